@@ -1,0 +1,154 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Delivery says how the plaintext of a key reaches its holder.
+// +kubebuilder:validation:Enum=Secret;Response
+type Delivery string
+
+const (
+	// DeliverySecret: the operator issues the key and writes the plaintext into a Secret.
+	DeliverySecret Delivery = "Secret"
+	// DeliveryResponse: the admin API issues the key and returns the plaintext in its reply only.
+	DeliveryResponse Delivery = "Response"
+)
+
+// WhenDeleted says what becomes of a key whose Secret somebody deleted or changed.
+// +kubebuilder:validation:Enum=Keep;Reissue
+type WhenDeleted string
+
+const (
+	// WhenDeletedKeep: the key goes on working and no Secret is written until the next rotation.
+	WhenDeletedKeep WhenDeleted = "Keep"
+	// WhenDeletedReissue: a new key is issued at once and the old one refused.
+	WhenDeletedReissue WhenDeleted = "Reissue"
+)
+
+// SecretTemplate describes the Secret that a key is delivered in.
+type SecretTemplate struct {
+	// Name of the Secret, in the object's namespace. A change issues a new key under the new name.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="must be the name of a Secret: lower case letters, digits, '-' and '.'"
+	// +kubebuilder:validation:XValidation:rule="self != 'keywright-pepper'",message="Secret keywright-pepper is Keywright's own and can't hold a key"
+	Name string `json:"name,omitempty"`
+
+	// Labels to set on the Secret. Keys under keywright.dev/ are Keywright's own.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=32
+	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317 && !k.startsWith('keywright.dev/'))",message="labels under keywright.dev/ are Keywright's own"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !format.qualifiedName().validate(k).hasValue() && !format.labelValue().validate(self[k]).hasValue())",message="must be valid label names and values"
+	Labels map[string]LabelValue `json:"labels,omitempty"`
+
+	// Annotations to set on the Secret. Keys under keywright.dev/ are Keywright's own.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=32
+	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317 && !k.startsWith('keywright.dev/'))",message="annotations under keywright.dev/ are Keywright's own"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !format.qualifiedName().validate(k).hasValue())",message="must be valid annotation names"
+	Annotations map[string]AnnotationValue `json:"annotations,omitempty"`
+}
+
+// LabelValue is the value of a label.
+// +kubebuilder:validation:MaxLength=63
+type LabelValue string
+
+// AnnotationValue is the value of an annotation.
+// +kubebuilder:validation:MaxLength=4096
+type AnnotationValue string
+
+// Rotation is a schedule of key changes.
+// +kubebuilder:validation:XValidation:rule="!has(self.every) || duration(self.every) >= duration('1m')",message="every must be at least 1m"
+// +kubebuilder:validation:XValidation:rule="!has(self.overlap) || duration(self.overlap) >= duration('0s')",message="overlap must not be negative"
+// +kubebuilder:validation:XValidation:rule="!has(self.every) || !has(self.overlap) || duration(self.overlap) < duration(self.every)",message="overlap must be shorter than every"
+type Rotation struct {
+	// Every is the time from one issue to the next, at least 1m. Unset: no schedule.
+	// +optional
+	Every *Duration `json:"every,omitempty"`
+
+	// Overlap is how long the old key is still accepted after the new one is in its Secret.
+	// +optional
+	Overlap *Duration `json:"overlap,omitempty"`
+}
+
+// Duration is a length of time as Go writes it: 90s, 15m, 24h, 2160h.
+// +kubebuilder:validation:MaxLength=32
+// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`
+type Duration string
+
+// KeyStatus is one key that is accepted, or about to be. It never holds the key or a form it could be had from.
+type KeyStatus struct {
+	// ID is the first 16 hex characters of the digest's sum: the name of this key in logs, metrics and headers.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16
+	ID string `json:"id,omitempty"`
+
+	// Prefix is the first 12 characters of a generated key, the first 4 of a brought one: for people to tell keys apart.
+	// +optional
+	// +kubebuilder:validation:MaxLength=12
+	Prefix string `json:"prefix,omitempty"`
+
+	// Digest is hmac-sha256:<pepper id>:<hex> of the key.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Digest string `json:"digest,omitempty"`
+
+	// IssuedAt is when the key was minted, or adopted.
+	// +required
+	IssuedAt metav1.Time `json:"issuedAt,omitempty"`
+
+	// NotAfter is the instant from which the key is refused: the end of its overlap. Unset: none.
+	// +optional
+	NotAfter *metav1.Time `json:"notAfter,omitempty"`
+
+	// Pending is true from the time the digest is recorded until its plaintext is in the Secret.
+	// +optional
+	Pending bool `json:"pending,omitempty"`
+}
+
+// KeyHolderStatus is the part of the status that every kind with a key has.
+type KeyHolderStatus struct {
+	// ObservedGeneration is the generation this status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// Conditions: Ready, Active, LastAdmin; Stalled and Reconciling while they are true.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// Keys are the current key, one pending, and those still in their overlap.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	Keys []KeyStatus `json:"keys,omitempty"`
+
+	// SecretName is the Secret that holds the current key. Empty when no Secret does.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	SecretName string `json:"secretName,omitempty"`
+
+	// NextRotation is when the schedule rotates the key next.
+	// +optional
+	NextRotation *metav1.Time `json:"nextRotation,omitempty"`
+
+	// LastRotateRequest is the value of annotation keywright.dev/rotate that was acted on last.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	LastRotateRequest string `json:"lastRotateRequest,omitempty"`
+
+	// AdoptedKey is the id of the last key adopted from a Secret. Once rotated away, that key is not adopted again.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	AdoptedKey string `json:"adoptedKey,omitempty"`
+
+	// LastUsedTime is when a key of this object was last accepted, to the hour. Written by the server.
+	// +optional
+	LastUsedTime *metav1.Time `json:"lastUsedTime,omitempty"`
+}

@@ -1,0 +1,26 @@
+package v1alpha1
+
+// Labels and annotations, all under keywright.dev.
+const (
+	// AnnotationRotate asks for one rotation: any value not seen before. Set by a person, on the object.
+	AnnotationRotate = "keywright.dev/rotate"
+	// AnnotationAdopt with value "true" on a Secret hands its key over to Keywright. Set by a person.
+	AnnotationAdopt = "keywright.dev/adopt"
+	// AnnotationKeyID is the id of the key a Secret holds. Written by the operator, on the Secret.
+	AnnotationKeyID = "keywright.dev/key-id"
+	// LabelIssuedFor is the kind of the object that a Secret was written for. Written by the operator;
+	// its cache of Secrets is selected by it.
+	LabelIssuedFor = "keywright.dev/issued-for"
+)
+
+// Keys of the data in a delivered Secret.
+const (
+	// SecretKey holds the plaintext of the API key.
+	SecretKey = "key"
+	// SecretUsername holds the username an admin key speaks as.
+	SecretUsername = "username"
+)
+
+// FieldManager is the name under which the operator applies Secrets and status. That it still owns a
+// Secret's data proves, from metadata alone, that nobody else changed it.
+const FieldManager = "keywright"

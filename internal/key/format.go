@@ -1,0 +1,123 @@
+package key
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"strings"
+)
+
+// DefaultPrefix begins every generated key unless the instance says otherwise.
+const DefaultPrefix = "ak_"
+
+// Bounds of a key in characters, and of the parts of a generated one.
+const (
+	MinLength = 16
+	MaxLength = 256
+
+	randomLength   = 40
+	checksumLength = 6
+
+	shownOfGenerated = 12
+	shownOfBrought   = 4
+)
+
+// Why a string can't be a key. The texts complete a sentence that begins with what the string was.
+var (
+	ErrEmpty     = errors.New("is empty")
+	ErrTooShort  = fmt.Errorf("must be at least %d characters long", MinLength)
+	ErrTooLong   = fmt.Errorf("must be at most %d characters long", MaxLength)
+	ErrCharacter = errors.New("must be visible ASCII characters only: no spaces, line ends or letters with accents")
+	ErrMistyped  = errors.New("begins like a generated key but is not one: a character is missing or mistyped")
+)
+
+// Format is the form of an instance's generated keys.
+type Format struct {
+	// Prefix begins every generated key: visible ASCII, at most 16 characters.
+	Prefix string
+}
+
+// Generate makes a new key from random, which is crypto/rand.Reader outside tests.
+func (f Format) Generate(random io.Reader) (string, error) {
+	body := len(f.Prefix) + randomLength
+	key := make([]byte, body+checksumLength)
+	copy(key, f.Prefix)
+	err := readBase62(key[len(f.Prefix):body], func(b []byte) error {
+		_, err := io.ReadFull(random, b)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	putChecksum(key[body:], crc32.ChecksumIEEE(key[:body]))
+	return string(key), nil
+}
+
+// Check says why s can't be a key, or nil. It does not allocate.
+//
+// What begins with the instance's prefix must be a well-formed generated key. Anything else may be a key that
+// a person brought, or one generated under another prefix.
+func (f Format) Check(s string) error {
+	switch {
+	case s == "":
+		return ErrEmpty
+	case len(s) < MinLength:
+		return ErrTooShort
+	case len(s) > MaxLength:
+		return ErrTooLong
+	case !isVisibleASCII(s):
+		return ErrCharacter
+	case f.hasPrefix(s) && !f.isGenerated(s):
+		return ErrMistyped
+	}
+	return nil
+}
+
+// Shown is the part of a key that may be stored and shown: the first 12 characters of a generated key,
+// the first 4 of a brought one, whose author may have put meaning further in.
+func (f Format) Shown(s string) string {
+	length := shownOfBrought
+	if f.hasPrefix(s) && f.isGenerated(s) {
+		length = shownOfGenerated
+	}
+	return s[:min(length, len(s))]
+}
+
+func (f Format) hasPrefix(s string) bool {
+	return f.Prefix != "" && strings.HasPrefix(s, f.Prefix)
+}
+
+// isGenerated assumes that s has the prefix.
+func (f Format) isGenerated(s string) bool {
+	body := len(f.Prefix) + randomLength
+	if len(s) != body+checksumLength {
+		return false
+	}
+	for i := len(f.Prefix); i < len(s); i++ {
+		if !isBase62(s[i]) {
+			return false
+		}
+	}
+	var sum [checksumLength]byte
+	putChecksum(sum[:], checksum(s[:body]))
+	return string(sum[:]) == s[body:]
+}
+
+// checksum is crc32.ChecksumIEEE of a string: converting it to bytes would allocate on every verification.
+func checksum(s string) uint32 {
+	sum := ^uint32(0)
+	for i := range len(s) {
+		sum = crc32.IEEETable[byte(sum)^s[i]] ^ sum>>8
+	}
+	return ^sum
+}
+
+func isVisibleASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x21 || s[i] > 0x7E {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,278 @@
+package lifecycle
+
+import "time"
+
+// rule looks at the facts and, if they are its business, says what to do. The first rule that speaks decides.
+type rule func(Facts) (Plan, bool)
+
+var rules = []rule{
+	revoke,
+	dropEnded,
+	stopBlocked,
+	waitForAPI,
+	settle,
+	deliver,
+	removeLeftover,
+	readChanged,
+	adopt,
+	reclaim,
+	resume,
+	issueFirst,
+	replaceLost,
+	rename,
+	rotateOnRequest,
+	rotateOnSchedule,
+	relabel,
+	removeStrays,
+}
+
+// Decide says what to do next. Asked again after each step it comes to Rest or Stall within a few steps.
+func Decide(f Facts) Plan {
+	for _, decide := range rules {
+		if plan, mine := decide(f); mine {
+			return plan
+		}
+	}
+	return rest(f)
+}
+
+// revoke ends everything: first the digests, so that nothing is accepted, then the Secret.
+func revoke(f Facts) (Plan, bool) {
+	switch {
+	case !f.Spec.Revoked:
+		return Plan{}, false
+	case len(f.Status.Keys) > 0:
+		return Plan{Step: Drop}, true
+	case f.Secret.Owner == Own || f.Secret.Owner == Leftover && !f.Secret.Adopt:
+		return Plan{Step: Remove}, true
+	case f.Secret.Strays:
+		return Plan{Step: RemoveStrays}, true
+	}
+	return Plan{Step: Rest}, true
+}
+
+// dropEnded takes keys out of the record whose end has come. The server refuses them by itself already.
+func dropEnded(f Facts) (Plan, bool) {
+	kept := alive(f.Status.Keys, f.Now)
+	return Plan{Step: Drop, Keys: kept}, len(kept) < len(f.Status.Keys)
+}
+
+func stopBlocked(f Facts) (Plan, bool) {
+	return stall(f, ByBlock), f.Spec.Blocked
+}
+
+func waitForAPI(f Facts) (Plan, bool) {
+	switch {
+	case !f.Spec.ByAPI:
+		return Plan{}, false
+	case Current(f.Status.Keys) == nil:
+		return stall(f, AwaitingKey), true
+	}
+	return Plan{Step: Rest, Keys: settled(f.Status.Keys), WakeAt: earliestEnd(f)}, true
+}
+
+// settle finishes an issue whose key is in the Secret, whoever put it there: this process or one before it.
+func settle(f Facts) (Plan, bool) {
+	pending := Pending(f.Status.Keys)
+	if pending == nil || !f.Secret.holds(pending.ID) {
+		return Plan{}, false
+	}
+	return Plan{Step: Settle, Keys: succeed(f.Status.Keys, *pending, f.Now, f.Spec.Overlap)}, true
+}
+
+func deliver(f Facts) (Plan, bool) {
+	pending := Pending(f.Status.Keys)
+	switch {
+	case pending == nil || f.InHand != pending.ID || f.Secret.Owner == Leftover && !f.Secret.Adopt:
+		return Plan{}, false
+	case !f.Secret.may():
+		return stall(f, SecretConflict), true
+	}
+	return Plan{Step: Deliver}, true
+}
+
+// removeLeftover deletes what a deleted object left behind: its key is dead. Not so a Secret that came back from
+// a backup together with the status that records its key.
+func removeLeftover(f Facts) (Plan, bool) {
+	leftover := f.Secret.Owner == Leftover && !f.Secret.Adopt
+	return Plan{Step: Remove}, leftover && !restored(f)
+}
+
+// readChanged reads a Secret once after somebody else wrote to it, and one that a person handed over.
+func readChanged(f Facts) (Plan, bool) {
+	if f.Secret.Content != nil || f.Secret.Owner == NoSecret || f.Secret.Owner == Own && f.Secret.Intact {
+		return Plan{}, false
+	}
+	delivered := f.Status.SecretName == f.Spec.SecretName && Current(f.Status.Keys) != nil
+	changed := f.Secret.Owner == Own && delivered
+	return Plan{Step: Read}, f.Secret.Adopt || changed || restored(f)
+}
+
+// adopt makes a key that a person brought the object's key. One that the object had before and has replaced
+// stays away: whatever keeps writing it back must not undo a rotation.
+func adopt(f Facts) (Plan, bool) {
+	if !f.Secret.Adopt || f.Secret.Content == nil {
+		return Plan{}, false
+	}
+	if !f.Secret.Content.Usable {
+		return stall(f, InvalidKey), true
+	}
+	id := f.Secret.Content.Key.ID
+	if current := Current(f.Status.Keys); current != nil && current.ID == id {
+		return Plan{}, false
+	}
+	if id == f.Status.AdoptedKey || recorded(f.Status.Keys, id) {
+		return stall(f, RetiredKey), true
+	}
+	return record(f, Adopted, settled(f.Status.Keys)), true
+}
+
+// reclaim writes the current key back into a Secret that holds it but no longer proves it by its metadata.
+func reclaim(f Facts) (Plan, bool) {
+	current := Current(f.Status.Keys)
+	content := f.Secret.Content
+	mine := current != nil && content != nil && content.Usable && content.Key.ID == current.ID && f.InHand == current.ID
+	return Plan{Step: Deliver}, mine && !f.Secret.holds(current.ID)
+}
+
+// resume replaces a pending digest whose plaintext is gone.
+func resume(f Facts) (Plan, bool) {
+	if Pending(f.Status.Keys) == nil {
+		return Plan{}, false
+	}
+	return issue(f, Resumed, settled(f.Status.Keys)), true
+}
+
+func issueFirst(f Facts) (Plan, bool) {
+	if Current(f.Status.Keys) != nil {
+		return Plan{}, false
+	}
+	return issue(f, FirstIssue, nil), true
+}
+
+// replaceLost issues a new key where the Secret does not hold the current one, if the spec asks for it. The old
+// keys get no overlap: nobody can read them any more, or somebody else wrote what can be read.
+func replaceLost(f Facts) (Plan, bool) {
+	lost := lostCause(f)
+	if lost == "" || !f.Spec.Reissue || renamed(f) {
+		return Plan{}, false
+	}
+	return issue(f, lost, nil), true
+}
+
+func rename(f Facts) (Plan, bool) {
+	if !renamed(f) {
+		return Plan{}, false
+	}
+	return issue(f, SecretRenamed, settled(f.Status.Keys)), true
+}
+
+func rotateOnRequest(f Facts) (Plan, bool) {
+	if f.Spec.RotateRequest == "" || f.Spec.RotateRequest == f.Status.LastRotateRequest {
+		return Plan{}, false
+	}
+	return issue(f, Requested, settled(f.Status.Keys)), true
+}
+
+func rotateOnSchedule(f Facts) (Plan, bool) {
+	due := nextRotation(f)
+	if due.IsZero() || f.Now.Before(due) {
+		return Plan{}, false
+	}
+	return issue(f, Scheduled, settled(f.Status.Keys)), true
+}
+
+func relabel(f Facts) (Plan, bool) {
+	return Plan{Step: Relabel}, f.Secret.Owner == Own && f.Secret.Outdated
+}
+
+func removeStrays(f Facts) (Plan, bool) {
+	return Plan{Step: RemoveStrays}, f.Secret.Strays
+}
+
+func rest(f Facts) Plan {
+	lost := lostCause(f)
+	return Plan{
+		Step: Rest, Keys: settled(f.Status.Keys), Delivered: lost == "", Lost: lost,
+		NextRotation: nextRotation(f), WakeAt: wakeAt(f),
+	}
+}
+
+// issue records a new key, unless it could not be delivered. No decision to issue rests on a cache.
+func issue(f Facts, why Cause, kept []Key) Plan {
+	if f.Secret.Owner == Foreign && !f.Secret.Adopt {
+		return stall(f, SecretConflict)
+	}
+	return record(f, why, kept)
+}
+
+func record(f Facts, why Cause, kept []Key) Plan {
+	if !f.Secret.Live {
+		return Plan{Step: Look}
+	}
+	return Plan{Step: Record, Cause: why, Adopt: why == Adopted, Keys: kept}
+}
+
+// stall keeps what works working. A pending digest is dropped: nothing will complete it soon.
+func stall(f Facts, cause StallCause) Plan {
+	current := Current(f.Status.Keys)
+	return Plan{
+		Step: Stall, Stall: cause, Keys: settled(f.Status.Keys),
+		Delivered:    current != nil && f.Secret.holds(current.ID),
+		NextRotation: nextRotation(f), WakeAt: earliestEnd(f),
+	}
+}
+
+// lostCause says how the Secret came not to hold the current key. Empty: it does hold it.
+func lostCause(f Facts) Cause {
+	current := Current(f.Status.Keys)
+	switch {
+	case current == nil || f.Secret.holds(current.ID):
+		return ""
+	case f.Secret.Owner == Own:
+		return SecretChanged
+	}
+	return SecretDeleted
+}
+
+func renamed(f Facts) bool {
+	return f.Status.SecretName != "" && f.Status.SecretName != f.Spec.SecretName && Current(f.Status.Keys) != nil
+}
+
+// restored says that a Secret of a former object of this name came back with the status that records its key.
+func restored(f Facts) bool {
+	current := Current(f.Status.Keys)
+	if f.Secret.Owner != Leftover || current == nil || f.Secret.KeyID != current.ID {
+		return false
+	}
+	return f.Secret.Content == nil || f.Secret.Content.Usable && f.Secret.Content.Key.ID == current.ID
+}
+
+func recorded(keys []Key, id string) bool {
+	for _, k := range keys {
+		if k.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+func nextRotation(f Facts) time.Time {
+	current := Current(f.Status.Keys)
+	if f.Spec.Every == 0 || current == nil {
+		return time.Time{}
+	}
+	return current.IssuedAt.Add(f.Spec.Every)
+}
+
+func earliestEnd(f Facts) time.Time {
+	var first time.Time
+	for _, k := range f.Status.Keys {
+		first = earliest(first, k.NotAfter)
+	}
+	return first
+}
+
+func wakeAt(f Facts) time.Time {
+	return earliest(earliestEnd(f), nextRotation(f))
+}

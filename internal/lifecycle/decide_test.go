@@ -1,0 +1,211 @@
+package lifecycle_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"keywright.dev/keywright/internal/lifecycle"
+)
+
+func sorted(names []string) []string {
+	slices.Sort(names)
+	return names
+}
+
+// settledWorld is an object whose first key is in its Secret.
+func settledWorld(t *testing.T) *world {
+	t.Helper()
+	w := newWorld()
+	if _, err := w.run(w.checkStep, never); err != nil {
+		t.Fatal(err)
+	}
+	w.steps = nil
+	return w
+}
+
+func ids(w *world) []string {
+	var out []string
+	for _, k := range w.status.Keys {
+		out = append(out, k.ID)
+	}
+	return out
+}
+
+const (
+	look    = lifecycle.Look
+	read    = lifecycle.Read
+	record  = lifecycle.Record
+	deliver = lifecycle.Deliver
+	settle  = lifecycle.Settle
+	drop    = lifecycle.Drop
+	remove  = lifecycle.Remove
+	rest    = lifecycle.Rest
+	stall   = lifecycle.Stall
+)
+
+// Each row: what happened to an object at rest with key k1, the steps it takes, the keys it has afterwards.
+func TestStepsFromRest(t *testing.T) {
+	for name, c := range map[string]struct {
+		happens func(*world)
+		steps   []lifecycle.Step
+		keys    []string
+		stall   lifecycle.StallCause
+	}{
+		"nothing": {func(*world) {}, []lifecycle.Step{rest}, []string{"k1"}, 0},
+		"rotation asked for": {func(w *world) { w.spec.RotateRequest = "now" },
+			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
+		"the same request again": {func(w *world) { w.spec.RotateRequest = "x"; w.status.LastRotateRequest = "x" },
+			[]lifecycle.Step{rest}, []string{"k1"}, 0},
+		"rotation with overlap": {func(w *world) { w.spec.RotateRequest = "now"; w.spec.Overlap = time.Hour },
+			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2", "k1"}, 0},
+		"rotation due": {func(w *world) { w.spec.Every = time.Hour; w.now = w.now.Add(time.Hour) },
+			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
+		"rotation not yet due": {func(w *world) { w.spec.Every = time.Hour; w.now = w.now.Add(time.Hour - 1) },
+			[]lifecycle.Step{rest}, []string{"k1"}, 0},
+		"demoted": {func(w *world) { w.spec.Revoked = true },
+			[]lifecycle.Step{drop, remove, rest}, nil, 0},
+		"Secret deleted, keep": {func(w *world) { w.secret = secret{} },
+			[]lifecycle.Step{rest}, []string{"k1"}, 0},
+		"Secret deleted, reissue": {func(w *world) { w.secret = secret{}; w.spec.Reissue = true; w.spec.Overlap = time.Hour },
+			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
+		"Secret edited, keep": {func(w *world) { w.edit("other", true) },
+			[]lifecycle.Step{read, rest}, []string{"k1"}, 0},
+		"Secret edited, reissue": {func(w *world) { w.edit("other", true); w.spec.Reissue = true },
+			[]lifecycle.Step{read, record, deliver, settle, rest}, []string{"k2"}, 0},
+		"Secret emptied, reissue": {func(w *world) { w.edit("", false); w.spec.Reissue = true },
+			[]lifecycle.Step{read, record, deliver, settle, rest}, []string{"k2"}, 0},
+		"Secret touched, same content": {func(w *world) { w.secret.intact = false },
+			[]lifecycle.Step{read, deliver, rest}, []string{"k1"}, 0},
+		"brought key in an own Secret": {func(w *world) { w.edit("brought", true); w.secret.adopt = true },
+			[]lifecycle.Step{read, record, deliver, settle, rest}, []string{"brought"}, 0},
+		"brought key unusable": {func(w *world) { w.edit("", false); w.secret.adopt = true },
+			[]lifecycle.Step{read, stall}, []string{"k1"}, lifecycle.InvalidKey},
+		"a retired key brought back": {func(w *world) { w.edit("old", true); w.secret.adopt = true; w.status.AdoptedKey = "old" },
+			[]lifecycle.Step{read, stall}, []string{"k1"}, lifecycle.RetiredKey},
+		"digest removed from status": {func(w *world) { w.status.Keys = nil },
+			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
+		"username taken": {func(w *world) { w.spec.Blocked = true },
+			[]lifecycle.Step{stall}, []string{"k1"}, lifecycle.ByBlock},
+		"Secret replaced by a foreign one": {func(w *world) { w.secret = secret{owner: lifecycle.Foreign}; w.spec.RotateRequest = "now" },
+			[]lifecycle.Step{stall}, []string{"k1"}, lifecycle.SecretConflict},
+		"re-applied": {func(w *world) { w.status = lifecycle.Status{}; w.leave() },
+			[]lifecycle.Step{remove, record, deliver, settle, rest}, []string{"k2"}, 0},
+		"re-applied, Secret annotated": {func(w *world) { w.status = lifecycle.Status{}; w.leave(); w.secret.adopt = true },
+			[]lifecycle.Step{read, record, deliver, settle, rest}, []string{"k1"}, 0},
+		"restored with its status": {func(w *world) { w.leave() },
+			[]lifecycle.Step{read, deliver, rest}, []string{"k1"}, 0},
+		"renamed": {func(w *world) { w.rename() },
+			[]lifecycle.Step{look, record, deliver, settle, lifecycle.RemoveStrays, rest}, []string{"k2"}, 0},
+		"renamed, with overlap, reissue": {func(w *world) { w.rename(); w.spec.Reissue = true; w.spec.Overlap = time.Hour },
+			[]lifecycle.Step{look, record, deliver, settle, lifecycle.RemoveStrays, rest}, []string{"k2", "k1"}, 0},
+		"relabelled": {func(w *world) { w.secret.stale = true },
+			[]lifecycle.Step{lifecycle.Relabel, rest}, []string{"k1"}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := settledWorld(t)
+			c.happens(w)
+			plan, err := w.run(w.checkStep, never)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(w.steps, c.steps) || !slices.Equal(ids(w), c.keys) || plan.Stall != c.stall {
+				t.Fatalf("steps %v keys %v stall %d\nwant  %v keys %v stall %d", w.steps, ids(w), plan.Stall, c.steps, c.keys, c.stall)
+			}
+		})
+	}
+}
+
+func TestAFirstIssueTakesThreeWrites(t *testing.T) {
+	w := newWorld()
+	if _, err := w.run(w.checkStep, never); err != nil {
+		t.Fatal(err)
+	}
+	if want := []lifecycle.Step{look, record, deliver, settle, rest}; !slices.Equal(w.steps, want) {
+		t.Fatalf("steps %v, want %v", w.steps, want)
+	}
+}
+
+// The Secret's name was free when the digest was recorded, and is not any more.
+func TestASecretThatAppearsDuringAnIssueIsNotTouched(t *testing.T) {
+	w := newWorld()
+	w.do(lifecycle.Decide(w.facts()))
+	w.do(lifecycle.Decide(w.facts()))
+	w.secret = secret{owner: lifecycle.Foreign, content: "theirs"}
+	plan := w.runOrFail(t)
+	if plan.Stall != lifecycle.SecretConflict || w.secret.content != "theirs" || len(w.status.Keys) != 0 {
+		t.Fatalf("%+v, Secret %+v, keys %v", plan, w.secret, ids(w))
+	}
+}
+
+func TestAKeyByAPIIsAwaitedAndNeverMinted(t *testing.T) {
+	w := newWorld()
+	w.spec.ByAPI = true
+	plan, err := w.run(w.checkStep, never)
+	if err != nil || plan.Stall != lifecycle.AwaitingKey || w.minted != 0 {
+		t.Fatalf("%+v, %v", plan, err)
+	}
+	w.status.Keys = []lifecycle.Key{{ID: "api"}}
+	plan, err = w.run(w.checkStep, never)
+	if err != nil || plan.Step != rest || w.minted != 0 {
+		t.Fatalf("%+v, %v", plan, err)
+	}
+}
+
+func TestAnOverlapEndsToTheInstantAndNeverOutlivesTheKey(t *testing.T) {
+	w := settledWorld(t)
+	end := w.now.Add(10 * time.Minute)
+	w.status.Keys[0].NotAfter = end
+	w.spec.RotateRequest, w.spec.Overlap = "now", time.Hour
+	plan, err := w.run(w.checkStep, never)
+	if err != nil || !plan.WakeAt.Equal(end) {
+		t.Fatalf("wakes at %v, want the old key's own end %v (%v)", plan.WakeAt, end, err)
+	}
+	w.now = end.Add(-1)
+	if plan = lifecycle.Decide(w.facts()); plan.Step != rest {
+		t.Fatalf("%s an instant before the end", plan.Step)
+	}
+	w.now = end
+	if plan = lifecycle.Decide(w.facts()); plan.Step != drop || len(plan.Keys) != 1 {
+		t.Fatalf("%s with %d keys at the end", plan.Step, len(plan.Keys))
+	}
+}
+
+// A key that Git keeps writing back after it was rotated away must not come back to life.
+func TestGitCannotUndoARotationOfAnAdoptedKey(t *testing.T) {
+	w := newWorld()
+	w.secret = secret{owner: lifecycle.Foreign, content: "git", usable: true, adopt: true}
+	w.runOrFail(t)
+	w.spec.RotateRequest = "leaked"
+	w.runOrFail(t)
+	for range 3 {
+		w.edit("git", true)
+		if plan := w.runOrFail(t); plan.Stall != lifecycle.RetiredKey || w.accepted("git") || w.minted != 1 {
+			t.Fatalf("%+v, %d minted, old key accepted: %t", plan, w.minted, w.accepted("git"))
+		}
+	}
+}
+
+func (w *world) runOrFail(t *testing.T) lifecycle.Plan {
+	t.Helper()
+	plan, err := w.run(w.checkStep, never)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}
+
+func TestEveryCrashPointConvergesToOneKey(t *testing.T) {
+	for stopAfter := 1; stopAfter <= 8; stopAfter++ {
+		w := settledWorld(t)
+		w.spec.RotateRequest = "now"
+		left := stopAfter
+		if _, err := w.run(w.checkStep, func() bool { left--; return left == 0 }); err != nil {
+			t.Fatal(err)
+		}
+		w.runOrFail(t)
+		if len(w.status.Keys) != 1 || w.secret.content != w.status.Keys[0].ID || w.status.Keys[0].ID == "k1" {
+			t.Fatalf("stopped after %d steps: keys %v, Secret %+v", stopAfter, ids(w), w.secret)
+		}
+	}
+}

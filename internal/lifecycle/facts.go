@@ -1,0 +1,110 @@
+package lifecycle
+
+import "time"
+
+// Key is one entry of status.keys. The first one that is not pending is the current key; others that are not
+// pending are in their overlap.
+type Key struct {
+	ID       string
+	Prefix   string
+	Digest   string
+	IssuedAt time.Time
+	// NotAfter is the instant from which the key is refused. Zero: none.
+	NotAfter time.Time
+	// Pending is true until the plaintext is known to be in the Secret.
+	Pending bool
+}
+
+// Facts is everything a decision rests on.
+type Facts struct {
+	Now    time.Time
+	Spec   Spec
+	Status Status
+	Secret Secret
+	// InHand is the id of the key whose plaintext the caller holds in memory. Empty: none.
+	InHand string
+}
+
+// Spec is what the object asks for.
+type Spec struct {
+	// Revoked: no key may exist, as for a demoted user.
+	Revoked bool
+	// Blocked: nothing is issued or delivered for a reason outside this package, as for a username that is taken.
+	// Keys that exist stay as they are.
+	Blocked bool
+	// ByAPI: the admin API issues the key and no Secret is written.
+	ByAPI bool
+	// Reissue: a key whose Secret was deleted or changed is replaced. Otherwise it goes on without a Secret.
+	Reissue bool
+	// Every is the time between scheduled rotations. 0: no schedule.
+	Every time.Duration
+	// Overlap is how long the old key lives on after a rotation.
+	Overlap time.Duration
+	// RotateRequest asks for one rotation when it differs from the last request acted on. Empty: no request.
+	RotateRequest string
+	// SecretName is the name of the Secret asked for.
+	SecretName string
+}
+
+// Status is what the object's status remembers.
+type Status struct {
+	Keys []Key
+	// SecretName is the Secret that held the current key when it was last seen. Empty: none did.
+	SecretName string
+	// LastRotateRequest is the last request acted on.
+	LastRotateRequest string
+	// AdoptedKey is the id of the last key taken over from a Secret.
+	AdoptedKey string
+}
+
+// Owner says whose a Secret is.
+type Owner int
+
+// Owners of the Secret that the spec names.
+const (
+	// NoSecret: there is none.
+	NoSecret Owner = iota
+	// Own: it was written for this very object.
+	Own
+	// Leftover: it was written for a deleted object of the same kind and name.
+	Leftover
+	// Foreign: it is somebody else's and must not be touched.
+	Foreign
+)
+
+// Secret is what is known of the Secret that the spec names.
+type Secret struct {
+	Owner Owner
+	// Live: read from the API server in this run, not from a cache that may lag.
+	Live bool
+	// KeyID is the id of the key that Keywright last wrote into it.
+	KeyID string
+	// Intact: nobody else has written the key since.
+	Intact bool
+	// Adopt: a person handed the key in it over to Keywright.
+	Adopt bool
+	// Outdated: its labels or annotations are not those the spec asks for.
+	Outdated bool
+	// Content is the key in it, once read. Nil: not read.
+	Content *Content
+	// Strays: other Secrets written for this object, under a name the spec no longer asks for.
+	Strays bool
+}
+
+// Content is what reading a Secret showed.
+type Content struct {
+	// Key is the digested key. Its zero value: there is no usable one.
+	Key Key
+	// Usable is false when the Secret holds no key or one that breaks the rules of a key.
+	Usable bool
+}
+
+// may says whether the Secret may be written to: it is there for this object, or a person handed it over.
+func (s Secret) may() bool {
+	return s.Owner == NoSecret || s.Owner == Own || s.Adopt
+}
+
+// holds says that the Secret holds this key, and nobody else has written to it since.
+func (s Secret) holds(id string) bool {
+	return s.Owner == Own && s.Intact && s.KeyID == id
+}

@@ -1,0 +1,85 @@
+package lifecycle
+
+import "time"
+
+// Current is the key that counts: the first that is not pending. Nil: there is none.
+func Current(keys []Key) *Key {
+	for i := range keys {
+		if !keys[i].Pending {
+			return &keys[i]
+		}
+	}
+	return nil
+}
+
+// Pending is the key on its way into the Secret. Nil: there is none.
+func Pending(keys []Key) *Key {
+	for i := range keys {
+		if keys[i].Pending {
+			return &keys[i]
+		}
+	}
+	return nil
+}
+
+// settled is keys without the pending ones.
+func settled(keys []Key) []Key {
+	kept := make([]Key, 0, len(keys)+1)
+	for _, k := range keys {
+		if !k.Pending {
+			kept = append(kept, k)
+		}
+	}
+	return kept
+}
+
+// overlapping is keys without the pending ones and without the current one.
+func overlapping(keys []Key) []Key {
+	kept := settled(keys)
+	if len(kept) > 0 {
+		kept = kept[1:]
+	}
+	return kept
+}
+
+// alive is keys without those whose end has come. A key in overlap always has an end: one without was put there
+// by somebody else and goes too.
+func alive(keys []Key, now time.Time) []Key {
+	kept := make([]Key, 0, len(keys))
+	current := Current(keys)
+	for i := range keys {
+		k := &keys[i]
+		ended := !k.NotAfter.IsZero() && !now.Before(k.NotAfter)
+		endless := k.NotAfter.IsZero() && !k.Pending && k != current
+		if !ended && !endless {
+			kept = append(kept, *k)
+		}
+	}
+	return kept
+}
+
+// succeed makes next the current key and gives the old one its overlap, counted from now. An overlap never
+// outlives the end that the old key had already.
+func succeed(keys []Key, next Key, now time.Time, overlap time.Duration) []Key {
+	next.Pending = false
+	kept := []Key{next}
+	if old := Current(keys); old != nil && overlap > 0 {
+		last := *old
+		if end := now.Add(overlap); last.NotAfter.IsZero() || end.Before(last.NotAfter) {
+			last.NotAfter = end
+		}
+		kept = append(kept, last)
+	}
+	return append(kept, overlapping(keys)...)
+}
+
+// earliest is the first of the given instants, zero ones left out.
+func earliest(instants ...time.Time) time.Time {
+	var first time.Time
+	for _, t := range instants {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
+}

@@ -1,0 +1,94 @@
+package lifecycle
+
+import "time"
+
+// Step is one thing to do.
+type Step int
+
+// Steps. All but Rest, Stall and the two looks are exactly one write.
+const (
+	// Rest: all that the spec asks is done. Wake at Plan.WakeAt.
+	Rest Step = iota
+	// Stall: a person has to act first; Plan.Stall says why.
+	Stall
+	// Look: read the Secret's metadata from the API server itself.
+	Look
+	// Read: read the Secret's content, and hold its key in hand.
+	Read
+	// Record: write status with Plan.Keys and, pending, a new key: minted, or the one in hand if Plan.Adopt.
+	Record
+	// Deliver: write the key in hand into the Secret.
+	Deliver
+	// Settle: write status with Plan.Keys; the pending key has become the current one.
+	Settle
+	// Drop: write status with Plan.Keys; keys that may no longer exist are gone.
+	Drop
+	// Remove: delete the Secret.
+	Remove
+	// RemoveStrays: delete the Secrets under names no longer asked for.
+	RemoveStrays
+	// Relabel: set the Secret's labels and annotations without touching its data.
+	Relabel
+)
+
+var stepNames = [...]string{
+	"Rest", "Stall", "Look", "Read", "Record", "Deliver", "Settle", "Drop", "Remove", "RemoveStrays", "Relabel",
+}
+
+func (s Step) String() string { return stepNames[s] }
+
+// Cause is why a new key is recorded.
+type Cause string
+
+// Causes.
+const (
+	FirstIssue    Cause = "first issue"
+	Requested     Cause = "rotation requested"
+	Scheduled     Cause = "rotation scheduled"
+	SecretDeleted Cause = "its Secret was deleted"
+	SecretChanged Cause = "its Secret was changed"
+	SecretRenamed Cause = "its Secret was renamed"
+	Adopted       Cause = "adopted from its Secret"
+	Resumed       Cause = "an interrupted issue"
+)
+
+// StallCause is what a person has to do something about.
+type StallCause int
+
+// Causes of a stall.
+const (
+	// NotStalled is the zero value.
+	NotStalled StallCause = iota
+	// ByBlock: Spec.Blocked.
+	ByBlock
+	// SecretConflict: the Secret to be written is somebody else's.
+	SecretConflict
+	// InvalidKey: the Secret to be adopted holds no usable key.
+	InvalidKey
+	// RetiredKey: the Secret to be adopted holds a key that this object had before and has replaced since.
+	RetiredKey
+	// AwaitingKey: the API has not issued the key yet.
+	AwaitingKey
+)
+
+// Plan is a decision: one step, and what it needs.
+type Plan struct {
+	Step Step
+	// Keys is what status.keys holds after Record (without the new one), Settle, Drop, Stall or Rest.
+	Keys []Key
+	// Cause of a Record.
+	Cause Cause
+	// Adopt: the key to record is the one in hand.
+	Adopt bool
+	// Stall says what a person has to act on.
+	Stall StallCause
+	// Delivered: the Secret holds the current key. Meant for Rest and Stall.
+	Delivered bool
+	// Lost says, at Rest, that the current key works without a Secret, and since when it is known: SecretDeleted
+	// or SecretChanged. Empty when the key is delivered.
+	Lost Cause
+	// NextRotation is when the schedule rotates. Zero: no schedule.
+	NextRotation time.Time
+	// WakeAt is the earliest instant at which the decision changes by itself. Zero: never.
+	WakeAt time.Time
+}

@@ -1,0 +1,102 @@
+package pepper
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Active is the name under which the pepper for new digests is kept. All others only verify.
+const Active = "active"
+
+// Bounds of a pepper in bytes. The upper one is for whoever mounts the wrong file.
+const (
+	MinLength = 32
+	MaxLength = 1024
+)
+
+// ErrUnknownPepper is returned for a digest made with a pepper that the keyring does not hold.
+var ErrUnknownPepper = errors.New("the digest was made with a pepper that is not at hand")
+
+// Keyring holds the peppers of an instance. It is immutable and safe for concurrent use.
+type Keyring struct {
+	// peppers has the active one first: nearly every key is found with it.
+	peppers []*hasher
+}
+
+// New makes a random pepper.
+func New() ([]byte, error) {
+	pepper := make([]byte, MinLength)
+	_, err := rand.Read(pepper)
+	return pepper, err
+}
+
+// Load makes a keyring of named peppers: the entry "active" for new digests, any other for verifying alone.
+// The error names the entry and what is wrong with it, never its content.
+func Load(entries map[string][]byte) (*Keyring, error) {
+	if len(entries) == 0 {
+		return nil, errors.New("it is empty")
+	}
+	active, ok := entries[Active]
+	if !ok {
+		return nil, fmt.Errorf("it has no entry %q", Active)
+	}
+	if err := checkLengths(entries); err != nil {
+		return nil, err
+	}
+	ring := &Keyring{peppers: []*hasher{newHasher(active)}}
+	for _, name := range slices.Sorted(maps.Keys(entries)) {
+		if added := newHasher(entries[name]); ring.find(added.id) == nil {
+			ring.peppers = append(ring.peppers, added)
+		}
+	}
+	return ring, nil
+}
+
+func checkLengths(entries map[string][]byte) error {
+	for _, name := range slices.Sorted(maps.Keys(entries)) {
+		if n := len(entries[name]); n < MinLength || n > MaxLength {
+			return fmt.Errorf("entry %q has %d bytes, a pepper has %d to %d", name, n, MinLength, MaxLength)
+		}
+	}
+	return nil
+}
+
+// ActiveID is the id of the pepper that new digests are made with.
+func (r *Keyring) ActiveID() string { return r.peppers[0].id }
+
+// Len is the number of peppers.
+func (r *Keyring) Len() int { return len(r.peppers) }
+
+// Knows says whether digests made with the pepper of this id can be verified.
+func (r *Keyring) Knows(id string) bool { return r.find(id) != nil }
+
+// Digest digests a key with the active pepper.
+func (r *Keyring) Digest(key string) Digest {
+	return Digest{PepperID: r.ActiveID(), Sum: r.Sum(0, key)}
+}
+
+// Sum digests a key with the i-th pepper, 0 being the active one. It does not allocate.
+func (r *Keyring) Sum(i int, key string) Sum { return r.peppers[i].sum(key) }
+
+// ID is the id of the i-th pepper.
+func (r *Keyring) ID(i int) string { return r.peppers[i].id }
+
+func (r *Keyring) find(id string) *hasher {
+	for _, p := range r.peppers {
+		if p.id == id {
+			return p
+		}
+	}
+	return nil
+}
+
+// idOf is the first 8 hex characters of the pepper's SHA-256: too few to say anything of 32 random bytes.
+func idOf(pepper []byte) string {
+	sum := sha256.Sum256(pepper)
+	return hex.EncodeToString(sum[:idLength/2])
+}

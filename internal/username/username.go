@@ -1,0 +1,30 @@
+package username
+
+import (
+	"strings"
+	"time"
+)
+
+// Fold is the form in which two names that differ by case alone are the same. Names are ASCII.
+func Fold(name string) string { return strings.ToLower(name) }
+
+// Claim is one object's claim to a username.
+type Claim struct {
+	// HoldsKeys says that the object's status records a key.
+	HoldsKeys bool
+	// Created is the object's creation, to the second as Kubernetes has it.
+	Created time.Time
+	// UID tells apart what was created in the same second.
+	UID string
+}
+
+// Before says whether c wins over other: the object that holds keys, then the older, then the smaller uid.
+func (c Claim) Before(other Claim) bool {
+	switch {
+	case c.HoldsKeys != other.HoldsKeys:
+		return c.HoldsKeys
+	case !c.Created.Equal(other.Created):
+		return c.Created.Before(other.Created)
+	}
+	return c.UID < other.UID
+}
