@@ -10,7 +10,7 @@ const (
 	ConditionStalled = "Stalled"
 	// ConditionReconciling is True, and present, while the controller has work left to do.
 	ConditionReconciling = "Reconciling"
-	// ConditionLastAdmin is True on the one AdminUser that is active when no other is.
+	// ConditionLastAdmin is True, and present, on the one AdminUser that is active when no other is.
 	ConditionLastAdmin = "LastAdmin"
 )
 
@@ -34,8 +34,6 @@ const (
 	ReasonRevoking = "Revoking"
 	// ReasonRetrying: a write failed and is tried again; the message says which.
 	ReasonRetrying = "Retrying"
-	// ReasonPepperPending: the pepper has not been read yet.
-	ReasonPepperPending = "PepperPending"
 )
 
 // Reasons of Stalled, and of Ready False at the same time.
@@ -46,6 +44,8 @@ const (
 	ReasonSecretConflict = "SecretConflict"
 	// ReasonInvalidKey: the Secret to be adopted holds no usable key.
 	ReasonInvalidKey = "InvalidKey"
+	// ReasonRetiredKey: the Secret to be adopted holds a key that this object had before and has replaced.
+	ReasonRetiredKey = "RetiredKey"
 	// ReasonAwaitingKey: the key is delivered by the API, which has not issued one.
 	ReasonAwaitingKey = "AwaitingKey"
 	// ReasonPepperLost: the pepper is gone or broken, or another one took its place; nothing is issued until it is back.
@@ -62,10 +62,5 @@ const (
 	ReasonNoKey = "NoKey"
 )
 
-// Reasons of LastAdmin.
-const (
-	// ReasonOnlyActiveAdmin: no other AdminUser is active.
-	ReasonOnlyActiveAdmin = "OnlyActiveAdmin"
-	// ReasonOtherAdmins: another AdminUser is active, or this one is not.
-	ReasonOtherAdmins = "OtherAdmins"
-)
+// ReasonOnlyActiveAdmin is the reason of LastAdmin: no other AdminUser is active.
+const ReasonOnlyActiveAdmin = "OnlyActiveAdmin"

@@ -77,7 +77,11 @@ func settle(f Facts) (Plan, bool) {
 	if pending == nil || !f.Secret.holds(pending.ID) {
 		return Plan{}, false
 	}
-	return Plan{Step: Settle, Keys: succeed(f.Status.Keys, *pending, f.Now, f.Spec.Overlap)}, true
+	f.Status.Keys = succeed(f.Status.Keys, *pending, f.Now, f.Spec.Overlap)
+	return Plan{
+		Step: Settle, Keys: f.Status.Keys, Delivered: true,
+		NextRotation: nextRotation(f), WakeAt: wakeAt(f),
+	}, true
 }
 
 func deliver(f Facts) (Plan, bool) {
@@ -190,8 +194,12 @@ func removeStrays(f Facts) (Plan, bool) {
 	return Plan{Step: RemoveStrays}, f.Secret.Strays
 }
 
+// rest says that all is done. That a Secret is gone is not believed of a cache when it was there before.
 func rest(f Facts) Plan {
 	lost := lostCause(f)
+	if lost != "" && !f.Secret.Live && f.Status.SecretName != "" {
+		return Plan{Step: Look}
+	}
 	return Plan{
 		Step: Rest, Keys: settled(f.Status.Keys), Delivered: lost == "", Lost: lost,
 		NextRotation: nextRotation(f), WakeAt: wakeAt(f),

@@ -66,7 +66,7 @@ func TestStepsFromRest(t *testing.T) {
 		"demoted": {func(w *world) { w.spec.Revoked = true },
 			[]lifecycle.Step{drop, remove, rest}, nil, 0},
 		"Secret deleted, keep": {func(w *world) { w.secret = secret{} },
-			[]lifecycle.Step{rest}, []string{"k1"}, 0},
+			[]lifecycle.Step{look, rest}, []string{"k1"}, 0},
 		"Secret deleted, reissue": {func(w *world) { w.secret = secret{}; w.spec.Reissue = true; w.spec.Overlap = time.Hour },
 			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
 		"Secret edited, keep": {func(w *world) { w.edit("other", true) },

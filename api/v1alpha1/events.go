@@ -1,0 +1,16 @@
+package v1alpha1
+
+// Reasons of events. A stall is told by an event with the reason of the Stalled condition.
+const (
+	EventKeyIssued     = "KeyIssued"
+	EventKeyRotated    = "KeyRotated"
+	EventKeyAdopted    = "KeyAdopted"
+	EventKeyRevoked    = "KeyRevoked"
+	EventKeyEnded      = "KeyEnded"
+	EventSecretDeleted = "SecretDeleted"
+	EventSecretChanged = "SecretChanged"
+	// On ConfigMap keywright-config.
+	EventConfigApplied = "ConfigApplied"
+	EventConfigInvalid = "ConfigInvalid"
+	EventPlaintextKey  = "PlaintextKey"
+)

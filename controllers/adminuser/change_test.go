@@ -1,0 +1,169 @@
+package adminuser_test
+
+import (
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"keywright.dev/keywright/api/v1alpha1"
+)
+
+var _ = Describe("Rotating", func() {
+	It("replaces the key at once, once for each request", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.admin(ctx, "alice")
+		old := b.plaintext(ctx, "alice-admin-key")
+		b.events.take()
+
+		user := b.change(ctx, "alice", rotate("please"))
+		fresh := b.plaintext(ctx, "alice-admin-key")
+		Expect(fresh).NotTo(Equal(old))
+		Expect(b.accepted(ctx, "alice", fresh)).To(BeTrue())
+		Expect(b.accepted(ctx, "alice", old)).To(BeFalse())
+		Expect(user.Status.LastRotateRequest).To(Equal("please"))
+		Expect(b.events.take()).To(ConsistOf(And(HavePrefix("Normal KeyRotated"), ContainSubstring("rotation requested"), ContainSubstring("refused from now on"))))
+
+		b.change(ctx, "alice", rotate("please"))
+		Expect(b.plaintext(ctx, "alice-admin-key")).To(Equal(fresh))
+	})
+
+	It("takes a request that is there from the beginning as met by the first key", func(ctx SpecContext) {
+		b := newBench(ctx)
+		user := b.admin(ctx, "alice", rotate("from git"))
+		Expect(b.events.take()).To(HaveLen(1))
+		Expect(user.Status.LastRotateRequest).To(Equal("from git"))
+	})
+
+	It("takes a request of any length", func(ctx SpecContext) {
+		b := newBench(ctx)
+		user := b.admin(ctx, "alice", rotate(strings.Repeat("long ", 2000)))
+		Expect(user.Status.LastRotateRequest).To(HavePrefix("sha256:"))
+		b.reconcile(ctx, "alice")
+		Expect(b.events.take()).To(HaveLen(1))
+	})
+
+	It("keeps the old key until the end of its overlap, exactly", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.admin(ctx, "alice", withRotation("", "10m"))
+		old := b.plaintext(ctx, "alice-admin-key")
+		b.edit(ctx, "alice", rotate("1"))
+		wait := b.reconcile(ctx, "alice")
+		Expect(wait).To(Equal(10 * time.Minute))
+
+		b.clock.SetTime(begin.Add(10*time.Minute - 1))
+		Expect(b.accepted(ctx, "alice", old)).To(BeTrue())
+		b.clock.SetTime(begin.Add(10 * time.Minute))
+		Expect(b.accepted(ctx, "alice", old)).To(BeFalse(), "refused before the operator has looked")
+		b.reconcile(ctx, "alice")
+		Expect(b.get(ctx, "alice").Status.Keys).To(HaveLen(1))
+		Expect(b.accepted(ctx, "alice", b.plaintext(ctx, "alice-admin-key"))).To(BeTrue())
+	})
+
+	It("follows a schedule and says when it is due", func(ctx SpecContext) {
+		b := newBench(ctx)
+		user := b.admin(ctx, "alice", withRotation("24h", "1h"))
+		Expect(user.Status.NextRotation.Time).To(BeTemporally("==", begin.Add(24*time.Hour)))
+		first := b.plaintext(ctx, "alice-admin-key")
+		b.clock.SetTime(begin.Add(24*time.Hour - time.Second))
+		Expect(b.reconcile(ctx, "alice")).To(Equal(time.Second))
+		Expect(b.plaintext(ctx, "alice-admin-key")).To(Equal(first))
+		b.clock.SetTime(begin.Add(24 * time.Hour))
+		b.reconcile(ctx, "alice")
+		Expect(b.plaintext(ctx, "alice-admin-key")).NotTo(Equal(first))
+		Expect(b.get(ctx, "alice").Status.NextRotation.Time).To(BeTemporally("==", begin.Add(48*time.Hour)))
+	})
+})
+
+var _ = Describe("Role and enabled", func() {
+	It("revokes on demotion and issues anew on promotion", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.admin(ctx, "alice")
+		old := b.plaintext(ctx, "alice-admin-key")
+		b.events.take()
+
+		user := b.change(ctx, "alice", setRole(v1alpha1.RoleUser))
+		Expect(user.Status.Keys).To(BeEmpty())
+		Expect(user.Status.SecretName).To(BeEmpty())
+		Expect(reasonOf(user, "Ready")).To(Equal("True/Demoted"))
+		Expect(reasonOf(user, "Active")).To(Equal("False/Demoted"))
+		Expect(plane.Client.Get(ctx, b.name("alice-admin-key"), &corev1.Secret{})).NotTo(Succeed())
+		Expect(b.events.take()).To(ConsistOf(HavePrefix("Normal KeyRevoked")))
+
+		user = b.change(ctx, "alice", setRole(v1alpha1.RoleAdmin))
+		Expect(reasonOf(user, "Active")).To(Equal("True/Accepted"))
+		Expect(b.accepted(ctx, "alice", old)).To(BeFalse())
+		Expect(b.accepted(ctx, "alice", b.plaintext(ctx, "alice-admin-key"))).To(BeTrue())
+	})
+
+	It("disables reversibly", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.admin(ctx, "alice")
+		old := b.plaintext(ctx, "alice-admin-key")
+		off, on := false, true
+		user := b.change(ctx, "alice", func(u *v1alpha1.AdminUser) { u.Spec.Enabled = &off })
+		Expect(reasonOf(user, "Ready")).To(Equal("True/Issued"))
+		Expect(reasonOf(user, "Active")).To(Equal("False/Disabled"))
+		user = b.change(ctx, "alice", func(u *v1alpha1.AdminUser) { u.Spec.Enabled = &on })
+		Expect(reasonOf(user, "Active")).To(Equal("True/Accepted"))
+		Expect(b.plaintext(ctx, "alice-admin-key")).To(Equal(old))
+	})
+
+	It("takes away what somebody wrote into the status of a demoted user", func(ctx SpecContext) {
+		b := newBench(ctx)
+		user := b.admin(ctx, "alice", setRole(v1alpha1.RoleUser))
+		user.Status.Keys = []v1alpha1.KeyStatus{{ID: "x", Digest: b.ring.Digest("a-key-of-my-own-making").String(), IssuedAt: metav1.NewTime(begin)}}
+		Expect(b.client.Status().Update(ctx, user)).To(Succeed())
+		b.reconcile(ctx, "alice")
+		Expect(b.get(ctx, "alice").Status.Keys).To(BeEmpty())
+	})
+
+	It("clears garbage out of the status and goes on", func(ctx SpecContext) {
+		b := newBench(ctx)
+		user := b.admin(ctx, "alice")
+		kept := user.Status.Keys[0]
+		user.Status.Keys = append(user.Status.Keys,
+			v1alpha1.KeyStatus{ID: "evil", Digest: "no digest", IssuedAt: metav1.NewTime(begin)},
+			v1alpha1.KeyStatus{ID: "eternal", Digest: b.ring.Digest("a-key-of-my-own-making").String(), IssuedAt: metav1.NewTime(begin)}, kept)
+		Expect(b.client.Status().Update(ctx, user)).To(Succeed())
+		b.reconcile(ctx, "alice")
+		Expect(b.get(ctx, "alice").Status.Keys).To(HaveExactElements(HaveField("ID", kept.ID)))
+	})
+})
+
+var _ = Describe("Usernames", func() {
+	It("are unique without regard to case: who holds keys wins, and the other goes on by itself", func(ctx SpecContext) {
+		b := newBench(ctx)
+		first := b.admin(ctx, "alice")
+		second := b.admin(ctx, "other", func(u *v1alpha1.AdminUser) { u.Spec.Username = "ALICE" })
+		Expect(reasonOf(second, "Stalled")).To(Equal("True/UsernameTaken"))
+		Expect(reasonOf(second, "Active")).To(Equal("False/UsernameTaken"))
+		Expect(second.Status.Keys).To(BeEmpty())
+		Expect(b.events.take()).To(ContainElement(And(HavePrefix("Warning UsernameTaken"), ContainSubstring("AdminUser alice"))))
+		Expect(reasonOf(first, "Active")).To(Equal("True/Accepted"))
+
+		Expect(b.client.Delete(ctx, first)).To(Succeed())
+		b.reconcile(ctx, "alice")
+		b.reconcile(ctx, "other")
+		Expect(reasonOf(b.get(ctx, "other"), "Active")).To(Equal("True/Accepted"))
+		Expect(string(b.secret(ctx, "other-admin-key").Data["username"])).To(Equal("ALICE"))
+	})
+
+	It("are not held by an older object without keys against one that has them", func(ctx SpecContext) {
+		b := newBench(ctx)
+		older := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "a-older"}, Spec: v1alpha1.AdminUserSpec{Username: "bob"}}
+		older.Spec.Delivery = v1alpha1.DeliveryResponse
+		Expect(b.client.Create(ctx, older)).To(Succeed())
+		newer := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "newer"}, Spec: v1alpha1.AdminUserSpec{Username: "Bob", Delivery: v1alpha1.DeliveryResponse}}
+		Expect(b.client.Create(ctx, newer)).To(Succeed())
+		newer.Status.Keys = []v1alpha1.KeyStatus{{ID: "x", Digest: b.ring.Digest("issued-by-the-api").String(), IssuedAt: metav1.NewTime(begin)}}
+		Expect(b.client.Status().Update(ctx, newer)).To(Succeed())
+		b.reconcile(ctx, "a-older")
+		b.reconcile(ctx, "newer")
+		Expect(reasonOf(b.get(ctx, "a-older"), "Stalled")).To(Equal("True/UsernameTaken"))
+		Expect(reasonOf(b.get(ctx, "newer"), "Active")).To(Equal("True/Accepted"))
+	})
+})

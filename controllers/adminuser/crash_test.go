@@ -1,0 +1,183 @@
+package adminuser_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/pepper"
+)
+
+func newRing(letter string) *pepper.Keyring {
+	GinkgoHelper()
+	ring, err := pepper.Load(map[string][]byte{"active": []byte(strings.Repeat(letter, 32))})
+	Expect(err).NotTo(HaveOccurred())
+	return ring
+}
+
+// editSecretLive is editSecret for a Secret that may not be in the cache.
+func (b *bench) editSecretLive(ctx context.Context, name string, edit func(*corev1.Secret)) {
+	GinkgoHelper()
+	secret := b.secret(ctx, name)
+	edit(secret)
+	Expect(plane.Client.Update(ctx, secret, client.FieldOwner("a-person"))).To(Succeed())
+	if _, cachedToo := secret.Labels[v1alpha1.LabelIssuedFor]; cachedToo {
+		b.await(ctx, name, secret.ResourceVersion)
+	}
+}
+
+// around calls the hooks before and after each write, with its number from 1.
+func around(inner client.Client, before, after func(write int) error) client.Client {
+	writes := 0
+	write := func(do func() error) error {
+		writes++
+		if err := before(writes); err != nil {
+			return err
+		}
+		if err := do(); err != nil {
+			return err
+		}
+		return after(writes)
+	}
+	return interceptor.NewClient(withWatch{inner}, interceptor.Funcs{
+		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+			return write(func() error { return c.Apply(ctx, o, opts...) })
+		},
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+			return write(func() error { return c.Patch(ctx, o, p, opts...) })
+		},
+		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
+			return write(func() error { return c.Delete(ctx, o, opts...) })
+		},
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+			return write(func() error { return c.SubResource(sub).Patch(ctx, o, p, opts...) })
+		},
+	})
+}
+
+// withWatch satisfies the interceptor; nobody here watches through it.
+type withWatch struct{ client.Client }
+
+func (withWatch) Watch(context.Context, client.ObjectList, ...client.ListOption) (watch.Interface, error) {
+	return nil, errors.New("not watched here")
+}
+
+func beforeWrite(inner client.Client, number int, do func()) client.Client {
+	return around(inner, func(write int) error {
+		if write == number {
+			do()
+		}
+		return nil
+	}, func(int) error { return nil })
+}
+
+// errCrash is what the process sees of its own end: the write was done, and nothing after it happens.
+var errCrash = errors.New("the process was killed")
+
+func crashAfter(inner client.Client, number int) client.Client {
+	dead := false
+	check := func() error {
+		if dead {
+			return errCrash
+		}
+		return nil
+	}
+	return around(inner, func(int) error { return check() }, func(write int) error {
+		dead = dead || write == number
+		return check()
+	})
+}
+
+// A crash after every single write: each time the object must come to one key that is in its Secret and works.
+var _ = Describe("A crash", func() {
+	// writes is how many writes each of these takes; the test fails when that is not so any more.
+	for what, c := range map[string]struct {
+		writes  int
+		prepare func(context.Context, *bench)
+	}{
+		"of a first issue": {3, func(ctx context.Context, b *bench) {
+			Expect(cached.Create(ctx, &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "alice"}})).To(Succeed())
+		}},
+		"of a rotation": {3, func(ctx context.Context, b *bench) {
+			b.admin(ctx, "alice")
+			b.edit(ctx, "alice", rotate("now"))
+		}},
+		"of an adoption": {3, func(ctx context.Context, b *bench) {
+			b.handOver(ctx, "alice-admin-key", brought)
+			Expect(cached.Create(ctx, &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "alice"}})).To(Succeed())
+		}},
+		"of a rename": {4, func(ctx context.Context, b *bench) {
+			b.admin(ctx, "alice", withSecret(func(s *v1alpha1.AdminUserSecret) { s.Name = "old-door" }))
+			b.edit(ctx, "alice", withSecret(func(s *v1alpha1.AdminUserSecret) { s.Name = "alice-admin-key" }))
+		}},
+		"of a reissue": {3, func(ctx context.Context, b *bench) {
+			b.admin(ctx, "alice", reissue)
+			b.deleteSecret(ctx, "alice-admin-key")
+		}},
+	} {
+		for stop := 1; stop <= c.writes; stop++ {
+			It(fmt.Sprintf("after write %d of %d %s loses no key and leaves no second one", stop, c.writes, what), func(ctx SpecContext) {
+				b := newBench(ctx)
+				c.prepare(ctx, b)
+				before := b.currentKeys(ctx)
+
+				b.client = crashAfter(cached, stop)
+				_, err := b.reconciler().Reconcile(ctx, reconcile.Request{NamespacedName: b.name("alice")})
+				Expect(err).To(MatchError(errCrash))
+				b.readableKeyWorks(ctx, before)
+
+				b.client = cached
+				b.reconcile(ctx, "alice")
+				user := b.get(ctx, "alice")
+				Expect(user.Status.Keys).To(HaveLen(1), "one valid key")
+				Expect(b.accepted(ctx, "alice", b.plaintext(ctx, "alice-admin-key"))).To(BeTrue())
+				var secrets corev1.SecretList
+				Expect(plane.Client.List(ctx, &secrets, client.InNamespace(b.namespace))).To(Succeed())
+				Expect(secrets.Items).To(HaveLen(1))
+			})
+		}
+		It(fmt.Sprintf("has been tried after every write %s", what), func(ctx SpecContext) {
+			b := newBench(ctx)
+			c.prepare(ctx, b)
+			writes := 0
+			count := func(n int) error { writes = n; return nil }
+			b.client = around(cached, count, count)
+			b.reconcile(ctx, "alice")
+			Expect(writes).To(Equal(c.writes))
+		})
+	}
+})
+
+// currentKeys is the digests accepted before anything happens.
+func (b *bench) currentKeys(ctx context.Context) []v1alpha1.KeyStatus {
+	GinkgoHelper()
+	return b.get(ctx, "alice").Status.Keys
+}
+
+// readableKeyWorks: whatever key can be read in the Secret at this moment is accepted, if Keywright wrote it or
+// it was accepted before.
+func (b *bench) readableKeyWorks(ctx context.Context, before []v1alpha1.KeyStatus) {
+	GinkgoHelper()
+	secret := &corev1.Secret{}
+	if err := plane.Client.Get(ctx, b.name("alice-admin-key"), secret); err != nil {
+		Expect(client.IgnoreNotFound(err)).To(Succeed())
+		return
+	}
+	plaintext := string(secret.Data["key"])
+	if plaintext == brought && len(before) == 0 {
+		return
+	}
+	Expect(b.accepted(ctx, "alice", plaintext)).To(BeTrue(), "a key that can be read must work")
+}

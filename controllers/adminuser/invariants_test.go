@@ -1,0 +1,65 @@
+package adminuser_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+)
+
+// checkInvariants holds for every AdminUser whenever the controller is done with it.
+func (b *bench) checkInvariants(ctx context.Context, name string) {
+	GinkgoHelper()
+	user := &v1alpha1.AdminUser{}
+	if err := plane.Client.Get(ctx, b.name(name), user); err != nil {
+		Expect(client.IgnoreNotFound(err)).To(Succeed())
+		return
+	}
+	checkConditions(user)
+	checkNoPlaintext(b, ctx, user)
+}
+
+func checkConditions(user *v1alpha1.AdminUser) {
+	GinkgoHelper()
+	conditions := user.Status.Conditions
+	Expect(user.Status.ObservedGeneration).To(Equal(user.Generation), "status.observedGeneration")
+	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
+	Expect(ready).NotTo(BeNil())
+	Expect(meta.FindStatusCondition(conditions, v1alpha1.ConditionActive)).NotTo(BeNil())
+	stalled := meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled)
+	Expect(meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady)).To(Equal(stalled == nil), "Ready xor Stalled")
+	Expect(meta.FindStatusCondition(conditions, v1alpha1.ConditionReconciling)).To(BeNil(), "Reconciling at rest")
+	if stalled != nil {
+		Expect(stalled.Reason).To(Equal(ready.Reason))
+	}
+	for _, c := range conditions {
+		Expect(c.ObservedGeneration).To(Equal(user.Generation), "observedGeneration of %s", c.Type)
+		Expect(c.Message).NotTo(BeEmpty(), "message of %s", c.Type)
+		Expect(c.LastTransitionTime.IsZero()).To(BeFalse())
+	}
+}
+
+// checkNoPlaintext: no key that is in a Secret stands anywhere in the object or in the events.
+func checkNoPlaintext(b *bench, ctx context.Context, user *v1alpha1.AdminUser) {
+	GinkgoHelper()
+	var secrets corev1.SecretList
+	Expect(plane.Client.List(ctx, &secrets, client.InNamespace(b.namespace))).To(Succeed())
+	object, err := json.Marshal(user)
+	Expect(err).NotTo(HaveOccurred())
+	b.events.mu.Lock()
+	told := strings.Join(b.events.events, "\n")
+	b.events.mu.Unlock()
+	for _, s := range secrets.Items {
+		if plaintext := string(s.Data[v1alpha1.SecretKey]); len(plaintext) >= 16 {
+			Expect(strings.Contains(string(object), plaintext)).To(BeFalse(), "plaintext in the object")
+			Expect(strings.Contains(told, plaintext)).To(BeFalse(), "plaintext in an event")
+		}
+	}
+}

@@ -1,0 +1,57 @@
+package adminuser
+
+import (
+	"context"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/issuer"
+)
+
+const kind = "AdminUser"
+
+// Reconciler brings one AdminUser to what its spec asks.
+type Reconciler struct {
+	// Client reads AdminUsers from a cache that has IndexUsernames.
+	Client client.Client
+	Issuer *issuer.Issuer
+}
+
+// Reconcile does for one AdminUser all that can be done now.
+func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	var user v1alpha1.AdminUser
+	err := r.Client.Get(ctx, req.NamespacedName, &user)
+	if client.IgnoreNotFound(err) != nil {
+		return reconcile.Result{}, err
+	}
+	if err != nil || !user.DeletionTimestamp.IsZero() {
+		return reconcile.Result{}, r.Issuer.RemoveOrphans(ctx, kind, req.NamespacedName)
+	}
+	rival, err := r.rival(ctx, &user)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	return r.Issuer.Run(ctx, describe(&user, rival))
+}
+
+// SetupWithManager registers the controller for its objects, for the Secrets written for them, and for asked, which
+// names objects to look at again for a reason outside this controller.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, asked <-chan event.GenericEvent, options controller.Options) error {
+	ofOwner := handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), &v1alpha1.AdminUser{}, handler.OnlyControllerOwner())
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("adminuser").
+		For(&v1alpha1.AdminUser{}).
+		Watches(issuer.SecretMetadata(), ofOwner, builder.OnlyMetadata).
+		Watches(&v1alpha1.AdminUser{}, handler.EnqueueRequestsFromMapFunc(r.rivals)).
+		WatchesRawSource(source.Channel(asked, &handler.EnqueueRequestForObject{})).
+		WithOptions(options).
+		Complete(r)
+}

@@ -1,0 +1,217 @@
+package adminuser_test
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"keywright.dev/keywright/api/v1alpha1"
+)
+
+const brought = "correct-horse-battery-staple"
+
+// handOver creates a Secret by hand, with the word that lets Keywright take it.
+func (b *bench) handOver(ctx context.Context, name, plaintext string) {
+	GinkgoHelper()
+	Expect(plane.Client.Create(ctx, &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: name, Annotations: map[string]string{v1alpha1.AnnotationAdopt: "true"}},
+		Data:       map[string][]byte{"key": []byte(plaintext), "theirs": []byte("stays")},
+	})).To(Succeed())
+}
+
+var _ = Describe("A Secret that was deleted or changed", func() {
+	edits := map[string]func(*bench, context.Context){
+		"deleted": func(b *bench, ctx context.Context) { b.deleteSecret(ctx, "alice-admin-key") },
+		"changed": func(b *bench, ctx context.Context) {
+			b.editSecret(ctx, "alice-admin-key", func(s *corev1.Secret) { s.Data["key"] = []byte(brought) })
+		},
+		"emptied": func(b *bench, ctx context.Context) {
+			b.editSecret(ctx, "alice-admin-key", func(s *corev1.Secret) { s.Data = nil })
+		},
+	}
+	for what, happen := range edits {
+		It("is left so under Keep and its key goes on: "+what, func(ctx SpecContext) {
+			b := newBench(ctx)
+			b.admin(ctx, "alice")
+			old := b.plaintext(ctx, "alice-admin-key")
+			b.events.take()
+			happen(b, ctx)
+			b.reconcile(ctx, "alice")
+			user := b.get(ctx, "alice")
+			Expect(reasonOf(user, "Ready")).To(Equal("True/SecretGone"))
+			Expect(reasonOf(user, "Active")).To(Equal("True/Accepted"))
+			Expect(user.Status.SecretName).To(BeEmpty())
+			Expect(b.accepted(ctx, "alice", old)).To(BeTrue())
+			Expect(b.accepted(ctx, "alice", brought)).To(BeFalse())
+			Expect(b.events.take()).To(ConsistOf(HavePrefix("Warning Secret")))
+			b.reconcile(ctx, "alice")
+			Expect(b.events.take()).To(BeEmpty())
+
+			b.change(ctx, "alice", rotate("again"))
+			Expect(b.accepted(ctx, "alice", b.plaintext(ctx, "alice-admin-key"))).To(BeTrue())
+			Expect(b.accepted(ctx, "alice", old)).To(BeFalse())
+		})
+		It("is written anew with a new key under Reissue: "+what, func(ctx SpecContext) {
+			b := newBench(ctx)
+			b.admin(ctx, "alice", reissue, withRotation("", "1h"))
+			old := b.plaintext(ctx, "alice-admin-key")
+			happen(b, ctx)
+			b.reconcile(ctx, "alice")
+			fresh := b.plaintext(ctx, "alice-admin-key")
+			Expect(fresh).NotTo(Or(Equal(old), Equal(brought)))
+			Expect(b.accepted(ctx, "alice", fresh)).To(BeTrue())
+			Expect(b.accepted(ctx, "alice", old)).To(BeFalse(), "no overlap for a key whose Secret was lost")
+		})
+	}
+
+	It("is taken back without a new key when only its metadata was rewritten", func(ctx SpecContext) {
+		b := newBench(ctx)
+		before := b.admin(ctx, "alice", reissue)
+		b.editSecret(ctx, "alice-admin-key", func(s *corev1.Secret) { s.ManagedFields = []metav1.ManagedFieldsEntry{{}} })
+		b.reconcile(ctx, "alice")
+		b.editSecret(ctx, "alice-admin-key", func(s *corev1.Secret) { s.Annotations[v1alpha1.AnnotationKeyID] = "0000" })
+		b.reconcile(ctx, "alice")
+		after := b.get(ctx, "alice")
+		Expect(after.Status.Keys).To(Equal(before.Status.Keys))
+		Expect(b.secret(ctx, "alice-admin-key").Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationKeyID, after.Status.Keys[0].ID))
+	})
+})
+
+var _ = Describe("Somebody else's Secret", func() {
+	It("is never touched, and the object goes on when it is gone", func(ctx SpecContext) {
+		b := newBench(ctx)
+		foreign := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "alice-admin-key"}, Data: map[string][]byte{"key": []byte(brought)}}
+		Expect(plane.Client.Create(ctx, foreign)).To(Succeed())
+		user := b.admin(ctx, "alice")
+		Expect(reasonOf(user, "Stalled")).To(Equal("True/SecretConflict"))
+		Expect(user.Status.Keys).To(BeEmpty())
+		Expect(b.events.take()).To(ConsistOf(HavePrefix("Warning SecretConflict")))
+		Expect(b.reconcile(ctx, "alice")).To(Equal(time.Minute), "looked at again by itself")
+		Expect(b.secret(ctx, "alice-admin-key").ResourceVersion).To(Equal(foreign.ResourceVersion))
+		Expect(b.get(ctx, "alice").ResourceVersion).To(Equal(user.ResourceVersion))
+
+		Expect(plane.Client.Delete(ctx, foreign)).To(Succeed())
+		b.reconcile(ctx, "alice")
+		Expect(reasonOf(b.get(ctx, "alice"), "Ready")).To(Equal("True/Issued"))
+	})
+
+	It("is not touched either when it appears between the digest and the Secret", func(ctx SpecContext) {
+		b := newBench(ctx)
+		foreign := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "alice-admin-key"}, Data: map[string][]byte{"key": []byte(brought)}}
+		b.client = beforeWrite(cached, 2, func() { Expect(plane.Client.Create(ctx, foreign)).To(Succeed()) })
+		Expect(cached.Create(ctx, &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "alice"}})).To(Succeed())
+		b.reconcile(ctx, "alice")
+		Expect(b.secret(ctx, "alice-admin-key").ResourceVersion).To(Equal(foreign.ResourceVersion))
+		user := b.get(ctx, "alice")
+		Expect(reasonOf(user, "Stalled")).To(Equal("True/SecretConflict"))
+		Expect(user.Status.Keys).To(BeEmpty())
+	})
+
+	It("of another controller can't be handed over by an annotation", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.handOver(ctx, "alice-admin-key", brought)
+		b.editSecretLive(ctx, "alice-admin-key", func(s *corev1.Secret) {
+			controls := true
+			s.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "x", UID: "u", Controller: &controls}}
+		})
+		Expect(reasonOf(b.admin(ctx, "alice"), "Stalled")).To(Equal("True/SecretConflict"))
+	})
+})
+
+var _ = Describe("Adoption", func() {
+	It("takes over an annotated Secret and its key", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.handOver(ctx, "alice-admin-key", brought)
+		user := b.admin(ctx, "alice")
+		Expect(reasonOf(user, "Ready")).To(Equal("True/Issued"))
+		Expect(b.accepted(ctx, "alice", brought)).To(BeTrue())
+		Expect(user.Status.Keys).To(HaveLen(1))
+		Expect(user.Status.Keys[0].Prefix).To(Equal("corr"), "four characters of a brought key")
+		secret := b.secret(ctx, "alice-admin-key")
+		Expect(metav1.IsControlledBy(secret, user)).To(BeTrue())
+		Expect(secret.Data).To(HaveKeyWithValue("theirs", []byte("stays")))
+		Expect(b.events.take()).To(ConsistOf(HavePrefix("Normal KeyAdopted")))
+
+		b.change(ctx, "alice", rotate("1"))
+		Expect(b.accepted(ctx, "alice", brought)).To(BeFalse())
+		Expect(b.accepted(ctx, "alice", b.plaintext(ctx, "alice-admin-key"))).To(BeTrue())
+	})
+
+	It("does not bring back a key that was rotated away, whoever writes it back", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.handOver(ctx, "alice-admin-key", brought)
+		b.admin(ctx, "alice")
+		b.change(ctx, "alice", rotate("leaked"))
+		b.editSecretLive(ctx, "alice-admin-key", func(s *corev1.Secret) { s.Data["key"] = []byte(brought) })
+		b.reconcile(ctx, "alice")
+		Expect(b.accepted(ctx, "alice", brought)).To(BeFalse())
+		Expect(reasonOf(b.get(ctx, "alice"), "Stalled")).To(Equal("True/RetiredKey"))
+	})
+
+	It("takes a key edited into an annotated Secret as the new one, with overlap", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.handOver(ctx, "alice-admin-key", brought)
+		b.admin(ctx, "alice", withRotation("", "1h"))
+		b.editSecretLive(ctx, "alice-admin-key", func(s *corev1.Secret) { s.Data["key"] = []byte("another-key-by-hand") })
+		b.reconcile(ctx, "alice")
+		Expect(b.accepted(ctx, "alice", "another-key-by-hand")).To(BeTrue())
+		Expect(b.accepted(ctx, "alice", brought)).To(BeTrue(), "in its overlap")
+	})
+
+	for problem, plaintext := range map[string]string{
+		"is empty":                       "",
+		"must be at least 16 characters": "short",
+		"visible ASCII":                  "correct-horse-battery\n",
+		"missing or mistyped":            "ak_0123456789012345",
+	} {
+		It("refuses a key that "+problem+" and says so", func(ctx SpecContext) {
+			b := newBench(ctx)
+			b.handOver(ctx, "alice-admin-key", plaintext)
+			user := b.admin(ctx, "alice")
+			Expect(reasonOf(user, "Stalled")).To(Equal("True/InvalidKey"))
+			Expect(user.Status.Conditions).To(ContainElement(HaveField("Message", ContainSubstring(problem))))
+			Expect(string(b.secret(ctx, "alice-admin-key").Data["key"])).To(Equal(plaintext))
+		})
+	}
+
+	It("keeps the key of a deleted and re-applied object whose Secret is annotated", func(ctx SpecContext) {
+		b := newBench(ctx)
+		user := b.admin(ctx, "alice")
+		old := b.plaintext(ctx, "alice-admin-key")
+		b.editSecret(ctx, "alice-admin-key", func(s *corev1.Secret) { s.Annotations[v1alpha1.AnnotationAdopt] = "true" })
+		Expect(b.client.Delete(ctx, user)).To(Succeed())
+		b.reconcile(ctx, "alice")
+		b.admin(ctx, "alice")
+		Expect(b.accepted(ctx, "alice", old)).To(BeTrue())
+	})
+})
+
+var _ = Describe("A pepper", func() {
+	It("that is lost stops issuing and says so, and goes on when it is back", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.pepperErr = errors.New("Secret keywright-pepper is lost")
+		user := b.admin(ctx, "alice")
+		Expect(reasonOf(user, "Stalled")).To(Equal("True/PepperLost"))
+		Expect(user.Status.Keys).To(BeEmpty())
+		b.pepperErr = nil
+		b.reconcile(ctx, "alice")
+		Expect(reasonOf(b.get(ctx, "alice"), "Ready")).To(Equal("True/Issued"))
+	})
+
+	It("that a key was digested with and is gone stops that object until a new key is asked for", func(ctx SpecContext) {
+		b, other := newBench(ctx), newBench(ctx)
+		b.admin(ctx, "alice")
+		other.ring = newRing("q")
+		b.ring = other.ring
+		b.reconcile(ctx, "alice")
+		Expect(reasonOf(b.get(ctx, "alice"), "Stalled")).To(Equal("True/PepperLost"))
+		user := b.change(ctx, "alice", rotate("give it up"))
+		Expect(reasonOf(user, "Ready")).To(Equal("True/Issued"))
+		Expect(b.accepted(ctx, "alice", b.plaintext(ctx, "alice-admin-key"))).To(BeTrue())
+	})
+})

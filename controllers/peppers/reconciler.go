@@ -1,0 +1,149 @@
+package peppers
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/pepper"
+)
+
+// Reconciler keeps Source in step with the pepper Secret.
+type Reconciler struct {
+	// Live reads from the API server itself: whether a pepper may be made must not rest on a cache.
+	Live   client.Reader
+	Client client.Client
+	// Namespace is Keywright's own.
+	Namespace string
+	Source    *Source
+	// Ask is told every object that has to be looked at again after a change.
+	Ask chan<- event.GenericEvent
+}
+
+// Check is for start-up: it fails when the pepper can't be read, or is there and broken.
+func Check(ctx context.Context, reader client.Reader, namespace string) error {
+	var secret corev1.Secret
+	err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: v1alpha1.PepperSecret}, &secret)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading Secret %s/%s: %w", namespace, v1alpha1.PepperSecret, err)
+	}
+	if _, err := pepper.Load(secret.Data); err != nil {
+		return fmt.Errorf("Secret %s/%s is broken: %w", namespace, v1alpha1.PepperSecret, err) //nolint:staticcheck // begins with the name of a kind
+	}
+	return nil
+}
+
+// Reconcile reads the Secret, makes it when no key exists yet, and tells everybody of a change.
+func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	next, err := r.read(ctx)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if !r.Source.set(next) {
+		return reconcile.Result{}, nil
+	}
+	if next.err != nil {
+		log.FromContext(ctx).Error(next.err, "Issuing is stopped")
+	} else {
+		log.FromContext(ctx).Info("Pepper in use", "pepper", next.ring.ActiveID(), "peppers", next.ring.Len())
+	}
+	return reconcile.Result{}, r.askAll(ctx)
+}
+
+func (r *Reconciler) read(ctx context.Context) (state, error) {
+	var secret corev1.Secret
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: v1alpha1.PepperSecret}, &secret)
+	if client.IgnoreNotFound(err) != nil {
+		return state{}, err
+	}
+	digested, listErr := r.digested(ctx)
+	switch {
+	case listErr != nil:
+		return state{}, listErr
+	case err == nil:
+		return assess(&secret, digested), nil
+	case len(digested) > 0:
+		return lost(), nil
+	}
+	return r.create(ctx)
+}
+
+// create makes the first pepper. Where another replica was faster, its pepper is read on the next try.
+func (r *Reconciler) create(ctx context.Context) (state, error) {
+	fresh, err := pepper.New()
+	if err != nil {
+		return state{}, err
+	}
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: r.Namespace, Name: v1alpha1.PepperSecret},
+		Data:       map[string][]byte{pepper.Active: fresh},
+	}
+	if err := r.Client.Create(ctx, secret, client.FieldOwner(v1alpha1.FieldManager)); err != nil {
+		return state{}, fmt.Errorf("creating Secret %s: %w", v1alpha1.PepperSecret, err)
+	}
+	return assess(secret, nil), nil
+}
+
+// digested lists the ids of all peppers that recorded keys were digested with.
+func (r *Reconciler) digested(ctx context.Context) (map[string]bool, error) {
+	ids := map[string]bool{}
+	list := &v1alpha1.AdminUserList{}
+	for {
+		err := r.Live.List(ctx, list, client.InNamespace(r.Namespace), client.Limit(500), client.Continue(list.Continue))
+		if err != nil {
+			return nil, err
+		}
+		for i := range list.Items {
+			for _, k := range list.Items[i].Status.Keys {
+				if digest, err := pepper.ParseDigest(k.Digest); err == nil {
+					ids[digest.PepperID] = true
+				}
+			}
+		}
+		if list.Continue == "" {
+			return ids, nil
+		}
+	}
+}
+
+func (r *Reconciler) askAll(ctx context.Context) error {
+	var list v1alpha1.AdminUserList
+	if err := r.Client.List(ctx, &list, client.InNamespace(r.Namespace)); err != nil {
+		return err
+	}
+	for i := range list.Items {
+		select {
+		case r.Ask <- event.GenericEvent{Object: &list.Items[i]}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// SetupWithManager registers the controller. one is a cache of the pepper Secret alone: the manager's own holds
+// Secrets that Keywright wrote, and of those metadata only.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, one cache.Cache) error {
+	first := make(chan event.GenericEvent, 1)
+	first <- event.GenericEvent{Object: &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: r.Namespace, Name: v1alpha1.PepperSecret}}}
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("pepper").
+		WatchesRawSource(source.Kind(one, &corev1.Secret{}, &handler.TypedEnqueueRequestForObject[*corev1.Secret]{})).
+		WatchesRawSource(source.Channel(first, &handler.EnqueueRequestForObject{})).
+		Complete(r)
+}

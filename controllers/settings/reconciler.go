@@ -1,0 +1,176 @@
+package settings
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/issuer"
+	"keywright.dev/keywright/internal/settings"
+)
+
+const (
+	// pollSecret is how soon a changed bootstrap key is noticed: the Secret that ADMIN_KEY_SECRET points to is in no
+	// cache, for the operator does not watch Secrets that are not its own.
+	pollSecret = 15 * time.Second
+	// pollPepper is how soon a keyring that was not there yet is asked for again.
+	pollPepper = time.Second
+)
+
+// Reconciler compiles keywright-config into keywright-runtime.
+type Reconciler struct {
+	Client client.Client
+	// Live reads the ConfigMap and the Secret that it points to.
+	Live      client.Reader
+	Events    issuer.Recorder
+	Peppers   issuer.Peppers
+	Namespace string
+
+	// refused is the fault that was told last, so that polling does not tell it again.
+	refused string
+}
+
+// Reconcile checks and compiles the configuration as it stands.
+func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
+	config := &corev1.ConfigMap{}
+	config.Namespace, config.Name = r.Namespace, v1alpha1.ConfigMapConfig
+	err := r.Live.Get(ctx, client.ObjectKeyFromObject(config), config)
+	if client.IgnoreNotFound(err) != nil {
+		return reconcile.Result{}, err
+	}
+	parsed, faults := settings.Parse(config.Data)
+	if len(faults) > 0 {
+		r.refuse(config, faults)
+		return reconcile.Result{}, nil
+	}
+	return r.compile(ctx, config, parsed)
+}
+
+func (r *Reconciler) compile(ctx context.Context, config *corev1.ConfigMap, parsed settings.Settings) (reconcile.Result, error) {
+	runtime, err := r.resolve(ctx, parsed)
+	var fault settings.Fault
+	switch {
+	case errors.Is(err, issuer.ErrPepperPending):
+		return reconcile.Result{RequeueAfter: pollPepper}, nil
+	case errors.As(err, &fault):
+		r.refuse(config, []settings.Fault{fault})
+		return reconcile.Result{RequeueAfter: pollSecret}, nil
+	case err != nil:
+		return reconcile.Result{}, err
+	}
+	if err := r.publish(ctx, config, parsed, runtime); err != nil {
+		return reconcile.Result{}, err
+	}
+	r.refused = ""
+	if parsed.AdminKeySecret != nil {
+		return reconcile.Result{RequeueAfter: pollSecret}, nil
+	}
+	return reconcile.Result{}, nil
+}
+
+// resolve digests the bootstrap key, wherever it is.
+func (r *Reconciler) resolve(ctx context.Context, parsed settings.Settings) (settings.Runtime, error) {
+	plaintext := parsed.AdminKey
+	if parsed.AdminKeySecret != nil {
+		read, err := r.adminKey(ctx, *parsed.AdminKeySecret)
+		if err != nil {
+			return settings.Runtime{}, err
+		}
+		plaintext = read
+	}
+	if plaintext == "" {
+		return settings.Runtime{}, nil
+	}
+	ring, err := r.Peppers.Keyring()
+	if err != nil {
+		return settings.Runtime{}, err
+	}
+	return settings.Runtime{BootstrapDigest: ring.Digest(plaintext).String()}, nil
+}
+
+// adminKey reads the key that ADMIN_KEY_SECRET points to. Its problems are faults of that setting.
+func (r *Reconciler) adminKey(ctx context.Context, ref settings.SecretRef) (string, error) {
+	var secret corev1.Secret
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: ref.Name}, &secret)
+	if apierrors.IsNotFound(err) {
+		return "", settings.Fault{Key: settings.KeyAdminKeySecret, Problem: fmt.Sprintf("Secret %s does not exist", ref.Name)}
+	}
+	if err != nil {
+		return "", err
+	}
+	value, ok := secret.Data[ref.Key]
+	if !ok {
+		return "", settings.Fault{Key: settings.KeyAdminKeySecret, Problem: fmt.Sprintf("Secret %s has no key %q", ref.Name, ref.Key)}
+	}
+	plaintext := strings.TrimSpace(string(value))
+	if problem := settings.CheckAdminKey(plaintext); problem != "" {
+		return "", settings.Fault{Key: settings.KeyAdminKeySecret, Problem: fmt.Sprintf("the key in %s %s", ref, problem)}
+	}
+	return plaintext, nil
+}
+
+// publish writes keywright-runtime if it says something new.
+func (r *Reconciler) publish(ctx context.Context, config *corev1.ConfigMap, parsed settings.Settings, runtime settings.Runtime) error {
+	var present corev1.ConfigMap
+	name := client.ObjectKey{Namespace: r.Namespace, Name: v1alpha1.ConfigMapRuntime}
+	if err := r.Live.Get(ctx, name, &present); client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	document := runtime.Encode()
+	if present.Data[settings.RuntimeKey] == document {
+		return nil
+	}
+	wanted := corev1ac.ConfigMap(name.Name, name.Namespace).WithData(map[string]string{settings.RuntimeKey: document})
+	if err := r.Client.Apply(ctx, wanted, client.FieldOwner(v1alpha1.FieldManager), client.ForceOwnership); err != nil {
+		return err
+	}
+	r.announce(config, parsed)
+	return nil
+}
+
+func (r *Reconciler) announce(config *corev1.ConfigMap, parsed settings.Settings) {
+	if config.UID == "" {
+		return
+	}
+	r.Events.Eventf(config, nil, corev1.EventTypeNormal, v1alpha1.EventConfigApplied, "Apply", "The configuration is checked and handed to the servers.")
+	if parsed.AdminKey != "" {
+		r.Events.Eventf(config, nil, corev1.EventTypeWarning, v1alpha1.EventPlaintextKey, "Apply",
+			"%s holds the bootstrap key in plaintext: put it into a Secret and name that in %s.", settings.KeyAdminKey, settings.KeyAdminKeySecret)
+	}
+}
+
+// refuse tells what is wrong, once. What runs goes on with the last good configuration.
+func (r *Reconciler) refuse(config *corev1.ConfigMap, faults []settings.Fault) {
+	texts := make([]string, 0, len(faults))
+	for _, f := range faults {
+		texts = append(texts, f.Error())
+	}
+	text := strings.Join(texts, "; ")
+	if r.refused == config.ResourceVersion+text {
+		return
+	}
+	r.refused = config.ResourceVersion + text
+	r.Events.Eventf(config, nil, corev1.EventTypeWarning, v1alpha1.EventConfigInvalid, "Refuse", "%.900s. The last good configuration stays in force.", text)
+}
+
+// SetupWithManager registers the controller. one is a cache of the two ConfigMaps alone. It runs once at a time:
+// there is one configuration.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, one cache.Cache) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("settings").
+		WatchesRawSource(source.Kind(one, &corev1.ConfigMap{}, &handler.TypedEnqueueRequestForObject[*corev1.ConfigMap]{})).
+		Complete(r)
+}

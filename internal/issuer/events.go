@@ -1,0 +1,103 @@
+package issuer
+
+import (
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/lifecycle"
+)
+
+// Recorder writes events about an object.
+type Recorder interface {
+	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
+}
+
+// event is one thing worth telling. None holds more of a key than its id and its shown prefix.
+type event struct {
+	kind, reason, action, note string
+}
+
+// tell writes the events that a status write stands for.
+func (r *run) tell(plan lifecycle.Plan, was *v1alpha1.KeyHolderStatus) {
+	for _, e := range r.events(plan, was) {
+		r.Events.Eventf(r.holder.Object, nil, e.kind, e.reason, e.action, "%s", e.note)
+	}
+}
+
+func (r *run) events(plan lifecycle.Plan, was *v1alpha1.KeyHolderStatus) []event {
+	switch plan.Step {
+	case lifecycle.Settle:
+		return []event{r.settled(was)}
+	case lifecycle.Drop:
+		return []event{dropped(r.holder, was, len(plan.Keys))}
+	case lifecycle.Stall:
+		return r.stalledAnew(was)
+	case lifecycle.Rest:
+		return secretLost(plan, was)
+	}
+	return nil
+}
+
+func (r *run) settled(was *v1alpha1.KeyHolderStatus) event {
+	now := r.holder.Status.Keys[0]
+	where := fmt.Sprintf("key %s (%s…) is in Secret %s", now.ID, now.Prefix, r.holder.Spec.SecretName)
+	old := lifecycle.Current(readKeys(was.Keys))
+	switch {
+	case now.ID == r.holder.Status.AdoptedKey:
+		return event{corev1.EventTypeNormal, v1alpha1.EventKeyAdopted, "Adopt", "Adopted: " + where}
+	case old == nil:
+		return event{corev1.EventTypeNormal, v1alpha1.EventKeyIssued, "Issue", "Issued: " + where + r.because()}
+	}
+	return event{corev1.EventTypeNormal, v1alpha1.EventKeyRotated, "Rotate", "Rotated: " + where + r.because() + "; " + r.fate(old)}
+}
+
+func (r *run) because() string {
+	if r.cause == "" || r.cause == lifecycle.FirstIssue {
+		return ""
+	}
+	return fmt.Sprintf(" (%s)", r.cause)
+}
+
+// fate says what has become of the key before.
+func (r *run) fate(old *lifecycle.Key) string {
+	for _, k := range r.holder.Status.Keys {
+		if k.ID == old.ID && k.NotAfter != nil {
+			return fmt.Sprintf("key %s is accepted until %s", old.ID, k.NotAfter.UTC().Format(time.RFC3339))
+		}
+	}
+	return fmt.Sprintf("key %s is refused from now on", old.ID)
+}
+
+func dropped(h *Holder, was *v1alpha1.KeyHolderStatus, left int) event {
+	if h.Spec.Revoked {
+		return event{corev1.EventTypeNormal, v1alpha1.EventKeyRevoked, "Revoke", fmt.Sprintf("Revoked %d key(s): %s", len(was.Keys), h.Refused.Message)}
+	}
+	return event{corev1.EventTypeNormal, v1alpha1.EventKeyEnded, "End", fmt.Sprintf("%d key(s) came to their end; %d left", len(was.Keys)-left, left)}
+}
+
+// stalledAnew warns once for each new reason.
+func (r *run) stalledAnew(was *v1alpha1.KeyHolderStatus) []event {
+	now := meta.FindStatusCondition(r.holder.Status.Conditions, v1alpha1.ConditionStalled)
+	before := meta.FindStatusCondition(was.Conditions, v1alpha1.ConditionStalled)
+	if before != nil && before.Reason == now.Reason {
+		return nil
+	}
+	return []event{{corev1.EventTypeWarning, now.Reason, "Stall", now.Message}}
+}
+
+// secretLost warns when a key has lost its Secret and goes on without.
+func secretLost(plan lifecycle.Plan, was *v1alpha1.KeyHolderStatus) []event {
+	if plan.Lost == "" || was.SecretName == "" {
+		return nil
+	}
+	reason := v1alpha1.EventSecretDeleted
+	if plan.Lost == lifecycle.SecretChanged {
+		reason = v1alpha1.EventSecretChanged
+	}
+	return []event{{corev1.EventTypeWarning, reason, "Keep", fmt.Sprintf("The key goes on working without Secret %s: %s", was.SecretName, plan.Lost)}}
+}

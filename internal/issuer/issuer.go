@@ -1,0 +1,116 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key"
+	"keywright.dev/keywright/internal/lifecycle"
+	"keywright.dev/keywright/internal/pepper"
+)
+
+const (
+	// maxSteps is far more than any sequence of decisions takes; it ends a loop that a bug would make endless.
+	maxSteps = 20
+	// pollForeign is how often a Secret that is not Keywright's is looked at again: it is in no cache.
+	pollForeign = time.Minute
+	// retryConflict is how soon a write is tried again that lost against somebody else's.
+	retryConflict = 50 * time.Millisecond
+)
+
+// Peppers gives the keyring to digest new keys with.
+type Peppers interface {
+	// Keyring returns ErrPepperPending until it is known, and any other error when the pepper is lost or broken:
+	// its text says what a person can do.
+	Keyring() (*pepper.Keyring, error)
+}
+
+// ErrPepperPending means that the pepper has not been read yet.
+var ErrPepperPending = errors.New("the pepper has not been read yet")
+
+// Issuer issues keys. It is safe for concurrent use on different objects.
+type Issuer struct {
+	// Client reads Secrets' metadata from a cache of those that Keywright wrote.
+	Client client.Client
+	// Live reads from the API server itself.
+	Live    client.Reader
+	Events  Recorder
+	Peppers Peppers
+	Format  key.Format
+	Clock   clock.PassiveClock
+	// Random is crypto/rand.Reader outside tests.
+	Random io.Reader
+}
+
+// Run does for one object all that can be done now, and says when to come back. A conflict with another writer is
+// no error: the object is looked at again.
+func (i *Issuer) Run(ctx context.Context, h *Holder) (reconcile.Result, error) {
+	ring, err := i.Peppers.Keyring()
+	switch {
+	case errors.Is(err, ErrPepperPending):
+		// The pepper's own controller asks for this object again when it has read it.
+		return reconcile.Result{}, nil
+	case err != nil:
+		h.Block = &Finding{Reason: v1alpha1.ReasonPepperLost, Message: err.Error()}
+	}
+	r := &run{Issuer: i, holder: h, ring: ring}
+	return r.untilDone(ctx)
+}
+
+// untilDone asks for a decision and carries it out until there is nothing left to do.
+func (r *run) untilDone(ctx context.Context) (reconcile.Result, error) {
+	if err := r.observeCached(ctx); err != nil {
+		return reconcile.Result{}, err
+	}
+	for range maxSteps {
+		plan := r.decide()
+		if err := r.do(ctx, plan); err != nil {
+			return r.failed(ctx, plan, err)
+		}
+		if plan.Step == lifecycle.Rest || plan.Step == lifecycle.Stall {
+			return r.comeBack(plan), nil
+		}
+	}
+	return reconcile.Result{}, reconcile.TerminalError(fmt.Errorf("%s %s did not come to rest in %d steps", r.holder.Kind, r.holder.key(), maxSteps))
+}
+
+// failed tells on the object what could not be written. The next try starts from what is then recorded.
+func (r *run) failed(ctx context.Context, plan lifecycle.Plan, err error) (reconcile.Result, error) {
+	if apierrors.IsConflict(err) {
+		return reconcile.Result{RequeueAfter: retryConflict}, nil
+	}
+	err = r.redact(fmt.Errorf("%s: %w", plan.Step, err))
+	if ctx.Err() == nil && !apierrors.IsNotFound(err) {
+		err = errors.Join(err, r.reportRetry(ctx, err))
+	}
+	return reconcile.Result{}, err
+}
+
+func (r *run) comeBack(plan lifecycle.Plan) reconcile.Result {
+	var wait time.Duration
+	if !plan.WakeAt.IsZero() {
+		wait = max(plan.WakeAt.Sub(r.Clock.Now()), time.Millisecond)
+	}
+	if polled(plan.Stall) && (wait == 0 || wait > pollForeign) {
+		wait = pollForeign
+	}
+	return reconcile.Result{RequeueAfter: wait}
+}
+
+// polled says whether the stall may end by a change to a Secret that is not watched.
+func polled(cause lifecycle.StallCause) bool {
+	switch cause {
+	case lifecycle.SecretConflict, lifecycle.InvalidKey, lifecycle.RetiredKey:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,57 @@
+package issuer
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+)
+
+// ownerIndex finds the Secrets written for an object by <kind>/<name> of the object, whether it still exists or not.
+const ownerIndex = "keywright.dev/owner"
+
+// IndexSecrets makes ListOwned possible. To be called once, before the cache starts.
+func IndexSecrets(ctx context.Context, indexer client.FieldIndexer) error {
+	return indexer.IndexField(ctx, SecretMetadata(), ownerIndex, func(secret client.Object) []string {
+		owner := metav1.GetControllerOfNoCopy(secret)
+		if owner == nil || owner.APIVersion != v1alpha1.SchemeGroupVersion.String() {
+			return nil
+		}
+		return []string{owner.Kind + "/" + owner.Name}
+	})
+}
+
+// ListOwned lists, from the cache, the metadata of all Secrets written for an object of this kind and name: for the
+// present one or for one that was deleted.
+func (i *Issuer) ListOwned(ctx context.Context, kind string, object client.ObjectKey) ([]metav1.PartialObjectMetadata, error) {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	err := i.Client.List(ctx, list, client.InNamespace(object.Namespace), client.MatchingFields{ownerIndex: kind + "/" + object.Name})
+	return list.Items, err
+}
+
+// DeleteSecret deletes the very Secret that was looked at, and not one that took its name since.
+func (i *Issuer) DeleteSecret(ctx context.Context, secret *metav1.PartialObjectMetadata) error {
+	return client.IgnoreNotFound(i.Client.Delete(ctx, secret, client.Preconditions{UID: &secret.UID}))
+}
+
+// RemoveOrphans deletes the Secrets of an object that is gone. The garbage collector does the same where one runs;
+// a Secret that a person annotated for adoption is left for the object that will adopt it.
+func (i *Issuer) RemoveOrphans(ctx context.Context, kind string, object client.ObjectKey) error {
+	secrets, err := i.ListOwned(ctx, kind, object)
+	if err != nil {
+		return err
+	}
+	for n := range secrets {
+		if secrets[n].Annotations[v1alpha1.AnnotationAdopt] == "true" {
+			continue
+		}
+		if err := i.DeleteSecret(ctx, &secrets[n]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,260 @@
+package issuer
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/lifecycle"
+	"keywright.dev/keywright/internal/pepper"
+)
+
+// run is one pass over one object: what has been observed and, in memory only, the key being delivered.
+type run struct {
+	*Issuer
+	holder *Holder
+	ring   *pepper.Keyring
+
+	// secret is the metadata of the Secret the spec names, nil when there is none; observed says what it means.
+	secret   *metav1.PartialObjectMetadata
+	observed lifecycle.Secret
+	// strays are Secrets written for this object under names the spec no longer asks for.
+	strays []metav1.PartialObjectMetadata
+
+	plaintext string
+	inHand    string
+	cause     lifecycle.Cause
+	// unusable says what is wrong with the key of a Secret to be adopted.
+	unusable error
+}
+
+// see takes note of the Secret. A nil secret is one that does not exist.
+func (r *run) see(secret *metav1.PartialObjectMetadata, live bool) {
+	r.secret, r.observed = secret, r.holder.observe(secret)
+	r.observed.Live = live
+}
+
+func (r *run) decide() lifecycle.Plan {
+	h := r.holder
+	r.observed.Strays = len(r.strays) > 0
+	keys := readKeys(h.Status.Keys)
+	r.blockUnknownPepper(keys)
+	h.Spec.Blocked = h.Block != nil
+	return lifecycle.Decide(lifecycle.Facts{
+		Now: r.Clock.Now(), Spec: h.Spec, Secret: r.observed, InHand: r.inHand,
+		Status: lifecycle.Status{
+			Keys: keys, SecretName: h.Status.SecretName,
+			LastRotateRequest: h.Status.LastRotateRequest, AdoptedKey: h.Status.AdoptedKey,
+		},
+	})
+}
+
+// blockUnknownPepper stops an object whose keys can't be verified any more: issuing anew would hide that they are
+// lost. A rotation that somebody asks for is the way out.
+func (r *run) blockUnknownPepper(keys []lifecycle.Key) {
+	h := r.holder
+	asked := h.Spec.RotateRequest != "" && h.Spec.RotateRequest != h.Status.LastRotateRequest
+	if r.ring == nil || h.Block != nil || asked || lifecycle.Pending(keys) != nil {
+		return
+	}
+	if id := unknownPepper(keys, r.ring); id != "" {
+		h.Block = &Finding{Reason: v1alpha1.ReasonPepperLost, Message: fmt.Sprintf(
+			"The key was digested with pepper %s, which Secret %s no longer holds: put it back under any name but %q, or ask for a new key with annotation %s.",
+			id, v1alpha1.PepperSecret, pepper.Active, v1alpha1.AnnotationRotate)}
+	}
+}
+
+// do carries out one step: at most one write.
+func (r *run) do(ctx context.Context, plan lifecycle.Plan) error {
+	switch plan.Step {
+	case lifecycle.Look:
+		return r.look(ctx)
+	case lifecycle.Read:
+		return r.read(ctx)
+	case lifecycle.Record:
+		return r.record(ctx, plan)
+	case lifecycle.Deliver:
+		return r.deliver(ctx)
+	case lifecycle.Remove:
+		return r.remove(ctx)
+	case lifecycle.RemoveStrays:
+		return r.removeStrays(ctx)
+	case lifecycle.Relabel:
+		return r.relabel(ctx)
+	default:
+		return r.writeStatus(ctx, plan)
+	}
+}
+
+// observeCached reads what the cache has: enough to see that there is nothing to do.
+func (r *run) observeCached(ctx context.Context) error {
+	owned, err := r.ListOwned(ctx, r.holder.Kind, r.holder.key())
+	if err != nil {
+		return err
+	}
+	for _, secret := range owned {
+		switch {
+		case secret.Name == r.holder.Spec.SecretName:
+			r.see(&secret, false)
+		case r.holder.ownerOf(&secret) == lifecycle.Own:
+			r.strays = append(r.strays, secret)
+		}
+	}
+	return nil
+}
+
+func (r *run) look(ctx context.Context) error {
+	secret := SecretMetadata()
+	err := r.Live.Get(ctx, r.holder.secretKey(), secret)
+	if client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	if err != nil {
+		secret = nil
+	}
+	r.see(secret, true)
+	return nil
+}
+
+// read takes the key out of the Secret into hand. It is the one place where a Secret's content is read.
+func (r *run) read(ctx context.Context) error {
+	var secret corev1.Secret
+	err := r.Live.Get(ctx, r.holder.secretKey(), &secret)
+	if apierrors.IsNotFound(err) {
+		r.see(nil, true)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	metadata := SecretMetadata()
+	metadata.ObjectMeta = secret.ObjectMeta
+	r.see(metadata, true)
+	r.observed.Content = r.contentOf(secret.Data[v1alpha1.SecretKey])
+	return nil
+}
+
+func (r *run) contentOf(data []byte) *lifecycle.Content {
+	brought := string(data)
+	if r.unusable = r.Format.Check(brought); r.unusable != nil {
+		return &lifecycle.Content{}
+	}
+	return &lifecycle.Content{Usable: true, Key: r.hold(brought)}
+}
+
+// hold takes a plaintext in hand and returns its entry for status.keys.
+func (r *run) hold(plaintext string) lifecycle.Key {
+	digest := r.digest(plaintext)
+	r.plaintext, r.inHand = plaintext, digest.KeyID()
+	return lifecycle.Key{
+		ID: digest.KeyID(), Digest: digest.String(), Prefix: r.Format.Shown(plaintext),
+		IssuedAt: r.Clock.Now().Truncate(time.Second), Pending: true,
+	}
+}
+
+// digest uses the pepper under which the key is on record already, so that a key from before a change of pepper
+// is recognised, and the active one for any other.
+func (r *run) digest(plaintext string) pepper.Digest {
+	for i := range r.ring.Len() {
+		digest := pepper.Digest{PepperID: r.ring.ID(i), Sum: r.ring.Sum(i, plaintext)}
+		for _, k := range r.holder.Status.Keys {
+			if k.Digest == digest.String() {
+				return digest
+			}
+		}
+	}
+	return r.ring.Digest(plaintext)
+}
+
+func (r *run) record(ctx context.Context, plan lifecycle.Plan) error {
+	var added lifecycle.Key
+	if plan.Adopt {
+		added = r.observed.Content.Key
+	} else {
+		plaintext, err := r.Format.Generate(r.Random)
+		if err != nil {
+			return err
+		}
+		added = r.hold(plaintext)
+	}
+	r.cause = plan.Cause
+	plan.Keys = append(plan.Keys, added)
+	return r.writeStatus(ctx, plan)
+}
+
+func (r *run) deliver(ctx context.Context) error {
+	version := absentVersion
+	if r.secret != nil {
+		version = r.secret.ResourceVersion
+	}
+	secret := r.holder.applyConfiguration(r.plaintext, r.inHand, version)
+	err := r.Client.Apply(ctx, secret, client.FieldOwner(v1alpha1.FieldManager), client.ForceOwnership)
+	if apierrors.IsConflict(err) {
+		// Somebody else was here since we looked: what is there now decides.
+		return r.look(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	r.secret = SecretMetadata()
+	r.secret.Namespace, r.secret.Name = *secret.Namespace, *secret.Name
+	r.secret.UID, r.secret.ResourceVersion = *secret.UID, *secret.ResourceVersion
+	r.observed = lifecycle.Secret{Owner: lifecycle.Own, KeyID: r.inHand, Intact: true, Adopt: r.observed.Adopt, Live: true}
+	return nil
+}
+
+func (r *run) remove(ctx context.Context) error {
+	if err := r.DeleteSecret(ctx, r.secret); err != nil {
+		return err
+	}
+	r.see(nil, true)
+	return nil
+}
+
+func (r *run) removeStrays(ctx context.Context) error {
+	for i := range r.strays {
+		if err := r.DeleteSecret(ctx, &r.strays[i]); err != nil {
+			return err
+		}
+	}
+	r.strays = nil
+	return nil
+}
+
+func (r *run) relabel(ctx context.Context) error {
+	patch, err := json.Marshal(r.holder.metadataPatch(r.secret))
+	if err != nil {
+		return err
+	}
+	secret := SecretMetadata()
+	secret.Namespace, secret.Name = r.secret.Namespace, r.secret.Name
+	err = r.Client.Patch(ctx, secret, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(v1alpha1.FieldManager))
+	if err == nil {
+		r.see(secret, true)
+	}
+	return err
+}
+
+// redact keeps the key in hand out of an error, whatever the API server quotes in it.
+func (r *run) redact(err error) error {
+	if r.plaintext == "" {
+		return err
+	}
+	text := err.Error()
+	encoded := base64.StdEncoding.EncodeToString([]byte(r.plaintext))
+	if !strings.Contains(text, r.plaintext) && !strings.Contains(text, encoded) {
+		return err
+	}
+	return errors.New(strings.NewReplacer(r.plaintext, "[redacted]", encoded, "[redacted]").Replace(text))
+}

@@ -1,0 +1,212 @@
+package issuer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/lifecycle"
+)
+
+// writeStatus writes what the plan says, if it differs from what is recorded, and then the events that follow.
+// The write is refused when the object has changed since it was read: a decision never overwrites what it has
+// not seen.
+func (r *run) writeStatus(ctx context.Context, plan lifecycle.Plan) error {
+	before := r.holder.Object.DeepCopyObject().(client.Object)
+	was := r.holder.Status.DeepCopy()
+	r.setStatus(plan)
+	if equality.Semantic.DeepEqual(was, r.holder.Status) {
+		return nil
+	}
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := r.Client.Status().Patch(ctx, r.holder.Object, patch, client.FieldOwner(v1alpha1.FieldManager)); err != nil {
+		*r.holder.Status = *was
+		return err
+	}
+	r.tell(plan, was)
+	return nil
+}
+
+func (r *run) setStatus(plan lifecycle.Plan) {
+	h := r.holder
+	s := h.Status
+	s.ObservedGeneration = h.Object.GetGeneration()
+	s.Keys = writeKeys(plan.Keys)
+	switch plan.Step {
+	case lifecycle.Record:
+		s.LastRotateRequest = h.Spec.RotateRequest
+		if plan.Adopt {
+			s.AdoptedKey = r.inHand
+		}
+	case lifecycle.Settle, lifecycle.Rest, lifecycle.Stall:
+		s.SecretName = ""
+		if plan.Delivered {
+			s.SecretName = h.Spec.SecretName
+		}
+		s.NextRotation = wholeSecond(plan.NextRotation)
+	}
+	r.setConditions(ready(r, plan))
+}
+
+// verdict is what the Ready condition is to say, and with it Stalled and Reconciling.
+type verdict struct {
+	Finding
+	state state
+}
+
+type state int
+
+const (
+	done state = iota
+	working
+	stuck
+)
+
+func (r *run) setConditions(v verdict) {
+	r.set(v1alpha1.ConditionReady, v.state == done, v.Finding)
+	r.setWhile(v1alpha1.ConditionStalled, v.state == stuck, v.Finding)
+	r.setWhile(v1alpha1.ConditionReconciling, v.state == working, v.Finding)
+	accepted, finding := active(r.holder)
+	r.set(v1alpha1.ConditionActive, accepted, finding)
+}
+
+func (r *run) set(kind string, is bool, f Finding) {
+	status := metav1.ConditionFalse
+	if is {
+		status = metav1.ConditionTrue
+	}
+	meta.SetStatusCondition(&r.holder.Status.Conditions, metav1.Condition{
+		Type: kind, Status: status, Reason: f.Reason, Message: f.Message,
+		ObservedGeneration: r.holder.Object.GetGeneration(), LastTransitionTime: r.transition(kind, status),
+	})
+}
+
+// transition is now by the issuer's clock, or the recorded time when the status stays the same.
+func (r *run) transition(kind string, status metav1.ConditionStatus) metav1.Time {
+	if c := meta.FindStatusCondition(r.holder.Status.Conditions, kind); c != nil && c.Status == status {
+		return c.LastTransitionTime
+	}
+	return metav1.NewTime(r.Clock.Now())
+}
+
+// setWhile keeps a condition only while it is true, as kstatus has it.
+func (r *run) setWhile(kind string, is bool, f Finding) {
+	if is {
+		r.set(kind, true, f)
+		return
+	}
+	meta.RemoveStatusCondition(&r.holder.Status.Conditions, kind)
+}
+
+// ready translates a plan.
+func ready(r *run, plan lifecycle.Plan) verdict {
+	switch plan.Step {
+	case lifecycle.Record:
+		return verdict{underway(plan), working}
+	case lifecycle.Drop:
+		return dropping(r.holder)
+	case lifecycle.Stall:
+		return verdict{stalled(r, plan.Stall), stuck}
+	}
+	return verdict{finished(r.holder, plan), done}
+}
+
+func underway(plan lifecycle.Plan) Finding {
+	if lifecycle.Current(plan.Keys[:len(plan.Keys)-1]) == nil {
+		return Finding{v1alpha1.ReasonIssuing, fmt.Sprintf("Writing a key into its Secret (%s).", plan.Cause)}
+	}
+	return Finding{v1alpha1.ReasonRotating, fmt.Sprintf("Writing a new key into its Secret (%s); the old one is accepted meanwhile.", plan.Cause)}
+}
+
+// dropping is revocation, or the end of a key in overlap, which changes nothing else.
+func dropping(h *Holder) verdict {
+	if h.Spec.Revoked {
+		return verdict{Finding{v1alpha1.ReasonRevoking, "No key is accepted any more; the Secret is being removed."}, working}
+	}
+	current := meta.FindStatusCondition(h.Status.Conditions, v1alpha1.ConditionReady)
+	if current == nil || len(h.Status.Keys) == 0 {
+		return verdict{Finding{v1alpha1.ReasonIssuing, "The recorded keys have ended."}, working}
+	}
+	state := stateOf(h.Status.Conditions)
+	return verdict{Finding{current.Reason, current.Message}, state}
+}
+
+func stateOf(conditions []metav1.Condition) state {
+	switch {
+	case meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionStalled):
+		return stuck
+	case meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady):
+		return done
+	}
+	return working
+}
+
+func finished(h *Holder, plan lifecycle.Plan) Finding {
+	switch {
+	case h.Spec.Revoked:
+		return *h.Refused
+	case h.Spec.ByAPI:
+		return Finding{v1alpha1.ReasonIssued, "The key was returned by the API."}
+	case plan.Lost != "":
+		return Finding{v1alpha1.ReasonSecretGone, fmt.Sprintf(
+			"The key goes on working, but no Secret holds it: %s. Annotation %s asks for a new key in a new Secret.", plan.Lost, v1alpha1.AnnotationRotate)}
+	}
+	return Finding{v1alpha1.ReasonIssued, fmt.Sprintf("The key is in Secret %s.", h.Spec.SecretName)}
+}
+
+// stalled says what a person has to do.
+func stalled(r *run, cause lifecycle.StallCause) Finding {
+	secret := r.holder.Spec.SecretName
+	switch cause {
+	case lifecycle.SecretConflict:
+		return Finding{v1alpha1.ReasonSecretConflict, fmt.Sprintf(
+			"Secret %s exists and is not Keywright's: delete it, name another in spec.secret.name, or hand its key over with annotation %s: \"true\" on the Secret.",
+			secret, v1alpha1.AnnotationAdopt)}
+	case lifecycle.InvalidKey:
+		return Finding{v1alpha1.ReasonInvalidKey, fmt.Sprintf(
+			"The key to be adopted, %q in Secret %s, %v.", v1alpha1.SecretKey, secret, r.unusable)}
+	case lifecycle.RetiredKey:
+		return Finding{v1alpha1.ReasonRetiredKey, fmt.Sprintf(
+			"Secret %s holds a key that was replaced since it was adopted: put another key into it, or remove annotation %s from the Secret.",
+			secret, v1alpha1.AnnotationAdopt)}
+	case lifecycle.AwaitingKey:
+		return Finding{v1alpha1.ReasonAwaitingKey, "Delivery is Response and the API has issued no key: rotate the key through the API."}
+	}
+	return *r.holder.Block
+}
+
+// active says whether a key of the object would be accepted now.
+func active(h *Holder) (bool, Finding) {
+	has := func(pending bool) bool {
+		return slices.ContainsFunc(h.Status.Keys, func(k v1alpha1.KeyStatus) bool { return k.Pending == pending })
+	}
+	switch {
+	case h.Refused != nil:
+		return false, *h.Refused
+	case has(false):
+		return true, Finding{v1alpha1.ReasonAccepted, "The key is accepted."}
+	case has(true):
+		return false, Finding{v1alpha1.ReasonIssuing, "The first key is on its way into its Secret."}
+	}
+	return false, Finding{v1alpha1.ReasonNoKey, "There is no key to accept."}
+}
+
+// reportRetry puts a failure where the person looks who waits for the key.
+func (r *run) reportRetry(ctx context.Context, failure error) error {
+	before := r.holder.Object.DeepCopyObject().(client.Object)
+	was := r.holder.Status.DeepCopy()
+	r.holder.Status.ObservedGeneration = r.holder.Object.GetGeneration()
+	r.setConditions(verdict{Finding{v1alpha1.ReasonRetrying, failure.Error()}, working})
+	if equality.Semantic.DeepEqual(was, r.holder.Status) {
+		return nil
+	}
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	err := r.Client.Status().Patch(ctx, r.holder.Object, patch, client.FieldOwner(v1alpha1.FieldManager))
+	return client.IgnoreNotFound(err)
+}
