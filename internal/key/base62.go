@@ -32,6 +32,32 @@ func putChecksum(dst []byte, sum uint32) {
 	}
 }
 
-func isBase62(c byte) bool {
-	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+// class is a set of what a character may be part of.
+type class uint8
+
+const (
+	// anyKey: visible ASCII, of which every key consists.
+	anyKey class = 1 << iota
+	// base62Only: what a generated key has behind its prefix.
+	base62Only
+)
+
+// classes of each byte.
+var classes = func() (table [256]class) {
+	for c := 0x21; c <= 0x7E; c++ {
+		table[c] = anyKey
+	}
+	for _, c := range []byte(alphabet) {
+		table[c] |= base62Only
+	}
+	return table
+}()
+
+// commonClass is what every character of s may be part of.
+func commonClass(s string) class {
+	common := anyKey | base62Only
+	for _, c := range []byte(s) {
+		common &= classes[c]
+	}
+	return common
 }

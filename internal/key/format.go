@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"io"
 	"strings"
+	"unsafe"
 )
 
 // DefaultPrefix begins every generated key unless the instance says otherwise.
@@ -66,9 +67,22 @@ func (f Format) Check(s string) error {
 		return ErrTooShort
 	case len(s) > MaxLength:
 		return ErrTooLong
-	case !isVisibleASCII(s):
+	}
+	return f.checkCharacters(s)
+}
+
+// checkCharacters assumes a length within bounds. It looks at each character once: this is on the path of every
+// request.
+func (f Format) checkCharacters(s string) error {
+	prefixed := f.hasPrefix(s)
+	body := s
+	if prefixed {
+		body = s[len(f.Prefix):]
+	}
+	switch common := commonClass(body); {
+	case common&anyKey == 0:
 		return ErrCharacter
-	case f.hasPrefix(s) && !f.isGenerated(s):
+	case prefixed && (common&base62Only == 0 || !f.isGenerated(s)):
 		return ErrMistyped
 	}
 	return nil
@@ -78,7 +92,7 @@ func (f Format) Check(s string) error {
 // the first 4 of a brought one, whose author may have put meaning further in.
 func (f Format) Shown(s string) string {
 	length := shownOfBrought
-	if f.hasPrefix(s) && f.isGenerated(s) {
+	if f.hasPrefix(s) && f.Check(s) == nil {
 		length = shownOfGenerated
 	}
 	return s[:min(length, len(s))]
@@ -88,36 +102,18 @@ func (f Format) hasPrefix(s string) bool {
 	return f.Prefix != "" && strings.HasPrefix(s, f.Prefix)
 }
 
-// isGenerated assumes that s has the prefix.
+// isGenerated says whether s has the length and the checksum of a generated key.
 func (f Format) isGenerated(s string) bool {
 	body := len(f.Prefix) + randomLength
 	if len(s) != body+checksumLength {
 		return false
-	}
-	for i := len(f.Prefix); i < len(s); i++ {
-		if !isBase62(s[i]) {
-			return false
-		}
 	}
 	var sum [checksumLength]byte
 	putChecksum(sum[:], checksum(s[:body]))
 	return string(sum[:]) == s[body:]
 }
 
-// checksum is crc32.ChecksumIEEE of a string: converting it to bytes would allocate on every verification.
+// checksum reads the string's own bytes: a copy of them would be allocated on every verification.
 func checksum(s string) uint32 {
-	sum := ^uint32(0)
-	for i := range len(s) {
-		sum = crc32.IEEETable[byte(sum)^s[i]] ^ sum>>8
-	}
-	return ^sum
-}
-
-func isVisibleASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] < 0x21 || s[i] > 0x7E {
-			return false
-		}
-	}
-	return true
+	return crc32.ChecksumIEEE(unsafe.Slice(unsafe.StringData(s), len(s))) //nolint:gosec // read only
 }
