@@ -16,8 +16,8 @@ const (
 )
 
 // AdminUserSpec says who the admin is and how the key is kept.
-// +kubebuilder:validation:XValidation:rule="self.delivery != 'Response' || !has(self.rotation) || !has(self.rotation.every)",message="rotation.every needs delivery Secret: a key delivered in a reply is rotated through the API"
-// +kubebuilder:validation:XValidation:rule="self.delivery != 'Response' || !has(self.secret)",message="secret needs delivery Secret: with delivery Response no Secret ever holds the key"
+// +kubebuilder:validation:XValidation:rule="self.delivery != 'Response' || !has(self.rotation) || !has(self.rotation.every)",message="rotation.every needs delivery Secret: a key delivered in a reply is rotated through the API",fieldPath=".rotation.every"
+// +kubebuilder:validation:XValidation:rule="self.delivery != 'Response' || !has(self.secret)",message="secret needs delivery Secret: with delivery Response no Secret ever holds the key",fieldPath=".secret"
 type AdminUserSpec struct {
 	// Username is the name the key speaks as: 2-50 characters, a letter or digit first, then letters, digits, '.', '_', '-'.
 	// Unset: metadata.name. It can't be changed. 'admin' in any case is reserved.
@@ -85,9 +85,9 @@ type AdminUserStatus struct {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 243",message="metadata.name must be at most 243 characters: the Secret's name is made from it"
 // +kubebuilder:validation:XValidation:rule="has(self.spec.username) || (size(self.metadata.name) >= 2 && size(self.metadata.name) <= 50)",message="metadata.name is the username when spec.username is not set, and must then be 2-50 characters"
-// +kubebuilder:validation:XValidation:rule="!has(self.spec.username) || self.spec.username.matches('^[A-Za-z0-9][A-Za-z0-9._-]{1,49}$')",messageExpression=`"Invalid username: '" + self.spec.username + "'. Must be 2-50 alphanumeric characters, dots, hyphens, underscores, starting with a letter or digit."`,message="Invalid username. Must be 2-50 alphanumeric characters, dots, hyphens, underscores, starting with a letter or digit."
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.username) || self.spec.username.matches('^[A-Za-z0-9][A-Za-z0-9._-]{1,49}$')",messageExpression=`"Invalid username: '" + self.spec.username + "'. Must be 2-50 alphanumeric characters, dots, hyphens, underscores, starting with a letter or digit."`,message="Invalid username. Must be 2-50 alphanumeric characters, dots, hyphens, underscores, starting with a letter or digit.",fieldPath=".spec.username"
 // +kubebuilder:validation:XValidation:rule="(has(self.spec.username) ? self.spec.username : self.metadata.name).lowerAscii() != 'admin'",message="Username 'admin' is reserved"
-// +kubebuilder:validation:XValidation:rule="(has(self.spec.username) ? self.spec.username : self.metadata.name) == (has(oldSelf.spec.username) ? oldSelf.spec.username : oldSelf.metadata.name)",message="username can't be changed: delete this AdminUser and create another"
+// +kubebuilder:validation:XValidation:rule="(has(self.spec.username) ? self.spec.username : self.metadata.name) == (has(oldSelf.spec.username) ? oldSelf.spec.username : oldSelf.metadata.name)",message="username can't be changed: delete this AdminUser and create another",fieldPath=".spec.username"
 type AdminUser struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

@@ -39,15 +39,15 @@ type SecretTemplate struct {
 	// Labels to set on the Secret. Keys under keywright.dev/ are Keywright's own.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
-	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317 && !k.startsWith('keywright.dev/'))",message="labels under keywright.dev/ are Keywright's own"
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !format.qualifiedName().validate(k).hasValue() && !format.labelValue().validate(self[k]).hasValue())",message="must be valid label names and values"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('keywright.dev/'))",message="labels under keywright.dev/ are Keywright's own"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317 && !format.qualifiedName().validate(k).hasValue() && !format.labelValue().validate(self[k]).hasValue())",message="must be valid label names and values"
 	Labels map[string]LabelValue `json:"labels,omitempty"`
 
 	// Annotations to set on the Secret. Keys under keywright.dev/ are Keywright's own.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
-	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317 && !k.startsWith('keywright.dev/'))",message="annotations under keywright.dev/ are Keywright's own"
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !format.qualifiedName().validate(k).hasValue())",message="must be valid annotation names"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('keywright.dev/'))",message="annotations under keywright.dev/ are Keywright's own"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317 && !format.qualifiedName().validate(k).hasValue())",message="must be valid annotation names"
 	Annotations map[string]AnnotationValue `json:"annotations,omitempty"`
 }
 
@@ -60,23 +60,27 @@ type LabelValue string
 type AnnotationValue string
 
 // Rotation is a schedule of key changes.
-// +kubebuilder:validation:XValidation:rule="!has(self.every) || duration(self.every) >= duration('1m')",message="every must be at least 1m"
-// +kubebuilder:validation:XValidation:rule="!has(self.overlap) || duration(self.overlap) >= duration('0s')",message="overlap must not be negative"
-// +kubebuilder:validation:XValidation:rule="!has(self.every) || !has(self.overlap) || duration(self.overlap) < duration(self.every)",message="overlap must be shorter than every"
+// +kubebuilder:validation:XValidation:rule="!has(self.every) || !has(self.overlap) || [self.every, self.overlap].exists(d, d == '' || !d.matches('^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$')) || duration(self.overlap) < duration(self.every)",message="must be shorter than every",fieldPath=".overlap"
 type Rotation struct {
 	// Every is the time from one issue to the next, at least 1m. Unset: no schedule.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self != '' && self.matches('^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$') && duration(self) >= duration('1m')",message="must be at least 1m and less than 1000000h, in hours, minutes and seconds such as 90m, 24h or 2160h"
 	Every *Duration `json:"every,omitempty"`
 
-	// Overlap is how long the old key is still accepted after the new one is in its Secret.
+	// Overlap is how long the old key is still accepted after the new one is in its Secret. Shorter than every.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self != '' && self.matches('^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$')",message="must be less than 1000000h, in hours, minutes and seconds such as 0s, 90s, 1h30m or 24h"
 	Overlap *Duration `json:"overlap,omitempty"`
 }
 
-// Duration is a length of time as Go writes it: 90s, 15m, 24h, 2160h.
+// Duration is a length of time in hours, minutes and seconds: 90s, 1h30m, 2160h. The number of digits of each is
+// bounded so that no sum of the three is more than a Go time.Duration holds.
 // +kubebuilder:validation:MaxLength=32
-// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`
 type Duration string
+
+// Every time in a status has a rule of its own, for format date-time alone lets through what Go can't read, such as
+// 2030-01-31t12:00:00z: and one such object would break every client's list of the whole kind. CEL reads times as Go
+// does; to compare with anything is to read.
 
 // KeyStatus is one key that is accepted, or about to be. It never holds the key or a form it could be had from.
 type KeyStatus struct {
@@ -99,10 +103,12 @@ type KeyStatus struct {
 
 	// IssuedAt is when the key was minted, or adopted.
 	// +required
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time such as 2030-01-31T12:00:00Z"
 	IssuedAt metav1.Time `json:"issuedAt,omitempty"`
 
 	// NotAfter is the instant from which the key is refused: the end of its overlap. Unset: none.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time such as 2030-01-31T12:00:00Z"
 	NotAfter *metav1.Time `json:"notAfter,omitempty"`
 
 	// Pending is true from the time the digest is recorded until its plaintext is in the Secret.
@@ -121,6 +127,7 @@ type KeyHolderStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime >= timestamp('0001-01-01T00:00:00Z'))",message="lastTransitionTime must be a time such as 2030-01-31T12:00:00Z"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
 	// Keys are the current key, one pending, and those still in their overlap.
@@ -136,6 +143,7 @@ type KeyHolderStatus struct {
 
 	// NextRotation is when the schedule rotates the key next.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time such as 2030-01-31T12:00:00Z"
 	NextRotation *metav1.Time `json:"nextRotation,omitempty"`
 
 	// LastRotateRequest is the value of annotation keywright.dev/rotate that was acted on last.
@@ -150,5 +158,6 @@ type KeyHolderStatus struct {
 
 	// LastUsedTime is when a key of this object was last accepted, to the hour. Written by the server.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time such as 2030-01-31T12:00:00Z"
 	LastUsedTime *metav1.Time `json:"lastUsedTime,omitempty"`
 }

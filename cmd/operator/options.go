@@ -9,8 +9,6 @@ import (
 
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/util/validation"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 )
 
 // options are the operator's flags.
@@ -72,32 +70,6 @@ func (o *options) validate() error {
 	}
 	if o.concurrency < 1 {
 		return fmt.Errorf("%w: --concurrency must be at least 1", errUsage)
-	}
-	return nil
-}
-
-// restConfig is how the API server is reached: --kubeconfig, the Pod's own identity, or $KUBECONFIG, in this order.
-func (o *options) restConfig() (*rest.Config, error) {
-	if o.kubeconfig == "" {
-		if config, err := rest.InClusterConfig(); err == nil {
-			return config, nil
-		}
-	}
-	rules := &clientcmd.ClientConfigLoadingRules{ExplicitPath: o.kubeconfig, Precedence: envKubeconfig(os.Getenv)}
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
-	if clientcmd.IsEmptyConfig(err) {
-		return nil, errors.New("no kubeconfig: give --kubeconfig, set KUBECONFIG, or run in a cluster")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("kubeconfig: %w", err)
-	}
-	return config, nil
-}
-
-// envKubeconfig is the files of $KUBECONFIG. A developer's ~/.kube/config is not used unasked: it may be any cluster.
-func envKubeconfig(getenv func(string) string) []string {
-	if value := getenv("KUBECONFIG"); value != "" {
-		return strings.Split(value, string(os.PathListSeparator))
 	}
 	return nil
 }

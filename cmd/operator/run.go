@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/controllers/peppers"
+	"keywright.dev/keywright/internal/kubeconfig"
 )
 
 // version is stamped by the build.
@@ -37,7 +38,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 }
 
 func serve(ctx context.Context, o *options, logger logr.Logger) error {
-	config, err := o.restConfig()
+	config, err := kubeconfig.Load(o.kubeconfig)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,102 @@
+package v1alpha1_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/stack"
+)
+
+func TestAPI(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "API")
+}
+
+var plane *stack.ControlPlane
+
+// The policies are in force beside the CRD's rules, as they are in an installation.
+var _ = BeforeSuite(func(ctx SpecContext) {
+	var err error
+	plane, err = stack.StartControlPlane(ctx, stack.Options{Out: GinkgoWriter})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(plane.Stop)
+	Expect(plane.InstallPolicies(ctx)).To(Succeed())
+}, NodeTimeout(15*time.Minute))
+
+// manifest is an AdminUser as a person writes it: spec is JSON, "" leaves it out.
+func manifest(namespace, name, spec string) *unstructured.Unstructured {
+	GinkgoHelper()
+	object := &unstructured.Unstructured{Object: map[string]any{}}
+	object.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("AdminUser"))
+	object.SetNamespace(namespace)
+	object.SetName(name)
+	if spec != "" {
+		var content any
+		Expect(json.Unmarshal([]byte(spec), &content)).To(Succeed())
+		object.Object["spec"] = content
+	}
+	return object
+}
+
+// create applies a manifest for real. What it made is gone when the spec ends.
+func create(ctx context.Context, name, spec string) *unstructured.Unstructured {
+	GinkgoHelper()
+	object := manifest(stack.Namespace, name, spec)
+	Expect(plane.Client.Create(ctx, object)).To(Succeed())
+	DeferCleanup(func(ctx SpecContext) { Expect(plane.Client.Delete(ctx, object)).To(Succeed()) })
+	return object
+}
+
+// try offers a manifest, changes nothing, and returns what the API server would store.
+func try(ctx context.Context, name, spec string) (*unstructured.Unstructured, error) {
+	object := manifest(stack.Namespace, name, spec)
+	return object, plane.Client.Create(ctx, object, client.DryRunAll)
+}
+
+// edit patches an object, or its status, as kubectl patch --type=merge does.
+func edit(ctx context.Context, object *unstructured.Unstructured, patch string) error {
+	return plane.Client.Patch(ctx, object.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(patch)), client.DryRunAll)
+}
+
+func editStatus(ctx context.Context, object *unstructured.Unstructured, status string) error {
+	patch := client.RawPatch(types.MergePatchType, []byte(`{"status":`+status+`}`))
+	return plane.Client.Status().Patch(ctx, object.DeepCopy(), patch)
+}
+
+// complaints is what a person reads of a refusal, one line for each thing that is wrong: "<field>: <what>". What the
+// API server adds on its own account, that it has not looked further, is left out.
+func complaints(err error) []string {
+	GinkgoHelper()
+	var status apierrors.APIStatus
+	Expect(errors.As(err, &status)).To(BeTrue(), "not a refusal: %v", err)
+	Expect(apierrors.IsInvalid(err)).To(BeTrue(), "not refused as invalid: %v", err)
+	var lines []string
+	for _, cause := range status.Status().Details.Causes {
+		if !strings.Contains(cause.Message, "some validation rules were not checked") {
+			lines = append(lines, cause.Field+": "+cause.Message)
+		}
+	}
+	return lines
+}
+
+// write puts a manifest into a file.
+func write(content string) string {
+	GinkgoHelper()
+	path := filepath.Join(GinkgoT().TempDir(), "manifest.json")
+	Expect(os.WriteFile(path, []byte(content), 0o600)).To(Succeed())
+	return path
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Bounds of what one client may ask of the server.
+const (
+	maxHeaderBytes    = 64 << 10
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 30 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+)
+
+// door is one listener and its server.
+type door struct {
+	listener net.Listener
+	server   *http.Server
+}
+
+// doors are all listeners, the main one first.
+type doors []door
+
+// open listens everywhere, or nowhere.
+func open(o *options, s surfaces, log *slog.Logger) (doors, error) {
+	var all doors
+	for _, d := range []struct {
+		flag, address string
+		handler       http.Handler
+	}{
+		{"--listen", o.listen, s.main},
+		{"--metrics-listen", o.metricsListen, s.metrics},
+	} {
+		if d.address == "0" && d.flag == "--metrics-listen" {
+			continue
+		}
+		listener, err := net.Listen("tcp", d.address)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", d.flag, err), all.close())
+		}
+		all = append(all, door{listener, newServer(d.handler, log)})
+	}
+	return all, nil
+}
+
+func newServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+func (all doors) address() string { return all[0].listener.Addr().String() }
+
+// serve answers until ctx ends; then it says that it is not ready any more and lets requests under way finish,
+// for as long as timeout allows. A listener that fails ends it.
+func (all doors) serve(ctx context.Context, ready *readiness, timeout time.Duration) error {
+	failed := make(chan error, len(all))
+	for _, d := range all {
+		go func() { failed <- d.server.Serve(d.listener) }()
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	ready.stopping.Store(true)
+	return errors.Join(err, all.shutdown(timeout))
+}
+
+func (all doors) shutdown(timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	var errs []error
+	for _, d := range all {
+		if err := d.server.Shutdown(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("requests were still under way after --shutdown-timeout=%s: %w", timeout, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (all doors) close() error {
+	var errs []error
+	for _, d := range all {
+		errs = append(errs, d.listener.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,36 @@
+// Command server is Keywright's running service: it verifies the keys of requests for gateways and apps.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/pflag"
+)
+
+// errUsage wraps what is wrong with the command line.
+var errUsage = errors.New("usage")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(exitCode(run(ctx, os.Args[1:], os.Stderr), os.Stderr))
+}
+
+// exitCode writes one line that says what is wrong: 0 ended as asked, 1 failed, 2 wrong usage.
+func exitCode(err error, stderr io.Writer) int {
+	switch {
+	case err == nil, errors.Is(err, pflag.ErrHelp):
+		return 0
+	case errors.Is(err, errUsage):
+		fmt.Fprintf(stderr, "keywright-server: %v (see --help)\n", err)
+		return 2
+	}
+	fmt.Fprintf(stderr, "keywright-server: %v\n", err)
+	return 1
+}

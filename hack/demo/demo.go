@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"keywright.dev/keywright/test/scenario"
+	"keywright.dev/keywright/test/stack"
+)
+
+// folder is where the demo leaves what a person may want, below the root of the checkout.
+const folder = ".demo"
+
+// demo is one run.
+type demo struct {
+	out  io.Writer
+	once bool
+	root string
+	// dir is the absolute path of folder.
+	dir string
+}
+
+func newDemo(out io.Writer, once bool) (*demo, error) {
+	root, err := stack.Root()
+	if err != nil {
+		return nil, err
+	}
+	return &demo{out: out, once: once, root: root, dir: filepath.Join(root, folder)}, nil
+}
+
+func (d *demo) run(ctx context.Context) error {
+	unlock, err := lock(d.dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := clean(d.dir); err != nil {
+		return err
+	}
+	d.say("Bringing up a control plane on loopback, and Keywright on it.\n")
+	s, err := stack.Start(ctx, stack.Options{Dir: d.dir, Out: d.out, Bin: filepath.Join(d.root, "bin")})
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	err = d.show(ctx, s)
+	return errors.Join(interrupted(ctx, err), d.end(s))
+}
+
+// show plays the story and then, unless it is to be once, leaves everything up until ctx ends.
+func (d *demo) show(ctx context.Context, s *stack.Stack) error {
+	if err := s.WriteEnv(filepath.Join(d.dir, "env")); err != nil {
+		return err
+	}
+	d.say("\nIt is up. Below, each line after $ is run as it stands, in the environment of %s/env.", folder)
+	player := &scenario.Player{
+		Root:      s.Root,
+		Dir:       folder,
+		Env:       s.Environ(),
+		ServerURL: s.ServerURL,
+		Out:       scenario.NewPrinter(d.out, colours(d.out)),
+	}
+	if err := player.Play(ctx, scenario.Steps()); err != nil {
+		return fmt.Errorf("%w\nthe logs are in %s/logs", err, folder)
+	}
+	if d.once {
+		d.say("\nEvery step showed what it should.")
+		return nil
+	}
+	d.say("%s", whatToTry)
+	return stay(ctx, s)
+}
+
+// stay returns when ctx ends, or a program does that should not.
+func stay(ctx context.Context, s *stack.Stack) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.Operator.Done():
+		return fmt.Errorf("the operator ended by itself: see %s/logs/operator.log", folder)
+	case <-s.Server.Done():
+		return fmt.Errorf("the server ended by itself: see %s/logs/server.log", folder)
+	}
+}
+
+// end stops everything and leaves nothing in the folder but logs.
+func (d *demo) end(s *stack.Stack) error {
+	d.say("\nStopping everything.")
+	return errors.Join(s.Stop(), keepLogs(d.dir))
+}
+
+func (d *demo) say(format string, args ...any) {
+	fmt.Fprintf(d.out, format+"\n", args...)
+}
+
+// interrupted replaces an error that is only about ctx having ended, however it was worded on its way.
+func interrupted(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return errors.New("interrupted before the last step")
+	}
+	return err
+}
+
+// colours tells whether out is a terminal whose owner wants colours.
+func colours(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+const whatToTry = `
+Everything stays up until Ctrl-C. From another terminal, in this folder:
+
+  . .demo/env                                # kubectl, KEYWRIGHT_URL, KEYWRIGHT_ADMIN_KEY
+
+  kubectl get adminusers
+  kubectl get secret bob-key -o go-template='X-API-Key: {{.data.key | base64decode}}' >.demo/bob.header
+  curl -i -H @.demo/bob.header $KEYWRIGHT_URL/auth
+  kubectl patch adminuser bob --type=merge -p '{"spec":{"enabled":false}}'     # refused at once
+  kubectl patch adminuser bob --type=merge -p '{"spec":{"enabled":true}}'      # and let in again
+  kubectl create -n default -f config/samples/adminuser_alice.yaml            # not there: see why
+
+  tail -f .demo/logs/operator.log .demo/logs/server.log`

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+)
+
+func main() {
+	// After the first signal a second one ends us at once; the stack's processes go with us either way.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	context.AfterFunc(ctx, stop)
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+// run shows everything; it fails when something did not show what it should.
+func run(ctx context.Context, args []string, stdout io.Writer) error {
+	flags := flag.NewFlagSet("demo", flag.ExitOnError)
+	once := flags.Bool("once", false, "stop everything after the last step")
+	_ = flags.Parse(args) // an error ends the process
+	silenceLibraries()
+	d, err := newDemo(stdout, *once)
+	if err != nil {
+		return err
+	}
+	return d.run(ctx)
+}
+
+// silenceLibraries keeps what client libraries log between the lines of the demo; what is wrong comes as an error.
+func silenceLibraries() {
+	log.SetLogger(logr.Discard())
+	klog.SetLogger(logr.Discard())
+	rest.SetDefaultWarningHandler(rest.NoWarnings{})
+}

@@ -1,0 +1,76 @@
+package feed
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/verify"
+)
+
+// Feed fills an index.
+type Feed struct {
+	sources []*source
+}
+
+// New makes a feed of the objects in namespace. It does not talk to the API server yet.
+func New(config *rest.Config, namespace string, index *verify.Index, log *slog.Logger) (*Feed, error) {
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	own, err := restClient(config, scheme, v1alpha1.SchemeGroupVersion, "/apis")
+	if err != nil {
+		return nil, err
+	}
+	core, err := restClient(config, scheme, corev1.SchemeGroupVersion, "/api")
+	if err != nil {
+		return nil, err
+	}
+	runtimeOnly := fields.OneTermEqualSelector(metav1.ObjectNameField, v1alpha1.ConfigMapRuntime)
+	return &Feed{sources: []*source{
+		newSource("adminusers", own, namespace, fields.Everything(), &v1alpha1.AdminUser{}, &adminUsers{index: index, log: log}, log),
+		newSource("configmaps", core, namespace, runtimeOnly, &corev1.ConfigMap{}, &runtimeConfig{index: index, log: log}, log),
+	}}, nil
+}
+
+// restClient speaks one version of one group. Nothing here but watches goes through it, so nothing is throttled.
+func restClient(config *rest.Config, scheme *runtime.Scheme, version schema.GroupVersion, path string) (*rest.RESTClient, error) {
+	config = rest.CopyConfig(config)
+	config.GroupVersion, config.APIPath, config.QPS = &version, path, -1
+	config.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
+	return rest.RESTClientFor(config)
+}
+
+// Run watches until ctx ends.
+func (f *Feed) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	for _, s := range f.sources {
+		running.Go(func() { s.run(ctx) })
+	}
+	running.Wait()
+}
+
+// Ready is an error until everything has been seen once.
+func (f *Feed) Ready() error {
+	for _, s := range f.sources {
+		if !s.synced.Load() {
+			return fmt.Errorf("%s have not been seen yet", s.resource)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+package verify
+
+import (
+	"time"
+
+	"keywright.dev/keywright/internal/pepper"
+)
+
+// ID names the object that a Holder was read from.
+type ID struct {
+	Kind, Namespace, Name string
+}
+
+// Identity is who a key speaks as.
+type Identity struct {
+	// Username is the name of a subject of kind User, and empty for others.
+	Username string
+	// Subject is <kind>/<name>: User/alice.
+	Subject string
+	// Admin says that the key is an admin's own.
+	Admin bool
+}
+
+// Holder is what an object says about its keys.
+type Holder struct {
+	Identity Identity
+	// Standing is Accepted, or why every key of the object is refused.
+	Standing Reason
+	// Created and UID order objects that lay claim to the same key or name: the older wins, then the smaller UID.
+	Created time.Time
+	UID     string
+	// OwnsUsername says that the object stands for the user itself. Of several such objects of one username,
+	// case aside, only one is honoured: username.Claim says which.
+	OwnsUsername bool
+	// HoldsKeys says that the object records a key, be it one that can't be read.
+	HoldsKeys bool
+	// Keys are the object's keys. A pending one is accepted like any other.
+	Keys []Key
+}
+
+// Key is one key of a Holder.
+type Key struct {
+	Digest pepper.Digest
+	// NotAfter is the instant from which the key is refused, to the microsecond. Zero: none.
+	NotAfter time.Time
+}

@@ -1,0 +1,32 @@
+package verify
+
+import "encoding/hex"
+
+// Verdict is the answer to who presented a key.
+type Verdict struct {
+	Reason Reason
+	entry  *entry
+	id     [8]byte
+}
+
+// Accepted says that the key lets its bearer in.
+func (v Verdict) Accepted() bool { return v.Reason == Accepted }
+
+// Identity is whose key it is. It is zero unless the key was accepted.
+func (v Verdict) Identity() Identity {
+	if !v.Accepted() {
+		return Identity{}
+	}
+	return v.entry.owner.identity
+}
+
+// KeyID is the id of the key, as in status.keys, or "" when no object records it. Refused keys have one too.
+func (v Verdict) KeyID() string {
+	if v.entry == nil {
+		return ""
+	}
+	return hex.EncodeToString(v.id[:])
+}
+
+// Refused is a verdict on what never came as far as a look-up.
+func Refused(why Reason) Verdict { return Verdict{Reason: why} }

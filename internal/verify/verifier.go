@@ -1,0 +1,49 @@
+package verify
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"keywright.dev/keywright/internal/key"
+	"keywright.dev/keywright/internal/pepper"
+)
+
+// Verifier decides on presented keys. It is safe for concurrent use.
+type Verifier struct {
+	index  *Index
+	format key.Format
+	ring   atomic.Pointer[pepper.Keyring]
+}
+
+// NewVerifier makes a verifier of keys in the index, digested with a pepper of the ring.
+func NewVerifier(index *Index, format key.Format, ring *pepper.Keyring) *Verifier {
+	v := &Verifier{index: index, format: format}
+	v.SetKeyring(ring)
+	return v
+}
+
+// SetKeyring changes the peppers for every Verify that begins afterwards.
+func (v *Verifier) SetKeyring(ring *pepper.Keyring) { v.ring.Store(ring) }
+
+// Verify says whose key was presented and whether it is accepted at the time now. It does not allocate.
+func (v *Verifier) Verify(presented string, now time.Time) Verdict {
+	if err := v.format.Check(presented); err != nil {
+		return malformed(err)
+	}
+	ring := v.ring.Load()
+	for i := range ring.Len() {
+		sum := ring.Sum(i, presented)
+		if found, plain := v.index.keys.find(fingerprintOf(&sum)); found != nil {
+			return Verdict{Reason: found.reasonAt(now, plain), entry: found, id: [8]byte(sum[:8])}
+		}
+	}
+	return Refused(Unknown)
+}
+
+func malformed(err error) Verdict {
+	if errors.Is(err, key.ErrEmpty) {
+		return Refused(Empty)
+	}
+	return Refused(Malformed)
+}

@@ -1,0 +1,124 @@
+package e2e
+
+import (
+	"context"
+	"net/http"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/stack"
+)
+
+var _ = Describe("A key that can be read", func() {
+	It("works at once", func(ctx SpecContext) {
+		for _, name := range []string{"eager-1", "eager-2", "eager-3", "eager-4", "eager-5"} {
+			plaintext := issued(ctx, name)
+			expectAnswer(ctx, plaintext, http.StatusOK)
+			remove(ctx, name)
+		}
+	})
+
+	It("says whose it is", func(ctx SpecContext) {
+		plaintext := issued(ctx, "carol")
+		expectAnswer(ctx, plaintext, http.StatusOK)
+		reply := ask(ctx, plaintext)
+		user := &v1alpha1.AdminUser{}
+		Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: "carol"}, user)).To(Succeed())
+		Expect(reply.Header.Get("X-Auth-User")).To(Equal("carol"))
+		Expect(reply.Header.Get("X-Auth-Subject")).To(Equal("User/carol"))
+		Expect(reply.Header.Get("X-Auth-Admin")).To(Equal("true"))
+		Expect(reply.Header.Get("X-Auth-Key-Id")).To(Equal(user.Status.Keys[0].ID))
+		remove(ctx, "carol")
+	})
+})
+
+var _ = Describe("Revocation", func() {
+	for what, revoke := range map[string]struct {
+		do   func(ctx context.Context, name string)
+		undo func(ctx context.Context, name string)
+	}{
+		"deletion": {do: remove},
+		"enabled: false": {
+			do: func(ctx context.Context, name string) {
+				edit(ctx, name, func(u *v1alpha1.AdminUser) { off := false; u.Spec.Enabled = &off })
+			},
+			undo: func(ctx context.Context, name string) {
+				edit(ctx, name, func(u *v1alpha1.AdminUser) { on := true; u.Spec.Enabled = &on })
+			},
+		},
+		"role: user": {do: func(ctx context.Context, name string) {
+			edit(ctx, name, func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser })
+		}},
+	} {
+		// Not in parallel with other specs: the operator is away meanwhile.
+		It("needs no operator: "+what, Serial, func(ctx SpecContext) {
+			plaintext := issued(ctx, "dave")
+			expectAnswer(ctx, plaintext, http.StatusOK)
+			Expect(s.Operator.Kill()).To(Succeed())
+			DeferCleanup(func(ctx SpecContext) {
+				Expect(client.IgnoreNotFound(s.Client.Delete(ctx, &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: "dave"}}))).To(Succeed())
+				awaitGone(ctx, "dave-admin-key")
+			})
+			DeferCleanup(s.Operator.Restart)
+			revoke.do(ctx, "dave")
+			expectAnswer(ctx, plaintext, http.StatusUnauthorized)
+			if revoke.undo != nil {
+				revoke.undo(ctx, "dave")
+				expectAnswer(ctx, plaintext, http.StatusOK)
+			}
+		})
+	}
+})
+
+var _ = Describe("A restart", func() {
+	It("of the operator changes nothing", Serial, func(ctx SpecContext) {
+		plaintext := issued(ctx, "erin")
+		expectAnswer(ctx, plaintext, http.StatusOK)
+		Expect(s.Operator.Restart(ctx)).To(Succeed())
+		Consistently(ctx, func() int { return ask(ctx, plaintext).StatusCode }).Should(Equal(http.StatusOK))
+		Expect(key(ctx, "erin")).To(Equal(plaintext))
+		remove(ctx, "erin")
+	})
+
+	It("of the server ends with every key accepted as soon as it is ready", Serial, func(ctx SpecContext) {
+		plaintext := issued(ctx, "frank")
+		Expect(s.Server.Restart(ctx)).To(Succeed())
+		Expect(ask(ctx, plaintext).StatusCode).To(Equal(http.StatusOK))
+		remove(ctx, "frank")
+	})
+})
+
+var _ = Describe("The bootstrap key", func() {
+	It("is changed in its Secret, and neither program is restarted", func(ctx SpecContext) {
+		expectAnswer(ctx, s.BootstrapKey, http.StatusOK)
+		Expect(ask(ctx, s.BootstrapKey).Header.Get("X-Auth-User")).To(Equal("admin"))
+		config := &corev1.ConfigMap{}
+		Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapConfig}, config)).To(Succeed())
+		config.Data = map[string]string{"ADMIN_KEY": "another-bootstrap-key"}
+		Expect(s.Client.Update(ctx, config)).To(Succeed())
+		expectAnswer(ctx, "another-bootstrap-key", http.StatusOK)
+		expectAnswer(ctx, s.BootstrapKey, http.StatusUnauthorized)
+
+		config.Data = map[string]string{"ADMIN_KEY": "short"}
+		Expect(s.Client.Update(ctx, config)).To(Succeed())
+		Consistently(ctx, func() int { return ask(ctx, "another-bootstrap-key").StatusCode }).Should(Equal(http.StatusOK))
+
+		config.Data = map[string]string{"ADMIN_KEY_SECRET": "keywright-bootstrap/key"}
+		Expect(s.Client.Update(ctx, config)).To(Succeed())
+		expectAnswer(ctx, s.BootstrapKey, http.StatusOK)
+	})
+})
+
+func awaitGone(ctx context.Context, secret string) {
+	GinkgoHelper()
+	Eventually(ctx, func() bool {
+		err := s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: secret}, &corev1.Secret{})
+		return apierrors.IsNotFound(err)
+	}).Should(BeTrue(), "Secret %s is there still", secret)
+}

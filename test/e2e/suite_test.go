@@ -1,0 +1,98 @@
+// Package e2e tests everything together: operator and server as processes, each under its own ServiceAccount, on a
+// real API server with Keywright's policies in force.
+package e2e
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/stack"
+)
+
+func TestEverythingTogether(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Everything together")
+}
+
+// s is started once: the specs use objects of their own names.
+var s *stack.Stack
+
+var _ = BeforeSuite(func(ctx SpecContext) {
+	var err error
+	s, err = stack.Start(ctx, stack.Options{
+		Out: GinkgoWriter,
+		// What is not logged even at this level is logged at none.
+		OperatorArgs: []string{"--log-level=debug"},
+		ServerArgs:   []string{"--log-level=debug"},
+	})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() error { return s.Stop() })
+}, NodeTimeout(15*time.Minute))
+
+// create applies an AdminUser.
+func create(ctx context.Context, name string) {
+	GinkgoHelper()
+	Expect(s.Client.Create(ctx, &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: name}})).To(Succeed())
+}
+
+// issued creates an AdminUser and returns its key as soon as it can be read.
+func issued(ctx context.Context, name string) string {
+	GinkgoHelper()
+	create(ctx, name)
+	return key(ctx, name)
+}
+
+func key(ctx context.Context, name string) (plaintext string) {
+	GinkgoHelper()
+	Eventually(ctx, func(g Gomega) {
+		secret := &corev1.Secret{}
+		g.Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: name + "-admin-key"}, secret)).To(Succeed())
+		plaintext = string(secret.Data["key"])
+		g.Expect(plaintext).NotTo(BeEmpty())
+	}).WithTimeout(30 * time.Second).WithPolling(5 * time.Millisecond).Should(Succeed())
+	return plaintext
+}
+
+func edit(ctx context.Context, name string, change func(*v1alpha1.AdminUser)) {
+	GinkgoHelper()
+	Eventually(ctx, func() error {
+		user := &v1alpha1.AdminUser{}
+		if err := s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: name}, user); err != nil {
+			return err
+		}
+		change(user)
+		return s.Client.Update(ctx, user)
+	}).Should(Succeed())
+}
+
+func remove(ctx context.Context, name string) {
+	GinkgoHelper()
+	Expect(s.Client.Delete(ctx, &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: name}})).To(Succeed())
+}
+
+// ask sends a key to the gate.
+func ask(ctx context.Context, plaintext string) *http.Response {
+	GinkgoHelper()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.ServerURL+"/auth", nil)
+	Expect(err).NotTo(HaveOccurred())
+	request.Header.Set("Authorization", "Bearer "+plaintext)
+	reply, err := http.DefaultClient.Do(request)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(reply.Body.Close()).To(Succeed())
+	return reply
+}
+
+func expectAnswer(ctx context.Context, plaintext string, status int) {
+	GinkgoHelper()
+	Eventually(ctx, func() int { return ask(ctx, plaintext).StatusCode }).
+		WithTimeout(30 * time.Second).WithPolling(time.Millisecond).Should(Equal(status))
+}

@@ -1,0 +1,152 @@
+package scenario
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httputil"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// The effect of a change is felt in milliseconds: it is asked for that often, and waited for much longer.
+const (
+	askEvery     = time.Millisecond
+	effectWithin = 30 * time.Second
+)
+
+// ask shows what the service says to the key in a header file: with curl, or without where there is none.
+type ask struct {
+	header string
+	checks []check
+}
+
+func (a ask) play(ctx context.Context, p *Player) error {
+	if p.hasCurl() {
+		return shell{fmt.Sprintf("curl -si -H @%s $KEYWRIGHT_URL/auth", p.headerFile(a.header)), a.checks}.play(ctx, p)
+	}
+	if !p.curlMissed {
+		p.Out.note("There is no curl here: the demo sends the requests itself.")
+		p.curlMissed = true
+	}
+	p.Out.output(fmt.Sprintf("> GET /auth HTTP/1.1\n> Authorization: (from %s)", p.headerFile(a.header)))
+	reply, err := p.get(ctx, a.header)
+	if err != nil {
+		return err
+	}
+	defer reply.Body.Close()
+	text, err := httputil.DumpResponse(reply, true)
+	if err != nil {
+		return err
+	}
+	output := string(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")))
+	p.Out.output(output)
+	return verify(output, a.checks)
+}
+
+// hasCurl looks where the commands would.
+func (p *Player) hasCurl() bool {
+	for _, folder := range filepath.SplitList(p.getenv("PATH")) {
+		if _, err := exec.LookPath(filepath.Join(folder, "curl")); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// getenv is the last value that a variable is given in Env.
+func (p *Player) getenv(name string) (value string) {
+	for _, variable := range p.Env {
+		if key, set, _ := strings.Cut(variable, "="); key == name {
+			value = set
+		}
+	}
+	return value
+}
+
+// until asks until the answer has this status.
+type until struct {
+	header string
+	status int
+	// what is the effect that is waited for, in a word; tell says whether a person is told how long it took.
+	what string
+	tell bool
+}
+
+// refused waits until the key in a header file is refused, and tells how long that took.
+func refused(header string) until {
+	return until{header, http.StatusUnauthorized, "refused", true}
+}
+
+// accepted waits until the key in a header file is accepted.
+func accepted(header string) until {
+	return until{header, http.StatusOK, "accepted", false}
+}
+
+func (u until) play(ctx context.Context, p *Player) error {
+	begun := time.Now()
+	ctx, cancel := context.WithTimeoutCause(ctx, effectWithin, &Mismatch{
+		Want: fmt.Sprintf("the key to be %s within %s", u.what, effectWithin),
+		Got:  "another answer until then",
+	})
+	defer cancel()
+	tick := time.NewTicker(askEvery)
+	defer tick.Stop()
+	for {
+		met, err := u.met(ctx, p)
+		switch {
+		case context.Cause(ctx) != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			return err
+		case met:
+			u.report(p, time.Since(begun))
+			return nil
+		}
+		<-tick.C
+	}
+}
+
+func (u until) report(p *Player, took time.Duration) {
+	if u.tell {
+		p.Out.note(fmt.Sprintf("The key was %s %s after kubectl had returned.", u.what, inMilliseconds(took)))
+	}
+}
+
+func (u until) met(ctx context.Context, p *Player) (bool, error) {
+	reply, err := p.get(ctx, u.header)
+	if err != nil {
+		return false, err
+	}
+	defer reply.Body.Close()
+	// Read to its end, so that the next request finds the connection open.
+	_, err = io.Copy(io.Discard, reply.Body)
+	return reply.StatusCode == u.status, err
+}
+
+// get sends GET /auth with the header in a header file.
+func (p *Player) get(ctx context.Context, name string) (*http.Response, error) {
+	line, err := os.ReadFile(p.abs(p.headerFile(name)))
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.ServerURL+"/auth", nil)
+	if err != nil {
+		return nil, err
+	}
+	field, value, _ := strings.Cut(string(line), ": ")
+	request.Header.Set(field, value)
+	return http.DefaultClient.Do(request)
+}
+
+func inMilliseconds(d time.Duration) string {
+	if d < time.Millisecond {
+		return "less than 1 ms"
+	}
+	return fmt.Sprintf("%d ms", d.Milliseconds())
+}

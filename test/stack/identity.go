@@ -1,0 +1,61 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// tokenLife is far longer than any stack is up: there is no kubelet to renew a token.
+const tokenLife = 30 * 24 * time.Hour
+
+// ServiceAccountConfig is the way in of a ServiceAccount of the system namespace: a token from the TokenRequest
+// API and nothing more, so it may do what config/rbac grants that account.
+func (c *ControlPlane) ServiceAccountConfig(ctx context.Context, name string) (*rest.Config, error) {
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: Namespace}}
+	request := &authenticationv1.TokenRequest{
+		Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(tokenLife.Seconds()))},
+	}
+	if err := c.Client.SubResource("token").Create(ctx, account, request); err != nil {
+		return nil, fmt.Errorf("token for ServiceAccount %s: %w", name, err)
+	}
+	config := rest.AnonymousClientConfig(c.Admin)
+	config.BearerToken = request.Status.Token
+	return config, nil
+}
+
+// serviceAccountKubeconfig writes the kubeconfig of a ServiceAccount and returns its path.
+func (c *ControlPlane) serviceAccountKubeconfig(ctx context.Context, name string) (string, error) {
+	config, err := c.ServiceAccountConfig(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(c.run(), name+".kubeconfig")
+	return path, writeKubeconfig(path, name, config)
+}
+
+// writeKubeconfig writes, readable by the owner only, a kubeconfig for what config can do, with the system
+// namespace as its default.
+func writeKubeconfig(path, user string, config *rest.Config) error {
+	const cluster = "keywright"
+	return clientcmd.WriteToFile(clientcmdapi.Config{
+		Clusters: map[string]*clientcmdapi.Cluster{
+			cluster: {Server: config.Host, CertificateAuthorityData: config.CAData},
+		},
+		AuthInfos: map[string]*clientcmdapi.AuthInfo{
+			user: {ClientCertificateData: config.CertData, ClientKeyData: config.KeyData, Token: config.BearerToken},
+		},
+		Contexts: map[string]*clientcmdapi.Context{
+			cluster: {Cluster: cluster, AuthInfo: user, Namespace: Namespace},
+		},
+		CurrentContext: cluster,
+	}, path)
+}

@@ -1,0 +1,106 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// mount is a folder that shows a Secret the way a pod sees it. It stands for the kubelet's mount: on a cluster the
+// server is given the pepper by the node, not by its ServiceAccount, and so it is here: the Secret is read as admin.
+// A real kubelet takes up to a minute to show a change; this one shows it at once.
+type mount struct {
+	dir    string
+	secret string
+	client client.WithWatch
+}
+
+// follow writes the Secret and every later state of it until ctx ends. The outcome of a write goes to shown when
+// somebody waits for it.
+func (m mount) follow(ctx context.Context, shown chan<- error) {
+	wait.UntilWithContext(ctx, func(ctx context.Context) {
+		// A watch without a resource version begins with what is there.
+		events, err := m.client.Watch(ctx, &corev1.SecretList{}, client.InNamespace(Namespace), client.MatchingFields{"metadata.name": m.secret})
+		if err != nil {
+			return // the API server is away: tried again
+		}
+		defer events.Stop()
+		for event := range events.ResultChan() {
+			m.show(event, shown)
+		}
+	}, time.Second)
+}
+
+// show writes what an event tells. Like the kubelet it leaves the files of a deleted Secret where they are.
+func (m mount) show(event watch.Event, shown chan<- error) {
+	secret, ok := event.Object.(*corev1.Secret)
+	if !ok || event.Type == watch.Deleted {
+		return
+	}
+	err := writeMount(m.dir, secret.Data)
+	select {
+	case shown <- err:
+	default:
+	}
+}
+
+// dataLink is the symlink that names the folder whose files count; replacing it changes all of them at once.
+const dataLink = "..data"
+
+// writeMount replaces the files of a mounted Secret in one step: they are written to a new folder, ..data is
+// swapped to name it, and only then is the old folder removed. Each name in dir is a symlink into ..data.
+func writeMount(dir string, data map[string][]byte) error {
+	fresh, err := os.MkdirTemp(dir, "..")
+	if err != nil {
+		return err
+	}
+	old, _ := os.Readlink(filepath.Join(dir, dataLink)) // the first time there is none
+	for name, content := range data {
+		if err := os.WriteFile(filepath.Join(fresh, name), content, 0o400); err != nil {
+			return err
+		}
+	}
+	if err := swap(dir, filepath.Base(fresh)); err != nil {
+		return err
+	}
+	if err := relink(dir, data); err != nil || old == "" {
+		return err
+	}
+	return os.RemoveAll(filepath.Join(dir, old))
+}
+
+// swap makes ..data name the folder fresh, without an instant at which it names none.
+func swap(dir, fresh string) error {
+	next := filepath.Join(dir, dataLink+"_tmp")
+	return errors.Join(os.RemoveAll(next), os.Symlink(fresh, next), os.Rename(next, filepath.Join(dir, dataLink)))
+}
+
+// relink makes dir show exactly the names in data, next to the entries that begin with dots.
+func relink(dir string, data map[string][]byte) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	shown := map[string]bool{}
+	for _, entry := range entries {
+		_, wanted := data[entry.Name()]
+		if shown[entry.Name()] = wanted; wanted || entry.Name()[0] == '.' {
+			continue
+		}
+		errs = append(errs, os.Remove(filepath.Join(dir, entry.Name())))
+	}
+	for name := range data {
+		if !shown[name] {
+			errs = append(errs, os.Symlink(filepath.Join(dataLink, name), filepath.Join(dir, name)))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,181 @@
+package stack
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+)
+
+// The bootstrap key lies in this Secret under this key.
+const (
+	bootstrapSecret = "keywright-bootstrap"
+	bootstrapKey    = "key"
+)
+
+// Stack is a control plane with Keywright on it: its policies in force, operator and server running, each under
+// its own ServiceAccount, and a bootstrap key configured.
+type Stack struct {
+	*ControlPlane
+	// Operator and Server may be stopped, killed and restarted.
+	Operator, Server *Process
+	// ServerURL is where the server listens, without a slash at the end.
+	ServerURL string
+	// ServerMetricsURL and OperatorMetricsURL are where the two show their metrics.
+	ServerMetricsURL, OperatorMetricsURL string
+	// BootstrapKey is the plaintext that Secret keywright-bootstrap holds under key. It is random.
+	BootstrapKey string
+}
+
+// Start brings everything up and returns when operator and server are ready. ctx bounds the start only: what runs
+// goes on until Stop. After an error nothing is left running.
+func Start(ctx context.Context, options Options) (*Stack, error) {
+	plane, err := StartControlPlane(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stack{ControlPlane: plane, BootstrapKey: rand.Text()}
+	if err := s.progress.run(ctx, s.phases()); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+func (s *Stack) phases() []phase {
+	return []phase{
+		{"installing RBAC and the admission policies", s.InstallPolicies},
+		{"writing the bootstrap key", s.writeBootstrapKey},
+		{"building the operator and the server", s.build},
+		{"starting the operator as ServiceAccount keywright-operator", s.startOperator},
+		{"mounting the pepper", s.mountPepper},
+		{"starting the server as ServiceAccount keywright-server", s.startServer},
+	}
+}
+
+// writeBootstrapKey does what a person does who wants one: a Secret, and the ConfigMap that points to it.
+func (s *Stack) writeBootstrapKey(ctx context.Context) error {
+	owner := client.FieldOwner("keywright-stack")
+	secret := corev1ac.Secret(bootstrapSecret, Namespace).WithStringData(map[string]string{bootstrapKey: s.BootstrapKey})
+	config := corev1ac.ConfigMap(v1alpha1.ConfigMapConfig, Namespace).WithData(map[string]string{"ADMIN_KEY_SECRET": bootstrapSecret + "/" + bootstrapKey})
+	return errors.Join(s.Client.Apply(ctx, secret, owner), s.Client.Apply(ctx, config, owner))
+}
+
+// build compiles both programs; what the compiler has to say goes to Out.
+func (s *Stack) build(ctx context.Context) error {
+	// Without version stamps: a checkout that git does not trust would fail to build.
+	build := command(ctx, "go", "build", "-buildvcs=false", "-o", s.options.Bin+string(filepath.Separator), "./cmd/operator", "./cmd/server")
+	build.Dir = s.Root
+	build.Stdout, build.Stderr = s.options.Out, s.options.Out
+	return build.Run()
+}
+
+func (s *Stack) startOperator(ctx context.Context) error {
+	kubeconfig, err := s.serviceAccountKubeconfig(ctx, "keywright-operator")
+	if err != nil {
+		return err
+	}
+	health, metrics, err := freeAddresses()
+	if err != nil {
+		return err
+	}
+	s.OperatorMetricsURL = "http://" + metrics + "/metrics"
+	args := append([]string{
+		"--kubeconfig=" + kubeconfig,
+		"--namespace=" + Namespace,
+		"--health-probe-bind-address=" + health,
+		"--metrics-bind-address=" + metrics,
+	}, s.options.OperatorArgs...)
+	s.Operator, err = s.newProcess(filepath.Join(s.options.Bin, "operator"), "http://"+health+"/readyz", args...)
+	if err != nil {
+		return err
+	}
+	return s.Operator.Start(ctx)
+}
+
+// mountPepper returns when the operator has made the pepper and the server can read it. Until Stop the mount follows.
+func (s *Stack) mountPepper(ctx context.Context) error {
+	pepper := mount{dir: s.pepperDir(), secret: v1alpha1.PepperSecret, client: s.Client}
+	if err := os.MkdirAll(pepper.dir, 0o700); err != nil {
+		return err
+	}
+	shown := s.follow(context.WithoutCancel(ctx), pepper)
+	ctx, cancel := context.WithTimeoutCause(ctx, pollFor, fmt.Errorf("no Secret %s within %s (see %s)", v1alpha1.PepperSecret, pollFor, s.Operator.LogFile))
+	defer cancel()
+	select {
+	case err := <-shown:
+		return err
+	case <-s.Operator.Done():
+		return s.Operator.endedError()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// follow keeps a mount up to date until Stop. The result tells the outcome of the first write.
+func (s *Stack) follow(ctx context.Context, m mount) <-chan error {
+	ctx, cancel := context.WithCancel(ctx)
+	shown, ended := make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(ended)
+		m.follow(ctx, shown)
+	}()
+	s.onStop(func() error {
+		cancel()
+		<-ended
+		return nil
+	})
+	return shown
+}
+
+func (s *Stack) startServer(ctx context.Context) error {
+	kubeconfig, err := s.serviceAccountKubeconfig(ctx, "keywright-server")
+	if err != nil {
+		return err
+	}
+	listen, metrics, err := freeAddresses()
+	if err != nil {
+		return err
+	}
+	s.ServerURL = "http://" + listen
+	s.ServerMetricsURL = "http://" + metrics + "/metrics"
+	args := append([]string{
+		"--kubeconfig=" + kubeconfig,
+		"--namespace=" + Namespace,
+		"--pepper-dir=" + s.pepperDir(),
+		"--listen=" + listen,
+		"--metrics-listen=" + metrics,
+	}, s.options.ServerArgs...)
+	s.Server, err = s.newProcess(filepath.Join(s.options.Bin, "server"), s.ServerURL+"/readyz", args...)
+	if err != nil {
+		return err
+	}
+	return s.Server.Start(ctx)
+}
+
+func (s *Stack) pepperDir() string {
+	return filepath.Join(s.run(), "pepper")
+}
+
+// freeAddresses asks the kernel for two loopback addresses with different ports that nobody listens on.
+func freeAddresses() (one, other string, err error) {
+	first, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", "", err
+	}
+	// Held until the other is chosen, or both could be the same.
+	defer first.Close()
+	second, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", "", err
+	}
+	defer second.Close()
+	return first.Addr().String(), second.Addr().String(), nil
+}
