@@ -34,8 +34,7 @@ help: ## List the targets.
 .PHONY: demo
 demo: ## Show a key being issued, accepted, rotated and refused. ONCE=1: run through and stop.
 	@$(WITH_CONTROL_PLANE) \
-	echo "building hack/demo (a minute or two the first time)" >&2 && \
-	go build -o bin/demo ./hack/demo && \
+	hack/gobuild.sh bin/demo ./hack/demo && \
 	exec bin/demo $(if $(ONCE),--once)
 
 .PHONY: test

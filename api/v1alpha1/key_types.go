@@ -60,16 +60,16 @@ type LabelValue string
 type AnnotationValue string
 
 // Rotation is a schedule of key changes.
-// +kubebuilder:validation:XValidation:rule="!has(self.every) || !has(self.overlap) || [self.every, self.overlap].exists(d, d == '' || !d.matches('^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$')) || duration(self.overlap) < duration(self.every)",message="must be shorter than every",fieldPath=".overlap"
+// +kubebuilder:validation:XValidation:rule="!has(self.every) || !has(self.overlap) || [self.every, self.overlap].exists(d, size(d) == 0 || !d.matches('^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$')) || duration(self.overlap) < duration(self.every)",message="must be shorter than every",fieldPath=".overlap"
 type Rotation struct {
 	// Every is the time from one issue to the next, at least 1m. Unset: no schedule.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self != '' && self.matches('^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$') && duration(self) >= duration('1m')",message="must be at least 1m and less than 1000000h, in hours, minutes and seconds such as 90m, 24h or 2160h"
+	// +kubebuilder:validation:XValidation:rule="size(self) > 0 && self.matches('^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$') && duration(self) >= duration('1m')",message="must be at least 1m and less than 1000000h, in hours, minutes and seconds such as 90m, 24h or 2160h"
 	Every *Duration `json:"every,omitempty"`
 
 	// Overlap is how long the old key is still accepted after the new one is in its Secret. Shorter than every.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self != '' && self.matches('^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$')",message="must be less than 1000000h, in hours, minutes and seconds such as 0s, 90s, 1h30m or 24h"
+	// +kubebuilder:validation:XValidation:rule="size(self) > 0 && self.matches('^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$')",message="must be less than 1000000h, in hours, minutes and seconds such as 0s, 90s, 1h30m or 24h"
 	Overlap *Duration `json:"overlap,omitempty"`
 }
 

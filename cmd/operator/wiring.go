@@ -88,6 +88,10 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, o *options) error {
 	if err != nil {
 		return err
 	}
+	runtimeCache, err := cacheOf(mgr, &corev1.ConfigMap{}, o.namespace, v1alpha1.ConfigMapRuntime)
+	if err != nil {
+		return err
+	}
 	for _, step := range []struct {
 		name string
 		do   func() error
@@ -109,7 +113,7 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, o *options) error {
 		}},
 		{"settings controller", func() error {
 			r := &settings.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: events, Peppers: source, Namespace: o.namespace}
-			return r.SetupWithManager(mgr, configCache)
+			return r.SetupWithManager(mgr, configCache, runtimeCache)
 		}},
 		{"health check", func() error { return mgr.AddHealthzCheck("ping", healthz.Ping) }},
 		{"readiness check", func() error { return mgr.AddReadyzCheck("ping", healthz.Ping) }},

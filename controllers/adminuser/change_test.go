@@ -17,7 +17,7 @@ var _ = Describe("Rotating", func() {
 		b := newBench(ctx)
 		b.admin(ctx, "alice")
 		old := b.plaintext(ctx, "alice-admin-key")
-		b.events.take()
+		b.events.Take()
 
 		user := b.change(ctx, "alice", rotate("please"))
 		fresh := b.plaintext(ctx, "alice-admin-key")
@@ -25,7 +25,7 @@ var _ = Describe("Rotating", func() {
 		Expect(b.accepted(ctx, "alice", fresh)).To(BeTrue())
 		Expect(b.accepted(ctx, "alice", old)).To(BeFalse())
 		Expect(user.Status.LastRotateRequest).To(Equal("please"))
-		Expect(b.events.take()).To(ConsistOf(And(HavePrefix("Normal KeyRotated"), ContainSubstring("rotation requested"), ContainSubstring("refused from now on"))))
+		Expect(b.events.Take()).To(ConsistOf(And(HavePrefix("Normal KeyRotated"), ContainSubstring("rotation requested"), ContainSubstring("refused from now on"))))
 
 		b.change(ctx, "alice", rotate("please"))
 		Expect(b.plaintext(ctx, "alice-admin-key")).To(Equal(fresh))
@@ -34,7 +34,7 @@ var _ = Describe("Rotating", func() {
 	It("takes a request that is there from the beginning as met by the first key", func(ctx SpecContext) {
 		b := newBench(ctx)
 		user := b.admin(ctx, "alice", rotate("from git"))
-		Expect(b.events.take()).To(HaveLen(1))
+		Expect(b.events.Take()).To(HaveLen(1))
 		Expect(user.Status.LastRotateRequest).To(Equal("from git"))
 	})
 
@@ -43,7 +43,7 @@ var _ = Describe("Rotating", func() {
 		user := b.admin(ctx, "alice", rotate(strings.Repeat("long ", 2000)))
 		Expect(user.Status.LastRotateRequest).To(HavePrefix("sha256:"))
 		b.reconcile(ctx, "alice")
-		Expect(b.events.take()).To(HaveLen(1))
+		Expect(b.events.Take()).To(HaveLen(1))
 	})
 
 	It("keeps the old key until the end of its overlap, exactly", func(ctx SpecContext) {
@@ -83,7 +83,7 @@ var _ = Describe("Role and enabled", func() {
 		b := newBench(ctx)
 		b.admin(ctx, "alice")
 		old := b.plaintext(ctx, "alice-admin-key")
-		b.events.take()
+		b.events.Take()
 
 		user := b.change(ctx, "alice", setRole(v1alpha1.RoleUser))
 		Expect(user.Status.Keys).To(BeEmpty())
@@ -91,7 +91,7 @@ var _ = Describe("Role and enabled", func() {
 		Expect(reasonOf(user, "Ready")).To(Equal("True/Demoted"))
 		Expect(reasonOf(user, "Active")).To(Equal("False/Demoted"))
 		Expect(plane.Client.Get(ctx, b.name("alice-admin-key"), &corev1.Secret{})).NotTo(Succeed())
-		Expect(b.events.take()).To(ConsistOf(HavePrefix("Normal KeyRevoked")))
+		Expect(b.events.Take()).To(ConsistOf(HavePrefix("Normal KeyRevoked")))
 
 		user = b.change(ctx, "alice", setRole(v1alpha1.RoleAdmin))
 		Expect(reasonOf(user, "Active")).To(Equal("True/Accepted"))
@@ -142,7 +142,7 @@ var _ = Describe("Usernames", func() {
 		Expect(reasonOf(second, "Stalled")).To(Equal("True/UsernameTaken"))
 		Expect(reasonOf(second, "Active")).To(Equal("False/UsernameTaken"))
 		Expect(second.Status.Keys).To(BeEmpty())
-		Expect(b.events.take()).To(ContainElement(And(HavePrefix("Warning UsernameTaken"), ContainSubstring("AdminUser alice"))))
+		Expect(b.events.Take()).To(ContainElement(And(HavePrefix("Warning UsernameTaken"), ContainSubstring("AdminUser alice"))))
 		Expect(reasonOf(first, "Active")).To(Equal("True/Accepted"))
 
 		Expect(b.client.Delete(ctx, first)).To(Succeed())

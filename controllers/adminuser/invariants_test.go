@@ -53,9 +53,7 @@ func checkNoPlaintext(b *bench, ctx context.Context, user *v1alpha1.AdminUser) {
 	Expect(plane.Client.List(ctx, &secrets, client.InNamespace(b.namespace))).To(Succeed())
 	object, err := json.Marshal(user)
 	Expect(err).NotTo(HaveOccurred())
-	b.events.mu.Lock()
-	told := strings.Join(b.events.events, "\n")
-	b.events.mu.Unlock()
+	told := strings.Join(b.events.Peek(), "\n")
 	for _, s := range secrets.Items {
 		if plaintext := string(s.Data[v1alpha1.SecretKey]); len(plaintext) >= 16 {
 			Expect(strings.Contains(string(object), plaintext)).To(BeFalse(), "plaintext in the object")

@@ -79,7 +79,7 @@ var _ = Describe("Issuing", func() {
 		Expect(user.Status.SecretName).To(Equal("alice-admin-key"))
 		Expect(reasonOf(user, "Ready")).To(Equal("True/Issued"))
 		Expect(reasonOf(user, "Active")).To(Equal("True/Accepted"))
-		Expect(b.events.take()).To(ConsistOf(HavePrefix("Normal KeyIssued Issued: key " + recorded.ID)))
+		Expect(b.events.Take()).To(ConsistOf(HavePrefix("Normal KeyIssued Issued: key " + recorded.ID)))
 	})
 
 	It("does nothing more, however often it is asked", func(ctx SpecContext) {

@@ -3,7 +3,6 @@ package adminuser_test
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -13,7 +12,6 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -24,6 +22,7 @@ import (
 	"keywright.dev/keywright/internal/issuer"
 	"keywright.dev/keywright/internal/key"
 	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/test/eventlog"
 	"keywright.dev/keywright/test/stack"
 )
 
@@ -72,7 +71,7 @@ type bench struct {
 	clock     *clocktesting.FakePassiveClock
 	ring      *pepper.Keyring
 	pepperErr error
-	events    *recorder
+	events    *eventlog.Log
 	client    client.Client
 }
 
@@ -86,7 +85,7 @@ func newBench(ctx context.Context) *bench {
 	Expect(err).NotTo(HaveOccurred())
 	return &bench{
 		namespace: namespace.Name, clock: clocktesting.NewFakePassiveClock(begin),
-		ring: ring, events: &recorder{}, client: cached,
+		ring: ring, events: &eventlog.Log{}, client: cached,
 	}
 }
 
@@ -203,25 +202,4 @@ func (b *bench) accepted(ctx context.Context, name, plaintext string) bool {
 func (b *bench) plaintext(ctx context.Context, secret string) string {
 	GinkgoHelper()
 	return string(b.secret(ctx, secret).Data[v1alpha1.SecretKey])
-}
-
-// recorder keeps events in memory.
-type recorder struct {
-	mu     sync.Mutex
-	events []string
-}
-
-func (r *recorder) Eventf(_, _ runtime.Object, kind, reason, _, note string, args ...any) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.events = append(r.events, kind+" "+reason+" "+fmt.Sprintf(note, args...))
-}
-
-// take returns the events since the last take.
-func (r *recorder) take() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	taken := r.events
-	r.events = nil
-	return taken
 }

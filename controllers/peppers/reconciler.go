@@ -3,6 +3,7 @@ package peppers
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -20,7 +21,11 @@ import (
 	"keywright.dev/keywright/internal/pepper"
 )
 
-// Reconciler keeps Source in step with the pepper Secret.
+// recheck is how soon a pepper that can't be used is looked at again though nobody touched it: what makes it unusable
+// are keys recorded elsewhere, and those may go.
+const recheck = 30 * time.Second
+
+// Reconciler keeps Source in step with the pepper Secret. It runs once at a time.
 type Reconciler struct {
 	// Live reads from the API server itself: whether a pepper may be made must not rest on a cache.
 	Live   client.Reader
@@ -30,6 +35,9 @@ type Reconciler struct {
 	Source    *Source
 	// Ask is told every object that has to be looked at again after a change.
 	Ask chan<- event.GenericEvent
+
+	// untold is true from a change until everybody has been told of it.
+	untold bool
 }
 
 // Check is for start-up: it fails when the pepper can't be read, or is there and broken.
@@ -43,26 +51,39 @@ func Check(ctx context.Context, reader client.Reader, namespace string) error {
 		return fmt.Errorf("reading Secret %s/%s: %w", namespace, v1alpha1.PepperSecret, err)
 	}
 	if _, err := pepper.Load(secret.Data); err != nil {
-		return fmt.Errorf("Secret %s/%s is broken: %w", namespace, v1alpha1.PepperSecret, err) //nolint:staticcheck // begins with the name of a kind
+		return fmt.Errorf("Secret %s/%s is broken: %w: restore it from a backup", namespace, v1alpha1.PepperSecret, err) //nolint:staticcheck // begins with the name of a kind
 	}
 	return nil
 }
 
 // Reconcile reads the Secret, makes it when no key exists yet, and tells everybody of a change.
-func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
 	next, err := r.read(ctx)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if !r.Source.set(next) {
-		return reconcile.Result{}, nil
+	if r.Source.set(next) {
+		r.untold = true
+		report(ctx, next)
+	}
+	if r.untold {
+		if err := r.askAll(ctx); err != nil {
+			return reconcile.Result{}, err
+		}
+		r.untold = false
 	}
 	if next.err != nil {
-		log.FromContext(ctx).Error(next.err, "Issuing is stopped")
-	} else {
-		log.FromContext(ctx).Info("Pepper in use", "pepper", next.ring.ActiveID(), "peppers", next.ring.Len())
+		return reconcile.Result{RequeueAfter: recheck}, nil
 	}
-	return reconcile.Result{}, r.askAll(ctx)
+	return reconcile.Result{}, nil
+}
+
+func report(ctx context.Context, next state) {
+	if next.err != nil {
+		log.FromContext(ctx).Error(next.err, "Issuing is stopped")
+		return
+	}
+	log.FromContext(ctx).Info("Pepper in use", "pepper", next.ring.ActiveID(), "peppers", next.ring.Len())
 }
 
 func (r *Reconciler) read(ctx context.Context) (state, error) {

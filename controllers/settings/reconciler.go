@@ -23,12 +23,15 @@ import (
 )
 
 const (
-	// pollSecret is how soon a changed bootstrap key is noticed: the Secret that ADMIN_KEY_SECRET points to is in no
-	// cache, for the operator does not watch Secrets that are not its own.
-	pollSecret = 15 * time.Second
-	// pollPepper is how soon a keyring that was not there yet is asked for again.
-	pollPepper = time.Second
+	// poll is how soon a changed bootstrap key or pepper is noticed: the Secret that ADMIN_KEY_SECRET points to is in
+	// no cache, for the operator does not watch Secrets that are not its own.
+	poll = 15 * time.Second
+	// pollPending is how soon a keyring that was not there yet is asked for again.
+	pollPending = time.Second
 )
+
+// errNoPepper means that the pepper can't be used. Its own controller tells why.
+var errNoPepper = errors.New("the bootstrap key can't be digested")
 
 // Reconciler compiles keywright-config into keywright-runtime.
 type Reconciler struct {
@@ -64,19 +67,25 @@ func (r *Reconciler) compile(ctx context.Context, config *corev1.ConfigMap, pars
 	var fault settings.Fault
 	switch {
 	case errors.Is(err, issuer.ErrPepperPending):
-		return reconcile.Result{RequeueAfter: pollPepper}, nil
+		return reconcile.Result{RequeueAfter: pollPending}, nil
+	case errors.Is(err, errNoPepper):
+		return reconcile.Result{RequeueAfter: poll}, nil
 	case errors.As(err, &fault):
 		r.refuse(config, []settings.Fault{fault})
-		return reconcile.Result{RequeueAfter: pollSecret}, nil
+		return reconcile.Result{RequeueAfter: poll}, nil
 	case err != nil:
 		return reconcile.Result{}, err
 	}
-	if err := r.publish(ctx, config, parsed, runtime); err != nil {
+	changed, err := r.publish(ctx, runtime)
+	if err != nil {
 		return reconcile.Result{}, err
 	}
+	if changed || r.refused != "" {
+		r.announce(config, parsed)
+	}
 	r.refused = ""
-	if parsed.AdminKeySecret != nil {
-		return reconcile.Result{RequeueAfter: pollSecret}, nil
+	if runtime.BootstrapDigest != "" {
+		return reconcile.Result{RequeueAfter: poll}, nil
 	}
 	return reconcile.Result{}, nil
 }
@@ -96,7 +105,7 @@ func (r *Reconciler) resolve(ctx context.Context, parsed settings.Settings) (set
 	}
 	ring, err := r.Peppers.Keyring()
 	if err != nil {
-		return settings.Runtime{}, err
+		return settings.Runtime{}, fmt.Errorf("%w: %w", errNoPepper, err)
 	}
 	return settings.Runtime{BootstrapDigest: ring.Digest(plaintext).String()}, nil
 }
@@ -123,22 +132,18 @@ func (r *Reconciler) adminKey(ctx context.Context, ref settings.SecretRef) (stri
 }
 
 // publish writes keywright-runtime if it says something new.
-func (r *Reconciler) publish(ctx context.Context, config *corev1.ConfigMap, parsed settings.Settings, runtime settings.Runtime) error {
+func (r *Reconciler) publish(ctx context.Context, runtime settings.Runtime) (changed bool, err error) {
 	var present corev1.ConfigMap
 	name := client.ObjectKey{Namespace: r.Namespace, Name: v1alpha1.ConfigMapRuntime}
 	if err := r.Live.Get(ctx, name, &present); client.IgnoreNotFound(err) != nil {
-		return err
+		return false, err
 	}
 	document := runtime.Encode()
 	if present.Data[settings.RuntimeKey] == document {
-		return nil
+		return false, nil
 	}
 	wanted := corev1ac.ConfigMap(name.Name, name.Namespace).WithData(map[string]string{settings.RuntimeKey: document})
-	if err := r.Client.Apply(ctx, wanted, client.FieldOwner(v1alpha1.FieldManager), client.ForceOwnership); err != nil {
-		return err
-	}
-	r.announce(config, parsed)
-	return nil
+	return true, r.Client.Apply(ctx, wanted, client.FieldOwner(v1alpha1.FieldManager), client.ForceOwnership)
 }
 
 func (r *Reconciler) announce(config *corev1.ConfigMap, parsed settings.Settings) {
@@ -166,11 +171,16 @@ func (r *Reconciler) refuse(config *corev1.ConfigMap, faults []settings.Fault) {
 	r.Events.Eventf(config, nil, corev1.EventTypeWarning, v1alpha1.EventConfigInvalid, "Refuse", "%.900s. The last good configuration stays in force.", text)
 }
 
-// SetupWithManager registers the controller. one is a cache of the two ConfigMaps alone. It runs once at a time:
-// there is one configuration.
-func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, one cache.Cache) error {
+// SetupWithManager registers the controller. config and runtime are each a cache of the one ConfigMap: what people
+// write, and what is compiled from it, which is put right when somebody else changes it. It runs once at a time: there
+// is one configuration.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, config, runtime cache.Cache) error {
+	theOne := handler.TypedEnqueueRequestsFromMapFunc(func(context.Context, *corev1.ConfigMap) []reconcile.Request {
+		return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: r.Namespace, Name: v1alpha1.ConfigMapConfig}}}
+	})
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("settings").
-		WatchesRawSource(source.Kind(one, &corev1.ConfigMap{}, &handler.TypedEnqueueRequestForObject[*corev1.ConfigMap]{})).
+		WatchesRawSource(source.Kind(config, &corev1.ConfigMap{}, theOne)).
+		WatchesRawSource(source.Kind(runtime, &corev1.ConfigMap{}, theOne)).
 		Complete(r)
 }

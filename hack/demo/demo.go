@@ -117,13 +117,14 @@ func colours(out io.Writer) bool {
 const whatToTry = `
 Everything stays up until Ctrl-C. From another terminal, in this folder:
 
-  . .demo/env                                # kubectl, KEYWRIGHT_URL, KEYWRIGHT_ADMIN_KEY
+  . .demo/env          # kubectl, its KUBECONFIG, KEYWRIGHT_URL and KEYWRIGHT_ADMIN_KEY
 
-  kubectl get adminusers
-  kubectl get secret bob-key -o go-template='X-API-Key: {{.data.key | base64decode}}' >.demo/bob.header
+  kubectl get secret bob-key \
+    -o go-template='X-API-Key: {{.data.key | base64decode}}' >.demo/bob.header
   curl -i -H @.demo/bob.header $KEYWRIGHT_URL/auth
-  kubectl patch adminuser bob --type=merge -p '{"spec":{"enabled":false}}'     # refused at once
-  kubectl patch adminuser bob --type=merge -p '{"spec":{"enabled":true}}'      # and let in again
-  kubectl create -n default -f config/samples/adminuser_alice.yaml            # not there: see why
 
+  kubectl patch adminuser bob --type=merge -p '{"spec":{"enabled":false}}'    # refused at once
+  kubectl patch adminuser bob --type=merge -p '{"spec":{"enabled":true}}'     # and in again
+
+  kubectl describe adminuser bob
   tail -f .demo/logs/operator.log .demo/logs/server.log`

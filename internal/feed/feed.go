@@ -2,9 +2,9 @@ package feed
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -43,7 +43,7 @@ func New(config *rest.Config, namespace string, index *verify.Index, log *slog.L
 	}
 	runtimeOnly := fields.OneTermEqualSelector(metav1.ObjectNameField, v1alpha1.ConfigMapRuntime)
 	return &Feed{sources: []*source{
-		newSource("adminusers", own, namespace, fields.Everything(), &v1alpha1.AdminUser{}, &adminUsers{index: index, log: log}, log),
+		newSource("adminusers", own, namespace, fields.Everything(), &v1alpha1.AdminUser{}, &adminUsers{index: index, namespace: namespace, log: log}, log),
 		newSource("configmaps", core, namespace, runtimeOnly, &corev1.ConfigMap{}, &runtimeConfig{index: index, log: log}, log),
 	}}, nil
 }
@@ -65,12 +65,21 @@ func (f *Feed) Run(ctx context.Context) {
 	running.Wait()
 }
 
-// Ready is an error until everything has been seen once.
+// Ready is an error until everything has been seen once. It stays nil while the API server is away.
 func (f *Feed) Ready() error {
 	for _, s := range f.sources {
-		if !s.synced.Load() {
-			return fmt.Errorf("%s have not been seen yet", s.resource)
+		if err := s.ready(); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// Age is for how long the API server could not be asked: how old the view may be. It is zero while all is well.
+func (f *Feed) Age() time.Duration {
+	var age time.Duration
+	for _, s := range f.sources {
+		age = max(age, s.age())
+	}
+	return age
 }

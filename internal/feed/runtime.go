@@ -17,6 +17,8 @@ type runtimeConfig struct {
 	log   *slog.Logger
 }
 
+func (*runtimeConfig) condense(object any) (any, error) { return object, nil }
+
 func (c *runtimeConfig) put(object any) {
 	document, err := settings.ParseRuntime(object.(*corev1.ConfigMap).Data[settings.RuntimeKey])
 	if err != nil {

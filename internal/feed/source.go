@@ -2,8 +2,9 @@ package feed
 
 import (
 	"context"
+	"errors"
 	"log/slog"
-	"sync/atomic"
+	"reflect"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 )
 
@@ -18,8 +20,16 @@ import (
 // every few seconds.
 var retry = wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 6, Cap: 3 * time.Second}
 
+// A client gives noWatch instead of an error when the connection is cut before the API server has answered.
+var (
+	noWatch = reflect.TypeOf(watch.NewEmptyWatch())
+	errCut  = errors.New("the connection was cut or timed out before an answer came")
+)
+
 // sink takes what one resource says.
 type sink interface {
+	// condense returns what put, remove and replace need of an object. They take either.
+	condense(object any) (any, error)
 	put(object any)
 	remove(object any)
 	// replace takes all there is in place of what was put before.
@@ -29,34 +39,39 @@ type sink interface {
 // source watches one resource and passes it to a sink. It implements cache.ReflectorStore.
 type source struct {
 	sink
-	resource string
-	example  runtime.Object
-	watched  cache.ListerWatcher
-	log      *slog.Logger
-	// synced is true once everything has been seen; it stays so.
-	synced atomic.Bool
-	// away is true while the API server can't be reached.
-	away atomic.Bool
+	link
+	example runtime.Object
+	watched cache.ListerWatcher
 }
 
-func newSource(resource string, client cache.Getter, namespace string, selector fields.Selector, example runtime.Object, to sink, log *slog.Logger) *source {
-	s := &source{sink: to, resource: resource, example: example, log: log.With("resource", resource)}
-	from := cache.NewListWatchFromClient(client, resource, namespace, selector)
+func newSource(resource string, client rest.Interface, namespace string, selector fields.Selector, example runtime.Object, to sink, log *slog.Logger) *source {
+	s := &source{sink: to, example: example}
+	s.link = link{resource: resource, log: log.With("resource", resource), now: time.Now}
+	request := func(o metav1.ListOptions) *rest.Request {
+		o.FieldSelector = selector.String()
+		// The client would try ten times at its own leisure before it says that something is wrong.
+		return client.Get().Namespace(namespace).Resource(resource).VersionedParams(&o, metav1.ParameterCodec).MaxRetries(0)
+	}
 	s.watched = &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			list, err := from.ListWithContext(ctx, o)
-			s.noteReached(ctx, err)
+			list, err := request(o).Do(ctx).Get()
+			s.note(ctx, &o, err)
 			return list, err
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			w, err := from.WatchWithContext(ctx, o)
-			s.noteReached(ctx, err)
+			o.Watch = true
+			w, err := request(o).Watch(ctx)
+			if err == nil && reflect.TypeOf(w) == noWatch {
+				err = errCut
+			}
+			s.note(ctx, &o, err)
 			return w, err
 		},
 	}
 	return s
 }
 
+// run watches until ctx ends.
 func (s *source) run(ctx context.Context) {
 	backoff := retry
 	reflector := cache.NewReflectorWithOptions(s.watched, s.example, s, cache.ReflectorOptions{
@@ -65,16 +80,9 @@ func (s *source) run(ctx context.Context) {
 	reflector.RunWithContext(ctx)
 }
 
-// noteReached logs each change for the worse or the better once, however often is tried in between.
-func (s *source) noteReached(ctx context.Context, err error) {
-	switch {
-	case ctx.Err() != nil:
-	case err != nil && !s.away.Swap(true):
-		s.log.Warn("The API server can't be asked: going on with what was last seen", "error", err.Error())
-	case err == nil && s.away.Swap(false):
-		s.log.Info("The API server can be asked again")
-	}
-}
+// Transformer is part of cache.TransformingStore: while the reflector gathers all objects it keeps as little of each
+// as the index will.
+func (s *source) Transformer() cache.TransformFunc { return s.condense }
 
 // Add is part of cache.ReflectorStore.
 func (s *source) Add(object any) error { s.put(object); return nil }
@@ -88,11 +96,9 @@ func (s *source) Delete(object any) error { s.remove(object); return nil }
 // Replace is part of cache.ReflectorStore. The first one fills the index.
 func (s *source) Replace(objects []any, _ string) error {
 	s.replace(objects)
-	if !s.synced.Swap(true) {
-		s.log.Info("Everything has been seen once", "objects", len(objects))
-	}
+	s.fill(len(objects))
 	return nil
 }
 
 // Resync is part of cache.ReflectorStore; there is nothing to repeat.
-func (s *source) Resync() error { return nil }
+func (*source) Resync() error { return nil }

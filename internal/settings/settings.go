@@ -1,7 +1,6 @@
 package settings
 
 import (
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -76,9 +75,10 @@ func parseAdminKey(s *Settings, value string) string {
 	return CheckAdminKey(value)
 }
 
-// CheckAdminKey says what is wrong with a bootstrap key, or nothing. It follows the rules of a brought key.
+// CheckAdminKey says what is wrong with a bootstrap key, or nothing. It follows the rules of a brought key, which are
+// those that the server checks every presented key by.
 func CheckAdminKey(value string) string {
-	if err := (key.Format{}).Check(value); err != nil {
+	if err := (key.Format{Prefix: key.DefaultPrefix}).Check(value); err != nil {
 		return err.Error()
 	}
 	return ""
@@ -86,13 +86,14 @@ func CheckAdminKey(value string) string {
 
 var secretRef = regexp.MustCompile(`^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)/([A-Za-z0-9._-]{1,253})$`)
 
+// parseAdminKeySecret never repeats the value: who takes the setting for another will have put the key itself there.
 func parseAdminKeySecret(s *Settings, value string) string {
 	if value == "" {
 		return ""
 	}
 	match := secretRef.FindStringSubmatch(value)
 	if match == nil {
-		return fmt.Sprintf("%.60q is not of the form <name of a Secret>/<key in it>", value)
+		return "is not of the form <name of a Secret>/<key in it>"
 	}
 	s.AdminKeySecret = &SecretRef{Name: match[1], Key: match[3]}
 	return ""

@@ -23,7 +23,9 @@ func TestParse(t *testing.T) {
 		"long":            {map[string]string{"ADMIN_KEY": strings.Repeat("x", 257)}, settings.Settings{}, []string{"at most 256"}},
 		"not ASCII":       {map[string]string{"ADMIN_KEY": "änderung-nötig-hier"}, settings.Settings{}, []string{"visible ASCII"}},
 		"unknown":         {map[string]string{"ADMIN_KYE": secret}, settings.Settings{}, []string{"ADMIN_KYE: is not a setting"}},
-		"no slash":        {map[string]string{"ADMIN_KEY_SECRET": "boot"}, settings.Settings{}, []string{`ADMIN_KEY_SECRET: "boot" is not of the form`}},
+		"no slash":        {map[string]string{"ADMIN_KEY_SECRET": "boot"}, settings.Settings{}, []string{"ADMIN_KEY_SECRET: is not of the form <name of a Secret>/<key in it>"}},
+		"key for secret":  {map[string]string{"ADMIN_KEY_SECRET": secret}, settings.Settings{}, []string{"ADMIN_KEY_SECRET: is not of the form"}},
+		"mistyped":        {map[string]string{"ADMIN_KEY": "ak_" + secret}, settings.Settings{}, []string{"ADMIN_KEY: begins like a generated key"}},
 		"path":            {map[string]string{"ADMIN_KEY_SECRET": "../a/b"}, settings.Settings{}, []string{"is not of the form"}},
 		"several at once": {map[string]string{"A": "1", "ADMIN_KEY": "short"}, settings.Settings{}, []string{"A: is not", "ADMIN_KEY: must"}},
 	} {

@@ -35,7 +35,8 @@ func (p *Printer) title(number, of int, text string) {
 
 // command begins a paragraph, unless the title has just done so.
 func (p *Printer) command(line string) {
-	if p.commands++; p.commands > 1 {
+	p.commands++
+	if p.commands > 1 {
 		fmt.Fprintln(p.out)
 	}
 	p.lines(cyan, "$ "+line)

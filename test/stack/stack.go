@@ -68,13 +68,17 @@ func (s *Stack) writeBootstrapKey(ctx context.Context) error {
 	return errors.Join(s.Client.Apply(ctx, secret, owner), s.Client.Apply(ctx, config, owner))
 }
 
-// build compiles both programs; what the compiler has to say goes to Out.
+// build compiles both programs; how far it is, and what the compiler has to say, goes to Out.
 func (s *Stack) build(ctx context.Context) error {
-	// Without version stamps: a checkout that git does not trust would fail to build.
-	build := command(ctx, "go", "build", "-buildvcs=false", "-o", s.options.Bin+string(filepath.Separator), "./cmd/operator", "./cmd/server")
-	build.Dir = s.Root
-	build.Stdout, build.Stderr = s.options.Out, s.options.Out
-	return build.Run()
+	for _, name := range []string{"operator", "server"} {
+		build := command(ctx, filepath.Join(s.Root, "hack", "gobuild.sh"), filepath.Join(s.options.Bin, name), "./cmd/"+name)
+		build.Dir = s.Root
+		build.Stdout, build.Stderr = s.options.Out, s.options.Out
+		if err := build.Run(); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 func (s *Stack) startOperator(ctx context.Context) error {

@@ -1,0 +1,278 @@
+package feed
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key"
+	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/internal/settings"
+	"keywright.dev/keywright/internal/verify"
+)
+
+const (
+	alicesKey = "the-key-that-alice-was-given"
+	bobsKey   = "the-key-that-bob-was-given"
+)
+
+// lines collects a log that several goroutines write.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lines) with(part string) (found []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for line := range strings.Lines(l.text.String()) {
+		if strings.Contains(line, part) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// fixture is a feed of an apiServer, and what is decided with what it brings.
+type fixture struct {
+	t        *testing.T
+	api      *apiServer
+	feed     *Feed
+	index    *verify.Index
+	verifier *verify.Verifier
+	log      *lines
+}
+
+func keyring(tb testing.TB) *pepper.Keyring {
+	tb.Helper()
+	ring, err := pepper.Load(map[string][]byte{pepper.Active: bytes.Repeat([]byte{'p'}, 32)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return ring
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{t: t, api: newAPIServer(t), index: &verify.Index{}, log: &lines{}}
+	f.verifier = verify.NewVerifier(f.index, key.Format{Prefix: key.DefaultPrefix}, keyring(t))
+	log := slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	var err error
+	if f.feed, err = New(f.api.config(), namespace, f.index, log); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// run runs the feed until the test ends.
+func (f *fixture) run() {
+	ctx, stop := context.WithCancel(f.t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		f.feed.Run(ctx)
+	}()
+	f.t.Cleanup(func() { stop(); <-ended })
+}
+
+func (f *fixture) eventually(what string, is func() bool) {
+	f.t.Helper()
+	deadline := time.After(20 * time.Second)
+	look := time.NewTicker(2 * time.Millisecond)
+	defer look.Stop()
+	for !is() {
+		select {
+		case <-deadline:
+			f.t.Fatalf("it never came to be that %s", what)
+		case <-look.C:
+		}
+	}
+}
+
+func (f *fixture) ready() {
+	f.t.Helper()
+	f.eventually("it is ready", func() bool { return f.feed.Ready() == nil })
+}
+
+func (f *fixture) verdict(presented string) verify.Reason {
+	return f.verifier.Verify(presented, time.Now()).Reason
+}
+
+func (f *fixture) becomes(presented string, want verify.Reason) {
+	f.t.Helper()
+	f.eventually("the key is "+want.String(), func() bool { return f.verdict(presented) == want })
+}
+
+// user is an AdminUser with one key for each plaintext.
+func user(name string, plaintexts ...string) *v1alpha1.AdminUser {
+	ring, err := pepper.Load(map[string][]byte{pepper.Active: bytes.Repeat([]byte{'p'}, 32)})
+	if err != nil {
+		panic(err)
+	}
+	u := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{
+		Namespace: namespace, Name: name, UID: types.UID("uid-" + name), CreationTimestamp: metav1.Unix(1_800_000_000, 0),
+	}}
+	u.APIVersion, u.Kind = "keywright.dev/v1alpha1", "AdminUser"
+	for _, plaintext := range plaintexts {
+		d := ring.Digest(plaintext)
+		u.Status.Keys = append(u.Status.Keys, v1alpha1.KeyStatus{ID: d.KeyID(), Digest: d.String(), IssuedAt: u.CreationTimestamp})
+	}
+	return u
+}
+
+func runtimeMap(document string) *corev1.ConfigMap {
+	return &corev1.ConfigMap{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: v1alpha1.ConfigMapRuntime},
+		Data:       map[string]string{settings.RuntimeKey: document},
+	}
+}
+
+func TestItIsReadyWhenEverythingHasBeenSeen(t *testing.T) {
+	for name, old := range map[string]bool{"watch that begins with a list": false, "list, then watch": true} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.api.old = old
+			f.api.put(user("alice", alicesKey))
+			f.api.put(user("bob", bobsKey))
+			if f.feed.Ready() == nil {
+				t.Fatal("ready before anything was asked")
+			}
+			f.run()
+			f.ready()
+			for _, presented := range []string{alicesKey, bobsKey} {
+				if got := f.verdict(presented); got != verify.Accepted {
+					t.Errorf("ready, and a key is %s", got)
+				}
+			}
+			if complaints := f.log.with(`"WARN"`); len(complaints) > 0 {
+				t.Errorf("complained: %s", complaints)
+			}
+		})
+	}
+}
+
+func TestARevocationIsFeltThroughTheWatch(t *testing.T) {
+	deleting := metav1.Unix(1_900_000_000, 0)
+	off := false
+	for name, c := range map[string]struct {
+		change func(*v1alpha1.AdminUser)
+		want   verify.Reason
+	}{
+		"disabled":           {func(u *v1alpha1.AdminUser) { u.Spec.Enabled = &off }, verify.Disabled},
+		"demoted":            {func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser }, verify.Demoted},
+		"being deleted":      {func(u *v1alpha1.AdminUser) { u.DeletionTimestamp = &deleting }, verify.Deleted},
+		"key out of status":  {func(u *v1alpha1.AdminUser) { u.Status.Keys = nil }, verify.Unknown},
+		"end of the overlap": {func(u *v1alpha1.AdminUser) { u.Status.Keys[0].NotAfter = &metav1.Time{Time: time.Unix(1, 0)} }, verify.Expired},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.api.put(user("alice", alicesKey))
+			f.api.put(user("bob", bobsKey))
+			f.run()
+			f.ready()
+			changed := user("alice", alicesKey)
+			c.change(changed)
+			f.api.put(changed)
+			f.becomes(alicesKey, c.want)
+			f.api.put(user("alice", alicesKey))
+			f.becomes(alicesKey, verify.Accepted)
+			f.api.delete(user("alice", alicesKey))
+			f.becomes(alicesKey, verify.Unknown)
+			if got := f.verdict(bobsKey); got != verify.Accepted {
+				t.Errorf("the key of another user is %s", got)
+			}
+		})
+	}
+}
+
+func TestWhileTheAPIServerIsAwayTheViewStays(t *testing.T) {
+	f := newFixture(t)
+	f.api.put(user("alice", alicesKey))
+	f.api.put(user("bob", bobsKey))
+	f.run()
+	f.ready()
+	if age := f.feed.Age(); age != 0 {
+		t.Fatalf("age %s while all is well", age)
+	}
+
+	f.api.setDown(true)
+	f.eventually("both watches are missed", func() bool { return len(f.log.with("can't be asked")) == 2 })
+	f.api.delete(user("bob", bobsKey))
+	f.eventually("age is felt", func() bool { return f.feed.Age() > 500*time.Millisecond })
+	if err := f.feed.Ready(); err != nil || f.verdict(alicesKey) != verify.Accepted || f.verdict(bobsKey) != verify.Accepted {
+		t.Errorf("ready: %v, alice %s, bob %s", err, f.verdict(alicesKey), f.verdict(bobsKey))
+	}
+
+	f.api.setDown(false)
+	f.becomes(bobsKey, verify.Unknown)
+	f.eventually("it is in touch again", func() bool { return f.feed.Age() == 0 })
+	if got := f.verdict(alicesKey); got != verify.Accepted {
+		t.Errorf("alice's key is %s", got)
+	}
+	if n := len(f.log.with("can't be asked")); n != 2 {
+		t.Errorf("%d complaints for two watches, however often they were tried", n)
+	}
+}
+
+func TestWhatKeepsItFromBeingReadyIsSaid(t *testing.T) {
+	f := newFixture(t)
+	f.api.setDown(true)
+	f.run()
+	f.eventually("the reason is known", func() bool {
+		err := f.feed.Ready()
+		return err != nil && strings.Contains(err.Error(), "adminusers have not been seen yet: ") && strings.Contains(err.Error(), "cut")
+	})
+	f.api.put(user("alice", alicesKey))
+	f.api.setDown(false)
+	f.ready()
+	f.becomes(alicesKey, verify.Accepted)
+}
+
+func TestTheBootstrapKeyFollowsTheRuntimeConfiguration(t *testing.T) {
+	f := newFixture(t)
+	digest := func(plaintext string) string {
+		return settings.Runtime{BootstrapDigest: keyring(t).Digest(plaintext).String()}.Encode()
+	}
+	f.api.put(runtimeMap(digest(alicesKey)))
+	f.run()
+	f.ready()
+	v := f.verifier.Verify(alicesKey, time.Now())
+	if v.Identity().Username != "admin" || !v.Identity().Admin {
+		t.Fatalf("%s as %+v", v.Reason, v.Identity())
+	}
+	f.api.put(runtimeMap(digest(bobsKey)))
+	f.becomes(bobsKey, verify.Accepted)
+	for _, broken := range []string{"", "{", `{"bootstrapDigest":"` + alicesKey + `"}`, `[]`} {
+		before := len(f.log.with("can't be read"))
+		f.api.put(runtimeMap(broken))
+		f.eventually("the fault is logged", func() bool { return len(f.log.with("can't be read")) == before+1 })
+		if got := f.verdict(bobsKey); got != verify.Accepted {
+			t.Errorf("after %q the last good key is %s", broken, got)
+		}
+	}
+	if leaks := f.log.with(alicesKey); len(leaks) > 0 {
+		t.Errorf("what was written in place of a digest is logged: %s", leaks)
+	}
+	f.api.put(runtimeMap("{}"))
+	f.becomes(bobsKey, verify.Unknown)
+	f.api.put(runtimeMap(digest(bobsKey)))
+	f.becomes(bobsKey, verify.Accepted)
+	f.api.delete(runtimeMap(""))
+	f.becomes(bobsKey, verify.Unknown)
+}
