@@ -4,7 +4,9 @@ import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
@@ -38,15 +40,20 @@ func (i *Issuer) DeleteSecret(ctx context.Context, secret *metav1.PartialObjectM
 	return client.IgnoreNotFound(i.Client.Delete(ctx, secret, client.Preconditions{UID: &secret.UID}))
 }
 
-// RemoveOrphans deletes the Secrets of an object that is gone. The garbage collector does the same where one runs;
-// a Secret that a person annotated for adoption is left for the object that will adopt it.
+// RemoveOrphans deletes the Secrets of an object that is gone, or going. The garbage collector does the same where one
+// runs; a Secret that a person annotated for adoption is left for the object that will adopt it.
 func (i *Issuer) RemoveOrphans(ctx context.Context, kind string, object client.ObjectKey) error {
 	secrets, err := i.ListOwned(ctx, kind, object)
+	if err != nil || len(secrets) == 0 {
+		return err
+	}
+	living, err := i.livingUID(ctx, kind, object)
 	if err != nil {
 		return err
 	}
 	for n := range secrets {
-		if secrets[n].Annotations[v1alpha1.AnnotationAdopt] == "true" {
+		owner := metav1.GetControllerOfNoCopy(&secrets[n])
+		if owner.UID == living || secrets[n].Annotations[v1alpha1.AnnotationAdopt] == "true" {
 			continue
 		}
 		if err := i.DeleteSecret(ctx, &secrets[n]); err != nil {
@@ -54,4 +61,16 @@ func (i *Issuer) RemoveOrphans(ctx context.Context, kind string, object client.O
 		}
 	}
 	return nil
+}
+
+// livingUID is the uid of the object that has this name now and is not being deleted, or "". It is asked of the API
+// server itself: one cache may be behind another, and a Secret whose owner is not in sight yet is no orphan.
+func (i *Issuer) livingUID(ctx context.Context, kind string, object client.ObjectKey) (types.UID, error) {
+	owner := &metav1.PartialObjectMetadata{}
+	owner.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind(kind))
+	err := i.Live.Get(ctx, object, owner)
+	if apierrors.IsNotFound(err) || err == nil && !owner.DeletionTimestamp.IsZero() {
+		return "", nil
+	}
+	return owner.UID, err
 }

@@ -45,6 +45,9 @@ func (r *run) see(secret *metav1.PartialObjectMetadata, live bool) {
 	r.observed.Live = live
 }
 
+// errSucceeded says that another object has the name of the one a decision was made for.
+var errSucceeded = errors.New("another object has its name now")
+
 func (r *run) decide() lifecycle.Plan {
 	h := r.holder
 	r.observed.Strays = len(r.strays) > 0
@@ -214,7 +217,16 @@ func (r *run) deliver(ctx context.Context) error {
 	return nil
 }
 
+// remove deletes the Secret, if the object that decides so is the present one: one seen in a cache that lags may have
+// a successor whose Secret this is.
 func (r *run) remove(ctx context.Context) error {
+	living, err := r.livingUID(ctx, r.holder.Kind, r.holder.key())
+	if err != nil {
+		return err
+	}
+	if living != r.holder.Object.GetUID() {
+		return apierrors.NewConflict(v1alpha1.SchemeGroupVersion.WithResource(r.holder.Kind).GroupResource(), r.holder.Object.GetName(), errSucceeded)
+	}
 	if err := r.DeleteSecret(ctx, r.secret); err != nil {
 		return err
 	}
