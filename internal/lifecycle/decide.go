@@ -223,12 +223,25 @@ func record(f Facts, why Cause, kept []Key) Plan {
 
 // stall keeps what works working. A pending digest is dropped: nothing will complete it soon.
 func stall(f Facts, cause StallCause) Plan {
-	current := Current(f.Status.Keys)
 	return Plan{
-		Step: Stall, Stall: cause, Keys: settled(f.Status.Keys),
-		Delivered:    current != nil && f.Secret.holds(current.ID),
+		Step: Stall, Stall: cause, Keys: settled(f.Status.Keys), Delivered: mayHold(f),
 		NextRotation: nextRotation(f), WakeAt: earliestEnd(f),
 	}
+}
+
+// mayHold says that the Secret holds the current key, or held it and has not been looked at since: what is not
+// known must not be forgotten.
+func mayHold(f Facts) bool {
+	current := Current(f.Status.Keys)
+	switch {
+	case current == nil:
+		return false
+	case f.Secret.holds(current.ID):
+		return true
+	case f.Status.SecretName != f.Spec.SecretName:
+		return false
+	}
+	return f.Secret.Owner == Own && f.Secret.Content == nil || f.Secret.Owner == NoSecret && !f.Secret.Live
 }
 
 // lostCause says how the Secret came not to hold the current key. Empty: it does hold it.

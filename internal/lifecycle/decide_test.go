@@ -138,6 +138,16 @@ func TestASecretThatAppearsDuringAnIssueIsNotTouched(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotKnownWhileBlockedIsNotForgotten(t *testing.T) {
+	w := settledWorld(t)
+	w.spec.Blocked, w.secret.intact = true, false
+	w.runOrFail(t)
+	w.spec.Blocked = false
+	if plan := w.runOrFail(t); !plan.Delivered || w.minted != 1 {
+		t.Fatalf("the Secret that holds the key is given up: %+v", plan)
+	}
+}
+
 func TestAKeyByAPIIsAwaitedAndNeverMinted(t *testing.T) {
 	w := newWorld()
 	w.spec.ByAPI = true

@@ -2,7 +2,9 @@ package lifecycle_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -10,6 +12,14 @@ import (
 
 	"keywright.dev/keywright/internal/lifecycle"
 )
+
+// A hundred histories, rapid's default, are too few to meet the rare ones; these take a fraction of a second.
+func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", "5000"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 // Whatever people, GitOps tools and crashes do, in any order: each step keeps the invariants, and left alone the
 // object comes to rest in a state that is right.

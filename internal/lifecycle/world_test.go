@@ -93,7 +93,9 @@ func (w *world) do(plan lifecycle.Plan) {
 		w.stray = false
 	case lifecycle.Relabel:
 		w.secret.stale = false
-	case lifecycle.Drop, lifecycle.Rest, lifecycle.Stall:
+	case lifecycle.Drop:
+		w.status.Keys = plan.Keys
+	case lifecycle.Rest, lifecycle.Stall:
 		w.status.Keys, w.status.SecretName = plan.Keys, ""
 		if plan.Delivered {
 			w.status.SecretName = w.spec.SecretName
