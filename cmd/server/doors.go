@@ -29,7 +29,7 @@ type door struct {
 type doors []door
 
 // open listens everywhere, or nowhere.
-func open(o *options, s surfaces, log *slog.Logger) (doors, error) {
+func open(ctx context.Context, o *options, s surfaces, log *slog.Logger) (doors, error) {
 	var all doors
 	for _, d := range []struct {
 		flag, address string
@@ -41,9 +41,9 @@ func open(o *options, s surfaces, log *slog.Logger) (doors, error) {
 		if d.address == "0" && d.flag == "--metrics-listen" {
 			continue
 		}
-		listener, err := net.Listen("tcp", d.address)
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", d.address)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", d.flag, err), all.close())
+			return nil, errors.Join(fmt.Errorf("%s %s: %w", d.flag, d.address, err), all.close())
 		}
 		all = append(all, door{listener, newServer(d.handler, log)})
 	}
@@ -80,16 +80,21 @@ func (all doors) serve(ctx context.Context, ready *readiness, timeout time.Durat
 	return errors.Join(err, all.shutdown(timeout))
 }
 
+// shutdown cuts what is still under way when the time is up.
 func (all doors) shutdown(timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	var errs []error
+	var cut bool
 	for _, d := range all {
-		if err := d.server.Shutdown(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("requests were still under way after --shutdown-timeout=%s: %w", timeout, err))
+		if d.server.Shutdown(ctx) != nil {
+			cut = true
+			_ = d.server.Close()
 		}
 	}
-	return errors.Join(errs...)
+	if cut {
+		return fmt.Errorf("requests that were still under way after --shutdown-timeout=%s were cut off", timeout)
+	}
+	return nil
 }
 
 func (all doors) close() error {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/pflag"
@@ -18,8 +19,9 @@ var errUsage = errors.New("usage")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(exitCode(run(ctx, os.Args[1:], os.Stderr), os.Stderr))
+	// Whoever can't wait for requests under way sends a second signal, which ends the process at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(exitCode(run(ctx, os.Args[1:], os.Stdout, os.Stderr), os.Stderr))
 }
 
 // exitCode writes one line that says what is wrong: 0 ended as asked, 1 failed, 2 wrong usage.
@@ -28,9 +30,12 @@ func exitCode(err error, stderr io.Writer) int {
 	case err == nil, errors.Is(err, pflag.ErrHelp):
 		return 0
 	case errors.Is(err, errUsage):
-		fmt.Fprintf(stderr, "keywright-server: %v (see --help)\n", err)
+		fmt.Fprintf(stderr, "keywright-server: %s (see --help)\n", oneLine(err))
 		return 2
 	}
-	fmt.Fprintf(stderr, "keywright-server: %v\n", err)
+	fmt.Fprintf(stderr, "keywright-server: %s\n", oneLine(err))
 	return 1
 }
+
+// oneLine is for errors of several lines, such as those of a YAML parser.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

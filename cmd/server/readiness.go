@@ -1,17 +1,34 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // check is one thing that has to be so before requests may come.
 type check struct {
 	name string
 	err  func() error
+	// note is what else there is to say while there is no error; may be empty.
+	note func() string
 }
+
+// indexCheck is whether keys can be decided on, and how old the view is while the API server is away.
+func indexCheck(seen view) check {
+	return check{"index", seen.Ready, func() string {
+		if age := seen.Age(); age > 0 {
+			return fmt.Sprintf(", as it was %s ago: the API server can't be asked", age.Round(time.Second))
+		}
+		return ""
+	}}
+}
+
+// errStopping is what readiness says from the signal on.
+var errStopping = errors.New("the server is stopping")
 
 // readiness answers /readyz.
 type readiness struct {
@@ -34,19 +51,19 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 func (r *readiness) report() (int, string) {
 	status := http.StatusOK
 	var lines strings.Builder
-	tell := func(name string, err error) {
-		if err != nil {
-			status = http.StatusServiceUnavailable
-			fmt.Fprintf(&lines, "[-] %s: %v\n", name, err)
-			return
-		}
-		fmt.Fprintf(&lines, "[+] %s: ok\n", name)
+	fail := func(name string, err error) {
+		status = http.StatusServiceUnavailable
+		fmt.Fprintf(&lines, "[-] %s: %v\n", name, err)
 	}
 	if r.stopping.Load() {
-		tell("shutdown", errStopping)
+		fail("shutdown", errStopping)
 	}
 	for _, c := range r.checks {
-		tell(c.name, c.err())
+		if err := c.err(); err != nil {
+			fail(c.name, err)
+			continue
+		}
+		fmt.Fprintf(&lines, "[+] %s: ok%s\n", c.name, c.note())
 	}
 	return status, lines.String()
 }

@@ -2,13 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/klog/v2"
 
 	"keywright.dev/keywright/internal/feed"
@@ -24,13 +23,13 @@ var version = "dev"
 const lookAtPepper = 5 * time.Second
 
 // run is the server from its command line to its end.
-func run(ctx context.Context, args []string, stderr io.Writer) error {
-	o, err := parse(args, stderr)
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o, err := parse(args, stdout)
 	if err != nil {
 		return err
 	}
 	if o.version {
-		_, err := fmt.Fprintln(stderr, "keywright-server "+version)
+		_, err := fmt.Fprintln(stdout, "keywright-server "+version)
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: logLevels[o.logLevel]}))
@@ -49,7 +48,7 @@ func quietKlog(log *slog.Logger) {
 
 // serve listens before it does anything else that takes time: an address that can't be had ends it at once.
 func serve(ctx context.Context, o *options, log *slog.Logger) error {
-	ring, err := peppermount.Read(o.pepperDir)
+	mount, err := peppermount.Open(o.pepperDir)
 	if err != nil {
 		return err
 	}
@@ -62,21 +61,28 @@ func serve(ctx context.Context, o *options, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("kubeconfig: %w", err)
 	}
-	verifier := verify.NewVerifier(index, format, ring)
-	registry := prometheus.NewRegistry()
-	ready := &readiness{checks: []check{{"index", source.Ready}}}
-	doors, err := open(o, handlers(verifier, ready, index, registry, log), log)
+	verifier := verify.NewVerifier(index, format, mount.Keyring())
+	ready := &readiness{checks: []check{indexCheck(source)}}
+	doors, err := open(ctx, o, handlers(verifier, source, ready, newRegistry(index, source), log), log)
 	if err != nil {
 		return err
 	}
-	log.Info("Server starts", "version", version, "namespace", o.namespace, "listen", doors.address(), "pepper", ring.ActiveID())
+	log.Info("Server starts", "version", version, "namespace", o.namespace, "listen", doors.address(), "pepper", mount.Keyring().ActiveID())
 
-	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopWorking()
-	go source.Run(working)
-	go peppermount.Follow(working, o.pepperDir, lookAtPepper, verifier.SetKeyring, log)
+	// What requests under way rest on goes on until they are answered.
+	defer background(context.WithoutCancel(ctx),
+		source.Run,
+		func(ctx context.Context) { mount.Follow(ctx, lookAtPepper, verifier.SetKeyring, log) },
+	)()
 	return doors.serve(ctx, ready, o.shutdownTimeout)
 }
 
-// errStopping is what readiness says from the signal on.
-var errStopping = errors.New("the server is stopping")
+// background does all the work at once, and returns how to end it and wait for that.
+func background(ctx context.Context, work ...func(context.Context)) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var working sync.WaitGroup
+	for _, do := range work {
+		working.Go(func() { do(ctx) })
+	}
+	return func() { cancel(); working.Wait() }
+}

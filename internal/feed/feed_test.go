@@ -236,7 +236,7 @@ func TestWhatKeepsItFromBeingReadyIsSaid(t *testing.T) {
 	f.run()
 	f.eventually("the reason is known", func() bool {
 		err := f.feed.Ready()
-		return err != nil && strings.Contains(err.Error(), "adminusers have not been seen yet: ") && strings.Contains(err.Error(), "cut")
+		return err != nil && strings.Contains(err.Error(), "adminusers have not been seen yet: ") && strings.Contains(err.Error(), "EOF")
 	})
 	f.api.put(user("alice", alicesKey))
 	f.api.setDown(false)

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
@@ -25,6 +26,18 @@ var (
 	noWatch = reflect.TypeOf(watch.NewEmptyWatch())
 	errCut  = errors.New("the connection was cut or timed out before an answer came")
 )
+
+// failure is why a watch can't begin. That nobody listens is told in words alone to a watch that begins with a list:
+// the reflector would know the error, and wait without an eye on the context.
+func failure(w watch.Interface, err error, o *metav1.ListOptions) error {
+	switch {
+	case err == nil && reflect.TypeOf(w) == noWatch:
+		return errCut
+	case o.SendInitialEvents != nil && utilnet.IsConnectionRefused(err):
+		return errors.New(err.Error())
+	}
+	return err
+}
 
 // sink takes what one resource says.
 type sink interface {
@@ -61,9 +74,7 @@ func newSource(resource string, client rest.Interface, namespace string, selecto
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			o.Watch = true
 			w, err := request(o).Watch(ctx)
-			if err == nil && reflect.TypeOf(w) == noWatch {
-				err = errCut
-			}
+			err = failure(w, err, &o)
 			s.note(ctx, &o, err)
 			return w, err
 		},

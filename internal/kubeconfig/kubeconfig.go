@@ -25,7 +25,7 @@ func Load(path string) (*rest.Config, error) {
 	}
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
 	if clientcmd.IsEmptyConfig(err) {
-		return nil, errors.New("no kubeconfig: give --kubeconfig, set KUBECONFIG, or run in a cluster")
+		return nil, errors.New("no kubeconfig that names a cluster: give --kubeconfig, set KUBECONFIG, or run in a cluster")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/internal/verify"
+)
+
+const alice = "correct-horse-battery-staple"
+
+// still is a view that stays as it is set.
+type still struct {
+	err error
+	age time.Duration
+}
+
+func (s still) Ready() error       { return s.err }
+func (s still) Age() time.Duration { return s.age }
+
+func newSurfaces(tb testing.TB, seen view) surfaces {
+	tb.Helper()
+	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	index := &verify.Index{}
+	index.Put(verify.ID{Name: "alice"}, verify.Holder{
+		Identity: verify.Identity{Username: "alice", Subject: "User/alice", Admin: true},
+		Standing: verify.Accepted, Keys: []verify.Key{{Digest: ring.Digest(alice)}},
+	})
+	ready := &readiness{checks: []check{indexCheck(seen)}}
+	log := slog.New(slog.DiscardHandler)
+	return handlers(verify.NewVerifier(index, format, ring), seen, ready, newRegistry(index, seen), log)
+}
+
+func ask(handler http.Handler, method, target string, header http.Header) *httptest.ResponseRecorder {
+	request := httptest.NewRequest(method, target, nil)
+	if header != nil {
+		request.Header = header
+	}
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, request)
+	return recorder
+}
+
+func TestPathsAndMethods(t *testing.T) {
+	s := newSurfaces(t, still{})
+	known := http.Header{"Authorization": {"Bearer " + alice}}
+	for _, c := range []struct {
+		handler        http.Handler
+		method, target string
+		header         http.Header
+		want           int
+	}{
+		{s.main, "GET", "/auth", known, http.StatusOK},
+		{s.main, "HEAD", "/auth", known, http.StatusOK},
+		{s.main, "GET", "/auth?anything", known, http.StatusOK},
+		{s.main, "GET", "/auth", nil, http.StatusUnauthorized},
+		{s.main, "HEAD", "/auth", nil, http.StatusUnauthorized},
+		{s.main, "POST", "/auth", known, http.StatusMethodNotAllowed},
+		{s.main, "PURGE", "/auth", known, http.StatusMethodNotAllowed},
+		{s.main, "GET", "/auth/", known, http.StatusNotFound},
+		{s.main, "GET", "/", known, http.StatusNotFound},
+		{s.main, "GET", "/healthz", nil, http.StatusOK},
+		{s.main, "GET", "/readyz", nil, http.StatusOK},
+		{s.main, "GET", "/metrics", nil, http.StatusNotFound},
+		{s.metrics, "GET", "/metrics", nil, http.StatusOK},
+		{s.metrics, "GET", "/auth", known, http.StatusNotFound},
+	} {
+		if got := ask(c.handler, c.method, c.target, c.header); got.Code != c.want {
+			t.Errorf("%s %s: %d, want %d", c.method, c.target, got.Code, c.want)
+		}
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	s := newSurfaces(t, still{age: 90 * time.Second})
+	ask(s.main, "GET", "/auth", http.Header{"X-Api-Key": {alice}})
+	body := ask(s.metrics, "GET", "/metrics", nil).Body.String()
+	for _, line := range []string{
+		"keywright_keys 1", "keywright_index_ready 1", "keywright_index_age_seconds 90",
+		`keywright_verifications_total{verdict="accepted"} 1`, "go_goroutines ", "process_open_fds ",
+	} {
+		if !strings.Contains(body, "\n"+line) {
+			t.Errorf("no line %q", line)
+		}
+	}
+}
+
+func TestReadiness(t *testing.T) {
+	for name, c := range map[string]struct {
+		seen    view
+		status  int
+		verbose string
+	}{
+		"all well":            {still{}, http.StatusOK, "[+] index: ok\n"},
+		"not filled":          {still{err: errors.New("adminusers have not been seen yet")}, http.StatusServiceUnavailable, "[-] index: adminusers have not been seen yet\n"},
+		"the API server away": {still{age: 3 * time.Minute}, http.StatusOK, "[+] index: ok, as it was 3m0s ago: the API server can't be asked\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSurfaces(t, c.seen)
+			if got := ask(s.main, "GET", "/readyz", nil).Code; got != c.status {
+				t.Errorf("%d, want %d", got, c.status)
+			}
+			if got := ask(s.main, "GET", "/readyz?verbose", nil); got.Code != c.status || got.Body.String() != c.verbose {
+				t.Errorf("%d %q, want %q", got.Code, got.Body, c.verbose)
+			}
+		})
+	}
+}
+
+func TestAPanicEndsOneRequest(t *testing.T) {
+	var log bytes.Buffer
+	logger := slog.New(slog.NewJSONHandler(&log, nil))
+	server := httptest.NewServer(survive(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/late" {
+			_, _ = w.Write(make([]byte, 1<<20))
+		}
+		panic("something about " + alice)
+	}), logger))
+	defer server.Close()
+
+	if status, body := get(t, server.URL+"/early"); status != http.StatusInternalServerError || body != `{"error":{"code":5000,"what":"internal error"}}`+"\n" {
+		t.Errorf("%d %q", status, body)
+	}
+	reply, err := http.Get(server.URL + "/late")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = reply.Body.Close() }()
+	if _, err := bytes.NewBuffer(nil).ReadFrom(reply.Body); err == nil {
+		t.Error("an answer that broke off looks whole")
+	}
+	if strings.Count(log.String(), "survive_test.go") == 0 && strings.Count(log.String(), "handlers_test.go") < 2 {
+		t.Errorf("the log does not say where: %s", log.String())
+	}
+	if strings.Contains(log.String(), alice) {
+		t.Error("what a panic was about may hold a key, and is logged")
+	}
+}
+
+// Whatever comes over a connection: a request is answered, and nobody gets in without the key.
+func FuzzRequest(f *testing.F) {
+	s := newSurfaces(f, still{})
+	f.Add([]byte("GET /auth HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + alice + "\r\n\r\n"))
+	f.Add([]byte("HEAD //auth?%zz HTTP/1.0\r\nX-Api-Key: \xff\r\nX-API-KEY: y\r\n\r\n"))
+	f.Add([]byte("OPTIONS * HTTP/1.1\r\nHost:\r\nAuthorization: Basic Og==\r\n\r\n"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		request, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(raw)))
+		if err != nil {
+			return
+		}
+		recorder := httptest.NewRecorder()
+		s.main.ServeHTTP(recorder, request)
+		if recorder.Code >= http.StatusInternalServerError {
+			t.Fatalf("status %d", recorder.Code)
+		}
+		if recorder.Header().Get("X-Auth-User") != "" && !bytes.Contains(raw, []byte(alice)) && !bytes.Contains(raw, []byte("Basic")) {
+			t.Fatal("let in without a key")
+		}
+	})
+}

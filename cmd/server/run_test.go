@@ -1,0 +1,211 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// output is what a run writes, readable meanwhile.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+func write(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func goodPepper(t *testing.T) string {
+	t.Helper()
+	return filepath.Dir(write(t, "active", strings.Repeat("p", 32)))
+}
+
+// kubeconfigFor reaches the API server at that address, if there is one.
+func kubeconfigFor(t *testing.T, server string) string {
+	t.Helper()
+	return write(t, "kubeconfig", `{"apiVersion":"v1","kind":"Config","current-context":"c",
+"clusters":[{"name":"c","cluster":{"server":"`+server+`"}}],"users":[{"name":"u","user":{}}],
+"contexts":[{"name":"c","context":{"cluster":"c","user":"u"}}]}`)
+}
+
+// closedPort is an address of this machine where nobody listens.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
+
+func TestWhatKeepsItFromStartingIsOneLine(t *testing.T) {
+	t.Setenv("KUBECONFIG", "")
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	pepper, kubeconfig := goodPepper(t), kubeconfigFor(t, "http://"+closedPort(t))
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		says string
+	}{
+		"unknown flag":         {[]string{"--peper-dir=/x"}, 2, "unknown flag: --peper-dir"},
+		"no number":            {[]string{"--shutdown-timeout=soon"}, 2, "--shutdown-timeout"},
+		"negative":             {[]string{"--shutdown-timeout=-1s"}, 2, "--shutdown-timeout must not be negative"},
+		"argument":             {[]string{"serve"}, 2, `unexpected argument "serve"`},
+		"log level":            {[]string{"--log-level=loud"}, 2, "debug, info, error"},
+		"namespace":            {[]string{"--namespace=Not/One"}, 2, "--namespace"},
+		"no pepper":            {[]string{"--pepper-dir=/nonexistent"}, 1, "folder /nonexistent does not exist"},
+		"empty pepper":         {[]string{"--pepper-dir=" + t.TempDir()}, 1, "is empty"},
+		"short pepper":         {[]string{"--pepper-dir=" + filepath.Dir(write(t, "active", "short"))}, 1, `"active" has 5 bytes`},
+		"pepper, none active":  {[]string{"--pepper-dir=" + filepath.Dir(write(t, "old", strings.Repeat("p", 32)))}, 1, `no entry "active"`},
+		"no kubeconfig":        {[]string{"--pepper-dir=" + pepper}, 1, "--kubeconfig"},
+		"kubeconfig missing":   {[]string{"--pepper-dir=" + pepper, "--kubeconfig=/nonexistent"}, 1, "/nonexistent"},
+		"kubeconfig malformed": {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + write(t, "k", "a: [\nb: {\n\t- c")}, 1, "kubeconfig"},
+		"kubeconfig empty":     {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + write(t, "k", "")}, 1, "kubeconfig"},
+		"kubeconfig, no such certificate": {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + write(t, "k",
+			`{"apiVersion":"v1","kind":"Config","current-context":"c","clusters":[{"name":"c","cluster":{"server":"https://x","certificate-authority":"/nonexistent/ca"}}],"contexts":[{"name":"c","context":{"cluster":"c"}}]}`)}, 1, "/nonexistent/ca"},
+		"port in use":         {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--listen=" + taken.Addr().String()}, 1, "--listen " + taken.Addr().String()},
+		"metrics port in use": {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--listen=127.0.0.1:0", "--metrics-listen=" + taken.Addr().String()}, 1, "--metrics-listen"},
+		"no address":          {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--listen=here"}, 1, "--listen here"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var stderr output
+			code := exitCode(run(t.Context(), c.args, io.Discard, &stderr), &stderr)
+			said := stderr.String()
+			if code != c.code || !strings.Contains(said, c.says) {
+				t.Errorf("exit code %d, want %d; said %q, want %q in it", code, c.code, said, c.says)
+			}
+			if !strings.HasPrefix(said, "keywright-server: ") || strings.Count(said, "\n") != 1 || !strings.HasSuffix(said, "\n") {
+				t.Errorf("not one line: %q", said)
+			}
+		})
+	}
+}
+
+func TestHelpAndVersionAreNoFailures(t *testing.T) {
+	for flag, says := range map[string]string{"--help": "--pepper-dir", "--version": "keywright-server " + version} {
+		var stdout, stderr output
+		code := exitCode(run(t.Context(), []string{flag}, &stdout, &stderr), &stderr)
+		if code != 0 || !strings.Contains(stdout.String(), says) || stderr.String() != "" {
+			t.Errorf("%s: exit code %d, said %q and %q", flag, code, stdout.String(), stderr.String())
+		}
+	}
+}
+
+// started is a server that runs until stop is called.
+type started struct {
+	url    string
+	stderr *output
+	stop   func() error
+}
+
+func start(t *testing.T, args ...string) *started {
+	t.Helper()
+	s := &started{stderr: &output{}}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, append(args, "--listen=127.0.0.1:0"), io.Discard, s.stderr) }()
+	s.stop = func() error { cancel(); return <-ended }
+	eventually(t, "it listens", func() bool {
+		select {
+		case err := <-ended:
+			t.Fatal(err)
+		default:
+		}
+		for line := range strings.Lines(s.stderr.String()) {
+			var entry struct{ Listen string }
+			if json.Unmarshal([]byte(line), &entry) == nil && entry.Listen != "" {
+				s.url = "http://" + entry.Listen
+			}
+		}
+		return s.url != ""
+	})
+	return s
+}
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	look := time.NewTicker(2 * time.Millisecond)
+	defer look.Stop()
+	for !is() {
+		select {
+		case <-deadline:
+			t.Fatalf("it never came to be that %s", what)
+		case <-look.C:
+		}
+	}
+}
+
+func get(t *testing.T, url string) (status int, body string) {
+	t.Helper()
+	reply, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = reply.Body.Close() }()
+	content, err := io.ReadAll(reply.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply.StatusCode, string(content)
+}
+
+func TestWithoutTheAPIServerItStaysUpAndSaysWhatIsWrong(t *testing.T) {
+	away := closedPort(t)
+	s := start(t, "--pepper-dir="+goodPepper(t), "--kubeconfig="+kubeconfigFor(t, "http://"+away), "--metrics-listen=0")
+	eventually(t, "/readyz says why", func() bool {
+		status, body := get(t, s.url+"/readyz?verbose")
+		return status == http.StatusServiceUnavailable && strings.Contains(body, "[-] index: ") && strings.Contains(body, away)
+	})
+	if status, body := get(t, s.url+"/readyz"); status != http.StatusServiceUnavailable || strings.Contains(body, away) {
+		t.Errorf("/readyz without ?verbose: %d %s", status, body)
+	}
+	if status, body := get(t, s.url+"/healthz"); status != http.StatusOK || strings.TrimSpace(body) != "ok" {
+		t.Errorf("/healthz: %d %s", status, body)
+	}
+	if err := s.stop(); err != nil {
+		t.Error(err)
+	}
+	complaints := 0
+	for line := range strings.Lines(s.stderr.String()) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("not JSON: %s", line)
+		}
+		complaints += strings.Count(line, "can't be asked")
+	}
+	if complaints != 2 {
+		t.Errorf("%d complaints for two watches: %s", complaints, s.stderr)
+	}
+}
