@@ -23,12 +23,12 @@ type options struct {
 	version        bool
 }
 
-// parse reads the command line. Its errors wrap errUsage, but for --help.
-func parse(args []string, stderr io.Writer) (*options, error) {
+// parse reads the command line. Its errors wrap errUsage, but for --help, which is answered on stdout.
+func parse(args []string, stdout io.Writer) (*options, error) {
 	o := &options{}
 	flags := pflag.NewFlagSet("keywright-operator", pflag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() { fmt.Fprintf(stderr, "Usage: keywright-operator [flags]\n\n%s", flags.FlagUsages()) }
+	flags.SetOutput(stdout)
+	flags.Usage = func() { fmt.Fprintf(stdout, "Usage: keywright-operator [flags]\n\n%s", flags.FlagUsages()) }
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "path of a kubeconfig; default: the Pod's own identity, or $KUBECONFIG outside a cluster")
 	flags.StringVar(&o.namespace, "namespace", "", "Keywright's own namespace; default: $POD_NAMESPACE, or keywright-system")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "where metrics are served; 0 turns them off")
@@ -47,7 +47,10 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		return nil, fmt.Errorf("%w: unexpected argument %q", errUsage, rest[0])
 	}
 	o.complete(os.Getenv)
-	return o, o.validate()
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	return o, nil
 }
 
 // complete fills in what was not given.

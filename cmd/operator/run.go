@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,17 +21,17 @@ import (
 // version is stamped by the build.
 var version = "dev"
 
-// startTimeout bounds what is asked of the API server before the controllers start.
-const startTimeout = 30 * time.Second
+// firstWord is how long the API server may take for the first answer.
+const firstWord = 10 * time.Second
 
 // run is the operator from its command line to its end.
-func run(ctx context.Context, args []string, stderr io.Writer) error {
-	o, err := parse(args, stderr)
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o, err := parse(args, stdout)
 	if err != nil {
 		return err
 	}
 	if o.version {
-		_, err := fmt.Fprintln(stderr, "keywright-operator "+version)
+		_, err := fmt.Fprintln(stdout, "keywright-operator "+version)
 		return err
 	}
 	logger := newLogger(stderr, o.logLevel)
@@ -42,11 +45,11 @@ func serve(ctx context.Context, o *options, logger logr.Logger) error {
 	if err != nil {
 		return err
 	}
-	mgr, err := newManager(config, o)
-	if err != nil {
+	if err := checkPepper(ctx, config, o.namespace); err != nil {
 		return err
 	}
-	if err := checkPepper(ctx, mgr.GetAPIReader(), o.namespace); err != nil {
+	mgr, err := newManager(config, o)
+	if err != nil {
 		return err
 	}
 	if err := addControllers(ctx, mgr, o); err != nil {
@@ -56,9 +59,20 @@ func serve(ctx context.Context, o *options, logger logr.Logger) error {
 	return mgr.Start(ctx)
 }
 
-// checkPepper is also the first word with the API server: it ends a start that has the wrong address or identity.
-func checkPepper(ctx context.Context, reader client.Reader, namespace string) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+// checkPepper is also the first word with the API server: it ends a start that has the wrong address or identity. So
+// its client asks for the Secret and nothing else; to look up what the API server has to offer would take no deadline.
+func checkPepper(ctx context.Context, config *rest.Config, namespace string) error {
+	scheme, err := newScheme()
+	if err != nil {
+		return err
+	}
+	mapper := meta.NewDefaultRESTMapper(nil)
+	mapper.Add(corev1.SchemeGroupVersion.WithKind("Secret"), meta.RESTScopeNamespace)
+	reader, err := client.New(config, client.Options{Scheme: scheme, Mapper: mapper})
+	if err != nil {
+		return fmt.Errorf("kubeconfig: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, firstWord)
 	defer cancel()
 	return peppers.Check(ctx, reader, namespace)
 }

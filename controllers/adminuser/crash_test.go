@@ -11,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -39,7 +38,7 @@ func (b *bench) editSecretLive(ctx context.Context, name string, edit func(*core
 }
 
 // around calls the hooks before and after each write, with its number from 1.
-func around(inner client.Client, before, after func(write int) error) client.Client {
+func around(inner client.WithWatch, before, after func(write int) error) client.Client {
 	writes := 0
 	write := func(do func() error) error {
 		writes++
@@ -51,7 +50,7 @@ func around(inner client.Client, before, after func(write int) error) client.Cli
 		}
 		return after(writes)
 	}
-	return interceptor.NewClient(withWatch{inner}, interceptor.Funcs{
+	return interceptor.NewClient(inner, interceptor.Funcs{
 		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
 			return write(func() error { return c.Apply(ctx, o, opts...) })
 		},
@@ -67,14 +66,7 @@ func around(inner client.Client, before, after func(write int) error) client.Cli
 	})
 }
 
-// withWatch satisfies the interceptor; nobody here watches through it.
-type withWatch struct{ client.Client }
-
-func (withWatch) Watch(context.Context, client.ObjectList, ...client.ListOption) (watch.Interface, error) {
-	return nil, errors.New("not watched here")
-}
-
-func beforeWrite(inner client.Client, number int, do func()) client.Client {
+func beforeWrite(inner client.WithWatch, number int, do func()) client.Client {
 	return around(inner, func(write int) error {
 		if write == number {
 			do()
@@ -86,7 +78,7 @@ func beforeWrite(inner client.Client, number int, do func()) client.Client {
 // errCrash is what the process sees of its own end: the write was done, and nothing after it happens.
 var errCrash = errors.New("the process was killed")
 
-func crashAfter(inner client.Client, number int) client.Client {
+func crashAfter(inner client.WithWatch, number int) client.Client {
 	dead := false
 	check := func() error {
 		if dead {

@@ -23,7 +23,7 @@ func (b *bench) checkInvariants(ctx context.Context, name string) {
 		return
 	}
 	checkConditions(user)
-	checkNoPlaintext(b, ctx, user)
+	b.checkNoPlaintext(ctx, user)
 }
 
 func checkConditions(user *v1alpha1.AdminUser) {
@@ -47,7 +47,7 @@ func checkConditions(user *v1alpha1.AdminUser) {
 }
 
 // checkNoPlaintext: no key that is in a Secret stands anywhere in the object or in the events.
-func checkNoPlaintext(b *bench, ctx context.Context, user *v1alpha1.AdminUser) {
+func (b *bench) checkNoPlaintext(ctx context.Context, user *v1alpha1.AdminUser) {
 	GinkgoHelper()
 	var secrets corev1.SecretList
 	Expect(plane.Client.List(ctx, &secrets, client.InNamespace(b.namespace))).To(Succeed())

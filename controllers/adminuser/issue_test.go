@@ -26,11 +26,10 @@ func reasonOf(user *v1alpha1.AdminUser, kind string) string {
 
 func rotate(value string) func(*v1alpha1.AdminUser) {
 	return func(u *v1alpha1.AdminUser) {
-		meta := &u.ObjectMeta
-		if meta.Annotations == nil {
-			meta.Annotations = map[string]string{}
+		if u.Annotations == nil {
+			u.Annotations = map[string]string{}
 		}
-		meta.Annotations[v1alpha1.AnnotationRotate] = value
+		u.Annotations[v1alpha1.AnnotationRotate] = value
 	}
 }
 

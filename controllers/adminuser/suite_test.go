@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clocktesting "k8s.io/utils/clock/testing"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -22,6 +20,7 @@ import (
 	"keywright.dev/keywright/internal/issuer"
 	"keywright.dev/keywright/internal/key"
 	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/test/cachedclient"
 	"keywright.dev/keywright/test/eventlog"
 	"keywright.dev/keywright/test/stack"
 )
@@ -34,7 +33,7 @@ func TestAdminUser(t *testing.T) {
 var (
 	plane *stack.ControlPlane
 	// cached reads AdminUsers and Secrets' metadata as the operator does, and has seen whatever was written through it.
-	cached client.Client
+	cached client.WithWatch
 )
 
 var _ = BeforeSuite(func(ctx SpecContext) {
@@ -42,28 +41,11 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	plane, err = stack.StartControlPlane(ctx, stack.Options{Out: GinkgoWriter})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(plane.Stop)
-	cached = startCache()
+	var stop func()
+	cached, stop, err = cachedclient.New(plane.Admin, plane.Client.Scheme(), issuer.IndexSecrets, adminuser.IndexUsernames)
+	DeferCleanup(stop)
+	Expect(err).NotTo(HaveOccurred())
 }, NodeTimeout(15*time.Minute))
-
-// startCache is the operator's cache without its manager.
-func startCache() client.Client {
-	ctx, stop := context.WithCancel(context.Background())
-	reader, err := cache.New(plane.Admin, cache.Options{Scheme: plane.Client.Scheme()})
-	Expect(err).NotTo(HaveOccurred())
-	Expect(issuer.IndexSecrets(ctx, reader)).To(Succeed())
-	Expect(adminuser.IndexUsernames(ctx, reader)).To(Succeed())
-	var running sync.WaitGroup
-	running.Go(func() { _ = reader.Start(ctx) })
-	DeferCleanup(func() { stop(); running.Wait() })
-	Expect(reader.WaitForCacheSync(ctx)).To(BeTrue())
-	consistent := true
-	c, err := client.New(plane.Admin, client.Options{
-		Scheme: plane.Client.Scheme(),
-		Cache:  &client.CacheOptions{Reader: reader, EnableReadYourWritesConsistency: &consistent},
-	})
-	Expect(err).NotTo(HaveOccurred())
-	return c
-}
 
 // bench is one namespace, one clock and one operator that can be stopped and started anew.
 type bench struct {

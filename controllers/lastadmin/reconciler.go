@@ -2,7 +2,10 @@ package lastadmin
 
 import (
 	"context"
+	"slices"
+	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
@@ -23,6 +26,9 @@ const (
 	markedIndex = "keywright.dev/last-admin"
 	yes         = "true"
 )
+
+// retryConflict is how soon a write is tried again that lost against somebody else's.
+const retryConflict = 50 * time.Millisecond
 
 // Reconciler keeps the condition on whom it belongs to. There is one question for all AdminUsers, so there is one
 // request, whoever changed.
@@ -60,37 +66,44 @@ func isMarked(u *v1alpha1.AdminUser) bool {
 	return meta.FindStatusCondition(u.Status.Conditions, v1alpha1.ConditionLastAdmin) != nil
 }
 
-// Reconcile marks the one active admin, if there is just one, before it unmarks any other: in between there may be
-// two, and never none.
+// Reconcile brings the condition to whom it belongs.
 func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
+	err := r.settle(ctx)
+	if apierrors.IsConflict(err) {
+		return reconcile.Result{RequeueAfter: retryConflict}, nil
+	}
+	// An object that is gone needs no mark, and the event of its going asks anew.
+	return reconcile.Result{}, client.IgnoreNotFound(err)
+}
+
+// settle marks the one active admin, if there is just one, before it unmarks any other: in between there may be two,
+// and never none.
+func (r *Reconciler) settle(ctx context.Context) error {
 	active, err := r.list(ctx, activeIndex)
 	if err != nil {
-		return reconcile.Result{}, err
+		return err
 	}
 	var last *v1alpha1.AdminUser
 	if len(active) == 1 {
 		last = &active[0]
 		if err := r.mark(ctx, last); err != nil {
-			return reconcile.Result{}, again(err)
+			return err
 		}
 	}
 	marked, err := r.list(ctx, markedIndex)
 	if err != nil {
-		return reconcile.Result{}, err
+		return err
 	}
 	for i := range marked {
 		if last != nil && marked[i].UID == last.UID {
 			continue
 		}
 		if err := r.unmark(ctx, &marked[i]); err != nil {
-			return reconcile.Result{}, again(err)
+			return err
 		}
 	}
-	return reconcile.Result{}, nil
+	return nil
 }
-
-// again: an object that is gone needs no mark, and the event of its going asks anew.
-func again(err error) error { return client.IgnoreNotFound(err) }
 
 func (r *Reconciler) list(ctx context.Context, index string) ([]v1alpha1.AdminUser, error) {
 	var list v1alpha1.AdminUserList
@@ -127,17 +140,12 @@ func (r *Reconciler) patch(ctx context.Context, user *v1alpha1.AdminUser, change
 
 // sameConditions compares what is said, not when.
 func sameConditions(a, b []metav1.Condition) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		x, y := a[i], b[i]
-		x.LastTransitionTime, y.LastTransitionTime = metav1.Time{}, metav1.Time{}
-		if x != y {
-			return false
-		}
-	}
-	return true
+	return slices.EqualFunc(a, b, func(x, y metav1.Condition) bool { return said(x) == said(y) })
+}
+
+func said(c metav1.Condition) metav1.Condition {
+	c.LastTransitionTime = metav1.Time{}
+	return c
 }
 
 // SetupWithManager registers the controller. Only a change of who is active or marked is looked at.
@@ -151,8 +159,17 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Complete(r)
 }
 
+// matters is false for what this controller has nothing to do with. A mark that somebody else changed is put right.
 func matters(e event.UpdateEvent) bool {
 	before, after := e.ObjectOld.(*v1alpha1.AdminUser), e.ObjectNew.(*v1alpha1.AdminUser)
-	return isActive(before) != isActive(after) || isMarked(before) != isMarked(after) ||
+	return isActive(before) != isActive(after) || markOf(before) != markOf(after) ||
 		isMarked(after) && before.Generation != after.Generation
+}
+
+// markOf is the condition, or its zero value.
+func markOf(u *v1alpha1.AdminUser) metav1.Condition {
+	if c := meta.FindStatusCondition(u.Status.Conditions, v1alpha1.ConditionLastAdmin); c != nil {
+		return said(*c)
+	}
+	return metav1.Condition{}
 }

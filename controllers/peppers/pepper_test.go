@@ -184,21 +184,25 @@ var _ = Describe("The pepper", func() {
 })
 
 var _ = Describe("While the API server is away", func() {
-	It("the keyring stays, and no pepper is made", func(ctx SpecContext) {
-		b := newBench(ctx)
-		b.look(ctx)
-		down := true
-		b.Live = away(&down)
-		_, err := b.Reconcile(ctx, reconcile.Request{})
-		Expect(err).To(MatchError(errAway))
-		Expect(b.ring().Len()).To(Equal(1))
-	})
+	for what, away := range map[string]func(*bool) client.WithWatch{"the pepper": unreadable, "the recorded keys": unlisted} {
+		It("the keyring stays, and no pepper is made: without a sight of "+what, func(ctx SpecContext) {
+			b := newBench(ctx)
+			b.look(ctx)
+			before := b.secret(ctx)
+			down := true
+			b.Live = away(&down)
+			_, err := b.Reconcile(ctx, reconcile.Request{})
+			Expect(err).To(MatchError(errAway))
+			Expect(b.ring().Len()).To(Equal(1))
+			Expect(b.secret(ctx).ResourceVersion).To(Equal(before.ResourceVersion))
+		})
+	}
 
 	It("nobody is forgotten who has yet to be told of a change", func(ctx SpecContext) {
 		b := newBench(ctx)
 		b.user(ctx, "alice")
 		down := true
-		b.Client = away(&down)
+		b.Client = unlisted(&down)
 		b.put(ctx, "p")
 		_, err := b.Reconcile(ctx, reconcile.Request{})
 		Expect(err).To(MatchError(errAway))
@@ -224,7 +228,7 @@ var _ = Describe("The check at start-up", func() {
 		b.put(ctx, "")
 		Expect(peppers.Check(ctx, plane.Client, b.namespace)).To(MatchError("Secret " + b.namespace + "/keywright-pepper is broken: it is empty: restore it from a backup"))
 		down := true
-		err := peppers.Check(ctx, away(&down), b.namespace)
+		err := peppers.Check(ctx, unreadable(&down), b.namespace)
 		Expect(err).To(MatchError(errAway))
 		Expect(err).To(MatchError(HavePrefix("reading Secret " + b.namespace + "/keywright-pepper: ")))
 	})

@@ -72,10 +72,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 		}
 		r.untold = false
 	}
-	if next.err != nil {
-		return reconcile.Result{RequeueAfter: recheck}, nil
-	}
-	return reconcile.Result{}, nil
+	return reconcile.Result{RequeueAfter: next.again()}, nil
 }
 
 func report(ctx context.Context, next state) {

@@ -2,6 +2,7 @@ package peppers
 
 import (
 	"sync/atomic"
+	"time"
 
 	"keywright.dev/keywright/internal/issuer"
 	"keywright.dev/keywright/internal/pepper"
@@ -16,6 +17,14 @@ type state struct {
 	ring *pepper.Keyring
 	// err says why nothing may be issued. Nil: ring is good.
 	err error
+}
+
+// again is when to look at the pepper once more though nobody touched it. 0: not at all.
+func (s state) again() time.Duration {
+	if s.err != nil {
+		return recheck
+	}
+	return 0
 }
 
 // Keyring is the present keyring; see issuer.Peppers.

@@ -154,8 +154,8 @@ func digest(letter string) string {
 
 var errAway = errors.New("the API server is away")
 
-// away is a client that reads nothing while the switch is on.
-func away(on *bool) client.WithWatch {
+// unreadable is a client by which nothing can be got while the switch is on.
+func unreadable(on *bool) client.WithWatch {
 	return interceptor.NewClient(plane.Client, interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 			if *on {
@@ -163,6 +163,12 @@ func away(on *bool) client.WithWatch {
 			}
 			return c.Get(ctx, key, o, opts...)
 		},
+	})
+}
+
+// unlisted is a client by which nothing can be listed while the switch is on.
+func unlisted(on *bool) client.WithWatch {
+	return interceptor.NewClient(plane.Client, interceptor.Funcs{
 		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
 			if *on {
 				return errAway

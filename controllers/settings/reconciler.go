@@ -135,7 +135,8 @@ func (r *Reconciler) adminKey(ctx context.Context, ref settings.SecretRef) (stri
 func (r *Reconciler) publish(ctx context.Context, runtime settings.Runtime) (changed bool, err error) {
 	var present corev1.ConfigMap
 	name := client.ObjectKey{Namespace: r.Namespace, Name: v1alpha1.ConfigMapRuntime}
-	if err := r.Live.Get(ctx, name, &present); client.IgnoreNotFound(err) != nil {
+	err = r.Live.Get(ctx, name, &present)
+	if client.IgnoreNotFound(err) != nil {
 		return false, err
 	}
 	document := runtime.Encode()

@@ -41,6 +41,11 @@ type Finding struct {
 
 func (h *Holder) key() client.ObjectKey { return client.ObjectKeyFromObject(h.Object) }
 
+func (h *Holder) id() string { return idOf(h.Kind, h.key()) }
+
+// idOf tells objects of all kinds apart, whether they still exist or not.
+func idOf(kind string, object client.ObjectKey) string { return kind + "/" + object.String() }
+
 // secretKey is where the key is delivered.
 func (h *Holder) secretKey() client.ObjectKey {
 	return client.ObjectKey{Namespace: h.Object.GetNamespace(), Name: h.Spec.SecretName}

@@ -49,11 +49,23 @@ type Issuer struct {
 	Clock   clock.PassiveClock
 	// Random is crypto/rand.Reader outside tests.
 	Random io.Reader
+
+	pace pace
 }
 
 // Run does for one object all that can be done now, and says when to come back. A conflict with another writer is
-// no error: the object is looked at again.
+// no error: the object is looked at again. After any other failure it is left alone for a while, unless it asks for
+// something else.
 func (i *Issuer) Run(ctx context.Context, h *Holder) (reconcile.Result, error) {
+	if wait := i.pace.wait(h, i.Clock.Now()); wait > 0 {
+		return reconcile.Result{RequeueAfter: wait}, nil
+	}
+	result, err := i.try(ctx, h)
+	i.pace.note(h, err, i.Clock.Now())
+	return result, err
+}
+
+func (i *Issuer) try(ctx context.Context, h *Holder) (reconcile.Result, error) {
 	ring, err := i.Peppers.Keyring()
 	switch {
 	case errors.Is(err, ErrPepperPending):

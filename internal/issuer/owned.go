@@ -43,6 +43,7 @@ func (i *Issuer) DeleteSecret(ctx context.Context, secret *metav1.PartialObjectM
 // RemoveOrphans deletes the Secrets of an object that is gone, or going. The garbage collector does the same where one
 // runs; a Secret that a person annotated for adoption is left for the object that will adopt it.
 func (i *Issuer) RemoveOrphans(ctx context.Context, kind string, object client.ObjectKey) error {
+	i.pace.forget(idOf(kind, object))
 	secrets, err := i.ListOwned(ctx, kind, object)
 	if err != nil || len(secrets) == 0 {
 		return err

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -258,15 +259,17 @@ func (r *run) relabel(ctx context.Context) error {
 	return err
 }
 
-// redact keeps the key in hand out of an error, whatever the API server quotes in it.
+// redact keeps the key in hand out of an error, in whatever form the API server quotes it.
 func (r *run) redact(err error) error {
 	if r.plaintext == "" {
 		return err
 	}
-	text := err.Error()
+	const hidden = "[redacted]"
+	quoted := strconv.Quote(r.plaintext)
 	encoded := base64.StdEncoding.EncodeToString([]byte(r.plaintext))
-	if !strings.Contains(text, r.plaintext) && !strings.Contains(text, encoded) {
+	text := strings.NewReplacer(r.plaintext, hidden, quoted[1:len(quoted)-1], hidden, encoded, hidden).Replace(err.Error())
+	if text == err.Error() {
 		return err
 	}
-	return errors.New(strings.NewReplacer(r.plaintext, "[redacted]", encoded, "[redacted]").Replace(text))
+	return errors.New(text)
 }

@@ -147,7 +147,7 @@ func (h *Holder) metadataPatch(secret *metav1.PartialObjectMetadata) map[string]
 func difference(have, want map[string]string, owned *fieldpath.Set, field string) map[string]any {
 	changes := map[string]any{}
 	for name, value := range want {
-		if have[name] != value {
+		if present, is := have[name]; !is || present != value {
 			changes[name] = value
 		}
 	}

@@ -197,12 +197,15 @@ func active(h *Holder) (bool, Finding) {
 	return false, Finding{v1alpha1.ReasonNoKey, "There is no key to accept."}
 }
 
+// maxFailure is how much of a failure is told: an API server may quote a whole object in it.
+const maxFailure = 1000
+
 // reportRetry puts a failure where the person looks who waits for the key.
 func (r *run) reportRetry(ctx context.Context, failure error) error {
 	before := r.holder.Object.DeepCopyObject().(client.Object)
 	was := r.holder.Status.DeepCopy()
 	r.holder.Status.ObservedGeneration = r.holder.Object.GetGeneration()
-	r.setConditions(verdict{Finding{v1alpha1.ReasonRetrying, failure.Error()}, working})
+	r.setConditions(verdict{Finding{v1alpha1.ReasonRetrying, fmt.Sprintf("%.*s", maxFailure, failure)}, working})
 	if equality.Semantic.DeepEqual(was, r.holder.Status) {
 		return nil
 	}

@@ -1,6 +1,9 @@
 package lifecycle
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // rule looks at the facts and, if they are its business, says what to do. The first rule that speaks decides.
 type rule func(Facts) (Plan, bool)
@@ -8,6 +11,7 @@ type rule func(Facts) (Plan, bool)
 var rules = []rule{
 	revoke,
 	dropEnded,
+	amendEnd,
 	stopBlocked,
 	waitForAPI,
 	settle,
@@ -51,10 +55,21 @@ func revoke(f Facts) (Plan, bool) {
 	return Plan{Step: Rest}, true
 }
 
-// dropEnded takes keys out of the record whose end has come. The server refuses them by itself already.
+// dropEnded takes keys in overlap out of the record whose end has come. The server refuses them by itself already.
 func dropEnded(f Facts) (Plan, bool) {
 	kept := alive(f.Status.Keys, f.Now)
 	return Plan{Step: Drop, Keys: kept}, len(kept) < len(f.Status.Keys)
+}
+
+// amendEnd brings the current key's end to what the spec says now, be it earlier or later.
+func amendEnd(f Facts) (Plan, bool) {
+	current := Current(f.Status.Keys)
+	if current == nil || current.NotAfter.Equal(f.Spec.endOf(current.IssuedAt)) {
+		return Plan{}, false
+	}
+	amended := slices.Clone(f.Status.Keys)
+	Current(amended).NotAfter = f.Spec.endOf(current.IssuedAt)
+	return Plan{Step: Amend, Keys: amended}, true
 }
 
 func stopBlocked(f Facts) (Plan, bool) {
@@ -128,7 +143,7 @@ func adopt(f Facts) (Plan, bool) {
 	if id == f.Status.AdoptedKey || recorded(f.Status.Keys, id) {
 		return stall(f, RetiredKey), true
 	}
-	return record(f, Adopted, settled(f.Status.Keys)), true
+	return record(f, Adopted, settled(f.Status.Keys))
 }
 
 // reclaim writes the current key back into a Secret that holds it but no longer proves it by its metadata.
@@ -144,14 +159,14 @@ func resume(f Facts) (Plan, bool) {
 	if Pending(f.Status.Keys) == nil {
 		return Plan{}, false
 	}
-	return issue(f, Resumed, settled(f.Status.Keys)), true
+	return issue(f, Resumed, settled(f.Status.Keys))
 }
 
 func issueFirst(f Facts) (Plan, bool) {
 	if Current(f.Status.Keys) != nil {
 		return Plan{}, false
 	}
-	return issue(f, FirstIssue, nil), true
+	return issue(f, FirstIssue, nil)
 }
 
 // replaceLost issues a new key where the Secret does not hold the current one, if the spec asks for it. The old
@@ -161,21 +176,21 @@ func replaceLost(f Facts) (Plan, bool) {
 	if lost == "" || !f.Spec.Reissue || renamed(f) {
 		return Plan{}, false
 	}
-	return issue(f, lost, nil), true
+	return issue(f, lost, nil)
 }
 
 func rename(f Facts) (Plan, bool) {
 	if !renamed(f) {
 		return Plan{}, false
 	}
-	return issue(f, SecretRenamed, settled(f.Status.Keys)), true
+	return issue(f, SecretRenamed, settled(f.Status.Keys))
 }
 
 func rotateOnRequest(f Facts) (Plan, bool) {
 	if f.Spec.RotateRequest == "" || f.Spec.RotateRequest == f.Status.LastRotateRequest {
 		return Plan{}, false
 	}
-	return issue(f, Requested, settled(f.Status.Keys)), true
+	return issue(f, Requested, settled(f.Status.Keys))
 }
 
 func rotateOnSchedule(f Facts) (Plan, bool) {
@@ -183,7 +198,7 @@ func rotateOnSchedule(f Facts) (Plan, bool) {
 	if due.IsZero() || f.Now.Before(due) {
 		return Plan{}, false
 	}
-	return issue(f, Scheduled, settled(f.Status.Keys)), true
+	return issue(f, Scheduled, settled(f.Status.Keys))
 }
 
 func relabel(f Facts) (Plan, bool) {
@@ -200,25 +215,32 @@ func rest(f Facts) Plan {
 	if lost != "" && !f.Secret.Live && f.Status.SecretName != "" {
 		return Plan{Step: Look}
 	}
+	current := Current(f.Status.Keys)
 	return Plan{
-		Step: Rest, Keys: settled(f.Status.Keys), Delivered: lost == "", Lost: lost,
-		NextRotation: nextRotation(f), WakeAt: wakeAt(f),
+		Step: Rest, Keys: settled(f.Status.Keys), Delivered: lost == "" && current != nil, Lost: lost,
+		Expired: current == nil || current.ended(f.Now), NextRotation: nextRotation(f), WakeAt: wakeAt(f),
 	}
 }
 
-// issue records a new key, unless it could not be delivered. No decision to issue rests on a cache.
-func issue(f Facts, why Cause, kept []Key) Plan {
+// issue records a new key, unless it could not be delivered.
+func issue(f Facts, why Cause, kept []Key) (Plan, bool) {
 	if f.Secret.Owner == Foreign && !f.Secret.Adopt {
-		return stall(f, SecretConflict)
+		return stall(f, SecretConflict), true
 	}
 	return record(f, why, kept)
 }
 
-func record(f Facts, why Cause, kept []Key) Plan {
-	if !f.Secret.Live {
-		return Plan{Step: Look}
+// record records a key, unless it would have ended by now: then there is nothing to decide here. No decision to
+// record one rests on a cache.
+func record(f Facts, why Cause, kept []Key) (Plan, bool) {
+	end := f.Spec.endOf(f.Now)
+	switch {
+	case over(end, f.Now):
+		return Plan{}, false
+	case !f.Secret.Live:
+		return Plan{Step: Look}, true
 	}
-	return Plan{Step: Record, Cause: why, Adopt: why == Adopted, Keys: kept}
+	return Plan{Step: Record, Cause: why, Adopt: why == Adopted, Keys: kept, NotAfter: end}, true
 }
 
 // stall keeps what works working. A pending digest is dropped: nothing will complete it soon.
@@ -280,16 +302,19 @@ func recorded(keys []Key, id string) bool {
 
 func nextRotation(f Facts) time.Time {
 	current := Current(f.Status.Keys)
-	if f.Spec.Every == 0 || current == nil {
+	if f.Spec.Every == 0 || current == nil || over(f.Spec.ExpiresAt, f.Now) {
 		return time.Time{}
 	}
 	return current.IssuedAt.Add(f.Spec.Every)
 }
 
+// earliestEnd is the next end of a key that is to come.
 func earliestEnd(f Facts) time.Time {
 	var first time.Time
 	for _, k := range f.Status.Keys {
-		first = earliest(first, k.NotAfter)
+		if !k.ended(f.Now) {
+			first = earliest(first, k.NotAfter)
+		}
 	}
 	return first
 }

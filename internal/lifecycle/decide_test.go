@@ -165,8 +165,7 @@ func TestAKeyByAPIIsAwaitedAndNeverMinted(t *testing.T) {
 func TestAnOverlapEndsToTheInstantAndNeverOutlivesTheKey(t *testing.T) {
 	w := settledWorld(t)
 	end := w.now.Add(10 * time.Minute)
-	w.status.Keys[0].NotAfter = end
-	w.spec.RotateRequest, w.spec.Overlap = "now", time.Hour
+	w.spec.ExpiresAt, w.spec.RotateRequest, w.spec.Overlap = end, "now", time.Hour
 	plan, err := w.run(w.checkStep, never)
 	if err != nil || !plan.WakeAt.Equal(end) {
 		t.Fatalf("wakes at %v, want the old key's own end %v (%v)", plan.WakeAt, end, err)
@@ -178,6 +177,51 @@ func TestAnOverlapEndsToTheInstantAndNeverOutlivesTheKey(t *testing.T) {
 	w.now = end
 	if plan = lifecycle.Decide(w.facts()); plan.Step != drop || len(plan.Keys) != 1 {
 		t.Fatalf("%s with %d keys at the end", plan.Step, len(plan.Keys))
+	}
+}
+
+func TestExpiry(t *testing.T) {
+	const minute = time.Minute
+	start := newWorld().now
+	for name, c := range map[string]struct {
+		happens func(*world)
+		keys    []string
+		expired bool
+		end     time.Time
+	}{
+		"not yet":                 {func(w *world) { w.spec.TTL = minute; w.now = start.Add(minute - 1) }, []string{"k1"}, false, start.Add(minute)},
+		"ttl over":                {func(w *world) { w.spec.TTL = minute; w.now = start.Add(minute) }, []string{"k1"}, true, start.Add(minute)},
+		"the earliest end counts": {func(w *world) { w.spec.TTL, w.spec.MaxTTL = time.Hour, minute; w.spec.ExpiresAt = start.Add(time.Hour) }, []string{"k1"}, false, start.Add(minute)},
+		"a fraction of a second":  {func(w *world) { w.spec.TTL = minute + 1 }, []string{"k1"}, false, start.Add(minute + time.Second)},
+		"rotated after its ttl":   {func(w *world) { w.spec.TTL = minute; w.now = start.Add(time.Hour); w.spec.RotateRequest = "now" }, []string{"k2"}, false, start.Add(time.Hour + minute)},
+		"expired, rotation asked": {func(w *world) { w.spec.ExpiresAt = start; w.spec.RotateRequest = "now" }, []string{"k1"}, true, start},
+		"expired, Secret lost":    {func(w *world) { w.spec.ExpiresAt = start; w.spec.Reissue = true; w.secret = secret{} }, []string{"k1"}, true, start},
+		"made longer":             {func(w *world) { w.spec.ExpiresAt = start; w.runOrFail(t); w.spec.ExpiresAt = start.Add(minute) }, []string{"k1"}, false, start.Add(minute)},
+		"end taken away":          {func(w *world) { w.spec.ExpiresAt = start; w.runOrFail(t); w.spec.ExpiresAt = time.Time{} }, []string{"k1"}, false, time.Time{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := settledWorld(t)
+			c.happens(w)
+			plan := w.runOrFail(t)
+			if !slices.Equal(ids(w), c.keys) || plan.Expired != c.expired || !w.status.Keys[0].NotAfter.Equal(c.end) {
+				t.Fatalf("keys %v, expired %t, end %v", ids(w), plan.Expired, w.status.Keys[0].NotAfter)
+			}
+			if plan.Expired != plan.WakeAt.IsZero() && !c.end.IsZero() {
+				t.Fatalf("wakes at %v", plan.WakeAt)
+			}
+		})
+	}
+}
+
+func TestNoKeyIsIssuedThatWouldHaveEnded(t *testing.T) {
+	w := newWorld()
+	w.spec.ExpiresAt = w.now
+	if plan := w.runOrFail(t); plan.Step != rest || !plan.Expired || plan.Delivered || w.minted != 0 {
+		t.Fatalf("%+v, %d minted", plan, w.minted)
+	}
+	w.spec.ExpiresAt = w.now.Add(time.Hour)
+	if plan := w.runOrFail(t); plan.Expired || !plan.Delivered || w.minted != 1 {
+		t.Fatalf("%+v, %d minted", plan, w.minted)
 	}
 }
 

@@ -40,10 +40,31 @@ type Spec struct {
 	Every time.Duration
 	// Overlap is how long the old key lives on after a rotation.
 	Overlap time.Duration
+	// ExpiresAt is when every key of the object ends. Zero: never.
+	ExpiresAt time.Time
+	// TTL is how long after its issue a key ends, MaxTTL how long at the most whatever TTL says. 0: no such end.
+	TTL, MaxTTL time.Duration
 	// RotateRequest asks for one rotation when it differs from the last request acted on. Empty: no request.
 	RotateRequest string
 	// SecretName is the name of the Secret asked for.
 	SecretName string
+}
+
+// endOf is when a key issued at that time ends, in whole seconds as status keeps it. Zero: never.
+func (s Spec) endOf(issued time.Time) time.Time {
+	end := earliest(s.ExpiresAt, after(issued, s.TTL), after(issued, s.MaxTTL))
+	if end.IsZero() {
+		return end
+	}
+	return end.Add(time.Second - 1).Truncate(time.Second)
+}
+
+// after is zero when there is no duration.
+func after(t time.Time, d time.Duration) time.Time {
+	if d == 0 {
+		return time.Time{}
+	}
+	return t.Add(d)
 }
 
 // Status is what the object's status remembers.

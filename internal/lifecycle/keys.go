@@ -42,21 +42,25 @@ func overlapping(keys []Key) []Key {
 	return kept
 }
 
-// alive is keys without those whose end has come. A key in overlap always has an end: one without was put there
-// by somebody else and goes too.
+// alive is keys without those in overlap whose end has come. A key in overlap always has an end: one without was put
+// there by somebody else and goes too. The current key stays when it has ended: that it did is on record with it.
 func alive(keys []Key, now time.Time) []Key {
 	kept := make([]Key, 0, len(keys))
 	current := Current(keys)
 	for i := range keys {
 		k := &keys[i]
-		ended := !k.NotAfter.IsZero() && !now.Before(k.NotAfter)
-		endless := k.NotAfter.IsZero() && !k.Pending && k != current
-		if !ended && !endless {
+		if k == current || k.Pending || !k.NotAfter.IsZero() && !k.ended(now) {
 			kept = append(kept, *k)
 		}
 	}
 	return kept
 }
+
+// ended says that the key is refused for its age.
+func (k *Key) ended(now time.Time) bool { return over(k.NotAfter, now) }
+
+// over says that an end has come. Zero never comes.
+func over(end, now time.Time) bool { return !end.IsZero() && !now.Before(end) }
 
 // succeed makes next the current key and gives the old one its overlap, counted from now. An overlap never
 // outlives the end that the old key had already.

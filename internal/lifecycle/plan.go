@@ -5,7 +5,7 @@ import "time"
 // Step is one thing to do.
 type Step int
 
-// Steps. All but Rest, Stall and the two looks are exactly one write.
+// Steps. All but Rest, Stall, Look and Read are exactly one write.
 const (
 	// Rest: all that the spec asks is done. Wake at Plan.WakeAt.
 	Rest Step = iota
@@ -23,6 +23,8 @@ const (
 	Settle
 	// Drop: write status with Plan.Keys; keys that may no longer exist are gone.
 	Drop
+	// Amend: write status with Plan.Keys; the current key ends at another time than before.
+	Amend
 	// Remove: delete the Secret.
 	Remove
 	// RemoveStrays: delete the Secrets under names no longer asked for.
@@ -32,7 +34,7 @@ const (
 )
 
 var stepNames = [...]string{
-	"Rest", "Stall", "Look", "Read", "Record", "Deliver", "Settle", "Drop", "Remove", "RemoveStrays", "Relabel",
+	"Rest", "Stall", "Look", "Read", "Record", "Deliver", "Settle", "Drop", "Amend", "Remove", "RemoveStrays", "Relabel",
 }
 
 func (s Step) String() string { return stepNames[s] }
@@ -78,6 +80,8 @@ type Plan struct {
 	Keys []Key
 	// Cause of a Record.
 	Cause Cause
+	// NotAfter is the end of the key to record. Zero: none.
+	NotAfter time.Time
 	// Adopt: the key to record is the one in hand.
 	Adopt bool
 	// Stall says what a person has to act on.
@@ -87,6 +91,8 @@ type Plan struct {
 	// Lost says, at Rest, that the current key works without a Secret, and since when it is known: SecretDeleted
 	// or SecretChanged. Empty when the key is delivered.
 	Lost Cause
+	// Expired says, at Rest, that the end of the key has come and that no other is issued.
+	Expired bool
 	// NextRotation is when the schedule rotates. Zero: no schedule.
 	NextRotation time.Time
 	// WakeAt is the earliest instant at which the decision changes by itself. Zero: never.

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -59,8 +60,8 @@ func (w *world) checkStep(plan lifecycle.Plan) error {
 	if w.spec.Revoked && plan.Step != lifecycle.Drop && len(w.status.Keys) > 0 {
 		return errors.New("a revoked object has keys")
 	}
-	// What Keywright itself wrote into the Secret works as soon as it can be read, until it is revoked.
-	if plan.Step == lifecycle.Deliver && !w.accepted(w.secret.content) {
+	// What Keywright itself wrote into the Secret is on record: it works until it is revoked or its end comes.
+	if plan.Step == lifecycle.Deliver && !slices.Contains(ids(w), w.secret.content) {
 		return fmt.Errorf("the Secret holds %s, which is refused", w.secret.content)
 	}
 	endless := 0
@@ -87,6 +88,8 @@ func (w *world) checkRest(plan lifecycle.Plan) error {
 		if current != nil || w.secret.owner == lifecycle.Own {
 			return errors.New("a revoked object kept its key or its Secret")
 		}
+	case plan.Expired:
+		return w.checkExpired()
 	case current == nil:
 		return errors.New("no key")
 	case !w.accepted(current.ID):
@@ -99,6 +102,18 @@ func (w *world) checkRest(plan lifecycle.Plan) error {
 		return errors.New("the request was not acted on")
 	case w.secret.owner == lifecycle.Own && w.secret.stale, w.stray:
 		return errors.New("the Secret is not as asked for")
+	}
+	return nil
+}
+
+// checkExpired: nothing is accepted that has come to its end, and no key was issued only to be refused.
+func (w *world) checkExpired() error {
+	current := lifecycle.Current(w.status.Keys)
+	switch {
+	case current == nil && !w.over(w.spec.ExpiresAt):
+		return errors.New("no key, and the object has not expired")
+	case current != nil && w.accepted(current.ID):
+		return errors.New("the key is said to have expired and is accepted")
 	}
 	return nil
 }
@@ -116,14 +131,20 @@ func happen(t *rapid.T, w *world) {
 		"schedule":         func() { w.spec.Every = 2 * time.Hour },
 		"overlap":          func() { w.spec.Overlap = time.Duration(rapid.IntRange(0, 60).Draw(t, "overlap")) * time.Minute },
 		"rename":           func() { w.rename() },
-		"lose status":      func() { w.status = lifecycle.Status{} },
-		"delete Secret":    func() { w.secret = secret{} },
-		"empty Secret":     func() { w.edit("", false) },
-		"edit Secret":      func() { w.edit(rapid.StringMatching(`b[0-9]`).Draw(t, "brought"), true) },
-		"edit labels":      func() { w.secret.stale = w.secret.owner == lifecycle.Own },
-		"touch Secret":     func() { w.secret.intact = false },
-		"foreign Secret":   func() { w.secret = secret{owner: lifecycle.Foreign, content: "b7", usable: true} },
-		"annotate":         func() { w.secret.adopt = w.secret.owner != lifecycle.NoSecret },
+		"expire": func() {
+			w.spec.ExpiresAt = w.now.Add(time.Duration(rapid.IntRange(-60, 300).Draw(t, "expires")) * time.Minute)
+		},
+		"never expire":   func() { w.spec.ExpiresAt = time.Time{} },
+		"ttl":            func() { w.spec.TTL = time.Duration(rapid.IntRange(0, 240).Draw(t, "ttl")) * time.Minute },
+		"max ttl":        func() { w.spec.MaxTTL = time.Duration(rapid.IntRange(0, 240).Draw(t, "max ttl")) * time.Minute },
+		"lose status":    func() { w.status = lifecycle.Status{} },
+		"delete Secret":  func() { w.secret = secret{} },
+		"empty Secret":   func() { w.edit("", false) },
+		"edit Secret":    func() { w.edit(rapid.StringMatching(`b[0-9]`).Draw(t, "brought"), true) },
+		"edit labels":    func() { w.secret.stale = w.secret.owner == lifecycle.Own },
+		"touch Secret":   func() { w.secret.intact = false },
+		"foreign Secret": func() { w.secret = secret{owner: lifecycle.Foreign, content: "b7", usable: true} },
+		"annotate":       func() { w.secret.adopt = w.secret.owner != lifecycle.NoSecret },
 		"re-apply": func() {
 			w.status = lifecycle.Status{}
 			w.leave()

@@ -93,7 +93,7 @@ func (w *world) do(plan lifecycle.Plan) {
 		w.stray = false
 	case lifecycle.Relabel:
 		w.secret.stale = false
-	case lifecycle.Drop:
+	case lifecycle.Drop, lifecycle.Amend:
 		w.status.Keys = plan.Keys
 	case lifecycle.Rest, lifecycle.Stall:
 		w.status.Keys, w.status.SecretName = plan.Keys, ""
@@ -104,7 +104,7 @@ func (w *world) do(plan lifecycle.Plan) {
 }
 
 func (w *world) record(plan lifecycle.Plan) {
-	key := lifecycle.Key{ID: w.inHand, IssuedAt: w.now, Pending: true}
+	key := lifecycle.Key{ID: w.inHand, IssuedAt: w.now, NotAfter: plan.NotAfter, Pending: true}
 	if plan.Adopt {
 		w.status.AdoptedKey = w.inHand
 	} else {
@@ -119,9 +119,12 @@ func (w *world) record(plan lifecycle.Plan) {
 // accepted says whether the server would take the key now.
 func (w *world) accepted(id string) bool {
 	return slices.ContainsFunc(w.status.Keys, func(k lifecycle.Key) bool {
-		return k.ID == id && (k.NotAfter.IsZero() || w.now.Before(k.NotAfter))
+		return k.ID == id && !w.over(k.NotAfter)
 	})
 }
+
+// over says that an end has come; zero never does.
+func (w *world) over(end time.Time) bool { return !end.IsZero() && !w.now.Before(end) }
 
 func never() bool { return false }
 

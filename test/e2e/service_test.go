@@ -30,10 +30,10 @@ var _ = Describe("A key that can be read", func() {
 		reply := ask(ctx, plaintext)
 		user := &v1alpha1.AdminUser{}
 		Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: "carol"}, user)).To(Succeed())
-		Expect(reply.Header.Get("X-Auth-User")).To(Equal("carol"))
-		Expect(reply.Header.Get("X-Auth-Subject")).To(Equal("User/carol"))
-		Expect(reply.Header.Get("X-Auth-Admin")).To(Equal("true"))
-		Expect(reply.Header.Get("X-Auth-Key-Id")).To(Equal(user.Status.Keys[0].ID))
+		Expect(reply.header.Get("X-Auth-User")).To(Equal("carol"))
+		Expect(reply.header.Get("X-Auth-Subject")).To(Equal("User/carol"))
+		Expect(reply.header.Get("X-Auth-Admin")).To(Equal("true"))
+		Expect(reply.header.Get("X-Auth-Key-Id")).To(Equal(user.Status.Keys[0].ID))
 		remove(ctx, "carol")
 	})
 })
@@ -81,7 +81,7 @@ var _ = Describe("A restart", func() {
 		plaintext := issued(ctx, "erin")
 		expectAnswer(ctx, plaintext, http.StatusOK)
 		Expect(s.Operator.Restart(ctx)).To(Succeed())
-		Consistently(ctx, func() int { return ask(ctx, plaintext).StatusCode }).Should(Equal(http.StatusOK))
+		Consistently(ctx, func() int { return ask(ctx, plaintext).status }).Should(Equal(http.StatusOK))
 		Expect(key(ctx, "erin")).To(Equal(plaintext))
 		remove(ctx, "erin")
 	})
@@ -89,7 +89,7 @@ var _ = Describe("A restart", func() {
 	It("of the server ends with every key accepted as soon as it is ready", Serial, func(ctx SpecContext) {
 		plaintext := issued(ctx, "frank")
 		Expect(s.Server.Restart(ctx)).To(Succeed())
-		Expect(ask(ctx, plaintext).StatusCode).To(Equal(http.StatusOK))
+		Expect(ask(ctx, plaintext).status).To(Equal(http.StatusOK))
 		remove(ctx, "frank")
 	})
 })
@@ -97,7 +97,7 @@ var _ = Describe("A restart", func() {
 var _ = Describe("The bootstrap key", func() {
 	It("is changed in its Secret, and neither program is restarted", func(ctx SpecContext) {
 		expectAnswer(ctx, s.BootstrapKey, http.StatusOK)
-		Expect(ask(ctx, s.BootstrapKey).Header.Get("X-Auth-User")).To(Equal("admin"))
+		Expect(ask(ctx, s.BootstrapKey).header.Get("X-Auth-User")).To(Equal("admin"))
 		config := &corev1.ConfigMap{}
 		Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapConfig}, config)).To(Succeed())
 		config.Data = map[string]string{"ADMIN_KEY": "another-bootstrap-key"}
@@ -107,7 +107,7 @@ var _ = Describe("The bootstrap key", func() {
 
 		config.Data = map[string]string{"ADMIN_KEY": "short"}
 		Expect(s.Client.Update(ctx, config)).To(Succeed())
-		Consistently(ctx, func() int { return ask(ctx, "another-bootstrap-key").StatusCode }).Should(Equal(http.StatusOK))
+		Consistently(ctx, func() int { return ask(ctx, "another-bootstrap-key").status }).Should(Equal(http.StatusOK))
 
 		config.Data = map[string]string{"ADMIN_KEY_SECRET": "keywright-bootstrap/key"}
 		Expect(s.Client.Update(ctx, config)).To(Succeed())

@@ -79,8 +79,14 @@ func remove(ctx context.Context, name string) {
 	Expect(s.Client.Delete(ctx, &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: name}})).To(Succeed())
 }
 
+// answer is what the gate said.
+type answer struct {
+	status int
+	header http.Header
+}
+
 // ask sends a key to the gate.
-func ask(ctx context.Context, plaintext string) *http.Response {
+func ask(ctx context.Context, plaintext string) answer {
 	GinkgoHelper()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.ServerURL+"/auth", nil)
 	Expect(err).NotTo(HaveOccurred())
@@ -88,11 +94,11 @@ func ask(ctx context.Context, plaintext string) *http.Response {
 	reply, err := http.DefaultClient.Do(request)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(reply.Body.Close()).To(Succeed())
-	return reply
+	return answer{reply.StatusCode, reply.Header}
 }
 
 func expectAnswer(ctx context.Context, plaintext string, status int) {
 	GinkgoHelper()
-	Eventually(ctx, func() int { return ask(ctx, plaintext).StatusCode }).
+	Eventually(ctx, func() int { return ask(ctx, plaintext).status }).
 		WithTimeout(30 * time.Second).WithPolling(time.Millisecond).Should(Equal(status))
 }

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/test/stack"
+)
+
+// bench is an API server with what config/rbac grants, and the operator's own way to it.
+type bench struct {
+	*testing.T
+	*stack.ControlPlane
+	kubeconfig string
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	quietly(t)
+	plane, err := stack.StartControlPlane(t.Context(), stack.Options{Out: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = plane.Stop() })
+	if err := plane.InstallPolicies(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{T: t, ControlPlane: plane}
+	b.kubeconfig = b.kubeconfigFor("keywright-operator")
+	return b
+}
+
+func (b *bench) kubeconfigFor(account string) string {
+	b.Helper()
+	config, err := b.ServiceAccountConfig(b.Context(), account)
+	b.must(err)
+	return kubeconfigOf(b.T, config)
+}
+
+// in is the bench in a test within the test.
+func (b *bench) in(t *testing.T) *bench {
+	inner := *b
+	inner.T = t
+	return &inner
+}
+
+func (b *bench) must(err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+func named(name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: stack.Namespace, Name: name}
+}
+
+func (b *bench) create(object client.Object) {
+	b.Helper()
+	b.must(b.Client.Create(b.Context(), object))
+}
+
+func (b *bench) delete(object client.Object) {
+	b.Helper()
+	b.must(b.Client.Delete(b.Context(), object))
+}
+
+// log is what the operator writes to stderr, readable meanwhile.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// runOperator runs it under its own identity. stop ends it as a signal does and returns what it logged.
+func (b *bench) runOperator() (stop func() string) {
+	b.Helper()
+	ctx, cancel := context.WithCancel(b.Context())
+	written, ended := &log{}, make(chan error, 1)
+	go func() {
+		ended <- run(ctx, []string{"--kubeconfig=" + b.kubeconfig, "--metrics-bind-address=0", "--health-probe-bind-address=127.0.0.1:0", "--leader-elect"}, written, written)
+	}()
+	stop = sync.OnceValue(func() string {
+		cancel()
+		if err := <-ended; err != nil {
+			b.Errorf("the operator ended with %v", err)
+		}
+		return written.text.String()
+	})
+	b.Cleanup(func() { stop() })
+	return stop
+}
+
+// eventually waits until keywright-runtime is as wanted, "" standing for none.
+func (b *bench) eventually(what, document string) {
+	b.Helper()
+	var last string
+	err := wait.PollUntilContextTimeout(b.Context(), 20*time.Millisecond, 20*time.Second, true, func(ctx context.Context) (bool, error) {
+		last = b.runtime(ctx)
+		return last == document, nil
+	})
+	if err != nil {
+		b.Fatalf("%s: keywright-runtime is %s, want %s", what, last, document)
+	}
+}
+
+func (b *bench) runtime(ctx context.Context) string {
+	var config corev1.ConfigMap
+	if err := b.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: "keywright-runtime"}, &config); err != nil {
+		return ""
+	}
+	return config.Data["runtime.json"]
+}
+
+// digested waits for a document with a digest and returns it.
+func (b *bench) digested() (document string) {
+	b.Helper()
+	b.must(wait.PollUntilContextTimeout(b.Context(), 20*time.Millisecond, 20*time.Second, true, func(ctx context.Context) (bool, error) {
+		document = b.runtime(ctx)
+		return strings.Contains(document, "hmac-sha256:"), nil
+	}))
+	return document
+}
+
+func TestAgainstAnAPIServer(t *testing.T) {
+	b := newBench(t)
+	t.Run("a token that is none", func(t *testing.T) {
+		config := &rest.Config{Host: b.Admin.Host, TLSClientConfig: rest.TLSClientConfig{CAData: b.Admin.CAData}, BearerToken: "wrong"}
+		refusesToStart(t, 1, "reading Secret keywright-system/keywright-pepper: Unauthorized", "--kubeconfig="+kubeconfigOf(t, config))
+	})
+	t.Run("an identity without rights", func(t *testing.T) {
+		b.in(t).create(&corev1.ServiceAccount{ObjectMeta: named("nobody")})
+		refusesToStart(t, 1, `User "system:serviceaccount:keywright-system:nobody" cannot get resource "secrets"`, "--kubeconfig="+b.in(t).kubeconfigFor("nobody"))
+	})
+	t.Run("a broken pepper", func(t *testing.T) {
+		pepper := &corev1.Secret{ObjectMeta: named("keywright-pepper"), Data: map[string][]byte{"active": []byte("short")}}
+		b.in(t).create(pepper)
+		refusesToStart(t, 1, `Secret keywright-system/keywright-pepper is broken: entry "active" has 5 bytes, a pepper has 32 to 1024`, "--kubeconfig="+b.kubeconfig)
+		b.in(t).delete(pepper)
+	})
+	t.Run("the bootstrap key", func(t *testing.T) { b.in(t).followsTheConfiguration() })
+}
+
+// followsTheConfiguration: whatever becomes of the two ConfigMaps, and whenever, the one follows the other.
+func (b *bench) followsTheConfiguration() {
+	const plaintext = "change-this-admin-secret"
+	config := &corev1.ConfigMap{ObjectMeta: named("keywright-config"), Data: map[string]string{"ADMIN_KEY": plaintext}}
+	compiled := &corev1.ConfigMap{ObjectMeta: named("keywright-runtime"), Data: map[string]string{"runtime.json": `{"bootstrapDigest":"of old"}`}}
+	b.create(compiled)
+
+	stop := b.runOperator()
+	b.eventually("the configuration deleted while nobody was at work", `{}`)
+	b.create(config)
+	good := b.digested()
+	b.must(b.Client.Patch(b.Context(), compiled.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(`{"data":{"runtime.json":"{}"}}`))))
+	b.eventually("edited by hand", good)
+	b.delete(compiled)
+	b.eventually("deleted by hand", good)
+	b.delete(config)
+	b.eventually("the configuration deleted", `{}`)
+	b.checkLog(stop(), plaintext)
+}
+
+// checkLog: JSON lines, no error among them, and no key.
+func (b *bench) checkLog(logged, plaintext string) {
+	b.Helper()
+	levels := map[string]int{}
+	for line := range strings.Lines(logged) {
+		var entry struct{ Level string }
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			b.Errorf("not JSON: %s", line)
+		}
+		levels[entry.Level]++
+	}
+	if len(levels) != 1 || levels["INFO"] == 0 || strings.Contains(logged, plaintext) {
+		b.Errorf("logged %v: %s", levels, logged)
+	}
+}

@@ -1,0 +1,94 @@
+package issuer
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/lifecycle"
+	"keywright.dev/keywright/internal/pepper"
+)
+
+func ringOf(t *testing.T, letters string) *pepper.Keyring {
+	t.Helper()
+	entries := map[string][]byte{}
+	for i, letter := range letters {
+		name := pepper.Active
+		if i > 0 {
+			name = string(letter)
+		}
+		entries[name] = []byte(strings.Repeat(string(letter), pepper.MinLength))
+	}
+	ring, err := pepper.Load(entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ring
+}
+
+func keyOf(digest pepper.Digest) lifecycle.Key {
+	return lifecycle.Key{ID: digest.KeyID(), Prefix: "ak_0", Digest: digest.String(), IssuedAt: noon}
+}
+
+func TestKeysSurviveTheirWrittenForm(t *testing.T) {
+	ring := ringOf(t, "p")
+	current, pending, ending := keyOf(ring.Digest("one")), keyOf(ring.Digest("two")), keyOf(ring.Digest("three"))
+	pending.Pending = true
+	ending.NotAfter = noon.Add(time.Hour)
+	keys := []lifecycle.Key{current, pending, ending}
+	if got := readKeys(writeKeys(keys)); !slices.Equal(got, keys) {
+		t.Fatalf("got %+v, want %+v", got, keys)
+	}
+	if writeKeys(nil) != nil || writeKeys([]lifecycle.Key{}) != nil {
+		t.Fatal("no keys are written as something")
+	}
+}
+
+func TestTimesOfAKeyAreWholeSeconds(t *testing.T) {
+	for _, c := range []struct{ fraction, issued, ends time.Duration }{
+		{0, 0, 0},
+		{1, 0, time.Second},
+		{time.Second / 2, 0, time.Second},
+		{time.Second - 1, 0, time.Second},
+		{time.Second, time.Second, time.Second},
+	} {
+		k := lifecycle.Key{IssuedAt: noon.Add(c.fraction), NotAfter: noon.Add(c.fraction)}
+		got := writeKeys([]lifecycle.Key{k})[0]
+		if !got.IssuedAt.Time.Equal(noon.Add(c.issued)) {
+			t.Errorf("%v: issued at %v: never later than it was", c.fraction, got.IssuedAt)
+		}
+		if !got.NotAfter.Time.Equal(noon.Add(c.ends)) {
+			t.Errorf("%v: ends at %v: never earlier than promised", c.fraction, got.NotAfter)
+		}
+	}
+}
+
+func TestKeysThatAreNotOursAreNotRead(t *testing.T) {
+	ring := ringOf(t, "p")
+	good := ring.Digest("good")
+	recorded := []v1alpha1.KeyStatus{
+		{ID: "0000000000000000", Digest: good.String(), Prefix: "ak_0", IssuedAt: metav1.NewTime(noon)},
+		{ID: "garbage", Digest: "garbage"},
+		{ID: "upper", Digest: strings.ToUpper(good.String())},
+		{ID: good.KeyID(), Digest: good.String(), Pending: true},
+	}
+	got := readKeys(recorded)
+	if len(got) != 1 || got[0] != keyOf(good) {
+		t.Fatalf("got %+v: want the first alone, with the id of its digest", got)
+	}
+}
+
+func TestUnknownPepper(t *testing.T) {
+	ring, other := ringOf(t, "pq"), ringOf(t, "x")
+	known, old, unknown := keyOf(ring.Digest("a")), keyOf(ringOf(t, "q").Digest("b")), keyOf(other.Digest("c"))
+	if got := unknownPepper([]lifecycle.Key{known, old}, ring); got != "" {
+		t.Errorf("a pepper of the ring is unknown: %s", got)
+	}
+	if got := unknownPepper([]lifecycle.Key{known, unknown, {Digest: "garbage"}}, ring); got != other.ActiveID() {
+		t.Errorf("got %q, want %s", got, other.ActiveID())
+	}
+}
