@@ -75,8 +75,9 @@ type AdminUserStatus struct {
 // +kubebuilder:resource:shortName=au,categories=keywright
 // +kubebuilder:printcolumn:name="Role",type=string,JSONPath=`.spec.role`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
-// +kubebuilder:printcolumn:name="Active",type=string,JSONPath=`.status.conditions[?(@.type=="Active")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Active",type=string,JSONPath=`.status.conditions[?(@.type=="Active")].status`
+// +kubebuilder:printcolumn:name="Why",type=string,JSONPath=`.status.conditions[?(@.type=="Active")].reason`
 // +kubebuilder:printcolumn:name="Secret",type=string,JSONPath=`.status.secretName`
 // +kubebuilder:printcolumn:name="Key",type=string,JSONPath=`.status.keys[0].prefix`,priority=1
 // +kubebuilder:printcolumn:name="Username",type=string,JSONPath=`.spec.username`,priority=1
@@ -85,9 +86,9 @@ type AdminUserStatus struct {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 243",message="metadata.name must be at most 243 characters: the Secret's name is made from it"
 // +kubebuilder:validation:XValidation:rule="has(self.spec.username) || (size(self.metadata.name) >= 2 && size(self.metadata.name) <= 50)",message="metadata.name is the username when spec.username is not set, and must then be 2-50 characters"
-// +kubebuilder:validation:XValidation:rule="!has(self.spec.username) || self.spec.username.matches('^[A-Za-z0-9][A-Za-z0-9._-]{1,49}$')",messageExpression=`"Invalid username: '" + self.spec.username + "'. Must be 2-50 alphanumeric characters, dots, hyphens, underscores, starting with a letter or digit."`,message="Invalid username. Must be 2-50 alphanumeric characters, dots, hyphens, underscores, starting with a letter or digit.",fieldPath=".spec.username"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.username) || self.spec.username.matches('^[A-Za-z0-9][A-Za-z0-9._-]{1,49}$')",messageExpression=`"Invalid username: '" + self.spec.username + "'. Must be 2-50 alphanumeric characters, dots, hyphens, underscores, starting with a letter or digit."`,fieldPath=".spec.username",message="Invalid username. Must be 2-50 alphanumeric characters, dots, hyphens, underscores, starting with a letter or digit.",fieldPath=".spec.username"
 // +kubebuilder:validation:XValidation:rule="(has(self.spec.username) ? self.spec.username : self.metadata.name).lowerAscii() != 'admin'",message="Username 'admin' is reserved"
-// +kubebuilder:validation:XValidation:rule="(has(self.spec.username) ? self.spec.username : self.metadata.name) == (has(oldSelf.spec.username) ? oldSelf.spec.username : oldSelf.metadata.name)",message="username can't be changed: delete this AdminUser and create another",fieldPath=".spec.username"
+// +kubebuilder:validation:XValidation:rule="(has(self.spec.username) ? self.spec.username : self.metadata.name) == (has(oldSelf.spec.username) ? oldSelf.spec.username : oldSelf.metadata.name)",fieldPath=".spec.username",message="username can't be changed: delete this AdminUser and create another",fieldPath=".spec.username"
 type AdminUser struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

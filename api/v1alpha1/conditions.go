@@ -46,6 +46,8 @@ const (
 	ReasonInvalidKey = "InvalidKey"
 	// ReasonRetiredKey: the Secret to be adopted holds a key that this object had before and has replaced.
 	ReasonRetiredKey = "RetiredKey"
+	// ReasonKeyInUse: the key to be adopted is another object's already.
+	ReasonKeyInUse = "KeyInUse"
 	// ReasonAwaitingKey: the key is delivered by the API, which has not issued one.
 	ReasonAwaitingKey = "AwaitingKey"
 	// ReasonPepperLost: the pepper is gone or broken, or another one took its place; nothing is issued until it is back.
@@ -58,6 +60,8 @@ const (
 	ReasonAccepted = "Accepted"
 	// ReasonDisabled: spec.enabled is false.
 	ReasonDisabled = "Disabled"
+	// ReasonDeleted: the object is being deleted. Also a reason of Ready.
+	ReasonDeleted = "Deleted"
 	// ReasonNoKey: there is no key to accept.
 	ReasonNoKey = "NoKey"
 )

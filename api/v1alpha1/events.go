@@ -9,6 +9,8 @@ const (
 	EventKeyEnded      = "KeyEnded"
 	EventSecretDeleted = "SecretDeleted"
 	EventSecretChanged = "SecretChanged"
+	// EventRotationRefused: a rotation was asked for by annotation that only the API can do.
+	EventRotationRefused = "RotationRefused"
 	// On ConfigMap keywright-config.
 	EventConfigApplied = "ConfigApplied"
 	EventConfigInvalid = "ConfigInvalid"

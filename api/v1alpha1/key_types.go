@@ -151,10 +151,13 @@ type KeyHolderStatus struct {
 	// +kubebuilder:validation:MaxLength=253
 	LastRotateRequest string `json:"lastRotateRequest,omitempty"`
 
-	// AdoptedKey is the id of the last key adopted from a Secret. Once rotated away, that key is not adopted again.
+	// AdoptedKeys are the ids of the keys last adopted from a Secret, the latest last. Once rotated away, none of them is
+	// adopted again.
 	// +optional
-	// +kubebuilder:validation:MaxLength=16
-	AdoptedKey string `json:"adoptedKey,omitempty"`
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=16
+	AdoptedKeys []string `json:"adoptedKeys,omitempty"`
 
 	// LastUsedTime is when a key of this object was last accepted, to the hour. Written by the server.
 	// +optional

@@ -35,6 +35,6 @@ const (
 	SecretUsername = "username"
 )
 
-// FieldManager is the name under which the operator applies Secrets and status. That it still owns a
+// FieldManager is the name under which the operator writes. That it still owns a
 // Secret's data proves, from metadata alone, that nobody else changed it.
 const FieldManager = "keywright"

@@ -151,6 +151,11 @@ func (in *KeyHolderStatus) DeepCopyInto(out *KeyHolderStatus) {
 		in, out := &in.NextRotation, &out.NextRotation
 		*out = (*in).DeepCopy()
 	}
+	if in.AdoptedKeys != nil {
+		in, out := &in.AdoptedKeys, &out.AdoptedKeys
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.LastUsedTime != nil {
 		in, out := &in.LastUsedTime, &out.LastUsedTime
 		*out = (*in).DeepCopy()

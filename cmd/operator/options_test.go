@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"testing"
+
+	"keywright.dev/keywright/internal/program"
 )
 
 func TestDefaults(t *testing.T) {
@@ -12,15 +14,16 @@ func TestDefaults(t *testing.T) {
 		want         options
 	}{
 		"nothing said": {"", nil, options{
-			namespace: "keywright-system", metricsAddress: ":8080", probeAddress: ":8081", concurrency: 8, logLevel: "info",
+			Flags: program.Flags{Namespace: "keywright-system", LogLevel: "info"}, metricsAddress: ":8080", probeAddress: ":8081", concurrency: 8,
 		}},
 		"in a Pod": {"its-own", nil, options{
-			namespace: "its-own", metricsAddress: ":8080", probeAddress: ":8081", concurrency: 8, logLevel: "info",
+			Flags: program.Flags{Namespace: "its-own", LogLevel: "info"}, metricsAddress: ":8080", probeAddress: ":8081", concurrency: 8,
 		}},
 		"all said": {"its-own", []string{
 			"--kubeconfig=k", "--namespace=ns", "--metrics-bind-address=0", "--health-probe-bind-address=0", "--leader-elect", "--concurrency=1", "--log-level=debug",
 		}, options{
-			kubeconfig: "k", namespace: "ns", metricsAddress: "0", probeAddress: "0", leaderElect: true, concurrency: 1, logLevel: "debug",
+			Flags:          program.Flags{Kubeconfig: "k", Namespace: "ns", LogLevel: "debug"},
+			metricsAddress: "0", probeAddress: "0", leaderElect: true, concurrency: 1,
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

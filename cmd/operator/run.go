@@ -16,6 +16,7 @@ import (
 
 	"keywright.dev/keywright/controllers/peppers"
 	"keywright.dev/keywright/internal/kubeconfig"
+	"keywright.dev/keywright/internal/program"
 )
 
 // version is stamped by the build.
@@ -30,22 +31,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if o.version {
-		_, err := fmt.Fprintln(stdout, "keywright-operator "+version)
-		return err
+	if o.Version {
+		return program.PrintVersion(stdout, programName, version)
 	}
-	logger := newLogger(stderr, o.logLevel)
+	logger := logr.FromSlogHandler(o.LogHandler(stderr))
 	ctrl.SetLogger(logger)
 	klog.SetLogger(logger)
 	return serve(ctx, o, logger)
 }
 
 func serve(ctx context.Context, o *options, logger logr.Logger) error {
-	config, err := kubeconfig.Load(o.kubeconfig)
+	config, err := kubeconfig.Load(o.Kubeconfig)
 	if err != nil {
 		return err
 	}
-	if err := checkPepper(ctx, config, o.namespace); err != nil {
+	if err := checkPepper(ctx, config, o.Namespace); err != nil {
 		return err
 	}
 	mgr, err := newManager(config, o)
@@ -55,7 +55,7 @@ func serve(ctx context.Context, o *options, logger logr.Logger) error {
 	if err := addControllers(ctx, mgr, o); err != nil {
 		return err
 	}
-	logger.Info("Operator starts", "version", version, "namespace", o.namespace)
+	logger.Info("Operator starts", "version", version, "namespace", o.Namespace)
 	return mgr.Start(ctx)
 }
 
@@ -74,5 +74,5 @@ func checkPepper(ctx context.Context, config *rest.Config, namespace string) err
 	}
 	ctx, cancel := context.WithTimeout(ctx, firstWord)
 	defer cancel()
-	return peppers.Check(ctx, reader, namespace)
+	return kubeconfig.Unreachable(peppers.Check(ctx, reader, namespace))
 }

@@ -15,12 +15,14 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"keywright.dev/keywright/internal/program"
 )
 
 // start runs the operator as main does, until it ends by itself.
 func start(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = exitCode(run(ctx, args, &out, &errs), &errs)
+	code = program.ExitCode(programName, run(ctx, args, &out, &errs), &errs)
 	return code, out.String(), errs.String()
 }
 
@@ -128,18 +130,18 @@ func TestWithoutAWayToTheAPIServer(t *testing.T) {
 		"a file that is none":        {t.TempDir(), "is a directory"},
 		"a file of something else":   {write(t, "{no YAML"), "kubeconfig: error loading config file"},
 		"a file of another kind":     {write(t, `{"apiVersion":"v1","kind":"Pod"}`), `no kind "Pod" is registered`},
-		"an empty file":              {write(t, ""), "no kubeconfig"},
+		"an empty file":              {write(t, ""), "kubeconfig is empty"},
 		"a context that is missing":  {write(t, `{"apiVersion":"v1","kind":"Config","current-context":"x"}`), "context was not found for specified context: x"},
-		"nobody at the address":      {kubeconfigOf(t, &rest.Config{Host: "https://" + closed}), closed + ": connect: connection refused"},
-		"somebody else's address":    {kubeconfigOf(t, &rest.Config{Host: stranger.URL}), "tls: failed to verify certificate"},
-		"an address that is no name": {kubeconfigOf(t, &rest.Config{Host: "https://no-such-host.invalid"}), "reading Secret keywright-system/keywright-pepper: "},
+		"nobody at the address":      {kubeconfigOf(t, &rest.Config{Host: "https://" + closed}), "keywright-operator: can't reach the API server at https://" + closed + ": connection refused\n"},
+		"somebody else's address":    {kubeconfigOf(t, &rest.Config{Host: stranger.URL}), "can't reach the API server at " + stranger.URL + ": tls: failed to verify certificate"},
+		"an address that is no name": {kubeconfigOf(t, &rest.Config{Host: "https://no-such-host.invalid"}), "can't reach the API server at https://no-such-host.invalid: "},
 	} {
 		t.Run(name, func(t *testing.T) { refusesToStart(t, 1, c.says, "--kubeconfig="+c.kubeconfig) })
 	}
 	t.Run("no file at all", func(t *testing.T) { refusesToStart(t, 1, "no kubeconfig that names a cluster: give --kubeconfig") })
 	t.Run("$KUBECONFIG that is not there", func(t *testing.T) {
 		t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "nowhere"))
-		refusesToStart(t, 1, "no kubeconfig")
+		refusesToStart(t, 1, "nowhere: no such file or directory")
 	})
 	t.Run("an address for probes that is none", func(t *testing.T) {
 		refusesToStart(t, 1, "address bad: missing port", "--kubeconfig="+kubeconfigOf(t, &rest.Config{Host: answering(t)}), "--health-probe-bind-address=bad")

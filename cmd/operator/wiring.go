@@ -60,10 +60,10 @@ func newManager(config *rest.Config, o *options) (ctrl.Manager, error) {
 		HealthProbeBindAddress:        o.probeAddress,
 		LeaderElection:                o.leaderElect,
 		LeaderElectionID:              recorderName,
-		LeaderElectionNamespace:       o.namespace,
+		LeaderElectionNamespace:       o.Namespace,
 		LeaderElectionReleaseOnCancel: true,
 		Cache: cache.Options{
-			DefaultNamespaces: map[string]cache.Config{o.namespace: {}},
+			DefaultNamespaces: map[string]cache.Config{o.Namespace: {}},
 			ByObject: map[client.Object]cache.ByObject{
 				issuer.SecretMetadata(): {Label: labels.NewSelector().Add(*written)},
 			},
@@ -80,15 +80,15 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, o *options) error {
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: events, Peppers: source,
 		Format: key.Format{Prefix: key.DefaultPrefix}, Clock: clock.RealClock{}, Random: rand.Reader,
 	}
-	pepperCache, err := cacheOf(mgr, &corev1.Secret{}, o.namespace, v1alpha1.PepperSecret)
+	pepperCache, err := cacheOf(mgr, &corev1.Secret{}, o.Namespace, v1alpha1.PepperSecret)
 	if err != nil {
 		return err
 	}
-	configCache, err := cacheOf(mgr, &corev1.ConfigMap{}, o.namespace, v1alpha1.ConfigMapConfig)
+	configCache, err := cacheOf(mgr, &corev1.ConfigMap{}, o.Namespace, v1alpha1.ConfigMapConfig)
 	if err != nil {
 		return err
 	}
-	runtimeCache, err := cacheOf(mgr, &corev1.ConfigMap{}, o.namespace, v1alpha1.ConfigMapRuntime)
+	runtimeCache, err := cacheOf(mgr, &corev1.ConfigMap{}, o.Namespace, v1alpha1.ConfigMapRuntime)
 	if err != nil {
 		return err
 	}
@@ -97,10 +97,10 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, o *options) error {
 		do   func() error
 	}{
 		{"index of Secrets", func() error { return issuer.IndexSecrets(ctx, mgr.GetFieldIndexer()) }},
-		{"index of usernames", func() error { return adminuser.IndexUsernames(ctx, mgr.GetFieldIndexer()) }},
+		{"index of AdminUsers", func() error { return adminuser.Index(ctx, mgr.GetFieldIndexer()) }},
 		{"index of admins", func() error { return lastadmin.Index(ctx, mgr.GetFieldIndexer()) }},
 		{"pepper controller", func() error {
-			r := &peppers.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Namespace: o.namespace, Source: source, Ask: asked}
+			r := &peppers.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Namespace: o.Namespace, Source: source, Ask: asked}
 			return r.SetupWithManager(mgr, pepperCache)
 		}},
 		{"AdminUser controller", func() error {
@@ -108,11 +108,11 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, o *options) error {
 			return r.SetupWithManager(mgr, asked, controller.Options{MaxConcurrentReconciles: o.concurrency})
 		}},
 		{"last admin controller", func() error {
-			r := &lastadmin.Reconciler{Client: mgr.GetClient(), Clock: clock.RealClock{}, Namespace: o.namespace}
+			r := &lastadmin.Reconciler{Client: mgr.GetClient(), Clock: clock.RealClock{}, Namespace: o.Namespace}
 			return r.SetupWithManager(mgr)
 		}},
 		{"settings controller", func() error {
-			r := &settings.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: events, Peppers: source, Namespace: o.namespace}
+			r := &settings.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: events, Peppers: source, Namespace: o.Namespace}
 			return r.SetupWithManager(mgr, configCache, runtimeCache)
 		}},
 		{"health check", func() error { return mgr.AddHealthzCheck("ping", healthz.Ping) }},

@@ -26,7 +26,8 @@ type still struct {
 func (s still) Ready() error       { return s.err }
 func (s still) Age() time.Duration { return s.age }
 
-func newSurfaces(tb testing.TB, seen view) surfaces {
+// newSurfaces is a server that knows alice's key, and others that are given.
+func newSurfaces(tb testing.TB, seen view, keys ...verify.Key) surfaces {
 	tb.Helper()
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
 	if err != nil {
@@ -35,11 +36,13 @@ func newSurfaces(tb testing.TB, seen view) surfaces {
 	index := &verify.Index{}
 	index.Put(verify.ID{Name: "alice"}, verify.Holder{
 		Identity: verify.Identity{Username: "alice", Subject: "User/alice", Admin: true},
-		Standing: verify.Accepted, Keys: []verify.Key{{Digest: ring.Digest(alice)}},
+		Standing: verify.Accepted, Keys: append(keys, verify.Key{Digest: ring.Digest(alice)}),
 	})
-	ready := &readiness{checks: []check{indexCheck(seen)}}
+	verifier := verify.NewVerifier(index, format, ring)
+	unknown := strangers(verifier.UnknownPeppers)
+	ready := &readiness{checks: []check{indexCheck(seen), pepperCheck(unknown)}}
 	log := slog.New(slog.DiscardHandler)
-	return handlers(verify.NewVerifier(index, format, ring), seen, ready, newRegistry(index, seen), log)
+	return handlers(verifier, seen, ready, newRegistry(index, unknown, seen), log)
 }
 
 func ask(handler http.Handler, method, target string, header http.Header) *httptest.ResponseRecorder {
@@ -87,7 +90,7 @@ func TestMetrics(t *testing.T) {
 	ask(s.main, "GET", "/auth", http.Header{"X-Api-Key": {alice}})
 	body := ask(s.metrics, "GET", "/metrics", nil).Body.String()
 	for _, line := range []string{
-		"keywright_keys 1", "keywright_index_ready 1", "keywright_index_age_seconds 90",
+		"keywright_keys 1", "keywright_keys_unknown_pepper 0", "keywright_index_ready 1", "keywright_index_age_seconds 90",
 		`keywright_verifications_total{verdict="accepted"} 1`, "go_goroutines ", "process_open_fds ",
 	} {
 		if !strings.Contains(body, "\n"+line) {
@@ -102,9 +105,9 @@ func TestReadiness(t *testing.T) {
 		status  int
 		verbose string
 	}{
-		"all well":            {still{}, http.StatusOK, "[+] index: ok\n"},
-		"not filled":          {still{err: errors.New("adminusers have not been seen yet")}, http.StatusServiceUnavailable, "[-] index: adminusers have not been seen yet\n"},
-		"the API server away": {still{age: 3 * time.Minute}, http.StatusOK, "[+] index: ok, as it was 3m0s ago: the API server can't be asked\n"},
+		"all well":            {still{}, http.StatusOK, "[+] index: ok\n[+] pepper: ok\n"},
+		"not filled":          {still{err: errors.New("adminusers have not been seen yet")}, http.StatusServiceUnavailable, "[-] index: adminusers have not been seen yet\n[+] pepper: ok\n"},
+		"the API server away": {still{age: 3 * time.Minute}, http.StatusOK, "[+] index: ok, as it was 3m0s ago: the API server can't be asked\n[+] pepper: ok\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSurfaces(t, c.seen)

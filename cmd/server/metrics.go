@@ -18,13 +18,16 @@ type view interface {
 }
 
 // newRegistry has the metrics of the process and of what it sees.
-func newRegistry(index *verify.Index, seen view) *prometheus.Registry {
+func newRegistry(index *verify.Index, unknown strangers, seen view) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		gauge("keywright_keys", "Keys in the index, refused ones included.", func() float64 {
 			return float64(index.Len())
+		}),
+		gauge("keywright_keys_unknown_pepper", "Recorded keys that are refused because their pepper is not mounted.", func() float64 {
+			return float64(unknown.count())
 		}),
 		gauge("keywright_index_ready", "1 when everything has been seen once, else 0.", func() float64 {
 			if seen.Ready() != nil {

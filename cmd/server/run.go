@@ -13,13 +13,14 @@ import (
 	"keywright.dev/keywright/internal/feed"
 	"keywright.dev/keywright/internal/kubeconfig"
 	"keywright.dev/keywright/internal/peppermount"
+	"keywright.dev/keywright/internal/program"
 	"keywright.dev/keywright/internal/verify"
 )
 
 // version is stamped by the build.
 var version = "dev"
 
-// lookAtPepper is how often the mounted pepper is looked at.
+// lookAtPepper is how often the mounted pepper is looked at, and what is recorded under another.
 const lookAtPepper = 5 * time.Second
 
 // run is the server from its command line to its end.
@@ -28,11 +29,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if o.version {
-		_, err := fmt.Fprintln(stdout, "keywright-server "+version)
-		return err
+	if o.Version {
+		return program.PrintVersion(stdout, programName, version)
 	}
-	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: logLevels[o.logLevel]}))
+	log := slog.New(o.LogHandler(stderr))
 	quietKlog(log)
 	return serve(ctx, o, log)
 }
@@ -52,27 +52,29 @@ func serve(ctx context.Context, o *options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	config, err := kubeconfig.Load(o.kubeconfig)
+	config, err := kubeconfig.Load(o.Kubeconfig)
 	if err != nil {
 		return err
 	}
 	index := &verify.Index{}
-	source, err := feed.New(config, o.namespace, index, log)
+	source, err := feed.New(config, o.Namespace, index, log)
 	if err != nil {
 		return fmt.Errorf("kubeconfig: %w", err)
 	}
 	verifier := verify.NewVerifier(index, format, mount.Keyring())
-	ready := &readiness{checks: []check{indexCheck(source)}}
-	doors, err := open(ctx, o, handlers(verifier, source, ready, newRegistry(index, source), log), log)
+	unknown := strangers(verifier.UnknownPeppers)
+	ready := &readiness{checks: []check{indexCheck(source), pepperCheck(unknown)}}
+	doors, err := open(ctx, o, handlers(verifier, source, ready, newRegistry(index, unknown, source), log), log)
 	if err != nil {
 		return err
 	}
-	log.Info("Server starts", "version", version, "namespace", o.namespace, "listen", doors.address(), "pepper", mount.Keyring().ActiveID())
+	log.Info("Server starts", "version", version, "namespace", o.Namespace, "listen", doors.address(), "pepper", mount.Keyring().ActiveID())
 
 	// What requests under way rest on goes on until they are answered.
 	defer background(context.WithoutCancel(ctx),
 		source.Run,
 		func(ctx context.Context) { mount.Follow(ctx, lookAtPepper, verifier.SetKeyring, log) },
+		func(ctx context.Context) { unknown.follow(ctx, lookAtPepper, log) },
 	)()
 	return doors.serve(ctx, ready, o.shutdownTimeout)
 }

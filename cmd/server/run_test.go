@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"keywright.dev/keywright/internal/program"
 )
 
 // output is what a run writes, readable meanwhile.
@@ -92,7 +94,7 @@ func TestWhatKeepsItFromStartingIsOneLine(t *testing.T) {
 		"no kubeconfig":        {[]string{"--pepper-dir=" + pepper}, 1, "--kubeconfig"},
 		"kubeconfig missing":   {[]string{"--pepper-dir=" + pepper, "--kubeconfig=/nonexistent"}, 1, "/nonexistent"},
 		"kubeconfig malformed": {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + write(t, "k", "a: [\nb: {\n\t- c")}, 1, "kubeconfig"},
-		"kubeconfig empty":     {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + write(t, "k", "")}, 1, "kubeconfig"},
+		"kubeconfig empty":     {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + write(t, "k", "")}, 1, "/k is empty"},
 		"kubeconfig, no such certificate": {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + write(t, "k",
 			`{"apiVersion":"v1","kind":"Config","current-context":"c","clusters":[{"name":"c","cluster":{"server":"https://x","certificate-authority":"/nonexistent/ca"}}],"contexts":[{"name":"c","context":{"cluster":"c"}}]}`)}, 1, "/nonexistent/ca"},
 		"port in use":         {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--listen=" + taken.Addr().String()}, 1, "--listen " + taken.Addr().String()},
@@ -101,7 +103,7 @@ func TestWhatKeepsItFromStartingIsOneLine(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stderr output
-			code := exitCode(run(t.Context(), c.args, io.Discard, &stderr), &stderr)
+			code := program.ExitCode(programName, run(t.Context(), c.args, io.Discard, &stderr), &stderr)
 			said := stderr.String()
 			if code != c.code || !strings.Contains(said, c.says) {
 				t.Errorf("exit code %d, want %d; said %q, want %q in it", code, c.code, said, c.says)
@@ -116,7 +118,7 @@ func TestWhatKeepsItFromStartingIsOneLine(t *testing.T) {
 func TestHelpAndVersionAreNoFailures(t *testing.T) {
 	for flag, says := range map[string]string{"--help": "--pepper-dir", "--version": "keywright-server " + version} {
 		var stdout, stderr output
-		code := exitCode(run(t.Context(), []string{flag}, &stdout, &stderr), &stderr)
+		code := program.ExitCode(programName, run(t.Context(), []string{flag}, &stdout, &stderr), &stderr)
 		if code != 0 || !strings.Contains(stdout.String(), says) || stderr.String() != "" {
 			t.Errorf("%s: exit code %d, said %q and %q", flag, code, stdout.String(), stderr.String())
 		}

@@ -1,13 +1,17 @@
 package adminuser_test
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"keywright.dev/keywright/api/v1alpha1"
 )
@@ -76,6 +80,43 @@ var _ = Describe("Rotating", func() {
 		Expect(b.plaintext(ctx, "alice-admin-key")).NotTo(Equal(first))
 		Expect(b.get(ctx, "alice").Status.NextRotation.Time).To(BeTemporally("==", begin.Add(48*time.Hour)))
 	})
+
+	It("ends a leaked key early when the overlap is shortened", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.admin(ctx, "alice", withRotation("", "10h"))
+		leaked := b.plaintext(ctx, "alice-admin-key")
+		b.change(ctx, "alice", rotate("1"))
+		Expect(b.accepted(ctx, "alice", leaked)).To(BeTrue())
+		b.clock.SetTime(begin.Add(time.Minute))
+		b.change(ctx, "alice", withRotation("", "0s"))
+		Expect(b.accepted(ctx, "alice", leaked)).To(BeFalse())
+		Expect(b.accepted(ctx, "alice", b.plaintext(ctx, "alice-admin-key"))).To(BeTrue())
+	})
+
+	It("never runs out of room for old keys", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.admin(ctx, "alice", withRotation("", "10h"))
+		for i := range 20 {
+			b.change(ctx, "alice", rotate(strconv.Itoa(i)))
+		}
+		Expect(b.get(ctx, "alice").Status.Keys).To(HaveLen(17))
+		Expect(b.accepted(ctx, "alice", b.plaintext(ctx, "alice-admin-key"))).To(BeTrue())
+	})
+
+	It("is refused by an event, once, where only the API can do it", func(ctx SpecContext) {
+		b := newBench(ctx)
+		user := b.admin(ctx, "alice", func(u *v1alpha1.AdminUser) { u.Spec.Delivery = v1alpha1.DeliveryResponse })
+		user.Status.Keys = []v1alpha1.KeyStatus{{ID: "x", Digest: b.ring.Digest("issued-by-the-api").String(), IssuedAt: metav1.NewTime(begin)}}
+		Expect(b.client.Status().Update(ctx, user)).To(Succeed())
+		b.reconcile(ctx, "alice")
+		b.events.Take()
+		user = b.change(ctx, "alice", rotate("please"))
+		Expect(b.events.Take()).To(ConsistOf(HavePrefix("Warning RotationRefused")))
+		Expect(reasonOf(user, "Ready")).To(Equal("True/Issued"))
+		b.reconcile(ctx, "alice")
+		Expect(b.events.Take()).To(BeEmpty())
+		Expect(b.accepted(ctx, "alice", "issued-by-the-api")).To(BeTrue())
+	})
 })
 
 var _ = Describe("Role and enabled", func() {
@@ -132,6 +173,19 @@ var _ = Describe("Role and enabled", func() {
 		b.reconcile(ctx, "alice")
 		Expect(b.get(ctx, "alice").Status.Keys).To(HaveExactElements(HaveField("ID", kept.ID)))
 	})
+
+	It("says of a user that is being deleted what is so", func(ctx SpecContext) {
+		b := newBench(ctx)
+		user := b.admin(ctx, "alice", func(u *v1alpha1.AdminUser) { u.Finalizers = []string{"example.com/wait"} })
+		Expect(b.client.Delete(ctx, user)).To(Succeed())
+		b.reconcile(ctx, "alice")
+		user = b.get(ctx, "alice")
+		Expect(reasonOf(user, "Active")).To(Equal("False/Deleted"))
+		Expect(reasonOf(user, "Ready")).To(Equal("True/Deleted"))
+		Expect(user.Status.Keys).To(BeEmpty())
+		Expect(plane.Client.Get(ctx, b.name("alice-admin-key"), &corev1.Secret{})).NotTo(Succeed())
+		b.edit(ctx, "alice", func(u *v1alpha1.AdminUser) { u.Finalizers = nil })
+	})
 })
 
 var _ = Describe("Usernames", func() {
@@ -165,5 +219,33 @@ var _ = Describe("Usernames", func() {
 		b.reconcile(ctx, "newer")
 		Expect(reasonOf(b.get(ctx, "a-older"), "Stalled")).To(Equal("True/UsernameTaken"))
 		Expect(reasonOf(b.get(ctx, "newer"), "Active")).To(Equal("True/Accepted"))
+	})
+
+	It("are given to one only, however many claim one at the same time", func(ctx SpecContext) {
+		b := newBench(ctx)
+		r := b.reconciler()
+		const claimants = 6
+		for i := range claimants {
+			Expect(b.client.Create(ctx, &v1alpha1.AdminUser{
+				ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: fmt.Sprintf("claimant-%d", i)},
+				Spec:       v1alpha1.AdminUserSpec{Username: []string{"carol", "Carol", "CAROL"}[i%3]},
+			})).To(Succeed())
+		}
+		var working sync.WaitGroup
+		for i := range claimants {
+			working.Go(func() {
+				defer GinkgoRecover()
+				_, err := r.Reconcile(ctx, reconcile.Request{NamespacedName: b.name(fmt.Sprintf("claimant-%d", i))})
+				Expect(err).NotTo(HaveOccurred())
+			})
+		}
+		working.Wait()
+		issued := 0
+		for _, told := range b.events.Take() {
+			if strings.HasPrefix(told, "Normal KeyIssued") {
+				issued++
+			}
+		}
+		Expect(issued).To(Equal(1))
 	})
 })

@@ -19,9 +19,18 @@ import (
 	"keywright.dev/keywright/internal/pepper"
 )
 
-func newRing(letter string) *pepper.Keyring {
+// newRingOf makes a keyring of peppers told apart by a letter, the first of which is the active one.
+func newRingOf(letters ...string) *pepper.Keyring {
 	GinkgoHelper()
-	ring, err := pepper.Load(map[string][]byte{"active": []byte(strings.Repeat(letter, 32))})
+	entries := map[string][]byte{}
+	for i, letter := range letters {
+		name := letter
+		if i == 0 {
+			name = pepper.Active
+		}
+		entries[name] = []byte(strings.Repeat(letter, pepper.MinLength))
+	}
+	ring, err := pepper.Load(entries)
 	Expect(err).NotTo(HaveOccurred())
 	return ring
 }

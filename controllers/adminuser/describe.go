@@ -22,6 +22,7 @@ func describe(user, rival *v1alpha1.AdminUser) *issuer.Holder {
 		Status: &user.Status.KeyHolderStatus,
 		Spec: lifecycle.Spec{
 			Revoked:       !user.IsAdmin(),
+			Deleted:       !user.DeletionTimestamp.IsZero(),
 			ByAPI:         user.Spec.Delivery == v1alpha1.DeliveryResponse,
 			RotateRequest: request(user.Annotations[v1alpha1.AnnotationRotate]),
 			SecretName:    user.EffectiveSecretName(),
@@ -29,7 +30,7 @@ func describe(user, rival *v1alpha1.AdminUser) *issuer.Holder {
 		Secret:  issuer.Template{Data: map[string]string{v1alpha1.SecretUsername: user.EffectiveUsername()}},
 		Refused: refused(user, rival),
 	}
-	if rival != nil && user.IsAdmin() {
+	if rival != nil && h.Refused.Reason == v1alpha1.ReasonUsernameTaken {
 		h.Block = h.Refused
 	}
 	describeSecret(h, user.Spec.Secret)
@@ -79,6 +80,8 @@ func duration(d *v1alpha1.Duration) time.Duration {
 // what has to be settled first.
 func refused(user, rival *v1alpha1.AdminUser) *issuer.Finding {
 	switch {
+	case !user.DeletionTimestamp.IsZero():
+		return &issuer.Finding{Reason: v1alpha1.ReasonDeleted, Message: "The AdminUser is being deleted: no key is accepted any more."}
 	case !user.IsAdmin():
 		return &issuer.Finding{Reason: v1alpha1.ReasonDemoted, Message: "The role is user: there is no admin key."}
 	case rival != nil:

@@ -3,6 +3,7 @@ package adminuser
 import (
 	"context"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,26 +21,32 @@ const kind = "AdminUser"
 
 // Reconciler brings one AdminUser to what its spec asks.
 type Reconciler struct {
-	// Client reads AdminUsers from a cache that has IndexUsernames.
+	// Client reads AdminUsers from a cache that has Index.
 	Client client.Client
 	Issuer *issuer.Issuer
+
+	// names keeps two claimants of one username from being worked on at the same time.
+	names nameLocks
 }
 
 // Reconcile does for one AdminUser all that can be done now.
 func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	var user v1alpha1.AdminUser
 	err := r.Client.Get(ctx, req.NamespacedName, &user)
-	if client.IgnoreNotFound(err) != nil {
-		return reconcile.Result{}, err
-	}
-	if err != nil || !user.DeletionTimestamp.IsZero() {
+	if apierrors.IsNotFound(err) {
 		return reconcile.Result{}, r.Issuer.RemoveOrphans(ctx, kind, req.NamespacedName)
 	}
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	defer r.names.lock(user.EffectiveUsername())()
 	rival, err := r.rival(ctx, &user)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	return r.Issuer.Run(ctx, describe(&user, rival))
+	holder := describe(&user, rival)
+	holder.InUse = func(ctx context.Context, digest string) (string, error) { return r.holderOf(ctx, &user, digest) }
+	return r.Issuer.Run(ctx, holder)
 }
 
 // SetupWithManager registers the controller for its objects, for the Secrets written for them, and for asked, which

@@ -2,7 +2,10 @@ package adminuser
 
 import (
 	"context"
+	"hash/crc32"
+	"sync"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -10,17 +13,55 @@ import (
 	"keywright.dev/keywright/internal/username"
 )
 
-// usernameIndex finds AdminUsers by their folded username.
-const usernameIndex = "keywright.dev/username"
+// Indexes of AdminUsers: by their folded username, and by the digests they have on record.
+const (
+	usernameIndex = "keywright.dev/username"
+	digestIndex   = "keywright.dev/digest"
+)
 
-// IndexUsernames makes it cheap to find who else claims a username. To be called once, before the cache starts.
-func IndexUsernames(ctx context.Context, indexer client.FieldIndexer) error {
-	return indexer.IndexField(ctx, &v1alpha1.AdminUser{}, usernameIndex, func(o client.Object) []string {
+// Index makes it cheap to find who else claims a username, or has a key. To be called once, before the cache starts.
+func Index(ctx context.Context, indexer client.FieldIndexer) error {
+	byUsername := func(o client.Object) []string {
 		return []string{username.Fold(o.(*v1alpha1.AdminUser).EffectiveUsername())}
+	}
+	if err := indexer.IndexField(ctx, &v1alpha1.AdminUser{}, usernameIndex, byUsername); err != nil {
+		return err
+	}
+	return indexer.IndexField(ctx, &v1alpha1.AdminUser{}, digestIndex, func(o client.Object) []string {
+		var digests []string
+		for _, k := range o.(*v1alpha1.AdminUser).Status.Keys {
+			digests = append(digests, k.Digest)
+		}
+		return digests
 	})
 }
 
+// holderOf names another AdminUser that has this digest on record, or "".
+func (r *Reconciler) holderOf(ctx context.Context, user *v1alpha1.AdminUser, digest string) (string, error) {
+	var list v1alpha1.AdminUserList
+	err := r.Client.List(ctx, &list, client.InNamespace(user.Namespace), client.MatchingFields{digestIndex: digest})
+	for i := range list.Items {
+		if list.Items[i].Name != user.Name {
+			return list.Items[i].Name, err
+		}
+	}
+	return "", err
+}
+
+// nameLocks are locks of usernames, a few of them sharing one.
+type nameLocks [64]sync.Mutex
+
+// lock returns how to unlock.
+func (l *nameLocks) lock(name string) (unlock func()) {
+	m := &l[crc32.ChecksumIEEE([]byte(username.Fold(name)))%uint32(len(l))]
+	m.Lock()
+	return m.Unlock
+}
+
 // rival is the AdminUser that holds the username of this one. Nil: this one holds it itself.
+//
+// Who else claims the name is known from the cache, which shows both before either is worked on; but that one of them
+// has been given a key since is asked of the API server itself.
 func (r *Reconciler) rival(ctx context.Context, user *v1alpha1.AdminUser) (*v1alpha1.AdminUser, error) {
 	others, err := r.sameName(ctx, user)
 	if err != nil {
@@ -29,8 +70,16 @@ func (r *Reconciler) rival(ctx context.Context, user *v1alpha1.AdminUser) (*v1al
 	var holder *v1alpha1.AdminUser
 	best := claim(user)
 	for i := range others {
-		if c := claim(&others[i]); c.Before(best) {
-			holder, best = &others[i], c
+		other := &others[i]
+		err := r.Issuer.Live.Get(ctx, client.ObjectKeyFromObject(other), other)
+		switch {
+		case apierrors.IsNotFound(err):
+			continue
+		case err != nil:
+			return nil, err
+		}
+		if c := claim(other); c.Before(best) {
+			holder, best = other, c
 		}
 	}
 	return holder, nil

@@ -119,7 +119,9 @@ var _ = Describe("Somebody else's Secret", func() {
 			controls := true
 			s.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "x", UID: "u", Controller: &controls}}
 		})
-		Expect(reasonOf(b.admin(ctx, "alice"), "Stalled")).To(Equal("True/SecretConflict"))
+		user := b.admin(ctx, "alice")
+		Expect(reasonOf(user, "Stalled")).To(Equal("True/SecretConflict"))
+		Expect(user.Status.Conditions).To(ContainElement(HaveField("Message", ContainSubstring("looked after by Deployment x"))))
 	})
 })
 
@@ -151,6 +153,30 @@ var _ = Describe("Adoption", func() {
 		b.reconcile(ctx, "alice")
 		Expect(b.accepted(ctx, "alice", brought)).To(BeFalse())
 		Expect(reasonOf(b.get(ctx, "alice"), "Stalled")).To(Equal("True/RetiredKey"))
+	})
+
+	It("does not bring it back either after a change of pepper, nor after another key was brought", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.handOver(ctx, "alice-admin-key", brought)
+		b.admin(ctx, "alice")
+		b.editSecretLive(ctx, "alice-admin-key", func(s *corev1.Secret) { s.Data["key"] = []byte("another-key-by-hand") })
+		b.reconcile(ctx, "alice")
+		b.ring = newRingOf("q", "p")
+		b.editSecretLive(ctx, "alice-admin-key", func(s *corev1.Secret) { s.Data["key"] = []byte(brought) })
+		b.reconcile(ctx, "alice")
+		Expect(reasonOf(b.get(ctx, "alice"), "Stalled")).To(Equal("True/RetiredKey"))
+		Expect(b.get(ctx, "alice").Status.Keys).To(HaveLen(1))
+	})
+
+	It("gives a key to one object only", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.handOver(ctx, "alice-admin-key", brought)
+		b.handOver(ctx, "bob-admin-key", brought)
+		b.admin(ctx, "alice")
+		user := b.admin(ctx, "bob")
+		Expect(reasonOf(user, "Stalled")).To(Equal("True/KeyInUse"))
+		Expect(user.Status.Conditions).To(ContainElement(HaveField("Message", ContainSubstring("AdminUser alice"))))
+		Expect(b.accepted(ctx, "alice", brought)).To(BeTrue())
 	})
 
 	It("takes a key edited into an annotated Secret as the new one, with overlap", func(ctx SpecContext) {
@@ -205,13 +231,16 @@ var _ = Describe("A pepper", func() {
 
 	It("that a key was digested with and is gone stops that object until a new key is asked for", func(ctx SpecContext) {
 		b, other := newBench(ctx), newBench(ctx)
-		b.admin(ctx, "alice")
-		other.ring = newRing("q")
+		b.admin(ctx, "alice", withRotation("", "1h"))
+		b.change(ctx, "alice", rotate("one in overlap"))
+		other.ring = newRingOf("q")
 		b.ring = other.ring
 		b.reconcile(ctx, "alice")
 		Expect(reasonOf(b.get(ctx, "alice"), "Stalled")).To(Equal("True/PepperLost"))
+		b.clock.SetTime(begin.Add(time.Minute))
 		user := b.change(ctx, "alice", rotate("give it up"))
 		Expect(reasonOf(user, "Ready")).To(Equal("True/Issued"))
+		Expect(user.Status.Keys).To(HaveLen(1), "no overlap for keys that are lost")
 		Expect(b.accepted(ctx, "alice", b.plaintext(ctx, "alice-admin-key"))).To(BeTrue())
 	})
 })

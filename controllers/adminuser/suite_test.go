@@ -42,7 +42,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(plane.Stop)
 	var stop func()
-	cached, stop, err = cachedclient.New(plane.Admin, plane.Client.Scheme(), issuer.IndexSecrets, adminuser.IndexUsernames)
+	cached, stop, err = cachedclient.New(plane.Admin, plane.Client.Scheme(), issuer.IndexSecrets, adminuser.Index)
 	DeferCleanup(stop)
 	Expect(err).NotTo(HaveOccurred())
 }, NodeTimeout(15*time.Minute))

@@ -62,7 +62,7 @@ func (b *bench) startManager(ctx context.Context, quota *full) {
 	})
 	Expect(err).NotTo(HaveOccurred())
 	Expect(issuer.IndexSecrets(ctx, mgr.GetFieldIndexer())).To(Succeed())
-	Expect(adminuser.IndexUsernames(ctx, mgr.GetFieldIndexer())).To(Succeed())
+	Expect(adminuser.Index(ctx, mgr.GetFieldIndexer())).To(Succeed())
 	r := &adminuser.Reconciler{Client: mgr.GetClient(), Issuer: &issuer.Issuer{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: b.events, Peppers: b,
 		Format: key.Format{Prefix: key.DefaultPrefix}, Clock: clock.RealClock{}, Random: rand.Reader,

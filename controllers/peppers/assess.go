@@ -27,7 +27,8 @@ func assess(secret *corev1.Secret, digested map[string]bool) state {
 // lost is the state when keys are recorded and no pepper exists.
 func lost() state {
 	return state{err: fmt.Errorf( //nolint:staticcheck // begins with the name of a kind
-		"Secret %s is lost: keys are recorded that were digested with it. Nothing is issued until it is restored from a backup; another pepper is not made in its place", v1alpha1.PepperSecret)}
+		"Secret %s is lost: keys are recorded that were digested with it. Nothing is issued until it is restored from a backup; "+
+			"to give the keys up, create one with a new pepper and annotation %s: \"true\"", v1alpha1.PepperSecret, v1alpha1.AnnotationAcceptNewPepper)}
 }
 
 // foreign: keys are recorded and none of them can be verified. Where some can, the pepper is the right one and the

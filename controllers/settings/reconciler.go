@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +32,9 @@ const (
 	pollPending = time.Second
 )
 
+// eventConfigWaits is the reason of the event that tells of a good configuration which can't be digested yet.
+const eventConfigWaits = "ConfigWaits"
+
 // errNoPepper means that the pepper can't be used. Its own controller tells why.
 var errNoPepper = errors.New("the bootstrap key can't be digested")
 
@@ -42,8 +47,10 @@ type Reconciler struct {
 	Peppers   issuer.Peppers
 	Namespace string
 
-	// refused is the fault that was told last, so that polling does not tell it again.
-	refused string
+	// told is the trouble that was told last, so that polling does not tell it again.
+	told string
+	// applied is the resourceVersion of the configuration that is in force. Nil: no look has succeeded since the start.
+	applied *string
 }
 
 // Reconcile checks and compiles the configuration as it stands.
@@ -55,39 +62,63 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 		return reconcile.Result{}, err
 	}
 	parsed, faults := settings.Parse(config.Data)
-	if len(faults) > 0 {
+	if faults = append(faults, binary(config)...); len(faults) > 0 {
 		r.refuse(config, faults)
 		return reconcile.Result{}, nil
 	}
 	return r.compile(ctx, config, parsed)
 }
 
+// binary is a fault for every setting that is not text: kubectl makes it so of a file that is not UTF-8.
+func binary(config *corev1.ConfigMap) (faults []settings.Fault) {
+	for _, name := range slices.Sorted(maps.Keys(config.BinaryData)) {
+		faults = append(faults, settings.Fault{Key: name, Problem: "is binaryData: a setting is text, in data"})
+	}
+	return faults
+}
+
 func (r *Reconciler) compile(ctx context.Context, config *corev1.ConfigMap, parsed settings.Settings) (reconcile.Result, error) {
 	runtime, err := r.resolve(ctx, parsed)
-	var fault settings.Fault
-	switch {
-	case errors.Is(err, issuer.ErrPepperPending):
-		return reconcile.Result{RequeueAfter: pollPending}, nil
-	case errors.Is(err, errNoPepper):
-		return reconcile.Result{RequeueAfter: poll}, nil
-	case errors.As(err, &fault):
-		r.refuse(config, []settings.Fault{fault})
-		return reconcile.Result{RequeueAfter: poll}, nil
-	case err != nil:
-		return reconcile.Result{}, err
+	if err != nil {
+		return r.hold(config, err)
 	}
 	changed, err := r.publish(ctx, runtime)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if changed || r.refused != "" {
+	// An edit is told although it comes to the same; a start is not one.
+	edited := r.applied != nil && !r.isApplied(config)
+	if changed || edited || r.told != "" {
 		r.announce(config, parsed)
 	}
-	r.refused = ""
+	r.told, r.applied = "", &config.ResourceVersion
 	if runtime.BootstrapDigest != "" {
 		return reconcile.Result{RequeueAfter: poll}, nil
 	}
 	return reconcile.Result{}, nil
+}
+
+func (r *Reconciler) isApplied(config *corev1.ConfigMap) bool {
+	return r.applied != nil && *r.applied == config.ResourceVersion
+}
+
+// hold leaves everything as it is, because the bootstrap key can't be had or digested.
+func (r *Reconciler) hold(config *corev1.ConfigMap, err error) (reconcile.Result, error) {
+	var fault settings.Fault
+	switch {
+	case errors.Is(err, issuer.ErrPepperPending):
+		return reconcile.Result{RequeueAfter: pollPending}, nil
+	case errors.Is(err, errNoPepper):
+		// Of a configuration that is in force already there is nothing to tell here.
+		if !r.isApplied(config) {
+			r.warn(config, eventConfigWaits, "The configuration waits for the pepper: "+err.Error())
+		}
+	case errors.As(err, &fault):
+		r.refuse(config, []settings.Fault{fault})
+	default:
+		return reconcile.Result{}, err
+	}
+	return reconcile.Result{RequeueAfter: poll}, nil
 }
 
 // resolve digests the bootstrap key, wherever it is.
@@ -112,23 +143,34 @@ func (r *Reconciler) resolve(ctx context.Context, parsed settings.Settings) (set
 
 // adminKey reads the key that ADMIN_KEY_SECRET points to. Its problems are faults of that setting.
 func (r *Reconciler) adminKey(ctx context.Context, ref settings.SecretRef) (string, error) {
+	if ref.Name == v1alpha1.PepperSecret {
+		return "", unusable("Secret %s holds the pepper, which is no key: make a Secret of its own", ref.Name)
+	}
 	var secret corev1.Secret
 	err := r.Live.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: ref.Name}, &secret)
 	if apierrors.IsNotFound(err) {
-		return "", settings.Fault{Key: settings.KeyAdminKeySecret, Problem: fmt.Sprintf("Secret %s does not exist", ref.Name)}
+		return "", unusable("Secret %s does not exist", ref.Name)
 	}
 	if err != nil {
 		return "", err
 	}
+	// A user's key would be admin's too, and stay so when the user is gone.
+	if kind, issued := secret.Labels[v1alpha1.LabelIssuedFor]; issued {
+		return "", unusable("Secret %s holds the key of an %s (label %s), which would outlive it: make a Secret of its own", ref.Name, kind, v1alpha1.LabelIssuedFor)
+	}
 	value, ok := secret.Data[ref.Key]
 	if !ok {
-		return "", settings.Fault{Key: settings.KeyAdminKeySecret, Problem: fmt.Sprintf("Secret %s has no key %q", ref.Name, ref.Key)}
+		return "", unusable("Secret %s has no key %q", ref.Name, ref.Key)
 	}
 	plaintext := strings.TrimSpace(string(value))
 	if problem := settings.CheckAdminKey(plaintext); problem != "" {
-		return "", settings.Fault{Key: settings.KeyAdminKeySecret, Problem: fmt.Sprintf("the key in %s %s", ref, problem)}
+		return "", unusable("the key in %s %s", ref, problem)
 	}
 	return plaintext, nil
+}
+
+func unusable(format string, args ...any) settings.Fault {
+	return settings.Fault{Key: settings.KeyAdminKeySecret, Problem: fmt.Sprintf(format, args...)}
 }
 
 // publish writes keywright-runtime if it says something new.
@@ -158,18 +200,21 @@ func (r *Reconciler) announce(config *corev1.ConfigMap, parsed settings.Settings
 	}
 }
 
-// refuse tells what is wrong, once. What runs goes on with the last good configuration.
 func (r *Reconciler) refuse(config *corev1.ConfigMap, faults []settings.Fault) {
 	texts := make([]string, 0, len(faults))
 	for _, f := range faults {
 		texts = append(texts, f.Error())
 	}
-	text := strings.Join(texts, "; ")
-	if r.refused == config.ResourceVersion+text {
+	r.warn(config, v1alpha1.EventConfigInvalid, strings.Join(texts, "; "))
+}
+
+// warn tells why the configuration is not in force, once. What runs goes on with the last good one.
+func (r *Reconciler) warn(config *corev1.ConfigMap, reason, text string) {
+	if r.told == config.ResourceVersion+text {
 		return
 	}
-	r.refused = config.ResourceVersion + text
-	r.Events.Eventf(config, nil, corev1.EventTypeWarning, v1alpha1.EventConfigInvalid, "Refuse", "%.900s. The last good configuration stays in force.", text)
+	r.told = config.ResourceVersion + text
+	r.Events.Eventf(config, nil, corev1.EventTypeWarning, reason, "Refuse", "%.900s. The last good configuration stays in force.", text)
 }
 
 // SetupWithManager registers the controller. config and runtime are each a cache of the one ConfigMap: what people

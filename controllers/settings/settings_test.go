@@ -136,7 +136,70 @@ var _ = DescribeTable("An edit that can't be used changes nothing and is told on
 		"ADMIN_KEY_SECRET: the key in boot/key must be at least 16 characters long"),
 	Entry("a Secret with a key that the server would not look up", map[string]string{"key": "ak_" + another}, []string{"ADMIN_KEY_SECRET", "boot/key"}, poll,
 		"ADMIN_KEY_SECRET: the key in boot/key begins like a generated key but is not one: a character is missing or mistyped"),
+	Entry("the pepper for a key", nil, []string{"ADMIN_KEY_SECRET", "keywright-pepper/active"}, poll,
+		"ADMIN_KEY_SECRET: Secret keywright-pepper holds the pepper, which is no key: make a Secret of its own"),
 )
+
+var _ = Describe("A Secret that Keywright wrote for a user", func() {
+	It("is not the bootstrap key's, for the key would outlive the user", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.secret(ctx, map[string]string{"key": bootstrap})
+		b.label(ctx, "keywright.dev/issued-for", "AdminUser")
+		b.configure(ctx, "ADMIN_KEY_SECRET", "boot/key")
+		Expect(b.look(ctx)).To(Equal(poll))
+		Expect(b.document(ctx)).To(BeEmpty())
+		Expect(b.events.Take()).To(ConsistOf("Warning ConfigInvalid ADMIN_KEY_SECRET: Secret boot holds the key of an AdminUser " +
+			"(label keywright.dev/issued-for), which would outlive it: make a Secret of its own. The last good configuration stays in force."))
+	})
+})
+
+var _ = Describe("Binary data", func() {
+	It("is no setting", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.create(ctx, &corev1.ConfigMap{
+			Data:       map[string]string{"ADMIN_KEY": "short"},
+			BinaryData: map[string][]byte{"ADMIN_KEY_SECRET": {0xff}},
+		})
+		Expect(b.look(ctx)).To(BeZero())
+		Expect(b.document(ctx)).To(BeEmpty())
+		Expect(b.events.Take()).To(ConsistOf("Warning ConfigInvalid ADMIN_KEY: must be at least 16 characters long; " +
+			"ADMIN_KEY_SECRET: is binaryData: a setting is text, in data. The last good configuration stays in force."))
+	})
+})
+
+var _ = Describe("An edit that comes to the same", func() {
+	It("is told, once", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.secret(ctx, map[string]string{"key": bootstrap})
+		b.configure(ctx, "ADMIN_KEY_SECRET", "boot/key")
+		b.look(ctx)
+		b.events.Take()
+		b.configure(ctx, "ADMIN_KEY", bootstrap)
+		b.look(ctx)
+		Expect(b.events.Take()).To(ConsistOf(HavePrefix("Normal ConfigApplied"), HavePrefix("Warning PlaintextKey")))
+		b.look(ctx)
+		Expect(b.events.Take()).To(BeEmpty(), "once")
+	})
+
+	It("is told where nothing was written before it either", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.look(ctx)
+		b.configure(ctx)
+		b.look(ctx)
+		Expect(b.events.Take()).To(ConsistOf(HavePrefix("Normal ConfigApplied")))
+	})
+
+	It("is not what a start of the operator is", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.configure(ctx, "ADMIN_KEY", bootstrap)
+		b.look(ctx)
+		b.events.Take()
+		b.restart()
+		b.look(ctx)
+		b.look(ctx)
+		Expect(b.events.Take()).To(BeEmpty())
+	})
+})
 
 var _ = Describe("A fault that goes by itself", func() {
 	It("is over at the next look", func(ctx SpecContext) {
@@ -185,6 +248,27 @@ var _ = Describe("The pepper", func() {
 		Expect(b.look(ctx)).To(Equal(poll))
 		Expect(b.document(ctx)).To(Equal(good))
 		Expect(b.events.Take()).To(BeEmpty())
+	})
+
+	It("that is lost holds up an edit, which is told once and once more when it is in force", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.configure(ctx, "ADMIN_KEY", bootstrap)
+		b.look(ctx)
+		b.events.Take()
+		good, ring := b.document(ctx), b.ring
+		b.ring, b.pepperErr = nil, errors.New("Secret keywright-pepper is lost")
+		b.configure(ctx, "ADMIN_KEY", another)
+		Expect(b.look(ctx)).To(Equal(poll))
+		Expect(b.document(ctx)).To(Equal(good))
+		Expect(b.events.Take()).To(ConsistOf("Warning ConfigWaits The configuration waits for the pepper: the bootstrap key can't be digested: " +
+			"Secret keywright-pepper is lost. The last good configuration stays in force."))
+		b.look(ctx)
+		Expect(b.events.Take()).To(BeEmpty(), "once")
+
+		b.ring, b.pepperErr = ring, nil
+		b.look(ctx)
+		Expect(b.document(ctx)).To(Equal(b.accepting(another)))
+		Expect(b.events.Take()).To(ConsistOf(HavePrefix("Normal ConfigApplied"), HavePrefix("Warning PlaintextKey")))
 	})
 
 	It("that changed is followed", func(ctx SpecContext) {

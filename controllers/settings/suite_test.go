@@ -3,6 +3,7 @@ package settings_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -53,8 +55,13 @@ func newBench(ctx context.Context) *bench {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
 	Expect(plane.Client.Create(ctx, namespace)).To(Succeed())
 	b := &bench{namespace: namespace.Name, ring: ringOf("p"), events: &eventlog.Log{}}
-	b.Reconciler = &settings.Reconciler{Client: plane.Client, Live: plane.Client, Events: b.events, Peppers: b, Namespace: b.namespace}
+	b.restart()
 	return b
+}
+
+// restart makes the controller anew, as a start of the operator does.
+func (b *bench) restart() {
+	b.Reconciler = &settings.Reconciler{Client: plane.Client, Live: plane.Client, Events: b.events, Peppers: b, Namespace: b.namespace}
 }
 
 func ringOf(letter string) *pepper.Keyring {
@@ -107,6 +114,21 @@ func (b *bench) configure(ctx context.Context, pairs ...string) {
 		data[pairs[i]] = pairs[i+1]
 	}
 	b.put(ctx, "keywright-config", data)
+}
+
+// create makes keywright-config with what it holds.
+func (b *bench) create(ctx context.Context, config *corev1.ConfigMap) {
+	GinkgoHelper()
+	config.Namespace, config.Name = b.namespace, "keywright-config"
+	Expect(plane.Client.Create(ctx, config)).To(Succeed())
+}
+
+// label puts a label on Secret boot.
+func (b *bench) label(ctx context.Context, name, value string) {
+	GinkgoHelper()
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "boot"}}
+	patch := fmt.Appendf(nil, `{"metadata":{"labels":{%q:%q}}}`, name, value)
+	Expect(plane.Client.Patch(ctx, secret, client.RawPatch(types.MergePatchType, patch))).To(Succeed())
 }
 
 func (b *bench) remove(ctx context.Context, object client.Object, name string) {

@@ -2,6 +2,8 @@ package issuer
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -34,11 +36,11 @@ func (r *run) events(plan lifecycle.Plan, was *v1alpha1.KeyHolderStatus) []event
 	case lifecycle.Settle:
 		return []event{r.settled(was)}
 	case lifecycle.Drop:
-		return []event{dropped(r.holder, was, len(plan.Keys))}
+		return []event{dropped(r.holder, was)}
 	case lifecycle.Stall:
-		return r.stalledAnew(was)
+		return append(r.stalledAnew(was), r.rotationRefused(was)...)
 	case lifecycle.Rest:
-		return secretLost(plan, was)
+		return append(secretLost(plan, was), r.rotationRefused(was)...)
 	}
 	return nil
 }
@@ -48,8 +50,11 @@ func (r *run) settled(was *v1alpha1.KeyHolderStatus) event {
 	where := fmt.Sprintf("key %s (%s…) is in Secret %s", now.ID, now.Prefix, r.holder.Spec.SecretName)
 	old := lifecycle.Current(readKeys(was.Keys))
 	switch {
-	case now.ID == r.holder.Status.AdoptedKey:
+	case slices.Contains(r.holder.Status.AdoptedKeys, now.ID):
 		return event{corev1.EventTypeNormal, v1alpha1.EventKeyAdopted, "Adopt", "Adopted: " + where}
+	case r.cause == lifecycle.SecretDeleted || r.cause == lifecycle.SecretChanged:
+		// The keys before were dropped with the first write, for whoever had them could not be told of a new one.
+		return event{corev1.EventTypeNormal, v1alpha1.EventKeyRotated, "Rotate", "Rotated: " + where + r.because() + "; every key before is refused"}
 	case old == nil:
 		return event{corev1.EventTypeNormal, v1alpha1.EventKeyIssued, "Issue", "Issued: " + where + r.because()}
 	}
@@ -73,21 +78,51 @@ func (r *run) fate(old *lifecycle.Key) string {
 	return fmt.Sprintf("key %s is refused from now on", old.ID)
 }
 
-func dropped(h *Holder, was *v1alpha1.KeyHolderStatus, left int) event {
-	if h.Spec.Revoked {
-		return event{corev1.EventTypeNormal, v1alpha1.EventKeyRevoked, "Revoke", fmt.Sprintf("Revoked %d key(s): %s", len(was.Keys), h.Refused.Message)}
+func dropped(h *Holder, was *v1alpha1.KeyHolderStatus) event {
+	gone := idsGone(was.Keys, h.Status.Keys)
+	if h.Spec.Revoked || h.Spec.Deleted {
+		return event{corev1.EventTypeNormal, v1alpha1.EventKeyRevoked, "Revoke", fmt.Sprintf("Revoked %s: %s", gone, h.Refused.Message)}
 	}
-	return event{corev1.EventTypeNormal, v1alpha1.EventKeyEnded, "End", fmt.Sprintf("%d key(s) came to their end; %d left", len(was.Keys)-left, left)}
+	return event{corev1.EventTypeNormal, v1alpha1.EventKeyEnded, "End", fmt.Sprintf("The overlap is over for %s", gone)}
 }
 
-// stalledAnew warns once for each new reason.
+// idsGone names the keys that are no longer on record.
+func idsGone(was, now []v1alpha1.KeyStatus) string {
+	var gone []string
+	for _, k := range was {
+		if !slices.ContainsFunc(now, func(left v1alpha1.KeyStatus) bool { return left.ID == k.ID }) {
+			gone = append(gone, "key "+k.ID)
+		}
+	}
+	return strings.Join(gone, ", ")
+}
+
+// stalledAnew warns once for each new reason or message.
 func (r *run) stalledAnew(was *v1alpha1.KeyHolderStatus) []event {
 	now := meta.FindStatusCondition(r.holder.Status.Conditions, v1alpha1.ConditionStalled)
 	before := meta.FindStatusCondition(was.Conditions, v1alpha1.ConditionStalled)
-	if before != nil && before.Reason == now.Reason {
+	if before != nil && before.Reason == now.Reason && before.Message == now.Message {
 		return nil
 	}
 	return []event{{corev1.EventTypeWarning, now.Reason, "Stall", now.Message}}
+}
+
+// rotationRefused answers a request that only the API can meet.
+func (r *run) rotationRefused(was *v1alpha1.KeyHolderStatus) []event {
+	if !r.holder.Spec.ByAPI || r.holder.Status.LastRotateRequest == was.LastRotateRequest {
+		return nil
+	}
+	return []event{{corev1.EventTypeWarning, v1alpha1.EventRotationRefused, "Refuse",
+		"The key is delivered in a reply: rotate it through the API, which returns the new one"}}
+}
+
+// failing warns of a failure once, and not with each try.
+func (r *run) failing(was *v1alpha1.KeyHolderStatus) {
+	before := meta.FindStatusCondition(was.Conditions, v1alpha1.ConditionReady)
+	now := meta.FindStatusCondition(r.holder.Status.Conditions, v1alpha1.ConditionReady)
+	if before == nil || before.Reason != now.Reason {
+		r.Events.Eventf(r.holder.Object, nil, corev1.EventTypeWarning, now.Reason, "Retry", "%s", now.Message)
+	}
 }
 
 // secretLost warns when a key has lost its Secret and goes on without.

@@ -177,12 +177,23 @@ func TestAFailedWriteIsToldOnTheObjectAndTriedAgain(t *testing.T) {
 			if _, message := b.ready(); !strings.Contains(message, "Deliver: ") || !strings.Contains(message, "exceeded quota") || len(message) > 1000 {
 				t.Errorf("Ready says %q", message)
 			}
-			if told := b.events.Take(); len(told) != 0 {
+			if told := b.events.Take(); len(told) != 1 || !strings.HasPrefix(told[0], "Warning Retrying Deliver: ") {
 				t.Errorf("told %v", told)
+			}
+			version := user.ResourceVersion
+			b.clock.SetTime(noon.Add(time.Second))
+			if _, err := b.run(); err == nil {
+				t.Fatal("a second try went well")
+			}
+			if told := b.events.Take(); len(told) != 0 || b.user().ResourceVersion == version {
+				t.Errorf("told again: %v", told)
+			}
+			if got := conditionsOf(&Holder{Status: &b.user().Status.KeyHolderStatus}); !maps.Equal(got, want) {
+				t.Errorf("after a second try: got %v, want %v", got, want)
 			}
 
 			b.deny = nil
-			b.clock.SetTime(noon.Add(time.Second))
+			b.clock.SetTime(noon.Add(time.Minute))
 			if _, err := b.run(); err != nil {
 				t.Fatal(err)
 			}
@@ -267,7 +278,7 @@ func TestRedact(t *testing.T) {
 	const brought = `it's "my" \key\ <here>`
 	for name, text := range map[string]string{
 		"as it is": brought,
-		"quoted":   strconv.Quote(brought),
+		"quoted":   strconv.Quote("this is " + brought),
 		"encoded":  base64.StdEncoding.EncodeToString([]byte(brought)),
 	} {
 		r := &run{plaintext: brought}

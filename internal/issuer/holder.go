@@ -1,6 +1,8 @@
 package issuer
 
 import (
+	"context"
+
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
@@ -21,6 +23,8 @@ type Holder struct {
 	Secret Template
 	// Refused says why the keys of the object are not accepted though they exist. Nil: they are.
 	Refused *Finding
+	// InUse names the other object that has recorded this digest, or "". Nil: nobody else can.
+	InUse func(ctx context.Context, digest string) (string, error)
 	// Block says why nothing may be issued. Nil: it may.
 	Block *Finding
 }

@@ -21,7 +21,7 @@ import (
 const (
 	// maxSteps is far more than any sequence of decisions takes; it ends a loop that a bug would make endless.
 	maxSteps = 20
-	// pollForeign is how often a Secret that is not Keywright's is looked at again: it is in no cache.
+	// pollForeign is how often a Secret that is not Keywright's is looked at again: it is in no cache. Messages name it.
 	pollForeign = time.Minute
 	// retryConflict is how soon a write is tried again that lost against somebody else's.
 	retryConflict = 50 * time.Millisecond
@@ -92,7 +92,7 @@ func (r *run) untilDone(ctx context.Context) (reconcile.Result, error) {
 			return r.comeBack(plan), nil
 		}
 	}
-	return reconcile.Result{}, reconcile.TerminalError(fmt.Errorf("%s %s did not come to rest in %d steps", r.holder.Kind, r.holder.key(), maxSteps))
+	return reconcile.Result{}, fmt.Errorf("%s %s did not come to rest in %d steps", r.holder.Kind, r.holder.key(), maxSteps)
 }
 
 // failed tells on the object what could not be written. The next try starts from what is then recorded.
@@ -121,7 +121,7 @@ func (r *run) comeBack(plan lifecycle.Plan) reconcile.Result {
 // polled says whether the stall may end by a change to a Secret that is not watched.
 func polled(cause lifecycle.StallCause) bool {
 	switch cause {
-	case lifecycle.SecretConflict, lifecycle.InvalidKey, lifecycle.RetiredKey:
+	case lifecycle.SecretConflict, lifecycle.InvalidKey, lifecycle.RetiredKey, lifecycle.KeyInUse:
 		return true
 	}
 	return false

@@ -55,16 +55,6 @@ func wholeSecond(t time.Time) *metav1.Time {
 	return &rounded
 }
 
-// unknownPepper is the id of a pepper that one of the keys was digested with and the keyring does not hold.
-func unknownPepper(keys []lifecycle.Key, ring *pepper.Keyring) string {
-	for _, k := range keys {
-		if digest, err := pepper.ParseDigest(k.Digest); err == nil && !ring.Knows(digest.PepperID) {
-			return digest.PepperID
-		}
-	}
-	return ""
-}
-
 func timeOf(t *metav1.Time) time.Time {
 	if t == nil {
 		return time.Time{}

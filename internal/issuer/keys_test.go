@@ -82,13 +82,18 @@ func TestKeysThatAreNotOursAreNotRead(t *testing.T) {
 	}
 }
 
-func TestUnknownPepper(t *testing.T) {
+func TestKeysOfAnUnknownPepperCountOnlyWhileTheyAreCurrentOrPending(t *testing.T) {
 	ring, other := ringOf(t, "pq"), ringOf(t, "x")
-	known, old, unknown := keyOf(ring.Digest("a")), keyOf(ringOf(t, "q").Digest("b")), keyOf(other.Digest("c"))
-	if got := unknownPepper([]lifecycle.Key{known, old}, ring); got != "" {
-		t.Errorf("a pepper of the ring is unknown: %s", got)
+	current, old, lost := keyOf(other.Digest("a")), keyOf(ringOf(t, "q").Digest("b")), keyOf(other.Digest("c"))
+	pending := keyOf(other.Digest("d"))
+	pending.Pending = true
+	r := &run{ring: ring}
+	got := r.verifiable([]lifecycle.Key{current, pending, old, lost, {Digest: "garbage"}})
+	if want := []lifecycle.Key{current, pending, old}; !slices.Equal(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if got := unknownPepper([]lifecycle.Key{known, unknown, {Digest: "garbage"}}, ring); got != other.ActiveID() {
-		t.Errorf("got %q, want %s", got, other.ActiveID())
+	r.ring = nil
+	if got := r.verifiable([]lifecycle.Key{current, lost}); len(got) != 2 {
+		t.Error("a key is given up though no pepper at all is known")
 	}
 }

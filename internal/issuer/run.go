@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,8 +37,9 @@ type run struct {
 	plaintext string
 	inHand    string
 	cause     lifecycle.Cause
-	// unusable says what is wrong with the key of a Secret to be adopted.
+	// unusable says what is wrong with the key of a Secret to be adopted, inUse whose it is already.
 	unusable error
+	inUse    string
 }
 
 // see takes note of the Secret. A nil secret is one that does not exist.
@@ -52,30 +54,52 @@ var errSucceeded = errors.New("another object has its name now")
 func (r *run) decide() lifecycle.Plan {
 	h := r.holder
 	r.observed.Strays = len(r.strays) > 0
-	keys := readKeys(h.Status.Keys)
+	keys := r.verifiable(readKeys(h.Status.Keys))
 	r.blockUnknownPepper(keys)
 	h.Spec.Blocked = h.Block != nil
 	return lifecycle.Decide(lifecycle.Facts{
 		Now: r.Clock.Now(), Spec: h.Spec, Secret: r.observed, InHand: r.inHand,
 		Status: lifecycle.Status{
 			Keys: keys, SecretName: h.Status.SecretName,
-			LastRotateRequest: h.Status.LastRotateRequest, AdoptedKey: h.Status.AdoptedKey,
+			LastRotateRequest: h.Status.LastRotateRequest, AdoptedKeys: h.Status.AdoptedKeys,
 		},
 	})
 }
 
-// blockUnknownPepper stops an object whose keys can't be verified any more: issuing anew would hide that they are
-// lost. A rotation that somebody asks for is the way out.
+// verifiable leaves out keys in overlap whose pepper is gone: nobody is let in by them any more.
+func (r *run) verifiable(keys []lifecycle.Key) []lifecycle.Key {
+	current := lifecycle.Current(keys)
+	kept := keys[:0:0]
+	for i := range keys {
+		if k := &keys[i]; k == current || k.Pending || r.knows(k) {
+			kept = append(kept, *k)
+		}
+	}
+	return kept
+}
+
+// knows says whether the key's pepper is at hand. With no keyring at all nothing can be said.
+func (r *run) knows(k *lifecycle.Key) bool {
+	digest, err := pepper.ParseDigest(k.Digest)
+	return r.ring == nil || err == nil && r.ring.Knows(digest.PepperID)
+}
+
+// blockUnknownPepper stops an object whose current key can't be verified any more: issuing anew would hide that it is
+// lost. A rotation that somebody asks for is the way out, and gives the lost key no overlap.
 func (r *run) blockUnknownPepper(keys []lifecycle.Key) {
-	h := r.holder
-	asked := h.Spec.RotateRequest != "" && h.Spec.RotateRequest != h.Status.LastRotateRequest
-	if r.ring == nil || h.Block != nil || asked || lifecycle.Pending(keys) != nil {
+	h, current := r.holder, lifecycle.Current(keys)
+	if current == nil || r.knows(current) {
 		return
 	}
-	if id := unknownPepper(keys, r.ring); id != "" {
+	asked := h.Spec.RotateRequest != "" && h.Spec.RotateRequest != h.Status.LastRotateRequest
+	if asked || lifecycle.Pending(keys) != nil {
+		h.Spec.Overlap = 0
+		return
+	}
+	if h.Block == nil {
 		h.Block = &Finding{Reason: v1alpha1.ReasonPepperLost, Message: fmt.Sprintf(
-			"The key was digested with pepper %s, which Secret %s no longer holds: put it back under any name but %q, or ask for a new key with annotation %s.",
-			id, v1alpha1.PepperSecret, pepper.Active, v1alpha1.AnnotationRotate)}
+			"The key was digested with a pepper that Secret %s no longer holds: put it back under any name but %q, or ask for a new key with annotation %s.",
+			v1alpha1.PepperSecret, pepper.Active, v1alpha1.AnnotationRotate)}
 	}
 }
 
@@ -145,25 +169,32 @@ func (r *run) read(ctx context.Context) error {
 	metadata := SecretMetadata()
 	metadata.ObjectMeta = secret.ObjectMeta
 	r.see(metadata, true)
-	r.observed.Content = r.contentOf(secret.Data[v1alpha1.SecretKey])
-	return nil
+	r.observed.Content, err = r.contentOf(ctx, secret.Data[v1alpha1.SecretKey])
+	return err
 }
 
-func (r *run) contentOf(data []byte) *lifecycle.Content {
+func (r *run) contentOf(ctx context.Context, data []byte) (content *lifecycle.Content, err error) {
 	brought := string(data)
-	if r.unusable = r.Format.Check(brought); r.unusable != nil {
-		return &lifecycle.Content{}
+	r.unusable = r.Format.Check(brought)
+	content = &lifecycle.Content{Usable: r.unusable == nil}
+	if !content.Usable {
+		return content, nil
 	}
-	return &lifecycle.Content{Usable: true, Key: r.hold(brought)}
+	content.Key = r.hold(brought, time.Time{})
+	if r.holder.InUse != nil {
+		r.inUse, err = r.holder.InUse(ctx, content.Key.Digest)
+		content.InUse = r.inUse != ""
+	}
+	return content, err
 }
 
 // hold takes a plaintext in hand and returns its entry for status.keys.
-func (r *run) hold(plaintext string) lifecycle.Key {
+func (r *run) hold(plaintext string, notAfter time.Time) lifecycle.Key {
 	digest := r.digest(plaintext)
 	r.plaintext, r.inHand = plaintext, digest.KeyID()
 	return lifecycle.Key{
 		ID: digest.KeyID(), Digest: digest.String(), Prefix: r.Format.Shown(plaintext),
-		IssuedAt: r.Clock.Now().Truncate(time.Second), Pending: true,
+		IssuedAt: r.Clock.Now().Truncate(time.Second), NotAfter: notAfter, Pending: true,
 	}
 }
 
@@ -172,25 +203,29 @@ func (r *run) hold(plaintext string) lifecycle.Key {
 func (r *run) digest(plaintext string) pepper.Digest {
 	for i := range r.ring.Len() {
 		digest := pepper.Digest{PepperID: r.ring.ID(i), Sum: r.ring.Sum(i, plaintext)}
-		for _, k := range r.holder.Status.Keys {
-			if k.Digest == digest.String() {
-				return digest
-			}
+		if r.onRecord(digest) {
+			return digest
 		}
 	}
 	return r.ring.Digest(plaintext)
+}
+
+func (r *run) onRecord(digest pepper.Digest) bool {
+	recorded := func(k v1alpha1.KeyStatus) bool { return k.Digest == digest.String() }
+	return slices.ContainsFunc(r.holder.Status.Keys, recorded) || slices.Contains(r.holder.Status.AdoptedKeys, digest.KeyID())
 }
 
 func (r *run) record(ctx context.Context, plan lifecycle.Plan) error {
 	var added lifecycle.Key
 	if plan.Adopt {
 		added = r.observed.Content.Key
+		added.NotAfter = plan.NotAfter
 	} else {
 		plaintext, err := r.Format.Generate(r.Random)
 		if err != nil {
 			return err
 		}
-		added = r.hold(plaintext)
+		added = r.hold(plaintext, plan.NotAfter)
 	}
 	r.cause = plan.Cause
 	plan.Keys = append(plan.Keys, added)

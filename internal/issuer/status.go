@@ -42,9 +42,13 @@ func (r *run) setStatus(plan lifecycle.Plan) {
 	case lifecycle.Record:
 		s.LastRotateRequest = h.Spec.RotateRequest
 		if plan.Adopt {
-			s.AdoptedKey = r.inHand
+			s.AdoptedKeys = remember(s.AdoptedKeys, r.inHand)
 		}
 	case lifecycle.Settle, lifecycle.Rest, lifecycle.Stall:
+		if h.Spec.ByAPI {
+			// Refused, and told by an event: once.
+			s.LastRotateRequest = h.Spec.RotateRequest
+		}
 		s.SecretName = ""
 		if plan.Delivered {
 			s.SecretName = h.Spec.SecretName
@@ -52,6 +56,14 @@ func (r *run) setStatus(plan lifecycle.Plan) {
 		s.NextRotation = wholeSecond(plan.NextRotation)
 	}
 	r.setConditions(ready(r, plan))
+}
+
+// maxAdopted is how many adopted keys are remembered: enough for whoever edits keys by hand.
+const maxAdopted = 16
+
+func remember(ids []string, id string) []string {
+	ids = append(slices.Clone(ids), id)
+	return ids[max(0, len(ids)-maxAdopted):]
 }
 
 // verdict is what the Ready condition is to say, and with it Stalled and Reconciling.
@@ -108,8 +120,8 @@ func (r *run) setWhile(kind string, is bool, f Finding) {
 func ready(r *run, plan lifecycle.Plan) verdict {
 	switch plan.Step {
 	case lifecycle.Record:
-		return verdict{underway(plan), working}
-	case lifecycle.Drop:
+		return verdict{underway(r.holder, plan), working}
+	case lifecycle.Drop, lifecycle.Amend:
 		return dropping(r.holder)
 	case lifecycle.Stall:
 		return verdict{stalled(r, plan.Stall), stuck}
@@ -117,16 +129,21 @@ func ready(r *run, plan lifecycle.Plan) verdict {
 	return verdict{finished(r.holder, plan), done}
 }
 
-func underway(plan lifecycle.Plan) Finding {
+// underway leaves it at what went wrong while that is tried again: a condition that changes with each try tells less.
+func underway(h *Holder, plan lifecycle.Plan) Finding {
+	said := meta.FindStatusCondition(h.Status.Conditions, v1alpha1.ConditionReady)
+	if plan.Cause == lifecycle.Resumed && said != nil && said.Reason == v1alpha1.ReasonRetrying {
+		return Finding{said.Reason, said.Message}
+	}
 	if lifecycle.Current(plan.Keys[:len(plan.Keys)-1]) == nil {
 		return Finding{v1alpha1.ReasonIssuing, fmt.Sprintf("Writing a key into its Secret (%s).", plan.Cause)}
 	}
 	return Finding{v1alpha1.ReasonRotating, fmt.Sprintf("Writing a new key into its Secret (%s); the old one is accepted meanwhile.", plan.Cause)}
 }
 
-// dropping is revocation, or the end of a key in overlap, which changes nothing else.
+// dropping is revocation, or a change to the ends of keys, which changes nothing else.
 func dropping(h *Holder) verdict {
-	if h.Spec.Revoked {
+	if h.Spec.Revoked || h.Spec.Deleted {
 		return verdict{Finding{v1alpha1.ReasonRevoking, "No key is accepted any more; the Secret is being removed."}, working}
 	}
 	current := meta.FindStatusCondition(h.Status.Conditions, v1alpha1.ConditionReady)
@@ -149,7 +166,7 @@ func stateOf(conditions []metav1.Condition) state {
 
 func finished(h *Holder, plan lifecycle.Plan) Finding {
 	switch {
-	case h.Spec.Revoked:
+	case h.Spec.Revoked, h.Spec.Deleted:
 		return *h.Refused
 	case h.Spec.ByAPI:
 		return Finding{v1alpha1.ReasonIssued, "The key was returned by the API."}
@@ -165,9 +182,10 @@ func stalled(r *run, cause lifecycle.StallCause) Finding {
 	secret := r.holder.Spec.SecretName
 	switch cause {
 	case lifecycle.SecretConflict:
-		return Finding{v1alpha1.ReasonSecretConflict, fmt.Sprintf(
-			"Secret %s exists and is not Keywright's: delete it, name another in spec.secret.name, or hand its key over with annotation %s: \"true\" on the Secret.",
-			secret, v1alpha1.AnnotationAdopt)}
+		return Finding{v1alpha1.ReasonSecretConflict, r.conflict()}
+	case lifecycle.KeyInUse:
+		return Finding{v1alpha1.ReasonKeyInUse, fmt.Sprintf(
+			"The key in Secret %s is that of %s %s already: put another key into the Secret.", secret, r.holder.Kind, r.inUse)}
 	case lifecycle.InvalidKey:
 		return Finding{v1alpha1.ReasonInvalidKey, fmt.Sprintf(
 			"The key to be adopted, %q in Secret %s, %v.", v1alpha1.SecretKey, secret, r.unusable)}
@@ -179,6 +197,21 @@ func stalled(r *run, cause lifecycle.StallCause) Finding {
 		return Finding{v1alpha1.ReasonAwaitingKey, "Delivery is Response and the API has issued no key: rotate the key through the API."}
 	}
 	return *r.holder.Block
+}
+
+// conflict says whose the Secret is, and the ways out. It is looked at again by itself, but not at once: a Secret that
+// is not Keywright's is not watched.
+func (r *run) conflict() string {
+	const waysOut = "delete it or name another in spec.secret.name"
+	secret := r.holder.Spec.SecretName
+	if r.secret != nil {
+		if owner := metav1.GetControllerOfNoCopy(r.secret); owner != nil {
+			return fmt.Sprintf("Secret %s is looked after by %s %s and can't be Keywright's too: %s. It is looked at again once a minute.",
+				secret, owner.Kind, owner.Name, waysOut)
+		}
+	}
+	return fmt.Sprintf("Secret %s exists and is not Keywright's: %s, or hand its key over with annotation %s: \"true\" on the Secret. It is looked at again once a minute.",
+		secret, waysOut, v1alpha1.AnnotationAdopt)
 }
 
 // active says whether a key of the object would be accepted now.
@@ -210,6 +243,9 @@ func (r *run) reportRetry(ctx context.Context, failure error) error {
 		return nil
 	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	err := r.Client.Status().Patch(ctx, r.holder.Object, patch, client.FieldOwner(v1alpha1.FieldManager))
-	return client.IgnoreNotFound(err)
+	if err := r.Client.Status().Patch(ctx, r.holder.Object, patch, client.FieldOwner(v1alpha1.FieldManager)); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	r.failing(was)
+	return nil
 }

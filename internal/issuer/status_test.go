@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,7 +100,7 @@ func TestConditions(t *testing.T) {
 		},
 		"somebody else's Secret": {
 			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.SecretConflict},
-			want: stalledFor("SecretConflict", "False/NoKey"), message: `delete it, name another in spec.secret.name, or hand its key over with annotation keywright.dev/adopt: "true"`,
+			want: stalledFor("SecretConflict", "False/NoKey"), message: `delete it or name another in spec.secret.name, or hand its key over with annotation keywright.dev/adopt: "true"`,
 		},
 		"somebody else's Secret in the way of a rename": {
 			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.SecretConflict, Keys: []lifecycle.Key{current}},
@@ -183,7 +184,16 @@ func TestAConditionKeepsItsTimeWhileItsStatusStays(t *testing.T) {
 	later := noon.Add(time.Hour)
 	r.Clock = clocktesting.NewFakePassiveClock(later)
 	r.setStatus(lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.SecretConflict})
-	for kind, want := range map[string]time.Time{"Ready": noon, "Active": noon, "Stalled": later} {
+	checkSince(t, h, map[string]time.Time{"Ready": noon, "Active": noon, "Stalled": later})
+	last := later.Add(time.Hour)
+	r.Clock = clocktesting.NewFakePassiveClock(last)
+	r.setStatus(lifecycle.Plan{Step: lifecycle.Rest, Keys: []lifecycle.Key{{ID: "c"}}})
+	checkSince(t, h, map[string]time.Time{"Ready": last, "Active": last})
+}
+
+func checkSince(t *testing.T, h *Holder, since map[string]time.Time) {
+	t.Helper()
+	for kind, want := range since {
 		c := meta.FindStatusCondition(h.Status.Conditions, kind)
 		if !c.LastTransitionTime.Time.Equal(want) {
 			t.Errorf("%s since %v, want %v", kind, c.LastTransitionTime, want)
@@ -201,11 +211,11 @@ func TestStatusFields(t *testing.T) {
 
 	r.setStatus(lifecycle.Plan{Step: lifecycle.Record, Keys: []lifecycle.Key{{ID: "p", Pending: true}}, Delivered: true, NextRotation: next})
 	s := h.Status
-	if s.LastRotateRequest != "now" || s.AdoptedKey != "" || s.SecretName != "" || s.NextRotation != nil {
+	if s.LastRotateRequest != "now" || s.AdoptedKeys != nil || s.SecretName != "" || s.NextRotation != nil {
 		t.Errorf("after Record: %+v", s)
 	}
 	r.setStatus(lifecycle.Plan{Step: lifecycle.Record, Keys: []lifecycle.Key{{ID: "p", Pending: true}}, Adopt: true})
-	if s.AdoptedKey != "adopted" {
+	if !slices.Equal(s.AdoptedKeys, []string{"adopted"}) {
 		t.Errorf("after an adoption: %+v", s)
 	}
 	h.Spec.RotateRequest = "again"
@@ -234,5 +244,15 @@ func TestNoStallIsUnexplained(t *testing.T) {
 			t.Errorf("cause %d: %+v", cause, f)
 		}
 		seen[f.Reason] = true
+	}
+}
+
+func TestTheLatestAdoptedKeysAreRemembered(t *testing.T) {
+	var ids []string
+	for i := range maxAdopted + 3 {
+		ids = remember(ids, string(rune('a'+i)))
+	}
+	if len(ids) != maxAdopted || ids[0] != "d" {
+		t.Fatalf("%q", ids)
 	}
 }

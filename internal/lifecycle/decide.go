@@ -11,7 +11,7 @@ type rule func(Facts) (Plan, bool)
 var rules = []rule{
 	revoke,
 	dropEnded,
-	amendEnd,
+	amendEnds,
 	stopBlocked,
 	waitForAPI,
 	settle,
@@ -43,10 +43,12 @@ func Decide(f Facts) Plan {
 // revoke ends everything: first the digests, so that nothing is accepted, then the Secret.
 func revoke(f Facts) (Plan, bool) {
 	switch {
-	case !f.Spec.Revoked:
+	case !f.Spec.Revoked && !f.Spec.Deleted:
 		return Plan{}, false
 	case len(f.Status.Keys) > 0:
 		return Plan{Step: Drop}, true
+	case f.Spec.Deleted && f.Secret.Adopt:
+		return Plan{Step: Rest}, true
 	case f.Secret.Owner == Own || f.Secret.Owner == Leftover && !f.Secret.Adopt:
 		return Plan{Step: Remove}, true
 	case f.Secret.Strays:
@@ -61,15 +63,15 @@ func dropEnded(f Facts) (Plan, bool) {
 	return Plan{Step: Drop, Keys: kept}, len(kept) < len(f.Status.Keys)
 }
 
-// amendEnd brings the current key's end to what the spec says now, be it earlier or later.
-func amendEnd(f Facts) (Plan, bool) {
-	current := Current(f.Status.Keys)
-	if current == nil || current.NotAfter.Equal(f.Spec.endOf(current.IssuedAt)) {
-		return Plan{}, false
+// amendEnds brings the ends of the keys to what the spec says now: that of the current key be it earlier or later, those
+// in overlap only earlier.
+func amendEnds(f Facts) (Plan, bool) {
+	amended := limitOverlap(f.Status.Keys, f.Spec.Overlap)
+	if current := Current(amended); current != nil {
+		current.NotAfter = f.Spec.endOf(current.IssuedAt)
 	}
-	amended := slices.Clone(f.Status.Keys)
-	Current(amended).NotAfter = f.Spec.endOf(current.IssuedAt)
-	return Plan{Step: Amend, Keys: amended}, true
+	same := slices.EqualFunc(amended, f.Status.Keys, func(a, b Key) bool { return a.NotAfter.Equal(b.NotAfter) })
+	return Plan{Step: Amend, Keys: amended}, !same
 }
 
 func stopBlocked(f Facts) (Plan, bool) {
@@ -92,7 +94,7 @@ func settle(f Facts) (Plan, bool) {
 	if pending == nil || !f.Secret.holds(pending.ID) {
 		return Plan{}, false
 	}
-	f.Status.Keys = succeed(f.Status.Keys, *pending, f.Now, f.Spec.Overlap)
+	f.Status.Keys = succeed(f.Status.Keys, *pending, f.Spec.Overlap)
 	return Plan{
 		Step: Settle, Keys: f.Status.Keys, Delivered: true,
 		NextRotation: nextRotation(f), WakeAt: wakeAt(f),
@@ -140,8 +142,11 @@ func adopt(f Facts) (Plan, bool) {
 	if current := Current(f.Status.Keys); current != nil && current.ID == id {
 		return Plan{}, false
 	}
-	if id == f.Status.AdoptedKey || recorded(f.Status.Keys, id) {
+	if slices.Contains(f.Status.AdoptedKeys, id) || recorded(f.Status.Keys, id) {
 		return stall(f, RetiredKey), true
+	}
+	if f.Secret.Content.InUse {
+		return stall(f, KeyInUse), true
 	}
 	return record(f, Adopted, settled(f.Status.Keys))
 }

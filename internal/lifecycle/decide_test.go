@@ -2,6 +2,7 @@ package lifecycle_test
 
 import (
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -81,7 +82,11 @@ func TestStepsFromRest(t *testing.T) {
 			[]lifecycle.Step{read, record, deliver, settle, rest}, []string{"brought"}, 0},
 		"brought key unusable": {func(w *world) { w.edit("", false); w.secret.adopt = true },
 			[]lifecycle.Step{read, stall}, []string{"k1"}, lifecycle.InvalidKey},
-		"a retired key brought back": {func(w *world) { w.edit("old", true); w.secret.adopt = true; w.status.AdoptedKey = "old" },
+		"a retired key brought back": {func(w *world) {
+			w.edit("old", true)
+			w.secret.adopt = true
+			w.status.AdoptedKeys = []string{"older", "old"}
+		},
 			[]lifecycle.Step{read, stall}, []string{"k1"}, lifecycle.RetiredKey},
 		"digest removed from status": {func(w *world) { w.status.Keys = nil },
 			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
@@ -177,6 +182,50 @@ func TestAnOverlapEndsToTheInstantAndNeverOutlivesTheKey(t *testing.T) {
 	w.now = end
 	if plan = lifecycle.Decide(w.facts()); plan.Step != drop || len(plan.Keys) != 1 {
 		t.Fatalf("%s with %d keys at the end", plan.Step, len(plan.Keys))
+	}
+}
+
+// Whoever finds that a key has leaked shortens the overlap, and the key ends.
+func TestAShorterOverlapEndsOldKeysEarlierAndALongerOneNone(t *testing.T) {
+	w := settledWorld(t)
+	w.spec.RotateRequest, w.spec.Overlap = "1", time.Hour
+	w.runOrFail(t)
+	w.now = w.now.Add(10 * time.Minute)
+	w.spec.Overlap = 2 * time.Hour
+	if plan := w.runOrFail(t); len(w.status.Keys) != 2 || !plan.WakeAt.Equal(w.status.Keys[0].IssuedAt.Add(time.Hour)) {
+		t.Fatalf("a longer overlap: keys %v, wakes at %v", w.status.Keys, plan.WakeAt)
+	}
+	w.spec.Overlap = 20 * time.Minute
+	if plan := w.runOrFail(t); len(w.status.Keys) != 2 || !plan.WakeAt.Equal(w.status.Keys[0].IssuedAt.Add(20*time.Minute)) {
+		t.Fatalf("a shorter overlap: keys %v, wakes at %v", w.status.Keys, plan.WakeAt)
+	}
+	w.spec.Overlap = 0
+	w.runOrFail(t)
+	if !slices.Equal(ids(w), []string{"k2"}) {
+		t.Fatalf("no overlap: keys %v", ids(w))
+	}
+}
+
+func TestOldKeysAreBounded(t *testing.T) {
+	w := settledWorld(t)
+	w.spec.Overlap = time.Hour
+	for i := range 40 {
+		w.spec.RotateRequest = strconv.Itoa(i)
+		w.runOrFail(t)
+	}
+	if len(w.status.Keys) != 17 || w.status.Keys[0].ID != "k41" || w.status.Keys[16].ID != "k25" {
+		t.Fatalf("%d keys: %v", len(w.status.Keys), ids(w))
+	}
+}
+
+func TestADeletedObjectKeepsNoKeyAndOnlyTheSecretThatAPersonWantsToKeep(t *testing.T) {
+	for _, adopt := range []bool{false, true} {
+		w := settledWorld(t)
+		w.secret.adopt, w.spec.Deleted = adopt, true
+		w.runOrFail(t)
+		if len(w.status.Keys) != 0 || (w.secret.owner == lifecycle.Own) != adopt {
+			t.Fatalf("annotated %t: keys %v, Secret %+v", adopt, ids(w), w.secret)
+		}
 	}
 }
 

@@ -29,6 +29,8 @@ type Facts struct {
 type Spec struct {
 	// Revoked: no key may exist, as for a demoted user.
 	Revoked bool
+	// Deleted: the object is going. No key may exist, and a Secret that a person wants to keep is left alone.
+	Deleted bool
 	// Blocked: nothing is issued or delivered for a reason outside this package, as for a username that is taken.
 	// Keys that exist stay as they are.
 	Blocked bool
@@ -38,7 +40,7 @@ type Spec struct {
 	Reissue bool
 	// Every is the time between scheduled rotations. 0: no schedule.
 	Every time.Duration
-	// Overlap is how long the old key lives on after a rotation.
+	// Overlap is how long the old keys live on after the issue of the current one.
 	Overlap time.Duration
 	// ExpiresAt is when every key of the object ends. Zero: never.
 	ExpiresAt time.Time
@@ -56,7 +58,7 @@ func (s Spec) endOf(issued time.Time) time.Time {
 	if end.IsZero() {
 		return end
 	}
-	return end.Add(time.Second - 1).Truncate(time.Second)
+	return wholeSecond(end)
 }
 
 // after is zero when there is no duration.
@@ -74,8 +76,8 @@ type Status struct {
 	SecretName string
 	// LastRotateRequest is the last request acted on.
 	LastRotateRequest string
-	// AdoptedKey is the id of the last key taken over from a Secret.
-	AdoptedKey string
+	// AdoptedKeys are the ids of the keys last taken over from a Secret.
+	AdoptedKeys []string
 }
 
 // Owner says whose a Secret is.
@@ -118,6 +120,8 @@ type Content struct {
 	Key Key
 	// Usable is false when the Secret holds no key or one that breaks the rules of a key.
 	Usable bool
+	// InUse: another object has this key.
+	InUse bool
 }
 
 // may says whether the Secret may be written to: it is there for this object, or a person handed it over.

@@ -1,6 +1,9 @@
 package lifecycle
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Current is the key that counts: the first that is not pending. Nil: there is none.
 func Current(keys []Key) *Key {
@@ -33,15 +36,6 @@ func settled(keys []Key) []Key {
 	return kept
 }
 
-// overlapping is keys without the pending ones and without the current one.
-func overlapping(keys []Key) []Key {
-	kept := settled(keys)
-	if len(kept) > 0 {
-		kept = kept[1:]
-	}
-	return kept
-}
-
 // alive is keys without those in overlap whose end has come. A key in overlap always has an end: one without was put
 // there by somebody else and goes too. The current key stays when it has ended: that it did is on record with it.
 func alive(keys []Key, now time.Time) []Key {
@@ -62,20 +56,40 @@ func (k *Key) ended(now time.Time) bool { return over(k.NotAfter, now) }
 // over says that an end has come. Zero never comes.
 func over(end, now time.Time) bool { return !end.IsZero() && !now.Before(end) }
 
-// succeed makes next the current key and gives the old one its overlap, counted from now. An overlap never
-// outlives the end that the old key had already.
-func succeed(keys []Key, next Key, now time.Time, overlap time.Duration) []Key {
+// maxOverlapping bounds how many old keys are accepted at a time: status has room for so many, and whoever rotates
+// that often within one overlap wants the oldest gone.
+const maxOverlapping = 16
+
+// succeed makes next the current key and the old one the first in overlap.
+func succeed(keys []Key, next Key, overlap time.Duration) []Key {
 	next.Pending = false
-	kept := []Key{next}
-	if old := Current(keys); old != nil && overlap > 0 {
-		last := *old
-		if end := now.Add(overlap); last.NotAfter.IsZero() || end.Before(last.NotAfter) {
-			last.NotAfter = end
-		}
-		kept = append(kept, last)
+	old := settled(keys)
+	if overlap == 0 {
+		old = nil
 	}
-	return append(kept, overlapping(keys)...)
+	return limitOverlap(append([]Key{next}, old[:min(len(old), maxOverlapping)]...), overlap)
 }
+
+// limitOverlap ends the keys in overlap at the latest when the overlap after the current key's issue is over. It never
+// makes one live longer.
+func limitOverlap(keys []Key, overlap time.Duration) []Key {
+	limited := slices.Clone(keys)
+	current := Current(limited)
+	if current == nil {
+		return limited
+	}
+	end := wholeSecond(current.IssuedAt.Add(overlap))
+	for i := range limited {
+		k := &limited[i]
+		if k != current && !k.Pending && (k.NotAfter.IsZero() || end.Before(k.NotAfter)) {
+			k.NotAfter = end
+		}
+	}
+	return limited
+}
+
+// wholeSecond rounds up: status keeps no fractions, and nobody is to lose part of what was promised.
+func wholeSecond(t time.Time) time.Time { return t.Add(time.Second - 1).Truncate(time.Second) }
 
 // earliest is the first of the given instants, zero ones left out.
 func earliest(instants ...time.Time) time.Time {

@@ -67,6 +67,8 @@ const (
 	SecretConflict
 	// InvalidKey: the Secret to be adopted holds no usable key.
 	InvalidKey
+	// KeyInUse: the Secret to be adopted holds a key that another object has.
+	KeyInUse
 	// RetiredKey: the Secret to be adopted holds a key that this object had before and has replaced since.
 	RetiredKey
 	// AwaitingKey: the API has not issued the key yet.

@@ -106,7 +106,7 @@ func (w *world) do(plan lifecycle.Plan) {
 func (w *world) record(plan lifecycle.Plan) {
 	key := lifecycle.Key{ID: w.inHand, IssuedAt: w.now, NotAfter: plan.NotAfter, Pending: true}
 	if plan.Adopt {
-		w.status.AdoptedKey = w.inHand
+		w.status.AdoptedKeys = append(w.status.AdoptedKeys, w.inHand)
 	} else {
 		w.minted++
 		key.ID = fmt.Sprintf("k%d", w.minted)

@@ -19,9 +19,6 @@ const (
 	MaxLength = 1024
 )
 
-// ErrUnknownPepper is returned for a digest made with a pepper that the keyring does not hold.
-var ErrUnknownPepper = errors.New("the digest was made with a pepper that is not at hand")
-
 // Keyring holds the peppers of an instance. It is immutable and safe for concurrent use.
 type Keyring struct {
 	// peppers has the active one first: nearly every key is found with it.

@@ -14,8 +14,9 @@ type Index struct {
 	mu      sync.Mutex
 	objects map[ID]*object
 	// hidden are the objects that record a key which another object holds.
-	hidden rivals[fingerprint]
-	names  names
+	hidden  rivals[fingerprint]
+	names   names
+	peppers pepperUse
 }
 
 // Put takes what an object says in place of what it said before. A key that is still in it is accepted throughout;
@@ -29,7 +30,7 @@ func (x *Index) Put(id ID, h Holder) {
 		return
 	}
 	if x.objects == nil {
-		x.objects = map[ID]*object{}
+		x.objects, x.peppers = map[ID]*object{}, pepperUse{}
 	}
 	x.objects[id] = next
 	x.swap(prev, next)
@@ -79,6 +80,7 @@ func (x *Index) Len() int { return int(x.keys.live.Load()) }
 // names are settled before any key is written, so that it is never refused between either.
 func (x *Index) swap(prev, next *object) {
 	others := x.names.swap(prev, next)
+	x.peppers.swap(prev, next)
 	if next != nil {
 		for _, k := range next.keys {
 			x.add(next, k)

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"time"
+	"unique"
 
 	"keywright.dev/keywright/internal/username"
 )
@@ -26,6 +27,8 @@ type heldKey struct {
 	fingerprint fingerprint
 	// notAfter is in microseconds since 1970: nanoseconds end in 2262, and a person may well write the year 9999.
 	notAfter int64
+	// pepper is the id of the pepper of its digest: one string for all keys that share it.
+	pepper unique.Handle[string]
 }
 
 // says that other says the same. A status changes for many reasons that are none of the index's business.
@@ -50,7 +53,7 @@ func heldKeys(keys []Key) []heldKey {
 	for _, k := range keys {
 		f := fingerprintOf(&k.Digest.Sum)
 		if !slices.ContainsFunc(held, func(o heldKey) bool { return o.fingerprint == f }) {
-			held = append(held, heldKey{fingerprint: f, notAfter: notAfter(k.NotAfter)})
+			held = append(held, heldKey{fingerprint: f, notAfter: notAfter(k.NotAfter), pepper: unique.Make(k.Digest.PepperID)})
 		}
 	}
 	return held

@@ -46,8 +46,8 @@ func awaitKeys() Step {
 				says("adminuser.keywright.dev/bob condition met"),
 			}},
 			shell{"kubectl get adminusers", []check{
-				row("alice", "admin", "True", "True", "Issued", "alice-admin-key"),
-				row("bob", "admin", "True", "True", "Issued", "bob-key"),
+				row("alice", "admin", "True", "Issued", "True", "Accepted", "alice-admin-key"),
+				row("bob", "admin", "True", "Issued", "True", "Accepted", "bob-key"),
 			}},
 		},
 	}

@@ -1,0 +1,95 @@
+package program
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+const defaultNamespace = "keywright-system"
+
+// Flags mean the same in every program.
+type Flags struct {
+	// Kubeconfig is a path; empty: see kubeconfig.Load.
+	Kubeconfig string
+	// Namespace is Keywright's own.
+	Namespace string
+	// LogLevel is debug, info or error.
+	LogLevel string
+	// Version asks for the version and nothing else.
+	Version bool
+}
+
+var logLevels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "error": slog.LevelError}
+
+// NewFlagSet is empty. --help is answered on stdout.
+func NewFlagSet(name string, stdout io.Writer) *pflag.FlagSet {
+	set := pflag.NewFlagSet(name, pflag.ContinueOnError)
+	set.SetOutput(stdout)
+	set.Usage = func() { fmt.Fprintf(stdout, "Usage: %s [flags]\n\n%s", name, set.FlagUsages()) }
+	return set
+}
+
+// AddTo makes the flags known to a set.
+func (f *Flags) AddTo(set *pflag.FlagSet) {
+	set.StringVar(&f.Kubeconfig, "kubeconfig", "", "path of a kubeconfig; default: the Pod's own identity, or $KUBECONFIG outside a cluster")
+	set.StringVar(&f.Namespace, "namespace", "", "Keywright's own namespace; default: $POD_NAMESPACE, or "+defaultNamespace)
+	set.StringVar(&f.LogLevel, "log-level", "info", "debug, info or error")
+	set.BoolVar(&f.Version, "version", false, "print the version and exit")
+}
+
+// Parse reads a command line that has flags only. Its errors wrap ErrUsage, but for pflag.ErrHelp, which is answered.
+func Parse(set *pflag.FlagSet, args []string) error {
+	err := set.Parse(args)
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		return err
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrUsage, err)
+	case set.NArg() > 0:
+		return Misused("unexpected argument %q", set.Arg(0))
+	}
+	return nil
+}
+
+// Misused is an error of the command line.
+func Misused(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrUsage, fmt.Sprintf(format, args...))
+}
+
+// Complete fills in what was not given.
+func (f *Flags) Complete(getenv func(string) string) {
+	if f.Namespace == "" {
+		f.Namespace = getenv("POD_NAMESPACE")
+	}
+	if f.Namespace == "" {
+		f.Namespace = defaultNamespace
+	}
+}
+
+// Validate changes nothing.
+func (f *Flags) Validate() error {
+	if _, known := logLevels[f.LogLevel]; !known {
+		return Misused("--log-level %q is not one of debug, info, error", f.LogLevel)
+	}
+	if problems := validation.IsDNS1123Label(f.Namespace); len(problems) > 0 {
+		return Misused("--namespace %q: %s", f.Namespace, strings.Join(problems, "; "))
+	}
+	return nil
+}
+
+// LogHandler writes JSON lines of the level that was asked for.
+func (f *Flags) LogHandler(w io.Writer) slog.Handler {
+	return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: logLevels[f.LogLevel]})
+}
+
+// PrintVersion answers --version.
+func PrintVersion(stdout io.Writer, name, version string) error {
+	_, err := fmt.Fprintln(stdout, name, version)
+	return err
+}

@@ -1,0 +1,44 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/pflag"
+)
+
+// ErrUsage is wrapped by every error of the command line.
+var ErrUsage = errors.New("usage")
+
+// Run is a program from its command line to its end, which comes by itself or with the context.
+type Run func(ctx context.Context, args []string, stdout, stderr io.Writer) error
+
+// Main runs a program until it ends or SIGINT or SIGTERM comes, and ends the process.
+func Main(name string, run Run) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// Whoever can't wait for the end of what is under way sends a second signal, which ends the process at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(ExitCode(name, run(ctx, os.Args[1:], os.Stdout, os.Stderr), os.Stderr))
+}
+
+// ExitCode writes one line that says what is wrong: 0 ended as asked, 1 failed, 2 wrong usage.
+func ExitCode(name string, err error, stderr io.Writer) int {
+	switch {
+	case err == nil, errors.Is(err, pflag.ErrHelp):
+		return 0
+	case errors.Is(err, ErrUsage):
+		fmt.Fprintf(stderr, "%s: %s (see --help)\n", name, oneLine(err))
+		return 2
+	}
+	fmt.Fprintf(stderr, "%s: %s\n", name, oneLine(err))
+	return 1
+}
+
+// oneLine is for errors of several lines, such as those of a YAML parser.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
