@@ -14,5 +14,6 @@ const (
 	// On ConfigMap keywright-config.
 	EventConfigApplied = "ConfigApplied"
 	EventConfigInvalid = "ConfigInvalid"
+	EventConfigWaits   = "ConfigWaits"
 	EventPlaintextKey  = "PlaintextKey"
 )

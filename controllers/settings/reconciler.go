@@ -32,9 +32,6 @@ const (
 	pollPending = time.Second
 )
 
-// eventConfigWaits is the reason of the event that tells of a good configuration which can't be digested yet.
-const eventConfigWaits = "ConfigWaits"
-
 // errNoPepper means that the pepper can't be used. Its own controller tells why.
 var errNoPepper = errors.New("the bootstrap key can't be digested")
 
@@ -111,7 +108,7 @@ func (r *Reconciler) hold(config *corev1.ConfigMap, err error) (reconcile.Result
 	case errors.Is(err, errNoPepper):
 		// Of a configuration that is in force already there is nothing to tell here.
 		if !r.isApplied(config) {
-			r.warn(config, eventConfigWaits, "The configuration waits for the pepper: "+err.Error())
+			r.warn(config, v1alpha1.EventConfigWaits, "The configuration waits for the pepper: "+err.Error())
 		}
 	case errors.As(err, &fault):
 		r.refuse(config, []settings.Fault{fault})
