@@ -40,8 +40,8 @@ func (i *Issuer) DeleteSecret(ctx context.Context, secret *metav1.PartialObjectM
 	return client.IgnoreNotFound(i.Client.Delete(ctx, secret, client.Preconditions{UID: &secret.UID}))
 }
 
-// RemoveOrphans deletes the Secrets of an object that is gone. The garbage collector does the same where one
-// runs; a Secret that a person annotated for adoption is left for the object that will adopt it.
+// RemoveOrphans deletes the Secrets of an object that is gone. The garbage collector does the same where one runs; a
+// Secret that a person annotated for adoption is left for the object that will adopt it.
 func (i *Issuer) RemoveOrphans(ctx context.Context, kind string, object client.ObjectKey) error {
 	i.pace.forget(idOf(kind, object))
 	secrets, err := i.ListOwned(ctx, kind, object)
@@ -64,8 +64,8 @@ func (i *Issuer) RemoveOrphans(ctx context.Context, kind string, object client.O
 	return nil
 }
 
-// livingUID is the uid of the object that has this name now, or "". It is asked of the API
-// server itself: one cache may be behind another, and a Secret whose owner is not in sight yet is no orphan.
+// livingUID is the uid of the object that has this name now, or "". It is asked of the API server itself: one cache may
+// be behind another, and a Secret whose owner is not in sight yet is no orphan.
 func (i *Issuer) livingUID(ctx context.Context, kind string, object client.ObjectKey) (types.UID, error) {
 	owner := &metav1.PartialObjectMetadata{}
 	owner.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind(kind))

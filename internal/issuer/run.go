@@ -281,7 +281,7 @@ func (r *run) removeStrays(ctx context.Context) error {
 }
 
 func (r *run) relabel(ctx context.Context) error {
-	patch, err := json.Marshal(r.holder.metadataPatch(r.secret))
+	patch, err := json.Marshal(r.holder.metadataPatch(r.secret, ownedFields(r.secret.ManagedFields)))
 	if err != nil {
 		return err
 	}

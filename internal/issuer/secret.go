@@ -38,7 +38,7 @@ func (h *Holder) observe(secret *metav1.PartialObjectMetadata) lifecycle.Secret 
 		KeyID:    secret.Annotations[v1alpha1.AnnotationKeyID],
 		Intact:   owned.Has(keyPath) && owned.Has(keyIDPath) && h.ownsData(owned),
 		Adopt:    secret.Annotations[v1alpha1.AnnotationAdopt] == "true" && !ownedByAnother(secret, h),
-		Outdated: h.metadataPatch(secret) != nil,
+		Outdated: h.metadataPatch(secret, owned) != nil,
 	}
 }
 
@@ -126,9 +126,8 @@ func (h *Holder) labels() map[string]string {
 }
 
 // metadataPatch is a merge patch that brings labels and annotations to what the spec asks, or nil when they are.
-// What Keywright set before and is no longer asked for goes; what others set stays.
-func (h *Holder) metadataPatch(secret *metav1.PartialObjectMetadata) map[string]any {
-	owned := ownedFields(secret.ManagedFields)
+// What Keywright set before and is no longer asked for goes, as owned says; what others set stays.
+func (h *Holder) metadataPatch(secret *metav1.PartialObjectMetadata, owned *fieldpath.Set) map[string]any {
 	patch := map[string]any{}
 	if labels := difference(secret.Labels, h.labels(), owned, "labels"); len(labels) > 0 {
 		patch["labels"] = labels

@@ -152,7 +152,7 @@ func TestMetadataPatch(t *testing.T) {
 				c.have(secret)
 			}
 			h.Secret.Labels, h.Secret.Annotations = c.labels, c.annotations
-			if got, err := json.Marshal(h.metadataPatch(secret)); err != nil || string(got) != c.want {
+			if got, err := json.Marshal(h.metadataPatch(secret, ownedFields(secret.ManagedFields))); err != nil || string(got) != c.want {
 				t.Fatalf("got %s, %v, want %s", got, err, c.want)
 			}
 		})

@@ -14,23 +14,30 @@ import (
 	"keywright.dev/keywright/internal/lifecycle"
 )
 
-// writeStatus writes what the plan says, if it differs from what is recorded, and then the events that follow.
-// The write is refused when the object has changed since it was read: a decision never overwrites what it has
-// not seen.
+// writeStatus writes what the plan says, and then the events that follow.
 func (r *run) writeStatus(ctx context.Context, plan lifecycle.Plan) error {
+	was, err := r.patchStatus(ctx, func() { r.setStatus(plan) })
+	if err == nil && was != nil {
+		r.tell(plan, was)
+	}
+	return err
+}
+
+// patchStatus writes a change, if it is one, and returns the status before it, or nil when nothing was written. The
+// write is refused when the object has changed since it was read: a decision never overwrites what it has not seen.
+func (r *run) patchStatus(ctx context.Context, change func()) (was *v1alpha1.KeyHolderStatus, err error) {
 	before := r.holder.Object.DeepCopyObject().(client.Object)
-	was := r.holder.Status.DeepCopy()
-	r.setStatus(plan)
+	was = r.holder.Status.DeepCopy()
+	change()
 	if equality.Semantic.DeepEqual(was, r.holder.Status) {
-		return nil
+		return nil, nil
 	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := r.Client.Status().Patch(ctx, r.holder.Object, patch, client.FieldOwner(v1alpha1.FieldManager)); err != nil {
 		*r.holder.Status = *was
-		return err
+		return nil, err
 	}
-	r.tell(plan, was)
-	return nil
+	return was, nil
 }
 
 func (r *run) setStatus(plan lifecycle.Plan) {
@@ -235,17 +242,12 @@ const maxFailure = 1000
 
 // reportRetry puts a failure where the person looks who waits for the key.
 func (r *run) reportRetry(ctx context.Context, failure error) error {
-	before := r.holder.Object.DeepCopyObject().(client.Object)
-	was := r.holder.Status.DeepCopy()
-	r.holder.Status.ObservedGeneration = r.holder.Object.GetGeneration()
-	r.setConditions(verdict{Finding{v1alpha1.ReasonRetrying, fmt.Sprintf("%.*s", maxFailure, failure)}, working})
-	if equality.Semantic.DeepEqual(was, r.holder.Status) {
-		return nil
+	was, err := r.patchStatus(ctx, func() {
+		r.holder.Status.ObservedGeneration = r.holder.Object.GetGeneration()
+		r.setConditions(verdict{Finding{v1alpha1.ReasonRetrying, fmt.Sprintf("%.*s", maxFailure, failure)}, working})
+	})
+	if err == nil && was != nil {
+		r.failing(was)
 	}
-	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := r.Client.Status().Patch(ctx, r.holder.Object, patch, client.FieldOwner(v1alpha1.FieldManager)); err != nil {
-		return client.IgnoreNotFound(err)
-	}
-	r.failing(was)
-	return nil
+	return client.IgnoreNotFound(err)
 }
