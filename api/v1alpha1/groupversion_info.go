@@ -19,6 +19,8 @@ var (
 func addKnownTypes(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(SchemeGroupVersion,
 		&AdminUser{}, &AdminUserList{},
+		&APIKey{}, &APIKeyList{},
+		&AccessRole{}, &AccessRoleList{},
 	)
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
 	return nil

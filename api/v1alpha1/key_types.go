@@ -36,6 +36,15 @@ type SecretTemplate struct {
 	// +kubebuilder:validation:XValidation:rule="self != 'keywright-pepper'",message="Secret keywright-pepper is Keywright's own and can't hold a key"
 	Name string `json:"name,omitempty"`
 
+	// Key is the name of the entry that holds the plaintext. A change issues a new key under the new name.
+	// +optional
+	// +default="key"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$') && !self.startsWith('..') && self != '.'",message="must be the name of a Secret's entry: letters, digits, '-', '_' and '.'"
+	// +kubebuilder:validation:XValidation:rule="!(self in ['username', 'subject'])",message="entries username and subject say whom the key speaks as"
+	Key string `json:"key,omitempty"`
+
 	// Labels to set on the Secret. Keys under keywright.dev/ are Keywright's own.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32

@@ -9,11 +9,21 @@ const (
 	// AnnotationAcceptNewPepper with value "true" on the pepper Secret gives up all keys digested with another one.
 	// Set by a person.
 	AnnotationAcceptNewPepper = "keywright.dev/accept-new-pepper"
+	// AnnotationAllowLastAdminRemoval with value "true" on an AdminUser lets the last admin go. Set by a person.
+	AnnotationAllowLastAdminRemoval = "keywright.dev/allow-last-admin-removal"
 	// AnnotationKeyID is the id of the key a Secret holds. Written by the operator, on the Secret.
 	AnnotationKeyID = "keywright.dev/key-id"
 	// LabelIssuedFor is the kind of the object that a Secret was written for. Written by the operator;
 	// its cache of Secrets is selected by it.
 	LabelIssuedFor = "keywright.dev/issued-for"
+)
+
+// Finalizers, on the objects that need them for as long as they do.
+const (
+	// FinalizerLastAdmin is on one active AdminUser: should all be deleted at once, that one stays.
+	FinalizerLastAdmin = "keywright.dev/last-admin"
+	// FinalizerKeepSecret is on an object whose Secret a person annotated for adoption: the Secret outlives it.
+	FinalizerKeepSecret = "keywright.dev/keep-secret"
 )
 
 // PepperSecret is the Secret of the instance's peppers, in Keywright's own namespace.
@@ -29,10 +39,12 @@ const (
 
 // Keys of the data in a delivered Secret.
 const (
-	// SecretKey holds the plaintext of the API key.
+	// SecretKey holds the plaintext of the key, unless spec.secret.key names another entry.
 	SecretKey = "key"
 	// SecretUsername holds the username an admin key speaks as.
 	SecretUsername = "username"
+	// SecretSubject holds <kind>/<name> of the subject an API key speaks as.
+	SecretSubject = "subject"
 )
 
 // FieldManager is the name under which the operator writes. That it still owns a
