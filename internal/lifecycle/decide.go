@@ -12,7 +12,9 @@ var rules = []rule{
 	revoke,
 	dropEnded,
 	amendEnds,
+	guard,
 	stopBlocked,
+	stopDead,
 	waitForAPI,
 	settle,
 	deliver,
@@ -47,12 +49,14 @@ func revoke(f Facts) (Plan, bool) {
 		return Plan{}, false
 	case len(f.Status.Keys) > 0:
 		return Plan{Step: Drop}, true
-	case f.Spec.Deleted && f.Secret.Adopt:
-		return Plan{Step: Rest}, true
-	case f.Secret.Owner == Own || f.Secret.Owner == Leftover && !f.Secret.Adopt:
-		return Plan{Step: Remove}, true
 	case f.Secret.Strays:
 		return Plan{Step: RemoveStrays}, true
+	case f.Spec.Deleted && f.Secret.Adopt && f.Secret.Owner == Own:
+		return Plan{Step: Release}, true
+	case f.Secret.Owner == Own || f.Secret.Owner == Leftover && !f.Secret.Adopt:
+		return Plan{Step: Remove}, true
+	case f.Status.Guarded:
+		return Plan{Step: Unguard}, true
 	}
 	return Plan{Step: Rest}, true
 }
@@ -68,7 +72,11 @@ func dropEnded(f Facts) (Plan, bool) {
 func amendEnds(f Facts) (Plan, bool) {
 	amended := limitOverlap(f.Status.Keys, f.Spec.Overlap)
 	if current := Current(amended); current != nil {
-		current.NotAfter = f.Spec.endOf(current.IssuedAt)
+		end := f.Spec.endOf(current.IssuedAt)
+		if f.Spec.Blocked {
+			end = earliest(end, current.NotAfter)
+		}
+		current.NotAfter = end
 	}
 	same := slices.EqualFunc(amended, f.Status.Keys, func(a, b Key) bool { return a.NotAfter.Equal(b.NotAfter) })
 	return Plan{Step: Amend, Keys: amended}, !same
@@ -76,6 +84,19 @@ func amendEnds(f Facts) (Plan, bool) {
 
 func stopBlocked(f Facts) (Plan, bool) {
 	return stall(f, ByBlock), f.Spec.Blocked
+}
+
+// stopDead stops an object whose current key lets nobody in: to issue another by itself would hide why. A rotation that
+// somebody asks for is the way out.
+func stopDead(f Facts) (Plan, bool) {
+	current := Current(f.Status.Keys)
+	switch {
+	case current == nil || current.Dead == "" || requested(f) || Pending(f.Status.Keys) != nil:
+		return Plan{}, false
+	case current.Dead == Taken:
+		return stall(f, KeyTaken), true
+	}
+	return stall(f, LostPepper), true
 }
 
 func waitForAPI(f Facts) (Plan, bool) {
@@ -116,7 +137,7 @@ func deliver(f Facts) (Plan, bool) {
 // a backup together with the status that records its key.
 func removeLeftover(f Facts) (Plan, bool) {
 	leftover := f.Secret.Owner == Leftover && !f.Secret.Adopt
-	return Plan{Step: Remove}, leftover && !restored(f)
+	return Plan{Step: Remove}, leftover && !returned(f)
 }
 
 // readChanged reads a Secret once after somebody else wrote to it, and one that a person handed over.
@@ -126,7 +147,7 @@ func readChanged(f Facts) (Plan, bool) {
 	}
 	delivered := f.Status.SecretName == f.Spec.SecretName && Current(f.Status.Keys) != nil
 	changed := f.Secret.Owner == Own && delivered
-	return Plan{Step: Read}, f.Secret.Adopt || changed || restored(f)
+	return Plan{Step: Read}, f.Secret.Adopt || changed || returned(f)
 }
 
 // adopt makes a key that a person brought the object's key. One that the object had before and has replaced
@@ -178,24 +199,28 @@ func issueFirst(f Facts) (Plan, bool) {
 // keys get no overlap: nobody can read them any more, or somebody else wrote what can be read.
 func replaceLost(f Facts) (Plan, bool) {
 	lost := lostCause(f)
-	if lost == "" || !f.Spec.Reissue || renamed(f) {
+	if lost == "" || lost == Restored || !f.Spec.Reissue || renamed(f) || Current(f.Status.Keys).ended(f.Now) {
 		return Plan{}, false
 	}
 	return issue(f, lost, nil)
 }
 
 func rename(f Facts) (Plan, bool) {
-	if !renamed(f) {
+	if !renamed(f) || Current(f.Status.Keys).ended(f.Now) {
 		return Plan{}, false
 	}
 	return issue(f, SecretRenamed, settled(f.Status.Keys))
 }
 
 func rotateOnRequest(f Facts) (Plan, bool) {
-	if f.Spec.RotateRequest == "" || f.Spec.RotateRequest == f.Status.LastRotateRequest {
+	if !requested(f) {
 		return Plan{}, false
 	}
 	return issue(f, Requested, settled(f.Status.Keys))
+}
+
+func requested(f Facts) bool {
+	return f.Spec.RotateRequest != "" && f.Spec.RotateRequest != f.Status.LastRotateRequest
 }
 
 func rotateOnSchedule(f Facts) (Plan, bool) {
@@ -212,6 +237,21 @@ func relabel(f Facts) (Plan, bool) {
 
 func removeStrays(f Facts) (Plan, bool) {
 	return Plan{Step: RemoveStrays}, f.Secret.Strays
+}
+
+// guard keeps the object, once it is deleted, until the Secret that is to outlive it has been let go: a garbage collector
+// would take it along.
+func guard(f Facts) (Plan, bool) {
+	wanted := f.Secret.Owner == Own && f.Secret.Adopt
+	switch {
+	case Pending(f.Status.Keys) != nil:
+		return Plan{}, false
+	case wanted && !f.Status.Guarded:
+		return Plan{Step: Guard}, true
+	case !wanted && f.Status.Guarded:
+		return Plan{Step: Unguard}, true
+	}
+	return Plan{}, false
 }
 
 // rest says that all is done. That a Secret is gone is not believed of a cache when it was there before.
@@ -236,13 +276,14 @@ func issue(f Facts, why Cause, kept []Key) (Plan, bool) {
 }
 
 // record records a key, unless it would have ended by now: then there is nothing to decide here. No decision to
-// record one rests on a cache.
+// record one rests on a cache, but where the Secret holds the current key as far as is known: it is written in that
+// version only.
 func record(f Facts, why Cause, kept []Key) (Plan, bool) {
 	end := f.Spec.endOf(f.Now)
 	switch {
 	case over(end, f.Now):
 		return Plan{}, false
-	case !f.Secret.Live:
+	case !f.Secret.Live && !mustHold(f):
 		return Plan{Step: Look}, true
 	}
 	return Plan{Step: Record, Cause: why, Adopt: why == Adopted, Keys: kept, NotAfter: end}, true
@@ -271,6 +312,11 @@ func mayHold(f Facts) bool {
 	return f.Secret.Owner == Own && f.Secret.Content == nil || f.Secret.Owner == NoSecret && !f.Secret.Live
 }
 
+func mustHold(f Facts) bool {
+	current := Current(f.Status.Keys)
+	return current != nil && f.Secret.holds(current.ID)
+}
+
 // lostCause says how the Secret came not to hold the current key. Empty: it does hold it.
 func lostCause(f Facts) Cause {
 	current := Current(f.Status.Keys)
@@ -279,16 +325,19 @@ func lostCause(f Facts) Cause {
 		return ""
 	case f.Secret.Owner == Own:
 		return SecretChanged
+	case f.Status.Restored:
+		return Restored
 	}
 	return SecretDeleted
 }
 
 func renamed(f Facts) bool {
-	return f.Status.SecretName != "" && f.Status.SecretName != f.Spec.SecretName && Current(f.Status.Keys) != nil
+	elsewhere := f.Status.SecretName != "" && f.Status.SecretName != f.Spec.SecretName
+	return Current(f.Status.Keys) != nil && (elsewhere || f.Secret.Misplaced)
 }
 
-// restored says that a Secret of a former object of this name came back with the status that records its key.
-func restored(f Facts) bool {
+// returned says that a Secret of a former object of this name came back with the status that records its key.
+func returned(f Facts) bool {
 	current := Current(f.Status.Keys)
 	if f.Secret.Owner != Leftover || current == nil || f.Secret.KeyID != current.ID {
 		return false

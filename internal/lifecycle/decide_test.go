@@ -43,6 +43,7 @@ const (
 	remove  = lifecycle.Remove
 	rest    = lifecycle.Rest
 	stall   = lifecycle.Stall
+	guard   = lifecycle.Guard
 )
 
 // Each row: what happened to an object at rest with key k1, the steps it takes, the keys it has afterwards.
@@ -55,13 +56,13 @@ func TestStepsFromRest(t *testing.T) {
 	}{
 		"nothing": {func(*world) {}, []lifecycle.Step{rest}, []string{"k1"}, 0},
 		"rotation asked for": {func(w *world) { w.spec.RotateRequest = "now" },
-			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
+			[]lifecycle.Step{record, deliver, settle, rest}, []string{"k2"}, 0},
 		"the same request again": {func(w *world) { w.spec.RotateRequest = "x"; w.status.LastRotateRequest = "x" },
 			[]lifecycle.Step{rest}, []string{"k1"}, 0},
 		"rotation with overlap": {func(w *world) { w.spec.RotateRequest = "now"; w.spec.Overlap = time.Hour },
-			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2", "k1"}, 0},
+			[]lifecycle.Step{record, deliver, settle, rest}, []string{"k2", "k1"}, 0},
 		"rotation due": {func(w *world) { w.spec.Every = time.Hour; w.now = w.now.Add(time.Hour) },
-			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
+			[]lifecycle.Step{record, deliver, settle, rest}, []string{"k2"}, 0},
 		"rotation not yet due": {func(w *world) { w.spec.Every = time.Hour; w.now = w.now.Add(time.Hour - 1) },
 			[]lifecycle.Step{rest}, []string{"k1"}, 0},
 		"demoted": {func(w *world) { w.spec.Revoked = true },
@@ -79,15 +80,15 @@ func TestStepsFromRest(t *testing.T) {
 		"Secret touched, same content": {func(w *world) { w.secret.intact = false },
 			[]lifecycle.Step{read, deliver, rest}, []string{"k1"}, 0},
 		"brought key in an own Secret": {func(w *world) { w.edit("brought", true); w.secret.adopt = true },
-			[]lifecycle.Step{read, record, deliver, settle, rest}, []string{"brought"}, 0},
+			[]lifecycle.Step{guard, read, record, deliver, settle, rest}, []string{"brought"}, 0},
 		"brought key unusable": {func(w *world) { w.edit("", false); w.secret.adopt = true },
-			[]lifecycle.Step{read, stall}, []string{"k1"}, lifecycle.InvalidKey},
+			[]lifecycle.Step{guard, read, stall}, []string{"k1"}, lifecycle.InvalidKey},
 		"a retired key brought back": {func(w *world) {
 			w.edit("old", true)
 			w.secret.adopt = true
 			w.status.AdoptedKeys = []string{"older", "old"}
 		},
-			[]lifecycle.Step{read, stall}, []string{"k1"}, lifecycle.RetiredKey},
+			[]lifecycle.Step{guard, read, stall}, []string{"k1"}, lifecycle.RetiredKey},
 		"digest removed from status": {func(w *world) { w.status.Keys = nil },
 			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
 		"username taken": {func(w *world) { w.spec.Blocked = true },
@@ -97,13 +98,41 @@ func TestStepsFromRest(t *testing.T) {
 		"re-applied": {func(w *world) { w.status = lifecycle.Status{}; w.leave() },
 			[]lifecycle.Step{remove, record, deliver, settle, rest}, []string{"k2"}, 0},
 		"re-applied, Secret annotated": {func(w *world) { w.status = lifecycle.Status{}; w.leave(); w.secret.adopt = true },
-			[]lifecycle.Step{read, record, deliver, settle, rest}, []string{"k1"}, 0},
+			[]lifecycle.Step{read, record, deliver, settle, guard, rest}, []string{"k1"}, 0},
 		"restored with its status": {func(w *world) { w.leave() },
 			[]lifecycle.Step{read, deliver, rest}, []string{"k1"}, 0},
 		"renamed": {func(w *world) { w.rename() },
 			[]lifecycle.Step{look, record, deliver, settle, lifecycle.RemoveStrays, rest}, []string{"k2"}, 0},
 		"renamed, with overlap, reissue": {func(w *world) { w.rename(); w.spec.Reissue = true; w.spec.Overlap = time.Hour },
 			[]lifecycle.Step{look, record, deliver, settle, lifecycle.RemoveStrays, rest}, []string{"k2", "k1"}, 0},
+		"another entry": {func(w *world) { w.secret.moved = true; w.spec.Overlap = time.Hour },
+			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2", "k1"}, 0},
+		"restored, reissue": {func(w *world) { w.secret = secret{}; w.spec.Reissue = true; w.status.Restored = true },
+			[]lifecycle.Step{look, rest}, []string{"k1"}, 0},
+		"restored, rotation asked for": {func(w *world) { w.secret = secret{}; w.status.Restored = true; w.spec.RotateRequest = "now" },
+			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
+		"expired by its ttl, Secret lost, reissue": {func(w *world) {
+			w.spec.TTL, w.spec.Reissue, w.secret = time.Minute, true, secret{}
+			w.now = w.now.Add(time.Hour)
+		},
+			[]lifecycle.Step{lifecycle.Amend, look, rest}, []string{"k1"}, 0},
+		"the pepper is gone": {func(w *world) { w.die(lifecycle.PepperGone); w.spec.Every = time.Hour; w.now = w.now.Add(time.Hour) },
+			[]lifecycle.Step{stall}, []string{"k1"}, lifecycle.LostPepper},
+		"the pepper is gone, rotation asked for": {func(w *world) {
+			w.die(lifecycle.PepperGone)
+			w.spec.Overlap, w.spec.RotateRequest = time.Hour, "now"
+		},
+			[]lifecycle.Step{record, deliver, settle, rest}, []string{"k2"}, 0},
+		"another has the key": {func(w *world) { w.die(lifecycle.Taken) },
+			[]lifecycle.Step{stall}, []string{"k1"}, lifecycle.KeyTaken},
+		"the cache lags behind a deleted Secret": {func(w *world) { w.lag(); w.secret = secret{}; w.spec.RotateRequest = "now" },
+			[]lifecycle.Step{record, deliver, deliver, settle, rest}, []string{"k2"}, 0},
+		"blocked, and the end goes": {func(w *world) {
+			w.spec.ExpiresAt = w.now.Add(time.Hour)
+			w.runOrFail(t)
+			w.steps, w.spec.Blocked, w.spec.ExpiresAt = nil, true, time.Time{}
+		},
+			[]lifecycle.Step{stall}, []string{"k1"}, lifecycle.ByBlock},
 		"relabelled": {func(w *world) { w.secret.stale = true },
 			[]lifecycle.Step{lifecycle.Relabel, rest}, []string{"k1"}, 0},
 	} {
@@ -223,7 +252,8 @@ func TestADeletedObjectKeepsNoKeyAndOnlyTheSecretThatAPersonWantsToKeep(t *testi
 		w := settledWorld(t)
 		w.secret.adopt, w.spec.Deleted = adopt, true
 		w.runOrFail(t)
-		if len(w.status.Keys) != 0 || (w.secret.owner == lifecycle.Own) != adopt {
+		kept := secret{owner: lifecycle.Foreign, keyID: "k1", content: "k1", usable: true, intact: true, adopt: true}
+		if len(w.status.Keys) != 0 || (w.secret == kept) != adopt || w.status.Guarded {
 			t.Fatalf("annotated %t: keys %v, Secret %+v", adopt, ids(w), w.secret)
 		}
 	}

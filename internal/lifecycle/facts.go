@@ -13,7 +13,20 @@ type Key struct {
 	NotAfter time.Time
 	// Pending is true until the plaintext is known to be in the Secret.
 	Pending bool
+	// Dead says why nobody is let in by the key though it is on record. Empty: they are.
+	Dead Death
 }
+
+// Death is why a key on record lets nobody in.
+type Death string
+
+// Deaths.
+const (
+	// PepperGone: the key was digested with a pepper that is not at hand.
+	PepperGone Death = "PepperGone"
+	// Taken: an older object has the same key on record.
+	Taken Death = "Taken"
+)
 
 // Facts is everything a decision rests on.
 type Facts struct {
@@ -32,7 +45,7 @@ type Spec struct {
 	// Deleted: the object is going. No key may exist, and a Secret that a person wants to keep is left alone.
 	Deleted bool
 	// Blocked: nothing is issued or delivered for a reason outside this package, as for a username that is taken.
-	// Keys that exist stay as they are.
+	// Keys that exist stay as they are, and none of them gets a later end: what would set it may not be known.
 	Blocked bool
 	// ByAPI: the admin API issues the key and no Secret is written.
 	ByAPI bool
@@ -78,6 +91,10 @@ type Status struct {
 	LastRotateRequest string
 	// AdoptedKeys are the ids of the keys last taken over from a Secret.
 	AdoptedKeys []string
+	// Restored: the current key is older than the object, so both came back from a backup.
+	Restored bool
+	// Guarded: a finalizer keeps the object until its Secret has been let go.
+	Guarded bool
 }
 
 // Owner says whose a Secret is.
@@ -106,6 +123,8 @@ type Secret struct {
 	Intact bool
 	// Adopt: a person handed the key in it over to Keywright.
 	Adopt bool
+	// Misplaced: Keywright wrote the key under another entry than the spec asks for now.
+	Misplaced bool
 	// Outdated: its labels or annotations are not those the spec asks for.
 	Outdated bool
 	// Content is the key in it, once read. Nil: not read.
@@ -131,5 +150,5 @@ func (s Secret) may() bool {
 
 // holds says that the Secret holds this key, and nobody else has written to it since.
 func (s Secret) holds(id string) bool {
-	return s.Owner == Own && s.Intact && s.KeyID == id
+	return s.Owner == Own && s.Intact && !s.Misplaced && s.KeyID == id
 }

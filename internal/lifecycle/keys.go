@@ -36,14 +36,15 @@ func settled(keys []Key) []Key {
 	return kept
 }
 
-// alive is keys without those in overlap whose end has come. A key in overlap always has an end: one without was put
-// there by somebody else and goes too. The current key stays when it has ended: that it did is on record with it.
+// alive is keys without those in overlap whose end has come or that let nobody in. A key in overlap always has an end:
+// one without was put there by somebody else and goes too. The current key stays when it has ended: that it did is on
+// record with it.
 func alive(keys []Key, now time.Time) []Key {
 	kept := make([]Key, 0, len(keys))
 	current := Current(keys)
 	for i := range keys {
 		k := &keys[i]
-		if k == current || k.Pending || !k.NotAfter.IsZero() && !k.ended(now) {
+		if k == current || k.Pending || k.Dead == "" && !k.NotAfter.IsZero() && !k.ended(now) {
 			kept = append(kept, *k)
 		}
 	}
@@ -63,10 +64,7 @@ const maxOverlapping = 16
 // succeed makes next the current key and the old one the first in overlap.
 func succeed(keys []Key, next Key, overlap time.Duration) []Key {
 	next.Pending = false
-	old := settled(keys)
-	if overlap == 0 {
-		old = nil
-	}
+	old := slices.DeleteFunc(settled(keys), func(k Key) bool { return k.Dead != "" || overlap == 0 })
 	return limitOverlap(append([]Key{next}, old[:min(len(old), maxOverlapping)]...), overlap)
 }
 

@@ -31,10 +31,17 @@ const (
 	RemoveStrays
 	// Relabel: set the Secret's labels and annotations without touching its data.
 	Relabel
+	// Guard: have a finalizer keep the object until its Secret has been let go.
+	Guard
+	// Release: let go of the Secret, which is to outlive the object.
+	Release
+	// Unguard: take that finalizer away.
+	Unguard
 )
 
 var stepNames = [...]string{
 	"Rest", "Stall", "Look", "Read", "Record", "Deliver", "Settle", "Drop", "Amend", "Remove", "RemoveStrays", "Relabel",
+	"Guard", "Release", "Unguard",
 }
 
 func (s Step) String() string { return stepNames[s] }
@@ -50,6 +57,7 @@ const (
 	SecretDeleted Cause = "its Secret was deleted"
 	SecretChanged Cause = "its Secret was changed"
 	SecretRenamed Cause = "its Secret was renamed"
+	Restored      Cause = "it was restored without its Secret"
 	Adopted       Cause = "adopted from its Secret"
 	Resumed       Cause = "an interrupted issue"
 )
@@ -71,6 +79,10 @@ const (
 	KeyInUse
 	// RetiredKey: the Secret to be adopted holds a key that this object had before and has replaced since.
 	RetiredKey
+	// LostPepper: the current key was digested with a pepper that is not at hand.
+	LostPepper
+	// KeyTaken: an older object has the current key on record.
+	KeyTaken
 	// AwaitingKey: the API has not issued the key yet.
 	AwaitingKey
 )
@@ -90,8 +102,8 @@ type Plan struct {
 	Stall StallCause
 	// Delivered: the Secret holds the current key. Meant for Rest and Stall.
 	Delivered bool
-	// Lost says, at Rest, that the current key works without a Secret, and since when it is known: SecretDeleted
-	// or SecretChanged. Empty when the key is delivered.
+	// Lost says, at Rest, how it came that the current key works without a Secret: SecretDeleted, SecretChanged or
+	// Restored. Empty when the key is delivered.
 	Lost Cause
 	// Expired says, at Rest, that the end of the key has come and that no other is issued.
 	Expired bool

@@ -15,6 +15,8 @@ type world struct {
 	spec   lifecycle.Spec
 	status lifecycle.Status
 	secret secret
+	// cache is what is seen of the Secret without a look. Nil: what it is.
+	cache  *secret
 	stray  bool
 	inHand string
 	read   *lifecycle.Content
@@ -32,6 +34,7 @@ type secret struct {
 	intact  bool
 	adopt   bool
 	stale   bool // labels
+	moved   bool // the key is under another entry than the spec asks for
 }
 
 func newWorld() *world {
@@ -42,12 +45,27 @@ func newWorld() *world {
 }
 
 func (w *world) facts() lifecycle.Facts {
+	seen := w.seen()
 	return lifecycle.Facts{
 		Now: w.now, Spec: w.spec, Status: w.status, InHand: w.inHand,
 		Secret: lifecycle.Secret{
-			Owner: w.secret.owner, Live: w.live, KeyID: w.secret.keyID, Intact: w.secret.intact,
-			Adopt: w.secret.adopt, Outdated: w.secret.stale, Content: w.read, Strays: w.stray,
+			Owner: seen.owner, Live: w.live, KeyID: seen.keyID, Intact: seen.intact, Misplaced: seen.moved,
+			Adopt: seen.adopt, Outdated: seen.stale, Content: w.read, Strays: w.stray,
 		},
+	}
+}
+
+func (w *world) seen() secret {
+	if w.live || w.cache == nil {
+		return w.secret
+	}
+	return *w.cache
+}
+
+// lag has the cache stay behind from now on.
+func (w *world) lag() {
+	if w.cache == nil {
+		w.cache = new(w.secret)
 	}
 }
 
@@ -83,6 +101,12 @@ func (w *world) do(plan lifecycle.Plan) {
 	case lifecycle.Record:
 		w.record(plan)
 	case lifecycle.Deliver:
+		if w.seen() != w.secret {
+			// The version that was seen is not the one there is: the write is a conflict, and a look follows.
+			w.live = true
+			return
+		}
+		w.live = true
 		w.secret = secret{owner: lifecycle.Own, keyID: w.inHand, content: w.inHand, usable: true, intact: true, adopt: w.secret.adopt}
 		w.read = nil
 	case lifecycle.Settle:
@@ -91,6 +115,12 @@ func (w *world) do(plan lifecycle.Plan) {
 		w.secret, w.read, w.live = secret{}, nil, true
 	case lifecycle.RemoveStrays:
 		w.stray = false
+	case lifecycle.Guard:
+		w.status.Guarded = true
+	case lifecycle.Unguard:
+		w.status.Guarded = false
+	case lifecycle.Release:
+		w.secret.owner = lifecycle.Foreign
 	case lifecycle.Relabel:
 		w.secret.stale = false
 	case lifecycle.Drop, lifecycle.Amend:
@@ -104,6 +134,7 @@ func (w *world) do(plan lifecycle.Plan) {
 }
 
 func (w *world) record(plan lifecycle.Plan) {
+	w.status.Restored = false
 	key := lifecycle.Key{ID: w.inHand, IssuedAt: w.now, NotAfter: plan.NotAfter, Pending: true}
 	if plan.Adopt {
 		w.status.AdoptedKeys = append(w.status.AdoptedKeys, w.inHand)
