@@ -18,6 +18,7 @@ const (
 // Username is the name of a user: 2-50 characters.
 // +kubebuilder:validation:MaxLength=50
 // +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9][A-Za-z0-9._-]{1,49}$')",message="must be a username: 2-50 letters, digits, '.', '_', '-', a letter or digit first"
+// +kubebuilder:validation:XValidation:rule="self.lowerAscii() != 'admin'",message="username 'admin' is reserved"
 type Username string
 
 // AccessRoleSpec says what a role gives, and to whom.

@@ -8,6 +8,9 @@ func (u *AdminUser) EffectiveUsername() string {
 	return u.Name
 }
 
+// HolderStatus is the part of the status that every kind with a key has.
+func (u *AdminUser) HolderStatus() *KeyHolderStatus { return &u.Status.KeyHolderStatus }
+
 // IsEnabled is false only where spec.enabled says so.
 func (u *AdminUser) IsEnabled() bool {
 	return u.Spec.Enabled == nil || *u.Spec.Enabled

@@ -3,6 +3,9 @@ package v1alpha1
 // String is <kind>/<name>, as in header X-Auth-Subject: User/alice.
 func (s Subject) String() string { return string(s.Kind) + "/" + s.Name }
 
+// HolderStatus is the part of the status that every kind with a key has.
+func (k *APIKey) HolderStatus() *KeyHolderStatus { return &k.Status.KeyHolderStatus }
+
 // IsEnabled is false only where spec.enabled says so.
 func (k *APIKey) IsEnabled() bool {
 	return k.Spec.Enabled == nil || *k.Spec.Enabled

@@ -19,6 +19,7 @@ const (
 
 // Subject is whom a key speaks as.
 // +kubebuilder:validation:XValidation:rule="self.kind != 'User' || self.name.matches('^[A-Za-z0-9][A-Za-z0-9._-]{1,49}$')",message="must be a username for kind User: 2-50 letters, digits, '.', '_', '-', a letter or digit first",fieldPath=".name"
+// +kubebuilder:validation:XValidation:rule="self.kind == 'User' || self.name.matches('^[A-Za-z0-9][A-Za-z0-9._-]*$')",message="must be 1-63 letters, digits, '.', '_', '-', a letter or digit first",fieldPath=".name"
 // +kubebuilder:validation:XValidation:rule="self.kind != 'User' || self.name.lowerAscii() != 'admin'",message="username 'admin' is reserved",fieldPath=".name"
 type Subject struct {
 	// Kind is User, Account or Integration.
@@ -26,9 +27,9 @@ type Subject struct {
 	Kind SubjectKind `json:"kind,omitempty"`
 
 	// Name of the user, account or integration: up to 63 letters, digits, '.', '_', '-', a letter or digit first.
+	// That of a user is a username: 2-50 of them, and not 'admin' in any case.
 	// +required
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9][A-Za-z0-9._-]*$')",message="must be 1-63 letters, digits, '.', '_', '-', a letter or digit first"
 	Name string `json:"name,omitempty"`
 }
 
@@ -39,7 +40,7 @@ type Scope string
 
 // RoleName is the name of an AccessRole.
 // +kubebuilder:validation:MaxLength=253
-// +kubebuilder:validation:XValidation:rule="self != '' && !format.dns1123Subdomain().validate(self).hasValue()",message="must be the name of an AccessRole: lower case letters, digits, '-' and '.'"
+// +kubebuilder:validation:XValidation:rule="size(self) > 0 && !format.dns1123Subdomain().validate(self).hasValue()",message="must be the name of an AccessRole: lower case letters, digits, '-' and '.'"
 type RoleName string
 
 // APIKeySpec says whom a key speaks as, what it may do, and how long.
@@ -161,7 +162,7 @@ type APIKeyStatus struct {
 // +kubebuilder:printcolumn:name="Last Used",type=date,JSONPath=`.status.lastUsedTime`,priority=1
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 245",message="metadata.name must be at most 245 characters: the Secret's name is made from it"
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 245",message="metadata.name must be at most 245 characters: the Secret's name is made from it",fieldPath=".metadata"
 type APIKey struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

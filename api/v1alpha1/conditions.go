@@ -24,6 +24,14 @@ const (
 	ReasonDemoted = "Demoted"
 )
 
+// Reasons of Ready when True of an APIKey, and of Active.
+const (
+	// ReasonExpired: the key has come to its end. Ready has it where no key was issued because the end had come before.
+	ReasonExpired = "Expired"
+	// ReasonRevoked: spec.revoked is true.
+	ReasonRevoked = "Revoked"
+)
+
 // Reasons of Ready False and Reconciling True.
 const (
 	// ReasonIssuing: the first key is on its way into its Secret. Also a reason of Active.
@@ -46,12 +54,16 @@ const (
 	ReasonInvalidKey = "InvalidKey"
 	// ReasonRetiredKey: the Secret to be adopted holds a key that this object had before and has replaced.
 	ReasonRetiredKey = "RetiredKey"
-	// ReasonKeyInUse: the key to be adopted is another object's already.
+	// ReasonKeyInUse: the key to be adopted, or the one on record, is another object's already.
 	ReasonKeyInUse = "KeyInUse"
 	// ReasonAwaitingKey: the key is delivered by the API, which has not issued one.
 	ReasonAwaitingKey = "AwaitingKey"
 	// ReasonPepperLost: the pepper is gone or broken, or another one took its place; nothing is issued until it is back.
 	ReasonPepperLost = "PepperLost"
+	// ReasonUnknownRole: an AccessRole that the APIKey names does not exist.
+	ReasonUnknownRole = "UnknownRole"
+	// ReasonOwnerDenied: the user the APIKey speaks as may not own keys. Also a reason of Active.
+	ReasonOwnerDenied = "OwnerDenied"
 )
 
 // Reasons of Active that are not named above.
@@ -60,11 +72,19 @@ const (
 	ReasonAccepted = "Accepted"
 	// ReasonDisabled: spec.enabled is false.
 	ReasonDisabled = "Disabled"
+	// ReasonOwnerDisabled: the AdminUser that the APIKey speaks as is disabled.
+	ReasonOwnerDisabled = "OwnerDisabled"
 	// ReasonDeleted: the object is being deleted. Also a reason of Ready.
 	ReasonDeleted = "Deleted"
 	// ReasonNoKey: there is no key to accept.
 	ReasonNoKey = "NoKey"
 )
 
-// ReasonOnlyActiveAdmin is the reason of LastAdmin: no other AdminUser is active.
-const ReasonOnlyActiveAdmin = "OnlyActiveAdmin"
+// Reasons of LastAdmin.
+const (
+	// ReasonOnlyActiveAdmin: no other AdminUser is active.
+	ReasonOnlyActiveAdmin = "OnlyActiveAdmin"
+	// ReasonKeptLastAdmin: the AdminUser was deleted at the same time as all others. It is kept, and its key accepted,
+	// until another admin is active. Also the reason of an event.
+	ReasonKeptLastAdmin = "KeptLastAdmin"
+)

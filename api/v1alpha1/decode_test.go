@@ -1,29 +1,24 @@
 package v1alpha1_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
 // One object that a client can't decode would end its list and its watch of the whole kind: nobody could log in any
 // more, whoever wrote it. So whatever the API server accepts, a typed client must be able to read.
-var _ = Describe("A status", func() {
-	statuses := map[string]string{
-		"nextRotation":       `{"nextRotation":%s}`,
-		"lastUsedTime":       `{"lastUsedTime":%s}`,
-		"keys.issuedAt":      `{"keys":[{"id":"x","digest":"x","issuedAt":%s}]}`,
-		"keys.notAfter":      `{"keys":[{"id":"x","digest":"x","issuedAt":"2030-01-31T12:00:00Z","notAfter":%s}]}`,
-		"conditions":         `{"conditions":[{"type":"Ready","status":"True","reason":"X","message":"m","lastTransitionTime":%s}]}`,
-		"observedGeneration": `{"observedGeneration":%s}`,
-		"conditions.observedGeneration": `{"conditions":[{"type":"Ready","status":"True","reason":"X","message":"m",` +
-			`"lastTransitionTime":"2030-01-31T12:00:00Z","observedGeneration":%s}]}`,
-	}
-	times := []string{
+var (
+	hostileTimes = []string{
 		"2030-01-31T12:00:00Z", "2030-01-31t12:00:00z", "2030-01-31T12:00:00z", "2030-01-31t12:00:00Z", "2030-01-31 12:00:00Z",
 		"2030-01-31T12:00:00.5Z", "2030-01-31T12:00:00,5Z", "2030-01-31T12:00:00.123456789123Z", "2030-01-31T12:00:00.Z",
 		"2030-01-31T23:59:60Z", "2030-06-30T23:59:60Z", "2030-01-31T24:00:00Z", "2030-02-30T12:00:00Z", "2030-13-01T12:00:00Z",
@@ -32,29 +27,125 @@ var _ = Describe("A status", func() {
 		"2030-01-31T12:00:00", "2030-01-31T12:00Z", "2030-01-31", "", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z",
 		"9999-12-31T23:59:59Z", "9999-12-31T23:59:59-23:00", "10000-01-01T00:00:00Z", "-2030-01-31T12:00:00Z", "٢٠٣٠-01-31T12:00:00Z",
 	}
-	numbers := []string{"-1", "0", "1.0", "1e3", "1.5", "1e18", "1e30", "9223372036854775807", "9223372036854775808", "18446744073709551616"}
-
-	values := slices.Concat(numbers, []string{"null", "true", "{}", "[]"})
-	for _, t := range times {
-		values = append(values, fmt.Sprintf("%q", t))
+	hostileWords = []string{
+		"a", "x.y", "*", "a:b", "1h", "User", "ALLOW", "Allowed", "Secret", "Keep", "true", "\x00", "\n", "\u2028", "\U0010FFFF", strings.Repeat("é", 40),
 	}
-	for field, status := range statuses {
-		It("that is accepted can be read by every client: "+field, func(ctx SpecContext) {
-			object := create(ctx, "probe", "")
-			accepted := 0
-			for _, value := range values {
-				if editStatus(ctx, object, fmt.Sprintf(status, value)) == nil {
-					accepted++
-				}
-				Expect(plane.Client.List(ctx, &v1alpha1.AdminUserList{})).To(Succeed(), "after status %s was written", fmt.Sprintf(status, value))
+	hostileJSON = []string{
+		"-1", "0", "1.0", "1e3", "1.5", "1e18", "1e30", "9223372036854775807", "9223372036854775808", "18446744073709551616",
+		"null", "true", "false", "{}", "[]", "[null]", "[[]]", `{"":null}`, `{"a":"b"}`, `{"a":{}}`, `["a"]`, `["x.y",null]`, `"\ud800"`,
+		`{"effect":"DENY","actions":["*"],"resources":["*"]}`, `[{"effect":"DENY","actions":["*"],"resources":["*"]}]`,
+	}
+	hostile = slices.Concat(hostileJSON, quote(hostileTimes), quote(hostileWords))
+)
+
+func quote(words []string) []string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = fmt.Sprintf("%q", word)
+		if word == "\x00" || word == "\U0010FFFF" {
+			quoted[i] = map[string]string{"\x00": `"\u0000"`, "\U0010FFFF": `"\udbff\udfff"`}[word]
+		}
+	}
+	return quoted
+}
+
+// The statuses of both kinds with a key; %s is the hostile part.
+var statuses = map[string]string{
+	"whole":              `%s`,
+	"nextRotation":       `{"nextRotation":%s}`,
+	"lastUsedTime":       `{"lastUsedTime":%s}`,
+	"keys":               `{"keys":%s}`,
+	"keys.issuedAt":      `{"keys":[{"id":"x","digest":"x","issuedAt":%s}]}`,
+	"keys.notAfter":      `{"keys":[{"id":"x","digest":"x","issuedAt":"2030-01-31T12:00:00Z","notAfter":%s}]}`,
+	"keys.pending":       `{"keys":[{"id":"x","digest":"x","issuedAt":"2030-01-31T12:00:00Z","pending":%s}]}`,
+	"adoptedKeys":        `{"adoptedKeys":%s}`,
+	"conditions":         `{"conditions":[{"type":"Ready","status":"True","reason":"X","message":"m","lastTransitionTime":%s}]}`,
+	"observedGeneration": `{"observedGeneration":%s}`,
+	"conditions.observedGeneration": `{"conditions":[{"type":"Ready","status":"True","reason":"X","message":"m",` +
+		`"lastTransitionTime":"2030-01-31T12:00:00Z","observedGeneration":%s}]}`,
+}
+
+// The parts of each kind's spec; the object exists and is patched, %s is the hostile part.
+var specs = map[kind][]string{
+	adminUser: {
+		`%s`, `{"role":%s}`, `{"enabled":%s}`, `{"rotation":%s}`, `{"rotation":{"every":%s}}`, `{"rotation":{"overlap":%s}}`,
+		`{"secret":%s}`, `{"secret":{"key":%s}}`, `{"secret":{"labels":%s}}`, `{"secret":{"annotations":{"a":%s}}}`,
+	},
+	apiKey: {
+		`%s`, `{"displayName":%s}`, `{"description":%s}`, `{"category":%s}`, `{"subject":%s}`, `{"scopes":%s}`, `{"scopes":[%s]}`,
+		`{"roles":%s}`, `{"roles":[%s]}`, `{"policy":%s}`, `{"policy":{"permissions":%s}}`, `{"policy":{"permissions":[%s]}}`,
+		`{"policy":{"permissions":[{"effect":%s,"actions":["*"],"resources":["*"]}]}}`,
+		`{"policy":{"permissions":[{"effect":"DENY","actions":[%s],"resources":["*"]}]}}`,
+		`{"policy":{"permissions":[{"effect":"DENY","actions":["*"],"resources":[%s]}]}}`,
+		`{"policy":{"permissions":[{"effect":"DENY","actions":["*"],"resources":["*"],"condition":%s}]}}`,
+		`{"policy":{"permissions":[{"effect":"DENY","actions":["*"],"resources":["*"],"condition":{"stringEquals":%s}}]}}`,
+		`{"policy":{"permissions":[{"effect":"DENY","actions":["*"],"resources":["*"],"condition":{"stringEquals":{"a":%s}}}]}}`,
+		`{"enabled":%s}`, `{"revoked":%s}`, `{"expiresAt":%s}`, `{"ttl":%s}`, `{"rotation":%s}`, `{"rotation":{"every":%s}}`,
+		`{"rotation":{"overlap":%s}}`, `{"secret":%s}`, `{"secret":{"name":%s}}`, `{"secret":{"key":%s}}`, `{"secret":{"labels":%s}}`,
+		`{"secret":{"annotations":{"a":%s}}}`, `{"secret":{"whenDeleted":%s}}`,
+	},
+	accessRole: {
+		`%s`, `{"description":%s}`, `{"permissions":%s}`, `{"permissions":[%s]}`, `{"members":%s}`, `{"members":[%s]}`, `{"apiKeys":%s}`, `{"maxTTL":%s}`,
+		`{"permissions":[{"effect":"DENY","actions":["*"],"resources":["*"],"condition":{"stringEquals":%s}}]}`,
+	},
+}
+
+var lists = map[kind]client.ObjectList{
+	adminUser: &v1alpha1.AdminUserList{}, apiKey: &v1alpha1.APIKeyList{}, accessRole: &v1alpha1.AccessRoleList{},
+}
+
+var _ = Describe("What is accepted can be read by every client:", func() {
+	for holder := range lists {
+		It("the spec of an "+holder.name, func(ctx SpecContext) {
+			for i, spec := range specs[holder] {
+				object := holder.create(ctx, fmt.Sprintf("probe-%d", i), minimal(holder))
+				Expect(acceptedOf(ctx, holder, `{"spec":`+spec+`}`, func(patch string) error { return store(ctx, object, patch) })).To(
+					BeNumerically(">", 0), "something of %s has been accepted", spec)
 			}
-			Expect(accepted).To(BeNumerically(">", 1), "something has been tried")
 		})
 	}
+	for _, holder := range keyHolders {
+		for field, status := range statuses {
+			It("status "+field+" of an "+holder.name, func(ctx SpecContext) {
+				object := holder.create(ctx, "probe", minimal(holder.kind))
+				Expect(acceptedOf(ctx, holder.kind, status, func(patch string) error { return editStatus(ctx, object, patch) })).To(
+					BeNumerically(">", 0), "something has been tried")
+			})
+		}
 
-	It("with a time that Go can't read is refused with its field", func(ctx SpecContext) {
-		object := create(ctx, "probe", "")
-		Expect(complaints(editStatus(ctx, object, `{"nextRotation":"2030-01-31t12:00:00z"}`))).To(
-			ConsistOf(And(HavePrefix("status.nextRotation: "), ContainSubstring("2030-01-31t12:00:00z"))))
-	})
+		It("a time in the status of an "+holder.name+" that Go can't read is refused with its field", func(ctx SpecContext) {
+			object := holder.create(ctx, "probe", minimal(holder.kind))
+			Expect(complaints(editStatus(ctx, object, `{"nextRotation":"2030-01-31t12:00:00z"}`))).To(
+				ConsistOf(And(HavePrefix("status.nextRotation: "), ContainSubstring("2030-01-31t12:00:00z"))))
+		})
+	}
 })
+
+// minimal is the least that a spec of the kind must say.
+func minimal(k kind) string {
+	if k == apiKey {
+		return ci("{}")
+	}
+	return "{}"
+}
+
+// acceptedOf writes every hostile value where the pattern has its %s, reads the whole kind after each, and counts what
+// was accepted.
+func acceptedOf(ctx context.Context, k kind, pattern string, write func(patch string) error) int {
+	GinkgoHelper()
+	accepted := 0
+	for _, value := range hostile {
+		patch := fmt.Sprintf(pattern, value)
+		if write(patch) != nil {
+			continue
+		}
+		accepted++
+		Expect(plane.Client.List(ctx, lists[k])).To(Succeed(), "after %s was written", patch)
+	}
+	return accepted
+}
+
+// store patches an object for good.
+func store(ctx context.Context, object *unstructured.Unstructured, patch string) error {
+	return plane.Client.Patch(ctx, object.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(patch)))
+}

@@ -7,6 +7,7 @@ const (
 	EventKeyAdopted    = "KeyAdopted"
 	EventKeyRevoked    = "KeyRevoked"
 	EventKeyEnded      = "KeyEnded"
+	EventKeyExpired    = "KeyExpired"
 	EventSecretDeleted = "SecretDeleted"
 	EventSecretChanged = "SecretChanged"
 	// EventRotationRefused: a rotation was asked for by annotation that only the API can do.

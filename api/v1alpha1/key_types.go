@@ -30,7 +30,6 @@ const (
 type SecretTemplate struct {
 	// Name of the Secret, in the object's namespace. A change issues a new key under the new name.
 	// +optional
-	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="must be the name of a Secret: lower case letters, digits, '-' and '.'"
 	// +kubebuilder:validation:XValidation:rule="self != 'keywright-pepper'",message="Secret keywright-pepper is Keywright's own and can't hold a key"
@@ -39,7 +38,6 @@ type SecretTemplate struct {
 	// Key is the name of the entry that holds the plaintext. A change issues a new key under the new name.
 	// +optional
 	// +default="key"
-	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$') && !self.startsWith('..') && self != '.'",message="must be the name of a Secret's entry: letters, digits, '-', '_' and '.'"
 	// +kubebuilder:validation:XValidation:rule="!(self in ['username', 'subject'])",message="entries username and subject say whom the key speaks as"

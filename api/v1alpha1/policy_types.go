@@ -18,7 +18,7 @@ type Action string
 
 // Resource is what a request is about: certificate:42, or * for anything.
 // +kubebuilder:validation:MaxLength=253
-// +kubebuilder:validation:XValidation:rule="self.matches('^([*]|[A-Za-z][A-Za-z0-9_-]*:[^*[:space:]]+)$')",message="must be a kind and an id such as certificate:42, or '*' alone: there is no wildcard for a part"
+// +kubebuilder:validation:XValidation:rule="self.matches('^([*]|[A-Za-z][A-Za-z0-9_-]*:[^*[:space:][:cntrl:]]+)$')",message="must be a kind and an id such as certificate:42, or '*' alone: there is no wildcard for a part"
 type Resource string
 
 // PropertyValue is the value of a property.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -37,12 +35,23 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(plane.InstallPolicies(ctx)).To(Succeed())
 }, NodeTimeout(15*time.Minute))
 
-// manifest is an AdminUser as a person writes it: spec is JSON, "" leaves it out.
-func manifest(namespace, name, spec string) *unstructured.Unstructured {
+// kind is one of the API's kinds, with the namespace its objects are tried in: "" for one that knows none.
+type kind struct {
+	name, namespace string
+}
+
+var (
+	adminUser  = kind{"AdminUser", stack.Namespace}
+	apiKey     = kind{"APIKey", "default"}
+	accessRole = kind{"AccessRole", ""}
+)
+
+// manifest is an object as a person writes it: spec is JSON, "" leaves it out.
+func (k kind) manifest(name, spec string) *unstructured.Unstructured {
 	GinkgoHelper()
 	object := &unstructured.Unstructured{Object: map[string]any{}}
-	object.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("AdminUser"))
-	object.SetNamespace(namespace)
+	object.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind(k.name))
+	object.SetNamespace(k.namespace)
 	object.SetName(name)
 	if spec != "" {
 		var content any
@@ -52,29 +61,33 @@ func manifest(namespace, name, spec string) *unstructured.Unstructured {
 	return object
 }
 
+// in is the same kind in another namespace.
+func (k kind) in(namespace string) kind { return kind{k.name, namespace} }
+
 // create applies a manifest for real. What it made is gone when the spec ends.
-func create(ctx context.Context, name, spec string) *unstructured.Unstructured {
+func (k kind) create(ctx context.Context, name, spec string) *unstructured.Unstructured {
 	GinkgoHelper()
-	object := manifest(stack.Namespace, name, spec)
+	object := k.manifest(name, spec)
 	Expect(plane.Client.Create(ctx, object)).To(Succeed())
 	DeferCleanup(func(ctx SpecContext) { Expect(plane.Client.Delete(ctx, object)).To(Succeed()) })
 	return object
 }
 
 // try offers a manifest, changes nothing, and returns what the API server would store.
-func try(ctx context.Context, name, spec string) (*unstructured.Unstructured, error) {
-	object := manifest(stack.Namespace, name, spec)
-	return object, plane.Client.Create(ctx, object, client.DryRunAll)
+func (k kind) try(ctx context.Context, name, spec string) (*unstructured.Unstructured, error) {
+	GinkgoHelper()
+	object := k.manifest(name, spec)
+	return object, noted(plane.Client.Create(ctx, object, client.DryRunAll))
 }
 
 // edit patches an object, or its status, as kubectl patch --type=merge does.
 func edit(ctx context.Context, object *unstructured.Unstructured, patch string) error {
-	return plane.Client.Patch(ctx, object.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(patch)), client.DryRunAll)
+	return noted(plane.Client.Patch(ctx, object.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(patch)), client.DryRunAll))
 }
 
 func editStatus(ctx context.Context, object *unstructured.Unstructured, status string) error {
 	patch := client.RawPatch(types.MergePatchType, []byte(`{"status":`+status+`}`))
-	return plane.Client.Status().Patch(ctx, object.DeepCopy(), patch)
+	return noted(plane.Client.Status().Patch(ctx, object.DeepCopy(), patch))
 }
 
 // complaints is what a person reads of a refusal, one line for each thing that is wrong: "<field>: <what>". What the
@@ -91,12 +104,4 @@ func complaints(err error) []string {
 		}
 	}
 	return lines
-}
-
-// write puts a manifest into a file.
-func write(content string) string {
-	GinkgoHelper()
-	path := filepath.Join(GinkgoT().TempDir(), "manifest.json")
-	Expect(os.WriteFile(path, []byte(content), 0o600)).To(Succeed())
-	return path
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"strings"
 
 	"keywright.dev/keywright/internal/program"
 )
@@ -14,6 +15,7 @@ type options struct {
 	probeAddress   string
 	leaderElect    bool
 	concurrency    int
+	namespaces     []string
 }
 
 // parse reads the command line. Its errors wrap program.ErrUsage, but for --help, which is answered on stdout.
@@ -24,7 +26,8 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "where metrics are served; 0 turns them off")
 	flags.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served; 0 turns them off")
 	flags.BoolVar(&o.leaderElect, "leader-elect", false, "wait to be the leader: needed with more than one replica")
-	flags.IntVar(&o.concurrency, "concurrency", 8, "how many AdminUsers are worked on at the same time")
+	flags.IntVar(&o.concurrency, "concurrency", 8, "how many objects of a kind are worked on at the same time")
+	flags.Func("namespaces", "where APIKeys count, separated by commas; all namespaces if not given", o.takeNamespaces)
 	if err := program.Parse(flags, args); err != nil {
 		return nil, err
 	}
@@ -33,6 +36,15 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 		return nil, err
 	}
 	return o, nil
+}
+
+func (o *options) takeNamespaces(list string) error {
+	for name := range strings.SplitSeq(list, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			o.namespaces = append(o.namespaces, name)
+		}
+	}
+	return nil
 }
 
 // Validate changes nothing.

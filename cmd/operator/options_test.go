@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"reflect"
 	"testing"
 
 	"keywright.dev/keywright/internal/program"
@@ -20,16 +21,16 @@ func TestDefaults(t *testing.T) {
 			Flags: program.Flags{Namespace: "its-own", LogLevel: "info"}, metricsAddress: ":8080", probeAddress: ":8081", concurrency: 8,
 		}},
 		"all said": {"its-own", []string{
-			"--kubeconfig=k", "--namespace=ns", "--metrics-bind-address=0", "--health-probe-bind-address=0", "--leader-elect", "--concurrency=1", "--log-level=debug",
+			"--kubeconfig=k", "--namespace=ns", "--metrics-bind-address=0", "--health-probe-bind-address=0", "--leader-elect", "--concurrency=1", "--log-level=debug", "--namespaces=a, b,,",
 		}, options{
 			Flags:          program.Flags{Kubeconfig: "k", Namespace: "ns", LogLevel: "debug"},
-			metricsAddress: "0", probeAddress: "0", leaderElect: true, concurrency: 1,
+			metricsAddress: "0", probeAddress: "0", leaderElect: true, concurrency: 1, namespaces: []string{"a", "b"},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("POD_NAMESPACE", c.podNamespace)
 			got, err := parse(c.args, &bytes.Buffer{})
-			if err != nil || *got != c.want {
+			if err != nil || !reflect.DeepEqual(*got, c.want) {
 				t.Fatalf("got %+v, %v, want %+v", got, err, c.want)
 			}
 		})

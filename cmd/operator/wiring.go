@@ -20,15 +20,19 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/controllers/adminuser"
+	"keywright.dev/keywright/controllers/apikey"
 	"keywright.dev/keywright/controllers/lastadmin"
 	"keywright.dev/keywright/controllers/peppers"
 	"keywright.dev/keywright/controllers/settings"
+	"keywright.dev/keywright/internal/holders"
 	"keywright.dev/keywright/internal/issuer"
 	"keywright.dev/keywright/internal/key"
+	"keywright.dev/keywright/internal/meter"
 )
 
 // recorderName is the reporting controller of every event.
@@ -42,7 +46,7 @@ func newScheme() (*runtime.Scheme, error) {
 	return scheme, v1alpha1.AddToScheme(scheme)
 }
 
-// newManager has a cache of the one namespace, and of Secrets only metadata of those that Keywright wrote.
+// newManager has a cache of what Keywright works on, and of Secrets only metadata of those that it wrote.
 func newManager(config *rest.Config, o *options) (ctrl.Manager, error) {
 	scheme, err := newScheme()
 	if err != nil {
@@ -50,7 +54,7 @@ func newManager(config *rest.Config, o *options) (ctrl.Manager, error) {
 	}
 	// The API server's own fairness limits a client; a second limit here would only slow a large installation.
 	config.QPS = -1
-	written, err := labels.NewRequirement(v1alpha1.LabelIssuedFor, selection.Exists, nil)
+	cached, err := cacheOptions(o)
 	if err != nil {
 		return nil, err
 	}
@@ -62,22 +66,46 @@ func newManager(config *rest.Config, o *options) (ctrl.Manager, error) {
 		LeaderElectionID:              recorderName,
 		LeaderElectionNamespace:       o.Namespace,
 		LeaderElectionReleaseOnCancel: true,
-		Cache: cache.Options{
-			DefaultNamespaces: map[string]cache.Config{o.Namespace: {}},
-			ByObject: map[client.Object]cache.ByObject{
-				issuer.SecretMetadata(): {Label: labels.NewSelector().Add(*written)},
-			},
-		},
+		Cache:                         cached,
 	})
+}
+
+// cacheOptions: AdminUsers of Keywright's own namespace, APIKeys and Secrets of the namespaces where APIKeys count.
+func cacheOptions(o *options) (cache.Options, error) {
+	written, err := labels.NewRequirement(v1alpha1.LabelIssuedFor, selection.Exists, nil)
+	if err != nil {
+		return cache.Options{}, err
+	}
+	own := map[string]cache.Config{o.Namespace: {}}
+	keys, secrets := map[string]cache.Config{}, map[string]cache.Config{o.Namespace: {}}
+	for _, namespace := range o.namespaces {
+		keys[namespace], secrets[namespace] = cache.Config{}, cache.Config{}
+	}
+	if len(o.namespaces) == 0 {
+		keys = map[string]cache.Config{cache.AllNamespaces: {}}
+		secrets = keys
+	}
+	return cache.Options{
+		DefaultNamespaces: own,
+		ByObject: map[client.Object]cache.ByObject{
+			&v1alpha1.APIKey{}:      {Namespaces: keys},
+			issuer.SecretMetadata(): {Label: labels.NewSelector().Add(*written), Namespaces: secrets},
+		},
+	}, nil
 }
 
 // addControllers is the list of all there is.
 func addControllers(ctx context.Context, mgr ctrl.Manager, o *options) error {
 	source := &peppers.Source{}
-	asked := make(chan event.GenericEvent)
+	askUser, askKey := make(chan event.GenericEvent), make(chan event.GenericEvent)
+	scope := holders.Scope{System: o.Namespace, Namespaces: o.namespaces}
 	events := mgr.GetEventRecorder(recorderName)
+	counts, err := meter.New(metrics.Registry)
+	if err != nil {
+		return err
+	}
 	keys := &issuer.Issuer{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: events, Peppers: source,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: events, Peppers: source, Meter: counts,
 		Format: key.Format{Prefix: key.DefaultPrefix}, Clock: clock.RealClock{}, Random: rand.Reader,
 	}
 	pepperCache, err := cacheOf(mgr, &corev1.Secret{}, o.Namespace, v1alpha1.PepperSecret)
@@ -97,18 +125,27 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, o *options) error {
 		do   func() error
 	}{
 		{"index of Secrets", func() error { return issuer.IndexSecrets(ctx, mgr.GetFieldIndexer()) }},
+		{"index of digests", func() error { return holders.Index(ctx, mgr.GetFieldIndexer()) }},
+		{"index of APIKeys", func() error { return apikey.Index(ctx, mgr.GetFieldIndexer()) }},
 		{"index of AdminUsers", func() error { return adminuser.Index(ctx, mgr.GetFieldIndexer()) }},
 		{"index of admins", func() error { return lastadmin.Index(ctx, mgr.GetFieldIndexer()) }},
 		{"pepper controller", func() error {
-			r := &peppers.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Namespace: o.Namespace, Source: source, Ask: asked}
+			ask := map[string]chan<- event.GenericEvent{holders.AdminUser: askUser, holders.APIKey: askKey}
+			r := &peppers.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Namespace: o.Namespace, Scope: scope, Source: source, Ask: ask}
 			return r.SetupWithManager(mgr, pepperCache)
 		}},
 		{"AdminUser controller", func() error {
 			r := &adminuser.Reconciler{Client: mgr.GetClient(), Issuer: keys}
-			return r.SetupWithManager(mgr, asked, controller.Options{MaxConcurrentReconciles: o.concurrency})
+			return r.SetupWithManager(mgr, askUser, controller.Options{MaxConcurrentReconciles: o.concurrency})
+		}},
+		{"APIKey controller", func() error {
+			r := &apikey.Reconciler{Client: mgr.GetClient(), Issuer: keys, System: o.Namespace}
+			return r.SetupWithManager(mgr, askKey, controller.Options{MaxConcurrentReconciles: o.concurrency})
 		}},
 		{"last admin controller", func() error {
-			r := &lastadmin.Reconciler{Client: mgr.GetClient(), Clock: clock.RealClock{}, Namespace: o.Namespace}
+			r := &lastadmin.Reconciler{
+				Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: events, Clock: clock.RealClock{}, Namespace: o.Namespace,
+			}
 			return r.SetupWithManager(mgr)
 		}},
 		{"settings controller", func() error {

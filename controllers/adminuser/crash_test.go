@@ -115,8 +115,8 @@ var _ = Describe("A crash", func() {
 			b.admin(ctx, "alice")
 			b.edit(ctx, "alice", rotate("now"))
 		}},
-		"of an adoption": {3, func(ctx context.Context, b *bench) {
-			b.handOver(ctx, "alice-admin-key", brought)
+		"of an adoption": {4, func(ctx context.Context, b *bench) {
+			b.handOver(ctx, "alice-admin-key", b.brought())
 			Expect(cached.Create(ctx, &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "alice"}})).To(Succeed())
 		}},
 		"of a rename": {4, func(ctx context.Context, b *bench) {
@@ -177,7 +177,7 @@ func (b *bench) readableKeyWorks(ctx context.Context, before []v1alpha1.KeyStatu
 		return
 	}
 	plaintext := string(secret.Data["key"])
-	if plaintext == brought && len(before) == 0 {
+	if plaintext == b.brought() && len(before) == 0 {
 		return
 	}
 	Expect(b.accepted(ctx, "alice", plaintext)).To(BeTrue(), "a key that can be read must work")

@@ -8,10 +8,10 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/conformity"
 )
 
 // checkInvariants holds for every AdminUser whenever the controller is done with it.
@@ -22,28 +22,8 @@ func (b *bench) checkInvariants(ctx context.Context, name string) {
 		Expect(client.IgnoreNotFound(err)).To(Succeed())
 		return
 	}
-	checkConditions(user)
+	Expect(conformity.Check(user)).To(Succeed())
 	b.checkNoPlaintext(ctx, user)
-}
-
-func checkConditions(user *v1alpha1.AdminUser) {
-	GinkgoHelper()
-	conditions := user.Status.Conditions
-	Expect(user.Status.ObservedGeneration).To(Equal(user.Generation), "status.observedGeneration")
-	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
-	Expect(ready).NotTo(BeNil())
-	Expect(meta.FindStatusCondition(conditions, v1alpha1.ConditionActive)).NotTo(BeNil())
-	stalled := meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled)
-	Expect(meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady)).To(Equal(stalled == nil), "Ready xor Stalled")
-	Expect(meta.FindStatusCondition(conditions, v1alpha1.ConditionReconciling)).To(BeNil(), "Reconciling at rest")
-	if stalled != nil {
-		Expect(stalled.Reason).To(Equal(ready.Reason))
-	}
-	for _, c := range conditions {
-		Expect(c.ObservedGeneration).To(Equal(user.Generation), "observedGeneration of %s", c.Type)
-		Expect(c.Message).NotTo(BeEmpty(), "message of %s", c.Type)
-		Expect(c.LastTransitionTime.IsZero()).To(BeFalse())
-	}
 }
 
 // checkNoPlaintext: no key that is in a Secret stands anywhere in the object or in the events.

@@ -181,7 +181,7 @@ var _ = Describe("Issuing", func() {
 		former.Spec.Role = v1alpha1.RoleUser
 		former.Status.Keys = nil
 		_, err := b.reconciler().Issuer.Run(ctx, &issuer.Holder{
-			Object: former, Kind: "AdminUser", Status: &former.Status.KeyHolderStatus,
+			Object:  former,
 			Spec:    lifecycle.Spec{Revoked: true, SecretName: "alice-admin-key"},
 			Refused: &issuer.Finding{Reason: "Demoted", Message: "stale"},
 		})

@@ -8,16 +8,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/holders"
 	"keywright.dev/keywright/internal/issuer"
 )
-
-const kind = "AdminUser"
 
 // Reconciler brings one AdminUser to what its spec asks.
 type Reconciler struct {
@@ -34,19 +34,26 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	var user v1alpha1.AdminUser
 	err := r.Client.Get(ctx, req.NamespacedName, &user)
 	if apierrors.IsNotFound(err) {
-		return reconcile.Result{}, r.Issuer.RemoveOrphans(ctx, kind, req.NamespacedName)
+		return reconcile.Result{}, r.Issuer.RemoveOrphans(ctx, holders.AdminUser, req.NamespacedName)
 	}
 	if err != nil {
 		return reconcile.Result{}, err
+	}
+	if isKept(&user) {
+		return reconcile.Result{}, nil
 	}
 	defer r.names.lock(user.EffectiveUsername())()
 	rival, err := r.rival(ctx, &user)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	holder := describe(&user, rival)
-	holder.InUse = func(ctx context.Context, digest string) (string, error) { return r.holderOf(ctx, &user, digest) }
-	return r.Issuer.Run(ctx, holder)
+	return r.Issuer.Run(ctx, describe(&user, rival))
+}
+
+// isKept: the user is being deleted, and whether they may go as far as the last admin is concerned has not been settled.
+// Until then everything stays as it is.
+func isKept(user *v1alpha1.AdminUser) bool {
+	return !user.DeletionTimestamp.IsZero() && controllerutil.ContainsFinalizer(user, v1alpha1.FinalizerLastAdmin)
 }
 
 // SetupWithManager registers the controller for its objects, for the Secrets written for them, and for asked, which

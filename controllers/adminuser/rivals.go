@@ -13,39 +13,30 @@ import (
 	"keywright.dev/keywright/internal/username"
 )
 
-// Indexes of AdminUsers: by their folded username, and by the digests they have on record.
-const (
-	usernameIndex = "keywright.dev/username"
-	digestIndex   = "keywright.dev/digest"
-)
+// usernameIndex finds AdminUsers by their folded username.
+const usernameIndex = "keywright.dev/username"
 
-// Index makes it cheap to find who else claims a username, or has a key. To be called once, before the cache starts.
+// Index makes it cheap to find who else claims a username. To be called once, before the cache starts.
 func Index(ctx context.Context, indexer client.FieldIndexer) error {
-	byUsername := func(o client.Object) []string {
+	return indexer.IndexField(ctx, &v1alpha1.AdminUser{}, usernameIndex, func(o client.Object) []string {
 		return []string{username.Fold(o.(*v1alpha1.AdminUser).EffectiveUsername())}
-	}
-	if err := indexer.IndexField(ctx, &v1alpha1.AdminUser{}, usernameIndex, byUsername); err != nil {
-		return err
-	}
-	return indexer.IndexField(ctx, &v1alpha1.AdminUser{}, digestIndex, func(o client.Object) []string {
-		var digests []string
-		for _, k := range o.(*v1alpha1.AdminUser).Status.Keys {
-			digests = append(digests, k.Digest)
-		}
-		return digests
 	})
 }
 
-// holderOf names another AdminUser that has this digest on record, or "".
-func (r *Reconciler) holderOf(ctx context.Context, user *v1alpha1.AdminUser, digest string) (string, error) {
+// Named is the AdminUser that holds exactly this username, as far as the cache knows. Nil: none does.
+func Named(ctx context.Context, cached client.Reader, namespace, name string) (*v1alpha1.AdminUser, error) {
 	var list v1alpha1.AdminUserList
-	err := r.Client.List(ctx, &list, client.InNamespace(user.Namespace), client.MatchingFields{digestIndex: digest})
+	err := cached.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{usernameIndex: username.Fold(name)})
+	var holder *v1alpha1.AdminUser
 	for i := range list.Items {
-		if list.Items[i].Name != user.Name {
-			return list.Items[i].Name, err
+		if user := &list.Items[i]; holder == nil || claim(user).Before(claim(holder)) {
+			holder = user
 		}
 	}
-	return "", err
+	if holder == nil || holder.EffectiveUsername() != name {
+		return nil, err
+	}
+	return holder, err
 }
 
 // nameLocks are locks of usernames, a few of them sharing one.

@@ -13,7 +13,8 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-const brought = "correct-horse-battery-staple"
+// brought is a key that a person brings. Each namespace has its own: no two objects may have the same.
+func (b *bench) brought() string { return "correct-horse-battery-staple-" + b.namespace }
 
 // handOver creates a Secret by hand, with the word that lets Keywright take it.
 func (b *bench) handOver(ctx context.Context, name, plaintext string) {
@@ -28,7 +29,7 @@ var _ = Describe("A Secret that was deleted or changed", func() {
 	edits := map[string]func(*bench, context.Context){
 		"deleted": func(b *bench, ctx context.Context) { b.deleteSecret(ctx, "alice-admin-key") },
 		"changed": func(b *bench, ctx context.Context) {
-			b.editSecret(ctx, "alice-admin-key", func(s *corev1.Secret) { s.Data["key"] = []byte(brought) })
+			b.editSecret(ctx, "alice-admin-key", func(s *corev1.Secret) { s.Data["key"] = []byte(b.brought()) })
 		},
 		"emptied": func(b *bench, ctx context.Context) {
 			b.editSecret(ctx, "alice-admin-key", func(s *corev1.Secret) { s.Data = nil })
@@ -47,7 +48,7 @@ var _ = Describe("A Secret that was deleted or changed", func() {
 			Expect(reasonOf(user, "Active")).To(Equal("True/Accepted"))
 			Expect(user.Status.SecretName).To(BeEmpty())
 			Expect(b.accepted(ctx, "alice", old)).To(BeTrue())
-			Expect(b.accepted(ctx, "alice", brought)).To(BeFalse())
+			Expect(b.accepted(ctx, "alice", b.brought())).To(BeFalse())
 			Expect(b.events.Take()).To(ConsistOf(HavePrefix("Warning Secret")))
 			b.reconcile(ctx, "alice")
 			Expect(b.events.Take()).To(BeEmpty())
@@ -63,7 +64,7 @@ var _ = Describe("A Secret that was deleted or changed", func() {
 			happen(b, ctx)
 			b.reconcile(ctx, "alice")
 			fresh := b.plaintext(ctx, "alice-admin-key")
-			Expect(fresh).NotTo(Or(Equal(old), Equal(brought)))
+			Expect(fresh).NotTo(Or(Equal(old), Equal(b.brought())))
 			Expect(b.accepted(ctx, "alice", fresh)).To(BeTrue())
 			Expect(b.accepted(ctx, "alice", old)).To(BeFalse(), "no overlap for a key whose Secret was lost")
 		})
@@ -85,7 +86,7 @@ var _ = Describe("A Secret that was deleted or changed", func() {
 var _ = Describe("Somebody else's Secret", func() {
 	It("is never touched, and the object goes on when it is gone", func(ctx SpecContext) {
 		b := newBench(ctx)
-		foreign := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "alice-admin-key"}, Data: map[string][]byte{"key": []byte(brought)}}
+		foreign := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "alice-admin-key"}, Data: map[string][]byte{"key": []byte(b.brought())}}
 		Expect(plane.Client.Create(ctx, foreign)).To(Succeed())
 		user := b.admin(ctx, "alice")
 		Expect(reasonOf(user, "Stalled")).To(Equal("True/SecretConflict"))
@@ -102,7 +103,7 @@ var _ = Describe("Somebody else's Secret", func() {
 
 	It("is not touched either when it appears between the digest and the Secret", func(ctx SpecContext) {
 		b := newBench(ctx)
-		foreign := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "alice-admin-key"}, Data: map[string][]byte{"key": []byte(brought)}}
+		foreign := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "alice-admin-key"}, Data: map[string][]byte{"key": []byte(b.brought())}}
 		b.client = beforeWrite(cached, 2, func() { Expect(plane.Client.Create(ctx, foreign)).To(Succeed()) })
 		Expect(cached.Create(ctx, &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "alice"}})).To(Succeed())
 		b.reconcile(ctx, "alice")
@@ -114,7 +115,7 @@ var _ = Describe("Somebody else's Secret", func() {
 
 	It("of another controller can't be handed over by an annotation", func(ctx SpecContext) {
 		b := newBench(ctx)
-		b.handOver(ctx, "alice-admin-key", brought)
+		b.handOver(ctx, "alice-admin-key", b.brought())
 		b.editSecretLive(ctx, "alice-admin-key", func(s *corev1.Secret) {
 			controls := true
 			s.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "x", UID: "u", Controller: &controls}}
@@ -128,10 +129,10 @@ var _ = Describe("Somebody else's Secret", func() {
 var _ = Describe("Adoption", func() {
 	It("takes over an annotated Secret and its key", func(ctx SpecContext) {
 		b := newBench(ctx)
-		b.handOver(ctx, "alice-admin-key", brought)
+		b.handOver(ctx, "alice-admin-key", b.brought())
 		user := b.admin(ctx, "alice")
 		Expect(reasonOf(user, "Ready")).To(Equal("True/Issued"))
-		Expect(b.accepted(ctx, "alice", brought)).To(BeTrue())
+		Expect(b.accepted(ctx, "alice", b.brought())).To(BeTrue())
 		Expect(user.Status.Keys).To(HaveLen(1))
 		Expect(user.Status.Keys[0].Prefix).To(Equal("corr"), "four characters of a brought key")
 		secret := b.secret(ctx, "alice-admin-key")
@@ -140,29 +141,29 @@ var _ = Describe("Adoption", func() {
 		Expect(b.events.Take()).To(ConsistOf(HavePrefix("Normal KeyAdopted")))
 
 		b.change(ctx, "alice", rotate("1"))
-		Expect(b.accepted(ctx, "alice", brought)).To(BeFalse())
+		Expect(b.accepted(ctx, "alice", b.brought())).To(BeFalse())
 		Expect(b.accepted(ctx, "alice", b.plaintext(ctx, "alice-admin-key"))).To(BeTrue())
 	})
 
 	It("does not bring back a key that was rotated away, whoever writes it back", func(ctx SpecContext) {
 		b := newBench(ctx)
-		b.handOver(ctx, "alice-admin-key", brought)
+		b.handOver(ctx, "alice-admin-key", b.brought())
 		b.admin(ctx, "alice")
 		b.change(ctx, "alice", rotate("leaked"))
-		b.editSecretLive(ctx, "alice-admin-key", func(s *corev1.Secret) { s.Data["key"] = []byte(brought) })
+		b.editSecretLive(ctx, "alice-admin-key", func(s *corev1.Secret) { s.Data["key"] = []byte(b.brought()) })
 		b.reconcile(ctx, "alice")
-		Expect(b.accepted(ctx, "alice", brought)).To(BeFalse())
+		Expect(b.accepted(ctx, "alice", b.brought())).To(BeFalse())
 		Expect(reasonOf(b.get(ctx, "alice"), "Stalled")).To(Equal("True/RetiredKey"))
 	})
 
 	It("does not bring it back either after a change of pepper, nor after another key was brought", func(ctx SpecContext) {
 		b := newBench(ctx)
-		b.handOver(ctx, "alice-admin-key", brought)
+		b.handOver(ctx, "alice-admin-key", b.brought())
 		b.admin(ctx, "alice")
-		b.editSecretLive(ctx, "alice-admin-key", func(s *corev1.Secret) { s.Data["key"] = []byte("another-key-by-hand") })
+		b.editSecretLive(ctx, "alice-admin-key", func(s *corev1.Secret) { s.Data["key"] = []byte(b.brought() + "-2") })
 		b.reconcile(ctx, "alice")
 		b.ring = newRingOf("q", "p")
-		b.editSecretLive(ctx, "alice-admin-key", func(s *corev1.Secret) { s.Data["key"] = []byte(brought) })
+		b.editSecretLive(ctx, "alice-admin-key", func(s *corev1.Secret) { s.Data["key"] = []byte(b.brought()) })
 		b.reconcile(ctx, "alice")
 		Expect(reasonOf(b.get(ctx, "alice"), "Stalled")).To(Equal("True/RetiredKey"))
 		Expect(b.get(ctx, "alice").Status.Keys).To(HaveLen(1))
@@ -170,23 +171,23 @@ var _ = Describe("Adoption", func() {
 
 	It("gives a key to one object only", func(ctx SpecContext) {
 		b := newBench(ctx)
-		b.handOver(ctx, "alice-admin-key", brought)
-		b.handOver(ctx, "bob-admin-key", brought)
+		b.handOver(ctx, "alice-admin-key", b.brought())
+		b.handOver(ctx, "bob-admin-key", b.brought())
 		b.admin(ctx, "alice")
 		user := b.admin(ctx, "bob")
 		Expect(reasonOf(user, "Stalled")).To(Equal("True/KeyInUse"))
-		Expect(user.Status.Conditions).To(ContainElement(HaveField("Message", ContainSubstring("AdminUser alice"))))
-		Expect(b.accepted(ctx, "alice", brought)).To(BeTrue())
+		Expect(user.Status.Conditions).To(ContainElement(HaveField("Message", ContainSubstring("AdminUser "+b.namespace+"/alice"))))
+		Expect(b.accepted(ctx, "alice", b.brought())).To(BeTrue())
 	})
 
 	It("takes a key edited into an annotated Secret as the new one, with overlap", func(ctx SpecContext) {
 		b := newBench(ctx)
-		b.handOver(ctx, "alice-admin-key", brought)
+		b.handOver(ctx, "alice-admin-key", b.brought())
 		b.admin(ctx, "alice", withRotation("", "1h"))
-		b.editSecretLive(ctx, "alice-admin-key", func(s *corev1.Secret) { s.Data["key"] = []byte("another-key-by-hand") })
+		b.editSecretLive(ctx, "alice-admin-key", func(s *corev1.Secret) { s.Data["key"] = []byte(b.brought() + "-2") })
 		b.reconcile(ctx, "alice")
-		Expect(b.accepted(ctx, "alice", "another-key-by-hand")).To(BeTrue())
-		Expect(b.accepted(ctx, "alice", brought)).To(BeTrue(), "in its overlap")
+		Expect(b.accepted(ctx, "alice", b.brought()+"-2")).To(BeTrue())
+		Expect(b.accepted(ctx, "alice", b.brought())).To(BeTrue(), "in its overlap")
 	})
 
 	for problem, plaintext := range map[string]string{

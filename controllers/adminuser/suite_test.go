@@ -17,6 +17,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/controllers/adminuser"
+	"keywright.dev/keywright/internal/holders"
 	"keywright.dev/keywright/internal/issuer"
 	"keywright.dev/keywright/internal/key"
 	"keywright.dev/keywright/internal/pepper"
@@ -42,7 +43,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(plane.Stop)
 	var stop func()
-	cached, stop, err = cachedclient.New(plane.Admin, plane.Client.Scheme(), issuer.IndexSecrets, adminuser.Index)
+	cached, stop, err = cachedclient.New(plane.Admin, plane.Client.Scheme(), issuer.IndexSecrets, holders.Index, adminuser.Index)
 	DeferCleanup(stop)
 	Expect(err).NotTo(HaveOccurred())
 }, NodeTimeout(15*time.Minute))

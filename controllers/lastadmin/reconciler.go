@@ -20,11 +20,12 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// Indexes of AdminUsers: those that are active, and those that carry the condition.
+// Indexes of AdminUsers: those that are active, those that carry the condition, and those that carry the finalizer.
 const (
-	activeIndex = "keywright.dev/active"
-	markedIndex = "keywright.dev/last-admin"
-	yes         = "true"
+	activeIndex   = "keywright.dev/active"
+	markedIndex   = "keywright.dev/last-admin"
+	anchoredIndex = "keywright.dev/anchored"
+	yes           = "true"
 )
 
 // retryConflict is how soon a write is tried again that lost against somebody else's.
@@ -34,17 +35,24 @@ const retryConflict = 50 * time.Millisecond
 // request, whoever changed.
 type Reconciler struct {
 	// Client reads AdminUsers from a cache that has Index.
-	Client    client.Client
+	Client client.Client
+	// Live reads the namespace, which is in no cache.
+	Live      client.Reader
+	Events    Recorder
 	Clock     clock.PassiveClock
 	Namespace string
 }
 
 // Index makes it cheap to find the active and the marked. To be called once, before the cache starts.
 func Index(ctx context.Context, indexer client.FieldIndexer) error {
-	if err := indexer.IndexField(ctx, &v1alpha1.AdminUser{}, activeIndex, indexWhere(isActive)); err != nil {
-		return err
+	for name, is := range map[string]func(*v1alpha1.AdminUser) bool{
+		activeIndex: isActive, markedIndex: isMarked, anchoredIndex: isAnchored,
+	} {
+		if err := indexer.IndexField(ctx, &v1alpha1.AdminUser{}, name, indexWhere(is)); err != nil {
+			return err
+		}
 	}
-	return indexer.IndexField(ctx, &v1alpha1.AdminUser{}, markedIndex, indexWhere(isMarked))
+	return nil
 }
 
 func indexWhere(is func(*v1alpha1.AdminUser) bool) client.IndexerFunc {
@@ -66,30 +74,49 @@ func isMarked(u *v1alpha1.AdminUser) bool {
 	return meta.FindStatusCondition(u.Status.Conditions, v1alpha1.ConditionLastAdmin) != nil
 }
 
-// Reconcile brings the condition to whom it belongs.
+// Reconcile brings condition and finalizer to whom they belong.
 func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
-	err := r.settle(ctx)
-	if apierrors.IsConflict(err) {
+	kept, err := r.settle(ctx)
+	switch {
+	case apierrors.IsConflict(err):
 		return reconcile.Result{RequeueAfter: retryConflict}, nil
+	case err != nil || !kept:
+		// An object that is gone needs no mark, and the event of its going asks anew.
+		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	// An object that is gone needs no mark, and the event of its going asks anew.
-	return reconcile.Result{}, client.IgnoreNotFound(err)
+	return reconcile.Result{RequeueAfter: lookForNamespace}, nil
 }
 
-// settle marks the one active admin, if there is just one, before it unmarks any other: in between there may be two,
-// and never none.
-func (r *Reconciler) settle(ctx context.Context) error {
+// settle first makes sure of those who stay, and only then lets go of those who leave: in between there may be too many
+// marks, and never none. kept says that somebody is kept who was deleted.
+func (r *Reconciler) settle(ctx context.Context) (kept bool, err error) {
 	active, err := r.list(ctx, activeIndex)
 	if err != nil {
-		return err
+		return false, err
+	}
+	anchored, err := r.list(ctx, anchoredIndex)
+	if err != nil {
+		return false, err
 	}
 	var last *v1alpha1.AdminUser
-	if len(active) == 1 {
+	switch len(active) {
+	case 0:
+		if last, err = r.keep(ctx, anchored); err != nil {
+			return false, err
+		}
+	case 1:
 		last = &active[0]
-		if err := r.mark(ctx, last); err != nil {
-			return err
+		if err := r.mark(ctx, last, onlyActive); err != nil {
+			return false, err
 		}
 	}
+	if err := r.anchor(ctx, active, anchored, last); err != nil {
+		return false, err
+	}
+	return last != nil && !last.DeletionTimestamp.IsZero(), r.unmarkOthers(ctx, last)
+}
+
+func (r *Reconciler) unmarkOthers(ctx context.Context, last *v1alpha1.AdminUser) error {
 	marked, err := r.list(ctx, markedIndex)
 	if err != nil {
 		return err
@@ -111,14 +138,23 @@ func (r *Reconciler) list(ctx context.Context, index string) ([]v1alpha1.AdminUs
 	return list.Items, err
 }
 
-func (r *Reconciler) mark(ctx context.Context, user *v1alpha1.AdminUser) error {
-	return r.patch(ctx, user, func(conditions *[]metav1.Condition) {
-		meta.SetStatusCondition(conditions, metav1.Condition{
-			Type: v1alpha1.ConditionLastAdmin, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonOnlyActiveAdmin,
-			Message:            "No other admin is active: make one before this one is deleted, demoted or disabled.",
-			ObservedGeneration: user.Generation, LastTransitionTime: metav1.NewTime(r.Clock.Now()),
-		})
-	})
+// What the condition says.
+var (
+	onlyActive = metav1.Condition{
+		Reason:  v1alpha1.ReasonOnlyActiveAdmin,
+		Message: "No other admin is active: make one before this one is deleted, demoted or disabled.",
+	}
+	keptLast = metav1.Condition{
+		Reason: v1alpha1.ReasonKeptLastAdmin,
+		Message: "Deleted, and kept because no other admin is active: it goes when another one is. To have none, set annotation " +
+			v1alpha1.AnnotationAllowLastAdminRemoval + ": \"true\".",
+	}
+)
+
+func (r *Reconciler) mark(ctx context.Context, user *v1alpha1.AdminUser, says metav1.Condition) error {
+	says.Type, says.Status = v1alpha1.ConditionLastAdmin, metav1.ConditionTrue
+	says.ObservedGeneration, says.LastTransitionTime = user.Generation, metav1.NewTime(r.Clock.Now())
+	return r.patch(ctx, user, func(conditions *[]metav1.Condition) { meta.SetStatusCondition(conditions, says) })
 }
 
 func (r *Reconciler) unmark(ctx context.Context, user *v1alpha1.AdminUser) error {
@@ -135,7 +171,12 @@ func (r *Reconciler) patch(ctx context.Context, user *v1alpha1.AdminUser, change
 		return nil
 	}
 	patch := client.MergeFromWithOptions(user, client.MergeFromWithOptimisticLock{})
-	return r.Client.Status().Patch(ctx, changed, patch, client.FieldOwner(v1alpha1.FieldManager))
+	err := r.Client.Status().Patch(ctx, changed, patch, client.FieldOwner(v1alpha1.FieldManager))
+	if err == nil {
+		// It may have to be written again in this run.
+		*user = *changed
+	}
+	return err
 }
 
 // sameConditions compares what is said, not when.
@@ -163,7 +204,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 func matters(e event.UpdateEvent) bool {
 	before, after := e.ObjectOld.(*v1alpha1.AdminUser), e.ObjectNew.(*v1alpha1.AdminUser)
 	return isActive(before) != isActive(after) || markOf(before) != markOf(after) ||
-		isMarked(after) && before.Generation != after.Generation
+		isAnchored(before) != isAnchored(after) ||
+		(isMarked(after) || isAnchored(after)) && (before.Generation != after.Generation || mayGo(before) != mayGo(after))
 }
 
 // markOf is the condition, or its zero value.

@@ -17,6 +17,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/controllers/lastadmin"
 	"keywright.dev/keywright/test/cachedclient"
+	"keywright.dev/keywright/test/eventlog"
 	"keywright.dev/keywright/test/stack"
 )
 
@@ -48,6 +49,7 @@ var begin = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 type bench struct {
 	namespace string
 	clock     *clocktesting.FakePassiveClock
+	events    *eventlog.Log
 	*lastadmin.Reconciler
 }
 
@@ -55,10 +57,11 @@ func newBench(ctx context.Context) *bench {
 	GinkgoHelper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
 	Expect(plane.Client.Create(ctx, namespace)).To(Succeed())
-	clock := clocktesting.NewFakePassiveClock(begin)
+	clock, events := clocktesting.NewFakePassiveClock(begin), &eventlog.Log{}
 	return &bench{
 		namespace: namespace.Name, clock: clock,
-		Reconciler: &lastadmin.Reconciler{Client: cached, Clock: clock, Namespace: namespace.Name},
+		events:     events,
+		Reconciler: &lastadmin.Reconciler{Client: cached, Live: plane.Client, Events: events, Clock: clock, Namespace: namespace.Name},
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/holders"
 	"keywright.dev/keywright/internal/pepper"
 )
 
@@ -32,9 +33,11 @@ type Reconciler struct {
 	Client client.Client
 	// Namespace is Keywright's own.
 	Namespace string
-	Source    *Source
-	// Ask is told every object that has to be looked at again after a change.
-	Ask chan<- event.GenericEvent
+	// Scope is where the objects are whose keys were digested.
+	Scope  holders.Scope
+	Source *Source
+	// Ask is told every object that has to be looked at again after a change, by its kind.
+	Ask map[string]chan<- event.GenericEvent
 
 	// untold is true from a change until everybody has been told of it.
 	untold bool
@@ -120,38 +123,26 @@ func (r *Reconciler) create(ctx context.Context) (state, error) {
 // digested lists the ids of all peppers that recorded keys were digested with.
 func (r *Reconciler) digested(ctx context.Context) (map[string]bool, error) {
 	ids := map[string]bool{}
-	list := &v1alpha1.AdminUserList{}
-	for {
-		err := r.Live.List(ctx, list, client.InNamespace(r.Namespace), client.Limit(500), client.Continue(list.Continue))
-		if err != nil {
-			return nil, err
-		}
-		for i := range list.Items {
-			for _, k := range list.Items[i].Status.Keys {
-				if digest, err := pepper.ParseDigest(k.Digest); err == nil {
-					ids[digest.PepperID] = true
-				}
+	err := r.Scope.EachLive(ctx, r.Live, func(o holders.Object) error {
+		for _, k := range o.HolderStatus().Keys {
+			if digest, err := pepper.ParseDigest(k.Digest); err == nil {
+				ids[digest.PepperID] = true
 			}
 		}
-		if list.Continue == "" {
-			return ids, nil
-		}
-	}
+		return nil
+	})
+	return ids, err
 }
 
 func (r *Reconciler) askAll(ctx context.Context) error {
-	var list v1alpha1.AdminUserList
-	if err := r.Client.List(ctx, &list, client.InNamespace(r.Namespace)); err != nil {
-		return err
-	}
-	for i := range list.Items {
+	return r.Scope.Each(ctx, r.Client, func(o holders.Object) error {
 		select {
-		case r.Ask <- event.GenericEvent{Object: &list.Items[i]}:
+		case r.Ask[holders.KindOf(o)] <- event.GenericEvent{Object: o}:
+			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-	}
-	return nil
+	})
 }
 
 // SetupWithManager registers the controller. one is a cache of the pepper Secret alone: the manager's own holds

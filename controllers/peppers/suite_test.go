@@ -18,6 +18,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/controllers/peppers"
+	"keywright.dev/keywright/internal/holders"
 	"keywright.dev/keywright/internal/pepper"
 	"keywright.dev/keywright/test/stack"
 )
@@ -54,7 +55,9 @@ func newBench(ctx context.Context) *bench {
 func benchIn(namespace string) *bench {
 	asked := make(chan event.GenericEvent, 100)
 	return &bench{namespace: namespace, asked: asked, Reconciler: &peppers.Reconciler{
-		Live: plane.Client, Client: plane.Client, Namespace: namespace, Source: &peppers.Source{}, Ask: asked,
+		Live: plane.Client, Client: plane.Client, Namespace: namespace, Source: &peppers.Source{},
+		Scope: holders.Scope{System: namespace, Namespaces: []string{namespace}},
+		Ask:   map[string]chan<- event.GenericEvent{holders.AdminUser: asked, holders.APIKey: asked},
 	}}
 }
 

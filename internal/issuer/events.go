@@ -24,8 +24,9 @@ type event struct {
 	kind, reason, action, note string
 }
 
-// tell writes the events that a status write stands for.
+// tell writes the events that a status write stands for, and counts them.
 func (r *run) tell(plan lifecycle.Plan, was *v1alpha1.KeyHolderStatus) {
+	r.count(plan, was)
 	for _, e := range r.events(plan, was) {
 		r.Events.Eventf(r.holder.Object, nil, e.kind, e.reason, e.action, "%s", e.note)
 	}
@@ -40,17 +41,17 @@ func (r *run) events(plan lifecycle.Plan, was *v1alpha1.KeyHolderStatus) []event
 	case lifecycle.Stall:
 		return append(r.stalledAnew(was), r.rotationRefused(was)...)
 	case lifecycle.Rest:
-		return append(secretLost(plan, was), r.rotationRefused(was)...)
+		return slices.Concat(secretLost(plan, was), r.rotationRefused(was), expired(r.holder, was))
 	}
 	return nil
 }
 
 func (r *run) settled(was *v1alpha1.KeyHolderStatus) event {
-	now := r.holder.Status.Keys[0]
+	now := r.holder.status().Keys[0]
 	where := fmt.Sprintf("key %s (%s…) is in Secret %s", now.ID, now.Prefix, r.holder.Spec.SecretName)
 	old := lifecycle.Current(readKeys(was.Keys))
 	switch {
-	case slices.Contains(r.holder.Status.AdoptedKeys, now.ID):
+	case slices.Contains(r.holder.status().AdoptedKeys, now.ID):
 		return event{corev1.EventTypeNormal, v1alpha1.EventKeyAdopted, "Adopt", "Adopted: " + where}
 	case r.cause == lifecycle.SecretDeleted || r.cause == lifecycle.SecretChanged:
 		// The keys before were dropped with the first write, for whoever had them could not be told of a new one.
@@ -70,7 +71,7 @@ func (r *run) because() string {
 
 // fate says what has become of the key before.
 func (r *run) fate(old *lifecycle.Key) string {
-	for _, k := range r.holder.Status.Keys {
+	for _, k := range r.holder.status().Keys {
 		if k.ID == old.ID && k.NotAfter != nil {
 			return fmt.Sprintf("key %s is accepted until %s", old.ID, k.NotAfter.UTC().Format(time.RFC3339))
 		}
@@ -79,7 +80,7 @@ func (r *run) fate(old *lifecycle.Key) string {
 }
 
 func dropped(h *Holder, was *v1alpha1.KeyHolderStatus) event {
-	gone := idsGone(was.Keys, h.Status.Keys)
+	gone := idsGone(was.Keys, h.status().Keys)
 	if h.Spec.Revoked || h.Spec.Deleted {
 		return event{corev1.EventTypeNormal, v1alpha1.EventKeyRevoked, "Revoke", fmt.Sprintf("Revoked %s: %s", gone, h.Refused.Message)}
 	}
@@ -99,7 +100,7 @@ func idsGone(was, now []v1alpha1.KeyStatus) string {
 
 // stalledAnew warns once for each new reason or message.
 func (r *run) stalledAnew(was *v1alpha1.KeyHolderStatus) []event {
-	now := meta.FindStatusCondition(r.holder.Status.Conditions, v1alpha1.ConditionStalled)
+	now := meta.FindStatusCondition(r.holder.status().Conditions, v1alpha1.ConditionStalled)
 	before := meta.FindStatusCondition(was.Conditions, v1alpha1.ConditionStalled)
 	if before != nil && before.Reason == now.Reason && before.Message == now.Message {
 		return nil
@@ -109,7 +110,7 @@ func (r *run) stalledAnew(was *v1alpha1.KeyHolderStatus) []event {
 
 // rotationRefused answers a request that only the API can meet.
 func (r *run) rotationRefused(was *v1alpha1.KeyHolderStatus) []event {
-	if !r.holder.Spec.ByAPI || r.holder.Status.LastRotateRequest == was.LastRotateRequest {
+	if !r.holder.Spec.ByAPI || r.holder.status().LastRotateRequest == was.LastRotateRequest {
 		return nil
 	}
 	return []event{{corev1.EventTypeWarning, v1alpha1.EventRotationRefused, "Refuse",
@@ -119,10 +120,32 @@ func (r *run) rotationRefused(was *v1alpha1.KeyHolderStatus) []event {
 // failing warns of a failure once, and not with each try.
 func (r *run) failing(was *v1alpha1.KeyHolderStatus) {
 	before := meta.FindStatusCondition(was.Conditions, v1alpha1.ConditionReady)
-	now := meta.FindStatusCondition(r.holder.Status.Conditions, v1alpha1.ConditionReady)
+	now := meta.FindStatusCondition(r.holder.status().Conditions, v1alpha1.ConditionReady)
 	if before == nil || before.Reason != now.Reason {
 		r.Events.Eventf(r.holder.Object, nil, corev1.EventTypeWarning, now.Reason, "Retry", "%s", now.Message)
 	}
+}
+
+// expired tells once that the end of the key has come.
+func expired(h *Holder, was *v1alpha1.KeyHolderStatus) []event {
+	if !expiredNow(h.status(), was) {
+		return nil
+	}
+	now := meta.FindStatusCondition(h.status().Conditions, v1alpha1.ConditionActive)
+	kind := corev1.EventTypeNormal
+	if len(h.status().Keys) == 0 {
+		kind = corev1.EventTypeWarning
+	}
+	return []event{{kind, v1alpha1.EventKeyExpired, "Expire", now.Message}}
+}
+
+func expiredNow(now, was *v1alpha1.KeyHolderStatus) bool {
+	return isExpired(now) && !isExpired(was)
+}
+
+func isExpired(s *v1alpha1.KeyHolderStatus) bool {
+	active := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionActive)
+	return active != nil && active.Reason == v1alpha1.ReasonExpired
 }
 
 // secretLost warns when a key has lost its Secret and goes on without.

@@ -25,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/holders"
 	"keywright.dev/keywright/internal/key"
 	"keywright.dev/keywright/internal/lifecycle"
 	"keywright.dev/keywright/internal/pepper"
@@ -77,7 +78,7 @@ func newBench(t *testing.T) *bench {
 	}
 	user := holderNamed("alice").Object
 	builder := fake.NewClientBuilder().WithScheme(scheme).WithObjects(user).WithStatusSubresource(user)
-	if err := IndexSecrets(t.Context(), indexes{builder}); err != nil {
+	if err := errors.Join(IndexSecrets(t.Context(), indexes{builder}), holders.Index(t.Context(), indexes{builder})); err != nil {
 		t.Fatal(err)
 	}
 	b := &bench{t: t, clock: clocktesting.NewFakePassiveClock(noon), events: &eventlog.Log{}}
@@ -118,7 +119,7 @@ func (b *bench) run() (reconcile.Result, error) {
 	b.t.Helper()
 	h := holderNamed("alice")
 	user := b.user()
-	h.Object, h.Status = user, &user.Status.KeyHolderStatus
+	h.Object = user
 	result, err := b.Run(b.t.Context(), h)
 	b.checkNoPlaintext(err)
 	return result, err
@@ -171,7 +172,7 @@ func TestAFailedWriteIsToldOnTheObjectAndTriedAgain(t *testing.T) {
 			}
 			user := b.user()
 			want := workingOn("Retrying", "False/Issuing")
-			if got := conditionsOf(&Holder{Status: &user.Status.KeyHolderStatus}); !maps.Equal(got, want) {
+			if got := conditionsOf(&Holder{Object: user}); !maps.Equal(got, want) {
 				t.Errorf("got %v, want %v", got, want)
 			}
 			if _, message := b.ready(); !strings.Contains(message, "Deliver: ") || !strings.Contains(message, "exceeded quota") || len(message) > 1000 {
@@ -188,7 +189,7 @@ func TestAFailedWriteIsToldOnTheObjectAndTriedAgain(t *testing.T) {
 			if told := b.events.Take(); len(told) != 0 || b.user().ResourceVersion == version {
 				t.Errorf("told again: %v", told)
 			}
-			if got := conditionsOf(&Holder{Status: &b.user().Status.KeyHolderStatus}); !maps.Equal(got, want) {
+			if got := conditionsOf(&Holder{Object: b.user()}); !maps.Equal(got, want) {
 				t.Errorf("after a second try: got %v, want %v", got, want)
 			}
 

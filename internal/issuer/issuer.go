@@ -15,6 +15,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/key"
 	"keywright.dev/keywright/internal/lifecycle"
+	"keywright.dev/keywright/internal/meter"
 	"keywright.dev/keywright/internal/pepper"
 )
 
@@ -49,8 +50,11 @@ type Issuer struct {
 	Clock   clock.PassiveClock
 	// Random is crypto/rand.Reader outside tests.
 	Random io.Reader
+	// Meter may be nil.
+	Meter *meter.Meter
 
-	pace pace
+	pace    pace
+	written written
 }
 
 // Run does for one object all that can be done now, and says when to come back. A conflict with another writer is
@@ -75,29 +79,41 @@ func (i *Issuer) try(ctx context.Context, h *Holder) (reconcile.Result, error) {
 		h.Block = &Finding{Reason: v1alpha1.ReasonPepperLost, Message: err.Error()}
 	}
 	r := &run{Issuer: i, holder: h, ring: ring}
+	if err := r.observeCached(ctx); err != nil {
+		return reconcile.Result{}, err
+	}
+	if i.written.behind(h, r.secret) {
+		return reconcile.Result{}, nil
+	}
+	defer func() { i.written.note(h, r.wrote) }()
 	return r.untilDone(ctx)
 }
 
 // untilDone asks for a decision and carries it out until there is nothing left to do.
 func (r *run) untilDone(ctx context.Context) (reconcile.Result, error) {
-	if err := r.observeCached(ctx); err != nil {
-		return reconcile.Result{}, err
-	}
 	for range maxSteps {
-		plan := r.decide()
+		plan, err := r.decide(ctx)
+		if err != nil {
+			return reconcile.Result{}, err
+		}
 		if err := r.do(ctx, plan); err != nil {
 			return r.failed(ctx, plan, err)
 		}
-		if plan.Step == lifecycle.Rest || plan.Step == lifecycle.Stall {
+		switch {
+		case plan.Step == lifecycle.Rest || plan.Step == lifecycle.Stall:
 			return r.comeBack(plan), nil
+		case plan.Step == lifecycle.Unguard && r.holder.Spec.Deleted:
+			// Nothing keeps the object any more.
+			return reconcile.Result{}, nil
 		}
 	}
-	return reconcile.Result{}, fmt.Errorf("%s %s did not come to rest in %d steps", r.holder.Kind, r.holder.key(), maxSteps)
+	return reconcile.Result{}, fmt.Errorf("%s %s did not come to rest in %d steps", r.holder.kind(), r.holder.key(), maxSteps)
 }
 
 // failed tells on the object what could not be written. The next try starts from what is then recorded.
 func (r *run) failed(ctx context.Context, plan lifecycle.Plan, err error) (reconcile.Result, error) {
 	if apierrors.IsConflict(err) {
+		r.Meter.Conflict(r.holder.kind(), "write")
 		return reconcile.Result{RequeueAfter: retryConflict}, nil
 	}
 	err = r.redact(fmt.Errorf("%s: %w", plan.Step, err))

@@ -82,18 +82,15 @@ func TestKeysThatAreNotOursAreNotRead(t *testing.T) {
 	}
 }
 
-func TestKeysOfAnUnknownPepperCountOnlyWhileTheyAreCurrentOrPending(t *testing.T) {
-	ring, other := ringOf(t, "pq"), ringOf(t, "x")
-	current, old, lost := keyOf(other.Digest("a")), keyOf(ringOf(t, "q").Digest("b")), keyOf(other.Digest("c"))
-	pending := keyOf(other.Digest("d"))
-	pending.Pending = true
-	r := &run{ring: ring}
-	got := r.verifiable([]lifecycle.Key{current, pending, old, lost, {Digest: "garbage"}})
-	if want := []lifecycle.Key{current, pending, old}; !slices.Equal(got, want) {
-		t.Errorf("got %+v, want %+v", got, want)
-	}
-	r.ring = nil
-	if got := r.verifiable([]lifecycle.Key{current, lost}); len(got) != 2 {
-		t.Error("a key is given up though no pepper at all is known")
+func TestAKeyOfAnUnknownPepperIsDeadUnlessNoPepperIsKnownAtAll(t *testing.T) {
+	b, known, lost := newBench(t), ringOf(t, "p").Digest("a"), ringOf(t, "x").Digest("b")
+	h := holderNamed("alice")
+	h.status().Keys = writeKeys([]lifecycle.Key{keyOf(known), keyOf(lost)})
+	for ring, want := range map[*pepper.Keyring]lifecycle.Death{ringOf(t, "p"): lifecycle.PepperGone, nil: ""} {
+		r := &run{Issuer: b.Issuer, holder: h, ring: ring}
+		keys, err := r.recordedKeys(t.Context())
+		if err != nil || keys[0].Dead != "" || keys[1].Dead != want {
+			t.Errorf("got %+v, %v, want the second to be dead of %q", keys, err, want)
+		}
 	}
 }

@@ -41,9 +41,10 @@ func (i *Issuer) DeleteSecret(ctx context.Context, secret *metav1.PartialObjectM
 }
 
 // RemoveOrphans deletes the Secrets of an object that is gone. The garbage collector does the same where one runs; a
-// Secret that a person annotated for adoption is left for the object that will adopt it.
+// Secret that a person annotated for adoption is let go, for the object that will adopt it.
 func (i *Issuer) RemoveOrphans(ctx context.Context, kind string, object client.ObjectKey) error {
 	i.pace.forget(idOf(kind, object))
+	i.written.forget(idOf(kind, object))
 	secrets, err := i.ListOwned(ctx, kind, object)
 	if err != nil || len(secrets) == 0 {
 		return err
@@ -53,15 +54,22 @@ func (i *Issuer) RemoveOrphans(ctx context.Context, kind string, object client.O
 		return err
 	}
 	for n := range secrets {
-		owner := metav1.GetControllerOfNoCopy(&secrets[n])
-		if owner.UID == living || secrets[n].Annotations[v1alpha1.AnnotationAdopt] == "true" {
+		if metav1.GetControllerOfNoCopy(&secrets[n]).UID == living {
 			continue
 		}
-		if err := i.DeleteSecret(ctx, &secrets[n]); err != nil {
+		if err := i.removeOrphan(ctx, &secrets[n]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (i *Issuer) removeOrphan(ctx context.Context, secret *metav1.PartialObjectMetadata) error {
+	if secret.Annotations[v1alpha1.AnnotationAdopt] != "true" {
+		return i.DeleteSecret(ctx, secret)
+	}
+	_, err := i.letGo(ctx, secret)
+	return client.IgnoreNotFound(err)
 }
 
 // livingUID is the uid of the object that has this name now, or "". It is asked of the API server itself: one cache may

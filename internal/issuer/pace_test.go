@@ -14,8 +14,8 @@ import (
 func holderNamed(name string) *Holder {
 	user := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, UID: "uid-1", Generation: 1}}
 	return &Holder{
-		Object: user, Kind: "AdminUser", Status: &user.Status.KeyHolderStatus,
-		Spec: lifecycle.Spec{SecretName: name + "-admin-key"},
+		Object: user,
+		Spec:   lifecycle.Spec{SecretName: name + "-admin-key"},
 	}
 }
 
@@ -80,7 +80,7 @@ func TestAPauseEnds(t *testing.T) {
 
 func TestAPauseIsOneObjectsOwn(t *testing.T) {
 	p, alice, bob, other := &pace{}, holderNamed("alice"), holderNamed("bob"), holderNamed("alice")
-	other.Kind = "APIKey"
+	other.Object = &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "alice", UID: "uid-1", Generation: 1}}
 	p.note(alice, errFail, noon)
 	if p.wait(bob, noon) != 0 || p.wait(other, noon) != 0 {
 		t.Fatal("somebody else is held back")

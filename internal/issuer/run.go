@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/holders"
 	"keywright.dev/keywright/internal/lifecycle"
 	"keywright.dev/keywright/internal/pepper"
 )
@@ -37,9 +38,10 @@ type run struct {
 	plaintext string
 	inHand    string
 	cause     lifecycle.Cause
-	// unusable says what is wrong with the key of a Secret to be adopted, inUse whose it is already.
+	// unusable says what is wrong with the key of a Secret to be adopted, inUse whose a key is already.
 	unusable error
 	inUse    string
+	wrote    versions
 }
 
 // see takes note of the Secret. A nil secret is one that does not exist.
@@ -51,56 +53,69 @@ func (r *run) see(secret *metav1.PartialObjectMetadata, live bool) {
 // errSucceeded says that another object has the name of the one a decision was made for.
 var errSucceeded = errors.New("another object has its name now")
 
-func (r *run) decide() lifecycle.Plan {
+func (r *run) decide(ctx context.Context) (lifecycle.Plan, error) {
 	h := r.holder
 	r.observed.Strays = len(r.strays) > 0
-	keys := r.verifiable(readKeys(h.Status.Keys))
-	r.blockUnknownPepper(keys)
+	keys, err := r.recordedKeys(ctx)
+	if err != nil {
+		return lifecycle.Plan{}, err
+	}
 	h.Spec.Blocked = h.Block != nil
 	return lifecycle.Decide(lifecycle.Facts{
 		Now: r.Clock.Now(), Spec: h.Spec, Secret: r.observed, InHand: r.inHand,
 		Status: lifecycle.Status{
-			Keys: keys, SecretName: h.Status.SecretName,
-			LastRotateRequest: h.Status.LastRotateRequest, AdoptedKeys: h.Status.AdoptedKeys,
+			Keys: keys, SecretName: h.status().SecretName, Restored: h.olderThanItself(keys), Guarded: h.guarded(),
+			LastRotateRequest: h.status().LastRotateRequest, AdoptedKeys: h.status().AdoptedKeys,
 		},
-	})
+	}), nil
 }
 
-// verifiable leaves out keys in overlap whose pepper is gone: nobody is let in by them any more.
-func (r *run) verifiable(keys []lifecycle.Key) []lifecycle.Key {
-	current := lifecycle.Current(keys)
-	kept := keys[:0:0]
+// recordedKeys is status.keys, and which of them let nobody in.
+func (r *run) recordedKeys(ctx context.Context) ([]lifecycle.Key, error) {
+	keys := readKeys(r.holder.status().Keys)
 	for i := range keys {
-		if k := &keys[i]; k == current || k.Pending || r.knows(k) {
-			kept = append(kept, *k)
+		k := &keys[i]
+		if !r.knows(k) {
+			k.Dead = lifecycle.PepperGone
+			continue
+		}
+		other, err := r.othersKey(ctx, k.Digest)
+		if err != nil {
+			return nil, err
+		}
+		if other != nil && holders.Older(other, r.holder.Object) {
+			k.Dead, r.inUse = lifecycle.Taken, nameOf(other)
 		}
 	}
-	return kept
+	return keys, nil
+}
+
+// othersKey is the oldest other object that has this digest on record, or nil.
+func (r *run) othersKey(ctx context.Context, digest string) (oldest holders.Object, err error) {
+	having, err := holders.Having(ctx, r.Client, digest)
+	for _, other := range having {
+		if other.GetUID() != r.holder.Object.GetUID() && (oldest == nil || holders.Older(other, oldest)) {
+			oldest = other
+		}
+	}
+	return oldest, err
+}
+
+// nameOf is how a message names an object.
+func nameOf(o holders.Object) string {
+	return fmt.Sprintf("%s %s/%s", holders.KindOf(o), o.GetNamespace(), o.GetName())
+}
+
+// olderThanItself: the current key was issued before the object was made.
+func (h *Holder) olderThanItself(keys []lifecycle.Key) bool {
+	current := lifecycle.Current(keys)
+	return current != nil && current.IssuedAt.Before(h.Object.GetCreationTimestamp().Time)
 }
 
 // knows says whether the key's pepper is at hand. With no keyring at all nothing can be said.
 func (r *run) knows(k *lifecycle.Key) bool {
 	digest, err := pepper.ParseDigest(k.Digest)
 	return r.ring == nil || err == nil && r.ring.Knows(digest.PepperID)
-}
-
-// blockUnknownPepper stops an object whose current key can't be verified any more: issuing anew would hide that it is
-// lost. A rotation that somebody asks for is the way out, and gives the lost key no overlap.
-func (r *run) blockUnknownPepper(keys []lifecycle.Key) {
-	h, current := r.holder, lifecycle.Current(keys)
-	if current == nil || r.knows(current) {
-		return
-	}
-	asked := h.Spec.RotateRequest != "" && h.Spec.RotateRequest != h.Status.LastRotateRequest
-	if asked || lifecycle.Pending(keys) != nil {
-		h.Spec.Overlap = 0
-		return
-	}
-	if h.Block == nil {
-		h.Block = &Finding{Reason: v1alpha1.ReasonPepperLost, Message: fmt.Sprintf(
-			"The key was digested with a pepper that Secret %s no longer holds: put it back under any name but %q, or ask for a new key with annotation %s.",
-			v1alpha1.PepperSecret, pepper.Active, v1alpha1.AnnotationRotate)}
-	}
 }
 
 // do carries out one step: at most one write.
@@ -120,6 +135,12 @@ func (r *run) do(ctx context.Context, plan lifecycle.Plan) error {
 		return r.removeStrays(ctx)
 	case lifecycle.Relabel:
 		return r.relabel(ctx)
+	case lifecycle.Guard:
+		return r.setGuard(ctx, true)
+	case lifecycle.Unguard:
+		return r.setGuard(ctx, false)
+	case lifecycle.Release:
+		return r.release(ctx)
 	default:
 		return r.writeStatus(ctx, plan)
 	}
@@ -127,7 +148,7 @@ func (r *run) do(ctx context.Context, plan lifecycle.Plan) error {
 
 // observeCached reads what the cache has: enough to see that there is nothing to do.
 func (r *run) observeCached(ctx context.Context) error {
-	owned, err := r.ListOwned(ctx, r.holder.Kind, r.holder.key())
+	owned, err := r.ListOwned(ctx, r.holder.kind(), r.holder.key())
 	if err != nil {
 		return err
 	}
@@ -169,7 +190,7 @@ func (r *run) read(ctx context.Context) error {
 	metadata := SecretMetadata()
 	metadata.ObjectMeta = secret.ObjectMeta
 	r.see(metadata, true)
-	r.observed.Content, err = r.contentOf(ctx, secret.Data[v1alpha1.SecretKey])
+	r.observed.Content, err = r.contentOf(ctx, secret.Data[r.holder.entry()])
 	return err
 }
 
@@ -181,9 +202,9 @@ func (r *run) contentOf(ctx context.Context, data []byte) (content *lifecycle.Co
 		return content, nil
 	}
 	content.Key = r.hold(brought, time.Time{})
-	if r.holder.InUse != nil {
-		r.inUse, err = r.holder.InUse(ctx, content.Key.Digest)
-		content.InUse = r.inUse != ""
+	other, err := r.othersKey(ctx, content.Key.Digest)
+	if other != nil {
+		content.InUse, r.inUse = true, nameOf(other)
 	}
 	return content, err
 }
@@ -194,8 +215,18 @@ func (r *run) hold(plaintext string, notAfter time.Time) lifecycle.Key {
 	r.plaintext, r.inHand = plaintext, digest.KeyID()
 	return lifecycle.Key{
 		ID: digest.KeyID(), Digest: digest.String(), Prefix: r.Format.Shown(plaintext),
-		IssuedAt: r.Clock.Now().Truncate(time.Second), NotAfter: notAfter, Pending: true,
+		IssuedAt: r.issueTime(), NotAfter: notAfter, Pending: true,
 	}
+}
+
+// issueTime is now, or the object's creation where that is later by another clock: a key older than its object is taken
+// for one that came back from a backup.
+func (r *run) issueTime() time.Time {
+	now, created := r.Clock.Now().Truncate(time.Second), r.holder.Object.GetCreationTimestamp().Time
+	if now.Before(created) {
+		return created
+	}
+	return now
 }
 
 // digest uses the pepper under which the key is on record already, so that a key from before a change of pepper
@@ -212,7 +243,7 @@ func (r *run) digest(plaintext string) pepper.Digest {
 
 func (r *run) onRecord(digest pepper.Digest) bool {
 	recorded := func(k v1alpha1.KeyStatus) bool { return k.Digest == digest.String() }
-	return slices.ContainsFunc(r.holder.Status.Keys, recorded) || slices.Contains(r.holder.Status.AdoptedKeys, digest.KeyID())
+	return slices.ContainsFunc(r.holder.status().Keys, recorded) || slices.Contains(r.holder.status().AdoptedKeys, digest.KeyID())
 }
 
 func (r *run) record(ctx context.Context, plan lifecycle.Plan) error {
@@ -241,6 +272,7 @@ func (r *run) deliver(ctx context.Context) error {
 	err := r.Client.Apply(ctx, secret, client.FieldOwner(v1alpha1.FieldManager), client.ForceOwnership)
 	if apierrors.IsConflict(err) {
 		// Somebody else was here since we looked: what is there now decides.
+		r.Meter.Conflict(r.holder.kind(), "write")
 		return r.look(ctx)
 	}
 	if err != nil {
@@ -249,6 +281,7 @@ func (r *run) deliver(ctx context.Context) error {
 	r.secret = SecretMetadata()
 	r.secret.Namespace, r.secret.Name = *secret.Namespace, *secret.Name
 	r.secret.UID, r.secret.ResourceVersion = *secret.UID, *secret.ResourceVersion
+	r.wrote.secret = r.secret.ResourceVersion
 	r.observed = lifecycle.Secret{Owner: lifecycle.Own, KeyID: r.inHand, Intact: true, Adopt: r.observed.Adopt, Live: true}
 	return nil
 }
@@ -256,12 +289,12 @@ func (r *run) deliver(ctx context.Context) error {
 // remove deletes the Secret, if the object that decides so is the present one: one seen in a cache that lags may have
 // a successor whose Secret this is.
 func (r *run) remove(ctx context.Context) error {
-	living, err := r.livingUID(ctx, r.holder.Kind, r.holder.key())
+	living, err := r.livingUID(ctx, r.holder.kind(), r.holder.key())
 	if err != nil {
 		return err
 	}
 	if living != r.holder.Object.GetUID() {
-		return apierrors.NewConflict(v1alpha1.SchemeGroupVersion.WithResource(r.holder.Kind).GroupResource(), r.holder.Object.GetName(), errSucceeded)
+		return apierrors.NewConflict(v1alpha1.SchemeGroupVersion.WithResource(r.holder.kind()).GroupResource(), r.holder.Object.GetName(), errSucceeded)
 	}
 	if err := r.DeleteSecret(ctx, r.secret); err != nil {
 		return err
@@ -290,6 +323,7 @@ func (r *run) relabel(ctx context.Context) error {
 	err = r.Client.Patch(ctx, secret, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(v1alpha1.FieldManager))
 	if err == nil {
 		r.see(secret, true)
+		r.wrote.secret = secret.ResourceVersion
 	}
 	return err
 }

@@ -34,11 +34,12 @@ func (h *Holder) observe(secret *metav1.PartialObjectMetadata) lifecycle.Secret 
 	}
 	owned := ownedFields(secret.ManagedFields)
 	return lifecycle.Secret{
-		Owner:    h.ownerOf(secret),
-		KeyID:    secret.Annotations[v1alpha1.AnnotationKeyID],
-		Intact:   owned.Has(keyPath) && owned.Has(keyIDPath) && h.ownsData(owned),
-		Adopt:    secret.Annotations[v1alpha1.AnnotationAdopt] == "true" && !ownedByAnother(secret, h),
-		Outdated: h.metadataPatch(secret, owned) != nil,
+		Owner:     h.ownerOf(secret),
+		KeyID:     secret.Annotations[v1alpha1.AnnotationKeyID],
+		Intact:    owned.Has(keyIDPath) && h.ownsKey(owned) && h.ownsData(owned),
+		Misplaced: h.misplaced(owned),
+		Adopt:     secret.Annotations[v1alpha1.AnnotationAdopt] == "true" && !ownedByAnother(secret, h),
+		Outdated:  h.metadataPatch(secret, owned) != nil,
 	}
 }
 
@@ -62,13 +63,43 @@ func ownedByAnother(secret *metav1.PartialObjectMetadata, h *Holder) bool {
 
 func (h *Holder) sameName(owner *metav1.OwnerReference) bool {
 	group, _, _ := strings.Cut(owner.APIVersion, "/")
-	return group == v1alpha1.SchemeGroupVersion.Group && owner.Kind == h.Kind && owner.Name == h.Object.GetName()
+	return group == v1alpha1.SchemeGroupVersion.Group && owner.Kind == h.kind() && owner.Name == h.Object.GetName()
 }
 
 var (
-	keyPath   = fieldpath.MakePathOrDie("data", v1alpha1.SecretKey)
+	dataPath  = fieldpath.PathElement{FieldName: new("data")}
 	keyIDPath = fieldpath.MakePathOrDie("metadata", "annotations", v1alpha1.AnnotationKeyID)
 )
+
+// entry is where in the Secret the key goes.
+func (h *Holder) entry() string {
+	if h.Secret.Key == "" {
+		return v1alpha1.SecretKey
+	}
+	return h.Secret.Key
+}
+
+func (h *Holder) ownsKey(owned *fieldpath.Set) bool {
+	return owned.Has(fieldpath.MakePathOrDie("data", h.entry())) || h.misplaced(owned)
+}
+
+// misplaced: Keywright wrote a key into the Secret, and not into the entry that is asked for now.
+func (h *Holder) misplaced(owned *fieldpath.Set) bool {
+	data := owned.WithPrefix(dataPath)
+	elsewhere := false
+	for path := range data.All() {
+		_, beside := h.Secret.Data[entryOf(path)]
+		elsewhere = elsewhere || !beside && entryOf(path) != h.entry()
+	}
+	return elsewhere && !owned.Has(fieldpath.MakePathOrDie("data", h.entry()))
+}
+
+func entryOf(path fieldpath.Path) string {
+	if len(path) == 0 || path[0].FieldName == nil {
+		return ""
+	}
+	return *path[0].FieldName
+}
 
 func (h *Holder) ownsData(owned *fieldpath.Set) bool {
 	for name := range h.Secret.Data {
@@ -97,7 +128,7 @@ func ownedFields(entries []metav1.ManagedFieldsEntry) *fieldpath.Set {
 
 // applyConfiguration is the whole Secret as Keywright wants it. version is the one that was looked at.
 func (h *Holder) applyConfiguration(plaintext, keyID, version string) *corev1ac.SecretApplyConfiguration {
-	data := map[string][]byte{v1alpha1.SecretKey: []byte(plaintext)}
+	data := map[string][]byte{h.entry(): []byte(plaintext)}
 	for name, value := range h.Secret.Data {
 		data[name] = []byte(value)
 	}
@@ -111,7 +142,7 @@ func (h *Holder) applyConfiguration(plaintext, keyID, version string) *corev1ac.
 		WithLabels(h.labels()).
 		WithAnnotations(annotations).
 		WithOwnerReferences(metav1ac.OwnerReference().
-			WithAPIVersion(v1alpha1.SchemeGroupVersion.String()).WithKind(h.Kind).
+			WithAPIVersion(v1alpha1.SchemeGroupVersion.String()).WithKind(h.kind()).
 			WithName(h.Object.GetName()).WithUID(h.Object.GetUID()).WithController(true)).
 		WithData(data)
 }
@@ -121,7 +152,7 @@ func (h *Holder) labels() map[string]string {
 	if labels == nil {
 		labels = map[string]string{}
 	}
-	labels[v1alpha1.LabelIssuedFor] = h.Kind
+	labels[v1alpha1.LabelIssuedFor] = h.kind()
 	return labels
 }
 

@@ -22,6 +22,7 @@ const wholeSecret = `{"f:data":{"f:key":{},"f:username":{}},"f:metadata":{"f:ann
 
 func TestOwnedFields(t *testing.T) {
 	owned := func(entries ...metav1.ManagedFieldsEntry) *fieldpath.Set { return ownedFields(entries) }
+	keyPath := fieldpath.MakePathOrDie("data", "key")
 	for name, c := range map[string]struct {
 		owned       *fieldpath.Set
 		key, marked bool
@@ -49,7 +50,7 @@ func secretOf(h *Holder, changes ...func(*metav1.PartialObjectMetadata)) *metav1
 	secret.Labels = maps.Clone(h.labels())
 	secret.Annotations = map[string]string{v1alpha1.AnnotationKeyID: "0123456789abcdef"}
 	secret.OwnerReferences = []metav1.OwnerReference{{
-		APIVersion: "keywright.dev/v1alpha1", Kind: h.Kind, Name: h.Object.GetName(), UID: h.Object.GetUID(), Controller: new(true),
+		APIVersion: "keywright.dev/v1alpha1", Kind: h.kind(), Name: h.Object.GetName(), UID: h.Object.GetUID(), Controller: new(true),
 	}}
 	secret.ManagedFields = []metav1.ManagedFieldsEntry{owns("keywright", wholeSecret)}
 	for _, change := range changes {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -12,6 +13,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/lifecycle"
+	"keywright.dev/keywright/internal/pepper"
 )
 
 // writeStatus writes what the plan says, and then the events that follow.
@@ -27,22 +29,23 @@ func (r *run) writeStatus(ctx context.Context, plan lifecycle.Plan) error {
 // write is refused when the object has changed since it was read: a decision never overwrites what it has not seen.
 func (r *run) patchStatus(ctx context.Context, change func()) (was *v1alpha1.KeyHolderStatus, err error) {
 	before := r.holder.Object.DeepCopyObject().(client.Object)
-	was = r.holder.Status.DeepCopy()
+	was = r.holder.status().DeepCopy()
 	change()
-	if equality.Semantic.DeepEqual(was, r.holder.Status) {
+	if equality.Semantic.DeepEqual(was, r.holder.status()) {
 		return nil, nil
 	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := r.Client.Status().Patch(ctx, r.holder.Object, patch, client.FieldOwner(v1alpha1.FieldManager)); err != nil {
-		*r.holder.Status = *was
+		*r.holder.status() = *was
 		return nil, err
 	}
+	r.wrote.object = r.holder.Object.GetResourceVersion()
 	return was, nil
 }
 
 func (r *run) setStatus(plan lifecycle.Plan) {
 	h := r.holder
-	s := h.Status
+	s := h.status()
 	s.ObservedGeneration = h.Object.GetGeneration()
 	s.Keys = writeKeys(plan.Keys)
 	switch plan.Step {
@@ -91,7 +94,7 @@ func (r *run) setConditions(v verdict) {
 	r.set(v1alpha1.ConditionReady, v.state == done, v.Finding)
 	r.setWhile(v1alpha1.ConditionStalled, v.state == stuck, v.Finding)
 	r.setWhile(v1alpha1.ConditionReconciling, v.state == working, v.Finding)
-	accepted, finding := active(r.holder)
+	accepted, finding := active(r.holder, r.Clock.Now())
 	r.set(v1alpha1.ConditionActive, accepted, finding)
 }
 
@@ -100,7 +103,7 @@ func (r *run) set(kind string, is bool, f Finding) {
 	if is {
 		status = metav1.ConditionTrue
 	}
-	meta.SetStatusCondition(&r.holder.Status.Conditions, metav1.Condition{
+	meta.SetStatusCondition(&r.holder.status().Conditions, metav1.Condition{
 		Type: kind, Status: status, Reason: f.Reason, Message: f.Message,
 		ObservedGeneration: r.holder.Object.GetGeneration(), LastTransitionTime: r.transition(kind, status),
 	})
@@ -108,7 +111,7 @@ func (r *run) set(kind string, is bool, f Finding) {
 
 // transition is now by the issuer's clock, or the recorded time when the status stays the same.
 func (r *run) transition(kind string, status metav1.ConditionStatus) metav1.Time {
-	if c := meta.FindStatusCondition(r.holder.Status.Conditions, kind); c != nil && c.Status == status {
+	if c := meta.FindStatusCondition(r.holder.status().Conditions, kind); c != nil && c.Status == status {
 		return c.LastTransitionTime
 	}
 	return metav1.NewTime(r.Clock.Now())
@@ -120,7 +123,7 @@ func (r *run) setWhile(kind string, is bool, f Finding) {
 		r.set(kind, true, f)
 		return
 	}
-	meta.RemoveStatusCondition(&r.holder.Status.Conditions, kind)
+	meta.RemoveStatusCondition(&r.holder.status().Conditions, kind)
 }
 
 // ready translates a plan.
@@ -138,7 +141,7 @@ func ready(r *run, plan lifecycle.Plan) verdict {
 
 // underway leaves it at what went wrong while that is tried again: a condition that changes with each try tells less.
 func underway(h *Holder, plan lifecycle.Plan) Finding {
-	said := meta.FindStatusCondition(h.Status.Conditions, v1alpha1.ConditionReady)
+	said := meta.FindStatusCondition(h.status().Conditions, v1alpha1.ConditionReady)
 	if plan.Cause == lifecycle.Resumed && said != nil && said.Reason == v1alpha1.ReasonRetrying {
 		return Finding{said.Reason, said.Message}
 	}
@@ -153,11 +156,11 @@ func dropping(h *Holder) verdict {
 	if h.Spec.Revoked || h.Spec.Deleted {
 		return verdict{Finding{v1alpha1.ReasonRevoking, "No key is accepted any more; the Secret is being removed."}, working}
 	}
-	current := meta.FindStatusCondition(h.Status.Conditions, v1alpha1.ConditionReady)
-	if current == nil || len(h.Status.Keys) == 0 {
+	current := meta.FindStatusCondition(h.status().Conditions, v1alpha1.ConditionReady)
+	if current == nil || len(h.status().Keys) == 0 {
 		return verdict{Finding{v1alpha1.ReasonIssuing, "The recorded keys have ended."}, working}
 	}
-	state := stateOf(h.Status.Conditions)
+	state := stateOf(h.status().Conditions)
 	return verdict{Finding{current.Reason, current.Message}, state}
 }
 
@@ -175,6 +178,8 @@ func finished(h *Holder, plan lifecycle.Plan) Finding {
 	switch {
 	case h.Spec.Revoked, h.Spec.Deleted:
 		return *h.Refused
+	case len(h.status().Keys) == 0:
+		return neverIssued(h)
 	case h.Spec.ByAPI:
 		return Finding{v1alpha1.ReasonIssued, "The key was returned by the API."}
 	case plan.Lost != "":
@@ -192,10 +197,17 @@ func stalled(r *run, cause lifecycle.StallCause) Finding {
 		return Finding{v1alpha1.ReasonSecretConflict, r.conflict()}
 	case lifecycle.KeyInUse:
 		return Finding{v1alpha1.ReasonKeyInUse, fmt.Sprintf(
-			"The key in Secret %s is that of %s %s already: put another key into the Secret.", secret, r.holder.Kind, r.inUse)}
+			"The key in Secret %s is that of %s already: put another key into the Secret.", secret, r.inUse)}
+	case lifecycle.KeyTaken:
+		return Finding{v1alpha1.ReasonKeyInUse, fmt.Sprintf(
+			"The key on record is that of %s, which is older: ask for a new key with annotation %s.", r.inUse, v1alpha1.AnnotationRotate)}
+	case lifecycle.LostPepper:
+		return Finding{v1alpha1.ReasonPepperLost, fmt.Sprintf(
+			"The key was digested with a pepper that Secret %s no longer holds: put it back under any name but %q, or ask for a new key with annotation %s.",
+			v1alpha1.PepperSecret, pepper.Active, v1alpha1.AnnotationRotate)}
 	case lifecycle.InvalidKey:
 		return Finding{v1alpha1.ReasonInvalidKey, fmt.Sprintf(
-			"The key to be adopted, %q in Secret %s, %v.", v1alpha1.SecretKey, secret, r.unusable)}
+			"The key to be adopted, %q in Secret %s, %v.", r.holder.entry(), secret, r.unusable)}
 	case lifecycle.RetiredKey:
 		return Finding{v1alpha1.ReasonRetiredKey, fmt.Sprintf(
 			"Secret %s holds a key that was replaced since it was adopted: put another key into it, or remove annotation %s from the Secret.",
@@ -222,19 +234,27 @@ func (r *run) conflict() string {
 }
 
 // active says whether a key of the object would be accepted now.
-func active(h *Holder) (bool, Finding) {
-	has := func(pending bool) bool {
-		return slices.ContainsFunc(h.Status.Keys, func(k v1alpha1.KeyStatus) bool { return k.Pending == pending })
-	}
+func active(h *Holder, now time.Time) (bool, Finding) {
+	keys := h.status().Keys
+	current := slices.IndexFunc(keys, func(k v1alpha1.KeyStatus) bool { return !k.Pending })
 	switch {
 	case h.Refused != nil:
 		return false, *h.Refused
-	case has(false):
+	case current >= 0 && keys[current].NotAfter != nil && !now.Before(keys[current].NotAfter.Time):
+		return false, Finding{v1alpha1.ReasonExpired, fmt.Sprintf("The key came to its end at %s.", keys[current].NotAfter.UTC().Format(time.RFC3339))}
+	case current >= 0:
 		return true, Finding{v1alpha1.ReasonAccepted, "The key is accepted."}
-	case has(true):
+	case len(keys) > 0:
 		return false, Finding{v1alpha1.ReasonIssuing, "The first key is on its way into its Secret."}
+	case !h.Spec.ExpiresAt.IsZero() && !now.Before(h.Spec.ExpiresAt):
+		return false, neverIssued(h)
 	}
 	return false, Finding{v1alpha1.ReasonNoKey, "There is no key to accept."}
+}
+
+// neverIssued: a key would have come to its end at its issue.
+func neverIssued(h *Holder) Finding {
+	return Finding{v1alpha1.ReasonExpired, fmt.Sprintf("spec.expiresAt is past: no key was issued that ended at %s.", h.Spec.ExpiresAt.UTC().Format(time.RFC3339))}
 }
 
 // maxFailure is how much of a failure is told: an API server may quote a whole object in it.
@@ -243,7 +263,7 @@ const maxFailure = 1000
 // reportRetry puts a failure where the person looks who waits for the key.
 func (r *run) reportRetry(ctx context.Context, failure error) error {
 	was, err := r.patchStatus(ctx, func() {
-		r.holder.Status.ObservedGeneration = r.holder.Object.GetGeneration()
+		r.holder.status().ObservedGeneration = r.holder.Object.GetGeneration()
 		r.setConditions(verdict{Finding{v1alpha1.ReasonRetrying, fmt.Sprintf("%.*s", maxFailure, failure)}, working})
 	})
 	if err == nil && was != nil {

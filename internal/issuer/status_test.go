@@ -18,7 +18,7 @@ import (
 // conditionsOf is <status>/<reason> of each condition, by its type.
 func conditionsOf(h *Holder) map[string]string {
 	out := map[string]string{}
-	for _, c := range h.Status.Conditions {
+	for _, c := range h.status().Conditions {
 		out[c.Type] = string(c.Status) + "/" + c.Reason
 	}
 	return out
@@ -135,7 +135,7 @@ func TestConditions(t *testing.T) {
 			if got := conditionsOf(h); !maps.Equal(got, c.want) {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
-			ready := meta.FindStatusCondition(h.Status.Conditions, "Ready")
+			ready := meta.FindStatusCondition(h.status().Conditions, "Ready")
 			if !strings.Contains(ready.Message, c.message) {
 				t.Errorf("Ready says %q, want %q", ready.Message, c.message)
 			}
@@ -147,10 +147,10 @@ func TestConditions(t *testing.T) {
 // checkConditions: whatever is said is said of this generation, with a time and a sentence.
 func checkConditions(t *testing.T, h *Holder) {
 	t.Helper()
-	if h.Status.ObservedGeneration != h.Object.GetGeneration() {
-		t.Errorf("status.observedGeneration %d", h.Status.ObservedGeneration)
+	if h.status().ObservedGeneration != h.Object.GetGeneration() {
+		t.Errorf("status.observedGeneration %d", h.status().ObservedGeneration)
 	}
-	for _, c := range h.Status.Conditions {
+	for _, c := range h.status().Conditions {
 		if c.ObservedGeneration != h.Object.GetGeneration() || !c.LastTransitionTime.Time.Equal(noon) || c.Message == "" {
 			t.Errorf("%s: generation %d, at %v, says %q", c.Type, c.ObservedGeneration, c.LastTransitionTime, c.Message)
 		}
@@ -194,7 +194,7 @@ func TestAConditionKeepsItsTimeWhileItsStatusStays(t *testing.T) {
 func checkSince(t *testing.T, h *Holder, since map[string]time.Time) {
 	t.Helper()
 	for kind, want := range since {
-		c := meta.FindStatusCondition(h.Status.Conditions, kind)
+		c := meta.FindStatusCondition(h.status().Conditions, kind)
 		if !c.LastTransitionTime.Time.Equal(want) {
 			t.Errorf("%s since %v, want %v", kind, c.LastTransitionTime, want)
 		}
@@ -210,7 +210,7 @@ func TestStatusFields(t *testing.T) {
 	r.inHand = "adopted"
 
 	r.setStatus(lifecycle.Plan{Step: lifecycle.Record, Keys: []lifecycle.Key{{ID: "p", Pending: true}}, Delivered: true, NextRotation: next})
-	s := h.Status
+	s := h.status()
 	if s.LastRotateRequest != "now" || s.AdoptedKeys != nil || s.SecretName != "" || s.NextRotation != nil {
 		t.Errorf("after Record: %+v", s)
 	}
@@ -240,10 +240,10 @@ func TestNoStallIsUnexplained(t *testing.T) {
 	seen := map[string]bool{}
 	for cause := lifecycle.ByBlock; cause <= lifecycle.AwaitingKey; cause++ {
 		f := stalled(&run{holder: h, unusable: key.ErrEmpty}, cause)
-		if seen[f.Reason] || f.Reason == "" || f.Message == "" {
+		if seen[f.Message] || f.Reason == "" || f.Message == "" {
 			t.Errorf("cause %d: %+v", cause, f)
 		}
-		seen[f.Reason] = true
+		seen[f.Message] = true
 	}
 }
 

@@ -71,12 +71,14 @@ func dropEnded(f Facts) (Plan, bool) {
 // in overlap only earlier.
 func amendEnds(f Facts) (Plan, bool) {
 	amended := limitOverlap(f.Status.Keys, f.Spec.Overlap)
-	if current := Current(amended); current != nil {
-		end := f.Spec.endOf(current.IssuedAt)
-		if f.Spec.Blocked {
-			end = earliest(end, current.NotAfter)
+	current := Current(amended)
+	for i := range amended {
+		k := &amended[i]
+		end := f.Spec.endOf(k.IssuedAt)
+		if k != current || f.Spec.Blocked {
+			end = earliest(end, k.NotAfter)
 		}
-		current.NotAfter = end
+		k.NotAfter = end
 	}
 	same := slices.EqualFunc(amended, f.Status.Keys, func(a, b Key) bool { return a.NotAfter.Equal(b.NotAfter) })
 	return Plan{Step: Amend, Keys: amended}, !same

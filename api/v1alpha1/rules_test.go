@@ -1,0 +1,118 @@
+package v1alpha1_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/yaml"
+)
+
+// celRule is a rule of a kind's definition, by the field that a refusal names and the sentence it says.
+type celRule struct {
+	kind, field, message string
+}
+
+// refusals are all that the suite has met.
+var refusals struct {
+	sync.Mutex
+	met []celRule
+}
+
+var index = regexp.MustCompile(`\[\d+\]`)
+
+// noted keeps what the API server said, and hands it on.
+func noted(err error) error {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || !apierrors.IsInvalid(err) {
+		return err
+	}
+	refusals.Lock()
+	defer refusals.Unlock()
+	for _, cause := range status.Status().Details.Causes {
+		met := celRule{status.Status().Details.Kind, index.ReplaceAllString(cause.Field, "[]"), cause.Message}
+		refusals.met = append(refusals.met, met)
+	}
+	return err
+}
+
+func (r celRule) met() bool {
+	refusals.Lock()
+	defer refusals.Unlock()
+	for _, m := range refusals.met {
+		if m.kind == r.kind && m.field == r.field && strings.HasSuffix(m.message, r.message) {
+			return true
+		}
+	}
+	return false
+}
+
+// A rule that is added without a test is found here.
+var _ = ReportAfterSuite("Every rule of every kind has refused something", func(report Report) {
+	if !report.SuiteSucceeded || report.SuiteHasProgrammaticFocus || len(report.SuiteConfig.FocusStrings)+len(report.SuiteConfig.SkipStrings) > 0 {
+		return
+	}
+	definitions, err := filepath.Glob("../../config/crd/bases/*.yaml")
+	Expect(err).NotTo(HaveOccurred())
+	Expect(definitions).To(HaveLen(3))
+	for _, path := range definitions {
+		for _, rule := range rulesIn(path) {
+			Expect(rule.met()).To(BeTrue(), "nothing was refused with: %s: %s: %s", rule.kind, rule.field, rule.message)
+		}
+	}
+})
+
+// definition and schema are what matters here of a CustomResourceDefinition.
+type definition struct {
+	Spec struct {
+		Names    struct{ Kind string }
+		Versions []struct {
+			Schema struct{ OpenAPIV3Schema schema }
+		}
+	}
+}
+
+type schema struct {
+	Rules      []struct{ Message, FieldPath string } `json:"x-kubernetes-validations"`
+	Properties map[string]schema
+	Items      *schema
+}
+
+func rulesIn(path string) []celRule {
+	GinkgoHelper()
+	content, err := os.ReadFile(path)
+	Expect(err).NotTo(HaveOccurred())
+	var d definition
+	Expect(yaml.Unmarshal(content, &d)).To(Succeed())
+	rules := rulesOf(d.Spec.Versions[0].Schema.OpenAPIV3Schema, "")
+	Expect(len(rules)).To(BeNumerically(">", 3), path)
+	for i := range rules {
+		rules[i].kind = d.Spec.Names.Kind
+	}
+	return rules
+}
+
+// rulesOf walks a schema. path is that of the schema, as a refusal writes it with every index left out.
+func rulesOf(s schema, path string) []celRule {
+	var rules []celRule
+	for _, r := range s.Rules {
+		field := strings.TrimPrefix(path+r.FieldPath, ".")
+		if field == "" {
+			field = "<nil>"
+		}
+		rules = append(rules, celRule{field: field, message: r.Message})
+	}
+	for name, property := range s.Properties {
+		rules = append(rules, rulesOf(property, path+"."+name)...)
+	}
+	if s.Items != nil {
+		rules = append(rules, rulesOf(*s.Items, path+"[]")...)
+	}
+	return rules
+}

@@ -1,0 +1,108 @@
+package apikey
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/issuer"
+	"keywright.dev/keywright/internal/lifecycle"
+	"keywright.dev/keywright/internal/manifest"
+)
+
+// surroundings is what a key depends on beside its own manifest.
+type surroundings struct {
+	// unknown are the roles it names that do not exist.
+	unknown []string
+	// maxTTL is the shortest of its roles. 0: none has one.
+	maxTTL time.Duration
+	// ownerDenied: the user it speaks as may not own keys. ownerDisabled: their AdminUser is disabled.
+	ownerDenied, ownerDisabled bool
+}
+
+// describe tells the issuer what an APIKey asks for.
+func describe(key *v1alpha1.APIKey, around *surroundings) *issuer.Holder {
+	h := &issuer.Holder{
+		Object: key,
+		Spec: lifecycle.Spec{
+			Revoked:       key.Spec.Revoked,
+			Deleted:       !key.DeletionTimestamp.IsZero(),
+			ByAPI:         key.Spec.Delivery == v1alpha1.DeliveryResponse,
+			Reissue:       true,
+			TTL:           manifest.Duration(key.Spec.TTL),
+			MaxTTL:        around.maxTTL,
+			RotateRequest: issuer.RequestOf(key),
+			SecretName:    key.EffectiveSecretName(),
+		},
+		Secret:  issuer.Template{Data: map[string]string{v1alpha1.SecretSubject: key.Spec.Subject.String()}},
+		Refused: refused(key, around),
+		Block:   blocked(key, around),
+	}
+	if key.Spec.ExpiresAt != nil {
+		h.Spec.ExpiresAt = key.Spec.ExpiresAt.Time
+	}
+	if secret := key.Spec.Secret; secret != nil {
+		h.Spec.Reissue = secret.WhenDeleted != v1alpha1.WhenDeletedKeep
+		h.Secret.Take(&secret.SecretTemplate)
+	}
+	h.Spec.Every, h.Spec.Overlap = schedule(key)
+	return h
+}
+
+// defaultOverlap gives a workload that mounts the Secret the time to see a new key.
+const defaultOverlap = time.Hour
+
+// schedule is how often the key is rotated, and how long the old one is accepted. What an overlap is not asked for
+// may last at most until the middle of the next interval.
+func schedule(key *v1alpha1.APIKey) (every, overlap time.Duration) {
+	rotation := key.Spec.Rotation
+	if rotation == nil {
+		rotation = &v1alpha1.Rotation{}
+	}
+	every = manifest.Duration(rotation.Every)
+	switch {
+	case rotation.Overlap != nil:
+		return every, manifest.Duration(rotation.Overlap)
+	case key.Spec.Delivery == v1alpha1.DeliveryResponse:
+		return every, 0
+	case every > 0:
+		return every, min(defaultOverlap, every/2)
+	}
+	return 0, defaultOverlap
+}
+
+// refused says why the key is not accepted, the most final reason first.
+func refused(key *v1alpha1.APIKey, around *surroundings) *issuer.Finding {
+	switch {
+	case !key.DeletionTimestamp.IsZero():
+		return &issuer.Finding{Reason: v1alpha1.ReasonDeleted, Message: "The APIKey is being deleted: no key is accepted any more."}
+	case key.Spec.Revoked:
+		return &issuer.Finding{Reason: v1alpha1.ReasonRevoked, Message: "spec.revoked is true: the key is refused for good."}
+	case around.ownerDenied:
+		return denied(key)
+	case around.ownerDisabled:
+		return &issuer.Finding{Reason: v1alpha1.ReasonOwnerDisabled, Message: fmt.Sprintf(
+			"AdminUser %q is disabled: every key that speaks for this user is refused until it is enabled again.", key.Owner())}
+	case !key.IsEnabled():
+		return &issuer.Finding{Reason: v1alpha1.ReasonDisabled, Message: "spec.enabled is false: the key is refused until it is true again."}
+	}
+	return nil
+}
+
+// blocked says why no key may be issued.
+func blocked(key *v1alpha1.APIKey, around *surroundings) *issuer.Finding {
+	switch {
+	case around.ownerDenied:
+		return denied(key)
+	case len(around.unknown) > 0:
+		return &issuer.Finding{Reason: v1alpha1.ReasonUnknownRole, Message: fmt.Sprintf(
+			"No AccessRole is named %s: create it, or take it out of spec.roles.", strings.Join(around.unknown, ", nor "))}
+	}
+	return nil
+}
+
+func denied(key *v1alpha1.APIKey) *issuer.Finding {
+	return &issuer.Finding{Reason: v1alpha1.ReasonOwnerDenied, Message: fmt.Sprintf(
+		"User %q may not own keys: every AccessRole that lists this user has apiKeys: Denied.", key.Owner())}
+}

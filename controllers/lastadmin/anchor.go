@@ -1,0 +1,119 @@
+package lastadmin
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/holders"
+)
+
+// The anchor is the one active admin that carries the finalizer. Whoever deletes all admins in the same instant, before
+// a mark is anywhere, can't delete that one. It is one object and not all of them, for an object with a finalizer needs
+// the operator to go.
+
+// lookForNamespace is how often it is asked whether the namespace is going, while somebody is kept.
+const lookForNamespace = 5 * time.Second
+
+// Recorder writes events about an object.
+type Recorder interface {
+	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
+}
+
+func isAnchored(u *v1alpha1.AdminUser) bool {
+	return controllerutil.ContainsFinalizer(u, v1alpha1.FinalizerLastAdmin)
+}
+
+// mayGo: a person said that there need be no admin.
+func mayGo(u *v1alpha1.AdminUser) bool {
+	return u.Annotations[v1alpha1.AnnotationAllowLastAdminRemoval] == "true"
+}
+
+// worthKeeping: the key of this deleted admin would be accepted if it were not for the deletion.
+func worthKeeping(u *v1alpha1.AdminUser) bool {
+	hasKey := slices.ContainsFunc(u.Status.Keys, func(k v1alpha1.KeyStatus) bool { return !k.Pending })
+	return !u.DeletionTimestamp.IsZero() && u.IsAdmin() && u.IsEnabled() && hasKey && !mayGo(u)
+}
+
+// keep marks the deleted admin that stays, now that nobody else is active. Nil: there is none.
+func (r *Reconciler) keep(ctx context.Context, anchored []v1alpha1.AdminUser) (*v1alpha1.AdminUser, error) {
+	kept := first(anchored, worthKeeping)
+	if kept == nil {
+		return nil, nil
+	}
+	going, err := r.namespaceIsGoing(ctx)
+	if err != nil || going {
+		return nil, err
+	}
+	before := markOf(kept)
+	if err := r.mark(ctx, kept, keptLast); err != nil {
+		return nil, err
+	}
+	if before.Reason != v1alpha1.ReasonKeptLastAdmin {
+		r.Events.Eventf(kept, nil, corev1.EventTypeWarning, v1alpha1.ReasonKeptLastAdmin, "Keep", "%s", keptLast.Message)
+	}
+	return kept, nil
+}
+
+func (r *Reconciler) namespaceIsGoing(ctx context.Context) (bool, error) {
+	var namespace corev1.Namespace
+	err := r.Live.Get(ctx, client.ObjectKey{Name: r.Namespace}, &namespace)
+	return !namespace.DeletionTimestamp.IsZero(), err
+}
+
+// anchor has the finalizer be on one active admin, or else on the one that is kept, and then takes it off all others.
+func (r *Reconciler) anchor(ctx context.Context, active, anchored []v1alpha1.AdminUser, last *v1alpha1.AdminUser) error {
+	stays := first(active, isAnchored)
+	if stays == nil {
+		if stays = first(active, func(*v1alpha1.AdminUser) bool { return true }); stays == nil {
+			stays = last
+		}
+		if stays != nil {
+			if err := r.setAnchor(ctx, stays, true); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range anchored {
+		u := &anchored[i]
+		if stays != nil && u.UID == stays.UID || stays == nil && u.DeletionTimestamp.IsZero() {
+			continue
+		}
+		if err := r.setAnchor(ctx, u, false); client.IgnoreNotFound(err) != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setAnchor adds or removes the finalizer, in the version that was decided on.
+func (r *Reconciler) setAnchor(ctx context.Context, user *v1alpha1.AdminUser, on bool) error {
+	changed := user.DeepCopy()
+	if on == isAnchored(user) {
+		return nil
+	}
+	if on {
+		controllerutil.AddFinalizer(changed, v1alpha1.FinalizerLastAdmin)
+	} else {
+		controllerutil.RemoveFinalizer(changed, v1alpha1.FinalizerLastAdmin)
+	}
+	patch := client.MergeFromWithOptions(user, client.MergeFromWithOptimisticLock{})
+	return r.Client.Patch(ctx, changed, patch, client.FieldOwner(v1alpha1.FieldManager))
+}
+
+// first is the oldest of those that are so, or nil.
+func first(users []v1alpha1.AdminUser, is func(*v1alpha1.AdminUser) bool) *v1alpha1.AdminUser {
+	var oldest *v1alpha1.AdminUser
+	for i := range users {
+		if u := &users[i]; is(u) && (oldest == nil || holders.Older(u, oldest)) {
+			oldest = u
+		}
+	}
+	return oldest
+}
