@@ -100,6 +100,7 @@ type AdminUser struct {
 
 	// Status is written by Keywright.
 	// +optional
+	// +default={"observedGeneration":-1}
 	Status AdminUserStatus `json:"status,omitzero"`
 }
 

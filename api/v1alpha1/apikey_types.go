@@ -173,6 +173,7 @@ type APIKey struct {
 
 	// Status is written by Keywright.
 	// +optional
+	// +default={"observedGeneration":-1}
 	Status APIKeyStatus `json:"status,omitzero"`
 }
 

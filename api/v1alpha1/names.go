@@ -23,7 +23,7 @@ const (
 	// FinalizerLastAdmin is on one active AdminUser: should all be deleted at once, that one stays.
 	FinalizerLastAdmin = "keywright.dev/last-admin"
 	// FinalizerKeepSecret is on an object whose Secret a person annotated for adoption: the Secret outlives it.
-	FinalizerKeepSecret = "keywright.dev/keep-secret"
+	FinalizerKeepSecret = "keywright.dev/keep-secret" //nolint:gosec // a finalizer's name
 )
 
 // PepperSecret is the Secret of the instance's peppers, in Keywright's own namespace.

@@ -6,6 +6,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // Sentences that people read about a permission.
@@ -193,5 +194,14 @@ var _ = Describe("A policy", func() {
 		_, err := apiKey.try(ctx, "pp", ci(`{"policy":{"permissions":[]}}`))
 		Expect(complaints(err)).To(ConsistOf(
 			"spec.policy.permissions: Invalid value: 0: spec.policy.permissions in body should have at least 1 items"))
+	})
+
+	// Nothing can be asked of what the API server drops before it validates: the pages say so.
+	It("loses a property that is null", func(ctx SpecContext) {
+		stored, err := accessRole.try(ctx, "pp", `{"permissions":[`+where(`"stringEquals":{"p":null,"q":"v"}`)+`]}`)
+		Expect(err).NotTo(HaveOccurred())
+		permissions, _, err := unstructured.NestedSlice(stored.Object, "spec", "permissions")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(permissions[0]).To(HaveKeyWithValue("condition", map[string]any{"stringEquals": map[string]any{"q": "v"}}))
 	})
 })

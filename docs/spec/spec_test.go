@@ -1,98 +1,186 @@
 package spec_test
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
+	"maps"
 	"os"
+	"reflect"
 	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 	"testing"
+
+	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// Every condition, reason, event and annotation of the API is explained on its kind's page.
-func TestThePageNamesEveryConstantOfTheAPI(t *testing.T) {
-	page, err := os.ReadFile("adminuser.md")
-	if err != nil {
-		t.Fatal(err)
+// pages are the kinds' own, each with the files of the API whose fields and values it explains.
+var pages = map[string][]string{
+	"adminuser.md":  {"adminuser_types.go", "key_types.go"},
+	"apikey.md":     {"apikey_types.go", "key_types.go", "policy_types.go"},
+	"accessrole.md": {"accessrole_types.go", "policy_types.go"},
+}
+
+// only names the page of what concerns one of the two kinds with a key. All else is on both.
+var only = map[string]string{
+	"ConditionLastAdmin":              "adminuser.md",
+	"ReasonOnlyActiveAdmin":           "adminuser.md",
+	"ReasonKeptLastAdmin":             "adminuser.md",
+	"ReasonDemoted":                   "adminuser.md",
+	"ReasonUsernameTaken":             "adminuser.md",
+	"AnnotationAllowLastAdminRemoval": "adminuser.md",
+	"AnnotationAcceptNewPepper":       "adminuser.md",
+	"FinalizerLastAdmin":              "adminuser.md",
+	"SecretUsername":                  "adminuser.md",
+	"EventConfigApplied":              "adminuser.md",
+	"EventConfigInvalid":              "adminuser.md",
+	"EventConfigWaits":                "adminuser.md",
+	"EventPlaintextKey":               "adminuser.md",
+
+	"ReasonExpired":       "apikey.md",
+	"ReasonRevoked":       "apikey.md",
+	"ReasonUnknownRole":   "apikey.md",
+	"ReasonOwnerDenied":   "apikey.md",
+	"ReasonOwnerDisabled": "apikey.md",
+	"SecretSubject":       "apikey.md",
+	"EventKeyExpired":     "apikey.md",
+}
+
+// documented are the beginnings of the names of constants that people meet.
+var documented = regexp.MustCompile(`^(Condition|Reason|Event|Annotation|Finalizer|Label|Secret)`)
+
+// Every condition, reason, event, annotation and finalizer is explained on the page of each kind that has it, and on no
+// other.
+func TestEachPageNamesTheConstantsOfItsKind(t *testing.T) {
+	known := common(t)
+	for name := range only {
+		if known[name] == "" {
+			t.Errorf("the API has no %s any more", name)
+		}
 	}
-	for _, file := range []string{"conditions.go", "events.go", "names.go"} {
-		for name, value := range constants(t, "../../api/v1alpha1/"+file) {
-			documented := strings.HasPrefix(name, "Condition") || strings.HasPrefix(name, "Reason") ||
-				strings.HasPrefix(name, "Event") || strings.HasPrefix(name, "Annotation")
-			if documented && !strings.Contains(string(page), "`"+value) {
-				t.Errorf("adminuser.md does not explain %s (%s)", value, name)
+	for name, value := range known {
+		for _, page := range []string{"adminuser.md", "apikey.md"} {
+			concerned := only[name] == "" || only[name] == page
+			switch named := names(read(t, page), value); {
+			case concerned && !named:
+				t.Errorf("%s does not explain %s (%s)", page, value, name)
+			case !concerned && named && tells(name):
+				t.Errorf("%s names %s (%s), which its kind has not", page, value, name)
 			}
 		}
 	}
 }
 
-// Every field of spec and status stands on the page.
-func TestThePageNamesEveryField(t *testing.T) {
-	page, err := os.ReadFile("adminuser.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range []string{"adminuser_types.go", "key_types.go"} {
-		for _, field := range fields(t, "../../api/v1alpha1/"+file) {
-			named := regexp.MustCompile("`([a-z]+\\.)?" + field + "(\\[\\])?[.`]")
-			if !named.Match(page) {
-				t.Errorf("adminuser.md does not explain field %s", field)
+// tells: what status and events say. Of the rest a page may speak where it concerns another kind.
+func tells(name string) bool {
+	return strings.HasPrefix(name, "Condition") || strings.HasPrefix(name, "Reason") || strings.HasPrefix(name, "Event")
+}
+
+// Every field stands on the page of each kind that has it, and every value that a field may take.
+func TestEachPageNamesTheFieldsAndValuesOfItsKind(t *testing.T) {
+	for page, files := range pages {
+		text := read(t, page)
+		for _, file := range files {
+			for _, field := range fields(t, api+file) {
+				if !namesField(text, field) {
+					t.Errorf("%s does not explain field %s of %s", page, field, file)
+				}
+			}
+			for name, value := range constants(t, api+file) {
+				if !names(text, value) {
+					t.Errorf("%s does not explain value %s (%s)", page, value, name)
+				}
 			}
 		}
 	}
 }
 
-func parse(t *testing.T, path string) *ast.File {
-	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
-	if err != nil {
-		t.Fatal(err)
+// The tables of fields have a row, or a place in one, for each field of spec and status, by its path, and for no other.
+func TestTheTablesOfFieldsAreComplete(t *testing.T) {
+	for page, kind := range map[string][]any{
+		"adminuser.md":  {v1alpha1.AdminUserSpec{}, v1alpha1.AdminUserStatus{}},
+		"apikey.md":     {v1alpha1.APIKeySpec{}, v1alpha1.APIKeyStatus{}},
+		"accessrole.md": {v1alpha1.AccessRoleSpec{}},
+	} {
+		want := paths(reflect.TypeOf(kind[0]), "")
+		if len(kind) > 1 {
+			want = append(want, members(reflect.TypeOf(kind[1]))...)
+		}
+		got := documentedFields(read(t, page))
+		slices.Sort(want)
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s has rows for\n%v\nand the API has\n%v", page, got, want)
+		}
 	}
-	return file
 }
 
-// constants maps the names of string constants to their values.
-func constants(t *testing.T, path string) map[string]string {
+// No page speaks of a reason that is none: a word like one is a value of the API or a kind.
+func TestEachPageNamesNoReasonThatIsNot(t *testing.T) {
+	known := slices.Collect(maps.Values(common(t)))
+	for _, file := range []string{"adminuser_types.go", "apikey_types.go", "accessrole_types.go", "key_types.go", "policy_types.go"} {
+		known = slices.AppendSeq(known, maps.Values(constants(t, api+file)))
+	}
+	known = append(known, "Opaque")
+	for page := range pages {
+		for _, word := range reasonLike.FindAllStringSubmatch(read(t, page), -1) {
+			if !slices.Contains(known, word[1]) {
+				t.Errorf("%s speaks of %s, which the API does not know", page, word[1])
+			}
+		}
+	}
+}
+
+const api = "../../api/v1alpha1/"
+
+var (
+	// reasonLike is a word such as KeyIssued, by itself or behind Stalled/.
+	reasonLike = regexp.MustCompile("`(?:Stalled/)?([A-Z][a-z]+(?:[A-Z][a-z]+)*)`")
+	// fieldTable is a table of fields, fieldCell its first column.
+	fieldTable = regexp.MustCompile(`(?m)^\| field \|.*\n\|-.*\n(?:\|.*\n)+`)
+	fieldCell  = regexp.MustCompile("(?m)^\\| (`[^|]+`) \\|")
+	quoted     = regexp.MustCompile("`([^`]+)`")
+)
+
+// common are the constants of conditions, events and names that a page explains.
+func common(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
-	ast.Inspect(parse(t, path), func(n ast.Node) bool {
-		spec, ok := n.(*ast.ValueSpec)
-		if !ok || len(spec.Values) != 1 {
-			return true
-		}
-		if literal, ok := spec.Values[0].(*ast.BasicLit); ok && literal.Kind == token.STRING {
-			value, err := strconv.Unquote(literal.Value)
-			if err != nil {
-				t.Fatal(err)
+	for _, file := range []string{"conditions.go", "events.go", "names.go"} {
+		for name, value := range constants(t, api+file) {
+			if documented.MatchString(name) {
+				found[name] = value
 			}
-			found[spec.Names[0].Name] = value
 		}
-		return true
-	})
-	if len(found) == 0 {
-		t.Fatalf("no constants in %s", path)
 	}
 	return found
 }
 
-// fields lists the JSON names of all struct fields, those of embedded and of list types left out.
-func fields(t *testing.T, path string) []string {
+func read(t *testing.T, page string) string {
 	t.Helper()
-	var names []string
-	ast.Inspect(parse(t, path), func(n ast.Node) bool {
-		field, ok := n.(*ast.Field)
-		if !ok || field.Tag == nil {
-			return true
+	content, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// names: a value stands in code, by itself, with what it is set to, or as the reason of a stall.
+func names(text, value string) bool {
+	return regexp.MustCompile("`(Stalled/)?" + regexp.QuoteMeta(value) + "[:`]").MatchString(text)
+}
+
+// namesField: a field stands in code, by itself or in its path.
+func namesField(text, field string) bool {
+	return regexp.MustCompile("`([A-Za-z.\\[\\]]+\\.)?" + field + `(\[\])?[.` + "`]").MatchString(text)
+}
+
+func documentedFields(text string) []string {
+	var paths []string
+	for _, table := range fieldTable.FindAllString(text, -1) {
+		for _, cell := range fieldCell.FindAllStringSubmatch(table, -1) {
+			for _, path := range quoted.FindAllStringSubmatch(cell[1], -1) {
+				paths = append(paths, strings.TrimSuffix(path[1], "[]"))
+			}
 		}
-		name, _, _ := strings.Cut(strings.TrimPrefix(strings.Trim(field.Tag.Value, "`"), `json:"`), ",")
-		switch name = strings.TrimSuffix(name, `"`); name {
-		case "", "metadata", "items", "spec", "status", "conditions":
-		default:
-			names = append(names, name)
-		}
-		return true
-	})
-	return names
+	}
+	return paths
 }

@@ -1,0 +1,213 @@
+package lastadmin_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"keywright.dev/keywright/api/v1alpha1"
+)
+
+// anchored is the names of those who carry the finalizer.
+func (b *bench) anchored(ctx context.Context) []string {
+	GinkgoHelper()
+	return b.names(ctx, func(u *v1alpha1.AdminUser) bool {
+		return len(u.Finalizers) == 1 && u.Finalizers[0] == v1alpha1.FinalizerLastAdmin
+	})
+}
+
+func (b *bench) names(ctx context.Context, is func(*v1alpha1.AdminUser) bool) []string {
+	GinkgoHelper()
+	var list v1alpha1.AdminUserList
+	Expect(plane.Client.List(ctx, &list, client.InNamespace(b.namespace))).To(Succeed())
+	var names []string
+	for i := range list.Items {
+		if is(&list.Items[i]) {
+			names = append(names, list.Items[i].Name)
+		}
+	}
+	return names
+}
+
+func everybody(*v1alpha1.AdminUser) bool { return true }
+
+// withKey makes an admin whose key is on record and accepted.
+func (b *bench) withKey(ctx context.Context, names ...string) {
+	GinkgoHelper()
+	for _, name := range names {
+		b.admin(ctx, name)
+		b.editStatus(ctx, name, func(u *v1alpha1.AdminUser) {
+			u.Status.Keys = []v1alpha1.KeyStatus{{ID: name, Digest: "hmac-sha256:00000000:" + strings.Repeat("0", 64), IssuedAt: metav1.NewTime(begin)}}
+		})
+	}
+}
+
+// settled runs until nothing is left to do at once, and says whether somebody is kept.
+func (b *bench) settled(ctx context.Context) (kept bool) {
+	GinkgoHelper()
+	for range 20 {
+		result, err := b.Reconcile(ctx, reconcile.Request{})
+		Expect(err).NotTo(HaveOccurred())
+		if result.RequeueAfter == 0 || result.RequeueAfter > lastadminRetry {
+			return result.RequeueAfter > 0
+		}
+	}
+	Fail("it never came to rest")
+	return false
+}
+
+// lastadminRetry is beyond what a conflict waits, and below what somebody kept does.
+const lastadminRetry = 1e9
+
+var _ = Describe("The anchor", func() {
+	It("is one active admin, the oldest first, and stays where it is", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.withKey(ctx, "bob", "alice", "carol")
+		b.settled(ctx)
+		anchor := b.anchored(ctx)
+		Expect(anchor).To(HaveLen(1))
+		b.withKey(ctx, "dave")
+		b.settled(ctx)
+		Expect(b.anchored(ctx)).To(Equal(anchor))
+	})
+
+	for what, leave := range map[string]func(*bench, context.Context, string){
+		"deleted": func(b *bench, ctx context.Context, name string) { b.delete(ctx, name) },
+		"demoted": func(b *bench, ctx context.Context, name string) {
+			b.edit(ctx, name, func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser })
+		},
+		"disabled": func(b *bench, ctx context.Context, name string) {
+			b.edit(ctx, name, func(u *v1alpha1.AdminUser) { u.Spec.Enabled = new(false) })
+		},
+	} {
+		It("moves to another when it is "+what, func(ctx SpecContext) {
+			b := newBench(ctx)
+			b.withKey(ctx, "alice", "bob")
+			b.settled(ctx)
+			before := b.anchored(ctx)[0]
+			leave(b, ctx, before)
+			Expect(b.settled(ctx)).To(BeFalse())
+			Expect(b.anchored(ctx)).To(And(HaveLen(1), Not(ContainElement(before))))
+			Expect(b.names(ctx, everybody)).To(HaveLen(map[bool]int{true: 1, false: 2}[what == "deleted"]))
+			Expect(b.marked(ctx)).To(Equal(b.anchored(ctx)), "the one that is left is the last")
+		})
+	}
+
+	It("stays when all are deleted in the same instant, and goes when another is active", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.withKey(ctx, "alice", "bob", "carol")
+		b.settled(ctx)
+		anchor := b.anchored(ctx)
+		for _, name := range []string{"alice", "bob", "carol"} {
+			b.delete(ctx, name)
+		}
+		Expect(b.settled(ctx)).To(BeTrue())
+		Expect(b.names(ctx, everybody)).To(Equal(anchor))
+		Expect(mark(b.get(ctx, anchor[0])).Reason).To(Equal("KeptLastAdmin"))
+		Expect(b.events.Take()).To(ConsistOf(HavePrefix("Warning KeptLastAdmin Deleted, and kept because no other admin is active")))
+		b.settled(ctx)
+		Expect(b.events.Take()).To(BeEmpty(), "told once")
+
+		b.withKey(ctx, "dave")
+		Expect(b.settled(ctx)).To(BeFalse())
+		Expect(b.names(ctx, everybody)).To(Equal([]string{"dave"}))
+		Expect(b.anchored(ctx)).To(Equal([]string{"dave"}))
+		Expect(b.marked(ctx)).To(Equal([]string{"dave"}))
+	})
+
+	for way, open := range map[string]func(*bench, context.Context){
+		"the annotation": func(b *bench, ctx context.Context) {
+			b.edit(ctx, "alice", func(u *v1alpha1.AdminUser) {
+				u.Annotations = map[string]string{v1alpha1.AnnotationAllowLastAdminRemoval: "true"}
+			})
+		},
+		"a namespace that is going": func(b *bench, ctx context.Context) {
+			// Nothing empties a namespace here, so it stays on its way out.
+			Expect(plane.Client.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: b.namespace}})).To(Succeed())
+		},
+	} {
+		for _, when := range []string{"before", "after"} {
+			It(fmt.Sprintf("lets the last admin go by %s, %s the deletion", way, when), func(ctx SpecContext) {
+				b := newBench(ctx)
+				b.withKey(ctx, "alice")
+				b.settled(ctx)
+				if when == "before" {
+					open(b, ctx)
+				}
+				b.delete(ctx, "alice")
+				if when == "after" {
+					Expect(b.settled(ctx)).To(BeTrue())
+					open(b, ctx)
+				}
+				Expect(b.settled(ctx)).To(BeFalse())
+				Expect(b.names(ctx, everybody)).To(BeEmpty())
+			})
+		}
+	}
+
+	It("keeps nobody whose key is refused anyway", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.withKey(ctx, "alice")
+		b.settled(ctx)
+		b.edit(ctx, "alice", func(u *v1alpha1.AdminUser) { u.Spec.Enabled = new(false) })
+		b.settled(ctx)
+		Expect(b.anchored(ctx)).To(Equal([]string{"alice"}), "it may be enabled again")
+		b.delete(ctx, "alice")
+		Expect(b.settled(ctx)).To(BeFalse())
+		Expect(b.names(ctx, everybody)).To(BeEmpty())
+	})
+
+	It("is on somebody at every moment, wherever the process is killed", func(ctx SpecContext) {
+		for stop := 1; ; stop++ {
+			b := newBench(ctx)
+			b.withKey(ctx, "alice", "bob")
+			b.settled(ctx)
+			b.delete(ctx, b.anchored(ctx)[0])
+			writes := 0
+			whole := b.Client
+			b.Client = killedAfter(stop, &writes)
+			_, _ = b.Reconcile(ctx, reconcile.Request{})
+			Expect(b.anchored(ctx)).NotTo(BeEmpty(), "killed after write %d", stop)
+			b.Client = whole
+			b.settled(ctx)
+			Expect(b.anchored(ctx)).To(HaveLen(1))
+			Expect(b.names(ctx, everybody)).To(HaveLen(1))
+			if writes < stop {
+				Expect(stop).To(BeNumerically(">", 2), "too few writes for this to have been tried")
+				return
+			}
+		}
+	})
+})
+
+// killedAfter is a client that does so many writes and no more.
+func killedAfter(stop int, writes *int) client.Client {
+	allow := func() error {
+		if *writes++; *writes > stop {
+			return context.Canceled
+		}
+		return nil
+	}
+	return interceptor.NewClient(cached, interceptor.Funcs{
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+			if err := allow(); err != nil {
+				return err
+			}
+			return c.Patch(ctx, o, p, opts...)
+		},
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+			if err := allow(); err != nil {
+				return err
+			}
+			return c.SubResource(sub).Patch(ctx, o, p, opts...)
+		},
+	})
+}

@@ -1,0 +1,113 @@
+package spec_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func parse(t *testing.T, path string) *ast.File {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// constants maps the names of string constants to their values.
+func constants(t *testing.T, path string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	ast.Inspect(parse(t, path), func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || len(spec.Values) != 1 {
+			return true
+		}
+		if literal, ok := spec.Values[0].(*ast.BasicLit); ok && literal.Kind == token.STRING {
+			value, err := strconv.Unquote(literal.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found[spec.Names[0].Name] = value
+		}
+		return true
+	})
+	if len(found) == 0 {
+		t.Fatalf("no constants in %s", path)
+	}
+	return found
+}
+
+// fields lists the JSON names of all struct fields, those of embedded and of list types left out.
+func fields(t *testing.T, path string) []string {
+	t.Helper()
+	var names []string
+	ast.Inspect(parse(t, path), func(n ast.Node) bool {
+		field, ok := n.(*ast.Field)
+		if !ok || field.Tag == nil {
+			return true
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(strings.Trim(field.Tag.Value, "`"), `json:"`), ",")
+		switch name = strings.TrimSuffix(name, `"`); name {
+		case "", "metadata", "items", "spec", "status", "conditions":
+		default:
+			names = append(names, name)
+		}
+		return true
+	})
+	if len(names) == 0 {
+		t.Fatalf("no fields in %s", path)
+	}
+	return names
+}
+
+// paths are those of all fields of a struct that hold something themselves: secret.key, policy.permissions[].effect.
+func paths(of reflect.Type, prefix string) []string {
+	var found []string
+	for field := range of.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch kind := pointedTo(field.Type); {
+		case name == "":
+			found = append(found, paths(kind, prefix)...)
+		case isOurs(kind):
+			found = append(found, paths(kind, prefix+name+".")...)
+		case kind.Kind() == reflect.Slice && isOurs(kind.Elem()):
+			found = append(append(found, prefix+name), paths(kind.Elem(), prefix+name+"[].")...)
+		default:
+			found = append(found, prefix+name)
+		}
+	}
+	return found
+}
+
+// members are the names of a struct's own fields. Conditions have tables of their own.
+func members(of reflect.Type) []string {
+	var found []string
+	for field := range of.Fields() {
+		switch name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name {
+		case "":
+			found = append(found, members(field.Type)...)
+		case "conditions":
+		default:
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+func pointedTo(of reflect.Type) reflect.Type {
+	if of.Kind() == reflect.Pointer {
+		return of.Elem()
+	}
+	return of
+}
+
+// isOurs: a struct of Keywright's API, not a time.
+func isOurs(of reflect.Type) bool {
+	return of.Kind() == reflect.Struct && strings.HasPrefix(of.PkgPath(), "keywright.dev/")
+}

@@ -1,0 +1,72 @@
+package gitops
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+)
+
+// The entries of argocd-cm that Argo CD looks the scripts up by.
+var healthEntries = []string{
+	"resource.customizations.health.keywright.dev_AdminUser",
+	"resource.customizations.health.keywright.dev_APIKey",
+}
+
+// installArgoCD installs as much of Argo CD as a person's argocd-cm.
+func installArgoCD(ctx context.Context) {
+	GinkgoHelper()
+	Expect(s.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "argocd"}})).To(Succeed())
+	Expect(s.Client.Create(ctx, argocdCM("argocd"))).To(Succeed())
+}
+
+func argocdCM(namespace string) *corev1.ConfigMap {
+	return &corev1.ConfigMap{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "argocd-cm", Labels: map[string]string{"app.kubernetes.io/part-of": "argocd"}},
+		Data:       map[string]string{"url": "https://argocd.example.com"},
+	}
+}
+
+// expectHealthScripts: the scripts are where Argo CD looks for them, and what a person had there before is there still.
+func expectHealthScripts(ctx context.Context) {
+	GinkgoHelper()
+	live := &corev1.ConfigMap{}
+	Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: "argocd", Name: "argocd-cm"}, live)).To(Succeed())
+	expectArgoCDConfig(live)
+}
+
+func expectArgoCDConfig(live *corev1.ConfigMap) {
+	GinkgoHelper()
+	Expect(live.Data).To(HaveKeyWithValue("url", "https://argocd.example.com"))
+	Expect(live.Labels).To(HaveKeyWithValue("app.kubernetes.io/part-of", "argocd"))
+	Expect(live.Data).To(HaveLen(1 + len(healthEntries)))
+	for _, entry := range healthEntries {
+		Expect(live.Data).To(HaveKeyWithValue(entry, readHealthScript()))
+	}
+}
+
+var _ = Describe("The component for Argo CD", func() {
+	for what, namespace := range map[string]string{"without a namespace": "", "with one": "argocd"} {
+		It("fills in an argocd-cm "+what, func(ctx SpecContext) {
+			dir := GinkgoT().TempDir()
+			content, err := yaml.Marshal(argocdCM(namespace))
+			Expect(err).NotTo(HaveOccurred())
+			write(dir, "argocd_cm.yaml", string(content))
+			// A component is found by a relative path only.
+			component := filepath.Join(s.Root, "config", "argocd", "component")
+			Expect(os.CopyFS(filepath.Join(dir, "component"), os.DirFS(component))).To(Succeed())
+			write(dir, "kustomization.yaml", "namespace: argocd\nresources: [argocd_cm.yaml]\ncomponents: [component]\n")
+			built := &corev1.ConfigMap{}
+			Expect(yaml.UnmarshalStrict([]byte(kubectl(ctx, "kustomize", dir)), built)).To(Succeed())
+			Expect(built.Namespace).To(Equal("argocd"))
+			expectArgoCDConfig(built)
+		})
+	}
+})

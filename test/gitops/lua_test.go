@@ -1,0 +1,83 @@
+package gitops
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// healthScript is where the script lies that Argo CD is given.
+const healthScript = "../../config/argocd/component/health.lua"
+
+func readHealthScript() string {
+	script, err := os.ReadFile(healthScript)
+	if err != nil {
+		panic(err)
+	}
+	return string(script)
+}
+
+// health is what Argo CD takes from a script.
+type health struct{ status, message string }
+
+// codes are all that Argo CD knows.
+var codes = []string{"Healthy", "Progressing", "Degraded", "Suspended", "Missing", "Unknown"}
+
+// assess runs a health script under the conditions of Argo CD: the object as global obj, the basic and the table
+// library and no other, one second.
+func assess(script string, object map[string]any) (h health, err error) {
+	l := lua.NewState(lua.Options{SkipOpenLibs: true})
+	defer l.Close()
+	lua.OpenBase(l)
+	lua.OpenTable(l)
+	l.SetTop(0)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	l.SetContext(ctx)
+	l.SetGlobal("obj", toLua(l, object))
+	if err := l.DoString(script); err != nil {
+		return h, err
+	}
+	result, ok := l.Get(-1).(*lua.LTable)
+	if !ok {
+		return h, fmt.Errorf("the script returned a %s", l.Get(-1).Type())
+	}
+	status, isText := result.RawGetString("status").(lua.LString)
+	message, isTextToo := result.RawGetString("message").(lua.LString)
+	if !isText || !isTextToo {
+		return h, fmt.Errorf("status is a %s, message a %s", result.RawGetString("status").Type(), result.RawGetString("message").Type())
+	}
+	return health{string(status), string(message)}, nil
+}
+
+// toLua translates what JSON can hold.
+func toLua(l *lua.LState, value any) lua.LValue {
+	switch v := value.(type) {
+	case map[string]any:
+		table := l.NewTable()
+		for name, item := range v {
+			table.RawSetString(name, toLua(l, item))
+		}
+		return table
+	case []any:
+		table := l.NewTable()
+		for _, item := range v {
+			table.Append(toLua(l, item))
+		}
+		return table
+	case string:
+		return lua.LString(v)
+	case bool:
+		return lua.LBool(v)
+	case int64:
+		return lua.LNumber(v)
+	case float64:
+		return lua.LNumber(v)
+	case nil:
+		return lua.LNil
+	}
+	panic(fmt.Sprintf("JSON has no %T", value))
+}

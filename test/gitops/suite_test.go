@@ -1,0 +1,110 @@
+package gitops
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/conformity"
+	"keywright.dev/keywright/test/stack"
+)
+
+func TestGitOps(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "GitOps")
+}
+
+// s is started once: the specs use objects of their own names.
+var s *stack.Stack
+
+var _ = BeforeSuite(func(ctx SpecContext) {
+	var err error
+	s, err = stack.Start(ctx, stack.Options{Out: GinkgoWriter})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() error { return s.Stop() })
+	// While this one is there, no other is the last admin.
+	Expect(s.Client.Create(ctx, admin("somebody"))).To(Succeed())
+	settled(ctx, "somebody")
+}, NodeTimeout(15*time.Minute))
+
+// admin is what a person writes: with a field of the spec, for the API server notes no manager of an object without any.
+func admin(name string) *v1alpha1.AdminUser {
+	return &v1alpha1.AdminUser{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "AdminUser"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: name},
+		Spec:       v1alpha1.AdminUserSpec{Role: v1alpha1.RoleAdmin},
+	}
+}
+
+func key(name string) client.ObjectKey {
+	return client.ObjectKey{Namespace: stack.Namespace, Name: name}
+}
+
+func get(ctx context.Context, name string) *v1alpha1.AdminUser {
+	GinkgoHelper()
+	user := &v1alpha1.AdminUser{}
+	Expect(s.Client.Get(ctx, key(name), user)).To(Succeed())
+	return user
+}
+
+// settled returns an AdminUser when the operator has come to rest with it.
+func settled(ctx context.Context, name string) (user *v1alpha1.AdminUser) {
+	GinkgoHelper()
+	Eventually(ctx, func() error {
+		user = get(ctx, name)
+		return conformity.Check(user)
+	}).WithTimeout(30 * time.Second).WithPolling(10 * time.Millisecond).Should(Succeed())
+	return user
+}
+
+// plaintext is the key in the Secret of an AdminUser.
+func plaintext(ctx context.Context, name string) string {
+	GinkgoHelper()
+	secret := &corev1.Secret{}
+	Expect(s.Client.Get(ctx, key(name+"-admin-key"), secret)).To(Succeed())
+	return string(secret.Data[v1alpha1.SecretKey])
+}
+
+// answer is the status the server answers with to somebody who presents a key.
+func answer(ctx context.Context, plaintext string) func() int {
+	return func() int {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.ServerURL+"/auth", http.NoBody)
+		Expect(err).NotTo(HaveOccurred())
+		request.Header.Set("Authorization", "Bearer "+plaintext)
+		reply, err := http.DefaultClient.Do(request)
+		Expect(err).NotTo(HaveOccurred())
+		defer reply.Body.Close()
+		return reply.StatusCode
+	}
+}
+
+func kubectl(ctx context.Context, args ...string) string {
+	GinkgoHelper()
+	out, err := s.Kubectl(ctx, args...)
+	Expect(err).NotTo(HaveOccurred())
+	return out
+}
+
+// manifest writes an object as it would lie in Git, and returns the file's path.
+func manifest(object client.Object) string {
+	GinkgoHelper()
+	content, err := yaml.Marshal(object)
+	Expect(err).NotTo(HaveOccurred())
+	u := &unstructured.Unstructured{}
+	Expect(yaml.Unmarshal(content, u)).To(Succeed())
+	unstructured.RemoveNestedField(u.Object, "status")
+	unstructured.RemoveNestedField(u.Object, "metadata", "creationTimestamp")
+	content, err = yaml.Marshal(u)
+	Expect(err).NotTo(HaveOccurred())
+	return write(GinkgoT().TempDir(), object.GetName()+".yaml", string(content))
+}

@@ -1,0 +1,79 @@
+package gitops
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/cli-utils/pkg/kstatus/status"
+)
+
+var waitForReady = []string{"wait", "--for=condition=Ready", "--timeout=1s", "adminuser"}
+
+// assessed is what Argo CD and kstatus say of the live object.
+func assessed(ctx SpecContext, name string) (argo string, k status.Status) {
+	GinkgoHelper()
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(get(ctx, name))
+	Expect(err).NotTo(HaveOccurred())
+	h, err := assess(readHealthScript(), content)
+	Expect(err).NotTo(HaveOccurred())
+	result, err := status.Compute(&unstructured.Unstructured{Object: content})
+	Expect(err).NotTo(HaveOccurred())
+	return h.status, result.Status
+}
+
+func expectAssessed(ctx SpecContext, name, argo string, k status.Status) {
+	GinkgoHelper()
+	h, seen := assessed(ctx, name)
+	Expect(h).To(Equal(argo))
+	Expect(seen).To(Equal(k))
+}
+
+var _ = Describe("Who waits for an object", func() {
+	It("is content with a planned end", func(ctx SpecContext) {
+		user := admin(name("disabled"))
+		user.Spec.Enabled = new(false)
+		Expect(s.Client.Create(ctx, user)).To(Succeed())
+		settled(ctx, user.Name)
+		kubectl(ctx, append(waitForReady, user.Name)...)
+		expectAssessed(ctx, user.Name, "Healthy", status.CurrentStatus)
+	})
+
+	It("hears of a stall, and of its end", func(ctx SpecContext) {
+		holder, user := admin(name("holder")), admin(name("stalled"))
+		holder.Spec.Username = user.Name
+		Expect(s.Client.Create(ctx, holder)).To(Succeed())
+		settled(ctx, holder.Name)
+		Expect(s.Client.Create(ctx, user)).To(Succeed())
+		settled(ctx, user.Name)
+		_, err := s.Kubectl(ctx, append(waitForReady, user.Name)...)
+		Expect(err).To(MatchError(ContainSubstring("timed out")))
+		expectAssessed(ctx, user.Name, "Degraded", status.FailedStatus)
+
+		Expect(s.Client.Delete(ctx, holder)).To(Succeed())
+		kubectl(ctx, "wait", "--for=condition=Ready", "--timeout=30s", "adminuser", user.Name)
+		expectAssessed(ctx, user.Name, "Healthy", status.CurrentStatus)
+	}, SpecTimeout(time.Minute))
+
+	It("is not fooled by what the operator has not seen", func(ctx SpecContext) {
+		user := admin(name("changed"))
+		Expect(s.Client.Create(ctx, user)).To(Succeed())
+		settled(ctx, user.Name)
+		Expect(s.Operator.Stop()).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(s.Operator.Start(ctx)).To(Succeed()) })
+
+		kubectl(ctx, "patch", "adminuser", user.Name, "--type=merge", "-p", `{"spec":{"rotation":{"every":"24h"}}}`)
+		_, err := s.Kubectl(ctx, append(waitForReady, user.Name)...)
+		Expect(err).To(MatchError(ContainSubstring("timed out")))
+		expectAssessed(ctx, user.Name, "Progressing", status.InProgressStatus)
+
+		unseen := admin(name("unseen"))
+		Expect(s.Client.Create(ctx, unseen)).To(Succeed())
+		_, err = s.Kubectl(ctx, append(waitForReady, unseen.Name)...)
+		Expect(err).To(MatchError(ContainSubstring("timed out")))
+		// What kstatus says here the page warns of.
+		expectAssessed(ctx, unseen.Name, "Progressing", status.CurrentStatus)
+	}, SpecTimeout(time.Minute))
+})
