@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -42,16 +44,55 @@ func (c *ControlPlane) InstallPolicies(ctx context.Context) error {
 	if err := c.apply(ctx, "-k", "config/admission"); err != nil {
 		return err
 	}
-	return poll(ctx, c.policiesInForce)
+	return c.policiesInForce(ctx)
 }
 
-// policiesInForce offers the API server an AdminUser outside the system namespace, which is not to be: it compiles
-// policies a moment after it has accepted them, and lets everything through until then.
+// policiesInForce returns when every policy installed so far is in force: the API server compiles policies a moment after
+// it has accepted them, and lets everything through until then. What each refuses, and whom, is nothing to know here:
+// policies come into force together in the order in which they were made, so one made now, the sentinel, is the last.
 func (c *ControlPlane) policiesInForce(ctx context.Context) error {
-	offending := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Name: "offending", Namespace: metav1.NamespaceDefault}}
+	policy, binding := sentinel()
+	if err := c.Client.Create(ctx, policy); err != nil {
+		return fmt.Errorf("sentinel policy: %w", err)
+	}
+	if err := c.Client.Create(ctx, binding); err != nil {
+		return fmt.Errorf("binding of the sentinel policy: %w", err)
+	}
+	if err := poll(ctx, c.offendSentinel); err != nil {
+		return err
+	}
+	return errors.Join(c.Client.Delete(ctx, binding), c.Client.Delete(ctx, policy))
+}
+
+const sentinelName = "keywright-test-sentinel"
+
+// sentinel is a policy, and its binding, that refuses a ConfigMap of its own name and nothing else.
+func sentinel() (*admissionv1.ValidatingAdmissionPolicy, *admissionv1.ValidatingAdmissionPolicyBinding) {
+	configMaps := admissionv1.NamedRuleWithOperations{
+		ResourceNames: []string{sentinelName},
+		RuleWithOperations: admissionv1.RuleWithOperations{
+			Operations: []admissionv1.OperationType{admissionv1.Create},
+			Rule:       admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"*"}, Resources: []string{"configmaps"}},
+		},
+	}
+	meta := metav1.ObjectMeta{Name: sentinelName}
+	policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: meta, Spec: admissionv1.ValidatingAdmissionPolicySpec{
+		MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{configMaps}},
+		Validations:      []admissionv1.Validation{{Expression: "false", Message: sentinelName}},
+	}}
+	binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: meta, Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
+		PolicyName:        sentinelName,
+		ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
+	}}
+	return policy, binding
+}
+
+// offendSentinel offers the API server, without making it, what the sentinel is to refuse.
+func (c *ControlPlane) offendSentinel(ctx context.Context) error {
+	offending := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: sentinelName, Namespace: metav1.NamespaceDefault}}
 	switch err := c.Client.Create(ctx, offending, client.DryRunAll); {
 	case err == nil:
-		return errors.New("the API server accepts what a ValidatingAdmissionPolicy of config/admission is to refuse")
+		return errors.New("the API server accepts what a ValidatingAdmissionPolicy is to refuse")
 	case !strings.Contains(err.Error(), "ValidatingAdmissionPolicy"):
 		return err
 	}

@@ -1,0 +1,164 @@
+package admission
+
+import (
+	"context"
+	"fmt"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+)
+
+// ci is whom most keys of this suite speak as.
+var (
+	ci    = v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}
+	useCI = use("subjects", "Account:ci")
+)
+
+// policy has one permission.
+func policy(effect v1alpha1.Effect, action v1alpha1.Action) *v1alpha1.Policy {
+	return &v1alpha1.Policy{Permissions: []v1alpha1.Permission{{
+		Effect: effect, Actions: []v1alpha1.Action{action}, Resources: []v1alpha1.Resource{"*"},
+	}}}
+}
+
+func apiKey(namespace, name string, spec v1alpha1.APIKeySpec) *v1alpha1.APIKey {
+	return &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: spec}
+}
+
+// tryCreate offers an APIKey and makes none.
+func tryCreate(ctx context.Context, c client.Client, namespace string, spec v1alpha1.APIKeySpec) error {
+	return c.Create(ctx, apiKey(namespace, "tried", spec), client.DryRunAll)
+}
+
+// The messages of the policies.
+func noScope(scope string) string {
+	return fmt.Sprintf("may not use scope %q: needs verb use on scopes.keywright.dev %q in namespace team-a", scope, scope)
+}
+
+func noRole(role string) string {
+	return fmt.Sprintf("may not use role %q: needs verb use on accessroles.keywright.dev %q in namespace team-a", role, role)
+}
+
+func keepsRole(role string) string {
+	return fmt.Sprintf("may not take away role %q, which may deny: needs verb use on accessroles.keywright.dev %q in namespace team-a", role, role)
+}
+
+func noSubject(subject string) string {
+	return fmt.Sprintf("may not make a key that speaks as %s: needs verb use on subjects.keywright.dev %q in namespace team-a", subject, subject)
+}
+
+const (
+	noPolicy    = "may not write spec.policy: needs verb use on policies.keywright.dev in namespace team-a"
+	keepsPolicy = "may not take away spec.policy, which denies: needs verb use on policies.keywright.dev in namespace team-a"
+)
+
+type rules = []rbacv1.PolicyRule
+
+var _ = DescribeTable("Creating an APIKey",
+	func(ctx SpecContext, held rules, spec v1alpha1.APIKeySpec, want string) {
+		who := person(ctx, team, append(rules{editing}, held...)...)
+		expectRefusal(tryCreate(ctx, who, team, spec), want)
+	},
+	Entry("that may do nothing takes use of the subject alone", rules{useCI}, v1alpha1.APIKeySpec{Subject: ci}, ""),
+
+	Entry("takes use of the subject", rules{}, v1alpha1.APIKeySpec{Subject: ci}, noSubject("Account:ci")),
+	Entry("takes use of that very subject", rules{use("subjects", "Account:ci")},
+		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "cd"}}, noSubject("Account:cd")),
+	Entry("takes use of the subject's kind", rules{use("subjects", "User:alice")},
+		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectIntegration, Name: "alice"}}, noSubject("Integration:alice")),
+	Entry("takes use of the subject as it is written", rules{use("subjects", "User:alice")},
+		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "Alice"}}, noSubject("User:Alice")),
+	Entry("for a user", rules{use("subjects", "User:alice")},
+		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "alice"}}, ""),
+	Entry("for an integration", rules{use("subjects", "Integration:github-1")},
+		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectIntegration, Name: "github-1"}}, ""),
+	Entry("for anybody, where use has no names", rules{use("subjects")},
+		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "alice"}}, ""),
+
+	Entry("with a scope", rules{useCI, use("scopes", "certs.read")},
+		v1alpha1.APIKeySpec{Subject: ci, Scopes: []v1alpha1.Scope{"certs.read"}}, ""),
+	Entry("with a scope and none held", rules{useCI},
+		v1alpha1.APIKeySpec{Subject: ci, Scopes: []v1alpha1.Scope{"certs.read"}}, noScope("certs.read")),
+	Entry("with a scope too many", rules{useCI, use("scopes", "certs.read")},
+		v1alpha1.APIKeySpec{Subject: ci, Scopes: []v1alpha1.Scope{"certs.read", "certs.write"}}, noScope("certs.write")),
+	Entry("with a scope too many, first", rules{useCI, use("scopes", "certs.read")},
+		v1alpha1.APIKeySpec{Subject: ci, Scopes: []v1alpha1.Scope{"certs.write", "certs.read"}}, noScope("certs.write")),
+	Entry("with a scope whose name is held as a role", rules{useCI, use("accessroles", "certs.read")},
+		v1alpha1.APIKeySpec{Subject: ci, Scopes: []v1alpha1.Scope{"certs.read"}}, noScope("certs.read")),
+
+	Entry("with a role", rules{useCI, use("accessroles", "reader")},
+		v1alpha1.APIKeySpec{Subject: ci, Roles: []v1alpha1.RoleName{"reader"}}, ""),
+	Entry("with a role too many", rules{useCI, use("accessroles", "reader")},
+		v1alpha1.APIKeySpec{Subject: ci, Roles: []v1alpha1.RoleName{"reader", "writer"}}, noRole("writer")),
+	Entry("with a role that one may read but not use", rules{useCI, {APIGroups: group, Resources: []string{"accessroles"}, Verbs: []string{"get", "list", "update"}}},
+		v1alpha1.APIKeySpec{Subject: ci, Roles: []v1alpha1.RoleName{"reader"}}, noRole("reader")),
+
+	Entry("with a policy", rules{useCI, use("policies")},
+		v1alpha1.APIKeySpec{Subject: ci, Policy: policy(v1alpha1.EffectAllow, "certs.read")}, ""),
+	Entry("with a policy and no use of policies", rules{useCI, use("scopes"), use("accessroles")},
+		v1alpha1.APIKeySpec{Subject: ci, Policy: policy(v1alpha1.EffectAllow, "certs.read")}, noPolicy),
+	Entry("with a policy and use of a named one: a policy has no name", rules{useCI, use("policies", "tried")},
+		v1alpha1.APIKeySpec{Subject: ci, Policy: policy(v1alpha1.EffectAllow, "certs.read")}, noPolicy),
+	Entry("with a policy that only denies", rules{useCI},
+		v1alpha1.APIKeySpec{Subject: ci, Policy: policy(v1alpha1.EffectDeny, "certs.read")}, noPolicy),
+
+	Entry("by somebody with every verb on APIKeys", rules{keys("*"), useCI},
+		v1alpha1.APIKeySpec{Subject: ci, Scopes: []v1alpha1.Scope{"certs.read"}}, noScope("certs.read")),
+	Entry("by somebody with every verb on everything of Keywright", rules{{APIGroups: group, Resources: []string{"*"}, Verbs: []string{"*"}}},
+		v1alpha1.APIKeySpec{Subject: ci, Scopes: []v1alpha1.Scope{"certs.read"}, Roles: []v1alpha1.RoleName{"r"}, Policy: policy(v1alpha1.EffectAllow, "*")}, ""),
+)
+
+var _ = Describe("What a key is made of", func() {
+	spec := v1alpha1.APIKeySpec{
+		Subject: ci, Scopes: []v1alpha1.Scope{"certs.read"}, Roles: []v1alpha1.RoleName{"reader"},
+		Policy: policy(v1alpha1.EffectAllow, "certs.read"),
+	}
+	all := rules{editing, use("subjects", "Account:ci"), use("scopes", "certs.read"), use("accessroles", "reader"), use("policies")}
+
+	It("is granted in one namespace by a Role", func(ctx SpecContext) {
+		who := person(ctx, team, all...)
+		expectRefusal(tryCreate(ctx, who, team, spec), "")
+		expectNoRight(tryCreate(ctx, who, other, spec))
+	})
+
+	It("is granted where it is to be used, not where else one may", func(ctx SpecContext) {
+		user := newName(ctx, "tenant")
+		bind(ctx, user, "ClusterRole", newClusterRole(ctx, all...), other)
+		bind(ctx, user, "ClusterRole", newClusterRole(ctx, editing, useCI), team)
+		awaitRules(ctx, user, other, all)
+		awaitRules(ctx, user, team, rules{editing, useCI})
+		expectRefusal(tryCreate(ctx, as(user), other, spec), "")
+		Expect(refusal(tryCreate(ctx, as(user), team, spec))).To(BeElementOf(noScope("certs.read"), noRole("reader"), noPolicy))
+	})
+
+	It("is granted in one namespace by a ClusterRole bound there", func(ctx SpecContext) {
+		who := holder(ctx, team, newClusterRole(ctx, all...))
+		expectRefusal(tryCreate(ctx, who, team, spec), "")
+		expectNoRight(tryCreate(ctx, who, other, spec))
+	})
+
+	It("is granted everywhere by a ClusterRole bound everywhere", func(ctx SpecContext) {
+		who := holder(ctx, "", newClusterRole(ctx, all...))
+		expectRefusal(tryCreate(ctx, who, team, spec), "")
+		expectRefusal(tryCreate(ctx, who, other, spec), "")
+	})
+
+	It("is asked of a generated name, of an apply and of kubectl alike", func(ctx SpecContext) {
+		who := person(ctx, team, editing, useCI)
+		generated := apiKey(team, "", v1alpha1.APIKeySpec{Subject: ci, Scopes: spec.Scopes})
+		generated.GenerateName = "tried-"
+		expectRefusal(who.Create(ctx, generated, client.DryRunAll), noScope("certs.read"))
+
+		applied := []byte(`{"apiVersion":"keywright.dev/v1alpha1","kind":"APIKey","metadata":{"name":"applied","namespace":"team-a"},` +
+			`"spec":{"subject":{"kind":"Account","name":"ci"},"scopes":["certs.read"]}}`)
+		patch := client.RawPatch(types.ApplyPatchType, applied)
+		err := who.Patch(ctx, apiKey(team, "applied", v1alpha1.APIKeySpec{}), patch, client.FieldOwner("somebody"), client.DryRunAll)
+		expectRefusal(err, noScope("certs.read"))
+	})
+})

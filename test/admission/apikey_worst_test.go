@@ -1,0 +1,114 @@
+package admission
+
+import (
+	"fmt"
+	"slices"
+
+	. "github.com/onsi/ginkgo/v2"
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"keywright.dev/keywright/api/v1alpha1"
+)
+
+// As many as the CRD allows.
+const (
+	maxScopes = 16
+	maxRoles  = 8
+)
+
+func scopeNames() (names []string) {
+	for i := range maxScopes {
+		names = append(names, fmt.Sprintf("area%d.write", i))
+	}
+	return names
+}
+
+// roleNames are some that another prefix has none of.
+func roleNames(prefix string) (names []string) {
+	for i := range maxRoles {
+		names = append(names, fmt.Sprintf("%s-%d", prefix, i))
+	}
+	return names
+}
+
+func without(names []string, i int) []string {
+	return slices.Delete(slices.Clone(names), i, i+1)
+}
+
+func typed[T ~string](names []string) (all []T) {
+	for _, name := range names {
+		all = append(all, T(name))
+	}
+	return all
+}
+
+// fullest is the APIKey that takes most: as many scopes and roles as there may be, and a policy.
+func fullest(roles []string) v1alpha1.APIKeySpec {
+	return v1alpha1.APIKeySpec{
+		Subject: ci, Scopes: typed[v1alpha1.Scope](scopeNames()), Roles: typed[v1alpha1.RoleName](roles),
+		Policy: policy(v1alpha1.EffectAllow, "*"),
+	}
+}
+
+// each check of the policies, none of which may be left out.
+var _ = Describe("The most an APIKey can take", func() {
+	scopes, roles := scopeNames(), roleNames("new")
+	held := func(scopes, roles []string, more ...rbacv1.PolicyRule) rules {
+		return append(rules{editing, use("scopes", scopes...), use("accessroles", roles...)}, more...)
+	}
+
+	It("is created by whoever may use all of it", func(ctx SpecContext) {
+		who := person(ctx, team, held(scopes, roles, useCI, use("policies"))...)
+		expectRefusal(tryCreate(ctx, who, team, fullest(roles)), "")
+	})
+
+	It("is not created by whoever lacks the subject, or the policy", func(ctx SpecContext) {
+		expectRefusal(tryCreate(ctx, person(ctx, team, held(scopes, roles, use("policies"))...), team, fullest(roles)), noSubject("Account:ci"))
+		expectRefusal(tryCreate(ctx, person(ctx, team, held(scopes, roles, useCI)...), team, fullest(roles)), noPolicy)
+	})
+
+	for i, scope := range scopes {
+		It("is not created by whoever lacks just scope "+scope, func(ctx SpecContext) {
+			who := person(ctx, team, held(without(scopes, i), roles, useCI, use("policies"))...)
+			expectRefusal(tryCreate(ctx, who, team, fullest(roles)), noScope(scope))
+		})
+	}
+
+	for i, role := range roles {
+		It("is not created by whoever lacks just role "+role, func(ctx SpecContext) {
+			who := person(ctx, team, held(scopes, without(roles, i), useCI, use("policies"))...)
+			expectRefusal(tryCreate(ctx, who, team, fullest(roles)), noRole(role))
+		})
+	}
+})
+
+var _ = Describe("The most an update can change", func() {
+	scopes, before, after := scopeNames(), roleNames("before"), roleNames("after")
+	const patch = `{"spec":{"scopes":["area0.write","area1.write","area2.write","area3.write","area4.write","area5.write",` +
+		`"area6.write","area7.write","area8.write","area9.write","area10.write","area11.write","area12.write","area13.write",` +
+		`"area14.write","area15.write"],"roles":["after-0","after-1","after-2","after-3","after-4","after-5","after-6","after-7"],` +
+		`"policy":{"permissions":[` + allow + `]}}}`
+	bare := v1alpha1.APIKeySpec{Subject: ci, Roles: typed[v1alpha1.RoleName](before), Policy: policy(v1alpha1.EffectDeny, "*")}
+	held := func(roles []string) rules {
+		return rules{editing, use("scopes", scopes...), use("accessroles", roles...), use("policies")}
+	}
+
+	It("is changed by whoever may use all of it", func(ctx SpecContext) {
+		who := person(ctx, team, held(slices.Concat(before, after))...)
+		expectRefusal(merge(ctx, who, made(ctx, bare), patch), "")
+	})
+
+	for i, role := range before {
+		It("is not changed by whoever lacks just role "+role+" that goes", func(ctx SpecContext) {
+			who := person(ctx, team, held(slices.Concat(without(before, i), after))...)
+			expectRefusal(merge(ctx, who, made(ctx, bare), patch), keepsRole(role))
+		})
+	}
+
+	for i, role := range after {
+		It("is not changed by whoever lacks just role "+role+" that comes", func(ctx SpecContext) {
+			who := person(ctx, team, held(slices.Concat(before, without(after, i)))...)
+			expectRefusal(merge(ctx, who, made(ctx, bare), patch), noRole(role))
+		})
+	}
+})

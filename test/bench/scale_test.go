@@ -1,0 +1,250 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/stack"
+)
+
+const (
+	// scale is how many APIKeys are issued and rotated.
+	scale = 10_000
+	// workers write at the same time, in the floor as in the operator.
+	workers = 8
+	// leastOfFloor is the share of the bare writes' speed that has to be left.
+	leastOfFloor = 0.7
+
+	keysNamespace = "keys"
+)
+
+// BenchmarkTenThousandKeys has the operator issue 10,000 APIKeys, rotate them all, and start anew with them. The floor of
+// the first two are the same three writes a key done bare: status, Secret, status, by as many at the same time, against
+// the same API server. issue-x and rotate-x are shares of the floor's speed.
+func BenchmarkTenThousandKeys(b *testing.B) {
+	for b.Loop() {
+		f := newFleet(b)
+		f.createKeys(b, 0, scale)
+		issued := f.timed(b, func(k *v1alpha1.APIKey) bool { return isDelivered(k) && len(k.Status.Keys) == 1 })
+		floor := f.bare(b, "bare", firstIssue)
+		b.ReportMetric(float64(scale)/issued.Seconds(), "issues/s")
+		report(b, "issue-x", floor, issued)
+
+		f.stop(b)
+		f.everyKey(b, func(name string) error { return f.ask(b.Context(), name) })
+		rotated := f.timed(b, func(k *v1alpha1.APIKey) bool { return isDelivered(k) && k.Status.LastRotateRequest != "" })
+		b.ReportMetric(float64(scale)/rotated.Seconds(), "rotations/s")
+		report(b, "rotate-x", f.bare(b, "bare", rotation), rotated)
+
+		f.checkRestart(b)
+		must(b, f.Stop())
+	}
+}
+
+func report(b *testing.B, unit string, floor, took time.Duration) {
+	b.Helper()
+	share := floor.Seconds() / took.Seconds()
+	b.ReportMetric(share, unit)
+	if share < leastOfFloor {
+		b.Errorf("%s: %v, and the bare writes %v: %.2f of their speed, less than %.2f", unit, took, floor, share, leastOfFloor)
+	}
+}
+
+// fleet is a stack whose operator is stopped, and many keys.
+type fleet struct {
+	*stack.Stack
+	keys int
+}
+
+func newFleet(b *testing.B) *fleet {
+	b.Helper()
+	s, err := stack.Start(b.Context(), stack.Options{
+		Out: os.Stderr, OperatorArgs: []string{fmt.Sprintf("--concurrency=%d", workers), "--namespaces=" + keysNamespace},
+	})
+	must(b, err)
+	b.Cleanup(func() { _ = s.Stop() })
+	f := &fleet{Stack: s}
+	for _, namespace := range []string{keysNamespace, "bare"} {
+		must(b, s.Client.Create(b.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}))
+	}
+	must(b, s.Server.Stop())
+	f.stop(b)
+	return f
+}
+
+func (f *fleet) stop(b *testing.B) {
+	b.Helper()
+	must(b, f.Operator.Stop())
+}
+
+func keyName(i int) string { return fmt.Sprintf("key-%06d", i) }
+
+// createKeys makes keys from one number to below another.
+func (f *fleet) createKeys(b *testing.B, from, to int) {
+	b.Helper()
+	f.keys = to
+	must(b, together(to-from, func(i int) error {
+		return f.Client.Create(b.Context(), newKey(keysNamespace, keyName(from+i)))
+	}))
+}
+
+func newKey(namespace, name string) *v1alpha1.APIKey {
+	return &v1alpha1.APIKey{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: v1alpha1.APIKeySpec{
+			Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"},
+			Scopes:  []v1alpha1.Scope{"certs.read"},
+		},
+	}
+}
+
+// together calls do with 0 to n-1, several at the same time.
+func together(n int, do func(int) error) error {
+	var mu sync.Mutex
+	var failed error
+	next := make(chan int)
+	var running sync.WaitGroup
+	for range workers {
+		running.Go(func() {
+			for i := range next {
+				if err := do(i); err != nil {
+					mu.Lock()
+					failed = errors.Join(failed, err)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	running.Wait()
+	return failed
+}
+
+func (f *fleet) everyKey(b *testing.B, do func(name string) error) {
+	b.Helper()
+	must(b, together(f.keys, func(i int) error { return do(keyName(i)) }))
+}
+
+// ask asks for a rotation.
+func (f *fleet) ask(ctx context.Context, name string) error {
+	patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"keywright.dev/rotate":"now"}}}`))
+	return f.Client.Patch(ctx, newKey(keysNamespace, name), patch)
+}
+
+// timed starts the operator and takes the time from its first write until all keys are done.
+func (f *fleet) timed(b *testing.B, done func(*v1alpha1.APIKey) bool) time.Duration {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), 10*time.Minute)
+	defer cancel()
+	var list v1alpha1.APIKeyList
+	must(b, f.Client.List(ctx, &list, client.InNamespace(keysNamespace)))
+	w, err := f.Client.Watch(ctx, &v1alpha1.APIKeyList{}, client.InNamespace(keysNamespace), &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.ResourceVersion}})
+	must(b, err)
+	defer w.Stop()
+	must(b, f.Operator.Restart(ctx))
+	left := map[string]bool{}
+	for i := range f.keys {
+		left[keyName(i)] = true
+	}
+	// What is done already gives no event.
+	for i := range list.Items {
+		if done(&list.Items[i]) {
+			delete(left, list.Items[i].Name)
+		}
+	}
+	var begun time.Time
+	for e := range w.ResultChan() {
+		key, is := e.Object.(*v1alpha1.APIKey)
+		if e.Type == watch.Error || !is {
+			b.Fatalf("the watch ended: %v", e.Object)
+		}
+		if begun.IsZero() {
+			begun = time.Now()
+		}
+		if done(key) {
+			delete(left, key.Name)
+		}
+		if len(left) == 0 {
+			return time.Since(begun)
+		}
+	}
+	b.Fatalf("%d keys were not done in time", len(left))
+	return 0
+}
+
+func isDelivered(k *v1alpha1.APIKey) bool {
+	return k.Status.SecretName != "" && len(k.Status.Keys) > 0 && !k.Status.Keys[0].Pending
+}
+
+// phase tells the writes of a first issue from those of a rotation: there the Secret exists.
+type phase int
+
+const (
+	firstIssue phase = iota
+	rotation
+)
+
+// bare times the three writes of every key, without a thought in between. Objects of a first issue are made before.
+func (f *fleet) bare(b *testing.B, namespace string, p phase) time.Duration {
+	b.Helper()
+	f.stop(b)
+	objects := make([]*v1alpha1.APIKey, scale)
+	must(b, together(scale, func(i int) error {
+		objects[i] = newKey(namespace, keyName(i))
+		if p == firstIssue {
+			return f.Client.Create(b.Context(), objects[i])
+		}
+		return f.Client.Get(b.Context(), client.ObjectKeyFromObject(objects[i]), objects[i])
+	}))
+	begun := time.Now()
+	must(b, together(scale, func(i int) error { return f.bareKey(b.Context(), objects[i], p) }))
+	return time.Since(begun)
+}
+
+func (f *fleet) bareKey(ctx context.Context, key *v1alpha1.APIKey, p phase) error {
+	if err := f.bareStatus(ctx, key, fmt.Sprintf("%d", p), true); err != nil {
+		return err
+	}
+	name := key.Name + "-api-key"
+	secret := corev1ac.Secret(name, key.Namespace).
+		WithLabels(map[string]string{"bare": "true"}).
+		WithAnnotations(map[string]string{"key-id": fmt.Sprintf("%016d", p)}).
+		WithData(map[string][]byte{"key": []byte(strings.Repeat("k", 48) + fmt.Sprint(p)), "subject": []byte(key.Spec.Subject.String())})
+	if err := f.Client.Apply(ctx, secret, client.FieldOwner("bench"), client.ForceOwnership); err != nil {
+		return err
+	}
+	return f.bareStatus(ctx, key, fmt.Sprintf("%d", p), false)
+}
+
+func (f *fleet) bareStatus(ctx context.Context, key *v1alpha1.APIKey, id string, pending bool) error {
+	before := key.DeepCopy()
+	status := metav1.ConditionTrue
+	if pending {
+		status = metav1.ConditionFalse
+	}
+	key.Status.Keys = []v1alpha1.KeyStatus{{
+		ID: "0123456789abcde" + id, Prefix: "ak_012345678", IssuedAt: metav1.Now(), Pending: pending,
+		Digest: "hmac-sha256:01234567:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde" + id,
+	}}
+	key.Status.Conditions = []metav1.Condition{
+		{Type: "Ready", Status: status, Reason: "Bare" + id, Message: "Written bare.", LastTransitionTime: metav1.Now()},
+		{Type: "Active", Status: status, Reason: "Bare" + id, Message: "Written bare.", LastTransitionTime: metav1.Now()},
+	}
+	return f.Client.Status().Patch(ctx, key, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+}
