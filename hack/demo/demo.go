@@ -123,6 +123,8 @@ Everything stays up until Ctrl-C. From another terminal, in this folder:
     -o go-template='X-API-Key: {{.data.key | base64decode}}' >.demo/bob.header
   curl -i -H @.demo/bob.header $KEYWRIGHT_URL/auth
 
+  kubectl apply -f config/samples/adminuser_alice.yaml    # bob, the last admin, can't be disabled
+  kubectl wait adminuser/alice --for=condition=Ready
   kubectl patch adminuser bob --type=merge -p '{"spec":{"enabled":false}}'    # refused at once
   kubectl patch adminuser bob --type=merge -p '{"spec":{"enabled":true}}'     # and in again
 

@@ -12,6 +12,10 @@ func Steps() []Step {
 		rotateKey(),
 		useNewKey(),
 		deleteAdmin(),
+		keepLastAdmin(),
+		applyKey(),
+		rotateWithOverlap(),
+		revokeKey(),
 		useBootstrapKey(),
 	}
 }
@@ -20,6 +24,8 @@ func Steps() []Step {
 const (
 	first     = "alice"
 	second    = "alice-new"
+	ci        = "ci"
+	ciSecond  = "ci-new"
 	bootstrap = "bootstrap"
 )
 
@@ -118,6 +124,69 @@ func deleteAdmin() Step {
 			ask{second, []check{status(http.StatusUnauthorized), says("invalid token")}},
 			shell{"kubectl wait secret/alice-admin-key --for=delete --timeout=30s", nil},
 			shell{"kubectl get adminusers,secrets", []check{says("adminuser.keywright.dev/bob"), lacks("alice")}},
+		},
+	}
+}
+
+func keepLastAdmin() Step {
+	return Step{
+		Title:  "bob is the last admin and can't be deleted",
+		Proves: "nobody locks everybody out by mistake",
+		acts: []act{
+			shell{"kubectl wait adminuser/bob --for=condition=LastAdmin --timeout=30s", nil},
+			shell{"kubectl delete adminuser bob || true", []check{says("bob"), says("keywright-last-admin")}},
+		},
+	}
+}
+
+func applyKey() Step {
+	return Step{
+		Title:  "A CI job gets a key of its own",
+		Proves: "whoever sends it is Account ci, and no admin",
+		acts: []act{
+			shell{"kubectl apply -f config/samples/apikey_ci.yaml", []check{says("apikey.keywright.dev/ci created")}},
+			shell{"kubectl wait -n default apikey/ci --for=condition=Ready --timeout=60s", nil},
+			shell{"kubectl get -n default apikeys", []check{row("ci", "ci", "True", "Issued", "True", "Accepted")}},
+			take{secret: "-n default ci-api-key", to: ci},
+			accepted(ci),
+			ask{ci, []check{
+				status(http.StatusOK),
+				header("X-Auth-User", ""),
+				header("X-Auth-Subject", "Account/ci"),
+				header("X-Auth-Admin", "false"),
+			}},
+		},
+	}
+}
+
+func rotateWithOverlap() Step {
+	return Step{
+		Title:  "It is rotated, and both keys are accepted while the job has not seen the new one",
+		Proves: "a rotation breaks nothing; the old key ends by itself",
+		acts: []act{
+			shell{"kubectl annotate -n default apikey ci keywright.dev/rotate=please", nil},
+			shell{"kubectl wait -n default apikey/ci --for=jsonpath='{.status.lastRotateRequest}'=please --timeout=30s", nil},
+			shell{"kubectl wait -n default apikey/ci --for=condition=Ready --timeout=30s", nil},
+			take{secret: "-n default ci-api-key", to: ciSecond},
+			accepted(ciSecond),
+			ask{ci, []check{status(http.StatusOK)}},
+			shell{"kubectl get -n default apikey ci -o custom-columns='KEY:.status.keys[*].id,ENDS:.status.keys[*].notAfter'", nil},
+		},
+	}
+}
+
+func revokeKey() Step {
+	return Step{
+		Title:  "It is revoked, for good",
+		Proves: "neither key is worth anything any more, and there is no way back",
+		acts: []act{
+			shell{`kubectl patch -n default apikey ci --type=merge -p '{"spec":{"revoked":true}}'`, nil},
+			refused(ciSecond),
+			ask{ci, []check{status(http.StatusUnauthorized), says("invalid token")}},
+			shell{
+				`kubectl patch -n default apikey ci --type=merge -p '{"spec":{"revoked":false}}' || true`,
+				[]check{says("a revoked key stays revoked: create another APIKey")},
+			},
 		},
 	}
 }
