@@ -26,6 +26,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/controllers/adminuser"
 	"keywright.dev/keywright/controllers/apikey"
+	"keywright.dev/keywright/controllers/census"
 	"keywright.dev/keywright/controllers/lastadmin"
 	"keywright.dev/keywright/controllers/peppers"
 	"keywright.dev/keywright/controllers/settings"
@@ -33,6 +34,7 @@ import (
 	"keywright.dev/keywright/internal/issuer"
 	"keywright.dev/keywright/internal/key"
 	"keywright.dev/keywright/internal/meter"
+	"keywright.dev/keywright/internal/slim"
 )
 
 // recorderName is the reporting controller of every event.
@@ -85,11 +87,13 @@ func cacheOptions(o *options) (cache.Options, error) {
 		keys = map[string]cache.Config{cache.AllNamespaces: {}}
 		secrets = keys
 	}
+	slimmer := &slim.Slimmer{}
 	return cache.Options{
 		DefaultNamespaces: own,
 		ByObject: map[client.Object]cache.ByObject{
-			&v1alpha1.APIKey{}:      {Namespaces: keys},
-			issuer.SecretMetadata(): {Label: labels.NewSelector().Add(*written), Namespaces: secrets},
+			&v1alpha1.AdminUser{}:   {Transform: slimmer.Holder},
+			&v1alpha1.APIKey{}:      {Namespaces: keys, Transform: slimmer.Holder},
+			issuer.SecretMetadata(): {Label: labels.NewSelector().Add(*written), Namespaces: secrets, Transform: slimmer.Secret},
 		},
 	}, nil
 }
@@ -151,6 +155,13 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, o *options) error {
 		{"settings controller", func() error {
 			r := &settings.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: events, Peppers: source, Namespace: o.Namespace}
 			return r.SetupWithManager(mgr, configCache, runtimeCache)
+		}},
+		{"metrics of all keys", func() error {
+			all, err := census.New(ctx, mgr.GetCache(), clock.RealClock{}, mgr.Elected())
+			if err != nil {
+				return err
+			}
+			return metrics.Registry.Register(all)
 		}},
 		{"health check", func() error { return mgr.AddHealthzCheck("ping", healthz.Ping) }},
 		{"readiness check", func() error { return mgr.AddReadyzCheck("ping", healthz.Ping) }},

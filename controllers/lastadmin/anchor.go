@@ -69,15 +69,10 @@ func (r *Reconciler) namespaceIsGoing(ctx context.Context) (bool, error) {
 
 // anchor has the finalizer be on one active admin, or else on the one that is kept, and then takes it off all others.
 func (r *Reconciler) anchor(ctx context.Context, active, anchored []v1alpha1.AdminUser, last *v1alpha1.AdminUser) error {
-	stays := first(active, isAnchored)
-	if stays == nil {
-		if stays = first(active, func(*v1alpha1.AdminUser) bool { return true }); stays == nil {
-			stays = last
-		}
-		if stays != nil {
-			if err := r.setAnchor(ctx, stays, true); err != nil {
-				return err
-			}
+	stays := chooseAnchor(active, last)
+	if stays != nil {
+		if err := r.setAnchor(ctx, stays, true); err != nil {
+			return err
 		}
 	}
 	for i := range anchored {
@@ -85,11 +80,23 @@ func (r *Reconciler) anchor(ctx context.Context, active, anchored []v1alpha1.Adm
 		if stays != nil && u.UID == stays.UID || stays == nil && u.DeletionTimestamp.IsZero() {
 			continue
 		}
-		if err := r.setAnchor(ctx, u, false); client.IgnoreNotFound(err) != nil {
+		err := client.IgnoreNotFound(r.setAnchor(ctx, u, false))
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// chooseAnchor is the active admin that has the finalizer already, or the oldest one, or the one that is kept, or nobody.
+func chooseAnchor(active []v1alpha1.AdminUser, last *v1alpha1.AdminUser) *v1alpha1.AdminUser {
+	if has := first(active, isAnchored); has != nil {
+		return has
+	}
+	if oldest := first(active, isActive); oldest != nil {
+		return oldest
+	}
+	return last
 }
 
 // setAnchor adds or removes the finalizer, in the version that was decided on.

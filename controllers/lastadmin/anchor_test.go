@@ -191,7 +191,8 @@ var _ = Describe("The anchor", func() {
 // killedAfter is a client that does so many writes and no more.
 func killedAfter(stop int, writes *int) client.Client {
 	allow := func() error {
-		if *writes++; *writes > stop {
+		*writes++
+		if *writes > stop {
 			return context.Canceled
 		}
 		return nil

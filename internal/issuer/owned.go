@@ -10,9 +10,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/holders"
 )
 
-// ownerIndex finds the Secrets written for an object by <kind>/<name> of the object, whether it still exists or not.
+// ownerIndex finds the Secrets written for an object by the bucket of its <kind>/<name>, whether it still exists or not.
 const ownerIndex = "keywright.dev/owner"
 
 // IndexSecrets makes ListOwned possible. To be called once, before the cache starts.
@@ -22,7 +23,7 @@ func IndexSecrets(ctx context.Context, indexer client.FieldIndexer) error {
 		if owner == nil || owner.APIVersion != v1alpha1.SchemeGroupVersion.String() {
 			return nil
 		}
-		return []string{owner.Kind + "/" + owner.Name}
+		return []string{holders.Bucket(owner.Kind + "/" + owner.Name)}
 	})
 }
 
@@ -31,8 +32,15 @@ func IndexSecrets(ctx context.Context, indexer client.FieldIndexer) error {
 func (i *Issuer) ListOwned(ctx context.Context, kind string, object client.ObjectKey) ([]metav1.PartialObjectMetadata, error) {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
-	err := i.Client.List(ctx, list, client.InNamespace(object.Namespace), client.MatchingFields{ownerIndex: kind + "/" + object.Name})
-	return list.Items, err
+	bucket := client.MatchingFields{ownerIndex: holders.Bucket(kind + "/" + object.Name)}
+	err := i.Client.List(ctx, list, client.InNamespace(object.Namespace), bucket, client.UnsafeDisableDeepCopy)
+	owned := list.Items[:0]
+	for n := range list.Items {
+		if owner := metav1.GetControllerOfNoCopy(&list.Items[n]); owner.Kind == kind && owner.Name == object.Name {
+			owned = append(owned, list.Items[n])
+		}
+	}
+	return owned, err
 }
 
 // DeleteSecret deletes the very Secret that was looked at, and not one that took its name since.

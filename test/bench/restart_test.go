@@ -119,6 +119,10 @@ func BenchmarkOperatorMemory(b *testing.B) {
 			f.checkRestart(b)
 			resident[keys] = f.resident(b)
 			b.ReportMetric(resident[keys]/(1<<20), fmt.Sprintf("MiB-at-%d", keys))
+			m, _ := scrape(b.Context(), f.OperatorMetricsURL)
+			for _, n := range []string{"go_memstats_heap_alloc_bytes", "go_memstats_heap_inuse_bytes", "go_memstats_next_gc_bytes", "go_memstats_heap_released_bytes", "go_memstats_sys_bytes"} {
+				b.Log(keys, n, m[n]/(1<<20))
+			}
 			before = keys
 			f.stop(b)
 		}

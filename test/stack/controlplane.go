@@ -128,7 +128,10 @@ func (c *ControlPlane) configureServers() error {
 	c.env.ControlPlane.KubectlPath = c.kubectlPath()
 	c.env.ControlPlane.Etcd = &envtest.Etcd{Path: etcd, DataDir: etcdData, Out: etcdLog, Err: etcdLog}
 	c.env.ControlPlane.APIServer = &envtest.APIServer{Path: apiserver, CertDir: certs, Out: apiserverLog, Err: apiserverLog}
-	return errors.Join(os.Mkdir(etcdData, 0o700), os.Mkdir(certs, 0o700))
+	if c.options.Audit {
+		err = c.audit()
+	}
+	return errors.Join(err, os.Mkdir(etcdData, 0o700), os.Mkdir(certs, 0o700))
 }
 
 // program puts a program on the leash and opens its log, for its start under envtest or as a Process.

@@ -35,14 +35,13 @@ func (c *ControlPlane) installCRDs(ctx context.Context) error {
 	})
 }
 
-// InstallPolicies installs what the operator and the server may do (config/rbac) and the admission policies, and
-// returns when the policies are in force.
+// InstallPolicies installs what the operator and the server may do and the admission policies, as Options.Policies say,
+// and returns when the policies are in force.
 func (c *ControlPlane) InstallPolicies(ctx context.Context) error {
-	if err := c.apply(ctx, "-k", "config/rbac"); err != nil {
-		return err
-	}
-	if err := c.apply(ctx, "-k", "config/admission"); err != nil {
-		return err
+	for _, folder := range c.options.Policies {
+		if err := c.apply(ctx, "-k", folder); err != nil {
+			return err
+		}
 	}
 	return c.policiesInForce(ctx)
 }

@@ -25,6 +25,10 @@ type Options struct {
 	Bin string
 	// OperatorArgs and ServerArgs are appended to the flags the two are started with.
 	OperatorArgs, ServerArgs []string
+	// Policies are the kustomizations, as paths, that say who may do what. Empty: config/rbac and config/admission.
+	Policies []string
+	// Audit has the API server note what the two ask of it, for Requests.
+	Audit bool
 }
 
 // complete fills in what was left open and makes the folders. The folder that was made and has to be
@@ -48,6 +52,9 @@ func (o Options) complete() (Options, string, error) {
 	o.Dir = dir
 	if o.Bin == "" {
 		o.Bin = filepath.Join(dir, "bin")
+	}
+	if len(o.Policies) == 0 {
+		o.Policies = []string{"config/rbac", "config/admission"}
 	}
 	// Nobody else on the machine may read the kubeconfigs and the pepper below.
 	return o, temporary, errors.Join(os.MkdirAll(filepath.Join(dir, "logs"), 0o700), os.MkdirAll(filepath.Join(dir, "run"), 0o700))

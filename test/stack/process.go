@@ -25,6 +25,8 @@ type Process struct {
 	ReadyURL string
 	// LogFile gets stdout and stderr, appended to by every start.
 	LogFile string
+	// Env is added, as NAME=value, to the environment of the next start.
+	Env []string
 
 	script string
 	args   []string
@@ -61,7 +63,7 @@ func (p *Process) Start(ctx context.Context) error {
 	cmd := exec.Command(p.script, p.args...)
 	cmd.Stdout, cmd.Stderr = p.log, p.log
 	// Nothing of our environment: neither KUBECONFIG nor a proxy may decide what it talks to.
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, p.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return err
@@ -70,6 +72,9 @@ func (p *Process) Start(ctx context.Context) error {
 	go p.child.wait()
 	return p.awaitReady(ctx)
 }
+
+// PID is that of the life started last.
+func (p *Process) PID() int { return p.child.cmd.Process.Pid }
 
 func (c *child) wait() {
 	c.exit = c.cmd.Wait()

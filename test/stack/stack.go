@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -168,18 +169,32 @@ func (s *Stack) pepperDir() string {
 	return filepath.Join(s.run(), "pepper")
 }
 
-// freeAddresses asks the kernel for two loopback addresses with different ports that nobody listens on.
+// Ports are chosen below those that the kernel gives to outgoing connections: one of these would take the port of
+// a program while that is stopped.
+const lowestPort, highestPort = 10_000, 32_000
+
+// freeAddresses are two loopback addresses with different ports that nobody listens on.
 func freeAddresses() (one, other string, err error) {
-	first, err := net.Listen("tcp", "127.0.0.1:0")
+	first, err := listenSomewhere()
 	if err != nil {
 		return "", "", err
 	}
 	// Held until the other is chosen, or both could be the same.
 	defer first.Close()
-	second, err := net.Listen("tcp", "127.0.0.1:0")
+	second, err := listenSomewhere()
 	if err != nil {
 		return "", "", err
 	}
 	defer second.Close()
 	return first.Addr().String(), second.Addr().String(), nil
+}
+
+func listenSomewhere() (listener net.Listener, err error) {
+	for range 100 {
+		port := lowestPort + mathrand.IntN(highestPort-lowestPort)
+		if listener, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			return listener, nil
+		}
+	}
+	return nil, err
 }

@@ -1,0 +1,104 @@
+package slim
+
+import (
+	"bytes"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/holders"
+)
+
+// Slimmer makes objects small on their way into a cache. Its zero value is ready.
+type Slimmer struct {
+	texts  pool[string]
+	maps   pool[map[string]string]
+	fields pool[[]metav1.ManagedFieldsEntry]
+}
+
+// Holder slims an AdminUser or an APIKey. It is a cache.TransformFunc.
+func (s *Slimmer) Holder(object any) (any, error) {
+	o, is := object.(holders.Object)
+	if !is {
+		return object, nil
+	}
+	s.meta(o)
+	o.SetManagedFields(nil)
+	status := o.HolderStatus()
+	for i := range status.Conditions {
+		c := &status.Conditions[i]
+		c.Type, c.Reason = s.text(c.Type), s.text(c.Reason)
+	}
+	switch o := object.(type) {
+	case *v1alpha1.AdminUser:
+		o.TypeMeta = metav1.TypeMeta{}
+	case *v1alpha1.APIKey:
+		s.key(o)
+	}
+	return object, nil
+}
+
+// key takes off what is for people.
+func (s *Slimmer) key(k *v1alpha1.APIKey) {
+	k.TypeMeta = metav1.TypeMeta{}
+	k.Spec.DisplayName, k.Spec.Description, k.Spec.Category = "", "", ""
+	k.Spec.Subject.Kind = v1alpha1.SubjectKind(s.text(string(k.Spec.Subject.Kind)))
+	k.Spec.Delivery = v1alpha1.Delivery(s.text(string(k.Spec.Delivery)))
+	k.Spec.Scopes, k.Spec.Policy = nil, nil
+}
+
+// Secret slims the metadata of a Secret. It is a cache.TransformFunc.
+func (s *Slimmer) Secret(object any) (any, error) {
+	secret, is := object.(*metav1.PartialObjectMetadata)
+	if !is {
+		return object, nil
+	}
+	s.meta(secret)
+	secret.Kind, secret.APIVersion = s.text(secret.Kind), s.text(secret.APIVersion)
+	secret.ManagedFields = s.ours(secret.ManagedFields)
+	for i := range secret.OwnerReferences {
+		owner := &secret.OwnerReferences[i]
+		owner.Kind, owner.APIVersion = s.text(owner.Kind), s.text(owner.APIVersion)
+	}
+	return secret, nil
+}
+
+// meta slims what every object has.
+func (s *Slimmer) meta(o metav1.Object) {
+	o.SetNamespace(s.text(o.GetNamespace()))
+	o.SetLabels(s.strings(o.GetLabels()))
+	annotations := o.GetAnnotations()
+	delete(annotations, corev1.LastAppliedConfigAnnotation)
+	if len(annotations) == 0 {
+		o.SetAnnotations(nil)
+	}
+}
+
+// ownerPath is where an apply by Keywright names the one object that a Secret belongs to.
+var ownerPath = fieldpath.MakePathOrDie("metadata", "ownerReferences")
+
+// ours is what the API server attributes to Keywright, without what differs from Secret to Secret.
+func (s *Slimmer) ours(entries []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntry {
+	owned := fieldpath.NewSet()
+	for _, entry := range entries {
+		if entry.Manager != v1alpha1.FieldManager || entry.FieldsV1 == nil {
+			continue
+		}
+		fields := fieldpath.NewSet()
+		if err := fields.FromJSON(bytes.NewReader(entry.FieldsV1.GetRawBytes())); err == nil {
+			owned = owned.Union(fields)
+		}
+	}
+	owned = owned.RecursiveDifference(fieldpath.NewSet(ownerPath))
+	raw, err := owned.ToJSON()
+	if err != nil || owned.Empty() {
+		return nil
+	}
+	return s.fields.share(string(raw), func() []metav1.ManagedFieldsEntry {
+		fields := &metav1.FieldsV1{}
+		fields.SetRawBytes(raw)
+		return []metav1.ManagedFieldsEntry{{Manager: v1alpha1.FieldManager, FieldsV1: fields}}
+	})
+}
