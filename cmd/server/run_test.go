@@ -85,6 +85,9 @@ func TestWhatKeepsItFromStartingIsOneLine(t *testing.T) {
 		"no number":            {[]string{"--shutdown-timeout=soon"}, 2, "--shutdown-timeout"},
 		"negative":             {[]string{"--shutdown-timeout=-1s"}, 2, "--shutdown-timeout must not be negative"},
 		"argument":             {[]string{"serve"}, 2, `unexpected argument "serve"`},
+		"key namespace":        {[]string{"--namespaces=team-a,Not/One"}, 2, `--namespaces "Not/One"`},
+		"key namespace twice":  {[]string{"--namespaces=a,b,a"}, 2, `--namespaces names "a" twice`},
+		"key namespace empty":  {[]string{"--namespaces=a,,b"}, 2, `--namespaces ""`},
 		"log level":            {[]string{"--log-level=loud"}, 2, "debug, info, error"},
 		"namespace":            {[]string{"--namespace=Not/One"}, 2, "--namespace"},
 		"no pepper":            {[]string{"--pepper-dir=/nonexistent"}, 1, "folder /nonexistent does not exist"},
@@ -207,7 +210,7 @@ func TestWithoutTheAPIServerItStaysUpAndSaysWhatIsWrong(t *testing.T) {
 		}
 		complaints += strings.Count(line, "can't be asked")
 	}
-	if complaints != 2 {
-		t.Errorf("%d complaints for two watches: %s", complaints, s.stderr)
+	if complaints != 4 {
+		t.Errorf("%d complaints for four watches: %s", complaints, s.stderr)
 	}
 }

@@ -17,13 +17,13 @@ import (
 	"keywright.dev/keywright/internal/verify"
 )
 
-func newSink(log *lines) *adminUsers {
-	return &adminUsers{index: &verify.Index{}, namespace: namespace, log: slog.New(slog.NewJSONHandler(log, nil))}
+func newSink(log *lines) *holders {
+	return newAdminUsers(&verify.Index{}, namespace, slog.New(slog.NewJSONHandler(log, nil)))
 }
 
-func (a *adminUsers) verify(tb testing.TB, presented string) verify.Verdict {
+func (h *holders) verify(tb testing.TB, presented string) verify.Verdict {
 	tb.Helper()
-	return verify.NewVerifier(a.index, key.Format{Prefix: key.DefaultPrefix}, keyring(tb)).Verify(presented, time.Now())
+	return verify.NewVerifier(h.index, key.Format{Prefix: key.DefaultPrefix}, keyring(tb)).Verify(presented, time.Now())
 }
 
 func TestAKeySpeaksAsTheUsernameOrElseTheName(t *testing.T) {
@@ -128,6 +128,47 @@ func BenchmarkMemory(b *testing.B) {
 			b.Fatalf("%d keys take %.0f bytes each, at most %d may", sink.index.Len(), perKey, most)
 		}
 	}
+}
+
+// BenchmarkMemoryOfAPIKeys takes the same of 100,000 APIKeys of 10,000 users, each with scopes, a role, a policy and a
+// ttl, as some templates would make them. While they are listed, the reflector holds a record of each besides.
+func BenchmarkMemoryOfAPIKeys(b *testing.B) {
+	const keys, most = 100_000, 1024
+	for b.Loop() {
+		before := heap()
+		index := &verify.Index{}
+		sink := newAPIKeys(index, "", newPool(), slog.New(slog.DiscardHandler))
+		records := make([]any, 0, keys)
+		for i := range keys {
+			record, _ := sink.condense(manyKeys(i))
+			records = append(records, record)
+		}
+		sink.replace(records)
+		atMost := float64(heap()-before) / keys
+		clear(records)
+		records = nil
+		perKey := float64(heap()-before) / keys
+		b.ReportMetric(perKey, "B/key")
+		b.ReportMetric(atMost, "B/key-while-listed")
+		if index.Len() != keys || perKey > most {
+			b.Fatalf("%d keys take %.0f bytes each, at most %d may", index.Len(), perKey, most)
+		}
+		runtime.KeepAlive(sink)
+		runtime.KeepAlive(records)
+	}
+}
+
+// manyKeys is an APIKey with no memory in common with another, as it comes from the API server.
+func manyKeys(i int) *v1alpha1.APIKey {
+	name := fmt.Sprintf("key-%06d", i)
+	k := apiKeyObject(name, v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: fmt.Sprint("user-", i%10_000)}, strings.Repeat("k", 20)+name)
+	k.Namespace = fmt.Sprint("team-", i%100)
+	k.UID = types.UID(strings.Clone("01234567-89ab-cdef-0123-456789abcdef"))
+	k.Spec.Scopes = []v1alpha1.Scope{v1alpha1.Scope(strings.Clone("certs.read")), v1alpha1.Scope(fmt.Sprint("certs.write", i%20))}
+	k.Spec.Roles = []v1alpha1.RoleName{v1alpha1.RoleName(strings.Clone("reader"))}
+	k.Spec.Policy = &v1alpha1.Policy{Permissions: []v1alpha1.Permission{permission(v1alpha1.EffectDeny, "certs.delete")}}
+	k.Spec.TTL = new(v1alpha1.Duration("2160h"))
+	return k
 }
 
 func heap() uint64 {

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"testing"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
@@ -34,10 +33,9 @@ type apiServer struct {
 }
 
 type change struct {
-	version  int
-	resource string
-	kind     watch.EventType
-	object   metav1.Object
+	version int
+	kind    watch.EventType
+	object  metav1.Object
 }
 
 func newAPIServer(t *testing.T) *apiServer {
@@ -45,6 +43,11 @@ func newAPIServer(t *testing.T) *apiServer {
 	s := &apiServer{objects: map[string]metav1.Object{}, changed: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /apis/keywright.dev/v1alpha1/namespaces/"+namespace+"/adminusers", s.serve("adminusers"))
+	mux.HandleFunc("GET /apis/keywright.dev/v1alpha1/apikeys", s.serve("apikeys"))
+	mux.HandleFunc("GET /apis/keywright.dev/v1alpha1/accessroles", s.serve("accessroles"))
+	for _, team := range []string{"team-a", "team-b"} {
+		mux.HandleFunc("GET /apis/keywright.dev/v1alpha1/namespaces/"+team+"/apikeys", s.serve("apikeys of "+team))
+	}
 	mux.HandleFunc("GET /api/v1/namespaces/"+namespace+"/configmaps", func(w http.ResponseWriter, r *http.Request) {
 		if got := r.URL.Query().Get("fieldSelector"); got != "metadata.name=keywright-runtime" {
 			// More than that the server's role does not let it see.
@@ -60,10 +63,32 @@ func newAPIServer(t *testing.T) *apiServer {
 func (s *apiServer) config() *rest.Config { return &rest.Config{Host: s.URL} }
 
 func resourceOf(object metav1.Object) string {
-	if _, isUser := object.(*v1alpha1.AdminUser); isUser {
+	switch object.(type) {
+	case *v1alpha1.AdminUser:
 		return "adminusers"
+	case *v1alpha1.APIKey:
+		return "apikeys"
+	case *v1alpha1.AccessRole:
+		return "accessroles"
 	}
 	return "configmaps"
+}
+
+// concerns is whether a client that asks for a resource, be it of one namespace, is told of an object.
+func concerns(resource string, object metav1.Object) bool {
+	resource, of, limited := strings.Cut(resource, " of ")
+	return resourceOf(object) == resource && (!limited || object.GetNamespace() == of)
+}
+
+func kindOf(resource string) (apiVersion, kind string) {
+	resource, _, _ = strings.Cut(resource, " of ")
+	kind = map[string]string{
+		"adminusers": "AdminUser", "apikeys": "APIKey", "accessroles": "AccessRole", "configmaps": "ConfigMap",
+	}[resource]
+	if resource == "configmaps" {
+		return "v1", kind
+	}
+	return "keywright.dev/v1alpha1", kind
 }
 
 func (s *apiServer) put(object metav1.Object) { s.change(object, watch.Modified) }
@@ -74,10 +99,9 @@ func (s *apiServer) change(object metav1.Object, kind watch.EventType) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.version++
-	object.SetNamespace(namespace)
 	object.SetResourceVersion(fmt.Sprint(s.version))
 	resource := resourceOf(object)
-	key := resource + "/" + object.GetName()
+	key := resource + "/" + object.GetNamespace() + "/" + object.GetName()
 	if _, there := s.objects[key]; !there && kind == watch.Modified {
 		kind = watch.Added
 	}
@@ -85,7 +109,7 @@ func (s *apiServer) change(object metav1.Object, kind watch.EventType) {
 	if kind == watch.Deleted {
 		delete(s.objects, key)
 	}
-	s.log = append(s.log, change{s.version, resource, kind, object})
+	s.log = append(s.log, change{s.version, kind, object})
 	s.wake()
 }
 
@@ -129,8 +153,8 @@ func (s *apiServer) serve(resource string) http.HandlerFunc {
 func (s *apiServer) all(resource string) (objects []metav1.Object, version int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for key, object := range s.objects {
-		if strings.HasPrefix(key, resource+"/") {
+	for _, object := range s.objects {
+		if concerns(resource, object) {
 			objects = append(objects, object)
 		}
 	}
@@ -140,10 +164,8 @@ func (s *apiServer) all(resource string) (objects []metav1.Object, version int) 
 func (s *apiServer) list(w http.ResponseWriter, resource string) {
 	objects, version := s.all(resource)
 	list := map[string]any{"metadata": map[string]any{"resourceVersion": fmt.Sprint(version)}, "items": objects}
-	list["apiVersion"], list["kind"] = "keywright.dev/v1alpha1", "AdminUserList"
-	if resource == "configmaps" {
-		list["apiVersion"], list["kind"] = "v1", "ConfigMapList"
-	}
+	apiVersion, kind := kindOf(resource)
+	list["apiVersion"], list["kind"] = apiVersion, kind+"List"
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(list)
 }
@@ -173,7 +195,7 @@ func (s *apiServer) watch(w http.ResponseWriter, r *http.Request, resource strin
 			return
 		}
 		for _, c := range since {
-			if c.version > seen && c.resource == resource {
+			if c.version > seen && concerns(resource, c.object) {
 				send(c.kind, c.object)
 				seen = c.version
 			}
@@ -192,8 +214,6 @@ func bookmark(resource string, version int) metav1.Object {
 		ResourceVersion: fmt.Sprint(version),
 		Annotations:     map[string]string{metav1.InitialEventsAnnotationKey: "true"},
 	}
-	if resource == "configmaps" {
-		return &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: meta}
-	}
-	return &v1alpha1.AdminUser{TypeMeta: metav1.TypeMeta{APIVersion: "keywright.dev/v1alpha1", Kind: "AdminUser"}, ObjectMeta: meta}
+	apiVersion, kind := kindOf(resource)
+	return &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: apiVersion, Kind: kind}, ObjectMeta: meta}
 }

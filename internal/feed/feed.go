@@ -24,8 +24,16 @@ type Feed struct {
 	sources []*source
 }
 
-// New makes a feed of the objects in namespace. It does not talk to the API server yet.
-func New(config *rest.Config, namespace string, index *verify.Index, log *slog.Logger) (*Feed, error) {
+// Places say where the objects are that count.
+type Places struct {
+	// System is Keywright's own namespace: of AdminUsers and the configuration.
+	System string
+	// Keys are the namespaces of APIKeys; none: all there are.
+	Keys []string
+}
+
+// New makes a feed of the objects in these places. It does not talk to the API server yet.
+func New(config *rest.Config, in Places, index *verify.Index, log *slog.Logger) (*Feed, error) {
 	scheme := runtime.NewScheme()
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
 		return nil, err
@@ -42,10 +50,24 @@ func New(config *rest.Config, namespace string, index *verify.Index, log *slog.L
 		return nil, err
 	}
 	runtimeOnly := fields.OneTermEqualSelector(metav1.ObjectNameField, v1alpha1.ConfigMapRuntime)
-	return &Feed{sources: []*source{
-		newSource("adminusers", own, namespace, fields.Everything(), &v1alpha1.AdminUser{}, &adminUsers{index: index, namespace: namespace, log: log}, log),
-		newSource("configmaps", core, namespace, runtimeOnly, &corev1.ConfigMap{}, &runtimeConfig{index: index, log: log}, log),
-	}}, nil
+	sources := []*source{
+		newSource(watched{own, "adminusers", in.System, fields.Everything(), &v1alpha1.AdminUser{}}, newAdminUsers(index, in.System, log), log),
+		newSource(watched{own, "accessroles", "", fields.Everything(), &v1alpha1.AccessRole{}}, &accessRoles{index: index}, log),
+		newSource(watched{core, "configmaps", in.System, runtimeOnly, &corev1.ConfigMap{}}, &runtimeConfig{index: index, log: log}, log),
+	}
+	common := newPool()
+	for _, namespace := range in.keys() {
+		apiKeys := watched{own, "apikeys", namespace, fields.Everything(), &v1alpha1.APIKey{}}
+		sources = append(sources, newSource(apiKeys, newAPIKeys(index, namespace, common, log), log))
+	}
+	return &Feed{sources: sources}, nil
+}
+
+func (p *Places) keys() []string {
+	if len(p.Keys) == 0 {
+		return []string{metav1.NamespaceAll}
+	}
+	return p.Keys
 }
 
 // restClient speaks one version of one group. Nothing here but watches goes through it, so nothing is throttled.

@@ -67,13 +67,13 @@ func keyring(tb testing.TB) *pepper.Keyring {
 	return ring
 }
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t *testing.T, keyNamespaces ...string) *fixture {
 	t.Helper()
 	f := &fixture{t: t, api: newAPIServer(t), index: &verify.Index{}, log: &lines{}}
 	f.verifier = verify.NewVerifier(f.index, key.Format{Prefix: key.DefaultPrefix}, keyring(t))
 	log := slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
-	if f.feed, err = New(f.api.config(), namespace, f.index, log); err != nil {
+	if f.feed, err = New(f.api.config(), Places{System: namespace, Keys: keyNamespaces}, f.index, log); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -212,7 +212,7 @@ func TestWhileTheAPIServerIsAwayTheViewStays(t *testing.T) {
 	}
 
 	f.api.setDown(true)
-	f.eventually("both watches are missed", func() bool { return len(f.log.with("can't be asked")) == 2 })
+	f.eventually("every watch is missed", func() bool { return len(f.log.with("can't be asked")) == 4 })
 	f.api.delete(user("bob", bobsKey))
 	f.eventually("age is felt", func() bool { return f.feed.Age() > 500*time.Millisecond })
 	if err := f.feed.Ready(); err != nil || f.verdict(alicesKey) != verify.Accepted || f.verdict(bobsKey) != verify.Accepted {
@@ -225,8 +225,68 @@ func TestWhileTheAPIServerIsAwayTheViewStays(t *testing.T) {
 	if got := f.verdict(alicesKey); got != verify.Accepted {
 		t.Errorf("alice's key is %s", got)
 	}
-	if n := len(f.log.with("can't be asked")); n != 2 {
-		t.Errorf("%d complaints for two watches, however often they were tried", n)
+	if n := len(f.log.with("can't be asked")); n != 4 {
+		t.Errorf("%d complaints for four watches, however often they were tried", n)
+	}
+}
+
+// Not ready before all kinds are: without roles a key would have no end, without AdminUsers no owner.
+func TestItIsNotReadyWithoutAnyOfThem(t *testing.T) {
+	f := newFixture(t, "team-a", "team-b")
+	if n := len(f.feed.sources); n != 5 {
+		t.Fatalf("%d sources", n)
+	}
+	for i, s := range f.feed.sources {
+		err := f.feed.Ready()
+		if err == nil || !strings.Contains(err.Error(), s.resource+" have not been seen yet") {
+			t.Errorf("%d of 5 have been seen: %v", i, err)
+		}
+		s.fill(0)
+	}
+	if err := f.feed.Ready(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAPIKeysComeFromTheNamespacesNamed(t *testing.T) {
+	for name, c := range map[string]struct {
+		namespaces []string
+		elsewhere  verify.Reason
+	}{
+		"all":         {nil, verify.Accepted},
+		"two of them": {[]string{"team-a", "team-b"}, verify.Unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, c.namespaces...)
+			in := func(namespace, plaintext string) *v1alpha1.APIKey {
+				k := apiKeyObject("same-name", ci, plaintext)
+				k.Namespace = namespace
+				return k
+			}
+			f.api.put(in("team-a", alicesKey))
+			f.api.put(in("team-b", bobsKey))
+			f.api.put(in("team-c", "the-key-of-another-team"))
+			f.run()
+			f.ready()
+			if got := f.verdict("the-key-of-another-team"); got != c.elsewhere {
+				t.Errorf("the key of another namespace is %s", got)
+			}
+			for _, presented := range []string{alicesKey, bobsKey} {
+				if got := f.verdict(presented); got != verify.Accepted {
+					t.Errorf("a key is %s", got)
+				}
+			}
+			// Each watch begins anew, with all there is in its own namespace.
+			f.api.setDown(true)
+			f.eventually("it is missed", func() bool { return f.feed.Age() > 0 })
+			f.api.delete(in("team-a", alicesKey))
+			f.api.setDown(false)
+			f.becomes(alicesKey, verify.Unknown)
+			f.eventually("it is in touch again", func() bool { return f.feed.Age() == 0 })
+			if got := f.verdict(bobsKey); got != verify.Accepted {
+				t.Errorf("the key of the other namespace is %s", got)
+			}
+		})
 	}
 }
 

@@ -49,6 +49,30 @@ type sink interface {
 	replace(objects []any)
 }
 
+// watched is what one source asks for.
+type watched struct {
+	client   rest.Interface
+	resource string
+	// namespace is the only one asked about; empty: all, or none where the resource has none.
+	namespace string
+	selector  fields.Selector
+	example   runtime.Object
+}
+
+// String names it in logs and in readiness.
+func (w *watched) String() string {
+	if w.resource == "apikeys" && w.namespace != "" {
+		return w.resource + " in " + w.namespace
+	}
+	return w.resource
+}
+
+func (w *watched) request(o metav1.ListOptions) *rest.Request {
+	o.FieldSelector = w.selector.String()
+	// The client would try ten times at its own leisure before it says that something is wrong.
+	return w.client.Get().Namespace(w.namespace).Resource(w.resource).VersionedParams(&o, metav1.ParameterCodec).MaxRetries(0)
+}
+
 // source watches one resource and passes it to a sink. It implements cache.ReflectorStore.
 type source struct {
 	sink
@@ -57,23 +81,18 @@ type source struct {
 	watched cache.ListerWatcher
 }
 
-func newSource(resource string, client rest.Interface, namespace string, selector fields.Selector, example runtime.Object, to sink, log *slog.Logger) *source {
-	s := &source{sink: to, example: example}
-	s.link = link{resource: resource, log: log.With("resource", resource), now: time.Now}
-	request := func(o metav1.ListOptions) *rest.Request {
-		o.FieldSelector = selector.String()
-		// The client would try ten times at its own leisure before it says that something is wrong.
-		return client.Get().Namespace(namespace).Resource(resource).VersionedParams(&o, metav1.ParameterCodec).MaxRetries(0)
-	}
+func newSource(what watched, to sink, log *slog.Logger) *source {
+	s := &source{sink: to, example: what.example}
+	s.link = link{resource: what.String(), log: log.With("resource", what.String()), now: time.Now}
 	s.watched = &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			list, err := request(o).Do(ctx).Get()
+			list, err := what.request(o).Do(ctx).Get()
 			s.note(ctx, &o, err)
 			return list, err
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			o.Watch = true
-			w, err := request(o).Watch(ctx)
+			w, err := what.request(o).Watch(ctx)
 			err = failure(w, err, &o)
 			s.note(ctx, &o, err)
 			return w, err

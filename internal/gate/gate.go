@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -24,9 +25,10 @@ const (
 	HeaderAdmin   = "X-Auth-Admin"
 )
 
-// Verifier says who presented a key.
+// Verifier says who presented a key, and which of its scopes it may use.
 type Verifier interface {
 	Verify(presented string, now time.Time) verify.Verdict
+	Scopes(verdict verify.Verdict) []string
 }
 
 // Config is what a gate works with.
@@ -78,7 +80,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, verdict.Reason != verify.Empty)
 		return
 	}
-	admit(w.Header(), &verdict)
+	g.admit(w.Header(), &verdict)
 }
 
 func (g *Gate) ready() bool {
@@ -101,13 +103,13 @@ func (g *Gate) decide(presented string, err error) verify.Verdict {
 	return g.Verifier.Verify(presented, g.Now())
 }
 
-func admit(header http.Header, verdict *verify.Verdict) {
+func (g *Gate) admit(header http.Header, verdict *verify.Verdict) {
 	identity := verdict.Identity()
 	header.Set("Cache-Control", "no-store")
 	header.Set(HeaderUser, identity.Username)
 	header.Set(HeaderSubject, identity.Subject)
 	header.Set(HeaderKeyID, verdict.KeyID())
-	header.Set(HeaderScopes, "")
+	header.Set(HeaderScopes, strings.Join(g.Verifier.Scopes(*verdict), " "))
 	header.Set(HeaderAdmin, strconv.FormatBool(identity.Admin))
 }
 

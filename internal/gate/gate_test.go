@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"keywright.dev/keywright/internal/access"
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/key"
 	"keywright.dev/keywright/internal/pepper"
@@ -25,6 +26,8 @@ const (
 	off     = "the-key-of-somebody-disabled"
 	ended   = "the-key-that-came-to-its-end"
 	unknown = "a-key-that-nobody-has-at-all"
+	ci      = "the-key-of-a-program-named-ci"
+	bobs    = "an-api-key-of-somebody-named-bob"
 )
 
 var now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -53,6 +56,15 @@ func newFixture(t testing.TB) *fixture {
 	put("alice", alice, verify.Accepted, time.Time{})
 	put("dave", off, verify.Disabled, time.Time{})
 	put("erin", ended, verify.Accepted, now)
+	give := func(name, plaintext, username, subject string, scopes ...string) {
+		index.Put(verify.ID{Kind: "APIKey", Namespace: "n", Name: name}, verify.Holder{
+			Identity: verify.Identity{Username: username, Subject: subject}, Standing: verify.Accepted, UID: name,
+			Given: &access.Given{Scopes: scopes}, Keys: []verify.Key{{Digest: ring.Digest(plaintext)}},
+		})
+	}
+	give("ci", ci, "", "Account/ci", "certs.read", "certs.write")
+	give("bobs", bobs, "bob", "User/bob", "certs.read", "certs.write")
+	index.PutRole("reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}})
 	f := &fixture{registry: prometheus.NewRegistry(), log: &strings.Builder{}}
 	verifier := verify.NewVerifier(index, key.Format{Prefix: key.DefaultPrefix}, ring)
 	log := slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -88,6 +100,21 @@ func TestAnAcceptedKeyIsToldWhoseItIs(t *testing.T) {
 	}
 	if id := reply.Header().Get("X-Auth-Key-Id"); len(id) != 16 {
 		t.Errorf("key id %q", id)
+	}
+}
+
+// An app that goes by the scopes lets nobody do what Keywright would not.
+func TestAnAPIKeyIsTold(t *testing.T) {
+	for presented, want := range map[string]http.Header{
+		ci:   {"X-Auth-User": {""}, "X-Auth-Subject": {"Account/ci"}, "X-Auth-Admin": {"false"}, "X-Auth-Scopes": {"certs.read certs.write"}},
+		bobs: {"X-Auth-User": {"bob"}, "X-Auth-Subject": {"User/bob"}, "X-Auth-Admin": {"false"}, "X-Auth-Scopes": {"certs.read"}},
+	} {
+		reply := newFixture(t).ask(bearer(presented))
+		for name, values := range want {
+			if got := reply.Header().Values(name); reply.Code != http.StatusOK || !slices.Equal(got, values) {
+				t.Errorf("%d, %s: got %q, want %q", reply.Code, name, got, values)
+			}
+		}
 	}
 }
 
@@ -161,6 +188,9 @@ keywright_verifications_total{verdict="disabled"} 1
 keywright_verifications_total{verdict="empty"} 0
 keywright_verifications_total{verdict="expired"} 1
 keywright_verifications_total{verdict="malformed"} 1
+keywright_verifications_total{verdict="owner_denied"} 0
+keywright_verifications_total{verdict="owner_disabled"} 0
+keywright_verifications_total{verdict="revoked"} 0
 keywright_verifications_total{verdict="unknown"} 1
 keywright_verifications_total{verdict="username_taken"} 0
 `

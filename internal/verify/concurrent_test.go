@@ -2,10 +2,12 @@ package verify_test
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"keywright.dev/keywright/internal/pepper"
 	"keywright.dev/keywright/internal/verify"
 )
 
@@ -54,5 +56,45 @@ func TestReadersNeverMissAKeyThatStays(t *testing.T) {
 	readers.Wait()
 	if want := 1 + 1 + 1500; index.Len() != want {
 		t.Errorf("%d keys, want %d", index.Len(), want)
+	}
+}
+
+// At no instant is nobody let in: who stays takes over before the last other admin goes, and goes after another came.
+func TestTheLastAdminTakesOverWithoutAGap(t *testing.T) {
+	ring, index := keyring(t), &verify.Index{}
+	verifier := verify.NewVerifier(index, format, ring)
+	// The more keys there are, the longer a gap would be.
+	const many = 500
+	var bobs []pepper.Digest
+	for i := range uint64(many) {
+		bobs = append(bobs, ring.Digest(numbered(2+i)))
+	}
+	staying, other := admin("alice", ring.Digest(numbered(1))), admin("bob", bobs...)
+	staying.Standing, staying.StaysIfLast = verify.Deleted, true
+	index.Put(id("alice"), staying)
+	index.Put(id("bob"), other)
+	// As soon as the one is refused, the other has to be let in.
+	handover := func(from, to uint64, standing verify.Reason) {
+		var written atomic.Bool
+		var reader sync.WaitGroup
+		reader.Go(func() {
+			for verifier.Verify(numbered(from), now).Accepted() && !written.Load() {
+				runtime.Gosched()
+			}
+			if v := verifier.Verify(numbered(to), now); !v.Accepted() {
+				t.Errorf("key %d is refused, and key %d is %s", from, to, v.Reason)
+			}
+		})
+		other.Standing = standing
+		index.Put(id("bob"), other)
+		written.Store(true)
+		reader.Wait()
+		if verifier.Verify(numbered(from), now).Accepted() {
+			t.Errorf("key %d is let in after the handover", from)
+		}
+	}
+	for i := 0; i < 200 && !t.Failed(); i++ {
+		handover(2, 1, verify.Disabled)
+		handover(1, 1+many, verify.Accepted)
 	}
 }

@@ -3,6 +3,7 @@ package verify
 import (
 	"time"
 
+	"keywright.dev/keywright/internal/access"
 	"keywright.dev/keywright/internal/pepper"
 )
 
@@ -34,13 +35,25 @@ type Holder struct {
 	OwnsUsername bool
 	// HoldsKeys says that the object records a key, be it one that can't be read.
 	HoldsKeys bool
+	// Disabled says of an object that owns its username that the user's keys of other objects are refused too.
+	Disabled bool
+	// StaysIfLast says of an object that is being deleted that its keys are accepted while no other admin is there.
+	StaysIfLast bool
+	// Given is what the keys were given. Nil: everything, as an admin's own keys are; and only they come in whatever is
+	// said of their user elsewhere. It is not to be changed any more, and takes memory once where several share it.
+	Given *access.Given
+	// ExpiresAt is the instant from which every key is refused. Zero: none.
+	ExpiresAt time.Time
+	// TTL is how long after its issue a key is refused. Zero: it goes on.
+	TTL time.Duration
 	// Keys are the object's keys. A pending one is accepted like any other.
 	Keys []Key
 }
 
 // Key is one key of a Holder.
 type Key struct {
-	Digest pepper.Digest
+	Digest   pepper.Digest
+	IssuedAt time.Time
 	// NotAfter is the instant from which the key is refused, to the microsecond. Zero: none.
 	NotAfter time.Time
 }

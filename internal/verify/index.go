@@ -3,12 +3,17 @@ package verify
 import (
 	"iter"
 	"sync"
+	"sync/atomic"
+
+	"keywright.dev/keywright/internal/access"
 )
 
 // Index finds the object that a key belongs to. Its zero value is empty and ready. It is safe for concurrent use:
 // writers take turns, and readers wait for nobody.
 type Index struct {
 	keys keys
+	// roles are read without mu.
+	roles atomic.Pointer[access.Roles]
 
 	// mu makes one change at a time. Readers never take it.
 	mu      sync.Mutex
@@ -16,11 +21,15 @@ type Index struct {
 	// hidden are the objects that record a key which another object holds.
 	hidden  rivals[fingerprint]
 	names   names
+	users   map[string]*user
+	admins  admins
+	byRole  map[string]access.Role
 	peppers pepperUse
 }
 
 // Put takes what an object says in place of what it said before. A key that is still in it is accepted throughout;
-// one that is not has left the index when Put returns. The cost is that of the object's own keys.
+// one that is not has left the index when Put returns. The cost is that of the object's own keys, and of those that
+// speak for the user when it is an AdminUser.
 func (x *Index) Put(id ID, h Holder) {
 	next := newObject(h)
 	x.mu.Lock()
@@ -45,26 +54,27 @@ func (x *Index) Delete(id ID) {
 	x.swap(prev, nil)
 }
 
-// Replace puts all the objects there are of a kind, and deletes every other object of that kind.
-func (x *Index) Replace(kind string, all iter.Seq2[ID, Holder]) {
+// Replace puts all the objects there are of a kind in a namespace, and deletes every other object of that kind there.
+// Namespace "": in any.
+func (x *Index) Replace(kind, namespace string, all iter.Seq2[ID, Holder]) {
 	there := map[ID]bool{}
 	for id, h := range all {
 		there[id] = true
 		x.Put(id, h)
 	}
-	for _, id := range x.ids(kind) {
+	for _, id := range x.ids(kind, namespace) {
 		if !there[id] {
 			x.Delete(id)
 		}
 	}
 }
 
-func (x *Index) ids(kind string) []ID {
+func (x *Index) ids(kind, namespace string) []ID {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	var ids []ID
 	for id := range x.objects {
-		if id.Kind == kind {
+		if id.Kind == kind && (namespace == "" || id.Namespace == namespace) {
 			ids = append(ids, id)
 		}
 	}
@@ -77,11 +87,17 @@ func (x *Index) Len() int { return int(x.keys.live.Load()) }
 // swap puts next in the place of prev. Either may be nil.
 //
 // What next holds goes in before what prev held goes out, so that a key in both is never missing between; and
-// names are settled before any key is written, so that it is never refused between either.
+// names are settled before any key is written, so that it is never refused between either. For the same reason an
+// admin who stays takes over before the last other one goes, and goes after another has come.
 func (x *Index) swap(prev, next *object) {
 	others := x.names.swap(prev, next)
 	x.peppers.swap(prev, next)
+	others = append(others, x.admins.swap(prev, next, others)...)
+	if x.admins.none() {
+		x.refresh(others...)
+	}
 	if next != nil {
+		x.attach(next)
 		for _, k := range next.keys {
 			x.add(next, k)
 		}
@@ -90,22 +106,22 @@ func (x *Index) swap(prev, next *object) {
 		for _, k := range prev.keys {
 			x.remove(prev, k.fingerprint)
 		}
+		x.detach(prev)
 	}
-	for _, o := range others {
-		x.refresh(o)
-	}
+	x.refresh(others...)
+	x.follow(append(others, prev, next)...)
 }
 
 func (x *Index) add(o *object, k heldKey) {
 	held, _ := x.keys.find(k.fingerprint)
 	switch {
 	case held == nil:
-		x.keys.set(k.fingerprint, o.entry(k))
+		x.keys.set(k.fingerprint, x.entry(o, k))
 	case held.owner.olderThan(o):
 		x.hidden.add(k.fingerprint, o)
 	default:
 		x.hidden.add(k.fingerprint, held.owner)
-		x.keys.set(k.fingerprint, o.entry(k))
+		x.keys.set(k.fingerprint, x.entry(o, k))
 	}
 }
 
@@ -115,17 +131,51 @@ func (x *Index) remove(o *object, f fingerprint) {
 		return
 	}
 	if heir := x.hidden.takeFirst(f, (*object).olderThan); heir != nil {
-		x.keys.set(f, heir.entry(heir.key(f)))
+		x.keys.set(f, x.entry(heir, heir.key(f)))
 		return
 	}
 	x.keys.remove(f)
 }
 
-// refresh writes an object's keys anew after its reason changed.
-func (x *Index) refresh(o *object) {
-	for _, k := range o.keys {
-		if held, _ := x.keys.find(k.fingerprint); held != nil && held.owner == o {
-			x.keys.set(k.fingerprint, o.entry(k))
+// refresh writes the keys of objects anew whose reason or end changed.
+func (x *Index) refresh(objects ...*object) {
+	for _, o := range objects {
+		for _, k := range o.keys {
+			held, _ := x.keys.find(k.fingerprint)
+			if held == nil || held.owner != o {
+				continue
+			}
+			if next := x.entry(o, k); next != *held {
+				x.keys.set(k.fingerprint, next)
+			}
 		}
 	}
+}
+
+// entry is what there is to say of a key now.
+func (x *Index) entry(o *object, k heldKey) entry {
+	if why := x.reason(o); why != Accepted {
+		return entry{owner: o, until: ^int64(why)}
+	}
+	return entry{owner: o, until: max(0, x.until(o, k))}
+}
+
+func (x *Index) reason(o *object) Reason {
+	switch {
+	case o.standing == Deleted && o.staysIfLast && !o.outranked && x.admins.none():
+		return Accepted
+	case o.standing != Accepted:
+		return o.standing
+	case o.outranked:
+		return UsernameTaken
+	}
+	return o.user.reason()
+}
+
+// until is the earliest end of a key.
+func (x *Index) until(o *object, k heldKey) int64 {
+	if o.given == nil {
+		return k.notAfter
+	}
+	return min(k.notAfter, after(k.issued, x.roles.Load().MaxTTL(o.given.Roles)))
 }

@@ -6,10 +6,11 @@ import (
 	"time"
 	"unique"
 
+	"keywright.dev/keywright/internal/access"
 	"keywright.dev/keywright/internal/username"
 )
 
-// never is the NotAfter of a key that has none.
+// never is the end of a key that has none.
 const never = math.MaxInt64
 
 // object is a Holder as the index keeps it: 100,000 of them have to fit in a small pod.
@@ -17,16 +18,29 @@ type object struct {
 	identity     Identity
 	claim        username.Claim
 	keys         []heldKey
+	given        *access.Given
 	standing     Reason
 	ownsUsername bool
-	// outranked says that another object holds the username. It belongs to whoever holds Index.mu.
+	disabled     bool
+	staysIfLast  bool
+
+	// What follows depends on other objects and belongs to whoever holds Index.mu.
+
+	// outranked says that another object holds the username.
 	outranked bool
+	// active says that it is counted among the admins.
+	active bool
+	// place is where it stands among the objects of the user.
+	place int32
+	// user is whom the keys speak for, when they are limited by it. It is set once, before any key can be found.
+	user *user
 }
 
 type heldKey struct {
 	fingerprint fingerprint
-	// notAfter is in microseconds since 1970: nanoseconds end in 2262, and a person may well write the year 9999.
-	notAfter int64
+	// issued and notAfter are in microseconds since 1970: nanoseconds end in 2262, and a person may well write the
+	// year 9999.
+	issued, notAfter int64
 	// pepper is the id of the pepper of its digest: one string for all keys that share it.
 	pepper unique.Handle[string]
 }
@@ -34,51 +48,63 @@ type heldKey struct {
 // says that other says the same. A status changes for many reasons that are none of the index's business.
 func (o *object) says(other *object) bool {
 	return o != nil && o.identity == other.identity && o.claim == other.claim && o.standing == other.standing &&
-		o.ownsUsername == other.ownsUsername && slices.Equal(o.keys, other.keys)
+		o.ownsUsername == other.ownsUsername && o.disabled == other.disabled && o.staysIfLast == other.staysIfLast &&
+		o.given == other.given && slices.Equal(o.keys, other.keys)
 }
 
 func newObject(h Holder) *object {
 	return &object{
 		identity:     h.Identity,
 		claim:        username.Claim{HoldsKeys: h.HoldsKeys, Created: h.Created.UTC(), UID: h.UID},
-		keys:         heldKeys(h.Keys),
+		keys:         heldKeys(&h),
+		given:        h.Given,
 		standing:     h.Standing,
 		ownsUsername: h.OwnsUsername,
+		disabled:     h.Disabled,
+		staysIfLast:  h.StaysIfLast,
 	}
 }
 
 // heldKeys takes the first of several keys with the same digest.
-func heldKeys(keys []Key) []heldKey {
-	held := make([]heldKey, 0, len(keys))
-	for _, k := range keys {
+func heldKeys(h *Holder) []heldKey {
+	held := make([]heldKey, 0, len(h.Keys))
+	for i := range h.Keys {
+		k := &h.Keys[i]
 		f := fingerprintOf(&k.Digest.Sum)
-		if !slices.ContainsFunc(held, func(o heldKey) bool { return o.fingerprint == f }) {
-			held = append(held, heldKey{fingerprint: f, notAfter: notAfter(k.NotAfter), pepper: unique.Make(k.Digest.PepperID)})
+		if slices.ContainsFunc(held, func(o heldKey) bool { return o.fingerprint == f }) {
+			continue
 		}
+		issued := micro(k.IssuedAt)
+		held = append(held, heldKey{
+			fingerprint: f,
+			issued:      issued,
+			notAfter:    min(end(k.NotAfter), end(h.ExpiresAt), after(issued, h.TTL)),
+			pepper:      unique.Make(k.Digest.PepperID),
+		})
 	}
 	return held
 }
 
-func notAfter(t time.Time) int64 {
+// end is an instant before which a key is accepted.
+func end(t time.Time) int64 {
 	if t.IsZero() {
 		return never
 	}
-	return max(0, t.UnixMicro())
+	return micro(t)
 }
 
-func (o *object) reason() Reason {
-	if o.standing == Accepted && o.outranked {
-		return UsernameTaken
+// after is so long after an issue. A key of which nobody knows when it was issued has long come to its end.
+func after(issued int64, ttl time.Duration) int64 {
+	if ttl <= 0 {
+		return never
 	}
-	return o.standing
+	return issued + ttl.Microseconds()
 }
 
-func (o *object) entry(k heldKey) entry {
-	until := k.notAfter
-	if why := o.reason(); why != Accepted {
-		until = ^int64(why)
-	}
-	return entry{owner: o, until: until}
+// micro stays within years to which any duration can be added.
+func micro(t time.Time) int64 {
+	const most int64 = math.MaxInt64 / 2 / 1_000_000
+	return min(max(t.Unix(), -most), most)*1_000_000 + int64(t.Nanosecond()/1000)
 }
 
 func (o *object) key(f fingerprint) heldKey {

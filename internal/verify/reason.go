@@ -25,6 +25,12 @@ const (
 	Demoted
 	// UsernameTaken: another object holds the username.
 	UsernameTaken
+	// Revoked: the key's object says revoked: true.
+	Revoked
+	// OwnerDisabled: the AdminUser of the user that the key speaks for says enabled: false.
+	OwnerDisabled
+	// OwnerDenied: the roles that list the user that the key speaks for let nobody own keys.
+	OwnerDenied
 
 	reasons
 )
@@ -40,6 +46,9 @@ var reasonNames = [reasons]string{
 	Disabled:      "disabled",
 	Demoted:       "demoted",
 	UsernameTaken: "username_taken",
+	Revoked:       "revoked",
+	OwnerDisabled: "owner_disabled",
+	OwnerDenied:   "owner_denied",
 }
 
 // String is the reason in snake_case, as logs and metrics have it.

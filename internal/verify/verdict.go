@@ -1,6 +1,10 @@
 package verify
 
-import "encoding/hex"
+import (
+	"encoding/hex"
+
+	"keywright.dev/keywright/internal/access"
+)
 
 // Verdict is the answer to who presented a key.
 type Verdict struct {
@@ -18,6 +22,14 @@ func (v Verdict) Identity() Identity {
 		return Identity{}
 	}
 	return v.entry.owner.identity
+}
+
+// Given is what the key was given, and nil when that is everything. What it may do is for Verifier.May to say.
+func (v Verdict) Given() *access.Given {
+	if !v.Accepted() {
+		return &access.Given{}
+	}
+	return v.entry.owner.given
 }
 
 // KeyID is the id of the key, as in status.keys, or "" when no object records it. Refused keys have one too.

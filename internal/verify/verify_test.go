@@ -203,7 +203,7 @@ func TestTheBootstrapKeyIsAdminWhileItIsSet(t *testing.T) {
 	wantReason(t, verifier.Verify("the-first-bootstrap-key", now), verify.Unknown)
 	wantReason(t, verifier.Verify("the-second-bootstrap-key", now), verify.Accepted)
 
-	index.Replace("AdminUser", func(func(verify.ID, verify.Holder) bool) {})
+	index.Replace("AdminUser", "", func(func(verify.ID, verify.Holder) bool) {})
 	wantReason(t, verifier.Verify("the-second-bootstrap-key", now), verify.Accepted)
 
 	index.SetBootstrap(nil)
