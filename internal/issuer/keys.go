@@ -7,6 +7,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/lifecycle"
+	"keywright.dev/keywright/internal/manifest"
 	"keywright.dev/keywright/internal/pepper"
 )
 
@@ -23,7 +24,7 @@ func readKeys(recorded []v1alpha1.KeyStatus) []lifecycle.Key {
 		seen[digest.KeyID()] = true
 		keys = append(keys, lifecycle.Key{
 			ID: digest.KeyID(), Prefix: k.Prefix, Digest: k.Digest,
-			IssuedAt: k.IssuedAt.Time, NotAfter: timeOf(k.NotAfter), Pending: k.Pending,
+			IssuedAt: k.IssuedAt.Time, NotAfter: manifest.Instant(k.NotAfter), Pending: k.Pending,
 		})
 	}
 	return keys
@@ -53,11 +54,4 @@ func wholeSecond(t time.Time) *metav1.Time {
 	}
 	rounded := metav1.NewTime(t.Add(time.Second - 1).Truncate(time.Second))
 	return &rounded
-}
-
-func timeOf(t *metav1.Time) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return t.Time
 }

@@ -14,6 +14,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/lifecycle"
+	"keywright.dev/keywright/internal/slim"
 )
 
 // absentVersion as the resourceVersion of an apply makes it create or fail: no object ever has this version, so
@@ -35,7 +36,7 @@ func (h *Holder) observe(secret *metav1.PartialObjectMetadata) lifecycle.Secret 
 	owned := ownedFields(secret.ManagedFields)
 	return lifecycle.Secret{
 		Owner:     h.ownerOf(secret),
-		KeyID:     secret.Annotations[v1alpha1.AnnotationKeyID],
+		KeyID:     slim.KeyID(secret),
 		Intact:    owned.Has(keyIDPath) && h.ownsKey(owned) && h.ownsData(owned),
 		Misplaced: h.misplaced(owned),
 		Adopt:     secret.Annotations[v1alpha1.AnnotationAdopt] == "true" && !ownedByAnother(secret, h),
