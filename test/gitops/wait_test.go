@@ -73,7 +73,6 @@ var _ = Describe("Who waits for an object", func() {
 		Expect(s.Client.Create(ctx, unseen)).To(Succeed())
 		_, err = s.Kubectl(ctx, append(waitForReady, unseen.Name)...)
 		Expect(err).To(MatchError(ContainSubstring("timed out")))
-		// What kstatus says here the page warns of.
-		expectAssessed(ctx, unseen.Name, "Progressing", status.CurrentStatus)
+		expectAssessed(ctx, unseen.Name, "Progressing", status.InProgressStatus)
 	}, SpecTimeout(time.Minute))
 })
