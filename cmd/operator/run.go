@@ -45,7 +45,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 // gcPercent is how much garbage may lie about for the next collection, in percent of what is alive. What is alive are
 // caches that hardly change, so collections are rare anyhow, and Go's default would double the memory for it.
-const gcPercent = 40
+const gcPercent = 25
 
 // saveMemory leaves it to whoever runs the operator, if they said something.
 func saveMemory() {

@@ -56,8 +56,11 @@ var _ = Describe("The plaintext of a key", Serial, func() {
 
 func playStory(ctx context.Context) []byte {
 	GinkgoHelper()
-	_, err := s.Kubectl(ctx, "delete", "adminusers", "--all", "-n", stack.Namespace)
-	Expect(err).NotTo(HaveOccurred())
+	removeAll(ctx)
+	DeferCleanup(func(ctx SpecContext) {
+		removeAll(ctx)
+		issued(ctx, keeper)
+	})
 	var told bytes.Buffer
 	player := &scenario.Player{
 		Root: s.Root, Dir: GinkgoT().TempDir(), Env: s.Environ(), ServerURL: s.ServerURL,

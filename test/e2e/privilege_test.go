@@ -3,14 +3,54 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"keywright.dev/keywright/test/privilege"
 	"keywright.dev/keywright/test/stack"
 )
+
+// ServiceAccounts of the two programs.
+const (
+	operatorAccount = "keywright-operator"
+	serverAccount   = "keywright-server"
+)
+
+// whole says that no spec was left out of this run: only then does a rule that nothing used say something.
+var whole bool
+
+var _ = ReportBeforeSuite(func(r Report) {
+	whole = r.PreRunStats.SpecsThatWillRun == r.PreRunStats.TotalSpecs
+})
+
+// After all specs, and before the API server is stopped, config/rbac is held against what the two programs asked for.
+// Whoever adds a rule adds a spec that needs it; whoever adds a request finds it refused here.
+var _ = AfterSuite(func(ctx SpecContext) {
+	requests, err := s.Requests()
+	Expect(err).NotTo(HaveOccurred())
+	Expect(listed(privilege.Refused(requests))).To(BeEmpty(), "config/rbac lacks what these requests need")
+	if !whole {
+		return
+	}
+	for _, account := range []string{operatorAccount, serverAccount} {
+		grants, err := privilege.Read(ctx, s.Client, stack.Namespace, account)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(listed(privilege.Unneeded(grants, requests))).To(BeEmpty(), "config/rbac grants what no request needs")
+	}
+})
+
+// listed puts each on a line of its own.
+func listed[T fmt.Stringer](all []T) string {
+	var text strings.Builder
+	for _, one := range all {
+		fmt.Fprintln(&text, one)
+	}
+	return text.String()
+}
 
 // may asks the API server as the ServiceAccount itself.
 func may(ctx context.Context, account, verb, group, resource, subresource, namespace, name string) bool {
@@ -28,29 +68,40 @@ func may(ctx context.Context, account, verb, group, resource, subresource, names
 	return review.Status.Allowed
 }
 
+// What must never be granted, whatever comes to be needed.
 var _ = Describe("Privileges", func() {
 	type wish struct {
 		account, verb, group, resource, subresource, namespace, name string
 		allowed                                                      bool
 	}
-	const operator, server, elsewhere = "keywright-operator", "keywright-server", "default"
+	const elsewhere = "default"
 	for _, w := range []wish{
-		{operator, "patch", "keywright.dev", "adminusers", "status", stack.Namespace, "", true},
-		{operator, "update", "keywright.dev", "adminusers", "", stack.Namespace, "", false},
-		{operator, "patch", "keywright.dev", "adminusers", "", stack.Namespace, "", false},
-		{operator, "delete", "keywright.dev", "adminusers", "", stack.Namespace, "", false},
-		{operator, "get", "", "secrets", "", elsewhere, "", false},
-		{operator, "list", "", "secrets", "", "", "", false},
-		{operator, "get", "", "configmaps", "", stack.Namespace, "somebody-elses", false},
-		{operator, "*", "*", "*", "", "", "", false},
-		{server, "list", "keywright.dev", "adminusers", "", stack.Namespace, "", true},
-		{server, "patch", "keywright.dev", "adminusers", "status", stack.Namespace, "", false},
-		{server, "get", "", "secrets", "", stack.Namespace, "", false},
-		{server, "get", "", "secrets", "", stack.Namespace, "keywright-pepper", false},
-		{server, "list", "", "secrets", "", stack.Namespace, "", false},
-		{server, "watch", "", "secrets", "", stack.Namespace, "", false},
-		{server, "create", "", "pods", "", stack.Namespace, "", false},
-		{server, "*", "*", "*", "", "", "", false},
+		{operatorAccount, "patch", "keywright.dev", "adminusers", "status", stack.Namespace, "", true},
+		{operatorAccount, "update", "keywright.dev", "adminusers", "", stack.Namespace, "", false},
+		{operatorAccount, "create", "keywright.dev", "adminusers", "", stack.Namespace, "", false},
+		{operatorAccount, "delete", "keywright.dev", "adminusers", "", stack.Namespace, "", false},
+		{operatorAccount, "list", "keywright.dev", "adminusers", "", elsewhere, "", false},
+		{operatorAccount, "patch", "keywright.dev", "apikeys", "status", elsewhere, "", true},
+		{operatorAccount, "create", "keywright.dev", "apikeys", "", elsewhere, "", false},
+		{operatorAccount, "delete", "keywright.dev", "apikeys", "", elsewhere, "", false},
+		{operatorAccount, "use", "keywright.dev", "subjects", "", elsewhere, "User:alice", false},
+		{operatorAccount, "patch", "keywright.dev", "accessroles", "", "", "", false},
+		{operatorAccount, "update", "", "secrets", "", elsewhere, "", false},
+		{operatorAccount, "deletecollection", "", "secrets", "", elsewhere, "", false},
+		{operatorAccount, "get", "", "configmaps", "", stack.Namespace, "somebody-elses", false},
+		{operatorAccount, "create", "", "configmaps", "", stack.Namespace, "somebody-elses", false},
+		{operatorAccount, "update", "coordination.k8s.io", "leases", "", stack.Namespace, "somebody-elses", false},
+		{operatorAccount, "get", "", "namespaces", "", elsewhere, elsewhere, false},
+		{operatorAccount, "*", "*", "*", "", "", "", false},
+		{serverAccount, "list", "keywright.dev", "adminusers", "", stack.Namespace, "", true},
+		{serverAccount, "patch", "keywright.dev", "adminusers", "status", stack.Namespace, "", false},
+		{serverAccount, "patch", "keywright.dev", "apikeys", "status", elsewhere, "", false},
+		{serverAccount, "get", "", "secrets", "", stack.Namespace, "", false},
+		{serverAccount, "get", "", "secrets", "", stack.Namespace, "keywright-pepper", false},
+		{serverAccount, "list", "", "secrets", "", stack.Namespace, "", false},
+		{serverAccount, "watch", "", "secrets", "", stack.Namespace, "", false},
+		{serverAccount, "create", "", "pods", "", stack.Namespace, "", false},
+		{serverAccount, "*", "*", "*", "", "", "", false},
 	} {
 		It(fmt.Sprintf("%s may %s %s.%s/%s %q in %q: %t", w.account, w.verb, w.resource, w.group, w.subresource, w.name, w.namespace, w.allowed), func(ctx SpecContext) {
 			Expect(may(ctx, w.account, w.verb, w.group, w.resource, w.subresource, w.namespace, w.name)).To(Equal(w.allowed))

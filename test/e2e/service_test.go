@@ -69,7 +69,8 @@ var _ = Describe("Revocation", func() {
 		It("needs no operator: "+what, Serial, func(ctx SpecContext) {
 			plaintext := issued(ctx, "dave")
 			expectAnswer(ctx, plaintext, http.StatusOK)
-			Expect(s.Operator.Kill()).To(Succeed())
+			awaitNoMark(ctx)
+			Expect(s.Operator.Stop()).To(Succeed())
 			DeferCleanup(func(ctx SpecContext) {
 				Expect(client.IgnoreNotFound(s.Client.Delete(ctx, &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: "dave"}}))).To(Succeed())
 				awaitGone(ctx, "dave-admin-key")
@@ -126,8 +127,12 @@ var _ = Describe("The bootstrap key", func() {
 
 func awaitGone(ctx context.Context, secret string) {
 	GinkgoHelper()
+	awaitNoSecret(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: secret})
+}
+
+func awaitNoSecret(ctx context.Context, secret client.ObjectKey) {
+	GinkgoHelper()
 	Eventually(ctx, func() bool {
-		err := s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: secret}, &corev1.Secret{})
-		return apierrors.IsNotFound(err)
-	}).Should(BeTrue(), "Secret %s is there still", secret)
+		return apierrors.IsNotFound(s.Client.Get(ctx, secret, &corev1.Secret{}))
+	}).WithTimeout(patience).Should(BeTrue(), "Secret %s is there still", secret)
 }

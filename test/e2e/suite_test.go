@@ -12,6 +12,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
@@ -29,14 +30,19 @@ var s *stack.Stack
 var _ = BeforeSuite(func(ctx SpecContext) {
 	var err error
 	s, err = stack.Start(ctx, stack.Options{
-		Out: GinkgoWriter,
+		Out:   GinkgoWriter,
+		Audit: true,
 		// What is not logged even at this level is logged at none.
-		OperatorArgs: []string{"--log-level=debug"},
+		OperatorArgs: []string{"--log-level=debug", "--leader-elect"},
 		ServerArgs:   []string{"--log-level=debug"},
 	})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() error { return s.Stop() })
+	issued(ctx, keeper)
 }, NodeTimeout(15*time.Minute))
+
+// keeper is an admin of no interest who is there all the time, so that others aren't the last one and can go.
+const keeper = "keeper"
 
 // create applies an AdminUser.
 func create(ctx context.Context, name string) {
@@ -58,7 +64,7 @@ func key(ctx context.Context, name string) (plaintext string) {
 		g.Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: name + "-admin-key"}, secret)).To(Succeed())
 		plaintext = string(secret.Data["key"])
 		g.Expect(plaintext).NotTo(BeEmpty())
-	}).WithTimeout(30 * time.Second).WithPolling(5 * time.Millisecond).Should(Succeed())
+	}).WithTimeout(patience).WithPolling(5 * time.Millisecond).Should(Succeed())
 	return plaintext
 }
 
@@ -74,10 +80,32 @@ func edit(ctx context.Context, name string, change func(*v1alpha1.AdminUser)) {
 	}).Should(Succeed())
 }
 
+// remove deletes an AdminUser. That another admin is active, so that this one may go, is known a moment after it is so.
 func remove(ctx context.Context, name string) {
 	GinkgoHelper()
-	Expect(s.Client.Delete(ctx, &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: name}})).To(Succeed())
+	Eventually(ctx, func() error {
+		return s.Client.Delete(ctx, &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: name}})
+	}).Should(Succeed())
 }
+
+// removeAll removes every AdminUser, as one does who wants no admin at all, the last one included.
+func removeAll(ctx context.Context) {
+	GinkgoHelper()
+	var users v1alpha1.AdminUserList
+	Expect(s.Client.List(ctx, &users)).To(Succeed())
+	for i := range users.Items {
+		mayGo := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"`+v1alpha1.AnnotationAllowLastAdminRemoval+`":"true"}}}`))
+		Expect(s.Client.Patch(ctx, &users.Items[i], mayGo)).To(Succeed())
+		Expect(s.Client.Delete(ctx, &users.Items[i])).To(Succeed())
+	}
+	Eventually(ctx, func(g Gomega) {
+		g.Expect(s.Client.List(ctx, &users)).To(Succeed())
+		g.Expect(users.Items).To(BeEmpty())
+	}).WithTimeout(patience).Should(Succeed())
+}
+
+// patience is for what takes a while on a busy machine.
+const patience = 30 * time.Second
 
 // answer is what the gate said.
 type answer struct {
@@ -100,5 +128,5 @@ func ask(ctx context.Context, plaintext string) answer {
 func expectAnswer(ctx context.Context, plaintext string, status int) {
 	GinkgoHelper()
 	Eventually(ctx, func() int { return ask(ctx, plaintext).status }).
-		WithTimeout(30 * time.Second).WithPolling(time.Millisecond).Should(Equal(status))
+		WithTimeout(patience).WithPolling(time.Millisecond).Should(Equal(status))
 }

@@ -1,0 +1,82 @@
+package namespaced
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/stack"
+)
+
+// onPage is what an expression finds on docs/install.md: its first group.
+func onPage(expression string) string {
+	GinkgoHelper()
+	page, err := os.ReadFile(filepath.Join(s.Root, "docs", "install.md"))
+	Expect(err).NotTo(HaveOccurred())
+	found := regexp.MustCompile(expression).FindSubmatch(page)
+	Expect(found).NotTo(BeNil(), "docs/install.md has nothing like %s", expression)
+	return string(found[1])
+}
+
+// shell runs commands as a person would.
+func shell(ctx context.Context, commands string) string {
+	GinkgoHelper()
+	sh := exec.CommandContext(ctx, "sh", "-eu", "-c", commands)
+	sh.Env = s.Environ()
+	out, err := sh.CombinedOutput()
+	Expect(err).NotTo(HaveOccurred(), "%s", out)
+	return string(out)
+}
+
+func anchored(ctx context.Context, name string) *v1alpha1.AdminUser {
+	GinkgoHelper()
+	user := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: name}}
+	Expect(s.Client.Create(ctx, user)).To(Succeed())
+	Eventually(ctx, func(g Gomega) {
+		g.Expect(s.Client.Get(ctx, client.ObjectKeyFromObject(user), user)).To(Succeed())
+		g.Expect(user.Finalizers).To(ContainElement(v1alpha1.FinalizerLastAdmin))
+	}).WithTimeout(patience).Should(Succeed())
+	return user
+}
+
+// Every command is the one on the page.
+var _ = Describe("Removing", Serial, func() {
+	BeforeEach(func(ctx SpecContext) { removeObjects(ctx) })
+
+	It("as the page says leaves no object", func(ctx SpecContext) {
+		anchored(ctx, "leaver")
+		newKey(ctx, "team-a", "leaving")
+		delivered(ctx, "team-a", "leaving-api-key")
+		removeObjects(ctx)
+	})
+
+	It("of an admin whose operator is gone hangs until the finalizer is taken away", func(ctx SpecContext) {
+		user := anchored(ctx, "left-behind")
+		Expect(s.Operator.Stop()).To(Succeed())
+		DeferCleanup(s.Operator.Start)
+		shell(ctx, "kubectl annotate adminuser left-behind "+v1alpha1.AnnotationAllowLastAdminRemoval+"=true; kubectl delete adminuser left-behind --wait=false")
+		Expect(s.Client.Get(ctx, client.ObjectKeyFromObject(user), user)).To(Succeed())
+		Expect(shell(ctx, onPage("(?s)```sh\n(kubectl get adminusers,apikeys.*?)\nkubectl get pods"))).To(ContainSubstring(v1alpha1.FinalizerLastAdmin))
+
+		takeAway := onPage("Take the finalizer away: `([^`]+)`")
+		shell(ctx, strings.ReplaceAll(takeAway, "<name>", "left-behind"))
+		Expect(apierrors.IsNotFound(s.Client.Get(ctx, client.ObjectKeyFromObject(user), user))).To(BeTrue())
+	})
+})
+
+// removeObjects is what stands on the page before the programs are removed.
+func removeObjects(ctx context.Context) {
+	GinkgoHelper()
+	shell(ctx, onPage("(?s)## Removing.*?```sh\n(.*?)kubectl delete -k"))
+	Expect(shell(ctx, "kubectl get adminusers,apikeys --all-namespaces")).To(ContainSubstring("No resources found"))
+}
