@@ -170,7 +170,7 @@ func TestWithoutAWayToTheAPIServer(t *testing.T) {
 	})
 }
 
-// answering is an API server that has the one kind of object the operator looks up, and no object.
+// answering is an API server that has the kinds of objects the operator looks up, and no object.
 func answering(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -179,7 +179,9 @@ func answering(t *testing.T) string {
 		case "/api":
 			_, _ = w.Write([]byte(`{"kind":"APIVersions","versions":["v1"]}`))
 		case "/apis":
-			_, _ = w.Write([]byte(`{"kind":"APIGroupList","apiVersion":"v1","groups":[]}`))
+			_, _ = w.Write([]byte(`{"kind":"APIGroupList","apiVersion":"v1","groups":[{"name":"keywright.dev","versions":[{"groupVersion":"keywright.dev/v1alpha1","version":"v1alpha1"}]}]}`))
+		case "/apis/keywright.dev/v1alpha1":
+			_, _ = w.Write([]byte(`{"kind":"APIResourceList","groupVersion":"keywright.dev/v1alpha1","resources":[{"name":"adminusers","kind":"AdminUser","namespaced":true,"verbs":["get"]},{"name":"apikeys","kind":"APIKey","namespaced":true,"verbs":["get"]}]}`))
 		case "/api/v1":
 			_, _ = w.Write([]byte(`{"kind":"APIResourceList","groupVersion":"v1","resources":[{"name":"secrets","kind":"Secret","namespaced":true,"verbs":["get"]}]}`))
 		default:

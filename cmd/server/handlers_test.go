@@ -90,7 +90,7 @@ func TestMetrics(t *testing.T) {
 	ask(s.main, "GET", "/auth", http.Header{"X-Api-Key": {alice}})
 	body := ask(s.metrics, "GET", "/metrics", nil).Body.String()
 	for _, line := range []string{
-		"keywright_keys 1", "keywright_keys_unknown_pepper 0", "keywright_index_ready 1", "keywright_index_age_seconds 90",
+		"keywright_index_keys 1", "keywright_keys_unknown_pepper 0", "keywright_index_ready 1", "keywright_index_age_seconds 90",
 		`keywright_verifications_total{verdict="accepted"} 1`, "go_goroutines ", "process_open_fds ",
 	} {
 		if !strings.Contains(body, "\n"+line) {

@@ -23,7 +23,7 @@ func newRegistry(index *verify.Index, unknown strangers, seen view) *prometheus.
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		gauge("keywright_keys", "Keys in the index, refused ones included.", func() float64 {
+		gauge("keywright_index_keys", "Keys in the index, refused ones included.", func() float64 {
 			return float64(index.Len())
 		}),
 		gauge("keywright_keys_unknown_pepper", "Recorded keys that are refused because their pepper is not mounted.", func() float64 {

@@ -200,6 +200,7 @@ func TestWithoutTheAPIServerItStaysUpAndSaysWhatIsWrong(t *testing.T) {
 	if status, body := get(t, s.url+"/healthz"); status != http.StatusOK || strings.TrimSpace(body) != "ok" {
 		t.Errorf("/healthz: %d %s", status, body)
 	}
+	eventually(t, "every watch complains", func() bool { return strings.Count(s.stderr.String(), "can't be asked") >= 4 })
 	if err := s.stop(); err != nil {
 		t.Error(err)
 	}
@@ -211,6 +212,6 @@ func TestWithoutTheAPIServerItStaysUpAndSaysWhatIsWrong(t *testing.T) {
 		complaints += strings.Count(line, "can't be asked")
 	}
 	if complaints != 4 {
-		t.Errorf("%d complaints for four watches: %s", complaints, s.stderr)
+		t.Errorf("%d complaints for four watches, want one for each: %s", complaints, s.stderr)
 	}
 }

@@ -106,7 +106,7 @@ var _ = Describe("Rotating", func() {
 	It("is refused by an event, once, where only the API can do it", func(ctx SpecContext) {
 		b := newBench(ctx)
 		user := b.admin(ctx, "alice", func(u *v1alpha1.AdminUser) { u.Spec.Delivery = v1alpha1.DeliveryResponse })
-		user.Status.Keys = []v1alpha1.KeyStatus{{ID: "x", Digest: b.ring.Digest("issued-by-the-api").String(), IssuedAt: metav1.NewTime(begin)}}
+		user.Status.Keys = []v1alpha1.KeyStatus{{ID: "x", Digest: b.ring.Digest("issued-by-the-api-" + b.namespace).String(), IssuedAt: metav1.NewTime(begin)}}
 		Expect(b.client.Status().Update(ctx, user)).To(Succeed())
 		b.reconcile(ctx, "alice")
 		b.events.Take()
@@ -115,7 +115,7 @@ var _ = Describe("Rotating", func() {
 		Expect(reasonOf(user, "Ready")).To(Equal("True/Issued"))
 		b.reconcile(ctx, "alice")
 		Expect(b.events.Take()).To(BeEmpty())
-		Expect(b.accepted(ctx, "alice", "issued-by-the-api")).To(BeTrue())
+		Expect(b.accepted(ctx, "alice", "issued-by-the-api-"+b.namespace)).To(BeTrue())
 	})
 })
 
@@ -156,7 +156,7 @@ var _ = Describe("Role and enabled", func() {
 	It("takes away what somebody wrote into the status of a demoted user", func(ctx SpecContext) {
 		b := newBench(ctx)
 		user := b.admin(ctx, "alice", setRole(v1alpha1.RoleUser))
-		user.Status.Keys = []v1alpha1.KeyStatus{{ID: "x", Digest: b.ring.Digest("a-key-of-my-own-making").String(), IssuedAt: metav1.NewTime(begin)}}
+		user.Status.Keys = []v1alpha1.KeyStatus{{ID: "x", Digest: b.ring.Digest("a-key-of-my-own-making-" + b.namespace).String(), IssuedAt: metav1.NewTime(begin)}}
 		Expect(b.client.Status().Update(ctx, user)).To(Succeed())
 		b.reconcile(ctx, "alice")
 		Expect(b.get(ctx, "alice").Status.Keys).To(BeEmpty())
@@ -168,7 +168,7 @@ var _ = Describe("Role and enabled", func() {
 		kept := user.Status.Keys[0]
 		user.Status.Keys = append(user.Status.Keys,
 			v1alpha1.KeyStatus{ID: "evil", Digest: "no digest", IssuedAt: metav1.NewTime(begin)},
-			v1alpha1.KeyStatus{ID: "eternal", Digest: b.ring.Digest("a-key-of-my-own-making").String(), IssuedAt: metav1.NewTime(begin)}, kept)
+			v1alpha1.KeyStatus{ID: "eternal", Digest: b.ring.Digest("a-key-of-my-own-making-" + b.namespace).String(), IssuedAt: metav1.NewTime(begin)}, kept)
 		Expect(b.client.Status().Update(ctx, user)).To(Succeed())
 		b.reconcile(ctx, "alice")
 		Expect(b.get(ctx, "alice").Status.Keys).To(HaveExactElements(HaveField("ID", kept.ID)))
@@ -213,7 +213,7 @@ var _ = Describe("Usernames", func() {
 		Expect(b.client.Create(ctx, older)).To(Succeed())
 		newer := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "newer"}, Spec: v1alpha1.AdminUserSpec{Username: "Bob", Delivery: v1alpha1.DeliveryResponse}}
 		Expect(b.client.Create(ctx, newer)).To(Succeed())
-		newer.Status.Keys = []v1alpha1.KeyStatus{{ID: "x", Digest: b.ring.Digest("issued-by-the-api").String(), IssuedAt: metav1.NewTime(begin)}}
+		newer.Status.Keys = []v1alpha1.KeyStatus{{ID: "x", Digest: b.ring.Digest("issued-by-the-api-" + b.namespace).String(), IssuedAt: metav1.NewTime(begin)}}
 		Expect(b.client.Status().Update(ctx, newer)).To(Succeed())
 		b.reconcile(ctx, "a-older")
 		b.reconcile(ctx, "newer")

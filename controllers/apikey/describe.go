@@ -26,6 +26,7 @@ func describe(key *v1alpha1.APIKey, around *surroundings) *issuer.Holder {
 	h := &issuer.Holder{
 		Object: key,
 		Spec: lifecycle.Spec{
+			ExpiresAt:     manifest.Instant(key.Spec.ExpiresAt),
 			Revoked:       key.Spec.Revoked,
 			Deleted:       !key.DeletionTimestamp.IsZero(),
 			ByAPI:         key.Spec.Delivery == v1alpha1.DeliveryResponse,
@@ -38,9 +39,6 @@ func describe(key *v1alpha1.APIKey, around *surroundings) *issuer.Holder {
 		Secret:  issuer.Template{Data: map[string]string{v1alpha1.SecretSubject: key.Spec.Subject.String()}},
 		Refused: refused(key, around),
 		Block:   blocked(key, around),
-	}
-	if key.Spec.ExpiresAt != nil {
-		h.Spec.ExpiresAt = key.Spec.ExpiresAt.Time
 	}
 	if secret := key.Spec.Secret; secret != nil {
 		h.Spec.Reissue = secret.WhenDeleted != v1alpha1.WhenDeletedKeep
@@ -72,20 +70,20 @@ func schedule(key *v1alpha1.APIKey) (every, overlap time.Duration) {
 	return 0, defaultOverlap
 }
 
-// refused says why the key is not accepted, the most final reason first.
+// refused says why the key is not accepted, in the server's order.
 func refused(key *v1alpha1.APIKey, around *surroundings) *issuer.Finding {
 	switch {
 	case !key.DeletionTimestamp.IsZero():
 		return &issuer.Finding{Reason: v1alpha1.ReasonDeleted, Message: "The APIKey is being deleted: no key is accepted any more."}
 	case key.Spec.Revoked:
 		return &issuer.Finding{Reason: v1alpha1.ReasonRevoked, Message: "spec.revoked is true: the key is refused for good."}
-	case around.ownerDenied:
-		return denied(key)
+	case !key.IsEnabled():
+		return &issuer.Finding{Reason: v1alpha1.ReasonDisabled, Message: "spec.enabled is false: the key is refused until it is true again."}
 	case around.ownerDisabled:
 		return &issuer.Finding{Reason: v1alpha1.ReasonOwnerDisabled, Message: fmt.Sprintf(
 			"AdminUser %q is disabled: every key that speaks for this user is refused until it is enabled again.", key.Owner())}
-	case !key.IsEnabled():
-		return &issuer.Finding{Reason: v1alpha1.ReasonDisabled, Message: "spec.enabled is false: the key is refused until it is true again."}
+	case around.ownerDenied:
+		return denied(key)
 	}
 	return nil
 }

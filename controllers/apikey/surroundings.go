@@ -11,9 +11,10 @@ import (
 	"keywright.dev/keywright/controllers/adminuser"
 	"keywright.dev/keywright/internal/access"
 	"keywright.dev/keywright/internal/manifest"
+	"keywright.dev/keywright/internal/username"
 )
 
-// Indexes: APIKeys by the roles they name and by the user they speak as, AccessRoles by their members.
+// Indexes: APIKeys by the roles they name and by the folded name of the user they speak as, AccessRoles by their members.
 const (
 	roleIndex   = "keywright.dev/role"
 	ownerIndex  = "keywright.dev/subject-user"
@@ -29,7 +30,7 @@ func Index(ctx context.Context, indexer client.FieldIndexer) error {
 		extract client.IndexerFunc
 	}{
 		{&v1alpha1.APIKey{}, roleIndex, func(o client.Object) []string { return plain(o.(*v1alpha1.APIKey).Spec.Roles) }},
-		{&v1alpha1.APIKey{}, ownerIndex, func(o client.Object) []string { return present(o.(*v1alpha1.APIKey).Owner()) }},
+		{&v1alpha1.APIKey{}, ownerIndex, func(o client.Object) []string { return present(username.Fold(o.(*v1alpha1.APIKey).Owner())) }},
 		{&v1alpha1.AccessRole{}, memberIndex, func(o client.Object) []string { return plain(o.(*v1alpha1.AccessRole).Spec.Members) }},
 	} {
 		if err := indexer.IndexField(ctx, index.object, index.name, index.extract); err != nil {
@@ -101,14 +102,15 @@ func (r *Reconciler) keysOfRole(ctx context.Context, changed client.Object) []re
 	role := changed.(*v1alpha1.AccessRole)
 	requests := r.keysBy(ctx, roleIndex, role.Name)
 	for _, member := range role.Spec.Members {
-		requests = append(requests, r.keysBy(ctx, ownerIndex, string(member))...)
+		requests = append(requests, r.keysBy(ctx, ownerIndex, username.Fold(string(member)))...)
 	}
 	return requests
 }
 
-// keysOfUser names the keys that speak for an AdminUser.
+// keysOfUser names the keys that speak for an AdminUser, or for one whose name differs by case: which of them is honoured
+// may change with either.
 func (r *Reconciler) keysOfUser(ctx context.Context, changed client.Object) []reconcile.Request {
-	return r.keysBy(ctx, ownerIndex, changed.(*v1alpha1.AdminUser).EffectiveUsername())
+	return r.keysBy(ctx, ownerIndex, username.Fold(changed.(*v1alpha1.AdminUser).EffectiveUsername()))
 }
 
 func (r *Reconciler) keysBy(ctx context.Context, index, value string) []reconcile.Request {

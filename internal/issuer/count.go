@@ -27,10 +27,9 @@ func (r *run) count(plan lifecycle.Plan, was *v1alpha1.KeyHolderStatus) {
 		if plan.Stall == lifecycle.SecretConflict && !alreadyStalled(was, v1alpha1.ReasonSecretConflict) {
 			r.Meter.Conflict(kind, "secret")
 		}
-	case lifecycle.Rest:
-		if expiredNow(r.holder.status(), was) && len(was.Keys) > 0 {
-			r.Meter.Ended(kind, endedExpiry, 1)
-		}
+	}
+	if expiredNow(r.holder.status(), was) && len(was.Keys) > 0 {
+		r.Meter.Ended(kind, endedExpiry, 1)
 	}
 }
 
@@ -41,7 +40,7 @@ func (r *run) countSettled(kind string, was *v1alpha1.KeyHolderStatus) {
 		r.Meter.Issued(kind)
 	}
 	if lifecycle.Current(readKeys(was.Keys)) != nil || r.cause == lifecycle.SecretDeleted || r.cause == lifecycle.SecretChanged {
-		r.Meter.Rotated(kind, label(string(r.cause)))
+		r.Meter.Rotated(kind, label(r.cause))
 	}
 }
 
@@ -53,12 +52,22 @@ func (r *run) whyDropped() string {
 	return endedOverlap
 }
 
-// label is a cause as the value of a label. A key that a process before this one delivered has none.
-func label(cause string) string {
-	if cause == "" {
-		return "resumed"
+// labels are causes as the values of a label.
+var labels = map[lifecycle.Cause]string{
+	lifecycle.Requested:     "requested",
+	lifecycle.Scheduled:     "scheduled",
+	lifecycle.SecretDeleted: "secret_deleted",
+	lifecycle.SecretChanged: "secret_changed",
+	lifecycle.SecretRenamed: "secret_renamed",
+	lifecycle.Adopted:       "adopted",
+}
+
+// label of a key that a process before this one began to deliver is resumed.
+func label(cause lifecycle.Cause) string {
+	if named, is := labels[cause]; is {
+		return named
 	}
-	return strings.ReplaceAll(cause, " ", "_")
+	return "resumed"
 }
 
 func alreadyStalled(was *v1alpha1.KeyHolderStatus, reason string) bool {

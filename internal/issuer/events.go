@@ -39,7 +39,7 @@ func (r *run) events(plan lifecycle.Plan, was *v1alpha1.KeyHolderStatus) []event
 	case lifecycle.Drop:
 		return []event{dropped(r.holder, was)}
 	case lifecycle.Stall:
-		return append(r.stalledAnew(was), r.rotationRefused(was)...)
+		return slices.Concat(r.stalledAnew(was), r.rotationRefused(was), expired(r.holder, was))
 	case lifecycle.Rest:
 		return slices.Concat(secretLost(plan, was), r.rotationRefused(was), expired(r.holder, was))
 	}
@@ -157,5 +157,9 @@ func secretLost(plan lifecycle.Plan, was *v1alpha1.KeyHolderStatus) []event {
 	if plan.Lost == lifecycle.SecretChanged {
 		reason = v1alpha1.EventSecretChanged
 	}
-	return []event{{corev1.EventTypeWarning, reason, "Keep", fmt.Sprintf("The key goes on working without Secret %s: %s", was.SecretName, plan.Lost)}}
+	without := "The key goes on working without Secret %s: %s"
+	if plan.Expired {
+		without = "The key has come to its end, and is not written anew into Secret %s: %s"
+	}
+	return []event{{corev1.EventTypeWarning, reason, "Keep", fmt.Sprintf(without, was.SecretName, plan.Lost)}}
 }

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/lifecycle"
 )
 
 func (h *Holder) guarded() bool {
@@ -40,9 +41,31 @@ func (r *run) release(ctx context.Context) error {
 	return err
 }
 
+// succeedOwner puts the object in the place of a former one of its name, as owner of the Secret. An apply can't: whoever
+// restored the Secret holds on to the owner it named, and two controllers are refused. A crash after it does no harm,
+// for then the Secret is the object's own, and is read again.
+func (r *run) succeedOwner(ctx context.Context) error {
+	if r.secret == nil || r.observed.Owner != lifecycle.Leftover {
+		return nil
+	}
+	h := r.holder
+	secret, err := r.setOwner(ctx, r.secret, metav1.OwnerReference{
+		APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: h.kind(), Name: h.Object.GetName(), UID: h.Object.GetUID(), Controller: new(true),
+	})
+	if err == nil {
+		r.secret, r.wrote.secret = secret, secret.ResourceVersion
+	}
+	return err
+}
+
 // letGo takes Keywright's owner references off a Secret in the version that was looked at.
 func (i *Issuer) letGo(ctx context.Context, secret *metav1.PartialObjectMetadata) (*metav1.PartialObjectMetadata, error) {
-	owners := make([]metav1.OwnerReference, 0, len(secret.OwnerReferences))
+	return i.setOwner(ctx, secret)
+}
+
+// setOwner replaces Keywright's owner references by those given, in the version that was looked at.
+func (i *Issuer) setOwner(ctx context.Context, secret *metav1.PartialObjectMetadata, ours ...metav1.OwnerReference) (*metav1.PartialObjectMetadata, error) {
+	owners := append(make([]metav1.OwnerReference, 0, len(secret.OwnerReferences)), ours...)
 	for _, owner := range secret.OwnerReferences {
 		if owner.APIVersion != v1alpha1.SchemeGroupVersion.String() {
 			owners = append(owners, owner)

@@ -134,10 +134,11 @@ func (r *run) comeBack(plan lifecycle.Plan) reconcile.Result {
 	return reconcile.Result{RequeueAfter: wait}
 }
 
-// polled says whether the stall may end by a change to a Secret that is not watched.
+// polled says whether the stall may end by a change to a Secret that is not watched, or to another object that has the
+// same key.
 func polled(cause lifecycle.StallCause) bool {
 	switch cause {
-	case lifecycle.SecretConflict, lifecycle.InvalidKey, lifecycle.RetiredKey, lifecycle.KeyInUse:
+	case lifecycle.SecretConflict, lifecycle.InvalidKey, lifecycle.RetiredKey, lifecycle.KeyInUse, lifecycle.KeyTaken:
 		return true
 	}
 	return false

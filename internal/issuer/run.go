@@ -264,6 +264,9 @@ func (r *run) record(ctx context.Context, plan lifecycle.Plan) error {
 }
 
 func (r *run) deliver(ctx context.Context) error {
+	if err := r.succeedOwner(ctx); err != nil {
+		return err
+	}
 	version := absentVersion
 	if r.secret != nil {
 		version = r.secret.ResourceVersion

@@ -88,13 +88,18 @@ const (
 	done state = iota
 	working
 	stuck
+	// dead is stuck with a key on record that lets nobody in.
+	dead
 )
 
 func (r *run) setConditions(v verdict) {
 	r.set(v1alpha1.ConditionReady, v.state == done, v.Finding)
-	r.setWhile(v1alpha1.ConditionStalled, v.state == stuck, v.Finding)
+	r.setWhile(v1alpha1.ConditionStalled, v.state == stuck || v.state == dead, v.Finding)
 	r.setWhile(v1alpha1.ConditionReconciling, v.state == working, v.Finding)
 	accepted, finding := active(r.holder, r.Clock.Now())
+	if accepted && v.state == dead {
+		accepted, finding = false, v.Finding
+	}
 	r.set(v1alpha1.ConditionActive, accepted, finding)
 }
 
@@ -134,9 +139,16 @@ func ready(r *run, plan lifecycle.Plan) verdict {
 	case lifecycle.Drop, lifecycle.Amend:
 		return dropping(r.holder)
 	case lifecycle.Stall:
-		return verdict{stalled(r, plan.Stall), stuck}
+		return verdict{stalled(r, plan.Stall), stateIn(plan.Stall)}
 	}
 	return verdict{finished(r.holder, plan), done}
+}
+
+func stateIn(cause lifecycle.StallCause) state {
+	if cause == lifecycle.LostPepper || cause == lifecycle.KeyTaken {
+		return dead
+	}
+	return stuck
 }
 
 // underway leaves it at what went wrong while that is tried again: a condition that changes with each try tells less.
@@ -182,6 +194,8 @@ func finished(h *Holder, plan lifecycle.Plan) Finding {
 		return neverIssued(h)
 	case h.Spec.ByAPI:
 		return Finding{v1alpha1.ReasonIssued, "The key was returned by the API."}
+	case plan.Lost != "" && plan.Expired:
+		return Finding{v1alpha1.ReasonExpired, fmt.Sprintf("The key has come to its end, and no Secret holds it: %s.", plan.Lost)}
 	case plan.Lost != "":
 		return Finding{v1alpha1.ReasonSecretGone, fmt.Sprintf(
 			"The key goes on working, but no Secret holds it: %s. Annotation %s asks for a new key in a new Secret.", plan.Lost, v1alpha1.AnnotationRotate)}

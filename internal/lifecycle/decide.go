@@ -105,6 +105,8 @@ func waitForAPI(f Facts) (Plan, bool) {
 	switch {
 	case !f.Spec.ByAPI:
 		return Plan{}, false
+	case Current(f.Status.Keys) == nil && over(f.Spec.ExpiresAt, f.Now):
+		return rest(f), true
 	case Current(f.Status.Keys) == nil:
 		return stall(f, AwaitingKey), true
 	}
@@ -117,7 +119,7 @@ func settle(f Facts) (Plan, bool) {
 	if pending == nil || !f.Secret.holds(pending.ID) {
 		return Plan{}, false
 	}
-	f.Status.Keys = succeed(f.Status.Keys, *pending, f.Spec.Overlap)
+	f.Status.Keys = succeed(f.Status.Keys, *pending, f.Spec.Overlap, f.Now)
 	return Plan{
 		Step: Settle, Keys: f.Status.Keys, Delivered: true,
 		NextRotation: nextRotation(f), WakeAt: wakeAt(f),
@@ -281,7 +283,8 @@ func issue(f Facts, why Cause, kept []Key) (Plan, bool) {
 // record one rests on a cache, but where the Secret holds the current key as far as is known: it is written in that
 // version only.
 func record(f Facts, why Cause, kept []Key) (Plan, bool) {
-	end := f.Spec.endOf(f.Now)
+	// Counted from the issue as status keeps it, or the end would be amended at once.
+	end := f.Spec.endOf(f.Now.Truncate(time.Second))
 	switch {
 	case over(end, f.Now):
 		return Plan{}, false

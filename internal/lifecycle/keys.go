@@ -61,10 +61,10 @@ func over(end, now time.Time) bool { return !end.IsZero() && !now.Before(end) }
 // that often within one overlap wants the oldest gone.
 const maxOverlapping = 16
 
-// succeed makes next the current key and the old one the first in overlap.
-func succeed(keys []Key, next Key, overlap time.Duration) []Key {
+// succeed makes next the current key and the old one the first in overlap, unless it has ended already.
+func succeed(keys []Key, next Key, overlap time.Duration, now time.Time) []Key {
 	next.Pending = false
-	old := slices.DeleteFunc(settled(keys), func(k Key) bool { return k.Dead != "" || overlap == 0 })
+	old := slices.DeleteFunc(settled(keys), func(k Key) bool { return k.Dead != "" || overlap == 0 || k.ended(now) })
 	return limitOverlap(append([]Key{next}, old[:min(len(old), maxOverlapping)]...), overlap)
 }
 

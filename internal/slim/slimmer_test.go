@@ -53,7 +53,7 @@ func TestASecretKeepsWhatIsLookedAt(t *testing.T) {
 			t.Errorf("%s is gone from %s", path, fields)
 		}
 	}
-	if len(got.Annotations) != 1 || got.Annotations["keywright.dev/key-id"] != "a" || got.OwnerReferences[0].Name != "a" || got.Labels["keywright.dev/issued-for"] != "APIKey" {
+	if len(got.Annotations) != 0 || KeyID(got) != "a" || KeyID(secretOf("a")) != "a" || got.OwnerReferences[0].Name != "a" || got.Labels["keywright.dev/issued-for"] != "APIKey" {
 		t.Errorf("got %+v", got.ObjectMeta)
 	}
 }
