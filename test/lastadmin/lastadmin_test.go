@@ -151,7 +151,7 @@ var _ = Describe("The last admin", Ordered, func() {
 			{"patch", "adminuser", "last", "--type=merge", `-p={"spec":{"enabled":false}}`},
 		} {
 			out, err := s.Kubectl(ctx, append(args, "-n", stack.Namespace)...)
-			Expect(err).To(MatchError(ContainSubstring("last")), string(out))
+			Expect(err).To(MatchError(ContainSubstring("last")), out)
 		}
 		_, err := s.Kubectl(ctx, "annotate", "adminuser", "last", "-n", stack.Namespace, v1alpha1.AnnotationAllowLastAdminRemoval+"=true")
 		Expect(err).NotTo(HaveOccurred())
