@@ -6,7 +6,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -17,6 +16,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/test/stack"
+	"keywright.dev/keywright/test/suite"
 )
 
 func TestAPI(t *testing.T) {
@@ -28,12 +28,9 @@ var plane *stack.ControlPlane
 
 // The policies are in force beside the CRD's rules, as they are in an installation.
 var _ = BeforeSuite(func(ctx SpecContext) {
-	var err error
-	plane, err = stack.StartControlPlane(ctx, stack.Options{Out: GinkgoWriter})
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(plane.Stop)
+	plane = suite.ControlPlane(ctx)
 	Expect(plane.InstallPolicies(ctx)).To(Succeed())
-}, NodeTimeout(15*time.Minute))
+}, suite.StartTimeout)
 
 // kind is one of the API's kinds, with the namespace its objects are tried in: "" for one that knows none.
 type kind struct {

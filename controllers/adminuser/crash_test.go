@@ -2,7 +2,6 @@ package adminuser_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -10,13 +9,12 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/test/faults"
 )
 
 // newRingOf makes a keyring of peppers told apart by a letter, the first of which is the active one.
@@ -44,61 +42,6 @@ func (b *bench) editSecretLive(ctx context.Context, name string, edit func(*core
 	if _, cachedToo := secret.Labels[v1alpha1.LabelIssuedFor]; cachedToo {
 		b.await(ctx, name, secret.ResourceVersion)
 	}
-}
-
-// around calls the hooks before and after each write, with its number from 1.
-func around(inner client.WithWatch, before, after func(write int) error) client.Client {
-	writes := 0
-	write := func(do func() error) error {
-		writes++
-		if err := before(writes); err != nil {
-			return err
-		}
-		if err := do(); err != nil {
-			return err
-		}
-		return after(writes)
-	}
-	return interceptor.NewClient(inner, interceptor.Funcs{
-		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
-			return write(func() error { return c.Apply(ctx, o, opts...) })
-		},
-		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
-			return write(func() error { return c.Patch(ctx, o, p, opts...) })
-		},
-		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
-			return write(func() error { return c.Delete(ctx, o, opts...) })
-		},
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
-			return write(func() error { return c.SubResource(sub).Patch(ctx, o, p, opts...) })
-		},
-	})
-}
-
-func beforeWrite(inner client.WithWatch, number int, do func()) client.Client {
-	return around(inner, func(write int) error {
-		if write == number {
-			do()
-		}
-		return nil
-	}, func(int) error { return nil })
-}
-
-// errCrash is what the process sees of its own end: the write was done, and nothing after it happens.
-var errCrash = errors.New("the process was killed")
-
-func crashAfter(inner client.WithWatch, number int) client.Client {
-	dead := false
-	check := func() error {
-		if dead {
-			return errCrash
-		}
-		return nil
-	}
-	return around(inner, func(int) error { return check() }, func(write int) error {
-		dead = dead || write == number
-		return check()
-	})
 }
 
 // A crash after every single write: each time the object must come to one key that is in its Secret and works.
@@ -134,9 +77,9 @@ var _ = Describe("A crash", func() {
 				c.prepare(ctx, b)
 				before := b.currentKeys(ctx)
 
-				b.client = crashAfter(cached, stop)
+				b.client = faults.CrashAfter(cached, stop, new(int))
 				_, err := b.reconciler().Reconcile(ctx, reconcile.Request{NamespacedName: b.name("alice")})
-				Expect(err).To(MatchError(errCrash))
+				Expect(err).To(MatchError(faults.ErrCrash))
 				b.readableKeyWorks(ctx, before)
 
 				b.client = cached
@@ -153,8 +96,7 @@ var _ = Describe("A crash", func() {
 			b := newBench(ctx)
 			c.prepare(ctx, b)
 			writes := 0
-			count := func(n int) error { writes = n; return nil }
-			b.client = around(cached, count, count)
+			b.client = faults.Count(cached, &writes)
 			b.reconcile(ctx, "alice")
 			Expect(writes).To(Equal(c.writes))
 		})

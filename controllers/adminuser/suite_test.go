@@ -21,9 +21,9 @@ import (
 	"keywright.dev/keywright/internal/issuer"
 	"keywright.dev/keywright/internal/key"
 	"keywright.dev/keywright/internal/pepper"
-	"keywright.dev/keywright/test/cachedclient"
 	"keywright.dev/keywright/test/eventlog"
 	"keywright.dev/keywright/test/stack"
+	"keywright.dev/keywright/test/suite"
 )
 
 func TestAdminUser(t *testing.T) {
@@ -38,15 +38,9 @@ var (
 )
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	var err error
-	plane, err = stack.StartControlPlane(ctx, stack.Options{Out: GinkgoWriter})
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(plane.Stop)
-	var stop func()
-	cached, stop, err = cachedclient.New(plane.Admin, plane.Client.Scheme(), issuer.IndexSecrets, holders.Index, adminuser.Index)
-	DeferCleanup(stop)
-	Expect(err).NotTo(HaveOccurred())
-}, NodeTimeout(15*time.Minute))
+	plane = suite.ControlPlane(ctx)
+	cached = suite.Cached(plane, issuer.IndexSecrets, holders.Index, adminuser.Index)
+}, suite.StartTimeout)
 
 // bench is one namespace, one clock and one operator that can be stopped and started anew.
 type bench struct {

@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/faults"
 )
 
 var _ = Describe("A requested rotation", func() {
@@ -165,8 +166,7 @@ var _ = Describe("An idle key", func() {
 			b := newBench(ctx)
 			before := b.key(ctx, "ci", change)
 			writes := 0
-			count := func(n int) error { writes = n; return nil }
-			b.client = around(cached, count, count)
+			b.client = faults.Count(cached, &writes)
 			for i := range 5 {
 				b.at(ctx, time.Duration(i*1000)*time.Hour, "ci")
 			}

@@ -10,10 +10,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/faults"
 )
 
 // anchored is the names of those who carry the finalizer.
@@ -173,7 +173,7 @@ var _ = Describe("The anchor", func() {
 			b.delete(ctx, b.anchored(ctx)[0])
 			writes := 0
 			whole := b.Client
-			b.Client = killedAfter(stop, &writes)
+			b.Client = faults.CrashAfter(cached, stop, &writes)
 			_, _ = b.Reconcile(ctx, reconcile.Request{})
 			Expect(b.anchored(ctx)).NotTo(BeEmpty(), "killed after write %d", stop)
 			b.Client = whole
@@ -187,28 +187,3 @@ var _ = Describe("The anchor", func() {
 		}
 	})
 })
-
-// killedAfter is a client that does so many writes and no more.
-func killedAfter(stop int, writes *int) client.Client {
-	allow := func() error {
-		*writes++
-		if *writes > stop {
-			return context.Canceled
-		}
-		return nil
-	}
-	return interceptor.NewClient(cached, interceptor.Funcs{
-		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
-			if err := allow(); err != nil {
-				return err
-			}
-			return c.Patch(ctx, o, p, opts...)
-		},
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
-			if err := allow(); err != nil {
-				return err
-			}
-			return c.SubResource(sub).Patch(ctx, o, p, opts...)
-		},
-	})
-}

@@ -16,9 +16,9 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/controllers/lastadmin"
-	"keywright.dev/keywright/test/cachedclient"
 	"keywright.dev/keywright/test/eventlog"
 	"keywright.dev/keywright/test/stack"
+	"keywright.dev/keywright/test/suite"
 )
 
 func TestLastAdmin(t *testing.T) {
@@ -33,15 +33,9 @@ var (
 )
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	var err error
-	plane, err = stack.StartControlPlane(ctx, stack.Options{Out: GinkgoWriter})
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(plane.Stop)
-	var stop func()
-	cached, stop, err = cachedclient.New(plane.Admin, plane.Client.Scheme(), lastadmin.Index)
-	DeferCleanup(stop)
-	Expect(err).NotTo(HaveOccurred())
-}, NodeTimeout(15*time.Minute))
+	plane = suite.ControlPlane(ctx)
+	cached = suite.Cached(plane, lastadmin.Index)
+}, suite.StartTimeout)
 
 var begin = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 

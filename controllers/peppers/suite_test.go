@@ -21,6 +21,7 @@ import (
 	"keywright.dev/keywright/internal/holders"
 	"keywright.dev/keywright/internal/pepper"
 	"keywright.dev/keywright/test/stack"
+	"keywright.dev/keywright/test/suite"
 )
 
 func TestPeppers(t *testing.T) {
@@ -31,11 +32,8 @@ func TestPeppers(t *testing.T) {
 var plane *stack.ControlPlane
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	var err error
-	plane, err = stack.StartControlPlane(ctx, stack.Options{Out: GinkgoWriter})
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(plane.Stop)
-}, NodeTimeout(15*time.Minute))
+	plane = suite.ControlPlane(ctx)
+}, suite.StartTimeout)
 
 // bench is one namespace and one controller in it.
 type bench struct {

@@ -20,6 +20,7 @@ import (
 	"keywright.dev/keywright/internal/pepper"
 	"keywright.dev/keywright/test/eventlog"
 	"keywright.dev/keywright/test/stack"
+	"keywright.dev/keywright/test/suite"
 )
 
 func TestSettings(t *testing.T) {
@@ -30,11 +31,8 @@ func TestSettings(t *testing.T) {
 var plane *stack.ControlPlane
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	var err error
-	plane, err = stack.StartControlPlane(ctx, stack.Options{Out: GinkgoWriter})
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(plane.Stop)
-}, NodeTimeout(15*time.Minute))
+	plane = suite.ControlPlane(ctx)
+}, suite.StartTimeout)
 
 const (
 	bootstrap = "change-this-admin-secret"

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -17,6 +16,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/test/stack"
+	"keywright.dev/keywright/test/suite"
 )
 
 func TestAdmission(t *testing.T) {
@@ -34,17 +34,14 @@ const (
 var plane *stack.ControlPlane
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	var err error
-	plane, err = stack.StartControlPlane(ctx, stack.Options{Out: GinkgoWriter})
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(plane.Stop)
+	plane = suite.ControlPlane(ctx)
 	for _, name := range []string{team, other, old} {
 		Expect(plane.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})).To(Succeed())
 	}
 	createAdmin(ctx, old, "zoe", v1alpha1.AdminUserSpec{})
 	markLast(ctx, old, "zoe")
 	Expect(plane.InstallPolicies(ctx)).To(Succeed())
-}, NodeTimeout(15*time.Minute))
+}, suite.StartTimeout)
 
 // expectRefusal wants a policy to have forbidden the write with exactly this message, or nobody when it is empty.
 func expectRefusal(err error, message string) {

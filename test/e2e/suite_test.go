@@ -17,6 +17,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/test/stack"
+	"keywright.dev/keywright/test/suite"
 )
 
 func TestEverythingTogether(t *testing.T) {
@@ -28,18 +29,14 @@ func TestEverythingTogether(t *testing.T) {
 var s *stack.Stack
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	var err error
-	s, err = stack.Start(ctx, stack.Options{
-		Out:   GinkgoWriter,
+	s = suite.Stack(ctx, stack.Options{
 		Audit: true,
 		// What is not logged even at this level is logged at none.
 		OperatorArgs: []string{"--log-level=debug", "--leader-elect"},
 		ServerArgs:   []string{"--log-level=debug"},
 	})
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() error { return s.Stop() })
 	issued(ctx, keeper)
-}, NodeTimeout(15*time.Minute))
+}, suite.StartTimeout)
 
 // keeper is an admin of no interest who is there all the time, so that others aren't the last one and can go.
 const keeper = "keeper"

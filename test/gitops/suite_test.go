@@ -17,6 +17,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/test/conformity"
 	"keywright.dev/keywright/test/stack"
+	"keywright.dev/keywright/test/suite"
 )
 
 func TestGitOps(t *testing.T) {
@@ -28,14 +29,11 @@ func TestGitOps(t *testing.T) {
 var s *stack.Stack
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	var err error
-	s, err = stack.Start(ctx, stack.Options{Out: GinkgoWriter})
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() error { return s.Stop() })
+	s = suite.Stack(ctx, stack.Options{})
 	// While this one is there, no other is the last admin.
 	Expect(s.Client.Create(ctx, admin("somebody"))).To(Succeed())
 	settled(ctx, "somebody")
-}, NodeTimeout(15*time.Minute))
+}, suite.StartTimeout)
 
 // admin is what a person writes: with a field of the spec, for the API server notes no manager of an object without any.
 func admin(name string) *v1alpha1.AdminUser {

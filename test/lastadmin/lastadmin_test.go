@@ -19,6 +19,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/test/stack"
+	"keywright.dev/keywright/test/suite"
 )
 
 func TestLastAdmin(t *testing.T) {
@@ -29,13 +30,10 @@ func TestLastAdmin(t *testing.T) {
 var s *stack.Stack
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	var err error
-	s, err = stack.Start(ctx, stack.Options{Out: GinkgoWriter})
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() error { return s.Stop() })
+	s = suite.Stack(ctx, stack.Options{})
 	SetDefaultEventuallyTimeout(30 * time.Second)
 	SetDefaultEventuallyPollingInterval(10 * time.Millisecond)
-}, NodeTimeout(15*time.Minute))
+}, suite.StartTimeout)
 
 func named(name string) *v1alpha1.AdminUser {
 	return &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: name}}

@@ -23,6 +23,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/test/privilege"
 	"keywright.dev/keywright/test/stack"
+	"keywright.dev/keywright/test/suite"
 )
 
 func TestNamespaced(t *testing.T) {
@@ -46,14 +47,12 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	dir := GinkgoT().TempDir()
 	namespaces := "--namespaces=" + listed
-	s, err = stack.Start(ctx, stack.Options{
-		Out: GinkgoWriter, Audit: true,
+	s = suite.Stack(ctx, stack.Options{
+		Audit:        true,
 		Policies:     []string{teams(dir), profile(ctx, root, dir)},
 		OperatorArgs: []string{namespaces}, ServerArgs: []string{namespaces},
 	})
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() error { return s.Stop() })
-}, NodeTimeout(15*time.Minute))
+}, suite.StartTimeout)
 
 // Whatever was forbidden was needed, or it would not have been asked for.
 var _ = AfterSuite(func() {
