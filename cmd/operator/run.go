@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -37,21 +35,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return program.PrintVersion(stdout, programName, version)
 	}
 	logger := logr.FromSlogHandler(o.LogHandler(stderr))
-	saveMemory()
+	go saveMemory(ctx)
 	ctrl.SetLogger(logger)
 	klog.SetLogger(logger)
 	return serve(ctx, o, logger)
-}
-
-// gcPercent is how much garbage may lie about for the next collection, in percent of what is alive. What is alive are
-// caches that hardly change, so collections are rare anyhow, and Go's default would double the memory for it.
-const gcPercent = 25
-
-// saveMemory leaves it to whoever runs the operator, if they said something.
-func saveMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
 }
 
 func serve(ctx context.Context, o *options, logger logr.Logger) error {

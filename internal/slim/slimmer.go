@@ -2,6 +2,7 @@ package slim
 
 import (
 	"bytes"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -31,6 +32,7 @@ func (s *Slimmer) Holder(object any) (any, error) {
 		c := &status.Conditions[i]
 		c.Type, c.Reason, c.Status = s.text(c.Type), s.text(c.Reason), metav1.ConditionStatus(s.text(string(c.Status)))
 	}
+	shareParts(status)
 	switch o := object.(type) {
 	case *v1alpha1.AdminUser:
 		o.TypeMeta = metav1.TypeMeta{}
@@ -38,6 +40,25 @@ func (s *Slimmer) Holder(object any) (any, error) {
 		s.key(o)
 	}
 	return object, nil
+}
+
+// shareParts has what is a part of another text be that part.
+func shareParts(status *v1alpha1.KeyHolderStatus) {
+	for i := range status.Keys {
+		k := &status.Keys[i]
+		k.ID = partOf(k.Digest, k.ID)
+	}
+	for i := range status.Conditions {
+		status.SecretName = partOf(status.Conditions[i].Message, status.SecretName)
+	}
+}
+
+// partOf is the part, in the memory of the whole where it is one.
+func partOf(whole, part string) string {
+	if at := strings.Index(whole, part); at >= 0 {
+		return whole[at : at+len(part)]
+	}
+	return part
 }
 
 // key takes off what is for people.
@@ -62,6 +83,10 @@ func (s *Slimmer) Secret(object any) (any, error) {
 	for i := range secret.OwnerReferences {
 		owner := &secret.OwnerReferences[i]
 		owner.Kind, owner.APIVersion = s.text(owner.Kind), s.text(owner.APIVersion)
+		owner.BlockOwnerDeletion = nil
+		if owner.Controller != nil && *owner.Controller {
+			owner.Controller = &yes
+		}
 	}
 	return secret, nil
 }
@@ -91,6 +116,9 @@ func (s *Slimmer) meta(o metav1.Object) {
 	delete(annotations, corev1.LastAppliedConfigAnnotation)
 	o.SetAnnotations(s.strings(annotations))
 }
+
+// yes is every owner reference's.
+var yes = true
 
 // ownerPath is where an apply by Keywright names the one object that a Secret belongs to.
 var ownerPath = fieldpath.MakePathOrDie("metadata", "ownerReferences")
