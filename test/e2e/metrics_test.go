@@ -46,7 +46,7 @@ var _ = Describe("The operator's metrics", func() {
 
 		told := awaitMetrics(ctx,
 			`keywright_keys_issued_total{kind="APIKey"}`,
-			`keywright_key_rotations_total{kind="APIKey",reason="rotation_requested"}`,
+			`keywright_key_rotations_total{kind="APIKey",reason="requested"}`,
 			`keywright_keys_adopted_total{kind="APIKey"}`,
 			`keywright_keys_ended_total{kind="APIKey",reason="expired"}`,
 			`keywright_conflicts_total{kind="APIKey",what="secret"}`,

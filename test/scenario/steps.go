@@ -165,12 +165,12 @@ func rotateWithOverlap() Step {
 		Proves: "a rotation breaks nothing; the old key ends by itself",
 		acts: []act{
 			shell{"kubectl annotate -n default apikey ci keywright.dev/rotate=please", nil},
-			shell{"kubectl wait -n default apikey/ci --for=jsonpath='{.status.lastRotateRequest}'=please --timeout=30s", nil},
+			shell{"kubectl wait -n default apikey/ci --timeout=30s \\\n  --for=jsonpath='{.status.lastRotateRequest}'=please", nil},
 			shell{"kubectl wait -n default apikey/ci --for=condition=Ready --timeout=30s", nil},
 			take{secret: "-n default ci-api-key", to: ciSecond},
 			accepted(ciSecond),
 			ask{ci, []check{status(http.StatusOK)}},
-			shell{"kubectl get -n default apikey ci -o custom-columns='KEY:.status.keys[*].id,ENDS:.status.keys[*].notAfter'", nil},
+			shell{"kubectl get -n default apikey ci \\\n  -o custom-columns='KEYS:.status.keys[*].id,ENDS:.status.keys[*].notAfter'", nil},
 		},
 	}
 }
