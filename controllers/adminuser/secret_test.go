@@ -123,7 +123,7 @@ var _ = Describe("Somebody else's Secret", func() {
 		})
 		user := b.admin(ctx, "alice")
 		Expect(reasonOf(user, "Stalled")).To(Equal("True/SecretConflict"))
-		Expect(user.Status.Conditions).To(ContainElement(HaveField("Message", ContainSubstring("looked after by Deployment x"))))
+		Expect(user.Status.Conditions).To(ContainElement(HaveField("Message", ContainSubstring("belongs to Deployment x"))))
 	})
 })
 

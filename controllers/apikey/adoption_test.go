@@ -148,7 +148,7 @@ var _ = Describe("Adoption", func() {
 		})
 		k := b.key(ctx, "ci")
 		says(k, "False/SecretConflict", "False/NoKey")
-		Expect(messageOf(k, "Stalled")).To(ContainSubstring("looked after by Deployment x"))
+		Expect(messageOf(k, "Stalled")).To(ContainSubstring("belongs to Deployment x"))
 	})
 })
 

@@ -134,6 +134,6 @@ var _ = Describe("The Secret's template", func() {
 		Expect(b.accepted(ctx, "ci", b.plaintext(ctx, "new-door"))).To(BeTrue())
 		Expect(b.accepted(ctx, "ci", old)).To(BeTrue(), "in its overlap")
 		b.noSecret(ctx, "ci-api-key")
-		Expect(b.events.Take()).To(ConsistOf(And(HavePrefix("Normal KeyRotated"), ContainSubstring("(its Secret was renamed)"))))
+		Expect(b.events.Take()).To(ConsistOf(And(HavePrefix("Normal KeyRotated"), ContainSubstring("(another Secret or entry was asked for)"))))
 	})
 })

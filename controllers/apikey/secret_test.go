@@ -142,7 +142,7 @@ var _ = Describe("Somebody else's Secret", func() {
 		first := b.secret(ctx, "ci-api-key")
 		k := b.key(ctx, "other", secretName("ci-api-key"))
 		says(k, "False/SecretConflict", "False/NoKey")
-		Expect(messageOf(k, "Stalled")).To(ContainSubstring("Secret ci-api-key is looked after by APIKey ci and can't be Keywright's too"))
+		Expect(messageOf(k, "Stalled")).To(ContainSubstring("Secret ci-api-key belongs to APIKey ci: name another in spec.secret.name"))
 		Expect(b.secret(ctx, "ci-api-key").ResourceVersion).To(Equal(first.ResourceVersion))
 	})
 

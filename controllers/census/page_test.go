@@ -133,7 +133,7 @@ func TestPageHasEachValue(t *testing.T) {
 		"state":   append(slices.Collect(slices.Values(stateNames[:])), overlappingState),
 		"rotated": append(submatches(regexp.MustCompile(`lifecycle\.\w+: +"(\w+)"`), count), "resumed"),
 		"ended":   append(submatches(regexp.MustCompile(`\bended\w+ += "([^"]+)"`), count), "revoked", "demoted", "deleted"),
-		"what":    submatches(regexp.MustCompile(`Conflict\([^"]+"(\w+)"\)`), count+read(t, root+"internal/issuer/run.go")),
+		"what":    submatches(regexp.MustCompile(`Conflict\([^"]+"(\w+)"\)`), count+read(t, root+"internal/issuer/issuer.go")),
 	} {
 		slices.Sort(want)
 		if got := table(t, head); !slices.Equal(got, want) {

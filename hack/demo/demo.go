@@ -117,7 +117,7 @@ func colours(out io.Writer) bool {
 const whatToTry = `
 Everything stays up until Ctrl-C. From another terminal, in this folder:
 
-  . .demo/env          # kubectl, its KUBECONFIG, KEYWRIGHT_URL and KEYWRIGHT_ADMIN_KEY
+  . .demo/env          # kubectl (namespace keywright-system), its KUBECONFIG, KEYWRIGHT_URL and KEYWRIGHT_ADMIN_KEY
 
   kubectl get secret bob-key \
     -o go-template='X-API-Key: {{.data.key | base64decode}}' >.demo/bob.header

@@ -39,7 +39,7 @@ func (r *run) countSettled(kind string, was *v1alpha1.KeyHolderStatus) {
 	} else {
 		r.Meter.Issued(kind)
 	}
-	if lifecycle.Current(readKeys(was.Keys)) != nil || r.cause == lifecycle.SecretDeleted || r.cause == lifecycle.SecretChanged {
+	if lifecycle.Current(readKeys(was.Keys)) != nil || withoutOverlap(r.cause) {
 		r.Meter.Rotated(kind, label(r.cause))
 	}
 }
@@ -59,6 +59,7 @@ var labels = map[lifecycle.Cause]string{
 	lifecycle.SecretDeleted: "secret_deleted",
 	lifecycle.SecretChanged: "secret_changed",
 	lifecycle.SecretRenamed: "secret_renamed",
+	lifecycle.RecordChanged: "record_changed",
 	lifecycle.Adopted:       "adopted",
 }
 

@@ -35,7 +35,7 @@ func (r *run) tell(plan lifecycle.Plan, was *v1alpha1.KeyHolderStatus) {
 func (r *run) events(plan lifecycle.Plan, was *v1alpha1.KeyHolderStatus) []event {
 	switch plan.Step {
 	case lifecycle.Settle:
-		return []event{r.settled(was)}
+		return append([]event{r.settled(was)}, r.evicted(was)...)
 	case lifecycle.Drop:
 		return []event{dropped(r.holder, was)}
 	case lifecycle.Stall:
@@ -53,13 +53,42 @@ func (r *run) settled(was *v1alpha1.KeyHolderStatus) event {
 	switch {
 	case slices.Contains(r.holder.status().AdoptedKeys, now.ID):
 		return event{corev1.EventTypeNormal, v1alpha1.EventKeyAdopted, "Adopt", "Adopted: " + where}
-	case r.cause == lifecycle.SecretDeleted || r.cause == lifecycle.SecretChanged:
+	case withoutOverlap(r.cause):
 		// The keys before were dropped with the first write, for whoever had them could not be told of a new one.
-		return event{corev1.EventTypeNormal, v1alpha1.EventKeyRotated, "Rotate", "Rotated: " + where + r.because() + "; every key before is refused"}
+		kind := corev1.EventTypeNormal
+		if r.cause == lifecycle.RecordChanged {
+			kind = corev1.EventTypeWarning
+		}
+		return event{kind, v1alpha1.EventKeyRotated, "Rotate", "Rotated: " + where + r.because() + "; every key before is refused"}
 	case old == nil:
 		return event{corev1.EventTypeNormal, v1alpha1.EventKeyIssued, "Issue", "Issued: " + where + r.because()}
 	}
 	return event{corev1.EventTypeNormal, v1alpha1.EventKeyRotated, "Rotate", "Rotated: " + where + r.because() + "; " + r.fate(old)}
+}
+
+// withoutOverlap: the old keys could not be read any more, or somebody else may know them.
+func withoutOverlap(cause lifecycle.Cause) bool {
+	switch cause {
+	case lifecycle.SecretDeleted, lifecycle.SecretChanged, lifecycle.RecordChanged:
+		return true
+	}
+	return false
+}
+
+// evicted tells of keys that a new one has pushed out before the end of their overlap: so many are not kept.
+func (r *run) evicted(was *v1alpha1.KeyHolderStatus) []event {
+	var early []v1alpha1.KeyStatus
+	for _, k := range was.Keys {
+		if k.NotAfter != nil && r.Clock.Now().Before(k.NotAfter.Time) && r.holder.Spec.Overlap > 0 {
+			early = append(early, k)
+		}
+	}
+	gone := idsGone(early, r.holder.status().Keys)
+	if gone == "" {
+		return nil
+	}
+	return []event{{corev1.EventTypeWarning, v1alpha1.EventKeyEnded, "End", fmt.Sprintf(
+		"More than %d old keys: refused from now on, before the end of its overlap, is %s", lifecycle.MaxOverlapping, gone)}}
 }
 
 func (r *run) because() string {

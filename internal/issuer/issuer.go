@@ -116,8 +116,12 @@ func (r *run) failed(ctx context.Context, plan lifecycle.Plan, err error) (recon
 		r.Meter.Conflict(r.holder.kind(), "write")
 		return reconcile.Result{RequeueAfter: retryConflict}, nil
 	}
+	if apierrors.IsNotFound(err) {
+		// The object is gone, or its namespace: its deletion is an event of its own.
+		return reconcile.Result{}, nil
+	}
 	err = r.redact(fmt.Errorf("%s: %w", plan.Step, err))
-	if ctx.Err() == nil && !apierrors.IsNotFound(err) {
+	if ctx.Err() == nil {
 		err = errors.Join(err, r.reportRetry(ctx, err))
 	}
 	return reconcile.Result{}, err

@@ -59,7 +59,10 @@ func (r *run) setStatus(plan lifecycle.Plan) {
 			// Refused, and told by an event: once.
 			s.LastRotateRequest = h.Spec.RotateRequest
 		}
-		s.SecretName = ""
+		// What is stalled on its way to another Secret still has the one before.
+		if plan.Step != lifecycle.Stall || s.SecretName == h.Spec.SecretName {
+			s.SecretName = ""
+		}
 		if plan.Delivered {
 			s.SecretName = h.Spec.SecretName
 		}
@@ -235,16 +238,15 @@ func stalled(r *run, cause lifecycle.StallCause) Finding {
 // conflict says whose the Secret is, and the ways out. It is looked at again by itself, but not at once: a Secret that
 // is not Keywright's is not watched.
 func (r *run) conflict() string {
-	const waysOut = "delete it or name another in spec.secret.name"
 	secret := r.holder.Spec.SecretName
 	if r.secret != nil {
 		if owner := metav1.GetControllerOfNoCopy(r.secret); owner != nil {
-			return fmt.Sprintf("Secret %s is looked after by %s %s and can't be Keywright's too: %s. It is looked at again once a minute.",
-				secret, owner.Kind, owner.Name, waysOut)
+			return fmt.Sprintf("Secret %s belongs to %s %s: name another in spec.secret.name. It is looked at again once a minute.",
+				secret, owner.Kind, owner.Name)
 		}
 	}
-	return fmt.Sprintf("Secret %s exists and is not Keywright's: %s, or hand its key over with annotation %s: \"true\" on the Secret. It is looked at again once a minute.",
-		secret, waysOut, v1alpha1.AnnotationAdopt)
+	return fmt.Sprintf("Secret %s exists and is not Keywright's: delete it or name another in spec.secret.name, or hand its key over with annotation %s: \"true\" on the Secret. It is looked at again once a minute.",
+		secret, v1alpha1.AnnotationAdopt)
 }
 
 // active says whether a key of the object would be accepted now.

@@ -196,6 +196,9 @@ func issueFirst(f Facts) (Plan, bool) {
 	if Current(f.Status.Keys) != nil {
 		return Plan{}, false
 	}
+	if f.Secret.Owner == Own && f.Secret.KeyID != "" {
+		return issue(f, RecordChanged, nil)
+	}
 	return issue(f, FirstIssue, nil)
 }
 

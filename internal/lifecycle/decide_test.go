@@ -105,6 +105,10 @@ func TestStepsFromRest(t *testing.T) {
 			[]lifecycle.Step{look, record, deliver, settle, lifecycle.RemoveStrays, rest}, []string{"k2"}, 0},
 		"renamed, with overlap, reissue": {func(w *world) { w.rename(); w.spec.Reissue = true; w.spec.Overlap = time.Hour },
 			[]lifecycle.Step{look, record, deliver, settle, lifecycle.RemoveStrays, rest}, []string{"k2", "k1"}, 0},
+		"status emptied": {func(w *world) { w.status = lifecycle.Status{} },
+			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
+		"another digest put into status": {func(w *world) { w.status.Keys[0].ID = "pasted"; w.spec.Reissue = true },
+			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
 		"another entry": {func(w *world) { w.secret.moved = true; w.spec.Overlap = time.Hour },
 			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2", "k1"}, 0},
 		"restored, reissue": {func(w *world) { w.secret = secret{}; w.spec.Reissue = true; w.status.Restored = true },
@@ -147,6 +151,41 @@ func TestStepsFromRest(t *testing.T) {
 				t.Fatalf("steps %v keys %v stall %d\nwant  %v keys %v stall %d", w.steps, ids(w), plan.Stall, c.steps, c.keys, c.stall)
 			}
 		})
+	}
+}
+
+// A rename that is in conflict with somebody's Secret is taken back, or tries a third name: the key was never lost.
+func TestARenameInConflictLosesNothing(t *testing.T) {
+	for _, reissue := range []bool{true, false} {
+		w := settledWorld(t)
+		w.spec.Reissue, w.spec.Overlap = reissue, time.Hour
+		w.rename()
+		w.secret = secret{owner: lifecycle.Foreign, content: "theirs"}
+		if plan := w.runOrFail(t); plan.Stall != lifecycle.SecretConflict || w.status.SecretName != "alice-admin-key" {
+			t.Fatalf("%+v, status %+v", plan, w.status)
+		}
+		w.spec.SecretName += "y"
+		w.secret = secret{}
+		w.runOrFail(t)
+		if !slices.Equal(ids(w), []string{"k2", "k1"}) || w.secret.content != "k2" || w.stray {
+			t.Fatalf("reissue %t: keys %v, Secret %+v, stray %t", reissue, ids(w), w.secret, w.stray)
+		}
+	}
+}
+
+func TestWhatIsLostSaysHow(t *testing.T) {
+	for want, happens := range map[lifecycle.Cause]func(*world){
+		lifecycle.SecretDeleted: func(w *world) { w.secret = secret{} },
+		lifecycle.SecretChanged: func(w *world) { w.edit("other", true) },
+		lifecycle.RecordChanged: func(w *world) { w.status.Keys[0].ID = "pasted" },
+		lifecycle.Restored:      func(w *world) { w.secret, w.status.Restored = secret{}, true },
+		"":                      func(*world) {},
+	} {
+		w := settledWorld(t)
+		happens(w)
+		if plan := w.runOrFail(t); plan.Lost != want {
+			t.Errorf("%q, want %q", plan.Lost, want)
+		}
 	}
 }
 

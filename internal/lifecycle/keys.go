@@ -57,15 +57,15 @@ func (k *Key) ended(now time.Time) bool { return over(k.NotAfter, now) }
 // over says that an end has come. Zero never comes.
 func over(end, now time.Time) bool { return !end.IsZero() && !now.Before(end) }
 
-// maxOverlapping bounds how many old keys are accepted at a time: status has room for so many, and whoever rotates
+// MaxOverlapping bounds how many old keys are accepted at a time: status has room for so many, and whoever rotates
 // that often within one overlap wants the oldest gone.
-const maxOverlapping = 16
+const MaxOverlapping = 16
 
 // succeed makes next the current key and the old one the first in overlap, unless it has ended already.
 func succeed(keys []Key, next Key, overlap time.Duration, now time.Time) []Key {
 	next.Pending = false
 	old := slices.DeleteFunc(settled(keys), func(k Key) bool { return k.Dead != "" || overlap == 0 || k.ended(now) })
-	return limitOverlap(append([]Key{next}, old[:min(len(old), maxOverlapping)]...), overlap)
+	return limitOverlap(append([]Key{next}, old[:min(len(old), MaxOverlapping)]...), overlap)
 }
 
 // limitOverlap ends the keys in overlap at the latest when the overlap after the current key's issue is over. It never

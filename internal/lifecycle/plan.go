@@ -56,7 +56,8 @@ const (
 	Scheduled     Cause = "rotation scheduled"
 	SecretDeleted Cause = "its Secret was deleted"
 	SecretChanged Cause = "its Secret was changed"
-	SecretRenamed Cause = "its Secret was renamed"
+	SecretRenamed Cause = "another Secret or entry was asked for"
+	RecordChanged Cause = "its record in the status was changed"
 	Restored      Cause = "it was restored without its Secret"
 	Adopted       Cause = "adopted from its Secret"
 	Resumed       Cause = "an interrupted issue"
@@ -102,8 +103,8 @@ type Plan struct {
 	Stall StallCause
 	// Delivered: the Secret holds the current key. Meant for Rest and Stall.
 	Delivered bool
-	// Lost says, at Rest, how it came that the current key works without a Secret: SecretDeleted, SecretChanged or
-	// Restored. Empty when the key is delivered.
+	// Lost says, at Rest, how it came that the current key works without a Secret: SecretDeleted, SecretChanged,
+	// RecordChanged or Restored. Empty when the key is delivered.
 	Lost Cause
 	// Expired says, at Rest, that the end of the key has come and that no other is issued.
 	Expired bool

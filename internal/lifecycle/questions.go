@@ -30,6 +30,9 @@ func lostCause(f Facts) Cause {
 	switch {
 	case current == nil || f.Secret.holds(current.ID):
 		return ""
+	case f.Secret.Owner == Own && f.Secret.Intact && !f.Secret.Misplaced:
+		// Nobody else wrote to the Secret, and it holds another key than the one on record.
+		return RecordChanged
 	case f.Secret.Owner == Own:
 		return SecretChanged
 	case f.Status.Restored:

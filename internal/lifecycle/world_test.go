@@ -126,7 +126,10 @@ func (w *world) do(plan lifecycle.Plan) {
 	case lifecycle.Drop, lifecycle.Amend:
 		w.status.Keys = plan.Keys
 	case lifecycle.Rest, lifecycle.Stall:
-		w.status.Keys, w.status.SecretName = plan.Keys, ""
+		w.status.Keys = plan.Keys
+		if plan.Step == lifecycle.Rest || w.status.SecretName == w.spec.SecretName {
+			w.status.SecretName = ""
+		}
 		if plan.Delivered {
 			w.status.SecretName = w.spec.SecretName
 		}

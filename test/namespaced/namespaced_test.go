@@ -82,7 +82,7 @@ func write(path, text string) {
 }
 
 // recipe is the block of docs/install.md that makes the profile, up to where it is applied.
-var recipe = regexp.MustCompile("(?s)```sh\n(mkdir -p my-keywright/team-a .*?)kubectl apply [^\n]*\n```")
+var recipe = regexp.MustCompile("(?s)```sh\n(mkdir -p my-teams/team-a .*?)kubectl apply [^\n]*\n```")
 
 // profile makes what docs/install.md says, beside a copy of config.
 func profile(ctx context.Context, root, dir string) string {
@@ -96,7 +96,7 @@ func profile(ctx context.Context, root, dir string) string {
 	shell.Dir = dir
 	out, err := shell.CombinedOutput()
 	Expect(err).NotTo(HaveOccurred(), string(out))
-	return filepath.Join(dir, "my-keywright")
+	return filepath.Join(dir, "my-teams")
 }
 
 func newKey(ctx context.Context, namespace, name string) *v1alpha1.APIKey {

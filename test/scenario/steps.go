@@ -187,6 +187,7 @@ func revokeKey() Step {
 				`kubectl patch -n default apikey ci --type=merge -p '{"spec":{"revoked":false}}' || true`,
 				[]check{says("a revoked key stays revoked: create another APIKey")},
 			},
+			shell{"kubectl delete -n default apikey ci", []check{says("deleted")}},
 		},
 	}
 }
