@@ -10,27 +10,35 @@ import (
 
 // What is alive in the operator are caches that hardly change. Go's default lets as much garbage lie about again, and a
 // fixed share of it would make a small operator collect all the time. So the room for garbage is a fixed amount, or
-// a small share where the caches are large.
+// a small share where the caches are large; and what filling them took is given back to the machine.
 const (
-	garbageBytes     = 48 << 20
-	leastPercent     = 20
-	mostPercent      = 400
-	memoryLookEvery  = 5 * time.Second
-	liveBytesMetric  = "/gc/heap/live:bytes"
-	variableOfPeople = "GOGC"
+	garbageBytes  = 48 << 20
+	leastPercent  = 20
+	mostPercent   = 100
+	lookEvery     = 5 * time.Second
+	liveBytes     = "/gc/heap/live:bytes"
+	freeBytes     = "/memory/classes/heap/free:bytes"
+	setByPeople   = "GOGC"
+	mostFreeBytes = garbageBytes
 )
 
 // saveMemory follows what is alive until ctx ends, unless whoever runs the operator said something.
 func saveMemory(ctx context.Context) {
-	if os.Getenv(variableOfPeople) != "" {
+	if os.Getenv(setByPeople) != "" {
 		return
 	}
-	tick := time.NewTicker(memoryLookEvery)
+	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	live := []metrics.Sample{{Name: liveBytesMetric}}
-	for {
-		metrics.Read(live)
-		debug.SetGCPercent(gcPercent(live[0].Value.Uint64()))
+	heap := []metrics.Sample{{Name: liveBytes}, {Name: freeBytes}}
+	for percent := 0; ; {
+		metrics.Read(heap)
+		if next := gcPercent(heap[0].Value.Uint64()); next != percent {
+			percent = next
+			debug.SetGCPercent(percent)
+		}
+		if heap[1].Value.Uint64() > mostFreeBytes {
+			debug.FreeOSMemory()
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -3,7 +3,6 @@ package main
 import (
 	"io"
 	"os"
-	"strings"
 
 	"keywright.dev/keywright/internal/program"
 )
@@ -15,7 +14,6 @@ type options struct {
 	probeAddress   string
 	leaderElect    bool
 	concurrency    int
-	namespaces     []string
 }
 
 // parse reads the command line. Its errors wrap program.ErrUsage, but for --help, which is answered on stdout.
@@ -27,7 +25,6 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 	flags.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served; 0 turns them off")
 	flags.BoolVar(&o.leaderElect, "leader-elect", false, "wait to be the leader: needed with more than one replica")
 	flags.IntVar(&o.concurrency, "concurrency", 8, "how many objects of a kind are worked on at the same time")
-	flags.Func("namespaces", "where APIKeys count, separated by commas; all namespaces if not given", o.takeNamespaces)
 	if err := program.Parse(flags, args); err != nil {
 		return nil, err
 	}
@@ -36,15 +33,6 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 		return nil, err
 	}
 	return o, nil
-}
-
-func (o *options) takeNamespaces(list string) error {
-	for name := range strings.SplitSeq(list, ",") {
-		if name = strings.TrimSpace(name); name != "" {
-			o.namespaces = append(o.namespaces, name)
-		}
-	}
-	return nil
 }
 
 // Validate changes nothing.

@@ -21,10 +21,10 @@ func TestDefaults(t *testing.T) {
 			Flags: program.Flags{Namespace: "its-own", LogLevel: "info"}, metricsAddress: ":8080", probeAddress: ":8081", concurrency: 8,
 		}},
 		"all said": {"its-own", []string{
-			"--kubeconfig=k", "--namespace=ns", "--metrics-bind-address=0", "--health-probe-bind-address=0", "--leader-elect", "--concurrency=1", "--log-level=debug", "--namespaces=a, b,,",
+			"--kubeconfig=k", "--namespace=ns", "--metrics-bind-address=0", "--health-probe-bind-address=0", "--leader-elect", "--concurrency=1", "--log-level=debug", "--namespaces=a,b",
 		}, options{
-			Flags:          program.Flags{Kubeconfig: "k", Namespace: "ns", LogLevel: "debug"},
-			metricsAddress: "0", probeAddress: "0", leaderElect: true, concurrency: 1, namespaces: []string{"a", "b"},
+			Flags:          program.Flags{Kubeconfig: "k", Namespace: "ns", LogLevel: "debug", KeyNamespaces: []string{"a", "b"}},
+			metricsAddress: "0", probeAddress: "0", leaderElect: true, concurrency: 1,
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

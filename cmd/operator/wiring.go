@@ -80,10 +80,10 @@ func cacheOptions(o *options) (cache.Options, error) {
 	}
 	own := map[string]cache.Config{o.Namespace: {}}
 	keys, secrets := map[string]cache.Config{}, map[string]cache.Config{o.Namespace: {}}
-	for _, namespace := range o.namespaces {
+	for _, namespace := range o.KeyNamespaces {
 		keys[namespace], secrets[namespace] = cache.Config{}, cache.Config{}
 	}
-	if len(o.namespaces) == 0 {
+	if len(o.KeyNamespaces) == 0 {
 		keys = map[string]cache.Config{cache.AllNamespaces: {}}
 		secrets = keys
 	}
@@ -102,7 +102,7 @@ func cacheOptions(o *options) (cache.Options, error) {
 func addControllers(ctx context.Context, mgr ctrl.Manager, o *options) error {
 	source := &peppers.Source{}
 	askUser, askKey := make(chan event.GenericEvent), make(chan event.GenericEvent)
-	scope := holders.Scope{System: o.Namespace, Namespaces: o.namespaces}
+	scope := holders.Scope{System: o.Namespace, Namespaces: o.KeyNamespaces}
 	events := mgr.GetEventRecorder(recorderName)
 	counts, err := meter.New(metrics.Registry)
 	if err != nil {

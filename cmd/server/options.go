@@ -3,11 +3,7 @@ package main
 import (
 	"io"
 	"os"
-	"slices"
-	"strings"
 	"time"
-
-	"k8s.io/apimachinery/pkg/util/validation"
 
 	"keywright.dev/keywright/internal/program"
 )
@@ -15,7 +11,6 @@ import (
 // options are the server's flags.
 type options struct {
 	program.Flags
-	namespaces      []string
 	pepperDir       string
 	listen          string
 	metricsListen   string
@@ -27,7 +22,6 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 	o := &options{}
 	flags := program.NewFlagSet(programName, stdout)
 	o.AddTo(flags)
-	flags.StringSliceVar(&o.namespaces, "namespaces", nil, "the namespaces whose APIKeys count, separated by commas; default: all")
 	flags.StringVar(&o.pepperDir, "pepper-dir", "/etc/keywright/pepper", "where Secret keywright-pepper is mounted")
 	flags.StringVar(&o.listen, "listen", ":8080", "where /auth, /healthz and /readyz are served")
 	flags.StringVar(&o.metricsListen, "metrics-listen", ":9090", "where /metrics is served; 0 turns it off")
@@ -49,18 +43,6 @@ func (o *options) Validate() error {
 	}
 	if o.shutdownTimeout < 0 {
 		return program.Misused("--shutdown-timeout must not be negative")
-	}
-	return validateNamespaces(o.namespaces)
-}
-
-func validateNamespaces(names []string) error {
-	for i, name := range names {
-		if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
-			return program.Misused("--namespaces %q: %s", name, strings.Join(problems, "; "))
-		}
-		if slices.Contains(names[:i], name) {
-			return program.Misused("--namespaces names %q twice", name)
-		}
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func serve(ctx context.Context, o *options, log *slog.Logger) error {
 		return err
 	}
 	index := &verify.Index{}
-	source, err := feed.New(config, feed.Places{System: o.Namespace, Keys: o.namespaces}, index, log)
+	source, err := feed.New(config, feed.Places{System: o.Namespace, Keys: o.KeyNamespaces}, index, log)
 	if err != nil {
 		return fmt.Errorf("kubeconfig: %w", err)
 	}

@@ -87,6 +87,7 @@ func TestWhatKeepsItFromStartingIsOneLine(t *testing.T) {
 		"argument":             {[]string{"serve"}, 2, `unexpected argument "serve"`},
 		"key namespace":        {[]string{"--namespaces=team-a,Not/One"}, 2, `--namespaces "Not/One"`},
 		"key namespace twice":  {[]string{"--namespaces=a,b,a"}, 2, `--namespaces names "a" twice`},
+		"no key namespace":     {[]string{"--namespaces="}, 2, `--namespaces ""`},
 		"key namespace empty":  {[]string{"--namespaces=a,,b"}, 2, `--namespaces ""`},
 		"log level":            {[]string{"--log-level=loud"}, 2, "debug, info, error"},
 		"namespace":            {[]string{"--namespace=Not/One"}, 2, "--namespace"},

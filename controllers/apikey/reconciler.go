@@ -54,7 +54,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, asked <-chan event.Gener
 		For(&v1alpha1.APIKey{}).
 		Watches(issuer.SecretMetadata(), ofOwner, builder.OnlyMetadata).
 		Watches(&v1alpha1.AccessRole{}, handler.EnqueueRequestsFromMapFunc(r.keysOfRole)).
-		Watches(&v1alpha1.AdminUser{}, handler.EnqueueRequestsFromMapFunc(r.keysOfUser), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.AdminUser{}, handler.EnqueueRequestsFromMapFunc(r.keysOfUser), builder.WithPredicates(predicate.Funcs{UpdateFunc: changesOwner})).
 		WatchesRawSource(source.Channel(asked, &handler.EnqueueRequestForObject{})).
 		WithOptions(options).
 		Complete(r)

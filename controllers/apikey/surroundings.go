@@ -5,6 +5,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"keywright.dev/keywright/api/v1alpha1"
@@ -105,6 +106,14 @@ func (r *Reconciler) keysOfRole(ctx context.Context, changed client.Object) []re
 		requests = append(requests, r.keysBy(ctx, ownerIndex, username.Fold(string(member)))...)
 	}
 	return requests
+}
+
+// changesOwner is false for what changes nothing about the keys that speak for an AdminUser. Beside its spec that is which
+// of several holds the name: one that has keys comes first.
+func changesOwner(e event.UpdateEvent) bool {
+	before, after := e.ObjectOld.(*v1alpha1.AdminUser), e.ObjectNew.(*v1alpha1.AdminUser)
+	return before.UID != after.UID || before.Generation != after.Generation ||
+		(len(before.Status.Keys) > 0) != (len(after.Status.Keys) > 0)
 }
 
 // keysOfUser names the keys that speak for an AdminUser, or for one whose name differs by case: which of them is honoured

@@ -83,6 +83,8 @@ func TestStates(t *testing.T) {
 		"the username is taken":      {status(nil, refused(v1alpha1.ReasonUsernameTaken), stalled()), UsernameTaken, 0, 1, nil},
 		"demoted":                    {status(nil, refused(v1alpha1.ReasonDemoted)), Demoted, 0, 0, nil},
 		"revoked":                    {status(nil, refused(v1alpha1.ReasonRevoked)), Revoked, 0, 0, nil},
+		"its pepper is lost":         {status(keys(key(nil)), refused(v1alpha1.ReasonPepperLost), stalled()), Stalled, 0, 1, nil},
+		"another has the key":        {status(keys(key(nil)), refused(v1alpha1.ReasonKeyInUse), stalled()), Stalled, 0, 1, nil},
 		"going":                      {status(nil, refused(v1alpha1.ReasonDeleted)), Deleted, 0, 0, nil},
 		"somebody edited it":         {status(keys(key(nil)), refused("Nonsense")), Unknown, 0, 0, nil},
 	} {

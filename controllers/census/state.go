@@ -16,7 +16,7 @@ const (
 	Active State = iota
 	// Pending: there is no key yet, and nothing stands in its way.
 	Pending
-	// Stalled: there is no key, and there will be none until a person acts.
+	// Stalled: there is no key, or one that lets nobody in, and there will be no other until a person acts.
 	Stalled
 	// Expired: the end of the key has come.
 	Expired
@@ -70,6 +70,8 @@ var refusals = map[string]State{
 	v1alpha1.ReasonDemoted:       Demoted,
 	v1alpha1.ReasonRevoked:       Revoked,
 	v1alpha1.ReasonDeleted:       Deleted,
+	v1alpha1.ReasonPepperLost:    Stalled,
+	v1alpha1.ReasonKeyInUse:      Stalled,
 }
 
 // saidOf is the state by what status says. The end of a key is not part of it: that comes whether it has been written down

@@ -165,6 +165,19 @@ var _ = Describe("The anchor", func() {
 		Expect(b.names(ctx, everybody)).To(BeEmpty())
 	})
 
+	It("is nobody whom somebody has changed meanwhile", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.withKey(ctx, "alice", "bob")
+		b.Client = faults.BeforeWrite(cached, 1, func() {
+			b.edit(ctx, "alice", func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser })
+			b.edit(ctx, "bob", func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser })
+		})
+		result, err := b.Reconcile(ctx, reconcile.Request{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(result.RequeueAfter).To(BeNumerically(">", 0), "a conflict, to be tried again")
+		Expect(b.anchored(ctx)).To(BeEmpty())
+	})
+
 	It("is on somebody at every moment, wherever the process is killed", func(ctx SpecContext) {
 		for stop := 1; ; stop++ {
 			b := newBench(ctx)

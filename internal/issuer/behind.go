@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"errors"
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,14 +21,19 @@ type written struct {
 type versions struct {
 	uid            types.UID
 	object, secret string
+	// secretName is which Secret that was: the object may ask for another by now.
+	secretName string
 }
+
+// errBehind ends a run before it has begun. It is neither a failure nor a success: pauses stay as they are.
+var errBehind = errors.New("the cache is behind")
 
 // note takes the versions written in one run.
 func (w *written) note(h *Holder, v versions) {
 	if v.object == "" && v.secret == "" {
 		return
 	}
-	v.uid = h.Object.GetUID()
+	v.uid, v.secretName = h.Object.GetUID(), h.Spec.SecretName
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.last == nil {
@@ -46,7 +52,8 @@ func (w *written) behind(h *Holder, secret *metav1.PartialObjectMetadata) bool {
 		return false
 	case last.uid != h.Object.GetUID():
 		// One of them has succeeded the other: there is nothing to compare.
-	case older(h.Object.GetResourceVersion(), last.object), secret != nil && older(secret.ResourceVersion, last.secret):
+	case older(h.Object.GetResourceVersion(), last.object),
+		secret != nil && h.Spec.SecretName == last.secretName && older(secret.ResourceVersion, last.secret):
 		return true
 	}
 	delete(w.last, h.id())

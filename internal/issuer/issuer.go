@@ -65,6 +65,9 @@ func (i *Issuer) Run(ctx context.Context, h *Holder) (reconcile.Result, error) {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
 	result, err := i.try(ctx, h)
+	if errors.Is(err, errBehind) {
+		return reconcile.Result{}, nil
+	}
 	i.pace.note(h, err, i.Clock.Now())
 	return result, err
 }
@@ -83,7 +86,7 @@ func (i *Issuer) try(ctx context.Context, h *Holder) (reconcile.Result, error) {
 		return reconcile.Result{}, err
 	}
 	if i.written.behind(h, r.secret) {
-		return reconcile.Result{}, nil
+		return reconcile.Result{}, errBehind
 	}
 	defer func() { i.written.note(h, r.wrote) }()
 	return r.untilDone(ctx)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -19,6 +20,8 @@ type Flags struct {
 	Kubeconfig string
 	// Namespace is Keywright's own.
 	Namespace string
+	// KeyNamespaces are those whose APIKeys count. None: all.
+	KeyNamespaces []string
 	// LogLevel is debug, info or error.
 	LogLevel string
 	// Version asks for the version and nothing else.
@@ -39,8 +42,27 @@ func NewFlagSet(name string, stdout io.Writer) *pflag.FlagSet {
 func (f *Flags) AddTo(set *pflag.FlagSet) {
 	set.StringVar(&f.Kubeconfig, "kubeconfig", "", "path of a kubeconfig; default: the Pod's own identity, or $KUBECONFIG outside a cluster")
 	set.StringVar(&f.Namespace, "namespace", "", "Keywright's own namespace; default: $POD_NAMESPACE, or "+defaultNamespace)
+	set.Func("namespaces", "the namespaces whose APIKeys count, separated by commas; default: all", f.takeNamespaces)
 	set.StringVar(&f.LogLevel, "log-level", "info", "debug, info or error")
 	set.BoolVar(&f.Version, "version", false, "print the version and exit")
+}
+
+// takeNamespaces keeps an empty name for Validate to find: a list that is empty by mistake must not stand for everything.
+func (f *Flags) takeNamespaces(list string) error {
+	f.KeyNamespaces = strings.Split(list, ",")
+	return nil
+}
+
+func validateNamespaces(names []string) error {
+	for i, name := range names {
+		if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
+			return Misused("--namespaces %q: %s", name, strings.Join(problems, "; "))
+		}
+		if slices.Contains(names[:i], name) {
+			return Misused("--namespaces names %q twice", name)
+		}
+	}
+	return nil
 }
 
 // Parse reads a command line that has flags only. Its errors wrap ErrUsage, but for pflag.ErrHelp, which is answered.
@@ -80,7 +102,7 @@ func (f *Flags) Validate() error {
 	if problems := validation.IsDNS1123Label(f.Namespace); len(problems) > 0 {
 		return Misused("--namespace %q: %s", f.Namespace, strings.Join(problems, "; "))
 	}
-	return nil
+	return validateNamespaces(f.KeyNamespaces)
 }
 
 // LogHandler writes JSON lines of the level that was asked for.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -61,7 +62,7 @@ func TestFlags(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got, _, err := parse(c.podNamespace, c.args...); err != nil || got != c.want {
+			if got, _, err := parse(c.podNamespace, c.args...); err != nil || !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got %+v, %v, want %+v", got, err, c.want)
 			}
 		})

@@ -113,7 +113,11 @@ func (s *Slimmer) meta(o metav1.Object) {
 	o.SetNamespace(s.text(o.GetNamespace()))
 	o.SetLabels(s.strings(o.GetLabels()))
 	annotations := o.GetAnnotations()
-	delete(annotations, corev1.LastAppliedConfigAnnotation)
+	// Not even an attempt where there is nothing to delete: a list that is watched goes through here twice, and the second
+	// time the map is one that others read.
+	if _, is := annotations[corev1.LastAppliedConfigAnnotation]; is { //nolint:staticcheck // the guard is the point
+		delete(annotations, corev1.LastAppliedConfigAnnotation)
+	}
 	o.SetAnnotations(s.strings(annotations))
 }
 

@@ -2,6 +2,7 @@ package slim
 
 import (
 	"strings"
+	"sync"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -123,4 +124,35 @@ func TestAPoolIsBounded(t *testing.T) {
 			t.Fatalf("%d are shared", len(p.shared))
 		}
 	}
+}
+
+// What a watch begins with is slimmed twice. By the second time its maps are shared, and others read them.
+func TestWhatIsSharedIsNotWrittenTo(t *testing.T) {
+	var s Slimmer
+	annotated := func() *v1alpha1.APIKey {
+		key := &v1alpha1.APIKey{}
+		key.Annotations = map[string]string{"team": "a", "kubectl.kubernetes.io/last-applied-configuration": "{}"}
+		return key
+	}
+	cached, incoming := annotated(), annotated()
+	for _, key := range []*v1alpha1.APIKey{cached, incoming} {
+		if _, err := s.Holder(key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		for range 1000 {
+			if len(cached.Annotations) != 1 || cached.Annotations["team"] != "a" {
+				t.Error("the annotations changed")
+				return
+			}
+		}
+	})
+	for range 1000 {
+		if _, err := s.Holder(incoming); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reading.Wait()
 }
