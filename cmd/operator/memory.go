@@ -12,8 +12,8 @@ import (
 // fixed share of it would make a small operator collect all the time. So the room for garbage is a fixed amount, or
 // a small share where the caches are large; and what filling them took is given back to the machine.
 const (
-	garbageBytes  = 48 << 20
-	leastPercent  = 20
+	garbageBytes  = 32 << 20
+	leastPercent  = 10
 	mostPercent   = 100
 	lookEvery     = 5 * time.Second
 	liveBytes     = "/gc/heap/live:bytes"
