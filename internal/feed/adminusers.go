@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/verify"
 )
@@ -44,6 +46,8 @@ func identity(user *v1alpha1.AdminUser) verify.Identity {
 // needs no operator.
 func standing(user *v1alpha1.AdminUser) verify.Reason {
 	switch {
+	case isKept(user):
+		return verify.Accepted
 	case !user.DeletionTimestamp.IsZero():
 		return verify.Deleted
 	case !user.IsAdmin():
@@ -52,6 +56,13 @@ func standing(user *v1alpha1.AdminUser) verify.Reason {
 		return verify.Disabled
 	}
 	return verify.Accepted
+}
+
+// isKept: the operator has found that nobody else can come in. It knows more than the index does, such as whose key was
+// digested with a pepper that is lost, and lets the object go as soon as somebody can.
+func isKept(user *v1alpha1.AdminUser) bool {
+	mark := meta.FindStatusCondition(user.Status.Conditions, v1alpha1.ConditionLastAdmin)
+	return staysIfLast(user) && mark != nil && mark.Reason == v1alpha1.ReasonKeptLastAdmin
 }
 
 // staysIfLast: the finalizer holds it back, and nobody has said that even the last admin may go.
