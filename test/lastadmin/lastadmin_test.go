@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -79,6 +80,17 @@ func all(ctx context.Context) []v1alpha1.AdminUser {
 	return list.Items
 }
 
+// anchored is how many carry the finalizer.
+func anchored(ctx context.Context) (number int) {
+	GinkgoHelper()
+	for _, u := range all(ctx) {
+		if slices.Contains(u.Finalizers, v1alpha1.FinalizerLastAdmin) {
+			number++
+		}
+	}
+	return number
+}
+
 // deleteAll deletes every one of these in the same instant. A refusal by the policy is an outcome like another.
 func deleteAll(ctx context.Context, names []string) {
 	GinkgoHelper()
@@ -113,6 +125,8 @@ var _ = Describe("Admins deleted in the same instant", Ordered, func() {
 				for name, key := range issued(ctx, names...) {
 					keys[name] = key
 				}
+				// The protection begins when the operator has seen the first admin active, a moment after.
+				Eventually(ctx, anchored).ShouldNot(BeZero())
 				for _, u := range all(ctx) {
 					names = append(names, u.Name)
 				}
