@@ -2,10 +2,12 @@ package lastadmin
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -75,18 +77,51 @@ func (r *Reconciler) anchor(ctx context.Context, active, anchored []v1alpha1.Adm
 			return err
 		}
 	}
-	for i := range anchored {
-		u := &anchored[i]
-		if stays != nil && u.UID == stays.UID || stays == nil && u.DeletionTimestamp.IsZero() {
-			continue
-		}
-		err := client.IgnoreNotFound(r.setAnchor(ctx, u, false))
-		if err != nil {
+	leave := leaving(anchored, stays)
+	if len(leave) == 0 {
+		return nil
+	}
+	if err := r.confirm(ctx, stays); err != nil {
+		return err
+	}
+	for _, u := range leave {
+		if err := r.setAnchor(ctx, u, false); err != nil && !apierrors.IsNotFound(err) {
 			return err
 		}
 	}
 	return nil
 }
+
+// leaving are those who may lose the finalizer: all but who stays, and without anybody who does only those deleted.
+func leaving(anchored []v1alpha1.AdminUser, stays *v1alpha1.AdminUser) []*v1alpha1.AdminUser {
+	var leave []*v1alpha1.AdminUser
+	for i := range anchored {
+		u := &anchored[i]
+		if stays == nil && !u.DeletionTimestamp.IsZero() || stays != nil && u.UID != stays.UID {
+			leave = append(leave, u)
+		}
+	}
+	return leave
+}
+
+// confirm asks the API server whether who stays is there and has the finalizer: a cache that lags may not know yet that
+// this very controller took it off, and nobody is let go on its word. The finalizer itself then holds the object.
+func (r *Reconciler) confirm(ctx context.Context, stays *v1alpha1.AdminUser) error {
+	if stays == nil {
+		return nil
+	}
+	var live v1alpha1.AdminUser
+	err := r.Live.Get(ctx, client.ObjectKeyFromObject(stays), &live)
+	if client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	if live.UID != stays.UID || !isAnchored(&live) {
+		return apierrors.NewConflict(v1alpha1.SchemeGroupVersion.WithResource("adminusers").GroupResource(), stays.Name, errCacheLags)
+	}
+	return nil
+}
+
+var errCacheLags = errors.New("the cache does not show yet what was written")
 
 // chooseAnchor is the active admin that has the finalizer already, or the oldest one, or the one that is kept, or nobody.
 func chooseAnchor(active []v1alpha1.AdminUser, last *v1alpha1.AdminUser) *v1alpha1.AdminUser {

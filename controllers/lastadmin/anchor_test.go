@@ -3,6 +3,7 @@ package lastadmin_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -10,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"keywright.dev/keywright/api/v1alpha1"
@@ -176,6 +178,39 @@ var _ = Describe("The anchor", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(result.RequeueAfter).To(BeNumerically(">", 0), "a conflict, to be tried again")
 		Expect(b.anchored(ctx)).To(BeEmpty())
+	})
+
+	// The cache still shows alice as she was: active and anchored. In truth this controller let her go, and only bob is left.
+	It("lets nobody go on the word of a cache that lags", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.withKey(ctx, "alice", "bob")
+		b.settled(ctx)
+		b.edit(ctx, "bob", func(u *v1alpha1.AdminUser) { u.Finalizers = []string{v1alpha1.FinalizerLastAdmin} })
+		b.delete(ctx, "bob")
+		stale := map[string][]v1alpha1.AdminUser{}
+		for _, index := range []string{"active", "last-admin", "anchored"} {
+			var list v1alpha1.AdminUserList
+			Expect(cached.List(ctx, &list, client.InNamespace(b.namespace), client.MatchingFields{"keywright.dev/" + index: "true"})).To(Succeed())
+			stale["keywright.dev/"+index+"=true"] = list.Items
+		}
+		Expect(stale["keywright.dev/active=true"]).To(HaveLen(1))
+		Expect(stale["keywright.dev/anchored=true"]).To(HaveLen(2))
+		b.edit(ctx, "alice", func(u *v1alpha1.AdminUser) { u.Finalizers = nil })
+		b.delete(ctx, "alice")
+
+		b.Client = interceptor.NewClient(cached, interceptor.Funcs{
+			List: func(_ context.Context, _ client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+				asked := (&client.ListOptions{}).ApplyOptions(opts)
+				list.(*v1alpha1.AdminUserList).Items = slices.Clone(stale[asked.FieldSelector.String()])
+				return nil
+			},
+		})
+		_, err := b.Reconcile(ctx, reconcile.Request{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.anchored(ctx)).To(Equal([]string{"bob"}), "the only one that is left")
+		b.Client = cached
+		Expect(b.settled(ctx)).To(BeTrue())
+		Expect(mark(b.get(ctx, "bob")).Reason).To(Equal("KeptLastAdmin"))
 	})
 
 	It("is on somebody at every moment, wherever the process is killed", func(ctx SpecContext) {
