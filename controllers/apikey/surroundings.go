@@ -30,23 +30,15 @@ func Index(ctx context.Context, indexer client.FieldIndexer) error {
 		name    string
 		extract client.IndexerFunc
 	}{
-		{&v1alpha1.APIKey{}, roleIndex, func(o client.Object) []string { return plain(o.(*v1alpha1.APIKey).Spec.Roles) }},
+		{&v1alpha1.APIKey{}, roleIndex, func(o client.Object) []string { return manifest.Plain(o.(*v1alpha1.APIKey).Spec.Roles) }},
 		{&v1alpha1.APIKey{}, ownerIndex, func(o client.Object) []string { return present(username.Fold(o.(*v1alpha1.APIKey).Owner())) }},
-		{&v1alpha1.AccessRole{}, memberIndex, func(o client.Object) []string { return plain(o.(*v1alpha1.AccessRole).Spec.Members) }},
+		{&v1alpha1.AccessRole{}, memberIndex, func(o client.Object) []string { return manifest.Plain(o.(*v1alpha1.AccessRole).Spec.Members) }},
 	} {
 		if err := indexer.IndexField(ctx, index.object, index.name, index.extract); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func plain[S ~string](typed []S) []string {
-	out := make([]string, 0, len(typed))
-	for _, s := range typed {
-		out = append(out, string(s))
-	}
-	return out
 }
 
 func present(name string) []string {
@@ -62,7 +54,7 @@ func (r *Reconciler) lookAround(ctx context.Context, key *v1alpha1.APIKey) (*sur
 	if err != nil {
 		return nil, err
 	}
-	around := &surroundings{unknown: roles.Missing(plain(key.Spec.Roles)), maxTTL: roles.MaxTTL(plain(key.Spec.Roles))}
+	around := &surroundings{unknown: roles.Missing(manifest.Plain(key.Spec.Roles)), maxTTL: roles.MaxTTL(manifest.Plain(key.Spec.Roles))}
 	owner := key.Owner()
 	if owner == "" {
 		return around, nil

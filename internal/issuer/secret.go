@@ -1,7 +1,6 @@
 package issuer
 
 import (
-	"bytes"
 	"maps"
 	"slices"
 	"strings"
@@ -33,7 +32,7 @@ func (h *Holder) observe(secret *metav1.PartialObjectMetadata) lifecycle.Secret 
 	if secret == nil {
 		return lifecycle.Secret{}
 	}
-	owned := ownedFields(secret.ManagedFields)
+	owned := slim.Owned(secret.ManagedFields)
 	return lifecycle.Secret{
 		Owner:     h.ownerOf(secret),
 		KeyID:     slim.KeyID(secret),
@@ -109,22 +108,6 @@ func (h *Holder) ownsData(owned *fieldpath.Set) bool {
 		}
 	}
 	return true
-}
-
-// ownedFields is what the API server attributes to Keywright. Whoever else writes another value to a field takes
-// it away from this set: so metadata alone proves that a Secret still holds what Keywright wrote.
-func ownedFields(entries []metav1.ManagedFieldsEntry) *fieldpath.Set {
-	owned := fieldpath.NewSet()
-	for _, entry := range entries {
-		if entry.Manager != v1alpha1.FieldManager || entry.FieldsV1 == nil {
-			continue
-		}
-		fields := fieldpath.NewSet()
-		if err := fields.FromJSON(bytes.NewReader(entry.FieldsV1.GetRawBytes())); err == nil {
-			owned = owned.Union(fields)
-		}
-	}
-	return owned
 }
 
 // applyConfiguration is the whole Secret as Keywright wants it. version is the one that was looked at.

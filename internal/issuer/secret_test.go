@@ -11,6 +11,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/lifecycle"
+	"keywright.dev/keywright/internal/slim"
 )
 
 // owns is an entry of managedFields: what the API server attributes to a manager.
@@ -21,7 +22,7 @@ func owns(manager, fields string) metav1.ManagedFieldsEntry {
 const wholeSecret = `{"f:data":{"f:key":{},"f:username":{}},"f:metadata":{"f:annotations":{"f:keywright.dev/key-id":{}},"f:labels":{"f:keywright.dev/issued-for":{}}}}`
 
 func TestOwnedFields(t *testing.T) {
-	owned := func(entries ...metav1.ManagedFieldsEntry) *fieldpath.Set { return ownedFields(entries) }
+	owned := func(entries ...metav1.ManagedFieldsEntry) *fieldpath.Set { return slim.Owned(entries) }
 	keyPath := fieldpath.MakePathOrDie("data", "key")
 	for name, c := range map[string]struct {
 		owned       *fieldpath.Set
@@ -153,7 +154,7 @@ func TestMetadataPatch(t *testing.T) {
 				c.have(secret)
 			}
 			h.Secret.Labels, h.Secret.Annotations = c.labels, c.annotations
-			if got, err := json.Marshal(h.metadataPatch(secret, ownedFields(secret.ManagedFields))); err != nil || string(got) != c.want {
+			if got, err := json.Marshal(h.metadataPatch(secret, slim.Owned(secret.ManagedFields))); err != nil || string(got) != c.want {
 				t.Fatalf("got %s, %v, want %s", got, err, c.want)
 			}
 		})

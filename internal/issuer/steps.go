@@ -14,6 +14,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/lifecycle"
 	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/internal/slim"
 )
 
 // do carries out one step: at most one write.
@@ -215,7 +216,7 @@ func (r *run) removeStrays(ctx context.Context) error {
 }
 
 func (r *run) relabel(ctx context.Context) error {
-	patch, err := json.Marshal(r.holder.metadataPatch(r.secret, ownedFields(r.secret.ManagedFields)))
+	patch, err := json.Marshal(r.holder.metadataPatch(r.secret, slim.Owned(r.secret.ManagedFields)))
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,7 @@ import (
 
 // Given is what an APIKey says it may do.
 func Given(key *v1alpha1.APIKey) access.Given {
-	given := access.Given{Scopes: plain(key.Spec.Scopes), Roles: plain(key.Spec.Roles)}
+	given := access.Given{Scopes: Plain(key.Spec.Scopes), Roles: Plain(key.Spec.Roles)}
 	if key.Spec.Policy != nil {
 		given.Permissions = permissions(key.Spec.Policy.Permissions)
 	}
@@ -18,7 +18,7 @@ func Given(key *v1alpha1.APIKey) access.Given {
 func Role(role *v1alpha1.AccessRole) access.Role {
 	return access.Role{
 		Permissions: permissions(role.Spec.Permissions),
-		Members:     plain(role.Spec.Members),
+		Members:     Plain(role.Spec.Members),
 		DeniesKeys:  role.Spec.APIKeys == v1alpha1.KeysDenied,
 		MaxTTL:      Duration(role.Spec.MaxTTL),
 	}
@@ -31,7 +31,7 @@ func permissions(written []v1alpha1.Permission) []access.Permission {
 	read := make([]access.Permission, 0, len(written))
 	for i := range written {
 		p := access.Permission{
-			Effect: access.Effect(written[i].Effect), Actions: plain(written[i].Actions), Resources: plain(written[i].Resources),
+			Effect: access.Effect(written[i].Effect), Actions: Plain(written[i].Actions), Resources: Plain(written[i].Resources),
 		}
 		if c := written[i].Condition; c != nil {
 			p.StringEquals = PlainValues(c.StringEquals)
@@ -41,7 +41,8 @@ func permissions(written []v1alpha1.Permission) []access.Permission {
 	return read
 }
 
-func plain[S ~string](typed []S) []string {
+// Plain is a list of strings without their type. An empty one is nil.
+func Plain[S ~string](typed []S) []string {
 	if len(typed) == 0 {
 		return nil
 	}

@@ -129,6 +129,21 @@ var ownerPath = fieldpath.MakePathOrDie("metadata", "ownerReferences")
 
 // ours is what the API server attributes to Keywright, without what differs from Secret to Secret.
 func (s *Slimmer) ours(entries []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntry {
+	owned := Owned(entries).RecursiveDifference(fieldpath.NewSet(ownerPath))
+	raw, err := owned.ToJSON()
+	if err != nil || owned.Empty() {
+		return nil
+	}
+	return s.fields.share(string(raw), func() []metav1.ManagedFieldsEntry {
+		fields := &metav1.FieldsV1{}
+		fields.SetRawBytes(raw)
+		return []metav1.ManagedFieldsEntry{{Manager: v1alpha1.FieldManager, FieldsV1: fields}}
+	})
+}
+
+// Owned is what the API server attributes to Keywright. Whoever else writes another value to a field takes it away from
+// this set: so metadata alone proves that a Secret still holds what Keywright wrote.
+func Owned(entries []metav1.ManagedFieldsEntry) *fieldpath.Set {
 	owned := fieldpath.NewSet()
 	for _, entry := range entries {
 		if entry.Manager != v1alpha1.FieldManager || entry.FieldsV1 == nil {
@@ -139,14 +154,5 @@ func (s *Slimmer) ours(entries []metav1.ManagedFieldsEntry) []metav1.ManagedFiel
 			owned = owned.Union(fields)
 		}
 	}
-	owned = owned.RecursiveDifference(fieldpath.NewSet(ownerPath))
-	raw, err := owned.ToJSON()
-	if err != nil || owned.Empty() {
-		return nil
-	}
-	return s.fields.share(string(raw), func() []metav1.ManagedFieldsEntry {
-		fields := &metav1.FieldsV1{}
-		fields.SetRawBytes(raw)
-		return []metav1.ManagedFieldsEntry{{Manager: v1alpha1.FieldManager, FieldsV1: fields}}
-	})
+	return owned
 }
