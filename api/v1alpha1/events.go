@@ -16,5 +16,7 @@ const (
 	EventConfigApplied = "ConfigApplied"
 	EventConfigInvalid = "ConfigInvalid"
 	EventConfigWaits   = "ConfigWaits"
+	EventConfigRunning = "ConfigRunning"
+	EventConfigLags    = "ConfigLags"
 	EventPlaintextKey  = "PlaintextKey"
 )

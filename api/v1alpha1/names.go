@@ -13,6 +13,8 @@ const (
 	AnnotationAllowLastAdminRemoval = "keywright.dev/allow-last-admin-removal"
 	// AnnotationKeyID is the id of the key a Secret holds. Written by the operator, on the Secret.
 	AnnotationKeyID = "keywright.dev/key-id"
+	// AnnotationConfiguration is the revision of the configuration that a server runs. Written by the server, on its Lease.
+	AnnotationConfiguration = "keywright.dev/configuration"
 	// LabelIssuedFor is the kind of the object that a Secret was written for. Written by the operator;
 	// its cache of Secrets is selected by it.
 	LabelIssuedFor = "keywright.dev/issued-for"

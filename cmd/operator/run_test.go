@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/test/stack"
 )
 
@@ -143,7 +144,67 @@ func TestAgainstAnAPIServer(t *testing.T) {
 		refusesToStart(t, 1, `Secret keywright-system/keywright-pepper is broken: entry "active" has 5 bytes, a pepper has 32 to 1024`, "--kubeconfig="+b.kubeconfig)
 		b.in(t).delete(pepper)
 	})
+	t.Run("no configuration", func(t *testing.T) { b.in(t).startsWithNone() })
 	t.Run("the bootstrap key", func(t *testing.T) { b.in(t).followsTheConfiguration() })
+	t.Run("how keys begin", func(t *testing.T) { b.in(t).issuesUnderThePrefix() })
+}
+
+// startsWithNone: servers are told that nothing is configured, and keys are issued.
+func (b *bench) startsWithNone() {
+	stop := b.runOperator()
+	b.eventually("nothing is configured", `{}`)
+	b.expectKey("nobody-configured", "ak_")
+	stop()
+	b.delete(&corev1.ConfigMap{ObjectMeta: named("keywright-runtime")})
+}
+
+// issuesUnderThePrefix: a change is in force without a restart, and a restart never goes by another one.
+func (b *bench) issuesUnderThePrefix() {
+	config := &corev1.ConfigMap{ObjectMeta: named("keywright-config"), Data: map[string]string{"KEY_PREFIX": "kw_"}}
+	b.create(config)
+	b.createUser("early")
+	stop := b.runOperator()
+	b.expectPrefix("early", "kw_")
+	config.Data["KEY_PREFIX"] = "zz_"
+	b.must(b.Client.Update(b.Context(), config))
+	b.eventually("another prefix", `{"keyPrefix":"zz_"}`)
+	b.expectKey("later", "zz_")
+	b.expectPrefix("early", "kw_")
+	stop()
+
+	config.Data = map[string]string{"KEY_PREFIX": "Not a prefix"}
+	b.must(b.Client.Update(b.Context(), config))
+	b.createUser("in-trouble")
+	b.runOperator()
+	b.expectPrefix("in-trouble", "zz_")
+}
+
+func (b *bench) createUser(name string) {
+	b.Helper()
+	b.create(&v1alpha1.AdminUser{ObjectMeta: named(name)})
+}
+
+func (b *bench) expectKey(name, prefix string) {
+	b.Helper()
+	b.createUser(name)
+	b.expectPrefix(name, prefix)
+}
+
+// expectPrefix waits for the user's key, which has to begin like this.
+func (b *bench) expectPrefix(name, prefix string) {
+	b.Helper()
+	var shown string
+	b.must(wait.PollUntilContextTimeout(b.Context(), 20*time.Millisecond, 20*time.Second, true, func(ctx context.Context) (bool, error) {
+		var user v1alpha1.AdminUser
+		err := b.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: name}, &user)
+		if err == nil && len(user.Status.Keys) > 0 {
+			shown = user.Status.Keys[0].Prefix
+		}
+		return shown != "", err
+	}))
+	if !strings.HasPrefix(shown, prefix) {
+		b.Errorf("the key of %s begins with %s, want %s", name, shown[:3], prefix)
+	}
 }
 
 // followsTheConfiguration: whatever becomes of the two ConfigMaps, and whenever, the one follows the other.

@@ -29,10 +29,10 @@ import (
 	"keywright.dev/keywright/controllers/census"
 	"keywright.dev/keywright/controllers/lastadmin"
 	"keywright.dev/keywright/controllers/peppers"
+	"keywright.dev/keywright/controllers/rollout"
 	"keywright.dev/keywright/controllers/settings"
 	"keywright.dev/keywright/internal/holders"
 	"keywright.dev/keywright/internal/issuer"
-	"keywright.dev/keywright/internal/key"
 	"keywright.dev/keywright/internal/meter"
 	"keywright.dev/keywright/internal/slim"
 )
@@ -101,7 +101,9 @@ func cacheOptions(o *options) (cache.Options, error) {
 // addControllers is the list of all there is.
 func addControllers(ctx context.Context, mgr ctrl.Manager, o *options) error {
 	source := &peppers.Source{}
+	formats := &settings.Formats{}
 	askUser, askKey := make(chan event.GenericEvent), make(chan event.GenericEvent)
+	ask := map[string]chan<- event.GenericEvent{holders.AdminUser: askUser, holders.APIKey: askKey}
 	scope := holders.Scope{System: o.Namespace, Namespaces: o.KeyNamespaces}
 	events := mgr.GetEventRecorder(recorderName)
 	counts, err := meter.New(metrics.Registry)
@@ -110,7 +112,7 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, o *options) error {
 	}
 	keys := &issuer.Issuer{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: events, Peppers: source, Meter: counts,
-		Format: key.Format{Prefix: key.DefaultPrefix}, Clock: clock.RealClock{}, Random: rand.Reader,
+		Formats: formats, Clock: clock.RealClock{}, Random: rand.Reader,
 	}
 	pepperCache, err := cacheOf(mgr, &corev1.Secret{}, o.Namespace, v1alpha1.PepperSecret)
 	if err != nil {
@@ -134,7 +136,6 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, o *options) error {
 		{"index of AdminUsers", func() error { return adminuser.Index(ctx, mgr.GetFieldIndexer()) }},
 		{"index of admins", func() error { return lastadmin.Index(ctx, mgr.GetFieldIndexer()) }},
 		{"pepper controller", func() error {
-			ask := map[string]chan<- event.GenericEvent{holders.AdminUser: askUser, holders.APIKey: askKey}
 			r := &peppers.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Namespace: o.Namespace, Scope: scope, Source: source, Ask: ask}
 			return r.SetupWithManager(mgr, pepperCache)
 		}},
@@ -153,7 +154,14 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, o *options) error {
 			return r.SetupWithManager(mgr)
 		}},
 		{"settings controller", func() error {
-			r := &settings.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: events, Peppers: source, Namespace: o.Namespace}
+			r := &settings.Reconciler{
+				Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: events, Peppers: source, Namespace: o.Namespace,
+				Formats: formats, Scope: scope, Ask: ask,
+			}
+			return r.SetupWithManager(mgr, configCache, runtimeCache)
+		}},
+		{"rollout controller", func() error {
+			r := &rollout.Reconciler{Events: events, Clock: clock.RealClock{}, Namespace: o.Namespace}
 			return r.SetupWithManager(mgr, configCache, runtimeCache)
 		}},
 		{"metrics of all keys", func() error {

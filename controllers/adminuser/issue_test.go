@@ -1,6 +1,7 @@
 package adminuser_test
 
 import (
+	"crypto/rand"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -187,5 +188,32 @@ var _ = Describe("Issuing", func() {
 		})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.accepted(ctx, "alice", b.plaintext(ctx, "alice-admin-key"))).To(BeTrue())
+	})
+})
+
+var _ = Describe("Another prefix of keys", func() {
+	It("leaves the keys there are as they are, and begins the next ones", func(ctx SpecContext) {
+		b := newBench(ctx)
+		before := b.admin(ctx, "alice", withRotation("", "1h"))
+		first := b.plaintext(ctx, "alice-admin-key")
+		b.prefix = "kw_"
+		b.reconcile(ctx, "alice")
+		Expect(b.get(ctx, "alice").ResourceVersion).To(Equal(before.ResourceVersion))
+
+		user := b.change(ctx, "alice", rotate("1"))
+		Expect(b.plaintext(ctx, "alice-admin-key")).To(And(HavePrefix("kw_"), HaveLen(49)))
+		Expect(b.accepted(ctx, "alice", first)).To(BeTrue(), "for as long as they overlap")
+		Expect(user.Status.Keys).To(ContainElements(HaveField("Prefix", HavePrefix("kw_")), HaveField("Prefix", first[:12])))
+	})
+
+	It("does not make an older key another's: it is taken over, and shown as what it is", func(ctx SpecContext) {
+		b := newBench(ctx)
+		older, err := key.Format{Prefix: key.DefaultPrefix}.Generate(rand.Reader)
+		Expect(err).NotTo(HaveOccurred())
+		b.prefix = "kw_"
+		b.handOver(ctx, "alice-admin-key", older)
+		user := b.admin(ctx, "alice")
+		Expect(b.accepted(ctx, "alice", older)).To(BeTrue())
+		Expect(user.Status.Keys[0].Prefix).To(Equal(older[:12]))
 	})
 })

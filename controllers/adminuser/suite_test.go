@@ -48,8 +48,10 @@ type bench struct {
 	clock     *clocktesting.FakePassiveClock
 	ring      *pepper.Keyring
 	pepperErr error
-	events    *eventlog.Log
-	client    client.Client
+	// prefix begins new keys.
+	prefix string
+	events *eventlog.Log
+	client client.Client
 }
 
 var begin = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
@@ -62,18 +64,21 @@ func newBench(ctx context.Context) *bench {
 	Expect(err).NotTo(HaveOccurred())
 	return &bench{
 		namespace: namespace.Name, clock: clocktesting.NewFakePassiveClock(begin),
-		ring: ring, events: &eventlog.Log{}, client: cached,
+		ring: ring, prefix: key.DefaultPrefix, events: &eventlog.Log{}, client: cached,
 	}
 }
 
 // Keyring makes a bench the issuer's source of peppers.
 func (b *bench) Keyring() (*pepper.Keyring, error) { return b.ring, b.pepperErr }
 
+// Format makes a bench the issuer's source of the form of keys.
+func (b *bench) Format() (key.Format, error) { return key.Format{Prefix: b.prefix}, nil }
+
 // reconciler is a process that has just started: it remembers nothing.
 func (b *bench) reconciler() *adminuser.Reconciler {
 	return &adminuser.Reconciler{Client: b.client, Issuer: &issuer.Issuer{
 		Client: b.client, Live: plane.Client, Events: b.events, Peppers: b,
-		Format: key.Format{Prefix: key.DefaultPrefix}, Clock: b.clock, Random: rand.Reader,
+		Formats: b, Clock: b.clock, Random: rand.Reader,
 	}}
 }
 

@@ -26,7 +26,6 @@ import (
 	"keywright.dev/keywright/controllers/adminuser"
 	"keywright.dev/keywright/internal/holders"
 	"keywright.dev/keywright/internal/issuer"
-	"keywright.dev/keywright/internal/key"
 )
 
 // full is a namespace whose quota of Secrets is used up while it is set.
@@ -67,7 +66,7 @@ func (b *bench) startManager(ctx context.Context, quota *full) {
 	Expect(adminuser.Index(ctx, mgr.GetFieldIndexer())).To(Succeed())
 	r := &adminuser.Reconciler{Client: mgr.GetClient(), Issuer: &issuer.Issuer{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: b.events, Peppers: b,
-		Format: key.Format{Prefix: key.DefaultPrefix}, Clock: clock.RealClock{}, Random: rand.Reader,
+		Formats: b, Clock: clock.RealClock{}, Random: rand.Reader,
 	}}
 	Expect(r.SetupWithManager(mgr, make(chan event.GenericEvent), controller.Options{SkipNameValidation: new(true)})).To(Succeed())
 	running, stop := context.WithCancel(context.Background())

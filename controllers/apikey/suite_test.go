@@ -92,11 +92,14 @@ func (b *bench) losePepper(why error) {
 	b.pepperErr = why
 }
 
+// Format makes a bench the issuer's source of the form of keys.
+func (*bench) Format() (key.Format, error) { return key.Format{Prefix: key.DefaultPrefix}, nil }
+
 // reconciler is a process that has just started: it remembers nothing.
 func (b *bench) reconciler() *apikey.Reconciler {
 	return &apikey.Reconciler{Client: b.client, System: b.system, Issuer: &issuer.Issuer{
 		Client: b.client, Live: plane.Client, Events: b.events, Peppers: b,
-		Format: key.Format{Prefix: key.DefaultPrefix}, Clock: b.clock, Random: rand.Reader,
+		Formats: b, Clock: b.clock, Random: rand.Reader,
 	}}
 }
 

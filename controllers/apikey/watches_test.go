@@ -21,7 +21,6 @@ import (
 	"keywright.dev/keywright/controllers/apikey"
 	"keywright.dev/keywright/internal/holders"
 	"keywright.dev/keywright/internal/issuer"
-	"keywright.dev/keywright/internal/key"
 	"keywright.dev/keywright/test/cachedclient"
 )
 
@@ -39,7 +38,7 @@ func (b *bench) startManager(ctx context.Context) chan<- event.GenericEvent {
 	}
 	r := &apikey.Reconciler{Client: mgr.GetClient(), System: b.system, Issuer: &issuer.Issuer{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: b.events, Peppers: b,
-		Format: key.Format{Prefix: key.DefaultPrefix}, Clock: clock.RealClock{}, Random: rand.Reader,
+		Formats: b, Clock: clock.RealClock{}, Random: rand.Reader,
 	}}
 	asked := make(chan event.GenericEvent, 1)
 	Expect(r.SetupWithManager(mgr, asked, controller.Options{SkipNameValidation: new(true)})).To(Succeed())

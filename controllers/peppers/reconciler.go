@@ -70,7 +70,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 		report(ctx, next)
 	}
 	if r.untold {
-		if err := r.askAll(ctx); err != nil {
+		if err := r.Scope.Ask(ctx, r.Client, r.Ask); err != nil {
 			return reconcile.Result{}, err
 		}
 		r.untold = false
@@ -132,17 +132,6 @@ func (r *Reconciler) digested(ctx context.Context) (map[string]bool, error) {
 		return nil
 	})
 	return ids, err
-}
-
-func (r *Reconciler) askAll(ctx context.Context) error {
-	return r.Scope.Each(ctx, r.Client, func(o holders.Object) error {
-		select {
-		case r.Ask[holders.KindOf(o)] <- event.GenericEvent{Object: o}:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	})
 }
 
 // SetupWithManager registers the controller. one is a cache of the pepper Secret alone: the manager's own holds

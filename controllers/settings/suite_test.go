@@ -14,9 +14,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"keywright.dev/keywright/controllers/settings"
+	"keywright.dev/keywright/internal/holders"
 	"keywright.dev/keywright/internal/pepper"
 	"keywright.dev/keywright/test/eventlog"
 	"keywright.dev/keywright/test/stack"
@@ -45,6 +47,8 @@ type bench struct {
 	ring      *pepper.Keyring
 	pepperErr error
 	events    *eventlog.Log
+	// asked are the AdminUsers that were to be looked at again.
+	asked chan event.GenericEvent
 	*settings.Reconciler
 }
 
@@ -52,14 +56,18 @@ func newBench(ctx context.Context) *bench {
 	GinkgoHelper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
 	Expect(plane.Client.Create(ctx, namespace)).To(Succeed())
-	b := &bench{namespace: namespace.Name, ring: ringOf("p"), events: &eventlog.Log{}}
+	b := &bench{namespace: namespace.Name, ring: ringOf("p"), events: &eventlog.Log{}, asked: make(chan event.GenericEvent, 10)}
 	b.restart()
 	return b
 }
 
 // restart makes the controller anew, as a start of the operator does.
 func (b *bench) restart() {
-	b.Reconciler = &settings.Reconciler{Client: plane.Client, Live: plane.Client, Events: b.events, Peppers: b, Namespace: b.namespace}
+	b.Reconciler = &settings.Reconciler{
+		Client: plane.Client, Live: plane.Client, Events: b.events, Peppers: b, Namespace: b.namespace,
+		Formats: &settings.Formats{}, Scope: holders.Scope{System: b.namespace, Namespaces: []string{b.namespace}},
+		Ask: map[string]chan<- event.GenericEvent{holders.AdminUser: b.asked},
+	}
 }
 
 func ringOf(letter string) *pepper.Keyring {

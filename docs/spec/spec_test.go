@@ -33,7 +33,10 @@ var only = map[string]string{
 	"EventConfigApplied":              "adminuser.md",
 	"EventConfigInvalid":              "adminuser.md",
 	"EventConfigWaits":                "adminuser.md",
+	"EventConfigRunning":              "adminuser.md",
+	"EventConfigLags":                 "adminuser.md",
 	"EventPlaintextKey":               "adminuser.md",
+	"AnnotationConfiguration":         "adminuser.md",
 
 	"ReasonExpired":       "apikey.md",
 	"ReasonRevoked":       "apikey.md",

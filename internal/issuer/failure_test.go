@@ -48,6 +48,16 @@ type fixed struct{ ring *pepper.Keyring }
 
 func (f fixed) Keyring() (*pepper.Keyring, error) { return f.ring, nil }
 
+// prefixed is a source of the form of keys that can be changed. Empty: nothing is known yet.
+type prefixed struct{ prefix string }
+
+func (p *prefixed) Format() (key.Format, error) {
+	if p.prefix == "" {
+		return key.Format{}, ErrFormatPending
+	}
+	return key.Format{Prefix: p.prefix}, nil
+}
+
 // bench is one AdminUser in an API server that is none: its Secret can't be written while deny is set.
 type bench struct {
 	*Issuer
@@ -85,7 +95,7 @@ func newBench(t *testing.T) *bench {
 	b.api = interceptor.NewClient(builder.Build(), interceptor.Funcs{Apply: b.apply})
 	b.Issuer = &Issuer{
 		Client: b.api, Live: b.api, Events: b.events, Peppers: fixed{ringOf(t, "p")},
-		Format: key.Format{Prefix: key.DefaultPrefix}, Clock: b.clock, Random: &alphabet{},
+		Formats: &prefixed{key.DefaultPrefix}, Clock: b.clock, Random: &alphabet{},
 	}
 	return b
 }
@@ -268,6 +278,22 @@ func TestWithoutAKeyringNothingIsDone(t *testing.T) {
 	before := b.user().ResourceVersion
 	if result, err := b.run(); err != nil || result.RequeueAfter != 0 || b.user().ResourceVersion != before {
 		t.Fatalf("got %+v, %v", result, err)
+	}
+}
+
+func TestUntilTheFormOfKeysIsKnownNothingIsDone(t *testing.T) {
+	b := newBench(t)
+	b.Formats = &prefixed{}
+	before := b.user().ResourceVersion
+	if result, err := b.run(); err != nil || result.RequeueAfter != 0 || b.user().ResourceVersion != before {
+		t.Fatalf("got %+v, %v", result, err)
+	}
+	b.Formats = &prefixed{"kw_"}
+	if _, err := b.run(); err != nil {
+		t.Fatal(err)
+	}
+	if keys := b.user().Status.Keys; len(keys) != 1 || len(keys[0].Prefix) != 12 || !strings.HasPrefix(keys[0].Prefix, "kw_") {
+		t.Fatalf("got %+v", keys)
 	}
 }
 

@@ -38,6 +38,15 @@ type Peppers interface {
 // ErrPepperPending means that the pepper has not been read yet.
 var ErrPepperPending = errors.New("the pepper has not been read yet")
 
+// Formats gives the form of new keys.
+type Formats interface {
+	// Format returns ErrFormatPending until it is known.
+	Format() (key.Format, error)
+}
+
+// ErrFormatPending means that the configuration, which says how keys begin, has not been read yet.
+var ErrFormatPending = errors.New("the form of keys is not known yet")
+
 // Issuer issues keys. It is safe for concurrent use on different objects.
 type Issuer struct {
 	// Client reads Secrets' metadata from a cache of those that Keywright wrote.
@@ -46,7 +55,7 @@ type Issuer struct {
 	Live    client.Reader
 	Events  Recorder
 	Peppers Peppers
-	Format  key.Format
+	Formats Formats
 	Clock   clock.PassiveClock
 	// Random is crypto/rand.Reader outside tests.
 	Random io.Reader
@@ -81,7 +90,15 @@ func (i *Issuer) try(ctx context.Context, h *Holder) (reconcile.Result, error) {
 	case err != nil:
 		h.Block = &Finding{Reason: v1alpha1.ReasonPepperLost, Message: err.Error()}
 	}
-	r := &run{Issuer: i, holder: h, ring: ring}
+	format, err := i.Formats.Format()
+	switch {
+	case errors.Is(err, ErrFormatPending):
+		// As above: who reads the configuration asks for this object again.
+		return reconcile.Result{}, nil
+	case err != nil:
+		return reconcile.Result{}, err
+	}
+	r := &run{Issuer: i, holder: h, ring: ring, format: format}
 	if err := r.observeCached(ctx); err != nil {
 		return reconcile.Result{}, err
 	}

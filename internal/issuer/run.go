@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"keywright.dev/keywright/internal/holders"
+	"keywright.dev/keywright/internal/key"
 	"keywright.dev/keywright/internal/lifecycle"
 	"keywright.dev/keywright/internal/pepper"
 )
@@ -20,6 +21,8 @@ type run struct {
 	*Issuer
 	holder *Holder
 	ring   *pepper.Keyring
+	// format is the same from the first step to the last, whatever becomes of the setting meanwhile.
+	format key.Format
 
 	// secret is the metadata of the Secret the spec names, nil when there is none; observed says what it means.
 	secret   *metav1.PartialObjectMetadata

@@ -95,7 +95,7 @@ func (r *run) read(ctx context.Context) error {
 
 func (r *run) contentOf(ctx context.Context, data []byte) (content *lifecycle.Content, err error) {
 	brought := string(data)
-	r.unusable = r.Format.Check(brought)
+	r.unusable = r.format.Check(brought)
 	content = &lifecycle.Content{Usable: r.unusable == nil}
 	if !content.Usable {
 		return content, nil
@@ -113,7 +113,7 @@ func (r *run) hold(plaintext string, notAfter time.Time) lifecycle.Key {
 	digest := r.digest(plaintext)
 	r.plaintext, r.inHand = plaintext, digest.KeyID()
 	return lifecycle.Key{
-		ID: digest.KeyID(), Digest: digest.String(), Prefix: r.Format.Shown(plaintext),
+		ID: digest.KeyID(), Digest: digest.String(), Prefix: r.format.Shown(plaintext),
 		IssuedAt: r.issueTime(), NotAfter: notAfter, Pending: true,
 	}
 }
@@ -151,7 +151,7 @@ func (r *run) record(ctx context.Context, plan lifecycle.Plan) error {
 		added = r.observed.Content.Key
 		added.NotAfter = plan.NotAfter
 	} else {
-		plaintext, err := r.Format.Generate(r.Random)
+		plaintext, err := r.format.Generate(r.Random)
 		if err != nil {
 			return err
 		}

@@ -20,6 +20,9 @@ const (
 	randomLength   = 40
 	checksumLength = 6
 
+	shortestPrefix = 2
+	longestPrefix  = 8
+
 	shownOfGenerated = 12
 	shownOfBrought   = 4
 )
@@ -32,6 +35,26 @@ var (
 	ErrCharacter = errors.New("must be visible ASCII characters only: no spaces, line ends or letters with accents")
 	ErrMistyped  = errors.New("begins like a generated key but is not one: a character is missing or mistyped")
 )
+
+// IsPrefix says whether an instance may begin its generated keys with s: 2-8 lower-case letters and digits, a letter
+// first and '_' last. None of them begins another, so a key tells which it was generated under.
+func IsPrefix(s string) bool {
+	if len(s) < shortestPrefix || len(s) > longestPrefix || s[len(s)-1] != '_' {
+		return false
+	}
+	for i, c := range []byte(s[:len(s)-1]) {
+		if (c < 'a' || c > 'z') && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}
+
+// IsGenerated says whether s is a generated key, whatever prefix its instance had at the time.
+func IsGenerated(s string) bool {
+	body := len(s) - randomLength - checksumLength
+	return body > 0 && IsPrefix(s[:body]) && Format{Prefix: s[:body]}.Check(s) == nil
+}
 
 // Format is the form of an instance's generated keys.
 type Format struct {
@@ -88,11 +111,11 @@ func (f Format) checkCharacters(s string) error {
 	return nil
 }
 
-// Shown is the part of a key that may be stored and shown: the first 12 characters of a generated key,
-// the first 4 of a brought one, whose author may have put meaning further in.
+// Shown is the part of a key that may be stored and shown: the first 12 characters of a generated key, be it under
+// another prefix, and the first 4 of a brought one, whose author may have put meaning further in.
 func (f Format) Shown(s string) string {
 	length := shownOfBrought
-	if f.hasPrefix(s) && f.Check(s) == nil {
+	if f.hasPrefix(s) && f.Check(s) == nil || IsGenerated(s) {
 		length = shownOfGenerated
 	}
 	return s[:min(length, len(s))]

@@ -113,6 +113,37 @@ func TestOfABroughtKeyFourCharactersAreShown(t *testing.T) {
 	}
 }
 
+func TestPrefixes(t *testing.T) {
+	for s, want := range map[string]bool{
+		"ak_": true, "a_": true, "acme123_": true, "k8s_": true,
+		"": false, "_": false, "ak": false, "1a_": false, "Ak_": false, "a-_": false, "a_b_": false, "acme1234_": false, "é_": false, "ak_\n": false,
+	} {
+		if got := key.IsPrefix(s); got != want {
+			t.Errorf("IsPrefix(%q) = %t", s, got)
+		}
+	}
+}
+
+func TestAKeyGeneratedUnderAnotherPrefixIsKnownForOne(t *testing.T) {
+	for _, prefix := range []string{"a_", "acme_", "acme123_"} {
+		other, err := key.Format{Prefix: prefix}.Generate(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if format.Check(other) != nil || !key.IsGenerated(other) || format.Shown(other) != other[:12] {
+			t.Errorf("a key under %s is refused, not known or shown with %d characters", prefix, len(format.Shown(other)))
+		}
+		if key.IsGenerated(other[:len(other)-1]) || key.IsGenerated(other+"0") || len(format.Shown(other+"0")) != 4 {
+			t.Errorf("a mistyped key under %s passes for one", prefix)
+		}
+	}
+	for _, s := range []string{"", "correct-horse-battery", strings.Repeat("x", 49), "kw_" + generate(t)[3:]} {
+		if key.IsGenerated(s) {
+			t.Errorf("a key of %d characters passes for a generated one", len(s))
+		}
+	}
+}
+
 func TestAFailingRandomSourceGivesNoKey(t *testing.T) {
 	k, err := format.Generate(io.LimitReader(rand.Reader, 10))
 	if err == nil || k != "" {

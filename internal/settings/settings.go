@@ -1,12 +1,12 @@
 package settings
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
-
-	"keywright.dev/keywright/internal/key"
+	"unicode/utf8"
 )
 
 // Keys of ConfigMap keywright-config, named as an environment file names them.
@@ -15,6 +15,18 @@ const (
 	KeyAdminKey = "ADMIN_KEY"
 	// KeyAdminKeySecret points to the bootstrap key: <name of a Secret>/<key in it>.
 	KeyAdminKeySecret = "ADMIN_KEY_SECRET"
+
+	keyAccount           = "ACCOUNT"
+	keyAllowedUsers      = "ALLOWED_USERS"
+	keyAnonymousReads    = "ANONYMOUS_READS"
+	keyKeyPrefix         = "KEY_PREFIX"
+	keyPrices            = "PRICES"
+	keyRoutes            = "ROUTES"
+	keySecureCookies     = "SECURE_COOKIES"
+	keyStaleAfter        = "STALE_AFTER"
+	keyTrustProxyHeaders = "TRUST_PROXY_HEADERS"
+	keyTrustUsernames    = "TRUST_USERNAMES"
+	keyUnmatched         = "UNMATCHED"
 )
 
 // Settings is what keywright-config says, checked.
@@ -23,6 +35,8 @@ type Settings struct {
 	AdminKey string
 	// AdminKeySecret points to the bootstrap key. Nil: nothing does.
 	AdminKeySecret *SecretRef
+	// Service is everything else, as the server is told it, and without the digest of the bootstrap key: see Runtime.
+	Service Runtime
 }
 
 // SecretRef points to one key of a Secret in Keywright's own namespace.
@@ -33,68 +47,102 @@ type SecretRef struct {
 
 func (r SecretRef) String() string { return r.Name + "/" + r.Key }
 
-// Fault is one setting that can't be used. Its text names the setting and never a value that may be secret.
-type Fault struct {
-	Key     string
-	Problem string
-}
-
-func (f Fault) Error() string { return f.Key + ": " + f.Problem }
-
-// parsers has one entry for each setting. What is not in it is unknown.
-var parsers = map[string]func(*Settings, string) string{
-	KeyAdminKey:       parseAdminKey,
-	KeyAdminKeySecret: parseAdminKeySecret,
-}
-
-// Parse reads the data of keywright-config. With faults the settings are not to be used.
-func Parse(data map[string]string) (Settings, []Fault) {
-	var settings Settings
-	var faults []Fault
-	for _, name := range slices.Sorted(maps.Keys(data)) {
-		parse, known := parsers[name]
-		if !known {
-			faults = append(faults, Fault{name, "is not a setting; known are " + strings.Join(slices.Sorted(maps.Keys(parsers)), ", ")})
-			continue
-		}
-		if problem := parse(&settings, strings.TrimSpace(data[name])); problem != "" {
-			faults = append(faults, Fault{name, problem})
-		}
-	}
-	if settings.AdminKey != "" && settings.AdminKeySecret != nil {
-		faults = append(faults, Fault{KeyAdminKey, "can't be set together with " + KeyAdminKeySecret})
-	}
-	return settings, faults
-}
-
-func parseAdminKey(s *Settings, value string) string {
-	s.AdminKey = value
-	if value == "" {
-		return ""
-	}
-	return CheckAdminKey(value)
+// Runtime is what the server runs with by these settings and this digest of the bootstrap key. Empty: there is no such
+// key.
+func (s *Settings) Runtime(bootstrapDigest string) Runtime {
+	r := s.Service
+	r.BootstrapDigest = bootstrapDigest
+	return r
 }
 
 // CheckAdminKey says what is wrong with a bootstrap key, or nothing. It follows the rules of a brought key, which are
 // those that the server checks every presented key by.
-func CheckAdminKey(value string) string {
-	if err := (key.Format{Prefix: key.DefaultPrefix}).Check(value); err != nil {
+func (s *Settings) CheckAdminKey(value string) string {
+	if err := s.Service.Format().Check(value); err != nil {
 		return err.Error()
 	}
 	return ""
 }
 
-var secretRef = regexp.MustCompile(`^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)/([A-Za-z0-9._-]{1,253})$`)
+// parser reads one value into the settings, or says what is wrong with it in words that complete a sentence beginning
+// with the setting, and that never repeat a value: who takes a setting for another will have put a key there.
+type parser func(s *Settings, value string) (problem string)
 
-// parseAdminKeySecret never repeats the value: who takes the setting for another will have put the key itself there.
-func parseAdminKeySecret(s *Settings, value string) string {
-	if value == "" {
+// Bounds of a value, in bytes. Together they keep the document well within the 1 MiB of a ConfigMap.
+const (
+	short   = 1 << 10
+	long    = 64 << 10
+	longest = 256 << 10
+)
+
+// known has one entry for each setting. What is not in it is unknown.
+var known = map[string]struct {
+	parse parser
+	most  int
+}{
+	KeyAdminKey:          {trimmed(parseAdminKey), short},
+	KeyAdminKeySecret:    {trimmed(parseAdminKeySecret), short},
+	keyAccount:           {trimmed(parseAccount), short},
+	keyAllowedUsers:      {parseAllowedUsers, long},
+	keyAnonymousReads:    {trimmed(flag(func(r *Runtime, on bool) { r.AnonymousReads = on })), short},
+	keyKeyPrefix:         {trimmed(parseKeyPrefix), short},
+	keyPrices:            {parsePrices, long},
+	keyRoutes:            {parseRoutes, longest},
+	keySecureCookies:     {trimmed(flag(func(r *Runtime, on bool) { r.InsecureCookies = !on })), short},
+	keyStaleAfter:        {trimmed(parseStaleAfter), short},
+	keyTrustProxyHeaders: {trimmed(flag(func(r *Runtime, on bool) { r.TrustProxyHeaders = on })), short},
+	keyTrustUsernames:    {trimmed(flag(func(r *Runtime, on bool) { r.TrustUsernames = on })), short},
+	keyUnmatched:         {trimmed(parseUnmatched), short},
+}
+
+// Parse reads the data of keywright-config. With faults the settings are not to be used.
+func Parse(data map[string]string) (Settings, []Fault) {
+	var s Settings
+	var faults []Fault
+	for _, name := range slices.Sorted(maps.Keys(data)) {
+		if problem := s.set(name, data[name]); problem != "" {
+			faults = append(faults, Fault{name, problem})
+		}
+	}
+	if problem := s.checkBootstrap(); problem != "" {
+		faults = append(faults, Fault{KeyAdminKey, problem})
+	}
+	slices.SortStableFunc(faults, func(a, b Fault) int { return cmp.Compare(a.Key, b.Key) })
+	return s, faults
+}
+
+func (s *Settings) set(name, value string) (problem string) {
+	setting, is := known[name]
+	switch {
+	case !is && isKnown(meant(name)):
+		return "is not a setting: write " + meant(name)
+	case !is:
+		return "is not a setting; known are " + strings.Join(slices.Sorted(maps.Keys(known)), ", ")
+	case len(value) > setting.most:
+		return fmt.Sprintf("is longer than %d bytes", setting.most)
+	case !utf8.ValidString(value):
+		return "is not UTF-8"
+	}
+	return setting.parse(s, unquote(value))
+}
+
+func isKnown(name string) bool {
+	_, is := known[name]
+	return is
+}
+
+// meant is a name in the spelling of settings.
+func meant(name string) string {
+	return strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name))
+}
+
+// checkBootstrap comes last: the form of a key depends on KEY_PREFIX.
+func (s *Settings) checkBootstrap() (problem string) {
+	switch {
+	case s.AdminKey == "":
 		return ""
+	case s.AdminKeySecret != nil:
+		return "can't be set together with " + KeyAdminKeySecret
 	}
-	match := secretRef.FindStringSubmatch(value)
-	if match == nil {
-		return "is not of the form <name of a Secret>/<key in it>"
-	}
-	s.AdminKeySecret = &SecretRef{Name: match[1], Key: match[3]}
-	return ""
+	return s.CheckAdminKey(s.AdminKey)
 }

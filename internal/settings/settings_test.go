@@ -1,67 +1,117 @@
 package settings_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
 	"keywright.dev/keywright/internal/settings"
 )
 
+// secret stands in the place of settings and must not come back out.
+const secret = "change-this-admin-secret"
+
 func TestParse(t *testing.T) {
-	const secret = "change-this-admin-secret"
+	type data = map[string]string
 	for name, c := range map[string]struct {
-		data   map[string]string
+		data   data
 		want   settings.Settings
 		faults []string
 	}{
-		"nothing":         {nil, settings.Settings{}, nil},
-		"empty values":    {map[string]string{"ADMIN_KEY": "", "ADMIN_KEY_SECRET": " "}, settings.Settings{}, nil},
-		"a key":           {map[string]string{"ADMIN_KEY": " " + secret + "\n"}, settings.Settings{AdminKey: secret}, nil},
-		"a reference":     {map[string]string{"ADMIN_KEY_SECRET": "boot/key.txt"}, settings.Settings{AdminKeySecret: &settings.SecretRef{Name: "boot", Key: "key.txt"}}, nil},
-		"both":            {map[string]string{"ADMIN_KEY": secret, "ADMIN_KEY_SECRET": "a/b"}, settings.Settings{}, []string{"ADMIN_KEY: can't be set together with ADMIN_KEY_SECRET"}},
-		"short":           {map[string]string{"ADMIN_KEY": "short"}, settings.Settings{}, []string{"ADMIN_KEY: must be at least 16"}},
-		"long":            {map[string]string{"ADMIN_KEY": strings.Repeat("x", 257)}, settings.Settings{}, []string{"at most 256"}},
-		"not ASCII":       {map[string]string{"ADMIN_KEY": "änderung-nötig-hier"}, settings.Settings{}, []string{"visible ASCII"}},
-		"unknown":         {map[string]string{"ADMIN_KYE": secret}, settings.Settings{}, []string{"ADMIN_KYE: is not a setting"}},
-		"no slash":        {map[string]string{"ADMIN_KEY_SECRET": "boot"}, settings.Settings{}, []string{"ADMIN_KEY_SECRET: is not of the form <name of a Secret>/<key in it>"}},
-		"key for secret":  {map[string]string{"ADMIN_KEY_SECRET": secret}, settings.Settings{}, []string{"ADMIN_KEY_SECRET: is not of the form"}},
-		"mistyped":        {map[string]string{"ADMIN_KEY": "ak_" + secret}, settings.Settings{}, []string{"ADMIN_KEY: begins like a generated key"}},
-		"path":            {map[string]string{"ADMIN_KEY_SECRET": "../a/b"}, settings.Settings{}, []string{"is not of the form"}},
-		"several at once": {map[string]string{"A": "1", "ADMIN_KEY": "short"}, settings.Settings{}, []string{"A: is not", "ADMIN_KEY: must"}},
+		"nothing":               {nil, settings.Settings{}, nil},
+		"empty values":          {data{"ADMIN_KEY": "", "ADMIN_KEY_SECRET": " "}, settings.Settings{}, nil},
+		"a key":                 {data{"ADMIN_KEY": " " + secret + "\n"}, settings.Settings{AdminKey: secret}, nil},
+		"a key in quotes":       {data{"ADMIN_KEY": `'` + secret + `'`}, settings.Settings{AdminKey: secret}, nil},
+		"a key with a quote":    {data{"ADMIN_KEY": `"` + secret}, settings.Settings{AdminKey: `"` + secret}, nil},
+		"a key of quotes":       {data{"ADMIN_KEY": `"''"''"''"''"''"`}, settings.Settings{AdminKey: `"''"''"''"''"''"`}, nil},
+		"a reference":           {data{"ADMIN_KEY_SECRET": "boot/key.txt"}, settings.Settings{AdminKeySecret: &settings.SecretRef{Name: "boot", Key: "key.txt"}}, nil},
+		"both":                  {data{"ADMIN_KEY": secret, "ADMIN_KEY_SECRET": "a/b"}, settings.Settings{}, []string{"ADMIN_KEY: can't be set together with ADMIN_KEY_SECRET"}},
+		"short":                 {data{"ADMIN_KEY": "short"}, settings.Settings{}, []string{"ADMIN_KEY: must be at least 16"}},
+		"long":                  {data{"ADMIN_KEY": strings.Repeat("x", 257)}, settings.Settings{}, []string{"at most 256"}},
+		"very long":             {data{"ADMIN_KEY": strings.Repeat("x", 1<<20)}, settings.Settings{}, []string{"ADMIN_KEY: is longer than 1024 bytes"}},
+		"not ASCII":             {data{"ADMIN_KEY": "änderung-nötig-hier"}, settings.Settings{}, []string{"visible ASCII"}},
+		"not UTF-8":             {data{"ACCOUNT": "\xff"}, settings.Settings{}, []string{"ACCOUNT: is not UTF-8"}},
+		"unknown":               {data{"ADMIN_KYE": secret}, settings.Settings{}, []string{"ADMIN_KYE: is not a setting; known are ACCOUNT, ADMIN_KEY, "}},
+		"in lower case":         {data{"trust-proxy.headers": "1"}, settings.Settings{}, []string{"trust-proxy.headers: is not a setting: write TRUST_PROXY_HEADERS"}},
+		"a key as a name":       {data{secret: "ADMIN_KEY"}, settings.Settings{}, []string{"chan…: is not a setting"}},
+		"no slash":              {data{"ADMIN_KEY_SECRET": "boot"}, settings.Settings{}, []string{"ADMIN_KEY_SECRET: is not of the form <name of a Secret>/<key in it>"}},
+		"key for secret":        {data{"ADMIN_KEY_SECRET": secret}, settings.Settings{}, []string{"ADMIN_KEY_SECRET: is not of the form"}},
+		"mistyped":              {data{"ADMIN_KEY": "ak_" + secret}, settings.Settings{}, []string{"ADMIN_KEY: begins like a generated key"}},
+		"mistyped, other form":  {data{"ADMIN_KEY": "kw_" + secret, "KEY_PREFIX": "kw_"}, settings.Settings{}, []string{"ADMIN_KEY: begins like a generated key"}},
+		"brought, other form":   {data{"ADMIN_KEY": "ak_" + secret, "KEY_PREFIX": "kw_"}, settings.Settings{AdminKey: "ak_" + secret, Service: settings.Runtime{KeyPrefix: "kw_"}}, nil},
+		"path":                  {data{"ADMIN_KEY_SECRET": "../a/b"}, settings.Settings{}, []string{"is not of the form"}},
+		"several at once":       {data{"A": "1", "ADMIN_KEY": "short", "ZZ": ""}, settings.Settings{}, []string{"A: is not", "ADMIN_KEY: must", "ZZ: is not"}},
+		"one good and one not":  {data{"UNMATCHED": "deny", "ACCOUNT": "a b"}, settings.Settings{}, []string{"ACCOUNT: is no name of an account"}},
+		"all that is, defaults": {defaults(t), settings.Settings{}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, faults := settings.Parse(c.data)
-			if len(faults) != len(c.faults) {
-				t.Fatalf("faults %v, want %v", faults, c.faults)
-			}
-			for i, f := range faults {
-				if !strings.Contains(f.Error(), c.faults[i]) || strings.Contains(f.Error(), secret) {
-					t.Errorf("fault %q, want %q and no secret", f, c.faults[i])
-				}
-			}
-			if c.faults == nil && !equal(got, c.want) {
+			expectFaults(t, faults, c.faults...)
+			if c.faults == nil && !reflect.DeepEqual(got, c.want) {
 				t.Fatalf("got %+v, want %+v", got, c.want)
 			}
 		})
 	}
 }
 
-func equal(a, b settings.Settings) bool {
-	if a.AdminKey != b.AdminKey || (a.AdminKeySecret == nil) != (b.AdminKeySecret == nil) {
-		return false
+// expectFaults wants each fault to say so much, and none to say the secret.
+func expectFaults(t *testing.T, faults []settings.Fault, want ...string) {
+	t.Helper()
+	if len(faults) != len(want) {
+		t.Fatalf("faults %v, want %q", faults, want)
 	}
-	return a.AdminKeySecret == nil || *a.AdminKeySecret == *b.AdminKeySecret
+	for i, f := range faults {
+		if !strings.Contains(f.Error(), want[i]) || strings.Contains(f.Error(), secret) {
+			t.Errorf("fault %q, want %q and no secret", f, want[i])
+		}
+	}
 }
 
-func TestTheRuntimeDocumentSurvivesItsWrittenForm(t *testing.T) {
-	in := settings.Runtime{BootstrapDigest: "hmac-sha256:01234567:" + strings.Repeat("0", 64)}
-	if out, err := settings.ParseRuntime(in.Encode()); err != nil || out != in {
-		t.Fatalf("got %+v, %v", out, err)
+// known are the keys of all settings, as a fault tells them.
+func known(t testing.TB) []string {
+	t.Helper()
+	_, faults := settings.Parse(map[string]string{"NONE": ""})
+	_, list, found := strings.Cut(faults[0].Problem, "known are ")
+	if !found {
+		t.Fatalf("no list of settings in %q", faults[0])
 	}
-	if _, err := settings.ParseRuntime("{"); err == nil {
-		t.Fatal("half a document was read")
+	return strings.Split(list, ", ")
+}
+
+// defaults has every setting and says nothing.
+func defaults(t testing.TB) map[string]string {
+	t.Helper()
+	data := map[string]string{}
+	for _, name := range known(t) {
+		data[name] = ""
 	}
-	if out, err := settings.ParseRuntime(`{"fromTheFuture":1}`); err != nil || out != (settings.Runtime{}) {
-		t.Fatalf("a newer document: %+v, %v", out, err)
+	return data
+}
+
+// service parses one good setting.
+func service(t *testing.T, name, value string) settings.Runtime {
+	t.Helper()
+	got, faults := settings.Parse(map[string]string{name: value})
+	if len(faults) > 0 {
+		t.Fatalf("%s=%q: %v", name, value, faults)
+	}
+	return got.Runtime("")
+}
+
+// faulty parses one that is not, and returns what is wrong with it.
+func faulty(t *testing.T, name, value string) string {
+	t.Helper()
+	got, faults := settings.Parse(map[string]string{name: value})
+	if len(faults) != 1 || faults[0].Key != name {
+		t.Fatalf("%s=%.100q: got %+v and %v", name, value, got, faults)
+	}
+	return faults[0].Problem
+}
+
+func TestTheDigestJoinsTheSettings(t *testing.T) {
+	s := settings.Settings{Service: settings.Runtime{KeyPrefix: "kw_"}}
+	want := settings.Runtime{KeyPrefix: "kw_", BootstrapDigest: "d"}
+	if got := s.Runtime("d"); !reflect.DeepEqual(got, want) || s.Service.BootstrapDigest != "" {
+		t.Fatalf("got %+v, and %+v is left", got, s.Service)
 	}
 }
