@@ -19,37 +19,51 @@ const (
 	idleTimeout       = 2 * time.Minute
 )
 
+// server answers what comes through a listener.
+type server interface {
+	// Serve returns when the listener fails or Shutdown is called; then with an error too.
+	Serve(net.Listener) error
+	// Shutdown lets what is under way finish, until ctx ends.
+	Shutdown(ctx context.Context) error
+	// Close cuts off what is under way.
+	Close() error
+}
+
 // door is one listener and its server.
 type door struct {
 	listener net.Listener
-	server   *http.Server
+	server   server
 }
 
 // doors are all listeners, the main one first.
 type doors []door
 
+// off is the address of a door that is not to be opened.
+const off = "0"
+
+// doorway is where a door is to be.
+type doorway struct {
+	flag, address string
+	server        server
+}
+
 // open listens everywhere, or nowhere.
-func open(ctx context.Context, o *options, s surfaces, log *slog.Logger) (doors, error) {
+func open(ctx context.Context, doorways []doorway) (doors, error) {
 	var all doors
-	for _, d := range []struct {
-		flag, address string
-		handler       http.Handler
-	}{
-		{"--listen", o.listen, s.main},
-		{"--metrics-listen", o.metricsListen, s.metrics},
-	} {
-		if d.address == "0" && d.flag == "--metrics-listen" {
+	for _, d := range doorways {
+		if d.address == off {
 			continue
 		}
 		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", d.address)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%s %s: %w", d.flag, d.address, err), all.close())
 		}
-		all = append(all, door{listener, newServer(d.handler, log)})
+		all = append(all, door{listener, d.server})
 	}
 	return all, nil
 }
 
+// newServer is for answers that take no time.
 func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,

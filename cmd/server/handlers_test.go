@@ -11,6 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/key"
 	"keywright.dev/keywright/internal/pepper"
 	"keywright.dev/keywright/internal/verify"
 )
@@ -26,8 +30,14 @@ type still struct {
 func (s still) Ready() error       { return s.err }
 func (s still) Age() time.Duration { return s.age }
 
-// newSurfaces is a server that knows alice's key, and others that are given.
-func newSurfaces(tb testing.TB, seen view, keys ...verify.Key) surfaces {
+// surfaces are the handlers of a server.
+type surfaces struct {
+	*service
+	main, metrics http.Handler
+}
+
+// newSurfaces is a server that knows alice's key, and others that are given, and is configured by an empty document.
+func newSurfaces(tb testing.TB, seen gate.View, keys ...verify.Key) surfaces {
 	tb.Helper()
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
 	if err != nil {
@@ -38,11 +48,16 @@ func newSurfaces(tb testing.TB, seen view, keys ...verify.Key) surfaces {
 		Identity: verify.Identity{Username: "alice", Subject: "User/alice", Admin: true},
 		Standing: verify.Accepted, Keys: append(keys, verify.Key{Digest: ring.Digest(alice)}),
 	})
-	verifier := verify.NewVerifier(index, format, ring)
-	unknown := strangers(verifier.UnknownPeppers)
-	ready := &readiness{checks: []check{indexCheck(seen), pepperCheck(unknown)}}
 	log := slog.New(slog.DiscardHandler)
-	return handlers(verifier, seen, ready, newRegistry(index, unknown, seen), log)
+	s := surfaces{service: &service{
+		verifier: verify.NewVerifier(index, key.Format{Prefix: key.DefaultPrefix}, ring), registry: prometheus.NewRegistry(),
+	}}
+	s.decideBy(index, seen, log)
+	if err := s.config.Apply("{}"); err != nil {
+		tb.Fatal(err)
+	}
+	s.main, s.metrics = mainHandler(s.gate, s.ready, log), metricsHandler(s.registry, log)
+	return s
 }
 
 func ask(handler http.Handler, method, target string, header http.Header) *httptest.ResponseRecorder {
@@ -69,8 +84,9 @@ func TestPathsAndMethods(t *testing.T) {
 		{s.main, "GET", "/auth?anything", known, http.StatusOK},
 		{s.main, "GET", "/auth", nil, http.StatusUnauthorized},
 		{s.main, "HEAD", "/auth", nil, http.StatusUnauthorized},
-		{s.main, "POST", "/auth", known, http.StatusMethodNotAllowed},
-		{s.main, "PURGE", "/auth", known, http.StatusMethodNotAllowed},
+		{s.main, "POST", "/auth", known, http.StatusOK},
+		{s.main, "PURGE", "/auth", known, http.StatusOK},
+		{s.main, "PURGE", "/auth", nil, http.StatusUnauthorized},
 		{s.main, "GET", "/auth/", known, http.StatusNotFound},
 		{s.main, "GET", "/", known, http.StatusNotFound},
 		{s.main, "GET", "/healthz", nil, http.StatusOK},
@@ -91,7 +107,8 @@ func TestMetrics(t *testing.T) {
 	body := ask(s.metrics, "GET", "/metrics", nil).Body.String()
 	for _, line := range []string{
 		"keywright_index_keys 1", "keywright_keys_unknown_pepper 0", "keywright_index_ready 1", "keywright_index_age_seconds 90",
-		`keywright_verifications_total{verdict="accepted"} 1`, "go_goroutines ", "process_open_fds ",
+		`keywright_verifications_total{verdict="accepted"} 1`, `keywright_decisions_total{outcome="allowed"} 1`,
+		`keywright_configuration_since_seconds{revision="44136fa355b3"} `, "keywright_configuration_refused 0", "go_goroutines ", "process_open_fds ",
 	} {
 		if !strings.Contains(body, "\n"+line) {
 			t.Errorf("no line %q", line)
@@ -100,22 +117,30 @@ func TestMetrics(t *testing.T) {
 }
 
 func TestReadiness(t *testing.T) {
+	const configured, pepper = "[+] configuration: ok, revision 44136fa355b3 since 20", "[+] pepper: ok\n"
 	for name, c := range map[string]struct {
-		seen    view
-		status  int
-		verbose string
+		seen      gate.View
+		configure string
+		status    int
+		verbose   []string
 	}{
-		"all well":            {still{}, http.StatusOK, "[+] index: ok\n[+] pepper: ok\n"},
-		"not filled":          {still{err: errors.New("adminusers have not been seen yet")}, http.StatusServiceUnavailable, "[-] index: adminusers have not been seen yet\n[+] pepper: ok\n"},
-		"the API server away": {still{age: 3 * time.Minute}, http.StatusOK, "[+] index: ok, as it was 3m0s ago: the API server can't be asked\n[+] pepper: ok\n"},
+		"all well":            {still{}, "{}", http.StatusOK, []string{"[+] index: ok\n", configured, pepper}},
+		"not filled":          {still{err: errors.New("adminusers have not been seen yet")}, "{}", http.StatusServiceUnavailable, []string{"[-] index: adminusers have not been seen yet\n", configured, pepper}},
+		"the API server away": {still{age: 3 * time.Minute}, "{}", http.StatusOK, []string{"[+] index: ok, as it was 3m0s ago: the API server can't be asked\n", configured, pepper}},
+		"away for too long":   {still{age: 3 * time.Minute}, `{"staleAfter":60000000000}`, http.StatusServiceUnavailable, []string{"[-] index: as it was 3m0s ago, and everything is refused when that is over STALE_AFTER=1m0s", pepper}},
+		"another, unusable":   {still{}, "nonsense", http.StatusOK, []string{configured, "Z, but a newer one can't be used: ", pepper}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSurfaces(t, c.seen)
+			_ = s.config.Apply(c.configure)
 			if got := ask(s.main, "GET", "/readyz", nil).Code; got != c.status {
 				t.Errorf("%d, want %d", got, c.status)
 			}
-			if got := ask(s.main, "GET", "/readyz?verbose", nil); got.Code != c.status || got.Body.String() != c.verbose {
-				t.Errorf("%d %q, want %q", got.Code, got.Body, c.verbose)
+			got := ask(s.main, "GET", "/readyz?verbose", nil)
+			for _, part := range c.verbose {
+				if got.Code != c.status || !strings.Contains(got.Body.String(), part) {
+					t.Errorf("%d %q, want %q", got.Code, got.Body, part)
+				}
 			}
 		})
 	}

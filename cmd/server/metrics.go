@@ -1,25 +1,16 @@
 package main
 
 import (
-	"time"
-
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"keywright.dev/keywright/internal/configuration"
+	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/verify"
 )
 
-// view is what the server sees of the cluster.
-type view interface {
-	// Ready is an error until everything has been seen once.
-	Ready() error
-	// Age is for how long the API server could not be asked.
-	Age() time.Duration
-}
-
-// newRegistry has the metrics of the process and of what it sees.
-func newRegistry(index *verify.Index, unknown strangers, seen view) *prometheus.Registry {
-	registry := prometheus.NewRegistry()
+// addMetrics adds those of the process, of what it sees and of what it runs by.
+func addMetrics(registry *prometheus.Registry, index *verify.Index, unknown strangers, seen gate.View, config *configuration.InForce) {
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -38,8 +29,30 @@ func newRegistry(index *verify.Index, unknown strangers, seen view) *prometheus.
 		gauge("keywright_index_age_seconds", "For how long the API server could not be asked. 0: it can.", func() float64 {
 			return seen.Age().Seconds()
 		}),
+		inForce{config},
+		gauge("keywright_configuration_refused", "1 when the newest configuration can't be used and the one before runs on, else 0.", func() float64 {
+			if config.Refused() == nil {
+				return 0
+			}
+			return 1
+		}),
 	)
-	return registry
+}
+
+// inForce tells the configuration that runs. Its revision changes, so it is no gauge with a label of its own.
+type inForce struct{ *configuration.InForce }
+
+var inForceDesc = prometheus.NewDesc("keywright_configuration_since_seconds",
+	"When the configuration of this revision came into force, in seconds since 1970. Absent: there is none yet.", []string{"revision"}, nil)
+
+// Describe is part of prometheus.Collector.
+func (inForce) Describe(to chan<- *prometheus.Desc) { to <- inForceDesc }
+
+// Collect is part of prometheus.Collector.
+func (c inForce) Collect(to chan<- prometheus.Metric) {
+	if running := c.Running(); running.Revision != "" {
+		to <- prometheus.MustNewConstMetric(inForceDesc, prometheus.GaugeValue, float64(running.Since.Unix()), running.Revision)
+	}
 }
 
 func gauge(name, help string, value func() float64) prometheus.Collector {

@@ -6,14 +6,19 @@ import (
 	"time"
 
 	"keywright.dev/keywright/internal/program"
+	"keywright.dev/keywright/internal/reverseproxy"
 )
 
 // options are the server's flags.
 type options struct {
 	program.Flags
-	pepperDir       string
-	listen          string
-	metricsListen   string
+	pepperDir      string
+	listen         string
+	metricsListen  string
+	extAuthzListen string
+	proxyListen    string
+	// upstream is nil where there is nothing to be a proxy for.
+	upstream        *reverseproxy.Upstream
 	shutdownTimeout time.Duration
 }
 
@@ -23,17 +28,33 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 	flags := program.NewFlagSet(programName, stdout)
 	o.AddTo(flags)
 	flags.StringVar(&o.pepperDir, "pepper-dir", "/etc/keywright/pepper", "where Secret keywright-pepper is mounted")
-	flags.StringVar(&o.listen, "listen", ":8080", "where /auth, /healthz and /readyz are served")
+	flags.StringVar(&o.listen, "listen", ":8080", "where /auth, /introspect, /healthz and /readyz are served")
 	flags.StringVar(&o.metricsListen, "metrics-listen", ":9090", "where /metrics is served; 0 turns it off")
+	flags.StringVar(&o.extAuthzListen, "ext-authz-listen", ":9001", "where Envoy's ext_authz is served by gRPC; 0 turns it off")
+	upstream := flags.String("upstream", "", "URL of an app to be a reverse proxy for; default: none")
+	flags.StringVar(&o.proxyListen, "proxy-listen", ":8000", "where the reverse proxy for --upstream is served")
 	flags.DurationVar(&o.shutdownTimeout, "shutdown-timeout", 20*time.Second, "how long requests under way may take when the server is stopped")
 	if err := program.Parse(flags, args); err != nil {
 		return nil, err
 	}
 	o.Complete(os.Getenv)
-	if err := o.Validate(); err != nil {
+	if err := o.takeUpstream(*upstream); err != nil {
 		return nil, err
 	}
-	return o, nil
+	return o, o.Validate()
+}
+
+// takeUpstream repeats nothing of the URL, as the parser of flags would: somebody may have put a password into it.
+func (o *options) takeUpstream(raw string) error {
+	if raw == "" {
+		return nil
+	}
+	upstream, err := reverseproxy.ParseUpstream(raw)
+	if err != nil {
+		return program.Misused("--upstream: %v", err)
+	}
+	o.upstream = upstream
+	return nil
 }
 
 // Validate changes nothing.

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"keywright.dev/keywright/internal/configuration"
+	"keywright.dev/keywright/internal/gate"
 )
 
 // check is one thing that has to be so before requests may come.
@@ -18,12 +21,24 @@ type check struct {
 }
 
 // indexCheck is whether keys can be decided on, and how old the view is while the API server is away.
-func indexCheck(seen view) check {
-	return check{"index", seen.Ready, func() string {
+func indexCheck(g *gate.Gate, seen gate.View) check {
+	return check{"index", g.Ready, func() string {
 		if age := seen.Age(); age > 0 {
 			return fmt.Sprintf(", as it was %s ago: the API server can't be asked", age.Round(time.Second))
 		}
 		return ""
+	}}
+}
+
+// configurationCheck is whether it is known who may do what, and which configuration says so.
+func configurationCheck(config *configuration.InForce) check {
+	return check{"configuration", config.Ready, func() string {
+		running := config.Running()
+		note := fmt.Sprintf(", revision %s since %s", running.Revision, running.Since.UTC().Format(time.RFC3339))
+		if err := config.Refused(); err != nil {
+			note += fmt.Sprintf(", but a newer one can't be used: %v", err)
+		}
+		return note
 	}}
 }
 
@@ -39,6 +54,19 @@ var errStopping = errors.New("the server is stopping")
 type readiness struct {
 	checks   []check
 	stopping atomic.Bool
+}
+
+// err is the first thing that is not so.
+func (r *readiness) err() error {
+	if r.stopping.Load() {
+		return errStopping
+	}
+	for _, c := range r.checks {
+		if err := c.err(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ServeHTTP answers 200 or 503; with ?verbose it lists the checks.

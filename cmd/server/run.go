@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"sync"
@@ -10,11 +9,9 @@ import (
 
 	"k8s.io/klog/v2"
 
-	"keywright.dev/keywright/internal/feed"
 	"keywright.dev/keywright/internal/kubeconfig"
 	"keywright.dev/keywright/internal/peppermount"
 	"keywright.dev/keywright/internal/program"
-	"keywright.dev/keywright/internal/verify"
 )
 
 // version is stamped by the build.
@@ -56,27 +53,25 @@ func serve(ctx context.Context, o *options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	index := &verify.Index{}
-	source, err := feed.New(config, feed.Places{System: o.Namespace, Keys: o.KeyNamespaces}, index, log)
-	if err != nil {
-		return fmt.Errorf("kubeconfig: %w", err)
-	}
-	verifier := verify.NewVerifier(index, format, mount.Keyring())
-	unknown := strangers(verifier.UnknownPeppers)
-	ready := &readiness{checks: []check{indexCheck(source), pepperCheck(unknown)}}
-	doors, err := open(ctx, o, handlers(verifier, source, ready, newRegistry(index, unknown, source), log), log)
+	service, err := newService(config, mount.Keyring(), o, log)
 	if err != nil {
 		return err
 	}
+	doors, err := open(ctx, service.doorways(o, log))
+	if err != nil {
+		return err
+	}
+	defer takeBallast()()
 	log.Info("Server starts", "version", version, "namespace", o.Namespace, "listen", doors.address(), "pepper", mount.Keyring().ActiveID())
 
 	// What requests under way rest on goes on until they are answered.
 	defer background(context.WithoutCancel(ctx),
-		source.Run,
-		func(ctx context.Context) { mount.Follow(ctx, lookAtPepper, verifier.SetKeyring, log) },
-		func(ctx context.Context) { unknown.follow(ctx, lookAtPepper, log) },
+		service.feed.Run,
+		service.presence.Run,
+		func(ctx context.Context) { mount.Follow(ctx, lookAtPepper, service.verifier.SetKeyring, log) },
+		func(ctx context.Context) { service.unknown.follow(ctx, lookAtPepper, log) },
 	)()
-	return doors.serve(ctx, ready, o.shutdownTimeout)
+	return doors.serve(ctx, service.ready, o.shutdownTimeout)
 }
 
 // background does all the work at once, and returns how to end it and wait for that.

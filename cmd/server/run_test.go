@@ -141,7 +141,9 @@ func start(t *testing.T, args ...string) *started {
 	s := &started{stderr: &output{}}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, append(args, "--listen=127.0.0.1:0"), io.Discard, s.stderr) }()
+	go func() {
+		ended <- run(ctx, append(args, "--listen=127.0.0.1:0", "--ext-authz-listen=0"), io.Discard, s.stderr)
+	}()
 	s.stop = func() error { cancel(); return <-ended }
 	eventually(t, "it listens", func() bool {
 		select {

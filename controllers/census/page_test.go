@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"keywright.dev/keywright/internal/meter"
+	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/verify"
 )
 
@@ -87,10 +88,21 @@ func TestPageHasEachMetricOfTheOperator(t *testing.T) {
 func TestPageHasEachMetricOfTheServer(t *testing.T) {
 	_, server, _ := strings.Cut(read(t, page), "## The server")
 	server, _, _ = strings.Cut(server, "## Alerts")
-	inCode := submatches(regexp.MustCompile(`"(keywright_\w+)"`), read(t, root+"cmd/server/metrics.go")+read(t, root+"internal/gate/gate.go"))
+	inCode := submatches(regexp.MustCompile(`"(keywright_\w+)"`), read(t, root+"cmd/server/metrics.go")+read(t, root+"internal/gate/meter.go"))
 	onPage := submatches(regexp.MustCompile("(?m)^\\| `(keywright_\\w+)`"), server)
 	if !slices.Equal(inCode, onPage) {
 		t.Errorf("on the page: %v, in the code: %v", onPage, inCode)
+	}
+}
+
+func TestPageHasEachOutcome(t *testing.T) {
+	var want []string
+	for _, outcome := range gate.Outcomes() {
+		want = append(want, outcome.String())
+	}
+	slices.Sort(want)
+	if got := table(t, "outcome"); !slices.Equal(got, want) {
+		t.Errorf("the page has %v, the code %v", got, want)
 	}
 }
 
@@ -146,7 +158,7 @@ func TestPageHasEachValue(t *testing.T) {
 func TestAlertsAskForWhatThereIs(t *testing.T) {
 	text, alerts, found := strings.Cut(read(t, page), "## Alerts")
 	asked := submatches(regexp.MustCompile(`\b((?:keywright|controller_runtime)_\w+)\b`), alerts)
-	if !found || len(asked) != 3 {
+	if !found || len(asked) != 6 {
 		t.Fatalf("alerts ask for %v", asked)
 	}
 	for _, name := range asked {

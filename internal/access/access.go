@@ -38,6 +38,11 @@ type Grant struct {
 	// Everything is an admin's: whatever is not denied is allowed.
 	Everything  bool
 	Permissions []Permission
+	// scopes, and the permissions of roles, are looked at where they are: to put them together anew for each request
+	// would cost as much as to verify the key.
+	scopes []string
+	roles  []string
+	among  *Roles
 }
 
 // Scope is the permission that a scope is short for: an ALLOW on that action, on all resources.
@@ -48,26 +53,37 @@ func Scope(action string) Permission {
 // May says whether a key with this grant may do what is asked. ceiling is what the person may for whom the key
 // speaks; nil for a key that speaks for no person.
 func May(grant Grant, ceiling *Grant, r Request) bool {
-	return grant.allows(r) && (ceiling == nil || ceiling.allows(r))
+	return grant.allows(&r) && (ceiling == nil || ceiling.allows(&r))
 }
 
-func (g Grant) allows(r Request) bool {
-	allowed := g.Everything
-	for i := range g.Permissions {
-		p := &g.Permissions[i]
+func (g *Grant) allows(r *Request) bool {
+	a := answer{given: g.Everything || includes(g.scopes, r.Action) && r.Resource != ""}
+	a.weigh(g.Permissions, r)
+	for _, name := range g.roles {
+		a.weigh(g.among.permissions(name), r)
+	}
+	return a.given && !a.denied
+}
+
+// answer is what the permissions looked at so far come to.
+type answer struct{ given, denied bool }
+
+func (a *answer) weigh(permissions []Permission, r *Request) {
+	for i := range permissions {
+		p := &permissions[i]
 		if !p.matches(r) {
 			continue
 		}
 		// Whatever is neither ALLOW nor DENY was not understood, and takes away rather than gives.
-		if p.Effect != Allow {
-			return false
+		if p.Effect == Allow {
+			a.given = true
+		} else {
+			a.denied = true
 		}
-		allowed = true
 	}
-	return allowed
 }
 
-func (p *Permission) matches(r Request) bool {
+func (p *Permission) matches(r *Request) bool {
 	return includes(p.Actions, r.Action) && includes(p.Resources, r.Resource) && p.conditionHolds(r.Properties)
 }
 

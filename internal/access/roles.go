@@ -41,11 +41,7 @@ func NewRoles(byName map[string]Role) *Roles {
 
 // GrantOf is scopes, roles and policy taken together. A role that does not exist gives nothing.
 func (r *Roles) GrantOf(given *Given) Grant {
-	permissions := make([]Permission, 0, len(given.Scopes)+len(given.Permissions))
-	for _, s := range given.Scopes {
-		permissions = append(permissions, Scope(s))
-	}
-	return Grant{Permissions: append(r.collect(permissions, given.Roles), given.Permissions...)}
+	return Grant{Permissions: given.Permissions, scopes: given.Scopes, roles: given.Roles, among: r}
 }
 
 // HeldBy is what somebody holds who is no admin: what the roles that list them allow.
@@ -53,17 +49,14 @@ func (r *Roles) HeldBy(username string) Grant {
 	if r == nil {
 		return Grant{}
 	}
-	return Grant{Permissions: r.collect(nil, r.byMember[username])}
+	return Grant{roles: r.byMember[username], among: r}
 }
 
-func (r *Roles) collect(permissions []Permission, names []string) []Permission {
+func (r *Roles) permissions(name string) []Permission {
 	if r == nil {
-		return permissions
+		return nil
 	}
-	for _, name := range names {
-		permissions = append(permissions, r.byName[name].Permissions...)
-	}
-	return permissions
+	return r.byName[name].Permissions
 }
 
 // MayOwnKeys is false for somebody whom only roles list that deny it.

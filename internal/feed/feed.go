@@ -19,7 +19,7 @@ import (
 	"keywright.dev/keywright/internal/verify"
 )
 
-// Feed fills an index.
+// Feed fills an index and follows the configuration.
 type Feed struct {
 	sources []*source
 }
@@ -32,8 +32,15 @@ type Places struct {
 	Keys []string
 }
 
+// Sinks are where what is seen goes to.
+type Sinks struct {
+	Index *verify.Index
+	// Configure takes the document of ConfigMap keywright-runtime. Its error must not hold what the document says.
+	Configure func(document string) error
+}
+
 // New makes a feed of the objects in these places. It does not talk to the API server yet.
-func New(config *rest.Config, in Places, index *verify.Index, log *slog.Logger) (*Feed, error) {
+func New(config *rest.Config, in Places, to Sinks, log *slog.Logger) (*Feed, error) {
 	scheme := runtime.NewScheme()
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
 		return nil, err
@@ -51,14 +58,14 @@ func New(config *rest.Config, in Places, index *verify.Index, log *slog.Logger) 
 	}
 	runtimeOnly := fields.OneTermEqualSelector(metav1.ObjectNameField, v1alpha1.ConfigMapRuntime)
 	sources := []*source{
-		newSource(watched{own, "adminusers", in.System, fields.Everything(), &v1alpha1.AdminUser{}}, newAdminUsers(index, in.System, log), log),
-		newSource(watched{own, "accessroles", "", fields.Everything(), &v1alpha1.AccessRole{}}, &accessRoles{index: index}, log),
-		newSource(watched{core, "configmaps", in.System, runtimeOnly, &corev1.ConfigMap{}}, &runtimeConfig{index: index, log: log}, log),
+		newSource(watched{own, "adminusers", in.System, fields.Everything(), &v1alpha1.AdminUser{}}, newAdminUsers(to.Index, in.System, log), log),
+		newSource(watched{own, "accessroles", "", fields.Everything(), &v1alpha1.AccessRole{}}, &accessRoles{index: to.Index}, log),
+		newSource(watched{core, "configmaps", in.System, runtimeOnly, &corev1.ConfigMap{}}, &runtimeConfig{apply: to.Configure, log: log}, log),
 	}
 	common := newPool()
 	for _, namespace := range in.keys() {
 		apiKeys := watched{own, "apikeys", namespace, fields.Everything(), &v1alpha1.APIKey{}}
-		sources = append(sources, newSource(apiKeys, newAPIKeys(index, namespace, common, log), log))
+		sources = append(sources, newSource(apiKeys, newAPIKeys(to.Index, namespace, common, log), log))
 	}
 	return &Feed{sources: sources}, nil
 }

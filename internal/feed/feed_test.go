@@ -14,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/configuration"
+	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/key"
 	"keywright.dev/keywright/internal/pepper"
 	"keywright.dev/keywright/internal/settings"
@@ -73,11 +75,21 @@ func newFixture(t *testing.T, keyNamespaces ...string) *fixture {
 	f.verifier = verify.NewVerifier(f.index, key.Format{Prefix: key.DefaultPrefix}, keyring(t))
 	log := slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
-	if f.feed, err = New(f.api.config(), Places{System: namespace, Keys: keyNamespaces}, f.index, log); err != nil {
+	if f.feed, err = New(f.api.config(), Places{System: namespace, Keys: keyNamespaces}, f.sinks(), log); err != nil {
 		t.Fatal(err)
 	}
 	return f
 }
+
+// sinks are those of a server without a surface.
+func (f *fixture) sinks() Sinks {
+	inForce := configuration.New(configuration.Targets{Index: f.index, Verifier: f.verifier, Gate: noGate{}}, time.Now)
+	return Sinks{Index: f.index, Configure: inForce.Apply}
+}
+
+type noGate struct{}
+
+func (noGate) Use(*gate.Rules) {}
 
 // run runs the feed until the test ends.
 func (f *fixture) run() {
@@ -319,9 +331,9 @@ func TestTheBootstrapKeyFollowsTheRuntimeConfiguration(t *testing.T) {
 	f.api.put(runtimeMap(digest(bobsKey)))
 	f.becomes(bobsKey, verify.Accepted)
 	for _, broken := range []string{"", "{", `{"bootstrapDigest":"` + alicesKey + `"}`, `[]`} {
-		before := len(f.log.with("can't be read"))
+		before := len(f.log.with("the last good one stays"))
 		f.api.put(runtimeMap(broken))
-		f.eventually("the fault is logged", func() bool { return len(f.log.with("can't be read")) == before+1 })
+		f.eventually("the fault is logged", func() bool { return len(f.log.with("the last good one stays")) == before+1 })
 		if got := f.verdict(bobsKey); got != verify.Accepted {
 			t.Errorf("after %q the last good key is %s", broken, got)
 		}
@@ -333,6 +345,10 @@ func TestTheBootstrapKeyFollowsTheRuntimeConfiguration(t *testing.T) {
 	f.becomes(bobsKey, verify.Unknown)
 	f.api.put(runtimeMap(digest(bobsKey)))
 	f.becomes(bobsKey, verify.Accepted)
+	before := len(f.log.with("the last good one stays"))
 	f.api.delete(runtimeMap(""))
-	f.becomes(bobsKey, verify.Unknown)
+	f.eventually("it is logged", func() bool { return len(f.log.with("the last good one stays")) == before+1 })
+	if got := f.verdict(bobsKey); got != verify.Accepted {
+		t.Errorf("after the configuration was deleted the last good key is %s", got)
+	}
 }

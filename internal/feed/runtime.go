@@ -5,44 +5,29 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"keywright.dev/keywright/internal/pepper"
 	"keywright.dev/keywright/internal/settings"
-	"keywright.dev/keywright/internal/verify"
 )
 
-// runtimeConfig follows ConfigMap keywright-runtime. Without one there is no bootstrap key; one that can't be read
-// changes nothing.
+// runtimeConfig follows ConfigMap keywright-runtime. One that can't be used changes nothing, and neither does one that
+// is gone: the operator puts it back, and until then a missing allow list must not be taken for an open one.
 type runtimeConfig struct {
-	index *verify.Index
+	apply func(document string) error
 	log   *slog.Logger
 }
 
 func (*runtimeConfig) condense(object any) (any, error) { return object, nil }
 
 func (c *runtimeConfig) put(object any) {
-	document, err := settings.ParseRuntime(object.(*corev1.ConfigMap).Data[settings.RuntimeKey])
-	if err != nil {
-		c.log.Error("The configuration can't be read: the last good one stays in force", "error", err.Error())
-		return
+	if err := c.apply(object.(*corev1.ConfigMap).Data[settings.RuntimeKey]); err != nil {
+		c.log.Error("The configuration can't be used: the last good one stays in force", "error", err.Error())
 	}
-	if document.BootstrapDigest == "" {
-		c.index.SetBootstrap(nil)
-		return
-	}
-	digest, err := pepper.ParseDigest(document.BootstrapDigest)
-	if err != nil {
-		c.log.Error("The bootstrap key's digest can't be read: the last good one stays in force")
-		return
-	}
-	c.index.SetBootstrap(&digest)
 }
 
-func (c *runtimeConfig) remove(any) { c.index.SetBootstrap(nil) }
+func (c *runtimeConfig) remove(any) {
+	c.log.Warn("The configuration was deleted: the last good one stays in force")
+}
 
 func (c *runtimeConfig) replace(objects []any) {
-	if len(objects) == 0 {
-		c.index.SetBootstrap(nil)
-	}
 	for _, object := range objects {
 		c.put(object)
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"keywright.dev/keywright/internal/access"
+	"keywright.dev/keywright/internal/username"
 )
 
 // May says whether the bearer of a key may do what is asked. It goes by the roles and by the user as they are now,
@@ -13,31 +14,49 @@ func (v *Verifier) May(verdict Verdict, r access.Request) bool {
 		return false
 	}
 	grant, ceiling := v.index.rights(verdict.entry.owner)
-	return access.May(grant, ceiling, r)
+	return access.May(grant, &ceiling, r)
 }
 
-// Scopes are those that the key was given and may use on every resource.
+// Scopes are those that the key was given and may use on every resource. They are shared: not to be changed.
 func (v *Verifier) Scopes(verdict Verdict) []string {
 	given := verdict.Given()
 	if given == nil || len(given.Scopes) == 0 {
 		return nil
 	}
 	grant, ceiling := v.index.rights(verdict.entry.owner)
-	return slices.DeleteFunc(slices.Clone(given.Scopes), func(scope string) bool {
-		return !access.May(grant, ceiling, access.Request{Action: scope, Resource: access.Any})
-	})
+	beyond := func(scope string) bool {
+		return !access.May(grant, &ceiling, access.Request{Action: scope, Resource: access.Any})
+	}
+	if !slices.ContainsFunc(given.Scopes, beyond) {
+		return given.Scopes
+	}
+	return slices.DeleteFunc(slices.Clone(given.Scopes), beyond)
+}
+
+// UserMay says whether somebody may do what is asked who presented no key, but whose name is known: what the roles that
+// list the name allow, and for nobody more than that.
+func (v *Verifier) UserMay(name string, r access.Request) bool {
+	return access.May(v.index.roles.Load().HeldBy(name), nil, r)
+}
+
+// IsDisabled says that an AdminUser of this name, case aside, says enabled: false. It waits for whoever changes the index.
+func (v *Verifier) IsDisabled(name string) bool {
+	v.index.mu.Lock()
+	defer v.index.mu.Unlock()
+	holder := v.index.names.holders[username.Fold(name)]
+	return holder != nil && holder.disabled
 }
 
 // rights are what a key was given, and what its user holds when that limits it.
-func (x *Index) rights(o *object) (grant access.Grant, ceiling *access.Grant) {
+func (x *Index) rights(o *object) (grant, ceiling access.Grant) {
+	everything := access.Grant{Everything: true}
 	if o.given == nil {
-		return access.Grant{Everything: true}, nil
+		return everything, everything
 	}
 	roles := x.roles.Load()
 	grant = roles.GrantOf(o.given)
 	if o.user == nil || o.user.admin.Load() {
-		return grant, nil
+		return grant, everything
 	}
-	held := roles.HeldBy(o.identity.Username)
-	return grant, &held
+	return grant, roles.HeldBy(o.identity.Username)
 }

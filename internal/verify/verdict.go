@@ -2,6 +2,7 @@ package verify
 
 import (
 	"encoding/hex"
+	"time"
 
 	"keywright.dev/keywright/internal/access"
 )
@@ -32,12 +33,22 @@ func (v Verdict) Given() *access.Given {
 	return v.entry.owner.given
 }
 
+// Ends is the instant from which an accepted key is refused as things are now, and zero when there is none.
+func (v Verdict) Ends() time.Time {
+	if !v.Accepted() || v.entry.plain() {
+		return time.Time{}
+	}
+	return time.UnixMicro(v.entry.until).UTC()
+}
+
 // KeyID is the id of the key, as in status.keys, or "" when no object records it. Refused keys have one too.
 func (v Verdict) KeyID() string {
 	if v.entry == nil {
 		return ""
 	}
-	return hex.EncodeToString(v.id[:])
+	var text [2 * len(v.id)]byte
+	hex.Encode(text[:], v.id[:])
+	return string(text[:])
 }
 
 // Refused is a verdict on what never came as far as a look-up.

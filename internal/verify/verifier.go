@@ -12,33 +12,49 @@ import (
 // Verifier decides on presented keys. It is safe for concurrent use.
 type Verifier struct {
 	index  *Index
-	format key.Format
+	format atomic.Pointer[key.Format]
 	ring   atomic.Pointer[pepper.Keyring]
 }
 
 // NewVerifier makes a verifier of keys in the index, digested with a pepper of the ring.
 func NewVerifier(index *Index, format key.Format, ring *pepper.Keyring) *Verifier {
-	v := &Verifier{index: index, format: format}
+	v := &Verifier{index: index}
+	v.SetFormat(format)
 	v.SetKeyring(ring)
 	return v
 }
+
+// SetFormat changes the form of generated keys for every Verify that begins afterwards.
+func (v *Verifier) SetFormat(format key.Format) { v.format.Store(&format) }
 
 // SetKeyring changes the peppers for every Verify that begins afterwards.
 func (v *Verifier) SetKeyring(ring *pepper.Keyring) { v.ring.Store(ring) }
 
 // Verify says whose key was presented and whether it is accepted at the time now. It does not allocate.
 func (v *Verifier) Verify(presented string, now time.Time) Verdict {
-	if err := v.format.Check(presented); err != nil {
+	if err := v.format.Load().Check(presented); err != nil {
 		return malformed(err)
 	}
 	ring := v.ring.Load()
 	for i := range ring.Len() {
 		sum := ring.Sum(i, presented)
-		if found, plain := v.index.keys.find(fingerprintOf(&sum)); found != nil {
-			return Verdict{Reason: found.reasonAt(now, plain), entry: found, id: [8]byte(sum[:8])}
+		if verdict := v.lookUp(&sum, now); verdict.entry != nil {
+			return verdict
 		}
 	}
 	return Refused(Unknown)
+}
+
+// Recall says of a key that was verified before, and of which nothing but the digest was kept, what Verify would say of
+// it now.
+func (v *Verifier) Recall(digest *pepper.Digest, now time.Time) Verdict { return v.lookUp(&digest.Sum, now) }
+
+func (v *Verifier) lookUp(sum *pepper.Sum, now time.Time) Verdict {
+	found, plain := v.index.keys.find(fingerprintOf(sum))
+	if found == nil {
+		return Refused(Unknown)
+	}
+	return Verdict{Reason: found.reasonAt(now, plain), entry: found, id: [8]byte(sum[:8])}
 }
 
 func malformed(err error) Verdict {

@@ -116,11 +116,11 @@ func (c *ControlPlane) configureServers() error {
 		ControlPlaneStartTimeout: serverTimeout,
 		ControlPlaneStopTimeout:  serverTimeout,
 	}
-	etcd, etcdLog, err := c.program(filepath.Join(c.Assets, "etcd"))
+	etcd, etcdLog, err := c.program("etcd", filepath.Join(c.Assets, "etcd"))
 	if err != nil {
 		return err
 	}
-	apiserver, apiserverLog, err := c.program(filepath.Join(c.Assets, "kube-apiserver"))
+	apiserver, apiserverLog, err := c.program("kube-apiserver", filepath.Join(c.Assets, "kube-apiserver"))
 	if err != nil {
 		return err
 	}
@@ -134,12 +134,12 @@ func (c *ControlPlane) configureServers() error {
 	return errors.Join(err, os.Mkdir(etcdData, 0o700), os.Mkdir(certs, 0o700))
 }
 
-// program puts a program on the leash and opens its log, for its start under envtest or as a Process.
-func (c *ControlPlane) program(path string) (script string, log *os.File, err error) {
+// program puts a program on the leash and opens the log of that name, for its start under envtest or as a Process.
+func (c *ControlPlane) program(name, path string) (script string, log *os.File, err error) {
 	if script, err = c.leash.wrap(path); err != nil {
 		return "", nil, err
 	}
-	log, err = os.OpenFile(c.LogFile(filepath.Base(path)), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err = os.OpenFile(c.LogFile(name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err == nil {
 		c.onStop(log.Close)
 	}
@@ -177,7 +177,7 @@ func (c *ControlPlane) run() string {
 	return filepath.Join(c.Dir, "run")
 }
 
-// LogFile is where the process of that name writes: etcd, kube-apiserver, operator or server.
+// LogFile is where the process of that name writes: etcd, kube-apiserver, operator, server, or one more server-2.
 func (c *ControlPlane) LogFile(name string) string {
 	return filepath.Join(c.Dir, "logs", name+".log")
 }

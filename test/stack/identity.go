@@ -32,9 +32,12 @@ func (c *ControlPlane) ServiceAccountConfig(ctx context.Context, name string) (*
 	return config, nil
 }
 
-// serviceAccountKubeconfig writes the kubeconfig of a ServiceAccount and returns its path.
-func (c *ControlPlane) serviceAccountKubeconfig(ctx context.Context, name string) (string, error) {
+// serviceAccountKubeconfig writes the kubeconfig of a ServiceAccount and returns its path. sees is as in Options.
+func (c *ControlPlane) serviceAccountKubeconfig(ctx context.Context, name string, sees func(string) (string, error)) (string, error) {
 	config, err := c.ServiceAccountConfig(ctx, name)
+	if err == nil && sees != nil {
+		config.Host, err = sees(config.Host)
+	}
 	if err != nil {
 		return "", err
 	}

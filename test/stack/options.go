@@ -25,8 +25,12 @@ type Options struct {
 	Bin string
 	// OperatorArgs and ServerArgs are appended to the flags the two are started with.
 	OperatorArgs, ServerArgs []string
+	// Servers is how many replicas of the server run. 0: one.
+	Servers int
 	// Policies are the kustomizations, as paths, that say who may do what. Empty: config/rbac and config/admission.
 	Policies []string
+	// ServerSees is given the URL of the API server and returns the one at which servers find it. Nil: the same.
+	ServerSees func(apiServer string) (string, error)
 	// Audit has the API server note what the two ask of it, for Requests.
 	Audit bool
 }

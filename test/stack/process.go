@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -19,7 +18,7 @@ const stopGrace = 25 * time.Second
 // Process is a program of Keywright as a child process, in a process group of its own, with its output in a file.
 // Its methods are not for several goroutines at once; Done is.
 type Process struct {
-	// Name is operator or server.
+	// Name is operator or server, or server-2 and so on for more of them.
 	Name string
 	// ReadyURL answers 200 when the process can do its work.
 	ReadyURL string
@@ -44,9 +43,8 @@ type child struct {
 }
 
 // newProcess describes the program at path; Start runs it.
-func (c *ControlPlane) newProcess(path, readyURL string, args ...string) (*Process, error) {
-	name := filepath.Base(path)
-	script, log, err := c.program(path)
+func (c *ControlPlane) newProcess(name, path, readyURL string, args ...string) (*Process, error) {
+	script, log, err := c.program(name, path)
 	if err != nil {
 		return nil, err
 	}

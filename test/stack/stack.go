@@ -26,8 +26,10 @@ const (
 // its own ServiceAccount, and a bootstrap key configured.
 type Stack struct {
 	*ControlPlane
-	// Operator and Server may be stopped, killed and restarted.
+	// Operator and Server may be stopped, killed and restarted. Server is the first of Replicas.
 	Operator, Server *Process
+	// Replicas are all servers.
+	Replicas []Replica
 	// ServerURL is where the server listens, without a slash at the end.
 	ServerURL string
 	// ServerMetricsURL and OperatorMetricsURL are where the two show their metrics.
@@ -57,7 +59,7 @@ func (s *Stack) phases() []phase {
 		{"building the operator and the server", s.build},
 		{"starting the operator as ServiceAccount keywright-operator", s.startOperator},
 		{"mounting the pepper", s.mountPepper},
-		{"starting the server as ServiceAccount keywright-server", s.startServer},
+		{"starting the server as ServiceAccount keywright-server", s.startServers},
 	}
 }
 
@@ -83,14 +85,15 @@ func (s *Stack) build(ctx context.Context) error {
 }
 
 func (s *Stack) startOperator(ctx context.Context) error {
-	kubeconfig, err := s.serviceAccountKubeconfig(ctx, "keywright-operator")
+	kubeconfig, err := s.serviceAccountKubeconfig(ctx, "keywright-operator", nil)
 	if err != nil {
 		return err
 	}
-	health, metrics, err := freeAddresses()
+	free, err := freeAddresses(2)
 	if err != nil {
 		return err
 	}
+	health, metrics := free[0], free[1]
 	s.OperatorMetricsURL = "http://" + metrics + "/metrics"
 	args := append([]string{
 		"--kubeconfig=" + kubeconfig,
@@ -98,7 +101,7 @@ func (s *Stack) startOperator(ctx context.Context) error {
 		"--health-probe-bind-address=" + health,
 		"--metrics-bind-address=" + metrics,
 	}, s.options.OperatorArgs...)
-	s.Operator, err = s.newProcess(filepath.Join(s.options.Bin, "operator"), "http://"+health+"/readyz", args...)
+	s.Operator, err = s.newProcess("operator", filepath.Join(s.options.Bin, "operator"), "http://"+health+"/readyz", args...)
 	if err != nil {
 		return err
 	}
@@ -140,31 +143,6 @@ func (s *Stack) follow(ctx context.Context, m mount) <-chan error {
 	return shown
 }
 
-func (s *Stack) startServer(ctx context.Context) error {
-	kubeconfig, err := s.serviceAccountKubeconfig(ctx, "keywright-server")
-	if err != nil {
-		return err
-	}
-	listen, metrics, err := freeAddresses()
-	if err != nil {
-		return err
-	}
-	s.ServerURL = "http://" + listen
-	s.ServerMetricsURL = "http://" + metrics + "/metrics"
-	args := append([]string{
-		"--kubeconfig=" + kubeconfig,
-		"--namespace=" + Namespace,
-		"--pepper-dir=" + s.pepperDir(),
-		"--listen=" + listen,
-		"--metrics-listen=" + metrics,
-	}, s.options.ServerArgs...)
-	s.Server, err = s.newProcess(filepath.Join(s.options.Bin, "server"), s.ServerURL+"/readyz", args...)
-	if err != nil {
-		return err
-	}
-	return s.Server.Start(ctx)
-}
-
 func (s *Stack) pepperDir() string {
 	return filepath.Join(s.run(), "pepper")
 }
@@ -173,20 +151,19 @@ func (s *Stack) pepperDir() string {
 // a program while that is stopped.
 const lowestPort, highestPort = 10_000, 32_000
 
-// freeAddresses are two loopback addresses with different ports that nobody listens on.
-func freeAddresses() (one, other string, err error) {
-	first, err := listenSomewhere()
-	if err != nil {
-		return "", "", err
+// freeAddresses are so many loopback addresses with different ports that nobody listens on.
+func freeAddresses(n int) ([]string, error) {
+	addresses := make([]string, n)
+	for i := range addresses {
+		listener, err := listenSomewhere()
+		if err != nil {
+			return nil, err
+		}
+		// Held until all are chosen, or two could be the same.
+		defer listener.Close()
+		addresses[i] = listener.Addr().String()
 	}
-	// Held until the other is chosen, or both could be the same.
-	defer first.Close()
-	second, err := listenSomewhere()
-	if err != nil {
-		return "", "", err
-	}
-	defer second.Close()
-	return first.Addr().String(), second.Addr().String(), nil
+	return addresses, nil
 }
 
 func listenSomewhere() (listener net.Listener, err error) {

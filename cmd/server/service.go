@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+
+	"keywright.dev/keywright/internal/configuration"
+	"keywright.dev/keywright/internal/extauthz"
+	"keywright.dev/keywright/internal/feed"
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/key"
+	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/internal/presence"
+	"keywright.dev/keywright/internal/reverseproxy"
+	"keywright.dev/keywright/internal/verify"
+)
+
+// service is everything that decides, and what there is to say of it. It is wired here and nowhere else.
+type service struct {
+	verifier *verify.Verifier
+	gate     *gate.Gate
+	feed     *feed.Feed
+	config   *configuration.InForce
+	presence *presence.Presence
+	unknown  strangers
+	ready    *readiness
+	registry *prometheus.Registry
+}
+
+// newService talks to nobody yet.
+func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog.Logger) (*service, error) {
+	index := &verify.Index{}
+	s := &service{verifier: verify.NewVerifier(index, key.Format{Prefix: key.DefaultPrefix}, ring), registry: prometheus.NewRegistry()}
+	sinks := feed.Sinks{Index: index, Configure: func(document string) error { return s.config.Apply(document) }}
+	var err error
+	if s.feed, err = feed.New(config, feed.Places{System: o.Namespace, Keys: o.KeyNamespaces}, sinks, log); err != nil {
+		return nil, fmt.Errorf("kubeconfig: %w", err)
+	}
+	s.decideBy(index, s.feed, log)
+	s.presence, err = presence.New(presence.Options{
+		REST: config, Namespace: o.Namespace, Pod: os.Getenv("POD_NAME"), PodUID: os.Getenv("POD_UID"),
+		Revision: func() string { return s.config.Running().Revision }, Changed: s.config.Changed(), Clock: clock.RealClock{}, Log: log,
+	})
+	return s, err
+}
+
+// decideBy puts a gate before an index of what is seen.
+func (s *service) decideBy(index *verify.Index, seen gate.View, log *slog.Logger) {
+	s.gate = gate.New(gate.Config{Verifier: s.verifier, View: seen, Now: time.Now, Log: log, Registry: s.registry})
+	s.config = configuration.New(configuration.Targets{Index: index, Verifier: s.verifier, Gate: s.gate}, time.Now)
+	s.unknown = s.verifier.UnknownPeppers
+	s.ready = &readiness{checks: []check{indexCheck(s.gate, seen), configurationCheck(s.config), pepperCheck(s.unknown)}}
+	addMetrics(s.registry, index, s.unknown, seen, s.config)
+}
+
+// doorways lists every listener there may be, the main one first.
+func (s *service) doorways(o *options, log *slog.Logger) []doorway {
+	all := []doorway{
+		{"--listen", o.listen, newServer(mainHandler(s.gate, s.ready, log), log)},
+		{"--metrics-listen", o.metricsListen, newServer(metricsHandler(s.registry, log), log)},
+		{"--ext-authz-listen", o.extAuthzListen, extauthz.New(extauthz.Config{Gate: s.gate, Ready: s.ready.err, Log: log})},
+	}
+	if o.upstream != nil {
+		all = append(all, doorway{"--proxy-listen", o.proxyListen, newProxyServer(s.gate, o.upstream, log)})
+	}
+	return all
+}
+
+// newProxyServer leaves to the app what the server would answer by itself.
+func newProxyServer(g *gate.Gate, upstream *reverseproxy.Upstream, log *slog.Logger) *http.Server {
+	server := newServer(survive(reverseproxy.New(reverseproxy.Config{Gate: g, Upstream: upstream, Log: log}), log), log)
+	server.DisableGeneralOptionsHandler = true
+	return server
+}

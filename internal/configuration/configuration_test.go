@@ -1,0 +1,148 @@
+package configuration_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"keywright.dev/keywright/internal/configuration"
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/key"
+	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/internal/routes"
+	"keywright.dev/keywright/internal/settings"
+	"keywright.dev/keywright/internal/verify"
+)
+
+const bootstrap = "the-bootstrap-key-of-a-test"
+
+var begin = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// fixture is a server's parts that are configured.
+type fixture struct {
+	*configuration.InForce
+	index    *verify.Index
+	verifier *verify.Verifier
+	ring     *pepper.Keyring
+	rules    *gate.Rules
+	now      time.Time
+}
+
+func (f *fixture) Use(rules *gate.Rules) { f.rules = rules }
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	ring, err := pepper.Load(map[string][]byte{pepper.Active: bytes.Repeat([]byte{'p'}, 32)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{index: &verify.Index{}, ring: ring, now: begin}
+	f.verifier = verify.NewVerifier(f.index, key.Format{Prefix: key.DefaultPrefix}, ring)
+	f.InForce = configuration.New(configuration.Targets{Index: f.index, Verifier: f.verifier, Gate: f}, func() time.Time { return f.now })
+	return f
+}
+
+func (f *fixture) verdict(presented string) verify.Reason {
+	return f.verifier.Verify(presented, f.now).Reason
+}
+
+func (f *fixture) apply(t *testing.T, r settings.Runtime) string {
+	t.Helper()
+	document := r.Encode()
+	if err := f.Apply(document); err != nil {
+		t.Fatal(err)
+	}
+	return settings.Revision(document)
+}
+
+func (f *fixture) hasChanged() bool {
+	select {
+	case <-f.Changed():
+		return true
+	default:
+		return false
+	}
+}
+
+func TestWithoutAConfigurationItIsNotReady(t *testing.T) {
+	f := newFixture(t)
+	if err := f.Ready(); err == nil || !strings.Contains(err.Error(), "keywright-runtime") || f.Running() != (configuration.Running{}) {
+		t.Error(err, f.Running())
+	}
+	_ = f.Apply("nonsense")
+	if err := f.Ready(); err == nil || err.Error() != f.Refused().Error() {
+		t.Errorf("%v, refused for %v", err, f.Refused())
+	}
+}
+
+func TestADocumentComesIntoForceAsAWhole(t *testing.T) {
+	f := newFixture(t)
+	revision := f.apply(t, settings.Runtime{
+		BootstrapDigest: f.ring.Digest(bootstrap).String(), KeyPrefix: "zz_", AllowedUsers: []string{"alice"},
+	})
+	if f.verdict(bootstrap) != verify.Accepted || f.rules == nil || f.rules.Format().Prefix != "zz_" {
+		t.Errorf("%s, %+v", f.verdict(bootstrap), f.rules)
+	}
+	// Of the prefix of generated keys a key that is none is malformed; of any other it may be one that somebody brought.
+	if a, z := f.verdict("ak_0123456789abcdef"), f.verdict("zz_0123456789abcdef"); a != verify.Unknown || z != verify.Malformed {
+		t.Errorf("ak_ %s, zz_ %s", a, z)
+	}
+	if f.Ready() != nil || f.Running() != (configuration.Running{Revision: revision, Since: begin}) || !f.hasChanged() {
+		t.Error(f.Ready(), f.Running())
+	}
+}
+
+func TestWhatIsTakenOutOfTheDocumentIsTakenBack(t *testing.T) {
+	f := newFixture(t)
+	f.apply(t, settings.Runtime{BootstrapDigest: f.ring.Digest(bootstrap).String(), KeyPrefix: "zz_"})
+	f.apply(t, settings.Runtime{})
+	if f.verdict(bootstrap) != verify.Unknown || f.verdict("ak_0123456789abcdef") != verify.Malformed {
+		t.Errorf("bootstrap %s", f.verdict(bootstrap))
+	}
+}
+
+func TestADocumentThatCantBeUsedChangesNothing(t *testing.T) {
+	good := settings.Runtime{KeyPrefix: "zz_", AllowedUsers: []string{"alice"}}
+	for name, document := range map[string]string{
+		"nothing": "", "half": "{", "another type": "[]", "a key for a digest": `{"bootstrapDigest":"` + bootstrap + `"}`,
+		"routes that overlap": settings.Runtime{Routes: []routes.Route{{Match: "/a/{x}/b"}, {Match: "/a/b/{x}"}}}.Encode(),
+		"wrong type":          `{"allowedUsers":"alice"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			good.BootstrapDigest = f.ring.Digest(bootstrap).String()
+			revision := f.apply(t, good)
+			f.hasChanged()
+			before := f.rules
+			err := f.Apply(document)
+			if err == nil || strings.Contains(err.Error(), bootstrap) || strings.Contains(err.Error(), "\n") {
+				t.Fatalf("error %v", err)
+			}
+			if f.rules != before || f.verdict(bootstrap) != verify.Accepted || f.Running().Revision != revision || f.hasChanged() {
+				t.Error("it changed something")
+			}
+			if f.Ready() != nil || f.Refused() == nil {
+				t.Errorf("ready: %v, refused: %v", f.Ready(), f.Refused())
+			}
+			f.now = begin.Add(time.Hour)
+			f.apply(t, good)
+			if f.Refused() != nil || !f.Running().Since.Equal(begin) || f.hasChanged() {
+				t.Errorf("back to the good one: %v, %+v", f.Refused(), f.Running())
+			}
+		})
+	}
+}
+
+// A watch that begins anew tells what is known already.
+func TestTheSameDocumentAgainIsNoChange(t *testing.T) {
+	f := newFixture(t)
+	f.apply(t, settings.Runtime{})
+	before := f.rules
+	f.hasChanged()
+	f.now = begin.Add(time.Hour)
+	f.apply(t, settings.Runtime{})
+	if f.rules != before || !f.Running().Since.Equal(begin) || f.hasChanged() {
+		t.Error("it came into force again")
+	}
+}

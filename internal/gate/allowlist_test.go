@@ -1,0 +1,124 @@
+package gate_test
+
+import (
+	"net/http"
+	"testing"
+
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/settings"
+)
+
+const (
+	notListed    = "not_listed"
+	notPermitted = "not_permitted"
+)
+
+func TestTheAllowListIsForWrites(t *testing.T) {
+	for name, c := range map[string]struct {
+		list   string
+		header http.Header
+		want   string
+	}{
+		"listed":                     {"bob", from(bearer(bobsAPIKey)), "key User/bob"},
+		"not listed":                 {"carol", from(bearer(bobsAPIKey)), notListed},
+		"by a session":               {"bob", from(session(bobSession)), "session User/bob"},
+		"not listed, by a session":   {"carol", from(session(bobSession)), notListed},
+		"in another case":            {"BoB", from(bearer(bobsAPIKey)), "key User/bob"},
+		"the caller in another case": {"carol", from("X-Forwarded-User: CAROL"), "proxy User/CAROL"},
+		"a subject":                  {"Account/ci", from(bearer(ciKey)), "key Account/ci"},
+		"a subject in lower case":    {"account/ci", from(bearer(ciKey)), "key Account/ci"},
+		"another kind of subject":    {"Integration/ci", from(bearer(ciKey)), notListed},
+		"a program by its bare name": {"ci", from(bearer(ciKey)), notListed},
+		"a user as a subject":        {"User/bob", from(bearer(bobsAPIKey)), "key User/bob"},
+		"an admin":                   {"nobody", from(bearer(aliceKey)), "key User/alice admin"},
+		"an admin's session":         {"nobody", from(session(aliceSession)), "session User/alice admin"},
+		"the bootstrap key":          {"nobody", from(bearer(bootstrapKey)), "key User/admin admin"},
+		"an admin's API key":         {"nobody", from(bearer(alicesAPIKey)), notListed},
+		"an admin's API key, listed": {"alice", from(bearer(alicesAPIKey)), "key User/alice"},
+		"an admin's bare name":       {"nobody", from("X-Forwarded-User: alice"), notListed},
+		"a name that is trusted":     {"carol", from("Cookie: keywright_user=carol"), "saved_name User/carol"},
+		"another name":               {"carol", from("Cookie: keywright_user=caro"), notListed},
+		"a name like a subject":      {"Account/ci", from("X-Forwarded-User: Account/ci"), notListed},
+		"a name like a user's":       {"User/bob", from("X-Forwarded-User: User/bob"), notListed},
+		"a name like no subject":     {"Account/ci", from("X-Forwarded-User: ../Account/ci"), notListed},
+		"nobody":                     {"bob", from(), refused},
+		"nobody, and nobody listed":  {"", from(), refused},
+		"admin, by a name":           {"admin", from("X-Forwarded-User: admin"), refused},
+		"a bad key":                  {"bob", from(bearer(unknownKey)), refused},
+		"no list":                    {"", from(bearer(bobsAPIKey)), "key User/bob"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			runtime := settings.Runtime{TrustProxyHeaders: true, TrustUsernames: true}
+			if c.list != "" {
+				runtime.AllowedUsers = []string{"zoe", c.list}
+			}
+			h.use(t, runtime)
+			if d := h.ask(http.MethodPost, "/", c.header); told(&d) != c.want {
+				t.Errorf("write: got %s, want %s", told(&d), c.want)
+			}
+			want := c.want
+			if d := h.ask(http.MethodGet, "/", c.header); want != notListed && told(&d) != want || want == notListed && d.Outcome != gate.Allowed {
+				t.Errorf("read: got %s", told(&d))
+			}
+			if d := h.Identify(c.header); want == notListed && d.Outcome != gate.Allowed {
+				t.Errorf("the list is not for Keywright itself: got %s", told(&d))
+			}
+		})
+	}
+}
+
+// What nobody knows to be a read may change something.
+func TestWhichMethodsAreReads(t *testing.T) {
+	h := newHouse(t)
+	h.use(t, settings.Runtime{AllowedUsers: []string{"zoe"}})
+	for _, read := range []string{"GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"} {
+		if d := h.ask(read, "/", from(bearer(bobsAPIKey))); d.Outcome != gate.Allowed {
+			t.Errorf("%s: %s", read, told(&d))
+		}
+	}
+	for _, write := range []string{
+		"POST", "PUT", "PATCH", "DELETE", "CONNECT", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "PROPPATCH", "ACL", "LINK", "PRI", "FROB",
+		"", "get", "Get", "GET ", " GET", "GET\x00", "GET,POST", "GETGET", "*", "\xff",
+	} {
+		if d := h.ask(write, "/", from(bearer(bobsAPIKey))); d.Outcome != gate.NotListed {
+			t.Errorf("%q: %s", write, told(&d))
+		}
+	}
+}
+
+func TestNobodyMayReadWhereThatIsSo(t *testing.T) {
+	h := newHouse(t)
+	for name, c := range map[string]struct {
+		runtime settings.Runtime
+		method  string
+		header  http.Header
+		want    string
+	}{
+		"a read":                       {settings.Runtime{}, "GET", from(), "nothing"},
+		"another read":                 {settings.Runtime{}, "PROPFIND", from(), "nothing"},
+		"a write":                      {settings.Runtime{}, "POST", from(), refused},
+		"who knows":                    {settings.Runtime{}, "", from(), refused},
+		"a read with a list":           {settings.Runtime{AllowedUsers: []string{"bob"}}, "GET", from(), "nothing"},
+		"a write with a list":          {settings.Runtime{AllowedUsers: []string{"bob"}}, "POST", from(), refused},
+		"a bad key":                    {settings.Runtime{}, "GET", from(bearer(unknownKey)), refused},
+		"an empty key":                 {settings.Runtime{}, "GET", from("Authorization: "), refused},
+		"a dead session":               {settings.Runtime{}, "GET", from(session(daveSession)), "nothing"},
+		"somebody":                     {settings.Runtime{}, "GET", from(bearer(ciKey)), "key Account/ci"},
+		"somebody disabled":            {settings.Runtime{TrustProxyHeaders: true}, "GET", from("X-Forwarded-User: dave"), "nothing"},
+		"what no route matches":        {settings.Runtime{Routes: someRoutes}, "GET", from(), "nothing"},
+		"what none matches is refused": {settings.Runtime{Routes: someRoutes, DenyUnmatched: true}, "GET", from(), "unmatched"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.runtime.AnonymousReads = true
+			h.use(t, c.runtime)
+			d := h.ask(c.method, "/", c.header)
+			if told(&d) != c.want {
+				t.Errorf("got %s, want %s", told(&d), c.want)
+			}
+			if d := h.Identify(from()); d.Outcome != gate.Unauthenticated {
+				t.Errorf("nobody comes to Keywright itself: %s", told(&d))
+			}
+		})
+	}
+}

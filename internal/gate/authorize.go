@@ -1,0 +1,121 @@
+package gate
+
+import (
+	"keywright.dev/keywright/internal/access"
+	"keywright.dev/keywright/internal/routes"
+)
+
+// inquiry is one request on its way through the rules.
+type inquiry struct {
+	*Gate
+	*Asked
+	rules  *Rules
+	caller *Caller
+	match  routes.Match
+}
+
+// steps are asked in this order. The first Outcome other than Allowed is the answer.
+var steps = []func(*inquiry) Outcome{
+	(*inquiry).understand,
+	(*inquiry).somebody,
+	(*inquiry).matched,
+	(*inquiry).allowList,
+	(*inquiry).owner,
+	(*inquiry).needs,
+}
+
+// authorize says whether the caller may do what was asked.
+func (g *Gate) authorize(rules *Rules, caller *Caller, a *Asked) Outcome {
+	q := &inquiry{Gate: g, Asked: a, rules: rules, caller: caller}
+	for _, step := range steps {
+		if outcome := step(q); outcome != Allowed {
+			return outcome
+		}
+	}
+	return Allowed
+}
+
+// understand finds the route. Where that is not to be known, nobody may pass on the strength of a guess; but nobody in
+// particular does not learn that there are routes.
+func (q *inquiry) understand() Outcome {
+	switch {
+	case q.isClear():
+		return Allowed
+	case q.caller.By == ByNothing:
+		return Unauthenticated
+	}
+	return Ambiguous
+}
+
+func (q *inquiry) isClear() bool {
+	if q.Contradictory && q.rules.dependOnRequest() {
+		return false
+	}
+	if q.rules.routes.Len() == 0 {
+		return true
+	}
+	if q.Method == "" || q.Target == "" {
+		return false
+	}
+	var err error
+	q.match, err = q.rules.routes.Find(routes.Request{Method: q.Method, Host: q.Host, Target: q.Target})
+	return err == nil
+}
+
+// somebody: nobody in particular may read where the configuration says so, and where no route asks for somebody.
+func (q *inquiry) somebody() Outcome {
+	anybody := q.rules.AnonymousReads && isRead(q.Method) && q.match.Owner == "" && len(q.match.Needs) == 0
+	if q.caller.By == ByNothing && !anybody {
+		return Unauthenticated
+	}
+	return Allowed
+}
+
+func (q *inquiry) matched() Outcome {
+	if q.rules.DenyUnmatched && q.match.Pattern == "" {
+		return Unmatched
+	}
+	return Allowed
+}
+
+func (q *inquiry) allowList() Outcome {
+	if !isRead(q.Method) && !q.rules.mayWrite(q.caller) {
+		return NotListed
+	}
+	return Allowed
+}
+
+func (q *inquiry) owner() Outcome {
+	if q.match.Owner != "" && !q.caller.Admin && q.caller.Username != q.match.Owner {
+		return NotOwner
+	}
+	return Allowed
+}
+
+// needs: where a request can be read in several ways, the caller must be allowed each of them.
+func (q *inquiry) needs() Outcome {
+	if !q.mayAll(q.caller, q.match.Needs) {
+		return NotPermitted
+	}
+	return Allowed
+}
+
+func (g *Gate) mayAll(c *Caller, needs []access.Request) bool {
+	for i := range needs {
+		if !g.May(c, needs[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// May says whether a caller may do something.
+func (g *Gate) May(c *Caller, r access.Request) bool {
+	switch c.By {
+	case BySession, ByKey:
+		return g.Verifier.May(c.verdict, r)
+	case ByProxy, BySavedName:
+		return g.Verifier.UserMay(c.Username, r)
+	}
+	return false
+}

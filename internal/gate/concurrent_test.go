@@ -1,0 +1,118 @@
+package gate_test
+
+import (
+	"errors"
+	"net/http"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/settings"
+	"keywright.dev/keywright/internal/verify"
+)
+
+// A decision goes by one configuration from beginning to end. Of these two each refuses bob's write in its own way, and
+// a mixture would let it pass.
+func TestADecisionGoesByOneConfiguration(t *testing.T) {
+	h := newHouse(t)
+	listed := newRules(t, settings.Runtime{AllowedUsers: []string{"bob"}, DenyUnmatched: true})
+	routed := newRules(t, settings.Runtime{AllowedUsers: []string{"zoe"}, Routes: someRoutes[3:]})
+	h.Use(listed)
+	var done atomic.Bool
+	var readers sync.WaitGroup
+	seen := [2]map[gate.Outcome]int{{}, {}}
+	for i := range seen {
+		readers.Go(func() {
+			for !done.Load() {
+				d := h.ask(http.MethodPost, "/elsewhere", from(bearer(bobsAPIKey)))
+				if seen[i][d.Outcome]++; d.Outcome != gate.Unmatched && d.Outcome != gate.NotListed {
+					t.Error(told(&d))
+					return
+				}
+				if d := h.ask(http.MethodGet, "/", from(bearer(unknownKey))); d.Outcome != gate.Unauthenticated {
+					t.Error(told(&d))
+					return
+				}
+				runtime.Gosched()
+			}
+		})
+	}
+	for range 500 {
+		h.Use(routed)
+		if d := h.ask(http.MethodPost, "/elsewhere", from(bearer(bobsAPIKey))); d.Outcome != gate.NotListed {
+			t.Error("in force when Use returns: ", told(&d))
+		}
+		h.Use(listed)
+		if d := h.ask(http.MethodPost, "/elsewhere", from(bearer(bobsAPIKey))); d.Outcome != gate.Unmatched {
+			t.Error("in force when Use returns: ", told(&d))
+		}
+		runtime.Gosched()
+	}
+	done.Store(true)
+	readers.Wait()
+	if len(seen[0])+len(seen[1]) == 0 {
+		t.Error("nobody asked meanwhile")
+	}
+}
+
+// Nobody is let in by the way before there are rules, and no answer but 503 is given.
+func TestTheFirstRulesComeWhileManyAsk(t *testing.T) {
+	for range 20 {
+		h := newHouse(t)
+		h.Use(nil)
+		h.view.fail(errors.New("not yet"))
+		var asking sync.WaitGroup
+		for range 4 {
+			asking.Go(func() {
+				for isReady := false; !isReady; {
+					switch d := h.ask(http.MethodGet, "/", from(bearer(aliceKey))); d.Outcome {
+					case gate.Allowed:
+						isReady = true
+					case gate.NotReady:
+						runtime.Gosched()
+					default:
+						t.Error(told(&d))
+						return
+					}
+				}
+			})
+		}
+		h.view.fail(nil)
+		h.use(t, settings.Runtime{})
+		asking.Wait()
+	}
+}
+
+// A revocation counts for every decision that begins after it.
+func TestARevocationCountsWhileManyAsk(t *testing.T) {
+	h := newHouse(t)
+	h.use(t, settings.Runtime{TrustProxyHeaders: true})
+	var done atomic.Bool
+	var readers sync.WaitGroup
+	for range 2 {
+		readers.Go(func() {
+			for !done.Load() {
+				for _, header := range []http.Header{from(bearer(aliceKey)), from(session(aliceSession)), from("X-Forwarded-User: alice")} {
+					if d := h.ask(http.MethodGet, "/", header); d.Outcome != gate.Allowed && d.Outcome != gate.Unauthenticated {
+						t.Error(told(&d))
+						return
+					}
+				}
+			}
+		})
+	}
+	for range 300 {
+		for _, standing := range []verify.Reason{verify.Disabled, verify.Accepted} {
+			h.admin("alice", aliceKey, standing, now.AddDate(1, 0, 0))
+			for _, header := range []http.Header{from(bearer(aliceKey)), from(session(aliceSession)), from("X-Forwarded-User: ALICE")} {
+				if d := h.ask(http.MethodGet, "/", header); (d.Outcome == gate.Allowed) != (standing == verify.Accepted) {
+					t.Errorf("%s: %s", standing, told(&d))
+				}
+			}
+		}
+	}
+	done.Store(true)
+	readers.Wait()
+}

@@ -1,0 +1,220 @@
+package gate_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"keywright.dev/keywright/internal/access"
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/key"
+	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/internal/routes"
+	"keywright.dev/keywright/internal/settings"
+	"keywright.dev/keywright/internal/verify"
+)
+
+// Keys, by whose they are.
+const (
+	bootstrapKey = "the-bootstrap-key-of-this-place"
+	aliceKey     = "correct-horse-battery-staple"
+	daveKey      = "the-key-of-somebody-disabled"
+	erinKey      = "the-key-that-came-to-its-end"
+	ginaKey      = "the-key-of-an-admin-who-was-one"
+	// An API key of alice, who is an admin, is no admin's key.
+	alicesAPIKey  = "an-api-key-of-somebody-named-alice"
+	davesAPIKey   = "an-api-key-of-somebody-named-dave"
+	bobsAPIKey    = "an-api-key-of-somebody-named-bob"
+	ciKey         = "the-key-of-a-program-named-ci"
+	revokedKey    = "a-key-that-was-revoked-for-good"
+	unknownKey    = "a-key-that-nobody-has-at-all"
+	mistypedKey   = "ak_0123456789012345678901234567890123456789012345"
+	aliceSession  = "the-secret-of-a-session-of-alice"
+	bobSession    = "the-secret-of-a-session-of-bob"
+	daveSession   = "the-secret-of-a-session-of-dave"
+	erinSession   = "the-secret-of-a-session-of-erin"
+	noSession     = "the-secret-of-no-session"
+	bootedSession = "the-secret-of-a-session-of-the-bootstrap-key"
+)
+
+var allKeys = []string{
+	bootstrapKey, aliceKey, daveKey, erinKey, ginaKey, alicesAPIKey, davesAPIKey, bobsAPIKey, ciKey, revokedKey, unknownKey, mistypedKey,
+	aliceSession, bobSession, daveSession, erinSession, noSession, bootedSession,
+}
+
+var now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// view is what is seen of a cluster that does as it is told.
+type view struct {
+	err atomic.Pointer[error]
+	age atomic.Int64
+}
+
+func (v *view) Ready() error {
+	if err := v.err.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (v *view) Age() time.Duration { return time.Duration(v.age.Load()) }
+
+// sessions are the digests of the keys that they were begun with.
+type sessions map[string]pepper.Digest
+
+func (s sessions) Key(cookie string, _ time.Time) *pepper.Digest {
+	digest, found := s[cookie]
+	if !found {
+		return nil
+	}
+	return &digest
+}
+
+// house has people, and a gate.
+type house struct {
+	*gate.Gate
+	index    *verify.Index
+	ring     *pepper.Keyring
+	view     *view
+	registry *prometheus.Registry
+	log      *journal
+}
+
+// newHouse is ready, with nothing configured.
+func newHouse(tb testing.TB) *house {
+	tb.Helper()
+	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	h := &house{index: &verify.Index{}, ring: ring, view: &view{}, registry: prometheus.NewRegistry(), log: &journal{}}
+	h.moveIn()
+	known := sessions{}
+	for cookie, plaintext := range map[string]string{
+		aliceSession: aliceKey, bobSession: bobsAPIKey, daveSession: daveKey, erinSession: erinKey, bootedSession: bootstrapKey,
+	} {
+		known[cookie] = ring.Digest(plaintext)
+	}
+	h.Gate = gate.New(gate.Config{
+		Verifier: verify.NewVerifier(h.index, key.Format{Prefix: key.DefaultPrefix}, ring), View: h.view, Sessions: known,
+		Now: func() time.Time { return now }, Registry: h.registry,
+		Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	h.use(tb, settings.Runtime{})
+	return h
+}
+
+func (h *house) moveIn() {
+	bootstrap := h.ring.Digest(bootstrapKey)
+	h.index.SetBootstrap(&bootstrap)
+	h.admin("alice", aliceKey, verify.Accepted, time.Time{})
+	h.admin("dave", daveKey, verify.Disabled, time.Time{})
+	h.admin("erin", erinKey, verify.Accepted, now)
+	h.admin("gina", ginaKey, verify.Demoted, time.Time{})
+	h.apiKey("alice", "User/alice", alicesAPIKey, verify.Accepted, "certs.read")
+	h.apiKey("dave", "User/dave", davesAPIKey, verify.Accepted, "certs.read")
+	h.apiKey("bob", "User/bob", bobsAPIKey, verify.Accepted, "certs.read", "certs.write")
+	h.apiKey("", "Account/ci", ciKey, verify.Accepted, "certs.read", "certs.write")
+	h.apiKey("", "Account/old", revokedKey, verify.Revoked, "certs.read")
+	h.index.PutRole("reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}})
+	h.index.PutRole("dev", access.Role{Members: []string{"carol"}, Permissions: []access.Permission{{
+		Effect: access.Allow, Actions: []string{"certs.read"}, Resources: []string{access.Any}, StringEquals: map[string]string{"env": "dev"},
+	}}})
+}
+
+func (h *house) admin(name, plaintext string, standing verify.Reason, notAfter time.Time) {
+	h.index.Put(verify.ID{Kind: "AdminUser", Namespace: "n", Name: name}, verify.Holder{
+		Identity: verify.Identity{Username: name, Subject: "User/" + name, Admin: standing != verify.Demoted},
+		Standing: standing, Disabled: standing == verify.Disabled, OwnsUsername: true, HoldsKeys: true, UID: name,
+		Keys: []verify.Key{{Digest: h.ring.Digest(plaintext), NotAfter: notAfter}},
+	})
+}
+
+func (h *house) apiKey(username, subject, plaintext string, standing verify.Reason, scopes ...string) {
+	h.index.Put(verify.ID{Kind: "APIKey", Namespace: "n", Name: subject}, verify.Holder{
+		Identity: verify.Identity{Username: username, Subject: subject}, Standing: standing, UID: subject,
+		Given: &access.Given{Scopes: scopes}, Keys: []verify.Key{{Digest: h.ring.Digest(plaintext)}},
+	})
+}
+
+func (h *house) use(tb testing.TB, runtime settings.Runtime) {
+	tb.Helper()
+	h.Use(newRules(tb, runtime))
+}
+
+func newRules(tb testing.TB, runtime settings.Runtime) *gate.Rules {
+	tb.Helper()
+	rules, err := gate.NewRules(runtime)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return rules
+}
+
+// ask decides on a request of which everything was told.
+func (h *house) ask(method, target string, header http.Header) gate.Decision {
+	return h.Decide(&gate.Asked{Method: method, Host: "app.example", Target: target, Header: header})
+}
+
+func withRoutes(entries ...routes.Route) settings.Runtime { return settings.Runtime{Routes: entries} }
+
+// told is the caller in words, or why there is none.
+func told(d *gate.Decision) string {
+	if d.Outcome != gate.Allowed {
+		return d.Outcome.String()
+	}
+	words := []string{d.Caller.By.String()}
+	if d.Caller.Subject != "" {
+		words = append(words, d.Caller.Subject)
+	}
+	if d.Caller.Admin {
+		words = append(words, "admin")
+	}
+	return strings.Join(words, " ")
+}
+
+// from reads headers as they are written: Name: value. Each is added to those before.
+func from(lines ...string) http.Header {
+	header := http.Header{}
+	for _, line := range lines {
+		name, value, _ := strings.Cut(line, ": ")
+		header.Add(name, value)
+	}
+	return header
+}
+
+func bearer(presented string) string { return "Authorization: Bearer " + presented }
+
+func basic(user, password string) string {
+	return "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+}
+
+func session(secret string) string { return "Cookie: keywright_session=" + secret }
+
+// journal is a log that may be read while it is written.
+type journal struct {
+	mu      sync.Mutex
+	written bytes.Buffer
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.written.Write(b)
+}
+
+// take returns what was written since it was last called.
+func (j *journal) take() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	defer j.written.Reset()
+	return j.written.String()
+}

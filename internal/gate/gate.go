@@ -1,0 +1,79 @@
+package gate
+
+import (
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"keywright.dev/keywright/internal/access"
+	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/internal/verify"
+)
+
+// Verifier says who presented a key, and what they may do.
+type Verifier interface {
+	Verify(presented string, now time.Time) verify.Verdict
+	Recall(digest *pepper.Digest, now time.Time) verify.Verdict
+	May(verdict verify.Verdict, r access.Request) bool
+	Scopes(verdict verify.Verdict) []string
+	UserMay(name string, r access.Request) bool
+	IsDisabled(name string) bool
+}
+
+// View is what the server sees of the cluster.
+type View interface {
+	// Ready is an error until everything has been seen once.
+	Ready() error
+	// Age is for how long the API server could not be asked.
+	Age() time.Duration
+}
+
+// Sessions know which key a session was begun with. That key as it stands now is what the session is worth.
+type Sessions interface {
+	// Key returns nil for a session that there is not, or not any more.
+	Key(cookie string, now time.Time) *pepper.Digest
+}
+
+// Config is what a gate works with.
+type Config struct {
+	Verifier Verifier
+	View     View
+	// Sessions may be nil: there are none.
+	Sessions Sessions
+	Now      func() time.Time
+	Log      *slog.Logger
+	Registry prometheus.Registerer
+}
+
+// Gate decides. It is safe for concurrent use.
+type Gate struct {
+	Config
+	// rules is nil until the first configuration is there.
+	rules   atomic.Pointer[Rules]
+	isReady atomic.Bool
+	meter   meter
+}
+
+// New makes a gate and registers its metrics. It is not ready before it was given rules.
+func New(c Config) *Gate {
+	return &Gate{Config: c, meter: newMeter(c.Registry)}
+}
+
+// Use puts rules in force for every decision that begins afterwards.
+func (g *Gate) Use(rules *Rules) { g.rules.Store(rules) }
+
+// Decide answers one request.
+func (g *Gate) Decide(a *Asked) Decision {
+	rules := g.rules.Load()
+	d := g.unable(rules)
+	if d.Outcome == Allowed {
+		d = g.identify(rules, a.Header)
+		if d.Outcome == Allowed {
+			d.Outcome = g.authorize(rules, &d.Caller, a)
+		}
+	}
+	g.complete(&d)
+	return d
+}

@@ -1,0 +1,158 @@
+package gate
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"keywright.dev/keywright/internal/access"
+	"keywright.dev/keywright/internal/credential"
+	"keywright.dev/keywright/internal/verify"
+)
+
+// Identify says who comes with these headers to Keywright itself, and whether they may do all that they need there. Its
+// Outcome is Allowed when that is so; nobody in particular is Unauthenticated.
+func (g *Gate) Identify(header http.Header, needs ...access.Request) Decision {
+	rules := g.rules.Load()
+	d := g.unable(rules)
+	if d.Outcome == Allowed {
+		d = g.identify(rules, header)
+	}
+	switch {
+	case d.Outcome != Allowed:
+	case d.Caller.By == ByNothing:
+		d.Outcome = Unauthenticated
+	case !g.mayAll(&d.Caller, needs):
+		d.Outcome = NotPermitted
+	}
+	g.complete(&d)
+	return d
+}
+
+// unable says why nothing can be decided on, or Allowed.
+func (g *Gate) unable(rules *Rules) Decision {
+	switch {
+	case !g.ready(rules):
+		return Decision{Outcome: NotReady}
+	case g.isStale(rules):
+		return Decision{Outcome: Stale}
+	}
+	return Decision{Outcome: Allowed}
+}
+
+func (g *Gate) isStale(rules *Rules) bool {
+	return rules.StaleAfter > 0 && g.View.Age() > rules.StaleAfter
+}
+
+// Ready is an error while every request is refused because too little is known, or nothing new for too long.
+func (g *Gate) Ready() error {
+	if err := g.View.Ready(); err != nil {
+		return err
+	}
+	if rules := g.rules.Load(); rules != nil && g.isStale(rules) {
+		return fmt.Errorf("as it was %s ago, and everything is refused when that is over STALE_AFTER=%s: the API server can't be asked",
+			g.View.Age().Round(time.Second), rules.StaleAfter)
+	}
+	return nil
+}
+
+// ready stays true once it was. Whoever has looked for rules before there were any goes by that, whatever others have
+// found since.
+func (g *Gate) ready(rules *Rules) bool {
+	if rules == nil {
+		return false
+	}
+	if !g.isReady.Load() && g.View.Ready() == nil {
+		g.isReady.Store(true)
+	}
+	return g.isReady.Load()
+}
+
+// identify goes through the ways to be known in the order of COMPAT A. A key that is not valid ends it, whatever else
+// was sent.
+func (g *Gate) identify(rules *Rules, header http.Header) Decision {
+	verdict, presented := g.verify(header)
+	d := Decision{Outcome: Allowed, Presented: presented, verdict: verdict.Reason}
+	if presented && !verdict.Accepted() {
+		d.Outcome, d.Caller.verdict = Unauthenticated, verdict
+		return d
+	}
+	if session, found := g.session(header); found && (session.Admin || !presented) {
+		d.Caller = session
+		return d
+	}
+	if presented {
+		d.Caller = g.bearer(ByKey, verdict)
+		return d
+	}
+	d.Caller = g.named(rules, header)
+	if d.Caller.By == ByProxy && d.Caller.Username != credential.SavedName(header) {
+		d.SetCookie = credential.SaveName(d.Caller.Username, !rules.InsecureCookies)
+	}
+	return d
+}
+
+// verify says whether a key was presented, and what it is worth.
+func (g *Gate) verify(header http.Header) (verdict verify.Verdict, presented bool) {
+	key, err := credential.FromHeader(header)
+	switch {
+	case err == nil:
+		verdict = g.Verifier.Verify(key, g.Now())
+	case errors.Is(err, credential.ErrNone):
+		verdict = verify.Refused(verify.Empty)
+	case errors.Is(err, credential.ErrAmbiguous):
+		verdict = verify.Refused(verify.Ambiguous)
+	default:
+		verdict = verify.Refused(verify.Malformed)
+	}
+	g.meter.verdict(verdict.Reason)
+	return verdict, !errors.Is(err, credential.ErrNone)
+}
+
+// session is worth what the key is worth now that it was begun with.
+func (g *Gate) session(header http.Header) (Caller, bool) {
+	if g.Sessions == nil {
+		return Caller{}, false
+	}
+	cookie := credential.Session(header)
+	if cookie == "" {
+		return Caller{}, false
+	}
+	now := g.Now()
+	digest := g.Sessions.Key(cookie, now)
+	if digest == nil {
+		return Caller{}, false
+	}
+	verdict := g.Verifier.Recall(digest, now)
+	return g.bearer(BySession, verdict), verdict.Accepted()
+}
+
+func (*Gate) bearer(by By, verdict verify.Verdict) Caller {
+	identity := verdict.Identity()
+	return Caller{By: by, Username: identity.Username, Subject: identity.Subject, Admin: identity.Admin, verdict: verdict}
+}
+
+// describe adds what is to be told of a caller with a key.
+func (g *Gate) describe(c *Caller) {
+	if c.hasKey() {
+		c.KeyID = c.verdict.KeyID()
+		c.Scopes = g.Verifier.Scopes(c.verdict)
+	}
+}
+
+// named is somebody who presented nothing, by the word of a trusted proxy or by their own, where that counts. Whose
+// AdminUser is disabled does not come in by another way; and a name alone never makes an admin.
+func (g *Gate) named(rules *Rules, header http.Header) (c Caller) {
+	if rules.TrustProxyHeaders {
+		c.Username, c.By = credential.ProxyUser(header), ByProxy
+	}
+	if c.Username == "" && rules.TrustUsernames {
+		c.Username, c.By = credential.SavedName(header), BySavedName
+	}
+	if c.Username == "" || g.Verifier.IsDisabled(c.Username) {
+		return Caller{}
+	}
+	c.Subject = "User/" + c.Username
+	return c
+}

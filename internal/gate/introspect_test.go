@@ -1,0 +1,117 @@
+package gate_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/verify"
+)
+
+func TestIntrospectSaysWhoseAKeyIs(t *testing.T) {
+	h := newHouse(t)
+	h.admin("zoe", "a-key-that-ends-in-an-hour", verify.Accepted, now.Add(time.Hour))
+	for plaintext, want := range map[string]struct {
+		subject string
+		admin   bool
+		scopes  string
+		ends    time.Time
+	}{
+		aliceKey:                     {"User/alice", true, "", time.Time{}},
+		bootstrapKey:                 {"User/admin", true, "", time.Time{}},
+		bobsAPIKey:                   {"User/bob", false, "certs.read", time.Time{}},
+		ciKey:                        {"Account/ci", false, "certs.read certs.write", time.Time{}},
+		"a-key-that-ends-in-an-hour": {"User/zoe", true, "", now.Add(time.Hour)},
+	} {
+		c, active := h.Introspect(plaintext)
+		if !active || c.Subject != want.subject || c.Admin != want.admin || !c.Ends().Equal(want.ends) || strings.Join(c.Scopes, " ") != want.scopes {
+			t.Errorf("%s: %t %+v, ends %s", want.subject, active, c, c.Ends())
+		}
+		if c.KeyID != h.ring.Digest(plaintext).KeyID() {
+			t.Errorf("%s: key %s", want.subject, c.KeyID)
+		}
+	}
+}
+
+// A session is no key, and neither is what would be good in a header.
+func TestIntrospectSaysNothingOfAnyOtherKey(t *testing.T) {
+	h := newHouse(t)
+	want := map[string]float64{}
+	for plaintext, verdict := range map[string]string{
+		daveKey: "disabled", erinKey: "expired", ginaKey: "demoted", revokedKey: "revoked", davesAPIKey: "owner_disabled", unknownKey: "unknown",
+		aliceSession: "unknown", mistypedKey: "malformed", "Bearer " + aliceKey: "malformed", aliceKey + "\n": "malformed", "": "empty",
+		"\x00": "malformed", strings.Repeat("x", 1<<16): "malformed",
+	} {
+		want[verdict]++
+		c, active := h.Introspect(plaintext)
+		if active || c.By != gate.ByNothing || c.Identity() != new(gate.Caller).Identity() || !c.Ends().IsZero() {
+			t.Errorf("%s: %t %+v", verdict, active, c)
+		}
+		line := h.log.take()
+		if !strings.Contains(line, `"verdict":"`+verdict+`"`) {
+			t.Errorf("%s: %s", verdict, line)
+		}
+		noKeys(t, line)
+	}
+	h.Introspect(aliceKey)
+	noKeys(t, h.log.take())
+	want["accepted"] = 1
+	got := h.verdicts(t)
+	for verdict, n := range got {
+		if n != want[verdict] {
+			t.Errorf("%s: counted %v, want %v", verdict, n, want[verdict])
+		}
+	}
+	for outcome, n := range h.counts(t, "keywright_decisions_total") {
+		if n > 0 {
+			t.Errorf("%v decisions: %s", n, outcome)
+		}
+	}
+}
+
+func TestARequestGoesOnWhileItsCallerIsTheSame(t *testing.T) {
+	h := newHouse(t)
+	asked := gate.Asked{Method: http.MethodGet, Host: "h", Target: "/", Header: from(bearer(bobsAPIKey))}
+	admitted := h.Decide(&asked).Caller
+	expect := func(what string, want bool) {
+		t.Helper()
+		if h.Still(&asked, &admitted) != want {
+			t.Errorf("%s: goes on: %t", what, !want)
+		}
+	}
+	expect("nothing has changed", true)
+	h.apiKey("bob", "User/bob", bobsAPIKey, verify.Accepted, "certs.write", "certs.read")
+	expect("a scope it can't use was moved", true)
+	h.apiKey("bob", "User/bob", bobsAPIKey, verify.Accepted)
+	expect("a scope was taken", false)
+	h.apiKey("bob", "User/bob", bobsAPIKey, verify.Accepted, "certs.read")
+	expect("given again", true)
+	h.apiKey("bob", "User/bob", bobsAPIKey, verify.Disabled, "certs.read")
+	expect("disabled", false)
+	h.apiKey("bob", "User/bob", bobsAPIKey, verify.Accepted, "certs.read")
+	h.use(t, withRoutes(someRoutes[1]))
+	expect("a route that does not matter", true)
+	h.use(t, withRoutes(someRoutes[0]))
+	asked.Target, asked.Method = "/certs", "GET"
+	expect("a route", true)
+	h.index.DeleteRole("reader")
+	expect("a role was taken", false)
+}
+
+func TestWhetherAProxyIsTrusted(t *testing.T) {
+	h := newHouse(t)
+	for _, trusted := range []bool{true, false} {
+		runtime := plain
+		runtime.TrustProxyHeaders = trusted
+		h.use(t, runtime)
+		if h.TrustsProxy() != trusted {
+			t.Error(!trusted)
+		}
+	}
+	h.Use(nil)
+	if h.TrustsProxy() {
+		t.Error("before anything is configured")
+	}
+}

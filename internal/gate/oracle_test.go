@@ -1,0 +1,275 @@
+package gate_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/settings"
+)
+
+// person is somebody as the documents speak of them, and not the code.
+type person struct {
+	subject string
+	admin   bool
+	// may are the actions allowed on everything; devMay those allowed where env=dev.
+	may, devMay string
+}
+
+var (
+	nobody = person{}
+	// keyholders are those whose key is good, by the key.
+	keyholders = map[string]person{
+		bootstrapKey: {"User/admin", true, "certs.read certs.write", ""},
+		aliceKey:     {"User/alice", true, "certs.read certs.write", ""},
+		alicesAPIKey: {"User/alice", false, "certs.read", ""},
+		bobsAPIKey:   {"User/bob", false, "certs.read", ""},
+		ciKey:        {"Account/ci", false, "certs.read certs.write", ""},
+	}
+	// sessionholders are by the secret of their session.
+	sessionholders = map[string]person{
+		aliceSession: keyholders[aliceKey], bobSession: keyholders[bobsAPIKey], bootedSession: keyholders[bootstrapKey],
+	}
+	// named are people who have been told of by name; whoever is not here holds nothing.
+	named = map[string]person{"bob": {may: "certs.read"}, "carol": {devMay: "certs.read"}}
+)
+
+// drawn is a request and a configuration, in the terms in which they were drawn.
+type drawn struct {
+	// Keys are presented one after the other; a session and names may be told too. Empty: not at all.
+	Keys                                 []string
+	Session, ProxyUser, SavedName        string
+	Method, Target                       string
+	Contradictory, HasRoutes             bool
+	Proxy, Names, Anonymous, Deny, Stale bool
+	List                                 []string
+}
+
+func draw(t *rapid.T) drawn {
+	d := drawn{
+		Keys: rapid.SliceOfN(rapid.SampledFrom([]string{
+			bootstrapKey, aliceKey, alicesAPIKey, bobsAPIKey, ciKey, daveKey, davesAPIKey, erinKey, revokedKey, unknownKey, "bad",
+		}), 0, 2).Draw(t, "keys"),
+		Session:   rapid.SampledFrom([]string{"", "", aliceSession, bobSession, bootedSession, daveSession, erinSession, noSession}).Draw(t, "session"),
+		ProxyUser: rapid.SampledFrom([]string{"", "bob", "carol", "alice", "dave", "Dave", "admin", "Admin", "Account/ci", " carol "}).Draw(t, "proxy user"),
+		SavedName: rapid.SampledFrom([]string{"", "bob", "carol", "zoe", "DAVE", "ADMIN"}).Draw(t, "saved name"),
+		Method:    rapid.SampledFrom([]string{"GET", "HEAD", "PROPFIND", "POST", "DELETE", "FROB", "get", ""}).Draw(t, "method"),
+		Target: rapid.SampledFrom([]string{
+			"", "/", "/certs", "/certs?env=dev", "/certs?env=dev&env=prod", "/users/bob/", "/users/carol/x", "/own/bob/certs", "/own/carol/certs", "/a/..%2fcerts",
+		}).Draw(t, "target"),
+		List: rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"bob", "Carol", "account/ci", "user/alice", "ci"}), 0, 3, rapid.ID[string]).Draw(t, "list"),
+	}
+	// Most requests should come far, so what ends them early is drawn seldom.
+	flip := func(name string, of int) bool { return rapid.IntRange(1, of).Draw(t, name) == of }
+	d.Contradictory, d.Stale = flip("contradictory", 8), flip("stale", 16)
+	d.Proxy, d.Names, d.Anonymous, d.Deny, d.HasRoutes = flip("trust proxy", 2), flip("trust names", 2), flip("anonymous", 3), flip("deny", 4), flip("routes", 2)
+	if flip("no keys", 2) {
+		d.Keys = nil
+	}
+	return d
+}
+
+func (d *drawn) runtime() settings.Runtime {
+	r := settings.Runtime{
+		AllowedUsers: d.List, TrustProxyHeaders: d.Proxy, TrustUsernames: d.Names, AnonymousReads: d.Anonymous, DenyUnmatched: d.Deny, StaleAfter: time.Minute,
+	}
+	if d.HasRoutes {
+		r.Routes = someRoutes
+	}
+	return r
+}
+
+func (d *drawn) header() http.Header {
+	header := http.Header{}
+	for i, k := range d.Keys {
+		if i%2 == 0 {
+			header.Add("Authorization", "Bearer "+k)
+		} else {
+			header.Add("X-Api-Key", k)
+		}
+	}
+	var cookies []string
+	if d.Session != "" {
+		cookies = append(cookies, "keywright_session="+d.Session)
+	}
+	if d.SavedName != "" {
+		cookies = append(cookies, "keywright_user="+d.SavedName)
+	}
+	if len(cookies) > 0 {
+		header.Set("Cookie", strings.Join(cookies, "; "))
+	}
+	if d.ProxyUser != "" {
+		header.Set("X-Forwarded-User", d.ProxyUser)
+	}
+	return header
+}
+
+// caller reads COMPAT A and DESIGN 4 aloud. known is false where a key is presented that lets nobody in.
+func (d *drawn) caller() (caller person, known bool) {
+	if len(d.Keys) == 2 && d.Keys[0] != d.Keys[1] {
+		return nobody, false
+	}
+	var byKey person
+	if len(d.Keys) > 0 {
+		var good bool
+		if byKey, good = keyholders[d.Keys[0]]; !good {
+			return nobody, false
+		}
+	}
+	bySession := sessionholders[d.Session]
+	switch {
+	case bySession.admin:
+		return bySession, true
+	case len(d.Keys) > 0:
+		return byKey, true
+	case bySession.subject != "":
+		return bySession, true
+	}
+	name := ""
+	if d.Proxy {
+		name = usable(d.ProxyUser)
+	}
+	if name == "" && d.Names {
+		name = usable(d.SavedName)
+	}
+	if name == "" || strings.EqualFold(name, "dave") {
+		return nobody, true
+	}
+	caller = named[name]
+	caller.subject = "User/" + name
+	return caller, true
+}
+
+func usable(name string) string {
+	if name = strings.TrimSpace(name); strings.EqualFold(name, "admin") {
+		return ""
+	}
+	return name
+}
+
+// asks is what a route asks for, of a caller or of a name.
+type asks struct {
+	matches, clear bool
+	action, owner  string
+	dev            bool
+}
+
+// route finds out by hand what someRoutes say of the targets that are drawn.
+func (d *drawn) route() asks {
+	if !d.HasRoutes {
+		return asks{clear: true}
+	}
+	path, query, _ := strings.Cut(d.Target, "?")
+	switch {
+	case d.Method == "" || d.Target == "":
+		return asks{}
+	case strings.Contains(path, "%") && slices.Contains([]string{"GET", "HEAD", "POST", "get"}, d.Method):
+		return asks{} // it may be /certs, and that has routes
+	case path == "/certs" && d.Method == "get":
+		return asks{}
+	case path == "/certs" && (d.Method == "GET" || d.Method == "HEAD"):
+		return asks{matches: true, clear: true, action: "certs.read", dev: query == "env=dev"}
+	case path == "/certs" && d.Method == "POST":
+		return asks{matches: true, clear: true, action: "certs.write"}
+	case strings.HasPrefix(path, "/users/"):
+		return asks{matches: true, clear: true, owner: strings.Split(path, "/")[2]}
+	case strings.HasPrefix(path, "/own/"):
+		return asks{matches: true, clear: true, owner: strings.Split(path, "/")[2], action: "certs.read"}
+	}
+	return asks{clear: true}
+}
+
+func (p *person) username() string {
+	kind, name, _ := strings.Cut(p.subject, "/")
+	if kind != "User" {
+		return ""
+	}
+	return name
+}
+
+// isListed: the list has names, and subjects.
+func (p *person) isListed(list []string) bool {
+	return slices.ContainsFunc(list, func(entry string) bool {
+		if strings.Contains(entry, "/") {
+			return strings.EqualFold(entry, p.subject)
+		}
+		return strings.EqualFold(entry, p.username())
+	})
+}
+
+func (p *person) can(a asks) bool {
+	return a.action == "" || strings.Contains(p.may, a.action) || a.dev && strings.Contains(p.devMay, a.action)
+}
+
+func (d *drawn) outcome() (gate.Outcome, person) {
+	caller, known := d.caller()
+	route := d.route()
+	isRead := slices.Contains([]string{"GET", "HEAD", "PROPFIND"}, d.Method)
+	itMatters := d.HasRoutes || len(d.List) > 0 || d.Anonymous
+	isClear := route.clear && !(d.Contradictory && itMatters)
+	mayBeAnybody := d.Anonymous && isRead && isClear && route.action == "" && route.owner == ""
+	switch {
+	case d.Stale:
+		return gate.Stale, caller
+	case !known:
+		return gate.Unauthenticated, caller
+	case caller == nobody && !mayBeAnybody:
+		return gate.Unauthenticated, caller
+	case !isClear:
+		return gate.Ambiguous, caller
+	case d.Deny && !route.matches:
+		return gate.Unmatched, caller
+	case !isRead && len(d.List) > 0 && !caller.admin && !caller.isListed(d.List):
+		return gate.NotListed, caller
+	case route.owner != "" && !caller.admin && caller.username() != route.owner:
+		return gate.NotOwner, caller
+	case !caller.can(route):
+		return gate.NotPermitted, caller
+	}
+	return gate.Allowed, caller
+}
+
+func TestDecideDoesWhatTheRulesSay(t *testing.T) {
+	h := newHouse(t)
+	seen := map[gate.Outcome]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		d := draw(t)
+		rules, err := gate.NewRules(d.runtime())
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Use(rules)
+		h.view.age.Store(0)
+		if d.Stale {
+			h.view.age.Store(int64(time.Hour))
+		}
+		asked := gate.Asked{Method: d.Method, Host: "h", Target: d.Target, Contradictory: d.Contradictory, Header: d.header()}
+
+		got := h.Decide(&asked)
+
+		want, caller := d.outcome()
+		if seen[want]++; got.Outcome != want {
+			t.Fatalf("got %s, want %s", got.Outcome, want)
+		}
+		if want == gate.Allowed && (got.Caller.Subject != caller.subject || got.Caller.Username != caller.username() || got.Caller.Admin != caller.admin) {
+			t.Fatalf("as %+v, want %+v", got.Caller, caller)
+		}
+		if h.Still(&asked, &got.Caller) != (want == gate.Allowed) {
+			t.Fatalf("%s, and may go on: %t", want, want != gate.Allowed)
+		}
+		saves := want == gate.Allowed && got.Caller.By == gate.ByProxy && usable(d.ProxyUser) != d.SavedName
+		if want == gate.Allowed && (got.SetCookie != "") != saves {
+			t.Fatalf("sets %q", got.SetCookie)
+		}
+	})
+	for _, outcome := range gate.Outcomes() {
+		if seen[outcome] == 0 && outcome != gate.NotReady {
+			t.Logf("%s was never drawn", outcome)
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package reverseproxy_test
+
+import (
+	"bufio"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// reply is an answer that was read to its end.
+type reply struct {
+	*http.Response
+	body string
+}
+
+// say sends the bytes of one request and reads the answer to it, past what is said before.
+func (h *house) say(tb testing.TB, raw string) reply {
+	tb.Helper()
+	connection := h.dial(tb)
+	_, err := io.WriteString(connection, raw)
+	must(tb, err)
+	method, _, _ := strings.Cut(raw, " ")
+	incoming := bufio.NewReader(connection)
+	answer, err := http.ReadResponse(incoming, &http.Request{Method: method})
+	must(tb, err)
+	for answer.StatusCode < http.StatusOK && answer.StatusCode != http.StatusSwitchingProtocols {
+		answer, err = http.ReadResponse(incoming, &http.Request{Method: method})
+		must(tb, err)
+	}
+	body, err := io.ReadAll(answer.Body)
+	must(tb, err)
+	must(tb, answer.Body.Close())
+	return reply{answer, string(body)}
+}
+
+// request is one by alice, with these lines of headers.
+func request(line string, headers ...string) string {
+	return as(alice, line, headers...)
+}
+
+func as(presented, line string, headers ...string) string {
+	lines := append([]string{line + " HTTP/1.1", "Host: app.example", "Connection: close", "Authorization: Bearer " + presented}, headers...)
+	return strings.Join(lines, "\r\n") + "\r\n\r\n"
+}
+
+// anonymous is a request by nobody.
+func anonymous(line string, headers ...string) string {
+	lines := append([]string{line + " HTTP/1.1", "Host: app.example", "Connection: close"}, headers...)
+	return strings.Join(lines, "\r\n") + "\r\n\r\n"
+}
+
+// seen is what the app was asked.
+type seen struct {
+	*http.Request
+	body string
+}
+
+// recorder is an app that says what it was asked, and answers well.
+func recorder() (http.HandlerFunc, <-chan seen) {
+	asked := make(chan seen, 64)
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		asked <- seen{r, string(body)}
+		_, _ = io.WriteString(w, "the app's answer")
+	}, asked
+}
+
+// never fails when the app was asked anything.
+func never(tb testing.TB, asked <-chan seen) {
+	tb.Helper()
+	select {
+	case r := <-asked:
+		tb.Errorf("the app got %s %s", r.Method, r.RequestURI)
+	default:
+	}
+}

@@ -1,0 +1,99 @@
+package reverseproxy
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Upstream is where the app is.
+type Upstream struct {
+	scheme, host string
+	// base is the path that the app's own begin with, without a slash at its end.
+	base string
+}
+
+// ParseUpstream reads the app's URL. Its errors repeat nothing of it: there may be a password in it.
+func ParseUpstream(raw string) (*Upstream, error) {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return nil, errors.New("it is no URL")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, errors.New("it must begin with http:// or https://")
+	case u.Hostname() == "":
+		return nil, errors.New("it has no host")
+	case !hasPort(u):
+		return nil, errors.New("its port must be from 1 to 65535")
+	case u.User != nil:
+		return nil, errors.New("it can't have a user or password")
+	case strings.ContainsAny(raw, "?#"):
+		return nil, errors.New("it can't have a query or a fragment")
+	}
+	base := strings.TrimSuffix(u.EscapedPath(), "/")
+	if base != "" && path.Clean(base+"/x") != base+"/x" {
+		return nil, errors.New("its path can't have empty segments, . or ..")
+	}
+	return &Upstream{scheme: u.Scheme, host: u.Host, base: base}, nil
+}
+
+// hasPort says that the port is one, or left to the scheme.
+func hasPort(u *url.URL) bool {
+	if u.Port() == "" {
+		return !strings.HasSuffix(u.Host, ":")
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && port > 0
+}
+
+// url is where the app has a target. It fails for one that can't be sent byte for byte.
+func (u *Upstream) url(target string) (*url.URL, error) {
+	at := &url.URL{Scheme: u.scheme, Host: u.host, Opaque: target}
+	if target != asterisk {
+		at.Opaque = u.base + target
+	}
+	if !strings.HasPrefix(at.Opaque, "//") {
+		return at, nil
+	}
+	// Go would send such an opaque URL in absolute form.
+	at, err := url.ParseRequestURI(target)
+	if err != nil || at.RequestURI() != target {
+		return nil, errors.New("the target can't be sent as it is")
+	}
+	at.Scheme, at.Host = u.scheme, u.host
+	return at, nil
+}
+
+// Bounds of what the app may take. How long it takes to answer is for it and the client to know.
+const (
+	maxResponseHeaderBytes = 256 << 10
+	dialTimeout            = 5 * time.Second
+	handshakeTimeout       = 10 * time.Second
+	continueTimeout        = time.Second
+	keepAlive              = 30 * time.Second
+	idleTimeout            = 90 * time.Second
+	maxIdle                = 512
+)
+
+// newTransport talks HTTP/1.1 to the app and to nobody else, proxies in the environment included. It asks for nothing
+// that the client did not ask for, compression included.
+func newTransport() *http.Transport {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	return &http.Transport{
+		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}).DialContext,
+		TLSHandshakeTimeout:    handshakeTimeout,
+		ExpectContinueTimeout:  continueTimeout,
+		MaxResponseHeaderBytes: maxResponseHeaderBytes,
+		MaxIdleConns:           maxIdle,
+		MaxIdleConnsPerHost:    maxIdle,
+		IdleConnTimeout:        idleTimeout,
+		DisableCompression:     true,
+		Protocols:              protocols,
+	}
+}

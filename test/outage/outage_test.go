@@ -1,0 +1,182 @@
+package outage
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/stack"
+	"keywright.dev/keywright/test/suite"
+)
+
+func TestOutages(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "A server without the API server")
+}
+
+const patience = 30 * time.Second
+
+var (
+	s *stack.Stack
+	// line is the server's to the API server. Nobody else's goes through it.
+	line *relay
+)
+
+var _ = BeforeSuite(func(ctx SpecContext) {
+	s = suite.Stack(ctx, stack.Options{
+		ServerArgs: []string{"--log-level=debug"},
+		ServerSees: func(apiServer string) (string, error) {
+			address, err := url.Parse(apiServer)
+			if err != nil {
+				return "", err
+			}
+			if line, err = newRelay(address.Host); err != nil {
+				return "", err
+			}
+			address.Host = line.address
+			return address.String(), nil
+		},
+	})
+	DeferCleanup(func() error { return line.cut() })
+}, suite.StartTimeout)
+
+// ask sends a key to the gate.
+func ask(ctx context.Context, plaintext string) int {
+	GinkgoHelper()
+	status, _ := get(ctx, s.ServerURL+"/auth", http.Header{"X-Api-Key": {plaintext}})
+	return status
+}
+
+func get(ctx context.Context, address string, header http.Header) (status int, body string) {
+	GinkgoHelper()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	Expect(err).NotTo(HaveOccurred())
+	request.Header = header
+	reply, err := http.DefaultClient.Do(request)
+	Expect(err).NotTo(HaveOccurred())
+	defer reply.Body.Close()
+	content, err := io.ReadAll(reply.Body)
+	Expect(err).NotTo(HaveOccurred())
+	return reply.StatusCode, string(content)
+}
+
+func awaitAnswer(ctx context.Context, plaintext string, status int) {
+	GinkgoHelper()
+	Eventually(ctx, func() int { return ask(ctx, plaintext) }).WithTimeout(patience).WithPolling(5 * time.Millisecond).Should(Equal(status))
+}
+
+// issued makes an APIKey and returns its key.
+func issued(ctx context.Context, name string) (*v1alpha1.APIKey, string) {
+	GinkgoHelper()
+	k := &v1alpha1.APIKey{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name},
+		Spec:       v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: name}},
+	}
+	Expect(s.Client.Create(ctx, k)).To(Succeed())
+	secret := &corev1.Secret{}
+	Eventually(ctx, func() error {
+		return s.Client.Get(ctx, client.ObjectKey{Namespace: k.Namespace, Name: name + "-api-key"}, secret)
+	}).WithTimeout(patience).Should(Succeed())
+	return k, string(secret.Data[v1alpha1.SecretKey])
+}
+
+// age is how old the view is, in seconds, as the metric says it.
+func age(ctx context.Context) float64 {
+	GinkgoHelper()
+	_, metrics := get(ctx, s.ServerMetricsURL, nil)
+	_, rest, found := strings.Cut(metrics, "\nkeywright_index_age_seconds ")
+	Expect(found).To(BeTrue())
+	value, _, _ := strings.Cut(rest, "\n")
+	seconds, err := strconv.ParseFloat(value, 64)
+	Expect(err).NotTo(HaveOccurred())
+	return seconds
+}
+
+func readiness(ctx context.Context) (status int, report string) {
+	GinkgoHelper()
+	return get(ctx, s.ServerURL+"/readyz?verbose", nil)
+}
+
+// configure makes this the whole configuration and waits until the server runs by another one than before.
+func configure(ctx context.Context, data map[string]string) {
+	GinkgoHelper()
+	revision := func() string {
+		_, report := readiness(ctx)
+		_, rest, _ := strings.Cut(report, "revision ")
+		return strings.Fields(rest)[0]
+	}
+	before := revision()
+	config := &corev1.ConfigMap{}
+	Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapConfig}, config)).To(Succeed())
+	config.Data = data
+	Expect(s.Client.Update(ctx, config)).To(Succeed())
+	Eventually(ctx, revision).WithTimeout(patience).ShouldNot(Equal(before))
+}
+
+// cut takes the API server away until the spec ends, or mend is called.
+func cut() {
+	GinkgoHelper()
+	Expect(line.cut()).To(Succeed())
+	DeferCleanup(func() {
+		if line.listener == nil {
+			Expect(line.mend()).To(Succeed())
+		}
+	})
+}
+
+var _ = Describe("While the API server can't be reached", Ordered, func() {
+	It("verifies as before, says how old its view is, and catches up by itself", func(ctx SpecContext) {
+		kept, keptKey := issued(ctx, "kept")
+		gone, goneKey := issued(ctx, "gone")
+		awaitAnswer(ctx, keptKey, http.StatusOK)
+		awaitAnswer(ctx, goneKey, http.StatusOK)
+		Expect(age(ctx)).To(BeZero())
+
+		cut()
+		Eventually(ctx, func() float64 { return age(ctx) }).WithTimeout(patience).Should(BeNumerically(">", 0))
+		Expect(s.Client.Delete(ctx, gone)).To(Succeed())
+		_, lateKey := issued(ctx, "late")
+		Expect([]int{ask(ctx, keptKey), ask(ctx, goneKey), ask(ctx, lateKey), ask(ctx, "no-such-key-anywhere")}).
+			To(Equal([]int{http.StatusOK, http.StatusOK, http.StatusUnauthorized, http.StatusUnauthorized}))
+		Eventually(ctx, func() string { _, report := readiness(ctx); return report }).WithTimeout(patience).
+			Should(MatchRegexp(`\[\+\] index: ok, as it was [1-9]\d*s ago: the API server can't be asked`))
+		status, _ := readiness(ctx)
+		Expect(status).To(Equal(http.StatusOK))
+
+		Expect(line.mend()).To(Succeed())
+		awaitAnswer(ctx, goneKey, http.StatusUnauthorized)
+		awaitAnswer(ctx, lateKey, http.StatusOK)
+		Eventually(ctx, func() float64 { return age(ctx) }).WithTimeout(patience).Should(BeZero())
+		Expect(ask(ctx, keptKey)).To(Equal(http.StatusOK))
+		Expect(s.Client.Delete(ctx, kept)).To(Succeed())
+	})
+
+	It("refuses everybody once the view is older than STALE_AFTER, until it is in touch again", func(ctx SpecContext) {
+		_, plaintext := issued(ctx, "fresh")
+		awaitAnswer(ctx, plaintext, http.StatusOK)
+		configure(ctx, map[string]string{"STALE_AFTER": "1s"})
+
+		cut()
+		awaitAnswer(ctx, plaintext, http.StatusServiceUnavailable)
+		Expect(ask(ctx, "no-such-key-anywhere")).To(Equal(http.StatusServiceUnavailable))
+		status, report := readiness(ctx)
+		Expect(status).To(Equal(http.StatusServiceUnavailable))
+		Expect(report).To(ContainSubstring("everything is refused when that is over STALE_AFTER=1s"))
+
+		Expect(line.mend()).To(Succeed())
+		awaitAnswer(ctx, plaintext, http.StatusOK)
+		Eventually(ctx, func() int { status, _ := readiness(ctx); return status }).WithTimeout(patience).Should(Equal(http.StatusOK))
+	})
+})
