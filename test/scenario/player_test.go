@@ -75,10 +75,10 @@ func TestPlayStopsAtWhatIsNotAsItShould(t *testing.T) {
 		"other row":      {shell{"echo alice False", []check{row("alice", "True")}}, "the row alice True", "the row alice False"},
 		"missing row":    {shell{"echo bob True", []check{row("alice", "True")}}, "the row alice True", "no row alice"},
 		"exit status":    {shell{"exit 3", nil}, "the command to succeed", "exit status 3"},
-		"wrong status":   {ask{"key", []check{status(http.StatusOK)}}, "HTTP status 200", "HTTP/1.1 401 Unauthorized"},
+		"wrong status":   {ask{request{header: "key"}, []check{status(http.StatusOK)}}, "HTTP status 200", "HTTP/1.1 401 Unauthorized"},
 		"no reply":       {shell{"echo HTTP", []check{status(http.StatusOK)}}, "HTTP status 200", "no reply"},
-		"wrong header":   {ask{"key", []check{header("WWW-Authenticate", "Basic")}}, "the header WWW-Authenticate: Basic", "Www-Authenticate: Bearer"},
-		"missing header": {ask{"key", []check{header("X-Auth-User", "alice")}}, "the header X-Auth-User: alice", "no such header"},
+		"wrong header":   {ask{request{header: "key"}, []check{header("WWW-Authenticate", "Basic")}}, "the header WWW-Authenticate: Basic", "Www-Authenticate: Bearer"},
+		"missing header": {ask{request{header: "key"}, []check{header("X-Auth-User", "alice")}}, "the header X-Auth-User: alice", "no such header"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestAskWithoutCurl(t *testing.T) {
 	writeHeader(t, p, "key")
 	p.Env = append(p.Env, "PATH=/nowhere")
 	for range 2 {
-		err := ask{"key", []check{status(http.StatusUnauthorized), header("www-authenticate", "Bearer"), says("invalid token")}}.play(t.Context(), p)
+		err := ask{request{header: "key"}, []check{status(http.StatusUnauthorized), header("www-authenticate", "Bearer"), says("invalid token")}}.play(t.Context(), p)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,22 +20,47 @@ const (
 	effectWithin = 30 * time.Second
 )
 
-// ask shows what the service says to the key in a header file: with curl, or without where there is none.
+// request is what the service is asked about, as a gateway would: somebody who has the key in a header file, and what
+// they do to which path. Without the latter it is who they are.
+type request struct {
+	header       string
+	method, path string
+}
+
+// headers are those that a gateway adds.
+func (r request) headers() []string {
+	if r.method == "" {
+		return nil
+	}
+	return []string{"X-Forwarded-Method: " + r.method, "X-Forwarded-Uri: " + r.path}
+}
+
+// curl is the command that sends it.
+func (r request) curl(p *Player) string {
+	command := "curl -si -H @" + p.headerFile(r.header)
+	for _, header := range r.headers() {
+		command += fmt.Sprintf(" -H '%s'", header)
+	}
+	return command + " $KEYWRIGHT_URL/auth"
+}
+
+// ask shows what the service says: with curl, or without where there is none.
 type ask struct {
-	header string
+	request
 	checks []check
 }
 
 func (a ask) play(ctx context.Context, p *Player) error {
 	if p.hasCurl() {
-		return shell{fmt.Sprintf("curl -si -H @%s $KEYWRIGHT_URL/auth", p.headerFile(a.header)), a.checks}.play(ctx, p)
+		return shell{a.curl(p), a.checks}.play(ctx, p)
 	}
 	if !p.curlMissed {
 		p.Out.note("There is no curl here: the demo sends the requests itself.")
 		p.curlMissed = true
 	}
-	p.Out.output(fmt.Sprintf("> GET /auth HTTP/1.1\n> Authorization: (from %s)", p.headerFile(a.header)))
-	reply, err := p.get(ctx, a.header)
+	sent := append([]string{"GET /auth HTTP/1.1", fmt.Sprintf("Authorization: (from %s)", p.headerFile(a.header))}, a.headers()...)
+	p.Out.output("> " + strings.Join(sent, "\n> "))
+	reply, err := p.send(ctx, a.request)
 	if err != nil {
 		return err
 	}
@@ -71,7 +96,7 @@ func (p *Player) getenv(name string) (value string) {
 
 // until asks until the answer has this status.
 type until struct {
-	header string
+	request
 	status int
 	// what is the effect that is waited for, in a word; tell says whether a person is told how long it took.
 	what string
@@ -80,12 +105,17 @@ type until struct {
 
 // refused waits until the key in a header file is refused, and tells how long that took.
 func refused(header string) until {
-	return until{header, http.StatusUnauthorized, "refused", true}
+	return until{request{header: header}, http.StatusUnauthorized, "refused", true}
 }
 
 // accepted waits until the key in a header file is accepted.
 func accepted(header string) until {
-	return until{header, http.StatusOK, "accepted", false}
+	return until{request{header: header}, http.StatusOK, "accepted", false}
+}
+
+// forbidden waits until the key in a header file is not good enough for a request.
+func forbidden(r request) until {
+	return until{r, http.StatusForbidden, "forbidden this", true}
 }
 
 func (u until) play(ctx context.Context, p *Player) error {
@@ -119,7 +149,7 @@ func (u until) report(p *Player, took time.Duration) {
 }
 
 func (u until) met(ctx context.Context, p *Player) (bool, error) {
-	reply, err := p.get(ctx, u.header)
+	reply, err := p.send(ctx, u.request)
 	if err != nil {
 		return false, err
 	}
@@ -129,19 +159,21 @@ func (u until) met(ctx context.Context, p *Player) (bool, error) {
 	return reply.StatusCode == u.status, err
 }
 
-// get sends GET /auth with the header in a header file.
-func (p *Player) get(ctx context.Context, name string) (*http.Response, error) {
-	line, err := os.ReadFile(p.abs(p.headerFile(name)))
+// send does what curl would.
+func (p *Player) send(ctx context.Context, r request) (*http.Response, error) {
+	line, err := os.ReadFile(p.abs(p.headerFile(r.header)))
 	if err != nil {
 		return nil, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.ServerURL+"/auth", nil)
+	get, err := http.NewRequestWithContext(ctx, http.MethodGet, p.ServerURL+"/auth", nil)
 	if err != nil {
 		return nil, err
 	}
-	field, value, _ := strings.Cut(string(line), ": ")
-	request.Header.Set(field, value)
-	return http.DefaultClient.Do(request)
+	for _, header := range append(r.headers(), string(line)) {
+		field, value, _ := strings.Cut(header, ": ")
+		get.Header.Set(field, value)
+	}
+	return http.DefaultClient.Do(get)
 }
 
 func inMilliseconds(d time.Duration) string {

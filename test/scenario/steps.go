@@ -1,6 +1,9 @@
 package scenario
 
-import "net/http"
+import (
+	"fmt"
+	"net/http"
+)
 
 // Steps is the story, in order. It wants a Keywright without any AdminUser; config/samples is what it applies.
 func Steps() []Step {
@@ -14,6 +17,7 @@ func Steps() []Step {
 		deleteAdmin(),
 		keepLastAdmin(),
 		applyKey(),
+		configureRoutes(),
 		rotateWithOverlap(),
 		revokeKey(),
 		useBootstrapKey(),
@@ -79,7 +83,7 @@ func useKey() Step {
 		acts: []act{
 			take{secret: "alice-admin-key", to: first},
 			accepted(first),
-			ask{first, []check{
+			ask{request{header: first}, []check{
 				status(http.StatusOK),
 				header("X-Auth-User", "alice"),
 				header("X-Auth-Subject", "User/alice"),
@@ -98,7 +102,7 @@ func rotateKey() Step {
 				says("adminuser.keywright.dev/alice annotated"),
 			}},
 			refused(first),
-			ask{first, []check{status(http.StatusUnauthorized), says("invalid token")}},
+			ask{request{header: first}, []check{status(http.StatusUnauthorized), says("invalid token")}},
 		},
 	}
 }
@@ -109,7 +113,7 @@ func useNewKey() Step {
 		Proves: "alice is in again, with another key",
 		acts: []act{
 			take{secret: "alice-admin-key", to: second},
-			ask{second, []check{status(http.StatusOK), header("X-Auth-User", "alice")}},
+			ask{request{header: second}, []check{status(http.StatusOK), header("X-Auth-User", "alice")}},
 		},
 	}
 }
@@ -121,7 +125,7 @@ func deleteAdmin() Step {
 		acts: []act{
 			shell{"kubectl delete adminuser alice", []check{says("deleted")}},
 			refused(second),
-			ask{second, []check{status(http.StatusUnauthorized), says("invalid token")}},
+			ask{request{header: second}, []check{status(http.StatusUnauthorized), says("invalid token")}},
 			shell{"kubectl wait secret/alice-admin-key --for=delete --timeout=30s", nil},
 			shell{"kubectl get adminusers,secrets", []check{says("adminuser.keywright.dev/bob"), lacks("alice")}},
 		},
@@ -149,12 +153,31 @@ func applyKey() Step {
 			shell{"kubectl get -n default apikeys", []check{row("ci", "ci", "True", "Issued", "True", "Accepted")}},
 			take{secret: "-n default ci-api-key", to: ci},
 			accepted(ci),
-			ask{ci, []check{
+			ask{request{header: ci}, []check{
 				status(http.StatusOK),
 				header("X-Auth-User", ""),
 				header("X-Auth-Subject", "Account/ci"),
 				header("X-Auth-Admin", "false"),
 			}},
+		},
+	}
+}
+
+func configureRoutes() Step {
+	read, remove := request{ci, http.MethodGet, "/certs/7"}, request{ci, http.MethodDelete, "/certs/7"}
+	const patch = "kubectl patch configmap keywright-config --type=merge -p '%s'"
+	return Step{
+		Title:  "What a request needs is configured while everything runs",
+		Proves: "the job's scopes decide what it may do, as soon as a route asks for one",
+		acts: []act{
+			ask{remove, []check{status(http.StatusOK)}},
+			shell{fmt.Sprintf(patch, `{"data":{"ROUTES":
+  "[{match: /certs/, action: certs.read}, {match: DELETE /certs/, action: certs.delete}]"}}`), nil},
+			forbidden(remove),
+			ask{read, []check{status(http.StatusOK), header("X-Auth-Scopes", "certs.read certs.write")}},
+			ask{remove, []check{status(http.StatusForbidden), says("API key lacks required permission")}},
+			shell{fmt.Sprintf(patch, `{"data":{"ROUTES":null}}`), nil},
+			accepted(ci),
 		},
 	}
 }
@@ -169,7 +192,7 @@ func rotateWithOverlap() Step {
 			shell{"kubectl wait -n default apikey/ci --for=condition=Ready --timeout=30s", nil},
 			take{secret: "-n default ci-api-key", to: ciSecond},
 			accepted(ciSecond),
-			ask{ci, []check{status(http.StatusOK)}},
+			ask{request{header: ci}, []check{status(http.StatusOK)}},
 			shell{"kubectl get -n default apikey ci \\\n  -o custom-columns='KEYS:.status.keys[*].id,ENDS:.status.keys[*].notAfter'", nil},
 		},
 	}
@@ -182,7 +205,7 @@ func revokeKey() Step {
 		acts: []act{
 			shell{`kubectl patch -n default apikey ci --type=merge -p '{"spec":{"revoked":true}}'`, nil},
 			refused(ciSecond),
-			ask{ci, []check{status(http.StatusUnauthorized), says("invalid token")}},
+			ask{request{header: ci}, []check{status(http.StatusUnauthorized), says("invalid token")}},
 			shell{
 				`kubectl patch -n default apikey ci --type=merge -p '{"spec":{"revoked":false}}' || true`,
 				[]check{says("a revoked key stays revoked: create another APIKey")},
@@ -199,7 +222,7 @@ func useBootstrapKey() Step {
 		acts: []act{
 			take{secret: "keywright-bootstrap", to: bootstrap},
 			accepted(bootstrap),
-			ask{bootstrap, []check{
+			ask{request{header: bootstrap}, []check{
 				status(http.StatusOK),
 				header("X-Auth-User", "admin"),
 				header("X-Auth-Admin", "true"),
