@@ -10,12 +10,14 @@ import (
 
 	"keywright.dev/keywright/internal/forwardauth"
 	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/introspect"
 )
 
 // mainHandler lists every path of the main door.
 func mainHandler(g *gate.Gate, ready *readiness, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/auth", forwardauth.New(g))
+	mux.Handle("/introspect", introspect.New(g))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "ok\n")
 	})

@@ -88,6 +88,8 @@ func TestPathsAndMethods(t *testing.T) {
 		{s.main, "PURGE", "/auth", known, http.StatusOK},
 		{s.main, "PURGE", "/auth", nil, http.StatusUnauthorized},
 		{s.main, "GET", "/auth/", known, http.StatusNotFound},
+		{s.main, "POST", "/introspect", known, http.StatusBadRequest},
+		{s.main, "POST", "/introspect", nil, http.StatusUnauthorized},
 		{s.main, "GET", "/", known, http.StatusNotFound},
 		{s.main, "GET", "/healthz", nil, http.StatusOK},
 		{s.main, "GET", "/readyz", nil, http.StatusOK},

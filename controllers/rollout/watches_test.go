@@ -65,8 +65,9 @@ var _ = Describe("The running controller", func() {
 	It("follows the configuration and the Leases, and tells of each one by itself", func(ctx SpecContext) {
 		b := newBench(ctx)
 		b.clock.SetTime(time.Now())
-		b.configure(ctx)
+		// There is nothing yet that could be watched.
 		b.startManager(ctx)
+		b.configure(ctx)
 		b.reports(ctx, "a", first)
 		b.reports(ctx, "b", first)
 		b.handOut(ctx, first)

@@ -100,7 +100,8 @@ var _ = Describe("An edit", func() {
 		for i := 0; i < len(everything); i += 2 {
 			faults = append(faults, everything[i], strings.Repeat("ä ", 300))
 		}
-		b.configure(ctx, append(faults, "ADMIN_KEY", "short", "ADMIN_KEY_SECRET", another)...)
+		faults = append(faults, "ADMIN_KEY", "short", "ADMIN_KEY_SECRET", another, "FIRST", "", "SECOND", "", "THIRD", "", "FOURTH", "", "FIFTH", "")
+		b.configure(ctx, faults...)
 		Expect(b.look(ctx)).To(BeZero())
 		Expect(b.document(ctx)).To(Equal(compiled))
 		told := b.events.Take()

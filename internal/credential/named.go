@@ -44,7 +44,7 @@ func SavedName(header http.Header) string {
 
 // SaveName is the Set-Cookie header that saves a name for a year.
 func SaveName(name string, secure bool) string {
-	c := http.Cookie{
+	c := http.Cookie{ //nolint:gosec // scripts show the name, and it is no secret
 		Name: NameCookie, Value: url.PathEscape(name), Path: "/", MaxAge: 365 * 24 * 60 * 60,
 		Secure: secure, SameSite: http.SameSiteLaxMode,
 	}

@@ -162,6 +162,7 @@ func TestOfTheCookiesTheSessionAloneIsKept(t *testing.T) {
 		"that have it in their name":   {sent: "old_keywright_session=1;keywright_sessions=2", want: "old_keywright_session=1;keywright_sessions=2"},
 		"that have it in their value":  {sent: "a=keywright_session=1", want: "a=keywright_session=1"},
 		"longer than Envoy's API has":  {sent: session + "; a=" + strings.Repeat("x", 17<<10), gone: true},
+		"too long together":            {sent: session + "; a=" + strings.Repeat("x", 9<<10) + "; b=" + strings.Repeat("x", 9<<10), gone: true},
 		"with a comma, untouched":      {sent: "a=1,2;b=3", want: "a=1,2;b=3"},
 		"the saved name stays with it": {sent: "keywright_user=alice; " + session, want: "keywright_user=alice"},
 	} {

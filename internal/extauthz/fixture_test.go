@@ -48,6 +48,7 @@ type fixture struct {
 	authv3.AuthorizationClient
 	connection *grpc.ClientConn
 	listener   net.Listener
+	config     extauthz.Config
 	server     *extauthz.Server
 	served     chan error
 	view       *view
@@ -136,7 +137,8 @@ func newFixture(tb testing.TB, runtime settings.Runtime) *fixture {
 	rules, err := gate.NewRules(runtime)
 	must(tb, err)
 	g.Use(rules)
-	f.server = extauthz.New(extauthz.Config{Gate: g, Ready: g.Ready, Log: log})
+	f.config = extauthz.Config{Gate: g, Ready: g.Ready, Log: log}
+	f.server = extauthz.New(f.config)
 	f.serve(tb)
 	return f
 }

@@ -1,6 +1,7 @@
 package extauthz_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -73,13 +74,40 @@ func decoded(tb testing.TB, message []byte) *authv3.CheckResponse {
 
 func TestWhatIsNoMessageIsRefused(t *testing.T) {
 	f := newFixture(t, settings.Runtime{AnonymousReads: true})
+	whole, err := proto.Marshal(bearer(alice).check())
+	must(t, err)
 	for name, message := range map[string]string{
-		"no bytes": "", "cut off": "\x0a\xff", "no field": "\x00", "an end without a beginning": "\x0c", "noise": strings.Repeat("\xff", 100),
+		"one that passes, and more": string(whole) + "\xff",
+		"no bytes":                  "", "cut off": "\x0a\xff", "no field": "\x00", "an end without a beginning": "\x0c", "noise": strings.Repeat("\xff", 100),
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := f.send(t, []byte(message))
 			must(t, err)
 			says(t, decoded(t, got), codes.PermissionDenied, unclear)
+		})
+	}
+}
+
+// Text on the wire is UTF-8, but for a sender who does not look. A call that fails for that may let the request pass.
+func TestTextThatIsNoneIsDecidedOn(t *testing.T) {
+	f := newFixture(t, settings.Runtime{})
+	for name, c := range map[string]struct {
+		request
+		pass bool
+	}{
+		"in a key":           {bearer("####" + alice), false},
+		"in another header":  {get("authorization", "Bearer "+alice, "accept", "####"), true},
+		"in a header's name": {get("authorization", "Bearer "+alice, "####", ""), true},
+		"in a cookie":        {get("authorization", "Bearer "+alice, "cookie", "a=####; keywright_session=x"), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			message, err := proto.Marshal(c.check())
+			must(t, err)
+			got, err := f.send(t, bytes.ReplaceAll(message, []byte("####"), []byte("\xff\xfe\x80\xc0")))
+			must(t, err)
+			if reply := decoded(t, got); (reply.GetOkResponse() != nil) != c.pass {
+				t.Error(reply)
+			}
 		})
 	}
 }

@@ -1,8 +1,6 @@
 package forwardauth_test
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -12,209 +10,230 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"keywright.dev/keywright/internal/access"
+	"keywright.dev/keywright/internal/forwardauth"
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/key"
 	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/internal/routes"
+	"keywright.dev/keywright/internal/settings"
 	"keywright.dev/keywright/internal/verify"
 )
 
 const (
 	alice   = "correct-horse-battery-staple"
-	off     = "the-key-of-somebody-disabled"
-	ended   = "the-key-that-came-to-its-end"
-	unknown = "a-key-that-nobody-has-at-all"
-	ci      = "the-key-of-a-program-named-ci"
 	bobs    = "an-api-key-of-somebody-named-bob"
+	ci      = "the-key-of-a-program-named-ci"
+	off     = "the-key-of-somebody-disabled"
+	unknown = "a-key-that-nobody-has-at-all"
 )
 
-var now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+// always is a view that has seen everything just now.
+type always struct{}
 
-type fixture struct {
+func (always) Ready() error       { return nil }
+func (always) Age() time.Duration { return 0 }
+
+// house is /auth and who may come.
+type house struct {
 	http.Handler
-	registry *prometheus.Registry
-	log      *strings.Builder
-	notReady error
+	*gate.Gate
 }
 
-func newFixture(t testing.TB) *fixture {
-	t.Helper()
-	ring, err := pepper.Load(map[string][]byte{"active": make([]byte, 32)})
+func newHouse(tb testing.TB, runtime settings.Runtime) *house {
+	tb.Helper()
+	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	index := &verify.Index{}
-	put := func(name, plaintext string, standing verify.Reason, notAfter time.Time) {
-		index.Put(verify.ID{Kind: "AdminUser", Namespace: "n", Name: name}, verify.Holder{
-			Identity: verify.Identity{Username: name, Subject: "User/" + name, Admin: true},
-			Standing: standing, UID: name,
-			Keys: []verify.Key{{Digest: ring.Digest(plaintext), NotAfter: notAfter}},
+	admin := func(name, plaintext string, standing verify.Reason) {
+		index.Put(verify.ID{Kind: "AdminUser", Name: name}, verify.Holder{
+			Identity: verify.Identity{Username: name, Subject: "User/" + name, Admin: true}, Standing: standing, UID: name,
+			OwnsUsername: true, Disabled: standing == verify.Disabled, Keys: []verify.Key{{Digest: ring.Digest(plaintext)}},
 		})
 	}
-	put("alice", alice, verify.Accepted, time.Time{})
-	put("dave", off, verify.Disabled, time.Time{})
-	put("erin", ended, verify.Accepted, now)
-	give := func(name, plaintext, username, subject string, scopes ...string) {
-		index.Put(verify.ID{Kind: "APIKey", Namespace: "n", Name: name}, verify.Holder{
-			Identity: verify.Identity{Username: username, Subject: subject}, Standing: verify.Accepted, UID: name,
-			Given: &access.Given{Scopes: scopes}, Keys: []verify.Key{{Digest: ring.Digest(plaintext)}},
+	admin("alice", alice, verify.Accepted)
+	admin("dave", off, verify.Disabled)
+	give := func(username, subject, plaintext string) {
+		index.Put(verify.ID{Kind: "APIKey", Name: subject}, verify.Holder{
+			Identity: verify.Identity{Username: username, Subject: subject}, Standing: verify.Accepted, UID: subject,
+			Given: &access.Given{Scopes: []string{"certs.read", "certs.write"}}, Keys: []verify.Key{{Digest: ring.Digest(plaintext)}},
 		})
 	}
-	give("ci", ci, "", "Account/ci", "certs.read", "certs.write")
-	give("bobs", bobs, "bob", "User/bob", "certs.read", "certs.write")
+	give("bob", "User/bob", bobs)
+	give("", "Account/ci", ci)
 	index.PutRole("reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}})
-	f := &fixture{registry: prometheus.NewRegistry(), log: &strings.Builder{}}
-	verifier := verify.NewVerifier(index, key.Format{Prefix: key.DefaultPrefix}, ring)
-	log := slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	f.Handler = gate.New(gate.Config{
-		Verifier: verifier, Ready: func() error { return f.notReady }, Now: func() time.Time { return now }, Log: log, Registry: f.registry,
+	g := gate.New(gate.Config{
+		Verifier: verify.NewVerifier(index, key.Format{Prefix: key.DefaultPrefix}, ring), View: always{},
+		Now: time.Now, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
 	})
-	return f
+	h := &house{Handler: forwardauth.New(g), Gate: g}
+	h.use(tb, runtime)
+	return h
 }
 
-func (f *fixture) ask(header http.Header) *httptest.ResponseRecorder {
-	request := httptest.NewRequest(http.MethodGet, "/auth", nil)
-	request.Header = header
+func (h *house) use(tb testing.TB, runtime settings.Runtime) {
+	tb.Helper()
+	rules, err := gate.NewRules(runtime)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	h.Use(rules)
+}
+
+// ask is what a gateway sends.
+func (h *house) ask(method string, header http.Header) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, "http://keywright/auth", nil)
+	r.Method, r.Header = method, header
 	recorder := httptest.NewRecorder()
-	f.ServeHTTP(recorder, request)
+	h.ServeHTTP(recorder, r)
 	return recorder
 }
 
-func bearer(presented string) http.Header {
-	return http.Header{"Authorization": {"Bearer " + presented}}
+// from reads headers as they are written: Name: value. Each is added to those before.
+func from(lines ...string) http.Header {
+	header := http.Header{}
+	for _, line := range lines {
+		name, value, _ := strings.Cut(line, ": ")
+		header.Add(name, value)
+	}
+	return header
 }
 
-func TestAnAcceptedKeyIsToldWhoseItIs(t *testing.T) {
-	reply := newFixture(t).ask(bearer(alice))
-	if reply.Code != http.StatusOK {
-		t.Fatal(reply.Code)
-	}
-	for name, want := range map[string]string{
-		"X-Auth-User": "alice", "X-Auth-Subject": "User/alice", "X-Auth-Admin": "true", "X-Auth-Scopes": "", "Cache-Control": "no-store",
-	} {
-		if got := reply.Header().Values(name); !slices.Equal(got, []string{want}) {
-			t.Errorf("%s: got %q, want %q", name, got, want)
-		}
-	}
-	if id := reply.Header().Get("X-Auth-Key-Id"); len(id) != 16 {
-		t.Errorf("key id %q", id)
-	}
-}
+func bearer(presented string) string { return "Authorization: Bearer " + presented }
 
-// An app that goes by the scopes lets nobody do what Keywright would not.
-func TestAnAPIKeyIsTold(t *testing.T) {
-	for presented, want := range map[string]http.Header{
-		ci:   {"X-Auth-User": {""}, "X-Auth-Subject": {"Account/ci"}, "X-Auth-Admin": {"false"}, "X-Auth-Scopes": {"certs.read certs.write"}},
-		bobs: {"X-Auth-User": {"bob"}, "X-Auth-Subject": {"User/bob"}, "X-Auth-Admin": {"false"}, "X-Auth-Scopes": {"certs.read"}},
+func TestTheGatewayIsToldWhoItIs(t *testing.T) {
+	h := newHouse(t, settings.Runtime{TrustProxyHeaders: true, AnonymousReads: true})
+	get := "X-Forwarded-Method: GET"
+	for name, c := range map[string]struct {
+		header http.Header
+		want   [4]string
+	}{
+		"an admin":  {from(get, bearer(alice)), [4]string{"alice", "User/alice", "", "true"}},
+		"a user":    {from(get, bearer(bobs)), [4]string{"bob", "User/bob", "certs.read", "false"}},
+		"a program": {from(get, bearer(ci)), [4]string{"", "Account/ci", "certs.read certs.write", "false"}},
+		"a name":    {from(get, "X-Forwarded-User: carol"), [4]string{"carol", "User/carol", "", "false"}},
+		"nobody":    {from(get), [4]string{"", "", "", "false"}},
+		"a client that says who it is": {
+			from(get, "X-Auth-User: alice", "X-Auth-Subject: User/alice", "X-Auth-Admin: true", "X-Auth-Scopes: certs.write", "X-Auth-Key-Id: 1"), [4]string{"", "", "", "false"},
+		},
 	} {
-		reply := newFixture(t).ask(bearer(presented))
-		for name, values := range want {
-			if got := reply.Header().Values(name); reply.Code != http.StatusOK || !slices.Equal(got, values) {
-				t.Errorf("%d, %s: got %q, want %q", reply.Code, name, got, values)
+		t.Run(name, func(t *testing.T) {
+			reply := h.ask(http.MethodGet, c.header)
+			if reply.Code != http.StatusOK || reply.Body.Len() > 0 {
+				t.Fatalf("%d %s", reply.Code, reply.Body)
 			}
-		}
+			for i, header := range []string{"X-Auth-User", "X-Auth-Subject", "X-Auth-Scopes", "X-Auth-Admin"} {
+				// The empty ones too: a gateway that copies what is there would leave what the client sent.
+				if got := reply.Header().Values(header); !slices.Equal(got, []string{c.want[i]}) {
+					t.Errorf("%s: got %q, want %q", header, got, c.want[i])
+				}
+			}
+			hasKey := strings.HasPrefix(c.header.Get("Authorization"), "Bearer")
+			if ids := reply.Header().Values("X-Auth-Key-Id"); len(ids) != 1 || hasKey != (len(ids[0]) == 16) || !hasKey && ids[0] != "" {
+				t.Errorf("key %q", ids)
+			}
+			if got := reply.Header().Values("Cache-Control"); !slices.Equal(got, []string{"no-store"}) {
+				t.Errorf("Cache-Control: %q", got)
+			}
+		})
 	}
 }
 
-// Whoever tries keys learns nothing from the answer: not whether a key once worked, nor whether its form is right.
-func TestAllRefusalsLookAlike(t *testing.T) {
-	f := newFixture(t)
-	var first string
-	for _, header := range []http.Header{
-		bearer(unknown), bearer(off), bearer(ended), bearer("short"), bearer("ak_0123456789012345"), bearer("correct horse battery staple"),
-		{"Authorization": {"Nonsense"}}, {"X-Api-Key": {unknown}}, {"X-Api-Key": {alice, unknown}},
+func TestANameIsSavedInTheBrowser(t *testing.T) {
+	h := newHouse(t, settings.Runtime{TrustProxyHeaders: true, AllowedUsers: []string{"carol"}})
+	const want = "keywright_user=carol; Path=/; Max-Age=31536000; Secure; SameSite=Lax"
+	if got := h.ask(http.MethodPost, from("X-Forwarded-User: carol")).Header().Values("Set-Cookie"); !slices.Equal(got, []string{want}) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for name, header := range map[string]http.Header{
+		"it is there": from("X-Forwarded-User: carol", "Cookie: keywright_user=carol"), "a key": from("X-Forwarded-User: carol", bearer(alice)),
+		"refused": from("X-Forwarded-User: zoe"), "nobody": from(), "a bad key": from("X-Forwarded-User: carol", bearer(unknown)),
 	} {
-		reply := f.ask(header)
-		answer := fmt.Sprint(reply.Code, reply.Body) + strings.Join(reply.Header().Values("WWW-Authenticate"), ";")
-		if first == "" {
-			first = answer
+		if got := h.ask(http.MethodPost, header).Header().Values("Set-Cookie"); len(got) > 0 {
+			t.Errorf("%s: %q", name, got)
 		}
-		if answer != first || reply.Code != http.StatusUnauthorized {
-			t.Errorf("%v: got %s, want %s", header, answer, first)
-		}
-	}
-	if !strings.Contains(first, `{"error":{"code":401,"what":"invalid token"}}`) || !strings.Contains(first, "Basic realm=") || !strings.Contains(first, `error="invalid_token"`) {
-		t.Fatal(first)
 	}
 }
 
-func TestNothingPresentedIsAskedForAKeyWithoutAnError(t *testing.T) {
-	reply := newFixture(t).ask(http.Header{})
-	if got := reply.Header().Values("WWW-Authenticate"); reply.Code != http.StatusUnauthorized || got[0] != `Bearer realm="keywright"` {
-		t.Fatalf("%d %q", reply.Code, got)
+// Answers are the gate's, to the byte.
+func TestRefusals(t *testing.T) {
+	h := newHouse(t, settings.Runtime{Routes: appRoutes, AllowedUsers: []string{"bob"}})
+	const host = "X-Forwarded-Host: app.example"
+	for name, c := range map[string]struct {
+		method string
+		header http.Header
+		status int
+		what   string
+	}{
+		"nobody":            {"GET", from("X-Forwarded-Method: GET", host, "X-Forwarded-Uri: /"), 401, "invalid token"},
+		"unknown":           {"GET", from(bearer(unknown)), 401, "invalid token"},
+		"disabled":          {"GET", from(bearer(off)), 401, "invalid token"},
+		"malformed":         {"GET", from("Authorization: x"), 401, "invalid token"},
+		"not listed":        {"GET", from(bearer(ci), "X-Forwarded-Method: PUT", host, "X-Forwarded-Uri: /"), 403, "User not allowed. Contact an administrator to be added to the allow list."},
+		"not permitted":     {"GET", from(bearer(bobs), "X-Forwarded-Method: POST", host, "X-Forwarded-Uri: /certs"), 403, "API key lacks required permission"},
+		"no target told":    {"GET", from(bearer(alice), host, "X-Forwarded-Method: GET"), 403, "The request can be read in more than one way"},
+		"no method told":    {"GET", from(bearer(alice), host, "X-Forwarded-Uri: /"), 403, "The request can be read in more than one way"},
+		"no host told":      {"GET", from(bearer(alice), "X-Forwarded-Method: GET", "X-Forwarded-Uri: /"), 403, "The request can be read in more than one way"},
+		"told of two":       {"GET", from(bearer(alice), "X-Forwarded-Method: GET", host, "X-Forwarded-Uri: /", "X-Original-URL: /x"), 403, "The request can be read in more than one way"},
+		"told of two of it": {"POST", from(bearer(alice), "X-Forwarded-Method: GET", host, "X-Forwarded-Uri: /"), 403, "The request can be read in more than one way"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reply := h.ask(c.method, c.header)
+			if reply.Code != c.status || !strings.Contains(reply.Body.String(), `"what":"`+c.what+`"`) || reply.Header().Get("Cache-Control") != "no-store" {
+				t.Errorf("%d %s %q", reply.Code, reply.Body, reply.Header())
+			}
+			for name := range reply.Header() {
+				if strings.HasPrefix(name, "X-Auth-") || name == "Set-Cookie" {
+					t.Errorf("refused, and %s is set", name)
+				}
+			}
+		})
+	}
+	all := map[string]bool{}
+	for _, presented := range []string{unknown, off, "short", "ak_0123456789012345678901234567890123456789012345"} {
+		reply := h.ask(http.MethodGet, from(bearer(presented)))
+		all[reply.Result().Status+reply.Body.String()+strings.Join(reply.Header().Values("WWW-Authenticate"), ";")] = true
+	}
+	if len(all) != 1 {
+		t.Error("keys that are refused do not look alike: ", all)
+	}
+	h.Use(nil)
+	if reply := h.ask(http.MethodGet, from(bearer(alice))); reply.Code != http.StatusServiceUnavailable || reply.Header().Get("Retry-After") != "1" {
+		t.Errorf("not ready: %d %q", reply.Code, reply.Header())
 	}
 }
 
-// On a 401 git forgets the key it has, and a gateway tells the caller that it is wrong. Nobody knows that yet.
-func TestWhileNotAllKeysAreKnownNobodyIsRefused(t *testing.T) {
-	f := newFixture(t)
-	f.notReady = errors.New("adminusers have not been seen yet")
-	for _, presented := range []string{alice, unknown} {
-		reply := f.ask(bearer(presented))
-		if reply.Code != http.StatusServiceUnavailable || reply.Header().Get("Retry-After") == "" || reply.Header().Get("X-Auth-User") != "" {
-			t.Errorf("%d %v", reply.Code, reply.Header())
+// A gateway that asks with the method of the request tells it by that. A read has to be told of, for most ask by GET.
+func TestItIsAskedByAnyMethod(t *testing.T) {
+	h := newHouse(t, settings.Runtime{})
+	methods := []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "MKCOL", "FROB", "get", ""}
+	for _, method := range methods {
+		if reply := h.ask(method, from(bearer(ci))); reply.Code != http.StatusOK {
+			t.Errorf("%q: %d", method, reply.Code)
 		}
 	}
-	for name, header := range map[string]http.Header{"nothing": {}, "nonsense": {"Authorization": {"Nonsense"}}} {
-		if reply := f.ask(header); reply.Code != http.StatusUnauthorized {
-			t.Errorf("%s: %d", name, reply.Code)
+	h.use(t, settings.Runtime{AllowedUsers: []string{"bob"}})
+	for _, method := range methods {
+		want := http.StatusForbidden
+		if method == "OPTIONS" || method == "TRACE" || method == "PROPFIND" {
+			want = http.StatusOK
+		}
+		if reply := h.ask(method, from(bearer(ci))); reply.Code != want {
+			t.Errorf("%q, with a list: %d, want %d", method, reply.Code, want)
 		}
 	}
-	f.notReady = nil
-	if reply := f.ask(bearer(alice)); reply.Code != http.StatusOK {
-		t.Error(reply.Code)
-	}
-	f.notReady = errors.New("never again")
-	if reply := f.ask(bearer(alice)); reply.Code != http.StatusOK {
-		t.Error("once ready, not ready again: ", reply.Code)
+	if reply := h.ask(http.MethodGet, from(bearer(ci), "X-Forwarded-Method: GET")); reply.Code != http.StatusOK {
+		t.Errorf("a read: %d", reply.Code)
 	}
 }
 
-func TestLogsAndMetricsTellRefusalsApartAndHoldNoKey(t *testing.T) {
-	f := newFixture(t)
-	for _, k := range []string{alice, off, ended, unknown, "short"} {
-		f.ask(bearer(k))
-	}
-	want := `
-# HELP keywright_verifications_total Verifications by verdict. Outside, all refusals look alike.
-# TYPE keywright_verifications_total counter
-keywright_verifications_total{verdict="accepted"} 1
-keywright_verifications_total{verdict="ambiguous"} 0
-keywright_verifications_total{verdict="deleted"} 0
-keywright_verifications_total{verdict="demoted"} 0
-keywright_verifications_total{verdict="disabled"} 1
-keywright_verifications_total{verdict="empty"} 0
-keywright_verifications_total{verdict="expired"} 1
-keywright_verifications_total{verdict="malformed"} 1
-keywright_verifications_total{verdict="owner_denied"} 0
-keywright_verifications_total{verdict="owner_disabled"} 0
-keywright_verifications_total{verdict="revoked"} 0
-keywright_verifications_total{verdict="unknown"} 1
-keywright_verifications_total{verdict="username_taken"} 0
-`
-	if err := testutil.GatherAndCompare(f.registry, strings.NewReader(want), "keywright_verifications_total"); err != nil {
-		t.Error(err)
-	}
-	for _, k := range []string{alice, off, ended, unknown} {
-		if strings.Contains(f.log.String(), k) {
-			t.Error("a key is in the log")
-		}
-	}
-	if !strings.Contains(f.log.String(), `"verdict":"expired"`) {
-		t.Error("the log does not tell why")
-	}
-}
-
-func FuzzHeaders(f *testing.F) {
-	fixture := newFixture(f)
-	f.Add("Bearer "+alice, "", "")
-	f.Add("Basic Og==", "x", "\x00\xff")
-	f.Fuzz(func(t *testing.T, authorization, second, apiKey string) {
-		header := http.Header{"Authorization": {authorization, second}, "X-Api-Key": {apiKey}}
-		if status := fixture.ask(header).Code; status != http.StatusOK && status != http.StatusUnauthorized {
-			t.Fatalf("status %d", status)
-		}
-	})
+var appRoutes = []routes.Route{
+	{Match: "GET /certs", Action: "certs.read"},
+	{Match: "POST /certs", Action: "certs.write"},
+	{Match: "/users/{user}/", Owner: "{user}"},
+	{Match: "/public/"},
+	{Match: "admin.example/", Action: "certs.write"},
 }

@@ -16,6 +16,7 @@ type inquiry struct {
 
 // steps are asked in this order. The first Outcome other than Allowed is the answer.
 var steps = []func(*inquiry) Outcome{
+	(*inquiry).nobody,
 	(*inquiry).understand,
 	(*inquiry).somebody,
 	(*inquiry).matched,
@@ -31,6 +32,14 @@ func (g *Gate) authorize(rules *Rules, caller *Caller, a *Asked) Outcome {
 		if outcome := step(q); outcome != Allowed {
 			return outcome
 		}
+	}
+	return Allowed
+}
+
+// nobody is refused before their request costs anything, where nobody may do anything.
+func (q *inquiry) nobody() Outcome {
+	if q.caller.By == ByNothing && !q.rules.AnonymousReads {
+		return Unauthenticated
 	}
 	return Allowed
 }

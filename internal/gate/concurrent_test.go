@@ -7,8 +7,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/pepper"
 	"keywright.dev/keywright/internal/settings"
 	"keywright.dev/keywright/internal/verify"
 )
@@ -27,7 +29,8 @@ func TestADecisionGoesByOneConfiguration(t *testing.T) {
 		readers.Go(func() {
 			for !done.Load() {
 				d := h.ask(http.MethodPost, "/elsewhere", from(bearer(bobsAPIKey)))
-				if seen[i][d.Outcome]++; d.Outcome != gate.Unmatched && d.Outcome != gate.NotListed {
+				seen[i][d.Outcome]++
+				if d.Outcome != gate.Unmatched && d.Outcome != gate.NotListed {
 					t.Error(told(&d))
 					return
 				}
@@ -54,6 +57,28 @@ func TestADecisionGoesByOneConfiguration(t *testing.T) {
 	readers.Wait()
 	if len(seen[0])+len(seen[1]) == 0 {
 		t.Error("nobody asked meanwhile")
+	}
+}
+
+// meanwhile is what happens while a session is looked up.
+type meanwhile func()
+
+func (m meanwhile) Key(string, time.Time) *pepper.Digest {
+	m()
+	return nil
+}
+
+func TestAConfigurationThatComesMeanwhileCountsFromTheNextDecisionOn(t *testing.T) {
+	h := newHouse(t)
+	before, after := newRules(t, settings.Runtime{DenyUnmatched: true}), newRules(t, settings.Runtime{AnonymousReads: true})
+	h.Use(before)
+	h.Sessions = meanwhile(func() { h.Use(after) })
+	header := from(bearer(ciKey), session(noSession))
+	if d := h.ask(http.MethodGet, "/", header); d.Outcome != gate.Unmatched {
+		t.Error("this one: ", told(&d))
+	}
+	if d := h.ask(http.MethodGet, "/", header); d.Outcome != gate.Allowed {
+		t.Error("the next one: ", told(&d))
 	}
 }
 

@@ -242,3 +242,13 @@ func TestWhoComesToKeywrightItselfMustBeAllowedAllTheyNeed(t *testing.T) {
 		})
 	}
 }
+
+func TestNobodyMayNothing(t *testing.T) {
+	h := newHouse(t)
+	h.index.PutRole("everything", access.Role{Members: []string{""}, Permissions: []access.Permission{access.Scope(access.Any)}})
+	for name, c := range map[string]gate.Caller{"nobody": {}, "somebody made up": {Username: "alice", Subject: "User/alice", Admin: true}, "without a key": {By: gate.ByKey}} {
+		if h.May(&c, access.Request{Action: "certs.read", Resource: access.Any}) {
+			t.Error(name)
+		}
+	}
+}

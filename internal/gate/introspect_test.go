@@ -1,7 +1,6 @@
 package gate_test
 
 import (
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -68,50 +67,5 @@ func TestIntrospectSaysNothingOfAnyOtherKey(t *testing.T) {
 		if n > 0 {
 			t.Errorf("%v decisions: %s", n, outcome)
 		}
-	}
-}
-
-func TestARequestGoesOnWhileItsCallerIsTheSame(t *testing.T) {
-	h := newHouse(t)
-	asked := gate.Asked{Method: http.MethodGet, Host: "h", Target: "/", Header: from(bearer(bobsAPIKey))}
-	admitted := h.Decide(&asked).Caller
-	expect := func(what string, want bool) {
-		t.Helper()
-		if h.Still(&asked, &admitted) != want {
-			t.Errorf("%s: goes on: %t", what, !want)
-		}
-	}
-	expect("nothing has changed", true)
-	h.apiKey("bob", "User/bob", bobsAPIKey, verify.Accepted, "certs.write", "certs.read")
-	expect("a scope it can't use was moved", true)
-	h.apiKey("bob", "User/bob", bobsAPIKey, verify.Accepted)
-	expect("a scope was taken", false)
-	h.apiKey("bob", "User/bob", bobsAPIKey, verify.Accepted, "certs.read")
-	expect("given again", true)
-	h.apiKey("bob", "User/bob", bobsAPIKey, verify.Disabled, "certs.read")
-	expect("disabled", false)
-	h.apiKey("bob", "User/bob", bobsAPIKey, verify.Accepted, "certs.read")
-	h.use(t, withRoutes(someRoutes[1]))
-	expect("a route that does not matter", true)
-	h.use(t, withRoutes(someRoutes[0]))
-	asked.Target, asked.Method = "/certs", "GET"
-	expect("a route", true)
-	h.index.DeleteRole("reader")
-	expect("a role was taken", false)
-}
-
-func TestWhetherAProxyIsTrusted(t *testing.T) {
-	h := newHouse(t)
-	for _, trusted := range []bool{true, false} {
-		runtime := plain
-		runtime.TrustProxyHeaders = trusted
-		h.use(t, runtime)
-		if h.TrustsProxy() != trusted {
-			t.Error(!trusted)
-		}
-	}
-	h.Use(nil)
-	if h.TrustsProxy() {
-		t.Error("before anything is configured")
 	}
 }

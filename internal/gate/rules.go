@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"keywright.dev/keywright/internal/key"
 	"keywright.dev/keywright/internal/routes"
 	"keywright.dev/keywright/internal/settings"
 	"keywright.dev/keywright/internal/username"
@@ -28,14 +27,6 @@ func NewRules(runtime settings.Runtime) (*Rules, error) {
 		r.listed[username.Fold(name)] = struct{}{}
 	}
 	return r, nil
-}
-
-// Format is the form of generated keys.
-func (r *Rules) Format() key.Format {
-	if r.KeyPrefix == "" {
-		return key.Format{Prefix: key.DefaultPrefix}
-	}
-	return key.Format{Prefix: r.KeyPrefix}
 }
 
 // mayWrite says whether the allow list, where there is one, has the caller. Admins pass. No name has a slash on the

@@ -1,8 +1,8 @@
 package gate
 
 // Still says whether a request that was let in may go on: whether it would be let in now, and the app be told the same
-// of its caller. One who has become somebody else, or lost a scope that the app was told of, begins anew. It counts as
-// a verification, and not as a decision.
+// of its caller. One who has become somebody else, or lost a scope that the app was told of, has to begin anew. It counts
+// as a verification, and not as a decision.
 func (g *Gate) Still(a *Asked, admitted *Caller) bool {
 	rules := g.rules.Load()
 	if g.unable(rules).Outcome != Allowed {

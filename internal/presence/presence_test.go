@@ -2,7 +2,9 @@ package presence_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,7 +17,7 @@ import (
 )
 
 func TestAPodThatCanNotBeOneIsAnError(t *testing.T) {
-	for pod, fine := range map[string]bool{
+	for pod, good := range map[string]bool{
 		"":                                 true,
 		"keywright-server-7d9c8-x2x4v":     true,
 		"another.name":                     true,
@@ -30,7 +32,7 @@ func TestAPodThatCanNotBeOneIsAnError(t *testing.T) {
 		_, err := presence.New(presence.Options{
 			REST: &rest.Config{}, Namespace: "keywright-system", Pod: pod, Clock: clock.RealClock{}, Log: newLines().logger(),
 		})
-		if (err == nil) != fine {
+		if (err == nil) != good {
 			t.Errorf("%q: %v", pod, err)
 		}
 	}
@@ -81,6 +83,32 @@ func TestAnAPIServerThatIsAwayIsTriedAgainWithGrowingPausesAndToldOfOnce(t *test
 		}
 		if told := u.log.with(""); len(told) != 1 || !strings.Contains(told[0], "connection refused") || !strings.Contains(told[0], `"level":"WARN"`) {
 			t.Errorf("told %q", told)
+		}
+	})
+}
+
+// fine is the answer to a write that was taken.
+func fine(*http.Request) (*http.Response, error) {
+	body := io.NopCloser(strings.NewReader(`{"kind":"Lease","apiVersion":"coordination.k8s.io/v1"}`))
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: body}, nil
+}
+
+func TestEachOutageBeginsWithShortPausesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := &unheard{}
+		u.run(t, 4*time.Minute, func(r *http.Request) (*http.Response, error) {
+			// The writes of the second minute are taken.
+			if last := u.tries[len(u.tries)-1]; last > time.Minute && last < 2*time.Minute {
+				return fine(r)
+			}
+			return nil, errors.New("connection refused")
+		})
+		again := slices.IndexFunc(u.tries, func(at time.Duration) bool { return at >= 2*time.Minute })
+		if pause := u.tries[again+1] - u.tries[again]; pause > 2*time.Second {
+			t.Errorf("a pause of %s after %s", pause, u.tries[again])
+		}
+		if warned, informed := u.log.with(`"WARN"`), u.log.with(`"INFO"`); len(warned) != 2 || len(informed) != 1 {
+			t.Errorf("told %s and %s", warned, informed)
 		}
 	})
 }

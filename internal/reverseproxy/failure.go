@@ -7,7 +7,7 @@ import (
 )
 
 // fail answers a request that the app did not answer.
-func (p *Proxy) fail(_ http.ResponseWriter, r *http.Request, err error) {
+func fail(_ http.ResponseWriter, r *http.Request, err error) {
 	t := passageOf(r)
 	if r.Context().Err() != nil {
 		// The client is gone, or its request was ended: nobody is there to be told.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,8 +55,13 @@ type house struct {
 	ring  *pepper.Keyring
 	app   *httptest.Server
 	proxy *httptest.Server
-	log   *journal
-	now   func() time.Time
+	inner *reverseproxy.Proxy
+	// open is how many requests are with the proxy.
+	open atomic.Int64
+	log  *journal
+	now  func() time.Time
+	// patience is how long a client waits that sends less than it says.
+	patience time.Duration
 }
 
 // options are what a house may have that is not the same everywhere. The zero value has none.
@@ -67,15 +73,17 @@ type options struct {
 	// upstream is in the place of the app's URL.
 	upstream string
 	now      func() time.Time
-	// timeout is in the place of the server's.
+	// timeout is in the place of each of the server's.
 	timeout time.Duration
+	// plain is an answer that can do nothing but be written to.
+	plain bool
 }
 
 func newHouse(tb testing.TB, app http.HandlerFunc, o options) *house {
 	tb.Helper()
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
 	must(tb, err)
-	h := &house{index: &verify.Index{}, ring: ring, log: &journal{}, now: o.now}
+	h := &house{index: &verify.Index{}, ring: ring, log: &journal{}, now: o.now, patience: 2 * o.timeout}
 	if h.now == nil {
 		h.now = time.Now
 	}
@@ -97,23 +105,41 @@ func newHouse(tb testing.TB, app http.HandlerFunc, o options) *house {
 		tb.Cleanup(h.app.Close)
 		o.upstream = h.app.URL + o.path
 	}
-	h.proxy = httptest.NewUnstartedServer(h.handler(tb, o))
+	h.inner = h.newProxy(tb, o)
+	h.proxy = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.open.Add(1)
+		defer h.open.Add(-1)
+		if o.plain {
+			w = struct{ http.ResponseWriter }{w}
+		}
+		h.inner.ServeHTTP(w, r)
+	}))
 	configure(h.proxy.Config)
 	if o.timeout > 0 {
-		h.proxy.Config.ReadTimeout, h.proxy.Config.WriteTimeout = o.timeout, o.timeout
+		h.proxy.Config.ReadTimeout, h.proxy.Config.WriteTimeout, h.proxy.Config.IdleTimeout = o.timeout, o.timeout, o.timeout
 	}
 	h.proxy.Start()
 	tb.Cleanup(h.proxy.Close)
 	return h
 }
 
-func (h *house) handler(tb testing.TB, o options) http.Handler {
+func (h *house) newProxy(tb testing.TB, o options) *reverseproxy.Proxy {
 	tb.Helper()
 	upstream, err := reverseproxy.ParseUpstream(o.upstream)
 	must(tb, err)
 	return reverseproxy.New(reverseproxy.Config{
 		Gate: h.Gate, Upstream: upstream, Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Recheck: o.recheck,
 	})
+}
+
+// left waits until no request is with the proxy.
+func (h *house) left(tb testing.TB) {
+	tb.Helper()
+	for deadline := time.Now().Add(20 * time.Second); h.open.Load() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			tb.Fatal("the proxy still has a request")
+		}
+	}
 }
 
 // configure makes a server one as the proxy's runs on.

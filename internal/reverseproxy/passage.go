@@ -2,6 +2,7 @@ package reverseproxy
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -76,9 +77,15 @@ func isWebSocket(r *http.Request) bool {
 	return r.Method == http.MethodGet && r.ContentLength == 0 && strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 }
 
+var errNoStatus = errors.New("the app's answer has a status below 100")
+
 // respond is called with the app's answer before any of it is written.
 func (p *Proxy) respond(response *http.Response) error {
 	t := passageOf(response.Request)
+	if response.StatusCode < http.StatusContinue {
+		// net/http reads such a status, but panics when it is to write one.
+		return errNoStatus
+	}
 	p.reached(t.in.Context())
 	if cookie := t.decision.SetCookie; cookie != "" {
 		response.Header.Add("Set-Cookie", cookie)

@@ -15,7 +15,7 @@ import (
 const DefaultRecheck = 5 * time.Second
 
 // flushInterval is how long a part of an answer may wait for the next where the app has told the answer's length. Any
-// other answer, and events, are passed on at once. To do so with all of them would cost a small one a third of its speed.
+// other answer, and events, are passed on at once. To do so with all of them would cost small ones a fifth of their speed.
 const flushInterval = 10 * time.Millisecond
 
 // Config is what a proxy works with.
@@ -27,8 +27,9 @@ type Config struct {
 	Recheck time.Duration
 }
 
-// Proxy is a http.Handler. Its server has to hand it the request that it read, not a copy, and
-// OPTIONS * too: http.Server.DisableGeneralOptionsHandler. The server's timeouts are for those who are not let in.
+// Proxy is an http.Handler. Its server has to hand it the request that it read, not a copy of it, for trailers are told
+// there; and OPTIONS * too: http.Server.DisableGeneralOptionsHandler. The server's timeouts are for those who are not
+// let in.
 type Proxy struct {
 	Config
 	forward httputil.ReverseProxy
@@ -45,7 +46,7 @@ func New(c Config) *Proxy {
 	p.forward = httputil.ReverseProxy{
 		Rewrite:        func(r *httputil.ProxyRequest) { passageOf(r.In).rewrite(r) },
 		ModifyResponse: p.respond,
-		ErrorHandler:   p.fail,
+		ErrorHandler:   fail,
 		Transport:      newTransport(),
 		FlushInterval:  flushInterval,
 		BufferPool:     &buffers{},

@@ -202,7 +202,7 @@ func TestWhatIsRefusedNeverReachesTheApp(t *testing.T) {
 	}
 	never(t, asked)
 	for _, allowed := range []string{as(ci, "GET /certs/1"), request("DELETE /certs/1"), request("GET /users/bob"), as(ci, "GET /certs/1", "X-HTTP-Method-Override: get")} {
-		if got := h.say(t, allowed); got.StatusCode != 200 {
+		if got := h.say(t, allowed); got.StatusCode != http.StatusOK {
 			t.Errorf("%.60q: %d %q", allowed, got.StatusCode, got.body)
 		}
 		<-asked

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"keywright.dev/keywright/internal/access"
-	"keywright.dev/keywright/internal/reverseproxy"
 	"keywright.dev/keywright/internal/routes"
 	"keywright.dev/keywright/internal/settings"
 	"keywright.dev/keywright/internal/verify"
@@ -108,6 +107,7 @@ func TestAnOpenRequestEndsWithWhatLetItIn(t *testing.T) {
 				}
 				lose(t, h)
 				wantEnd(t, ended)
+				h.left(t)
 				// The client's side ends too, whatever was on its way.
 				if _, err := io.Copy(io.Discard, connection); errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
 					t.Error("the client's connection is still there")
@@ -174,6 +174,20 @@ func TestAnOpenRequestEndsWhenTheRulesForbidIt(t *testing.T) {
 	}
 }
 
+// Also where nobody can get at the connection.
+func TestAnOpenRequestEndsBehindAnythingThatWritesAnswers(t *testing.T) {
+	app, ended := open()
+	c := &clock{}
+	h := newHouse(t, app, options{recheck: often, now: c.now, plain: true})
+	connection := h.dial(t)
+	_, err := io.WriteString(connection, request("GET /wait"))
+	must(t, err)
+	c.await(t, 2)
+	h.put("alice", alice, verify.Disabled)
+	wantEnd(t, ended)
+	h.left(t)
+}
+
 func (h *house) setCI(subject string, scopes ...string) {
 	h.index.Put(verify.ID{Kind: "APIKey", Name: "ci"}, verify.Holder{
 		Identity: verify.Identity{Subject: subject}, Standing: verify.Accepted, UID: "ci",
@@ -220,8 +234,8 @@ func TestARequestIsDecidedOnAgainEveryFiveSeconds(t *testing.T) {
 	h := newHouse(t, nil, options{upstream: "http://app.example", now: c.now})
 	synctest.Test(t, func(t *testing.T) {
 		network, appNetwork := newMemory(), newMemory()
-		handler := h.handler(t, options{upstream: "http://app.example"})
-		handler.(*reverseproxy.Proxy).SetDial(func(context.Context, string, string) (net.Conn, error) { return appNetwork.dial(), nil })
+		handler := h.newProxy(t, options{upstream: "http://app.example"})
+		handler.SetDial(func(context.Context, string, string) (net.Conn, error) { return appNetwork.dial(), nil })
 		app := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			took, _ := time.ParseDuration(r.URL.RawQuery)
 			_ = http.NewResponseController(w).Flush()
@@ -245,9 +259,9 @@ func TestARequestIsDecidedOnAgainEveryFiveSeconds(t *testing.T) {
 				return err
 			}
 			_, err = io.Copy(io.Discard, answer.Body)
-			return err
+			return errors.Join(err, answer.Body.Close())
 		}
-		for took, times := range map[string]int64{"0s": 1, "4.9s": 1, "5.1s": 2, "9.9s": 2, "1h": 720} {
+		for took, times := range map[string]int64{"0s": 1, "4.9s": 1, "5.1s": 2, "9.9s": 2, "59m59s": 720} {
 			before := c.asked.Load()
 			must(t, ask(took))
 			if got := c.asked.Load() - before; got != times {

@@ -19,7 +19,7 @@ func TestATargetReachesTheAppAsItWasSent(t *testing.T) {
 	app, asked := recorder()
 	h := newHouse(t, app, options{})
 	for _, target := range same {
-		if got := h.say(t, request("GET "+target)); got.StatusCode != 200 {
+		if got := h.say(t, request("GET "+target)); got.StatusCode != http.StatusOK {
 			t.Errorf("%q: %d %s", target, got.StatusCode, got.body)
 			continue
 		}

@@ -37,7 +37,7 @@ func ParseUpstream(raw string) (*Upstream, error) {
 	}
 	base := strings.TrimSuffix(u.EscapedPath(), "/")
 	if base != "" && path.Clean(base+"/x") != base+"/x" {
-		return nil, errors.New("its path can't have empty segments, . or ..")
+		return nil, errors.New("its path can't have segments that are empty or dots")
 	}
 	return &Upstream{scheme: u.Scheme, host: u.Host, base: base}, nil
 }

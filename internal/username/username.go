@@ -3,10 +3,22 @@ package username
 import (
 	"strings"
 	"time"
+	"unicode"
 )
 
-// Fold is the form in which two names that differ by case alone are the same. Names are ASCII.
-func Fold(name string) string { return strings.ToLower(name) }
+// Fold is the form in which two names that differ by case alone are the same. Names of Keywright are ASCII; a proxy may
+// tell of others, and none of these becomes one of ours: the Kelvin sign in lower case is a k.
+func Fold(name string) string {
+	folded := strings.ToLower(name)
+	if isASCII(folded) && !isASCII(name) {
+		return name
+	}
+	return folded
+}
+
+func isASCII(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) < 0
+}
 
 // Claim is one object's claim to a username.
 type Claim struct {

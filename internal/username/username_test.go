@@ -50,4 +50,7 @@ func TestFold(t *testing.T) {
 	if username.Fold("Alice") != username.Fold("aLICE") || username.Fold("alice") == username.Fold("alicf") {
 		t.Fatal("case alone must not tell names apart")
 	}
+	if username.Fold("Änne") != username.Fold("änne") || username.Fold("\u212Aate") == username.Fold("kate") {
+		t.Fatal("a Kelvin sign made one of our names")
+	}
 }

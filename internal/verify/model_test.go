@@ -109,6 +109,21 @@ func (w *world) compare(t *rapid.T, verifier *verify.Verifier, index *verify.Ind
 	if index.Len() != m.keys() {
 		t.Fatalf("%d keys, want %d", index.Len(), m.keys())
 	}
+	for _, name := range []string{"alice", "ALICE", "aLiCe", "bob", "Bob", "user-0", "User-1", "nobody", ""} {
+		compareName(t, verifier, m, name)
+	}
+}
+
+func compareName(t *rapid.T, verifier *verify.Verifier, m *model, name string) {
+	if got, want := verifier.IsDisabled(name), m.isDisabled(name); got != want {
+		t.Fatalf("%s is disabled: %t, want %t", name, got, want)
+	}
+	for _, action := range []string{"certs.read", "certs.write"} {
+		request := access.Request{Action: action, Resource: "certificate:42"}
+		if got, want := verifier.UserMay(name, request), m.userMay(name, request); got != want {
+			t.Fatalf("%s may %s: %t, want %t", name, action, got, want)
+		}
+	}
 }
 
 func (w *world) compareKey(t *rapid.T, verifier *verify.Verifier, m *model, i int, at time.Time) {
@@ -119,6 +134,12 @@ func (w *world) compareKey(t *rapid.T, verifier *verify.Verifier, m *model, i in
 	}
 	if known := reason != verify.Unknown; known != (got.KeyID() == w.digests[i].KeyID()) {
 		t.Fatalf("key %d is %s and has id %q", i, reason, got.KeyID())
+	}
+	if again := verifier.Recall(&w.digests[i], at); again != got {
+		t.Fatalf("key %d at %s: recalled as %s, verified as %s", i, at, again.Reason, got.Reason)
+	}
+	if end := m.endOf(w.digests[i], reason); !got.Ends().Equal(end) {
+		t.Fatalf("key %d of %+v ends %s, want %s", i, holder, got.Ends(), end)
 	}
 	for _, action := range []string{"certs.read", "certs.write"} {
 		request := access.Request{Action: action, Resource: "certificate:42"}

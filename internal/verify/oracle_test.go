@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"keywright.dev/keywright/internal/access"
@@ -130,6 +131,14 @@ func (m *model) rolesOf(name string) (roles []access.Role) {
 }
 
 func (m *model) ofTime(h *verify.Holder, k verify.Key, at time.Time) verify.Reason {
+	if end := m.end(h, k); !end.IsZero() && !at.Before(end) {
+		return verify.Expired
+	}
+	return verify.Accepted
+}
+
+// end is the earliest end of a key, or zero.
+func (m *model) end(h *verify.Holder, k verify.Key) time.Time {
 	var ends []time.Time
 	for _, t := range []time.Time{k.NotAfter, h.ExpiresAt} {
 		if !t.IsZero() {
@@ -147,10 +156,36 @@ func (m *model) ofTime(h *verify.Holder, k verify.Key, at time.Time) verify.Reas
 			ends = append(ends, k.IssuedAt.Add(ttl))
 		}
 	}
-	if slices.ContainsFunc(ends, func(end time.Time) bool { return !at.Before(end) }) {
-		return verify.Expired
+	if len(ends) == 0 {
+		return time.Time{}
 	}
-	return verify.Accepted
+	return slices.MinFunc(ends, time.Time.Compare)
+}
+
+// endOf is that of a key which is accepted, and zero for any other.
+func (m *model) endOf(digest pepper.Digest, reason verify.Reason) time.Time {
+	if reason != verify.Accepted {
+		return time.Time{}
+	}
+	h, k, _ := m.holder(digest)
+	return m.end(&h, k)
+}
+
+func (m *model) isDisabled(name string) bool {
+	for _, h := range m.objects {
+		if h.OwnsUsername && h.Disabled && strings.EqualFold(h.Identity.Username, name) && !m.outranked(&h) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *model) userMay(name string, r access.Request) bool {
+	var held access.Grant
+	for _, role := range m.rolesOf(name) {
+		held.Permissions = append(held.Permissions, role.Permissions...)
+	}
+	return access.May(held, nil, r)
 }
 
 // may is asked for holders whose key was accepted.

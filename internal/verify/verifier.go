@@ -47,7 +47,9 @@ func (v *Verifier) Verify(presented string, now time.Time) Verdict {
 
 // Recall says of a key that was verified before, and of which nothing but the digest was kept, what Verify would say of
 // it now.
-func (v *Verifier) Recall(digest *pepper.Digest, now time.Time) Verdict { return v.lookUp(&digest.Sum, now) }
+func (v *Verifier) Recall(digest *pepper.Digest, now time.Time) Verdict {
+	return v.lookUp(&digest.Sum, now)
+}
 
 func (v *Verifier) lookUp(sum *pepper.Sum, now time.Time) Verdict {
 	found, plain := v.index.keys.find(fingerprintOf(sum))

@@ -1,0 +1,117 @@
+package gate_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"keywright.dev/keywright/internal/access"
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/routes"
+	"keywright.dev/keywright/internal/settings"
+	"keywright.dev/keywright/internal/verify"
+)
+
+var errUnseen = errors.New("not everything has been seen")
+
+func TestARequestGoesOnForAsLongAsItWouldBeLetInAlike(t *testing.T) {
+	before := settings.Runtime{TrustProxyHeaders: true, StaleAfter: time.Hour}
+	with := func(change func(*settings.Runtime)) func(*house) {
+		return func(h *house) {
+			runtime := before
+			change(&runtime)
+			h.use(t, runtime)
+		}
+	}
+	nothing := func(*house) {}
+	for name, c := range map[string]struct {
+		line   string
+		change func(*house)
+		want   bool
+	}{
+		"a key":                {bearer(aliceKey), nothing, true},
+		"a session":            {session(aliceSession), nothing, true},
+		"a trusted name":       {"X-Forwarded-User: carol", nothing, true},
+		"another's revocation": {bearer(aliceKey), func(h *house) { h.apiKey("", "Account/ci", ciKey, verify.Revoked) }, true},
+		"a setting that is nothing to them": {bearer(aliceKey), with(func(r *settings.Runtime) {
+			r.AllowedUsers = []string{"alice"}
+		}), true},
+		"not ready again": {bearer(aliceKey), func(h *house) { h.view.err.Store(&errUnseen) }, true},
+
+		"disabled":          {bearer(aliceKey), func(h *house) { h.admin("alice", aliceKey, verify.Disabled, time.Time{}) }, false},
+		"demoted":           {bearer(aliceKey), func(h *house) { h.admin("alice", aliceKey, verify.Demoted, time.Time{}) }, false},
+		"ended":             {bearer(aliceKey), func(h *house) { h.admin("alice", aliceKey, verify.Accepted, now) }, false},
+		"gone":              {bearer(ciKey), func(h *house) { h.index.Delete(verify.ID{Kind: "APIKey", Namespace: "n", Name: "Account/ci"}) }, false},
+		"the session's key": {session(aliceSession), func(h *house) { h.admin("alice", unknownKey, verify.Accepted, time.Time{}) }, false},
+		"name disabled":     {"X-Forwarded-User: carol", func(h *house) { h.admin("carol", unknownKey, verify.Disabled, time.Time{}) }, false},
+		"not trusted":       {"X-Forwarded-User: carol", with(func(r *settings.Runtime) { r.TrustProxyHeaders = false }), false},
+		"not listed":        {bearer(ciKey), with(func(r *settings.Runtime) { r.AllowedUsers = []string{"alice"} }), false},
+		"not the owner":     {bearer(ciKey), with(func(r *settings.Runtime) { r.Routes = []routes.Route{{Match: "/a", Owner: "alice"}} }), false},
+		"not permitted":     {bearer(ciKey), with(func(r *settings.Runtime) { r.Routes = []routes.Route{{Match: "/a", Action: "certs.burn"}} }), false},
+		"unmatched":         {bearer(ciKey), with(func(r *settings.Runtime) { r.DenyUnmatched = true }), false},
+		"stale":             {bearer(aliceKey), func(h *house) { h.view.age.Store(int64(2 * time.Hour)) }, false},
+		"a scope less":      {bearer(ciKey), func(h *house) { h.apiKey("", "Account/ci", ciKey, verify.Accepted, "certs.read") }, false},
+		"a role less":       {bearer(bobsAPIKey), func(h *house) { h.index.PutRole("reader", access.Role{}) }, false},
+		"somebody else's key": {bearer(ciKey), func(h *house) {
+			h.apiKey("", "Account/ci", unknownKey, verify.Accepted)
+			h.admin("zoe", ciKey, verify.Accepted, time.Time{})
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.use(t, before)
+			asked := gate.Asked{Method: "POST", Host: "app.example", Target: "/a", Header: from(c.line)}
+			d := h.Decide(&asked)
+			if d.Outcome != gate.Allowed || !h.Still(&asked, &d.Caller) {
+				t.Fatalf("%s, and it does not go on before anything happened", d.Outcome)
+			}
+			c.change(h)
+			if got := h.Still(&asked, &d.Caller); got != c.want {
+				t.Errorf("goes on: %t, want %t", got, c.want)
+			}
+		})
+	}
+}
+
+func TestToGoOnIsNoDecision(t *testing.T) {
+	h := newHouse(t)
+	asked := gate.Asked{Method: "GET", Target: "/", Header: from(bearer(aliceKey))}
+	d := h.Decide(&asked)
+	h.log.take()
+	before := h.count(t, "keywright_decisions_total")
+	if !h.Still(&asked, &d.Caller) || h.count(t, "keywright_decisions_total") != before || h.log.take() != "" {
+		t.Error("it was counted or logged as one")
+	}
+}
+
+// count adds up all counters of a name.
+func (h *house) count(t *testing.T, name string) (sum float64) {
+	t.Helper()
+	families, err := h.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			if family.GetName() == name {
+				sum += metric.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
+}
+
+func TestWhoseWordIsBelieved(t *testing.T) {
+	h := newHouse(t)
+	for _, want := range []bool{true, false} {
+		h.use(t, settings.Runtime{TrustProxyHeaders: want})
+		if h.TrustsProxy() != want {
+			t.Errorf("believes a proxy: %t, want %t", !want, want)
+		}
+	}
+	if gate.New(gate.Config{Registry: prometheus.NewRegistry()}).TrustsProxy() {
+		t.Error("without a configuration a proxy is believed")
+	}
+}
