@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc/grpclog"
 	"k8s.io/klog/v2"
 
 	"keywright.dev/keywright/internal/kubeconfig"
@@ -30,12 +31,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return program.PrintVersion(stdout, programName, version)
 	}
 	log := slog.New(o.LogHandler(stderr))
-	quietKlog(log)
+	quietLibraries(log)
 	return serve(ctx, o, log)
 }
 
-// quietKlog lets client-go speak at debug only: what it says on each failed try, the feed says once.
-func quietKlog(log *slog.Logger) {
+// quietLibraries lets client-go speak at debug only: what it says on each failed try, the feed says once. What gRPC has
+// to say is of its clients.
+func quietLibraries(log *slog.Logger) {
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
 	if log.Enabled(context.Background(), slog.LevelDebug) {
 		klog.SetSlogLogger(log)
 		return
