@@ -119,18 +119,18 @@ func TestMetrics(t *testing.T) {
 }
 
 func TestReadiness(t *testing.T) {
-	const configured, pepper = "[+] configuration: ok, revision 44136fa355b3 since 20", "[+] pepper: ok\n"
+	const configured, withPepper = "[+] configuration: ok, revision 44136fa355b3 since 20", "[+] pepper: ok\n"
 	for name, c := range map[string]struct {
 		seen      gate.View
 		configure string
 		status    int
 		verbose   []string
 	}{
-		"all well":            {still{}, "{}", http.StatusOK, []string{"[+] index: ok\n", configured, pepper}},
-		"not filled":          {still{err: errors.New("adminusers have not been seen yet")}, "{}", http.StatusServiceUnavailable, []string{"[-] index: adminusers have not been seen yet\n", configured, pepper}},
-		"the API server away": {still{age: 3 * time.Minute}, "{}", http.StatusOK, []string{"[+] index: ok, as it was 3m0s ago: the API server can't be asked\n", configured, pepper}},
-		"away for too long":   {still{age: 3 * time.Minute}, `{"staleAfter":60000000000}`, http.StatusServiceUnavailable, []string{"[-] index: as it was 3m0s ago, and everything is refused when that is over STALE_AFTER=1m0s", pepper}},
-		"another, unusable":   {still{}, "nonsense", http.StatusOK, []string{configured, "Z, but a newer one can't be used: ", pepper}},
+		"all well":            {still{}, "{}", http.StatusOK, []string{"[+] index: ok\n", configured, withPepper}},
+		"not filled":          {still{err: errors.New("adminusers have not been seen yet")}, "{}", http.StatusServiceUnavailable, []string{"[-] index: adminusers have not been seen yet\n", configured, withPepper}},
+		"the API server away": {still{age: 3 * time.Minute}, "{}", http.StatusOK, []string{"[+] index: ok, as it was 3m0s ago: the API server can't be asked\n", configured, withPepper}},
+		"away for too long":   {still{age: 3 * time.Minute}, `{"staleAfter":60000000000}`, http.StatusServiceUnavailable, []string{"[-] index: as it was 3m0s ago, and everything is refused when that is over STALE_AFTER=1m0s", withPepper}},
+		"another, unusable":   {still{}, "nonsense", http.StatusOK, []string{configured, "Z, but a newer one can't be used: ", withPepper}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSurfaces(t, c.seen)

@@ -41,7 +41,10 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 	if err := o.takeUpstream(*upstream); err != nil {
 		return nil, err
 	}
-	return o, o.Validate()
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	return o, nil
 }
 
 // takeUpstream repeats nothing of the URL, as the parser of flags would: somebody may have put a password into it.

@@ -10,8 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"keywright.dev/keywright/internal/meter"
 	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/meter"
 	"keywright.dev/keywright/internal/verify"
 )
 

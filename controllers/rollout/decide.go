@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 )
@@ -72,8 +71,11 @@ func (m memory) chase(behind []replica, now time.Time) (memory, *note, time.Dura
 	if len(overdue) == 0 {
 		return m, nil, m.next(behind, now)
 	}
+	for _, r := range overdue {
+		m.behind[r.name] = lag{since: m.behind[r.name].since, warned: true} // the map is this look's own
+	}
 	// That it is over will be worth telling, whatever was told before.
-	m.told, m.behind = "", m.warned(overdue)
+	m.told = ""
 	return m, lags(m.document, overdue), m.next(behind, now)
 }
 
@@ -115,14 +117,6 @@ func (m memory) overdue(behind []replica, now time.Time) []replica {
 		l := m.behind[r.name]
 		return l.warned || now.Before(l.since.Add(patience))
 	})
-}
-
-func (m memory) warned(overdue []replica) map[string]lag {
-	next := maps.Clone(m.behind)
-	for _, r := range overdue {
-		next[r.name] = lag{since: next[r.name].since, warned: true}
-	}
-	return next
 }
 
 // next is when the first of those behind is overdue or gone.

@@ -234,25 +234,6 @@ func TestLargeBodiesTakeNoMemory(t *testing.T) {
 	}
 }
 
-// By the time the app answers, the transport may still be about to ask whether there is more to send.
-func TestAnAnswerIsWholeHoweverSoonItComes(t *testing.T) {
-	const size = 256 << 10
-	h := newHouse(t, func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		_, _ = w.Write(make([]byte, size))
-	}, options{})
-	body := strings.Repeat("x", 64<<10)
-	for range 300 {
-		answer, err := h.ask(t, http.MethodPost, "/", strings.NewReader(body))
-		must(t, err)
-		n, err := io.Copy(io.Discard, answer.Body)
-		_ = answer.Body.Close()
-		if err != nil || n != size {
-			t.Fatalf("%d bytes, %v", n, err)
-		}
-	}
-}
-
 // upgraded is an app that talks line by line after it has switched protocols.
 func upgraded(w http.ResponseWriter, r *http.Request) {
 	connection, buffered, err := http.NewResponseController(w).Hijack()
@@ -358,7 +339,7 @@ func (h *house) outlast(t *testing.T) {
 	connection := h.dial(t)
 	_, err := io.WriteString(connection, "POST / HTTP/1.1\r\nHost: app.example\r\nContent-Length: 10\r\n\r\n")
 	must(t, err)
-	if rest, err := io.ReadAll(connection); err != nil || !strings.Contains(string(rest), "401") {
-		t.Errorf("%q, %v", rest, err)
+	if _, err := io.ReadAll(connection); isTimeout(err) {
+		t.Error("nobody is given up")
 	}
 }

@@ -23,7 +23,7 @@ func envoy(ctx context.Context, plaintext string) *authv3.CheckResponse {
 	GinkgoHelper()
 	connection, err := grpc.NewClient(s.Replicas[0].ExtAuthz, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	Expect(err).NotTo(HaveOccurred())
-	defer connection.Close()
+	defer func() { _ = connection.Close() }()
 	reply, err := authv3.NewAuthorizationClient(connection).Check(ctx, &authv3.CheckRequest{Attributes: &authv3.AttributeContext{
 		Request: &authv3.AttributeContext_Request{Http: &authv3.AttributeContext_HttpRequest{
 			Method: http.MethodGet, Path: "/orders?page=2", Host: "app.example.com",

@@ -153,17 +153,17 @@ const lowestPort, highestPort = 10_000, 32_000
 
 // freeAddresses are so many loopback addresses with different ports that nobody listens on.
 func freeAddresses(n int) ([]string, error) {
-	addresses := make([]string, n)
-	for i := range addresses {
-		listener, err := listenSomewhere()
-		if err != nil {
-			return nil, err
-		}
-		// Held until all are chosen, or two could be the same.
-		defer listener.Close()
-		addresses[i] = listener.Addr().String()
+	if n == 0 {
+		return nil, nil
 	}
-	return addresses, nil
+	listener, err := listenSomewhere()
+	if err != nil {
+		return nil, err
+	}
+	// Held until all are chosen, or two could be the same.
+	defer listener.Close()
+	others, err := freeAddresses(n - 1)
+	return append(others, listener.Addr().String()), err
 }
 
 func listenSomewhere() (listener net.Listener, err error) {
