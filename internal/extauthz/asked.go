@@ -12,7 +12,7 @@ import (
 func (q *question) asked() gate.Asked {
 	target, agree := target(q.path, q.query)
 	return gate.Asked{
-		Method: q.method, Host: q.host, Target: target, Contradictory: !agree, Header: q.credentials(), RemoteAddr: q.peer,
+		Method: q.method, Host: q.host, Target: target, Contradictory: !agree, Header: q.asHTTP(), RemoteAddr: q.peer,
 	}
 }
 
@@ -29,19 +29,22 @@ func target(path, query string) (target string, agree bool) {
 	return path, inPath == query
 }
 
-// credentialHeaders are those that gate.Asked is to have, by Envoy's name and by ours.
-var credentialHeaders = [...]struct{ envoys, canonical string }{
+// askedHeaders are those that gate.Asked is to have, by Envoy's name and by ours.
+var askedHeaders = [...]struct{ envoys, canonical string }{
 	{"authorization", "Authorization"},
 	{"x-api-key", "X-Api-Key"},
 	{"cookie", "Cookie"},
 	{forwardedUser, "X-Forwarded-User"},
+	{"x-http-method", "X-Http-Method"},
+	{"x-http-method-override", "X-Http-Method-Override"},
+	{"x-method-override", "X-Method-Override"},
 }
 
 const forwardedUser = "x-forwarded-user"
 
-func (q *question) credentials() http.Header {
-	header := make(http.Header, len(credentialHeaders))
-	for i, name := range credentialHeaders {
+func (q *question) asHTTP() http.Header {
+	header := make(http.Header, len(askedHeaders))
+	for i, name := range askedHeaders {
 		values := q.headers[i].raw
 		if q.headers[i].found {
 			values = append(split(name.envoys, q.headers[i].joined), values...)

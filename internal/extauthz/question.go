@@ -13,8 +13,8 @@ type question struct {
 	// isHTTP says that it is about an HTTP request: the TCP filter asks about connections.
 	isHTTP                          bool
 	method, host, path, query, peer string
-	// headers are those of credentialHeaders, by their place there.
-	headers [len(credentialHeaders)]told
+	// headers are those of askedHeaders, by their place there.
+	headers [len(askedHeaders)]told
 }
 
 // told is what a question has of one header, of both kinds that Envoy can send: one string for each name, or with
@@ -121,8 +121,8 @@ func (q *question) header(entry []byte) error {
 		}
 		return nil
 	})
-	for i := range credentialHeaders {
-		if credentialHeaders[i].envoys == string(name) {
+	for i := range askedHeaders {
+		if askedHeaders[i].envoys == string(name) {
 			q.headers[i].joined, q.headers[i].found = string(value), true
 		}
 	}
@@ -149,10 +149,10 @@ func (q *question) rawHeader(header []byte) error {
 	return err
 }
 
-// placeOf is where credentialHeaders has a name, in any case, or -1.
+// placeOf is where askedHeaders has a name, in any case, or -1.
 func placeOf(name string) int {
-	for i := range credentialHeaders {
-		if strings.EqualFold(credentialHeaders[i].envoys, name) {
+	for i := range askedHeaders {
+		if strings.EqualFold(askedHeaders[i].envoys, name) {
 			return i
 		}
 	}

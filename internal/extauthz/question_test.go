@@ -22,7 +22,7 @@ func generated(message []byte) (*question, error) {
 		isHTTP: request != nil, method: request.GetMethod(), host: request.GetHost(), path: request.GetPath(), query: request.GetQuery(),
 		peer: attributes.GetSource().GetAddress().GetSocketAddress().GetAddress(),
 	}
-	for i, name := range credentialHeaders {
+	for i, name := range askedHeaders {
 		q.headers[i].joined, q.headers[i].found = request.GetHeaders()[name.envoys]
 	}
 	for _, header := range request.GetHeaderMap().GetHeaders() {

@@ -12,8 +12,8 @@ type Asked struct {
 	Target string
 	// Contradictory: what was told of the request can't all be so.
 	Contradictory bool
-	// Header has the credentials: Authorization, X-Api-Key, Cookie, X-Forwarded-User, under their canonical names. It may
-	// have any others.
+	// Header has the credentials, Authorization, X-Api-Key, Cookie and X-Forwarded-User, under their canonical names, and
+	// OverrideHeaders. It may have any others.
 	Header http.Header
 	// RemoteAddr is the client's address, for the record. May be empty.
 	RemoteAddr string

@@ -57,7 +57,7 @@ func (q *inquiry) understand() Outcome {
 }
 
 func (q *inquiry) isClear() bool {
-	if q.Contradictory && q.rules.dependOnRequest() {
+	if q.rules.dependOnRequest() && (q.Contradictory || q.isDisguised()) {
 		return false
 	}
 	if q.rules.routes.Len() == 0 {

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,24 +24,8 @@ func (c *Caller) Identity() [len(IdentityHeaders)]string {
 	return [...]string{c.Username, c.Subject, c.KeyID, strings.Join(c.Scopes, " "), strconv.FormatBool(c.Admin)}
 }
 
-// IsIdentityHeader says that an app may take a header for one of IdentityHeaders. Many app servers take _ and - for
-// the same.
-func IsIdentityHeader(name string) bool {
-	const prefix = "X-Auth-"
-	if len(name) < len(prefix) || !sameHeader(name[:len(prefix)], prefix) {
-		return false
-	}
-	for _, own := range IdentityHeaders {
-		if sameHeader(name, own) {
-			return true
-		}
-	}
-	return false
-}
-
-func sameHeader(a, b string) bool {
-	return strings.EqualFold(strings.ReplaceAll(a, "_", "-"), b)
-}
+// IsIdentityHeader says that an app may take a header for one of IdentityHeaders.
+func IsIdentityHeader(name string) bool { return slices.Contains(IdentityHeaders[:], AsRead(name)) }
 
 // CredentialHeaders carry what Keywright lets callers in by, and nothing that is any of the app's business.
 var CredentialHeaders = [...]string{"Authorization", "X-Api-Key"}
