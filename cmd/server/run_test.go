@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -10,30 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"keywright.dev/keywright/internal/program"
+	"keywright.dev/keywright/test/journal"
 )
-
-// output is what a run writes, readable meanwhile.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
 
 func write(t *testing.T, name, content string) string {
 	t.Helper()
@@ -106,7 +87,7 @@ func TestWhatKeepsItFromStartingIsOneLine(t *testing.T) {
 		"no address":          {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--listen=here"}, 1, "--listen here"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var stderr output
+			var stderr journal.Journal
 			code := program.ExitCode(programName, run(t.Context(), c.args, io.Discard, &stderr), &stderr)
 			said := stderr.String()
 			if code != c.code || !strings.Contains(said, c.says) {
@@ -121,7 +102,7 @@ func TestWhatKeepsItFromStartingIsOneLine(t *testing.T) {
 
 func TestHelpAndVersionAreNoFailures(t *testing.T) {
 	for flag, says := range map[string]string{"--help": "--pepper-dir", "--version": "keywright-server " + version} {
-		var stdout, stderr output
+		var stdout, stderr journal.Journal
 		code := program.ExitCode(programName, run(t.Context(), []string{flag}, &stdout, &stderr), &stderr)
 		if code != 0 || !strings.Contains(stdout.String(), says) || stderr.String() != "" {
 			t.Errorf("%s: exit code %d, said %q and %q", flag, code, stdout.String(), stderr.String())
@@ -132,13 +113,13 @@ func TestHelpAndVersionAreNoFailures(t *testing.T) {
 // started is a server that runs until stop is called.
 type started struct {
 	url    string
-	stderr *output
+	stderr *journal.Journal
 	stop   func() error
 }
 
 func start(t *testing.T, args ...string) *started {
 	t.Helper()
-	s := &started{stderr: &output{}}
+	s := &started{stderr: &journal.Journal{}}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {

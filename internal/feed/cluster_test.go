@@ -18,6 +18,7 @@ import (
 	"keywright.dev/keywright/internal/key"
 	"keywright.dev/keywright/internal/pepper"
 	"keywright.dev/keywright/internal/verify"
+	"keywright.dev/keywright/test/journal"
 	"keywright.dev/keywright/test/stack"
 )
 
@@ -48,7 +49,7 @@ func newCluster(t *testing.T) *cluster {
 // follow runs a feed of these places under a ServiceAccount until the test ends.
 func (c *cluster) follow(t *testing.T, config *rest.Config, in Places) *cluster {
 	t.Helper()
-	f := &fixture{t: t, index: &verify.Index{}, log: &lines{}}
+	f := &fixture{t: t, index: &verify.Index{}, log: &journal.Journal{}}
 	f.verifier = verify.NewVerifier(f.index, key.Format{Prefix: key.DefaultPrefix}, keyring(t))
 	var err error
 	if f.feed, err = New(config, in, f.sinks(), slog.New(slog.NewJSONHandler(f.log, nil))); err != nil {
@@ -330,7 +331,7 @@ func onlyNamed(whole *cluster, t *testing.T) {
 	}
 	named.delete(here)
 	named.becomes(presented, verify.Unknown)
-	if n := len(named.log.with(`"resource":"apikeys in default"`)); n == 0 {
+	if n := len(named.log.With(`"resource":"apikeys in default"`)); n == 0 {
 		t.Error("the log does not tell the namespaces apart")
 	}
 }
@@ -345,7 +346,7 @@ func forbidden(whole *cluster, t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, index: &verify.Index{}, log: &lines{}}
+	f := &fixture{t: t, index: &verify.Index{}, log: &journal.Journal{}}
 	if f.feed, err = New(config, Places{System: stack.Namespace}, f.sinks(), slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,35 +19,13 @@ import (
 	"keywright.dev/keywright/internal/pepper"
 	"keywright.dev/keywright/internal/settings"
 	"keywright.dev/keywright/internal/verify"
+	"keywright.dev/keywright/test/journal"
 )
 
 const (
 	alicesKey = "the-key-that-alice-was-given"
 	bobsKey   = "the-key-that-bob-was-given"
 )
-
-// lines collects a log that several goroutines write.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *lines) with(part string) (found []string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for line := range strings.Lines(l.text.String()) {
-		if strings.Contains(line, part) {
-			found = append(found, line)
-		}
-	}
-	return found
-}
 
 // fixture is a feed of an apiServer, and what is decided with what it brings.
 type fixture struct {
@@ -57,7 +34,7 @@ type fixture struct {
 	feed     *Feed
 	index    *verify.Index
 	verifier *verify.Verifier
-	log      *lines
+	log      *journal.Journal
 }
 
 func keyring(tb testing.TB) *pepper.Keyring {
@@ -71,7 +48,7 @@ func keyring(tb testing.TB) *pepper.Keyring {
 
 func newFixture(t *testing.T, keyNamespaces ...string) *fixture {
 	t.Helper()
-	f := &fixture{t: t, api: newAPIServer(t), index: &verify.Index{}, log: &lines{}}
+	f := &fixture{t: t, api: newAPIServer(t), index: &verify.Index{}, log: &journal.Journal{}}
 	f.verifier = verify.NewVerifier(f.index, key.Format{Prefix: key.DefaultPrefix}, keyring(t))
 	log := slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
@@ -172,7 +149,7 @@ func TestItIsReadyWhenEverythingHasBeenSeen(t *testing.T) {
 					t.Errorf("ready, and a key is %s", got)
 				}
 			}
-			if complaints := f.log.with(`"WARN"`); len(complaints) > 0 {
+			if complaints := f.log.With(`"WARN"`); len(complaints) > 0 {
 				t.Errorf("complained: %s", complaints)
 			}
 		})
@@ -224,7 +201,7 @@ func TestWhileTheAPIServerIsAwayTheViewStays(t *testing.T) {
 	}
 
 	f.api.setDown(true)
-	f.eventually("every watch is missed", func() bool { return len(f.log.with("can't be asked")) == 4 })
+	f.eventually("every watch is missed", func() bool { return len(f.log.With("can't be asked")) == 4 })
 	f.api.delete(user("bob", bobsKey))
 	f.eventually("age is felt", func() bool { return f.feed.Age() > 500*time.Millisecond })
 	if err := f.feed.Ready(); err != nil || f.verdict(alicesKey) != verify.Accepted || f.verdict(bobsKey) != verify.Accepted {
@@ -237,7 +214,7 @@ func TestWhileTheAPIServerIsAwayTheViewStays(t *testing.T) {
 	if got := f.verdict(alicesKey); got != verify.Accepted {
 		t.Errorf("alice's key is %s", got)
 	}
-	if n := len(f.log.with("can't be asked")); n != 4 {
+	if n := len(f.log.With("can't be asked")); n != 4 {
 		t.Errorf("%d complaints for four watches, however often they were tried", n)
 	}
 }
@@ -331,23 +308,23 @@ func TestTheBootstrapKeyFollowsTheRuntimeConfiguration(t *testing.T) {
 	f.api.put(runtimeMap(digest(bobsKey)))
 	f.becomes(bobsKey, verify.Accepted)
 	for _, broken := range []string{"", "{", `{"bootstrapDigest":"` + alicesKey + `"}`, `[]`} {
-		before := len(f.log.with("the last good one stays"))
+		before := len(f.log.With("the last good one stays"))
 		f.api.put(runtimeMap(broken))
-		f.eventually("the fault is logged", func() bool { return len(f.log.with("the last good one stays")) == before+1 })
+		f.eventually("the fault is logged", func() bool { return len(f.log.With("the last good one stays")) == before+1 })
 		if got := f.verdict(bobsKey); got != verify.Accepted {
 			t.Errorf("after %q the last good key is %s", broken, got)
 		}
 	}
-	if leaks := f.log.with(alicesKey); len(leaks) > 0 {
+	if leaks := f.log.With(alicesKey); len(leaks) > 0 {
 		t.Errorf("what was written in place of a digest is logged: %s", leaks)
 	}
 	f.api.put(runtimeMap("{}"))
 	f.becomes(bobsKey, verify.Unknown)
 	f.api.put(runtimeMap(digest(bobsKey)))
 	f.becomes(bobsKey, verify.Accepted)
-	before := len(f.log.with("the last good one stays"))
+	before := len(f.log.With("the last good one stays"))
 	f.api.delete(runtimeMap(""))
-	f.eventually("it is logged", func() bool { return len(f.log.with("the last good one stays")) == before+1 })
+	f.eventually("it is logged", func() bool { return len(f.log.With("the last good one stays")) == before+1 })
 	if got := f.verdict(bobsKey); got != verify.Accepted {
 		t.Errorf("after the configuration was deleted the last good key is %s", got)
 	}

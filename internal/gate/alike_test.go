@@ -137,7 +137,7 @@ func TestLogsAndMetricsTellRefusalsApartAndHoldNoKey(t *testing.T) {
 		before := h.verdicts(t)[verdict]
 		for _, header := range headers {
 			h.ask(http.MethodGet, "/", header)
-			line := h.log.take()
+			line := h.log.Take()
 			if !strings.Contains(line, `"outcome":"unauthenticated"`) || !strings.Contains(line, `"verdict":"`+verdict+`"`) {
 				t.Errorf("%s: %s", verdict, line)
 			}
@@ -153,7 +153,7 @@ func TestLogsAndMetricsTellRefusalsApartAndHoldNoKey(t *testing.T) {
 	for _, header := range []http.Header{from(bearer(aliceKey)), from(basic("x", bobsAPIKey)), from(session(aliceSession)), from(session(noSession))} {
 		h.ask(http.MethodGet, "/", header)
 		h.Identify(header)
-		noKeys(t, h.log.take())
+		noKeys(t, h.log.Take())
 	}
 	if problems, err := testutil.GatherAndLint(h.registry); err != nil || len(problems) > 0 {
 		t.Error(problems, err)

@@ -1,12 +1,10 @@
 package gate_test
 
 import (
-	"bytes"
 	"encoding/base64"
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,6 +18,7 @@ import (
 	"keywright.dev/keywright/internal/routes"
 	"keywright.dev/keywright/internal/settings"
 	"keywright.dev/keywright/internal/verify"
+	"keywright.dev/keywright/test/journal"
 )
 
 // Keys, by whose they are.
@@ -85,7 +84,7 @@ type house struct {
 	ring     *pepper.Keyring
 	view     *view
 	registry *prometheus.Registry
-	log      *journal
+	log      *journal.Journal
 }
 
 // newHouse is ready, with nothing configured.
@@ -95,7 +94,7 @@ func newHouse(tb testing.TB) *house {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	h := &house{index: &verify.Index{}, ring: ring, view: &view{}, registry: prometheus.NewRegistry(), log: &journal{}}
+	h := &house{index: &verify.Index{}, ring: ring, view: &view{}, registry: prometheus.NewRegistry(), log: &journal.Journal{}}
 	h.moveIn()
 	known := sessions{}
 	for cookie, plaintext := range map[string]string{
@@ -198,23 +197,3 @@ func basic(user, password string) string {
 }
 
 func session(secret string) string { return "Cookie: keywright_session=" + secret }
-
-// journal is a log that may be read while it is written.
-type journal struct {
-	mu      sync.Mutex
-	written bytes.Buffer
-}
-
-func (j *journal) Write(b []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.written.Write(b)
-}
-
-// take returns what was written since it was last called.
-func (j *journal) take() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	defer j.written.Reset()
-	return j.written.String()
-}

@@ -48,14 +48,14 @@ func TestIntrospectSaysNothingOfAnyOtherKey(t *testing.T) {
 		if active || c.By != gate.ByNothing || c.Identity() != new(gate.Caller).Identity() || !c.Ends().IsZero() {
 			t.Errorf("%s: %t %+v", verdict, active, c)
 		}
-		line := h.log.take()
+		line := h.log.Take()
 		if !strings.Contains(line, `"verdict":"`+verdict+`"`) {
 			t.Errorf("%s: %s", verdict, line)
 		}
 		noKeys(t, line)
 	}
 	h.Introspect(aliceKey)
-	noKeys(t, h.log.take())
+	noKeys(t, h.log.Take())
 	want["accepted"] = 1
 	got := h.verdicts(t)
 	for verdict, n := range got {

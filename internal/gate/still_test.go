@@ -79,9 +79,9 @@ func TestToGoOnIsNoDecision(t *testing.T) {
 	h := newHouse(t)
 	asked := gate.Asked{Method: "GET", Target: "/", Header: from(bearer(aliceKey))}
 	d := h.Decide(&asked)
-	h.log.take()
+	h.log.Take()
 	before := h.count(t, "keywright_decisions_total")
-	if !h.Still(&asked, &d.Caller) || h.count(t, "keywright_decisions_total") != before || h.log.take() != "" {
+	if !h.Still(&asked, &d.Caller) || h.count(t, "keywright_decisions_total") != before || h.log.Take() != "" {
 		t.Error("it was counted or logged as one")
 	}
 }

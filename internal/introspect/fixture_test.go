@@ -1,13 +1,11 @@
 package introspect_test
 
 import (
-	"bytes"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +18,7 @@ import (
 	"keywright.dev/keywright/internal/pepper"
 	"keywright.dev/keywright/internal/settings"
 	"keywright.dev/keywright/internal/verify"
+	"keywright.dev/keywright/test/journal"
 )
 
 // Keys, by whose they are.
@@ -71,7 +70,7 @@ type house struct {
 	ring     *pepper.Keyring
 	view     *view
 	registry *prometheus.Registry
-	log      *journal
+	log      *journal.Journal
 }
 
 func newHouse(tb testing.TB) *house {
@@ -80,7 +79,7 @@ func newHouse(tb testing.TB) *house {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	h := &house{index: &verify.Index{}, ring: ring, view: &view{}, registry: prometheus.NewRegistry(), log: &journal{}}
+	h := &house{index: &verify.Index{}, ring: ring, view: &view{}, registry: prometheus.NewRegistry(), log: &journal.Journal{}}
 	bootstrap := ring.Digest(bootstrapKey)
 	h.index.SetBootstrap(&bootstrap)
 	h.admin("alice", aliceKey, verify.Accepted, time.Time{})
@@ -151,24 +150,6 @@ func noKeys(t *testing.T, text string) {
 			t.Error("a key is told")
 		}
 	}
-}
-
-// journal is a log that may be read while it is written.
-type journal struct {
-	mu      sync.Mutex
-	written bytes.Buffer
-}
-
-func (j *journal) Write(b []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.written.Write(b)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.written.String()
 }
 
 // roleOf lets somebody ask.

@@ -1,10 +1,8 @@
 package presence_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,34 +12,11 @@ import (
 	"k8s.io/utils/clock"
 
 	"keywright.dev/keywright/internal/presence"
+	"keywright.dev/keywright/test/journal"
 )
 
-// lines collects a log that several goroutines write.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func newLines() *lines { return &lines{} }
-
-func (l *lines) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(l, nil)) }
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *lines) with(part string) (found []string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for line := range strings.Lines(l.text.String()) {
-		if strings.Contains(line, part) {
-			found = append(found, line)
-		}
-	}
-	return found
-}
+// logTo writes what With can find.
+func logTo(j *journal.Journal) *slog.Logger { return slog.New(slog.NewJSONHandler(j, nil)) }
 
 // server is one that reports what it runs.
 type server struct {
@@ -49,18 +24,18 @@ type server struct {
 	presence *presence.Presence
 	revision atomic.Pointer[string]
 	changed  chan struct{}
-	log      *lines
+	log      *journal.Journal
 	// stop ends it and returns when it has ended.
 	stop func()
 }
 
 func newServer(t *testing.T, config *rest.Config, on clock.Clock, pod, uid string) *server {
 	t.Helper()
-	s := &server{t: t, changed: make(chan struct{}, 1), log: newLines()}
+	s := &server{t: t, changed: make(chan struct{}, 1), log: &journal.Journal{}}
 	s.revision.Store(new(""))
 	var err error
 	s.presence, err = presence.New(presence.Options{
-		REST: config, Namespace: namespace, Pod: pod, PodUID: uid, Clock: on, Log: s.log.logger(),
+		REST: config, Namespace: namespace, Pod: pod, PodUID: uid, Clock: on, Log: logTo(s.log),
 		Revision: func() string { return *s.revision.Load() }, Changed: s.changed,
 	})
 	if err != nil {
