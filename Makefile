@@ -40,6 +40,7 @@ demo: ## Show a key being issued, accepted, rotated and refused. ONCE=1: run thr
 .PHONY: test
 # -count=1: suites run programs they build themselves, a change in which the test cache does not see.
 test: ## Run every test, against a real API server.
+	@hack/packages.sh
 	@$(WITH_CONTROL_PLANE) \
 	go run ./hack/runtests -count=1 -timeout=$(TEST_TIMEOUT) $(if $(filter yes,$(RACE)),-race) $(TEST_FLAGS) $(PKG)
 

@@ -1,0 +1,191 @@
+package gateways
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/cgi"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+// Git over HTTPS behind nginx, with the real git on both sides.
+var _ = Describe("Git", Ordered, ContinueOnFailure, func() {
+	for _, program := range []string{"nginx", "git"} {
+		if find(program) == "" {
+			without(program, installIt)
+			return
+		}
+	}
+	var server *gitServer
+	var p *gitUser
+	BeforeAll(func(ctx SpecContext) { server = newGitServer(ctx) })
+	BeforeEach(func() { p = server.newUser() })
+
+	It("clones and pushes with the key as password, as the page says", func(ctx SpecContext) {
+		Expect(p.clone(ctx, "ci")).To(Succeed())
+		Expect(p.push(ctx, "a change")).To(Succeed())
+		Expect(server.log(ctx)).To(HavePrefix("a change\n"))
+	})
+
+	It("pushes more than it keeps in memory", func(ctx SpecContext) {
+		Expect(p.clone(ctx, "alice")).To(Succeed())
+		Expect(p.push(ctx, noise(3<<20))).To(Succeed())
+	})
+
+	It("goes on with another key in the same file", func(ctx SpecContext) {
+		Expect(p.clone(ctx, "nobody")).To(MatchError(ContainSubstring("Authentication failed")))
+		p.hold("ci")
+		Expect(p.git(ctx, "ls-remote", server.url())).To(Succeed())
+	})
+
+	It("asks for a key when it has none", func(ctx SpecContext) {
+		Expect(p.git(ctx, "ls-remote", server.url())).To(MatchError(ContainSubstring("could not read Username")))
+	})
+
+	It("says why somebody who is not on the list may not push", func(ctx SpecContext) {
+		Expect(p.clone(ctx, "reader")).To(Succeed())
+		before := server.log(ctx)
+		Expect(p.push(ctx, "not a change")).To(MatchError(SatisfyAll(
+			ContainSubstring("User not allowed. Contact an administrator to be added to the allow list."), ContainSubstring("error: 403"))))
+		Expect(server.log(ctx)).To(Equal(before))
+	})
+
+	// What is told of the method must not be of use to somebody who lies about the path.
+	for _, target := range []string{
+		"/team/app.git/git-receive-pack", "/team/app.git/git-receive-pack?/git-upload-pack", "/team/app.git/git-receive-pack%3F/git-upload-pack",
+		"/team/app.git/git-receive-pack%23/git-upload-pack", "/team/app.git/git-receive-pack;/git-upload-pack", "/team/app.git/git-upload-pack/",
+		"/team/app.git/git-receive-pack%00/git-upload-pack", "/team/app.git/git-receive-pack/git-upload-pack%2f..",
+	} {
+		It("takes for a fetch what is one: not "+target, func(ctx SpecContext) {
+			g := &gateway{url: "https://git.example.com", client: clientOf(server.listen)}
+			got := g.send(ctx, request{method: "POST", target: target, who: "reader", by: byBasic})
+			Expect(got.status).To(BeElementOf(http.StatusForbidden, http.StatusBadRequest))
+			Expect(got.body).NotTo(ContainSubstring("git"))
+		})
+	}
+})
+
+// gitServer has one repository, behind nginx.
+type gitServer struct{ listen, root string }
+
+func newGitServer(ctx context.Context) *gitServer {
+	GinkgoHelper()
+	server := &gitServer{listen: freeAddress(), root: GinkgoT().TempDir()}
+	Expect(gitHere(ctx, "init", "--quiet", "--bare", "--initial-branch=main", server.repository())).Error().NotTo(HaveOccurred())
+	programs, err := gitHere(ctx, "--exec-path")
+	Expect(err).NotTo(HaveOccurred())
+	backend := httptest.NewServer(gitBackend(server.root, strings.TrimSpace(programs)))
+	DeferCleanup(backend.Close)
+	runNginx(ctx, server.listen, "/etc/nginx/conf.d/git.conf", map[string]string{
+		"git.default.svc:8080": strings.TrimPrefix(backend.URL, "http://"),
+	})
+	return server
+}
+
+// gitBackend serves all repositories below a folder, in the name of whom the gateway says it is.
+func gitBackend(root, programs string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// CGI has to know how long a body is.
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+		handler := cgi.Handler{
+			Path: filepath.Join(programs, "git-http-backend"), Dir: root, Stderr: GinkgoWriter,
+			Env: []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=" + r.Header.Get("X-Auth-Subject")},
+		}
+		handler.ServeHTTP(w, r)
+	})
+}
+
+func (g *gitServer) repository() string { return filepath.Join(g.root, "team", "app.git") }
+
+// host is the one on the page, with the port that nginx listens on here.
+func (g *gitServer) host() string {
+	_, port, _ := strings.Cut(g.listen, ":")
+	return "git.example.com:" + port
+}
+
+func (g *gitServer) url() string { return "https://" + g.host() + "/team/app.git" }
+
+func gitHere(ctx context.Context, args ...string) (string, error) {
+	out, err := exec.CommandContext(ctx, find("git"), args...).Output()
+	return string(out), err
+}
+
+// log has the message of every change, the latest first.
+func (g *gitServer) log(ctx context.Context) string {
+	GinkgoHelper()
+	out, err := gitHere(ctx, "--git-dir="+g.repository(), "log", "--format=%s", "--all")
+	Expect(err).NotTo(HaveOccurred())
+	return out
+}
+
+// gitUser is somebody with a home of their own, and in it a key in a file.
+type gitUser struct {
+	server *gitServer
+	home   string
+}
+
+func (g *gitServer) newUser() *gitUser { return &gitUser{g, GinkgoT().TempDir()} }
+
+func (p *gitUser) hold(who string) { write(p.home, "key", keys.get(who)+"\n") }
+
+// clone does what the page says.
+func (p *gitUser) clone(ctx context.Context, who string) error {
+	p.hold(who)
+	return p.run(ctx, "bash", "-euo", "pipefail", "-c", page.with("clone.sh", map[string]string{
+		"git.example.com": p.server.host(), "/var/run/keywright/key": filepath.Join(p.home, "key"),
+	}))
+}
+
+// push changes something and pushes that.
+func (p *gitUser) push(ctx context.Context, change string) error {
+	write(p.home, "app/file", change)
+	subject, _, _ := strings.Cut(change, "\n")
+	return errors.Join(
+		p.git(ctx, "-C", "app", "add", "file"),
+		p.git(ctx, "-C", "app", "-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-q", "-m", subject),
+		p.git(ctx, "-C", "app", "push", "origin", "HEAD:main"),
+	)
+}
+
+func (p *gitUser) git(ctx context.Context, args ...string) error {
+	return p.run(ctx, find("git"), args...)
+}
+
+// run has what the command says in its error.
+func (p *gitUser) run(ctx context.Context, program string, args ...string) error {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = p.home
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + p.home, "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
+		"GIT_SSL_CAINFO=" + certificates.certificate, "GIT_CONFIG_COUNT=1",
+		"GIT_CONFIG_KEY_0=http.curloptResolve", "GIT_CONFIG_VALUE_0=" + p.server.host() + ":127.0.0.1",
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", filepath.Base(program), err, hide(string(out)))
+	}
+	return nil
+}
+
+// noise does not get smaller when it is compressed.
+func noise(size int) string {
+	text := make([]byte, size)
+	source := rand.NewChaCha8([32]byte{1})
+	_, _ = source.Read(text)
+	return "noise\n" + string(text)
+}

@@ -1,0 +1,85 @@
+package gateways
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+// manifests are blocks that are applied to a cluster.
+var manifests = []string{"networkpolicy.yaml", "traefik.yaml", "envoy-gateway.yaml", "istio.yaml", "ingress.yaml"}
+
+// definitions are the CRDs in a module, below the folder that has its pin.
+var definitions = []struct{ pinned, module, files string }{
+	{"hack/gatewaycrds", "github.com/envoyproxy/gateway", "charts/gateway-helm/charts/crds/crds/gatewayapi-crds.yaml"},
+	{"hack/gatewaycrds", "github.com/envoyproxy/gateway", "charts/gateway-helm/charts/crds/crds/generated"},
+	{"hack/gatewaycrds", "github.com/traefik/traefik/v3", "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml"},
+	{".", "istio.io/api", "kubernetes/customresourcedefinitions.gen.yaml"},
+}
+
+var _ = Describe("A manifest", Ordered, ContinueOnFailure, func() {
+	BeforeAll(func(ctx SpecContext) {
+		for _, d := range definitions {
+			kubectl(ctx, "apply", "--server-side", "-f", filepath.Join(moduleFolder(ctx, d.pinned, d.module), d.files))
+		}
+		kubectl(ctx, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
+		kubectl(ctx, "create", "namespace", "istio-system")
+	})
+
+	for _, name := range manifests {
+		It("is one that the API server would take: "+name, func(ctx SpecContext) {
+			text := page.with(name, nil)
+			Expect(offer(ctx, text)).To(Succeed())
+			Expect(offer(ctx, strings.Replace(text, "\nspec:\n", "\nspec:\n  noSuchField: x\n", 1))).NotTo(Succeed(), "the API server does not look at the fields")
+		})
+	}
+
+	It("is one that makes a proxy of the server", func(ctx SpecContext) {
+		dir := GinkgoT().TempDir()
+		Expect(os.Symlink(filepath.Join(s.Root, "config"), filepath.Join(dir, "config"))).To(Succeed())
+		for _, name := range []string{"proxy/kustomization.yaml", "proxy/service.yaml"} {
+			write(dir, name, page.with(name, nil))
+		}
+		built := kubectl(ctx, "kustomize", filepath.Join(dir, "proxy"))
+		Expect(built).To(ContainSubstring("- --upstream=http://app.default.svc:8080\n"))
+		// Of all that is installed, what has changed.
+		for _, object := range strings.Split(built, "---\n") {
+			if strings.Contains(object, "name: keywright-server\n") && strings.Contains(object, "kind: Deployment\n") || strings.Contains(object, "name: app-with-keys\n") {
+				Expect(offer(ctx, object)).To(Succeed())
+			}
+		}
+	})
+})
+
+func kubectl(ctx context.Context, args ...string) string {
+	GinkgoHelper()
+	out, err := s.Kubectl(ctx, args...)
+	Expect(err).NotTo(HaveOccurred())
+	return out
+}
+
+// offer has the API server check a manifest as if it were to be created, unknown fields among all else.
+func offer(ctx context.Context, text string) error {
+	GinkgoHelper()
+	_, err := s.Kubectl(ctx, "create", "--dry-run=server", "--validate=strict", "-f", write(GinkgoT().TempDir(), "manifest.yaml", text))
+	return err
+}
+
+// moduleFolder downloads a module, in the version pinned, checked by its sum, and returns where it is.
+func moduleFolder(ctx context.Context, pinned, module string) string {
+	GinkgoHelper()
+	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", module)
+	cmd.Dir = filepath.Join(s.Root, pinned)
+	out, err := cmd.Output()
+	var downloaded struct{ Dir, Error string }
+	Expect(json.Unmarshal(out, &downloaded)).To(Succeed())
+	Expect(downloaded.Error).To(BeEmpty())
+	Expect(err).NotTo(HaveOccurred())
+	return downloaded.Dir
+}

@@ -1,0 +1,66 @@
+package gateways
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+// blocks are what a reader would copy from the page, by the name that the first line of each gives it.
+type blocks map[string]string
+
+var (
+	fence = regexp.MustCompile("(?s)\n( *)```\\w+(\n.*?\n) *```\n")
+	title = regexp.MustCompile(`^# ([^\s,]+)`)
+)
+
+func readPage() blocks {
+	GinkgoHelper()
+	content, err := os.ReadFile(filepath.Join(s.Root, "docs", "gateways.md"))
+	Expect(err).NotTo(HaveOccurred())
+	found := blocks{}
+	for _, m := range fence.FindAllStringSubmatch(string(content), -1) {
+		text := strings.ReplaceAll(m[2], "\n"+m[1], "\n")[1:]
+		name := title.FindStringSubmatch(text)
+		Expect(name).NotTo(BeNil(), "a block begins with the name of its file:\n%s", text)
+		Expect(found).NotTo(HaveKey(name[1]))
+		found[name[1]] = text
+	}
+	Expect(strings.Count(string(content), "```")).To(Equal(2 * len(found)))
+	return found
+}
+
+// with is a block with other addresses in it. Each has to be there.
+func (b blocks) with(name string, substitutions map[string]string) string {
+	GinkgoHelper()
+	text, found := b[name]
+	Expect(found).To(BeTrue(), "the page has no %s", name)
+	for from, to := range substitutions {
+		Expect(text).To(ContainSubstring(from), name)
+		text = strings.ReplaceAll(text, from, to)
+	}
+	return text
+}
+
+var _ = Describe("The page", func() {
+	It("has no block that is not tested", func() {
+		Expect(page).To(HaveLen(len(ran) + len(manifests) + len(others)))
+		for _, name := range append(append(ran, manifests...), others...) {
+			Expect(page).To(HaveKey(name))
+		}
+	})
+})
+
+// ran are the blocks that run here.
+var ran = []string{
+	"/etc/nginx/keywright/ask.conf", "/etc/nginx/keywright/server.conf", "/etc/nginx/keywright/protect.conf",
+	"/etc/nginx/conf.d/keywright.conf", "/etc/nginx/conf.d/app.conf", "/etc/nginx/conf.d/git.conf", "clone.sh", "curl.sh",
+	"/etc/caddy/Caddyfile", "/etc/traefik/dynamic/app.yaml",
+}
+
+// others have a spec of their own.
+var others = []string{"envoy.yaml", "istiod-values.yaml", "proxy/kustomization.yaml", "proxy/service.yaml"}

@@ -1,0 +1,136 @@
+package gateways
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/stack"
+)
+
+// keyring has everybody's plaintext.
+type keyring struct {
+	sync.Mutex
+	of map[string]string
+}
+
+var keys = keyring{of: map[string]string{}}
+
+func (k *keyring) put(who, plaintext string) {
+	k.Lock()
+	defer k.Unlock()
+	k.of[who] = plaintext
+}
+
+func (k *keyring) get(who string) string {
+	k.Lock()
+	defer k.Unlock()
+	return k.of[who]
+}
+
+func (k *keyring) all() []string {
+	k.Lock()
+	defer k.Unlock()
+	return slices.Collect(maps.Values(k.of))
+}
+
+// nobodys is well-formed and no one's.
+const nobodys = "a-key-that-is-nobodys-0123456789"
+
+// issueKeys makes alice, an admin; ci, a program that may write; and reader, one that is on no list.
+func issueKeys(ctx context.Context) {
+	GinkgoHelper()
+	keys.put("nobody", nobodys)
+	alice := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: "alice"}}
+	Expect(s.Client.Create(ctx, alice)).To(Succeed())
+	keys.put("alice", delivered(ctx, stack.Namespace, "alice-admin-key"))
+	issue(ctx, "ci", "certs.read", "certs.write")
+	issue(ctx, "reader", "certs.read")
+}
+
+// issue makes the key of an account and returns its object.
+func issue(ctx context.Context, name string, scopes ...v1alpha1.Scope) *v1alpha1.APIKey {
+	GinkgoHelper()
+	key := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: name}, Spec: v1alpha1.APIKeySpec{
+		Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: name}, Scopes: scopes,
+	}}
+	Expect(s.Client.Create(ctx, key)).To(Succeed())
+	keys.put(name, delivered(ctx, key.Namespace, name+"-api-key"))
+	return key
+}
+
+// delivered waits for a key in a Secret, and until the server knows it.
+func delivered(ctx context.Context, namespace, name string) string {
+	GinkgoHelper()
+	secret := &corev1.Secret{}
+	Eventually(ctx, func() error {
+		return s.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret)
+	}).Should(Succeed())
+	plaintext := string(secret.Data[v1alpha1.SecretKey])
+	Eventually(ctx, ask(ctx, "GET", "/", bearer(plaintext))).ShouldNot(Equal(http.StatusUnauthorized))
+	return plaintext
+}
+
+func bearer(key string) http.Header { return http.Header{"Authorization": {"Bearer " + key}} }
+
+// ask is what the server itself says to a gateway that tells it method and target; 0: nothing.
+func ask(ctx context.Context, method, target string, header http.Header) func() int {
+	return func() int {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.ServerURL+"/auth", http.NoBody)
+		Expect(err).NotTo(HaveOccurred())
+		request.Header = header.Clone()
+		request.Header.Set("X-Forwarded-Method", method)
+		request.Header.Set("X-Forwarded-Uri", target)
+		reply, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return 0
+		}
+		_ = reply.Body.Close()
+		return reply.StatusCode
+	}
+}
+
+// settings are those of the suite. The bootstrap key is the stack's.
+var settings = map[string]string{
+	"ALLOWED_USERS": "dora, ACCOUNT/CI",
+	"ROUTES": `
+- match: GET /certificates/{name}
+  action: certs.read
+- match: POST /certificates/{name}
+  action: certs.write
+- match: GET /devices/{id}
+  action: devices.read
+`,
+}
+
+// configure writes the suite's settings and more, and returns when they are in force.
+func configure(ctx context.Context, more map[string]string) {
+	GinkgoHelper()
+	config := &corev1.ConfigMap{}
+	Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapConfig}, config)).To(Succeed())
+	data := map[string]string{"ADMIN_KEY_SECRET": config.Data["ADMIN_KEY_SECRET"]}
+	maps.Copy(data, settings)
+	maps.Copy(data, more)
+	config.Data = data
+	Expect(s.Client.Update(ctx, config)).To(Succeed())
+	Eventually(ctx, ask(ctx, "POST", "/", bearer(keys.get("reader")))).Should(Equal(http.StatusForbidden))
+	Eventually(ctx, ask(ctx, "GET", "/devices/1", bearer(keys.get("ci")))).Should(Equal(http.StatusForbidden))
+	Eventually(ctx, ask(ctx, "GET", "/", http.Header{"X-Forwarded-User": {"dora"}})).Should(Equal(believed(more)))
+}
+
+// believed is what becomes of somebody for whom only a proxy vouches.
+func believed(settings map[string]string) int {
+	if settings["TRUST_PROXY_HEADERS"] == "true" {
+		return http.StatusOK
+	}
+	return http.StatusUnauthorized
+}

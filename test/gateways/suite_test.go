@@ -1,0 +1,40 @@
+package gateways
+
+import (
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"keywright.dev/keywright/test/stack"
+	"keywright.dev/keywright/test/suite"
+)
+
+func TestGateways(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Gateways")
+}
+
+// They are there for all specs, which use keys of their own where they change one.
+var (
+	s            *stack.Stack
+	page         blocks
+	behind       *app
+	certificates *authority
+	// proxyListen is where the server is a reverse proxy for the app.
+	proxyListen string
+)
+
+var _ = BeforeSuite(func(ctx SpecContext) {
+	EnforceDefaultTimeoutsWhenUsingContexts()
+	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyPollingInterval(10 * time.Millisecond)
+	behind, certificates, proxyListen = startApp(), newAuthority(), freeAddress()
+	s = suite.Stack(ctx, stack.Options{ServerArgs: []string{
+		"--ext-authz-listen=0", "--upstream=" + behind.url, "--proxy-listen=" + proxyListen,
+	}})
+	page = readPage()
+	issueKeys(ctx)
+	configure(ctx, nil)
+}, suite.StartTimeout)

@@ -1,0 +1,11 @@
+package gateways
+
+import "context"
+
+// itself is the server in front of the app, without a gateway.
+func itself() *gateway {
+	return &gateway{
+		name: "Keywright itself", path: "its own", url: "http://app.example.com",
+		start: func(context.Context) string { return proxyListen },
+	}
+}
