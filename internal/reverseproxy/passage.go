@@ -18,13 +18,14 @@ type passage struct {
 	// in is the request as the server has it.
 	in         *http.Request
 	w          http.ResponseWriter
-	controller *http.ResponseController
+	controller http.ResponseController
 	asked      gate.Asked
 	decision   gate.Decision
-	at         *url.URL
+	at         url.URL
 	// isSent says that the request was found fit to be sent.
 	isSent bool
 	body   body
+	prompt prompt
 	watcher
 }
 
@@ -44,7 +45,7 @@ func (t *passage) unbind() {
 // nothing that is set here can be.
 func (t *passage) rewrite(r *httputil.ProxyRequest) {
 	t.isSent = true
-	r.Out.URL = t.at
+	r.Out.URL = &t.at
 	withhold(r.Out.Header)
 	identify(r.Out.Header, &t.decision.Caller)
 	t.tellOrigin(r)
@@ -94,22 +95,26 @@ func (p *Proxy) respond(response *http.Response) error {
 		// Else net/http would guess one.
 		t.w.Header()["Content-Type"] = nil
 	}
-	if response.StatusCode != http.StatusSwitchingProtocols {
-		t.answerEarly()
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		return nil
+	}
+	isEarly := t.answerEarly()
+	if response.ContentLength > 0 {
+		t.prompt = prompt{ReadCloser: response.Body, controller: &t.controller, isWaiting: isEarly}
+		response.Body = &t.prompt
 	}
 	return nil
 }
 
 // answerEarly lets the answer out while the client still sends. net/http would read on before it writes, and take for
 // itself what the app has yet to get. The connection ends with the answer: where the next request would begin on it is
-// not certain any more.
-func (t *passage) answerEarly() {
-	if t.body.state.Load() == bodyEnded {
-		return
+// not certain any more. It says whether the client still sends.
+func (t *passage) answerEarly() bool {
+	if t.body.state.Load() == bodyEnded || t.controller.EnableFullDuplex() != nil {
+		return false
 	}
-	if t.controller.EnableFullDuplex() == nil {
-		t.w.Header().Set("Connection", "close")
-	}
+	t.w.Header().Set("Connection", "close")
+	return true
 }
 
 func (p *Proxy) reached(ctx context.Context) {

@@ -14,10 +14,6 @@ import (
 // DefaultRecheck is how often a request that stays open is decided on again.
 const DefaultRecheck = 5 * time.Second
 
-// flushInterval is how long a part of an answer may wait for the next where the app has told the answer's length. Any
-// other answer, and events, are passed on at once. To do so with all of them would cost small ones a fifth of their speed.
-const flushInterval = 10 * time.Millisecond
-
 // Config is what a proxy works with.
 type Config struct {
 	Gate     *gate.Gate
@@ -48,7 +44,6 @@ func New(c Config) *Proxy {
 		ModifyResponse: p.respond,
 		ErrorHandler:   fail,
 		Transport:      newTransport(),
-		FlushInterval:  flushInterval,
 		BufferPool:     &buffers{},
 		ErrorLog:       slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 	}
@@ -86,7 +81,7 @@ func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) (*passage, *answer
 		return nil, badTarget
 	}
 	return &passage{
-		Proxy: p, in: r, w: w, controller: http.NewResponseController(w), at: at,
+		Proxy: p, in: r, w: w, controller: *http.NewResponseController(w), at: at,
 		asked: gate.Asked{
 			Method: r.Method, Host: r.Host, Target: target, Contradictory: contradicts(r), Header: r.Header, RemoteAddr: r.RemoteAddr,
 		},

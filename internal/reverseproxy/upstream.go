@@ -52,8 +52,8 @@ func hasPort(u *url.URL) bool {
 }
 
 // url is where the app has a target. It fails for one that can't be sent byte for byte.
-func (u *Upstream) url(target string) (*url.URL, error) {
-	at := &url.URL{Scheme: u.scheme, Host: u.host, Opaque: target}
+func (u *Upstream) url(target string) (url.URL, error) {
+	at := url.URL{Scheme: u.scheme, Host: u.host, Opaque: target}
 	if target != asterisk {
 		at.Opaque = u.base + target
 	}
@@ -61,12 +61,12 @@ func (u *Upstream) url(target string) (*url.URL, error) {
 		return at, nil
 	}
 	// Go would send such an opaque URL in absolute form.
-	at, err := url.ParseRequestURI(target)
-	if err != nil || at.RequestURI() != target {
-		return nil, errors.New("the target can't be sent as it is")
+	parsed, err := url.ParseRequestURI(target)
+	if err != nil || parsed.RequestURI() != target {
+		return at, errors.New("the target can't be sent as it is")
 	}
-	at.Scheme, at.Host = u.scheme, u.host
-	return at, nil
+	parsed.Scheme, parsed.Host = u.scheme, u.host
+	return *parsed, nil
 }
 
 // Bounds of what the app may take. How long it takes to answer is for it and the client to know.

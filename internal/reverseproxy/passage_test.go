@@ -1,0 +1,63 @@
+package reverseproxy
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"keywright.dev/keywright/internal/gate"
+)
+
+// once is a body that the server closes as soon as it has ended.
+type once struct{ io.Reader }
+
+func (o *once) Read(p []byte) (int, error) {
+	n, err := o.Reader.Read(p)
+	if errors.Is(err, io.EOF) {
+		o.Reader = iotest.ErrReader(http.ErrBodyReadAfterClose)
+	}
+	return n, err
+}
+
+func (*once) Close() error { return nil }
+
+// The transport asks once more whether there is more. When it comes too late, a request that was well would look broken.
+func TestABodyThatHasEndedIsLeftAlone(t *testing.T) {
+	in := httptest.NewRequest(http.MethodPost, "/", http.NoBody)
+	b := &body{}
+	b.send(in, &http.Request{Body: &once{iotest.DataErrReader(http.NoBody)}})
+	for range 3 {
+		if n, err := b.Read(make([]byte, 8)); n != 0 || !errors.Is(err, io.EOF) {
+			t.Errorf("%d, %v", n, err)
+		}
+	}
+	if b.state.Load() != bodyEnded {
+		t.Error("it did not end")
+	}
+}
+
+// When a request is looked at just as it ends, its connection may have the next one already.
+func TestARequestThatIsOverIsNotEndedAgain(t *testing.T) {
+	refusing := gate.New(gate.Config{Registry: prometheus.NewRegistry()})
+	for _, over := range []bool{false, true} {
+		ended := false
+		p := &Proxy{Config: Config{Gate: refusing, Log: slog.New(slog.DiscardHandler), Recheck: time.Hour}}
+		request := &passage{Proxy: p, controller: *http.NewResponseController(httptest.NewRecorder())}
+		request.watch(func() { ended = true })
+		if over {
+			request.unwatch()
+		}
+		request.look()
+		request.unwatch()
+		if ended == over {
+			t.Errorf("over: %t, ended: %t", over, ended)
+		}
+	}
+}
