@@ -167,6 +167,7 @@ func TestARealAPIServer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { story(whole.follow(t, server, Places{System: stack.Namespace})) })
 	}
+	t.Run("how it begins", func(t *testing.T) { beginnings(whole.follow(t, server, Places{System: stack.Namespace}), t) })
 	t.Run("only the namespaces named", func(t *testing.T) { onlyNamed(whole, t) })
 	t.Run("what is forbidden", func(t *testing.T) { forbidden(whole, t) })
 }

@@ -10,8 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/runtime/serializer"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 
@@ -48,11 +46,11 @@ func New(config *rest.Config, in Places, to Sinks, log *slog.Logger) (*Feed, err
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return nil, err
 	}
-	own, err := restClient(config, scheme, v1alpha1.SchemeGroupVersion, "/apis")
+	own, err := restClient(config, "/apis", newSwift(scheme, v1alpha1.SchemeGroupVersion, kindAdminUser, kindAPIKey, "AccessRole"))
 	if err != nil {
 		return nil, err
 	}
-	core, err := restClient(config, scheme, corev1.SchemeGroupVersion, "/api")
+	core, err := restClient(config, "/api", newSwift(scheme, corev1.SchemeGroupVersion, "ConfigMap"))
 	if err != nil {
 		return nil, err
 	}
@@ -78,10 +76,10 @@ func (p *Places) keys() []string {
 }
 
 // restClient speaks one version of one group. Nothing here but watches goes through it, so nothing is throttled.
-func restClient(config *rest.Config, scheme *runtime.Scheme, version schema.GroupVersion, path string) (*rest.RESTClient, error) {
+func restClient(config *rest.Config, path string, language swift) (*rest.RESTClient, error) {
 	config = rest.CopyConfig(config)
-	config.GroupVersion, config.APIPath, config.QPS = &version, path, -1
-	config.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
+	config.GroupVersion, config.APIPath, config.QPS = &language.version, path, -1
+	config.NegotiatedSerializer = language
 	return rest.RESTClientFor(config)
 }
 
