@@ -1,0 +1,108 @@
+package bench
+
+import (
+	"bufio"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"keywright.dev/keywright/test/stack"
+)
+
+// What GET /auth has to keep to, measured in one run.
+const (
+	// leastOfBare is the share of the bare handler's answers a second that has to be left.
+	leastOfBare = 0.85
+	// mostOfBareP99 is how many times its 99th percentile ours may be.
+	mostOfBareP99 = 1.5
+	// mostApart is how far the numbers of keys may be apart.
+	mostApart = 1.10
+	// leastForWrong is how many wrong keys are answered for each right one: there is noise in it.
+	leastForWrong = 0.95
+
+	authAskers = 8
+	authRounds = 40
+	authRound  = 250 * time.Millisecond
+)
+
+// BenchmarkServer takes the running server, with 1, 1,000 and 100,000 APIKeys that it has from the API server.
+func BenchmarkServer(b *testing.B) {
+	c := gather(b)
+	b.Run("auth", func(b *testing.B) {
+		for b.Loop() {
+			c.auth(b)
+		}
+	})
+	b.Run("index", func(b *testing.B) {
+		for b.Loop() {
+			c.index(b)
+		}
+	})
+}
+
+// auth has GET /auth asked as gateways ask. Each server is a process of its own, as it is in a cluster; the floor, package
+// bare, is another. x-bare is the share of the floor's answers a second.
+func (c *crowd) auth(b *testing.B) {
+	b.Helper()
+	bare := newContender(b, "bare", startBare(b, c.Stack), authAskers, c.keys[crowds[2].namespace], http.StatusOK)
+	all := []*contender{bare}
+	for i, some := range crowds {
+		address := strings.TrimPrefix(c.Replicas[i].URL, "http://")
+		all = append(all, newContender(b, fmt.Sprint(some.keys), address, authAskers, c.keys[some.namespace], http.StatusOK))
+	}
+	many := strings.TrimPrefix(c.Replicas[2].URL, "http://")
+	wrong := newContender(b, "wrong", many, authAskers, generate(b, crowds[2].keys), http.StatusUnauthorized)
+	compete(b, authRounds, authRound, append(all, wrong)...)
+
+	b.ReportMetric(middle(slices.Clone(bare.rates)), "bare/s")
+	b.ReportMetric(milliseconds(median(bare.p99s)), "bare-p99-ms")
+	var shares []float64
+	for _, ours := range all[1:] {
+		share, slower := ours.share(bare), ours.slower(bare)
+		shares = append(shares, share)
+		b.ReportMetric(share, ours.name+"-x-bare")
+		b.ReportMetric(slower, ours.name+"-p99-x-bare")
+		if share < leastOfBare || slower > mostOfBareP99 {
+			b.Errorf("with %s keys %.2f of the bare handler's answers a second, and %.2f times its p99: at least %.2f and at most %.2f are wanted", ours.name, share, slower, leastOfBare, mostOfBareP99)
+		}
+	}
+	apart := slices.Max(shares) / slices.Min(shares)
+	b.ReportMetric(apart, "apart")
+	if apart > mostApart {
+		b.Errorf("the numbers of keys are %.2f apart: %.2f", apart, shares)
+	}
+	share := wrong.share(all[3])
+	b.ReportMetric(share, "wrong-x-right")
+	if share < leastForWrong {
+		b.Errorf("%.2f wrong keys are answered in the time of a right one", share)
+	}
+}
+
+// startBare returns where it listens.
+func startBare(b *testing.B, s *stack.Stack) string {
+	b.Helper()
+	program := filepath.Join(b.TempDir(), "bare")
+	build := exec.CommandContext(b.Context(), filepath.Join(s.Root, "hack", "gobuild.sh"), program, "./test/bench/bare")
+	build.Dir, build.Stderr = s.Root, os.Stderr
+	must(b, build.Run())
+	bare := exec.CommandContext(b.Context(), program)
+	bare.Stderr = os.Stderr
+	stdin, err := bare.StdinPipe()
+	must(b, err)
+	stdout, err := bare.StdoutPipe()
+	must(b, err)
+	must(b, bare.Start())
+	b.Cleanup(func() {
+		_ = stdin.Close()
+		_ = bare.Wait()
+	})
+	address, err := bufio.NewReader(stdout).ReadString('\n')
+	must(b, err)
+	return strings.TrimSpace(address)
+}

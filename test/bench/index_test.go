@@ -1,0 +1,109 @@
+package bench
+
+import (
+	"context"
+	"log/slog"
+	"runtime"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/feed"
+	"keywright.dev/keywright/internal/verify"
+	"keywright.dev/keywright/test/stack"
+)
+
+// What filling an index has to keep to.
+const (
+	// mostIndexed is what the index may take of a key, in bytes.
+	mostIndexed = 1024
+	// mostOfList is how many times as long as a bare list of the same objects it may take to fill.
+	mostOfList = 1.5
+
+	fillRounds = 5
+)
+
+// index fills an index with 100,000 keys from the API server, as a server does when it starts, under its ServiceAccount. In
+// turn with that it takes the floor: a list of the same objects, decoded to the same type and dropped.
+func (c *crowd) index(b *testing.B) {
+	b.Helper()
+	many := crowds[len(crowds)-1]
+	config, err := c.ServiceAccountConfig(b.Context(), "keywright-server")
+	must(b, err)
+	c.list(b, config, many.namespace)
+	var shares, fills, lists []float64
+	var perKey float64
+	for range fillRounds {
+		list := c.list(b, config, many.namespace)
+		filled, bytes := c.fill(b, config, many.namespace, many.keys)
+		shares, fills, lists = append(shares, filled.Seconds()/list.Seconds()), append(fills, filled.Seconds()), append(lists, list.Seconds())
+		perKey = bytes / float64(many.keys)
+	}
+	share := middle(shares)
+	b.ReportMetric(perKey, "B/key")
+	b.ReportMetric(middle(fills), "fill-s")
+	b.ReportMetric(middle(lists), "list-s")
+	b.ReportMetric(share, "fill-x-list")
+	if perKey > mostIndexed {
+		b.Errorf("a key takes %.0f bytes, more than %d", perKey, mostIndexed)
+	}
+	if share > mostOfList {
+		b.Errorf("to fill the index takes %.2f times as long as to list what is in it, more than %.2f", share, mostOfList)
+	}
+}
+
+// list returns how long it takes.
+func (c *crowd) list(b *testing.B, config *rest.Config, namespace string) time.Duration {
+	b.Helper()
+	lister, err := client.New(config, client.Options{Scheme: c.Client.Scheme()})
+	must(b, err)
+	runtime.GC()
+	begun := time.Now()
+	var all v1alpha1.APIKeyList
+	// From the API server's memory, as whoever watches asks.
+	must(b, lister.List(b.Context(), &all, client.InNamespace(namespace), &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: "0"}}))
+	return time.Since(begun)
+}
+
+// fill returns how long it takes, and how many bytes the index then has.
+func (c *crowd) fill(b *testing.B, config *rest.Config, namespace string, keys int) (took time.Duration, bytes float64) {
+	b.Helper()
+	before := heap()
+	index := &verify.Index{}
+	f, err := feed.New(config, feed.Places{System: stack.Namespace, Keys: []string{namespace}},
+		feed.Sinks{Index: index, Configure: func(string) error { return nil }}, slog.New(slog.DiscardHandler))
+	must(b, err)
+	ctx, cancel := context.WithCancel(b.Context())
+	ended := make(chan struct{})
+	begun := time.Now()
+	go func() { defer close(ended); f.Run(ctx) }()
+	for f.Ready() != nil {
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			b.Fatal(ctx.Err())
+		}
+	}
+	took = time.Since(begun)
+	bytes = float64(heap()) - float64(before)
+	// The bootstrap key is none of them: nothing configures it here.
+	if index.Len() != keys {
+		b.Fatalf("%d keys in the index, want %d", index.Len(), keys)
+	}
+	cancel()
+	<-ended
+	return took, bytes
+}
+
+func heap() uint64 {
+	// Twice: what the first finds unused in pools is freed by the second.
+	runtime.GC()
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}
