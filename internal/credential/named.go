@@ -3,6 +3,7 @@ package credential
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -93,3 +94,37 @@ func cookie(header http.Header, name string) string {
 
 // maxCookies bounds a Cookie header that is looked into, in bytes.
 const maxCookies = 16 << 10
+
+// WithoutSession is Cookie headers without the session, every other cookie as it is, and whether the session was in
+// them. It may be where two headers were joined by a comma, as Envoy does.
+func WithoutSession(lines []string) (others []string, hadSession bool) {
+	for _, line := range lines {
+		rest := withoutSession(line)
+		hadSession = hadSession || len(rest) != len(line)
+		if rest != "" {
+			others = append(others, rest)
+		}
+	}
+	return others, hadSession
+}
+
+func withoutSession(line string) string {
+	if !strings.Contains(line, SessionCookie) {
+		return line
+	}
+	cookies := strings.Split(line, ";")
+	others := slices.DeleteFunc(slices.Clone(cookies), isSession)
+	if len(others) == len(cookies) {
+		return line
+	}
+	return strings.TrimLeft(strings.Join(others, ";"), " \t")
+}
+
+func isSession(cookie string) bool {
+	for part := range strings.SplitSeq(cookie, ",") {
+		if name, _, _ := strings.Cut(part, "="); strings.TrimSpace(name) == SessionCookie {
+			return true
+		}
+	}
+	return false
+}

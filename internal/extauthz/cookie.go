@@ -10,29 +10,15 @@ import (
 // otherCookies is the Cookie header without the session, and whether the session was in it. A cookie that can't be told
 // to Envoy, whose API has text only, is left out with it.
 func otherCookies(lines []string) (others string, hadSession bool) {
-	if !slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, credential.SessionCookie) }) {
+	kept, hadSession := credential.WithoutSession(lines)
+	if !hadSession {
 		return "", false
 	}
-	var kept []string
-	for _, line := range lines {
-		for cookie := range strings.SplitSeq(line, ";") {
-			switch cookie = strings.TrimSpace(cookie); {
-			case isSession(cookie):
-				hadSession = true
-			case isText(cookie):
-				kept = append(kept, cookie)
-			}
-		}
+	cookies := strings.Split(strings.Join(kept, ";"), ";")
+	for i := range cookies {
+		cookies[i] = strings.TrimSpace(cookies[i])
 	}
-	return strings.Join(kept, "; "), hadSession
+	return strings.Join(slices.DeleteFunc(cookies, isNoText), "; "), true
 }
 
-// isSession knows the session also where Envoy has joined two Cookie headers with a comma.
-func isSession(cookie string) bool {
-	for part := range strings.SplitSeq(cookie, ",") {
-		if name, _, _ := strings.Cut(part, "="); strings.TrimSpace(name) == credential.SessionCookie {
-			return true
-		}
-	}
-	return false
-}
+func isNoText(cookie string) bool { return cookie == "" || !isText(cookie) }

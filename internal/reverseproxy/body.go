@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"sync/atomic"
+
+	"keywright.dev/keywright/internal/gate"
 )
 
 // body is what the client sends, on its way to the app. The transport reads it in a goroutine of its own, which may go
@@ -68,4 +70,4 @@ func (b *body) pass() {
 	}
 }
 
-func isUntrailed(name string) bool { return isWithheld(name) || untrailed[canonical(name)] }
+func isUntrailed(name string) bool { return isWithheld(name) || untrailed[gate.AsRead(name)] }

@@ -2,8 +2,6 @@ package reverseproxy
 
 import (
 	"net/http"
-	"slices"
-	"strings"
 
 	"keywright.dev/keywright/internal/credential"
 	"keywright.dev/keywright/internal/gate"
@@ -23,9 +21,6 @@ var untrailed = set([]string{
 	"Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
 })
 
-// overrides are headers by which some apps take a request for one of another method.
-var overrides = set([]string{"X-Http-Method", "X-Http-Method-Override", "X-Method-Override"})
-
 func set(names []string) map[string]bool {
 	all := make(map[string]bool, len(names))
 	for _, name := range names {
@@ -34,37 +29,8 @@ func set(names []string) map[string]bool {
 	return all
 }
 
-// canonical is the name that an app may take a header's for: many servers, going by CGI, make one character of
-// everything that is neither letter nor digit.
-func canonical(name string) string {
-	if strings.IndexFunc(name, isOdd) < 0 {
-		return name
-	}
-	return http.CanonicalHeaderKey(strings.Map(func(c rune) rune {
-		if isOdd(c) {
-			return '-'
-		}
-		return c
-	}, name))
-}
-
-func isOdd(c rune) bool {
-	return c != '-' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
-}
-
 func isWithheld(name string) bool {
-	name = canonical(name)
-	return withheld[name] || gate.IsIdentityHeader(name)
-}
-
-// contradicts says that headers tell of another method than the request has.
-func contradicts(r *http.Request) bool {
-	for name, values := range r.Header {
-		if overrides[canonical(name)] && slices.ContainsFunc(values, func(v string) bool { return !strings.EqualFold(v, r.Method) }) {
-			return true
-		}
-	}
-	return false
+	return withheld[gate.AsRead(name)] || gate.IsIdentityHeader(name)
 }
 
 // withhold leaves only what is for the app.
@@ -74,7 +40,9 @@ func withhold(header http.Header) {
 			delete(header, name)
 		}
 	}
-	withholdSession(header)
+	if others, hadSession := credential.WithoutSession(header["Cookie"]); hadSession {
+		header["Cookie"] = others
+	}
 }
 
 // identify tells the app who the caller is.
@@ -83,31 +51,4 @@ func identify(header http.Header, caller *gate.Caller) {
 	for i, name := range gate.IdentityHeaders {
 		header[name] = values[i : i+1 : i+1]
 	}
-}
-
-// withholdSession takes the session out of the cookies and leaves every other as it is.
-func withholdSession(header http.Header) {
-	lines := header["Cookie"]
-	if !slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, credential.SessionCookie) }) {
-		return
-	}
-	var kept []string
-	for _, line := range lines {
-		if line = withoutSession(line); line != "" {
-			kept = append(kept, line)
-		}
-	}
-	header["Cookie"] = kept
-}
-
-func withoutSession(line string) string {
-	cookies := strings.Split(line, ";")
-	others := slices.DeleteFunc(slices.Clone(cookies), func(cookie string) bool {
-		name, _, _ := strings.Cut(cookie, "=")
-		return strings.TrimSpace(name) == credential.SessionCookie
-	})
-	if len(others) == len(cookies) {
-		return line
-	}
-	return strings.TrimLeft(strings.Join(others, ";"), " \t")
 }

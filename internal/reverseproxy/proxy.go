@@ -83,7 +83,7 @@ func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) (*passage, *answer
 	return &passage{
 		Proxy: p, in: r, w: w, controller: *http.NewResponseController(w), at: at,
 		asked: gate.Asked{
-			Method: r.Method, Host: r.Host, Target: target, Contradictory: contradicts(r), Header: r.Header, RemoteAddr: r.RemoteAddr,
+			Method: r.Method, Host: r.Host, Target: target, Header: r.Header, RemoteAddr: r.RemoteAddr,
 		},
 	}, nil
 }
