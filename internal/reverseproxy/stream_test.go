@@ -118,6 +118,26 @@ func TestTheAppMayAnswerBeforeEverythingIsSent(t *testing.T) {
 	}
 }
 
+// The client sends no more until the answer has begun.
+func TestAnAnswerBeginsWhileTheClientWaitsForIt(t *testing.T) {
+	h := newHouse(t, func(w http.ResponseWriter, r *http.Request) {
+		c := http.NewResponseController(w)
+		_ = c.EnableFullDuplex()
+		w.Header().Set("Content-Length", "9")
+		_ = c.Flush()
+		_, _ = io.Copy(w, r.Body)
+	}, options{})
+	body, client := io.Pipe()
+	answer, err := h.ask(t, http.MethodPost, "/", body)
+	must(t, err)
+	defer func() { _ = answer.Body.Close() }()
+	_, err = io.WriteString(client, "the rest\n")
+	must(t, errors.Join(err, client.Close()))
+	if content, err := io.ReadAll(answer.Body); err != nil || string(content) != "the rest\n" {
+		t.Errorf("%q, %v", content, err)
+	}
+}
+
 func TestTrailersGoBothWays(t *testing.T) {
 	trailers := make(chan http.Header, 1)
 	h := newHouse(t, func(w http.ResponseWriter, r *http.Request) {
