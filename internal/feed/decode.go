@@ -92,7 +92,7 @@ func (o objects) Decode(data []byte, defaults *schema.GroupVersionKind, into run
 			continue
 		}
 		object, err := b.creates(b.kind)
-		if err == nil && json.Unmarshal(data, object) == nil {
+		if err == nil && json.Unmarshal(data, object) == nil && object.GetObjectKind().GroupVersionKind() == b.kind {
 			return object, &b.kind, nil
 		}
 	}

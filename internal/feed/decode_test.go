@@ -68,6 +68,7 @@ func TestAWatchIsReadAsClientGoReadsIt(t *testing.T) {
 		"kind alone":             event("ADDED", `{"kind":"APIKey"}`),
 		"another kind":           event("ADDED", `{"apiVersion":"keywright.dev/v1alpha1","kind":"AccessRole","metadata":{"name":"a"}}`),
 		"a kind that begins so":  event("ADDED", strings.Replace(keyText, "APIKey", "APIKeyring", 1)),
+		"two kinds":              event("ADDED", strings.Replace(keyText, `"kind":"APIKey",`, `"kind":"APIKey","kind":"AccessRole",`, 1)),
 		"another version":        event("ADDED", strings.Replace(keyText, "v1alpha1", "v1", 1)),
 		"names in another case":  event("ADDED", strings.Replace(keyText, "metadata", "Metadata", 1)),
 		"of another form":        event("ADDED", strings.Replace(keyText, `{"name":"a","resourceVersion":"7"}`, `"a"`, 1)),

@@ -53,11 +53,9 @@ func (c *crowd) auth(b *testing.B) {
 	bare := newContender(b, "bare", startBare(b, c.Stack), authAskers, c.keys[crowds[2].namespace], http.StatusOK)
 	all := []*contender{bare}
 	for i, some := range crowds {
-		address := strings.TrimPrefix(c.Replicas[i].URL, "http://")
-		all = append(all, newContender(b, fmt.Sprint(some.keys), address, authAskers, c.keys[some.namespace], http.StatusOK))
+		all = append(all, newContender(b, fmt.Sprint(some.keys), c.Replicas[i].URL, authAskers, c.keys[some.namespace], http.StatusOK))
 	}
-	many := strings.TrimPrefix(c.Replicas[2].URL, "http://")
-	wrong := newContender(b, "wrong", many, authAskers, generate(b, crowds[2].keys), http.StatusUnauthorized)
+	wrong := newContender(b, "wrong", c.Replicas[2].URL, authAskers, generate(b, crowds[2].keys), http.StatusUnauthorized)
 	compete(b, authRounds, authRound, append(all, wrong)...)
 
 	b.ReportMetric(middle(slices.Clone(bare.rates)), "bare/s")
@@ -104,5 +102,5 @@ func startBare(b *testing.B, s *stack.Stack) string {
 	})
 	address, err := bufio.NewReader(stdout).ReadString('\n')
 	must(b, err)
-	return strings.TrimSpace(address)
+	return "http://" + strings.TrimSpace(address)
 }

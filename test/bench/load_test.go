@@ -1,86 +1,55 @@
 package bench
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
-	"net"
+	"net/http"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
 )
 
-// question is what a gateway asks, up to the key: Caddy's forward_auth and Traefik's ForwardAuth send these headers.
-const question = "GET /auth HTTP/1.1\r\n" +
-	"Host: keywright.keywright-system:8080\r\n" +
-	"User-Agent: curl/8.14.1\r\n" +
-	"Accept: */*\r\n" +
-	"X-Forwarded-For: 192.0.2.17\r\n" +
-	"X-Forwarded-Proto: https\r\n" +
-	"X-Forwarded-Host: app.example.com\r\n" +
-	"X-Forwarded-Method: GET\r\n" +
-	"X-Forwarded-Uri: /certs/42\r\n" +
-	"Authorization: Bearer "
-
-// asker is one connection that asks again and again. It does no more than write a request that is ready but for the key,
-// and read to the end of the reply: whatever else it did would hide the difference between two servers.
+// asker asks a server again and again on one connection, by the client that Caddy and Traefik ask with: net/http's.
 type asker struct {
-	connection net.Conn
-	request    []byte
-	reply      [4096]byte
-	// took is how long each question since the last round began has taken.
+	transport *http.Transport
+	request   *http.Request
+	// took is how long each question of the last round has taken.
 	took []time.Duration
 	err  error
 }
 
-// dial connects; address is host:port.
-func dial(b *testing.B, address string) *asker {
+// newAsker is for the server at a URL without a path. It asks what a gateway asks.
+func newAsker(b *testing.B, url string) *asker {
 	b.Helper()
-	connection, err := (&net.Dialer{}).DialContext(b.Context(), "tcp", address)
+	request, err := http.NewRequestWithContext(b.Context(), http.MethodGet, url+"/auth", nil)
 	must(b, err)
-	b.Cleanup(func() { _ = connection.Close() })
-	return &asker{connection: connection, took: make([]time.Duration, 0, 1<<16)}
+	request.Header = http.Header{
+		"User-Agent":         {"curl/8.14.1"},
+		"Accept":             {"*/*"},
+		"X-Forwarded-For":    {"192.0.2.17"},
+		"X-Forwarded-Proto":  {"https"},
+		"X-Forwarded-Host":   {"app.example.com"},
+		"X-Forwarded-Method": {http.MethodGet},
+		"X-Forwarded-Uri":    {"/certs/42"},
+	}
+	transport := &http.Transport{DisableCompression: true}
+	b.Cleanup(transport.CloseIdleConnections)
+	return &asker{transport: transport, request: request, took: make([]time.Duration, 0, 1<<16)}
 }
 
 // ask returns the status of the reply.
 func (a *asker) ask(key string) (status int, err error) {
-	a.request = append(append(append(a.request[:0], question...), key...), "\r\n\r\n"...)
-	if _, err := a.connection.Write(a.request); err != nil {
+	a.request.Header["Authorization"] = []string{"Bearer " + key}
+	reply, err := a.transport.RoundTrip(a.request)
+	if err != nil {
 		return 0, err
 	}
-	for got := 0; got < len(a.reply); {
-		n, err := a.connection.Read(a.reply[got:])
-		if err != nil {
-			return 0, err
-		}
-		got += n
-		if reply := a.reply[:got]; isWhole(reply) {
-			return strconv.Atoi(string(reply[len("HTTP/1.1 "):][:3]))
-		}
-	}
-	return 0, errors.New("a reply of more than 4 KiB")
-}
-
-// isWhole says that all of a reply is there. A reply without a length has no body.
-func isWhole(reply []byte) bool {
-	const field = "\r\nContent-Length: "
-	end := bytes.Index(reply, []byte("\r\n\r\n"))
-	if end < 0 {
-		return false
-	}
-	length := 0
-	if at := bytes.Index(reply[:end], []byte(field)); at >= 0 {
-		for _, digit := range reply[at+len(field) : end] {
-			if digit < '0' || digit > '9' {
-				break
-			}
-			length = 10*length + int(digit-'0')
-		}
-	}
-	return len(reply) >= end+len("\r\n\r\n")+length
+	defer reply.Body.Close()
+	// The connection can be used again once all has been read.
+	_, err = io.Copy(io.Discard, reply.Body)
+	return reply.StatusCode, err
 }
 
 // contender is a server that is asked by several at once, each with a random one of its keys.
@@ -94,11 +63,11 @@ type contender struct {
 	p99s  []time.Duration
 }
 
-func newContender(b *testing.B, name, address string, askers int, keys []string, status int) *contender {
+func newContender(b *testing.B, name, url string, askers int, keys []string, status int) *contender {
 	b.Helper()
 	c := &contender{name: name, keys: keys, status: status}
 	for range askers {
-		c.askers = append(c.askers, dial(b, address))
+		c.askers = append(c.askers, newAsker(b, url))
 	}
 	return c
 }

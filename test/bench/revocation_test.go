@@ -135,15 +135,15 @@ func (r *revoker) record(b *testing.B) {
 	r.held = make([]held, revocationsOfAKind*len(revocations)+1)
 	keys := generate(b, len(r.held))
 	must(b, together(len(r.held), func(i int) error {
-		make := adminUser
+		object := adminUser(keyName(i))
 		if i < len(r.held)-1 {
-			make = revocations[i%len(revocations)].object
+			object = revocations[i%len(revocations)].object(keyName(i))
 		}
-		r.held[i] = held{make(keyName(i)), keys[i]}
+		r.held[i] = held{object, keys[i]}
 		return r.recordOne(b.Context(), r.held[i].object, ring.Digest(keys[i]))
 	}))
 	for _, server := range r.Replicas {
-		a := dial(b, strings.TrimPrefix(server.URL, "http://"))
+		a := newAsker(b, server.URL)
 		for _, h := range r.held {
 			a.await(b, h.key, http.StatusOK)
 		}
