@@ -30,11 +30,16 @@ func (f *Formats) Format() (key.Format, error) {
 	return f.format, nil
 }
 
-// set says whether somebody has asked in vain before.
-func (f *Formats) set(format key.Format) (missed bool) {
+// set does not ask those again who have asked in vain: see askWhoWaited.
+func (f *Formats) set(format key.Format) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.format, f.known = format, true
+}
+
+func (f *Formats) hasMissed() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	return f.missed
 }
 
@@ -44,10 +49,16 @@ func (f *Formats) caughtUp() {
 	f.missed = false
 }
 
-// setFormat has new keys begin as this configuration says. A change rotates nothing: only who waited is asked to look
-// again.
+// setFormat has new keys begin as this configuration says.
 func (r *Reconciler) setFormat(ctx context.Context, runtime *settings.Runtime) error {
-	if !r.Formats.set(runtime.Format()) {
+	r.Formats.set(runtime.Format())
+	return r.askWhoWaited(ctx)
+}
+
+// askWhoWaited has those look again who wanted a key before it was known how one begins. Nobody else: a change rotates
+// nothing.
+func (r *Reconciler) askWhoWaited(ctx context.Context) error {
+	if !r.Formats.hasMissed() {
 		return nil
 	}
 	if err := r.Scope.Ask(ctx, r.Client, r.Ask); err != nil {

@@ -84,6 +84,8 @@ func (r *Reconciler) compile(ctx context.Context, config *corev1.ConfigMap, pars
 		return r.hold(ctx, e, parsed, err)
 	}
 	runtime := parsed.Runtime(digest)
+	// First, so that who sees the configuration in force gets keys that begin as it says.
+	r.Formats.set(runtime.Format())
 	p, err := r.publish(ctx, runtime.Encode())
 	if err != nil {
 		return reconcile.Result{}, err
@@ -101,7 +103,7 @@ func (r *Reconciler) compile(ctx context.Context, config *corev1.ConfigMap, pars
 	if digest != "" {
 		result.RequeueAfter = poll
 	}
-	return result, r.setFormat(ctx, &runtime)
+	return result, r.askWhoWaited(ctx)
 }
 
 func (r *Reconciler) isApplied(config *corev1.ConfigMap) bool {
