@@ -26,8 +26,11 @@ func admit(header http.Header, d *gate.Decision) {
 	for i, name := range gate.IdentityHeaders {
 		header[name] = values[i : i+1 : i+1]
 	}
-	header["Cache-Control"] = []string{"no-store"}
+	header["Cache-Control"] = noStore
 	if d.SetCookie != "" {
 		header["Set-Cookie"] = []string{d.SetCookie}
 	}
 }
+
+// noStore is shared: it is not to be changed.
+var noStore = []string{"no-store"}

@@ -12,28 +12,32 @@ type inquiry struct {
 	rules  *Rules
 	caller *Caller
 	match  routes.Match
+	// outcome is that of the last step asked.
+	outcome Outcome
 }
 
-// steps are asked in this order. The first Outcome other than Allowed is the answer.
-var steps = []func(*inquiry) Outcome{
-	(*inquiry).nobody,
-	(*inquiry).understand,
-	(*inquiry).somebody,
-	(*inquiry).matched,
-	(*inquiry).allowList,
-	(*inquiry).owner,
-	(*inquiry).needs,
-}
-
-// authorize says whether the caller may do what was asked.
+// authorize says whether the caller may do what was asked. The first step that refuses is the answer, and those after it
+// are not asked: nobody's request costs little.
 func (g *Gate) authorize(rules *Rules, caller *Caller, a *Asked) Outcome {
-	q := &inquiry{Gate: g, Asked: a, rules: rules, caller: caller}
-	for _, step := range steps {
-		if outcome := step(q); outcome != Allowed {
-			return outcome
-		}
+	q := inquiry{Gate: g, Asked: a, rules: rules, caller: caller}
+	// Called by their names, not from a list, they leave the inquiry, and the decision it is on, where neither has to be
+	// collected.
+	switch {
+	case q.refused(q.nobody()):
+	case q.refused(q.understand()):
+	case q.refused(q.somebody()):
+	case q.refused(q.matched()):
+	case q.refused(q.allowList()):
+	case q.refused(q.owner()):
+	case q.refused(q.needs()):
 	}
-	return Allowed
+	return q.outcome
+}
+
+// refused keeps the outcome of a step.
+func (q *inquiry) refused(o Outcome) bool {
+	q.outcome = o
+	return o != Allowed
 }
 
 // nobody is refused before their request costs anything, where nobody may do anything.

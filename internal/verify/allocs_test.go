@@ -5,6 +5,7 @@ package verify_test
 import (
 	"testing"
 
+	"keywright.dev/keywright/internal/access"
 	"keywright.dev/keywright/internal/verify"
 )
 
@@ -21,5 +22,16 @@ func TestVerifyDoesNotAllocate(t *testing.T) {
 		if n := testing.AllocsPerRun(1000, func() { verifier.Verify(presented, now) }); n > 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
+	}
+}
+
+func TestScopesThatMayAllBeUsedAreNotFoundOutAnew(t *testing.T) {
+	ring, index := keyring(t), &verify.Index{}
+	index.Put(apiKeyID("alices"), apiKey("alice", access.Given{Scopes: []string{"certs.read"}, Roles: []string{"reader"}}, ring.Digest(numbered(1))))
+	index.PutRole("reader", access.Role{Members: []string{"alice"}, Permissions: []access.Permission{access.Scope("certs.read")}})
+	verifier := verify.NewVerifier(index, format, ring)
+	v := verifier.Verify(numbered(1), now)
+	if n := testing.AllocsPerRun(1000, func() { verifier.Scopes(v) }); n > 0 || len(verifier.Scopes(v)) != 1 {
+		t.Errorf("%v allocations for %q", n, verifier.Scopes(v))
 	}
 }

@@ -14,6 +14,9 @@ type Index struct {
 	keys keys
 	// roles are read without mu.
 	roles atomic.Pointer[access.Roles]
+	// changes counts those of roles and of users' ranks: of what rights depend on, besides what keys were given. It is read
+	// without mu, and grows after the change.
+	changes atomic.Uint64
 
 	// mu makes one change at a time. Readers never take it.
 	mu      sync.Mutex

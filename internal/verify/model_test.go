@@ -3,6 +3,7 @@ package verify_test
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -147,6 +148,15 @@ func (w *world) compareKey(t *rapid.T, verifier *verify.Verifier, m *model, i in
 		if may := verifier.May(got, request); may != want {
 			t.Fatalf("key %d of %+v may %s: %t, want %t", i, holder, action, may, want)
 		}
+	}
+	var scopes []string
+	if reason == verify.Accepted && holder.Given != nil {
+		scopes = slices.DeleteFunc(slices.Clone(holder.Given.Scopes), func(scope string) bool {
+			return !m.may(&holder, access.Request{Action: scope, Resource: access.Any})
+		})
+	}
+	if got := verifier.Scopes(got); !slices.Equal(got, scopes) {
+		t.Fatalf("key %d of %+v may use %q, want %q", i, holder, got, scopes)
 	}
 }
 

@@ -3,6 +3,7 @@ package verify
 import (
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 	"unique"
 
@@ -15,10 +16,16 @@ const never = math.MaxInt64
 
 // object is a Holder as the index keeps it: 100,000 of them have to fit in a small pod.
 type object struct {
-	identity     Identity
+	// What every request asks for comes first, and together: with many keys, each place in memory that has to be fetched
+	// costs as much as a step of the verification.
+
+	identity Identity
+	given    *access.Given
+	// allUsable is, one more than it, the Index.changes at which all scopes were found to be usable. 0: never.
+	allUsable atomic.Uint64
+
 	claim        username.Claim
 	keys         []heldKey
-	given        *access.Given
 	standing     Reason
 	ownsUsername bool
 	disabled     bool

@@ -23,14 +23,7 @@ func (v *Verifier) Scopes(verdict Verdict) []string {
 	if given == nil || len(given.Scopes) == 0 {
 		return nil
 	}
-	grant, ceiling := v.index.rights(verdict.entry.owner)
-	beyond := func(scope string) bool {
-		return !access.May(grant, &ceiling, access.Request{Action: scope, Resource: access.Any})
-	}
-	if !slices.ContainsFunc(given.Scopes, beyond) {
-		return given.Scopes
-	}
-	return slices.DeleteFunc(slices.Clone(given.Scopes), beyond)
+	return v.index.usableScopes(verdict.entry.owner)
 }
 
 // UserMay says whether somebody may do what is asked who presented no key, but whose name is known: what the roles that
@@ -59,4 +52,22 @@ func (x *Index) rights(o *object) (grant, ceiling access.Grant) {
 		return grant, everything
 	}
 	return grant, roles.HeldBy(o.identity.Username)
+}
+
+// usableScopes looks closer only where something has changed that rights depend on: every request is told, and most keys
+// may use all scopes they were given.
+func (x *Index) usableScopes(o *object) []string {
+	now := x.changes.Load() + 1
+	if o.allUsable.Load() == now {
+		return o.given.Scopes
+	}
+	grant, ceiling := x.rights(o)
+	beyond := func(scope string) bool {
+		return !access.May(grant, &ceiling, access.Request{Action: scope, Resource: access.Any})
+	}
+	if slices.ContainsFunc(o.given.Scopes, beyond) {
+		return slices.DeleteFunc(slices.Clone(o.given.Scopes), beyond)
+	}
+	o.allUsable.Store(now)
+	return o.given.Scopes
 }

@@ -37,6 +37,7 @@ func (x *Index) changeRoles(change func(byName map[string]access.Role)) {
 	}
 	x.byRole = next
 	x.roles.Store(access.NewRoles(next))
+	x.changes.Add(1)
 	for name, u := range x.users {
 		x.settle(name, u)
 	}

@@ -70,7 +70,9 @@ func (x *Index) settle(name string, u *user) (changed bool) {
 	known := self != nil && self.identity.Username == name
 	u.disabled = known && self.disabled
 	u.denied = !x.roles.Load().MayOwnKeys(name)
-	u.admin.Store(known && self.identity.Admin && x.reason(self) == Accepted)
+	if admin := known && self.identity.Admin && x.reason(self) == Accepted; u.admin.Swap(admin) != admin {
+		x.changes.Add(1)
+	}
 	return u.reason() != before
 }
 
