@@ -12,6 +12,13 @@ const (
 	EventSecretChanged = "SecretChanged"
 	// EventRotationRefused: a rotation was asked for by annotation that only the API can do.
 	EventRotationRefused = "RotationRefused"
+	// On objects, by the server: what somebody did through the API. A rotation and a revocation are told as the operator's are.
+	EventCreated           = "Created"
+	EventChanged           = "Changed"
+	EventDeleted           = "Deleted"
+	EventPromoted          = "Promoted"
+	EventDemoted           = "Demoted"
+	EventRotationRequested = "RotationRequested"
 	// On ConfigMap keywright-config.
 	EventConfigApplied = "ConfigApplied"
 	EventConfigInvalid = "ConfigInvalid"

@@ -11,6 +11,9 @@ const (
 	AnnotationAcceptNewPepper = "keywright.dev/accept-new-pepper"
 	// AnnotationAllowLastAdminRemoval with value "true" on an AdminUser lets the last admin go. Set by a person.
 	AnnotationAllowLastAdminRemoval = "keywright.dev/allow-last-admin-removal"
+	// AnnotationCreatedBy with value "api" is on every object that the API made, and on no other: those alone it may change
+	// and delete. Written by the server, at creation.
+	AnnotationCreatedBy = "keywright.dev/created-by"
 	// AnnotationKeyID is the id of the key a Secret holds. Written by the operator, on the Secret.
 	AnnotationKeyID = "keywright.dev/key-id"
 	// AnnotationConfiguration is the revision of the configuration that a server runs. Written by the server, on its Lease.
@@ -19,6 +22,9 @@ const (
 	// its cache of Secrets is selected by it.
 	LabelIssuedFor = "keywright.dev/issued-for"
 )
+
+// CreatedByAPI is the value of AnnotationCreatedBy.
+const CreatedByAPI = "api"
 
 // Finalizers, on the objects that need them for as long as they do.
 const (

@@ -1,0 +1,78 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"keywright.dev/keywright/internal/kubeconfig"
+)
+
+// What may come of a request to the API server.
+var (
+	// ErrUnavailable is wrapped by every error of an API server that can't be asked, or does not do what it is there for.
+	ErrUnavailable = errors.New("the API server can't be asked")
+	// ErrExists: there is an object of that name.
+	ErrExists = errors.New("there is an object of that name already")
+	// ErrGone: the object has been deleted meanwhile, or is being.
+	ErrGone = errors.New("the object is gone")
+	// ErrLastAdmin: admission keeps the last admin.
+	ErrLastAdmin = errors.New("the last active admin has to stay")
+)
+
+// Invalid is an object that the API server refuses for what it says.
+type Invalid struct {
+	// Field is a path such as spec.ttl, and may be empty.
+	Field string
+	// Problem is for a person to read.
+	Problem string
+}
+
+// Error is the field and its problem.
+func (i *Invalid) Error() string {
+	if i.Field == "" {
+		return i.Problem
+	}
+	return i.Field + ": " + i.Problem
+}
+
+// lastAdminPolicy is how a refusal by config/admission/last_admin.yaml begins.
+const lastAdminPolicy = "ValidatingAdmissionPolicy 'keywright-last-admin'"
+
+// failure translates an error of the client. A conflict stays one: it is for the callers in here to try again.
+func failure(err error) error {
+	switch {
+	case err == nil || apierrors.IsConflict(err):
+		return err
+	case apierrors.IsAlreadyExists(err):
+		return ErrExists
+	case apierrors.IsNotFound(err):
+		return ErrGone
+	case apierrors.IsInvalid(err):
+		return invalid(err)
+	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), lastAdminPolicy):
+		return ErrLastAdmin
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, kubeconfig.Unreachable(err))
+}
+
+// invalid is the first of what the API server found.
+func invalid(err error) error {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil || len(status.Status().Details.Causes) == 0 {
+		return &Invalid{Problem: "the object is not valid"}
+	}
+	cause := status.Status().Details.Causes[0]
+	return &Invalid{Field: strings.TrimPrefix(cause.Field, "<nil>"), Problem: problemOf(cause)}
+}
+
+// problemOf leaves out the value, which stands before the problem: Invalid value: "x": must be …
+func problemOf(cause metav1.StatusCause) string {
+	if _, problem, found := strings.Cut(cause.Message, "\": "); found {
+		return problem
+	}
+	return cause.Message
+}

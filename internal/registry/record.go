@@ -1,0 +1,103 @@
+package registry
+
+import (
+	"context"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/lifecycle"
+	"keywright.dev/keywright/internal/manifest"
+)
+
+// Record makes k the current key of o, which it brings up to date. The keys before end with the overlap; 0: they leave
+// now. It returns when this server accepts k, or has not for a while: then it will as soon as it sees the object.
+func (r *Registry) Record(ctx context.Context, o Object, k *Key, overlap time.Duration) error {
+	before := digestsOf(o)
+	err := r.retry(ctx, o, func() error {
+		return r.writeKeys(ctx, o, r.succeed(o, k, overlap), o.GetResourceVersion())
+	})
+	if err != nil {
+		return err
+	}
+	r.await(ctx, o, func() bool { return r.shows(o, before) })
+	return nil
+}
+
+// DropKeys takes every key off o, which it brings up to date.
+func (r *Registry) DropKeys(ctx context.Context, o Object) error {
+	before := digestsOf(o)
+	if len(before) == 0 {
+		return nil
+	}
+	err := r.retry(ctx, o, func() error { return r.writeKeys(ctx, o, nil, o.GetResourceVersion()) })
+	if err != nil {
+		return err
+	}
+	r.await(ctx, o, func() bool { return r.shows(o, before) })
+	return nil
+}
+
+// SetLastUsed notes when a key of the object was last accepted. An object that has succeeded it is left alone.
+func (r *Registry) SetLastUsed(ctx context.Context, id ID, uid string, at time.Time) error {
+	o := objectOf(id)
+	if o == nil {
+		return nil
+	}
+	status := map[string]any{"lastUsedTime": metav1.NewTime(at.Truncate(time.Second))}
+	return r.patch(ctx, o, map[string]any{"metadata": map[string]any{"uid": uid}, "status": status}, true)
+}
+
+// writeKeys is one write. With a version it is refused when the object has changed since.
+func (r *Registry) writeKeys(ctx context.Context, o Object, keys []v1alpha1.KeyStatus, version string) error {
+	metadata := map[string]any{"uid": o.GetUID()}
+	if version != "" {
+		metadata["resourceVersion"] = version
+	}
+	return r.patch(ctx, o, map[string]any{"metadata": metadata, "status": map[string]any{"keys": keys}}, true)
+}
+
+// succeed is the record with k as the current key.
+func (r *Registry) succeed(o Object, k *Key, overlap time.Duration) []v1alpha1.KeyStatus {
+	issued := r.issueTime(o)
+	next := v1alpha1.KeyStatus{
+		ID: k.Digest.KeyID(), Prefix: k.Prefix, Digest: k.Digest.String(),
+		IssuedAt: metav1.NewTime(issued), NotAfter: endOf(o, issued),
+	}
+	keys := []v1alpha1.KeyStatus{next}
+	if overlap <= 0 {
+		return keys
+	}
+	end := metav1.NewTime(wholeSecond(issued.Add(overlap)))
+	for _, old := range o.HolderStatus().Keys {
+		if old.Pending || old.Digest == next.Digest || old.NotAfter != nil && !r.Now().Before(old.NotAfter.Time) {
+			continue
+		}
+		if old.NotAfter == nil || end.Before(old.NotAfter) {
+			old.NotAfter = &end
+		}
+		keys = append(keys, old)
+	}
+	return keys[:min(len(keys), 1+lifecycle.MaxOverlapping)]
+}
+
+// endOf is when a key issued at that time ends as far as its object says. What its roles say besides, the operator adds
+// to the record; the server goes by it in any case.
+func endOf(o Object, issued time.Time) *metav1.Time {
+	k, is := o.(*v1alpha1.APIKey)
+	if !is {
+		return nil
+	}
+	end := manifest.Instant(k.Spec.ExpiresAt)
+	if ttl := manifest.Duration(k.Spec.TTL); ttl > 0 && (end.IsZero() || issued.Add(ttl).Before(end)) {
+		end = issued.Add(ttl)
+	}
+	if end.IsZero() {
+		return nil
+	}
+	return &metav1.Time{Time: wholeSecond(end)}
+}
+
+// wholeSecond rounds up: status keeps no fractions, and nobody is to lose part of what was promised.
+func wholeSecond(t time.Time) time.Time { return t.Add(time.Second - 1).Truncate(time.Second) }
