@@ -20,6 +20,9 @@ type Verifier interface {
 	Scopes(verdict verify.Verdict) []string
 	UserMay(name string, r access.Request) bool
 	IsDisabled(name string) bool
+	// MayGive and UserMayGive say whether rights may be handed out to a key that speaks for a user, or for none: "".
+	MayGive(verdict verify.Verdict, given *access.Given, to string) bool
+	UserMayGive(name string, given *access.Given, to string) bool
 }
 
 // View is what the server sees of the cluster.

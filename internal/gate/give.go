@@ -1,0 +1,15 @@
+package gate
+
+import "keywright.dev/keywright/internal/access"
+
+// MayGive says whether a caller may hand out rights to a key that speaks for a user, or for none: "". Nobody gives what
+// they do not hold.
+func (g *Gate) MayGive(c *Caller, given *access.Given, to string) bool {
+	switch c.By {
+	case BySession, ByKey:
+		return g.Verifier.MayGive(c.verdict, given, to)
+	case ByProxy, BySavedName:
+		return g.Verifier.UserMayGive(c.Username, given, to)
+	}
+	return false
+}
