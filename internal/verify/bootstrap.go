@@ -6,13 +6,13 @@ import "keywright.dev/keywright/internal/pepper"
 var bootstrapID = ID{Kind: "(bootstrap)"}
 
 // SetBootstrap takes the digest of the bootstrap key in place of the one before; nil takes it away. Its bearer is
-// the user admin. Having been there before every object, it wins where an object records the same key.
-func (x *Index) SetBootstrap(digest *pepper.Digest) {
+// the user admin. Having been there before every object, it wins where an object records the same key. It returns what
+// Put returns.
+func (x *Index) SetBootstrap(digest *pepper.Digest) (ended []pepper.Digest) {
 	if digest == nil {
-		x.Delete(bootstrapID)
-		return
+		return x.Delete(bootstrapID)
 	}
-	x.Put(bootstrapID, Holder{
+	return x.Put(bootstrapID, Holder{
 		Identity: Identity{Username: "admin", Subject: "User/admin", Admin: true},
 		Standing: Accepted,
 		Keys:     []Key{{Digest: *digest}},

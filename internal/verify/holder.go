@@ -48,6 +48,8 @@ type Holder struct {
 	TTL time.Duration
 	// Keys are the object's keys. A pending one is accepted like any other.
 	Keys []Key
+	// LastUsed is the last use of a key that the object tells of. Zero: none.
+	LastUsed time.Time
 }
 
 // Key is one key of a Holder.
@@ -56,4 +58,6 @@ type Key struct {
 	IssuedAt time.Time
 	// NotAfter is the instant from which the key is refused, to the microsecond. Zero: none.
 	NotAfter time.Time
+	// Overlaps says that another key has taken its place, and that it only goes on until programs have taken that up.
+	Overlaps bool
 }

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"keywright.dev/keywright/internal/access"
+	"keywright.dev/keywright/internal/pepper"
 )
 
 // Index finds the object that a key belongs to. Its zero value is empty and ready. It is safe for concurrent use:
@@ -28,48 +29,57 @@ type Index struct {
 	admins  admins
 	byRole  map[string]access.Role
 	peppers pepperUse
+	// ended are the keys that the change under way has ended.
+	ended []pepper.Digest
 }
 
 // Put takes what an object says in place of what it said before. A key that is still in it is accepted throughout;
 // one that is not has left the index when Put returns. The cost is that of the object's own keys, and of those that
 // speak for the user when it is an AdminUser.
-func (x *Index) Put(id ID, h Holder) {
-	next := newObject(h)
+//
+// It returns the keys that were accepted as the current ones of their objects before it and are not any more, as objects
+// stand now, be it for a moment: because the object says so, or the user's, or another key took their place, or they are
+// on record no more. That a key has expired it does not tell.
+func (x *Index) Put(id ID, h Holder) (ended []pepper.Digest) {
+	next := newObject(id, h)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	prev := x.objects[id]
 	if prev.says(next) {
-		return
+		prev.lastUsed = next.lastUsed
+		return nil
 	}
+	next.follows(prev)
 	if x.objects == nil {
 		x.objects, x.peppers = map[ID]*object{}, pepperUse{}
 	}
 	x.objects[id] = next
-	x.swap(prev, next)
+	return x.swap(prev, next)
 }
 
-// Delete takes all keys of an object out of the index.
-func (x *Index) Delete(id ID) {
+// Delete takes all keys of an object out of the index. It returns what Put returns.
+func (x *Index) Delete(id ID) (ended []pepper.Digest) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	prev := x.objects[id]
 	delete(x.objects, id)
-	x.swap(prev, nil)
+	return x.swap(prev, nil)
 }
 
 // Replace puts all the objects there are of a kind in a namespace, and deletes every other object of that kind there.
-// Namespace "": in any.
-func (x *Index) Replace(kind, namespace string, all iter.Seq2[ID, Holder]) {
+// Namespace "": in any. It returns what Put returns.
+func (x *Index) Replace(kind, namespace string, all iter.Seq2[ID, Holder]) (ended []pepper.Digest) {
 	there := map[ID]bool{}
 	for id, h := range all {
 		there[id] = true
-		x.Put(id, h)
+		ended = append(ended, x.Put(id, h)...)
 	}
 	for _, id := range x.ids(kind, namespace) {
 		if !there[id] {
-			x.Delete(id)
+			ended = append(ended, x.Delete(id)...)
 		}
 	}
+	return ended
 }
 
 func (x *Index) ids(kind, namespace string) []ID {
@@ -92,7 +102,7 @@ func (x *Index) Len() int { return int(x.keys.live.Load()) }
 // What next holds goes in before what prev held goes out, so that a key in both is never missing between; and
 // names are settled before any key is written, so that it is never refused between either. For the same reason an
 // admin who stays takes over before the last other one goes, and goes after another has come.
-func (x *Index) swap(prev, next *object) {
+func (x *Index) swap(prev, next *object) (ended []pepper.Digest) {
 	others := x.names.swap(prev, next)
 	x.peppers.swap(prev, next)
 	others = append(others, x.admins.swap(prev, next, others)...)
@@ -101,62 +111,68 @@ func (x *Index) swap(prev, next *object) {
 	}
 	if next != nil {
 		x.attach(next)
-		for _, k := range next.keys {
-			x.add(next, k)
+		for i := range next.keys {
+			x.add(next, &next.keys[i])
 		}
 	}
 	if prev != nil {
-		for _, k := range prev.keys {
-			x.remove(prev, k.fingerprint)
+		for i := range prev.keys {
+			x.remove(prev, prev.keys[i].fingerprint())
 		}
 		x.detach(prev)
 	}
 	x.refresh(others...)
 	x.follow(append(others, prev, next)...)
+	return x.takeEnded()
 }
 
-func (x *Index) add(o *object, k heldKey) {
-	held, _ := x.keys.find(k.fingerprint)
+func (x *Index) add(o *object, k *heldKey) {
+	f := k.fingerprint()
+	held, _ := x.keys.find(f)
 	switch {
 	case held == nil:
-		x.keys.set(k.fingerprint, x.entry(o, k))
+		x.keys.set(f, x.entry(o, k))
 	case held.owner.olderThan(o):
-		x.hidden.add(k.fingerprint, o)
+		x.hidden.add(f, o)
 	default:
-		x.hidden.add(k.fingerprint, held.owner)
-		x.keys.set(k.fingerprint, x.entry(o, k))
+		x.hidden.add(f, held.owner)
+		x.change(f, held, x.entry(o, k))
 	}
 }
 
 func (x *Index) remove(o *object, f fingerprint) {
-	if held, _ := x.keys.find(f); held.owner != o {
+	held, _ := x.keys.find(f)
+	if held.owner != o {
 		x.hidden.remove(f, o)
 		return
 	}
 	if heir := x.hidden.takeFirst(f, (*object).olderThan); heir != nil {
-		x.keys.set(f, x.entry(heir, heir.key(f)))
+		x.change(f, held, x.entry(heir, heir.key(f)))
 		return
 	}
+	x.end(f, held)
 	x.keys.remove(f)
 }
 
 // refresh writes the keys of objects anew whose reason or end changed.
 func (x *Index) refresh(objects ...*object) {
 	for _, o := range objects {
-		for _, k := range o.keys {
-			held, _ := x.keys.find(k.fingerprint)
+		for i := range o.keys {
+			k := &o.keys[i]
+			f := k.fingerprint()
+			held, _ := x.keys.find(f)
 			if held == nil || held.owner != o {
 				continue
 			}
 			if next := x.entry(o, k); next != *held {
-				x.keys.set(k.fingerprint, next)
+				x.change(f, held, next)
 			}
 		}
 	}
 }
 
 // entry is what there is to say of a key now.
-func (x *Index) entry(o *object, k heldKey) entry {
+func (x *Index) entry(o *object, k *heldKey) entry {
 	if why := x.reason(o); why != Accepted {
 		return entry{owner: o, until: ^int64(why)}
 	}
@@ -176,7 +192,7 @@ func (x *Index) reason(o *object) Reason {
 }
 
 // until is the earliest end of a key.
-func (x *Index) until(o *object, k heldKey) int64 {
+func (x *Index) until(o *object, k *heldKey) int64 {
 	if o.given == nil {
 		return k.notAfter
 	}

@@ -8,6 +8,7 @@ import (
 	"unique"
 
 	"keywright.dev/keywright/internal/access"
+	"keywright.dev/keywright/internal/pepper"
 	"keywright.dev/keywright/internal/username"
 )
 
@@ -23,7 +24,10 @@ type object struct {
 	given    *access.Given
 	// allUsable is, one more than it, the Index.changes at which all scopes were found to be usable. 0: never.
 	allUsable atomic.Uint64
+	// told is when a use of a key was told of last, in microseconds since 1970. 0: never.
+	told atomic.Int64
 
+	id           ID
 	claim        username.Claim
 	keys         []heldKey
 	standing     Reason
@@ -41,27 +45,38 @@ type object struct {
 	place int32
 	// user is whom the keys speak for, when they are limited by it. It is set once, before any key can be found.
 	user *user
+	// lastUsed is what the object tells of, in microseconds since 1970.
+	lastUsed int64
 }
 
 type heldKey struct {
-	fingerprint fingerprint
+	sum pepper.Sum
 	// issued and notAfter are in microseconds since 1970: nanoseconds end in 2262, and a person may well write the
 	// year 9999.
 	issued, notAfter int64
 	// pepper is the id of the pepper of its digest: one string for all keys that share it.
-	pepper unique.Handle[string]
+	pepper   unique.Handle[string]
+	overlaps bool
 }
 
-// says that other says the same. A status changes for many reasons that are none of the index's business.
+func (k *heldKey) fingerprint() fingerprint { return fingerprintOf(&k.sum) }
+
+func (k *heldKey) digest() pepper.Digest {
+	return pepper.Digest{PepperID: k.pepper.Value(), Sum: k.sum}
+}
+
+// says that other says the same, but for the last use. A status changes for many reasons that are none of the index's
+// business.
 func (o *object) says(other *object) bool {
 	return o != nil && o.identity == other.identity && o.claim == other.claim && o.standing == other.standing &&
 		o.ownsUsername == other.ownsUsername && o.disabled == other.disabled && o.staysIfLast == other.staysIfLast &&
 		o.given == other.given && slices.Equal(o.keys, other.keys)
 }
 
-func newObject(h Holder) *object {
+func newObject(id ID, h Holder) *object {
 	return &object{
 		identity:     h.Identity,
+		id:           id,
 		claim:        username.Claim{HoldsKeys: h.HoldsKeys, Created: h.Created.UTC(), UID: h.UID},
 		keys:         heldKeys(&h),
 		given:        h.Given,
@@ -69,6 +84,14 @@ func newObject(h Holder) *object {
 		ownsUsername: h.OwnsUsername,
 		disabled:     h.Disabled,
 		staysIfLast:  h.StaysIfLast,
+		lastUsed:     micro(h.LastUsed),
+	}
+}
+
+// follows takes over from prev what is known of the keys' use. prev may be nil, or was another object of the same name.
+func (o *object) follows(prev *object) {
+	if prev != nil && prev.claim.UID == o.claim.UID {
+		o.told.Store(prev.told.Load())
 	}
 }
 
@@ -77,16 +100,16 @@ func heldKeys(h *Holder) []heldKey {
 	held := make([]heldKey, 0, len(h.Keys))
 	for i := range h.Keys {
 		k := &h.Keys[i]
-		f := fingerprintOf(&k.Digest.Sum)
-		if slices.ContainsFunc(held, func(o heldKey) bool { return o.fingerprint == f }) {
+		if f := fingerprintOf(&k.Digest.Sum); slices.ContainsFunc(held, func(o heldKey) bool { return o.fingerprint() == f }) {
 			continue
 		}
 		issued := micro(k.IssuedAt)
 		held = append(held, heldKey{
-			fingerprint: f,
-			issued:      issued,
-			notAfter:    min(end(k.NotAfter), end(h.ExpiresAt), after(issued, h.TTL)),
-			pepper:      unique.Make(k.Digest.PepperID),
+			sum:      k.Digest.Sum,
+			issued:   issued,
+			notAfter: min(end(k.NotAfter), end(h.ExpiresAt), after(issued, h.TTL)),
+			pepper:   unique.Make(k.Digest.PepperID),
+			overlaps: k.Overlaps,
 		})
 	}
 	return held
@@ -114,9 +137,13 @@ func micro(t time.Time) int64 {
 	return min(max(t.Unix(), -most), most)*1_000_000 + int64(t.Nanosecond()/1000)
 }
 
-func (o *object) key(f fingerprint) heldKey {
-	i := slices.IndexFunc(o.keys, func(k heldKey) bool { return k.fingerprint == f })
-	return o.keys[i]
+func (o *object) key(f fingerprint) *heldKey {
+	for i := range o.keys {
+		if o.keys[i].fingerprint() == f {
+			return &o.keys[i]
+		}
+	}
+	panic("an object was asked for a key that it does not hold")
 }
 
 // olderThan orders objects that hold the same key.

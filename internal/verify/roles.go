@@ -46,4 +46,6 @@ func (x *Index) changeRoles(change func(byName map[string]access.Role)) {
 			x.refresh(o)
 		}
 	}
+	// What a role takes it may give again: the keys are refused meanwhile, and their sessions with them.
+	x.takeEnded()
 }

@@ -1,10 +1,6 @@
 package verify
 
-import (
-	"sync/atomic"
-
-	"keywright.dev/keywright/internal/username"
-)
+import "sync/atomic"
 
 // user is somebody for whom keys speak that were given something. The name is matched exactly.
 type user struct {
@@ -66,11 +62,10 @@ func (x *Index) detach(o *object) {
 // settle finds out anew what is said of a user, and whether keys are refused for it that were not, or the reverse.
 func (x *Index) settle(name string, u *user) (changed bool) {
 	before := u.reason()
-	self := x.names.holders[username.Fold(name)]
-	known := self != nil && self.identity.Username == name
-	u.disabled = known && self.disabled
+	self := x.userNamed(name)
+	u.disabled = self != nil && self.disabled
 	u.denied = !x.roles.Load().MayOwnKeys(name)
-	if admin := known && self.identity.Admin && x.reason(self) == Accepted; u.admin.Swap(admin) != admin {
+	if admin := x.isAdmin(self); u.admin.Swap(admin) != admin {
 		x.changes.Add(1)
 	}
 	return u.reason() != before

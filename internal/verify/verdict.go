@@ -5,12 +5,14 @@ import (
 	"time"
 
 	"keywright.dev/keywright/internal/access"
+	"keywright.dev/keywright/internal/pepper"
 )
 
 // Verdict is the answer to who presented a key.
 type Verdict struct {
 	Reason Reason
 	entry  *entry
+	key    fingerprint
 	id     [8]byte
 }
 
@@ -49,6 +51,46 @@ func (v Verdict) KeyID() string {
 	var text [2 * len(v.id)]byte
 	hex.Encode(text[:], v.id[:])
 	return string(text[:])
+}
+
+// ID names the object that records the key. It is zero when none does. Refused keys have one too.
+func (v Verdict) ID() ID {
+	if v.entry == nil {
+		return ID{}
+	}
+	return v.entry.owner.id
+}
+
+// UID is the uid of that object.
+func (v Verdict) UID() string {
+	if v.entry == nil {
+		return ""
+	}
+	return v.entry.owner.claim.UID
+}
+
+// Current says of an accepted key that no other has taken its place. A pending one will: it is in its Secret already.
+func (v Verdict) Current() bool { return v.Accepted() && v.entry.carries(v.key) }
+
+// Digest is that of the key, and nil when no object records it.
+func (v Verdict) Digest() *pepper.Digest {
+	if v.entry == nil {
+		return nil
+	}
+	d := v.entry.owner.key(v.key).digest()
+	return &d
+}
+
+// Tells says whether a use of an accepted key is to be told of at the time now: no other use of its object's was for so
+// long. Of several at once, one is. It takes no lock and does not allocate.
+func (v Verdict) Tells(now time.Time, every time.Duration) bool {
+	told := &v.entry.owner.told
+	last, at := told.Load(), now.UnixMicro()
+	// A clock may have been set back.
+	if since := at - last; since < every.Microseconds() && -since < every.Microseconds() {
+		return false
+	}
+	return told.CompareAndSwap(last, at)
 }
 
 // Refused is a verdict on what never came as far as a look-up.

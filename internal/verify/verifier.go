@@ -52,11 +52,12 @@ func (v *Verifier) Recall(digest *pepper.Digest, now time.Time) Verdict {
 }
 
 func (v *Verifier) lookUp(sum *pepper.Sum, now time.Time) Verdict {
-	found, plain := v.index.keys.find(fingerprintOf(sum))
+	f := fingerprintOf(sum)
+	found, plain := v.index.keys.find(f)
 	if found == nil {
 		return Refused(Unknown)
 	}
-	return Verdict{Reason: found.reasonAt(now, plain), entry: found, id: [8]byte(sum[:8])}
+	return Verdict{Reason: found.reasonAt(now, plain), entry: found, key: f, id: [8]byte(sum[:8])}
 }
 
 func malformed(err error) Verdict {
