@@ -15,6 +15,8 @@ type Asked struct {
 	// Header has the credentials, Authorization, X-Api-Key, Cookie and X-Forwarded-User, under their canonical names, and
 	// OverrideHeaders. It may have any others.
 	Header http.Header
-	// RemoteAddr is the client's address, for the record. May be empty.
+	// RemoteAddr is the client's address, for the record, with or without a port. May be empty.
 	RemoteAddr string
+	// IsForwarded says that RemoteAddr is the gateway's, and that the gateway tells the client's in X-Forwarded-For.
+	IsForwarded bool
 }

@@ -3,6 +3,7 @@ package gate
 import (
 	"time"
 
+	"keywright.dev/keywright/internal/pepper"
 	"keywright.dev/keywright/internal/verify"
 )
 
@@ -72,11 +73,13 @@ const (
 	ByProxy
 	// BySavedName is a claim that nobody has proven.
 	BySavedName
+	// ByClaim is the same where such claims count for nothing but who is shown: it holds no right at all.
+	ByClaim
 )
 
 // String is how, in snake_case.
 func (b By) String() string {
-	return [...]string{"nothing", "session", "key", "proxy", "saved_name"}[b]
+	return [...]string{"nothing", "session", "key", "proxy", "saved_name", "claim"}[b]
 }
 
 // Caller is who sent a request. The zero Caller is nobody.
@@ -96,7 +99,17 @@ type Caller struct {
 	verdict verify.Verdict
 }
 
-func (c *Caller) hasKey() bool { return c.By == BySession || c.By == ByKey }
+// HasKey says that the caller has presented a key, or a session that was begun with one.
+func (c *Caller) HasKey() bool { return c.By == BySession || c.By == ByKey }
+
+// Digest is that of the caller's key, to begin a session with. It is nil where there is none, and where another key has
+// taken its place: an old key in its overlap carries no session.
+func (c *Caller) Digest() *pepper.Digest {
+	if !c.HasKey() || !c.verdict.Current() {
+		return nil
+	}
+	return c.verdict.Digest()
+}
 
 // Ends is the instant from which the caller's key is refused as things are now, and zero when there is none.
 func (c *Caller) Ends() time.Time { return c.verdict.Ends() }

@@ -20,6 +20,7 @@ type Verifier interface {
 	Scopes(verdict verify.Verdict) []string
 	UserMay(name string, r access.Request) bool
 	IsDisabled(name string) bool
+	KnowsUser(name string) bool
 	// MayGive and UserMayGive say whether rights may be handed out to a key that speaks for a user, or for none: "".
 	MayGive(verdict verify.Verdict, given *access.Given, to string) bool
 	UserMayGive(name string, given *access.Given, to string) bool
@@ -48,6 +49,12 @@ type Config struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 	Registry prometheus.Registerer
+	// Used is told of allowed requests that came with a key, at most every 30 seconds of one object. May be nil. Like Seen it
+	// must not block: requests wait for it.
+	Used func(Use)
+	// Seen is told of people by name who have come without an AdminUser, and from which address. May be nil. Those with a key
+	// it is told of as rarely as Used is.
+	Seen func(name, from string, now time.Time)
 }
 
 // Gate decides. It is safe for concurrent use.
@@ -72,9 +79,13 @@ func (g *Gate) Decide(a *Asked) Decision {
 	rules := g.rules.Load()
 	d := g.unable(rules)
 	if d.Outcome == Allowed {
-		d = g.identify(rules, a.Header)
+		now := g.Now()
+		d = g.identify(rules, a.Header, now)
 		if d.Outcome == Allowed {
 			d.Outcome = g.authorize(rules, &d.Caller, a)
+		}
+		if d.Outcome == Allowed {
+			g.tell(&d.Caller, now, origin{a.Header, a.RemoteAddr, a.IsForwarded || rules.TrustProxyHeaders})
 		}
 	}
 	g.complete(&d)

@@ -16,8 +16,9 @@ import (
 func (g *Gate) Identify(header http.Header, needs ...access.Request) Decision {
 	rules := g.rules.Load()
 	d := g.unable(rules)
+	now := g.Now()
 	if d.Outcome == Allowed {
-		d = g.identify(rules, header)
+		d = g.identify(rules, header, now)
 	}
 	switch {
 	case d.Outcome != Allowed:
@@ -25,6 +26,8 @@ func (g *Gate) Identify(header http.Header, needs ...access.Request) Decision {
 		d.Outcome = Unauthenticated
 	case !g.mayAll(&d.Caller, needs):
 		d.Outcome = NotPermitted
+	default:
+		g.tell(&d.Caller, now, origin{header: header, isForwarded: rules.TrustProxyHeaders})
 	}
 	g.complete(&d)
 	return d
@@ -71,14 +74,14 @@ func (g *Gate) ready(rules *Rules) bool {
 
 // identify goes through the ways to be known in the order of COMPAT A. A key that is not valid ends it, whatever else
 // was sent.
-func (g *Gate) identify(rules *Rules, header http.Header) Decision {
-	verdict, presented := g.verify(header)
+func (g *Gate) identify(rules *Rules, header http.Header, now time.Time) Decision {
+	verdict, presented := g.verify(header, now)
 	d := Decision{Outcome: Allowed, Presented: presented, verdict: verdict.Reason}
 	if presented && !verdict.Accepted() {
 		d.Outcome, d.Caller.verdict = Unauthenticated, verdict
 		return d
 	}
-	if session, found := g.session(header); found && (session.Admin || !presented) {
+	if session, found := g.session(header, now); found && (session.Admin || !presented) {
 		d.Caller = session
 		return d
 	}
@@ -86,19 +89,16 @@ func (g *Gate) identify(rules *Rules, header http.Header) Decision {
 		d.Caller = g.bearer(ByKey, verdict)
 		return d
 	}
-	d.Caller = g.named(rules, header)
-	if d.Caller.By == ByProxy && d.Caller.Username != credential.SavedName(header) {
-		d.SetCookie = credential.SaveName(d.Caller.Username, !rules.InsecureCookies)
-	}
+	g.name(&d, rules, header, rules.TrustUsernames)
 	return d
 }
 
 // verify says whether a key was presented, and what it is worth.
-func (g *Gate) verify(header http.Header) (verdict verify.Verdict, presented bool) {
+func (g *Gate) verify(header http.Header, now time.Time) (verdict verify.Verdict, presented bool) {
 	key, err := credential.FromHeader(header)
 	switch {
 	case err == nil:
-		verdict = g.Verifier.Verify(key, g.Now())
+		verdict = g.Verifier.Verify(key, now)
 	case errors.Is(err, credential.ErrNone):
 		verdict = verify.Refused(verify.Empty)
 	case errors.Is(err, credential.ErrAmbiguous):
@@ -110,8 +110,8 @@ func (g *Gate) verify(header http.Header) (verdict verify.Verdict, presented boo
 	return verdict, !errors.Is(err, credential.ErrNone)
 }
 
-// session is worth what the key is worth now that it was begun with.
-func (g *Gate) session(header http.Header) (Caller, bool) {
+// session is worth what the key is worth now that it was begun with, while no other has taken its place.
+func (g *Gate) session(header http.Header, now time.Time) (Caller, bool) {
 	if g.Sessions == nil {
 		return Caller{}, false
 	}
@@ -119,13 +119,12 @@ func (g *Gate) session(header http.Header) (Caller, bool) {
 	if cookie == "" {
 		return Caller{}, false
 	}
-	now := g.Now()
 	digest := g.Sessions.Key(cookie, now)
 	if digest == nil {
 		return Caller{}, false
 	}
 	verdict := g.Verifier.Recall(digest, now)
-	return g.bearer(BySession, verdict), verdict.Accepted()
+	return g.bearer(BySession, verdict), verdict.Current()
 }
 
 func (*Gate) bearer(by By, verdict verify.Verdict) Caller {
@@ -135,20 +134,29 @@ func (*Gate) bearer(by By, verdict verify.Verdict) Caller {
 
 // describe adds what is to be told of a caller with a key.
 func (g *Gate) describe(c *Caller) {
-	if c.hasKey() {
+	if c.HasKey() {
 		c.KeyID = c.verdict.KeyID()
 		c.Scopes = g.Verifier.Scopes(c.verdict)
 	}
 }
 
-// named is somebody who presented nothing, by the word of a trusted proxy or by their own, where that counts. Whose
+// name completes a decision on somebody who presented nothing that counts. A proxy's word on them is saved in their
+// browser.
+func (g *Gate) name(d *Decision, rules *Rules, header http.Header, takeSaved bool) {
+	d.Caller = g.named(rules, header, takeSaved)
+	if d.Caller.By == ByProxy && d.Caller.Username != credential.SavedName(header) {
+		d.SetCookie = credential.SaveName(d.Caller.Username, !rules.InsecureCookies)
+	}
+}
+
+// named is whom a trusted proxy says it is, or else, where that is to be taken, who they say they are themselves. Whose
 // AdminUser is disabled does not come in by another way; and a name alone never makes an admin.
-func (g *Gate) named(rules *Rules, header http.Header) (c Caller) {
+func (g *Gate) named(rules *Rules, header http.Header, takeSaved bool) (c Caller) {
 	if rules.TrustProxyHeaders {
 		c.Username, c.By = credential.ProxyUser(header), ByProxy
 	}
-	if c.Username == "" && rules.TrustUsernames {
-		c.Username, c.By = credential.SavedName(header), BySavedName
+	if c.Username == "" && takeSaved {
+		c.Username, c.By = credential.SavedName(header), rules.bySaved()
 	}
 	if c.Username == "" || g.Verifier.IsDisabled(c.Username) {
 		return Caller{}

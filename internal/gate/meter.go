@@ -43,6 +43,10 @@ func (g *Gate) complete(d *Decision) {
 	if d.Outcome == Allowed {
 		g.describe(&d.Caller)
 	}
+	g.record(d)
+}
+
+func (g *Gate) record(d *Decision) {
 	if g.Log.Enabled(context.Background(), slog.LevelDebug) {
 		g.Log.Debug("Decided", "outcome", d.Outcome.String(), "by", d.Caller.By.String(), "subject", d.Caller.Subject,
 			"verdict", d.verdict.String(), "keyID", d.Caller.verdict.KeyID())

@@ -44,6 +44,14 @@ func (r *Rules) lists(name string) bool {
 	return is
 }
 
+// bySaved is how somebody is known by a saved name.
+func (r *Rules) bySaved() By {
+	if r.TrustUsernames {
+		return BySavedName
+	}
+	return ByClaim
+}
+
 // dependOnRequest says that it matters what was asked for, and not only who asked.
 func (r *Rules) dependOnRequest() bool {
 	return len(r.listed) > 0 || r.AnonymousReads || r.routes.Len() > 0

@@ -8,7 +8,7 @@ func (g *Gate) Still(a *Asked, admitted *Caller) bool {
 	if g.unable(rules).Outcome != Allowed {
 		return false
 	}
-	d := g.identify(rules, a.Header)
+	d := g.identify(rules, a.Header, g.Now())
 	if d.Outcome != Allowed || g.authorize(rules, &d.Caller, a) != Allowed {
 		return false
 	}

@@ -1,0 +1,67 @@
+package gate
+
+import (
+	"net/http"
+	"time"
+
+	"keywright.dev/keywright/internal/verify"
+)
+
+// Use is a use of a key, or of a session that was begun with it.
+type Use struct {
+	// Object records the key, and UID is the object's.
+	Object verify.ID
+	UID    string
+	// KeyID is the key's, as in status.
+	KeyID string
+	At    time.Time
+	// From is the client's address. Empty: it is not known.
+	From string
+}
+
+// tellEvery is how often the uses of one object's keys are told of.
+const tellEvery = 30 * time.Second
+
+// tell tells of a caller who was let in. Who has a key is told of so seldom that it costs a request next to nothing: that
+// is found out first, with no lock.
+func (g *Gate) tell(c *Caller, now time.Time, from origin) {
+	switch {
+	case g.Used == nil && g.Seen == nil:
+	case !c.HasKey():
+		g.tellOfName(c.Username, now, &from)
+	case c.verdict.Tells(now, tellEvery):
+		g.tellOfKey(c, now, &from)
+	}
+}
+
+func (g *Gate) tellOfKey(c *Caller, now time.Time, from *origin) {
+	v := &c.verdict
+	if v.UID() == "" {
+		return // the bootstrap key's: no object tells of it, and nobody has seen admin
+	}
+	if g.Used != nil {
+		g.Used(Use{Object: v.ID(), UID: v.UID(), KeyID: v.KeyID(), At: now, From: from.address()})
+	}
+	g.tellOfName(c.Username, now, from)
+}
+
+func (g *Gate) tellOfName(name string, now time.Time, from *origin) {
+	if name != "" && g.Seen != nil && !g.Verifier.KnowsUser(name) {
+		g.Seen(name, from.address(), now)
+	}
+}
+
+// origin is where a request came from, as far as its server knows.
+type origin struct {
+	header http.Header
+	remote string
+	// isForwarded says that X-Forwarded-For is to be believed.
+	isForwarded bool
+}
+
+// ClientAddress is the address of a client of Keywright itself, or "" when it can't be told. With TRUST_PROXY_HEADERS it
+// is the one that the proxy in front tells.
+func (g *Gate) ClientAddress(r *http.Request) string {
+	from := origin{r.Header, r.RemoteAddr, g.TrustsProxy()}
+	return from.address()
+}
