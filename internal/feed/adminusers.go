@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/manifest"
 	"keywright.dev/keywright/internal/verify"
 )
 
@@ -32,7 +33,8 @@ func adminUser(user *v1alpha1.AdminUser, log *slog.Logger) verify.Holder {
 		Standing: standing(user), Created: user.CreationTimestamp.Time, UID: string(user.UID),
 		OwnsUsername: true, HoldsKeys: len(user.Status.Keys) > 0,
 		Disabled: !user.IsEnabled(), StaysIfLast: staysIfLast(user),
-		Keys: keysOf(&user.Status.KeyHolderStatus, log.With("adminUser", user.Name)),
+		LastUsed: manifest.Instant(user.Status.LastUsedTime),
+		Keys:     keysOf(&user.Status.KeyHolderStatus, log.With("adminUser", user.Name)),
 	}
 }
 

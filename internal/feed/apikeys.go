@@ -28,7 +28,8 @@ func apiKey(key *v1alpha1.APIKey, log *slog.Logger) verify.Holder {
 		Standing: standingOfKey(key), Created: key.CreationTimestamp.Time, UID: string(key.UID),
 		HoldsKeys: len(key.Status.Keys) > 0,
 		ExpiresAt: manifest.Instant(key.Spec.ExpiresAt), TTL: manifest.Duration(key.Spec.TTL),
-		Keys: keysOf(&key.Status.KeyHolderStatus, log.With("namespace", key.Namespace, "apiKey", key.Name)),
+		LastUsed: manifest.Instant(key.Status.LastUsedTime),
+		Keys:     keysOf(&key.Status.KeyHolderStatus, log.With("namespace", key.Namespace, "apiKey", key.Name)),
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/pepper"
 	"keywright.dev/keywright/internal/verify"
 )
 
@@ -35,6 +36,10 @@ type Sinks struct {
 	Index *verify.Index
 	// Configure takes the document of ConfigMap keywright-runtime. Its error must not hold what the document says.
 	Configure func(document string) error
+	// Ended takes the keys whose sessions end for good, as verify.Index.Put returns them: those refused from now on as
+	// objects stand, or not on record any more, or with another in their place. It is not called while the index is filled
+	// for the first time, and is called again by each replica. It must not block: nothing else is seen meanwhile. May be nil.
+	Ended func(keys []pepper.Digest)
 }
 
 // New makes a feed of the objects in these places. It does not talk to the API server yet.
@@ -55,15 +60,18 @@ func New(config *rest.Config, in Places, to Sinks, log *slog.Logger) (*Feed, err
 		return nil, err
 	}
 	runtimeOnly := fields.OneTermEqualSelector(metav1.ObjectNameField, v1alpha1.ConfigMapRuntime)
+	adminUsers := newAdminUsers(to.Index, in.System, log)
+	adminUsers.ended = to.Ended
 	sources := []*source{
-		newSource(watched{own, "adminusers", in.System, fields.Everything(), &v1alpha1.AdminUser{}}, newAdminUsers(to.Index, in.System, log), log),
+		newSource(watched{own, "adminusers", in.System, fields.Everything(), &v1alpha1.AdminUser{}}, adminUsers, log),
 		newSource(watched{own, "accessroles", "", fields.Everything(), &v1alpha1.AccessRole{}}, &accessRoles{index: to.Index}, log),
 		newSource(watched{core, "configmaps", in.System, runtimeOnly, &corev1.ConfigMap{}}, &runtimeConfig{apply: to.Configure, log: log}, log),
 	}
 	common := newPool()
 	for _, namespace := range in.keys() {
-		apiKeys := watched{own, "apikeys", namespace, fields.Everything(), &v1alpha1.APIKey{}}
-		sources = append(sources, newSource(apiKeys, newAPIKeys(to.Index, namespace, common, log), log))
+		apiKeys := newAPIKeys(to.Index, namespace, common, log)
+		apiKeys.ended = to.Ended
+		sources = append(sources, newSource(watched{own, "apikeys", namespace, fields.Everything(), &v1alpha1.APIKey{}}, apiKeys, log))
 	}
 	return &Feed{sources: sources}, nil
 }

@@ -30,25 +30,37 @@ type holders struct {
 	namespace string
 	// translate reads an object as it comes from the API server.
 	translate func(object any) *record
+	// ended is Sinks.Ended. May be nil.
+	ended func([]pepper.Digest)
+	// filled says that everything has been seen once.
+	filled bool
 }
 
 func (h *holders) condense(object any) (any, error) { return h.record(object), nil }
 
 func (h *holders) put(object any) {
 	r := h.record(object)
-	h.index.Put(r.id, r.holder)
+	h.end(h.index.Put(r.id, r.holder))
 }
 
-func (h *holders) remove(object any) { h.index.Delete(h.record(object).id) }
+func (h *holders) remove(object any) { h.end(h.index.Delete(h.record(object).id)) }
+
+func (h *holders) end(keys []pepper.Digest) {
+	if len(keys) > 0 && h.filled && h.ended != nil {
+		h.ended(keys)
+	}
+}
 
 func (h *holders) replace(objects []any) {
-	h.index.Replace(h.kind, h.namespace, func(yield func(verify.ID, verify.Holder) bool) {
+	ended := h.index.Replace(h.kind, h.namespace, func(yield func(verify.ID, verify.Holder) bool) {
 		for _, object := range objects {
 			if r := h.record(object); !yield(r.id, r.holder) {
 				return
 			}
 		}
 	})
+	h.end(ended)
+	h.filled = true
 }
 
 func (h *holders) record(object any) *record {
@@ -58,19 +70,22 @@ func (h *holders) record(object any) *record {
 	return h.translate(object)
 }
 
-// keysOf translates the keys on record. A digest that can't be read was not written by Keywright; it is passed over
-// and the others count.
+// keysOf translates the keys on record. The first that is not pending is the current one, and has taken the place of those
+// after it. A digest that can't be read was not written by Keywright; it is passed over and the others count.
 func keysOf(status *v1alpha1.KeyHolderStatus, log *slog.Logger) []verify.Key {
 	keys := make([]verify.Key, 0, len(status.Keys))
+	succeeded := false
 	for i := range status.Keys {
 		recorded := &status.Keys[i]
+		overlaps := succeeded && !recorded.Pending
+		succeeded = succeeded || !recorded.Pending
 		digest, err := pepper.ParseDigest(recorded.Digest)
 		if err != nil {
 			log.Warn("A recorded key can't be read and is passed over", "key", i)
 			continue
 		}
 		keys = append(keys, verify.Key{
-			Digest: digest, IssuedAt: recorded.IssuedAt.Time, NotAfter: manifest.Instant(recorded.NotAfter),
+			Digest: digest, IssuedAt: recorded.IssuedAt.Time, NotAfter: manifest.Instant(recorded.NotAfter), Overlaps: overlaps,
 		})
 	}
 	return keys
