@@ -49,8 +49,10 @@ type Change struct {
 	// Policy replaces the one there is; NoPolicy takes it away.
 	Policy   *v1alpha1.Policy
 	NoPolicy bool
-	// ExpiresAt replaces every end that the key has of its own; NoEnd takes them away. Those of roles stay.
+	// ExpiresAt and EndsIn, which counts from now, replace every end that the key has of its own; NoEnd takes them away.
+	// Those of roles stay.
 	ExpiresAt *time.Time
+	EndsIn    time.Duration
 	NoEnd     bool
 	Enabled   *bool
 }

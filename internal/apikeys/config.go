@@ -1,10 +1,18 @@
 package apikeys
 
 import (
+	"context"
+	"log/slog"
 	"time"
 
+	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/access"
+	"keywright.dev/keywright/internal/audit"
 	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/lastuse"
+	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/internal/registry"
+	"keywright.dev/keywright/internal/verify"
 )
 
 // Gate says what callers may.
@@ -14,10 +22,47 @@ type Gate interface {
 	MayGive(c *gate.Caller, given *access.Given, to string) bool
 }
 
+// Verifier says what this server goes by now.
+type Verifier interface {
+	Recall(digest *pepper.Digest, now time.Time) verify.Verdict
+	UserIsAdmin(name string) bool
+	MayOwnKeys(username string) bool
+	MaxTTL(roles []string) time.Duration
+}
+
+// Registry reads and writes APIKeys at the API server.
+type Registry interface {
+	Keys(ctx context.Context, subject v1alpha1.Subject) ([]v1alpha1.APIKey, error)
+	Roles(ctx context.Context) ([]v1alpha1.AccessRole, error)
+	Generate() (*registry.Key, error)
+	Create(ctx context.Context, o registry.Object, k *registry.Key) error
+	Record(ctx context.Context, o registry.Object, k *registry.Key, overlap time.Duration) error
+	Change(ctx context.Context, o registry.Object, change func(registry.Object)) error
+	Delete(ctx context.Context, o registry.Object) error
+	AskRotation(ctx context.Context, o registry.Object) error
+	Event(o registry.Object, reason, message string)
+}
+
+// Uses knows when keys were used last.
+type Uses interface {
+	LastUses(ctx context.Context, uids []string) (map[string]lastuse.Use, error)
+}
+
+// Trail keeps who did what.
+type Trail interface {
+	Record(ctx context.Context, e audit.Entry)
+}
+
 // Config is what the use cases work with.
 type Config struct {
-	Gate Gate
-	// Account is the name of the instance's own account.
+	Gate     Gate
+	Verifier Verifier
+	Registry Registry
+	Uses     Uses
+	Trail    Trail
+	// Account is the name of the instance's own account, Actions are those that ROUTES name, both as configured now.
 	Account func() string
+	Actions func() []string
 	Now     func() time.Time
+	Log     *slog.Logger
 }

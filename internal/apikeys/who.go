@@ -1,0 +1,78 @@
+package apikeys
+
+import (
+	"strings"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/access"
+	"keywright.dev/keywright/internal/gate"
+)
+
+// Actions that it takes.
+const (
+	ActionRead  = "apikeys.read"
+	ActionWrite = "apikeys.write"
+)
+
+// NotPermitted is what a caller reads who may not (COMPAT D).
+const NotPermitted = "API key lacks required permission"
+
+// mayAsk says whether a caller may do this with a subject's keys: those of others take an admin.
+func (s *Service) mayAsk(by By, subject v1alpha1.Subject, action string) error {
+	switch {
+	case !by.isKnown():
+		return &Error{Kind: Unauthorized, Text: "invalid token"}
+	case !by.owns(subject) && !s.administers(by),
+		!s.Gate.May(by.Caller, access.Request{Action: action, Resource: resourceOf(subject)}):
+		return &Error{Kind: Forbidden, Text: NotPermitted}
+	}
+	return nil
+}
+
+// isKnown: a name that is only claimed is nobody here.
+func (b By) isKnown() bool {
+	if b.Caller == nil {
+		return false
+	}
+	switch b.By {
+	case gate.BySession, gate.ByKey, gate.ByProxy, gate.BySavedName:
+		return true
+	}
+	return false
+}
+
+func (b By) owns(subject v1alpha1.Subject) bool {
+	return subject.Kind == v1alpha1.SubjectUser && subject.Name != "" && subject.Name == b.Username
+}
+
+// administers: an admin's API key does, as far as it was given the right, and a proxy's word on an admin does not.
+func (s *Service) administers(by By) bool {
+	return by.HasKey() && (by.Admin || by.Username != "" && s.Verifier.UserIsAdmin(by.Username))
+}
+
+// resourceOf is user:alice, and * where it is all subjects of the kind.
+func resourceOf(subject v1alpha1.Subject) string {
+	if subject.Name == "" {
+		return access.Any
+	}
+	return strings.ToLower(string(subject.Kind)) + ":" + subject.Name
+}
+
+// mayGive says whether a caller may hand out what a key is given.
+func (s *Service) mayGive(by By, given *access.Given, subject v1alpha1.Subject) error {
+	to := ""
+	if subject.Kind == v1alpha1.SubjectUser {
+		to = subject.Name
+	}
+	if !s.Gate.MayGive(by.Caller, given, to) {
+		return &Error{Kind: Forbidden, Text: NotPermitted + ": nobody gives what they do not hold"}
+	}
+	return nil
+}
+
+func (s *Service) mayOwnKeys(subject v1alpha1.Subject) error {
+	if subject.Kind == v1alpha1.SubjectUser && !s.Verifier.MayOwnKeys(subject.Name) {
+		return &Error{Kind: Forbidden, Text: "User " + subject.Name + " may not own API keys: every AccessRole that lists them says apiKeys: Denied"}
+	}
+	return nil
+}
