@@ -1,0 +1,111 @@
+package database
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"keywright.dev/keywright/internal/audit"
+)
+
+type auditStore struct{ *DB }
+
+var _ audit.Store = auditStore{}
+
+func (s auditStore) Append(ctx context.Context, entries []audit.Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	// Before the first try, so that a second knows them again.
+	var rows [][]any
+	for i := range entries {
+		rows = append(rows, columnsOf(&entries[i]))
+	}
+	return s.do(ctx, "write to the audit trail", func(ctx context.Context) error {
+		transaction, err := s.pool.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = transaction.Rollback() }()
+		if err := inBatches(rows, func(batch [][]any) error { return appendTo(ctx, transaction, batch) }); err != nil {
+			return err
+		}
+		return transaction.Commit()
+	})
+}
+
+func columnsOf(e *audit.Entry) []any {
+	columns := []any{cmp.Or(e.Mark, rand.Text()), e.At.UnixMicro()}
+	for _, name := range []string{e.Actor, e.KeyID, e.From, e.Action, e.Target, e.Outcome, e.Detail} {
+		columns = append(columns, text(name))
+	}
+	return columns
+}
+
+func appendTo(ctx context.Context, transaction *sql.Tx, batch [][]any) error {
+	values := parameters(batch, func(columns []any) []any { return columns })
+	_, err := transaction.ExecContext(ctx,
+		"INSERT INTO audit (mark, at, actor, key_id, came_from, action, target, outcome, detail) VALUES "+
+			rows(len(batch), len(batch[0]))+" ON CONFLICT (mark) DO NOTHING", values...)
+	return err
+}
+
+func (s auditStore) List(ctx context.Context, f audit.Filter) ([]audit.Entry, error) {
+	var w where
+	w.equal("actor", f.Actor)
+	w.equal("action", f.Action)
+	w.equal("target", f.Target)
+	w.equal("outcome", f.Outcome)
+	w.equal("came_from", f.From)
+	w.instant("at >=", f.Since)
+	w.instant("at <", f.Until)
+	if f.Before > 0 {
+		w.add("id <", f.Before)
+	}
+	conditions := w.String()
+	w.parameters = append(w.parameters, f.Size())
+	return query(ctx, s.DB, "read the audit trail", readEntry,
+		"SELECT id, mark, at, actor, key_id, came_from, action, target, outcome, detail FROM audit"+
+			conditions+fmt.Sprintf(" ORDER BY id DESC LIMIT $%d", len(w.parameters)), w.parameters...)
+}
+
+func readEntry(from row) (e audit.Entry, err error) {
+	var at int64
+	err = from.Scan(&e.ID, &e.Mark, &at, &e.Actor, &e.KeyID, &e.From, &e.Action, &e.Target, &e.Outcome, &e.Detail)
+	e.At = instant(at)
+	return e, err
+}
+
+// where is made of conditions that are written here, and of values that are not part of it.
+type where struct {
+	conditions []string
+	parameters []any
+}
+
+func (w *where) equal(column, value string) {
+	if value != "" {
+		w.add(column+" =", text(value))
+	}
+}
+
+func (w *where) instant(comparison string, at time.Time) {
+	if !at.IsZero() {
+		w.add(comparison, at.UnixMicro())
+	}
+}
+
+func (w *where) add(comparison string, value any) {
+	w.parameters = append(w.parameters, value)
+	w.conditions = append(w.conditions, fmt.Sprintf("%s $%d", comparison, len(w.parameters)))
+}
+
+func (w *where) String() string {
+	if len(w.conditions) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(w.conditions, " AND ")
+}

@@ -1,0 +1,62 @@
+package database
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"keywright.dev/keywright/internal/lastuse"
+)
+
+type useStore struct{ *DB }
+
+var _ lastuse.Store = useStore{}
+
+func (s useStore) SaveUses(ctx context.Context, uses []lastuse.Use) error {
+	return inBatches(latest(uses), func(batch []lastuse.Use) error {
+		values := parameters(batch, func(u lastuse.Use) []any {
+			return []any{text(u.UID), text(u.KeyID), u.At.UnixMicro(), text(u.From)}
+		})
+		return s.exec(ctx, "save uses",
+			"INSERT INTO last_uses (uid, key_id, used_at, used_from) VALUES "+rows(len(batch), 4)+
+				" ON CONFLICT (uid) DO UPDATE SET key_id = excluded.key_id, used_at = excluded.used_at, used_from = excluded.used_from"+
+				" WHERE excluded.used_at > last_uses.used_at", values...)
+	})
+}
+
+// latest is one use of each object, for a statement may touch a row once; and in the order of their uids, so that two
+// servers that save the same objects are not in each other's way.
+func latest(uses []lastuse.Use) []lastuse.Use {
+	byUID := map[string]lastuse.Use{}
+	for _, u := range uses {
+		if known, ok := byUID[u.UID]; !ok || u.At.After(known.At) {
+			byUID[u.UID] = u
+		}
+	}
+	return slices.SortedFunc(maps.Values(byUID), func(a, b lastuse.Use) int { return strings.Compare(a.UID, b.UID) })
+}
+
+func (s useStore) LastUses(ctx context.Context, uids []string) (map[string]lastuse.Use, error) {
+	found := make(map[string]lastuse.Use, len(uids))
+	err := inBatches(uids, func(batch []string) error {
+		values := parameters(batch, func(uid string) []any { return []any{text(uid)} })
+		uses, err := query(ctx, s.DB, "find last uses", readUse,
+			"SELECT uid, key_id, used_at, used_from FROM last_uses WHERE uid IN "+list(len(batch)), values...)
+		for _, u := range uses {
+			found[u.UID] = u
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+func readUse(from row) (u lastuse.Use, err error) {
+	var at int64
+	err = from.Scan(&u.UID, &u.KeyID, &at, &u.From)
+	u.At = instant(at)
+	return u, err
+}

@@ -1,0 +1,183 @@
+package database
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+)
+
+const (
+	// connectTimeout is for one address of a PostgreSQL, unless its URL says less.
+	connectTimeout = operationTimeout
+	// hangUpTimeout is how long taking leave of it may take.
+	hangUpTimeout = time.Second
+)
+
+// postgresServer is a database that several servers may use.
+type postgresServer struct {
+	pool  *pgxpool.Pool
+	asSQL *sql.DB
+}
+
+// openPostgres talks to nobody yet.
+func openPostgres(url string) (dialect, *sql.DB, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, nil, withoutPassword(err, url)
+	}
+	if given := config.ConnConfig.ConnectTimeout; given <= 0 || given > connectTimeout {
+		config.ConnConfig.ConnectTimeout = connectTimeout
+	}
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
+		config.ConnConfig.RuntimeParams["application_name"] = "keywright"
+	}
+	// The pool's own life does not depend on whoever opens it.
+	pool, err := pgxpool.NewWithConfig(context.Background(), config)
+	if err != nil {
+		return nil, nil, withoutPassword(err, url)
+	}
+	p := &postgresServer{pool: pool, asSQL: stdlib.OpenDBFromPool(pool)}
+	return p, p.asSQL, nil
+}
+
+func (*postgresServer) name() string { return "PostgreSQL" }
+
+func (*postgresServer) migrations() migrations {
+	return migrations{goose.DialectPostgres, "migrations/postgres"}
+}
+
+func (p *postgresServer) renew(context.Context) { p.pool.Reset() }
+
+func (p *postgresServer) check(ctx context.Context) error {
+	var at int64
+	return p.asSQL.QueryRowContext(ctx, "SELECT at FROM probe").Scan(&at)
+}
+
+// Classes and codes of SQLSTATE.
+const (
+	dataException       = "22"
+	constraintViolation = "23"
+	operatorTookAway    = "57P"
+	serializationFailed = "40001"
+	deadlockDetected    = "40P01"
+)
+
+// isTransient is true for a connection that broke, which the next one need not, and for two who were in each other's way.
+func (*postgresServer) isTransient(err error) bool {
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		return false
+	}
+	switch state := sqlState(err); {
+	case state == serializationFailed, state == deadlockDetected, strings.HasPrefix(state, operatorTookAway):
+		return true
+	case state != "":
+		return false
+	}
+	for _, broken := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.EPIPE, syscall.ECONNRESET, driver.ErrBadConn, pgconn.ErrConnClosed} {
+		if errors.Is(err, broken) {
+			return true
+		}
+	}
+	return pgconn.SafeToRetry(err)
+}
+
+func (*postgresServer) isRefusal(err error) bool {
+	state := sqlState(err)
+	return strings.HasPrefix(state, dataException) || strings.HasPrefix(state, constraintViolation)
+}
+
+func sqlState(err error) string {
+	var said *pgconn.PgError
+	if errors.As(err, &said) {
+		return said.Code
+	}
+	return ""
+}
+
+func (*postgresServer) reason(err error) string {
+	var said *pgconn.PgError
+	switch {
+	case errors.As(err, &said):
+		return fmt.Sprintf("%s (SQLSTATE %s)", brief(errors.New(said.Message)), said.Code)
+	case errors.Is(err, context.DeadlineExceeded), pgconn.Timeout(err):
+		return slow
+	}
+	return brief(err)
+}
+
+func (p *postgresServer) close() { p.pool.Close() }
+
+// connect makes a connection beside the pool, for what holds it for long.
+func (p *postgresServer) connect(ctx context.Context) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
+	defer cancel()
+	return pgx.ConnectConfig(ctx, p.pool.Config().ConnConfig)
+}
+
+func hangUp(ctx context.Context, connection *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangUpTimeout)
+	defer cancel()
+	_ = connection.Close(ctx)
+}
+
+// keepalive has PostgreSQL notice within half a minute that the machine of whoever holds a turn is gone.
+const keepalive = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
+
+// turn holds an advisory lock, which PostgreSQL takes back when the connection ends.
+func (p *postgresServer) turn(ctx context.Context, name string, do func(context.Context) error) error {
+	connection, err := p.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer hangUp(ctx, connection)
+	if _, err := connection.Exec(ctx, keepalive); err != nil {
+		return err
+	}
+	if _, err := connection.Exec(ctx, "SELECT pg_advisory_lock($1)", lockOf(name)); err != nil {
+		return err
+	}
+	return whileHeld(ctx, connection, do)
+}
+
+// whileHeld ends the context of do when the connection ends.
+func whileHeld(ctx context.Context, connection *pgx.Conn, do func(context.Context) error) error {
+	held, cancel := context.WithCancelCause(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		// Nobody notifies this connection, so what comes is its end.
+		if _, err := connection.WaitForNotification(held); err != nil && held.Err() == nil {
+			cancel(errLost)
+		}
+	}()
+	err := do(held)
+	lost := errors.Is(context.Cause(held), errLost)
+	cancel(nil)
+	<-ended
+	if err != nil && lost {
+		return fmt.Errorf("%w: %w", errLost, err)
+	}
+	return err
+}
+
+// lockOf is the number of a turn: PostgreSQL's locks have no names.
+func lockOf(name string) int64 {
+	sum := sha256.Sum256([]byte("keywright turn " + name))
+	return int64(binary.BigEndian.Uint64(sum[:8]))
+}

@@ -1,0 +1,92 @@
+package database
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"keywright.dev/keywright/internal/seen"
+)
+
+type seenStore struct{ *DB }
+
+var _ seen.Store = seenStore{}
+
+// Saw lets go those who were there for the shortest time when there are too many: names that somebody makes up come once,
+// and so don't push out the people who come back.
+func (s seenStore) Saw(ctx context.Context, sightings []seen.Sighting) error {
+	if len(sightings) == 0 {
+		return nil
+	}
+	if err := inBatches(merge(sightings), func(batch []seen.User) error { return s.save(ctx, batch) }); err != nil {
+		return err
+	}
+	return s.exec(ctx, "let seen users go", "DELETE FROM seen_users WHERE id IN"+
+		" (SELECT id FROM seen_users ORDER BY last_seen - first_seen DESC, last_seen DESC, id DESC LIMIT 1000000000 OFFSET $1)", seen.MaxNames)
+}
+
+func (s seenStore) save(ctx context.Context, batch []seen.User) error {
+	values := parameters(batch, func(u seen.User) []any {
+		return []any{u.Username, u.FirstSeen.UnixMicro(), u.LastSeen.UnixMicro(), text(u.From)}
+	})
+	return s.exec(ctx, "save seen users",
+		"INSERT INTO seen_users (username, first_seen, last_seen, seen_from) VALUES "+rows(len(batch), 4)+
+			" ON CONFLICT (username) DO UPDATE SET last_seen = excluded.last_seen, seen_from = excluded.seen_from"+
+			" WHERE excluded.last_seen > seen_users.last_seen", values...)
+}
+
+// merge makes one user of all sightings of a name, in the order of their names.
+func merge(sightings []seen.Sighting) []seen.User {
+	byName := map[string]seen.User{}
+	for _, s := range sightings {
+		name := text(s.Username)
+		u, known := byName[name]
+		if !known {
+			u = seen.User{Username: name, FirstSeen: s.At, LastSeen: s.At, From: s.From}
+		}
+		if s.At.Before(u.FirstSeen) {
+			u.FirstSeen = s.At
+		}
+		if s.At.After(u.LastSeen) {
+			u.LastSeen, u.From = s.At, s.From
+		}
+		byName[name] = u
+	}
+	return slices.SortedFunc(maps.Values(byName), func(a, b seen.User) int { return strings.Compare(a.Username, b.Username) })
+}
+
+const selectSeen = "SELECT id, username, first_seen, last_seen, seen_from FROM seen_users "
+
+func (s seenStore) All(ctx context.Context) ([]seen.User, error) {
+	return query(ctx, s.DB, "list seen users", readSeen, selectSeen+"ORDER BY first_seen DESC, id DESC")
+}
+
+func (s seenStore) Find(ctx context.Context, name string) (*seen.User, error) {
+	found, err := query(ctx, s.DB, "find a seen user", readSeen, selectSeen+"WHERE username = $1", text(name))
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
+}
+
+func readSeen(from row) (u seen.User, err error) {
+	var first, last int64
+	err = from.Scan(&u.ID, &u.Username, &first, &last, &u.From)
+	u.FirstSeen, u.LastSeen = instant(first), instant(last)
+	return u, err
+}
+
+func (s seenStore) Forget(ctx context.Context, name string) (bool, error) {
+	var forgotten bool
+	err := s.do(ctx, "forget a seen user", func(ctx context.Context) error {
+		result, err := s.pool.ExecContext(ctx, "DELETE FROM seen_users WHERE username = $1", text(name))
+		if err != nil {
+			return err
+		}
+		count, err := result.RowsAffected()
+		forgotten = forgotten || count > 0
+		return err
+	})
+	return forgotten, err
+}

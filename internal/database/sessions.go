@@ -1,0 +1,74 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/internal/sessions"
+)
+
+type sessionStore struct{ *DB }
+
+var _ sessions.Store = sessionStore{}
+
+func (s sessionStore) Add(ctx context.Context, one sessions.Session) error {
+	return s.exec(ctx, "add a session",
+		"INSERT INTO sessions (id, username, key_digest, created_at, expires_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING",
+		one.ID[:], text(one.Username), one.Key.String(), one.CreatedAt.UnixMicro(), one.Expires.UnixMicro())
+}
+
+func (s sessionStore) Find(ctx context.Context, id sessions.ID) (*sessions.Session, error) {
+	found, err := query(ctx, s.DB, "find a session", readSession,
+		"SELECT id, username, key_digest, created_at, expires_at FROM sessions WHERE id = $1", id[:])
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
+}
+
+func readSession(from row) (one sessions.Session, err error) {
+	var id []byte
+	var digest string
+	var created, expires int64
+	if err := from.Scan(&id, &one.Username, &digest, &created, &expires); err != nil {
+		return one, err
+	}
+	if copy(one.ID[:], id) != len(one.ID) {
+		return one, errors.New("the id of a session is too short")
+	}
+	one.CreatedAt, one.Expires = instant(created), instant(expires)
+	one.Key, err = pepper.ParseDigest(digest)
+	return one, err
+}
+
+// Renew never brings the end nearer: of two servers that renew at once the later wins.
+func (s sessionStore) Renew(ctx context.Context, id sessions.ID, expires time.Time) error {
+	return s.exec(ctx, "renew a session",
+		"UPDATE sessions SET expires_at = $2 WHERE id = $1 AND expires_at < $2", id[:], expires.UnixMicro())
+}
+
+func (s sessionStore) Remove(ctx context.Context, id sessions.ID) error {
+	return s.exec(ctx, "end a session", s.dialect.endSessions("id = $1"), id[:])
+}
+
+func (s sessionStore) RemoveOfKeys(ctx context.Context, keys []pepper.Digest) error {
+	return inBatches(keys, func(batch []pepper.Digest) error {
+		digests := parameters(batch, func(d pepper.Digest) []any { return []any{d.String()} })
+		return s.exec(ctx, "end sessions of keys", s.dialect.endSessions("key_digest IN "+list(len(digests))), digests...)
+	})
+}
+
+func (s sessionStore) RemoveOfUser(ctx context.Context, username string) error {
+	return s.exec(ctx, "end sessions of a user", s.dialect.endSessions("username = $1"), text(username))
+}
+
+// RemoveExpired tells nobody: everybody knows when a session ends.
+func (s sessionStore) RemoveExpired(ctx context.Context, now time.Time) error {
+	return s.exec(ctx, "remove expired sessions", "DELETE FROM sessions WHERE expires_at <= $1", now.UnixMicro())
+}
+
+func (s sessionStore) Watch(ctx context.Context, ended func(sessions.ID), lost func(bool)) error {
+	return s.dialect.watch(ctx, ended, lost)
+}
