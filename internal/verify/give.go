@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"keywright.dev/keywright/internal/access"
-	"keywright.dev/keywright/internal/username"
 )
 
 // MayGive says whether the bearer of a key may hand out rights to a key that speaks for a user, or for none: "". Whoever
@@ -32,18 +31,10 @@ func (v *Verifier) limit(roles *access.Roles, username string) *access.Grant {
 		return nil
 	}
 	limit := roles.HeldBy(username)
-	if v.isAdmin(username) {
+	if v.UserIsAdmin(username) {
 		limit = access.Grant{Everything: true}
 	}
 	return &limit
-}
-
-// isAdmin says what user.admin does, of users for whom no key speaks too.
-func (v *Verifier) isAdmin(name string) bool {
-	v.index.mu.Lock()
-	defer v.index.mu.Unlock()
-	self := v.index.names.holders[username.Fold(name)]
-	return self != nil && self.identity.Username == name && self.identity.Admin && v.index.reason(self) == Accepted
 }
 
 // MayOwnKeys is false for a user whom only roles list that deny it.

@@ -1,0 +1,46 @@
+package gate_test
+
+import (
+	"net/http"
+	"testing"
+
+	"keywright.dev/keywright/internal/access"
+	"keywright.dev/keywright/internal/settings"
+)
+
+func TestWhatCallersMayHandOut(t *testing.T) {
+	h := newHouse(t)
+	h.use(t, settings.Runtime{TrustProxyHeaders: true, TrustUsernames: true})
+	h.index.PutRole("reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}})
+	everything := access.Given{Permissions: []access.Permission{access.Scope(access.Any)}}
+	for name, c := range map[string]struct {
+		header http.Header
+		to     string
+		want   bool
+	}{
+		"nobody":                        {http.Header{}, "", false},
+		"a key that nobody has":         {http.Header{"X-Api-Key": {unknownKey}}, "", false},
+		"the bootstrap key":             {http.Header{"X-Api-Key": {bootstrapKey}}, "", true},
+		"an admin's key":                {http.Header{"X-Api-Key": {aliceKey}}, "bob", true},
+		"an admin's session":            {http.Header{"Cookie": {"keywright_session=" + aliceSession}}, "", true},
+		"an admin's API key":            {http.Header{"X-Api-Key": {alicesAPIKey}}, "alice", false},
+		"a user's API key":              {http.Header{"X-Api-Key": {bobsAPIKey}}, "bob", false},
+		"a proxy's word, to themselves": {http.Header{"X-Forwarded-User": {"bob"}}, "bob", true},
+		"a proxy's word, to another":    {http.Header{"X-Forwarded-User": {"bob"}}, "alice", false},
+		"a saved name, to themselves":   {http.Header{"Cookie": {"keywright_user=bob"}}, "bob", true},
+		"a saved name, to a program":    {http.Header{"Cookie": {"keywright_user=bob"}}, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := h.Identify(c.header)
+			if got := h.MayGive(&d.Caller, &everything, c.to); got != c.want {
+				t.Errorf("got %t, as %s", got, d.Caller.By)
+			}
+		})
+	}
+	// Where a saved name counts for nothing, it gives nothing either.
+	h.use(t, settings.Runtime{})
+	d := h.Recognize(http.Header{"Cookie": {"keywright_user=bob"}})
+	if h.MayGive(&d.Caller, &access.Given{}, "bob") {
+		t.Error("a claim gives")
+	}
+}
