@@ -1,0 +1,94 @@
+package openapi
+
+import (
+	"bytes"
+	_ "embed" // for the page
+	"html/template"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+//go:embed page.html
+var pageHTML string
+
+//go:embed page.css
+var pageCSS string
+
+// shown is an operation as the page has it.
+type shown struct {
+	operation
+	Params    []parameter
+	Request   string
+	Responses []response
+}
+
+type response struct {
+	Status, Description, Outline string
+}
+
+// page is the whole page. It is the same for everybody.
+func page(text []byte) ([]byte, error) {
+	r, err := read(text)
+	if err != nil {
+		return nil, err
+	}
+	funcs := template.FuncMap{"text": text2html, "shown": r.show, "type": func(n yaml.Node) string { return r.outline(&n, "") }}
+	parsed, err := template.New("page").Funcs(funcs).Parse(pageHTML)
+	if err != nil {
+		return nil, err
+	}
+	for i := range r.Tags {
+		t := &r.Tags[i]
+		for _, o := range r.operations {
+			if slices.Contains(o.Tags, t.Name) {
+				t.Operations = append(t.Operations, o)
+			}
+		}
+	}
+	var out bytes.Buffer
+	err = parsed.Execute(&out, map[string]any{"D": r.description, "CSS": template.CSS(pageCSS)}) //nolint:gosec // our own file
+	return out.Bytes(), err
+}
+
+func (r *reader) show(o operation) (shown, error) {
+	s := shown{operation: o}
+	for i := range o.Parameters {
+		var p parameter
+		if err := r.follow(&o.Parameters[i]).Decode(&p); err != nil {
+			return s, err
+		}
+		s.Params = append(s.Params, p)
+	}
+	s.Request = r.content(&o.RequestBody)
+	for status, node := range pairs(&o.Responses) {
+		s.Responses = append(s.Responses, response{status, child(r.follow(node), "description").Value, r.content(node)})
+	}
+	return s, nil
+}
+
+// content is the outline of a body, whatever its type.
+func (r *reader) content(node *yaml.Node) string {
+	for _, media := range pairs(child(r.follow(node), "content")) {
+		return r.outline(child(media, "schema"), "")
+	}
+	return ""
+}
+
+// text2html keeps paragraphs and code of the document's Markdown; more of it is not used there.
+func text2html(markdown string) template.HTML {
+	var out strings.Builder
+	for paragraph := range strings.SplitSeq(strings.TrimSpace(markdown), "\n\n") {
+		out.WriteString("<p>")
+		for i, part := range strings.Split(paragraph, "`") {
+			escaped := template.HTMLEscapeString(part)
+			if i%2 == 1 {
+				escaped = "<code>" + escaped + "</code>"
+			}
+			out.WriteString(escaped)
+		}
+		out.WriteString("</p>\n")
+	}
+	return template.HTML(out.String()) //nolint:gosec // every part is escaped
+}
