@@ -95,6 +95,10 @@ func revoked(k *v1alpha1.APIKey) { k.Spec.Revoked = true }
 
 func byAPI(k *v1alpha1.APIKey) { k.Spec.Delivery = v1alpha1.DeliveryResponse }
 
+func createdByAPI(k *v1alpha1.APIKey) {
+	metav1.SetMetaDataAnnotation(&k.ObjectMeta, v1alpha1.AnnotationCreatedBy, v1alpha1.CreatedByAPI)
+}
+
 func using(roles ...v1alpha1.RoleName) func(*v1alpha1.APIKey) {
 	return func(k *v1alpha1.APIKey) { k.Spec.Roles = roles }
 }

@@ -6,6 +6,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"keywright.dev/keywright/api/v1alpha1"
 )
@@ -25,6 +26,28 @@ var _ = Describe("A key that is returned in a reply", func() {
 		Expect(k.Status.SecretName).To(BeEmpty())
 		Expect(b.accepted(ctx, "ci", b.brought())).To(BeTrue())
 		b.noSecret(ctx, "ci-api-key")
+	})
+
+	It("is waited for in peace when the API has made the object, and for so long only", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.create(ctx, "ci", byAPI, createdByAPI)
+		for _, since := range []time.Duration{0, 9 * time.Second} {
+			b.clock.SetTime(begin.Add(since))
+			result, err := b.reconciler().Reconcile(ctx, reconcile.Request{NamespacedName: b.name("ci")})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(result.RequeueAfter).To(Equal(10*time.Second - since))
+			k := b.get(ctx, "ci")
+			says(k, "False/Issuing", "False/NoKey")
+			Expect(messageOf(k, "Reconciling")).To(Equal("The API is about to issue the key."))
+		}
+		Expect(b.events.Take()).To(BeEmpty())
+
+		says(b.at(ctx, 10*time.Second, "ci"), "False/AwaitingKey", "False/NoKey")
+		Expect(b.events.Take()).To(HaveLen(1))
+		says(b.at(ctx, 11*time.Second, "ci"), "False/AwaitingKey", "False/NoKey")
+
+		k := b.editStatus(ctx, "ci", func(s *v1alpha1.APIKeyStatus) { s.Keys = []v1alpha1.KeyStatus{b.recorded(b.brought())} })
+		says(k, "True/Issued", "True/Accepted")
 	})
 
 	It("is not rotated by annotation, and an event says so once", func(ctx SpecContext) {

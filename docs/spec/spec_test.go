@@ -36,6 +36,8 @@ var only = map[string]string{
 	"EventConfigRunning":              "adminuser.md",
 	"EventConfigLags":                 "adminuser.md",
 	"EventPlaintextKey":               "adminuser.md",
+	"EventPromoted":                   "adminuser.md",
+	"EventDemoted":                    "adminuser.md",
 	"AnnotationConfiguration":         "adminuser.md",
 
 	"ReasonExpired":       "apikey.md",
@@ -45,6 +47,7 @@ var only = map[string]string{
 	"ReasonOwnerDisabled": "apikey.md",
 	"SecretSubject":       "apikey.md",
 	"EventKeyExpired":     "apikey.md",
+	"EventChanged":        "apikey.md",
 }
 
 // documented are the beginnings of the names of constants that people meet.

@@ -120,7 +120,7 @@ func (r *run) untilDone(ctx context.Context) (reconcile.Result, error) {
 			return r.failed(ctx, plan, err)
 		}
 		switch {
-		case plan.Step == lifecycle.Rest || plan.Step == lifecycle.Stall:
+		case plan.Step.Ends():
 			return r.comeBack(plan), nil
 		case plan.Step == lifecycle.Unguard && r.holder.Spec.Deleted:
 			// Nothing keeps the object any more.

@@ -55,7 +55,7 @@ func (r *run) decide(ctx context.Context) (lifecycle.Plan, error) {
 	if err != nil {
 		return lifecycle.Plan{}, err
 	}
-	h.Spec.Blocked = h.Block != nil
+	h.Spec.Blocked, h.Spec.AwaitUntil = h.Block != nil, r.awaitUntil()
 	return lifecycle.Decide(lifecycle.Facts{
 		Now: r.Clock.Now(), Spec: h.Spec, Secret: r.observed, InHand: r.inHand,
 		Status: lifecycle.Status{

@@ -141,6 +141,8 @@ func ready(r *run, plan lifecycle.Plan) verdict {
 		return verdict{underway(r.holder, plan), working}
 	case lifecycle.Drop, lifecycle.Amend:
 		return dropping(r.holder)
+	case lifecycle.Await:
+		return verdict{Finding{v1alpha1.ReasonIssuing, "The API is about to issue the key."}, working}
 	case lifecycle.Stall:
 		return verdict{stalled(r, plan.Stall), stateIn(plan.Stall)}
 	}

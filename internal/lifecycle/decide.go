@@ -32,7 +32,7 @@ var rules = []rule{
 	removeStrays,
 }
 
-// Decide says what to do next. Asked again after each step it comes to Rest or Stall within a few steps.
+// Decide says what to do next. Asked again after each step it comes to Rest, Stall or Await within a few steps.
 func Decide(f Facts) Plan {
 	for _, decide := range rules {
 		if plan, mine := decide(f); mine {
@@ -107,6 +107,8 @@ func waitForAPI(f Facts) (Plan, bool) {
 		return Plan{}, false
 	case Current(f.Status.Keys) == nil && over(f.Spec.ExpiresAt, f.Now):
 		return rest(f), true
+	case Current(f.Status.Keys) == nil && f.Now.Before(f.Spec.AwaitUntil):
+		return Plan{Step: Await, WakeAt: f.Spec.AwaitUntil}, true
 	case Current(f.Status.Keys) == nil:
 		return stall(f, AwaitingKey), true
 	}

@@ -235,6 +235,25 @@ func TestAKeyByAPIIsAwaitedAndNeverMinted(t *testing.T) {
 	}
 }
 
+// It makes the object first, and then issues the key: nobody has to act because it is seen in between.
+func TestTheAPIIsWaitedForUntilItHasHadItsTime(t *testing.T) {
+	w := newWorld()
+	w.spec.ByAPI, w.spec.AwaitUntil = true, w.now.Add(10*time.Second)
+	plan, err := w.run(w.checkStep, never)
+	if err != nil || plan.Step != lifecycle.Await || !plan.WakeAt.Equal(w.spec.AwaitUntil) {
+		t.Fatalf("%+v, %v", plan, err)
+	}
+	w.now = w.spec.AwaitUntil
+	if plan, err = w.run(w.checkStep, never); err != nil || plan.Stall != lifecycle.AwaitingKey {
+		t.Fatalf("%+v, %v", plan, err)
+	}
+	w.now = w.now.Add(-time.Second)
+	w.status.Keys = []lifecycle.Key{{ID: "api"}}
+	if plan, err = w.run(w.checkStep, never); err != nil || plan.Step != rest {
+		t.Fatalf("%+v, %v", plan, err)
+	}
+}
+
 func TestAnOverlapEndsToTheInstantAndNeverOutlivesTheKey(t *testing.T) {
 	w := settledWorld(t)
 	end := w.now.Add(10 * time.Minute)

@@ -49,6 +49,8 @@ type Spec struct {
 	Blocked bool
 	// ByAPI: the admin API issues the key and no Secret is written.
 	ByAPI bool
+	// AwaitUntil is until when the API is taken to be about to issue the key. Zero: it is not.
+	AwaitUntil time.Time
 	// Reissue: a key whose Secret was deleted or changed is replaced. Otherwise it goes on without a Secret.
 	Reissue bool
 	// Every is the time between scheduled rotations. 0: no schedule.

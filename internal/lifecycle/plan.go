@@ -5,12 +5,14 @@ import "time"
 // Step is one thing to do.
 type Step int
 
-// Steps. All but Rest, Stall, Look and Read are exactly one write.
+// Steps. All but Rest, Stall, Await, Look and Read are exactly one write.
 const (
 	// Rest: all that the spec asks is done. Wake at Plan.WakeAt.
 	Rest Step = iota
 	// Stall: a person has to act first; Plan.Stall says why.
 	Stall
+	// Await: the API is about to issue the key. Wake at Plan.WakeAt, should it not.
+	Await
 	// Look: read the Secret's metadata from the API server itself.
 	Look
 	// Read: read the Secret's content, and hold its key in hand.
@@ -40,11 +42,14 @@ const (
 )
 
 var stepNames = [...]string{
-	"Rest", "Stall", "Look", "Read", "Record", "Deliver", "Settle", "Drop", "Amend", "Remove", "RemoveStrays", "Relabel",
+	"Rest", "Stall", "Await", "Look", "Read", "Record", "Deliver", "Settle", "Drop", "Amend", "Remove", "RemoveStrays", "Relabel",
 	"Guard", "Release", "Unguard",
 }
 
 func (s Step) String() string { return stepNames[s] }
+
+// Ends says that nothing is left to do now.
+func (s Step) Ends() bool { return s == Rest || s == Stall || s == Await }
 
 // Cause is why a new key is recorded.
 type Cause string

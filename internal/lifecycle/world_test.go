@@ -82,7 +82,7 @@ func (w *world) run(check func(lifecycle.Plan) error, stop func() bool) (lifecyc
 		if err := check(plan); err != nil {
 			return plan, fmt.Errorf("after %s: %w", plan.Step, err)
 		}
-		if plan.Step == lifecycle.Rest || plan.Step == lifecycle.Stall || stop() {
+		if plan.Step.Ends() || stop() {
 			w.crash()
 			return plan, nil
 		}
