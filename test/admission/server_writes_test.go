@@ -1,0 +1,158 @@
+package admission
+
+import (
+	"context"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/stack"
+)
+
+// What the policy says to a server.
+const (
+	makesOwn       = "a server makes objects with annotation keywright.dev/created-by: api and spec.delivery: Response only"
+	deletesOwn     = "a server deletes nothing but what the API made"
+	changesOwn     = "a server changes no spec but of what the API made"
+	annotatesOne   = "a server changes no annotation but keywright.dev/rotate"
+	leavesMeta     = "a server changes no label, finalizer or owner"
+	writesTwo      = "of a status a server writes keys and lastUsedTime only"
+	keysOfResponse = "a server writes no key where spec.delivery is Secret: the operator does"
+)
+
+// makeUser creates an AdminUser as the cluster admin, who may also say that the API made it.
+func makeUser(ctx context.Context, name string, byAPI bool, delivery v1alpha1.Delivery) *v1alpha1.AdminUser {
+	GinkgoHelper()
+	user := adminUser(stack.Namespace, name)
+	user.Spec.Delivery = delivery
+	user.Annotations = map[string]string{"somebodys": "x"}
+	user.Finalizers = []string{"example.com/wait"}
+	if byAPI {
+		user.Annotations[v1alpha1.AnnotationCreatedBy] = v1alpha1.CreatedByAPI
+	}
+	Expect(plane.Client.Create(ctx, user)).To(Succeed())
+	DeferCleanup(func(ctx SpecContext) { deleteAdmin(ctx, stack.Namespace, name) })
+	return user
+}
+
+func mergePatch(patch string) client.Patch { return client.RawPatch(types.MergePatchType, []byte(patch)) }
+
+var _ = Describe("Of AdminUsers and APIKeys a server", func() {
+	var server client.Client
+
+	BeforeEach(func(ctx SpecContext) { server = account(ctx, "keywright-server") })
+
+	It("makes, changes and deletes those of the API", func(ctx SpecContext) {
+		user := adminUser(stack.Namespace, "made")
+		user.Spec.Delivery = v1alpha1.DeliveryResponse
+		user.Annotations = map[string]string{v1alpha1.AnnotationCreatedBy: v1alpha1.CreatedByAPI}
+		Expect(server.Create(ctx, user)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { deleteAdmin(ctx, stack.Namespace, "made") })
+		Expect(server.Status().Patch(ctx, user.DeepCopy(), mergePatch(
+			`{"status":{"keys":[{"id":"a","digest":"b","issuedAt":"2030-01-01T00:00:00Z"}],"lastUsedTime":"2030-01-01T00:00:00Z"}}`))).To(Succeed())
+		Expect(server.Patch(ctx, user.DeepCopy(), mergePatch(`{"spec":{"role":"user"}}`))).To(Succeed())
+		Expect(server.Status().Patch(ctx, user.DeepCopy(), mergePatch(`{"status":{"keys":null}}`))).To(Succeed())
+		Expect(server.Delete(ctx, user.DeepCopy())).To(Succeed())
+	})
+
+	It("makes and changes APIKeys that may do anything, in its own namespace only", func(ctx SpecContext) {
+		key := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{
+			Namespace: stack.Namespace, GenerateName: "ci-", Annotations: map[string]string{v1alpha1.AnnotationCreatedBy: v1alpha1.CreatedByAPI},
+		}}
+		key.Spec = v1alpha1.APIKeySpec{
+			Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "alice"}, Delivery: v1alpha1.DeliveryResponse,
+			Scopes: []v1alpha1.Scope{"certs.read"}, Roles: []v1alpha1.RoleName{"r"},
+			Policy: &v1alpha1.Policy{Permissions: []v1alpha1.Permission{{Effect: "ALLOW", Actions: []v1alpha1.Action{"*"}, Resources: []v1alpha1.Resource{"*"}}}},
+		}
+		elsewhere := key.DeepCopy()
+		elsewhere.Namespace = team
+		expectNoRight(server.Create(ctx, elsewhere))
+		Expect(server.Create(ctx, key)).To(Succeed())
+		Expect(server.Patch(ctx, key.DeepCopy(), mergePatch(`{"spec":{"scopes":["certs.write"],"roles":null,"policy":null,"enabled":false}}`))).To(Succeed())
+		Expect(server.Delete(ctx, key.DeepCopy())).To(Succeed())
+	})
+
+	It("makes none that would pass for a person's, or whose key a Secret would deliver", func(ctx SpecContext) {
+		for _, change := range []func(*v1alpha1.AdminUser){
+			func(u *v1alpha1.AdminUser) { u.Annotations = nil },
+			func(u *v1alpha1.AdminUser) { u.Annotations[v1alpha1.AnnotationCreatedBy] = "me" },
+			func(u *v1alpha1.AdminUser) { u.Spec.Delivery = "" },
+			func(u *v1alpha1.AdminUser) { u.Spec.Delivery = v1alpha1.DeliverySecret },
+		} {
+			user := adminUser(stack.Namespace, "not-made")
+			user.Spec.Delivery = v1alpha1.DeliveryResponse
+			user.Annotations = map[string]string{v1alpha1.AnnotationCreatedBy: v1alpha1.CreatedByAPI}
+			change(user)
+			expectRefusal(server.Create(ctx, user), makesOwn)
+		}
+	})
+
+	DescribeTable("patches",
+		func(ctx SpecContext, byAPI bool, patch, refused string) {
+			user := makeUser(ctx, newName(ctx, "patched"), byAPI, v1alpha1.DeliveryResponse)
+			expectRefusal(server.Patch(ctx, user, mergePatch(patch)), refused)
+		},
+		Entry("of the API the role", true, `{"spec":{"role":"user"}}`, ""),
+		Entry("of the API no mark", true, `{"metadata":{"annotations":{"keywright.dev/created-by":null}}}`, annotatesOne),
+		Entry("of the API no leave for the last admin", true, allowRemoval, annotatesOne),
+		Entry("of the API no finalizer", true, `{"metadata":{"finalizers":null}}`, leavesMeta),
+		Entry("of the API no owner", true, `{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"x","uid":"y"}]}}`, leavesMeta),
+		Entry("of the API no label", true, `{"metadata":{"labels":{"a":"b"}}}`, leavesMeta),
+		Entry("of a person's the request for a rotation", false, `{"metadata":{"annotations":{"keywright.dev/rotate":"now"}}}`, ""),
+		Entry("of a person's not the role", false, `{"spec":{"role":"user"}}`, changesOwn),
+		Entry("of a person's not whether it is enabled", false, `{"spec":{"enabled":false}}`, changesOwn),
+		Entry("of a person's no mark", false, `{"metadata":{"annotations":{"keywright.dev/created-by":"api"}}}`, annotatesOne),
+		Entry("of a person's not both at once", false, `{"metadata":{"annotations":{"keywright.dev/created-by":"api"}},"spec":{"role":"user"}}`, changesOwn),
+		Entry("of a person's no other annotation", false, `{"metadata":{"annotations":{"somebodys":"y"}}}`, annotatesOne),
+		Entry("of a person's no other annotation away", false, `{"metadata":{"annotations":{"somebodys":null}}}`, annotatesOne),
+		Entry("of a person's no finalizer", false, `{"metadata":{"finalizers":["example.com/mine"]}}`, leavesMeta),
+		Entry("of a person's no label", false, `{"metadata":{"labels":{"a":"b"}}}`, leavesMeta),
+	)
+
+	DescribeTable("writes into the status",
+		func(ctx SpecContext, byAPI bool, delivery v1alpha1.Delivery, patch, refused string) {
+			user := makeUser(ctx, newName(ctx, "status"), byAPI, delivery)
+			expectRefusal(server.Status().Patch(ctx, user, mergePatch(patch)), refused)
+		},
+		Entry("the last use, of anybody", false, v1alpha1.DeliverySecret, `{"status":{"lastUsedTime":"2030-01-01T00:00:00Z"}}`, ""),
+		Entry("the keys that are returned in a reply", false, v1alpha1.DeliveryResponse, aKey, ""),
+		Entry("no keys that a Secret delivers", false, v1alpha1.DeliverySecret, aKey, keysOfResponse),
+		Entry("no keys that a Secret delivers, whoever is said to have made it", true, v1alpha1.DeliverySecret, aKey, keysOfResponse),
+		Entry("no condition", true, v1alpha1.DeliveryResponse,
+			`{"status":{"conditions":[{"type":"LastAdmin","status":"False","reason":"x","message":"","lastTransitionTime":"2030-01-01T00:00:00Z"}]}}`, writesTwo),
+		Entry("nothing away", true, v1alpha1.DeliveryResponse, `{"status":{"observedGeneration":null}}`, writesTwo),
+		Entry("no name of a Secret", true, v1alpha1.DeliveryResponse, `{"status":{"secretName":"x"}}`, writesTwo),
+	)
+
+	It("deletes none of a person, and replaces none at all", func(ctx SpecContext) {
+		user := makeUser(ctx, newName(ctx, "kept"), false, v1alpha1.DeliveryResponse)
+		expectRefusal(server.Delete(ctx, user.DeepCopy()), deletesOwn)
+		expectNoRight(server.Update(ctx, user.DeepCopy()))
+		expectNoRight(server.Status().Update(ctx, user.DeepCopy()))
+		expectNoRight(server.DeleteAllOf(ctx, &v1alpha1.AdminUser{}, client.InNamespace(stack.Namespace)))
+	})
+
+	It("of other namespaces makes and deletes no APIKey, asks for a rotation, and says when one was used", func(ctx SpecContext) {
+		key := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: team, Name: newName(ctx, "key")}}
+		key.Spec.Subject = v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}
+		Expect(plane.Client.Create(ctx, key)).To(Succeed())
+		expectNoRight(server.Delete(ctx, key.DeepCopy()))
+		Expect(server.Patch(ctx, key.DeepCopy(), mergePatch(`{"metadata":{"annotations":{"keywright.dev/rotate":"now"}}}`))).To(Succeed())
+		expectRefusal(server.Patch(ctx, key.DeepCopy(), mergePatch(`{"spec":{"scopes":["a.b"]}}`)), changesOwn)
+		Expect(server.Status().Patch(ctx, key.DeepCopy(), mergePatch(`{"status":{"lastUsedTime":"2030-01-01T00:00:00Z"}}`))).To(Succeed())
+		expectRefusal(server.Status().Patch(ctx, key.DeepCopy(), mergePatch(aKey)), keysOfResponse)
+	})
+
+	It("is limited as it may, and nobody else is by that", func(ctx SpecContext) {
+		user := makeUser(ctx, newName(ctx, "anybody"), false, v1alpha1.DeliverySecret)
+		Expect(plane.Client.Patch(ctx, user.DeepCopy(), mergePatch(`{"metadata":{"labels":{"a":"b"}},"spec":{"role":"user"}}`))).To(Succeed())
+		Expect(plane.Client.Status().Patch(ctx, user.DeepCopy(), mergePatch(strings.Replace(aKey, `"a"`, `"c"`, 1)))).To(Succeed())
+	})
+})
+
+const aKey = `{"status":{"keys":[{"id":"a","digest":"b","issuedAt":"2030-01-01T00:00:00Z"}]}}`
