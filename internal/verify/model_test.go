@@ -96,6 +96,7 @@ func (w *world) holder(t *rapid.T, id verify.ID) verify.Holder {
 	for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(w.digests)-1), 0, 4).Draw(t, "keys") {
 		h.Keys = append(h.Keys, verify.Key{
 			Digest: w.digests[i], IssuedAt: now.Add(-time.Hour), NotAfter: maybeEnds.Draw(t, "not after"),
+			Overlaps: rapid.IntRange(0, 3).Draw(t, "overlaps") == 0,
 		})
 	}
 	return h
@@ -119,6 +120,14 @@ func compareName(t *rapid.T, verifier *verify.Verifier, m *model, name string) {
 	if got, want := verifier.IsDisabled(name), m.isDisabled(name); got != want {
 		t.Fatalf("%s is disabled: %t, want %t", name, got, want)
 	}
+	self, known := m.self(name)
+	if got := verifier.KnowsUser(name); got != known {
+		t.Fatalf("%s is known: %t, want %t", name, got, known)
+	}
+	isAdmin := known && self.Identity.Admin && m.standing(&self) == verify.Accepted
+	if got := verifier.UserIsAdmin(name); got != isAdmin {
+		t.Fatalf("%s is an admin: %t, want %t", name, got, isAdmin)
+	}
 	for _, action := range []string{"certs.read", "certs.write"} {
 		request := access.Request{Action: action, Resource: "certificate:42"}
 		if got, want := verifier.UserMay(name, request), m.userMay(name, request); got != want {
@@ -136,6 +145,7 @@ func (w *world) compareKey(t *rapid.T, verifier *verify.Verifier, m *model, i in
 	if known := reason != verify.Unknown; known != (got.KeyID() == w.digests[i].KeyID()) {
 		t.Fatalf("key %d is %s and has id %q", i, reason, got.KeyID())
 	}
+	w.compareRecord(t, verifier, m, i, got)
 	if again := verifier.Recall(&w.digests[i], at); again != got {
 		t.Fatalf("key %d at %s: recalled as %s, verified as %s", i, at, again.Reason, got.Reason)
 	}
@@ -160,6 +170,23 @@ func (w *world) compareKey(t *rapid.T, verifier *verify.Verifier, m *model, i in
 	}
 }
 
+// compareRecord looks at what is said of the key's record, be the key accepted or not.
+func (w *world) compareRecord(t *rapid.T, verifier *verify.Verifier, m *model, i int, got verify.Verdict) {
+	holder, k, recorded := m.holder(w.digests[i])
+	if got.UID() != holder.UID || m.objects[got.ID()].UID != holder.UID {
+		t.Fatalf("key %d is of %+v with uid %q, want %q", i, got.ID(), got.UID(), holder.UID)
+	}
+	if id, found := verifier.Holds(&w.digests[i]); found != recorded || id != got.ID() {
+		t.Fatalf("key %d is held by %+v, want %+v", i, id, got.ID())
+	}
+	if digest := got.Digest(); recorded && *digest != w.digests[i] || !recorded && digest != nil {
+		t.Fatalf("key %d has digest %v", i, digest)
+	}
+	if want := got.Accepted() && !k.Overlaps; got.Current() != want {
+		t.Fatalf("key %d of %+v is current: %t, want %t", i, holder, got.Current(), want)
+	}
+}
+
 func newModel() *model { return &model{map[verify.ID]verify.Holder{}, map[string]access.Role{}} }
 
 func TestTheIndexAgreesWithAModel(t *testing.T) {
@@ -170,8 +197,9 @@ func TestTheIndexAgreesWithAModel(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"put": func(t *rapid.T) {
 				id := drawID(t)
+				before := w.carrying(m)
 				m.objects[id] = w.holder(t, id)
-				index.Put(id, m.objects[id])
+				w.compareEnded(t, index.Put(id, m.objects[id]), before, m)
 			},
 			"put, something changed": func(t *rapid.T) {
 				id := drawID(t)
@@ -181,13 +209,15 @@ func TestTheIndexAgreesWithAModel(t *testing.T) {
 				}
 				other := w.holder(t, id)
 				h.Standing, h.Disabled, h.StaysIfLast = other.Standing, other.Disabled, other.StaysIfLast
+				before := w.carrying(m)
 				m.objects[id] = h
-				index.Put(id, h)
+				w.compareEnded(t, index.Put(id, h), before, m)
 			},
 			"delete": func(t *rapid.T) {
 				id := drawID(t)
+				before := w.carrying(m)
 				delete(m.objects, id)
-				index.Delete(id)
+				w.compareEnded(t, index.Delete(id), before, m)
 			},
 			"replace": func(t *rapid.T) {
 				of := drawID(t)
@@ -201,9 +231,10 @@ func TestTheIndexAgreesWithAModel(t *testing.T) {
 						all[id] = w.holder(t, id)
 					}
 				}
+				before := w.carrying(m)
 				maps.DeleteFunc(m.objects, func(id verify.ID, _ verify.Holder) bool { return concerned(id) })
 				maps.Copy(m.objects, all)
-				index.Replace(of.Kind, namespace, maps.All(all))
+				w.includeEnded(t, index.Replace(of.Kind, namespace, maps.All(all)), before, m)
 			},
 			"put role": func(t *rapid.T) {
 				name := roleNames.Draw(t, "role")
