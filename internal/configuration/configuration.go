@@ -1,7 +1,9 @@
 package configuration
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +46,7 @@ type Running struct {
 // state is what there is to say of the configuration. It never changes.
 type state struct {
 	Running
+	settings settings.Runtime
 	// refused is why the newest document is not in force. Nil: it is.
 	refused error
 }
@@ -70,13 +73,13 @@ func (c *InForce) Apply(document string) error {
 	revision := settings.Revision(document)
 	before := c.state.Load()
 	if before.Revision == revision {
-		c.state.Store(&state{Running: before.Running})
+		c.state.Store(&state{Running: before.Running, settings: before.settings})
 		return nil
 	}
 	c.targets.Verifier.SetFormat(rules.Format())
 	c.targets.Index.SetBootstrap(bootstrap)
 	c.targets.Gate.Use(rules)
-	c.state.Store(&state{Running: Running{revision, c.now()}})
+	c.state.Store(&state{Running: Running{revision, c.now()}, settings: rules.Runtime})
 	c.tell()
 	return nil
 }
@@ -111,6 +114,23 @@ func (c *InForce) Changed() <-chan struct{} { return c.changed }
 
 // Running is what is in force.
 func (c *InForce) Running() Running { return c.state.Load().Running }
+
+// Account is the name of the instance's own account.
+func (c *InForce) Account() string {
+	return cmp.Or(c.state.Load().settings.Account, settings.DefaultAccount)
+}
+
+// Actions are those that routes need, each once.
+func (c *InForce) Actions() []string {
+	var actions []string
+	for _, entry := range c.state.Load().settings.Routes {
+		if entry.Action != "" {
+			actions = append(actions, entry.Action)
+		}
+	}
+	slices.Sort(actions)
+	return slices.Compact(actions)
+}
 
 // Refused is why a newer document is not in force. Nil: there is no newer one.
 func (c *InForce) Refused() error { return c.state.Load().refused }

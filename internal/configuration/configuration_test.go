@@ -2,6 +2,7 @@ package configuration_test
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,5 +145,24 @@ func TestTheSameDocumentAgainIsNoChange(t *testing.T) {
 	f.apply(t, settings.Runtime{})
 	if f.rules != before || !f.Running().Since.Equal(begin) || f.hasChanged() {
 		t.Error("it came into force again")
+	}
+}
+
+func TestWhatTheManagementAPIIsTold(t *testing.T) {
+	f := newFixture(t)
+	if f.Account() != "default" || len(f.Actions()) > 0 {
+		t.Errorf("%s %q", f.Account(), f.Actions())
+	}
+	const document = `{"account":"acme","routes":[{"match":"/b","action":"certs.write"},{"match":"/a","action":"certs.read"},{"match":"/c","action":"certs.write"},{"match":"/d"}]}`
+	for range 2 {
+		if err := f.Apply(document); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.Actions(); f.Account() != "acme" || !slices.Equal(got, []string{"certs.read", "certs.write"}) {
+			t.Errorf("%s %q", f.Account(), got)
+		}
+	}
+	if f.Apply(`{"account":`) == nil || f.Account() != "acme" {
+		t.Error(f.Account())
 	}
 }
