@@ -40,7 +40,9 @@ func makeUser(ctx context.Context, name string, byAPI bool, delivery v1alpha1.De
 	return user
 }
 
-func mergePatch(patch string) client.Patch { return client.RawPatch(types.MergePatchType, []byte(patch)) }
+func mergePatch(patch string) client.Patch {
+	return client.RawPatch(types.MergePatchType, []byte(patch))
+}
 
 var _ = Describe("Of AdminUsers and APIKeys a server", func() {
 	var server client.Client
