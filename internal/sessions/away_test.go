@@ -1,0 +1,262 @@
+package sessions
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"keywright.dev/keywright/internal/pepper"
+)
+
+func TestWhileTheStoreIsAwayWhatIsKnownGoesOn(t *testing.T) {
+	for name, hangs := range map[string]bool{"it refuses": false, "it does not answer": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				on := newShelf()
+				a, b := newReplica(t, on), newReplica(t, on)
+				synctest.Wait()
+				begun := time.Now()
+				known, unknown := a.begin("alice", digest(1)), b.begin("alice", digest(1))
+				a.store.set(errAway, hangs)
+				a.store.quit <- errAway // and so does what it tells of
+				synctest.Wait()
+
+				before, asked := time.Now(), a.store.asked()
+				for range 10_000 {
+					a.want(known, true, "known")
+					a.want(unknown, false, "unknown")
+				}
+				if took := time.Since(before); took > 2*askTimeout {
+					t.Errorf("20,000 requests waited %s for it", took)
+				}
+				if n := a.store.asked() - asked; n > 3 {
+					t.Errorf("it was asked %d times", n)
+				}
+
+				time.Sleep(3 * time.Hour)
+				a.want(known, true, "hours later")
+				a.store.set(nil, false)
+				time.Sleep(2 * pause)
+				a.want(unknown, true, "unknown, when it is back")
+
+				a.store.set(errAway, hangs)
+				time.Sleep(5*time.Hour - time.Since(begun))
+				if a.Touch(t.Context(), known) {
+					t.Error("renewed where nobody else learns of it")
+				}
+				time.Sleep(Lifetime - time.Since(begun))
+				a.want(known, false, "at its end")
+			})
+		})
+	}
+}
+
+func TestWhatEndsWhileTheStoreIsAwayDoesNotComeBack(t *testing.T) {
+	for name, end := range map[string]func(r *replica, cookie string) error{
+		"its own end": func(r *replica, cookie string) error { return r.End(r.t.Context(), cookie) },
+		"its user's":  func(r *replica, _ string) error { return r.EndOfUser(r.t.Context(), "alice") },
+		"its key's": func(r *replica, _ string) error {
+			r.EndOfKeys([]pepper.Digest{digest(1)})
+			return errAway
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				on := newShelf()
+				a, b := newReplica(t, on), newReplica(t, on)
+				synctest.Wait()
+				cookie := a.begin("alice", digest(1))
+				b.want(cookie, true, "before")
+				a.store.set(errAway, false)
+				if err := end(a, cookie); !errors.Is(err, errAway) {
+					t.Errorf("it went by unseen: %v", err)
+				}
+				a.want(cookie, false, "at once")
+				time.Sleep(time.Hour)
+				a.want(cookie, false, "later")
+				b.want(cookie, true, "through a replica that could not hear of it")
+				a.store.set(nil, false)
+				a.want(cookie, false, "at once when it is back")
+				time.Sleep(2 * pause)
+				a.want(cookie, false, "when it is back")
+				b.want(cookie, false, "through the other replica")
+				if len(on.sessions) > 0 || len(a.endings.waiting) > 0 {
+					t.Errorf("%d sessions are stored, and %d ends wait", len(on.sessions), len(a.endings.waiting))
+				}
+				again := a.begin("alice", digest(1))
+				time.Sleep(time.Minute)
+				a.want(again, true, "one begun later")
+			})
+		})
+	}
+}
+
+// The store hears late of what has ended before.
+func TestALateEndDoesNotEndWhatWasBegunAfterIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newReplica(t, newShelf())
+		synctest.Wait()
+		before := r.begin("alice", digest(1))
+		r.store.set(errAway, false)
+		r.EndOfKeys([]pepper.Digest{digest(1)})
+		if err := r.EndOfUser(t.Context(), "alice"); err == nil {
+			t.Fatal("the store has heard of it")
+		}
+		r.store.set(nil, false)
+		after := r.begin("alice", digest(1)) // before it is tried again
+		r.want(before, false, "begun before")
+		r.want(after, true, "begun after")
+		time.Sleep(time.Hour)
+		r.want(before, false, "begun before, later")
+		r.want(after, true, "begun after, later")
+	})
+}
+
+func TestWhatAServerStillHasToTellItTellsAtItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		on := newShelf()
+		r := &replica{t: t, store: on.open()}
+		r.Sessions = New(Config{Store: r.store, Now: time.Now})
+		r.begin("alice", digest(1))
+		r.EndOfKeys([]pepper.Digest{digest(1)})
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		r.Run(ctx)
+		if len(on.sessions) > 0 {
+			t.Error("a session stays in the store that had ended")
+		}
+	})
+}
+
+func TestWhileNobodyTellsASessionIsBelievedForASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		on := newShelf()
+		a, b := newReplica(t, on), newReplica(t, on)
+		synctest.Wait()
+		ended, other := a.begin("alice", digest(1)), a.begin("bob", digest(2))
+		heard := b.store.ended
+		b.store.deafen()
+		b.want(ended, true, "before")
+		b.want(other, true, "before")
+		if err := a.End(t.Context(), ended); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(deafFor)
+		b.want(ended, false, "a second later")
+
+		// What it has missed it asks for when it hears again.
+		if err := a.End(t.Context(), other); err != nil {
+			t.Fatal(err)
+		}
+		b.store.listen(heard)
+		time.Sleep(1)
+		b.want(other, false, "when it hears again")
+
+		// And then it asks no more.
+		cookie := a.begin("alice", digest(1))
+		b.want(cookie, true, "begun later")
+		asked := b.store.asked()
+		time.Sleep(time.Hour)
+		b.want(cookie, true, "an hour later")
+		if n := b.store.asked() - asked; n > 0 {
+			t.Errorf("it was asked %d times for what is known", n)
+		}
+	})
+}
+
+func TestAWatchThatFailsIsTakenUpAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		on := newShelf()
+		a, b := newReplica(t, on), newReplica(t, on)
+		synctest.Wait()
+		b.store.quit <- errAway
+		synctest.Wait()
+		if !b.known.isDeaf {
+			t.Error("nobody tells, and it is not known")
+		}
+		time.Sleep(2 * pause)
+		cookie := a.begin("alice", digest(1))
+		b.want(cookie, true, "before")
+		a.EndOfKeys([]pepper.Digest{digest(1)})
+		synctest.Wait()
+		b.want(cookie, false, "after")
+	})
+}
+
+// The answer to a question that was asked before the session ended comes after it.
+func TestWhatEndsWhileItIsAskedForIsOver(t *testing.T) {
+	for name, end := range map[string]func(r *replica, cookie string){
+		"its own end":     func(r *replica, cookie string) { _ = r.End(r.t.Context(), cookie) },
+		"its user's":      func(r *replica, _ string) { _ = r.EndOfUser(r.t.Context(), "alice") },
+		"its key's":       func(r *replica, _ string) { r.EndOfKeys([]pepper.Digest{digest(1)}) },
+		"another replica": func(r *replica, cookie string) { id, _ := idOf(cookie); r.store.ended(id) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				on := newShelf()
+				other, r := newReplica(t, on), newReplica(t, on)
+				synctest.Wait()
+				cookie := other.begin("alice", digest(1))
+				r.store.gate = make(chan struct{})
+				answered := make(chan struct{})
+				go func() { defer close(answered); r.knows(cookie) }()
+				synctest.Wait()
+				end(r, cookie)
+				synctest.Wait()
+				if name == "another replica" {
+					_ = other.End(t.Context(), cookie)
+				}
+				close(r.store.gate)
+				<-answered
+				r.want(cookie, false, "afterwards")
+			})
+		})
+	}
+}
+
+func TestManyMadeUpCookiesWaitForEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newReplica(t, newShelf())
+		cookie := r.begin("alice", digest(1))
+		synctest.Wait()
+		r.want(cookie, true, "before")
+		r.store.gate = make(chan struct{})
+		for i := range 100 {
+			go r.knows(strings.Repeat("a", 40) + string([]byte{'a' + byte(i/26), 'a' + byte(i%26), 'a'}))
+		}
+		synctest.Wait()
+		if n := r.store.asked(); n > atOnce+1 {
+			t.Errorf("the store is asked by %d at once", n)
+		}
+		r.want(cookie, true, "meanwhile")
+		close(r.store.gate)
+		synctest.Wait()
+	})
+}
+
+func TestEndsThatWaitAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newReplica(t, newShelf())
+		cookie := r.begin("alice", digest(1))
+		r.store.set(errAway, false)
+		synctest.Wait()
+		many := make([]pepper.Digest, mostEndings+100)
+		for i := range many {
+			many[i].Sum = pepper.Sum{9, byte(i), byte(i >> 8), byte(i >> 16)}
+		}
+		many = append(many, digest(1))
+		r.EndOfKeys(many)
+		if n := len(r.endings.waiting); n != mostEndings {
+			t.Errorf("%d wait", n)
+		}
+		r.want(cookie, false, "the last of them")
+		r.store.set(nil, false)
+		time.Sleep(2 * pause)
+		if n := len(r.endings.waiting); n > 0 {
+			t.Errorf("%d wait when the store is back", n)
+		}
+	})
+}
