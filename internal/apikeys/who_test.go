@@ -1,0 +1,189 @@
+package apikeys_test
+
+import (
+	"net/http"
+	"testing"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/apikeys"
+	"keywright.dev/keywright/internal/settings"
+	"keywright.dev/keywright/test/fakeregistry"
+)
+
+// Whose keys a caller may read and write: every caller, every subject.
+func TestWhoMayAsk(t *testing.T) {
+	h := newHouse(t)
+	own := v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "dave"}
+	anybody := v1alpha1.Subject{Kind: v1alpha1.SubjectUser}
+	cased := v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "Bob"}
+	for name, c := range map[string]struct {
+		by   apikeys.By
+		mays []v1alpha1.Subject
+	}{
+		"an admin's key":              {h.admin(), []v1alpha1.Subject{alice, bob, carol, ci, lab, own, anybody, cased}},
+		"an admin's session":          {apikeys.By{Caller: h.Caller(http.Header{"Cookie": {"keywright_session=" + fakeregistry.AliceSession}})}, []v1alpha1.Subject{alice, bob, carol, ci, lab, own, anybody, cased}},
+		"the bootstrap key":           {h.by(fakeregistry.BootstrapKey), []v1alpha1.Subject{alice, bob, carol, ci, lab, own, anybody, cased}},
+		"an admin's API key":          {h.by(aliceAPI), []v1alpha1.Subject{alice, bob, carol, ci, lab, own, anybody, cased}},
+		"a user's key that may":       {h.by(bobKey), []v1alpha1.Subject{bob}},
+		"a user's key that may not":   {h.by(bobReads), nil},
+		"a program's key that may":    {h.by(ciKey), nil},
+		"a person whose role may":     {h.named("bob"), []v1alpha1.Subject{bob}},
+		"a person without a role":     {h.named("dave"), nil},
+		"an admin's name by a proxy":  {h.named("alice"), nil},
+		"nobody":                      {nobody(), nil},
+		"no caller at all":            {apikeys.By{}, nil},
+		"a key that nobody has":       {h.by("a-key-that-nobody-has-at-all"), nil},
+		"a saved name without a word": {apikeys.By{Caller: h.Caller(http.Header{"Cookie": {"keywright_user=bob"}})}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, subject := range []v1alpha1.Subject{alice, bob, carol, ci, lab, own, anybody, cased} {
+				may := false
+				for _, s := range c.mays {
+					may = may || s == subject
+				}
+				_, err := h.List(ctx, c.by, subject, apikeys.Query{})
+				if (err == nil) != may {
+					t.Errorf("lists those of %s: %v", subject, err)
+				}
+				_, err = h.Get(ctx, c.by, subject, "no-such-id")
+				if k, _ := kind(err); (k == apikeys.NotFound) != may {
+					t.Errorf("gets one of %s: %v", subject, err)
+				}
+				err = h.Delete(ctx, c.by, subject, "no-such-id")
+				if k, _ := kind(err); (k == apikeys.NotFound) != may {
+					t.Errorf("deletes one of %s: %v", subject, err)
+				}
+			}
+		})
+	}
+	if h.Writes() != 0 {
+		t.Error("something was written")
+	}
+}
+
+func TestAClaimManagesNothing(t *testing.T) {
+	h := newHouse(t)
+	saved := http.Header{"Cookie": {"keywright_user=bob"}}
+	h.Configure(t, settings.Runtime{})
+	claimed := h.Gate.Recognize(saved)
+	_, err := h.List(ctx, apikeys.By{Caller: &claimed.Caller}, bob, apikeys.Query{})
+	want(t, err, apikeys.Unauthorized, "invalid token")
+	// In a network where names are trusted, it is the person.
+	h.Configure(t, settings.Runtime{TrustUsernames: true})
+	trusted := h.Gate.Identify(saved)
+	if _, err := h.List(ctx, apikeys.By{Caller: &trusted.Caller}, bob, apikeys.Query{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// What a key hands out stays within its rights; what a person does, within theirs.
+func TestNobodyGivesWhatTheyDoNotHold(t *testing.T) {
+	const beyond = "API key lacks required permission: nobody gives what they do not hold"
+	everything := apikeys.Wanted{Everything: true}
+	read, write := apikeys.Wanted{Scopes: []string{"certs.read"}}, apikeys.Wanted{Scopes: []string{"certs.write"}}
+	for name, c := range map[string]struct {
+		by      func(*house) apikeys.By
+		subject v1alpha1.Subject
+		wanted  apikeys.Wanted
+		may     bool
+	}{
+		"an admin, everything":                    {(*house).admin, ci, everything, true},
+		"an admin's API key, what it has":         {func(h *house) apikeys.By { return h.by(aliceAPI) }, ci, write, true},
+		"an admin's API key, what it has not":     {func(h *house) apikeys.By { return h.by(aliceAPI) }, ci, read, false},
+		"an admin's API key, everything":          {func(h *house) apikeys.By { return h.by(aliceAPI) }, alice, everything, false},
+		"an admin's API key, a role":              {func(h *house) apikeys.By { return h.by(aliceAPI) }, bob, apikeys.Wanted{Roles: []string{"reader"}}, false},
+		"a user's key, what it has":               {func(h *house) apikeys.By { return h.by(bobKey) }, bob, read, true},
+		"a user's key, what it has not":           {func(h *house) apikeys.By { return h.by(bobKey) }, bob, write, false},
+		"a user's key, a role of the user":        {func(h *house) apikeys.By { return h.by(bobKey) }, bob, apikeys.Wanted{Roles: []string{"reader"}}, false},
+		"a user's key, everything the user may":   {func(h *house) apikeys.By { return h.by(bobKey) }, bob, everything, false},
+		"the user, everything they may":           {func(h *house) apikeys.By { return h.named("bob") }, bob, everything, true},
+		"the user, nothing":                       {func(h *house) apikeys.By { return h.named("bob") }, bob, apikeys.Wanted{}, true},
+		"an admin, everything a user may":         {(*house).admin, bob, everything, true},
+		"the bootstrap key, to somebody unknown":  {func(h *house) apikeys.By { return h.by(fakeregistry.BootstrapKey) }, v1alpha1.Subject{Kind: "User", Name: "somebody.new"}, read, true},
+		"an admin, to somebody who may own none":  {(*house).admin, carol, read, false},
+		"an admin, a role there is not any more ": {(*house).admin, bob, apikeys.Wanted{Roles: []string{"reader"}}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			c.wanted.Name = "Some key"
+			issued, err := h.Create(ctx, c.by(h), c.subject, given(c.wanted))
+			switch {
+			case c.may && err != nil:
+				t.Fatal(err)
+			case c.may:
+				if issued.Token == "" || !issued.Active {
+					t.Errorf("%+v", issued.Key)
+				}
+			case c.subject == carol:
+				want(t, err, apikeys.Forbidden, "User carol may not own API keys: every AccessRole that lists them says apiKeys: Denied")
+			default:
+				want(t, err, apikeys.Forbidden, beyond)
+			}
+			if !c.may && h.Writes() != 0 {
+				t.Error("it was written")
+			}
+		})
+	}
+}
+
+// A key that may less than another of its user can do no more with it than look, put it away, and name it.
+func TestWhatALimitedKeyMayDoWithAnother(t *testing.T) {
+	const beyond = "API key lacks required permission: nobody gives what they do not hold"
+	h := newHouse(t)
+	id := h.create(t, bob, apikeys.Wanted{Scopes: []string{"certs.read", "certs.write"}}).ID
+	by := h.by(bobKey)
+	for name, c := range map[string]struct {
+		change apikeys.Change
+		may    bool
+	}{
+		"name it":      {apikeys.Change{Name: ptr("Other")}, true},
+		"describe it":  {apikeys.Change{Description: ptr("It is old.")}, true},
+		"disable it":   {apikeys.Change{Enabled: ptr(false)}, true},
+		"enable it":    {apikeys.Change{Enabled: ptr(true)}, false},
+		"prolong it":   {apikeys.Change{NoEnd: true}, false},
+		"end it":       {apikeys.Change{EndsIn: 1e12}, false},
+		"widen it":     {apikeys.Change{Scopes: &[]string{"certs.read", "certs.write", "x.y"}}, false},
+		"narrow it":    {apikeys.Change{Scopes: &[]string{"certs.read"}}, true},
+		"say the same": {apikeys.Change{}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			id := h.create(t, bob, apikeys.Wanted{Scopes: []string{"certs.read", "certs.write"}}).ID
+			_, err := h.Change(ctx, h.by(bobKey), bob, id, given(c.change))
+			switch {
+			case c.may && err != nil:
+				t.Error(err)
+			case !c.may:
+				want(t, err, apikeys.Forbidden, beyond)
+			}
+		})
+	}
+	_, err := h.Rotate(ctx, by, bob, id)
+	want(t, err, apikeys.Forbidden, beyond)
+	if _, err := h.Get(ctx, by, bob, id); err != nil {
+		t.Error(err)
+	}
+	if _, err := h.Revoke(ctx, by, bob, id); err != nil {
+		t.Error(err)
+	}
+	if err := h.Delete(ctx, by, bob, id); err != nil {
+		t.Error(err)
+	}
+}
+
+// Somebody widens the key between the question and the write.
+func TestWhatIsWrittenIsWhatWasAllowed(t *testing.T) {
+	h := newHouse(t)
+	id := h.create(t, bob, apikeys.Wanted{Scopes: []string{"certs.read"}}).ID
+	h.BeforeChange = func(k *v1alpha1.APIKey) {
+		h.BeforeChange = nil
+		wider := k.DeepCopy()
+		wider.Spec.Scopes = append(wider.Spec.Scopes, "certs.write")
+		h.Put(wider)
+	}
+	_, err := h.Change(ctx, h.by(bobKey), bob, id, given(apikeys.Change{NoEnd: true, Name: ptr("Other")}))
+	want(t, err, apikeys.Forbidden, "API key lacks required permission: nobody gives what they do not hold")
+	if k, err := h.Get(ctx, h.admin(), bob, id); err != nil || k.Name != "Some key" || len(k.Scopes) != 2 {
+		t.Errorf("%+v %v", k, err)
+	}
+}
