@@ -59,9 +59,11 @@ func (r *Registry) remove(ctx context.Context, o Object) error {
 
 // AskRotation asks the operator for a new key in o's Secret.
 func (r *Registry) AskRotation(ctx context.Context, o Object) error {
-	request := r.Now().UTC().Format(time.RFC3339Nano)
-	annotations := map[string]any{v1alpha1.AnnotationRotate: request}
-	return r.patch(ctx, o, map[string]any{"metadata": map[string]any{"uid": o.GetUID(), "annotations": annotations}}, false)
+	annotations := map[string]any{v1alpha1.AnnotationRotate: r.Now().UTC().Format(time.RFC3339Nano)}
+	return r.retry(ctx, o, func() error {
+		metadata := map[string]any{"resourceVersion": o.GetResourceVersion(), "annotations": annotations}
+		return r.patch(ctx, o, map[string]any{"metadata": metadata}, false)
+	})
 }
 
 // patch sends a merge patch, and brings o up to date.

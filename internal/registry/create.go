@@ -29,8 +29,8 @@ func (r *Registry) Create(ctx context.Context, o Object, k *Key) error {
 	if err := r.create(ctx, o); err != nil {
 		return err
 	}
-	// Nobody else has written to it but the operator, whose conditions this leaves alone: no version is asked for.
-	if err := r.writeKeys(ctx, o, r.succeed(o, k, 0), ""); err != nil {
+	// The operator may have written its conditions meanwhile, which stay: no version is asked for, and nothing tried again.
+	if err := r.setStatus(ctx, o, "keys", r.succeed(o, k, 0)); err != nil {
 		return r.undo(ctx, o, err)
 	}
 	r.await(ctx, o, func() bool { return r.shows(o, nil) })

@@ -54,7 +54,9 @@ func (r *Registry) eventOf(o Object, reason, message string) *eventsv1.Event {
 }
 
 // eventPrefix leaves room for what the API server adds.
-func eventPrefix(name string) string { return name[:min(len(name), 200)] + "." }
+func eventPrefix(name string) string {
+	return strings.TrimRight(name[:min(len(name), 200)], "-.") + "-"
+}
 
 // Run writes events until ctx ends.
 func (r *Registry) Run(ctx context.Context) {

@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -69,10 +70,14 @@ func invalid(err error) error {
 	return &Invalid{Field: strings.TrimPrefix(cause.Field, "<nil>"), Problem: problemOf(cause)}
 }
 
-// problemOf leaves out the value, which stands before the problem: Invalid value: "x": must be …
+// problemOf leaves out the kind of the problem and the value, which stand before it: Invalid value: "x": must be …
 func problemOf(cause metav1.StatusCause) string {
-	if _, problem, found := strings.Cut(cause.Message, "\": "); found {
-		return problem
+	_, problem, found := strings.Cut(cause.Message, ": ")
+	if !found {
+		return cause.Message
 	}
-	return cause.Message
+	if value, err := strconv.QuotedPrefix(problem); err == nil {
+		problem = strings.TrimPrefix(problem[len(value):], ": ")
+	}
+	return problem
 }

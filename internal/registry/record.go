@@ -2,9 +2,15 @@ package registry
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/lifecycle"
@@ -16,7 +22,7 @@ import (
 func (r *Registry) Record(ctx context.Context, o Object, k *Key, overlap time.Duration) error {
 	before := digestsOf(o)
 	err := r.retry(ctx, o, func() error {
-		return r.writeKeys(ctx, o, r.succeed(o, k, overlap), o.GetResourceVersion())
+		return r.writeKeys(ctx, o, r.succeed(o, k, overlap))
 	})
 	if err != nil {
 		return err
@@ -31,7 +37,7 @@ func (r *Registry) DropKeys(ctx context.Context, o Object) error {
 	if len(before) == 0 {
 		return nil
 	}
-	err := r.retry(ctx, o, func() error { return r.writeKeys(ctx, o, nil, o.GetResourceVersion()) })
+	err := r.retry(ctx, o, func() error { return r.writeKeys(ctx, o, nil) })
 	if err != nil {
 		return err
 	}
@@ -45,16 +51,45 @@ func (r *Registry) SetLastUsed(ctx context.Context, id ID, uid string, at time.T
 	if o == nil {
 		return nil
 	}
-	status := map[string]any{"lastUsedTime": metav1.NewTime(at.Truncate(time.Second))}
-	return r.patch(ctx, o, map[string]any{"metadata": map[string]any{"uid": uid}, "status": status}, true)
+	o.SetUID(types.UID(uid))
+	err := r.setStatus(ctx, o, "lastUsedTime", metav1.NewTime(at.Truncate(time.Second)))
+	if errors.Is(err, ErrGone) {
+		return nil
+	}
+	return err
 }
 
-// writeKeys is one write. With a version it is refused when the object has changed since.
-func (r *Registry) writeKeys(ctx context.Context, o Object, keys []v1alpha1.KeyStatus, version string) error {
-	metadata := map[string]any{"uid": o.GetUID()}
-	if version != "" {
-		metadata["resourceVersion"] = version
+// setStatus sets one field of the status, whatever else has changed. ErrGone: o is not there any more.
+func (r *Registry) setStatus(ctx context.Context, o Object, field string, value any) error {
+	patch, err := json.Marshal([]map[string]any{
+		// Metadata that a merge patch of the status names is not looked at, but for the version.
+		{"op": "test", "path": "/metadata/uid", "value": o.GetUID()},
+		{"op": "add", "path": "/status/" + field, "value": value},
+	})
+	if err != nil {
+		return fmt.Errorf("make a patch: %w", err)
 	}
+	next := sameKind(o)
+	err = r.client.Status().Patch(ctx, next, client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(v1alpha1.ServerFieldManager))
+	switch {
+	case isUnmet(err):
+		return ErrGone
+	case err != nil:
+		return failure(err)
+	}
+	assign(o, next)
+	return nil
+}
+
+// isUnmet: a test in a patch was not met. The API server says so without naming a field.
+func isUnmet(err error) bool {
+	var status apierrors.APIStatus
+	return apierrors.IsInvalid(err) && errors.As(err, &status) && (status.Status().Details == nil || len(status.Status().Details.Causes) == 0)
+}
+
+// writeKeys is refused when the object has changed since it was read.
+func (r *Registry) writeKeys(ctx context.Context, o Object, keys []v1alpha1.KeyStatus) error {
+	metadata := map[string]any{"resourceVersion": o.GetResourceVersion()}
 	return r.patch(ctx, o, map[string]any{"metadata": metadata, "status": map[string]any{"keys": keys}}, true)
 }
 
