@@ -73,13 +73,13 @@ type Issued struct {
 }
 
 // String leaves the plaintext out.
-func (i *Issued) String() string { return "the key of " + i.Object.String() }
+func (i Issued) String() string { return "the key of " + i.Object.String() }
 
 // GoString leaves the plaintext out.
-func (i *Issued) GoString() string { return i.String() }
+func (i Issued) GoString() string { return i.String() }
 
 // Format leaves the plaintext out, whatever the verb.
-func (i *Issued) Format(state fmt.State, _ rune) { _, _ = state.Write([]byte(i.String())) }
+func (i Issued) Format(state fmt.State, _ rune) { _, _ = state.Write([]byte(i.String())) }
 
 // LogValue leaves the plaintext out.
-func (i *Issued) LogValue() slog.Value { return slog.StringValue(i.String()) }
+func (i Issued) LogValue() slog.Value { return slog.StringValue(i.String()) }
