@@ -61,27 +61,36 @@ type DB struct {
 // Open takes a PostgreSQL URL, or a path or URL of a SQLite file (DefaultPath when it is empty). Its only errors are of what
 // is none of these: a database that can't be used now is one for Run to bring up, and Err says why.
 func Open(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
-	d := &DB{log: log, now: time.Now, health: newHealth()}
-	if err := d.take(url); err != nil {
+	d, err := take(url, log)
+	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
-	defer cancel()
-	d.bringUp(ctx)
+	d.open(ctx)
 	return d, nil
 }
 
-func (d *DB) take(url string) error {
+// take opens nothing yet.
+func take(url string, log *slog.Logger) (*DB, error) {
 	where, err := readURL(url)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	d := &DB{log: log, now: time.Now, health: newHealth()}
 	if where.file != "" {
 		d.dialect, d.pool = openSQLite(where.file)
-		return nil
+		return d, nil
 	}
 	d.dialect, d.pool, err = openPostgres(where.postgres)
-	return err
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *DB) open(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	d.bringUp(ctx)
 }
 
 // Sessions keeps sessions.

@@ -110,7 +110,7 @@ func (d *DB) look(ctx context.Context) time.Duration {
 func (d *DB) check(ctx context.Context) {
 	asking, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	if err := d.dialect.check(asking); err != nil && ctx.Err() == nil {
+	if err := d.try(asking, d.dialect.check); err != nil && ctx.Err() == nil {
 		_ = d.down("check", err)
 	}
 }

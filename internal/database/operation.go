@@ -19,15 +19,21 @@ func (d *DB) do(ctx context.Context, what string, operation func(context.Context
 	}
 	bounded, cancel := context.WithTimeout(ctx, operationTimeout)
 	defer cancel()
-	err := operation(bounded)
-	if err != nil && bounded.Err() == nil && d.dialect.isTransient(err) {
-		d.dialect.renew(bounded)
-		err = operation(bounded)
-	}
+	err := d.try(bounded, operation)
 	if err == nil {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", what, d.judge(ctx, what, err))
+}
+
+// try does it once more with fresh connections when it broke: of those in the pool, others may be broken too.
+func (d *DB) try(ctx context.Context, operation func(context.Context) error) error {
+	err := operation(ctx)
+	if err == nil || ctx.Err() != nil || !d.dialect.isTransient(err) {
+		return err
+	}
+	d.dialect.renew(ctx)
+	return operation(ctx)
 }
 
 // judge tells whether it was the database that failed.

@@ -112,7 +112,11 @@ func sqlState(err error) string {
 
 func (*postgresServer) reason(err error) string {
 	var said *pgconn.PgError
+	var name *net.DNSError
 	switch {
+	case errors.As(err, &name):
+		// Without the name.
+		return name.Err
 	case errors.As(err, &said):
 		return fmt.Sprintf("%s (SQLSTATE %s)", brief(errors.New(said.Message)), said.Code)
 	case errors.Is(err, context.DeadlineExceeded), pgconn.Timeout(err):

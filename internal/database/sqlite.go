@@ -24,13 +24,18 @@ import (
 type sqliteFile struct {
 	path string
 	pool *sql.DB
-	// opened is the file as it was when the connection was made.
-	opened atomic.Pointer[os.FileInfo]
+	// pragmas are for every new connection.
+	pragmas func() []string
+	// opened is what the connection has open.
+	opened atomic.Pointer[files]
 }
+
+// files are a database and its write-ahead log, which is nil while there is none. A path may lead to others later.
+type files struct{ database, log os.FileInfo }
 
 // openSQLite opens nothing yet.
 func openSQLite(path string) (dialect, *sql.DB) {
-	f := &sqliteFile{path: path}
+	f := &sqliteFile{path: path, pragmas: usual}
 	f.pool = sql.OpenDB(f)
 	f.pool.SetMaxOpenConns(1)
 	f.pool.SetMaxIdleConns(1)
@@ -43,17 +48,20 @@ func (*sqliteFile) migrations() migrations {
 	return migrations{goose.DialectSQLite3, "migrations/sqlite"}
 }
 
-// pragmas are set in this order: locking before the journal, for it decides whether there is shared memory.
-var pragmas = []string{"locking_mode(EXCLUSIVE)", "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)", "trusted_schema(0)"}
+// usual pragmas are set in this order: locking before the journal, for it decides whether there is shared memory.
+func usual() []string {
+	return []string{"locking_mode(EXCLUSIVE)", "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)", "trusted_schema(0)"}
+}
 
 // Connect makes the file, if it is not there, for its owner only: it has names and addresses in it.
 func (f *sqliteFile) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := f.create(); err != nil {
 		return nil, err
 	}
-	options := url.Values{"_pragma": pragmas, "_busy_timeout": {"1000"}, "_txlock": {"immediate"}, "_error_rc": {"1"}, "_defensive": {"1"}}
-	source := url.URL{Scheme: "file", Path: f.path, RawQuery: options.Encode()}
-	connector, err := sqlite.NewConnector(source.String())
+	if err := f.removeOldLog(); err != nil {
+		return nil, err
+	}
+	connector, err := sqlite.NewConnector(f.source())
 	if err != nil {
 		return nil, err
 	}
@@ -61,12 +69,47 @@ func (f *sqliteFile) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	info, err := os.Stat(f.path)
+	now, err := f.look()
 	if err != nil {
 		return nil, errors.Join(err, connection.Close())
 	}
-	f.opened.Store(&info)
+	f.opened.Store(now)
 	return connection, nil
+}
+
+func (f *sqliteFile) source() string {
+	options := url.Values{"_pragma": f.pragmas(), "_busy_timeout": {"1000"}, "_txlock": {"immediate"}, "_error_rc": {"1"}, "_defensive": {"1"}}
+	source := url.URL{Scheme: "file", Path: f.path, RawQuery: options.Encode()}
+	return source.String()
+}
+
+// look sees what is at the path now.
+func (f *sqliteFile) look() (*files, error) {
+	database, err := os.Stat(f.path)
+	if err != nil {
+		return nil, err
+	}
+	log, err := os.Stat(f.logPath())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return &files{database, log}, nil
+}
+
+func (f *sqliteFile) logPath() string { return f.path + "-wal" }
+
+// removeOldLog is for a database in the place of one that was open: SQLite leaves the log of that one where it is, and
+// would take it for the new one's and spoil it. A log that came together with the new one stays.
+func (f *sqliteFile) removeOldLog() error {
+	opened := f.opened.Load()
+	now, err := f.look()
+	if err != nil || opened == nil || os.SameFile(now.database, opened.database) || now.log == nil {
+		return err
+	}
+	if opened.log != nil && !os.SameFile(now.log, opened.log) {
+		return nil
+	}
+	return os.Remove(f.logPath())
 }
 
 // Driver is asked for by database/sql.
@@ -109,10 +152,12 @@ var errGone = errors.New("the file is gone, or another has taken its place")
 
 // check looks whether the file is the one that is open, and whether it can be read.
 func (f *sqliteFile) check(ctx context.Context) error {
-	info, err := os.Stat(f.path)
-	if opened := f.opened.Load(); err != nil || opened == nil || !os.SameFile(info, *opened) {
+	opened := f.opened.Load()
+	now, err := f.look()
+	if err != nil || opened == nil || !os.SameFile(now.database, opened.database) {
 		return errors.Join(errGone, err)
 	}
+	f.opened.Store(now)
 	var at int64
 	return f.pool.QueryRowContext(ctx, "SELECT at FROM probe").Scan(&at)
 }

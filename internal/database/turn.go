@@ -63,25 +63,25 @@ var errLost = errors.New("the connection that held the turn is gone")
 func (d *DB) Turn(ctx context.Context, name string, do func(ctx context.Context) error) error {
 	leave, err := d.turns.enter(ctx, name)
 	if err != nil {
-		return fmt.Errorf("wait for the turn of %s: %w", name, err)
+		return fmt.Errorf("turn of %s: %w", name, err)
 	}
 	defer leave()
 	if why := d.Err(); why != nil {
-		return fmt.Errorf("wait for the turn of %s: %w", name, unavailable(why))
+		return fmt.Errorf("turn of %s: %w", name, unavailable(why))
 	}
-	var done error
+	var begun bool
 	err = d.dialect.turn(ctx, name, func(ctx context.Context) error {
-		done = do(ctx)
-		return nil
+		begun = true
+		return do(ctx)
 	})
 	switch {
-	case err == nil:
-		return done
+	case err == nil, begun && !errors.Is(err, errLost):
+		return err
 	case ctx.Err() != nil:
 		// Somebody has it for long, which says nothing of the database.
 		err = context.Cause(ctx)
 	default:
 		err = d.judge(ctx, "turn", err)
 	}
-	return fmt.Errorf("wait for the turn of %s: %w", name, err)
+	return fmt.Errorf("turn of %s: %w", name, err)
 }

@@ -1,0 +1,26 @@
+package database
+
+import (
+	"context"
+	"log/slog"
+)
+
+// OpenWith has pragmas of the test's for each new connection to a SQLite file.
+func OpenWith(ctx context.Context, url string, log *slog.Logger, more func() []string) (*DB, error) {
+	d, err := take(url, log)
+	if err != nil {
+		return nil, err
+	}
+	d.dialect.(*sqliteFile).pragmas = func() []string { return append(usual(), more()...) }
+	d.open(ctx)
+	return d, nil
+}
+
+// Renew has the next operation begin with a new connection.
+func (d *DB) Renew(ctx context.Context) { d.dialect.renew(ctx) }
+
+// Do runs a statement.
+func (d *DB) Do(ctx context.Context, statement string) error {
+	_, err := d.pool.ExecContext(ctx, statement)
+	return err
+}

@@ -1,0 +1,90 @@
+package database_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"keywright.dev/keywright/internal/database"
+	"keywright.dev/keywright/internal/seen"
+)
+
+func sighting(name string, after time.Duration) seen.Sighting {
+	return seen.Sighting{Username: name, From: "from " + after.String(), At: noon.Add(after)}
+}
+
+func TestSeenUsers(t *testing.T) {
+	onBoth(t, func(t *testing.T, d *database.DB) {
+		store, ctx := d.Seen(), t.Context()
+		expect := func(name string, first, last time.Duration) {
+			t.Helper()
+			got, err := store.Find(ctx, name)
+			if err != nil || got == nil || got.Username != name || got.ID == 0 || !got.FirstSeen.Equal(noon.Add(first)) ||
+				!got.LastSeen.Equal(noon.Add(last)) || got.From != "from "+last.String() {
+				t.Errorf("%+v %v, want %s %s %s", got, err, name, first, last)
+			}
+		}
+		must(t, store.Saw(ctx, nil))
+		must(t, store.Saw(ctx, []seen.Sighting{sighting("alice", 0), sighting("Alice", time.Microsecond), sighting("ζ", time.Second)}))
+		expect("alice", 0, 0)
+		must(t, store.Saw(ctx, []seen.Sighting{sighting("alice", time.Minute), sighting("alice", 2*time.Minute), sighting("alice", time.Second)}))
+		expect("alice", 0, 2*time.Minute)
+		must(t, store.Saw(ctx, []seen.Sighting{sighting("alice", -time.Hour), sighting("bob", time.Hour), sighting("bob", 0)}))
+		expect("alice", 0, 2*time.Minute)
+		expect("bob", 0, time.Hour)
+		for _, nobody := range []string{"ALICE", "alice ", "a%", "", "bob\x00"} {
+			if got, err := store.Find(ctx, nobody); got != nil || err != nil {
+				t.Errorf("%q: %v %v", nobody, got, err)
+			}
+		}
+
+		all, err := store.All(ctx)
+		must(t, err)
+		var names []string
+		for _, u := range all {
+			names = append(names, u.Username)
+		}
+		if got := strings.Join(names, " "); got != "ζ Alice bob alice" {
+			t.Error(got)
+		}
+		for _, want := range []bool{true, false} {
+			if got, err := store.Forget(ctx, "alice"); got != want || err != nil {
+				t.Error("forgotten: ", got, err)
+			}
+		}
+		if got, err := store.Find(ctx, "alice"); got != nil || err != nil {
+			t.Error(got, err)
+		}
+		expect("Alice", time.Microsecond, time.Microsecond)
+	})
+}
+
+// A flood of names that somebody makes up leaves those alone who come back.
+func TestSeenUsersAreBounded(t *testing.T) {
+	onBoth(t, func(t *testing.T, d *database.DB) {
+		store, ctx := d.Seen(), t.Context()
+		var people []seen.Sighting
+		for i := range 50 {
+			name := fmt.Sprint("person-", i)
+			people = append(people, sighting(name, 0), sighting(name, time.Hour))
+		}
+		must(t, store.Saw(ctx, people))
+		for wave := range 3 {
+			var flood []seen.Sighting
+			for i := range seen.MaxNames / 2 {
+				flood = append(flood, sighting(fmt.Sprintf("flood-%d-%d", wave, i), 2*time.Hour+time.Duration(wave)*time.Minute))
+			}
+			must(t, store.Saw(ctx, flood))
+		}
+		all, err := store.All(ctx)
+		if err != nil || len(all) != seen.MaxNames {
+			t.Errorf("%d names, %v", len(all), err)
+		}
+		for i := range 50 {
+			if got, err := store.Find(ctx, fmt.Sprint("person-", i)); got == nil || err != nil {
+				t.Error(i, " was pushed out, ", err)
+			}
+		}
+	})
+}

@@ -1,0 +1,120 @@
+package database_test
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+	"time"
+
+	"keywright.dev/keywright/internal/database"
+	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/internal/sessions"
+)
+
+func digest(n byte) pepper.Digest {
+	return pepper.Digest{PepperID: "0123abcd", Sum: pepper.Sum(bytes.Repeat([]byte{n}, len(pepper.Sum{})))}
+}
+
+func session(n byte, username string) sessions.Session {
+	return sessions.Session{ID: sessions.ID(bytes.Repeat([]byte{n}, 32)), Username: username, Key: digest(n), CreatedAt: noon, Expires: noon.Add(8 * time.Hour)}
+}
+
+// there are those of the first ten that can be found.
+func there(t *testing.T, store sessions.Store) (found []byte) {
+	t.Helper()
+	for n := range byte(10) {
+		one, err := store.Find(t.Context(), session(n, "").ID)
+		must(t, err)
+		if one != nil {
+			found = append(found, n)
+		}
+	}
+	return found
+}
+
+func addSessions(t *testing.T, store sessions.Store, username string, ns ...byte) {
+	t.Helper()
+	for _, n := range ns {
+		must(t, store.Add(t.Context(), session(n, username)))
+	}
+}
+
+func TestSessions(t *testing.T) {
+	onBoth(t, func(t *testing.T, d *database.DB) {
+		store, ctx := d.Sessions(), t.Context()
+		if got := there(t, store); got != nil {
+			t.Fatalf("%d in an empty database", got)
+		}
+		// 0 in an id is a value like any other, and so is a name that is no ASCII.
+		for n, username := range map[byte]string{0: "alice", 1: "Alice", 2: "Zoë ☃", 255: "alice"} {
+			want := session(n, username)
+			must(t, store.Add(ctx, want), store.Add(ctx, want))
+			if got, err := store.Find(ctx, want.ID); err != nil || got == nil || *got != want {
+				t.Errorf("%v %v, want %v", got, err, want)
+			}
+		}
+	})
+}
+
+func TestASessionIsRenewedAndNeverMadeShorter(t *testing.T) {
+	onBoth(t, func(t *testing.T, d *database.DB) {
+		store, ctx := d.Sessions(), t.Context()
+		one := session(1, "alice")
+		addSessions(t, store, "alice", 1, 2)
+		expect := func(want time.Time) {
+			t.Helper()
+			if got, err := store.Find(ctx, one.ID); err != nil || !got.Expires.Equal(want) || !got.CreatedAt.Equal(noon) {
+				t.Fatalf("%v %v, want %v", got, err, want)
+			}
+		}
+		later := one.Expires.Add(time.Microsecond)
+		must(t, store.Renew(ctx, one.ID, later))
+		expect(later)
+		must(t, store.Renew(ctx, one.ID, one.Expires))
+		expect(later)
+		if other, err := store.Find(ctx, session(2, "").ID); err != nil || !other.Expires.Equal(one.Expires) {
+			t.Error("another was renewed: ", other, err)
+		}
+		must(t, store.Remove(ctx, one.ID), store.Renew(ctx, one.ID, later.Add(time.Hour)))
+		if got := there(t, store); !slices.Equal(got, []byte{2}) {
+			t.Error("renewing brought it back: ", got)
+		}
+	})
+}
+
+func TestSessionsAreRemoved(t *testing.T) {
+	keys := func(ns ...byte) (digests []pepper.Digest) {
+		for _, n := range ns {
+			digests = append(digests, digest(n))
+		}
+		return digests
+	}
+	onBoth(t, func(t *testing.T, d *database.DB) {
+		store, ctx := d.Sessions(), t.Context()
+		for name, c := range map[string]struct {
+			remove func() error
+			want   []byte
+		}{
+			"one":            {func() error { return store.Remove(ctx, session(2, "").ID) }, []byte{1, 3, 4}},
+			"none":           {func() error { return store.Remove(ctx, session(9, "").ID) }, []byte{1, 2, 3, 4}},
+			"a user's":       {func() error { return store.RemoveOfUser(ctx, "alice") }, []byte{3, 4}},
+			"exact name":     {func() error { return store.RemoveOfUser(ctx, "Alice") }, []byte{1, 2, 3, 4}},
+			"no wildcards":   {func() error { return store.RemoveOfUser(ctx, "%") }, []byte{1, 2, 3, 4}},
+			"a NUL":          {func() error { return store.RemoveOfUser(ctx, "alice\x00") }, []byte{1, 2, 3, 4}},
+			"of keys":        {func() error { return store.RemoveOfKeys(ctx, keys(1, 4, 9)) }, []byte{2, 3}},
+			"of many keys":   {func() error { return store.RemoveOfKeys(ctx, slices.Repeat(keys(7, 8, 3), 700)) }, []byte{1, 2, 4}},
+			"of no keys":     {func() error { return store.RemoveOfKeys(ctx, nil) }, []byte{1, 2, 3, 4}},
+			"expired":        {func() error { return store.RemoveExpired(ctx, noon.Add(8*time.Hour)) }, nil},
+			"not yet":        {func() error { return store.RemoveExpired(ctx, noon.Add(8*time.Hour-time.Microsecond)) }, []byte{1, 2, 3, 4}},
+			"other statment": {func() error { return store.RemoveOfUser(ctx, `alice' OR '1'='1`) }, []byte{1, 2, 3, 4}},
+		} {
+			addSessions(t, store, "alice", 1, 2)
+			addSessions(t, store, "bob", 3, 4)
+			must(t, c.remove())
+			if got := there(t, store); !slices.Equal(got, c.want) {
+				t.Errorf("%s: %d are left, want %d", name, got, c.want)
+			}
+			must(t, store.RemoveExpired(ctx, noon.AddDate(1, 0, 0)))
+		}
+	})
+}
