@@ -1,0 +1,92 @@
+package throttle
+
+import (
+	"slices"
+	"time"
+)
+
+const (
+	// window is for how long a failure counts.
+	window = 10 * time.Minute
+	// most is how many failures are too many, and lockout how long after the last of them the next try may be made.
+	most, lockout = 20, time.Minute
+	// free is how many failures cost nothing, and step how much each one more delays a try. The longest delay is 0.8 s.
+	free, step = 3, 50 * time.Millisecond
+	// lost is how long after its beginning a try is forgotten of which nobody tells what became.
+	lost = 10 * time.Second
+)
+
+// counter has the failures of a user or an address that count, and the tries under way, the latest last. Beyond the lockout
+// one more may be under way than are too many.
+type counter struct {
+	tries []try
+}
+
+// try is one that failed, or that is under way.
+type try struct {
+	// at is in nanoseconds since 1970.
+	at int64
+	// user is whom it was for: a part of the hash tells twenty apart.
+	user       uint32
+	isUnderWay bool
+}
+
+func (c *counter) drop(now time.Time) {
+	c.tries = slices.DeleteFunc(c.tries, func(t try) bool {
+		age := now.UnixNano() - t.at
+		return age >= int64(window) || t.isUnderWay && age >= int64(lost)
+	})
+}
+
+// wait takes a nil counter for one without failures.
+func (c *counter) wait(now time.Time) (delay, retryAfter time.Duration) {
+	if c == nil {
+		return 0, 0
+	}
+	c.drop(now)
+	n := len(c.tries)
+	if n >= most {
+		ofLast := c.tries[n-1].at + int64(lockout) - now.UnixNano()
+		ofOldest := c.tries[n-most].at + int64(window) - now.UnixNano()
+		// A clock that was set back must not make it longer.
+		retryAfter = min(time.Duration(min(ofLast, ofOldest)), lockout)
+	}
+	return time.Duration(max(0, min(n, most-1)-free)) * step, max(0, retryAfter)
+}
+
+func (c *counter) begin(user uint64, now time.Time) { c.add(try{now.UnixNano(), uint32(user), true}) }
+
+// add keeps as many as count.
+func (c *counter) add(t try) {
+	if len(c.tries) > most {
+		c.tries = slices.Delete(c.tries, 0, 1)
+	}
+	c.tries = append(c.tries, t)
+}
+
+// fail makes a failure of a user's latest try under way, or counts one that nobody has asked about.
+func (c *counter) fail(user uint64, now time.Time) {
+	c.stop(uint32(user))
+	c.add(try{now.UnixNano(), uint32(user), false})
+}
+
+func (c *counter) stop(user uint32) {
+	for i := len(c.tries) - 1; i >= 0; i-- {
+		if t := c.tries[i]; t.isUnderWay && t.user == user {
+			c.tries = slices.Delete(c.tries, i, i+1)
+			return
+		}
+	}
+}
+
+func (c *counter) forgive(user uint64) {
+	c.tries = slices.DeleteFunc(c.tries, func(t try) bool { return t.user == uint32(user) })
+}
+
+// last is when the newest try was.
+func (c *counter) last() int64 {
+	if len(c.tries) == 0 {
+		return 0
+	}
+	return c.tries[len(c.tries)-1].at
+}

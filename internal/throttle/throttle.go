@@ -1,0 +1,104 @@
+package throttle
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"sync"
+	"time"
+
+	"keywright.dev/keywright/internal/username"
+)
+
+// Throttle counts failures. It is safe for concurrent use.
+type Throttle struct {
+	seed maphash.Seed
+
+	mu               sync.Mutex
+	users, addresses counters
+}
+
+// New makes one that has counted nothing.
+func New() *Throttle {
+	return &Throttle{seed: maphash.MakeSeed(), users: counters{}, addresses: counters{}}
+}
+
+// Wait is asked before each try. Either retryAfter is positive: then it is not to be made before that time is over; or it
+// may be made after the delay. What becomes of it Failed or Succeeded are told; until then it counts as a failure, so that
+// to try many at once gains nothing.
+//
+// The user is anybody's word, and may be empty, as the address may where it isn't known: those are not counted.
+func (t *Throttle) Wait(user, address string, now time.Time) (delay, retryAfter time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	who, counted := t.countersOf(user, address)
+	for _, c := range counted {
+		ofThis, after := c.in[c.of].wait(now)
+		delay, retryAfter = max(delay, ofThis), max(retryAfter, after)
+	}
+	if retryAfter > 0 {
+		return 0, retryAfter
+	}
+	for _, c := range counted {
+		c.in.at(c.of, now).begin(who, now)
+	}
+	return delay, 0
+}
+
+// Failed is told of a try that failed.
+func (t *Throttle) Failed(user, address string, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	who, counted := t.countersOf(user, address)
+	for _, c := range counted {
+		c.in.at(c.of, now).fail(who, now)
+	}
+}
+
+// Succeeded is told of a try that succeeded: the user's failures are forgiven, and so are those of this user at the
+// address. Others' there are not, or whoever has one key could try all day for another.
+func (t *Throttle) Succeeded(user, address string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	who, counted := t.countersOf(user, address)
+	for _, c := range counted {
+		c.in.forgive(c.of, who)
+	}
+}
+
+// counted is a counter, and where it is.
+type counted struct {
+	in counters
+	of uint64
+}
+
+// countersOf returns the user's hash too: what each counter tells tries apart by.
+func (t *Throttle) countersOf(user, address string) (who uint64, all []counted) {
+	who = t.hash(username.Fold(user))
+	if user != "" {
+		all = append(all, counted{t.users, who})
+	}
+	if address != "" {
+		all = append(all, counted{t.addresses, t.hash(network(address))})
+	}
+	return who, all
+}
+
+// hash is as long for every name: a megabyte takes no more memory than another.
+func (t *Throttle) hash(text string) uint64 { return maphash.String(t.seed, text) }
+
+// network is what counts of an address: whoever has one of IPv6 has 2^64 of them.
+func network(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
+	}
+	ip = ip.Unmap().WithZone("")
+	if ip.Is4() {
+		return ip.String()
+	}
+	prefix, err := ip.Prefix(64)
+	if err != nil {
+		return address
+	}
+	return prefix.String()
+}

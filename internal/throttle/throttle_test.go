@@ -1,0 +1,175 @@
+package throttle_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"keywright.dev/keywright/internal/throttle"
+)
+
+var start = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// fail tries so often as it may, one try a second, and says how often it was let.
+func fail(th *throttle.Throttle, user, address string, tries int, now time.Time) (let int) {
+	for range tries {
+		if _, retryAfter := th.Wait(user, address, now); retryAfter == 0 {
+			let++
+			th.Failed(user, address, now)
+		}
+		now = now.Add(time.Second)
+	}
+	return let
+}
+
+func isRefused(th *throttle.Throttle, user, address string, now time.Time) bool {
+	_, retryAfter := th.Wait(user, address, now)
+	return retryAfter > 0
+}
+
+func TestFailuresAreSlowedAndThenRefused(t *testing.T) {
+	th := throttle.New()
+	now, before := start, time.Duration(0)
+	for failures := range 20 {
+		delay, retryAfter := th.Wait("alice", "192.0.2.1", now)
+		if retryAfter > 0 {
+			t.Fatalf("refused after %d failures", failures)
+		}
+		if slowed := delay > 0; slowed != (failures >= 4) || delay >= time.Second || slowed && delay <= before {
+			t.Errorf("after %d failures delayed by %s, before that by %s", failures, delay, before)
+		}
+		th.Failed("alice", "192.0.2.1", now)
+		before, now = delay, now.Add(time.Second)
+	}
+	last := now.Add(-time.Second)
+	if _, retryAfter := th.Wait("alice", "192.0.2.1", now); retryAfter != 59*time.Second {
+		t.Errorf("after 20 failures to be tried again in %s", retryAfter)
+	}
+	if !isRefused(th, "alice", "192.0.2.1", last.Add(time.Minute-1)) {
+		t.Error("let a moment before a minute was over")
+	}
+	if isRefused(th, "alice", "192.0.2.1", last.Add(time.Minute)) {
+		t.Error("refused when a minute was over")
+	}
+	th.Failed("alice", "192.0.2.1", last.Add(time.Minute))
+	if !isRefused(th, "alice", "192.0.2.1", last.Add(time.Minute+30*time.Second)) {
+		t.Error("one minute bought more than one try")
+	}
+	if delay, retryAfter := th.Wait("alice", "192.0.2.1", last.Add(12*time.Minute)); retryAfter > 0 || delay > 0 {
+		t.Errorf("%s and %s when all is forgotten", delay, retryAfter)
+	}
+}
+
+func TestUsersAndAddressesAreCountedApart(t *testing.T) {
+	for name, c := range map[string]struct {
+		user, address string
+		refused       bool
+	}{
+		"the same":                      {"alice", "2001:db8:1:2::1", true},
+		"the user elsewhere":            {"alice", "198.51.100.1", true},
+		"the user in other letters":     {"ALICE", "198.51.100.1", true},
+		"another user there":            {"bob", "2001:db8:1:2::1", true},
+		"in the same network":           {"bob", "2001:db8:1:2:ffff::1", true},
+		"written otherwise":             {"bob", "2001:DB8:1:2:0::9", true},
+		"in another network":            {"bob", "2001:db8:1:3::1", false},
+		"neither":                       {"bob", "198.51.100.1", false},
+		"nothing is known":              {"", "", false},
+		"a user of a name that is like": {"alice ", "198.51.100.1", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			th := throttle.New()
+			fail(th, "alice", "2001:db8:1:2::1", 20, start)
+			if got := isRefused(th, c.user, c.address, start.Add(30*time.Second)); got != c.refused {
+				t.Errorf("refused: %t", got)
+			}
+		})
+	}
+}
+
+func TestIPv4AddressesAreCountedEach(t *testing.T) {
+	th := throttle.New()
+	fail(th, "alice", "192.0.2.1", 20, start)
+	if isRefused(th, "bob", "192.0.2.2", start.Add(30*time.Second)) {
+		t.Error("a neighbour is refused")
+	}
+	if !isRefused(th, "bob", "::ffff:192.0.2.1", start.Add(30*time.Second)) {
+		t.Error("the same, as IPv6 writes it, is not")
+	}
+}
+
+func TestASuccessForgivesWhatWasTheUsersOwn(t *testing.T) {
+	th := throttle.New()
+	fail(th, "bob", "192.0.2.1", 15, start)
+	fail(th, "alice", "192.0.2.1", 4, start)
+	now := start.Add(20 * time.Second)
+	th.Wait("alice", "192.0.2.1", now)
+	th.Succeeded("alice", "192.0.2.1")
+	if delay, _ := th.Wait("alice", "198.51.100.1", now); delay > 0 {
+		t.Error("the user is slowed after a success")
+	}
+	if n := fail(th, "carol", "192.0.2.1", 20, now); n != 5 {
+		t.Errorf("the address had %d tries left besides the 15 failures of another", n)
+	}
+}
+
+// Whoever has a key of their own must not be able to try for another all day.
+func TestSuccessesBuyNoFailuresOfAnother(t *testing.T) {
+	th, let, now := throttle.New(), 0, start
+	for range 100 {
+		let += fail(th, "alice", "192.0.2.1", 1, now)
+		if _, retryAfter := th.Wait("mallory", "192.0.2.1", now); retryAfter == 0 {
+			th.Succeeded("mallory", "192.0.2.1")
+		}
+		now = now.Add(time.Second)
+	}
+	if let > 22 {
+		t.Errorf("%d tries in 100 s", let)
+	}
+}
+
+func TestToTryManyAtOnceGainsNothing(t *testing.T) {
+	th, let := throttle.New(), 0
+	for i := range 1000 {
+		if _, retryAfter := th.Wait("alice", fmt.Sprint("192.0.2.", i%250), start); retryAfter == 0 {
+			let++
+		}
+	}
+	if let != 20 {
+		t.Errorf("%d are under way at once", let)
+	}
+	// What became of them nobody tells.
+	if isRefused(th, "alice", "192.0.2.1", start.Add(10*time.Second)) {
+		t.Error("tries that came to nothing count")
+	}
+}
+
+func TestAClockThatIsSetBack(t *testing.T) {
+	th := throttle.New()
+	fail(th, "alice", "192.0.2.1", 20, start)
+	if _, retryAfter := th.Wait("alice", "192.0.2.1", start.Add(-24*time.Hour)); retryAfter > time.Minute {
+		t.Errorf("to be tried again in %s", retryAfter)
+	}
+}
+
+func TestConcurrentTries(t *testing.T) {
+	th := throttle.New()
+	var trying sync.WaitGroup
+	for i := range 8 {
+		trying.Go(func() {
+			for n := range 500 {
+				user, address := fmt.Sprint("user-", n%7), fmt.Sprintf("192.0.2.%d", i%3)
+				now := start.Add(time.Duration(n) * time.Second)
+				if _, retryAfter := th.Wait(user, address, now); retryAfter > 0 {
+					continue
+				}
+				if n%5 == 0 {
+					th.Succeeded(user, address)
+				} else {
+					th.Failed(user, address, now)
+				}
+			}
+		})
+	}
+	trying.Wait()
+}
