@@ -2,6 +2,7 @@ package keysapi
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 	"time"
 
@@ -137,12 +138,24 @@ func (f *fields) list(field string, raw json.RawMessage) *[]string {
 	return &all
 }
 
-// instant is RFC 3339 to the letter: time's own reading lets more through.
+// instantForm is RFC 3339 to the letter: time's own reading lets 1:00:00,5 through.
+var instantForm = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
 func (f *fields) instant(field string, raw json.RawMessage) *time.Time {
+	const kind = "a time such as 2030-01-31T12:00:00Z"
 	if isNull(raw) {
 		return nil
 	}
-	return value[time.Time](f, field, raw, "a time such as 2030-01-31T12:00:00Z")
+	text := value[string](f, field, raw, kind)
+	if text == nil {
+		return nil
+	}
+	t, err := time.Parse(time.RFC3339, *text)
+	if err != nil || !instantForm.MatchString(*text) {
+		f.refuse(field, "must be "+kind)
+		return nil
+	}
+	return &t
 }
 
 func (f *fields) seconds(field string, raw json.RawMessage) time.Duration {
