@@ -48,11 +48,18 @@ func keyring(tb testing.TB) *pepper.Keyring {
 
 func newFixture(t *testing.T, keyNamespaces ...string) *fixture {
 	t.Helper()
+	return newFixtureWith(t, nil, keyNamespaces...)
+}
+
+func newFixtureWith(t *testing.T, ended func([]pepper.Digest), keyNamespaces ...string) *fixture {
+	t.Helper()
 	f := &fixture{t: t, api: newAPIServer(t), index: &verify.Index{}, log: &journal.Journal{}}
 	f.verifier = verify.NewVerifier(f.index, key.Format{Prefix: key.DefaultPrefix}, keyring(t))
 	log := slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	sinks := f.sinks()
+	sinks.Ended = ended
 	var err error
-	if f.feed, err = New(f.api.config(), Places{System: namespace, Keys: keyNamespaces}, f.sinks(), log); err != nil {
+	if f.feed, err = New(f.api.config(), Places{System: namespace, Keys: keyNamespaces}, sinks, log); err != nil {
 		t.Fatal(err)
 	}
 	return f
