@@ -1,0 +1,232 @@
+package seen_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"keywright.dev/keywright/internal/key"
+	"keywright.dev/keywright/internal/seen"
+	"keywright.dev/keywright/test/journal"
+)
+
+// store has every sighting it was told of.
+type store struct {
+	seen.Store
+	mu    sync.Mutex
+	away  bool
+	hangs bool
+	saw   []seen.Sighting
+	calls int
+}
+
+func (s *store) Saw(ctx context.Context, sightings []seen.Sighting) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls++
+	if s.hangs {
+		s.mu.Unlock()
+		<-ctx.Done()
+		s.mu.Lock()
+		return ctx.Err()
+	}
+	if s.away {
+		return errors.New("the database is away")
+	}
+	s.saw = append(s.saw, sightings...)
+	return ctx.Err()
+}
+
+func (s *store) be(away bool) { s.mu.Lock(); defer s.mu.Unlock(); s.away = away }
+
+func (s *store) names() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var names []string
+	for _, one := range s.saw {
+		names = append(names, one.Username)
+	}
+	return strings.Join(names, " ")
+}
+
+// inABubble has a recorder run until the test ends.
+func inABubble(t *testing.T, test func(t *testing.T, r *seen.Recorder, s *store, end func())) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := &store{}
+		r := seen.NewRecorder(s, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan struct{})
+		go func() { defer close(ended); r.Run(ctx) }()
+		end := func() { cancel(); <-ended }
+		defer end()
+		test(t, r, s, end)
+	})
+}
+
+func TestANameIsNotedOnceAMinute(t *testing.T) {
+	inABubble(t, func(t *testing.T, r *seen.Recorder, s *store, _ func()) {
+		begun := time.Now()
+		for time.Since(begun) < 10*time.Minute {
+			r.Note("alice", "10.0.0.1", time.Now())
+			time.Sleep(time.Second)
+		}
+		if len(s.saw) != 10 {
+			t.Error(len(s.saw), " times in 10 minutes")
+		}
+		for i, one := range s.saw {
+			if want := (seen.Sighting{Username: "alice", From: "10.0.0.1", At: begun.Add(time.Duration(i) * time.Minute)}); one != want {
+				t.Errorf("%v, want %v", one, want)
+			}
+		}
+	})
+}
+
+func TestNamesAreApart(t *testing.T) {
+	inABubble(t, func(t *testing.T, r *seen.Recorder, s *store, _ func()) {
+		for _, name := range []string{"alice", "Alice", "alice", "Zoë ☃"} {
+			r.Note(name, "", time.Now())
+			time.Sleep(2 * time.Second)
+		}
+		if got := s.names(); got != "alice Alice Zoë ☃" {
+			t.Error(got)
+		}
+		if s.calls != 3 {
+			t.Error("idle, and asked ", s.calls, " times")
+		}
+	})
+}
+
+func TestNamesThatAreNotNoted(t *testing.T) {
+	secret, err := key.Format{Prefix: key.DefaultPrefix}.Generate(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inABubble(t, func(t *testing.T, r *seen.Recorder, s *store, end func()) {
+		for _, name := range []string{"", "admin", "Admin", "ADMIN", "a\nb", "a\x00", "a\xff", "\u202eevil", strings.Repeat("x", 101), secret} {
+			r.Note(name, "10.0.0.1", time.Now())
+		}
+		r.Note(strings.Repeat("x", 100), strings.Repeat("1", 100), time.Now())
+		r.Note("administrator", "1\n2", time.Now())
+		end()
+		if len(s.saw) != 2 || s.saw[0].From != "" || s.saw[1].From != "" {
+			t.Error(s.saw)
+		}
+	})
+}
+
+func TestSightingsWaitForTheStore(t *testing.T) {
+	inABubble(t, func(t *testing.T, r *seen.Recorder, s *store, _ func()) {
+		s.be(true)
+		r.Note("alice", "", time.Now())
+		time.Sleep(90 * time.Second)
+		last := time.Now()
+		r.Note("alice", "", last)
+		time.Sleep(time.Hour)
+		if s.calls > 3700 {
+			t.Error("asked ", s.calls, " times in an hour")
+		}
+		s.be(false)
+		time.Sleep(5 * time.Second)
+		if len(s.saw) != 1 || !s.saw[0].At.Equal(last) {
+			t.Error(s.saw)
+		}
+	})
+}
+
+// Anybody can make names up.
+func TestAFloodOfNamesIsBounded(t *testing.T) {
+	inABubble(t, func(t *testing.T, r *seen.Recorder, s *store, _ func()) {
+		s.be(true)
+		for minute := range 3 {
+			for i := range 2 * seen.MaxNames {
+				r.Note(fmt.Sprint("flood-", minute, "-", i), "", time.Now())
+			}
+			time.Sleep(time.Minute)
+		}
+		s.be(false)
+		time.Sleep(5 * time.Second)
+		if len(s.saw) != seen.MaxNames {
+			t.Error(len(s.saw))
+		}
+		r.Note("alice", "", time.Now())
+		time.Sleep(5 * time.Second)
+		if got := s.saw[len(s.saw)-1].Username; got != "alice" {
+			t.Error("once it is over, people are noted again: ", got)
+		}
+	})
+}
+
+func TestNotingNeverWaits(t *testing.T) {
+	inABubble(t, func(t *testing.T, r *seen.Recorder, s *store, end func()) {
+		s.hangs = true
+		begun := time.Now()
+		r.Note("alice", "", time.Now())
+		time.Sleep(2 * time.Second) // the write is under way
+		begun = begun.Add(2 * time.Second)
+		for i := range 1000 {
+			r.Note(fmt.Sprint(i), "", time.Now())
+		}
+		if took := time.Since(begun); took != 0 {
+			t.Error(took)
+		}
+		end()
+		if took := time.Since(begun); took > 4*time.Second {
+			t.Error("the end took ", took)
+		}
+	})
+}
+
+func TestTheEndWritesWhatWaits(t *testing.T) {
+	inABubble(t, func(t *testing.T, r *seen.Recorder, s *store, end func()) {
+		r.Note("alice", "", time.Now())
+		end()
+		if got := s.names(); got != "alice" {
+			t.Error(got)
+		}
+	})
+}
+
+func TestAnOutageIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		said := &journal.Journal{}
+		s := &store{away: true}
+		r := seen.NewRecorder(s, slog.New(slog.NewTextHandler(said, nil)))
+		ctx, cancel := context.WithCancel(context.Background())
+		go r.Run(ctx)
+		r.Note("alice", "", time.Now())
+		time.Sleep(time.Hour)
+		if got := said.With("can't be written and wait"); len(got) != 1 {
+			t.Error(said)
+		}
+		cancel()
+	})
+}
+
+func TestConcurrentNotes(t *testing.T) {
+	s := &store{}
+	r := seen.NewRecorder(s, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(t.Context())
+	var all, running sync.WaitGroup
+	running.Go(func() { r.Run(ctx) })
+	for n := range 8 {
+		all.Go(func() {
+			for i := range 200 {
+				r.Note(fmt.Sprint("user-", (n*i)%100), "", time.Now())
+			}
+		})
+	}
+	all.Wait()
+	cancel()
+	running.Wait()
+	if len(s.saw) != 100 {
+		t.Error(len(s.saw))
+	}
+}
