@@ -1,0 +1,70 @@
+package lastuse
+
+import (
+	"sync"
+
+	"keywright.dev/keywright/internal/gate"
+)
+
+// mostWaiting bounds the objects whose last use waits to be written.
+const mostWaiting = 10_000
+
+// queue has the last use of each object, those that wait longest first.
+type queue struct {
+	mu    sync.Mutex
+	byUID map[string]gate.Use
+	order []string
+}
+
+func newQueue() *queue { return &queue{byUID: map[string]gate.Use{}} }
+
+// add returns how many it has dropped to make room: those that wait longest.
+func (q *queue) add(u gate.Use) (dropped int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if waiting, found := q.byUID[u.UID]; found {
+		if waiting.At.Before(u.At) {
+			q.byUID[u.UID] = u
+		}
+		return 0
+	}
+	q.byUID[u.UID] = u
+	q.order = append(q.order, u.UID)
+	return q.shorten()
+}
+
+func (q *queue) shorten() (dropped int) {
+	for ; len(q.order) > mostWaiting; dropped++ {
+		delete(q.byUID, q.order[0])
+		q.order = q.order[1:]
+	}
+	return dropped
+}
+
+// take removes up to so many.
+func (q *queue) take(most int) []gate.Use {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	uses := make([]gate.Use, min(most, len(q.order)))
+	for i, uid := range q.order[:len(uses)] {
+		uses[i] = q.byUID[uid]
+		delete(q.byUID, uid)
+	}
+	q.order = q.order[len(uses):]
+	return uses
+}
+
+// giveBack puts what was taken where it was, but for what is outdated. It returns what add does.
+func (q *queue) giveBack(uses []gate.Use) (dropped int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	order := make([]string, 0, len(uses)+len(q.order))
+	for _, u := range uses {
+		if _, isOutdated := q.byUID[u.UID]; !isOutdated {
+			q.byUID[u.UID] = u
+			order = append(order, u.UID)
+		}
+	}
+	q.order = append(order, q.order...)
+	return q.shorten()
+}

@@ -1,0 +1,297 @@
+package lastuse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/verify"
+)
+
+var errAway = errors.New("away")
+
+// world is a store, the statuses of objects, and what is seen of them.
+type world struct {
+	mu       sync.Mutex
+	away     error
+	saved    map[string]Use
+	saves    int
+	apiAway  error
+	statuses map[string]time.Time
+	writes   int
+	tries    int
+}
+
+func (w *world) SaveUses(_ context.Context, uses []Use) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.away != nil {
+		return w.away
+	}
+	if len(uses) > BatchSize {
+		return errors.New("too many at once")
+	}
+	w.saves++
+	seen := map[string]bool{}
+	for _, u := range uses {
+		if seen[u.UID] {
+			return errors.New("one object twice")
+		}
+		seen[u.UID] = true
+		if !u.At.Before(w.saved[u.UID].At) {
+			w.saved[u.UID] = u
+		}
+	}
+	return nil
+}
+
+func (*world) LastUses(context.Context, []string) (map[string]Use, error) { return nil, nil }
+
+func (w *world) SetLastUsed(_ context.Context, id verify.ID, uid string, at time.Time) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tries++
+	switch {
+	case w.apiAway != nil:
+		return w.apiAway
+	case id.Name == "odd":
+		return errors.New("it can't be written")
+	case id.Name != "name of "+uid:
+		return fmt.Errorf("%+v is not %s", id, uid)
+	}
+	w.writes++
+	w.statuses[id.Name] = at
+	return nil
+}
+
+func (w *world) told(id verify.ID) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.statuses[id.Name]
+}
+
+func (w *world) set(store, api error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.away, w.apiAway = store, api
+}
+
+func newWorld() *world { return &world{saved: map[string]Use{}, statuses: map[string]time.Time{}} }
+
+// record runs a recorder until the test ends, or the function that is returned is called.
+func record(t *testing.T, w *world) (r *Recorder, stop func()) {
+	t.Helper()
+	r = New(Config{Store: w, Status: w, Told: w.told, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { r.Run(ctx) })
+	stop = func() { cancel(); running.Wait() }
+	t.Cleanup(stop)
+	return r, stop
+}
+
+func use(uid string) gate.Use {
+	return gate.Use{Object: verify.ID{Kind: "APIKey", Namespace: "n", Name: "name of " + uid}, UID: uid, KeyID: "key of " + uid, At: time.Now(), From: "192.0.2.1"}
+}
+
+func TestAUseIsSavedSoonAndExactly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		r, _ := record(t, w)
+		u := use("a")
+		r.Note(u)
+		older := u
+		older.At, older.From = u.At.Add(-time.Second), "elsewhere"
+		r.Note(older) // they overtake each other
+		time.Sleep(2 * saveEvery)
+		if want := (Use{UID: "a", KeyID: "key of a", At: u.At, From: "192.0.2.1"}); w.saved["a"] != want {
+			t.Errorf("saved %+v, want %+v", w.saved["a"], want)
+		}
+		time.Sleep(time.Hour)
+		if w.saves != 1 {
+			t.Errorf("one use was saved %d times", w.saves)
+		}
+	})
+}
+
+func TestManyUsesAreSavedTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		r, _ := record(t, w)
+		for i := range 1200 {
+			r.Note(use(fmt.Sprint(i)))
+			r.Note(use(fmt.Sprint(i)))
+		}
+		time.Sleep(2 * saveEvery)
+		if len(w.saved) != 1200 || w.saves != 3 {
+			t.Errorf("%d are saved in %d goes", len(w.saved), w.saves)
+		}
+	})
+}
+
+func TestUsesWaitForAStoreThatIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		r, _ := record(t, w)
+		w.set(errAway, nil)
+		first := use("a")
+		r.Note(first)
+		r.Note(use("b"))
+		time.Sleep(time.Minute)
+		last := use("a")
+		r.Note(last)
+		time.Sleep(time.Hour)
+		w.set(nil, nil)
+		time.Sleep(longestPause + saveEvery)
+		if !w.saved["a"].At.Equal(last.At) || !w.saved["b"].At.Equal(first.At) || testutil.ToFloat64(r.dropped) != 0 {
+			t.Errorf("saved %+v, dropped %v", w.saved, testutil.ToFloat64(r.dropped))
+		}
+	})
+}
+
+func TestWhatWaitsIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		r, _ := record(t, w)
+		w.set(errAway, errAway)
+		for i := range mostWaiting + 300 {
+			r.Note(use(fmt.Sprint(i)))
+		}
+		time.Sleep(time.Minute + statusEvery/2)
+		synctest.Wait()
+		for i := range 300 {
+			r.Note(use(fmt.Sprint("later ", i)))
+		}
+		if n := testutil.ToFloat64(r.dropped); n != 600 {
+			t.Errorf("%v are counted as dropped, not 600", n)
+		}
+		if len(r.exact.byUID) != mostWaiting || len(r.coarse.byUID) != mostWaiting {
+			t.Errorf("%d and %d wait", len(r.exact.byUID), len(r.coarse.byUID))
+		}
+		w.set(nil, errAway)
+		time.Sleep(longestPause + saveEvery)
+		if _, found := w.saved["599"]; found || len(w.saved) != mostWaiting {
+			t.Errorf("%d are saved, one of the oldest among them: %t", len(w.saved), found)
+		}
+	})
+}
+
+func TestWhatIsLeftIsSavedAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		r, stop := record(t, w)
+		r.Note(use("a"))
+		stop()
+		if len(w.saved) != 1 {
+			t.Error("a use was lost")
+		}
+	})
+}
+
+func TestAStatusIsWrittenOnceAnHour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		r, _ := record(t, w)
+		time.Sleep(statusEvery / 3)
+		other, _ := record(t, w) // another replica, begun at another time
+		first := time.Now()
+		for time.Since(first) < 3*time.Hour-30*time.Second {
+			r.Note(use("a"))
+			if time.Since(first) > 0 {
+				other.Note(use("a"))
+			}
+			time.Sleep(30 * time.Second)
+		}
+		if w.writes != 3 {
+			t.Errorf("written %d times in 3 hours", w.writes)
+		}
+		if since := time.Since(w.statuses["name of a"]); since > coarseness+time.Minute {
+			t.Errorf("it tells of a use %s ago", since)
+		}
+		before := w.writes
+		time.Sleep(24 * time.Hour)
+		if w.writes != before {
+			t.Error("it is written though nobody uses it")
+		}
+	})
+}
+
+func TestStatusesAreWrittenALittleAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		r, _ := record(t, w)
+		for i := range 1000 {
+			r.Note(use(fmt.Sprint(i)))
+		}
+		for rounds := 1; rounds <= 5; rounds++ {
+			time.Sleep(statusEvery)
+			synctest.Wait()
+			if w.writes != rounds*mostStatuses {
+				t.Errorf("%d are written after %d rounds", w.writes, rounds)
+			}
+		}
+	})
+}
+
+func TestAStatusThatCannotBeWrittenHoldsUpNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		r, _ := record(t, w)
+		odd := use("odd")
+		odd.Object.Name = "odd"
+		r.Note(odd)
+		for i := range 10 {
+			r.Note(use(fmt.Sprint(i)))
+		}
+		time.Sleep(statusEvery)
+		synctest.Wait()
+		if w.writes != 10 || w.tries != 11 {
+			t.Errorf("%d of 10 are written, in %d tries", w.writes, w.tries)
+		}
+
+		w.set(nil, errAway)
+		time.Sleep(2*time.Hour + statusEvery/2)
+		before := w.tries
+		for i := range 10 {
+			r.Note(use(fmt.Sprint(i)))
+		}
+		time.Sleep(statusEvery)
+		synctest.Wait()
+		if tries := w.tries - before; tries != tooMany {
+			t.Errorf("while the API server is away it is tried %d times a round", tries)
+		}
+		w.set(nil, nil)
+		time.Sleep(statusEvery)
+		synctest.Wait()
+		if w.writes < 18 {
+			t.Errorf("when it is back %d of 8 are written", w.writes-10)
+		}
+	})
+}
+
+func TestConcurrentNotes(t *testing.T) {
+	w := newWorld()
+	r, stop := record(t, w)
+	var noting sync.WaitGroup
+	for i := range 8 {
+		noting.Go(func() {
+			for n := range 2000 {
+				r.Note(use(fmt.Sprint((i + n) % 50)))
+			}
+		})
+	}
+	noting.Wait()
+	stop()
+	if len(w.saved) != 50 {
+		t.Errorf("%d of 50 are saved", len(w.saved))
+	}
+}
