@@ -9,19 +9,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"keywright.dev/keywright/internal/forwardauth"
-	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/introspect"
 )
 
 // mainHandler lists every path of the main door.
-func mainHandler(g *gate.Gate, ready *readiness, log *slog.Logger) http.Handler {
+func mainHandler(s *service, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/auth", forwardauth.New(g))
-	mux.Handle("/introspect", introspect.New(g))
+	mux.Handle("/auth", forwardauth.New(s.gate))
+	mux.Handle("/introspect", introspect.New(s.gate))
+	for path, handler := range s.managed {
+		mux.Handle(path, handler)
+	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "ok\n")
 	})
-	mux.Handle("GET /readyz", ready)
+	mux.Handle("GET /readyz", s.ready)
 	return survive(mux, log)
 }
 

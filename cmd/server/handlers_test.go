@@ -50,13 +50,13 @@ func newSurfaces(tb testing.TB, seen gate.View, keys ...verify.Key) surfaces {
 	})
 	log := slog.New(slog.DiscardHandler)
 	s := surfaces{service: &service{
-		verifier: verify.NewVerifier(index, key.Format{Prefix: key.DefaultPrefix}, ring), registry: prometheus.NewRegistry(),
+		verifier: verify.NewVerifier(index, key.Format{Prefix: key.DefaultPrefix}, ring), metrics: prometheus.NewRegistry(),
 	}}
 	s.decideBy(index, seen, log)
 	if err := s.config.Apply("{}"); err != nil {
 		tb.Fatal(err)
 	}
-	s.main, s.metrics = mainHandler(s.gate, s.ready, log), metricsHandler(s.registry, log)
+	s.main, s.metrics = mainHandler(s.service, log), metricsHandler(s.service.metrics, log)
 	return s
 }
 

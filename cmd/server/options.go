@@ -1,13 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"io"
 	"os"
 	"time"
 
+	"keywright.dev/keywright/internal/database"
 	"keywright.dev/keywright/internal/program"
 	"keywright.dev/keywright/internal/reverseproxy"
 )
+
+// databaseVariable is the environment variable that a URL with a password is better in than in a flag.
+const databaseVariable = "KEYWRIGHT_DATABASE_URL"
 
 // options are the server's flags.
 type options struct {
@@ -20,6 +25,8 @@ type options struct {
 	// upstream is nil where there is nothing to be a proxy for.
 	upstream        *reverseproxy.Upstream
 	shutdownTimeout time.Duration
+	// database is a URL, which may hold a password: it is never shown.
+	database string
 }
 
 // parse reads the command line. Its errors wrap program.ErrUsage, but for --help, which is answered on stdout.
@@ -28,16 +35,18 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 	flags := program.NewFlagSet(programName, stdout)
 	o.AddTo(flags)
 	flags.StringVar(&o.pepperDir, "pepper-dir", "/etc/keywright/pepper", "where Secret keywright-pepper is mounted")
-	flags.StringVar(&o.listen, "listen", ":8080", "where /auth, /introspect, /healthz and /readyz are served")
+	flags.StringVar(&o.listen, "listen", ":8080", "where the gate's /auth and /introspect, the management API, /healthz and /readyz are served")
 	flags.StringVar(&o.metricsListen, "metrics-listen", ":9090", "where /metrics is served; 0 turns it off")
 	flags.StringVar(&o.extAuthzListen, "ext-authz-listen", ":9001", "where Envoy's ext_authz is served by gRPC; 0 turns it off")
 	upstream := flags.String("upstream", "", "URL of an app to be a reverse proxy for; default: none")
 	flags.StringVar(&o.proxyListen, "proxy-listen", ":8000", "where the reverse proxy for --upstream is served")
+	flags.StringVar(&o.database, "database", "", "where sessions, the audit trail and last uses are kept: a postgres:// URL, or the path of a SQLite file; default: $"+databaseVariable+", or "+database.DefaultPath)
 	flags.DurationVar(&o.shutdownTimeout, "shutdown-timeout", 20*time.Second, "how long requests under way may take when the server is stopped")
 	if err := program.Parse(flags, args); err != nil {
 		return nil, err
 	}
 	o.Complete(os.Getenv)
+	o.database = cmp.Or(o.database, os.Getenv(databaseVariable))
 	if err := o.takeUpstream(*upstream); err != nil {
 		return nil, err
 	}

@@ -47,6 +47,16 @@ func pepperCheck(unknown strangers) check {
 	return check{"pepper", func() error { return nil }, unknown.note}
 }
 
+// databaseCheck never fails: no request that is decided on needs it.
+func databaseCheck(usable func() error) check {
+	return check{"database", func() error { return nil }, func() string {
+		if err := usable(); err != nil {
+			return fmt.Sprintf(" for verification; management is refused: %v", err)
+		}
+		return ""
+	}}
+}
+
 // errStopping is what readiness says from the signal on.
 var errStopping = errors.New("the server is stopping")
 

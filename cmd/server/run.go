@@ -56,10 +56,11 @@ func serve(ctx context.Context, o *options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	service, err := newService(config, mount.Keyring(), o, log)
+	service, err := newService(ctx, config, mount.Keyring(), o, log)
 	if err != nil {
 		return err
 	}
+	defer service.memory.close()
 	doors, err := open(ctx, service.doorways(o, log))
 	if err != nil {
 		return err
@@ -68,12 +69,13 @@ func serve(ctx context.Context, o *options, log *slog.Logger) error {
 	log.Info("Server starts", "version", version, "namespace", o.Namespace, "listen", doors.address(), "pepper", mount.Keyring().ActiveID())
 
 	// What requests under way rest on goes on until they are answered.
-	defer background(context.WithoutCancel(ctx),
+	defer background(context.WithoutCancel(ctx), append(service.memory.work(),
+		service.objects.Run,
 		service.feed.Run,
 		service.presence.Run,
 		func(ctx context.Context) { mount.Follow(ctx, lookAtPepper, service.verifier.SetKeyring, log) },
 		func(ctx context.Context) { service.unknown.follow(ctx, lookAtPepper, log) },
-	)()
+	)...)()
 	return doors.serve(ctx, service.ready, o.shutdownTimeout)
 }
 

@@ -84,11 +84,13 @@ func TestWhatKeepsItFromStartingIsOneLine(t *testing.T) {
 			`{"apiVersion":"v1","kind":"Config","current-context":"c","clusters":[{"name":"c","cluster":{"server":"https://x","certificate-authority":"/nonexistent/ca"}}],"contexts":[{"name":"c","context":{"cluster":"c"}}]}`)}, 1, "/nonexistent/ca"},
 		"port in use":         {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--listen=" + taken.Addr().String()}, 1, "--listen " + taken.Addr().String()},
 		"metrics port in use": {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--listen=127.0.0.1:0", "--metrics-listen=" + taken.Addr().String()}, 1, "--metrics-listen"},
+		"no database":         {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--database=mysql://u:secret@h/d"}, 2, "--database: the database is neither"},
 		"no address":          {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--listen=here"}, 1, "--listen here"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stderr journal.Journal
-			code := program.ExitCode(programName, run(t.Context(), c.args, io.Discard, &stderr), &stderr)
+			args := append([]string{"--database=" + filepath.Join(t.TempDir(), "db")}, c.args...)
+			code := program.ExitCode(programName, run(t.Context(), args, io.Discard, &stderr), &stderr)
 			said := stderr.String()
 			if code != c.code || !strings.Contains(said, c.says) {
 				t.Errorf("exit code %d, want %d; said %q, want %q in it", code, c.code, said, c.says)
@@ -123,7 +125,7 @@ func start(t *testing.T, args ...string) *started {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- run(ctx, append(args, "--listen=127.0.0.1:0", "--ext-authz-listen=0"), io.Discard, s.stderr)
+		ended <- run(ctx, append(args, "--listen=127.0.0.1:0", "--ext-authz-listen=0", "--database="+filepath.Join(t.TempDir(), "db")), io.Discard, s.stderr)
 	}()
 	s.stop = func() error { cancel(); return <-ended }
 	eventually(t, "it listens", func() bool {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -18,6 +19,8 @@ import (
 	"keywright.dev/keywright/internal/key"
 	"keywright.dev/keywright/internal/pepper"
 	"keywright.dev/keywright/internal/presence"
+	"keywright.dev/keywright/internal/program"
+	"keywright.dev/keywright/internal/registry"
 	"keywright.dev/keywright/internal/reverseproxy"
 	"keywright.dev/keywright/internal/verify"
 )
@@ -31,19 +34,35 @@ type service struct {
 	presence *presence.Presence
 	unknown  strangers
 	ready    *readiness
-	registry *prometheus.Registry
+	metrics  *prometheus.Registry
+	// objects are read and written there by management, memory is its database, and managed its handlers by their paths.
+	objects *registry.Registry
+	memory  *memory
+	managed map[string]http.Handler
 }
 
-// newService talks to nobody yet.
-func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog.Logger) (*service, error) {
+// newService talks to nobody but the database yet.
+func newService(ctx context.Context, config *rest.Config, ring *pepper.Keyring, o *options, log *slog.Logger) (*service, error) {
 	index := &verify.Index{}
-	s := &service{verifier: verify.NewVerifier(index, key.Format{Prefix: key.DefaultPrefix}, ring), registry: prometheus.NewRegistry()}
-	sinks := feed.Sinks{Index: index, Configure: func(document string) error { return s.config.Apply(document) }}
+	s := &service{verifier: verify.NewVerifier(index, key.Format{Prefix: key.DefaultPrefix}, ring), metrics: prometheus.NewRegistry()}
+	if err := s.takeObjects(config, o, log); err != nil {
+		return nil, err
+	}
 	var err error
+	if s.memory, err = remember(ctx, o.database, s.verifier, s.objects, s.metrics, log); err != nil {
+		return nil, program.Misused("--database: %v", err)
+	}
+	sinks := feed.Sinks{
+		Index: index, Configure: func(document string) error { return s.config.Apply(document) }, Ended: s.memory.sessions.EndOfKeys,
+	}
 	if s.feed, err = feed.New(config, feed.Places{System: o.Namespace, Keys: o.KeyNamespaces}, sinks, log); err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)
 	}
 	s.decideBy(index, s.feed, log)
+	s.tellOfDatabase(s.memory.database.Err)
+	if s.managed, err = s.management(log); err != nil {
+		return nil, err
+	}
 	s.presence, err = presence.New(presence.Options{
 		REST: config, Namespace: o.Namespace, Pod: os.Getenv("POD_NAME"), PodUID: os.Getenv("POD_UID"),
 		Revision: func() string { return s.config.Running().Revision }, Changed: s.config.Changed(), Clock: clock.RealClock{}, Log: log,
@@ -53,18 +72,33 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 
 // decideBy puts a gate before an index of what is seen.
 func (s *service) decideBy(index *verify.Index, seen gate.View, log *slog.Logger) {
-	s.gate = gate.New(gate.Config{Verifier: s.verifier, View: seen, Now: time.Now, Log: log, Registry: s.registry})
+	c := gate.Config{Verifier: s.verifier, View: seen, Now: time.Now, Log: log, Registry: s.metrics}
+	if s.memory != nil {
+		c.Sessions, c.Used, c.Seen = s.memory.sessions, s.memory.uses.Note, s.memory.seen.Note
+	}
+	s.gate = gate.New(c)
 	s.config = configuration.New(configuration.Targets{Index: index, Verifier: s.verifier, Gate: s.gate}, time.Now)
 	s.unknown = s.verifier.UnknownPeppers
 	s.ready = &readiness{checks: []check{indexCheck(s.gate, seen), configurationCheck(s.config), pepperCheck(s.unknown)}}
-	addMetrics(s.registry, index, s.unknown, seen, s.config)
+	addMetrics(s.metrics, index, s.unknown, seen, s.config)
+}
+
+// tellOfDatabase has readiness and metrics say whether it is there.
+func (s *service) tellOfDatabase(usable func() error) {
+	s.ready.checks = append(s.ready.checks, databaseCheck(usable))
+	s.metrics.MustRegister(gauge("keywright_database_up", "1 when the database can be used, else 0.", func() float64 {
+		if usable() != nil {
+			return 0
+		}
+		return 1
+	}))
 }
 
 // doorways lists every listener there may be, the main one first.
 func (s *service) doorways(o *options, log *slog.Logger) []doorway {
 	all := []doorway{
-		{"--listen", o.listen, newServer(mainHandler(s.gate, s.ready, log), log)},
-		{"--metrics-listen", o.metricsListen, newServer(metricsHandler(s.registry, log), log)},
+		{"--listen", o.listen, newServer(mainHandler(s, log), log)},
+		{"--metrics-listen", o.metricsListen, newServer(metricsHandler(s.metrics, log), log)},
 		{"--ext-authz-listen", o.extAuthzListen, extauthz.New(extauthz.Config{Gate: s.gate, Ready: s.ready.err, Log: log})},
 	}
 	if o.upstream != nil {

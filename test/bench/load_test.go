@@ -20,6 +20,8 @@ const warmUp = 3 * time.Second
 type asker struct {
 	transport *http.Transport
 	request   *http.Request
+	// header is the one that the key is in, after scheme.
+	header, scheme string
 	// took is how long each question of the last round has taken.
 	took []time.Duration
 	err  error
@@ -41,12 +43,12 @@ func newAsker(b *testing.B, url string) *asker {
 	}
 	transport := &http.Transport{DisableCompression: true}
 	b.Cleanup(transport.CloseIdleConnections)
-	return &asker{transport: transport, request: request, took: make([]time.Duration, 0, 1<<16)}
+	return &asker{transport: transport, request: request, header: "Authorization", scheme: "Bearer ", took: make([]time.Duration, 0, 1<<16)}
 }
 
 // ask returns the status of the reply.
 func (a *asker) ask(key string) (status int, err error) {
-	a.request.Header["Authorization"] = []string{"Bearer " + key}
+	a.request.Header[a.header] = []string{a.scheme + key}
 	reply, err := a.transport.RoundTrip(a.request)
 	if err != nil {
 		return 0, err
@@ -77,6 +79,14 @@ func newContender(b *testing.B, name, url string, askers int, keys []string, sta
 	}
 	for range askers {
 		c.askers = append(c.askers, newAsker(b, url))
+	}
+	return c
+}
+
+// asksForMe has it asked who has a session, in place of keys.
+func (c *contender) asksForMe() *contender {
+	for _, a := range c.askers {
+		a.request.URL.Path, a.header, a.scheme = "/api/auth/me", "Cookie", "keywright_session="
 	}
 	return c
 }

@@ -27,6 +27,8 @@ type Options struct {
 	OperatorArgs, ServerArgs []string
 	// Servers is how many replicas of the server run. 0: one.
 	Servers int
+	// Database is the URL of the database that all of them share. Empty: each has a SQLite file of its own.
+	Database string
 	// Policies are the kustomizations, as paths, that say who may do what. Empty: config/rbac and config/admission.
 	Policies []string
 	// ServerSees is given the URL of the API server and returns the one at which servers find it. Nil: the same.

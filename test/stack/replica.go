@@ -38,6 +38,7 @@ func (s *Stack) AddServer(ctx context.Context, args ...string) (Replica, error) 
 		return Replica{}, err
 	}
 	listen, metrics, extAuthz := free[0], free[1], free[2]
+	name := s.nextServer()
 	args = slices.Concat([]string{
 		"--kubeconfig=" + kubeconfig,
 		"--namespace=" + Namespace,
@@ -45,9 +46,10 @@ func (s *Stack) AddServer(ctx context.Context, args ...string) (Replica, error) 
 		"--listen=" + listen,
 		"--metrics-listen=" + metrics,
 		"--ext-authz-listen=" + extAuthz,
+		"--database=" + s.database(name),
 	}, s.options.ServerArgs, args)
 	r := Replica{URL: "http://" + listen, MetricsURL: "http://" + metrics + "/metrics", ExtAuthz: extAuthz}
-	r.Process, err = s.newProcess(s.nextServer(), filepath.Join(s.options.Bin, "server"), r.URL+"/readyz", args...)
+	r.Process, err = s.newProcess(name, filepath.Join(s.options.Bin, "server"), r.URL+"/readyz", args...)
 	if err != nil {
 		return Replica{}, err
 	}
@@ -65,4 +67,12 @@ func (s *Stack) nextServer() string {
 		return "server"
 	}
 	return fmt.Sprintf("server-%d", len(s.Replicas)+1)
+}
+
+// database is that of the replica of a name.
+func (s *Stack) database(name string) string {
+	if s.options.Database != "" {
+		return s.options.Database
+	}
+	return filepath.Join(s.options.Dir, "run", name+".db")
 }

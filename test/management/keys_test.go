@@ -1,0 +1,88 @@
+package management
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+var _ = Describe("Keys", func() {
+	DescribeTable("live their whole life by REST, of", func(ctx SpecContext, base, subject string) {
+		made := admin().send(ctx, http.MethodPost, base, `{"name":"First","description":"of many","scopes":["certs.read"],"expires_in_seconds":3600}`)
+		Expect(made.status).To(Equal(201), made.text)
+		Expect(made.header.Get("Cache-Control")).To(Equal("no-store"))
+		Expect(made.string("data", "subject")).To(Equal(subject))
+		token, path := made.string("data", "token"), base+"/"+made.string("data", "id")
+		Expect(gate(ctx, s.ServerURL, token)).To(Equal(200))
+
+		list := admin().send(ctx, http.MethodGet, base+"?limit=1&name=Fi*", "")
+		Expect(list.at("data", "total")).To(BeEquivalentTo(1), list.text)
+		Expect(list.text).NotTo(ContainSubstring(token))
+		changed := admin().send(ctx, http.MethodPatch, path, `{"name":"Second","expires_at":null}`)
+		Expect(changed.string("data", "name")).To(Equal("Second"), changed.text)
+		Expect(changed.string("data", "description")).To(Equal("of many"))
+		Expect(changed.at("data", "expires_at")).To(BeNil())
+		Expect(admin().send(ctx, http.MethodGet, path, "").string("data", "name")).To(Equal("Second"))
+
+		rotated := admin().send(ctx, http.MethodPost, path+"/rotate", "")
+		Expect(rotated.status).To(Equal(200), rotated.text)
+		Expect(gate(ctx, s.ServerURL, token)).To(Equal(401))
+		Expect(gate(ctx, s.ServerURL, rotated.string("data", "token"))).To(Equal(200))
+		Expect(admin().send(ctx, http.MethodDelete, path, "").status).To(Equal(200))
+		Expect(gate(ctx, s.ServerURL, rotated.string("data", "token"))).To(Equal(401))
+		Expect(admin().send(ctx, http.MethodGet, path, "").status).To(Equal(404))
+	},
+		Entry("a user", "/apiv1/users/walter/apikeys", "User/walter"),
+		Entry("an account", "/apiv1/accounts/whole-life/apikeys", "Account/whole-life"),
+		Entry("an integration", "/apiv1/integrations/github-1/apikeys", "Integration/github-1"),
+	)
+
+	It("give no more than whoever makes them holds", func(ctx SpecContext) {
+		made := admin().send(ctx, http.MethodPost, "/apiv1/accounts/boss/apikeys", `{"name":"boss","scopes":["users.read","users.write","audit.read"]}`)
+		boss := at(s.ServerURL).key(made.string("data", "token"))
+		Expect(boss.send(ctx, http.MethodGet, "/api/admin/users", "").status).To(Equal(200))
+		Expect(boss.send(ctx, http.MethodGet, "/api/admin/audit?limit=1", "").status).To(Equal(200))
+		Expect(boss.send(ctx, http.MethodPost, "/api/admin/users", `{"username":"sneaky"}`).status).To(Equal(403))
+		Expect(boss.send(ctx, http.MethodGet, "/apiv1/accounts/boss/apikeys", "").status).To(Equal(403))
+		Expect(boss.send(ctx, http.MethodGet, "/apiv1/permissions/catalog", "").status).To(Equal(403))
+		catalog := admin().send(ctx, http.MethodGet, "/apiv1/permissions/catalog", "")
+		Expect(catalog.at("data", "actions")).To(ContainElements("users.read", "apikeys.write", "audit.read", "keys.introspect"))
+	})
+
+	It("are tokens by GraphQL", func(ctx SpecContext) {
+		created := graphql(ctx, `mutation { createIntegrationInstanceToken(id: "jira-7") { tokenId token createdAt expiresAt } }`)
+		token := created.string("data", "createIntegrationInstanceToken", "token")
+		Expect(gate(ctx, s.ServerURL, token)).To(Equal(200), created.text)
+		listed := graphql(ctx, `{ integrationInstanceTokens(id: "jira-7") { tokens { tokenId token } pageInfo { hasNextPage } } }`)
+		Expect(listed.text).To(ContainSubstring(created.string("data", "createIntegrationInstanceToken", "tokenId")))
+		Expect(listed.text).NotTo(ContainSubstring(token))
+		ended := graphql(ctx, fmt.Sprintf(`mutation { revokeIntegrationInstanceToken(tokenId: %q) { success } }`,
+			created.string("data", "createIntegrationInstanceToken", "tokenId")))
+		Expect(ended.at("data", "revokeIntegrationInstanceToken", "success")).To(BeTrue(), ended.text)
+		Expect(gate(ctx, s.ServerURL, token)).To(Equal(401))
+	})
+})
+
+func graphql(ctx context.Context, query string) reply {
+	GinkgoHelper()
+	r := admin().send(ctx, http.MethodPost, "/graphql", fmt.Sprintf(`{"query":%q}`, query))
+	Expect(r.status).To(Equal(200), r.text)
+	return r
+}
+
+// The document describes no operation that is not there: each has been used, and its replies held against it.
+var _ = AfterSuite(func() {
+	if complete {
+		Expect(document.unseen()).To(BeEmpty())
+	}
+})
+
+// complete says that no spec was left out of this run.
+var complete bool
+
+var _ = ReportBeforeSuite(func(r Report) {
+	complete = r.PreRunStats.SpecsThatWillRun == r.PreRunStats.TotalSpecs
+})
