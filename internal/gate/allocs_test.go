@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -18,6 +19,7 @@ func TestDecideHardlyAllocates(t *testing.T) {
 	h := newHouse(t)
 	g := gate.New(gate.Config{
 		Verifier: h.Verifier, View: h.view, Sessions: h.Sessions, Now: h.Now, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
+		Used: func(gate.Use) {}, Seen: func(string, string, time.Time) {},
 	})
 	g.Use(newRules(t, settings.Runtime{AllowedUsers: []string{"zoe"}}))
 	for name, c := range map[string]struct {

@@ -1,0 +1,209 @@
+package gate_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"keywright.dev/keywright/internal/access"
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/settings"
+	"keywright.dev/keywright/internal/verify"
+)
+
+const nobodyAtAll = "nothing"
+
+func TestWhoComesToTheManagementSurfaces(t *testing.T) {
+	for name, c := range map[string]struct {
+		runtime settings.Runtime
+		header  http.Header
+		want    string
+	}{
+		"nobody":            {plain, from(), nobodyAtAll},
+		"no headers at all": {plain, nil, nobodyAtAll},
+
+		"an admin's key":     {plain, from(bearer(aliceKey)), "key User/alice admin"},
+		"the bootstrap key":  {plain, from(bearer(bootstrapKey)), "key User/admin admin"},
+		"an admin's API key": {plain, from(bearer(alicesAPIKey)), "key User/alice"},
+		"a program's":        {plain, from("X-Api-Key: " + ciKey), "key Account/ci"},
+		"as a password":      {plain, from(basic("git", aliceKey)), "key User/alice admin"},
+
+		"unknown":       {plain, from(bearer(unknownKey)), nobodyAtAll},
+		"mistyped":      {plain, from(bearer(mistypedKey)), nobodyAtAll},
+		"empty":         {plain, from(bearer("")), nobodyAtAll},
+		"empty in both": {plain, from("Authorization: ", "X-Api-Key: "), nobodyAtAll},
+		"disabled":      {plain, from(bearer(daveKey)), nobodyAtAll},
+		"two good keys": {plain, from(bearer(aliceKey), "X-Api-Key: "+ciKey), nobodyAtAll},
+
+		"an admin's session":              {plain, from(session(aliceSession)), "session User/alice admin"},
+		"and a key":                       {plain, from(session(aliceSession), bearer(ciKey)), "session User/alice admin"},
+		"and an unknown key":              {plain, from(session(aliceSession), bearer(unknownKey)), "session User/alice admin"},
+		"and two keys":                    {plain, from(session(aliceSession), bearer(aliceKey), "X-Api-Key: "+ciKey), "session User/alice admin"},
+		"another session":                 {plain, from(session(bobSession)), "session User/bob"},
+		"another session and a key":       {plain, from(session(bobSession), bearer(ciKey)), "key Account/ci"},
+		"another session, an unknown key": {plain, from(session(bobSession), bearer(unknownKey)), "session User/bob"},
+		"a dead session":                  {plain, from(session(daveSession)), nobodyAtAll},
+		"a dead session and a key":        {plain, from(session(daveSession), bearer(ciKey)), "key Account/ci"},
+		"no session":                      {plain, from(session(noSession)), nobodyAtAll},
+
+		"a proxy's word, not trusted":      {plain, from("X-Forwarded-User: carol"), nobodyAtAll},
+		"a proxy's word":                   {proxy, from("X-Forwarded-User: carol"), "proxy User/carol"},
+		"its word and an unknown key":      {proxy, from("X-Forwarded-User: carol", bearer(unknownKey)), "proxy User/carol"},
+		"its word and a malformed key":     {proxy, from("X-Forwarded-User: carol", "Authorization: Basic !"), "proxy User/carol"},
+		"its word and a key":               {proxy, from("X-Forwarded-User: carol", bearer(ciKey)), "key Account/ci"},
+		"of the bootstrap admin":           {proxy, from("X-Forwarded-User: Admin"), nobodyAtAll},
+		"of somebody disabled":             {proxy, from("X-Forwarded-User: Dave"), nobodyAtAll},
+		"of nobody, and a saved name":      {proxy, from("X-Forwarded-User: ", "Cookie: keywright_user=zoe"), "claim User/zoe"},
+		"a saved name":                     {plain, from("Cookie: keywright_user=zoe"), "claim User/zoe"},
+		"of an admin":                      {plain, from("Cookie: keywright_user=alice"), "claim User/alice"},
+		"where such names count":           {saved, from("Cookie: keywright_user=zoe"), "saved_name User/zoe"},
+		"and an unknown key, where so":     {saved, from("Cookie: keywright_user=zoe", bearer(unknownKey)), "saved_name User/zoe"},
+		"a saved name, and an ended key":   {plain, from("Cookie: keywright_user=zoe", bearer(erinKey)), "claim User/zoe"},
+		"a saved name, and a dead session": {plain, from("Cookie: keywright_user=zoe; keywright_session=" + daveSession), "claim User/zoe"},
+		"the bootstrap admin's saved name": {plain, from("Cookie: keywright_user=ADMIN"), nobodyAtAll},
+		"saved name of somebody disabled":  {plain, from("Cookie: keywright_user=dave"), nobodyAtAll},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.use(t, c.runtime)
+			d := h.Recognize(c.header)
+			if told(&d) != c.want {
+				t.Errorf("got %s, want %s", told(&d), c.want)
+			}
+			if d.Presented != (len(c.header["Authorization"])+len(c.header["X-Api-Key"]) > 0) {
+				t.Errorf("presented: %t", d.Presented)
+			}
+			if hasKey := strings.HasPrefix(c.want, "key") || strings.HasPrefix(c.want, "session"); d.Caller.HasKey() != hasKey ||
+				(len(d.Caller.KeyID) == 16) != hasKey || (d.Caller.Digest() != nil) != hasKey {
+				t.Errorf("key %q, digest %v", d.Caller.KeyID, d.Caller.Digest())
+			}
+			if sets := strings.HasPrefix(c.want, "proxy"); sets != (d.SetCookie != "") {
+				t.Errorf("sets %q", d.SetCookie)
+			}
+			if d.Refusal() != nil {
+				t.Error("it is refused")
+			}
+		})
+	}
+}
+
+// A name that anybody may claim holds nothing, whatever the name holds.
+func TestAClaimHoldsNoRight(t *testing.T) {
+	h := newHouse(t)
+	h.index.PutRole("all", access.Role{Members: []string{"alice", "bob", "zoe"}, Permissions: []access.Permission{access.Scope(access.Any)}})
+	for _, name := range []string{"alice", "bob", "zoe"} {
+		d := h.Recognize(from("Cookie: keywright_user=" + name))
+		for _, action := range []string{"certs.read", "users.read", access.Any} {
+			if d.Caller.By != gate.ByClaim || h.May(&d.Caller, access.Request{Action: action, Resource: access.Any}) {
+				t.Errorf("%s, by %s, may %s", name, d.Caller.By, action)
+			}
+		}
+		if d.Caller.Admin {
+			t.Errorf("%s is an admin by a claim", name)
+		}
+	}
+}
+
+// recognized reads "Who is calling" of COMPAT A aloud.
+func (d *drawn) recognized() (by string, caller person) {
+	bySession, hasSession := sessionholders[d.Session]
+	byKey, hasKey := person{}, false
+	if len(d.Keys) == 1 || len(d.Keys) == 2 && d.Keys[0] == d.Keys[1] {
+		byKey, hasKey = keyholders[d.Keys[0]]
+	}
+	name := func(by, name string) (string, person) {
+		if strings.EqualFold(name, "dave") {
+			return nobodyAtAll, nobody
+		}
+		return by, person{subject: "User/" + name}
+	}
+	switch {
+	case hasSession && (bySession.admin || !hasKey):
+		return "session", bySession
+	case hasKey:
+		return "key", byKey
+	case d.Proxy && usable(d.ProxyUser) != "":
+		return name("proxy", usable(d.ProxyUser))
+	case usable(d.SavedName) != "" && d.Names:
+		return name("saved_name", usable(d.SavedName))
+	case usable(d.SavedName) != "":
+		return name("claim", usable(d.SavedName))
+	}
+	return nobodyAtAll, nobody
+}
+
+func TestRecognizeDoesWhatTheRulesSay(t *testing.T) {
+	h := newHouse(t)
+	seen := map[string]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		for range 30 {
+			d := draw(t)
+			rules, err := gate.NewRules(d.runtime())
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.Use(rules)
+			got := h.Recognize(d.header())
+			by, caller := d.recognized()
+			seen[by]++
+			if got.Caller.By.String() != by || got.Caller.Subject != caller.subject || got.Caller.Admin != caller.admin {
+				t.Fatalf("got %+v, want %+v by %s", got.Caller, caller, by)
+			}
+		}
+	})
+	if len(seen) != 6 {
+		t.Errorf("the test is blind: %v", seen)
+	}
+}
+
+func TestNobodyIsRecognizedBeforeEverythingIsSeen(t *testing.T) {
+	h := newHouse(t)
+	h.use(t, settings.Runtime{StaleAfter: time.Minute})
+	notSeen := errors.New("not seen")
+	h.view.err.Store(&notSeen)
+	if d := h.Recognize(from(bearer(aliceKey))); d.Outcome != gate.NotReady || d.Caller.By != gate.ByNothing || d.Refusal().Status != 503 {
+		t.Errorf("%s, %+v", d.Outcome, d.Caller)
+	}
+	h.view.err.Store(nil)
+	h.view.age.Store(int64(time.Hour))
+	if d := h.Recognize(from(bearer(aliceKey))); d.Outcome != gate.Stale || d.Caller.By != gate.ByNothing || d.Refusal().Status != 503 {
+		t.Errorf("%s, %+v", d.Outcome, d.Caller)
+	}
+}
+
+// An old key goes on until programs have the new one, and nothing rests on it but that.
+func TestAnOldKeyCarriesNoSession(t *testing.T) {
+	h := newHouse(t)
+	d := h.Recognize(from(bearer(aliceKey)))
+	if got := d.Caller.Digest(); got == nil || *got != h.ring.Digest(aliceKey) {
+		t.Errorf("the digest is %v", got)
+	}
+	h.index.Put(verify.ID{Kind: "AdminUser", Namespace: "n", Name: "alice"}, verify.Holder{
+		Identity: verify.Identity{Username: "alice", Subject: "User/alice", Admin: true}, Standing: verify.Accepted, OwnsUsername: true, HoldsKeys: true, UID: "alice",
+		Keys: []verify.Key{{Digest: h.ring.Digest("the-new-key-of-alice")}, {Digest: h.ring.Digest(aliceKey), Overlaps: true}},
+	})
+	if d = h.Recognize(from(bearer(aliceKey))); told(&d) != "key User/alice admin" || d.Caller.Digest() != nil {
+		t.Errorf("%s, digest %v", told(&d), d.Caller.Digest())
+	}
+	if d = h.Recognize(from(session(aliceSession))); told(&d) != nobodyAtAll {
+		t.Errorf("its session is %s", told(&d))
+	}
+	if d = h.ask("GET", "/", from(session(aliceSession))); told(&d) != refused {
+		t.Errorf("at the gate its session is %s", told(&d))
+	}
+}
+
+func TestSecureCookies(t *testing.T) {
+	h := newHouse(t)
+	if !h.SecureCookies() {
+		t.Error("cookies are not secure where nothing is said")
+	}
+	h.use(t, settings.Runtime{InsecureCookies: true})
+	if h.SecureCookies() {
+		t.Error("cookies are secure where they are not to be")
+	}
+}

@@ -1,0 +1,203 @@
+package gate_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/settings"
+	"keywright.dev/keywright/internal/verify"
+)
+
+// diary is what a gate tells of.
+type diary struct {
+	*house
+	at   time.Time
+	used []gate.Use
+	seen []string
+}
+
+func newDiary(t *testing.T, runtime settings.Runtime) *diary {
+	t.Helper()
+	d := &diary{house: newHouse(t), at: now}
+	d.Now = func() time.Time { return d.at }
+	d.Used = func(u gate.Use) { d.used = append(d.used, u) }
+	d.Seen = func(name, from string, at time.Time) {
+		if !at.Equal(d.at) {
+			t.Errorf("%s was seen at %s", name, at)
+		}
+		d.seen = append(d.seen, name+" from "+from)
+	}
+	d.use(t, runtime)
+	return d
+}
+
+// take is what was told of since it was asked last.
+func (d *diary) take() (used, seen []string) {
+	for _, u := range d.used {
+		used = append(used, u.UID+" from "+u.From)
+	}
+	used, seen = slices.Clone(used), slices.Clone(d.seen)
+	d.used, d.seen = nil, nil
+	return used, seen
+}
+
+func (d *diary) want(t *testing.T, what string, used, seen []string) {
+	t.Helper()
+	if gotUsed, gotSeen := d.take(); !slices.Equal(gotUsed, used) || !slices.Equal(gotSeen, seen) {
+		t.Errorf("%s: used %q, seen %q, want %q and %q", what, gotUsed, gotSeen, used, seen)
+	}
+}
+
+func (d *diary) askFrom(remote, method string, header http.Header) gate.Decision {
+	return d.Decide(&gate.Asked{Method: method, Host: "h", Target: "/", Header: header, RemoteAddr: remote})
+}
+
+func TestAllowedUsesAreToldOf(t *testing.T) {
+	const remote = "192.0.2.7:4711"
+	d := newDiary(t, settings.Runtime{AllowedUsers: []string{"carol", "dora"}, TrustProxyHeaders: true})
+	for name, c := range map[string]struct {
+		method     string
+		header     http.Header
+		used, seen []string
+	}{
+		"an admin's key":      {"GET", from(bearer(aliceKey)), []string{"alice from 192.0.2.7"}, nil},
+		"an unknown key":      {"GET", from(bearer(unknownKey)), nil, nil},
+		"a disabled key":      {"GET", from(bearer(daveKey)), nil, nil},
+		"not on the list":     {"POST", from(bearer(bobsAPIKey)), nil, nil},
+		"a program's":         {"GET", from(bearer(ciKey)), []string{"Account/ci from 192.0.2.7"}, nil},
+		"the bootstrap key":   {"GET", from(bearer(bootstrapKey)), nil, nil},
+		"nobody":              {"GET", from(), nil, nil},
+		"a proxy's word":      {"POST", from("X-Forwarded-User: carol"), nil, []string{"carol from 192.0.2.7"}},
+		"of an admin":         {"GET", from("X-Forwarded-User: alice"), nil, nil},
+		"of one not listed":   {"POST", from("X-Forwarded-User: zoe"), nil, nil},
+		"of an admin, almost": {"GET", from("X-Forwarded-User: Alice"), nil, []string{"Alice from 192.0.2.7"}},
+		"a saved name":        {"GET", from("Cookie: keywright_user=zoe"), nil, nil},
+	} {
+		d.at = d.at.Add(time.Hour)
+		d.askFrom(remote, c.method, c.header)
+		d.want(t, name, c.used, c.seen)
+	}
+	d.at = d.at.Add(time.Hour)
+	d.askFrom(remote, "GET", from(bearer(bobsAPIKey)))
+	d.want(t, "a user's key", []string{"User/bob from 192.0.2.7"}, []string{"bob from 192.0.2.7"})
+	d.askFrom(remote, "GET", from(session(bobSession)))
+	d.want(t, "a session of that key, at once", nil, nil)
+	d.at = d.at.Add(time.Hour)
+	d.askFrom(remote, "GET", from(session(bobSession)))
+	d.want(t, "a session of that key", []string{"User/bob from 192.0.2.7"}, []string{"bob from 192.0.2.7"})
+}
+
+func TestUsesAreToldOfOnceInAWhile(t *testing.T) {
+	d := newDiary(t, plain)
+	for range 1000 {
+		d.askFrom("192.0.2.7:1", "GET", from(bearer(ciKey)))
+		d.askFrom("192.0.2.8:1", "GET", from(bearer(aliceKey)))
+		d.at = d.at.Add(100 * time.Millisecond)
+	}
+	if n := len(d.used); n != 8 {
+		t.Errorf("two keys were told of %d times in 100 s", n)
+	}
+	u := d.used[0]
+	want := gate.Use{
+		Object: verify.ID{Kind: "APIKey", Namespace: "n", Name: "Account/ci"}, UID: "Account/ci",
+		KeyID: d.ring.Digest(ciKey).KeyID(), At: now, From: "192.0.2.7",
+	}
+	if u != want {
+		t.Errorf("told %+v, want %+v", u, want)
+	}
+}
+
+func TestManagementAndIntrospectionAreUsesToo(t *testing.T) {
+	d := newDiary(t, plain)
+	request := httptest.NewRequest(http.MethodGet, "/api/auth/me", nil)
+	request.RemoteAddr = "[2001:db8::1]:443"
+	request.Header = from(bearer(bobsAPIKey))
+	d.RecognizeRequest(request)
+	d.want(t, "a key", []string{"User/bob from 2001:db8::1"}, []string{"bob from 2001:db8::1"})
+	d.Recognize(from(bearer(ciKey)))
+	d.want(t, "whose address nobody knows", []string{"Account/ci from "}, nil)
+	request.Header = from("Cookie: keywright_user=zoe", bearer(unknownKey))
+	d.RecognizeRequest(request)
+	d.want(t, "a claim", nil, []string{"zoe from 2001:db8::1"})
+	request.Header = from("Cookie: keywright_user=alice")
+	d.RecognizeRequest(request)
+	d.want(t, "a claim to be an admin", nil, nil)
+	d.Identify(from(bearer(aliceKey)))
+	d.want(t, "whoever asks about keys", []string{"alice from "}, nil)
+	d.Identify(from())
+	d.Introspect(davesAPIKey)
+	d.want(t, "nobody", nil, nil)
+}
+
+func TestAGateThatTellsNobody(t *testing.T) {
+	d := newDiary(t, plain)
+	d.Used = nil
+	d.askFrom("192.0.2.7:1", "GET", from(bearer(bobsAPIKey)))
+	d.want(t, "seen alone", nil, []string{"bob from 192.0.2.7"})
+	d.Used, d.Seen, d.at = func(u gate.Use) { d.used = append(d.used, u) }, nil, d.at.Add(time.Hour)
+	d.askFrom("192.0.2.7:1", "GET", from(bearer(bobsAPIKey)))
+	d.want(t, "used alone", []string{"User/bob from 192.0.2.7"}, nil)
+	d.Used, d.at = nil, d.at.Add(time.Hour)
+	if got := d.askFrom("192.0.2.7:1", "GET", from(bearer(bobsAPIKey))); got.Outcome != gate.Allowed {
+		t.Error(got.Outcome)
+	}
+}
+
+func TestWhereARequestComesFrom(t *testing.T) {
+	for name, c := range map[string]struct {
+		remote    string
+		forwarded []string
+		// peer and told are what is recorded where X-Forwarded-For is not to be believed, and where it is.
+		peer, told string
+	}{
+		"nothing":                 {"", nil, "", ""},
+		"a peer":                  {"192.0.2.1:80", nil, "192.0.2.1", "192.0.2.1"},
+		"without a port":          {"192.0.2.1", nil, "192.0.2.1", "192.0.2.1"},
+		"of IPv6":                 {"[2001:DB8:0::1]:80", nil, "2001:db8::1", "2001:db8::1"},
+		"in a zone":               {"[fe80::1%eth0]:80", nil, "fe80::1", "fe80::1"},
+		"IPv4 in IPv6":            {"[::ffff:192.0.2.1]:80", nil, "192.0.2.1", "192.0.2.1"},
+		"no address":              {"@", nil, "", ""},
+		"64 KB":                   {strings.Repeat("1", 64<<10), nil, "", ""},
+		"a long zone":             {"fe80::1%" + strings.Repeat("z", 64<<10), nil, "fe80::1", "fe80::1"},
+		"forwarded":               {"192.0.2.1:80", []string{"198.51.100.1"}, "192.0.2.1", "198.51.100.1"},
+		"through several":         {"192.0.2.1:80", []string{"203.0.113.1, 198.51.100.2 ,198.51.100.1 "}, "192.0.2.1", "198.51.100.1"},
+		"in two headers":          {"192.0.2.1:80", []string{"203.0.113.1", "203.0.113.2, 198.51.100.1"}, "192.0.2.1", "198.51.100.1"},
+		"forwarded with a port":   {"192.0.2.1:80", []string{"198.51.100.1:1234"}, "192.0.2.1", "198.51.100.1"},
+		"forwarded, IPv6":         {"192.0.2.1:80", []string{"203.0.113.1, [2001:db8::1]:443"}, "192.0.2.1", "2001:db8::1"},
+		"forwarded nonsense":      {"192.0.2.1:80", []string{"198.51.100.1, unknown"}, "192.0.2.1", "192.0.2.1"},
+		"forwarded nothing":       {"192.0.2.1:80", []string{"198.51.100.1,"}, "192.0.2.1", "192.0.2.1"},
+		"an empty header":         {"192.0.2.1:80", []string{""}, "192.0.2.1", "192.0.2.1"},
+		"forwarded 64 KB":         {"192.0.2.1:80", []string{strings.Repeat("a,", 32<<10) + "198.51.100.1"}, "192.0.2.1", "198.51.100.1"},
+		"forwarded, and no peer":  {"", []string{"198.51.100.1"}, "", "198.51.100.1"},
+		"forwarded, with markup":  {"192.0.2.1:80", []string{"<b>198.51.100.1"}, "192.0.2.1", "192.0.2.1"},
+		"forwarded, a long zone":  {"192.0.2.1:80", []string{"fe80::1%" + strings.Repeat("z", 60<<10)}, "192.0.2.1", "fe80::1"},
+		"forwarded, only numbers": {"192.0.2.1:80", []string{"3232235777"}, "192.0.2.1", "192.0.2.1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			header := from(bearer(ciKey))
+			header["X-Forwarded-For"] = c.forwarded
+			d := newDiary(t, plain)
+			for i, step := range []struct {
+				runtime     settings.Runtime
+				isForwarded bool
+				want        string
+			}{{plain, false, c.peer}, {plain, true, c.told}, {proxy, false, c.told}} {
+				d.use(t, step.runtime)
+				d.at = d.at.Add(time.Hour)
+				d.Decide(&gate.Asked{Method: "GET", Host: "h", Target: "/", Header: header, RemoteAddr: c.remote, IsForwarded: step.isForwarded})
+				d.want(t, fmt.Sprint("step ", i), []string{"Account/ci from " + step.want}, nil)
+				request := httptest.NewRequest(http.MethodGet, "/", nil)
+				request.Header, request.RemoteAddr = header, c.remote
+				if want := map[bool]string{true: c.told, false: c.peer}[step.runtime.TrustProxyHeaders]; d.ClientAddress(request) != want {
+					t.Errorf("the client of Keywright itself comes from %q, want %q", d.ClientAddress(request), want)
+				}
+			}
+		})
+	}
+}
