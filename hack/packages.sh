@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes sure that the programs are there which the tests run beside Keywright: nginx, caddy, git, curl and Traefik.
+# Makes sure that the programs are there which the tests run beside Keywright: nginx, caddy, git, curl, PostgreSQL and
+# Traefik.
 #
 # Root on Debian or its kin: what is missing is installed, and not started. Anybody else is told in one line what is
 # missing, and the suites leave that part out. With CI set it is a failure: nothing may be left out there. Traefik is no
@@ -11,16 +12,24 @@ cd "$(dirname "$0")/.."
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 policy=/usr/sbin/policy-rc.d
 aside=$policy.before-keywright
+# What Debian's installation of PostgreSQL reads.
+clusters=/etc/postgresql-common/createcluster.d
 
 say() { printf '%s\n' "$*" >&2; }
 
-# missing: the programs that are not there. Their packages have the same names.
+# missing: the packages whose programs are not there. All but PostgreSQL's have the same names.
 missing() {
   local program list=
   for program in nginx caddy git curl; do
     command -v "$program" >/dev/null || list="$list $program"
   done
+  has_postgres || list="$list postgresql"
   printf '%s' "${list# }"
+}
+
+# has_postgres: Debian has it in a folder of its version, where PATH does not lead.
+has_postgres() {
+  command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null
 }
 
 # do_without REASON: nobody but CI is held up by what is missing.
@@ -30,16 +39,21 @@ do_without() {
   exit 0
 }
 
-# keep_services_down: Debian starts what it installs, unless policy-rc.d answers 101.
+# keep_services_down: Debian starts what it installs, unless policy-rc.d answers 101, and makes a database cluster in
+# /var/lib, unless it is told not to. The tests make their own.
 keep_services_down() {
-  trap restore_policy EXIT
+  trap restore EXIT
   # One of ours is left from a run that was killed.
   [ ! -e "$policy" ] || grep -q hack/packages.sh "$policy" || mv "$policy" "$aside"
   printf '#!/bin/sh\n# There while hack/packages.sh of Keywright installs.\nexit 101\n' >"$policy"
   chmod 755 "$policy"
+  mkdir -p "$clusters"
+  printf '# There while hack/packages.sh of Keywright installs.\ncreate_main_cluster = false\n' >"$clusters/keywright.conf"
 }
 
-restore_policy() {
+restore() {
+  rm -f "$clusters/keywright.conf"
+  rmdir --ignore-fail-on-non-empty -p "$clusters" 2>/dev/null || true
   rm -f "$policy"
   [ ! -e "$aside" ] || mv "$aside" "$policy"
 }
