@@ -30,6 +30,7 @@ var now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 var callers = map[string]gate.Caller{
 	"alice-key": {By: gate.ByKey, Username: "alice", Subject: "User/alice", Admin: true},
 	"bob-key":   {By: gate.ByKey, Username: "bob", Subject: "User/bob"},
+	"session":   {By: gate.BySession, Username: "bob", Subject: "User/bob"},
 	"ci-key":    {By: gate.ByKey, Subject: "Account/ci"},
 }
 
@@ -43,6 +44,8 @@ func (door) Identify(header http.Header, _ ...access.Request) gate.Decision {
 	}
 	return gate.Decision{Outcome: gate.Unauthenticated, Presented: presented != ""}
 }
+
+func (door) SecureCookies() bool { return true }
 
 func (door) ClientAddress(r *http.Request) string { return r.RemoteAddr }
 
@@ -206,18 +209,33 @@ func (r *ring) Revoke(_ context.Context, by apikeys.By, subject v1alpha1.Subject
 	return &k, nil
 }
 
+// backing is sessions and a database.
+type backing struct {
+	renews  bool
+	touched []string
+	down    error
+}
+
+func (b *backing) Touch(_ context.Context, cookie string) bool {
+	b.touched = append(b.touched, cookie)
+	return b.renews
+}
+
+func (b *backing) Err() error { return b.down }
+
 // house is /graphql with keys behind it.
 type house struct {
 	http.Handler
-	ring *ring
-	log  *journal.Journal
+	ring    *ring
+	backing *backing
+	log     *journal.Journal
 }
 
 func newHouse(tb testing.TB) *house {
 	tb.Helper()
-	h := &house{ring: &ring{}, log: &journal.Journal{}}
+	h := &house{ring: &ring{}, backing: &backing{}, log: &journal.Journal{}}
 	h.Handler = graphqlapi.New(graphqlapi.Config{
-		Gate: door{}, Keys: h.ring, Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Gate: door{}, Keys: h.ring, Sessions: h.backing, Database: h.backing, Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	everyKey = nil
 	return h

@@ -13,13 +13,28 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/access"
 	"keywright.dev/keywright/internal/apikeys"
+	"keywright.dev/keywright/internal/credential"
 	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/sessions"
 )
 
 // Gate says who asks.
 type Gate interface {
 	Identify(header http.Header, needs ...access.Request) gate.Decision
+	SecureCookies() bool
 	ClientAddress(r *http.Request) string
+}
+
+// Sessions go on for longer by being used.
+type Sessions interface {
+	// Touch says that a session was begun anew by its use, so that its cookie has to be sent again.
+	Touch(ctx context.Context, cookie string) (renewed bool)
+}
+
+// Database is what management can't go on without.
+type Database interface {
+	// Err says for a person why it can't be used now, and is nil when it can.
+	Err() error
 }
 
 // Keys is what can be done with keys.
@@ -33,9 +48,11 @@ type Keys interface {
 
 // Config is what /graphql works with.
 type Config struct {
-	Gate Gate
-	Keys Keys
-	Log  *slog.Logger
+	Gate     Gate
+	Keys     Keys
+	Sessions Sessions
+	Database Database
+	Log      *slog.Logger
 }
 
 type handler struct {
@@ -43,8 +60,8 @@ type handler struct {
 	engine *engine
 }
 
-// New answers 401 to nobody, 400 to what is no question, and 200 to questions, whatever becomes of them. Who asks comes
-// first: nobody else learns what is wrong with a question.
+// New serves /graphql: 401 to nobody, 400 to what is no question, and 200 to questions, whatever becomes of them. Who asks
+// comes first: nobody else learns what is wrong with a question.
 func New(c Config) http.Handler {
 	h := &handler{Config: c, engine: newEngine(c.Keys, c.Log)}
 	guard := http.NewCrossOriginProtection()
@@ -55,14 +72,17 @@ func New(c Config) http.Handler {
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := h.Database.Err(); err != nil {
+		// Who comes by a session can't be told from nobody now, and is not to be told to log in again.
+		refuse(w, r, http.StatusServiceUnavailable, codeInternal, "The database is unavailable: "+err.Error())
+		return
+	}
 	d := h.Gate.Identify(r.Header)
 	if refusal := d.Refusal(); refusal != nil {
 		refusal.Answer(w)
 		return
 	}
-	if d.SetCookie != "" {
-		w.Header().Add("Set-Cookie", d.SetCookie)
-	}
+	h.sendCookies(w, r, &d)
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		refuse(w, r, http.StatusMethodNotAllowed, codeBadRequest, `Ask by POST, with a JSON body such as {"query": "{ __typename }"}.`)
@@ -76,6 +96,19 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	by := apikeys.By{Caller: &d.Caller, From: h.Gate.ClientAddress(r)}
 	response, understood := h.engine.answer(r.Context(), by, q)
 	answer(w, r, status(r, understood), response)
+}
+
+// sendCookies: a name that has changed, and a session that goes on for longer because it is in use.
+func (h *handler) sendCookies(w http.ResponseWriter, r *http.Request, d *gate.Decision) {
+	if d.SetCookie != "" {
+		w.Header().Add("Set-Cookie", d.SetCookie)
+	}
+	if d.Caller.By != gate.BySession {
+		return
+	}
+	if cookie := credential.Session(r.Header); h.Sessions.Touch(r.Context(), cookie) {
+		w.Header().Add("Set-Cookie", sessions.Cookie(cookie, h.Gate.SecureCookies()))
+	}
 }
 
 func refuse(w http.ResponseWriter, r *http.Request, status, code int, text string) {

@@ -183,6 +183,35 @@ func TestTheSavedNameIsSet(t *testing.T) {
 	}
 }
 
+func TestASessionGoesOnByBeingUsed(t *testing.T) {
+	for _, renews := range []bool{false, true} {
+		h := newHouse(t)
+		h.backing.renews = renews
+		r := newRequest("session", anyQuery)
+		r.Header.Set("Cookie", "keywright_session=the-cookie")
+		cookie := h.serve(r).Header().Get("Set-Cookie")
+		if (cookie != "") != renews || renews && !strings.HasPrefix(cookie, "keywright_session=the-cookie; ") || len(h.backing.touched) != 1 {
+			t.Errorf("renews %t: %q", renews, cookie)
+		}
+		h.serve(newRequest("bob-key", anyQuery))
+		if len(h.backing.touched) != 1 {
+			t.Error("it goes on without being used")
+		}
+	}
+}
+
+func TestWithoutADatabase(t *testing.T) {
+	h := newHouse(t)
+	h.backing.down = errors.New("it is away")
+	for _, key := range []string{"", "alice-key"} {
+		got := h.serve(newRequest(key, document(t, seedCreate, seedInput())))
+		const want = `{"errors":[{"message":"The database is unavailable: it is away","extensions":{"code":5000}}]}` + "\n"
+		if got.Code != http.StatusServiceUnavailable || got.Body.String() != want || h.ring.calls != 0 || got.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("%d %s", got.Code, got.Body)
+		}
+	}
+}
+
 // Over a connection, as it is.
 func TestOverHTTP(t *testing.T) {
 	server := httptest.NewServer(newHouse(t))
