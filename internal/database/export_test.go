@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"log/slog"
+	"time"
 )
 
 // OpenWith has pragmas of the test's for each new connection to a SQLite file.
@@ -23,4 +24,10 @@ func (d *DB) Renew(ctx context.Context) { d.dialect.renew(ctx) }
 func (d *DB) Do(ctx context.Context, statement string) error {
 	_, err := d.pool.ExecContext(ctx, statement)
 	return err
+}
+
+// Purge removes what has ended, as Run does now and then, as if it were that late.
+func (d *DB) Purge(ctx context.Context, now time.Time) error {
+	d.now = func() time.Time { return now }
+	return d.purge(ctx)
 }
