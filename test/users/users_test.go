@@ -1,0 +1,159 @@
+package users
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/stack"
+)
+
+var _ = Describe("A user of the API", func() {
+	It("is made, promoted and rotated without the operator crying for a key", func(ctx SpecContext) {
+		for i := range 20 {
+			name := fmt.Sprintf("quiet-%d", i)
+			key := create(ctx, name)
+			Expect(whoIs(ctx, key)).To(Equal(name))
+			done(ctx, "PUT", "admin/users/"+name+"/role", `{"role":"user"}`)
+			done(ctx, "PUT", "admin/users/"+name+"/role", `{"role":"admin"}`)
+			done(ctx, "POST", "admin/users/"+name+"/rotate-key", "")
+		}
+		for i := range 20 {
+			user := rests(ctx, fmt.Sprintf("quiet-%d", i))
+			Expect(user.Status.Keys).To(HaveLen(1))
+			Eventually(ctx, func() []string { return eventsOf(ctx, user) }).WithTimeout(10 * time.Second).Should(ContainElements(
+				"Normal Created", "Normal Demoted", "Normal Promoted", "Normal KeyRotated"))
+			Expect(eventsOf(ctx, user)).NotTo(ContainElement(HavePrefix("Warning")))
+		}
+	})
+
+	It("has no key that worked before, however often the role changes", func(ctx SpecContext) {
+		keys := []string{create(ctx, "fickle")}
+		for range 10 {
+			done(ctx, "PUT", "admin/users/fickle/role", `{"role":"user"}`)
+			keys = append(keys, done(ctx, "PUT", "admin/users/fickle/role", `{"role":"admin"}`)["api_key"].(string))
+		}
+		user := rests(ctx, "fickle")
+		Expect(user.Status.Keys).To(HaveLen(1))
+		for i, key := range keys {
+			want := ""
+			if i == len(keys)-1 {
+				want = "fickle"
+			}
+			Expect(whoIs(ctx, key)).To(Equal(want), "key %d", i)
+		}
+	})
+
+	It("can be made again under the name of one just deleted, again and again", func(ctx SpecContext) {
+		for range 10 {
+			key := create(ctx, "phoenix")
+			done(ctx, "DELETE", "admin/users/phoenix", "")
+			Expect(whoIs(ctx, key)).To(BeEmpty())
+		}
+		create(ctx, "phoenix")
+		rests(ctx, "phoenix")
+	})
+
+	It("is refused for what a manifest says, and the manifest's own is rotated by the operator", func(ctx SpecContext) {
+		user := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: "from-git"}}
+		Expect(s.Client.Create(ctx, user)).To(Succeed())
+		user = rests(ctx, "from-git")
+		read := func() string {
+			secret := &corev1.Secret{}
+			Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: "from-git-admin-key"}, secret)).To(Succeed())
+			return string(secret.Data["key"])
+		}
+		old := read()
+		Eventually(ctx, func() string { return whoIs(ctx, old) }).WithTimeout(10 * time.Second).Should(Equal("from-git"))
+		for _, c := range []struct{ method, path, body string }{
+			{"POST", "admin/users", `{"username":"From-Git"}`}, {"DELETE", "admin/users/from-git", ""},
+			{"PUT", "admin/users/from-git/role", `{"role":"user"}`}, {"POST", "admin/users/from-git/rotate-key", `{"new_key":"a-key-that-is-long-enough"}`},
+		} {
+			status, said := ask(ctx, s.BootstrapKey, c.method, c.path, c.body)
+			Expect(status).To(Equal(http.StatusConflict), "%s %s: %v", c.method, c.path, said)
+		}
+		said := done(ctx, "POST", "admin/users/from-git/rotate-key", "")
+		Expect(said["secret"]).To(Equal(map[string]any{"namespace": stack.Namespace, "name": "from-git-admin-key"}))
+		Expect(said).NotTo(HaveKey("new_api_key"))
+		Eventually(ctx, read).WithTimeout(10 * time.Second).ShouldNot(Equal(old))
+		Eventually(ctx, func() string { return whoIs(ctx, read()) }).WithTimeout(10 * time.Second).Should(Equal("from-git"))
+		Eventually(ctx, func() string { return whoIs(ctx, old) }).WithTimeout(10 * time.Second).Should(BeEmpty())
+		Expect(get(ctx, "from-git").Spec).To(Equal(user.Spec))
+	})
+
+	It("who was applied by hand gets a key by a rotation", func(ctx SpecContext) {
+		user := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: "by-hand"}}
+		user.Spec.Delivery = v1alpha1.DeliveryResponse
+		Expect(s.Client.Create(ctx, user)).To(Succeed())
+		Eventually(ctx, func() bool {
+			return meta.IsStatusConditionTrue(get(ctx, "by-hand").Status.Conditions, v1alpha1.ConditionStalled)
+		}).WithTimeout(10 * time.Second).Should(BeTrue())
+		key := done(ctx, "POST", "admin/users/by-hand/rotate-key", "")["new_api_key"].(string)
+		Expect(whoIs(ctx, key)).To(Equal("by-hand"))
+		rests(ctx, "by-hand")
+	})
+})
+
+var _ = Describe("The last admin", Serial, Ordered, func() {
+	// others makes plain users of all admins but these.
+	others := func(ctx SpecContext, but ...string) {
+		GinkgoHelper()
+		for _, u := range done(ctx, "GET", "admin/users", "")["users"].([]any) {
+			user := u.(map[string]any)
+			name := user["username"].(string)
+			if user["role"] == "user" || name == but[0] || name == but[len(but)-1] {
+				continue
+			}
+			if user["source"] == "manifest" {
+				Expect(s.Client.Delete(ctx, get(ctx, name))).To(Succeed())
+				continue
+			}
+			done(ctx, "PUT", "admin/users/"+name+"/role", `{"role":"user"}`)
+		}
+	}
+
+	It("stays, by the server's own count, and goes as soon as another is there, whatever the mark says", func(ctx SpecContext) {
+		create(ctx, "one")
+		others(ctx, "one")
+		for i := range 10 {
+			stays, next := "one", "two"
+			if i%2 == 1 {
+				stays, next = next, stays
+			}
+			for _, c := range []struct{ method, path, body, detail string }{
+				{"DELETE", "admin/users/" + stays, "", "Cannot delete the last admin user"},
+				{"PUT", "admin/users/" + stays + "/role", `{"role":"user"}`, "Cannot demote the last admin user"},
+			} {
+				status, said := ask(ctx, s.BootstrapKey, c.method, c.path, c.body)
+				Expect(status).To(Equal(http.StatusBadRequest))
+				Expect(said["detail"]).To(Equal(c.detail))
+			}
+			// The operator has marked the one that stays, and has no time to take the mark off.
+			create(ctx, next)
+			done(ctx, "DELETE", "admin/users/"+stays, "")
+		}
+	})
+
+	It("is one of two who are taken away at once", func(ctx SpecContext) {
+		create(ctx, "left")
+		create(ctx, "right")
+		others(ctx, "left", "right")
+		statuses := make(chan int, 2)
+		for _, name := range []string{"left", "right"} {
+			go func() {
+				defer GinkgoRecover()
+				status, _ := ask(ctx, s.BootstrapKey, "DELETE", "admin/users/"+name, "")
+				statuses <- status
+			}()
+		}
+		Expect([]int{<-statuses, <-statuses}).To(ConsistOf(http.StatusOK, http.StatusBadRequest))
+	})
+})
