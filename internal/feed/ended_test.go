@@ -114,6 +114,28 @@ func TestWhatWasThereFromTheBeginningHasNotEnded(t *testing.T) {
 	f.eventually("what was missed is told of", func() bool { return told.has(keyring(t).Digest(bobsKey)) })
 }
 
+// Which kind is seen first is chance.
+func TestUsersSeenAfterTheirKeysEndNoneAtFirst(t *testing.T) {
+	told := &endings{}
+	users, keys := newSink(&journal.Journal{}), newKeySink()
+	keys.index = users.index
+	users.ended, keys.ended = told.take, told.take
+	disabled := user("alice", alicesKey)
+	disabled.Spec.Enabled = new(false)
+
+	keys.replace([]any{apiKeyObject("alices", v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "alice"}, bobsKey)})
+	users.replace([]any{disabled})
+
+	if got := keys.verify(t, bobsKey); got.Reason != verify.OwnerDisabled || told.count() > 0 {
+		t.Errorf("the key is %s, and %d have ended", got.Reason, told.count())
+	}
+	users.put(user("alice", alicesKey))
+	users.put(disabled)
+	if told.count() != 2 {
+		t.Errorf("%d have ended, of two", told.count())
+	}
+}
+
 func TestAnOverlappingKeyIsNotCurrent(t *testing.T) {
 	sink := newSink(&journal.Journal{})
 	u := user("alice", "the-pending-key-of-alice", "the-current-key-of-alice", "the-former-key-of-alice")

@@ -23,6 +23,7 @@ var errAway = errors.New("away")
 type world struct {
 	mu       sync.Mutex
 	away     error
+	during   func()
 	saved    map[string]Use
 	saves    int
 	apiAway  error
@@ -32,6 +33,9 @@ type world struct {
 }
 
 func (w *world) SaveUses(_ context.Context, uses []Use) error {
+	if w.during != nil {
+		w.during()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.away != nil {
@@ -154,6 +158,29 @@ func TestUsesWaitForAStoreThatIsAway(t *testing.T) {
 		time.Sleep(longestPause + saveEvery)
 		if !w.saved["a"].At.Equal(last.At) || !w.saved["b"].At.Equal(first.At) || testutil.ToFloat64(r.dropped) != 0 {
 			t.Errorf("saved %+v, dropped %v", w.saved, testutil.ToFloat64(r.dropped))
+		}
+	})
+}
+
+func TestAUseWhileOthersAreSavedIsTheLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		r, _ := record(t, w)
+		w.set(errAway, nil)
+		var last gate.Use
+		w.during = func() {
+			if last.UID == "" {
+				last = use("a")
+				r.Note(last)
+			}
+		}
+		r.Note(use("a"))
+		time.Sleep(saveEvery)
+		synctest.Wait()
+		w.set(nil, nil)
+		time.Sleep(longestPause)
+		if !w.saved["a"].At.Equal(last.At) || len(r.exact.order) > 0 {
+			t.Errorf("saved %s, want %s; %d wait", w.saved["a"].At, last.At, len(r.exact.order))
 		}
 	})
 }

@@ -211,9 +211,96 @@ func TestWhatEndsWhileItIsAskedForIsOver(t *testing.T) {
 				}
 				close(r.store.gate)
 				<-answered
+				r.store.set(errAway, false)
+				r.want(cookie, false, "afterwards, when it can't be looked at again")
+				r.store.set(nil, false)
+				time.Sleep(2 * pause)
 				r.want(cookie, false, "afterwards")
 			})
 		})
+	}
+}
+
+// The store has the session still when it is asked, and hears of its end before the answer comes.
+func TestWhatIsRemovedWhileItIsAskedForIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		on := newShelf()
+		other, r := newReplica(t, on), newReplica(t, on)
+		synctest.Wait()
+		cookie := other.begin("alice", digest(1))
+		letGo := r.store.keep()
+		r.EndOfKeys([]pepper.Digest{digest(1)})
+		r.store.gate = make(chan struct{})
+		answered := make(chan struct{})
+		go func() { defer close(answered); r.knows(cookie) }()
+		synctest.Wait()
+		letGo()
+		synctest.Wait()
+		close(r.store.gate)
+		<-answered
+		r.want(cookie, false, "afterwards")
+	})
+}
+
+func TestWhatTheStoreStillHasIsOverAllTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		on := newShelf()
+		other, r := newReplica(t, on), newReplica(t, on)
+		synctest.Wait()
+		ofKey, ofUser := other.begin("alice", digest(1)), other.begin("bob", digest(2))
+		defer r.store.keep()()
+		r.EndOfKeys([]pepper.Digest{digest(1)})
+		go func() { _ = r.EndOfUser(t.Context(), "bob") }()
+		synctest.Wait()
+		r.want(ofKey, false, "of a key")
+		r.want(ofUser, false, "of a user")
+		if len(on.sessions) != 2 {
+			t.Error("the store has them no more: the test is blind")
+		}
+	})
+}
+
+func TestWhatEndsAgainWhileItIsToldOfIsToldOfAgain(t *testing.T) {
+	e, one := newEndings(), []ending{{key: digest(1)}}
+	first, _ := e.add(one)
+	second, _ := e.add(one)
+	e.done(first)
+	if len(e.some(BatchOfKeys)) != 1 {
+		t.Error("it was told of before it ended again")
+	}
+	e.done(second)
+	if len(e.some(BatchOfKeys)) != 0 {
+		t.Error("it is told of without end")
+	}
+}
+
+func TestAnEndIsToldOfOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		on := newShelf()
+		r := newReplica(t, on)
+		synctest.Wait()
+		r.store.set(errAway, false)
+		r.EndOfKeys([]pepper.Digest{digest(1)})
+		underWay := r.endings.some(BatchOfKeys)
+		r.store.set(nil, false)
+		cookie := r.begin("alice", digest(1)) // which has to tell of it first
+		if err := r.remove(t.Context(), underWay); err != nil {
+			t.Fatal(err)
+		}
+		r.want(cookie, true, "here")
+		newReplica(t, on).want(cookie, true, "elsewhere")
+	})
+}
+
+func TestAnOldAnswerDoesNotCountAgainstANewOne(t *testing.T) {
+	k, asked := newKnown(), time.Unix(1, 0)
+	s := &Session{ID: ID{1}, Expires: asked.Add(Lifetime)}
+	k.putNone(s.ID, asked.Add(1))
+	if k.put(s, asked, k.changesNow()) != nil {
+		t.Error("it is there, as it was before")
+	}
+	if k.put(s, asked.Add(2), k.changesNow()) != s {
+		t.Error("it is not there, as it was before")
 	}
 }
 

@@ -26,6 +26,8 @@ type store struct {
 	// away is why it can't be asked. gate, where there is one, is passed by Find after it has read.
 	away  error
 	hangs bool
+	// keeps, where there is one, is waited for before anything is removed.
+	keeps chan struct{}
 	gate  chan struct{}
 	finds int
 	// ended and lost are those of Watch.
@@ -79,6 +81,14 @@ func (s *store) set(away error, hangs bool) {
 	s.away, s.hangs = away, hangs
 }
 
+// keep keeps what there is until it is let go.
+func (s *store) keep() (letGo func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keeps = make(chan struct{})
+	return sync.OnceFunc(func() { close(s.keeps) })
+}
+
 func (s *store) asked() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,6 +129,16 @@ func (s *store) Renew(ctx context.Context, id ID, expires time.Time) error {
 }
 
 func (s *store) removeWhere(ctx context.Context, is func(*Session) bool) error {
+	s.mu.Lock()
+	keeps := s.keeps
+	s.mu.Unlock()
+	if keeps != nil {
+		select {
+		case <-keeps:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	return s.do(ctx, func() (gone []ID) {
 		for id, session := range s.sessions {
 			if is(&session) {

@@ -68,20 +68,20 @@ func (k *known) changesNow() uint64 {
 	return k.changes
 }
 
-// put takes what the store had at the time asked, when so much had changed, and returns what counts: nothing where the
-// session has ended meanwhile. Where some other has, it is taken, but looked at again next time.
+// put takes what the store had at the time asked, when so much had changed, and returns what counts: nothing where it is
+// known by now that there is no such session. Where any has ended meanwhile it is not kept, for it may be that one.
 func (k *known) put(s *Session, asked time.Time, changes uint64) *Session {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if since, isNone := k.none[s.ID]; isNone && !since.Before(asked) {
 		return nil
 	}
+	if changes != k.changes {
+		return s
+	}
 	delete(k.none, s.ID)
 	if _, found := k.sessions[s.ID]; !found {
 		makeRoom(k.sessions, mostKnown, func(h held) bool { return !asked.Before(h.Expires) })
-	}
-	if changes != k.changes {
-		asked = time.Time{}
 	}
 	k.sessions[s.ID] = held{s, asked}
 	return s
