@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/apikeys"
 	"keywright.dev/keywright/internal/settings"
@@ -185,5 +187,51 @@ func TestWhatIsWrittenIsWhatWasAllowed(t *testing.T) {
 	want(t, err, apikeys.Forbidden, "API key lacks required permission: nobody gives what they do not hold")
 	if k, err := h.Get(ctx, h.admin(), bob, id); err != nil || k.Name != "Some key" || len(k.Scopes) != 2 {
 		t.Errorf("%+v %v", k, err)
+	}
+}
+
+// A right may be on the keys of one account alone.
+func TestRightsMayBeOnSomeKeysOnly(t *testing.T) {
+	h := newHouse(t)
+	h.PutKey("alice-limited", alice, "a-key-of-alice-for-ci-alone-1", func(k *v1alpha1.APIKey) {
+		k.Spec.Policy = &v1alpha1.Policy{Permissions: []v1alpha1.Permission{{
+			Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{apikeys.ActionRead, apikeys.ActionWrite}, Resources: []v1alpha1.Resource{"account:ci"},
+		}}}
+	})
+	by := h.by("a-key-of-alice-for-ci-alone-1")
+	if _, err := h.List(ctx, by, ci, apikeys.Query{}); err != nil {
+		t.Error(err)
+	}
+	if _, err := h.Create(ctx, by, ci, given(apikeys.Wanted{Name: "a"})); err != nil {
+		t.Error(err)
+	}
+	for _, subject := range []v1alpha1.Subject{alice, bob, {Kind: v1alpha1.SubjectAccount, Name: "other"}, {Kind: v1alpha1.SubjectAccount}, {Kind: v1alpha1.SubjectUser, Name: "ci"}} {
+		_, err := h.List(ctx, by, subject, apikeys.Query{})
+		want(t, err, apikeys.Forbidden, apikeys.NotPermitted)
+	}
+}
+
+// Whom a proxy names has what roles give them, and is no admin by it.
+func TestAProxysWordMakesNoAdmin(t *testing.T) {
+	h := newHouse(t)
+	h.PutRole(&v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "keys"}, Spec: v1alpha1.AccessRoleSpec{
+		Members: []v1alpha1.Username{"alice"}, Permissions: []v1alpha1.Permission{{
+			Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{"*"}, Resources: []v1alpha1.Resource{"*"},
+		}},
+	}})
+	if _, err := h.List(ctx, h.named("alice"), alice, apikeys.Query{}); err != nil {
+		t.Error(err)
+	}
+	_, err := h.List(ctx, h.named("alice"), bob, apikeys.Query{})
+	want(t, err, apikeys.Forbidden, apikeys.NotPermitted)
+}
+
+func TestAKeyOfWhoMayOwnNoneIsNotRotated(t *testing.T) {
+	h := newHouse(t)
+	k := h.PutKey("carols", carol, carolKey, nil)
+	_, err := h.Rotate(ctx, h.admin(), carol, string(k.UID))
+	want(t, err, apikeys.Forbidden, "User carol may not own API keys: every AccessRole that lists them says apiKeys: Denied")
+	if err := h.Delete(ctx, h.admin(), carol, string(k.UID)); err == nil {
+		t.Error("a manifest's key was deleted")
 	}
 }
