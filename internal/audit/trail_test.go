@@ -41,13 +41,16 @@ func (s *store) Append(ctx context.Context, entries []audit.Entry) error {
 		s.mu.Lock()
 		return ctx.Err()
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if !s.away || s.keeps {
 		s.entries = append(s.entries, entries...)
 	}
 	if s.away {
 		return errAway
 	}
-	return ctx.Err()
+	return nil
 }
 
 func (s *store) List(context.Context, audit.Filter) ([]audit.Entry, error) { return nil, nil }

@@ -31,3 +31,6 @@ func (d *DB) Purge(ctx context.Context, now time.Time) error {
 	d.now = func() time.Time { return now }
 	return d.purge(ctx)
 }
+
+// Look asks after the database, as Run does now and then.
+func (d *DB) Look(ctx context.Context) { d.look(ctx) }

@@ -161,7 +161,7 @@ func TestAReadOnlyPostgres(t *testing.T) {
 	server := postgres.Start(t)
 	url, err := server.Database(t.Context())
 	must(t, err)
-	d := open(t, url)
+	d, said := openLogged(t, url)
 	terminate := "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'keywright'"
 	must(t, server.Do(t.Context(), server.URL(), "ALTER ROLE keywright SET default_transaction_read_only = on"),
 		server.Do(t.Context(), server.URL(), terminate))
@@ -169,6 +169,12 @@ func TestAReadOnlyPostgres(t *testing.T) {
 		t.Error(err)
 	}
 	expectDown(t, d)
+	for range 3 {
+		d.Look(t.Context())
+	}
+	if got := said.With("available again"); len(got) > 0 {
+		t.Error(got)
+	}
 	if why := d.Err().Error(); !strings.Contains(why, "read-only transaction (SQLSTATE 25006)") {
 		t.Error(why)
 	}

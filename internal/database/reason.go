@@ -26,13 +26,12 @@ func brief(err error) string {
 	return said[:cut] + "…"
 }
 
+// innermost follows the first of several.
 func innermost(err error) error {
-	var several interface{ Unwrap() []error }
 	for {
 		inner := errors.Unwrap(err)
-		if many, ok := err.(interface{ Unwrap() []error }); ok && len(many.Unwrap()) > 0 { //nolint:errorlint // one step at a time
-			several = many
-			inner = several.Unwrap()[0]
+		if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // one step at a time
+			inner = many.Unwrap()[0]
 		}
 		if inner == nil {
 			return err

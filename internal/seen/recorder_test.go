@@ -40,8 +40,11 @@ func (s *store) Saw(ctx context.Context, sightings []seen.Sighting) error {
 	if s.away {
 		return errors.New("the database is away")
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	s.saw = append(s.saw, sightings...)
-	return ctx.Err()
+	return nil
 }
 
 func (s *store) be(away bool) { s.mu.Lock(); defer s.mu.Unlock(); s.away = away }
@@ -73,6 +76,10 @@ func inABubble(t *testing.T, test func(t *testing.T, r *seen.Recorder, s *store,
 
 func TestANameIsNotedOnceAMinute(t *testing.T) {
 	inABubble(t, func(t *testing.T, r *seen.Recorder, s *store, _ func()) {
+		// Others come at other times.
+		r.Note("bob", "", time.Now())
+		time.Sleep(30 * time.Second)
+		s.saw = nil
 		begun := time.Now()
 		for time.Since(begun) < 10*time.Minute {
 			r.Note("alice", "10.0.0.1", time.Now())
@@ -160,6 +167,22 @@ func TestAFloodOfNamesIsBounded(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		if got := s.saw[len(s.saw)-1].Username; got != "alice" {
 			t.Error("once it is over, people are noted again: ", got)
+		}
+	})
+}
+
+func TestAFloodOfNamesIsBoundedWhileTheStoreTakesThem(t *testing.T) {
+	inABubble(t, func(t *testing.T, r *seen.Recorder, s *store, _ func()) {
+		begun := time.Now()
+		for i := 0; time.Since(begun) < 59*time.Second; i++ {
+			for j := range 1000 {
+				r.Note(fmt.Sprint("flood-", i, "-", j), "", time.Now())
+			}
+			time.Sleep(time.Second)
+		}
+		time.Sleep(2 * time.Second)
+		if len(s.saw) != seen.MaxNames {
+			t.Error(len(s.saw), " names in a minute")
 		}
 	})
 }
