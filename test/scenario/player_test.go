@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -209,5 +210,37 @@ func writeHeader(t *testing.T, p *Player, name string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(p.Root, name+".header"), []byte("Authorization: Bearer "+name), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestAKeyInAReplyIsNotShown(t *testing.T) {
+	for _, path := range []string{os.Getenv("PATH"), "/nowhere"} {
+		p, printed := newTestPlayer(t, func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			if r.Method != http.MethodPut || r.URL.Path != "/api/x" || r.Header.Get("Authorization") != "Bearer key" || string(body) != `{"a":1}` {
+				t.Errorf("%s %s %s", r.Method, r.URL, body)
+			}
+			_, _ = w.Write([]byte(`{"username":"dana","api_key":"the-plaintext"}` + "\n"))
+		})
+		writeHeader(t, p, "key")
+		p.Env = append(p.Env, "PATH="+path)
+		m := manage{header: "key", method: http.MethodPut, path: "/api/x", body: `{"a":1}`, keyTo: "dana", field: "api_key"}
+		if path != "/nowhere" && !p.hasCurl() {
+			continue
+		}
+		if err := m.play(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		content, err := os.ReadFile(filepath.Join(p.Root, "dana.header"))
+		if err != nil || strings.TrimSpace(string(content)) != "Authorization: Bearer the-plaintext" {
+			t.Errorf("the file holds %q, %v", content, err)
+		}
+		if strings.Contains(printed.String(), "the-plaintext") {
+			t.Error("the key is shown")
+		}
+		m.keyTo, m.checks = "", []check{says("username")}
+		if err := m.play(t.Context(), p); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -21,6 +21,7 @@ func Steps() []Step {
 		rotateWithOverlap(),
 		revokeKey(),
 		useBootstrapKey(),
+		manageOverHTTP(),
 	}
 }
 
@@ -31,6 +32,7 @@ const (
 	ci        = "ci"
 	ciSecond  = "ci-new"
 	bootstrap = "bootstrap"
+	dana      = "dana"
 )
 
 func applyAdmins() Step {
@@ -227,6 +229,27 @@ func useBootstrapKey() Step {
 				header("X-Auth-User", "admin"),
 				header("X-Auth-Admin", "true"),
 			}},
+		},
+	}
+}
+
+func manageOverHTTP() Step {
+	return Step{
+		Title:  "Another admin is made over HTTP, and demoted",
+		Proves: "a key that was in the reply alone has worked, and is refused",
+		acts: []act{
+			manage{
+				header: bootstrap, method: http.MethodPost, path: "/api/admin/users", body: `{"username": "Dana.Fox"}`,
+				keyTo: dana, field: "api_key",
+			},
+			ask{request{header: dana}, []check{status(http.StatusOK), header("X-Auth-User", "Dana.Fox"), header("X-Auth-Admin", "true")}},
+			shell{"kubectl wait adminuser dana.fox --for=condition=Ready --timeout=60s", nil},
+			shell{"kubectl get adminuser dana.fox", []check{row("dana.fox", "admin", "True", "Issued", "True", "Accepted")}},
+			manage{
+				header: bootstrap, method: http.MethodPut, path: "/api/admin/users/Dana.Fox/role", body: `{"role": "user"}`,
+				checks: []check{says(`{"username":"Dana.Fox","role":"user"}`)},
+			},
+			ask{request{header: dana}, []check{status(http.StatusUnauthorized)}},
 		},
 	}
 }
