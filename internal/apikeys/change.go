@@ -48,6 +48,12 @@ func (d *deed) checkChange(ctx context.Context, c *Change) error {
 		func() error {
 			return ifNamed(c.Description, func(text string) error { return checkText(FieldDescription, text) })
 		},
+		func() error {
+			return ifNamed(c.Scopes, func(scopes []string) error { return checkTwice(FieldScopes, scopes) })
+		},
+		func() error {
+			return ifNamed(c.Roles, func(names []string) error { return checkTwice(FieldRoles, names) })
+		},
 		func() error { return checkEnd(c.ExpiresAt, d.Now()) },
 		func() error { return checkTTL(c.EndsIn) },
 		func() error {
@@ -124,7 +130,7 @@ func (c *Change) named() string {
 		is   bool
 	}{
 		{FieldName, c.Name != nil}, {FieldDescription, c.Description != nil},
-		{"scopes", c.Scopes != nil}, {FieldRoles, c.Roles != nil}, {"policy", c.Policy != nil || c.NoPolicy},
+		{FieldScopes, c.Scopes != nil}, {FieldRoles, c.Roles != nil}, {"policy", c.Policy != nil || c.NoPolicy},
 		{FieldExpiresAt, c.ExpiresAt != nil || c.EndsIn > 0 || c.NoEnd},
 		{"enabled", c.Enabled != nil && *c.Enabled}, {"disabled", c.Enabled != nil && !*c.Enabled},
 	} {

@@ -47,6 +47,8 @@ func (d *deed) check(ctx context.Context, subject v1alpha1.Subject, w *Wanted) e
 		func() error { return checkName(w.Name) },
 		func() error { return checkText(FieldDescription, w.Description) },
 		func() error { return checkText(FieldCategory, w.Category) },
+		func() error { return checkTwice(FieldScopes, w.Scopes) },
+		func() error { return checkTwice(FieldRoles, w.Roles) },
 		func() error { return checkEnd(w.ExpiresAt, d.Now()) },
 		func() error { return checkTTL(w.TTL) },
 		func() error { return d.mayOwnKeys(subject) },

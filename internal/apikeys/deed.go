@@ -1,6 +1,7 @@
 package apikeys
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -91,7 +92,7 @@ func (s *Service) explain(ctx context.Context, err error) error {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &refused):
-		return invalid(refused.Field, refused.Problem)
+		return invalid(refused.Field, cmp.Or(refused.Problem, "is not valid"))
 	case errors.Is(err, registry.ErrGone):
 		return &Error{Kind: NotFound, Text: "API key not found"}
 	case errors.Is(err, registry.ErrExists):

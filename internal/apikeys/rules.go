@@ -3,6 +3,7 @@ package apikeys
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ const (
 	FieldName        = "name"
 	FieldDescription = "description"
 	FieldCategory    = "category"
+	FieldScopes      = "scopes"
 	FieldRoles       = "roles"
 	FieldExpiresAt   = "expires_at"
 	FieldExpiresIn   = "expires_in_seconds"
@@ -81,6 +83,16 @@ func checkEnd(end *time.Time, now time.Time) error {
 func checkTTL(ttl time.Duration) error {
 	if ttl < 0 || ttl > 0 && ttl < time.Second || ttl > maxTTL {
 		return invalid(FieldExpiresIn, "must be from 1 to "+strconv.FormatInt(int64(maxTTL/time.Second), 10))
+	}
+	return nil
+}
+
+// checkTwice: of the API server's own words on it, nothing is left without the value.
+func checkTwice(field string, list []string) error {
+	for i, entry := range list {
+		if slices.Contains(list[:i], entry) {
+			return invalid(field+"["+strconv.Itoa(i)+"]", "is there twice")
+		}
 	}
 	return nil
 }

@@ -26,7 +26,6 @@ type document struct {
 
 // Names of fields that apikeys has no name for.
 const (
-	fieldScopes  = "scopes"
 	fieldPolicy  = "policy"
 	fieldEnabled = "enabled"
 )
@@ -71,7 +70,7 @@ func (d *document) change() (*apikeys.Change, error) {
 	var f fields
 	c := &apikeys.Change{
 		Name: f.text(apikeys.FieldName, d.Name), Description: f.text(apikeys.FieldDescription, orEmpty(d.Description, `""`)),
-		Scopes: f.list(fieldScopes, orEmpty(d.Scopes, `[]`)), Roles: f.list(apikeys.FieldRoles, orEmpty(d.Roles, `[]`)),
+		Scopes: f.list(apikeys.FieldScopes, orEmpty(d.Scopes, `[]`)), Roles: f.list(apikeys.FieldRoles, orEmpty(d.Roles, `[]`)),
 		ExpiresAt: f.instant(apikeys.FieldExpiresAt, d.ExpiresAt), EndsIn: f.seconds(apikeys.FieldExpiresIn, d.ExpiresIn),
 		NoEnd:   isNull(d.ExpiresAt) || isNull(d.ExpiresIn),
 		Enabled: f.flag(fieldEnabled, d.Enabled),
