@@ -85,7 +85,7 @@ func (s *service) management(log *slog.Logger) (map[string]http.Handler, error) 
 		"/apiv1/": keysapi.New(keysapi.Config{
 			Gate: s.gate, Keys: keys, Sessions: s.memory.sessions, Database: s.memory.database, Now: time.Now, Log: log,
 		}),
-		"/graphql":      graphqlapi.New(graphqlapi.Config{
+		"/graphql": graphqlapi.New(graphqlapi.Config{
 			Gate: s.gate, Keys: keys, Sessions: s.memory.sessions, Database: s.memory.database, Log: log,
 		}),
 		"/openapi.yaml": document,

@@ -25,7 +25,7 @@ func Read(w http.ResponseWriter, r *http.Request, v any, options ...Option) *Err
 	if err != nil {
 		return err
 	}
-	if o.optional && len(trim(body)) == 0 {
+	if o.optional && trim(body) == "" {
 		return nil
 	}
 	if !isJSON(r.Header["Content-Type"]) {

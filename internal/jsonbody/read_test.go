@@ -67,7 +67,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"a string":            {`"x"`, "", jsonbody.NotObject, "the body must be a JSON object"},
 		"a number":            {`1`, "", jsonbody.NotObject, "the body must be a JSON object"},
 		"null":                {` null `, "", jsonbody.NotObject, "the body must be a JSON object"},
-		"an unknown field":    {`{"nmae":"x"}`, "", jsonbody.BadField, "nmae: is not known"},
+		"an unknown field":    {`{"nam":"x"}`, "", jsonbody.BadField, "nam: is not known"},
 		"an unknown one deep": {`{"inner":{"efect":"x"}}`, "", jsonbody.BadField, "inner.efect: is not known"},
 		"another case":        {`{"Name":"x"}`, "", jsonbody.BadField, "Name: is not known"},
 		"twice":               {`{"name":"x","name":"y"}`, "", jsonbody.BadField, "name: is there twice"},
