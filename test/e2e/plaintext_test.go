@@ -48,6 +48,14 @@ var _ = Describe("The plaintext of a key", Serial, func() {
 			Expect(err).NotTo(HaveOccurred())
 			expectClean("the log of "+name, log, keys)
 		}
+		files, err := s.DatabaseFiles()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(files).NotTo(BeEmpty())
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			Expect(err).NotTo(HaveOccurred())
+			expectClean("the database, "+file, content, keys)
+		}
 		expectClean("the server's metrics", fetch(ctx, s.ServerMetricsURL), keys)
 		expectClean("the operator's metrics", fetch(ctx, s.OperatorMetricsURL), keys)
 		expectClean("what the demo printed", told, keys)

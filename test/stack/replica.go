@@ -76,3 +76,8 @@ func (s *Stack) database(name string) string {
 	}
 	return filepath.Join(s.options.Dir, "run", name+".db")
 }
+
+// DatabaseFiles are those of the servers' own databases.
+func (s *Stack) DatabaseFiles() ([]string, error) {
+	return filepath.Glob(filepath.Join(s.options.Dir, "run", "server*.db*"))
+}
