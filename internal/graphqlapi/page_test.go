@@ -63,6 +63,22 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// Where one of the lists has no more and the other one does, there is more.
+func TestMoreOfOneList(t *testing.T) {
+	h := newHouse(t)
+	h.fill(50)
+	for _, kind := range []v1alpha1.SubjectKind{v1alpha1.SubjectUser, v1alpha1.SubjectAccount} {
+		others := h.ring.keys
+		h.ring.keys = slices.DeleteFunc(slices.Clone(others), func(k *held) bool { return k.Subject.Kind != kind })
+		var page pageReply
+		h.get(t, "alice-key", pageQuery, nil, &page)
+		if len(page.Tokens.Items) != 20 || !page.Tokens.PageInfo.HasNextPage {
+			t.Errorf("%s: %d, more is %t", kind, len(page.Tokens.Items), page.Tokens.PageInfo.HasNextPage)
+		}
+		h.ring.keys = others
+	}
+}
+
 func TestPagesWhileKeysComeAndGo(t *testing.T) {
 	h := newHouse(t)
 	h.fill(12)
