@@ -50,7 +50,8 @@ func (r *Recorder) setStatuses(ctx context.Context) {
 			failures = 0
 			continue
 		}
-		if failures++; failures == tooMany {
+		failures++
+		if failures == tooMany {
 			r.coarse.giveBack(next)
 			return
 		}

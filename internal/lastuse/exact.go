@@ -21,9 +21,7 @@ func (r *Recorder) writeExact(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastTry)
-			defer cancel()
-			_ = r.saveAll(last)
+			r.saveLast(context.WithoutCancel(ctx))
 			return
 		case <-time.After(pause):
 		}
@@ -39,6 +37,12 @@ func (r *Recorder) writeExact(ctx context.Context) {
 			pause = min(2*pause, longestPause)
 		}
 	}
+}
+
+func (r *Recorder) saveLast(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lastTry)
+	defer cancel()
+	_ = r.saveAll(ctx)
 }
 
 // saveAll leaves what could not be saved where it was.

@@ -73,12 +73,12 @@ func (e *endings) tell() {
 	}
 }
 
-// some are up to so many that are waiting.
-func (e *endings) some(most int) (all []numbered) {
+// batch has as many that are waiting as a Store takes at once.
+func (e *endings) batch() (all []numbered) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for one, number := range e.waiting {
-		if len(all) == most {
+		if len(all) == BatchOfKeys {
 			break
 		}
 		all = append(all, numbered{one, number})

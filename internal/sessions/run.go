@@ -26,9 +26,7 @@ func (s *Sessions) tellStore(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastTry)
-			defer cancel()
-			_ = s.removeAll(last)
+			s.removeLast(context.WithoutCancel(ctx))
 			return
 		case <-again:
 		case <-s.endings.addedUnless(again != nil):
@@ -36,9 +34,15 @@ func (s *Sessions) tellStore(ctx context.Context) {
 	}
 }
 
+func (s *Sessions) removeLast(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lastTry)
+	defer cancel()
+	_ = s.removeAll(ctx)
+}
+
 func (s *Sessions) removeAll(ctx context.Context) error {
 	for {
-		all := s.endings.some(BatchOfKeys)
+		all := s.endings.batch()
 		if len(all) == 0 {
 			return nil
 		}

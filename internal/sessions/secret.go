@@ -33,7 +33,7 @@ func Cookie(value string, secure bool) string {
 func ClearCookie(secure bool) string { return setCookie("", -1, secure) }
 
 func setCookie(value string, maxAge int, secure bool) string {
-	c := http.Cookie{
+	c := http.Cookie{ //nolint:gosec // it is all that, but Secure where people have said that it must not be
 		Name: credential.SessionCookie, Value: value, Path: "/", MaxAge: maxAge,
 		HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode,
 	}

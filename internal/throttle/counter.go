@@ -26,10 +26,13 @@ type counter struct {
 type try struct {
 	// at is in nanoseconds since 1970.
 	at int64
-	// user is whom it was for: a part of the hash tells twenty apart.
-	user       uint32
+	// user is whom it was for.
+	user       user
 	isUnderWay bool
 }
+
+// user tells users apart, a few of them: a part of the hash does.
+type user uint32
 
 func (c *counter) drop(now time.Time) {
 	c.tries = slices.DeleteFunc(c.tries, func(t try) bool {
@@ -54,7 +57,7 @@ func (c *counter) wait(now time.Time) (delay, retryAfter time.Duration) {
 	return time.Duration(max(0, min(n, most-1)-free)) * step, max(0, retryAfter)
 }
 
-func (c *counter) begin(user uint64, now time.Time) { c.add(try{now.UnixNano(), uint32(user), true}) }
+func (c *counter) begin(who user, now time.Time) { c.add(try{now.UnixNano(), who, true}) }
 
 // add keeps as many as count.
 func (c *counter) add(t try) {
@@ -65,22 +68,22 @@ func (c *counter) add(t try) {
 }
 
 // fail makes a failure of a user's latest try under way, or counts one that nobody has asked about.
-func (c *counter) fail(user uint64, now time.Time) {
-	c.stop(uint32(user))
-	c.add(try{now.UnixNano(), uint32(user), false})
+func (c *counter) fail(who user, now time.Time) {
+	c.stop(who)
+	c.add(try{now.UnixNano(), who, false})
 }
 
-func (c *counter) stop(user uint32) {
+func (c *counter) stop(who user) {
 	for i := len(c.tries) - 1; i >= 0; i-- {
-		if t := c.tries[i]; t.isUnderWay && t.user == user {
+		if t := c.tries[i]; t.isUnderWay && t.user == who {
 			c.tries = slices.Delete(c.tries, i, i+1)
 			return
 		}
 	}
 }
 
-func (c *counter) forgive(user uint64) {
-	c.tries = slices.DeleteFunc(c.tries, func(t try) bool { return t.user == uint32(user) })
+func (c *counter) forgive(who user) {
+	c.tries = slices.DeleteFunc(c.tries, func(t try) bool { return t.user == who })
 }
 
 // last is when the newest try was.

@@ -24,12 +24,13 @@ func (all counters) at(of uint64, now time.Time) *counter {
 	return c
 }
 
-func (all counters) forgive(of, user uint64) {
+func (all counters) forgive(of uint64, who user) {
 	c := all[of]
 	if c == nil {
 		return
 	}
-	if c.forgive(user); len(c.tries) == 0 {
+	c.forgive(who)
+	if len(c.tries) == 0 {
 		delete(all, of)
 	}
 }
@@ -41,7 +42,8 @@ func (all counters) makeRoom(now time.Time) {
 		return
 	}
 	for of, c := range all {
-		if c.drop(now); len(c.tries) == 0 {
+		c.drop(now)
+		if len(c.tries) == 0 {
 			delete(all, of)
 		}
 	}

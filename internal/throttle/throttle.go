@@ -26,11 +26,11 @@ func New() *Throttle {
 // may be made after the delay. What becomes of it Failed or Succeeded are told; until then it counts as a failure, so that
 // to try many at once gains nothing.
 //
-// The user is anybody's word, and may be empty, as the address may where it isn't known: those are not counted.
-func (t *Throttle) Wait(user, address string, now time.Time) (delay, retryAfter time.Duration) {
+// The name is anybody's word, and may be empty, as the address may where it isn't known: those are not counted.
+func (t *Throttle) Wait(name, address string, now time.Time) (delay, retryAfter time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	who, counted := t.countersOf(user, address)
+	who, counted := t.countersOf(name, address)
 	for _, c := range counted {
 		ofThis, after := c.in[c.of].wait(now)
 		delay, retryAfter = max(delay, ofThis), max(retryAfter, after)
@@ -45,10 +45,10 @@ func (t *Throttle) Wait(user, address string, now time.Time) (delay, retryAfter 
 }
 
 // Failed is told of a try that failed.
-func (t *Throttle) Failed(user, address string, now time.Time) {
+func (t *Throttle) Failed(name, address string, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	who, counted := t.countersOf(user, address)
+	who, counted := t.countersOf(name, address)
 	for _, c := range counted {
 		c.in.at(c.of, now).fail(who, now)
 	}
@@ -56,10 +56,10 @@ func (t *Throttle) Failed(user, address string, now time.Time) {
 
 // Succeeded is told of a try that succeeded: the user's failures are forgiven, and so are those of this user at the
 // address. Others' there are not, or whoever has one key could try all day for another.
-func (t *Throttle) Succeeded(user, address string) {
+func (t *Throttle) Succeeded(name, address string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	who, counted := t.countersOf(user, address)
+	who, counted := t.countersOf(name, address)
 	for _, c := range counted {
 		c.in.forgive(c.of, who)
 	}
@@ -72,15 +72,15 @@ type counted struct {
 }
 
 // countersOf returns the user's hash too: what each counter tells tries apart by.
-func (t *Throttle) countersOf(user, address string) (who uint64, all []counted) {
-	who = t.hash(username.Fold(user))
-	if user != "" {
-		all = append(all, counted{t.users, who})
+func (t *Throttle) countersOf(name, address string) (who user, all []counted) {
+	hash := t.hash(username.Fold(name))
+	if name != "" {
+		all = append(all, counted{t.users, hash})
 	}
 	if address != "" {
 		all = append(all, counted{t.addresses, t.hash(network(address))})
 	}
-	return who, all
+	return user(hash), all
 }
 
 // hash is as long for every name: a megabyte takes no more memory than another.

@@ -152,7 +152,7 @@ func TestAClockThatIsSetBack(t *testing.T) {
 	}
 }
 
-func TestConcurrentTries(t *testing.T) {
+func TestConcurrentTries(*testing.T) {
 	th := throttle.New()
 	var trying sync.WaitGroup
 	for i := range 8 {

@@ -1,6 +1,10 @@
 package verify
 
-import "keywright.dev/keywright/internal/pepper"
+import (
+	"slices"
+
+	"keywright.dev/keywright/internal/pepper"
+)
 
 // carries says that sessions may rest on the key: it is accepted, time aside, and its object's current one.
 func (e *entry) carries(f fingerprint) bool { return e.until >= 0 && !e.owner.key(f).overlaps }
@@ -20,8 +24,13 @@ func (x *Index) end(f fingerprint, held *entry) {
 	}
 }
 
+// takeEnded leaves out what another object has taken over.
 func (x *Index) takeEnded() []pepper.Digest {
-	ended := x.ended
+	ended := slices.DeleteFunc(x.ended, func(d pepper.Digest) bool {
+		f := fingerprintOf(&d.Sum)
+		held, _ := x.keys.find(f)
+		return held != nil && held.carries(f)
+	})
 	x.ended = nil
 	return ended
 }

@@ -38,8 +38,8 @@ type Index struct {
 // speak for the user when it is an AdminUser.
 //
 // It returns the keys that were accepted as the current ones of their objects before it and are not any more, as objects
-// stand now, be it for a moment: because the object says so, or the user's, or another key took their place, or they are
-// on record no more. That a key has expired it does not tell.
+// stand now: because the object says so, or the user's, or another key took their place, or they are on record no more. That
+// a key has expired it does not tell.
 func (x *Index) Put(id ID, h Holder) (ended []pepper.Digest) {
 	next := newObject(id, h)
 	x.mu.Lock()
@@ -67,7 +67,8 @@ func (x *Index) Delete(id ID) (ended []pepper.Digest) {
 }
 
 // Replace puts all the objects there are of a kind in a namespace, and deletes every other object of that kind there.
-// Namespace "": in any. It returns what Put returns.
+// Namespace "": in any. It returns what Put and Delete return, one after the other: a key that goes from one object to another
+// may be among it.
 func (x *Index) Replace(kind, namespace string, all iter.Seq2[ID, Holder]) (ended []pepper.Digest) {
 	there := map[ID]bool{}
 	for id, h := range all {
