@@ -116,7 +116,7 @@ func TestRefusedLogins(t *testing.T) {
 func TestALoginIsByItsKeyAlone(t *testing.T) {
 	h := newHouse(t)
 	h.use(t, settings.Runtime{TrustProxyHeaders: true, TrustUsernames: true})
-	r := httptest.NewRequest("POST", loginPath, strings.NewReader(claim("alice", "a-key-that-nobody-has-at-all")))
+	r := httptest.NewRequest(http.MethodPost, loginPath, strings.NewReader(claim("alice", "a-key-that-nobody-has-at-all")))
 	r.Header.Set("Authorization", "Bearer "+aliceKey)
 	r.Header.Set("X-Forwarded-User", "alice")
 	r.Header.Set("Cookie", "keywright_user=alice")
@@ -150,12 +150,12 @@ func TestAnOldKeyDoesNotLogIn(t *testing.T) {
 }
 
 func TestLogout(t *testing.T) {
-	const clear = "keywright_session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict"
+	const cleared = "keywright_session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict"
 	h := newHouse(t)
 	h.ask("POST", loginPath, "", claim("alice", aliceKey))
 	for _, cookie := range []string{"keywright_session=session-0", "keywright_session=session-0", "keywright_session=nonsense", "other=1"} {
 		r := h.askWithCookie("POST", "/api/auth/logout", cookie)
-		if r.Code != 200 || r.Body.String() != `{"ok":true}`+"\n" || !slices.Equal(r.Header()["Set-Cookie"], []string{clear}) {
+		if r.Code != 200 || r.Body.String() != `{"ok":true}`+"\n" || !slices.Equal(r.Header()["Set-Cookie"], []string{cleared}) {
 			t.Errorf("%s: %d %s %q", cookie, r.Code, r.Body, r.Header()["Set-Cookie"])
 		}
 		if me := h.askWithCookie("GET", "/api/auth/me", cookie); me.Body.String() != nobody {
@@ -188,7 +188,7 @@ func TestMe(t *testing.T) {
 			h := newHouse(t)
 			h.use(t, c.rules)
 			h.memory.down = errDown
-			r := httptest.NewRequest("GET", "/api/auth/me", nil)
+			r := httptest.NewRequest(http.MethodGet, "/api/auth/me", nil)
 			if c.header != nil {
 				r.Header = c.header
 			}
@@ -278,12 +278,12 @@ func TestFailedLoginsAreSlowedAndThenRefused(t *testing.T) {
 		t.Fatalf("%d %s %v", limited.Code, limited.Body, limited.Header())
 	}
 	// It holds for the right key too, and from elsewhere: the user is counted apart from the address.
-	r := httptest.NewRequest("POST", loginPath, strings.NewReader(claim("alice", aliceKey)))
+	r := httptest.NewRequest(http.MethodPost, loginPath, strings.NewReader(claim("alice", aliceKey)))
 	r.RemoteAddr = "198.51.100.7:1"
 	if got := h.serve(r); got.Code != http.StatusTooManyRequests {
 		t.Error(got.Code, got.Body)
 	}
-	r = httptest.NewRequest("POST", loginPath, strings.NewReader(claim("bob", bobKey)))
+	r = httptest.NewRequest(http.MethodPost, loginPath, strings.NewReader(claim("bob", bobKey)))
 	r.RemoteAddr = "198.51.100.7:1"
 	if got := h.serve(r); got.Code != 200 {
 		t.Error("bob is refused for what was tried with alice's name:", got.Code, got.Body)
@@ -305,14 +305,14 @@ func TestCrossSiteRequestsAreRefused(t *testing.T) {
 		{"Sec-Fetch-Site", "same-origin", false}, {"Origin", "http://example.com", false}, {"Accept", "*/*", false},
 	} {
 		for _, path := range []string{loginPath, "/api/auth/logout", list} {
-			r := httptest.NewRequest("POST", path, strings.NewReader("{}"))
+			r := httptest.NewRequest(http.MethodPost, path, strings.NewReader("{}"))
 			r.Header.Set(c.header, c.value)
 			got := h.serve(r)
 			if refused := detail(got) == "Cross-origin request refused"; refused != c.refused || refused && got.Code != 403 {
 				t.Errorf("%s: %s to %s: %d %s", c.header, c.value, path, got.Code, got.Body)
 			}
 		}
-		r := httptest.NewRequest("GET", "/api/auth/me", nil)
+		r := httptest.NewRequest(http.MethodGet, "/api/auth/me", nil)
 		r.Header.Set(c.header, c.value)
 		if got := h.serve(r); got.Code != 200 {
 			t.Error(got.Code)

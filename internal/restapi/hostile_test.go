@@ -72,7 +72,7 @@ func TestOtherEncodingsAreRefused(t *testing.T) {
 		{"Content-Type", "application/json; charset=utf-16"}, {"Content-Encoding", "gzip"},
 	} {
 		h := newHouse(t)
-		r := httptest.NewRequest("POST", list, strings.NewReader(`{"username":"new"}`))
+		r := httptest.NewRequest(http.MethodPost, list, strings.NewReader(`{"username":"new"}`))
 		r.Header.Set("Authorization", "Bearer "+aliceKey)
 		r.Header.Set(c.header, c.value)
 		if got := h.serve(r); got.Code != 400 || detail(got) != "Invalid JSON body" || len(h.registry.Writes) > 0 {
