@@ -89,6 +89,19 @@ func (w *world) set(store, api error) {
 	w.away, w.apiAway = store, api
 }
 
+// done are the statuses written, and the tries.
+func (w *world) done() (writes, tries int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.writes, w.tries
+}
+
+func (q *queue) length() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.byUID)
+}
+
 func newWorld() *world { return &world{saved: map[string]Use{}, statuses: map[string]time.Time{}} }
 
 // record runs a recorder until the test ends, or the function that is returned is called.
@@ -101,6 +114,12 @@ func record(t *testing.T, w *world) (r *Recorder, stop func()) {
 	stop = func() { cancel(); running.Wait() }
 	t.Cleanup(stop)
 	return r, stop
+}
+
+// pass lets time go by, and whoever waited for it do what they have to.
+func pass(length time.Duration) {
+	time.Sleep(length)
+	synctest.Wait()
 }
 
 func use(uid string) gate.Use {
@@ -116,11 +135,11 @@ func TestAUseIsSavedSoonAndExactly(t *testing.T) {
 		older := u
 		older.At, older.From = u.At.Add(-time.Second), "elsewhere"
 		r.Note(older) // they overtake each other
-		time.Sleep(2 * saveEvery)
+		pass(2 * saveEvery)
 		if want := (Use{UID: "a", KeyID: "key of a", At: u.At, From: "192.0.2.1"}); w.saved["a"] != want {
 			t.Errorf("saved %+v, want %+v", w.saved["a"], want)
 		}
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		if w.saves != 1 {
 			t.Errorf("one use was saved %d times", w.saves)
 		}
@@ -135,7 +154,7 @@ func TestManyUsesAreSavedTogether(t *testing.T) {
 			r.Note(use(fmt.Sprint(i)))
 			r.Note(use(fmt.Sprint(i)))
 		}
-		time.Sleep(2 * saveEvery)
+		pass(2 * saveEvery)
 		if len(w.saved) != 1200 || w.saves != 3 {
 			t.Errorf("%d are saved in %d goes", len(w.saved), w.saves)
 		}
@@ -150,12 +169,12 @@ func TestUsesWaitForAStoreThatIsAway(t *testing.T) {
 		first := use("a")
 		r.Note(first)
 		r.Note(use("b"))
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		last := use("a")
 		r.Note(last)
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		w.set(nil, nil)
-		time.Sleep(longestPause + saveEvery)
+		pass(longestPause + saveEvery)
 		if !w.saved["a"].At.Equal(last.At) || !w.saved["b"].At.Equal(first.At) || testutil.ToFloat64(r.dropped) != 0 {
 			t.Errorf("saved %+v, dropped %v", w.saved, testutil.ToFloat64(r.dropped))
 		}
@@ -175,10 +194,9 @@ func TestAUseWhileOthersAreSavedIsTheLast(t *testing.T) {
 			}
 		}
 		r.Note(use("a"))
-		time.Sleep(saveEvery)
-		synctest.Wait()
+		pass(saveEvery)
 		w.set(nil, nil)
-		time.Sleep(longestPause)
+		pass(longestPause)
 		if !w.saved["a"].At.Equal(last.At) || len(r.exact.order) > 0 {
 			t.Errorf("saved %s, want %s; %d wait", w.saved["a"].At, last.At, len(r.exact.order))
 		}
@@ -193,19 +211,18 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 		for i := range mostWaiting + 300 {
 			r.Note(use(fmt.Sprint(i)))
 		}
-		time.Sleep(time.Minute + statusEvery/2)
-		synctest.Wait()
+		pass(time.Minute + statusEvery/2)
 		for i := range 300 {
 			r.Note(use(fmt.Sprint("later ", i)))
 		}
 		if n := testutil.ToFloat64(r.dropped); n != 600 {
 			t.Errorf("%v are counted as dropped, not 600", n)
 		}
-		if len(r.exact.byUID) != mostWaiting || len(r.coarse.byUID) != mostWaiting {
-			t.Errorf("%d and %d wait", len(r.exact.byUID), len(r.coarse.byUID))
+		if exact, coarse := r.exact.length(), r.coarse.length(); exact != mostWaiting || coarse != mostWaiting {
+			t.Errorf("%d and %d wait", exact, coarse)
 		}
 		w.set(nil, errAway)
-		time.Sleep(longestPause + saveEvery)
+		pass(longestPause + saveEvery)
 		if _, found := w.saved["599"]; found || len(w.saved) != mostWaiting {
 			t.Errorf("%d are saved, one of the oldest among them: %t", len(w.saved), found)
 		}
@@ -228,7 +245,7 @@ func TestAStatusIsWrittenOnceAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		r, _ := record(t, w)
-		time.Sleep(statusEvery / 3)
+		pass(statusEvery / 3)
 		other, _ := record(t, w) // another replica, begun at another time
 		first := time.Now()
 		for time.Since(first) < 3*time.Hour-30*time.Second {
@@ -236,17 +253,17 @@ func TestAStatusIsWrittenOnceAnHour(t *testing.T) {
 			if time.Since(first) > 0 {
 				other.Note(use("a"))
 			}
-			time.Sleep(30 * time.Second)
+			pass(30 * time.Second)
 		}
-		if w.writes != 3 {
-			t.Errorf("written %d times in 3 hours", w.writes)
+		before, _ := w.done()
+		if before != 3 {
+			t.Errorf("written %d times in 3 hours", before)
 		}
-		if since := time.Since(w.statuses["name of a"]); since > coarseness+time.Minute {
+		if since := time.Since(w.told(use("a").Object)); since > coarseness+time.Minute {
 			t.Errorf("it tells of a use %s ago", since)
 		}
-		before := w.writes
-		time.Sleep(24 * time.Hour)
-		if w.writes != before {
+		pass(24 * time.Hour)
+		if writes, _ := w.done(); writes != before {
 			t.Error("it is written though nobody uses it")
 		}
 	})
@@ -260,10 +277,9 @@ func TestStatusesAreWrittenALittleAtATime(t *testing.T) {
 			r.Note(use(fmt.Sprint(i)))
 		}
 		for rounds := 1; rounds <= 5; rounds++ {
-			time.Sleep(statusEvery)
-			synctest.Wait()
-			if w.writes != rounds*mostStatuses {
-				t.Errorf("%d are written after %d rounds", w.writes, rounds)
+			pass(statusEvery)
+			if writes, _ := w.done(); writes != rounds*mostStatuses {
+				t.Errorf("%d are written after %d rounds", writes, rounds)
 			}
 		}
 	})
@@ -279,28 +295,25 @@ func TestAStatusThatCannotBeWrittenHoldsUpNoOther(t *testing.T) {
 		for i := range 10 {
 			r.Note(use(fmt.Sprint(i)))
 		}
-		time.Sleep(statusEvery)
-		synctest.Wait()
-		if w.writes != 10 || w.tries != 11 {
-			t.Errorf("%d of 10 are written, in %d tries", w.writes, w.tries)
+		pass(statusEvery)
+		if writes, tries := w.done(); writes != 10 || tries != 11 {
+			t.Errorf("%d of 10 are written, in %d tries", writes, tries)
 		}
 
 		w.set(nil, errAway)
-		time.Sleep(2*time.Hour + statusEvery/2)
-		before := w.tries
+		pass(2*time.Hour + statusEvery/2)
+		_, before := w.done()
 		for i := range 10 {
 			r.Note(use(fmt.Sprint(i)))
 		}
-		time.Sleep(statusEvery)
-		synctest.Wait()
-		if tries := w.tries - before; tries != tooMany {
-			t.Errorf("while the API server is away it is tried %d times a round", tries)
+		pass(statusEvery)
+		if _, tries := w.done(); tries-before != tooMany {
+			t.Errorf("while the API server is away it is tried %d times a round", tries-before)
 		}
 		w.set(nil, nil)
-		time.Sleep(statusEvery)
-		synctest.Wait()
-		if w.writes < 18 {
-			t.Errorf("when it is back %d of 8 are written", w.writes-10)
+		pass(statusEvery)
+		if writes, _ := w.done(); writes != 18 {
+			t.Errorf("when it is back %d of 8 are written", writes-10)
 		}
 	})
 }

@@ -37,18 +37,18 @@ func TestWhileTheStoreIsAwayWhatIsKnownGoesOn(t *testing.T) {
 					t.Errorf("it was asked %d times", n)
 				}
 
-				time.Sleep(3 * time.Hour)
+				pass(3 * time.Hour)
 				a.want(known, true, "hours later")
 				a.store.set(nil, false)
-				time.Sleep(2 * pause)
+				pass(2 * pause)
 				a.want(unknown, true, "unknown, when it is back")
 
 				a.store.set(errAway, hangs)
-				time.Sleep(5*time.Hour - time.Since(begun))
+				pass(5*time.Hour - time.Since(begun))
 				if a.Touch(t.Context(), known) {
 					t.Error("renewed where nobody else learns of it")
 				}
-				time.Sleep(Lifetime - time.Since(begun))
+				pass(Lifetime - time.Since(begun))
 				a.want(known, false, "at its end")
 			})
 		})
@@ -76,19 +76,19 @@ func TestWhatEndsWhileTheStoreIsAwayDoesNotComeBack(t *testing.T) {
 					t.Errorf("it went by unseen: %v", err)
 				}
 				a.want(cookie, false, "at once")
-				time.Sleep(time.Hour)
+				pass(time.Hour)
 				a.want(cookie, false, "later")
 				b.want(cookie, true, "through a replica that could not hear of it")
 				a.store.set(nil, false)
 				a.want(cookie, false, "at once when it is back")
-				time.Sleep(2 * pause)
+				pass(2 * pause)
 				a.want(cookie, false, "when it is back")
 				b.want(cookie, false, "through the other replica")
 				if len(on.sessions) > 0 || len(a.endings.waiting) > 0 {
 					t.Errorf("%d sessions are stored, and %d ends wait", len(on.sessions), len(a.endings.waiting))
 				}
 				again := a.begin("alice", digest(1))
-				time.Sleep(time.Minute)
+				pass(time.Minute)
 				a.want(again, true, "one begun later")
 			})
 		})
@@ -110,7 +110,7 @@ func TestALateEndDoesNotEndWhatWasBegunAfterIt(t *testing.T) {
 		after := r.begin("alice", digest(1)) // before it is tried again
 		r.want(before, false, "begun before")
 		r.want(after, true, "begun after")
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		r.want(before, false, "begun before, later")
 		r.want(after, true, "begun after, later")
 	})
@@ -145,7 +145,7 @@ func TestWhileNobodyTellsASessionIsBelievedForASecond(t *testing.T) {
 		if err := a.End(t.Context(), ended); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(deafFor)
+		pass(deafFor)
 		b.want(ended, false, "a second later")
 
 		// What it has missed it asks for when it hears again.
@@ -153,14 +153,14 @@ func TestWhileNobodyTellsASessionIsBelievedForASecond(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.store.listen(heard)
-		time.Sleep(time.Nanosecond)
+		pass(time.Nanosecond)
 		b.want(other, false, "when it hears again")
 
 		// And then it asks no more.
 		cookie := a.begin("alice", digest(1))
 		b.want(cookie, true, "begun later")
 		asked := b.store.asked()
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		b.want(cookie, true, "an hour later")
 		if n := b.store.asked() - asked; n > 0 {
 			t.Errorf("it was asked %d times for what is known", n)
@@ -175,10 +175,13 @@ func TestAWatchThatFailsIsTakenUpAgain(t *testing.T) {
 		synctest.Wait()
 		b.store.quit <- errAway
 		synctest.Wait()
-		if !b.known.isDeaf {
+		b.known.mu.Lock()
+		isDeaf := b.known.isDeaf
+		b.known.mu.Unlock()
+		if !isDeaf {
 			t.Error("nobody tells, and it is not known")
 		}
-		time.Sleep(2 * pause)
+		pass(2 * pause)
 		cookie := a.begin("alice", digest(1))
 		b.want(cookie, true, "before")
 		a.EndOfKeys([]pepper.Digest{digest(1)})
@@ -215,7 +218,7 @@ func TestWhatEndsWhileItIsAskedForIsOver(t *testing.T) {
 				r.store.set(errAway, false)
 				r.want(cookie, false, "afterwards, when it can't be looked at again")
 				r.store.set(nil, false)
-				time.Sleep(2 * pause)
+				pass(2 * pause)
 				r.want(cookie, false, "afterwards")
 			})
 		})
@@ -342,7 +345,7 @@ func TestEndsThatWaitAreBounded(t *testing.T) {
 		}
 		r.want(cookie, false, "the last of them")
 		r.store.set(nil, false)
-		time.Sleep(2 * pause)
+		pass(2 * pause)
 		if n := len(r.endings.waiting); n > 0 {
 			t.Errorf("%d wait when the store is back", n)
 		}

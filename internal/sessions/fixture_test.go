@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"keywright.dev/keywright/internal/pepper"
@@ -229,7 +230,7 @@ func (r *replica) begin(username string, key pepper.Digest) (cookie string) {
 		r.t.Fatal(err)
 	}
 	// Whoever begins one asks for it later.
-	time.Sleep(time.Millisecond)
+	pass(time.Millisecond)
 	return cookie
 }
 
@@ -240,6 +241,12 @@ func (r *replica) want(cookie string, want bool, when string) {
 	if r.knows(cookie) != want {
 		r.t.Errorf("%s: it is a session: %t", when, !want)
 	}
+}
+
+// pass lets time go by, and whoever waited for it do what they have to.
+func pass(length time.Duration) {
+	time.Sleep(length)
+	synctest.Wait()
 }
 
 func digest(i byte) pepper.Digest { return pepper.Digest{PepperID: "01234567", Sum: pepper.Sum{i}} }

@@ -36,9 +36,9 @@ func TestASessionIsItsKeyForEightHours(t *testing.T) {
 		if got := r.Key(cookie, time.Now()); got == nil || *got != digest(1) {
 			t.Fatalf("got %v", got)
 		}
-		time.Sleep(Lifetime - time.Since(begun) - 1)
+		pass(Lifetime - time.Since(begun) - 1)
 		r.want(cookie, true, "a moment before its end")
-		time.Sleep(time.Nanosecond)
+		pass(time.Nanosecond)
 		r.want(cookie, false, "at its end")
 		if r.Touch(t.Context(), cookie) {
 			t.Error("and it is renewed then")
@@ -78,21 +78,21 @@ func TestASessionSlides(t *testing.T) {
 		begun := time.Now()
 		cookie := a.begin("alice", digest(1))
 		b.want(cookie, true, "through another replica")
-		time.Sleep(4*time.Hour - time.Since(begun))
+		pass(4*time.Hour - time.Since(begun))
 		if a.Touch(t.Context(), cookie) {
 			t.Error("renewed with 4 hours left")
 		}
-		time.Sleep(time.Nanosecond)
+		pass(time.Nanosecond)
 		if !a.Touch(t.Context(), cookie) {
 			t.Error("not renewed with less than 4 hours left")
 		}
 		if a.Touch(t.Context(), cookie) {
 			t.Error("renewed again at once")
 		}
-		time.Sleep(Lifetime - 1)
+		pass(Lifetime - 1)
 		a.want(cookie, true, "a moment before its new end")
 		b.want(cookie, true, "and where it was not renewed")
-		time.Sleep(time.Nanosecond)
+		pass(time.Nanosecond)
 		a.want(cookie, false, "at its new end")
 		b.want(cookie, false, "and where it was not renewed")
 	})
@@ -148,7 +148,7 @@ func TestAMadeUpCookieCostsTheStoreLittle(t *testing.T) {
 		}
 		for range 1000 {
 			r.want(strings.Repeat("a", 43), false, "made up")
-			time.Sleep(10 * time.Millisecond)
+			pass(10 * time.Millisecond)
 		}
 		if n := r.store.asked(); n != 1 {
 			t.Errorf("the store was asked %d times", n)
