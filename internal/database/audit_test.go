@@ -94,7 +94,9 @@ func TestManyEntriesInTheirOrder(t *testing.T) {
 		for i := range many {
 			entries = append(entries, audit.Entry{At: noon, Detail: fmt.Sprint(i)})
 		}
-		must(t, d.Audit().Append(t.Context(), entries))
+		for some := range slices.Chunk(entries, 300) {
+			must(t, d.Audit().Append(t.Context(), some))
+		}
 		if got := len(list(t, d.Audit(), audit.Filter{})); got != audit.DefaultLimit {
 			t.Errorf("%d of a list without a limit", got)
 		}

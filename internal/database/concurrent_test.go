@@ -92,9 +92,9 @@ func TestManyWriteAtOnce(t *testing.T) {
 	for name, empty := range dialects {
 		t.Run(name, func(t *testing.T) {
 			url := empty(t)
-			servers := []*database.DB{open(t, url)}
+			servers := []*database.DB{patiently(t, url)}
 			if name == "PostgreSQL" {
-				servers = append(servers, open(t, url))
+				servers = append(servers, patiently(t, url))
 			}
 			const writers, rounds = 6, 20
 			var writing sync.WaitGroup
@@ -143,9 +143,9 @@ func TestTurns(t *testing.T) {
 	for name, empty := range dialects {
 		t.Run(name, func(t *testing.T) {
 			url := empty(t)
-			servers := []*database.DB{open(t, url)}
+			servers := []*database.DB{patiently(t, url)}
 			if name == "PostgreSQL" {
-				servers = append(servers, open(t, url), open(t, url))
+				servers = append(servers, patiently(t, url), patiently(t, url))
 			}
 			var inside, most, done atomic.Int64
 			var taking sync.WaitGroup

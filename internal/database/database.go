@@ -54,8 +54,10 @@ type DB struct {
 	pool    *sql.DB
 	log     *slog.Logger
 	now     func() time.Time
-	health  health
-	turns   turns
+	// patience is how long an operation may take.
+	patience time.Duration
+	health   health
+	turns    turns
 }
 
 // Open takes a PostgreSQL URL, or a path or URL of a SQLite file (DefaultPath when it is empty). Its only errors are of what
@@ -75,7 +77,7 @@ func take(url string, log *slog.Logger) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{log: log, now: time.Now, health: newHealth()}
+	d := &DB{log: log, now: time.Now, patience: operationTimeout, health: newHealth()}
 	if where.file != "" {
 		d.dialect, d.pool = openSQLite(where.file)
 		return d, nil

@@ -6,8 +6,8 @@
 //
 //   - an operation ends within 2 seconds, with an error that wraps ErrDown when the database could not do it; while it
 //     is known to be away, at once;
-//   - a database that is back is noticed within a second, by Run; so is a SQLite file that was taken away, and a
-//     PostgreSQL that says nothing any more within 2 seconds;
+//   - a database that is back is noticed within a second, by Run, and so is a SQLite file that was taken away; a
+//     PostgreSQL that says nothing any more, which nobody happens to use, within 3 seconds;
 //   - Watch says within 2 seconds that it hears nothing any more;
 //   - the connections that are used for statements are a pool (pool_max_conns), Watch has one of its own, and so has
 //     each turn that this server has or waits for: one for a name.

@@ -17,6 +17,18 @@ func OpenWith(ctx context.Context, url string, log *slog.Logger, more func() []s
 	return d, nil
 }
 
+// OpenPatiently is for what is not about time: with the race detector, on a machine that has much else to do, SQLite is a
+// hundred times slower.
+func OpenPatiently(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
+	d, err := take(url, log)
+	if err != nil {
+		return nil, err
+	}
+	d.patience = time.Minute
+	d.open(ctx)
+	return d, nil
+}
+
 // Renew has the next operation begin with a new connection.
 func (d *DB) Renew(ctx context.Context) { d.dialect.renew(ctx) }
 

@@ -12,8 +12,6 @@ const (
 	// checkEvery is how often a database that was there is asked whether it still is, and retryEvery one that was not.
 	checkEvery = time.Second
 	retryEvery = 500 * time.Millisecond
-	// checkTimeout bounds one such question.
-	checkTimeout = time.Second
 	// bringUpTimeout bounds migrations, and waiting for another server that migrates.
 	bringUpTimeout = 10 * time.Minute
 )
@@ -108,7 +106,7 @@ func (d *DB) look(ctx context.Context) time.Duration {
 }
 
 func (d *DB) check(ctx context.Context) {
-	asking, cancel := context.WithTimeout(ctx, checkTimeout)
+	asking, cancel := context.WithTimeout(ctx, d.patience)
 	defer cancel()
 	if err := d.try(asking, d.dialect.check); err != nil && ctx.Err() == nil {
 		_ = d.down("check", err)
@@ -131,7 +129,7 @@ func (d *DB) bringUp(ctx context.Context) {
 }
 
 func (d *DB) probe(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
+	ctx, cancel := context.WithTimeout(ctx, d.patience)
 	defer cancel()
 	_, err := d.pool.ExecContext(ctx, "UPDATE probe SET at = $1 WHERE id = 1", d.now().UnixMicro())
 	return err

@@ -17,7 +17,7 @@ func (d *DB) do(ctx context.Context, what string, operation func(context.Context
 	if why := d.Err(); why != nil {
 		return fmt.Errorf("%s: %w", what, unavailable(why))
 	}
-	bounded, cancel := context.WithTimeout(ctx, operationTimeout)
+	bounded, cancel := context.WithTimeout(ctx, d.patience)
 	defer cancel()
 	err := d.try(bounded, operation)
 	if err == nil {

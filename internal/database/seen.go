@@ -22,8 +22,29 @@ func (s seenStore) Saw(ctx context.Context, sightings []seen.Sighting) error {
 	if err := inBatches(merge(sightings), func(batch []seen.User) error { return s.save(ctx, batch) }); err != nil {
 		return err
 	}
-	return s.exec(ctx, "let seen users go", "DELETE FROM seen_users WHERE id IN"+
-		" (SELECT id FROM seen_users ORDER BY last_seen - first_seen DESC, last_seen DESC, id DESC LIMIT 1000000000 OFFSET $1)", seen.MaxNames)
+	return s.letGo(ctx)
+}
+
+// letGo takes a few at a time, for a flood may take longer than an operation may.
+func (s seenStore) letGo(ctx context.Context) error {
+	const few = 500
+	counted, err := query(ctx, s.DB, "count seen users", readCount, "SELECT count(*) FROM seen_users")
+	if err != nil {
+		return err
+	}
+	for excess := counted[0] - seen.MaxNames; excess > 0; excess -= few {
+		err := s.exec(ctx, "let seen users go", "DELETE FROM seen_users WHERE id IN"+
+			" (SELECT id FROM seen_users ORDER BY last_seen - first_seen, last_seen, id LIMIT $1)", min(excess, few))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readCount(from row) (count int, err error) {
+	err = from.Scan(&count)
+	return count, err
 }
 
 func (s seenStore) save(ctx context.Context, batch []seen.User) error {

@@ -164,8 +164,7 @@ func TestASQLiteFileThatIsFullOrReadOnly(t *testing.T) {
 				return nil
 			})
 			must(t, err, d.Err())
-			t.Cleanup(func() { must(t, d.Close()) })
-			run(t, d.Run)
+			use(t, d)
 			afflicted.Store(true)
 			d.Renew(t.Context())
 			eventually(t, "it is noticed", func() bool {

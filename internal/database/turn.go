@@ -22,6 +22,9 @@ type turn struct {
 
 // enter waits for the turn, and returns how to give it back.
 func (t *turns) enter(ctx context.Context, name string) (leave func(), err error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	one := t.want(name)
 	select {
 	case one.held <- struct{}{}:

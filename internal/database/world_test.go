@@ -17,7 +17,7 @@ import (
 
 // shared is the PostgreSQL of all tests but those that stop it. It starts with the first that needs it.
 var shared = sync.OnceValues(func() (server *postgres.Server, err error) {
-	server, err = postgres.New(context.Background())
+	server, err = postgres.New()
 	running = server
 	return server, err
 })
@@ -64,8 +64,18 @@ func emptyPostgres(t *testing.T) string {
 func onBoth(t *testing.T, test func(t *testing.T, d *database.DB)) {
 	t.Helper()
 	for name, empty := range dialects {
-		t.Run(name, func(t *testing.T) { test(t, open(t, empty(t))) })
+		t.Run(name, func(t *testing.T) {
+			test(t, patiently(t, empty(t)))
+		})
 	}
+}
+
+func patiently(t *testing.T, url string) *database.DB {
+	t.Helper()
+	d, err := database.OpenPatiently(t.Context(), url, slog.New(slog.DiscardHandler))
+	must(t, err, d.Err())
+	use(t, d)
+	return d
 }
 
 // open has it run until the test ends.
@@ -85,13 +95,19 @@ func openLogged(t *testing.T, url string) (*database.DB, *journal.Journal) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, d.Run)
+	use(t, d)
+	return d, said
+}
+
+// use has it run until the test ends.
+func use(t *testing.T, d *database.DB) {
+	t.Helper()
 	t.Cleanup(func() {
 		if err := d.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return d, said
+	run(t, d.Run)
 }
 
 // run has something go on until the test ends.

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"fmt"
 	"os"
 )
@@ -24,7 +23,7 @@ func Start(t T) *Server {
 		fmt.Println(Missing)
 		t.Skipf("%s", Missing)
 	}
-	s, err := New(context.Background())
+	s, err := New()
 	if err != nil {
 		t.Fatalf("start PostgreSQL: %v", err)
 	}

@@ -20,9 +20,8 @@ import (
 )
 
 const (
-	// startTimeout and stopTimeout are for a machine that has much else to do.
-	startTimeout = time.Minute
-	stopTimeout  = time.Minute
+	// timeout is for a machine that has much else to do.
+	timeout = 2 * time.Minute
 
 	role = "keywright"
 	// Password is one that must not turn up anywhere. It has what has to be escaped in a URL.
@@ -31,12 +30,14 @@ const (
 
 // keeper runs PostgreSQL as its standard input says, and when that ends, removes everything.
 const keeper = `
-folder=$1; shift
+folder=$1 programs=$2; shift 2
 running=
 quit() { [ -z "$running" ] || { kill -"$1" "$running"; wait "$running"; running=; }; }
 while read -r word; do
   case $word in
-    start) "$@" </dev/null & running=$! ;;
+    install) "$programs/initdb" --pgdata="$folder/data" --pwfile="$folder/password" --username=keywright --auth=scram-sha-256 \
+      --encoding=UTF8 --locale=C --no-sync --no-instructions </dev/null && echo installed || echo failed ;;
+    start) "$programs/postgres" "$@" </dev/null & running=$! ;;
     stop) quit INT; echo stopped ;;
     crash) quit QUIT; echo stopped ;;
   esac
@@ -61,7 +62,7 @@ type Server struct {
 }
 
 // New installs a server in a new folder and starts it.
-func New(ctx context.Context) (*Server, error) {
+func New() (*Server, error) {
 	programs := Installed()
 	if programs == "" {
 		return nil, errors.New(Missing)
@@ -76,13 +77,10 @@ func New(ctx context.Context) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{folder: folder, said: make(chan string, 100)}
-	if err := s.install(ctx, programs, as); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(folder))
-	}
 	if err := s.keep(programs, as); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
-	if err := s.Start(); err != nil {
+	if err := errors.Join(s.order("install", "installed"), s.Start()); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -90,24 +88,14 @@ func New(ctx context.Context) (*Server, error) {
 
 func (s *Server) data() string { return filepath.Join(s.folder, "data") }
 
-func (s *Server) install(ctx context.Context, programs string, as *syscall.Credential) error {
+// prepare has the folder belong to whom PostgreSQL runs as.
+func (s *Server) prepare(as *syscall.Credential) error {
 	password := filepath.Join(s.folder, "password")
-	if err := os.WriteFile(password, []byte(Password+"\n"), 0o600); err != nil {
+	err := os.WriteFile(password, []byte(Password+"\n"), 0o600)
+	if err != nil || as == nil {
 		return err
 	}
-	if as != nil {
-		if err := errors.Join(os.Chown(s.folder, int(as.Uid), int(as.Gid)), os.Chown(password, int(as.Uid), int(as.Gid))); err != nil {
-			return err
-		}
-	}
-	initialize := exec.CommandContext(ctx, filepath.Join(programs, "initdb"), "--pgdata="+s.data(), "--username="+role, "--pwfile="+password,
-		"--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
-	initialize.Dir, initialize.SysProcAttr = s.folder, &syscall.SysProcAttr{Credential: as}
-	initialize.Env = environment(s.folder)
-	if out, err := initialize.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, out)
-	}
-	return nil
+	return errors.Join(os.Chown(s.folder, int(as.Uid), int(as.Gid)), os.Chown(password, int(as.Uid), int(as.Gid)))
 }
 
 // environment leaves out what would have PostgreSQL do something else.
@@ -116,7 +104,10 @@ func environment(folder string) []string {
 }
 
 func (s *Server) keep(programs string, as *syscall.Credential) error {
-	words := []string{"-c", keeper, "sh", s.folder, filepath.Join(programs, "postgres"), "-D", s.data(), "-k", s.folder}
+	if err := s.prepare(as); err != nil {
+		return err
+	}
+	words := []string{"-c", keeper, "sh", s.folder, programs, "-D", s.data(), "-k", s.folder}
 	for _, setting := range settings {
 		words = append(words, "-c", setting)
 	}
@@ -187,7 +178,7 @@ func (s *Server) Start() error {
 	if _, err := io.WriteString(s.orders, "start\n"); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	for {
 		err := s.Do(ctx, s.URL(), "SELECT 1")
@@ -219,28 +210,30 @@ func (s *Server) heard() string {
 }
 
 // Stop ends it, and every connection, and returns when it is gone.
-func (s *Server) Stop() error { return s.end("stop") }
+func (s *Server) Stop() error { return s.order("stop", "stopped") }
 
 // Crash ends it without a word to those who are connected.
-func (s *Server) Crash() error { return s.end("crash") }
+func (s *Server) Crash() error { return s.order("crash", "stopped") }
 
-func (s *Server) end(how string) error {
+// order has the keeper do something, and returns when it says that it is done.
+func (s *Server) order(what, done string) error {
 	s.heard()
-	if _, err := io.WriteString(s.orders, how+"\n"); err != nil {
+	if _, err := io.WriteString(s.orders, what+"\n"); err != nil {
 		return err
 	}
-	limit := time.After(stopTimeout)
-	for {
+	var said []string
+	for limit := time.After(timeout); ; {
 		select {
 		case line, more := <-s.said:
-			if !more {
-				return errors.New("PostgreSQL's keeper is gone")
-			}
-			if line == "stopped" {
+			if line == done {
 				return nil
 			}
+			if !more || line == "failed" {
+				return fmt.Errorf("PostgreSQL could not %s: %s", what, strings.Join(said, "; "))
+			}
+			said = append(said, line)
 		case <-limit:
-			return errors.New("PostgreSQL did not stop")
+			return fmt.Errorf("PostgreSQL did not %s in time: %s", what, strings.Join(said, "; "))
 		}
 	}
 }
