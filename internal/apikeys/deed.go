@@ -54,7 +54,7 @@ func (d *deed) tell(k *v1alpha1.APIKey, reason, what string) {
 func (d *deed) end(ctx context.Context, err error) error {
 	var why *Error
 	if err != nil {
-		why = d.explain(ctx, err).(*Error)
+		why = d.explain(ctx, err)
 		if why.Field != "" && why.Kind == Invalid {
 			why = &Error{Kind: why.Kind, Field: fieldOf(why.Field, d.subject.Kind), Text: why.Text, Cause: why.Cause}
 		}
@@ -84,8 +84,8 @@ func (d *deed) record(ctx context.Context, outcome, why string) {
 	})
 }
 
-// explain says an error in the terms of this package, and logs what is none of the caller's doing.
-func (s *Service) explain(ctx context.Context, err error) error {
+// explain says an error, which there has to be, in the terms of this package, and logs what is none of the caller's doing.
+func (s *Service) explain(ctx context.Context, err error) *Error {
 	var known *Error
 	var refused *registry.Invalid
 	switch {

@@ -337,7 +337,7 @@ func TestHead(t *testing.T) {
 	}
 	r.Header.Set("X-Api-Key", bobKey)
 	got, err := server.Client().Do(r)
-	if err != nil || got.StatusCode != 200 {
+	if err != nil || got.StatusCode != http.StatusOK {
 		t.Fatal(got, err)
 	}
 	_ = got.Body.Close()
