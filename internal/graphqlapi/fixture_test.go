@@ -67,7 +67,7 @@ type ring struct {
 	at time.Time
 }
 
-func (r *ring) Account() v1alpha1.Subject {
+func (*ring) Account() v1alpha1.Subject {
 	return v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "default"}
 }
 
@@ -96,13 +96,12 @@ func (r *ring) List(_ context.Context, by apikeys.By, subject v1alpha1.Subject, 
 	isPast := q.After == ""
 	for _, h := range r.keys {
 		k := h.Key
-		switch {
-		case !isPast:
+		if !isPast {
 			// The key itself may be gone: what counts is its place.
 			isPast = placeOf(&k) > placeAt(q.After)
-			if !isPast {
-				continue
-			}
+		}
+		if !isPast {
+			continue
 		}
 		if k.Subject != subject {
 			continue

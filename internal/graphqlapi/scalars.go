@@ -110,6 +110,8 @@ func (t *timestamp) UnmarshalGraphQL(input any) error {
 }
 
 // MarshalJSON is a number.
+//
+//nolint:unparam // an interface has the error
 func (t timestamp) MarshalJSON() ([]byte, error) {
 	return strconv.AppendInt(nil, t.at.UnixMilli(), 10), nil
 }
