@@ -14,6 +14,8 @@ func (r *reader) outline(schema *yaml.Node, indent string) string {
 		return quoted(child(schema, "const"))
 	case child(schema, "enum").Kind != 0:
 		return alternatives(child(schema, "enum").Content, quoted)
+	case child(schema, "anyOf").Kind != 0:
+		return alternatives(child(schema, "anyOf").Content, func(s *yaml.Node) string { return r.outline(s, indent) })
 	case child(schema, "oneOf").Kind != 0:
 		return alternatives(child(schema, "oneOf").Content, func(s *yaml.Node) string { return r.outline(s, indent) })
 	case child(schema, "allOf").Kind != 0:
