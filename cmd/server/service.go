@@ -77,7 +77,11 @@ func (s *service) decideBy(index *verify.Index, seen gate.View, log *slog.Logger
 		c.Sessions, c.Used, c.Seen = s.memory.sessions, s.memory.uses.Note, s.memory.seen.Note
 	}
 	s.gate = gate.New(c)
-	s.config = configuration.New(configuration.Targets{Index: index, Verifier: s.verifier, Gate: s.gate}, time.Now)
+	targets := configuration.Targets{Index: index, Verifier: s.verifier, Gate: s.gate}
+	if s.memory != nil {
+		targets.Ended = s.memory.sessions.EndOfKeys
+	}
+	s.config = configuration.New(targets, time.Now)
 	s.unknown = s.verifier.UnknownPeppers
 	s.ready = &readiness{checks: []check{indexCheck(s.gate, seen), configurationCheck(s.config), pepperCheck(s.unknown)}}
 	addMetrics(s.metrics, index, s.unknown, seen, s.config)

@@ -67,12 +67,12 @@ func TestAClaimManagesNothing(t *testing.T) {
 	h := newHouse(t)
 	saved := http.Header{"Cookie": {"keywright_user=bob"}}
 	h.Configure(t, settings.Runtime{})
-	claimed := h.Gate.Recognize(saved)
+	claimed := h.Gate.Recognize(&http.Request{Header: saved})
 	_, err := h.List(ctx, apikeys.By{Caller: &claimed.Caller}, bob, apikeys.Query{})
 	want(t, err, apikeys.Unauthorized, "invalid token")
 	// In a network where names are trusted, it is the person.
 	h.Configure(t, settings.Runtime{TrustUsernames: true})
-	trusted := h.Gate.Identify(saved)
+	trusted := h.Gate.Identify(&http.Request{Header: saved})
 	if _, err := h.List(ctx, apikeys.By{Caller: &trusted.Caller}, bob, apikeys.Query{}); err != nil {
 		t.Error(err)
 	}

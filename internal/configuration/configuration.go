@@ -25,6 +25,8 @@ type Targets struct {
 	// Verifier knows the form of generated keys.
 	Verifier *verify.Verifier
 	Gate     Gate
+	// Ended is told of a bootstrap key that is none any more, whose sessions end for good. May be nil.
+	Ended func(keys []pepper.Digest)
 }
 
 // InForce is the configuration that runs. Apply is for one goroutine, all else for any.
@@ -77,7 +79,10 @@ func (c *InForce) Apply(document string) error {
 		return nil
 	}
 	c.targets.Verifier.SetFormat(rules.Format())
-	c.targets.Index.SetBootstrap(bootstrap)
+	ended := c.targets.Index.SetBootstrap(bootstrap)
+	if c.targets.Ended != nil && len(ended) > 0 {
+		c.targets.Ended(ended)
+	}
 	c.targets.Gate.Use(rules)
 	c.state.Store(&state{Running: Running{revision, c.now()}, settings: rules.Runtime})
 	c.tell()

@@ -27,6 +27,7 @@ type fixture struct {
 	verifier *verify.Verifier
 	ring     *pepper.Keyring
 	rules    *gate.Rules
+	ended    []pepper.Digest
 	now      time.Time
 }
 
@@ -40,7 +41,9 @@ func newFixture(t *testing.T) *fixture {
 	}
 	f := &fixture{index: &verify.Index{}, ring: ring, now: begin}
 	f.verifier = verify.NewVerifier(f.index, key.Format{Prefix: key.DefaultPrefix}, ring)
-	f.InForce = configuration.New(configuration.Targets{Index: f.index, Verifier: f.verifier, Gate: f}, func() time.Time { return f.now })
+	f.InForce = configuration.New(configuration.Targets{Index: f.index, Verifier: f.verifier, Gate: f, Ended: func(keys []pepper.Digest) {
+		f.ended = append(f.ended, keys...)
+	}}, func() time.Time { return f.now })
 	return f
 }
 
@@ -164,5 +167,20 @@ func TestWhatTheManagementAPIIsTold(t *testing.T) {
 	}
 	if f.Apply(`{"account":`) == nil || f.Account() != "acme" {
 		t.Error(f.Account())
+	}
+}
+
+func TestSessionsOfABootstrapKeyEndWithIt(t *testing.T) {
+	f := newFixture(t)
+	first, second := f.ring.Digest(bootstrap), f.ring.Digest(bootstrap+"-2")
+	f.apply(t, settings.Runtime{BootstrapDigest: first.String()})
+	f.apply(t, settings.Runtime{BootstrapDigest: first.String(), DenyUnmatched: true})
+	if len(f.ended) > 0 {
+		t.Fatalf("%v ended, and is in force", f.ended)
+	}
+	f.apply(t, settings.Runtime{BootstrapDigest: second.String()})
+	f.apply(t, settings.Runtime{})
+	if !slices.Equal(f.ended, []pepper.Digest{first, second}) {
+		t.Errorf("%v ended, want %s and %s", f.ended, first, second)
 	}
 }

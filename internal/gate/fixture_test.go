@@ -144,6 +144,16 @@ func (h *house) apiKey(username, subject, plaintext string, standing verify.Reas
 	})
 }
 
+// Identify is the gate's, of a request with these headers.
+func (h *house) Identify(header http.Header, needs ...access.Request) gate.Decision {
+	return h.Gate.Identify(&http.Request{Header: header}, needs...)
+}
+
+// Recognize is the gate's, of a request with these headers.
+func (h *house) Recognize(header http.Header) gate.Decision {
+	return h.Gate.Recognize(&http.Request{Header: header})
+}
+
 func (h *house) use(tb testing.TB, runtime settings.Runtime) {
 	tb.Helper()
 	h.Use(newRules(tb, runtime))

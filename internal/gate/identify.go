@@ -11,14 +11,14 @@ import (
 	"keywright.dev/keywright/internal/verify"
 )
 
-// Identify says who comes with these headers to Keywright itself, and whether they may do all that they need there. Its
+// Identify says who sends a request to Keywright itself, and whether they may do all that they need there. Its
 // Outcome is Allowed when that is so; nobody in particular is Unauthenticated.
-func (g *Gate) Identify(header http.Header, needs ...access.Request) Decision {
+func (g *Gate) Identify(r *http.Request, needs ...access.Request) Decision {
 	rules := g.rules.Load()
 	d := g.unable(rules)
 	now := g.Now()
 	if d.Outcome == Allowed {
-		d = g.identify(rules, header, now)
+		d = g.identify(rules, r.Header, now)
 	}
 	switch {
 	case d.Outcome != Allowed:
@@ -27,7 +27,7 @@ func (g *Gate) Identify(header http.Header, needs ...access.Request) Decision {
 	case !g.mayAll(&d.Caller, needs):
 		d.Outcome = NotPermitted
 	default:
-		g.tell(&d.Caller, now, origin{header: header, isForwarded: rules.TrustProxyHeaders})
+		g.tell(&d.Caller, now, origin{r.Header, r.RemoteAddr, rules.TrustProxyHeaders})
 	}
 	g.complete(&d)
 	return d

@@ -5,22 +5,17 @@ import (
 	"time"
 )
 
-// Recognize says who comes with these headers to the management surfaces, where Identify would refuse (COMPAT A): a key
-// that is not valid, whatever is wrong with it, counts as none, and who comes with none may be known by other ways. A saved
-// name says who is shown, even where it counts for nothing else. Its Outcome is Allowed, be the caller nobody, or NotReady
-// or Stale. It counts as a verification, and not as a decision.
-func (g *Gate) Recognize(header http.Header) Decision { return g.recognize(header, "") }
-
-// RecognizeRequest is Recognize where the client's address is known too, for the record.
-func (g *Gate) RecognizeRequest(r *http.Request) Decision { return g.recognize(r.Header, r.RemoteAddr) }
-
-func (g *Gate) recognize(header http.Header, remote string) Decision {
+// Recognize says who sends a request to the management surfaces, where Identify would refuse (COMPAT A): a key that is not
+// valid, whatever is wrong with it, counts as none, and who comes with none may be known by other ways. A saved name says
+// who is shown, even where it counts for nothing else. Its Outcome is Allowed, be the caller nobody, or NotReady or Stale.
+// It counts as a verification, and not as a decision.
+func (g *Gate) Recognize(r *http.Request) Decision {
 	rules := g.rules.Load()
 	d := g.unable(rules)
 	if d.Outcome == Allowed {
 		now := g.Now()
-		d = g.known(rules, header, now)
-		g.tell(&d.Caller, now, origin{header, remote, rules.TrustProxyHeaders})
+		d = g.known(rules, r.Header, now)
+		g.tell(&d.Caller, now, origin{r.Header, r.RemoteAddr, rules.TrustProxyHeaders})
 		g.describe(&d.Caller)
 	}
 	g.record(&d)

@@ -37,10 +37,10 @@ var callers = map[string]gate.Caller{
 // door is who asks. Its first address is where they ask from.
 type door struct{}
 
-func (door) Identify(header http.Header, _ ...access.Request) gate.Decision {
-	presented := strings.TrimPrefix(header.Get("Authorization"), "Bearer ")
+func (door) Identify(r *http.Request, _ ...access.Request) gate.Decision {
+	presented := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if c, known := callers[presented]; known {
-		return gate.Decision{Outcome: gate.Allowed, Caller: c, Presented: true, SetCookie: header.Get("Test-Set-Cookie")}
+		return gate.Decision{Outcome: gate.Allowed, Caller: c, Presented: true, SetCookie: r.Header.Get("Test-Set-Cookie")}
 	}
 	return gate.Decision{Outcome: gate.Unauthenticated, Presented: presented != ""}
 }

@@ -20,7 +20,7 @@ import (
 
 // Gate says who asks.
 type Gate interface {
-	Identify(header http.Header, needs ...access.Request) gate.Decision
+	Identify(r *http.Request, needs ...access.Request) gate.Decision
 	SecureCookies() bool
 	ClientAddress(r *http.Request) string
 }
@@ -77,7 +77,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, http.StatusServiceUnavailable, codeInternal, "The database is unavailable: "+err.Error())
 		return
 	}
-	d := h.Gate.Identify(r.Header)
+	d := h.Gate.Identify(r)
 	if refusal := d.Refusal(); refusal != nil {
 		refusal.Answer(w)
 		return

@@ -16,7 +16,7 @@ const Action = "keys.introspect"
 // question to whoever may not ask.
 func New(g *gate.Gate) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d := g.Identify(r.Header, access.Request{Action: Action, Resource: access.Any})
+		d := g.Identify(r, access.Request{Action: Action, Resource: access.Any})
 		if refusal := d.Refusal(); refusal != nil {
 			refusal.Answer(w)
 			return

@@ -16,7 +16,7 @@ import (
 
 // Gate says who somebody is.
 type Gate interface {
-	Identify(header http.Header, needs ...access.Request) gate.Decision
+	Identify(r *http.Request, needs ...access.Request) gate.Decision
 	SecureCookies() bool
 	ClientAddress(r *http.Request) string
 }
@@ -111,7 +111,7 @@ type call struct {
 // identify finds out who calls, and is false when it has answered that nobody does who may be known. A session that is in
 // use goes on for longer by it.
 func (c *call) identify() bool {
-	d := c.Gate.Identify(c.r.Header)
+	d := c.Gate.Identify(c.r)
 	if refusal := d.Refusal(); refusal != nil {
 		refusal.Answer(c.w)
 		return false

@@ -80,7 +80,7 @@ func (c *call) login() {
 // verify asks the gate who has the key, and nothing else that was sent.
 func (c *call) verify(key string) gate.Decision {
 	header := http.Header{"X-Api-Key": {key}, forwardedFor: c.r.Header[forwardedFor]}
-	return c.Gate.RecognizeRequest(&http.Request{Header: header, RemoteAddr: c.r.RemoteAddr})
+	return c.Gate.Recognize(&http.Request{Header: header, RemoteAddr: c.r.RemoteAddr})
 }
 
 // forwardedFor tells the address that a key was used from.
@@ -130,7 +130,7 @@ func (c *call) logout() {
 		return
 	}
 	// Only who came by the session itself is known to have ended it.
-	whose := c.Gate.Recognize(http.Header{"Cookie": c.r.Header["Cookie"]}).Caller
+	whose := c.Gate.Recognize(&http.Request{Header: http.Header{"Cookie": c.r.Header["Cookie"]}}).Caller
 	if err := c.Sessions.End(c.r.Context(), cookie); err != nil {
 		c.w.Header().Del("Set-Cookie")
 		c.unavailable(err)

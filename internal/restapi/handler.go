@@ -15,8 +15,7 @@ import (
 
 // Gate says who somebody is, and what they may.
 type Gate interface {
-	Recognize(header http.Header) gate.Decision
-	RecognizeRequest(r *http.Request) gate.Decision
+	Recognize(r *http.Request) gate.Decision
 	May(c *gate.Caller, r access.Request) bool
 	SecureCookies() bool
 	ClientAddress(r *http.Request) string
@@ -134,7 +133,7 @@ type call struct {
 // recognize finds out who calls, and is false when it has answered that this can't be done now. A session that is in use
 // goes on for longer by it.
 func (c *call) recognize() bool {
-	d := c.Gate.RecognizeRequest(c.r)
+	d := c.Gate.Recognize(c.r)
 	if d.Outcome != gate.Allowed {
 		refuse(c.w, http.StatusServiceUnavailable, "The server does not know enough of the cluster yet to tell who you are")
 		return false

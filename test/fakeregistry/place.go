@@ -141,7 +141,7 @@ func (p *Place) Logger() *slog.Logger {
 
 // Caller is whom a header makes known.
 func (p *Place) Caller(header http.Header) *gate.Caller {
-	d := p.Gate.Identify(header)
+	d := p.Gate.Identify(&http.Request{Header: header})
 	return &d.Caller
 }
 
