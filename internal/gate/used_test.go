@@ -134,6 +134,8 @@ func TestManagementAndIntrospectionAreUsesToo(t *testing.T) {
 	d.Identify(from())
 	d.Introspect(davesAPIKey)
 	d.want(t, "nobody", nil, nil)
+	d.Introspect(alicesAPIKey)
+	d.want(t, "a key that is asked about", []string{"User/alice from "}, nil)
 }
 
 func TestAGateThatTellsNobody(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 const prefix = "/api/"
 
 // wildcard stands in a path for a name.
-const wildcard = "{name}"
+const wildcard = "{username}"
 
 // route is one endpoint.
 type route struct {
@@ -40,7 +40,7 @@ func (*handler) table() []route {
 	}
 }
 
-// Endpoints are all methods and paths that are served, such as PUT /api/admin/users/{name}/role.
+// Endpoints are all methods and paths that are served, such as PUT /api/admin/users/{username}/role.
 func Endpoints() []string {
 	var all []string
 	for _, r := range (*handler)(nil).table() {
