@@ -123,7 +123,7 @@ func TestLostConnectionsAreMadeAnew(t *testing.T) {
 	must(t, d.Err())
 	for range 5 {
 		for name, operation := range operations(t.Context(), d) {
-			must(t, server.Do(t.Context(), server.URL(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'keywright'"))
+			must(t, postgres.Do(t.Context(), server.URL(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'keywright'"))
 			if err := operation(); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -163,8 +163,8 @@ func TestAReadOnlyPostgres(t *testing.T) {
 	must(t, err)
 	d, said := openLogged(t, url)
 	terminate := "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'keywright'"
-	must(t, server.Do(t.Context(), server.URL(), "ALTER ROLE keywright SET default_transaction_read_only = on"),
-		server.Do(t.Context(), server.URL(), terminate))
+	must(t, postgres.Do(t.Context(), server.URL(), "ALTER ROLE keywright SET default_transaction_read_only = on"),
+		postgres.Do(t.Context(), server.URL(), terminate))
 	if err := d.Sessions().Add(t.Context(), session(1, "alice")); !errors.Is(err, database.ErrDown) {
 		t.Error(err)
 	}
@@ -178,8 +178,8 @@ func TestAReadOnlyPostgres(t *testing.T) {
 	if why := d.Err().Error(); !strings.Contains(why, "read-only transaction (SQLSTATE 25006)") {
 		t.Error(why)
 	}
-	must(t, server.Do(t.Context(), server.URL()+"&default_transaction_read_only=off", "ALTER ROLE keywright RESET default_transaction_read_only"),
-		server.Do(t.Context(), server.URL(), terminate))
+	must(t, postgres.Do(t.Context(), server.URL()+"&default_transaction_read_only=off", "ALTER ROLE keywright RESET default_transaction_read_only"),
+		postgres.Do(t.Context(), server.URL(), terminate))
 	expectUp(t, d)
 }
 
@@ -189,7 +189,7 @@ func TestTablesThatAreGoneAreMadeAnew(t *testing.T) {
 	url, err := server.Database(t.Context())
 	must(t, err)
 	d := open(t, url)
-	must(t, server.Do(t.Context(), url, "DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
+	must(t, postgres.Do(t.Context(), url, "DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
 	eventually(t, "it works", func() bool { return d.Sessions().Add(t.Context(), session(1, "alice")) == nil })
 	expectUp(t, d)
 }
@@ -201,7 +201,7 @@ func TestATurnEndsWithItsConnection(t *testing.T) {
 	must(t, err)
 	d := open(t, url)
 	err = d.Turn(t.Context(), "admins", func(ctx context.Context) error {
-		must(t, server.Do(t.Context(), server.URL(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_advisory_lock%' AND pid <> pg_backend_pid()"))
+		must(t, postgres.Do(t.Context(), server.URL(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_advisory_lock%' AND pid <> pg_backend_pid()"))
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

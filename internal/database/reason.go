@@ -30,7 +30,7 @@ func brief(err error) string {
 func innermost(err error) error {
 	for {
 		inner := errors.Unwrap(err)
-		if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // one step at a time
+		if many, ok := err.(interface{ Unwrap() []error }); ok {
 			inner = many.Unwrap()[0]
 		}
 		if inner == nil {

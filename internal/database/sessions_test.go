@@ -95,18 +95,18 @@ func TestSessionsAreRemoved(t *testing.T) {
 			remove func() error
 			want   []byte
 		}{
-			"one":            {func() error { return store.Remove(ctx, session(2, "").ID) }, []byte{1, 3, 4}},
-			"none":           {func() error { return store.Remove(ctx, session(9, "").ID) }, []byte{1, 2, 3, 4}},
-			"a user's":       {func() error { return store.RemoveOfUser(ctx, "alice") }, []byte{3, 4}},
-			"exact name":     {func() error { return store.RemoveOfUser(ctx, "Alice") }, []byte{1, 2, 3, 4}},
-			"no wildcards":   {func() error { return store.RemoveOfUser(ctx, "%") }, []byte{1, 2, 3, 4}},
-			"a NUL":          {func() error { return store.RemoveOfUser(ctx, "alice\x00") }, []byte{1, 2, 3, 4}},
-			"of keys":        {func() error { return store.RemoveOfKeys(ctx, keys(1, 4, 9)) }, []byte{2, 3}},
-			"of many keys":   {func() error { return store.RemoveOfKeys(ctx, slices.Repeat(keys(7, 8, 3), 700)) }, []byte{1, 2, 4}},
-			"of no keys":     {func() error { return store.RemoveOfKeys(ctx, nil) }, []byte{1, 2, 3, 4}},
-			"expired":        {func() error { return store.RemoveExpired(ctx, noon.Add(8*time.Hour)) }, nil},
-			"not yet":        {func() error { return store.RemoveExpired(ctx, noon.Add(8*time.Hour-time.Microsecond)) }, []byte{1, 2, 3, 4}},
-			"other statment": {func() error { return store.RemoveOfUser(ctx, `alice' OR '1'='1`) }, []byte{1, 2, 3, 4}},
+			"one":               {func() error { return store.Remove(ctx, session(2, "").ID) }, []byte{1, 3, 4}},
+			"none":              {func() error { return store.Remove(ctx, session(9, "").ID) }, []byte{1, 2, 3, 4}},
+			"a user's":          {func() error { return store.RemoveOfUser(ctx, "alice") }, []byte{3, 4}},
+			"exact name":        {func() error { return store.RemoveOfUser(ctx, "Alice") }, []byte{1, 2, 3, 4}},
+			"no wildcards":      {func() error { return store.RemoveOfUser(ctx, "%") }, []byte{1, 2, 3, 4}},
+			"a NUL":             {func() error { return store.RemoveOfUser(ctx, "alice\x00") }, []byte{1, 2, 3, 4}},
+			"of keys":           {func() error { return store.RemoveOfKeys(ctx, keys(1, 4, 9)) }, []byte{2, 3}},
+			"of many keys":      {func() error { return store.RemoveOfKeys(ctx, slices.Repeat(keys(7, 8, 3), 700)) }, []byte{1, 2, 4}},
+			"of no keys":        {func() error { return store.RemoveOfKeys(ctx, nil) }, []byte{1, 2, 3, 4}},
+			"expired":           {func() error { return store.RemoveExpired(ctx, noon.Add(8*time.Hour)) }, nil},
+			"not yet":           {func() error { return store.RemoveExpired(ctx, noon.Add(8*time.Hour-time.Microsecond)) }, []byte{1, 2, 3, 4}},
+			"another statement": {func() error { return store.RemoveOfUser(ctx, `alice' OR '1'='1`) }, []byte{1, 2, 3, 4}},
 		} {
 			addSessions(t, store, "alice", 1, 2)
 			addSessions(t, store, "bob", 3, 4)

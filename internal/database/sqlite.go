@@ -28,6 +28,8 @@ type sqliteFile struct {
 	pragmas func() []string
 	// opened is what the connection has open.
 	opened atomic.Pointer[files]
+	// locked is held from the first connection on.
+	locked *os.File
 }
 
 // files are a database and its write-ahead log, which is nil while there is none. A path may lead to others later.
@@ -55,6 +57,12 @@ func usual() []string {
 
 // Connect makes the file, if it is not there, for its owner only: it has names and addresses in it.
 func (f *sqliteFile) Connect(ctx context.Context) (driver.Conn, error) {
+	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
+		return nil, err
+	}
+	if err := f.lock(); err != nil {
+		return nil, err
+	}
 	if err := f.create(); err != nil {
 		return nil, err
 	}
@@ -117,9 +125,6 @@ func (*sqliteFile) Driver() driver.Driver { return &sqlite.Driver{} }
 
 // create does not open a file that is there: to close it would drop the lock that this process has on it.
 func (f *sqliteFile) create() error {
-	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
-		return err
-	}
 	file, err := os.OpenFile(f.path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
@@ -189,8 +194,8 @@ func (*sqliteFile) reason(err error) string {
 		return errGone.Error()
 	case errors.Is(err, context.DeadlineExceeded):
 		return slow
-	case code(err) == sqlite3.SQLITE_BUSY:
-		return "another process has the file open"
+	case errors.Is(err, errTaken), code(err) == sqlite3.SQLITE_BUSY:
+		return errTaken.Error()
 	case errors.As(err, &path):
 		// Without the path.
 		return fmt.Sprintf("%s: %s", path.Op, path.Err)
@@ -210,4 +215,4 @@ func (*sqliteFile) watch(ctx context.Context, _ func(sessions.ID), lost func(boo
 	return nil
 }
 
-func (*sqliteFile) close() {}
+func (f *sqliteFile) close() { f.unlock() }

@@ -53,7 +53,8 @@ func (t *turns) want(name string) *turn {
 func (t *turns) done(name string, one *turn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if one.wanted--; one.wanted == 0 {
+	one.wanted--
+	if one.wanted == 0 {
 		delete(t.named, name)
 	}
 }

@@ -13,20 +13,20 @@ func TestItStartsStopsAndStartsAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Do(t.Context(), url, "CREATE TABLE kept (one int)"); err != nil {
+	if err := Do(t.Context(), url, "CREATE TABLE kept (one int)"); err != nil {
 		t.Fatal(err)
 	}
 	for how, end := range map[string]func() error{"stop": s.Stop, "crash": s.Crash} {
 		if err := end(); err != nil {
 			t.Fatal(how, ": ", err)
 		}
-		if err := s.Do(t.Context(), url, "SELECT 1"); err == nil {
+		if err := Do(t.Context(), url, "SELECT 1"); err == nil {
 			t.Fatal(how, ": it still answers")
 		}
 		if err := s.Start(); err != nil {
 			t.Fatal(how, ": ", err)
 		}
-		if err := s.Do(t.Context(), url, "SELECT one FROM kept"); err != nil {
+		if err := Do(t.Context(), url, "SELECT one FROM kept"); err != nil {
 			t.Fatal(how, ": ", err)
 		}
 	}
@@ -47,7 +47,7 @@ func TestNothingIsLeft(t *testing.T) {
 	if _, err := os.Stat(s.folder); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%s is still there: %v", s.folder, err)
 	}
-	if err := s.Do(t.Context(), s.URL(), "SELECT 1"); err == nil {
+	if err := Do(t.Context(), s.URL(), "SELECT 1"); err == nil {
 		t.Error("it still answers")
 	}
 }

@@ -160,11 +160,11 @@ func (s *Server) Socket() string { return filepath.Join(s.folder, ".s.PGSQL.5432
 // Database makes an empty database and returns its URL.
 func (s *Server) Database(ctx context.Context) (string, error) {
 	name := fmt.Sprintf("test%d_%s", s.databases.Add(1), strings.ToLower(rand.Text()[:6]))
-	return s.urlOf(name), s.Do(ctx, s.URL(), "CREATE DATABASE "+name)
+	return s.urlOf(name), Do(ctx, s.URL(), "CREATE DATABASE "+name)
 }
 
 // Do runs a statement in the database of a URL.
-func (s *Server) Do(ctx context.Context, database, statement string) error {
+func Do(ctx context.Context, database, statement string) error {
 	connection, err := pgx.Connect(ctx, database)
 	if err != nil {
 		return err
@@ -181,7 +181,7 @@ func (s *Server) Start() error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	for {
-		err := s.Do(ctx, s.URL(), "SELECT 1")
+		err := Do(ctx, s.URL(), "SELECT 1")
 		if err == nil {
 			return nil
 		}
