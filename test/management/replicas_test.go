@@ -105,7 +105,7 @@ var _ = Describe("Two replicas on one database", func() {
 	)
 
 	It("let one win of those who want the same name, in any case", func(ctx SpecContext) {
-		statuses := together(ctx, 8, func(i int, c caller) reply {
+		statuses := together(8, func(i int, c caller) reply {
 			return c.send(ctx, http.MethodPost, "/api/admin/users", fmt.Sprintf(`{"username":%q}`, []string{"Same.Name", "same.name"}[i/2%2]))
 		})
 		Expect(statuses[200]).To(Equal(1), "%v", statuses)
@@ -118,7 +118,7 @@ var _ = Describe("Two replicas on one database", func() {
 			made := admin().send(ctx, http.MethodPost, "/api/admin/users", fmt.Sprintf(`{"username":"wants-it-%d"}`, i))
 			Expect(made.status).To(Equal(200), made.text)
 		}
-		statuses := together(ctx, 4, func(i int, c caller) reply {
+		statuses := together(4, func(i int, c caller) reply {
 			return c.send(ctx, http.MethodPost, fmt.Sprintf("/api/admin/users/wants-it-%d/rotate-key", i), `{"new_key":"`+wanted+`"}`)
 		})
 		Expect(statuses[200]).To(Equal(1), "%v", statuses)
@@ -128,7 +128,7 @@ var _ = Describe("Two replicas on one database", func() {
 	It("leave one admin, whoever goes at the same time, and however", func(ctx SpecContext) {
 		for round := range 3 {
 			onlyAdmins(ctx, "first", "second")
-			statuses := together(ctx, 2, func(i int, c caller) reply {
+			statuses := together(2, func(i int, c caller) reply {
 				name := []string{"first", "second"}[i]
 				if round == 1 {
 					return c.send(ctx, http.MethodDelete, "/api/admin/users/"+name, "")
@@ -141,7 +141,7 @@ var _ = Describe("Two replicas on one database", func() {
 })
 
 // together has n requests sent at once, by turns to each replica, and counts the statuses.
-func together(ctx context.Context, n int, send func(i int, c caller) reply) map[int]int {
+func together(n int, send func(i int, c caller) reply) map[int]int {
 	GinkgoHelper()
 	var mu sync.Mutex
 	var sending sync.WaitGroup

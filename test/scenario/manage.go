@@ -42,8 +42,7 @@ func (m manage) curl(p *Player) string {
 	if m.keyTo == "" {
 		return command
 	}
-	return fmt.Sprintf("umask 077; %s |\n  sed 's/.*\"%s\":\"\\([^\"]*\\)\".*/Authorization: Bearer \\1/' >%s",
-		command, m.field, p.headerFile(m.keyTo))
+	return "umask 077; " + command + " |\n  sed 's/.*\"" + m.field + `":"\([^"]*\)".*/Authorization: Bearer \1/' >` + p.headerFile(m.keyTo)
 }
 
 // send does what curl would.
