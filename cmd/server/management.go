@@ -36,9 +36,9 @@ type memory struct {
 	trail    *audit.Trail
 }
 
-// remember opens the database. The objects that uses are of are in the registry.
-func remember(ctx context.Context, url string, verifier *verify.Verifier, objects *registry.Registry, metrics prometheus.Registerer, log *slog.Logger) (*memory, error) {
-	db, err := database.Open(ctx, url, log)
+// remember does not talk to the database yet: the gate does not wait for it. The objects that uses are of are in the registry.
+func remember(url string, verifier *verify.Verifier, objects *registry.Registry, metrics prometheus.Registerer, log *slog.Logger) (*memory, error) {
+	db, err := database.New(url, log)
 	if err != nil {
 		return nil, err
 	}

@@ -39,6 +39,16 @@ func addMetrics(registry *prometheus.Registry, index *verify.Index, unknown stra
 	)
 }
 
+// databaseUp is whether management can go on.
+func databaseUp(usable func() error) prometheus.Collector {
+	return gauge("keywright_database_up", "1 when the database can be used, else 0.", func() float64 {
+		if usable() != nil {
+			return 0
+		}
+		return 1
+	})
+}
+
 // inForce tells the configuration that runs. Its revision changes, so it is no gauge with a label of its own.
 type inForce struct{ *configuration.InForce }
 

@@ -56,7 +56,7 @@ func serve(ctx context.Context, o *options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	service, err := newService(ctx, config, mount.Keyring(), o, log)
+	service, err := newService(config, mount.Keyring(), o, log)
 	if err != nil {
 		return err
 	}

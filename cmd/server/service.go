@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -41,15 +40,15 @@ type service struct {
 	managed map[string]http.Handler
 }
 
-// newService talks to nobody but the database yet.
-func newService(ctx context.Context, config *rest.Config, ring *pepper.Keyring, o *options, log *slog.Logger) (*service, error) {
+// newService talks to nobody yet.
+func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog.Logger) (*service, error) {
 	index := &verify.Index{}
 	s := &service{verifier: verify.NewVerifier(index, key.Format{Prefix: key.DefaultPrefix}, ring), metrics: prometheus.NewRegistry()}
 	if err := s.takeObjects(config, o, log); err != nil {
 		return nil, err
 	}
 	var err error
-	if s.memory, err = remember(ctx, o.database, s.verifier, s.objects, s.metrics, log); err != nil {
+	if s.memory, err = remember(o.database, s.verifier, s.objects, s.metrics, log); err != nil {
 		return nil, program.Misused("--database: %v", err)
 	}
 	sinks := feed.Sinks{
@@ -90,12 +89,7 @@ func (s *service) decideBy(index *verify.Index, seen gate.View, log *slog.Logger
 // tellOfDatabase has readiness and metrics say whether it is there.
 func (s *service) tellOfDatabase(usable func() error) {
 	s.ready.checks = append(s.ready.checks, databaseCheck(usable))
-	s.metrics.MustRegister(gauge("keywright_database_up", "1 when the database can be used, else 0.", func() float64 {
-		if usable() != nil {
-			return 0
-		}
-		return 1
-	}))
+	s.metrics.MustRegister(databaseUp(usable))
 }
 
 // doorways lists every listener there may be, the main one first.

@@ -60,10 +60,9 @@ type DB struct {
 	turns    turns
 }
 
-// Open takes a PostgreSQL URL, or a path or URL of a SQLite file (DefaultPath when it is empty). Its only errors are of what
-// is none of these: a database that can't be used now is one for Run to bring up, and Err says why.
+// Open is New, but that the database can be used already where that takes no longer than ten seconds.
 func Open(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
-	d, err := take(url, log)
+	d, err := New(url, log)
 	if err != nil {
 		return nil, err
 	}
@@ -71,8 +70,9 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
 	return d, nil
 }
 
-// take opens nothing yet.
-func take(url string, log *slog.Logger) (*DB, error) {
+// New takes a PostgreSQL URL, or a path or URL of a SQLite file (DefaultPath when it is empty). Its only errors are of what
+// is none of these, and it talks to nobody: to bring the database up is for Run, and Err says why it can't be used.
+func New(url string, log *slog.Logger) (*DB, error) {
 	where, err := readURL(url)
 	if err != nil {
 		return nil, err

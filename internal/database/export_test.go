@@ -8,7 +8,7 @@ import (
 
 // OpenWith has pragmas of the test's for each new connection to a SQLite file.
 func OpenWith(ctx context.Context, url string, log *slog.Logger, more func() []string) (*DB, error) {
-	d, err := take(url, log)
+	d, err := New(url, log)
 	if err != nil {
 		return nil, err
 	}
@@ -20,7 +20,7 @@ func OpenWith(ctx context.Context, url string, log *slog.Logger, more func() []s
 // OpenPatiently is for what is not about time: with the race detector, on a machine that has much else to do, SQLite is a
 // hundred times slower.
 func OpenPatiently(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
-	d, err := take(url, log)
+	d, err := New(url, log)
 	if err != nil {
 		return nil, err
 	}

@@ -68,9 +68,12 @@ func (d *DB) up() {
 
 func unavailable(why error) error { return fmt.Errorf("%w: %w", ErrDown, why) }
 
-// keepWell asks after the database, at once when an operation failed.
+// keepWell asks after the database, at once when an operation failed or it has never been asked.
 func (d *DB) keepWell(ctx context.Context) {
 	timer := time.NewTimer(checkEvery)
+	if d.Err() != nil {
+		timer.Reset(0)
+	}
 	defer timer.Stop()
 	for {
 		select {

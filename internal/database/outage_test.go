@@ -3,6 +3,9 @@ package database_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -230,4 +233,23 @@ func TestACallerWhoGoesAway(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestWhatHasNeverBeenAskedIsBroughtUpAtOnce(t *testing.T) {
+	d, err := database.New(filepath.Join(t.TempDir(), "db"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	if d.Err() == nil {
+		t.Fatal("nobody has asked it yet")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	running := make(chan struct{})
+	go func() { defer close(running); d.Run(ctx) }()
+	for d.Err() != nil {
+		runtime.Gosched()
+	}
+	cancel()
+	<-running
 }

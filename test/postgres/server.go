@@ -48,7 +48,7 @@ rm -rf "$folder"
 
 // settings are for a server that nobody will miss, and may be stopped at any moment.
 var settings = []string{
-	"listen_addresses=", "fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=16MB",
+	"listen_addresses=", "fsync=off", "full_page_writes=off", "shared_buffers=16MB",
 	"max_connections=60", "log_min_messages=warning", "autovacuum=off",
 }
 
