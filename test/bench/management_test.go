@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -93,7 +94,8 @@ func bareCreation(b *testing.B, c client.Client, o client.Object) time.Duration 
 	must(b, c.Create(b.Context(), &eventsv1.Event{
 		ObjectMeta: metav1.ObjectMeta{Namespace: o.GetNamespace(), GenerateName: "bare-"},
 		EventTime:  metav1.NewMicroTime(time.Now()), ReportingController: "bench", ReportingInstance: "bench",
-		Type: "Normal", Reason: "Created", Action: "Create", Note: "Made bare.",
+		Regarding: corev1.ObjectReference{Namespace: o.GetNamespace(), Name: o.GetName(), UID: o.GetUID()},
+		Type:      "Normal", Reason: "Created", Action: "Create", Note: "Made bare.",
 	}))
 	return time.Since(begun)
 }
