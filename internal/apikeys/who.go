@@ -29,13 +29,13 @@ func (s *Service) mayAsk(by By, subject v1alpha1.Subject, action string) error {
 	return nil
 }
 
-// isKnown: a name that is only claimed is nobody here.
+// isKnown: a name that is only claimed is nobody here, even where it is believed. A key outlasts the network in which it was.
 func (b By) isKnown() bool {
 	if b.Caller == nil {
 		return false
 	}
 	switch b.By {
-	case gate.BySession, gate.ByKey, gate.ByProxy, gate.BySavedName:
+	case gate.BySession, gate.ByKey, gate.ByProxy:
 		return true
 	}
 	return false

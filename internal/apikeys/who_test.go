@@ -8,6 +8,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/apikeys"
+	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/settings"
 	"keywright.dev/keywright/test/fakeregistry"
 )
@@ -70,11 +71,24 @@ func TestAClaimManagesNothing(t *testing.T) {
 	claimed := h.Gate.Recognize(&http.Request{Header: saved})
 	_, err := h.List(ctx, apikeys.By{Caller: &claimed.Caller}, bob, apikeys.Query{})
 	want(t, err, apikeys.Unauthorized, "invalid token")
-	// In a network where names are trusted, it is the person.
+	// Where names are believed, anybody could make themselves a key that lasts in the name of anybody.
 	h.Configure(t, settings.Runtime{TrustUsernames: true})
-	trusted := h.Gate.Identify(&http.Request{Header: saved})
-	if _, err := h.List(ctx, apikeys.By{Caller: &trusted.Caller}, bob, apikeys.Query{}); err != nil {
-		t.Error(err)
+	id := h.create(t, bob, apikeys.Wanted{}).ID
+	by := apikeys.By{Caller: h.Caller(saved)}
+	if by.By != gate.BySavedName {
+		t.Fatal(by.By)
+	}
+	for name, ask := range map[string]func() error{
+		"list":    func() error { _, err := h.List(ctx, by, bob, apikeys.Query{}); return err },
+		"get":     func() error { _, err := h.Get(ctx, by, bob, id); return err },
+		"create":  func() error { _, err := h.Create(ctx, by, bob, given(apikeys.Wanted{Name: "x"})); return err },
+		"change":  func() error { _, err := h.Change(ctx, by, bob, id, given(apikeys.Change{})); return err },
+		"rotate":  func() error { _, err := h.Rotate(ctx, by, bob, id); return err },
+		"revoke":  func() error { _, err := h.Revoke(ctx, by, bob, id); return err },
+		"delete":  func() error { return h.Delete(ctx, by, bob, id) },
+		"catalog": func() error { _, err := h.Catalog(ctx, by); return err },
+	} {
+		t.Run(name, func(t *testing.T) { want(t, ask(), apikeys.Unauthorized, "invalid token") })
 	}
 }
 

@@ -125,3 +125,11 @@ type Decision struct {
 	// SetCookie is a Set-Cookie header for the caller's browser. Empty: none.
 	SetCookie string
 }
+
+// Proven is the decision where keys are managed: whoever is known by no more than a name that they saved is nobody there.
+func (d Decision) Proven() Decision {
+	if d.Outcome == Allowed && (d.Caller.By == BySavedName || d.Caller.By == ByClaim) {
+		return Decision{Presented: d.Presented, verdict: d.verdict}
+	}
+	return d
+}

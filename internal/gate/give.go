@@ -3,12 +3,12 @@ package gate
 import "keywright.dev/keywright/internal/access"
 
 // MayGive says whether a caller may hand out rights to a key that speaks for a user, or for none: "". Nobody gives what
-// they do not hold.
+// they do not hold, and who only says who they are holds nothing that lasts.
 func (g *Gate) MayGive(c *Caller, given *access.Given, to string) bool {
 	switch c.By {
 	case BySession, ByKey:
 		return g.Verifier.MayGive(c.verdict, given, to)
-	case ByProxy, BySavedName:
+	case ByProxy:
 		return g.Verifier.UserMayGive(c.Username, given, to)
 	}
 	return false

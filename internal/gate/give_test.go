@@ -27,7 +27,7 @@ func TestWhatCallersMayHandOut(t *testing.T) {
 		"a user's API key":              {http.Header{"X-Api-Key": {bobsAPIKey}}, "bob", false},
 		"a proxy's word, to themselves": {http.Header{"X-Forwarded-User": {"bob"}}, "bob", true},
 		"a proxy's word, to another":    {http.Header{"X-Forwarded-User": {"bob"}}, "alice", false},
-		"a saved name, to themselves":   {http.Header{"Cookie": {"keywright_user=bob"}}, "bob", true},
+		"a saved name, to themselves":   {http.Header{"Cookie": {"keywright_user=bob"}}, "bob", false},
 		"a saved name, to a program":    {http.Header{"Cookie": {"keywright_user=bob"}}, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -32,6 +32,8 @@ var callers = map[string]gate.Caller{
 	"bob-key":   {By: gate.ByKey, Username: "bob", Subject: "User/bob"},
 	"session":   {By: gate.BySession, Username: "bob", Subject: "User/bob"},
 	"ci-key":    {By: gate.ByKey, Subject: "Account/ci"},
+	// No key, but a name that somebody saved, where such are believed.
+	"saved-name": {By: gate.BySavedName, Username: "bob", Subject: "User/bob"},
 }
 
 // door is who asks. Its first address is where they ask from.

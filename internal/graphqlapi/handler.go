@@ -77,7 +77,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, http.StatusServiceUnavailable, codeInternal, "The database is unavailable: "+err.Error())
 		return
 	}
-	d := h.Gate.Identify(r)
+	d := h.Gate.Identify(r).Proven()
 	if refusal := d.Refusal(); refusal != nil {
 		refusal.Answer(w)
 		return

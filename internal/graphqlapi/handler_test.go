@@ -21,7 +21,7 @@ func padded16(more int) string {
 // Who asks comes first: nobody else learns what is wrong with a question, and nothing is carried out.
 func TestNobodyIsAnswered(t *testing.T) {
 	const envelope = `{"error":{"code":401,"what":"invalid token"}}` + "\n"
-	for _, key := range []string{"", "another-key"} {
+	for _, key := range []string{"", "another-key", "saved-name"} {
 		for _, body := range []string{document(t, seedCreate, seedInput()), anyQuery, "", "[]", "{", strings.Repeat("x", 1<<20)} {
 			h := newHouse(t)
 			for _, method := range []string{http.MethodPost, http.MethodGet} {

@@ -111,7 +111,7 @@ type call struct {
 // identify finds out who calls, and is false when it has answered that nobody does who may be known. A session that is in
 // use goes on for longer by it.
 func (c *call) identify() bool {
-	d := c.Gate.Identify(c.r)
+	d := c.Gate.Identify(c.r).Proven()
 	if refusal := d.Refusal(); refusal != nil {
 		refusal.Answer(c.w)
 		return false

@@ -160,6 +160,13 @@ func TestNobody(t *testing.T) {
 	if got := h.ask(t, "", "GET", "/apiv1/users/bob/apikeys", "").header.Get("Www-Authenticate"); got == "" {
 		t.Error("nobody is asked for a key")
 	}
+	// Not even where the name that somebody saved is believed.
+	h.Configure(t, settings.Runtime{TrustUsernames: true})
+	for _, path := range []string{"/apiv1/users/bob/apikeys", "/apiv1/users/me/apikeys/x/rotate", "/apiv1/permissions/catalog", "/apiv1/nothing"} {
+		for _, method := range []string{"GET", "POST", "PUT"} {
+			h.ask(t, "", method, path, `{"x":`, "Cookie: keywright_user=bob").want(t, 401, 401, "invalid token")
+		}
+	}
 }
 
 // Whoever may not is told so before anything of what they sent is looked at.
