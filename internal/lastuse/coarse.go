@@ -14,7 +14,7 @@ const (
 	// written the others see before it is their turn.
 	statusEvery = 10 * time.Second
 	// mostStatuses are written each time: the API server has other things to do.
-	mostStatuses = 200
+	mostStatuses = 50
 	// statusTimeout bounds one write. After tooMany failed in a row the rest waits for the next time.
 	statusTimeout = 5 * time.Second
 	tooMany       = 3

@@ -6,17 +6,23 @@ import (
 	"keywright.dev/keywright/internal/gate"
 )
 
-// mostWaiting bounds the objects whose last use waits to be written.
-const mostWaiting = 10_000
+// The objects whose last use may wait to be written: exactly, in memory of 20 MB at the most, and coarsely, for which there
+// is time when they are used again.
+const (
+	mostExact  = 100_000
+	mostCoarse = 10_000
+)
 
-// queue has the last use of each object, those that wait longest first.
+// queue has the last use of each object, those that wait longest first, and so many at the most.
 type queue struct {
+	most int
+
 	mu    sync.Mutex
 	byUID map[string]gate.Use
 	order []string
 }
 
-func newQueue() *queue { return &queue{byUID: map[string]gate.Use{}} }
+func newQueue(most int) *queue { return &queue{most: most, byUID: map[string]gate.Use{}} }
 
 // add returns how many it has dropped to make room: those that wait longest.
 func (q *queue) add(u gate.Use) (dropped int) {
@@ -34,7 +40,7 @@ func (q *queue) add(u gate.Use) (dropped int) {
 }
 
 func (q *queue) shorten() (dropped int) {
-	for ; len(q.order) > mostWaiting; dropped++ {
+	for ; len(q.order) > q.most; dropped++ {
 		delete(q.byUID, q.order[0])
 		q.order = q.order[1:]
 	}

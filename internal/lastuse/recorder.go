@@ -32,7 +32,7 @@ type Recorder struct {
 
 // New makes a recorder and registers its metric.
 func New(c Config) *Recorder {
-	r := &Recorder{Config: c, exact: newQueue(), coarse: newQueue(), dropped: prometheus.NewCounter(prometheus.CounterOpts{
+	r := &Recorder{Config: c, exact: newQueue(mostExact), coarse: newQueue(mostCoarse), dropped: prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "keywright_uses_dropped_total",
 		Help: "Uses of keys that were not recorded because too many waited to be.",
 	})}

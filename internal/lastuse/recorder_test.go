@@ -154,7 +154,7 @@ func TestManyUsesAreSavedTogether(t *testing.T) {
 			r.Note(use(fmt.Sprint(i)))
 			r.Note(use(fmt.Sprint(i)))
 		}
-		pass(2 * saveEvery)
+		pass(3 * saveEvery)
 		if len(w.saved) != 1200 || w.saves != 3 {
 			t.Errorf("%d are saved in %d goes", len(w.saved), w.saves)
 		}
@@ -208,7 +208,7 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 		w := newWorld()
 		r, _ := record(t, w)
 		w.set(errAway, errAway)
-		for i := range mostWaiting + 300 {
+		for i := range mostExact + 300 {
 			r.Note(use(fmt.Sprint(i)))
 		}
 		pass(time.Minute + statusEvery/2)
@@ -218,12 +218,12 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 		if n := testutil.ToFloat64(r.dropped); n != 600 {
 			t.Errorf("%v are counted as dropped, not 600", n)
 		}
-		if exact, coarse := r.exact.length(), r.coarse.length(); exact != mostWaiting || coarse != mostWaiting {
+		if exact, coarse := r.exact.length(), r.coarse.length(); exact != mostExact || coarse != mostCoarse {
 			t.Errorf("%d and %d wait", exact, coarse)
 		}
 		w.set(nil, errAway)
-		pass(longestPause + saveEvery)
-		if _, found := w.saved["599"]; found || len(w.saved) != mostWaiting {
+		pass(longestPause + mostExact/BatchSize*saveEvery)
+		if _, found := w.saved["599"]; found || len(w.saved) != mostExact {
 			t.Errorf("%d are saved, one of the oldest among them: %t", len(w.saved), found)
 		}
 	})
@@ -265,6 +265,27 @@ func TestAStatusIsWrittenOnceAnHour(t *testing.T) {
 		pass(24 * time.Hour)
 		if writes, _ := w.done(); writes != before {
 			t.Error("it is written though nobody uses it")
+		}
+	})
+}
+
+// When all keys there are come into use at once, requests come first.
+func TestUsesAreSavedALittleAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		r, stop := record(t, w)
+		for i := range 3 * BatchSize {
+			r.Note(use(fmt.Sprint(i)))
+		}
+		for rounds := 1; rounds <= 2; rounds++ {
+			pass(saveEvery)
+			if len(w.saved) != rounds*BatchSize {
+				t.Errorf("%d are saved after %d rounds", len(w.saved), rounds)
+			}
+		}
+		stop()
+		if len(w.saved) != 3*BatchSize {
+			t.Errorf("%d are saved at the end", len(w.saved))
 		}
 	})
 }
