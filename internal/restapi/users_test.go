@@ -229,6 +229,50 @@ func TestAPromotionRevivesNoKey(t *testing.T) {
 	}
 }
 
+// Somebody may be promoted by kubectl while the operator is away: then no old key is there to work again.
+func TestADemotionTakesTheKeysOff(t *testing.T) {
+	h := newHouse(t)
+	if r := h.ask("PUT", of("bob")+"/role", aliceKey, `{"role":"user"}`); r.Code != 200 {
+		t.Fatal(r.Code, r.Body)
+	}
+	if want := []string{"change bob", "drop bob"}; !slices.Equal(h.registry.Writes, want) {
+		t.Errorf("%q, want %q", h.registry.Writes, want)
+	}
+	promoted := h.registry.Get("bob")
+	promoted.Spec.Role = v1alpha1.RoleAdmin
+	h.registry.Put(*promoted, "")
+	if me := h.ask("GET", "/api/auth/me", bobKey, ""); field(t, me, "username") != "" {
+		t.Error(me.Body)
+	}
+}
+
+// What a Secret delivers the operator alone takes off: admission would refuse it, and the whole demotion with it.
+func TestADemotionLeavesTheKeysOfASecret(t *testing.T) {
+	h := newHouse(t)
+	u := h.registry.Get("bob")
+	u.Name, u.Spec.Username, u.Spec.Delivery = "kept", "kept", v1alpha1.DeliverySecret
+	h.registry.Put(*u, "the-key-in-a-secret-of-somebody")
+	if r := h.ask("PUT", of("kept")+"/role", aliceKey, `{"role":"user"}`); r.Code != 200 {
+		t.Fatal(r.Code, r.Body)
+	}
+	if want := []string{"change kept"}; !slices.Equal(h.registry.Writes, want) {
+		t.Errorf("%q, want %q", h.registry.Writes, want)
+	}
+}
+
+func TestADemotionThatLeavesAKeySaysSo(t *testing.T) {
+	h := newHouse(t)
+	h.registry.FailDrop = registry.ErrUnavailable
+	h.ask("POST", loginPath, "", claim("bob", bobKey))
+	r := h.ask("PUT", of("bob")+"/role", aliceKey, `{"role":"user"}`)
+	if r.Code != 503 || detail(r) != "User 'bob' is demoted, but the old key is on record still: promote and demote them again" {
+		t.Error(r.Code, r.Body)
+	}
+	if h.registry.Get("bob").IsAdmin() || len(h.memory.sessions) > 0 || !slices.Equal(h.registry.Events, []string{"bob Demoted"}) {
+		t.Errorf("%v %v", h.memory.sessions, h.registry.Events)
+	}
+}
+
 func TestAPromotionThatGotNoKeyIsTakenBack(t *testing.T) {
 	h := newHouse(t)
 	h.registry.FailRecord = registry.ErrUnavailable

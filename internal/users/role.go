@@ -2,6 +2,7 @@ package users
 
 import (
 	"context"
+	"errors"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/audit"
@@ -155,13 +156,19 @@ func secretOf(user *v1alpha1.AdminUser) *SecretRef {
 	return &SecretRef{Namespace: user.Namespace, Name: user.EffectiveSecretName()}
 }
 
+// demote takes the keys off too: who is made an admin again by other means than the API comes by no old one.
 func (s *Service) demote(ctx context.Context, by By, name string) (*Issued, error) {
+	var undropped error
 	user, err := s.removeAdmin(ctx, name, removal{
 		refused: "Cannot demote the last admin user",
 		missing: errNotFound(name),
 		plain:   errSameRole(name, v1alpha1.RoleUser),
 		remove: func(ctx context.Context, user *v1alpha1.AdminUser) error {
-			return s.Registry.Change(ctx, user, setRole(v1alpha1.RoleUser))
+			if err := s.Registry.Change(ctx, user, setRole(v1alpha1.RoleUser)); err != nil {
+				return err
+			}
+			undropped = s.dropKeys(ctx, user)
+			return nil
 		},
 	})
 	if err != nil {
@@ -169,5 +176,26 @@ func (s *Service) demote(ctx context.Context, by By, name string) (*Issued, erro
 	}
 	s.endSessions(ctx, name)
 	s.tell(by, user, v1alpha1.EventDemoted, "Demoted")
+	if undropped != nil {
+		return nil, &Error{
+			Kind: Unavailable, Cause: undropped,
+			Text: "User '" + name + "' is demoted, but the old key is on record still: promote and demote them again",
+		}
+	}
 	return &Issued{Username: name, Role: v1alpha1.RoleUser}, nil
+}
+
+// dropKeys leaves to the operator what a Secret delivers: admission lets nobody else write those keys. It is done whatever
+// becomes of the caller.
+func (s *Service) dropKeys(ctx context.Context, user *v1alpha1.AdminUser) error {
+	if secretOf(user) != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+	defer cancel()
+	err := s.Registry.DropKeys(ctx, user)
+	if errors.Is(err, registry.ErrGone) {
+		return nil
+	}
+	return err
 }

@@ -32,6 +32,8 @@ type Registry struct {
 	Failing error
 	// FailRecord is what Record fails with.
 	FailRecord error
+	// FailDrop is what DropKeys fails with.
+	FailDrop error
 	// LastAdminLags is how many removals admission refuses, for its mark lags.
 	LastAdminLags int
 	// Writes are what was written, in order: create bob.
@@ -200,6 +202,9 @@ func (r *Registry) Record(_ context.Context, o registry.Object, k *registry.Key,
 
 // DropKeys takes all keys off.
 func (r *Registry) DropKeys(_ context.Context, o registry.Object) error {
+	if r.FailDrop != nil {
+		return r.FailDrop
+	}
 	return r.update(o, "drop", func(u *v1alpha1.AdminUser) { u.Status.Keys = nil })
 }
 

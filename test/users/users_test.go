@@ -52,6 +52,19 @@ var _ = Describe("A user of the API", func() {
 		}
 	})
 
+	It("has no key that worked before a demotion, be it that kubectl promotes them while the operator is away", Serial, func(ctx SpecContext) {
+		key := create(ctx, "revenant")
+		rests(ctx, "revenant")
+		Expect(s.Operator.Stop()).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(s.Operator.Start(ctx)).To(Succeed()) })
+		done(ctx, "PUT", "admin/users/revenant/role", `{"role":"user"}`)
+		user := get(ctx, "revenant")
+		Expect(user.Status.Keys).To(BeEmpty())
+		user.Spec.Role = v1alpha1.RoleAdmin
+		Expect(s.Client.Update(ctx, user)).To(Succeed())
+		Consistently(ctx, func() string { return whoIs(ctx, key) }).WithTimeout(2 * time.Second).Should(BeEmpty())
+	})
+
 	It("can be made again under the name of one just deleted, again and again", func(ctx SpecContext) {
 		for range 10 {
 			key := create(ctx, "phoenix")
