@@ -73,6 +73,7 @@ func serve(ctx context.Context, o *options, log *slog.Logger) error {
 		service.objects.Run,
 		service.feed.Run,
 		service.presence.Run,
+		service.missed().end,
 		func(ctx context.Context) { mount.Follow(ctx, lookAtPepper, service.verifier.SetKeyring, log) },
 		func(ctx context.Context) { service.unknown.follow(ctx, lookAtPepper, log) },
 	)...)()

@@ -43,6 +43,23 @@ func readSession(from row) (one sessions.Session, err error) {
 	return one, err
 }
 
+// Keys leaves out what can't be read: Find has no session of it either.
+func (s sessionStore) Keys(ctx context.Context, now time.Time) (keys []pepper.Digest, err error) {
+	texts, err := query(ctx, s.DB, "list the keys of sessions", readText,
+		"SELECT DISTINCT key_digest FROM sessions WHERE expires_at > $1", now.UnixMicro())
+	for _, text := range texts {
+		if key, err := pepper.ParseDigest(text); err == nil {
+			keys = append(keys, key)
+		}
+	}
+	return keys, err
+}
+
+func readText(from row) (text string, err error) {
+	err = from.Scan(&text)
+	return text, err
+}
+
 // Renew never brings the end nearer: of two servers that renew at once the later wins.
 func (s sessionStore) Renew(ctx context.Context, id sessions.ID, expires time.Time) error {
 	return s.exec(ctx, "renew a session",

@@ -118,3 +118,26 @@ func TestSessionsAreRemoved(t *testing.T) {
 		}
 	})
 }
+
+func TestTheKeysOfSessions(t *testing.T) {
+	onBoth(t, func(t *testing.T, d *database.DB) {
+		store, ctx := d.Sessions(), t.Context()
+		expect := func(now time.Time, want ...pepper.Digest) {
+			t.Helper()
+			got, err := store.Keys(ctx, now)
+			slices.SortFunc(got, func(a, b pepper.Digest) int { return bytes.Compare(a.Sum[:], b.Sum[:]) })
+			if err != nil || !slices.Equal(got, want) {
+				t.Errorf("%v %v, want %v", got, err, want)
+			}
+		}
+		expect(noon)
+		addSessions(t, store, "alice", 1, 2)
+		again := session(3, "alice")
+		again.Key, again.Expires = digest(1), again.Expires.Add(time.Microsecond)
+		must(t, store.Add(ctx, again))
+		expect(noon, digest(1), digest(2))
+		expect(noon.Add(8*time.Hour), digest(1))
+		must(t, store.RemoveOfKeys(ctx, []pepper.Digest{digest(1)}))
+		expect(noon, digest(2))
+	})
+}

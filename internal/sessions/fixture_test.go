@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -117,6 +118,18 @@ func (s *store) Find(ctx context.Context, id ID) (found *Session, err error) {
 		<-s.gate
 	}
 	return found, err
+}
+
+func (s *store) Keys(ctx context.Context, now time.Time) (keys []pepper.Digest, err error) {
+	err = s.do(ctx, func() []ID {
+		for _, session := range s.sessions {
+			if now.Before(session.Expires) && !slices.Contains(keys, session.Key) {
+				keys = append(keys, session.Key)
+			}
+		}
+		return nil
+	})
+	return keys, err
 }
 
 func (s *store) Renew(ctx context.Context, id ID, expires time.Time) error {

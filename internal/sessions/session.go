@@ -34,6 +34,8 @@ type Store interface {
 	Add(ctx context.Context, s Session) error
 	// Find returns nil and no error where there is no such session. An expired one may be found or not.
 	Find(ctx context.Context, id ID) (*Session, error)
+	// Keys are those of the sessions that have not expired, each once.
+	Keys(ctx context.Context, now time.Time) ([]pepper.Digest, error)
 	// Renew moves the end of a session. One that is not there, or not any more, stays away, and that is no error.
 	Renew(ctx context.Context, id ID, expires time.Time) error
 	// Remove is no error where there is no such session; so are the others.

@@ -42,6 +42,31 @@ func TestAKeyIsRecalledByItsDigest(t *testing.T) {
 	wantReason(t, verifier.Recall(&digest, now), verify.Unknown)
 }
 
+func TestWhatCarriesSessionsByItsDigest(t *testing.T) {
+	ring, index := keyring(t), &verify.Index{}
+	verifier := verify.NewVerifier(index, format, ring)
+	one, old := ring.Digest(numbered(1)), ring.Digest(numbered(2))
+	for name, c := range map[string]struct {
+		change   func(*verify.Holder)
+		one, old [2]bool
+	}{
+		"accepted":      {func(*verify.Holder) {}, [2]bool{true, true}, [2]bool{false, true}},
+		"disabled":      {func(h *verify.Holder) { h.Standing = verify.Disabled }, [2]bool{false, true}, [2]bool{false, true}},
+		"expired":       {func(h *verify.Holder) { h.Keys[0].NotAfter = now.Add(-time.Hour) }, [2]bool{true, true}, [2]bool{false, true}},
+		"not on record": {func(h *verify.Holder) { h.Keys = nil }, [2]bool{}, [2]bool{}},
+	} {
+		h := admin("alice", one, old)
+		h.Keys[1].Overlaps = true
+		c.change(&h)
+		index.Put(id("alice"), h)
+		for digest, want := range map[*pepper.Digest][2]bool{&one: c.one, &old: c.old} {
+			if carries, onRecord := verifier.Carries(digest); [2]bool{carries, onRecord} != want {
+				t.Errorf("%s: %t and %t, want %v", name, carries, onRecord, want)
+			}
+		}
+	}
+}
+
 func TestTheFormOfKeysCountsFromTheNextOneOn(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	const mistyped = "ak_0123456789012345678901234567890123456789012345"
