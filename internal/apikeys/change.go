@@ -3,6 +3,7 @@ package apikeys
 import (
 	"context"
 	"strings"
+	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/manifest"
@@ -104,11 +105,28 @@ func (d *deed) apply(c *Change, k *v1alpha1.APIKey) error {
 	if k.Spec.Revoked {
 		return revoked(k)
 	}
+	before := d.endNow(k)
 	c.give(&k.Spec)
 	c.enable(&k.Spec)
 	d.setEnd(c, &k.Spec)
 	given := manifest.Given(k)
-	return d.mayGive(d.by, &given, k.Spec.Subject)
+	if err := d.mayGive(d.by, &given, k.Spec.Subject); err != nil {
+		return err
+	}
+	if after := d.endNow(k); c.ends() || outlasts(after, before) {
+		return mayEnd(d.by, after)
+	}
+	return nil
+}
+
+// endNow is the end of a key, and if none has been issued, that of one that were issued now. Roles set ends, too, and to
+// take away such a role takes away its end.
+func (d *deed) endNow(k *v1alpha1.APIKey) time.Time {
+	issued := d.Now()
+	if current := currentOf(k); current != nil {
+		issued = current.IssuedAt.Time
+	}
+	return d.endIf(&k.Spec, issued)
 }
 
 func revoked(k *v1alpha1.APIKey) error {
@@ -119,8 +137,10 @@ func revoked(k *v1alpha1.APIKey) error {
 func (c *Change) widens() bool {
 	enables := c.Enabled != nil && *c.Enabled
 	gives := c.Scopes != nil || c.Roles != nil || c.Policy != nil || c.NoPolicy
-	return enables || gives || c.ExpiresAt != nil || c.EndsIn > 0 || c.NoEnd
+	return enables || gives || c.ends()
 }
+
+func (c *Change) ends() bool { return c.ExpiresAt != nil || c.EndsIn > 0 || c.NoEnd }
 
 // named says for the trail which fields are named, and how a flag is set.
 func (c *Change) named() string {
@@ -131,7 +151,7 @@ func (c *Change) named() string {
 	}{
 		{FieldName, c.Name != nil}, {FieldDescription, c.Description != nil},
 		{FieldScopes, c.Scopes != nil}, {FieldRoles, c.Roles != nil}, {"policy", c.Policy != nil || c.NoPolicy},
-		{FieldExpiresAt, c.ExpiresAt != nil || c.EndsIn > 0 || c.NoEnd},
+		{FieldExpiresAt, c.ends()},
 		{"enabled", c.Enabled != nil && *c.Enabled}, {"disabled", c.Enabled != nil && !*c.Enabled},
 	} {
 		if field.is {
@@ -170,7 +190,7 @@ func (c *Change) give(spec *v1alpha1.APIKeySpec) {
 }
 
 func (d *deed) setEnd(c *Change, spec *v1alpha1.APIKeySpec) {
-	if c.ExpiresAt == nil && c.EndsIn == 0 && !c.NoEnd {
+	if !c.ends() {
 		return
 	}
 	spec.ExpiresAt, spec.TTL = nil, nil

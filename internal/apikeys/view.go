@@ -92,15 +92,22 @@ func (s *Service) standing(current *v1alpha1.KeyStatus) (active bool, reason str
 func (s *Service) endOf(k *v1alpha1.APIKey) *time.Time {
 	end := manifest.Instant(k.Spec.ExpiresAt)
 	if current := currentOf(k); current != nil {
-		for _, ttl := range []time.Duration{manifest.Duration(k.Spec.TTL), s.Verifier.MaxTTL(manifest.Plain(k.Spec.Roles))} {
-			if byTTL := current.IssuedAt.Add(ttl); ttl > 0 && (end.IsZero() || byTTL.Before(end)) {
-				end = byTTL
-			}
-		}
+		end = s.endIf(&k.Spec, current.IssuedAt.Time)
 	}
 	if end.IsZero() {
 		return nil
 	}
 	end = end.UTC()
 	return &end
+}
+
+// endIf is the end of what was issued then, and zero when there is none.
+func (s *Service) endIf(spec *v1alpha1.APIKeySpec, issued time.Time) time.Time {
+	end := manifest.Instant(spec.ExpiresAt)
+	for _, ttl := range []time.Duration{manifest.Duration(spec.TTL), s.Verifier.MaxTTL(manifest.Plain(spec.Roles))} {
+		if byTTL := issued.Add(ttl); ttl > 0 && (end.IsZero() || byTTL.Before(end)) {
+			end = byTTL
+		}
+	}
+	return end
 }

@@ -2,6 +2,7 @@ package apikeys
 
 import (
 	"strings"
+	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/access"
@@ -68,6 +69,21 @@ func (s *Service) mayGive(by By, given *access.Given, subject v1alpha1.Subject) 
 		return &Error{Kind: Forbidden, Text: NotPermitted + ": nobody gives what they do not hold"}
 	}
 	return nil
+}
+
+// mayEnd says whether a caller may leave a key with this end, or with none: zero. What a key makes ends no later than it
+// does, or an end would hold nobody who makes another key in time. An admin's own key is no such key.
+func mayEnd(by By, end time.Time) error {
+	if !by.HasKey() || by.Admin || !outlasts(end, by.Ends()) {
+		return nil
+	}
+	return &Error{Kind: Forbidden, Text: NotPermitted + ": nobody gives what they do not hold: the end must be no later than that of the caller's key, " +
+		by.Ends().Format(time.RFC3339)}
+}
+
+// outlasts compares ends. Zero is none.
+func outlasts(end, other time.Time) bool {
+	return !other.IsZero() && (end.IsZero() || end.After(other))
 }
 
 func (s *Service) mayOwnKeys(subject v1alpha1.Subject) error {

@@ -3,6 +3,7 @@ package apikeys_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -202,6 +203,80 @@ func TestWhatIsWrittenIsWhatWasAllowed(t *testing.T) {
 	if k, err := h.Get(ctx, h.admin(), bob, id); err != nil || k.Name != "Some key" || len(k.Scopes) != 2 {
 		t.Errorf("%+v %v", k, err)
 	}
+}
+
+// An end would be none that its bearer can lift, or evade by another key.
+func TestWhatAKeyMakesEndsNoLaterThanItself(t *testing.T) {
+	const beyond = "API key lacks required permission: nobody gives what they do not hold: " +
+		"the end must be no later than that of the caller's key, 2030-01-01T01:00:00Z"
+	const bobEnds, aliceEnds = "a-key-of-bob-that-ends-in-an-hour", "a-key-of-alice-that-ends-in-an-hour"
+	manages := []v1alpha1.Scope{"apikeys.read", "apikeys.write"}
+	open := func(t *testing.T) *house {
+		t.Helper()
+		h := newHouse(t)
+		end := metav1.NewTime(h.Time().Add(time.Hour))
+		h.PutKey("bob-ends", bob, bobEnds, func(k *v1alpha1.APIKey) { k.Spec.Scopes, k.Spec.ExpiresAt = manages, &end })
+		h.PutKey("alice-ends", alice, aliceEnds, func(k *v1alpha1.APIKey) { k.Spec.Scopes, k.Spec.ExpiresAt = manages, &end })
+		return h
+	}
+	in := func(d time.Duration) *time.Time { return ptr(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC).Add(d)) }
+	for name, c := range map[string]struct {
+		wanted apikeys.Wanted
+		may    bool
+	}{
+		"never":                    {apikeys.Wanted{}, false},
+		"at the same time":         {apikeys.Wanted{ExpiresAt: in(time.Hour)}, true},
+		"before":                   {apikeys.Wanted{ExpiresAt: in(time.Minute)}, true},
+		"after":                    {apikeys.Wanted{ExpiresAt: in(time.Hour + time.Second)}, false},
+		"after a while, in time":   {apikeys.Wanted{TTL: time.Hour}, true},
+		"after a while, too late":  {apikeys.Wanted{TTL: time.Hour + time.Second}, false},
+		"never, and it is refused": {apikeys.Wanted{Disabled: true}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t)
+			c.wanted.Name = "Some key"
+			for by, subject := range map[string]v1alpha1.Subject{bobEnds: bob, aliceEnds: ci} {
+				_, err := h.Create(ctx, h.by(by), subject, given(c.wanted))
+				if !c.may {
+					want(t, err, apikeys.Forbidden, beyond)
+				} else if err != nil {
+					t.Error(err)
+				}
+				wants := apikeys.Change{ExpiresAt: c.wanted.ExpiresAt, EndsIn: c.wanted.TTL, NoEnd: c.wanted.ExpiresAt == nil && c.wanted.TTL == 0}
+				for _, before := range []apikeys.Wanted{{}, {ExpiresAt: in(time.Minute)}} {
+					id := h.create(t, subject, before).ID
+					_, err = h.Change(ctx, h.by(by), subject, id, given(wants))
+					if !c.may {
+						want(t, err, apikeys.Forbidden, beyond)
+					} else if err != nil {
+						t.Error(err)
+					}
+				}
+			}
+			for _, by := range []apikeys.By{h.admin(), h.by(aliceAPI)} {
+				if _, err := h.Create(ctx, by, ci, given(c.wanted)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	t.Run("by a role that it leaves", func(t *testing.T) {
+		h := open(t)
+		issued := h.create(t, bob, apikeys.Wanted{Scopes: []string{"apikeys.read", "apikeys.write"}, Roles: []string{"short"}})
+		by := h.by(issued.Token)
+		_, err := h.Change(ctx, by, bob, issued.ID, given(apikeys.Change{Roles: &[]string{}}))
+		want(t, err, apikeys.Forbidden, beyond)
+		if _, err := h.Change(ctx, by, bob, issued.ID, given(apikeys.Change{Roles: &[]string{}, EndsIn: time.Hour})); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("another thing than the end", func(t *testing.T) {
+		h := open(t)
+		id := h.create(t, bob, apikeys.Wanted{}).ID
+		if _, err := h.Change(ctx, h.by(bobEnds), bob, id, given(apikeys.Change{Name: ptr("Other"), Scopes: &[]string{"apikeys.read"}})); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // A right may be on the keys of one account alone.
