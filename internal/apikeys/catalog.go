@@ -64,7 +64,7 @@ func (s *Service) mayBrowse(by By) error {
 		own.Name = by.Username
 	}
 	for _, action := range []string{ActionRead, ActionWrite} {
-		if by.isKnown() && s.Gate.May(by.Caller, access.Request{Action: action, Resource: resourceOf(own)}) {
+		if by.isKnown() && s.isAllowed(by, own, action) {
 			return nil
 		}
 	}

@@ -25,8 +25,12 @@ type Gate interface {
 // Verifier says what this server goes by now.
 type Verifier interface {
 	Recall(digest *pepper.Digest, now time.Time) verify.Verdict
+	// IsKey says that a text is a key on record, be it accepted or refused.
+	IsKey(text string) bool
 	UserIsAdmin(name string) bool
 	MayOwnKeys(username string) bool
+	// UserIsDenied says that a role that lists a user denies them something, whatever others allow.
+	UserIsDenied(name string, r access.Request) bool
 	MaxTTL(roles []string) time.Duration
 }
 

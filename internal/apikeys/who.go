@@ -24,10 +24,20 @@ func (s *Service) mayAsk(by By, subject v1alpha1.Subject, action string) error {
 	case !by.isKnown():
 		return &Error{Kind: Unauthorized, Text: "invalid token"}
 	case !by.owns(subject) && !s.administers(by),
-		!s.Gate.May(by.Caller, access.Request{Action: action, Resource: resourceOf(subject)}):
+		!s.isAllowed(by, subject, action):
 		return &Error{Kind: Forbidden, Text: NotPermitted}
 	}
 	return nil
+}
+
+// isAllowed: a key takes the right to manage keys, so that one that leaks makes no others. A person whom a proxy names
+// comes with no key that could, and needs none for their own keys. A role may deny it to them all the same.
+func (s *Service) isAllowed(by By, subject v1alpha1.Subject, action string) bool {
+	r := access.Request{Action: action, Resource: resourceOf(subject)}
+	if by.By == gate.ByProxy && by.owns(subject) {
+		return !s.Verifier.UserIsDenied(by.Username, r)
+	}
+	return s.Gate.May(by.Caller, r)
 }
 
 // isKnown: a name that is only claimed is nobody here, even where it is believed. A key outlasts the network in which it was.

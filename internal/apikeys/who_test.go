@@ -32,8 +32,8 @@ func TestWhoMayAsk(t *testing.T) {
 		"a user's key that may not":   {h.by(bobReads), nil},
 		"a program's key that may":    {h.by(ciKey), nil},
 		"a person whose role may":     {h.named("bob"), []v1alpha1.Subject{bob}},
-		"a person without a role":     {h.named("dave"), nil},
-		"an admin's name by a proxy":  {h.named("alice"), nil},
+		"a person without a role":     {h.named("dave"), []v1alpha1.Subject{own}},
+		"an admin's name by a proxy":  {h.named("alice"), []v1alpha1.Subject{alice}},
 		"nobody":                      {nobody(), nil},
 		"no caller at all":            {apikeys.By{}, nil},
 		"a key that nobody has":       {h.by("a-key-that-nobody-has-at-all"), nil},
@@ -313,6 +313,52 @@ func TestAProxysWordMakesNoAdmin(t *testing.T) {
 	}
 	_, err := h.List(ctx, h.named("alice"), bob, apikeys.Query{})
 	want(t, err, apikeys.Forbidden, apikeys.NotPermitted)
+}
+
+// Whom a proxy names needs no role for keys of their own, and gets no rights by that.
+func TestAPersonWithoutARoleManagesTheirOwnKeys(t *testing.T) {
+	h := newHouse(t)
+	dave := v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "dave"}
+	by := h.named("dave")
+	issued, err := h.Create(ctx, by, dave, given(apikeys.Wanted{Name: "mine", Everything: true}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.May(issued.Token, "certs.read", "certificate:1") {
+		t.Error("it may more than dave")
+	}
+	// The key of a person is no person.
+	_, err = h.List(ctx, h.by(issued.Token), dave, apikeys.Query{})
+	want(t, err, apikeys.Forbidden, apikeys.NotPermitted)
+	for name, do := range map[string]func() error{
+		"list": func() error { _, err := h.List(ctx, by, dave, apikeys.Query{}); return err },
+		"get":  func() error { _, err := h.Get(ctx, by, dave, issued.ID); return err },
+		"change": func() error {
+			_, err := h.Change(ctx, by, dave, issued.ID, given(apikeys.Change{NoEnd: true}))
+			return err
+		},
+		"rotate":  func() error { _, err := h.Rotate(ctx, by, dave, issued.ID); return err },
+		"catalog": func() error { _, err := h.Catalog(ctx, by); return err },
+		"revoke":  func() error { _, err := h.Revoke(ctx, by, dave, h.create(t, dave, apikeys.Wanted{}).ID); return err },
+		"delete":  func() error { return h.Delete(ctx, by, dave, h.create(t, dave, apikeys.Wanted{}).ID) },
+	} {
+		if err := do(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// What a role denies stays denied, and so do keys to who may own none.
+	h.PutRole(&v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "no-new-keys"}, Spec: v1alpha1.AccessRoleSpec{
+		Members: []v1alpha1.Username{"dave"}, Permissions: []v1alpha1.Permission{{
+			Effect: v1alpha1.EffectDeny, Actions: []v1alpha1.Action{apikeys.ActionWrite}, Resources: []v1alpha1.Resource{"*"},
+		}},
+	}})
+	_, err = h.Rotate(ctx, by, dave, issued.ID)
+	want(t, err, apikeys.Forbidden, apikeys.NotPermitted)
+	if _, err := h.List(ctx, by, dave, apikeys.Query{}); err != nil {
+		t.Error(err)
+	}
+	_, err = h.Create(ctx, h.named("carol"), carol, given(apikeys.Wanted{Name: "mine"}))
+	want(t, err, apikeys.Forbidden, "User carol may not own API keys: every AccessRole that lists them says apiKeys: Denied")
 }
 
 func TestAKeyOfWhoMayOwnNoneIsNotRotated(t *testing.T) {

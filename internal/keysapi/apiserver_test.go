@@ -213,7 +213,7 @@ var _ = Describe("On an API server", func() {
 		token := made["token"].(string)
 		// The role comes by another watch than the key.
 		Eventually(func() int {
-			status, _, _ := ask("POST", "users/me/apikeys", `{"name":"another","roles":["just-made"],"scopes":["certs.read"]}`, token)
+			status, _, _ := ask("POST", "users/me/apikeys", `{"name":"another","roles":["just-made"],"scopes":["certs.read"],"expires_in_seconds":20}`, token)
 			return status
 		}).Should(Equal(http.StatusCreated))
 		status, _, what = ask("POST", "users/me/apikeys", `{"name":"more","scopes":["certs.write"]}`, token)

@@ -32,6 +32,13 @@ func (v *Verifier) UserMay(name string, r access.Request) bool {
 	return access.May(v.index.roles.Load().HeldBy(name), nil, r)
 }
 
+// UserIsDenied says that a role that lists somebody denies them what is asked, whatever others allow.
+func (v *Verifier) UserIsDenied(name string, r access.Request) bool {
+	held := v.index.roles.Load().HeldBy(name)
+	held.Everything = true
+	return !access.May(held, nil, r)
+}
+
 // IsDisabled says that an AdminUser of this name, case aside, says enabled: false. It waits for whoever changes the index.
 func (v *Verifier) IsDisabled(name string) bool {
 	v.index.mu.Lock()
