@@ -37,10 +37,13 @@ func TestWhileTheStoreIsAwayWhatIsKnownGoesOn(t *testing.T) {
 					t.Errorf("it was asked %d times", n)
 				}
 
+				pass(unsureFor - 2*askTimeout - time.Since(before))
+				a.want(known, true, "most of a minute later")
 				pass(3 * time.Hour)
-				a.want(known, true, "hours later")
+				a.want(known, false, "hours later")
 				a.store.set(nil, false)
 				pass(2 * pause)
+				a.want(known, true, "known, when it is back")
 				a.want(unknown, true, "unknown, when it is back")
 
 				a.store.set(errAway, hangs)
@@ -379,4 +382,61 @@ func TestConcurrentSessions(t *testing.T) {
 		})
 	}
 	using.Wait()
+}
+
+func TestWhereNobodyHearsASessionIsBelievedForAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		on := newShelf()
+		a, b := newReplica(t, on), newReplica(t, on)
+		synctest.Wait()
+		cookie := a.begin("alice", digest(1))
+		b.want(cookie, true, "before")
+		pass(time.Hour)
+		b.store.deafen()
+		b.store.set(errAway, false)
+		if err := a.End(t.Context(), cookie); err != nil {
+			t.Fatal(err)
+		}
+		pass(unsureFor - time.Nanosecond)
+		b.want(cookie, true, "a moment before")
+		// To hear again and not to be able to ask makes it no surer, and nor does to lose that.
+		b.store.lost(false)
+		b.store.lost(true)
+		b.store.lost(true)
+		pass(time.Nanosecond)
+		b.want(cookie, false, "a minute later")
+		b.store.lost(false)
+		b.want(cookie, false, "when it hears again, and can't ask")
+		b.store.set(nil, false)
+		pass(2 * pause)
+		b.want(cookie, false, "when it can ask")
+	})
+}
+
+// A server that is told of every end needs no word of the store.
+func TestWhereEndsAreHeardOfASessionNeedsNoStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newReplica(t, newShelf())
+		pass(time.Second)
+		cookie := r.begin("alice", digest(1))
+		r.store.set(errAway, false)
+		pass(Lifetime - time.Minute)
+		r.want(cookie, true, "hours later")
+	})
+}
+
+// What is renewed is not surer by that.
+func TestARenewalKeepsWhenASessionWasSure(t *testing.T) {
+	k, asked := newKnown(), time.Unix(1, 0)
+	k.hear(false, asked)
+	s := &Session{ID: ID{1}, Expires: asked.Add(Lifetime)}
+	k.put(s, asked.Add(1), k.changesNow())
+	k.hear(true, asked.Add(time.Hour))
+	k.renew(s, asked.Add(2*Lifetime))
+	if got, _ := k.get(s.ID, asked.Add(time.Hour+unsureFor-1)); got == nil {
+		t.Error("it is believed no more, before its minute is over")
+	}
+	if got, _ := k.get(s.ID, asked.Add(time.Hour+unsureFor)); got != nil {
+		t.Error("it is believed after that")
+	}
 }

@@ -13,6 +13,8 @@ const (
 	noneFor = time.Minute
 	// deafFor is how long a session is believed in while nobody tells what other replicas end.
 	deafFor = time.Second
+	// unsureFor is how long it is when the store can't be asked either, from when nothing was missed yet.
+	unsureFor = time.Minute
 )
 
 // known are the sessions that this replica has heard of, and what was asked for that is none. Those who ask for a session
@@ -32,6 +34,16 @@ type known struct {
 type held struct {
 	*Session
 	asked time.Time
+	// sure is when hearing ended that had told of its end until then. Zero: it never did, or does yet.
+	sure time.Time
+}
+
+// known is when it was a session for sure, where that is over.
+func (h *held) known() time.Time {
+	if h.sure.After(h.asked) {
+		return h.sure
+	}
+	return h.asked
 }
 
 func newKnown() *known {
@@ -51,7 +63,11 @@ func (k *known) get(id ID, now time.Time) (session *Session, isSure bool) {
 	case !now.Before(h.Expires):
 		return nil, false // it may have been renewed elsewhere
 	}
-	return h.Session, k.isFresh(h.asked, now)
+	isSure = k.isFresh(h.asked, now)
+	if !isSure && now.Sub(h.known()) >= unsureFor {
+		return nil, false
+	}
+	return h.Session, isSure
 }
 
 func (k *known) isFresh(asked, now time.Time) bool {
@@ -83,7 +99,7 @@ func (k *known) put(s *Session, asked time.Time, changes uint64) *Session {
 	if _, found := k.sessions[s.ID]; !found {
 		makeRoom(k.sessions, mostKnown, func(h held) bool { return !asked.Before(h.Expires) })
 	}
-	k.sessions[s.ID] = held{s, asked}
+	k.sessions[s.ID] = held{Session: s, asked: asked}
 	return s
 }
 
@@ -97,7 +113,8 @@ func (k *known) renew(s *Session, expires time.Time) bool {
 	}
 	next := *h.Session
 	next.Expires = expires
-	k.sessions[s.ID] = held{&next, h.asked}
+	h.Session = &next
+	k.sessions[s.ID] = h
 	return true
 }
 
@@ -141,8 +158,21 @@ func (k *known) endOne(id ID, now time.Time) {
 func (k *known) hear(isDeaf bool, now time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if isDeaf && !k.isDeaf {
+		k.wasSure(now)
+	}
 	k.isDeaf, k.hearing = isDeaf, now
 	k.changes++
+}
+
+// wasSure keeps in mind of what no end was missed until now.
+func (k *known) wasSure(now time.Time) {
+	for id, h := range k.sessions {
+		if k.isFresh(h.asked, now) {
+			h.sure = now
+			k.sessions[id] = h
+		}
+	}
 }
 
 // makeRoom takes out what is over, where there is no room for one more, and then anything until a tenth is free: so a look

@@ -72,7 +72,7 @@ func (l *link) note(ctx context.Context, err error) error {
 		l.log.Info("The store of sessions can be asked again")
 	case err == nil || errors.Is(ctx.Err(), context.Canceled):
 	case l.nextTry.Swap(l.now().Add(pause).UnixNano()) == 0:
-		l.log.Warn("The store of sessions can't be asked: those that are known go on", "error", err.Error())
+		l.log.Warn("The store of sessions can't be asked: those that are known go on for a while", "error", err.Error())
 	}
 	return err
 }

@@ -70,7 +70,8 @@ func (s *Sessions) Begin(ctx context.Context, username string, key pepper.Digest
 func failed(err error) error { return fmt.Errorf("%w: %w", ErrStore, err) }
 
 // Key is the digest of the key that the session of a cookie was begun with, and nil when there is no such session at the
-// time now. While the store can't be asked, it knows those that it has heard of already.
+// time now. While the store can't be asked, it knows those that it has heard of already: a minute
+// longer, where their ends are not heard of either.
 func (s *Sessions) Key(cookie string, now time.Time) *pepper.Digest {
 	session := s.find(context.Background(), cookie, now)
 	if session == nil {
