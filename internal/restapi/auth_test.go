@@ -2,11 +2,13 @@ package restapi_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"keywright.dev/keywright/internal/access"
@@ -277,13 +279,13 @@ func TestFailedLoginsAreSlowedAndThenRefused(t *testing.T) {
 	if limited.Code != http.StatusTooManyRequests || after == "" || after == "0" || detail(limited) == "" {
 		t.Fatalf("%d %s %v", limited.Code, limited.Body, limited.Header())
 	}
-	// It holds for the right key too, and from elsewhere: the user is counted apart from the address.
-	r := httptest.NewRequest(http.MethodPost, loginPath, strings.NewReader(claim("alice", aliceKey)))
-	r.RemoteAddr = "198.51.100.7:1"
-	if got := h.serve(r); got.Code != http.StatusTooManyRequests {
-		t.Error(got.Code, got.Body)
+	// It holds for the right key too, and for whoever else is there.
+	for _, one := range []string{claim("alice", aliceKey), claim("bob", bobKey)} {
+		if got := h.ask("POST", loginPath, "", one); got.Code != http.StatusTooManyRequests {
+			t.Error(got.Code, got.Body)
+		}
 	}
-	r = httptest.NewRequest(http.MethodPost, loginPath, strings.NewReader(claim("bob", bobKey)))
+	r := httptest.NewRequest(http.MethodPost, loginPath, strings.NewReader(claim("bob", bobKey)))
 	r.RemoteAddr = "198.51.100.7:1"
 	if got := h.serve(r); got.Code != 200 {
 		t.Error("bob is refused for what was tried with alice's name:", got.Code, got.Body)
@@ -292,6 +294,28 @@ func TestFailedLoginsAreSlowedAndThenRefused(t *testing.T) {
 	if got := h.ask("POST", loginPath, "", claim("alice", aliceKey)); got.Code != 200 {
 		t.Error(got.Code, got.Body)
 	}
+}
+
+// Whoever fails with somebody's name learns nothing more by it, and keeps nobody out.
+func TestTheRightKeyPassesWhereOthersHaveFailedWithTheName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		login := func(from int, key string) *httptest.ResponseRecorder {
+			r := httptest.NewRequest(http.MethodPost, loginPath, strings.NewReader(claim("alice", key)))
+			r.RemoteAddr = fmt.Sprintf("198.51.100.%d:1", from)
+			return h.serve(r)
+		}
+		for i := range 20 {
+			got := login(i, "a-key-that-nobody-has-at-all")
+			isLimited := got.Code == http.StatusTooManyRequests && got.Header().Get("Retry-After") == "60"
+			if isLimited != (i >= 12) || !isLimited && got.Code != http.StatusUnauthorized {
+				t.Errorf("try %d: %d %s", i, got.Code, got.Body)
+			}
+		}
+		if got := login(100, aliceKey); got.Code != http.StatusOK {
+			t.Error(got.Code, got.Body)
+		}
+	})
 }
 
 // A page of another site can have a browser send what it likes, cookies and all.

@@ -42,7 +42,8 @@ type Sessions interface {
 type Throttle interface {
 	// Wait is how long this try has to wait. With retryAfter it is not made at all, and may be then.
 	Wait(user, address string, now time.Time) (delay, retryAfter time.Duration)
-	Failed(user, address string, now time.Time)
+	// Failed has a retryAfter where the user has failed too often: that is the answer then, and not that the key is wrong.
+	Failed(user, address string, now time.Time) (retryAfter time.Duration)
 	Succeeded(user, address string)
 }
 

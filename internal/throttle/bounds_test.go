@@ -30,7 +30,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	if len(th.users) > mostCounters || len(th.addresses) > mostCounters {
 		t.Errorf("%d users and %d addresses are counted", len(th.users), len(th.addresses))
 	}
-	if _, retryAfter := th.Wait("victim", "198.51.100.1", now); retryAfter == 0 {
+	if th.Failed("victim", "198.51.100.1", now) == 0 {
 		t.Error("made-up names have pushed out who is being guessed at")
 	}
 	for _, c := range th.users {
@@ -51,8 +51,13 @@ type rules struct {
 	ofUsers, atAddresses []attempt
 }
 
-func (r *rules) fail(a attempt) {
-	r.ofUsers, r.atAddresses = append(r.ofUsers, a), append(r.atAddresses, a)
+// fail says for how long the user had too many already: then it is no more of them.
+func (r *rules) fail(a attempt) (retryAfter time.Duration) {
+	r.atAddresses = append(r.atAddresses, a)
+	if retryAfter = lockedFor(r.ofUser(a.user, a.at), a.at); retryAfter == 0 {
+		r.ofUsers = append(r.ofUsers, a)
+	}
+	return retryAfter
 }
 
 // forgive: elsewhere a user's failures stay those of the address.
@@ -70,24 +75,28 @@ func times(all []attempt, now time.Time, is func(attempt) bool) (at []time.Time)
 	return at
 }
 
-func (r *rules) wait(user, address string, now time.Time) (delay, retryAfter time.Duration) {
-	for _, counted := range [][]time.Time{
-		times(r.ofUsers, now, func(a attempt) bool { return a.user == user }),
-		times(r.atAddresses, now, func(a attempt) bool { return a.address == address }),
-	} {
-		if n := len(counted); n >= 20 {
-			retryAfter = max(retryAfter, min(counted[n-1].Add(time.Minute).Sub(now), counted[n-20].Add(10*time.Minute).Sub(now)))
-		}
-		delay = max(delay, time.Duration(max(0, min(len(counted), 19)-3))*50*time.Millisecond)
+func (r *rules) ofUser(user string, now time.Time) []time.Time {
+	return times(r.ofUsers, now, func(a attempt) bool { return a.user == user })
+}
+
+func lockedFor(counted []time.Time, now time.Time) time.Duration {
+	n := len(counted)
+	if n < 12 {
+		return 0
 	}
-	if retryAfter > 0 {
+	return max(0, min(counted[n-1].Add(time.Minute).Sub(now), counted[n-12].Add(10*time.Minute).Sub(now)))
+}
+
+func (r *rules) wait(user, address string, now time.Time) (delay, retryAfter time.Duration) {
+	ofUser, atAddress := r.ofUser(user, now), times(r.atAddresses, now, func(a attempt) bool { return a.address == address })
+	if retryAfter = lockedFor(atAddress, now); retryAfter > 0 {
 		return 0, retryAfter
 	}
-	return delay, 0
+	return time.Duration(max(0, min(max(len(ofUser), len(atAddress)), 11)-3)) * 50 * time.Millisecond, 0
 }
 
 func TestItDoesWhatTheRulesSay(t *testing.T) {
-	refused := 0
+	refused, late := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		th, now := New(), start
 		var all rules
@@ -112,11 +121,16 @@ func TestItDoesWhatTheRulesSay(t *testing.T) {
 				all.forgive(username.Fold(user), address)
 				continue
 			}
-			th.Failed(user, address, now)
-			all.fail(attempt{username.Fold(user), address, now})
+			after, wantAfter := th.Failed(user, address, now), all.fail(attempt{username.Fold(user), address, now})
+			if after != wantAfter || after > time.Minute {
+				t.Fatalf("%s from %s, afterwards: %s, want %s", user, address, after, wantAfter)
+			}
+			if after > 0 {
+				late++
+			}
 		}
 	})
-	if refused == 0 {
+	if refused == 0 || late == 0 {
 		t.Error("nothing was ever refused: the test is blind")
 	}
 }

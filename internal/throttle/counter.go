@@ -8,9 +8,10 @@ import (
 const (
 	// window is for how long a failure counts.
 	window = 10 * time.Minute
-	// most is how many failures are too many, and lockout how long after the last of them the next try may be made.
-	most, lockout = 20, time.Minute
-	// free is how many failures cost nothing, and step how much each one more delays a try. The longest delay is 0.8 s.
+	// most is how many failures are too many, and lockout how long after the last of them the next try may be made. Each
+	// replica counts for itself: five of them let 60 tries pass.
+	most, lockout = 12, time.Minute
+	// free is how many failures cost nothing, and step how much each one more delays a try. The longest delay is 0.4 s.
 	free, step = 3, 50 * time.Millisecond
 	// lost is how long after its beginning a try is forgotten of which nobody tells what became.
 	lost = 10 * time.Second
@@ -67,19 +68,27 @@ func (c *counter) add(t try) {
 	c.tries = append(c.tries, t)
 }
 
-// fail makes a failure of a user's latest try under way, or counts one that nobody has asked about.
-func (c *counter) fail(who user, now time.Time) {
-	c.stop(who)
+// fail makes a failure of a user's latest try under way, or counts one that nobody has asked about; unless there was no room
+// for that.
+func (c *counter) fail(who user, now time.Time) (retryAfter time.Duration) {
+	if !c.stop(who) {
+		if _, retryAfter = c.wait(now); retryAfter > 0 {
+			return retryAfter
+		}
+	}
 	c.add(try{now.UnixNano(), who, false})
+	return 0
 }
 
-func (c *counter) stop(who user) {
+// stop says whether there was one under way.
+func (c *counter) stop(who user) bool {
 	for i := len(c.tries) - 1; i >= 0; i-- {
 		if t := c.tries[i]; t.isUnderWay && t.user == who {
 			c.tries = slices.Delete(c.tries, i, i+1)
-			return
+			return true
 		}
 	}
+	return false
 }
 
 func (c *counter) forgive(who user) {

@@ -26,32 +26,42 @@ func New() *Throttle {
 // may be made after the delay. What becomes of it Failed or Succeeded are told; until then it counts as a failure, so that
 // to try many at once gains nothing.
 //
+// Only the address keeps a try from being made. A name is anybody's to fail with, and must not keep its owner out.
+//
 // The name is anybody's word, and may be empty, as the address may where it isn't known: those are not counted.
 func (t *Throttle) Wait(name, address string, now time.Time) (delay, retryAfter time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	who, counted := t.countersOf(name, address)
-	for _, c := range counted {
+	for i := range counted {
+		c := &counted[i]
 		ofThis, after := c.in[c.of].wait(now)
-		delay, retryAfter = max(delay, ofThis), max(retryAfter, after)
+		delay, c.isFull = max(delay, ofThis), after > 0
+		if c.isOfAddress {
+			retryAfter = after
+		}
 	}
 	if retryAfter > 0 {
 		return 0, retryAfter
 	}
 	for _, c := range counted {
-		c.in.at(c.of, now).begin(who, now)
+		if !c.isFull {
+			c.in.at(c.of, now).begin(who, now)
+		}
 	}
 	return delay, 0
 }
 
-// Failed is told of a try that failed.
-func (t *Throttle) Failed(name, address string, now time.Time) {
+// Failed is told of a try that failed. Where retryAfter is positive it was one too many of its user: what has failed is not
+// to be told, only that no other may be made before that time is over.
+func (t *Throttle) Failed(name, address string, now time.Time) (retryAfter time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	who, counted := t.countersOf(name, address)
 	for _, c := range counted {
-		c.in.at(c.of, now).fail(who, now)
+		retryAfter = max(retryAfter, c.in.at(c.of, now).fail(who, now))
 	}
+	return retryAfter
 }
 
 // Succeeded is told of a try that succeeded: the user's failures are forgiven, and so are those of this user at the
@@ -69,16 +79,18 @@ func (t *Throttle) Succeeded(name, address string) {
 type counted struct {
 	in counters
 	of uint64
+	// isOfAddress is false for a user's. isFull says that it takes no more tries now.
+	isOfAddress, isFull bool
 }
 
 // countersOf returns the user's hash too: what each counter tells tries apart by.
 func (t *Throttle) countersOf(name, address string) (who user, all []counted) {
 	hash := t.hash(username.Fold(name))
 	if name != "" {
-		all = append(all, counted{t.users, hash})
+		all = append(all, counted{in: t.users, of: hash})
 	}
 	if address != "" {
-		all = append(all, counted{t.addresses, t.hash(network(address))})
+		all = append(all, counted{in: t.addresses, of: t.hash(network(address)), isOfAddress: true})
 	}
 	return user(hash), all
 }

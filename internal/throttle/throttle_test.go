@@ -11,27 +11,29 @@ import (
 
 var start = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// fail tries so often as it may, one try a second, and says how often it was let.
+// fail tries so often as it may, one try a second, and says how often it was told that the key was wrong.
 func fail(th *throttle.Throttle, user, address string, tries int, now time.Time) (let int) {
 	for range tries {
-		if _, retryAfter := th.Wait(user, address, now); retryAfter == 0 {
+		if !isRefused(th, user, address, now) {
 			let++
-			th.Failed(user, address, now)
 		}
 		now = now.Add(time.Second)
 	}
 	return let
 }
 
+// isRefused fails, where it is let.
 func isRefused(th *throttle.Throttle, user, address string, now time.Time) bool {
-	_, retryAfter := th.Wait(user, address, now)
-	return retryAfter > 0
+	if _, retryAfter := th.Wait(user, address, now); retryAfter > 0 {
+		return true
+	}
+	return th.Failed(user, address, now) > 0
 }
 
 func TestFailuresAreSlowedAndThenRefused(t *testing.T) {
 	th := throttle.New()
 	now, before := start, time.Duration(0)
-	for failures := range 20 {
+	for failures := range 12 {
 		delay, retryAfter := th.Wait("alice", "192.0.2.1", now)
 		if retryAfter > 0 {
 			t.Fatalf("refused after %d failures", failures)
@@ -44,7 +46,7 @@ func TestFailuresAreSlowedAndThenRefused(t *testing.T) {
 	}
 	last := now.Add(-time.Second)
 	if _, retryAfter := th.Wait("alice", "192.0.2.1", now); retryAfter != 59*time.Second {
-		t.Errorf("after 20 failures to be tried again in %s", retryAfter)
+		t.Errorf("after 12 failures to be tried again in %s", retryAfter)
 	}
 	if !isRefused(th, "alice", "192.0.2.1", last.Add(time.Minute-1)) {
 		t.Error("let a moment before a minute was over")
@@ -52,7 +54,6 @@ func TestFailuresAreSlowedAndThenRefused(t *testing.T) {
 	if isRefused(th, "alice", "192.0.2.1", last.Add(time.Minute)) {
 		t.Error("refused when a minute was over")
 	}
-	th.Failed("alice", "192.0.2.1", last.Add(time.Minute))
 	if !isRefused(th, "alice", "192.0.2.1", last.Add(time.Minute+30*time.Second)) {
 		t.Error("one minute bought more than one try")
 	}
@@ -79,7 +80,7 @@ func TestUsersAndAddressesAreCountedApart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			th := throttle.New()
-			fail(th, "alice", "2001:db8:1:2::1", 20, start)
+			fail(th, "alice", "2001:db8:1:2::1", 12, start)
 			if got := isRefused(th, c.user, c.address, start.Add(30*time.Second)); got != c.refused {
 				t.Errorf("refused: %t", got)
 			}
@@ -89,7 +90,7 @@ func TestUsersAndAddressesAreCountedApart(t *testing.T) {
 
 func TestIPv4AddressesAreCountedEach(t *testing.T) {
 	th := throttle.New()
-	fail(th, "alice", "192.0.2.1", 20, start)
+	fail(th, "alice", "192.0.2.1", 12, start)
 	if isRefused(th, "bob", "192.0.2.2", start.Add(30*time.Second)) {
 		t.Error("a neighbour is refused")
 	}
@@ -100,7 +101,7 @@ func TestIPv4AddressesAreCountedEach(t *testing.T) {
 
 func TestASuccessForgivesWhatWasTheUsersOwn(t *testing.T) {
 	th := throttle.New()
-	fail(th, "bob", "192.0.2.1", 15, start)
+	fail(th, "bob", "192.0.2.1", 7, start)
 	fail(th, "alice", "192.0.2.1", 4, start)
 	now := start.Add(20 * time.Second)
 	th.Wait("alice", "192.0.2.1", now)
@@ -109,7 +110,7 @@ func TestASuccessForgivesWhatWasTheUsersOwn(t *testing.T) {
 		t.Error("the user is slowed after a success")
 	}
 	if n := fail(th, "carol", "192.0.2.1", 20, now); n != 5 {
-		t.Errorf("the address had %d tries left besides the 15 failures of another", n)
+		t.Errorf("the address had %d tries left besides the 7 failures of another", n)
 	}
 }
 
@@ -123,30 +124,78 @@ func TestSuccessesBuyNoFailuresOfAnother(t *testing.T) {
 		}
 		now = now.Add(time.Second)
 	}
-	if let > 22 {
+	if let > 14 {
 		t.Errorf("%d tries in 100 s", let)
 	}
 }
 
-func TestToTryManyAtOnceGainsNothing(t *testing.T) {
+// A name is anybody's to fail with, and its owner gets in all the same.
+func TestTheRightKeyOfANameThatIsTriedPasses(t *testing.T) {
+	th := throttle.New()
+	for i := range 100 {
+		fail(th, "alice", fmt.Sprint("192.0.2.", i), 1, start)
+	}
+	if !isRefused(th, "alice", "198.51.100.1", start) {
+		t.Error("a wrong key is told of")
+	}
+	delay, retryAfter := th.Wait("alice", "198.51.100.1", start)
+	if retryAfter > 0 || delay == 0 || delay >= time.Second {
+		t.Errorf("the try is delayed by %s, or to be made again in %s", delay, retryAfter)
+	}
+	th.Succeeded("alice", "198.51.100.1")
+	if isRefused(th, "alice", "198.51.100.1", start) {
+		t.Error("a success has forgiven nothing")
+	}
+}
+
+// Else whoever tries for a name that others try for could do so without end.
+func TestFailuresWithANameThatHasTooManyCountAtTheAddress(t *testing.T) {
 	th, let := throttle.New(), 0
+	fail(th, "alice", "192.0.2.1", 12, start)
+	for range 100 {
+		if _, retryAfter := th.Wait("alice", "198.51.100.1", start.Add(20*time.Second)); retryAfter == 0 {
+			let++
+			if th.Failed("alice", "198.51.100.1", start.Add(20*time.Second)) == 0 {
+				t.Error("a wrong key is told of")
+			}
+		}
+	}
+	if let != 12 {
+		t.Errorf("%d tries were made", let)
+	}
+	// And they don't make it longer.
+	if isRefused(th, "alice", "203.0.113.1", start.Add(11*time.Second+time.Minute)) {
+		t.Error("refused when a minute was over")
+	}
+}
+
+func TestToTryManyAtOnceGainsNothing(t *testing.T) {
+	th, let, told := throttle.New(), 0, 0
 	for i := range 1000 {
-		if _, retryAfter := th.Wait("alice", fmt.Sprint("192.0.2.", i%250), start); retryAfter == 0 {
+		if _, retryAfter := th.Wait(fmt.Sprint("user-", i), "192.0.2.1", start); retryAfter == 0 {
 			let++
 		}
 	}
-	if let != 20 {
-		t.Errorf("%d are under way at once", let)
+	for i := range 1000 {
+		th.Wait("alice", fmt.Sprint("198.51.100.", i%250), start)
 	}
-	// What became of them nobody tells.
-	if isRefused(th, "alice", "192.0.2.1", start.Add(10*time.Second)) {
+	for i := range 1000 {
+		if th.Failed("alice", fmt.Sprint("198.51.100.", i%250), start) == 0 {
+			told++
+		}
+	}
+	if let != 12 || told != 12 {
+		t.Errorf("%d are under way at once from an address, and %d were told of for a user", let, told)
+	}
+	// What became of the first nobody tells.
+	if isRefused(th, "bob", "192.0.2.1", start.Add(10*time.Second)) {
 		t.Error("tries that came to nothing count")
 	}
 }
 
 func TestAClockThatIsSetBack(t *testing.T) {
 	th := throttle.New()
-	fail(th, "alice", "192.0.2.1", 20, start)
+	fail(th, "alice", "192.0.2.1", 12, start)
 	if _, retryAfter := th.Wait("alice", "192.0.2.1", start.Add(-24*time.Hour)); retryAfter > time.Minute {
 		t.Errorf("to be tried again in %s", retryAfter)
 	}
