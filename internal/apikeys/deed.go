@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strings"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/audit"
@@ -23,7 +24,16 @@ type deed struct {
 }
 
 func (s *Service) begin(by By, action string, subject v1alpha1.Subject, id string) *deed {
-	return &deed{Service: s, by: by, action: action, target: subject.String(), detail: id, subject: subject}
+	named := v1alpha1.Subject{Kind: subject.Kind, Name: s.harmless(subject.Name)}
+	return &deed{Service: s, by: by, action: action, target: named.String(), detail: s.harmless(id), subject: subject}
+}
+
+// harmless is a name or an id as it may be written down: whoever puts a key where it belongs is not to find it there.
+func (s *Service) harmless(text string) string {
+	if s.Verifier.IsKey(strings.TrimSpace(text)) {
+		return audit.Hidden
+	}
+	return text
 }
 
 // find finds the key that it is about, for whoever may change those of its subject.

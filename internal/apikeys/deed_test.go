@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/apikeys"
 	"keywright.dev/keywright/internal/audit"
 	"keywright.dev/keywright/internal/registry"
@@ -83,6 +84,16 @@ func TestFieldsAreNamedAsCallersKnowThem(t *testing.T) {
 		if !errors.As(err, &why) || why.Field != name {
 			t.Errorf("%q is told as %+v", path, why)
 		}
+	}
+}
+
+func TestAKeyInThePlaceOfAnIDOrASubjectIsNotWrittenDown(t *testing.T) {
+	h := newHouse(t)
+	_ = h.Delete(ctx, h.admin(), ci, bobKey)
+	_, _ = h.Create(ctx, h.by(bobKey), v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: bobKey}, given(apikeys.Wanted{Name: "a"}))
+	kept := fmt.Sprintf("%+v", h.Trail.Entries())
+	if strings.Contains(kept, bobKey) || strings.Count(kept, "(a key)") != 2 {
+		t.Error(kept)
 	}
 }
 

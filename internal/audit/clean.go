@@ -15,8 +15,8 @@ const (
 	maxDetail  = 512
 )
 
-// hidden stands for what looked like a key.
-const hidden = "(a key)"
+// Hidden stands for what is a key, or looks like one.
+const Hidden = "(a key)"
 
 // clean leaves what can be stored and shown anywhere, and no key: a person may well type theirs where a name belongs.
 func clean(e *Entry) {
@@ -41,7 +41,7 @@ func printable(s string) string {
 	}, strings.ToValidUTF8(s, string(utf8.RuneError)))
 }
 
-// hideKeys looks for generated keys; a key that a person made up looks like anything.
+// hideKeys looks for generated keys; a key that a person made up looks like anything, and only who knows the keys can tell.
 func hideKeys(s string) string {
 	var out strings.Builder
 	for s != "" {
@@ -50,7 +50,7 @@ func hideKeys(s string) string {
 			_, word = utf8.DecodeRuneInString(s)
 		}
 		if key.IsGenerated(s[:word]) {
-			out.WriteString(hidden)
+			out.WriteString(Hidden)
 		} else {
 			out.WriteString(s[:word])
 		}

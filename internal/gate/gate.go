@@ -16,6 +16,7 @@ import (
 type Verifier interface {
 	Verify(presented string, now time.Time) verify.Verdict
 	Recall(digest *pepper.Digest, now time.Time) verify.Verdict
+	IsKey(text string) bool
 	May(verdict verify.Verdict, r access.Request) bool
 	Scopes(verdict verify.Verdict) []string
 	UserMay(name string, r access.Request) bool

@@ -43,3 +43,6 @@ func (g *Gate) SecureCookies() bool {
 	rules := g.rules.Load()
 	return rules == nil || !rules.InsecureCookies
 }
+
+// IsKey says that a text is a key on record, be it accepted or refused. It counts as nothing.
+func (g *Gate) IsKey(text string) bool { return g.Verifier.IsKey(text) }

@@ -17,6 +17,8 @@ import (
 type Gate interface {
 	Recognize(r *http.Request) gate.Decision
 	May(c *gate.Caller, r access.Request) bool
+	// IsKey says that a text is a key on record, be it accepted or refused.
+	IsKey(text string) bool
 	SecureCookies() bool
 	ClientAddress(r *http.Request) string
 }

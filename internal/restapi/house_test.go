@@ -44,8 +44,11 @@ const (
 	gitKey       = "the-key-of-somebody-kept-in-git"
 )
 
+// longKey is longer than what is repeated of a name.
+var longKey = strings.Repeat("a-key-as-long-as-keys-may-be-", 5)
+
 // secrets must be in no log and no trail.
-var secrets = []string{bootstrapKey, aliceKey, bobKey, writerKey, readerKey, plainKey, offKey, gitKey}
+var secrets = []string{longKey, bootstrapKey, aliceKey, bobKey, writerKey, readerKey, plainKey, offKey, gitKey}
 
 var begin = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 
@@ -122,6 +125,7 @@ func (h *house) populate() {
 	apiKey("alice", "User/alice", writerKey, "users.write", "users.read")
 	apiKey("", "Account/reader", readerKey, "users.read")
 	apiKey("", "Account/plain", plainKey)
+	apiKey("", "Account/long", longKey)
 }
 
 func (h *house) use(tb testing.TB, runtime settings.Runtime) {

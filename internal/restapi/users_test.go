@@ -1,9 +1,12 @@
 package restapi_test
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -11,8 +14,10 @@ import (
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key"
 	"keywright.dev/keywright/internal/lastuse"
 	"keywright.dev/keywright/internal/registry"
+	"keywright.dev/keywright/internal/seen"
 )
 
 const (
@@ -270,6 +275,59 @@ func TestADemotionThatLeavesAKeySaysSo(t *testing.T) {
 	}
 	if h.registry.Get("bob").IsAdmin() || len(h.memory.sessions) > 0 || !slices.Equal(h.registry.Events, []string{"bob Demoted"}) {
 		t.Errorf("%v %v", h.memory.sessions, h.registry.Events)
+	}
+}
+
+// The journal of the house is searched for keys after each test.
+func TestAKeyInThePlaceOfAUserIsNotWrittenDown(t *testing.T) {
+	for _, key := range []string{aliceKey, offKey, bootstrapKey, readerKey, longKey} {
+		for _, c := range []struct{ method, path, body, want string }{
+			{"POST", list, `{"username":" ` + key + `"}`, "user.create User/(a key) refused"},
+			{"DELETE", of(key), "", "user.delete User/(a key) refused"},
+			{"DELETE", of(" " + key), "", "user.delete User/(a key) refused"},
+			{"DELETE", of(key) + "?forget=true", "", "user.forget User/(a key) refused"},
+			{"PUT", of(key) + "/role", `{"role":"admin"}`, "user.promote User/(a key) refused"},
+			{"PUT", of("bob") + "/role", `{"role":"` + key + `"}`, "user.demote User/bob refused"},
+			{"POST", of(key) + "/rotate-key", "", "user.rotate User/(a key) refused"},
+		} {
+			h := newHouse(t)
+			h.ask(c.method, c.path, aliceKey, c.body)
+			checkTrail(t, h, c.want)
+			if e := h.memory.entries[0]; strings.Contains(e.Target+e.Detail, key[:20]) || e.Detail == "" {
+				t.Errorf("%s %s: %q", c.method, c.path, e.Detail)
+			}
+		}
+	}
+}
+
+func TestAKeyInThePlaceOfAFieldIsNotWrittenDown(t *testing.T) {
+	h := newHouse(t)
+	h.ask("POST", list, aliceKey, `{"`+offKey+`":1}`)
+	if e := h.memory.entries; len(e) != 1 || e[0].Detail != "(a key): is not known" {
+		t.Errorf("%+v", e)
+	}
+}
+
+// A username is shown anywhere, and so is none that is a key.
+func TestAKeyIsNoUsername(t *testing.T) {
+	generated, err := key.Format{Prefix: key.DefaultPrefix}.Generate(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{generated, aliceKey, offKey} {
+		h := newHouse(t)
+		h.memory.seen = append(h.memory.seen, seen.User{ID: 3, Username: name})
+		for _, r := range []*httptest.ResponseRecorder{
+			h.ask("POST", list, aliceKey, `{"username":"`+name+`"}`),
+			h.ask("PUT", of(name)+"/role", aliceKey, `{"role":"admin"}`),
+		} {
+			if r.Code != 400 || !strings.HasPrefix(detail(r), "Invalid username: it is a key") || strings.Contains(r.Body.String(), name) {
+				t.Error(r.Code, r.Body)
+			}
+		}
+		if len(h.registry.Writes) > 0 || strings.Contains(fmt.Sprintf("%+v", h.memory.entries), name) {
+			t.Errorf("%q %+v", h.registry.Writes, h.memory.entries)
+		}
 	}
 }
 

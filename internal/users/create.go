@@ -50,7 +50,7 @@ func (s *Service) Create(ctx context.Context, by By, read Read[string]) (issued 
 		return nil, err
 	}
 	name = strings.TrimSpace(name)
-	if err := checkName(name); err != nil {
+	if err := s.checkName(name); err != nil {
 		return nil, err
 	}
 	if err := s.isFree(ctx, name); err != nil {

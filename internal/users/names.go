@@ -18,10 +18,12 @@ var wellFormed = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,49}$`)
 func isReserved(name string) bool { return username.Fold(name) == reserved }
 
 // checkName says why a name can't be a user's.
-func checkName(name string) error {
+func (s *Service) checkName(name string) error {
 	switch {
 	case name == "":
 		return failf(Invalid, "Username is required")
+	case s.isKey(name):
+		return failf(Invalid, "Invalid username: it is a key, which is to be written nowhere as a name")
 	case isReserved(name):
 		return failf(Invalid, "Username 'admin' is reserved")
 	case !wellFormed.MatchString(name):

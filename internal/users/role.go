@@ -26,7 +26,7 @@ func (s *Service) SetRole(ctx context.Context, by By, name string, read Read[str
 	if name == by.Username {
 		return nil, failf(Invalid, "Cannot change your own role")
 	}
-	role, err := readRole(read)
+	role, err := s.readRole(read)
 	if role == v1alpha1.RoleAdmin {
 		action = audit.UserPromote
 	}
@@ -45,7 +45,7 @@ func (s *Service) SetRole(ctx context.Context, by By, name string, read Read[str
 	return s.demote(ctx, by, name)
 }
 
-func readRole(read Read[string]) (v1alpha1.Role, error) {
+func (s *Service) readRole(read Read[string]) (v1alpha1.Role, error) {
 	written, err := read()
 	role := v1alpha1.Role(written)
 	switch {
@@ -54,7 +54,7 @@ func readRole(read Read[string]) (v1alpha1.Role, error) {
 	case written == "":
 		return "", failf(Invalid, "Role is required")
 	case role != v1alpha1.RoleAdmin && role != v1alpha1.RoleUser:
-		return "", failf(Invalid, "Invalid role: '%s'. Must be 'admin' or 'user'.", shown(written))
+		return "", failf(Invalid, "Invalid role: '%s'. Must be 'admin' or 'user'.", shown(s.harmless(written)))
 	}
 	return role, nil
 }
@@ -70,7 +70,7 @@ func (s *Service) setRoleOfSeen(ctx context.Context, by By, name string, role v1
 	case role == v1alpha1.RoleUser:
 		return nil, errSameRole(name, role)
 	}
-	if err := checkName(name); err != nil {
+	if err := s.checkName(name); err != nil {
 		return nil, err
 	}
 	if spelled := s.Names.Spelling(name); spelled != "" {

@@ -37,6 +37,8 @@ type Registry interface {
 
 // Names are those that AdminUsers hold, as this server has seen.
 type Names interface {
+	// IsKey says that a text is no name but a key on record, be it accepted or refused.
+	IsKey(text string) bool
 	// Spelling is how the username is written that is this one, case aside. Empty: there is none.
 	Spelling(name string) string
 }

@@ -24,6 +24,7 @@ import (
 type world struct{ entries []audit.Entry }
 
 func (*world) May(*gate.Caller, access.Request) bool            { return true }
+func (*world) IsKey(string) bool                                { return false }
 func (*world) Spelling(string) string                           { return "" }
 func (*world) All(context.Context) ([]seen.User, error)         { return nil, nil }
 func (*world) Find(context.Context, string) (*seen.User, error) { return nil, nil }

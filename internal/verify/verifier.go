@@ -45,6 +45,11 @@ func (v *Verifier) Verify(presented string, now time.Time) Verdict {
 	return Refused(Unknown)
 }
 
+// IsKey says that a text is a key that is on record, be it accepted or refused: it is to be repeated nowhere.
+func (v *Verifier) IsKey(text string) bool {
+	return v.Verify(text, time.Time{}).KeyID() != ""
+}
+
 // Recall says of a key that was verified before, and of which nothing but the digest was kept, what Verify would say of
 // it now.
 func (v *Verifier) Recall(digest *pepper.Digest, now time.Time) Verdict {
