@@ -9,9 +9,12 @@ import (
 )
 
 // rotate gives a key with a TTL a whole new one, and one that ends at an instant the same instant.
-func (d *deed) rotate(ctx context.Context, id string) (*Issued, error) {
+func (d *deed) rotate(ctx context.Context, id string, check func() error) (*Issued, error) {
 	k, err := d.find(ctx, id)
 	if err != nil {
+		return nil, err
+	}
+	if err := check(); err != nil {
 		return nil, err
 	}
 	if err := d.mayRotate(k); err != nil {

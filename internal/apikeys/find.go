@@ -39,8 +39,12 @@ func (s *Service) find(ctx context.Context, by By, subject v1alpha1.Subject, id 
 	return &all[i], nil
 }
 
-func (s *Service) list(ctx context.Context, by By, subject v1alpha1.Subject, q *Query) (*Page, error) {
+func (s *Service) list(ctx context.Context, by By, subject v1alpha1.Subject, read Read[Query]) (*Page, error) {
 	if err := s.mayAsk(by, subject, ActionRead); err != nil {
+		return nil, err
+	}
+	q, err := read()
+	if err != nil {
 		return nil, err
 	}
 	after, err := readCursor(q.After)

@@ -25,8 +25,8 @@ func (s *Service) Account() v1alpha1.Subject {
 }
 
 // List lists the keys of a subject. Without a name it is all subjects of the kind, which takes an admin.
-func (s *Service) List(ctx context.Context, by By, subject v1alpha1.Subject, q Query) (*Page, error) {
-	page, err := s.list(ctx, by, subject, &q)
+func (s *Service) List(ctx context.Context, by By, subject v1alpha1.Subject, read Read[Query]) (*Page, error) {
+	page, err := s.list(ctx, by, subject, read)
 	if err != nil {
 		return nil, s.explain(ctx, err)
 	}
@@ -65,10 +65,11 @@ func (s *Service) Change(ctx context.Context, by By, subject v1alpha1.Subject, i
 	return s.shown(ctx, changed)
 }
 
-// Rotate replaces the plaintext of a key. One that a Secret delivers is replaced there, by the operator, and soon.
-func (s *Service) Rotate(ctx context.Context, by By, subject v1alpha1.Subject, id string) (*Issued, error) {
+// Rotate replaces the plaintext of a key. One that a Secret delivers is replaced there, by the operator, and soon. There
+// is nothing to ask for with it, which check makes sure of when it is clear that the caller may.
+func (s *Service) Rotate(ctx context.Context, by By, subject v1alpha1.Subject, id string, check func() error) (*Issued, error) {
 	d := s.begin(by, audit.KeyRotate, subject, id)
-	issued, err := d.rotate(ctx, id)
+	issued, err := d.rotate(ctx, id, check)
 	if err := d.end(ctx, err); err != nil {
 		return nil, err
 	}

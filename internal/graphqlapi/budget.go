@@ -93,7 +93,7 @@ type stage struct{}
 
 func (stage) Account() v1alpha1.Subject { return v1alpha1.Subject{Kind: v1alpha1.SubjectAccount} }
 
-func (stage) List(_ context.Context, _ apikeys.By, subject v1alpha1.Subject, _ apikeys.Query) (*apikeys.Page, error) {
+func (stage) List(_ context.Context, _ apikeys.By, subject v1alpha1.Subject, _ apikeys.Read[apikeys.Query]) (*apikeys.Page, error) {
 	page := &apikeys.Page{}
 	if subject.Kind != v1alpha1.SubjectUser { // or there would be two on the page of tokens
 		page.Items = []apikeys.Key{{}}

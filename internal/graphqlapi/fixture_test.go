@@ -88,10 +88,14 @@ func (r *ring) may(by apikeys.By, subject v1alpha1.Subject) error {
 	return &apikeys.Error{Kind: apikeys.Forbidden, Text: "API key lacks required permission"}
 }
 
-func (r *ring) List(_ context.Context, by apikeys.By, subject v1alpha1.Subject, q apikeys.Query) (*apikeys.Page, error) {
+func (r *ring) List(_ context.Context, by apikeys.By, subject v1alpha1.Subject, read apikeys.Read[apikeys.Query]) (*apikeys.Page, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.may(by, subject); err != nil {
+		return nil, err
+	}
+	q, err := read()
+	if err != nil {
 		return nil, err
 	}
 	page := &apikeys.Page{Items: []apikeys.Key{}}

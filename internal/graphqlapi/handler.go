@@ -40,7 +40,7 @@ type Database interface {
 // Keys is what can be done with keys.
 type Keys interface {
 	Account() v1alpha1.Subject
-	List(ctx context.Context, by apikeys.By, subject v1alpha1.Subject, q apikeys.Query) (*apikeys.Page, error)
+	List(ctx context.Context, by apikeys.By, subject v1alpha1.Subject, read apikeys.Read[apikeys.Query]) (*apikeys.Page, error)
 	Get(ctx context.Context, by apikeys.By, subject v1alpha1.Subject, id string) (*apikeys.Key, error)
 	Create(ctx context.Context, by apikeys.By, subject v1alpha1.Subject, read apikeys.Read[apikeys.Wanted]) (*apikeys.Issued, error)
 	Revoke(ctx context.Context, by apikeys.By, subject v1alpha1.Subject, id string) (*apikeys.Key, error)

@@ -88,7 +88,7 @@ func (r *root) list(ctx context.Context, subjects []v1alpha1.Subject, p *part) (
 	var refused error
 	refusals := 0
 	for _, subject := range subjects {
-		page, err := r.keys.List(ctx, askedBy(ctx).by, subject, q)
+		page, err := r.keys.List(ctx, askedBy(ctx).by, subject, func() (*apikeys.Query, error) { return &q, nil })
 		switch {
 		case err == nil:
 			all.Items, all.More = append(all.Items, page.Items...), all.More || page.More

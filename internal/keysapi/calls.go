@@ -9,12 +9,7 @@ import (
 )
 
 func (c *call) list(subject v1alpha1.Subject) {
-	q, err := readQuery(c.r.URL.RawQuery)
-	if err != nil {
-		c.fail(err)
-		return
-	}
-	page, err := c.Keys.List(c.r.Context(), c.by(), subject, *q)
+	page, err := c.Keys.List(c.r.Context(), c.by(), subject, func() (*apikeys.Query, error) { return readQuery(c.r.URL.RawQuery) })
 	if err != nil {
 		c.fail(err)
 		return
@@ -55,11 +50,7 @@ func (c *call) change(subject v1alpha1.Subject) {
 
 // rotate takes no body, or an empty object.
 func (c *call) rotate(subject v1alpha1.Subject) {
-	if err := c.read(&struct{}{}, jsonbody.Optional); err != nil {
-		c.fail(err)
-		return
-	}
-	issued, err := c.Keys.Rotate(c.r.Context(), c.by(), subject, c.id())
+	issued, err := c.Keys.Rotate(c.r.Context(), c.by(), subject, c.id(), func() error { return c.read(&struct{}{}, jsonbody.Optional) })
 	c.tellIssued(http.StatusOK, issued, err)
 }
 

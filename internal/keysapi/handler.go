@@ -23,11 +23,11 @@ type Gate interface {
 
 // Keys are the use cases of API keys.
 type Keys interface {
-	List(ctx context.Context, by apikeys.By, subject v1alpha1.Subject, q apikeys.Query) (*apikeys.Page, error)
+	List(ctx context.Context, by apikeys.By, subject v1alpha1.Subject, read apikeys.Read[apikeys.Query]) (*apikeys.Page, error)
 	Get(ctx context.Context, by apikeys.By, subject v1alpha1.Subject, id string) (*apikeys.Key, error)
 	Create(ctx context.Context, by apikeys.By, subject v1alpha1.Subject, read apikeys.Read[apikeys.Wanted]) (*apikeys.Issued, error)
 	Change(ctx context.Context, by apikeys.By, subject v1alpha1.Subject, id string, read apikeys.Read[apikeys.Change]) (*apikeys.Key, error)
-	Rotate(ctx context.Context, by apikeys.By, subject v1alpha1.Subject, id string) (*apikeys.Issued, error)
+	Rotate(ctx context.Context, by apikeys.By, subject v1alpha1.Subject, id string, check func() error) (*apikeys.Issued, error)
 	Delete(ctx context.Context, by apikeys.By, subject v1alpha1.Subject, id string) error
 	Catalog(ctx context.Context, by apikeys.By) (*apikeys.Catalog, error)
 }
