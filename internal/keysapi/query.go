@@ -1,7 +1,10 @@
 package keysapi
 
 import (
+	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"keywright.dev/keywright/internal/apikeys"
@@ -13,11 +16,17 @@ const (
 	maxOffset    = 1 << 30
 )
 
-// readQuery reads which part of a list is asked for. Parameters that are not known are somebody else's.
+// readQuery reads which part of a list is asked for. An unknown parameter is refused: a filter that was not understood
+// would be answered with what it was to leave out.
 func readQuery(query string) (*apikeys.Query, error) {
 	params, err := url.ParseQuery(query)
 	if err != nil {
 		return nil, invalid("query", "can't be read")
+	}
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		if name != "name" && name != "offset" && name != "limit" {
+			return nil, invalid("query", fmt.Sprintf("%.50q is no parameter", name))
+		}
 	}
 	q := &apikeys.Query{Name: params.Get("name")}
 	if len(params["name"]) > 1 {
