@@ -48,6 +48,8 @@ func TestAChangeChangesWhatItNames(t *testing.T) {
 	want(t, err, apikeys.Invalid, `roles: unknown role "none"`)
 	_, err = h.Change(ctx, h.admin(), ci, first.ID, given(apikeys.Change{Name: ptr("")}))
 	want(t, err, apikeys.Invalid, "name: is required")
+	_, err = h.Change(ctx, h.admin(), ci, first.ID, given(apikeys.Change{Description: ptr("\u202a")}))
+	want(t, err, apikeys.Invalid, "description: must not have characters that turn the direction of others")
 }
 
 // A lifetime is that of each issue; an end stays where it is.

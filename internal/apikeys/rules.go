@@ -56,17 +56,23 @@ func checkName(name string) error {
 	case strings.ContainsFunc(name, unicode.IsControl):
 		return invalid(FieldName, "must not have control characters")
 	}
-	return nil
+	return checkText(FieldName, name)
 }
 
 // checkText: a description may have lines.
 func checkText(field, text string) error {
 	isOdd := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
-	if strings.ContainsFunc(text, isOdd) {
+	switch {
+	case strings.ContainsFunc(text, isOdd):
 		return invalid(field, "must not have control characters")
+	case strings.ContainsFunc(text, turnsText):
+		return invalid(field, "must not have characters that turn the direction of others")
 	}
 	return nil
 }
+
+// turnsText: by such characters, text can look like another.
+func turnsText(r rune) bool { return r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' }
 
 func checkEnd(end *time.Time, now time.Time) error {
 	switch {

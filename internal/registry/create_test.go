@@ -3,6 +3,7 @@ package registry_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -138,6 +139,11 @@ var _ = Describe("Creating", func() {
 		},
 		Entry("a scope", func(k *v1alpha1.APIKey) { k.Spec.Scopes = []v1alpha1.Scope{"x"} },
 			"spec.scopes[0]", "must be an action such as certs.read or dashboard:View, without a wildcard: that takes a policy"),
+		Entry("many scopes", func(k *v1alpha1.APIKey) {
+			for i := range 17 {
+				k.Spec.Scopes = append(k.Spec.Scopes, v1alpha1.Scope(fmt.Sprintf("certs.read%d", i)))
+			}
+		}, "spec.scopes", "must have at most 16 items"),
 		Entry("two ends", func(k *v1alpha1.APIKey) {
 			k.Spec.ExpiresAt, k.Spec.TTL = &metav1.Time{Time: time.Now()}, new(v1alpha1.Duration("1h"))
 		}, "spec.ttl", "expiresAt and ttl exclude each other: a key ends at an instant, or so long after its issue"),

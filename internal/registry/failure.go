@@ -77,7 +77,16 @@ func problemOf(cause metav1.StatusCause) string {
 		return cause.Message
 	}
 	if value, err := strconv.QuotedPrefix(problem); err == nil {
-		problem = strings.TrimPrefix(problem[len(value):], ": ")
+		return strings.TrimPrefix(problem[len(value):], ": ")
+	}
+	// How many there are is not quoted: Too many: 17: must have …
+	if number, rest, found := strings.Cut(problem, ": "); found && isNumber(number) {
+		return rest
 	}
 	return problem
+}
+
+func isNumber(text string) bool {
+	_, err := strconv.ParseInt(text, 10, 64)
+	return err == nil
 }
