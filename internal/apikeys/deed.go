@@ -97,12 +97,15 @@ func (d *deed) record(ctx context.Context, outcome, why string) {
 // explain says an error, which there has to be, in the terms of this package, and logs what is none of the caller's doing.
 func (s *Service) explain(ctx context.Context, err error) *Error {
 	var known *Error
-	var refused *registry.Invalid
+	var unfit *registry.Invalid
+	var refused *registry.Refused
 	switch {
 	case errors.As(err, &known):
 		return known
+	case errors.As(err, &unfit):
+		return invalid(unfit.Field, cmp.Or(unfit.Problem, "is not valid"))
 	case errors.As(err, &refused):
-		return invalid(refused.Field, cmp.Or(refused.Problem, "is not valid"))
+		return &Error{Kind: Conflict, Text: refused.Error(), Cause: err}
 	case errors.Is(err, registry.ErrGone):
 		return &Error{Kind: NotFound, Text: "API key not found"}
 	case errors.Is(err, registry.ErrExists):

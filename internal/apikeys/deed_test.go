@@ -42,6 +42,7 @@ func TestFailures(t *testing.T) {
 			"gone":       {registry.ErrGone, apikeys.NotFound, "API key not found"},
 			"there":      {registry.ErrExists, apikeys.Conflict, "there is an API key of that name already"},
 			"invalid":    {&registry.Invalid{Field: "spec.policy.permissions[0].effect", Problem: "must be ALLOW or DENY"}, apikeys.Invalid, "policy.permissions[0].effect: must be ALLOW or DENY"},
+			"refused":    {fmt.Errorf("record the key: %w", &registry.Refused{Message: "exceeded quota"}), apikeys.Conflict, "The API server refuses it: exceeded quota"},
 			"unexpected": {errors.New("something odd"), apikeys.Failed, "internal error"},
 		} {
 			if call == "Keys" && name == "invalid" {

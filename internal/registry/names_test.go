@@ -9,6 +9,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"pgregory.net/rapid"
 
@@ -82,12 +83,31 @@ func TestFailures(t *testing.T) {
 		"exists":         {apierrors.NewAlreadyExists(group, "alice"), ErrExists},
 		"gone":           {apierrors.NewNotFound(group, "alice"), ErrGone},
 		"the last admin": {forbidden("ValidatingAdmissionPolicy 'keywright-last-admin' with binding 'x' denied request: no"), ErrLastAdmin},
-		"another policy": {forbidden("ValidatingAdmissionPolicy 'x' denied request: no"), ErrUnavailable},
+		"no right":       {forbidden(`User "system:serviceaccount:a:b" cannot create resource "adminusers"`), ErrUnavailable},
 		"overload":       {apierrors.NewTooManyRequests("later", 1), ErrUnavailable},
 		"no connection":  {errors.New("connection refused"), ErrUnavailable},
 	} {
 		if got := failure(c.err); !errors.Is(got, c.want) {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestWhatIsRefusedIsToldInItsWords(t *testing.T) {
+	group := schema.GroupResource{Resource: "adminusers"}
+	webhook := apierrors.NewBadRequest(`admission webhook "a.example" denied the request: no`)
+	for name, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"a policy":  {apierrors.NewForbidden(group, "alice", errors.New("ValidatingAdmissionPolicy 'x' denied request: no")), `adminusers "alice" is forbidden: ValidatingAdmissionPolicy 'x' denied request: no`},
+		"a quota":   {apierrors.NewForbidden(group, "alice", errors.New("exceeded quota: few")), `adminusers "alice" is forbidden: exceeded quota: few`},
+		"a webhook": {webhook, `admission webhook "a.example" denied the request: no`},
+		"at length": {apierrors.NewForbidden(group, "alice", errors.New(strings.Repeat("ü", 1000))), `adminusers "alice" is forbidden: ` + strings.Repeat("ü", 132) + "…"},
+	} {
+		var refused *Refused
+		if !errors.As(failure(c.err), &refused) || refused.Message != c.want || len(refused.Message) > 300 || errors.Is(refused, ErrUnavailable) {
+			t.Errorf("%s: %v", name, failure(c.err))
 		}
 	}
 }

@@ -2,10 +2,12 @@ package registry_test
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	gomegatypes "github.com/onsi/gomega/types"
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -107,7 +109,7 @@ var _ = Describe("A new key", func() {
 		k := generate()
 		Expect(server.Record(ctx, manifest(ctx, "by-hand", v1alpha1.DeliveryResponse), k, 0)).To(Succeed())
 		Expect(accepted(k)).To(BeTrue())
-		Expect(server.Record(ctx, manifest(ctx, "by-secret", v1alpha1.DeliverySecret), generate(), 0)).To(MatchError(registry.ErrUnavailable))
+		Expect(server.Record(ctx, manifest(ctx, "by-secret", v1alpha1.DeliverySecret), generate(), 0)).To(refuse("the operator does"))
 	})
 
 	It("is all there is after all were dropped", func(ctx SpecContext) {
@@ -118,6 +120,17 @@ var _ = Describe("A new key", func() {
 		Expect(server.DropKeys(ctx, user)).To(Succeed())
 	})
 })
+
+// refuse matches what a policy is against.
+func refuse(why string) gomegatypes.GomegaMatcher {
+	return WithTransform(func(err error) string {
+		var refused *registry.Refused
+		if !errors.As(err, &refused) {
+			return ""
+		}
+		return refused.Message
+	}, ContainSubstring(why))
+}
 
 var _ = Describe("A change", func() {
 	It("is in force when it returns, back and forth", func(ctx SpecContext) {
@@ -149,8 +162,8 @@ var _ = Describe("A change", func() {
 
 	It("is not made to a manifest's object", func(ctx SpecContext) {
 		user := manifest(ctx, "valid", v1alpha1.DeliverySecret)
-		Expect(server.Change(ctx, user, func(o registry.Object) { o.(*v1alpha1.AdminUser).Spec.Enabled = new(false) })).To(MatchError(registry.ErrUnavailable))
-		Expect(server.Delete(ctx, user)).To(MatchError(registry.ErrUnavailable))
+		Expect(server.Change(ctx, user, func(o registry.Object) { o.(*v1alpha1.AdminUser).Spec.Enabled = new(false) })).To(refuse("changes no spec"))
+		Expect(server.Delete(ctx, user)).To(refuse("deletes nothing"))
 		Expect(server.AskRotation(ctx, user)).To(Succeed())
 		Expect(user.Annotations[v1alpha1.AnnotationRotate]).NotTo(BeEmpty())
 	})

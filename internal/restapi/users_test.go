@@ -331,6 +331,25 @@ func TestAKeyIsNoUsername(t *testing.T) {
 	}
 }
 
+// What somebody's own policy or quota is against is told in its words.
+func TestWhatTheAPIServerRefusesIsTold(t *testing.T) {
+	for _, c := range []struct{ method, path, body, action string }{
+		{"POST", list, `{"username":"new"}`, "user.create User/new"},
+		{"PUT", of("plain") + "/role", `{"role":"admin"}`, "user.promote User/plain"},
+		{"PUT", of("bob") + "/role", `{"role":"user"}`, "user.demote User/bob"},
+		{"POST", of("bob") + "/rotate-key", "", "user.rotate User/bob"},
+		{"DELETE", of("bob"), "", "user.delete User/bob"},
+	} {
+		h := newHouse(t)
+		h.registry.FailWrites = fmt.Errorf("record the key: %w", &registry.Refused{Message: "exceeded quota"})
+		r := h.ask(c.method, c.path, aliceKey, c.body)
+		if r.Code != 409 || detail(r) != "The API server refuses it: exceeded quota" {
+			t.Errorf("%s %s: %d %s", c.method, c.path, r.Code, r.Body)
+		}
+		checkTrail(t, h, c.action+" refused")
+	}
+}
+
 func TestAPromotionThatGotNoKeyIsTakenBack(t *testing.T) {
 	h := newHouse(t)
 	h.registry.FailRecord = registry.ErrUnavailable

@@ -52,11 +52,14 @@ var errForbidden = &Error{Kind: Forbidden, Text: "Admin access required"}
 func failure(err error) error {
 	var ours *Error
 	var invalid *registry.Invalid
+	var refused *registry.Refused
 	switch {
 	case err == nil || errors.As(err, &ours):
 		return err
 	case errors.As(err, &invalid):
 		return &Error{Kind: Invalid, Text: invalid.Error(), Cause: err}
+	case errors.As(err, &refused):
+		return &Error{Kind: Conflict, Text: refused.Error(), Cause: err}
 	case errors.Is(err, registry.ErrGone):
 		return &Error{Kind: Conflict, Text: "The user was deleted meanwhile", Cause: err}
 	case errors.Is(err, registry.ErrUnavailable):

@@ -1,6 +1,7 @@
 package fakeusers
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -30,6 +31,8 @@ type Registry struct {
 	Now    func() time.Time
 	// Failing is what every call fails with that reaches for the API server. Nil: none does.
 	Failing error
+	// FailWrites is what every write fails with, and no other call.
+	FailWrites error
 	// FailRecord is what Record fails with.
 	FailRecord error
 	// FailDrop is what DropKeys fails with.
@@ -175,8 +178,8 @@ func (r *Registry) Create(_ context.Context, o registry.Object, k *registry.Key)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	u := o.(*v1alpha1.AdminUser)
-	if r.Failing != nil {
-		return r.Failing
+	if err := cmp.Or(r.Failing, r.FailWrites); err != nil {
+		return err
 	}
 	for i := range r.users {
 		if strings.EqualFold(r.users[i].EffectiveUsername(), u.Spec.Username) {
@@ -236,8 +239,8 @@ func (r *Registry) update(o registry.Object, verb string, change func(*v1alpha1.
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	given := o.(*v1alpha1.AdminUser)
-	if r.Failing != nil {
-		return r.Failing
+	if err := cmp.Or(r.Failing, r.FailWrites); err != nil {
+		return err
 	}
 	i := slices.IndexFunc(r.users, func(u v1alpha1.AdminUser) bool { return u.UID == given.UID })
 	if i < 0 {
@@ -253,8 +256,8 @@ func (r *Registry) update(o registry.Object, verb string, change func(*v1alpha1.
 
 // Delete takes a user away.
 func (r *Registry) Delete(_ context.Context, o registry.Object) error {
-	if r.Failing != nil {
-		return r.Failing
+	if err := cmp.Or(r.Failing, r.FailWrites); err != nil {
+		return err
 	}
 	if r.lags() {
 		return registry.ErrLastAdmin
