@@ -28,6 +28,28 @@ func (s sessionStore) Find(ctx context.Context, id sessions.ID) (*sessions.Sessi
 	return &found[0], nil
 }
 
+func (s sessionStore) Beyond(ctx context.Context, newest int, key pepper.Digest) ([]sessions.ID, error) {
+	// In SQLite there is no OFFSET without a LIMIT.
+	return query(ctx, s.DB, "find the oldest sessions of a key", readID,
+		"SELECT id FROM sessions WHERE key_digest = $1 ORDER BY created_at DESC, id LIMIT $2 OFFSET $3",
+		key.String(), sessions.BatchOfKeys, newest)
+}
+
+func readID(from row) (sessions.ID, error) {
+	var id []byte
+	if err := from.Scan(&id); err != nil {
+		return sessions.ID{}, err
+	}
+	return idOf(id)
+}
+
+func idOf(id []byte) (sessions.ID, error) {
+	if len(id) != len(sessions.ID{}) {
+		return sessions.ID{}, errors.New("the id of a session is of another length")
+	}
+	return sessions.ID(id), nil
+}
+
 func readSession(from row) (one sessions.Session, err error) {
 	var id []byte
 	var digest string
@@ -35,8 +57,8 @@ func readSession(from row) (one sessions.Session, err error) {
 	if err := from.Scan(&id, &one.Username, &digest, &created, &expires); err != nil {
 		return one, err
 	}
-	if copy(one.ID[:], id) != len(one.ID) {
-		return one, errors.New("the id of a session is too short")
+	if one.ID, err = idOf(id); err != nil {
+		return one, err
 	}
 	one.CreatedAt, one.Expires = instant(created), instant(expires)
 	one.Key, err = pepper.ParseDigest(digest)

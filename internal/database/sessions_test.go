@@ -141,3 +141,25 @@ func TestTheKeysOfSessions(t *testing.T) {
 		expect(noon, digest(2))
 	})
 }
+
+func TestTheOldestSessionsOfAKey(t *testing.T) {
+	onBoth(t, func(t *testing.T, d *database.DB) {
+		store, ctx := d.Sessions(), t.Context()
+		for n, age := range map[byte]time.Duration{1: 3 * time.Hour, 2: time.Hour, 3: 2 * time.Hour, 4: 0} {
+			one := session(n, "alice")
+			one.Key, one.CreatedAt = digest(1), noon.Add(-age)
+			must(t, store.Add(ctx, one))
+		}
+		addSessions(t, store, "alice", 9)
+		for newest, want := range map[int][]byte{0: {4, 2, 3, 1}, 2: {3, 1}, 4: nil, 50: nil} {
+			ids, err := store.Beyond(ctx, newest, digest(1))
+			var got []byte
+			for _, id := range ids {
+				got = append(got, id[0])
+			}
+			if err != nil || !slices.Equal(got, want) {
+				t.Errorf("beyond %d: %d %v, want %d", newest, got, err, want)
+			}
+		}
+	})
+}

@@ -120,6 +120,23 @@ func (s *store) Find(ctx context.Context, id ID) (found *Session, err error) {
 	return found, err
 }
 
+func (s *store) Beyond(ctx context.Context, newest int, key pepper.Digest) (ids []ID, err error) {
+	err = s.do(ctx, func() []ID {
+		var all []Session
+		for _, session := range s.sessions {
+			if session.Key == key {
+				all = append(all, session)
+			}
+		}
+		slices.SortFunc(all, func(a, b Session) int { return b.CreatedAt.Compare(a.CreatedAt) })
+		for i := newest; i < len(all); i++ {
+			ids = append(ids, all[i].ID)
+		}
+		return nil
+	})
+	return ids, err
+}
+
 func (s *store) Keys(ctx context.Context, now time.Time) (keys []pepper.Digest, err error) {
 	err = s.do(ctx, func() []ID {
 		for _, session := range s.sessions {

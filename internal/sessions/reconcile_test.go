@@ -3,6 +3,7 @@ package sessions
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,10 +12,21 @@ import (
 )
 
 // record says how keys stand.
-type record map[pepper.Digest]bool
+type record struct {
+	mu      sync.Mutex
+	carries map[pepper.Digest]bool
+}
 
-func (r record) standing(key *pepper.Digest) (carries, onRecord bool) {
-	carries, onRecord = r[*key]
+func (r *record) set(key pepper.Digest, carries bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.carries[key] = carries
+}
+
+func (r *record) standing(key *pepper.Digest) (carries, onRecord bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	carries, onRecord = r.carries[*key]
 	return carries, onRecord
 }
 
@@ -24,7 +36,7 @@ func TestSessionsOfKeysThatEndedUnseenEndForGood(t *testing.T) {
 		before := newReplica(t, on)
 		synctest.Wait()
 		good, refused, gone, late := before.begin("alice", digest(1)), before.begin("bob", digest(2)), before.begin("carol", digest(3)), before.begin("dan", digest(4))
-		keys := record{digest(1): true, digest(2): false}
+		keys := &record{carries: map[pepper.Digest]bool{digest(1): true, digest(2): false}}
 		r := newReplica(t, on)
 		synctest.Wait()
 		r.want(refused, true, "before")
@@ -33,12 +45,12 @@ func TestSessionsOfKeysThatEndedUnseenEndForGood(t *testing.T) {
 		synctest.Wait()
 		r.want(refused, false, "of a refused key, at once")
 		r.want(gone, true, "of a key that may come yet")
-		keys[digest(4)] = true
+		keys.set(digest(4), true)
 		pass(settle)
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		keys[digest(2)] = true // which brings nothing back
+		keys.set(digest(2), true) // which brings nothing back
 		pass(2 * pause)
 		for _, replica := range []*replica{before, r} {
 			replica.want(good, true, "of a good key")
@@ -57,7 +69,7 @@ func TestAnUnreadableStoreEndsNoSession(t *testing.T) {
 				synctest.Wait()
 				cookie := r.begin("alice", digest(1))
 				r.store.set(errAway, hangs)
-				if err := r.Reconcile(t.Context(), record{digest(1): false}.standing); !errors.Is(err, ErrStore) {
+				if err := r.Reconcile(t.Context(), (&record{carries: map[pepper.Digest]bool{digest(1): false}}).standing); !errors.Is(err, ErrStore) {
 					t.Errorf("it went by unseen: %v", err)
 				}
 				r.store.set(nil, false)
@@ -75,7 +87,7 @@ func TestAServerThatStopsEndsNoSessionOfAKeyThatMayComeYet(t *testing.T) {
 		cookie := r.begin("alice", digest(1))
 		ctx, stop := context.WithTimeout(t.Context(), time.Second)
 		defer stop()
-		if err := r.Reconcile(ctx, record{}.standing); err == nil {
+		if err := r.Reconcile(ctx, (&record{}).standing); err == nil {
 			t.Error("it is done")
 		}
 		r.want(cookie, true, "afterwards")

@@ -14,6 +14,9 @@ const Lifetime = 8 * time.Hour
 // renewWithin is how little of it is left when a use begins it anew.
 const renewWithin = 4 * time.Hour
 
+// mostOfKey bounds the sessions of one key: whoever logs in without end fills no database.
+const mostOfKey = 50
+
 // ID is the SHA-256 of a session's secret. The secret itself is in the cookie and nowhere else.
 type ID = [sha256.Size]byte
 
@@ -34,6 +37,8 @@ type Store interface {
 	Add(ctx context.Context, s Session) error
 	// Find returns nil and no error where there is no such session. An expired one may be found or not.
 	Find(ctx context.Context, id ID) (*Session, error)
+	// Beyond are the sessions of a key but for the newest so many. Of very many it may leave out some.
+	Beyond(ctx context.Context, newest int, key pepper.Digest) ([]ID, error)
 	// Keys are those of the sessions that have not expired, each once.
 	Keys(ctx context.Context, now time.Time) ([]pepper.Digest, error)
 	// Renew moves the end of a session. One that is not there, or not any more, stays away, and that is no error.

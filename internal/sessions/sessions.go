@@ -59,12 +59,34 @@ func (s *Sessions) Begin(ctx context.Context, username string, key pepper.Digest
 	if err := s.remove(ctx, s.endings.of(session)); err != nil {
 		return "", failed(err)
 	}
+	if err := s.makeRoom(ctx, key); err != nil {
+		return "", failed(err)
+	}
 	changes := s.known.changesNow()
 	if err := s.link.use(ctx, func(ctx context.Context) error { return s.Store.Add(ctx, *session) }); err != nil {
 		return "", failed(err)
 	}
 	s.known.put(session, now, changes)
 	return cookie, nil
+}
+
+// makeRoom ends the oldest sessions of a key when there is no room for one more.
+func (s *Sessions) makeRoom(ctx context.Context, key pepper.Digest) error {
+	var ids []ID
+	err := s.link.use(ctx, func(ctx context.Context) (err error) {
+		ids, err = s.Store.Beyond(ctx, mostOfKey-1, key)
+		return err
+	})
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	all := make([]ending, len(ids))
+	for i, id := range ids {
+		all[i].id = id
+	}
+	s.end(all)
+	s.endings.tell()
+	return nil
 }
 
 func failed(err error) error { return fmt.Errorf("%w: %w", ErrStore, err) }

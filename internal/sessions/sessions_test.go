@@ -172,8 +172,10 @@ func TestWhatIsKnownIsBounded(t *testing.T) {
 		r := newReplica(t, newShelf())
 		synctest.Wait()
 		var cookies []string
-		for range mostKnown + 500 {
-			cookies = append(cookies, r.begin("alice", digest(1)))
+		for i := range mostKnown + 500 {
+			key := digest(byte(i))
+			key.Sum[1] = byte(i >> 8)
+			cookies = append(cookies, r.begin("alice", key))
 		}
 		for i := range mostNone + 500 {
 			r.want(fmt.Sprintf("%043d", i), false, "made up")
@@ -199,6 +201,31 @@ func TestErrorsSayThatItIsTheStore(t *testing.T) {
 			if !errors.Is(err, ErrStore) || !errors.Is(err, errAway) {
 				t.Errorf("%s: %v", what, err)
 			}
+		}
+	})
+}
+
+func TestTheOldestSessionsOfAKeyMakeRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		on := newShelf()
+		a, b := newReplica(t, on), newReplica(t, on)
+		synctest.Wait()
+		other := a.begin("bob", digest(2))
+		var cookies []string
+		for i := range mostOfKey + 3 {
+			cookie := []*replica{a, b}[i%2].begin("alice", digest(1))
+			a.want(cookie, true, "begun")
+			b.want(cookie, true, "begun")
+			cookies = append(cookies, cookie)
+		}
+		pass(pause)
+		for i, cookie := range cookies {
+			a.want(cookie, i >= 3, fmt.Sprint("number ", i))
+			b.want(cookie, i >= 3, fmt.Sprint("number ", i, " elsewhere"))
+		}
+		a.want(other, true, "another's")
+		if n := len(on.sessions); n != mostOfKey+1 {
+			t.Errorf("%d are stored", n)
 		}
 	})
 }
