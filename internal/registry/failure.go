@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -40,6 +41,39 @@ func (i *Invalid) Error() string {
 	return i.Field + ": " + i.Problem
 }
 
+// Refused is what the API server could do and does not: a policy of somebody's, a webhook or a quota is against it.
+type Refused struct {
+	// Message is for a person to read, and 300 bytes long at the most.
+	Message string
+}
+
+// Error is what the callers of the API are told.
+func (r *Refused) Error() string { return "The API server refuses it: " + r.Message }
+
+const maxRefusal = 300
+
+// noRight is in what RBAC says: that the server was not given a right is nothing that a caller could mend.
+var noRight = regexp.MustCompile(`is forbidden: User "[^"]*" cannot `)
+
+// refusal is nil for an error that says nothing about what was asked for.
+func refusal(err error) *Refused {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return nil
+	}
+	message := status.Status().Message
+	// A webhook may refuse with whatever status it likes.
+	byWebhook := strings.HasPrefix(message, "admission webhook ") && strings.Contains(message, " denied the request")
+	if !byWebhook && (!apierrors.IsForbidden(err) || noRight.MatchString(message)) {
+		return nil
+	}
+	if len(message) > maxRefusal {
+		const more = "…"
+		message = strings.ToValidUTF8(message[:maxRefusal-len(more)], "") + more
+	}
+	return &Refused{Message: message}
+}
+
 // lastAdminPolicy is how a refusal by config/admission/last_admin.yaml begins.
 const lastAdminPolicy = "ValidatingAdmissionPolicy 'keywright-last-admin'"
 
@@ -56,6 +90,9 @@ func failure(err error) error {
 		return invalid(err)
 	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), lastAdminPolicy):
 		return ErrLastAdmin
+	}
+	if refused := refusal(err); refused != nil {
+		return refused
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, kubeconfig.Unreachable(err))
 }
