@@ -31,7 +31,7 @@ func (s *Service) Delete(ctx context.Context, by By, name string, read Read[bool
 		return err
 	case isPlain && forget:
 		action = audit.UserForget
-		return s.forget(ctx, by, name, user)
+		return s.forget(ctx, by, name)
 	case isPlain:
 		return errNoAdmin(name)
 	}
@@ -58,11 +58,12 @@ func (s *Service) delete(ctx context.Context, by By, name string) error {
 }
 
 // forget removes a plain user: the object, if there is one, and the memory.
-func (s *Service) forget(ctx context.Context, by By, name string, user *v1alpha1.AdminUser) error {
+func (s *Service) forget(ctx context.Context, by By, name string) error {
+	user, err := s.removePlain(ctx, name)
+	if err != nil {
+		return failure(err)
+	}
 	if user != nil {
-		if err := s.Registry.Delete(ctx, user); err != nil {
-			return failure(err)
-		}
 		s.tell(by, user, v1alpha1.EventDeleted, "Deleted")
 	}
 	known, err := s.Seen.Forget(ctx, name)
@@ -73,4 +74,22 @@ func (s *Service) forget(ctx context.Context, by By, name string, user *v1alpha1
 		return errNotFound(name)
 	}
 	return nil
+}
+
+// removePlain looks again in the turn: who was made an admin meanwhile is counted as one, and not deleted here.
+func (s *Service) removePlain(ctx context.Context, name string) (user *v1alpha1.AdminUser, err error) {
+	err = s.Turns.Turn(ctx, turnAdmins, func(ctx context.Context) error {
+		user, err = s.find(ctx, name)
+		switch {
+		case err != nil || user == nil:
+			return err
+		case user.IsAdmin():
+			return failf(Conflict, "User '%s' was made an admin meanwhile", name)
+		}
+		if err := changeable(user); err != nil {
+			return err
+		}
+		return s.Registry.Delete(ctx, user)
+	})
+	return user, err
 }

@@ -21,7 +21,11 @@ import (
 )
 
 // world is what a service needs beside a registry: somebody who may do all, and nothing else.
-type world struct{ entries []audit.Entry }
+type world struct {
+	entries []audit.Entry
+	// before is done when a turn begins, if it is not nil.
+	before func()
+}
 
 func (*world) May(*gate.Caller, access.Request) bool            { return true }
 func (*world) IsKey(string) bool                                { return false }
@@ -31,7 +35,10 @@ func (*world) Find(context.Context, string) (*seen.User, error) { return nil, ni
 func (*world) Forget(context.Context, string) (bool, error)     { return false, errors.New("down") }
 func (*world) EndOfUser(context.Context, string) error          { return errors.New("down") }
 func (w *world) Record(_ context.Context, e audit.Entry)        { w.entries = append(w.entries, e) }
-func (*world) Turn(ctx context.Context, _ string, do func(context.Context) error) error {
+func (w *world) Turn(ctx context.Context, _ string, do func(context.Context) error) error {
+	if w.before != nil {
+		w.before()
+	}
 	return do(ctx)
 }
 
@@ -112,6 +119,23 @@ func TestADeletionIsDoneWhateverBecomesOfItsTraces(t *testing.T) {
 	}
 	if len(log.With("bob")) != 2 {
 		t.Error(log.String())
+	}
+}
+
+// Whoever is made an admin meanwhile is no plain user any more.
+func TestWhoIsForgottenIsLookedAtInTheTurn(t *testing.T) {
+	s, fake, w := newService(&journal.Journal{})
+	be := func(role v1alpha1.Role) {
+		if err := fake.Change(t.Context(), fake.Get("bob"), setRole(role)); err != nil {
+			t.Error(err)
+		}
+	}
+	be(v1alpha1.RoleUser)
+	w.before = func() { be(v1alpha1.RoleAdmin) }
+	err := s.Delete(t.Context(), alice, "bob", func() (bool, error) { return true, nil })
+	var refusal *Error
+	if !errors.As(err, &refusal) || refusal.Kind != Conflict || fake.Get("bob") == nil {
+		t.Error(err)
 	}
 }
 
