@@ -68,10 +68,10 @@ func (c *call) login() {
 	case d.Outcome != gate.Allowed:
 		refuse(c.w, http.StatusServiceUnavailable, "The server does not know enough of the cluster yet to tell who you are")
 	case d.Caller.Username != said.Username || d.Caller.Digest() == nil:
-		if c.isLimited(c.Throttle.Failed(said.Username, address, c.Now())) {
+		if c.isLimited(said.Username, address, c.Throttle.Failed(said.Username, address, c.Now())) {
 			return
 		}
-		c.Trail.Record(c.r.Context(), audit.Entry{From: address, Action: audit.Login, Target: "User/" + c.harmless(said.Username), Outcome: audit.Refused})
+		c.recordRefused(said.Username, address, "")
 		refuse(c.w, http.StatusUnauthorized, "Invalid username or API key")
 	default:
 		c.Throttle.Succeeded(said.Username, address)
@@ -99,18 +99,27 @@ func (c *call) harmless(name string) string {
 // mayTry waits as long as the throttle says, and is false when the try is over already.
 func (c *call) mayTry(user, address string) bool {
 	delay, retryAfter := c.Throttle.Wait(user, address, c.Now())
-	return !c.isLimited(retryAfter) && (delay <= 0 || pause(c.r.Context(), delay))
+	return !c.isLimited(user, address, retryAfter) && (delay <= 0 || pause(c.r.Context(), delay))
 }
 
-// isLimited refuses what may not be tried again before that time is over.
-func (c *call) isLimited(retryAfter time.Duration) bool {
+// isLimited refuses what may not be tried again before that time is over. The first such try in a minute leaves an entry.
+func (c *call) isLimited(user, address string, retryAfter time.Duration) bool {
 	if retryAfter <= 0 {
 		return false
+	}
+	if c.Throttle.Tells(user, address, c.Now()) {
+		c.recordRefused(user, address, "too many failed logins")
 	}
 	seconds := strconv.Itoa(int(math.Ceil(retryAfter.Seconds())))
 	c.w.Header().Set("Retry-After", seconds)
 	refuse(c.w, http.StatusTooManyRequests, "Too many failed logins: try again in "+seconds+" seconds")
 	return true
+}
+
+func (c *call) recordRefused(user, address, why string) {
+	c.Trail.Record(c.r.Context(), audit.Entry{
+		From: address, Action: audit.Login, Target: "User/" + c.harmless(user), Outcome: audit.Refused, Detail: why,
+	})
 }
 
 func (c *call) begin(caller *gate.Caller, address string) {

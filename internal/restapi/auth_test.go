@@ -299,6 +299,25 @@ func TestFailedLoginsAreSlowedAndThenRefused(t *testing.T) {
 	}
 }
 
+// That somebody was refused is in the trail, and once a minute is often enough.
+func TestALoginThatIsRefusedUnheardLeavesWord(t *testing.T) {
+	h := newHouse(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 60 {
+		h.serve(httptest.NewRequestWithContext(ctx, "POST", loginPath, strings.NewReader(claim("alice", "a-key-that-nobody-has-at-all"))))
+	}
+	told := 0
+	for _, e := range h.memory.entries {
+		if e.Detail == "too many failed logins" && e.Action == "login" && e.Target == "User/alice" && e.Outcome == "refused" && e.From == "192.0.2.1" {
+			told++
+		}
+	}
+	if told != 1 || len(h.memory.entries) > 20 {
+		t.Errorf("%d of %d: %+v", told, len(h.memory.entries), h.memory.entries)
+	}
+}
+
 // Whoever fails with somebody's name learns nothing more by it, and keeps nobody out.
 func TestTheRightKeyPassesWhereOthersHaveFailedWithTheName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

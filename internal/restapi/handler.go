@@ -46,6 +46,8 @@ type Throttle interface {
 	Wait(user, address string, now time.Time) (delay, retryAfter time.Duration)
 	// Failed has a retryAfter where the user has failed too often: that is the answer then, and not that the key is wrong.
 	Failed(user, address string, now time.Time) (retryAfter time.Duration)
+	// Tells says of a try with a retryAfter whether it is worth an entry in the trail.
+	Tells(user, address string, now time.Time) bool
 	Succeeded(user, address string)
 }
 

@@ -21,6 +21,8 @@ const (
 // one more may be under way than are too many.
 type counter struct {
 	tries []try
+	// told is when it was last told of that they are too many, in nanoseconds since 1970.
+	told int64
 }
 
 // try is one that failed, or that is under way.
@@ -56,6 +58,19 @@ func (c *counter) wait(now time.Time) (delay, retryAfter time.Duration) {
 		retryAfter = min(time.Duration(min(ofLast, ofOldest)), lockout)
 	}
 	return time.Duration(max(0, min(n, most-1)-free)) * step, max(0, retryAfter)
+}
+
+// tells says that nobody was told for as long as the lockout lasts that the failures are too many, and that somebody is now.
+func (c *counter) tells(now time.Time) bool {
+	if _, retryAfter := c.wait(now); retryAfter <= 0 {
+		return false
+	}
+	// A clock may have been set back.
+	if since := now.UnixNano() - c.told; since < int64(lockout) && -since < int64(lockout) {
+		return false
+	}
+	c.told = now.UnixNano()
+	return true
 }
 
 func (c *counter) begin(who user, now time.Time) { c.add(try{now.UnixNano(), who, true}) }

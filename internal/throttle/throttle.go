@@ -64,6 +64,21 @@ func (t *Throttle) Failed(name, address string, now time.Time) (retryAfter time.
 	return retryAfter
 }
 
+// Tells says of a try with a retryAfter whether it is worth an entry: the first of its user or its address in a minute is.
+// So there are no more entries than are worth reading, whoever goes on trying.
+func (t *Throttle) Tells(name, address string, now time.Time) (tells bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, counted := t.countersOf(name, address)
+	for _, c := range counted {
+		// Each of them has been told of by that.
+		if one := c.in[c.of]; one != nil && one.tells(now) {
+			tells = true
+		}
+	}
+	return tells
+}
+
 // Succeeded is told of a try that succeeded: the user's failures are forgiven, and so are those of this user at the
 // address. Others' there are not, or whoever has one key could try all day for another.
 func (t *Throttle) Succeeded(name, address string) {

@@ -88,6 +88,33 @@ func TestUsersAndAddressesAreCountedApart(t *testing.T) {
 	}
 }
 
+// Whoever tries on fills no trail, be it with many names or from many places.
+func TestALockoutIsToldOnceAMinute(t *testing.T) {
+	for name, next := range map[string]func(i int) (user, address string){
+		"there":         func(int) (string, string) { return "alice", "192.0.2.1" },
+		"by many names": func(i int) (string, string) { return fmt.Sprint("user-", i), "192.0.2.1" },
+		"elsewhere":     func(i int) (string, string) { return "alice", fmt.Sprint("198.51.100.", i) },
+	} {
+		th, told := throttle.New(), 0
+		if th.Tells("alice", "192.0.2.1", start) {
+			t.Error(name, "told of nothing")
+		}
+		fail(th, "alice", "192.0.2.1", 12, start)
+		for i := range 40 {
+			if user, address := next(i); th.Tells(user, address, start.Add(time.Duration(12+i)*time.Second)) {
+				told++
+			}
+		}
+		if told != 1 {
+			t.Errorf("%s: told %d times", name, told)
+		}
+		fail(th, "alice", "192.0.2.1", 12, start.Add(10*time.Minute))
+		if user, address := next(1); !th.Tells(user, address, start.Add(10*time.Minute+12*time.Second)) {
+			t.Errorf("%s: not told of another", name)
+		}
+	}
+}
+
 func TestIPv4AddressesAreCountedEach(t *testing.T) {
 	th := throttle.New()
 	fail(th, "alice", "192.0.2.1", 12, start)
