@@ -13,6 +13,8 @@ type Kind uint8
 const (
 	// NotJSON: it is no JSON, or not only that.
 	NotJSON Kind = iota + 1
+	// OtherType: it is JSON, and says that it is something else.
+	OtherType
 	// NotObject: it is JSON, and no object.
 	NotObject
 	// TooLong: it is longer than MaxBytes.

@@ -1,6 +1,7 @@
 package jsonbody
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"mime"
@@ -29,7 +30,7 @@ func Read(w http.ResponseWriter, r *http.Request, v any, options ...Option) *Err
 		return nil
 	}
 	if !isJSON(r.Header["Content-Type"]) {
-		return &Error{Kind: NotJSON, Problem: "the Content-Type must be application/json"}
+		return otherType(body)
 	}
 	return Parse(body, v)
 }
@@ -67,6 +68,14 @@ func isJSON(types []string) bool {
 	charset, given := params["charset"]
 	return len(types) == 1 && err == nil && (media == "application/json" || strings.HasSuffix(media, "+json")) &&
 		(!given || strings.EqualFold(charset, "utf-8"))
+}
+
+func otherType(body []byte) *Error {
+	e := &Error{Kind: NotJSON, Problem: "the Content-Type must be application/json"}
+	if json.Valid(body) {
+		e.Kind = OtherType
+	}
+	return e
 }
 
 // Parse reads a document into the struct that v points to.

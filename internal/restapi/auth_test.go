@@ -114,6 +114,16 @@ func TestRefusedLogins(t *testing.T) {
 	}
 }
 
+// What is no JSON is told so, whatever it says that it is.
+func TestAFormIsNoJSON(t *testing.T) {
+	h := newHouse(t)
+	r := httptest.NewRequest(http.MethodPost, loginPath, strings.NewReader("username=alice"))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if got := h.serve(r); got.Code != 400 || detail(got) != "Invalid JSON body" {
+		t.Error(got.Code, got.Body)
+	}
+}
+
 // What else comes with a login says nothing about whose the key is.
 func TestALoginIsByItsKeyAlone(t *testing.T) {
 	h := newHouse(t)

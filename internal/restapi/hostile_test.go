@@ -67,15 +67,17 @@ func TestANameInAPathIsDecoded(t *testing.T) {
 }
 
 func TestOtherEncodingsAreRefused(t *testing.T) {
-	for _, c := range []struct{ header, value string }{
-		{"Content-Type", "text/plain"}, {"Content-Type", "application/x-www-form-urlencoded"}, {"Content-Type", "multipart/form-data; boundary=x"},
-		{"Content-Type", "application/json; charset=utf-16"}, {"Content-Encoding", "gzip"},
+	const why = "Invalid JSON body: the Content-Type must be application/json"
+	for _, c := range []struct{ header, value, detail string }{
+		// curl -d says that it sends a form.
+		{"Content-Type", "text/plain", why}, {"Content-Type", "application/x-www-form-urlencoded", why}, {"Content-Type", "multipart/form-data; boundary=x", why},
+		{"Content-Type", "application/json; charset=utf-16", why}, {"Content-Encoding", "gzip", "Invalid JSON body"},
 	} {
 		h := newHouse(t)
 		r := httptest.NewRequest(http.MethodPost, list, strings.NewReader(`{"username":"new"}`))
 		r.Header.Set("Authorization", "Bearer "+aliceKey)
 		r.Header.Set(c.header, c.value)
-		if got := h.serve(r); got.Code != 400 || detail(got) != "Invalid JSON body" || len(h.registry.Writes) > 0 {
+		if got := h.serve(r); got.Code != 400 || detail(got) != c.detail || len(h.registry.Writes) > 0 {
 			t.Errorf("%s: %s: %d %s", c.header, c.value, got.Code, got.Body)
 		}
 	}

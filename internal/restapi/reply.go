@@ -87,6 +87,8 @@ func refuseBody(w http.ResponseWriter, err *jsonbody.Error) {
 	switch err.Kind {
 	case jsonbody.NotJSON:
 		refuse(w, http.StatusBadRequest, "Invalid JSON body")
+	case jsonbody.OtherType:
+		refuse(w, http.StatusBadRequest, "Invalid JSON body: "+err.Error())
 	case jsonbody.NotObject:
 		refuse(w, http.StatusBadRequest, "JSON body must be an object")
 	case jsonbody.TooLong:
