@@ -1,7 +1,6 @@
 package restapi_test
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/key"
 	"keywright.dev/keywright/internal/lastuse"
 	"keywright.dev/keywright/internal/registry"
 	"keywright.dev/keywright/internal/seen"
@@ -310,11 +308,11 @@ func TestAKeyInThePlaceOfAFieldIsNotWrittenDown(t *testing.T) {
 
 // A username is shown anywhere, and so is none that is a key.
 func TestAKeyIsNoUsername(t *testing.T) {
-	generated, err := key.Format{Prefix: key.DefaultPrefix}.Generate(rand.Reader)
+	generated, err := newHouse(t).registry.Generate()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{generated, aliceKey, offKey} {
+	for _, name := range []string{generated.Plaintext, aliceKey, offKey} {
 		h := newHouse(t)
 		h.memory.seen = append(h.memory.seen, seen.User{ID: 3, Username: name})
 		for _, r := range []*httptest.ResponseRecorder{
