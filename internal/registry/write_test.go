@@ -135,7 +135,7 @@ func refuse(why string) gomegatypes.GomegaMatcher {
 var _ = Describe("A change", func() {
 	It("is in force when it returns, back and forth", func(ctx SpecContext) {
 		user, k := made(ctx, "vera")
-		for _, on := range []bool{false, true, false} {
+		for _, on := range []bool{false, true, false, true} {
 			Expect(server.Change(ctx, user, func(o registry.Object) { o.(*v1alpha1.AdminUser).Spec.Enabled = new(on) })).To(Succeed())
 			Expect(accepted(k)).To(Equal(on))
 		}
