@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,25 +13,29 @@ import (
 
 func TestWhatWasMissedEndsOnceAllIsSeenAndTheDatabaseAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		seesAll, away, tries := false, errors.New("the database is away"), 0
-		m := missed{
-			seesAll:   func() bool { return seesAll },
-			reconcile: func(context.Context, func(*pepper.Digest) (bool, bool)) error { tries++; return away },
-		}
+		var seesAll, isBack atomic.Bool
+		var tries atomic.Int32
+		m := missed{seesAll: seesAll.Load, reconcile: func(context.Context, func(*pepper.Digest) (bool, bool)) error {
+			tries.Add(1)
+			if isBack.Load() {
+				return nil
+			}
+			return errors.New("the database is away")
+		}}
 		go m.end(t.Context())
 		time.Sleep(time.Hour)
-		if tries > 0 {
+		if tries.Load() > 0 {
 			t.Error("sessions are judged by what has not been seen")
 		}
-		seesAll = true
+		seesAll.Store(true)
 		time.Sleep(time.Minute)
-		if tries < 2 {
+		if tries.Swap(0) < 2 {
 			t.Error("it was not tried again")
 		}
-		away, tries = nil, 0
+		isBack.Store(true)
 		time.Sleep(time.Hour)
-		if tries != 1 {
-			t.Errorf("it was done %d times", tries)
+		if n := tries.Load(); n != 1 {
+			t.Errorf("it was done %d times", n)
 		}
 	})
 }

@@ -89,6 +89,13 @@ func (w *world) set(store, api error) {
 	w.away, w.apiAway = store, api
 }
 
+// count is of how many objects a use is saved.
+func (w *world) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.saved)
+}
+
 // done are the statuses written, and the tries.
 func (w *world) done() (writes, tries int) {
 	w.mu.Lock()
@@ -279,8 +286,8 @@ func TestUsesAreSavedALittleAtATime(t *testing.T) {
 		}
 		for rounds := 1; rounds <= 2; rounds++ {
 			pass(saveEvery)
-			if len(w.saved) != rounds*BatchSize {
-				t.Errorf("%d are saved after %d rounds", len(w.saved), rounds)
+			if n := w.count(); n != rounds*BatchSize {
+				t.Errorf("%d are saved after %d rounds", n, rounds)
 			}
 		}
 		stop()
