@@ -13,7 +13,6 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/access"
 	"keywright.dev/keywright/internal/apikeys"
-	"keywright.dev/keywright/internal/credential"
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/sessions"
 )
@@ -23,12 +22,6 @@ type Gate interface {
 	Identify(r *http.Request, needs ...access.Request) gate.Decision
 	SecureCookies() bool
 	ClientAddress(r *http.Request) string
-}
-
-// Sessions go on for longer by being used.
-type Sessions interface {
-	// Touch says that a session was begun anew by its use, so that its cookie has to be sent again.
-	Touch(ctx context.Context, cookie string) (renewed bool)
 }
 
 // Database is what management can't go on without.
@@ -50,7 +43,7 @@ type Keys interface {
 type Config struct {
 	Gate     Gate
 	Keys     Keys
-	Sessions Sessions
+	Sessions sessions.Toucher
 	Database Database
 	Log      *slog.Logger
 }
@@ -82,7 +75,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refusal.Answer(w)
 		return
 	}
-	h.sendCookies(w, r, &d)
+	sessions.SendCookies(w, r, &d, h.Sessions, h.Gate.SecureCookies())
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		refuse(w, r, http.StatusMethodNotAllowed, codeBadRequest, `Ask by POST, with a JSON body such as {"query": "{ __typename }"}.`)
@@ -96,19 +89,6 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	by := apikeys.By{Caller: &d.Caller, From: h.Gate.ClientAddress(r)}
 	response, understood := h.engine.answer(r.Context(), by, q)
 	answer(w, r, status(r, understood), response)
-}
-
-// sendCookies: a name that has changed, and a session that goes on for longer because it is in use.
-func (h *handler) sendCookies(w http.ResponseWriter, r *http.Request, d *gate.Decision) {
-	if d.SetCookie != "" {
-		w.Header().Add("Set-Cookie", d.SetCookie)
-	}
-	if d.Caller.By != gate.BySession {
-		return
-	}
-	if cookie := credential.Session(r.Header); h.Sessions.Touch(r.Context(), cookie) {
-		w.Header().Add("Set-Cookie", sessions.Cookie(cookie, h.Gate.SecureCookies()))
-	}
 }
 
 func refuse(w http.ResponseWriter, r *http.Request, status, code int, text string) {

@@ -9,7 +9,6 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/access"
 	"keywright.dev/keywright/internal/apikeys"
-	"keywright.dev/keywright/internal/credential"
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/sessions"
 )
@@ -32,12 +31,6 @@ type Keys interface {
 	Catalog(ctx context.Context, by apikeys.By) (*apikeys.Catalog, error)
 }
 
-// Sessions go on for longer by being used.
-type Sessions interface {
-	// Touch says that a session was begun anew by its use, so that its cookie has to be sent again.
-	Touch(ctx context.Context, cookie string) (renewed bool)
-}
-
 // Database is what management can't go on without.
 type Database interface {
 	// Err says for a person why it can't be used now, and is nil when it can.
@@ -48,7 +41,7 @@ type Database interface {
 type Config struct {
 	Gate     Gate
 	Keys     Keys
-	Sessions Sessions
+	Sessions sessions.Toucher
 	Database Database
 	Now      func() time.Time
 	Log      *slog.Logger
@@ -117,16 +110,7 @@ func (c *call) identify() bool {
 		return false
 	}
 	c.caller = d.Caller
-	if d.SetCookie != "" {
-		c.w.Header().Add("Set-Cookie", d.SetCookie)
-	}
-	if d.Caller.By != gate.BySession {
-		return true
-	}
-	cookie := credential.Session(c.r.Header)
-	if c.Sessions.Touch(c.r.Context(), cookie) {
-		c.w.Header().Add("Set-Cookie", sessions.Cookie(cookie, c.Gate.SecureCookies()))
-	}
+	sessions.SendCookies(c.w, c.r, &d, c.Sessions, c.Gate.SecureCookies())
 	return true
 }
 

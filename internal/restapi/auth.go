@@ -31,17 +31,6 @@ func identityOf(c *gate.Caller) identity {
 
 func (c *call) me() { reply(c.w, identityOf(&c.caller)) }
 
-// keepSession begins the session anew that the caller came by, when little of it is left.
-func (c *call) keepSession() {
-	if c.caller.By != gate.BySession {
-		return
-	}
-	cookie := credential.Session(c.r.Header)
-	if c.Sessions.Touch(c.r.Context(), cookie) {
-		c.w.Header().Add("Set-Cookie", sessions.Cookie(cookie, c.Gate.SecureCookies()))
-	}
-}
-
 // claim is what a login says.
 type claim struct {
 	Username string `json:"username"`

@@ -10,6 +10,7 @@ import (
 	"keywright.dev/keywright/internal/audit"
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/internal/sessions"
 	"keywright.dev/keywright/internal/users"
 )
 
@@ -35,8 +36,7 @@ type Users interface {
 // Sessions are begun and ended here. What one is worth, gate says.
 type Sessions interface {
 	Begin(ctx context.Context, username string, key pepper.Digest) (cookie string, err error)
-	// Touch says that a session was begun anew by its use, so that its cookie has to be sent again.
-	Touch(ctx context.Context, cookie string) (renewed bool)
+	sessions.Toucher
 	End(ctx context.Context, cookie string) error
 }
 
@@ -144,10 +144,7 @@ func (c *call) recognize() bool {
 		return false
 	}
 	c.caller = d.Caller
-	if d.SetCookie != "" {
-		c.w.Header().Add("Set-Cookie", d.SetCookie)
-	}
-	c.keepSession()
+	sessions.SendCookies(c.w, c.r, &d, c.Sessions, c.Gate.SecureCookies())
 	return true
 }
 
