@@ -101,6 +101,40 @@ func TestADeadlineSetMeanwhileCounts(t *testing.T) {
 	}
 }
 
+// Of a request that net/http answers the connection hears nothing.
+func TestARequestMovesNoDeadline(t *testing.T) {
+	ours, other := pair(t)
+	ours.read.soon, ours.write.soon = soon, soon
+	told := 0
+	for _, s := range []*side{&ours.read, &ours.write} {
+		set := s.set
+		s.set = func(d time.Time) error { told++; return set(d) }
+	}
+	b := make([]byte, 1)
+	request := func() {
+		want(t, "idle", ours.SetReadDeadline(in(2*time.Minute)), nil)
+		_, _ = other.Write(b)
+		_, err := ours.Read(b)
+		want(t, "the header", err, nil)
+		want(t, "all of it", ours.SetReadDeadline(in(time.Minute)), nil)
+		want(t, "the answer", ours.SetWriteDeadline(in(time.Minute)), nil)
+		want(t, "a look whether the client is there", ours.SetReadDeadline(time.Unix(1, 0)), nil)
+		_, err = ours.Read(b)
+		want(t, "its end", err, os.ErrDeadlineExceeded)
+		_, err = ours.Write(b)
+		want(t, "the answer", err, nil)
+		want(t, "none", ours.SetReadDeadline(time.Time{}), nil)
+	}
+	request()
+	told = 0
+	for range 10 {
+		request()
+	}
+	if told > 0 {
+		t.Errorf("10 requests told the connection of %d deadlines", told)
+	}
+}
+
 func isBusy(s *side) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

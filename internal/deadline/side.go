@@ -53,18 +53,21 @@ func (s *side) do(operation func([]byte) (int, error), b []byte) (int, error) {
 	}
 }
 
-// begin sees to it that the operation does not last longer than is wanted.
+// begin sees to it that the operation does not last longer than is wanted. One that is to be over already is not begun,
+// and the connection does not hear of it: net/http ends its look for a client's going away so, after each request.
 func (s *side) begin() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.wanted.IsZero() && (s.told.IsZero() || s.told.After(s.wanted)) {
+		now := time.Now()
+		if !s.wanted.After(now) {
+			return os.ErrDeadlineExceeded
+		}
+		if err := s.tell(earlier(s.wanted, now.Add(s.soon))); err != nil {
+			return err
+		}
+	}
 	s.busy++
-	if s.wanted.IsZero() || !s.told.IsZero() && !s.told.After(s.wanted) {
-		return nil
-	}
-	if err := s.tell(earlier(s.wanted, time.Now().Add(s.soon))); err != nil {
-		s.busy--
-		return err
-	}
 	return nil
 }
 
