@@ -39,16 +39,24 @@ func (g *Gate) tellOfKey(c *Caller, now time.Time, from *origin) {
 	if v.UID() == "" {
 		return // the bootstrap key's: no object tells of it, and nobody has seen admin
 	}
+	address := from.address()
 	if g.Used != nil {
-		g.Used(Use{Object: v.ID(), UID: v.UID(), KeyID: v.KeyID(), At: now, From: from.address()})
+		g.Used(Use{Object: v.ID(), UID: v.UID(), KeyID: v.KeyID(), At: now, From: address})
 	}
-	g.tellOfName(c.Username, now, from)
+	if g.isStranger(c.Username) {
+		g.Seen(c.Username, address, now)
+	}
 }
 
 func (g *Gate) tellOfName(name string, now time.Time, from *origin) {
-	if name != "" && g.Seen != nil && !g.Verifier.KnowsUser(name) {
+	if g.isStranger(name) {
 		g.Seen(name, from.address(), now)
 	}
+}
+
+// isStranger says that a name is somebody's without an AdminUser, and that Seen wants to know.
+func (g *Gate) isStranger(name string) bool {
+	return name != "" && g.Seen != nil && !g.Verifier.KnowsUser(name)
 }
 
 // origin is where a request came from, as far as its server knows.

@@ -6,8 +6,8 @@ import (
 	"keywright.dev/keywright/internal/gate"
 )
 
-// The objects whose last use may wait to be written: exactly, in memory of 20 MB at the most, and coarsely, for which there
-// is time when they are used again.
+// The objects whose last use may wait to be written: exactly, in memory of 20 MB at the most, and coarsely. Of those there is
+// always another when they are used again.
 const (
 	mostExact  = 100_000
 	mostCoarse = 10_000
@@ -37,6 +37,16 @@ func (q *queue) add(u gate.Use) (dropped int) {
 	q.byUID[u.UID] = u
 	q.order = append(q.order, u.UID)
 	return q.shorten()
+}
+
+// offer is add where there is room, and else nothing.
+func (q *queue) offer(u gate.Use) {
+	q.mu.Lock()
+	isFull := len(q.order) >= q.most
+	q.mu.Unlock()
+	if !isFull {
+		q.add(u)
+	}
 }
 
 func (q *queue) shorten() (dropped int) {

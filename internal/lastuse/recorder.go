@@ -43,7 +43,7 @@ func New(c Config) *Recorder {
 // Note takes a use. It does not wait for anything to be written: when too much is not, what waits longest is dropped.
 func (r *Recorder) Note(u gate.Use) {
 	r.dropped.Add(float64(r.exact.add(u)))
-	r.coarse.add(u)
+	r.coarse.offer(u)
 }
 
 // Run writes until ctx ends, and then what is left, if that is quickly done.

@@ -53,7 +53,9 @@ func (x *Index) Put(id ID, h Holder) (ended []pepper.Digest) {
 	if x.objects == nil {
 		x.objects, x.peppers = map[ID]*object{}, pepperUse{}
 	}
-	x.objects[id] = next
+	// A key that is there already would stay, and keep what the object said before in memory.
+	delete(x.objects, id)
+	x.objects[next.id] = next
 	return x.swap(prev, next)
 }
 
