@@ -19,7 +19,7 @@ type Use struct {
 	From string
 }
 
-// tellEvery is how often the uses of one object's keys are told of.
+// tellEvery is how often the uses of one object's keys are told of, and that a user was here.
 const tellEvery = 30 * time.Second
 
 // tell tells of a caller who was let in. Who has a key is told of so seldom that it costs a request next to nothing: that
@@ -43,20 +43,15 @@ func (g *Gate) tellOfKey(c *Caller, now time.Time, from *origin) {
 	if g.Used != nil {
 		g.Used(Use{Object: v.ID(), UID: v.UID(), KeyID: v.KeyID(), At: now, From: address})
 	}
-	if g.isStranger(c.Username) {
+	if g.Seen != nil && v.TellsUser(now, tellEvery) {
 		g.Seen(c.Username, address, now)
 	}
 }
 
 func (g *Gate) tellOfName(name string, now time.Time, from *origin) {
-	if g.isStranger(name) {
+	if name != "" && g.Seen != nil && !g.Verifier.KnowsUser(name) {
 		g.Seen(name, from.address(), now)
 	}
-}
-
-// isStranger says that a name is somebody's without an AdminUser, and that Seen wants to know.
-func (g *Gate) isStranger(name string) bool {
-	return name != "" && g.Seen != nil && !g.Verifier.KnowsUser(name)
 }
 
 // origin is where a request came from, as far as its server knows.

@@ -20,8 +20,8 @@ type Index struct {
 	changes atomic.Uint64
 
 	// mu makes one change at a time. Readers never take it.
-	mu      sync.Mutex
-	objects map[ID]*object
+	mu    sync.Mutex
+	shelf shelf
 	// hidden are the objects that record a key which another object holds.
 	hidden  rivals[fingerprint]
 	names   names
@@ -44,18 +44,16 @@ func (x *Index) Put(id ID, h Holder) (ended []pepper.Digest) {
 	next := newObject(id, h)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	prev := x.objects[id]
+	prev := x.shelf.find(id)
 	if prev.says(next) {
 		prev.lastUsed = next.lastUsed
 		return nil
 	}
 	next.follows(prev)
-	if x.objects == nil {
-		x.objects, x.peppers = map[ID]*object{}, pepperUse{}
+	if x.peppers == nil {
+		x.peppers = pepperUse{}
 	}
-	// A key that is there already would stay, and keep what the object said before in memory.
-	delete(x.objects, id)
-	x.objects[next.id] = next
+	x.shelf.put(next)
 	return x.swap(prev, next)
 }
 
@@ -63,8 +61,8 @@ func (x *Index) Put(id ID, h Holder) (ended []pepper.Digest) {
 func (x *Index) Delete(id ID) (ended []pepper.Digest) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	prev := x.objects[id]
-	delete(x.objects, id)
+	prev := x.shelf.find(id)
+	x.shelf.forget(id)
 	return x.swap(prev, nil)
 }
 
@@ -89,9 +87,9 @@ func (x *Index) ids(kind, namespace string) []ID {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	var ids []ID
-	for id := range x.objects {
-		if id.Kind == kind && (namespace == "" || id.Namespace == namespace) {
-			ids = append(ids, id)
+	for o := range x.shelf.all() {
+		if o.id.Kind == kind && (namespace == "" || o.id.Namespace == namespace) {
+			ids = append(ids, o.id)
 		}
 	}
 	return ids
@@ -126,6 +124,7 @@ func (x *Index) swap(prev, next *object) (ended []pepper.Digest) {
 	}
 	x.refresh(others...)
 	x.follow(append(others, prev, next)...)
+	x.shelf.clear(prev)
 	return x.takeEnded()
 }
 

@@ -35,7 +35,7 @@ func (v *Verifier) UserIsAdmin(name string) bool {
 func (v *Verifier) LastUsed(id ID) time.Time {
 	v.index.mu.Lock()
 	defer v.index.mu.Unlock()
-	o := v.index.objects[id]
+	o := v.index.shelf.find(id)
 	if o == nil || o.lastUsed < 0 {
 		return time.Time{}
 	}

@@ -25,8 +25,8 @@ type object struct {
 	given    *access.Given
 	// allUsable is, one more than it, the Index.changes at which all scopes were found to be usable. 0: never.
 	allUsable atomic.Uint64
-	// told is when a use of a key was told of last, in microseconds since 1970. 0: never.
-	told atomic.Int64
+	// told is when a use of a key was told of last.
+	told told
 
 	id    ID
 	claim username.Claim
@@ -44,8 +44,9 @@ type object struct {
 	outranked bool
 	// active says that it is counted among the admins.
 	active bool
-	// place is where it stands among the objects of the user.
-	place int32
+	// place is where it is on the shelf, and seat where that stands among the objects of the user.
+	place place
+	seat  int32
 	// user is whom the keys speak for, when they are limited by it. It is set once, before any key can be found.
 	user *user
 	// lastUsed is what the object tells of, in microseconds since 1970.
@@ -108,7 +109,7 @@ func (o *object) gather() {
 // follows takes over from prev what is known of the keys' use. prev may be nil, or was another object of the same name.
 func (o *object) follows(prev *object) {
 	if prev != nil && prev.claim.UID == o.claim.UID {
-		o.told.Store(prev.told.Load())
+		o.told.at.Store(prev.told.at.Load())
 	}
 }
 

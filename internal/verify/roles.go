@@ -41,7 +41,7 @@ func (x *Index) changeRoles(change func(byName map[string]access.Role)) {
 	for name, u := range x.users {
 		x.settle(name, u)
 	}
-	for _, o := range x.objects {
+	for o := range x.shelf.all() {
 		if o.given != nil {
 			x.refresh(o)
 		}

@@ -1,11 +1,13 @@
 package verify_test
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"keywright.dev/keywright/internal/access"
 	"keywright.dev/keywright/internal/verify"
 )
 
@@ -52,6 +54,37 @@ func TestAUseIsToldOfOnceInAWhile(t *testing.T) {
 	if !tells(1, later) {
 		t.Error("another object of the same name was never used, and that is not told")
 	}
+}
+
+func TestAUserIsToldOfWithoutAnAdminUser(t *testing.T) {
+	ring, index := keyring(t), &verify.Index{}
+	verifier := verify.NewVerifier(index, format, ring)
+	given := access.Given{Scopes: []string{"certs.read"}}
+	tells := func(key uint64, at time.Time) bool { return verifier.Verify(numbered(key), at).TellsUser(at, every) }
+	want := func(what string, got, want bool) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s: %t, want %t", what, got, want)
+		}
+	}
+	for i := range uint64(2) {
+		index.Put(apiKeyID(fmt.Sprint("key-", i)), apiKey("zoe", given, ring.Digest(numbered(i))))
+	}
+	want("the first use", tells(0, now), true)
+	want("of another of the user's keys", tells(1, now), false)
+	want("later", tells(1, now.Add(every)), true)
+	index.Put(id("Zoe"), admin("Zoe", ring.Digest(numbered(5))))
+	want("an AdminUser of another name", tells(0, now.Add(2*every)), true)
+	index.Delete(id("Zoe"))
+	index.Put(id("zoe"), admin("zoe", ring.Digest(numbered(5))))
+	want("an AdminUser", tells(0, now.Add(3*every)), false)
+	want("an admin's own key", tells(5, now.Add(3*every)), false)
+	index.Delete(id("zoe"))
+	want("none any more", tells(0, now.Add(3*every)), true)
+	ci := apiKey("", given, ring.Digest(numbered(7)))
+	ci.Identity = verify.Identity{Subject: "Account/ci"}
+	index.Put(apiKeyID("ci"), ci)
+	want("no user", tells(7, now), false)
 }
 
 func TestOfManyAtOnceOneIsToldOf(t *testing.T) {

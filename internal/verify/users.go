@@ -4,11 +4,17 @@ import "sync/atomic"
 
 // user is somebody for whom keys speak that were given something. The name is matched exactly.
 type user struct {
-	objects []*object
+	objects []place
 	// disabled and denied are why the keys are refused, if they are.
 	disabled, denied bool
-	// admin says that the keys are not limited by what the user holds. It is read without Index.mu.
+	// What follows is read without Index.mu.
+
+	// admin says that the keys are not limited by what the user holds.
 	admin atomic.Bool
+	// known says that an AdminUser of the name is honoured.
+	known atomic.Bool
+	// told is when it was told last that the user was here.
+	told told
 }
 
 // reason takes a nil user for nobody in particular.
@@ -39,8 +45,8 @@ func (x *Index) attach(o *object) {
 		}
 		x.users[name] = u
 	}
-	o.user, o.place = u, int32(len(u.objects))
-	u.objects = append(u.objects, o)
+	o.user, o.seat = u, int32(len(u.objects))
+	u.objects = append(u.objects, o.place)
 }
 
 // detach leaves o.user as it is: a verdict may still ask.
@@ -50,9 +56,8 @@ func (x *Index) detach(o *object) {
 		return
 	}
 	last := len(u.objects) - 1
-	u.objects[o.place] = u.objects[last]
-	u.objects[o.place].place = o.place
-	u.objects[last] = nil
+	u.objects[o.seat] = u.objects[last]
+	x.shelf.objects[u.objects[o.seat]].seat = o.seat
 	u.objects = u.objects[:last]
 	if last == 0 {
 		delete(x.users, o.identity.Username)
@@ -63,6 +68,7 @@ func (x *Index) detach(o *object) {
 func (x *Index) settle(name string, u *user) (changed bool) {
 	before := u.reason()
 	self := x.userNamed(name)
+	u.known.Store(self != nil)
 	u.disabled = self != nil && self.disabled
 	u.denied = !x.roles.Load().MayOwnKeys(name)
 	if admin := x.isAdmin(self); u.admin.Swap(admin) != admin {
@@ -79,7 +85,7 @@ func (x *Index) follow(objects ...*object) {
 		}
 		name := o.identity.Username
 		if u := x.users[name]; u != nil && x.settle(name, u) {
-			x.refresh(u.objects...)
+			x.refresh(x.shelf.at(u.objects)...)
 		}
 	}
 }

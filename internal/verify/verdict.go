@@ -84,13 +84,13 @@ func (v Verdict) Digest() *pepper.Digest {
 // Tells says whether a use of an accepted key is to be told of at the time now: no other use of its object's was for so
 // long. Of several at once, one is. It takes no lock and does not allocate.
 func (v Verdict) Tells(now time.Time, every time.Duration) bool {
-	told := &v.entry.owner.told
-	last, at := told.Load(), now.UnixMicro()
-	// A clock may have been set back.
-	if since := at - last; since < every.Microseconds() && -since < every.Microseconds() {
-		return false
-	}
-	return told.CompareAndSwap(last, at)
+	return v.entry.owner.told.again(now, every)
+}
+
+// TellsUser is Tells for the user whom an accepted key speaks for, where that is somebody without an AdminUser.
+func (v Verdict) TellsUser(now time.Time, every time.Duration) bool {
+	u := v.entry.owner.user
+	return u != nil && !u.known.Load() && u.told.again(now, every)
 }
 
 // Refused is a verdict on what never came as far as a look-up.
