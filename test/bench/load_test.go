@@ -123,8 +123,8 @@ func (c *contender) askUntil(a *asker, end time.Time) error {
 	return nil
 }
 
-// compete has all of them asked by turns, so that whatever else the machine does hits all alike. Every other turn goes the
-// other way round: nobody always comes after the same one.
+// compete has all of them asked by turns, so that whatever else the machine does hits all alike. The turns are short, for
+// machines change their speed from one second to the next, and in any order: nobody always comes after the same one.
 func compete(b *testing.B, rounds int, length time.Duration, all ...*contender) {
 	b.Helper()
 	// The askers make garbage too, and the more the more there is in a reply: they should not have to stop for it.
@@ -136,20 +136,26 @@ func compete(b *testing.B, rounds int, length time.Duration, all ...*contender) 
 	}
 	order := slices.Clone(all)
 	for range rounds {
+		rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		for _, c := range order {
 			c.round(b, length)
 		}
-		slices.Reverse(order)
 	}
 }
 
-// share is how many questions a second are answered, in relation to another: the median of the rounds.
-func (c *contender) share(of *contender) float64 {
-	shares := make([]float64, len(c.rates))
-	for i := range shares {
-		shares[i] = c.rates[i] / of.rates[i]
+// share is how many questions a second are answered, in relation to another.
+func (c *contender) share(of *contender) float64 { return steady(c.rates) / steady(of.rates) }
+
+// steady is the mean but for the lowest and the highest tenth. A median would leave out what happens in few rounds alone,
+// such as the collection of garbage.
+func steady(values []float64) float64 {
+	kept := slices.Sorted(slices.Values(values))
+	kept = kept[len(kept)/10 : len(kept)-len(kept)/10]
+	sum := 0.0
+	for _, v := range kept {
+		sum += v
 	}
-	return middle(shares)
+	return sum / float64(len(kept))
 }
 
 // slower is by how much its 99th percentile is higher than another's: the median of the rounds.
