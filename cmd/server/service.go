@@ -73,7 +73,8 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 func (s *service) decideBy(index *verify.Index, seen gate.View, log *slog.Logger) {
 	c := gate.Config{Verifier: s.verifier, View: seen, Now: time.Now, Log: log, Registry: s.metrics}
 	if s.memory != nil {
-		c.Sessions, c.Used, c.Seen = s.memory.sessions, s.memory.uses.Note, s.memory.seen.Note
+		c.Sessions, c.Seen = s.memory.sessions, s.memory.seen.Note
+		c.Used, c.UsedEvery = s.memory.uses.Note, s.memory.uses.Every
 	}
 	s.gate = gate.New(c)
 	targets := configuration.Targets{Index: index, Verifier: s.verifier, Gate: s.gate}

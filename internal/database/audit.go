@@ -25,16 +25,8 @@ func (s auditStore) Append(ctx context.Context, entries []audit.Entry) error {
 	for i := range entries {
 		rows = append(rows, columnsOf(&entries[i]))
 	}
-	return s.do(ctx, "write to the audit trail", func(ctx context.Context) error {
-		transaction, err := s.pool.BeginTx(ctx, nil)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = transaction.Rollback() }()
-		if err := inBatches(rows, func(batch [][]any) error { return appendTo(ctx, transaction, batch) }); err != nil {
-			return err
-		}
-		return transaction.Commit()
+	return s.transact(ctx, "write to the audit trail", func(ctx context.Context, transaction *sql.Tx) error {
+		return inBatches(rows, func(batch [][]any) error { return appendTo(ctx, transaction, batch) })
 	})
 }
 

@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"database/sql"
 	"maps"
 	"slices"
 	"strings"
@@ -14,15 +15,21 @@ type useStore struct{ *DB }
 var _ lastuse.Store = useStore{}
 
 func (s useStore) SaveUses(ctx context.Context, uses []lastuse.Use) error {
-	return inBatches(latest(uses), func(batch []lastuse.Use) error {
-		values := parameters(batch, func(u lastuse.Use) []any {
-			return []any{text(u.UID), text(u.KeyID), u.At.UnixMicro(), text(u.From)}
-		})
-		return s.exec(ctx, "save uses",
-			"INSERT INTO last_uses (uid, key_id, used_at, used_from) VALUES "+rows(len(batch), 4)+
-				" ON CONFLICT (uid) DO UPDATE SET key_id = excluded.key_id, used_at = excluded.used_at, used_from = excluded.used_from"+
-				" WHERE excluded.used_at > last_uses.used_at", values...)
+	return s.transact(ctx, "save uses", func(ctx context.Context, transaction *sql.Tx) error {
+		return inBatches(latest(uses), func(batch []lastuse.Use) error { return saveUses(ctx, transaction, batch) })
 	})
+}
+
+func saveUses(ctx context.Context, transaction *sql.Tx, batch []lastuse.Use) error {
+	values := parameters(batch, func(u lastuse.Use) []any {
+		return []any{text(u.UID), text(u.KeyID), u.At.UnixMicro(), text(u.From)}
+	})
+	//nolint:gosec // what is put together are names of parameters
+	statement := "INSERT INTO last_uses (uid, key_id, used_at, used_from) VALUES " + rows(len(batch), 4) +
+		" ON CONFLICT (uid) DO UPDATE SET key_id = excluded.key_id, used_at = excluded.used_at, used_from = excluded.used_from" +
+		" WHERE excluded.used_at > last_uses.used_at"
+	_, err := transaction.ExecContext(ctx, statement, values...)
+	return err
 }
 
 // latest is one use of each object, for a statement may touch a row once; and in the order of their uids, so that two

@@ -57,6 +57,21 @@ func (d *DB) exec(ctx context.Context, what, statement string, parameters ...any
 	})
 }
 
+// transact does all of it or nothing.
+func (d *DB) transact(ctx context.Context, what string, all func(context.Context, *sql.Tx) error) error {
+	return d.do(ctx, what, func(ctx context.Context) error {
+		transaction, err := d.pool.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = transaction.Rollback() }()
+		if err := all(ctx, transaction); err != nil {
+			return err
+		}
+		return transaction.Commit()
+	})
+}
+
 // row is what a result is read from.
 type row interface{ Scan(into ...any) error }
 

@@ -19,8 +19,15 @@ type Use struct {
 	From string
 }
 
-// tellEvery is how often the uses of one object's keys are told of, and that a user was here.
-const tellEvery = 30 * time.Second
+// usedEvery is how often the uses of one object's keys are told of where nobody says.
+const usedEvery = 30 * time.Second
+
+func (g *Gate) usedEvery() time.Duration {
+	if g.UsedEvery == nil {
+		return usedEvery
+	}
+	return g.UsedEvery()
+}
 
 // tell tells of a caller who was let in. Who has a key is told of so seldom that it costs a request next to nothing: that
 // is found out first, with no lock.
@@ -29,12 +36,14 @@ func (g *Gate) tell(c *Caller, now time.Time, from origin) {
 	case g.Used == nil && g.Seen == nil:
 	case !c.HasKey():
 		g.tellOfName(c.Username, now, &from)
-	case c.verdict.Tells(now, tellEvery):
-		g.tellOfKey(c, now, &from)
+	default:
+		if every := g.usedEvery(); c.verdict.Tells(now, every) {
+			g.tellOfKey(c, now, every, &from)
+		}
 	}
 }
 
-func (g *Gate) tellOfKey(c *Caller, now time.Time, from *origin) {
+func (g *Gate) tellOfKey(c *Caller, now time.Time, every time.Duration, from *origin) {
 	v := &c.verdict
 	if v.UID() == "" {
 		return // the bootstrap key's: no object tells of it, and nobody has seen admin
@@ -43,7 +52,7 @@ func (g *Gate) tellOfKey(c *Caller, now time.Time, from *origin) {
 	if g.Used != nil {
 		g.Used(Use{Object: v.ID(), UID: v.UID(), KeyID: v.KeyID(), At: now, From: address})
 	}
-	if g.Seen != nil && v.TellsUser(now, tellEvery) {
+	if g.Seen != nil && v.TellsUser(now, every) {
 		g.Seen(c.Username, address, now)
 	}
 }

@@ -113,6 +113,18 @@ func TestUsesAreToldOfOnceInAWhile(t *testing.T) {
 	}
 }
 
+func TestUsesAreToldOfMoreSeldomWhenThatIsSaid(t *testing.T) {
+	d := newDiary(t, plain)
+	d.UsedEvery = func() time.Duration { return time.Hour }
+	for range 200 {
+		d.askFrom("192.0.2.7:1", "GET", from(bearer(bobsAPIKey)))
+		d.at = d.at.Add(time.Minute)
+	}
+	if used, seen := len(d.used), len(d.seen); used != 4 || seen != 4 {
+		t.Errorf("a key was told of %d times in 200 minutes, and its user %d times", used, seen)
+	}
+}
+
 func TestManagementAndIntrospectionAreUsesToo(t *testing.T) {
 	d := newDiary(t, plain)
 	request := httptest.NewRequest(http.MethodGet, "/api/auth/me", nil)

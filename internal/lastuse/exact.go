@@ -11,6 +11,9 @@ const (
 	// saveEvery is how often a batch of uses is written down, and saveTimeout how long that may take. So 500 objects have
 	// theirs within a second, and 100,000 that are all in use within minutes: requests come first.
 	saveEvery, saveTimeout = time.Second, 10 * time.Second
+	// often and seldom are what Every returns, and many is where the one ends and the other begins.
+	often, seldom = 30 * time.Second, 5 * time.Minute
+	many          = 10 * BatchSize
 	// longestPause is between tries while the Store can't be reached.
 	longestPause = 30 * time.Second
 	// lastTry is how long the Store is waited for when everything ends.

@@ -2,6 +2,7 @@ package lastuse
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"keywright.dev/keywright/internal/gate"
 )
@@ -20,6 +21,8 @@ type queue struct {
 	mu    sync.Mutex
 	byUID map[string]gate.Use
 	order []string
+	// waiting is how many there are, to be read without mu.
+	waiting atomic.Int64
 }
 
 func newQueue(most int) *queue { return &queue{most: most, byUID: map[string]gate.Use{}} }
@@ -41,10 +44,7 @@ func (q *queue) add(u gate.Use) (dropped int) {
 
 // offer is add where there is room, and else nothing.
 func (q *queue) offer(u gate.Use) {
-	q.mu.Lock()
-	isFull := len(q.order) >= q.most
-	q.mu.Unlock()
-	if !isFull {
+	if q.waiting.Load() < int64(q.most) {
 		q.add(u)
 	}
 }
@@ -54,6 +54,7 @@ func (q *queue) shorten() (dropped int) {
 		delete(q.byUID, q.order[0])
 		q.order = q.order[1:]
 	}
+	q.waiting.Store(int64(len(q.order)))
 	return dropped
 }
 
@@ -67,6 +68,7 @@ func (q *queue) take(most int) []gate.Use {
 		delete(q.byUID, uid)
 	}
 	q.order = q.order[len(uses):]
+	q.waiting.Store(int64(len(q.order)))
 	return uses
 }
 

@@ -46,6 +46,15 @@ func (r *Recorder) Note(u gate.Use) {
 	r.coarse.offer(u)
 }
 
+// Every is how often uses of one object are to be told of: seldom while so many wait that those of objects which have not
+// been used for long would wait for those of others.
+func (r *Recorder) Every() time.Duration {
+	if r.exact.waiting.Load() > many {
+		return seldom
+	}
+	return often
+}
+
 // Run writes until ctx ends, and then what is left, if that is quickly done.
 func (r *Recorder) Run(ctx context.Context) {
 	var running sync.WaitGroup

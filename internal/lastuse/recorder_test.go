@@ -297,6 +297,29 @@ func TestUsesAreSavedALittleAtATime(t *testing.T) {
 	})
 }
 
+// Of keys that were told of a moment ago others would have to wait for.
+func TestWhileManyWaitUsesAreWantedMoreSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := record(t, newWorld())
+		want := func(when string, every time.Duration) {
+			t.Helper()
+			if got := r.Every(); got != every {
+				t.Errorf("%s: every %s, want %s", when, got, every)
+			}
+		}
+		for i := range many {
+			r.Note(use(fmt.Sprint(i)))
+		}
+		want("at first", often)
+		r.Note(use("one more"))
+		want("when many wait", seldom)
+		pass(saveEvery)
+		want("when some are saved", often)
+		pass(time.Hour)
+		want("when all are", often)
+	})
+}
+
 func TestStatusesAreWrittenALittleAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
