@@ -148,6 +148,26 @@ func TestReadiness(t *testing.T) {
 	}
 }
 
+func TestReadinessWaitsForTheFirstWordOfTheDatabase(t *testing.T) {
+	s := newSurfaces(t, still{})
+	var starting, usable error
+	s.tellOfDatabase(func() error { return starting }, func() error { return usable })
+	for _, c := range []struct {
+		starting, usable error
+		status           int
+		verbose          string
+	}{
+		{errors.New("it has not been asked yet"), errors.New("it has not been asked yet"), http.StatusServiceUnavailable, "[-] database: it has not been asked yet\n"},
+		{nil, errors.New("PostgreSQL: connection refused"), http.StatusOK, "[+] database: ok for verification; management is refused: PostgreSQL: connection refused\n"},
+		{nil, nil, http.StatusOK, "[+] database: ok\n"},
+	} {
+		starting, usable = c.starting, c.usable
+		if got := ask(s.main, "GET", "/readyz?verbose", nil); got.Code != c.status || !strings.Contains(got.Body.String(), c.verbose) {
+			t.Errorf("%d %q, want %d and %q", got.Code, got.Body, c.status, c.verbose)
+		}
+	}
+}
+
 func TestAPanicEndsOneRequest(t *testing.T) {
 	var log bytes.Buffer
 	logger := slog.New(slog.NewJSONHandler(&log, nil))

@@ -47,9 +47,10 @@ func pepperCheck(unknown strangers) check {
 	return check{"pepper", func() error { return nil }, unknown.note}
 }
 
-// databaseCheck never fails: no request that is decided on needs it.
-func databaseCheck(usable func() error) check {
-	return check{"database", func() error { return nil }, func() string {
+// databaseCheck fails while the database starts: who is logged in would be nobody meanwhile. After that it never does: no
+// key that is decided on needs it.
+func databaseCheck(starting, usable func() error) check {
+	return check{"database", starting, func() string {
 		if err := usable(); err != nil {
 			return fmt.Sprintf(" for verification; management is refused: %v", err)
 		}

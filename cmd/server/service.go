@@ -58,7 +58,7 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 		return nil, fmt.Errorf("kubeconfig: %w", err)
 	}
 	s.decideBy(index, s.feed, log)
-	s.tellOfDatabase(s.memory.database.Err)
+	s.tellOfDatabase(s.memory.database.Starting, s.memory.database.Err)
 	if s.managed, err = s.management(log); err != nil {
 		return nil, err
 	}
@@ -88,8 +88,8 @@ func (s *service) decideBy(index *verify.Index, seen gate.View, log *slog.Logger
 }
 
 // tellOfDatabase has readiness and metrics say whether it is there.
-func (s *service) tellOfDatabase(usable func() error) {
-	s.ready.checks = append(s.ready.checks, databaseCheck(usable))
+func (s *service) tellOfDatabase(starting, usable func() error) {
+	s.ready.checks = append(s.ready.checks, databaseCheck(starting, usable))
 	s.metrics.MustRegister(databaseUp(usable))
 }
 

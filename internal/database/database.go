@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// openTimeout is how long Open waits for a database before it leaves the rest to Run.
+	// openTimeout is how long Open waits for a database before it leaves the rest to Run, and for how long it is starting.
 	openTimeout = 10 * time.Second
 	// purgeEvery is how often what has ended is removed.
 	purgeEvery = 10 * time.Minute
@@ -54,6 +54,8 @@ type DB struct {
 	pool    *sql.DB
 	log     *slog.Logger
 	now     func() time.Time
+	// made is when New was called.
+	made time.Time
 	// patience is how long an operation may take.
 	patience time.Duration
 	health   health
@@ -77,7 +79,7 @@ func New(url string, log *slog.Logger) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{log: log, now: time.Now, patience: operationTimeout, health: newHealth()}
+	d := &DB{log: log, now: time.Now, made: time.Now(), patience: operationTimeout, health: newHealth()}
 	if where.file != "" {
 		d.dialect, d.pool = openSQLite(where.file)
 		return d, nil

@@ -44,5 +44,8 @@ func (d *DB) Purge(ctx context.Context, now time.Time) error {
 	return d.purge(ctx)
 }
 
+// Wait makes it so long ago that it was made.
+func (d *DB) Wait(long time.Duration) { d.now = func() time.Time { return d.made.Add(long) } }
+
 // Look asks after the database, as Run does now and then.
 func (d *DB) Look(ctx context.Context) { d.look(ctx) }

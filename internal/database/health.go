@@ -40,6 +40,14 @@ func (d *DB) Err() error {
 	return d.health.why
 }
 
+// Starting is an error until it is known whether the database can be used, for ten seconds at the most.
+func (d *DB) Starting() error {
+	if why := d.Err(); errors.Is(why, errNotYet) && d.now().Sub(d.made) < openTimeout {
+		return why
+	}
+	return nil
+}
+
 // down notes that the database can't be used, and returns the error of whoever found out.
 func (d *DB) down(what string, err error) error {
 	why := fmt.Errorf("%s: %s", d.dialect.name(), d.dialect.reason(err))

@@ -113,8 +113,23 @@ func TestPostgresIsAwayWhenTheServerStarts(t *testing.T) {
 		t.Error("opened after ", took)
 	}
 	expectDown(t, d)
-	must(t, server.Start())
+	// It has answered, in its way. Verification does not wait for it.
+	must(t, d.Starting(), server.Start())
 	expectUp(t, d)
+}
+
+func TestStartingEndsWithoutAnAnswer(t *testing.T) {
+	d, err := database.New(filepath.Join(t.TempDir(), "db"), slog.New(slog.DiscardHandler))
+	must(t, err)
+	t.Cleanup(func() { _ = d.Close() })
+	d.Wait(10*time.Second - 1)
+	if d.Starting() == nil {
+		t.Error("it is waited for less than ten seconds")
+	}
+	d.Wait(10 * time.Second)
+	if err := d.Starting(); err != nil || d.Err() == nil {
+		t.Errorf("after ten seconds: starting %v, usable %v", err, d.Err())
+	}
 }
 
 // Connections that end while PostgreSQL goes on, as at a failover or behind a pooler, are nobody's concern.
@@ -241,7 +256,7 @@ func TestWhatHasNeverBeenAskedIsBroughtUpAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.Close() })
-	if d.Err() == nil {
+	if d.Err() == nil || d.Starting() == nil {
 		t.Fatal("nobody has asked it yet")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -250,6 +265,7 @@ func TestWhatHasNeverBeenAskedIsBroughtUpAtOnce(t *testing.T) {
 	for d.Err() != nil {
 		runtime.Gosched()
 	}
+	must(t, d.Starting())
 	cancel()
 	<-running
 }
