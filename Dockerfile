@@ -23,7 +23,7 @@ ARG TARGETARCH
 RUN --mount=type=cache,target=/go/pkg/mod \
     --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$VERSION" -o /out/ ./cmd/operator ./cmd/server
+    go build -trimpath -buildvcs=false -pgo=cmd/server/release.pgo -ldflags "-s -w -X main.version=$VERSION" -o /out/ ./cmd/operator ./cmd/server
 
 FROM gcr.io/distroless/static:nonroot AS operator
 COPY --from=build /out/operator /operator

@@ -8,12 +8,13 @@ import (
 )
 
 const (
-	// saveEvery is how often a batch of uses is written down, and saveTimeout how long that may take. So 500 objects have
-	// theirs within a second, and 100,000 that are all in use within minutes: requests come first.
+	// saveEvery is how often so many uses are written down as saveAtOnce, and saveTimeout how long that may take. So 250
+	// objects have theirs within a second, and 100,000 that are all in use within minutes: requests come first.
 	saveEvery, saveTimeout = time.Second, 10 * time.Second
+	saveAtOnce             = 250
 	// often and seldom are what Every returns, and many is where the one ends and the other begins.
 	often, seldom = 30 * time.Second, 5 * time.Minute
-	many          = 10 * BatchSize
+	many          = 20 * saveAtOnce
 	// longestPause is between tries while the Store can't be reached.
 	longestPause = 30 * time.Second
 	// lastTry is how long the Store is waited for when everything ends.
@@ -29,7 +30,7 @@ func (r *Recorder) writeExact(ctx context.Context) {
 			return
 		case <-time.After(pause):
 		}
-		_, err := r.saveSome(ctx)
+		_, err := r.saveSome(ctx, saveAtOnce)
 		switch {
 		case err == nil && failed:
 			r.Log.Info("Uses of keys are recorded again")
@@ -51,15 +52,15 @@ func (r *Recorder) saveLast(ctx context.Context) {
 
 func (r *Recorder) saveAll(ctx context.Context) error {
 	for {
-		if saved, err := r.saveSome(ctx); saved == 0 {
+		if saved, err := r.saveSome(ctx, BatchSize); saved == 0 {
 			return err
 		}
 	}
 }
 
 // saveSome leaves what could not be saved where it was.
-func (r *Recorder) saveSome(ctx context.Context) (saved int, err error) {
-	uses := r.exact.take(BatchSize)
+func (r *Recorder) saveSome(ctx context.Context, most int) (saved int, err error) {
+	uses := r.exact.take(most)
 	if len(uses) == 0 {
 		return 0, nil
 	}

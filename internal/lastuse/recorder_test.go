@@ -161,8 +161,8 @@ func TestManyUsesAreSavedTogether(t *testing.T) {
 			r.Note(use(fmt.Sprint(i)))
 			r.Note(use(fmt.Sprint(i)))
 		}
-		pass(3 * saveEvery)
-		if len(w.saved) != 1200 || w.saves != 3 {
+		pass(5 * saveEvery)
+		if len(w.saved) != 1200 || w.saves != 5 {
 			t.Errorf("%d are saved in %d goes", len(w.saved), w.saves)
 		}
 	})
@@ -229,7 +229,7 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 			t.Errorf("%d and %d wait", exact, coarse)
 		}
 		w.set(nil, errAway)
-		pass(longestPause + mostExact/BatchSize*saveEvery)
+		pass(longestPause + mostExact/saveAtOnce*saveEvery)
 		if _, found := w.saved["599"]; found || len(w.saved) != mostExact {
 			t.Errorf("%d are saved, one of the oldest among them: %t", len(w.saved), found)
 		}
@@ -281,17 +281,17 @@ func TestUsesAreSavedALittleAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		r, stop := record(t, w)
-		for i := range 3 * BatchSize {
+		for i := range 3 * saveAtOnce {
 			r.Note(use(fmt.Sprint(i)))
 		}
 		for rounds := 1; rounds <= 2; rounds++ {
 			pass(saveEvery)
-			if n := w.count(); n != rounds*BatchSize {
+			if n := w.count(); n != rounds*saveAtOnce {
 				t.Errorf("%d are saved after %d rounds", n, rounds)
 			}
 		}
 		stop()
-		if len(w.saved) != 3*BatchSize {
+		if len(w.saved) != 3*saveAtOnce {
 			t.Errorf("%d are saved at the end", len(w.saved))
 		}
 	})

@@ -45,7 +45,7 @@ type crowd struct {
 
 func gather(b *testing.B) *crowd {
 	b.Helper()
-	s, err := stack.Start(b.Context(), stack.Options{Out: os.Stderr, ServerArgs: []string{"--namespaces=" + crowds[0].namespace}})
+	s, err := stack.Start(b.Context(), stack.Options{Out: os.Stderr, ForRelease: true, ServerArgs: []string{"--namespaces=" + crowds[0].namespace}})
 	must(b, err)
 	b.Cleanup(func() { _ = s.Stop() })
 	c := &crowd{Stack: s, ring: mountedPepper(b, s), keys: map[string][]string{}}

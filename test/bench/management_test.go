@@ -31,7 +31,7 @@ const (
 // how many callers with a session learn a second who they are. In turn with each creation goes its floor: the three
 // writes it consists of, the object, its status and an event, done bare one after the other with the server's own rights.
 func BenchmarkManagement(b *testing.B) {
-	s, err := stack.Start(b.Context(), stack.Options{Out: os.Stderr})
+	s, err := stack.Start(b.Context(), stack.Options{Out: os.Stderr, ForRelease: true})
 	must(b, err)
 	b.Cleanup(func() { _ = s.Stop() })
 	config, err := s.ServiceAccountConfig(b.Context(), "keywright-server")

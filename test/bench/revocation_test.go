@@ -102,7 +102,7 @@ type revoker struct {
 
 func newRevoker(b *testing.B) *revoker {
 	b.Helper()
-	s, err := stack.Start(b.Context(), stack.Options{Out: os.Stderr, Servers: 2})
+	s, err := stack.Start(b.Context(), stack.Options{Out: os.Stderr, ForRelease: true, Servers: 2})
 	must(b, err)
 	b.Cleanup(func() { _ = s.Stop() })
 	r := &revoker{Stack: s, changes: make(chan string, 64)}

@@ -23,6 +23,8 @@ type Options struct {
 	Out io.Writer
 	// Bin is the folder the operator and the server are built into. Empty: bin/ in the stack's folder.
 	Bin string
+	// ForRelease has the server built by its profile, as the image is. That takes minutes more, the first time.
+	ForRelease bool
 	// OperatorArgs and ServerArgs are appended to the flags the two are started with.
 	OperatorArgs, ServerArgs []string
 	// Servers is how many replicas of the server run. 0: one.

@@ -73,13 +73,20 @@ func (s *Stack) writeBootstrapKey(ctx context.Context) error {
 
 // build compiles both programs; how far it is, and what the compiler has to say, goes to Out.
 func (s *Stack) build(ctx context.Context) error {
-	for _, name := range []string{"operator", "server"} {
-		build := command(ctx, filepath.Join(s.Root, "hack", "gobuild.sh"), filepath.Join(s.options.Bin, name), "./cmd/"+name)
-		build.Dir = s.Root
-		build.Stdout, build.Stderr = s.options.Out, s.options.Out
-		if err := build.Run(); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
+	var flags []string
+	if s.options.ForRelease {
+		flags = append(flags, "-pgo=cmd/server/release.pgo")
+	}
+	return errors.Join(s.buildOne(ctx, "operator"), s.buildOne(ctx, "server", flags...))
+}
+
+func (s *Stack) buildOne(ctx context.Context, name string, flags ...string) error {
+	args := append([]string{filepath.Join(s.options.Bin, name), "./cmd/" + name}, flags...)
+	build := command(ctx, filepath.Join(s.Root, "hack", "gobuild.sh"), args...)
+	build.Dir = s.Root
+	build.Stdout, build.Stderr = s.options.Out, s.options.Out
+	if err := build.Run(); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
 }
