@@ -65,7 +65,7 @@ build: ## Build bin/operator and bin/server, static.
 	CGO_ENABLED=0 go build -trimpath -pgo=$(PROFILE) -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/operator ./cmd/server
 
 .PHONY: profile
-profile: ## Profile what the server does most, anew: its build goes by that.
+profile: ## Take the profile that the server is compiled by anew.
 	go test -trimpath -run='^$$' -bench=BenchmarkAuth -benchtime=500000x -cpuprofile=$(CURDIR)/$(PROFILE) -o bin/profile.test ./cmd/server
 
 .PHONY: generate

@@ -53,6 +53,12 @@ func (a *answer) Write(b []byte) (int, error) {
 	return a.ResponseWriter.Write(b)
 }
 
+// WriteString is part of io.StringWriter: what is written is not copied for it.
+func (a *answer) WriteString(s string) (int, error) {
+	a.begun = true
+	return io.WriteString(a.ResponseWriter, s)
+}
+
 // Unwrap is for http.ResponseController.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -117,5 +118,5 @@ func (r *Refusal) Answer(w http.ResponseWriter) {
 		header[name] = values
 	}
 	w.WriteHeader(r.Status)
-	_, _ = w.Write([]byte(r.Body))
+	_, _ = io.WriteString(w, r.Body)
 }
