@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -56,7 +57,8 @@ func askAgain(address, question string, next func() bool) error {
 		if err != nil {
 			return err
 		}
-		if _, err := io.Copy(io.Discard, reply.Body); err != nil || reply.StatusCode != want {
+		_, err = io.Copy(io.Discard, reply.Body)
+		if err = errors.Join(err, reply.Body.Close()); err != nil || reply.StatusCode != want {
 			return fmt.Errorf("got %s: %w", reply.Status, err)
 		}
 	}
