@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -76,6 +77,7 @@ func (r *Reconciler) anchor(ctx context.Context, active, anchored []v1alpha1.Adm
 		if err := r.setAnchor(ctx, stays, true); err != nil {
 			return err
 		}
+		r.hold.note(stays.UID, r.Clock.Now())
 	}
 	leave := leaving(anchored, stays)
 	if len(leave) == 0 {
@@ -110,6 +112,9 @@ func (r *Reconciler) confirm(ctx context.Context, stays *v1alpha1.AdminUser) err
 	if stays == nil {
 		return nil
 	}
+	if r.hold.left(r.Clock.Now()) > 0 {
+		return errTooEarly
+	}
 	var live v1alpha1.AdminUser
 	err := r.Live.Get(ctx, client.ObjectKeyFromObject(stays), &live)
 	if client.IgnoreNotFound(err) != nil {
@@ -122,6 +127,29 @@ func (r *Reconciler) confirm(ctx context.Context, stays *v1alpha1.AdminUser) err
 }
 
 var errCacheLags = errors.New("the cache does not show yet what was written")
+
+// settleFor is how long an anchor is one before others are let go in its favour. A deletion that the API server had begun
+// to carry out before the finalizer was there goes on as if it were not: when the object has changed meanwhile it looks at
+// its uid again, and at nothing else. Such a deletion is over in milliseconds.
+const settleFor = time.Second
+
+// errTooEarly: others are let go when the anchor has been one for settleFor.
+var errTooEarly = errors.New("the anchor is too new")
+
+// hold is since when which object is the anchor, as far as this process has seen.
+type hold struct {
+	uid   types.UID
+	since time.Time
+}
+
+func (h *hold) note(uid types.UID, now time.Time) {
+	if h.uid != uid {
+		h.uid, h.since = uid, now
+	}
+}
+
+// left is how long it has to be the anchor yet.
+func (h *hold) left(now time.Time) time.Duration { return h.since.Add(settleFor).Sub(now) }
 
 // chooseAnchor is the active admin that has the finalizer already, or the oldest one, or the one that is kept, or nobody.
 func chooseAnchor(active []v1alpha1.AdminUser, last *v1alpha1.AdminUser) *v1alpha1.AdminUser {

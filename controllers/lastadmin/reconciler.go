@@ -2,6 +2,7 @@ package lastadmin
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -41,6 +42,9 @@ type Reconciler struct {
 	Events    Recorder
 	Clock     clock.PassiveClock
 	Namespace string
+
+	// hold is of the one request that there is.
+	hold hold
 }
 
 // Index makes it cheap to find the active and the marked. To be called once, before the cache starts.
@@ -80,6 +84,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 	switch {
 	case apierrors.IsConflict(err):
 		return reconcile.Result{RequeueAfter: retryConflict}, nil
+	case errors.Is(err, errTooEarly):
+		return reconcile.Result{RequeueAfter: r.hold.left(r.Clock.Now())}, nil
 	case err != nil || !kept:
 		// An object that is gone needs no mark, and the event of its going asks anew.
 		return reconcile.Result{}, client.IgnoreNotFound(err)
@@ -110,10 +116,15 @@ func (r *Reconciler) settle(ctx context.Context) (kept bool, err error) {
 			return false, err
 		}
 	}
-	if err := r.anchor(ctx, active, anchored, last); err != nil {
+	tooEarly := r.anchor(ctx, active, anchored, last)
+	if tooEarly != nil && !errors.Is(tooEarly, errTooEarly) {
+		return false, tooEarly
+	}
+	// The mark, which admission goes by, waits for no anchor.
+	if err := r.unmarkOthers(ctx, last); err != nil {
 		return false, err
 	}
-	return last != nil && !last.DeletionTimestamp.IsZero(), r.unmarkOthers(ctx, last)
+	return last != nil && !last.DeletionTimestamp.IsZero(), tooEarly
 }
 
 func (r *Reconciler) unmarkOthers(ctx context.Context, last *v1alpha1.AdminUser) error {
