@@ -145,7 +145,7 @@ var _ = Describe("Of AdminUsers and APIKeys a server", func() {
 		Expect(plane.Client.Create(ctx, key)).To(Succeed())
 		expectNoRight(server.Delete(ctx, key.DeepCopy()))
 		Expect(server.Patch(ctx, key.DeepCopy(), mergePatch(`{"metadata":{"annotations":{"keywright.dev/rotate":"now"}}}`))).To(Succeed())
-		expectRefusal(server.Patch(ctx, key.DeepCopy(), mergePatch(`{"spec":{"scopes":["a.b"]}}`)), changesOwn)
+		expectRefusal(server.Patch(ctx, key.DeepCopy(), mergePatch(`{"spec":{"displayName":"another"}}`)), changesOwn)
 		Expect(server.Status().Patch(ctx, key.DeepCopy(), mergePatch(`{"status":{"lastUsedTime":"2030-01-01T00:00:00Z"}}`))).To(Succeed())
 		expectRefusal(server.Status().Patch(ctx, key.DeepCopy(), mergePatch(aKey)), keysOfResponse)
 	})
