@@ -248,6 +248,20 @@ var _ = Describe("The anchor", func() {
 		Expect(mark(b.get(ctx, before)).Reason).To(Equal("KeptLastAdmin"))
 	})
 
+	It("is asked for again when its time has come meanwhile", func(ctx SpecContext) {
+		b := newBench(ctx)
+		b.withKey(ctx, "alice")
+		b.settled(ctx)
+		b.withKey(ctx, "bob")
+		b.delete(ctx, "alice")
+		// The last write is that which takes the mark off alice.
+		b.Client = afterWrite(func() error { b.pass(time.Hour); return nil })
+		result, err := b.Reconcile(ctx, reconcile.Request{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.anchored(ctx)).To(HaveLen(2))
+		Expect(result.RequeueAfter).To(BeNumerically(">", 0))
+	})
+
 	It("is on somebody at every moment, wherever the process is killed", func(ctx SpecContext) {
 		for stop := 1; ; stop++ {
 			b := newBench(ctx)

@@ -85,7 +85,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 	case apierrors.IsConflict(err):
 		return reconcile.Result{RequeueAfter: retryConflict}, nil
 	case errors.Is(err, errTooEarly):
-		return reconcile.Result{RequeueAfter: r.hold.left(r.Clock.Now())}, nil
+		// The time may have come since, and nothing at all would mean never.
+		return reconcile.Result{RequeueAfter: max(r.hold.left(r.Clock.Now()), retryConflict)}, nil
 	case err != nil || !kept:
 		// An object that is gone needs no mark, and the event of its going asks anew.
 		return reconcile.Result{}, client.IgnoreNotFound(err)
