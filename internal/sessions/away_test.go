@@ -16,9 +16,7 @@ func TestWhileTheStoreIsAwayWhatIsKnownGoesOn(t *testing.T) {
 	for name, hangs := range map[string]bool{"it refuses": false, "it does not answer": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				on := newShelf()
-				a, b := newReplica(t, on), newReplica(t, on)
-				synctest.Wait()
+				_, a, b := newPair(t)
 				begun := time.Now()
 				known, unknown := a.begin("alice", digest(1)), b.begin("alice", digest(1))
 				a.store.set(errAway, hangs)
@@ -70,9 +68,7 @@ func TestWhatEndsWhileTheStoreIsAwayDoesNotComeBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				on := newShelf()
-				a, b := newReplica(t, on), newReplica(t, on)
-				synctest.Wait()
+				on, a, b := newPair(t)
 				cookie := a.begin("alice", digest(1))
 				b.want(cookie, true, "before")
 				a.store.set(errAway, false)
@@ -101,13 +97,10 @@ func TestWhatEndsWhileTheStoreIsAwayDoesNotComeBack(t *testing.T) {
 
 func TestAStoreThatRefusedIsAskedAtOnceWhenItIsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		on := newShelf()
-		a, b := newReplica(t, on), newReplica(t, on)
-		synctest.Wait()
+		_, a, b := newPair(t)
 		cookie := a.begin("alice", digest(1))
 		b.store.set(errAway, false)
-		nobody := func(*pepper.Digest) (carries, onRecord bool) { return true, true }
-		if err := b.Reconcile(t.Context(), nobody); !errors.Is(err, errAway) {
+		if err := b.Reconcile(t.Context(), (&record{}).standing); !errors.Is(err, errAway) {
 			t.Errorf("got %v", err)
 		}
 		b.want(cookie, false, "while it refuses")
@@ -155,9 +148,7 @@ func TestWhatAServerStillHasToTellItTellsAtItsEnd(t *testing.T) {
 
 func TestWhileNobodyTellsASessionIsBelievedForASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		on := newShelf()
-		a, b := newReplica(t, on), newReplica(t, on)
-		synctest.Wait()
+		_, a, b := newPair(t)
 		ended, other := a.begin("alice", digest(1)), a.begin("bob", digest(2))
 		heard := b.store.ended
 		b.store.deafen()
@@ -191,9 +182,7 @@ func TestWhileNobodyTellsASessionIsBelievedForASecond(t *testing.T) {
 
 func TestAWatchThatFailsIsTakenUpAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		on := newShelf()
-		a, b := newReplica(t, on), newReplica(t, on)
-		synctest.Wait()
+		_, a, b := newPair(t)
 		b.store.quit <- errAway
 		synctest.Wait()
 		b.known.mu.Lock()
@@ -221,9 +210,7 @@ func TestWhatEndsWhileItIsAskedForIsOver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				on := newShelf()
-				other, r := newReplica(t, on), newReplica(t, on)
-				synctest.Wait()
+				_, other, r := newPair(t)
 				cookie := other.begin("alice", digest(1))
 				r.store.gate = make(chan struct{})
 				answered := make(chan struct{})
@@ -249,9 +236,7 @@ func TestWhatEndsWhileItIsAskedForIsOver(t *testing.T) {
 // The store has the session still when it is asked, and hears of its end before the answer comes.
 func TestWhatIsRemovedWhileItIsAskedForIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		on := newShelf()
-		other, r := newReplica(t, on), newReplica(t, on)
-		synctest.Wait()
+		_, other, r := newPair(t)
 		cookie := other.begin("alice", digest(1))
 		letGo := r.store.keep()
 		r.EndOfKeys([]pepper.Digest{digest(1)})
@@ -269,9 +254,7 @@ func TestWhatIsRemovedWhileItIsAskedForIsOver(t *testing.T) {
 
 func TestWhatTheStoreStillHasIsOverAllTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		on := newShelf()
-		other, r := newReplica(t, on), newReplica(t, on)
-		synctest.Wait()
+		on, other, r := newPair(t)
 		ofKey, ofUser := other.begin("alice", digest(1)), other.begin("bob", digest(2))
 		defer r.store.keep()()
 		r.EndOfKeys([]pepper.Digest{digest(1)})
@@ -404,9 +387,7 @@ func TestConcurrentSessions(t *testing.T) {
 
 func TestWhereNobodyHearsASessionIsBelievedForAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		on := newShelf()
-		a, b := newReplica(t, on), newReplica(t, on)
-		synctest.Wait()
+		_, a, b := newPair(t)
 		cookie := a.begin("alice", digest(1))
 		b.want(cookie, true, "before")
 		pass(time.Hour)

@@ -253,6 +253,15 @@ func newReplica(t *testing.T, on *shelf) *replica {
 	return r
 }
 
+// newPair is two replicas in a bubble of synctest, each listening to the shelf already.
+func newPair(t *testing.T) (on *shelf, a, b *replica) {
+	t.Helper()
+	on = newShelf()
+	a, b = newReplica(t, on), newReplica(t, on)
+	synctest.Wait()
+	return on, a, b
+}
+
 func (r *replica) begin(username string, key pepper.Digest) (cookie string) {
 	r.t.Helper()
 	cookie, err := r.Begin(r.t.Context(), username, key)

@@ -72,9 +72,7 @@ func TestTheSecretIsInTheCookieAlone(t *testing.T) {
 
 func TestASessionSlides(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		on := newShelf()
-		a, b := newReplica(t, on), newReplica(t, on)
-		synctest.Wait()
+		_, a, b := newPair(t)
 		begun := time.Now()
 		cookie := a.begin("alice", digest(1))
 		b.want(cookie, true, "through another replica")
@@ -111,9 +109,7 @@ func TestWhatEndsASession(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				on := newShelf()
-				a, b := newReplica(t, on), newReplica(t, on)
-				synctest.Wait()
+				on, a, b := newPair(t)
 				cookie, ofUser, ofKey := a.begin("alice", digest(1)), a.begin("alice", digest(2)), a.begin("bob", digest(1))
 				for _, one := range []string{cookie, ofUser, ofKey} {
 					b.want(one, true, "before")
@@ -158,9 +154,7 @@ func TestAMadeUpCookieCostsTheStoreLittle(t *testing.T) {
 
 func TestASessionIsKnownEverywhereAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		on := newShelf()
-		a, b := newReplica(t, on), newReplica(t, on)
-		synctest.Wait()
+		_, a, b := newPair(t)
 		for range 100 {
 			b.want(a.begin("alice", digest(1)), true, "through the other replica")
 		}
@@ -207,9 +201,7 @@ func TestErrorsSayThatItIsTheStore(t *testing.T) {
 
 func TestTheOldestSessionsOfAKeyMakeRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		on := newShelf()
-		a, b := newReplica(t, on), newReplica(t, on)
-		synctest.Wait()
+		on, a, b := newPair(t)
 		other := a.begin("bob", digest(2))
 		var cookies []string
 		for i := range mostOfKey + 3 {
