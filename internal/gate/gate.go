@@ -50,8 +50,8 @@ type Config struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 	Registry prometheus.Registerer
-	// Used is told of allowed requests that came with a key, of one object no more often than UsedEvery says; nil: every 30
-	// seconds. May be nil. Like Seen it must not block: requests wait for it.
+	// Used is told of allowed requests that came with a key, of one object no more often than UsedEvery says; nil:
+	// UsuallyUsedEvery. May be nil. Like Seen it must not block: requests wait for it.
 	Used      func(Use)
 	UsedEvery func() time.Duration
 	// Seen is told of people by name who have come without an AdminUser, and from which address. May be nil. Those with a key

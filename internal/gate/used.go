@@ -19,12 +19,12 @@ type Use struct {
 	From string
 }
 
-// usedEvery is how often the uses of one object's keys are told of where nobody says.
-const usedEvery = 30 * time.Second
+// UsuallyUsedEvery is how often the uses of one object's keys are told of where nobody says otherwise.
+const UsuallyUsedEvery = 30 * time.Second
 
 func (g *Gate) usedEvery() time.Duration {
 	if g.UsedEvery == nil {
-		return usedEvery
+		return UsuallyUsedEvery
 	}
 	return g.UsedEvery()
 }

@@ -13,7 +13,7 @@ const (
 	saveEvery, saveTimeout = time.Second, 10 * time.Second
 	saveAtOnce             = 250
 	// often and seldom are what Every returns, and many is where the one ends and the other begins.
-	often, seldom = 30 * time.Second, 5 * time.Minute
+	often, seldom = gate.UsuallyUsedEvery, 5 * time.Minute
 	many          = 20 * saveAtOnce
 	// longestPause is between tries while the Store can't be reached.
 	longestPause = 30 * time.Second
