@@ -14,8 +14,8 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"keywright.dev/keywright/controllers/peppers"
-	"keywright.dev/keywright/internal/kubeconfig"
+	"keywright.dev/keywright/controllers/peppersecret"
+	"keywright.dev/keywright/internal/kube/kubeconfig"
 	"keywright.dev/keywright/internal/program"
 )
 
@@ -75,5 +75,5 @@ func checkPepper(ctx context.Context, config *rest.Config, namespace string) err
 	}
 	ctx, cancel := context.WithTimeout(ctx, firstWord)
 	defer cancel()
-	return kubeconfig.Unreachable(peppers.Check(ctx, reader, namespace))
+	return kubeconfig.Unreachable(peppersecret.Check(ctx, reader, namespace))
 }

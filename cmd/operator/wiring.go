@@ -26,15 +26,15 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/controllers/adminuser"
 	"keywright.dev/keywright/controllers/apikey"
-	"keywright.dev/keywright/controllers/census"
+	"keywright.dev/keywright/controllers/configcompiler"
+	"keywright.dev/keywright/controllers/configrollout"
+	"keywright.dev/keywright/controllers/keymetrics"
 	"keywright.dev/keywright/controllers/lastadmin"
-	"keywright.dev/keywright/controllers/peppers"
-	"keywright.dev/keywright/controllers/rollout"
-	"keywright.dev/keywright/controllers/settings"
-	"keywright.dev/keywright/internal/holders"
-	"keywright.dev/keywright/internal/issuer"
-	"keywright.dev/keywright/internal/meter"
-	"keywright.dev/keywright/internal/slim"
+	"keywright.dev/keywright/controllers/peppersecret"
+	"keywright.dev/keywright/internal/kube/keyholder"
+	"keywright.dev/keywright/internal/operator/cachetrim"
+	"keywright.dev/keywright/internal/operator/issuer"
+	"keywright.dev/keywright/internal/operator/meter"
 )
 
 // recorderName is the reporting controller of every event.
@@ -49,18 +49,18 @@ func newScheme() (*runtime.Scheme, error) {
 }
 
 // newManager has a cache of what Keywright works on, and of Secrets only metadata of those that it wrote.
-func newManager(config *rest.Config, o *options) (ctrl.Manager, error) {
+func newManager(restConfig *rest.Config, o *options) (ctrl.Manager, error) {
 	scheme, err := newScheme()
 	if err != nil {
 		return nil, err
 	}
 	// The API server's own fairness limits a client; a second limit here would only slow a large installation.
-	config.QPS = -1
+	restConfig.QPS = -1
 	cached, err := cacheOptions(o)
 	if err != nil {
 		return nil, err
 	}
-	return ctrl.NewManager(config, ctrl.Options{
+	return ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                        scheme,
 		Metrics:                       metricsserver.Options{BindAddress: o.metricsAddress},
 		HealthProbeBindAddress:        o.probeAddress,
@@ -87,7 +87,7 @@ func cacheOptions(o *options) (cache.Options, error) {
 		keys = map[string]cache.Config{cache.AllNamespaces: {}}
 		secrets = keys
 	}
-	slimmer := &slim.Slimmer{}
+	slimmer := &cachetrim.Slimmer{}
 	return cache.Options{
 		DefaultNamespaces: own,
 		ByObject: map[client.Object]cache.ByObject{
@@ -100,11 +100,11 @@ func cacheOptions(o *options) (cache.Options, error) {
 
 // addControllers is the list of all there is.
 func addControllers(ctx context.Context, mgr ctrl.Manager, o *options) error {
-	source := &peppers.Source{}
-	formats := &settings.Formats{}
+	source := &peppersecret.Source{}
+	formats := &configcompiler.Formats{}
 	askUser, askKey := make(chan event.GenericEvent), make(chan event.GenericEvent)
-	ask := map[string]chan<- event.GenericEvent{holders.AdminUser: askUser, holders.APIKey: askKey}
-	scope := holders.Scope{System: o.Namespace, Namespaces: o.KeyNamespaces}
+	ask := map[string]chan<- event.GenericEvent{keyholder.AdminUser: askUser, keyholder.APIKey: askKey}
+	scope := keyholder.Scope{System: o.Namespace, Namespaces: o.KeyNamespaces}
 	events := mgr.GetEventRecorder(recorderName)
 	counts, err := meter.New(metrics.Registry)
 	if err != nil {
@@ -131,12 +131,12 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, o *options) error {
 		do   func() error
 	}{
 		{"index of Secrets", func() error { return issuer.IndexSecrets(ctx, mgr.GetFieldIndexer()) }},
-		{"index of digests", func() error { return holders.Index(ctx, mgr.GetFieldIndexer()) }},
+		{"index of digests", func() error { return keyholder.Index(ctx, mgr.GetFieldIndexer()) }},
 		{"index of APIKeys", func() error { return apikey.Index(ctx, mgr.GetFieldIndexer()) }},
 		{"index of AdminUsers", func() error { return adminuser.Index(ctx, mgr.GetFieldIndexer()) }},
 		{"index of admins", func() error { return lastadmin.Index(ctx, mgr.GetFieldIndexer()) }},
 		{"pepper controller", func() error {
-			r := &peppers.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Namespace: o.Namespace, Scope: scope, Source: source, Ask: ask}
+			r := &peppersecret.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Namespace: o.Namespace, Scope: scope, Source: source, Ask: ask}
 			return r.SetupWithManager(mgr, pepperCache)
 		}},
 		{"AdminUser controller", func() error {
@@ -154,18 +154,18 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, o *options) error {
 			return r.SetupWithManager(mgr)
 		}},
 		{"settings controller", func() error {
-			r := &settings.Reconciler{
+			r := &configcompiler.Reconciler{
 				Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: events, Peppers: source, Namespace: o.Namespace,
 				Formats: formats, Scope: scope, Ask: ask,
 			}
 			return r.SetupWithManager(mgr, configCache, runtimeCache)
 		}},
 		{"rollout controller", func() error {
-			r := &rollout.Reconciler{Events: events, Clock: clock.RealClock{}, Namespace: o.Namespace}
+			r := &configrollout.Reconciler{Events: events, Clock: clock.RealClock{}, Namespace: o.Namespace}
 			return r.SetupWithManager(mgr, configCache, runtimeCache)
 		}},
 		{"metrics of all keys", func() error {
-			all, err := census.New(ctx, mgr.GetCache(), clock.RealClock{}, mgr.Elected())
+			all, err := keymetrics.New(ctx, mgr.GetCache(), clock.RealClock{}, mgr.Elected())
 			if err != nil {
 				return err
 			}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"keywright.dev/keywright/internal/deadline"
+	"keywright.dev/keywright/internal/server/deadline"
 )
 
 // BenchmarkAuth has GET /auth asked over connections that stay open, by clients that do next to nothing besides. Every

@@ -4,9 +4,9 @@ import (
 	"slices"
 	"testing"
 
-	"keywright.dev/keywright/internal/keysapi"
-	"keywright.dev/keywright/internal/openapi"
-	"keywright.dev/keywright/internal/restapi"
+	"keywright.dev/keywright/internal/httpapi/admin"
+	"keywright.dev/keywright/internal/httpapi/keys"
+	"keywright.dev/keywright/internal/httpapi/openapi"
 )
 
 // The document has every endpoint there is, and none that there is not. What they answer is held against it in
@@ -16,7 +16,7 @@ func TestDocumentHasEachEndpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	there := slices.Concat(restapi.Endpoints(), keysapi.Endpoints(), []string{"POST /graphql", "GET /auth", "POST /introspect"})
+	there := slices.Concat(admin.Endpoints(), keys.Endpoints(), []string{"POST /graphql", "GET /auth", "POST /introspect"})
 	slices.Sort(described)
 	slices.Sort(there)
 	if !slices.Equal(described, there) {

@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"time"
 
-	"keywright.dev/keywright/internal/deadline"
+	"keywright.dev/keywright/internal/server/deadline"
 )
 
 // Bounds of what one client may ask of the server.

@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"keywright.dev/keywright/internal/forwardauth"
-	"keywright.dev/keywright/internal/introspect"
+	"keywright.dev/keywright/internal/gate/forwardauth"
+	"keywright.dev/keywright/internal/gate/introspect"
 )
 
 // mainHandler lists every path of the main door.

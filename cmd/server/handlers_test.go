@@ -13,10 +13,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/key"
-	"keywright.dev/keywright/internal/pepper"
-	"keywright.dev/keywright/internal/verify"
+	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/key/pepper"
 )
 
 const alice = "correct-horse-battery-staple"
@@ -50,7 +50,7 @@ func newSurfaces(tb testing.TB, seen gate.View, keys ...verify.Key) surfaces {
 	})
 	log := slog.New(slog.DiscardHandler)
 	s := surfaces{service: &service{
-		verifier: verify.NewVerifier(index, key.Format{Prefix: key.DefaultPrefix}, ring), metrics: prometheus.NewRegistry(),
+		verifier: verify.NewVerifier(index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring), metrics: prometheus.NewRegistry(),
 	}}
 	s.decideBy(index, seen, log)
 	if err := s.config.Apply("{}"); err != nil {

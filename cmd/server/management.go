@@ -11,33 +11,33 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/rest"
 
-	"keywright.dev/keywright/internal/apikeys"
-	"keywright.dev/keywright/internal/audit"
+	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/database"
-	"keywright.dev/keywright/internal/graphqlapi"
-	"keywright.dev/keywright/internal/keysapi"
-	"keywright.dev/keywright/internal/lastuse"
-	"keywright.dev/keywright/internal/openapi"
-	"keywright.dev/keywright/internal/registry"
-	"keywright.dev/keywright/internal/restapi"
-	"keywright.dev/keywright/internal/seen"
-	"keywright.dev/keywright/internal/sessions"
-	"keywright.dev/keywright/internal/throttle"
-	"keywright.dev/keywright/internal/users"
-	"keywright.dev/keywright/internal/verify"
+	"keywright.dev/keywright/internal/httpapi/admin"
+	"keywright.dev/keywright/internal/httpapi/graphql"
+	"keywright.dev/keywright/internal/httpapi/keys"
+	"keywright.dev/keywright/internal/httpapi/openapi"
+	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/internal/manage/apikeys"
+	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/manage/lastuse"
+	"keywright.dev/keywright/internal/manage/loginthrottle"
+	"keywright.dev/keywright/internal/manage/seenusers"
+	"keywright.dev/keywright/internal/manage/sessions"
+	"keywright.dev/keywright/internal/manage/users"
 )
 
 // memory is what the server remembers that is no object on the cluster.
 type memory struct {
 	database *database.DB
 	sessions *sessions.Sessions
-	seen     *seen.Recorder
+	seen     *seenusers.Recorder
 	uses     *lastuse.Recorder
 	trail    *audit.Trail
 }
 
 // remember does not talk to the database yet: the gate does not wait for it. The objects that uses are of are in the registry.
-func remember(url string, verifier *verify.Verifier, objects *registry.Registry, metrics prometheus.Registerer, log *slog.Logger) (*memory, error) {
+func remember(url string, verifier *verify.Verifier, registry *objects.Registry, metrics prometheus.Registerer, log *slog.Logger) (*memory, error) {
 	db, err := database.New(url, log)
 	if err != nil {
 		return nil, err
@@ -45,9 +45,9 @@ func remember(url string, verifier *verify.Verifier, objects *registry.Registry,
 	return &memory{
 		database: db,
 		sessions: sessions.New(sessions.Config{Store: db.Sessions(), Now: time.Now, Log: log}),
-		seen:     seen.NewRecorder(db.Seen(), log),
+		seen:     seenusers.NewRecorder(db.Seen(), log),
 		uses: lastuse.New(lastuse.Config{
-			Store: db.LastUses(), Status: objects, Told: verifier.LastUsed, Log: log, Registry: metrics,
+			Store: db.LastUses(), Status: registry, Told: verifier.LastUsed, Log: log, Registry: metrics,
 		}),
 		trail: audit.New(audit.Config{Store: db.Audit(), Now: time.Now, Log: log, Registry: metrics}),
 	}, nil
@@ -63,7 +63,7 @@ func (m *memory) close() { _ = m.database.Close() }
 
 // takeObjects does not talk to the API server yet.
 func (s *service) takeObjects(config *rest.Config, o *options, log *slog.Logger) (err error) {
-	s.objects, err = registry.New(registry.Options{
+	s.objects, err = objects.New(objects.Options{
 		REST: config, Namespace: o.Namespace, KeyNamespaces: o.KeyNamespaces, Verifier: s.verifier,
 		Format: s.verifier.Format, Ring: s.verifier.Keyring, Random: rand.Reader, Now: time.Now, Log: log, Instance: os.Getenv("POD_NAME"),
 	})
@@ -76,17 +76,17 @@ func (s *service) management(log *slog.Logger) (map[string]http.Handler, error) 
 	if err != nil {
 		return nil, err
 	}
-	keys := s.keys(log)
+	apiKeys := s.keys(log)
 	return map[string]http.Handler{
-		"/api/": restapi.New(restapi.Config{
-			Gate: s.gate, Users: s.users(log), Sessions: s.memory.sessions, Throttle: throttle.New(), Trail: s.memory.trail,
+		"/api/": admin.New(admin.Config{
+			Gate: s.gate, Users: s.users(log), Sessions: s.memory.sessions, Throttle: loginthrottle.New(), Trail: s.memory.trail,
 			Entries: s.memory.database.Audit(), Database: s.memory.database, Now: time.Now, Log: log,
 		}),
-		"/apiv1/": keysapi.New(keysapi.Config{
-			Gate: s.gate, Keys: keys, Sessions: s.memory.sessions, Database: s.memory.database, Now: time.Now, Log: log,
+		"/apiv1/": keys.New(keys.Config{
+			Gate: s.gate, Keys: apiKeys, Sessions: s.memory.sessions, Database: s.memory.database, Now: time.Now, Log: log,
 		}),
-		"/graphql": graphqlapi.New(graphqlapi.Config{
-			Gate: s.gate, Keys: keys, Sessions: s.memory.sessions, Database: s.memory.database, Log: log,
+		"/graphql": graphql.New(graphql.Config{
+			Gate: s.gate, Keys: apiKeys, Sessions: s.memory.sessions, Database: s.memory.database, Log: log,
 		}),
 		"/openapi.yaml": document,
 		"/docs":         document,

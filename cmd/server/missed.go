@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/internal/key/pepper"
 )
 
 // lookAgain is how often is looked whether everything is there that sessions from before can be judged by.

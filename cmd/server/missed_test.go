@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/internal/key/pepper"
 )
 
 func TestWhatWasMissedEndsOnceAllIsSeenAndTheDatabaseAnswers(t *testing.T) {

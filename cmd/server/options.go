@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"keywright.dev/keywright/internal/database"
+	"keywright.dev/keywright/internal/gate/reverseproxy"
 	"keywright.dev/keywright/internal/program"
-	"keywright.dev/keywright/internal/reverseproxy"
 )
 
 // databaseVariable is the environment variable that a URL with a password is better in than in a flag.

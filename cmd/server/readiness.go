@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"keywright.dev/keywright/internal/configuration"
 	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/server/liveconfig"
 )
 
 // check is one thing that has to be so before requests may come.
@@ -31,7 +31,7 @@ func indexCheck(g *gate.Gate, seen gate.View) check {
 }
 
 // configurationCheck is whether it is known who may do what, and which configuration says so.
-func configurationCheck(config *configuration.InForce) check {
+func configurationCheck(config *liveconfig.InForce) check {
 	return check{"configuration", config.Ready, func() string {
 		running := config.Running()
 		note := fmt.Sprintf(", revision %s since %s", running.Revision, running.Since.UTC().Format(time.RFC3339))

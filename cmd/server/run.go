@@ -10,9 +10,9 @@ import (
 	"google.golang.org/grpc/grpclog"
 	"k8s.io/klog/v2"
 
-	"keywright.dev/keywright/internal/kubeconfig"
-	"keywright.dev/keywright/internal/peppermount"
+	"keywright.dev/keywright/internal/kube/kubeconfig"
 	"keywright.dev/keywright/internal/program"
+	"keywright.dev/keywright/internal/server/peppermount"
 )
 
 // version is stamped by the build.

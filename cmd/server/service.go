@@ -11,31 +11,31 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 
-	"keywright.dev/keywright/internal/configuration"
-	"keywright.dev/keywright/internal/extauthz"
-	"keywright.dev/keywright/internal/feed"
+	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/key"
-	"keywright.dev/keywright/internal/pepper"
-	"keywright.dev/keywright/internal/presence"
+	"keywright.dev/keywright/internal/gate/extauthz"
+	"keywright.dev/keywright/internal/gate/reverseproxy"
+	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/program"
-	"keywright.dev/keywright/internal/registry"
-	"keywright.dev/keywright/internal/reverseproxy"
-	"keywright.dev/keywright/internal/verify"
+	"keywright.dev/keywright/internal/server/clusterwatch"
+	"keywright.dev/keywright/internal/server/heartbeat"
+	"keywright.dev/keywright/internal/server/liveconfig"
 )
 
 // service is everything that decides, and what there is to say of it. It is wired here and nowhere else.
 type service struct {
 	verifier *verify.Verifier
 	gate     *gate.Gate
-	feed     *feed.Feed
-	config   *configuration.InForce
-	presence *presence.Presence
+	feed     *clusterwatch.Feed
+	config   *liveconfig.InForce
+	presence *heartbeat.Presence
 	unknown  strangers
 	ready    *readiness
 	metrics  *prometheus.Registry
 	// objects are read and written there by management, memory is its database, and managed its handlers by their paths.
-	objects *registry.Registry
+	objects *objects.Registry
 	memory  *memory
 	managed map[string]http.Handler
 }
@@ -43,7 +43,7 @@ type service struct {
 // newService talks to nobody yet.
 func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog.Logger) (*service, error) {
 	index := &verify.Index{}
-	s := &service{verifier: verify.NewVerifier(index, key.Format{Prefix: key.DefaultPrefix}, ring), metrics: prometheus.NewRegistry()}
+	s := &service{verifier: verify.NewVerifier(index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring), metrics: prometheus.NewRegistry()}
 	if err := s.takeObjects(config, o, log); err != nil {
 		return nil, err
 	}
@@ -51,10 +51,10 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 	if s.memory, err = remember(o.database, s.verifier, s.objects, s.metrics, log); err != nil {
 		return nil, program.Misused("--database: %v", err)
 	}
-	sinks := feed.Sinks{
+	sinks := clusterwatch.Sinks{
 		Index: index, Configure: func(document string) error { return s.config.Apply(document) }, Ended: s.memory.sessions.EndOfKeys,
 	}
-	if s.feed, err = feed.New(config, feed.Places{System: o.Namespace, Keys: o.KeyNamespaces}, sinks, log); err != nil {
+	if s.feed, err = clusterwatch.New(config, clusterwatch.Places{System: o.Namespace, Keys: o.KeyNamespaces}, sinks, log); err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)
 	}
 	s.decideBy(index, s.feed, log)
@@ -62,7 +62,7 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 	if s.managed, err = s.management(log); err != nil {
 		return nil, err
 	}
-	s.presence, err = presence.New(presence.Options{
+	s.presence, err = heartbeat.New(heartbeat.Options{
 		REST: config, Namespace: o.Namespace, Pod: os.Getenv("POD_NAME"), PodUID: os.Getenv("POD_UID"),
 		Revision: func() string { return s.config.Running().Revision }, Changed: s.config.Changed(), Clock: clock.RealClock{}, Log: log,
 	})
@@ -77,11 +77,11 @@ func (s *service) decideBy(index *verify.Index, seen gate.View, log *slog.Logger
 		c.Used, c.UsedEvery = s.memory.uses.Note, s.memory.uses.Every
 	}
 	s.gate = gate.New(c)
-	targets := configuration.Targets{Index: index, Verifier: s.verifier, Gate: s.gate}
+	targets := liveconfig.Targets{Index: index, Verifier: s.verifier, Gate: s.gate}
 	if s.memory != nil {
 		targets.Ended = s.memory.sessions.EndOfKeys
 	}
-	s.config = configuration.New(targets, time.Now)
+	s.config = liveconfig.New(targets, time.Now)
 	s.unknown = s.verifier.UnknownPeppers
 	s.ready = &readiness{checks: []check{indexCheck(s.gate, seen), configurationCheck(s.config), pepperCheck(s.unknown)}}
 	addMetrics(s.metrics, index, s.unknown, seen, s.config)

@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"keywright.dev/keywright/internal/pepper"
-	"keywright.dev/keywright/internal/verify"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/key/pepper"
 )
 
 func TestKeysWhosePepperIsNotMountedAreSaid(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/test/faults"
 )
 

@@ -4,9 +4,9 @@ import (
 	"fmt"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/issuer"
-	"keywright.dev/keywright/internal/lifecycle"
-	"keywright.dev/keywright/internal/manifest"
+	"keywright.dev/keywright/internal/key/lifecycle"
+	"keywright.dev/keywright/internal/kube/convert"
+	"keywright.dev/keywright/internal/operator/issuer"
 )
 
 // describe tells the issuer what an AdminUser asks for. rival is who holds its username instead, or nil.
@@ -31,7 +31,7 @@ func describe(user, rival *v1alpha1.AdminUser) *issuer.Holder {
 		h.Secret.Take(&secret.SecretTemplate)
 	}
 	if rotation := user.Spec.Rotation; rotation != nil {
-		h.Spec.Every, h.Spec.Overlap = manifest.Duration(rotation.Every), manifest.Duration(rotation.Overlap)
+		h.Spec.Every, h.Spec.Overlap = convert.Duration(rotation.Every), convert.Duration(rotation.Overlap)
 	}
 	return h
 }

@@ -11,9 +11,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/issuer"
-	"keywright.dev/keywright/internal/key"
-	"keywright.dev/keywright/internal/lifecycle"
+	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/key/lifecycle"
+	"keywright.dev/keywright/internal/operator/issuer"
 )
 
 // reasonOf is <status>/<reason> of a condition, or nothing.
@@ -65,7 +65,7 @@ var _ = Describe("Issuing", func() {
 
 		secret := b.secret(ctx, "alice-admin-key")
 		plaintext := string(secret.Data["key"])
-		Expect(key.Format{Prefix: key.DefaultPrefix}.Check(plaintext)).To(Succeed())
+		Expect(keyformat.Format{Prefix: keyformat.DefaultPrefix}.Check(plaintext)).To(Succeed())
 		Expect(string(secret.Data["username"])).To(Equal("alice"))
 		Expect(metav1.IsControlledBy(secret, user)).To(BeTrue())
 
@@ -208,7 +208,7 @@ var _ = Describe("Another prefix of keys", func() {
 
 	It("does not make an older key another's: it is taken over, and shown as what it is", func(ctx SpecContext) {
 		b := newBench(ctx)
-		older, err := key.Format{Prefix: key.DefaultPrefix}.Generate(rand.Reader)
+		older, err := keyformat.Format{Prefix: keyformat.DefaultPrefix}.Generate(rand.Reader)
 		Expect(err).NotTo(HaveOccurred())
 		b.prefix = "kw_"
 		b.handOver(ctx, "alice-admin-key", older)

@@ -15,8 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/holders"
-	"keywright.dev/keywright/internal/issuer"
+	"keywright.dev/keywright/internal/kube/keyholder"
+	"keywright.dev/keywright/internal/operator/issuer"
 )
 
 // Reconciler brings one AdminUser to what its spec asks.
@@ -34,7 +34,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	var user v1alpha1.AdminUser
 	err := r.Client.Get(ctx, req.NamespacedName, &user)
 	if apierrors.IsNotFound(err) {
-		return reconcile.Result{}, r.Issuer.RemoveOrphans(ctx, holders.AdminUser, req.NamespacedName)
+		return reconcile.Result{}, r.Issuer.RemoveOrphans(ctx, keyholder.AdminUser, req.NamespacedName)
 	}
 	if err != nil {
 		return reconcile.Result{}, err

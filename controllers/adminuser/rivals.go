@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/username"
+	"keywright.dev/keywright/internal/auth/username"
 )
 
 // usernameIndex finds AdminUsers by their folded username.

@@ -17,10 +17,10 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/controllers/adminuser"
-	"keywright.dev/keywright/internal/holders"
-	"keywright.dev/keywright/internal/issuer"
-	"keywright.dev/keywright/internal/key"
-	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/kube/keyholder"
+	"keywright.dev/keywright/internal/operator/issuer"
 	"keywright.dev/keywright/test/eventlog"
 	"keywright.dev/keywright/test/stack"
 	"keywright.dev/keywright/test/suite"
@@ -39,7 +39,7 @@ var (
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	plane = suite.ControlPlane(ctx)
-	cached = suite.Cached(plane, issuer.IndexSecrets, holders.Index, adminuser.Index)
+	cached = suite.Cached(plane, issuer.IndexSecrets, keyholder.Index, adminuser.Index)
 }, suite.StartTimeout)
 
 // bench is one namespace, one clock and one operator that can be stopped and started anew.
@@ -64,7 +64,7 @@ func newBench(ctx context.Context) *bench {
 	Expect(err).NotTo(HaveOccurred())
 	return &bench{
 		namespace: namespace.Name, clock: clocktesting.NewFakePassiveClock(begin),
-		ring: ring, prefix: key.DefaultPrefix, events: &eventlog.Log{}, client: cached,
+		ring: ring, prefix: keyformat.DefaultPrefix, events: &eventlog.Log{}, client: cached,
 	}
 }
 
@@ -72,7 +72,7 @@ func newBench(ctx context.Context) *bench {
 func (b *bench) Keyring() (*pepper.Keyring, error) { return b.ring, b.pepperErr }
 
 // Format makes a bench the issuer's source of the form of keys.
-func (b *bench) Format() (key.Format, error) { return key.Format{Prefix: b.prefix}, nil }
+func (b *bench) Format() (keyformat.Format, error) { return keyformat.Format{Prefix: b.prefix}, nil }
 
 // reconciler is a process that has just started: it remembers nothing.
 func (b *bench) reconciler() *adminuser.Reconciler {

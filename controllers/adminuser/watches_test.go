@@ -24,8 +24,8 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/controllers/adminuser"
-	"keywright.dev/keywright/internal/holders"
-	"keywright.dev/keywright/internal/issuer"
+	"keywright.dev/keywright/internal/kube/keyholder"
+	"keywright.dev/keywright/internal/operator/issuer"
 )
 
 // full is a namespace whose quota of Secrets is used up while it is set.
@@ -62,7 +62,7 @@ func (b *bench) startManager(ctx context.Context, quota *full) {
 	})
 	Expect(err).NotTo(HaveOccurred())
 	Expect(issuer.IndexSecrets(ctx, mgr.GetFieldIndexer())).To(Succeed())
-	Expect(holders.Index(ctx, mgr.GetFieldIndexer())).To(Succeed())
+	Expect(keyholder.Index(ctx, mgr.GetFieldIndexer())).To(Succeed())
 	Expect(adminuser.Index(ctx, mgr.GetFieldIndexer())).To(Succeed())
 	r := &adminuser.Reconciler{Client: mgr.GetClient(), Issuer: &issuer.Issuer{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: b.events, Peppers: b,

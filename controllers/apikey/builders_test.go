@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/internal/key/pepper"
 )
 
 // reasonOf is <status>/<reason> of a condition, or nothing.

@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/issuer"
-	"keywright.dev/keywright/internal/lifecycle"
-	"keywright.dev/keywright/internal/manifest"
+	"keywright.dev/keywright/internal/key/lifecycle"
+	"keywright.dev/keywright/internal/kube/convert"
+	"keywright.dev/keywright/internal/operator/issuer"
 )
 
 // surroundings is what a key depends on beside its own manifest.
@@ -26,12 +26,12 @@ func describe(key *v1alpha1.APIKey, around *surroundings) *issuer.Holder {
 	h := &issuer.Holder{
 		Object: key,
 		Spec: lifecycle.Spec{
-			ExpiresAt:     manifest.Instant(key.Spec.ExpiresAt),
+			ExpiresAt:     convert.Instant(key.Spec.ExpiresAt),
 			Revoked:       key.Spec.Revoked,
 			Deleted:       !key.DeletionTimestamp.IsZero(),
 			ByAPI:         key.Spec.Delivery == v1alpha1.DeliveryResponse,
 			Reissue:       true,
-			TTL:           manifest.Duration(key.Spec.TTL),
+			TTL:           convert.Duration(key.Spec.TTL),
 			MaxTTL:        around.maxTTL,
 			RotateRequest: issuer.RequestOf(key),
 			SecretName:    key.EffectiveSecretName(),
@@ -58,10 +58,10 @@ func schedule(key *v1alpha1.APIKey) (every, overlap time.Duration) {
 	if rotation == nil {
 		rotation = &v1alpha1.Rotation{}
 	}
-	every = manifest.Duration(rotation.Every)
+	every = convert.Duration(rotation.Every)
 	switch {
 	case rotation.Overlap != nil:
-		return every, manifest.Duration(rotation.Overlap)
+		return every, convert.Duration(rotation.Overlap)
 	case key.Spec.Delivery == v1alpha1.DeliveryResponse:
 		return every, 0
 	case every > 0:

@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/key"
+	"keywright.dev/keywright/internal/key/keyformat"
 )
 
 var _ = Describe("Issuing", func() {
@@ -19,7 +19,7 @@ var _ = Describe("Issuing", func() {
 
 		secret := b.secret(ctx, "ci-api-key")
 		plaintext := string(secret.Data["key"])
-		Expect(key.Format{Prefix: key.DefaultPrefix}.Check(plaintext)).To(Succeed())
+		Expect(keyformat.Format{Prefix: keyformat.DefaultPrefix}.Check(plaintext)).To(Succeed())
 		Expect(secret.Data).To(HaveLen(2))
 		Expect(string(secret.Data["subject"])).To(Equal("Account/ci"))
 		Expect(secret.Labels).To(Equal(map[string]string{v1alpha1.LabelIssuedFor: "APIKey"}))

@@ -15,8 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/holders"
-	"keywright.dev/keywright/internal/issuer"
+	"keywright.dev/keywright/internal/kube/keyholder"
+	"keywright.dev/keywright/internal/operator/issuer"
 )
 
 // Reconciler brings one APIKey to what its spec asks.
@@ -33,7 +33,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	var key v1alpha1.APIKey
 	err := r.Client.Get(ctx, req.NamespacedName, &key)
 	if apierrors.IsNotFound(err) {
-		return reconcile.Result{}, r.Issuer.RemoveOrphans(ctx, holders.APIKey, req.NamespacedName)
+		return reconcile.Result{}, r.Issuer.RemoveOrphans(ctx, keyholder.APIKey, req.NamespacedName)
 	}
 	if err != nil {
 		return reconcile.Result{}, err

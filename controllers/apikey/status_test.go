@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/holders"
+	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
 var _ = Describe("A status that somebody edited", func() {
@@ -80,7 +80,7 @@ var _ = Describe("Another object's digest, pasted", func() {
 	It("is the older one's, and a rotation is the way out for the younger", func(ctx SpecContext) {
 		b := newBench(ctx)
 		older, younger := "first", "second"
-		if first, second := b.key(ctx, "first"), b.key(ctx, "second"); holders.Older(second, first) {
+		if first, second := b.key(ctx, "first"), b.key(ctx, "second"); keyholder.Older(second, first) {
 			older, younger = younger, older
 		}
 		plaintext := b.plaintext(ctx, older+"-api-key")
@@ -104,7 +104,7 @@ var _ = Describe("Another object's digest, pasted", func() {
 	It("is the younger one's when the older is gone, without anybody asking", func(ctx SpecContext) {
 		b := newBench(ctx)
 		older, younger := "first", "second"
-		if first, second := b.key(ctx, "first"), b.key(ctx, "second"); holders.Older(second, first) {
+		if first, second := b.key(ctx, "first"), b.key(ctx, "second"); keyholder.Older(second, first) {
 			older, younger = younger, older
 		}
 		b.pasted(ctx, younger, b.get(ctx, older).Status.Keys[0])
@@ -126,7 +126,7 @@ var _ = Describe("Another object's digest, pasted", func() {
 	It("into the older object does not take it from the younger for long", func(ctx SpecContext) {
 		b := newBench(ctx)
 		older, younger := "first", "second"
-		if first, second := b.key(ctx, "first"), b.key(ctx, "second"); holders.Older(second, first) {
+		if first, second := b.key(ctx, "first"), b.key(ctx, "second"); keyholder.Older(second, first) {
 			older, younger = younger, older
 		}
 		b.pasted(ctx, older, b.get(ctx, younger).Status.Keys[0])
@@ -158,7 +158,7 @@ var _ = Describe("Another object's digest, pasted", func() {
 				Expect(cached.Delete(ctx, thief)).To(Succeed())
 			}
 			thief = adminUser(ctx, b.system, "thief", true)
-			return holders.Older(before, thief)
+			return keyholder.Older(before, thief)
 		}).WithTimeout(5 * time.Second).Should(BeTrue())
 		withKeys(ctx, thief, before.Status.Keys[0])
 		b.reconcile(ctx, "ci")
@@ -175,6 +175,6 @@ func (b *bench) createYounger(ctx context.Context, name string, than client.Obje
 			Expect(cached.Delete(ctx, k)).To(Succeed())
 		}
 		k = b.create(ctx, name)
-		return holders.Older(than, k)
+		return keyholder.Older(than, k)
 	}).WithTimeout(5 * time.Second).Should(BeTrue())
 }

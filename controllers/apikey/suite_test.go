@@ -19,10 +19,10 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/controllers/adminuser"
 	"keywright.dev/keywright/controllers/apikey"
-	"keywright.dev/keywright/internal/holders"
-	"keywright.dev/keywright/internal/issuer"
-	"keywright.dev/keywright/internal/key"
-	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/kube/keyholder"
+	"keywright.dev/keywright/internal/operator/issuer"
 	"keywright.dev/keywright/test/eventlog"
 	"keywright.dev/keywright/test/stack"
 	"keywright.dev/keywright/test/suite"
@@ -41,7 +41,7 @@ var (
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	plane = suite.ControlPlane(ctx)
-	cached = suite.Cached(plane, issuer.IndexSecrets, holders.Index, adminuser.Index, apikey.Index)
+	cached = suite.Cached(plane, issuer.IndexSecrets, keyholder.Index, adminuser.Index, apikey.Index)
 }, suite.StartTimeout)
 
 // bench is one namespace of keys, one of Keywright's own, one clock, and one operator that can be stopped and started
@@ -93,7 +93,9 @@ func (b *bench) losePepper(why error) {
 }
 
 // Format makes a bench the issuer's source of the form of keys.
-func (*bench) Format() (key.Format, error) { return key.Format{Prefix: key.DefaultPrefix}, nil }
+func (*bench) Format() (keyformat.Format, error) {
+	return keyformat.Format{Prefix: keyformat.DefaultPrefix}, nil
+}
 
 // reconciler is a process that has just started: it remembers nothing.
 func (b *bench) reconciler() *apikey.Reconciler {

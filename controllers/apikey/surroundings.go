@@ -10,9 +10,9 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/controllers/adminuser"
-	"keywright.dev/keywright/internal/access"
-	"keywright.dev/keywright/internal/manifest"
-	"keywright.dev/keywright/internal/username"
+	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/username"
+	"keywright.dev/keywright/internal/kube/convert"
 )
 
 // Indexes: APIKeys by the roles they name and by the folded name of the user they speak as, AccessRoles by their members.
@@ -30,9 +30,9 @@ func Index(ctx context.Context, indexer client.FieldIndexer) error {
 		name    string
 		extract client.IndexerFunc
 	}{
-		{&v1alpha1.APIKey{}, roleIndex, func(o client.Object) []string { return manifest.Plain(o.(*v1alpha1.APIKey).Spec.Roles) }},
+		{&v1alpha1.APIKey{}, roleIndex, func(o client.Object) []string { return convert.Plain(o.(*v1alpha1.APIKey).Spec.Roles) }},
 		{&v1alpha1.APIKey{}, ownerIndex, func(o client.Object) []string { return present(username.Fold(o.(*v1alpha1.APIKey).Owner())) }},
-		{&v1alpha1.AccessRole{}, memberIndex, func(o client.Object) []string { return manifest.Plain(o.(*v1alpha1.AccessRole).Spec.Members) }},
+		{&v1alpha1.AccessRole{}, memberIndex, func(o client.Object) []string { return convert.Plain(o.(*v1alpha1.AccessRole).Spec.Members) }},
 	} {
 		if err := indexer.IndexField(ctx, index.object, index.name, index.extract); err != nil {
 			return err
@@ -54,7 +54,7 @@ func (r *Reconciler) lookAround(ctx context.Context, key *v1alpha1.APIKey) (*sur
 	if err != nil {
 		return nil, err
 	}
-	around := &surroundings{unknown: roles.Missing(manifest.Plain(key.Spec.Roles)), maxTTL: roles.MaxTTL(manifest.Plain(key.Spec.Roles))}
+	around := &surroundings{unknown: roles.Missing(convert.Plain(key.Spec.Roles)), maxTTL: roles.MaxTTL(convert.Plain(key.Spec.Roles))}
 	owner := key.Owner()
 	if owner == "" {
 		return around, nil
@@ -75,7 +75,7 @@ func (r *Reconciler) rolesOf(ctx context.Context, key *v1alpha1.APIKey) (*access
 			return nil, err
 		}
 		if !apierrors.IsNotFound(err) {
-			found[role.Name] = manifest.Role(&role)
+			found[role.Name] = convert.Role(&role)
 		}
 	}
 	if key.Owner() == "" {
@@ -84,7 +84,7 @@ func (r *Reconciler) rolesOf(ctx context.Context, key *v1alpha1.APIKey) (*access
 	var list v1alpha1.AccessRoleList
 	err := r.Client.List(ctx, &list, client.MatchingFields{memberIndex: key.Owner()}, client.UnsafeDisableDeepCopy)
 	for i := range list.Items {
-		found[list.Items[i].Name] = manifest.Role(&list.Items[i])
+		found[list.Items[i].Name] = convert.Role(&list.Items[i])
 	}
 	return access.NewRoles(found), err
 }

@@ -19,8 +19,8 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/controllers/adminuser"
 	"keywright.dev/keywright/controllers/apikey"
-	"keywright.dev/keywright/internal/holders"
-	"keywright.dev/keywright/internal/issuer"
+	"keywright.dev/keywright/internal/kube/keyholder"
+	"keywright.dev/keywright/internal/operator/issuer"
 	"keywright.dev/keywright/test/cachedclient"
 )
 
@@ -33,7 +33,7 @@ func (b *bench) startManager(ctx context.Context) chan<- event.GenericEvent {
 		Cache: cache.Options{DefaultNamespaces: map[string]cache.Config{b.namespace: {}, b.system: {}}},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	for _, index := range []cachedclient.Index{issuer.IndexSecrets, holders.Index, adminuser.Index, apikey.Index} {
+	for _, index := range []cachedclient.Index{issuer.IndexSecrets, keyholder.Index, adminuser.Index, apikey.Index} {
 		Expect(index(ctx, mgr.GetFieldIndexer())).To(Succeed())
 	}
 	r := &apikey.Reconciler{Client: mgr.GetClient(), System: b.system, Issuer: &issuer.Issuer{

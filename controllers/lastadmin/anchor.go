@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/holders"
+	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
 // The anchor is the one active admin that carries the finalizer. Whoever deletes all admins in the same instant, before
@@ -181,7 +181,7 @@ func (r *Reconciler) setAnchor(ctx context.Context, user *v1alpha1.AdminUser, on
 func first(users []v1alpha1.AdminUser, is func(*v1alpha1.AdminUser) bool) *v1alpha1.AdminUser {
 	var oldest *v1alpha1.AdminUser
 	for i := range users {
-		if u := &users[i]; is(u) && (oldest == nil || holders.Older(u, oldest)) {
+		if u := &users[i]; is(u) && (oldest == nil || keyholder.Older(u, oldest)) {
 			oldest = u
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"regexp"
 	"testing"
 
-	"keywright.dev/keywright/internal/access"
+	"keywright.dev/keywright/internal/auth/access"
 )
 
 var answer = regexp.MustCompile("(?m)^\\| (read|write|`usage.read`), `([^`]+)` \\| (yes|no) \\|")

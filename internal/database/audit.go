@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"keywright.dev/keywright/internal/audit"
+	"keywright.dev/keywright/internal/manage/audit"
 )
 
 type auditStore struct{ *DB }

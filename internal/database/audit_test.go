@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"keywright.dev/keywright/internal/audit"
 	"keywright.dev/keywright/internal/database"
+	"keywright.dev/keywright/internal/manage/audit"
 )
 
 // list returns the details of what a filter chooses.

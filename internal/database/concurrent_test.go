@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"keywright.dev/keywright/internal/audit"
 	"keywright.dev/keywright/internal/database"
-	"keywright.dev/keywright/internal/lastuse"
-	"keywright.dev/keywright/internal/seen"
+	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/manage/lastuse"
+	"keywright.dev/keywright/internal/manage/seenusers"
 )
 
 func TestReplicasStartAtOnce(t *testing.T) {
@@ -126,7 +126,7 @@ func TestManyWriteAtOnce(t *testing.T) {
 
 func writeAll(ctx context.Context, d *database.DB, writer, round int) error {
 	var uses []lastuse.Use
-	var sightings []seen.Sighting
+	var sightings []seenusers.Sighting
 	for i := range 50 {
 		// Every writer in another order.
 		i = (i*7 + writer*13) % 50

@@ -8,10 +8,10 @@ import (
 	"sync"
 	"time"
 
-	"keywright.dev/keywright/internal/audit"
-	"keywright.dev/keywright/internal/lastuse"
-	"keywright.dev/keywright/internal/seen"
-	"keywright.dev/keywright/internal/sessions"
+	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/manage/lastuse"
+	"keywright.dev/keywright/internal/manage/seenusers"
+	"keywright.dev/keywright/internal/manage/sessions"
 )
 
 const (
@@ -107,7 +107,7 @@ func (d *DB) LastUses() lastuse.Store { return useStore{d} }
 func (d *DB) Audit() audit.Store { return auditStore{d} }
 
 // Seen keeps users who were seen.
-func (d *DB) Seen() seen.Store { return seenStore{d} }
+func (d *DB) Seen() seenusers.Store { return seenStore{d} }
 
 // Run keeps Err current, brings the database up when it is back, and removes what has ended, until ctx ends.
 func (d *DB) Run(ctx context.Context) {

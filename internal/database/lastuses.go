@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"keywright.dev/keywright/internal/lastuse"
+	"keywright.dev/keywright/internal/manage/lastuse"
 )
 
 type useStore struct{ *DB }

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"keywright.dev/keywright/internal/database"
-	"keywright.dev/keywright/internal/lastuse"
+	"keywright.dev/keywright/internal/manage/lastuse"
 )
 
 func TestTheLastUseIsKeptAndNeverAnEarlierOne(t *testing.T) {

@@ -10,11 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"keywright.dev/keywright/internal/audit"
 	"keywright.dev/keywright/internal/database"
-	"keywright.dev/keywright/internal/lastuse"
-	"keywright.dev/keywright/internal/pepper"
-	"keywright.dev/keywright/internal/seen"
+	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/manage/lastuse"
+	"keywright.dev/keywright/internal/manage/seenusers"
 	"keywright.dev/keywright/test/postgres"
 )
 
@@ -35,7 +35,7 @@ func operations(ctx context.Context, d *database.DB) map[string]func() error {
 		"RemoveExpired": func() error { return d.Sessions().RemoveExpired(ctx, noon) },
 		"SaveUses":      func() error { return d.LastUses().SaveUses(ctx, []lastuse.Use{{UID: "a", At: noon}}) },
 		"LastUses":      func() error { return discard(d.LastUses().LastUses(ctx, []string{"a"})) },
-		"Saw":           func() error { return d.Seen().Saw(ctx, []seen.Sighting{sighting("alice", 0)}) },
+		"Saw":           func() error { return d.Seen().Saw(ctx, []seenusers.Sighting{sighting("alice", 0)}) },
 		"All":           func() error { return discard(d.Seen().All(ctx)) },
 		"Find a user":   func() error { return discard(d.Seen().Find(ctx, "alice")) },
 		"Forget":        func() error { return discard(d.Seen().Forget(ctx, "alice")) },

@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"keywright.dev/keywright/internal/audit"
 	"keywright.dev/keywright/internal/database"
-	"keywright.dev/keywright/internal/lastuse"
-	"keywright.dev/keywright/internal/sessions"
+	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/manage/lastuse"
+	"keywright.dev/keywright/internal/manage/sessions"
 )
 
 func TestWhatHasEndedIsRemoved(t *testing.T) {

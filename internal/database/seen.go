@@ -6,20 +6,20 @@ import (
 	"slices"
 	"strings"
 
-	"keywright.dev/keywright/internal/seen"
+	"keywright.dev/keywright/internal/manage/seenusers"
 )
 
 type seenStore struct{ *DB }
 
-var _ seen.Store = seenStore{}
+var _ seenusers.Store = seenStore{}
 
 // Saw lets go those who were there for the shortest time when there are too many: names that somebody makes up come once,
 // and so don't push out the people who come back.
-func (s seenStore) Saw(ctx context.Context, sightings []seen.Sighting) error {
+func (s seenStore) Saw(ctx context.Context, sightings []seenusers.Sighting) error {
 	if len(sightings) == 0 {
 		return nil
 	}
-	if err := inBatches(merge(sightings), func(batch []seen.User) error { return s.save(ctx, batch) }); err != nil {
+	if err := inBatches(merge(sightings), func(batch []seenusers.User) error { return s.save(ctx, batch) }); err != nil {
 		return err
 	}
 	return s.letGo(ctx)
@@ -32,7 +32,7 @@ func (s seenStore) letGo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for excess := counted[0] - seen.MaxNames; excess > 0; excess -= few {
+	for excess := counted[0] - seenusers.MaxNames; excess > 0; excess -= few {
 		err := s.exec(ctx, "let seen users go", "DELETE FROM seen_users WHERE id IN"+
 			" (SELECT id FROM seen_users ORDER BY last_seen - first_seen, last_seen, id LIMIT $1)", min(excess, few))
 		if err != nil {
@@ -47,8 +47,8 @@ func readCount(from row) (count int, err error) {
 	return count, err
 }
 
-func (s seenStore) save(ctx context.Context, batch []seen.User) error {
-	values := parameters(batch, func(u seen.User) []any {
+func (s seenStore) save(ctx context.Context, batch []seenusers.User) error {
+	values := parameters(batch, func(u seenusers.User) []any {
 		return []any{u.Username, u.FirstSeen.UnixMicro(), u.LastSeen.UnixMicro(), text(u.From)}
 	})
 	return s.exec(ctx, "save seen users",
@@ -58,13 +58,13 @@ func (s seenStore) save(ctx context.Context, batch []seen.User) error {
 }
 
 // merge makes one user of all sightings of a name, in the order of their names.
-func merge(sightings []seen.Sighting) []seen.User {
-	byName := map[string]seen.User{}
+func merge(sightings []seenusers.Sighting) []seenusers.User {
+	byName := map[string]seenusers.User{}
 	for _, s := range sightings {
 		name := text(s.Username)
 		u, known := byName[name]
 		if !known {
-			u = seen.User{Username: name, FirstSeen: s.At, LastSeen: s.At, From: s.From}
+			u = seenusers.User{Username: name, FirstSeen: s.At, LastSeen: s.At, From: s.From}
 		}
 		if s.At.Before(u.FirstSeen) {
 			u.FirstSeen = s.At
@@ -74,16 +74,16 @@ func merge(sightings []seen.Sighting) []seen.User {
 		}
 		byName[name] = u
 	}
-	return slices.SortedFunc(maps.Values(byName), func(a, b seen.User) int { return strings.Compare(a.Username, b.Username) })
+	return slices.SortedFunc(maps.Values(byName), func(a, b seenusers.User) int { return strings.Compare(a.Username, b.Username) })
 }
 
 const selectSeen = "SELECT id, username, first_seen, last_seen, seen_from FROM seen_users "
 
-func (s seenStore) All(ctx context.Context) ([]seen.User, error) {
+func (s seenStore) All(ctx context.Context) ([]seenusers.User, error) {
 	return query(ctx, s.DB, "list seen users", readSeen, selectSeen+"ORDER BY first_seen DESC, id DESC")
 }
 
-func (s seenStore) Find(ctx context.Context, name string) (*seen.User, error) {
+func (s seenStore) Find(ctx context.Context, name string) (*seenusers.User, error) {
 	found, err := query(ctx, s.DB, "find a seen user", readSeen, selectSeen+"WHERE username = $1", text(name))
 	if err != nil || len(found) == 0 {
 		return nil, err
@@ -91,7 +91,7 @@ func (s seenStore) Find(ctx context.Context, name string) (*seen.User, error) {
 	return &found[0], nil
 }
 
-func readSeen(from row) (u seen.User, err error) {
+func readSeen(from row) (u seenusers.User, err error) {
 	var first, last int64
 	err = from.Scan(&u.ID, &u.Username, &first, &last, &u.From)
 	u.FirstSeen, u.LastSeen = instant(first), instant(last)

@@ -7,11 +7,11 @@ import (
 	"time"
 
 	"keywright.dev/keywright/internal/database"
-	"keywright.dev/keywright/internal/seen"
+	"keywright.dev/keywright/internal/manage/seenusers"
 )
 
-func sighting(name string, after time.Duration) seen.Sighting {
-	return seen.Sighting{Username: name, From: "from " + after.String(), At: noon.Add(after)}
+func sighting(name string, after time.Duration) seenusers.Sighting {
+	return seenusers.Sighting{Username: name, From: "from " + after.String(), At: noon.Add(after)}
 }
 
 func TestSeenUsers(t *testing.T) {
@@ -26,11 +26,11 @@ func TestSeenUsers(t *testing.T) {
 			}
 		}
 		must(t, store.Saw(ctx, nil))
-		must(t, store.Saw(ctx, []seen.Sighting{sighting("alice", 0), sighting("Alice", time.Microsecond), sighting("ζ", time.Second)}))
+		must(t, store.Saw(ctx, []seenusers.Sighting{sighting("alice", 0), sighting("Alice", time.Microsecond), sighting("ζ", time.Second)}))
 		expect("alice", 0, 0)
-		must(t, store.Saw(ctx, []seen.Sighting{sighting("alice", time.Minute), sighting("alice", 2*time.Minute), sighting("alice", time.Second)}))
+		must(t, store.Saw(ctx, []seenusers.Sighting{sighting("alice", time.Minute), sighting("alice", 2*time.Minute), sighting("alice", time.Second)}))
 		expect("alice", 0, 2*time.Minute)
-		must(t, store.Saw(ctx, []seen.Sighting{sighting("alice", -time.Hour), sighting("bob", time.Hour), sighting("bob", 0)}))
+		must(t, store.Saw(ctx, []seenusers.Sighting{sighting("alice", -time.Hour), sighting("bob", time.Hour), sighting("bob", 0)}))
 		expect("alice", 0, 2*time.Minute)
 		expect("bob", 0, time.Hour)
 		for _, nobody := range []string{"ALICE", "alice ", "a%", "", "bob\x00"} {
@@ -64,21 +64,21 @@ func TestSeenUsers(t *testing.T) {
 func TestSeenUsersAreBounded(t *testing.T) {
 	onBoth(t, func(t *testing.T, d *database.DB) {
 		store, ctx := d.Seen(), t.Context()
-		var people []seen.Sighting
+		var people []seenusers.Sighting
 		for i := range 50 {
 			name := fmt.Sprint("person-", i)
 			people = append(people, sighting(name, 0), sighting(name, time.Hour))
 		}
 		must(t, store.Saw(ctx, people))
 		for wave := range 3 {
-			var flood []seen.Sighting
-			for i := range seen.MaxNames / 2 {
+			var flood []seenusers.Sighting
+			for i := range seenusers.MaxNames / 2 {
 				flood = append(flood, sighting(fmt.Sprintf("flood-%d-%d", wave, i), 2*time.Hour+time.Duration(wave)*time.Minute))
 			}
 			must(t, store.Saw(ctx, flood))
 		}
 		all, err := store.All(ctx)
-		if err != nil || len(all) != seen.MaxNames {
+		if err != nil || len(all) != seenusers.MaxNames {
 			t.Errorf("%d names, %v", len(all), err)
 		}
 		for i := range 50 {

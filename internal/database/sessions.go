@@ -5,8 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"keywright.dev/keywright/internal/pepper"
-	"keywright.dev/keywright/internal/sessions"
+	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/manage/sessions"
 )
 
 type sessionStore struct{ *DB }

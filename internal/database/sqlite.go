@@ -16,7 +16,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"keywright.dev/keywright/internal/sessions"
+	"keywright.dev/keywright/internal/manage/sessions"
 )
 
 // sqliteFile is a database in a file, which one process has for itself. So SQLite needs no shared memory beside it: memory

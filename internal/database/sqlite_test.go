@@ -12,8 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"keywright.dev/keywright/internal/audit"
 	"keywright.dev/keywright/internal/database"
+	"keywright.dev/keywright/internal/manage/audit"
 )
 
 func TestASQLiteFileKeepsWhatItHas(t *testing.T) {

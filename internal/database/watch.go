@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"keywright.dev/keywright/internal/sessions"
+	"keywright.dev/keywright/internal/manage/sessions"
 )
 
 const (

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"keywright.dev/keywright/internal/database"
-	"keywright.dev/keywright/internal/pepper"
-	"keywright.dev/keywright/internal/sessions"
+	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/manage/sessions"
 	"keywright.dev/keywright/test/postgres"
 )
 

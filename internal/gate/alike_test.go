@@ -10,8 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/settings"
 )
 
 // badKeys are all that is refused as a key, by the verdict on it.
@@ -42,7 +42,7 @@ func TestAllRefusalsOfKeysLookAlike(t *testing.T) {
 	const want = "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nCache-Control: no-store\r\nContent-Type: application/json\r\n" +
 		"Www-Authenticate: Bearer realm=\"keywright\", error=\"invalid_token\"\r\nWww-Authenticate: Basic realm=\"keywright\", charset=\"UTF-8\"\r\n\r\n" +
 		`{"error":{"code":401,"what":"invalid token"}}` + "\n"
-	for name, runtime := range map[string]settings.Runtime{
+	for name, runtime := range map[string]config.Runtime{
 		"nothing configured": {}, "a list": {AllowedUsers: []string{"dave"}}, "routes": {Routes: someRoutes, DenyUnmatched: true},
 		"names": {TrustProxyHeaders: true, TrustUsernames: true, AnonymousReads: true},
 	} {
@@ -194,7 +194,7 @@ func (h *house) counts(t *testing.T, metric string) map[string]float64 {
 
 func TestEachDecisionCountsOnceByItsOutcome(t *testing.T) {
 	h := newHouse(t)
-	h.use(t, settings.Runtime{Routes: someRoutes, AllowedUsers: []string{"bob"}})
+	h.use(t, config.Runtime{Routes: someRoutes, AllowedUsers: []string{"bob"}})
 	h.ask("GET", "/public/", from(bearer(aliceKey)))
 	h.ask("GET", "/public/", from())
 	h.ask("POST", "/certs", from(bearer(ciKey)))
@@ -203,9 +203,9 @@ func TestEachDecisionCountsOnceByItsOutcome(t *testing.T) {
 	h.ask("GET", "", from(bearer(bobsAPIKey)))
 	h.Identify(from(bearer(aliceKey)))
 	h.Identify(from())
-	h.use(t, settings.Runtime{DenyUnmatched: true})
+	h.use(t, config.Runtime{DenyUnmatched: true})
 	h.ask("GET", "/", from(bearer(aliceKey)))
-	h.use(t, settings.Runtime{StaleAfter: 1})
+	h.use(t, config.Runtime{StaleAfter: 1})
 	h.view.age.Store(2)
 	h.ask("GET", "/", from(bearer(aliceKey)))
 	h.Use(nil)

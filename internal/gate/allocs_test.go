@@ -10,8 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/settings"
 )
 
 // What is needed: the Decision, a place to decide in, and the key's id as text. With the race detector a sync.Pool throws some of what it is given away, on purpose.
@@ -21,7 +21,7 @@ func TestDecideHardlyAllocates(t *testing.T) {
 		Verifier: h.Verifier, View: h.view, Sessions: h.Sessions, Now: h.Now, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
 		Used: func(gate.Use) {}, Seen: func(string, string, time.Time) {},
 	})
-	g.Use(newRules(t, settings.Runtime{AllowedUsers: []string{"zoe"}}))
+	g.Use(newRules(t, config.Runtime{AllowedUsers: []string{"zoe"}}))
 	for name, c := range map[string]struct {
 		header http.Header
 		most   float64

@@ -4,8 +4,8 @@ import (
 	"net/http"
 	"testing"
 
+	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/settings"
 )
 
 const (
@@ -49,7 +49,7 @@ func TestTheAllowListIsForWrites(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)
-			runtime := settings.Runtime{TrustProxyHeaders: true, TrustUsernames: true}
+			runtime := config.Runtime{TrustProxyHeaders: true, TrustUsernames: true}
 			if c.list != "" {
 				runtime.AllowedUsers = []string{"zoe", c.list}
 			}
@@ -71,7 +71,7 @@ func TestTheAllowListIsForWrites(t *testing.T) {
 // What nobody knows to be a read may change something.
 func TestWhichMethodsAreReads(t *testing.T) {
 	h := newHouse(t)
-	h.use(t, settings.Runtime{AllowedUsers: []string{"zoe"}})
+	h.use(t, config.Runtime{AllowedUsers: []string{"zoe"}})
 	for _, read := range []string{"GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"} {
 		if d := h.ask(read, "/", from(bearer(bobsAPIKey))); d.Outcome != gate.Allowed {
 			t.Errorf("%s: %s", read, told(&d))
@@ -90,24 +90,24 @@ func TestWhichMethodsAreReads(t *testing.T) {
 func TestNobodyMayReadWhereThatIsSo(t *testing.T) {
 	h := newHouse(t)
 	for name, c := range map[string]struct {
-		runtime settings.Runtime
+		runtime config.Runtime
 		method  string
 		header  http.Header
 		want    string
 	}{
-		"a read":                       {settings.Runtime{}, "GET", from(), "nothing"},
-		"another read":                 {settings.Runtime{}, "PROPFIND", from(), "nothing"},
-		"a write":                      {settings.Runtime{}, "POST", from(), refused},
-		"who knows":                    {settings.Runtime{}, "", from(), refused},
-		"a read with a list":           {settings.Runtime{AllowedUsers: []string{"bob"}}, "GET", from(), "nothing"},
-		"a write with a list":          {settings.Runtime{AllowedUsers: []string{"bob"}}, "POST", from(), refused},
-		"a bad key":                    {settings.Runtime{}, "GET", from(bearer(unknownKey)), refused},
-		"an empty key":                 {settings.Runtime{}, "GET", from("Authorization: "), refused},
-		"a dead session":               {settings.Runtime{}, "GET", from(session(daveSession)), "nothing"},
-		"somebody":                     {settings.Runtime{}, "GET", from(bearer(ciKey)), "key Account/ci"},
-		"somebody disabled":            {settings.Runtime{TrustProxyHeaders: true}, "GET", from("X-Forwarded-User: dave"), "nothing"},
-		"what no route matches":        {settings.Runtime{Routes: someRoutes}, "GET", from(), "nothing"},
-		"what none matches is refused": {settings.Runtime{Routes: someRoutes, DenyUnmatched: true}, "GET", from(), "unmatched"},
+		"a read":                       {config.Runtime{}, "GET", from(), "nothing"},
+		"another read":                 {config.Runtime{}, "PROPFIND", from(), "nothing"},
+		"a write":                      {config.Runtime{}, "POST", from(), refused},
+		"who knows":                    {config.Runtime{}, "", from(), refused},
+		"a read with a list":           {config.Runtime{AllowedUsers: []string{"bob"}}, "GET", from(), "nothing"},
+		"a write with a list":          {config.Runtime{AllowedUsers: []string{"bob"}}, "POST", from(), refused},
+		"a bad key":                    {config.Runtime{}, "GET", from(bearer(unknownKey)), refused},
+		"an empty key":                 {config.Runtime{}, "GET", from("Authorization: "), refused},
+		"a dead session":               {config.Runtime{}, "GET", from(session(daveSession)), "nothing"},
+		"somebody":                     {config.Runtime{}, "GET", from(bearer(ciKey)), "key Account/ci"},
+		"somebody disabled":            {config.Runtime{TrustProxyHeaders: true}, "GET", from("X-Forwarded-User: dave"), "nothing"},
+		"what no route matches":        {config.Runtime{Routes: someRoutes}, "GET", from(), "nothing"},
+		"what none matches is refused": {config.Runtime{Routes: someRoutes, DenyUnmatched: true}, "GET", from(), "unmatched"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.runtime.AnonymousReads = true

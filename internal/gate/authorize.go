@@ -1,8 +1,8 @@
 package gate
 
 import (
-	"keywright.dev/keywright/internal/access"
-	"keywright.dev/keywright/internal/routes"
+	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/routes"
 )
 
 // inquiry is one request on its way through the rules.

@@ -9,18 +9,18 @@ import (
 	"testing"
 	"time"
 
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/pepper"
-	"keywright.dev/keywright/internal/settings"
-	"keywright.dev/keywright/internal/verify"
+	"keywright.dev/keywright/internal/key/pepper"
 )
 
 // A decision goes by one configuration from beginning to end. Of these two each refuses bob's write in its own way, and
 // a mixture would let it pass.
 func TestADecisionGoesByOneConfiguration(t *testing.T) {
 	h := newHouse(t)
-	listed := newRules(t, settings.Runtime{AllowedUsers: []string{"bob"}, DenyUnmatched: true})
-	routed := newRules(t, settings.Runtime{AllowedUsers: []string{"zoe"}, Routes: someRoutes[3:]})
+	listed := newRules(t, config.Runtime{AllowedUsers: []string{"bob"}, DenyUnmatched: true})
+	routed := newRules(t, config.Runtime{AllowedUsers: []string{"zoe"}, Routes: someRoutes[3:]})
 	h.Use(listed)
 	var done atomic.Bool
 	var readers sync.WaitGroup
@@ -70,7 +70,7 @@ func (m meanwhile) Key(string, time.Time) *pepper.Digest {
 
 func TestAConfigurationThatComesMeanwhileCountsFromTheNextDecisionOn(t *testing.T) {
 	h := newHouse(t)
-	before, after := newRules(t, settings.Runtime{DenyUnmatched: true}), newRules(t, settings.Runtime{AnonymousReads: true})
+	before, after := newRules(t, config.Runtime{DenyUnmatched: true}), newRules(t, config.Runtime{AnonymousReads: true})
 	h.Use(before)
 	h.Sessions = meanwhile(func() { h.Use(after) })
 	header := from(bearer(ciKey), session(noSession))
@@ -105,7 +105,7 @@ func TestTheFirstRulesComeWhileManyAsk(t *testing.T) {
 			})
 		}
 		h.view.fail(nil)
-		h.use(t, settings.Runtime{})
+		h.use(t, config.Runtime{})
 		asking.Wait()
 	}
 }
@@ -113,7 +113,7 @@ func TestTheFirstRulesComeWhileManyAsk(t *testing.T) {
 // A revocation counts for every decision that begins after it.
 func TestARevocationCountsWhileManyAsk(t *testing.T) {
 	h := newHouse(t)
-	h.use(t, settings.Runtime{TrustProxyHeaders: true})
+	h.use(t, config.Runtime{TrustProxyHeaders: true})
 	var done atomic.Bool
 	var readers sync.WaitGroup
 	for range 2 {

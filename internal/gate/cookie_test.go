@@ -4,13 +4,13 @@ import (
 	"net/http"
 	"testing"
 
-	"keywright.dev/keywright/internal/settings"
+	"keywright.dev/keywright/internal/config"
 )
 
 func TestANameThatAProxyTellsIsSaved(t *testing.T) {
 	const carol = "keywright_user=carol; Path=/; Max-Age=31536000; Secure; SameSite=Lax"
 	for name, c := range map[string]struct {
-		runtime settings.Runtime
+		runtime config.Runtime
 		header  http.Header
 		want    string
 	}{
@@ -22,7 +22,7 @@ func TestANameThatAProxyTellsIsSaved(t *testing.T) {
 		"two saved":             {proxy, from("X-Forwarded-User: carol", "Cookie: keywright_user=carol; keywright_user=bob"), carol},
 		"where both count":      {either, from("X-Forwarded-User: carol", "Cookie: keywright_user=bob"), carol},
 		"without TLS": {
-			settings.Runtime{TrustProxyHeaders: true, InsecureCookies: true}, from("X-Forwarded-User: carol"),
+			config.Runtime{TrustProxyHeaders: true, InsecureCookies: true}, from("X-Forwarded-User: carol"),
 			"keywright_user=carol; Path=/; Max-Age=31536000; SameSite=Lax",
 		},
 		"beyond ASCII": {

@@ -3,8 +3,8 @@ package gate
 import (
 	"time"
 
-	"keywright.dev/keywright/internal/pepper"
-	"keywright.dev/keywright/internal/verify"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/key/pepper"
 )
 
 // Outcome is what becomes of a request.

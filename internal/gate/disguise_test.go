@@ -4,25 +4,25 @@ import (
 	"net/http"
 	"testing"
 
+	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/settings"
 )
 
 // An app that goes by such a header would do something else than what was decided on.
 func TestAMethodInDisguiseIsRefusedWhereMethodsMatter(t *testing.T) {
 	for name, c := range map[string]struct {
 		header, value string
-		rules         settings.Runtime
+		rules         config.Runtime
 		want          gate.Outcome
 	}{
-		"another method":             {"X-Http-Method-Override", "DELETE", settings.Runtime{AllowedUsers: []string{"somebody"}}, gate.Ambiguous},
-		"by the second name":         {"X-Method-Override", "PUT", settings.Runtime{AllowedUsers: []string{"somebody"}}, gate.Ambiguous},
-		"by the third":               {"X-Http-Method", "PUT", settings.Runtime{AllowedUsers: []string{"somebody"}}, gate.Ambiguous},
-		"with _ for -":               {"X_http_method_override", "PUT", settings.Runtime{AllowedUsers: []string{"somebody"}}, gate.Ambiguous},
-		"the same method":            {"X-Http-Method-Override", "get", settings.Runtime{AllowedUsers: []string{"somebody"}}, gate.Allowed},
-		"where it makes no matter":   {"X-Http-Method-Override", "DELETE", settings.Runtime{}, gate.Allowed},
-		"a header of another name":   {"X-Method", "DELETE", settings.Runtime{AllowedUsers: []string{"somebody"}}, gate.Allowed},
-		"a method that nobody knows": {"X-Method-Override", "", settings.Runtime{AllowedUsers: []string{"somebody"}}, gate.Ambiguous},
+		"another method":             {"X-Http-Method-Override", "DELETE", config.Runtime{AllowedUsers: []string{"somebody"}}, gate.Ambiguous},
+		"by the second name":         {"X-Method-Override", "PUT", config.Runtime{AllowedUsers: []string{"somebody"}}, gate.Ambiguous},
+		"by the third":               {"X-Http-Method", "PUT", config.Runtime{AllowedUsers: []string{"somebody"}}, gate.Ambiguous},
+		"with _ for -":               {"X_http_method_override", "PUT", config.Runtime{AllowedUsers: []string{"somebody"}}, gate.Ambiguous},
+		"the same method":            {"X-Http-Method-Override", "get", config.Runtime{AllowedUsers: []string{"somebody"}}, gate.Allowed},
+		"where it makes no matter":   {"X-Http-Method-Override", "DELETE", config.Runtime{}, gate.Allowed},
+		"a header of another name":   {"X-Method", "DELETE", config.Runtime{AllowedUsers: []string{"somebody"}}, gate.Allowed},
+		"a method that nobody knows": {"X-Method-Override", "", config.Runtime{AllowedUsers: []string{"somebody"}}, gate.Ambiguous},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)

@@ -11,13 +11,13 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"keywright.dev/keywright/internal/access"
+	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/routes"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/key"
-	"keywright.dev/keywright/internal/pepper"
-	"keywright.dev/keywright/internal/routes"
-	"keywright.dev/keywright/internal/settings"
-	"keywright.dev/keywright/internal/verify"
+	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/test/journal"
 )
 
@@ -103,11 +103,11 @@ func newHouse(tb testing.TB) *house {
 		known[cookie] = ring.Digest(plaintext)
 	}
 	h.Gate = gate.New(gate.Config{
-		Verifier: verify.NewVerifier(h.index, key.Format{Prefix: key.DefaultPrefix}, ring), View: h.view, Sessions: known,
+		Verifier: verify.NewVerifier(h.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring), View: h.view, Sessions: known,
 		Now: func() time.Time { return now }, Registry: h.registry,
 		Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
-	h.use(tb, settings.Runtime{})
+	h.use(tb, config.Runtime{})
 	return h
 }
 
@@ -154,12 +154,12 @@ func (h *house) Recognize(header http.Header) gate.Decision {
 	return h.Gate.Recognize(&http.Request{Header: header})
 }
 
-func (h *house) use(tb testing.TB, runtime settings.Runtime) {
+func (h *house) use(tb testing.TB, runtime config.Runtime) {
 	tb.Helper()
 	h.Use(newRules(tb, runtime))
 }
 
-func newRules(tb testing.TB, runtime settings.Runtime) *gate.Rules {
+func newRules(tb testing.TB, runtime config.Runtime) *gate.Rules {
 	tb.Helper()
 	rules, err := gate.NewRules(runtime)
 	if err != nil {
@@ -173,7 +173,7 @@ func (h *house) ask(method, target string, header http.Header) gate.Decision {
 	return h.Decide(&gate.Asked{Method: method, Host: "app.example", Target: target, Header: header})
 }
 
-func withRoutes(entries ...routes.Route) settings.Runtime { return settings.Runtime{Routes: entries} }
+func withRoutes(entries ...routes.Route) config.Runtime { return config.Runtime{Routes: entries} }
 
 // told is the caller in words, or why there is none.
 func told(d *gate.Decision) string {

@@ -8,8 +8,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/settings"
 )
 
 // Whatever a client sends: it gets an answer that is one, and nobody becomes an admin without an admin's key.
@@ -18,10 +18,10 @@ func FuzzDecide(f *testing.F) {
 	g := gate.New(gate.Config{
 		Verifier: h.Verifier, View: h.view, Sessions: h.Sessions, Now: h.Now, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
 	})
-	everything := settings.Runtime{
+	everything := config.Runtime{
 		Routes: someRoutes, AllowedUsers: []string{"bob", "account/ci"}, TrustProxyHeaders: true, TrustUsernames: true, AnonymousReads: true,
 	}
-	rules := []*gate.Rules{newRules(f, settings.Runtime{}), newRules(f, everything)}
+	rules := []*gate.Rules{newRules(f, config.Runtime{}), newRules(f, everything)}
 	f.Add("GET", "app.example", "/certs?env=dev", "Bearer "+ciKey, "", "a=b; keywright_user=carol", "carol")
 	f.Add("post", "", "/users/bob/%2e%2e/", "Basic Og==", unknownKey, `keywright_session="x"; a={"b"}`, " ADMIN ")
 	f.Add("\x00", "[::1", "*", "", "\xff", ";=;", "a\r\nX-Auth-Admin: true")

@@ -7,9 +7,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"keywright.dev/keywright/internal/access"
-	"keywright.dev/keywright/internal/pepper"
-	"keywright.dev/keywright/internal/verify"
+	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/key/pepper"
 )
 
 // Verifier says who presented a key, and what they may do.

@@ -1,6 +1,6 @@
 package gate
 
-import "keywright.dev/keywright/internal/access"
+import "keywright.dev/keywright/internal/auth/access"
 
 // MayGive says whether a caller may hand out rights to a key that speaks for a user, or for none: "". Nobody gives what
 // they do not hold, and who only says who they are holds nothing that lasts.

@@ -4,13 +4,13 @@ import (
 	"net/http"
 	"testing"
 
-	"keywright.dev/keywright/internal/access"
-	"keywright.dev/keywright/internal/settings"
+	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/config"
 )
 
 func TestWhatCallersMayHandOut(t *testing.T) {
 	h := newHouse(t)
-	h.use(t, settings.Runtime{TrustProxyHeaders: true, TrustUsernames: true})
+	h.use(t, config.Runtime{TrustProxyHeaders: true, TrustUsernames: true})
 	h.index.PutRole("reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}})
 	everything := access.Given{Permissions: []access.Permission{access.Scope(access.Any)}}
 	for name, c := range map[string]struct {
@@ -38,7 +38,7 @@ func TestWhatCallersMayHandOut(t *testing.T) {
 		})
 	}
 	// Where a saved name counts for nothing, it gives nothing either.
-	h.use(t, settings.Runtime{})
+	h.use(t, config.Runtime{})
 	d := h.Recognize(http.Header{"Cookie": {"keywright_user=bob"}})
 	if h.MayGive(&d.Caller, &access.Given{}, "bob") {
 		t.Error("a claim gives")

@@ -6,9 +6,9 @@ import (
 	"net/http"
 	"time"
 
-	"keywright.dev/keywright/internal/access"
-	"keywright.dev/keywright/internal/credential"
-	"keywright.dev/keywright/internal/verify"
+	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/credential"
+	"keywright.dev/keywright/internal/auth/verify"
 )
 
 // Identify says who sends a request to Keywright itself, and whether they may do all that they need there. Its

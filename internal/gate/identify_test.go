@@ -5,25 +5,25 @@ import (
 	"strings"
 	"testing"
 
-	"keywright.dev/keywright/internal/access"
+	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/settings"
-	"keywright.dev/keywright/internal/verify"
 )
 
 // Settings by which names count.
 var (
-	plain  = settings.Runtime{}
-	proxy  = settings.Runtime{TrustProxyHeaders: true}
-	saved  = settings.Runtime{TrustUsernames: true}
-	either = settings.Runtime{TrustProxyHeaders: true, TrustUsernames: true}
+	plain  = config.Runtime{}
+	proxy  = config.Runtime{TrustProxyHeaders: true}
+	saved  = config.Runtime{TrustUsernames: true}
+	either = config.Runtime{TrustProxyHeaders: true, TrustUsernames: true}
 )
 
 const refused = "unauthenticated"
 
 func TestWhoIsCalling(t *testing.T) {
 	for name, c := range map[string]struct {
-		runtime settings.Runtime
+		runtime config.Runtime
 		header  http.Header
 		want    string
 	}{
@@ -208,7 +208,7 @@ func TestWhatIsToldOfACaller(t *testing.T) {
 		"a key that is bad":   {from(bearer(erinKey)), [5]string{"", "", "", "", "false"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h.use(t, settings.Runtime{TrustProxyHeaders: true, AnonymousReads: true})
+			h.use(t, config.Runtime{TrustProxyHeaders: true, AnonymousReads: true})
 			if d := h.ask(http.MethodGet, "/", c.header); d.Caller.Identity() != c.want {
 				t.Errorf("got %q, want %q", d.Caller.Identity(), c.want)
 			}
@@ -235,7 +235,7 @@ func TestWhoComesToKeywrightItselfMustBeAllowedAllTheyNeed(t *testing.T) {
 		"nobody needs nothing":    {from(), nil, refused},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h.use(t, settings.Runtime{TrustProxyHeaders: true, AnonymousReads: true, AllowedUsers: []string{"nobody"}})
+			h.use(t, config.Runtime{TrustProxyHeaders: true, AnonymousReads: true, AllowedUsers: []string{"nobody"}})
 			if d := h.Identify(c.header, c.needs...); told(&d) != c.want {
 				t.Errorf("got %s, want %s", told(&d), c.want)
 			}

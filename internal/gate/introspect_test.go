@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/verify"
 )
 
 func TestIntrospectSaysWhoseAKeyIs(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"keywright.dev/keywright/internal/verify"
+	"keywright.dev/keywright/internal/auth/verify"
 )
 
 // meter has one counter for each reason and outcome, looked up once: doing so on each request would cost as much as

@@ -9,8 +9,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/settings"
 )
 
 // person is somebody as the documents speak of them, and not the code.
@@ -74,8 +74,8 @@ func draw(t *rapid.T) drawn {
 	return d
 }
 
-func (d *drawn) runtime() settings.Runtime {
-	r := settings.Runtime{
+func (d *drawn) runtime() config.Runtime {
+	r := config.Runtime{
 		AllowedUsers: d.List, TrustProxyHeaders: d.Proxy, TrustUsernames: d.Names, AnonymousReads: d.Anonymous, DenyUnmatched: d.Deny, StaleAfter: time.Minute,
 	}
 	if d.HasRoutes {

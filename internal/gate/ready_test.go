@@ -10,8 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/settings"
 )
 
 const (
@@ -59,7 +59,7 @@ func TestWhileTooLittleIsKnownNobodyIsToldThatTheirKeyIsWrong(t *testing.T) {
 	h.expectAll(t, "without rules", notReady)
 	h.view.fail(errors.New("apikeys have not been seen yet"))
 	h.expectAll(t, "without either", notReady)
-	rules := newRules(t, settings.Runtime{TrustProxyHeaders: true})
+	rules := newRules(t, config.Runtime{TrustProxyHeaders: true})
 	h.Use(rules)
 	h.expectAll(t, "without a view", notReady)
 	if err := h.Ready(); err == nil || err.Error() != "apikeys have not been seen yet" {
@@ -92,7 +92,7 @@ func TestAViewThatIsTooOld(t *testing.T) {
 		"no bound": {0, 1000 * time.Hour, false}, "fresh": {time.Minute, 0, false}, "at the bound": {time.Minute, time.Minute, false},
 		"beyond": {time.Minute, time.Minute + 1, true}, "far beyond": {time.Minute, 1000 * time.Hour, true},
 	} {
-		h.use(t, settings.Runtime{StaleAfter: c.after, TrustProxyHeaders: true})
+		h.use(t, config.Runtime{StaleAfter: c.after, TrustProxyHeaders: true})
 		h.view.age.Store(int64(c.age))
 		d := h.ask(http.MethodGet, "/", from(bearer(aliceKey)))
 		if (d.Outcome == gate.Stale) != c.stale || c.stale != (h.Ready() != nil) {
@@ -103,16 +103,16 @@ func TestAViewThatIsTooOld(t *testing.T) {
 		}
 	}
 	h.view.age.Store(int64(90 * time.Second))
-	h.use(t, settings.Runtime{StaleAfter: time.Minute})
+	h.use(t, config.Runtime{StaleAfter: time.Minute})
 	if err := h.Ready(); err == nil || !strings.Contains(err.Error(), "1m30s") || !strings.Contains(err.Error(), "STALE_AFTER=1m0s") {
 		t.Error(err)
 	}
 	// Another bound counts at once, and so does a view that is fresh again.
-	h.use(t, settings.Runtime{StaleAfter: time.Hour})
+	h.use(t, config.Runtime{StaleAfter: time.Hour})
 	if d := h.ask(http.MethodGet, "/", from(bearer(aliceKey))); d.Outcome != gate.Allowed {
 		t.Error(told(&d))
 	}
-	h.use(t, settings.Runtime{StaleAfter: time.Minute})
+	h.use(t, config.Runtime{StaleAfter: time.Minute})
 	h.view.age.Store(0)
 	if d := h.ask(http.MethodGet, "/", from(bearer(aliceKey))); d.Outcome != gate.Allowed || h.Ready() != nil {
 		t.Error(told(&d), h.Ready())

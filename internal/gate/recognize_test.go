@@ -9,17 +9,17 @@ import (
 
 	"pgregory.net/rapid"
 
-	"keywright.dev/keywright/internal/access"
+	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/settings"
-	"keywright.dev/keywright/internal/verify"
 )
 
 const nobodyAtAll = "nothing"
 
 func TestWhoComesToTheManagementSurfaces(t *testing.T) {
 	for name, c := range map[string]struct {
-		runtime settings.Runtime
+		runtime config.Runtime
 		header  http.Header
 		want    string
 	}{
@@ -162,7 +162,7 @@ func TestRecognizeDoesWhatTheRulesSay(t *testing.T) {
 
 func TestNobodyIsRecognizedBeforeEverythingIsSeen(t *testing.T) {
 	h := newHouse(t)
-	h.use(t, settings.Runtime{StaleAfter: time.Minute})
+	h.use(t, config.Runtime{StaleAfter: time.Minute})
 	notSeen := errors.New("not seen")
 	h.view.err.Store(&notSeen)
 	if d := h.Recognize(from(bearer(aliceKey))); d.Outcome != gate.NotReady || d.Caller.By != gate.ByNothing || d.Refusal().Status != 503 {
@@ -202,7 +202,7 @@ func TestSecureCookies(t *testing.T) {
 	if !h.SecureCookies() {
 		t.Error("cookies are not secure where nothing is said")
 	}
-	h.use(t, settings.Runtime{InsecureCookies: true})
+	h.use(t, config.Runtime{InsecureCookies: true})
 	if h.SecureCookies() {
 		t.Error("cookies are secure where they are not to be")
 	}

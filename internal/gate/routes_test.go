@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"keywright.dev/keywright/internal/auth/routes"
+	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/routes"
-	"keywright.dev/keywright/internal/settings"
 )
 
 // someRoutes are such as an app has.
@@ -89,7 +89,7 @@ func TestRoutes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)
-			h.use(t, settings.Runtime{Routes: someRoutes, TrustProxyHeaders: true, TrustUsernames: true})
+			h.use(t, config.Runtime{Routes: someRoutes, TrustProxyHeaders: true, TrustUsernames: true})
 			if d := h.ask(c.method, c.target, c.header); told(&d) != c.want {
 				t.Errorf("got %s, want %s", told(&d), c.want)
 			}
@@ -117,7 +117,7 @@ func TestWhatNoRouteMatches(t *testing.T) {
 		"without routes, nobody": {nil, "GET", "/public/x", from(), refused},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h.use(t, settings.Runtime{Routes: c.routes, DenyUnmatched: true})
+			h.use(t, config.Runtime{Routes: c.routes, DenyUnmatched: true})
 			if d := h.ask(c.method, c.target, c.header); told(&d) != c.want {
 				t.Errorf("got %s, want %s", told(&d), c.want)
 			}
@@ -128,7 +128,7 @@ func TestWhatNoRouteMatches(t *testing.T) {
 // A route is for those who may come at all: the list is asked first.
 func TestAWriteNeedsTheListAndTheRoute(t *testing.T) {
 	h := newHouse(t)
-	h.use(t, settings.Runtime{Routes: someRoutes, AllowedUsers: []string{"account/ci", "bob"}, TrustProxyHeaders: true})
+	h.use(t, config.Runtime{Routes: someRoutes, AllowedUsers: []string{"account/ci", "bob"}, TrustProxyHeaders: true})
 	for name, c := range map[string]struct {
 		target string
 		header http.Header
@@ -149,7 +149,7 @@ func TestAWriteNeedsTheListAndTheRoute(t *testing.T) {
 
 func TestNobodyReadsWhatARouteAsksSomebodyFor(t *testing.T) {
 	h := newHouse(t)
-	h.use(t, settings.Runtime{Routes: someRoutes, AnonymousReads: true})
+	h.use(t, config.Runtime{Routes: someRoutes, AnonymousReads: true})
 	for target, want := range map[string]string{
 		"/certs": refused, "/users/zoe/": refused, "/own/zoe/certs": refused, "/public/x": "nothing", "/elsewhere": "nothing",
 		"/x/..%2fcerts": refused, "": refused,
@@ -164,22 +164,22 @@ func TestNobodyReadsWhatARouteAsksSomebodyFor(t *testing.T) {
 func TestContradictoryRequests(t *testing.T) {
 	h := newHouse(t)
 	for name, c := range map[string]struct {
-		runtime settings.Runtime
+		runtime config.Runtime
 		header  http.Header
 		want    string
 	}{
-		"nothing depends on it":     {settings.Runtime{}, from(bearer(ciKey)), "key Account/ci"},
-		"nor does anything denied":  {settings.Runtime{DenyUnmatched: true}, from(bearer(ciKey)), unmatched},
-		"names are another matter":  {settings.Runtime{TrustProxyHeaders: true, TrustUsernames: true}, from(bearer(ciKey)), "key Account/ci"},
-		"a list":                    {settings.Runtime{AllowedUsers: []string{"account/ci"}}, from(bearer(ciKey)), ambiguous},
-		"a list, an admin":          {settings.Runtime{AllowedUsers: []string{"zoe"}}, from(bearer(aliceKey)), ambiguous},
-		"reads of nobody":           {settings.Runtime{AnonymousReads: true}, from(bearer(ciKey)), ambiguous},
-		"reads of nobody, nobody":   {settings.Runtime{AnonymousReads: true}, from(), refused},
-		"routes":                    {settings.Runtime{Routes: someRoutes}, from(bearer(ciKey)), ambiguous},
-		"routes, an admin":          {settings.Runtime{Routes: someRoutes}, from(session(aliceSession)), ambiguous},
-		"routes, nobody":            {settings.Runtime{Routes: someRoutes}, from(), refused},
-		"routes, a bad key":         {settings.Runtime{Routes: someRoutes}, from(bearer(revokedKey)), refused},
-		"nothing depends on nobody": {settings.Runtime{}, from(), refused},
+		"nothing depends on it":     {config.Runtime{}, from(bearer(ciKey)), "key Account/ci"},
+		"nor does anything denied":  {config.Runtime{DenyUnmatched: true}, from(bearer(ciKey)), unmatched},
+		"names are another matter":  {config.Runtime{TrustProxyHeaders: true, TrustUsernames: true}, from(bearer(ciKey)), "key Account/ci"},
+		"a list":                    {config.Runtime{AllowedUsers: []string{"account/ci"}}, from(bearer(ciKey)), ambiguous},
+		"a list, an admin":          {config.Runtime{AllowedUsers: []string{"zoe"}}, from(bearer(aliceKey)), ambiguous},
+		"reads of nobody":           {config.Runtime{AnonymousReads: true}, from(bearer(ciKey)), ambiguous},
+		"reads of nobody, nobody":   {config.Runtime{AnonymousReads: true}, from(), refused},
+		"routes":                    {config.Runtime{Routes: someRoutes}, from(bearer(ciKey)), ambiguous},
+		"routes, an admin":          {config.Runtime{Routes: someRoutes}, from(session(aliceSession)), ambiguous},
+		"routes, nobody":            {config.Runtime{Routes: someRoutes}, from(), refused},
+		"routes, a bad key":         {config.Runtime{Routes: someRoutes}, from(bearer(revokedKey)), refused},
+		"nothing depends on nobody": {config.Runtime{}, from(), refused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h.use(t, c.runtime)
@@ -208,7 +208,7 @@ func TestRulesThatCanNotBeCompiled(t *testing.T) {
 	for name, entries := range map[string][]routes.Route{
 		"no pattern": {{Action: "certs.read"}}, "two of one pattern": {{Match: "/a"}, {Match: "/a"}}, "no wildcard": {{Match: "/a", Owner: "{user}"}},
 	} {
-		rules, err := gate.NewRules(settings.Runtime{Routes: entries})
+		rules, err := gate.NewRules(config.Runtime{Routes: entries})
 		if err == nil || rules != nil || !strings.HasPrefix(err.Error(), "routes: ") {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -4,20 +4,20 @@ import (
 	"fmt"
 	"strings"
 
-	"keywright.dev/keywright/internal/routes"
-	"keywright.dev/keywright/internal/settings"
-	"keywright.dev/keywright/internal/username"
+	"keywright.dev/keywright/internal/auth/routes"
+	"keywright.dev/keywright/internal/auth/username"
+	"keywright.dev/keywright/internal/config"
 )
 
 // Rules are the configuration in force, compiled. They never change: a changed configuration makes others.
 type Rules struct {
-	settings.Runtime
+	config.Runtime
 	listed map[string]struct{}
 	routes *routes.Table
 }
 
 // NewRules compiles a configuration. The operator has checked it, so an error says that this server is older.
-func NewRules(runtime settings.Runtime) (*Rules, error) {
+func NewRules(runtime config.Runtime) (*Rules, error) {
 	table, err := routes.Compile(runtime.Routes)
 	if err != nil {
 		return nil, fmt.Errorf("routes: %w", err)

@@ -7,18 +7,18 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"keywright.dev/keywright/internal/access"
+	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/routes"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/routes"
-	"keywright.dev/keywright/internal/settings"
-	"keywright.dev/keywright/internal/verify"
 )
 
 var errUnseen = errors.New("not everything has been seen")
 
 func TestARequestGoesOnForAsLongAsItWouldBeLetInAlike(t *testing.T) {
-	before := settings.Runtime{TrustProxyHeaders: true, StaleAfter: time.Hour}
-	with := func(change func(*settings.Runtime)) func(*house) {
+	before := config.Runtime{TrustProxyHeaders: true, StaleAfter: time.Hour}
+	with := func(change func(*config.Runtime)) func(*house) {
 		return func(h *house) {
 			runtime := before
 			change(&runtime)
@@ -35,7 +35,7 @@ func TestARequestGoesOnForAsLongAsItWouldBeLetInAlike(t *testing.T) {
 		"a session":            {session(aliceSession), nothing, true},
 		"a trusted name":       {"X-Forwarded-User: carol", nothing, true},
 		"another's revocation": {bearer(aliceKey), func(h *house) { h.apiKey("", "Account/ci", ciKey, verify.Revoked) }, true},
-		"a setting that is nothing to them": {bearer(aliceKey), with(func(r *settings.Runtime) {
+		"a setting that is nothing to them": {bearer(aliceKey), with(func(r *config.Runtime) {
 			r.AllowedUsers = []string{"alice"}
 		}), true},
 		"not ready again": {bearer(aliceKey), func(h *house) { h.view.err.Store(&errUnseen) }, true},
@@ -46,11 +46,11 @@ func TestARequestGoesOnForAsLongAsItWouldBeLetInAlike(t *testing.T) {
 		"gone":              {bearer(ciKey), func(h *house) { h.index.Delete(verify.ID{Kind: "APIKey", Namespace: "n", Name: "Account/ci"}) }, false},
 		"the session's key": {session(aliceSession), func(h *house) { h.admin("alice", unknownKey, verify.Accepted, time.Time{}) }, false},
 		"name disabled":     {"X-Forwarded-User: carol", func(h *house) { h.admin("carol", unknownKey, verify.Disabled, time.Time{}) }, false},
-		"not trusted":       {"X-Forwarded-User: carol", with(func(r *settings.Runtime) { r.TrustProxyHeaders = false }), false},
-		"not listed":        {bearer(ciKey), with(func(r *settings.Runtime) { r.AllowedUsers = []string{"alice"} }), false},
-		"not the owner":     {bearer(ciKey), with(func(r *settings.Runtime) { r.Routes = []routes.Route{{Match: "/a", Owner: "alice"}} }), false},
-		"not permitted":     {bearer(ciKey), with(func(r *settings.Runtime) { r.Routes = []routes.Route{{Match: "/a", Action: "certs.burn"}} }), false},
-		"unmatched":         {bearer(ciKey), with(func(r *settings.Runtime) { r.DenyUnmatched = true }), false},
+		"not trusted":       {"X-Forwarded-User: carol", with(func(r *config.Runtime) { r.TrustProxyHeaders = false }), false},
+		"not listed":        {bearer(ciKey), with(func(r *config.Runtime) { r.AllowedUsers = []string{"alice"} }), false},
+		"not the owner":     {bearer(ciKey), with(func(r *config.Runtime) { r.Routes = []routes.Route{{Match: "/a", Owner: "alice"}} }), false},
+		"not permitted":     {bearer(ciKey), with(func(r *config.Runtime) { r.Routes = []routes.Route{{Match: "/a", Action: "certs.burn"}} }), false},
+		"unmatched":         {bearer(ciKey), with(func(r *config.Runtime) { r.DenyUnmatched = true }), false},
 		"stale":             {bearer(aliceKey), func(h *house) { h.view.age.Store(int64(2 * time.Hour)) }, false},
 		"a scope less":      {bearer(ciKey), func(h *house) { h.apiKey("", "Account/ci", ciKey, verify.Accepted, "certs.read") }, false},
 		"a role less":       {bearer(bobsAPIKey), func(h *house) { h.index.PutRole("reader", access.Role{}) }, false},
@@ -106,7 +106,7 @@ func (h *house) count(t *testing.T, name string) (sum float64) {
 func TestWhoseWordIsBelieved(t *testing.T) {
 	h := newHouse(t)
 	for _, want := range []bool{true, false} {
-		h.use(t, settings.Runtime{TrustProxyHeaders: want})
+		h.use(t, config.Runtime{TrustProxyHeaders: want})
 		if h.TrustsProxy() != want {
 			t.Errorf("believes a proxy: %t, want %t", !want, want)
 		}

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"time"
 
-	"keywright.dev/keywright/internal/verify"
+	"keywright.dev/keywright/internal/auth/verify"
 )
 
 // Use is a use of a key, or of a session that was begun with it.

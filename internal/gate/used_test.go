@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/settings"
-	"keywright.dev/keywright/internal/verify"
 )
 
 // diary is what a gate tells of.
@@ -22,7 +22,7 @@ type diary struct {
 	seen []string
 }
 
-func newDiary(t *testing.T, runtime settings.Runtime) *diary {
+func newDiary(t *testing.T, runtime config.Runtime) *diary {
 	t.Helper()
 	d := &diary{house: newHouse(t), at: now}
 	d.Now = func() time.Time { return d.at }
@@ -60,7 +60,7 @@ func (d *diary) askFrom(remote, method string, header http.Header) gate.Decision
 
 func TestAllowedUsesAreToldOf(t *testing.T) {
 	const remote = "192.0.2.7:4711"
-	d := newDiary(t, settings.Runtime{AllowedUsers: []string{"carol", "dora"}, TrustProxyHeaders: true})
+	d := newDiary(t, config.Runtime{AllowedUsers: []string{"carol", "dora"}, TrustProxyHeaders: true})
 	for name, c := range map[string]struct {
 		method     string
 		header     http.Header
@@ -199,7 +199,7 @@ func TestWhereARequestComesFrom(t *testing.T) {
 			header["X-Forwarded-For"] = c.forwarded
 			d := newDiary(t, plain)
 			for i, step := range []struct {
-				runtime     settings.Runtime
+				runtime     config.Runtime
 				isForwarded bool
 				want        string
 			}{{plain, false, c.peer}, {plain, true, c.told}, {proxy, false, c.told}} {

@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/key"
-	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/test/stack"
 )
 
@@ -121,7 +121,7 @@ func generate(b *testing.B, n int) []string {
 	keys := make([]string, n)
 	for i := range keys {
 		var err error
-		keys[i], err = key.Format{Prefix: key.DefaultPrefix}.Generate(rand.Reader)
+		keys[i], err = keyformat.Format{Prefix: keyformat.DefaultPrefix}.Generate(rand.Reader)
 		must(b, err)
 	}
 	return keys
@@ -149,7 +149,7 @@ func (c *crowd) another(template []byte, first *v1alpha1.APIKey, i int, plaintex
 		// The id is a part of the digest.
 		{recorded.Digest, digest.String()},
 		{recorded.ID, digest.KeyID()},
-		{recorded.Prefix, key.Format{Prefix: key.DefaultPrefix}.Shown(plaintext)},
+		{recorded.Prefix, keyformat.Format{Prefix: keyformat.DefaultPrefix}.Shown(plaintext)},
 		{first.Spec.Subject.Name, crowdUser(i)},
 	} {
 		template = bytes.ReplaceAll(template, []byte(part[0]), []byte(part[1]))

@@ -25,13 +25,13 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"keywright.dev/keywright/internal/access"
-	"keywright.dev/keywright/internal/extauthz"
+	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/key"
-	"keywright.dev/keywright/internal/pepper"
-	"keywright.dev/keywright/internal/settings"
-	"keywright.dev/keywright/internal/verify"
+	"keywright.dev/keywright/internal/gate/extauthz"
+	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/key/pepper"
 )
 
 const (
@@ -108,7 +108,7 @@ func keysAtGate(b *testing.B, n int) ([]string, *gate.Gate) {
 	b.Helper()
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
 	must(b, err)
-	format := key.Format{Prefix: key.DefaultPrefix}
+	format := keyformat.Format{Prefix: keyformat.DefaultPrefix}
 	index, given, keys := &verify.Index{}, &access.Given{Scopes: []string{"certs.read"}}, make([]string, n)
 	for i := range keys {
 		keys[i], err = format.Generate(rand.Reader)
@@ -123,7 +123,7 @@ func keysAtGate(b *testing.B, n int) ([]string, *gate.Gate) {
 		Verifier: verify.NewVerifier(index, format, ring), View: seenAll{}, Now: time.Now,
 		Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
 	})
-	rules, err := gate.NewRules(settings.Runtime{})
+	rules, err := gate.NewRules(config.Runtime{})
 	must(b, err)
 	g.Use(rules)
 	return keys, g

@@ -12,8 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/feed"
-	"keywright.dev/keywright/internal/verify"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/server/clusterwatch"
 	"keywright.dev/keywright/test/stack"
 )
 
@@ -72,8 +72,8 @@ func fill(b *testing.B, config *rest.Config, namespace string, keys int) (took t
 	b.Helper()
 	before := heap()
 	index := &verify.Index{}
-	f, err := feed.New(config, feed.Places{System: stack.Namespace, Keys: []string{namespace}},
-		feed.Sinks{Index: index, Configure: func(string) error { return nil }}, slog.New(slog.DiscardHandler))
+	f, err := clusterwatch.New(config, clusterwatch.Places{System: stack.Namespace, Keys: []string{namespace}},
+		clusterwatch.Sinks{Index: index, Configure: func(string) error { return nil }}, slog.New(slog.DiscardHandler))
 	must(b, err)
 	ctx, cancel := context.WithCancel(b.Context())
 	ended := make(chan struct{})

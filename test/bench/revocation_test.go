@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/pepper"
+	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/test/stack"
 )
 

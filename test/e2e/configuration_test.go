@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/settings"
+	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/test/stack"
 )
 
@@ -223,7 +223,7 @@ var _ = Describe("The configuration", Serial, func() {
 		configure(ctx, map[string]string{"ALLOWED_USERS": "lena"})
 		runtime := &corev1.ConfigMap{}
 		Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapRuntime}, runtime)).To(Succeed())
-		revision := settings.Revision(runtime.Data[settings.RuntimeKey])
+		revision := config.Revision(runtime.Data[config.RuntimeKey])
 		Expect(running(ctx)).To(Equal(revision))
 		Expect(string(fetch(ctx, s.ServerMetricsURL))).To(ContainSubstring(fmt.Sprintf("keywright_configuration_since_seconds{revision=%q} ", revision)))
 	})

@@ -12,11 +12,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/key"
-	"keywright.dev/keywright/internal/manifest"
-	"keywright.dev/keywright/internal/pepper"
-	"keywright.dev/keywright/internal/registry"
-	"keywright.dev/keywright/internal/verify"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/kube/convert"
+	"keywright.dev/keywright/internal/kube/objects"
 )
 
 // Namespace is where keys are created.
@@ -62,7 +62,7 @@ func (r *Registry) PutRole(role *v1alpha1.AccessRole) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.roles = append(r.roles, *role)
-	r.Index.PutRole(role.Name, manifest.Role(role))
+	r.Index.PutRole(role.Name, convert.Role(role))
 }
 
 // Events are <reason>: <message>, in the order in which they were told.
@@ -108,16 +108,16 @@ func (r *Registry) Roles(context.Context) ([]v1alpha1.AccessRole, error) {
 }
 
 // Generate makes a key.
-func (r *Registry) Generate() (*registry.Key, error) {
-	plaintext, err := key.Format{Prefix: key.DefaultPrefix}.Generate(rand.Reader)
+func (r *Registry) Generate() (*objects.Key, error) {
+	plaintext, err := keyformat.Format{Prefix: keyformat.DefaultPrefix}.Generate(rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	return &registry.Key{Plaintext: plaintext, Digest: r.Ring.Digest(plaintext), Prefix: plaintext[:12]}, r.fail("Generate")
+	return &objects.Key{Plaintext: plaintext, Digest: r.Ring.Digest(plaintext), Prefix: plaintext[:12]}, r.fail("Generate")
 }
 
 // Create makes an object, and its key.
-func (r *Registry) Create(_ context.Context, o registry.Object, k *registry.Key) error {
+func (r *Registry) Create(_ context.Context, o objects.Object, k *objects.Key) error {
 	if err := r.fail("Create"); err != nil {
 		return err
 	}
@@ -135,14 +135,14 @@ func (r *Registry) Create(_ context.Context, o registry.Object, k *registry.Key)
 	return nil
 }
 
-func (r *Registry) statusOf(k *registry.Key) v1alpha1.KeyStatus {
+func (r *Registry) statusOf(k *objects.Key) v1alpha1.KeyStatus {
 	return v1alpha1.KeyStatus{
 		ID: k.Digest.KeyID(), Prefix: k.Prefix, Digest: k.Digest.String(), IssuedAt: metav1.NewTime(r.Now().Truncate(time.Second)),
 	}
 }
 
 // Record makes k the current key.
-func (r *Registry) Record(_ context.Context, o registry.Object, k *registry.Key, overlap time.Duration) error {
+func (r *Registry) Record(_ context.Context, o objects.Object, k *objects.Key, overlap time.Duration) error {
 	if err := r.fail("Record"); err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func (r *Registry) Record(_ context.Context, o registry.Object, k *registry.Key,
 }
 
 // Change changes an object as it is by then.
-func (r *Registry) Change(_ context.Context, o registry.Object, change func(registry.Object)) error {
+func (r *Registry) Change(_ context.Context, o objects.Object, change func(objects.Object)) error {
 	if err := r.fail("Change"); err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func (r *Registry) Change(_ context.Context, o registry.Object, change func(regi
 	defer r.mu.Unlock()
 	i := slices.IndexFunc(r.keys, func(k v1alpha1.APIKey) bool { return k.UID == asked.UID })
 	if i < 0 {
-		return registry.ErrGone
+		return objects.ErrGone
 	}
 	now := r.keys[i].DeepCopy()
 	change(now)
@@ -185,7 +185,7 @@ func (r *Registry) Change(_ context.Context, o registry.Object, change func(regi
 }
 
 // Delete removes an object.
-func (r *Registry) Delete(_ context.Context, o registry.Object) error {
+func (r *Registry) Delete(_ context.Context, o objects.Object) error {
 	if err := r.fail("Delete"); err != nil {
 		return err
 	}
@@ -198,7 +198,7 @@ func (r *Registry) Delete(_ context.Context, o registry.Object) error {
 }
 
 // AskRotation annotates an object.
-func (r *Registry) AskRotation(_ context.Context, o registry.Object) error {
+func (r *Registry) AskRotation(_ context.Context, o objects.Object) error {
 	if err := r.fail("AskRotation"); err != nil {
 		return err
 	}
@@ -212,7 +212,7 @@ func (r *Registry) AskRotation(_ context.Context, o registry.Object) error {
 }
 
 // Event is kept.
-func (r *Registry) Event(_ registry.Object, reason, message string) {
+func (r *Registry) Event(_ objects.Object, reason, message string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.events = append(r.events, reason+": "+message)
@@ -224,18 +224,18 @@ func idOf(k *v1alpha1.APIKey) verify.ID {
 
 // holderOf is what a server makes of an APIKey.
 func holderOf(k *v1alpha1.APIKey) verify.Holder {
-	given := manifest.Given(k)
+	given := convert.Given(k)
 	h := verify.Holder{
 		Identity: verify.Identity{Username: k.Owner(), Subject: k.Spec.Subject.String()}, Standing: standing(k),
 		Created: k.CreationTimestamp.Time, UID: string(k.UID), HoldsKeys: len(k.Status.Keys) > 0, Given: &given,
-		ExpiresAt: manifest.Instant(k.Spec.ExpiresAt), TTL: manifest.Duration(k.Spec.TTL),
+		ExpiresAt: convert.Instant(k.Spec.ExpiresAt), TTL: convert.Duration(k.Spec.TTL),
 	}
 	for _, held := range k.Status.Keys {
 		digest, err := pepper.ParseDigest(held.Digest)
 		if err != nil {
 			continue
 		}
-		h.Keys = append(h.Keys, verify.Key{Digest: digest, IssuedAt: held.IssuedAt.Time, NotAfter: manifest.Instant(held.NotAfter)})
+		h.Keys = append(h.Keys, verify.Key{Digest: digest, IssuedAt: held.IssuedAt.Time, NotAfter: convert.Instant(held.NotAfter)})
 	}
 	return h
 }

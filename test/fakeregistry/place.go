@@ -14,14 +14,14 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/access"
-	"keywright.dev/keywright/internal/audit"
+	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/key"
-	"keywright.dev/keywright/internal/lastuse"
-	"keywright.dev/keywright/internal/pepper"
-	"keywright.dev/keywright/internal/settings"
-	"keywright.dev/keywright/internal/verify"
+	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/test/journal"
 )
 
@@ -57,12 +57,12 @@ func NewPlace(tb testing.TB) *Place {
 	}
 	p := &Place{Log: &journal.Journal{}, Trail: &Trail{}, Uses: &Uses{}, now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
 	p.Registry = New(&verify.Index{}, ring, p.Time)
-	p.Verifier = verify.NewVerifier(p.Index, key.Format{Prefix: key.DefaultPrefix}, ring)
+	p.Verifier = verify.NewVerifier(p.Index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring)
 	p.Gate = gate.New(gate.Config{
 		Verifier: p.Verifier, View: upToDate{}, Sessions: begun{AliceSession: ring.Digest(AliceKey)},
 		Now: p.Time, Registry: prometheus.NewRegistry(), Log: p.Logger(),
 	})
-	p.Configure(tb, settings.Runtime{})
+	p.Configure(tb, config.Runtime{})
 	p.moveIn()
 	return p
 }
@@ -111,7 +111,7 @@ func (p *Place) PutKey(name string, subject v1alpha1.Subject, plaintext string, 
 }
 
 // Configure puts a configuration in force.
-func (p *Place) Configure(tb testing.TB, runtime settings.Runtime) {
+func (p *Place) Configure(tb testing.TB, runtime config.Runtime) {
 	tb.Helper()
 	rules, err := gate.NewRules(runtime)
 	if err != nil {

@@ -14,10 +14,10 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/key"
-	"keywright.dev/keywright/internal/pepper"
-	"keywright.dev/keywright/internal/registry"
-	"keywright.dev/keywright/internal/verify"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/kube/objects"
 )
 
 // Namespace is where all objects are.
@@ -27,7 +27,7 @@ const Namespace = "keywright-system"
 type Registry struct {
 	Index  *verify.Index
 	Ring   *pepper.Keyring
-	Format key.Format
+	Format keyformat.Format
 	Now    func() time.Time
 	// Failing is what every call fails with that reaches for the API server. Nil: none does.
 	Failing error
@@ -55,7 +55,7 @@ func New(now func() time.Time) *Registry {
 	if err != nil {
 		panic(err)
 	}
-	return &Registry{Index: &verify.Index{}, Ring: ring, Format: key.Format{Prefix: key.DefaultPrefix}, Now: now}
+	return &Registry{Index: &verify.Index{}, Ring: ring, Format: keyformat.Format{Prefix: keyformat.DefaultPrefix}, Now: now}
 }
 
 // Put takes a user as somebody applied it, with a key if plaintext is not empty.
@@ -123,16 +123,16 @@ func idOf(u *v1alpha1.AdminUser) verify.ID {
 	return verify.ID{Kind: "AdminUser", Namespace: u.Namespace, Name: u.Name}
 }
 
-func (r *Registry) keyOf(plaintext string) *registry.Key {
-	return &registry.Key{Plaintext: plaintext, Digest: r.Ring.Digest(plaintext), Prefix: r.Format.Shown(plaintext)}
+func (r *Registry) keyOf(plaintext string) *objects.Key {
+	return &objects.Key{Plaintext: plaintext, Digest: r.Ring.Digest(plaintext), Prefix: r.Format.Shown(plaintext)}
 }
 
-func (r *Registry) recorded(k *registry.Key) v1alpha1.KeyStatus {
+func (r *Registry) recorded(k *objects.Key) v1alpha1.KeyStatus {
 	return v1alpha1.KeyStatus{ID: k.Digest.KeyID(), Digest: k.Digest.String(), Prefix: k.Prefix, IssuedAt: metav1.NewTime(r.Now())}
 }
 
 // Generate makes a key.
-func (r *Registry) Generate() (*registry.Key, error) {
+func (r *Registry) Generate() (*objects.Key, error) {
 	plaintext, err := r.Format.Generate(rand.Reader)
 	if err != nil {
 		return nil, err
@@ -141,7 +141,7 @@ func (r *Registry) Generate() (*registry.Key, error) {
 }
 
 // Brought takes a person's key.
-func (r *Registry) Brought(plaintext string) (*registry.Key, error) {
+func (r *Registry) Brought(plaintext string) (*objects.Key, error) {
 	if err := r.Format.Check(plaintext); err != nil {
 		return nil, err
 	}
@@ -149,7 +149,7 @@ func (r *Registry) Brought(plaintext string) (*registry.Key, error) {
 }
 
 // Taken looks into the index.
-func (r *Registry) Taken(_ context.Context, k *registry.Key) (bool, error) {
+func (r *Registry) Taken(_ context.Context, k *objects.Key) (bool, error) {
 	verifier := verify.NewVerifier(r.Index, r.Format, r.Ring)
 	return verifier.Verify(k.Plaintext, r.Now()).KeyID() != "", r.Failing
 }
@@ -174,7 +174,7 @@ func (r *Registry) User(_ context.Context, name string) (*v1alpha1.AdminUser, er
 }
 
 // Create lets one be of each name, case aside.
-func (r *Registry) Create(_ context.Context, o registry.Object, k *registry.Key) error {
+func (r *Registry) Create(_ context.Context, o objects.Object, k *objects.Key) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	u := o.(*v1alpha1.AdminUser)
@@ -183,7 +183,7 @@ func (r *Registry) Create(_ context.Context, o registry.Object, k *registry.Key)
 	}
 	for i := range r.users {
 		if strings.EqualFold(r.users[i].EffectiveUsername(), u.Spec.Username) {
-			return registry.ErrExists
+			return objects.ErrExists
 		}
 	}
 	r.complete(u)
@@ -196,7 +196,7 @@ func (r *Registry) Create(_ context.Context, o registry.Object, k *registry.Key)
 }
 
 // Record puts a key in the place of all others.
-func (r *Registry) Record(_ context.Context, o registry.Object, k *registry.Key, _ time.Duration) error {
+func (r *Registry) Record(_ context.Context, o objects.Object, k *objects.Key, _ time.Duration) error {
 	if r.FailRecord != nil {
 		return r.FailRecord
 	}
@@ -204,7 +204,7 @@ func (r *Registry) Record(_ context.Context, o registry.Object, k *registry.Key,
 }
 
 // DropKeys takes all keys off.
-func (r *Registry) DropKeys(_ context.Context, o registry.Object) error {
+func (r *Registry) DropKeys(_ context.Context, o objects.Object) error {
 	if r.FailDrop != nil {
 		return r.FailDrop
 	}
@@ -212,11 +212,11 @@ func (r *Registry) DropKeys(_ context.Context, o registry.Object) error {
 }
 
 // Change changes a user.
-func (r *Registry) Change(_ context.Context, o registry.Object, change func(registry.Object)) error {
+func (r *Registry) Change(_ context.Context, o objects.Object, change func(objects.Object)) error {
 	changed := o.DeepCopyObject().(*v1alpha1.AdminUser)
 	change(changed)
 	if changed.Spec.Role == v1alpha1.RoleUser && r.lags() {
-		return registry.ErrLastAdmin
+		return objects.ErrLastAdmin
 	}
 	return r.update(o, "change", func(u *v1alpha1.AdminUser) { change(u) })
 }
@@ -229,13 +229,13 @@ func (r *Registry) lags() bool {
 }
 
 // AskRotation annotates a user.
-func (r *Registry) AskRotation(_ context.Context, o registry.Object) error {
+func (r *Registry) AskRotation(_ context.Context, o objects.Object) error {
 	return r.update(o, "ask", func(u *v1alpha1.AdminUser) {
 		metav1.SetMetaDataAnnotation(&u.ObjectMeta, v1alpha1.AnnotationRotate, "now")
 	})
 }
 
-func (r *Registry) update(o registry.Object, verb string, change func(*v1alpha1.AdminUser)) error {
+func (r *Registry) update(o objects.Object, verb string, change func(*v1alpha1.AdminUser)) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	given := o.(*v1alpha1.AdminUser)
@@ -244,7 +244,7 @@ func (r *Registry) update(o registry.Object, verb string, change func(*v1alpha1.
 	}
 	i := slices.IndexFunc(r.users, func(u v1alpha1.AdminUser) bool { return u.UID == given.UID })
 	if i < 0 {
-		return registry.ErrGone
+		return objects.ErrGone
 	}
 	u := *r.users[i].DeepCopy()
 	change(&u)
@@ -255,12 +255,12 @@ func (r *Registry) update(o registry.Object, verb string, change func(*v1alpha1.
 }
 
 // Delete takes a user away.
-func (r *Registry) Delete(_ context.Context, o registry.Object) error {
+func (r *Registry) Delete(_ context.Context, o objects.Object) error {
 	if err := cmp.Or(r.Failing, r.FailWrites); err != nil {
 		return err
 	}
 	if r.lags() {
-		return registry.ErrLastAdmin
+		return objects.ErrLastAdmin
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -268,7 +268,7 @@ func (r *Registry) Delete(_ context.Context, o registry.Object) error {
 	before := len(r.users)
 	r.users = slices.DeleteFunc(r.users, func(other v1alpha1.AdminUser) bool { return other.UID == u.UID })
 	if len(r.users) == before {
-		return registry.ErrGone
+		return objects.ErrGone
 	}
 	r.Index.Delete(idOf(u))
 	r.write("delete", u)
@@ -280,7 +280,7 @@ func (r *Registry) write(verb string, u *v1alpha1.AdminUser) {
 }
 
 // Event keeps what is told.
-func (r *Registry) Event(o registry.Object, reason, _ string) {
+func (r *Registry) Event(o objects.Object, reason, _ string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.Events = append(r.Events, o.(*v1alpha1.AdminUser).EffectiveUsername()+" "+reason)

@@ -12,7 +12,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"sigs.k8s.io/yaml"
 
-	"keywright.dev/keywright/internal/openapi"
+	"keywright.dev/keywright/internal/httpapi/openapi"
 )
 
 const documentURL = "https://keywright.dev/openapi.json"

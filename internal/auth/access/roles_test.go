@@ -1,0 +1,196 @@
+package access_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"keywright.dev/keywright/internal/auth/access"
+)
+
+func TestWhatRolesSay(t *testing.T) {
+	roles := access.NewRoles(map[string]access.Role{
+		"reader":  {Members: []string{"alice", "bob"}, Permissions: []access.Permission{access.Scope("certs.read")}, MaxTTL: 2 * time.Hour},
+		"guarded": {Members: []string{"alice"}, Permissions: []access.Permission{deny("certs.write", "*")}, MaxTTL: time.Hour, DeniesKeys: true},
+		"keyless": {Members: []string{"carol"}, DeniesKeys: true},
+		"empty":   {},
+	})
+	read, write := access.Request{Action: "certs.read", Resource: "certificate:42"}, access.Request{Action: "certs.write", Resource: "certificate:42"}
+	for name, c := range map[string]struct {
+		given       access.Given
+		read, write bool
+		maxTTL      time.Duration
+		missing     []string
+	}{
+		"nothing":                    {access.Given{}, false, false, 0, nil},
+		"scope":                      {access.Given{Scopes: []string{"certs.write"}}, false, true, 0, nil},
+		"role":                       {access.Given{Roles: []string{"reader"}}, true, false, 2 * time.Hour, nil},
+		"scope and role":             {access.Given{Scopes: []string{"certs.write"}, Roles: []string{"reader"}}, true, true, 2 * time.Hour, nil},
+		"a role's DENY":              {access.Given{Scopes: []string{"certs.write"}, Roles: []string{"reader", "guarded"}}, true, false, time.Hour, nil},
+		"role without anything":      {access.Given{Roles: []string{"empty"}}, false, false, 0, nil},
+		"role that does not exist":   {access.Given{Scopes: []string{"certs.read"}, Roles: []string{"gone", "reader"}}, true, false, 2 * time.Hour, []string{"gone"}},
+		"policy":                     {access.Given{Permissions: []access.Permission{allow("*", "certificate:42")}}, true, true, 0, nil},
+		"the policy's DENY of scope": {access.Given{Scopes: []string{"certs.read"}, Permissions: []access.Permission{deny("*", "*")}}, false, false, 0, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := roles.GrantOf(&c.given)
+			if mayRead, mayWrite := access.May(g, nil, read), access.May(g, nil, write); mayRead != c.read || mayWrite != c.write {
+				t.Errorf("read %t, write %t", mayRead, mayWrite)
+			}
+			if got := roles.MaxTTL(c.given.Roles); got != c.maxTTL {
+				t.Errorf("maxTTL %s", got)
+			}
+			if got := roles.Missing(c.given.Roles); !slices.Equal(got, c.missing) {
+				t.Errorf("missing %q", got)
+			}
+		})
+	}
+	for user, want := range map[string]struct{ read, keys bool }{
+		"alice": {true, true}, // one role that allows it suffices
+		"bob":   {true, true},
+		"carol": {false, false},
+		"Carol": {false, true}, // names are matched exactly
+		"dave":  {false, true}, // in no role
+		"":      {false, true},
+	} {
+		if got := access.May(roles.HeldBy(user), nil, read); got != want.read {
+			t.Errorf("%q holds certs.read: %t", user, got)
+		}
+		if got := roles.MayOwnKeys(user); got != want.keys {
+			t.Errorf("%q may own keys: %t", user, got)
+		}
+	}
+}
+
+func TestNoRolesAtAllGiveNothingAndTakeNothing(t *testing.T) {
+	var none *access.Roles
+	read, write := access.Request{Action: "certs.read", Resource: "*"}, access.Request{Action: "certs.write", Resource: "*"}
+	if g := none.GrantOf(&access.Given{Scopes: []string{"certs.read"}, Roles: []string{"a"}}); !access.May(g, nil, read) || access.May(g, nil, write) {
+		t.Error(g)
+	}
+	if access.May(none.HeldBy("alice"), nil, read) || !none.MayOwnKeys("alice") || none.MaxTTL([]string{"a"}) != 0 || len(none.Missing([]string{"a"})) != 1 {
+		t.Error("it says something of a role that is not there")
+	}
+}
+
+var (
+	roleNames = rapid.SampledFrom([]string{"r1", "r2", "r3"})
+	members   = rapid.SampledFrom([]string{"alice", "bob"})
+	roleSets  = rapid.MapOfN(roleNames, rapid.Custom(func(t *rapid.T) access.Role {
+		return access.Role{
+			Permissions: permissions.Draw(t, "permissions"),
+			Members:     rapid.SliceOfNDistinct(members, 0, 2, rapid.ID).Draw(t, "members"),
+			DeniesKeys:  rapid.Bool().Draw(t, "denies keys"),
+			MaxTTL:      time.Duration(rapid.IntRange(0, 3).Draw(t, "maxTTL")) * time.Hour,
+		}
+	}), 0, 3)
+	givens = rapid.Custom(func(t *rapid.T) access.Given {
+		return access.Given{
+			Scopes:      rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c"}), 0, 2).Draw(t, "scopes"),
+			Roles:       rapid.SliceOfN(roleNames, 0, 3).Draw(t, "roles"),
+			Permissions: permissions.Draw(t, "policy"),
+		}
+	})
+)
+
+// may is what a user's key may do.
+func may(byName map[string]access.Role, given access.Given, r access.Request) bool {
+	roles := access.NewRoles(byName)
+	held := roles.HeldBy("alice")
+	return access.May(roles.GrantOf(&given), &held, r)
+}
+
+// In the key's policy, in a role it names, and in one that lists its user.
+func TestAddingADenyAnywhereNeverWidens(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		byName, given, r := roleSets.Draw(t, "roles"), givens.Draw(t, "given"), requests.Draw(t, "request")
+		before := may(byName, given, r)
+		added := permissions.Filter(func(p []access.Permission) bool { return len(p) > 0 }).Draw(t, "added")[0]
+		added.Effect = access.Deny
+		name := rapid.SampledFrom([]string{"", "r1", "r2", "r3"}).Draw(t, "where")
+		role, is := byName[name]
+		if is {
+			role.Permissions = append(role.Permissions, added)
+			byName[name] = role
+		} else {
+			given.Permissions = append(given.Permissions, added)
+		}
+		if may(byName, given, r) && !before {
+			t.Fatal("a DENY gave something")
+		}
+	})
+}
+
+func TestAUsersKeyNeverExceedsTheRolesOfTheUser(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		byName, given, r := roleSets.Draw(t, "roles"), givens.Draw(t, "given"), requests.Draw(t, "request")
+		if may(byName, given, r) && !access.May(access.NewRoles(byName).HeldBy("alice"), nil, r) {
+			t.Fatal("the key may what its user may not")
+		}
+	})
+}
+
+func TestTheOrderOfScopesRolesMembersAndPermissionsNeverMatters(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		byName, given, r := roleSets.Draw(t, "roles"), givens.Draw(t, "given"), requests.Draw(t, "request")
+		want, ttl, keys := may(byName, given, r), access.NewRoles(byName).MaxTTL(given.Roles), access.NewRoles(byName).MayOwnKeys("alice")
+		given.Scopes = rapid.Permutation(given.Scopes).Draw(t, "scopes")
+		given.Roles = rapid.Permutation(given.Roles).Draw(t, "names")
+		given.Permissions = rapid.Permutation(given.Permissions).Draw(t, "policy")
+		for name, role := range byName {
+			role.Members = slices.Clone(role.Members)
+			slices.Reverse(role.Members)
+			role.Permissions = slices.Clone(role.Permissions)
+			slices.Reverse(role.Permissions)
+			byName[name] = role
+		}
+		roles := access.NewRoles(byName)
+		if may(byName, given, r) != want || roles.MaxTTL(given.Roles) != ttl || roles.MayOwnKeys("alice") != keys {
+			t.Fatal("another order, another answer")
+		}
+	})
+}
+
+func TestARoleThatIsTakenAwayGivesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		byName, given, r := roleSets.Draw(t, "roles"), givens.Draw(t, "given"), requests.Draw(t, "request")
+		given.Scopes, given.Permissions = nil, nil
+		for _, name := range given.Roles {
+			delete(byName, name)
+		}
+		roles := access.NewRoles(byName)
+		if access.May(roles.GrantOf(&given), nil, r) || roles.MaxTTL(given.Roles) != 0 {
+			t.Fatal("it still counts")
+		}
+	})
+}
+
+func TestTheShortestMaxTTLCountsAndOneMoreRoleNeverLengthensIt(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		roles, names := access.NewRoles(roleSets.Draw(t, "roles")), rapid.SliceOfN(roleNames, 0, 2).Draw(t, "names")
+		before := roles.MaxTTL(names)
+		after := roles.MaxTTL(append(names, roleNames.Draw(t, "one more")))
+		if before > 0 && (after == 0 || after > before) {
+			t.Fatalf("%s became %s", before, after)
+		}
+	})
+}
+
+// A member who may own keys loses that by roles with Denied alone: one more role that allows it never takes it away,
+// and without a role with Denied nobody is kept from it.
+func TestWhoMayOwnKeys(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		byName := roleSets.Draw(t, "roles")
+		listed, allowed := false, false
+		for _, role := range byName {
+			if slices.Contains(role.Members, "alice") {
+				listed, allowed = true, allowed || !role.DeniesKeys
+			}
+		}
+		if got := access.NewRoles(byName).MayOwnKeys("alice"); got != (!listed || allowed) {
+			t.Fatalf("got %t", got)
+		}
+	})
+}

@@ -1,0 +1,176 @@
+package routes
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"keywright.dev/keywright/internal/auth/access"
+)
+
+const (
+	// maxRoutes and maxText keep a table small enough to be compiled and searched without anybody noticing.
+	maxRoutes = 256
+	maxText   = 512
+)
+
+// route is an entry that can be used.
+type route struct {
+	pattern
+	// wildcards are the names of them.
+	wildcards       []string
+	action          string
+	resource, owner template
+}
+
+// Compile refuses entries that can't be used, and those that overlap: some request matches both, and neither is the
+// more specific one. The error has every fault, each in a line of its own that begins with the number of the entry,
+// counted from 1, and its pattern.
+func Compile(entries []Route) (*Table, error) {
+	if len(entries) > maxRoutes {
+		return nil, fmt.Errorf("there are %d routes, at most %d may be", len(entries), maxRoutes)
+	}
+	c := compiler{table: newTable(), numbers: map[string]int{}}
+	for i := range entries {
+		c.add(i+1, &entries[i])
+	}
+	if len(c.faults) > 0 {
+		return nil, errors.Join(c.faults...)
+	}
+	// What nothing else matches, this does, unless an entry says the same: ServeMux would go on to look for the methods
+	// that are allowed, which nobody asked for.
+	_ = register(c.table.mux, "/")
+	return c.table, nil
+}
+
+func newTable() *Table { return &Table{mux: http.NewServeMux(), byPattern: map[string]*route{}} }
+
+// compiler collects the routes that can be used, and what is wrong with the others.
+type compiler struct {
+	table *Table
+	// accepted are the patterns in the table, in their order, and numbers those of their entries.
+	accepted []pattern
+	numbers  map[string]int
+	faults   []error
+}
+
+func (c *compiler) add(number int, entry *Route) {
+	p, err := checkPattern(entry.Match)
+	if err != nil {
+		c.fault(number, entry, "match", err)
+		return
+	}
+	r := &route{pattern: p, wildcards: p.names(), action: entry.Action}
+	c.fault(number, entry, "action", checkAction(entry))
+	r.resource, err = parseResource(entry.Resource, r.wildcards)
+	c.fault(number, entry, "resource", err)
+	r.owner, err = parseTemplate(entry.Owner, r.wildcards)
+	c.fault(number, entry, "owner", err)
+	if register(c.table.mux, p.text) != nil {
+		c.fault(number, entry, "match", c.overlap(&p))
+		return
+	}
+	c.accepted, c.numbers[p.text] = append(c.accepted, p), number
+	c.table.put(r)
+}
+
+// fault takes note of an error, if it is one.
+func (c *compiler) fault(number int, entry *Route, field string, err error) {
+	switch {
+	case err == nil:
+	case entry.Match == "":
+		c.faults = append(c.faults, fmt.Errorf("route %d: %s %w", number, field, err))
+	default:
+		c.faults = append(c.faults, fmt.Errorf("route %d (%s): %s %w", number, shown(entry.Match), field, err))
+	}
+}
+
+func (t *Table) put(r *route) {
+	t.byPattern[r.text] = r
+	t.hasHosts = t.hasHosts || r.host != ""
+}
+
+// shown is a pattern in one line of bounded length.
+func shown(text string) string {
+	const most = 80
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	quoted := fmt.Sprintf("%q", text)
+	if plain := quoted[1 : len(quoted)-1]; plain == text {
+		return plain
+	}
+	return quoted
+}
+
+var action = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*([.:][A-Za-z0-9_-]+)+$`)
+
+// checkAction goes by the rule for scopes: what a key can't be given, a route can't ask for.
+func checkAction(entry *Route) error {
+	switch {
+	case entry.Action == "" && entry.Resource != "":
+		return errors.New("is missing: a resource says nothing without one")
+	case entry.Action == "":
+		return nil
+	case entry.Action == access.Any:
+		return errors.New("can't be *: a request is one action, such as certs.read")
+	case len(entry.Action) > 63:
+		return errors.New("is longer than 63 characters")
+	case !action.MatchString(entry.Action):
+		return fmt.Errorf("%s is not of the form certs.read or dashboard:View", shown(entry.Action))
+	}
+	return nil
+}
+
+var resource = regexp.MustCompile(`^([*]|[A-Za-z][A-Za-z0-9_-]*:.+)$`)
+
+// parseResource goes by the form that resources have in policies, as far as the text is known.
+func parseResource(text string, names []string) (template, error) {
+	if text == "" {
+		text = access.Any
+	}
+	t, err := parseTemplate(text, names)
+	if err == nil && t.literals[0] != "" && !resource.MatchString(text) {
+		err = fmt.Errorf("%s is not of the form device:{id}, nor *", shown(text))
+	}
+	return t, err
+}
+
+// checkPattern refuses what ServeMux refuses, and what would never match a request as Find reads it.
+func checkPattern(text string) (pattern, error) {
+	switch {
+	case text == "":
+		return pattern{}, errors.New("is empty: write a pattern such as GET /devices/{id}")
+	case len(text) > maxText:
+		return pattern{}, fmt.Errorf("is longer than %d bytes", maxText)
+	}
+	alone := newTable()
+	if err := register(alone.mux, text); err != nil {
+		return pattern{}, err
+	}
+	p := parsePattern(text)
+	if err := checkPrefix(&p); err != nil {
+		return pattern{}, err
+	}
+	alone.put(&route{pattern: p})
+	if m, err := alone.Find(p.example()); err != nil || m.Pattern != text {
+		return pattern{}, errors.New(`can match no request: write its path without // . .. ; \ and without encoded / ? # %`)
+	}
+	return p, nil
+}
+
+func checkPrefix(p *pattern) error {
+	switch host, err := normalHost(p.host); {
+	case p.method != strings.ToUpper(p.method):
+		return fmt.Errorf("has the method %s: write it in upper case", shown(p.method))
+	case p.method == http.MethodConnect:
+		return errors.New("has the method CONNECT, whose requests have no path")
+	case p.host != "" && err != nil:
+		return fmt.Errorf("has the host %s, which can be none", shown(p.host))
+	case host != p.host:
+		return fmt.Errorf("has the host %s: write it as %s", shown(p.host), shown(host))
+	}
+	return nil
+}

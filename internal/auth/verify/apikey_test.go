@@ -1,0 +1,225 @@
+package verify_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/key/pepper"
+)
+
+func apiKeyID(name string) verify.ID {
+	return verify.ID{Kind: "APIKey", Namespace: "team", Name: name}
+}
+
+// apiKey speaks for the user and was issued now.
+func apiKey(user string, given access.Given, digests ...pepper.Digest) verify.Holder {
+	h := verify.Holder{
+		Identity: verify.Identity{Username: user, Subject: "User/" + user},
+		Standing: verify.Accepted, Created: now.AddDate(0, -1, 0), UID: "uid-of-a-key-of-" + user, Given: &given,
+	}
+	for _, d := range digests {
+		h.Keys = append(h.Keys, verify.Key{Digest: d, IssuedAt: now})
+	}
+	return h
+}
+
+// The earliest of all ends counts, to the microsecond.
+func TestAnAPIKeyEndsAtTheEarliestOfItsEnds(t *testing.T) {
+	month := access.Role{MaxTTL: 30 * 24 * time.Hour}
+	for name, c := range map[string]struct {
+		change func(*verify.Holder)
+		want   time.Time
+	}{
+		"expiresAt":      {func(h *verify.Holder) { h.ExpiresAt = now.Add(time.Minute) }, now.Add(time.Minute)},
+		"ttl":            {func(h *verify.Holder) { h.TTL = 90 * time.Second }, now.Add(90 * time.Second)},
+		"role":           {func(h *verify.Holder) { h.Given.Roles = []string{"month"} }, now.Add(month.MaxTTL)},
+		"several roles":  {func(h *verify.Holder) { h.Given.Roles = []string{"month", "hour", "none"} }, now.Add(time.Hour)},
+		"recorded":       {func(h *verify.Holder) { h.Keys[0].NotAfter = now.Add(time.Second) }, now.Add(time.Second)},
+		"all, recorded":  {allEnds(time.Second, 2*time.Second, 3*time.Second), now.Add(time.Second)},
+		"all, expiresAt": {allEnds(3*time.Second, time.Second, 2*time.Second), now.Add(time.Second)},
+		"all, ttl":       {allEnds(3*time.Second, 2*time.Second, time.Second), now.Add(time.Second)},
+		"in far years": {func(h *verify.Holder) {
+			h.Keys[0].IssuedAt, h.TTL = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC), math.MaxInt64
+		}, time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC).Add(math.MaxInt64).Truncate(time.Microsecond)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ring, index := keyring(t), &verify.Index{}
+			index.ReplaceRoles(map[string]access.Role{"month": month, "hour": {MaxTTL: time.Hour}, "none": {}})
+			h := apiKey("alice", access.Given{}, ring.Digest(numbered(1)))
+			c.change(&h)
+			index.Put(apiKeyID("ci"), h)
+			verifier := verify.NewVerifier(index, format, ring)
+			wantReason(t, verifier.Verify(numbered(1), c.want.Add(-time.Microsecond)), verify.Accepted)
+			wantReason(t, verifier.Verify(numbered(1), c.want), verify.Expired)
+		})
+	}
+}
+
+func allEnds(recorded, expires, ttl time.Duration) func(*verify.Holder) {
+	return func(h *verify.Holder) {
+		h.Keys[0].NotAfter, h.ExpiresAt, h.TTL, h.Given.Roles = now.Add(recorded), now.Add(expires), ttl, []string{"hour"}
+	}
+}
+
+// Times that no CRD lets through: nothing panics, and no end is lost.
+func TestTimesBeyondAllYears(t *testing.T) {
+	for _, issued := range []time.Time{{}, time.Unix(math.MaxInt64, 0), time.Unix(math.MinInt64, 0)} {
+		ring, index := keyring(t), &verify.Index{}
+		h := apiKey("alice", access.Given{}, ring.Digest(numbered(1)))
+		h.Keys[0].IssuedAt, h.TTL, h.ExpiresAt = issued, math.MaxInt64, now
+		index.Put(apiKeyID("ci"), h)
+		wantReason(t, verify.NewVerifier(index, format, ring).Verify(numbered(1), now), verify.Expired)
+	}
+	ring, index := keyring(t), &verify.Index{}
+	h := apiKey("alice", access.Given{}, ring.Digest(numbered(1)))
+	h.Keys[0].IssuedAt, h.TTL = time.Time{}, time.Hour
+	index.Put(apiKeyID("ci"), h)
+	wantReason(t, verify.NewVerifier(index, format, ring).Verify(numbered(1), now), verify.Expired)
+}
+
+func TestARolesMaxTTLCountsWhileTheRoleIsThere(t *testing.T) {
+	ring, index := keyring(t), &verify.Index{}
+	verifier, later := verify.NewVerifier(index, format, ring), now.Add(time.Hour)
+	index.Put(apiKeyID("ci"), apiKey("alice", access.Given{Roles: []string{"short"}}, ring.Digest(numbered(1))))
+	wantReason(t, verifier.Verify(numbered(1), later), verify.Accepted)
+	index.PutRole("short", access.Role{MaxTTL: time.Hour})
+	wantReason(t, verifier.Verify(numbered(1), later), verify.Expired)
+	index.PutRole("short", access.Role{MaxTTL: 2 * time.Hour})
+	wantReason(t, verifier.Verify(numbered(1), later), verify.Accepted)
+	index.PutRole("short", access.Role{MaxTTL: time.Minute})
+	wantReason(t, verifier.Verify(numbered(1), later), verify.Expired)
+	index.DeleteRole("short")
+	wantReason(t, verifier.Verify(numbered(1), later), verify.Accepted)
+}
+
+func TestAUsersKeysFollowTheAdminUserOfThatVeryName(t *testing.T) {
+	ring, index := keyring(t), &verify.Index{}
+	verifier := verify.NewVerifier(index, format, ring)
+	request := access.Request{Action: "certs.read", Resource: "certificate:42"}
+	index.Put(apiKeyID("alices"), apiKey("alice", access.Given{Scopes: []string{"certs.read"}}, ring.Digest(numbered(1))))
+	expect := func(what string, reason verify.Reason, may bool) {
+		t.Helper()
+		v := verifier.Verify(numbered(1), now)
+		if v.Reason != reason || verifier.May(v, request) != may || v.Identity().Admin {
+			t.Errorf("%s: %s and may: %t, want %s and %t", what, v.Reason, verifier.May(v, request), reason, may)
+		}
+	}
+	expect("nobody of that name", verify.Accepted, false)
+	self := admin("alice", ring.Digest(numbered(2)))
+	index.Put(id("alice"), self)
+	expect("an admin", verify.Accepted, true)
+	self.Standing = verify.Demoted
+	index.Put(id("alice"), self)
+	expect("demoted", verify.Accepted, false)
+	self.Standing, self.Disabled = verify.Disabled, true
+	index.Put(id("alice"), self)
+	expect("disabled", verify.OwnerDisabled, false)
+	self.Standing = verify.Deleted
+	index.Put(id("alice"), self)
+	expect("disabled, being deleted", verify.OwnerDisabled, false)
+
+	rival := admin("ALICE", ring.Digest(numbered(3)))
+	rival.Created = self.Created.Add(-time.Hour)
+	index.Put(id("rival"), rival)
+	expect("another name has taken hers", verify.Accepted, false)
+	index.Delete(id("rival"))
+	expect("it has gone again", verify.OwnerDisabled, false)
+	index.Delete(id("alice"))
+	expect("deleted", verify.Accepted, false)
+	index.PutRole("reader", access.Role{Members: []string{"alice"}, Permissions: []access.Permission{access.Scope("certs.read")}})
+	expect("a role lists her", verify.Accepted, true)
+	index.PutRole("reader", access.Role{Members: []string{"alice"}, Permissions: []access.Permission{access.Scope("certs.read")}, DeniesKeys: true})
+	expect("it lets nobody own keys", verify.OwnerDenied, false)
+	index.PutRole("owners", access.Role{Members: []string{"alice"}})
+	expect("another does", verify.Accepted, true)
+	index.ReplaceRoles(map[string]access.Role{"owners": {Members: []string{"Alice"}}})
+	expect("Alice is somebody else", verify.Accepted, false)
+}
+
+func TestScopesAreThoseThatTheKeyMayUse(t *testing.T) {
+	ring, index := keyring(t), &verify.Index{}
+	verifier := verify.NewVerifier(index, format, ring)
+	given := access.Given{
+		Scopes:      []string{"certs.read", "certs.write", "keys.read"},
+		Permissions: []access.Permission{{Effect: access.Deny, Actions: []string{"keys.read"}, Resources: []string{access.Any}}},
+	}
+	account := apiKey("", given, ring.Digest(numbered(1)))
+	account.Identity = verify.Identity{Subject: "Account/ci"}
+	index.Put(apiKeyID("accounts"), account)
+	index.Put(apiKeyID("alices"), apiKey("alice", given, ring.Digest(numbered(2))))
+	index.Put(id("bob"), admin("bob", ring.Digest(numbered(3))))
+	index.PutRole("writer", access.Role{Members: []string{"alice"}, Permissions: []access.Permission{access.Scope("certs.write")}})
+	for number, want := range map[uint64][]string{
+		1: {"certs.read", "certs.write"}, 2: {"certs.write"}, 3: nil, 4: nil,
+	} {
+		if got := verifier.Scopes(verifier.Verify(numbered(number), now)); !slices.Equal(got, want) {
+			t.Errorf("key %d: %q, want %q", number, got, want)
+		}
+	}
+	if len(given.Scopes) != 3 || given.Scopes[2] != "keys.read" {
+		t.Error("what was given has changed: ", given.Scopes)
+	}
+}
+
+func TestWhoWasRefusedMayNothing(t *testing.T) {
+	ring, index := keyring(t), &verify.Index{}
+	verifier := verify.NewVerifier(index, format, ring)
+	h := admin("alice", ring.Digest(numbered(1)))
+	h.Standing = verify.Disabled
+	index.Put(id("alice"), h)
+	for _, presented := range []string{numbered(1), numbered(2), ""} {
+		v := verifier.Verify(presented, now)
+		if verifier.May(v, access.Request{Action: "certs.read", Resource: "*"}) || v.Given() == nil || len(verifier.Scopes(v)) > 0 {
+			t.Errorf("%s, and may", v.Reason)
+		}
+	}
+}
+
+// Whatever kinds the two are of.
+func TestOfTwoKindsWithOneKeyTheOlderCounts(t *testing.T) {
+	for _, olderKind := range []string{"AdminUser", "APIKey"} {
+		ring, index := keyring(t), &verify.Index{}
+		verifier := verify.NewVerifier(index, format, ring)
+		user, key := admin("alice", ring.Digest(numbered(1))), apiKey("bob", access.Given{}, ring.Digest(numbered(1)))
+		user.Created, key.Created = now, now.Add(map[string]time.Duration{"AdminUser": time.Second, "APIKey": -time.Second}[olderKind])
+		subject := map[string]string{"AdminUser": "User/alice", "APIKey": "User/bob"}
+		for range 2 {
+			index.Put(apiKeyID("bobs"), key)
+			index.Put(id("alice"), user)
+			v := verifier.Verify(numbered(1), now)
+			if v.Identity().Subject != subject[olderKind] || v.Identity().Admin != (olderKind == "AdminUser") {
+				t.Errorf("older: %s, speaks as %+v", olderKind, v.Identity())
+			}
+			index.Delete(id("alice"))
+			if v := verifier.Verify(numbered(1), now); v.Identity().Subject != "User/bob" {
+				t.Errorf("the other has gone: speaks as %+v", v.Identity())
+			}
+		}
+	}
+}
+
+// An AdminUser's change costs its own keys and those of its user, and a role's change each object once, however many
+// there are and however often it happens.
+func TestManyObjectsOfOneUserComeAndGo(t *testing.T) {
+	ring, index := keyring(t), &verify.Index{}
+	verifier := verify.NewVerifier(index, format, ring)
+	const many = 20_000
+	for i := range uint64(many) {
+		index.Put(apiKeyID(fmt.Sprint(i)), apiKey("alice", access.Given{}, ring.Digest(numbered(i))))
+	}
+	off := admin("alice")
+	off.Standing, off.Disabled = verify.Disabled, true
+	index.Put(id("alice"), off)
+	wantReason(t, verifier.Verify(numbered(many-1), now), verify.OwnerDisabled)
+	for i := range uint64(many) {
+		index.Delete(apiKeyID(fmt.Sprint(i)))
+	}
+	if index.Len() != 0 {
+		t.Errorf("%d keys left", index.Len())
+	}
+}

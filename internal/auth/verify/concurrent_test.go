@@ -1,0 +1,100 @@
+package verify_test
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/key/pepper"
+)
+
+// While keys come and go by the thousand, and the tables behind them with them: a key that stays is accepted at every
+// instant, and one whose object was written without it is refused from then on.
+func TestReadersNeverMissAKeyThatStays(t *testing.T) {
+	ring, index := keyring(t), &verify.Index{}
+	verifier := verify.NewVerifier(index, format, ring)
+	staying := ring.Digest(numbered(0))
+	index.Put(id("alice"), admin("alice", staying))
+
+	var done atomic.Bool
+	var readers, writers sync.WaitGroup
+	for range 2 {
+		readers.Go(func() {
+			for !done.Load() {
+				if v := verifier.Verify(numbered(0), now); !v.Accepted() || v.Identity().Username != "alice" {
+					t.Errorf("%s as %q", v.Reason, v.Identity().Username)
+					return
+				}
+			}
+		})
+	}
+	writers.Go(func() { // rotates a second key of the same object
+		for i := uint64(1); i < 3000; i++ {
+			index.Put(id("alice"), admin("alice", staying, ring.Digest(numbered(i))))
+			if i > 1 && verifier.Verify(numbered(i-1), now).Accepted() {
+				t.Errorf("key %d outlived its rotation", i-1)
+			}
+		}
+	})
+	writers.Go(func() { // other objects, until the table has grown several times
+		for i := uint64(10_000); i < 13_000; i++ {
+			name := fmt.Sprint("user", i)
+			index.Put(id(name), admin(name, ring.Digest(numbered(i))))
+			if !verifier.Verify(numbered(i), now).Accepted() {
+				t.Errorf("key %d is not accepted after it was put", i)
+			}
+			if i%2 == 0 {
+				index.Delete(id(name))
+			}
+		}
+	})
+	writers.Wait()
+	done.Store(true)
+	readers.Wait()
+	if want := 1 + 1 + 1500; index.Len() != want {
+		t.Errorf("%d keys, want %d", index.Len(), want)
+	}
+}
+
+// At no instant is nobody let in: who stays takes over before the last other admin goes, and goes after another came.
+func TestTheLastAdminTakesOverWithoutAGap(t *testing.T) {
+	ring, index := keyring(t), &verify.Index{}
+	verifier := verify.NewVerifier(index, format, ring)
+	// The more keys there are, the longer a gap would be.
+	const many = 500
+	var bobs []pepper.Digest
+	for i := range uint64(many) {
+		bobs = append(bobs, ring.Digest(numbered(2+i)))
+	}
+	staying, other := admin("alice", ring.Digest(numbered(1))), admin("bob", bobs...)
+	staying.Standing, staying.StaysIfLast = verify.Deleted, true
+	index.Put(id("alice"), staying)
+	index.Put(id("bob"), other)
+	// As soon as the one is refused, the other has to be let in.
+	handover := func(from, to uint64, standing verify.Reason) {
+		var written atomic.Bool
+		var reader sync.WaitGroup
+		reader.Go(func() {
+			for verifier.Verify(numbered(from), now).Accepted() && !written.Load() {
+				runtime.Gosched()
+			}
+			if v := verifier.Verify(numbered(to), now); !v.Accepted() {
+				t.Errorf("key %d is refused, and key %d is %s", from, to, v.Reason)
+			}
+		})
+		other.Standing = standing
+		index.Put(id("bob"), other)
+		written.Store(true)
+		reader.Wait()
+		if verifier.Verify(numbered(from), now).Accepted() {
+			t.Errorf("key %d is let in after the handover", from)
+		}
+	}
+	for i := 0; i < 200 && !t.Failed(); i++ {
+		handover(2, 1, verify.Disabled)
+		handover(1, 1+many, verify.Accepted)
+	}
+}

@@ -1,0 +1,298 @@
+package verify_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/key/pepper"
+)
+
+// world draws objects that are often in each other's way.
+type world struct {
+	presented []string
+	digests   []pepper.Digest
+}
+
+func newWorld(tb testing.TB) *world {
+	w, ring := &world{}, keyring(tb)
+	for i := range uint64(8) {
+		w.presented = append(w.presented, numbered(i))
+		w.digests = append(w.digests, ring.Digest(numbered(i)))
+	}
+	return w
+}
+
+var (
+	usernames = rapid.SampledFrom([]string{"alice", "ALICE", "bob"})
+	roleNames = rapid.SampledFrom([]string{"r1", "r2", "r3"})
+	actions   = rapid.SampledFrom([]string{"certs.read", "certs.write"})
+	// instants are at and around those at which drawn keys end.
+	instants = []time.Time{now, now.Add(time.Second - time.Microsecond), now.Add(time.Second), now.Add(2 * time.Second)}
+
+	maybeEnds = rapid.SampledFrom([]time.Time{{}, {}, {}, now, now.Add(time.Second)})
+	maybeTTL  = rapid.SampledFrom([]time.Duration{0, 0, 0, time.Hour, time.Hour + time.Second})
+
+	permissions = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) access.Permission {
+		return access.Permission{
+			Effect:    rapid.SampledFrom([]access.Effect{access.Allow, access.Allow, access.Deny}).Draw(t, "effect"),
+			Actions:   []string{rapid.OneOf(actions, rapid.Just(access.Any)).Draw(t, "action")},
+			Resources: []string{access.Any},
+		}
+	}), 0, 2)
+	givens = rapid.Custom(func(t *rapid.T) access.Given {
+		return access.Given{
+			Scopes:      rapid.SliceOfN(actions, 0, 2).Draw(t, "scopes"),
+			Roles:       rapid.SliceOfN(roleNames, 0, 2).Draw(t, "roles"),
+			Permissions: permissions.Draw(t, "policy"),
+		}
+	})
+	roles = rapid.Custom(func(t *rapid.T) access.Role {
+		return access.Role{
+			Permissions: permissions.Draw(t, "permissions"),
+			Members:     rapid.SliceOfNDistinct(usernames, 0, 2, rapid.ID).Draw(t, "members"),
+			DeniesKeys:  rapid.Bool().Draw(t, "denies keys"),
+			MaxTTL:      maybeTTL.Draw(t, "maxTTL"),
+		}
+	})
+)
+
+func drawID(t *rapid.T) verify.ID {
+	return verify.ID{
+		Kind:      rapid.SampledFrom([]string{"AdminUser", "APIKey"}).Draw(t, "kind"),
+		Namespace: rapid.SampledFrom([]string{"n1", "n2"}).Draw(t, "namespace"),
+		Name:      rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "name"),
+	}
+}
+
+func (w *world) holder(t *rapid.T, id verify.ID) verify.Holder {
+	name := usernames.Draw(t, "username")
+	h := verify.Holder{
+		Identity: verify.Identity{Username: name, Subject: "User/" + name},
+		Standing: rapid.SampledFrom([]verify.Reason{verify.Accepted, verify.Accepted, verify.Disabled, verify.Deleted}).Draw(t, "standing"),
+		Created:  now.Add(time.Duration(rapid.IntRange(0, 2).Draw(t, "created")) * time.Second),
+		UID:      fmt.Sprint(strings.ToLower(id.Name), id.Kind, id.Namespace, rapid.IntRange(0, 1).Draw(t, "generation")),
+	}
+	switch id.Kind {
+	case "AdminUser":
+		h.Identity.Admin, h.OwnsUsername = true, true
+		h.HoldsKeys = rapid.Bool().Draw(t, "holds keys")
+		h.Disabled = rapid.Bool().Draw(t, "disabled")
+		h.StaysIfLast = h.Standing == verify.Deleted && rapid.Bool().Draw(t, "stays")
+	case "APIKey":
+		h.Given = new(givens.Draw(t, "given"))
+		h.ExpiresAt, h.TTL = maybeEnds.Draw(t, "expires"), maybeTTL.Draw(t, "ttl")
+		if rapid.IntRange(0, 3).Draw(t, "account") == 0 {
+			h.Identity = verify.Identity{Subject: "Account/ci"}
+		}
+	}
+	for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(w.digests)-1), 0, 4).Draw(t, "keys") {
+		h.Keys = append(h.Keys, verify.Key{
+			Digest: w.digests[i], IssuedAt: now.Add(-time.Hour), NotAfter: maybeEnds.Draw(t, "not after"),
+			Overlaps: rapid.IntRange(0, 3).Draw(t, "overlaps") == 0,
+		})
+	}
+	return h
+}
+
+func (w *world) compare(t *rapid.T, verifier *verify.Verifier, index *verify.Index, m *model) {
+	for i := range w.presented {
+		for _, at := range instants {
+			w.compareKey(t, verifier, m, i, at)
+		}
+	}
+	if index.Len() != m.keys() {
+		t.Fatalf("%d keys, want %d", index.Len(), m.keys())
+	}
+	for _, name := range []string{"alice", "ALICE", "aLiCe", "bob", "Bob", "user-0", "User-1", "nobody", ""} {
+		compareName(t, verifier, m, name)
+	}
+}
+
+func compareName(t *rapid.T, verifier *verify.Verifier, m *model, name string) {
+	if got, want := verifier.IsDisabled(name), m.isDisabled(name); got != want {
+		t.Fatalf("%s is disabled: %t, want %t", name, got, want)
+	}
+	self, known := m.self(name)
+	if got := verifier.KnowsUser(name); got != known {
+		t.Fatalf("%s is known: %t, want %t", name, got, known)
+	}
+	isAdmin := known && self.Identity.Admin && m.standing(&self) == verify.Accepted
+	if got := verifier.UserIsAdmin(name); got != isAdmin {
+		t.Fatalf("%s is an admin: %t, want %t", name, got, isAdmin)
+	}
+	for _, action := range []string{"certs.read", "certs.write"} {
+		request := access.Request{Action: action, Resource: "certificate:42"}
+		if got, want := verifier.UserMay(name, request), m.userMay(name, request); got != want {
+			t.Fatalf("%s may %s: %t, want %t", name, action, got, want)
+		}
+	}
+}
+
+func (w *world) compareKey(t *rapid.T, verifier *verify.Verifier, m *model, i int, at time.Time) {
+	got := verifier.Verify(w.presented[i], at)
+	reason, holder := m.verify(w.digests[i], at)
+	if got.Reason != reason || got.Identity() != holder.Identity {
+		t.Fatalf("key %d at %s: got %s %+v, want %s %+v", i, at, got.Reason, got.Identity(), reason, holder.Identity)
+	}
+	if known := reason != verify.Unknown; known != (got.KeyID() == w.digests[i].KeyID()) {
+		t.Fatalf("key %d is %s and has id %q", i, reason, got.KeyID())
+	}
+	w.compareRecord(t, verifier, m, i, got)
+	if again := verifier.Recall(&w.digests[i], at); again != got {
+		t.Fatalf("key %d at %s: recalled as %s, verified as %s", i, at, again.Reason, got.Reason)
+	}
+	if end := m.endOf(w.digests[i], reason); !got.Ends().Equal(end) {
+		t.Fatalf("key %d of %+v ends %s, want %s", i, holder, got.Ends(), end)
+	}
+	for _, action := range []string{"certs.read", "certs.write"} {
+		request := access.Request{Action: action, Resource: "certificate:42"}
+		want := reason == verify.Accepted && m.may(&holder, request)
+		if may := verifier.May(got, request); may != want {
+			t.Fatalf("key %d of %+v may %s: %t, want %t", i, holder, action, may, want)
+		}
+	}
+	var scopes []string
+	if reason == verify.Accepted && holder.Given != nil {
+		scopes = slices.DeleteFunc(slices.Clone(holder.Given.Scopes), func(scope string) bool {
+			return !m.may(&holder, access.Request{Action: scope, Resource: access.Any})
+		})
+	}
+	if got := verifier.Scopes(got); !slices.Equal(got, scopes) {
+		t.Fatalf("key %d of %+v may use %q, want %q", i, holder, got, scopes)
+	}
+}
+
+// compareRecord looks at what is said of the key's record, be the key accepted or not.
+func (w *world) compareRecord(t *rapid.T, verifier *verify.Verifier, m *model, i int, got verify.Verdict) {
+	holder, k, recorded := m.holder(w.digests[i])
+	if got.UID() != holder.UID || m.objects[got.ID()].UID != holder.UID {
+		t.Fatalf("key %d is of %+v with uid %q, want %q", i, got.ID(), got.UID(), holder.UID)
+	}
+	if id, found := verifier.Holds(&w.digests[i]); found != recorded || id != got.ID() {
+		t.Fatalf("key %d is held by %+v, want %+v", i, id, got.ID())
+	}
+	if digest := got.Digest(); recorded && *digest != w.digests[i] || !recorded && digest != nil {
+		t.Fatalf("key %d has digest %v", i, digest)
+	}
+	if want := got.Accepted() && !k.Overlaps; got.Current() != want {
+		t.Fatalf("key %d of %+v is current: %t, want %t", i, holder, got.Current(), want)
+	}
+}
+
+func newModel() *model { return &model{map[verify.ID]verify.Holder{}, map[string]access.Role{}} }
+
+func TestTheIndexAgreesWithAModel(t *testing.T) {
+	w, ring := newWorld(t), keyring(t)
+	rapid.Check(t, func(t *rapid.T) {
+		index, m := &verify.Index{}, newModel()
+		verifier := verify.NewVerifier(index, format, ring)
+		t.Repeat(map[string]func(*rapid.T){
+			"put": func(t *rapid.T) {
+				id := drawID(t)
+				before := w.carrying(m)
+				m.objects[id] = w.holder(t, id)
+				w.compareEnded(t, index.Put(id, m.objects[id]), before, m)
+			},
+			"put, something changed": func(t *rapid.T) {
+				id := drawID(t)
+				h, there := m.objects[id]
+				if !there {
+					return
+				}
+				other := w.holder(t, id)
+				h.Standing, h.Disabled, h.StaysIfLast = other.Standing, other.Disabled, other.StaysIfLast
+				before := w.carrying(m)
+				m.objects[id] = h
+				w.compareEnded(t, index.Put(id, h), before, m)
+			},
+			"delete": func(t *rapid.T) {
+				id := drawID(t)
+				before := w.carrying(m)
+				delete(m.objects, id)
+				w.compareEnded(t, index.Delete(id), before, m)
+			},
+			"replace": func(t *rapid.T) {
+				of := drawID(t)
+				namespace := rapid.SampledFrom([]string{"", of.Namespace}).Draw(t, "in")
+				concerned := func(id verify.ID) bool {
+					return id.Kind == of.Kind && (namespace == "" || id.Namespace == namespace)
+				}
+				all := map[verify.ID]verify.Holder{}
+				for range rapid.IntRange(0, 4).Draw(t, "objects") {
+					if id := drawID(t); concerned(id) {
+						all[id] = w.holder(t, id)
+					}
+				}
+				before := w.carrying(m)
+				maps.DeleteFunc(m.objects, func(id verify.ID, _ verify.Holder) bool { return concerned(id) })
+				maps.Copy(m.objects, all)
+				w.includeEnded(t, index.Replace(of.Kind, namespace, maps.All(all)), before, m)
+			},
+			"put role": func(t *rapid.T) {
+				name := roleNames.Draw(t, "role")
+				m.roles[name] = roles.Draw(t, "says")
+				index.PutRole(name, m.roles[name])
+			},
+			"delete role": func(t *rapid.T) {
+				name := roleNames.Draw(t, "role")
+				delete(m.roles, name)
+				index.DeleteRole(name)
+			},
+			"replace roles": func(t *rapid.T) {
+				m.roles = rapid.MapOfN(roleNames, roles, 0, 3).Draw(t, "roles")
+				index.ReplaceRoles(m.roles)
+			},
+			"": func(t *rapid.T) { w.compare(t, verifier, index, m) },
+		})
+	})
+}
+
+// Three admins who are not in each other's way, each with a key, and a key of the first one's: what is seldom in the
+// large world, that hardly any admin is left, is the rule here.
+func TestTheIndexAgreesWithAModelOfTheLastAdmins(t *testing.T) {
+	w, ring := newWorld(t), keyring(t)
+	rapid.Check(t, func(t *rapid.T) {
+		index, m := &verify.Index{}, newModel()
+		verifier := verify.NewVerifier(index, format, ring)
+		put := func(id verify.ID, h verify.Holder) {
+			m.objects[id] = h
+			index.Put(id, h)
+			w.compare(t, verifier, index, m)
+		}
+		own := admin("user-0", w.digests[3])
+		own.OwnsUsername, own.Given, own.UID = false, &access.Given{Scopes: []string{"certs.read"}}, "own"
+		put(verify.ID{Kind: "APIKey", Name: "own"}, own)
+		t.Repeat(map[string]func(*rapid.T){
+			"change": func(t *rapid.T) {
+				i := rapid.IntRange(0, 2).Draw(t, "admin")
+				h := admin(fmt.Sprint("user-", i), w.digests[i])
+				h.Standing = rapid.SampledFrom([]verify.Reason{verify.Accepted, verify.Disabled, verify.Deleted, verify.Deleted}).Draw(t, "standing")
+				h.Disabled = h.Standing == verify.Disabled || rapid.IntRange(0, 5).Draw(t, "disabled") == 0
+				h.StaysIfLast = h.Standing == verify.Deleted && rapid.Bool().Draw(t, "stays")
+				if rapid.IntRange(0, 5).Draw(t, "without key") == 0 {
+					h.Keys = nil
+				}
+				put(id(h.Identity.Username), h)
+			},
+			"rival": func(*rapid.T) {
+				h := admin("USER-1", w.digests[4])
+				h.Created = h.Created.Add(-time.Second)
+				put(id("rival"), h)
+			},
+			"delete": func(t *rapid.T) {
+				gone := id(rapid.SampledFrom([]string{"user-0", "user-1", "user-2", "rival"}).Draw(t, "admin"))
+				delete(m.objects, gone)
+				index.Delete(gone)
+				w.compare(t, verifier, index, m)
+			},
+		})
+	})
+}

@@ -1,0 +1,226 @@
+package verify_test
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/username"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/key/pepper"
+)
+
+// model says what an index should, by looking at everything anew each time.
+type model struct {
+	objects map[verify.ID]verify.Holder
+	roles   map[string]access.Role
+}
+
+func (m *model) verify(digest pepper.Digest, at time.Time) (verify.Reason, verify.Holder) {
+	holder, k, ok := m.holder(digest)
+	if !ok {
+		return verify.Unknown, verify.Holder{}
+	}
+	for _, rule := range []verify.Reason{m.standing(&holder), m.ofUser(&holder), m.ofTime(&holder, k, at)} {
+		if rule != verify.Accepted {
+			return rule, verify.Holder{}
+		}
+	}
+	return verify.Accepted, holder
+}
+
+func (m *model) holder(digest pepper.Digest) (winner verify.Holder, k verify.Key, ok bool) {
+	for _, h := range m.objects {
+		i := slices.IndexFunc(h.Keys, func(k verify.Key) bool { return k.Digest == digest })
+		if i < 0 {
+			continue
+		}
+		if !ok || h.Created.Before(winner.Created) || h.Created.Equal(winner.Created) && h.UID < winner.UID {
+			winner, k, ok = h, h.Keys[i], true
+		}
+	}
+	return winner, k, ok
+}
+
+func (m *model) standing(h *verify.Holder) verify.Reason {
+	switch {
+	case h.Standing == verify.Deleted && h.StaysIfLast && !m.outranked(h) && !m.anyActiveAdmin():
+		return verify.Accepted
+	case h.Standing != verify.Accepted:
+		return h.Standing
+	case m.outranked(h):
+		return verify.UsernameTaken
+	}
+	return verify.Accepted
+}
+
+func (m *model) outranked(h *verify.Holder) bool {
+	if !h.OwnsUsername {
+		return false
+	}
+	for _, other := range m.objects {
+		if other.OwnsUsername && username.Fold(other.Identity.Username) == username.Fold(h.Identity.Username) &&
+			claim(&other).Before(claim(h)) {
+			return true
+		}
+	}
+	return false
+}
+
+func claim(h *verify.Holder) username.Claim {
+	return username.Claim{HoldsKeys: h.HoldsKeys, Created: h.Created, UID: h.UID}
+}
+
+func (m *model) anyActiveAdmin() bool {
+	for _, h := range m.objects {
+		if h.OwnsUsername && h.Identity.Admin && h.Standing == verify.Accepted && !m.outranked(&h) && hasEndlessKey(&h) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasEndlessKey(h *verify.Holder) bool {
+	for i, k := range h.Keys {
+		first := slices.IndexFunc(h.Keys, func(other verify.Key) bool { return other.Digest == k.Digest }) == i
+		if first && k.NotAfter.IsZero() && h.ExpiresAt.IsZero() && h.TTL == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// self is the AdminUser of that very name which is honoured.
+func (m *model) self(name string) (self verify.Holder, ok bool) {
+	for _, h := range m.objects {
+		if h.OwnsUsername && h.Identity.Username == name && !m.outranked(&h) {
+			return h, true
+		}
+	}
+	return verify.Holder{}, false
+}
+
+func (m *model) ofUser(h *verify.Holder) verify.Reason {
+	if h.Given == nil || h.Identity.Username == "" {
+		return verify.Accepted
+	}
+	if self, ok := m.self(h.Identity.Username); ok && self.Disabled {
+		return verify.OwnerDisabled
+	}
+	listed, denied := 0, 0
+	for _, r := range m.rolesOf(h.Identity.Username) {
+		listed++
+		if r.DeniesKeys {
+			denied++
+		}
+	}
+	if listed > 0 && listed == denied {
+		return verify.OwnerDenied
+	}
+	return verify.Accepted
+}
+
+func (m *model) rolesOf(name string) (roles []access.Role) {
+	for _, r := range m.roles {
+		if slices.Contains(r.Members, name) {
+			roles = append(roles, r)
+		}
+	}
+	return roles
+}
+
+func (m *model) ofTime(h *verify.Holder, k verify.Key, at time.Time) verify.Reason {
+	if end := m.end(h, k); !end.IsZero() && !at.Before(end) {
+		return verify.Expired
+	}
+	return verify.Accepted
+}
+
+// end is the earliest end of a key, or zero.
+func (m *model) end(h *verify.Holder, k verify.Key) time.Time {
+	var ends []time.Time
+	for _, t := range []time.Time{k.NotAfter, h.ExpiresAt} {
+		if !t.IsZero() {
+			ends = append(ends, t)
+		}
+	}
+	ttls := []time.Duration{h.TTL}
+	if h.Given != nil {
+		for _, name := range h.Given.Roles {
+			ttls = append(ttls, m.roles[name].MaxTTL)
+		}
+	}
+	for _, ttl := range ttls {
+		if ttl > 0 {
+			ends = append(ends, k.IssuedAt.Add(ttl))
+		}
+	}
+	if len(ends) == 0 {
+		return time.Time{}
+	}
+	return slices.MinFunc(ends, time.Time.Compare)
+}
+
+// endOf is that of a key which is accepted, and zero for any other.
+func (m *model) endOf(digest pepper.Digest, reason verify.Reason) time.Time {
+	if reason != verify.Accepted {
+		return time.Time{}
+	}
+	h, k, _ := m.holder(digest)
+	return m.end(&h, k)
+}
+
+func (m *model) isDisabled(name string) bool {
+	for _, h := range m.objects {
+		if h.OwnsUsername && h.Disabled && strings.EqualFold(h.Identity.Username, name) && !m.outranked(&h) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *model) userMay(name string, r access.Request) bool {
+	var held access.Grant
+	for _, role := range m.rolesOf(name) {
+		held.Permissions = append(held.Permissions, role.Permissions...)
+	}
+	return access.May(held, nil, r)
+}
+
+// may is asked for holders whose key was accepted.
+func (m *model) may(h *verify.Holder, r access.Request) bool {
+	if h.Given == nil {
+		return true
+	}
+	var given access.Grant
+	for _, s := range h.Given.Scopes {
+		given.Permissions = append(given.Permissions, access.Scope(s))
+	}
+	for _, name := range h.Given.Roles {
+		given.Permissions = append(given.Permissions, m.roles[name].Permissions...)
+	}
+	given.Permissions = append(given.Permissions, h.Given.Permissions...)
+	if h.Identity.Username == "" {
+		return access.May(given, nil, r)
+	}
+	var ceiling access.Grant
+	self, ok := m.self(h.Identity.Username)
+	ceiling.Everything = ok && self.Identity.Admin && m.standing(&self) == verify.Accepted
+	if !ceiling.Everything {
+		for _, role := range m.rolesOf(h.Identity.Username) {
+			ceiling.Permissions = append(ceiling.Permissions, role.Permissions...)
+		}
+	}
+	return access.May(given, &ceiling, r)
+}
+
+func (m *model) keys() int {
+	sums := map[pepper.Sum]bool{}
+	for _, h := range m.objects {
+		for _, k := range h.Keys {
+			sums[k.Digest.Sum] = true
+		}
+	}
+	return len(sums)
+}

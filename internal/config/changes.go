@@ -1,0 +1,97 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+)
+
+// changes has one entry for each setting, in the order in which they are told: what a change to it is told as, or "" where
+// the two say the same.
+var changes = []func(before, after *Runtime) string{
+	func(before, after *Runtime) string {
+		return when(before.BootstrapDigest != after.BootstrapDigest, "the bootstrap key"+noneIf(after.BootstrapDigest == ""))
+	},
+	func(before, after *Runtime) string {
+		return when(!slices.Equal(before.AllowedUsers, after.AllowedUsers), keyAllowedUsers+count(len(after.AllowedUsers), "name"))
+	},
+	func(before, after *Runtime) string {
+		return onOff(keySecureCookies, !before.InsecureCookies, !after.InsecureCookies)
+	},
+	func(before, after *Runtime) string {
+		return onOff(keyTrustProxyHeaders, before.TrustProxyHeaders, after.TrustProxyHeaders)
+	},
+	func(before, after *Runtime) string {
+		return onOff(keyTrustUsernames, before.TrustUsernames, after.TrustUsernames)
+	},
+	func(before, after *Runtime) string {
+		return onOff(keyAnonymousReads, before.AnonymousReads, after.AnonymousReads)
+	},
+	func(before, after *Runtime) string {
+		return when(!slices.Equal(before.Routes, after.Routes), keyRoutes+count(len(after.Routes), "route"))
+	},
+	func(before, after *Runtime) string {
+		value := map[bool]string{false: "allow", true: "deny"}[after.DenyUnmatched]
+		return when(before.DenyUnmatched != after.DenyUnmatched, keyUnmatched+"="+value)
+	},
+	func(before, after *Runtime) string {
+		// By its name alone: a key is a good name of an account.
+		return when(before.Account != after.Account, keyAccount)
+	},
+	func(before, after *Runtime) string {
+		return when(before.Format() != after.Format(), keyKeyPrefix+"="+after.Format().Prefix)
+	},
+	func(before, after *Runtime) string {
+		return when(!slices.EqualFunc(before.Prices, after.Prices, Price.equal), keyPrices+count(len(after.Prices), "price"))
+	},
+	func(before, after *Runtime) string {
+		return when(before.StaleAfter != after.StaleAfter, fmt.Sprintf("%s=%v", keyStaleAfter, after.StaleAfter))
+	},
+}
+
+// Changes tells people what is different, for example ALLOWED_USERS (3 names), SECURE_COOKIES=false, the bootstrap key.
+// It never tells a key, a digest or a name. Empty: both say the same.
+func Changes(before, after Runtime) []string {
+	var told []string
+	for _, change := range changes {
+		if text := change(&before, &after); text != "" {
+			told = append(told, text)
+		}
+	}
+	return told
+}
+
+func when(differs bool, text string) string {
+	if !differs {
+		return ""
+	}
+	return text
+}
+
+func onOff(name string, before, after bool) string {
+	return when(before != after, fmt.Sprintf("%s=%t", name, after))
+}
+
+// count is (3 names), (1 name) or (none).
+func count(n int, what string) string {
+	switch n {
+	case 0:
+		return noneIf(true)
+	case 1:
+		return fmt.Sprintf(" (1 %s)", what)
+	}
+	return fmt.Sprintf(" (%d %ss)", n, what)
+}
+
+func noneIf(none bool) string { return when(none, " (none)") }
+
+func (p Price) equal(other Price) bool {
+	return p.Provider == other.Provider && p.Model == other.Model && p.Input == other.Input && p.Output == other.Output &&
+		equalOrNil(p.CacheRead, other.CacheRead) && equalOrNil(p.CacheWrite, other.CacheWrite)
+}
+
+func equalOrNil(a, b *float64) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}

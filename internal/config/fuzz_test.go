@@ -1,0 +1,107 @@
+package config_test
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+
+	"keywright.dev/keywright/internal/config"
+)
+
+// FuzzParse: whatever stands in the ConfigMap, it is settings that survive being written, or faults that fit into an event.
+func FuzzParse(f *testing.F) {
+	for name, value := range good {
+		f.Add(name, value)
+	}
+	f.Add("ROUTES", "- &a [*a, !!binary x, {? : }]\n--- |\n x")
+	f.Add("PRICES", "- {model: a, input: .nan, output: 0x}")
+	f.Add("\xff", "\xff")
+	f.Fuzz(func(t *testing.T, name, value string) {
+		check(t, map[string]string{name: value})
+		check(t, map[string]string{"ROUTES": value})
+		check(t, map[string]string{"PRICES": value, "ALLOWED_USERS": value})
+	})
+}
+
+type fataler interface {
+	Fatalf(format string, args ...any)
+}
+
+func check(t fataler, data map[string]string) {
+	got, faults := config.Parse(data)
+	if len(faults) > 0 {
+		if summary := config.Summary(faults, 900); len(summary) > 900 || !utf8.ValidString(summary) {
+			t.Fatalf("%d bytes are told: %q", len(summary), summary)
+		}
+		return
+	}
+	in := got.Runtime("digest")
+	document := in.Encode()
+	out, err := config.ParseRuntime(document)
+	if err != nil || !reflect.DeepEqual(in, out) {
+		t.Fatalf("written %s, read %+v, %v", document, out, err)
+	}
+	if len(document) > 1<<20 {
+		t.Fatalf("%d bytes do not fit into a ConfigMap", len(document))
+	}
+}
+
+// planted are the ways in which a key may end up in the wrong place. Only a pattern of a route is told as it is: by it
+// people find what is meant.
+var planted = []func(secret string) string{
+	func(s string) string { return s },
+	func(s string) string { return `"` + s + `"` },
+	func(s string) string { return "'" + s },
+	func(s string) string { return "alice," + s + " bob" },
+	func(s string) string { return "Account/" + s + "!" },
+	func(s string) string { return s + "/" + s },
+	func(s string) string { return "- " + s },
+	func(s string) string { return "- *" + s },
+	func(s string) string { return "- &" + s + " x" },
+	func(s string) string { return "- !" + s + " x" },
+	func(s string) string { return "%" + s + "\n" },
+	func(s string) string { return s + ": " + s + "\n" + s + ": x" },
+	func(s string) string { return "- " + s + ": /a" },
+	func(s string) string { return "- match: " + s },
+	func(s string) string { return "- match: /a\n  action: " + s },
+	func(s string) string { return "- match: /a\n  action: a.b\n  resource: " + s },
+	func(s string) string { return "- match: /a\n  owner: '{" + s + "}'" },
+	func(s string) string { return "- match: /a\n  owner: '" + strings.Repeat(s, 9) + " x'" },
+	func(s string) string { return "- match: /a\n  action: '" + strings.Repeat(s, 5) + "'" },
+	func(s string) string { return "- match: /a\n  " + s + ": " + s + "\n  " + s + ": " + s },
+	func(s string) string { return "- {model: " + s + ", input: " + s + ", output: 1}" },
+	func(s string) string {
+		return "- {model: " + s + ", input: 1, output: 1}\n- {model: " + s + ", input: 1, output: 1}"
+	},
+}
+
+// What is told of faults and of changes never has a key in it, wherever it stands.
+func TestNothingToldHoldsAKey(t *testing.T) {
+	names := known(t)
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.StringMatching(`[A-Za-z][A-Za-z0-9+=_.-]{15,60}`).Draw(t, "secret")
+		other := rapid.SampledFrom(slices.Concat(names, []string{s, "MY_SETTING"})).Draw(t, "name")
+		for _, plant := range planted {
+			for _, name := range []string{"ROUTES", "PRICES", "ALLOWED_USERS", other} {
+				expectNotTold(t, s, name, plant(s))
+			}
+		}
+	})
+}
+
+func expectNotTold(t *rapid.T, secret, name, value string) {
+	data := maps.Clone(good)
+	delete(data, "ADMIN_KEY")
+	data[name] = value
+	got, faults := config.Parse(data)
+	told := config.Summary(faults, 1<<20) + strings.Join(config.Changes(config.Runtime{}, got.Runtime(secret)), " ")
+	if strings.Contains(told, secret[:12]) {
+		t.Fatalf("%s: %s", name, told)
+	}
+	check(t, data)
+}

@@ -1,0 +1,77 @@
+package config_test
+
+import (
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"keywright.dev/keywright/internal/auth/routes"
+	"keywright.dev/keywright/internal/config"
+)
+
+func TestTheDocumentSurvivesItsWrittenForm(t *testing.T) {
+	price := rapid.Float64Range(0, math.MaxFloat64)
+	rapid.Check(t, func(t *rapid.T) {
+		in := config.Runtime{
+			BootstrapDigest: rapid.String().Draw(t, "digest"), KeyPrefix: rapid.StringMatching(`[a-z][a-z0-9]{0,6}_`).Draw(t, "prefix"),
+			AllowedUsers: rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "users"), InsecureCookies: rapid.Bool().Draw(t, "cookies"),
+			TrustProxyHeaders: rapid.Bool().Draw(t, "proxy"), TrustUsernames: rapid.Bool().Draw(t, "names"),
+			AnonymousReads: rapid.Bool().Draw(t, "reads"), DenyUnmatched: rapid.Bool().Draw(t, "deny"), Account: rapid.String().Draw(t, "account"),
+			Routes: []routes.Route{{Match: rapid.String().Draw(t, "match"), Action: "a", Resource: "<&>\u2028", Owner: "{o}"}},
+			Prices: []config.Price{{
+				Model: rapid.String().Draw(t, "model"), Input: price.Draw(t, "input"), Output: price.Draw(t, "output"),
+				CacheRead: rapid.Ptr(price, true).Draw(t, "read"), CacheWrite: rapid.Ptr(price, true).Draw(t, "write"),
+			}},
+			StaleAfter: time.Duration(rapid.Int64Min(0).Draw(t, "stale")),
+		}
+		document := in.Encode()
+		out, err := config.ParseRuntime(document)
+		if err != nil || !reflect.DeepEqual(out, in) || out.Encode() != document || len(config.Changes(in, out)) != 0 {
+			t.Fatalf("%v\n%+v\n%+v", err, in, out)
+		}
+	})
+}
+
+func TestDocumentsThatNoOperatorWrote(t *testing.T) {
+	for document, want := range map[string]string{
+		"": "can't be read", "{": "can't be read", "[]": "can't be read", `{} {}`: "can't be read", `{"routes":{}}`: "can't be read",
+		"null": "says nothing", `{"keyPrefix":"Ak_"}`: "keyPrefix", `{"keyPrefix":" "}`: "keyPrefix", `{"staleAfter":-1}`: "staleAfter",
+	} {
+		if out, err := config.ParseRuntime(document); err == nil || !strings.Contains(err.Error(), want) || !reflect.DeepEqual(out, config.Runtime{}) {
+			t.Errorf("%q: %+v, %v", document, out, err)
+		}
+	}
+	if out, err := config.ParseRuntime(`{"fromTheFuture":1}`); err != nil || !reflect.DeepEqual(out, config.Runtime{}) {
+		t.Errorf("a newer document: %+v, %v", out, err)
+	}
+}
+
+// The names are what servers of other versions read.
+func TestTheDocumentIsWrittenLikeThis(t *testing.T) {
+	in := config.Runtime{
+		BootstrapDigest: "d", KeyPrefix: "kw_", AllowedUsers: []string{"alice"}, InsecureCookies: true, TrustProxyHeaders: true,
+		TrustUsernames: true, AnonymousReads: true, Routes: []routes.Route{{Match: "/<&>", Action: "a", Resource: "r", Owner: "o"}}, DenyUnmatched: true,
+		Account: "acme", Prices: []config.Price{{Provider: "p", Model: "m", Input: 0.15, Output: 10, CacheRead: new(0.0), CacheWrite: new(1e-9)}},
+		StaleAfter: time.Second,
+	}
+	const want = `{"bootstrapDigest":"d","keyPrefix":"kw_","allowedUsers":["alice"],"insecureCookies":true,"trustProxyHeaders":true,` +
+		`"trustUsernames":true,"anonymousReads":true,"routes":[{"match":"/<&>","action":"a","resource":"r","owner":"o"}],"denyUnmatched":true,` +
+		`"account":"acme","prices":[{"provider":"p","model":"m","input":0.15,"output":10,"cacheRead":0,"cacheWrite":1e-9}],"staleAfter":1000000000}`
+	if got := in.Encode(); got != want {
+		t.Errorf("got %s", got)
+	}
+	if got := (config.Runtime{}).Encode(); got != "{}" {
+		t.Errorf("nothing is %s", got)
+	}
+}
+
+func TestRevision(t *testing.T) {
+	one, other := config.Revision("{}"), config.Revision(`{"account":"a"}`)
+	if len(one) != 12 || one == other || one != config.Revision("{}") {
+		t.Errorf("%s and %s", one, other)
+	}
+}

@@ -1,0 +1,148 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Keys of ConfigMap keywright-config, named as an environment file names them.
+const (
+	// KeyAdminKey is the bootstrap key in plaintext.
+	KeyAdminKey = "ADMIN_KEY"
+	// KeyAdminKeySecret points to the bootstrap key: <name of a Secret>/<key in it>.
+	KeyAdminKeySecret = "ADMIN_KEY_SECRET"
+
+	keyAccount           = "ACCOUNT"
+	keyAllowedUsers      = "ALLOWED_USERS"
+	keyAnonymousReads    = "ANONYMOUS_READS"
+	keyKeyPrefix         = "KEY_PREFIX"
+	keyPrices            = "PRICES"
+	keyRoutes            = "ROUTES"
+	keySecureCookies     = "SECURE_COOKIES"
+	keyStaleAfter        = "STALE_AFTER"
+	keyTrustProxyHeaders = "TRUST_PROXY_HEADERS"
+	keyTrustUsernames    = "TRUST_USERNAMES"
+	keyUnmatched         = "UNMATCHED"
+)
+
+// Settings is what keywright-config says, checked.
+type Settings struct {
+	// AdminKey is the bootstrap key. Empty: none, or one that AdminKeySecret points to.
+	AdminKey string
+	// AdminKeySecret points to the bootstrap key. Nil: nothing does.
+	AdminKeySecret *SecretRef
+	// Service is everything else, as the server is told it, and without the digest of the bootstrap key: see Runtime.
+	Service Runtime
+}
+
+// SecretRef points to one key of a Secret in Keywright's own namespace.
+type SecretRef struct {
+	Name string
+	Key  string
+}
+
+func (r SecretRef) String() string { return r.Name + "/" + r.Key }
+
+// Runtime is what the server runs with by these settings and this digest of the bootstrap key. Empty: there is no such
+// key.
+func (s *Settings) Runtime(bootstrapDigest string) Runtime {
+	r := s.Service
+	r.BootstrapDigest = bootstrapDigest
+	return r
+}
+
+// CheckAdminKey says what is wrong with a bootstrap key, or nothing. It follows the rules of a brought key, which are
+// those that the server checks every presented key by.
+func (s *Settings) CheckAdminKey(value string) string {
+	if err := s.Service.Format().Check(value); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// parser reads one value into the settings, or says what is wrong with it in words that complete a sentence beginning
+// with the setting, and that never repeat a value: who takes a setting for another will have put a key there.
+type parser func(s *Settings, value string) (problem string)
+
+// Bounds of a value, in bytes. Together they keep the document well within the 1 MiB of a ConfigMap.
+const (
+	short   = 1 << 10
+	long    = 64 << 10
+	longest = 256 << 10
+)
+
+// known has one entry for each setting. What is not in it is unknown.
+var known = map[string]struct {
+	parse parser
+	most  int
+}{
+	KeyAdminKey:          {trimmed(parseAdminKey), short},
+	KeyAdminKeySecret:    {trimmed(parseAdminKeySecret), short},
+	keyAccount:           {trimmed(parseAccount), short},
+	keyAllowedUsers:      {parseAllowedUsers, long},
+	keyAnonymousReads:    {trimmed(flag(func(r *Runtime, on bool) { r.AnonymousReads = on })), short},
+	keyKeyPrefix:         {trimmed(parseKeyPrefix), short},
+	keyPrices:            {parsePrices, long},
+	keyRoutes:            {parseRoutes, longest},
+	keySecureCookies:     {trimmed(flag(func(r *Runtime, on bool) { r.InsecureCookies = !on })), short},
+	keyStaleAfter:        {trimmed(parseStaleAfter), short},
+	keyTrustProxyHeaders: {trimmed(flag(func(r *Runtime, on bool) { r.TrustProxyHeaders = on })), short},
+	keyTrustUsernames:    {trimmed(flag(func(r *Runtime, on bool) { r.TrustUsernames = on })), short},
+	keyUnmatched:         {trimmed(parseUnmatched), short},
+}
+
+// Parse reads the data of keywright-config. With faults the settings are not to be used.
+func Parse(data map[string]string) (Settings, []Fault) {
+	var s Settings
+	var faults []Fault
+	for _, name := range slices.Sorted(maps.Keys(data)) {
+		if problem := s.set(name, data[name]); problem != "" {
+			faults = append(faults, Fault{name, problem})
+		}
+	}
+	if problem := s.checkBootstrap(); problem != "" {
+		faults = append(faults, Fault{KeyAdminKey, problem})
+	}
+	slices.SortStableFunc(faults, func(a, b Fault) int { return cmp.Compare(a.Key, b.Key) })
+	return s, faults
+}
+
+func (s *Settings) set(name, value string) (problem string) {
+	setting, is := known[name]
+	switch {
+	case !is && isKnown(meant(name)):
+		return "is not a setting: write " + meant(name)
+	case !is:
+		return "is not a setting; known are " + strings.Join(slices.Sorted(maps.Keys(known)), ", ")
+	case len(value) > setting.most:
+		return fmt.Sprintf("is longer than %d bytes", setting.most)
+	case !utf8.ValidString(value):
+		return "is not UTF-8"
+	}
+	return setting.parse(s, unquote(value))
+}
+
+func isKnown(name string) bool {
+	_, is := known[name]
+	return is
+}
+
+// meant is a name in the spelling of settings.
+func meant(name string) string {
+	return strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name))
+}
+
+// checkBootstrap comes last: the form of a key depends on KEY_PREFIX.
+func (s *Settings) checkBootstrap() (problem string) {
+	switch {
+	case s.AdminKey == "":
+		return ""
+	case s.AdminKeySecret != nil:
+		return "can't be set together with " + KeyAdminKeySecret
+	}
+	return s.CheckAdminKey(s.AdminKey)
+}

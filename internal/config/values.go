@@ -1,0 +1,129 @@
+package config
+
+import (
+	"regexp"
+	"strings"
+	"time"
+
+	"keywright.dev/keywright/internal/key/keyformat"
+)
+
+// unquote takes away the one pair of quotes that an environment file may have around a value. What has the same quotes
+// within was not quoted as a whole.
+func unquote(value string) string {
+	text := strings.TrimSpace(value)
+	if len(text) < 2 || text[0] != '"' && text[0] != '\'' {
+		return value
+	}
+	quote, inner := text[:1], text[1:len(text)-1]
+	if !strings.HasSuffix(text, quote) || strings.Contains(inner, quote) {
+		return value
+	}
+	return inner
+}
+
+// trimmed is for values of one line. Those in YAML need their indentation.
+func trimmed(parse parser) parser {
+	return func(s *Settings, value string) string { return parse(s, strings.TrimSpace(value)) }
+}
+
+// flag reads true or false in the spellings of environment files. Nothing is the default.
+func flag(set func(*Runtime, bool)) parser {
+	return func(s *Settings, value string) string {
+		switch strings.ToLower(value) {
+		case "":
+		case "true", "1", "yes", "on":
+			set(&s.Service, true)
+		case "false", "0", "no", "off":
+			set(&s.Service, false)
+		default:
+			return "is neither true nor false"
+		}
+		return ""
+	}
+}
+
+// parseAdminKey does not check the key: that takes the prefix.
+func parseAdminKey(s *Settings, value string) string {
+	s.AdminKey = value
+	return ""
+}
+
+var secretRef = regexp.MustCompile(`^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)/([A-Za-z0-9._-]{1,253})$`)
+
+func parseAdminKeySecret(s *Settings, value string) string {
+	if value == "" {
+		return ""
+	}
+	match := secretRef.FindStringSubmatch(value)
+	if match == nil {
+		return "is not of the form <name of a Secret>/<key in it>"
+	}
+	s.AdminKeySecret = &SecretRef{Name: match[1], Key: match[3]}
+	return ""
+}
+
+func parseUnmatched(s *Settings, value string) string {
+	switch strings.ToLower(value) {
+	case "", "allow":
+		s.Service.DenyUnmatched = false
+	case "deny":
+		s.Service.DenyUnmatched = true
+	default:
+		return "is neither allow nor deny"
+	}
+	return ""
+}
+
+// subjectName is the rule of the API for accounts and integrations.
+var subjectName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+
+const subjectRule = "1-63 letters, digits, '.', '_', '-', a letter or digit first"
+
+func parseAccount(s *Settings, value string) string {
+	switch {
+	case value == "" || value == DefaultAccount:
+		// To name the default comes to the same as to say nothing.
+		s.Service.Account = ""
+	case keyformat.IsGenerated(value):
+		return aKey
+	case !subjectName.MatchString(value):
+		return "is no name of an account: " + subjectRule
+	default:
+		s.Service.Account = value
+	}
+	return ""
+}
+
+// aKey is told of a key in a place where everybody would read it.
+const aKey = "is an API key, which does not belong here: rotate it"
+
+func parseKeyPrefix(s *Settings, value string) string {
+	switch {
+	case value == "" || value == keyformat.DefaultPrefix:
+		s.Service.KeyPrefix = ""
+	case !keyformat.IsPrefix(value):
+		return "has to be 2-8 lower-case letters and digits, a letter first and '_' last"
+	default:
+		s.Service.KeyPrefix = value
+	}
+	return ""
+}
+
+// minStale: less would refuse requests at every hiccup.
+const minStale = time.Second
+
+func parseStaleAfter(s *Settings, value string) string {
+	if value == "" {
+		return ""
+	}
+	age, err := time.ParseDuration(value)
+	switch {
+	case err != nil:
+		return "is no duration such as 30s, 5m or 1h30m"
+	case age != 0 && age < minStale:
+		return "is under 1s; 0 is never"
+	}
+	s.Service.StaleAfter = age
+	return ""
+}

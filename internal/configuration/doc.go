@@ -1,3 +1,0 @@
-// Package configuration brings the document of ConfigMap keywright-runtime into force in a running server, whole or not
-// at all, and knows which one that is. What a document may say is for package settings to decide.
-package configuration

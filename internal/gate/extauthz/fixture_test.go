@@ -1,0 +1,297 @@
+package extauthz_test
+
+import (
+	"context"
+	"encoding/base64"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/config"
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/gate/extauthz"
+	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/key/pepper"
+)
+
+// Keys: of an admin, of one who is disabled, one that has ended, of nobody, of a program, of a user who is no admin.
+const (
+	alice   = "correct-horse-battery-staple"
+	off     = "the-key-of-somebody-disabled"
+	ended   = "the-key-that-came-to-its-end"
+	unknown = "a-key-that-nobody-has-at-all"
+	ci      = "the-key-of-a-program-named-ci"
+	bobs    = "an-api-key-of-somebody-named-bob"
+	// panicking is a key that the verifier does not survive.
+	panicking = "the-key-that-is-one-too-many"
+	// knownSession is the cookie of a session that was begun with alice's key.
+	knownSession = "the-secret-of-a-session-of-alice"
+)
+
+var now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// fixture is a server on loopback and a client that asks as Envoy does.
+type fixture struct {
+	authv3.AuthorizationClient
+	connection *grpc.ClientConn
+	listener   net.Listener
+	config     extauthz.Config
+	server     *extauthz.Server
+	served     chan error
+	view       *view
+	log        *journal
+}
+
+// view is a view of the cluster as a test says.
+type view struct {
+	mu       sync.Mutex
+	notReady error
+	age      time.Duration
+	// looked is called when somebody wants to know how old the view is. May be nil.
+	looked func()
+}
+
+func (v *view) set(change func()) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	change()
+}
+
+func (v *view) Ready() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.notReady
+}
+
+func (v *view) Age() time.Duration {
+	v.mu.Lock()
+	age, looked := v.age, v.looked
+	v.mu.Unlock()
+	if looked != nil {
+		looked()
+	}
+	return age
+}
+
+// sessions has one session.
+type sessions struct{ digest pepper.Digest }
+
+func (s sessions) Key(cookie string, _ time.Time) *pepper.Digest {
+	if cookie != knownSession {
+		return nil
+	}
+	return &s.digest
+}
+
+// fragile is a verifier with a mistake in it.
+type fragile struct{ *verify.Verifier }
+
+func (f fragile) Verify(presented string, now time.Time) verify.Verdict {
+	if presented == panicking {
+		panic("of all keys, " + presented)
+	}
+	return f.Verifier.Verify(presented, now)
+}
+
+// journal is a log that several write to.
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+func newFixture(tb testing.TB, runtime config.Runtime) *fixture {
+	tb.Helper()
+	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
+	must(tb, err)
+	f := &fixture{view: &view{}, log: &journal{}, served: make(chan error, 1)}
+	log := slog.New(slog.NewJSONHandler(f.log, nil))
+	g := gate.New(gate.Config{
+		Verifier: fragile{verify.NewVerifier(newIndex(ring), keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring)}, View: f.view,
+		Sessions: sessions{ring.Digest(alice)}, Now: func() time.Time { return now }, Log: log, Registry: prometheus.NewRegistry(),
+	})
+	rules, err := gate.NewRules(runtime)
+	must(tb, err)
+	g.Use(rules)
+	f.config = extauthz.Config{Gate: g, Ready: g.Ready, Log: log}
+	f.server = extauthz.New(f.config)
+	f.serve(tb)
+	return f
+}
+
+func newIndex(ring *pepper.Keyring) *verify.Index {
+	index := &verify.Index{}
+	put := func(name, plaintext string, standing verify.Reason, notAfter time.Time) {
+		index.Put(verify.ID{Kind: "AdminUser", Namespace: "n", Name: name}, verify.Holder{
+			Identity: verify.Identity{Username: name, Subject: "User/" + name, Admin: true}, Standing: standing, UID: name,
+			Keys: []verify.Key{{Digest: ring.Digest(plaintext), NotAfter: notAfter}},
+		})
+	}
+	put("alice", alice, verify.Accepted, time.Time{})
+	put("dave", off, verify.Disabled, time.Time{})
+	put("erin", ended, verify.Accepted, now)
+	give := func(name, plaintext, username, subject string, scopes ...string) {
+		index.Put(verify.ID{Kind: "APIKey", Namespace: "n", Name: name}, verify.Holder{
+			Identity: verify.Identity{Username: username, Subject: subject}, Standing: verify.Accepted, UID: name,
+			Given: &access.Given{Scopes: scopes}, Keys: []verify.Key{{Digest: ring.Digest(plaintext)}},
+		})
+	}
+	give("ci", ci, "", "Account/ci", "certs.read", "certs.write")
+	give("bobs", bobs, "bob", "User/bob", "certs.read", "certs.write")
+	index.PutRole("reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}})
+	return index
+}
+
+func (f *fixture) serve(tb testing.TB) {
+	tb.Helper()
+	var err error
+	f.listener, err = net.Listen("tcp", "127.0.0.1:0")
+	must(tb, err)
+	go func() { f.served <- f.server.Serve(f.listener) }()
+	tb.Cleanup(func() { must(tb, f.server.Close()) })
+	f.connection, err = grpc.NewClient(f.listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	must(tb, err)
+	tb.Cleanup(func() { _ = f.connection.Close() })
+	f.AuthorizationClient = authv3.NewAuthorizationClient(f.connection)
+}
+
+// failer is a test, be it of one drawn input.
+type failer interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
+func must(tb failer, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// request is what Envoy asks about. It changes by its methods.
+type request struct {
+	http *authv3.AttributeContext_HttpRequest
+}
+
+// get is a GET of /certs with these headers: name, value, name, value.
+func get(header ...string) request {
+	r := request{&authv3.AttributeContext_HttpRequest{
+		Id: "1", Method: http.MethodGet, Path: "/certs", Host: "app.example.com", Scheme: "https", Protocol: "HTTP/2",
+		Headers: map[string]string{":method": http.MethodGet, ":path": "/certs", ":authority": "app.example.com"},
+	}}
+	for i := 0; i < len(header); i += 2 {
+		r.http.Headers[header[i]] = header[i+1]
+	}
+	return r
+}
+
+// raw gives a header as Envoy does with encode_raw_headers.
+func (r request) raw(name string, value []byte) request {
+	if r.http.HeaderMap == nil {
+		r.http.HeaderMap = &corev3.HeaderMap{}
+	}
+	r.http.HeaderMap.Headers = append(r.http.HeaderMap.Headers, &corev3.HeaderValue{Key: name, RawValue: value})
+	return r
+}
+
+func bearer(presented string) request { return get("authorization", "Bearer "+presented) }
+
+func basic(password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte("bot:"+password))
+}
+
+func (r request) check() *authv3.CheckRequest {
+	return &authv3.CheckRequest{Attributes: &authv3.AttributeContext{Request: &authv3.AttributeContext_Request{Http: r.http}}}
+}
+
+// ask returns a reply that Envoy's own rules for one find nothing wrong with.
+func (f *fixture) ask(tb failer, r request) *authv3.CheckResponse {
+	tb.Helper()
+	return f.askAll(tb, r.check())
+}
+
+func (f *fixture) askAll(tb failer, r *authv3.CheckRequest) *authv3.CheckResponse {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	reply, err := f.Check(ctx, r)
+	must(tb, err)
+	must(tb, reply.ValidateAll())
+	if len(reply.ProtoReflect().GetUnknown()) > 0 || len(reply.GetOkResponse().ProtoReflect().GetUnknown()) > 0 {
+		tb.Fatal("the reply has fields that Envoy does not know")
+	}
+	return reply
+}
+
+// upstream is what the app gets of a request that passes. Envoy sets first and removes last, and names are in lower case.
+func upstream(tb failer, r request, reply *authv3.CheckResponse) map[string]string {
+	tb.Helper()
+	ok := reply.GetOkResponse()
+	if reply.GetStatus().GetCode() != 0 || ok == nil {
+		tb.Fatalf("refused: %v", reply)
+	}
+	header := maps.Clone(r.http.GetHeaders())
+	for _, raw := range r.http.GetHeaderMap().GetHeaders() {
+		header[strings.ToLower(raw.GetKey())] = string(raw.GetRawValue())
+	}
+	for _, option := range ok.GetHeaders() {
+		if option.GetAppendAction() != corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD || saysAppend(option) {
+			tb.Errorf("%s would be added to the client's own", option.GetHeader().GetKey())
+		}
+		header[strings.ToLower(option.GetHeader().GetKey())] = option.GetHeader().GetValue()
+	}
+	for _, name := range ok.GetHeadersToRemove() {
+		delete(header, strings.ToLower(name))
+	}
+	return header
+}
+
+// saysAppend says that an option has the older field for what append_action says.
+func saysAppend(option *corev3.HeaderValueOption) bool {
+	return option.GetAppend() != nil //nolint:staticcheck // it is deprecated, and has to be absent
+}
+
+// downstream is what the client gets of a refusal: from Envoy up to 1.36, which takes every header as one to add after
+// all those of that name were removed, and from later ones, which do as each says.
+func downstream(reply *authv3.CheckResponse) (older, later http.Header) {
+	older, later = http.Header{}, http.Header{"Content-Type": {"text/plain"}}
+	for _, option := range reply.GetDeniedResponse().GetHeaders() {
+		name, value := option.GetHeader().GetKey(), option.GetHeader().GetValue()
+		if saysAppend(option) {
+			continue
+		}
+		older.Add(name, value)
+		if option.GetAppendAction() == corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD {
+			later.Add(name, value)
+		} else {
+			later.Set(name, value)
+		}
+	}
+	return older, later
+}

@@ -1,0 +1,205 @@
+package reverseproxy_test
+
+import (
+	"bytes"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/config"
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/gate/reverseproxy"
+	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/key/pepper"
+)
+
+// Keys of an admin, of nobody, and of a program that may read certificates.
+const (
+	alice   = "correct-horse-battery-staple"
+	unknown = "a-key-that-nobody-has-at-all"
+	ci      = "the-key-of-a-program-named-ci"
+)
+
+// knownSession is the cookie of a session that was begun with alice's key.
+const knownSession = "the-secret-of-a-session-of-alice"
+
+// always is a view that has seen everything just now.
+type always struct{}
+
+func (always) Ready() error       { return nil }
+func (always) Age() time.Duration { return 0 }
+
+// sessions has one session.
+type sessions struct{ digest pepper.Digest }
+
+func (s sessions) Key(cookie string, _ time.Time) *pepper.Digest {
+	if cookie != knownSession {
+		return nil
+	}
+	return &s.digest
+}
+
+// house is an app, the gate in front of it, and the proxy at the gate.
+type house struct {
+	*gate.Gate
+	index *verify.Index
+	ring  *pepper.Keyring
+	app   *httptest.Server
+	proxy *httptest.Server
+	inner *reverseproxy.Proxy
+	// open is how many requests are with the proxy.
+	open atomic.Int64
+	log  *journal
+	now  func() time.Time
+	// patience is how long a client waits that sends less than it says.
+	patience time.Duration
+}
+
+// options are what a house may have that is not the same everywhere. The zero value has none.
+type options struct {
+	runtime config.Runtime
+	recheck time.Duration
+	// path follows the app's address.
+	path string
+	// upstream is in the place of the app's URL.
+	upstream string
+	now      func() time.Time
+	// timeout is in the place of each of the server's.
+	timeout time.Duration
+	// plain is an answer that can do nothing but be written to.
+	plain bool
+}
+
+func newHouse(tb testing.TB, app http.HandlerFunc, o options) *house {
+	tb.Helper()
+	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
+	must(tb, err)
+	h := &house{index: &verify.Index{}, ring: ring, log: &journal{}, now: o.now, patience: 2 * o.timeout}
+	if h.now == nil {
+		h.now = time.Now
+	}
+	h.put("alice", alice, verify.Accepted)
+	h.index.Put(verify.ID{Kind: "APIKey", Name: "ci"}, verify.Holder{
+		Identity: verify.Identity{Subject: "Account/ci"}, Standing: verify.Accepted, UID: "ci",
+		Given: &access.Given{Scopes: []string{"certs.read"}}, Keys: []verify.Key{{Digest: ring.Digest(ci)}},
+	})
+	h.Gate = gate.New(gate.Config{
+		Verifier: verify.NewVerifier(h.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring), View: always{},
+		Sessions: sessions{ring.Digest(alice)}, Now: h.now, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
+	})
+	h.use(tb, o.runtime)
+	if app != nil {
+		h.app = httptest.NewUnstartedServer(app)
+		h.app.Config.DisableGeneralOptionsHandler = true
+		h.app.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
+		h.app.Start()
+		tb.Cleanup(h.app.Close)
+		o.upstream = h.app.URL + o.path
+	}
+	h.inner = h.newProxy(tb, o)
+	h.proxy = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.open.Add(1)
+		defer h.open.Add(-1)
+		if o.plain {
+			w = struct{ http.ResponseWriter }{w}
+		}
+		h.inner.ServeHTTP(w, r)
+	}))
+	configure(h.proxy.Config)
+	if o.timeout > 0 {
+		h.proxy.Config.ReadTimeout, h.proxy.Config.WriteTimeout, h.proxy.Config.IdleTimeout = o.timeout, o.timeout, o.timeout
+	}
+	h.proxy.Start()
+	tb.Cleanup(h.proxy.Close)
+	return h
+}
+
+func (h *house) newProxy(tb testing.TB, o options) *reverseproxy.Proxy {
+	tb.Helper()
+	upstream, err := reverseproxy.ParseUpstream(o.upstream)
+	must(tb, err)
+	return reverseproxy.New(reverseproxy.Config{
+		Gate: h.Gate, Upstream: upstream, Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Recheck: o.recheck,
+	})
+}
+
+// left waits until no request is with the proxy.
+func (h *house) left(tb testing.TB) {
+	tb.Helper()
+	for deadline := time.Now().Add(20 * time.Second); h.open.Load() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			tb.Fatal("the proxy still has a request")
+		}
+	}
+}
+
+// configure makes a server one as the proxy's runs on.
+func configure(s *http.Server) {
+	s.MaxHeaderBytes = 64 << 10
+	s.ReadHeaderTimeout = 10 * time.Second
+	s.ReadTimeout = 30 * time.Second
+	s.WriteTimeout = 30 * time.Second
+	s.DisableGeneralOptionsHandler = true
+	s.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
+}
+
+// put is what becomes of an admin's key.
+func (h *house) put(name, plaintext string, standing verify.Reason) {
+	h.index.Put(verify.ID{Kind: "AdminUser", Name: name}, verify.Holder{
+		Identity: verify.Identity{Username: name, Subject: "User/" + name, Admin: true}, Standing: standing, UID: name,
+		OwnsUsername: true, Keys: []verify.Key{{Digest: h.ring.Digest(plaintext)}},
+	})
+}
+
+func (h *house) use(tb testing.TB, runtime config.Runtime) {
+	tb.Helper()
+	rules, err := gate.NewRules(runtime)
+	must(tb, err)
+	h.Gate.Use(rules)
+}
+
+func (h *house) address() string { return h.proxy.Listener.Addr().String() }
+
+// dial opens a connection to the proxy on which nothing takes for ever.
+func (h *house) dial(tb testing.TB) net.Conn {
+	tb.Helper()
+	connection, err := net.Dial("tcp", h.address())
+	must(tb, err)
+	must(tb, connection.SetDeadline(time.Now().Add(20*time.Second)))
+	tb.Cleanup(func() { _ = connection.Close() })
+	return connection
+}
+
+// journal is a log that may be read while it is written.
+type journal struct {
+	mu      sync.Mutex
+	written bytes.Buffer
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.written.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.written.String()
+}
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}

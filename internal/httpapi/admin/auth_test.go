@@ -1,0 +1,377 @@
+package admin_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/config"
+)
+
+const (
+	loginPath = "/api/auth/login"
+	nobody    = `{"username":"","role":"user","is_admin":false}` + "\n"
+)
+
+func claim(username, key string) string {
+	return `{"username":"` + username + `","api_key":"` + key + `"}`
+}
+
+func (h *house) askWithCookie(method, path, cookie string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, nil)
+	r.Header.Set("Cookie", cookie)
+	return h.serve(r)
+}
+
+func TestLogin(t *testing.T) {
+	for name, c := range map[string]struct{ username, key, want string }{
+		"an admin":               {"alice", aliceKey, `{"username":"alice","role":"admin","is_admin":true}`},
+		"with spaces around":     {" alice ", aliceKey + "\\n", `{"username":"alice","role":"admin","is_admin":true}`},
+		"bootstrap":              {"admin", bootstrapKey, `{"username":"admin","role":"admin","is_admin":true}`},
+		"by an APIKey of theirs": {"alice", writerKey, `{"username":"alice","role":"user","is_admin":false}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			r := h.ask("POST", loginPath, "", claim(c.username, c.key))
+			if r.Code != 200 || r.Body.String() != c.want+"\n" {
+				t.Fatalf("%d %s", r.Code, r.Body)
+			}
+			username := strings.TrimSpace(c.username)
+			want := []string{
+				"keywright_session=session-0; Path=/; Max-Age=28800; HttpOnly; Secure; SameSite=Strict",
+				"keywright_user=" + username + "; Path=/; Max-Age=31536000; Secure; SameSite=Lax",
+			}
+			if got := r.Header()["Set-Cookie"]; !slices.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			if me := h.askWithCookie("GET", "/api/auth/me", "keywright_session=session-0"); me.Body.String() != c.want+"\n" {
+				t.Error(me.Body)
+			}
+			checkTrail(t, h, "login User/"+username+" done")
+		})
+	}
+}
+
+func TestInsecureCookies(t *testing.T) {
+	h := newHouse(t)
+	h.use(t, config.Runtime{InsecureCookies: true})
+	r := h.ask("POST", loginPath, "", claim("alice", aliceKey))
+	for _, cookie := range r.Header()["Set-Cookie"] {
+		if strings.Contains(cookie, "Secure") {
+			t.Error(cookie)
+		}
+	}
+}
+
+// Whatever is wrong, nothing tells it apart but what was wrong with the request.
+func TestRefusedLogins(t *testing.T) {
+	for name, c := range map[string]struct {
+		body   string
+		status int
+		detail string
+	}{
+		"no JSON":            {`{"username"`, 400, "Invalid JSON body"},
+		"nothing":            {``, 400, "Invalid JSON body"},
+		"no object":          {`["alice"]`, 400, "JSON body must be an object"},
+		"no name":            {claim("", aliceKey), 400, "Username and api_key are required"},
+		"no key":             {claim("alice", ""), 400, "Username and api_key are required"},
+		"neither":            {`{}`, 400, "Username and api_key are required"},
+		"a blank key":        {claim("alice", "  "), 400, "Username and api_key are required"},
+		"a number":           {`{"username":"alice","api_key":5}`, 400, "api_key: must not be a number"},
+		"a wrong key":        {claim("alice", "a-key-that-nobody-has-at-all"), 401, "Invalid username or API key"},
+		"a short key":        {claim("alice", "x"), 401, "Invalid username or API key"},
+		"a long key":         {claim("alice", strings.Repeat("x", 10_000)), 401, "Invalid username or API key"},
+		"a key with accents": {claim("alice", "schlüssel-schlüssel"), 401, "Invalid username or API key"},
+		"a key of two lines": {claim("alice", aliceKey+`\nX-Forwarded-User: bob`), 401, "Invalid username or API key"},
+		"another's key":      {claim("alice", bobKey), 401, "Invalid username or API key"},
+		"another case":       {claim("Alice", aliceKey), 401, "Invalid username or API key"},
+		"an unknown user":    {claim("nobody", aliceKey), 401, "Invalid username or API key"},
+		"disabled":           {claim("off", offKey), 401, "Invalid username or API key"},
+		"a plain user":       {claim("plain", aliceKey), 401, "Invalid username or API key"},
+		"admin by another":   {claim("admin", aliceKey), 401, "Invalid username or API key"},
+		"Admin":              {claim("Admin", bootstrapKey), 401, "Invalid username or API key"},
+		"of no user":         {claim("reader", readerKey), 401, "Invalid username or API key"},
+		"a subject":          {claim("Account/reader", readerKey), 401, "Invalid username or API key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			r := h.ask("POST", loginPath, "", c.body)
+			if r.Code != c.status || detail(r) != c.detail || len(r.Header()["Set-Cookie"]) > 0 {
+				t.Errorf("%d %s %v", r.Code, r.Body, r.Header())
+			}
+			if failed := len(h.memory.entries) == 1; failed != (c.status == 401) {
+				t.Errorf("%+v", h.memory.entries)
+			}
+		})
+	}
+}
+
+// What is no JSON is told so, whatever it says that it is.
+func TestAFormIsNoJSON(t *testing.T) {
+	h := newHouse(t)
+	r := httptest.NewRequest(http.MethodPost, loginPath, strings.NewReader("username=alice"))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if got := h.serve(r); got.Code != 400 || detail(got) != "Invalid JSON body" {
+		t.Error(got.Code, got.Body)
+	}
+}
+
+// What else comes with a login says nothing about whose the key is.
+func TestALoginIsByItsKeyAlone(t *testing.T) {
+	h := newHouse(t)
+	h.use(t, config.Runtime{TrustProxyHeaders: true, TrustUsernames: true})
+	r := httptest.NewRequest(http.MethodPost, loginPath, strings.NewReader(claim("alice", "a-key-that-nobody-has-at-all")))
+	r.Header.Set("Authorization", "Bearer "+aliceKey)
+	r.Header.Set("X-Forwarded-User", "alice")
+	r.Header.Set("Cookie", "keywright_user=alice")
+	if got := h.serve(r); got.Code != 401 {
+		t.Error(got.Code, got.Body)
+	}
+}
+
+// It is no matter whether the key is accepted: it may be again.
+func TestAKeyInThePlaceOfTheNameIsNotWrittenDown(t *testing.T) {
+	for _, key := range []string{aliceKey, offKey, bootstrapKey} {
+		h := newHouse(t)
+		h.ask("POST", loginPath, "", claim(key, "alice"))
+		checkTrail(t, h, "login User/(a key) refused")
+	}
+}
+
+// An old key in its overlap carries no session.
+func TestAnOldKeyDoesNotLogIn(t *testing.T) {
+	h := newHouse(t)
+	h.registry.Index.Put(verify.ID{Kind: "AdminUser", Name: "over"}, verify.Holder{
+		Identity: verify.Identity{Username: "over", Subject: "User/over", Admin: true}, Standing: verify.Accepted, UID: "over", OwnsUsername: true,
+		Keys: []verify.Key{
+			{Digest: h.registry.Ring.Digest("the-key-that-counts-now")},
+			{Digest: h.registry.Ring.Digest("the-key-in-its-overlap"), NotAfter: begin.Add(time.Hour), Overlaps: true},
+		},
+	})
+	if r := h.ask("POST", loginPath, "", claim("over", "the-key-in-its-overlap")); r.Code != 401 {
+		t.Error(r.Code, r.Body)
+	}
+	if r := h.ask("POST", loginPath, "", claim("over", "the-key-that-counts-now")); r.Code != 200 {
+		t.Error(r.Code, r.Body)
+	}
+}
+
+func TestLogout(t *testing.T) {
+	const cleared = "keywright_session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict"
+	h := newHouse(t)
+	h.ask("POST", loginPath, "", claim("alice", aliceKey))
+	for _, cookie := range []string{"keywright_session=session-0", "keywright_session=session-0", "keywright_session=nonsense", "other=1"} {
+		r := h.askWithCookie("POST", "/api/auth/logout", cookie)
+		if r.Code != 200 || r.Body.String() != `{"ok":true}`+"\n" || !slices.Equal(r.Header()["Set-Cookie"], []string{cleared}) {
+			t.Errorf("%s: %d %s %q", cookie, r.Code, r.Body, r.Header()["Set-Cookie"])
+		}
+		if me := h.askWithCookie("GET", "/api/auth/me", cookie); me.Body.String() != nobody {
+			t.Error(me.Body)
+		}
+	}
+	checkTrail(t, h, "login User/alice done", "logout User/alice done")
+}
+
+func TestMe(t *testing.T) {
+	alice := `{"username":"alice","role":"admin","is_admin":true}` + "\n"
+	for name, c := range map[string]struct {
+		rules  config.Runtime
+		header http.Header
+		want   string
+	}{
+		"nobody":           {want: nobody},
+		"an unknown key":   {header: http.Header{"X-Api-Key": {"a-key-that-nobody-has-at-all"}}, want: nobody},
+		"an admin":         {header: http.Header{"X-Api-Key": {aliceKey}}, want: alice},
+		"an APIKey":        {header: http.Header{"X-Api-Key": {writerKey}}, want: `{"username":"alice","role":"user","is_admin":false}` + "\n"},
+		"a program's":      {header: http.Header{"X-Api-Key": {readerKey}}, want: nobody},
+		"a saved name":     {header: http.Header{"Cookie": {"keywright_user=sam"}}, want: `{"username":"sam","role":"user","is_admin":false}` + "\n"},
+		"an admin's name":  {header: http.Header{"Cookie": {"keywright_user=alice"}}, want: `{"username":"alice","role":"user","is_admin":false}` + "\n"},
+		"a name of admin":  {header: http.Header{"Cookie": {"keywright_user=admin"}}, want: nobody},
+		"a proxy's":        {config.Runtime{TrustProxyHeaders: true}, http.Header{"X-Forwarded-User": {" sam "}}, `{"username":"sam","role":"user","is_admin":false}` + "\n"},
+		"no trusted proxy": {header: http.Header{"X-Forwarded-User": {"sam"}}, want: nobody},
+		"disabled":         {header: http.Header{"X-Api-Key": {offKey}}, want: nobody},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.use(t, c.rules)
+			h.memory.down = errDown
+			r := httptest.NewRequest(http.MethodGet, "/api/auth/me", nil)
+			if c.header != nil {
+				r.Header = c.header
+			}
+			got := h.serve(r)
+			if got.Code != 200 || got.Body.String() != c.want {
+				t.Errorf("%d %s", got.Code, got.Body)
+			}
+			if saved := len(got.Header()["Set-Cookie"]) == 1; saved != (name == "a proxy's") {
+				t.Errorf("%q", got.Header()["Set-Cookie"])
+			}
+		})
+	}
+}
+
+// A saved name is a claim that anybody can make.
+func TestANameHoldsNoRight(t *testing.T) {
+	h := newHouse(t)
+	h.registry.Index.PutRole("all", access.Role{Members: []string{"sam"}, Permissions: []access.Permission{
+		{Effect: access.Allow, Actions: []string{"*"}, Resources: []string{"*"}},
+	}})
+	for _, path := range []string{list, "/api/admin/audit"} {
+		if r := h.askWithCookie("GET", path, "keywright_user=sam"); r.Code != 403 {
+			t.Errorf("%s: %d %s", path, r.Code, r.Body)
+		}
+	}
+}
+
+// A session slides with every request but a login and a logout.
+func TestASessionInUseGoesOn(t *testing.T) {
+	const again = "keywright_session=session-0; Path=/; Max-Age=28800; HttpOnly; Secure; SameSite=Strict"
+	h := newHouse(t)
+	h.ask("POST", loginPath, "", claim("alice", aliceKey))
+	h.memory.renew = true
+	for _, path := range []string{"/api/auth/me", list} {
+		if got := h.askWithCookie("GET", path, "keywright_session=session-0").Header()["Set-Cookie"]; !slices.Equal(got, []string{again}) {
+			t.Errorf("%s: %q", path, got)
+		}
+	}
+	h.memory.renew = false
+	if got := h.askWithCookie("GET", list, "keywright_session=session-0").Header()["Set-Cookie"]; got != nil {
+		t.Errorf("%q", got)
+	}
+}
+
+// A session is worth what its key is worth now.
+func TestSessionsEndWithTheKey(t *testing.T) {
+	for name, end := range map[string]func(h *house) *httptest.ResponseRecorder{
+		"rotation": func(h *house) *httptest.ResponseRecorder { return h.ask("POST", of("bob")+"/rotate-key", aliceKey, "") },
+		"demotion": func(h *house) *httptest.ResponseRecorder {
+			return h.ask("PUT", of("bob")+"/role", aliceKey, `{"role":"user"}`)
+		},
+		"deletion": func(h *house) *httptest.ResponseRecorder { return h.ask("DELETE", of("bob"), aliceKey, "") },
+	} {
+		h := newHouse(t)
+		h.ask("POST", loginPath, "", claim("bob", bobKey))
+		if r := h.askWithCookie("GET", list, "keywright_session=session-0"); r.Code != 200 {
+			t.Fatal(name, r.Code, r.Body)
+		}
+		if r := end(h); r.Code != 200 {
+			t.Fatal(name, r.Code, r.Body)
+		}
+		if r := h.askWithCookie("GET", list, "keywright_session=session-0"); r.Code != 403 {
+			t.Error(name, r.Code, r.Body)
+		}
+		if len(h.memory.sessions) > 0 {
+			t.Errorf("%s: the session is kept", name)
+		}
+	}
+}
+
+// Nobody tries one key after the other: within 60 tries there is no more answer, and before that each takes longer.
+func TestFailedLoginsAreSlowedAndThenRefused(t *testing.T) {
+	h := newHouse(t)
+	// Whoever waits does so no longer than the request lives, so this takes no time; a try that was cut off counts.
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var limited *httptest.ResponseRecorder
+	for i := range 60 {
+		r := httptest.NewRequestWithContext(ctx, "POST", loginPath, strings.NewReader(claim("alice", "a-key-that-nobody-has-at-all")))
+		if limited = h.serve(r); limited.Code == http.StatusTooManyRequests {
+			t.Logf("after %d", i)
+			break
+		}
+	}
+	after := limited.Header().Get("Retry-After")
+	if limited.Code != http.StatusTooManyRequests || after == "" || after == "0" || detail(limited) == "" {
+		t.Fatalf("%d %s %v", limited.Code, limited.Body, limited.Header())
+	}
+	// It holds for the right key too, and for whoever else is there.
+	for _, one := range []string{claim("alice", aliceKey), claim("bob", bobKey)} {
+		if got := h.ask("POST", loginPath, "", one); got.Code != http.StatusTooManyRequests {
+			t.Error(got.Code, got.Body)
+		}
+	}
+	r := httptest.NewRequest(http.MethodPost, loginPath, strings.NewReader(claim("bob", bobKey)))
+	r.RemoteAddr = "198.51.100.7:1"
+	if got := h.serve(r); got.Code != 200 {
+		t.Error("bob is refused for what was tried with alice's name:", got.Code, got.Body)
+	}
+	h.now = h.now.Add(time.Hour)
+	if got := h.ask("POST", loginPath, "", claim("alice", aliceKey)); got.Code != 200 {
+		t.Error(got.Code, got.Body)
+	}
+}
+
+// That somebody was refused is in the trail, and once a minute is often enough.
+func TestALoginThatIsRefusedUnheardLeavesWord(t *testing.T) {
+	h := newHouse(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 60 {
+		h.serve(httptest.NewRequestWithContext(ctx, "POST", loginPath, strings.NewReader(claim("alice", "a-key-that-nobody-has-at-all"))))
+	}
+	told := 0
+	for _, e := range h.memory.entries {
+		if e.Detail == "too many failed logins" && e.Action == "login" && e.Target == "User/alice" && e.Outcome == "refused" && e.From == "192.0.2.1" {
+			told++
+		}
+	}
+	if told != 1 || len(h.memory.entries) > 20 {
+		t.Errorf("%d of %d: %+v", told, len(h.memory.entries), h.memory.entries)
+	}
+}
+
+// Whoever fails with somebody's name learns nothing more by it, and keeps nobody out.
+func TestTheRightKeyPassesWhereOthersHaveFailedWithTheName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		login := func(from int, key string) *httptest.ResponseRecorder {
+			r := httptest.NewRequest(http.MethodPost, loginPath, strings.NewReader(claim("alice", key)))
+			r.RemoteAddr = fmt.Sprintf("198.51.100.%d:1", from)
+			return h.serve(r)
+		}
+		for i := range 20 {
+			got := login(i, "a-key-that-nobody-has-at-all")
+			isLimited := got.Code == http.StatusTooManyRequests && got.Header().Get("Retry-After") == "60"
+			if isLimited != (i >= 12) || !isLimited && got.Code != http.StatusUnauthorized {
+				t.Errorf("try %d: %d %s", i, got.Code, got.Body)
+			}
+		}
+		if got := login(100, aliceKey); got.Code != http.StatusOK {
+			t.Error(got.Code, got.Body)
+		}
+	})
+}
+
+// A page of another site can have a browser send what it likes, cookies and all.
+func TestCrossSiteRequestsAreRefused(t *testing.T) {
+	h := newHouse(t)
+	for _, c := range []struct {
+		header, value string
+		refused       bool
+	}{
+		{"Sec-Fetch-Site", "cross-site", true}, {"Sec-Fetch-Site", "same-site", true}, {"Origin", "https://evil.example", true},
+		{"Sec-Fetch-Site", "same-origin", false}, {"Origin", "http://example.com", false}, {"Accept", "*/*", false},
+	} {
+		for _, path := range []string{loginPath, "/api/auth/logout", list} {
+			r := httptest.NewRequest(http.MethodPost, path, strings.NewReader("{}"))
+			r.Header.Set(c.header, c.value)
+			got := h.serve(r)
+			if refused := detail(got) == "Cross-origin request refused"; refused != c.refused || refused && got.Code != 403 {
+				t.Errorf("%s: %s to %s: %d %s", c.header, c.value, path, got.Code, got.Body)
+			}
+		}
+		r := httptest.NewRequest(http.MethodGet, "/api/auth/me", nil)
+		r.Header.Set(c.header, c.value)
+		if got := h.serve(r); got.Code != 200 {
+			t.Error(got.Code)
+		}
+	}
+}

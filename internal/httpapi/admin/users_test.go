@@ -1,0 +1,553 @@
+package admin_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/internal/manage/lastuse"
+	"keywright.dev/keywright/internal/manage/seenusers"
+)
+
+const (
+	list   = "/api/admin/users"
+	manual = "comes from a manifest: change it where that is kept"
+)
+
+func of(name string) string { return list + "/" + url.PathEscape(name) }
+
+// Each row is one request to a place of its own, and all that is said of it.
+func TestTexts(t *testing.T) {
+	for name, c := range map[string]struct {
+		method, path, key, body string
+		status                  int
+		detail                  string
+	}{
+		"create: nobody":                {"POST", list, "", `{"username":"new"}`, 403, "Admin access required"},
+		"create: a key of no use":       {"POST", list, plainKey, `{"username":"new"}`, 403, "Admin access required"},
+		"create: an APIKey":             {"POST", list, writerKey, `{"username":"new"}`, 403, "Admin access required"},
+		"create: nobody, broken":        {"POST", list, "", `{`, 403, "Admin access required"},
+		"create: no JSON":               {"POST", list, aliceKey, `{`, 400, "Invalid JSON body"},
+		"create: nothing":               {"POST", list, aliceKey, ``, 400, "Invalid JSON body"},
+		"create: no object":             {"POST", list, aliceKey, `[]`, 400, "JSON body must be an object"},
+		"create: null":                  {"POST", list, aliceKey, `null`, 400, "JSON body must be an object"},
+		"create: no name":               {"POST", list, aliceKey, `{}`, 400, "Username is required"},
+		"create: null name":             {"POST", list, aliceKey, `{"username":null}`, 400, "Username is required"},
+		"create: blank name":            {"POST", list, aliceKey, `{"username":"  "}`, 400, "Username is required"},
+		"create: a number":              {"POST", list, aliceKey, `{"username":1}`, 400, "username: must not be a number"},
+		"create: reserved":              {"POST", list, aliceKey, `{"username":"ADMIN"}`, 400, "Username 'admin' is reserved"},
+		"create: short":                 {"POST", list, aliceKey, `{"username":"x"}`, 400, "Invalid username: 'x'. Must be 2-50 alphanumeric characters, dots, hyphens, underscores."},
+		"create: accents":               {"POST", list, aliceKey, `{"username":"müller"}`, 400, "Invalid username: 'müller'. Must be 2-50 alphanumeric characters, dots, hyphens, underscores."},
+		"create: a dash first":          {"POST", list, aliceKey, `{"username":"-x"}`, 400, "Invalid username: '-x'. Must be 2-50 alphanumeric characters, dots, hyphens, underscores."},
+		"create: two lines":             {"POST", list, aliceKey, `{"username":"ab\nc"}`, 400, "Invalid username: 'ab\nc'. Must be 2-50 alphanumeric characters, dots, hyphens, underscores."},
+		"create: an existing admin":     {"POST", list, aliceKey, `{"username":"BOB"}`, 409, "User 'bob' already exists"},
+		"create: an existing plain":     {"POST", list, aliceKey, `{"username":"Plain"}`, 409, "User 'plain' already exists: change its role instead"},
+		"create: somebody seen":         {"POST", list, aliceKey, `{"username":"sam"}`, 409, "User 'sam' already exists: change its role instead"},
+		"create: unknown field":         {"POST", list, aliceKey, `{"username":"new","role":"admin"}`, 400, "role: is not known"},
+		"delete: nobody":                {"DELETE", of("bob"), "", "", 403, "Admin access required"},
+		"delete: oneself":               {"DELETE", of("alice"), aliceKey, "", 400, "Cannot delete your own account"},
+		"delete: oneself by an APIKey":  {"DELETE", of("alice"), writerKey, "", 400, "Cannot delete your own account"},
+		"delete: bootstrap":             {"DELETE", of("admin"), bootstrapKey, "", 400, "Cannot delete your own account"},
+		"delete: bootstrap by another":  {"DELETE", of("admin"), aliceKey, "", 404, "Admin user 'admin' not found"},
+		"delete: nobody there":          {"DELETE", of("nobody"), aliceKey, "", 404, "Admin user 'nobody' not found"},
+		"delete: plain":                 {"DELETE", of("plain"), aliceKey, "", 404, "Admin user 'plain' not found"},
+		"delete: seen":                  {"DELETE", of("sam"), aliceKey, "", 404, "Admin user 'sam' not found"},
+		"delete: a manifest's":          {"DELETE", of("git"), aliceKey, "", 409, "User 'git' " + manual + " (keywright-system/git)"},
+		"delete: oneself, a manifest's": {"DELETE", of("git"), gitKey, "", 409, "User 'git' " + manual + " (keywright-system/git)"},
+		"forget: a manifest's plain":    {"DELETE", of("gitplain") + "?forget=true", aliceKey, "", 409, "User 'gitplain' " + manual + " (keywright-system/gitplain)"},
+		"forget: nobody there":          {"DELETE", of("nobody") + "?forget=true", aliceKey, "", 404, "User 'nobody' not found"},
+		"forget: perhaps":               {"DELETE", of("sam") + "?forget=perhaps", aliceKey, "", 400, "forget must be true or false"},
+		"role: nobody":                  {"PUT", of("bob") + "/role", "", `{"role":"user"}`, 403, "Admin access required"},
+		"role: one's own, first":        {"PUT", of("alice") + "/role", aliceKey, `{`, 400, "Cannot change your own role"},
+		"role: bootstrap, one's own":    {"PUT", of("admin") + "/role", bootstrapKey, `{"role":"user"}`, 400, "Cannot change your own role"},
+		"role: a manifest's, first":     {"PUT", of("git") + "/role", gitKey, `{`, 409, "User 'git' " + manual + " (keywright-system/git)"},
+		"role: no JSON":                 {"PUT", of("nobody") + "/role", aliceKey, `{`, 400, "Invalid JSON body"},
+		"role: no object":               {"PUT", of("nobody") + "/role", aliceKey, `"admin"`, 400, "JSON body must be an object"},
+		"role: none":                    {"PUT", of("nobody") + "/role", aliceKey, `{"role":""}`, 400, "Role is required"},
+		"role: another":                 {"PUT", of("nobody") + "/role", aliceKey, `{"role":"Admin"}`, 400, "Invalid role: 'Admin'. Must be 'admin' or 'user'."},
+		"role: another, of admin":       {"PUT", of("admin") + "/role", aliceKey, `{"role":"root"}`, 400, "Invalid role: 'root'. Must be 'admin' or 'user'."},
+		"role: admin's":                 {"PUT", of("Admin") + "/role", aliceKey, `{"role":"user"}`, 400, "Cannot change role of reserved 'admin' user"},
+		"role: nobody there":            {"PUT", of("nobody") + "/role", aliceKey, `{"role":"admin"}`, 404, "User 'nobody' not found"},
+		"role: another case":            {"PUT", of("BOB") + "/role", aliceKey, `{"role":"user"}`, 404, "User 'BOB' not found"},
+		"role: the same":                {"PUT", of("bob") + "/role", aliceKey, `{"role":"admin"}`, 400, "User 'bob' already has role 'admin'"},
+		"role: the same, plain":         {"PUT", of("plain") + "/role", aliceKey, `{"role":"user"}`, 400, "User 'plain' already has role 'user'"},
+		"role: the same, seen":          {"PUT", of("sam") + "/role", aliceKey, `{"role":"user"}`, 400, "User 'sam' already has role 'user'"},
+		"role: seen by a bad name":      {"PUT", of("a b") + "/role", aliceKey, `{"role":"admin"}`, 400, "Invalid username: 'a b'. Must be 2-50 alphanumeric characters, dots, hyphens, underscores."},
+		"role: promoted by an APIKey":   {"PUT", of("plain") + "/role", writerKey, `{"role":"admin"}`, 403, "Admin access required"},
+		"rotate: nobody":                {"POST", of("bob") + "/rotate-key", "", ``, 403, "Admin access required"},
+		"rotate: an APIKey":             {"POST", of("bob") + "/rotate-key", writerKey, ``, 403, "Admin access required"},
+		"rotate: no JSON":               {"POST", of("nobody") + "/rotate-key", aliceKey, `{`, 400, "Invalid JSON body"},
+		"rotate: no object":             {"POST", of("nobody") + "/rotate-key", aliceKey, `[]`, 400, "JSON body must be an object"},
+		"rotate: short":                 {"POST", of("nobody") + "/rotate-key", aliceKey, `{"new_key":"short"}`, 400, "API key must be at least 16 characters long"},
+		"rotate: long":                  {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"` + strings.Repeat("x", 257) + `"}`, 400, "API key must be at most 256 characters long"},
+		"rotate: accents":               {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"schlüsselschlüssel"}`, 400, "API key must be visible ASCII characters only: no spaces, line ends or letters with accents"},
+		"rotate: mistyped":              {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"ak_0123456789abcdefghij"}`, 400, "API key begins like a generated key but is not one: a character is missing or mistyped"},
+		"rotate: a number":              {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":1234567890123456}`, 400, "new_key: must not be a number"},
+		"rotate: nobody there":          {"POST", of("nobody") + "/rotate-key", aliceKey, `{"new_key":"a-key-that-is-long-enough"}`, 404, "Admin user 'nobody' not found"},
+		"rotate: plain":                 {"POST", of("plain") + "/rotate-key", aliceKey, ``, 404, "Admin user 'plain' not found"},
+		"rotate: bootstrap":             {"POST", of("admin") + "/rotate-key", bootstrapKey, ``, 404, "Admin user 'admin' not found"},
+		"rotate: taken":                 {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"` + aliceKey + `"}`, 409, "API key is already in use"},
+		"rotate: the same":              {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"` + bobKey + `"}`, 409, "API key is already in use"},
+		"rotate: the bootstrap key":     {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"` + bootstrapKey + `"}`, 409, "API key is already in use"},
+		"rotate: an APIKey's":           {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"` + plainKey + `"}`, 409, "API key is already in use"},
+		"rotate: into a Secret":         {"POST", of("git") + "/rotate-key", aliceKey, `{"new_key":"a-key-that-is-long-enough"}`, 409, "The key of 'git' is in Secret keywright-system/git-admin-key, which a key can't be brought into here: leave new_key out to have it rotated"},
+		"list: nobody":                  {"GET", list, "", "", 403, "Admin access required"},
+		"list: a key of no use":         {"GET", list, plainKey, "", 403, "Admin access required"},
+		"no route: nobody":              {"GET", "/api/admin/nothing", "", "", 403, "Admin access required"},
+		"no route: an admin":            {"GET", "/api/admin/nothing", aliceKey, "", 404, "Not found"},
+		"no route: the root of it":      {"TRACE", "/api/admin/", "", "", 403, "Admin access required"},
+		"no route: without the slash":   {"GET", "/api/admin", "", "", 403, "Admin access required"},
+		"no method: nobody":             {"PATCH", list, "", "", 403, "Admin access required"},
+		"no method: an admin":           {"PATCH", list, aliceKey, "", 405, "Method not allowed"},
+		"no name":                       {"DELETE", list + "/", aliceKey, "", 404, "Not found"},
+		"elsewhere":                     {"GET", "/api/nothing", "", "", 404, "Not found"},
+		"elsewhere, empty":              {"GET", "/api/", aliceKey, "", 404, "Not found"},
+		"elsewhere, in disguise":        {"GET", "/api//admin/users", "", "", 404, "Not found"},
+		"audit: nobody":                 {"GET", "/api/admin/audit", "", "", 403, "Admin access required"},
+		"audit: an APIKey":              {"GET", "/api/admin/audit", writerKey, "", 403, "Admin access required"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			r := h.ask(c.method, c.path, c.key, c.body)
+			if r.Code != c.status || detail(r) != c.detail {
+				t.Errorf("got %d %s, want %d %q", r.Code, r.Body, c.status, c.detail)
+			}
+			if len(h.registry.Writes)+len(h.registry.Events) > 0 {
+				t.Errorf("written: %q, told: %q", h.registry.Writes, h.registry.Events)
+			}
+			if r.Header().Get("Cache-Control") != "no-store" || r.Header().Get("Content-Type") != "application/json" {
+				t.Errorf("%v", r.Header())
+			}
+		})
+	}
+}
+
+func TestCreate(t *testing.T) {
+	h := newHouse(t)
+	r := h.ask("POST", list, aliceKey, `{"username":" New.One "}`)
+	key := field(t, r, "api_key")
+	if want := `{"username":"New.One","api_key":"` + key + `","role":"admin"}` + "\n"; r.Code != 200 || r.Body.String() != want {
+		t.Fatalf("%d %s", r.Code, r.Body)
+	}
+	if me := h.ask("GET", "/api/auth/me", key, ""); me.Body.String() != `{"username":"New.One","role":"admin","is_admin":true}`+"\n" {
+		t.Error(me.Body)
+	}
+	checkTrail(t, h, "user.create User/New.One done")
+	if !slices.Equal(h.registry.Events, []string{"New.One Created"}) {
+		t.Error(h.registry.Events)
+	}
+	e := h.memory.entries[0]
+	if e.Actor != "User/alice" || e.KeyID != h.registry.Ring.Digest(aliceKey).KeyID() || e.From != "192.0.2.1" {
+		t.Errorf("%+v", e)
+	}
+}
+
+// checkTrail compares what was written down: action, target, outcome.
+func checkTrail(t *testing.T, h *house, want ...string) {
+	t.Helper()
+	var got []string
+	for _, e := range h.memory.entries {
+		got = append(got, e.Action+" "+e.Target+" "+e.Outcome)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the trail says %q, want %q", got, want)
+	}
+}
+
+func TestDelete(t *testing.T) {
+	h := newHouse(t)
+	r := h.ask("DELETE", of("bob"), aliceKey, "")
+	if r.Code != 200 || r.Body.String() != `{"deleted":"bob"}`+"\n" || h.registry.Get("bob") != nil {
+		t.Fatalf("%d %s", r.Code, r.Body)
+	}
+	if again := h.ask("DELETE", of("bob"), aliceKey, ""); again.Code != 404 {
+		t.Error(again.Code, again.Body)
+	}
+	if me := h.ask("GET", "/api/auth/me", bobKey, ""); field(t, me, "username") != "" {
+		t.Error("a deleted admin's key still says who they are")
+	}
+	checkTrail(t, h, "user.delete User/bob done", "user.delete User/bob refused")
+}
+
+func TestForget(t *testing.T) {
+	for _, name := range []string{"plain", "sam", "a b"} {
+		h := newHouse(t)
+		r := h.ask("DELETE", of(name)+"?forget=true", writerKey, "")
+		if r.Code != 200 || field(t, r, "deleted") != name || strings.Contains(h.ask("GET", list, aliceKey, "").Body.String(), `"`+name+`"`) {
+			t.Errorf("%s: %d %s", name, r.Code, r.Body)
+		}
+		checkTrail(t, h, "user.forget User/"+name+" done")
+	}
+}
+
+func TestPromoteAndDemote(t *testing.T) {
+	for _, name := range []string{"plain", "sam"} {
+		h := newHouse(t)
+		r := h.ask("PUT", of(name)+"/role", bootstrapKey, `{"role":"admin"}`)
+		key := field(t, r, "api_key")
+		if r.Code != 200 || r.Body.String() != `{"username":"`+name+`","role":"admin","api_key":"`+key+`"}`+"\n" {
+			t.Fatalf("%d %s", r.Code, r.Body)
+		}
+		if me := h.ask("GET", "/api/auth/me", key, ""); field(t, me, "role") != "admin" {
+			t.Error(me.Body)
+		}
+		r = h.ask("PUT", of(name)+"/role", aliceKey, `{"role":"user"}`)
+		if r.Code != 200 || r.Body.String() != `{"username":"`+name+`","role":"user"}`+"\n" {
+			t.Fatalf("%d %s", r.Code, r.Body)
+		}
+		if me := h.ask("GET", "/api/auth/me", key, ""); field(t, me, "username") != "" {
+			t.Error(me.Body)
+		}
+		checkTrail(t, h, "user.promote User/"+name+" done", "user.demote User/"+name+" done")
+		if !slices.Equal(h.registry.Events, []string{name + " Promoted", name + " Demoted"}) {
+			t.Error(h.registry.Events)
+		}
+	}
+}
+
+// No key that was there before works again.
+func TestAPromotionRevivesNoKey(t *testing.T) {
+	h := newHouse(t)
+	u := h.registry.Get("bob")
+	u.Name, u.Spec.Username, u.Spec.Role = "old", "old", v1alpha1.RoleUser
+	h.registry.Put(*u, "the-key-of-a-former-admin")
+	r := h.ask("PUT", of("old")+"/role", aliceKey, `{"role":"admin"}`)
+	if r.Code != 200 {
+		t.Fatal(r.Code, r.Body)
+	}
+	if want := []string{"drop old", "change old", "record old"}; !slices.Equal(h.registry.Writes, want) {
+		t.Errorf("%q, want %q", h.registry.Writes, want)
+	}
+	if me := h.ask("GET", "/api/auth/me", "the-key-of-a-former-admin", ""); field(t, me, "username") != "" {
+		t.Error(me.Body)
+	}
+}
+
+// Somebody may be promoted by kubectl while the operator is away: then no old key is there to work again.
+func TestADemotionTakesTheKeysOff(t *testing.T) {
+	h := newHouse(t)
+	if r := h.ask("PUT", of("bob")+"/role", aliceKey, `{"role":"user"}`); r.Code != 200 {
+		t.Fatal(r.Code, r.Body)
+	}
+	if want := []string{"change bob", "drop bob"}; !slices.Equal(h.registry.Writes, want) {
+		t.Errorf("%q, want %q", h.registry.Writes, want)
+	}
+	promoted := h.registry.Get("bob")
+	promoted.Spec.Role = v1alpha1.RoleAdmin
+	h.registry.Put(*promoted, "")
+	if me := h.ask("GET", "/api/auth/me", bobKey, ""); field(t, me, "username") != "" {
+		t.Error(me.Body)
+	}
+}
+
+// What a Secret delivers the operator alone takes off: admission would refuse it, and the whole demotion with it.
+func TestADemotionLeavesTheKeysOfASecret(t *testing.T) {
+	h := newHouse(t)
+	u := h.registry.Get("bob")
+	u.Name, u.Spec.Username, u.Spec.Delivery = "kept", "kept", v1alpha1.DeliverySecret
+	h.registry.Put(*u, "the-key-in-a-secret-of-somebody")
+	if r := h.ask("PUT", of("kept")+"/role", aliceKey, `{"role":"user"}`); r.Code != 200 {
+		t.Fatal(r.Code, r.Body)
+	}
+	if want := []string{"change kept"}; !slices.Equal(h.registry.Writes, want) {
+		t.Errorf("%q, want %q", h.registry.Writes, want)
+	}
+}
+
+func TestADemotionThatLeavesAKeySaysSo(t *testing.T) {
+	h := newHouse(t)
+	h.registry.FailDrop = objects.ErrUnavailable
+	h.ask("POST", loginPath, "", claim("bob", bobKey))
+	r := h.ask("PUT", of("bob")+"/role", aliceKey, `{"role":"user"}`)
+	if r.Code != 503 || detail(r) != "User 'bob' is demoted, but the old key is on record still: promote and demote them again" {
+		t.Error(r.Code, r.Body)
+	}
+	if h.registry.Get("bob").IsAdmin() || len(h.memory.sessions) > 0 || !slices.Equal(h.registry.Events, []string{"bob Demoted"}) {
+		t.Errorf("%v %v", h.memory.sessions, h.registry.Events)
+	}
+}
+
+// The journal of the house is searched for keys after each test.
+func TestAKeyInThePlaceOfAUserIsNotWrittenDown(t *testing.T) {
+	for _, key := range []string{aliceKey, offKey, bootstrapKey, readerKey, longKey} {
+		for _, c := range []struct{ method, path, body, want string }{
+			{"POST", list, `{"username":" ` + key + `"}`, "user.create User/(a key) refused"},
+			{"DELETE", of(key), "", "user.delete User/(a key) refused"},
+			{"DELETE", of(" " + key), "", "user.delete User/(a key) refused"},
+			{"DELETE", of(key) + "?forget=true", "", "user.forget User/(a key) refused"},
+			{"PUT", of(key) + "/role", `{"role":"admin"}`, "user.promote User/(a key) refused"},
+			{"PUT", of("bob") + "/role", `{"role":"` + key + `"}`, "user.demote User/bob refused"},
+			{"POST", of(key) + "/rotate-key", "", "user.rotate User/(a key) refused"},
+		} {
+			h := newHouse(t)
+			h.ask(c.method, c.path, aliceKey, c.body)
+			checkTrail(t, h, c.want)
+			if e := h.memory.entries[0]; strings.Contains(e.Target+e.Detail, key[:20]) || e.Detail == "" {
+				t.Errorf("%s %s: %q", c.method, c.path, e.Detail)
+			}
+		}
+	}
+}
+
+func TestAKeyInThePlaceOfAFieldIsNotWrittenDown(t *testing.T) {
+	h := newHouse(t)
+	h.ask("POST", list, aliceKey, `{"`+offKey+`":1}`)
+	if e := h.memory.entries; len(e) != 1 || e[0].Detail != "(a key): is not known" {
+		t.Errorf("%+v", e)
+	}
+}
+
+// A username is shown anywhere, and so is none that is a key.
+func TestAKeyIsNoUsername(t *testing.T) {
+	generated, err := newHouse(t).registry.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{generated.Plaintext, aliceKey, offKey} {
+		h := newHouse(t)
+		h.memory.seen = append(h.memory.seen, seenusers.User{ID: 3, Username: name})
+		for _, r := range []*httptest.ResponseRecorder{
+			h.ask("POST", list, aliceKey, `{"username":"`+name+`"}`),
+			h.ask("PUT", of(name)+"/role", aliceKey, `{"role":"admin"}`),
+		} {
+			if r.Code != 400 || !strings.HasPrefix(detail(r), "Invalid username: it is a key") || strings.Contains(r.Body.String(), name) {
+				t.Error(r.Code, r.Body)
+			}
+		}
+		if len(h.registry.Writes) > 0 || strings.Contains(fmt.Sprintf("%+v", h.memory.entries), name) {
+			t.Errorf("%q %+v", h.registry.Writes, h.memory.entries)
+		}
+	}
+}
+
+// What somebody's own policy or quota is against is told in its words.
+func TestWhatTheAPIServerRefusesIsTold(t *testing.T) {
+	for _, c := range []struct{ method, path, body, action string }{
+		{"POST", list, `{"username":"new"}`, "user.create User/new"},
+		{"PUT", of("plain") + "/role", `{"role":"admin"}`, "user.promote User/plain"},
+		{"PUT", of("bob") + "/role", `{"role":"user"}`, "user.demote User/bob"},
+		{"POST", of("bob") + "/rotate-key", "", "user.rotate User/bob"},
+		{"DELETE", of("bob"), "", "user.delete User/bob"},
+	} {
+		h := newHouse(t)
+		h.registry.FailWrites = fmt.Errorf("record the key: %w", &objects.Refused{Message: "exceeded quota"})
+		r := h.ask(c.method, c.path, aliceKey, c.body)
+		if r.Code != 409 || detail(r) != "The API server refuses it: exceeded quota" {
+			t.Errorf("%s %s: %d %s", c.method, c.path, r.Code, r.Body)
+		}
+		checkTrail(t, h, c.action+" refused")
+	}
+}
+
+func TestAPromotionThatGotNoKeyIsTakenBack(t *testing.T) {
+	h := newHouse(t)
+	h.registry.FailRecord = objects.ErrUnavailable
+	if r := h.ask("PUT", of("plain")+"/role", aliceKey, `{"role":"admin"}`); r.Code != 503 {
+		t.Fatal(r.Code, r.Body)
+	}
+	if h.registry.Get("plain").IsAdmin() {
+		t.Error("an admin without a key is left")
+	}
+	checkTrail(t, h, "user.promote User/plain failed")
+}
+
+func TestRotate(t *testing.T) {
+	for name, c := range map[string]struct{ key, who, body, want string }{
+		"another's":          {aliceKey, "bob", ``, ""},
+		"one's own":          {bobKey, "bob", `{}`, ""},
+		"null":               {aliceKey, "bob", `{"new_key":null}`, ""},
+		"empty":              {aliceKey, "bob", `{"new_key":""}`, ""},
+		"brought":            {aliceKey, "bob", `{"new_key":"a-key-that-bob-thought-of"}`, "a-key-that-bob-thought-of"},
+		"of one at least":    {aliceKey, "bob", `{"new_key":"0123456789abcdef"}`, "0123456789abcdef"},
+		"of 256 at most":     {aliceKey, "bob", `{"new_key":"` + strings.Repeat("~", 256) + `"}`, strings.Repeat("~", 256)},
+		"a disabled admin's": {aliceKey, "off", ``, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			r := h.ask("POST", of(c.who)+"/rotate-key", c.key, c.body)
+			key := field(t, r, "new_api_key")
+			if r.Code != 200 || r.Body.String() != `{"username":"`+c.who+`","new_api_key":"`+key+`"}`+"\n" || c.want != "" && key != c.want {
+				t.Fatalf("%d %s", r.Code, r.Body)
+			}
+			if old := h.ask("GET", "/api/auth/me", bobKey, ""); c.who == "bob" && field(t, old, "username") != "" {
+				t.Error("the key before still works")
+			}
+			if me := h.ask("GET", "/api/auth/me", key, ""); c.who == "bob" && field(t, me, "username") != "bob" {
+				t.Error(me.Body)
+			}
+			checkTrail(t, h, "user.rotate User/"+c.who+" done")
+		})
+	}
+}
+
+func TestARotationIsAskedForWhereASecretDelivers(t *testing.T) {
+	h := newHouse(t)
+	r := h.ask("POST", of("git")+"/rotate-key", aliceKey, "")
+	if r.Code != 200 || r.Body.String() != `{"username":"git","secret":{"namespace":"keywright-system","name":"git-admin-key"}}`+"\n" {
+		t.Fatalf("%d %s", r.Code, r.Body)
+	}
+	if h.registry.Get("git").Annotations[v1alpha1.AnnotationRotate] == "" || !slices.Equal(h.registry.Events, []string{"git RotationRequested"}) {
+		t.Error(h.registry.Events)
+	}
+}
+
+func TestTheLastAdminStays(t *testing.T) {
+	h := newHouse(t)
+	for _, name := range []string{"bob", "git"} {
+		u := h.registry.Get(name)
+		u.Spec.Role = v1alpha1.RoleUser
+		if err := h.registry.Change(t.Context(), u, func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Role = v1alpha1.RoleUser }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.registry.Writes = nil
+	for _, c := range []struct{ method, path, body, detail string }{
+		{"DELETE", of("alice"), "", "Cannot delete the last admin user"},
+		{"PUT", of("alice") + "/role", `{"role":"user"}`, "Cannot demote the last admin user"},
+	} {
+		if r := h.ask(c.method, c.path, bootstrapKey, c.body); r.Code != 400 || detail(r) != c.detail {
+			t.Errorf("%d %s", r.Code, r.Body)
+		}
+	}
+	// Who is disabled does not count, and may go.
+	if r := h.ask("DELETE", of("off"), bootstrapKey, ""); r.Code != 200 {
+		t.Error(r.Code, r.Body)
+	}
+	if !slices.Equal(h.registry.Writes, []string{"delete off"}) {
+		t.Error(h.registry.Writes)
+	}
+}
+
+// Admission goes by a mark that may lag behind what the server itself has counted.
+func TestAMarkThatLagsIsWaitedFor(t *testing.T) {
+	h := newHouse(t)
+	h.registry.LastAdminLags = 2
+	if r := h.ask("DELETE", of("bob"), aliceKey, ""); r.Code != 200 {
+		t.Fatal(r.Code, r.Body)
+	}
+}
+
+func TestList(t *testing.T) {
+	h := newHouse(t)
+	used := begin.Add(5 * time.Minute)
+	h.memory.uses = map[string]lastuse.Use{string(h.registry.Get("bob").UID): {At: used.Add(300 * time.Millisecond)}}
+	u := h.registry.Get("bob")
+	u.Name, u.Spec.Username = "late", "late"
+	u.CreationTimestamp.Time = begin.Add(time.Hour)
+	h.registry.Put(*u, "")
+	r := h.ask("GET", list, readerKey, "")
+	var got struct{ Users []map[string]any }
+	if err := json.Unmarshal(r.Body.Bytes(), &got); err != nil || r.Code != 200 {
+		t.Fatal(r.Code, r.Body)
+	}
+	var names []string
+	byName := map[string]map[string]any{}
+	for _, u := range got.Users {
+		name := u["username"].(string)
+		names, byName[name] = append(names, name), u
+	}
+	if want := []string{"late", "alice", "bob", "git", "gitplain", "off", "plain", "sam", "a b"}; !slices.Equal(names, want) {
+		t.Errorf("got %q, want %q", names, want)
+	}
+	for name, want := range map[string]string{
+		"bob":      `{"created_at":"2030-01-01T12:00:00Z","enabled":true,"id":"uid-2","key_prefix":"the-","last_seen":"2030-01-01T12:05:00Z","last_used_at":"2030-01-01T12:05:00Z","role":"admin","source":"api","username":"bob"}`,
+		"sam":      `{"created_at":"2030-01-01T11:00:00Z","enabled":true,"id":"seen-1","key_prefix":null,"last_seen":"2030-01-01T11:59:00Z","last_used_at":null,"role":"user","source":"seen","username":"sam"}`,
+		"off":      `{"created_at":"2030-01-01T12:00:00Z","enabled":false,"id":"uid-4","key_prefix":"the-","last_seen":null,"last_used_at":null,"role":"admin","source":"api","username":"off"}`,
+		"gitplain": `{"created_at":"2030-01-01T12:00:00Z","enabled":true,"id":"uid-6","key_prefix":null,"last_seen":null,"last_used_at":null,"role":"user","source":"manifest","username":"gitplain"}`,
+	} {
+		if text, _ := json.Marshal(byName[name]); string(text) != want {
+			t.Errorf("got  %s\nwant %s", text, want)
+		}
+	}
+}
+
+// What can't be done now is said to be so, and why, where that is of use.
+func TestUnavailable(t *testing.T) {
+	requests := []struct{ method, path, body string }{
+		{"GET", list, ""}, {"POST", list, `{"username":"new"}`}, {"DELETE", of("bob"), ""},
+		{"PUT", of("bob") + "/role", `{"role":"user"}`}, {"POST", of("bob") + "/rotate-key", ""},
+	}
+	for _, c := range requests {
+		h := newHouse(t)
+		h.registry.Failing = objects.ErrUnavailable
+		if r := h.ask(c.method, c.path, aliceKey, c.body); r.Code != 503 || detail(r) != "The API server is unavailable" {
+			t.Errorf("%s %s: %d %s", c.method, c.path, r.Code, r.Body)
+		}
+	}
+	for _, c := range append(requests, struct{ method, path, body string }{"POST", "/api/auth/login", "{}"}, struct{ method, path, body string }{"GET", "/api/nothing", ""}) {
+		h := newHouse(t)
+		h.memory.down = errDown
+		if r := h.ask(c.method, c.path, "", c.body); r.Code != 503 || detail(r) != "The database is unavailable: down" {
+			t.Errorf("%s %s: %d %s", c.method, c.path, r.Code, r.Body)
+		}
+	}
+	h := newHouse(t)
+	h.view.err = errors.New("not yet")
+	if r := h.ask("GET", list, aliceKey, ""); r.Code != 503 {
+		t.Error(r.Code, r.Body)
+	}
+}
+
+// A failure in the middle is no reason to say anything of what is within.
+func TestAFailureIsNotExplained(t *testing.T) {
+	h := newHouse(t)
+	h.registry.FailRecord = errors.New("etcd at 10.0.0.1 says: no")
+	r := h.ask("POST", of("bob")+"/rotate-key", aliceKey, "")
+	if r.Code != 503 || strings.Contains(r.Body.String(), "10.0.0.1") || len(h.log.With("10.0.0.1")) == 0 {
+		t.Errorf("%d %s\n%s", r.Code, r.Body, h.log)
+	}
+	checkTrail(t, h, "user.rotate User/bob failed")
+}
+
+// Of the last two admins one stays, whoever takes away both at once.
+func TestOfTheLastTwoOneStays(t *testing.T) {
+	for range 20 {
+		h := newHouse(t)
+		if r := h.ask("DELETE", of("git"), aliceKey, ""); r.Code != 409 {
+			t.Fatal(r.Code)
+		}
+		u := h.registry.Get("git")
+		if err := h.registry.Delete(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+		codes := make(chan int, 2)
+		go func() { codes <- h.ask("PUT", of("bob")+"/role", bootstrapKey, `{"role":"user"}`).Code }()
+		go func() { codes <- h.ask("DELETE", of("alice"), bootstrapKey, "").Code }()
+		if sum := <-codes + <-codes; sum != 600 {
+			t.Fatalf("the two add up to %d, want a 200 and a 400", sum)
+		}
+	}
+}
+
+func TestOfManyWhoBringTheSameKeyOneGetsIt(t *testing.T) {
+	h := newHouse(t)
+	names := []string{"bob", "off", "alice"}
+	codes := make(chan int, len(names))
+	for _, name := range names {
+		go func() {
+			codes <- h.ask("POST", of(name)+"/rotate-key", bootstrapKey, `{"new_key":"a-key-that-many-thought-of"}`).Code
+		}()
+	}
+	won := 0
+	for range names {
+		switch code := <-codes; code {
+		case http.StatusOK:
+			won++
+		case http.StatusConflict:
+		default:
+			t.Error(code)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d of them have it", won)
+	}
+}

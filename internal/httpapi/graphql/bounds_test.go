@@ -1,0 +1,303 @@
+package graphql_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/manage/apikeys"
+)
+
+const (
+	tooManyThings = "The query asks for too many things at once: 10 are the most."
+	tooManyFields = "The query asks for too much: its reply could have more than 25000 fields."
+	tooManyPicked = "The query asks for too many fields: with its fragments put in, 500 are the most."
+)
+
+func repeat(n int, format string) string {
+	var s strings.Builder
+	for i := range n {
+		fmt.Fprintf(&s, format, i)
+	}
+	return s.String()
+}
+
+// What is too much is found out before anything is done.
+func TestWhatIsTooMuch(t *testing.T) {
+	const create = `k%d: createToken(token: {name: "x", policy: "{}"}) { token } `
+	for name, c := range map[string]struct{ query, message string }{
+		"11 changes":              {"mutation { " + repeat(11, create) + "}", tooManyThings},
+		"100 changes":             {"mutation { " + repeat(100, create) + "}", tooManyThings},
+		"changes in fragments":    {"mutation { ...A ...B } fragment A on Mutation { " + repeat(6, "a"+create) + "} fragment B on Mutation { " + repeat(6, "b"+create) + "}", tooManyThings},
+		"changes in a condition":  {"mutation { ... @include(if: true) { " + repeat(11, create) + "} }", tooManyThings},
+		"11 questions":            {"{ " + repeat(11, `t%d: token(id: "x") { id } `) + "}", tooManyThings},
+		"lists and questions":     {"{ " + repeat(6, `t%d: tokens { items { id } } `) + repeat(6, `i%d: token(id: "x") { id } `) + "}", tooManyThings},
+		"fields times keys":       {"{ tokens(limit: 1000) { items { " + repeat(30, "n%d: name ") + "} } }", tooManyFields},
+		"lists times keys":        {"{ " + repeat(9, "t%d: tokens(limit: 1000) { items { id name revoked } } ") + "}", tooManyFields},
+		"an integration's keys":   {`{ integrationInstanceTokens(id: "x", limit: 1000) { tokens { ` + repeat(30, "n%d: tokenId ") + "} } }", tooManyFields},
+		"500 fields and one":      {"{ " + repeat(501, "n%d: __typename ") + "}", tooManyPicked},
+		"fragments in fragments":  {"{ ...F9 } fragment F0 on Query { __typename } " + repeat9(), tooManyPicked},
+		"fields of all types":     {"{ __schema { types { fields { " + repeat(450, "n%d: name ") + "} } } }", tooManyFields},
+		"16 fields deep":          {"{ __schema { types { " + strings.Repeat("ofType { ", 13) + "name " + strings.Repeat("} ", 13) + "} } }", `Field "name" has depth 16 that exceeds max depth 15`},
+		"deeper than can be read": {"{ " + strings.Repeat("a { ", 1500) + "b " + strings.Repeat("} ", 1500) + "}", "Syntax error."},
+		"lists in lists":          {"{ token(id: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + ") { id } }", "Syntax error."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			began := time.Now()
+			h.refused(t, "alice-key", c.query, nil, 4000, c.message)
+			if h.ring.calls != 0 {
+				t.Error("something was carried out")
+			}
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("it took %s to find out", took)
+			}
+		})
+	}
+}
+
+// repeat9 is nine fragments of which each has the one before it twice.
+func repeat9() string {
+	var s strings.Builder
+	for i := range 9 {
+		fmt.Fprintf(&s, "fragment F%d on Query { ...F%d ... on Query { ...F%d } } ", i+1, i, i)
+	}
+	return s.String()
+}
+
+func TestWhatIsJustNotTooMuch(t *testing.T) {
+	h := newHouse(t)
+	h.fill(1000)
+	var made map[string]tokenReply
+	h.get(t, "alice-key", "mutation { "+repeat(10, `k%d: createToken(token: {name: "x", policy: "{}"}) { token } `)+"}", nil, &made)
+	if len(made) != 10 {
+		t.Errorf("%d were made", len(made))
+	}
+	var page pageReply
+	h.get(t, "alice-key", `{ tokens(limit: 1000) { items { id name category policy token revoked createdAt expiresAt __typename } pageInfo { endCursor hasNextPage } } }`, nil, &page)
+	if len(page.Tokens.Items) != 1000 {
+		t.Errorf("%d are told", len(page.Tokens.Items))
+	}
+}
+
+// It is what tools begin with: GraphiQL, and the command lines.
+func TestTheSchemaCanBeAskedFor(t *testing.T) {
+	const query = `query IntrospectionQuery { __schema { queryType { name kind } mutationType { name kind } subscriptionType { name kind }
+		types { ...FullType } directives { name description locations args(includeDeprecated: true) { ...InputValue } } } }
+	fragment FullType on __Type { kind name description specifiedByURL
+		fields(includeDeprecated: true) { name description args(includeDeprecated: true) { ...InputValue } type { ...TypeRef } isDeprecated deprecationReason }
+		inputFields(includeDeprecated: true) { ...InputValue } interfaces { ...TypeRef }
+		enumValues(includeDeprecated: true) { name description isDeprecated deprecationReason } possibleTypes { ...TypeRef } }
+	fragment InputValue on __InputValue { name description type { ...TypeRef } defaultValue isDeprecated deprecationReason }
+	fragment TypeRef on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name
+		ofType { kind name ofType { kind name ofType { kind name } } } } } } } } } }`
+	type typeRef struct {
+		Name   *string
+		Kind   string
+		OfType *typeRef
+	}
+	var got struct {
+		Schema struct {
+			Types []struct {
+				Name, Description string
+				Fields            []struct {
+					Name string
+					Type typeRef
+				}
+				InputFields []struct {
+					Name string
+					Type typeRef
+				}
+			}
+		} `json:"__schema"`
+	}
+	newHouse(t).get(t, "bob-key", query, nil, &got)
+	var spell func(r *typeRef) string
+	spell = func(r *typeRef) string {
+		switch r.Kind {
+		case "NON_NULL":
+			return spell(r.OfType) + "!"
+		case "LIST":
+			return "[" + spell(r.OfType) + "]"
+		}
+		return *r.Name
+	}
+	fields := map[string]string{}
+	for _, typ := range got.Schema.Types {
+		for _, f := range append(typ.Fields, typ.InputFields...) {
+			fields[typ.Name+"."+f.Name] = spell(&f.Type)
+		}
+		if typ.Name == "Timestamp" && !strings.Contains(typ.Description, "milliseconds") {
+			t.Errorf("%s: %s", typ.Name, typ.Description)
+		}
+	}
+	// COMPAT E.
+	for field, want := range map[string]string{
+		"Mutation.createToken": "Token!", "Mutation.revokeToken": "Token!", "Mutation.createCurrentUserToken": "Token!",
+		"Mutation.createIntegrationInstanceToken": "IntegrationInstanceToken", "Mutation.revokeIntegrationInstanceToken": "DeletionResult",
+		"Query.token": "Token", "Query.tokens": "TokenPage", "Query.integrationInstanceTokens": "IntegrationInstanceTokenPage",
+		"TokenInput.name": "String!", "TokenInput.category": "String", "TokenInput.policy": "String", "TokenInput.expiresAt": "Timestamp",
+		"CreateCurrentUserTokenInput.name": "String!", "CreateCurrentUserTokenInput.expiresAt": "Timestamp!",
+		"Token.id": "ID!", "Token.name": "String!", "Token.category": "String", "Token.policy": "String", "Token.token": "String", "Token.revoked": "Boolean!",
+		"Token.createdAt": "Timestamp!", "Token.expiresAt": "Timestamp",
+		"IntegrationInstanceToken.tokenId": "String!", "IntegrationInstanceToken.token": "String",
+		"IntegrationInstanceToken.createdAt": "Timestamp!", "IntegrationInstanceToken.expiresAt": "Timestamp",
+		"DeletionResult.success": "Boolean!", "TokenPage.items": "[Token!]!", "TokenPage.pageInfo": "PageInfo!", "PageInfo.endCursor": "String", "PageInfo.hasNextPage": "Boolean!",
+	} {
+		if fields[field] != want {
+			t.Errorf("%s is %q, want %q", field, fields[field], want)
+		}
+	}
+}
+
+// Policies are the one thing that can be long, and may be asked for under any number of names.
+func TestPoliciesBeyondTheBoundAreLeftOut(t *testing.T) {
+	h := newHouse(t)
+	alice := callers["alice-key"]
+	long := make([]v1alpha1.Resource, 2000)
+	for i := range long {
+		long[i] = v1alpha1.Resource("x:" + strings.Repeat("y", 250))
+	}
+	policy := &v1alpha1.Policy{Permissions: []v1alpha1.Permission{{Effect: "ALLOW", Resources: long}}}
+	h.ring.add(apikeys.By{Caller: &alice}, h.ring.Account(), apikeys.Wanted{Name: "x", Policy: policy})
+	query := "{ tokens { items { id " + repeat(100, "p%d: policy ") + "} } }"
+	var got struct {
+		Tokens struct{ Items []map[string]*string }
+	}
+	problems := h.ask(t, "alice-key", query, nil, &got)
+	if len(problems) != 1 || problems[0].Message != "Policies are left out: all together are longer than 8 MiB. Ask for fewer at a time." {
+		t.Errorf("%+v", problems)
+	}
+	told := 0
+	for _, p := range got.Tokens.Items[0] {
+		if p != nil && *p != "uid-1" {
+			told += len(*p)
+		}
+	}
+	if told == 0 || told > 8<<20 {
+		t.Errorf("%d bytes are told", told)
+	}
+}
+
+// Nothing of a request that can't be carried out is carried out: not what comes before the mistake either.
+func TestAMistakeInOneIsAMistakeInAll(t *testing.T) {
+	for _, second := range []string{
+		`b: createToken(token: {name: "x", policy: "{}", expiresAt: "soon"}) { id }`,
+		`b: createToken(token: {name: 1, policy: "{}"}) { id }`,
+		`b: revokeToken(id: $unknown) { id }`,
+		`b: nothing`,
+		`b: revokeToken(id: "\uD800") { id }`,
+	} {
+		h := newHouse(t)
+		problems := h.ask(t, "alice-key", `mutation { a: createToken(token: {name: "x", policy: "{}"}) { id } `+second+` }`, nil, nil)
+		if len(problems) != 1 || problems[0].Extensions.Code != 4000 || h.ring.calls != 0 {
+			t.Errorf("%s: %+v, %d calls", second, problems, h.ring.calls)
+		}
+	}
+}
+
+func TestOneFailureLeavesTheOthers(t *testing.T) {
+	h := newHouse(t)
+	h.get(t, "alice-key", seedCreate, seedInput(), nil)
+	var got map[string]*tokenReply
+	problems := h.ask(t, "alice-key", `{ a: token(id: "uid-1") { id } b: token(id: "none") { id } }`, nil, &got)
+	if len(problems) != 1 || fmt.Sprint(problems[0].Path) != "[b]" || problems[0].Extensions.Code != 4001 || got["a"] == nil || got["b"] != nil {
+		t.Errorf("%+v %+v", problems, got)
+	}
+}
+
+func TestPanicsAreToldAsFailuresAndNotMore(t *testing.T) {
+	for name, value := range map[string]any{"of ours": "the-secret-of-a-panic", "an error": errSecret} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.ring.panics = value
+			h.refused(t, "alice-key", seedCreate, seedInput(), 5000, "internal error")
+			h.refused(t, "alice-key", "{ tokens { items { id } } }", nil, 5000, "internal error")
+			if log := h.log.String(); strings.Contains(log, "the-secret") || strings.Contains(log, "dashboard") || !strings.Contains(log, "A GraphQL query could not be carried out") {
+				t.Error(log)
+			}
+		})
+	}
+}
+
+// Whatever is wrong, no value is repeated: it may be a key or a policy.
+func TestNoValueIsRepeated(t *testing.T) {
+	const secret = "ak_this_is_a_secret"
+	token := func(v any) map[string]any { return map[string]any{"token": v, "id": v, "limit": v, "if": v, "kind": v} }
+	for name, c := range map[string]struct {
+		query     string
+		variables any
+		message   string
+	}{
+		"a string for an object":      {seedCreate, token(secret), `Variable "token" has a value of another type.`},
+		"a list of them":              {seedCreate, token([]string{secret, secret}), `Variable "token" has a value of another type.`},
+		"a list for a string":         {seedRevoke, token([]string{secret}), "A String has to be a string."},
+		"an object for a string":      {seedRevoke, token(map[string]any{secret: secret}), "A String has to be a string."},
+		"a number for a string":       {seedRevoke, token(65), "A String has to be a string."},
+		"null for a string":           {seedRevoke, token(nil), `Variable "id" must not be null.`},
+		"a list for an ID":            {`query ($id: ID!) { token(id: $id) { id } }`, token([]string{secret}), "An ID has to be a string, or a whole number."},
+		"a string for a number":       {pageQuery, token(secret), "An Int has to be a whole number of 32 bits."},
+		"a string for a boolean":      {`query ($if: Boolean!) { __typename @skip(if: $if) }`, token(secret), "A value is of another type than it has to be."},
+		"a boolean for a type's name": {`query ($id: String!) { __type(name: $id) { name } }`, token([]string{secret}), "A value is of another type than it has to be."},
+		"a string for an enum":        {`query ($kind: __TypeKind) { __typename }`, token(secret), `Variable "kind" has a value of another type.`},
+		"a number for an enum":        {`query ($kind: __TypeKind) { __typename }`, token(12345), `Variable "kind" has a value of another type.`},
+		"an unknown field":            {seedCreate, token(map[string]any{"name": secret, "polcy": secret}), `Variable "token": Field "polcy" is not defined by type "TokenInput". Did you mean "policy"?`},
+		"in place of an object":       {`mutation { createToken(token: "` + secret + `") { id } }`, nil, `Expected value of type "TokenInput".`},
+		"a word":                      {`mutation { createToken(token: ` + secret + `) { id } }`, nil, `Expected value of type "TokenInput".`},
+		"a word for a string":         {`mutation { revokeToken(id: ` + secret + `) { id } }`, nil, "String cannot represent a non string value."},
+		"in place of a number":        {`{ tokens(limit: "` + secret + `") { items { id } } }`, nil, "Int cannot represent non-integer value."},
+		"a word for an enum":          {`query ($kind: __TypeKind = ` + secret + `) { __typename }`, nil, "A value is of another type than it has to be."},
+		"a text for an enum":          {`query ($kind: __TypeKind = "` + secret + `") { __typename }`, nil, `Enum "__TypeKind" cannot represent non-enum value.`},
+		"null":                        {`mutation { revokeToken(id: null) { id } }`, nil, `Expected value of type "String!", found null.`},
+		"out of place":                {`{ tokens "` + secret + `" }`, nil, "Syntax error: expecting Ident."},
+		"unfinished":                  {`{ token(id: "` + secret, nil, "Syntax error."},
+		"as an operation":             {secret + ` { tokens }`, nil, `Syntax error: expecting "fragment".`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			got := h.serve(newRequest("alice-key", document(t, c.query, c.variables)))
+			var said reply
+			if err := json.Unmarshal(got.Body.Bytes(), &said); err != nil || len(said.Errors) == 0 || said.Errors[0].Message != c.message || said.Errors[0].Extensions.Code != 4000 {
+				t.Errorf("%s, want %s", got.Body, c.message)
+			}
+			if strings.Contains(got.Body.String()+h.log.String(), secret) || strings.Contains(got.Body.String(), "12345") {
+				t.Error("it is repeated")
+			}
+			if got.Code != http.StatusOK || h.ring.calls != 0 {
+				t.Errorf("%d, %d calls", got.Code, h.ring.calls)
+			}
+		})
+	}
+}
+
+func TestWhatIsWrongWithAQueryIsSaid(t *testing.T) {
+	for query, want := range map[string]string{
+		"{ tokns { items { id } } }":                    `Cannot query field "tokns" on type "Query". Did you mean "tokens"?`,
+		"{ tokens }":                                    `Field "tokens" of type "TokenPage" must have a selection of subfields. Did you mean "tokens { ... }"?`,
+		"mutation { createToken { id } }":               `Field "createToken" argument "token" of type "TokenInput!" is required, but it was not provided.`,
+		"subscription { tokens { items { id } } }":      "There are no subscriptions here.",
+		"query A { __typename } query B { __typename }": "The query has more than one operation: operationName has to say which one is meant.",
+		"fragment A on Query { __typename }":            `Fragment "A" is never used.`,
+		"#":                                             "The query has no operation.",
+		"{ ...A } fragment A on Query { ...A }":         `Cannot spread fragment "A" within itself.`,
+	} {
+		newHouse(t).refused(t, "alice-key", query, nil, 4000, want)
+	}
+	h := newHouse(t)
+	got := h.serve(newRequest("alice-key", `{"query": "query A { __typename }", "operationName": "ak_secret"}`))
+	if !strings.Contains(got.Body.String(), "no operation of the name that operationName has") || strings.Contains(got.Body.String(), "ak_secret") {
+		t.Error(got.Body)
+	}
+	got = h.serve(newRequest("alice-key", document(t, "{ "+repeat(400, "n%d ")+"}", nil)))
+	if n := strings.Count(got.Body.String(), `"message"`); n != 10 {
+		t.Errorf("%d things are said", n)
+	}
+	got = h.serve(newRequest("alice-key", document(t, "{ "+strings.Repeat("ä", 2000)+" }", nil)))
+	if got.Body.Len() > 600 {
+		t.Errorf("%d bytes are said", got.Body.Len())
+	}
+}

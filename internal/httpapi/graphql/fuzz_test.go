@@ -1,0 +1,72 @@
+package graphql_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// Whatever comes, it is answered in the documented form, nothing fails, and nobody but who asked is told of a key.
+func FuzzGraphQL(f *testing.F) {
+	for _, query := range []string{
+		seedCreate, seedRevoke, pageQuery, createOwn,
+		`mutation { a: createToken(token: {name: "\uD800", policy: """{}"""}) { ...F } } fragment F on Token { token policy }`,
+		`query ($a: [[Int!]!] = [[1]], $b: Boolean = true) { tokens(limit: 1, cursor: null) @include(if: $b) @skip(if: false) { __typename items { id } } }`,
+		`{ __type(name: "Token") { ...on __Type { fields(includeDeprecated: true) { type { ofType { name } } } } } }`,
+		`subscription { a } "text" query A { b(c: -"x") } # end`, "\"\\z\" query { a }", `{ a(b: 1e999, c: -, d: 99999999999999999999) }`,
+		`fragment A on Query { ...B } fragment B on Query { ...A } { ...A }`, "\ufeff{__typename}", `query "\uDC00" { a }`, `"\uD83D" { a }`,
+		`{ token(id: 99999999999999999999999) { id } }`, `mutation { createToken(token: {name: "a", policy: "{}", expiresAt: 1e400}) { id } }`,
+	} {
+		f.Add("POST", "application/json", document(f, query, seedInput()), true)
+		f.Add("POST", "application/json", document(f, query, map[string]any{"id": []any{nil, 1, "x"}, "limit": 1e300, "token": map[string]any{"name": nil}}), true)
+	}
+	f.Add("GET", "text/html", "", true)
+	f.Add("POST", "application/json", `[{"query":"{a}"}]`, false)
+	h := newHouse(f)
+	f.Fuzz(func(t *testing.T, method, contentType, body string, known bool) {
+		r := newRequest("", body)
+		r.Method, r.Header = method, http.Header{"Content-Type": {contentType}}
+		if known {
+			r.Header.Set("Authorization", "Bearer alice-key")
+		}
+		checkReply(t, h, r, known)
+	})
+}
+
+// FuzzQuery is of what gets past the body.
+func FuzzQuery(f *testing.F) {
+	f.Add(seedCreate, `{"token": {"name": "x", "policy": "{}", "expiresAt": "1"}}`)
+	f.Add(`{ token(id: "\uD800") { id } }`, `{}`)
+	f.Add(`query ($a: __TypeKind = X, $b: TokenInput = {name: "a", expiresAt: [1]}) { token(id: 1) { id } }`, `{"a": "LIST", "b": {}}`)
+	f.Add(`{ a: __schema { types { name } } ... on Query { tokens { items { ... on Token { id @skip(if: $x) } } } } }`, `{"x": 1}`)
+	f.Add(`mutation { revokeToken(id: """`+"\n"+` a \""" """) { id __schema { types { name } } } }`, `null`)
+	h := newHouse(f)
+	f.Fuzz(func(t *testing.T, query, variables string) {
+		if !json.Valid([]byte(variables)) {
+			return
+		}
+		checkReply(t, h, newRequest("alice-key", document(t, query, json.RawMessage(variables))), true)
+	})
+}
+
+func checkReply(t *testing.T, h *house, r *http.Request, known bool) {
+	t.Helper()
+	h.ring.keys, everyKey = nil, nil
+	got := h.serve(r)
+	switch got.Code {
+	case 200, 400, 401, 405, 413:
+	default:
+		t.Fatal(got.Code)
+	}
+	if (got.Code == http.StatusUnauthorized) == known {
+		t.Fatalf("known %t: %d", known, got.Code)
+	}
+	if !json.Valid(got.Body.Bytes()) || got.Header().Get("Cache-Control") != "no-store" {
+		t.Fatalf("%d %s", got.Code, got.Body)
+	}
+	// In earnest nothing fails: what the library can't take is found out before.
+	if strings.Contains(got.Body.String(), `"code":5000`) {
+		t.Fatalf("%s\n%s", got.Body, h.log)
+	}
+}

@@ -1,0 +1,227 @@
+package keys_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus"
+	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/config"
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/httpapi/keys"
+	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/internal/manage/apikeys"
+	"keywright.dev/keywright/internal/server/clusterwatch"
+	"keywright.dev/keywright/test/fakeregistry"
+	"keywright.dev/keywright/test/stack"
+	"keywright.dev/keywright/test/suite"
+)
+
+func TestOnAnAPIServer(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Keys by HTTP, on an API server")
+}
+
+var (
+	plane    *stack.ControlPlane
+	verifier *verify.Verifier
+	server   http.Handler
+)
+
+// The server's account writes, under the policies that are installed. There is no operator.
+var _ = BeforeSuite(func(ctx SpecContext) {
+	plane = suite.ControlPlane(ctx)
+	Expect(plane.InstallPolicies(ctx)).To(Succeed())
+	restConfig, err := plane.ServiceAccountConfig(ctx, "keywright-server")
+	Expect(err).NotTo(HaveOccurred())
+	ring, err := pepper.Load(map[string][]byte{pepper.Active: []byte(strings.Repeat("p", 32))})
+	Expect(err).NotTo(HaveOccurred())
+	index, format := &verify.Index{}, keyformat.Format{Prefix: keyformat.DefaultPrefix}
+	bootstrap := ring.Digest(fakeregistry.BootstrapKey)
+	index.SetBootstrap(&bootstrap)
+	verifier = verify.NewVerifier(index, format, ring)
+	log := slog.New(slog.NewTextHandler(GinkgoWriter, nil))
+	watching, err := clusterwatch.New(restConfig, clusterwatch.Places{System: stack.Namespace}, clusterwatch.Sinks{Index: index, Configure: func(string) error { return nil }}, log)
+	Expect(err).NotTo(HaveOccurred())
+	writing, err := objects.New(objects.Options{
+		REST: restConfig, Namespace: stack.Namespace, Verifier: verifier, Format: func() keyformat.Format { return format },
+		Ring: func() *pepper.Keyring { return ring }, Random: rand.Reader, Now: time.Now, Log: log,
+	})
+	Expect(err).NotTo(HaveOccurred())
+	background(watching.Run, writing.Run)
+	Eventually(watching.Ready).WithTimeout(time.Minute).Should(Succeed())
+
+	g := gate.New(gate.Config{Verifier: verifier, View: watching, Now: time.Now, Log: log, Registry: prometheus.NewRegistry()})
+	rules, err := gate.NewRules(config.Runtime{})
+	Expect(err).NotTo(HaveOccurred())
+	g.Use(rules)
+	apiKeys := apikeys.New(apikeys.Config{
+		Gate: g, Verifier: verifier, Registry: writing, Uses: &fakeregistry.Uses{}, Trail: &fakeregistry.Trail{},
+		Account: func() string { return "default" }, Actions: func() []string { return nil }, Now: time.Now, Log: log,
+	})
+	server = keys.New(keys.Config{Gate: g, Keys: apiKeys, Sessions: &touched{}, Database: &database{}, Now: time.Now, Log: log})
+}, suite.StartTimeout)
+
+func background(work ...func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var working sync.WaitGroup
+	for _, do := range work {
+		working.Go(func() { do(ctx) })
+	}
+	DeferCleanup(func() { cancel(); working.Wait() })
+}
+
+// ask asks with the bootstrap key, or with another.
+func ask(method, path, body string, plaintext ...string) (status int, data map[string]any, what string) {
+	GinkgoHelper()
+	r := httptest.NewRequest(method, "/apiv1/"+path, strings.NewReader(body))
+	r.Header.Set("X-Api-Key", append(plaintext, fakeregistry.BootstrapKey)[0])
+	w := httptest.NewRecorder()
+	server.ServeHTTP(w, r)
+	var read struct {
+		Data  map[string]any
+		Error struct{ What string }
+	}
+	Expect(json.Unmarshal(w.Body.Bytes(), &read)).To(Succeed(), w.Body.String())
+	return w.Code, read.Data, read.Error.What
+}
+
+func works(plaintext string) bool { return verifier.Verify(plaintext, time.Now()).Accepted() }
+
+var _ = Describe("On an API server", func() {
+	It("makes, changes, rotates and deletes a key, each in force when it is answered", func(ctx SpecContext) {
+		status, made, what := ask("POST", "accounts/ci/apikeys", `{"name":"CI Pipeline","description":"Builds","scopes":["certs.read"],"expires_in_seconds":86400}`)
+		Expect(status).To(Equal(http.StatusCreated), what)
+		token, path := made["token"].(string), "accounts/ci/apikeys/"+made["id"].(string)
+		Expect(works(token)).To(BeTrue())
+		Expect(made).To(And(HaveKeyWithValue("subject", "Account/ci"), HaveKeyWithValue("source", "api"), HaveKeyWithValue("active", true)))
+
+		stored := &v1alpha1.APIKey{}
+		at := made["object"].(map[string]any)
+		Expect(plane.Client.Get(ctx, client.ObjectKey{Namespace: at["namespace"].(string), Name: at["name"].(string)}, stored)).To(Succeed())
+		Expect(stored.Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationCreatedBy, v1alpha1.CreatedByAPI))
+		Expect(stored.Spec.Delivery).To(Equal(v1alpha1.DeliveryResponse))
+		Expect(*stored.Spec.TTL).To(BeEquivalentTo("24h0m0s"))
+		Expect(made["expires_at"]).To(Equal(stored.Status.Keys[0].IssuedAt.UTC().Add(24 * time.Hour).Format(time.RFC3339)))
+
+		_, listed, _ := ask("GET", "accounts/ci/apikeys?name=CI*", "")
+		Expect(listed).To(HaveKeyWithValue("total", 1.0))
+
+		status, changed, what := ask("PATCH", path, `{"enabled":false,"scopes":["certs.read","certs.write"],"expires_at":null,"policy":{"permissions":[{"effect":"DENY","actions":["certs.write"],"resources":["certificate:1"],"condition":{"stringEquals":{"env":"prod"}}}]}}`)
+		Expect(status).To(Equal(http.StatusOK), what)
+		Expect(changed).To(And(HaveKeyWithValue("expires_at", BeNil()), HaveKeyWithValue("reason", "disabled")))
+		Expect(works(token)).To(BeFalse())
+
+		status, _, what = ask("PATCH", path, `{"enabled":true,"policy":null}`)
+		Expect(status).To(Equal(http.StatusOK), what)
+		Expect(works(token)).To(BeTrue())
+
+		_, rotated, _ := ask("POST", path+"/rotate", "")
+		Expect(works(token)).To(BeFalse())
+		Expect(works(rotated["token"].(string))).To(BeTrue())
+		Expect(rotated).To(And(HaveKeyWithValue("id", made["id"]), HaveKeyWithValue("policy", BeNil())))
+
+		status, _, what = ask("DELETE", path, "")
+		Expect(status).To(Equal(http.StatusOK), what)
+		Expect(works(rotated["token"].(string))).To(BeFalse())
+		status, _, _ = ask("GET", path, "")
+		Expect(status).To(Equal(http.StatusNotFound))
+
+		Eventually(func(g Gomega) []string {
+			events := &eventsv1.EventList{}
+			g.Expect(plane.Client.List(ctx, events, client.InNamespace(stack.Namespace))).To(Succeed())
+			var reasons []string
+			for _, e := range events.Items {
+				if e.Regarding.Name == at["name"] {
+					reasons = append(reasons, e.Reason)
+				}
+			}
+			return reasons
+		}).WithTimeout(10 * time.Second).Should(ConsistOf("Created", "Changed", "Changed", "KeyRotated", "Deleted"))
+	})
+
+	DescribeTable("says what the API server finds wrong, and leaves nothing behind",
+		func(ctx SpecContext, body, wanted string) {
+			status, _, what := ask("POST", "integrations/lab/apikeys", body)
+			Expect(what).To(Equal(wanted))
+			Expect(status).To(Equal(http.StatusBadRequest))
+			all := &v1alpha1.APIKeyList{}
+			Expect(plane.Client.List(ctx, all, client.MatchingFields{"spec.subject.name": "lab"})).To(Succeed())
+			Expect(all.Items).To(BeEmpty())
+		},
+		Entry("a scope with a wildcard", `{"name":"x","scopes":["a.b","certs.*"]}`, "scopes[1]: must be an action such as certs.read or dashboard:View, without a wildcard: that takes a policy"),
+		Entry("a scope twice", `{"name":"x","scopes":["a.b","a.b"]}`, "scopes[1]: is there twice"),
+		Entry("an effect in lower case", `{"name":"x","policy":{"permissions":[{"effect":"allow","actions":["a.b"],"resources":["*"]}]}}`, `policy.permissions[0].effect: supported values: "ALLOW", "DENY"`),
+		Entry("part of a wildcard", `{"name":"x","policy":{"permissions":[{"effect":"ALLOW","actions":["a.*"],"resources":["*"]}]}}`, "policy.permissions[0].actions[0]: must be an action such as certs.read or dashboard:View, or '*' alone: there is no wildcard for a part"),
+		Entry("graph data", `{"name":"x","policy":{"permissions":[{"effect":"ALLOW","actions":["query:ReadGraphData"],"resources":["a:1"]}]}}`, "policy.permissions[0].resources: action query:ReadGraphData takes resource '*' only: a condition narrows it"),
+		Entry("nothing in a policy", `{"name":"x","policy":{}}`, "policy.permissions: Required value"),
+	)
+
+	It("says so as well when a key is changed, and leaves it as it was", func() {
+		_, made, _ := ask("POST", "accounts/other/apikeys", `{"name":"x"}`)
+		path := "accounts/other/apikeys/" + made["id"].(string)
+		status, _, what := ask("PATCH", path, `{"name":"`+strings.Repeat("n", 254)+`","description":"changed"}`)
+		Expect(status).To(Equal(http.StatusBadRequest))
+		Expect(what).To(Equal("name: may not be more than 253 bytes"))
+		_, got, _ := ask("GET", path, "")
+		Expect(got).To(HaveKeyWithValue("description", ""))
+	})
+
+	It("leaves what a manifest made to the manifest, but for a rotation that its Secret delivers", func(ctx SpecContext) {
+		k := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "by-manifest"}, Spec: v1alpha1.APIKeySpec{
+			Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "by-manifest"},
+		}}
+		Expect(plane.Client.Create(ctx, k)).To(Succeed())
+		path := "accounts/by-manifest/apikeys/" + string(k.UID)
+		status, _, what := ask("PATCH", path, `{"name":"x"}`)
+		Expect(status).To(Equal(http.StatusConflict))
+		Expect(what).To(HaveSuffix("comes from a manifest: change it where that is kept (default/by-manifest)"))
+		status, rotated, what := ask("POST", path+"/rotate", "")
+		Expect(status).To(Equal(http.StatusOK), what)
+		Expect(rotated).To(And(HaveKeyWithValue("secret", HaveKeyWithValue("name", "by-manifest-api-key")), Not(HaveKey("token")), HaveKeyWithValue("reason", "no_key")))
+		Expect(plane.Client.Get(ctx, client.ObjectKeyFromObject(k), k)).To(Succeed())
+		Expect(k.Annotations).To(HaveKey(v1alpha1.AnnotationRotate))
+	})
+
+	It("knows a role that was made a moment ago, and lets a key hand out what it holds by name", func(ctx SpecContext) {
+		minute := v1alpha1.Duration("1m")
+		role := &v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "just-made"}, Spec: v1alpha1.AccessRoleSpec{
+			Members: []v1alpha1.Username{"zoe"}, MaxTTL: &minute, Permissions: []v1alpha1.Permission{{
+				Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{"apikeys.write", "certs.read"}, Resources: []v1alpha1.Resource{"*"},
+			}},
+		}}
+		Expect(plane.Client.Create(ctx, role)).To(Succeed())
+		status, made, what := ask("POST", "users/zoe/apikeys", `{"name":"zoe's","roles":["just-made"]}`)
+		Expect(status).To(Equal(http.StatusCreated), what)
+		token := made["token"].(string)
+		// The role comes by another watch than the key.
+		Eventually(func() int {
+			status, _, _ := ask("POST", "users/me/apikeys", `{"name":"another","roles":["just-made"],"scopes":["certs.read"],"expires_in_seconds":20}`, token)
+			return status
+		}).Should(Equal(http.StatusCreated))
+		status, _, what = ask("POST", "users/me/apikeys", `{"name":"more","scopes":["certs.write"]}`, token)
+		Expect(status).To(Equal(http.StatusForbidden), what)
+		_, got, _ := ask("GET", "users/zoe/apikeys/"+made["id"].(string), "")
+		Expect(got["expires_at"]).NotTo(BeNil())
+		status, _, what = ask("POST", "users/zoe/apikeys", `{"name":"x","roles":["not-made"]}`)
+		Expect(status).To(Equal(http.StatusBadRequest))
+		Expect(what).To(Equal(`roles: unknown role "not-made"`))
+	})
+})

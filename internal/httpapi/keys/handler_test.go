@@ -1,0 +1,355 @@
+package keys_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"keywright.dev/keywright/internal/config"
+	"keywright.dev/keywright/internal/httpapi/keys"
+	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/test/fakeregistry"
+)
+
+const admin = fakeregistry.AliceKey
+
+// The story of seed 3, for each kind of owner.
+func TestTheLifeOfAKey(t *testing.T) {
+	for owner, subject := range map[string]string{"users/dave": "User/dave", "accounts/ci": "Account/ci", "integrations/lab-1": "Integration/lab-1"} {
+		t.Run(owner, func(t *testing.T) {
+			h := newHouse(t)
+			made := h.ask(t, admin, "POST", "/apiv1/"+owner+"/apikeys",
+				`{"name":"CI Pipeline","description":"Builds","scopes":["certs.read"],"roles":["short"],"policy":{"permissions":[{"effect":"ALLOW","actions":["dashboard:View"],"resources":["dashboard:1"]}]},"expires_in_seconds":86400}`)
+			if made.status != 201 || made.data["subject"] != subject || made.data["expires_at"] != "2030-01-01T01:00:00Z" {
+				t.Fatalf("%d %s", made.status, made.body)
+			}
+			token, path := made.data["token"].(string), "/apiv1/"+owner+"/apikeys/"+made.data["id"].(string)
+			delete(made.data, "token")
+			got := h.ask(t, admin, "GET", path, "")
+			if wrote, read := said(t, made.data), said(t, got.data); wrote != read {
+				t.Errorf("made:\n%s\nread:\n%s", wrote, read)
+			}
+			listed := h.ask(t, admin, "GET", "/apiv1/"+owner+"/apikeys?name=CI*", "")
+			if items := listed.data["items"].([]any); listed.data["total"] != 1.0 || said(t, items[0]) != said(t, got.data) {
+				t.Errorf("%s", listed.body)
+			}
+			accepted := func(plaintext string) bool { return h.Verifier.Verify(plaintext, h.Time()).Accepted() }
+			if !accepted(token) {
+				t.Error("it does not work")
+			}
+			if r := h.ask(t, admin, "PATCH", path, `{"enabled":false}`); r.status != 200 || r.data["enabled"] != false || accepted(token) {
+				t.Errorf("%d %s", r.status, r.body)
+			}
+			if r := h.ask(t, admin, "PATCH", path, `{"enabled":true,"expires_at":null,"roles":[]}`); r.data["expires_at"] != nil || !accepted(token) {
+				t.Errorf("%d %s", r.status, r.body)
+			}
+			rotated := h.ask(t, admin, "POST", path+"/rotate", "")
+			if rotated.status != 200 || rotated.data["id"] != got.data["id"] || accepted(token) || !accepted(rotated.data["token"].(string)) {
+				t.Errorf("%d %s", rotated.status, rotated.body)
+			}
+			gone := h.ask(t, admin, "DELETE", path, "")
+			if gone.status != 200 || gone.data["deleted"] != got.data["id"] || accepted(rotated.data["token"].(string)) {
+				t.Errorf("%d %s", gone.status, gone.body)
+			}
+			for _, method := range []string{"GET", "PATCH", "DELETE"} {
+				h.ask(t, admin, method, path, `{}`).want(t, 404, 4001, "API key not found")
+			}
+			h.ask(t, admin, "POST", path+"/rotate", `{}`).want(t, 404, 4001, "API key not found")
+		})
+	}
+}
+
+func said(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestWhatIsToldOfAKey(t *testing.T) {
+	h := newHouse(t)
+	path, _ := h.made(t, "accounts/lab", `{"name":"bare"}`)
+	r := h.ask(t, admin, "GET", path, "")
+	id := r.data["id"].(string)
+	delete(r.data, "key_prefix")
+	want := `{"active":true,"created_at":"2030-01-01T00:00:00Z","description":"","enabled":true,"expires_at":null,"id":"` + id +
+		`","last_used_at":null,"last_used_from":null,"name":"bare","object":{"name":"key-00001","namespace":"keywright-system"},` +
+		`"policy":null,"reason":"accepted","revoked":false,"roles":[],"scopes":[],"secret":null,"source":"api","subject":"Account/lab"}`
+	if got := said(t, r.data); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if !strings.HasPrefix(r.body, `{"data":{"id":"`+id+`","name":"bare",`) {
+		t.Errorf("people who read it with sed find id and name first: %s", r.body)
+	}
+	ci := h.ask(t, admin, "GET", "/apiv1/accounts/ci/apikeys", "").data["items"].([]any)[0].(map[string]any)
+	if ci["source"] != "manifest" || said(t, ci["secret"]) != `{"name":"ci-manages-api-key","namespace":"team"}` || ci["key_prefix"] != ciKey[:4] {
+		t.Errorf("%s", said(t, ci))
+	}
+}
+
+func TestMeIsTheCaller(t *testing.T) {
+	h := newHouse(t)
+	h.made(t, "users/alice", `{"name":"alices"}`)
+	for name, c := range map[string]struct {
+		header string
+		total  float64
+	}{
+		"an admin's key":    {"Authorization: Bearer " + admin, 1},
+		"Git":               {"Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("any:"+admin)), 1},
+		"a session":         {"Cookie: keywright_session=" + fakeregistry.AliceSession, 1},
+		"a user's key":      {"X-Api-Key: " + bobKey, 2},
+		"a person":          {"X-Forwarded-User: bob", 2},
+		"the bootstrap key": {"X-Api-Key: " + fakeregistry.BootstrapKey, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := h.ask(t, "", "GET", "/apiv1/users/me/apikeys", "", c.header)
+			if r.status != 200 || r.data["total"] != c.total {
+				t.Errorf("%d %s", r.status, r.body)
+			}
+		})
+	}
+	h.ask(t, ciKey, "GET", "/apiv1/users/me/apikeys", "").want(t, 403, 4003, "API key lacks required permission")
+	h.ask(t, fakeregistry.BootstrapKey, "POST", "/apiv1/users/me/apikeys", `{"name":"a"}`).want(t, 400, 4000, "user: username 'admin' is reserved")
+	if r := h.ask(t, bobKey, "POST", "/apiv1/users/me/apikeys", `{"name":"a","scopes":["certs.read"]}`); r.data["subject"] != "User/bob" {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+}
+
+func TestASessionInUseGoesOn(t *testing.T) {
+	h := newHouse(t)
+	cookie := "Cookie: keywright_session=" + fakeregistry.AliceSession
+	if r := h.ask(t, "", "GET", "/apiv1/users/me/apikeys", "", cookie); r.header["Set-Cookie"] != nil {
+		t.Error(r.header)
+	}
+	h.sessions.renew = true
+	r := h.ask(t, "", "GET", "/apiv1/users/me/apikeys", "", cookie)
+	if got := r.header.Get("Set-Cookie"); !strings.HasPrefix(got, "keywright_session="+fakeregistry.AliceSession+";") || !strings.Contains(got, "Secure") {
+		t.Errorf("%q", got)
+	}
+	h.Configure(t, config.Runtime{InsecureCookies: true})
+	if got := h.ask(t, "", "GET", "/apiv1/users/me/apikeys", "", cookie).header.Get("Set-Cookie"); strings.Contains(got, "Secure") {
+		t.Errorf("%q", got)
+	}
+	if len(h.sessions.cookies) != 3 {
+		t.Errorf("%q", h.sessions.cookies)
+	}
+	h.ask(t, admin, "GET", "/apiv1/users/me/apikeys", "")
+	if len(h.sessions.cookies) != 3 {
+		t.Error("a key is no session")
+	}
+}
+
+// Nobody learns anything, not even that a path is none; and a bad key is refused whatever else is sent.
+func TestNobody(t *testing.T) {
+	h := newHouse(t)
+	for _, path := range []string{"/apiv1/users/bob/apikeys", "/apiv1/users/me/apikeys/x", "/apiv1/permissions/catalog", "/apiv1/nothing", "/apiv1/"} {
+		for _, method := range []string{"GET", "POST", "PATCH", "DELETE", "PUT", "BREW"} {
+			h.ask(t, "", method, path, `{"x":`).want(t, 401, 401, "invalid token")
+			h.ask(t, "ak_mistyped", method, path, "", "Cookie: keywright_session="+fakeregistry.AliceSession, "X-Forwarded-User: bob").want(t, 401, 401, "invalid token")
+		}
+	}
+	h.ask(t, "", "GET", "/apiv1/users/bob/apikeys", "", "Cookie: keywright_user=bob").want(t, 401, 401, "invalid token")
+	if got := h.ask(t, "", "GET", "/apiv1/users/bob/apikeys", "").header.Get("Www-Authenticate"); got == "" {
+		t.Error("nobody is asked for a key")
+	}
+	// Not even where the name that somebody saved is believed.
+	h.Configure(t, config.Runtime{TrustUsernames: true})
+	for _, path := range []string{"/apiv1/users/bob/apikeys", "/apiv1/users/me/apikeys/x/rotate", "/apiv1/permissions/catalog", "/apiv1/nothing"} {
+		for _, method := range []string{"GET", "POST", "PUT"} {
+			h.ask(t, "", method, path, `{"x":`, "Cookie: keywright_user=bob").want(t, 401, 401, "invalid token")
+		}
+	}
+}
+
+// Whoever may not is told so before anything of what they sent is looked at.
+func TestWhoMayNot(t *testing.T) {
+	h := newHouse(t)
+	path, _ := h.made(t, "users/dave", `{"name":"daves"}`)
+	for _, c := range []struct{ key, method, path, body string }{
+		{bobKey, "GET", path, ""},
+		{bobKey, "PATCH", path, `{"nonsense":`},
+		{bobKey, "DELETE", path, ""},
+		{bobKey, "POST", path + "/rotate", ""},
+		{bobKey, "POST", path + "/rotate", `{"nonsense":`},
+		{bobReads, "POST", "/apiv1/users/me/apikeys/any/rotate", `{"nonsense":`},
+		{bobKey, "GET", "/apiv1/users/dave/apikeys?limit=nonsense", ""},
+		{bobKey, "GET", "/apiv1/users/dave/apikeys", ""},
+		{bobKey, "POST", "/apiv1/users/dave/apikeys", `{"nonsense":`},
+		{bobKey, "POST", "/apiv1/accounts/ci/apikeys", `{"name":"x"}`},
+		{bobKey, "GET", "/apiv1/integrations/lab/apikeys", ""},
+		{bobKey, "GET", "/apiv1/users/Bob/apikeys", ""},
+		{bobReads, "GET", "/apiv1/users/me/apikeys", ""},
+		{bobReads, "POST", "/apiv1/users/me/apikeys", `{"name":"x"}`},
+		{bobReads, "GET", "/apiv1/permissions/catalog", ""},
+		{ciKey, "GET", "/apiv1/accounts/ci/apikeys", ""},
+	} {
+		h.ask(t, c.key, c.method, c.path, c.body).want(t, 403, 4003, "API key lacks required permission")
+	}
+	h.ask(t, bobKey, "POST", "/apiv1/users/me/apikeys", `{"name":"x","scopes":["certs.write"]}`).
+		want(t, 403, 4003, "API key lacks required permission: nobody gives what they do not hold")
+	h.ask(t, admin, "POST", "/apiv1/users/carol/apikeys", `{"name":"x"}`).
+		want(t, 403, 4003, "User carol may not own API keys: every AccessRole that lists them says apiKeys: Denied")
+}
+
+func TestWhatAManifestOwns(t *testing.T) {
+	h := newHouse(t)
+	const path, text = "/apiv1/accounts/ci/apikeys/uid-of-ci-manages", "API key ci-manages comes from a manifest: change it where that is kept (team/ci-manages)"
+	h.ask(t, admin, "PATCH", path, `{"nonsense":`).want(t, 409, 4009, text)
+	h.ask(t, admin, "DELETE", path, "").want(t, 409, 4009, text)
+	r := h.ask(t, admin, "POST", path+"/rotate", "")
+	if _, told := r.data["token"]; r.status != 200 || told || said(t, r.data["secret"]) != `{"name":"ci-manages-api-key","namespace":"team"}` {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+}
+
+func TestRequestsOfOtherSitesAreRefused(t *testing.T) {
+	h := newHouse(t)
+	for _, line := range []string{"Sec-Fetch-Site: cross-site", "Origin: https://evil.example"} {
+		h.ask(t, "", "POST", "/apiv1/users/me/apikeys", `{"name":"x"}`, line, "Cookie: keywright_session="+fakeregistry.AliceSession).
+			want(t, 403, 4003, "cross-origin request refused")
+	}
+	if h.Writes() != 0 {
+		t.Error("something was written")
+	}
+}
+
+func TestWithoutADatabase(t *testing.T) {
+	h := newHouse(t)
+	h.database.err = errAway
+	for _, key := range []string{"", admin, "ak_mistyped"} {
+		for _, path := range []string{"/apiv1/users/me/apikeys", "/apiv1/permissions/catalog", "/apiv1/nothing"} {
+			h.ask(t, key, "GET", path, "").want(t, 503, 5000, "The database is unavailable: connection refused")
+		}
+	}
+	// It goes away meanwhile.
+	h.database.err = nil
+	h.Uses.Err = errAway
+	h.ask(t, admin, "GET", "/apiv1/accounts/ci/apikeys", "").want(t, 503, 5000, "The database is unavailable")
+	h.Fail = func(string) error { h.database.err = errAway; return objects.ErrUnavailable }
+	h.ask(t, admin, "GET", "/apiv1/accounts/ci/apikeys", "").want(t, 503, 5000, "The database is unavailable: connection refused")
+}
+
+func TestWithoutAnAPIServer(t *testing.T) {
+	h := newHouse(t)
+	path, _ := h.made(t, "accounts/lab", `{"name":"bare"}`)
+	h.Fail = func(string) error { return objects.ErrUnavailable }
+	for _, c := range []struct{ method, path, body string }{
+		{"GET", path, ""}, {"PATCH", path, "{}"}, {"DELETE", path, ""}, {"POST", path + "/rotate", ""},
+		{"GET", "/apiv1/accounts/lab/apikeys", ""}, {"POST", "/apiv1/accounts/lab/apikeys", `{"name":"x"}`}, {"GET", "/apiv1/permissions/catalog", ""},
+	} {
+		h.ask(t, admin, c.method, c.path, c.body).want(t, 503, 5000, "The API server is unavailable")
+	}
+}
+
+func TestPathsThatAreNone(t *testing.T) {
+	h := newHouse(t)
+	for _, path := range []string{
+		"/apiv1/", "/apiv1/users", "/apiv1/users/bob", "/apiv1/users/bob/apikeys/", "/apiv1//users/bob/apikeys", "/apiv1/users//apikeys",
+		"/apiv1/users/bob/apikeys/x/", "/apiv1/users/bob/apikeys/x/rotate/y", "/apiv1/Users/bob/apikeys", "/apiv1/groups/bob/apikeys",
+		"/apiv1/users/../users/bob/apikeys", "/apiv1/permissions/catalog/", "/apiv1/permissions",
+	} {
+		h.ask(t, admin, "GET", path, "").want(t, 404, 4001, "not found")
+	}
+	for path, allow := range map[string]string{
+		"/apiv1/users/bob/apikeys": "GET, HEAD, POST", "/apiv1/users/bob/apikeys/x": "DELETE, GET, HEAD, PATCH",
+		"/apiv1/users/bob/apikeys/x/rotate": "POST", "/apiv1/permissions/catalog": "GET, HEAD",
+	} {
+		r := h.ask(t, admin, "PUT", path, "{}")
+		r.want(t, 405, 4000, "method not allowed")
+		if got := r.header.Get("Allow"); got != allow {
+			t.Errorf("%s: %q", path, got)
+		}
+	}
+	// A slash in a name is a part of the name.
+	h.ask(t, admin, "GET", "/apiv1/users/a%2Fb/apikeys", "").
+		want(t, 400, 4000, "user: must be a username: 2-50 letters, digits, '.', '_', '-', a letter or digit first")
+	h.ask(t, admin, "GET", "/apiv1/accounts/%00/apikeys", "").
+		want(t, 400, 4000, "account: must be 1-63 letters, digits, '.', '_', '-', a letter or digit first")
+}
+
+func TestQueries(t *testing.T) {
+	h := newHouse(t)
+	for range 25 {
+		h.made(t, "accounts/lab", `{"name":"many"}`)
+	}
+	for query, want := range map[string]int{"": 20, "?limit=1000": 25, "?limit=5": 5, "?offset=20": 5, "?offset=1000": 0, "?name=m?ny&limit=3": 3, "?name=M*": 0} {
+		r := h.ask(t, admin, "GET", "/apiv1/accounts/lab/apikeys"+query, "")
+		if items, is := r.data["items"].([]any); !is || len(items) != want {
+			t.Errorf("%s: %d of %d", query, len(items), want)
+		}
+	}
+	const limit, offset = "limit: must be a number from 1 to 1000", "offset: must be a number from 0 to 1073741824"
+	for query, what := range map[string]string{
+		"limit=0": limit, "limit=1001": limit, "limit=-1": limit, "limit=x": limit, "limit=": limit, "limit=1&limit=1": limit, "limit=1e2": limit, "limit=%2B5": limit,
+		"limit=99999999999999999999": limit, "offset=-1": offset, "offset=1.5": offset, "offset=2000000000": offset, "offset=007": offset,
+		"unknown=1": `query: "unknown" is no parameter`, "limit=5&Name=x": `query: "Name" is no parameter`, "%0a=": `query: "\n" is no parameter`,
+		"name=a&name=b": "name: is there twice", "a;b": "query: can't be read", "%zz": "query: can't be read",
+	} {
+		h.ask(t, admin, "GET", "/apiv1/accounts/lab/apikeys?"+query, "").want(t, 400, 4000, what)
+	}
+}
+
+func TestTheCatalogIsTold(t *testing.T) {
+	h := newHouse(t)
+	r := h.ask(t, bobKey, "GET", "/apiv1/permissions/catalog", "")
+	keys := slices.Sorted(maps.Keys(r.data))
+	if r.status != 200 || !slices.Equal(keys, []string{"actions", "roles", "scopes"}) {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	roles := r.data["roles"].([]any)
+	if got := said(t, roles[0]); got != `{"description":"","name":"keyless","permissions":[]}` {
+		t.Error(got)
+	}
+	if got := said(t, roles[1]); !strings.HasPrefix(got, `{"description":"Reads certificates.","name":"reader","permissions":[{"actions":["certs.read"],"effect":"ALLOW","resources":["*"]}`) {
+		t.Error(got)
+	}
+}
+
+func TestEndpointsAreThoseOfCompat(t *testing.T) {
+	all := keys.Endpoints()
+	if len(all) != 19 || !slices.Contains(all, "PATCH /apiv1/integrations/{integration}/apikeys/{id}") || !slices.Contains(all, "POST /apiv1/users/{user}/apikeys/{id}/rotate") {
+		t.Errorf("%q", all)
+	}
+}
+
+// A key never appears but where it is told, and never twice.
+func TestATokenIsToldOnce(t *testing.T) {
+	h := newHouse(t)
+	path, token := h.made(t, "users/bob", `{"name":"once","scopes":["certs.read"]}`)
+	h.Pass(time.Second)
+	for _, c := range []struct{ method, path, body string }{
+		{"GET", path, ""}, {"GET", "/apiv1/users/bob/apikeys", ""}, {"PATCH", path, `{"name":"` + token + `"}`}, {"DELETE", path, ""},
+	} {
+		r := h.ask(t, admin, c.method, c.path, c.body)
+		if _, told := r.data["token"]; told || c.method != "PATCH" && strings.Contains(r.body, token) {
+			t.Errorf("%s %s: %s", c.method, c.path, r.body)
+		}
+	}
+	if strings.Contains(h.Log.String(), token) || strings.Contains(strings.Join(h.Events(), " "), token) {
+		t.Error("it was logged")
+	}
+}
+
+func TestHead(t *testing.T) {
+	h := newHouse(t)
+	server := httptest.NewServer(h)
+	defer server.Close()
+	r, err := http.NewRequest(http.MethodHead, server.URL+"/apiv1/users/bob/apikeys", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Api-Key", bobKey)
+	got, err := server.Client().Do(r)
+	if err != nil || got.StatusCode != http.StatusOK {
+		t.Fatal(got, err)
+	}
+	_ = got.Body.Close()
+}

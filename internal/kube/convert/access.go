@@ -1,0 +1,63 @@
+package convert
+
+import (
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/access"
+)
+
+// Given is what an APIKey says it may do.
+func Given(key *v1alpha1.APIKey) access.Given {
+	given := access.Given{Scopes: Plain(key.Spec.Scopes), Roles: Plain(key.Spec.Roles)}
+	if key.Spec.Policy != nil {
+		given.Permissions = permissions(key.Spec.Policy.Permissions)
+	}
+	return given
+}
+
+// Role is what an AccessRole says.
+func Role(role *v1alpha1.AccessRole) access.Role {
+	return access.Role{
+		Permissions: permissions(role.Spec.Permissions),
+		Members:     Plain(role.Spec.Members),
+		DeniesKeys:  role.Spec.APIKeys == v1alpha1.KeysDenied,
+		MaxTTL:      Duration(role.Spec.MaxTTL),
+	}
+}
+
+func permissions(written []v1alpha1.Permission) []access.Permission {
+	if len(written) == 0 {
+		return nil
+	}
+	read := make([]access.Permission, 0, len(written))
+	for i := range written {
+		p := access.Permission{
+			Effect: access.Effect(written[i].Effect), Actions: Plain(written[i].Actions), Resources: Plain(written[i].Resources),
+		}
+		if c := written[i].Condition; c != nil {
+			p.StringEquals = PlainValues(c.StringEquals)
+		}
+		read = append(read, p)
+	}
+	return read
+}
+
+// Plain is a list of strings without their type. An empty one is nil.
+func Plain[S ~string](typed []S) []string {
+	if len(typed) == 0 {
+		return nil
+	}
+	out := make([]string, 0, len(typed))
+	for _, s := range typed {
+		out = append(out, string(s))
+	}
+	return out
+}
+
+// PlainValues is a map of strings without their types.
+func PlainValues[V ~string](typed map[string]V) map[string]string {
+	out := make(map[string]string, len(typed))
+	for name, value := range typed {
+		out[name] = string(value)
+	}
+	return out
+}

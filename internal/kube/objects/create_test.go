@@ -1,0 +1,153 @@
+package objects_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/test/stack"
+)
+
+var _ = Describe("Creating", func() {
+	It("gives an AdminUser a key that is accepted at once", func(ctx SpecContext) {
+		user, k := made(ctx, "Alice")
+		Expect(accepted(k)).To(BeTrue())
+		Expect(user.Name).To(Equal("alice"))
+		Expect(user.Namespace).To(Equal(stack.Namespace))
+		Expect(user.Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationCreatedBy, "api"))
+		Expect(objects.FromManifest(user)).To(BeFalse())
+		Expect(user.Spec.Delivery).To(Equal(v1alpha1.DeliveryResponse))
+		Expect(user.Status.Keys).To(HaveLen(1))
+		recorded := user.Status.Keys[0]
+		Expect(recorded.ID).To(Equal(k.Digest.KeyID()))
+		Expect(recorded.Digest).To(Equal(k.Digest.String()))
+		Expect(recorded.Prefix).To(Equal(k.Plaintext[:12]))
+		Expect(recorded.NotAfter).To(BeNil())
+		Expect(recorded.Pending).To(BeFalse())
+		Expect(recorded.IssuedAt.Time).NotTo(BeTemporally("<", user.CreationTimestamp.Time))
+
+		stored := &v1alpha1.AdminUser{}
+		Expect(plane.Client.Get(ctx, client.ObjectKeyFromObject(user), stored)).To(Succeed())
+		Expect(stored.Status.Keys).To(Equal(user.Status.Keys))
+	})
+
+	It("gives an APIKey a key with what it was given", func(ctx SpecContext) {
+		o, k := newKey("ci", "certs.read"), generate()
+		o.Spec.ExpiresAt = &metav1.Time{Time: time.Now().Add(time.Hour).Truncate(time.Second)}
+		Expect(server.Create(ctx, o, k)).To(Succeed())
+		removeLater(o)
+		verdict := verifier.Verify(k.Plaintext, time.Now())
+		Expect(verdict.Accepted()).To(BeTrue())
+		Expect(verdict.Given().Scopes).To(ConsistOf("certs.read"))
+		Expect(verdict.Ends()).To(BeTemporally("==", o.Spec.ExpiresAt.Time))
+		Expect(o.Name).To(HavePrefix("ci-of-ci-"))
+		Expect(o.Status.Keys[0].NotAfter.Time).To(BeTemporally("==", o.Spec.ExpiresAt.Time))
+	})
+
+	It("waits for a disabled key too, which is not accepted", func(ctx SpecContext) {
+		o, k := newKey("ci"), generate()
+		o.Spec.Enabled = new(false)
+		Expect(server.Create(ctx, o, k)).To(Succeed())
+		removeLater(o)
+		Expect(accepted(k)).To(BeFalse())
+		Expect(verifier.Verify(k.Plaintext, time.Now()).KeyID()).To(Equal(k.Digest.KeyID()))
+	})
+
+	It("lets one of many be who want the same name, in whatever case", func(ctx SpecContext) {
+		names := []string{"carol", "Carol", "CAROL", "cArOl"}
+		keys := make([]*objects.Key, 20)
+		for i := range keys {
+			keys[i] = generate()
+		}
+		results := atOnce(len(keys), func(i int) error { return server.Create(ctx, newUser(names[i%len(names)]), keys[i]) })
+		removeLater(&v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: "carol"}})
+		Expect(count(results, nil)).To(Equal(1))
+		Expect(count(results, objects.ErrExists)).To(Equal(len(keys) - 1))
+		for i, err := range results {
+			Expect(accepted(keys[i])).To(Equal(err == nil))
+		}
+	})
+
+	It("gives a name that makes no name of an object another one", func(ctx SpecContext) {
+		user, _ := made(ctx, "Some_Body")
+		Expect(user.Name).To(MatchRegexp(`^some-body-[0-9a-f]{8}$`))
+		Expect(server.Create(ctx, newUser("some_body"), generate())).To(MatchError(objects.ErrExists))
+	})
+
+	It("is not kept from a username by an object of that name that is another user's", func(ctx SpecContext) {
+		other := newUser("dora")
+		other.Namespace, other.Name = stack.Namespace, "emil"
+		Expect(plane.Client.Create(ctx, other)).To(Succeed())
+		removeLater(other)
+		user, k := made(ctx, "emil")
+		Expect(user.Name).To(MatchRegexp(`^emil-[0-9a-f]{8}$`))
+		Expect(accepted(k)).To(BeTrue())
+		Expect(server.Create(ctx, newUser("EMIL"), generate())).To(MatchError(objects.ErrExists))
+	})
+
+	It("waits for a name whose object is on its way out", func(ctx SpecContext) {
+		held := newUser("frank")
+		held.Namespace, held.Name, held.Finalizers = stack.Namespace, "frank", []string{"example.com/wait"}
+		Expect(plane.Client.Create(ctx, held)).To(Succeed())
+		removeLater(held)
+		Expect(plane.Client.Delete(ctx, held)).To(Succeed())
+
+		impatient, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+		defer cancel()
+		Expect(server.Create(impatient, newUser("frank"), generate())).To(MatchError(objects.ErrExists))
+
+		created := make(chan error, 1)
+		user, k := newUser("Frank"), generate()
+		go func() { created <- server.Create(ctx, user, k) }()
+		Consistently(created).WithTimeout(300 * time.Millisecond).ShouldNot(Receive())
+		patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))
+		Expect(plane.Client.Patch(ctx, held, patch)).To(Succeed())
+		Eventually(created).WithTimeout(10 * time.Second).Should(Receive(BeNil()))
+		removeLater(user)
+		Expect(accepted(k)).To(BeTrue())
+	})
+
+	It("leaves nothing behind that has no key", func(ctx SpecContext) {
+		k := generate()
+		k.Digest.PepperID = strings.Repeat("x", 200)
+		err := server.Create(ctx, newUser("gone"), k)
+		var invalid *objects.Invalid
+		Expect(errors.As(err, &invalid)).To(BeTrue(), "%v", err)
+		Expect(err.Error()).NotTo(ContainSubstring(k.Plaintext))
+		name := client.ObjectKey{Namespace: stack.Namespace, Name: "gone"}
+		Expect(apierrors.IsNotFound(plane.Client.Get(ctx, name, &v1alpha1.AdminUser{}))).To(BeTrue())
+	})
+
+	DescribeTable("says what is wrong with an object",
+		func(ctx SpecContext, change func(*v1alpha1.APIKey), field, problem string) {
+			o := newKey("ci")
+			change(o)
+			var invalid *objects.Invalid
+			err := server.Create(ctx, o, generate())
+			Expect(errors.As(err, &invalid)).To(BeTrue(), "%v", err)
+			Expect(*invalid).To(Equal(objects.Invalid{Field: field, Problem: problem}))
+		},
+		Entry("a scope", func(k *v1alpha1.APIKey) { k.Spec.Scopes = []v1alpha1.Scope{"x"} },
+			"spec.scopes[0]", "must be an action such as certs.read or dashboard:View, without a wildcard: that takes a policy"),
+		Entry("many scopes", func(k *v1alpha1.APIKey) {
+			for i := range 17 {
+				k.Spec.Scopes = append(k.Spec.Scopes, v1alpha1.Scope(fmt.Sprintf("certs.read%d", i)))
+			}
+		}, "spec.scopes", "must have at most 16 items"),
+		Entry("two ends", func(k *v1alpha1.APIKey) {
+			k.Spec.ExpiresAt, k.Spec.TTL = &metav1.Time{Time: time.Now()}, new(v1alpha1.Duration("1h"))
+		}, "spec.ttl", "expiresAt and ttl exclude each other: a key ends at an instant, or so long after its issue"),
+		Entry("a long name", func(k *v1alpha1.APIKey) { k.Spec.DisplayName = strings.Repeat("x", 300) },
+			"spec.displayName", "may not be more than 253 bytes"),
+	)
+})

@@ -1,0 +1,85 @@
+package objects
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/kube/keyholder"
+)
+
+const (
+	// maxEvents are kept until they are written. What comes then is not told: there are the log and the audit trail.
+	maxEvents = 1000
+	// maxNote bounds what an event says, in bytes, as the API server does.
+	maxNote = 1024
+	// eventTries and eventPause are how an event is written again that could not be.
+	eventTries = 3
+	eventPause = time.Second
+
+	reportingController = "keywright.dev/server"
+	defaultInstance     = "keywright-server"
+)
+
+// Event tells on o what was done through the API. It returns at once; Run writes the event. message never holds a key.
+func (r *Registry) Event(o Object, reason, message string) {
+	event := r.eventOf(o, reason, message)
+	select {
+	case r.events <- event:
+	default:
+		r.Log.Warn("An event is not told: too many wait to be written", "object", nameOf(o), "reason", reason)
+	}
+}
+
+func (r *Registry) eventOf(o Object, reason, message string) *eventsv1.Event {
+	instance := r.Instance
+	if instance == "" {
+		instance = defaultInstance
+	}
+	return &eventsv1.Event{
+		ObjectMeta: metav1.ObjectMeta{Namespace: o.GetNamespace(), GenerateName: eventPrefix(o.GetName())},
+		EventTime:  metav1.NewMicroTime(r.Now()),
+		Type:       corev1.EventTypeNormal, Reason: reason, Action: reason, Note: strings.ToValidUTF8(message[:min(len(message), maxNote)], ""),
+		ReportingController: reportingController, ReportingInstance: instance,
+		Regarding: corev1.ObjectReference{
+			APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: keyholder.KindOf(o),
+			Namespace: o.GetNamespace(), Name: o.GetName(), UID: o.GetUID(), ResourceVersion: o.GetResourceVersion(),
+		},
+	}
+}
+
+// eventPrefix leaves room for what the API server adds.
+func eventPrefix(name string) string {
+	return strings.TrimRight(name[:min(len(name), 200)], "-.") + "-"
+}
+
+// Run writes events until ctx ends.
+func (r *Registry) Run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case event := <-r.events:
+			r.writeEvent(ctx, event)
+		}
+	}
+}
+
+func (r *Registry) writeEvent(ctx context.Context, event *eventsv1.Event) {
+	var err error
+	for range eventTries {
+		if err = r.client.Create(ctx, event); err == nil {
+			return
+		}
+		if !pause(ctx, eventPause) {
+			break
+		}
+	}
+	r.Log.WarnContext(ctx, "An event could not be told", "object", event.Regarding.Kind+" "+event.Regarding.Namespace+"/"+event.Regarding.Name,
+		"reason", event.Reason, "error", failure(err).Error())
+}

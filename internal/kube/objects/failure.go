@@ -1,0 +1,129 @@
+package objects
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"keywright.dev/keywright/internal/kube/kubeconfig"
+)
+
+// What may come of a request to the API server.
+var (
+	// ErrUnavailable is wrapped by every error of an API server that can't be asked, or does not do what it is there for.
+	ErrUnavailable = errors.New("the API server can't be asked")
+	// ErrExists: there is an object of that name.
+	ErrExists = errors.New("there is an object of that name already")
+	// ErrGone: the object has been deleted meanwhile, or is being.
+	ErrGone = errors.New("the object is gone")
+	// ErrLastAdmin: admission keeps the last admin.
+	ErrLastAdmin = errors.New("the last active admin has to stay")
+)
+
+// Invalid is an object that the API server refuses for what it says.
+type Invalid struct {
+	// Field is a path such as spec.ttl, and may be empty.
+	Field string
+	// Problem is for a person to read.
+	Problem string
+}
+
+// Error is the field and its problem.
+func (i *Invalid) Error() string {
+	if i.Field == "" {
+		return i.Problem
+	}
+	return i.Field + ": " + i.Problem
+}
+
+// Refused is what the API server could do and does not: a policy of somebody's, a webhook or a quota is against it.
+type Refused struct {
+	// Message is for a person to read, and 300 bytes long at the most.
+	Message string
+}
+
+// Error is what the callers of the API are told.
+func (r *Refused) Error() string { return "The API server refuses it: " + r.Message }
+
+const maxRefusal = 300
+
+// noRight is in what RBAC says: that the server was not given a right is nothing that a caller could mend.
+var noRight = regexp.MustCompile(`is forbidden: User "[^"]*" cannot `)
+
+// refusal is nil for an error that says nothing about what was asked for.
+func refusal(err error) *Refused {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return nil
+	}
+	message := status.Status().Message
+	// A webhook may refuse with whatever status it likes.
+	byWebhook := strings.HasPrefix(message, "admission webhook ") && strings.Contains(message, " denied the request")
+	if !byWebhook && (!apierrors.IsForbidden(err) || noRight.MatchString(message)) {
+		return nil
+	}
+	if len(message) > maxRefusal {
+		const more = "…"
+		message = strings.ToValidUTF8(message[:maxRefusal-len(more)], "") + more
+	}
+	return &Refused{Message: message}
+}
+
+// lastAdminPolicy is how a refusal by config/admission/last_admin.yaml begins.
+const lastAdminPolicy = "ValidatingAdmissionPolicy 'keywright-last-admin'"
+
+// failure translates an error of the client. A conflict stays one: it is for the callers in here to try again.
+func failure(err error) error {
+	switch {
+	case err == nil || apierrors.IsConflict(err):
+		return err
+	case apierrors.IsAlreadyExists(err):
+		return ErrExists
+	case apierrors.IsNotFound(err):
+		return ErrGone
+	case apierrors.IsInvalid(err):
+		return invalid(err)
+	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), lastAdminPolicy):
+		return ErrLastAdmin
+	}
+	if refused := refusal(err); refused != nil {
+		return refused
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, kubeconfig.Unreachable(err))
+}
+
+// invalid is the first of what the API server found.
+func invalid(err error) error {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil || len(status.Status().Details.Causes) == 0 {
+		return &Invalid{Problem: "the object is not valid"}
+	}
+	cause := status.Status().Details.Causes[0]
+	return &Invalid{Field: strings.TrimPrefix(cause.Field, "<nil>"), Problem: problemOf(cause)}
+}
+
+// problemOf leaves out the kind of the problem and the value, which stand before it: Invalid value: "x": must be …
+func problemOf(cause metav1.StatusCause) string {
+	_, problem, found := strings.Cut(cause.Message, ": ")
+	if !found {
+		return cause.Message
+	}
+	if value, err := strconv.QuotedPrefix(problem); err == nil {
+		return strings.TrimPrefix(problem[len(value):], ": ")
+	}
+	// How many there are is not quoted: Too many: 17: must have …
+	if number, rest, found := strings.Cut(problem, ": "); found && isNumber(number) {
+		return rest
+	}
+	return problem
+}
+
+func isNumber(text string) bool {
+	_, err := strconv.ParseInt(text, 10, 64)
+	return err == nil
+}

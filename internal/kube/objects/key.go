@@ -1,0 +1,87 @@
+package objects
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/pepper"
+)
+
+// Key is a key on its way to whom it is for.
+type Key struct {
+	// Plaintext goes into one reply and nowhere else.
+	Plaintext string
+	Digest    pepper.Digest
+	// Prefix is what may be shown of it.
+	Prefix string
+}
+
+// String is the key's id, and no more.
+func (k Key) String() string { return "key " + k.Digest.KeyID() }
+
+// GoString is String: a key printed by %#v tells no more.
+func (k Key) GoString() string { return k.String() }
+
+// LogValue is the key's id.
+func (k Key) LogValue() slog.Value { return slog.StringValue(k.Digest.KeyID()) }
+
+// Generate makes a key.
+func (r *Registry) Generate() (*Key, error) {
+	plaintext, err := r.Format().Generate(r.Random)
+	if err != nil {
+		return nil, err
+	}
+	return r.keyOf(plaintext), nil
+}
+
+// Brought takes a key that a person thought of. The error completes a sentence that begins with what the key was.
+func (r *Registry) Brought(plaintext string) (*Key, error) {
+	if err := r.Format().Check(plaintext); err != nil {
+		return nil, err
+	}
+	return r.keyOf(plaintext), nil
+}
+
+func (r *Registry) keyOf(plaintext string) *Key {
+	return &Key{Plaintext: plaintext, Digest: r.Ring().Digest(plaintext), Prefix: r.Format().Shown(plaintext)}
+}
+
+// Taken says that somebody has this key on record already, be it the bootstrap key, or refused. Whatever object this
+// server has seen is asked, and the AdminUsers as they are at the API server: who records keys that people bring, one
+// after the other, never gives one to two of them.
+func (r *Registry) Taken(ctx context.Context, k *Key) (bool, error) {
+	if r.Verifier.Verify(k.Plaintext, r.Now()).KeyID() != "" {
+		return true, nil
+	}
+	users, err := r.Users(ctx)
+	if err != nil {
+		return false, err
+	}
+	forms := r.digests(k)
+	return slices.ContainsFunc(users, func(u v1alpha1.AdminUser) bool {
+		return slices.ContainsFunc(u.Status.Keys, func(held v1alpha1.KeyStatus) bool { return slices.Contains(forms, held.Digest) })
+	}), nil
+}
+
+// digests are the forms in which the key may be on record: one for each pepper.
+func (r *Registry) digests(k *Key) []string {
+	ring := r.Ring()
+	forms := make([]string, 0, ring.Len())
+	for i := range ring.Len() {
+		forms = append(forms, pepper.Digest{PepperID: ring.ID(i), Sum: ring.Sum(i, k.Plaintext)}.String())
+	}
+	return forms
+}
+
+// issueTime is now, or the object's creation where that is later by another clock: a key older than its object is taken
+// for one that came back from a backup.
+func (r *Registry) issueTime(o Object) time.Time {
+	now, created := r.Now().Truncate(time.Second), o.GetCreationTimestamp().Time
+	if now.Before(created) {
+		return created
+	}
+	return now
+}

@@ -1,0 +1,199 @@
+package objects
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/fields"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/username"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/kube/keyholder"
+)
+
+// ID names an object.
+type ID = verify.ID
+
+// page bounds how many objects one answer of the API server holds.
+const page = 500
+
+// Users lists every AdminUser that counts for its place, as they are now. Of several of one username all are listed:
+// Honoured says which of them holds it.
+func (r *Registry) Users(ctx context.Context) ([]v1alpha1.AdminUser, error) {
+	var all []v1alpha1.AdminUser
+	err := r.list(ctx, func() client.ObjectList { return &v1alpha1.AdminUserList{} }, func(l client.ObjectList) {
+		all = append(all, l.(*v1alpha1.AdminUserList).Items...)
+	}, client.InNamespace(r.Namespace))
+	return all, err
+}
+
+// Honoured are those that hold their username.
+func Honoured(users []v1alpha1.AdminUser) []v1alpha1.AdminUser {
+	holding := map[string]int{}
+	for i := range users {
+		name := username.Fold(users[i].EffectiveUsername())
+		if held, is := holding[name]; !is || claim(&users[i]).Before(claim(&users[held])) {
+			holding[name] = i
+		}
+	}
+	honoured := make([]v1alpha1.AdminUser, 0, len(holding))
+	for i := range users {
+		if holding[username.Fold(users[i].EffectiveUsername())] == i {
+			honoured = append(honoured, users[i])
+		}
+	}
+	return honoured
+}
+
+func claim(u *v1alpha1.AdminUser) username.Claim {
+	return username.Claim{HoldsKeys: len(u.Status.Keys) > 0, Created: u.CreationTimestamp.Time, UID: string(u.UID)}
+}
+
+// User is the AdminUser that holds exactly this username. Nil: none does.
+func (r *Registry) User(ctx context.Context, name string) (*v1alpha1.AdminUser, error) {
+	// Nearly all of them are under the name that the API gives, and are had without all others.
+	user := &v1alpha1.AdminUser{}
+	err := r.client.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: ObjectName(name)}, user)
+	switch {
+	case err == nil && user.EffectiveUsername() == name && !outranked(user):
+		return user, nil
+	case err != nil && !apierrors.IsNotFound(err):
+		return nil, failure(err)
+	}
+	users, err := r.Users(ctx)
+	for _, u := range Honoured(users) {
+		if u.EffectiveUsername() == name {
+			return &u, nil
+		}
+	}
+	return nil, err
+}
+
+// outranked: the operator has found that another object holds the username. What holds no key may come to be.
+func outranked(u *v1alpha1.AdminUser) bool {
+	stalled := meta.FindStatusCondition(u.Status.Conditions, v1alpha1.ConditionStalled)
+	return len(u.Status.Keys) == 0 || stalled != nil && stalled.Reason == v1alpha1.ReasonUsernameTaken
+}
+
+// Keys lists the APIKeys of a subject, wherever keys count. An empty name stands for all of the kind.
+func (r *Registry) Keys(ctx context.Context, subject v1alpha1.Subject) ([]v1alpha1.APIKey, error) {
+	selector := fields.Set{"spec.subject.kind": string(subject.Kind)}
+	if subject.Name != "" {
+		selector["spec.subject.name"] = subject.Name
+	}
+	namespaces := r.KeyNamespaces
+	if len(namespaces) == 0 {
+		namespaces = []string{""}
+	}
+	var all []v1alpha1.APIKey
+	for _, namespace := range namespaces {
+		err := r.list(ctx, func() client.ObjectList { return &v1alpha1.APIKeyList{} }, func(l client.ObjectList) {
+			all = append(all, l.(*v1alpha1.APIKeyList).Items...)
+		}, client.InNamespace(namespace), client.MatchingFieldsSelector{Selector: selector.AsSelector()})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// Roles lists every AccessRole.
+func (r *Registry) Roles(ctx context.Context) ([]v1alpha1.AccessRole, error) {
+	var all []v1alpha1.AccessRole
+	err := r.list(ctx, func() client.ObjectList { return &v1alpha1.AccessRoleList{} }, func(l client.ObjectList) {
+		all = append(all, l.(*v1alpha1.AccessRoleList).Items...)
+	})
+	return all, err
+}
+
+// list takes one page after the other, each in a list of its own: one that is decoded into twice keeps what the second
+// page leaves out.
+func (r *Registry) list(ctx context.Context, empty func() client.ObjectList, take func(client.ObjectList), options ...client.ListOption) error {
+	for next := ""; ; {
+		l := empty()
+		if err := r.client.List(ctx, l, append(options, client.Limit(page), client.Continue(next))...); err != nil {
+			return failure(err)
+		}
+		take(l)
+		if next = l.GetContinue(); next == "" {
+			return nil
+		}
+	}
+}
+
+// reread brings o up to date. ErrGone: it has been deleted, be it that another has its name now. The rule that lets the
+// server list is enough for it; get would be one more.
+func (r *Registry) reread(ctx context.Context, o Object) error {
+	found, err := r.named(ctx, o)
+	switch {
+	case err != nil:
+		return err
+	case found == nil || found.GetUID() != o.GetUID() || found.GetDeletionTimestamp() != nil:
+		return ErrGone
+	}
+	assign(o, found)
+	return nil
+}
+
+// named is the object of the same kind and name as o. Nil: there is none.
+func (r *Registry) named(ctx context.Context, o Object) (Object, error) {
+	byName := client.MatchingFields{"metadata.name": o.GetName()}
+	var found Object
+	err := r.list(ctx, func() client.ObjectList { return listOf(o) }, func(l client.ObjectList) {
+		switch l := l.(type) {
+		case *v1alpha1.AdminUserList:
+			for i := range l.Items {
+				found = &l.Items[i]
+			}
+		case *v1alpha1.APIKeyList:
+			for i := range l.Items {
+				found = &l.Items[i]
+			}
+		}
+	}, client.InNamespace(o.GetNamespace()), byName)
+	return found, err
+}
+
+func listOf(o Object) client.ObjectList {
+	if keyholder.KindOf(o) == keyholder.AdminUser {
+		return &v1alpha1.AdminUserList{}
+	}
+	return &v1alpha1.APIKeyList{}
+}
+
+// sameKind is an empty object of o's kind, under its name.
+func sameKind(o Object) Object {
+	return objectOf(ID{Kind: keyholder.KindOf(o), Namespace: o.GetNamespace(), Name: o.GetName()})
+}
+
+// objectOf is an empty object of that name, or nil for what is no object, such as the bootstrap key.
+func objectOf(id ID) (o Object) {
+	switch id.Kind {
+	case keyholder.AdminUser:
+		o = &v1alpha1.AdminUser{}
+	case keyholder.APIKey:
+		o = &v1alpha1.APIKey{}
+	default:
+		return nil
+	}
+	o.SetNamespace(id.Namespace)
+	o.SetName(id.Name)
+	return o
+}
+
+// assign makes to what from is. They are of one kind.
+func assign(to, from Object) {
+	switch to := to.(type) {
+	case *v1alpha1.AdminUser:
+		*to = *from.(*v1alpha1.AdminUser)
+	case *v1alpha1.APIKey:
+		*to = *from.(*v1alpha1.APIKey)
+	default:
+		panic(fmt.Sprintf("no object with keys: %T", to))
+	}
+}

@@ -1,0 +1,138 @@
+package objects
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/lifecycle"
+	"keywright.dev/keywright/internal/kube/convert"
+)
+
+// Record makes k the current key of o, which it brings up to date. The keys before end with the overlap; 0: they leave
+// now. It returns when this server accepts k, or has not for a while: then it will as soon as it sees the object.
+func (r *Registry) Record(ctx context.Context, o Object, k *Key, overlap time.Duration) error {
+	before := digestsOf(o)
+	err := r.retry(ctx, o, func() error {
+		return r.writeKeys(ctx, o, r.succeed(o, k, overlap))
+	})
+	if err != nil {
+		return err
+	}
+	r.await(ctx, o, func() bool { return r.shows(o, before) })
+	return nil
+}
+
+// DropKeys takes every key off o, which it brings up to date.
+func (r *Registry) DropKeys(ctx context.Context, o Object) error {
+	before := digestsOf(o)
+	if len(before) == 0 {
+		return nil
+	}
+	err := r.retry(ctx, o, func() error { return r.writeKeys(ctx, o, nil) })
+	if err != nil {
+		return err
+	}
+	r.await(ctx, o, func() bool { return r.shows(o, before) })
+	return nil
+}
+
+// SetLastUsed notes when a key of the object was last accepted. An object that has succeeded it is left alone.
+func (r *Registry) SetLastUsed(ctx context.Context, id ID, uid string, at time.Time) error {
+	o := objectOf(id)
+	if o == nil {
+		return nil
+	}
+	o.SetUID(types.UID(uid))
+	err := r.setStatus(ctx, o, "lastUsedTime", metav1.NewTime(at.Truncate(time.Second)))
+	if errors.Is(err, ErrGone) {
+		return nil
+	}
+	return err
+}
+
+// setStatus sets one field of the status, whatever else has changed. ErrGone: o is not there any more.
+func (r *Registry) setStatus(ctx context.Context, o Object, field string, value any) error {
+	patch, err := json.Marshal([]map[string]any{
+		// Metadata that a merge patch of the status names is not looked at, but for the version.
+		{"op": "test", "path": "/metadata/uid", "value": o.GetUID()},
+		{"op": "add", "path": "/status/" + field, "value": value},
+	})
+	if err != nil {
+		return fmt.Errorf("make a patch: %w", err)
+	}
+	next := sameKind(o)
+	err = r.client.Status().Patch(ctx, next, client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(v1alpha1.ServerFieldManager))
+	switch {
+	case isUnmet(err):
+		return ErrGone
+	case err != nil:
+		return failure(err)
+	}
+	assign(o, next)
+	return nil
+}
+
+// isUnmet: a test in a patch was not met. The API server says so without naming a field.
+func isUnmet(err error) bool {
+	var status apierrors.APIStatus
+	return apierrors.IsInvalid(err) && errors.As(err, &status) && (status.Status().Details == nil || len(status.Status().Details.Causes) == 0)
+}
+
+// writeKeys is refused when the object has changed since it was read.
+func (r *Registry) writeKeys(ctx context.Context, o Object, keys []v1alpha1.KeyStatus) error {
+	metadata := map[string]any{"resourceVersion": o.GetResourceVersion()}
+	return r.patch(ctx, o, map[string]any{"metadata": metadata, "status": map[string]any{"keys": keys}}, true)
+}
+
+// succeed is the record with k as the current key.
+func (r *Registry) succeed(o Object, k *Key, overlap time.Duration) []v1alpha1.KeyStatus {
+	issued := r.issueTime(o)
+	next := v1alpha1.KeyStatus{
+		ID: k.Digest.KeyID(), Prefix: k.Prefix, Digest: k.Digest.String(),
+		IssuedAt: metav1.NewTime(issued), NotAfter: endOf(o, issued),
+	}
+	keys := []v1alpha1.KeyStatus{next}
+	if overlap <= 0 {
+		return keys
+	}
+	end := metav1.NewTime(wholeSecond(issued.Add(overlap)))
+	for _, old := range o.HolderStatus().Keys {
+		if old.Pending || old.Digest == next.Digest || old.NotAfter != nil && !r.Now().Before(old.NotAfter.Time) {
+			continue
+		}
+		if old.NotAfter == nil || end.Before(old.NotAfter) {
+			old.NotAfter = &end
+		}
+		keys = append(keys, old)
+	}
+	return keys[:min(len(keys), 1+lifecycle.MaxOverlapping)]
+}
+
+// endOf is when a key issued at that time ends as far as its object says. What its roles say besides, the operator adds
+// to the record; the server goes by it in any case.
+func endOf(o Object, issued time.Time) *metav1.Time {
+	k, is := o.(*v1alpha1.APIKey)
+	if !is {
+		return nil
+	}
+	end := convert.Instant(k.Spec.ExpiresAt)
+	if ttl := convert.Duration(k.Spec.TTL); ttl > 0 && (end.IsZero() || issued.Add(ttl).Before(end)) {
+		end = issued.Add(ttl)
+	}
+	if end.IsZero() {
+		return nil
+	}
+	return &metav1.Time{Time: wholeSecond(end)}
+}
+
+// wholeSecond rounds up: status keeps no fractions, and nobody is to lose part of what was promised.
+func wholeSecond(t time.Time) time.Time { return t.Add(time.Second - 1).Truncate(time.Second) }

@@ -1,0 +1,94 @@
+package objects
+
+import (
+	"io"
+	"log/slog"
+	"time"
+
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/kube/keyholder"
+)
+
+// Object is one that has keys: *v1alpha1.AdminUser or *v1alpha1.APIKey.
+type Object = keyholder.Object
+
+// Verifier is what this server accepts now.
+type Verifier interface {
+	Verify(presented string, now time.Time) verify.Verdict
+	Recall(digest *pepper.Digest, now time.Time) verify.Verdict
+}
+
+// callTimeout bounds each request to the API server.
+const callTimeout = 10 * time.Second
+
+// Options say where objects are and how keys are made.
+type Options struct {
+	REST *rest.Config
+	// Namespace is Keywright's own. What is created is created there.
+	Namespace string
+	// KeyNamespaces are those of APIKeys. Empty: all.
+	KeyNamespaces []string
+	Verifier      Verifier
+	// Format and Ring are the form of new keys and the peppers as they are now.
+	Format func() keyformat.Format
+	Ring   func() *pepper.Keyring
+	// Random is crypto/rand.Reader outside tests.
+	Random io.Reader
+	Now    func() time.Time
+	Log    *slog.Logger
+	// Instance tells this server's events from others'. It may be empty.
+	Instance string
+}
+
+// Registry reads and writes custom resources. It is safe for concurrent use.
+type Registry struct {
+	Options
+	client client.Client
+	events chan *eventsv1.Event
+}
+
+// New does not talk to the API server yet.
+func New(o Options) (*Registry, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, eventsv1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, err
+		}
+	}
+	config := rest.CopyConfig(o.REST)
+	// The callers are people and programs that wait; how many of them there are is not bounded here.
+	config.QPS, config.Timeout, config.WarningHandler = -1, callTimeout, rest.NoWarnings{}
+	c, err := client.New(config, client.Options{Scheme: scheme, Mapper: resources()})
+	if err != nil {
+		return nil, err
+	}
+	return &Registry{Options: o, client: c, events: make(chan *eventsv1.Event, maxEvents)}, nil
+}
+
+// resources are known: nothing has to be discovered first.
+func resources() meta.RESTMapper {
+	known := meta.NewDefaultRESTMapper(nil)
+	add := func(version schema.GroupVersion, kind, plural, singular string, scope meta.RESTScope) {
+		known.AddSpecific(version.WithKind(kind), version.WithResource(plural), version.WithResource(singular), scope)
+	}
+	add(v1alpha1.SchemeGroupVersion, keyholder.AdminUser, "adminusers", "adminuser", meta.RESTScopeNamespace)
+	add(v1alpha1.SchemeGroupVersion, keyholder.APIKey, "apikeys", "apikey", meta.RESTScopeNamespace)
+	add(v1alpha1.SchemeGroupVersion, "AccessRole", "accessroles", "accessrole", meta.RESTScopeRoot)
+	add(eventsv1.SchemeGroupVersion, "Event", "events", "event", meta.RESTScopeNamespace)
+	return known
+}
+
+// FromManifest says that a person or a manifest made the object: the API changes nothing of it.
+func FromManifest(o Object) bool {
+	return o.GetAnnotations()[v1alpha1.AnnotationCreatedBy] != v1alpha1.CreatedByAPI
+}

@@ -1,0 +1,107 @@
+package objects
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"time"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/kube/convert"
+)
+
+// How long a write waits until this server goes by it, and how often it looks: one map access each time.
+const (
+	inForce   = 5 * time.Second
+	firstLook = 500 * time.Microsecond
+	maxLook   = 20 * time.Millisecond
+)
+
+// await returns when it is so, or when it has taken too long. Then what was written is in force as soon as the watch shows
+// it, and there is no better answer than that it was written.
+func (r *Registry) await(ctx context.Context, o Object, isSo func() bool) {
+	waiting, cancel := context.WithTimeout(ctx, inForce)
+	defer cancel()
+	for look := firstLook; !isSo(); look = min(2*look, maxLook) {
+		if pause(waiting, look) {
+			continue
+		}
+		if ctx.Err() == nil {
+			r.Log.WarnContext(ctx, "What was written is not in force here yet: the watch lags", "object", nameOf(o), "waited", inForce.String())
+		}
+		return
+	}
+}
+
+// shows says that this server goes by o as it is, and no longer by keys that it had before.
+func (r *Registry) shows(o Object, before []pepper.Digest) bool {
+	now := r.Now()
+	held := digestsOf(o)
+	for i := range held {
+		if !r.showsKey(o, &held[i], now) {
+			return false
+		}
+	}
+	gone := slices.DeleteFunc(slices.Clone(before), func(d pepper.Digest) bool { return slices.Contains(held, d) })
+	return r.refusesAll(gone, now)
+}
+
+// showsKey: what is refused for another's sake, such as the user's, is none of this object's.
+func (r *Registry) showsKey(o Object, digest *pepper.Digest, now time.Time) bool {
+	verdict := r.Verifier.Recall(digest, now)
+	ended := slices.Contains([]verify.Reason{verify.Deleted, verify.Disabled, verify.Demoted, verify.Revoked}, verdict.Reason)
+	switch {
+	case verdict.KeyID() == "":
+		return false
+	case isRefused(o) || ended:
+		return isRefused(o) == ended
+	}
+	return !verdict.Accepted() || showsRights(o, verdict) && showsEnd(o, verdict)
+}
+
+// isRefused by its own spec.
+func isRefused(o Object) bool {
+	switch o := o.(type) {
+	case *v1alpha1.AdminUser:
+		return !o.IsAdmin() || !o.IsEnabled() || o.DeletionTimestamp != nil
+	case *v1alpha1.APIKey:
+		return o.Spec.Revoked || !o.IsEnabled() || o.DeletionTimestamp != nil
+	}
+	return false
+}
+
+func showsRights(o Object, verdict verify.Verdict) bool {
+	k, is := o.(*v1alpha1.APIKey)
+	if !is {
+		return true
+	}
+	want, got := convert.Given(k), verdict.Given()
+	return got == nil || reflect.DeepEqual(&want, got)
+}
+
+// showsEnd: an end that was set is there, be it that roles set an earlier one, and one that was taken away is not.
+func showsEnd(o Object, verdict verify.Verdict) bool {
+	k, is := o.(*v1alpha1.APIKey)
+	if !is || k.Spec.ExpiresAt == nil {
+		return true
+	}
+	ends := verdict.Ends()
+	return !ends.IsZero() && !ends.After(k.Spec.ExpiresAt.Time)
+}
+
+func (r *Registry) refusesAll(digests []pepper.Digest, now time.Time) bool {
+	return !slices.ContainsFunc(digests, func(d pepper.Digest) bool { return r.Verifier.Recall(&d, now).Accepted() })
+}
+
+// digestsOf are those of the keys on record. What can't be read was not written by Keywright, and is no key.
+func digestsOf(o Object) []pepper.Digest {
+	var all []pepper.Digest
+	for _, k := range o.HolderStatus().Keys {
+		if digest, err := pepper.ParseDigest(k.Digest); err == nil {
+			all = append(all, digest)
+		}
+	}
+	return all
+}

@@ -1,0 +1,307 @@
+package objects_test
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	gomegatypes "github.com/onsi/gomega/types"
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/test/stack"
+)
+
+// manifest is a user as a person applies it.
+func manifest(ctx context.Context, name string, delivery v1alpha1.Delivery) *v1alpha1.AdminUser {
+	GinkgoHelper()
+	user := newUser(name)
+	user.Namespace, user.Name, user.Spec.Delivery = stack.Namespace, name, delivery
+	Expect(plane.Client.Create(ctx, user)).To(Succeed())
+	removeLater(user)
+	return user
+}
+
+// touch has somebody else write to the object.
+func touch(ctx context.Context, o client.Object) {
+	GinkgoHelper()
+	other := o.DeepCopyObject().(client.Object)
+	Expect(plane.Client.Patch(ctx, other, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`)))).To(Succeed())
+}
+
+var _ = Describe("A new key", func() {
+	It("takes the place of the one before at once", func(ctx SpecContext) {
+		user, old := made(ctx, "rita")
+		k := generate()
+		Expect(server.Record(ctx, user, k, 0)).To(Succeed())
+		Expect(accepted(k)).To(BeTrue())
+		Expect(accepted(old)).To(BeFalse())
+		Expect(user.Status.Keys).To(HaveLen(1))
+	})
+
+	It("leaves those before their overlap, and no more than that", func(ctx SpecContext) {
+		user, old := made(ctx, "rolf")
+		next, last := generate(), generate()
+		Expect(server.Record(ctx, user, next, time.Hour)).To(Succeed())
+		end := user.Status.Keys[1].NotAfter
+		Expect(end.Time).To(BeTemporally("~", time.Now().Add(time.Hour), 5*time.Second))
+		Expect(server.Record(ctx, user, last, 2*time.Hour)).To(Succeed())
+		Expect(user.Status.Keys).To(HaveLen(3))
+		Expect(user.Status.Keys[2].NotAfter).To(Equal(end), "an overlap that was given is made no longer")
+		for _, k := range []*objects.Key{old, next, last} {
+			Expect(accepted(k)).To(BeTrue())
+		}
+		Expect(server.Record(ctx, user, generate(), 0)).To(Succeed())
+		for _, k := range []*objects.Key{old, next, last} {
+			Expect(accepted(k)).To(BeFalse())
+		}
+	})
+
+	It("is recorded though others write to the object, and whatever they wrote stays", func(ctx SpecContext) {
+		user, _ := made(ctx, "ruth")
+		touch(ctx, user)
+		k := generate()
+		Expect(server.Record(ctx, user, k, 0)).To(Succeed())
+		Expect(user.Labels).To(HaveKeyWithValue("a", "b"))
+		Expect(accepted(k)).To(BeTrue())
+	})
+
+	It("is one of many recorded at once, and the others are refused", func(ctx SpecContext) {
+		user, _ := made(ctx, "rosa")
+		keys := make([]*objects.Key, 8)
+		for i := range keys {
+			keys[i] = generate()
+		}
+		results := atOnce(len(keys), func(i int) error { return server.Record(ctx, user.DeepCopy(), keys[i], 0) })
+		Expect(count(results, nil)).To(Equal(len(keys)))
+		Eventually(func() (n int) {
+			for _, k := range keys {
+				if accepted(k) {
+					n++
+				}
+			}
+			return n
+		}).Should(Equal(1))
+	})
+
+	It("is not for an object that is gone, be another one under its name", func(ctx SpecContext) {
+		user, _ := made(ctx, "rudi")
+		Expect(server.Delete(ctx, user)).To(Succeed())
+		k := generate()
+		Expect(server.Record(ctx, user.DeepCopy(), k, 0)).To(MatchError(objects.ErrGone))
+		again, _ := made(ctx, "rudi")
+		Expect(server.Record(ctx, user.DeepCopy(), k, 0)).To(MatchError(objects.ErrGone))
+		Expect(server.Delete(ctx, user.DeepCopy())).To(MatchError(objects.ErrGone))
+		Expect(server.Change(ctx, user.DeepCopy(), func(objects.Object) {})).To(MatchError(objects.ErrGone))
+		Expect(accepted(k)).To(BeFalse())
+		Expect(plane.Client.Get(ctx, client.ObjectKeyFromObject(again), again)).To(Succeed())
+	})
+
+	It("is recorded for a manifest's user whose key is delivered in a reply, and for no other", func(ctx SpecContext) {
+		k := generate()
+		Expect(server.Record(ctx, manifest(ctx, "by-hand", v1alpha1.DeliveryResponse), k, 0)).To(Succeed())
+		Expect(accepted(k)).To(BeTrue())
+		Expect(server.Record(ctx, manifest(ctx, "by-secret", v1alpha1.DeliverySecret), generate(), 0)).To(refuse("the operator does"))
+	})
+
+	It("is all there is after all were dropped", func(ctx SpecContext) {
+		user, old := made(ctx, "remo")
+		Expect(server.DropKeys(ctx, user)).To(Succeed())
+		Expect(user.Status.Keys).To(BeEmpty())
+		Expect(accepted(old)).To(BeFalse())
+		Expect(server.DropKeys(ctx, user)).To(Succeed())
+	})
+})
+
+// refuse matches what a policy is against.
+func refuse(why string) gomegatypes.GomegaMatcher {
+	return WithTransform(func(err error) string {
+		var refused *objects.Refused
+		if !errors.As(err, &refused) {
+			return ""
+		}
+		return refused.Message
+	}, ContainSubstring(why))
+}
+
+var _ = Describe("A change", func() {
+	It("is in force when it returns, back and forth", func(ctx SpecContext) {
+		user, k := made(ctx, "vera")
+		for _, on := range []bool{false, true, false, true} {
+			Expect(server.Change(ctx, user, func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Enabled = new(on) })).To(Succeed())
+			Expect(accepted(k)).To(Equal(on))
+		}
+		Expect(server.Change(ctx, user, func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Role = v1alpha1.RoleUser })).To(Succeed())
+		Expect(verifier.Verify(k.Plaintext, time.Now()).Reason).To(Equal(verify.Demoted))
+	})
+
+	It("of rights is in force when it returns", func(ctx SpecContext) {
+		o, k := newKey("ci", "certs.read"), generate()
+		Expect(server.Create(ctx, o, k)).To(Succeed())
+		removeLater(o)
+		Expect(server.Change(ctx, o, func(o objects.Object) { o.(*v1alpha1.APIKey).Spec.Scopes = []v1alpha1.Scope{"certs.write"} })).To(Succeed())
+		Expect(verifier.Verify(k.Plaintext, time.Now()).Given().Scopes).To(ConsistOf("certs.write"))
+		Expect(server.Change(ctx, o, func(o objects.Object) { o.(*v1alpha1.APIKey).Spec.Revoked = true })).To(Succeed())
+		Expect(accepted(k)).To(BeFalse())
+	})
+
+	It("is made to the object as it is, not as it was read", func(ctx SpecContext) {
+		user, _ := made(ctx, "vito")
+		touch(ctx, user)
+		Expect(server.Change(ctx, user, func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Enabled = new(false) })).To(Succeed())
+		Expect(user.Labels).To(HaveKeyWithValue("a", "b"))
+	})
+
+	It("is not made to a manifest's object", func(ctx SpecContext) {
+		user := manifest(ctx, "valid", v1alpha1.DeliverySecret)
+		Expect(server.Change(ctx, user, func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Enabled = new(false) })).To(refuse("changes no spec"))
+		Expect(server.Delete(ctx, user)).To(refuse("deletes nothing"))
+		Expect(server.AskRotation(ctx, user)).To(Succeed())
+		Expect(user.Annotations[v1alpha1.AnnotationRotate]).NotTo(BeEmpty())
+	})
+
+	It("that takes the last admin away is refused by its name", func(ctx SpecContext) {
+		user, k := made(ctx, "last")
+		mark := `{"status":{"conditions":[{"type":"LastAdmin","status":"True","reason":"OnlyActiveAdmin","message":"","lastTransitionTime":"2030-01-01T00:00:00Z"}]}}`
+		Expect(plane.Client.Status().Patch(ctx, user.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(mark)))).To(Succeed())
+		Expect(server.Delete(ctx, user)).To(MatchError(objects.ErrLastAdmin))
+		Expect(server.Change(ctx, user, func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Role = v1alpha1.RoleUser })).To(MatchError(objects.ErrLastAdmin))
+		Expect(accepted(k)).To(BeTrue())
+		Expect(plane.Client.Status().Patch(ctx, user.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(`{"status":{"conditions":null}}`)))).To(Succeed())
+	})
+})
+
+var _ = Describe("A deletion", func() {
+	It("is in force when it returns, be it that a finalizer holds the object", func(ctx SpecContext) {
+		user, k := made(ctx, "zora")
+		held := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":["example.com/wait"]}}`))
+		Expect(plane.Client.Patch(ctx, user.DeepCopy(), held)).To(Succeed())
+		Expect(server.Delete(ctx, user)).To(Succeed())
+		Expect(accepted(k)).To(BeFalse())
+	})
+})
+
+var _ = Describe("Reading", func() {
+	It("finds the user that holds a name exactly", func(ctx SpecContext) {
+		user, _ := made(ctx, "Nina")
+		found, err := server.User(ctx, "Nina")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(found.UID).To(Equal(user.UID))
+		for _, name := range []string{"nina", "nobody"} {
+			Expect(server.User(ctx, name)).To(BeNil())
+		}
+		elsewhere := newUser("Otto")
+		elsewhere.Namespace, elsewhere.Name = stack.Namespace, "not-otto"
+		Expect(plane.Client.Create(ctx, elsewhere)).To(Succeed())
+		removeLater(elsewhere)
+		found, err = server.User(ctx, "Otto")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(found.UID).To(Equal(elsewhere.UID))
+	})
+
+	It("lists the keys of a subject, or of all of its kind", func(ctx SpecContext) {
+		for _, subject := range []string{"list-a", "list-a", "list-b"} {
+			o := newKey(subject)
+			Expect(server.Create(ctx, o, generate())).To(Succeed())
+			removeLater(o)
+		}
+		keys, err := server.Keys(ctx, v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "list-a"})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(keys).To(HaveLen(2))
+		keys, err = server.Keys(ctx, v1alpha1.Subject{Kind: v1alpha1.SubjectAccount})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(keys).To(HaveLen(3))
+		Expect(server.Keys(ctx, v1alpha1.Subject{Kind: v1alpha1.SubjectUser})).To(BeEmpty())
+		Expect(server.Roles(ctx)).To(BeEmpty())
+	})
+
+	It("knows a key that somebody has", func(ctx SpecContext) {
+		brought := func(plaintext string) *objects.Key {
+			k, err := server.Brought(plaintext)
+			Expect(err).NotTo(HaveOccurred())
+			return k
+		}
+		user, _ := made(ctx, "kuno")
+		Expect(server.Record(ctx, user, brought("the-key-of-kuno-himself"), 0)).To(Succeed())
+		Expect(user.Status.Keys[0].Prefix).To(Equal("the-"))
+		Expect(server.Taken(ctx, brought("the-key-of-kuno-himself"))).To(BeTrue())
+		Expect(server.Taken(ctx, brought("the-key-of-nobody-at-all"))).To(BeFalse())
+
+		bootstrap := ring.Digest("the-key-to-begin-with")
+		index.SetBootstrap(&bootstrap)
+		DeferCleanup(func() { index.SetBootstrap(nil) })
+		Expect(server.Taken(ctx, brought("the-key-to-begin-with"))).To(BeTrue())
+	})
+
+	It("knows a key under a former pepper, though this server has not seen it", func(ctx SpecContext) {
+		user, _ := made(ctx, "kira")
+		k, err := server.Brought("the-key-of-kira-herself")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(server.Record(ctx, user, k, 0)).To(Succeed())
+		blind := options
+		later := newRing("q", "p")
+		blind.Ring = func() *pepper.Keyring { return later }
+		blind.Verifier = verify.NewVerifier(&verify.Index{}, format, later)
+		other, err := objects.New(blind)
+		Expect(err).NotTo(HaveOccurred())
+		again, err := other.Brought("the-key-of-kira-herself")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(again.Digest).NotTo(Equal(k.Digest))
+		Expect(other.Taken(ctx, again)).To(BeTrue())
+	})
+
+	It("says that the API server can't be asked", func(ctx SpecContext) {
+		nowhere := options
+		nowhere.REST = &rest.Config{Host: "http://127.0.0.1:1"}
+		other, err := objects.New(nowhere)
+		Expect(err).NotTo(HaveOccurred())
+		_, err = other.Users(ctx)
+		Expect(err).To(MatchError(objects.ErrUnavailable))
+		Expect(err).To(MatchError(ContainSubstring("http://127.0.0.1:1")))
+		_, err = other.User(ctx, "x1")
+		Expect(err).To(MatchError(objects.ErrUnavailable))
+		Expect(other.Create(ctx, newUser("x1"), generate())).To(MatchError(objects.ErrUnavailable))
+	})
+})
+
+var _ = Describe("What is told", func() {
+	It("of the last use is about the very object", func(ctx SpecContext) {
+		user, _ := made(ctx, "luis")
+		id := verify.ID{Kind: "AdminUser", Namespace: user.Namespace, Name: user.Name}
+		at := time.Date(2030, 1, 1, 12, 0, 0, 5, time.UTC)
+		Expect(server.SetLastUsed(ctx, id, "another-uid", at)).To(Succeed())
+		Expect(plane.Client.Get(ctx, client.ObjectKeyFromObject(user), user)).To(Succeed())
+		Expect(user.Status.LastUsedTime).To(BeNil())
+		Expect(server.SetLastUsed(ctx, id, string(user.UID), at)).To(Succeed())
+		Expect(plane.Client.Get(ctx, client.ObjectKeyFromObject(user), user)).To(Succeed())
+		Expect(user.Status.LastUsedTime.Time).To(BeTemporally("==", at.Truncate(time.Second)))
+		Expect(user.Status.Keys).To(HaveLen(1))
+		Expect(server.SetLastUsed(ctx, verify.ID{Kind: "(bootstrap)"}, "", at)).To(Succeed())
+		id.Name = "nobody"
+		Expect(server.SetLastUsed(ctx, id, "uid", at)).To(Succeed())
+	})
+
+	It("by an event is on the object", func(ctx SpecContext) {
+		user, _ := made(ctx, "evan")
+		server.Event(user, v1alpha1.EventCreated, "Created by User/admin through the API")
+		Eventually(func() []string {
+			var list eventsv1.EventList
+			Expect(plane.Client.List(ctx, &list, client.InNamespace(stack.Namespace))).To(Succeed())
+			var found []string
+			for _, e := range list.Items {
+				if e.Regarding.UID == user.UID {
+					found = append(found, e.Type+" "+e.Reason+" "+e.Note)
+				}
+			}
+			return found
+		}).WithTimeout(10 * time.Second).Should(ConsistOf("Normal Created Created by User/admin through the API"))
+	})
+})

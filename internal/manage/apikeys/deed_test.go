@@ -1,0 +1,157 @@
+package apikeys_test
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/internal/manage/apikeys"
+	"keywright.dev/keywright/internal/manage/audit"
+)
+
+func TestFailures(t *testing.T) {
+	calls := map[string]func(*house, string) error{
+		"Keys": func(h *house, _ string) error { _, err := h.List(ctx, h.admin(), ci, apikeys.Query{}); return err },
+		"Create": func(h *house, _ string) error {
+			_, err := h.Create(ctx, h.admin(), ci, given(apikeys.Wanted{Name: "a"}))
+			return err
+		},
+		"Roles": func(h *house, _ string) error {
+			_, err := h.Create(ctx, h.admin(), ci, given(apikeys.Wanted{Name: "a", Roles: []string{"reader"}}))
+			return err
+		},
+		"Change": func(h *house, id string) error {
+			_, err := h.Change(ctx, h.admin(), ci, id, given(apikeys.Change{Name: ptr("a")}))
+			return err
+		},
+		"Record": func(h *house, id string) error { _, err := h.Rotate(ctx, h.admin(), ci, id); return err },
+		"Delete": func(h *house, id string) error { return h.Delete(ctx, h.admin(), ci, id) },
+	}
+	for call, do := range calls {
+		for name, c := range map[string]struct {
+			err  error
+			kind apikeys.Kind
+			text string
+		}{
+			"away":       {fmt.Errorf("list: %w: connection refused", objects.ErrUnavailable), apikeys.Unavailable, "The API server is unavailable"},
+			"gone":       {objects.ErrGone, apikeys.NotFound, "API key not found"},
+			"there":      {objects.ErrExists, apikeys.Conflict, "there is an API key of that name already"},
+			"invalid":    {&objects.Invalid{Field: "spec.policy.permissions[0].effect", Problem: "must be ALLOW or DENY"}, apikeys.Invalid, "policy.permissions[0].effect: must be ALLOW or DENY"},
+			"refused":    {fmt.Errorf("record the key: %w", &objects.Refused{Message: "exceeded quota"}), apikeys.Conflict, "The API server refuses it: exceeded quota"},
+			"unexpected": {errors.New("something odd"), apikeys.Failed, "internal error"},
+		} {
+			if call == "Keys" && name == "invalid" {
+				continue // nothing is written, so nothing is invalid
+			}
+			t.Run(call+" "+name, func(t *testing.T) {
+				h := newHouse(t)
+				id := h.create(t, ci, apikeys.Wanted{}).ID
+				h.Fail = func(what string) error {
+					if what == call {
+						return c.err
+					}
+					return nil
+				}
+				want(t, do(h, id), c.kind, c.text)
+			})
+		}
+	}
+	h := newHouse(t)
+	h.Uses.Err = errors.New("the database is away")
+	_, err := h.List(ctx, h.admin(), ci, apikeys.Query{})
+	want(t, err, apikeys.Unavailable, "The database is unavailable")
+	// A key that was made is told all the same: nobody else has it.
+	if issued, err := h.Create(ctx, h.admin(), ci, given(apikeys.Wanted{Name: "a"})); err != nil || issued.Token == "" {
+		t.Error(err)
+	} else if issued, err := h.Rotate(ctx, h.admin(), ci, issued.ID); err != nil || issued.Token == "" {
+		t.Error(err)
+	}
+}
+
+func TestFieldsAreNamedAsCallersKnowThem(t *testing.T) {
+	for path, name := range map[string]string{
+		"spec.displayName": "name", "spec.expiresAt": "expires_at", "spec.ttl": "expires_in_seconds", "spec.scopes[3]": "scopes[3]",
+		"spec.subject.name": "account", "spec.subject": "account", "spec.description": "description", "metadata.name": "metadata.name", "": "",
+	} {
+		h := newHouse(t)
+		h.Fail = func(string) error { return &objects.Invalid{Field: path, Problem: "is wrong"} }
+		_, err := h.Create(ctx, h.admin(), ci, given(apikeys.Wanted{Name: "a"}))
+		var why *apikeys.Error
+		if !errors.As(err, &why) || why.Field != name {
+			t.Errorf("%q is told as %+v", path, why)
+		}
+	}
+}
+
+func TestAKeyInThePlaceOfAnIDOrASubjectIsNotWrittenDown(t *testing.T) {
+	h := newHouse(t)
+	_ = h.Delete(ctx, h.admin(), ci, bobKey)
+	_, _ = h.Create(ctx, h.by(bobKey), v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: bobKey}, given(apikeys.Wanted{Name: "a"}))
+	kept := fmt.Sprintf("%+v", h.Trail.Entries())
+	if strings.Contains(kept, bobKey) || strings.Count(kept, "(a key)") != 2 {
+		t.Error(kept)
+	}
+}
+
+func TestEveryActionLeavesWord(t *testing.T) {
+	h := newHouse(t)
+	issued := h.create(t, ci, apikeys.Wanted{Name: "CI"})
+	id := issued.ID
+	_, _ = h.Change(ctx, h.admin(), ci, id, given(apikeys.Change{Enabled: ptr(false), Name: ptr("CI")}))
+	next, _ := h.Rotate(ctx, h.admin(), ci, id)
+	_, _ = h.Revoke(ctx, h.admin(), ci, id)
+	_ = h.Delete(ctx, h.admin(), ci, id)
+	_, _ = h.Create(ctx, h.by(bobKey), ci, given(apikeys.Wanted{Name: "CI"}))
+	_ = h.Delete(ctx, h.admin(), ci, "uid-of-ci-manages")
+	_ = h.Delete(ctx, h.admin(), ci, "no such id")
+	_ = h.Delete(ctx, nobody(), ci, id)
+	h.Fail = func(string) error { return objects.ErrUnavailable }
+	_, _ = h.Create(ctx, h.admin(), ci, given(apikeys.Wanted{Name: "CI"}))
+	_, _ = h.List(ctx, h.admin(), ci, apikeys.Query{})
+	var said []string
+	for _, e := range h.Trail.Entries() {
+		if e.At != h.Time() || e.From != "192.0.2.7" || e.KeyID == "" {
+			t.Errorf("%+v", e)
+		}
+		said = append(said, strings.Join([]string{e.Actor, e.Action, e.Target, e.Outcome, e.Detail}, " | "))
+	}
+	object := "APIKey/keywright-system/key-00001"
+	wanted := []string{
+		"User/alice | key.create | " + object + " | done | Account/ci",
+		"User/alice | key.change | " + object + " | done | Account/ci name disabled",
+		"User/alice | key.rotate | " + object + " | done | Account/ci",
+		"User/alice | key.revoke | " + object + " | done | Account/ci",
+		"User/alice | key.delete | " + object + " | done | Account/ci",
+		"User/bob | key.create | Account/ci | refused | API key lacks required permission",
+		"User/alice | key.delete | APIKey/team/ci-manages | refused | Account/ci: API key ci-manages comes from a manifest: change it where that is kept (team/ci-manages)",
+		"User/alice | key.delete | Account/ci | refused | no such id: API key not found",
+		"User/alice | key.create | Account/ci | failed | The API server is unavailable",
+	}
+	if !slices.Equal(said, wanted) {
+		t.Errorf("the trail:\n%s\nwant:\n%s", strings.Join(said, "\n"), strings.Join(wanted, "\n"))
+	}
+	events := []string{
+		"Created: Created by User/alice through the API", "Changed: Changed by User/alice through the API",
+		"KeyRotated: Rotated by User/alice through the API", "KeyRevoked: Revoked by User/alice through the API",
+		"Deleted: Deleted by User/alice through the API",
+	}
+	if !slices.Equal(h.Events(), events) {
+		t.Errorf("events %q", h.Events())
+	}
+	if audit.Done != "done" || next == nil {
+		t.Error("nothing was rotated")
+	}
+	// Nothing that is kept or logged has a key.
+	kept := fmt.Sprintf("%+v %v %#v %s %+v", h.Trail.Entries(), issued, issued, issued, *issued) + strings.Join(h.Events(), " ") + h.Log.String()
+	slog.New(slog.NewTextHandler(h.Log, nil)).Info("told", "issued", issued)
+	for _, secret := range []string{issued.Token, next.Token} {
+		if strings.Contains(kept+h.Log.String(), secret) {
+			t.Error("a key is there to be read")
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package apikeys_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/manage/apikeys"
+	"keywright.dev/keywright/internal/manage/lastuse"
+	"keywright.dev/keywright/test/fakeregistry"
+)
+
+func TestNamesThatCanNotBe(t *testing.T) {
+	h := newHouse(t)
+	odd := v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "bob@example.com"}
+	_, err := h.List(ctx, h.admin(), odd, apikeys.Query{})
+	if k, _ := kind(err); k != apikeys.Invalid {
+		t.Error(err)
+	}
+	// But somebody whom a proxy names so just has none; and so has the bootstrap admin.
+	own := v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "admin"}
+	if page, err := h.List(ctx, h.by(fakeregistry.BootstrapKey), own, apikeys.Query{}); err != nil || page.Total != 0 || page.Items == nil {
+		t.Errorf("%+v %v", page, err)
+	}
+}
+
+func TestListsAreNewestFirstAndInParts(t *testing.T) {
+	h := newHouse(t)
+	for i := range 5 {
+		h.create(t, lab, apikeys.Wanted{Name: fmt.Sprintf("CI %d", i)})
+		if i != 2 {
+			h.Pass(time.Second)
+		}
+	}
+	h.create(t, lab, apikeys.Wanted{Name: "other"})
+	names := func(q apikeys.Query) (all []string, page *apikeys.Page) {
+		page, err := h.List(ctx, h.admin(), lab, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range page.Items {
+			all = append(all, page.Items[i].Name)
+		}
+		return all, page
+	}
+	for name, c := range map[string]struct {
+		query apikeys.Query
+		want  string
+		total int
+		more  bool
+	}{
+		"all":             {apikeys.Query{}, "other,CI 4,CI 2,CI 3,CI 1,CI 0", 6, false},
+		"the first":       {apikeys.Query{Limit: 2}, "other,CI 4", 6, true},
+		"the last":        {apikeys.Query{Offset: 4, Limit: 2}, "CI 1,CI 0", 6, false},
+		"beyond":          {apikeys.Query{Offset: 40, Limit: 2}, "", 6, false},
+		"by name":         {apikeys.Query{Name: "CI*", Limit: 1}, "CI 4", 5, true},
+		"by one letter":   {apikeys.Query{Name: "CI ?"}, "CI 4,CI 2,CI 3,CI 1,CI 0", 5, false},
+		"with its case":   {apikeys.Query{Name: "ci*"}, "", 0, false},
+		"by its very own": {apikeys.Query{Name: "other"}, "other", 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, page := names(c.query)
+			if strings.Join(got, ",") != c.want || page.Total != c.total || page.More != c.more || page.Items == nil {
+				t.Errorf("%q, %d in all, more: %t", got, page.Total, page.More)
+			}
+		})
+	}
+	// Cursor after cursor gives all of them once, though one goes meanwhile.
+	var all []string
+	after := ""
+	for i := 0; i < 10; i++ {
+		got, page := names(apikeys.Query{Limit: 2, After: after})
+		all = append(all, got...)
+		if !page.More {
+			break
+		}
+		last := page.Items[len(page.Items)-1]
+		after = last.Cursor()
+		if err := h.Delete(ctx, h.admin(), lab, last.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if strings.Join(all, ",") != "other,CI 4,CI 2,CI 3,CI 1,CI 0" {
+		t.Errorf("%q", all)
+	}
+	for _, bad := range []string{"x", "!!", "MTIz"} {
+		_, err := h.List(ctx, h.admin(), lab, apikeys.Query{After: bad})
+		want(t, err, apikeys.Invalid, "cursor: is not one that a list has ended with")
+	}
+}
+
+func TestWhatIsBeingDeletedIsGone(t *testing.T) {
+	h := newHouse(t)
+	k := h.PutKey("leaving", lab, "a-key-that-is-on-its-way-out", func(k *v1alpha1.APIKey) { k.DeletionTimestamp = ptr(metav1.NewTime(h.Time())) })
+	if page, err := h.List(ctx, h.admin(), lab, apikeys.Query{}); err != nil || page.Total != 0 {
+		t.Errorf("%+v %v", page, err)
+	}
+	_, err := h.Get(ctx, h.admin(), lab, string(k.UID))
+	want(t, err, apikeys.NotFound, "API key not found")
+}
+
+func TestAKeyIsFoundUnderItsSubjectAlone(t *testing.T) {
+	h := newHouse(t)
+	id := h.create(t, ci, apikeys.Wanted{}).ID
+	for _, subject := range []v1alpha1.Subject{bob, lab, {Kind: v1alpha1.SubjectAccount, Name: "other"}, {Kind: v1alpha1.SubjectUser, Name: "ci"}} {
+		_, err := h.Get(ctx, h.admin(), subject, id)
+		want(t, err, apikeys.NotFound, "API key not found")
+	}
+	if k, err := h.Get(ctx, h.admin(), v1alpha1.Subject{Kind: v1alpha1.SubjectAccount}, id); err != nil || k.Subject != ci {
+		t.Error(k, err)
+	}
+}
+
+func TestTheLastUse(t *testing.T) {
+	h := newHouse(t)
+	id := h.create(t, ci, apikeys.Wanted{}).ID
+	exact, coarse := h.Time().Add(90*time.Minute), h.Time().Add(time.Hour)
+	for name, c := range map[string]struct {
+		status *time.Time
+		known  map[string]lastuse.Use
+		want   *time.Time
+		from   string
+	}{
+		"never":          {nil, nil, nil, ""},
+		"to the hour":    {&coarse, nil, &coarse, ""},
+		"exactly":        {&coarse, map[string]lastuse.Use{id: {UID: id, At: exact, From: "192.0.2.1"}}, &exact, "192.0.2.1"},
+		"by another":     {&exact, map[string]lastuse.Use{id: {UID: id, At: coarse, From: "192.0.2.1"}}, &exact, ""},
+		"of another key": {nil, map[string]lastuse.Use{"x": {UID: "x", At: exact}}, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			keys, _ := h.Keys(ctx, v1alpha1.Subject{Kind: v1alpha1.SubjectAccount})
+			i := slices.IndexFunc(keys, func(k v1alpha1.APIKey) bool { return string(k.UID) == id })
+			keys[i].Status.LastUsedTime = nil
+			if c.status != nil {
+				keys[i].Status.LastUsedTime = ptr(metav1.NewTime(*c.status))
+			}
+			h.Put(&keys[i])
+			h.Uses.Known = c.known
+			k, err := h.Get(ctx, h.admin(), ci, id)
+			if err != nil || (k.LastUsedAt == nil) != (c.want == nil) || c.want != nil && !k.LastUsedAt.Equal(*c.want) || k.LastUsedFrom != c.from {
+				t.Errorf("%+v %v", k, err)
+			}
+		})
+	}
+}
+
+func TestTheCatalog(t *testing.T) {
+	h := newHouse(t)
+	c, err := h.Catalog(ctx, h.named("bob"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(c.Actions, []string{
+		"apikeys.read", "apikeys.write", "audit.read", "certs.export", "certs.read", "keys.introspect", "usage.read", "usage.write", "users.read", "users.write",
+	}) || !slices.Equal(c.Scopes, c.Actions) {
+		t.Errorf("%q %q", c.Actions, c.Scopes)
+	}
+	h.PutRole(&v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "a-role"}, Spec: v1alpha1.AccessRoleSpec{Permissions: []v1alpha1.Permission{
+		{Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{"dashboard:View", "*"}, Resources: []v1alpha1.Resource{"*"}},
+		{Effect: v1alpha1.EffectDeny, Actions: []v1alpha1.Action{"dashboard:Burn"}, Resources: []v1alpha1.Resource{"*"}},
+	}}})
+	c, err = h.Catalog(ctx, h.admin())
+	if err != nil || !slices.Contains(c.Scopes, "dashboard:View") || slices.Contains(c.Scopes, "*") || slices.Contains(c.Scopes, "dashboard:Burn") || slices.Contains(c.Actions, "dashboard:View") {
+		t.Errorf("%+v %v", c, err)
+	}
+	var roles []string
+	for _, r := range c.Roles {
+		roles = append(roles, r.Name)
+		if r.Permissions == nil {
+			t.Errorf("%s has null for permissions", r.Name)
+		}
+	}
+	if strings.Join(roles, ",") != "a-role,keyless,reader,short" || c.Roles[2].Description != "Reads certificates." || c.Roles[3].MaxTTL != time.Hour {
+		t.Errorf("%+v", c.Roles)
+	}
+	_, err = h.Catalog(ctx, nobody())
+	want(t, err, apikeys.Unauthorized, "invalid token")
+	_, err = h.Catalog(ctx, h.by(bobReads))
+	want(t, err, apikeys.Forbidden, apikeys.NotPermitted)
+}

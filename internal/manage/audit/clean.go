@@ -1,0 +1,77 @@
+package audit
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"keywright.dev/keywright/internal/key/keyformat"
+)
+
+// Bounds in bytes. With Mark and the like an entry stays below 2 KiB.
+const (
+	maxField   = 200
+	maxAddress = 64
+	maxDetail  = 512
+)
+
+// Hidden stands for what is a key, or looks like one.
+const Hidden = "(a key)"
+
+// clean leaves what can be stored and shown anywhere, and no key: a person may well type theirs where a name belongs.
+func clean(e *Entry) {
+	for _, field := range []struct {
+		text *string
+		max  int
+	}{
+		{&e.Actor, maxField}, {&e.KeyID, maxAddress}, {&e.From, maxAddress}, {&e.Action, maxAddress},
+		{&e.Target, maxField}, {&e.Outcome, maxAddress}, {&e.Detail, maxDetail},
+	} {
+		*field.text = shorten(hideKeys(printable(*field.text)), field.max)
+	}
+}
+
+// printable cuts control characters, and those that turn the direction of what follows.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, string(utf8.RuneError)))
+}
+
+// hideKeys looks for generated keys; a key that a person made up looks like anything, and only who knows the keys can tell.
+func hideKeys(s string) string {
+	var out strings.Builder
+	for s != "" {
+		word := len(s) - len(strings.TrimLeftFunc(s, isOfKey))
+		if word == 0 {
+			_, word = utf8.DecodeRuneInString(s)
+		}
+		if keyformat.IsGenerated(s[:word]) {
+			out.WriteString(Hidden)
+		} else {
+			out.WriteString(s[:word])
+		}
+		s = s[word:]
+	}
+	return out.String()
+}
+
+func isOfKey(r rune) bool {
+	return r == '_' || r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r))
+}
+
+// shorten cuts between characters.
+func shorten(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	const more = "…"
+	cut := most - len(more)
+	for !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + more
+}

@@ -1,0 +1,98 @@
+package audit_test
+
+import (
+	"crypto/rand"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/manage/audit"
+)
+
+// stored is an entry as the store gets it.
+func stored(t *testing.T, e audit.Entry) audit.Entry {
+	t.Helper()
+	w := newWorld()
+	w.Record(t.Context(), e)
+	return w.store.entries[0]
+}
+
+func everywhere(s string) audit.Entry {
+	return audit.Entry{Actor: s, KeyID: s, From: s, Action: s, Target: s, Outcome: s, Detail: s}
+}
+
+func fields(e audit.Entry) []string {
+	return []string{e.Actor, e.KeyID, e.From, e.Action, e.Target, e.Outcome, e.Detail}
+}
+
+func TestWhatIsCut(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                          "",
+		"User/Zoë ☃":                "User/Zoë ☃",
+		"a\nb\r\x00\x1b[31mc\x7f":   "ab[31mc",
+		"a\u0085b\u2028c\u202ed":    "abcd",
+		"a\xffb":                    "a\uFFFDb",
+		strings.Repeat("é", 32):     strings.Repeat("é", 32),
+		"it's <b> & \"quoted\" --;": "it's <b> & \"quoted\" --;",
+	} {
+		for i, got := range fields(stored(t, everywhere(in))) {
+			if got != want {
+				t.Errorf("%q: field %d is %q, want %q", in, i, got, want)
+			}
+		}
+	}
+}
+
+func TestEntriesAreSmall(t *testing.T) {
+	for _, long := range []string{strings.Repeat("x", 1<<17), strings.Repeat("é☃", 1<<15), strings.Repeat("\xffx", 1<<16)} {
+		var all int
+		for _, got := range fields(stored(t, everywhere(long))) {
+			if !utf8.ValidString(got) || !strings.HasSuffix(got, "…") {
+				t.Errorf("%q", got)
+			}
+			all += len(got)
+		}
+		if all > 1500 {
+			t.Error(all, " bytes")
+		}
+	}
+}
+
+// A person types a key where a name belongs.
+func TestNoEntryHasAKey(t *testing.T) {
+	for _, prefix := range []string{keyformat.DefaultPrefix, "kw2_"} {
+		secret, err := keyformat.Format{Prefix: prefix}.Generate(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, around := range []string{"%", "User/%", "a % b", "\x00%\n", "%,%", "é%é", "'%'", "Bearer %.", secret[:10] + "\x00" + secret[10:]} {
+			for i, got := range fields(stored(t, everywhere(strings.ReplaceAll(around, "%", secret)))) {
+				if strings.Contains(got, secret[len(prefix):len(prefix)+8]) {
+					t.Errorf("field %d of %q has it", i, around)
+				}
+			}
+		}
+		if got := stored(t, audit.Entry{Target: "User/" + secret}).Target; got != "User/(a key)" {
+			t.Error(got)
+		}
+	}
+}
+
+func FuzzClean(f *testing.F) {
+	f.Add("User/alice")
+	f.Add("\xff\u2028ak_")
+	f.Fuzz(func(t *testing.T, s string) {
+		once := stored(t, everywhere(s))
+		for _, got := range fields(once) {
+			if !utf8.ValidString(got) || strings.ContainsAny(got, "\x00\n\r\x1b") || len(got) > 512 {
+				t.Errorf("%q", got)
+			}
+		}
+		again := once
+		again.Mark = ""
+		if got := fields(stored(t, again)); strings.Join(got, "|") != strings.Join(fields(once), "|") {
+			t.Errorf("%q, then %q", fields(once), got)
+		}
+	})
+}

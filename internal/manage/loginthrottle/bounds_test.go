@@ -1,0 +1,136 @@
+package loginthrottle
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"keywright.dev/keywright/internal/auth/username"
+)
+
+var start = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func TestMemoryIsBounded(t *testing.T) {
+	th, now := New(), start
+	for range 20 {
+		th.Wait("victim", "192.0.2.1", now)
+		th.Failed("victim", "192.0.2.1", now)
+	}
+	long := strings.Repeat("x", 1<<12)
+	for i := range mostCounters * 2 {
+		user, address := fmt.Sprint(long, i), fmt.Sprintf("2001:db8:%x:%x::1", i>>8, i&0xff)
+		th.Wait(user, address, now)
+		th.Failed(user, address, now)
+		now = now.Add(time.Millisecond)
+	}
+	if len(th.users) > mostCounters || len(th.addresses) > mostCounters {
+		t.Errorf("%d users and %d addresses are counted", len(th.users), len(th.addresses))
+	}
+	if th.Failed("victim", "198.51.100.1", now) == 0 {
+		t.Error("made-up names have pushed out who is being guessed at")
+	}
+	for _, c := range th.users {
+		if len(c.tries) > most+1 {
+			t.Fatalf("%d tries are kept", len(c.tries))
+		}
+	}
+}
+
+// attempt is a failure as the rules speak of it.
+type attempt struct {
+	user, address string
+	at            time.Time
+}
+
+// rules say by the documents what a try has to expect.
+type rules struct {
+	ofUsers, atAddresses []attempt
+}
+
+// fail says for how long the user had too many already: then it is no more of them.
+func (r *rules) fail(a attempt) (retryAfter time.Duration) {
+	r.atAddresses = append(r.atAddresses, a)
+	if retryAfter = lockedFor(r.ofUser(a.user, a.at), a.at); retryAfter == 0 {
+		r.ofUsers = append(r.ofUsers, a)
+	}
+	return retryAfter
+}
+
+// forgive: elsewhere a user's failures stay those of the address.
+func (r *rules) forgive(user, address string) {
+	r.ofUsers = slices.DeleteFunc(r.ofUsers, func(a attempt) bool { return a.user == user })
+	r.atAddresses = slices.DeleteFunc(r.atAddresses, func(a attempt) bool { return a.user == user && a.address == address })
+}
+
+func times(all []attempt, now time.Time, is func(attempt) bool) (at []time.Time) {
+	for _, a := range all {
+		if is(a) && now.Sub(a.at) < 10*time.Minute {
+			at = append(at, a.at)
+		}
+	}
+	return at
+}
+
+func (r *rules) ofUser(user string, now time.Time) []time.Time {
+	return times(r.ofUsers, now, func(a attempt) bool { return a.user == user })
+}
+
+func lockedFor(counted []time.Time, now time.Time) time.Duration {
+	n := len(counted)
+	if n < 12 {
+		return 0
+	}
+	return max(0, min(counted[n-1].Add(time.Minute).Sub(now), counted[n-12].Add(10*time.Minute).Sub(now)))
+}
+
+func (r *rules) wait(user, address string, now time.Time) (delay, retryAfter time.Duration) {
+	ofUser, atAddress := r.ofUser(user, now), times(r.atAddresses, now, func(a attempt) bool { return a.address == address })
+	if retryAfter = lockedFor(atAddress, now); retryAfter > 0 {
+		return 0, retryAfter
+	}
+	return time.Duration(max(0, min(max(len(ofUser), len(atAddress)), 11)-3)) * 50 * time.Millisecond, 0
+}
+
+func TestItDoesWhatTheRulesSay(t *testing.T) {
+	refused, late := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		th, now := New(), start
+		var all rules
+		for range rapid.IntRange(1, 200).Draw(t, "tries") {
+			user := rapid.SampledFrom([]string{"alice", "Alice", "bob"}).Draw(t, "user")
+			address := rapid.SampledFrom([]string{"192.0.2.1", "192.0.2.2", "2001:db8::/64"}).Draw(t, "address")
+			now = now.Add(time.Duration(rapid.SampledFrom([]int{0, 0, 0, 1, 1, 10, 61, 600}).Draw(t, "seconds later")) * time.Second)
+			delay, retryAfter := th.Wait(user, address, now)
+			wantDelay, wantRetry := all.wait(username.Fold(user), address, now)
+			if delay != wantDelay || retryAfter != wantRetry {
+				t.Fatalf("%s from %s: %s and %s, want %s and %s", user, address, delay, retryAfter, wantDelay, wantRetry)
+			}
+			if delay >= time.Second || retryAfter > time.Minute {
+				t.Fatalf("delayed by %s, to be tried again in %s", delay, retryAfter)
+			}
+			if retryAfter > 0 {
+				refused++
+				continue
+			}
+			if rapid.IntRange(0, 30).Draw(t, "succeeds") == 0 {
+				th.Succeeded(user, address)
+				all.forgive(username.Fold(user), address)
+				continue
+			}
+			after, wantAfter := th.Failed(user, address, now), all.fail(attempt{username.Fold(user), address, now})
+			if after != wantAfter || after > time.Minute {
+				t.Fatalf("%s from %s, afterwards: %s, want %s", user, address, after, wantAfter)
+			}
+			if after > 0 {
+				late++
+			}
+		}
+	})
+	if refused == 0 || late == 0 {
+		t.Error("nothing was ever refused: the test is blind")
+	}
+}

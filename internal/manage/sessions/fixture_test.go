@@ -1,0 +1,291 @@
+package sessions
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"keywright.dev/keywright/internal/key/pepper"
+)
+
+var errAway = errors.New("the database is away")
+
+// shelf is a store in memory that several replicas may share, each through a store of its own.
+type shelf struct {
+	mu       sync.Mutex
+	sessions map[ID]Session
+	stores   []*store
+}
+
+// store is one replica's way to the shelf.
+type store struct {
+	*shelf
+	// away is why it can't be asked. gate, where there is one, is passed by Find after it has read.
+	away  error
+	hangs bool
+	// keeps, where there is one, is waited for before anything is removed.
+	keeps chan struct{}
+	gate  chan struct{}
+	finds int
+	// ended and lost are those of Watch.
+	ended func(ID)
+	lost  func(bool)
+	quit  chan error
+}
+
+func newShelf() *shelf { return &shelf{sessions: map[ID]Session{}} }
+
+func (s *shelf) open() *store {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	opened := &store{shelf: s, quit: make(chan error, 1)}
+	s.stores = append(s.stores, opened)
+	return opened
+}
+
+// do does one thing with the shelf, and tells the others what it has removed.
+func (s *store) do(ctx context.Context, what func() (gone []ID)) error {
+	s.mu.Lock()
+	away, hangs := s.away, s.hangs
+	s.mu.Unlock()
+	if hangs {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	if away != nil {
+		return away
+	}
+	s.mu.Lock()
+	gone := what()
+	var listeners []func(ID)
+	for _, other := range s.stores {
+		if other != s && other.ended != nil {
+			listeners = append(listeners, other.ended)
+		}
+	}
+	s.mu.Unlock()
+	for _, tell := range listeners {
+		for _, id := range gone {
+			tell(id)
+		}
+	}
+	return nil
+}
+
+func (s *store) set(away error, hangs bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.away, s.hangs = away, hangs
+}
+
+// keep keeps what there is until it is let go.
+func (s *store) keep() (letGo func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keeps = make(chan struct{})
+	return sync.OnceFunc(func() { close(s.keeps) })
+}
+
+func (s *store) asked() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.finds
+}
+
+func (s *store) Add(ctx context.Context, session Session) error {
+	return s.do(ctx, func() []ID { s.sessions[session.ID] = session; return nil })
+}
+
+func (s *store) Find(ctx context.Context, id ID) (found *Session, err error) {
+	err = s.do(ctx, func() []ID {
+		s.finds++
+		if session, is := s.sessions[id]; is {
+			found = &session
+		}
+		return nil
+	})
+	if err != nil {
+		s.mu.Lock()
+		s.finds++
+		s.mu.Unlock()
+	}
+	if s.gate != nil {
+		<-s.gate
+	}
+	return found, err
+}
+
+func (s *store) Beyond(ctx context.Context, newest int, key pepper.Digest) (ids []ID, err error) {
+	err = s.do(ctx, func() []ID {
+		var all []Session
+		for _, session := range s.sessions {
+			if session.Key == key {
+				all = append(all, session)
+			}
+		}
+		slices.SortFunc(all, func(a, b Session) int { return b.CreatedAt.Compare(a.CreatedAt) })
+		for i := newest; i < len(all); i++ {
+			ids = append(ids, all[i].ID)
+		}
+		return nil
+	})
+	return ids, err
+}
+
+func (s *store) Keys(ctx context.Context, now time.Time) (keys []pepper.Digest, err error) {
+	err = s.do(ctx, func() []ID {
+		for _, session := range s.sessions {
+			if now.Before(session.Expires) && !slices.Contains(keys, session.Key) {
+				keys = append(keys, session.Key)
+			}
+		}
+		return nil
+	})
+	return keys, err
+}
+
+func (s *store) Renew(ctx context.Context, id ID, expires time.Time) error {
+	return s.do(ctx, func() []ID {
+		if session, is := s.sessions[id]; is {
+			session.Expires = expires
+			s.sessions[id] = session
+		}
+		return nil
+	})
+}
+
+func (s *store) removeWhere(ctx context.Context, is func(*Session) bool) error {
+	s.mu.Lock()
+	keeps := s.keeps
+	s.mu.Unlock()
+	if keeps != nil {
+		select {
+		case <-keeps:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return s.do(ctx, func() (gone []ID) {
+		for id, session := range s.sessions {
+			if is(&session) {
+				delete(s.sessions, id)
+				gone = append(gone, id)
+			}
+		}
+		return gone
+	})
+}
+
+func (s *store) Remove(ctx context.Context, id ID) error {
+	return s.removeWhere(ctx, func(session *Session) bool { return session.ID == id })
+}
+
+func (s *store) RemoveOfKeys(ctx context.Context, keys []pepper.Digest) error {
+	if len(keys) > BatchOfKeys {
+		return errors.New("too many at once")
+	}
+	set := map[pepper.Digest]bool{}
+	for _, k := range keys {
+		set[k] = true
+	}
+	return s.removeWhere(ctx, func(session *Session) bool { return set[session.Key] })
+}
+
+func (s *store) RemoveOfUser(ctx context.Context, username string) error {
+	return s.removeWhere(ctx, func(session *Session) bool { return session.Username == username })
+}
+
+func (s *store) RemoveExpired(ctx context.Context, now time.Time) error {
+	return s.removeWhere(ctx, func(session *Session) bool { return !now.Before(session.Expires) })
+}
+
+func (s *store) Watch(ctx context.Context, ended func(ID), lost func(bool)) error {
+	s.mu.Lock()
+	s.ended, s.lost = ended, lost
+	s.mu.Unlock()
+	lost(false)
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.quit:
+		return err
+	}
+}
+
+// deafen makes a store miss what others remove; listen ends that.
+func (s *store) deafen() {
+	s.mu.Lock()
+	s.ended = nil
+	lost := s.lost
+	s.mu.Unlock()
+	lost(true)
+}
+
+func (s *store) listen(ended func(ID)) {
+	s.mu.Lock()
+	s.ended = ended
+	lost := s.lost
+	s.mu.Unlock()
+	lost(false)
+}
+
+// replica is a server's sessions.
+type replica struct {
+	*Sessions
+	t     *testing.T
+	store *store
+}
+
+// newReplica runs until the test ends. In a bubble of synctest, its time is the bubble's.
+func newReplica(t *testing.T, on *shelf) *replica {
+	t.Helper()
+	r := &replica{t: t, store: on.open()}
+	r.Sessions = New(Config{Store: r.store, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { r.Run(ctx) })
+	t.Cleanup(func() { stop(); running.Wait() })
+	return r
+}
+
+// newPair is two replicas in a bubble of synctest, each listening to the shelf already.
+func newPair(t *testing.T) (on *shelf, a, b *replica) {
+	t.Helper()
+	on = newShelf()
+	a, b = newReplica(t, on), newReplica(t, on)
+	synctest.Wait()
+	return on, a, b
+}
+
+func (r *replica) begin(username string, key pepper.Digest) (cookie string) {
+	r.t.Helper()
+	cookie, err := r.Begin(r.t.Context(), username, key)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	// Whoever begins one asks for it later.
+	pass(time.Millisecond)
+	return cookie
+}
+
+func (r *replica) knows(cookie string) bool { return r.Key(cookie, time.Now()) != nil }
+
+func (r *replica) want(cookie string, want bool, when string) {
+	r.t.Helper()
+	if r.knows(cookie) != want {
+		r.t.Errorf("%s: it is a session: %t", when, !want)
+	}
+}
+
+// pass lets time go by, and whoever waited for it do what they have to.
+func pass(length time.Duration) {
+	time.Sleep(length)
+	synctest.Wait()
+}
+
+func digest(i byte) pepper.Digest { return pepper.Digest{PepperID: "01234567", Sum: pepper.Sum{i}} }

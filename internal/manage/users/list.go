@@ -1,0 +1,143 @@
+package users
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/internal/manage/lastuse"
+	"keywright.dev/keywright/internal/manage/seenusers"
+)
+
+// Source is where a user came from.
+type Source string
+
+// Sources.
+const (
+	// FromManifest: somebody applied it, and changes it where that is kept.
+	FromManifest Source = "manifest"
+	// FromAPI: it was created here.
+	FromAPI Source = "api"
+	// FromSight: somebody came by under that name.
+	FromSight Source = "seen"
+)
+
+// User is what is told of a user.
+type User struct {
+	// ID is the uid of the object, or names the memory of who was seen.
+	ID       string
+	Username string
+	Role     v1alpha1.Role
+	// CreatedAt is the object's creation, or when the user was first seen.
+	CreatedAt time.Time
+	// LastSeen and LastUsedAt are zero when nothing is known.
+	LastSeen, LastUsedAt time.Time
+	Source               Source
+	// KeyPrefix is that of the current key. Empty: there is none.
+	KeyPrefix string
+	Enabled   bool
+}
+
+// List lists every user, newest first. The bootstrap admin is none.
+func (s *Service) List(ctx context.Context, by By) ([]User, error) {
+	if err := s.allow(by, actionRead); err != nil {
+		return nil, err
+	}
+	adminUsers, err := s.Registry.Users(ctx)
+	if err != nil {
+		return nil, failure(err)
+	}
+	adminUsers = present(adminUsers)
+	sighted, err := s.Seen.All(ctx)
+	if err != nil {
+		return nil, failure(err)
+	}
+	uses, err := s.Uses.LastUses(ctx, uidsOf(adminUsers))
+	if err != nil {
+		return nil, failure(err)
+	}
+	return merge(adminUsers, sighted, uses), nil
+}
+
+// present are those that hold their username and are not on their way out.
+func present(adminUsers []v1alpha1.AdminUser) []v1alpha1.AdminUser {
+	return slices.DeleteFunc(objects.Honoured(adminUsers), func(u v1alpha1.AdminUser) bool { return u.DeletionTimestamp != nil })
+}
+
+func uidsOf(adminUsers []v1alpha1.AdminUser) []string {
+	uids := make([]string, 0, len(adminUsers))
+	for i := range adminUsers {
+		uids = append(uids, string(adminUsers[i].UID))
+	}
+	return uids
+}
+
+func merge(adminUsers []v1alpha1.AdminUser, sighted []seenusers.User, uses map[string]lastuse.Use) []User {
+	memory := map[string]*seenusers.User{}
+	for i := range sighted {
+		memory[sighted[i].Username] = &sighted[i]
+	}
+	all := make([]User, 0, len(adminUsers)+len(sighted))
+	for i := range adminUsers {
+		name := adminUsers[i].EffectiveUsername()
+		all = append(all, userOf(&adminUsers[i], memory[name], uses[string(adminUsers[i].UID)]))
+		delete(memory, name)
+	}
+	for _, m := range memory {
+		all = append(all, User{
+			ID: "seen-" + strconv.FormatInt(m.ID, 10), Username: m.Username, Role: v1alpha1.RoleUser,
+			CreatedAt: m.FirstSeen, LastSeen: m.LastSeen, Source: FromSight, Enabled: true,
+		})
+	}
+	slices.SortFunc(all, func(a, b User) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.Username, b.Username))
+	})
+	return all
+}
+
+func userOf(o *v1alpha1.AdminUser, m *seenusers.User, use lastuse.Use) User {
+	u := User{
+		ID: string(o.UID), Username: o.EffectiveUsername(), Role: roleOf(o), CreatedAt: o.CreationTimestamp.Time,
+		LastUsedAt: use.At, Source: FromAPI, Enabled: o.IsEnabled(),
+	}
+	if objects.FromManifest(o) {
+		u.Source = FromManifest
+	}
+	if coarse := o.Status.LastUsedTime; coarse != nil {
+		u.LastUsedAt = later(u.LastUsedAt, coarse.Time)
+	}
+	u.LastSeen = u.LastUsedAt
+	if m != nil {
+		u.LastSeen = later(u.LastSeen, m.LastSeen)
+	}
+	if k := currentKey(o); k != nil {
+		u.KeyPrefix = k.Prefix
+	}
+	return u
+}
+
+func roleOf(o *v1alpha1.AdminUser) v1alpha1.Role {
+	if o.IsAdmin() {
+		return v1alpha1.RoleAdmin
+	}
+	return v1alpha1.RoleUser
+}
+
+func currentKey(o *v1alpha1.AdminUser) *v1alpha1.KeyStatus {
+	i := slices.IndexFunc(o.Status.Keys, func(k v1alpha1.KeyStatus) bool { return !k.Pending })
+	if i < 0 {
+		return nil
+	}
+	return &o.Status.Keys[i]
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}

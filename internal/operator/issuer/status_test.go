@@ -1,0 +1,258 @@
+package issuer
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clocktesting "k8s.io/utils/clock/testing"
+
+	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/key/lifecycle"
+)
+
+// conditionsOf is <status>/<reason> of each condition, by its type.
+func conditionsOf(h *Holder) map[string]string {
+	out := map[string]string{}
+	for _, c := range h.status().Conditions {
+		out[c.Type] = string(c.Status) + "/" + c.Reason
+	}
+	return out
+}
+
+func runOf(h *Holder) *run {
+	return &run{Issuer: &Issuer{Clock: clocktesting.NewFakePassiveClock(noon)}, holder: h}
+}
+
+// said is what conditions say at rest; stalledFor and workingOn are what they say otherwise.
+func said(ready, active string) map[string]string {
+	return map[string]string{"Ready": ready, "Active": active}
+}
+
+func stalledFor(reason, active string) map[string]string {
+	out := said("False/"+reason, active)
+	out["Stalled"] = "True/" + reason
+	return out
+}
+
+func workingOn(reason, active string) map[string]string {
+	out := said("False/"+reason, active)
+	out["Reconciling"] = "True/" + reason
+	return out
+}
+
+func TestConditions(t *testing.T) {
+	current, pending := lifecycle.Key{ID: "c", Digest: "c"}, lifecycle.Key{ID: "p", Digest: "p", Pending: true}
+	refuse := func(reason string) func(*Holder) {
+		return func(h *Holder) { h.Refused = &Finding{Reason: reason, Message: "Because."} }
+	}
+	demote := func(h *Holder) { refuse("Demoted")(h); h.Spec.Revoked = true }
+	block := func(h *Holder) { h.Block = &Finding{Reason: "PepperLost", Message: "It is lost."} }
+	for name, c := range map[string]struct {
+		plan    lifecycle.Plan
+		holder  func(*Holder)
+		want    map[string]string
+		message string
+	}{
+		"a first key on its way": {
+			plan: lifecycle.Plan{Step: lifecycle.Record, Cause: lifecycle.FirstIssue, Keys: []lifecycle.Key{pending}},
+			want: workingOn("Issuing", "False/Issuing"), message: "Writing a key into its Secret (first issue).",
+		},
+		"a new key on its way": {
+			plan: lifecycle.Plan{Step: lifecycle.Record, Cause: lifecycle.Requested, Keys: []lifecycle.Key{current, pending}},
+			want: workingOn("Rotating", "True/Accepted"), message: "(rotation requested); the old one is accepted meanwhile",
+		},
+		"a key in its Secret": {
+			plan: lifecycle.Plan{Step: lifecycle.Settle, Keys: []lifecycle.Key{current}, Delivered: true},
+			want: said("True/Issued", "True/Accepted"), message: "The key is in Secret alice-admin-key.",
+		},
+		"rest": {
+			plan: lifecycle.Plan{Step: lifecycle.Rest, Keys: []lifecycle.Key{current}, Delivered: true},
+			want: said("True/Issued", "True/Accepted"), message: "The key is in Secret alice-admin-key.",
+		},
+		"rest without a Secret": {
+			plan: lifecycle.Plan{Step: lifecycle.Rest, Keys: []lifecycle.Key{current}, Lost: lifecycle.SecretDeleted},
+			want: said("True/SecretGone", "True/Accepted"), message: "no Secret holds it: its Secret was deleted. Annotation keywright.dev/rotate asks for a new key",
+		},
+		"rest with a key of the API": {
+			plan: lifecycle.Plan{Step: lifecycle.Rest, Keys: []lifecycle.Key{current}}, holder: func(h *Holder) { h.Spec.ByAPI = true },
+			want: said("True/Issued", "True/Accepted"), message: "The key was returned by the API.",
+		},
+		"rest while disabled": {
+			plan: lifecycle.Plan{Step: lifecycle.Rest, Keys: []lifecycle.Key{current}, Delivered: true}, holder: refuse("Disabled"),
+			want: said("True/Issued", "False/Disabled"), message: "The key is in Secret alice-admin-key.",
+		},
+		"a demoted user whose key goes": {
+			plan: lifecycle.Plan{Step: lifecycle.Drop}, holder: demote,
+			want: workingOn("Revoking", "False/Demoted"), message: "No key is accepted any more; the Secret is being removed.",
+		},
+		"a demoted user at rest": {
+			plan: lifecycle.Plan{Step: lifecycle.Rest}, holder: demote,
+			want: said("True/Demoted", "False/Demoted"), message: "Because.",
+		},
+		"keys that ended, and none was there before": {
+			plan: lifecycle.Plan{Step: lifecycle.Drop},
+			want: workingOn("Issuing", "False/NoKey"), message: "The recorded keys have ended.",
+		},
+		"somebody else's Secret": {
+			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.SecretConflict},
+			want: stalledFor("SecretConflict", "False/NoKey"), message: `delete it or name another in spec.secret.name, or hand its key over with annotation keywright.dev/adopt: "true"`,
+		},
+		"somebody else's Secret in the way of a rename": {
+			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.SecretConflict, Keys: []lifecycle.Key{current}},
+			want: stalledFor("SecretConflict", "True/Accepted"), message: "Secret alice-admin-key exists and is not Keywright's",
+		},
+		"an unusable key": {
+			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.InvalidKey},
+			want: stalledFor("InvalidKey", "False/NoKey"), message: `The key to be adopted, "key" in Secret alice-admin-key, is empty.`,
+		},
+		"a retired key": {
+			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.RetiredKey, Keys: []lifecycle.Key{current}},
+			want: stalledFor("RetiredKey", "True/Accepted"), message: "put another key into it, or remove annotation keywright.dev/adopt",
+		},
+		"no key from the API": {
+			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.AwaitingKey},
+			want: stalledFor("AwaitingKey", "False/NoKey"), message: "rotate the key through the API",
+		},
+		"a lost pepper": {
+			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.ByBlock, Keys: []lifecycle.Key{current}}, holder: block,
+			want: stalledFor("PepperLost", "True/Accepted"), message: "It is lost.",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := holderNamed("alice")
+			h.Object.SetGeneration(3)
+			if c.holder != nil {
+				c.holder(h)
+			}
+			r := runOf(h)
+			r.unusable = keyformat.ErrEmpty
+			r.setStatus(c.plan)
+			if got := conditionsOf(h); !maps.Equal(got, c.want) {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+			ready := meta.FindStatusCondition(h.status().Conditions, "Ready")
+			if !strings.Contains(ready.Message, c.message) {
+				t.Errorf("Ready says %q, want %q", ready.Message, c.message)
+			}
+			checkConditions(t, h)
+		})
+	}
+}
+
+// checkConditions: whatever is said is said of this generation, with a time and a sentence.
+func checkConditions(t *testing.T, h *Holder) {
+	t.Helper()
+	if h.status().ObservedGeneration != h.Object.GetGeneration() {
+		t.Errorf("status.observedGeneration %d", h.status().ObservedGeneration)
+	}
+	for _, c := range h.status().Conditions {
+		if c.ObservedGeneration != h.Object.GetGeneration() || !c.LastTransitionTime.Time.Equal(noon) || c.Message == "" {
+			t.Errorf("%s: generation %d, at %v, says %q", c.Type, c.ObservedGeneration, c.LastTransitionTime, c.Message)
+		}
+	}
+}
+
+func TestTheEndOfAnOverlapChangesNothingElse(t *testing.T) {
+	current := lifecycle.Key{ID: "c", Digest: "c"}
+	for name, before := range map[string]lifecycle.Plan{
+		"ready":   {Step: lifecycle.Rest, Keys: []lifecycle.Key{current}, Delivered: true},
+		"stalled": {Step: lifecycle.Stall, Stall: lifecycle.RetiredKey, Keys: []lifecycle.Key{current}},
+		"working": {Step: lifecycle.Record, Keys: []lifecycle.Key{current, {ID: "p", Pending: true}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := holderNamed("alice")
+			r := runOf(h)
+			r.setStatus(before)
+			want := conditionsOf(h)
+			r.setStatus(lifecycle.Plan{Step: lifecycle.Drop, Keys: []lifecycle.Key{current}})
+			if got := conditionsOf(h); !maps.Equal(got, want) {
+				t.Fatalf("got %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+func TestAConditionKeepsItsTimeWhileItsStatusStays(t *testing.T) {
+	h := holderNamed("alice")
+	r := runOf(h)
+	r.setStatus(lifecycle.Plan{Step: lifecycle.Record, Keys: []lifecycle.Key{{ID: "p", Pending: true}}})
+	later := noon.Add(time.Hour)
+	r.Clock = clocktesting.NewFakePassiveClock(later)
+	r.setStatus(lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.SecretConflict})
+	checkSince(t, h, map[string]time.Time{"Ready": noon, "Active": noon, "Stalled": later})
+	last := later.Add(time.Hour)
+	r.Clock = clocktesting.NewFakePassiveClock(last)
+	r.setStatus(lifecycle.Plan{Step: lifecycle.Rest, Keys: []lifecycle.Key{{ID: "c"}}})
+	checkSince(t, h, map[string]time.Time{"Ready": last, "Active": last})
+}
+
+func checkSince(t *testing.T, h *Holder, since map[string]time.Time) {
+	t.Helper()
+	for kind, want := range since {
+		c := meta.FindStatusCondition(h.status().Conditions, kind)
+		if !c.LastTransitionTime.Time.Equal(want) {
+			t.Errorf("%s since %v, want %v", kind, c.LastTransitionTime, want)
+		}
+	}
+}
+
+// What one step has to say is not touched by another.
+func TestStatusFields(t *testing.T) {
+	h := holderNamed("alice")
+	h.Spec.RotateRequest = "now"
+	next := noon.Add(time.Hour + time.Millisecond)
+	r := runOf(h)
+	r.inHand = "adopted"
+
+	r.setStatus(lifecycle.Plan{Step: lifecycle.Record, Keys: []lifecycle.Key{{ID: "p", Pending: true}}, Delivered: true, NextRotation: next})
+	s := h.status()
+	if s.LastRotateRequest != "now" || s.AdoptedKeys != nil || s.SecretName != "" || s.NextRotation != nil {
+		t.Errorf("after Record: %+v", s)
+	}
+	r.setStatus(lifecycle.Plan{Step: lifecycle.Record, Keys: []lifecycle.Key{{ID: "p", Pending: true}}, Adopt: true})
+	if !slices.Equal(s.AdoptedKeys, []string{"adopted"}) {
+		t.Errorf("after an adoption: %+v", s)
+	}
+	h.Spec.RotateRequest = "again"
+	r.setStatus(lifecycle.Plan{Step: lifecycle.Settle, Keys: []lifecycle.Key{{ID: "p"}}, Delivered: true, NextRotation: next})
+	if s.LastRotateRequest != "now" || s.SecretName != "alice-admin-key" || !s.NextRotation.Equal(&metav1.Time{Time: noon.Add(time.Hour + time.Second)}) {
+		t.Errorf("after Settle: %+v", s)
+	}
+	r.setStatus(lifecycle.Plan{Step: lifecycle.Drop})
+	if s.SecretName != "alice-admin-key" || s.NextRotation == nil {
+		t.Errorf("after Drop: %+v", s)
+	}
+	r.setStatus(lifecycle.Plan{Step: lifecycle.Rest})
+	if s.SecretName != "" || s.NextRotation != nil {
+		t.Errorf("after Rest without a Secret: %+v", s)
+	}
+}
+
+// Every cause of a stall has a reason of its own and a sentence.
+func TestNoStallIsUnexplained(t *testing.T) {
+	h := holderNamed("alice")
+	h.Block = &Finding{Reason: "Blocked", Message: "m"}
+	seen := map[string]bool{}
+	for cause := lifecycle.ByBlock; cause <= lifecycle.AwaitingKey; cause++ {
+		f := stalled(&run{holder: h, unusable: keyformat.ErrEmpty}, cause)
+		if seen[f.Message] || f.Reason == "" || f.Message == "" {
+			t.Errorf("cause %d: %+v", cause, f)
+		}
+		seen[f.Message] = true
+	}
+}
+
+func TestTheLatestAdoptedKeysAreRemembered(t *testing.T) {
+	var ids []string
+	for i := range maxAdopted + 3 {
+		ids = remember(ids, string(rune('a'+i)))
+	}
+	if len(ids) != maxAdopted || ids[0] != "d" {
+		t.Fatalf("%q", ids)
+	}
+}

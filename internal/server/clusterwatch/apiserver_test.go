@@ -1,0 +1,219 @@
+package clusterwatch
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/rest"
+
+	"keywright.dev/keywright/api/v1alpha1"
+)
+
+const namespace = "keywright-system"
+
+// apiServer is as much of one as a reflector talks to: lists, watches, and watches that begin with a list.
+type apiServer struct {
+	*httptest.Server
+	// old servers know of no watch that begins with a list.
+	old bool
+
+	mu      sync.Mutex
+	version int
+	objects map[string]metav1.Object // by resource and name
+	changed chan struct{}            // closed at each change
+	log     []change
+	down    bool
+}
+
+type change struct {
+	version int
+	kind    watch.EventType
+	object  metav1.Object
+}
+
+func newAPIServer(t *testing.T) *apiServer {
+	t.Helper()
+	s := &apiServer{objects: map[string]metav1.Object{}, changed: make(chan struct{})}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /apis/keywright.dev/v1alpha1/namespaces/"+namespace+"/adminusers", s.serve("adminusers"))
+	mux.HandleFunc("GET /apis/keywright.dev/v1alpha1/apikeys", s.serve("apikeys"))
+	mux.HandleFunc("GET /apis/keywright.dev/v1alpha1/accessroles", s.serve("accessroles"))
+	for _, team := range []string{"team-a", "team-b"} {
+		mux.HandleFunc("GET /apis/keywright.dev/v1alpha1/namespaces/"+team+"/apikeys", s.serve("apikeys of "+team))
+	}
+	mux.HandleFunc("GET /api/v1/namespaces/"+namespace+"/configmaps", func(w http.ResponseWriter, r *http.Request) {
+		if got := r.URL.Query().Get("fieldSelector"); got != "metadata.name=keywright-runtime" {
+			// More than that the server's role does not let it see.
+			t.Errorf("ConfigMaps are watched by %q", got)
+		}
+		s.serve("configmaps")(w, r)
+	})
+	s.Server = httptest.NewServer(mux)
+	t.Cleanup(func() { s.setDown(true); s.Close() })
+	return s
+}
+
+func (s *apiServer) config() *rest.Config { return &rest.Config{Host: s.URL} }
+
+func resourceOf(object metav1.Object) string {
+	switch object.(type) {
+	case *v1alpha1.AdminUser:
+		return "adminusers"
+	case *v1alpha1.APIKey:
+		return "apikeys"
+	case *v1alpha1.AccessRole:
+		return "accessroles"
+	}
+	return "configmaps"
+}
+
+// concerns is whether a client that asks for a resource, be it of one namespace, is told of an object.
+func concerns(resource string, object metav1.Object) bool {
+	resource, of, limited := strings.Cut(resource, " of ")
+	return resourceOf(object) == resource && (!limited || object.GetNamespace() == of)
+}
+
+func kindOf(resource string) (apiVersion, kind string) {
+	resource, _, _ = strings.Cut(resource, " of ")
+	kind = map[string]string{
+		"adminusers": "AdminUser", "apikeys": "APIKey", "accessroles": "AccessRole", "configmaps": "ConfigMap",
+	}[resource]
+	if resource == "configmaps" {
+		return "v1", kind
+	}
+	return "keywright.dev/v1alpha1", kind
+}
+
+func (s *apiServer) put(object metav1.Object) { s.change(object, watch.Modified) }
+
+func (s *apiServer) delete(object metav1.Object) { s.change(object, watch.Deleted) }
+
+func (s *apiServer) change(object metav1.Object, kind watch.EventType) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.version++
+	object.SetResourceVersion(fmt.Sprint(s.version))
+	resource := resourceOf(object)
+	key := resource + "/" + object.GetNamespace() + "/" + object.GetName()
+	if _, there := s.objects[key]; !there && kind == watch.Modified {
+		kind = watch.Added
+	}
+	s.objects[key] = object
+	if kind == watch.Deleted {
+		delete(s.objects, key)
+	}
+	s.log = append(s.log, change{s.version, kind, object})
+	s.wake()
+}
+
+func (s *apiServer) wake() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// setDown cuts every connection, until it is set back.
+func (s *apiServer) setDown(down bool) {
+	s.mu.Lock()
+	s.down = down
+	s.wake()
+	s.mu.Unlock()
+	if down {
+		s.CloseClientConnections()
+	}
+}
+
+func (s *apiServer) serve(resource string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		query := r.URL.Query()
+		s.mu.Lock()
+		down := s.down
+		s.mu.Unlock()
+		switch watching, initial := query.Get("watch") != "", query.Get("sendInitialEvents") == "true"; {
+		case down:
+			panic(http.ErrAbortHandler)
+		case watching && initial && s.old:
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			_, _ = w.Write([]byte(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Invalid","code":422}`))
+		case watching:
+			s.watch(w, r, resource, initial)
+		default:
+			s.list(w, resource)
+		}
+	}
+}
+
+func (s *apiServer) all(resource string) (objects []metav1.Object, version int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, object := range s.objects {
+		if concerns(resource, object) {
+			objects = append(objects, object)
+		}
+	}
+	return objects, s.version
+}
+
+func (s *apiServer) list(w http.ResponseWriter, resource string) {
+	objects, version := s.all(resource)
+	list := map[string]any{"metadata": map[string]any{"resourceVersion": fmt.Sprint(version)}, "items": objects}
+	apiVersion, kind := kindOf(resource)
+	list["apiVersion"], list["kind"] = apiVersion, kind+"List"
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(list)
+}
+
+func (s *apiServer) watch(w http.ResponseWriter, r *http.Request, resource string, initial bool) {
+	w.Header().Set("Content-Type", "application/json")
+	send := func(kind watch.EventType, object any) {
+		_ = json.NewEncoder(w).Encode(map[string]any{"type": kind, "object": object})
+		_ = http.NewResponseController(w).Flush()
+	}
+	seen := 0
+	_, _ = fmt.Sscan(r.URL.Query().Get("resourceVersion"), &seen)
+	if initial {
+		var objects []metav1.Object
+		objects, seen = s.all(resource)
+		for _, object := range objects {
+			send(watch.Added, object)
+		}
+		send(watch.Bookmark, bookmark(resource, seen))
+	}
+	_ = http.NewResponseController(w).Flush()
+	for {
+		s.mu.Lock()
+		down, changed, since := s.down, s.changed, s.log
+		s.mu.Unlock()
+		if down {
+			return
+		}
+		for _, c := range since {
+			if c.version > seen && concerns(resource, c.object) {
+				send(c.kind, c.object)
+				seen = c.version
+			}
+		}
+		select {
+		case <-changed:
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// bookmark ends the list that a watch began with.
+func bookmark(resource string, version int) metav1.Object {
+	meta := metav1.ObjectMeta{
+		ResourceVersion: fmt.Sprint(version),
+		Annotations:     map[string]string{metav1.InitialEventsAnnotationKey: "true"},
+	}
+	apiVersion, kind := kindOf(resource)
+	return &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: apiVersion, Kind: kind}, ObjectMeta: meta}
+}

@@ -1,0 +1,338 @@
+package clusterwatch
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/config"
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/server/liveconfig"
+	"keywright.dev/keywright/test/journal"
+)
+
+const (
+	alicesKey = "the-key-that-alice-was-given"
+	bobsKey   = "the-key-that-bob-was-given"
+)
+
+// fixture is a feed of an apiServer, and what is decided with what it brings.
+type fixture struct {
+	t        *testing.T
+	api      *apiServer
+	feed     *Feed
+	index    *verify.Index
+	verifier *verify.Verifier
+	log      *journal.Journal
+}
+
+func keyring(tb testing.TB) *pepper.Keyring {
+	tb.Helper()
+	ring, err := pepper.Load(map[string][]byte{pepper.Active: bytes.Repeat([]byte{'p'}, 32)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return ring
+}
+
+func newFixture(t *testing.T, keyNamespaces ...string) *fixture {
+	t.Helper()
+	return newFixtureWith(t, nil, keyNamespaces...)
+}
+
+func newFixtureWith(t *testing.T, ended func([]pepper.Digest), keyNamespaces ...string) *fixture {
+	t.Helper()
+	f := &fixture{t: t, api: newAPIServer(t), index: &verify.Index{}, log: &journal.Journal{}}
+	f.verifier = verify.NewVerifier(f.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, keyring(t))
+	log := slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	sinks := f.sinks()
+	sinks.Ended = ended
+	var err error
+	if f.feed, err = New(f.api.config(), Places{System: namespace, Keys: keyNamespaces}, sinks, log); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// sinks are those of a server without a surface.
+func (f *fixture) sinks() Sinks {
+	inForce := liveconfig.New(liveconfig.Targets{Index: f.index, Verifier: f.verifier, Gate: noGate{}}, time.Now)
+	return Sinks{Index: f.index, Configure: inForce.Apply}
+}
+
+type noGate struct{}
+
+func (noGate) Use(*gate.Rules) {}
+
+// run runs the feed until the test ends.
+func (f *fixture) run() {
+	ctx, stop := context.WithCancel(f.t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		f.feed.Run(ctx)
+	}()
+	f.t.Cleanup(func() { stop(); <-ended })
+}
+
+func (f *fixture) eventually(what string, is func() bool) {
+	f.t.Helper()
+	deadline := time.After(20 * time.Second)
+	look := time.NewTicker(2 * time.Millisecond)
+	defer look.Stop()
+	for !is() {
+		select {
+		case <-deadline:
+			f.t.Fatalf("it never came to be that %s", what)
+		case <-look.C:
+		}
+	}
+}
+
+func (f *fixture) ready() {
+	f.t.Helper()
+	f.eventually("it is ready", func() bool { return f.feed.Ready() == nil })
+}
+
+func (f *fixture) verdict(presented string) verify.Reason {
+	return f.verifier.Verify(presented, time.Now()).Reason
+}
+
+func (f *fixture) becomes(presented string, want verify.Reason) {
+	f.t.Helper()
+	f.eventually("the key is "+want.String(), func() bool { return f.verdict(presented) == want })
+}
+
+// user is an AdminUser with one key for each plaintext.
+func user(name string, plaintexts ...string) *v1alpha1.AdminUser {
+	ring, err := pepper.Load(map[string][]byte{pepper.Active: bytes.Repeat([]byte{'p'}, 32)})
+	if err != nil {
+		panic(err)
+	}
+	u := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{
+		Namespace: namespace, Name: name, UID: types.UID("uid-" + name), CreationTimestamp: metav1.Unix(1_800_000_000, 0),
+	}}
+	u.APIVersion, u.Kind = "keywright.dev/v1alpha1", "AdminUser"
+	for _, plaintext := range plaintexts {
+		d := ring.Digest(plaintext)
+		u.Status.Keys = append(u.Status.Keys, v1alpha1.KeyStatus{ID: d.KeyID(), Digest: d.String(), IssuedAt: u.CreationTimestamp})
+	}
+	return u
+}
+
+func runtimeMap(document string) *corev1.ConfigMap {
+	return &corev1.ConfigMap{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: v1alpha1.ConfigMapRuntime},
+		Data:       map[string]string{config.RuntimeKey: document},
+	}
+}
+
+func TestItIsReadyWhenEverythingHasBeenSeen(t *testing.T) {
+	for name, old := range map[string]bool{"watch that begins with a list": false, "list, then watch": true} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.api.old = old
+			f.api.put(user("alice", alicesKey))
+			f.api.put(user("bob", bobsKey))
+			if f.feed.Ready() == nil {
+				t.Fatal("ready before anything was asked")
+			}
+			f.run()
+			f.ready()
+			for _, presented := range []string{alicesKey, bobsKey} {
+				if got := f.verdict(presented); got != verify.Accepted {
+					t.Errorf("ready, and a key is %s", got)
+				}
+			}
+			if complaints := f.log.With(`"WARN"`); len(complaints) > 0 {
+				t.Errorf("complained: %s", complaints)
+			}
+		})
+	}
+}
+
+func TestARevocationIsFeltThroughTheWatch(t *testing.T) {
+	deleting := metav1.Unix(1_900_000_000, 0)
+	off := false
+	for name, c := range map[string]struct {
+		change func(*v1alpha1.AdminUser)
+		want   verify.Reason
+	}{
+		"disabled":           {func(u *v1alpha1.AdminUser) { u.Spec.Enabled = &off }, verify.Disabled},
+		"demoted":            {func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser }, verify.Demoted},
+		"being deleted":      {func(u *v1alpha1.AdminUser) { u.DeletionTimestamp = &deleting }, verify.Deleted},
+		"key out of status":  {func(u *v1alpha1.AdminUser) { u.Status.Keys = nil }, verify.Unknown},
+		"end of the overlap": {func(u *v1alpha1.AdminUser) { u.Status.Keys[0].NotAfter = &metav1.Time{Time: time.Unix(1, 0)} }, verify.Expired},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.api.put(user("alice", alicesKey))
+			f.api.put(user("bob", bobsKey))
+			f.run()
+			f.ready()
+			changed := user("alice", alicesKey)
+			c.change(changed)
+			f.api.put(changed)
+			f.becomes(alicesKey, c.want)
+			f.api.put(user("alice", alicesKey))
+			f.becomes(alicesKey, verify.Accepted)
+			f.api.delete(user("alice", alicesKey))
+			f.becomes(alicesKey, verify.Unknown)
+			if got := f.verdict(bobsKey); got != verify.Accepted {
+				t.Errorf("the key of another user is %s", got)
+			}
+		})
+	}
+}
+
+func TestWhileTheAPIServerIsAwayTheViewStays(t *testing.T) {
+	f := newFixture(t)
+	f.api.put(user("alice", alicesKey))
+	f.api.put(user("bob", bobsKey))
+	f.run()
+	f.ready()
+	if age := f.feed.Age(); age != 0 {
+		t.Fatalf("age %s while all is well", age)
+	}
+
+	f.api.setDown(true)
+	f.eventually("every watch is missed", func() bool { return len(f.log.With("can't be asked")) == 4 })
+	f.api.delete(user("bob", bobsKey))
+	f.eventually("age is felt", func() bool { return f.feed.Age() > 500*time.Millisecond })
+	if err := f.feed.Ready(); err != nil || f.verdict(alicesKey) != verify.Accepted || f.verdict(bobsKey) != verify.Accepted {
+		t.Errorf("ready: %v, alice %s, bob %s", err, f.verdict(alicesKey), f.verdict(bobsKey))
+	}
+
+	f.api.setDown(false)
+	f.becomes(bobsKey, verify.Unknown)
+	f.eventually("it is in touch again", func() bool { return f.feed.Age() == 0 })
+	if got := f.verdict(alicesKey); got != verify.Accepted {
+		t.Errorf("alice's key is %s", got)
+	}
+	if n := len(f.log.With("can't be asked")); n != 4 {
+		t.Errorf("%d complaints for four watches, however often they were tried", n)
+	}
+}
+
+// Not ready before all kinds are: without roles a key would have no end, without AdminUsers no owner.
+func TestItIsNotReadyWithoutAnyOfThem(t *testing.T) {
+	f := newFixture(t, "team-a", "team-b")
+	if n := len(f.feed.sources); n != 5 {
+		t.Fatalf("%d sources", n)
+	}
+	for i, s := range f.feed.sources {
+		err := f.feed.Ready()
+		if err == nil || !strings.Contains(err.Error(), s.resource+" have not been seen yet") {
+			t.Errorf("%d of 5 have been seen: %v", i, err)
+		}
+		s.fill(0)
+	}
+	if err := f.feed.Ready(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAPIKeysComeFromTheNamespacesNamed(t *testing.T) {
+	for name, c := range map[string]struct {
+		namespaces []string
+		elsewhere  verify.Reason
+	}{
+		"all":         {nil, verify.Accepted},
+		"two of them": {[]string{"team-a", "team-b"}, verify.Unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, c.namespaces...)
+			in := func(namespace, plaintext string) *v1alpha1.APIKey {
+				k := apiKeyObject("same-name", ci, plaintext)
+				k.Namespace = namespace
+				return k
+			}
+			f.api.put(in("team-a", alicesKey))
+			f.api.put(in("team-b", bobsKey))
+			f.api.put(in("team-c", "the-key-of-another-team"))
+			f.run()
+			f.ready()
+			if got := f.verdict("the-key-of-another-team"); got != c.elsewhere {
+				t.Errorf("the key of another namespace is %s", got)
+			}
+			for _, presented := range []string{alicesKey, bobsKey} {
+				if got := f.verdict(presented); got != verify.Accepted {
+					t.Errorf("a key is %s", got)
+				}
+			}
+			// Each watch begins anew, with all there is in its own namespace.
+			f.api.setDown(true)
+			f.eventually("it is missed", func() bool { return f.feed.Age() > 0 })
+			f.api.delete(in("team-a", alicesKey))
+			f.api.setDown(false)
+			f.becomes(alicesKey, verify.Unknown)
+			f.eventually("it is in touch again", func() bool { return f.feed.Age() == 0 })
+			if got := f.verdict(bobsKey); got != verify.Accepted {
+				t.Errorf("the key of the other namespace is %s", got)
+			}
+		})
+	}
+}
+
+func TestWhatKeepsItFromBeingReadyIsSaid(t *testing.T) {
+	f := newFixture(t)
+	f.api.setDown(true)
+	f.run()
+	f.eventually("the reason is known", func() bool {
+		err := f.feed.Ready()
+		return err != nil && strings.Contains(err.Error(), "adminusers have not been seen yet: ") && strings.Contains(err.Error(), "EOF")
+	})
+	f.api.put(user("alice", alicesKey))
+	f.api.setDown(false)
+	f.ready()
+	f.becomes(alicesKey, verify.Accepted)
+}
+
+func TestTheBootstrapKeyFollowsTheRuntimeConfiguration(t *testing.T) {
+	f := newFixture(t)
+	digest := func(plaintext string) string {
+		return config.Runtime{BootstrapDigest: keyring(t).Digest(plaintext).String()}.Encode()
+	}
+	f.api.put(runtimeMap(digest(alicesKey)))
+	f.run()
+	f.ready()
+	v := f.verifier.Verify(alicesKey, time.Now())
+	if v.Identity().Username != "admin" || !v.Identity().Admin {
+		t.Fatalf("%s as %+v", v.Reason, v.Identity())
+	}
+	f.api.put(runtimeMap(digest(bobsKey)))
+	f.becomes(bobsKey, verify.Accepted)
+	for _, broken := range []string{"", "{", `{"bootstrapDigest":"` + alicesKey + `"}`, `[]`} {
+		before := len(f.log.With("the last good one stays"))
+		f.api.put(runtimeMap(broken))
+		f.eventually("the fault is logged", func() bool { return len(f.log.With("the last good one stays")) == before+1 })
+		if got := f.verdict(bobsKey); got != verify.Accepted {
+			t.Errorf("after %q the last good key is %s", broken, got)
+		}
+	}
+	if leaks := f.log.With(alicesKey); len(leaks) > 0 {
+		t.Errorf("what was written in place of a digest is logged: %s", leaks)
+	}
+	f.api.put(runtimeMap("{}"))
+	f.becomes(bobsKey, verify.Unknown)
+	f.api.put(runtimeMap(digest(bobsKey)))
+	f.becomes(bobsKey, verify.Accepted)
+	before := len(f.log.With("the last good one stays"))
+	f.api.delete(runtimeMap(""))
+	f.eventually("it is logged", func() bool { return len(f.log.With("the last good one stays")) == before+1 })
+	if got := f.verdict(bobsKey); got != verify.Accepted {
+		t.Errorf("after the configuration was deleted the last good key is %s", got)
+	}
+}

@@ -1,0 +1,92 @@
+package clusterwatch
+
+import (
+	"log/slog"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/kube/convert"
+)
+
+// record is what the index needs of an object with keys.
+type record struct {
+	id     verify.ID
+	holder verify.Holder
+}
+
+// GetObjectMeta lets the reflector keep records by name.
+func (r *record) GetObjectMeta() metav1.Object {
+	return &metav1.ObjectMeta{Namespace: r.id.Namespace, Name: r.id.Name}
+}
+
+// holders puts one kind of objects with keys into the index.
+type holders struct {
+	index *verify.Index
+	kind  string
+	// namespace is the one that is watched; empty: all.
+	namespace string
+	// translate reads an object as it comes from the API server.
+	translate func(object any) *record
+	// ended is Sinks.Ended. May be nil.
+	ended func([]pepper.Digest)
+	// filled says that everything has been seen once.
+	filled bool
+}
+
+func (h *holders) condense(object any) (any, error) { return h.record(object), nil }
+
+func (h *holders) put(object any) {
+	r := h.record(object)
+	h.end(h.index.Put(r.id, r.holder))
+}
+
+func (h *holders) remove(object any) { h.end(h.index.Delete(h.record(object).id)) }
+
+func (h *holders) end(keys []pepper.Digest) {
+	if len(keys) > 0 && h.filled && h.ended != nil {
+		h.ended(keys)
+	}
+}
+
+func (h *holders) replace(objects []any) {
+	ended := h.index.Replace(h.kind, h.namespace, func(yield func(verify.ID, verify.Holder) bool) {
+		for _, object := range objects {
+			if r := h.record(object); !yield(r.id, r.holder) {
+				return
+			}
+		}
+	})
+	h.end(ended)
+	h.filled = true
+}
+
+func (h *holders) record(object any) *record {
+	if r, done := object.(*record); done {
+		return r
+	}
+	return h.translate(object)
+}
+
+// keysOf translates the keys on record. The first that is not pending is the current one, and has taken the place of those
+// after it. A digest that can't be read was not written by Keywright; it is passed over and the others count.
+func keysOf(status *v1alpha1.KeyHolderStatus, log *slog.Logger) []verify.Key {
+	keys := make([]verify.Key, 0, len(status.Keys))
+	succeeded := false
+	for i := range status.Keys {
+		recorded := &status.Keys[i]
+		overlaps := succeeded && !recorded.Pending
+		succeeded = succeeded || !recorded.Pending
+		digest, err := pepper.ParseDigest(recorded.Digest)
+		if err != nil {
+			log.Warn("A recorded key can't be read and is passed over", "key", i)
+			continue
+		}
+		keys = append(keys, verify.Key{
+			Digest: digest, IssuedAt: recorded.IssuedAt.Time, NotAfter: convert.Instant(recorded.NotAfter), Overlaps: overlaps,
+		})
+	}
+	return keys
+}

@@ -1,0 +1,79 @@
+package heartbeat_test
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+
+	"keywright.dev/keywright/internal/server/heartbeat"
+	"keywright.dev/keywright/test/journal"
+)
+
+// logTo writes what With can find.
+func logTo(j *journal.Journal) *slog.Logger { return slog.New(slog.NewJSONHandler(j, nil)) }
+
+// server is one that reports what it runs.
+type server struct {
+	t        *testing.T
+	presence *heartbeat.Presence
+	revision atomic.Pointer[string]
+	changed  chan struct{}
+	log      *journal.Journal
+	// stop ends it and returns when it has ended.
+	stop func()
+}
+
+func newServer(t *testing.T, config *rest.Config, on clock.Clock, pod, uid string) *server {
+	t.Helper()
+	s := &server{t: t, changed: make(chan struct{}, 1), log: &journal.Journal{}}
+	s.revision.Store(new(""))
+	var err error
+	s.presence, err = heartbeat.New(heartbeat.Options{
+		REST: config, Namespace: namespace, Pod: pod, PodUID: uid, Clock: on, Log: logTo(s.log),
+		Revision: func() string { return *s.revision.Load() }, Changed: s.changed,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *server) start() {
+	ctx, cancel := context.WithCancel(s.t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.presence.Run(ctx)
+	}()
+	s.stop = sync.OnceFunc(func() { cancel(); <-ended })
+	s.t.Cleanup(s.stop)
+}
+
+// runs brings another configuration into force.
+func (s *server) runs(revision string) {
+	s.revision.Store(&revision)
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	look := time.NewTicker(2 * time.Millisecond)
+	defer look.Stop()
+	for !is() {
+		select {
+		case <-deadline:
+			t.Fatalf("it never came to be that %s", what)
+		case <-look.C:
+		}
+	}
+}

@@ -1,0 +1,186 @@
+package liveconfig_test
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"keywright.dev/keywright/internal/auth/routes"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/config"
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/server/liveconfig"
+)
+
+const bootstrap = "the-bootstrap-key-of-a-test"
+
+var begin = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// fixture is a server's parts that are configured.
+type fixture struct {
+	*liveconfig.InForce
+	index    *verify.Index
+	verifier *verify.Verifier
+	ring     *pepper.Keyring
+	rules    *gate.Rules
+	ended    []pepper.Digest
+	now      time.Time
+}
+
+func (f *fixture) Use(rules *gate.Rules) { f.rules = rules }
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	ring, err := pepper.Load(map[string][]byte{pepper.Active: bytes.Repeat([]byte{'p'}, 32)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{index: &verify.Index{}, ring: ring, now: begin}
+	f.verifier = verify.NewVerifier(f.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring)
+	f.InForce = liveconfig.New(liveconfig.Targets{Index: f.index, Verifier: f.verifier, Gate: f, Ended: func(keys []pepper.Digest) {
+		f.ended = append(f.ended, keys...)
+	}}, func() time.Time { return f.now })
+	return f
+}
+
+func (f *fixture) verdict(presented string) verify.Reason {
+	return f.verifier.Verify(presented, f.now).Reason
+}
+
+func (f *fixture) apply(t *testing.T, r config.Runtime) string {
+	t.Helper()
+	document := r.Encode()
+	if err := f.Apply(document); err != nil {
+		t.Fatal(err)
+	}
+	return config.Revision(document)
+}
+
+func (f *fixture) hasChanged() bool {
+	select {
+	case <-f.Changed():
+		return true
+	default:
+		return false
+	}
+}
+
+func TestWithoutAConfigurationItIsNotReady(t *testing.T) {
+	f := newFixture(t)
+	if err := f.Ready(); err == nil || !strings.Contains(err.Error(), "keywright-runtime") || f.Running() != (liveconfig.Running{}) {
+		t.Error(err, f.Running())
+	}
+	_ = f.Apply("nonsense")
+	if err := f.Ready(); err == nil || err.Error() != f.Refused().Error() {
+		t.Errorf("%v, refused for %v", err, f.Refused())
+	}
+}
+
+func TestADocumentComesIntoForceAsAWhole(t *testing.T) {
+	f := newFixture(t)
+	revision := f.apply(t, config.Runtime{
+		BootstrapDigest: f.ring.Digest(bootstrap).String(), KeyPrefix: "zz_", AllowedUsers: []string{"alice"},
+	})
+	if f.verdict(bootstrap) != verify.Accepted || f.rules == nil || f.rules.Format().Prefix != "zz_" {
+		t.Errorf("%s, %+v", f.verdict(bootstrap), f.rules)
+	}
+	// Of the prefix of generated keys a key that is none is malformed; of any other it may be one that somebody brought.
+	if a, z := f.verdict("ak_0123456789abcdef"), f.verdict("zz_0123456789abcdef"); a != verify.Unknown || z != verify.Malformed {
+		t.Errorf("ak_ %s, zz_ %s", a, z)
+	}
+	if f.Ready() != nil || f.Running() != (liveconfig.Running{Revision: revision, Since: begin}) || !f.hasChanged() {
+		t.Error(f.Ready(), f.Running())
+	}
+}
+
+func TestWhatIsTakenOutOfTheDocumentIsTakenBack(t *testing.T) {
+	f := newFixture(t)
+	f.apply(t, config.Runtime{BootstrapDigest: f.ring.Digest(bootstrap).String(), KeyPrefix: "zz_"})
+	f.apply(t, config.Runtime{})
+	if f.verdict(bootstrap) != verify.Unknown || f.verdict("ak_0123456789abcdef") != verify.Malformed {
+		t.Errorf("bootstrap %s", f.verdict(bootstrap))
+	}
+}
+
+func TestADocumentThatCantBeUsedChangesNothing(t *testing.T) {
+	good := config.Runtime{KeyPrefix: "zz_", AllowedUsers: []string{"alice"}}
+	for name, document := range map[string]string{
+		"nothing": "", "half": "{", "another type": "[]", "a key for a digest": `{"bootstrapDigest":"` + bootstrap + `"}`,
+		"routes that overlap": config.Runtime{Routes: []routes.Route{{Match: "/a/{x}/b"}, {Match: "/a/b/{x}"}}}.Encode(),
+		"wrong type":          `{"allowedUsers":"alice"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			good.BootstrapDigest = f.ring.Digest(bootstrap).String()
+			revision := f.apply(t, good)
+			f.hasChanged()
+			before := f.rules
+			err := f.Apply(document)
+			if err == nil || strings.Contains(err.Error(), bootstrap) || strings.Contains(err.Error(), "\n") {
+				t.Fatalf("error %v", err)
+			}
+			if f.rules != before || f.verdict(bootstrap) != verify.Accepted || f.Running().Revision != revision || f.hasChanged() {
+				t.Error("it changed something")
+			}
+			if f.Ready() != nil || f.Refused() == nil {
+				t.Errorf("ready: %v, refused: %v", f.Ready(), f.Refused())
+			}
+			f.now = begin.Add(time.Hour)
+			f.apply(t, good)
+			if f.Refused() != nil || !f.Running().Since.Equal(begin) || f.hasChanged() {
+				t.Errorf("back to the good one: %v, %+v", f.Refused(), f.Running())
+			}
+		})
+	}
+}
+
+// A watch that begins anew tells what is known already.
+func TestTheSameDocumentAgainIsNoChange(t *testing.T) {
+	f := newFixture(t)
+	f.apply(t, config.Runtime{})
+	before := f.rules
+	f.hasChanged()
+	f.now = begin.Add(time.Hour)
+	f.apply(t, config.Runtime{})
+	if f.rules != before || !f.Running().Since.Equal(begin) || f.hasChanged() {
+		t.Error("it came into force again")
+	}
+}
+
+func TestWhatTheManagementAPIIsTold(t *testing.T) {
+	f := newFixture(t)
+	if f.Account() != "default" || len(f.Actions()) > 0 {
+		t.Errorf("%s %q", f.Account(), f.Actions())
+	}
+	const document = `{"account":"acme","routes":[{"match":"/b","action":"certs.write"},{"match":"/a","action":"certs.read"},{"match":"/c","action":"certs.write"},{"match":"/d"}]}`
+	for range 2 {
+		if err := f.Apply(document); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.Actions(); f.Account() != "acme" || !slices.Equal(got, []string{"certs.read", "certs.write"}) {
+			t.Errorf("%s %q", f.Account(), got)
+		}
+	}
+	if f.Apply(`{"account":`) == nil || f.Account() != "acme" {
+		t.Error(f.Account())
+	}
+}
+
+func TestSessionsOfABootstrapKeyEndWithIt(t *testing.T) {
+	f := newFixture(t)
+	first, second := f.ring.Digest(bootstrap), f.ring.Digest(bootstrap+"-2")
+	f.apply(t, config.Runtime{BootstrapDigest: first.String()})
+	f.apply(t, config.Runtime{BootstrapDigest: first.String(), DenyUnmatched: true})
+	if len(f.ended) > 0 {
+		t.Fatalf("%v ended, and is in force", f.ended)
+	}
+	f.apply(t, config.Runtime{BootstrapDigest: second.String()})
+	f.apply(t, config.Runtime{})
+	if !slices.Equal(f.ended, []pepper.Digest{first, second}) {
+		t.Errorf("%v ended, want %s and %s", f.ended, first, second)
+	}
+}
