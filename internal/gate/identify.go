@@ -110,13 +110,15 @@ func (g *Gate) verify(header http.Header, now time.Time) (verdict verify.Verdict
 	return verdict, !errors.Is(err, credential.ErrNone)
 }
 
-// session is worth what the key is worth now that it was begun with, while no other has taken its place.
+// session returns the caller whose session the headers carry, and whether that session is valid.
 func (g *Gate) session(header http.Header, now time.Time) (Caller, bool) {
-	if g.Sessions == nil {
-		return Caller{}, false
-	}
-	cookie := credential.Session(header)
-	if cookie == "" {
+	return g.sessionCaller(credential.Session(header), now)
+}
+
+// sessionCaller gives a session the rights that the key of its login has now. The session ends when another key
+// succeeds that one.
+func (g *Gate) sessionCaller(cookie string, now time.Time) (Caller, bool) {
+	if g.Sessions == nil || cookie == "" {
 		return Caller{}, false
 	}
 	digest := g.Sessions.Key(cookie, now)

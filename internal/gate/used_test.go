@@ -144,9 +144,9 @@ func TestManagementAndIntrospectionAreUsesToo(t *testing.T) {
 	d.Gate.Identify(request)
 	d.want(t, "whoever asks about keys", []string{"alice from 2001:db8::1"}, nil)
 	d.Identify(from())
-	d.Introspect(davesAPIKey)
+	d.Authenticate(davesAPIKey, "")
 	d.want(t, "nobody", nil, nil)
-	d.Introspect(alicesAPIKey)
+	d.Authenticate(alicesAPIKey, "")
 	d.want(t, "a key that is asked about", []string{"User/alice from "}, nil)
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
 )
 
@@ -24,7 +25,8 @@ func TestIntrospectSaysWhoseAKeyIs(t *testing.T) {
 		ciKey:                        {"Account/ci", false, "certs.read certs.write", time.Time{}},
 		"a-key-that-ends-in-an-hour": {"User/zoe", true, "", now.Add(time.Hour)},
 	} {
-		c, active := h.Introspect(plaintext)
+		d := h.Authenticate(plaintext, "")
+		c, active := d.Caller, d.Outcome == gate.Allowed
 		if !active || c.Subject != want.subject || c.Admin != want.admin || !c.Ends().Equal(want.ends) || strings.Join(c.Scopes, " ") != want.scopes {
 			t.Errorf("%s: %t %+v, ends %s", want.subject, active, c, c.Ends())
 		}
@@ -44,7 +46,8 @@ func TestIntrospectSaysNothingOfAnyOtherKey(t *testing.T) {
 		"\x00": "malformed", strings.Repeat("x", 1<<16): "malformed",
 	} {
 		want[verdict]++
-		c, active := h.Introspect(plaintext)
+		d := h.Authenticate(plaintext, "")
+		c, active := d.Caller, d.Outcome == gate.Allowed
 		if active || c.By != gate.ByNothing || c.Identity() != new(gate.Caller).Identity() || !c.Ends().IsZero() {
 			t.Errorf("%s: %t %+v", verdict, active, c)
 		}
@@ -54,7 +57,7 @@ func TestIntrospectSaysNothingOfAnyOtherKey(t *testing.T) {
 		}
 		noKeys(t, line)
 	}
-	h.Introspect(aliceKey)
+	h.Authenticate(aliceKey, "")
 	noKeys(t, h.log.Take())
 	want["accepted"] = 1
 	got := h.verdicts(t)
@@ -67,5 +70,44 @@ func TestIntrospectSaysNothingOfAnyOtherKey(t *testing.T) {
 		if n > 0 {
 			t.Errorf("%v decisions: %s", n, outcome)
 		}
+	}
+}
+
+func TestAuthenticateSession(t *testing.T) {
+	for cookie, want := range map[string]string{
+		aliceSession: "session User/alice admin", bobSession: "session User/bob", bootedSession: "session User/admin admin",
+		daveSession: "unauthenticated", erinSession: "unauthenticated", noSession: "unauthenticated", aliceKey: "unauthenticated", "": "unauthenticated",
+	} {
+		d := newHouse(t).AuthenticateSession(cookie, "")
+		if told(&d) != want {
+			t.Errorf("%q: got %s, want %s", cookie, told(&d), want)
+		}
+	}
+}
+
+func TestAuthenticate_RecordsUseFromTheGivenAddress(t *testing.T) {
+	d := newDiary(t, plain)
+	d.Authenticate(bobsAPIKey, "192.0.2.7")
+	d.want(t, "a key", []string{"User/bob from 192.0.2.7"}, []string{"bob from 192.0.2.7"})
+	d.AuthenticateSession(aliceSession, "2001:db8::1")
+	d.want(t, "a session", []string{"alice from 2001:db8::1"}, nil)
+	d.AuthenticateSession(erinSession, "192.0.2.7")
+	d.want(t, "an ended session", nil, nil)
+}
+
+func TestAuthenticate_RefusesWhileNotReadyOrStale(t *testing.T) {
+	h := newHouse(t)
+	h.use(t, config.Runtime{StaleAfter: time.Minute})
+	h.view.age.Store(int64(time.Hour))
+	for name, d := range map[string]gate.Decision{
+		"key": h.Authenticate(aliceKey, ""), "session": h.AuthenticateSession(aliceSession, ""),
+	} {
+		if d.Outcome != gate.Stale || d.Caller.By != gate.ByNothing || d.Refusal().Status != 503 {
+			t.Errorf("%s: %s, %+v", name, d.Outcome, d.Caller)
+		}
+	}
+	h.Use(nil)
+	if d := h.Authenticate(aliceKey, ""); d.Outcome != gate.NotReady {
+		t.Errorf("without rules: %s", d.Outcome)
 	}
 }
