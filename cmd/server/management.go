@@ -37,7 +37,7 @@ type memory struct {
 }
 
 // remember does not talk to the database yet: the gate does not wait for it. The objects that uses are of are in the registry.
-func remember(url string, verifier *verify.Verifier, registry *objects.Registry, metrics prometheus.Registerer, log *slog.Logger) (*memory, error) {
+func remember(url string, verifier *verify.Verifier, registry *objects.Store, metrics prometheus.Registerer, log *slog.Logger) (*memory, error) {
 	db, err := database.New(url, log)
 	if err != nil {
 		return nil, err

@@ -35,7 +35,7 @@ type service struct {
 	ready    *readiness
 	metrics  *prometheus.Registry
 	// objects are read and written there by management, memory is its database, and managed its handlers by their paths.
-	objects *objects.Registry
+	objects *objects.Store
 	memory  *memory
 	managed map[string]http.Handler
 }

@@ -19,37 +19,37 @@ const maxTries = 20
 
 // Change changes o as it is at the API server, and brings o up to date. change sets metadata and spec, and may be called
 // several times. When Change returns, this server goes by it.
-func (r *Registry) Change(ctx context.Context, o Object, change func(Object)) error {
+func (s *Store) Change(ctx context.Context, o Object, change func(Object)) error {
 	before := digestsOf(o)
-	err := r.retry(ctx, o, func() error {
+	err := s.retry(ctx, o, func() error {
 		changed := o.DeepCopyObject().(Object)
 		change(changed)
 		patch, err := client.MergeFromWithOptions(o, client.MergeFromWithOptimisticLock{}).Data(changed)
 		if err != nil {
 			return fmt.Errorf("make a patch: %w", err)
 		}
-		return r.send(ctx, o, patch, false)
+		return s.send(ctx, o, patch, false)
 	})
 	if err != nil {
 		return err
 	}
-	r.await(ctx, o, func() bool { return r.shows(o, before) })
+	s.await(ctx, o, func() bool { return s.shows(o, before) })
 	return nil
 }
 
 // Delete deletes o. When it returns, this server accepts none of its keys.
-func (r *Registry) Delete(ctx context.Context, o Object) error {
+func (s *Store) Delete(ctx context.Context, o Object) error {
 	before := digestsOf(o)
-	if err := r.remove(ctx, o); err != nil {
+	if err := s.remove(ctx, o); err != nil {
 		return err
 	}
-	r.await(ctx, o, func() bool { return r.refusesAll(before, r.Now()) })
+	s.await(ctx, o, func() bool { return s.refusesAll(before, s.Now()) })
 	return nil
 }
 
-func (r *Registry) remove(ctx context.Context, o Object) error {
+func (s *Store) remove(ctx context.Context, o Object) error {
 	uid := o.GetUID()
-	err := r.client.Delete(ctx, sameKind(o), client.Preconditions{UID: &uid})
+	err := s.client.Delete(ctx, sameKind(o), client.Preconditions{UID: &uid})
 	if apierrors.IsConflict(err) {
 		// Another object has the name by now.
 		return ErrGone
@@ -58,30 +58,30 @@ func (r *Registry) remove(ctx context.Context, o Object) error {
 }
 
 // AskRotation asks the operator for a new key in o's Secret.
-func (r *Registry) AskRotation(ctx context.Context, o Object) error {
-	annotations := map[string]any{v1alpha1.AnnotationRotate: r.Now().UTC().Format(time.RFC3339Nano)}
-	return r.retry(ctx, o, func() error {
+func (s *Store) AskRotation(ctx context.Context, o Object) error {
+	annotations := map[string]any{v1alpha1.AnnotationRotate: s.Now().UTC().Format(time.RFC3339Nano)}
+	return s.retry(ctx, o, func() error {
 		metadata := map[string]any{"resourceVersion": o.GetResourceVersion(), "annotations": annotations}
-		return r.patch(ctx, o, map[string]any{"metadata": metadata}, false)
+		return s.patch(ctx, o, map[string]any{"metadata": metadata}, false)
 	})
 }
 
 // patch sends a merge patch, and brings o up to date.
-func (r *Registry) patch(ctx context.Context, o Object, body map[string]any, status bool) error {
+func (s *Store) patch(ctx context.Context, o Object, body map[string]any, status bool) error {
 	patch, err := json.Marshal(body)
 	if err != nil {
 		return fmt.Errorf("make a patch: %w", err)
 	}
-	return r.send(ctx, o, patch, status)
+	return s.send(ctx, o, patch, status)
 }
 
-func (r *Registry) send(ctx context.Context, o Object, patch []byte, status bool) (err error) {
+func (s *Store) send(ctx context.Context, o Object, patch []byte, status bool) (err error) {
 	// An object that is decoded into twice keeps what the second answer leaves out.
 	next, raw := sameKind(o), client.RawPatch(types.MergePatchType, patch)
 	if status {
-		err = r.client.Status().Patch(ctx, next, raw, client.FieldOwner(v1alpha1.ServerFieldManager))
+		err = s.client.Status().Patch(ctx, next, raw, client.FieldOwner(v1alpha1.ServerFieldManager))
 	} else {
-		err = r.client.Patch(ctx, next, raw, client.FieldOwner(v1alpha1.ServerFieldManager))
+		err = s.client.Patch(ctx, next, raw, client.FieldOwner(v1alpha1.ServerFieldManager))
 	}
 	if err != nil {
 		return failure(err)
@@ -91,13 +91,13 @@ func (r *Registry) send(ctx context.Context, o Object, patch []byte, status bool
 }
 
 // retry does a write again that was refused because o is not as it was read.
-func (r *Registry) retry(ctx context.Context, o Object, write func() error) error {
+func (s *Store) retry(ctx context.Context, o Object, write func() error) error {
 	for range maxTries {
 		err := write()
 		if !apierrors.IsConflict(err) {
 			return err
 		}
-		if err := r.reread(ctx, o); err != nil {
+		if err := s.reread(ctx, o); err != nil {
 			return err
 		}
 	}

@@ -24,21 +24,21 @@ const (
 // Create makes o and records k as its key. It fills in where o is, its name, that the API made it, and that its key is
 // delivered in a reply; spec is the caller's. When it returns, this server accepts the key, unless the object says
 // otherwise. What could not be given its key is not left behind.
-func (r *Registry) Create(ctx context.Context, o Object, k *Key) error {
-	r.complete(o)
-	if err := r.create(ctx, o); err != nil {
+func (s *Store) Create(ctx context.Context, o Object, k *Key) error {
+	s.complete(o)
+	if err := s.create(ctx, o); err != nil {
 		return err
 	}
 	// The operator may have written its conditions meanwhile, which stay: no version is asked for, and nothing tried again.
-	if err := r.setStatus(ctx, o, "keys", r.succeed(o, k, 0)); err != nil {
-		return r.undo(ctx, o, err)
+	if err := s.setStatus(ctx, o, "keys", s.succeed(o, k, 0)); err != nil {
+		return s.undo(ctx, o, err)
 	}
-	r.await(ctx, o, func() bool { return r.shows(o, nil) })
+	s.await(ctx, o, func() bool { return s.shows(o, nil) })
 	return nil
 }
 
-func (r *Registry) complete(o Object) {
-	o.SetNamespace(r.Namespace)
+func (s *Store) complete(o Object) {
+	o.SetNamespace(s.Namespace)
 	annotations := o.GetAnnotations()
 	if annotations == nil {
 		annotations = map[string]string{}
@@ -54,20 +54,20 @@ func (r *Registry) complete(o Object) {
 }
 
 // create waits for a name whose object is on its way out. One that an object of another username has is not waited for.
-func (r *Registry) create(ctx context.Context, o Object) error {
+func (s *Store) create(ctx context.Context, o Object) error {
 	ctx, cancel := context.WithTimeout(ctx, nameHeld)
 	defer cancel()
 	for {
-		err := failure(r.client.Create(ctx, o, client.FieldOwner(v1alpha1.ServerFieldManager)))
+		err := failure(s.client.Create(ctx, o, client.FieldOwner(v1alpha1.ServerFieldManager)))
 		if !errors.Is(err, ErrExists) || o.GetGenerateName() != "" {
 			return err
 		}
-		held, lookErr := r.named(ctx, o)
+		held, lookErr := s.named(ctx, o)
 		switch {
 		case lookErr != nil:
 			return lookErr
 		case held == nil:
-		case held.GetDeletionTimestamp() == nil && !r.rename(o, held):
+		case held.GetDeletionTimestamp() == nil && !s.rename(o, held):
 			return ErrExists
 		}
 		if !pause(ctx, lookIfNamed) {
@@ -77,7 +77,7 @@ func (r *Registry) create(ctx context.Context, o Object) error {
 }
 
 // rename gives a new AdminUser another name when the one it has is another user's.
-func (*Registry) rename(o, held Object) bool {
+func (*Store) rename(o, held Object) bool {
 	user, is := o.(*v1alpha1.AdminUser)
 	other, both := held.(*v1alpha1.AdminUser)
 	if !is || !both || username.Fold(other.EffectiveUsername()) == username.Fold(user.Spec.Username) {
@@ -89,11 +89,11 @@ func (*Registry) rename(o, held Object) bool {
 }
 
 // undo takes back an object that has no key, whatever became of the request meanwhile.
-func (r *Registry) undo(ctx context.Context, o Object, why error) error {
+func (s *Store) undo(ctx context.Context, o Object, why error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
-	if err := r.remove(ctx, o); err != nil && !errors.Is(err, ErrGone) {
-		r.Log.ErrorContext(ctx, "An object was made that has no key, and can't be deleted: delete it", "object", nameOf(o), "error", err.Error())
+	if err := s.remove(ctx, o); err != nil && !errors.Is(err, ErrGone) {
+		s.Log.ErrorContext(ctx, "An object was made that has no key, and can't be deleted: delete it", "object", nameOf(o), "error", err.Error())
 	}
 	return fmt.Errorf("record the key: %w", why)
 }

@@ -27,23 +27,23 @@ const (
 )
 
 // Event tells on o what was done through the API. It returns at once; Run writes the event. message never holds a key.
-func (r *Registry) Event(o Object, reason, message string) {
-	event := r.eventOf(o, reason, message)
+func (s *Store) Event(o Object, reason, message string) {
+	event := s.eventOf(o, reason, message)
 	select {
-	case r.events <- event:
+	case s.events <- event:
 	default:
-		r.Log.Warn("An event is not told: too many wait to be written", "object", nameOf(o), "reason", reason)
+		s.Log.Warn("An event is not told: too many wait to be written", "object", nameOf(o), "reason", reason)
 	}
 }
 
-func (r *Registry) eventOf(o Object, reason, message string) *eventsv1.Event {
-	instance := r.Instance
+func (s *Store) eventOf(o Object, reason, message string) *eventsv1.Event {
+	instance := s.Instance
 	if instance == "" {
 		instance = defaultInstance
 	}
 	return &eventsv1.Event{
 		ObjectMeta: metav1.ObjectMeta{Namespace: o.GetNamespace(), GenerateName: eventPrefix(o.GetName())},
-		EventTime:  metav1.NewMicroTime(r.Now()),
+		EventTime:  metav1.NewMicroTime(s.Now()),
 		Type:       corev1.EventTypeNormal, Reason: reason, Action: reason, Note: strings.ToValidUTF8(message[:min(len(message), maxNote)], ""),
 		ReportingController: reportingController, ReportingInstance: instance,
 		Regarding: corev1.ObjectReference{
@@ -59,27 +59,27 @@ func eventPrefix(name string) string {
 }
 
 // Run writes events until ctx ends.
-func (r *Registry) Run(ctx context.Context) {
+func (s *Store) Run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case event := <-r.events:
-			r.writeEvent(ctx, event)
+		case event := <-s.events:
+			s.writeEvent(ctx, event)
 		}
 	}
 }
 
-func (r *Registry) writeEvent(ctx context.Context, event *eventsv1.Event) {
+func (s *Store) writeEvent(ctx context.Context, event *eventsv1.Event) {
 	var err error
 	for range eventTries {
-		if err = r.client.Create(ctx, event); err == nil {
+		if err = s.client.Create(ctx, event); err == nil {
 			return
 		}
 		if !pause(ctx, eventPause) {
 			break
 		}
 	}
-	r.Log.WarnContext(ctx, "An event could not be told", "object", event.Regarding.Kind+" "+event.Regarding.Namespace+"/"+event.Regarding.Name,
+	s.Log.WarnContext(ctx, "An event could not be told", "object", event.Regarding.Kind+" "+event.Regarding.Namespace+"/"+event.Regarding.Name,
 		"reason", event.Reason, "error", failure(err).Error())
 }

@@ -29,46 +29,46 @@ func (k Key) GoString() string { return k.String() }
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.Digest.KeyID()) }
 
 // Generate makes a key.
-func (r *Registry) Generate() (*Key, error) {
-	plaintext, err := r.Format().Generate(r.Random)
+func (s *Store) Generate() (*Key, error) {
+	plaintext, err := s.Format().Generate(s.Random)
 	if err != nil {
 		return nil, err
 	}
-	return r.keyOf(plaintext), nil
+	return s.keyOf(plaintext), nil
 }
 
 // Brought takes a key that a person thought of. The error completes a sentence that begins with what the key was.
-func (r *Registry) Brought(plaintext string) (*Key, error) {
-	if err := r.Format().Check(plaintext); err != nil {
+func (s *Store) Brought(plaintext string) (*Key, error) {
+	if err := s.Format().Check(plaintext); err != nil {
 		return nil, err
 	}
-	return r.keyOf(plaintext), nil
+	return s.keyOf(plaintext), nil
 }
 
-func (r *Registry) keyOf(plaintext string) *Key {
-	return &Key{Plaintext: plaintext, Digest: r.Ring().Digest(plaintext), Prefix: r.Format().Shown(plaintext)}
+func (s *Store) keyOf(plaintext string) *Key {
+	return &Key{Plaintext: plaintext, Digest: s.Ring().Digest(plaintext), Prefix: s.Format().Shown(plaintext)}
 }
 
 // Taken says that somebody has this key on record already, be it the bootstrap key, or refused. Whatever object this
 // server has seen is asked, and the AdminUsers as they are at the API server: who records keys that people bring, one
 // after the other, never gives one to two of them.
-func (r *Registry) Taken(ctx context.Context, k *Key) (bool, error) {
-	if r.Verifier.Verify(k.Plaintext, r.Now()).KeyID() != "" {
+func (s *Store) Taken(ctx context.Context, k *Key) (bool, error) {
+	if s.Verifier.Verify(k.Plaintext, s.Now()).KeyID() != "" {
 		return true, nil
 	}
-	users, err := r.Users(ctx)
+	users, err := s.Users(ctx)
 	if err != nil {
 		return false, err
 	}
-	forms := r.digests(k)
+	forms := s.digests(k)
 	return slices.ContainsFunc(users, func(u v1alpha1.AdminUser) bool {
 		return slices.ContainsFunc(u.Status.Keys, func(held v1alpha1.KeyStatus) bool { return slices.Contains(forms, held.Digest) })
 	}), nil
 }
 
 // digests are the forms in which the key may be on record: one for each pepper.
-func (r *Registry) digests(k *Key) []string {
-	ring := r.Ring()
+func (s *Store) digests(k *Key) []string {
+	ring := s.Ring()
 	forms := make([]string, 0, ring.Len())
 	for i := range ring.Len() {
 		forms = append(forms, pepper.Digest{PepperID: ring.ID(i), Sum: ring.Sum(i, k.Plaintext)}.String())
@@ -78,8 +78,8 @@ func (r *Registry) digests(k *Key) []string {
 
 // issueTime is now, or the object's creation where that is later by another clock: a key older than its object is taken
 // for one that came back from a backup.
-func (r *Registry) issueTime(o Object) time.Time {
-	now, created := r.Now().Truncate(time.Second), o.GetCreationTimestamp().Time
+func (s *Store) issueTime(o Object) time.Time {
+	now, created := s.Now().Truncate(time.Second), o.GetCreationTimestamp().Time
 	if now.Before(created) {
 		return created
 	}

@@ -24,11 +24,11 @@ const page = 500
 
 // Users lists every AdminUser that counts for its place, as they are now. Of several of one username all are listed:
 // Honoured says which of them holds it.
-func (r *Registry) Users(ctx context.Context) ([]v1alpha1.AdminUser, error) {
+func (s *Store) Users(ctx context.Context) ([]v1alpha1.AdminUser, error) {
 	var all []v1alpha1.AdminUser
-	err := r.list(ctx, func() client.ObjectList { return &v1alpha1.AdminUserList{} }, func(l client.ObjectList) {
+	err := s.list(ctx, func() client.ObjectList { return &v1alpha1.AdminUserList{} }, func(l client.ObjectList) {
 		all = append(all, l.(*v1alpha1.AdminUserList).Items...)
-	}, client.InNamespace(r.Namespace))
+	}, client.InNamespace(s.Namespace))
 	return all, err
 }
 
@@ -55,17 +55,17 @@ func claim(u *v1alpha1.AdminUser) username.Claim {
 }
 
 // User is the AdminUser that holds exactly this username. Nil: none does.
-func (r *Registry) User(ctx context.Context, name string) (*v1alpha1.AdminUser, error) {
+func (s *Store) User(ctx context.Context, name string) (*v1alpha1.AdminUser, error) {
 	// Nearly all of them are under the name that the API gives, and are had without all others.
 	user := &v1alpha1.AdminUser{}
-	err := r.client.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: ObjectName(name)}, user)
+	err := s.client.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: ObjectName(name)}, user)
 	switch {
 	case err == nil && user.EffectiveUsername() == name && !outranked(user):
 		return user, nil
 	case err != nil && !apierrors.IsNotFound(err):
 		return nil, failure(err)
 	}
-	users, err := r.Users(ctx)
+	users, err := s.Users(ctx)
 	for _, u := range Honoured(users) {
 		if u.EffectiveUsername() == name {
 			return &u, nil
@@ -81,18 +81,18 @@ func outranked(u *v1alpha1.AdminUser) bool {
 }
 
 // Keys lists the APIKeys of a subject, wherever keys count. An empty name stands for all of the kind.
-func (r *Registry) Keys(ctx context.Context, subject v1alpha1.Subject) ([]v1alpha1.APIKey, error) {
+func (s *Store) Keys(ctx context.Context, subject v1alpha1.Subject) ([]v1alpha1.APIKey, error) {
 	selector := fields.Set{"spec.subject.kind": string(subject.Kind)}
 	if subject.Name != "" {
 		selector["spec.subject.name"] = subject.Name
 	}
-	namespaces := r.KeyNamespaces
+	namespaces := s.KeyNamespaces
 	if len(namespaces) == 0 {
 		namespaces = []string{""}
 	}
 	var all []v1alpha1.APIKey
 	for _, namespace := range namespaces {
-		err := r.list(ctx, func() client.ObjectList { return &v1alpha1.APIKeyList{} }, func(l client.ObjectList) {
+		err := s.list(ctx, func() client.ObjectList { return &v1alpha1.APIKeyList{} }, func(l client.ObjectList) {
 			all = append(all, l.(*v1alpha1.APIKeyList).Items...)
 		}, client.InNamespace(namespace), client.MatchingFieldsSelector{Selector: selector.AsSelector()})
 		if err != nil {
@@ -103,9 +103,9 @@ func (r *Registry) Keys(ctx context.Context, subject v1alpha1.Subject) ([]v1alph
 }
 
 // Roles lists every AccessRole.
-func (r *Registry) Roles(ctx context.Context) ([]v1alpha1.AccessRole, error) {
+func (s *Store) Roles(ctx context.Context) ([]v1alpha1.AccessRole, error) {
 	var all []v1alpha1.AccessRole
-	err := r.list(ctx, func() client.ObjectList { return &v1alpha1.AccessRoleList{} }, func(l client.ObjectList) {
+	err := s.list(ctx, func() client.ObjectList { return &v1alpha1.AccessRoleList{} }, func(l client.ObjectList) {
 		all = append(all, l.(*v1alpha1.AccessRoleList).Items...)
 	})
 	return all, err
@@ -113,10 +113,10 @@ func (r *Registry) Roles(ctx context.Context) ([]v1alpha1.AccessRole, error) {
 
 // list takes one page after the other, each in a list of its own: one that is decoded into twice keeps what the second
 // page leaves out.
-func (r *Registry) list(ctx context.Context, empty func() client.ObjectList, take func(client.ObjectList), options ...client.ListOption) error {
+func (s *Store) list(ctx context.Context, empty func() client.ObjectList, take func(client.ObjectList), options ...client.ListOption) error {
 	for next := ""; ; {
 		l := empty()
-		if err := r.client.List(ctx, l, append(options, client.Limit(page), client.Continue(next))...); err != nil {
+		if err := s.client.List(ctx, l, append(options, client.Limit(page), client.Continue(next))...); err != nil {
 			return failure(err)
 		}
 		take(l)
@@ -128,8 +128,8 @@ func (r *Registry) list(ctx context.Context, empty func() client.ObjectList, tak
 
 // reread brings o up to date. ErrGone: it has been deleted, be it that another has its name now. The rule that lets the
 // server list is enough for it; get would be one more.
-func (r *Registry) reread(ctx context.Context, o Object) error {
-	found, err := r.named(ctx, o)
+func (s *Store) reread(ctx context.Context, o Object) error {
+	found, err := s.named(ctx, o)
 	switch {
 	case err != nil:
 		return err
@@ -141,10 +141,10 @@ func (r *Registry) reread(ctx context.Context, o Object) error {
 }
 
 // named is the object of the same kind and name as o. Nil: there is none.
-func (r *Registry) named(ctx context.Context, o Object) (Object, error) {
+func (s *Store) named(ctx context.Context, o Object) (Object, error) {
 	byName := client.MatchingFields{"metadata.name": o.GetName()}
 	var found Object
-	err := r.list(ctx, func() client.ObjectList { return listOf(o) }, func(l client.ObjectList) {
+	err := s.list(ctx, func() client.ObjectList { return listOf(o) }, func(l client.ObjectList) {
 		switch l := l.(type) {
 		case *v1alpha1.AdminUserList:
 			for i := range l.Items {

@@ -19,40 +19,40 @@ import (
 
 // Record makes k the current key of o, which it brings up to date. The keys before end with the overlap; 0: they leave
 // now. It returns when this server accepts k, or has not for a while: then it will as soon as it sees the object.
-func (r *Registry) Record(ctx context.Context, o Object, k *Key, overlap time.Duration) error {
+func (s *Store) Record(ctx context.Context, o Object, k *Key, overlap time.Duration) error {
 	before := digestsOf(o)
-	err := r.retry(ctx, o, func() error {
-		return r.writeKeys(ctx, o, r.succeed(o, k, overlap))
+	err := s.retry(ctx, o, func() error {
+		return s.writeKeys(ctx, o, s.succeed(o, k, overlap))
 	})
 	if err != nil {
 		return err
 	}
-	r.await(ctx, o, func() bool { return r.shows(o, before) })
+	s.await(ctx, o, func() bool { return s.shows(o, before) })
 	return nil
 }
 
 // DropKeys takes every key off o, which it brings up to date.
-func (r *Registry) DropKeys(ctx context.Context, o Object) error {
+func (s *Store) DropKeys(ctx context.Context, o Object) error {
 	before := digestsOf(o)
 	if len(before) == 0 {
 		return nil
 	}
-	err := r.retry(ctx, o, func() error { return r.writeKeys(ctx, o, nil) })
+	err := s.retry(ctx, o, func() error { return s.writeKeys(ctx, o, nil) })
 	if err != nil {
 		return err
 	}
-	r.await(ctx, o, func() bool { return r.shows(o, before) })
+	s.await(ctx, o, func() bool { return s.shows(o, before) })
 	return nil
 }
 
 // SetLastUsed notes when a key of the object was last accepted. An object that has succeeded it is left alone.
-func (r *Registry) SetLastUsed(ctx context.Context, id ID, uid string, at time.Time) error {
+func (s *Store) SetLastUsed(ctx context.Context, id ID, uid string, at time.Time) error {
 	o := objectOf(id)
 	if o == nil {
 		return nil
 	}
 	o.SetUID(types.UID(uid))
-	err := r.setStatus(ctx, o, "lastUsedTime", metav1.NewTime(at.Truncate(time.Second)))
+	err := s.setStatus(ctx, o, "lastUsedTime", metav1.NewTime(at.Truncate(time.Second)))
 	if errors.Is(err, ErrGone) {
 		return nil
 	}
@@ -60,7 +60,7 @@ func (r *Registry) SetLastUsed(ctx context.Context, id ID, uid string, at time.T
 }
 
 // setStatus sets one field of the status, whatever else has changed. ErrGone: o is not there any more.
-func (r *Registry) setStatus(ctx context.Context, o Object, field string, value any) error {
+func (s *Store) setStatus(ctx context.Context, o Object, field string, value any) error {
 	patch, err := json.Marshal([]map[string]any{
 		// Metadata that a merge patch of the status names is not looked at, but for the version.
 		{"op": "test", "path": "/metadata/uid", "value": o.GetUID()},
@@ -70,7 +70,7 @@ func (r *Registry) setStatus(ctx context.Context, o Object, field string, value 
 		return fmt.Errorf("make a patch: %w", err)
 	}
 	next := sameKind(o)
-	err = r.client.Status().Patch(ctx, next, client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(v1alpha1.ServerFieldManager))
+	err = s.client.Status().Patch(ctx, next, client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(v1alpha1.ServerFieldManager))
 	switch {
 	case isUnmet(err):
 		return ErrGone
@@ -88,14 +88,14 @@ func isUnmet(err error) bool {
 }
 
 // writeKeys is refused when the object has changed since it was read.
-func (r *Registry) writeKeys(ctx context.Context, o Object, keys []v1alpha1.KeyStatus) error {
+func (s *Store) writeKeys(ctx context.Context, o Object, keys []v1alpha1.KeyStatus) error {
 	metadata := map[string]any{"resourceVersion": o.GetResourceVersion()}
-	return r.patch(ctx, o, map[string]any{"metadata": metadata, "status": map[string]any{"keys": keys}}, true)
+	return s.patch(ctx, o, map[string]any{"metadata": metadata, "status": map[string]any{"keys": keys}}, true)
 }
 
 // succeed is the record with k as the current key.
-func (r *Registry) succeed(o Object, k *Key, overlap time.Duration) []v1alpha1.KeyStatus {
-	issued := r.issueTime(o)
+func (s *Store) succeed(o Object, k *Key, overlap time.Duration) []v1alpha1.KeyStatus {
+	issued := s.issueTime(o)
 	next := v1alpha1.KeyStatus{
 		ID: k.Digest.KeyID(), Prefix: k.Prefix, Digest: k.Digest.String(),
 		IssuedAt: metav1.NewTime(issued), NotAfter: endOf(o, issued),
@@ -106,7 +106,7 @@ func (r *Registry) succeed(o Object, k *Key, overlap time.Duration) []v1alpha1.K
 	}
 	end := metav1.NewTime(wholeSecond(issued.Add(overlap)))
 	for _, old := range o.HolderStatus().Keys {
-		if old.Pending || old.Digest == next.Digest || old.NotAfter != nil && !r.Now().Before(old.NotAfter.Time) {
+		if old.Pending || old.Digest == next.Digest || old.NotAfter != nil && !s.Now().Before(old.NotAfter.Time) {
 			continue
 		}
 		if old.NotAfter == nil || end.Before(old.NotAfter) {

@@ -21,7 +21,7 @@ const (
 
 // await returns when it is so, or when it has taken too long. Then what was written is in force as soon as the watch shows
 // it, and there is no better answer than that it was written.
-func (r *Registry) await(ctx context.Context, o Object, isSo func() bool) {
+func (s *Store) await(ctx context.Context, o Object, isSo func() bool) {
 	waiting, cancel := context.WithTimeout(ctx, inForce)
 	defer cancel()
 	for look := firstLook; !isSo(); look = min(2*look, maxLook) {
@@ -29,28 +29,28 @@ func (r *Registry) await(ctx context.Context, o Object, isSo func() bool) {
 			continue
 		}
 		if ctx.Err() == nil {
-			r.Log.WarnContext(ctx, "What was written is not in force here yet: the watch lags", "object", nameOf(o), "waited", inForce.String())
+			s.Log.WarnContext(ctx, "What was written is not in force here yet: the watch lags", "object", nameOf(o), "waited", inForce.String())
 		}
 		return
 	}
 }
 
 // shows says that this server goes by o as it is, and no longer by keys that it had before.
-func (r *Registry) shows(o Object, before []pepper.Digest) bool {
-	now := r.Now()
+func (s *Store) shows(o Object, before []pepper.Digest) bool {
+	now := s.Now()
 	held := digestsOf(o)
 	for i := range held {
-		if !r.showsKey(o, &held[i], now) {
+		if !s.showsKey(o, &held[i], now) {
 			return false
 		}
 	}
 	gone := slices.DeleteFunc(slices.Clone(before), func(d pepper.Digest) bool { return slices.Contains(held, d) })
-	return r.refusesAll(gone, now)
+	return s.refusesAll(gone, now)
 }
 
 // showsKey: what is refused for another's sake, such as the user's, is none of this object's.
-func (r *Registry) showsKey(o Object, digest *pepper.Digest, now time.Time) bool {
-	verdict := r.Verifier.Recall(digest, now)
+func (s *Store) showsKey(o Object, digest *pepper.Digest, now time.Time) bool {
+	verdict := s.Verifier.Recall(digest, now)
 	ended := slices.Contains([]verify.Reason{verify.Deleted, verify.Disabled, verify.Demoted, verify.Revoked}, verdict.Reason)
 	switch {
 	case verdict.KeyID() == "":
@@ -91,8 +91,8 @@ func showsEnd(o Object, verdict verify.Verdict) bool {
 	return !ends.IsZero() && !ends.After(k.Spec.ExpiresAt.Time)
 }
 
-func (r *Registry) refusesAll(digests []pepper.Digest, now time.Time) bool {
-	return !slices.ContainsFunc(digests, func(d pepper.Digest) bool { return r.Verifier.Recall(&d, now).Accepted() })
+func (s *Store) refusesAll(digests []pepper.Digest, now time.Time) bool {
+	return !slices.ContainsFunc(digests, func(d pepper.Digest) bool { return s.Verifier.Recall(&d, now).Accepted() })
 }
 
 // digestsOf are those of the keys on record. What can't be read was not written by Keywright, and is no key.

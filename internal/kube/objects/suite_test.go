@@ -24,9 +24,9 @@ import (
 	"keywright.dev/keywright/test/suite"
 )
 
-func TestRegistry(t *testing.T) {
+func TestStore(t *testing.T) {
 	RegisterFailHandler(Fail)
-	RunSpecs(t, "Registry")
+	RunSpecs(t, "Store")
 }
 
 var (
@@ -37,7 +37,7 @@ var (
 	ring     = newRing("p")
 	format   = keyformat.Format{Prefix: keyformat.DefaultPrefix}
 	options  objects.Options
-	server   *objects.Registry
+	server   *objects.Store
 )
 
 // There is no operator: what is written is the server's alone.

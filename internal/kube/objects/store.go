@@ -50,15 +50,15 @@ type Options struct {
 	Instance string
 }
 
-// Registry reads and writes custom resources. It is safe for concurrent use.
-type Registry struct {
+// Store reads and writes custom resources. It is safe for concurrent use.
+type Store struct {
 	Options
 	client client.Client
 	events chan *eventsv1.Event
 }
 
 // New does not talk to the API server yet.
-func New(o Options) (*Registry, error) {
+func New(o Options) (*Store, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, eventsv1.AddToScheme} {
 		if err := add(scheme); err != nil {
@@ -72,7 +72,7 @@ func New(o Options) (*Registry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Registry{Options: o, client: c, events: make(chan *eventsv1.Event, maxEvents)}, nil
+	return &Store{Options: o, client: c, events: make(chan *eventsv1.Event, maxEvents)}, nil
 }
 
 // resources are known: nothing has to be discovered first.
