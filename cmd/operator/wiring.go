@@ -34,7 +34,6 @@ import (
 	"keywright.dev/keywright/internal/kube/keyholder"
 	"keywright.dev/keywright/internal/operator/cachetrim"
 	"keywright.dev/keywright/internal/operator/issuer"
-	"keywright.dev/keywright/internal/operator/meter"
 )
 
 // recorderName is the reporting controller of every event.
@@ -106,12 +105,12 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, o *options) error {
 	ask := map[string]chan<- event.GenericEvent{keyholder.AdminUser: askUser, keyholder.APIKey: askKey}
 	scope := keyholder.Scope{System: o.Namespace, Namespaces: o.KeyNamespaces}
 	events := mgr.GetEventRecorder(recorderName)
-	counts, err := meter.New(metrics.Registry)
+	counts, err := issuer.NewMetrics(metrics.Registry)
 	if err != nil {
 		return err
 	}
 	keys := &issuer.Issuer{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: events, Peppers: source, Meter: counts,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: events, Peppers: source, Metrics: counts,
 		Formats: formats, Clock: clock.RealClock{}, Random: rand.Reader,
 	}
 	pepperCache, err := cacheOf(mgr, &corev1.Secret{}, o.Namespace, v1alpha1.PepperSecret)
@@ -133,7 +132,7 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, o *options) error {
 		{"index of Secrets", func() error { return issuer.IndexSecrets(ctx, mgr.GetFieldIndexer()) }},
 		{"index of digests", func() error { return keyholder.Index(ctx, mgr.GetFieldIndexer()) }},
 		{"index of APIKeys", func() error { return apikey.Index(ctx, mgr.GetFieldIndexer()) }},
-		{"index of AdminUsers", func() error { return adminuser.Index(ctx, mgr.GetFieldIndexer()) }},
+		{"index of AdminUsers", func() error { return keyholder.IndexUsernames(ctx, mgr.GetFieldIndexer()) }},
 		{"index of admins", func() error { return lastadmin.Index(ctx, mgr.GetFieldIndexer()) }},
 		{"pepper controller", func() error {
 			r := &peppersecret.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Namespace: o.Namespace, Scope: scope, Source: source, Ask: ask}

@@ -10,30 +10,30 @@ import (
 )
 
 // describe tells the issuer what an AdminUser asks for. rival is who holds its username instead, or nil.
-func describe(user, rival *v1alpha1.AdminUser) *issuer.Holder {
-	h := &issuer.Holder{
+func describe(user, rival *v1alpha1.AdminUser) *issuer.Target {
+	t := &issuer.Target{
 		Object: user,
 		Spec: lifecycle.Spec{
 			Revoked:       !user.IsAdmin(),
 			Deleted:       !user.DeletionTimestamp.IsZero(),
 			ByAPI:         user.Spec.Delivery == v1alpha1.DeliveryResponse,
-			RotateRequest: issuer.RequestOf(user),
+			RotateRequest: issuer.RotateRequest(user),
 			SecretName:    user.EffectiveSecretName(),
 		},
 		Secret:  issuer.Template{Data: map[string]string{v1alpha1.SecretUsername: user.EffectiveUsername()}},
 		Refused: refused(user, rival),
 	}
-	if rival != nil && h.Refused.Reason == v1alpha1.ReasonUsernameTaken {
-		h.Block = h.Refused
+	if rival != nil && t.Refused.Reason == v1alpha1.ReasonUsernameTaken {
+		t.Blocked = t.Refused
 	}
 	if secret := user.Spec.Secret; secret != nil {
-		h.Spec.Reissue = secret.WhenDeleted == v1alpha1.WhenDeletedReissue
-		h.Secret.Take(&secret.SecretTemplate)
+		t.Spec.Reissue = secret.WhenDeleted == v1alpha1.WhenDeletedReissue
+		t.Secret.Take(&secret.SecretTemplate)
 	}
 	if rotation := user.Spec.Rotation; rotation != nil {
-		h.Spec.Every, h.Spec.Overlap = convert.Duration(rotation.Every), convert.Duration(rotation.Overlap)
+		t.Spec.Every, t.Spec.Overlap = convert.Duration(rotation.Every), convert.Duration(rotation.Overlap)
 	}
-	return h
+	return t
 }
 
 // refused says why the user's keys are not accepted. A name that somebody else holds outweighs all else: it is

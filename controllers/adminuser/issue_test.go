@@ -181,7 +181,7 @@ var _ = Describe("Issuing", func() {
 		former.UID = "of-a-former-object"
 		former.Spec.Role = v1alpha1.RoleUser
 		former.Status.Keys = nil
-		_, err := b.reconciler().Issuer.Run(ctx, &issuer.Holder{
+		_, err := b.reconciler().Issuer.Run(ctx, &issuer.Target{
 			Object:  former,
 			Spec:    lifecycle.Spec{Revoked: true, SecretName: "alice-admin-key"},
 			Refused: &issuer.Finding{Reason: "Demoted", Message: "stale"},

@@ -43,7 +43,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, nil
 	}
 	defer r.names.lock(user.EffectiveUsername())()
-	rival, err := r.rival(ctx, &user)
+	rival, err := r.honouredRival(ctx, &user)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -64,7 +64,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, asked <-chan event.Gener
 		Named("adminuser").
 		For(&v1alpha1.AdminUser{}).
 		Watches(issuer.SecretMetadata(), ofOwner, builder.OnlyMetadata).
-		Watches(&v1alpha1.AdminUser{}, handler.EnqueueRequestsFromMapFunc(r.rivals)).
+		Watches(&v1alpha1.AdminUser{}, handler.EnqueueRequestsFromMapFunc(r.rivalRequests)).
 		WatchesRawSource(source.Channel(asked, &handler.EnqueueRequestForObject{})).
 		WithOptions(options).
 		Complete(r)

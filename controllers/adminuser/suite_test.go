@@ -39,7 +39,7 @@ var (
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	plane = suite.ControlPlane(ctx)
-	cached = suite.Cached(plane, issuer.IndexSecrets, keyholder.Index, adminuser.Index)
+	cached = suite.Cached(plane, issuer.IndexSecrets, keyholder.Index, keyholder.IndexUsernames)
 }, suite.StartTimeout)
 
 // bench is one namespace, one clock and one operator that can be stopped and started anew.

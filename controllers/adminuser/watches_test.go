@@ -63,7 +63,7 @@ func (b *bench) startManager(ctx context.Context, quota *full) {
 	Expect(err).NotTo(HaveOccurred())
 	Expect(issuer.IndexSecrets(ctx, mgr.GetFieldIndexer())).To(Succeed())
 	Expect(keyholder.Index(ctx, mgr.GetFieldIndexer())).To(Succeed())
-	Expect(adminuser.Index(ctx, mgr.GetFieldIndexer())).To(Succeed())
+	Expect(keyholder.IndexUsernames(ctx, mgr.GetFieldIndexer())).To(Succeed())
 	r := &adminuser.Reconciler{Client: mgr.GetClient(), Issuer: &issuer.Issuer{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: b.events, Peppers: b,
 		Formats: b, Clock: clock.RealClock{}, Random: rand.Reader,

@@ -112,7 +112,7 @@ var _ = Describe("Adoption", func() {
 			b.handOver(ctx, "ci-api-key", plaintext)
 			k := b.key(ctx, "ci")
 			says(k, "False/InvalidKey", "False/NoKey")
-			Expect(messageOf(k, "Stalled")).To(And(HavePrefix(`The key to be adopted, "key" in Secret ci-api-key, `), ContainSubstring(problem)))
+			Expect(messageOf(k, "Stalled")).To(And(HavePrefix(`The key to adopt, "key" in Secret ci-api-key, `), ContainSubstring(problem)))
 			Expect(b.plaintext(ctx, "ci-api-key")).To(Equal(plaintext))
 			Expect(b.reconcile(ctx, "ci")).To(Equal(time.Minute), "looked at again by itself")
 
@@ -129,15 +129,15 @@ var _ = Describe("Adoption", func() {
 		elsewhere.handOver(ctx, "second-api-key", b.brought())
 		k := elsewhere.key(ctx, "second")
 		says(k, "False/KeyInUse", "False/NoKey")
-		Expect(messageOf(k, "Stalled")).To(Equal("The key in Secret second-api-key is that of APIKey " + b.namespace +
-			"/first already: put another key into the Secret."))
+		Expect(messageOf(k, "Stalled")).To(Equal("The key in Secret second-api-key already belongs to APIKey " + b.namespace +
+			"/first: put another key into the Secret."))
 		Expect(b.accepted(ctx, "first", b.brought())).To(BeTrue())
 
 		withKeys(ctx, adminUser(ctx, b.system, "carol", true), b.recorded(b.brought()+"-of-carol"))
 		b.handOver(ctx, "third-api-key", b.brought()+"-of-carol")
 		k = b.key(ctx, "third")
 		says(k, "False/KeyInUse", "False/NoKey")
-		Expect(messageOf(k, "Stalled")).To(ContainSubstring("is that of AdminUser " + b.system + "/carol already"))
+		Expect(messageOf(k, "Stalled")).To(ContainSubstring("already belongs to AdminUser " + b.system + "/carol"))
 	})
 
 	It("can't take a Secret that another controller looks after", func(ctx SpecContext) {

@@ -22,8 +22,8 @@ type surroundings struct {
 }
 
 // describe tells the issuer what an APIKey asks for.
-func describe(key *v1alpha1.APIKey, around *surroundings) *issuer.Holder {
-	h := &issuer.Holder{
+func describe(key *v1alpha1.APIKey, around *surroundings) *issuer.Target {
+	t := &issuer.Target{
 		Object: key,
 		Spec: lifecycle.Spec{
 			ExpiresAt:     convert.Instant(key.Spec.ExpiresAt),
@@ -33,19 +33,19 @@ func describe(key *v1alpha1.APIKey, around *surroundings) *issuer.Holder {
 			Reissue:       true,
 			TTL:           convert.Duration(key.Spec.TTL),
 			MaxTTL:        around.maxTTL,
-			RotateRequest: issuer.RequestOf(key),
+			RotateRequest: issuer.RotateRequest(key),
 			SecretName:    key.EffectiveSecretName(),
 		},
 		Secret:  issuer.Template{Data: map[string]string{v1alpha1.SecretSubject: key.Spec.Subject.String()}},
 		Refused: refused(key, around),
-		Block:   blocked(key, around),
+		Blocked: blocked(key, around),
 	}
 	if secret := key.Spec.Secret; secret != nil {
-		h.Spec.Reissue = secret.WhenDeleted != v1alpha1.WhenDeletedKeep
-		h.Secret.Take(&secret.SecretTemplate)
+		t.Spec.Reissue = secret.WhenDeleted != v1alpha1.WhenDeletedKeep
+		t.Secret.Take(&secret.SecretTemplate)
 	}
-	h.Spec.Every, h.Spec.Overlap = schedule(key)
-	return h
+	t.Spec.Every, t.Spec.Overlap = schedule(key)
+	return t
 }
 
 // defaultOverlap gives a workload that mounts the Secret the time to see a new key.

@@ -37,10 +37,10 @@ var _ = Describe("An expiry", func() {
 			Expect(b.reconcile(ctx, "ci")).To(BeZero())
 			k := b.get(ctx, "ci")
 			says(k, "True/Issued", "False/Expired")
-			Expect(messageOf(k, "Active")).To(Equal("The key came to its end at 2030-01-01T13:00:00Z."))
+			Expect(messageOf(k, "Active")).To(Equal("The key expired at 2030-01-01T13:00:00Z."))
 			Expect(k.Status.Keys).To(HaveLen(1), "that it ended is on record")
 			Expect(b.accepted(ctx, "ci", plaintext)).To(BeFalse())
-			Expect(b.events.Take()).To(ConsistOf("Normal KeyExpired The key came to its end at 2030-01-01T13:00:00Z."))
+			Expect(b.events.Take()).To(ConsistOf("Normal KeyExpired The key expired at 2030-01-01T13:00:00Z."))
 			b.at(ctx, 2*time.Hour, "ci")
 			Expect(b.events.Take()).To(BeEmpty())
 			Expect(b.get(ctx, "ci").ResourceVersion).To(Equal(k.ResourceVersion))
@@ -93,7 +93,7 @@ var _ = Describe("A past expiresAt", func() {
 		b := newBench(ctx)
 		k := b.key(ctx, "ci", expires(-time.Hour))
 		says(k, "True/Expired", "False/Expired")
-		const told = "spec.expiresAt is past: no key was issued that ended at 2030-01-01T11:00:00Z."
+		const told = "spec.expiresAt 2030-01-01T11:00:00Z is in the past: no key was issued."
 		Expect(messageOf(k, "Ready")).To(Equal(told))
 		Expect(messageOf(k, "Active")).To(Equal(told))
 		Expect(k.Status.Keys).To(BeEmpty())
@@ -192,8 +192,8 @@ var _ = Describe("A key that ended by its ttl", func() {
 		b.noSecret(ctx, "ci-api-key")
 		Expect(reasonOf(k, "Active")).To(Equal("False/Expired"))
 		Expect(reasonOf(k, "Ready")).To(HavePrefix("True/"))
-		Expect(messageOf(k, "Ready")).NotTo(ContainSubstring("goes on working"))
-		Expect(b.events.Take()).NotTo(ContainElement(ContainSubstring("goes on working")))
+		Expect(messageOf(k, "Ready")).NotTo(ContainSubstring("still works"))
+		Expect(b.events.Take()).NotTo(ContainElement(ContainSubstring("still works")))
 
 		k = b.change(ctx, "ci", rotate("1"))
 		says(k, "True/Issued", "True/Accepted")

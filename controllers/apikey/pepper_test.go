@@ -44,7 +44,7 @@ var _ = Describe("A pepper", func() {
 		k := b.get(ctx, "ci")
 		says(k, "False/PepperLost", "False/PepperLost")
 		Expect(messageOf(k, "Stalled")).To(Equal("The key was digested with a pepper that Secret keywright-pepper no longer holds: " +
-			`put it back under any name but "active", or ask for a new key with annotation keywright.dev/rotate.`))
+			`restore the pepper under any name but "active", or request a new key with annotation keywright.dev/rotate.`))
 		Expect(k.Status.Keys).To(ContainElement(before), "nothing is lost should it come back")
 
 		b.clock.SetTime(begin.Add(time.Minute))

@@ -111,8 +111,8 @@ var _ = Describe("A restored status", func() {
 		says(k, "True/SecretGone", "True/Accepted")
 		Expect(k.Status.Keys).To(HaveExactElements(HaveField("Digest", before.Status.Keys[0].Digest)))
 		Expect(b.accepted(ctx, "ci", old)).To(BeTrue())
-		Expect(messageOf(k, "Ready")).To(Equal("The key goes on working, but no Secret holds it: it was restored without its Secret. " +
-			"Annotation keywright.dev/rotate asks for a new key in a new Secret."))
+		Expect(messageOf(k, "Ready")).To(Equal("The key still works, but no Secret holds it: it was restored without its Secret. " +
+			"To get a new key in a new Secret, set annotation keywright.dev/rotate."))
 		b.noSecret(ctx, "ci-api-key")
 		Expect(b.events.Take()).To(ConsistOf(And(HavePrefix("Warning SecretDeleted"), ContainSubstring("it was restored without its Secret"))))
 		b.reconcile(ctx, "ci")

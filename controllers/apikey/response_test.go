@@ -58,7 +58,7 @@ var _ = Describe("A key that is returned in a reply", func() {
 		k := b.change(ctx, "ci", rotate("please"))
 		says(k, "True/Issued", "True/Accepted")
 		Expect(b.events.Take()).To(ConsistOf(
-			"Warning RotationRefused The key is delivered in a reply: rotate it through the API, which returns the new one"))
+			"Warning RotationRefused The API returns this key in a reply: rotate it through the API"))
 		b.reconcile(ctx, "ci")
 		Expect(b.events.Take()).To(BeEmpty())
 		Expect(b.accepted(ctx, "ci", b.brought())).To(BeTrue())

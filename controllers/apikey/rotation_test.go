@@ -40,7 +40,7 @@ var _ = Describe("A requested rotation", func() {
 		Expect(b.accepted(ctx, "ci", leaving)).To(BeFalse(), "refused before the operator has looked")
 		Expect(b.reconcile(ctx, "ci")).To(BeZero())
 		Expect(b.get(ctx, "ci").Status.Keys).To(HaveLen(1))
-		Expect(b.events.Take()).To(ConsistOf("Normal KeyEnded The overlap is over for key " + old.ID))
+		Expect(b.events.Take()).To(ConsistOf("Normal KeyEnded The overlap has ended for key " + old.ID))
 		Expect(b.accepted(ctx, "ci", fresh)).To(BeTrue())
 	})
 

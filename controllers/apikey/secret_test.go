@@ -43,7 +43,7 @@ var _ = Describe("A Secret that was deleted or changed", func() {
 			k := b.get(ctx, "ci")
 			Expect(k.Status.Keys).To(HaveLen(1), "no overlap for a key whose Secret was lost")
 			says(k, "True/Issued", "True/Accepted")
-			Expect(b.events.Take()).To(ConsistOf(And(HavePrefix("Normal KeyRotated"), HaveSuffix("("+c.cause+"); every key before is refused"))))
+			Expect(b.events.Take()).To(ConsistOf(And(HavePrefix("Normal KeyRotated"), HaveSuffix("("+c.cause+"); every earlier key is refused"))))
 		})
 		It("is left so under Keep and its key goes on: "+what, func(ctx SpecContext) {
 			b := newBench(ctx)
@@ -54,8 +54,8 @@ var _ = Describe("A Secret that was deleted or changed", func() {
 			b.reconcile(ctx, "ci")
 			k := b.get(ctx, "ci")
 			says(k, "True/SecretGone", "True/Accepted")
-			Expect(messageOf(k, "Ready")).To(Equal("The key goes on working, but no Secret holds it: " + c.cause +
-				". Annotation keywright.dev/rotate asks for a new key in a new Secret."))
+			Expect(messageOf(k, "Ready")).To(Equal("The key still works, but no Secret holds it: " + c.cause +
+				". To get a new key in a new Secret, set annotation keywright.dev/rotate."))
 			Expect(k.Status.SecretName).To(BeEmpty())
 			Expect(b.accepted(ctx, "ci", old)).To(BeTrue())
 			Expect(b.accepted(ctx, "ci", b.brought())).To(BeFalse())
@@ -105,8 +105,8 @@ var _ = Describe("Somebody else's Secret", func() {
 		foreign := b.foreign(ctx, "ci-api-key")
 		k := b.key(ctx, "ci")
 		says(k, "False/SecretConflict", "False/NoKey")
-		told := "Secret ci-api-key exists and is not Keywright's: delete it or name another in spec.secret.name, " +
-			`or hand its key over with annotation keywright.dev/adopt: "true" on the Secret. It is looked at again once a minute.`
+		told := "Secret ci-api-key exists and does not belong to Keywright: delete it, name another in spec.secret.name, " +
+			`or hand its key over with annotation keywright.dev/adopt: "true" on the Secret. Keywright checks it again every minute.`
 		Expect(messageOf(k, "Stalled")).To(Equal(told))
 		Expect(k.Status.Keys).To(BeEmpty())
 		Expect(b.events.Take()).To(ConsistOf("Warning SecretConflict " + told))

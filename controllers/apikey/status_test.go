@@ -87,8 +87,8 @@ var _ = Describe("Another object's digest, pasted", func() {
 		b.events.Take()
 		k := b.pasted(ctx, younger, b.get(ctx, older).Status.Keys[0])
 		says(k, "False/KeyInUse", "False/KeyInUse")
-		told := "The key on record is that of APIKey " + b.namespace + "/" + older +
-			", which is older: ask for a new key with annotation keywright.dev/rotate."
+		told := "The recorded key belongs to APIKey " + b.namespace + "/" + older +
+			", which is older: request a new key with annotation keywright.dev/rotate."
 		Expect(messageOf(k, "Ready")).To(Equal(told))
 		Expect(b.events.Take()).To(ConsistOf("Warning KeyInUse " + told))
 		says(b.at(ctx, 0, older), "True/Issued", "True/Accepted")
@@ -145,7 +145,7 @@ var _ = Describe("Another object's digest, pasted", func() {
 		b.createYounger(ctx, "ci", carol)
 		k := b.pasted(ctx, "ci", b.recorded(plaintext))
 		Expect(reasonOf(k, "Stalled")).To(Equal("True/KeyInUse"))
-		Expect(messageOf(k, "Stalled")).To(ContainSubstring("is that of AdminUser " + b.system + "/carol, which is older"))
+		Expect(messageOf(k, "Stalled")).To(ContainSubstring("belongs to AdminUser " + b.system + "/carol, which is older"))
 		says(b.change(ctx, "ci", rotate("1")), "True/Issued", "True/Accepted")
 	})
 

@@ -17,7 +17,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/controllers/adminuser"
 	"keywright.dev/keywright/controllers/apikey"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
@@ -41,7 +40,7 @@ var (
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	plane = suite.ControlPlane(ctx)
-	cached = suite.Cached(plane, issuer.IndexSecrets, keyholder.Index, adminuser.Index, apikey.Index)
+	cached = suite.Cached(plane, issuer.IndexSecrets, keyholder.Index, keyholder.IndexUsernames, apikey.Index)
 }, suite.StartTimeout)
 
 // bench is one namespace of keys, one of Keywright's own, one clock, and one operator that can be stopped and started

@@ -9,10 +9,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/controllers/adminuser"
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/kube/convert"
+	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
 // Indexes: APIKeys by the roles they name and by the folded name of the user they speak as, AccessRoles by their members.
@@ -60,7 +60,7 @@ func (r *Reconciler) lookAround(ctx context.Context, key *v1alpha1.APIKey) (*sur
 		return around, nil
 	}
 	around.ownerDenied = !roles.MayOwnKeys(owner)
-	user, err := adminuser.Named(ctx, r.Client, r.System, owner)
+	user, err := keyholder.ByUsername(ctx, r.Client, r.System, owner)
 	around.ownerDisabled = user != nil && !user.IsEnabled()
 	return around, err
 }

@@ -17,10 +17,10 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/controllers/adminuser"
 	"keywright.dev/keywright/controllers/apikey"
 	"keywright.dev/keywright/internal/kube/keyholder"
 	"keywright.dev/keywright/internal/operator/issuer"
+	"keywright.dev/keywright/internal/operator/keysource"
 	"keywright.dev/keywright/test/cachedclient"
 )
 
@@ -33,7 +33,7 @@ func (b *bench) startManager(ctx context.Context) chan<- event.GenericEvent {
 		Cache: cache.Options{DefaultNamespaces: map[string]cache.Config{b.namespace: {}, b.system: {}}},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	for _, index := range []cachedclient.Index{issuer.IndexSecrets, keyholder.Index, adminuser.Index, apikey.Index} {
+	for _, index := range []cachedclient.Index{issuer.IndexSecrets, keyholder.Index, keyholder.IndexUsernames, apikey.Index} {
 		Expect(index(ctx, mgr.GetFieldIndexer())).To(Succeed())
 	}
 	r := &apikey.Reconciler{Client: mgr.GetClient(), System: b.system, Issuer: &issuer.Issuer{
@@ -108,7 +108,7 @@ var _ = Describe("The running controller", func() {
 
 	It("looks again at what it is asked to", func(ctx SpecContext) {
 		b := newBench(ctx)
-		b.losePepper(issuer.ErrPepperPending)
+		b.losePepper(keysource.ErrPepperPending)
 		asked := b.startManager(ctx)
 		k := b.create(ctx, "ci")
 		Consistently(ctx, b.state("ci")).WithTimeout(300 * time.Millisecond).Should(Equal(" "))

@@ -6,7 +6,7 @@ import (
 
 	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/key/keyformat"
-	"keywright.dev/keywright/internal/operator/issuer"
+	"keywright.dev/keywright/internal/operator/keysource"
 )
 
 // Formats is the form of new keys as it stands, for everybody who issues them. Its zero value does not know it yet. It is
@@ -19,13 +19,13 @@ type Formats struct {
 	missed bool
 }
 
-// Format is the present one; see issuer.Formats.
+// Format is the present one; see keysource.Formats.
 func (f *Formats) Format() (keyformat.Format, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.known {
 		f.missed = true
-		return keyformat.Format{}, issuer.ErrFormatPending
+		return keyformat.Format{}, keysource.ErrFormatPending
 	}
 	return f.format, nil
 }

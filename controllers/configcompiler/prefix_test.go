@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/operator/issuer"
+	"keywright.dev/keywright/internal/operator/keysource"
 )
 
 // prefix is how new keys begin, or why none may be issued.
@@ -24,7 +24,7 @@ func (b *bench) prefix() string {
 	return format.Prefix
 }
 
-var pending = issuer.ErrFormatPending.Error()
+var pending = keysource.ErrFormatPending.Error()
 
 var _ = Describe("How new keys begin", func() {
 	It("is known after the first look, and follows the setting", func(ctx SpecContext) {
@@ -76,7 +76,7 @@ var _ = Describe("How new keys begin", func() {
 		b := newBench(ctx)
 		b.configure(ctx, "KEY_PREFIX", "kw_", "ADMIN_KEY", bootstrap)
 		ring := b.ring
-		b.ring, b.pepperErr = nil, issuer.ErrPepperPending
+		b.ring, b.pepperErr = nil, keysource.ErrPepperPending
 		b.look(ctx)
 		Expect(b.prefix()).To(Equal("kw_"))
 		Expect(b.document(ctx)).To(BeEmpty())

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,7 +21,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/kube/keyholder"
-	"keywright.dev/keywright/internal/operator/issuer"
+	"keywright.dev/keywright/internal/operator/keysource"
 )
 
 const (
@@ -36,8 +37,8 @@ type Reconciler struct {
 	Client client.Client
 	// Live reads the ConfigMaps and the Secret that one of them points to.
 	Live      client.Reader
-	Events    issuer.Recorder
-	Peppers   issuer.Peppers
+	Events    events.EventRecorder
+	Peppers   keysource.Peppers
 	Namespace string
 	// Formats is kept in step with the setting of how keys begin.
 	Formats *Formats
@@ -114,7 +115,7 @@ func (r *Reconciler) isApplied(configMap *corev1.ConfigMap) bool {
 func (r *Reconciler) hold(ctx context.Context, e edit, parsed *config.Settings, err error) (reconcile.Result, error) {
 	var fault config.Fault
 	switch {
-	case errors.Is(err, issuer.ErrPepperPending):
+	case errors.Is(err, keysource.ErrPepperPending):
 		// Who waits for the pepper does not wait for this, too: that there is nothing wrong with the prefix is known.
 		return reconcile.Result{RequeueAfter: pollPending}, r.setFormat(ctx, &parsed.Service)
 	case errors.Is(err, errNoPepper):

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"keywright.dev/keywright/internal/operator/issuer"
+	"keywright.dev/keywright/internal/operator/keysource"
 )
 
 const (
@@ -230,7 +230,7 @@ var _ = Describe("A fault that goes by itself", func() {
 var _ = Describe("The pepper", func() {
 	It("is waited for, and only where there is a key to digest", func(ctx SpecContext) {
 		b := newBench(ctx)
-		b.ring, b.pepperErr = nil, issuer.ErrPepperPending
+		b.ring, b.pepperErr = nil, keysource.ErrPepperPending
 		Expect(b.look(ctx)).To(BeZero())
 		Expect(b.document(ctx)).To(Equal(`{}`))
 

@@ -6,6 +6,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -17,7 +18,6 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/config"
-	"keywright.dev/keywright/internal/operator/issuer"
 )
 
 // Reconciler follows the configuration into the servers. There is one question for all of them, so there is one
@@ -26,7 +26,7 @@ type Reconciler struct {
 	// Config reads ConfigMap keywright-config, Runtime ConfigMap keywright-runtime, and Leases those of the servers.
 	// SetupWithManager sets them.
 	Config, Runtime, Leases client.Reader
-	Events                  issuer.Recorder
+	Events                  events.EventRecorder
 	Clock                   clock.PassiveClock
 	Namespace               string
 

@@ -12,7 +12,7 @@ import (
 
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/operator/meter"
+	"keywright.dev/keywright/internal/operator/issuer"
 )
 
 const (
@@ -52,7 +52,7 @@ var descriptor = regexp.MustCompile(`fqName: "([^"]+)", help: "([^"]+)",.*variab
 func operatorRows(t *testing.T) []string {
 	t.Helper()
 	d := &described{}
-	if _, err := meter.New(d); err != nil {
+	if _, err := issuer.NewMetrics(d); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.Register(&Collector{}); err != nil {
@@ -141,12 +141,12 @@ func table(t *testing.T, head string) []string {
 }
 
 func TestPageHasEachValue(t *testing.T) {
-	count := read(t, root+"internal/operator/issuer/count.go")
+	count := read(t, root+"internal/operator/issuer/metrics.go")
 	for head, want := range map[string][]string{
 		"state":   append(slices.Collect(slices.Values(stateNames[:])), overlappingState),
 		"rotated": append(submatches(regexp.MustCompile(`lifecycle\.\w+: +"(\w+)"`), count), "resumed"),
 		"ended":   append(submatches(regexp.MustCompile(`\bended\w+ += "([^"]+)"`), count), "revoked", "demoted", "deleted"),
-		"what":    submatches(regexp.MustCompile(`Conflict\([^"]+"(\w+)"\)`), count+read(t, root+"internal/operator/issuer/issuer.go")),
+		"what":    submatches(regexp.MustCompile(`\bconflict\w+ += "(\w+)"`), count),
 	} {
 		slices.Sort(want)
 		if got := table(t, head); !slices.Equal(got, want) {

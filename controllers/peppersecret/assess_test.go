@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"keywright.dev/keywright/internal/key/pepper"
-	"keywright.dev/keywright/internal/operator/issuer"
+	"keywright.dev/keywright/internal/operator/keysource"
 )
 
 func peppersOf(letters string) map[string][]byte {
@@ -90,7 +90,7 @@ func checkProblem(t *testing.T, got state, problem string) {
 
 func TestSource(t *testing.T) {
 	source := &Source{}
-	if _, err := source.Keyring(); !errors.Is(err, issuer.ErrPepperPending) {
+	if _, err := source.Keyring(); !errors.Is(err, keysource.ErrPepperPending) {
 		t.Fatalf("before it is read: %v", err)
 	}
 	broken := func(text string) state { return state{err: errors.New(text)} }

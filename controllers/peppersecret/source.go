@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"keywright.dev/keywright/internal/key/pepper"
-	"keywright.dev/keywright/internal/operator/issuer"
+	"keywright.dev/keywright/internal/operator/keysource"
 )
 
 // Source is the keyring as it stands, for everybody who issues keys. Its zero value has none yet.
@@ -27,11 +27,11 @@ func (s state) again() time.Duration {
 	return 0
 }
 
-// Keyring is the present keyring; see issuer.Peppers.
+// Keyring is the present keyring; see keysource.Peppers.
 func (s *Source) Keyring() (*pepper.Keyring, error) {
 	current := s.state.Load()
 	if current == nil {
-		return nil, issuer.ErrPepperPending
+		return nil, keysource.ErrPepperPending
 	}
 	return current.ring, current.err
 }

@@ -46,7 +46,7 @@ func (s *Service) RotateKey(ctx context.Context, by By, name string, read Read[s
 		return nil, failure(err)
 	}
 	s.endSessions(ctx, name)
-	s.tell(by, user, v1alpha1.EventKeyRotated, "Rotated: key "+k.Digest.KeyID()+" was returned; every key before is refused;")
+	s.tell(by, user, v1alpha1.EventKeyRotated, "Rotated: key "+k.Digest.KeyID()+" was returned; every earlier key is refused;")
 	return &Issued{Username: name, Role: v1alpha1.RoleAdmin, Key: k.Plaintext}, nil
 }
 

@@ -1,7 +1,7 @@
-// Package issuer carries out what lifecycle decides, for any kind of object that has keys: it observes the Secret,
-// mints or adopts a key, writes status and Secret one step at a time, translates the outcome into conditions and
-// tells of it by events.
+// Package issuer carries out the decisions of package lifecycle for every kind of key object. It observes the Secret,
+// generates or adopts a key, writes status and Secret one step at a time, and reports the outcome in conditions, events
+// and metrics.
 //
-// It does not know AdminUser from any other kind: a controller describes its object as a Holder. It decides
-// nothing itself: see lifecycle.
+// It does not distinguish AdminUser from other kinds: a controller describes its object as a Target. When a key is issued,
+// rotated or ended is decided by lifecycle alone.
 package issuer

@@ -29,10 +29,11 @@ import (
 	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/keyholder"
+	"keywright.dev/keywright/internal/operator/keysource"
 	"keywright.dev/keywright/test/eventlog"
 )
 
-// alphabet is a source of random bytes that are not: every key is another, and known to nobody beforehand.
+// alphabet is a deterministic source of bytes that makes every key different.
 type alphabet struct{ next byte }
 
 func (a *alphabet) Read(p []byte) (int, error) {
@@ -43,36 +44,36 @@ func (a *alphabet) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// fixed is a source of peppers that is always there.
+// fixed always provides the same keyring.
 type fixed struct{ ring *pepper.Keyring }
 
 func (f fixed) Keyring() (*pepper.Keyring, error) { return f.ring, nil }
 
-// prefixed is a source of the form of keys that can be changed. Empty: nothing is known yet.
+// prefixed provides a key format with this prefix. Empty: the format is pending.
 type prefixed struct{ prefix string }
 
 func (p *prefixed) Format() (keyformat.Format, error) {
 	if p.prefix == "" {
-		return keyformat.Format{}, ErrFormatPending
+		return keyformat.Format{}, keysource.ErrFormatPending
 	}
 	return keyformat.Format{Prefix: p.prefix}, nil
 }
 
-// bench is one AdminUser in an API server that is none: its Secret can't be written while deny is set.
-type bench struct {
+// fixture is one AdminUser in a fake API server.
+type fixture struct {
 	*Issuer
 	t      *testing.T
 	api    client.Client
 	clock  *clocktesting.FakePassiveClock
 	events *eventlog.Log
-	// deny makes the error of a write from the plaintext that was to be written. tries counts those writes.
+	// deny, if set, makes every write of a Secret fail. It receives the plaintext. tries counts those writes.
 	deny  func(plaintext string) error
 	tries int
-	// denied is every plaintext that was not written.
+	// denied has every plaintext that was not written.
 	denied []string
 }
 
-// indexes lets IndexSecrets prepare the fake API server.
+// indexes adds indexes to the fake API server.
 type indexes struct{ *fake.ClientBuilder }
 
 func (x indexes) IndexField(_ context.Context, o client.Object, field string, extract client.IndexerFunc) error {
@@ -80,233 +81,233 @@ func (x indexes) IndexField(_ context.Context, o client.Object, field string, ex
 	return nil
 }
 
-func newBench(t *testing.T) *bench {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := errors.Join(corev1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)
 	}
-	user := holderNamed("alice").Object
+	user := targetNamed("alice").Object
 	builder := fake.NewClientBuilder().WithScheme(scheme).WithObjects(user).WithStatusSubresource(user)
 	if err := errors.Join(IndexSecrets(t.Context(), indexes{builder}), keyholder.Index(t.Context(), indexes{builder})); err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, clock: clocktesting.NewFakePassiveClock(noon), events: &eventlog.Log{}}
-	b.api = interceptor.NewClient(builder.Build(), interceptor.Funcs{Apply: b.apply})
-	b.Issuer = &Issuer{
-		Client: b.api, Live: b.api, Events: b.events, Peppers: fixed{ringOf(t, "p")},
-		Formats: &prefixed{keyformat.DefaultPrefix}, Clock: b.clock, Random: &alphabet{},
+	f := &fixture{t: t, clock: clocktesting.NewFakePassiveClock(noon), events: &eventlog.Log{}}
+	f.api = interceptor.NewClient(builder.Build(), interceptor.Funcs{Apply: f.apply})
+	f.Issuer = &Issuer{
+		Client: f.api, Live: f.api, Events: f.events, Peppers: fixed{ringOf(t, "p")},
+		Formats: &prefixed{keyformat.DefaultPrefix}, Clock: f.clock, Random: &alphabet{},
 	}
-	return b
+	return f
 }
 
-func (b *bench) apply(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
-	b.tries++
+func (f *fixture) apply(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+	f.tries++
 	secret := o.(*corev1ac.SecretApplyConfiguration)
-	if b.deny != nil {
+	if f.deny != nil {
 		plaintext := string(secret.Data["key"])
-		b.denied = append(b.denied, plaintext)
-		return b.deny(plaintext)
+		f.denied = append(f.denied, plaintext)
+		return f.deny(plaintext)
 	}
-	// The fake one knows no version that no object has, and gives out no uid.
+	// The fake API server does not support absentVersion and assigns no uid.
 	secret.ResourceVersion = nil
 	err := c.Apply(ctx, o, opts...)
 	secret.WithUID("uid-2")
 	return err
 }
 
-func (b *bench) user() *v1alpha1.AdminUser {
-	b.t.Helper()
+func (f *fixture) user() *v1alpha1.AdminUser {
+	f.t.Helper()
 	user := &v1alpha1.AdminUser{}
-	if err := b.api.Get(b.t.Context(), client.ObjectKey{Namespace: "ns", Name: "alice"}, user); err != nil {
-		b.t.Fatal(err)
+	if err := f.api.Get(f.t.Context(), client.ObjectKey{Namespace: "ns", Name: "alice"}, user); err != nil {
+		f.t.Fatal(err)
 	}
 	return user
 }
 
-// run is one pass over the AdminUser as it is recorded.
-func (b *bench) run() (reconcile.Result, error) {
-	b.t.Helper()
-	h := holderNamed("alice")
-	user := b.user()
+// run reconciles the stored AdminUser once.
+func (f *fixture) run() (reconcile.Result, error) {
+	f.t.Helper()
+	h := targetNamed("alice")
+	user := f.user()
 	h.Object = user
-	result, err := b.Run(b.t.Context(), h)
-	b.checkNoPlaintext(err)
+	result, err := f.Run(f.t.Context(), h)
+	f.checkNoPlaintext(err)
 	return result, err
 }
 
-// checkNoPlaintext: no key that was to be delivered stands in the object, in an event or in the error.
-func (b *bench) checkNoPlaintext(failure error) {
-	b.t.Helper()
-	object, err := json.Marshal(b.user())
+// checkNoPlaintext fails the test if the object, an event or the error contains a key that was not delivered.
+func (f *fixture) checkNoPlaintext(failure error) {
+	f.t.Helper()
+	object, err := json.Marshal(f.user())
 	if err != nil {
-		b.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	seen := fmt.Sprint(string(object), b.events.Peek(), failure)
-	for _, plaintext := range b.denied {
+	seen := fmt.Sprint(string(object), f.events.Peek(), failure)
+	for _, plaintext := range f.denied {
 		if strings.Contains(seen, plaintext) || strings.Contains(seen, base64.StdEncoding.EncodeToString([]byte(plaintext))) {
-			b.t.Errorf("a key is told: %s", seen)
+			f.t.Errorf("a key is exposed: %s", seen)
 		}
 	}
 }
 
-func (b *bench) ready() (reason, message string) {
-	b.t.Helper()
-	c := meta.FindStatusCondition(b.user().Status.Conditions, v1alpha1.ConditionReady)
+func (f *fixture) ready() (reason, message string) {
+	f.t.Helper()
+	c := meta.FindStatusCondition(f.user().Status.Conditions, v1alpha1.ConditionReady)
 	if c == nil {
-		b.t.Fatal("Ready says nothing")
+		f.t.Fatal("there is no condition Ready")
 	}
 	return c.Reason, c.Message
 }
 
 var secrets = schema.GroupResource{Resource: "secrets"}
 
-func TestAFailedWriteIsToldOnTheObjectAndTriedAgain(t *testing.T) {
+func TestRun_ReportsFailedWriteAndRetries(t *testing.T) {
 	quota := func(string) error {
 		return apierrors.NewForbidden(secrets, "alice-admin-key", errors.New("exceeded quota"))
 	}
 	for name, deny := range map[string]func(string) error{
-		"that says why":                 quota,
-		"that quotes the key":           func(p string) error { return fmt.Errorf("exceeded quota by %s", p) },
-		"that quotes it as it was sent": func(p string) error { return fmt.Errorf("exceeded quota by %q", []byte(p)) },
-		"that quotes it encoded": func(p string) error {
+		"as a plain error":               quota,
+		"quoting the key":                func(p string) error { return fmt.Errorf("exceeded quota by %s", p) },
+		"quoting the key as it was sent": func(p string) error { return fmt.Errorf("exceeded quota by %q", []byte(p)) },
+		"quoting the encoded key": func(p string) error {
 			return fmt.Errorf("exceeded quota by %s", base64.StdEncoding.EncodeToString([]byte(p)))
 		},
-		"that goes on and on": func(p string) error { return fmt.Errorf("exceeded quota%s%s", strings.Repeat("!", 50_000), p) },
+		"with a very long message": func(p string) error { return fmt.Errorf("exceeded quota%s%s", strings.Repeat("!", 50_000), p) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
-			b.deny = deny
-			if _, err := b.run(); err == nil || !strings.Contains(err.Error(), "Deliver: ") {
+			f := newFixture(t)
+			f.deny = deny
+			if _, err := f.run(); err == nil || !strings.Contains(err.Error(), "Deliver: ") {
 				t.Fatalf("got %v", err)
 			}
-			user := b.user()
-			want := workingOn("Retrying", "False/Issuing")
-			if got := conditionsOf(&Holder{Object: user}); !maps.Equal(got, want) {
+			user := f.user()
+			want := reconcilingFor("Retrying", "False/Issuing")
+			if got := conditionsOf(&Target{Object: user}); !maps.Equal(got, want) {
 				t.Errorf("got %v, want %v", got, want)
 			}
-			if _, message := b.ready(); !strings.Contains(message, "Deliver: ") || !strings.Contains(message, "exceeded quota") || len(message) > 1000 {
-				t.Errorf("Ready says %q", message)
+			if _, message := f.ready(); !strings.Contains(message, "Deliver: ") || !strings.Contains(message, "exceeded quota") || len(message) > 1000 {
+				t.Errorf("Ready has message %q", message)
 			}
-			if told := b.events.Take(); len(told) != 1 || !strings.HasPrefix(told[0], "Warning Retrying Deliver: ") {
-				t.Errorf("told %v", told)
+			if events := f.events.Take(); len(events) != 1 || !strings.HasPrefix(events[0], "Warning Retrying Deliver: ") {
+				t.Errorf("events %v", events)
 			}
 			version := user.ResourceVersion
-			b.clock.SetTime(noon.Add(time.Second))
-			if _, err := b.run(); err == nil {
-				t.Fatal("a second try went well")
+			f.clock.SetTime(noon.Add(time.Second))
+			if _, err := f.run(); err == nil {
+				t.Fatal("a retry succeeded")
 			}
-			if told := b.events.Take(); len(told) != 0 || b.user().ResourceVersion == version {
-				t.Errorf("told again: %v", told)
+			if events := f.events.Take(); len(events) != 0 || f.user().ResourceVersion == version {
+				t.Errorf("events of the retry: %v", events)
 			}
-			if got := conditionsOf(&Holder{Object: b.user()}); !maps.Equal(got, want) {
-				t.Errorf("after a second try: got %v, want %v", got, want)
+			if got := conditionsOf(&Target{Object: f.user()}); !maps.Equal(got, want) {
+				t.Errorf("after a retry: got %v, want %v", got, want)
 			}
 
-			b.deny = nil
-			b.clock.SetTime(noon.Add(time.Minute))
-			if _, err := b.run(); err != nil {
+			f.deny = nil
+			f.clock.SetTime(noon.Add(time.Minute))
+			if _, err := f.run(); err != nil {
 				t.Fatal(err)
 			}
-			if reason, _ := b.ready(); reason != "Issued" {
-				t.Errorf("Ready says %s after the retry", reason)
+			if reason, _ := f.ready(); reason != "Issued" {
+				t.Errorf("Ready has reason %s after the retry", reason)
 			}
 		})
 	}
 }
 
-func TestARetryWaits(t *testing.T) {
-	b := newBench(t)
-	b.deny = func(string) error { return errFail }
-	_, _ = b.run()
-	before := b.user().ResourceVersion
-	result, err := b.run()
-	if err != nil || result.RequeueAfter != firstPause || b.tries != 1 || b.user().ResourceVersion != before {
-		t.Fatalf("%+v, %v, %d tries: want to be left alone", result, err, b.tries)
+func TestRun_BacksOff(t *testing.T) {
+	f := newFixture(t)
+	f.deny = func(string) error { return errWrite }
+	_, _ = f.run()
+	before := f.user().ResourceVersion
+	result, err := f.run()
+	if err != nil || result.RequeueAfter != firstDelay || f.tries != 1 || f.user().ResourceVersion != before {
+		t.Fatalf("%+v, %v, %d tries: want no retry yet", result, err, f.tries)
 	}
-	b.clock.SetTime(noon.Add(firstPause))
-	if _, err := b.run(); err == nil || b.tries != 2 {
-		t.Fatalf("%v, %d tries after the pause", err, b.tries)
+	f.clock.SetTime(noon.Add(firstDelay))
+	if _, err := f.run(); err == nil || f.tries != 2 {
+		t.Fatalf("%v, %d tries after the delay", err, f.tries)
 	}
-	if err := b.RemoveOrphans(t.Context(), "AdminUser", client.ObjectKey{Namespace: "ns", Name: "alice"}); err != nil {
+	if err := f.RemoveOrphans(t.Context(), "AdminUser", client.ObjectKey{Namespace: "ns", Name: "alice"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.run(); err == nil || b.tries != 3 {
-		t.Fatalf("%v, %d tries after the object was deleted and made anew", err, b.tries)
+	if _, err := f.run(); err == nil || f.tries != 3 {
+		t.Fatalf("%v, %d tries after the object was deleted and created again", err, f.tries)
 	}
 }
 
-func TestAConflictIsNoFailure(t *testing.T) {
-	b := newBench(t)
-	b.api = interceptor.NewClient(b.api.(client.WithWatch), interceptor.Funcs{
+func TestRun_ConflictIsNotAFailure(t *testing.T) {
+	f := newFixture(t)
+	f.api = interceptor.NewClient(f.api.(client.WithWatch), interceptor.Funcs{
 		SubResourcePatch: func(context.Context, client.Client, string, client.Object, client.Patch, ...client.SubResourcePatchOption) error {
-			return apierrors.NewConflict(secrets, "alice", errFail)
+			return apierrors.NewConflict(secrets, "alice", errWrite)
 		},
 	})
-	b.Client = b.api
+	f.Client = f.api
 	for range 3 {
-		if result, err := b.run(); err != nil || result.RequeueAfter != retryConflict {
+		if result, err := f.run(); err != nil || result.RequeueAfter != retryConflict {
 			t.Fatalf("got %+v, %v", result, err)
 		}
 	}
-	if len(b.user().Status.Conditions) != 0 {
+	if len(f.user().Status.Conditions) != 0 {
 		t.Error("something was written")
 	}
 }
 
-func TestWhatCantBeReadEndsTheRunBeforeAnyWrite(t *testing.T) {
-	b := newBench(t)
-	b.Live = interceptor.NewClient(b.api.(client.WithWatch), interceptor.Funcs{
+func TestRun_FailedReadPreventsEveryWrite(t *testing.T) {
+	f := newFixture(t)
+	f.Live = interceptor.NewClient(f.api.(client.WithWatch), interceptor.Funcs{
 		Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
-			return errFail
+			return errWrite
 		},
 	})
-	if _, err := b.run(); !errors.Is(err, errFail) {
+	if _, err := f.run(); !errors.Is(err, errWrite) {
 		t.Fatalf("got %v", err)
 	}
-	if b.tries != 0 || len(b.user().Status.Keys) != 0 {
-		t.Error("a key was issued without a look at what is there")
+	if f.tries != 0 || len(f.user().Status.Keys) != 0 {
+		t.Error("a key was issued without reading the Secret")
 	}
-	if reason, message := b.ready(); reason != "Retrying" || message != "Look: a write failed" {
-		t.Errorf("Ready says %s: %q", reason, message)
+	if reason, message := f.ready(); reason != "Retrying" || message != "Look: a write failed" {
+		t.Errorf("Ready is %s: %q", reason, message)
 	}
 }
 
-func TestWithoutAKeyringNothingIsDone(t *testing.T) {
-	b := newBench(t)
-	b.Peppers = pending{}
-	before := b.user().ResourceVersion
-	if result, err := b.run(); err != nil || result.RequeueAfter != 0 || b.user().ResourceVersion != before {
+func TestRun_WaitsForPepper(t *testing.T) {
+	f := newFixture(t)
+	f.Peppers = pending{}
+	before := f.user().ResourceVersion
+	if result, err := f.run(); err != nil || result.RequeueAfter != 0 || f.user().ResourceVersion != before {
 		t.Fatalf("got %+v, %v", result, err)
 	}
 }
 
-func TestUntilTheFormOfKeysIsKnownNothingIsDone(t *testing.T) {
-	b := newBench(t)
-	b.Formats = &prefixed{}
-	before := b.user().ResourceVersion
-	if result, err := b.run(); err != nil || result.RequeueAfter != 0 || b.user().ResourceVersion != before {
+func TestRun_WaitsForKeyFormat(t *testing.T) {
+	f := newFixture(t)
+	f.Formats = &prefixed{}
+	before := f.user().ResourceVersion
+	if result, err := f.run(); err != nil || result.RequeueAfter != 0 || f.user().ResourceVersion != before {
 		t.Fatalf("got %+v, %v", result, err)
 	}
-	b.Formats = &prefixed{"kw_"}
-	if _, err := b.run(); err != nil {
+	f.Formats = &prefixed{"kw_"}
+	if _, err := f.run(); err != nil {
 		t.Fatal(err)
 	}
-	if keys := b.user().Status.Keys; len(keys) != 1 || len(keys[0].Prefix) != 12 || !strings.HasPrefix(keys[0].Prefix, "kw_") {
+	if keys := f.user().Status.Keys; len(keys) != 1 || len(keys[0].Prefix) != 12 || !strings.HasPrefix(keys[0].Prefix, "kw_") {
 		t.Fatalf("got %+v", keys)
 	}
 }
 
 type pending struct{}
 
-func (pending) Keyring() (*pepper.Keyring, error) { return nil, ErrPepperPending }
+func (pending) Keyring() (*pepper.Keyring, error) { return nil, keysource.ErrPepperPending }
 
 func TestRedact(t *testing.T) {
 	const brought = `it's "my" \key\ <here>`
 	for name, text := range map[string]string{
-		"as it is": brought,
-		"quoted":   strconv.Quote("this is " + brought),
-		"encoded":  base64.StdEncoding.EncodeToString([]byte(brought)),
+		"unchanged": brought,
+		"quoted":    strconv.Quote("this is " + brought),
+		"encoded":   base64.StdEncoding.EncodeToString([]byte(brought)),
 	} {
 		r := &run{plaintext: brought}
 		if got := r.redact(fmt.Errorf("before %s after", text)).Error(); strings.Contains(got, "key") ||
@@ -314,30 +315,30 @@ func TestRedact(t *testing.T) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
-	wrapped := fmt.Errorf("wrapped: %w", errFail)
-	if got := (&run{plaintext: brought}).redact(wrapped); !errors.Is(got, errFail) {
-		t.Error("an error that holds no key came back as another")
+	wrapped := fmt.Errorf("wrapped: %w", errWrite)
+	if got := (&run{plaintext: brought}).redact(wrapped); !errors.Is(got, errWrite) {
+		t.Error("an error without the key was replaced")
 	}
-	if got := (&run{}).redact(wrapped); !errors.Is(got, errFail) {
-		t.Error("an error of a run without a key came back as another")
+	if got := (&run{}).redact(wrapped); !errors.Is(got, errWrite) {
+		t.Error("the error of a run without a key was replaced")
 	}
 }
 
-func TestComeBack(t *testing.T) {
+func TestResultOf(t *testing.T) {
 	for name, c := range map[string]struct {
 		plan lifecycle.Plan
 		want time.Duration
 	}{
 		"never":                                {lifecycle.Plan{}, 0},
-		"in time":                              {lifecycle.Plan{WakeAt: noon.Add(time.Hour)}, time.Hour},
-		"at once, for what is due":             {lifecycle.Plan{WakeAt: noon.Add(-time.Hour)}, time.Millisecond},
-		"to a Secret nobody watches":           {lifecycle.Plan{Stall: lifecycle.SecretConflict}, time.Minute},
-		"to it again before a later end":       {lifecycle.Plan{Stall: lifecycle.InvalidKey, WakeAt: noon.Add(time.Hour)}, time.Minute},
-		"to it again after an earlier end":     {lifecycle.Plan{Stall: lifecycle.RetiredKey, WakeAt: noon.Add(time.Second)}, time.Second},
-		"not by itself where others come back": {lifecycle.Plan{Stall: lifecycle.AwaitingKey}, 0},
-		"nor for a pepper":                     {lifecycle.Plan{Stall: lifecycle.ByBlock}, 0},
+		"at WakeAt":                            {lifecycle.Plan{WakeAt: noon.Add(time.Hour)}, time.Hour},
+		"at once if WakeAt has passed":         {lifecycle.Plan{WakeAt: noon.Add(-time.Hour)}, time.Millisecond},
+		"polling a Secret that is not watched": {lifecycle.Plan{Stall: lifecycle.SecretConflict}, time.Minute},
+		"polling before a later WakeAt":        {lifecycle.Plan{Stall: lifecycle.InvalidKey, WakeAt: noon.Add(time.Hour)}, time.Minute},
+		"after an earlier WakeAt":              {lifecycle.Plan{Stall: lifecycle.RetiredKey, WakeAt: noon.Add(time.Second)}, time.Second},
+		"not while waiting for the API":        {lifecycle.Plan{Stall: lifecycle.AwaitingKey}, 0},
+		"not while blocked":                    {lifecycle.Plan{Stall: lifecycle.ByBlock}, 0},
 	} {
-		if got := runOf(holderNamed("alice")).comeBack(c.plan).RequeueAfter; got != c.want {
+		if got := runOf(targetNamed("alice")).resultOf(c.plan).RequeueAfter; got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"k8s.io/apimachinery/pkg/types"
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/key/pepper"
@@ -34,7 +35,7 @@ func keyOf(digest pepper.Digest) lifecycle.Key {
 	return lifecycle.Key{ID: digest.KeyID(), Prefix: "ak_0", Digest: digest.String(), IssuedAt: noon}
 }
 
-func TestKeysSurviveTheirWrittenForm(t *testing.T) {
+func TestReadKeys_ReversesWriteKeys(t *testing.T) {
 	ring := ringOf(t, "p")
 	current, pending, ending := keyOf(ring.Digest("one")), keyOf(ring.Digest("two")), keyOf(ring.Digest("three"))
 	pending.Pending = true
@@ -44,11 +45,11 @@ func TestKeysSurviveTheirWrittenForm(t *testing.T) {
 		t.Fatalf("got %+v, want %+v", got, keys)
 	}
 	if writeKeys(nil) != nil || writeKeys([]lifecycle.Key{}) != nil {
-		t.Fatal("no keys are written as something")
+		t.Fatal("no keys are not written as nil")
 	}
 }
 
-func TestTimesOfAKeyAreWholeSeconds(t *testing.T) {
+func TestWriteKeys_RoundsToWholeSeconds(t *testing.T) {
 	for _, c := range []struct{ fraction, issued, ends time.Duration }{
 		{0, 0, 0},
 		{1, 0, time.Second},
@@ -59,15 +60,15 @@ func TestTimesOfAKeyAreWholeSeconds(t *testing.T) {
 		k := lifecycle.Key{IssuedAt: noon.Add(c.fraction), NotAfter: noon.Add(c.fraction)}
 		got := writeKeys([]lifecycle.Key{k})[0]
 		if !got.IssuedAt.Time.Equal(noon.Add(c.issued)) {
-			t.Errorf("%v: issued at %v: never later than it was", c.fraction, got.IssuedAt)
+			t.Errorf("%v: issued at %v: must not be later", c.fraction, got.IssuedAt)
 		}
 		if !got.NotAfter.Time.Equal(noon.Add(c.ends)) {
-			t.Errorf("%v: ends at %v: never earlier than promised", c.fraction, got.NotAfter)
+			t.Errorf("%v: ends at %v: must not be earlier", c.fraction, got.NotAfter)
 		}
 	}
 }
 
-func TestKeysThatAreNotOursAreNotRead(t *testing.T) {
+func TestReadKeys_SkipsForeignAndDuplicateEntries(t *testing.T) {
 	ring := ringOf(t, "p")
 	good := ring.Digest("good")
 	recorded := []v1alpha1.KeyStatus{
@@ -78,19 +79,89 @@ func TestKeysThatAreNotOursAreNotRead(t *testing.T) {
 	}
 	got := readKeys(recorded)
 	if len(got) != 1 || got[0] != keyOf(good) {
-		t.Fatalf("got %+v: want the first alone, with the id of its digest", got)
+		t.Fatalf("got %+v: want only the first, with the id of its digest", got)
 	}
 }
 
-func TestAKeyOfAnUnknownPepperIsDeadUnlessNoPepperIsKnownAtAll(t *testing.T) {
-	b, known, lost := newBench(t), ringOf(t, "p").Digest("a"), ringOf(t, "x").Digest("b")
-	h := holderNamed("alice")
+func TestRecordedKeys_KeyOfUnknownPepperIsDead(t *testing.T) {
+	f, known, lost := newFixture(t), ringOf(t, "p").Digest("a"), ringOf(t, "x").Digest("b")
+	h := targetNamed("alice")
 	h.status().Keys = writeKeys([]lifecycle.Key{keyOf(known), keyOf(lost)})
 	for ring, want := range map[*pepper.Keyring]lifecycle.Death{ringOf(t, "p"): lifecycle.PepperGone, nil: ""} {
-		r := &run{Issuer: b.Issuer, holder: h, ring: ring}
+		r := &run{issuer: f.Issuer, target: h, ring: ring}
 		keys, err := r.recordedKeys(t.Context())
 		if err != nil || keys[0].Dead != "" || keys[1].Dead != want {
-			t.Errorf("got %+v, %v, want the second to be dead of %q", keys, err, want)
+			t.Errorf("got %+v, %v, want the second to be dead: %q", keys, err, want)
 		}
+	}
+}
+
+// addTwin creates another user in the API server that records alice's key.
+func (f *fixture) addTwin(name string, created time.Time, digest string, pending bool) {
+	f.t.Helper()
+	twin := targetNamed(name).Object.(*v1alpha1.AdminUser)
+	twin.UID, twin.CreationTimestamp = types.UID(name), metav1.NewTime(created)
+	twin.Status.Keys = []v1alpha1.KeyStatus{{Digest: digest, IssuedAt: metav1.NewTime(created), Pending: pending}}
+	if err := f.api.Create(f.t.Context(), twin); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := f.api.Status().Update(f.t.Context(), twin); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// The oldest object keeps a key that several record, so that two objects never stall each other.
+func TestRecordedKeys_OldestObjectKeepsSharedKey(t *testing.T) {
+	digest := ringOf(t, "p").Digest("brought").String()
+	for name, c := range map[string]struct {
+		older, younger bool
+		pending        bool
+		want           lifecycle.Death
+		by             string
+	}{
+		"no other object":    {},
+		"one younger":        {younger: true},
+		"one older":          {older: true, want: lifecycle.Taken, by: "AdminUser ns/elder"},
+		"one older, pending": {older: true, pending: true, want: lifecycle.Taken, by: "AdminUser ns/elder"},
+		"one of each":        {older: true, younger: true, want: lifecycle.Taken, by: "AdminUser ns/elder"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			if c.younger {
+				f.addTwin("a-child", noon.Add(time.Hour), digest, c.pending)
+				f.addTwin("z-child", noon.Add(time.Hour), digest, c.pending)
+			}
+			if c.older {
+				f.addTwin("elder", noon.Add(-time.Hour), digest, c.pending)
+			}
+			h := targetNamed("alice")
+			h.Object.SetCreationTimestamp(metav1.NewTime(noon))
+			h.status().Keys = []v1alpha1.KeyStatus{{Digest: digest}, {Digest: ringOf(t, "p").Digest("own").String()}}
+			r := &run{issuer: f.Issuer, target: h, ring: ringOf(t, "p")}
+			keys, err := r.recordedKeys(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if keys[0].Dead != c.want || r.usedBy != c.by || keys[1].Dead != "" {
+				t.Errorf("dead: %q by %q, the other: %q", keys[0].Dead, r.usedBy, keys[1].Dead)
+			}
+		})
+	}
+}
+
+// The API server's clock may be ahead.
+func TestIssueTime_IsNotBeforeCreation(t *testing.T) {
+	for _, created := range []time.Time{noon.Add(-time.Minute), noon, noon.Add(time.Minute)} {
+		h := targetNamed("alice")
+		h.Object.SetCreationTimestamp(metav1.NewTime(created))
+		keys := []lifecycle.Key{{IssuedAt: runOf(h).issueTime()}}
+		if h.restored(keys) || keys[0].IssuedAt.Before(noon) {
+			t.Errorf("issued at %v, created at %v", keys[0].IssuedAt, created)
+		}
+	}
+	h := targetNamed("alice")
+	h.Object.SetCreationTimestamp(metav1.NewTime(noon))
+	if !h.restored([]lifecycle.Key{{IssuedAt: noon.Add(-time.Second)}}) {
+		t.Error("a key from before the object is not restored")
 	}
 }

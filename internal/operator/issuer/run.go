@@ -7,113 +7,128 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/key/pepper"
-	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
-// run is one pass over one object: what has been observed and, in memory only, the key being delivered.
+// run is one pass over one object: what was observed, what was written and, in memory only, the key being delivered.
 type run struct {
-	*Issuer
-	holder *Holder
+	issuer *Issuer
+	target *Target
 	ring   *pepper.Keyring
-	// format is the same from the first step to the last, whatever becomes of the setting meanwhile.
+	// format stays the same for the whole run, even if the configuration changes meanwhile.
 	format keyformat.Format
 
-	// secret is the metadata of the Secret the spec names, nil when there is none; observed says what it means.
+	// secret is the metadata of the Secret that the spec names, nil if it does not exist. observed is its translation.
 	secret   *metav1.PartialObjectMetadata
 	observed lifecycle.Secret
-	// strays are Secrets written for this object under names the spec no longer asks for.
+	// strays are Secrets written for this object under names that the spec no longer names.
 	strays []metav1.PartialObjectMetadata
 
 	plaintext string
-	inHand    string
-	cause     lifecycle.Cause
-	// unusable says what is wrong with the key of a Secret to be adopted, inUse whose a key is already.
+	// plaintextID is the key id of plaintext.
+	plaintextID string
+	cause       lifecycle.Cause
+	// unusable is why the key in a Secret to adopt cannot be used.
 	unusable error
-	inUse    string
-	wrote    versions
+	// usedBy names the other object that records the key.
+	usedBy  string
+	written versions
 }
 
-// see takes note of the Secret. A nil secret is one that does not exist.
-func (r *run) see(secret *metav1.PartialObjectMetadata, live bool) {
-	r.secret, r.observed = secret, r.holder.observe(secret)
+// setSecret records the Secret as observed. A nil secret does not exist.
+func (r *run) setSecret(secret *metav1.PartialObjectMetadata, live bool) {
+	r.secret, r.observed = secret, r.target.observe(secret)
 	r.observed.Live = live
 }
 
-// errSucceeded says that another object has the name of the one a decision was made for.
-var errSucceeded = errors.New("another object has its name now")
+// untilDone asks for decisions and carries them out until nothing is left to do.
+func (r *run) untilDone(ctx context.Context) (reconcile.Result, error) {
+	for range maxSteps {
+		plan, err := r.decide(ctx)
+		if err != nil {
+			return reconcile.Result{}, err
+		}
+		if err := r.do(ctx, plan); err != nil {
+			return r.handleFailure(ctx, plan, err)
+		}
+		switch {
+		case plan.Step.Ends():
+			return r.resultOf(plan), nil
+		case plan.Step == lifecycle.Unguard && r.target.Spec.Deleted:
+			// The object is gone now that its finalizer is.
+			return reconcile.Result{}, nil
+		}
+	}
+	return reconcile.Result{}, fmt.Errorf("%s %s is not done after %d steps", r.target.kind(), r.target.key(), maxSteps)
+}
 
 func (r *run) decide(ctx context.Context) (lifecycle.Plan, error) {
-	h := r.holder
+	t := r.target
 	r.observed.Strays = len(r.strays) > 0
 	keys, err := r.recordedKeys(ctx)
 	if err != nil {
 		return lifecycle.Plan{}, err
 	}
-	h.Spec.Blocked, h.Spec.AwaitUntil = h.Block != nil, r.awaitUntil()
+	t.Spec.Blocked, t.Spec.AwaitUntil = t.Blocked != nil, r.awaitUntil()
 	return lifecycle.Decide(lifecycle.Facts{
-		Now: r.Clock.Now(), Spec: h.Spec, Secret: r.observed, InHand: r.inHand,
+		Now: r.issuer.Clock.Now(), Spec: t.Spec, Secret: r.observed, InHand: r.plaintextID,
 		Status: lifecycle.Status{
-			Keys: keys, SecretName: h.status().SecretName, Restored: h.olderThanItself(keys), Guarded: h.guarded(),
-			LastRotateRequest: h.status().LastRotateRequest, AdoptedKeys: h.status().AdoptedKeys,
+			Keys: keys, SecretName: t.status().SecretName, Restored: t.restored(keys), Guarded: t.guarded(),
+			LastRotateRequest: t.status().LastRotateRequest, AdoptedKeys: t.status().AdoptedKeys,
 		},
 	}), nil
 }
 
-// recordedKeys is status.keys, and which of them let nobody in.
-func (r *run) recordedKeys(ctx context.Context) ([]lifecycle.Key, error) {
-	keys := readKeys(r.holder.status().Keys)
-	for i := range keys {
-		k := &keys[i]
-		if !r.knows(k) {
-			k.Dead = lifecycle.PepperGone
-			continue
-		}
-		other, err := r.othersKey(ctx, k.Digest)
-		if err != nil {
-			return nil, err
-		}
-		if other != nil && keyholder.Older(other, r.holder.Object) {
-			k.Dead, r.inUse = lifecycle.Taken, nameOf(other)
-		}
+// patience is how long the API may take from creating an object, or from making a user an admin again, to issuing the key.
+const patience = 10 * time.Second
+
+// awaitUntil returns until when to wait for the API to issue the key, counted from the first run that waited. It is zero
+// when the API did not create the object, or did not issue a key in time.
+func (r *run) awaitUntil() time.Time {
+	t := r.target
+	if !t.Spec.ByAPI || t.Object.GetAnnotations()[v1alpha1.AnnotationCreatedBy] != v1alpha1.CreatedByAPI {
+		return time.Time{}
 	}
-	return keys, nil
-}
-
-// othersKey is the oldest other object that has this digest on record, or nil.
-func (r *run) othersKey(ctx context.Context, digest string) (oldest keyholder.Object, err error) {
-	having, err := keyholder.Having(ctx, r.Client, digest)
-	for _, other := range having {
-		if other.GetUID() != r.holder.Object.GetUID() && (oldest == nil || keyholder.Older(other, oldest)) {
-			oldest = other
-		}
+	conditions := t.status().Conditions
+	stalled := meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled)
+	if stalled != nil && stalled.Reason == v1alpha1.ReasonAwaitingKey {
+		return time.Time{}
 	}
-	return oldest, err
+	reconciling := meta.FindStatusCondition(conditions, v1alpha1.ConditionReconciling)
+	if reconciling != nil && reconciling.Reason == v1alpha1.ReasonIssuing {
+		return reconciling.LastTransitionTime.Add(patience)
+	}
+	return r.issuer.Clock.Now().Add(patience)
 }
 
-// nameOf is how a message names an object.
-func nameOf(o keyholder.Object) string {
-	return fmt.Sprintf("%s %s/%s", keyholder.KindOf(o), o.GetNamespace(), o.GetName())
+// handleFailure reports a failed step in the object's status. The next run starts from what is recorded.
+func (r *run) handleFailure(ctx context.Context, plan lifecycle.Plan, err error) (reconcile.Result, error) {
+	if apierrors.IsConflict(err) {
+		r.issuer.Metrics.conflict(r.target.kind(), conflictWrite)
+		return reconcile.Result{RequeueAfter: retryConflict}, nil
+	}
+	if apierrors.IsNotFound(err) {
+		// The object or its namespace is gone. The deletion triggers its own reconcile.
+		return reconcile.Result{}, nil
+	}
+	err = r.redact(fmt.Errorf("%s: %w", plan.Step, err))
+	if ctx.Err() == nil {
+		err = errors.Join(err, r.reportRetry(ctx, err))
+	}
+	return reconcile.Result{}, err
 }
 
-// olderThanItself: the current key was issued before the object was made.
-func (h *Holder) olderThanItself(keys []lifecycle.Key) bool {
-	current := lifecycle.Current(keys)
-	return current != nil && current.IssuedAt.Before(h.Object.GetCreationTimestamp().Time)
-}
-
-// knows says whether the key's pepper is at hand. With no keyring at all nothing can be said.
-func (r *run) knows(k *lifecycle.Key) bool {
-	digest, err := pepper.ParseDigest(k.Digest)
-	return r.ring == nil || err == nil && r.ring.Knows(digest.PepperID)
-}
-
-// redact keeps the key in hand out of an error, in whatever form the API server quotes it.
+// redact removes the plaintext from an error, in every form in which the API server may quote it.
 func (r *run) redact(err error) error {
 	if r.plaintext == "" {
 		return err
@@ -121,9 +136,32 @@ func (r *run) redact(err error) error {
 	const hidden = "[redacted]"
 	quoted := strconv.Quote(r.plaintext)
 	encoded := base64.StdEncoding.EncodeToString([]byte(r.plaintext))
-	text := strings.NewReplacer(r.plaintext, hidden, quoted[1:len(quoted)-1], hidden, encoded, hidden).Replace(err.Error())
+	replacer := strings.NewReplacer(r.plaintext, hidden, quoted[1:len(quoted)-1], hidden, encoded, hidden)
+	text := replacer.Replace(err.Error())
 	if text == err.Error() {
 		return err
 	}
 	return errors.New(text)
+}
+
+// resultOf returns when to run again after a plan that ends the run.
+func (r *run) resultOf(plan lifecycle.Plan) reconcile.Result {
+	var wait time.Duration
+	if !plan.WakeAt.IsZero() {
+		wait = max(plan.WakeAt.Sub(r.issuer.Clock.Now()), time.Millisecond)
+	}
+	if needsPolling(plan.Stall) && (wait == 0 || wait > pollForeign) {
+		wait = pollForeign
+	}
+	return reconcile.Result{RequeueAfter: wait}
+}
+
+// needsPolling reports whether the stall may end without an event: by a change to a Secret that is not watched, or to
+// another object that records the same key.
+func needsPolling(cause lifecycle.StallCause) bool {
+	switch cause {
+	case lifecycle.SecretConflict, lifecycle.InvalidKey, lifecycle.RetiredKey, lifecycle.KeyInUse, lifecycle.KeyTaken:
+		return true
+	}
+	return false
 }

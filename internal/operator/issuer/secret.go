@@ -16,54 +16,54 @@ import (
 	"keywright.dev/keywright/internal/operator/cachetrim"
 )
 
-// absentVersion as the resourceVersion of an apply makes it create or fail: no object ever has this version, so
-// one that appeared since we looked is a conflict and not overwritten.
+// absentVersion as the resourceVersion of an apply makes it create the object or fail. No object ever has this version,
+// so an object created since the last read is a conflict and is not overwritten.
 const absentVersion = "1"
 
-// SecretMetadata is an empty Secret of which only metadata is read.
+// SecretMetadata returns an empty Secret for reading metadata only.
 func SecretMetadata() *metav1.PartialObjectMetadata {
 	secret := &metav1.PartialObjectMetadata{}
 	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
 	return secret
 }
 
-// observe translates a Secret's metadata. A nil secret is one that does not exist.
-func (h *Holder) observe(secret *metav1.PartialObjectMetadata) lifecycle.Secret {
+// observe translates a Secret's metadata. A nil secret does not exist.
+func (t *Target) observe(secret *metav1.PartialObjectMetadata) lifecycle.Secret {
 	if secret == nil {
 		return lifecycle.Secret{}
 	}
 	owned := cachetrim.Owned(secret.ManagedFields)
 	return lifecycle.Secret{
-		Owner:     h.ownerOf(secret),
+		Owner:     t.ownerOf(secret),
 		KeyID:     cachetrim.KeyID(secret),
-		Intact:    owned.Has(keyIDPath) && h.ownsKey(owned) && h.ownsData(owned),
-		Misplaced: h.misplaced(owned),
-		Adopt:     secret.Annotations[v1alpha1.AnnotationAdopt] == "true" && !ownedByAnother(secret, h),
-		Outdated:  h.metadataPatch(secret, owned) != nil,
+		Intact:    owned.Has(keyIDPath) && t.ownsKey(owned) && t.ownsData(owned),
+		Misplaced: t.misplaced(owned),
+		Adopt:     secret.Annotations[v1alpha1.AnnotationAdopt] == "true" && !ownedByAnother(secret, t),
+		Outdated:  t.metadataPatch(secret, owned) != nil,
 	}
 }
 
-// ownerOf says for whom the Secret was written.
-func (h *Holder) ownerOf(secret *metav1.PartialObjectMetadata) lifecycle.Owner {
+// ownerOf returns which object the Secret was written for.
+func (t *Target) ownerOf(secret *metav1.PartialObjectMetadata) lifecycle.Owner {
 	controller := metav1.GetControllerOfNoCopy(secret)
 	switch {
-	case controller == nil || !h.sameName(controller):
+	case controller == nil || !t.sameName(controller):
 		return lifecycle.Foreign
-	case controller.UID == h.Object.GetUID():
+	case controller.UID == t.Object.GetUID():
 		return lifecycle.Own
 	}
 	return lifecycle.Leftover
 }
 
-// ownedByAnother: a Secret that some other controller looks after can't be handed over by an annotation alone.
-func ownedByAnother(secret *metav1.PartialObjectMetadata, h *Holder) bool {
+// ownedByAnother reports whether another controller owns the Secret. An annotation alone cannot hand such a Secret over.
+func ownedByAnother(secret *metav1.PartialObjectMetadata, t *Target) bool {
 	controller := metav1.GetControllerOfNoCopy(secret)
-	return controller != nil && !h.sameName(controller)
+	return controller != nil && !t.sameName(controller)
 }
 
-func (h *Holder) sameName(owner *metav1.OwnerReference) bool {
+func (t *Target) sameName(owner *metav1.OwnerReference) bool {
 	group, _, _ := strings.Cut(owner.APIVersion, "/")
-	return group == v1alpha1.SchemeGroupVersion.Group && owner.Kind == h.kind() && owner.Name == h.Object.GetName()
+	return group == v1alpha1.SchemeGroupVersion.Group && owner.Kind == t.kind() && owner.Name == t.Object.GetName()
 }
 
 var (
@@ -71,27 +71,27 @@ var (
 	keyIDPath = fieldpath.MakePathOrDie("metadata", "annotations", v1alpha1.AnnotationKeyID)
 )
 
-// entry is where in the Secret the key goes.
-func (h *Holder) entry() string {
-	if h.Secret.Key == "" {
+// entry is the name of the Secret entry that holds the key.
+func (t *Target) entry() string {
+	if t.Secret.Key == "" {
 		return v1alpha1.SecretKey
 	}
-	return h.Secret.Key
+	return t.Secret.Key
 }
 
-func (h *Holder) ownsKey(owned *fieldpath.Set) bool {
-	return owned.Has(fieldpath.MakePathOrDie("data", h.entry())) || h.misplaced(owned)
+func (t *Target) ownsKey(owned *fieldpath.Set) bool {
+	return owned.Has(fieldpath.MakePathOrDie("data", t.entry())) || t.misplaced(owned)
 }
 
-// misplaced: Keywright wrote a key into the Secret, and not into the entry that is asked for now.
-func (h *Holder) misplaced(owned *fieldpath.Set) bool {
+// misplaced reports whether Keywright wrote the key into another entry than the one the spec names now.
+func (t *Target) misplaced(owned *fieldpath.Set) bool {
 	data := owned.WithPrefix(dataPath)
 	elsewhere := false
 	for path := range data.All() {
-		_, beside := h.Secret.Data[entryOf(path)]
-		elsewhere = elsewhere || !beside && entryOf(path) != h.entry()
+		_, fromTemplate := t.Secret.Data[entryOf(path)]
+		elsewhere = elsewhere || !fromTemplate && entryOf(path) != t.entry()
 	}
-	return elsewhere && !owned.Has(fieldpath.MakePathOrDie("data", h.entry()))
+	return elsewhere && !owned.Has(fieldpath.MakePathOrDie("data", t.entry()))
 }
 
 func entryOf(path fieldpath.Path) string {
@@ -101,8 +101,8 @@ func entryOf(path fieldpath.Path) string {
 	return *path[0].FieldName
 }
 
-func (h *Holder) ownsData(owned *fieldpath.Set) bool {
-	for name := range h.Secret.Data {
+func (t *Target) ownsData(owned *fieldpath.Set) bool {
+	for name := range t.Secret.Data {
 		if !owned.Has(fieldpath.MakePathOrDie("data", name)) {
 			return false
 		}
@@ -110,44 +110,44 @@ func (h *Holder) ownsData(owned *fieldpath.Set) bool {
 	return true
 }
 
-// applyConfiguration is the whole Secret as Keywright wants it. version is the one that was looked at.
-func (h *Holder) applyConfiguration(plaintext, keyID, version string) *corev1ac.SecretApplyConfiguration {
-	data := map[string][]byte{h.entry(): []byte(plaintext)}
-	for name, value := range h.Secret.Data {
+// applyConfiguration returns the whole Secret to apply. version is the resourceVersion that the decision was made on.
+func (t *Target) applyConfiguration(plaintext, keyID, version string) *corev1ac.SecretApplyConfiguration {
+	data := map[string][]byte{t.entry(): []byte(plaintext)}
+	for name, value := range t.Secret.Data {
 		data[name] = []byte(value)
 	}
-	annotations := maps.Clone(h.Secret.Annotations)
+	annotations := maps.Clone(t.Secret.Annotations)
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
 	annotations[v1alpha1.AnnotationKeyID] = keyID
-	return corev1ac.Secret(h.Spec.SecretName, h.Object.GetNamespace()).
+	return corev1ac.Secret(t.Spec.SecretName, t.Object.GetNamespace()).
 		WithResourceVersion(version).
-		WithLabels(h.labels()).
+		WithLabels(t.labels()).
 		WithAnnotations(annotations).
 		WithOwnerReferences(metav1ac.OwnerReference().
-			WithAPIVersion(v1alpha1.SchemeGroupVersion.String()).WithKind(h.kind()).
-			WithName(h.Object.GetName()).WithUID(h.Object.GetUID()).WithController(true)).
+			WithAPIVersion(v1alpha1.SchemeGroupVersion.String()).WithKind(t.kind()).
+			WithName(t.Object.GetName()).WithUID(t.Object.GetUID()).WithController(true)).
 		WithData(data)
 }
 
-func (h *Holder) labels() map[string]string {
-	labels := maps.Clone(h.Secret.Labels)
+func (t *Target) labels() map[string]string {
+	labels := maps.Clone(t.Secret.Labels)
 	if labels == nil {
 		labels = map[string]string{}
 	}
-	labels[v1alpha1.LabelIssuedFor] = h.kind()
+	labels[v1alpha1.LabelIssuedFor] = t.kind()
 	return labels
 }
 
-// metadataPatch is a merge patch that brings labels and annotations to what the spec asks, or nil when they are.
-// What Keywright set before and is no longer asked for goes, as owned says; what others set stays.
-func (h *Holder) metadataPatch(secret *metav1.PartialObjectMetadata, owned *fieldpath.Set) map[string]any {
+// metadataPatch returns a merge patch that sets labels and annotations as the spec asks, or nil if they are. It removes
+// those that Keywright owns and the spec no longer has; those of others stay.
+func (t *Target) metadataPatch(secret *metav1.PartialObjectMetadata, owned *fieldpath.Set) map[string]any {
 	patch := map[string]any{}
-	if labels := difference(secret.Labels, h.labels(), owned, "labels"); len(labels) > 0 {
+	if labels := difference(secret.Labels, t.labels(), owned, "labels"); len(labels) > 0 {
 		patch["labels"] = labels
 	}
-	if annotations := difference(secret.Annotations, h.Secret.Annotations, owned, "annotations"); len(annotations) > 0 {
+	if annotations := difference(secret.Annotations, t.Secret.Annotations, owned, "annotations"); len(annotations) > 0 {
 		patch["annotations"] = annotations
 	}
 	if len(patch) == 0 {
@@ -157,11 +157,11 @@ func (h *Holder) metadataPatch(secret *metav1.PartialObjectMetadata, owned *fiel
 	return map[string]any{"metadata": patch}
 }
 
-// difference maps each name to its wanted value, or to nil when it is to go.
+// difference maps each name to the value to set, or to nil to remove it.
 func difference(have, want map[string]string, owned *fieldpath.Set, field string) map[string]any {
 	changes := map[string]any{}
 	for name, value := range want {
-		if present, is := have[name]; !is || present != value {
+		if present, found := have[name]; !found || present != value {
 			changes[name] = value
 		}
 	}

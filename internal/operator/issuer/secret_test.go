@@ -14,7 +14,7 @@ import (
 	"keywright.dev/keywright/internal/operator/cachetrim"
 )
 
-// owns is an entry of managedFields: what the API server attributes to a manager.
+// owns returns an entry of managedFields: the fields that the API server attributes to a manager.
 func owns(manager, fields string) metav1.ManagedFieldsEntry {
 	return metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationApply, FieldsV1: metav1.NewFieldsV1(fields)}
 }
@@ -28,11 +28,11 @@ func TestOwnedFields(t *testing.T) {
 		owned       *fieldpath.Set
 		key, marked bool
 	}{
-		"nothing":                  {owned(), false, false},
-		"ours":                     {owned(owns("keywright", wholeSecret)), true, true},
-		"somebody else's":          {owned(owns("kubectl", wholeSecret)), false, false},
-		"an entry without fields":  {owned(metav1.ManagedFieldsEntry{Manager: "keywright"}), false, false},
-		"an entry nobody can read": {owned(owns("keywright", `{"f:data":`), owns("keywright", `{"f:data":{"f:key":{}}}`)), true, false},
+		"nothing":                 {owned(), false, false},
+		"ours":                    {owned(owns("keywright", wholeSecret)), true, true},
+		"somebody else's":         {owned(owns("kubectl", wholeSecret)), false, false},
+		"an entry without fields": {owned(metav1.ManagedFieldsEntry{Manager: "keywright"}), false, false},
+		"an unreadable entry":     {owned(owns("keywright", `{"f:data":`), owns("keywright", `{"f:data":{"f:key":{}}}`)), true, false},
 		"two entries of ours": {owned(owns("keywright", `{"f:data":{"f:key":{}}}`),
 			owns("keywright", `{"f:metadata":{"f:annotations":{"f:keywright.dev/key-id":{}}}}`)), true, true},
 	} {
@@ -44,8 +44,8 @@ func TestOwnedFields(t *testing.T) {
 	}
 }
 
-// secretOf is the metadata of a Secret that was written for the holder.
-func secretOf(h *Holder, changes ...func(*metav1.PartialObjectMetadata)) *metav1.PartialObjectMetadata {
+// secretOf returns the metadata of a Secret written for the target.
+func secretOf(h *Target, changes ...func(*metav1.PartialObjectMetadata)) *metav1.PartialObjectMetadata {
 	secret := SecretMetadata()
 	secret.Namespace, secret.Name, secret.ResourceVersion = "ns", h.Spec.SecretName, "7"
 	secret.Labels = maps.Clone(h.labels())
@@ -61,7 +61,7 @@ func secretOf(h *Holder, changes ...func(*metav1.PartialObjectMetadata)) *metav1
 }
 
 func TestObserve(t *testing.T) {
-	h := holderNamed("alice")
+	h := targetNamed("alice")
 	h.Secret.Data = map[string]string{"username": "alice"}
 	type secret = metav1.PartialObjectMetadata
 	owner := func(change func(*metav1.OwnerReference)) func(*secret) {
@@ -75,17 +75,17 @@ func TestObserve(t *testing.T) {
 		changes []func(*secret)
 		want    lifecycle.Secret
 	}{
-		"as it was written":           {nil, own},
-		"of a former object":          {[]func(*secret){owner(func(o *metav1.OwnerReference) { o.UID = "uid-0" })}, with(func(s *lifecycle.Secret) { s.Owner = lifecycle.Leftover })},
-		"of another version of ours":  {[]func(*secret){owner(func(o *metav1.OwnerReference) { o.APIVersion = "keywright.dev/v1" })}, own},
-		"of nobody":                   {[]func(*secret){func(s *secret) { s.OwnerReferences = nil }}, foreign},
-		"of one who does not control": {[]func(*secret){owner(func(o *metav1.OwnerReference) { o.Controller = new(false) })}, foreign},
-		"of another name":             {[]func(*secret){owner(func(o *metav1.OwnerReference) { o.Name = "bob" })}, foreign},
-		"of another kind":             {[]func(*secret){owner(func(o *metav1.OwnerReference) { o.Kind = "APIKey" })}, foreign},
-		"of another group":            {[]func(*secret){owner(func(o *metav1.OwnerReference) { o.APIVersion = "other.dev/v1alpha1" })}, foreign},
-		"handed over":                 {[]func(*secret){adopt, func(s *secret) { s.OwnerReferences = nil }}, with(func(s *lifecycle.Secret) { s.Owner, s.Adopt = lifecycle.Foreign, true })},
-		"handed over by another word": {[]func(*secret){func(s *secret) { s.Annotations[v1alpha1.AnnotationAdopt] = "yes" }}, own},
-		"handed over but another's":   {[]func(*secret){adopt, owner(func(o *metav1.OwnerReference) { o.Kind = "Deployment" })}, foreign},
+		"as it was written":                          {nil, own},
+		"of a former object":                         {[]func(*secret){owner(func(o *metav1.OwnerReference) { o.UID = "uid-0" })}, with(func(s *lifecycle.Secret) { s.Owner = lifecycle.Leftover })},
+		"of another version of ours":                 {[]func(*secret){owner(func(o *metav1.OwnerReference) { o.APIVersion = "keywright.dev/v1" })}, own},
+		"without an owner":                           {[]func(*secret){func(s *secret) { s.OwnerReferences = nil }}, foreign},
+		"of an owner that is not the controller":     {[]func(*secret){owner(func(o *metav1.OwnerReference) { o.Controller = new(false) })}, foreign},
+		"of another name":                            {[]func(*secret){owner(func(o *metav1.OwnerReference) { o.Name = "bob" })}, foreign},
+		"of another kind":                            {[]func(*secret){owner(func(o *metav1.OwnerReference) { o.Kind = "APIKey" })}, foreign},
+		"of another group":                           {[]func(*secret){owner(func(o *metav1.OwnerReference) { o.APIVersion = "other.dev/v1alpha1" })}, foreign},
+		"annotated for adoption":                     {[]func(*secret){adopt, func(s *secret) { s.OwnerReferences = nil }}, with(func(s *lifecycle.Secret) { s.Owner, s.Adopt = lifecycle.Foreign, true })},
+		"annotated with another value":               {[]func(*secret){func(s *secret) { s.Annotations[v1alpha1.AnnotationAdopt] = "yes" }}, own},
+		"annotated, but owned by another controller": {[]func(*secret){adopt, owner(func(o *metav1.OwnerReference) { o.Kind = "Deployment" })}, foreign},
 		"with another key": {[]func(*secret){func(s *secret) {
 			s.ManagedFields[0] = owns("keywright", `{"f:data":{"f:username":{}},"f:metadata":{"f:annotations":{"f:keywright.dev/key-id":{}}}}`)
 		}}, with(func(s *lifecycle.Secret) { s.Intact = false })},
@@ -104,7 +104,7 @@ func TestObserve(t *testing.T) {
 		})
 	}
 	if h.observe(nil) != (lifecycle.Secret{}) {
-		t.Error("no Secret is seen as one")
+		t.Error("a missing Secret is observed as present")
 	}
 }
 
@@ -115,8 +115,8 @@ func TestMetadataPatch(t *testing.T) {
 		have                func(*metav1.PartialObjectMetadata)
 		want                string
 	}{
-		"nothing asked, nothing there": {want: `null`},
-		"there already": {
+		"nothing wanted, nothing set": {want: `null`},
+		"set already": {
 			labels: map[string]string{"team": "red"}, annotations: map[string]string{"note": "hello"},
 			have: func(s *metav1.PartialObjectMetadata) { s.Labels["team"], s.Annotations["note"] = "red", "hello" },
 			want: `null`,
@@ -134,7 +134,7 @@ func TestMetadataPatch(t *testing.T) {
 			have:   func(s *metav1.PartialObjectMetadata) { s.Labels["team"] = "blue" },
 			want:   `{"metadata":{"labels":{"team":"red"},"resourceVersion":"7"}}`,
 		},
-		"ours and no longer asked for": {
+		"ours and no longer wanted": {
 			have: func(s *metav1.PartialObjectMetadata) { s.Labels["team"], s.Annotations["note"] = "red", "hello" },
 			want: `{"metadata":{"annotations":{"note":null},"labels":{"team":null},"resourceVersion":"7"}}`,
 		},
@@ -142,13 +142,13 @@ func TestMetadataPatch(t *testing.T) {
 			have: func(s *metav1.PartialObjectMetadata) { s.Labels["theirs"], s.Annotations["theirs"] = "x", "y" },
 			want: `null`,
 		},
-		"our own label gone": {
+		"our own label missing": {
 			have: func(s *metav1.PartialObjectMetadata) { s.Labels = nil },
 			want: `{"metadata":{"labels":{"keywright.dev/issued-for":"AdminUser"},"resourceVersion":"7"}}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := holderNamed("alice")
+			h := targetNamed("alice")
 			secret := secretOf(h, func(s *metav1.PartialObjectMetadata) { s.ManagedFields[0] = owns("keywright", ours) })
 			if c.have != nil {
 				c.have(secret)
@@ -161,8 +161,8 @@ func TestMetadataPatch(t *testing.T) {
 	}
 }
 
-func TestTheSecretAsItIsApplied(t *testing.T) {
-	h := holderNamed("alice")
+func TestApplyConfiguration(t *testing.T) {
+	h := targetNamed("alice")
 	h.Secret = Template{
 		Labels: map[string]string{"team": "red"}, Annotations: map[string]string{"note": "hello"},
 		Data: map[string]string{"username": "alice"},
@@ -182,5 +182,39 @@ func TestTheSecretAsItIsApplied(t *testing.T) {
 	}
 	if len(h.Secret.Labels) != 1 || len(h.Secret.Annotations) != 1 {
 		t.Error("the template was changed")
+	}
+}
+
+// The trimmed Secret in the cache leads to the same decisions as the whole one.
+func TestObserve_TrimmedSecretEqualsWholeOne(t *testing.T) {
+	var slimmer cachetrim.Slimmer
+	for name, change := range map[string]func(*metav1.PartialObjectMetadata){
+		"as it was written": func(*metav1.PartialObjectMetadata) {},
+		"annotated":         func(s *metav1.PartialObjectMetadata) { s.Annotations["keywright.dev/adopt"] = "true" },
+		"written by another": func(s *metav1.PartialObjectMetadata) {
+			s.ManagedFields = []metav1.ManagedFieldsEntry{owns("kubectl", wholeSecret)}
+		},
+		"another id":         func(s *metav1.PartialObjectMetadata) { s.Annotations["keywright.dev/key-id"] = "other" },
+		"no id":              func(s *metav1.PartialObjectMetadata) { delete(s.Annotations, "keywright.dev/key-id") },
+		"label changed":      func(s *metav1.PartialObjectMetadata) { s.Labels["keywright.dev/issued-for"] = "Other" },
+		"of a former object": func(s *metav1.PartialObjectMetadata) { s.OwnerReferences[0].UID = "former" },
+		"of another kind":    func(s *metav1.PartialObjectMetadata) { s.OwnerReferences[0].Kind = "Deployment" },
+		"without an owner":   func(s *metav1.PartialObjectMetadata) { s.OwnerReferences = nil },
+		"key in another entry": func(s *metav1.PartialObjectMetadata) {
+			s.ManagedFields = []metav1.ManagedFieldsEntry{owns("keywright", `{"f:data":{"f:other":{}},"f:metadata":{"f:annotations":{"f:keywright.dev/key-id":{}}}}`)}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := targetNamed("alice")
+			secret := secretOf(h, change)
+			want := h.observe(secret.DeepCopy())
+			slimmed, err := slimmer.Secret(secret)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := h.observe(slimmed.(*metav1.PartialObjectMetadata)); got != want {
+				t.Fatalf("got %+v, want %+v", got, want)
+			}
+		})
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"keywright.dev/keywright/internal/key/lifecycle"
 )
 
-// conditionsOf is <status>/<reason> of each condition, by its type.
-func conditionsOf(h *Holder) map[string]string {
+// conditionsOf returns <status>/<reason> of each condition, by type.
+func conditionsOf(h *Target) map[string]string {
 	out := map[string]string{}
 	for _, c := range h.status().Conditions {
 		out[c.Type] = string(c.Status) + "/" + c.Reason
@@ -24,91 +24,91 @@ func conditionsOf(h *Holder) map[string]string {
 	return out
 }
 
-func runOf(h *Holder) *run {
-	return &run{Issuer: &Issuer{Clock: clocktesting.NewFakePassiveClock(noon)}, holder: h}
+func runOf(h *Target) *run {
+	return &run{issuer: &Issuer{Clock: clocktesting.NewFakePassiveClock(noon)}, target: h}
 }
 
-// said is what conditions say at rest; stalledFor and workingOn are what they say otherwise.
-func said(ready, active string) map[string]string {
+// atRestWith, stalledFor and reconcilingFor return the expected conditions.
+func atRestWith(ready, active string) map[string]string {
 	return map[string]string{"Ready": ready, "Active": active}
 }
 
 func stalledFor(reason, active string) map[string]string {
-	out := said("False/"+reason, active)
+	out := atRestWith("False/"+reason, active)
 	out["Stalled"] = "True/" + reason
 	return out
 }
 
-func workingOn(reason, active string) map[string]string {
-	out := said("False/"+reason, active)
+func reconcilingFor(reason, active string) map[string]string {
+	out := atRestWith("False/"+reason, active)
 	out["Reconciling"] = "True/" + reason
 	return out
 }
 
-func TestConditions(t *testing.T) {
+func TestSetStatus_Conditions(t *testing.T) {
 	current, pending := lifecycle.Key{ID: "c", Digest: "c"}, lifecycle.Key{ID: "p", Digest: "p", Pending: true}
-	refuse := func(reason string) func(*Holder) {
-		return func(h *Holder) { h.Refused = &Finding{Reason: reason, Message: "Because."} }
+	refuse := func(reason string) func(*Target) {
+		return func(h *Target) { h.Refused = &Finding{Reason: reason, Message: "Because."} }
 	}
-	demote := func(h *Holder) { refuse("Demoted")(h); h.Spec.Revoked = true }
-	block := func(h *Holder) { h.Block = &Finding{Reason: "PepperLost", Message: "It is lost."} }
+	demote := func(h *Target) { refuse("Demoted")(h); h.Spec.Revoked = true }
+	block := func(h *Target) { h.Blocked = &Finding{Reason: "PepperLost", Message: "It is lost."} }
 	for name, c := range map[string]struct {
 		plan    lifecycle.Plan
-		holder  func(*Holder)
+		change  func(*Target)
 		want    map[string]string
 		message string
 	}{
-		"a first key on its way": {
+		"a first pending key": {
 			plan: lifecycle.Plan{Step: lifecycle.Record, Cause: lifecycle.FirstIssue, Keys: []lifecycle.Key{pending}},
-			want: workingOn("Issuing", "False/Issuing"), message: "Writing a key into its Secret (first issue).",
+			want: reconcilingFor("Issuing", "False/Issuing"), message: "Writing a key into its Secret (first issue).",
 		},
-		"a new key on its way": {
+		"a pending successor": {
 			plan: lifecycle.Plan{Step: lifecycle.Record, Cause: lifecycle.Requested, Keys: []lifecycle.Key{current, pending}},
-			want: workingOn("Rotating", "True/Accepted"), message: "(rotation requested); the old one is accepted meanwhile",
+			want: reconcilingFor("Rotating", "True/Accepted"), message: "(rotation requested); the old one is accepted meanwhile",
 		},
 		"a key in its Secret": {
 			plan: lifecycle.Plan{Step: lifecycle.Settle, Keys: []lifecycle.Key{current}, Delivered: true},
-			want: said("True/Issued", "True/Accepted"), message: "The key is in Secret alice-admin-key.",
+			want: atRestWith("True/Issued", "True/Accepted"), message: "The key is in Secret alice-admin-key.",
 		},
 		"rest": {
 			plan: lifecycle.Plan{Step: lifecycle.Rest, Keys: []lifecycle.Key{current}, Delivered: true},
-			want: said("True/Issued", "True/Accepted"), message: "The key is in Secret alice-admin-key.",
+			want: atRestWith("True/Issued", "True/Accepted"), message: "The key is in Secret alice-admin-key.",
 		},
 		"rest without a Secret": {
 			plan: lifecycle.Plan{Step: lifecycle.Rest, Keys: []lifecycle.Key{current}, Lost: lifecycle.SecretDeleted},
-			want: said("True/SecretGone", "True/Accepted"), message: "no Secret holds it: its Secret was deleted. Annotation keywright.dev/rotate asks for a new key",
+			want: atRestWith("True/SecretGone", "True/Accepted"), message: "no Secret holds it: its Secret was deleted. To get a new key in a new Secret, set annotation keywright.dev/rotate",
 		},
-		"rest with a key of the API": {
-			plan: lifecycle.Plan{Step: lifecycle.Rest, Keys: []lifecycle.Key{current}}, holder: func(h *Holder) { h.Spec.ByAPI = true },
-			want: said("True/Issued", "True/Accepted"), message: "The key was returned by the API.",
+		"rest with a key returned by the API": {
+			plan: lifecycle.Plan{Step: lifecycle.Rest, Keys: []lifecycle.Key{current}}, change: func(h *Target) { h.Spec.ByAPI = true },
+			want: atRestWith("True/Issued", "True/Accepted"), message: "The key was returned by the API.",
 		},
 		"rest while disabled": {
-			plan: lifecycle.Plan{Step: lifecycle.Rest, Keys: []lifecycle.Key{current}, Delivered: true}, holder: refuse("Disabled"),
-			want: said("True/Issued", "False/Disabled"), message: "The key is in Secret alice-admin-key.",
+			plan: lifecycle.Plan{Step: lifecycle.Rest, Keys: []lifecycle.Key{current}, Delivered: true}, change: refuse("Disabled"),
+			want: atRestWith("True/Issued", "False/Disabled"), message: "The key is in Secret alice-admin-key.",
 		},
-		"a demoted user whose key goes": {
-			plan: lifecycle.Plan{Step: lifecycle.Drop}, holder: demote,
-			want: workingOn("Revoking", "False/Demoted"), message: "No key is accepted any more; the Secret is being removed.",
+		"a demoted user whose key is being revoked": {
+			plan: lifecycle.Plan{Step: lifecycle.Drop}, change: demote,
+			want: reconcilingFor("Revoking", "False/Demoted"), message: "No key is accepted any more; the Secret is being removed.",
 		},
 		"a demoted user at rest": {
-			plan: lifecycle.Plan{Step: lifecycle.Rest}, holder: demote,
-			want: said("True/Demoted", "False/Demoted"), message: "Because.",
+			plan: lifecycle.Plan{Step: lifecycle.Rest}, change: demote,
+			want: atRestWith("True/Demoted", "False/Demoted"), message: "Because.",
 		},
-		"keys that ended, and none was there before": {
+		"ended keys without an earlier condition": {
 			plan: lifecycle.Plan{Step: lifecycle.Drop},
-			want: workingOn("Issuing", "False/NoKey"), message: "The recorded keys have ended.",
+			want: reconcilingFor("Issuing", "False/NoKey"), message: "The recorded keys have ended.",
 		},
-		"somebody else's Secret": {
+		"a foreign Secret": {
 			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.SecretConflict},
-			want: stalledFor("SecretConflict", "False/NoKey"), message: `delete it or name another in spec.secret.name, or hand its key over with annotation keywright.dev/adopt: "true"`,
+			want: stalledFor("SecretConflict", "False/NoKey"), message: `delete it, name another in spec.secret.name, or hand its key over with annotation keywright.dev/adopt: "true"`,
 		},
-		"somebody else's Secret in the way of a rename": {
+		"a foreign Secret in the way of a rename": {
 			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.SecretConflict, Keys: []lifecycle.Key{current}},
-			want: stalledFor("SecretConflict", "True/Accepted"), message: "Secret alice-admin-key exists and is not Keywright's",
+			want: stalledFor("SecretConflict", "True/Accepted"), message: "Secret alice-admin-key exists and does not belong to Keywright",
 		},
 		"an unusable key": {
 			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.InvalidKey},
-			want: stalledFor("InvalidKey", "False/NoKey"), message: `The key to be adopted, "key" in Secret alice-admin-key, is empty.`,
+			want: stalledFor("InvalidKey", "False/NoKey"), message: `The key to adopt, "key" in Secret alice-admin-key, is empty.`,
 		},
 		"a retired key": {
 			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.RetiredKey, Keys: []lifecycle.Key{current}},
@@ -119,15 +119,15 @@ func TestConditions(t *testing.T) {
 			want: stalledFor("AwaitingKey", "False/NoKey"), message: "rotate the key through the API",
 		},
 		"a lost pepper": {
-			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.ByBlock, Keys: []lifecycle.Key{current}}, holder: block,
+			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.ByBlock, Keys: []lifecycle.Key{current}}, change: block,
 			want: stalledFor("PepperLost", "True/Accepted"), message: "It is lost.",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := holderNamed("alice")
+			h := targetNamed("alice")
 			h.Object.SetGeneration(3)
-			if c.holder != nil {
-				c.holder(h)
+			if c.change != nil {
+				c.change(h)
 			}
 			r := runOf(h)
 			r.unusable = keyformat.ErrEmpty
@@ -137,27 +137,27 @@ func TestConditions(t *testing.T) {
 			}
 			ready := meta.FindStatusCondition(h.status().Conditions, "Ready")
 			if !strings.Contains(ready.Message, c.message) {
-				t.Errorf("Ready says %q, want %q", ready.Message, c.message)
+				t.Errorf("Ready has message %q, want %q", ready.Message, c.message)
 			}
 			checkConditions(t, h)
 		})
 	}
 }
 
-// checkConditions: whatever is said is said of this generation, with a time and a sentence.
-func checkConditions(t *testing.T, h *Holder) {
+// checkConditions checks that every condition has the current generation, a time and a message.
+func checkConditions(t *testing.T, h *Target) {
 	t.Helper()
 	if h.status().ObservedGeneration != h.Object.GetGeneration() {
 		t.Errorf("status.observedGeneration %d", h.status().ObservedGeneration)
 	}
 	for _, c := range h.status().Conditions {
 		if c.ObservedGeneration != h.Object.GetGeneration() || !c.LastTransitionTime.Time.Equal(noon) || c.Message == "" {
-			t.Errorf("%s: generation %d, at %v, says %q", c.Type, c.ObservedGeneration, c.LastTransitionTime, c.Message)
+			t.Errorf("%s: generation %d, at %v, message %q", c.Type, c.ObservedGeneration, c.LastTransitionTime, c.Message)
 		}
 	}
 }
 
-func TestTheEndOfAnOverlapChangesNothingElse(t *testing.T) {
+func TestSetStatus_EndOfOverlapKeepsConditions(t *testing.T) {
 	current := lifecycle.Key{ID: "c", Digest: "c"}
 	for name, before := range map[string]lifecycle.Plan{
 		"ready":   {Step: lifecycle.Rest, Keys: []lifecycle.Key{current}, Delivered: true},
@@ -165,7 +165,7 @@ func TestTheEndOfAnOverlapChangesNothingElse(t *testing.T) {
 		"working": {Step: lifecycle.Record, Keys: []lifecycle.Key{current, {ID: "p", Pending: true}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := holderNamed("alice")
+			h := targetNamed("alice")
 			r := runOf(h)
 			r.setStatus(before)
 			want := conditionsOf(h)
@@ -177,21 +177,21 @@ func TestTheEndOfAnOverlapChangesNothingElse(t *testing.T) {
 	}
 }
 
-func TestAConditionKeepsItsTimeWhileItsStatusStays(t *testing.T) {
-	h := holderNamed("alice")
+func TestSetStatus_ConditionKeepsTransitionTime(t *testing.T) {
+	h := targetNamed("alice")
 	r := runOf(h)
 	r.setStatus(lifecycle.Plan{Step: lifecycle.Record, Keys: []lifecycle.Key{{ID: "p", Pending: true}}})
 	later := noon.Add(time.Hour)
-	r.Clock = clocktesting.NewFakePassiveClock(later)
+	r.issuer.Clock = clocktesting.NewFakePassiveClock(later)
 	r.setStatus(lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.SecretConflict})
 	checkSince(t, h, map[string]time.Time{"Ready": noon, "Active": noon, "Stalled": later})
 	last := later.Add(time.Hour)
-	r.Clock = clocktesting.NewFakePassiveClock(last)
+	r.issuer.Clock = clocktesting.NewFakePassiveClock(last)
 	r.setStatus(lifecycle.Plan{Step: lifecycle.Rest, Keys: []lifecycle.Key{{ID: "c"}}})
 	checkSince(t, h, map[string]time.Time{"Ready": last, "Active": last})
 }
 
-func checkSince(t *testing.T, h *Holder, since map[string]time.Time) {
+func checkSince(t *testing.T, h *Target, since map[string]time.Time) {
 	t.Helper()
 	for kind, want := range since {
 		c := meta.FindStatusCondition(h.status().Conditions, kind)
@@ -201,13 +201,13 @@ func checkSince(t *testing.T, h *Holder, since map[string]time.Time) {
 	}
 }
 
-// What one step has to say is not touched by another.
-func TestStatusFields(t *testing.T) {
-	h := holderNamed("alice")
+// A step leaves the fields of other steps unchanged.
+func TestSetStatus_Fields(t *testing.T) {
+	h := targetNamed("alice")
 	h.Spec.RotateRequest = "now"
 	next := noon.Add(time.Hour + time.Millisecond)
 	r := runOf(h)
-	r.inHand = "adopted"
+	r.plaintextID = "adopted"
 
 	r.setStatus(lifecycle.Plan{Step: lifecycle.Record, Keys: []lifecycle.Key{{ID: "p", Pending: true}}, Delivered: true, NextRotation: next})
 	s := h.status()
@@ -233,13 +233,13 @@ func TestStatusFields(t *testing.T) {
 	}
 }
 
-// Every cause of a stall has a reason of its own and a sentence.
-func TestNoStallIsUnexplained(t *testing.T) {
-	h := holderNamed("alice")
-	h.Block = &Finding{Reason: "Blocked", Message: "m"}
+// Every cause of a stall has a reason and its own message.
+func TestStallFinding_ExplainsEveryCause(t *testing.T) {
+	h := targetNamed("alice")
+	h.Blocked = &Finding{Reason: "Blocked", Message: "m"}
 	seen := map[string]bool{}
 	for cause := lifecycle.ByBlock; cause <= lifecycle.AwaitingKey; cause++ {
-		f := stalled(&run{holder: h, unusable: keyformat.ErrEmpty}, cause)
+		f := stallFinding(&run{target: h, unusable: keyformat.ErrEmpty}, cause)
 		if seen[f.Message] || f.Reason == "" || f.Message == "" {
 			t.Errorf("cause %d: %+v", cause, f)
 		}
@@ -247,10 +247,10 @@ func TestNoStallIsUnexplained(t *testing.T) {
 	}
 }
 
-func TestTheLatestAdoptedKeysAreRemembered(t *testing.T) {
+func TestAppendAdopted_KeepsLatest(t *testing.T) {
 	var ids []string
 	for i := range maxAdopted + 3 {
-		ids = remember(ids, string(rune('a'+i)))
+		ids = appendAdopted(ids, string(rune('a'+i)))
 	}
 	if len(ids) != maxAdopted || ids[0] != "d" {
 		t.Fatalf("%q", ids)

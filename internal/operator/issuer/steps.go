@@ -3,12 +3,13 @@ package issuer
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
@@ -17,19 +18,19 @@ import (
 	"keywright.dev/keywright/internal/operator/cachetrim"
 )
 
-// do carries out one step: at most one write.
+// do carries out one step, which is at most one write.
 func (r *run) do(ctx context.Context, plan lifecycle.Plan) error {
 	switch plan.Step {
 	case lifecycle.Look:
-		return r.look(ctx)
+		return r.readMetadata(ctx)
 	case lifecycle.Read:
-		return r.read(ctx)
+		return r.readKey(ctx)
 	case lifecycle.Record:
-		return r.record(ctx, plan)
+		return r.recordKey(ctx, plan)
 	case lifecycle.Deliver:
 		return r.deliver(ctx)
 	case lifecycle.Remove:
-		return r.remove(ctx)
+		return r.removeSecret(ctx)
 	case lifecycle.RemoveStrays:
 		return r.removeStrays(ctx)
 	case lifecycle.Relabel:
@@ -40,47 +41,49 @@ func (r *run) do(ctx context.Context, plan lifecycle.Plan) error {
 		return r.setGuard(ctx, false)
 	case lifecycle.Release:
 		return r.release(ctx)
-	default:
+	case lifecycle.Settle, lifecycle.Drop, lifecycle.Amend, lifecycle.Await, lifecycle.Stall, lifecycle.Rest:
 		return r.writeStatus(ctx, plan)
 	}
+	return fmt.Errorf("unknown step %d", int(plan.Step))
 }
 
-// observeCached reads what the cache has: enough to see that there is nothing to do.
+// observeCached reads the Secrets from the cache, which is enough to find that nothing has to be done.
 func (r *run) observeCached(ctx context.Context) error {
-	owned, err := r.ListOwned(ctx, r.holder.kind(), r.holder.key())
+	owned, err := r.issuer.ListOwned(ctx, r.target.kind(), r.target.key())
 	if err != nil {
 		return err
 	}
 	for _, secret := range owned {
 		switch {
-		case secret.Name == r.holder.Spec.SecretName:
-			r.see(&secret, false)
-		case r.holder.ownerOf(&secret) == lifecycle.Own:
+		case secret.Name == r.target.Spec.SecretName:
+			r.setSecret(&secret, false)
+		case r.target.ownerOf(&secret) == lifecycle.Own:
 			r.strays = append(r.strays, secret)
 		}
 	}
 	return nil
 }
 
-func (r *run) look(ctx context.Context) error {
+// readMetadata reads the Secret's metadata from the API server.
+func (r *run) readMetadata(ctx context.Context) error {
 	secret := SecretMetadata()
-	err := r.Live.Get(ctx, r.holder.secretKey(), secret)
+	err := r.issuer.Live.Get(ctx, r.target.secretKey(), secret)
 	if client.IgnoreNotFound(err) != nil {
 		return err
 	}
 	if err != nil {
 		secret = nil
 	}
-	r.see(secret, true)
+	r.setSecret(secret, true)
 	return nil
 }
 
-// read takes the key out of the Secret into hand. It is the one place where a Secret's content is read.
-func (r *run) read(ctx context.Context) error {
+// readKey reads the key from the Secret. No other code reads the content of a key's Secret.
+func (r *run) readKey(ctx context.Context) error {
 	var secret corev1.Secret
-	err := r.Live.Get(ctx, r.holder.secretKey(), &secret)
+	err := r.issuer.Live.Get(ctx, r.target.secretKey(), &secret)
 	if apierrors.IsNotFound(err) {
-		r.see(nil, true)
+		r.setSecret(nil, true)
 		return nil
 	}
 	if err != nil {
@@ -88,94 +91,97 @@ func (r *run) read(ctx context.Context) error {
 	}
 	metadata := SecretMetadata()
 	metadata.ObjectMeta = secret.ObjectMeta
-	r.see(metadata, true)
-	r.observed.Content, err = r.contentOf(ctx, secret.Data[r.holder.entry()])
+	r.setSecret(metadata, true)
+	r.observed.Content, err = r.contentOf(ctx, secret.Data[r.target.entry()])
 	return err
 }
 
 func (r *run) contentOf(ctx context.Context, data []byte) (content *lifecycle.Content, err error) {
-	brought := string(data)
-	r.unusable = r.format.Check(brought)
+	plaintext := string(data)
+	r.unusable = r.format.Check(plaintext)
 	content = &lifecycle.Content{Usable: r.unusable == nil}
 	if !content.Usable {
 		return content, nil
 	}
-	content.Key = r.hold(brought, time.Time{})
-	other, err := r.othersKey(ctx, content.Key.Digest)
+	content.Key = r.holdKey(plaintext, time.Time{})
+	other, err := r.otherWithKey(ctx, content.Key.Digest)
 	if other != nil {
-		content.InUse, r.inUse = true, nameOf(other)
+		content.InUse, r.usedBy = true, nameOf(other)
 	}
 	return content, err
 }
 
-// hold takes a plaintext in hand and returns its entry for status.keys.
-func (r *run) hold(plaintext string, notAfter time.Time) lifecycle.Key {
+// holdKey keeps a plaintext for delivery and returns its entry for status.keys.
+func (r *run) holdKey(plaintext string, notAfter time.Time) lifecycle.Key {
 	digest := r.digest(plaintext)
-	r.plaintext, r.inHand = plaintext, digest.KeyID()
+	r.plaintext, r.plaintextID = plaintext, digest.KeyID()
 	return lifecycle.Key{
 		ID: digest.KeyID(), Digest: digest.String(), Prefix: r.format.Shown(plaintext),
 		IssuedAt: r.issueTime(), NotAfter: notAfter, Pending: true,
 	}
 }
 
-// issueTime is now, or the object's creation where that is later by another clock: a key older than its object is taken
-// for one that came back from a backup.
+// issueTime is now, or the object's creation if another clock set it later: a key older than its object counts as
+// restored from a backup.
 func (r *run) issueTime() time.Time {
-	now, created := r.Clock.Now().Truncate(time.Second), r.holder.Object.GetCreationTimestamp().Time
+	now, created := r.issuer.Clock.Now().Truncate(time.Second), r.target.Object.GetCreationTimestamp().Time
 	if now.Before(created) {
 		return created
 	}
 	return now
 }
 
-// digest uses the pepper under which the key is on record already, so that a key from before a change of pepper
-// is recognised, and the active one for any other.
+// digest uses the pepper with which the key is recorded already, so that a key from before a change of pepper is
+// recognized. For other keys it uses the active pepper.
 func (r *run) digest(plaintext string) pepper.Digest {
 	for i := range r.ring.Len() {
 		digest := pepper.Digest{PepperID: r.ring.ID(i), Sum: r.ring.Sum(i, plaintext)}
-		if r.onRecord(digest) {
+		if r.isRecorded(digest) {
 			return digest
 		}
 	}
 	return r.ring.Digest(plaintext)
 }
 
-func (r *run) onRecord(digest pepper.Digest) bool {
-	recorded := func(k v1alpha1.KeyStatus) bool { return k.Digest == digest.String() }
-	return slices.ContainsFunc(r.holder.status().Keys, recorded) || slices.Contains(r.holder.status().AdoptedKeys, digest.KeyID())
+func (r *run) isRecorded(digest pepper.Digest) bool {
+	status := r.target.status()
+	hasDigest := func(k v1alpha1.KeyStatus) bool { return k.Digest == digest.String() }
+	return slices.ContainsFunc(status.Keys, hasDigest) || slices.Contains(status.AdoptedKeys, digest.KeyID())
 }
 
-func (r *run) record(ctx context.Context, plan lifecycle.Plan) error {
+// recordKey writes a pending key into status: the one read from the Secret, or a generated one.
+func (r *run) recordKey(ctx context.Context, plan lifecycle.Plan) error {
 	var added lifecycle.Key
 	if plan.Adopt {
 		added = r.observed.Content.Key
 		added.NotAfter = plan.NotAfter
 	} else {
-		plaintext, err := r.format.Generate(r.Random)
+		plaintext, err := r.format.Generate(r.issuer.Random)
 		if err != nil {
 			return err
 		}
-		added = r.hold(plaintext, plan.NotAfter)
+		added = r.holdKey(plaintext, plan.NotAfter)
 	}
 	r.cause = plan.Cause
 	plan.Keys = append(plan.Keys, added)
 	return r.writeStatus(ctx, plan)
 }
 
+// deliver writes the plaintext into the Secret.
 func (r *run) deliver(ctx context.Context) error {
-	if err := r.succeedOwner(ctx); err != nil {
+	if err := r.replaceOwner(ctx); err != nil {
 		return err
 	}
 	version := absentVersion
 	if r.secret != nil {
 		version = r.secret.ResourceVersion
 	}
-	secret := r.holder.applyConfiguration(r.plaintext, r.inHand, version)
-	err := r.Client.Apply(ctx, secret, client.FieldOwner(v1alpha1.FieldManager), client.ForceOwnership)
+	secret := r.target.applyConfiguration(r.plaintext, r.plaintextID, version)
+	err := r.issuer.Client.Apply(ctx, secret, client.FieldOwner(v1alpha1.FieldManager), client.ForceOwnership)
 	if apierrors.IsConflict(err) {
-		// Somebody else was here since we looked: what is there now decides.
-		r.Meter.Conflict(r.holder.kind(), "write")
-		return r.look(ctx)
+		// Another writer changed the Secret since it was read. Decide again on its present state.
+		r.issuer.Metrics.conflict(r.target.kind(), conflictWrite)
+		return r.readMetadata(ctx)
 	}
 	if err != nil {
 		return err
@@ -183,31 +189,38 @@ func (r *run) deliver(ctx context.Context) error {
 	r.secret = SecretMetadata()
 	r.secret.Namespace, r.secret.Name = *secret.Namespace, *secret.Name
 	r.secret.UID, r.secret.ResourceVersion = *secret.UID, *secret.ResourceVersion
-	r.wrote.secret = r.secret.ResourceVersion
-	r.observed = lifecycle.Secret{Owner: lifecycle.Own, KeyID: r.inHand, Intact: true, Adopt: r.observed.Adopt, Live: true}
+	r.written.secret = r.secret.ResourceVersion
+	r.observed = lifecycle.Secret{
+		Owner: lifecycle.Own, KeyID: r.plaintextID, Intact: true, Adopt: r.observed.Adopt, Live: true,
+	}
 	return nil
 }
 
-// remove deletes the Secret, if the object that decides so is the present one: one seen in a cache that lags may have
-// a successor whose Secret this is.
-func (r *run) remove(ctx context.Context) error {
-	living, err := r.livingUID(ctx, r.holder.kind(), r.holder.key())
+// errReplaced means that another object has taken the name of the object that a decision was made for.
+var errReplaced = errors.New("another object has its name now")
+
+// removeSecret deletes the Secret, but only for the live object: a stale cache may show a deleted object whose successor
+// owns this Secret.
+func (r *run) removeSecret(ctx context.Context) error {
+	kind, object := r.target.kind(), r.target.Object
+	liveUID, err := r.issuer.liveUID(ctx, kind, r.target.key())
 	if err != nil {
 		return err
 	}
-	if living != r.holder.Object.GetUID() {
-		return apierrors.NewConflict(v1alpha1.SchemeGroupVersion.WithResource(r.holder.kind()).GroupResource(), r.holder.Object.GetName(), errSucceeded)
+	if liveUID != object.GetUID() {
+		resource := v1alpha1.SchemeGroupVersion.WithResource(kind).GroupResource()
+		return apierrors.NewConflict(resource, object.GetName(), errReplaced)
 	}
-	if err := r.DeleteSecret(ctx, r.secret); err != nil {
+	if err := r.issuer.DeleteSecret(ctx, r.secret); err != nil {
 		return err
 	}
-	r.see(nil, true)
+	r.setSecret(nil, true)
 	return nil
 }
 
 func (r *run) removeStrays(ctx context.Context) error {
 	for i := range r.strays {
-		if err := r.DeleteSecret(ctx, &r.strays[i]); err != nil {
+		if err := r.issuer.DeleteSecret(ctx, &r.strays[i]); err != nil {
 			return err
 		}
 	}
@@ -215,17 +228,16 @@ func (r *run) removeStrays(ctx context.Context) error {
 	return nil
 }
 
+// relabel sets the Secret's labels and annotations without touching its data.
 func (r *run) relabel(ctx context.Context) error {
-	patch, err := json.Marshal(r.holder.metadataPatch(r.secret, cachetrim.Owned(r.secret.ManagedFields)))
+	patch, err := json.Marshal(r.target.metadataPatch(r.secret, cachetrim.Owned(r.secret.ManagedFields)))
 	if err != nil {
 		return err
 	}
-	secret := SecretMetadata()
-	secret.Namespace, secret.Name = r.secret.Namespace, r.secret.Name
-	err = r.Client.Patch(ctx, secret, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(v1alpha1.FieldManager))
+	secret, err := r.issuer.patchSecret(ctx, r.secret, patch)
 	if err == nil {
-		r.see(secret, true)
-		r.wrote.secret = secret.ResourceVersion
+		r.setSecret(secret, true)
+		r.written.secret = secret.ResourceVersion
 	}
 	return err
 }

@@ -1,0 +1,217 @@
+package issuer
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/lifecycle"
+	"keywright.dev/keywright/internal/key/pepper"
+)
+
+// readiness is the content of condition Ready, and which of Stalled and Reconciling goes with it.
+type readiness struct {
+	Finding
+	state state
+}
+
+type state int
+
+const (
+	done state = iota
+	reconciling
+	stalled
+	// stalledRefused is stalled while the recorded key is refused.
+	stalledRefused
+)
+
+func (r *run) setConditions(ready readiness) {
+	r.set(v1alpha1.ConditionReady, ready.state == done, ready.Finding)
+	isStalled := ready.state == stalled || ready.state == stalledRefused
+	r.setOrRemove(v1alpha1.ConditionStalled, isStalled, ready.Finding)
+	r.setOrRemove(v1alpha1.ConditionReconciling, ready.state == reconciling, ready.Finding)
+	active, finding := activity(r.target, r.issuer.Clock.Now())
+	if active && ready.state == stalledRefused {
+		active, finding = false, ready.Finding
+	}
+	r.set(v1alpha1.ConditionActive, active, finding)
+}
+
+func (r *run) set(kind string, is bool, f Finding) {
+	status := metav1.ConditionFalse
+	if is {
+		status = metav1.ConditionTrue
+	}
+	meta.SetStatusCondition(&r.target.status().Conditions, metav1.Condition{
+		Type: kind, Status: status, Reason: f.Reason, Message: f.Message,
+		ObservedGeneration: r.target.Object.GetGeneration(), LastTransitionTime: r.transitionTime(kind, status),
+	})
+}
+
+// transitionTime is now by the issuer's clock, or the recorded time when the status stays the same.
+func (r *run) transitionTime(kind string, status metav1.ConditionStatus) metav1.Time {
+	if c := meta.FindStatusCondition(r.target.status().Conditions, kind); c != nil && c.Status == status {
+		return c.LastTransitionTime
+	}
+	return metav1.NewTime(r.issuer.Clock.Now())
+}
+
+// setOrRemove keeps a condition only while it is true, as kstatus expects.
+func (r *run) setOrRemove(kind string, is bool, f Finding) {
+	if is {
+		r.set(kind, true, f)
+		return
+	}
+	meta.RemoveStatusCondition(&r.target.status().Conditions, kind)
+}
+
+// readinessOf translates a plan.
+func readinessOf(r *run, plan lifecycle.Plan) readiness {
+	switch plan.Step {
+	case lifecycle.Record:
+		return readiness{issuing(r.target, plan), reconciling}
+	case lifecycle.Drop, lifecycle.Amend:
+		return dropping(r.target)
+	case lifecycle.Await:
+		return readiness{Finding{v1alpha1.ReasonIssuing, "The API is about to issue the key."}, reconciling}
+	case lifecycle.Stall:
+		return readiness{stallFinding(r, plan.Stall), stalledState(plan.Stall)}
+	}
+	return readiness{atRest(r.target, plan), done}
+}
+
+func stalledState(cause lifecycle.StallCause) state {
+	if cause == lifecycle.LostPepper || cause == lifecycle.KeyTaken {
+		return stalledRefused
+	}
+	return stalled
+}
+
+// issuing keeps the message of a failure while it is retried: a condition that changes with each retry is less useful.
+func issuing(t *Target, plan lifecycle.Plan) Finding {
+	ready := meta.FindStatusCondition(t.status().Conditions, v1alpha1.ConditionReady)
+	if plan.Cause == lifecycle.Resumed && ready != nil && ready.Reason == v1alpha1.ReasonRetrying {
+		return Finding{ready.Reason, ready.Message}
+	}
+	if lifecycle.Current(plan.Keys[:len(plan.Keys)-1]) == nil {
+		return Finding{v1alpha1.ReasonIssuing, fmt.Sprintf("Writing a key into its Secret (%s).", plan.Cause)}
+	}
+	return Finding{v1alpha1.ReasonRotating, fmt.Sprintf(
+		"Writing a new key into its Secret (%s); the old one is accepted meanwhile.", plan.Cause)}
+}
+
+// dropping describes a revocation, or keeps the readiness when only the ends of keys change.
+func dropping(t *Target) readiness {
+	if t.Spec.Revoked || t.Spec.Deleted {
+		return readiness{Finding{v1alpha1.ReasonRevoking, "No key is accepted any more; the Secret is being removed."}, reconciling}
+	}
+	ready := meta.FindStatusCondition(t.status().Conditions, v1alpha1.ConditionReady)
+	if ready == nil || len(t.status().Keys) == 0 {
+		return readiness{Finding{v1alpha1.ReasonIssuing, "The recorded keys have ended."}, reconciling}
+	}
+	return readiness{Finding{ready.Reason, ready.Message}, stateOf(t.status().Conditions)}
+}
+
+func stateOf(conditions []metav1.Condition) state {
+	switch {
+	case meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionStalled):
+		return stalled
+	case meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady):
+		return done
+	}
+	return reconciling
+}
+
+func atRest(t *Target, plan lifecycle.Plan) Finding {
+	switch {
+	case t.Spec.Revoked, t.Spec.Deleted:
+		return *t.Refused
+	case len(t.status().Keys) == 0:
+		return neverIssued(t)
+	case t.Spec.ByAPI:
+		return Finding{v1alpha1.ReasonIssued, "The key was returned by the API."}
+	case plan.Lost != "" && plan.Expired:
+		return Finding{v1alpha1.ReasonExpired, fmt.Sprintf("The key has expired, and no Secret holds it: %s.", plan.Lost)}
+	case plan.Lost != "":
+		return Finding{v1alpha1.ReasonSecretGone, fmt.Sprintf(
+			"The key still works, but no Secret holds it: %s. To get a new key in a new Secret, set annotation %s.",
+			plan.Lost, v1alpha1.AnnotationRotate)}
+	}
+	return Finding{v1alpha1.ReasonIssued, fmt.Sprintf("The key is in Secret %s.", t.Spec.SecretName)}
+}
+
+// stallFinding describes what a person has to do.
+func stallFinding(r *run, cause lifecycle.StallCause) Finding {
+	secret := r.target.Spec.SecretName
+	switch cause {
+	case lifecycle.SecretConflict:
+		return Finding{v1alpha1.ReasonSecretConflict, r.conflictMessage()}
+	case lifecycle.KeyInUse:
+		return Finding{v1alpha1.ReasonKeyInUse, fmt.Sprintf(
+			"The key in Secret %s already belongs to %s: put another key into the Secret.", secret, r.usedBy)}
+	case lifecycle.KeyTaken:
+		return Finding{v1alpha1.ReasonKeyInUse, fmt.Sprintf(
+			"The recorded key belongs to %s, which is older: request a new key with annotation %s.",
+			r.usedBy, v1alpha1.AnnotationRotate)}
+	case lifecycle.LostPepper:
+		return Finding{v1alpha1.ReasonPepperLost, fmt.Sprintf(
+			"The key was digested with a pepper that Secret %s no longer holds: "+
+				"restore the pepper under any name but %q, or request a new key with annotation %s.",
+			v1alpha1.PepperSecret, pepper.Active, v1alpha1.AnnotationRotate)}
+	case lifecycle.InvalidKey:
+		return Finding{v1alpha1.ReasonInvalidKey, fmt.Sprintf(
+			"The key to adopt, %q in Secret %s, %v.", r.target.entry(), secret, r.unusable)}
+	case lifecycle.RetiredKey:
+		return Finding{v1alpha1.ReasonRetiredKey, fmt.Sprintf(
+			"Secret %s holds a key that was replaced after its adoption: "+
+				"put another key into it, or remove annotation %s from the Secret.", secret, v1alpha1.AnnotationAdopt)}
+	case lifecycle.AwaitingKey:
+		return Finding{v1alpha1.ReasonAwaitingKey,
+			"Delivery is Response and the API has issued no key: rotate the key through the API."}
+	}
+	return *r.target.Blocked
+}
+
+// conflictMessage names the owner of the Secret and the ways out. Keywright does not watch Secrets of others, so the
+// message says when the Secret is checked again.
+func (r *run) conflictMessage() string {
+	const again = " Keywright checks it again every minute."
+	secret := r.target.Spec.SecretName
+	if r.secret != nil {
+		if owner := metav1.GetControllerOfNoCopy(r.secret); owner != nil {
+			return fmt.Sprintf("Secret %s belongs to %s %s: name another in spec.secret.name.", secret, owner.Kind, owner.Name) + again
+		}
+	}
+	return fmt.Sprintf("Secret %s exists and does not belong to Keywright: delete it, name another in spec.secret.name, "+
+		"or hand its key over with annotation %s: \"true\" on the Secret.", secret, v1alpha1.AnnotationAdopt) + again
+}
+
+// activity reports whether a key of the object would be accepted now, and why.
+func activity(t *Target, now time.Time) (active bool, why Finding) {
+	keys := t.status().Keys
+	current := slices.IndexFunc(keys, func(k v1alpha1.KeyStatus) bool { return !k.Pending })
+	switch {
+	case t.Refused != nil:
+		return false, *t.Refused
+	case current >= 0 && keys[current].NotAfter != nil && !now.Before(keys[current].NotAfter.Time):
+		end := keys[current].NotAfter.UTC().Format(time.RFC3339)
+		return false, Finding{v1alpha1.ReasonExpired, fmt.Sprintf("The key expired at %s.", end)}
+	case current >= 0:
+		return true, Finding{v1alpha1.ReasonAccepted, "The key is accepted."}
+	case len(keys) > 0:
+		return false, Finding{v1alpha1.ReasonIssuing, "The first key is being written into its Secret."}
+	case !t.Spec.ExpiresAt.IsZero() && !now.Before(t.Spec.ExpiresAt):
+		return false, neverIssued(t)
+	}
+	return false, Finding{v1alpha1.ReasonNoKey, "There is no key."}
+}
+
+// neverIssued describes an object without a key because the key would have expired at once.
+func neverIssued(t *Target) Finding {
+	return Finding{v1alpha1.ReasonExpired, fmt.Sprintf(
+		"spec.expiresAt %s is in the past: no key was issued.", t.Spec.ExpiresAt.UTC().Format(time.RFC3339))}
+}

@@ -1,0 +1,173 @@
+package issuer
+
+import (
+	"context"
+	"encoding/json"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/lifecycle"
+	"keywright.dev/keywright/internal/kube/keyholder"
+)
+
+// ownerIndex finds the Secrets written for an object by the bucket of its <kind>/<name>, whether or not it still exists.
+const ownerIndex = "keywright.dev/owner"
+
+// IndexSecrets adds the index that ListOwned needs. Call it once, before the cache starts.
+func IndexSecrets(ctx context.Context, indexer client.FieldIndexer) error {
+	return indexer.IndexField(ctx, SecretMetadata(), ownerIndex, func(secret client.Object) []string {
+		owner := metav1.GetControllerOfNoCopy(secret)
+		if owner == nil || owner.APIVersion != v1alpha1.SchemeGroupVersion.String() {
+			return nil
+		}
+		return []string{keyholder.Bucket(owner.Kind + "/" + owner.Name)}
+	})
+}
+
+// ListOwned lists, from the cache, the metadata of all Secrets written for an object of this kind and name, whether the
+// present one or one that was deleted.
+func (i *Issuer) ListOwned(
+	ctx context.Context, kind string, object client.ObjectKey,
+) ([]metav1.PartialObjectMetadata, error) {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	bucket := client.MatchingFields{ownerIndex: keyholder.Bucket(kind + "/" + object.Name)}
+	err := i.Client.List(ctx, list, client.InNamespace(object.Namespace), bucket, client.UnsafeDisableDeepCopy)
+	owned := list.Items[:0]
+	for n := range list.Items {
+		if owner := metav1.GetControllerOfNoCopy(&list.Items[n]); owner.Kind == kind && owner.Name == object.Name {
+			owned = append(owned, list.Items[n])
+		}
+	}
+	return owned, err
+}
+
+// DeleteSecret deletes this Secret, but not another one that has taken its name since.
+func (i *Issuer) DeleteSecret(ctx context.Context, secret *metav1.PartialObjectMetadata) error {
+	return client.IgnoreNotFound(i.Client.Delete(ctx, secret, client.Preconditions{UID: &secret.UID}))
+}
+
+// RemoveOrphans deletes the Secrets of a deleted object, as the garbage collector does where one runs. A Secret that is
+// annotated for adoption is released for the object that will adopt it.
+func (i *Issuer) RemoveOrphans(ctx context.Context, kind string, object client.ObjectKey) error {
+	i.backoff.reset(idOf(kind, object))
+	i.expectations.reset(idOf(kind, object))
+	secrets, err := i.ListOwned(ctx, kind, object)
+	if err != nil || len(secrets) == 0 {
+		return err
+	}
+	liveUID, err := i.liveUID(ctx, kind, object)
+	if err != nil {
+		return err
+	}
+	for n := range secrets {
+		if metav1.GetControllerOfNoCopy(&secrets[n]).UID == liveUID {
+			continue
+		}
+		if err := i.removeOrphan(ctx, &secrets[n]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (i *Issuer) removeOrphan(ctx context.Context, secret *metav1.PartialObjectMetadata) error {
+	if secret.Annotations[v1alpha1.AnnotationAdopt] != "true" {
+		return i.DeleteSecret(ctx, secret)
+	}
+	_, err := i.setOwners(ctx, secret)
+	return client.IgnoreNotFound(err)
+}
+
+// liveUID returns the uid of the object that has this name now, or "". It asks the API server because caches lag: a
+// Secret whose owner is not cached yet is not an orphan.
+func (i *Issuer) liveUID(ctx context.Context, kind string, object client.ObjectKey) (types.UID, error) {
+	owner := &metav1.PartialObjectMetadata{}
+	owner.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind(kind))
+	err := i.Live.Get(ctx, object, owner)
+	if apierrors.IsNotFound(err) {
+		return "", nil
+	}
+	return owner.UID, err
+}
+
+// setOwners replaces Keywright's owner references on this version of a Secret. Without any, the Secret is released.
+func (i *Issuer) setOwners(
+	ctx context.Context, secret *metav1.PartialObjectMetadata, ours ...metav1.OwnerReference,
+) (*metav1.PartialObjectMetadata, error) {
+	owners := append(make([]metav1.OwnerReference, 0, len(secret.OwnerReferences)), ours...)
+	for _, owner := range secret.OwnerReferences {
+		if owner.APIVersion != v1alpha1.SchemeGroupVersion.String() {
+			owners = append(owners, owner)
+		}
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"resourceVersion": secret.ResourceVersion, "ownerReferences": owners,
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return i.patchSecret(ctx, secret, patch)
+}
+
+// patchSecret applies a merge patch to a Secret and returns its new metadata.
+func (i *Issuer) patchSecret(
+	ctx context.Context, secret *metav1.PartialObjectMetadata, patch []byte,
+) (*metav1.PartialObjectMetadata, error) {
+	patched := SecretMetadata()
+	patched.Namespace, patched.Name = secret.Namespace, secret.Name
+	merge := client.RawPatch(types.MergePatchType, patch)
+	return patched, i.Client.Patch(ctx, patched, merge, client.FieldOwner(v1alpha1.FieldManager))
+}
+
+func (t *Target) guarded() bool {
+	return controllerutil.ContainsFinalizer(t.Object, v1alpha1.FinalizerKeepSecret)
+}
+
+// setGuard adds or removes the finalizer. Apart from status, the finalizer is all that the operator writes to an object.
+func (r *run) setGuard(ctx context.Context, on bool) error {
+	object := r.target.Object
+	before := object.DeepCopyObject().(client.Object)
+	if on {
+		controllerutil.AddFinalizer(object, v1alpha1.FinalizerKeepSecret)
+	} else {
+		controllerutil.RemoveFinalizer(object, v1alpha1.FinalizerKeepSecret)
+	}
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	err := r.issuer.Client.Patch(ctx, object, patch, client.FieldOwner(v1alpha1.FieldManager))
+	r.written.object = object.GetResourceVersion()
+	return client.IgnoreNotFound(err)
+}
+
+// release removes the object's owner reference, so that the garbage collector leaves the Secret alone.
+func (r *run) release(ctx context.Context) error {
+	secret, err := r.issuer.setOwners(ctx, r.secret)
+	if err == nil {
+		r.setSecret(secret, true)
+	}
+	return err
+}
+
+// replaceOwner makes the object the owner of a Secret that names a deleted object of the same name. An apply cannot do
+// it: the owner reference belongs to the client that restored the Secret, and a second controller reference is refused.
+// After a crash here the Secret has the right owner and is read again.
+func (r *run) replaceOwner(ctx context.Context) error {
+	if r.secret == nil || r.observed.Owner != lifecycle.Leftover {
+		return nil
+	}
+	t := r.target
+	secret, err := r.issuer.setOwners(ctx, r.secret, metav1.OwnerReference{
+		APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: t.kind(),
+		Name: t.Object.GetName(), UID: t.Object.GetUID(), Controller: new(true),
+	})
+	if err == nil {
+		r.secret, r.written.secret = secret, secret.ResourceVersion
+	}
+	return err
+}

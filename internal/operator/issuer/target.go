@@ -1,0 +1,80 @@
+package issuer
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/lifecycle"
+	"keywright.dev/keywright/internal/kube/convert"
+	"keywright.dev/keywright/internal/kube/keyholder"
+)
+
+// Target is a key object with the state that its controller wants, for one run.
+type Target struct {
+	// Object is the object itself. Its status is updated with every write.
+	Object keyholder.Object
+	// Spec is what the object asks for. The issuer sets Blocked and AwaitUntil.
+	Spec lifecycle.Spec
+	// Secret is the Secret to write, without the key.
+	Secret Template
+	// Refused is why the object's keys are refused. Nil: they are accepted.
+	Refused *Finding
+	// Blocked is why nothing may be issued. Nil: keys may be issued.
+	Blocked *Finding
+}
+
+// Finding is a condition's reason, and a message that a person can act on.
+type Finding struct {
+	Reason  string
+	Message string
+}
+
+// Template is a Secret without its key.
+type Template struct {
+	// Key is the name of the entry that holds the key. Empty: "key".
+	Key         string
+	Labels      map[string]string
+	Annotations map[string]string
+	// Data is written beside the key: whom the key speaks as.
+	Data map[string]string
+}
+
+// Take copies what a manifest sets for its Secret.
+func (t *Template) Take(written *v1alpha1.SecretTemplate) {
+	t.Key = written.Key
+	t.Labels = convert.PlainValues(written.Labels)
+	t.Annotations = convert.PlainValues(written.Annotations)
+}
+
+// maxRequest is the longest rotation request that status records unchanged.
+const maxRequest = 253
+
+// RotateRequest returns the value of the annotation that requests a rotation, hashed if it is too long for status.
+func RotateRequest(o client.Object) string {
+	value := o.GetAnnotations()[v1alpha1.AnnotationRotate]
+	if len(value) <= maxRequest {
+		return value
+	}
+	sum := sha256.Sum256([]byte(value))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func (t *Target) key() client.ObjectKey { return client.ObjectKeyFromObject(t.Object) }
+
+func (t *Target) kind() string { return keyholder.KindOf(t.Object) }
+
+// status points into the object.
+func (t *Target) status() *v1alpha1.KeyHolderStatus { return t.Object.HolderStatus() }
+
+func (t *Target) id() string { return idOf(t.kind(), t.key()) }
+
+// idOf identifies an object among those of all kinds, whether or not it still exists.
+func idOf(kind string, object client.ObjectKey) string { return kind + "/" + object.String() }
+
+// secretKey is the name of the Secret that the key is delivered to.
+func (t *Target) secretKey() client.ObjectKey {
+	return client.ObjectKey{Namespace: t.Object.GetNamespace(), Name: t.Spec.SecretName}
+}
