@@ -1,5 +1,5 @@
-# Everything a contributor runs. `make` alone lists it.
-# Needs Go, git, bash and make; tools and the control plane are built from their Go modules, cached outside the checkout.
+# The commands of a contributor. `make` alone lists them.
+# Needs Go, git, bash and make. Tools and the control plane are built from their Go modules and cached outside the checkout.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,48 +11,60 @@ MAKEFLAGS += --no-print-directory
 PKG ?= ./...
 TEST_FLAGS ?=
 TEST_TIMEOUT ?= 20m
-# The race detector needs a C compiler: yes where there is one. RACE=no leaves it out.
+# The race detector needs a C compiler. RACE=no turns it off.
 RACE ?= $(if $(filter 1,$(shell go env CGO_ENABLED)),yes,no)
 BENCH ?= .
 BENCH_FLAGS ?= -benchmem
-# Of one package: test/bench alone takes half an hour.
+# For each package: test/bench alone takes half an hour.
 BENCH_TIMEOUT ?= 60m
 # The packages that have a benchmark.
 BENCH_PKG ?= $(shell hack/packages_with.sh Benchmark)
 FUZZTIME ?= 10s
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# The images of docker-build and deploy, each as name:tag.
+OPERATOR_IMG ?= keywright/operator:latest
+SERVER_IMG ?= keywright/server:latest
+# kubectl from PATH, or the one that the control plane brings.
+KUBECTL ?= $(if $(shell command -v kubectl),kubectl,"$$(hack/controlplane/build.sh)/kubectl")
+RUN_FLAGS ?=
 
-# What the compiler is told of where the server spends its time: 3 in 100 of each request. Tests and the demo are built
-# without, for it takes minutes to build all once more.
+# The CPU profile that the compiler optimizes the server with: it saves 3 % of each request. Tests and the demo are
+# built without it, because it takes minutes to compile everything a second time.
 PROFILE := cmd/server/release.pgo
 
 TOOL := go tool -modfile=hack/tools/go.mod
 CONTROLLER_GEN := $(TOOL) controller-gen
 GOLANGCI_LINT := $(TOOL) golangci-lint
+GOTESTSUM := $(TOOL) gotestsum --format=pkgname
 
-# Builds the control plane where it is not cached and tells the tests where it is.
+# Builds the control plane unless it is cached, and exports its folder for the tests.
 WITH_CONTROL_PLANE = KUBEBUILDER_ASSETS="$$(hack/controlplane/build.sh)" && export KUBEBUILDER_ASSETS &&
 
 .PHONY: help
 help: ## List the targets.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
+##@ Development
+
 .PHONY: demo
-demo: ## Show a key being issued, accepted, rotated and refused. ONCE=1: run through and stop.
+demo: ## Show a key being issued, accepted, rotated and refused. ONCE=1: stop after the last step.
 	@$(WITH_CONTROL_PLANE) \
 	hack/gobuild.sh bin/demo ./hack/demo && \
 	exec bin/demo $(if $(ONCE),--once)
 
 .PHONY: test
-# -count=1: suites run programs they build themselves, a change in which the test cache does not see.
+# -count=1: suites run programs that they build themselves, and the test cache does not notice changes in those.
 test: ## Run every test, against a real API server.
 	@hack/packages.sh
 	@$(WITH_CONTROL_PLANE) \
-	go run ./hack/runtests -count=1 -timeout=$(TEST_TIMEOUT) $(if $(filter yes,$(RACE)),-race) $(TEST_FLAGS) $(PKG)
+	mkdir -p bin && status=0 && \
+	{ $(GOTESTSUM) --jsonfile=bin/test.json --packages='$(PKG)' -- \
+	  -count=1 -timeout=$(TEST_TIMEOUT) $(if $(filter yes,$(RACE)),-race) $(TEST_FLAGS) || status=$$?; } && \
+	go run ./hack/testcount bin/test.json && exit $$status
 
 .PHONY: bench
 # go test runs the benchmarks of several packages one after the other.
-bench: ## Run the benchmarks. BENCH=<regexp> chooses.
+bench: ## Run the benchmarks. BENCH=<regexp> selects.
 	@$(WITH_CONTROL_PLANE) \
 	go test -run='^$$' -bench='$(BENCH)' -timeout=$(BENCH_TIMEOUT) $(BENCH_FLAGS) $(BENCH_PKG)
 
@@ -60,13 +72,13 @@ bench: ## Run the benchmarks. BENCH=<regexp> chooses.
 fuzz: ## Run each fuzz target for FUZZTIME (10s).
 	@hack/fuzz.sh $(FUZZTIME)
 
-.PHONY: build
-build: ## Build bin/operator and bin/server, static.
-	CGO_ENABLED=0 go build -trimpath -pgo=$(PROFILE) -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/operator ./cmd/server
+.PHONY: fmt
+fmt: ## Format the Go code.
+	gofmt -w .
 
-.PHONY: profile
-profile: ## Take the profile that the server is compiled by anew.
-	go test -trimpath -run='^$$' -bench=BenchmarkAuth -benchtime=500000x -cpuprofile=$(CURDIR)/$(PROFILE) -o bin/profile.test ./cmd/server
+.PHONY: lint
+lint: ## Run the linters.
+	$(GOLANGCI_LINT) run ./...
 
 .PHONY: generate
 generate: ## Generate the deep copies of api/.
@@ -76,12 +88,8 @@ generate: ## Generate the deep copies of api/.
 manifests: ## Generate config/crd/bases from api/.
 	$(CONTROLLER_GEN) crd paths=./api/... output:crd:dir=config/crd/bases
 
-.PHONY: lint
-lint: ## Run the linters.
-	$(GOLANGCI_LINT) run ./...
-
 .PHONY: verify
-verify: ## Regenerate everything, check it and lint; fail when that changes a file.
+verify: ## Regenerate, check and lint everything; fail if that changes a file.
 	@hack/verify.sh
 
 .PHONY: control-plane
@@ -91,3 +99,46 @@ control-plane: ## Build etcd, kube-apiserver and kubectl, and print their folder
 .PHONY: clean
 clean: ## Remove what was built in the checkout. Caches outside it stay.
 	rm -rf bin .demo
+
+##@ Build
+
+.PHONY: build
+build: ## Build bin/operator and bin/server, static.
+	CGO_ENABLED=0 go build -trimpath -pgo=$(PROFILE) -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/operator ./cmd/server
+
+.PHONY: docker-build
+docker-build: ## Build the images OPERATOR_IMG and SERVER_IMG.
+	docker build --build-arg VERSION=$(VERSION) --target operator -t $(OPERATOR_IMG) .
+	docker build --build-arg VERSION=$(VERSION) --target server -t $(SERVER_IMG) .
+
+.PHONY: profile
+profile: ## Record the CPU profile that the server is compiled with again.
+	go test -trimpath -run='^$$' -bench=BenchmarkAuth -benchtime=500000x -cpuprofile=$(CURDIR)/$(PROFILE) -o bin/profile.test ./cmd/server
+
+##@ Cluster: the one of the current kubectl context
+
+.PHONY: run
+run: ## Run the operator on this machine. RUN_FLAGS: its flags.
+	go run ./cmd/operator $(RUN_FLAGS)
+
+.PHONY: install
+install: ## Install the CRDs.
+	$(KUBECTL) apply --server-side -k config/crd
+
+.PHONY: uninstall
+uninstall: ## Remove the CRDs and all objects of their kinds. The operator must still run.
+	hack/delete_objects.sh $(KUBECTL)
+	$(KUBECTL) delete --ignore-not-found -k config/crd
+
+.PHONY: deploy
+deploy: ## Install everything, with the images OPERATOR_IMG and SERVER_IMG.
+	@mkdir -p bin/deploy
+	@printf '%s\n' 'resources: [../../config/default]' 'images:' \
+	  '- {name: keywright/operator, newName: $(OPERATOR_IMG)}' '- {name: keywright/server, newName: $(SERVER_IMG)}' | \
+	  sed -E 's/newName: (.*):([^:/]*)\}/newName: "\1", newTag: "\2"}/' >bin/deploy/kustomization.yaml
+	$(KUBECTL) apply --server-side -k bin/deploy
+
+.PHONY: undeploy
+undeploy: ## Remove everything: all keys, all admins, the pepper and the programs.
+	hack/delete_objects.sh $(KUBECTL)
+	$(KUBECTL) delete --ignore-not-found -k config/default
