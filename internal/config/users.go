@@ -51,7 +51,7 @@ func checkListed(entry string) string {
 		return checkName(name)
 	case !strings.EqualFold(kind, "Account") && !strings.EqualFold(kind, "Integration"):
 		return "has a slash, and before it neither User, Account nor Integration"
-	case !subjectName.MatchString(name):
+	case !username.ValidSubject(name):
 		return "has no name of a subject after the slash: " + subjectRule
 	}
 	return ""

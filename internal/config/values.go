@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/key/keyformat"
 )
 
@@ -75,9 +76,7 @@ func parseUnmatched(s *Settings, value string) string {
 	return ""
 }
 
-// subjectName is the rule of the API for accounts and integrations.
-var subjectName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
-
+// subjectRule describes username.ValidSubject.
 const subjectRule = "1-63 letters, digits, '.', '_', '-', a letter or digit first"
 
 func parseAccount(s *Settings, value string) string {
@@ -87,7 +86,7 @@ func parseAccount(s *Settings, value string) string {
 		s.Service.Account = ""
 	case keyformat.IsGenerated(value):
 		return aKey
-	case !subjectName.MatchString(value):
+	case !username.ValidSubject(value):
 		return "is no name of an account: " + subjectRule
 	default:
 		s.Service.Account = value

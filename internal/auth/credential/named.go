@@ -19,12 +19,8 @@ const (
 	NameCookie = "keywright_user"
 )
 
-const (
-	// reserved is nobody's name but the bootstrap key's, in any case.
-	reserved = "admin"
-	// maxName bounds a name that is not checked by any other rule, in bytes.
-	maxName = 128
-)
+// maxName bounds a name that is not checked by any other rule, in bytes.
+const maxName = 128
 
 // Session is the value of the session cookie, or "". Of several with different values none counts: one of them was
 // planted.
@@ -58,7 +54,7 @@ func name(value string) string {
 	switch {
 	case len(value) > maxName, !utf8.ValidString(value), strings.ContainsFunc(value, unicode.IsControl):
 		return ""
-	case username.Fold(value) == reserved:
+	case username.Reserved(value):
 		return ""
 	}
 	return value

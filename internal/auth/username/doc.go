@@ -1,3 +1,3 @@
-// Package username owns when two usernames are the same, and which of two objects that claim the same one holds it.
-// Which names are valid is a rule of the CRD.
+// Package username owns the rules of usernames: which are valid, which is reserved, which are equal, and which of several
+// objects with equal usernames holds the name.
 package username

@@ -1,13 +1,38 @@
 package username
 
 import (
+	"regexp"
 	"strings"
-	"time"
 	"unicode"
 )
 
-// Fold is the form in which two names that differ by case alone are the same. Names of Keywright are ASCII; a proxy may
-// tell of others, and none of these becomes one of ours: the Kelvin sign in lower case is a k.
+// Bootstrap is the username of the bootstrap key. It is reserved in any case.
+const Bootstrap = "admin"
+
+// The CRDs have the same patterns, and a test compares them.
+var (
+	valid        = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,49}$`)
+	validSubject = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+)
+
+// Valid reports whether name can be the username of an AdminUser: 2-50 letters, digits, '.', '_', '-', a letter or digit
+// first. A valid name may still be reserved.
+func Valid(name string) bool { return valid.MatchString(name) }
+
+// ValidSubject reports whether name can be the name of an account or an integration: 1-63 characters, which are those of a
+// username.
+func ValidSubject(name string) bool { return validSubject.MatchString(name) }
+
+// Reserved reports whether name belongs to the bootstrap key.
+func Reserved(name string) bool { return Fold(name) == Bootstrap }
+
+// Equal reports whether two names are the same, ignoring case.
+func Equal(a, b string) bool { return Fold(a) == Fold(b) }
+
+// Fold returns the lower-case form of a name: equal names have equal forms.
+//
+// Valid usernames are ASCII, but a proxy may send others, and they must not become equal to a valid one: the Kelvin sign in
+// lower case is the letter k.
 func Fold(name string) string {
 	folded := strings.ToLower(name)
 	if isASCII(folded) && !isASCII(name) {
@@ -18,25 +43,4 @@ func Fold(name string) string {
 
 func isASCII(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) < 0
-}
-
-// Claim is one object's claim to a username.
-type Claim struct {
-	// HoldsKeys says that the object's status records a key.
-	HoldsKeys bool
-	// Created is the object's creation, to the second as Kubernetes has it.
-	Created time.Time
-	// UID tells apart what was created in the same second.
-	UID string
-}
-
-// Before says whether c wins over other: the object that holds keys, then the older, then the smaller uid.
-func (c Claim) Before(other Claim) bool {
-	switch {
-	case c.HoldsKeys != other.HoldsKeys:
-		return c.HoldsKeys
-	case !c.Created.Equal(other.Created):
-		return c.Created.Before(other.Created)
-	}
-	return c.UID < other.UID
 }

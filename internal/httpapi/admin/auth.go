@@ -10,6 +10,7 @@ import (
 
 	"keywright.dev/keywright/internal/auth/credential"
 	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/manage/audit"
 	"keywright.dev/keywright/internal/manage/sessions"
 )
@@ -77,14 +78,6 @@ func (c *call) verify(key string) gate.Decision {
 // forwardedFor tells the address that a key was used from.
 const forwardedFor = "X-Forwarded-For"
 
-// harmless is a name as it may be written down: whoever puts a key where the name belongs is not to find it there.
-func (c *call) harmless(name string) string {
-	if c.Gate.IsKey(name) {
-		return audit.Hidden
-	}
-	return name
-}
-
 // mayTry waits as long as the throttle says, and is false when the try is over already.
 func (c *call) mayTry(user, address string) bool {
 	delay, retryAfter := c.Throttle.Wait(user, address, c.Now())
@@ -107,7 +100,7 @@ func (c *call) isLimited(user, address string, retryAfter time.Duration) bool {
 
 func (c *call) recordRefused(user, address, why string) {
 	c.Trail.Record(c.r.Context(), audit.Entry{
-		From: address, Action: audit.Login, Target: "User/" + c.harmless(user), Outcome: audit.Refused, Detail: why,
+		From: address, Action: audit.Login, Target: "User/" + keyformat.Redact(user, c.Gate.IsKey), Outcome: audit.Refused, Detail: why,
 	})
 }
 

@@ -6,8 +6,8 @@ const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 
 // readBase62 fills dst with evenly distributed base62 characters.
 //
-// A byte of 248 or more is thrown away: 248 is the largest multiple of 62 in a byte, and taking the rest
-// modulo 62 would make the first eight characters likelier than the others.
+// It discards bytes from 248 on: 248 is the largest multiple of 62 in a byte, and taking every byte modulo 62 would favour the
+// first eight characters.
 func readBase62(dst []byte, random func([]byte) error) error {
 	buffer := make([]byte, len(dst)+len(dst)/4)
 	for filled := 0; filled < len(dst); {
@@ -24,7 +24,7 @@ func readBase62(dst []byte, random func([]byte) error) error {
 	return nil
 }
 
-// putChecksum writes sum in base62 over the whole of dst, most significant character first.
+// putChecksum fills dst with sum in base62, most significant character first.
 func putChecksum(dst []byte, sum uint32) {
 	for i := len(dst) - 1; i >= 0; i-- {
 		dst[i] = alphabet[sum%62]
@@ -32,17 +32,17 @@ func putChecksum(dst []byte, sum uint32) {
 	}
 }
 
-// class is a set of what a character may be part of.
+// class is a set of character classes.
 type class uint8
 
 const (
-	// anyKey: visible ASCII, of which every key consists.
+	// anyKey is visible ASCII: the characters of every key.
 	anyKey class = 1 << iota
-	// base62Only: what a generated key has behind its prefix.
+	// base62Only is the characters of a generated key after its prefix.
 	base62Only
 )
 
-// classes of each byte.
+// classes has the classes of each byte.
 var classes = func() (table [256]class) {
 	for c := 0x21; c <= 0x7E; c++ {
 		table[c] = anyKey
@@ -53,7 +53,7 @@ var classes = func() (table [256]class) {
 	return table
 }()
 
-// commonClass is what every character of s may be part of.
+// commonClass returns the classes that every character of s belongs to.
 func commonClass(s string) class {
 	common := anyKey | base62Only
 	for _, c := range []byte(s) {

@@ -9,10 +9,10 @@ import (
 	"unsafe"
 )
 
-// DefaultPrefix begins every generated key unless the instance says otherwise.
+// DefaultPrefix is the prefix of generated keys unless the configuration sets another.
 const DefaultPrefix = "ak_"
 
-// Bounds of a key in characters, and of the parts of a generated one.
+// Bounds of a key in characters.
 const (
 	MinLength = 16
 	MaxLength = 256
@@ -27,7 +27,7 @@ const (
 	shownOfBrought   = 4
 )
 
-// Why a string can't be a key. The texts complete a sentence that begins with what the string was.
+// Errors of Check. A text completes a sentence whose subject is the key.
 var (
 	ErrEmpty     = errors.New("is empty")
 	ErrTooShort  = fmt.Errorf("must be at least %d characters long", MinLength)
@@ -36,8 +36,8 @@ var (
 	ErrMistyped  = errors.New("begins like a generated key but is not one: a character is missing or mistyped")
 )
 
-// IsPrefix says whether an instance may begin its generated keys with s: 2-8 lower-case letters and digits, a letter
-// first and '_' last. None of them begins another, so a key tells which it was generated under.
+// IsPrefix reports whether s can be the prefix of generated keys: 2-8 lower-case letters and digits, a letter first and '_'
+// last. No such prefix begins another, so the prefix of a key is unambiguous.
 func IsPrefix(s string) bool {
 	if len(s) < shortestPrefix || len(s) > longestPrefix || s[len(s)-1] != '_' {
 		return false
@@ -50,19 +50,38 @@ func IsPrefix(s string) bool {
 	return true
 }
 
-// IsGenerated says whether s is a generated key, whatever prefix its instance had at the time.
+// IsGenerated reports whether s is a generated key of any prefix.
 func IsGenerated(s string) bool {
 	body := len(s) - randomLength - checksumLength
 	return body > 0 && IsPrefix(s[:body]) && Format{Prefix: s[:body]}.Check(s) == nil
 }
 
-// Format is the form of an instance's generated keys.
+// IsKey reports whether a text, trimmed, is a generated key or one that onRecord recognizes. A key that a person made up has no
+// form of its own.
+func IsKey(text string, onRecord func(key string) bool) bool {
+	text = strings.TrimSpace(text)
+	return IsGenerated(text) || onRecord(text)
+}
+
+// Redacted replaces a key in texts that people read.
+const Redacted = "(a key)"
+
+// Redact returns Redacted for a key, as IsKey defines it, and any other text unchanged. Names that callers send go through it
+// before they are logged or stored: people paste a key where a name belongs.
+func Redact(text string, onRecord func(key string) bool) string {
+	if IsKey(text, onRecord) {
+		return Redacted
+	}
+	return text
+}
+
+// Format is the form of generated keys in one instance.
 type Format struct {
-	// Prefix begins every generated key: visible ASCII, at most 16 characters.
+	// Prefix is visible ASCII, at most 16 characters.
 	Prefix string
 }
 
-// Generate makes a new key from random, which is crypto/rand.Reader outside tests.
+// Generate returns a new key made of bytes from random, which is crypto/rand.Reader outside tests.
 func (f Format) Generate(random io.Reader) (string, error) {
 	body := len(f.Prefix) + randomLength
 	key := make([]byte, body+checksumLength)
@@ -78,10 +97,10 @@ func (f Format) Generate(random io.Reader) (string, error) {
 	return string(key), nil
 }
 
-// Check says why s can't be a key, or nil. It does not allocate.
+// Check returns nil if s can be a key. It does not allocate.
 //
-// What begins with the instance's prefix must be a well-formed generated key. Anything else may be a key that
-// a person brought, or one generated under another prefix.
+// A string with the prefix of the instance must be a well-formed generated key. Any other may be a key that a person brought,
+// or one generated under another prefix.
 func (f Format) Check(s string) error {
 	switch {
 	case s == "":
@@ -94,8 +113,7 @@ func (f Format) Check(s string) error {
 	return f.checkCharacters(s)
 }
 
-// checkCharacters assumes a length within bounds. It looks at each character once: this is on the path of every
-// request.
+// checkCharacters expects a length within bounds. It reads each character once: it runs on every request.
 func (f Format) checkCharacters(s string) error {
 	prefixed := f.hasPrefix(s)
 	body := s
@@ -111,8 +129,8 @@ func (f Format) checkCharacters(s string) error {
 	return nil
 }
 
-// Shown is the part of a key that may be stored and shown: the first 12 characters of a generated key, be it under
-// another prefix, and the first 4 of a brought one, whose author may have put meaning further in.
+// Shown returns the part of a key that may be stored and shown: the first 12 characters of a generated key of any prefix, and
+// the first 4 of a brought one, whose later characters may mean something to its author.
 func (f Format) Shown(s string) string {
 	length := shownOfBrought
 	if f.hasPrefix(s) && f.Check(s) == nil || IsGenerated(s) {
@@ -125,7 +143,7 @@ func (f Format) hasPrefix(s string) bool {
 	return f.Prefix != "" && strings.HasPrefix(s, f.Prefix)
 }
 
-// isGenerated says whether s has the length and the checksum of a generated key.
+// isGenerated reports whether s has the length and the checksum of a generated key.
 func (f Format) isGenerated(s string) bool {
 	body := len(f.Prefix) + randomLength
 	if len(s) != body+checksumLength {
@@ -136,7 +154,7 @@ func (f Format) isGenerated(s string) bool {
 	return string(sum[:]) == s[body:]
 }
 
-// checksum reads the string's own bytes: a copy of them would be allocated on every verification.
+// checksum reads the bytes of the string in place: a copy would be allocated on every verification.
 func checksum(s string) uint32 {
 	return crc32.ChecksumIEEE(unsafe.Slice(unsafe.StringData(s), len(s))) //nolint:gosec // read only
 }

@@ -80,7 +80,7 @@ func (s *Store) create(ctx context.Context, o Object) error {
 func (*Store) rename(o, held Object) bool {
 	user, is := o.(*v1alpha1.AdminUser)
 	other, both := held.(*v1alpha1.AdminUser)
-	if !is || !both || username.Fold(other.EffectiveUsername()) == username.Fold(user.Spec.Username) {
+	if !is || !both || username.Equal(other.EffectiveUsername(), user.Spec.Username) {
 		return false
 	}
 	before := user.Name

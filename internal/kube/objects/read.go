@@ -37,7 +37,7 @@ func Honoured(users []v1alpha1.AdminUser) []v1alpha1.AdminUser {
 	holding := map[string]int{}
 	for i := range users {
 		name := username.Fold(users[i].EffectiveUsername())
-		if held, is := holding[name]; !is || claim(&users[i]).Before(claim(&users[held])) {
+		if held, is := holding[name]; !is || keyholder.Claim(&users[i]).Before(keyholder.Claim(&users[held])) {
 			holding[name] = i
 		}
 	}
@@ -48,10 +48,6 @@ func Honoured(users []v1alpha1.AdminUser) []v1alpha1.AdminUser {
 		}
 	}
 	return honoured
-}
-
-func claim(u *v1alpha1.AdminUser) username.Claim {
-	return username.Claim{HoldsKeys: len(u.Status.Keys) > 0, Created: u.CreationTimestamp.Time, UID: string(u.UID)}
 }
 
 // User is the AdminUser that holds exactly this username. Nil: none does.

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"strings"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage/audit"
 )
@@ -28,13 +28,7 @@ func (s *Service) begin(by By, action string, subject v1alpha1.Subject, id strin
 	return &deed{Service: s, by: by, action: action, target: named.String(), detail: s.harmless(id), subject: subject}
 }
 
-// harmless is a name or an id as it may be written down: whoever puts a key where it belongs is not to find it there.
-func (s *Service) harmless(text string) string {
-	if s.Verifier.IsKey(strings.TrimSpace(text)) {
-		return audit.Hidden
-	}
-	return text
-}
+func (s *Service) harmless(text string) string { return keyformat.Redact(text, s.Verifier.IsKey) }
 
 // find finds the key that it is about, for whoever may change those of its subject.
 func (d *deed) find(ctx context.Context, id string) (*v1alpha1.APIKey, error) {

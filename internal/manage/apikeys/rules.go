@@ -2,7 +2,6 @@ package apikeys
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/kube/convert"
 )
 
@@ -30,20 +30,15 @@ const maxTTL = 100 * 365 * 24 * time.Hour
 
 func invalid(field, text string) *Error { return &Error{Kind: Invalid, Field: field, Text: text} }
 
-var (
-	usernameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,49}$`)
-	nameForm     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
-)
-
 // checkSubject has the rules that the CRD has: a subject that can't be is not looked for either.
 func checkSubject(subject v1alpha1.Subject) error {
 	field := strings.ToLower(string(subject.Kind))
 	switch {
-	case subject.Kind != v1alpha1.SubjectUser && !nameForm.MatchString(subject.Name):
+	case subject.Kind != v1alpha1.SubjectUser && !username.ValidSubject(subject.Name):
 		return invalid(field, "must be 1-63 letters, digits, '.', '_', '-', a letter or digit first")
-	case subject.Kind == v1alpha1.SubjectUser && !usernameForm.MatchString(subject.Name):
+	case subject.Kind == v1alpha1.SubjectUser && !username.Valid(subject.Name):
 		return invalid(field, "must be a username: 2-50 letters, digits, '.', '_', '-', a letter or digit first")
-	case subject.Kind == v1alpha1.SubjectUser && strings.EqualFold(subject.Name, "admin"):
+	case subject.Kind == v1alpha1.SubjectUser && username.Reserved(subject.Name):
 		return invalid(field, "username 'admin' is reserved")
 	}
 	return nil

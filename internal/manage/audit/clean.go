@@ -15,9 +15,6 @@ const (
 	maxDetail  = 512
 )
 
-// Hidden stands for what is a key, or looks like one.
-const Hidden = "(a key)"
-
 // clean leaves what can be stored and shown anywhere, and no key: a person may well type theirs where a name belongs.
 func clean(e *Entry) {
 	for _, field := range []struct {
@@ -50,7 +47,7 @@ func hideKeys(s string) string {
 			_, word = utf8.DecodeRuneInString(s)
 		}
 		if keyformat.IsGenerated(s[:word]) {
-			out.WriteString(Hidden)
+			out.WriteString(keyformat.Redacted)
 		} else {
 			out.WriteString(s[:word])
 		}

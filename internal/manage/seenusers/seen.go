@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/key/keyformat"
 )
 
@@ -16,8 +17,6 @@ const MaxNames = 10_000
 const (
 	maxName    = 100
 	maxAddress = 64
-	// reserved belongs to the bootstrap key.
-	reserved = "admin"
 )
 
 // User is somebody who was seen.
@@ -49,7 +48,7 @@ type Store interface {
 
 // isName says whether a name is worth to be remembered.
 func isName(name string) bool {
-	return name != "" && len(name) <= maxName && utf8.ValidString(name) && !strings.EqualFold(name, reserved) &&
+	return name != "" && len(name) <= maxName && utf8.ValidString(name) && !username.Reserved(name) &&
 		strings.IndexFunc(name, isUnprintable) < 0 && !keyformat.IsGenerated(name)
 }
 

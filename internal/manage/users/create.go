@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage/audit"
 )
@@ -111,7 +112,7 @@ func (s *Service) whoWasFirst(ctx context.Context, name string) error {
 		return failure(err)
 	}
 	for _, o := range adminUsers {
-		if strings.EqualFold(o.EffectiveUsername(), name) {
+		if username.Equal(o.EffectiveUsername(), name) {
 			return errTaken(&o)
 		}
 	}
@@ -120,7 +121,7 @@ func (s *Service) whoWasFirst(ctx context.Context, name string) error {
 
 // find is the AdminUser of exactly this name. Nil: there is none, or it is on its way out.
 func (s *Service) find(ctx context.Context, name string) (*v1alpha1.AdminUser, error) {
-	if !wellFormed.MatchString(name) || isReserved(name) {
+	if !username.Valid(name) || username.Reserved(name) {
 		return nil, nil
 	}
 	user, err := s.Registry.User(ctx, name)

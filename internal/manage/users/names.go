@@ -1,21 +1,9 @@
 package users
 
-import (
-	"regexp"
+import "keywright.dev/keywright/internal/auth/username"
 
-	"keywright.dev/keywright/internal/auth/username"
-)
-
-const (
-	reserved = "admin"
-	// maxShown bounds what is repeated of a name, in bytes.
-	maxShown = 100
-)
-
-// wellFormed is the rule of the CRD.
-var wellFormed = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,49}$`)
-
-func isReserved(name string) bool { return username.Fold(name) == reserved }
+// maxShown bounds what is repeated of a name, in bytes.
+const maxShown = 100
 
 // checkName says why a name can't be a user's.
 func (s *Service) checkName(name string) error {
@@ -24,9 +12,9 @@ func (s *Service) checkName(name string) error {
 		return failf(Invalid, "Username is required")
 	case s.isKey(name):
 		return failf(Invalid, "Invalid username: it is a key, which is to be written nowhere as a name")
-	case isReserved(name):
+	case username.Reserved(name):
 		return failf(Invalid, "Username 'admin' is reserved")
-	case !wellFormed.MatchString(name):
+	case !username.Valid(name):
 		return failf(Invalid, "Invalid username: '%s'. Must be 2-50 alphanumeric characters, dots, hyphens, underscores.", shown(name))
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage/audit"
 )
@@ -33,7 +34,7 @@ func (s *Service) SetRole(ctx context.Context, by By, name string, read Read[str
 	switch {
 	case err != nil:
 		return nil, err
-	case isReserved(name):
+	case username.Reserved(name):
 		return nil, failf(Invalid, "Cannot change role of reserved 'admin' user")
 	case role == v1alpha1.RoleAdmin && !by.Admin:
 		return nil, errForbidden

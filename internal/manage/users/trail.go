@@ -29,30 +29,21 @@ func (s *Service) record(ctx context.Context, by By, action, name string, err er
 	s.Trail.Record(ctx, e)
 }
 
-// harmless is a name as it may be written down: whoever puts a key where the name belongs is not to find it there.
-func (s *Service) harmless(name string) string {
-	if s.isKey(name) {
-		return audit.Hidden
-	}
-	return name
-}
+func (s *Service) harmless(name string) string { return keyformat.Redact(name, s.Names.IsKey) }
 
 // withoutKey takes out of a text what it repeats of a name that is a key, or of a field of which that is the name.
 func (s *Service) withoutKey(text, name string) string {
 	if field, problem, found := strings.Cut(text, ": "); found && s.isKey(field) {
-		return audit.Hidden + ": " + problem
+		return keyformat.Redacted + ": " + problem
 	}
 	if !s.isKey(name) {
 		return text
 	}
 	trimmed := strings.TrimSpace(name)
-	return strings.NewReplacer(trimmed, audit.Hidden, shown(trimmed), audit.Hidden, shown(name), audit.Hidden).Replace(text)
+	return strings.NewReplacer(trimmed, keyformat.Redacted, shown(trimmed), keyformat.Redacted, shown(name), keyformat.Redacted).Replace(text)
 }
 
-func (s *Service) isKey(text string) bool {
-	text = strings.TrimSpace(text)
-	return keyformat.IsGenerated(text) || s.Names.IsKey(text)
-}
+func (s *Service) isKey(text string) bool { return keyformat.IsKey(text, s.Names.IsKey) }
 
 // tell writes an event on the object.
 func (s *Service) tell(by By, o objects.Object, reason, what string) {
