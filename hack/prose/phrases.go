@@ -21,7 +21,7 @@ var phrase = regexp.MustCompile(`(?i)\b(?:` + strings.ReplaceAll(strings.Join([]
 }, "|"), " ", `\s+`) + `)\b`)
 
 // fine matches the phrases above that are plain after all: "there is no X", "is no longer".
-var fine = regexp.MustCompile(`(?i)^(?:is|are)\s+no\s+(?:longer|more|less|fewer|such)\b`)
+var fine = regexp.MustCompile(`(?i)^(?:is|are)\s+no\s+(?:longer|shorter|later|earlier|more|less|fewer|such)\b`)
 
 // avoided returns the offsets in text at which such a phrase begins and ends.
 func avoided(text string) [][]int {
