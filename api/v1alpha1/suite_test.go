@@ -15,22 +15,21 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
-	"keywright.dev/keywright/test/suite"
 )
 
 func TestAPI(t *testing.T) {
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "API")
+	kit.RunSpecs(t, "API")
 }
 
 var plane *stack.ControlPlane
 
 // The policies are in force beside the CRD's rules, as they are in an installation.
 var _ = BeforeSuite(func(ctx SpecContext) {
-	plane = suite.ControlPlane(ctx)
+	plane = kit.ControlPlane(ctx)
 	Expect(plane.InstallPolicies(ctx)).To(Succeed())
-}, suite.StartTimeout)
+}, kit.StartTimeout)
 
 // kind is one of the API's kinds, with the namespace its objects are tried in: "" for one that knows none.
 type kind struct {

@@ -7,12 +7,12 @@ import (
 	"slices"
 	"testing"
 
-	"keywright.dev/keywright/test/journal"
+	"keywright.dev/keywright/test/kit"
 )
 
 // docs/server.md has every flag, and none that there is not.
 func TestPageHasEachFlag(t *testing.T) {
-	var help journal.Journal
+	var help kit.Log
 	_ = run(t.Context(), []string{"--help"}, &help, io.Discard)
 	page, err := os.ReadFile("../../docs/server.md")
 	if err != nil {

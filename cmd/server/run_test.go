@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"keywright.dev/keywright/internal/program"
-	"keywright.dev/keywright/test/journal"
+	"keywright.dev/keywright/test/kit"
 )
 
 func write(t *testing.T, name, content string) string {
@@ -88,7 +88,7 @@ func TestWhatKeepsItFromStartingIsOneLine(t *testing.T) {
 		"no address":          {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--listen=here"}, 1, "--listen here"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var stderr journal.Journal
+			var stderr kit.Log
 			args := append([]string{"--database=" + filepath.Join(t.TempDir(), "db")}, c.args...)
 			code := program.ExitCode(programName, run(t.Context(), args, io.Discard, &stderr), &stderr)
 			said := stderr.String()
@@ -104,7 +104,7 @@ func TestWhatKeepsItFromStartingIsOneLine(t *testing.T) {
 
 func TestHelpAndVersionAreNoFailures(t *testing.T) {
 	for flag, says := range map[string]string{"--help": "--pepper-dir", "--version": "keywright-server " + version} {
-		var stdout, stderr journal.Journal
+		var stdout, stderr kit.Log
 		code := program.ExitCode(programName, run(t.Context(), []string{flag}, &stdout, &stderr), &stderr)
 		if code != 0 || !strings.Contains(stdout.String(), says) || stderr.String() != "" {
 			t.Errorf("%s: exit code %d, said %q and %q", flag, code, stdout.String(), stderr.String())
@@ -115,13 +115,13 @@ func TestHelpAndVersionAreNoFailures(t *testing.T) {
 // started is a server that runs until stop is called.
 type started struct {
 	url    string
-	stderr *journal.Journal
+	stderr *kit.Log
 	stop   func() error
 }
 
 func start(t *testing.T, args ...string) *started {
 	t.Helper()
-	s := &started{stderr: &journal.Journal{}}
+	s := &started{stderr: &kit.Log{}}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {

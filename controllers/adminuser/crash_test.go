@@ -14,7 +14,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/key/pepper"
-	"keywright.dev/keywright/test/faults"
+	"keywright.dev/keywright/test/kit"
 )
 
 // newRingOf makes a keyring of peppers told apart by a letter, the first of which is the active one.
@@ -77,9 +77,9 @@ var _ = Describe("A crash", func() {
 				c.prepare(ctx, b)
 				before := b.currentKeys(ctx)
 
-				b.client = faults.CrashAfter(cached, stop, new(int))
+				b.client = kit.CrashAfter(cached, stop, new(int))
 				_, err := b.reconciler().Reconcile(ctx, reconcile.Request{NamespacedName: b.name("alice")})
-				Expect(err).To(MatchError(faults.ErrCrash))
+				Expect(err).To(MatchError(kit.ErrCrash))
 				b.readableKeyWorks(ctx, before)
 
 				b.client = cached
@@ -96,7 +96,7 @@ var _ = Describe("A crash", func() {
 			b := newBench(ctx)
 			c.prepare(ctx, b)
 			writes := 0
-			b.client = faults.Count(cached, &writes)
+			b.client = kit.CountWrites(cached, &writes)
 			b.reconcile(ctx, "alice")
 			Expect(writes).To(Equal(c.writes))
 		})

@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/test/conformity"
+	"keywright.dev/keywright/test/kit"
 )
 
 // checkInvariants holds for every AdminUser whenever the controller is done with it.
@@ -22,7 +22,7 @@ func (b *bench) checkInvariants(ctx context.Context, name string) {
 		Expect(client.IgnoreNotFound(err)).To(Succeed())
 		return
 	}
-	Expect(conformity.Check(user)).To(Succeed())
+	Expect(kit.CheckAtRest(user)).To(Succeed())
 	b.checkNoPlaintext(ctx, user)
 }
 

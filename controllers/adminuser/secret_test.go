@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/test/faults"
+	"keywright.dev/keywright/test/kit"
 )
 
 // brought is a key that a person brings. Each namespace has its own: no two objects may have the same.
@@ -105,7 +105,7 @@ var _ = Describe("Somebody else's Secret", func() {
 	It("is not touched either when it appears between the digest and the Secret", func(ctx SpecContext) {
 		b := newBench(ctx)
 		foreign := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "alice-admin-key"}, Data: map[string][]byte{"key": []byte(b.brought())}}
-		b.client = faults.BeforeWrite(cached, 2, func() { Expect(plane.Client.Create(ctx, foreign)).To(Succeed()) })
+		b.client = kit.BeforeWrite(cached, 2, func() { Expect(plane.Client.Create(ctx, foreign)).To(Succeed()) })
 		Expect(cached.Create(ctx, &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "alice"}})).To(Succeed())
 		b.reconcile(ctx, "alice")
 		Expect(b.secret(ctx, "alice-admin-key").ResourceVersion).To(Equal(foreign.ResourceVersion))

@@ -21,14 +21,12 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/keyholder"
 	"keywright.dev/keywright/internal/operator/issuer"
-	"keywright.dev/keywright/test/eventlog"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
-	"keywright.dev/keywright/test/suite"
 )
 
 func TestAdminUser(t *testing.T) {
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "AdminUser controller")
+	kit.RunSpecs(t, "AdminUser controller")
 }
 
 var (
@@ -38,9 +36,9 @@ var (
 )
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	plane = suite.ControlPlane(ctx)
-	cached = suite.Cached(plane, issuer.IndexSecrets, keyholder.Index, keyholder.IndexUsernames)
-}, suite.StartTimeout)
+	plane = kit.ControlPlane(ctx)
+	cached = kit.CachedClient(plane, issuer.IndexSecrets, keyholder.Index, keyholder.IndexUsernames)
+}, kit.StartTimeout)
 
 // bench is one namespace, one clock and one operator that can be stopped and started anew.
 type bench struct {
@@ -50,7 +48,7 @@ type bench struct {
 	pepperErr error
 	// prefix begins new keys.
 	prefix string
-	events *eventlog.Log
+	events *kit.Events
 	client client.Client
 }
 
@@ -64,7 +62,7 @@ func newBench(ctx context.Context) *bench {
 	Expect(err).NotTo(HaveOccurred())
 	return &bench{
 		namespace: namespace.Name, clock: clocktesting.NewFakePassiveClock(begin),
-		ring: ring, prefix: keyformat.DefaultPrefix, events: &eventlog.Log{}, client: cached,
+		ring: ring, prefix: keyformat.DefaultPrefix, events: &kit.Events{}, client: cached,
 	}
 }
 

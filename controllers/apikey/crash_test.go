@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/test/faults"
+	"keywright.dev/keywright/test/kit"
 )
 
 // crash is something that takes several writes, and how it has to end.
@@ -104,9 +104,9 @@ var _ = Describe("A crash", func() {
 				c.prepare(ctx, b)
 				before := b.get(ctx, "ci")
 
-				b.client = faults.CrashAfter(cached, stop, new(int))
+				b.client = kit.CrashAfter(cached, stop, new(int))
 				_, err := b.reconciler().Reconcile(ctx, reconcile.Request{NamespacedName: b.name("ci")})
-				Expect(err).To(MatchError(faults.ErrCrash))
+				Expect(err).To(MatchError(kit.ErrCrash))
 				b.readableKeyWorks(ctx, before)
 
 				b.client = cached
@@ -118,7 +118,7 @@ var _ = Describe("A crash", func() {
 			b := newBench(ctx)
 			c.prepare(ctx, b)
 			writes := 0
-			b.client = faults.Count(cached, &writes)
+			b.client = kit.CountWrites(cached, &writes)
 			b.reconcile(ctx, "ci")
 			Expect(writes).To(Equal(c.writes))
 			c.outcome(ctx, b)

@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/test/faults"
+	"keywright.dev/keywright/test/kit"
 )
 
 // endsAt is when the current key ends, after the beginning.
@@ -62,7 +62,7 @@ var _ = Describe("An expiry", func() {
 		b.clock.SetTime(begin.Add(500 * time.Millisecond))
 		b.create(ctx, "ci", ttl("1h"))
 		writes := 0
-		b.client = faults.Count(cached, &writes)
+		b.client = kit.CountWrites(cached, &writes)
 		b.reconcile(ctx, "ci")
 		Expect(writes).To(Equal(3))
 		Expect(endsAt(b.get(ctx, "ci"))).To(Equal(time.Hour))

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/test/conformity"
+	"keywright.dev/keywright/test/kit"
 )
 
 // checkInvariants holds for every APIKey whenever the controller is done with it.
@@ -23,7 +23,7 @@ func (b *bench) checkInvariants(ctx context.Context, name string) {
 		Expect(client.IgnoreNotFound(err)).To(Succeed())
 		return
 	}
-	Expect(conformity.Check(k)).To(Succeed())
+	Expect(kit.CheckAtRest(k)).To(Succeed())
 	for _, recorded := range k.Status.Keys {
 		Expect(recorded.Pending).To(BeFalse(), "a key on its way while nothing is being done")
 	}

@@ -8,7 +8,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/test/faults"
+	"keywright.dev/keywright/test/kit"
 )
 
 var _ = Describe("A requested rotation", func() {
@@ -166,7 +166,7 @@ var _ = Describe("An idle key", func() {
 			b := newBench(ctx)
 			before := b.key(ctx, "ci", change)
 			writes := 0
-			b.client = faults.Count(cached, &writes)
+			b.client = kit.CountWrites(cached, &writes)
 			for i := range 5 {
 				b.at(ctx, time.Duration(i*1000)*time.Hour, "ci")
 			}

@@ -22,14 +22,12 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/keyholder"
 	"keywright.dev/keywright/internal/operator/issuer"
-	"keywright.dev/keywright/test/eventlog"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
-	"keywright.dev/keywright/test/suite"
 )
 
 func TestAPIKey(t *testing.T) {
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "APIKey controller")
+	kit.RunSpecs(t, "APIKey controller")
 }
 
 var (
@@ -39,9 +37,9 @@ var (
 )
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	plane = suite.ControlPlane(ctx)
-	cached = suite.Cached(plane, issuer.IndexSecrets, keyholder.Index, keyholder.IndexUsernames, apikey.Index)
-}, suite.StartTimeout)
+	plane = kit.ControlPlane(ctx)
+	cached = kit.CachedClient(plane, issuer.IndexSecrets, keyholder.Index, keyholder.IndexUsernames, apikey.Index)
+}, kit.StartTimeout)
 
 // bench is one namespace of keys, one of Keywright's own, one clock, and one operator that can be stopped and started
 // anew.
@@ -49,7 +47,7 @@ type bench struct {
 	namespace, system string
 	clock             *clocktesting.FakePassiveClock
 	ring              *pepper.Keyring
-	events            *eventlog.Log
+	events            *kit.Events
 	client            client.Client
 	// seen are all plaintexts that were ever found in a Secret of the namespace.
 	seen map[string]bool
@@ -63,7 +61,7 @@ var begin = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 func newBench(ctx context.Context) *bench {
 	GinkgoHelper()
 	b := &bench{
-		clock: clocktesting.NewFakePassiveClock(begin), ring: newRingOf("p"), events: &eventlog.Log{},
+		clock: clocktesting.NewFakePassiveClock(begin), ring: newRingOf("p"), events: &kit.Events{},
 		client: cached, seen: map[string]bool{},
 	}
 	b.namespace, b.system = newNamespace(ctx, "test-"), newNamespace(ctx, "system-")

@@ -21,7 +21,7 @@ import (
 	"keywright.dev/keywright/internal/kube/keyholder"
 	"keywright.dev/keywright/internal/operator/issuer"
 	"keywright.dev/keywright/internal/operator/keysource"
-	"keywright.dev/keywright/test/cachedclient"
+	"keywright.dev/keywright/test/kit"
 )
 
 // startManager runs the controller as the operator does, on a clock that goes. What is sent to the channel asks it to
@@ -33,7 +33,7 @@ func (b *bench) startManager(ctx context.Context) chan<- event.GenericEvent {
 		Cache: cache.Options{DefaultNamespaces: map[string]cache.Config{b.namespace: {}, b.system: {}}},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	for _, index := range []cachedclient.Index{issuer.IndexSecrets, keyholder.Index, keyholder.IndexUsernames, apikey.Index} {
+	for _, index := range []kit.Index{issuer.IndexSecrets, keyholder.Index, keyholder.IndexUsernames, apikey.Index} {
 		Expect(index(ctx, mgr.GetFieldIndexer())).To(Succeed())
 	}
 	r := &apikey.Reconciler{Client: mgr.GetClient(), System: b.system, Issuer: &issuer.Issuer{

@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"keywright.dev/keywright/internal/config"
-	"keywright.dev/keywright/test/eventlog"
+	"keywright.dev/keywright/test/kit"
 )
 
 // everything is every setting but those of the bootstrap key.
@@ -148,13 +148,13 @@ var _ = Describe("An edit", func() {
 
 // versions notes which versions of which objects an event is about: of the same ones the API server would be told once.
 type versions struct {
-	*eventlog.Log
+	*kit.Events
 	seen []string
 }
 
 func (v *versions) Eventf(regarding, related runtime.Object, kind, reason, action, note string, args ...any) {
 	v.seen = append(v.seen, fmt.Sprint(reason, action, versionOf(regarding), versionOf(related)))
-	v.Log.Eventf(regarding, related, kind, reason, action, note, args...)
+	v.Events.Eventf(regarding, related, kind, reason, action, note, args...)
 }
 
 func versionOf(o runtime.Object) string {
@@ -171,7 +171,7 @@ func versionOf(o runtime.Object) string {
 var _ = Describe("Events", func() {
 	It("of different texts are different ones to the API server", func(ctx SpecContext) {
 		b := newBench(ctx)
-		v := &versions{Log: b.events}
+		v := &versions{Events: b.events}
 		b.Events = v
 		b.configure(ctx, "ADMIN_KEY_SECRET", "boot/key")
 		b.look(ctx)
@@ -192,7 +192,7 @@ var _ = Describe("Events", func() {
 
 	It("that somebody changed what is compiled are the same one", func(ctx SpecContext) {
 		b := newBench(ctx)
-		v := &versions{Log: b.events}
+		v := &versions{Events: b.events}
 		b.Events = v
 		b.configure(ctx, everything...)
 		b.look(ctx)

@@ -20,21 +20,19 @@ import (
 	"keywright.dev/keywright/controllers/configcompiler"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/keyholder"
-	"keywright.dev/keywright/test/eventlog"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
-	"keywright.dev/keywright/test/suite"
 )
 
 func TestSettings(t *testing.T) {
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "Settings controller")
+	kit.RunSpecs(t, "Settings controller")
 }
 
 var plane *stack.ControlPlane
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	plane = suite.ControlPlane(ctx)
-}, suite.StartTimeout)
+	plane = kit.ControlPlane(ctx)
+}, kit.StartTimeout)
 
 const (
 	bootstrap = "change-this-admin-secret"
@@ -46,7 +44,7 @@ type bench struct {
 	namespace string
 	ring      *pepper.Keyring
 	pepperErr error
-	events    *eventlog.Log
+	events    *kit.Events
 	// asked are the AdminUsers that were to be looked at again.
 	asked chan event.GenericEvent
 	*configcompiler.Reconciler
@@ -56,7 +54,7 @@ func newBench(ctx context.Context) *bench {
 	GinkgoHelper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
 	Expect(plane.Client.Create(ctx, namespace)).To(Succeed())
-	b := &bench{namespace: namespace.Name, ring: ringOf("p"), events: &eventlog.Log{}, asked: make(chan event.GenericEvent, 10)}
+	b := &bench{namespace: namespace.Name, ring: ringOf("p"), events: &kit.Events{}, asked: make(chan event.GenericEvent, 10)}
 	b.restart()
 	return b
 }

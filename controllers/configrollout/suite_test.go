@@ -16,21 +16,19 @@ import (
 
 	"keywright.dev/keywright/controllers/configrollout"
 	"keywright.dev/keywright/internal/config"
-	"keywright.dev/keywright/test/eventlog"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
-	"keywright.dev/keywright/test/suite"
 )
 
 func TestRollout(t *testing.T) {
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "Rollout controller")
+	kit.RunSpecs(t, "Rollout controller")
 }
 
 var plane *stack.ControlPlane
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	plane = suite.ControlPlane(ctx)
-}, suite.StartTimeout)
+	plane = kit.ControlPlane(ctx)
+}, kit.StartTimeout)
 
 var begin = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 
@@ -44,7 +42,7 @@ const (
 type bench struct {
 	namespace string
 	clock     *clocktesting.FakePassiveClock
-	events    *eventlog.Log
+	events    *kit.Events
 	*configrollout.Reconciler
 }
 
@@ -52,7 +50,7 @@ func newBench(ctx context.Context) *bench {
 	GinkgoHelper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
 	Expect(plane.Client.Create(ctx, namespace)).To(Succeed())
-	b := &bench{namespace: namespace.Name, clock: clocktesting.NewFakePassiveClock(begin), events: &eventlog.Log{}}
+	b := &bench{namespace: namespace.Name, clock: clocktesting.NewFakePassiveClock(begin), events: &kit.Events{}}
 	b.Reconciler = &configrollout.Reconciler{
 		Config: plane.Client, Runtime: plane.Client, Leases: plane.Client,
 		Events: b.events, Clock: b.clock, Namespace: b.namespace,

@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/test/faults"
+	"keywright.dev/keywright/test/kit"
 )
 
 // anchored is the names of those who carry the finalizer.
@@ -186,7 +186,7 @@ var _ = Describe("The anchor", func() {
 	It("is nobody whom somebody has changed meanwhile", func(ctx SpecContext) {
 		b := newBench(ctx)
 		b.withKey(ctx, "alice", "bob")
-		b.Client = faults.BeforeWrite(cached, 1, func() {
+		b.Client = kit.BeforeWrite(cached, 1, func() {
 			b.edit(ctx, "alice", func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser })
 			b.edit(ctx, "bob", func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser })
 		})
@@ -270,7 +270,7 @@ var _ = Describe("The anchor", func() {
 			b.delete(ctx, b.anchored(ctx)[0])
 			writes := 0
 			whole := b.Client
-			b.Client = faults.CrashAfter(cached, stop, &writes)
+			b.Client = kit.CrashAfter(cached, stop, &writes)
 			for range 2 {
 				_, _ = b.Reconcile(ctx, reconcile.Request{})
 				b.pass(time.Hour)

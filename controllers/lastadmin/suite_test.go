@@ -16,14 +16,12 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/controllers/lastadmin"
-	"keywright.dev/keywright/test/eventlog"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
-	"keywright.dev/keywright/test/suite"
 )
 
 func TestLastAdmin(t *testing.T) {
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "Last admin controller")
+	kit.RunSpecs(t, "Last admin controller")
 }
 
 var (
@@ -33,9 +31,9 @@ var (
 )
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	plane = suite.ControlPlane(ctx)
-	cached = suite.Cached(plane, lastadmin.Index)
-}, suite.StartTimeout)
+	plane = kit.ControlPlane(ctx)
+	cached = kit.CachedClient(plane, lastadmin.Index)
+}, kit.StartTimeout)
 
 var begin = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 
@@ -43,7 +41,7 @@ var begin = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 type bench struct {
 	namespace string
 	clock     *clocktesting.FakePassiveClock
-	events    *eventlog.Log
+	events    *kit.Events
 	*lastadmin.Reconciler
 }
 
@@ -51,7 +49,7 @@ func newBench(ctx context.Context) *bench {
 	GinkgoHelper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
 	Expect(plane.Client.Create(ctx, namespace)).To(Succeed())
-	clock, events := clocktesting.NewFakePassiveClock(begin), &eventlog.Log{}
+	clock, events := clocktesting.NewFakePassiveClock(begin), &kit.Events{}
 	return &bench{
 		namespace: namespace.Name, clock: clock,
 		events:     events,

@@ -20,20 +20,19 @@ import (
 	"keywright.dev/keywright/controllers/peppersecret"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/keyholder"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
-	"keywright.dev/keywright/test/suite"
 )
 
 func TestPeppers(t *testing.T) {
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "Pepper controller")
+	kit.RunSpecs(t, "Pepper controller")
 }
 
 var plane *stack.ControlPlane
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	plane = suite.ControlPlane(ctx)
-}, suite.StartTimeout)
+	plane = kit.ControlPlane(ctx)
+}, kit.StartTimeout)
 
 // bench is one namespace and one controller in it.
 type bench struct {

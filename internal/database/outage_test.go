@@ -92,10 +92,10 @@ func TestPostgresGoesAndComesBack(t *testing.T) {
 			}
 		})
 	}
-	if n := len(said.With("The database is unavailable")); n != 2 {
+	if n := len(said.Lines("The database is unavailable")); n != 2 {
 		t.Errorf("an outage is told once; %d times for two: %s", n, said)
 	}
-	if n := len(said.With("available again")); n != 2 {
+	if n := len(said.Lines("available again")); n != 2 {
 		t.Errorf("its end is told once; %d times for two: %s", n, said)
 	}
 	if strings.Contains(said.String(), "hunter2") {
@@ -190,7 +190,7 @@ func TestAReadOnlyPostgres(t *testing.T) {
 	for range 3 {
 		d.Look(t.Context())
 	}
-	if got := said.With("available again"); len(got) > 0 {
+	if got := said.Lines("available again"); len(got) > 0 {
 		t.Error(got)
 	}
 	if why := d.Err().Error(); !strings.Contains(why, "read-only transaction (SQLSTATE 25006)") {

@@ -112,7 +112,7 @@ func TestASQLiteFileThatVanishes(t *testing.T) {
 	must(t, d.Sessions().Add(t.Context(), session(1, "alice")), os.Remove(path))
 	eventually(t, "there is a new one", func() bool { _, err := os.Stat(path); return err == nil })
 	expectUp(t, d)
-	if len(said.With("the file is gone, or another has taken its place")) != 1 {
+	if len(said.Lines("the file is gone, or another has taken its place")) != 1 {
 		t.Error(said)
 	}
 }

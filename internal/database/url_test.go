@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"keywright.dev/keywright/internal/database"
-	"keywright.dev/keywright/test/journal"
+	"keywright.dev/keywright/test/kit"
 )
 
 func TestURLsOfFiles(t *testing.T) {
@@ -85,7 +85,7 @@ func TestNoPasswordInErrorsAndLogs(t *testing.T) {
 	there := url.URL{Scheme: "postgres", User: url.UserPassword("keywright", secret), Path: "/keywright"}
 	for _, host := range []string{t.TempDir(), "127.0.0.1", "db.invalid"} {
 		there.RawQuery = url.Values{"host": {host}, "port": {"1"}}.Encode()
-		said := &journal.Journal{}
+		said := &kit.Log{}
 		d, err := database.Open(t.Context(), there.String(), slog.New(slog.NewTextHandler(said, nil)))
 		must(t, err)
 		told := said.String() + d.Err().Error() + d.Sessions().RemoveOfUser(t.Context(), "alice").Error()

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"keywright.dev/keywright/internal/database"
-	"keywright.dev/keywright/test/journal"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/postgres"
 )
 
@@ -88,9 +88,9 @@ func open(t *testing.T, url string) *database.DB {
 	return d
 }
 
-func openLogged(t *testing.T, url string) (*database.DB, *journal.Journal) {
+func openLogged(t *testing.T, url string) (*database.DB, *kit.Log) {
 	t.Helper()
-	said := &journal.Journal{}
+	said := &kit.Log{}
 	d, err := database.Open(t.Context(), url, slog.New(slog.NewJSONHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		t.Fatal(err)

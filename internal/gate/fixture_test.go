@@ -18,7 +18,7 @@ import (
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
-	"keywright.dev/keywright/test/journal"
+	"keywright.dev/keywright/test/kit"
 )
 
 // Keys, by whose they are.
@@ -84,7 +84,7 @@ type house struct {
 	ring     *pepper.Keyring
 	view     *view
 	registry *prometheus.Registry
-	log      *journal.Journal
+	log      *kit.Log
 }
 
 // newHouse is ready, with nothing configured.
@@ -94,7 +94,7 @@ func newHouse(tb testing.TB) *house {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	h := &house{index: &verify.Index{}, ring: ring, view: &view{}, registry: prometheus.NewRegistry(), log: &journal.Journal{}}
+	h := &house{index: &verify.Index{}, ring: ring, view: &view{}, registry: prometheus.NewRegistry(), log: &kit.Log{}}
 	h.moveIn()
 	known := sessions{}
 	for cookie, plaintext := range map[string]string{

@@ -15,13 +15,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
-	"keywright.dev/keywright/test/suite"
 )
 
 func TestAdmission(t *testing.T) {
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "Admission")
+	kit.RunSpecs(t, "Admission")
 }
 
 // Namespaces: a tenant's and another one's, and one that has an AdminUser since before the policies were.
@@ -34,14 +33,14 @@ const (
 var plane *stack.ControlPlane
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	plane = suite.ControlPlane(ctx)
+	plane = kit.ControlPlane(ctx)
 	for _, name := range []string{team, other, old} {
 		Expect(plane.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})).To(Succeed())
 	}
 	createAdmin(ctx, old, "zoe", v1alpha1.AdminUserSpec{})
 	markLast(ctx, old, "zoe")
 	Expect(plane.InstallPolicies(ctx)).To(Succeed())
-}, suite.StartTimeout)
+}, kit.StartTimeout)
 
 // expectRefusal wants a policy to have forbidden the write with exactly this message, or nobody when it is empty.
 func expectRefusal(err error, message string) {

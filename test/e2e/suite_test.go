@@ -16,27 +16,26 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
-	"keywright.dev/keywright/test/suite"
 )
 
 func TestEverythingTogether(t *testing.T) {
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "Everything together")
+	kit.RunSpecs(t, "Everything together")
 }
 
 // s is started once: the specs use objects of their own names.
 var s *stack.Stack
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	s = suite.Stack(ctx, stack.Options{
+	s = kit.Stack(ctx, stack.Options{
 		Audit: true,
 		// What is not logged even at this level is logged at none.
 		OperatorArgs: []string{"--log-level=debug", "--leader-elect"},
 		ServerArgs:   []string{"--log-level=debug"},
 	})
 	issued(ctx, keeper)
-}, suite.StartTimeout)
+}, kit.StartTimeout)
 
 // keeper is an admin of no interest who is there all the time, so that others aren't the last one and can go.
 const keeper = "keeper"

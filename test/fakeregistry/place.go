@@ -22,7 +22,7 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/manage/audit"
 	"keywright.dev/keywright/internal/manage/lastuse"
-	"keywright.dev/keywright/test/journal"
+	"keywright.dev/keywright/test/kit"
 )
 
 // Keys of AdminUsers, and the bootstrap key.
@@ -40,7 +40,7 @@ type Place struct {
 	*Registry
 	Gate     *gate.Gate
 	Verifier *verify.Verifier
-	Log      *journal.Journal
+	Log      *kit.Log
 	Trail    *Trail
 	Uses     *Uses
 
@@ -55,7 +55,7 @@ func NewPlace(tb testing.TB) *Place {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := &Place{Log: &journal.Journal{}, Trail: &Trail{}, Uses: &Uses{}, now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
+	p := &Place{Log: &kit.Log{}, Trail: &Trail{}, Uses: &Uses{}, now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
 	p.Registry = New(&verify.Index{}, ring, p.Time)
 	p.Verifier = verify.NewVerifier(p.Index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring)
 	p.Gate = gate.New(gate.Config{

@@ -7,13 +7,12 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
-	"keywright.dev/keywright/test/suite"
 )
 
 func TestGateways(t *testing.T) {
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "Gateways")
+	kit.RunSpecs(t, "Gateways")
 }
 
 // They are there for all specs, which use keys of their own where they change one.
@@ -31,10 +30,10 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	SetDefaultEventuallyTimeout(30 * time.Second)
 	SetDefaultEventuallyPollingInterval(10 * time.Millisecond)
 	behind, certificates, proxyListen = startApp(), newAuthority(), freeAddress()
-	s = suite.Stack(ctx, stack.Options{ServerArgs: []string{
+	s = kit.Stack(ctx, stack.Options{ServerArgs: []string{
 		"--ext-authz-listen=0", "--upstream=" + behind.url, "--proxy-listen=" + proxyListen,
 	}})
 	page = readPage()
 	issueKeys(ctx)
 	configure(ctx, nil)
-}, suite.StartTimeout)
+}, kit.StartTimeout)

@@ -15,25 +15,23 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/test/conformity"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
-	"keywright.dev/keywright/test/suite"
 )
 
 func TestGitOps(t *testing.T) {
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "GitOps")
+	kit.RunSpecs(t, "GitOps")
 }
 
 // s is started once: the specs use objects of their own names.
 var s *stack.Stack
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	s = suite.Stack(ctx, stack.Options{})
+	s = kit.Stack(ctx, stack.Options{})
 	// While this one is there, no other is the last admin.
 	Expect(s.Client.Create(ctx, admin("somebody"))).To(Succeed())
 	settled(ctx, "somebody")
-}, suite.StartTimeout)
+}, kit.StartTimeout)
 
 // admin is what a person writes: with a field of the spec, for the API server notes no manager of an object without any.
 func admin(name string) *v1alpha1.AdminUser {
@@ -60,7 +58,7 @@ func settled(ctx context.Context, name string) (user *v1alpha1.AdminUser) {
 	GinkgoHelper()
 	Eventually(ctx, func() error {
 		user = get(ctx, name)
-		return conformity.Check(user)
+		return kit.CheckAtRest(user)
 	}).WithTimeout(30 * time.Second).WithPolling(10 * time.Millisecond).Should(Succeed())
 	return user
 }

@@ -19,22 +19,21 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
-	"keywright.dev/keywright/test/suite"
 )
 
 func TestLastAdmin(t *testing.T) {
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "The last admin, everything together")
+	kit.RunSpecs(t, "The last admin, everything together")
 }
 
 var s *stack.Stack
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	s = suite.Stack(ctx, stack.Options{})
+	s = kit.Stack(ctx, stack.Options{})
 	SetDefaultEventuallyTimeout(30 * time.Second)
 	SetDefaultEventuallyPollingInterval(10 * time.Millisecond)
-}, suite.StartTimeout)
+}, kit.StartTimeout)
 
 func named(name string) *v1alpha1.AdminUser {
 	return &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: name}}

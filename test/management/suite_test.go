@@ -10,17 +10,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/postgres"
 	"keywright.dev/keywright/test/stack"
-	"keywright.dev/keywright/test/suite"
 )
 
 func TestManagement(t *testing.T) {
 	if postgres.Installed() == "" {
 		t.Skip(postgres.Missing)
 	}
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "Management")
+	kit.RunSpecs(t, "Management")
 }
 
 var (
@@ -33,8 +32,8 @@ var (
 var _ = BeforeSuite(func(ctx SpecContext) {
 	document = newContract()
 	db = postgres.Start(GinkgoT())
-	s = suite.Stack(ctx, stack.Options{Servers: 2, Database: db.URL()})
-}, suite.StartTimeout)
+	s = kit.Stack(ctx, stack.Options{Servers: 2, Database: db.URL()})
+}, kit.StartTimeout)
 
 func get(ctx context.Context, name string) *v1alpha1.AdminUser {
 	GinkgoHelper()

@@ -21,14 +21,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/privilege"
 	"keywright.dev/keywright/test/stack"
-	"keywright.dev/keywright/test/suite"
 )
 
 func TestNamespaced(t *testing.T) {
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "Namespaced")
+	kit.RunSpecs(t, "Namespaced")
 }
 
 // Namespaces: two that are listed, and one that is not.
@@ -47,12 +46,12 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	dir := GinkgoT().TempDir()
 	namespaces := "--namespaces=" + listed
-	s = suite.Stack(ctx, stack.Options{
+	s = kit.Stack(ctx, stack.Options{
 		Audit:        true,
 		Policies:     []string{teams(dir), profile(ctx, root, dir)},
 		OperatorArgs: []string{namespaces}, ServerArgs: []string{namespaces},
 	})
-}, suite.StartTimeout)
+}, kit.StartTimeout)
 
 // Whatever was forbidden was needed, or it would not have been asked for.
 var _ = AfterSuite(func() {

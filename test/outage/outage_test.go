@@ -17,13 +17,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
-	"keywright.dev/keywright/test/suite"
 )
 
 func TestOutages(t *testing.T) {
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "A server without the API server")
+	kit.RunSpecs(t, "A server without the API server")
 }
 
 const patience = 30 * time.Second
@@ -35,7 +34,7 @@ var (
 )
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	s = suite.Stack(ctx, stack.Options{
+	s = kit.Stack(ctx, stack.Options{
 		ServerArgs: []string{"--log-level=debug"},
 		ServerSees: func(apiServer string) (string, error) {
 			address, err := url.Parse(apiServer)
@@ -50,7 +49,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		},
 	})
 	DeferCleanup(func() error { return line.cut() })
-}, suite.StartTimeout)
+}, kit.StartTimeout)
 
 // ask sends a key to the gate.
 func ask(ctx context.Context, plaintext string) int {

@@ -15,23 +15,21 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/test/conformity"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
-	"keywright.dev/keywright/test/suite"
 )
 
 func TestUsers(t *testing.T) {
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "Users")
+	kit.RunSpecs(t, "Users")
 }
 
 var s *stack.Stack
 
 // There is always somebody who is no concern of a spec.
 var _ = BeforeSuite(func(ctx SpecContext) {
-	s = suite.Stack(ctx, stack.Options{})
+	s = kit.Stack(ctx, stack.Options{})
 	create(ctx, "bystander")
-}, suite.StartTimeout)
+}, kit.StartTimeout)
 
 // ask sends a request with a key, and returns status and body.
 func ask(ctx context.Context, key, method, path, body string) (int, map[string]any) {
@@ -82,7 +80,7 @@ func rests(ctx context.Context, name string) *v1alpha1.AdminUser {
 	var user *v1alpha1.AdminUser
 	Eventually(ctx, func() error {
 		user = get(ctx, name)
-		return conformity.Check(user)
+		return kit.CheckAtRest(user)
 	}).WithTimeout(time.Minute).Should(Succeed())
 	return user
 }

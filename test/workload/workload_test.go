@@ -18,22 +18,21 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
-	"keywright.dev/keywright/test/suite"
 )
 
 func TestWorkload(t *testing.T) {
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "A workload's key")
+	kit.RunSpecs(t, "A workload's key")
 }
 
 var s *stack.Stack
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	s = suite.Stack(ctx, stack.Options{})
+	s = kit.Stack(ctx, stack.Options{})
 	SetDefaultEventuallyTimeout(30 * time.Second)
 	SetDefaultEventuallyPollingInterval(5 * time.Millisecond)
-}, suite.StartTimeout)
+}, kit.StartTimeout)
 
 func apiKey(name string) *v1alpha1.APIKey {
 	return &v1alpha1.APIKey{

@@ -18,7 +18,7 @@ import (
 	"keywright.dev/keywright/internal/gate/introspect"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
-	"keywright.dev/keywright/test/journal"
+	"keywright.dev/keywright/test/kit"
 )
 
 // Keys, by whose they are.
@@ -70,7 +70,7 @@ type house struct {
 	ring     *pepper.Keyring
 	view     *view
 	registry *prometheus.Registry
-	log      *journal.Journal
+	log      *kit.Log
 }
 
 func newHouse(tb testing.TB) *house {
@@ -79,7 +79,7 @@ func newHouse(tb testing.TB) *house {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	h := &house{index: &verify.Index{}, ring: ring, view: &view{}, registry: prometheus.NewRegistry(), log: &journal.Journal{}}
+	h := &house{index: &verify.Index{}, ring: ring, view: &view{}, registry: prometheus.NewRegistry(), log: &kit.Log{}}
 	bootstrap := ring.Digest(bootstrapKey)
 	h.index.SetBootstrap(&bootstrap)
 	h.admin("alice", aliceKey, verify.Accepted, time.Time{})

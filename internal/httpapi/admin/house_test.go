@@ -29,7 +29,7 @@ import (
 	"keywright.dev/keywright/internal/manage/seenusers"
 	"keywright.dev/keywright/internal/manage/users"
 	"keywright.dev/keywright/test/fakeusers"
-	"keywright.dev/keywright/test/journal"
+	"keywright.dev/keywright/test/kit"
 )
 
 // Keys, by whose they are.
@@ -65,13 +65,13 @@ type house struct {
 	gate     *gate.Gate
 	view     *view
 	memory   *memory
-	log      *journal.Journal
+	log      *kit.Log
 	now      time.Time
 }
 
 func newHouse(tb testing.TB) *house {
 	tb.Helper()
-	h := &house{view: &view{}, log: &journal.Journal{}, now: begin}
+	h := &house{view: &view{}, log: &kit.Log{}, now: begin}
 	now := func() time.Time { return h.now }
 	h.registry = fakeusers.New(now)
 	h.memory = &memory{sessions: map[string]pepper.Digest{}, named: map[string]string{}}

@@ -502,7 +502,7 @@ func TestAFailureIsNotExplained(t *testing.T) {
 	h := newHouse(t)
 	h.registry.FailRecord = errors.New("etcd at 10.0.0.1 says: no")
 	r := h.ask("POST", of("bob")+"/rotate-key", aliceKey, "")
-	if r.Code != 503 || strings.Contains(r.Body.String(), "10.0.0.1") || len(h.log.With("10.0.0.1")) == 0 {
+	if r.Code != 503 || strings.Contains(r.Body.String(), "10.0.0.1") || len(h.log.Lines("10.0.0.1")) == 0 {
 		t.Errorf("%d %s\n%s", r.Code, r.Body, h.log)
 	}
 	checkTrail(t, h, "user.rotate User/bob failed")

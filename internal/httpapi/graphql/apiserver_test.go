@@ -22,21 +22,19 @@ import (
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/server/clusterwatch"
 	"keywright.dev/keywright/test/fakeregistry"
-	"keywright.dev/keywright/test/journal"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
-	"keywright.dev/keywright/test/suite"
 )
 
 func TestOnAnAPIServer(t *testing.T) {
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "GraphQL")
+	kit.RunSpecs(t, "GraphQL")
 }
 
 // whole is /graphql with everything behind it but a database.
 var whole *house
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	plane := suite.ControlPlane(ctx)
+	plane := kit.ControlPlane(ctx)
 	Expect(plane.InstallPolicies(ctx)).To(Succeed())
 	restConfig, err := plane.ServiceAccountConfig(ctx, "keywright-server")
 	Expect(err).NotTo(HaveOccurred())
@@ -46,7 +44,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	bootstrap := ring.Digest(fakeregistry.BootstrapKey)
 	index.SetBootstrap(&bootstrap)
 	verifier := verify.NewVerifier(index, format, ring)
-	entries := &journal.Journal{}
+	entries := &kit.Log{}
 	log := slog.New(slog.NewJSONHandler(entries, nil))
 	watching, err := clusterwatch.New(restConfig, clusterwatch.Places{System: stack.Namespace}, clusterwatch.Sinks{Index: index, Configure: func(string) error { return nil }}, log)
 	Expect(err).NotTo(HaveOccurred())
@@ -68,7 +66,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	})
 	b := &backing{}
 	whole = &house{Handler: graphql.New(graphql.Config{Gate: door, Keys: service, Sessions: b, Database: b, Log: log}), backing: b, log: entries}
-}, suite.StartTimeout)
+}, kit.StartTimeout)
 
 func background(work ...func(context.Context)) {
 	ctx, cancel := context.WithCancel(context.Background())

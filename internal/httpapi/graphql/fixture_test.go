@@ -21,7 +21,7 @@ import (
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/httpapi/graphql"
 	"keywright.dev/keywright/internal/manage/apikeys"
-	"keywright.dev/keywright/test/journal"
+	"keywright.dev/keywright/test/kit"
 )
 
 var now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -233,12 +233,12 @@ type house struct {
 	http.Handler
 	ring    *ring
 	backing *backing
-	log     *journal.Journal
+	log     *kit.Log
 }
 
 func newHouse(tb testing.TB) *house {
 	tb.Helper()
-	h := &house{ring: &ring{}, backing: &backing{}, log: &journal.Journal{}}
+	h := &house{ring: &ring{}, backing: &backing{}, log: &kit.Log{}}
 	h.Handler = graphql.New(graphql.Config{
 		Gate: door{}, Keys: h.ring, Sessions: h.backing, Database: h.backing, Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})

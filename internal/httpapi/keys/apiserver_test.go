@@ -30,13 +30,12 @@ import (
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/server/clusterwatch"
 	"keywright.dev/keywright/test/fakeregistry"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
-	"keywright.dev/keywright/test/suite"
 )
 
 func TestOnAnAPIServer(t *testing.T) {
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "Keys by HTTP, on an API server")
+	kit.RunSpecs(t, "Keys by HTTP, on an API server")
 }
 
 var (
@@ -47,7 +46,7 @@ var (
 
 // The server's account writes, under the policies that are installed. There is no operator.
 var _ = BeforeSuite(func(ctx SpecContext) {
-	plane = suite.ControlPlane(ctx)
+	plane = kit.ControlPlane(ctx)
 	Expect(plane.InstallPolicies(ctx)).To(Succeed())
 	restConfig, err := plane.ServiceAccountConfig(ctx, "keywright-server")
 	Expect(err).NotTo(HaveOccurred())
@@ -77,7 +76,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		Account: func() string { return "default" }, Actions: func() []string { return nil }, Now: time.Now, Log: log,
 	})
 	server = keys.New(keys.Config{Gate: g, Keys: apiKeys, Sessions: &touched{}, Database: &database{}, Now: time.Now, Log: log})
-}, suite.StartTimeout)
+}, kit.StartTimeout)
 
 func background(work ...func(context.Context)) {
 	ctx, cancel := context.WithCancel(context.Background())

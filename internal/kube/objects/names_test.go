@@ -15,7 +15,7 @@ import (
 
 	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/key/pepper"
-	"keywright.dev/keywright/test/journal"
+	"keywright.dev/keywright/test/kit"
 )
 
 func TestObjectNames(t *testing.T) {
@@ -64,7 +64,7 @@ func TestKeysHaveObjectNamesWhateverTheyAreCalled(t *testing.T) {
 func TestAKeyIsNotPrinted(t *testing.T) {
 	const secret = "correct-horse-battery-staple"
 	k := &Key{Plaintext: secret, Digest: pepper.Digest{PepperID: "01234567"}}
-	var log journal.Journal
+	var log kit.Log
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "key", k, "value", *k)
 	for _, text := range []string{fmt.Sprintf("%v", k), fmt.Sprintf("%+v", *k), fmt.Sprintf("%#v", k), fmt.Sprintf("%#v", *k), fmt.Sprintf("%s %q", k, *k), log.String()} { //nolint:gocritic // the verbs are what is tested
 		if strings.Contains(text, secret) || !strings.Contains(text, "0000000000000000") {

@@ -20,13 +20,12 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/server/clusterwatch"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
-	"keywright.dev/keywright/test/suite"
 )
 
 func TestStore(t *testing.T) {
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "Store")
+	kit.RunSpecs(t, "Store")
 }
 
 var (
@@ -42,7 +41,7 @@ var (
 
 // There is no operator: what is written is the server's alone.
 var _ = BeforeSuite(func(ctx SpecContext) {
-	plane = suite.ControlPlane(ctx)
+	plane = kit.ControlPlane(ctx)
 	Expect(plane.InstallPolicies(ctx)).To(Succeed())
 	config, err := plane.ServiceAccountConfig(ctx, "keywright-server")
 	Expect(err).NotTo(HaveOccurred())
@@ -59,7 +58,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	background(watching.Run, server.Run)
 	Eventually(watching.Ready).WithTimeout(time.Minute).Should(Succeed())
-}, suite.StartTimeout)
+}, kit.StartTimeout)
 
 func background(work ...func(context.Context)) {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"keywright.dev/keywright/internal/manage/audit"
-	"keywright.dev/keywright/test/journal"
+	"keywright.dev/keywright/test/kit"
 )
 
 var errAway = errors.New("the database is away")
@@ -74,12 +74,12 @@ func (s *store) details() (all []string) {
 type world struct {
 	*audit.Trail
 	store    *store
-	said     *journal.Journal
+	said     *kit.Log
 	registry *prometheus.Registry
 }
 
 func newWorld() *world {
-	w := &world{store: &store{}, said: &journal.Journal{}, registry: prometheus.NewRegistry()}
+	w := &world{store: &store{}, said: &kit.Log{}, registry: prometheus.NewRegistry()}
 	w.Trail = audit.New(audit.Config{Store: w.store, Now: time.Now, Log: slog.New(slog.NewTextHandler(w.said, nil)), Registry: w.registry})
 	return w
 }
@@ -107,7 +107,7 @@ keywright_audit_dropped_total %d
 	if err := testutil.GatherAndCompare(w.registry, strings.NewReader(text), "keywright_audit_dropped_total"); err != nil {
 		t.Error(err)
 	}
-	if got := len(w.said.With("will not be in the database")); got != want {
+	if got := len(w.said.Lines("will not be in the database")); got != want {
 		t.Errorf("%d of them are in the log, want %d", got, want)
 	}
 }
@@ -167,7 +167,7 @@ func TestEntriesWaitForTheStoreInTheirOrder(t *testing.T) {
 		expect(t, w.store.details(), "a", "b", "c", "d", "e")
 		end()
 		w.expectDropped(t, 0)
-		if got := w.said.With("written"); len(got) != 1 || !strings.Contains(got[0], "entries=4") {
+		if got := w.said.Lines("written"); len(got) != 1 || !strings.Contains(got[0], "entries=4") {
 			t.Error(w.said)
 		}
 	})

@@ -15,7 +15,7 @@ import (
 
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/manage/seenusers"
-	"keywright.dev/keywright/test/journal"
+	"keywright.dev/keywright/test/kit"
 )
 
 // store has every sighting it was told of.
@@ -226,14 +226,14 @@ func TestTheEndWritesWhatWaits(t *testing.T) {
 
 func TestAnOutageIsToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		said := &journal.Journal{}
+		said := &kit.Log{}
 		s := &store{away: true}
 		r := seenusers.NewRecorder(s, slog.New(slog.NewTextHandler(said, nil)))
 		ctx, cancel := context.WithCancel(context.Background())
 		go r.Run(ctx)
 		r.Note("alice", "", time.Now())
 		time.Sleep(time.Hour)
-		if got := said.With("can't be written and wait"); len(got) != 1 {
+		if got := said.Lines("can't be written and wait"); len(got) != 1 {
 			t.Error(said)
 		}
 		cancel()

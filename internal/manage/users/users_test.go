@@ -17,7 +17,7 @@ import (
 	"keywright.dev/keywright/internal/manage/audit"
 	"keywright.dev/keywright/internal/manage/seenusers"
 	"keywright.dev/keywright/test/fakeusers"
-	"keywright.dev/keywright/test/journal"
+	"keywright.dev/keywright/test/kit"
 )
 
 // world is what a service needs beside a registry: somebody who may do all, and nothing else.
@@ -42,7 +42,7 @@ func (w *world) Turn(ctx context.Context, _ string, do func(context.Context) err
 	return do(ctx)
 }
 
-func newService(log *journal.Journal) (*Service, *fakeusers.Registry, *world) {
+func newService(log *kit.Log) (*Service, *fakeusers.Registry, *world) {
 	fake, w := fakeusers.New(time.Now), &world{}
 	for _, name := range []string{"alice", "bob"} {
 		u := v1alpha1.AdminUser{Spec: v1alpha1.AdminUserSpec{Username: name, Delivery: v1alpha1.DeliveryResponse}}
@@ -62,7 +62,7 @@ func no() (bool, error) { return false, nil }
 // The operator may be away: then nothing is taken away on the server's word alone, and not for ever waited.
 func TestAMarkThatStaysIsNotWaitedForLonger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, fake, w := newService(&journal.Journal{})
+		s, fake, w := newService(&kit.Log{})
 		fake.LastAdminLags = 1_000_000
 		began := time.Now()
 		err := s.Delete(t.Context(), alice, "bob", no)
@@ -79,7 +79,7 @@ func TestAMarkThatStaysIsNotWaitedForLonger(t *testing.T) {
 // The caller who goes away is not waited for either.
 func TestAMarkThatStaysIsWaitedForNoLongerThanTheCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, fake, _ := newService(&journal.Journal{})
+		s, fake, _ := newService(&kit.Log{})
 		fake.LastAdminLags = 1_000_000
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -93,7 +93,7 @@ func TestAMarkThatStaysIsWaitedForNoLongerThanTheCaller(t *testing.T) {
 // While it waits it goes on counting: the other admin may go meanwhile, by another way.
 func TestTheLastAdminIsCountedAnewAfterEachTry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, fake, _ := newService(&journal.Journal{})
+		s, fake, _ := newService(&kit.Log{})
 		fake.LastAdminLags = 1_000_000
 		time.AfterFunc(time.Second, func() {
 			disable := func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Enabled = new(false) }
@@ -112,19 +112,19 @@ func TestTheLastAdminIsCountedAnewAfterEachTry(t *testing.T) {
 
 // What can't be cleaned up is in the log, and is no reason to say that the user is still there.
 func TestADeletionIsDoneWhateverBecomesOfItsTraces(t *testing.T) {
-	var log journal.Journal
+	var log kit.Log
 	s, fake, _ := newService(&log)
 	if err := s.Delete(t.Context(), alice, "bob", no); err != nil || fake.Get("bob") != nil {
 		t.Error(err)
 	}
-	if len(log.With("bob")) != 2 {
+	if len(log.Lines("bob")) != 2 {
 		t.Error(log.String())
 	}
 }
 
 // Whoever is made an admin meanwhile is no plain user any more.
 func TestWhoIsForgottenIsLookedAtInTheTurn(t *testing.T) {
-	s, fake, w := newService(&journal.Journal{})
+	s, fake, w := newService(&kit.Log{})
 	be := func(role v1alpha1.Role) {
 		if err := fake.Change(t.Context(), fake.Get("bob"), setRole(role)); err != nil {
 			t.Error(err)
@@ -142,7 +142,7 @@ func TestWhoIsForgottenIsLookedAtInTheTurn(t *testing.T) {
 func TestAnIssuedKeyIsNotPrinted(t *testing.T) {
 	const secret = "correct-horse-battery-staple"
 	issued := &Issued{Username: "bob", Key: secret}
-	var log journal.Journal
+	var log kit.Log
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "issued", issued)
 	for _, text := range []string{fmt.Sprintf("%+v", issued), fmt.Sprintf("%#v", issued), fmt.Sprintf("%d", issued), log.String()} {
 		if strings.Contains(text, secret) || !strings.Contains(text, "User/bob") {

@@ -30,7 +30,7 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/keyholder"
 	"keywright.dev/keywright/internal/operator/keysource"
-	"keywright.dev/keywright/test/eventlog"
+	"keywright.dev/keywright/test/kit"
 )
 
 // alphabet is a deterministic source of bytes that makes every key different.
@@ -65,7 +65,7 @@ type fixture struct {
 	t      *testing.T
 	api    client.Client
 	clock  *clocktesting.FakePassiveClock
-	events *eventlog.Log
+	events *kit.Events
 	// deny, if set, makes every write of a Secret fail. It receives the plaintext. tries counts those writes.
 	deny  func(plaintext string) error
 	tries int
@@ -92,7 +92,7 @@ func newFixture(t *testing.T) *fixture {
 	if err := errors.Join(IndexSecrets(t.Context(), indexes{builder}), keyholder.Index(t.Context(), indexes{builder})); err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, clock: clocktesting.NewFakePassiveClock(noon), events: &eventlog.Log{}}
+	f := &fixture{t: t, clock: clocktesting.NewFakePassiveClock(noon), events: &kit.Events{}}
 	f.api = interceptor.NewClient(builder.Build(), interceptor.Funcs{Apply: f.apply})
 	f.Issuer = &Issuer{
 		Client: f.api, Live: f.api, Events: f.events, Peppers: fixed{ringOf(t, "p")},

@@ -15,10 +15,10 @@ import (
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
-	"keywright.dev/keywright/test/journal"
+	"keywright.dev/keywright/test/kit"
 )
 
-func newSink(log *journal.Journal) *holders {
+func newSink(log *kit.Log) *holders {
 	return newAdminUsers(&verify.Index{}, namespace, slog.New(slog.NewJSONHandler(log, nil)))
 }
 
@@ -28,7 +28,7 @@ func (h *holders) verify(tb testing.TB, presented string) verify.Verdict {
 }
 
 func TestAKeySpeaksAsTheUsernameOrElseTheName(t *testing.T) {
-	sink := newSink(&journal.Journal{})
+	sink := newSink(&kit.Log{})
 	named := user("object-name", alicesKey)
 	named.Spec.Username = "Alice"
 	sink.put(named)
@@ -42,7 +42,7 @@ func TestAKeySpeaksAsTheUsernameOrElseTheName(t *testing.T) {
 }
 
 func TestADigestThatCannotBeReadHoldsUpNoOther(t *testing.T) {
-	log := &journal.Journal{}
+	log := &kit.Log{}
 	sink := newSink(log)
 	u := user("alice", alicesKey)
 	// Somebody put a plaintext where a digest belongs: of all things that must not be logged.
@@ -54,13 +54,13 @@ func TestADigestThatCannotBeReadHoldsUpNoOther(t *testing.T) {
 	if got := sink.verify(t, bobsKey); got.Accepted() {
 		t.Error("a plaintext in the status is a key")
 	}
-	if n := len(log.With("can't be read")); n != 2 || len(log.With(bobsKey)) > 0 {
-		t.Errorf("%d lines logged, with the plaintext: %v", n, log.With(bobsKey))
+	if n := len(log.Lines("can't be read")); n != 2 || len(log.Lines(bobsKey)) > 0 {
+		t.Errorf("%d lines logged, with the plaintext: %v", n, log.Lines(bobsKey))
 	}
 }
 
 func TestInAnotherNamespaceAnAdminUserIsNobody(t *testing.T) {
-	sink := newSink(&journal.Journal{})
+	sink := newSink(&kit.Log{})
 	elsewhere := user("alice", alicesKey)
 	elsewhere.Namespace = "default"
 	elsewhere.CreationTimestamp = metav1.Unix(1, 0)
@@ -75,7 +75,7 @@ func TestInAnotherNamespaceAnAdminUserIsNobody(t *testing.T) {
 }
 
 func TestPendingKeysAreAccepted(t *testing.T) {
-	sink := newSink(&journal.Journal{})
+	sink := newSink(&kit.Log{})
 	u := user("alice", alicesKey)
 	u.Status.Keys[0].Pending = true
 	sink.put(u)
@@ -89,7 +89,7 @@ func FuzzAdminUser(f *testing.F) {
 	f.Add("alice", "Alice", "uid", keyring(f).Digest(alicesKey).String(), int64(0), "admin")
 	f.Add("", "", "", "", int64(-1), "")
 	f.Fuzz(func(t *testing.T, name, username, uid, digest string, notAfter int64, role string) {
-		sink := newSink(&journal.Journal{})
+		sink := newSink(&kit.Log{})
 		u := user(name)
 		u.Spec.Username, u.UID, u.Spec.Role = username, types.UID(uid), v1alpha1.Role(role)
 		u.Status.Keys = []v1alpha1.KeyStatus{{Digest: digest, NotAfter: &metav1.Time{Time: time.Unix(notAfter, 0)}}, {Digest: digest}}
@@ -115,7 +115,7 @@ func BenchmarkMemory(b *testing.B) {
 	const users, most = 100_000, 1024
 	ring := keyring(b)
 	for b.Loop() {
-		sink := newSink(&journal.Journal{})
+		sink := newSink(&kit.Log{})
 		before := heap()
 		for i := range users {
 			u := user(fmt.Sprintf("user-%06d", i))

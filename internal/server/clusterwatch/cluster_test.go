@@ -18,7 +18,7 @@ import (
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
-	"keywright.dev/keywright/test/journal"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
 )
 
@@ -49,7 +49,7 @@ func newCluster(t *testing.T) *cluster {
 // follow runs a feed of these places under a ServiceAccount until the test ends.
 func (c *cluster) follow(t *testing.T, config *rest.Config, in Places) *cluster {
 	t.Helper()
-	f := &fixture{t: t, index: &verify.Index{}, log: &journal.Journal{}}
+	f := &fixture{t: t, index: &verify.Index{}, log: &kit.Log{}}
 	f.verifier = verify.NewVerifier(f.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, keyring(t))
 	var err error
 	if f.feed, err = New(config, in, f.sinks(), slog.New(slog.NewJSONHandler(f.log, nil))); err != nil {
@@ -332,7 +332,7 @@ func onlyNamed(whole *cluster, t *testing.T) {
 	}
 	named.delete(here)
 	named.becomes(presented, verify.Unknown)
-	if n := len(named.log.With(`"resource":"apikeys in default"`)); n == 0 {
+	if n := len(named.log.Lines(`"resource":"apikeys in default"`)); n == 0 {
 		t.Error("the log does not tell the namespaces apart")
 	}
 }
@@ -347,7 +347,7 @@ func forbidden(whole *cluster, t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, index: &verify.Index{}, log: &journal.Journal{}}
+	f := &fixture{t: t, index: &verify.Index{}, log: &kit.Log{}}
 	if f.feed, err = New(config, Places{System: stack.Namespace}, f.sinks(), slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}

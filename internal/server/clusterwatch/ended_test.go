@@ -12,7 +12,7 @@ import (
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
-	"keywright.dev/keywright/test/journal"
+	"keywright.dev/keywright/test/kit"
 )
 
 // endings are what Sinks.Ended was told.
@@ -117,7 +117,7 @@ func TestWhatWasThereFromTheBeginningHasNotEnded(t *testing.T) {
 // Which kind is seen first is chance.
 func TestUsersSeenAfterTheirKeysEndNoneAtFirst(t *testing.T) {
 	told := &endings{}
-	users, keys := newSink(&journal.Journal{}), newKeySink()
+	users, keys := newSink(&kit.Log{}), newKeySink()
 	keys.index = users.index
 	users.ended, keys.ended = told.take, told.take
 	disabled := user("alice", alicesKey)
@@ -137,7 +137,7 @@ func TestUsersSeenAfterTheirKeysEndNoneAtFirst(t *testing.T) {
 }
 
 func TestAnOverlappingKeyIsNotCurrent(t *testing.T) {
-	sink := newSink(&journal.Journal{})
+	sink := newSink(&kit.Log{})
 	u := user("alice", "the-pending-key-of-alice", "the-current-key-of-alice", "the-former-key-of-alice")
 	u.Status.Keys[0].Pending = true
 	sink.put(u)
@@ -155,7 +155,7 @@ func TestAnOverlappingKeyIsNotCurrent(t *testing.T) {
 
 func TestTheLastUseIsTakenFromTheStatus(t *testing.T) {
 	at := time.Unix(1_900_000_000, 0)
-	sink, keys := newSink(&journal.Journal{}), newKeySink()
+	sink, keys := newSink(&kit.Log{}), newKeySink()
 	u, k := user("alice", alicesKey), apiKeyObject("k", ci, bobsKey)
 	u.Status.LastUsedTime, k.Status.LastUsedTime = &metav1.Time{Time: at}, &metav1.Time{Time: at}
 	sink.put(u)

@@ -19,7 +19,7 @@ import (
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/server/liveconfig"
-	"keywright.dev/keywright/test/journal"
+	"keywright.dev/keywright/test/kit"
 )
 
 const (
@@ -34,7 +34,7 @@ type fixture struct {
 	feed     *Feed
 	index    *verify.Index
 	verifier *verify.Verifier
-	log      *journal.Journal
+	log      *kit.Log
 }
 
 func keyring(tb testing.TB) *pepper.Keyring {
@@ -53,7 +53,7 @@ func newFixture(t *testing.T, keyNamespaces ...string) *fixture {
 
 func newFixtureWith(t *testing.T, ended func([]pepper.Digest), keyNamespaces ...string) *fixture {
 	t.Helper()
-	f := &fixture{t: t, api: newAPIServer(t), index: &verify.Index{}, log: &journal.Journal{}}
+	f := &fixture{t: t, api: newAPIServer(t), index: &verify.Index{}, log: &kit.Log{}}
 	f.verifier = verify.NewVerifier(f.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, keyring(t))
 	log := slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	sinks := f.sinks()
@@ -156,7 +156,7 @@ func TestItIsReadyWhenEverythingHasBeenSeen(t *testing.T) {
 					t.Errorf("ready, and a key is %s", got)
 				}
 			}
-			if complaints := f.log.With(`"WARN"`); len(complaints) > 0 {
+			if complaints := f.log.Lines(`"WARN"`); len(complaints) > 0 {
 				t.Errorf("complained: %s", complaints)
 			}
 		})
@@ -208,7 +208,7 @@ func TestWhileTheAPIServerIsAwayTheViewStays(t *testing.T) {
 	}
 
 	f.api.setDown(true)
-	f.eventually("every watch is missed", func() bool { return len(f.log.With("can't be asked")) == 4 })
+	f.eventually("every watch is missed", func() bool { return len(f.log.Lines("can't be asked")) == 4 })
 	f.api.delete(user("bob", bobsKey))
 	f.eventually("age is felt", func() bool { return f.feed.Age() > 500*time.Millisecond })
 	if err := f.feed.Ready(); err != nil || f.verdict(alicesKey) != verify.Accepted || f.verdict(bobsKey) != verify.Accepted {
@@ -221,7 +221,7 @@ func TestWhileTheAPIServerIsAwayTheViewStays(t *testing.T) {
 	if got := f.verdict(alicesKey); got != verify.Accepted {
 		t.Errorf("alice's key is %s", got)
 	}
-	if n := len(f.log.With("can't be asked")); n != 4 {
+	if n := len(f.log.Lines("can't be asked")); n != 4 {
 		t.Errorf("%d complaints for four watches, however often they were tried", n)
 	}
 }
@@ -315,23 +315,23 @@ func TestTheBootstrapKeyFollowsTheRuntimeConfiguration(t *testing.T) {
 	f.api.put(runtimeMap(digest(bobsKey)))
 	f.becomes(bobsKey, verify.Accepted)
 	for _, broken := range []string{"", "{", `{"bootstrapDigest":"` + alicesKey + `"}`, `[]`} {
-		before := len(f.log.With("the last good one stays"))
+		before := len(f.log.Lines("the last good one stays"))
 		f.api.put(runtimeMap(broken))
-		f.eventually("the fault is logged", func() bool { return len(f.log.With("the last good one stays")) == before+1 })
+		f.eventually("the fault is logged", func() bool { return len(f.log.Lines("the last good one stays")) == before+1 })
 		if got := f.verdict(bobsKey); got != verify.Accepted {
 			t.Errorf("after %q the last good key is %s", broken, got)
 		}
 	}
-	if leaks := f.log.With(alicesKey); len(leaks) > 0 {
+	if leaks := f.log.Lines(alicesKey); len(leaks) > 0 {
 		t.Errorf("what was written in place of a digest is logged: %s", leaks)
 	}
 	f.api.put(runtimeMap("{}"))
 	f.becomes(bobsKey, verify.Unknown)
 	f.api.put(runtimeMap(digest(bobsKey)))
 	f.becomes(bobsKey, verify.Accepted)
-	before := len(f.log.With("the last good one stays"))
+	before := len(f.log.Lines("the last good one stays"))
 	f.api.delete(runtimeMap(""))
-	f.eventually("it is logged", func() bool { return len(f.log.With("the last good one stays")) == before+1 })
+	f.eventually("it is logged", func() bool { return len(f.log.Lines("the last good one stays")) == before+1 })
 	if got := f.verdict(bobsKey); got != verify.Accepted {
 		t.Errorf("after the configuration was deleted the last good key is %s", got)
 	}

@@ -176,7 +176,7 @@ func releases(b *bench) {
 	if l := b.lease("keywright-server-leaver"); *l.Spec.HolderIdentity != "" || !telling("aaaaaaaaaaaa")(l) {
 		b.Errorf("%+v %v", l.Spec, l.Annotations)
 	}
-	if told := s.log.With(""); len(told) > 0 {
+	if told := s.log.Lines(""); len(told) > 0 {
 		b.Errorf("told %s", told)
 	}
 }
@@ -231,7 +231,7 @@ func (b *bench) tries(times int) {
 
 func (b *bench) told(s *server, warnings, infos int) {
 	b.Helper()
-	if w, i := s.log.With(`"level":"WARN"`), s.log.With(`"level":"INFO"`); len(w) != warnings || len(i) != infos {
+	if w, i := s.log.Lines(`"level":"WARN"`), s.log.Lines(`"level":"INFO"`); len(w) != warnings || len(i) != infos {
 		b.Errorf("told %s and %s", w, i)
 	}
 }
@@ -243,15 +243,15 @@ func isForbidden(b *bench) {
 	s.start()
 	b.tries(6)
 	b.told(s, 1, 0)
-	if len(s.log.With("forbidden: User")) != 1 {
-		b.Errorf("it does not say why: %s", s.log.With(""))
+	if len(s.log.Lines("forbidden: User")) != 1 {
+		b.Errorf("it does not say why: %s", s.log.Lines(""))
 	}
 	b.must(b.plane.Client.Create(b.Context(), &rbacv1.RoleBinding{
 		ObjectMeta: nobody,
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "keywright-server"},
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: "nobody"}},
 	}))
-	eventually(b.T, "it is heard", func() bool { b.tries(1); return len(s.log.With("can be reported again")) == 1 })
+	eventually(b.T, "it is heard", func() bool { b.tries(1); return len(s.log.Lines("can be reported again")) == 1 })
 	b.tries(3)
 	b.told(s, 1, 1)
 }

@@ -14,7 +14,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"keywright.dev/keywright/internal/server/heartbeat"
-	"keywright.dev/keywright/test/journal"
+	"keywright.dev/keywright/test/kit"
 )
 
 func TestAPodThatCanNotBeOneIsAnError(t *testing.T) {
@@ -31,7 +31,7 @@ func TestAPodThatCanNotBeOneIsAnError(t *testing.T) {
 		"keywright-operator\x00\xff\nevil": false,
 	} {
 		_, err := heartbeat.New(heartbeat.Options{
-			REST: &rest.Config{}, Namespace: "keywright-system", Pod: pod, Clock: clock.RealClock{}, Log: logTo(&journal.Journal{}),
+			REST: &rest.Config{}, Namespace: "keywright-system", Pod: pod, Clock: clock.RealClock{}, Log: logTo(&kit.Log{}),
 		})
 		if (err == nil) != good {
 			t.Errorf("%q: %v", pod, err)
@@ -46,7 +46,7 @@ func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f
 
 // unheard is a server whose writes come to nothing, on a clock of its own. tries are the times of them since the start.
 type unheard struct {
-	log   *journal.Journal
+	log   *kit.Log
 	tries []time.Duration
 }
 
@@ -82,7 +82,7 @@ func TestAnAPIServerThatIsAwayIsTriedAgainWithGrowingPausesAndToldOfOnce(t *test
 		if early := u.tries[1]; early > 2*time.Second {
 			t.Errorf("tried again after %s", early)
 		}
-		if told := u.log.With(""); len(told) != 1 || !strings.Contains(told[0], "connection refused") || !strings.Contains(told[0], `"level":"WARN"`) {
+		if told := u.log.Lines(""); len(told) != 1 || !strings.Contains(told[0], "connection refused") || !strings.Contains(told[0], `"level":"WARN"`) {
 			t.Errorf("told %q", told)
 		}
 	})
@@ -108,7 +108,7 @@ func TestEachOutageBeginsWithShortPausesAgain(t *testing.T) {
 		if pause := u.tries[again+1] - u.tries[again]; pause > 2*time.Second {
 			t.Errorf("a pause of %s after %s", pause, u.tries[again])
 		}
-		if warned, informed := u.log.With(`"WARN"`), u.log.With(`"INFO"`); len(warned) != 2 || len(informed) != 1 {
+		if warned, informed := u.log.Lines(`"WARN"`), u.log.Lines(`"INFO"`); len(warned) != 2 || len(informed) != 1 {
 			t.Errorf("told %s and %s", warned, informed)
 		}
 	})
@@ -124,12 +124,12 @@ func TestAnAPIServerThatSaysNothingHoldsUpNoStop(t *testing.T) {
 		if took := u.run(t, 5*time.Second, mute); took > 2*time.Second {
 			t.Errorf("the stop took %s", took)
 		}
-		if told := u.log.With(""); len(told) > 0 {
+		if told := u.log.Lines(""); len(told) > 0 {
 			t.Errorf("a write that was cut off by the stop is told: %s", told)
 		}
 		u = &unheard{}
-		if took := u.run(t, 12*time.Second, mute); took > 2*time.Second || len(u.tries) != 3 || len(u.log.With("")) != 1 {
-			t.Errorf("the stop took %s, tries %s, told %s", took, u.tries, u.log.With(""))
+		if took := u.run(t, 12*time.Second, mute); took > 2*time.Second || len(u.tries) != 3 || len(u.log.Lines("")) != 1 {
+			t.Errorf("the stop took %s, tries %s, told %s", took, u.tries, u.log.Lines(""))
 		}
 	})
 }

@@ -12,11 +12,11 @@ import (
 	"k8s.io/utils/clock"
 
 	"keywright.dev/keywright/internal/server/heartbeat"
-	"keywright.dev/keywright/test/journal"
+	"keywright.dev/keywright/test/kit"
 )
 
 // logTo writes what With can find.
-func logTo(j *journal.Journal) *slog.Logger { return slog.New(slog.NewJSONHandler(j, nil)) }
+func logTo(j *kit.Log) *slog.Logger { return slog.New(slog.NewJSONHandler(j, nil)) }
 
 // server is one that reports what it runs.
 type server struct {
@@ -24,14 +24,14 @@ type server struct {
 	presence *heartbeat.Presence
 	revision atomic.Pointer[string]
 	changed  chan struct{}
-	log      *journal.Journal
+	log      *kit.Log
 	// stop ends it and returns when it has ended.
 	stop func()
 }
 
 func newServer(t *testing.T, config *rest.Config, on clock.Clock, pod, uid string) *server {
 	t.Helper()
-	s := &server{t: t, changed: make(chan struct{}, 1), log: &journal.Journal{}}
+	s := &server{t: t, changed: make(chan struct{}, 1), log: &kit.Log{}}
 	s.revision.Store(new(""))
 	var err error
 	s.presence, err = heartbeat.New(heartbeat.Options{

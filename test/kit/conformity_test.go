@@ -1,4 +1,4 @@
-package conformity_test
+package kit_test
 
 import (
 	"strings"
@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/test/conformity"
+	"keywright.dev/keywright/test/kit"
 )
 
 var since = metav1.NewTime(time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC))
@@ -23,8 +23,8 @@ func condition(kind string, status metav1.ConditionStatus, reason string) metav1
 	}
 }
 
-// holders are one object of each kind with a key, as good as can be.
-func holders() map[string]func() (client.Object, *v1alpha1.KeyHolderStatus) {
+// keyObjects makes one faultless object of each kind that holds keys.
+func keyObjects() map[string]func() (client.Object, *v1alpha1.KeyHolderStatus) {
 	status := v1alpha1.KeyHolderStatus{ObservedGeneration: 3, Conditions: []metav1.Condition{
 		condition("Ready", metav1.ConditionTrue, "Issued"), condition("Active", metav1.ConditionTrue, "Accepted"),
 	}}
@@ -48,11 +48,11 @@ func stall(s *v1alpha1.KeyHolderStatus) {
 	s.Conditions = append(s.Conditions, condition("Stalled", metav1.ConditionTrue, "SecretConflict"))
 }
 
-func TestCheck(t *testing.T) {
+func TestCheckAtRest(t *testing.T) {
 	ready := func(s *v1alpha1.KeyHolderStatus) *metav1.Condition { return &s.Conditions[0] }
 	tests := map[string]struct {
 		change func(client.Object, *v1alpha1.KeyHolderStatus)
-		// fault is part of the complaint; empty for none.
+		// fault is part of the expected error. Empty: no error.
 		fault string
 	}{
 		"done":    {func(client.Object, *v1alpha1.KeyHolderStatus) {}, ""},
@@ -67,61 +67,61 @@ func TestCheck(t *testing.T) {
 			*s = v1alpha1.KeyHolderStatus{}
 		}, "status.observedGeneration is 0, the generation 3"},
 		"an earlier spec": {func(o client.Object, _ *v1alpha1.KeyHolderStatus) { o.SetGeneration(4) },
-			"kstatus calls it InProgress and not Current"},
+			"kstatus reports InProgress instead of Current"},
 		"a condition of an earlier spec": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) { ready(s).ObservedGeneration = 2 },
-			"condition Ready is of generation 2, the object of 3"},
+			"condition Ready has observedGeneration 2, the object generation 3"},
 		"no Ready": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) { s.Conditions = s.Conditions[1:] },
-			"there is no condition Ready"},
+			"condition Ready is missing"},
 		"no Active": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) { s.Conditions = s.Conditions[:1] },
-			"there is no condition Active"},
+			"condition Active is missing"},
 		"neither Ready nor Stalled": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) { ready(s).Status = metav1.ConditionFalse },
-			"just one of Ready and Stalled"},
+			"exactly one of Ready and Stalled"},
 		"Ready and Stalled": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) {
 			s.Conditions = append(s.Conditions, condition("Stalled", metav1.ConditionTrue, "Issued"))
-		}, "just one of Ready and Stalled"},
+		}, "exactly one of Ready and Stalled"},
 		"two reasons": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) {
 			stall(s)
 			ready(s).Reason = "AwaitingKey"
-		}, "it is Stalled for SecretConflict and not Ready for AwaitingKey"},
+		}, "Stalled has reason SecretConflict, Ready has reason AwaitingKey"},
 		"Reconciling": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) {
 			s.Conditions = append(s.Conditions, condition("Reconciling", metav1.ConditionTrue, "Issuing"))
 		}, "it is at rest and Reconciling"},
 		"Stalled False": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) {
 			s.Conditions = append(s.Conditions, condition("Stalled", metav1.ConditionFalse, "Issued"))
-		}, "condition Stalled is False and so should not be there"},
+		}, "condition Stalled is False and should not exist"},
 		"Unknown": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) { s.Conditions[1].Status = metav1.ConditionUnknown },
 			"condition Active is Unknown"},
 		"no message": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) { ready(s).Message = "" }, "condition Ready has no message"},
 		"a reason in prose": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) { ready(s).Reason = "all_done" },
-			`condition Ready has "all_done" for a reason`},
+			`condition Ready has reason "all_done"`},
 		"no time": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) { ready(s).LastTransitionTime = metav1.Time{} },
-			"condition Ready does not say since when"},
+			"condition Ready has no lastTransitionTime"},
 	}
-	for kind, holder := range holders() {
+	for kind, holder := range keyObjects() {
 		for name, test := range tests {
 			t.Run(kind+"/"+name, func(t *testing.T) {
 				object, status := holder()
 				test.change(object, status)
-				expect(t, conformity.Check(object), test.fault)
-				expect(t, conformity.Check(untyped(t, object, kind)), test.fault)
+				expect(t, kit.CheckAtRest(object), test.fault)
+				expect(t, kit.CheckAtRest(untyped(t, object, kind)), test.fault)
 			})
 		}
 	}
 }
 
-func TestAnAccessRoleIsCurrentAtOnce(t *testing.T) {
+func TestCheckAtRest_AccessRoleWithoutStatusIsCurrent(t *testing.T) {
 	role := &v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "auditors", Generation: 2}}
-	expect(t, conformity.Check(role), "")
-	expect(t, conformity.Check(untyped(t, role, "AccessRole")), "")
+	expect(t, kit.CheckAtRest(role), "")
+	expect(t, kit.CheckAtRest(untyped(t, role, "AccessRole")), "")
 }
 
 func expect(t *testing.T, err error, fault string) {
 	t.Helper()
 	switch {
 	case fault == "" && err != nil:
-		t.Errorf("nothing is wrong with it, and yet: %v", err)
+		t.Errorf("unexpected error: %v", err)
 	case fault != "" && (err == nil || !strings.Contains(err.Error(), fault)):
-		t.Errorf("expected %q, got: %v", fault, err)
+		t.Errorf("got error %v, want one with %q", err, fault)
 	}
 }
 
