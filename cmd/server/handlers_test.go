@@ -44,7 +44,7 @@ func newSurfaces(tb testing.TB, seen gate.View, keys ...verify.Key) surfaces {
 		tb.Fatal(err)
 	}
 	index := &verify.Index{}
-	index.Put(verify.ID{Name: "alice"}, verify.Holder{
+	index.Put(verify.ID{Name: "alice"}, verify.KeyObject{
 		Identity: verify.Identity{Username: "alice", Subject: "User/alice", Admin: true},
 		Standing: verify.Accepted, Keys: append(keys, verify.Key{Digest: ring.Digest(alice)}),
 	})

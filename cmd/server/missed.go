@@ -21,7 +21,7 @@ type missed struct {
 func (s *service) missed() missed {
 	return missed{
 		seesAll:   func() bool { return s.gate.Ready() == nil && s.config.Ready() == nil && s.feed.Age() == 0 },
-		carries:   s.verifier.Carries,
+		carries:   s.verifier.CanHoldSession,
 		reconcile: s.memory.sessions.Reconcile,
 	}
 }

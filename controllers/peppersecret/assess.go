@@ -35,7 +35,7 @@ func lost() state {
 // objects of the others are stopped one by one.
 func foreign(ring *pepper.Keyring, digested map[string]bool) bool {
 	for id := range digested {
-		if ring.Knows(id) {
+		if ring.Has(id) {
 			return false
 		}
 	}

@@ -151,7 +151,7 @@ var _ = Describe("The pepper", func() {
 		b.put(ctx, "qp")
 		b.look(ctx)
 		Expect(b.ring().ActiveID()).NotTo(Equal(old))
-		Expect(b.ring().Knows(old)).To(BeTrue())
+		Expect(b.ring().Has(old)).To(BeTrue())
 		Expect(b.told()).To(ConsistOf("alice"))
 	})
 

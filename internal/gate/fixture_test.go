@@ -130,7 +130,7 @@ func (h *house) moveIn() {
 }
 
 func (h *house) admin(name, plaintext string, standing verify.Reason, notAfter time.Time) {
-	h.index.Put(verify.ID{Kind: "AdminUser", Namespace: "n", Name: name}, verify.Holder{
+	h.index.Put(verify.ID{Kind: "AdminUser", Namespace: "n", Name: name}, verify.KeyObject{
 		Identity: verify.Identity{Username: name, Subject: "User/" + name, Admin: standing != verify.Demoted},
 		Standing: standing, Disabled: standing == verify.Disabled, OwnsUsername: true, HoldsKeys: true, UID: name,
 		Keys: []verify.Key{{Digest: h.ring.Digest(plaintext), NotAfter: notAfter}},
@@ -138,7 +138,7 @@ func (h *house) admin(name, plaintext string, standing verify.Reason, notAfter t
 }
 
 func (h *house) apiKey(username, subject, plaintext string, standing verify.Reason, scopes ...string) {
-	h.index.Put(verify.ID{Kind: "APIKey", Namespace: "n", Name: subject}, verify.Holder{
+	h.index.Put(verify.ID{Kind: "APIKey", Namespace: "n", Name: subject}, verify.KeyObject{
 		Identity: verify.Identity{Username: username, Subject: subject}, Standing: standing, UID: subject,
 		Given: &access.Given{Scopes: scopes}, Keys: []verify.Key{{Digest: h.ring.Digest(plaintext)}},
 	})

@@ -15,16 +15,16 @@ import (
 // Verifier says who presented a key, and what they may do.
 type Verifier interface {
 	Verify(presented string, now time.Time) verify.Verdict
-	Recall(digest *pepper.Digest, now time.Time) verify.Verdict
+	VerifyDigest(digest *pepper.Digest, now time.Time) verify.Verdict
 	IsKey(text string) bool
 	May(verdict verify.Verdict, r access.Request) bool
 	Scopes(verdict verify.Verdict) []string
 	UserMay(name string, r access.Request) bool
 	IsDisabled(name string) bool
-	KnowsUser(name string) bool
-	// MayGive and UserMayGive say whether rights may be handed out to a key that speaks for a user, or for none: "".
-	MayGive(verdict verify.Verdict, given *access.Given, to string) bool
-	UserMayGive(name string, given *access.Given, to string) bool
+	HasUser(name string) bool
+	// MayDelegate and UserMayDelegate say whether rights may be handed out to a key that speaks for a user, or for none: "".
+	MayDelegate(verdict verify.Verdict, given *access.Given, to string) bool
+	UserMayDelegate(name string, given *access.Given, to string) bool
 }
 
 // View is what the server sees of the cluster.

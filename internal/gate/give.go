@@ -7,9 +7,9 @@ import "keywright.dev/keywright/internal/auth/access"
 func (g *Gate) MayGive(c *Caller, given *access.Given, to string) bool {
 	switch c.By {
 	case BySession, ByKey:
-		return g.Verifier.MayGive(c.verdict, given, to)
+		return g.Verifier.MayDelegate(c.verdict, given, to)
 	case ByProxy:
-		return g.Verifier.UserMayGive(c.Username, given, to)
+		return g.Verifier.UserMayDelegate(c.Username, given, to)
 	}
 	return false
 }

@@ -125,7 +125,7 @@ func (g *Gate) sessionCaller(cookie string, now time.Time) (Caller, bool) {
 	if digest == nil {
 		return Caller{}, false
 	}
-	verdict := g.Verifier.Recall(digest, now)
+	verdict := g.Verifier.VerifyDigest(digest, now)
 	return g.bearer(BySession, verdict), verdict.Current()
 }
 

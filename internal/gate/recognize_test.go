@@ -182,9 +182,9 @@ func TestAnOldKeyCarriesNoSession(t *testing.T) {
 	if got := d.Caller.Digest(); got == nil || *got != h.ring.Digest(aliceKey) {
 		t.Errorf("the digest is %v", got)
 	}
-	h.index.Put(verify.ID{Kind: "AdminUser", Namespace: "n", Name: "alice"}, verify.Holder{
+	h.index.Put(verify.ID{Kind: "AdminUser", Namespace: "n", Name: "alice"}, verify.KeyObject{
 		Identity: verify.Identity{Username: "alice", Subject: "User/alice", Admin: true}, Standing: verify.Accepted, OwnsUsername: true, HoldsKeys: true, UID: "alice",
-		Keys: []verify.Key{{Digest: h.ring.Digest("the-new-key-of-alice")}, {Digest: h.ring.Digest(aliceKey), Overlaps: true}},
+		Keys: []verify.Key{{Digest: h.ring.Digest("the-new-key-of-alice")}, {Digest: h.ring.Digest(aliceKey), Overlapping: true}},
 	})
 	if d = h.Recognize(from(bearer(aliceKey))); told(&d) != "key User/alice admin" || d.Caller.Digest() != nil {
 		t.Errorf("%s, digest %v", told(&d), d.Caller.Digest())

@@ -37,7 +37,7 @@ func (g *Gate) tell(c *Caller, now time.Time, from origin) {
 	case !c.HasKey():
 		g.tellOfName(c.Username, now, &from)
 	default:
-		if every := g.usedEvery(); c.verdict.Tells(now, every) {
+		if every := g.usedEvery(); c.verdict.ShouldReportUse(now, every) {
 			g.tellOfKey(c, now, every, &from)
 		}
 	}
@@ -52,13 +52,13 @@ func (g *Gate) tellOfKey(c *Caller, now time.Time, every time.Duration, from *or
 	if g.Used != nil {
 		g.Used(Use{Object: v.ID(), UID: v.UID(), KeyID: v.KeyID(), At: now, From: address})
 	}
-	if g.Seen != nil && v.TellsUser(now, every) {
+	if g.Seen != nil && v.ShouldReportUser(now, every) {
 		g.Seen(c.Username, address, now)
 	}
 }
 
 func (g *Gate) tellOfName(name string, now time.Time, from *origin) {
-	if name != "" && g.Seen != nil && !g.Verifier.KnowsUser(name) {
+	if name != "" && g.Seen != nil && !g.Verifier.HasUser(name) {
 		g.Seen(name, from.address(), now)
 	}
 }

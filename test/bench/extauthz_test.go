@@ -114,7 +114,7 @@ func keysAtGate(b *testing.B, n int) ([]string, *gate.Gate) {
 		keys[i], err = format.Generate(rand.Reader)
 		must(b, err)
 		name := keyName(i)
-		index.Put(verify.ID{Kind: "APIKey", Namespace: keysNamespace, Name: name}, verify.Holder{
+		index.Put(verify.ID{Kind: "APIKey", Namespace: keysNamespace, Name: name}, verify.KeyObject{
 			Identity: verify.Identity{Subject: "Account/" + name}, UID: name, Standing: verify.Accepted, Given: given,
 			Keys: []verify.Key{{Digest: ring.Digest(keys[i])}},
 		})

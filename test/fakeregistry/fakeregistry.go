@@ -223,9 +223,9 @@ func idOf(k *v1alpha1.APIKey) verify.ID {
 }
 
 // holderOf is what a server makes of an APIKey.
-func holderOf(k *v1alpha1.APIKey) verify.Holder {
+func holderOf(k *v1alpha1.APIKey) verify.KeyObject {
 	given := convert.Given(k)
-	h := verify.Holder{
+	h := verify.KeyObject{
 		Identity: verify.Identity{Username: k.Owner(), Subject: k.Spec.Subject.String()}, Standing: standing(k),
 		Created: k.CreationTimestamp.Time, UID: string(k.UID), HoldsKeys: len(k.Status.Keys) > 0, Given: &given,
 		ExpiresAt: convert.Instant(k.Spec.ExpiresAt), TTL: convert.Duration(k.Spec.TTL),

@@ -87,7 +87,7 @@ func (p *Place) moveIn() {
 
 // PutAdmin adds an AdminUser to what this server sees.
 func (p *Place) PutAdmin(name, plaintext string) {
-	p.Index.Put(verify.ID{Kind: "AdminUser", Namespace: Namespace, Name: name}, verify.Holder{
+	p.Index.Put(verify.ID{Kind: "AdminUser", Namespace: Namespace, Name: name}, verify.KeyObject{
 		Identity: verify.Identity{Username: name, Subject: "User/" + name, Admin: true}, Standing: verify.Accepted,
 		Created: p.Time().AddDate(-1, 0, 0), UID: "uid-of-" + name, OwnsUsername: true, HoldsKeys: true,
 		Keys: []verify.Key{{Digest: p.Ring.Digest(plaintext), IssuedAt: p.Time()}},

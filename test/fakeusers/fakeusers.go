@@ -106,7 +106,7 @@ func (r *Registry) store(u v1alpha1.AdminUser) {
 	case !u.IsEnabled():
 		standing = verify.Disabled
 	}
-	holder := verify.Holder{
+	holder := verify.KeyObject{
 		Identity: verify.Identity{Username: name, Subject: "User/" + name, Admin: true}, Standing: standing,
 		Created: u.CreationTimestamp.Time, UID: string(u.UID), OwnsUsername: true, HoldsKeys: len(u.Status.Keys) > 0,
 		Disabled: !u.IsEnabled(),

@@ -22,7 +22,7 @@ func TestVerifyDoesNotAllocate(t *testing.T) {
 	} {
 		if n := testing.AllocsPerRun(1000, func() {
 			if v := verifier.Verify(presented, now); v.Accepted() {
-				v.Tells(now, time.Minute)
+				v.ShouldReportUse(now, time.Minute)
 			}
 		}); n > 0 {
 			t.Errorf("%s: %v allocations", name, n)

@@ -17,8 +17,8 @@ func apiKeyID(name string) verify.ID {
 }
 
 // apiKey speaks for the user and was issued now.
-func apiKey(user string, given access.Given, digests ...pepper.Digest) verify.Holder {
-	h := verify.Holder{
+func apiKey(user string, given access.Given, digests ...pepper.Digest) verify.KeyObject {
+	h := verify.KeyObject{
 		Identity: verify.Identity{Username: user, Subject: "User/" + user},
 		Standing: verify.Accepted, Created: now.AddDate(0, -1, 0), UID: "uid-of-a-key-of-" + user, Given: &given,
 	}
@@ -32,18 +32,18 @@ func apiKey(user string, given access.Given, digests ...pepper.Digest) verify.Ho
 func TestAnAPIKeyEndsAtTheEarliestOfItsEnds(t *testing.T) {
 	month := access.Role{MaxTTL: 30 * 24 * time.Hour}
 	for name, c := range map[string]struct {
-		change func(*verify.Holder)
+		change func(*verify.KeyObject)
 		want   time.Time
 	}{
-		"expiresAt":      {func(h *verify.Holder) { h.ExpiresAt = now.Add(time.Minute) }, now.Add(time.Minute)},
-		"ttl":            {func(h *verify.Holder) { h.TTL = 90 * time.Second }, now.Add(90 * time.Second)},
-		"role":           {func(h *verify.Holder) { h.Given.Roles = []string{"month"} }, now.Add(month.MaxTTL)},
-		"several roles":  {func(h *verify.Holder) { h.Given.Roles = []string{"month", "hour", "none"} }, now.Add(time.Hour)},
-		"recorded":       {func(h *verify.Holder) { h.Keys[0].NotAfter = now.Add(time.Second) }, now.Add(time.Second)},
+		"expiresAt":      {func(h *verify.KeyObject) { h.ExpiresAt = now.Add(time.Minute) }, now.Add(time.Minute)},
+		"ttl":            {func(h *verify.KeyObject) { h.TTL = 90 * time.Second }, now.Add(90 * time.Second)},
+		"role":           {func(h *verify.KeyObject) { h.Given.Roles = []string{"month"} }, now.Add(month.MaxTTL)},
+		"several roles":  {func(h *verify.KeyObject) { h.Given.Roles = []string{"month", "hour", "none"} }, now.Add(time.Hour)},
+		"recorded":       {func(h *verify.KeyObject) { h.Keys[0].NotAfter = now.Add(time.Second) }, now.Add(time.Second)},
 		"all, recorded":  {allEnds(time.Second, 2*time.Second, 3*time.Second), now.Add(time.Second)},
 		"all, expiresAt": {allEnds(3*time.Second, time.Second, 2*time.Second), now.Add(time.Second)},
 		"all, ttl":       {allEnds(3*time.Second, 2*time.Second, time.Second), now.Add(time.Second)},
-		"in far years": {func(h *verify.Holder) {
+		"in far years": {func(h *verify.KeyObject) {
 			h.Keys[0].IssuedAt, h.TTL = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC), math.MaxInt64
 		}, time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC).Add(math.MaxInt64).Truncate(time.Microsecond)},
 	} {
@@ -60,8 +60,8 @@ func TestAnAPIKeyEndsAtTheEarliestOfItsEnds(t *testing.T) {
 	}
 }
 
-func allEnds(recorded, expires, ttl time.Duration) func(*verify.Holder) {
-	return func(h *verify.Holder) {
+func allEnds(recorded, expires, ttl time.Duration) func(*verify.KeyObject) {
+	return func(h *verify.KeyObject) {
 		h.Keys[0].NotAfter, h.ExpiresAt, h.TTL, h.Given.Roles = now.Add(recorded), now.Add(expires), ttl, []string{"hour"}
 	}
 }

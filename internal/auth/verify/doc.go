@@ -1,10 +1,11 @@
-// Package verify owns who a presented key speaks as: the index of keys and the decision made with it.
-// What a caller may do is not decided here, nor where the objects in the index come from.
+// Package verify owns who a presented key speaks as: the index of keys, and the decision made with it.
+// Package access decides what a caller may do; package clusterwatch fills the index.
 //
-// A key is looked up by its HMAC under the instance's pepper. How long that takes may tell something about the HMACs
-// in the index, and that is no use to anybody: without the pepper nobody can compute the HMAC of a guess, and a
-// whole HMAC gives no key away. No plaintext is kept or compared, so nothing else needs constant time.
+// A key is looked up by its HMAC under a pepper of the instance. The time that a look-up takes may reveal
+// something about the HMACs in the index, which is useless to an attacker: nobody can compute the HMAC of a
+// guess without the pepper, and not even a complete HMAC reveals the key. No plaintext is kept or compared,
+// so nothing else needs constant time.
 //
-// Writers take turns and readers take no lock: a revocation is in force for every Verify that begins after the call
-// that brought it has returned.
+// Writers take turns, and readers take no lock. A revocation is in force for every Verify that begins after
+// the writing call has returned.
 package verify

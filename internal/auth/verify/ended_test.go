@@ -16,7 +16,7 @@ import (
 func (w *world) carrying(m *model) (digests []pepper.Digest) {
 	for _, d := range w.digests {
 		h, k, ok := m.holder(d)
-		if ok && !k.Overlaps && m.standing(&h) == verify.Accepted && m.ofUser(&h) == verify.Accepted {
+		if ok && !k.Overlapping && m.standing(&h) == verify.Accepted && m.ofUser(&h) == verify.Accepted {
 			digests = append(digests, d)
 		}
 	}
@@ -52,20 +52,20 @@ func TestWhatEndsAKey(t *testing.T) {
 	ring := keyring(t)
 	first, second := ring.Digest(numbered(1)), ring.Digest(numbered(2))
 	for name, c := range map[string]struct {
-		change func(*verify.Holder)
+		change func(*verify.KeyObject)
 		ends   bool
 	}{
-		"nothing":          {func(*verify.Holder) {}, false},
-		"disabled":         {func(h *verify.Holder) { h.Standing = verify.Disabled }, true},
-		"demoted":          {func(h *verify.Holder) { h.Standing = verify.Demoted }, true},
-		"being deleted":    {func(h *verify.Holder) { h.Standing = verify.Deleted }, true},
-		"revoked":          {func(h *verify.Holder) { h.Standing = verify.Revoked }, true},
-		"rotated":          {func(h *verify.Holder) { h.Keys = []verify.Key{{Digest: second}} }, true},
-		"with an overlap":  {func(h *verify.Holder) { h.Keys = []verify.Key{{Digest: second}, {Digest: first, Overlaps: true}} }, true},
-		"about to be":      {func(h *verify.Holder) { h.Keys = []verify.Key{{Digest: second}, {Digest: first}} }, false},
-		"given an end":     {func(h *verify.Holder) { h.Keys[0].NotAfter = now }, false},
-		"recreated, older": {func(h *verify.Holder) { h.UID, h.Created = "another", h.Created.Add(-time.Hour) }, false},
-		"recreated, newer": {func(h *verify.Holder) { h.UID, h.Created = "another", h.Created.Add(time.Hour) }, false},
+		"nothing":          {func(*verify.KeyObject) {}, false},
+		"disabled":         {func(h *verify.KeyObject) { h.Standing = verify.Disabled }, true},
+		"demoted":          {func(h *verify.KeyObject) { h.Standing = verify.Demoted }, true},
+		"being deleted":    {func(h *verify.KeyObject) { h.Standing = verify.Deleted }, true},
+		"revoked":          {func(h *verify.KeyObject) { h.Standing = verify.Revoked }, true},
+		"rotated":          {func(h *verify.KeyObject) { h.Keys = []verify.Key{{Digest: second}} }, true},
+		"with an overlap":  {func(h *verify.KeyObject) { h.Keys = []verify.Key{{Digest: second}, {Digest: first, Overlapping: true}} }, true},
+		"about to be":      {func(h *verify.KeyObject) { h.Keys = []verify.Key{{Digest: second}, {Digest: first}} }, false},
+		"given an end":     {func(h *verify.KeyObject) { h.Keys[0].NotAfter = now }, false},
+		"recreated, older": {func(h *verify.KeyObject) { h.UID, h.Created = "another", h.Created.Add(-time.Hour) }, false},
+		"recreated, newer": {func(h *verify.KeyObject) { h.UID, h.Created = "another", h.Created.Add(time.Hour) }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			index := &verify.Index{}

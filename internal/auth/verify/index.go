@@ -2,78 +2,80 @@ package verify
 
 import (
 	"iter"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
-// Index finds the object that a key belongs to. Its zero value is empty and ready. It is safe for concurrent use:
-// writers take turns, and readers wait for nobody.
+// Index finds the object that records a key. Its zero value is empty and ready. It is safe for concurrent
+// use: writers take turns, and readers never wait.
 type Index struct {
 	keys keys
 	// roles are read without mu.
 	roles atomic.Pointer[access.Roles]
-	// changes counts those of roles and of users' ranks: of what rights depend on, besides what keys were given. It is read
-	// without mu, and grows after the change.
+	// changes counts changes of roles and of who is an admin: everything that rights depend on, besides what
+	// keys were given. It is read without mu, and grows after the change.
 	changes atomic.Uint64
 
-	// mu makes one change at a time. Readers never take it.
-	mu    sync.Mutex
-	shelf shelf
-	// hidden are the objects that record a key which another object holds.
+	// mu serializes changes. Verifying a key never takes it.
+	mu      sync.Mutex
+	objects objectTable
+	// hidden has the objects that record a key which another object holds.
 	hidden  rivals[fingerprint]
-	names   names
+	names   usernames
 	users   map[string]*user
 	admins  admins
 	byRole  map[string]access.Role
 	peppers pepperUse
-	// ended are the keys that the change under way has ended.
+	// ended has the keys that the current change has ended.
 	ended []pepper.Digest
 }
 
-// Put takes what an object says in place of what it said before. A key that is still in it is accepted throughout;
-// one that is not has left the index when Put returns. The cost is that of the object's own keys, and of those that
-// speak for the user when it is an AdminUser.
+// Put replaces what the index has of an object. A key that the object still records is accepted throughout;
+// one that it does not is unknown when Put returns. The cost is that of the object's keys and, for an
+// AdminUser, of the keys that speak as its user.
 //
-// It returns the keys that were accepted as the current ones of their objects before it and are not any more, as objects
-// stand now: because the object says so, or the user's, or another key took their place, or they are on record no more. That
-// a key has expired it does not tell.
-func (x *Index) Put(id ID, h Holder) (ended []pepper.Digest) {
-	next := newObject(id, h)
+// Put returns the keys that were accepted and current before the call and are not any more, whatever the
+// cause: the object, the user, or another object that records the same key. It does not return keys that
+// expired.
+func (x *Index) Put(id ID, k KeyObject) (ended []pepper.Digest) {
+	next := newObject(id, k)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	prev := x.shelf.find(id)
-	if prev.says(next) {
+	prev := x.objects.find(id)
+	if prev.equals(next) {
 		prev.lastUsed = next.lastUsed
 		return nil
 	}
-	next.follows(prev)
+	next.inherit(prev)
 	if x.peppers == nil {
 		x.peppers = pepperUse{}
 	}
-	x.shelf.put(next)
+	x.objects.put(next)
 	return x.swap(prev, next)
 }
 
-// Delete takes all keys of an object out of the index. It returns what Put returns.
+// Delete removes all keys of an object from the index. It returns what Put returns.
 func (x *Index) Delete(id ID) (ended []pepper.Digest) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	prev := x.shelf.find(id)
-	x.shelf.forget(id)
+	prev := x.objects.find(id)
+	x.objects.removeName(id)
 	return x.swap(prev, nil)
 }
 
-// Replace puts all the objects there are of a kind in a namespace, and deletes every other object of that kind there.
-// Namespace "": in any. It returns what Put and Delete return, one after the other: a key that goes from one object to another
-// may be among it.
-func (x *Index) Replace(kind, namespace string, all iter.Seq2[ID, Holder]) (ended []pepper.Digest) {
+// Replace puts all objects of a kind in a namespace, and deletes every other object of that kind there. An
+// empty namespace stands for all. It returns what the calls of Put and Delete return: a key that moves from
+// one object to another may be among it.
+func (x *Index) Replace(kind, namespace string, all iter.Seq2[ID, KeyObject]) (ended []pepper.Digest) {
 	there := map[ID]bool{}
-	for id, h := range all {
+	for id, k := range all {
 		there[id] = true
-		ended = append(ended, x.Put(id, h)...)
+		ended = append(ended, x.Put(id, k)...)
 	}
 	for _, id := range x.ids(kind, namespace) {
 		if !there[id] {
@@ -83,11 +85,27 @@ func (x *Index) Replace(kind, namespace string, all iter.Seq2[ID, Holder]) (ende
 	return ended
 }
 
+// bootstrapID has a kind that does not exist in Kubernetes, so that Replace never deletes it.
+var bootstrapID = ID{Kind: "(bootstrap)"}
+
+// SetBootstrap replaces the bootstrap key; nil removes it. It counts as older than every object, so it wins
+// where an object records the same key. It returns what Put returns.
+func (x *Index) SetBootstrap(digest *pepper.Digest) (ended []pepper.Digest) {
+	if digest == nil {
+		return x.Delete(bootstrapID)
+	}
+	return x.Put(bootstrapID, KeyObject{
+		Identity: Identity{Username: username.Bootstrap, Subject: "User/" + username.Bootstrap, Admin: true},
+		Standing: Accepted,
+		Keys:     []Key{{Digest: *digest}},
+	})
+}
+
 func (x *Index) ids(kind, namespace string) []ID {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	var ids []ID
-	for o := range x.shelf.all() {
+	for o := range x.objects.all() {
 		if o.id.Kind == kind && (namespace == "" || o.id.Namespace == namespace) {
 			ids = append(ids, o.id)
 		}
@@ -95,14 +113,14 @@ func (x *Index) ids(kind, namespace string) []ID {
 	return ids
 }
 
-// Len is the number of keys, refused ones included.
+// Len returns the number of keys, refused ones included.
 func (x *Index) Len() int { return int(x.keys.live.Load()) }
 
-// swap puts next in the place of prev. Either may be nil.
+// swap replaces prev by next. Either may be nil.
 //
-// What next holds goes in before what prev held goes out, so that a key in both is never missing between; and
-// names are settled before any key is written, so that it is never refused between either. For the same reason an
-// admin who stays takes over before the last other one goes, and goes after another has come.
+// The order prevents gaps. The keys of next go in before those of prev go out, so a key of both is never
+// missing. Usernames are settled before any key is written, so no key is refused in between. And an object
+// that stays if last is accepted before the last active admin goes, and refused after another has come.
 func (x *Index) swap(prev, next *object) (ended []pepper.Digest) {
 	others := x.names.swap(prev, next)
 	x.peppers.swap(prev, next)
@@ -123,8 +141,8 @@ func (x *Index) swap(prev, next *object) (ended []pepper.Digest) {
 		x.detach(prev)
 	}
 	x.refresh(others...)
-	x.follow(append(others, prev, next)...)
-	x.shelf.clear(prev)
+	x.updateUsers(append(others, prev, next)...)
+	x.objects.clear(prev)
 	return x.takeEnded()
 }
 
@@ -156,7 +174,7 @@ func (x *Index) remove(o *object, f fingerprint) {
 	x.keys.remove(f)
 }
 
-// refresh writes the keys of objects anew whose reason or end changed.
+// refresh rewrites the entries of objects whose reason or end has changed.
 func (x *Index) refresh(objects ...*object) {
 	for _, o := range objects {
 		for i := range o.keys {
@@ -173,7 +191,7 @@ func (x *Index) refresh(objects ...*object) {
 	}
 }
 
-// entry is what there is to say of a key now.
+// entry returns the entry of a key as objects stand now.
 func (x *Index) entry(o *object, k *heldKey) entry {
 	if why := x.reason(o); why != Accepted {
 		return entry{owner: o, until: ^int64(why)}
@@ -193,10 +211,36 @@ func (x *Index) reason(o *object) Reason {
 	return o.user.reason()
 }
 
-// until is the earliest end of a key.
+// until returns the end of a key.
 func (x *Index) until(o *object, k *heldKey) int64 {
 	if o.given == nil {
 		return k.notAfter
 	}
 	return min(k.notAfter, after(k.issued, x.roles.Load().MaxTTL(o.given.Roles)))
+}
+
+// change replaces the entry of a key, and records the key as ended if sessions can't rest on it any more.
+func (x *Index) change(f fingerprint, held *entry, next entry) {
+	if !next.canHoldSession(f) {
+		x.end(f, held)
+	}
+	x.keys.set(f, next)
+}
+
+// end records the key as ended, unless it had ended before.
+func (x *Index) end(f fingerprint, held *entry) {
+	if held.canHoldSession(f) {
+		x.ended = append(x.ended, held.owner.key(f).digest())
+	}
+}
+
+// takeEnded returns the ended keys, without those that another object has taken over.
+func (x *Index) takeEnded() []pepper.Digest {
+	ended := slices.DeleteFunc(x.ended, func(d pepper.Digest) bool {
+		f := fingerprintOf(&d.Sum)
+		held, _ := x.keys.find(f)
+		return held != nil && held.canHoldSession(f)
+	})
+	x.ended = nil
+	return ended
 }

@@ -13,54 +13,54 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
-// never is the end of a key that has none.
+// never is the end of a key without an end.
 const never = math.MaxInt64
 
-// object is a Holder as the index keeps it: 100,000 of them have to fit in a small pod.
+// object is a KeyObject in the index, laid out so that 100,000 of them fit in a small pod.
 type object struct {
-	// What every request asks for comes first, and together: with many keys, each place in memory that has to be fetched
-	// costs as much as a step of the verification.
+	// Every request reads the first fields, and they are close together: with many keys, each cache line that
+	// has to be fetched costs as much as a step of the verification.
 
 	identity Identity
 	given    *access.Given
-	// allUsable is, one more than it, the Index.changes at which all scopes were found to be usable. 0: never.
+	// allUsable is one more than the Index.changes at which all scopes were found to be usable. 0: never.
 	allUsable atomic.Uint64
-	// told is when a use of a key was told of last.
-	told told
+	// reported is when a use of a key was last reported.
+	reported reportTime
 
 	id    ID
 	claim username.Claim
 	keys  []heldKey
-	// only is where keys are when there is no more than one.
+	// only is the memory of keys if there is at most one.
 	only         [1]heldKey
 	standing     Reason
 	ownsUsername bool
 	disabled     bool
 	staysIfLast  bool
 
-	// What follows depends on other objects and belongs to whoever holds Index.mu.
+	// The remaining fields depend on other objects. Index.mu guards them.
 
-	// outranked says that another object holds the username.
+	// outranked is true if another object holds the username.
 	outranked bool
-	// active says that it is counted among the admins.
+	// active is true if the object is counted as an active admin.
 	active bool
-	// place is where it is on the shelf, and seat where that stands among the objects of the user.
-	place place
-	seat  int32
-	// user is whom the keys speak for, when they are limited by it. It is set once, before any key can be found.
+	// slot is the object's place in the objectTable, and indexInUser the index of that slot in user.objects.
+	slot        objectSlot
+	indexInUser int32
+	// user is the owner of the keys, if it limits them. It is set once, before any key can be found.
 	user *user
-	// lastUsed is what the object tells of, in microseconds since 1970.
+	// lastUsed is KeyObject.LastUsed in microseconds since 1970.
 	lastUsed int64
 }
 
 type heldKey struct {
 	sum pepper.Sum
-	// issued and notAfter are in microseconds since 1970: nanoseconds end in 2262, and a person may well write the
-	// year 9999.
+	// issued and notAfter are in microseconds since 1970: nanoseconds end in 2262, and people write the year
+	// 9999.
 	issued, notAfter int64
-	// pepper is the id of the pepper of its digest: one string for all keys that share it.
-	pepper   unique.Handle[string]
-	overlaps bool
+	// pepper is the pepper id of the digest. Keys that share a pepper share the string.
+	pepper      unique.Handle[string]
+	overlapping bool
 }
 
 func (k *heldKey) fingerprint() fingerprint { return fingerprintOf(&k.sum) }
@@ -69,34 +69,26 @@ func (k *heldKey) digest() pepper.Digest {
 	return pepper.Digest{PepperID: k.pepper.Value(), Sum: k.sum}
 }
 
-// says that other says the same, but for the last use. A status changes for many reasons that are none of the index's
-// business.
-func (o *object) says(other *object) bool {
-	return o != nil && o.identity == other.identity && o.claim == other.claim && o.standing == other.standing &&
-		o.ownsUsername == other.ownsUsername && o.disabled == other.disabled && o.staysIfLast == other.staysIfLast &&
-		o.given == other.given && slices.Equal(o.keys, other.keys)
-}
-
-func newObject(id ID, h Holder) *object {
+func newObject(id ID, k KeyObject) *object {
 	o := &object{
-		identity:     h.Identity,
+		identity:     k.Identity,
 		id:           id,
-		claim:        username.Claim{HoldsKeys: h.HoldsKeys, Created: h.Created.UTC(), UID: h.UID},
-		given:        h.Given,
-		standing:     h.Standing,
-		ownsUsername: h.OwnsUsername,
-		disabled:     h.Disabled,
-		staysIfLast:  h.StaysIfLast,
-		lastUsed:     micro(h.LastUsed),
+		claim:        username.Claim{HoldsKeys: k.HoldsKeys, Created: k.Created.UTC(), UID: k.UID},
+		given:        k.Given,
+		standing:     k.Standing,
+		ownsUsername: k.OwnsUsername,
+		disabled:     k.Disabled,
+		staysIfLast:  k.StaysIfLast,
+		lastUsed:     micro(k.LastUsed),
 	}
-	o.gather()
-	o.keys = heldKeys(o.only[:0], &h)
+	o.shareStrings()
+	o.keys = heldKeys(o.only[:0], &k)
 	return o
 }
 
-// gather puts what the object is called into one place in memory. The fewer there are, the less the garbage collector has
-// to look at: with 100,000 keys that is more work than to verify them.
-func (o *object) gather() {
+// shareStrings moves the names of the object into one string. The garbage collector has to scan each string:
+// with 100,000 keys that is more work than verifying them.
+func (o *object) shareStrings() {
 	i := &o.identity
 	all := i.Subject + o.claim.UID + o.id.Name
 	rest := all[len(i.Subject):]
@@ -106,36 +98,30 @@ func (o *object) gather() {
 	i.Subject, o.claim.UID, o.id.Name = all[:len(i.Subject)], rest[:len(o.claim.UID)], rest[len(o.claim.UID):]
 }
 
-// follows takes over from prev what is known of the keys' use. prev may be nil, or was another object of the same name.
-func (o *object) follows(prev *object) {
-	if prev != nil && prev.claim.UID == o.claim.UID {
-		o.told.at.Store(prev.told.at.Load())
+// heldKeys appends the keys of an object to held. It keeps the first of several keys with the same digest.
+func heldKeys(held []heldKey, object *KeyObject) []heldKey {
+	if len(object.Keys) > cap(held) {
+		held = make([]heldKey, 0, len(object.Keys))
 	}
-}
-
-// heldKeys takes the first of several keys with the same digest. They are in held where there is room.
-func heldKeys(held []heldKey, h *Holder) []heldKey {
-	if len(h.Keys) > cap(held) {
-		held = make([]heldKey, 0, len(h.Keys))
-	}
-	for i := range h.Keys {
-		k := &h.Keys[i]
-		if f := fingerprintOf(&k.Digest.Sum); slices.ContainsFunc(held, func(o heldKey) bool { return o.fingerprint() == f }) {
+	for i := range object.Keys {
+		k := &object.Keys[i]
+		f := fingerprintOf(&k.Digest.Sum)
+		if slices.ContainsFunc(held, func(o heldKey) bool { return o.fingerprint() == f }) {
 			continue
 		}
 		issued := micro(k.IssuedAt)
 		held = append(held, heldKey{
-			sum:      k.Digest.Sum,
-			issued:   issued,
-			notAfter: min(end(k.NotAfter), end(h.ExpiresAt), after(issued, h.TTL)),
-			pepper:   unique.Make(k.Digest.PepperID),
-			overlaps: k.Overlaps,
+			sum:         k.Digest.Sum,
+			issued:      issued,
+			notAfter:    min(end(k.NotAfter), end(object.ExpiresAt), after(issued, object.TTL)),
+			pepper:      unique.Make(k.Digest.PepperID),
+			overlapping: k.Overlapping,
 		})
 	}
 	return held
 }
 
-// end is an instant before which a key is accepted.
+// end returns the instant before which a key is accepted.
 func end(t time.Time) int64 {
 	if t.IsZero() {
 		return never
@@ -143,7 +129,7 @@ func end(t time.Time) int64 {
 	return micro(t)
 }
 
-// after is so long after an issue. A key of which nobody knows when it was issued has long come to its end.
+// after returns the end of a key that lives for ttl. A key without a known issue time has ended long ago.
 func after(issued int64, ttl time.Duration) int64 {
 	if ttl <= 0 {
 		return never
@@ -151,10 +137,25 @@ func after(issued int64, ttl time.Duration) int64 {
 	return issued + ttl.Microseconds()
 }
 
-// micro stays within years to which any duration can be added.
+// micro converts a time to microseconds since 1970, within bounds that allow for adding any duration.
 func micro(t time.Time) int64 {
 	const most int64 = math.MaxInt64 / 2 / 1_000_000
 	return min(max(t.Unix(), -most), most)*1_000_000 + int64(t.Nanosecond()/1000)
+}
+
+// equals compares everything but the last use. An object's status changes for many reasons that do not
+// concern the index.
+func (o *object) equals(other *object) bool {
+	return o != nil && o.identity == other.identity && o.claim == other.claim && o.standing == other.standing &&
+		o.ownsUsername == other.ownsUsername && o.disabled == other.disabled && o.staysIfLast == other.staysIfLast &&
+		o.given == other.given && slices.Equal(o.keys, other.keys)
+}
+
+// inherit copies the time of the last report from prev, which may be nil or an earlier object of the same name.
+func (o *object) inherit(prev *object) {
+	if prev != nil && prev.claim.UID == o.claim.UID {
+		o.reported.at.Store(prev.reported.at.Load())
+	}
 }
 
 func (o *object) key(f fingerprint) *heldKey {
@@ -163,13 +164,26 @@ func (o *object) key(f fingerprint) *heldKey {
 			return &o.keys[i]
 		}
 	}
-	panic("an object was asked for a key that it does not hold")
+	panic("the object does not hold this key")
 }
 
-// olderThan orders objects that hold the same key.
+// olderThan orders objects that record the same key.
 func (o *object) olderThan(other *object) bool {
 	if !o.claim.Created.Equal(other.claim.Created) {
 		return o.claim.Created.Before(other.claim.Created)
 	}
 	return o.claim.UID < other.claim.UID
+}
+
+// reportTime is the time of the last report, in microseconds since 1970. 0: never.
+type reportTime struct{ at atomic.Int64 }
+
+// due reports whether another report is due, and if so, records it. The interval also bounds how far a clock
+// that was set back suppresses reports.
+func (r *reportTime) due(now time.Time, interval time.Duration) bool {
+	last, at := r.at.Load(), now.UnixMicro()
+	if since := at - last; since < interval.Microseconds() && -since < interval.Microseconds() {
+		return false
+	}
+	return r.at.CompareAndSwap(last, at)
 }

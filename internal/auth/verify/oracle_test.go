@@ -13,24 +13,24 @@ import (
 
 // model says what an index should, by looking at everything anew each time.
 type model struct {
-	objects map[verify.ID]verify.Holder
+	objects map[verify.ID]verify.KeyObject
 	roles   map[string]access.Role
 }
 
-func (m *model) verify(digest pepper.Digest, at time.Time) (verify.Reason, verify.Holder) {
+func (m *model) verify(digest pepper.Digest, at time.Time) (verify.Reason, verify.KeyObject) {
 	holder, k, ok := m.holder(digest)
 	if !ok {
-		return verify.Unknown, verify.Holder{}
+		return verify.Unknown, verify.KeyObject{}
 	}
 	for _, rule := range []verify.Reason{m.standing(&holder), m.ofUser(&holder), m.ofTime(&holder, k, at)} {
 		if rule != verify.Accepted {
-			return rule, verify.Holder{}
+			return rule, verify.KeyObject{}
 		}
 	}
 	return verify.Accepted, holder
 }
 
-func (m *model) holder(digest pepper.Digest) (winner verify.Holder, k verify.Key, ok bool) {
+func (m *model) holder(digest pepper.Digest) (winner verify.KeyObject, k verify.Key, ok bool) {
 	for _, h := range m.objects {
 		i := slices.IndexFunc(h.Keys, func(k verify.Key) bool { return k.Digest == digest })
 		if i < 0 {
@@ -43,7 +43,7 @@ func (m *model) holder(digest pepper.Digest) (winner verify.Holder, k verify.Key
 	return winner, k, ok
 }
 
-func (m *model) standing(h *verify.Holder) verify.Reason {
+func (m *model) standing(h *verify.KeyObject) verify.Reason {
 	switch {
 	case h.Standing == verify.Deleted && h.StaysIfLast && !m.outranked(h) && !m.anyActiveAdmin():
 		return verify.Accepted
@@ -55,7 +55,7 @@ func (m *model) standing(h *verify.Holder) verify.Reason {
 	return verify.Accepted
 }
 
-func (m *model) outranked(h *verify.Holder) bool {
+func (m *model) outranked(h *verify.KeyObject) bool {
 	if !h.OwnsUsername {
 		return false
 	}
@@ -68,7 +68,7 @@ func (m *model) outranked(h *verify.Holder) bool {
 	return false
 }
 
-func claim(h *verify.Holder) username.Claim {
+func claim(h *verify.KeyObject) username.Claim {
 	return username.Claim{HoldsKeys: h.HoldsKeys, Created: h.Created, UID: h.UID}
 }
 
@@ -81,7 +81,7 @@ func (m *model) anyActiveAdmin() bool {
 	return false
 }
 
-func hasEndlessKey(h *verify.Holder) bool {
+func hasEndlessKey(h *verify.KeyObject) bool {
 	for i, k := range h.Keys {
 		first := slices.IndexFunc(h.Keys, func(other verify.Key) bool { return other.Digest == k.Digest }) == i
 		if first && k.NotAfter.IsZero() && h.ExpiresAt.IsZero() && h.TTL == 0 {
@@ -92,16 +92,16 @@ func hasEndlessKey(h *verify.Holder) bool {
 }
 
 // self is the AdminUser of that very name which is honoured.
-func (m *model) self(name string) (self verify.Holder, ok bool) {
+func (m *model) self(name string) (self verify.KeyObject, ok bool) {
 	for _, h := range m.objects {
 		if h.OwnsUsername && h.Identity.Username == name && !m.outranked(&h) {
 			return h, true
 		}
 	}
-	return verify.Holder{}, false
+	return verify.KeyObject{}, false
 }
 
-func (m *model) ofUser(h *verify.Holder) verify.Reason {
+func (m *model) ofUser(h *verify.KeyObject) verify.Reason {
 	if h.Given == nil || h.Identity.Username == "" {
 		return verify.Accepted
 	}
@@ -130,7 +130,7 @@ func (m *model) rolesOf(name string) (roles []access.Role) {
 	return roles
 }
 
-func (m *model) ofTime(h *verify.Holder, k verify.Key, at time.Time) verify.Reason {
+func (m *model) ofTime(h *verify.KeyObject, k verify.Key, at time.Time) verify.Reason {
 	if end := m.end(h, k); !end.IsZero() && !at.Before(end) {
 		return verify.Expired
 	}
@@ -138,7 +138,7 @@ func (m *model) ofTime(h *verify.Holder, k verify.Key, at time.Time) verify.Reas
 }
 
 // end is the earliest end of a key, or zero.
-func (m *model) end(h *verify.Holder, k verify.Key) time.Time {
+func (m *model) end(h *verify.KeyObject, k verify.Key) time.Time {
 	var ends []time.Time
 	for _, t := range []time.Time{k.NotAfter, h.ExpiresAt} {
 		if !t.IsZero() {
@@ -189,7 +189,7 @@ func (m *model) userMay(name string, r access.Request) bool {
 }
 
 // may is asked for holders whose key was accepted.
-func (m *model) may(h *verify.Holder, r access.Request) bool {
+func (m *model) may(h *verify.KeyObject, r access.Request) bool {
 	if h.Given == nil {
 		return true
 	}

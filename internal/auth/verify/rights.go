@@ -1,14 +1,16 @@
 package verify
 
 import (
+	"maps"
+	"reflect"
 	"slices"
+	"time"
 
 	"keywright.dev/keywright/internal/auth/access"
-	"keywright.dev/keywright/internal/auth/username"
 )
 
-// May says whether the bearer of a key may do what is asked. It goes by the roles and by the user as they are now,
-// not as they were when the key was verified. Whoever was refused may do nothing.
+// May reports whether the caller of a verdict may do r. It uses the roles and the user as they are now, not
+// as they were when the key was verified. A refused caller may do nothing.
 func (v *Verifier) May(verdict Verdict, r access.Request) bool {
 	if !verdict.Accepted() {
 		return false
@@ -17,7 +19,8 @@ func (v *Verifier) May(verdict Verdict, r access.Request) bool {
 	return access.May(grant, &ceiling, r)
 }
 
-// Scopes are those that the key was given and may use on every resource. They are shared: not to be changed.
+// Scopes returns the scopes that the key was given and may use on every resource. The caller must not change
+// the slice.
 func (v *Verifier) Scopes(verdict Verdict) []string {
 	given := verdict.Given()
 	if given == nil || len(given.Scopes) == 0 {
@@ -26,28 +29,57 @@ func (v *Verifier) Scopes(verdict Verdict) []string {
 	return v.index.usableScopes(verdict.entry.owner)
 }
 
-// UserMay says whether somebody may do what is asked who presented no key, but whose name is known: what the roles that
-// list the name allow, and for nobody more than that.
+// UserMay reports whether a caller with a name and no key may do r: whether the roles of that name allow it.
 func (v *Verifier) UserMay(name string, r access.Request) bool {
 	return access.May(v.index.roles.Load().HeldBy(name), nil, r)
 }
 
-// UserIsDenied says that a role that lists somebody denies them what is asked, whatever others allow.
+// UserIsDenied reports whether a role of the user denies r, whatever others allow.
 func (v *Verifier) UserIsDenied(name string, r access.Request) bool {
 	held := v.index.roles.Load().HeldBy(name)
 	held.Everything = true
 	return !access.May(held, nil, r)
 }
 
-// IsDisabled says that an AdminUser of this name, case aside, says enabled: false. It waits for whoever changes the index.
-func (v *Verifier) IsDisabled(name string) bool {
-	v.index.mu.Lock()
-	defer v.index.mu.Unlock()
-	holder := v.index.names.holders[username.Fold(name)]
-	return holder != nil && holder.disabled
+// MayDelegate reports whether the caller of a verdict may give rights to a key whose owner is the user `to`,
+// or to a key without an owner if `to` is empty. A refused caller may give nothing, not even an empty grant.
+func (v *Verifier) MayDelegate(verdict Verdict, given *access.Given, to string) bool {
+	if !verdict.Accepted() {
+		return false
+	}
+	held, ceiling := v.index.rights(verdict.entry.owner)
+	roles := v.index.roles.Load()
+	return access.Covers(held, &ceiling, roles.GrantOf(given), v.limit(roles, to))
 }
 
-// rights are what a key was given, and what its user holds when that limits it.
+// UserMayDelegate is MayDelegate for a caller with a name and no key. Such a caller may have a key that can
+// do whatever the user may, now and later.
+func (v *Verifier) UserMayDelegate(name string, given *access.Given, to string) bool {
+	roles := v.index.roles.Load()
+	ceiling := roles.HeldBy(name)
+	return access.Covers(access.Grant{Everything: true}, &ceiling, roles.GrantOf(given), v.limit(roles, to))
+}
+
+// limit returns the rights that limit keys of a user, and nil if there is no user. The rights of an admin
+// include those the user would have after a demotion.
+func (v *Verifier) limit(roles *access.Roles, username string) *access.Grant {
+	if username == "" {
+		return nil
+	}
+	limit := roles.HeldBy(username)
+	if v.UserIsAdmin(username) {
+		limit = access.Grant{Everything: true}
+	}
+	return &limit
+}
+
+// MayOwnKeys reports whether a user may own keys: false only if every role of the user denies it.
+func (v *Verifier) MayOwnKeys(username string) bool { return v.index.roles.Load().MayOwnKeys(username) }
+
+// MaxTTL returns the longest lifetime of a key with these roles. 0: the roles set none.
+func (v *Verifier) MaxTTL(roles []string) time.Duration { return v.index.roles.Load().MaxTTL(roles) }
+
+// rights returns what a key was given, and the rights of its owner if these limit it.
 func (x *Index) rights(o *object) (grant, ceiling access.Grant) {
 	everything := access.Grant{Everything: true}
 	if o.given == nil {
@@ -61,8 +93,8 @@ func (x *Index) rights(o *object) (grant, ceiling access.Grant) {
 	return grant, roles.HeldBy(o.identity.Username)
 }
 
-// usableScopes looks closer only where something has changed that rights depend on: every request is told, and most keys
-// may use all scopes they were given.
+// usableScopes runs on every request, and most keys may use all their scopes. So it remembers that in
+// o.allUsable until something changes that rights depend on.
 func (x *Index) usableScopes(o *object) []string {
 	now := x.changes.Load() + 1
 	if o.allUsable.Load() == now {
@@ -77,4 +109,47 @@ func (x *Index) usableScopes(o *object) []string {
 	}
 	o.allUsable.Store(now)
 	return o.given.Scopes
+}
+
+// PutRole adds or replaces a role. The cost is that of all keys that were given something.
+func (x *Index) PutRole(name string, r access.Role) {
+	x.changeRoles(func(byName map[string]access.Role) { byName[name] = r })
+}
+
+// DeleteRole removes a role: it neither gives nor denies anything any more.
+func (x *Index) DeleteRole(name string) {
+	x.changeRoles(func(byName map[string]access.Role) { delete(byName, name) })
+}
+
+// ReplaceRoles replaces all roles, at the cost of one change.
+func (x *Index) ReplaceRoles(all map[string]access.Role) {
+	x.changeRoles(func(byName map[string]access.Role) {
+		clear(byName)
+		maps.Copy(byName, all)
+	})
+}
+
+func (x *Index) changeRoles(change func(byName map[string]access.Role)) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	next := map[string]access.Role{}
+	maps.Copy(next, x.byRole)
+	change(next)
+	if reflect.DeepEqual(next, x.byRole) {
+		return
+	}
+	x.byRole = next
+	x.roles.Store(access.NewRoles(next))
+	x.changes.Add(1)
+	for name, u := range x.users {
+		x.updateUser(name, u)
+	}
+	for o := range x.objects.all() {
+		if o.given != nil {
+			x.refresh(o)
+		}
+	}
+	// A role may give back what it takes: meanwhile the keys and their sessions are refused, but the sessions
+	// do not end.
+	x.takeEnded()
 }

@@ -1,23 +1,26 @@
 package verify
 
-import "sync/atomic"
+import (
+	"slices"
+	"sync/atomic"
+)
 
-// user is somebody for whom keys speak that were given something. The name is matched exactly.
+// user is an owner of keys that were given something. Its name is matched exactly.
 type user struct {
-	objects []place
-	// disabled and denied are why the keys are refused, if they are.
+	objects []objectSlot
+	// disabled and denied are why the keys are refused.
 	disabled, denied bool
-	// What follows is read without Index.mu.
+	// The remaining fields are read without Index.mu.
 
-	// admin says that the keys are not limited by what the user holds.
+	// admin is true if the user's rights do not limit the keys.
 	admin atomic.Bool
-	// known says that an AdminUser of the name is honoured.
-	known atomic.Bool
-	// told is when it was told last that the user was here.
-	told told
+	// hasAdminUser is true if an AdminUser of this name is honoured.
+	hasAdminUser atomic.Bool
+	// reported is when the user was last reported as seen.
+	reported reportTime
 }
 
-// reason takes a nil user for nobody in particular.
+// reason accepts keys without an owner: u may be nil.
 func (u *user) reason() Reason {
 	switch {
 	case u == nil:
@@ -30,7 +33,7 @@ func (u *user) reason() Reason {
 	return Accepted
 }
 
-// attach makes an object one of its user's, if it is limited by one.
+// attach adds an object to its owner, if it has one that limits it.
 func (x *Index) attach(o *object) {
 	name := o.identity.Username
 	if o.given == nil || name == "" {
@@ -39,36 +42,36 @@ func (x *Index) attach(o *object) {
 	u := x.users[name]
 	if u == nil {
 		u = &user{}
-		x.settle(name, u)
+		x.updateUser(name, u)
 		if x.users == nil {
 			x.users = map[string]*user{}
 		}
 		x.users[name] = u
 	}
-	o.user, o.seat = u, int32(len(u.objects))
-	u.objects = append(u.objects, o.place)
+	o.user, o.indexInUser = u, int32(len(u.objects))
+	u.objects = append(u.objects, o.slot)
 }
 
-// detach leaves o.user as it is: a verdict may still ask.
+// detach leaves o.user unchanged, because verdicts may still read it.
 func (x *Index) detach(o *object) {
 	u := o.user
 	if u == nil {
 		return
 	}
 	last := len(u.objects) - 1
-	u.objects[o.seat] = u.objects[last]
-	x.shelf.objects[u.objects[o.seat]].seat = o.seat
+	u.objects[o.indexInUser] = u.objects[last]
+	x.objects.objects[u.objects[o.indexInUser]].indexInUser = o.indexInUser
 	u.objects = u.objects[:last]
 	if last == 0 {
 		delete(x.users, o.identity.Username)
 	}
 }
 
-// settle finds out anew what is said of a user, and whether keys are refused for it that were not, or the reverse.
-func (x *Index) settle(name string, u *user) (changed bool) {
+// updateUser recomputes the state of a user, and reports whether the reason of its keys has changed.
+func (x *Index) updateUser(name string, u *user) (changed bool) {
 	before := u.reason()
 	self := x.userNamed(name)
-	u.known.Store(self != nil)
+	u.hasAdminUser.Store(self != nil)
 	u.disabled = self != nil && self.disabled
 	u.denied = !x.roles.Load().MayOwnKeys(name)
 	if admin := x.isAdmin(self); u.admin.Swap(admin) != admin {
@@ -77,15 +80,64 @@ func (x *Index) settle(name string, u *user) (changed bool) {
 	return u.reason() != before
 }
 
-// follow brings the keys of users in line with what objects say of them.
-func (x *Index) follow(objects ...*object) {
+// updateUsers updates the users that objects stand for, and the entries of their keys.
+func (x *Index) updateUsers(objects ...*object) {
 	for _, o := range objects {
 		if o == nil || !o.ownsUsername {
 			continue
 		}
 		name := o.identity.Username
-		if u := x.users[name]; u != nil && x.settle(name, u) {
-			x.refresh(x.shelf.at(u.objects)...)
+		if u := x.users[name]; u != nil && x.updateUser(name, u) {
+			x.refresh(x.objects.at(u.objects)...)
 		}
 	}
+}
+
+// admins counts the active admins. While there are none, objects that stay if last are accepted.
+type admins struct {
+	active int
+	// staying has the objects that stay if last. There is hardly ever one.
+	staying []*object
+}
+
+// none reports whether there are no active admins.
+func (a *admins) none() bool { return a.active == 0 }
+
+// swap replaces prev by next; others won or lost a username by that. It returns the objects that stay if last
+// when they become accepted or refused.
+func (a *admins) swap(prev, next *object, others []*object) (concerned []*object) {
+	before := a.none()
+	if prev != nil {
+		a.count(prev, false)
+		a.staying = slices.DeleteFunc(a.staying, func(o *object) bool { return o == prev })
+	}
+	for _, o := range others {
+		a.count(o, o.isActiveAdmin())
+	}
+	if next != nil {
+		a.count(next, next.isActiveAdmin())
+		if next.staysIfLast {
+			a.staying = append(a.staying, next)
+		}
+	}
+	if a.none() == before {
+		return nil
+	}
+	return slices.Clone(a.staying)
+}
+
+func (a *admins) count(o *object, active bool) {
+	switch {
+	case active && !o.active:
+		a.active++
+	case !active && o.active:
+		a.active--
+	}
+	o.active = active
+}
+
+// isActiveAdmin requires a key without an end. An overlapping key has an end, and a successor without one.
+func (o *object) isActiveAdmin() bool {
+	return o.ownsUsername && o.identity.Admin && o.standing == Accepted && !o.outranked &&
+		slices.ContainsFunc(o.keys, func(k heldKey) bool { return k.notAfter == never })
 }

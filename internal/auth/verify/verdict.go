@@ -8,7 +8,75 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
-// Verdict is the answer to who presented a key.
+// Reason is why a key was accepted or refused. Logs and metrics have it; replies to the caller do not.
+type Reason uint8
+
+// The zero Reason refuses, so that a forgotten one never accepts a key.
+const (
+	// Unknown means that no object records the key.
+	Unknown Reason = iota
+	// Accepted is the only Reason that accepts a key.
+	Accepted
+	// Empty means that nothing was presented.
+	Empty
+	// Malformed means that the presented text can't be a key.
+	Malformed
+	// Ambiguous means that several different credentials were presented at once.
+	Ambiguous
+	// Expired means that the end of the key has come.
+	Expired
+	// Deleted means that the key's object is being deleted.
+	Deleted
+	// Disabled means that the key's object is disabled.
+	Disabled
+	// Demoted means that the user is not an admin any more.
+	Demoted
+	// UsernameTaken means that another object holds the username.
+	UsernameTaken
+	// Revoked means that the key's object is revoked.
+	Revoked
+	// OwnerDisabled means that the AdminUser of the key's owner is disabled.
+	OwnerDisabled
+	// OwnerDenied means that the roles of the key's owner forbid to own keys.
+	OwnerDenied
+
+	reasons
+)
+
+var reasonNames = [reasons]string{
+	Unknown:       "unknown",
+	Accepted:      "accepted",
+	Empty:         "empty",
+	Malformed:     "malformed",
+	Ambiguous:     "ambiguous",
+	Expired:       "expired",
+	Deleted:       "deleted",
+	Disabled:      "disabled",
+	Demoted:       "demoted",
+	UsernameTaken: "username_taken",
+	Revoked:       "revoked",
+	OwnerDisabled: "owner_disabled",
+	OwnerDenied:   "owner_denied",
+}
+
+// String returns the reason in snake_case, for logs and metrics.
+func (r Reason) String() string {
+	if r >= reasons {
+		return reasonNames[Unknown]
+	}
+	return reasonNames[r]
+}
+
+// Reasons returns every reason.
+func Reasons() []Reason {
+	all := make([]Reason, reasons)
+	for i := range all {
+		all[i] = Reason(i)
+	}
+	return all
+}
+
+// Verdict is the result of verifying one credential.
 type Verdict struct {
 	Reason Reason
 	entry  *entry
@@ -16,10 +84,13 @@ type Verdict struct {
 	id     [8]byte
 }
 
-// Accepted says that the key lets its bearer in.
+// Refused returns a verdict without a look-up.
+func Refused(reason Reason) Verdict { return Verdict{Reason: reason} }
+
+// Accepted reports whether the key was accepted.
 func (v Verdict) Accepted() bool { return v.Reason == Accepted }
 
-// Identity is whose key it is. It is zero unless the key was accepted.
+// Identity returns who the key speaks as. It is zero unless the key was accepted.
 func (v Verdict) Identity() Identity {
 	if !v.Accepted() {
 		return Identity{}
@@ -27,7 +98,7 @@ func (v Verdict) Identity() Identity {
 	return v.entry.owner.identity
 }
 
-// Given is what the key was given, and nil when that is everything. What it may do is for Verifier.May to say.
+// Given returns what the key was given; nil means everything. Verifier.May decides what the key may do.
 func (v Verdict) Given() *access.Given {
 	if !v.Accepted() {
 		return &access.Given{}
@@ -35,7 +106,7 @@ func (v Verdict) Given() *access.Given {
 	return v.entry.owner.given
 }
 
-// Ends is the instant from which an accepted key is refused as things are now, and zero when there is none.
+// Ends returns the end of an accepted key as objects stand now. It is zero if the key has no end.
 func (v Verdict) Ends() time.Time {
 	if !v.Accepted() || v.entry.plain() {
 		return time.Time{}
@@ -43,7 +114,8 @@ func (v Verdict) Ends() time.Time {
 	return time.UnixMicro(v.entry.until).UTC()
 }
 
-// KeyID is the id of the key, as in status.keys, or "" when no object records it. Refused keys have one too.
+// KeyID returns the id of the key, as in status.keys, even if the key is refused. It is empty if no object
+// records the key.
 func (v Verdict) KeyID() string {
 	if v.entry == nil {
 		return ""
@@ -53,7 +125,7 @@ func (v Verdict) KeyID() string {
 	return string(text[:])
 }
 
-// ID names the object that records the key. It is zero when none does. Refused keys have one too.
+// ID returns the object that records the key, even if the key is refused. It is zero if no object does.
 func (v Verdict) ID() ID {
 	if v.entry == nil {
 		return ID{}
@@ -61,7 +133,7 @@ func (v Verdict) ID() ID {
 	return v.entry.owner.id
 }
 
-// UID is the uid of that object.
+// UID returns the uid of that object.
 func (v Verdict) UID() string {
 	if v.entry == nil {
 		return ""
@@ -69,10 +141,11 @@ func (v Verdict) UID() string {
 	return v.entry.owner.claim.UID
 }
 
-// Current says of an accepted key that no other has taken its place. A pending one will: it is in its Secret already.
-func (v Verdict) Current() bool { return v.Accepted() && v.entry.carries(v.key) }
+// Current reports whether an accepted key has no successor. A pending key counts: its Secret may have it
+// already.
+func (v Verdict) Current() bool { return v.Accepted() && v.entry.canHoldSession(v.key) }
 
-// Digest is that of the key, and nil when no object records it.
+// Digest returns the digest of the key, and nil if no object records the key.
 func (v Verdict) Digest() *pepper.Digest {
 	if v.entry == nil {
 		return nil
@@ -81,17 +154,16 @@ func (v Verdict) Digest() *pepper.Digest {
 	return &d
 }
 
-// Tells says whether a use of an accepted key is to be told of at the time now: no other use of its object's was for so
-// long. Of several at once, one is. It takes no lock and does not allocate.
-func (v Verdict) Tells(now time.Time, every time.Duration) bool {
-	return v.entry.owner.told.again(now, every)
+// ShouldReportUse reports whether a use of an accepted key is to be reported at the time now: once per
+// interval for all keys of one object. Of several concurrent calls one returns true. It takes no lock and
+// does not allocate.
+func (v Verdict) ShouldReportUse(now time.Time, interval time.Duration) bool {
+	return v.entry.owner.reported.due(now, interval)
 }
 
-// TellsUser is Tells for the user whom an accepted key speaks for, where that is somebody without an AdminUser.
-func (v Verdict) TellsUser(now time.Time, every time.Duration) bool {
+// ShouldReportUser is ShouldReportUse for the owner of an accepted key. It returns false for an owner with an
+// AdminUser.
+func (v Verdict) ShouldReportUser(now time.Time, interval time.Duration) bool {
 	u := v.entry.owner.user
-	return u != nil && !u.known.Load() && u.told.again(now, every)
+	return u != nil && !u.hasAdminUser.Load() && u.reported.due(now, interval)
 }
-
-// Refused is a verdict on what never came as far as a look-up.
-func Refused(why Reason) Verdict { return Verdict{Reason: why} }

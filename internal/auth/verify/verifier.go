@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync/atomic"
 	"time"
+	"unique"
 
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
@@ -16,7 +17,7 @@ type Verifier struct {
 	ring   atomic.Pointer[pepper.Keyring]
 }
 
-// NewVerifier makes a verifier of keys in the index, digested with a pepper of the ring.
+// NewVerifier returns a verifier of the keys in the index, which are digested with the peppers of the ring.
 func NewVerifier(index *Index, format keyformat.Format, ring *pepper.Keyring) *Verifier {
 	v := &Verifier{index: index}
 	v.SetFormat(format)
@@ -24,13 +25,19 @@ func NewVerifier(index *Index, format keyformat.Format, ring *pepper.Keyring) *V
 	return v
 }
 
-// SetFormat changes the form of generated keys for every Verify that begins afterwards.
+// SetFormat changes the format of generated keys for every Verify that begins afterwards.
 func (v *Verifier) SetFormat(format keyformat.Format) { v.format.Store(&format) }
 
 // SetKeyring changes the peppers for every Verify that begins afterwards.
 func (v *Verifier) SetKeyring(ring *pepper.Keyring) { v.ring.Store(ring) }
 
-// Verify says whose key was presented and whether it is accepted at the time now. It does not allocate.
+// Format returns the format of generated keys.
+func (v *Verifier) Format() keyformat.Format { return *v.format.Load() }
+
+// Keyring returns the peppers.
+func (v *Verifier) Keyring() *pepper.Keyring { return v.ring.Load() }
+
+// Verify returns whose key was presented and whether it is accepted at the time now. It does not allocate.
 func (v *Verifier) Verify(presented string, now time.Time) Verdict {
 	if err := v.format.Load().Check(presented); err != nil {
 		return malformed(err)
@@ -45,15 +52,16 @@ func (v *Verifier) Verify(presented string, now time.Time) Verdict {
 	return Refused(Unknown)
 }
 
-// IsKey says that a text is a key that is on record, be it accepted or refused: it is to be repeated nowhere.
-func (v *Verifier) IsKey(text string) bool {
-	return v.Verify(text, time.Time{}).KeyID() != ""
+// VerifyDigest returns the verdict on a key that was verified before and whose digest was kept: the one that
+// Verify would return for the key at the time now.
+func (v *Verifier) VerifyDigest(digest *pepper.Digest, now time.Time) Verdict {
+	return v.lookUp(&digest.Sum, now)
 }
 
-// Recall says of a key that was verified before, and of which nothing but the digest was kept, what Verify would say of
-// it now.
-func (v *Verifier) Recall(digest *pepper.Digest, now time.Time) Verdict {
-	return v.lookUp(&digest.Sum, now)
+// IsKey reports whether a text is a key that an object records, even if it is refused. Such a text must not
+// be logged, stored or returned.
+func (v *Verifier) IsKey(text string) bool {
+	return v.Verify(text, time.Time{}).KeyID() != ""
 }
 
 func (v *Verifier) lookUp(sum *pepper.Sum, now time.Time) Verdict {
@@ -70,4 +78,40 @@ func malformed(err error) Verdict {
 		return Refused(Empty)
 	}
 	return Refused(Malformed)
+}
+
+// pepperUse counts recorded keys by the id of their pepper.
+type pepperUse map[unique.Handle[string]]int
+
+// swap counts next instead of prev. Either may be nil.
+func (u pepperUse) swap(prev, next *object) {
+	if next != nil {
+		for _, k := range next.keys {
+			u[k.pepper]++
+		}
+	}
+	if prev == nil {
+		return
+	}
+	for _, k := range prev.keys {
+		u[k.pepper]--
+		if u[k.pepper] == 0 {
+			delete(u, k.pepper)
+		}
+	}
+}
+
+// UnknownPeppers counts, by the id of their pepper, the recorded keys whose pepper is not in the keyring. No
+// presented key can match them. The map is empty when all is well.
+func (v *Verifier) UnknownPeppers() map[string]int {
+	ring := v.ring.Load()
+	v.index.mu.Lock()
+	defer v.index.mu.Unlock()
+	unknown := map[string]int{}
+	for id, keys := range v.index.peppers {
+		if !ring.Has(id.Value()) {
+			unknown[id.Value()] = keys
+		}
+	}
+	return unknown
 }

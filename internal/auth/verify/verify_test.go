@@ -36,8 +36,8 @@ func id(name string) verify.ID {
 }
 
 // admin is a user in good standing with one key for each digest.
-func admin(name string, digests ...pepper.Digest) verify.Holder {
-	h := verify.Holder{
+func admin(name string, digests ...pepper.Digest) verify.KeyObject {
+	h := verify.KeyObject{
 		Identity:     verify.Identity{Username: name, Subject: "User/" + name, Admin: true},
 		Standing:     verify.Accepted,
 		Created:      now.AddDate(-1, 0, 0),
@@ -97,7 +97,7 @@ func TestARefusedKeyHasAnIDAndNoIdentity(t *testing.T) {
 
 func TestAHolderOfWhichNothingIsSaidIsRefused(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
-	index.Put(id("alice"), verify.Holder{Keys: []verify.Key{{Digest: ring.Digest(numbered(1))}}})
+	index.Put(id("alice"), verify.KeyObject{Keys: []verify.Key{{Digest: ring.Digest(numbered(1))}}})
 	if v := verify.NewVerifier(index, format, ring).Verify(numbered(1), now); v.Accepted() {
 		t.Fatal("accepted")
 	}
@@ -203,7 +203,7 @@ func TestTheBootstrapKeyIsAdminWhileItIsSet(t *testing.T) {
 	wantReason(t, verifier.Verify("the-first-bootstrap-key", now), verify.Unknown)
 	wantReason(t, verifier.Verify("the-second-bootstrap-key", now), verify.Accepted)
 
-	index.Replace("AdminUser", "", func(func(verify.ID, verify.Holder) bool) {})
+	index.Replace("AdminUser", "", func(func(verify.ID, verify.KeyObject) bool) {})
 	wantReason(t, verifier.Verify("the-second-bootstrap-key", now), verify.Accepted)
 
 	index.SetBootstrap(nil)

@@ -146,7 +146,7 @@ func newFixture(tb testing.TB, runtime config.Runtime) *fixture {
 func newIndex(ring *pepper.Keyring) *verify.Index {
 	index := &verify.Index{}
 	put := func(name, plaintext string, standing verify.Reason, notAfter time.Time) {
-		index.Put(verify.ID{Kind: "AdminUser", Namespace: "n", Name: name}, verify.Holder{
+		index.Put(verify.ID{Kind: "AdminUser", Namespace: "n", Name: name}, verify.KeyObject{
 			Identity: verify.Identity{Username: name, Subject: "User/" + name, Admin: true}, Standing: standing, UID: name,
 			Keys: []verify.Key{{Digest: ring.Digest(plaintext), NotAfter: notAfter}},
 		})
@@ -155,7 +155,7 @@ func newIndex(ring *pepper.Keyring) *verify.Index {
 	put("dave", off, verify.Disabled, time.Time{})
 	put("erin", ended, verify.Accepted, now)
 	give := func(name, plaintext, username, subject string, scopes ...string) {
-		index.Put(verify.ID{Kind: "APIKey", Namespace: "n", Name: name}, verify.Holder{
+		index.Put(verify.ID{Kind: "APIKey", Namespace: "n", Name: name}, verify.KeyObject{
 			Identity: verify.Identity{Username: username, Subject: subject}, Standing: verify.Accepted, UID: name,
 			Given: &access.Given{Scopes: scopes}, Keys: []verify.Key{{Digest: ring.Digest(plaintext)}},
 		})

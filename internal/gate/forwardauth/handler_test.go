@@ -49,7 +49,7 @@ func newHouse(tb testing.TB, runtime config.Runtime) *house {
 	}
 	index := &verify.Index{}
 	admin := func(name, plaintext string, standing verify.Reason) {
-		index.Put(verify.ID{Kind: "AdminUser", Name: name}, verify.Holder{
+		index.Put(verify.ID{Kind: "AdminUser", Name: name}, verify.KeyObject{
 			Identity: verify.Identity{Username: name, Subject: "User/" + name, Admin: true}, Standing: standing, UID: name,
 			OwnsUsername: true, Disabled: standing == verify.Disabled, Keys: []verify.Key{{Digest: ring.Digest(plaintext)}},
 		})
@@ -57,7 +57,7 @@ func newHouse(tb testing.TB, runtime config.Runtime) *house {
 	admin("alice", alice, verify.Accepted)
 	admin("dave", off, verify.Disabled)
 	give := func(username, subject, plaintext string) {
-		index.Put(verify.ID{Kind: "APIKey", Name: subject}, verify.Holder{
+		index.Put(verify.ID{Kind: "APIKey", Name: subject}, verify.KeyObject{
 			Identity: verify.Identity{Username: username, Subject: subject}, Standing: verify.Accepted, UID: subject,
 			Given: &access.Given{Scopes: []string{"certs.read", "certs.write"}}, Keys: []verify.Key{{Digest: ring.Digest(plaintext)}},
 		})

@@ -103,14 +103,14 @@ func newHouse(tb testing.TB) *house {
 }
 
 func (h *house) admin(name, plaintext string, standing verify.Reason, notAfter time.Time) {
-	h.index.Put(verify.ID{Kind: "AdminUser", Name: name}, verify.Holder{
+	h.index.Put(verify.ID{Kind: "AdminUser", Name: name}, verify.KeyObject{
 		Identity: verify.Identity{Username: name, Subject: "User/" + name, Admin: true}, Standing: standing, UID: name,
 		OwnsUsername: true, Keys: []verify.Key{{Digest: h.ring.Digest(plaintext), NotAfter: notAfter}},
 	})
 }
 
 func (h *house) apiKey(username, subject, plaintext string, standing verify.Reason, ends time.Time, scopes ...string) {
-	h.index.Put(verify.ID{Kind: "APIKey", Name: subject}, verify.Holder{
+	h.index.Put(verify.ID{Kind: "APIKey", Name: subject}, verify.KeyObject{
 		Identity: verify.Identity{Username: username, Subject: subject}, Standing: standing, UID: subject, ExpiresAt: ends,
 		Given: &access.Given{Scopes: scopes}, Keys: []verify.Key{{Digest: h.ring.Digest(plaintext)}},
 	})

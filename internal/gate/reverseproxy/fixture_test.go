@@ -88,7 +88,7 @@ func newHouse(tb testing.TB, app http.HandlerFunc, o options) *house {
 		h.now = time.Now
 	}
 	h.put("alice", alice, verify.Accepted)
-	h.index.Put(verify.ID{Kind: "APIKey", Name: "ci"}, verify.Holder{
+	h.index.Put(verify.ID{Kind: "APIKey", Name: "ci"}, verify.KeyObject{
 		Identity: verify.Identity{Subject: "Account/ci"}, Standing: verify.Accepted, UID: "ci",
 		Given: &access.Given{Scopes: []string{"certs.read"}}, Keys: []verify.Key{{Digest: ring.Digest(ci)}},
 	})
@@ -154,7 +154,7 @@ func configure(s *http.Server) {
 
 // put is what becomes of an admin's key.
 func (h *house) put(name, plaintext string, standing verify.Reason) {
-	h.index.Put(verify.ID{Kind: "AdminUser", Name: name}, verify.Holder{
+	h.index.Put(verify.ID{Kind: "AdminUser", Name: name}, verify.KeyObject{
 		Identity: verify.Identity{Username: name, Subject: "User/" + name, Admin: true}, Standing: standing, UID: name,
 		OwnsUsername: true, Keys: []verify.Key{{Digest: h.ring.Digest(plaintext)}},
 	})

@@ -148,7 +148,7 @@ func TestAnOpenRequestEndsWhenTheRulesForbidIt(t *testing.T) {
 		"unmatched":       {byCI, func(t *testing.T, h *house) { h.use(t, config.Runtime{DenyUnmatched: true}) }},
 		"trust withdrawn": {byBob, func(t *testing.T, h *house) { h.use(t, config.Runtime{}) }},
 		"name disabled": {byBob, func(_ *testing.T, h *house) {
-			h.index.Put(verify.ID{Kind: "AdminUser", Name: "bob"}, verify.Holder{
+			h.index.Put(verify.ID{Kind: "AdminUser", Name: "bob"}, verify.KeyObject{
 				Identity: verify.Identity{Username: "bob", Subject: "User/bob"}, OwnsUsername: true, Disabled: true, Standing: verify.Disabled,
 			})
 		}},
@@ -189,7 +189,7 @@ func TestAnOpenRequestEndsBehindAnythingThatWritesAnswers(t *testing.T) {
 }
 
 func (h *house) setCI(subject string, scopes ...string) {
-	h.index.Put(verify.ID{Kind: "APIKey", Name: "ci"}, verify.Holder{
+	h.index.Put(verify.ID{Kind: "APIKey", Name: "ci"}, verify.KeyObject{
 		Identity: verify.Identity{Subject: subject}, Standing: verify.Accepted, UID: "ci",
 		Given: &access.Given{Scopes: scopes}, Keys: []verify.Key{{Digest: h.ring.Digest(ci)}},
 	})

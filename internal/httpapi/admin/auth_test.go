@@ -149,11 +149,11 @@ func TestAKeyInThePlaceOfTheNameIsNotWrittenDown(t *testing.T) {
 // An old key in its overlap carries no session.
 func TestAnOldKeyDoesNotLogIn(t *testing.T) {
 	h := newHouse(t)
-	h.registry.Index.Put(verify.ID{Kind: "AdminUser", Name: "over"}, verify.Holder{
+	h.registry.Index.Put(verify.ID{Kind: "AdminUser", Name: "over"}, verify.KeyObject{
 		Identity: verify.Identity{Username: "over", Subject: "User/over", Admin: true}, Standing: verify.Accepted, UID: "over", OwnsUsername: true,
 		Keys: []verify.Key{
 			{Digest: h.registry.Ring.Digest("the-key-that-counts-now")},
-			{Digest: h.registry.Ring.Digest("the-key-in-its-overlap"), NotAfter: begin.Add(time.Hour), Overlaps: true},
+			{Digest: h.registry.Ring.Digest("the-key-in-its-overlap"), NotAfter: begin.Add(time.Hour), Overlapping: true},
 		},
 	})
 	if r := h.ask("POST", loginPath, "", claim("over", "the-key-in-its-overlap")); r.Code != 401 {

@@ -117,7 +117,7 @@ func (h *house) populate() {
 		{ID: 2, Username: "a b", FirstSeen: begin.Add(-2 * time.Hour), LastSeen: begin.Add(-time.Minute)},
 	}
 	apiKey := func(username, subject, plaintext string, scopes ...string) {
-		h.registry.Index.Put(verify.ID{Kind: "APIKey", Name: plaintext}, verify.Holder{
+		h.registry.Index.Put(verify.ID{Kind: "APIKey", Name: plaintext}, verify.KeyObject{
 			Identity: verify.Identity{Username: username, Subject: subject}, Standing: verify.Accepted, UID: plaintext,
 			Given: &access.Given{Scopes: scopes}, Keys: []verify.Key{{Digest: h.registry.Ring.Digest(plaintext)}},
 		})

@@ -69,8 +69,8 @@ func (r *Keyring) ActiveID() string { return r.peppers[0].id }
 // Len is the number of peppers.
 func (r *Keyring) Len() int { return len(r.peppers) }
 
-// Knows says whether digests made with the pepper of this id can be verified.
-func (r *Keyring) Knows(id string) bool { return r.find(id) != nil }
+// Has reports whether the keyring has the pepper of this id.
+func (r *Keyring) Has(id string) bool { return r.find(id) != nil }
 
 // Digest digests a key with the active pepper.
 func (r *Keyring) Digest(key string) Digest {

@@ -105,7 +105,7 @@ func TestLoadRefusesWithTheNameAndNeverTheContent(t *testing.T) {
 func TestOldPeppersVerifyAndTheSameOneTwiceCountsOnce(t *testing.T) {
 	before := ring(t, map[string][]byte{"active": bytesOf('a')})
 	after := ring(t, map[string][]byte{"active": bytesOf('b'), "old": bytesOf('a'), "again": bytesOf('a')})
-	if after.Len() != 2 || !after.Knows(before.ActiveID()) || after.Knows("00000000") {
+	if after.Len() != 2 || !after.Has(before.ActiveID()) || after.Has("00000000") {
 		t.Fatalf("%d peppers", after.Len())
 	}
 	if after.Sum(1, apiKey) != before.Digest(apiKey).Sum || after.ID(1) != before.ActiveID() {

@@ -50,7 +50,7 @@ func (s *Store) shows(o Object, before []pepper.Digest) bool {
 
 // showsKey: what is refused for another's sake, such as the user's, is none of this object's.
 func (s *Store) showsKey(o Object, digest *pepper.Digest, now time.Time) bool {
-	verdict := s.Verifier.Recall(digest, now)
+	verdict := s.Verifier.VerifyDigest(digest, now)
 	ended := slices.Contains([]verify.Reason{verify.Deleted, verify.Disabled, verify.Demoted, verify.Revoked}, verdict.Reason)
 	switch {
 	case verdict.KeyID() == "":
@@ -92,7 +92,7 @@ func showsEnd(o Object, verdict verify.Verdict) bool {
 }
 
 func (s *Store) refusesAll(digests []pepper.Digest, now time.Time) bool {
-	return !slices.ContainsFunc(digests, func(d pepper.Digest) bool { return s.Verifier.Recall(&d, now).Accepted() })
+	return !slices.ContainsFunc(digests, func(d pepper.Digest) bool { return s.Verifier.VerifyDigest(&d, now).Accepted() })
 }
 
 // digestsOf are those of the keys on record. What can't be read was not written by Keywright, and is no key.

@@ -25,7 +25,7 @@ type Object = keyholder.Object
 // Verifier is what this server accepts now.
 type Verifier interface {
 	Verify(presented string, now time.Time) verify.Verdict
-	Recall(digest *pepper.Digest, now time.Time) verify.Verdict
+	VerifyDigest(digest *pepper.Digest, now time.Time) verify.Verdict
 }
 
 // callTimeout bounds each request to the API server.

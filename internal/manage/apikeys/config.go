@@ -24,7 +24,7 @@ type Gate interface {
 
 // Verifier says what this server goes by now.
 type Verifier interface {
-	Recall(digest *pepper.Digest, now time.Time) verify.Verdict
+	VerifyDigest(digest *pepper.Digest, now time.Time) verify.Verdict
 	// IsKey says that a text is a key on record, be it accepted or refused.
 	IsKey(text string) bool
 	UserIsAdmin(name string) bool

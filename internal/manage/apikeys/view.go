@@ -84,7 +84,7 @@ func (s *Service) standing(current *v1alpha1.KeyStatus) (active bool, reason str
 	if err != nil {
 		return false, reasonNoKey
 	}
-	verdict := s.Verifier.Recall(&digest, s.Now())
+	verdict := s.Verifier.VerifyDigest(&digest, s.Now())
 	return verdict.Accepted(), verdict.Reason.String()
 }
 

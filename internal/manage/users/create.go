@@ -62,7 +62,7 @@ func (s *Service) Create(ctx context.Context, by By, read Read[string]) (issued 
 
 // isFree says who has the name already. What two do at once the API server settles.
 func (s *Service) isFree(ctx context.Context, name string) error {
-	if spelled := s.Names.Spelling(name); spelled != "" {
+	if spelled := s.Names.CanonicalName(name); spelled != "" {
 		existing, err := s.find(ctx, spelled)
 		switch {
 		case err != nil:

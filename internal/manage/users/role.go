@@ -74,7 +74,7 @@ func (s *Service) setRoleOfSeen(ctx context.Context, by By, name string, role v1
 	if err := s.checkName(name); err != nil {
 		return nil, err
 	}
-	if spelled := s.Names.Spelling(name); spelled != "" {
+	if spelled := s.Names.CanonicalName(name); spelled != "" {
 		if existing, err := s.find(ctx, spelled); err != nil || existing != nil {
 			return nil, errOr(err, existing)
 		}

@@ -39,8 +39,8 @@ type Registry interface {
 type Names interface {
 	// IsKey says that a text is no name but a key on record, be it accepted or refused.
 	IsKey(text string) bool
-	// Spelling is how the username is written that is this one, case aside. Empty: there is none.
-	Spelling(name string) string
+	// CanonicalName is how the username is written that is this one, case aside. Empty: there is none.
+	CanonicalName(name string) string
 }
 
 // Seen is the memory of who came by.

@@ -29,7 +29,7 @@ type world struct {
 
 func (*world) May(*gate.Caller, access.Request) bool                 { return true }
 func (*world) IsKey(string) bool                                     { return false }
-func (*world) Spelling(string) string                                { return "" }
+func (*world) CanonicalName(string) string                                { return "" }
 func (*world) All(context.Context) ([]seenusers.User, error)         { return nil, nil }
 func (*world) Find(context.Context, string) (*seenusers.User, error) { return nil, nil }
 func (*world) Forget(context.Context, string) (bool, error)          { return false, errors.New("down") }

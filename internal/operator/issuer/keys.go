@@ -82,7 +82,7 @@ func (r *run) recordedKeys(ctx context.Context) ([]lifecycle.Key, error) {
 // hasPepperOf reports whether the keyring has the pepper of the key. Without a keyring it assumes so.
 func (r *run) hasPepperOf(k *lifecycle.Key) bool {
 	digest, err := pepper.ParseDigest(k.Digest)
-	return r.ring == nil || err == nil && r.ring.Knows(digest.PepperID)
+	return r.ring == nil || err == nil && r.ring.Has(digest.PepperID)
 }
 
 // otherWithKey returns the oldest other object that records this digest, or nil.

@@ -27,8 +27,8 @@ func newAdminUsers(index *verify.Index, namespace string, log *slog.Logger) *hol
 	}}
 }
 
-func adminUser(user *v1alpha1.AdminUser, log *slog.Logger) verify.Holder {
-	return verify.Holder{
+func adminUser(user *v1alpha1.AdminUser, log *slog.Logger) verify.KeyObject {
+	return verify.KeyObject{
 		Identity: identity(user),
 		Standing: standing(user), Created: user.CreationTimestamp.Time, UID: string(user.UID),
 		OwnsUsername: true, HoldsKeys: len(user.Status.Keys) > 0,

@@ -22,8 +22,8 @@ func newAPIKeys(index *verify.Index, namespace string, common *pool, log *slog.L
 	}}
 }
 
-func apiKey(key *v1alpha1.APIKey, log *slog.Logger) verify.Holder {
-	return verify.Holder{
+func apiKey(key *v1alpha1.APIKey, log *slog.Logger) verify.KeyObject {
+	return verify.KeyObject{
 		Identity: speaksAs(key.Spec.Subject),
 		Standing: standingOfKey(key), Created: key.CreationTimestamp.Time, UID: string(key.UID),
 		HoldsKeys: len(key.Status.Keys) > 0,

@@ -14,7 +14,7 @@ import (
 // record is what the index needs of an object with keys.
 type record struct {
 	id     verify.ID
-	holder verify.Holder
+	holder verify.KeyObject
 }
 
 // GetObjectMeta lets the reflector keep records by name.
@@ -52,7 +52,7 @@ func (h *holders) end(keys []pepper.Digest) {
 }
 
 func (h *holders) replace(objects []any) {
-	ended := h.index.Replace(h.kind, h.namespace, func(yield func(verify.ID, verify.Holder) bool) {
+	ended := h.index.Replace(h.kind, h.namespace, func(yield func(verify.ID, verify.KeyObject) bool) {
 		for _, object := range objects {
 			if r := h.record(object); !yield(r.id, r.holder) {
 				return
@@ -85,7 +85,7 @@ func keysOf(status *v1alpha1.KeyHolderStatus, log *slog.Logger) []verify.Key {
 			continue
 		}
 		keys = append(keys, verify.Key{
-			Digest: digest, IssuedAt: recorded.IssuedAt.Time, NotAfter: convert.Instant(recorded.NotAfter), Overlaps: overlaps,
+			Digest: digest, IssuedAt: recorded.IssuedAt.Time, NotAfter: convert.Instant(recorded.NotAfter), Overlapping: overlaps,
 		})
 	}
 	return keys

@@ -72,7 +72,7 @@ func TestOpenReadsAMountedSecretAndAPlainFolder(t *testing.T) {
 	for name, dir := range map[string]string{"mounted": newMounted(t, files).dir, "plain": plain} {
 		m, err := peppermount.Open(dir)
 		must(t, err)
-		if ring := m.Keyring(); ring.ActiveID() != idOf(t, 'a') || !ring.Knows(idOf(t, 'b')) || ring.Len() != 2 {
+		if ring := m.Keyring(); ring.ActiveID() != idOf(t, 'a') || !ring.Has(idOf(t, 'b')) || ring.Len() != 2 {
 			t.Errorf("%s: %d peppers, %s active", name, ring.Len(), ring.ActiveID())
 		}
 	}

@@ -74,7 +74,7 @@ func TestMayGive(t *testing.T) {
 		"nothing":                               {programs, nothing, "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := verifier.MayGive(verifier.Verify(numbered(c.key), now), &c.given, c.to); got != c.want {
+			if got := verifier.MayDelegate(verifier.Verify(numbered(c.key), now), &c.given, c.to); got != c.want {
 				t.Errorf("got %t", got)
 			}
 		})
@@ -94,7 +94,7 @@ func TestMayGive(t *testing.T) {
 		"an admin's name that only a proxy says": {"alice", write, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := verifier.UserMayGive(c.user, &c.given, c.to); got != c.want {
+			if got := verifier.UserMayDelegate(c.user, &c.given, c.to); got != c.want {
 				t.Errorf("got %t", got)
 			}
 		})
@@ -122,7 +122,7 @@ func TestWhatWasHandedOutNeverExceedsItsGiver(t *testing.T) {
 		held, wanted := someGiven.Draw(t, "held"), someGiven.Draw(t, "wanted")
 		index.Put(apiKeyID("held"), apiKey("alice", held, ring.Digest(numbered(1))))
 		index.Put(apiKeyID("wanted"), apiKey("alice", wanted, ring.Digest(numbered(2))))
-		if !verifier.MayGive(verifier.Verify(numbered(1), now), &wanted, "alice") {
+		if !verifier.MayDelegate(verifier.Verify(numbered(1), now), &wanted, "alice") {
 			return
 		}
 		agree := func(when string) {

@@ -23,7 +23,7 @@ func TestAKeyIsRecalledByItsDigest(t *testing.T) {
 	verifier.SetKeyring(other)
 	verifier.SetFormat(keyformat.Format{Prefix: "x_"})
 
-	v := verifier.Recall(&digest, now)
+	v := verifier.VerifyDigest(&digest, now)
 
 	wantReason(t, v, verify.Accepted)
 	if v.Identity().Username != "alice" || v.KeyID() != digest.KeyID() || !verifier.May(v, access.Request{Action: "certs.read", Resource: "*"}) {
@@ -31,15 +31,15 @@ func TestAKeyIsRecalledByItsDigest(t *testing.T) {
 	}
 	unknown := before.Digest(numbered(2))
 	for name, v := range map[string]verify.Verdict{
-		"unknown": verifier.Recall(&unknown, now), "nothing": verifier.Recall(&pepper.Digest{}, now),
-		"a part of it": verifier.Recall(&pepper.Digest{Sum: pepper.Sum(append(digest.Sum[:31:31], digest.Sum[31]^1))}, now),
+		"unknown": verifier.VerifyDigest(&unknown, now), "nothing": verifier.VerifyDigest(&pepper.Digest{}, now),
+		"a part of it": verifier.VerifyDigest(&pepper.Digest{Sum: pepper.Sum(append(digest.Sum[:31:31], digest.Sum[31]^1))}, now),
 	} {
 		if v.Reason != verify.Unknown || v.KeyID() != "" {
 			t.Errorf("%s: %s %s", name, v.Reason, v.KeyID())
 		}
 	}
 	index.Delete(id("alice"))
-	wantReason(t, verifier.Recall(&digest, now), verify.Unknown)
+	wantReason(t, verifier.VerifyDigest(&digest, now), verify.Unknown)
 }
 
 func TestWhatCarriesSessionsByItsDigest(t *testing.T) {
@@ -47,20 +47,20 @@ func TestWhatCarriesSessionsByItsDigest(t *testing.T) {
 	verifier := verify.NewVerifier(index, format, ring)
 	one, old := ring.Digest(numbered(1)), ring.Digest(numbered(2))
 	for name, c := range map[string]struct {
-		change   func(*verify.Holder)
+		change   func(*verify.KeyObject)
 		one, old [2]bool
 	}{
-		"accepted":      {func(*verify.Holder) {}, [2]bool{true, true}, [2]bool{false, true}},
-		"disabled":      {func(h *verify.Holder) { h.Standing = verify.Disabled }, [2]bool{false, true}, [2]bool{false, true}},
-		"expired":       {func(h *verify.Holder) { h.Keys[0].NotAfter = now.Add(-time.Hour) }, [2]bool{true, true}, [2]bool{false, true}},
-		"not on record": {func(h *verify.Holder) { h.Keys = nil }, [2]bool{}, [2]bool{}},
+		"accepted":      {func(*verify.KeyObject) {}, [2]bool{true, true}, [2]bool{false, true}},
+		"disabled":      {func(h *verify.KeyObject) { h.Standing = verify.Disabled }, [2]bool{false, true}, [2]bool{false, true}},
+		"expired":       {func(h *verify.KeyObject) { h.Keys[0].NotAfter = now.Add(-time.Hour) }, [2]bool{true, true}, [2]bool{false, true}},
+		"not on record": {func(h *verify.KeyObject) { h.Keys = nil }, [2]bool{}, [2]bool{}},
 	} {
 		h := admin("alice", one, old)
-		h.Keys[1].Overlaps = true
+		h.Keys[1].Overlapping = true
 		c.change(&h)
 		index.Put(id("alice"), h)
 		for digest, want := range map[*pepper.Digest][2]bool{&one: c.one, &old: c.old} {
-			if carries, onRecord := verifier.Carries(digest); [2]bool{carries, onRecord} != want {
+			if carries, onRecord := verifier.CanHoldSession(digest); [2]bool{carries, onRecord} != want {
 				t.Errorf("%s: %t and %t, want %v", name, carries, onRecord, want)
 			}
 		}

@@ -19,7 +19,9 @@ func TestAUseIsToldOfOnceInAWhile(t *testing.T) {
 	index.Put(id("alice"), alice)
 	index.Put(id("bob"), admin("bob", ring.Digest(numbered(3))))
 	verifier := verify.NewVerifier(index, format, ring)
-	tells := func(key uint64, at time.Time) bool { return verifier.Verify(numbered(key), at).Tells(at, every) }
+	tells := func(key uint64, at time.Time) bool {
+		return verifier.Verify(numbered(key), at).ShouldReportUse(at, every)
+	}
 	for i, step := range []struct {
 		key   uint64
 		after time.Duration
@@ -60,7 +62,9 @@ func TestAUserIsToldOfWithoutAnAdminUser(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	verifier := verify.NewVerifier(index, format, ring)
 	given := access.Given{Scopes: []string{"certs.read"}}
-	tells := func(key uint64, at time.Time) bool { return verifier.Verify(numbered(key), at).TellsUser(at, every) }
+	tells := func(key uint64, at time.Time) bool {
+		return verifier.Verify(numbered(key), at).ShouldReportUser(at, every)
+	}
 	want := func(what string, got, want bool) {
 		t.Helper()
 		if got != want {
@@ -96,7 +100,7 @@ func TestOfManyAtOnceOneIsToldOf(t *testing.T) {
 	for range 8 {
 		asking.Go(func() {
 			for i := range 1000 {
-				if verdict.Tells(now.Add(time.Duration(i)*time.Millisecond), every) {
+				if verdict.ShouldReportUse(now.Add(time.Duration(i)*time.Millisecond), every) {
 					told.Add(1)
 				}
 			}
