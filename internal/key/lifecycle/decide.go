@@ -74,7 +74,7 @@ func amendEnds(f Facts) (Plan, bool) {
 	current := Current(amended)
 	for i := range amended {
 		k := &amended[i]
-		end := f.Spec.endOf(k.IssuedAt)
+		end := f.Spec.EndOf(k.IssuedAt)
 		if k != current || f.Spec.Blocked {
 			end = earliest(end, k.NotAfter)
 		}
@@ -105,7 +105,7 @@ func waitForAPI(f Facts) (Plan, bool) {
 	switch {
 	case !f.Spec.ByAPI:
 		return Plan{}, false
-	case Current(f.Status.Keys) == nil && over(f.Spec.ExpiresAt, f.Now):
+	case Current(f.Status.Keys) == nil && Ended(f.Spec.ExpiresAt, f.Now):
 		return rest(f), true
 	case Current(f.Status.Keys) == nil && f.Now.Before(f.Spec.AwaitUntil):
 		return Plan{Step: Await, WakeAt: f.Spec.AwaitUntil}, true
@@ -121,7 +121,7 @@ func settle(f Facts) (Plan, bool) {
 	if pending == nil || !f.Secret.holds(pending.ID) {
 		return Plan{}, false
 	}
-	f.Status.Keys = succeed(f.Status.Keys, *pending, f.Spec.Overlap, f.Now)
+	f.Status.Keys = Succeed(f.Status.Keys, *pending, f.Spec.Overlap, f.Now)
 	return Plan{
 		Step: Settle, Keys: f.Status.Keys, Delivered: true,
 		NextRotation: nextRotation(f), WakeAt: wakeAt(f),
@@ -289,9 +289,9 @@ func issue(f Facts, why Cause, kept []Key) (Plan, bool) {
 // version only.
 func record(f Facts, why Cause, kept []Key) (Plan, bool) {
 	// Counted from the issue as status keeps it, or the end would be amended at once.
-	end := f.Spec.endOf(f.Now.Truncate(time.Second))
+	end := f.Spec.EndOf(f.Now.Truncate(time.Second))
 	switch {
-	case over(end, f.Now):
+	case Ended(end, f.Now):
 		return Plan{}, false
 	case !f.Secret.Live && !mustHold(f):
 		return Plan{Step: Look}, true

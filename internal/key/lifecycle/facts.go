@@ -67,23 +67,6 @@ type Spec struct {
 	SecretName string
 }
 
-// endOf is when a key issued at that time ends, in whole seconds as status keeps it. Zero: never.
-func (s Spec) endOf(issued time.Time) time.Time {
-	end := earliest(s.ExpiresAt, after(issued, s.TTL), after(issued, s.MaxTTL))
-	if end.IsZero() {
-		return end
-	}
-	return wholeSecond(end)
-}
-
-// after is zero when there is no duration.
-func after(t time.Time, d time.Duration) time.Time {
-	if d == 0 {
-		return time.Time{}
-	}
-	return t.Add(d)
-}
-
 // Status is what the object's status remembers.
 type Status struct {
 	Keys []Key

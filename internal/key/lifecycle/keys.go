@@ -51,20 +51,18 @@ func alive(keys []Key, now time.Time) []Key {
 	return kept
 }
 
-// ended says that the key is refused for its age.
-func (k *Key) ended(now time.Time) bool { return over(k.NotAfter, now) }
-
-// over says that an end has come. Zero never comes.
-func over(end, now time.Time) bool { return !end.IsZero() && !now.Before(end) }
-
 // MaxOverlapping bounds how many old keys are accepted at a time: status has room for so many, and whoever rotates
 // that often within one overlap wants the oldest gone.
 const MaxOverlapping = 16
 
-// succeed makes next the current key and the old one the first in overlap, unless it has ended already.
-func succeed(keys []Key, next Key, overlap time.Duration, now time.Time) []Key {
+// Succeed returns the keys of an object after next has become its current key. Older keys overlap with it; those that
+// have ended, are dead, or are next itself (a write that is repeated) leave at once, as all of them do without an
+// overlap. Operator and server both record a key by this rule.
+func Succeed(keys []Key, next Key, overlap time.Duration, now time.Time) []Key {
 	next.Pending = false
-	old := slices.DeleteFunc(settled(keys), func(k Key) bool { return k.Dead != "" || overlap == 0 || k.ended(now) })
+	old := slices.DeleteFunc(settled(keys), func(k Key) bool {
+		return overlap <= 0 || k.ID == next.ID || k.Dead != "" || k.ended(now)
+	})
 	return limitOverlap(append([]Key{next}, old[:min(len(old), MaxOverlapping)]...), overlap)
 }
 
@@ -76,7 +74,7 @@ func limitOverlap(keys []Key, overlap time.Duration) []Key {
 	if current == nil {
 		return limited
 	}
-	end := wholeSecond(current.IssuedAt.Add(overlap))
+	end := WholeSecond(current.IssuedAt.Add(overlap))
 	for i := range limited {
 		k := &limited[i]
 		if k != current && !k.Pending && (k.NotAfter.IsZero() || end.Before(k.NotAfter)) {
@@ -84,18 +82,4 @@ func limitOverlap(keys []Key, overlap time.Duration) []Key {
 		}
 	}
 	return limited
-}
-
-// wholeSecond rounds up: status keeps no fractions, and nobody is to lose part of what was promised.
-func wholeSecond(t time.Time) time.Time { return t.Add(time.Second - 1).Truncate(time.Second) }
-
-// earliest is the first of the given instants, zero ones left out.
-func earliest(instants ...time.Time) time.Time {
-	var first time.Time
-	for _, t := range instants {
-		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
-			first = t
-		}
-	}
-	return first
 }

@@ -66,7 +66,7 @@ func recorded(keys []Key, id string) bool {
 
 func nextRotation(f Facts) time.Time {
 	current := Current(f.Status.Keys)
-	if f.Spec.Every == 0 || current == nil || over(f.Spec.ExpiresAt, f.Now) {
+	if f.Spec.Every == 0 || current == nil || Ended(f.Spec.ExpiresAt, f.Now) {
 		return time.Time{}
 	}
 	return current.IssuedAt.Add(f.Spec.Every)

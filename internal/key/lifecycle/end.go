@@ -1,0 +1,67 @@
+package lifecycle
+
+import "time"
+
+// The rules on time that operator and server share.
+
+// EndOf returns when a key issued at that time ends, in whole seconds as status keeps it: the earliest of expiresAt and
+// of each ttl after the issue. Zero values set no end, and zero is the result when there is none.
+func EndOf(issued, expiresAt time.Time, ttls ...time.Duration) time.Time {
+	end := expiresAt
+	for _, ttl := range ttls {
+		if ttl > 0 {
+			end = earliest(end, issued.Add(ttl))
+		}
+	}
+	if end.IsZero() {
+		return end
+	}
+	return WholeSecond(end)
+}
+
+// EndOf returns when a key of the object that is issued at that time ends. Zero: never.
+func (s *Spec) EndOf(issued time.Time) time.Time { return EndOf(issued, s.ExpiresAt, s.TTL, s.MaxTTL) }
+
+// Ended reports whether an end has come. Zero never comes.
+func Ended(end, now time.Time) bool { return !end.IsZero() && !now.Before(end) }
+
+// ended reports whether the key is refused for its age.
+func (k *Key) ended(now time.Time) bool { return Ended(k.NotAfter, now) }
+
+// IssueTime returns the time of issue to record for a key made now: in whole seconds, and never before its object was
+// created by the API server's clock. A key older than its object counts as restored from a backup.
+func IssueTime(now, created time.Time) time.Time {
+	if now = now.Truncate(time.Second); now.Before(created) {
+		return created
+	}
+	return now
+}
+
+// defaultOverlap is the time that a workload gets to read a new key from its mounted Secret.
+const defaultOverlap = time.Hour
+
+// DefaultOverlap returns the overlap of an APIKey that asks for none. A key that the API returned in a reply is replaced
+// at once. With a schedule the overlap ends by the middle of the next interval.
+func DefaultOverlap(byAPI bool, every time.Duration) time.Duration {
+	switch {
+	case byAPI:
+		return 0
+	case every > 0:
+		return min(defaultOverlap, every/2)
+	}
+	return defaultOverlap
+}
+
+// WholeSecond rounds up to the precision of status, so that no key loses part of its time.
+func WholeSecond(t time.Time) time.Time { return t.Add(time.Second - 1).Truncate(time.Second) }
+
+// earliest returns the first of the instants, leaving out zero ones.
+func earliest(instants ...time.Time) time.Time {
+	var first time.Time
+	for _, t := range instants {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
+}
