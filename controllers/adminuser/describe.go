@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/operator/issuer"
 )
@@ -12,14 +11,8 @@ import (
 // describe tells the issuer what an AdminUser asks for. rival is who holds its username instead, or nil.
 func describe(user, rival *v1alpha1.AdminUser) *issuer.Target {
 	t := &issuer.Target{
-		Object: user,
-		Spec: lifecycle.Spec{
-			Revoked:       !user.IsAdmin(),
-			Deleted:       !user.DeletionTimestamp.IsZero(),
-			ByAPI:         user.Spec.Delivery == v1alpha1.DeliveryResponse,
-			RotateRequest: issuer.RotateRequest(user),
-			SecretName:    user.EffectiveSecretName(),
-		},
+		Object:  user,
+		Spec:    convert.Spec(user),
 		Secret:  issuer.Template{Data: map[string]string{v1alpha1.SecretUsername: user.EffectiveUsername()}},
 		Refused: refused(user, rival),
 	}
@@ -27,11 +20,7 @@ func describe(user, rival *v1alpha1.AdminUser) *issuer.Target {
 		t.Blocked = t.Refused
 	}
 	if secret := user.Spec.Secret; secret != nil {
-		t.Spec.Reissue = secret.WhenDeleted == v1alpha1.WhenDeletedReissue
 		t.Secret.Take(&secret.SecretTemplate)
-	}
-	if rotation := user.Spec.Rotation; rotation != nil {
-		t.Spec.Every, t.Spec.Overlap = convert.Duration(rotation.Every), convert.Duration(rotation.Overlap)
 	}
 	return t
 }

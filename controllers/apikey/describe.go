@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/operator/issuer"
 )
@@ -24,50 +23,17 @@ type surroundings struct {
 // describe tells the issuer what an APIKey asks for.
 func describe(key *v1alpha1.APIKey, around *surroundings) *issuer.Target {
 	t := &issuer.Target{
-		Object: key,
-		Spec: lifecycle.Spec{
-			ExpiresAt:     convert.Instant(key.Spec.ExpiresAt),
-			Revoked:       key.Spec.Revoked,
-			Deleted:       !key.DeletionTimestamp.IsZero(),
-			ByAPI:         key.Spec.Delivery == v1alpha1.DeliveryResponse,
-			Reissue:       true,
-			TTL:           convert.Duration(key.Spec.TTL),
-			MaxTTL:        around.maxTTL,
-			RotateRequest: issuer.RotateRequest(key),
-			SecretName:    key.EffectiveSecretName(),
-		},
+		Object:  key,
+		Spec:    convert.Spec(key),
 		Secret:  issuer.Template{Data: map[string]string{v1alpha1.SecretSubject: key.Spec.Subject.String()}},
 		Refused: refused(key, around),
 		Blocked: blocked(key, around),
 	}
+	t.Spec.MaxTTL = around.maxTTL
 	if secret := key.Spec.Secret; secret != nil {
-		t.Spec.Reissue = secret.WhenDeleted != v1alpha1.WhenDeletedKeep
 		t.Secret.Take(&secret.SecretTemplate)
 	}
-	t.Spec.Every, t.Spec.Overlap = schedule(key)
 	return t
-}
-
-// defaultOverlap gives a workload that mounts the Secret the time to see a new key.
-const defaultOverlap = time.Hour
-
-// schedule is how often the key is rotated, and how long the old one is accepted. What an overlap is not asked for
-// may last at most until the middle of the next interval.
-func schedule(key *v1alpha1.APIKey) (every, overlap time.Duration) {
-	rotation := key.Spec.Rotation
-	if rotation == nil {
-		rotation = &v1alpha1.Rotation{}
-	}
-	every = convert.Duration(rotation.Every)
-	switch {
-	case rotation.Overlap != nil:
-		return every, convert.Duration(rotation.Overlap)
-	case key.Spec.Delivery == v1alpha1.DeliveryResponse:
-		return every, 0
-	case every > 0:
-		return every, min(defaultOverlap, every/2)
-	}
-	return 0, defaultOverlap
 }
 
 // refused says why the key is not accepted, in the server's order.

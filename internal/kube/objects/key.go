@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"slices"
-	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/key/pepper"
@@ -74,14 +73,4 @@ func (s *Store) digests(k *Key) []string {
 		forms = append(forms, pepper.Digest{PepperID: ring.ID(i), Sum: ring.Sum(i, k.Plaintext)}.String())
 	}
 	return forms
-}
-
-// issueTime is now, or the object's creation where that is later by another clock: a key older than its object is taken
-// for one that came back from a backup.
-func (s *Store) issueTime(o Object) time.Time {
-	now, created := s.Now().Truncate(time.Second), o.GetCreationTimestamp().Time
-	if now.Before(created) {
-		return created
-	}
-	return now
 }

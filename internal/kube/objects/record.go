@@ -93,46 +93,13 @@ func (s *Store) writeKeys(ctx context.Context, o Object, keys []v1alpha1.KeyStat
 	return s.patch(ctx, o, map[string]any{"metadata": metadata, "status": map[string]any{"keys": keys}}, true)
 }
 
-// succeed is the record with k as the current key.
+// succeed returns the record with k as the current key. An end that roles set is not part of it: the operator adds that
+// to the record, and the server refuses the key from then on in any case.
 func (s *Store) succeed(o Object, k *Key, overlap time.Duration) []v1alpha1.KeyStatus {
-	issued := s.issueTime(o)
-	next := v1alpha1.KeyStatus{
-		ID: k.Digest.KeyID(), Prefix: k.Prefix, Digest: k.Digest.String(),
-		IssuedAt: metav1.NewTime(issued), NotAfter: endOf(o, issued),
+	now, spec := s.Now(), convert.Spec(o)
+	issued := lifecycle.IssueTime(now, o.GetCreationTimestamp().Time)
+	next := lifecycle.Key{
+		ID: k.Digest.KeyID(), Prefix: k.Prefix, Digest: k.Digest.String(), IssuedAt: issued, NotAfter: spec.EndOf(issued),
 	}
-	keys := []v1alpha1.KeyStatus{next}
-	if overlap <= 0 {
-		return keys
-	}
-	end := metav1.NewTime(wholeSecond(issued.Add(overlap)))
-	for _, old := range o.HolderStatus().Keys {
-		if old.Pending || old.Digest == next.Digest || old.NotAfter != nil && !s.Now().Before(old.NotAfter.Time) {
-			continue
-		}
-		if old.NotAfter == nil || end.Before(old.NotAfter) {
-			old.NotAfter = &end
-		}
-		keys = append(keys, old)
-	}
-	return keys[:min(len(keys), 1+lifecycle.MaxOverlapping)]
+	return convert.KeyStatuses(lifecycle.Succeed(convert.Keys(o.HolderStatus().Keys), next, overlap, now))
 }
-
-// endOf is when a key issued at that time ends as far as its object says. What its roles say besides, the operator adds
-// to the record; the server goes by it in any case.
-func endOf(o Object, issued time.Time) *metav1.Time {
-	k, is := o.(*v1alpha1.APIKey)
-	if !is {
-		return nil
-	}
-	end := convert.Instant(k.Spec.ExpiresAt)
-	if ttl := convert.Duration(k.Spec.TTL); ttl > 0 && (end.IsZero() || issued.Add(ttl).Before(end)) {
-		end = issued.Add(ttl)
-	}
-	if end.IsZero() {
-		return nil
-	}
-	return &metav1.Time{Time: wholeSecond(end)}
-}
-
-// wholeSecond rounds up: status keeps no fractions, and nobody is to lose part of what was promised.
-func wholeSecond(t time.Time) time.Time { return t.Add(time.Second - 1).Truncate(time.Second) }

@@ -124,9 +124,9 @@ func (d *deed) apply(c *Change, k *v1alpha1.APIKey) error {
 func (d *deed) endNow(k *v1alpha1.APIKey) time.Time {
 	issued := d.Now()
 	if current := currentOf(k); current != nil {
-		issued = current.IssuedAt.Time
+		issued = current.IssuedAt
 	}
-	return d.endIf(&k.Spec, issued)
+	return d.endIf(k, issued)
 }
 
 func revoked(k *v1alpha1.APIKey) error {

@@ -28,7 +28,7 @@ func (d *deed) create(ctx context.Context, read Read[Wanted]) (*Issued, error) {
 	if err := d.mayGive(d.by, &given, subject); err != nil {
 		return nil, err
 	}
-	if err := mayEnd(d.by, d.endIf(&k.Spec, d.Now())); err != nil {
+	if err := mayEnd(d.by, d.endIf(k, d.Now())); err != nil {
 		return nil, err
 	}
 	secret, err := d.Registry.Generate()

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/kube/convert"
 )
 
@@ -27,7 +28,7 @@ func (d *deed) rotate(ctx context.Context, id string, check func() error) (*Issu
 	if err != nil {
 		return nil, err
 	}
-	if err := d.Registry.Record(ctx, k, secret, overlapOf(k)); err != nil {
+	if err := d.Registry.Record(ctx, k, secret, convert.Spec(k).Overlap); err != nil {
 		return nil, err
 	}
 	d.tell(k, v1alpha1.EventKeyRotated, "Rotated")
@@ -47,19 +48,11 @@ func (d *deed) mayRotate(k *v1alpha1.APIKey) error {
 	switch {
 	case k.Spec.Revoked:
 		return revoked(k)
-	case !end.IsZero() && !d.Now().Before(end):
+	case lifecycle.Ended(end, d.Now()):
 		return &Error{Kind: Conflict, Text: "API key " + nameOf(k) + " has ended at " + end.UTC().Format(time.RFC3339) +
 			", and so would the next one: set another end first"}
 	}
 	return nil
-}
-
-// overlapOf: a key that was told in a reply has been replaced when the next one is told, unless its spec says otherwise.
-func overlapOf(k *v1alpha1.APIKey) time.Duration {
-	if k.Spec.Rotation == nil {
-		return 0
-	}
-	return convert.Duration(k.Spec.Rotation.Overlap)
 }
 
 // askRotation leaves it to the operator, which alone writes Secrets.

@@ -2,10 +2,10 @@ package apikeys
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/objects"
@@ -69,17 +69,13 @@ func nameOf(k *v1alpha1.APIKey) string {
 	return k.Name
 }
 
-// currentOf is the first that is on record and not on its way.
-func currentOf(k *v1alpha1.APIKey) *v1alpha1.KeyStatus {
-	i := slices.IndexFunc(k.Status.Keys, func(held v1alpha1.KeyStatus) bool { return !held.Pending })
-	if i < 0 {
-		return nil
-	}
-	return &k.Status.Keys[i]
+// currentOf returns the current key. Nil: there is none.
+func currentOf(k *v1alpha1.APIKey) *lifecycle.Key {
+	return lifecycle.Current(convert.Keys(k.Status.Keys))
 }
 
 // standing is what this server would say to whoever presents the key now.
-func (s *Service) standing(current *v1alpha1.KeyStatus) (active bool, reason string) {
+func (s *Service) standing(current *lifecycle.Key) (active bool, reason string) {
 	digest, err := pepper.ParseDigest(current.Digest)
 	if err != nil {
 		return false, reasonNoKey
@@ -92,7 +88,7 @@ func (s *Service) standing(current *v1alpha1.KeyStatus) (active bool, reason str
 func (s *Service) endOf(k *v1alpha1.APIKey) *time.Time {
 	end := convert.Instant(k.Spec.ExpiresAt)
 	if current := currentOf(k); current != nil {
-		end = s.endIf(&k.Spec, current.IssuedAt.Time)
+		end = s.endIf(k, current.IssuedAt)
 	}
 	if end.IsZero() {
 		return nil
@@ -101,13 +97,9 @@ func (s *Service) endOf(k *v1alpha1.APIKey) *time.Time {
 	return &end
 }
 
-// endIf is the end of what was issued then, and zero when there is none.
-func (s *Service) endIf(spec *v1alpha1.APIKeySpec, issued time.Time) time.Time {
-	end := convert.Instant(spec.ExpiresAt)
-	for _, ttl := range []time.Duration{convert.Duration(spec.TTL), s.Verifier.MaxTTL(convert.Plain(spec.Roles))} {
-		if byTTL := issued.Add(ttl); ttl > 0 && (end.IsZero() || byTTL.Before(end)) {
-			end = byTTL
-		}
-	}
-	return end
+// endIf returns the end of a key issued then, with what its roles say. Zero: none.
+func (s *Service) endIf(k *v1alpha1.APIKey, issued time.Time) time.Time {
+	spec := convert.Spec(k)
+	spec.MaxTTL = s.Verifier.MaxTTL(convert.Plain(k.Spec.Roles))
+	return spec.EndOf(issued)
 }

@@ -11,6 +11,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/key/lifecycle"
+	"keywright.dev/keywright/internal/kube/convert"
 )
 
 // event is an event to emit. It never contains more of a key than its id and its prefix.
@@ -48,7 +49,7 @@ func (r *run) events(plan lifecycle.Plan, before *v1alpha1.KeyHolderStatus) []ev
 func (r *run) delivered(before *v1alpha1.KeyHolderStatus) event {
 	added := r.target.status().Keys[0]
 	key := fmt.Sprintf("key %s (%s…) is in Secret %s", added.ID, added.Prefix, r.target.Spec.SecretName)
-	old := lifecycle.Current(readKeys(before.Keys))
+	old := lifecycle.Current(convert.Keys(before.Keys))
 	rotated := event{corev1.EventTypeNormal, v1alpha1.EventKeyRotated, "Rotate", "Rotated: " + key + r.causeSuffix() + "; "}
 	switch {
 	case slices.Contains(r.target.status().AdoptedKeys, added.ID):

@@ -3,65 +3,16 @@ package issuer
 import (
 	"context"
 	"fmt"
-	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
-// readKeys translates status.keys. It skips an entry whose digest cannot be parsed, which Keywright did not write, and a
-// second entry for the same key. The id is always derived from the digest.
-func readKeys(recorded []v1alpha1.KeyStatus) []lifecycle.Key {
-	keys := make([]lifecycle.Key, 0, len(recorded))
-	seen := map[string]bool{}
-	for _, k := range recorded {
-		digest, err := pepper.ParseDigest(k.Digest)
-		if err != nil || seen[digest.KeyID()] {
-			continue
-		}
-		seen[digest.KeyID()] = true
-		keys = append(keys, lifecycle.Key{
-			ID: digest.KeyID(), Prefix: k.Prefix, Digest: k.Digest,
-			IssuedAt: k.IssuedAt.Time, NotAfter: convert.Instant(k.NotAfter), Pending: k.Pending,
-		})
-	}
-	return keys
-}
-
-// writeKeys is the reverse of readKeys. Kubernetes stores whole seconds: an end is rounded up, so that a promised overlap
-// is never cut short.
-func writeKeys(keys []lifecycle.Key) []v1alpha1.KeyStatus {
-	if len(keys) == 0 {
-		return nil
-	}
-	recorded := make([]v1alpha1.KeyStatus, 0, len(keys))
-	for _, k := range keys {
-		recorded = append(recorded, v1alpha1.KeyStatus{
-			ID: k.ID, Prefix: k.Prefix, Digest: k.Digest,
-			IssuedAt: metav1.NewTime(k.IssuedAt.Truncate(time.Second)),
-			NotAfter: wholeSecond(k.NotAfter), Pending: k.Pending,
-		})
-	}
-	return recorded
-}
-
-// wholeSecond rounds up. The zero time becomes nil.
-func wholeSecond(t time.Time) *metav1.Time {
-	if t.IsZero() {
-		return nil
-	}
-	rounded := metav1.NewTime(t.Add(time.Second - 1).Truncate(time.Second))
-	return &rounded
-}
-
 // recordedKeys returns status.keys, with Dead set on those that the server refuses.
 func (r *run) recordedKeys(ctx context.Context) ([]lifecycle.Key, error) {
-	keys := readKeys(r.target.status().Keys)
+	keys := convert.Keys(r.target.status().Keys)
 	for i := range keys {
 		k := &keys[i]
 		if !r.hasPepperOf(k) {

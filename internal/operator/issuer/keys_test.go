@@ -1,17 +1,17 @@
 package issuer
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"k8s.io/apimachinery/pkg/types"
+
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/kube/convert"
 )
 
 func ringOf(t *testing.T, letters string) *pepper.Keyring {
@@ -35,58 +35,10 @@ func keyOf(digest pepper.Digest) lifecycle.Key {
 	return lifecycle.Key{ID: digest.KeyID(), Prefix: "ak_0", Digest: digest.String(), IssuedAt: noon}
 }
 
-func TestReadKeys_ReversesWriteKeys(t *testing.T) {
-	ring := ringOf(t, "p")
-	current, pending, ending := keyOf(ring.Digest("one")), keyOf(ring.Digest("two")), keyOf(ring.Digest("three"))
-	pending.Pending = true
-	ending.NotAfter = noon.Add(time.Hour)
-	keys := []lifecycle.Key{current, pending, ending}
-	if got := readKeys(writeKeys(keys)); !slices.Equal(got, keys) {
-		t.Fatalf("got %+v, want %+v", got, keys)
-	}
-	if writeKeys(nil) != nil || writeKeys([]lifecycle.Key{}) != nil {
-		t.Fatal("no keys are not written as nil")
-	}
-}
-
-func TestWriteKeys_RoundsToWholeSeconds(t *testing.T) {
-	for _, c := range []struct{ fraction, issued, ends time.Duration }{
-		{0, 0, 0},
-		{1, 0, time.Second},
-		{time.Second / 2, 0, time.Second},
-		{time.Second - 1, 0, time.Second},
-		{time.Second, time.Second, time.Second},
-	} {
-		k := lifecycle.Key{IssuedAt: noon.Add(c.fraction), NotAfter: noon.Add(c.fraction)}
-		got := writeKeys([]lifecycle.Key{k})[0]
-		if !got.IssuedAt.Time.Equal(noon.Add(c.issued)) {
-			t.Errorf("%v: issued at %v: must not be later", c.fraction, got.IssuedAt)
-		}
-		if !got.NotAfter.Time.Equal(noon.Add(c.ends)) {
-			t.Errorf("%v: ends at %v: must not be earlier", c.fraction, got.NotAfter)
-		}
-	}
-}
-
-func TestReadKeys_SkipsForeignAndDuplicateEntries(t *testing.T) {
-	ring := ringOf(t, "p")
-	good := ring.Digest("good")
-	recorded := []v1alpha1.KeyStatus{
-		{ID: "0000000000000000", Digest: good.String(), Prefix: "ak_0", IssuedAt: metav1.NewTime(noon)},
-		{ID: "garbage", Digest: "garbage"},
-		{ID: "upper", Digest: strings.ToUpper(good.String())},
-		{ID: good.KeyID(), Digest: good.String(), Pending: true},
-	}
-	got := readKeys(recorded)
-	if len(got) != 1 || got[0] != keyOf(good) {
-		t.Fatalf("got %+v: want only the first, with the id of its digest", got)
-	}
-}
-
 func TestRecordedKeys_KeyOfUnknownPepperIsDead(t *testing.T) {
 	f, known, lost := newFixture(t), ringOf(t, "p").Digest("a"), ringOf(t, "x").Digest("b")
 	h := targetNamed("alice")
-	h.status().Keys = writeKeys([]lifecycle.Key{keyOf(known), keyOf(lost)})
+	h.status().Keys = convert.KeyStatuses([]lifecycle.Key{keyOf(known), keyOf(lost)})
 	for ring, want := range map[*pepper.Keyring]lifecycle.Death{ringOf(t, "p"): lifecycle.PepperGone, nil: ""} {
 		r := &run{issuer: f.Issuer, target: h, ring: ring}
 		keys, err := r.recordedKeys(t.Context())
@@ -154,7 +106,7 @@ func TestIssueTime_IsNotBeforeCreation(t *testing.T) {
 	for _, created := range []time.Time{noon.Add(-time.Minute), noon, noon.Add(time.Minute)} {
 		h := targetNamed("alice")
 		h.Object.SetCreationTimestamp(metav1.NewTime(created))
-		keys := []lifecycle.Key{{IssuedAt: runOf(h).issueTime()}}
+		keys := []lifecycle.Key{{IssuedAt: lifecycle.IssueTime(noon, created)}}
 		if h.restored(keys) || keys[0].IssuedAt.Before(noon) {
 			t.Errorf("issued at %v, created at %v", keys[0].IssuedAt, created)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/key/lifecycle"
+	"keywright.dev/keywright/internal/kube/convert"
 )
 
 // Metrics counts what the operator does with keys. No label identifies a key or a person. A nil *Metrics counts nothing.
@@ -123,7 +124,7 @@ func (r *run) countDelivered(before *v1alpha1.KeyHolderStatus) {
 	} else {
 		m.keyIssued(kind)
 	}
-	if lifecycle.Current(readKeys(before.Keys)) != nil || endsOldKeys(r.cause) {
+	if lifecycle.Current(convert.Keys(before.Keys)) != nil || endsOldKeys(r.cause) {
 		m.keyRotated(kind, rotationReason(r.cause))
 	}
 }

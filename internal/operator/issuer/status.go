@@ -10,6 +10,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/key/lifecycle"
+	"keywright.dev/keywright/internal/kube/convert"
 )
 
 // writeStatus writes the status of a plan, then counts and reports the change.
@@ -46,7 +47,7 @@ func (r *run) setStatus(plan lifecycle.Plan) {
 	t := r.target
 	s := t.status()
 	s.ObservedGeneration = t.Object.GetGeneration()
-	s.Keys = writeKeys(plan.Keys)
+	s.Keys = convert.KeyStatuses(plan.Keys)
 	switch plan.Step {
 	case lifecycle.Record:
 		s.LastRotateRequest = t.Spec.RotateRequest
@@ -65,7 +66,7 @@ func (r *run) setStatus(plan lifecycle.Plan) {
 		if plan.Delivered {
 			s.SecretName = t.Spec.SecretName
 		}
-		s.NextRotation = wholeSecond(plan.NextRotation)
+		s.NextRotation = convert.TimeOf(plan.NextRotation)
 	}
 	r.setConditions(readinessOf(r, plan))
 }

@@ -117,18 +117,8 @@ func (r *run) holdKey(plaintext string, notAfter time.Time) lifecycle.Key {
 	r.plaintext, r.plaintextID = plaintext, digest.KeyID()
 	return lifecycle.Key{
 		ID: digest.KeyID(), Digest: digest.String(), Prefix: r.format.Shown(plaintext),
-		IssuedAt: r.issueTime(), NotAfter: notAfter, Pending: true,
+		IssuedAt: lifecycle.IssueTime(r.issuer.Clock.Now(), r.target.Object.GetCreationTimestamp().Time), NotAfter: notAfter, Pending: true,
 	}
-}
-
-// issueTime is now, or the object's creation if another clock set it later: a key older than its object counts as
-// restored from a backup.
-func (r *run) issueTime() time.Time {
-	now, created := r.issuer.Clock.Now().Truncate(time.Second), r.target.Object.GetCreationTimestamp().Time
-	if now.Before(created) {
-		return created
-	}
-	return now
 }
 
 // digest uses the pepper with which the key is recorded already, so that a key from before a change of pepper is

@@ -1,9 +1,6 @@
 package issuer
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
@@ -47,19 +44,6 @@ func (t *Template) Take(written *v1alpha1.SecretTemplate) {
 	t.Key = written.Key
 	t.Labels = convert.PlainValues(written.Labels)
 	t.Annotations = convert.PlainValues(written.Annotations)
-}
-
-// maxRequest is the longest rotation request that status records unchanged.
-const maxRequest = 253
-
-// RotateRequest returns the value of the annotation that requests a rotation, hashed if it is too long for status.
-func RotateRequest(o client.Object) string {
-	value := o.GetAnnotations()[v1alpha1.AnnotationRotate]
-	if len(value) <= maxRequest {
-		return value
-	}
-	sum := sha256.Sum256([]byte(value))
-	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 func (t *Target) key() client.ObjectKey { return client.ObjectKeyFromObject(t.Object) }

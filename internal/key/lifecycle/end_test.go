@@ -1,0 +1,92 @@
+package lifecycle_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"keywright.dev/keywright/internal/key/lifecycle"
+)
+
+var noon = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
+
+func TestEndOf_IsTheEarliestEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		spec lifecycle.Spec
+		want time.Time
+	}{
+		"none":         {lifecycle.Spec{}, time.Time{}},
+		"expiresAt":    {lifecycle.Spec{ExpiresAt: noon.Add(time.Hour), TTL: 2 * time.Hour, MaxTTL: 3 * time.Hour}, noon.Add(time.Hour)},
+		"ttl":          {lifecycle.Spec{ExpiresAt: noon.Add(2 * time.Hour), TTL: time.Hour, MaxTTL: 3 * time.Hour}, noon.Add(time.Hour)},
+		"maxTTL":       {lifecycle.Spec{ExpiresAt: noon.Add(2 * time.Hour), TTL: 3 * time.Hour, MaxTTL: time.Hour}, noon.Add(time.Hour)},
+		"past":         {lifecycle.Spec{ExpiresAt: noon.Add(-time.Hour), TTL: time.Hour}, noon.Add(-time.Hour)},
+		"whole second": {lifecycle.Spec{TTL: time.Hour + 1}, noon.Add(time.Hour + time.Second)},
+	} {
+		if got := c.spec.EndOf(noon); !got.Equal(c.want) {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+func TestEnded_FromTheInstantItself(t *testing.T) {
+	for _, c := range []struct {
+		end  time.Time
+		want bool
+	}{{time.Time{}, false}, {noon.Add(1), false}, {noon, true}, {noon.Add(-1), true}} {
+		if got := lifecycle.Ended(c.end, noon); got != c.want {
+			t.Errorf("%s: %t", c.end, got)
+		}
+	}
+}
+
+func TestIssueTime_IsNeverBeforeTheObject(t *testing.T) {
+	for _, c := range []struct{ now, created, want time.Time }{
+		{noon.Add(1), noon.Add(-time.Minute), noon},
+		{noon.Add(1), noon, noon},
+		{noon, noon.Add(time.Minute), noon.Add(time.Minute)},
+	} {
+		if got := lifecycle.IssueTime(c.now, c.created); !got.Equal(c.want) {
+			t.Errorf("now %s, created %s: %s", c.now, c.created, got)
+		}
+	}
+}
+
+func TestDefaultOverlap(t *testing.T) {
+	for _, c := range []struct {
+		byAPI       bool
+		every, want time.Duration
+	}{
+		{false, 0, time.Hour}, {false, 24 * time.Hour, time.Hour}, {false, time.Hour, 30 * time.Minute},
+		{true, 0, 0}, {true, 24 * time.Hour, 0},
+	} {
+		if got := lifecycle.DefaultOverlap(c.byAPI, c.every); got != c.want {
+			t.Errorf("by API %t, every %s: %s", c.byAPI, c.every, got)
+		}
+	}
+}
+
+// A write that is repeated after a conflict finds its own key on record.
+func TestSucceed_RecordsAKeyOnce(t *testing.T) {
+	next, old := lifecycle.Key{ID: "b", IssuedAt: noon}, lifecycle.Key{ID: "a", IssuedAt: noon.Add(-time.Hour)}
+	once := lifecycle.Succeed([]lifecycle.Key{old}, next, time.Hour, noon)
+	if twice := lifecycle.Succeed(once, next, time.Hour, noon); len(once) != 2 || !slices.Equal(once, twice) {
+		t.Errorf("%+v, want %+v", twice, once)
+	}
+}
+
+func TestSucceed_DropsKeysThatAreNotAccepted(t *testing.T) {
+	keys := []lifecycle.Key{
+		{ID: "current"}, {ID: "pending", Pending: true}, {ID: "dead", NotAfter: noon.Add(time.Minute), Dead: lifecycle.PepperGone},
+		{ID: "ended", NotAfter: noon}, {ID: "overlapping", NotAfter: noon.Add(time.Minute)},
+	}
+	got := lifecycle.Succeed(keys, lifecycle.Key{ID: "next", IssuedAt: noon}, time.Hour, noon)
+	want := []lifecycle.Key{
+		{ID: "next", IssuedAt: noon}, {ID: "current", NotAfter: noon.Add(time.Hour)}, {ID: "overlapping", NotAfter: noon.Add(time.Minute)},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got := lifecycle.Succeed(keys, lifecycle.Key{ID: "next"}, 0, noon); len(got) != 1 {
+		t.Errorf("without an overlap: %+v", got)
+	}
+}

@@ -1,0 +1,78 @@
+package convert_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/lifecycle"
+	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/kube/convert"
+)
+
+var noon = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
+
+func newRing(t *testing.T) *pepper.Keyring {
+	t.Helper()
+	ring, err := pepper.Load(map[string][]byte{pepper.Active: []byte(strings.Repeat("p", pepper.MinLength))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ring
+}
+
+func keyOf(digest pepper.Digest) lifecycle.Key {
+	return lifecycle.Key{ID: digest.KeyID(), Prefix: "ak_0", Digest: digest.String(), IssuedAt: noon}
+}
+
+func TestKeys_ReadWhatKeyStatusesWrites(t *testing.T) {
+	ring := newRing(t)
+	current, pending, ending := keyOf(ring.Digest("one")), keyOf(ring.Digest("two")), keyOf(ring.Digest("three"))
+	pending.Pending = true
+	ending.NotAfter = noon.Add(time.Hour)
+	keys := []lifecycle.Key{current, pending, ending}
+	if got := convert.Keys(convert.KeyStatuses(keys)); !slices.Equal(got, keys) {
+		t.Fatalf("got %+v, want %+v", got, keys)
+	}
+	if convert.KeyStatuses(nil) != nil || convert.KeyStatuses([]lifecycle.Key{}) != nil {
+		t.Fatal("no keys are not written as nil")
+	}
+}
+
+func TestKeyStatuses_RoundToWholeSeconds(t *testing.T) {
+	for _, c := range []struct{ fraction, issued, ends time.Duration }{
+		{0, 0, 0},
+		{1, 0, time.Second},
+		{time.Second / 2, 0, time.Second},
+		{time.Second - 1, 0, time.Second},
+		{time.Second, time.Second, time.Second},
+	} {
+		k := lifecycle.Key{IssuedAt: noon.Add(c.fraction), NotAfter: noon.Add(c.fraction)}
+		got := convert.KeyStatuses([]lifecycle.Key{k})[0]
+		if !got.IssuedAt.Time.Equal(noon.Add(c.issued)) {
+			t.Errorf("%v: issued at %v: never later than it was", c.fraction, got.IssuedAt)
+		}
+		if !got.NotAfter.Time.Equal(noon.Add(c.ends)) {
+			t.Errorf("%v: ends at %v: never earlier than promised", c.fraction, got.NotAfter)
+		}
+	}
+}
+
+func TestKeys_IgnoresUnreadableAndRepeatedEntries(t *testing.T) {
+	ring := newRing(t)
+	good := ring.Digest("good")
+	recorded := []v1alpha1.KeyStatus{
+		{ID: "0000000000000000", Digest: good.String(), Prefix: "ak_0", IssuedAt: metav1.NewTime(noon)},
+		{ID: "garbage", Digest: "garbage"},
+		{ID: "upper", Digest: strings.ToUpper(good.String())},
+		{ID: good.KeyID(), Digest: good.String(), Pending: true},
+	}
+	got := convert.Keys(recorded)
+	if len(got) != 1 || got[0] != keyOf(good) {
+		t.Fatalf("got %+v: want the first alone, with the id of its digest", got)
+	}
+}
