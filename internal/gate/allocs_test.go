@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
 )
@@ -19,7 +20,7 @@ func TestDecideHardlyAllocates(t *testing.T) {
 	h := newHouse(t)
 	g := gate.New(gate.Config{
 		Verifier: h.Verifier, View: h.view, Sessions: h.Sessions, Now: h.Now, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
-		Used: func(gate.Use) {}, Seen: func(string, string, time.Time) {},
+		Used: func(verify.Use) {}, Seen: func(string, string, time.Time) {},
 	})
 	g.Use(newRules(t, config.Runtime{AllowedUsers: []string{"zoe"}}))
 	for name, c := range map[string]struct {

@@ -51,8 +51,8 @@ type Config struct {
 	Log      *slog.Logger
 	Registry prometheus.Registerer
 	// Used is told of allowed requests that came with a key, of one object no more often than UsedEvery says; nil:
-	// UsuallyUsedEvery. May be nil. Like Seen it must not block: requests wait for it.
-	Used      func(Use)
+	// verify.UseInterval. May be nil. Like Seen it must not block: requests wait for it.
+	Used      func(verify.Use)
 	UsedEvery func() time.Duration
 	// Seen is told of people by name who have come without an AdminUser, and from which address. May be nil. Those with a key
 	// it is told of as rarely as Used is.

@@ -7,24 +7,9 @@ import (
 	"keywright.dev/keywright/internal/auth/verify"
 )
 
-// Use is a use of a key, or of a session that was begun with it.
-type Use struct {
-	// Object records the key, and UID is the object's.
-	Object verify.ID
-	UID    string
-	// KeyID is the key's, as in status.
-	KeyID string
-	At    time.Time
-	// From is the client's address. Empty: it is not known.
-	From string
-}
-
-// UsuallyUsedEvery is how often the uses of one object's keys are told of where nobody says otherwise.
-const UsuallyUsedEvery = 30 * time.Second
-
 func (g *Gate) usedEvery() time.Duration {
 	if g.UsedEvery == nil {
-		return UsuallyUsedEvery
+		return verify.UseInterval
 	}
 	return g.UsedEvery()
 }
@@ -50,7 +35,7 @@ func (g *Gate) tellOfKey(c *Caller, now time.Time, every time.Duration, from *or
 	}
 	address := from.address()
 	if g.Used != nil {
-		g.Used(Use{Object: v.ID(), UID: v.UID(), KeyID: v.KeyID(), At: now, From: address})
+		g.Used(verify.Use{Object: v.ID(), UID: v.UID(), KeyID: v.KeyID(), At: now, From: address})
 	}
 	if g.Seen != nil && v.ShouldReportUser(now, every) {
 		g.Seen(c.Username, address, now)

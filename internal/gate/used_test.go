@@ -18,7 +18,7 @@ import (
 type diary struct {
 	*house
 	at   time.Time
-	used []gate.Use
+	used []verify.Use
 	seen []string
 }
 
@@ -26,7 +26,7 @@ func newDiary(t *testing.T, runtime config.Runtime) *diary {
 	t.Helper()
 	d := &diary{house: newHouse(t), at: now}
 	d.Now = func() time.Time { return d.at }
-	d.Used = func(u gate.Use) { d.used = append(d.used, u) }
+	d.Used = func(u verify.Use) { d.used = append(d.used, u) }
 	d.Seen = func(name, from string, at time.Time) {
 		if !at.Equal(d.at) {
 			t.Errorf("%s was seen at %s", name, at)
@@ -104,7 +104,7 @@ func TestUsesAreToldOfOnceInAWhile(t *testing.T) {
 		t.Errorf("two keys were told of %d times in 100 s", n)
 	}
 	u := d.used[0]
-	want := gate.Use{
+	want := verify.Use{
 		Object: verify.ID{Kind: "APIKey", Namespace: "n", Name: "Account/ci"}, UID: "Account/ci",
 		KeyID: d.ring.Digest(ciKey).KeyID(), At: now, From: "192.0.2.7",
 	}
@@ -155,7 +155,7 @@ func TestAGateThatTellsNobody(t *testing.T) {
 	d.Used = nil
 	d.askFrom("192.0.2.7:1", "GET", from(bearer(bobsAPIKey)))
 	d.want(t, "seen alone", nil, []string{"bob from 192.0.2.7"})
-	d.Used, d.Seen, d.at = func(u gate.Use) { d.used = append(d.used, u) }, nil, d.at.Add(time.Hour)
+	d.Used, d.Seen, d.at = func(u verify.Use) { d.used = append(d.used, u) }, nil, d.at.Add(time.Hour)
 	d.askFrom("192.0.2.7:1", "GET", from(bearer(bobsAPIKey)))
 	d.want(t, "used alone", []string{"User/bob from 192.0.2.7"}, nil)
 	d.Used, d.at = nil, d.at.Add(time.Hour)

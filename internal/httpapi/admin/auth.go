@@ -10,9 +10,9 @@ import (
 
 	"keywright.dev/keywright/internal/auth/credential"
 	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/manage/audit"
-	"keywright.dev/keywright/internal/manage/sessions"
 )
 
 // identity is who somebody is.
@@ -114,14 +114,14 @@ func (c *call) begin(caller *gate.Caller, address string) {
 		Actor: caller.Subject, KeyID: caller.KeyID, From: address, Action: audit.Login, Target: caller.Subject, Outcome: audit.Done,
 	})
 	secure := c.Gate.SecureCookies()
-	c.w.Header().Add("Set-Cookie", sessions.Cookie(cookie, secure))
+	c.w.Header().Add("Set-Cookie", httpapi.SessionCookie(cookie, secure))
 	c.w.Header().Add("Set-Cookie", credential.SaveName(caller.Username, secure))
 	reply(c.w, identityOf(caller))
 }
 
 // logout ends the session that the cookie stands for, if it stands for one.
 func (c *call) logout() {
-	c.w.Header().Add("Set-Cookie", sessions.ClearCookie(c.Gate.SecureCookies()))
+	c.w.Header().Add("Set-Cookie", httpapi.ClearSessionCookie(c.Gate.SecureCookies()))
 	cookie := credential.Session(c.r.Header)
 	if cookie == "" {
 		reply(c.w, map[string]bool{"ok": true})

@@ -8,9 +8,9 @@ import (
 
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/manage/audit"
-	"keywright.dev/keywright/internal/manage/sessions"
 	"keywright.dev/keywright/internal/manage/users"
 )
 
@@ -36,7 +36,7 @@ type Users interface {
 // Sessions are begun and ended here. What one is worth, gate says.
 type Sessions interface {
 	Begin(ctx context.Context, username string, key pepper.Digest) (cookie string, err error)
-	sessions.Toucher
+	httpapi.SessionRenewer
 	End(ctx context.Context, cookie string) error
 }
 
@@ -144,7 +144,7 @@ func (c *call) recognize() bool {
 		return false
 	}
 	c.caller = d.Caller
-	sessions.SendCookies(c.w, c.r, &d, c.Sessions, c.Gate.SecureCookies())
+	httpapi.SendCookies(c.w, c.r, &d, c.Sessions, c.Gate.SecureCookies())
 	return true
 }
 

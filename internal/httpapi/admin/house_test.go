@@ -230,7 +230,7 @@ func (m *memory) End(_ context.Context, cookie string) error {
 	return nil
 }
 
-func (m *memory) EndOfUser(_ context.Context, name string) error {
+func (m *memory) EndForUser(_ context.Context, name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for cookie, of := range m.named {

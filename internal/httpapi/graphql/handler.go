@@ -13,8 +13,8 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/manage/apikeys"
-	"keywright.dev/keywright/internal/manage/sessions"
 )
 
 // Gate says who asks.
@@ -43,7 +43,7 @@ type Keys interface {
 type Config struct {
 	Gate     Gate
 	Keys     Keys
-	Sessions sessions.Toucher
+	Sessions httpapi.SessionRenewer
 	Database Database
 	Log      *slog.Logger
 }
@@ -75,7 +75,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refusal.Answer(w)
 		return
 	}
-	sessions.SendCookies(w, r, &d, h.Sessions, h.Gate.SecureCookies())
+	httpapi.SendCookies(w, r, &d, h.Sessions, h.Gate.SecureCookies())
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		refuse(w, r, http.StatusMethodNotAllowed, codeBadRequest, `Ask by POST, with a JSON body such as {"query": "{ __typename }"}.`)

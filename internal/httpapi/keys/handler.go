@@ -9,8 +9,8 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/manage/apikeys"
-	"keywright.dev/keywright/internal/manage/sessions"
 )
 
 // Gate says who somebody is.
@@ -41,7 +41,7 @@ type Database interface {
 type Config struct {
 	Gate     Gate
 	Keys     Keys
-	Sessions sessions.Toucher
+	Sessions httpapi.SessionRenewer
 	Database Database
 	Now      func() time.Time
 	Log      *slog.Logger
@@ -110,7 +110,7 @@ func (c *call) identify() bool {
 		return false
 	}
 	c.caller = d.Caller
-	sessions.SendCookies(c.w, c.r, &d, c.Sessions, c.Gate.SecureCookies())
+	httpapi.SendCookies(c.w, c.r, &d, c.Sessions, c.Gate.SecureCookies())
 	return true
 }
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/auth/verify"
 )
 
 const (
@@ -58,7 +58,7 @@ func (r *Recorder) setStatuses(ctx context.Context) {
 	}
 }
 
-func (r *Recorder) setStatus(ctx context.Context, u *gate.Use) (done bool) {
+func (r *Recorder) setStatus(ctx context.Context, u *verify.Use) (done bool) {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
 	err := r.Status.SetLastUsed(ctx, u.Object, u.UID, u.At)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/auth/verify"
 )
 
 const (
@@ -13,7 +13,7 @@ const (
 	saveEvery, saveTimeout = time.Second, 10 * time.Second
 	saveAtOnce             = 250
 	// often and seldom are what Every returns, and many is where the one ends and the other begins.
-	often, seldom = gate.UsuallyUsedEvery, 5 * time.Minute
+	often, seldom = verify.UseInterval, 5 * time.Minute
 	many          = 20 * saveAtOnce
 	// longestPause is between tries while the Store can't be reached.
 	longestPause = 30 * time.Second
@@ -71,7 +71,7 @@ func (r *Recorder) saveSome(ctx context.Context, most int) (saved int, err error
 	return len(uses), nil
 }
 
-func (r *Recorder) save(ctx context.Context, uses []gate.Use) error {
+func (r *Recorder) save(ctx context.Context, uses []verify.Use) error {
 	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
 	defer cancel()
 	batch := make([]Use, len(uses))

@@ -4,7 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/auth/verify"
 )
 
 // The objects whose last use may wait to be written: exactly, in memory of 20 MB at the most, and coarsely. Of those there is
@@ -19,16 +19,16 @@ type queue struct {
 	most int
 
 	mu    sync.Mutex
-	byUID map[string]gate.Use
+	byUID map[string]verify.Use
 	order []string
 	// waiting is how many there are, to be read without mu.
 	waiting atomic.Int64
 }
 
-func newQueue(most int) *queue { return &queue{most: most, byUID: map[string]gate.Use{}} }
+func newQueue(most int) *queue { return &queue{most: most, byUID: map[string]verify.Use{}} }
 
 // add returns how many it has dropped to make room: those that wait longest.
-func (q *queue) add(u gate.Use) (dropped int) {
+func (q *queue) add(u verify.Use) (dropped int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if waiting, found := q.byUID[u.UID]; found {
@@ -43,7 +43,7 @@ func (q *queue) add(u gate.Use) (dropped int) {
 }
 
 // offer is add where there is room, and else nothing.
-func (q *queue) offer(u gate.Use) {
+func (q *queue) offer(u verify.Use) {
 	if q.waiting.Load() < int64(q.most) {
 		q.add(u)
 	}
@@ -59,10 +59,10 @@ func (q *queue) shorten() (dropped int) {
 }
 
 // take removes up to so many.
-func (q *queue) take(most int) []gate.Use {
+func (q *queue) take(most int) []verify.Use {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	uses := make([]gate.Use, min(most, len(q.order)))
+	uses := make([]verify.Use, min(most, len(q.order)))
 	for i, uid := range q.order[:len(uses)] {
 		uses[i] = q.byUID[uid]
 		delete(q.byUID, uid)
@@ -73,7 +73,7 @@ func (q *queue) take(most int) []gate.Use {
 }
 
 // giveBack puts what was taken where it was, but for what is outdated. It returns what add does.
-func (q *queue) giveBack(uses []gate.Use) (dropped int) {
+func (q *queue) giveBack(uses []verify.Use) (dropped int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	order := make([]string, 0, len(uses)+len(q.order))

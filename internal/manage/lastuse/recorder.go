@@ -9,7 +9,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"keywright.dev/keywright/internal/auth/verify"
-	"keywright.dev/keywright/internal/gate"
 )
 
 // Config is what a recorder works with.
@@ -41,7 +40,7 @@ func New(c Config) *Recorder {
 }
 
 // Note takes a use. It does not wait for anything to be written: when too much is not, what waits longest is dropped.
-func (r *Recorder) Note(u gate.Use) {
+func (r *Recorder) Note(u verify.Use) {
 	r.dropped.Add(float64(r.exact.add(u)))
 	r.coarse.offer(u)
 }

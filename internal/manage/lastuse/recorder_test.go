@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"keywright.dev/keywright/internal/auth/verify"
-	"keywright.dev/keywright/internal/gate"
 )
 
 var errAway = errors.New("away")
@@ -129,8 +128,8 @@ func pass(length time.Duration) {
 	synctest.Wait()
 }
 
-func use(uid string) gate.Use {
-	return gate.Use{Object: verify.ID{Kind: "APIKey", Namespace: "n", Name: "name of " + uid}, UID: uid, KeyID: "key of " + uid, At: time.Now(), From: "192.0.2.1"}
+func use(uid string) verify.Use {
+	return verify.Use{Object: verify.ID{Kind: "APIKey", Namespace: "n", Name: "name of " + uid}, UID: uid, KeyID: "key of " + uid, At: time.Now(), From: "192.0.2.1"}
 }
 
 func TestAUseIsSavedSoonAndExactly(t *testing.T) {
@@ -193,7 +192,7 @@ func TestAUseWhileOthersAreSavedIsTheLast(t *testing.T) {
 		w := newWorld()
 		r, _ := record(t, w)
 		w.set(errAway, nil)
-		var last gate.Use
+		var last verify.Use
 		w.during = func() {
 			if last.UID == "" {
 				last = use("a")
