@@ -52,7 +52,7 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 		return nil, program.Misused("--database: %v", err)
 	}
 	sinks := clusterwatch.Sinks{
-		Index: index, Configure: func(document string) error { return s.config.Apply(document) }, Ended: s.memory.sessions.EndOfKeys,
+		Index: index, Configure: func(document string) error { return s.config.Apply(document) }, Ended: s.memory.sessions.EndForKeys,
 	}
 	if s.feed, err = clusterwatch.New(config, clusterwatch.Places{System: o.Namespace, Keys: o.KeyNamespaces}, sinks, log); err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)
@@ -79,7 +79,7 @@ func (s *service) decideBy(index *verify.Index, seen gate.View, log *slog.Logger
 	s.gate = gate.New(c)
 	targets := liveconfig.Targets{Index: index, Verifier: s.verifier, Gate: s.gate}
 	if s.memory != nil {
-		targets.Ended = s.memory.sessions.EndOfKeys
+		targets.Ended = s.memory.sessions.EndForKeys
 	}
 	s.config = liveconfig.New(targets, time.Now)
 	s.unknown = s.verifier.UnknownPeppers

@@ -30,8 +30,8 @@ func operations(ctx context.Context, d *database.DB) map[string]func() error {
 		"Find":          func() error { return discard(d.Sessions().Find(ctx, id)) },
 		"Renew":         func() error { return d.Sessions().Renew(ctx, id, noon) },
 		"Remove":        func() error { return d.Sessions().Remove(ctx, id) },
-		"RemoveOfKeys":  func() error { return d.Sessions().RemoveOfKeys(ctx, []pepper.Digest{digest(1)}) },
-		"RemoveOfUser":  func() error { return d.Sessions().RemoveOfUser(ctx, "alice") },
+		"RemoveForKeys": func() error { return d.Sessions().RemoveForKeys(ctx, []pepper.Digest{digest(1)}) },
+		"RemoveForUser": func() error { return d.Sessions().RemoveForUser(ctx, "alice") },
 		"RemoveExpired": func() error { return d.Sessions().RemoveExpired(ctx, noon) },
 		"SaveUses":      func() error { return d.LastUses().SaveUses(ctx, []lastuse.Use{{UID: "a", At: noon}}) },
 		"LastUses":      func() error { return discard(d.LastUses().LastUses(ctx, []string{"a"})) },
@@ -166,7 +166,7 @@ func TestAPostgresThatSaysNothing(t *testing.T) {
 		}
 		eventually(t, "it is noticed", func() bool { return d.Err() != nil })
 		begun = time.Now()
-		if err := d.Sessions().RemoveOfUser(t.Context(), "alice"); !errors.Is(err, database.ErrDown) || time.Since(begun) > time.Second {
+		if err := d.Sessions().RemoveForUser(t.Context(), "alice"); !errors.Is(err, database.ErrDown) || time.Since(begun) > time.Second {
 			t.Errorf("once it is known, callers do not wait: %v after %v", err, time.Since(begun))
 		}
 		line.release()

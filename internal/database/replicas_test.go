@@ -38,18 +38,18 @@ func TestASessionIsOneOnEveryReplica(t *testing.T) {
 	for how, end := range map[string]func(cookie string) error{
 		"logged out":       func(cookie string) error { return here.End(t.Context(), cookie) },
 		"logged out there": func(cookie string) error { return there.End(t.Context(), cookie) },
-		"demoted":          func(string) error { return there.EndOfUser(t.Context(), "alice") },
-		"rotated":          func(string) error { here.EndOfKeys([]pepper.Digest{digest(1)}); return nil },
+		"demoted":          func(string) error { return there.EndForUser(t.Context(), "alice") },
+		"rotated":          func(string) error { here.EndForKeys([]pepper.Digest{digest(1)}); return nil },
 		"in a quick outage": func(cookie string) error {
 			must(t, server.Crash(), server.Start())
 			return eventuallyEnd(t, there, cookie)
 		},
 		"rotated while away": func(string) error {
 			must(t, server.Stop())
-			here.EndOfKeys([]pepper.Digest{digest(1)})
+			here.EndForKeys([]pepper.Digest{digest(1)})
 			return server.Start()
 		},
-		"rotated and at once": func(string) error { there.EndOfKeys([]pepper.Digest{digest(1)}); return nil },
+		"rotated and at once": func(string) error { there.EndForKeys([]pepper.Digest{digest(1)}); return nil },
 	} {
 		var cookie string
 		eventually(t, "there is a session", func() bool {

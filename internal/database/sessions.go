@@ -28,11 +28,11 @@ func (s sessionStore) Find(ctx context.Context, id sessions.ID) (*sessions.Sessi
 	return &found[0], nil
 }
 
-func (s sessionStore) Beyond(ctx context.Context, newest int, key pepper.Digest) ([]sessions.ID, error) {
+func (s sessionStore) Oldest(ctx context.Context, keep int, key pepper.Digest) ([]sessions.ID, error) {
 	// In SQLite there is no OFFSET without a LIMIT.
 	return query(ctx, s.DB, "find the oldest sessions of a key", readID,
 		"SELECT id FROM sessions WHERE key_digest = $1 ORDER BY created_at DESC, id LIMIT $2 OFFSET $3",
-		key.String(), sessions.BatchOfKeys, newest)
+		key.String(), sessions.MaxBatch, keep)
 }
 
 func readID(from row) (sessions.ID, error) {
@@ -92,14 +92,14 @@ func (s sessionStore) Remove(ctx context.Context, id sessions.ID) error {
 	return s.exec(ctx, "end a session", s.dialect.endSessions("id = $1"), id[:])
 }
 
-func (s sessionStore) RemoveOfKeys(ctx context.Context, keys []pepper.Digest) error {
+func (s sessionStore) RemoveForKeys(ctx context.Context, keys []pepper.Digest) error {
 	return inBatches(keys, func(batch []pepper.Digest) error {
 		digests := parameters(batch, func(d pepper.Digest) []any { return []any{d.String()} })
 		return s.exec(ctx, "end sessions of keys", s.dialect.endSessions("key_digest IN "+list(len(digests))), digests...)
 	})
 }
 
-func (s sessionStore) RemoveOfUser(ctx context.Context, username string) error {
+func (s sessionStore) RemoveForUser(ctx context.Context, username string) error {
 	return s.exec(ctx, "end sessions of a user", s.dialect.endSessions("username = $1"), text(username))
 }
 

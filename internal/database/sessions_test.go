@@ -97,16 +97,16 @@ func TestSessionsAreRemoved(t *testing.T) {
 		}{
 			"one":               {func() error { return store.Remove(ctx, session(2, "").ID) }, []byte{1, 3, 4}},
 			"none":              {func() error { return store.Remove(ctx, session(9, "").ID) }, []byte{1, 2, 3, 4}},
-			"a user's":          {func() error { return store.RemoveOfUser(ctx, "alice") }, []byte{3, 4}},
-			"exact name":        {func() error { return store.RemoveOfUser(ctx, "Alice") }, []byte{1, 2, 3, 4}},
-			"no wildcards":      {func() error { return store.RemoveOfUser(ctx, "%") }, []byte{1, 2, 3, 4}},
-			"a NUL":             {func() error { return store.RemoveOfUser(ctx, "alice\x00") }, []byte{1, 2, 3, 4}},
-			"of keys":           {func() error { return store.RemoveOfKeys(ctx, keys(1, 4, 9)) }, []byte{2, 3}},
-			"of many keys":      {func() error { return store.RemoveOfKeys(ctx, slices.Repeat(keys(7, 8, 3), 700)) }, []byte{1, 2, 4}},
-			"of no keys":        {func() error { return store.RemoveOfKeys(ctx, nil) }, []byte{1, 2, 3, 4}},
+			"a user's":          {func() error { return store.RemoveForUser(ctx, "alice") }, []byte{3, 4}},
+			"exact name":        {func() error { return store.RemoveForUser(ctx, "Alice") }, []byte{1, 2, 3, 4}},
+			"no wildcards":      {func() error { return store.RemoveForUser(ctx, "%") }, []byte{1, 2, 3, 4}},
+			"a NUL":             {func() error { return store.RemoveForUser(ctx, "alice\x00") }, []byte{1, 2, 3, 4}},
+			"of keys":           {func() error { return store.RemoveForKeys(ctx, keys(1, 4, 9)) }, []byte{2, 3}},
+			"of many keys":      {func() error { return store.RemoveForKeys(ctx, slices.Repeat(keys(7, 8, 3), 700)) }, []byte{1, 2, 4}},
+			"of no keys":        {func() error { return store.RemoveForKeys(ctx, nil) }, []byte{1, 2, 3, 4}},
 			"expired":           {func() error { return store.RemoveExpired(ctx, noon.Add(8*time.Hour)) }, nil},
 			"not yet":           {func() error { return store.RemoveExpired(ctx, noon.Add(8*time.Hour-time.Microsecond)) }, []byte{1, 2, 3, 4}},
-			"another statement": {func() error { return store.RemoveOfUser(ctx, `alice' OR '1'='1`) }, []byte{1, 2, 3, 4}},
+			"another statement": {func() error { return store.RemoveForUser(ctx, `alice' OR '1'='1`) }, []byte{1, 2, 3, 4}},
 		} {
 			addSessions(t, store, "alice", 1, 2)
 			addSessions(t, store, "bob", 3, 4)
@@ -137,7 +137,7 @@ func TestTheKeysOfSessions(t *testing.T) {
 		must(t, store.Add(ctx, again))
 		expect(noon, digest(1), digest(2))
 		expect(noon.Add(8*time.Hour), digest(1))
-		must(t, store.RemoveOfKeys(ctx, []pepper.Digest{digest(1)}))
+		must(t, store.RemoveForKeys(ctx, []pepper.Digest{digest(1)}))
 		expect(noon, digest(2))
 	})
 }
@@ -152,7 +152,7 @@ func TestTheOldestSessionsOfAKey(t *testing.T) {
 		}
 		addSessions(t, store, "alice", 9)
 		for newest, want := range map[int][]byte{0: {4, 2, 3, 1}, 2: {3, 1}, 4: nil, 50: nil} {
-			ids, err := store.Beyond(ctx, newest, digest(1))
+			ids, err := store.Oldest(ctx, newest, digest(1))
 			var got []byte
 			for _, id := range ids {
 				got = append(got, id[0])

@@ -88,7 +88,7 @@ func TestNoPasswordInErrorsAndLogs(t *testing.T) {
 		said := &kit.Log{}
 		d, err := database.Open(t.Context(), there.String(), slog.New(slog.NewTextHandler(said, nil)))
 		must(t, err)
-		told := said.String() + d.Err().Error() + d.Sessions().RemoveOfUser(t.Context(), "alice").Error()
+		told := said.String() + d.Err().Error() + d.Sessions().RemoveForUser(t.Context(), "alice").Error()
 		if strings.Contains(told, "hunter2") {
 			t.Error(told)
 		}

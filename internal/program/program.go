@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/pflag"
 )
@@ -42,3 +43,15 @@ func ExitCode(name string, err error, stderr io.Writer) int {
 
 // oneLine is for errors of several lines, such as those of a YAML parser.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+
+// Pause waits for a duration, and reports whether it has passed. It is false if ctx ended first.
+func Pause(ctx context.Context, length time.Duration) bool {
+	timer := time.NewTimer(length)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

@@ -28,7 +28,7 @@ func TestWhileTheStoreIsAwayWhatIsKnownGoesOn(t *testing.T) {
 					a.want(known, true, "known")
 					a.want(unknown, false, "unknown")
 				}
-				if took := time.Since(before); took > 2*askTimeout {
+				if took := time.Since(before); took > 2*requestTimeout {
 					t.Errorf("20,000 requests waited %s for it", took)
 				}
 				// Of what fails at once everybody may find out that it is back.
@@ -36,12 +36,12 @@ func TestWhileTheStoreIsAwayWhatIsKnownGoesOn(t *testing.T) {
 					t.Errorf("it was asked %d times", n)
 				}
 
-				pass(unsureFor - 2*askTimeout - time.Since(before))
+				pass(validWithoutStore - 2*requestTimeout - time.Since(before))
 				a.want(known, true, "most of a minute later")
 				pass(3 * time.Hour)
 				a.want(known, false, "hours later")
 				a.store.set(nil, false)
-				pass(2 * pause)
+				pass(2 * retryDelay)
 				a.want(known, true, "known, when it is back")
 				a.want(unknown, true, "unknown, when it is back")
 
@@ -60,9 +60,9 @@ func TestWhileTheStoreIsAwayWhatIsKnownGoesOn(t *testing.T) {
 func TestWhatEndsWhileTheStoreIsAwayDoesNotComeBack(t *testing.T) {
 	for name, end := range map[string]func(r *replica, cookie string) error{
 		"its own end": func(r *replica, cookie string) error { return r.End(r.t.Context(), cookie) },
-		"its user's":  func(r *replica, _ string) error { return r.EndOfUser(r.t.Context(), "alice") },
+		"its user's":  func(r *replica, _ string) error { return r.EndForUser(r.t.Context(), "alice") },
 		"its key's": func(r *replica, _ string) error {
-			r.EndOfKeys([]pepper.Digest{digest(1)})
+			r.EndForKeys([]pepper.Digest{digest(1)})
 			return errAway
 		},
 	} {
@@ -81,11 +81,11 @@ func TestWhatEndsWhileTheStoreIsAwayDoesNotComeBack(t *testing.T) {
 				b.want(cookie, true, "through a replica that could not hear of it")
 				a.store.set(nil, false)
 				a.want(cookie, false, "at once when it is back")
-				pass(2 * pause)
+				pass(2 * retryDelay)
 				a.want(cookie, false, "when it is back")
 				b.want(cookie, false, "through the other replica")
-				if len(on.sessions) > 0 || len(a.endings.waiting) > 0 {
-					t.Errorf("%d sessions are stored, and %d ends wait", len(on.sessions), len(a.endings.waiting))
+				if len(on.sessions) > 0 || len(a.pending.waiting) > 0 {
+					t.Errorf("%d sessions are stored, and %d ends wait", len(on.sessions), len(a.pending.waiting))
 				}
 				again := a.begin("alice", digest(1))
 				pass(time.Minute)
@@ -112,12 +112,12 @@ func TestAStoreThatRefusedIsAskedAtOnceWhenItIsBack(t *testing.T) {
 // The store hears late of what has ended before.
 func TestALateEndDoesNotEndWhatWasBegunAfterIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newReplica(t, newShelf())
+		r := newReplica(t, newSharedStore())
 		synctest.Wait()
 		before := r.begin("alice", digest(1))
 		r.store.set(errAway, false)
-		r.EndOfKeys([]pepper.Digest{digest(1)})
-		if err := r.EndOfUser(t.Context(), "alice"); err == nil {
+		r.EndForKeys([]pepper.Digest{digest(1)})
+		if err := r.EndForUser(t.Context(), "alice"); err == nil {
 			t.Fatal("the store has heard of it")
 		}
 		r.store.set(nil, false)
@@ -132,11 +132,11 @@ func TestALateEndDoesNotEndWhatWasBegunAfterIt(t *testing.T) {
 
 func TestWhatAServerStillHasToTellItTellsAtItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		on := newShelf()
+		on := newSharedStore()
 		r := &replica{t: t, store: on.open()}
 		r.Sessions = New(Config{Store: r.store, Now: time.Now})
 		r.begin("alice", digest(1))
-		r.EndOfKeys([]pepper.Digest{digest(1)})
+		r.EndForKeys([]pepper.Digest{digest(1)})
 		ctx, stop := context.WithCancel(t.Context())
 		stop()
 		r.Run(ctx)
@@ -157,7 +157,7 @@ func TestWhileNobodyTellsASessionIsBelievedForASecond(t *testing.T) {
 		if err := a.End(t.Context(), ended); err != nil {
 			t.Fatal(err)
 		}
-		pass(deafFor)
+		pass(validWithoutNotifications)
 		b.want(ended, false, "a second later")
 
 		// What it has missed it asks for when it hears again.
@@ -185,16 +185,16 @@ func TestAWatchThatFailsIsTakenUpAgain(t *testing.T) {
 		_, a, b := newPair(t)
 		b.store.quit <- errAway
 		synctest.Wait()
-		b.known.mu.Lock()
-		isDeaf := b.known.isDeaf
-		b.known.mu.Unlock()
-		if !isDeaf {
+		b.cache.mu.Lock()
+		lost := b.cache.notificationsLost
+		b.cache.mu.Unlock()
+		if !lost {
 			t.Error("nobody tells, and it is not known")
 		}
-		pass(2 * pause)
+		pass(2 * retryDelay)
 		cookie := a.begin("alice", digest(1))
 		b.want(cookie, true, "before")
-		a.EndOfKeys([]pepper.Digest{digest(1)})
+		a.EndForKeys([]pepper.Digest{digest(1)})
 		synctest.Wait()
 		b.want(cookie, false, "after")
 	})
@@ -204,8 +204,8 @@ func TestAWatchThatFailsIsTakenUpAgain(t *testing.T) {
 func TestWhatEndsWhileItIsAskedForIsOver(t *testing.T) {
 	for name, end := range map[string]func(r *replica, cookie string){
 		"its own end":     func(r *replica, cookie string) { _ = r.End(r.t.Context(), cookie) },
-		"its user's":      func(r *replica, _ string) { _ = r.EndOfUser(r.t.Context(), "alice") },
-		"its key's":       func(r *replica, _ string) { r.EndOfKeys([]pepper.Digest{digest(1)}) },
+		"its user's":      func(r *replica, _ string) { _ = r.EndForUser(r.t.Context(), "alice") },
+		"its key's":       func(r *replica, _ string) { r.EndForKeys([]pepper.Digest{digest(1)}) },
 		"another replica": func(r *replica, cookie string) { id, _ := idOf(cookie); r.store.ended(id) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -226,7 +226,7 @@ func TestWhatEndsWhileItIsAskedForIsOver(t *testing.T) {
 				r.store.set(errAway, false)
 				r.want(cookie, false, "afterwards, when it can't be looked at again")
 				r.store.set(nil, false)
-				pass(2 * pause)
+				pass(2 * retryDelay)
 				r.want(cookie, false, "afterwards")
 			})
 		})
@@ -239,7 +239,7 @@ func TestWhatIsRemovedWhileItIsAskedForIsOver(t *testing.T) {
 		_, other, r := newPair(t)
 		cookie := other.begin("alice", digest(1))
 		letGo := r.store.keep()
-		r.EndOfKeys([]pepper.Digest{digest(1)})
+		r.EndForKeys([]pepper.Digest{digest(1)})
 		r.store.gate = make(chan struct{})
 		answered := make(chan struct{})
 		go func() { defer close(answered); r.knows(cookie) }()
@@ -257,8 +257,8 @@ func TestWhatTheStoreStillHasIsOverAllTheSame(t *testing.T) {
 		on, other, r := newPair(t)
 		ofKey, ofUser := other.begin("alice", digest(1)), other.begin("bob", digest(2))
 		defer r.store.keep()()
-		r.EndOfKeys([]pepper.Digest{digest(1)})
-		go func() { _ = r.EndOfUser(t.Context(), "bob") }()
+		r.EndForKeys([]pepper.Digest{digest(1)})
+		go func() { _ = r.EndForUser(t.Context(), "bob") }()
 		synctest.Wait()
 		r.want(ofKey, false, "of a key")
 		r.want(ofUser, false, "of a user")
@@ -269,14 +269,14 @@ func TestWhatTheStoreStillHasIsOverAllTheSame(t *testing.T) {
 }
 
 func TestWhatEndsAgainWhileItIsToldOfIsToldOfAgain(t *testing.T) {
-	e, one := newEndings(), []ending{{key: digest(1)}}
+	e, one := newPendingRevocations(), []revocation{{key: digest(1)}}
 	first, _ := e.add(one)
 	second, _ := e.add(one)
-	e.done(first)
+	e.complete(first)
 	if len(e.batch()) != 1 {
 		t.Error("it was told of before it ended again")
 	}
-	e.done(second)
+	e.complete(second)
 	if len(e.batch()) != 0 {
 		t.Error("it is told of without end")
 	}
@@ -284,12 +284,12 @@ func TestWhatEndsAgainWhileItIsToldOfIsToldOfAgain(t *testing.T) {
 
 func TestAnEndIsToldOfOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		on := newShelf()
+		on := newSharedStore()
 		r := newReplica(t, on)
 		synctest.Wait()
 		r.store.set(errAway, false)
-		r.EndOfKeys([]pepper.Digest{digest(1)})
-		underWay := r.endings.batch()
+		r.EndForKeys([]pepper.Digest{digest(1)})
+		underWay := r.pending.batch()
 		r.store.set(nil, false)
 		cookie := r.begin("alice", digest(1)) // which has to tell of it first
 		if err := r.remove(t.Context(), underWay); err != nil {
@@ -301,20 +301,20 @@ func TestAnEndIsToldOfOnce(t *testing.T) {
 }
 
 func TestAnOldAnswerDoesNotCountAgainstANewOne(t *testing.T) {
-	k, asked := newKnown(), time.Unix(1, 0)
+	k, asked := newCache(), time.Unix(1, 0)
 	s := &Session{ID: ID{1}, Expires: asked.Add(Lifetime)}
-	k.putNone(s.ID, asked.Add(1))
-	if k.put(s, asked, k.changesNow()) != nil {
+	k.putNegative(s.ID, asked.Add(1))
+	if k.put(s, asked, k.currentGeneration()) != nil {
 		t.Error("it is there, as it was before")
 	}
-	if k.put(s, asked.Add(2), k.changesNow()) != s {
+	if k.put(s, asked.Add(2), k.currentGeneration()) != s {
 		t.Error("it is not there, as it was before")
 	}
 }
 
 func TestManyMadeUpCookiesWaitForEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newReplica(t, newShelf())
+		r := newReplica(t, newSharedStore())
 		cookie := r.begin("alice", digest(1))
 		synctest.Wait()
 		r.want(cookie, true, "before")
@@ -323,7 +323,7 @@ func TestManyMadeUpCookiesWaitForEachOther(t *testing.T) {
 			go r.knows(strings.Repeat("a", 40) + string([]byte{'a' + byte(i/26), 'a' + byte(i%26), 'a'}))
 		}
 		synctest.Wait()
-		if n := r.store.asked(); n > atOnce+1 {
+		if n := r.store.asked(); n > maxConcurrent+1 {
 			t.Errorf("the store is asked by %d at once", n)
 		}
 		r.want(cookie, true, "meanwhile")
@@ -334,30 +334,30 @@ func TestManyMadeUpCookiesWaitForEachOther(t *testing.T) {
 
 func TestEndsThatWaitAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newReplica(t, newShelf())
+		r := newReplica(t, newSharedStore())
 		cookie := r.begin("alice", digest(1))
 		r.store.set(errAway, false)
 		synctest.Wait()
-		many := make([]pepper.Digest, mostEndings+100)
+		many := make([]pepper.Digest, maxPending+100)
 		for i := range many {
 			many[i].Sum = pepper.Sum{9, byte(i), byte(i >> 8), byte(i >> 16)}
 		}
 		many = append(many, digest(1))
-		r.EndOfKeys(many)
-		if n := len(r.endings.waiting); n != mostEndings {
+		r.EndForKeys(many)
+		if n := len(r.pending.waiting); n != maxPending {
 			t.Errorf("%d wait", n)
 		}
 		r.want(cookie, false, "the last of them")
 		r.store.set(nil, false)
-		pass(2 * pause)
-		if n := len(r.endings.waiting); n > 0 {
+		pass(2 * retryDelay)
+		if n := len(r.pending.waiting); n > 0 {
 			t.Errorf("%d wait when the store is back", n)
 		}
 	})
 }
 
 func TestConcurrentSessions(t *testing.T) {
-	r := newReplica(t, newShelf())
+	r := newReplica(t, newSharedStore())
 	var using sync.WaitGroup
 	for i := range byte(8) {
 		using.Go(func() {
@@ -372,9 +372,9 @@ func TestConcurrentSessions(t *testing.T) {
 				case 0:
 					_ = r.End(t.Context(), cookie)
 				case 1:
-					_ = r.EndOfUser(t.Context(), string('a'+i))
+					_ = r.EndForUser(t.Context(), string('a'+i))
 				case 2:
-					r.EndOfKeys([]pepper.Digest{digest(i)})
+					r.EndForKeys([]pepper.Digest{digest(i)})
 				}
 				if r.knows(cookie) {
 					t.Error("it goes on after its end")
@@ -396,7 +396,7 @@ func TestWhereNobodyHearsASessionIsBelievedForAMinute(t *testing.T) {
 		if err := a.End(t.Context(), cookie); err != nil {
 			t.Fatal(err)
 		}
-		pass(unsureFor - time.Nanosecond)
+		pass(validWithoutStore - time.Nanosecond)
 		b.want(cookie, true, "a moment before")
 		// To hear again and not to be able to ask makes it no surer, and nor does to lose that.
 		b.store.lost(false)
@@ -407,7 +407,7 @@ func TestWhereNobodyHearsASessionIsBelievedForAMinute(t *testing.T) {
 		b.store.lost(false)
 		b.want(cookie, false, "when it hears again, and can't ask")
 		b.store.set(nil, false)
-		pass(2 * pause)
+		pass(2 * retryDelay)
 		b.want(cookie, false, "when it can ask")
 	})
 }
@@ -415,7 +415,7 @@ func TestWhereNobodyHearsASessionIsBelievedForAMinute(t *testing.T) {
 // A server that is told of every end needs no word of the store.
 func TestWhereEndsAreHeardOfASessionNeedsNoStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newReplica(t, newShelf())
+		r := newReplica(t, newSharedStore())
 		pass(time.Second)
 		cookie := r.begin("alice", digest(1))
 		r.store.set(errAway, false)
@@ -426,16 +426,16 @@ func TestWhereEndsAreHeardOfASessionNeedsNoStore(t *testing.T) {
 
 // What is renewed is not surer by that.
 func TestARenewalKeepsWhenASessionWasSure(t *testing.T) {
-	k, asked := newKnown(), time.Unix(1, 0)
-	k.hear(false, asked)
+	k, asked := newCache(), time.Unix(1, 0)
+	k.setNotifications(false, asked)
 	s := &Session{ID: ID{1}, Expires: asked.Add(Lifetime)}
-	k.put(s, asked.Add(1), k.changesNow())
-	k.hear(true, asked.Add(time.Hour))
+	k.put(s, asked.Add(1), k.currentGeneration())
+	k.setNotifications(true, asked.Add(time.Hour))
 	k.renew(s, asked.Add(2*Lifetime))
-	if got, _ := k.get(s.ID, asked.Add(time.Hour+unsureFor-1)); got == nil {
+	if got, _ := k.get(s.ID, asked.Add(time.Hour+validWithoutStore-1)); got == nil {
 		t.Error("it is believed no more, before its minute is over")
 	}
-	if got, _ := k.get(s.ID, asked.Add(time.Hour+unsureFor)); got != nil {
+	if got, _ := k.get(s.ID, asked.Add(time.Hour+validWithoutStore)); got != nil {
 		t.Error("it is believed after that")
 	}
 }

@@ -1,4 +1,4 @@
-// Package sessions owns who is logged in: what a session cookie stands for, how long, and what ends it. A session is the
-// key it was begun with and no more; what that key is worth now, and whether it carries a session at all, is for gate to
-// say. Where sessions are kept is a Store's business.
+// Package sessions owns logins: what a session cookie stands for, how long it lasts, and what ends it. A session refers to
+// the key that began it and carries no rights; gate decides what that key may do now and whether it may hold a session. A
+// Store holds the sessions.
 package sessions

@@ -16,7 +16,7 @@ import (
 var errAway = errors.New("the database is away")
 
 // shelf is a store in memory that several replicas may share, each through a store of its own.
-type shelf struct {
+type sharedStore struct {
 	mu       sync.Mutex
 	sessions map[ID]Session
 	stores   []*store
@@ -24,7 +24,7 @@ type shelf struct {
 
 // store is one replica's way to the shelf.
 type store struct {
-	*shelf
+	*sharedStore
 	// away is why it can't be asked. gate, where there is one, is passed by Find after it has read.
 	away  error
 	hangs bool
@@ -38,12 +38,12 @@ type store struct {
 	quit  chan error
 }
 
-func newShelf() *shelf { return &shelf{sessions: map[ID]Session{}} }
+func newSharedStore() *sharedStore { return &sharedStore{sessions: map[ID]Session{}} }
 
-func (s *shelf) open() *store {
+func (s *sharedStore) open() *store {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	opened := &store{shelf: s, quit: make(chan error, 1)}
+	opened := &store{sharedStore: s, quit: make(chan error, 1)}
 	s.stores = append(s.stores, opened)
 	return opened
 }
@@ -120,7 +120,7 @@ func (s *store) Find(ctx context.Context, id ID) (found *Session, err error) {
 	return found, err
 }
 
-func (s *store) Beyond(ctx context.Context, newest int, key pepper.Digest) (ids []ID, err error) {
+func (s *store) Oldest(ctx context.Context, keep int, key pepper.Digest) (ids []ID, err error) {
 	err = s.do(ctx, func() []ID {
 		var all []Session
 		for _, session := range s.sessions {
@@ -129,7 +129,7 @@ func (s *store) Beyond(ctx context.Context, newest int, key pepper.Digest) (ids 
 			}
 		}
 		slices.SortFunc(all, func(a, b Session) int { return b.CreatedAt.Compare(a.CreatedAt) })
-		for i := newest; i < len(all); i++ {
+		for i := keep; i < len(all); i++ {
 			ids = append(ids, all[i].ID)
 		}
 		return nil
@@ -185,8 +185,8 @@ func (s *store) Remove(ctx context.Context, id ID) error {
 	return s.removeWhere(ctx, func(session *Session) bool { return session.ID == id })
 }
 
-func (s *store) RemoveOfKeys(ctx context.Context, keys []pepper.Digest) error {
-	if len(keys) > BatchOfKeys {
+func (s *store) RemoveForKeys(ctx context.Context, keys []pepper.Digest) error {
+	if len(keys) > MaxBatch {
 		return errors.New("too many at once")
 	}
 	set := map[pepper.Digest]bool{}
@@ -196,7 +196,7 @@ func (s *store) RemoveOfKeys(ctx context.Context, keys []pepper.Digest) error {
 	return s.removeWhere(ctx, func(session *Session) bool { return set[session.Key] })
 }
 
-func (s *store) RemoveOfUser(ctx context.Context, username string) error {
+func (s *store) RemoveForUser(ctx context.Context, username string) error {
 	return s.removeWhere(ctx, func(session *Session) bool { return session.Username == username })
 }
 
@@ -242,7 +242,7 @@ type replica struct {
 }
 
 // newReplica runs until the test ends. In a bubble of synctest, its time is the bubble's.
-func newReplica(t *testing.T, on *shelf) *replica {
+func newReplica(t *testing.T, on *sharedStore) *replica {
 	t.Helper()
 	r := &replica{t: t, store: on.open()}
 	r.Sessions = New(Config{Store: r.store, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
@@ -254,9 +254,9 @@ func newReplica(t *testing.T, on *shelf) *replica {
 }
 
 // newPair is two replicas in a bubble of synctest, each listening to the shelf already.
-func newPair(t *testing.T) (on *shelf, a, b *replica) {
+func newPair(t *testing.T) (on *sharedStore, a, b *replica) {
 	t.Helper()
-	on = newShelf()
+	on = newSharedStore()
 	a, b = newReplica(t, on), newReplica(t, on)
 	synctest.Wait()
 	return on, a, b

@@ -32,7 +32,7 @@ func (r *record) standing(key *pepper.Digest) (carries, onRecord bool) {
 
 func TestSessionsOfKeysThatEndedUnseenEndForGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		on := newShelf()
+		on := newSharedStore()
 		before := newReplica(t, on)
 		synctest.Wait()
 		good, refused, gone, late := before.begin("alice", digest(1)), before.begin("bob", digest(2)), before.begin("carol", digest(3)), before.begin("dan", digest(4))
@@ -46,12 +46,12 @@ func TestSessionsOfKeysThatEndedUnseenEndForGood(t *testing.T) {
 		r.want(refused, false, "of a refused key, at once")
 		r.want(gone, true, "of a key that may come yet")
 		keys.set(digest(4), true)
-		pass(settle)
+		pass(keyArrival)
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
 		keys.set(digest(2), true) // which brings nothing back
-		pass(2 * pause)
+		pass(2 * retryDelay)
 		for _, replica := range []*replica{before, r} {
 			replica.want(good, true, "of a good key")
 			replica.want(refused, false, "of a refused key")
@@ -65,7 +65,7 @@ func TestAnUnreadableStoreEndsNoSession(t *testing.T) {
 	for name, hangs := range map[string]bool{"it refuses": false, "it does not answer": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newReplica(t, newShelf())
+				r := newReplica(t, newSharedStore())
 				synctest.Wait()
 				cookie := r.begin("alice", digest(1))
 				r.store.set(errAway, hangs)
@@ -73,7 +73,7 @@ func TestAnUnreadableStoreEndsNoSession(t *testing.T) {
 					t.Errorf("it went by unseen: %v", err)
 				}
 				r.store.set(nil, false)
-				pass(2 * pause)
+				pass(2 * retryDelay)
 				r.want(cookie, true, "when it is back")
 			})
 		})
@@ -82,7 +82,7 @@ func TestAnUnreadableStoreEndsNoSession(t *testing.T) {
 
 func TestAServerThatStopsEndsNoSessionOfAKeyThatMayComeYet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newReplica(t, newShelf())
+		r := newReplica(t, newSharedStore())
 		synctest.Wait()
 		cookie := r.begin("alice", digest(1))
 		ctx, stop := context.WithTimeout(t.Context(), time.Second)

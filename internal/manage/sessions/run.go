@@ -4,45 +4,49 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"keywright.dev/keywright/internal/program"
 )
 
-// lastTry is how long the store is waited for when everything ends.
-const lastTry = 2 * time.Second
+// shutdownTimeout bounds the last removal from the store when the program stops.
+const shutdownTimeout = 2 * time.Second
 
-// Run tells the store what has ended, and hears from it what other replicas have, until ctx ends.
+// Run removes revoked sessions from the store and follows the revocations of other replicas, until ctx ends.
 func (s *Sessions) Run(ctx context.Context) {
 	var running sync.WaitGroup
-	running.Go(func() { s.tellStore(ctx) })
-	running.Go(func() { s.listen(ctx) })
+	running.Go(func() { s.removePending(ctx) })
+	running.Go(func() { s.watch(ctx) })
 	running.Wait()
 }
 
-// tellStore tries again until the store has heard of everything.
-func (s *Sessions) tellStore(ctx context.Context) {
+// removePending retries until the store has carried out every revocation.
+func (s *Sessions) removePending(ctx context.Context) {
 	for {
-		var again <-chan time.Time
+		// Additions do not shorten the delay after a failure.
+		var retry <-chan time.Time
+		added := s.pending.added
 		if s.removeAll(ctx) != nil {
-			again = time.After(pause)
+			retry, added = time.After(retryDelay), nil
 		}
 		select {
 		case <-ctx.Done():
 			s.removeLast(context.WithoutCancel(ctx))
 			return
-		case <-again:
-		case <-s.endings.addedUnless(again != nil):
+		case <-retry:
+		case <-added:
 		}
 	}
 }
 
 func (s *Sessions) removeLast(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, lastTry)
+	ctx, cancel := context.WithTimeout(ctx, shutdownTimeout)
 	defer cancel()
 	_ = s.removeAll(ctx)
 }
 
 func (s *Sessions) removeAll(ctx context.Context) error {
 	for {
-		all := s.endings.batch()
+		all := s.pending.batch()
 		if len(all) == 0 {
 			return nil
 		}
@@ -52,19 +56,16 @@ func (s *Sessions) removeAll(ctx context.Context) error {
 	}
 }
 
-// listen begins anew when the store has stopped to tell.
-func (s *Sessions) listen(ctx context.Context) {
+// watch subscribes to the store again whenever the subscription ends.
+func (s *Sessions) watch(ctx context.Context) {
 	for ctx.Err() == nil {
-		err := s.Store.Watch(ctx, func(id ID) { s.known.endOne(id, s.Now()) }, s.lost)
-		s.lost(true)
+		err := s.Store.Watch(ctx, func(id ID) { s.cache.evict(id, s.Now()) }, s.setNotifications)
+		s.setNotifications(true)
 		if err != nil && ctx.Err() == nil {
-			s.Log.Debug("The store tells of no more ends of sessions", "error", err.Error())
+			s.Log.Debug("Session revocations from other replicas are no longer received", "error", err.Error())
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
+		program.Pause(ctx, retryDelay)
 	}
 }
 
-func (s *Sessions) lost(isDeaf bool) { s.known.hear(isDeaf, s.Now()) }
+func (s *Sessions) setNotifications(lost bool) { s.cache.setNotifications(lost, s.Now()) }

@@ -3,6 +3,7 @@ package sessions
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -13,35 +14,43 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
-// ErrStore is wrapped by the errors of Begin and of what ends sessions: the store can't be asked now.
-var ErrStore = errors.New("sessions can't be stored now")
+// ErrStore is wrapped by the errors of every method that needs the store while the store is unavailable.
+var ErrStore = errors.New("the session store is unavailable")
 
-// Config is what sessions work with.
+const (
+	// secretLength is in bytes.
+	secretLength = 32
+	// cookieLength is the length of a secret in base64url, without padding.
+	cookieLength = 43
+)
+
+// Config has the dependencies of Sessions.
 type Config struct {
 	Store Store
 	Now   func() time.Time
 	Log   *slog.Logger
-	// Random is where secrets come from; nil: crypto/rand.
+	// Random is the source of secrets; nil means crypto/rand.
 	Random io.Reader
 }
 
-// Sessions begins, knows and ends sessions. It is safe for concurrent use. Run has to run beside it.
+// Sessions begins, finds and ends sessions. It is safe for concurrent use. Run must run beside it.
 type Sessions struct {
 	Config
-	known   *known
-	endings *endings
-	link    link
-	// removing is full while somebody tells the store what has ended.
+	cache   *cache
+	pending *pendingRevocations
+	breaker breaker
+	// removing is full while a goroutine removes sessions from the store.
 	removing chan struct{}
 }
 
-// New makes sessions that are in a store.
+// New returns the sessions of a store.
 func New(c Config) *Sessions {
 	if c.Random == nil {
 		c.Random = rand.Reader
 	}
 	return &Sessions{
-		Config: c, known: newKnown(), endings: newEndings(), link: newLink(c.Now, c.Log), removing: make(chan struct{}, 1),
+		Config: c, cache: newCache(), pending: newPendingRevocations(), breaker: newBreaker(c.Now, c.Log),
+		removing: make(chan struct{}, 1),
 	}
 }
 
@@ -55,45 +64,45 @@ func (s *Sessions) Begin(ctx context.Context, username string, key pepper.Digest
 	id, _ := idOf(cookie)
 	now := s.Now().UTC()
 	session := &Session{ID: id, Username: username, Key: key, CreatedAt: now, Expires: now.Add(Lifetime)}
-	// What has ended before must not end this one, only because the store has not heard of it yet.
-	if err := s.remove(ctx, s.endings.of(session)); err != nil {
-		return "", failed(err)
+	// Earlier revocations that the store has not carried out yet must not end the new session.
+	if err := s.remove(ctx, s.pending.covering(session)); err != nil {
+		return "", storeError(err)
 	}
-	if err := s.makeRoom(ctx, key); err != nil {
-		return "", failed(err)
+	if err := s.endOldest(ctx, key); err != nil {
+		return "", storeError(err)
 	}
-	changes := s.known.changesNow()
-	if err := s.link.use(ctx, func(ctx context.Context) error { return s.Store.Add(ctx, *session) }); err != nil {
-		return "", failed(err)
+	generation := s.cache.currentGeneration()
+	if err := s.breaker.do(ctx, func(ctx context.Context) error { return s.Store.Add(ctx, *session) }); err != nil {
+		return "", storeError(err)
 	}
-	s.known.put(session, now, changes)
+	s.cache.put(session, now, generation)
 	return cookie, nil
 }
 
-// makeRoom ends the oldest sessions of a key when there is no room for one more.
-func (s *Sessions) makeRoom(ctx context.Context, key pepper.Digest) error {
+// endOldest ends the oldest sessions of a key that has reached maxPerKey.
+func (s *Sessions) endOldest(ctx context.Context, key pepper.Digest) error {
 	var ids []ID
-	err := s.link.use(ctx, func(ctx context.Context) (err error) {
-		ids, err = s.Store.Beyond(ctx, mostOfKey-1, key)
+	err := s.breaker.do(ctx, func(ctx context.Context) (err error) {
+		ids, err = s.Store.Oldest(ctx, maxPerKey-1, key)
 		return err
 	})
 	if err != nil || len(ids) == 0 {
 		return err
 	}
-	all := make([]ending, len(ids))
+	all := make([]revocation, len(ids))
 	for i, id := range ids {
 		all[i].id = id
 	}
-	s.end(all)
-	s.endings.tell()
+	s.revoke(all)
+	s.pending.notify()
 	return nil
 }
 
-func failed(err error) error { return fmt.Errorf("%w: %w", ErrStore, err) }
+func storeError(err error) error { return fmt.Errorf("%w: %w", ErrStore, err) }
 
-// Key is the digest of the key that the session of a cookie was begun with, and nil when there is no such session at the
-// time now. While the store can't be asked, it knows those that it has heard of already: a minute
-// longer, where their ends are not heard of either.
+// Key returns the digest of the key that the session of a cookie was begun with, or nil if there is no such session at
+// the time now. While the store is unavailable, cached sessions stay valid: until they expire if other replicas' revocations
+// still arrive, for a minute otherwise.
 func (s *Sessions) Key(cookie string, now time.Time) *pepper.Digest {
 	session := s.find(context.Background(), cookie, now)
 	if session == nil {
@@ -102,49 +111,58 @@ func (s *Sessions) Key(cookie string, now time.Time) *pepper.Digest {
 	return &session.Key
 }
 
-// find looks into the store for what is not known, or not known well enough.
+// find asks the store unless the cache has a certain answer.
 func (s *Sessions) find(ctx context.Context, cookie string, now time.Time) *Session {
 	id, ok := idOf(cookie)
 	if !ok {
 		return nil
 	}
-	session, isSure := s.known.get(id, now)
-	if isSure {
+	session, isCertain := s.cache.get(id, now)
+	if isCertain {
 		return session
 	}
-	return s.ask(ctx, id, session, now)
+	return s.findInStore(ctx, id, session, now)
 }
 
-// ask returns held, which may be nil, where the store can't be asked.
-func (s *Sessions) ask(ctx context.Context, id ID, held *Session, now time.Time) *Session {
-	changes := s.known.changesNow()
+// findInStore returns fallback, which may be nil, if the store is unavailable.
+func (s *Sessions) findInStore(ctx context.Context, id ID, fallback *Session, now time.Time) *Session {
+	generation := s.cache.currentGeneration()
 	var found *Session
-	err := s.link.try(ctx, func(ctx context.Context) (err error) {
+	err := s.breaker.try(ctx, func(ctx context.Context) (err error) {
 		found, err = s.Store.Find(ctx, id)
 		return err
 	})
 	switch {
 	case err != nil:
-		return held
-	case found == nil || !now.Before(found.Expires) || s.endings.cover(found):
-		s.known.putNone(id, now)
+		return fallback
+	case found == nil || !now.Before(found.Expires) || s.pending.covers(found):
+		s.cache.putNegative(id, now)
 		return nil
 	}
-	return s.known.put(found, now, changes)
+	return s.cache.put(found, now, generation)
 }
 
-// Touch begins the life of a session anew when little of it is left, and says whether it did: then the cookie is to be
-// sent again.
+// Touch renews a session that is close to its expiry, and reports whether it did. The cookie has to be sent again then.
 func (s *Sessions) Touch(ctx context.Context, cookie string) (renewed bool) {
 	now := s.Now().UTC()
 	session := s.find(ctx, cookie, now)
-	if session == nil || session.Expires.Sub(now) >= renewWithin {
+	if session == nil || session.Expires.Sub(now) >= renewBelow {
 		return false
 	}
 	expires := now.Add(Lifetime)
-	err := s.link.try(ctx, func(ctx context.Context) error { return s.Store.Renew(ctx, session.ID, expires) })
+	err := s.breaker.try(ctx, func(ctx context.Context) error { return s.Store.Renew(ctx, session.ID, expires) })
 	if err != nil {
 		return false
 	}
-	return s.known.renew(session, expires)
+	return s.cache.renew(session, expires)
+}
+
+// idOf returns the id of the session that a cookie stands for. It is false for a value that cannot be a secret.
+func idOf(cookie string) (id ID, ok bool) {
+	if len(cookie) != cookieLength {
+		return ID{}, false
+	}
+	var text [cookieLength]byte
+	copy(text[:], cookie)
+	return sha256.Sum256(text[:]), true
 }

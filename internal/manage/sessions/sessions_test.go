@@ -14,22 +14,9 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
-func TestCookies(t *testing.T) {
-	for got, want := range map[string]string{
-		Cookie("abc", true):  "keywright_session=abc; Path=/; Max-Age=28800; HttpOnly; Secure; SameSite=Strict",
-		Cookie("abc", false): "keywright_session=abc; Path=/; Max-Age=28800; HttpOnly; SameSite=Strict",
-		ClearCookie(true):    "keywright_session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict",
-		ClearCookie(false):   "keywright_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict",
-	} {
-		if got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	}
-}
-
 func TestASessionIsItsKeyForEightHours(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newReplica(t, newShelf())
+		r := newReplica(t, newSharedStore())
 		synctest.Wait()
 		begun := time.Now()
 		cookie := r.begin("alice", digest(1))
@@ -49,7 +36,7 @@ func TestASessionIsItsKeyForEightHours(t *testing.T) {
 // What is stored of a session lets nobody in.
 func TestTheSecretIsInTheCookieAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newReplica(t, newShelf())
+		r := newReplica(t, newSharedStore())
 		secret := bytes.Repeat([]byte{7}, 32)
 		r.Random = bytes.NewReader(secret)
 		cookie := r.begin("alice", digest(1))
@@ -103,9 +90,9 @@ func TestWhatEndsASession(t *testing.T) {
 		ofUser, ofKey bool
 	}{
 		"its own end":  {func(r *replica, cookie string) error { return r.End(r.t.Context(), cookie) }, true, true},
-		"its user's":   {func(r *replica, _ string) error { return r.EndOfUser(r.t.Context(), "alice") }, false, true},
-		"its key's":    {func(r *replica, _ string) error { r.EndOfKeys([]pepper.Digest{digest(9), digest(1)}); return nil }, true, false},
-		"nobody's end": {func(r *replica, _ string) error { return r.EndOfUser(r.t.Context(), "") }, true, true},
+		"its user's":   {func(r *replica, _ string) error { return r.EndForUser(r.t.Context(), "alice") }, false, true},
+		"its key's":    {func(r *replica, _ string) error { r.EndForKeys([]pepper.Digest{digest(9), digest(1)}); return nil }, true, false},
+		"nobody's end": {func(r *replica, _ string) error { return r.EndForUser(r.t.Context(), "") }, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -132,7 +119,7 @@ func TestWhatEndsASession(t *testing.T) {
 
 func TestAMadeUpCookieCostsTheStoreLittle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newReplica(t, newShelf())
+		r := newReplica(t, newSharedStore())
 		for _, cookie := range []string{"", "x", strings.Repeat("a", 42), strings.Repeat("a", 44), strings.Repeat("a", 1<<20)} {
 			r.want(cookie, false, "what can't be a secret")
 			if err := r.End(t.Context(), cookie); err != nil {
@@ -163,19 +150,19 @@ func TestASessionIsKnownEverywhereAtOnce(t *testing.T) {
 
 func TestWhatIsKnownIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newReplica(t, newShelf())
+		r := newReplica(t, newSharedStore())
 		synctest.Wait()
 		var cookies []string
-		for i := range mostKnown + 500 {
+		for i := range maxCached + 500 {
 			key := digest(byte(i))
 			key.Sum[1] = byte(i >> 8)
 			cookies = append(cookies, r.begin("alice", key))
 		}
-		for i := range mostNone + 500 {
+		for i := range maxNegative + 500 {
 			r.want(fmt.Sprintf("%043d", i), false, "made up")
 		}
-		if len(r.known.sessions) > mostKnown || len(r.known.none) > mostNone {
-			t.Errorf("%d sessions and %d others are known", len(r.known.sessions), len(r.known.none))
+		if len(r.cache.sessions) > maxCached || len(r.cache.negative) > maxNegative {
+			t.Errorf("%d sessions and %d others are known", len(r.cache.sessions), len(r.cache.negative))
 		}
 		for _, cookie := range cookies {
 			if !r.knows(cookie) {
@@ -187,11 +174,11 @@ func TestWhatIsKnownIsBounded(t *testing.T) {
 
 func TestErrorsSayThatItIsTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newReplica(t, newShelf())
+		r := newReplica(t, newSharedStore())
 		cookie := r.begin("alice", digest(1))
 		r.store.set(errAway, false)
 		_, err := r.Begin(t.Context(), "alice", digest(1))
-		for what, err := range map[string]error{"begin": err, "end": r.End(t.Context(), cookie), "end of user": r.EndOfUser(t.Context(), "bob")} {
+		for what, err := range map[string]error{"begin": err, "end": r.End(t.Context(), cookie), "end of user": r.EndForUser(t.Context(), "bob")} {
 			if !errors.Is(err, ErrStore) || !errors.Is(err, errAway) {
 				t.Errorf("%s: %v", what, err)
 			}
@@ -204,19 +191,19 @@ func TestTheOldestSessionsOfAKeyMakeRoom(t *testing.T) {
 		on, a, b := newPair(t)
 		other := a.begin("bob", digest(2))
 		var cookies []string
-		for i := range mostOfKey + 3 {
+		for i := range maxPerKey + 3 {
 			cookie := []*replica{a, b}[i%2].begin("alice", digest(1))
 			a.want(cookie, true, "begun")
 			b.want(cookie, true, "begun")
 			cookies = append(cookies, cookie)
 		}
-		pass(pause)
+		pass(retryDelay)
 		for i, cookie := range cookies {
 			a.want(cookie, i >= 3, fmt.Sprint("number ", i))
 			b.want(cookie, i >= 3, fmt.Sprint("number ", i, " elsewhere"))
 		}
 		a.want(other, true, "another's")
-		if n := len(on.sessions); n != mostOfKey+1 {
+		if n := len(on.sessions); n != maxPerKey+1 {
 			t.Errorf("%d are stored", n)
 		}
 	})

@@ -99,7 +99,7 @@ func (s *Service) isActive(u *v1alpha1.AdminUser) bool {
 // endSessions ends those of the user at once. That they can't be reached now is no reason to fail: no session is worth
 // more than its key, and that is refused.
 func (s *Service) endSessions(ctx context.Context, name string) {
-	if err := s.Sessions.EndOfUser(ctx, name); err != nil {
+	if err := s.Sessions.EndForUser(ctx, name); err != nil {
 		s.Log.WarnContext(ctx, "Sessions of a user end with their key, and are not removed yet", "user", name, "error", err.Error())
 	}
 }

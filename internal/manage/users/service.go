@@ -57,7 +57,7 @@ type Uses interface {
 
 // Sessions are ended with the key they were begun with. To end them by name is faster.
 type Sessions interface {
-	EndOfUser(ctx context.Context, username string) error
+	EndForUser(ctx context.Context, username string) error
 }
 
 // Trail is where it is written down what was done.
