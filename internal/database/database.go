@@ -12,6 +12,7 @@ import (
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/internal/manage/seenusers"
 	"keywright.dev/keywright/internal/manage/sessions"
+	"keywright.dev/keywright/internal/program"
 )
 
 const (
@@ -122,7 +123,7 @@ func (d *DB) keepSmall(ctx context.Context) {
 		if err := d.purge(ctx); err != nil && ctx.Err() == nil {
 			d.log.Debug("What has ended could not be removed from the database", "err", err)
 		}
-		if !pause(ctx, purgeEvery) {
+		if !program.Pause(ctx, purgeEvery) {
 			return
 		}
 	}
@@ -140,16 +141,4 @@ func (d *DB) Close() error {
 	err := d.pool.Close()
 	d.dialect.close()
 	return err
-}
-
-// pause is false when ctx has ended.
-func pause(ctx context.Context, long time.Duration) bool {
-	timer := time.NewTimer(long)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"keywright.dev/keywright/internal/manage/sessions"
+	"keywright.dev/keywright/internal/program"
 )
 
 const (
@@ -39,7 +40,7 @@ func (p *postgresServer) watch(ctx context.Context, ended func(sessions.ID), los
 			lost(true)
 			hangUp(ctx, connection)
 		}
-		pause(ctx, listenAgain)
+		program.Pause(ctx, listenAgain)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"context"
 	"math"
 	"net/http"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/program"
 )
 
 // identity is who somebody is.
@@ -81,7 +81,7 @@ const forwardedFor = "X-Forwarded-For"
 // mayTry waits as long as the throttle says, and is false when the try is over already.
 func (c *call) mayTry(user, address string) bool {
 	delay, retryAfter := c.Throttle.Wait(user, address, c.Now())
-	return !c.isLimited(user, address, retryAfter) && (delay <= 0 || pause(c.r.Context(), delay))
+	return !c.isLimited(user, address, retryAfter) && (delay <= 0 || program.Pause(c.r.Context(), delay))
 }
 
 // isLimited refuses what may not be tried again before that time is over. The first such try in a minute leaves an entry.
@@ -140,16 +140,4 @@ func (c *call) logout() {
 		})
 	}
 	reply(c.w, map[string]bool{"ok": true})
-}
-
-// pause is false when ctx ends first: nobody waits for the answer any more.
-func pause(ctx context.Context, length time.Duration) bool {
-	timer := time.NewTimer(length)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/username"
+	"keywright.dev/keywright/internal/program"
 )
 
 // undoTimeout is how long the removal of what could not be finished may take.
@@ -70,7 +71,7 @@ func (s *Store) create(ctx context.Context, o Object) error {
 		case held.GetDeletionTimestamp() == nil && !s.rename(o, held):
 			return ErrExists
 		}
-		if !pause(ctx, lookIfNamed) {
+		if !program.Pause(ctx, lookIfNamed) {
 			return ErrExists
 		}
 	}
@@ -96,16 +97,4 @@ func (s *Store) undo(ctx context.Context, o Object, why error) error {
 		s.Log.ErrorContext(ctx, "An object was made that has no key, and can't be deleted: delete it", "object", nameOf(o), "error", err.Error())
 	}
 	return fmt.Errorf("record the key: %w", why)
-}
-
-// pause is false when ctx ends first.
-func pause(ctx context.Context, length time.Duration) bool {
-	timer := time.NewTimer(length)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

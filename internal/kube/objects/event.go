@@ -11,6 +11,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/kube/keyholder"
+	"keywright.dev/keywright/internal/program"
 )
 
 const (
@@ -76,7 +77,7 @@ func (s *Store) writeEvent(ctx context.Context, event *eventsv1.Event) {
 		if err = s.client.Create(ctx, event); err == nil {
 			return
 		}
-		if !pause(ctx, eventPause) {
+		if !program.Pause(ctx, eventPause) {
 			break
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/convert"
+	"keywright.dev/keywright/internal/program"
 )
 
 // How long a write waits until this server goes by it, and how often it looks: one map access each time.
@@ -25,7 +26,7 @@ func (s *Store) await(ctx context.Context, o Object, isSo func() bool) {
 	waiting, cancel := context.WithTimeout(ctx, inForce)
 	defer cancel()
 	for look := firstLook; !isSo(); look = min(2*look, maxLook) {
-		if pause(waiting, look) {
+		if program.Pause(waiting, look) {
 			continue
 		}
 		if ctx.Err() == nil {

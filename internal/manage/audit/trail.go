@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"keywright.dev/keywright/internal/program"
 )
 
 const (
@@ -90,7 +92,7 @@ func (t *Trail) catchUp(ctx context.Context) {
 		written, err := t.writeOldest(ctx)
 		late += written
 		if err != nil {
-			pause(ctx)
+			program.Pause(ctx, retryEvery)
 		}
 	}
 	if late > 0 {
@@ -130,14 +132,5 @@ func (t *Trail) drop(entries []Entry) {
 		t.dropped.Inc()
 		t.Log.Error("An audit entry will not be in the database", "at", e.At, "actor", e.Actor, "keyID", e.KeyID, "from", e.From,
 			"action", e.Action, "target", e.Target, "outcome", e.Outcome, "detail", e.Detail)
-	}
-}
-
-func pause(ctx context.Context) {
-	timer := time.NewTimer(retryEvery)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
 	}
 }

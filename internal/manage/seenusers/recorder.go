@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"keywright.dev/keywright/internal/program"
 )
 
 const (
@@ -96,7 +98,7 @@ func (r *Recorder) Run(ctx context.Context) {
 			continue
 		case <-r.waits:
 		}
-		pause(ctx)
+		program.Pause(ctx, writeEvery)
 		err := r.write(context.WithoutCancel(ctx))
 		if err != nil && !failing {
 			r.log.Warn("Users that were seen can't be written and wait", "err", err)
@@ -142,14 +144,5 @@ func (r *Recorder) putBack(sightings []Sighting) {
 	select {
 	case r.waits <- struct{}{}:
 	default:
-	}
-}
-
-func pause(ctx context.Context) {
-	timer := time.NewTimer(writeEvery)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
 	}
 }

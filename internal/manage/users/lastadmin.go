@@ -8,6 +8,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/internal/program"
 )
 
 // turnAdmins is taken by whoever changes how many admins there are, on whatever replica.
@@ -53,7 +54,7 @@ func (s *Service) tryRemoval(ctx context.Context, name string, r removal) (*v1al
 		if err = r.remove(ctx, user); !errors.Is(err, objects.ErrLastAdmin) {
 			return user, err
 		}
-		if !pause(waiting, askAgain) {
+		if !program.Pause(waiting, askAgain) {
 			return nil, &Error{Kind: Unavailable, Text: "The operator has not seen yet that there is another admin: try again", Cause: err}
 		}
 	}
@@ -101,17 +102,5 @@ func (s *Service) isActive(u *v1alpha1.AdminUser) bool {
 func (s *Service) endSessions(ctx context.Context, name string) {
 	if err := s.Sessions.EndForUser(ctx, name); err != nil {
 		s.Log.WarnContext(ctx, "Sessions of a user end with their key, and are not removed yet", "user", name, "error", err.Error())
-	}
-}
-
-// pause is false when ctx ends first.
-func pause(ctx context.Context, length time.Duration) bool {
-	timer := time.NewTimer(length)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
