@@ -12,7 +12,8 @@ type Claim struct {
 	UID string
 }
 
-// Before reports whether c wins over other: the object that holds keys wins, then the older, then the smaller uid.
+// Before reports whether c wins over other: the object that holds keys wins, then the older, then the smaller
+// uid.
 func (c Claim) Before(other Claim) bool {
 	switch {
 	case c.HoldsKeys != other.HoldsKeys:

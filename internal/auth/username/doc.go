@@ -1,3 +1,3 @@
-// Package username owns the rules of usernames: which are valid, which is reserved, which are equal, and which of several
-// objects with equal usernames holds the name.
+// Package username owns the rules of usernames: which are valid, which is reserved, which are equal, and
+// which of several objects with equal usernames holds the name.
 package username

@@ -15,12 +15,12 @@ var (
 	validSubject = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 )
 
-// Valid reports whether name can be the username of an AdminUser: 2-50 letters, digits, '.', '_', '-', a letter or digit
-// first. A valid name may still be reserved.
+// Valid reports whether name can be the username of an AdminUser: 2-50 letters, digits, '.', '_', '-', a
+// letter or digit first. A valid name may still be reserved.
 func Valid(name string) bool { return valid.MatchString(name) }
 
-// ValidSubject reports whether name can be the name of an account or an integration: 1-63 characters, which are those of a
-// username.
+// ValidSubject reports whether name can be the name of an account or an integration: 1-63 characters, which
+// are those of a username.
 func ValidSubject(name string) bool { return validSubject.MatchString(name) }
 
 // Reserved reports whether name belongs to the bootstrap key.
@@ -31,8 +31,8 @@ func Equal(a, b string) bool { return Fold(a) == Fold(b) }
 
 // Fold returns the lower-case form of a name: equal names have equal forms.
 //
-// Valid usernames are ASCII, but a proxy may send others, and they must not become equal to a valid one: the Kelvin sign in
-// lower case is the letter k.
+// Valid usernames are ASCII, but a proxy may send others, and they must not become equal to a valid one: the
+// Kelvin sign in lower case is the letter k.
 func Fold(name string) string {
 	folded := strings.ToLower(name)
 	if isASCII(folded) && !isASCII(name) {

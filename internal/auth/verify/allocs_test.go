@@ -10,8 +10,8 @@ import (
 	"keywright.dev/keywright/internal/auth/verify"
 )
 
-// With the race detector a sync.Pool throws some of what it is given away, on purpose.
-func TestVerifyDoesNotAllocate(t *testing.T) {
+// With the race detector a sync.Pool drops some of its items on purpose, so this file is not built with it.
+func TestVerify_DoesNotAllocate(t *testing.T) {
 	ring, index := keyring(t, "x"), &verify.Index{}
 	expired := admin("alice", ring.Digest(numbered(1)), ring.Digest(numbered(2)))
 	expired.Keys[1].NotAfter = now
@@ -30,10 +30,11 @@ func TestVerifyDoesNotAllocate(t *testing.T) {
 	}
 }
 
-func TestScopesThatMayAllBeUsedAreNotFoundOutAnew(t *testing.T) {
+func TestScopes_CachesUsableScopes(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
-	index.Put(apiKeyID("alices"), apiKey("alice", access.Given{Scopes: []string{"certs.read"}, Roles: []string{"reader"}}, ring.Digest(numbered(1))))
-	index.PutRole("reader", access.Role{Members: []string{"alice"}, Permissions: []access.Permission{access.Scope("certs.read")}})
+	given := access.Given{Scopes: []string{"certs.read"}, Roles: []string{"reader"}}
+	index.Put(apiKeyID("alices"), apiKey("alice", given, ring.Digest(numbered(1))))
+	index.PutRole("reader", reader("alice"))
 	verifier := verify.NewVerifier(index, format, ring)
 	v := verifier.Verify(numbered(1), now)
 	if n := testing.AllocsPerRun(1000, func() { verifier.Scopes(v) }); n > 0 || len(verifier.Scopes(v)) != 1 {

@@ -16,7 +16,12 @@ func apiKeyID(name string) verify.ID {
 	return verify.ID{Kind: "APIKey", Namespace: "team", Name: name}
 }
 
-// apiKey speaks for the user and was issued now.
+// reader is a role that may read certificates.
+func reader(members ...string) access.Role {
+	return access.Role{Members: members, Permissions: []access.Permission{access.Scope("certs.read")}}
+}
+
+// apiKey returns an API key of a user, issued now.
 func apiKey(user string, given access.Given, digests ...pepper.Digest) verify.KeyObject {
 	h := verify.KeyObject{
 		Identity: verify.Identity{Username: user, Subject: "User/" + user},
@@ -28,17 +33,18 @@ func apiKey(user string, given access.Given, digests ...pepper.Digest) verify.Ke
 	return h
 }
 
-// The earliest of all ends counts, to the microsecond.
-func TestAnAPIKeyEndsAtTheEarliestOfItsEnds(t *testing.T) {
+func TestVerify_APIKeyEndsAtItsEarliestEnd(t *testing.T) {
 	month := access.Role{MaxTTL: 30 * 24 * time.Hour}
 	for name, c := range map[string]struct {
 		change func(*verify.KeyObject)
 		want   time.Time
 	}{
-		"expiresAt":      {func(h *verify.KeyObject) { h.ExpiresAt = now.Add(time.Minute) }, now.Add(time.Minute)},
-		"ttl":            {func(h *verify.KeyObject) { h.TTL = 90 * time.Second }, now.Add(90 * time.Second)},
-		"role":           {func(h *verify.KeyObject) { h.Given.Roles = []string{"month"} }, now.Add(month.MaxTTL)},
-		"several roles":  {func(h *verify.KeyObject) { h.Given.Roles = []string{"month", "hour", "none"} }, now.Add(time.Hour)},
+		"expiresAt": {func(h *verify.KeyObject) { h.ExpiresAt = now.Add(time.Minute) }, now.Add(time.Minute)},
+		"ttl":       {func(h *verify.KeyObject) { h.TTL = 90 * time.Second }, now.Add(90 * time.Second)},
+		"role":      {func(h *verify.KeyObject) { h.Given.Roles = []string{"month"} }, now.Add(month.MaxTTL)},
+		"several roles": {func(h *verify.KeyObject) {
+			h.Given.Roles = []string{"month", "hour", "none"}
+		}, now.Add(time.Hour)},
 		"recorded":       {func(h *verify.KeyObject) { h.Keys[0].NotAfter = now.Add(time.Second) }, now.Add(time.Second)},
 		"all, recorded":  {allEnds(time.Second, 2*time.Second, 3*time.Second), now.Add(time.Second)},
 		"all, expiresAt": {allEnds(3*time.Second, time.Second, 2*time.Second), now.Add(time.Second)},
@@ -66,8 +72,8 @@ func allEnds(recorded, expires, ttl time.Duration) func(*verify.KeyObject) {
 	}
 }
 
-// Times that no CRD lets through: nothing panics, and no end is lost.
-func TestTimesBeyondAllYears(t *testing.T) {
+// The CRDs reject such times. Nothing may panic, and no end may be lost.
+func TestVerify_TimesOutOfRange(t *testing.T) {
 	for _, issued := range []time.Time{{}, time.Unix(math.MaxInt64, 0), time.Unix(math.MinInt64, 0)} {
 		ring, index := keyring(t), &verify.Index{}
 		h := apiKey("alice", access.Given{}, ring.Digest(numbered(1)))
@@ -82,7 +88,7 @@ func TestTimesBeyondAllYears(t *testing.T) {
 	wantReason(t, verify.NewVerifier(index, format, ring).Verify(numbered(1), now), verify.Expired)
 }
 
-func TestARolesMaxTTLCountsWhileTheRoleIsThere(t *testing.T) {
+func TestVerify_AppliesMaxTTLOfRoles(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	verifier, later := verify.NewVerifier(index, format, ring), now.Add(time.Hour)
 	index.Put(apiKeyID("ci"), apiKey("alice", access.Given{Roles: []string{"short"}}, ring.Digest(numbered(1))))
@@ -97,7 +103,7 @@ func TestARolesMaxTTLCountsWhileTheRoleIsThere(t *testing.T) {
 	wantReason(t, verifier.Verify(numbered(1), later), verify.Accepted)
 }
 
-func TestAUsersKeysFollowTheAdminUserOfThatVeryName(t *testing.T) {
+func TestVerify_APIKeyDependsOnItsOwner(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	verifier := verify.NewVerifier(index, format, ring)
 	request := access.Request{Action: "certs.read", Resource: "certificate:42"}
@@ -106,10 +112,10 @@ func TestAUsersKeysFollowTheAdminUserOfThatVeryName(t *testing.T) {
 		t.Helper()
 		v := verifier.Verify(numbered(1), now)
 		if v.Reason != reason || verifier.May(v, request) != may || v.Identity().Admin {
-			t.Errorf("%s: %s and may: %t, want %s and %t", what, v.Reason, verifier.May(v, request), reason, may)
+			t.Errorf("%s: %s, allowed %t; want %s, allowed %t", what, v.Reason, verifier.May(v, request), reason, may)
 		}
 	}
-	expect("nobody of that name", verify.Accepted, false)
+	expect("no such user", verify.Accepted, false)
 	self := admin("alice", ring.Digest(numbered(2)))
 	index.Put(id("alice"), self)
 	expect("an admin", verify.Accepted, true)
@@ -126,34 +132,38 @@ func TestAUsersKeysFollowTheAdminUserOfThatVeryName(t *testing.T) {
 	rival := admin("ALICE", ring.Digest(numbered(3)))
 	rival.Created = self.Created.Add(-time.Hour)
 	index.Put(id("rival"), rival)
-	expect("another name has taken hers", verify.Accepted, false)
+	expect("a rival has the username", verify.Accepted, false)
 	index.Delete(id("rival"))
-	expect("it has gone again", verify.OwnerDisabled, false)
+	expect("the rival is deleted", verify.OwnerDisabled, false)
 	index.Delete(id("alice"))
 	expect("deleted", verify.Accepted, false)
-	index.PutRole("reader", access.Role{Members: []string{"alice"}, Permissions: []access.Permission{access.Scope("certs.read")}})
-	expect("a role lists her", verify.Accepted, true)
-	index.PutRole("reader", access.Role{Members: []string{"alice"}, Permissions: []access.Permission{access.Scope("certs.read")}, DeniesKeys: true})
-	expect("it lets nobody own keys", verify.OwnerDenied, false)
+	role := reader("alice")
+	index.PutRole("reader", role)
+	expect("member of a role", verify.Accepted, true)
+	role.DeniesKeys = true
+	index.PutRole("reader", role)
+	expect("the only role denies keys", verify.OwnerDenied, false)
 	index.PutRole("owners", access.Role{Members: []string{"alice"}})
-	expect("another does", verify.Accepted, true)
+	expect("another role allows keys", verify.Accepted, true)
 	index.ReplaceRoles(map[string]access.Role{"owners": {Members: []string{"Alice"}}})
-	expect("Alice is somebody else", verify.Accepted, false)
+	expect("members are matched with case", verify.Accepted, false)
 }
 
-func TestScopesAreThoseThatTheKeyMayUse(t *testing.T) {
+func TestScopes_ReturnsUsableScopes(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	verifier := verify.NewVerifier(index, format, ring)
+	deny := access.Permission{Effect: access.Deny, Actions: []string{"keys.read"}, Resources: []string{access.Any}}
 	given := access.Given{
 		Scopes:      []string{"certs.read", "certs.write", "keys.read"},
-		Permissions: []access.Permission{{Effect: access.Deny, Actions: []string{"keys.read"}, Resources: []string{access.Any}}},
+		Permissions: []access.Permission{deny},
 	}
 	account := apiKey("", given, ring.Digest(numbered(1)))
 	account.Identity = verify.Identity{Subject: "Account/ci"}
 	index.Put(apiKeyID("accounts"), account)
 	index.Put(apiKeyID("alices"), apiKey("alice", given, ring.Digest(numbered(2))))
 	index.Put(id("bob"), admin("bob", ring.Digest(numbered(3))))
-	index.PutRole("writer", access.Role{Members: []string{"alice"}, Permissions: []access.Permission{access.Scope("certs.write")}})
+	writer := access.Role{Members: []string{"alice"}, Permissions: []access.Permission{access.Scope("certs.write")}}
+	index.PutRole("writer", writer)
 	for number, want := range map[uint64][]string{
 		1: {"certs.read", "certs.write"}, 2: {"certs.write"}, 3: nil, 4: nil,
 	} {
@@ -162,11 +172,11 @@ func TestScopesAreThoseThatTheKeyMayUse(t *testing.T) {
 		}
 	}
 	if len(given.Scopes) != 3 || given.Scopes[2] != "keys.read" {
-		t.Error("what was given has changed: ", given.Scopes)
+		t.Error("the given scopes have changed: ", given.Scopes)
 	}
 }
 
-func TestWhoWasRefusedMayNothing(t *testing.T) {
+func TestMay_RefusedKeyMayNothing(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	verifier := verify.NewVerifier(index, format, ring)
 	h := admin("alice", ring.Digest(numbered(1)))
@@ -174,19 +184,20 @@ func TestWhoWasRefusedMayNothing(t *testing.T) {
 	index.Put(id("alice"), h)
 	for _, presented := range []string{numbered(1), numbered(2), ""} {
 		v := verifier.Verify(presented, now)
-		if verifier.May(v, access.Request{Action: "certs.read", Resource: "*"}) || v.Given() == nil || len(verifier.Scopes(v)) > 0 {
-			t.Errorf("%s, and may", v.Reason)
+		may := verifier.May(v, access.Request{Action: "certs.read", Resource: "*"})
+		if may || v.Given() == nil || len(verifier.Scopes(v)) > 0 {
+			t.Errorf("a key that is %s has rights", v.Reason)
 		}
 	}
 }
 
-// Whatever kinds the two are of.
-func TestOfTwoKindsWithOneKeyTheOlderCounts(t *testing.T) {
+func TestVerify_OlderObjectWinsWhateverItsKind(t *testing.T) {
 	for _, olderKind := range []string{"AdminUser", "APIKey"} {
 		ring, index := keyring(t), &verify.Index{}
 		verifier := verify.NewVerifier(index, format, ring)
 		user, key := admin("alice", ring.Digest(numbered(1))), apiKey("bob", access.Given{}, ring.Digest(numbered(1)))
-		user.Created, key.Created = now, now.Add(map[string]time.Duration{"AdminUser": time.Second, "APIKey": -time.Second}[olderKind])
+		offset := map[string]time.Duration{"AdminUser": time.Second, "APIKey": -time.Second}
+		user.Created, key.Created = now, now.Add(offset[olderKind])
 		subject := map[string]string{"AdminUser": "User/alice", "APIKey": "User/bob"}
 		for range 2 {
 			index.Put(apiKeyID("bobs"), key)
@@ -197,15 +208,14 @@ func TestOfTwoKindsWithOneKeyTheOlderCounts(t *testing.T) {
 			}
 			index.Delete(id("alice"))
 			if v := verifier.Verify(numbered(1), now); v.Identity().Subject != "User/bob" {
-				t.Errorf("the other has gone: speaks as %+v", v.Identity())
+				t.Errorf("after the other was deleted: speaks as %+v", v.Identity())
 			}
 		}
 	}
 }
 
-// An AdminUser's change costs its own keys and those of its user, and a role's change each object once, however many
-// there are and however often it happens.
-func TestManyObjectsOfOneUserComeAndGo(t *testing.T) {
+// Attaching and detaching an object takes constant time, however many objects its user has.
+func TestIndex_ManyObjectsOfOneUser(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	verifier := verify.NewVerifier(index, format, ring)
 	const many = 20_000

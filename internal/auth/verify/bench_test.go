@@ -16,13 +16,13 @@ import (
 	"keywright.dev/keywright/internal/key/keyformat"
 )
 
-// What verification has to keep to, measured in one run.
+// Limits of the cost of verification, measured in one run.
 const (
-	mostOfHMAC = 2.0 // times one HMAC of the same key, with 100,000 keys
-	mostOfFew  = 1.3 // times its own cost with 100 keys
+	mostOfHMAC = 2.0 // times the cost of one HMAC of the same key, with 100,000 keys
+	mostOfFew  = 1.3 // times the cost with 100 keys
 )
 
-// numbered is a generated key: always the same for the same number, and for no other.
+// numbered returns a generated key that depends on the number alone.
 func numbered(number uint64) string { return string(appendNumbered(nil, number)) }
 
 func appendNumbered(dst []byte, number uint64) []byte {
@@ -45,21 +45,20 @@ func appendNumbered(dst []byte, number uint64) []byte {
 	return dst
 }
 
-// batch is how many keys a caller presents before it makes the next.
+// batch is how many keys a presenter makes at a time.
 const batch = 256
 
-// caller presents random keys to a verifier. It makes each from its number just before: a real key has been read
-// from a connection the moment before, while to keep 100,000 at hand would measure what the caller fetches from
-// memory.
-type caller struct {
+// presenter presents random keys to a verifier. It makes each key shortly before, like a server that reads it
+// from a connection. Keeping 100,000 keys in memory would measure how long the presenter takes to fetch them.
+type presenter struct {
 	verifier *verify.Verifier
 	from, to uint64 // the numbers of the keys
 	buffer   []byte
 	accepted int
 }
 
-// present makes batches of keys and returns how long verifying them took.
-func (c *caller) present(batches int) (spent time.Duration) {
+// present makes batches of keys and returns how long their verification took.
+func (c *presenter) present(batches int) (spent time.Duration) {
 	var keys [batch]string
 	for range batches {
 		c.makeBatch(&keys)
@@ -74,19 +73,19 @@ func (c *caller) present(batches int) (spent time.Duration) {
 	return spent
 }
 
-func (c *caller) makeBatch(keys *[batch]string) {
+func (c *presenter) makeBatch(keys *[batch]string) {
 	c.buffer = c.buffer[:0]
 	for range keys {
 		c.buffer = appendNumbered(c.buffer, c.from+rand.Uint64N(c.to-c.from))
 	}
 	length := len(c.buffer) / batch
 	for i := range keys {
-		// The strings are gone before the buffer is used again, and no garbage is made between measurements.
+		// The strings are not used after the buffer changes. They share it so that no garbage is made.
 		keys[i] = unsafe.String(&c.buffer[i*length], length)
 	}
 }
 
-// filled is a verifier of that many keys, each of another user.
+// filled returns a verifier of that many keys, each of a different user.
 func filled(tb testing.TB, keys uint64) *verify.Verifier {
 	tb.Helper()
 	ring, index := keyring(tb), &verify.Index{}
@@ -97,7 +96,7 @@ func filled(tb testing.TB, keys uint64) *verify.Verifier {
 	return verify.NewVerifier(index, format, ring)
 }
 
-// ending is a verifier of as many APIKeys, each of them with an end: its entry has to be fetched.
+// ending returns a verifier of that many APIKeys with an end, whose entries have to be fetched from memory.
 func ending(tb testing.TB, keys uint64) *verify.Verifier {
 	tb.Helper()
 	ring, index := keyring(tb), &verify.Index{}
@@ -111,7 +110,7 @@ func ending(tb testing.TB, keys uint64) *verify.Verifier {
 	return verify.NewVerifier(index, format, ring)
 }
 
-// floor returns the least that verifying a key can take: an HMAC of it, with a state that was made before.
+// floor measures the least cost of verifying a key: an HMAC of it with a prepared state.
 func floor() func(batches int) time.Duration {
 	mac := hmac.New(sha256.New, bytes.Repeat([]byte{'p'}, 32))
 	input, out := []byte(numbered(1)), make([]byte, 0, sha256.Size)
@@ -135,7 +134,7 @@ func BenchmarkHMAC(b *testing.B) { run(b, floor()) }
 func BenchmarkVerify(b *testing.B) {
 	for _, keys := range []uint64{100, 100_000} {
 		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
-			c := &caller{verifier: filled(b, keys), to: keys}
+			c := &presenter{verifier: filled(b, keys), to: keys}
 			run(b, c.present)
 			if c.accepted == 0 {
 				b.Fatal("no key was accepted")
@@ -143,14 +142,14 @@ func BenchmarkVerify(b *testing.B) {
 		})
 	}
 	b.Run("keys=100000,ending", func(b *testing.B) {
-		c := &caller{verifier: ending(b, 100_000), to: 100_000}
+		c := &presenter{verifier: ending(b, 100_000), to: 100_000}
 		run(b, c.present)
 		if c.accepted == 0 {
 			b.Fatal("no key was accepted")
 		}
 	})
 	b.Run("unknown", func(b *testing.B) {
-		c := &caller{verifier: filled(b, 100_000), from: 100_000, to: 200_000}
+		c := &presenter{verifier: filled(b, 100_000), from: 100_000, to: 200_000}
 		run(b, c.present)
 		if c.accepted != 0 {
 			b.Fatalf("%d unknown keys were accepted", c.accepted)
@@ -165,12 +164,12 @@ func run(b *testing.B, measure func(batches int) time.Duration) {
 	b.ReportMetric(perKey(measure(batches), batches), "ns/op")
 }
 
-// BenchmarkRatios measures everything in turns and sets the best turns against each other: what else the machine does
-// can only add to a time. It fails when verification costs more than it may.
+// BenchmarkRatios measures everything in turns and compares the best turns, because other load can only add to
+// a time. It fails if verification exceeds its limits.
 func BenchmarkRatios(b *testing.B) {
-	few := &caller{verifier: filled(b, 100), to: 100}
-	many := &caller{verifier: filled(b, 100_000), to: 100_000}
-	unknown := &caller{verifier: many.verifier, from: 100_000, to: 200_000}
+	few := &presenter{verifier: filled(b, 100), to: 100}
+	many := &presenter{verifier: filled(b, 100_000), to: 100_000}
+	unknown := &presenter{verifier: many.verifier, from: 100_000, to: 200_000}
 	for b.Loop() {
 		best := bestOf(100, floor(), few.present, many.present, unknown.present)
 		b.ReportMetric(best[0], "ns/hmac")
@@ -178,17 +177,17 @@ func BenchmarkRatios(b *testing.B) {
 		b.ReportMetric(best[2]/best[1], "x-100-keys")
 		b.ReportMetric(best[3]/best[0], "unknown-x-hmac")
 		if best[2] > mostOfHMAC*best[0] || best[2] > mostOfFew*best[1] {
-			b.Errorf("with 100,000 keys verification takes %.0f ns: it may take %.1f times one HMAC of %.0f ns, and %.1f times the %.0f ns it takes with 100",
+			b.Errorf("with 100,000 keys: %.0f ns, want at most %.1f times %.0f ns (HMAC) and %.1f times %.0f ns (100 keys)",
 				best[2], mostOfHMAC, best[0], mostOfFew, best[1])
 		}
 	}
 }
 
-// BenchmarkEnding is what verification costs when each of 100,000 keys has an end: one more fetch from memory. Nothing
-// is lost by it to whoever asks next whose key it is, for that is in the same place.
+// BenchmarkEnding measures verification of 100,000 keys with an end: one more fetch from memory. A caller that
+// reads the identity next finds it in the same cache line.
 func BenchmarkEnding(b *testing.B) {
-	few := &caller{verifier: filled(b, 100), to: 100}
-	many := &caller{verifier: ending(b, 100_000), to: 100_000}
+	few := &presenter{verifier: filled(b, 100), to: 100}
+	many := &presenter{verifier: ending(b, 100_000), to: 100_000}
 	for b.Loop() {
 		best := bestOf(100, floor(), few.present, many.present)
 		b.ReportMetric(best[2]/best[0], "x-hmac")
@@ -196,7 +195,7 @@ func BenchmarkEnding(b *testing.B) {
 	}
 }
 
-// BenchmarkRoleChange is what a change of a role costs with 100,000 keys that use it: each gets another end.
+// BenchmarkRoleChange measures the change of a role that 100,000 keys use: each gets another end.
 func BenchmarkRoleChange(b *testing.B) {
 	ring, index := keyring(b), &verify.Index{}
 	given := access.Given{Roles: []string{"role"}}
@@ -211,7 +210,7 @@ func BenchmarkRoleChange(b *testing.B) {
 	}
 }
 
-// bestOf returns the least nanoseconds per key that each measurement came to.
+// bestOf returns the lowest nanoseconds per key of each measurement.
 func bestOf(rounds int, measurements ...func(batches int) time.Duration) []float64 {
 	const batches = 40
 	best := make([]float64, len(measurements))

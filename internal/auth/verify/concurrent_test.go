@@ -11,9 +11,9 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
-// While keys come and go by the thousand, and the tables behind them with them: a key that stays is accepted at every
-// instant, and one whose object was written without it is refused from then on.
-func TestReadersNeverMissAKeyThatStays(t *testing.T) {
+// While thousands of keys come and go and tables are replaced, a key that stays is accepted at every instant,
+// and a removed key is refused as soon as Put has returned.
+func TestIndex_ReadersNeverMissAKeyThatStays(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	verifier := verify.NewVerifier(index, format, ring)
 	staying := ring.Digest(numbered(0))
@@ -39,7 +39,7 @@ func TestReadersNeverMissAKeyThatStays(t *testing.T) {
 			}
 		}
 	})
-	writers.Go(func() { // other objects, until the table has grown several times
+	writers.Go(func() { // puts other objects until the table has grown several times
 		for i := uint64(10_000); i < 13_000; i++ {
 			name := fmt.Sprint("user", i)
 			index.Put(id(name), admin(name, ring.Digest(numbered(i))))
@@ -59,8 +59,9 @@ func TestReadersNeverMissAKeyThatStays(t *testing.T) {
 	}
 }
 
-// At no instant is nobody let in: who stays takes over before the last other admin goes, and goes after another came.
-func TestTheLastAdminTakesOverWithoutAGap(t *testing.T) {
+// At every instant one of the two is accepted: the object that stays if last is accepted before the last other
+// admin goes, and refused after another has come.
+func TestIndex_LastAdminTakesOverWithoutAGap(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	verifier := verify.NewVerifier(index, format, ring)
 	// The more keys there are, the longer a gap would be.
@@ -73,7 +74,7 @@ func TestTheLastAdminTakesOverWithoutAGap(t *testing.T) {
 	staying.Standing, staying.StaysIfLast = verify.Deleted, true
 	index.Put(id("alice"), staying)
 	index.Put(id("bob"), other)
-	// As soon as the one is refused, the other has to be let in.
+	// As soon as one is refused, the other has to be accepted.
 	handover := func(from, to uint64, standing verify.Reason) {
 		var written atomic.Bool
 		var reader sync.WaitGroup
@@ -90,7 +91,7 @@ func TestTheLastAdminTakesOverWithoutAGap(t *testing.T) {
 		written.Store(true)
 		reader.Wait()
 		if verifier.Verify(numbered(from), now).Accepted() {
-			t.Errorf("key %d is let in after the handover", from)
+			t.Errorf("key %d is accepted after the handover", from)
 		}
 	}
 	for i := 0; i < 200 && !t.Failed(); i++ {

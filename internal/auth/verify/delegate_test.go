@@ -10,7 +10,7 @@ import (
 	"keywright.dev/keywright/internal/auth/verify"
 )
 
-// Numbers of keys that giving takes.
+// Numbers of the keys of delegators.
 const (
 	adminsOwn uint64 = iota + 1
 	adminsLimited
@@ -20,58 +20,60 @@ const (
 	bobsRefused
 )
 
-func givers(t testing.TB) (*verify.Index, *verify.Verifier) {
+func delegators(t testing.TB) (*verify.Index, *verify.Verifier) {
 	ring, index := keyring(t), &verify.Index{}
-	everything := access.Permission{Effect: access.Allow, Actions: []string{access.Any}, Resources: []string{access.Any}}
+	everything := access.Scope(access.Any)
 	index.ReplaceRoles(map[string]access.Role{
 		"reader": {Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}, MaxTTL: time.Hour},
 		"writer": {Permissions: []access.Permission{access.Scope("certs.write")}},
 		"none":   {Members: []string{"carol"}, DeniesKeys: true},
 	})
 	index.Put(id("alice"), admin("alice", ring.Digest(numbered(adminsOwn))))
-	index.Put(apiKeyID("alices"), apiKey("alice", access.Given{Scopes: []string{"certs.write"}}, ring.Digest(numbered(adminsLimited))))
-	index.Put(apiKeyID("bobs-reader"), apiKey("bob", access.Given{Roles: []string{"reader"}}, ring.Digest(numbered(bobsReader))))
-	index.Put(apiKeyID("bobs-all"), apiKey("bob", access.Given{Permissions: []access.Permission{everything}}, ring.Digest(numbered(bobsAll))))
+	all := access.Given{Permissions: []access.Permission{everything}}
+	write, roleOnly := access.Given{Scopes: []string{"certs.write"}}, access.Given{Roles: []string{"reader"}}
+	index.Put(apiKeyID("alices"), apiKey("alice", write, ring.Digest(numbered(adminsLimited))))
+	index.Put(apiKeyID("bobs-reader"), apiKey("bob", roleOnly, ring.Digest(numbered(bobsReader))))
+	index.Put(apiKeyID("bobs-all"), apiKey("bob", all, ring.Digest(numbered(bobsAll))))
 	program := apiKey("", access.Given{Roles: []string{"writer"}}, ring.Digest(numbered(programs)))
 	program.Identity = verify.Identity{Subject: "Account/ci"}
 	index.Put(apiKeyID("program"), program)
-	refused := apiKey("bob", access.Given{Permissions: []access.Permission{everything}}, ring.Digest(numbered(bobsRefused)))
+	refused := apiKey("bob", all, ring.Digest(numbered(bobsRefused)))
 	refused.Standing = verify.Disabled
 	index.Put(apiKeyID("refused"), refused)
 	return index, verify.NewVerifier(index, format, ring)
 }
 
-func TestMayGive(t *testing.T) {
-	_, verifier := givers(t)
+func TestMayDelegate(t *testing.T) {
+	_, verifier := delegators(t)
 	nothing := access.Given{}
 	read, write := access.Given{Scopes: []string{"certs.read"}}, access.Given{Scopes: []string{"certs.write"}}
 	reader, writer := access.Given{Roles: []string{"reader"}}, access.Given{Roles: []string{"writer"}}
-	all := access.Given{Permissions: []access.Permission{{Effect: access.Allow, Actions: []string{access.Any}, Resources: []string{access.Any}}}}
+	all := access.Given{Permissions: []access.Permission{access.Scope(access.Any)}}
 	for name, c := range map[string]struct {
 		key   uint64
 		given access.Given
 		to    string
 		want  bool
 	}{
-		"an admin's own, anything":              {adminsOwn, all, "", true},
-		"an admin's own, to a user":             {adminsOwn, writer, "bob", true},
-		"an admin's API key, what it has":       {adminsLimited, write, "bob", true},
-		"an admin's API key, what it has not":   {adminsLimited, read, "bob", false},
-		"an admin's API key, all its user may":  {adminsLimited, all, "alice", false},
-		"a role by its name":                    {bobsReader, reader, "bob", true},
-		"what a role gives":                     {bobsReader, read, "bob", true},
-		"a role that it has not":                {bobsReader, writer, "bob", false},
-		"all its user may, by what may less":    {bobsReader, all, "bob", false},
-		"all its user may, by what may as much": {bobsAll, all, "bob", true},
-		"what grows with an admin":              {bobsAll, all, "alice", false},
-		"what nothing limits":                   {bobsAll, all, "", false},
-		"what its user may, and nothing limits": {bobsAll, read, "", true},
-		"a program's role":                      {programs, writer, "", true},
-		"a program's scope":                     {programs, write, "bob", true},
-		"a program, more":                       {programs, read, "", false},
-		"a refused one, nothing":                {bobsRefused, nothing, "bob", false},
-		"one that is not there":                 {17, nothing, "", false},
-		"nothing":                               {programs, nothing, "", true},
+		"admin key: everything":                            {adminsOwn, all, "", true},
+		"admin key: to a user":                             {adminsOwn, writer, "bob", true},
+		"API key of an admin: what it has":                 {adminsLimited, write, "bob", true},
+		"API key of an admin: what it lacks":               {adminsLimited, read, "bob", false},
+		"API key of an admin: all rights of its owner":     {adminsLimited, all, "alice", false},
+		"a role by name":                                   {bobsReader, reader, "bob", true},
+		"a permission of a role":                           {bobsReader, read, "bob", true},
+		"a role that it lacks":                             {bobsReader, writer, "bob", false},
+		"all rights of its owner, by a key that has fewer": {bobsReader, all, "bob", false},
+		"all rights of its owner, by a key that has them":  {bobsAll, all, "bob", true},
+		"everything, to an admin":                          {bobsAll, all, "alice", false},
+		"everything, without an owner":                     {bobsAll, all, "", false},
+		"a right of its owner, without an owner":           {bobsAll, read, "", true},
+		"account key: its role":                            {programs, writer, "", true},
+		"account key: its scope":                           {programs, write, "bob", true},
+		"account key: more":                                {programs, read, "", false},
+		"refused key: nothing":                             {bobsRefused, nothing, "bob", false},
+		"unknown key":                                      {17, nothing, "", false},
+		"nothing":                                          {programs, nothing, "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := verifier.MayDelegate(verifier.Verify(numbered(c.key), now), &c.given, c.to); got != c.want {
@@ -85,13 +87,13 @@ func TestMayGive(t *testing.T) {
 		to    string
 		want  bool
 	}{
-		"all that they may, to themselves":       {"bob", all, "bob", true},
-		"a role of theirs, to themselves":        {"bob", reader, "bob", true},
-		"what they may, where nothing limits":    {"bob", read, "", true},
-		"more, where nothing limits":             {"bob", write, "", false},
-		"more, to an admin":                      {"bob", all, "alice", false},
-		"somebody in no role, to themselves":     {"dave", all, "dave", true},
-		"an admin's name that only a proxy says": {"alice", write, "", false},
+		"all own rights, to oneself":               {"bob", all, "bob", true},
+		"an own role, to oneself":                  {"bob", reader, "bob", true},
+		"an own right, without an owner":           {"bob", read, "", true},
+		"more, without an owner":                   {"bob", write, "", false},
+		"more, to an admin":                        {"bob", all, "alice", false},
+		"without roles, to oneself":                {"dave", all, "dave", true},
+		"the name of an admin from a proxy header": {"alice", write, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := verifier.UserMayDelegate(c.user, &c.given, c.to); got != c.want {
@@ -99,23 +101,25 @@ func TestMayGive(t *testing.T) {
 			}
 		})
 	}
-	if verifier.MayOwnKeys("carol") || !verifier.MayOwnKeys("bob") || verifier.MaxTTL([]string{"writer", "reader"}) != time.Hour {
-		t.Error("what roles say")
+	ttl := verifier.MaxTTL([]string{"writer", "reader"})
+	if verifier.MayOwnKeys("carol") || !verifier.MayOwnKeys("bob") || ttl != time.Hour {
+		t.Error("unexpected limits from roles")
 	}
 }
 
-// A key that was handed out never lets its bearer do what the key it was made by does not: neither now, nor when other
-// roles list their user, nor when the user has become an admin.
-func TestWhatWasHandedOutNeverExceedsItsGiver(t *testing.T) {
+// A created key may never do more than the key that created it: neither now, nor when its owner is a member of
+// other roles, nor when its owner has become an admin.
+func TestMayDelegate_CreatedKeyNeverExceedsItsCreator(t *testing.T) {
 	ring := keyring(t)
 	rapid.Check(t, func(t *rapid.T) {
 		index := &verify.Index{}
 		verifier := verify.NewVerifier(index, format, ring)
-		permissions := rapid.SliceOfN(someAction, 0, 2).Draw(t, "what the roles give")
+		permissions := rapid.SliceOfN(someAction, 0, 2).Draw(t, "permissions of the roles")
 		list := func(when string) {
 			for i, action := range permissions {
 				members := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"alice", "bob"}), 0, 2, rapid.ID).Draw(t, when)
-				index.PutRole(someRoles[i], access.Role{Members: members, Permissions: []access.Permission{access.Scope(action)}})
+				role := access.Role{Members: members, Permissions: []access.Permission{access.Scope(action)}}
+				index.PutRole(someRoles[i], role)
 			}
 		}
 		list("members")

@@ -12,10 +12,10 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
-// carrying are the keys that sessions may rest on, time aside.
-func (w *world) carrying(m *model) (digests []pepper.Digest) {
+// sessionKeys returns the keys that sessions may rest on, apart from their end.
+func (w *fixture) sessionKeys(m *model) (digests []pepper.Digest) {
 	for _, d := range w.digests {
-		h, k, ok := m.holder(d)
+		h, k, ok := m.object(d)
 		if ok && !k.Overlapping && m.standing(&h) == verify.Accepted && m.ofUser(&h) == verify.Accepted {
 			digests = append(digests, d)
 		}
@@ -23,49 +23,51 @@ func (w *world) carrying(m *model) (digests []pepper.Digest) {
 	return digests
 }
 
-// ended are those that were carrying before and are not any more.
-func (w *world) ended(before []pepper.Digest, m *model) []pepper.Digest {
-	after := w.carrying(m)
+// ended returns the session keys of before that are none any more.
+func (w *fixture) ended(before []pepper.Digest, m *model) []pepper.Digest {
+	after := w.sessionKeys(m)
 	return slices.DeleteFunc(before, func(d pepper.Digest) bool { return slices.Contains(after, d) })
 }
 
-// compareEnded takes more than has ended, where that has carried none before: objects change places one after the other.
-func (w *world) compareEnded(t *rapid.T, got, before []pepper.Digest, m *model) {
+// compareEnded allows for keys that were no session keys before: objects change one after the other.
+func (w *fixture) compareEnded(t *rapid.T, got, before []pepper.Digest, m *model) {
 	w.includeEnded(t, got, before, m)
-	for _, d := range w.carrying(m) {
+	for _, d := range w.sessionKeys(m) {
 		if slices.Contains(got, d) {
-			t.Fatalf("%v has not ended, and of %v it was told", d, got)
+			t.Fatalf("%v has not ended, but the index returned %v", d, got)
 		}
 	}
 }
 
-// includeEnded is for many changes at once, of which one may bring back what another has ended.
-func (w *world) includeEnded(t *rapid.T, got, before []pepper.Digest, m *model) {
+// includeEnded allows for several changes at once, where one restores a key that another has ended.
+func (w *fixture) includeEnded(t *rapid.T, got, before []pepper.Digest, m *model) {
 	for _, d := range w.ended(before, m) {
 		if !slices.Contains(got, d) {
-			t.Fatalf("%v has ended, and only of %v it was told", d, got)
+			t.Fatalf("%v has ended, but the index returned %v", d, got)
 		}
 	}
 }
 
-func TestWhatEndsAKey(t *testing.T) {
+func TestPut_ReturnsEndedKeys(t *testing.T) {
 	ring := keyring(t)
 	first, second := ring.Digest(numbered(1)), ring.Digest(numbered(2))
 	for name, c := range map[string]struct {
 		change func(*verify.KeyObject)
 		ends   bool
 	}{
-		"nothing":          {func(*verify.KeyObject) {}, false},
-		"disabled":         {func(h *verify.KeyObject) { h.Standing = verify.Disabled }, true},
-		"demoted":          {func(h *verify.KeyObject) { h.Standing = verify.Demoted }, true},
-		"being deleted":    {func(h *verify.KeyObject) { h.Standing = verify.Deleted }, true},
-		"revoked":          {func(h *verify.KeyObject) { h.Standing = verify.Revoked }, true},
-		"rotated":          {func(h *verify.KeyObject) { h.Keys = []verify.Key{{Digest: second}} }, true},
-		"with an overlap":  {func(h *verify.KeyObject) { h.Keys = []verify.Key{{Digest: second}, {Digest: first, Overlapping: true}} }, true},
-		"about to be":      {func(h *verify.KeyObject) { h.Keys = []verify.Key{{Digest: second}, {Digest: first}} }, false},
-		"given an end":     {func(h *verify.KeyObject) { h.Keys[0].NotAfter = now }, false},
-		"recreated, older": {func(h *verify.KeyObject) { h.UID, h.Created = "another", h.Created.Add(-time.Hour) }, false},
-		"recreated, newer": {func(h *verify.KeyObject) { h.UID, h.Created = "another", h.Created.Add(time.Hour) }, false},
+		"nothing":       {func(*verify.KeyObject) {}, false},
+		"disabled":      {func(h *verify.KeyObject) { h.Standing = verify.Disabled }, true},
+		"demoted":       {func(h *verify.KeyObject) { h.Standing = verify.Demoted }, true},
+		"being deleted": {func(h *verify.KeyObject) { h.Standing = verify.Deleted }, true},
+		"revoked":       {func(h *verify.KeyObject) { h.Standing = verify.Revoked }, true},
+		"rotated":       {func(h *verify.KeyObject) { h.Keys = []verify.Key{{Digest: second}} }, true},
+		"rotated with an overlap": {func(h *verify.KeyObject) {
+			h.Keys = []verify.Key{{Digest: second}, {Digest: first, Overlapping: true}}
+		}, true},
+		"pending successor": {func(h *verify.KeyObject) { h.Keys = []verify.Key{{Digest: second}, {Digest: first}} }, false},
+		"given an end":      {func(h *verify.KeyObject) { h.Keys[0].NotAfter = now }, false},
+		"recreated, older":  {func(h *verify.KeyObject) { h.UID, h.Created = "another", h.Created.Add(-time.Hour) }, false},
+		"recreated, newer":  {func(h *verify.KeyObject) { h.UID, h.Created = "another", h.Created.Add(time.Hour) }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			index := &verify.Index{}
@@ -75,19 +77,19 @@ func TestWhatEndsAKey(t *testing.T) {
 			h := admin("alice", first)
 			c.change(&h)
 			if ended := index.Put(id("alice"), h); slices.Contains(ended, first) != c.ends || len(ended) > 1 {
-				t.Errorf("ended %v, want that: %t", ended, c.ends)
+				t.Errorf("ended %v, want the key among them: %t", ended, c.ends)
 			}
 			if ended := index.Put(id("alice"), h); len(ended) > 0 {
-				t.Errorf("said again: %v", ended)
+				t.Errorf("put again: ended %v", ended)
 			}
 			if ended := index.Delete(id("alice")); slices.Contains(ended, first) == c.ends {
-				t.Errorf("the end of the object ended %v", ended)
+				t.Errorf("the deletion ended %v", ended)
 			}
 		})
 	}
 }
 
-func TestADisabledUserEndsTheKeysOfOtherObjects(t *testing.T) {
+func TestPut_DisabledUserEndsKeysOfOtherObjects(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	own, given := ring.Digest(numbered(1)), ring.Digest(numbered(2))
 	index.Put(id("alice"), admin("alice", own))
@@ -99,7 +101,7 @@ func TestADisabledUserEndsTheKeysOfOtherObjects(t *testing.T) {
 	}
 }
 
-func TestAnotherBootstrapKeyEndsTheOneBefore(t *testing.T) {
+func TestSetBootstrap_ReturnsEndedKey(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	first, second := ring.Digest(numbered(1)), ring.Digest(numbered(2))
 	if ended := index.SetBootstrap(&first); len(ended) > 0 {

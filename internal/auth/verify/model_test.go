@@ -15,14 +15,14 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
-// world draws objects that are often in each other's way.
-type world struct {
+// fixture draws objects that often claim the same keys and usernames.
+type fixture struct {
 	presented []string
 	digests   []pepper.Digest
 }
 
-func newWorld(tb testing.TB) *world {
-	w, ring := &world{}, keyring(tb)
+func newFixture(tb testing.TB) *fixture {
+	w, ring := &fixture{}, keyring(tb)
 	for i := range uint64(8) {
 		w.presented = append(w.presented, numbered(i))
 		w.digests = append(w.digests, ring.Digest(numbered(i)))
@@ -34,9 +34,10 @@ var (
 	usernames = rapid.SampledFrom([]string{"alice", "ALICE", "bob"})
 	roleNames = rapid.SampledFrom([]string{"r1", "r2", "r3"})
 	actions   = rapid.SampledFrom([]string{"certs.read", "certs.write"})
-	// instants are at and around those at which drawn keys end.
+	// instants are at and around the ends of drawn keys.
 	instants = []time.Time{now, now.Add(time.Second - time.Microsecond), now.Add(time.Second), now.Add(2 * time.Second)}
 
+	standings = rapid.SampledFrom([]verify.Reason{verify.Accepted, verify.Accepted, verify.Disabled, verify.Deleted})
 	maybeEnds = rapid.SampledFrom([]time.Time{{}, {}, {}, now, now.Add(time.Second)})
 	maybeTTL  = rapid.SampledFrom([]time.Duration{0, 0, 0, time.Hour, time.Hour + time.Second})
 
@@ -72,11 +73,11 @@ func drawID(t *rapid.T) verify.ID {
 	}
 }
 
-func (w *world) holder(t *rapid.T, id verify.ID) verify.KeyObject {
+func (w *fixture) keyObject(t *rapid.T, id verify.ID) verify.KeyObject {
 	name := usernames.Draw(t, "username")
 	h := verify.KeyObject{
 		Identity: verify.Identity{Username: name, Subject: "User/" + name},
-		Standing: rapid.SampledFrom([]verify.Reason{verify.Accepted, verify.Accepted, verify.Disabled, verify.Deleted}).Draw(t, "standing"),
+		Standing: standings.Draw(t, "standing"),
 		Created:  now.Add(time.Duration(rapid.IntRange(0, 2).Draw(t, "created")) * time.Second),
 		UID:      fmt.Sprint(strings.ToLower(id.Name), id.Kind, id.Namespace, rapid.IntRange(0, 1).Draw(t, "generation")),
 	}
@@ -102,7 +103,7 @@ func (w *world) holder(t *rapid.T, id verify.ID) verify.KeyObject {
 	return h
 }
 
-func (w *world) compare(t *rapid.T, verifier *verify.Verifier, index *verify.Index, m *model) {
+func (w *fixture) compare(t *rapid.T, verifier *verify.Verifier, index *verify.Index, m *model) {
 	for i := range w.presented {
 		for _, at := range instants {
 			w.compareKey(t, verifier, m, i, at)
@@ -122,7 +123,7 @@ func compareName(t *rapid.T, verifier *verify.Verifier, m *model, name string) {
 	}
 	self, known := m.self(name)
 	if got := verifier.HasUser(name); got != known {
-		t.Fatalf("%s is known: %t, want %t", name, got, known)
+		t.Fatalf("%s has an AdminUser: %t, want %t", name, got, known)
 	}
 	isAdmin := known && self.Identity.Admin && m.standing(&self) == verify.Accepted
 	if got := verifier.UserIsAdmin(name); got != isAdmin {
@@ -136,7 +137,7 @@ func compareName(t *rapid.T, verifier *verify.Verifier, m *model, name string) {
 	}
 }
 
-func (w *world) compareKey(t *rapid.T, verifier *verify.Verifier, m *model, i int, at time.Time) {
+func (w *fixture) compareKey(t *rapid.T, verifier *verify.Verifier, m *model, i int, at time.Time) {
 	got := verifier.Verify(w.presented[i], at)
 	reason, holder := m.verify(w.digests[i], at)
 	if got.Reason != reason || got.Identity() != holder.Identity {
@@ -147,7 +148,7 @@ func (w *world) compareKey(t *rapid.T, verifier *verify.Verifier, m *model, i in
 	}
 	w.compareRecord(t, verifier, m, i, got)
 	if again := verifier.VerifyDigest(&w.digests[i], at); again != got {
-		t.Fatalf("key %d at %s: recalled as %s, verified as %s", i, at, again.Reason, got.Reason)
+		t.Fatalf("key %d at %s: by digest %s, by key %s", i, at, again.Reason, got.Reason)
 	}
 	if end := m.endOf(w.digests[i], reason); !got.Ends().Equal(end) {
 		t.Fatalf("key %d of %+v ends %s, want %s", i, holder, got.Ends(), end)
@@ -170,9 +171,9 @@ func (w *world) compareKey(t *rapid.T, verifier *verify.Verifier, m *model, i in
 	}
 }
 
-// compareRecord looks at what is said of the key's record, be the key accepted or not.
-func (w *world) compareRecord(t *rapid.T, verifier *verify.Verifier, m *model, i int, got verify.Verdict) {
-	holder, k, recorded := m.holder(w.digests[i])
+// compareRecord compares the record of the key, even if the key is refused.
+func (w *fixture) compareRecord(t *rapid.T, verifier *verify.Verifier, m *model, i int, got verify.Verdict) {
+	holder, k, recorded := m.object(w.digests[i])
 	if got.UID() != holder.UID || m.objects[got.ID()].UID != holder.UID {
 		t.Fatalf("key %d is of %+v with uid %q, want %q", i, got.ID(), got.UID(), holder.UID)
 	}
@@ -187,18 +188,20 @@ func (w *world) compareRecord(t *rapid.T, verifier *verify.Verifier, m *model, i
 	}
 }
 
+var lastStandings = rapid.SampledFrom([]verify.Reason{verify.Accepted, verify.Disabled, verify.Deleted, verify.Deleted})
+
 func newModel() *model { return &model{map[verify.ID]verify.KeyObject{}, map[string]access.Role{}} }
 
-func TestTheIndexAgreesWithAModel(t *testing.T) {
-	w, ring := newWorld(t), keyring(t)
+func TestIndex_AgreesWithModel(t *testing.T) {
+	w, ring := newFixture(t), keyring(t)
 	rapid.Check(t, func(t *rapid.T) {
 		index, m := &verify.Index{}, newModel()
 		verifier := verify.NewVerifier(index, format, ring)
 		t.Repeat(map[string]func(*rapid.T){
 			"put": func(t *rapid.T) {
 				id := drawID(t)
-				before := w.carrying(m)
-				m.objects[id] = w.holder(t, id)
+				before := w.sessionKeys(m)
+				m.objects[id] = w.keyObject(t, id)
 				w.compareEnded(t, index.Put(id, m.objects[id]), before, m)
 			},
 			"put, something changed": func(t *rapid.T) {
@@ -207,15 +210,15 @@ func TestTheIndexAgreesWithAModel(t *testing.T) {
 				if !there {
 					return
 				}
-				other := w.holder(t, id)
+				other := w.keyObject(t, id)
 				h.Standing, h.Disabled, h.StaysIfLast = other.Standing, other.Disabled, other.StaysIfLast
-				before := w.carrying(m)
+				before := w.sessionKeys(m)
 				m.objects[id] = h
 				w.compareEnded(t, index.Put(id, h), before, m)
 			},
 			"delete": func(t *rapid.T) {
 				id := drawID(t)
-				before := w.carrying(m)
+				before := w.sessionKeys(m)
 				delete(m.objects, id)
 				w.compareEnded(t, index.Delete(id), before, m)
 			},
@@ -228,17 +231,17 @@ func TestTheIndexAgreesWithAModel(t *testing.T) {
 				all := map[verify.ID]verify.KeyObject{}
 				for range rapid.IntRange(0, 4).Draw(t, "objects") {
 					if id := drawID(t); concerned(id) {
-						all[id] = w.holder(t, id)
+						all[id] = w.keyObject(t, id)
 					}
 				}
-				before := w.carrying(m)
+				before := w.sessionKeys(m)
 				maps.DeleteFunc(m.objects, func(id verify.ID, _ verify.KeyObject) bool { return concerned(id) })
 				maps.Copy(m.objects, all)
 				w.includeEnded(t, index.Replace(of.Kind, namespace, maps.All(all)), before, m)
 			},
 			"put role": func(t *rapid.T) {
 				name := roleNames.Draw(t, "role")
-				m.roles[name] = roles.Draw(t, "says")
+				m.roles[name] = roles.Draw(t, "content")
 				index.PutRole(name, m.roles[name])
 			},
 			"delete role": func(t *rapid.T) {
@@ -255,10 +258,10 @@ func TestTheIndexAgreesWithAModel(t *testing.T) {
 	})
 }
 
-// Three admins who are not in each other's way, each with a key, and a key of the first one's: what is seldom in the
-// large world, that hardly any admin is left, is the rule here.
-func TestTheIndexAgreesWithAModelOfTheLastAdmins(t *testing.T) {
-	w, ring := newWorld(t), keyring(t)
+// Three admins without rivals, each with a key, and an API key of the first one. Unlike in the larger test
+// there is often no active admin.
+func TestIndex_AgreesWithModelOfLastAdmins(t *testing.T) {
+	w, ring := newFixture(t), keyring(t)
 	rapid.Check(t, func(t *rapid.T) {
 		index, m := &verify.Index{}, newModel()
 		verifier := verify.NewVerifier(index, format, ring)
@@ -274,7 +277,7 @@ func TestTheIndexAgreesWithAModelOfTheLastAdmins(t *testing.T) {
 			"change": func(t *rapid.T) {
 				i := rapid.IntRange(0, 2).Draw(t, "admin")
 				h := admin(fmt.Sprint("user-", i), w.digests[i])
-				h.Standing = rapid.SampledFrom([]verify.Reason{verify.Accepted, verify.Disabled, verify.Deleted, verify.Deleted}).Draw(t, "standing")
+				h.Standing = lastStandings.Draw(t, "standing")
 				h.Disabled = h.Standing == verify.Disabled || rapid.IntRange(0, 5).Draw(t, "disabled") == 0
 				h.StaysIfLast = h.Standing == verify.Deleted && rapid.Bool().Draw(t, "stays")
 				if rapid.IntRange(0, 5).Draw(t, "without key") == 0 {

@@ -11,14 +11,14 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
-// model says what an index should, by looking at everything anew each time.
+// model is the expected behaviour of an index. It computes everything from all objects each time.
 type model struct {
 	objects map[verify.ID]verify.KeyObject
 	roles   map[string]access.Role
 }
 
 func (m *model) verify(digest pepper.Digest, at time.Time) (verify.Reason, verify.KeyObject) {
-	holder, k, ok := m.holder(digest)
+	holder, k, ok := m.object(digest)
 	if !ok {
 		return verify.Unknown, verify.KeyObject{}
 	}
@@ -30,7 +30,7 @@ func (m *model) verify(digest pepper.Digest, at time.Time) (verify.Reason, verif
 	return verify.Accepted, holder
 }
 
-func (m *model) holder(digest pepper.Digest) (winner verify.KeyObject, k verify.Key, ok bool) {
+func (m *model) object(digest pepper.Digest) (winner verify.KeyObject, k verify.Key, ok bool) {
 	for _, h := range m.objects {
 		i := slices.IndexFunc(h.Keys, func(k verify.Key) bool { return k.Digest == digest })
 		if i < 0 {
@@ -91,7 +91,7 @@ func hasEndlessKey(h *verify.KeyObject) bool {
 	return false
 }
 
-// self is the AdminUser of that very name which is honoured.
+// self returns the honoured AdminUser of exactly this name.
 func (m *model) self(name string) (self verify.KeyObject, ok bool) {
 	for _, h := range m.objects {
 		if h.OwnsUsername && h.Identity.Username == name && !m.outranked(&h) {
@@ -137,7 +137,7 @@ func (m *model) ofTime(h *verify.KeyObject, k verify.Key, at time.Time) verify.R
 	return verify.Accepted
 }
 
-// end is the earliest end of a key, or zero.
+// end returns the earliest end of a key, or zero.
 func (m *model) end(h *verify.KeyObject, k verify.Key) time.Time {
 	var ends []time.Time
 	for _, t := range []time.Time{k.NotAfter, h.ExpiresAt} {
@@ -162,12 +162,12 @@ func (m *model) end(h *verify.KeyObject, k verify.Key) time.Time {
 	return slices.MinFunc(ends, time.Time.Compare)
 }
 
-// endOf is that of a key which is accepted, and zero for any other.
+// endOf returns the end of an accepted key, and zero for a refused one.
 func (m *model) endOf(digest pepper.Digest, reason verify.Reason) time.Time {
 	if reason != verify.Accepted {
 		return time.Time{}
 	}
-	h, k, _ := m.holder(digest)
+	h, k, _ := m.object(digest)
 	return m.end(&h, k)
 }
 
@@ -188,7 +188,7 @@ func (m *model) userMay(name string, r access.Request) bool {
 	return access.May(held, nil, r)
 }
 
-// may is asked for holders whose key was accepted.
+// may expects an object whose key was accepted.
 func (m *model) may(h *verify.KeyObject, r access.Request) bool {
 	if h.Given == nil {
 		return true

@@ -11,16 +11,16 @@ import (
 	"keywright.dev/keywright/internal/auth/verify"
 )
 
-const every = 30 * time.Second
+const interval = 30 * time.Second
 
-func TestAUseIsToldOfOnceInAWhile(t *testing.T) {
+func TestShouldReportUse_OncePerInterval(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	alice := admin("alice", ring.Digest(numbered(1)), ring.Digest(numbered(2)))
 	index.Put(id("alice"), alice)
 	index.Put(id("bob"), admin("bob", ring.Digest(numbered(3))))
 	verifier := verify.NewVerifier(index, format, ring)
-	tells := func(key uint64, at time.Time) bool {
-		return verifier.Verify(numbered(key), at).ShouldReportUse(at, every)
+	report := func(key uint64, at time.Time) bool {
+		return verifier.Verify(numbered(key), at).ShouldReportUse(at, interval)
 	}
 	for i, step := range []struct {
 		key   uint64
@@ -29,41 +29,41 @@ func TestAUseIsToldOfOnceInAWhile(t *testing.T) {
 	}{
 		{1, 0, true},
 		{1, 0, false},
-		{1, every - time.Microsecond, false},
-		{2, every - time.Microsecond, false}, // the same object's
-		{3, every - time.Microsecond, true},  // another's
-		{1, every, true},
-		{2, every, false},
+		{1, interval - time.Microsecond, false},
+		{2, interval - time.Microsecond, false}, // the same object's
+		{3, interval - time.Microsecond, true},  // another's
+		{1, interval, true},
+		{2, interval, false},
 		{1, time.Second, false}, // requests overtake each other
 		{1, -time.Hour, true},   // the clock was set back
-		{1, every - time.Hour, true},
+		{1, interval - time.Hour, true},
 	} {
-		if got := tells(step.key, now.Add(step.after)); got != step.want {
+		if got := report(step.key, now.Add(step.after)); got != step.want {
 			t.Errorf("step %d: %t, want %t", i, got, step.want)
 		}
 	}
 
-	// What the object says otherwise changes often; that it was told of is not forgotten by it.
+	// An object changes often: that must not reset the interval.
 	later := now.Add(time.Hour)
-	tells(1, later)
+	report(1, later)
 	alice.Disabled = true
 	index.Put(id("alice"), alice)
-	if tells(1, later) {
-		t.Error("a change of the object made its use new")
+	if report(1, later) {
+		t.Error("a change of the object reset the interval")
 	}
 	alice.UID = "another"
 	index.Put(id("alice"), alice)
-	if !tells(1, later) {
-		t.Error("another object of the same name was never used, and that is not told")
+	if !report(1, later) {
+		t.Error("the first use of another object with the same name is not reported")
 	}
 }
 
-func TestAUserIsToldOfWithoutAnAdminUser(t *testing.T) {
+func TestShouldReportUser_OnlyWithoutAdminUser(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	verifier := verify.NewVerifier(index, format, ring)
 	given := access.Given{Scopes: []string{"certs.read"}}
-	tells := func(key uint64, at time.Time) bool {
-		return verifier.Verify(numbered(key), at).ShouldReportUser(at, every)
+	report := func(key uint64, at time.Time) bool {
+		return verifier.Verify(numbered(key), at).ShouldReportUser(at, interval)
 	}
 	want := func(what string, got, want bool) {
 		t.Helper()
@@ -74,58 +74,58 @@ func TestAUserIsToldOfWithoutAnAdminUser(t *testing.T) {
 	for i := range uint64(2) {
 		index.Put(apiKeyID(fmt.Sprint("key-", i)), apiKey("zoe", given, ring.Digest(numbered(i))))
 	}
-	want("the first use", tells(0, now), true)
-	want("of another of the user's keys", tells(1, now), false)
-	want("later", tells(1, now.Add(every)), true)
+	want("the first use", report(0, now), true)
+	want("use of another key of the user", report(1, now), false)
+	want("later", report(1, now.Add(interval)), true)
 	index.Put(id("Zoe"), admin("Zoe", ring.Digest(numbered(5))))
-	want("an AdminUser of another name", tells(0, now.Add(2*every)), true)
+	want("an AdminUser in another spelling", report(0, now.Add(2*interval)), true)
 	index.Delete(id("Zoe"))
 	index.Put(id("zoe"), admin("zoe", ring.Digest(numbered(5))))
-	want("an AdminUser", tells(0, now.Add(3*every)), false)
-	want("an admin's own key", tells(5, now.Add(3*every)), false)
+	want("an AdminUser", report(0, now.Add(3*interval)), false)
+	want("an admin's own key", report(5, now.Add(3*interval)), false)
 	index.Delete(id("zoe"))
-	want("none any more", tells(0, now.Add(3*every)), true)
+	want("the AdminUser is deleted", report(0, now.Add(3*interval)), true)
 	ci := apiKey("", given, ring.Digest(numbered(7)))
 	ci.Identity = verify.Identity{Subject: "Account/ci"}
 	index.Put(apiKeyID("ci"), ci)
-	want("no user", tells(7, now), false)
+	want("a key without an owner", report(7, now), false)
 }
 
-func TestOfManyAtOnceOneIsToldOf(t *testing.T) {
+func TestShouldReportUse_OneOfManyConcurrentUses(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	index.Put(id("alice"), admin("alice", ring.Digest(numbered(1))))
 	verdict := verify.NewVerifier(index, format, ring).Verify(numbered(1), now)
-	var told atomic.Int32
+	var reported atomic.Int32
 	var asking sync.WaitGroup
 	for range 8 {
 		asking.Go(func() {
 			for i := range 1000 {
-				if verdict.ShouldReportUse(now.Add(time.Duration(i)*time.Millisecond), every) {
-					told.Add(1)
+				if verdict.ShouldReportUse(now.Add(time.Duration(i)*time.Millisecond), interval) {
+					reported.Add(1)
 				}
 			}
 		})
 	}
 	asking.Wait()
-	if told.Load() != 1 {
-		t.Errorf("told of %d times", told.Load())
+	if reported.Load() != 1 {
+		t.Errorf("reported %d times", reported.Load())
 	}
 }
 
-func TestWhatAnObjectTellsOfItsLastUse(t *testing.T) {
+func TestLastUsed(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	verifier := verify.NewVerifier(index, format, ring)
 	alice := admin("alice", ring.Digest(numbered(1)))
 	for _, want := range []time.Time{{}, now, now.Add(time.Hour), {}} {
 		alice.LastUsed = want
 		if ended := index.Put(id("alice"), alice); len(ended) > 0 {
-			t.Errorf("its use ended %v", ended)
+			t.Errorf("the last use ended %v", ended)
 		}
 		if got := verifier.LastUsed(id("alice")); !got.Equal(want) {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
 	if got := verifier.LastUsed(id("nobody")); !got.IsZero() {
-		t.Errorf("nobody was last used %s", got)
+		t.Errorf("an unknown object was last used %s", got)
 	}
 }

@@ -35,7 +35,7 @@ func id(name string) verify.ID {
 	return verify.ID{Kind: "AdminUser", Namespace: "keywright-system", Name: name}
 }
 
-// admin is a user in good standing with one key for each digest.
+// admin returns an accepted admin with one key for each digest.
 func admin(name string, digests ...pepper.Digest) verify.KeyObject {
 	h := verify.KeyObject{
 		Identity:     verify.Identity{Username: name, Subject: "User/" + name, Admin: true},
@@ -58,7 +58,7 @@ func wantReason(t *testing.T, v verify.Verdict, want verify.Reason) {
 	}
 }
 
-func TestAnAcceptedKeySpeaksAsItsHolder(t *testing.T) {
+func TestVerify_AcceptedKeySpeaksAsItsObject(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	alice := admin("Alice", ring.Digest(numbered(1)))
 	index.Put(id("alice"), alice)
@@ -74,7 +74,7 @@ func TestAnAcceptedKeySpeaksAsItsHolder(t *testing.T) {
 	}
 }
 
-func TestARefusedKeyHasAnIDAndNoIdentity(t *testing.T) {
+func TestVerify_RefusedKeyHasAnIDAndNoIdentity(t *testing.T) {
 	for _, why := range []verify.Reason{verify.Deleted, verify.Disabled, verify.Demoted, verify.Unknown} {
 		t.Run(why.String(), func(t *testing.T) {
 			ring, index := keyring(t), &verify.Index{}
@@ -95,7 +95,7 @@ func TestARefusedKeyHasAnIDAndNoIdentity(t *testing.T) {
 	}
 }
 
-func TestAHolderOfWhichNothingIsSaidIsRefused(t *testing.T) {
+func TestVerify_RefusesZeroObject(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	index.Put(id("alice"), verify.KeyObject{Keys: []verify.Key{{Digest: ring.Digest(numbered(1))}}})
 	if v := verify.NewVerifier(index, format, ring).Verify(numbered(1), now); v.Accepted() {
@@ -103,7 +103,7 @@ func TestAHolderOfWhichNothingIsSaidIsRefused(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoKeyOfAnybody(t *testing.T) {
+func TestVerify_RefusesUnknownAndMalformed(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	index.Put(id("alice"), admin("alice", ring.Digest(numbered(1))))
 	verifier := verify.NewVerifier(index, format, ring)
@@ -116,18 +116,18 @@ func TestWhatIsNoKeyOfAnybody(t *testing.T) {
 		strings.Repeat("é", 20):            verify.Malformed,
 		strings.Repeat("x", 1<<16):         verify.Malformed,
 		numbered(2):                        verify.Unknown,
-		"a-brought-key-of-nobody":          verify.Unknown,
+		"an-unknown-brought-key":           verify.Unknown,
 		strings.ToLower("A" + numbered(1)): verify.Unknown,
 	} {
 		v := verifier.Verify(presented, now)
 		if v.Reason != want || v.KeyID() != "" || v.Identity() != (verify.Identity{}) {
-			t.Errorf("%.60q: got %s of key %q, want %s of none", presented, v.Reason, v.KeyID(), want)
+			t.Errorf("%.60q: got %s of key %q, want %s without a key id", presented, v.Reason, v.KeyID(), want)
 		}
 	}
 }
 
-// A digest put there by hand for something that is no key must not make a key of it.
-func TestAMalformedKeyIsRefusedWhateverTheIndexHolds(t *testing.T) {
+// A digest that a person wrote for a malformed text must not make it a key.
+func TestVerify_RefusesMalformedKeyOnRecord(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	index.Put(id("alice"), admin("alice", ring.Digest(""), ring.Digest("short")))
 	verifier := verify.NewVerifier(index, format, ring)
@@ -135,7 +135,7 @@ func TestAMalformedKeyIsRefusedWhateverTheIndexHolds(t *testing.T) {
 	wantReason(t, verifier.Verify("short", now), verify.Malformed)
 }
 
-func TestAKeyIsRefusedFromNotAfterOn(t *testing.T) {
+func TestVerify_RefusesFromNotAfterOn(t *testing.T) {
 	for name, notAfter := range map[string]time.Time{
 		"soon":                now,
 		"in a far year":       time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
@@ -156,7 +156,7 @@ func TestAKeyIsRefusedFromNotAfterOn(t *testing.T) {
 	}
 }
 
-func TestANotAfterBefore1970IsNoReasonToAccept(t *testing.T) {
+func TestVerify_RefusesNotAfterBefore1970(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	h := admin("alice", ring.Digest(numbered(1)))
 	h.Keys[0].NotAfter = time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC)
@@ -164,7 +164,7 @@ func TestANotAfterBefore1970IsNoReasonToAccept(t *testing.T) {
 	wantReason(t, verify.NewVerifier(index, format, ring).Verify(numbered(1), now), verify.Expired)
 }
 
-func TestTheObjectsOwnReasonGoesBeforeExpiry(t *testing.T) {
+func TestVerify_StandingPrecedesExpiry(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	h := admin("alice", ring.Digest(numbered(1)))
 	h.Keys[0].NotAfter, h.Standing = now, verify.Disabled
@@ -172,7 +172,7 @@ func TestTheObjectsOwnReasonGoesBeforeExpiry(t *testing.T) {
 	wantReason(t, verify.NewVerifier(index, format, ring).Verify(numbered(1), now), verify.Disabled)
 }
 
-func TestKeysOfEveryPepperAtHandAreFound(t *testing.T) {
+func TestVerify_FindsKeysOfEveryPepperInTheKeyring(t *testing.T) {
 	before, after, index := keyring(t, "x"), keyring(t), &verify.Index{}
 	old := pepper.Digest{PepperID: before.ID(1), Sum: before.Sum(1, numbered(1))}
 	index.Put(id("alice"), admin("alice", old, before.Digest(numbered(2))))
@@ -187,7 +187,7 @@ func TestKeysOfEveryPepperAtHandAreFound(t *testing.T) {
 	wantReason(t, verifier.Verify(numbered(1), now), verify.Accepted)
 }
 
-func TestTheBootstrapKeyIsAdminWhileItIsSet(t *testing.T) {
+func TestSetBootstrap_KeyIsAdmin(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	verifier := verify.NewVerifier(index, format, ring)
 	first, second := ring.Digest("the-first-bootstrap-key"), ring.Digest("the-second-bootstrap-key")
@@ -213,7 +213,7 @@ func TestTheBootstrapKeyIsAdminWhileItIsSet(t *testing.T) {
 	}
 }
 
-func TestOfTwoObjectsWithOneKeyTheOlderCounts(t *testing.T) {
+func TestVerify_OlderOfTwoObjectsWithOneKeyWins(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	verifier := verify.NewVerifier(index, format, ring)
 	older, younger := admin("older", ring.Digest(numbered(1))), admin("younger", ring.Digest(numbered(1)))
@@ -240,7 +240,7 @@ func TestOfTwoObjectsWithOneKeyTheOlderCounts(t *testing.T) {
 	}
 }
 
-func TestOfTwoObjectsWithOneUsernameOneIsHonoured(t *testing.T) {
+func TestVerify_HonoursOneOfTwoObjectsWithOneUsername(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	verifier := verify.NewVerifier(index, format, ring)
 	older, younger := admin("alice", ring.Digest(numbered(1))), admin("ALICE", ring.Digest(numbered(2)))
@@ -258,8 +258,8 @@ func TestOfTwoObjectsWithOneUsernameOneIsHonoured(t *testing.T) {
 	wantReason(t, verifier.Verify(numbered(2), now), verify.Accepted)
 }
 
-// An APIKey speaks as a user without being one: it neither takes the name nor loses it.
-func TestOnlyOwnersCompeteForAUsername(t *testing.T) {
+// An APIKey speaks as a user and does not claim the username.
+func TestVerify_APIKeyDoesNotClaimAUsername(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	verifier := verify.NewVerifier(index, format, ring)
 	apiKey := admin("alice", ring.Digest(numbered(2)))
@@ -270,15 +270,15 @@ func TestOnlyOwnersCompeteForAUsername(t *testing.T) {
 	wantReason(t, verifier.Verify(numbered(2), now), verify.Accepted)
 }
 
-func TestReasonsHaveNamesOfTheirOwn(t *testing.T) {
+func TestReason_NamesAreUnique(t *testing.T) {
 	seen := map[string]bool{}
 	for _, r := range verify.Reasons() {
 		if !regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`).MatchString(r.String()) || seen[r.String()] {
-			t.Errorf("reason %d is called %q", r, r)
+			t.Errorf("reason %d has the name %q", r, r)
 		}
 		seen[r.String()] = true
 	}
 	if got := verify.Reason(200).String(); got != "unknown" {
-		t.Errorf("a number that is no reason is called %q", got)
+		t.Errorf("an invalid reason has the name %q", got)
 	}
 }

@@ -6,8 +6,8 @@ const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 
 // readBase62 fills dst with evenly distributed base62 characters.
 //
-// It discards bytes from 248 on: 248 is the largest multiple of 62 in a byte, and taking every byte modulo 62 would favour the
-// first eight characters.
+// It discards bytes from 248 on: 248 is the largest multiple of 62 in a byte, and taking every byte modulo 62
+// would favour the first eight characters.
 func readBase62(dst []byte, random func([]byte) error) error {
 	buffer := make([]byte, len(dst)+len(dst)/4)
 	for filled := 0; filled < len(dst); {

@@ -36,8 +36,8 @@ var (
 	ErrMistyped  = errors.New("begins like a generated key but is not one: a character is missing or mistyped")
 )
 
-// IsPrefix reports whether s can be the prefix of generated keys: 2-8 lower-case letters and digits, a letter first and '_'
-// last. No such prefix begins another, so the prefix of a key is unambiguous.
+// IsPrefix reports whether s can be the prefix of generated keys: 2-8 lower-case letters and digits, a letter
+// first and '_' last. No such prefix begins another, so the prefix of a key is unambiguous.
 func IsPrefix(s string) bool {
 	if len(s) < shortestPrefix || len(s) > longestPrefix || s[len(s)-1] != '_' {
 		return false
@@ -56,8 +56,8 @@ func IsGenerated(s string) bool {
 	return body > 0 && IsPrefix(s[:body]) && Format{Prefix: s[:body]}.Check(s) == nil
 }
 
-// IsKey reports whether a text, trimmed, is a generated key or one that onRecord recognizes. A key that a person made up has no
-// form of its own.
+// IsKey reports whether a text, trimmed, is a generated key or one that onRecord recognizes. A key that a
+// person made up has no form of its own.
 func IsKey(text string, onRecord func(key string) bool) bool {
 	text = strings.TrimSpace(text)
 	return IsGenerated(text) || onRecord(text)
@@ -66,8 +66,8 @@ func IsKey(text string, onRecord func(key string) bool) bool {
 // Redacted replaces a key in texts that people read.
 const Redacted = "(a key)"
 
-// Redact returns Redacted for a key, as IsKey defines it, and any other text unchanged. Names that callers send go through it
-// before they are logged or stored: people paste a key where a name belongs.
+// Redact returns Redacted for a key, as IsKey defines it, and any other text unchanged. Names that callers
+// send go through it before they are logged or stored: people paste a key where a name belongs.
 func Redact(text string, onRecord func(key string) bool) string {
 	if IsKey(text, onRecord) {
 		return Redacted
@@ -99,8 +99,8 @@ func (f Format) Generate(random io.Reader) (string, error) {
 
 // Check returns nil if s can be a key. It does not allocate.
 //
-// A string with the prefix of the instance must be a well-formed generated key. Any other may be a key that a person brought,
-// or one generated under another prefix.
+// A string with the prefix of the instance must be a well-formed generated key. Any other may be a key that a
+// person brought, or one generated under another prefix.
 func (f Format) Check(s string) error {
 	switch {
 	case s == "":
@@ -129,8 +129,8 @@ func (f Format) checkCharacters(s string) error {
 	return nil
 }
 
-// Shown returns the part of a key that may be stored and shown: the first 12 characters of a generated key of any prefix, and
-// the first 4 of a brought one, whose later characters may mean something to its author.
+// Shown returns the part of a key that may be stored and shown: the first 12 characters of a generated key of
+// any prefix, and the first 4 of a brought one, whose later characters may mean something to its author.
 func (f Format) Shown(s string) string {
 	length := shownOfBrought
 	if f.hasPrefix(s) && f.Check(s) == nil || IsGenerated(s) {

@@ -166,7 +166,8 @@ func TestCharactersAreEvenlyDistributed(t *testing.T) {
 	for _, n := range counts {
 		chi += math.Pow(float64(n)-expected, 2) / expected
 	}
-	// 61 degrees of freedom: 150 is passed by chance once in 10^9 runs; taking b%62 of all bytes gives thousands.
+	// 61 degrees of freedom: 150 is passed by chance once in 10^9 runs; taking b%62 of all bytes gives
+	// thousands.
 	if len(counts) != 62 || chi > 150 {
 		t.Fatalf("%d characters in use, chi-squared %.0f", len(counts), chi)
 	}
