@@ -9,8 +9,8 @@ import (
 
 var answer = regexp.MustCompile("(?m)^\\| (read|write|`usage.read`), `([^`]+)` \\| (yes|no) \\|")
 
-// The table under "What a key may do" says what really comes of the example above it.
-func TestTheExampleOfWhatAKeyMayDo(t *testing.T) {
+// The table under "What a key may do" has the real decisions on the example above it.
+func TestPage_ExampleOfRightsIsTrue(t *testing.T) {
 	roles := access.NewRoles(map[string]access.Role{"certificate-reader": {
 		Members: []string{"carol"},
 		Permissions: []access.Permission{

@@ -19,7 +19,7 @@ func parse(t *testing.T, path string) *ast.File {
 	return file
 }
 
-// constants maps the names of string constants to their values.
+// constants returns the string constants of a file by their names.
 func constants(t *testing.T, path string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -43,7 +43,7 @@ func constants(t *testing.T, path string) map[string]string {
 	return found
 }
 
-// fields lists the JSON names of all struct fields, those of embedded and of list types left out.
+// fields returns the JSON names of all struct fields, except embedded ones and those of list types.
 func fields(t *testing.T, path string) []string {
 	t.Helper()
 	var names []string
@@ -66,7 +66,7 @@ func fields(t *testing.T, path string) []string {
 	return names
 }
 
-// paths are those of all fields of a struct that hold something themselves: secret.key, policy.permissions[].effect.
+// paths returns the paths of all leaf fields of a struct: secret.key, policy.permissions[].effect.
 func paths(of reflect.Type, prefix string) []string {
 	var found []string
 	for field := range of.Fields() {
@@ -85,7 +85,7 @@ func paths(of reflect.Type, prefix string) []string {
 	return found
 }
 
-// members are the names of a struct's own fields. Conditions have tables of their own.
+// members returns the names of a struct's own fields, without conditions, which have their own tables.
 func members(of reflect.Type) []string {
 	var found []string
 	for field := range of.Fields() {
@@ -107,7 +107,7 @@ func pointedTo(of reflect.Type) reflect.Type {
 	return of
 }
 
-// isOurs: a struct of Keywright's API, not a time.
+// isOurs reports whether a type is a struct of Keywright's API, not a time.
 func isOurs(of reflect.Type) bool {
 	return of.Kind() == reflect.Struct && strings.HasPrefix(of.PkgPath(), "keywright.dev/")
 }

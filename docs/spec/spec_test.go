@@ -12,14 +12,14 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// pages are the kinds' own, each with the files of the API whose fields and values it explains.
+// pages maps the page of each kind to the files of the API that it explains.
 var pages = map[string][]string{
 	"adminuser.md":  {"adminuser_types.go", "key_types.go"},
 	"apikey.md":     {"apikey_types.go", "key_types.go", "policy_types.go"},
 	"accessrole.md": {"accessrole_types.go", "policy_types.go"},
 }
 
-// only names the page of what concerns one of the two kinds with a key. All else is on both.
+// only has the page of each constant that concerns one of the two key objects. Other constants are on both pages.
 var only = map[string]string{
 	"ConditionLastAdmin":              "adminuser.md",
 	"ReasonOnlyActiveAdmin":           "adminuser.md",
@@ -50,12 +50,12 @@ var only = map[string]string{
 	"EventChanged":        "apikey.md",
 }
 
-// documented are the beginnings of the names of constants that people meet.
+// documented matches the names of constants that users meet.
 var documented = regexp.MustCompile(`^(Condition|Reason|Event|Annotation|Finalizer|Label|Secret)`)
 
 // Every condition, reason, event, annotation and finalizer is explained on the page of each kind that has it, and on no
 // other.
-func TestEachPageNamesTheConstantsOfItsKind(t *testing.T) {
+func TestPages_ExplainConstantsOfTheirKind(t *testing.T) {
 	known := common(t)
 	for name := range only {
 		if known[name] == "" {
@@ -68,20 +68,20 @@ func TestEachPageNamesTheConstantsOfItsKind(t *testing.T) {
 			switch named := names(read(t, page), value); {
 			case concerned && !named:
 				t.Errorf("%s does not explain %s (%s)", page, value, name)
-			case !concerned && named && tells(name):
-				t.Errorf("%s names %s (%s), which its kind has not", page, value, name)
+			case !concerned && named && isReported(name):
+				t.Errorf("%s mentions %s (%s), which its kind does not have", page, value, name)
 			}
 		}
 	}
 }
 
-// tells: what status and events say. Of the rest a page may speak where it concerns another kind.
-func tells(name string) bool {
+// isReported reports whether status or events show a constant. A page may mention the others if another kind has them.
+func isReported(name string) bool {
 	return strings.HasPrefix(name, "Condition") || strings.HasPrefix(name, "Reason") || strings.HasPrefix(name, "Event")
 }
 
-// Every field stands on the page of each kind that has it, and every value that a field may take.
-func TestEachPageNamesTheFieldsAndValuesOfItsKind(t *testing.T) {
+// Every field, and every value of a field, is on the page of each kind that has it.
+func TestPages_ExplainFieldsAndValuesOfTheirKind(t *testing.T) {
 	for page, files := range pages {
 		text := read(t, page)
 		for _, file := range files {
@@ -99,8 +99,8 @@ func TestEachPageNamesTheFieldsAndValuesOfItsKind(t *testing.T) {
 	}
 }
 
-// The tables of fields have a row, or a place in one, for each field of spec and status, by its path, and for no other.
-func TestTheTablesOfFieldsAreComplete(t *testing.T) {
+// The tables have a row, or a place in one, for the path of each field of spec and status, and for nothing else.
+func TestPages_ListEveryField(t *testing.T) {
 	for page, kind := range map[string][]any{
 		"adminuser.md":  {v1alpha1.AdminUserSpec{}, v1alpha1.AdminUserStatus{}},
 		"apikey.md":     {v1alpha1.APIKeySpec{}, v1alpha1.APIKeyStatus{}},
@@ -119,17 +119,18 @@ func TestTheTablesOfFieldsAreComplete(t *testing.T) {
 	}
 }
 
-// No page speaks of a reason that is none: a word like one is a value of the API or a kind.
-func TestEachPageNamesNoReasonThatIsNot(t *testing.T) {
+// A word that looks like a reason is a value of the API or a kind.
+func TestPages_MentionNoUnknownReason(t *testing.T) {
 	known := slices.Collect(maps.Values(common(t)))
-	for _, file := range []string{"adminuser_types.go", "apikey_types.go", "accessrole_types.go", "key_types.go", "policy_types.go"} {
+	files := []string{"adminuser_types.go", "apikey_types.go", "accessrole_types.go", "key_types.go", "policy_types.go"}
+	for _, file := range files {
 		known = slices.AppendSeq(known, maps.Values(constants(t, api+file)))
 	}
 	known = append(known, "Opaque")
 	for page := range pages {
 		for _, word := range reasonLike.FindAllStringSubmatch(read(t, page), -1) {
 			if !slices.Contains(known, word[1]) {
-				t.Errorf("%s speaks of %s, which the API does not know", page, word[1])
+				t.Errorf("%s mentions %s, which is not in the API", page, word[1])
 			}
 		}
 	}
@@ -138,15 +139,15 @@ func TestEachPageNamesNoReasonThatIsNot(t *testing.T) {
 const api = "../../api/v1alpha1/"
 
 var (
-	// reasonLike is a word such as KeyIssued, by itself or behind Stalled/.
+	// reasonLike matches a word such as KeyIssued, alone or after Stalled/.
 	reasonLike = regexp.MustCompile("`(?:Stalled/)?([A-Z][a-z]+(?:[A-Z][a-z]+)*)`")
-	// fieldTable is a table of fields, fieldCell its first column.
+	// fieldTable matches a table of fields, fieldCell its first column.
 	fieldTable = regexp.MustCompile(`(?m)^\| field \|.*\n\|-.*\n(?:\|.*\n)+`)
 	fieldCell  = regexp.MustCompile("(?m)^\\| (`[^|]+`) \\|")
 	quoted     = regexp.MustCompile("`([^`]+)`")
 )
 
-// common are the constants of conditions, events and names that a page explains.
+// common returns the constants of conditions, events and names that a page explains.
 func common(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -169,12 +170,12 @@ func read(t *testing.T, page string) string {
 	return string(content)
 }
 
-// names: a value stands in code, by itself, with what it is set to, or as the reason of a stall.
+// names reports whether text has a value in backticks, alone, with a setting, or as the reason of a stall.
 func names(text, value string) bool {
 	return regexp.MustCompile("`(Stalled/)?" + regexp.QuoteMeta(value) + "[:`]").MatchString(text)
 }
 
-// namesField: a field stands in code, by itself or in its path.
+// namesField reports whether text has a field in backticks, alone or in its path.
 func namesField(text, field string) bool {
 	return regexp.MustCompile("`([A-Za-z.\\[\\]]+\\.)?" + field + `(\[\])?[.` + "`]").MatchString(text)
 }
