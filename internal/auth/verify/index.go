@@ -5,9 +5,11 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/auth/username"
+	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
@@ -200,15 +202,10 @@ func (x *Index) entry(o *object, k *heldKey) entry {
 }
 
 func (x *Index) reason(o *object) Reason {
-	switch {
-	case o.standing == Deleted && o.staysIfLast && !o.outranked && x.admins.none():
+	if o.standing == Deleted && o.staysIfLast && !o.outranked && x.admins.none() {
 		return Accepted
-	case o.standing != Accepted:
-		return o.standing
-	case o.outranked:
-		return UsernameTaken
 	}
-	return o.user.reason()
+	return Refusal(o.standing, o.outranked, o.user.reason())
 }
 
 // until returns the end of a key.
@@ -216,7 +213,7 @@ func (x *Index) until(o *object, k *heldKey) int64 {
 	if o.given == nil {
 		return k.notAfter
 	}
-	return min(k.notAfter, after(k.issued, x.roles.Load().MaxTTL(o.given.Roles)))
+	return min(k.notAfter, end(lifecycle.EndOf(time.UnixMicro(k.issued), time.Time{}, x.roles.Load().MaxTTL(o.given.Roles))))
 }
 
 // change replaces the entry of a key, and records the key as ended if sessions can't rest on it any more.

@@ -97,6 +97,7 @@ func (w *fixture) keyObject(t *rapid.T, id verify.ID) verify.KeyObject {
 	for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(w.digests)-1), 0, 4).Draw(t, "keys") {
 		h.Keys = append(h.Keys, verify.Key{
 			Digest: w.digests[i], IssuedAt: now.Add(-time.Hour), NotAfter: maybeEnds.Draw(t, "not after"),
+			Pending:     rapid.IntRange(0, 3).Draw(t, "pending") == 0,
 			Overlapping: rapid.IntRange(0, 3).Draw(t, "overlaps") == 0,
 		})
 	}

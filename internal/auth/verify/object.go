@@ -10,6 +10,7 @@ import (
 
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/auth/username"
+	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
@@ -59,8 +60,8 @@ type heldKey struct {
 	// 9999.
 	issued, notAfter int64
 	// pepper is the pepper id of the digest. Keys that share a pepper share the string.
-	pepper      unique.Handle[string]
-	overlapping bool
+	pepper               unique.Handle[string]
+	pending, overlapping bool
 }
 
 func (k *heldKey) fingerprint() fingerprint { return fingerprintOf(&k.sum) }
@@ -109,12 +110,12 @@ func heldKeys(held []heldKey, object *KeyObject) []heldKey {
 		if slices.ContainsFunc(held, func(o heldKey) bool { return o.fingerprint() == f }) {
 			continue
 		}
-		issued := micro(k.IssuedAt)
 		held = append(held, heldKey{
 			sum:         k.Digest.Sum,
-			issued:      issued,
-			notAfter:    min(end(k.NotAfter), end(object.ExpiresAt), after(issued, object.TTL)),
+			issued:      micro(k.IssuedAt),
+			notAfter:    min(end(k.NotAfter), end(lifecycle.EndOf(k.IssuedAt, object.ExpiresAt, object.TTL))),
 			pepper:      unique.Make(k.Digest.PepperID),
+			pending:     k.Pending,
 			overlapping: k.Overlapping,
 		})
 	}
@@ -127,14 +128,6 @@ func end(t time.Time) int64 {
 		return never
 	}
 	return micro(t)
-}
-
-// after returns the end of a key that lives for ttl. A key without a known issue time has ended long ago.
-func after(issued int64, ttl time.Duration) int64 {
-	if ttl <= 0 {
-		return never
-	}
-	return issued + ttl.Microseconds()
 }
 
 // micro converts a time to microseconds since 1970, within bounds that allow for adding any duration.

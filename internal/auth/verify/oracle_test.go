@@ -47,12 +47,12 @@ func (m *model) standing(h *verify.KeyObject) verify.Reason {
 	switch {
 	case h.Standing == verify.Deleted && h.StaysIfLast && !m.outranked(h) && !m.anyActiveAdmin():
 		return verify.Accepted
-	case h.Standing != verify.Accepted:
+	case h.Standing != verify.Accepted && h.Standing != verify.Disabled:
 		return h.Standing
 	case m.outranked(h):
 		return verify.UsernameTaken
 	}
-	return verify.Accepted
+	return h.Standing
 }
 
 func (m *model) outranked(h *verify.KeyObject) bool {
@@ -74,17 +74,17 @@ func claim(h *verify.KeyObject) username.Claim {
 
 func (m *model) anyActiveAdmin() bool {
 	for _, h := range m.objects {
-		if h.OwnsUsername && h.Identity.Admin && h.Standing == verify.Accepted && !m.outranked(&h) && hasEndlessKey(&h) {
+		if h.OwnsUsername && h.Identity.Admin && h.Standing == verify.Accepted && !m.outranked(&h) && hasEndlessCurrentKey(&h) {
 			return true
 		}
 	}
 	return false
 }
 
-func hasEndlessKey(h *verify.KeyObject) bool {
+func hasEndlessCurrentKey(h *verify.KeyObject) bool {
 	for i, k := range h.Keys {
 		first := slices.IndexFunc(h.Keys, func(other verify.Key) bool { return other.Digest == k.Digest }) == i
-		if first && k.NotAfter.IsZero() && h.ExpiresAt.IsZero() && h.TTL == 0 {
+		if first && !k.Pending && !k.Overlapping && k.NotAfter.IsZero() && h.ExpiresAt.IsZero() && h.TTL == 0 {
 			return true
 		}
 	}

@@ -22,15 +22,10 @@ type user struct {
 
 // reason accepts keys without an owner: u may be nil.
 func (u *user) reason() Reason {
-	switch {
-	case u == nil:
+	if u == nil {
 		return Accepted
-	case u.disabled:
-		return OwnerDisabled
-	case u.denied:
-		return OwnerDenied
 	}
-	return Accepted
+	return OwnerStanding(u.disabled, u.denied)
 }
 
 // attach adds an object to its owner, if it has one that limits it.
@@ -136,8 +131,8 @@ func (a *admins) count(o *object, active bool) {
 	o.active = active
 }
 
-// isActiveAdmin requires a key without an end. An overlapping key has an end, and a successor without one.
+// isActiveAdmin requires a current key without an end: an end comes without a change of the object.
 func (o *object) isActiveAdmin() bool {
-	return o.ownsUsername && o.identity.Admin && o.standing == Accepted && !o.outranked &&
-		slices.ContainsFunc(o.keys, func(k heldKey) bool { return k.notAfter == never })
+	accepted := slices.ContainsFunc(o.keys, func(k heldKey) bool { return !k.pending && !k.overlapping && k.notAfter == never })
+	return o.ownsUsername && ActiveAdmin(o.identity.Admin, Refusal(o.standing, o.outranked, Accepted), accepted)
 }

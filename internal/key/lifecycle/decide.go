@@ -74,7 +74,7 @@ func amendEnds(f Facts) (Plan, bool) {
 	current := Current(amended)
 	for i := range amended {
 		k := &amended[i]
-		end := f.Spec.EndOf(k.IssuedAt)
+		end := f.Spec.RecordedEnd(k.IssuedAt)
 		if k != current || f.Spec.Blocked {
 			end = earliest(end, k.NotAfter)
 		}
@@ -289,7 +289,7 @@ func issue(f Facts, why Cause, kept []Key) (Plan, bool) {
 // version only.
 func record(f Facts, why Cause, kept []Key) (Plan, bool) {
 	// Counted from the issue as status keeps it, or the end would be amended at once.
-	end := f.Spec.EndOf(f.Now.Truncate(time.Second))
+	end := f.Spec.RecordedEnd(f.Now.Truncate(time.Second))
 	switch {
 	case Ended(end, f.Now):
 		return Plan{}, false

@@ -4,8 +4,8 @@ import "time"
 
 // The rules on time that operator and server share.
 
-// EndOf returns when a key issued at that time ends, in whole seconds as status keeps it: the earliest of expiresAt and
-// of each ttl after the issue. Zero values set no end, and zero is the result when there is none.
+// EndOf returns the instant from which a key issued at that time is refused: the earliest of expiresAt and of each ttl
+// after the issue. Zero values set no end, and zero is the result when there is none.
 func EndOf(issued, expiresAt time.Time, ttls ...time.Duration) time.Time {
 	end := expiresAt
 	for _, ttl := range ttls {
@@ -13,14 +13,18 @@ func EndOf(issued, expiresAt time.Time, ttls ...time.Duration) time.Time {
 			end = earliest(end, issued.Add(ttl))
 		}
 	}
+	return end
+}
+
+// RecordedEnd returns the end of a key of the object that is issued at that time, in whole seconds as status keeps it.
+// Zero: never.
+func (s *Spec) RecordedEnd(issued time.Time) time.Time {
+	end := EndOf(issued, s.ExpiresAt, s.TTL, s.MaxTTL)
 	if end.IsZero() {
 		return end
 	}
 	return WholeSecond(end)
 }
-
-// EndOf returns when a key of the object that is issued at that time ends. Zero: never.
-func (s *Spec) EndOf(issued time.Time) time.Time { return EndOf(issued, s.ExpiresAt, s.TTL, s.MaxTTL) }
 
 // Ended reports whether an end has come. Zero never comes.
 func Ended(end, now time.Time) bool { return !end.IsZero() && !now.Before(end) }

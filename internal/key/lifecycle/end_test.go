@@ -20,10 +20,14 @@ func TestEndOf_IsTheEarliestEnd(t *testing.T) {
 		"ttl":          {lifecycle.Spec{ExpiresAt: noon.Add(2 * time.Hour), TTL: time.Hour, MaxTTL: 3 * time.Hour}, noon.Add(time.Hour)},
 		"maxTTL":       {lifecycle.Spec{ExpiresAt: noon.Add(2 * time.Hour), TTL: 3 * time.Hour, MaxTTL: time.Hour}, noon.Add(time.Hour)},
 		"past":         {lifecycle.Spec{ExpiresAt: noon.Add(-time.Hour), TTL: time.Hour}, noon.Add(-time.Hour)},
-		"whole second": {lifecycle.Spec{TTL: time.Hour + 1}, noon.Add(time.Hour + time.Second)},
+		"a fraction":   {lifecycle.Spec{ExpiresAt: noon.Add(1)}, noon.Add(1)},
 	} {
-		if got := c.spec.EndOf(noon); !got.Equal(c.want) {
+		if got := lifecycle.EndOf(noon, c.spec.ExpiresAt, c.spec.TTL, c.spec.MaxTTL); !got.Equal(c.want) {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+		recorded := c.spec.RecordedEnd(noon)
+		if recorded.Before(c.want) || recorded.Sub(c.want) >= time.Second || !recorded.Equal(recorded.Truncate(time.Second)) {
+			t.Errorf("%s: recorded as %s, want %s rounded up", name, recorded, c.want)
 		}
 	}
 }

@@ -99,7 +99,7 @@ func (s *Store) succeed(o Object, k *Key, overlap time.Duration) []v1alpha1.KeyS
 	now, spec := s.Now(), convert.Spec(o)
 	issued := lifecycle.IssueTime(now, o.GetCreationTimestamp().Time)
 	next := lifecycle.Key{
-		ID: k.Digest.KeyID(), Prefix: k.Prefix, Digest: k.Digest.String(), IssuedAt: issued, NotAfter: spec.EndOf(issued),
+		ID: k.Digest.KeyID(), Prefix: k.Prefix, Digest: k.Digest.String(), IssuedAt: issued, NotAfter: spec.RecordedEnd(issued),
 	}
 	return convert.KeyStatuses(lifecycle.Succeed(convert.Keys(o.HolderStatus().Keys), next, overlap, now))
 }

@@ -99,7 +99,6 @@ func (s *Service) endOf(k *v1alpha1.APIKey) *time.Time {
 
 // endIf returns the end of a key issued then, with what its roles say. Zero: none.
 func (s *Service) endIf(k *v1alpha1.APIKey, issued time.Time) time.Time {
-	spec := convert.Spec(k)
-	spec.MaxTTL = s.Verifier.MaxTTL(convert.Plain(k.Spec.Roles))
-	return spec.EndOf(issued)
+	maxTTL := s.Verifier.MaxTTL(convert.Plain(k.Spec.Roles))
+	return lifecycle.EndOf(issued, convert.Instant(k.Spec.ExpiresAt), convert.Duration(k.Spec.TTL), maxTTL)
 }
