@@ -129,7 +129,7 @@ func TestReadiness(t *testing.T) {
 		"all well":            {still{}, "{}", http.StatusOK, []string{"[+] index: ok\n", configured, withPepper}},
 		"not filled":          {still{err: errors.New("adminusers have not been seen yet")}, "{}", http.StatusServiceUnavailable, []string{"[-] index: adminusers have not been seen yet\n", configured, withPepper}},
 		"the API server away": {still{age: 3 * time.Minute}, "{}", http.StatusOK, []string{"[+] index: ok, as it was 3m0s ago: the API server can't be asked\n", configured, withPepper}},
-		"away for too long":   {still{age: 3 * time.Minute}, `{"staleAfter":60000000000}`, http.StatusServiceUnavailable, []string{"[-] index: as it was 3m0s ago, and everything is refused when that is over STALE_AFTER=1m0s", withPepper}},
+		"away for too long":   {still{age: 3 * time.Minute}, `{"staleAfter":60000000000}`, http.StatusServiceUnavailable, []string{"[-] index: the API server does not answer: the view of the cluster is 3m0s old, more than STALE_AFTER=1m0s", withPepper}},
 		"another, unusable":   {still{}, "nonsense", http.StatusOK, []string{configured, "Z, but a newer one can't be used: ", withPepper}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -73,8 +73,7 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 func (s *service) decideBy(index *verify.Index, seen gate.View, log *slog.Logger) {
 	c := gate.Config{Verifier: s.verifier, View: seen, Now: time.Now, Log: log, Registry: s.metrics}
 	if s.memory != nil {
-		c.Sessions, c.Seen = s.memory.sessions, s.memory.seen.Note
-		c.Used, c.UsedEvery = s.memory.uses.Note, s.memory.uses.Every
+		c.Sessions, c.Uses, c.SeenUsers = s.memory.sessions, s.memory.uses, s.memory.seen
 	}
 	s.gate = gate.New(c)
 	targets := liveconfig.Targets{Index: index, Verifier: s.verifier, Gate: s.gate}

@@ -46,7 +46,7 @@ func TestAllRefusalsOfKeysLookAlike(t *testing.T) {
 		"nothing configured": {}, "a list": {AllowedUsers: []string{"dave"}}, "routes": {Routes: someRoutes, DenyUnmatched: true},
 		"names": {TrustProxyHeaders: true, TrustUsernames: true, AnonymousReads: true},
 	} {
-		h := newHouse(t)
+		h := newFixture(t)
 		h.use(t, runtime)
 		for verdict, headers := range badKeys {
 			for i, header := range headers {
@@ -80,7 +80,7 @@ func written(t *testing.T, d *gate.Decision) string {
 }
 
 func TestNothingPresentedIsAskedForAKeyWithoutAnError(t *testing.T) {
-	d := newHouse(t).ask(http.MethodGet, "/", from())
+	d := newFixture(t).ask(http.MethodGet, "/", from())
 	want := []string{`Bearer realm="keywright"`, `Basic realm="keywright", charset="UTF-8"`}
 	response := answerOf(&d)
 	defer response.Body.Close()
@@ -132,7 +132,7 @@ func TestHowEachOutcomeIsTold(t *testing.T) {
 }
 
 func TestLogsAndMetricsTellRefusalsApartAndHoldNoKey(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	for verdict, headers := range badKeys {
 		before := h.verdicts(t)[verdict]
 		for _, header := range headers {
@@ -170,12 +170,12 @@ func noKeys(t *testing.T, text string) {
 }
 
 // verdicts are the counts by verdict.
-func (h *house) verdicts(t *testing.T) map[string]float64 {
+func (h *fixture) verdicts(t *testing.T) map[string]float64 {
 	t.Helper()
 	return h.counts(t, "keywright_verifications_total")
 }
 
-func (h *house) counts(t *testing.T, metric string) map[string]float64 {
+func (h *fixture) counts(t *testing.T, metric string) map[string]float64 {
 	t.Helper()
 	families, err := h.registry.Gather()
 	if err != nil {
@@ -193,7 +193,7 @@ func (h *house) counts(t *testing.T, metric string) map[string]float64 {
 }
 
 func TestEachDecisionCountsOnceByItsOutcome(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.use(t, config.Runtime{Routes: someRoutes, AllowedUsers: []string{"bob"}})
 	h.ask("GET", "/public/", from(bearer(aliceKey)))
 	h.ask("GET", "/public/", from())

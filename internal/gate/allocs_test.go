@@ -17,10 +17,10 @@ import (
 
 // What is needed: the Decision, a place to decide in, and the key's id as text. With the race detector a sync.Pool throws some of what it is given away, on purpose.
 func TestDecideHardlyAllocates(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	g := gate.New(gate.Config{
 		Verifier: h.Verifier, View: h.view, Sessions: h.Sessions, Now: h.Now, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
-		Used: func(verify.Use) {}, Seen: func(string, string, time.Time) {},
+		Uses: dropUses{}, SeenUsers: dropNames{},
 	})
 	g.Use(newRules(t, config.Runtime{AllowedUsers: []string{"zoe"}}))
 	for name, c := range map[string]struct {
@@ -37,9 +37,18 @@ func TestDecideHardlyAllocates(t *testing.T) {
 		"an ended key":    {from(bearer(erinKey)), 1},
 		"nobody":          {from(), 2},
 	} {
-		asked := gate.Asked{Method: http.MethodGet, Host: "h", Target: "/", Header: c.header}
+		asked := gate.Request{Method: http.MethodGet, Host: "h", Target: "/", Header: c.header}
 		if n := testing.AllocsPerRun(1000, func() { g.Decide(&asked) }); n > c.most {
 			t.Errorf("%s: %v allocations, at most %v are known to be needed", name, n, c.most)
 		}
 	}
 }
+
+type dropUses struct{}
+
+func (dropUses) Note(verify.Use)      {}
+func (dropUses) Every() time.Duration { return verify.UseInterval }
+
+type dropNames struct{}
+
+func (dropNames) Note(string, string, time.Time) {}

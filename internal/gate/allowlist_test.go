@@ -48,7 +48,7 @@ func TestTheAllowListIsForWrites(t *testing.T) {
 		"no list":                    {"", from(bearer(bobsAPIKey)), "key User/bob"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
+			h := newFixture(t)
 			runtime := config.Runtime{TrustProxyHeaders: true, TrustUsernames: true}
 			if c.list != "" {
 				runtime.AllowedUsers = []string{"zoe", c.list}
@@ -70,7 +70,7 @@ func TestTheAllowListIsForWrites(t *testing.T) {
 
 // What nobody knows to be a read may change something.
 func TestWhichMethodsAreReads(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.use(t, config.Runtime{AllowedUsers: []string{"zoe"}})
 	for _, read := range []string{"GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"} {
 		if d := h.ask(read, "/", from(bearer(bobsAPIKey))); d.Outcome != gate.Allowed {
@@ -88,25 +88,25 @@ func TestWhichMethodsAreReads(t *testing.T) {
 }
 
 func TestNobodyMayReadWhereThatIsSo(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	for name, c := range map[string]struct {
 		runtime config.Runtime
 		method  string
 		header  http.Header
 		want    string
 	}{
-		"a read":                       {config.Runtime{}, "GET", from(), "nothing"},
-		"another read":                 {config.Runtime{}, "PROPFIND", from(), "nothing"},
+		"a read":                       {config.Runtime{}, "GET", from(), anonymous},
+		"another read":                 {config.Runtime{}, "PROPFIND", from(), anonymous},
 		"a write":                      {config.Runtime{}, "POST", from(), refused},
 		"who knows":                    {config.Runtime{}, "", from(), refused},
-		"a read with a list":           {config.Runtime{AllowedUsers: []string{"bob"}}, "GET", from(), "nothing"},
+		"a read with a list":           {config.Runtime{AllowedUsers: []string{"bob"}}, "GET", from(), anonymous},
 		"a write with a list":          {config.Runtime{AllowedUsers: []string{"bob"}}, "POST", from(), refused},
 		"a bad key":                    {config.Runtime{}, "GET", from(bearer(unknownKey)), refused},
 		"an empty key":                 {config.Runtime{}, "GET", from("Authorization: "), refused},
-		"a dead session":               {config.Runtime{}, "GET", from(session(daveSession)), "nothing"},
+		"a dead session":               {config.Runtime{}, "GET", from(session(daveSession)), anonymous},
 		"somebody":                     {config.Runtime{}, "GET", from(bearer(ciKey)), "key Account/ci"},
-		"somebody disabled":            {config.Runtime{TrustProxyHeaders: true}, "GET", from("X-Forwarded-User: dave"), "nothing"},
-		"what no route matches":        {config.Runtime{Routes: someRoutes}, "GET", from(), "nothing"},
+		"somebody disabled":            {config.Runtime{TrustProxyHeaders: true}, "GET", from("X-Forwarded-User: dave"), anonymous},
+		"what no route matches":        {config.Runtime{Routes: someRoutes}, "GET", from(), anonymous},
 		"what none matches is refused": {config.Runtime{Routes: someRoutes, DenyUnmatched: true}, "GET", from(), "unmatched"},
 	} {
 		t.Run(name, func(t *testing.T) {

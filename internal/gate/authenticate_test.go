@@ -11,7 +11,7 @@ import (
 )
 
 func TestIntrospectSaysWhoseAKeyIs(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.admin("zoe", "a-key-that-ends-in-an-hour", verify.Accepted, now.Add(time.Hour))
 	for plaintext, want := range map[string]struct {
 		subject string
@@ -38,7 +38,7 @@ func TestIntrospectSaysWhoseAKeyIs(t *testing.T) {
 
 // A session is no key, and neither is what would be good in a header.
 func TestIntrospectSaysNothingOfAnyOtherKey(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	want := map[string]float64{}
 	for plaintext, verdict := range map[string]string{
 		daveKey: "disabled", erinKey: "expired", ginaKey: "demoted", revokedKey: "revoked", davesAPIKey: "owner_disabled", unknownKey: "unknown",
@@ -48,7 +48,7 @@ func TestIntrospectSaysNothingOfAnyOtherKey(t *testing.T) {
 		want[verdict]++
 		d := h.Authenticate(plaintext, "")
 		c, active := d.Caller, d.Outcome == gate.Allowed
-		if active || c.By != gate.ByNothing || c.Identity() != new(gate.Caller).Identity() || !c.Ends().IsZero() {
+		if active || c.Credential != gate.CredentialNone || c.Identity() != new(gate.Caller).Identity() || !c.Ends().IsZero() {
 			t.Errorf("%s: %t %+v", verdict, active, c)
 		}
 		line := h.log.Take()
@@ -78,7 +78,7 @@ func TestAuthenticateSession(t *testing.T) {
 		aliceSession: "session User/alice admin", bobSession: "session User/bob", bootedSession: "session User/admin admin",
 		daveSession: "unauthenticated", erinSession: "unauthenticated", noSession: "unauthenticated", aliceKey: "unauthenticated", "": "unauthenticated",
 	} {
-		d := newHouse(t).AuthenticateSession(cookie, "")
+		d := newFixture(t).AuthenticateSession(cookie, "")
 		if told(&d) != want {
 			t.Errorf("%q: got %s, want %s", cookie, told(&d), want)
 		}
@@ -86,7 +86,7 @@ func TestAuthenticateSession(t *testing.T) {
 }
 
 func TestAuthenticate_RecordsUseFromTheGivenAddress(t *testing.T) {
-	d := newDiary(t, plain)
+	d := newRecordings(t, plain)
 	d.Authenticate(bobsAPIKey, "192.0.2.7")
 	d.want(t, "a key", []string{"User/bob from 192.0.2.7"}, []string{"bob from 192.0.2.7"})
 	d.AuthenticateSession(aliceSession, "2001:db8::1")
@@ -96,13 +96,13 @@ func TestAuthenticate_RecordsUseFromTheGivenAddress(t *testing.T) {
 }
 
 func TestAuthenticate_RefusesWhileNotReadyOrStale(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.use(t, config.Runtime{StaleAfter: time.Minute})
 	h.view.age.Store(int64(time.Hour))
 	for name, d := range map[string]gate.Decision{
 		"key": h.Authenticate(aliceKey, ""), "session": h.AuthenticateSession(aliceSession, ""),
 	} {
-		if d.Outcome != gate.Stale || d.Caller.By != gate.ByNothing || d.Refusal().Status != 503 {
+		if d.Outcome != gate.Stale || d.Caller.Credential != gate.CredentialNone || d.Refusal().Status != 503 {
 			t.Errorf("%s: %s, %+v", name, d.Outcome, d.Caller)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 // A decision goes by one configuration from beginning to end. Of these two each refuses bob's write in its own way, and
 // a mixture would let it pass.
 func TestADecisionGoesByOneConfiguration(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	listed := newRules(t, config.Runtime{AllowedUsers: []string{"bob"}, DenyUnmatched: true})
 	routed := newRules(t, config.Runtime{AllowedUsers: []string{"zoe"}, Routes: someRoutes[3:]})
 	h.Use(listed)
@@ -69,7 +69,7 @@ func (m meanwhile) Key(string, time.Time) *pepper.Digest {
 }
 
 func TestAConfigurationThatComesMeanwhileCountsFromTheNextDecisionOn(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	before, after := newRules(t, config.Runtime{DenyUnmatched: true}), newRules(t, config.Runtime{AnonymousReads: true})
 	h.Use(before)
 	h.Sessions = meanwhile(func() { h.Use(after) })
@@ -85,7 +85,7 @@ func TestAConfigurationThatComesMeanwhileCountsFromTheNextDecisionOn(t *testing.
 // Nobody is let in by the way before there are rules, and no answer but 503 is given.
 func TestTheFirstRulesComeWhileManyAsk(t *testing.T) {
 	for range 20 {
-		h := newHouse(t)
+		h := newFixture(t)
 		h.Use(nil)
 		h.view.fail(errors.New("not yet"))
 		var asking sync.WaitGroup
@@ -112,7 +112,7 @@ func TestTheFirstRulesComeWhileManyAsk(t *testing.T) {
 
 // A revocation counts for every decision that begins after it.
 func TestARevocationCountsWhileManyAsk(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.use(t, config.Runtime{TrustProxyHeaders: true})
 	var done atomic.Bool
 	var readers sync.WaitGroup

@@ -39,7 +39,7 @@ func TestANameThatAProxyTellsIsSaved(t *testing.T) {
 		"a session":           {proxy, from("X-Forwarded-User: carol", session(aliceSession)), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
+			h := newFixture(t)
 			h.use(t, c.runtime)
 			if d := h.ask(http.MethodGet, "/", c.header); d.SetCookie != c.want {
 				t.Errorf("got %q, want %q", d.SetCookie, c.want)

@@ -1,32 +1,34 @@
 package gate
 
 import (
-	"time"
+	"context"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"keywright.dev/keywright/internal/auth/verify"
-	"keywright.dev/keywright/internal/key/pepper"
 )
 
-// Outcome is what becomes of a request.
+// Outcome is the gate's decision on one request.
 type Outcome uint8
 
-// The zero Outcome refuses, so that nothing passes because somebody forgot to say.
+// The zero Outcome refuses, so that an unset one admits nothing.
 const (
-	// Unauthenticated: nobody who may be known sent it.
+	// Unauthenticated: the caller is anonymous, or presented a key that is refused.
 	Unauthenticated Outcome = iota
-	// Allowed is the one Outcome that lets a request pass.
+	// Allowed is the only Outcome that lets a request pass.
 	Allowed
-	// NotListed: a write by somebody who is not on the allow list.
+	// NotListed: a write by a caller who is not on the allow list.
 	NotListed
-	// NotPermitted: the caller may not do what the route needs.
+	// NotPermitted: the caller lacks a permission that the route needs.
 	NotPermitted
-	// NotOwner: the route is another user's.
+	// NotOwner: the route belongs to another user.
 	NotOwner
-	// Unmatched: no route matches, and what none matches is refused.
+	// Unmatched: no route matches, and the configuration refuses such requests.
 	Unmatched
-	// Ambiguous: it can't be told which request it is.
+	// Ambiguous: the request can be read in more than one way.
 	Ambiguous
-	// NotReady: not all keys have been seen yet.
+	// NotReady: the view of the cluster is not complete yet.
 	NotReady
 	// Stale: the view of the cluster is older than allowed.
 	Stale
@@ -46,10 +48,10 @@ var outcomeNames = [outcomes]string{
 	Stale:           "stale",
 }
 
-// String is the outcome in snake_case, as logs and metrics have it.
+// String returns the outcome in snake_case, as in logs and metrics.
 func (o Outcome) String() string { return outcomeNames[o] }
 
-// Outcomes lists every outcome.
+// Outcomes lists every outcome, for tests.
 func Outcomes() []Outcome {
 	all := make([]Outcome, outcomes)
 	for i := range all {
@@ -58,78 +60,67 @@ func Outcomes() []Outcome {
 	return all
 }
 
-// By is how a caller was known.
-type By uint8
-
-// Ways to be known, in the order of COMPAT A.
-const (
-	// ByNothing: the caller is nobody.
-	ByNothing By = iota
-	// BySession is a session cookie.
-	BySession
-	// ByKey is a key, the bootstrap key included.
-	ByKey
-	// ByProxy is what a trusted proxy says.
-	ByProxy
-	// BySavedName is a claim that nobody has proven.
-	BySavedName
-	// ByClaim is the same where such claims count for nothing but who is shown: it holds no right at all.
-	ByClaim
-)
-
-// String is how, in snake_case.
-func (b By) String() string {
-	return [...]string{"nothing", "session", "key", "proxy", "saved_name", "claim"}[b]
-}
-
-// Caller is who sent a request. The zero Caller is nobody.
-type Caller struct {
-	By By
-	// Username is empty for subjects that are no users.
-	Username string
-	// Subject is <kind>/<name>: User/alice.
-	Subject string
-	// Admin is true for an admin's own key or session, and for the bootstrap key.
-	Admin bool
-	// KeyID is the id of the key, as in status. Empty where there is none.
-	KeyID string
-	// Scopes are those that the key was given and may use on every resource.
-	Scopes []string
-
-	verdict verify.Verdict
-}
-
-// HasKey says that the caller has presented a key, or a session that was begun with one.
-func (c *Caller) HasKey() bool { return c.By == BySession || c.By == ByKey }
-
-// Digest is that of the caller's key, to begin a session with. It is nil where there is none, and where another key has
-// taken its place: an old key in its overlap carries no session.
-func (c *Caller) Digest() *pepper.Digest {
-	if !c.HasKey() || !c.verdict.Current() {
-		return nil
-	}
-	return c.verdict.Digest()
-}
-
-// Ends is the instant from which the caller's key is refused as things are now, and zero when there is none.
-func (c *Caller) Ends() time.Time { return c.verdict.Ends() }
-
-// Decision is the answer to a request.
+// Decision is the result for one request.
 type Decision struct {
 	Outcome Outcome
 	Caller  Caller
-	// Presented says that a key was presented, good or bad.
+	// Presented is true if a key was presented, accepted or not.
 	Presented bool
-	// verdict is on the key that was presented, or Empty.
+	// verdict is the one on the presented key, or Empty.
 	verdict verify.Reason
-	// SetCookie is a Set-Cookie header for the caller's browser. Empty: none.
+	// SetCookie is a Set-Cookie header for the caller's browser, or empty.
 	SetCookie string
 }
 
-// Proven is the decision where keys are managed: whoever is known by no more than a name that they saved is nobody there.
+// Proven returns the decision for surfaces that manage keys: there a caller known by a saved name only is anonymous.
 func (d Decision) Proven() Decision {
-	if d.Outcome == Allowed && (d.Caller.By == BySavedName || d.Caller.By == ByClaim) {
+	kind := d.Caller.Credential
+	if d.Outcome == Allowed && (kind == CredentialSavedName || kind == CredentialDisplayName) {
 		return Decision{Presented: d.Presented, verdict: d.verdict}
 	}
 	return d
 }
+
+// complete counts and logs a decision. It adds what only an admitted caller needs.
+func (g *Gate) complete(d *Decision) {
+	g.meter.outcomes[d.Outcome].Inc()
+	if d.Outcome == Allowed {
+		g.describe(&d.Caller)
+	}
+	g.log(d)
+}
+
+func (g *Gate) log(d *Decision) {
+	if g.Log.Enabled(context.Background(), slog.LevelDebug) {
+		g.Log.Debug("Decided", "outcome", d.Outcome.String(), "by", d.Caller.Credential.String(), "subject", d.Caller.Subject,
+			"verdict", d.verdict.String(), "keyID", d.Caller.verdict.KeyID())
+	}
+}
+
+// meter holds one counter for each reason and outcome. They are looked up once: a look-up on each request would cost as
+// much as the verification.
+type meter struct {
+	verdicts [256]prometheus.Counter
+	outcomes [outcomes]prometheus.Counter
+}
+
+func newMeter(registry prometheus.Registerer) (m meter) {
+	verdicts := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "keywright_verifications_total",
+		Help: "Verifications by verdict. Outside, all refusals look alike.",
+	}, []string{"verdict"})
+	decisions := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "keywright_decisions_total",
+		Help: "Requests decided on, by outcome.",
+	}, []string{"outcome"})
+	registry.MustRegister(verdicts, decisions)
+	for _, reason := range verify.Reasons() {
+		m.verdicts[reason] = verdicts.WithLabelValues(reason.String())
+	}
+	for o := range outcomes {
+		m.outcomes[o] = decisions.WithLabelValues(o.String())
+	}
+	return m
+}
+
+func (m *meter) verdict(reason verify.Reason) { m.verdicts[reason].Inc() }

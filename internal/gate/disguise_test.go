@@ -25,7 +25,7 @@ func TestAMethodInDisguiseIsRefusedWhereMethodsMatter(t *testing.T) {
 		"a method that nobody knows": {"X-Method-Override", "", config.Runtime{AllowedUsers: []string{"somebody"}}, gate.Ambiguous},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
+			h := newFixture(t)
 			h.use(t, c.rules)
 			header := from(bearer(aliceKey))
 			header[c.header] = []string{c.value}

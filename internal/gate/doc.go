@@ -1,4 +1,3 @@
-// Package gate owns the answer to every request that a surface asks about: who the caller is, by what, and whether the
-// request may pass. It brings verify, routes and access together under the configuration in force, and knows no protocol:
-// a surface says what was asked, and writes the answer.
+// Package gate decides whether a request may pass, and who its caller is. It applies packages verify, routes and access
+// under the configuration in force. It handles no protocol: a surface builds the Request and writes the reply.
 package gate

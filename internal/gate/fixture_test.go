@@ -77,8 +77,8 @@ func (s sessions) Key(cookie string, _ time.Time) *pepper.Digest {
 	return &digest
 }
 
-// house has people, and a gate.
-type house struct {
+// fixture is a gate and the objects that it knows.
+type fixture struct {
 	*gate.Gate
 	index    *verify.Index
 	ring     *pepper.Keyring
@@ -87,14 +87,14 @@ type house struct {
 	log      *kit.Log
 }
 
-// newHouse is ready, with nothing configured.
-func newHouse(tb testing.TB) *house {
+// newFixture is ready, with nothing configured.
+func newFixture(tb testing.TB) *fixture {
 	tb.Helper()
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	h := &house{index: &verify.Index{}, ring: ring, view: &view{}, registry: prometheus.NewRegistry(), log: &kit.Log{}}
+	h := &fixture{index: &verify.Index{}, ring: ring, view: &view{}, registry: prometheus.NewRegistry(), log: &kit.Log{}}
 	h.moveIn()
 	known := sessions{}
 	for cookie, plaintext := range map[string]string{
@@ -111,7 +111,7 @@ func newHouse(tb testing.TB) *house {
 	return h
 }
 
-func (h *house) moveIn() {
+func (h *fixture) moveIn() {
 	bootstrap := h.ring.Digest(bootstrapKey)
 	h.index.SetBootstrap(&bootstrap)
 	h.admin("alice", aliceKey, verify.Accepted, time.Time{})
@@ -129,7 +129,7 @@ func (h *house) moveIn() {
 	}}})
 }
 
-func (h *house) admin(name, plaintext string, standing verify.Reason, notAfter time.Time) {
+func (h *fixture) admin(name, plaintext string, standing verify.Reason, notAfter time.Time) {
 	h.index.Put(verify.ID{Kind: "AdminUser", Namespace: "n", Name: name}, verify.KeyObject{
 		Identity: verify.Identity{Username: name, Subject: "User/" + name, Admin: standing != verify.Demoted},
 		Standing: standing, Disabled: standing == verify.Disabled, OwnsUsername: true, HoldsKeys: true, UID: name,
@@ -137,24 +137,24 @@ func (h *house) admin(name, plaintext string, standing verify.Reason, notAfter t
 	})
 }
 
-func (h *house) apiKey(username, subject, plaintext string, standing verify.Reason, scopes ...string) {
+func (h *fixture) apiKey(username, subject, plaintext string, standing verify.Reason, scopes ...string) {
 	h.index.Put(verify.ID{Kind: "APIKey", Namespace: "n", Name: subject}, verify.KeyObject{
 		Identity: verify.Identity{Username: username, Subject: subject}, Standing: standing, UID: subject,
 		Given: &access.Given{Scopes: scopes}, Keys: []verify.Key{{Digest: h.ring.Digest(plaintext)}},
 	})
 }
 
-// Identify is the gate's, of a request with these headers.
-func (h *house) Identify(header http.Header, needs ...access.Request) gate.Decision {
+// Identify calls the gate with a request that has these headers.
+func (h *fixture) Identify(header http.Header, needs ...access.Request) gate.Decision {
 	return h.Gate.Identify(&http.Request{Header: header}, needs...)
 }
 
-// Recognize is the gate's, of a request with these headers.
-func (h *house) Recognize(header http.Header) gate.Decision {
-	return h.Gate.Recognize(&http.Request{Header: header})
+// IdentifyOrAnonymous calls the gate with a request that has these headers.
+func (h *fixture) IdentifyOrAnonymous(header http.Header) gate.Decision {
+	return h.Gate.IdentifyOrAnonymous(&http.Request{Header: header})
 }
 
-func (h *house) use(tb testing.TB, runtime config.Runtime) {
+func (h *fixture) use(tb testing.TB, runtime config.Runtime) {
 	tb.Helper()
 	h.Use(newRules(tb, runtime))
 }
@@ -169,8 +169,8 @@ func newRules(tb testing.TB, runtime config.Runtime) *gate.Rules {
 }
 
 // ask decides on a request of which everything was told.
-func (h *house) ask(method, target string, header http.Header) gate.Decision {
-	return h.Decide(&gate.Asked{Method: method, Host: "app.example", Target: target, Header: header})
+func (h *fixture) ask(method, target string, header http.Header) gate.Decision {
+	return h.Decide(&gate.Request{Method: method, Host: "app.example", Target: target, Header: header})
 }
 
 func withRoutes(entries ...routes.Route) config.Runtime { return config.Runtime{Routes: entries} }
@@ -180,7 +180,7 @@ func told(d *gate.Decision) string {
 	if d.Outcome != gate.Allowed {
 		return d.Outcome.String()
 	}
-	words := []string{d.Caller.By.String()}
+	words := []string{d.Caller.Credential.String()}
 	if d.Caller.Subject != "" {
 		words = append(words, d.Caller.Subject)
 	}

@@ -14,7 +14,7 @@ import (
 
 // Whatever a client sends: it gets an answer that is one, and nobody becomes an admin without an admin's key.
 func FuzzDecide(f *testing.F) {
-	h := newHouse(f)
+	h := newFixture(f)
 	g := gate.New(gate.Config{
 		Verifier: h.Verifier, View: h.view, Sessions: h.Sessions, Now: h.Now, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
 	})
@@ -35,7 +35,7 @@ func FuzzDecide(f *testing.F) {
 		}
 		for _, r := range rules {
 			g.Use(r)
-			d := g.Decide(&gate.Asked{Method: method, Host: host, Target: target, Header: header})
+			d := g.Decide(&gate.Request{Method: method, Host: host, Target: target, Header: header})
 			switch d.Outcome {
 			case gate.NotReady, gate.Stale:
 				t.Fatal(d.Outcome)

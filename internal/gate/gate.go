@@ -1,95 +1,146 @@
 package gate
 
 import (
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
-// Verifier says who presented a key, and what they may do.
-type Verifier interface {
-	Verify(presented string, now time.Time) verify.Verdict
-	VerifyDigest(digest *pepper.Digest, now time.Time) verify.Verdict
-	IsKey(text string) bool
-	May(verdict verify.Verdict, r access.Request) bool
-	Scopes(verdict verify.Verdict) []string
-	UserMay(name string, r access.Request) bool
-	IsDisabled(name string) bool
-	HasUser(name string) bool
-	// MayDelegate and UserMayDelegate say whether rights may be handed out to a key that speaks for a user, or for none: "".
-	MayDelegate(verdict verify.Verdict, given *access.Given, to string) bool
-	UserMayDelegate(name string, given *access.Given, to string) bool
-}
-
-// View is what the server sees of the cluster.
+// View is the server's copy of the cluster's objects.
 type View interface {
-	// Ready is an error until everything has been seen once.
+	// Ready returns an error until every object has been received once.
 	Ready() error
-	// Age is for how long the API server could not be asked.
+	// Age returns how long ago the view was last known to be current.
 	Age() time.Duration
 }
 
-// Sessions know which key a session was begun with. That key as it stands now is what the session is worth.
+// Sessions finds the key that a session was begun with.
 type Sessions interface {
-	// Key returns nil for a session that there is not, or not any more.
+	// Key returns nil for an unknown or ended session.
 	Key(cookie string, now time.Time) *pepper.Digest
 }
 
-// Config is what a gate works with.
+// Config is what a gate needs.
 type Config struct {
-	Verifier Verifier
+	Verifier *verify.Verifier
 	View     View
-	// Sessions may be nil: there are none.
+	// Sessions may be nil: then no session is valid.
 	Sessions Sessions
 	Now      func() time.Time
 	Log      *slog.Logger
 	Registry prometheus.Registerer
-	// Used is told of allowed requests that came with a key, of one object no more often than UsedEvery says; nil:
-	// verify.UseInterval. May be nil. Like Seen it must not block: requests wait for it.
-	Used      func(verify.Use)
-	UsedEvery func() time.Duration
-	// Seen is told of people by name who have come without an AdminUser, and from which address. May be nil. Those with a key
-	// it is told of as rarely as Used is.
-	Seen func(name, from string, now time.Time)
+	// Uses receives allowed requests that presented a key or session. May be nil.
+	Uses UseRecorder
+	// SeenUsers receives callers with a name and without an AdminUser. May be nil.
+	SeenUsers SeenUserRecorder
 }
 
-// Gate decides. It is safe for concurrent use.
+// Gate decides on requests. It is safe for concurrent use.
 type Gate struct {
 	Config
-	// rules is nil until the first configuration is there.
+	// rules is nil until the first configuration arrives.
 	rules   atomic.Pointer[Rules]
 	isReady atomic.Bool
 	meter   meter
 }
 
-// New makes a gate and registers its metrics. It is not ready before it was given rules.
+// New returns a gate and registers its metrics. The gate is not ready until Use is called.
 func New(c Config) *Gate {
 	return &Gate{Config: c, meter: newMeter(c.Registry)}
 }
 
-// Use puts rules in force for every decision that begins afterwards.
+// Use applies rules to every decision that begins afterwards.
 func (g *Gate) Use(rules *Rules) { g.rules.Store(rules) }
 
-// Decide answers one request.
-func (g *Gate) Decide(a *Asked) Decision {
+// Decide decides on one request.
+func (g *Gate) Decide(r *Request) Decision {
 	rules := g.rules.Load()
-	d := g.unable(rules)
+	d := g.available(rules)
 	if d.Outcome == Allowed {
 		now := g.Now()
-		d = g.identify(rules, a.Header, now)
+		d = g.identify(rules, r.Header, now)
 		if d.Outcome == Allowed {
-			d.Outcome = g.authorize(rules, &d.Caller, a)
+			d.Outcome = g.authorize(rules, &d.Caller, r)
 		}
 		if d.Outcome == Allowed {
-			g.tell(&d.Caller, now, origin{a.Header, a.RemoteAddr, a.IsForwarded || rules.TrustProxyHeaders})
+			g.recordUse(&d.Caller, now, origin{r.Header, r.RemoteAddr, r.IsForwarded || rules.TrustProxyHeaders})
 		}
 	}
 	g.complete(&d)
 	return d
 }
+
+// Recheck reports whether an admitted request may continue: it would be admitted again, with the same identity headers.
+// If the caller has become another, or has lost a scope that the app was told about, the request has to end. Recheck
+// counts as a verification and not as a decision.
+func (g *Gate) Recheck(r *Request, admitted *Caller) bool {
+	rules := g.rules.Load()
+	if g.available(rules).Outcome != Allowed {
+		return false
+	}
+	d := g.identify(rules, r.Header, g.Now())
+	if d.Outcome != Allowed || g.authorize(rules, &d.Caller, r) != Allowed {
+		return false
+	}
+	g.describe(&d.Caller)
+	return d.Caller.Identity() == admitted.Identity()
+}
+
+// available returns NotReady or Stale while the gate cannot decide on anything, else Allowed.
+func (g *Gate) available(rules *Rules) Decision {
+	switch {
+	case !g.ready(rules):
+		return Decision{Outcome: NotReady}
+	case g.isStale(rules):
+		return Decision{Outcome: Stale}
+	}
+	return Decision{Outcome: Allowed}
+}
+
+func (g *Gate) isStale(rules *Rules) bool {
+	return rules.StaleAfter > 0 && g.View.Age() > rules.StaleAfter
+}
+
+// Ready returns an error while the gate refuses every request because its view is incomplete or too old.
+func (g *Gate) Ready() error {
+	if err := g.View.Ready(); err != nil {
+		return err
+	}
+	if rules := g.rules.Load(); rules != nil && g.isStale(rules) {
+		return fmt.Errorf("the API server does not answer: the view of the cluster is %s old, more than STALE_AFTER=%s, "+
+			"so every request is refused", g.View.Age().Round(time.Second), rules.StaleAfter)
+	}
+	return nil
+}
+
+// ready stays true once it was. A request that loaded nil rules is not ready, even if another has stored some since.
+func (g *Gate) ready(rules *Rules) bool {
+	if rules == nil {
+		return false
+	}
+	if !g.isReady.Load() && g.View.Ready() == nil {
+		g.isReady.Store(true)
+	}
+	return g.isReady.Load()
+}
+
+// TrustsProxy reports whether every request comes through a trusted proxy: TRUST_PROXY_HEADERS.
+func (g *Gate) TrustsProxy() bool {
+	rules := g.rules.Load()
+	return rules != nil && rules.TrustProxyHeaders
+}
+
+// SecureCookies reports whether cookies are for HTTPS only: SECURE_COOKIES.
+func (g *Gate) SecureCookies() bool {
+	rules := g.rules.Load()
+	return rules == nil || !rules.InsecureCookies
+}
+
+// IsKey reports whether a text is a recorded key, even a refused one. It does not count as a verification.
+func (g *Gate) IsKey(text string) bool { return g.Verifier.IsKey(text) }

@@ -9,7 +9,7 @@ import (
 )
 
 func TestWhatCallersMayHandOut(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.use(t, config.Runtime{TrustProxyHeaders: true, TrustUsernames: true})
 	h.index.PutRole("reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}})
 	everything := access.Given{Permissions: []access.Permission{access.Scope(access.Any)}}
@@ -32,15 +32,15 @@ func TestWhatCallersMayHandOut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := h.Identify(c.header)
-			if got := h.MayGive(&d.Caller, &everything, c.to); got != c.want {
-				t.Errorf("got %t, as %s", got, d.Caller.By)
+			if got := h.MayDelegate(&d.Caller, &everything, c.to); got != c.want {
+				t.Errorf("got %t, as %s", got, d.Caller.Credential)
 			}
 		})
 	}
 	// Where a saved name counts for nothing, it gives nothing either.
 	h.use(t, config.Runtime{})
-	d := h.Recognize(http.Header{"Cookie": {"keywright_user=bob"}})
-	if h.MayGive(&d.Caller, &access.Given{}, "bob") {
+	d := h.IdentifyOrAnonymous(http.Header{"Cookie": {"keywright_user=bob"}})
+	if h.MayDelegate(&d.Caller, &access.Given{}, "bob") {
 		t.Error("a claim gives")
 	}
 }

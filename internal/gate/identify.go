@@ -2,7 +2,6 @@ package gate
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -11,69 +10,87 @@ import (
 	"keywright.dev/keywright/internal/auth/verify"
 )
 
-// Identify says who sends a request to Keywright itself, and whether they may do all that they need there. Its
-// Outcome is Allowed when that is so; nobody in particular is Unauthenticated.
+// Identify decides on a request to Keywright itself whose caller must be known and hold all of needs. A refused key or
+// an anonymous caller is Unauthenticated.
 func (g *Gate) Identify(r *http.Request, needs ...access.Request) Decision {
 	rules := g.rules.Load()
-	d := g.unable(rules)
+	d := g.available(rules)
 	now := g.Now()
 	if d.Outcome == Allowed {
 		d = g.identify(rules, r.Header, now)
 	}
 	switch {
 	case d.Outcome != Allowed:
-	case d.Caller.By == ByNothing:
+	case d.Caller.Credential == CredentialNone:
 		d.Outcome = Unauthenticated
 	case !g.mayAll(&d.Caller, needs):
 		d.Outcome = NotPermitted
 	default:
-		g.tell(&d.Caller, now, origin{r.Header, r.RemoteAddr, rules.TrustProxyHeaders})
+		g.recordUse(&d.Caller, now, origin{r.Header, r.RemoteAddr, rules.TrustProxyHeaders})
 	}
 	g.complete(&d)
 	return d
 }
 
-// unable says why nothing can be decided on, or Allowed.
-func (g *Gate) unable(rules *Rules) Decision {
-	switch {
-	case !g.ready(rules):
-		return Decision{Outcome: NotReady}
-	case g.isStale(rules):
-		return Decision{Outcome: Stale}
+// IdentifyOrAnonymous finds the caller of a management page (docs/compatibility.md, "Who is calling"). Where Identify
+// refuses, it falls back: a refused key counts as no key, and the caller may be known in another way, at last by a saved
+// name that holds no rights. Its Outcome is Allowed, even for an anonymous caller, or else NotReady or Stale. It counts as
+// a verification and not as a decision.
+func (g *Gate) IdentifyOrAnonymous(r *http.Request) Decision {
+	rules := g.rules.Load()
+	d := g.available(rules)
+	if d.Outcome == Allowed {
+		now := g.Now()
+		d = g.identifyOrAnonymous(rules, r.Header, now)
+		g.recordUse(&d.Caller, now, origin{r.Header, r.RemoteAddr, rules.TrustProxyHeaders})
+		g.describe(&d.Caller)
 	}
-	return Decision{Outcome: Allowed}
+	g.log(&d)
+	return d
 }
 
-func (g *Gate) isStale(rules *Rules) bool {
-	return rules.StaleAfter > 0 && g.View.Age() > rules.StaleAfter
+// Authenticate verifies a key that did not come in the headers of a request: one typed into the login form, or one that
+// a gateway asks about. Its Outcome is Allowed, Unauthenticated, NotReady or Stale. from is the client address to record
+// with the use, or "" if it is unknown. Authenticate counts as a verification and not as a decision.
+func (g *Gate) Authenticate(key, from string) Decision {
+	return g.authenticate(from, func(now time.Time) Decision {
+		verdict := g.Verifier.Verify(key, now)
+		g.meter.verdict(verdict.Reason)
+		d := Decision{Presented: true, verdict: verdict.Reason}
+		if verdict.Accepted() {
+			d.Outcome, d.Caller = Allowed, callerOf(CredentialKey, verdict)
+		} else {
+			d.Caller.verdict = verdict
+		}
+		return d
+	})
 }
 
-// Ready is an error while every request is refused because too little is known, or nothing new for too long.
-func (g *Gate) Ready() error {
-	if err := g.View.Ready(); err != nil {
-		return err
-	}
-	if rules := g.rules.Load(); rules != nil && g.isStale(rules) {
-		return fmt.Errorf("as it was %s ago, and everything is refused when that is over STALE_AFTER=%s: the API server can't be asked",
-			g.View.Age().Round(time.Second), rules.StaleAfter)
-	}
-	return nil
+// AuthenticateSession is Authenticate for the value of a session cookie.
+func (g *Gate) AuthenticateSession(cookie, from string) Decision {
+	return g.authenticate(from, func(now time.Time) (d Decision) {
+		d.verdict = verify.Empty
+		if caller, valid := g.sessionCaller(cookie, now); valid {
+			d.Outcome, d.Caller = Allowed, caller
+		}
+		return d
+	})
 }
 
-// ready stays true once it was. Whoever has looked for rules before there were any goes by that, whatever others have
-// found since.
-func (g *Gate) ready(rules *Rules) bool {
-	if rules == nil {
-		return false
+func (g *Gate) authenticate(from string, verified func(now time.Time) Decision) Decision {
+	d := g.available(g.rules.Load())
+	if d.Outcome == Allowed {
+		now := g.Now()
+		if d = verified(now); d.Outcome == Allowed {
+			g.recordUse(&d.Caller, now, origin{remote: from})
+			g.describe(&d.Caller)
+		}
 	}
-	if !g.isReady.Load() && g.View.Ready() == nil {
-		g.isReady.Store(true)
-	}
-	return g.isReady.Load()
+	g.log(&d)
+	return d
 }
 
-// identify goes through the ways to be known in the order of COMPAT A. A key that is not valid ends it, whatever else
-// was sent.
+// identify tries the kinds of credential in order. A refused key ends the search, whatever else was sent.
 func (g *Gate) identify(rules *Rules, header http.Header, now time.Time) Decision {
 	verdict, presented := g.verify(header, now)
 	d := Decision{Outcome: Allowed, Presented: presented, verdict: verdict.Reason}
@@ -81,19 +98,35 @@ func (g *Gate) identify(rules *Rules, header http.Header, now time.Time) Decisio
 		d.Outcome, d.Caller.verdict = Unauthenticated, verdict
 		return d
 	}
-	if session, found := g.session(header, now); found && (session.Admin || !presented) {
+	if session, valid := g.sessionCaller(credential.Session(header), now); valid && (session.Admin || !presented) {
 		d.Caller = session
 		return d
 	}
 	if presented {
-		d.Caller = g.bearer(ByKey, verdict)
+		d.Caller = callerOf(CredentialKey, verdict)
 		return d
 	}
-	g.name(&d, rules, header, rules.TrustUsernames)
+	g.setNamedCaller(&d, rules, header, rules.TrustUsernames)
 	return d
 }
 
-// verify says whether a key was presented, and what it is worth.
+// identifyOrAnonymous tries the kinds of credential in order and passes over a refused key.
+func (g *Gate) identifyOrAnonymous(rules *Rules, header http.Header, now time.Time) Decision {
+	verdict, presented := g.verify(header, now)
+	d := Decision{Outcome: Allowed, Presented: presented, verdict: verdict.Reason}
+	session, valid := g.sessionCaller(credential.Session(header), now)
+	switch {
+	case valid && (session.Admin || !verdict.Accepted()):
+		d.Caller = session
+	case verdict.Accepted():
+		d.Caller = callerOf(CredentialKey, verdict)
+	default:
+		g.setNamedCaller(&d, rules, header, true)
+	}
+	return d
+}
+
+// verify returns the verdict on the key in the headers, and whether they carry one.
 func (g *Gate) verify(header http.Header, now time.Time) (verdict verify.Verdict, presented bool) {
 	key, err := credential.FromHeader(header)
 	switch {
@@ -110,13 +143,8 @@ func (g *Gate) verify(header http.Header, now time.Time) (verdict verify.Verdict
 	return verdict, !errors.Is(err, credential.ErrNone)
 }
 
-// session returns the caller whose session the headers carry, and whether that session is valid.
-func (g *Gate) session(header http.Header, now time.Time) (Caller, bool) {
-	return g.sessionCaller(credential.Session(header), now)
-}
-
-// sessionCaller gives a session the rights that the key of its login has now. The session ends when another key
-// succeeds that one.
+// sessionCaller returns the caller of a session, with the rights that the key of its login has now, and whether the
+// session is valid. A session ends when another key succeeds that one.
 func (g *Gate) sessionCaller(cookie string, now time.Time) (Caller, bool) {
 	if g.Sessions == nil || cookie == "" {
 		return Caller{}, false
@@ -126,15 +154,15 @@ func (g *Gate) sessionCaller(cookie string, now time.Time) (Caller, bool) {
 		return Caller{}, false
 	}
 	verdict := g.Verifier.VerifyDigest(digest, now)
-	return g.bearer(BySession, verdict), verdict.Current()
+	return callerOf(CredentialSession, verdict), verdict.Current()
 }
 
-func (*Gate) bearer(by By, verdict verify.Verdict) Caller {
-	identity := verdict.Identity()
-	return Caller{By: by, Username: identity.Username, Subject: identity.Subject, Admin: identity.Admin, verdict: verdict}
+func callerOf(kind CredentialKind, verdict verify.Verdict) Caller {
+	id := verdict.Identity()
+	return Caller{Credential: kind, Username: id.Username, Subject: id.Subject, Admin: id.Admin, verdict: verdict}
 }
 
-// describe adds what is to be told of a caller with a key.
+// describe adds what the app and the logs get about a caller with a key.
 func (g *Gate) describe(c *Caller) {
 	if c.HasKey() {
 		c.KeyID = c.verdict.KeyID()
@@ -142,23 +170,23 @@ func (g *Gate) describe(c *Caller) {
 	}
 }
 
-// name completes a decision on somebody who presented nothing that counts. A proxy's word on them is saved in their
-// browser.
-func (g *Gate) name(d *Decision, rules *Rules, header http.Header, takeSaved bool) {
-	d.Caller = g.named(rules, header, takeSaved)
-	if d.Caller.By == ByProxy && d.Caller.Username != credential.SavedName(header) {
+// setNamedCaller completes a decision on a request without an accepted key or session. A name from a proxy is saved in
+// the caller's browser.
+func (g *Gate) setNamedCaller(d *Decision, rules *Rules, header http.Header, takeSaved bool) {
+	d.Caller = g.namedCaller(rules, header, takeSaved)
+	if d.Caller.Credential == CredentialProxy && d.Caller.Username != credential.SavedName(header) {
 		d.SetCookie = credential.SaveName(d.Caller.Username, !rules.InsecureCookies)
 	}
 }
 
-// named is whom a trusted proxy says it is, or else, where that is to be taken, who they say they are themselves. Whose
-// AdminUser is disabled does not come in by another way; and a name alone never makes an admin.
-func (g *Gate) named(rules *Rules, header http.Header, takeSaved bool) (c Caller) {
+// namedCaller takes the name from a trusted proxy, or else the saved name if takeSaved is set. A user whose AdminUser is
+// disabled stays anonymous, and a name alone never makes an admin.
+func (g *Gate) namedCaller(rules *Rules, header http.Header, takeSaved bool) (c Caller) {
 	if rules.TrustProxyHeaders {
-		c.Username, c.By = credential.ProxyUser(header), ByProxy
+		c.Username, c.Credential = credential.ProxyUser(header), CredentialProxy
 	}
 	if c.Username == "" && takeSaved {
-		c.Username, c.By = credential.SavedName(header), rules.bySaved()
+		c.Username, c.Credential = credential.SavedName(header), rules.savedNameKind()
 	}
 	if c.Username == "" || g.Verifier.IsDisabled(c.Username) {
 		return Caller{}

@@ -144,7 +144,7 @@ func TestWhoIsCalling(t *testing.T) {
 		"identity headers of the client": {either, from("X-Auth-User: alice", "X-Auth-Admin: true", "X-Auth-Subject: User/alice"), refused},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
+			h := newFixture(t)
 			h.use(t, c.runtime)
 			if d := h.ask(http.MethodGet, "/", c.header); told(&d) != c.want {
 				t.Errorf("asked: got %s, want %s", told(&d), c.want)
@@ -157,7 +157,7 @@ func TestWhoIsCalling(t *testing.T) {
 }
 
 func TestWithoutSessionsACookieIsNothing(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.Sessions = nil
 	for _, header := range []http.Header{from(session(aliceSession)), from(session(""))} {
 		if d := h.ask(http.MethodGet, "/", header); d.Outcome != gate.Unauthenticated {
@@ -168,7 +168,7 @@ func TestWithoutSessionsACookieIsNothing(t *testing.T) {
 
 // A session is worth what the key is worth now.
 func TestASessionFollowsItsKey(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	expect := func(what, want string) {
 		t.Helper()
 		if d := h.ask(http.MethodGet, "/", from(session(aliceSession))); told(&d) != want {
@@ -191,7 +191,7 @@ func TestASessionFollowsItsKey(t *testing.T) {
 }
 
 func TestWhatIsToldOfACaller(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	id := func(plaintext string) string { return h.ring.Digest(plaintext).KeyID() }
 	for name, c := range map[string]struct {
 		header http.Header
@@ -217,7 +217,7 @@ func TestWhatIsToldOfACaller(t *testing.T) {
 }
 
 func TestWhoComesToKeywrightItselfMustBeAllowedAllTheyNeed(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	read, write := access.Request{Action: "certs.read", Resource: access.Any}, access.Request{Action: "certs.write", Resource: access.Any}
 	for name, c := range map[string]struct {
 		header http.Header
@@ -244,9 +244,9 @@ func TestWhoComesToKeywrightItselfMustBeAllowedAllTheyNeed(t *testing.T) {
 }
 
 func TestNobodyMayNothing(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.index.PutRole("everything", access.Role{Members: []string{""}, Permissions: []access.Permission{access.Scope(access.Any)}})
-	for name, c := range map[string]gate.Caller{"nobody": {}, "somebody made up": {Username: "alice", Subject: "User/alice", Admin: true}, "without a key": {By: gate.ByKey}} {
+	for name, c := range map[string]gate.Caller{"nobody": {}, "somebody made up": {Username: "alice", Subject: "User/alice", Admin: true}, "without a key": {Credential: gate.CredentialKey}} {
 		if h.May(&c, access.Request{Action: "certs.read", Resource: access.Any}) {
 			t.Error(name)
 		}

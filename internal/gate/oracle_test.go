@@ -241,7 +241,7 @@ func (d *drawn) outcome() (gate.Outcome, person) {
 }
 
 func TestDecideDoesWhatTheRulesSay(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	seen := map[gate.Outcome]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		for range 30 {
@@ -256,7 +256,7 @@ func TestDecideDoesWhatTheRulesSay(t *testing.T) {
 	}
 }
 
-func (h *house) compare(t *rapid.T, d *drawn) gate.Outcome {
+func (h *fixture) compare(t *rapid.T, d *drawn) gate.Outcome {
 	rules, err := gate.NewRules(d.runtime())
 	if err != nil {
 		t.Fatal(err)
@@ -266,7 +266,7 @@ func (h *house) compare(t *rapid.T, d *drawn) gate.Outcome {
 	if d.Stale {
 		h.view.age.Store(int64(time.Hour))
 	}
-	asked := gate.Asked{Method: d.Method, Host: "h", Target: d.Target, Contradictory: d.Contradictory, Header: d.header()}
+	asked := gate.Request{Method: d.Method, Host: "h", Target: d.Target, Contradictory: d.Contradictory, Header: d.header()}
 
 	got := h.Decide(&asked)
 
@@ -274,7 +274,7 @@ func (h *house) compare(t *rapid.T, d *drawn) gate.Outcome {
 	if got.Outcome != want {
 		t.Fatalf("got %s, want %s", got.Outcome, want)
 	}
-	if h.Still(&asked, &got.Caller) != (want == gate.Allowed) {
+	if h.Recheck(&asked, &got.Caller) != (want == gate.Allowed) {
 		t.Fatalf("%s, and may go on: %t", want, want != gate.Allowed)
 	}
 	if want != gate.Allowed {
@@ -283,7 +283,7 @@ func (h *house) compare(t *rapid.T, d *drawn) gate.Outcome {
 	if got.Caller.Subject != caller.subject || got.Caller.Username != caller.username() || got.Caller.Admin != caller.admin {
 		t.Fatalf("as %+v, want %+v", got.Caller, caller)
 	}
-	if saves := got.Caller.By == gate.ByProxy && usable(d.ProxyUser) != d.SavedName; saves != (got.SetCookie != "") {
+	if saves := got.Caller.Credential == gate.CredentialProxy && usable(d.ProxyUser) != d.SavedName; saves != (got.SetCookie != "") {
 		t.Fatalf("sets %q", got.SetCookie)
 	}
 	return want

@@ -33,15 +33,15 @@ var everybody = map[string]http.Header{
 	"nonsense": from("Authorization: x"), "nobody": from(), "a name": from("X-Forwarded-User: carol"),
 }
 
-func (h *house) expectAll(t *testing.T, what, want string) {
+func (h *fixture) expectAll(t *testing.T, what, want string) {
 	t.Helper()
 	for name, header := range everybody {
-		asked := gate.Asked{Method: http.MethodGet, Host: "h", Target: "/", Header: header}
+		asked := gate.Request{Method: http.MethodGet, Host: "h", Target: "/", Header: header}
 		decided, identified := h.Decide(&asked), h.Identify(header)
 		if told(&decided) != want || told(&identified) != want {
 			t.Errorf("%s, %s: got %s and %s, want %s", what, name, told(&decided), told(&identified), want)
 		}
-		if h.Still(&asked, &decided.Caller) {
+		if h.Recheck(&asked, &decided.Caller) {
 			t.Errorf("%s, %s: may go on", what, name)
 		}
 		if decided.SetCookie != "" || decided.Presented {
@@ -52,7 +52,7 @@ func (h *house) expectAll(t *testing.T, what, want string) {
 
 // On a 401 git forgets the key it has, and a gateway tells the caller that it is wrong. Nobody knows that yet.
 func TestWhileTooLittleIsKnownNobodyIsToldThatTheirKeyIsWrong(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.Gate = gate.New(gate.Config{
 		Verifier: h.Verifier, View: h.view, Sessions: h.Sessions, Now: h.Now, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
 	})
@@ -84,7 +84,7 @@ func TestWhileTooLittleIsKnownNobodyIsToldThatTheirKeyIsWrong(t *testing.T) {
 }
 
 func TestAViewThatIsTooOld(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	for name, c := range map[string]struct {
 		after, age time.Duration
 		stale      bool

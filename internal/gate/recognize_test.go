@@ -15,7 +15,7 @@ import (
 	"keywright.dev/keywright/internal/gate"
 )
 
-const nobodyAtAll = "nothing"
+const anonymous = "none"
 
 func TestWhoComesToTheManagementSurfaces(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -23,8 +23,8 @@ func TestWhoComesToTheManagementSurfaces(t *testing.T) {
 		header  http.Header
 		want    string
 	}{
-		"nobody":            {plain, from(), nobodyAtAll},
-		"no headers at all": {plain, nil, nobodyAtAll},
+		"nobody":            {plain, from(), anonymous},
+		"no headers at all": {plain, nil, anonymous},
 
 		"an admin's key":     {plain, from(bearer(aliceKey)), "key User/alice admin"},
 		"the bootstrap key":  {plain, from(bearer(bootstrapKey)), "key User/admin admin"},
@@ -32,12 +32,12 @@ func TestWhoComesToTheManagementSurfaces(t *testing.T) {
 		"a program's":        {plain, from("X-Api-Key: " + ciKey), "key Account/ci"},
 		"as a password":      {plain, from(basic("git", aliceKey)), "key User/alice admin"},
 
-		"unknown":       {plain, from(bearer(unknownKey)), nobodyAtAll},
-		"mistyped":      {plain, from(bearer(mistypedKey)), nobodyAtAll},
-		"empty":         {plain, from(bearer("")), nobodyAtAll},
-		"empty in both": {plain, from("Authorization: ", "X-Api-Key: "), nobodyAtAll},
-		"disabled":      {plain, from(bearer(daveKey)), nobodyAtAll},
-		"two good keys": {plain, from(bearer(aliceKey), "X-Api-Key: "+ciKey), nobodyAtAll},
+		"unknown":       {plain, from(bearer(unknownKey)), anonymous},
+		"mistyped":      {plain, from(bearer(mistypedKey)), anonymous},
+		"empty":         {plain, from(bearer("")), anonymous},
+		"empty in both": {plain, from("Authorization: ", "X-Api-Key: "), anonymous},
+		"disabled":      {plain, from(bearer(daveKey)), anonymous},
+		"two good keys": {plain, from(bearer(aliceKey), "X-Api-Key: "+ciKey), anonymous},
 
 		"an admin's session":              {plain, from(session(aliceSession)), "session User/alice admin"},
 		"and a key":                       {plain, from(session(aliceSession), bearer(ciKey)), "session User/alice admin"},
@@ -46,31 +46,31 @@ func TestWhoComesToTheManagementSurfaces(t *testing.T) {
 		"another session":                 {plain, from(session(bobSession)), "session User/bob"},
 		"another session and a key":       {plain, from(session(bobSession), bearer(ciKey)), "key Account/ci"},
 		"another session, an unknown key": {plain, from(session(bobSession), bearer(unknownKey)), "session User/bob"},
-		"a dead session":                  {plain, from(session(daveSession)), nobodyAtAll},
+		"a dead session":                  {plain, from(session(daveSession)), anonymous},
 		"a dead session and a key":        {plain, from(session(daveSession), bearer(ciKey)), "key Account/ci"},
-		"no session":                      {plain, from(session(noSession)), nobodyAtAll},
+		"no session":                      {plain, from(session(noSession)), anonymous},
 
-		"a proxy's word, not trusted":      {plain, from("X-Forwarded-User: carol"), nobodyAtAll},
+		"a proxy's word, not trusted":      {plain, from("X-Forwarded-User: carol"), anonymous},
 		"a proxy's word":                   {proxy, from("X-Forwarded-User: carol"), "proxy User/carol"},
 		"its word and an unknown key":      {proxy, from("X-Forwarded-User: carol", bearer(unknownKey)), "proxy User/carol"},
 		"its word and a malformed key":     {proxy, from("X-Forwarded-User: carol", "Authorization: Basic !"), "proxy User/carol"},
 		"its word and a key":               {proxy, from("X-Forwarded-User: carol", bearer(ciKey)), "key Account/ci"},
-		"of the bootstrap admin":           {proxy, from("X-Forwarded-User: Admin"), nobodyAtAll},
-		"of somebody disabled":             {proxy, from("X-Forwarded-User: Dave"), nobodyAtAll},
-		"of nobody, and a saved name":      {proxy, from("X-Forwarded-User: ", "Cookie: keywright_user=zoe"), "claim User/zoe"},
-		"a saved name":                     {plain, from("Cookie: keywright_user=zoe"), "claim User/zoe"},
-		"of an admin":                      {plain, from("Cookie: keywright_user=alice"), "claim User/alice"},
+		"of the bootstrap admin":           {proxy, from("X-Forwarded-User: Admin"), anonymous},
+		"of somebody disabled":             {proxy, from("X-Forwarded-User: Dave"), anonymous},
+		"of nobody, and a saved name":      {proxy, from("X-Forwarded-User: ", "Cookie: keywright_user=zoe"), "display_name User/zoe"},
+		"a saved name":                     {plain, from("Cookie: keywright_user=zoe"), "display_name User/zoe"},
+		"of an admin":                      {plain, from("Cookie: keywright_user=alice"), "display_name User/alice"},
 		"where such names count":           {saved, from("Cookie: keywright_user=zoe"), "saved_name User/zoe"},
 		"and an unknown key, where so":     {saved, from("Cookie: keywright_user=zoe", bearer(unknownKey)), "saved_name User/zoe"},
-		"a saved name, and an ended key":   {plain, from("Cookie: keywright_user=zoe", bearer(erinKey)), "claim User/zoe"},
-		"a saved name, and a dead session": {plain, from("Cookie: keywright_user=zoe; keywright_session=" + daveSession), "claim User/zoe"},
-		"the bootstrap admin's saved name": {plain, from("Cookie: keywright_user=ADMIN"), nobodyAtAll},
-		"saved name of somebody disabled":  {plain, from("Cookie: keywright_user=dave"), nobodyAtAll},
+		"a saved name, and an ended key":   {plain, from("Cookie: keywright_user=zoe", bearer(erinKey)), "display_name User/zoe"},
+		"a saved name, and a dead session": {plain, from("Cookie: keywright_user=zoe; keywright_session=" + daveSession), "display_name User/zoe"},
+		"the bootstrap admin's saved name": {plain, from("Cookie: keywright_user=ADMIN"), anonymous},
+		"saved name of somebody disabled":  {plain, from("Cookie: keywright_user=dave"), anonymous},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
+			h := newFixture(t)
 			h.use(t, c.runtime)
-			d := h.Recognize(c.header)
+			d := h.IdentifyOrAnonymous(c.header)
 			if told(&d) != c.want {
 				t.Errorf("got %s, want %s", told(&d), c.want)
 			}
@@ -93,13 +93,13 @@ func TestWhoComesToTheManagementSurfaces(t *testing.T) {
 
 // A name that anybody may claim holds nothing, whatever the name holds.
 func TestAClaimHoldsNoRight(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.index.PutRole("all", access.Role{Members: []string{"alice", "bob", "zoe"}, Permissions: []access.Permission{access.Scope(access.Any)}})
 	for _, name := range []string{"alice", "bob", "zoe"} {
-		d := h.Recognize(from("Cookie: keywright_user=" + name))
+		d := h.IdentifyOrAnonymous(from("Cookie: keywright_user=" + name))
 		for _, action := range []string{"certs.read", "users.read", access.Any} {
-			if d.Caller.By != gate.ByClaim || h.May(&d.Caller, access.Request{Action: action, Resource: access.Any}) {
-				t.Errorf("%s, by %s, may %s", name, d.Caller.By, action)
+			if d.Caller.Credential != gate.CredentialDisplayName || h.May(&d.Caller, access.Request{Action: action, Resource: access.Any}) {
+				t.Errorf("%s, by %s, may %s", name, d.Caller.Credential, action)
 			}
 		}
 		if d.Caller.Admin {
@@ -117,7 +117,7 @@ func (d *drawn) recognized() (by string, caller person) {
 	}
 	name := func(by, name string) (string, person) {
 		if strings.EqualFold(name, "dave") {
-			return nobodyAtAll, nobody
+			return anonymous, nobody
 		}
 		return by, person{subject: "User/" + name}
 	}
@@ -131,13 +131,13 @@ func (d *drawn) recognized() (by string, caller person) {
 	case usable(d.SavedName) != "" && d.Names:
 		return name("saved_name", usable(d.SavedName))
 	case usable(d.SavedName) != "":
-		return name("claim", usable(d.SavedName))
+		return name("display_name", usable(d.SavedName))
 	}
-	return nobodyAtAll, nobody
+	return anonymous, nobody
 }
 
 func TestRecognizeDoesWhatTheRulesSay(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	seen := map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		for range 30 {
@@ -147,10 +147,10 @@ func TestRecognizeDoesWhatTheRulesSay(t *testing.T) {
 				t.Fatal(err)
 			}
 			h.Use(rules)
-			got := h.Recognize(d.header())
+			got := h.IdentifyOrAnonymous(d.header())
 			by, caller := d.recognized()
 			seen[by]++
-			if got.Caller.By.String() != by || got.Caller.Subject != caller.subject || got.Caller.Admin != caller.admin {
+			if got.Caller.Credential.String() != by || got.Caller.Subject != caller.subject || got.Caller.Admin != caller.admin {
 				t.Fatalf("got %+v, want %+v by %s", got.Caller, caller, by)
 			}
 		}
@@ -161,24 +161,24 @@ func TestRecognizeDoesWhatTheRulesSay(t *testing.T) {
 }
 
 func TestNobodyIsRecognizedBeforeEverythingIsSeen(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.use(t, config.Runtime{StaleAfter: time.Minute})
 	notSeen := errors.New("not seen")
 	h.view.err.Store(&notSeen)
-	if d := h.Recognize(from(bearer(aliceKey))); d.Outcome != gate.NotReady || d.Caller.By != gate.ByNothing || d.Refusal().Status != 503 {
+	if d := h.IdentifyOrAnonymous(from(bearer(aliceKey))); d.Outcome != gate.NotReady || d.Caller.Credential != gate.CredentialNone || d.Refusal().Status != 503 {
 		t.Errorf("%s, %+v", d.Outcome, d.Caller)
 	}
 	h.view.err.Store(nil)
 	h.view.age.Store(int64(time.Hour))
-	if d := h.Recognize(from(bearer(aliceKey))); d.Outcome != gate.Stale || d.Caller.By != gate.ByNothing || d.Refusal().Status != 503 {
+	if d := h.IdentifyOrAnonymous(from(bearer(aliceKey))); d.Outcome != gate.Stale || d.Caller.Credential != gate.CredentialNone || d.Refusal().Status != 503 {
 		t.Errorf("%s, %+v", d.Outcome, d.Caller)
 	}
 }
 
 // An old key goes on until programs have the new one, and nothing rests on it but that.
 func TestAnOldKeyCarriesNoSession(t *testing.T) {
-	h := newHouse(t)
-	d := h.Recognize(from(bearer(aliceKey)))
+	h := newFixture(t)
+	d := h.IdentifyOrAnonymous(from(bearer(aliceKey)))
 	if got := d.Caller.Digest(); got == nil || *got != h.ring.Digest(aliceKey) {
 		t.Errorf("the digest is %v", got)
 	}
@@ -186,10 +186,10 @@ func TestAnOldKeyCarriesNoSession(t *testing.T) {
 		Identity: verify.Identity{Username: "alice", Subject: "User/alice", Admin: true}, Standing: verify.Accepted, OwnsUsername: true, HoldsKeys: true, UID: "alice",
 		Keys: []verify.Key{{Digest: h.ring.Digest("the-new-key-of-alice")}, {Digest: h.ring.Digest(aliceKey), Overlapping: true}},
 	})
-	if d = h.Recognize(from(bearer(aliceKey))); told(&d) != "key User/alice admin" || d.Caller.Digest() != nil {
+	if d = h.IdentifyOrAnonymous(from(bearer(aliceKey))); told(&d) != "key User/alice admin" || d.Caller.Digest() != nil {
 		t.Errorf("%s, digest %v", told(&d), d.Caller.Digest())
 	}
-	if d = h.Recognize(from(session(aliceSession))); told(&d) != nobodyAtAll {
+	if d = h.IdentifyOrAnonymous(from(session(aliceSession))); told(&d) != anonymous {
 		t.Errorf("its session is %s", told(&d))
 	}
 	if d = h.ask("GET", "/", from(session(aliceSession))); told(&d) != refused {
@@ -198,7 +198,7 @@ func TestAnOldKeyCarriesNoSession(t *testing.T) {
 }
 
 func TestSecureCookies(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	if !h.SecureCookies() {
 		t.Error("cookies are not secure where nothing is said")
 	}

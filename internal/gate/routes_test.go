@@ -88,7 +88,7 @@ func TestRoutes(t *testing.T) {
 		"a route beyond the app's roots": {"GET", "//certs", from(bearer(aliceKey)), ambiguous},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
+			h := newFixture(t)
 			h.use(t, config.Runtime{Routes: someRoutes, TrustProxyHeaders: true, TrustUsernames: true})
 			if d := h.ask(c.method, c.target, c.header); told(&d) != c.want {
 				t.Errorf("got %s, want %s", told(&d), c.want)
@@ -98,7 +98,7 @@ func TestRoutes(t *testing.T) {
 }
 
 func TestWhatNoRouteMatches(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	for name, c := range map[string]struct {
 		routes         []routes.Route
 		method, target string
@@ -127,7 +127,7 @@ func TestWhatNoRouteMatches(t *testing.T) {
 
 // A route is for those who may come at all: the list is asked first.
 func TestAWriteNeedsTheListAndTheRoute(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.use(t, config.Runtime{Routes: someRoutes, AllowedUsers: []string{"account/ci", "bob"}, TrustProxyHeaders: true})
 	for name, c := range map[string]struct {
 		target string
@@ -148,10 +148,10 @@ func TestAWriteNeedsTheListAndTheRoute(t *testing.T) {
 }
 
 func TestNobodyReadsWhatARouteAsksSomebodyFor(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.use(t, config.Runtime{Routes: someRoutes, AnonymousReads: true})
 	for target, want := range map[string]string{
-		"/certs": refused, "/users/zoe/": refused, "/own/zoe/certs": refused, "/public/x": "nothing", "/elsewhere": "nothing",
+		"/certs": refused, "/users/zoe/": refused, "/own/zoe/certs": refused, "/public/x": anonymous, "/elsewhere": anonymous,
 		"/x/..%2fcerts": refused, "": refused,
 	} {
 		if d := h.ask(http.MethodGet, target, from()); told(&d) != want {
@@ -162,7 +162,7 @@ func TestNobodyReadsWhatARouteAsksSomebodyFor(t *testing.T) {
 
 // What can't be so is refused where it matters what it is.
 func TestContradictoryRequests(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	for name, c := range map[string]struct {
 		runtime config.Runtime
 		header  http.Header
@@ -183,7 +183,7 @@ func TestContradictoryRequests(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h.use(t, c.runtime)
-			d := h.Decide(&gate.Asked{Method: http.MethodGet, Host: "h", Target: "/public/", Contradictory: true, Header: c.header})
+			d := h.Decide(&gate.Request{Method: http.MethodGet, Host: "h", Target: "/public/", Contradictory: true, Header: c.header})
 			if told(&d) != c.want {
 				t.Errorf("got %s, want %s", told(&d), c.want)
 			}
@@ -192,12 +192,12 @@ func TestContradictoryRequests(t *testing.T) {
 }
 
 func TestRoutesByHost(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.use(t, withRoutes(routes.Route{Match: "admin.example/", Action: "certs.write"}))
 	for host, want := range map[string]string{
 		"app.example": "key User/bob", "admin.example": notPermitted, "ADMIN.example:8443": notPermitted, "": ambiguous, "a/b": ambiguous,
 	} {
-		d := h.Decide(&gate.Asked{Method: http.MethodGet, Host: host, Target: "/", Header: from(bearer(bobsAPIKey))})
+		d := h.Decide(&gate.Request{Method: http.MethodGet, Host: host, Target: "/", Header: from(bearer(bobsAPIKey))})
 		if told(&d) != want {
 			t.Errorf("%q: got %s, want %s", host, told(&d), want)
 		}

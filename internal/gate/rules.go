@@ -9,14 +9,14 @@ import (
 	"keywright.dev/keywright/internal/config"
 )
 
-// Rules are the configuration in force, compiled. They never change: a changed configuration makes others.
+// Rules are a compiled runtime configuration. They never change: a new configuration makes new Rules.
 type Rules struct {
 	config.Runtime
 	listed map[string]struct{}
 	routes *routes.Table
 }
 
-// NewRules compiles a configuration. The operator has checked it, so an error says that this server is older.
+// NewRules compiles a configuration. The operator has checked it, so an error means that this server is older.
 func NewRules(runtime config.Runtime) (*Rules, error) {
 	table, err := routes.Compile(runtime.Routes)
 	if err != nil {
@@ -29,8 +29,8 @@ func NewRules(runtime config.Runtime) (*Rules, error) {
 	return r, nil
 }
 
-// mayWrite says whether the allow list, where there is one, has the caller. Admins pass. No name has a slash on the
-// list, so one that has, which a proxy may well tell of, must not be taken for a subject: Account/ci.
+// mayWrite reports whether the allow list admits the caller. Admins pass, and everyone passes without a list. Names on
+// the list have no slash; a proxy may send a name with one, which must not count as a subject such as Account/ci.
 func (r *Rules) mayWrite(c *Caller) bool {
 	isName := !strings.Contains(c.Username, "/")
 	return len(r.listed) == 0 || c.Admin || isName && r.lists(c.Username) || r.lists(c.Subject)
@@ -44,21 +44,21 @@ func (r *Rules) lists(name string) bool {
 	return is
 }
 
-// bySaved is how somebody is known by a saved name.
-func (r *Rules) bySaved() By {
+// savedNameKind returns the kind that a saved name counts as.
+func (r *Rules) savedNameKind() CredentialKind {
 	if r.TrustUsernames {
-		return BySavedName
+		return CredentialSavedName
 	}
-	return ByClaim
+	return CredentialDisplayName
 }
 
-// dependOnRequest says that it matters what was asked for, and not only who asked.
+// dependOnRequest reports whether decisions depend on the request, and not on the caller alone.
 func (r *Rules) dependOnRequest() bool {
 	return len(r.listed) > 0 || r.AnonymousReads || r.routes.Len() > 0
 }
 
-// isRead says that a method changes nothing (RFC 9110, section 9.2.1, and the IANA registry of methods). A method that
-// nobody knows may do anything.
+// isRead reports whether a method changes nothing (RFC 9110, section 9.2.1, and the IANA registry of methods). Unknown
+// methods count as writes.
 func isRead(method string) bool {
 	switch method {
 	case "GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY":

@@ -18,57 +18,57 @@ var errUnseen = errors.New("not everything has been seen")
 
 func TestARequestGoesOnForAsLongAsItWouldBeLetInAlike(t *testing.T) {
 	before := config.Runtime{TrustProxyHeaders: true, StaleAfter: time.Hour}
-	with := func(change func(*config.Runtime)) func(*house) {
-		return func(h *house) {
+	with := func(change func(*config.Runtime)) func(*fixture) {
+		return func(h *fixture) {
 			runtime := before
 			change(&runtime)
 			h.use(t, runtime)
 		}
 	}
-	nothing := func(*house) {}
+	nothing := func(*fixture) {}
 	for name, c := range map[string]struct {
 		line   string
-		change func(*house)
+		change func(*fixture)
 		want   bool
 	}{
 		"a key":                {bearer(aliceKey), nothing, true},
 		"a session":            {session(aliceSession), nothing, true},
 		"a trusted name":       {"X-Forwarded-User: carol", nothing, true},
-		"another's revocation": {bearer(aliceKey), func(h *house) { h.apiKey("", "Account/ci", ciKey, verify.Revoked) }, true},
+		"another's revocation": {bearer(aliceKey), func(h *fixture) { h.apiKey("", "Account/ci", ciKey, verify.Revoked) }, true},
 		"a setting that is nothing to them": {bearer(aliceKey), with(func(r *config.Runtime) {
 			r.AllowedUsers = []string{"alice"}
 		}), true},
-		"not ready again": {bearer(aliceKey), func(h *house) { h.view.err.Store(&errUnseen) }, true},
+		"not ready again": {bearer(aliceKey), func(h *fixture) { h.view.err.Store(&errUnseen) }, true},
 
-		"disabled":          {bearer(aliceKey), func(h *house) { h.admin("alice", aliceKey, verify.Disabled, time.Time{}) }, false},
-		"demoted":           {bearer(aliceKey), func(h *house) { h.admin("alice", aliceKey, verify.Demoted, time.Time{}) }, false},
-		"ended":             {bearer(aliceKey), func(h *house) { h.admin("alice", aliceKey, verify.Accepted, now) }, false},
-		"gone":              {bearer(ciKey), func(h *house) { h.index.Delete(verify.ID{Kind: "APIKey", Namespace: "n", Name: "Account/ci"}) }, false},
-		"the session's key": {session(aliceSession), func(h *house) { h.admin("alice", unknownKey, verify.Accepted, time.Time{}) }, false},
-		"name disabled":     {"X-Forwarded-User: carol", func(h *house) { h.admin("carol", unknownKey, verify.Disabled, time.Time{}) }, false},
+		"disabled":          {bearer(aliceKey), func(h *fixture) { h.admin("alice", aliceKey, verify.Disabled, time.Time{}) }, false},
+		"demoted":           {bearer(aliceKey), func(h *fixture) { h.admin("alice", aliceKey, verify.Demoted, time.Time{}) }, false},
+		"ended":             {bearer(aliceKey), func(h *fixture) { h.admin("alice", aliceKey, verify.Accepted, now) }, false},
+		"gone":              {bearer(ciKey), func(h *fixture) { h.index.Delete(verify.ID{Kind: "APIKey", Namespace: "n", Name: "Account/ci"}) }, false},
+		"the session's key": {session(aliceSession), func(h *fixture) { h.admin("alice", unknownKey, verify.Accepted, time.Time{}) }, false},
+		"name disabled":     {"X-Forwarded-User: carol", func(h *fixture) { h.admin("carol", unknownKey, verify.Disabled, time.Time{}) }, false},
 		"not trusted":       {"X-Forwarded-User: carol", with(func(r *config.Runtime) { r.TrustProxyHeaders = false }), false},
 		"not listed":        {bearer(ciKey), with(func(r *config.Runtime) { r.AllowedUsers = []string{"alice"} }), false},
 		"not the owner":     {bearer(ciKey), with(func(r *config.Runtime) { r.Routes = []routes.Route{{Match: "/a", Owner: "alice"}} }), false},
 		"not permitted":     {bearer(ciKey), with(func(r *config.Runtime) { r.Routes = []routes.Route{{Match: "/a", Action: "certs.burn"}} }), false},
 		"unmatched":         {bearer(ciKey), with(func(r *config.Runtime) { r.DenyUnmatched = true }), false},
-		"stale":             {bearer(aliceKey), func(h *house) { h.view.age.Store(int64(2 * time.Hour)) }, false},
-		"a scope less":      {bearer(ciKey), func(h *house) { h.apiKey("", "Account/ci", ciKey, verify.Accepted, "certs.read") }, false},
-		"a role less":       {bearer(bobsAPIKey), func(h *house) { h.index.PutRole("reader", access.Role{}) }, false},
-		"somebody else's key": {bearer(ciKey), func(h *house) {
+		"stale":             {bearer(aliceKey), func(h *fixture) { h.view.age.Store(int64(2 * time.Hour)) }, false},
+		"a scope less":      {bearer(ciKey), func(h *fixture) { h.apiKey("", "Account/ci", ciKey, verify.Accepted, "certs.read") }, false},
+		"a role less":       {bearer(bobsAPIKey), func(h *fixture) { h.index.PutRole("reader", access.Role{}) }, false},
+		"somebody else's key": {bearer(ciKey), func(h *fixture) {
 			h.apiKey("", "Account/ci", unknownKey, verify.Accepted)
 			h.admin("zoe", ciKey, verify.Accepted, time.Time{})
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
+			h := newFixture(t)
 			h.use(t, before)
-			asked := gate.Asked{Method: "POST", Host: "app.example", Target: "/a", Header: from(c.line)}
+			asked := gate.Request{Method: "POST", Host: "app.example", Target: "/a", Header: from(c.line)}
 			d := h.Decide(&asked)
-			if d.Outcome != gate.Allowed || !h.Still(&asked, &d.Caller) {
+			if d.Outcome != gate.Allowed || !h.Recheck(&asked, &d.Caller) {
 				t.Fatalf("%s, and it does not go on before anything happened", d.Outcome)
 			}
 			c.change(h)
-			if got := h.Still(&asked, &d.Caller); got != c.want {
+			if got := h.Recheck(&asked, &d.Caller); got != c.want {
 				t.Errorf("goes on: %t, want %t", got, c.want)
 			}
 		})
@@ -76,18 +76,18 @@ func TestARequestGoesOnForAsLongAsItWouldBeLetInAlike(t *testing.T) {
 }
 
 func TestToGoOnIsNoDecision(t *testing.T) {
-	h := newHouse(t)
-	asked := gate.Asked{Method: "GET", Target: "/", Header: from(bearer(aliceKey))}
+	h := newFixture(t)
+	asked := gate.Request{Method: "GET", Target: "/", Header: from(bearer(aliceKey))}
 	d := h.Decide(&asked)
 	h.log.Take()
 	before := h.count(t, "keywright_decisions_total")
-	if !h.Still(&asked, &d.Caller) || h.count(t, "keywright_decisions_total") != before || h.log.Take() != "" {
+	if !h.Recheck(&asked, &d.Caller) || h.count(t, "keywright_decisions_total") != before || h.log.Take() != "" {
 		t.Error("it was counted or logged as one")
 	}
 }
 
 // count adds up all counters of a name.
-func (h *house) count(t *testing.T, name string) (sum float64) {
+func (h *fixture) count(t *testing.T, name string) (sum float64) {
 	t.Helper()
 	families, err := h.registry.Gather()
 	if err != nil {
@@ -104,7 +104,7 @@ func (h *house) count(t *testing.T, name string) (sum float64) {
 }
 
 func TestWhoseWordIsBelieved(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	for _, want := range []bool{true, false} {
 		h.use(t, config.Runtime{TrustProxyHeaders: want})
 		if h.TrustsProxy() != want {

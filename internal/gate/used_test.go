@@ -14,53 +14,71 @@ import (
 	"keywright.dev/keywright/internal/gate"
 )
 
-// diary is what a gate tells of.
-type diary struct {
-	*house
+// useLog collects reported uses.
+type useLog struct {
+	uses  []verify.Use
+	every time.Duration
+}
+
+func (l *useLog) Note(u verify.Use)    { l.uses = append(l.uses, u) }
+func (l *useLog) Every() time.Duration { return l.every }
+
+// seenLog collects reported names.
+type seenLog struct {
+	names []string
+	times []time.Time
+}
+
+func (l *seenLog) Note(name, from string, at time.Time) {
+	l.names, l.times = append(l.names, name+" from "+from), append(l.times, at)
+}
+
+// recordings is a fixture with a clock, and what its gate reports.
+type recordings struct {
+	*fixture
 	at   time.Time
-	used []verify.Use
-	seen []string
+	used *useLog
+	seen *seenLog
 }
 
-func newDiary(t *testing.T, runtime config.Runtime) *diary {
+func newRecordings(t *testing.T, runtime config.Runtime) *recordings {
 	t.Helper()
-	d := &diary{house: newHouse(t), at: now}
-	d.Now = func() time.Time { return d.at }
-	d.Used = func(u verify.Use) { d.used = append(d.used, u) }
-	d.Seen = func(name, from string, at time.Time) {
-		if !at.Equal(d.at) {
-			t.Errorf("%s was seen at %s", name, at)
-		}
-		d.seen = append(d.seen, name+" from "+from)
-	}
-	d.use(t, runtime)
-	return d
+	r := &recordings{fixture: newFixture(t), at: now, used: &useLog{every: verify.UseInterval}, seen: &seenLog{}}
+	r.Now = func() time.Time { return r.at }
+	r.Uses, r.SeenUsers = r.used, r.seen
+	r.use(t, runtime)
+	return r
 }
 
-// take is what was told of since it was asked last.
-func (d *diary) take() (used, seen []string) {
-	for _, u := range d.used {
+// take returns what was reported since the last call.
+func (r *recordings) take() (used, seen []string) {
+	for _, u := range r.used.uses {
 		used = append(used, u.UID+" from "+u.From)
 	}
-	used, seen = slices.Clone(used), slices.Clone(d.seen)
-	d.used, d.seen = nil, nil
+	seen = r.seen.names
+	r.used.uses, r.seen.names, r.seen.times = nil, nil, nil
 	return used, seen
 }
 
-func (d *diary) want(t *testing.T, what string, used, seen []string) {
+func (r *recordings) want(t *testing.T, what string, used, seen []string) {
 	t.Helper()
-	if gotUsed, gotSeen := d.take(); !slices.Equal(gotUsed, used) || !slices.Equal(gotSeen, seen) {
+	for i, at := range r.seen.times {
+		if !at.Equal(r.at) {
+			t.Errorf("%s was seen at %s", r.seen.names[i], at)
+		}
+	}
+	if gotUsed, gotSeen := r.take(); !slices.Equal(gotUsed, used) || !slices.Equal(gotSeen, seen) {
 		t.Errorf("%s: used %q, seen %q, want %q and %q", what, gotUsed, gotSeen, used, seen)
 	}
 }
 
-func (d *diary) askFrom(remote, method string, header http.Header) gate.Decision {
-	return d.Decide(&gate.Asked{Method: method, Host: "h", Target: "/", Header: header, RemoteAddr: remote})
+func (r *recordings) askFrom(remote, method string, header http.Header) gate.Decision {
+	return r.Decide(&gate.Request{Method: method, Host: "h", Target: "/", Header: header, RemoteAddr: remote})
 }
 
 func TestAllowedUsesAreToldOf(t *testing.T) {
 	const remote = "192.0.2.7:4711"
-	d := newDiary(t, config.Runtime{AllowedUsers: []string{"carol", "dora"}, TrustProxyHeaders: true})
+	d := newRecordings(t, config.Runtime{AllowedUsers: []string{"carol", "dora"}, TrustProxyHeaders: true})
 	for name, c := range map[string]struct {
 		method     string
 		header     http.Header
@@ -94,16 +112,16 @@ func TestAllowedUsesAreToldOf(t *testing.T) {
 }
 
 func TestUsesAreToldOfOnceInAWhile(t *testing.T) {
-	d := newDiary(t, plain)
+	d := newRecordings(t, plain)
 	for range 1000 {
 		d.askFrom("192.0.2.7:1", "GET", from(bearer(ciKey)))
 		d.askFrom("192.0.2.8:1", "GET", from(bearer(aliceKey)))
 		d.at = d.at.Add(100 * time.Millisecond)
 	}
-	if n := len(d.used); n != 8 {
+	if n := len(d.used.uses); n != 8 {
 		t.Errorf("two keys were told of %d times in 100 s", n)
 	}
-	u := d.used[0]
+	u := d.used.uses[0]
 	want := verify.Use{
 		Object: verify.ID{Kind: "APIKey", Namespace: "n", Name: "Account/ci"}, UID: "Account/ci",
 		KeyID: d.ring.Digest(ciKey).KeyID(), At: now, From: "192.0.2.7",
@@ -114,31 +132,31 @@ func TestUsesAreToldOfOnceInAWhile(t *testing.T) {
 }
 
 func TestUsesAreToldOfMoreSeldomWhenThatIsSaid(t *testing.T) {
-	d := newDiary(t, plain)
-	d.UsedEvery = func() time.Duration { return time.Hour }
+	d := newRecordings(t, plain)
+	d.used.every = time.Hour
 	for range 200 {
 		d.askFrom("192.0.2.7:1", "GET", from(bearer(bobsAPIKey)))
 		d.at = d.at.Add(time.Minute)
 	}
-	if used, seen := len(d.used), len(d.seen); used != 4 || seen != 4 {
+	if used, seen := len(d.used.uses), len(d.seen.names); used != 4 || seen != 4 {
 		t.Errorf("a key was told of %d times in 200 minutes, and its user %d times", used, seen)
 	}
 }
 
 func TestManagementAndIntrospectionAreUsesToo(t *testing.T) {
-	d := newDiary(t, plain)
+	d := newRecordings(t, plain)
 	request := httptest.NewRequest(http.MethodGet, "/api/auth/me", nil)
 	request.RemoteAddr = "[2001:db8::1]:443"
 	request.Header = from(bearer(bobsAPIKey))
-	d.Gate.Recognize(request)
+	d.Gate.IdentifyOrAnonymous(request)
 	d.want(t, "a key", []string{"User/bob from 2001:db8::1"}, []string{"bob from 2001:db8::1"})
-	d.Recognize(from(bearer(ciKey)))
+	d.IdentifyOrAnonymous(from(bearer(ciKey)))
 	d.want(t, "whose address nobody knows", []string{"Account/ci from "}, nil)
 	request.Header = from("Cookie: keywright_user=zoe", bearer(unknownKey))
-	d.Gate.Recognize(request)
+	d.Gate.IdentifyOrAnonymous(request)
 	d.want(t, "a claim", nil, []string{"zoe from 2001:db8::1"})
 	request.Header = from("Cookie: keywright_user=alice")
-	d.Gate.Recognize(request)
+	d.Gate.IdentifyOrAnonymous(request)
 	d.want(t, "a claim to be an admin", nil, nil)
 	request.Header = from(bearer(aliceKey))
 	d.Gate.Identify(request)
@@ -151,14 +169,14 @@ func TestManagementAndIntrospectionAreUsesToo(t *testing.T) {
 }
 
 func TestAGateThatTellsNobody(t *testing.T) {
-	d := newDiary(t, plain)
-	d.Used = nil
+	d := newRecordings(t, plain)
+	d.Uses = nil
 	d.askFrom("192.0.2.7:1", "GET", from(bearer(bobsAPIKey)))
 	d.want(t, "seen alone", nil, []string{"bob from 192.0.2.7"})
-	d.Used, d.Seen, d.at = func(u verify.Use) { d.used = append(d.used, u) }, nil, d.at.Add(time.Hour)
+	d.Uses, d.SeenUsers, d.at = d.used, nil, d.at.Add(time.Hour)
 	d.askFrom("192.0.2.7:1", "GET", from(bearer(bobsAPIKey)))
 	d.want(t, "used alone", []string{"User/bob from 192.0.2.7"}, nil)
-	d.Used, d.at = nil, d.at.Add(time.Hour)
+	d.Uses, d.at = nil, d.at.Add(time.Hour)
 	if got := d.askFrom("192.0.2.7:1", "GET", from(bearer(bobsAPIKey))); got.Outcome != gate.Allowed {
 		t.Error(got.Outcome)
 	}
@@ -197,7 +215,7 @@ func TestWhereARequestComesFrom(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			header := from(bearer(ciKey))
 			header["X-Forwarded-For"] = c.forwarded
-			d := newDiary(t, plain)
+			d := newRecordings(t, plain)
 			for i, step := range []struct {
 				runtime     config.Runtime
 				isForwarded bool
@@ -205,7 +223,7 @@ func TestWhereARequestComesFrom(t *testing.T) {
 			}{{plain, false, c.peer}, {plain, true, c.told}, {proxy, false, c.told}} {
 				d.use(t, step.runtime)
 				d.at = d.at.Add(time.Hour)
-				d.Decide(&gate.Asked{Method: "GET", Host: "h", Target: "/", Header: header, RemoteAddr: c.remote, IsForwarded: step.isForwarded})
+				d.Decide(&gate.Request{Method: "GET", Host: "h", Target: "/", Header: header, RemoteAddr: c.remote, IsForwarded: step.isForwarded})
 				d.want(t, fmt.Sprint("step ", i), []string{"Account/ci from " + step.want}, nil)
 				request := httptest.NewRequest(http.MethodGet, "/", nil)
 				request.Header, request.RemoteAddr = header, c.remote

@@ -19,7 +19,7 @@ func SendCookies(w http.ResponseWriter, r *http.Request, d *gate.Decision, s Ses
 	if d.SetCookie != "" {
 		w.Header().Add("Set-Cookie", d.SetCookie)
 	}
-	if d.Caller.By != gate.BySession {
+	if d.Caller.Credential != gate.CredentialSession {
 		return
 	}
 	if cookie := credential.Session(r.Header); s.Touch(r.Context(), cookie) {

@@ -9,9 +9,9 @@ import (
 
 // asked is the request that Envoy asks about. The pseudo-headers among its headers (:method, :path) count for nothing:
 // the fields say it already.
-func (q *question) asked() gate.Asked {
+func (q *question) asked() gate.Request {
 	target, agree := target(q.path, q.query)
-	return gate.Asked{
+	return gate.Request{
 		Method: q.method, Host: q.host, Target: target, Contradictory: !agree, Header: q.asHTTP(), RemoteAddr: q.peer,
 	}
 }
@@ -29,7 +29,7 @@ func target(path, query string) (target string, agree bool) {
 	return path, inPath == query
 }
 
-// askedHeaders are those that gate.Asked is to have, by Envoy's name and by ours.
+// askedHeaders are those that gate.Request is to have, by Envoy's name and by ours.
 var askedHeaders = [...]struct{ envoys, canonical string }{
 	{"authorization", "Authorization"},
 	{"x-api-key", "X-Api-Key"},

@@ -35,10 +35,10 @@ const (
 	unknown = "a-key-that-nobody-has-at-all"
 	ci      = "the-key-of-a-program-named-ci"
 	bobs    = "an-api-key-of-somebody-named-bob"
-	// panicking is a key that the verifier does not survive.
-	panicking = "the-key-that-is-one-too-many"
 	// knownSession is the cookie of a session that was begun with alice's key.
 	knownSession = "the-secret-of-a-session-of-alice"
+	// panicking is a session cookie that makes the gate panic.
+	panicking = "the-secret-that-is-one-too-many"
 )
 
 var now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -86,24 +86,17 @@ func (v *view) Age() time.Duration {
 	return age
 }
 
-// sessions has one session.
+// sessions has one session, and a bug.
 type sessions struct{ digest pepper.Digest }
 
 func (s sessions) Key(cookie string, _ time.Time) *pepper.Digest {
+	if cookie == panicking {
+		panic("session " + cookie)
+	}
 	if cookie != knownSession {
 		return nil
 	}
 	return &s.digest
-}
-
-// fragile is a verifier with a mistake in it.
-type fragile struct{ *verify.Verifier }
-
-func (f fragile) Verify(presented string, now time.Time) verify.Verdict {
-	if presented == panicking {
-		panic("of all keys, " + presented)
-	}
-	return f.Verifier.Verify(presented, now)
 }
 
 // journal is a log that several write to.
@@ -131,7 +124,7 @@ func newFixture(tb testing.TB, runtime config.Runtime) *fixture {
 	f := &fixture{view: &view{}, log: &journal{}, served: make(chan error, 1)}
 	log := slog.New(slog.NewJSONHandler(f.log, nil))
 	g := gate.New(gate.Config{
-		Verifier: fragile{verify.NewVerifier(newIndex(ring), keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring)}, View: f.view,
+		Verifier: verify.NewVerifier(newIndex(ring), keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring), View: f.view,
 		Sessions: sessions{ring.Digest(alice)}, Now: func() time.Time { return now }, Log: log, Registry: prometheus.NewRegistry(),
 	})
 	rules, err := gate.NewRules(runtime)

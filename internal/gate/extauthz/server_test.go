@@ -25,7 +25,7 @@ import (
 // A call that fails is one that Envoy may let pass.
 func TestAPanicRefusesAndIsLoggedWithoutTheRequest(t *testing.T) {
 	f := newFixture(t, config.Runtime{})
-	r := bearer(panicking)
+	r := get("cookie", "keywright_session="+panicking)
 	r.http.Path = "/a-path-of-the-request"
 	reply := f.ask(t, r)
 	denied := reply.GetDeniedResponse()

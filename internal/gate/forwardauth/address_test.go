@@ -4,17 +4,24 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/config"
 )
 
-// The peer is the gateway. Whose request it asks about, it says.
-func TestTheClientsAddressIsWhatTheGatewayTells(t *testing.T) {
+// useLog collects reported uses.
+type useLog []verify.Use
+
+func (l *useLog) Note(u verify.Use)    { *l = append(*l, u) }
+func (l *useLog) Every() time.Duration { return verify.UseInterval }
+
+// The peer is the gateway; X-Forwarded-For names the client.
+func TestClientAddress_ComesFromTheGateway(t *testing.T) {
 	for forwarded, want := range map[string]string{"": "192.0.2.1", "203.0.113.9, 198.51.100.1": "198.51.100.1", "unknown": "192.0.2.1"} {
 		h := newHouse(t, config.Runtime{})
-		var told []verify.Use
-		h.Used = func(u verify.Use) { told = append(told, u) }
+		uses := &useLog{}
+		h.Uses = uses
 		request := httptest.NewRequest(http.MethodGet, "/auth", nil)
 		request.Header.Set("Authorization", "Bearer "+ci)
 		if forwarded != "" {
@@ -23,8 +30,8 @@ func TestTheClientsAddressIsWhatTheGatewayTells(t *testing.T) {
 		for range 3 {
 			h.ServeHTTP(httptest.NewRecorder(), request)
 		}
-		if len(told) != 1 || told[0].From != want || told[0].UID != "Account/ci" {
-			t.Errorf("X-Forwarded-For: %s: told %+v", forwarded, told)
+		if len(*uses) != 1 || (*uses)[0].From != want || (*uses)[0].UID != "Account/ci" {
+			t.Errorf("X-Forwarded-For: %s: recorded %+v", forwarded, *uses)
 		}
 	}
 }

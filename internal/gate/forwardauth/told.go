@@ -10,8 +10,8 @@ import (
 
 // asked is the request that a gateway asks about, as its headers tell it. Gateways set one family of headers and
 // pass on what the client sent of the other: so whatever is told twice must agree, or the client could choose.
-func asked(r *http.Request) gate.Asked {
-	a := gate.Asked{Header: r.Header, RemoteAddr: r.RemoteAddr, IsForwarded: true}
+func asked(r *http.Request) gate.Request {
+	a := gate.Request{Header: r.Header, RemoteAddr: r.RemoteAddr, IsForwarded: true}
 	t := told{header: r.Header}
 	a.Method = t.only("X-Forwarded-Method", "X-Original-Method")
 	// GET and HEAD are what gateways ask with that tell the method in a header, or not at all.

@@ -70,4 +70,4 @@ func (b *body) pass() {
 	}
 }
 
-func isUntrailed(name string) bool { return isWithheld(name) || untrailed[gate.AsRead(name)] }
+func isUntrailed(name string) bool { return isWithheld(name) || untrailed[gate.CGIHeaderName(name)] }

@@ -30,7 +30,7 @@ func set(names []string) map[string]bool {
 }
 
 func isWithheld(name string) bool {
-	return withheld[gate.AsRead(name)] || gate.IsIdentityHeader(name)
+	return withheld[gate.CGIHeaderName(name)] || gate.IsIdentityHeader(name)
 }
 
 // withhold leaves only what is for the app.

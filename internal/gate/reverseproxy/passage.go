@@ -19,7 +19,7 @@ type passage struct {
 	in         *http.Request
 	w          http.ResponseWriter
 	controller http.ResponseController
-	asked      gate.Asked
+	asked      gate.Request
 	decision   gate.Decision
 	at         url.URL
 	// isSent says that the request was found fit to be sent.

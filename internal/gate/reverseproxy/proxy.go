@@ -82,7 +82,7 @@ func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) (*passage, *answer
 	}
 	return &passage{
 		Proxy: p, in: r, w: w, controller: *http.NewResponseController(w), at: at,
-		asked: gate.Asked{
+		asked: gate.Request{
 			Method: r.Method, Host: r.Host, Target: target, Header: r.Header, RemoteAddr: r.RemoteAddr,
 		},
 	}, nil

@@ -30,7 +30,7 @@ func (t *passage) unwatch() {
 }
 
 func (t *passage) look() {
-	goesOn := t.Gate.Still(&t.asked, &t.decision.Caller)
+	goesOn := t.Gate.Recheck(&t.asked, &t.decision.Caller)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {

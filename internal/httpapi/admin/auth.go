@@ -72,7 +72,7 @@ func (c *call) login() {
 // verify asks the gate who has the key, and nothing else that was sent.
 func (c *call) verify(key string) gate.Decision {
 	header := http.Header{"X-Api-Key": {key}, forwardedFor: c.r.Header[forwardedFor]}
-	return c.Gate.Recognize(&http.Request{Header: header, RemoteAddr: c.r.RemoteAddr})
+	return c.Gate.IdentifyOrAnonymous(&http.Request{Header: header, RemoteAddr: c.r.RemoteAddr})
 }
 
 // forwardedFor tells the address that a key was used from.
@@ -128,13 +128,13 @@ func (c *call) logout() {
 		return
 	}
 	// Only who came by the session itself is known to have ended it.
-	whose := c.Gate.Recognize(&http.Request{Header: http.Header{"Cookie": c.r.Header["Cookie"]}}).Caller
+	whose := c.Gate.IdentifyOrAnonymous(&http.Request{Header: http.Header{"Cookie": c.r.Header["Cookie"]}}).Caller
 	if err := c.Sessions.End(c.r.Context(), cookie); err != nil {
 		c.w.Header().Del("Set-Cookie")
 		c.unavailable(err)
 		return
 	}
-	if whose.By == gate.BySession {
+	if whose.Credential == gate.CredentialSession {
 		c.Trail.Record(c.r.Context(), audit.Entry{
 			Actor: whose.Subject, KeyID: whose.KeyID, From: c.Gate.ClientAddress(c.r), Action: audit.Logout, Target: whose.Subject, Outcome: audit.Done,
 		})

@@ -16,7 +16,7 @@ import (
 
 // Gate says who somebody is, and what they may.
 type Gate interface {
-	Recognize(r *http.Request) gate.Decision
+	IdentifyOrAnonymous(r *http.Request) gate.Decision
 	May(c *gate.Caller, r access.Request) bool
 	// IsKey says that a text is a key on record, be it accepted or refused.
 	IsKey(text string) bool
@@ -138,7 +138,7 @@ type call struct {
 // recognize finds out who calls, and is false when it has answered that this can't be done now. A session that is in use
 // goes on for longer by it.
 func (c *call) recognize() bool {
-	d := c.Gate.Recognize(c.r)
+	d := c.Gate.IdentifyOrAnonymous(c.r)
 	if d.Outcome != gate.Allowed {
 		refuse(c.w, http.StatusServiceUnavailable, "The server does not know enough of the cluster yet to tell who you are")
 		return false

@@ -28,12 +28,12 @@ var now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // callers, by the key that they present.
 var callers = map[string]gate.Caller{
-	"alice-key": {By: gate.ByKey, Username: "alice", Subject: "User/alice", Admin: true},
-	"bob-key":   {By: gate.ByKey, Username: "bob", Subject: "User/bob"},
-	"session":   {By: gate.BySession, Username: "bob", Subject: "User/bob"},
-	"ci-key":    {By: gate.ByKey, Subject: "Account/ci"},
+	"alice-key": {Credential: gate.CredentialKey, Username: "alice", Subject: "User/alice", Admin: true},
+	"bob-key":   {Credential: gate.CredentialKey, Username: "bob", Subject: "User/bob"},
+	"session":   {Credential: gate.CredentialSession, Username: "bob", Subject: "User/bob"},
+	"ci-key":    {Credential: gate.CredentialKey, Subject: "Account/ci"},
 	// No key, but a name that somebody saved, where such are believed.
-	"saved-name": {By: gate.BySavedName, Username: "bob", Subject: "User/bob"},
+	"saved-name": {Credential: gate.CredentialSavedName, Username: "bob", Subject: "User/bob"},
 }
 
 // door is who asks. Its first address is where they ask from.

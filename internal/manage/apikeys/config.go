@@ -18,8 +18,8 @@ import (
 // Gate says what callers may.
 type Gate interface {
 	May(c *gate.Caller, r access.Request) bool
-	// MayGive says whether a caller may hand out rights to a key that speaks for a user, or for none: "".
-	MayGive(c *gate.Caller, given *access.Given, to string) bool
+	// MayDelegate says whether a caller may hand out rights to a key that speaks for a user, or for none: "".
+	MayDelegate(c *gate.Caller, given *access.Given, to string) bool
 }
 
 // Verifier says what this server goes by now.

@@ -34,7 +34,7 @@ func (s *Service) mayAsk(by By, subject v1alpha1.Subject, action string) error {
 // comes with no key that could, and needs none for their own keys. A role may deny it to them all the same.
 func (s *Service) isAllowed(by By, subject v1alpha1.Subject, action string) bool {
 	r := access.Request{Action: action, Resource: resourceOf(subject)}
-	if by.By == gate.ByProxy && by.owns(subject) {
+	if by.Credential == gate.CredentialProxy && by.owns(subject) {
 		return !s.Verifier.UserIsDenied(by.Username, r)
 	}
 	return s.Gate.May(by.Caller, r)
@@ -45,8 +45,8 @@ func (b By) isKnown() bool {
 	if b.Caller == nil {
 		return false
 	}
-	switch b.By {
-	case gate.BySession, gate.ByKey, gate.ByProxy:
+	switch b.Credential {
+	case gate.CredentialSession, gate.CredentialKey, gate.CredentialProxy:
 		return true
 	}
 	return false
@@ -75,7 +75,7 @@ func (s *Service) mayGive(by By, given *access.Given, subject v1alpha1.Subject) 
 	if subject.Kind == v1alpha1.SubjectUser {
 		to = subject.Name
 	}
-	if !s.Gate.MayGive(by.Caller, given, to) {
+	if !s.Gate.MayDelegate(by.Caller, given, to) {
 		return &Error{Kind: Forbidden, Text: NotPermitted + ": nobody gives what they do not hold"}
 	}
 	return nil

@@ -69,15 +69,15 @@ func TestAClaimManagesNothing(t *testing.T) {
 	h := newHouse(t)
 	saved := http.Header{"Cookie": {"keywright_user=bob"}}
 	h.Configure(t, config.Runtime{})
-	claimed := h.Gate.Recognize(&http.Request{Header: saved})
+	claimed := h.Gate.IdentifyOrAnonymous(&http.Request{Header: saved})
 	_, err := h.List(ctx, apikeys.By{Caller: &claimed.Caller}, bob, apikeys.Query{})
 	want(t, err, apikeys.Unauthorized, "invalid token")
 	// Where names are believed, anybody could make themselves a key that lasts in the name of anybody.
 	h.Configure(t, config.Runtime{TrustUsernames: true})
 	id := h.create(t, bob, apikeys.Wanted{}).ID
 	by := apikeys.By{Caller: h.Caller(saved)}
-	if by.By != gate.BySavedName {
-		t.Fatal(by.By)
+	if by.Credential != gate.CredentialSavedName {
+		t.Fatal(by.Credential)
 	}
 	for name, ask := range map[string]func() error{
 		"list":    func() error { _, err := h.List(ctx, by, bob, apikeys.Query{}); return err },

@@ -1,0 +1,60 @@
+package gate
+
+import (
+	"time"
+
+	"keywright.dev/keywright/internal/auth/verify"
+)
+
+// UseRecorder records when and from where keys were last used. Requests wait for it, so it must not block.
+type UseRecorder interface {
+	Note(verify.Use)
+	// Every returns the interval at which uses of one object's keys are reported at most.
+	Every() time.Duration
+}
+
+// SeenUserRecorder records callers who have a name but no AdminUser. Requests wait for it, so it must not block.
+type SeenUserRecorder interface {
+	Note(name, from string, at time.Time)
+}
+
+func (g *Gate) reportEvery() time.Duration {
+	if g.Uses == nil {
+		return verify.UseInterval
+	}
+	return g.Uses.Every()
+}
+
+// recordUse reports an admitted caller. Uses of keys are reported at intervals; the check of the interval takes no lock,
+// so the common path costs next to nothing.
+func (g *Gate) recordUse(c *Caller, now time.Time, from origin) {
+	switch {
+	case g.Uses == nil && g.SeenUsers == nil:
+	case !c.HasKey():
+		g.recordName(c.Username, now, &from)
+	default:
+		if every := g.reportEvery(); c.verdict.ShouldReportUse(now, every) {
+			g.recordKey(c, now, every, &from)
+		}
+	}
+}
+
+func (g *Gate) recordKey(c *Caller, now time.Time, every time.Duration, from *origin) {
+	v := &c.verdict
+	if v.UID() == "" {
+		return // The bootstrap key: no object records it, and admin is never a seen user.
+	}
+	address := from.address()
+	if g.Uses != nil {
+		g.Uses.Note(verify.Use{Object: v.ID(), UID: v.UID(), KeyID: v.KeyID(), At: now, From: address})
+	}
+	if g.SeenUsers != nil && v.ShouldReportUser(now, every) {
+		g.SeenUsers.Note(c.Username, address, now)
+	}
+}
+
+func (g *Gate) recordName(name string, now time.Time, from *origin) {
+	if name != "" && g.SeenUsers != nil && !g.Verifier.HasUser(name) {
+		g.SeenUsers.Note(name, from.address(), now)
+	}
+}
