@@ -2,11 +2,11 @@
 #   docker build --target operator -t keywright/operator .
 #   docker build --target server   -t keywright/server   .
 
-# The compiler runs on the builder's own platform and compiles for the target's: no emulation.
+# The compiler runs on the builder's platform and compiles for the target's, without emulation.
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build
 WORKDIR /src
 
-# Modules change less often than sources, so their layer is kept.
+# Modules change less often than sources, so their layer is cached.
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod \
     go mod download
@@ -16,7 +16,7 @@ COPY cmd cmd
 COPY controllers controllers
 COPY internal internal
 
-# The stamp comes from outside: there is no git history in here.
+# The version is an argument: there is no git history in here.
 ARG VERSION=dev
 ARG TARGETOS
 ARG TARGETARCH
@@ -27,7 +27,7 @@ RUN --mount=type=cache,target=/go/pkg/mod \
 
 FROM gcr.io/distroless/static:nonroot AS operator
 COPY --from=build /out/operator /operator
-# As a number: a cluster that demands non-root can't tell from a name.
+# As a number: a cluster that requires non-root users cannot check a name.
 USER 65532:65532
 ENTRYPOINT ["/operator"]
 

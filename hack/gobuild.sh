@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# gobuild.sh OUTPUT PACKAGE [FLAG...]: go build that tells, on stderr, how far it is and how long it took.
-# OUTPUT appears only when it is whole. Run it in the folder of PACKAGE's module.
+# gobuild.sh OUTPUT PACKAGE [FLAG...]: go build with progress and duration on stderr. OUTPUT appears only when it is
+# complete. Run it in the folder of PACKAGE's module.
 set -euo pipefail
 
 output=$1 package=$2
@@ -8,8 +8,8 @@ shift 2
 name=${output##*/}
 say() { printf '%s\n' "$*" >&2; }
 
-# progress reads what go build -v prints, the packages it compiles and what it complains of: it counts the one, at
-# most a line every 15 s (every second on a terminal), and passes on the other.
+# progress reads the output of go build -v. It counts the compiled packages, with a line every 15 s at most (every
+# second on a terminal), and passes errors on.
 progress() {
   local count=0 shown=$SECONDS every=15 line
   [ -t 2 ] && every=1

@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
-# Makes sure that the programs are there which the tests run beside Keywright: nginx, caddy, git, curl, PostgreSQL and
+# Makes sure that the programs that tests run beside Keywright are installed: nginx, Caddy, git, curl, PostgreSQL and
 # Traefik.
 #
-# Root on Debian or its kin: what is missing is installed, and not started. Anybody else is told in one line what is
-# missing, and the suites leave that part out. With CI set it is a failure: nothing may be left out there. Traefik is no
-# package and takes minutes to build, so it is built in CI alone.
+# As root on Debian or a derivative, missing programs are installed, and not started. Otherwise one line lists them,
+# and the suites skip their tests. With CI set that is a failure: no test may be skipped there. Traefik has no package
+# and takes minutes to build, so it is built in CI only.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# nginx is where PATH does not lead everybody.
+# nginx is in a folder that is not in everyone's PATH.
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 policy=/usr/sbin/policy-rc.d
 aside=$policy.before-keywright
-# What Debian's installation of PostgreSQL reads.
+# The configuration of Debian's PostgreSQL installation.
 clusters=/etc/postgresql-common/createcluster.d
 
 say() { printf '%s\n' "$*" >&2; }
 
-# missing: the packages whose programs are not there. All but PostgreSQL's have the same names.
+# missing: the packages of missing programs. All but PostgreSQL's have the name of the program.
 missing() {
   local program list=
   for program in nginx caddy git curl; do
@@ -27,28 +27,28 @@ missing() {
   printf '%s' "${list# }"
 }
 
-# has_postgres: Debian has it in a folder of its version, where PATH does not lead.
+# has_postgres: Debian installs it in a folder with its version, outside PATH.
 has_postgres() {
   command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null
 }
 
-# do_without REASON: nobody but CI is held up by what is missing.
+# do_without REASON: only CI fails because of a missing program.
 do_without() {
   say "packages: $1"
   [ -z "${CI:-}" ] || exit 1
   exit 0
 }
 
-# keep_services_down: Debian starts what it installs, unless policy-rc.d answers 101, and makes a database cluster in
-# /var/lib, unless it is told not to. The tests make their own.
+# keep_services_down: Debian starts what it installs unless policy-rc.d answers 101, and creates a database cluster in
+# /var/lib unless configured otherwise. The tests create their own.
 keep_services_down() {
   trap restore EXIT
-  # One of ours is left from a run that was killed.
+  # A killed run left ours behind.
   [ ! -e "$policy" ] || grep -q hack/packages.sh "$policy" || mv "$policy" "$aside"
-  printf '#!/bin/sh\n# There while hack/packages.sh of Keywright installs.\nexit 101\n' >"$policy"
+  printf '#!/bin/sh\n# Present while hack/packages.sh of Keywright installs.\nexit 101\n' >"$policy"
   chmod 755 "$policy"
   mkdir -p "$clusters"
-  printf '# There while hack/packages.sh of Keywright installs.\ncreate_main_cluster = false\n' >"$clusters/keywright.conf"
+  printf '# Present while hack/packages.sh of Keywright installs.\ncreate_main_cluster = false\n' >"$clusters/keywright.conf"
 }
 
 restore() {
@@ -58,7 +58,7 @@ restore() {
   [ ! -e "$aside" ] || mv "$aside" "$policy"
 }
 
-# fetch PACKAGE...: the lists of packages are renewed when something can't be had by those that are there.
+# fetch PACKAGE...: updates the package lists only if the present ones are not enough.
 fetch() {
   apt_install "$@" || { apt-get update -qq && apt_install "$@"; }
 }
@@ -67,7 +67,7 @@ apt_install() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" </dev/null
 }
 
-# install PACKAGE...: all that apt-get says is shown only if it fails.
+# install PACKAGE...: shows the output of apt-get only if it fails.
 install() {
   local log; log=$(mktemp)
   say "packages: installing $*"
@@ -77,22 +77,22 @@ install() {
     return
   fi
   tail -n 5 "$log" >&2
-  do_without "apt-get could not install $* (all it said is in $log); tests that need them are left out"
+  do_without "apt-get could not install $* (its output is in $log); tests that need them are skipped"
 }
 
 if [ -n "${CI:-}" ]; then
   hack/traefik/build.sh >/dev/null
 elif [ -z "$(hack/traefik/build.sh --if-built)" ]; then
-  say "packages: Traefik is not built; tests that need it are left out until: hack/traefik/build.sh (minutes)"
+  say "packages: Traefik is not built; tests that need it are skipped until you run hack/traefik/build.sh (minutes)"
 fi
 need=$(missing)
 [ -n "$need" ] || exit 0
 command -v apt-get >/dev/null ||
-  do_without "not installed: $need; tests that need them are left out until your package manager has installed them"
+  do_without "not installed: $need; tests that need them are skipped until you install them"
 [ "$(id -u)" = 0 ] ||
-  do_without "not installed: $need; tests that need them are left out until: sudo apt-get install --no-install-recommends $need"
+  do_without "not installed: $need; tests that need them are skipped until you run: sudo apt-get install --no-install-recommends $need"
 
-# Of two test runs at once the second finds everything there. apt's folder serves as the lock.
+# With two test runs at once, the second one finds everything installed. apt's folder serves as the lock.
 if command -v flock >/dev/null; then
   exec 9</etc/apt
   flock 9

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the packages whose tests have a function of this kind: packages_with.sh Benchmark|Fuzz
+# Prints the packages whose tests have a function of a kind: packages_with.sh Benchmark|Fuzz
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,23 +1,24 @@
 #!/usr/bin/env bash
-# Regenerates all that is generated, checks and lints, and fails when that changed a file of the checkout.
+# Regenerates everything that is generated, checks and lints, and fails if that changes a file of the checkout.
 #
-# The files are compared with what they were before, not with the last commit: work that is not committed yet is
-# none of its business. In a fresh clone the two are the same.
+# Files are compared with their state before, not with the last commit: uncommitted work is left alone. In a fresh
+# clone the two are the same.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# Where the generators write. A log that grows elsewhere in the checkout meanwhile is nobody's fault.
+# Where the generators write. Files that change elsewhere meanwhile do not matter.
 generated=(api config)
 
 step() { printf -- '-- %s\n' "$*"; }
 fail() { printf 'verify: %s\n' "$*" >&2; exit 1; }
 
-objects=$(git rev-parse --path-format=absolute --git-path objects) || fail "this is no git checkout, so changed files can't be told"
+objects=$(git rev-parse --path-format=absolute --git-path objects) || fail "not a git checkout, so changed files cannot be found"
 
-# with_scratch COMMAND...: a git command with an index and a store of its own, so that the checkout's are left alone.
+# with_scratch COMMAND...: a git command with its own index and object store, so that those of the checkout stay as
+# they are.
 with_scratch() {
   GIT_INDEX_FILE="$scratch/index" GIT_OBJECT_DIRECTORY="$scratch/objects" \
     GIT_ALTERNATE_OBJECT_DIRECTORIES="$objects" git "$@"
@@ -37,8 +38,8 @@ unchanged() {
   fail "generated files were out of date and are rewritten now (the difference is above): commit them"
 }
 
-# tidy FOLDER: its go.mod and go.sum are what `go mod tidy` makes of them. hack/gatewaycrds has no Go code: it pins
-# modules whose files the tests read, and tidying would drop them.
+# tidy FOLDER: go.mod and go.sum are the output of `go mod tidy`. hack/gatewaycrds has no Go code: it pins modules
+# whose files the tests read, and tidying would drop them.
 tidy() {
   [ "$1" != hack/gatewaycrds ] || return 0
   (cd "$1" && go mod tidy -diff) || fail "$1/go.mod is not tidy: run 'go mod tidy' in $1"

@@ -12,7 +12,7 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// folder is where the demo leaves what a person may want, below the root of the checkout.
+// folder is where the demo writes, below the root of the checkout.
 const folder = ".demo"
 
 // demo is one run.
@@ -50,12 +50,12 @@ func (d *demo) run(ctx context.Context) error {
 	return errors.Join(interrupted(ctx, err), d.end(s))
 }
 
-// show plays the story and then, unless it is to be once, leaves everything up until ctx ends.
+// show plays the story, and then leaves everything running until ctx ends, unless it is to stop.
 func (d *demo) show(ctx context.Context, s *stack.Stack) error {
 	if err := s.WriteEnv(filepath.Join(d.dir, "env")); err != nil {
 		return err
 	}
-	d.say("\nIt is up. Below, each line after $ is run as it stands, in the environment of %s/env.", folder)
+	d.say("\nIt is up. Each line after $ is a command, run in the environment of %s/env.", folder)
 	player := &scenario.Player{
 		Root:      s.Root,
 		Dir:       folder,
@@ -74,19 +74,19 @@ func (d *demo) show(ctx context.Context, s *stack.Stack) error {
 	return stay(ctx, s)
 }
 
-// stay returns when ctx ends, or a program does that should not.
+// stay returns when ctx ends, or when the operator or the server ends unexpectedly.
 func stay(ctx context.Context, s *stack.Stack) error {
 	select {
 	case <-ctx.Done():
 		return nil
 	case <-s.Operator.Done():
-		return fmt.Errorf("the operator ended by itself: see %s/logs/operator.log", folder)
+		return fmt.Errorf("the operator ended unexpectedly: see %s/logs/operator.log", folder)
 	case <-s.Server.Done():
-		return fmt.Errorf("the server ended by itself: see %s/logs/server.log", folder)
+		return fmt.Errorf("the server ended unexpectedly: see %s/logs/server.log", folder)
 	}
 }
 
-// end stops everything and leaves nothing in the folder but logs.
+// end stops everything and removes everything but the logs.
 func (d *demo) end(s *stack.Stack) error {
 	d.say("\nStopping everything.")
 	return errors.Join(s.Stop(), keepLogs(d.dir))
@@ -96,7 +96,7 @@ func (d *demo) say(format string, args ...any) {
 	fmt.Fprintf(d.out, format+"\n", args...)
 }
 
-// interrupted replaces an error that is only about ctx having ended, however it was worded on its way.
+// interrupted replaces an error that was caused by the end of ctx, whatever its text.
 func interrupted(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return errors.New("interrupted before the last step")
@@ -104,7 +104,7 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// colours tells whether out is a terminal whose owner wants colours.
+// colours reports whether out is a terminal that supports colours and has them enabled.
 func colours(out io.Writer) bool {
 	file, ok := out.(*os.File)
 	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
@@ -115,7 +115,7 @@ func colours(out io.Writer) bool {
 }
 
 const whatToTry = `
-Everything stays up until Ctrl-C. From another terminal, in this folder:
+Everything keeps running until Ctrl-C. From another terminal, in this folder:
 
   . .demo/env          # kubectl (namespace keywright-system), its KUBECONFIG, KEYWRIGHT_URL and KEYWRIGHT_ADMIN_KEY
 
@@ -123,7 +123,7 @@ Everything stays up until Ctrl-C. From another terminal, in this folder:
     -o go-template='X-API-Key: {{.data.key | base64decode}}' >.demo/bob.header
   curl -i -H @.demo/bob.header $KEYWRIGHT_URL/auth
 
-  kubectl apply -f config/samples/adminuser_alice.yaml    # bob, the last admin, can't be disabled
+  kubectl apply -f config/samples/adminuser_alice.yaml    # bob, the last admin, cannot be disabled
   kubectl wait adminuser/alice --for=condition=Ready
   kubectl patch adminuser bob --type=merge -p '{"spec":{"enabled":false}}'    # refused at once
   kubectl patch adminuser bob --type=merge -p '{"spec":{"enabled":true}}'     # and in again

@@ -11,11 +11,10 @@ import (
 	"time"
 )
 
-// lockFile says in a folder that a demo is up there: it is locked as long as that runs, however it ends, and
-// holds a line about it.
+// lockFile is locked while a demo runs in the folder, and contains a line about it.
 const lockFile = "lock"
 
-// lock makes the folder and takes it for this process, or tells who has it.
+// lock creates the folder and locks it for this process. Its error names the process that holds the lock.
 func lock(dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -48,12 +47,12 @@ func writeAll(file *os.File, line string) error {
 	return err
 }
 
-// clean removes what an earlier run left, of which nothing runs any more.
+// clean removes the files of an earlier run, whose processes have ended.
 func clean(dir string) error {
 	return removeBut(dir, lockFile)
 }
 
-// keepLogs removes what is of no use to anybody once nothing runs; keys are among it.
+// keepLogs removes everything but the logs: it is useless without the processes, and includes keys.
 func keepLogs(dir string) error {
 	return removeBut(dir, lockFile, "logs")
 }

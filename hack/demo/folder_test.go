@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestLockIsHeldByOne(t *testing.T) {
+func TestLock_IsExclusive(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "demo")
 	unlock, err := lock(dir)
 	if err != nil {
@@ -16,22 +16,23 @@ func TestLockIsHeldByOne(t *testing.T) {
 	}
 	_, err = lock(dir)
 	if err == nil {
-		t.Fatal("taken twice")
+		t.Fatal("locked twice")
 	}
 	if !strings.Contains(err.Error(), "up already") || !strings.Contains(err.Error(), strconv.Itoa(os.Getpid())) {
-		t.Errorf("got %q, want who has it", err)
+		t.Errorf("got %q, want the process that holds the lock", err)
 	}
 	unlock()
 	if unlock, err = lock(dir); err != nil {
-		t.Fatalf("after it was let go: %v", err)
+		t.Fatalf("after unlock: %v", err)
 	}
 	unlock()
 }
 
-// A lock file that a killed run left locks nothing.
-func TestLockOfAKilledRun(t *testing.T) {
+// A lock file of a killed run locks nothing.
+func TestLock_IgnoresKilledRun(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, lockFile), []byte("process 1, since 10:00:00, and a longer line than ours\n"), 0o600); err != nil {
+	longer := []byte("process 1, since 10:00:00, and a longer line than ours\n")
+	if err := os.WriteFile(filepath.Join(dir, lockFile), longer, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	unlock, err := lock(dir)
@@ -39,12 +40,13 @@ func TestLockOfAKilledRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unlock()
-	if line, _ := os.ReadFile(filepath.Join(dir, lockFile)); strings.Count(string(line), "\n") != 1 || strings.Contains(string(line), "longer") {
-		t.Errorf("the lock says %q", line)
+	line, _ := os.ReadFile(filepath.Join(dir, lockFile))
+	if strings.Count(string(line), "\n") != 1 || strings.Contains(string(line), "longer") {
+		t.Errorf("the lock contains %q", line)
 	}
 }
 
-func TestCleanAndKeepLogs(t *testing.T) {
+func TestFolder_CleanAndKeepLogs(t *testing.T) {
 	dir := t.TempDir()
 	fill := func() {
 		for _, path := range []string{"run/etcd.d/member", "logs/etcd.log", "env", "bob.header", lockFile} {

@@ -16,7 +16,8 @@ import (
 )
 
 func main() {
-	// After the first signal a second one ends us at once; the stack's processes go with us either way.
+	// After the first signal a second one ends the process at once; the processes of the stack end with it in either
+	// case.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop)
 	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
@@ -25,7 +26,7 @@ func main() {
 	}
 }
 
-// run shows everything; it fails when something did not show what it should.
+// run plays the demo. It fails if a step does not show what it should.
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("demo", flag.ExitOnError)
 	once := flags.Bool("once", false, "stop everything after the last step")
@@ -38,7 +39,8 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	return d.run(ctx)
 }
 
-// silenceLibraries keeps what client libraries log between the lines of the demo; what is wrong comes as an error.
+// silenceLibraries drops the logs of client libraries, which would appear between the lines of the demo; errors are
+// returned anyway.
 func silenceLibraries() {
 	log.SetLogger(logr.Discard())
 	klog.SetLogger(logr.Discard())
