@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// What is alive in the operator are caches that hardly change. Go's default lets as much garbage lie about again, and a
-// fixed share of it would make a small operator collect all the time. So the room for garbage is a fixed amount, or
-// a small share where the caches are large; and what filling them took is given back to the machine.
+// What is alive in the operator are caches that hardly change. Go's default lets as much garbage lie about
+// again, and a fixed share of it would make a small operator collect all the time. So the room for garbage is a
+// fixed amount, or a small share where the caches are large; and what filling them took is given back to the
+// machine.
 const (
 	garbageBytes  = 32 << 20
 	leastPercent  = 10

@@ -60,8 +60,9 @@ func serve(ctx context.Context, o *options, logger logr.Logger) error {
 	return mgr.Start(ctx)
 }
 
-// checkPepper is also the first word with the API server: it ends a start that has the wrong address or identity. So
-// its client asks for the Secret and nothing else; to look up what the API server has to offer would take no deadline.
+// checkPepper is also the first word with the API server: it ends a start that has the wrong address or
+// identity. So its client asks for the Secret and nothing else; to look up what the API server has to offer
+// would take no deadline.
 func checkPepper(ctx context.Context, config *rest.Config, namespace string) error {
 	scheme, err := newScheme()
 	if err != nil {

@@ -228,8 +228,8 @@ func (b *bench) followsTheConfiguration() {
 	b.checkLog(stop(), plaintext)
 }
 
-// onItsWayOut is what controller-runtime calls errors when the operator ends: that it gives up its lease, and that a
-// reconcile under way was cut off.
+// onItsWayOut is what controller-runtime calls errors when the operator ends: that it gives up its lease, and
+// that a reconcile under way was cut off.
 var onItsWayOut = []string{"leader election lost", context.Canceled.Error()}
 
 // checkLog: JSON lines, no error among them, and no key.

@@ -86,13 +86,13 @@ func cacheOptions(o *options) (cache.Options, error) {
 		keys = map[string]cache.Config{cache.AllNamespaces: {}}
 		secrets = keys
 	}
-	slimmer := &cachetrim.Slimmer{}
+	trimmer := &cachetrim.Trimmer{}
 	return cache.Options{
 		DefaultNamespaces: own,
 		ByObject: map[client.Object]cache.ByObject{
-			&v1alpha1.AdminUser{}:   {Transform: slimmer.Holder},
-			&v1alpha1.APIKey{}:      {Namespaces: keys, Transform: slimmer.Holder},
-			issuer.SecretMetadata(): {Label: labels.NewSelector().Add(*written), Namespaces: secrets, Transform: slimmer.Secret},
+			&v1alpha1.AdminUser{}:   {Transform: trimmer.KeyObject},
+			&v1alpha1.APIKey{}:      {Namespaces: keys, Transform: trimmer.KeyObject},
+			issuer.SecretMetadata(): {Label: labels.NewSelector().Add(*written), Namespaces: secrets, Transform: trimmer.Secret},
 		},
 	}, nil
 }

@@ -8,7 +8,8 @@ import (
 	"keywright.dev/keywright/internal/operator/issuer"
 )
 
-// describe tells the issuer what an AdminUser asks for. rival is who holds its username instead, or nil.
+// describe translates an AdminUser for the issuer. rival is the AdminUser whose claim to the username is
+// honoured instead, or nil.
 func describe(user, rival *v1alpha1.AdminUser) *issuer.Target {
 	t := &issuer.Target{
 		Object:  user,
@@ -25,8 +26,8 @@ func describe(user, rival *v1alpha1.AdminUser) *issuer.Target {
 	return t
 }
 
-// refused says why the user's keys are not accepted. A name that somebody else holds outweighs all else: it is
-// what has to be settled first.
+// refused returns why the user's keys are refused, or nil. A rival claim comes before spec.enabled: a person
+// has to settle it first.
 func refused(user, rival *v1alpha1.AdminUser) *issuer.Finding {
 	switch {
 	case !user.DeletionTimestamp.IsZero():
@@ -35,7 +36,8 @@ func refused(user, rival *v1alpha1.AdminUser) *issuer.Finding {
 		return &issuer.Finding{Reason: v1alpha1.ReasonDemoted, Message: "The role is user: there is no admin key."}
 	case rival != nil:
 		return &issuer.Finding{Reason: v1alpha1.ReasonUsernameTaken, Message: fmt.Sprintf(
-			"Username %q is held by AdminUser %s: delete one of the two, or create this one anew with another username.", rival.EffectiveUsername(), rival.Name)}
+			"Username %q belongs to AdminUser %s: delete one of the two, or create this one again with another username.",
+			rival.EffectiveUsername(), rival.Name)}
 	case !user.IsEnabled():
 		return &issuer.Finding{Reason: v1alpha1.ReasonDisabled, Message: "spec.enabled is false: every key of the user is refused until it is true again."}
 	}

@@ -1,4 +1,4 @@
-// Package adminuser is the controller of AdminUsers: it decides which object holds a username, describes the user
-// to the issuer, and removes the Secret of a user that is gone. How a key is issued is the issuer's business, when
-// is lifecycle's.
+// Package adminuser is the controller of AdminUsers. It decides whose claim to a username is honoured,
+// describes the user to the issuer, and removes the Secret of a deleted user. The issuer issues the keys;
+// package lifecycle decides when.
 package adminuser

@@ -19,17 +19,17 @@ import (
 	"keywright.dev/keywright/internal/operator/issuer"
 )
 
-// Reconciler brings one AdminUser to what its spec asks.
+// Reconciler reconciles AdminUsers.
 type Reconciler struct {
-	// Client reads AdminUsers from a cache that has Index.
+	// Client reads AdminUsers from a cache that has keyholder.IndexUsernames.
 	Client client.Client
 	Issuer *issuer.Issuer
 
-	// names keeps two claimants of one username from being worked on at the same time.
+	// names serializes the reconciles of AdminUsers that claim the same username.
 	names nameLocks
 }
 
-// Reconcile does for one AdminUser all that can be done now.
+// Reconcile issues, rotates or ends the keys of one AdminUser.
 func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	var user v1alpha1.AdminUser
 	err := r.Client.Get(ctx, req.NamespacedName, &user)
@@ -39,7 +39,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if isKept(&user) {
+	if heldByAnchor(&user) {
 		return reconcile.Result{}, nil
 	}
 	defer r.names.lock(user.EffectiveUsername())()
@@ -50,22 +50,25 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	return r.Issuer.Run(ctx, describe(&user, rival))
 }
 
-// isKept: the user is being deleted, and whether they may go as far as the last admin is concerned has not been settled.
-// Until then everything stays as it is.
-func isKept(user *v1alpha1.AdminUser) bool {
+// heldByAnchor reports whether the user is being deleted and the last admin controller has not released it yet.
+// Until then the keys stay as they are.
+func heldByAnchor(user *v1alpha1.AdminUser) bool {
 	return !user.DeletionTimestamp.IsZero() && controllerutil.ContainsFinalizer(user, v1alpha1.FinalizerLastAdmin)
 }
 
-// SetupWithManager registers the controller for its objects, for the Secrets written for them, and for asked, which
-// names objects to look at again for a reason outside this controller.
-func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, asked <-chan event.GenericEvent, options controller.Options) error {
-	ofOwner := handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), &v1alpha1.AdminUser{}, handler.OnlyControllerOwner())
+// SetupWithManager registers the controller for AdminUsers and the Secrets written for them. requeue delivers
+// AdminUsers to reconcile for a reason outside this controller.
+func (r *Reconciler) SetupWithManager(
+	mgr ctrl.Manager, requeue <-chan event.GenericEvent, options controller.Options,
+) error {
+	ofOwner := handler.EnqueueRequestForOwner(
+		mgr.GetScheme(), mgr.GetRESTMapper(), &v1alpha1.AdminUser{}, handler.OnlyControllerOwner())
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("adminuser").
 		For(&v1alpha1.AdminUser{}).
 		Watches(issuer.SecretMetadata(), ofOwner, builder.OnlyMetadata).
 		Watches(&v1alpha1.AdminUser{}, handler.EnqueueRequestsFromMapFunc(r.rivalRequests)).
-		WatchesRawSource(source.Channel(asked, &handler.EnqueueRequestForObject{})).
+		WatchesRawSource(source.Channel(requeue, &handler.EnqueueRequestForObject{})).
 		WithOptions(options).
 		Complete(r)
 }

@@ -25,8 +25,8 @@ func (l *nameLocks) lock(name string) (unlock func()) {
 
 // honouredRival returns the AdminUser whose claim to the username of user is honoured instead, or nil.
 //
-// The cache shows every claimant before either is reconciled, so it is enough to find rivals. Whether a rival has been
-// issued a key since then is read from the API server.
+// The cache shows every claimant before either is reconciled, so it is enough to find rivals. Whether a rival
+// has been issued a key since then is read from the API server.
 func (r *Reconciler) honouredRival(ctx context.Context, user *v1alpha1.AdminUser) (*v1alpha1.AdminUser, error) {
 	others, err := keyholder.SameUsername(ctx, r.Client, user)
 	if err != nil {
@@ -50,7 +50,8 @@ func (r *Reconciler) honouredRival(ctx context.Context, user *v1alpha1.AdminUser
 	return honoured, nil
 }
 
-// rivalRequests returns a request for each rival of a changed or deleted AdminUser: the change may decide their claims.
+// rivalRequests returns a request for each rival of a changed or deleted AdminUser: the change may decide their
+// claims.
 func (r *Reconciler) rivalRequests(ctx context.Context, changed client.Object) []reconcile.Request {
 	others, err := keyholder.SameUsername(ctx, r.Client, changed.(*v1alpha1.AdminUser))
 	if err != nil {

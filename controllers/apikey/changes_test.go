@@ -30,13 +30,13 @@ func TestWhatChangesAnOwner(t *testing.T) {
 		before.Status.Keys = issued
 		after := before.DeepCopy()
 		c.change(after)
-		if got := changesOwner(event.UpdateEvent{ObjectOld: before, ObjectNew: after}); got != c.want {
+		if got := affectsKeys(event.UpdateEvent{ObjectOld: before, ObjectNew: after}); got != c.want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}
 	bare, holds := &v1alpha1.AdminUser{}, &v1alpha1.AdminUser{}
 	holds.Status.Keys = issued
-	if !changesOwner(event.UpdateEvent{ObjectOld: bare, ObjectNew: holds}) {
+	if !affectsKeys(event.UpdateEvent{ObjectOld: bare, ObjectNew: holds}) {
 		t.Error("the first key")
 	}
 }

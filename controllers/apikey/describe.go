@@ -3,41 +3,30 @@ package apikey
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/operator/issuer"
 )
 
-// surroundings is what a key depends on beside its own manifest.
-type surroundings struct {
-	// unknown are the roles it names that do not exist.
-	unknown []string
-	// maxTTL is the shortest of its roles. 0: none has one.
-	maxTTL time.Duration
-	// ownerDenied: the user it speaks as may not own keys. ownerDisabled: their AdminUser is disabled.
-	ownerDenied, ownerDisabled bool
-}
-
-// describe tells the issuer what an APIKey asks for.
-func describe(key *v1alpha1.APIKey, around *surroundings) *issuer.Target {
+// describe translates an APIKey for the issuer.
+func describe(key *v1alpha1.APIKey, resolved *dependencies) *issuer.Target {
 	t := &issuer.Target{
 		Object:  key,
 		Spec:    convert.Spec(key),
 		Secret:  issuer.Template{Data: map[string]string{v1alpha1.SecretSubject: key.Spec.Subject.String()}},
-		Refused: refused(key, around),
-		Blocked: blocked(key, around),
+		Refused: refused(key, resolved),
+		Blocked: blocked(key, resolved),
 	}
-	t.Spec.MaxTTL = around.maxTTL
+	t.Spec.MaxTTL = resolved.maxTTL
 	if secret := key.Spec.Secret; secret != nil {
 		t.Secret.Take(&secret.SecretTemplate)
 	}
 	return t
 }
 
-// refused says why the key is not accepted, in the server's order.
-func refused(key *v1alpha1.APIKey, around *surroundings) *issuer.Finding {
+// refused returns why the key is refused, or nil. The server checks in the same order.
+func refused(key *v1alpha1.APIKey, resolved *dependencies) *issuer.Finding {
 	switch {
 	case !key.DeletionTimestamp.IsZero():
 		return &issuer.Finding{Reason: v1alpha1.ReasonDeleted, Message: "The APIKey is being deleted: no key is accepted any more."}
@@ -45,23 +34,24 @@ func refused(key *v1alpha1.APIKey, around *surroundings) *issuer.Finding {
 		return &issuer.Finding{Reason: v1alpha1.ReasonRevoked, Message: "spec.revoked is true: the key is refused for good."}
 	case !key.IsEnabled():
 		return &issuer.Finding{Reason: v1alpha1.ReasonDisabled, Message: "spec.enabled is false: the key is refused until it is true again."}
-	case around.ownerDisabled:
+	case resolved.ownerDisabled:
 		return &issuer.Finding{Reason: v1alpha1.ReasonOwnerDisabled, Message: fmt.Sprintf(
-			"AdminUser %q is disabled: every key that speaks for this user is refused until it is enabled again.", key.Owner())}
-	case around.ownerDenied:
+			"AdminUser %q is disabled: every key of this user is refused until it is enabled again.", key.Owner())}
+	case resolved.ownerDenied:
 		return denied(key)
 	}
 	return nil
 }
 
-// blocked says why no key may be issued.
-func blocked(key *v1alpha1.APIKey, around *surroundings) *issuer.Finding {
+// blocked returns why no key may be issued, or nil.
+func blocked(key *v1alpha1.APIKey, resolved *dependencies) *issuer.Finding {
 	switch {
-	case around.ownerDenied:
+	case resolved.ownerDenied:
 		return denied(key)
-	case len(around.unknown) > 0:
+	case len(resolved.unknownRoles) > 0:
 		return &issuer.Finding{Reason: v1alpha1.ReasonUnknownRole, Message: fmt.Sprintf(
-			"No AccessRole is named %s: create it, or take it out of spec.roles.", strings.Join(around.unknown, ", nor "))}
+			"spec.roles names AccessRoles that do not exist: %s. Create them, or remove them from spec.roles.",
+			strings.Join(resolved.unknownRoles, ", "))}
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-// Package apikey is the controller of APIKeys: it finds out whom a key speaks as and which roles it names, describes it to
-// the issuer, and removes the Secret of a key that is gone. How a key is issued is the issuer's business, when is
-// lifecycle's, and what it may do is access's.
+// Package apikey is the controller of APIKeys. It resolves the owner and the roles of a key, describes the key
+// to the issuer, and removes the Secret of a deleted key. The issuer issues the keys; package lifecycle decides
+// when, and package access what a key may do.
 package apikey

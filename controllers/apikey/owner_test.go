@@ -76,7 +76,7 @@ var _ = Describe("An owner who is disabled", func() {
 		k = b.get(ctx, "ci")
 		says(k, "True/Issued", "False/OwnerDisabled")
 		Expect(messageOf(k, "Active")).To(Equal(
-			`AdminUser "carol" is disabled: every key that speaks for this user is refused until it is enabled again.`))
+			`AdminUser "carol" is disabled: every key of this user is refused until it is enabled again.`))
 		Expect(k.Status.Keys).To(HaveLen(1))
 
 		user.Spec.Enabled = new(true)

@@ -157,7 +157,8 @@ var _ = Describe("A restored status", func() {
 	})
 })
 
-// fromBackup loses a key and brings back object, status and Secret as a backup has them. The object is not reconciled.
+// fromBackup loses a key and brings back object, status and Secret as a backup has them. The object is not
+// reconciled.
 func (b *bench) fromBackup(ctx context.Context, name, adopt string) {
 	GinkgoHelper()
 	backup, secret := b.get(ctx, name), b.secret(ctx, name+"-api-key")

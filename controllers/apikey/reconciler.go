@@ -19,16 +19,16 @@ import (
 	"keywright.dev/keywright/internal/operator/issuer"
 )
 
-// Reconciler brings one APIKey to what its spec asks.
+// Reconciler reconciles APIKeys.
 type Reconciler struct {
-	// Client reads APIKeys, AccessRoles and AdminUsers from a cache that has Index.
+	// Client reads APIKeys, AccessRoles and AdminUsers from a cache that has Index and keyholder.IndexUsernames.
 	Client client.Client
 	Issuer *issuer.Issuer
-	// System is Keywright's own namespace, where AdminUsers are.
+	// System is the namespace of AdminUsers.
 	System string
 }
 
-// Reconcile does for one APIKey all that can be done now.
+// Reconcile issues, rotates or ends the keys of one APIKey.
 func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	var key v1alpha1.APIKey
 	err := r.Client.Get(ctx, req.NamespacedName, &key)
@@ -38,24 +38,28 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	around, err := r.lookAround(ctx, &key)
+	dependencies, err := r.resolve(ctx, &key)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	return r.Issuer.Run(ctx, describe(&key, around))
+	return r.Issuer.Run(ctx, describe(&key, dependencies))
 }
 
-// SetupWithManager registers the controller for its objects, for the Secrets written for them, for what they depend on,
-// and for asked, which names objects to look at again for a reason outside this controller.
-func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, asked <-chan event.GenericEvent, options controller.Options) error {
-	ofOwner := handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), &v1alpha1.APIKey{}, handler.OnlyControllerOwner())
+// SetupWithManager registers the controller for APIKeys, the Secrets written for them, and the AccessRoles and
+// AdminUsers they depend on. requeue delivers APIKeys to reconcile for a reason outside this controller.
+func (r *Reconciler) SetupWithManager(
+	mgr ctrl.Manager, requeue <-chan event.GenericEvent, options controller.Options,
+) error {
+	ofOwner := handler.EnqueueRequestForOwner(
+		mgr.GetScheme(), mgr.GetRESTMapper(), &v1alpha1.APIKey{}, handler.OnlyControllerOwner())
+	ofUser := handler.EnqueueRequestsFromMapFunc(r.keysOfUser)
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("apikey").
 		For(&v1alpha1.APIKey{}).
 		Watches(issuer.SecretMetadata(), ofOwner, builder.OnlyMetadata).
 		Watches(&v1alpha1.AccessRole{}, handler.EnqueueRequestsFromMapFunc(r.keysOfRole)).
-		Watches(&v1alpha1.AdminUser{}, handler.EnqueueRequestsFromMapFunc(r.keysOfUser), builder.WithPredicates(predicate.Funcs{UpdateFunc: changesOwner})).
-		WatchesRawSource(source.Channel(asked, &handler.EnqueueRequestForObject{})).
+		Watches(&v1alpha1.AdminUser{}, ofUser, builder.WithPredicates(predicate.Funcs{UpdateFunc: affectsKeys})).
+		WatchesRawSource(source.Channel(requeue, &handler.EnqueueRequestForObject{})).
 		WithOptions(options).
 		Complete(r)
 }

@@ -12,21 +12,23 @@ import (
 var _ = Describe("A role that does not exist", func() {
 	It("keeps the key from being issued, and the message names it", func(ctx SpecContext) {
 		b := newBench(ctx)
-		there, missing, another := b.role(ctx, "there"), v1alpha1.RoleName(b.own("missing")), v1alpha1.RoleName(b.own("other"))
+		there := b.role(ctx, "there")
+		missing, another := v1alpha1.RoleName(b.own("missing")), v1alpha1.RoleName(b.own("other"))
 		k := b.key(ctx, "ci", using(missing, there))
 		says(k, "False/UnknownRole", "False/NoKey")
 		Expect(reasonOf(k, "Stalled")).To(Equal("True/UnknownRole"))
-		told := "No AccessRole is named " + string(missing) + ": create it, or take it out of spec.roles."
-		Expect(messageOf(k, "Ready")).To(Equal(told))
+		message := "spec.roles names AccessRoles that do not exist: " + string(missing) +
+			". Create them, or remove them from spec.roles."
+		Expect(messageOf(k, "Ready")).To(Equal(message))
 		Expect(k.Status.Keys).To(BeEmpty())
 		b.noSecret(ctx, "ci-api-key")
-		Expect(b.events.Take()).To(ConsistOf("Warning UnknownRole " + told))
+		Expect(b.events.Take()).To(ConsistOf("Warning UnknownRole " + message))
 		b.reconcile(ctx, "ci")
 		Expect(b.events.Take()).To(BeEmpty(), "once")
 
 		k = b.change(ctx, "ci", using(missing, there, another))
-		Expect(messageOf(k, "Stalled")).To(Equal("No AccessRole is named " + string(missing) + ", nor " + string(another) +
-			": create it, or take it out of spec.roles."))
+		Expect(messageOf(k, "Stalled")).To(Equal("spec.roles names AccessRoles that do not exist: " + string(missing) + ", " +
+			string(another) + ". Create them, or remove them from spec.roles."))
 		says(b.change(ctx, "ci", using(there)), "True/Issued", "True/Accepted")
 	})
 

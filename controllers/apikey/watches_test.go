@@ -24,8 +24,8 @@ import (
 	"keywright.dev/keywright/test/kit"
 )
 
-// startManager runs the controller as the operator does, on a clock that goes. What is sent to the channel asks it to
-// look at an object again.
+// startManager runs the controller as the operator does, on a clock that goes. What is sent to the channel asks
+// it to look at an object again.
 func (b *bench) startManager(ctx context.Context) chan<- event.GenericEvent {
 	GinkgoHelper()
 	mgr, err := ctrl.NewManager(plane.Admin, ctrl.Options{

@@ -19,8 +19,8 @@ import (
 // errNoPepper means that the pepper can't be used. Its own controller tells why.
 var errNoPepper = errors.New("the bootstrap key can't be digested")
 
-// bootstrap digests the bootstrap key, wherever it is, "" standing for none. from is the Secret that it was looked for
-// in, if there is one.
+// bootstrap digests the bootstrap key, wherever it is, "" standing for none. from is the Secret that it was
+// looked for in, if there is one.
 func (r *Reconciler) bootstrap(ctx context.Context, parsed *config.Settings) (digest string, from runtime.Object, err error) {
 	plaintext := parsed.AdminKey
 	if parsed.AdminKeySecret != nil {

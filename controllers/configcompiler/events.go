@@ -13,8 +13,8 @@ import (
 // maxNote keeps the text of an event below the 1024 bytes that there may be.
 const maxNote = 900
 
-// edit is what an event is about: a version of the configuration and, where it points to one, a version of a Secret.
-// Events of the same of both are one that happened again, and keep the text of the first.
+// edit is what an event is about: a version of the configuration and, where it points to one, a version of a
+// Secret. Events of the same of both are one that happened again, and keep the text of the first.
 type edit struct {
 	config *corev1.ConfigMap
 	// secret is nil for none.
@@ -38,8 +38,8 @@ func (r *Reconciler) announce(e edit, p publication, plaintext bool) {
 	}
 }
 
-// restored tells that the configuration is in force again although nobody edited it. It says the same each time, for
-// that is one event.
+// restored tells that the configuration is in force again although nobody edited it. It says the same each
+// time, for that is one event.
 func (r *Reconciler) restored(e edit, p publication) {
 	if e.config.UID == "" {
 		return

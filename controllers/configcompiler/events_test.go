@@ -146,7 +146,8 @@ var _ = Describe("An edit", func() {
 	})
 })
 
-// versions notes which versions of which objects an event is about: of the same ones the API server would be told once.
+// versions notes which versions of which objects an event is about: of the same ones the API server would be
+// told once.
 type versions struct {
 	*kit.Events
 	seen []string

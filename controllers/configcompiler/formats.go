@@ -9,8 +9,8 @@ import (
 	"keywright.dev/keywright/internal/operator/keysource"
 )
 
-// Formats is the form of new keys as it stands, for everybody who issues them. Its zero value does not know it yet. It is
-// safe for concurrent use.
+// Formats is the form of new keys as it stands, for everybody who issues them. Its zero value does not know it
+// yet. It is safe for concurrent use.
 type Formats struct {
 	mu     sync.Mutex
 	format keyformat.Format
@@ -55,8 +55,8 @@ func (r *Reconciler) setFormat(ctx context.Context, runtime *config.Runtime) err
 	return r.askWhoWaited(ctx)
 }
 
-// askWhoWaited has those look again who wanted a key before it was known how one begins. Nobody else: a change rotates
-// nothing.
+// askWhoWaited has those look again who wanted a key before it was known how one begins. Nobody else: a change
+// rotates nothing.
 func (r *Reconciler) askWhoWaited(ctx context.Context) error {
 	if !r.Formats.hasMissed() {
 		return nil

@@ -25,8 +25,8 @@ import (
 )
 
 const (
-	// poll is how soon a changed bootstrap key or pepper is noticed: the Secret that ADMIN_KEY_SECRET points to is in
-	// no cache, for the operator does not watch Secrets that are not its own.
+	// poll is how soon a changed bootstrap key or pepper is noticed: the Secret that ADMIN_KEY_SECRET points to
+	// is in no cache, for the operator does not watch Secrets that are not its own.
 	poll = 15 * time.Second
 	// pollPending is how soon a keyring that was not there yet is asked for again.
 	pollPending = time.Second
@@ -48,7 +48,8 @@ type Reconciler struct {
 
 	// told is the trouble that was told last, so that polling does not tell it again.
 	told string
-	// applied is the resourceVersion of the configuration that is in force. Nil: no look has succeeded since the start.
+	// applied is the resourceVersion of the configuration that is in force. Nil: no look has succeeded since
+	// the start.
 	applied *string
 	// good is the document that is in force. Empty: it is not known.
 	good string
@@ -116,7 +117,8 @@ func (r *Reconciler) hold(ctx context.Context, e edit, parsed *config.Settings, 
 	var fault config.Fault
 	switch {
 	case errors.Is(err, keysource.ErrPepperPending):
-		// Who waits for the pepper does not wait for this, too: that there is nothing wrong with the prefix is known.
+		// Who waits for the pepper does not wait for this, too: that there is nothing wrong with the prefix is
+		// known.
 		return reconcile.Result{RequeueAfter: pollPending}, r.setFormat(ctx, &parsed.Service)
 	case errors.Is(err, errNoPepper):
 		// Of a configuration that is in force already there is nothing to tell here.
@@ -131,8 +133,8 @@ func (r *Reconciler) hold(ctx context.Context, e edit, parsed *config.Settings, 
 	return reconcile.Result{RequeueAfter: poll}, r.goOn(ctx, e.config)
 }
 
-// goOn has what was in force stay so: it is put back where somebody else has changed it, and new keys begin as it says.
-// After a start that is what the servers have.
+// goOn has what was in force stay so: it is put back where somebody else has changed it, and new keys begin as
+// it says. After a start that is what the servers have.
 func (r *Reconciler) goOn(ctx context.Context, configMap *corev1.ConfigMap) error {
 	if r.good == "" {
 		present, err := r.document(ctx)
@@ -154,10 +156,10 @@ func (r *Reconciler) goOn(ctx context.Context, configMap *corev1.ConfigMap) erro
 	return err
 }
 
-// SetupWithManager registers the controller. config and runtime are each a cache of the one ConfigMap: what people
-// write, and what is compiled from it, which is put right when somebody else changes it. It runs once at a time: there
-// is one configuration. The first time it runs whether there is a ConfigMap or not: servers wait for what is compiled of
-// none, and keys for how they begin.
+// SetupWithManager registers the controller. config and runtime are each a cache of the one ConfigMap: what
+// people write, and what is compiled from it, which is put right when somebody else changes it. It runs once at
+// a time: there is one configuration. The first time it runs whether there is a ConfigMap or not: servers wait
+// for what is compiled of none, and keys for how they begin.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, configMap, runtime cache.Cache) error {
 	theOne := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: r.Namespace, Name: v1alpha1.ConfigMapConfig}}
 	first := make(chan event.GenericEvent, 1)

@@ -25,7 +25,8 @@ type memory struct {
 	begun bool
 	// document is the revision that was seen last.
 	document string
-	// told is the revision of which it was told last that all servers run it, or that a start found so. Empty: of none.
+	// told is the revision of which it was told last that all servers run it, or that a start found so. Empty:
+	// of none.
 	told string
 	// behind are the servers that run another one, by their names.
 	behind map[string]lag
@@ -37,9 +38,9 @@ type lag struct {
 	warned bool
 }
 
-// decide takes a look: at the revision of the document that the servers are to run, empty where there is none, and at
-// those that have not said goodbye. It returns what to remember, what to tell, if anything, and how long from now to
-// look again though nothing changes; 0: not before something does.
+// decide takes a look: at the revision of the document that the servers are to run, empty where there is none,
+// and at those that have not said goodbye. It returns what to remember, what to tell, if anything, and how long
+// from now to look again though nothing changes; 0: not before something does.
 func decide(m memory, document string, all []replica, now time.Time) (memory, *note, time.Duration) {
 	if document == "" {
 		// Deleted, which changes nothing that runs: it is put back.

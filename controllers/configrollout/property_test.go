@@ -87,8 +87,8 @@ func (w *world) look(t *rapid.T) {
 	}
 }
 
-// Whatever happens in whatever order: what is told is true, and told once; while somebody is behind there is a time at
-// which to look again; and two looks in the same instant are as good as one.
+// Whatever happens in whatever order: what is told is true, and told once; while somebody is behind there is a
+// time at which to look again; and two looks in the same instant are as good as one.
 func TestWhateverHappensWhatIsToldIsTrueAndToldOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := &world{now: start, servers: map[string]replica{}}

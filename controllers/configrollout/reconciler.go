@@ -23,8 +23,8 @@ import (
 // Reconciler follows the configuration into the servers. There is one question for all of them, so there is one
 // request, whoever changed.
 type Reconciler struct {
-	// Config reads ConfigMap keywright-config, Runtime ConfigMap keywright-runtime, and Leases those of the servers.
-	// SetupWithManager sets them.
+	// Config reads ConfigMap keywright-config, Runtime ConfigMap keywright-runtime, and Leases those of the
+	// servers. SetupWithManager sets them.
 	Config, Runtime, Leases client.Reader
 	Events                  events.EventRecorder
 	Clock                   clock.PassiveClock
@@ -71,8 +71,8 @@ func documentOf(runtime *corev1.ConfigMap) string {
 	return config.Revision(document)
 }
 
-// related also keeps events apart: two that differ in their note alone, within a few minutes, would be recorded as one
-// that happened twice, with the note of the first.
+// related also keeps events apart: two that differ in their note alone, within a few minutes, would be recorded
+// as one that happened twice, with the note of the first.
 func related(say *note, runtime *corev1.ConfigMap, leases []coordinationv1.Lease) client.Object {
 	for i := range leases {
 		if leases[i].Name == say.about {
@@ -82,8 +82,8 @@ func related(say *note, runtime *corev1.ConfigMap, leases []coordinationv1.Lease
 	return runtime
 }
 
-// SetupWithManager registers the controller, and a cache of the servers' Leases. config and runtime are each a cache of
-// the one ConfigMap. It runs once at a time: there is one configuration.
+// SetupWithManager registers the controller, and a cache of the servers' Leases. config and runtime are each a
+// cache of the one ConfigMap. It runs once at a time: there is one configuration.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, configMap, runtime cache.Cache) error {
 	leases, err := cacheOfLeases(mgr, r.Namespace)
 	if err != nil {

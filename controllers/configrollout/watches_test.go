@@ -30,7 +30,8 @@ func (w *watched) Now() time.Time {
 	return w.RealClock.Now()
 }
 
-// startManager runs the controller as the operator does, with real events, and returns when it has taken a first look.
+// startManager runs the controller as the operator does, with real events, and returns when it has taken a
+// first look.
 func (b *bench) startManager(ctx context.Context) {
 	GinkgoHelper()
 	mgr, err := ctrl.NewManager(plane.Admin, ctrl.Options{
@@ -73,7 +74,8 @@ var _ = Describe("The running controller", func() {
 		b.handOut(ctx, first)
 		Eventually(ctx, b.told).Should(ContainElement(allRun(first)))
 
-		// keywright-config is the same all the time, and so would the events be to the recorder, but for what they relate to.
+		// keywright-config is the same all the time, and so would the events be to the recorder, but for what
+		// they relate to.
 		b.handOut(ctx, second)
 		b.reports(ctx, "a", second)
 		b.reports(ctx, "b", second)

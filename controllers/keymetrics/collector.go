@@ -40,8 +40,8 @@ type kind struct {
 	filled func() bool
 }
 
-// New follows the AdminUsers and APIKeys of a cache, from its start on. elected is closed when this replica is the one
-// that acts. Until then it tells nothing: what two tell would add up.
+// New follows the AdminUsers and APIKeys of a cache, from its start on. elected is closed when this replica is
+// the one that acts. Until then it tells nothing: what two tell would add up.
 func New(ctx context.Context, objects cache.Informers, now clock.PassiveClock, elected <-chan struct{}) (*Collector, error) {
 	c := &Collector{clock: now, elected: elected}
 	for _, o := range []keyholder.Object{&v1alpha1.AdminUser{}, &v1alpha1.APIKey{}} {

@@ -9,8 +9,8 @@ import (
 	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
-// ledger has an entry for each object of one kind, kept up to date by the cache's events: to list a large cache takes a
-// second or more and a copy of all of it, each time somebody asks.
+// ledger has an entry for each object of one kind, kept up to date by the cache's events: to list a large cache
+// takes a second or more and a copy of all of it, each time somebody asks.
 type ledger struct {
 	mu      sync.Mutex
 	entries map[types.UID]entry

@@ -74,8 +74,8 @@ var refusals = map[string]State{
 	v1alpha1.ReasonKeyInUse:      Stalled,
 }
 
-// saidOf is the state by what status says. The end of a key is not part of it: that comes whether it has been written down
-// yet or not.
+// saidOf is the state by what status says. The end of a key is not part of it: that comes whether it has been
+// written down yet or not.
 func saidOf(status *v1alpha1.KeyHolderStatus) State {
 	said := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionActive)
 	switch {

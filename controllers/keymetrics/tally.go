@@ -8,8 +8,8 @@ type tally struct {
 	overlapping int
 	// stalled counts the objects on which a person has to act, whether their key is accepted or not.
 	stalled int
-	// expiry is when the first key that is active ends, rotation when the schedule rotates the first one: past, if that is
-	// overdue.
+	// expiry is when the first key that is active ends, rotation when the schedule rotates the first one: past,
+	// if that is overdue.
 	expiry, rotation instant
 }
 

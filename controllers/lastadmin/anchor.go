@@ -17,9 +17,9 @@ import (
 	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
-// The anchor is the one active admin that carries the finalizer. Whoever deletes all admins in the same instant, before
-// a mark is anywhere, can't delete that one. It is one object and not all of them, for an object with a finalizer needs
-// the operator to go.
+// The anchor is the one active admin that carries the finalizer. Whoever deletes all admins in the same
+// instant, before a mark is anywhere, can't delete that one. It is one object and not all of them, for an
+// object with a finalizer needs the operator to go.
 
 // lookForNamespace is how often it is asked whether the namespace is going, while somebody is kept.
 const lookForNamespace = 5 * time.Second
@@ -70,7 +70,8 @@ func (r *Reconciler) namespaceIsGoing(ctx context.Context) (bool, error) {
 	return !namespace.DeletionTimestamp.IsZero(), err
 }
 
-// anchor has the finalizer be on one active admin, or else on the one that is kept, and then takes it off all others.
+// anchor has the finalizer be on one active admin, or else on the one that is kept, and then takes it off all
+// others.
 func (r *Reconciler) anchor(ctx context.Context, active, anchored []v1alpha1.AdminUser, last *v1alpha1.AdminUser) error {
 	stays := chooseAnchor(active, last)
 	if stays != nil {
@@ -106,8 +107,9 @@ func leaving(anchored []v1alpha1.AdminUser, stays *v1alpha1.AdminUser) []*v1alph
 	return leave
 }
 
-// confirm asks the API server whether who stays is there and has the finalizer: a cache that lags may not know yet that
-// this very controller took it off, and nobody is let go on its word. The finalizer itself then holds the object.
+// confirm asks the API server whether who stays is there and has the finalizer: a cache that lags may not know
+// yet that this very controller took it off, and nobody is let go on its word. The finalizer itself then holds
+// the object.
 func (r *Reconciler) confirm(ctx context.Context, stays *v1alpha1.AdminUser) error {
 	if stays == nil {
 		return nil
@@ -128,9 +130,9 @@ func (r *Reconciler) confirm(ctx context.Context, stays *v1alpha1.AdminUser) err
 
 var errCacheLags = errors.New("the cache does not show yet what was written")
 
-// settleFor is how long an anchor is one before others are let go in its favour. A deletion that the API server had begun
-// to carry out before the finalizer was there goes on as if it were not: when the object has changed meanwhile it looks at
-// its uid again, and at nothing else. Such a deletion is over in milliseconds.
+// settleFor is how long an anchor is one before others are let go in its favour. A deletion that the API server
+// had begun to carry out before the finalizer was there goes on as if it were not: when the object has changed
+// meanwhile it looks at its uid again, and at nothing else. Such a deletion is over in milliseconds.
 const settleFor = time.Second
 
 // errTooEarly: others are let go when the anchor has been one for settleFor.
@@ -151,7 +153,8 @@ func (h *hold) note(uid types.UID, now time.Time) {
 // left is how long it has to be the anchor yet.
 func (h *hold) left(now time.Time) time.Duration { return h.since.Add(settleFor).Sub(now) }
 
-// chooseAnchor is the active admin that has the finalizer already, or the oldest one, or the one that is kept, or nobody.
+// chooseAnchor is the active admin that has the finalizer already, or the oldest one, or the one that is kept,
+// or nobody.
 func chooseAnchor(active []v1alpha1.AdminUser, last *v1alpha1.AdminUser) *v1alpha1.AdminUser {
 	if has := first(active, isAnchored); has != nil {
 		return has

@@ -196,7 +196,8 @@ var _ = Describe("The anchor", func() {
 		Expect(b.anchored(ctx)).To(BeEmpty())
 	})
 
-	// The cache still shows one as it was: active and anchored. In truth this controller let it go, and only held is left.
+	// The cache still shows one as it was: active and anchored. In truth this controller let it go, and only
+	// held is left.
 	It("lets nobody go on the word of a cache that lags", func(ctx SpecContext) {
 		b := newBench(ctx)
 		b.withKey(ctx, "alice", "bob", "carol")

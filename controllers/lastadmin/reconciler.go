@@ -94,8 +94,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 	return reconcile.Result{RequeueAfter: lookForNamespace}, nil
 }
 
-// settle first makes sure of those who stay, and only then lets go of those who leave: in between there may be too many
-// marks, and never none. kept says that somebody is kept who was deleted.
+// settle first makes sure of those who stay, and only then lets go of those who leave: in between there may be
+// too many marks, and never none. kept says that somebody is kept who was deleted.
 func (r *Reconciler) settle(ctx context.Context) (kept bool, err error) {
 	active, err := r.list(ctx, activeIndex)
 	if err != nil {

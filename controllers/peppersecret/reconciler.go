@@ -22,8 +22,8 @@ import (
 	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
-// recheck is how soon a pepper that can't be used is looked at again though nobody touched it: what makes it unusable
-// are keys recorded elsewhere, and those may go.
+// recheck is how soon a pepper that can't be used is looked at again though nobody touched it: what makes it
+// unusable are keys recorded elsewhere, and those may go.
 const recheck = 30 * time.Second
 
 // Reconciler keeps Source in step with the pepper Secret. It runs once at a time.

@@ -1,5 +1,6 @@
-// Package cachetrim keeps cached objects small: it takes off what the operator does not look at, and has equal parts of
-// different objects share their memory. An installation with 100,000 keys has 200,000 objects in the operator's cache.
+// Package cachetrim keeps cached objects small. It removes the fields that the operator does not read, and lets
+// equal parts of different objects share memory. An installation with 100,000 keys has 200,000 objects in the
+// operator's cache.
 //
-// What comes out belongs to a cache and must never be changed in place: others share it.
+// Trimmed objects belong to the cache and share memory: never change them in place.
 package cachetrim

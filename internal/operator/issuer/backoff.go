@@ -13,9 +13,9 @@ const (
 	maxDelay   = time.Minute
 )
 
-// backoff delays the next run of an object whose last run failed. The work queue's backoff is not enough: a failing run
-// writes to status, and each such write is an event that triggers the next run at once. The zero value is ready. It is
-// safe for concurrent use.
+// backoff delays the next run of an object whose last run failed. The work queue's backoff is not enough: a
+// failing run writes to status, and each such write is an event that triggers the next run at once. The zero
+// value is ready. It is safe for concurrent use.
 type backoff struct {
 	mu       sync.Mutex
 	failures map[string]failure

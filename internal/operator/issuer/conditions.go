@@ -91,7 +91,8 @@ func stalledState(cause lifecycle.StallCause) state {
 	return stalled
 }
 
-// issuing keeps the message of a failure while it is retried: a condition that changes with each retry is less useful.
+// issuing keeps the message of a failure while it is retried: a condition that changes with each retry is less
+// useful.
 func issuing(t *Target, plan lifecycle.Plan) Finding {
 	ready := meta.FindStatusCondition(t.status().Conditions, v1alpha1.ConditionReady)
 	if plan.Cause == lifecycle.Resumed && ready != nil && ready.Reason == v1alpha1.ReasonRetrying {
@@ -176,8 +177,8 @@ func stallFinding(r *run, cause lifecycle.StallCause) Finding {
 	return *r.target.Blocked
 }
 
-// conflictMessage names the owner of the Secret and the ways out. Keywright does not watch Secrets of others, so the
-// message says when the Secret is checked again.
+// conflictMessage names the owner of the Secret and the ways out. Keywright does not watch Secrets of others,
+// so the message says when the Secret is checked again.
 func (r *run) conflictMessage() string {
 	const again = " Keywright checks it again every minute."
 	secret := r.target.Spec.SecretName

@@ -67,8 +67,8 @@ func (r *run) delivered(before *v1alpha1.KeyHolderStatus) event {
 	return rotated
 }
 
-// endsOldKeys reports whether the old keys end at once. They do when the Secret no longer has them, or when somebody else
-// may have read them. The write that records the new key drops them.
+// endsOldKeys reports whether the old keys end at once. They do when the Secret no longer has them, or when
+// somebody else may have read them. The write that records the new key drops them.
 func endsOldKeys(cause lifecycle.Cause) bool {
 	switch cause {
 	case lifecycle.SecretDeleted, lifecycle.SecretChanged, lifecycle.RecordChanged:

@@ -9,9 +9,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 )
 
-// expectations holds the versions last written of an object and its Secret until the cache shows them. A decision made on
-// an older version is wasted: the API server refuses its write. The event of the newer version triggers the next run.
-// The zero value is ready. It is safe for concurrent use.
+// expectations holds the versions last written of an object and its Secret until the cache shows them. A
+// decision made on an older version is wasted: the API server refuses its write. The event of the newer version
+// triggers the next run. The zero value is ready. It is safe for concurrent use.
 type expectations struct {
 	mu       sync.Mutex
 	expected map[string]versions

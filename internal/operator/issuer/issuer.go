@@ -18,7 +18,8 @@ import (
 const (
 	// maxSteps ends a loop that a bug would make endless. No sequence of decisions comes near it.
 	maxSteps = 20
-	// pollForeign is how often a Secret that is not Keywright's is checked again: it is not in the cache. Messages name it.
+	// pollForeign is how often a Secret that is not Keywright's is checked again: it is not in the cache.
+	// Messages name it.
 	pollForeign = time.Minute
 	// retryConflict is the delay before a write is retried that conflicted with another writer.
 	retryConflict = 50 * time.Millisecond
@@ -43,9 +44,9 @@ type Issuer struct {
 	expectations expectations
 }
 
-// Run does everything for one object that can be done now, and returns when to run again. A conflict with another writer
-// is not an error: the object is reconciled again. After any other failure the object is left alone for a while, unless
-// its spec changes.
+// Run does everything for one object that can be done now, and returns when to run again. A conflict with
+// another writer is not an error: the object is reconciled again. After any other failure the object is left
+// alone for a while, unless its spec changes.
 func (i *Issuer) Run(ctx context.Context, t *Target) (reconcile.Result, error) {
 	if wait := i.backoff.remaining(t, i.Clock.Now()); wait > 0 {
 		return reconcile.Result{RequeueAfter: wait}, nil

@@ -11,8 +11,8 @@ import (
 	"keywright.dev/keywright/internal/kube/convert"
 )
 
-// Metrics counts what the operator does with keys. No label identifies a key or a person. A nil *Metrics counts nothing.
-// It is safe for concurrent use.
+// Metrics counts what the operator does with keys. No label identifies a key or a person. A nil *Metrics counts
+// nothing. It is safe for concurrent use.
 type Metrics struct {
 	issued, rotated, adopted, ended, conflicts *prometheus.CounterVec
 }

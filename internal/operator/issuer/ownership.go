@@ -16,7 +16,8 @@ import (
 	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
-// ownerIndex finds the Secrets written for an object by the bucket of its <kind>/<name>, whether or not it still exists.
+// ownerIndex finds the Secrets written for an object by the bucket of its <kind>/<name>, whether or not it
+// still exists.
 const ownerIndex = "keywright.dev/owner"
 
 // IndexSecrets adds the index that ListOwned needs. Call it once, before the cache starts.
@@ -30,8 +31,8 @@ func IndexSecrets(ctx context.Context, indexer client.FieldIndexer) error {
 	})
 }
 
-// ListOwned lists, from the cache, the metadata of all Secrets written for an object of this kind and name, whether the
-// present one or one that was deleted.
+// ListOwned lists, from the cache, the metadata of all Secrets written for an object of this kind and name,
+// whether the present one or one that was deleted.
 func (i *Issuer) ListOwned(
 	ctx context.Context, kind string, object client.ObjectKey,
 ) ([]metav1.PartialObjectMetadata, error) {
@@ -53,8 +54,8 @@ func (i *Issuer) DeleteSecret(ctx context.Context, secret *metav1.PartialObjectM
 	return client.IgnoreNotFound(i.Client.Delete(ctx, secret, client.Preconditions{UID: &secret.UID}))
 }
 
-// RemoveOrphans deletes the Secrets of a deleted object, as the garbage collector does where one runs. A Secret that is
-// annotated for adoption is released for the object that will adopt it.
+// RemoveOrphans deletes the Secrets of a deleted object, as the garbage collector does where one runs. A Secret
+// that is annotated for adoption is released for the object that will adopt it.
 func (i *Issuer) RemoveOrphans(ctx context.Context, kind string, object client.ObjectKey) error {
 	i.backoff.reset(idOf(kind, object))
 	i.expectations.reset(idOf(kind, object))
@@ -130,7 +131,8 @@ func (t *Target) guarded() bool {
 	return controllerutil.ContainsFinalizer(t.Object, v1alpha1.FinalizerKeepSecret)
 }
 
-// setGuard adds or removes the finalizer. Apart from status, the finalizer is all that the operator writes to an object.
+// setGuard adds or removes the finalizer. Apart from status, the finalizer is all that the operator writes to
+// an object.
 func (r *run) setGuard(ctx context.Context, on bool) error {
 	object := r.target.Object
 	before := object.DeepCopyObject().(client.Object)
@@ -154,9 +156,9 @@ func (r *run) release(ctx context.Context) error {
 	return err
 }
 
-// replaceOwner makes the object the owner of a Secret that names a deleted object of the same name. An apply cannot do
-// it: the owner reference belongs to the client that restored the Secret, and a second controller reference is refused.
-// After a crash here the Secret has the right owner and is read again.
+// replaceOwner makes the object the owner of a Secret that names a deleted object of the same name. An apply
+// cannot do it: the owner reference belongs to the client that restored the Secret, and a second controller
+// reference is refused. After a crash here the Secret has the right owner and is read again.
 func (r *run) replaceOwner(ctx context.Context) error {
 	if r.secret == nil || r.observed.Owner != lifecycle.Leftover {
 		return nil

@@ -20,7 +20,8 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
-// run is one pass over one object: what was observed, what was written and, in memory only, the key being delivered.
+// run is one pass over one object: what was observed, what was written and, in memory only, the key being
+// delivered.
 type run struct {
 	issuer *Issuer
 	target *Target
@@ -28,7 +29,8 @@ type run struct {
 	// format stays the same for the whole run, even if the configuration changes meanwhile.
 	format keyformat.Format
 
-	// secret is the metadata of the Secret that the spec names, nil if it does not exist. observed is its translation.
+	// secret is the metadata of the Secret that the spec names, nil if it does not exist. observed is its
+	// translation.
 	secret   *metav1.PartialObjectMetadata
 	observed lifecycle.Secret
 	// strays are Secrets written for this object under names that the spec no longer names.
@@ -89,11 +91,12 @@ func (r *run) decide(ctx context.Context) (lifecycle.Plan, error) {
 	}), nil
 }
 
-// patience is how long the API may take from creating an object, or from making a user an admin again, to issuing the key.
+// patience is how long the API may take from creating an object, or from making a user an admin again, to
+// issuing the key.
 const patience = 10 * time.Second
 
-// awaitUntil returns until when to wait for the API to issue the key, counted from the first run that waited. It is zero
-// when the API did not create the object, or did not issue a key in time.
+// awaitUntil returns until when to wait for the API to issue the key, counted from the first run that waited.
+// It is zero when the API did not create the object, or did not issue a key in time.
 func (r *run) awaitUntil() time.Time {
 	t := r.target
 	if !t.Spec.ByAPI || t.Object.GetAnnotations()[v1alpha1.AnnotationCreatedBy] != v1alpha1.CreatedByAPI {
@@ -156,8 +159,8 @@ func (r *run) resultOf(plan lifecycle.Plan) reconcile.Result {
 	return reconcile.Result{RequeueAfter: wait}
 }
 
-// needsPolling reports whether the stall may end without an event: by a change to a Secret that is not watched, or to
-// another object that records the same key.
+// needsPolling reports whether the stall may end without an event: by a change to a Secret that is not watched,
+// or to another object that records the same key.
 func needsPolling(cause lifecycle.StallCause) bool {
 	switch cause {
 	case lifecycle.SecretConflict, lifecycle.InvalidKey, lifecycle.RetiredKey, lifecycle.KeyInUse, lifecycle.KeyTaken:

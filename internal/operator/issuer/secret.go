@@ -16,8 +16,8 @@ import (
 	"keywright.dev/keywright/internal/operator/cachetrim"
 )
 
-// absentVersion as the resourceVersion of an apply makes it create the object or fail. No object ever has this version,
-// so an object created since the last read is a conflict and is not overwritten.
+// absentVersion as the resourceVersion of an apply makes it create the object or fail. No object ever has this
+// version, so an object created since the last read is a conflict and is not overwritten.
 const absentVersion = "1"
 
 // SecretMetadata returns an empty Secret for reading metadata only.
@@ -55,7 +55,8 @@ func (t *Target) ownerOf(secret *metav1.PartialObjectMetadata) lifecycle.Owner {
 	return lifecycle.Leftover
 }
 
-// ownedByAnother reports whether another controller owns the Secret. An annotation alone cannot hand such a Secret over.
+// ownedByAnother reports whether another controller owns the Secret. An annotation alone cannot hand such a
+// Secret over.
 func ownedByAnother(secret *metav1.PartialObjectMetadata, t *Target) bool {
 	controller := metav1.GetControllerOfNoCopy(secret)
 	return controller != nil && !t.sameName(controller)
@@ -110,7 +111,8 @@ func (t *Target) ownsData(owned *fieldpath.Set) bool {
 	return true
 }
 
-// applyConfiguration returns the whole Secret to apply. version is the resourceVersion that the decision was made on.
+// applyConfiguration returns the whole Secret to apply. version is the resourceVersion that the decision was
+// made on.
 func (t *Target) applyConfiguration(plaintext, keyID, version string) *corev1ac.SecretApplyConfiguration {
 	data := map[string][]byte{t.entry(): []byte(plaintext)}
 	for name, value := range t.Secret.Data {
@@ -140,8 +142,8 @@ func (t *Target) labels() map[string]string {
 	return labels
 }
 
-// metadataPatch returns a merge patch that sets labels and annotations as the spec asks, or nil if they are. It removes
-// those that Keywright owns and the spec no longer has; those of others stay.
+// metadataPatch returns a merge patch that sets labels and annotations as the spec asks, or nil if they are. It
+// removes those that Keywright owns and the spec no longer has; those of others stay.
 func (t *Target) metadataPatch(secret *metav1.PartialObjectMetadata, owned *fieldpath.Set) map[string]any {
 	patch := map[string]any{}
 	if labels := difference(secret.Labels, t.labels(), owned, "labels"); len(labels) > 0 {

@@ -187,7 +187,7 @@ func TestApplyConfiguration(t *testing.T) {
 
 // The trimmed Secret in the cache leads to the same decisions as the whole one.
 func TestObserve_TrimmedSecretEqualsWholeOne(t *testing.T) {
-	var slimmer cachetrim.Slimmer
+	var trimmer cachetrim.Trimmer
 	for name, change := range map[string]func(*metav1.PartialObjectMetadata){
 		"as it was written": func(*metav1.PartialObjectMetadata) {},
 		"annotated":         func(s *metav1.PartialObjectMetadata) { s.Annotations["keywright.dev/adopt"] = "true" },
@@ -208,11 +208,11 @@ func TestObserve_TrimmedSecretEqualsWholeOne(t *testing.T) {
 			h := targetNamed("alice")
 			secret := secretOf(h, change)
 			want := h.observe(secret.DeepCopy())
-			slimmed, err := slimmer.Secret(secret)
+			trimmed, err := trimmer.Secret(secret)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := h.observe(slimmed.(*metav1.PartialObjectMetadata)); got != want {
+			if got := h.observe(trimmed.(*metav1.PartialObjectMetadata)); got != want {
 				t.Fatalf("got %+v, want %+v", got, want)
 			}
 		})

@@ -22,9 +22,9 @@ func (r *run) writeStatus(ctx context.Context, plan lifecycle.Plan) error {
 	return err
 }
 
-// patchStatus writes the effect of change, if it has any, and returns the status before it, or nil if nothing was
-// written. The API server refuses the write if the object has changed since it was read: a decision never overwrites
-// what it did not take into account.
+// patchStatus writes the effect of change, if it has any, and returns the status before it, or nil if nothing
+// was written. The API server refuses the write if the object has changed since it was read: a decision never
+// overwrites what it did not take into account.
 func (r *run) patchStatus(ctx context.Context, change func()) (before *v1alpha1.KeyHolderStatus, err error) {
 	object, status := r.target.Object, r.target.status()
 	original := object.DeepCopyObject().(client.Object)

@@ -189,8 +189,8 @@ func (r *run) deliver(ctx context.Context) error {
 // errReplaced means that another object has taken the name of the object that a decision was made for.
 var errReplaced = errors.New("another object has its name now")
 
-// removeSecret deletes the Secret, but only for the live object: a stale cache may show a deleted object whose successor
-// owns this Secret.
+// removeSecret deletes the Secret, but only for the live object: a stale cache may show a deleted object whose
+// successor owns this Secret.
 func (r *run) removeSecret(ctx context.Context) error {
 	kind, object := r.target.kind(), r.target.Object
 	liveUID, err := r.issuer.liveUID(ctx, kind, r.target.key())

@@ -1,5 +1,5 @@
-// Package keysource declares what the issuer needs before it can create a key: the keyring and the format of new keys.
-// The controllers of the pepper and of the configuration provide them.
+// Package keysource declares what the issuer needs before it can create a key: the keyring and the format of
+// new keys. The controllers of the pepper and of the configuration provide them.
 package keysource
 
 import (
@@ -11,8 +11,8 @@ import (
 
 // Peppers provides the keyring that new keys are digested with.
 type Peppers interface {
-	// Keyring returns ErrPepperPending until the pepper has been read. Any other error means that the pepper is lost or
-	// broken; its text tells a person how to repair it.
+	// Keyring returns ErrPepperPending until the pepper has been read. Any other error means that the pepper is
+	// lost or broken; its text tells a person how to repair it.
 	Keyring() (*pepper.Keyring, error)
 }
 

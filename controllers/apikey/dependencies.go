@@ -2,6 +2,7 @@ package apikey
 
 import (
 	"context"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -15,24 +16,32 @@ import (
 	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
-// Indexes: APIKeys by the roles they name and by the folded name of the user they speak as, AccessRoles by their members.
+// Indexes: APIKeys by the roles they name and by the folded username of their owner, AccessRoles by their members.
 const (
 	roleIndex   = "keywright.dev/role"
 	ownerIndex  = "keywright.dev/subject-user"
 	memberIndex = "keywright.dev/member"
 )
 
-// Index makes it cheap to find what a key depends on, and who depends on something. To be called once, before the
-// cache starts.
+// Index adds the indexes that the Reconciler needs. Call it once, before the cache starts.
 func Index(ctx context.Context, indexer client.FieldIndexer) error {
 	for _, index := range []struct {
 		object  client.Object
 		name    string
 		extract client.IndexerFunc
 	}{
-		{&v1alpha1.APIKey{}, roleIndex, func(o client.Object) []string { return convert.Plain(o.(*v1alpha1.APIKey).Spec.Roles) }},
-		{&v1alpha1.APIKey{}, ownerIndex, func(o client.Object) []string { return present(username.Fold(o.(*v1alpha1.APIKey).Owner())) }},
-		{&v1alpha1.AccessRole{}, memberIndex, func(o client.Object) []string { return convert.Plain(o.(*v1alpha1.AccessRole).Spec.Members) }},
+		{&v1alpha1.APIKey{}, roleIndex, func(o client.Object) []string {
+			return convert.Plain(o.(*v1alpha1.APIKey).Spec.Roles)
+		}},
+		{&v1alpha1.APIKey{}, ownerIndex, func(o client.Object) []string {
+			if owner := o.(*v1alpha1.APIKey).Owner(); owner != "" {
+				return []string{username.Fold(owner)}
+			}
+			return nil
+		}},
+		{&v1alpha1.AccessRole{}, memberIndex, func(o client.Object) []string {
+			return convert.Plain(o.(*v1alpha1.AccessRole).Spec.Members)
+		}},
 	} {
 		if err := indexer.IndexField(ctx, index.object, index.name, index.extract); err != nil {
 			return err
@@ -41,31 +50,35 @@ func Index(ctx context.Context, indexer client.FieldIndexer) error {
 	return nil
 }
 
-func present(name string) []string {
-	if name == "" {
-		return nil
-	}
-	return []string{name}
+// dependencies is what a key depends on beside its own spec.
+type dependencies struct {
+	// unknownRoles are the roles that the key names and that do not exist.
+	unknownRoles []string
+	// maxTTL is the shortest maxTTL of its roles. 0: no role has one.
+	maxTTL time.Duration
+	// ownerDenied: the owner may not own keys. ownerDisabled: the owner's AdminUser is disabled.
+	ownerDenied, ownerDisabled bool
 }
 
-// lookAround finds what the key depends on, as far as the cache knows.
-func (r *Reconciler) lookAround(ctx context.Context, key *v1alpha1.APIKey) (*surroundings, error) {
+// resolve reads the key's dependencies from the cache.
+func (r *Reconciler) resolve(ctx context.Context, key *v1alpha1.APIKey) (*dependencies, error) {
 	roles, err := r.rolesOf(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	around := &surroundings{unknown: roles.Missing(convert.Plain(key.Spec.Roles)), maxTTL: roles.MaxTTL(convert.Plain(key.Spec.Roles))}
+	named := convert.Plain(key.Spec.Roles)
+	resolved := &dependencies{unknownRoles: roles.Missing(named), maxTTL: roles.MaxTTL(named)}
 	owner := key.Owner()
 	if owner == "" {
-		return around, nil
+		return resolved, nil
 	}
-	around.ownerDenied = !roles.MayOwnKeys(owner)
+	resolved.ownerDenied = !roles.MayOwnKeys(owner)
 	user, err := keyholder.ByUsername(ctx, r.Client, r.System, owner)
-	around.ownerDisabled = user != nil && !user.IsEnabled()
-	return around, err
+	resolved.ownerDisabled = user != nil && !user.IsEnabled()
+	return resolved, err
 }
 
-// rolesOf are the roles that the key names and those that list its owner.
+// rolesOf returns the roles that the key names and those that list its owner.
 func (r *Reconciler) rolesOf(ctx context.Context, key *v1alpha1.APIKey) (*access.Roles, error) {
 	found := map[string]access.Role{}
 	for _, name := range key.Spec.Roles {
@@ -89,8 +102,8 @@ func (r *Reconciler) rolesOf(ctx context.Context, key *v1alpha1.APIKey) (*access
 	return access.NewRoles(found), err
 }
 
-// keysOfRole names the keys that a changed or deleted AccessRole is of concern to: those that name it, and those of its
-// members.
+// keysOfRole returns requests for the keys that a changed or deleted AccessRole affects: those that name it,
+// and those of its members.
 func (r *Reconciler) keysOfRole(ctx context.Context, changed client.Object) []reconcile.Request {
 	role := changed.(*v1alpha1.AccessRole)
 	requests := r.keysBy(ctx, roleIndex, role.Name)
@@ -100,23 +113,24 @@ func (r *Reconciler) keysOfRole(ctx context.Context, changed client.Object) []re
 	return requests
 }
 
-// changesOwner is false for what changes nothing about the keys that speak for an AdminUser. Beside its spec that is which
-// of several holds the name: one that has keys comes first.
-func changesOwner(e event.UpdateEvent) bool {
+// affectsKeys reports whether a change of an AdminUser may affect the keys it owns: a change of its spec, or of
+// whether it holds keys, which decides between rival claims to a username.
+func affectsKeys(e event.UpdateEvent) bool {
 	before, after := e.ObjectOld.(*v1alpha1.AdminUser), e.ObjectNew.(*v1alpha1.AdminUser)
 	return before.UID != after.UID || before.Generation != after.Generation ||
 		(len(before.Status.Keys) > 0) != (len(after.Status.Keys) > 0)
 }
 
-// keysOfUser names the keys that speak for an AdminUser, or for one whose name differs by case: which of them is honoured
-// may change with either.
+// keysOfUser returns requests for the keys owned by an AdminUser's username in any case: a change may decide
+// which of the rival claims is honoured.
 func (r *Reconciler) keysOfUser(ctx context.Context, changed client.Object) []reconcile.Request {
 	return r.keysBy(ctx, ownerIndex, username.Fold(changed.(*v1alpha1.AdminUser).EffectiveUsername()))
 }
 
 func (r *Reconciler) keysBy(ctx context.Context, index, value string) []reconcile.Request {
 	var list v1alpha1.APIKeyList
-	if err := r.Client.List(ctx, &list, client.MatchingFields{index: value}, client.UnsafeDisableDeepCopy); err != nil {
+	err := r.Client.List(ctx, &list, client.MatchingFields{index: value}, client.UnsafeDisableDeepCopy)
+	if err != nil {
 		return nil
 	}
 	requests := make([]reconcile.Request, 0, len(list.Items))

@@ -15,7 +15,9 @@ import (
 func entry(manager, fields string) metav1.ManagedFieldsEntry {
 	f := &metav1.FieldsV1{}
 	f.SetRawBytes([]byte(fields))
-	return metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationApply, Time: new(metav1.Now()), FieldsV1: f}
+	return metav1.ManagedFieldsEntry{
+		Manager: manager, Operation: metav1.ManagedFieldsOperationApply, Time: new(metav1.Now()), FieldsV1: f,
+	}
 }
 
 func secretOf(uid string) *metav1.PartialObjectMetadata {
@@ -25,15 +27,16 @@ func secretOf(uid string) *metav1.PartialObjectMetadata {
 	s.Annotations = map[string]string{"keywright.dev/key-id": uid, "kubectl.kubernetes.io/last-applied-configuration": "{}"}
 	s.OwnerReferences = []metav1.OwnerReference{{APIVersion: "keywright.dev/v1alpha1", Kind: "APIKey", Name: uid}}
 	s.ManagedFields = []metav1.ManagedFieldsEntry{
-		entry("keywright", `{"f:data":{"f:key":{},"f:subject":{}},"f:metadata":{"f:annotations":{"f:keywright.dev/key-id":{}},"f:labels":{"f:keywright.dev/issued-for":{}},"f:ownerReferences":{"k:{\"uid\":\"`+uid+`\"}":{}}}}`),
+		entry("keywright", `{"f:data":{"f:key":{},"f:subject":{}},"f:metadata":{"f:annotations":{"f:keywright.dev/key-id":{}},`+
+			`"f:labels":{"f:keywright.dev/issued-for":{}},"f:ownerReferences":{"k:{\"uid\":\"`+uid+`\"}":{}}}}`),
 		entry("kubectl", `{"f:metadata":{"f:labels":{"f:team":{}}}}`),
 	}
 	return s
 }
 
-func TestASecretKeepsWhatIsLookedAt(t *testing.T) {
-	var s Slimmer
-	object, err := s.Secret(secretOf("a"))
+func TestSecret_KeepsFieldsThatDecisionsNeed(t *testing.T) {
+	var trimmer Trimmer
+	object, err := trimmer.Secret(secretOf("a"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,19 +54,20 @@ func TestASecretKeepsWhatIsLookedAt(t *testing.T) {
 		fieldpath.MakePathOrDie("metadata", "labels", "keywright.dev/issued-for"),
 	} {
 		if !fields.Has(path) {
-			t.Errorf("%s is gone from %s", path, fields)
+			t.Errorf("%s is missing in %s", path, fields)
 		}
 	}
-	if len(got.Annotations) != 0 || KeyID(got) != "a" || KeyID(secretOf("a")) != "a" || got.OwnerReferences[0].Name != "a" || got.Labels["keywright.dev/issued-for"] != "APIKey" {
+	if len(got.Annotations) != 0 || KeyID(got) != "a" || KeyID(secretOf("a")) != "a" ||
+		got.OwnerReferences[0].Name != "a" || got.Labels["keywright.dev/issued-for"] != "APIKey" {
 		t.Errorf("got %+v", got.ObjectMeta)
 	}
 }
 
-func TestSecretsShareWhatIsEqual(t *testing.T) {
-	var s Slimmer
+func TestSecret_SharesEqualParts(t *testing.T) {
+	var trimmer Trimmer
 	var both [2]*metav1.PartialObjectMetadata
 	for i, uid := range []string{"a", "b"} {
-		object, err := s.Secret(secretOf(uid))
+		object, err := trimmer.Secret(secretOf(uid))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,26 +82,31 @@ func TestSecretsShareWhatIsEqual(t *testing.T) {
 	}
 }
 
-func TestAKeyKeepsAllThatTheOperatorDecidesOn(t *testing.T) {
+func TestKeyObject_KeepsFieldsThatDecisionsNeed(t *testing.T) {
 	key := &v1alpha1.APIKey{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: "ns", Name: "ci", UID: "u", ResourceVersion: "7", Generation: 3, Finalizers: []string{"f"},
-			Annotations:   map[string]string{"keywright.dev/rotate": "now", "kubectl.kubernetes.io/last-applied-configuration": "{}"},
+			Annotations: map[string]string{
+				"keywright.dev/rotate": "now", "kubectl.kubernetes.io/last-applied-configuration": "{}",
+			},
 			ManagedFields: []metav1.ManagedFieldsEntry{entry("kubectl", `{}`)},
 		},
 		Spec: v1alpha1.APIKeySpec{
 			DisplayName: "d", Description: "d", Category: "c", Subject: v1alpha1.Subject{Kind: "Account", Name: "ci"},
-			Scopes: []v1alpha1.Scope{"a.b"}, Roles: []v1alpha1.RoleName{"r"}, Policy: &v1alpha1.Policy{}, TTL: new(v1alpha1.Duration("1h")),
+			Scopes: []v1alpha1.Scope{"a.b"}, Roles: []v1alpha1.RoleName{"r"}, Policy: &v1alpha1.Policy{},
+			TTL: new(v1alpha1.Duration("1h")),
 		},
 	}
-	key.Status.Conditions = []metav1.Condition{{Type: "Ready", Reason: "Issued", Message: "The key is in Secret ci-api-key."}}
+	key.Status.Conditions = []metav1.Condition{
+		{Type: "Ready", Reason: "Issued", Message: "The key is in Secret ci-api-key."},
+	}
 	key.Status.Keys = []v1alpha1.KeyStatus{{ID: "id", Digest: "digest"}}
 	want := key.DeepCopy()
 	want.ManagedFields, want.Spec.DisplayName, want.Spec.Description, want.Spec.Category = nil, "", "", ""
 	want.Spec.Scopes, want.Spec.Policy = nil, nil
 	delete(want.Annotations, "kubectl.kubernetes.io/last-applied-configuration")
-	var s Slimmer
-	object, err := s.Holder(key)
+	var trimmer Trimmer
+	object, err := trimmer.KeyObject(key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,29 +115,29 @@ func TestAKeyKeepsAllThatTheOperatorDecidesOn(t *testing.T) {
 	}
 }
 
-func TestWhatIsNeitherIsLeftAlone(t *testing.T) {
-	var s Slimmer
-	for _, transform := range []func(any) (any, error){s.Holder, s.Secret} {
+func TestTrimmer_LeavesOtherTypesAlone(t *testing.T) {
+	var trimmer Trimmer
+	for _, transform := range []func(any) (any, error){trimmer.KeyObject, trimmer.Secret} {
 		if got, err := transform("tombstone"); got != "tombstone" || err != nil {
 			t.Errorf("%v, %v", got, err)
 		}
 	}
 }
 
-func TestAPoolIsBounded(t *testing.T) {
-	var p pool[string]
-	for i := range 3 * mostShared {
+func TestInterner_IsBounded(t *testing.T) {
+	var texts interner[string]
+	for i := range 3 * maxInterned {
 		name := strings.Repeat("x", 1+i%7) + string(rune('a'+i%26)) + strings.Repeat("y", i/26%50) + string(rune(i))
-		p.share(name, func() string { return name })
-		if len(p.shared) > mostShared {
-			t.Fatalf("%d are shared", len(p.shared))
+		texts.get(name, func() string { return name })
+		if len(texts.shared) > maxInterned {
+			t.Fatalf("%d are shared", len(texts.shared))
 		}
 	}
 }
 
-// What a watch begins with is slimmed twice. By the second time its maps are shared, and others read them.
-func TestWhatIsSharedIsNotWrittenTo(t *testing.T) {
-	var s Slimmer
+// At the start of a watch every object is trimmed twice. The second time its maps are shared with other readers.
+func TestTrimmer_DoesNotWriteSharedMaps(t *testing.T) {
+	var trimmer Trimmer
 	annotated := func() *v1alpha1.APIKey {
 		key := &v1alpha1.APIKey{}
 		key.Annotations = map[string]string{"team": "a", "kubectl.kubernetes.io/last-applied-configuration": "{}"}
@@ -136,7 +145,7 @@ func TestWhatIsSharedIsNotWrittenTo(t *testing.T) {
 	}
 	cached, incoming := annotated(), annotated()
 	for _, key := range []*v1alpha1.APIKey{cached, incoming} {
-		if _, err := s.Holder(key); err != nil {
+		if _, err := trimmer.KeyObject(key); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -150,7 +159,7 @@ func TestWhatIsSharedIsNotWrittenTo(t *testing.T) {
 		}
 	})
 	for range 1000 {
-		if _, err := s.Holder(incoming); err != nil {
+		if _, err := trimmer.KeyObject(incoming); err != nil {
 			t.Fatal(err)
 		}
 	}
