@@ -24,7 +24,8 @@ func secretOf(uid string) *metav1.PartialObjectMetadata {
 	s := &metav1.PartialObjectMetadata{}
 	s.Name, s.Namespace, s.UID = "s-"+uid, "ns", "uid-of-secret"
 	s.Labels = map[string]string{"keywright.dev/issued-for": "APIKey"}
-	s.Annotations = map[string]string{"keywright.dev/key-id": uid, "kubectl.kubernetes.io/last-applied-configuration": "{}"}
+	s.Annotations = map[string]string{"keywright.dev/key-id": uid,
+		"kubectl.kubernetes.io/last-applied-configuration": "{}"}
 	s.OwnerReferences = []metav1.OwnerReference{{APIVersion: "keywright.dev/v1alpha1", Kind: "APIKey", Name: uid}}
 	s.ManagedFields = []metav1.ManagedFieldsEntry{
 		entry("keywright", `{"f:data":{"f:key":{},"f:subject":{}},"f:metadata":{"f:annotations":{"f:keywright.dev/key-id":{}},`+

@@ -78,7 +78,9 @@ func TestBackoff_Ends(t *testing.T) {
 
 func TestBackoff_BelongsToOneObject(t *testing.T) {
 	b, alice, bob, other := &backoff{}, targetNamed("alice"), targetNamed("bob"), targetNamed("alice")
-	other.Object = &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "alice", UID: "uid-1", Generation: 1}}
+	other.Object = &v1alpha1.APIKey{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "alice", UID: "uid-1", Generation: 1},
+	}
 	b.record(alice, errWrite, noon)
 	if b.remaining(bob, noon) != 0 || b.remaining(other, noon) != 0 {
 		t.Fatal("another object is delayed")

@@ -108,7 +108,8 @@ func issuing(t *Target, plan lifecycle.Plan) Finding {
 // dropping describes a revocation, or keeps the readiness when only the ends of keys change.
 func dropping(t *Target) readiness {
 	if t.Spec.Revoked || t.Spec.Deleted {
-		return readiness{Finding{v1alpha1.ReasonRevoking, "No key is accepted any more; the Secret is being removed."}, reconciling}
+		revoking := Finding{v1alpha1.ReasonRevoking, "No key is accepted any more; the Secret is being removed."}
+		return readiness{revoking, reconciling}
 	}
 	ready := meta.FindStatusCondition(t.status().Conditions, v1alpha1.ConditionReady)
 	if ready == nil || len(t.status().Keys) == 0 {
@@ -184,7 +185,8 @@ func (r *run) conflictMessage() string {
 	secret := r.target.Spec.SecretName
 	if r.secret != nil {
 		if owner := metav1.GetControllerOfNoCopy(r.secret); owner != nil {
-			return fmt.Sprintf("Secret %s belongs to %s %s: name another in spec.secret.name.", secret, owner.Kind, owner.Name) + again
+			return fmt.Sprintf("Secret %s belongs to %s %s: name another in spec.secret.name.",
+				secret, owner.Kind, owner.Name) + again
 		}
 	}
 	return fmt.Sprintf("Secret %s exists and does not belong to Keywright: delete it, name another in spec.secret.name, "+
@@ -208,7 +210,7 @@ func activity(t *Target, now time.Time) (active bool, why Finding) {
 	case !t.Spec.ExpiresAt.IsZero() && !now.Before(t.Spec.ExpiresAt):
 		return false, neverIssued(t)
 	}
-	return false, Finding{v1alpha1.ReasonNoKey, "There is no key."}
+	return false, Finding{v1alpha1.ReasonNoKey, "The object has no key."}
 }
 
 // neverIssued describes an object without a key because the key would have expired at once.

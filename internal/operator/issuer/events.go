@@ -50,7 +50,8 @@ func (r *run) delivered(before *v1alpha1.KeyHolderStatus) event {
 	added := r.target.status().Keys[0]
 	key := fmt.Sprintf("key %s (%s…) is in Secret %s", added.ID, added.Prefix, r.target.Spec.SecretName)
 	old := lifecycle.Current(convert.Keys(before.Keys))
-	rotated := event{corev1.EventTypeNormal, v1alpha1.EventKeyRotated, "Rotate", "Rotated: " + key + r.causeSuffix() + "; "}
+	rotated := event{corev1.EventTypeNormal, v1alpha1.EventKeyRotated, "Rotate", ""}
+	rotated.note = "Rotated: " + key + r.causeSuffix() + "; "
 	switch {
 	case slices.Contains(r.target.status().AdoptedKeys, added.ID):
 		return event{corev1.EventTypeNormal, v1alpha1.EventKeyAdopted, "Adopt", "Adopted: " + key}
@@ -67,8 +68,8 @@ func (r *run) delivered(before *v1alpha1.KeyHolderStatus) event {
 	return rotated
 }
 
-// endsOldKeys reports whether the old keys end at once. They do when the Secret no longer has them, or when
-// somebody else may have read them. The write that records the new key drops them.
+// endsOldKeys reports whether the old keys end at once: the Secret no longer holds them, or they may be compromised.
+// The write that records the new key drops them.
 func endsOldKeys(cause lifecycle.Cause) bool {
 	switch cause {
 	case lifecycle.SecretDeleted, lifecycle.SecretChanged, lifecycle.RecordChanged:

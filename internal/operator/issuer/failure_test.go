@@ -89,7 +89,10 @@ func newFixture(t *testing.T) *fixture {
 	}
 	user := targetNamed("alice").Object
 	builder := fake.NewClientBuilder().WithScheme(scheme).WithObjects(user).WithStatusSubresource(user)
-	if err := errors.Join(IndexSecrets(t.Context(), indexes{builder}), keyholder.Index(t.Context(), indexes{builder})); err != nil {
+	if err := errors.Join(
+		IndexSecrets(t.Context(), indexes{builder}),
+		keyholder.Index(t.Context(), indexes{builder}),
+	); err != nil {
 		t.Fatal(err)
 	}
 	f := &fixture{t: t, clock: clocktesting.NewFakePassiveClock(noon), events: &kit.Events{}}
@@ -101,7 +104,12 @@ func newFixture(t *testing.T) *fixture {
 	return f
 }
 
-func (f *fixture) apply(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+func (f *fixture) apply(
+	ctx context.Context,
+	c client.WithWatch,
+	o runtime.ApplyConfiguration,
+	opts ...client.ApplyOption,
+) error {
 	f.tries++
 	secret := o.(*corev1ac.SecretApplyConfiguration)
 	if f.deny != nil {
@@ -155,7 +163,7 @@ func (f *fixture) ready() (reason, message string) {
 	f.t.Helper()
 	c := meta.FindStatusCondition(f.user().Status.Conditions, v1alpha1.ConditionReady)
 	if c == nil {
-		f.t.Fatal("there is no condition Ready")
+		f.t.Fatal("condition Ready is missing")
 	}
 	return c.Reason, c.Message
 }
@@ -186,7 +194,9 @@ func TestRun_ReportsFailedWriteAndRetries(t *testing.T) {
 			if got := conditionsOf(&Target{Object: user}); !maps.Equal(got, want) {
 				t.Errorf("got %v, want %v", got, want)
 			}
-			if _, message := f.ready(); !strings.Contains(message, "Deliver: ") || !strings.Contains(message, "exceeded quota") || len(message) > 1000 {
+			if _, message := f.ready(); !strings.Contains(message, "Deliver: ") ||
+				!strings.Contains(message, "exceeded quota") ||
+				len(message) > 1000 {
 				t.Errorf("Ready has message %q", message)
 			}
 			if events := f.events.Take(); len(events) != 1 || !strings.HasPrefix(events[0], "Warning Retrying Deliver: ") {
@@ -240,7 +250,9 @@ func TestRun_BacksOff(t *testing.T) {
 func TestRun_ConflictIsNotAFailure(t *testing.T) {
 	f := newFixture(t)
 	f.api = interceptor.NewClient(f.api.(client.WithWatch), interceptor.Funcs{
-		SubResourcePatch: func(context.Context, client.Client, string, client.Object, client.Patch, ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(
+			context.Context, client.Client, string, client.Object, client.Patch, ...client.SubResourcePatchOption,
+		) error {
 			return apierrors.NewConflict(secrets, "alice", errWrite)
 		},
 	})
@@ -293,7 +305,8 @@ func TestRun_WaitsForKeyFormat(t *testing.T) {
 	if _, err := f.run(); err != nil {
 		t.Fatal(err)
 	}
-	if keys := f.user().Status.Keys; len(keys) != 1 || len(keys[0].Prefix) != 12 || !strings.HasPrefix(keys[0].Prefix, "kw_") {
+	if keys := f.user().Status.Keys; len(keys) != 1 || len(keys[0].Prefix) != 12 ||
+		!strings.HasPrefix(keys[0].Prefix, "kw_") {
 		t.Fatalf("got %+v", keys)
 	}
 }
@@ -333,10 +346,14 @@ func TestResultOf(t *testing.T) {
 		"at WakeAt":                            {lifecycle.Plan{WakeAt: noon.Add(time.Hour)}, time.Hour},
 		"at once if WakeAt has passed":         {lifecycle.Plan{WakeAt: noon.Add(-time.Hour)}, time.Millisecond},
 		"polling a Secret that is not watched": {lifecycle.Plan{Stall: lifecycle.SecretConflict}, time.Minute},
-		"polling before a later WakeAt":        {lifecycle.Plan{Stall: lifecycle.InvalidKey, WakeAt: noon.Add(time.Hour)}, time.Minute},
-		"after an earlier WakeAt":              {lifecycle.Plan{Stall: lifecycle.RetiredKey, WakeAt: noon.Add(time.Second)}, time.Second},
-		"not while waiting for the API":        {lifecycle.Plan{Stall: lifecycle.AwaitingKey}, 0},
-		"not while blocked":                    {lifecycle.Plan{Stall: lifecycle.ByBlock}, 0},
+		"polling before a later WakeAt": {
+			lifecycle.Plan{Stall: lifecycle.InvalidKey, WakeAt: noon.Add(time.Hour)}, time.Minute,
+		},
+		"after an earlier WakeAt": {
+			lifecycle.Plan{Stall: lifecycle.RetiredKey, WakeAt: noon.Add(time.Second)}, time.Second,
+		},
+		"not while waiting for the API": {lifecycle.Plan{Stall: lifecycle.AwaitingKey}, 0},
+		"not while blocked":             {lifecycle.Plan{Stall: lifecycle.ByBlock}, 0},
 	} {
 		if got := runOf(targetNamed("alice")).resultOf(c.plan).RequeueAfter; got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)

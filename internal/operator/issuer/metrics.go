@@ -20,11 +20,12 @@ type Metrics struct {
 // NewMetrics creates the counters and registers them.
 func NewMetrics(registerer prometheus.Registerer) (*Metrics, error) {
 	m := &Metrics{
-		issued:    counter("keys_issued_total", "Keys delivered into a Secret, including rotations.", "kind"),
-		rotated:   counter("key_rotations_total", "Keys that replaced another, by reason.", "kind", "reason"),
-		adopted:   counter("keys_adopted_total", "Keys that a person brought and Keywright adopted.", "kind"),
-		ended:     counter("keys_ended_total", "Keys that are no longer accepted, by reason.", "kind", "reason"),
-		conflicts: counter("conflicts_total", "Writes that conflicted with another writer, and Secrets that belong to others.", "kind", "what"),
+		issued:  counter("keys_issued_total", "Keys delivered into a Secret, including rotations.", "kind"),
+		rotated: counter("key_rotations_total", "Keys that replaced another, by reason.", "kind", "reason"),
+		adopted: counter("keys_adopted_total", "Keys that a person brought and Keywright adopted.", "kind"),
+		ended:   counter("keys_ended_total", "Keys that are no longer accepted, by reason.", "kind", "reason"),
+		conflicts: counter("conflicts_total",
+			"Writes that conflicted with another writer, and Secrets that belong to others.", "kind", "what"),
 	}
 	for _, c := range []prometheus.Collector{m.issued, m.rotated, m.adopted, m.ended, m.conflicts} {
 		if err := registerer.Register(c); err != nil {

@@ -50,9 +50,19 @@ func conditionOf(kind string, is metav1.ConditionStatus, reason string) []metav1
 }
 
 func TestCount_OfStatusChange(t *testing.T) {
-	expired := conditionOf(v1alpha1.ConditionActive, metav1.ConditionFalse, v1alpha1.ReasonExpired)
-	conflict := conditionOf(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonSecretConflict)
 	type status = v1alpha1.KeyHolderStatus
+	settle, drop := lifecycle.Plan{Step: lifecycle.Settle}, lifecycle.Plan{Step: lifecycle.Drop}
+	rest := lifecycle.Plan{Step: lifecycle.Rest}
+	stall := func(cause lifecycle.StallCause) lifecycle.Plan {
+		return lifecycle.Plan{Step: lifecycle.Stall, Stall: cause}
+	}
+	withKeys := func(n int) status { return status{Keys: recordedKeys(t, n)} }
+	ended := conditionOf(v1alpha1.ConditionActive, metav1.ConditionFalse, v1alpha1.ReasonExpired)
+	expired := status{Keys: recordedKeys(t, 1), Conditions: ended}
+	conflict := status{
+		Conditions: conditionOf(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonSecretConflict),
+	}
+	none := map[string]float64{}
 	for name, c := range map[string]struct {
 		plan     lifecycle.Plan
 		cause    lifecycle.Cause
@@ -60,34 +70,30 @@ func TestCount_OfStatusChange(t *testing.T) {
 		refused  *Finding
 		want     map[string]float64
 	}{
-		"the first key": {lifecycle.Plan{Step: lifecycle.Settle}, lifecycle.FirstIssue, status{}, status{Keys: recordedKeys(t, 1)}, nil,
+		"the first key": {settle, lifecycle.FirstIssue, status{}, withKeys(1), nil,
 			map[string]float64{"keys_issued_total": 1}},
-		"a rotation": {lifecycle.Plan{Step: lifecycle.Settle}, lifecycle.Scheduled, status{Keys: recordedKeys(t, 1)}, status{Keys: recordedKeys(t, 1)}, nil,
+		"a rotation": {settle, lifecycle.Scheduled, withKeys(1), withKeys(1), nil,
 			map[string]float64{"keys_issued_total": 1, "key_rotations_total scheduled": 1}},
-		"a lost Secret, whose key the first write dropped": {lifecycle.Plan{Step: lifecycle.Settle}, lifecycle.SecretDeleted, status{}, status{Keys: recordedKeys(t, 1)}, nil,
+		"a lost Secret, whose key the first write dropped": {settle, lifecycle.SecretDeleted, status{}, withKeys(1), nil,
 			map[string]float64{"keys_issued_total": 1, "key_rotations_total secret_deleted": 1}},
-		"a changed Secret": {lifecycle.Plan{Step: lifecycle.Settle}, lifecycle.SecretChanged, status{}, status{Keys: recordedKeys(t, 1)}, nil,
+		"a changed Secret": {settle, lifecycle.SecretChanged, status{}, withKeys(1), nil,
 			map[string]float64{"keys_issued_total": 1, "key_rotations_total secret_changed": 1}},
-		"an adopted key": {lifecycle.Plan{Step: lifecycle.Settle}, lifecycle.Adopted, status{}, status{Keys: recordedKeys(t, 1)}, nil,
+		"an adopted key": {settle, lifecycle.Adopted, status{}, withKeys(1), nil,
 			map[string]float64{"keys_adopted_total": 1}},
-		"an issue begun by an earlier process": {lifecycle.Plan{Step: lifecycle.Settle}, "", status{Keys: recordedKeys(t, 1)}, status{Keys: recordedKeys(t, 1)}, nil,
+		"an issue begun by an earlier process": {settle, "", withKeys(1), withKeys(1), nil,
 			map[string]float64{"keys_issued_total": 1, "key_rotations_total resumed": 1}},
-		"ended overlaps": {lifecycle.Plan{Step: lifecycle.Drop}, "", status{Keys: recordedKeys(t, 3)}, status{Keys: recordedKeys(t, 1)}, nil,
+		"ended overlaps": {drop, "", withKeys(3), withKeys(1), nil,
 			map[string]float64{"keys_ended_total overlap": 2}},
-		"revoked": {lifecycle.Plan{Step: lifecycle.Drop}, "", status{Keys: recordedKeys(t, 2)}, status{}, &Finding{Reason: v1alpha1.ReasonRevoked},
+		"revoked": {drop, "", withKeys(2), status{}, &Finding{Reason: v1alpha1.ReasonRevoked},
 			map[string]float64{"keys_ended_total revoked": 2}},
-		"an expiry": {lifecycle.Plan{Step: lifecycle.Rest}, "", status{Keys: recordedKeys(t, 1)}, status{Keys: recordedKeys(t, 1), Conditions: expired}, nil,
+		"an expiry": {rest, "", withKeys(1), expired, nil,
 			map[string]float64{"keys_ended_total expired": 1}},
-		"an expiry that was counted before": {lifecycle.Plan{Step: lifecycle.Rest}, "", status{Keys: recordedKeys(t, 1), Conditions: expired}, status{Keys: recordedKeys(t, 1), Conditions: expired}, nil,
-			map[string]float64{}},
-		"an expiry before the first key": {lifecycle.Plan{Step: lifecycle.Rest}, "", status{}, status{Conditions: expired}, nil,
-			map[string]float64{}},
-		"a Secret of another owner": {lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.SecretConflict}, "", status{}, status{Conditions: conflict}, nil,
+		"an expiry that was counted before": {rest, "", expired, expired, nil, none},
+		"an expiry before the first key":    {rest, "", status{}, status{Conditions: ended}, nil, none},
+		"a Secret of another owner": {stall(lifecycle.SecretConflict), "", status{}, conflict, nil,
 			map[string]float64{"conflicts_total secret": 1}},
-		"the same Secret again": {lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.SecretConflict}, "", status{Conditions: conflict}, status{Conditions: conflict}, nil,
-			map[string]float64{}},
-		"another stall": {lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.InvalidKey}, "", status{}, status{}, nil,
-			map[string]float64{}},
+		"the same Secret again": {stall(lifecycle.SecretConflict), "", conflict, conflict, nil, none},
+		"another stall":         {stall(lifecycle.InvalidKey), "", status{}, status{}, nil, none},
 	} {
 		t.Run(name, func(t *testing.T) {
 			registry := prometheus.NewRegistry()

@@ -16,10 +16,15 @@ import (
 
 // owns returns an entry of managedFields: the fields that the API server attributes to a manager.
 func owns(manager, fields string) metav1.ManagedFieldsEntry {
-	return metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationApply, FieldsV1: metav1.NewFieldsV1(fields)}
+	return metav1.ManagedFieldsEntry{
+		Manager:   manager,
+		Operation: metav1.ManagedFieldsOperationApply,
+		FieldsV1:  metav1.NewFieldsV1(fields),
+	}
 }
 
-const wholeSecret = `{"f:data":{"f:key":{},"f:username":{}},"f:metadata":{"f:annotations":{"f:keywright.dev/key-id":{}},"f:labels":{"f:keywright.dev/issued-for":{}}}}`
+const wholeSecret = `{"f:data":{"f:key":{},"f:username":{}},` +
+	`"f:metadata":{"f:annotations":{"f:keywright.dev/key-id":{}},"f:labels":{"f:keywright.dev/issued-for":{}}}}`
 
 func TestOwnedFields(t *testing.T) {
 	owned := func(entries ...metav1.ManagedFieldsEntry) *fieldpath.Set { return cachetrim.Owned(entries) }
@@ -30,7 +35,7 @@ func TestOwnedFields(t *testing.T) {
 	}{
 		"nothing":                 {owned(), false, false},
 		"ours":                    {owned(owns("keywright", wholeSecret)), true, true},
-		"somebody else's":         {owned(owns("kubectl", wholeSecret)), false, false},
+		"another manager's":       {owned(owns("kubectl", wholeSecret)), false, false},
 		"an entry without fields": {owned(metav1.ManagedFieldsEntry{Manager: "keywright"}), false, false},
 		"an unreadable entry":     {owned(owns("keywright", `{"f:data":`), owns("keywright", `{"f:data":{"f:key":{}}}`)), true, false},
 		"two entries of ours": {owned(owns("keywright", `{"f:data":{"f:key":{}}}`),
@@ -50,9 +55,15 @@ func secretOf(h *Target, changes ...func(*metav1.PartialObjectMetadata)) *metav1
 	secret.Namespace, secret.Name, secret.ResourceVersion = "ns", h.Spec.SecretName, "7"
 	secret.Labels = maps.Clone(h.labels())
 	secret.Annotations = map[string]string{v1alpha1.AnnotationKeyID: "0123456789abcdef"}
-	secret.OwnerReferences = []metav1.OwnerReference{{
-		APIVersion: "keywright.dev/v1alpha1", Kind: h.kind(), Name: h.Object.GetName(), UID: h.Object.GetUID(), Controller: new(true),
-	}}
+	secret.OwnerReferences = []metav1.OwnerReference{
+		{
+			APIVersion: "keywright.dev/v1alpha1",
+			Kind:       h.kind(),
+			Name:       h.Object.GetName(),
+			UID:        h.Object.GetUID(),
+			Controller: new(true),
+		},
+	}
 	secret.ManagedFields = []metav1.ManagedFieldsEntry{owns("keywright", wholeSecret)}
 	for _, change := range changes {
 		change(secret)
@@ -75,17 +86,44 @@ func TestObserve(t *testing.T) {
 		changes []func(*secret)
 		want    lifecycle.Secret
 	}{
-		"as it was written":                          {nil, own},
-		"of a former object":                         {[]func(*secret){owner(func(o *metav1.OwnerReference) { o.UID = "uid-0" })}, with(func(s *lifecycle.Secret) { s.Owner = lifecycle.Leftover })},
-		"of another version of ours":                 {[]func(*secret){owner(func(o *metav1.OwnerReference) { o.APIVersion = "keywright.dev/v1" })}, own},
-		"without an owner":                           {[]func(*secret){func(s *secret) { s.OwnerReferences = nil }}, foreign},
-		"of an owner that is not the controller":     {[]func(*secret){owner(func(o *metav1.OwnerReference) { o.Controller = new(false) })}, foreign},
-		"of another name":                            {[]func(*secret){owner(func(o *metav1.OwnerReference) { o.Name = "bob" })}, foreign},
-		"of another kind":                            {[]func(*secret){owner(func(o *metav1.OwnerReference) { o.Kind = "APIKey" })}, foreign},
-		"of another group":                           {[]func(*secret){owner(func(o *metav1.OwnerReference) { o.APIVersion = "other.dev/v1alpha1" })}, foreign},
-		"annotated for adoption":                     {[]func(*secret){adopt, func(s *secret) { s.OwnerReferences = nil }}, with(func(s *lifecycle.Secret) { s.Owner, s.Adopt = lifecycle.Foreign, true })},
-		"annotated with another value":               {[]func(*secret){func(s *secret) { s.Annotations[v1alpha1.AnnotationAdopt] = "yes" }}, own},
-		"annotated, but owned by another controller": {[]func(*secret){adopt, owner(func(o *metav1.OwnerReference) { o.Kind = "Deployment" })}, foreign},
+		"as it was written": {nil, own},
+		"of a former object": {
+			[]func(*secret){owner(func(o *metav1.OwnerReference) { o.UID = "uid-0" })},
+			with(func(s *lifecycle.Secret) { s.Owner = lifecycle.Leftover }),
+		},
+		"of another version of ours": {
+			[]func(*secret){owner(func(o *metav1.OwnerReference) { o.APIVersion = "keywright.dev/v1" })},
+			own,
+		},
+		"without an owner": {[]func(*secret){func(s *secret) { s.OwnerReferences = nil }}, foreign},
+		"of an owner that is not the controller": {
+			[]func(*secret){owner(func(o *metav1.OwnerReference) { o.Controller = new(false) })},
+			foreign,
+		},
+		"of another name": {
+			[]func(*secret){owner(func(o *metav1.OwnerReference) { o.Name = "bob" })},
+			foreign,
+		},
+		"of another kind": {
+			[]func(*secret){owner(func(o *metav1.OwnerReference) { o.Kind = "APIKey" })},
+			foreign,
+		},
+		"of another group": {
+			[]func(*secret){owner(func(o *metav1.OwnerReference) { o.APIVersion = "other.dev/v1alpha1" })},
+			foreign,
+		},
+		"annotated for adoption": {
+			[]func(*secret){adopt, func(s *secret) { s.OwnerReferences = nil }},
+			with(func(s *lifecycle.Secret) { s.Owner, s.Adopt = lifecycle.Foreign, true }),
+		},
+		"annotated with another value": {
+			[]func(*secret){func(s *secret) { s.Annotations[v1alpha1.AnnotationAdopt] = "yes" }},
+			own,
+		},
+		"annotated, but owned by another controller": {
+			[]func(*secret){adopt, owner(func(o *metav1.OwnerReference) { o.Kind = "Deployment" })},
+			foreign,
+		},
 		"with another key": {[]func(*secret){func(s *secret) {
 			s.ManagedFields[0] = owns("keywright", `{"f:data":{"f:username":{}},"f:metadata":{"f:annotations":{"f:keywright.dev/key-id":{}}}}`)
 		}}, with(func(s *lifecycle.Secret) { s.Intact = false })},
@@ -95,7 +133,10 @@ func TestObserve(t *testing.T) {
 		"with another key id": {[]func(*secret){func(s *secret) {
 			s.ManagedFields[0] = owns("keywright", `{"f:data":{"f:key":{},"f:username":{}}}`)
 		}}, with(func(s *lifecycle.Secret) { s.Intact = false })},
-		"without our label": {[]func(*secret){func(s *secret) { s.Labels = nil }}, with(func(s *lifecycle.Secret) { s.Outdated = true })},
+		"without our label": {
+			[]func(*secret){func(s *secret) { s.Labels = nil }},
+			with(func(s *lifecycle.Secret) { s.Outdated = true }),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := h.observe(secretOf(h, c.changes...)); got != c.want {
@@ -138,7 +179,7 @@ func TestMetadataPatch(t *testing.T) {
 			have: func(s *metav1.PartialObjectMetadata) { s.Labels["team"], s.Annotations["note"] = "red", "hello" },
 			want: `{"metadata":{"annotations":{"note":null},"labels":{"team":null},"resourceVersion":"7"}}`,
 		},
-		"somebody else's": {
+		"another manager's": {
 			have: func(s *metav1.PartialObjectMetadata) { s.Labels["theirs"], s.Annotations["theirs"] = "x", "y" },
 			want: `null`,
 		},
@@ -154,7 +195,8 @@ func TestMetadataPatch(t *testing.T) {
 				c.have(secret)
 			}
 			h.Secret.Labels, h.Secret.Annotations = c.labels, c.annotations
-			if got, err := json.Marshal(h.metadataPatch(secret, cachetrim.Owned(secret.ManagedFields))); err != nil || string(got) != c.want {
+			got, err := json.Marshal(h.metadataPatch(secret, cachetrim.Owned(secret.ManagedFields)))
+			if err != nil || string(got) != c.want {
 				t.Fatalf("got %s, %v, want %s", got, err, c.want)
 			}
 		})

@@ -63,8 +63,9 @@ func TestSetStatus_Conditions(t *testing.T) {
 			want: reconcilingFor("Issuing", "False/Issuing"), message: "Writing a key into its Secret (first issue).",
 		},
 		"a pending successor": {
-			plan: lifecycle.Plan{Step: lifecycle.Record, Cause: lifecycle.Requested, Keys: []lifecycle.Key{current, pending}},
-			want: reconcilingFor("Rotating", "True/Accepted"), message: "(rotation requested); the old one is accepted meanwhile",
+			plan:    lifecycle.Plan{Step: lifecycle.Record, Cause: lifecycle.Requested, Keys: []lifecycle.Key{current, pending}},
+			want:    reconcilingFor("Rotating", "True/Accepted"),
+			message: "(rotation requested); the old one is accepted meanwhile",
 		},
 		"a key in its Secret": {
 			plan: lifecycle.Plan{Step: lifecycle.Settle, Keys: []lifecycle.Key{current}, Delivered: true},
@@ -76,19 +77,24 @@ func TestSetStatus_Conditions(t *testing.T) {
 		},
 		"rest without a Secret": {
 			plan: lifecycle.Plan{Step: lifecycle.Rest, Keys: []lifecycle.Key{current}, Lost: lifecycle.SecretDeleted},
-			want: atRestWith("True/SecretGone", "True/Accepted"), message: "no Secret holds it: its Secret was deleted. To get a new key in a new Secret, set annotation keywright.dev/rotate",
+			want: atRestWith("True/SecretGone", "True/Accepted"),
+			message: "no Secret holds it: its Secret was deleted. " +
+				"To get a new key in a new Secret, set annotation keywright.dev/rotate",
 		},
 		"rest with a key returned by the API": {
-			plan: lifecycle.Plan{Step: lifecycle.Rest, Keys: []lifecycle.Key{current}}, change: func(h *Target) { h.Spec.ByAPI = true },
-			want: atRestWith("True/Issued", "True/Accepted"), message: "The key was returned by the API.",
+			plan:   lifecycle.Plan{Step: lifecycle.Rest, Keys: []lifecycle.Key{current}},
+			change: func(h *Target) { h.Spec.ByAPI = true },
+			want:   atRestWith("True/Issued", "True/Accepted"), message: "The key was returned by the API.",
 		},
 		"rest while disabled": {
-			plan: lifecycle.Plan{Step: lifecycle.Rest, Keys: []lifecycle.Key{current}, Delivered: true}, change: refuse("Disabled"),
-			want: atRestWith("True/Issued", "False/Disabled"), message: "The key is in Secret alice-admin-key.",
+			plan:   lifecycle.Plan{Step: lifecycle.Rest, Keys: []lifecycle.Key{current}, Delivered: true},
+			change: refuse("Disabled"),
+			want:   atRestWith("True/Issued", "False/Disabled"), message: "The key is in Secret alice-admin-key.",
 		},
 		"a demoted user whose key is being revoked": {
 			plan: lifecycle.Plan{Step: lifecycle.Drop}, change: demote,
-			want: reconcilingFor("Revoking", "False/Demoted"), message: "No key is accepted any more; the Secret is being removed.",
+			want:    reconcilingFor("Revoking", "False/Demoted"),
+			message: "No key is accepted any more; the Secret is being removed.",
 		},
 		"a demoted user at rest": {
 			plan: lifecycle.Plan{Step: lifecycle.Rest}, change: demote,
@@ -100,19 +106,24 @@ func TestSetStatus_Conditions(t *testing.T) {
 		},
 		"a foreign Secret": {
 			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.SecretConflict},
-			want: stalledFor("SecretConflict", "False/NoKey"), message: `delete it, name another in spec.secret.name, or hand its key over with annotation keywright.dev/adopt: "true"`,
+			want: stalledFor("SecretConflict", "False/NoKey"),
+			message: "delete it, name another in spec.secret.name, " +
+				`or hand its key over with annotation keywright.dev/adopt: "true"`,
 		},
 		"a foreign Secret in the way of a rename": {
-			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.SecretConflict, Keys: []lifecycle.Key{current}},
-			want: stalledFor("SecretConflict", "True/Accepted"), message: "Secret alice-admin-key exists and does not belong to Keywright",
+			plan:    lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.SecretConflict, Keys: []lifecycle.Key{current}},
+			want:    stalledFor("SecretConflict", "True/Accepted"),
+			message: "Secret alice-admin-key exists and does not belong to Keywright",
 		},
 		"an unusable key": {
-			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.InvalidKey},
-			want: stalledFor("InvalidKey", "False/NoKey"), message: `The key to adopt, "key" in Secret alice-admin-key, is empty.`,
+			plan:    lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.InvalidKey},
+			want:    stalledFor("InvalidKey", "False/NoKey"),
+			message: `The key to adopt, "key" in Secret alice-admin-key, is empty.`,
 		},
 		"a retired key": {
-			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.RetiredKey, Keys: []lifecycle.Key{current}},
-			want: stalledFor("RetiredKey", "True/Accepted"), message: "put another key into it, or remove annotation keywright.dev/adopt",
+			plan:    lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.RetiredKey, Keys: []lifecycle.Key{current}},
+			want:    stalledFor("RetiredKey", "True/Accepted"),
+			message: "put another key into it, or remove annotation keywright.dev/adopt",
 		},
 		"no key from the API": {
 			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.AwaitingKey},
@@ -209,7 +220,14 @@ func TestSetStatus_Fields(t *testing.T) {
 	r := runOf(h)
 	r.plaintextID = "adopted"
 
-	r.setStatus(lifecycle.Plan{Step: lifecycle.Record, Keys: []lifecycle.Key{{ID: "p", Pending: true}}, Delivered: true, NextRotation: next})
+	r.setStatus(
+		lifecycle.Plan{
+			Step:         lifecycle.Record,
+			Keys:         []lifecycle.Key{{ID: "p", Pending: true}},
+			Delivered:    true,
+			NextRotation: next,
+		},
+	)
 	s := h.status()
 	if s.LastRotateRequest != "now" || s.AdoptedKeys != nil || s.SecretName != "" || s.NextRotation != nil {
 		t.Errorf("after Record: %+v", s)
@@ -219,8 +237,11 @@ func TestSetStatus_Fields(t *testing.T) {
 		t.Errorf("after an adoption: %+v", s)
 	}
 	h.Spec.RotateRequest = "again"
-	r.setStatus(lifecycle.Plan{Step: lifecycle.Settle, Keys: []lifecycle.Key{{ID: "p"}}, Delivered: true, NextRotation: next})
-	if s.LastRotateRequest != "now" || s.SecretName != "alice-admin-key" || !s.NextRotation.Equal(&metav1.Time{Time: noon.Add(time.Hour + time.Second)}) {
+	r.setStatus(
+		lifecycle.Plan{Step: lifecycle.Settle, Keys: []lifecycle.Key{{ID: "p"}}, Delivered: true, NextRotation: next},
+	)
+	if s.LastRotateRequest != "now" || s.SecretName != "alice-admin-key" ||
+		!s.NextRotation.Equal(&metav1.Time{Time: noon.Add(time.Hour + time.Second)}) {
 		t.Errorf("after Settle: %+v", s)
 	}
 	r.setStatus(lifecycle.Plan{Step: lifecycle.Drop})

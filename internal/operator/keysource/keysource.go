@@ -12,7 +12,7 @@ import (
 // Peppers provides the keyring that new keys are digested with.
 type Peppers interface {
 	// Keyring returns ErrPepperPending until the pepper has been read. Any other error means that the pepper is
-	// lost or broken; its text tells a person how to repair it.
+	// lost or broken; its text explains how to repair it.
 	Keyring() (*pepper.Keyring, error)
 }
 
