@@ -8,7 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -17,44 +16,38 @@ import (
 	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
-// The anchor is the one active admin that carries the finalizer. Whoever deletes all admins in the same
-// instant, before a mark is anywhere, can't delete that one. It is one object and not all of them, for an
-// object with a finalizer needs the operator to go.
+// The anchor protects against the deletion of all admins in the same instant, before any of them has the condition. Only
+// one admin carries the finalizer, because an object with a finalizer cannot be deleted while the operator is down.
 
-// lookForNamespace is how often it is asked whether the namespace is going, while somebody is kept.
-const lookForNamespace = 5 * time.Second
-
-// Recorder writes events about an object.
-type Recorder interface {
-	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
-}
-
-func isAnchored(u *v1alpha1.AdminUser) bool {
+func isAnchor(u *v1alpha1.AdminUser) bool {
 	return controllerutil.ContainsFinalizer(u, v1alpha1.FinalizerLastAdmin)
 }
 
-// mayGo: a person said that there need be no admin.
-func mayGo(u *v1alpha1.AdminUser) bool {
+// removalAllowed reports whether a person has allowed that no admin remains.
+func removalAllowed(u *v1alpha1.AdminUser) bool {
 	return u.Annotations[v1alpha1.AnnotationAllowLastAdminRemoval] == "true"
 }
 
-// worthKeeping: the key of this deleted admin would be accepted if it were not for the deletion.
-func worthKeeping(u *v1alpha1.AdminUser) bool {
+// shouldKeep reports whether the deletion is all that keeps this admin's key from being accepted.
+func shouldKeep(u *v1alpha1.AdminUser) bool {
 	hasKey := slices.ContainsFunc(u.Status.Keys, func(k v1alpha1.KeyStatus) bool { return !k.Pending })
-	return !u.DeletionTimestamp.IsZero() && u.IsAdmin() && u.IsEnabled() && hasKey && !mayGo(u)
+	return !u.DeletionTimestamp.IsZero() && u.IsAdmin() && u.IsEnabled() && hasKey && !removalAllowed(u)
 }
 
-// keep marks the deleted admin that stays, now that nobody else is active. Nil: there is none.
-func (r *Reconciler) keep(ctx context.Context, anchored []v1alpha1.AdminUser) (*v1alpha1.AdminUser, error) {
-	kept := first(anchored, worthKeeping)
+// keepDeleted chooses the deleted admin to keep while no other is active, and marks it. It returns nil if there is none
+// to keep.
+func (r *Reconciler) keepDeleted(
+	ctx context.Context, anchors []v1alpha1.AdminUser,
+) (*v1alpha1.AdminUser, error) {
+	kept := oldest(anchors, shouldKeep)
 	if kept == nil {
 		return nil, nil
 	}
-	going, err := r.namespaceIsGoing(ctx)
-	if err != nil || going {
+	deleting, err := r.namespaceIsDeleted(ctx)
+	if err != nil || deleting {
 		return nil, err
 	}
-	before := markOf(kept)
+	before := conditionOf(kept)
 	if err := r.mark(ctx, kept, keptLast); err != nil {
 		return nil, err
 	}
@@ -64,111 +57,115 @@ func (r *Reconciler) keep(ctx context.Context, anchored []v1alpha1.AdminUser) (*
 	return kept, nil
 }
 
-func (r *Reconciler) namespaceIsGoing(ctx context.Context) (bool, error) {
+func (r *Reconciler) namespaceIsDeleted(ctx context.Context) (bool, error) {
 	var namespace corev1.Namespace
 	err := r.Live.Get(ctx, client.ObjectKey{Name: r.Namespace}, &namespace)
 	return !namespace.DeletionTimestamp.IsZero(), err
 }
 
-// anchor has the finalizer be on one active admin, or else on the one that is kept, and then takes it off all
-// others.
-func (r *Reconciler) anchor(ctx context.Context, active, anchored []v1alpha1.AdminUser, last *v1alpha1.AdminUser) error {
-	stays := chooseAnchor(active, last)
-	if stays != nil {
-		if err := r.setAnchor(ctx, stays, true); err != nil {
+// anchor puts the finalizer on an active admin, or else on the one that is kept, and then removes it from all others.
+func (r *Reconciler) anchor(
+	ctx context.Context, active, anchors []v1alpha1.AdminUser, kept *v1alpha1.AdminUser,
+) error {
+	chosen := chooseAnchor(active, kept)
+	if chosen != nil {
+		if err := r.setFinalizer(ctx, chosen, true); err != nil {
 			return err
 		}
-		r.hold.note(stays.UID, r.Clock.Now())
+		r.age.observe(chosen.UID, r.Clock.Now())
 	}
-	leave := leaving(anchored, stays)
-	if len(leave) == 0 {
+	others := releasable(anchors, chosen)
+	if len(others) == 0 {
 		return nil
 	}
-	if err := r.confirm(ctx, stays); err != nil {
+	if err := r.confirm(ctx, chosen); err != nil {
 		return err
 	}
-	for _, u := range leave {
-		if err := r.setAnchor(ctx, u, false); err != nil && !apierrors.IsNotFound(err) {
+	for _, u := range others {
+		if err := r.setFinalizer(ctx, u, false); err != nil && !apierrors.IsNotFound(err) {
 			return err
 		}
 	}
 	return nil
 }
 
-// leaving are those who may lose the finalizer: all but who stays, and without anybody who does only those deleted.
-func leaving(anchored []v1alpha1.AdminUser, stays *v1alpha1.AdminUser) []*v1alpha1.AdminUser {
-	var leave []*v1alpha1.AdminUser
-	for i := range anchored {
-		u := &anchored[i]
-		if stays == nil && !u.DeletionTimestamp.IsZero() || stays != nil && u.UID != stays.UID {
-			leave = append(leave, u)
+// releasable returns the anchors that may lose the finalizer: all but the chosen one, or only deleted ones if none is
+// chosen.
+func releasable(anchors []v1alpha1.AdminUser, chosen *v1alpha1.AdminUser) []*v1alpha1.AdminUser {
+	var others []*v1alpha1.AdminUser
+	for i := range anchors {
+		u := &anchors[i]
+		if chosen == nil && !u.DeletionTimestamp.IsZero() || chosen != nil && u.UID != chosen.UID {
+			others = append(others, u)
 		}
 	}
-	return leave
+	return others
 }
 
-// confirm asks the API server whether who stays is there and has the finalizer: a cache that lags may not know
-// yet that this very controller took it off, and nobody is let go on its word. The finalizer itself then holds
-// the object.
-func (r *Reconciler) confirm(ctx context.Context, stays *v1alpha1.AdminUser) error {
-	if stays == nil {
+// confirm fails unless the API server has the chosen anchor with its finalizer. A stale cache may still show a finalizer
+// that this controller has removed, and no other admin may be released on its evidence.
+func (r *Reconciler) confirm(ctx context.Context, chosen *v1alpha1.AdminUser) error {
+	if chosen == nil {
 		return nil
 	}
-	if r.hold.left(r.Clock.Now()) > 0 {
-		return errTooEarly
+	if r.age.untilSettled(r.Clock.Now()) > 0 {
+		return errAnchorTooNew
 	}
 	var live v1alpha1.AdminUser
-	err := r.Live.Get(ctx, client.ObjectKeyFromObject(stays), &live)
+	err := r.Live.Get(ctx, client.ObjectKeyFromObject(chosen), &live)
 	if client.IgnoreNotFound(err) != nil {
 		return err
 	}
-	if live.UID != stays.UID || !isAnchored(&live) {
-		return apierrors.NewConflict(v1alpha1.SchemeGroupVersion.WithResource("adminusers").GroupResource(), stays.Name, errCacheLags)
+	if live.UID != chosen.UID || !isAnchor(&live) {
+		resource := v1alpha1.SchemeGroupVersion.WithResource("adminusers").GroupResource()
+		return apierrors.NewConflict(resource, chosen.Name, errStaleCache)
 	}
 	return nil
 }
 
-var errCacheLags = errors.New("the cache does not show yet what was written")
+var errStaleCache = errors.New("the cache does not show the last write yet")
 
-// settleFor is how long an anchor is one before others are let go in its favour. A deletion that the API server
-// had begun to carry out before the finalizer was there goes on as if it were not: when the object has changed
-// meanwhile it looks at its uid again, and at nothing else. Such a deletion is over in milliseconds.
-const settleFor = time.Second
+// settleTime is how long an anchor must have the finalizer before other admins are released. A deletion that the API
+// server began before the finalizer was added still completes: when the object has changed meanwhile, the API server
+// checks its uid again, but not its finalizers. Such a deletion takes milliseconds.
+const settleTime = time.Second
 
-// errTooEarly: others are let go when the anchor has been one for settleFor.
-var errTooEarly = errors.New("the anchor is too new")
+// errAnchorTooNew means that the anchor has not had the finalizer for settleTime.
+var errAnchorTooNew = errors.New("the anchor is too new")
 
-// hold is since when which object is the anchor, as far as this process has seen.
-type hold struct {
+// anchorAge records since when this process has seen an object as the anchor.
+type anchorAge struct {
 	uid   types.UID
 	since time.Time
 }
 
-func (h *hold) note(uid types.UID, now time.Time) {
-	if h.uid != uid {
-		h.uid, h.since = uid, now
+func (a *anchorAge) observe(uid types.UID, now time.Time) {
+	if a.uid != uid {
+		a.uid, a.since = uid, now
 	}
 }
 
-// left is how long it has to be the anchor yet.
-func (h *hold) left(now time.Time) time.Duration { return h.since.Add(settleFor).Sub(now) }
-
-// chooseAnchor is the active admin that has the finalizer already, or the oldest one, or the one that is kept,
-// or nobody.
-func chooseAnchor(active []v1alpha1.AdminUser, last *v1alpha1.AdminUser) *v1alpha1.AdminUser {
-	if has := first(active, isAnchored); has != nil {
-		return has
-	}
-	if oldest := first(active, isActive); oldest != nil {
-		return oldest
-	}
-	return last
+// untilSettled returns how much of settleTime is left.
+func (a *anchorAge) untilSettled(now time.Time) time.Duration {
+	return a.since.Add(settleTime).Sub(now)
 }
 
-// setAnchor adds or removes the finalizer, in the version that was decided on.
-func (r *Reconciler) setAnchor(ctx context.Context, user *v1alpha1.AdminUser, on bool) error {
+// chooseAnchor returns the active admin that has the finalizer already, or the oldest active one, or the one that is
+// kept, or nil.
+func chooseAnchor(active []v1alpha1.AdminUser, kept *v1alpha1.AdminUser) *v1alpha1.AdminUser {
+	if present := oldest(active, isAnchor); present != nil {
+		return present
+	}
+	if first := oldest(active, isActive); first != nil {
+		return first
+	}
+	return kept
+}
+
+// setFinalizer adds or removes the finalizer on this version of the object, or fails with a conflict.
+func (r *Reconciler) setFinalizer(ctx context.Context, user *v1alpha1.AdminUser, on bool) error {
 	changed := user.DeepCopy()
-	if on == isAnchored(user) {
+	if on == isAnchor(user) {
 		return nil
 	}
 	if on {
@@ -180,13 +177,13 @@ func (r *Reconciler) setAnchor(ctx context.Context, user *v1alpha1.AdminUser, on
 	return r.Client.Patch(ctx, changed, patch, client.FieldOwner(v1alpha1.FieldManager))
 }
 
-// first is the oldest of those that are so, or nil.
-func first(users []v1alpha1.AdminUser, is func(*v1alpha1.AdminUser) bool) *v1alpha1.AdminUser {
-	var oldest *v1alpha1.AdminUser
+// oldest returns the oldest user for which is returns true, or nil.
+func oldest(users []v1alpha1.AdminUser, is func(*v1alpha1.AdminUser) bool) *v1alpha1.AdminUser {
+	var found *v1alpha1.AdminUser
 	for i := range users {
-		if u := &users[i]; is(u) && (oldest == nil || keyholder.Older(u, oldest)) {
-			oldest = u
+		if u := &users[i]; is(u) && (found == nil || keyholder.Older(u, found)) {
+			found = u
 		}
 	}
-	return oldest
+	return found
 }

@@ -130,7 +130,7 @@ var _ = Describe("The anchor", func() {
 		Expect(b.settled(ctx)).To(BeTrue())
 		Expect(b.names(ctx, everybody)).To(Equal(anchor))
 		Expect(mark(b.get(ctx, anchor[0])).Reason).To(Equal("KeptLastAdmin"))
-		Expect(b.events.Take()).To(ConsistOf(HavePrefix("Warning KeptLastAdmin Deleted, and kept because no other admin is active")))
+		Expect(b.events.Take()).To(ConsistOf(HavePrefix("Warning KeptLastAdmin Deleted, but kept because no other admin is active")))
 		b.settled(ctx)
 		Expect(b.events.Take()).To(BeEmpty(), "told once")
 

@@ -32,7 +32,7 @@ var _ = Describe("The last admin", func() {
 		Expect(mark(b.get(ctx, "alice"))).To(HaveValue(And(
 			HaveField("Status", metav1.ConditionTrue),
 			HaveField("Reason", "OnlyActiveAdmin"),
-			HaveField("Message", "No other admin is active: make one before this one is deleted, demoted or disabled."),
+			HaveField("Message", "No other admin is active: create one before this one is deleted, demoted or disabled."),
 			HaveField("ObservedGeneration", int64(1)),
 			HaveField("LastTransitionTime.Time", BeTemporally("==", begin)))))
 	})
