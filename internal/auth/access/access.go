@@ -2,13 +2,14 @@ package access
 
 import "slices"
 
-// Any is the one wildcard, of actions and of resources. It stands for a whole one, never for a part.
+// Any is the only wildcard of actions and of resources. It stands for a whole action or resource, never for a
+// part.
 const Any = "*"
 
-// Effect of a permission.
+// Effect is what a permission does.
 type Effect string
 
-// Effects, as manifests write them.
+// Effects in the spelling of manifests.
 const (
 	Allow Effect = "ALLOW"
 	Deny  Effect = "DENY"
@@ -17,41 +18,41 @@ const (
 // Permission allows or denies actions on resources.
 type Permission struct {
 	Effect Effect
-	// Actions are such as certs.read or dashboard:View, or Any.
+	// Actions are names such as certs.read or dashboard:View, or Any.
 	Actions []string
-	// Resources are such as certificate:42, or Any.
+	// Resources are names such as certificate:42, or Any.
 	Resources []string
-	// StringEquals limits the permission to requests that have every one of these properties with this very value.
+	// StringEquals limits the permission to requests that have all of these properties with these values.
 	StringEquals map[string]string
 }
 
-// Request is what somebody wants to do.
+// Request is what a caller wants to do.
 type Request struct {
 	Action   string
 	Resource string
-	// Properties are of the object asked for.
+	// Properties describe the resource.
 	Properties map[string]string
 }
 
-// Grant is all that one key, or one person, was given. The order within it never matters.
+// Grant is what a key or a user holds. The order within it never matters.
 type Grant struct {
-	// Everything is an admin's: whatever is not denied is allowed.
+	// Everything allows whatever is not denied. Admins hold it.
 	Everything  bool
 	Permissions []Permission
-	// scopes, and the permissions of roles, are looked at where they are: to put them together anew for each request
-	// would cost as much as to verify the key.
+	// scopes and roles are resolved by allows: merging them into one list for each request would cost as much
+	// as verifying the key.
 	scopes []string
 	roles  []string
 	among  *Roles
 }
 
-// Scope is the permission that a scope is short for: an ALLOW on that action, on all resources.
+// Scope returns the permission that a scope is short for: ALLOW this action on every resource.
 func Scope(action string) Permission {
 	return Permission{Effect: Allow, Actions: []string{action}, Resources: []string{Any}}
 }
 
-// May says whether a key with this grant may do what is asked. ceiling is what the person may for whom the key
-// speaks; nil for a key that speaks for no person.
+// May reports whether a key with this grant may do r. ceiling has the rights of its owner, and is nil for a
+// key without one.
 func May(grant Grant, ceiling *Grant, r Request) bool {
 	return grant.allows(&r) && (ceiling == nil || ceiling.allows(&r))
 }
@@ -65,7 +66,7 @@ func (g *Grant) allows(r *Request) bool {
 	return a.given && !a.denied
 }
 
-// answer is what the permissions looked at so far come to.
+// answer is the result of the permissions weighed so far.
 type answer struct{ given, denied bool }
 
 func (a *answer) weigh(permissions []Permission, r *Request) {
@@ -74,7 +75,7 @@ func (a *answer) weigh(permissions []Permission, r *Request) {
 		if !p.matches(r) {
 			continue
 		}
-		// Whatever is neither ALLOW nor DENY was not understood, and takes away rather than gives.
+		// An unknown effect denies.
 		if p.Effect == Allow {
 			a.given = true
 		} else {
@@ -91,8 +92,8 @@ func includes(named []string, asked string) bool {
 	return asked != "" && slices.ContainsFunc(named, func(n string) bool { return n == Any || n == asked })
 }
 
-// conditionHolds: a property that the caller does not give equals nothing. That is so for a DENY too: it denies what
-// it describes, and what nobody described as such is for the ALLOWs to decide.
+// conditionHolds reports whether the properties meet the condition. An absent property meets none, for a DENY
+// too: a DENY with a condition denies what it describes, and leaves the rest to the ALLOWs.
 func (p *Permission) conditionHolds(properties map[string]string) bool {
 	for name, want := range p.StringEquals {
 		if got, given := properties[name]; !given || got != want {

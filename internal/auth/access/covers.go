@@ -2,12 +2,13 @@ package access
 
 import "slices"
 
-// Covers says whether somebody who may what held gives, within ceiling, may hand out wanted, which limit will limit.
-// Nil: nothing limits.
+// Covers reports whether a caller that holds held, within ceiling, may give wanted to a key whose owner's
+// rights are limit. A nil ceiling or limit does not limit.
 //
-// Nobody gives what they do not hold: no request that wanted and limit allow is one that held and ceiling do not. What
-// is not clear is a no. held has to cover wanted whatever the limit, for limits change: whoever is limited in what they
-// hold must not hand out what grows with the rights of the user. Their ceiling is most often that very limit.
+// No caller can give what it does not hold: held and ceiling must allow every request that wanted and limit
+// allow. In doubt the result is false. held must cover wanted whatever the limit, because limits change: a
+// caller with few rights must not create a key that grows with the rights of its owner. Often ceiling and
+// limit are the same.
 func Covers(held Grant, ceiling *Grant, wanted Grant, limit *Grant) bool {
 	return held.covers(&wanted) && (ceiling == nil || ceiling.covers(&wanted) || limit != nil && ceiling.covers(limit))
 }
@@ -27,7 +28,7 @@ func (g *Grant) covers(wanted *Grant) bool {
 	return g.givesAll(gives, wanted) && takesNone(takes, wanted)
 }
 
-// givesAll leaves out what wanted has by roles: a role is handed out by its name, with all that it will ever give.
+// givesAll ignores the roles of wanted: covers compares them by name, because their permissions change.
 func (g *Grant) givesAll(gives []*Permission, wanted *Grant) bool {
 	switch {
 	case g.Everything:
@@ -44,8 +45,8 @@ func (g *Grant) givesAll(gives []*Permission, wanted *Grant) bool {
 	return true
 }
 
-// takesNone says that none of what is denied to somebody gets allowed by wanted: a DENY is there again, or has nothing to
-// do with it.
+// takesNone reports whether wanted allows nothing that takes denies: wanted repeats each DENY, or has no
+// ALLOW that meets it.
 func takesNone(takes []*Permission, wanted *Grant) bool {
 	gives, again := wanted.parts()
 	for _, denied := range takes {
@@ -57,10 +58,10 @@ func takesNone(takes []*Permission, wanted *Grant) bool {
 	return true
 }
 
-// own is a grant without its roles.
+// own returns a grant without its roles.
 func (g *Grant) own() *Grant { return &Grant{Permissions: g.Permissions, scopes: g.scopes} }
 
-// parts are what a grant gives, and what it takes away. Everything is not among them.
+// parts returns the ALLOWs and the DENYs of a grant. Everything is not among them.
 func (g *Grant) parts() (gives, takes []*Permission) {
 	for _, action := range g.scopes {
 		scope := Scope(action)
@@ -86,8 +87,8 @@ func (p *Permission) isEverything() bool {
 	return slices.Contains(p.Actions, Any) && slices.Contains(p.Resources, Any) && len(p.StringEquals) == 0
 }
 
-// within says that each request that p matches is one that some of the others match too. Each action on each resource
-// has to be within one of them.
+// within reports whether the others match every request that p matches. Each action on each resource has to
+// be within one of them.
 func (p *Permission) within(others []*Permission) bool {
 	found := make([]bool, len(p.Actions)*len(p.Resources))
 	for _, o := range others {
@@ -118,7 +119,7 @@ func addTo(found, more []bool) {
 	}
 }
 
-// isNarrower says that p asks for each of these properties too.
+// isNarrower reports whether the condition of p has all of these properties.
 func (p *Permission) isNarrower(condition map[string]string) bool {
 	for name, want := range condition {
 		if got, is := p.StringEquals[name]; !is || got != want {
@@ -128,7 +129,7 @@ func (p *Permission) isNarrower(condition map[string]string) bool {
 	return true
 }
 
-// meets says that some request may be one that both match.
+// meets reports whether there may be a request that both match.
 func (p *Permission) meets(o *Permission) bool {
 	return overlap(p.Actions, o.Actions) && overlap(p.Resources, o.Resources) && !p.contradicts(o)
 }
@@ -139,7 +140,7 @@ func overlap(a, b []string) bool {
 	})
 }
 
-// contradicts says that no object can have the properties that both ask for.
+// contradicts reports whether no resource can have the properties that both require.
 func (p *Permission) contradicts(o *Permission) bool {
 	for name, want := range p.StringEquals {
 		if other, is := o.StringEquals[name]; is && other != want {

@@ -12,16 +12,26 @@ import (
 
 func TestCovers(t *testing.T) {
 	roles := access.NewRoles(map[string]access.Role{
-		"reader":  {Members: []string{"alice"}, Permissions: []access.Permission{access.Scope("certs.read")}},
-		"super":   {Permissions: []access.Permission{allow("*", "*")}},
-		"guarded": {Members: []string{"bob"}, Permissions: []access.Permission{allow("certs.write", "*"), deny("certs.write", "certificate:1")}},
+		"reader": {Members: []string{"alice"}, Permissions: []access.Permission{access.Scope("certs.read")}},
+		"super":  {Permissions: []access.Permission{allow("*", "*")}},
+		"guarded": {
+			Members:     []string{"bob"},
+			Permissions: []access.Permission{allow("certs.write", "*"), deny("certs.write", "certificate:1")},
+		},
 	})
 	given := func(scopes, names []string, p ...access.Permission) access.Grant {
 		return roles.GrantOf(&access.Given{Scopes: scopes, Roles: names, Permissions: p})
 	}
 	none := []string(nil)
 	everything := access.Grant{Everything: true}
-	both := access.Permission{Effect: access.Allow, Actions: []string{"certs.read", "certs.write"}, Resources: []string{"certificate:1", "certificate:2"}}
+	both := access.Permission{
+		Effect: access.Allow, Actions: []string{"certs.read", "certs.write"},
+		Resources: []string{"certificate:1", "certificate:2"},
+	}
+	readWrite := given([]string{"certs.read", "certs.write"}, none)
+	writeRead := given([]string{"certs.write", "certs.read"}, none)
+	read, write := given([]string{"certs.read"}, none), given([]string{"certs.write"}, none)
+	reader, guarded, all := given(none, []string{"reader"}), given(none, []string{"guarded"}), grant(allow("*", "*"))
 	alice, bob := roles.HeldBy("alice"), roles.HeldBy("bob")
 	for name, c := range map[string]struct {
 		held    access.Grant
@@ -30,57 +40,122 @@ func TestCovers(t *testing.T) {
 		limit   *access.Grant
 		want    bool
 	}{
-		"nothing is covered by nothing":          {held: grant(), wanted: grant(), want: true},
-		"nothing covers no scope":                {held: grant(), wanted: given([]string{"certs.read"}, none)},
-		"everything covers everything":           {held: everything, wanted: everything, want: true},
-		"everything covers a policy":             {held: everything, wanted: given([]string{"certs.read"}, none, allow("*", "*"), deny("a.b", "*")), want: true},
-		"a policy does not cover everything":     {held: grant(allow("*", "*")), wanted: everything},
-		"everything but":                         {held: access.Grant{Everything: true, Permissions: []access.Permission{deny("certs.read", "*")}}, wanted: given([]string{"certs.read"}, none)},
-		"everything but something else":          {held: access.Grant{Everything: true, Permissions: []access.Permission{deny("certs.write", "*")}}, wanted: given([]string{"certs.read"}, none), want: true},
-		"the same scopes":                        {held: given([]string{"certs.read", "certs.write"}, none), wanted: given([]string{"certs.write", "certs.read"}, none), want: true},
-		"fewer scopes":                           {held: given([]string{"certs.read", "certs.write"}, none), wanted: given([]string{"certs.read"}, none), want: true},
-		"more scopes":                            {held: given([]string{"certs.read"}, none), wanted: given([]string{"certs.read", "certs.write"}, none)},
-		"a policy within scopes":                 {held: given([]string{"certs.read", "certs.write"}, none), wanted: grant(both), want: true},
-		"a scope within a policy":                {held: grant(allow("*", "*")), wanted: given([]string{"certs.read"}, none), want: true},
-		"a scope is of all resources":            {held: grant(allow("certs.read", "certificate:1")), wanted: given([]string{"certs.read"}, none)},
-		"the same policy":                        {held: grant(both, where(deny("*", "*"), "p", "1")), wanted: grant(both, where(deny("*", "*"), "p", "1")), want: true},
-		"put together from several":              {held: grant(allow("*", "certificate:1"), allow("certs.read", "certificate:2"), allow("certs.write", "certificate:2")), wanted: grant(both), want: true},
-		"one pair is missing":                    {held: grant(allow("*", "certificate:1"), allow("certs.read", "certificate:2")), wanted: grant(both)},
-		"any action is more than all of them":    {held: grant(both), wanted: grant(allow("*", "certificate:1"))},
-		"a narrower condition":                   {held: grant(where(allow("*", "*"), "p", "1")), wanted: grant(access.Permission{Effect: access.Allow, Actions: []string{"a.b"}, Resources: []string{"*"}, StringEquals: map[string]string{"p": "1", "q": "2"}}), want: true},
-		"another condition":                      {held: grant(where(allow("*", "*"), "p", "1")), wanted: grant(where(allow("*", "*"), "p", "2"))},
-		"no condition":                           {held: grant(where(allow("*", "*"), "p", "1")), wanted: grant(allow("*", "*"))},
-		"a condition on what has none":           {held: grant(allow("*", "*")), wanted: grant(where(allow("*", "*"), "p", "1")), want: true},
-		"a DENY left out":                        {held: grant(allow("*", "*"), deny("certs.write", "*")), wanted: grant(allow("*", "*"))},
-		"a DENY repeated":                        {held: grant(allow("*", "*"), deny("certs.write", "*")), wanted: grant(allow("*", "*"), deny("certs.write", "*")), want: true},
-		"a DENY widened":                         {held: grant(allow("*", "*"), deny("certs.write", "certificate:1")), wanted: grant(allow("*", "*"), deny("*", "certificate:1")), want: true},
-		"a DENY narrowed":                        {held: grant(allow("*", "*"), deny("certs.write", "*")), wanted: grant(allow("*", "*"), deny("certs.write", "certificate:1"))},
-		"a DENY with a condition more":           {held: grant(allow("*", "*"), deny("certs.write", "*")), wanted: grant(allow("*", "*"), where(deny("certs.write", "*"), "p", "1"))},
-		"a DENY of other properties":             {held: grant(allow("*", "*"), where(deny("*", "*"), "p", "1")), wanted: grant(where(allow("*", "*"), "p", "2")), want: true},
-		"a DENY put together":                    {held: grant(allow("*", "*"), access.Permission{Effect: access.Deny, Actions: []string{"a.b", "c.d"}, Resources: []string{"*"}}), wanted: grant(allow("*", "*"), deny("a.b", "*"), deny("c.d", "*")), want: true},
-		"what was not understood takes away":     {held: grant(allow("*", "*"), access.Permission{Effect: "deny", Actions: []string{"*"}, Resources: []string{"*"}}), wanted: given([]string{"certs.read"}, none)},
-		"a role by its name":                     {held: given(none, []string{"reader", "guarded"}), wanted: given(none, []string{"guarded"}), want: true},
-		"a role that is not there, by its name":  {held: given(none, []string{"gone"}), wanted: given(none, []string{"gone"}), want: true},
-		"what a role gives":                      {held: given(none, []string{"reader"}), wanted: given([]string{"certs.read"}, none), want: true},
-		"what a role gives is not the role":      {held: given([]string{"certs.read"}, none), wanted: given(none, []string{"reader"})},
-		"a role by who holds everything":         {held: everything, wanted: given(none, []string{"reader"}), want: true},
-		"a role by who may do everything":        {held: grant(allow("*", "*")), wanted: given(none, []string{"reader", "gone"}), want: true},
-		"a role by who may do everything by one": {held: given(none, []string{"super"}), wanted: given(none, []string{"reader"}), want: true},
-		"a role by who may do everything but":    {held: grant(allow("*", "*"), deny("a.b", "*")), wanted: given(none, []string{"reader"})},
-		"everything but, and a role":             {held: access.Grant{Everything: true, Permissions: []access.Permission{deny("a.b", "*")}}, wanted: given(none, []string{"reader"})},
-		"a role's DENY without the role":         {held: given(none, []string{"guarded"}), wanted: given([]string{"certs.write"}, none)},
-		"a role's DENY with the role":            {held: given(none, []string{"guarded"}), wanted: given([]string{"certs.write"}, []string{"guarded"}), want: true},
-		"a DENY on what a role gives":            {held: given(none, []string{"reader"}, deny("certs.read", "certificate:1")), wanted: given(none, []string{"reader"})},
+		"nothing is covered by nothing": {held: grant(), wanted: grant(), want: true},
+		"nothing covers no scope":       {held: grant(), wanted: read},
+		"everything covers everything":  {held: everything, wanted: everything, want: true},
+		"everything covers a policy": {
+			held: everything, wanted: given([]string{"certs.read"}, none, allow("*", "*"), deny("a.b", "*")), want: true,
+		},
+		"a policy does not cover everything": {held: all, wanted: everything},
+		"everything with a DENY":             {held: everythingBut(deny("certs.read", "*")), wanted: read},
+		"everything with another DENY": {
+			held: everythingBut(deny("certs.write", "*")), wanted: read, want: true,
+		},
+		"the same scopes":             {held: readWrite, wanted: writeRead, want: true},
+		"fewer scopes":                {held: readWrite, wanted: read, want: true},
+		"more scopes":                 {held: read, wanted: readWrite},
+		"a policy within scopes":      {held: readWrite, wanted: grant(both), want: true},
+		"a scope within a policy":     {held: all, wanted: read, want: true},
+		"a scope means all resources": {held: grant(allow("certs.read", "certificate:1")), wanted: read},
+		"the same policy": {
+			held: grant(both, where(deny("*", "*"), "p", "1")), wanted: grant(both, where(deny("*", "*"), "p", "1")),
+			want: true,
+		},
+		"covered by several together": {
+			held: grant(
+				allow("*", "certificate:1"), allow("certs.read", "certificate:2"), allow("certs.write", "certificate:2"),
+			),
+			wanted: grant(both), want: true,
+		},
+		"one pair is missing": {
+			held: grant(allow("*", "certificate:1"), allow("certs.read", "certificate:2")), wanted: grant(both),
+		},
+		"any action exceeds a list of actions": {held: grant(both), wanted: grant(allow("*", "certificate:1"))},
+		"a narrower condition": {
+			held: grant(where(allow("*", "*"), "p", "1")),
+			wanted: grant(
+				access.Permission{
+					Effect: access.Allow, Actions: []string{"a.b"}, Resources: []string{"*"},
+					StringEquals: map[string]string{"p": "1", "q": "2"},
+				},
+			),
+			want: true,
+		},
+		"another condition": {
+			held: grant(where(allow("*", "*"), "p", "1")), wanted: grant(where(allow("*", "*"), "p", "2")),
+		},
+		"no condition": {held: grant(where(allow("*", "*"), "p", "1")), wanted: all},
+		"a condition added": {
+			held: all, wanted: grant(where(allow("*", "*"), "p", "1")), want: true,
+		},
+		"a DENY left out": {held: grant(allow("*", "*"), deny("certs.write", "*")), wanted: all},
+		"a DENY repeated": {
+			held:   grant(allow("*", "*"), deny("certs.write", "*")),
+			wanted: grant(allow("*", "*"), deny("certs.write", "*")), want: true,
+		},
+		"a DENY widened": {
+			held:   grant(allow("*", "*"), deny("certs.write", "certificate:1")),
+			wanted: grant(allow("*", "*"), deny("*", "certificate:1")), want: true,
+		},
+		"a DENY narrowed": {
+			held:   grant(allow("*", "*"), deny("certs.write", "*")),
+			wanted: grant(allow("*", "*"), deny("certs.write", "certificate:1")),
+		},
+		"a DENY with another condition": {
+			held:   grant(allow("*", "*"), deny("certs.write", "*")),
+			wanted: grant(allow("*", "*"), where(deny("certs.write", "*"), "p", "1")),
+		},
+		"a DENY of other properties": {
+			held:   grant(allow("*", "*"), where(deny("*", "*"), "p", "1")),
+			wanted: grant(where(allow("*", "*"), "p", "2")), want: true,
+		},
+		"a DENY in several parts": {
+			held: grant(
+				allow("*", "*"),
+				access.Permission{Effect: access.Deny, Actions: []string{"a.b", "c.d"}, Resources: []string{"*"}},
+			),
+			wanted: grant(allow("*", "*"), deny("a.b", "*"), deny("c.d", "*")), want: true,
+		},
+		"an unknown effect denies": {
+			held:   grant(allow("*", "*"), access.Permission{Effect: "deny", Actions: []string{"*"}, Resources: []string{"*"}}),
+			wanted: read,
+		},
+		"a role by name": {
+			held: given(none, []string{"reader", "guarded"}), wanted: guarded, want: true,
+		},
+		"a missing role by name": {
+			held: given(none, []string{"gone"}), wanted: given(none, []string{"gone"}), want: true,
+		},
+		"a permission of a role":                 {held: reader, wanted: read, want: true},
+		"a permission of a role is not the role": {held: read, wanted: reader},
+		"a role, from everything":                {held: everything, wanted: reader, want: true},
+		"a role, from an ALLOW of everything": {
+			held: all, wanted: given(none, []string{"reader", "gone"}), want: true,
+		},
+		"a role, from a role that allows everything": {held: given(none, []string{"super"}), wanted: reader, want: true},
+		"a role, from an ALLOW with a DENY":          {held: grant(allow("*", "*"), deny("a.b", "*")), wanted: reader},
+		"a role, from everything with a DENY":        {held: everythingBut(deny("a.b", "*")), wanted: reader},
+		"the DENY of a role, without the role":       {held: guarded, wanted: write},
+		"the DENY of a role, with the role": {
+			held: guarded, wanted: given([]string{"certs.write"}, []string{"guarded"}), want: true,
+		},
+		"a DENY of a permission of a role": {
+			held: given(none, []string{"reader"}, deny("certs.read", "certificate:1")), wanted: reader,
+		},
 
-		"within the ceiling":               {held: everything, ceiling: &alice, wanted: given([]string{"certs.read"}, none), want: true},
-		"beyond the ceiling":               {held: everything, ceiling: &alice, wanted: given([]string{"certs.write"}, none)},
-		"beyond it, for the very user":     {held: everything, ceiling: &alice, wanted: grant(allow("*", "*")), limit: &alice, want: true},
-		"beyond it, for another user":      {held: everything, ceiling: &alice, wanted: grant(allow("*", "*")), limit: &bob},
-		"beyond it, for an admin":          {held: everything, ceiling: &alice, wanted: grant(allow("*", "*")), limit: &everything},
-		"a limit is no help to a key":      {held: given([]string{"certs.read"}, none), ceiling: &alice, wanted: grant(allow("*", "*")), limit: &alice},
-		"for a user by an admin":           {held: everything, ceiling: &everything, wanted: grant(allow("*", "*")), limit: &alice, want: true},
-		"everything its user may, again":   {held: grant(allow("*", "*")), ceiling: &alice, wanted: grant(allow("*", "*")), limit: &alice, want: true},
-		"everything its user may, for all": {held: grant(allow("*", "*")), ceiling: &alice, wanted: grant(allow("*", "*"))},
+		"within the ceiling": {held: everything, ceiling: &alice, wanted: read, want: true},
+		"beyond the ceiling": {held: everything, ceiling: &alice, wanted: write},
+		"beyond it, for the same user": {
+			held: everything, ceiling: &alice, wanted: all, limit: &alice, want: true,
+		},
+		"beyond it, for another user":    {held: everything, ceiling: &alice, wanted: all, limit: &bob},
+		"beyond it, for an admin":        {held: everything, ceiling: &alice, wanted: all, limit: &everything},
+		"the limit does not widen a key": {held: read, ceiling: &alice, wanted: all, limit: &alice},
+		"by an admin, for a user": {
+			held: everything, ceiling: &everything, wanted: all, limit: &alice, want: true,
+		},
+		"all rights of its owner, for the owner":    {held: all, ceiling: &alice, wanted: all, limit: &alice, want: true},
+		"all rights of its owner, without an owner": {held: all, ceiling: &alice, wanted: all},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := access.Covers(c.held, c.ceiling, c.wanted, c.limit); got != c.want {
@@ -90,7 +165,7 @@ func TestCovers(t *testing.T) {
 	}
 }
 
-// every request there is to tell the grants of the generators apart. "z" stands for all that no grant names.
+// every has enough requests to distinguish all drawn grants. "z" stands for everything that no grant names.
 var every = func() []access.Request {
 	var all []access.Request
 	conditions := []map[string]string{nil}
@@ -117,7 +192,7 @@ var every = func() []access.Request {
 	return all
 }()
 
-// beyond is a request that wanted allows and held does not, if there is one.
+// beyond returns a request that wanted allows and held does not, or nil.
 func beyond(held access.Grant, ceiling *access.Grant, wanted access.Grant, limit *access.Grant) *access.Request {
 	i := slices.IndexFunc(every, func(r access.Request) bool {
 		return access.May(wanted, limit, r) && !access.May(held, ceiling, r)
@@ -136,7 +211,7 @@ func optional(t *rapid.T, name string, g func() access.Grant) *access.Grant {
 	return &drawn
 }
 
-// anyGrant is one of those that there can be: a key's, a person's, an admin's.
+// anyGrant draws the grant of a key, of a user or of an admin.
 func anyGrant(t *rapid.T, name string, roles *access.Roles) access.Grant {
 	switch rapid.IntRange(0, 5).Draw(t, name+" is") {
 	case 0:
@@ -150,13 +225,20 @@ func anyGrant(t *rapid.T, name string, roles *access.Roles) access.Grant {
 	return roles.GrantOf(&given)
 }
 
-// related is a grant that has much in common with another: few that are drawn at random are covered by another.
+// related draws two grants that have much in common. Few independent grants cover each other.
 func related(t *rapid.T, roles *access.Roles) (held, wanted access.Grant) {
 	all := givens.Draw(t, "held")
 	part := access.Given{
-		Scopes:      slices.DeleteFunc(slices.Clone(all.Scopes), func(string) bool { return rapid.Bool().Draw(t, "without scope") }),
-		Roles:       slices.DeleteFunc(slices.Clone(all.Roles), func(string) bool { return rapid.Bool().Draw(t, "without role") }),
-		Permissions: slices.DeleteFunc(slices.Clone(all.Permissions), func(access.Permission) bool { return rapid.IntRange(0, 3).Draw(t, "without permission") == 0 }),
+		Scopes: slices.DeleteFunc(
+			slices.Clone(all.Scopes), func(string) bool { return rapid.Bool().Draw(t, "without scope") },
+		),
+		Roles: slices.DeleteFunc(
+			slices.Clone(all.Roles), func(string) bool { return rapid.Bool().Draw(t, "without role") },
+		),
+		Permissions: slices.DeleteFunc(
+			slices.Clone(all.Permissions),
+			func(access.Permission) bool { return rapid.IntRange(0, 3).Draw(t, "without permission") == 0 },
+		),
 	}
 	if rapid.Bool().Draw(t, "and more") {
 		part.Permissions = append(part.Permissions, permissions.Draw(t, "more")...)
@@ -164,7 +246,7 @@ func related(t *rapid.T, roles *access.Roles) (held, wanted access.Grant) {
 	return roles.GrantOf(&all), roles.GrantOf(&part)
 }
 
-func TestNobodyGivesWhatTheyDoNotHold(t *testing.T) {
+func TestCovers_NeverMoreThanHeld(t *testing.T) {
 	yes := 0
 	rapid.Check(t, func(t *rapid.T) {
 		roles := access.NewRoles(roleSets.Draw(t, "roles"))
@@ -182,29 +264,31 @@ func TestNobodyGivesWhatTheyDoNotHold(t *testing.T) {
 		}
 		yes++
 		if r := beyond(held, ceiling, wanted, limit); r != nil {
-			t.Fatalf("%+v is allowed to who was handed it, and not to who did", r)
+			t.Fatalf("%+v is allowed by the wanted grant and not by the held one", r)
 		}
 	})
 	if yes < 10 {
-		t.Errorf("only %d times there was anything to find out", yes)
+		t.Errorf("only %d grants were covered", yes)
 	}
 }
 
-// What a role gives may change after it was handed out.
-func TestARoleThatChangesNeverMakesAHandedOutKeyExceedItsGiver(t *testing.T) {
+// The permissions of a role may change after the key was created.
+func TestCovers_StaysTrueWhenRolesChange(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		names := rapid.SliceOfN(roleNames, 0, 2)
 		held := access.Given{Roles: names.Draw(t, "held")}
 		wanted := access.Given{Roles: names.Draw(t, "wanted")}
 		before := access.NewRoles(roleSets.Draw(t, "roles"))
-		// Everything can be lost, and is then no part of this.
+		// A right to everything can be lost, so grants covered by it do not count here.
 		if !access.Covers(before.GrantOf(&held), nil, before.GrantOf(&wanted), nil) || !isSubset(wanted.Roles, held.Roles) {
 			return
 		}
-		// No DENY: one that a held role gets may well be missing where that role was not handed out.
+		// No DENY: a held role may get one that the wanted roles lack.
 		byName := roleSets.Draw(t, "roles later")
 		for name, role := range byName {
-			role.Permissions = slices.DeleteFunc(role.Permissions, func(p access.Permission) bool { return p.Effect == access.Deny })
+			role.Permissions = slices.DeleteFunc(
+				role.Permissions, func(p access.Permission) bool { return p.Effect == access.Deny },
+			)
 			byName[name] = role
 		}
 		later := access.NewRoles(byName)
@@ -218,42 +302,54 @@ func isSubset(a, b []string) bool {
 	return !slices.ContainsFunc(a, func(s string) bool { return !slices.Contains(b, s) })
 }
 
-func TestWhatEverybodyMayHandOut(t *testing.T) {
+func TestCovers_GrantsThatAreAlwaysCovered(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		roles := access.NewRoles(roleSets.Draw(t, "roles"))
 		given := givens.Draw(t, "given")
 		held := roles.GrantOf(&given)
 		for what, wanted := range map[string]access.Grant{
-			"the same":      held,
-			"nothing":       {},
-			"a DENY more":   roles.GrantOf(&access.Given{Scopes: given.Scopes, Roles: given.Roles, Permissions: append(slices.Clone(given.Permissions), deny("a", "b"))}),
-			"in pieces":     roles.GrantOf(&access.Given{Scopes: given.Scopes, Roles: given.Roles, Permissions: pieces(given.Permissions)}),
+			"the same": held,
+			"nothing":  {},
+			"another DENY": roles.GrantOf(
+				&access.Given{
+					Scopes: given.Scopes, Roles: given.Roles,
+					Permissions: append(slices.Clone(given.Permissions), deny("a", "b")),
+				},
+			),
+			"in pieces": roles.GrantOf(
+				&access.Given{Scopes: given.Scopes, Roles: given.Roles, Permissions: pieces(given.Permissions)},
+			),
 			"with property": roles.GrantOf(&access.Given{Roles: given.Roles, Permissions: narrower(given.Permissions)}),
 		} {
 			if !access.Covers(held, nil, wanted, nil) {
-				t.Fatalf("not %s", what)
+				t.Fatalf("%s: not covered", what)
 			}
 		}
 		own := roles.HeldBy("alice")
 		if !access.Covers(access.Grant{Everything: true}, &own, held, &own) {
-			t.Fatal("not a person to themselves")
+			t.Fatal("a user does not cover their own rights")
 		}
 	})
 }
 
-// pieces are the same permissions, one for each action and resource.
+// pieces returns the same permissions, one for each action and resource.
 func pieces(whole []access.Permission) (all []access.Permission) {
 	for _, p := range whole {
 		for _, action := range p.Actions {
 			for _, resource := range p.Resources {
-				all = append(all, access.Permission{Effect: p.Effect, Actions: []string{action}, Resources: []string{resource}, StringEquals: p.StringEquals})
+				all = append(
+					all,
+					access.Permission{
+						Effect: p.Effect, Actions: []string{action}, Resources: []string{resource}, StringEquals: p.StringEquals,
+					},
+				)
 			}
 		}
 	}
 	return all
 }
 
-// narrower asks each ALLOW for one property more, and leaves each DENY as it is.
+// narrower adds a condition to each ALLOW.
 func narrower(whole []access.Permission) (all []access.Permission) {
 	for _, p := range whole {
 		if p.Effect == access.Allow {
@@ -268,7 +364,7 @@ func narrower(whole []access.Permission) (all []access.Permission) {
 	return all
 }
 
-// The largest that the CRDs let through, made so that nothing is found before the end.
+// The largest grant that the CRDs allow, in the worst order.
 func BenchmarkCoversTheLargest(b *testing.B) {
 	words := func(prefix string, n int) (all []string) {
 		for i := range n {
@@ -283,7 +379,9 @@ func BenchmarkCoversTheLargest(b *testing.B) {
 		if i%2 == 1 {
 			effect = access.Deny
 		}
-		largest = append(largest, access.Permission{Effect: effect, Actions: words("action", 16), Resources: words("resource", 16)})
+		largest = append(
+			largest, access.Permission{Effect: effect, Actions: words("action", 16), Resources: words("resource", 16)},
+		)
 	}
 	for _, name := range names {
 		byName[name] = access.Role{Permissions: largest}
@@ -292,7 +390,7 @@ func BenchmarkCoversTheLargest(b *testing.B) {
 	held := roles.GrantOf(&access.Given{Roles: names, Permissions: largest})
 	for b.Loop() {
 		if !access.Covers(held, nil, held, nil) {
-			b.Fatal("no")
+			b.Fatal("not covered")
 		}
 	}
 }

@@ -1,8 +1,8 @@
-// Package access owns what a verified key may do: how scopes, roles and a policy add up, what denies, and how far the
-// person a key speaks for limits it. Who presented a key is decided elsewhere: see verify.
+// Package access owns what a verified key may do: how scopes, roles and a policy add up, what denies, and how
+// the rights of its owner limit a key. Package verify decides who presented the key.
 //
-//	a key may  = (scopes ∪ roles ∪ ALLOW of its policy) − every matching DENY
-//	             and, for a user's key, never more than the user may
+//	a key may do  (scopes ∪ roles ∪ ALLOW of its policy) − every matching DENY,
+//	              and never more than its owner may
 //
-// Nothing matches = denied.
+// A request that nothing matches is denied.
 package access

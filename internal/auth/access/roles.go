@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Given is what an API key was given, as its spec says.
+// Given is what the spec of an APIKey gives to its keys.
 type Given struct {
 	Scopes, Roles []string
 	Permissions   []Permission
@@ -14,21 +14,21 @@ type Given struct {
 // Role is an AccessRole.
 type Role struct {
 	Permissions []Permission
-	// Members are the usernames who hold the role.
+	// Members are the usernames that hold the role.
 	Members []string
-	// DeniesKeys: members may not own keys, unless another role that lists them allows it.
+	// DeniesKeys is true if members may not own keys, unless another of their roles allows it.
 	DeniesKeys bool
-	// MaxTTL ends a key that uses the role at the latest so long after its issue. 0: it does not.
+	// MaxTTL bounds the lifetime of keys with this role. 0: it does not.
 	MaxTTL time.Duration
 }
 
-// Roles are all the roles there are at a time. They never change: a change makes others. The nil Roles are none.
+// Roles is an immutable set of all roles. The nil Roles is empty.
 type Roles struct {
 	byName   map[string]Role
 	byMember map[string][]string
 }
 
-// NewRoles takes the roles by their names.
+// NewRoles returns the set of these roles, keyed by name.
 func NewRoles(byName map[string]Role) *Roles {
 	r := &Roles{byName: byName, byMember: map[string][]string{}}
 	for name := range byName {
@@ -39,12 +39,12 @@ func NewRoles(byName map[string]Role) *Roles {
 	return r
 }
 
-// GrantOf is scopes, roles and policy taken together. A role that does not exist gives nothing.
+// GrantOf returns the sum of scopes, roles and policy. A role that does not exist gives nothing.
 func (r *Roles) GrantOf(given *Given) Grant {
 	return Grant{Permissions: given.Permissions, scopes: given.Scopes, roles: given.Roles, among: r}
 }
 
-// HeldBy is what somebody holds who is no admin: what the roles that list them allow.
+// HeldBy returns what a user holds who is not an admin: the sum of their roles.
 func (r *Roles) HeldBy(username string) Grant {
 	if r == nil {
 		return Grant{}
@@ -59,7 +59,7 @@ func (r *Roles) permissions(name string) []Permission {
 	return r.byName[name].Permissions
 }
 
-// MayOwnKeys is false for somebody whom only roles list that deny it.
+// MayOwnKeys reports whether a user may own keys: false only if every role of the user denies it.
 func (r *Roles) MayOwnKeys(username string) bool {
 	if r == nil || len(r.byMember[username]) == 0 {
 		return true
@@ -67,7 +67,7 @@ func (r *Roles) MayOwnKeys(username string) bool {
 	return slices.ContainsFunc(r.byMember[username], func(name string) bool { return !r.byName[name].DeniesKeys })
 }
 
-// MaxTTL is the shortest of the roles named, or 0 when none has one.
+// MaxTTL returns the shortest MaxTTL of these roles, or 0 if they set none.
 func (r *Roles) MaxTTL(names []string) time.Duration {
 	if r == nil {
 		return 0
@@ -81,7 +81,7 @@ func (r *Roles) MaxTTL(names []string) time.Duration {
 	return shortest
 }
 
-// Missing are those of the names that no role has.
+// Missing returns the names without a role.
 func (r *Roles) Missing(names []string) []string {
 	var missing []string
 	for _, name := range names {

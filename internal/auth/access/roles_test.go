@@ -10,33 +10,54 @@ import (
 	"keywright.dev/keywright/internal/auth/access"
 )
 
-func TestWhatRolesSay(t *testing.T) {
+func TestRoles(t *testing.T) {
 	roles := access.NewRoles(map[string]access.Role{
-		"reader":  {Members: []string{"alice", "bob"}, Permissions: []access.Permission{access.Scope("certs.read")}, MaxTTL: 2 * time.Hour},
-		"guarded": {Members: []string{"alice"}, Permissions: []access.Permission{deny("certs.write", "*")}, MaxTTL: time.Hour, DeniesKeys: true},
+		"reader": {
+			Members: []string{"alice", "bob"}, Permissions: []access.Permission{access.Scope("certs.read")},
+			MaxTTL: 2 * time.Hour,
+		},
+		"guarded": {
+			Members: []string{"alice"}, Permissions: []access.Permission{deny("certs.write", "*")}, MaxTTL: time.Hour,
+			DeniesKeys: true,
+		},
 		"keyless": {Members: []string{"carol"}, DeniesKeys: true},
 		"empty":   {},
 	})
-	read, write := access.Request{Action: "certs.read", Resource: "certificate:42"}, access.Request{Action: "certs.write", Resource: "certificate:42"}
+	read := access.Request{Action: "certs.read", Resource: "certificate:42"}
+	write := access.Request{Action: "certs.write", Resource: "certificate:42"}
 	for name, c := range map[string]struct {
 		given       access.Given
 		read, write bool
 		maxTTL      time.Duration
 		missing     []string
 	}{
-		"nothing":                    {access.Given{}, false, false, 0, nil},
-		"scope":                      {access.Given{Scopes: []string{"certs.write"}}, false, true, 0, nil},
-		"role":                       {access.Given{Roles: []string{"reader"}}, true, false, 2 * time.Hour, nil},
-		"scope and role":             {access.Given{Scopes: []string{"certs.write"}, Roles: []string{"reader"}}, true, true, 2 * time.Hour, nil},
-		"a role's DENY":              {access.Given{Scopes: []string{"certs.write"}, Roles: []string{"reader", "guarded"}}, true, false, time.Hour, nil},
-		"role without anything":      {access.Given{Roles: []string{"empty"}}, false, false, 0, nil},
-		"role that does not exist":   {access.Given{Scopes: []string{"certs.read"}, Roles: []string{"gone", "reader"}}, true, false, 2 * time.Hour, []string{"gone"}},
-		"policy":                     {access.Given{Permissions: []access.Permission{allow("*", "certificate:42")}}, true, true, 0, nil},
-		"the policy's DENY of scope": {access.Given{Scopes: []string{"certs.read"}, Permissions: []access.Permission{deny("*", "*")}}, false, false, 0, nil},
+		"nothing": {access.Given{}, false, false, 0, nil},
+		"scope":   {access.Given{Scopes: []string{"certs.write"}}, false, true, 0, nil},
+		"role":    {access.Given{Roles: []string{"reader"}}, true, false, 2 * time.Hour, nil},
+		"scope and role": {
+			access.Given{Scopes: []string{"certs.write"}, Roles: []string{"reader"}}, true, true, 2 * time.Hour, nil,
+		},
+		"DENY of a role": {
+			access.Given{Scopes: []string{"certs.write"}, Roles: []string{"reader", "guarded"}}, true, false, time.Hour,
+			nil,
+		},
+		"empty role": {access.Given{Roles: []string{"empty"}}, false, false, 0, nil},
+		"missing role": {
+			access.Given{Scopes: []string{"certs.read"}, Roles: []string{"gone", "reader"}}, true, false, 2 * time.Hour,
+			[]string{"gone"},
+		},
+		"policy": {
+			access.Given{Permissions: []access.Permission{allow("*", "certificate:42")}}, true, true, 0, nil,
+		},
+		"DENY of the policy": {
+			access.Given{Scopes: []string{"certs.read"}, Permissions: []access.Permission{deny("*", "*")}}, false, false,
+			0, nil,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := roles.GrantOf(&c.given)
-			if mayRead, mayWrite := access.May(g, nil, read), access.May(g, nil, write); mayRead != c.read || mayWrite != c.write {
+			mayRead, mayWrite := access.May(g, nil, read), access.May(g, nil, write)
+			if mayRead != c.read || mayWrite != c.write {
 				t.Errorf("read %t, write %t", mayRead, mayWrite)
 			}
 			if got := roles.MaxTTL(c.given.Roles); got != c.maxTTL {
@@ -48,11 +69,11 @@ func TestWhatRolesSay(t *testing.T) {
 		})
 	}
 	for user, want := range map[string]struct{ read, keys bool }{
-		"alice": {true, true}, // one role that allows it suffices
+		"alice": {true, true}, // one role that allows keys suffices
 		"bob":   {true, true},
 		"carol": {false, false},
 		"Carol": {false, true}, // names are matched exactly
-		"dave":  {false, true}, // in no role
+		"dave":  {false, true}, // without roles
 		"":      {false, true},
 	} {
 		if got := access.May(roles.HeldBy(user), nil, read); got != want.read {
@@ -64,14 +85,19 @@ func TestWhatRolesSay(t *testing.T) {
 	}
 }
 
-func TestNoRolesAtAllGiveNothingAndTakeNothing(t *testing.T) {
+func TestRoles_NilRolesAreEmpty(t *testing.T) {
 	var none *access.Roles
-	read, write := access.Request{Action: "certs.read", Resource: "*"}, access.Request{Action: "certs.write", Resource: "*"}
-	if g := none.GrantOf(&access.Given{Scopes: []string{"certs.read"}, Roles: []string{"a"}}); !access.May(g, nil, read) || access.May(g, nil, write) {
+	read := access.Request{Action: "certs.read", Resource: "*"}
+	write := access.Request{Action: "certs.write", Resource: "*"}
+	g := none.GrantOf(&access.Given{Scopes: []string{"certs.read"}, Roles: []string{"a"}})
+	if !access.May(g, nil, read) || access.May(g, nil, write) {
 		t.Error(g)
 	}
-	if access.May(none.HeldBy("alice"), nil, read) || !none.MayOwnKeys("alice") || none.MaxTTL([]string{"a"}) != 0 || len(none.Missing([]string{"a"})) != 1 {
-		t.Error("it says something of a role that is not there")
+	if access.May(none.HeldBy("alice"), nil, read) || !none.MayOwnKeys("alice") {
+		t.Error("a missing role gives or denies something")
+	}
+	if none.MaxTTL([]string{"a"}) != 0 || len(none.Missing([]string{"a"})) != 1 {
+		t.Error("a missing role gives or denies something")
 	}
 }
 
@@ -95,15 +121,15 @@ var (
 	})
 )
 
-// may is what a user's key may do.
+// may reports whether a key of alice may do r.
 func may(byName map[string]access.Role, given access.Given, r access.Request) bool {
 	roles := access.NewRoles(byName)
 	held := roles.HeldBy("alice")
 	return access.May(roles.GrantOf(&given), &held, r)
 }
 
-// In the key's policy, in a role it names, and in one that lists its user.
-func TestAddingADenyAnywhereNeverWidens(t *testing.T) {
+// The DENY is added to the policy of the key, to a role of the key, or to a role of its owner.
+func TestMay_AddingADenyAnywhereNeverWidens(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		byName, given, r := roleSets.Draw(t, "roles"), givens.Draw(t, "given"), requests.Draw(t, "request")
 		before := may(byName, given, r)
@@ -118,24 +144,25 @@ func TestAddingADenyAnywhereNeverWidens(t *testing.T) {
 			given.Permissions = append(given.Permissions, added)
 		}
 		if may(byName, given, r) && !before {
-			t.Fatal("a DENY gave something")
+			t.Fatal("a DENY allowed a request")
 		}
 	})
 }
 
-func TestAUsersKeyNeverExceedsTheRolesOfTheUser(t *testing.T) {
+func TestMay_KeyNeverExceedsTheRolesOfItsOwner(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		byName, given, r := roleSets.Draw(t, "roles"), givens.Draw(t, "given"), requests.Draw(t, "request")
 		if may(byName, given, r) && !access.May(access.NewRoles(byName).HeldBy("alice"), nil, r) {
-			t.Fatal("the key may what its user may not")
+			t.Fatal("the key may do what its owner may not")
 		}
 	})
 }
 
-func TestTheOrderOfScopesRolesMembersAndPermissionsNeverMatters(t *testing.T) {
+func TestRoles_OrderNeverMatters(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		byName, given, r := roleSets.Draw(t, "roles"), givens.Draw(t, "given"), requests.Draw(t, "request")
-		want, ttl, keys := may(byName, given, r), access.NewRoles(byName).MaxTTL(given.Roles), access.NewRoles(byName).MayOwnKeys("alice")
+		want, before := may(byName, given, r), access.NewRoles(byName)
+		ttl, keys := before.MaxTTL(given.Roles), before.MayOwnKeys("alice")
 		given.Scopes = rapid.Permutation(given.Scopes).Draw(t, "scopes")
 		given.Roles = rapid.Permutation(given.Roles).Draw(t, "names")
 		given.Permissions = rapid.Permutation(given.Permissions).Draw(t, "policy")
@@ -148,12 +175,12 @@ func TestTheOrderOfScopesRolesMembersAndPermissionsNeverMatters(t *testing.T) {
 		}
 		roles := access.NewRoles(byName)
 		if may(byName, given, r) != want || roles.MaxTTL(given.Roles) != ttl || roles.MayOwnKeys("alice") != keys {
-			t.Fatal("another order, another answer")
+			t.Fatal("the result depends on the order")
 		}
 	})
 }
 
-func TestARoleThatIsTakenAwayGivesNothing(t *testing.T) {
+func TestGrantOf_DeletedRoleGivesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		byName, given, r := roleSets.Draw(t, "roles"), givens.Draw(t, "given"), requests.Draw(t, "request")
 		given.Scopes, given.Permissions = nil, nil
@@ -162,12 +189,12 @@ func TestARoleThatIsTakenAwayGivesNothing(t *testing.T) {
 		}
 		roles := access.NewRoles(byName)
 		if access.May(roles.GrantOf(&given), nil, r) || roles.MaxTTL(given.Roles) != 0 {
-			t.Fatal("it still counts")
+			t.Fatal("the role still has an effect")
 		}
 	})
 }
 
-func TestTheShortestMaxTTLCountsAndOneMoreRoleNeverLengthensIt(t *testing.T) {
+func TestMaxTTL_AnotherRoleNeverLengthensIt(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		roles, names := access.NewRoles(roleSets.Draw(t, "roles")), rapid.SliceOfN(roleNames, 0, 2).Draw(t, "names")
 		before := roles.MaxTTL(names)
@@ -178,9 +205,8 @@ func TestTheShortestMaxTTLCountsAndOneMoreRoleNeverLengthensIt(t *testing.T) {
 	})
 }
 
-// A member who may own keys loses that by roles with Denied alone: one more role that allows it never takes it away,
-// and without a role with Denied nobody is kept from it.
-func TestWhoMayOwnKeys(t *testing.T) {
+// A user may own keys unless every one of its roles denies it.
+func TestMayOwnKeys(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		byName := roleSets.Draw(t, "roles")
 		listed, allowed := false, false

@@ -7,20 +7,21 @@ import (
 	"strings"
 )
 
-// maxLength bounds a header that is looked into, in bytes: a key of the greatest length as a Basic password, with
-// room for a user name, encoded.
+// maxLength bounds the length of a header in bytes. The longest key fits as a Basic password, with room for a
+// user name.
 const maxLength = 4096
 
 var (
-	// ErrNone means that nothing was presented.
+	// ErrNone means that no key was presented.
 	ErrNone = errors.New("no credential")
-	// ErrMalformed means that something was presented that no key can be read from.
+	// ErrMalformed means that no key can be read from what was presented.
 	ErrMalformed = errors.New("malformed credential")
-	// ErrAmbiguous means that several different keys were presented: which of them counts must not depend on who looks.
+	// ErrAmbiguous means that several different keys were presented. Programs would differ in which of them
+	// counts.
 	ErrAmbiguous = errors.New("several different credentials")
 )
 
-// FromHeader returns the one key that the headers present.
+// FromHeader returns the key that the headers present.
 func FromHeader(header http.Header) (string, error) {
 	presented := ""
 	for _, value := range header["Authorization"] {
@@ -47,7 +48,7 @@ func FromHeader(header http.Header) (string, error) {
 	return presented, nil
 }
 
-// only lets the same key be presented twice, and nothing else.
+// only accepts the same key twice, and no two different keys.
 func only(before, key string) (string, error) {
 	if before != "" && before != key {
 		return "", ErrAmbiguous
@@ -55,8 +56,8 @@ func only(before, key string) (string, error) {
 	return key, nil
 }
 
-// fromAuthorization reads one Authorization header (RFC 9110, section 11.4). A scheme that carries no key is
-// malformed: whoever sends one expects to be let in by it.
+// fromAuthorization reads one Authorization header (RFC 9110, section 11.4). A scheme without a key is
+// malformed: its sender expects it to count.
 func fromAuthorization(value string) (string, error) {
 	if len(value) > maxLength {
 		return "", ErrMalformed
@@ -74,7 +75,7 @@ func fromAuthorization(value string) (string, error) {
 	return "", ErrMalformed
 }
 
-// basicPassword is the password of user-pass (RFC 7617). Any user name will do.
+// basicPassword returns the password of user-pass (RFC 7617). The user name is ignored.
 func basicPassword(encoded string) (string, error) {
 	userPass, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {

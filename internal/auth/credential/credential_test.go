@@ -22,25 +22,37 @@ func TestFromHeader(t *testing.T) {
 		want   string
 		err    error
 	}{
-		"nothing":                  {http.Header{}, "", credential.ErrNone},
-		"bearer":                   {http.Header{"Authorization": {"Bearer " + key}}, key, nil},
-		"scheme in any case":       {http.Header{"Authorization": {"bEARER  " + key + " "}}, key, nil},
-		"basic, any user":          {http.Header{"Authorization": {basic("bot:" + key)}}, key, nil},
-		"basic, no user":           {http.Header{"Authorization": {basic(":" + key)}}, key, nil},
-		"basic, colon in the key":  {http.Header{"Authorization": {basic("bot:a:" + key)}}, "a:" + key, nil},
-		"api key":                  {http.Header{"X-Api-Key": {" " + key + " "}}, key, nil},
-		"the same key thrice":      {http.Header{"Authorization": {"Bearer " + key, basic("x:" + key)}, "X-Api-Key": {key}}, key, nil},
-		"two keys":                 {http.Header{"Authorization": {"Bearer " + key}, "X-Api-Key": {"another-key-of-mine"}}, "", credential.ErrAmbiguous},
-		"twenty keys":              {http.Header{"X-Api-Key": strings.Split(strings.Repeat("a-key b-key ", 10)+"c", " ")}, "", credential.ErrAmbiguous},
-		"one good, one malformed":  {http.Header{"Authorization": {"Bearer " + key, "nonsense"}}, "", credential.ErrMalformed},
+		"nothing":                 {http.Header{}, "", credential.ErrNone},
+		"bearer":                  {http.Header{"Authorization": {"Bearer " + key}}, key, nil},
+		"scheme in any case":      {http.Header{"Authorization": {"bEARER  " + key + " "}}, key, nil},
+		"basic, any user":         {http.Header{"Authorization": {basic("bot:" + key)}}, key, nil},
+		"basic, no user":          {http.Header{"Authorization": {basic(":" + key)}}, key, nil},
+		"basic, colon in the key": {http.Header{"Authorization": {basic("bot:a:" + key)}}, "a:" + key, nil},
+		"api key":                 {http.Header{"X-Api-Key": {" " + key + " "}}, key, nil},
+		"the same key three times": {
+			http.Header{"Authorization": {"Bearer " + key, basic("x:" + key)}, "X-Api-Key": {key}}, key, nil,
+		},
+		"two keys": {
+			http.Header{"Authorization": {"Bearer " + key}, "X-Api-Key": {"another-key-of-mine"}}, "",
+			credential.ErrAmbiguous,
+		},
+		"twenty keys": {
+			http.Header{"X-Api-Key": strings.Split(strings.Repeat("a-key b-key ", 10)+"c", " ")}, "",
+			credential.ErrAmbiguous,
+		},
+		"one good, one malformed": {
+			http.Header{"Authorization": {"Bearer " + key, "nonsense"}}, "", credential.ErrMalformed,
+		},
 		"empty authorization":      {http.Header{"Authorization": {""}}, "", credential.ErrMalformed},
 		"scheme alone":             {http.Header{"Authorization": {"Bearer"}}, "", credential.ErrMalformed},
 		"unknown scheme":           {http.Header{"Authorization": {"Digest x"}}, "", credential.ErrMalformed},
-		"no base64":                {http.Header{"Authorization": {"Basic !!!"}}, "", credential.ErrMalformed},
+		"not base64":               {http.Header{"Authorization": {"Basic !!!"}}, "", credential.ErrMalformed},
 		"basic without a password": {http.Header{"Authorization": {basic("bot")}}, "", credential.ErrMalformed},
 		"basic, empty password":    {http.Header{"Authorization": {basic("bot:")}}, "", credential.ErrMalformed},
 		"empty api key":            {http.Header{"X-Api-Key": {" "}}, "", credential.ErrMalformed},
-		"64 KB":                    {http.Header{"Authorization": {"Bearer " + strings.Repeat("x", 64<<10)}}, "", credential.ErrMalformed},
+		"64 KB": {
+			http.Header{"Authorization": {"Bearer " + strings.Repeat("x", 64<<10)}}, "", credential.ErrMalformed,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := credential.FromHeader(c.header)

@@ -1,3 +1,4 @@
-// Package credential reads the key that a request presents: Authorization Bearer, the password of Authorization
-// Basic (Git), or X-API-Key. It decides only what was presented, never whether it is valid.
+// Package credential reads what a request presents: a key in Authorization Bearer, in the password of
+// Authorization Basic (Git) or in X-API-Key, a session cookie, the name that a proxy sends, or a saved name.
+// It never decides whether a credential is valid.
 package credential

@@ -15,40 +15,45 @@ import (
 const (
 	// SessionCookie holds the secret of a session.
 	SessionCookie = "keywright_session"
-	// NameCookie holds the name that somebody saved: a claim, which scripts may read and anybody may write.
+	// NameCookie holds a saved name. Scripts may read and write it, so it proves nothing.
 	NameCookie = "keywright_user"
 )
 
-// maxName bounds a name that is not checked by any other rule, in bytes.
-const maxName = 128
+// Bounds in bytes.
+const (
+	// maxName bounds a name that no other rule checks.
+	maxName = 128
+	// maxCookies bounds one Cookie header.
+	maxCookies = 16 << 10
+)
 
-// Session is the value of the session cookie, or "". Of several with different values none counts: one of them was
-// planted.
+// Session returns the value of the session cookie, or "". Several cookies with different values count as
+// none: an attacker may have planted one of them.
 func Session(header http.Header) string { return cookie(header, SessionCookie) }
 
-// ProxyUser is whom a proxy in front says the caller is, or "". It is worth what the proxy is worth.
+// ProxyUser returns the username that a proxy sends, or "". Callers decide whether to trust the proxy.
 func ProxyUser(header http.Header) string { return name(one(header["X-Forwarded-User"])) }
 
-// SavedName is the name in the cookie, or "". Nobody has proven it.
+// SavedName returns the unproven name in NameCookie, or "".
 func SavedName(header http.Header) string {
 	value := cookie(header, NameCookie)
-	// Scripts write it encoded as encodeURIComponent does.
+	// Scripts write it with encodeURIComponent.
 	if decoded, err := url.PathUnescape(value); err == nil {
 		value = decoded
 	}
 	return name(value)
 }
 
-// SaveName is the Set-Cookie header that saves a name for a year.
+// SaveName returns the Set-Cookie header that saves a name for a year.
 func SaveName(name string, secure bool) string {
-	c := http.Cookie{ //nolint:gosec // scripts show the name, and it is no secret
+	c := http.Cookie{ //nolint:gosec // scripts show the name, which is not a secret
 		Name: NameCookie, Value: url.PathEscape(name), Path: "/", MaxAge: 365 * 24 * 60 * 60,
 		Secure: secure, SameSite: http.SameSiteLaxMode,
 	}
 	return c.String()
 }
 
-// name is a name as it may be passed on in a header, or "".
+// name returns a name that may be passed on in a header, or "".
 func name(value string) string {
 	value = strings.TrimSpace(value)
 	switch {
@@ -60,7 +65,7 @@ func name(value string) string {
 	return value
 }
 
-// one is the value that all of them have.
+// one returns the value that all of them have, or "".
 func one(values []string) string {
 	for _, v := range values {
 		if v != values[0] {
@@ -79,7 +84,7 @@ func cookie(header http.Header, name string) string {
 		if len(line) > maxCookies || !strings.Contains(line, name) {
 			continue
 		}
-		// Cookies that can't be read are passed over, be they of the app: JSON is no value of a cookie, and common.
+		// Unreadable cookies of the app are skipped: JSON is not a valid cookie value, but it is common.
 		request := http.Request{Header: http.Header{"Cookie": {line}}}
 		for _, c := range request.CookiesNamed(name) {
 			values = append(values, c.Value)
@@ -88,11 +93,8 @@ func cookie(header http.Header, name string) string {
 	return one(values)
 }
 
-// maxCookies bounds a Cookie header that is looked into, in bytes.
-const maxCookies = 16 << 10
-
-// WithoutSession is Cookie headers without the session, every other cookie as it is, and whether the session was in
-// them. It may be where two headers were joined by a comma, as Envoy does.
+// WithoutSession returns Cookie headers without the session cookie and reports whether they had it. It leaves
+// other cookies unchanged. It also finds a session in two headers that were joined by a comma, as Envoy does.
 func WithoutSession(lines []string) (others []string, hadSession bool) {
 	for _, line := range lines {
 		rest := withoutSession(line)

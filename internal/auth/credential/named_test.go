@@ -20,21 +20,21 @@ func TestSession(t *testing.T) {
 		header http.Header
 		want   string
 	}{
-		"none":                     {http.Header{}, ""},
-		"alone":                    {cookies("keywright_session=abc"), "abc"},
-		"among others":             {cookies("a=b; keywright_session=abc; c=d"), "abc"},
-		"in a header of its own":   {cookies("a=b", "keywright_session=abc"), "abc"},
-		"in quotes":                {cookies(`keywright_session="abc"`), "abc"},
-		"among broken ones":        {cookies(`a={"b":"c, d"}; keywright_session=abc; ; =; e`), "abc"},
-		"broken itself":            {cookies(`keywright_session=a\bc`), ""},
-		"empty":                    {cookies("keywright_session="), ""},
-		"the same twice":           {cookies("keywright_session=abc; keywright_session=abc"), "abc"},
-		"two":                      {cookies("keywright_session=abc; keywright_session=def"), ""},
-		"two, in two headers":      {cookies("keywright_session=abc", "keywright_session=def"), ""},
-		"one and an empty one":     {cookies("keywright_session=abc; keywright_session="), ""},
-		"in another case":          {cookies("Keywright_Session=abc"), ""},
-		"in another's value":       {cookies("a=keywright_session=abc"), ""},
-		"in a header that is long": {cookies("keywright_session=abc; a=" + strings.Repeat("b", 16<<10)), ""},
+		"none":                 {http.Header{}, ""},
+		"alone":                {cookies("keywright_session=abc"), "abc"},
+		"among others":         {cookies("a=b; keywright_session=abc; c=d"), "abc"},
+		"in a separate header": {cookies("a=b", "keywright_session=abc"), "abc"},
+		"in quotes":            {cookies(`keywright_session="abc"`), "abc"},
+		"among broken ones":    {cookies(`a={"b":"c, d"}; keywright_session=abc; ; =; e`), "abc"},
+		"broken itself":        {cookies(`keywright_session=a\bc`), ""},
+		"empty":                {cookies("keywright_session="), ""},
+		"the same twice":       {cookies("keywright_session=abc; keywright_session=abc"), "abc"},
+		"two":                  {cookies("keywright_session=abc; keywright_session=def"), ""},
+		"two, in two headers":  {cookies("keywright_session=abc", "keywright_session=def"), ""},
+		"one and an empty one": {cookies("keywright_session=abc; keywright_session="), ""},
+		"in another case":      {cookies("Keywright_Session=abc"), ""},
+		"in another's value":   {cookies("a=keywright_session=abc"), ""},
+		"in a long header":     {cookies("keywright_session=abc; a=" + strings.Repeat("b", 16<<10)), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := credential.Session(c.header); got != c.want {
@@ -44,17 +44,22 @@ func TestSession(t *testing.T) {
 	}
 }
 
-// Scripts show the name; so it is not HttpOnly, and nothing but the name.
+// Scripts show the name, so the cookie is not HttpOnly.
 func TestSaveName(t *testing.T) {
 	for name, c := range map[string]struct {
 		name   string
 		secure bool
 		want   string
 	}{
-		"secure":          {"carol", true, "keywright_user=carol; Path=/; Max-Age=31536000; Secure; SameSite=Lax"},
-		"insecure":        {"carol", false, "keywright_user=carol; Path=/; Max-Age=31536000; SameSite=Lax"},
-		"beyond ASCII":    {"Carol Müller", true, "keywright_user=Carol%20M%C3%BCller; Path=/; Max-Age=31536000; Secure; SameSite=Lax"},
-		"another's words": {`c; Domain=example.com, "x"\`, false, "keywright_user=c%3B%20Domain=example.com%2C%20%22x%22%5C; Path=/; Max-Age=31536000; SameSite=Lax"},
+		"secure":   {"carol", true, "keywright_user=carol; Path=/; Max-Age=31536000; Secure; SameSite=Lax"},
+		"insecure": {"carol", false, "keywright_user=carol; Path=/; Max-Age=31536000; SameSite=Lax"},
+		"beyond ASCII": {
+			"Carol Müller", true, "keywright_user=Carol%20M%C3%BCller; Path=/; Max-Age=31536000; Secure; SameSite=Lax",
+		},
+		"attributes in the name": {
+			`c; Domain=example.com, "x"\`, false,
+			"keywright_user=c%3B%20Domain=example.com%2C%20%22x%22%5C; Path=/; Max-Age=31536000; SameSite=Lax",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := credential.SaveName(c.name, c.secure); got != c.want {
@@ -64,13 +69,14 @@ func TestSaveName(t *testing.T) {
 	}
 }
 
-// What a proxy may tell of comes back from the browser as it was: else the cookie would be set again on each request.
-func TestANameComesBackAsItWasSaved(t *testing.T) {
+// Any name that a proxy may send comes back from the browser unchanged. Otherwise each request would set the
+// cookie again.
+func TestSavedName_ComesBackUnchanged(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		told := rapid.OneOf(
+		sent := rapid.OneOf(
 			rapid.String(), rapid.StringMatching(`[ -~]{1,60}`), rapid.StringMatching(`[%0-9A-F+";=,\\ äß漢]{1,30}`),
 		).Draw(t, "name")
-		name := credential.ProxyUser(http.Header{"X-Forwarded-User": {told}})
+		name := credential.ProxyUser(http.Header{"X-Forwarded-User": {sent}})
 		if name == "" {
 			return
 		}
@@ -109,7 +115,7 @@ func FuzzNames(f *testing.F) {
 	})
 }
 
-func TestWithoutSessionLeavesEveryOtherCookieAsItIs(t *testing.T) {
+func TestWithoutSession_LeavesOtherCookies(t *testing.T) {
 	for name, c := range map[string]struct {
 		lines, want []string
 		had         bool

@@ -105,7 +105,9 @@ func crd(t *testing.T, name string) string {
 
 func compare(t *testing.T, file string, pattern *regexp.Regexp, rule func(string) bool) {
 	t.Helper()
-	names := []string{"a", "admin", "\u00e4b", "a\n", strings.Repeat("a", 50), strings.Repeat("a", 51), strings.Repeat("a", 63)}
+	names := []string{
+		"a", "admin", "\u00e4b", "a\n", strings.Repeat("a", 50), strings.Repeat("a", 51), strings.Repeat("a", 63),
+	}
 	for c := range rune(128) {
 		names = append(names, string(c)+"bc", "a"+string(c), "ab"+string(c)+"d")
 	}

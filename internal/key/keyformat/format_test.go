@@ -25,7 +25,7 @@ func generate(t testing.TB) string {
 	return k
 }
 
-func TestAGeneratedKeyHasTheDocumentedForm(t *testing.T) {
+func TestGenerate_DocumentedForm(t *testing.T) {
 	k := generate(t)
 	if len(k) != 49 || !strings.HasPrefix(k, "ak_") {
 		t.Fatalf("want 49 characters that begin with ak_, got %d beginning %q", len(k), k[:3])
@@ -39,7 +39,7 @@ func TestAGeneratedKeyHasTheDocumentedForm(t *testing.T) {
 }
 
 // The checksum is part of the contract: a scanner outside this program relies on it.
-func TestTheChecksumIsCRC32InBase62(t *testing.T) {
+func TestGenerate_ChecksumIsCRC32InBase62(t *testing.T) {
 	// Bytes 0 map to '0': crc32("ak_" + 40 zeros) = 3810572530 = base62 49slzG.
 	k, err := format.Generate(bytes.NewReader(make([]byte, 50)))
 	if err != nil {
@@ -50,14 +50,14 @@ func TestTheChecksumIsCRC32InBase62(t *testing.T) {
 	}
 }
 
-func TestEveryChangeOfOneCharacterIsNoticed(t *testing.T) {
+func TestCheck_DetectsEveryChangeOfOneCharacter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		k := generateRapid(t)
 		at := rapid.IntRange(3, len(k)-1).Draw(t, "at")
 		c := rapid.SampledFrom([]byte("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")).Draw(t, "c")
 		changed := k[:at] + string(c) + k[at+1:]
 		if changed != k && !errors.Is(format.Check(changed), keyformat.ErrMistyped) {
-			t.Fatalf("a change at %d went unnoticed", at)
+			t.Fatalf("a change at %d was not detected", at)
 		}
 	})
 }
@@ -105,18 +105,21 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-func TestOfABroughtKeyFourCharactersAreShown(t *testing.T) {
-	for in, want := range map[string]string{"correct-horse-battery": "corr", "abc": "abc", "": "", "ak_0123456789012345": "ak_0"} {
+func TestShown_FourCharactersOfABroughtKey(t *testing.T) {
+	for in, want := range map[string]string{
+		"correct-horse-battery": "corr", "abc": "abc", "": "", "ak_0123456789012345": "ak_0",
+	} {
 		if got := format.Shown(in); got != want {
 			t.Errorf("Shown(%q) = %q, want %q", in, got, want)
 		}
 	}
 }
 
-func TestPrefixes(t *testing.T) {
+func TestIsPrefix(t *testing.T) {
 	for s, want := range map[string]bool{
 		"ak_": true, "a_": true, "acme123_": true, "k8s_": true,
-		"": false, "_": false, "ak": false, "1a_": false, "Ak_": false, "a-_": false, "a_b_": false, "acme1234_": false, "é_": false, "ak_\n": false,
+		"": false, "_": false, "ak": false, "1a_": false, "Ak_": false, "a-_": false, "a_b_": false,
+		"acme1234_": false, "é_": false, "ak_\n": false,
 	} {
 		if got := keyformat.IsPrefix(s); got != want {
 			t.Errorf("IsPrefix(%q) = %t", s, got)
@@ -124,35 +127,40 @@ func TestPrefixes(t *testing.T) {
 	}
 }
 
-func TestAKeyGeneratedUnderAnotherPrefixIsKnownForOne(t *testing.T) {
+func TestIsGenerated_AnyPrefix(t *testing.T) {
 	for _, prefix := range []string{"a_", "acme_", "acme123_"} {
 		other, err := keyformat.Format{Prefix: prefix}.Generate(rand.Reader)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if format.Check(other) != nil || !keyformat.IsGenerated(other) || format.Shown(other) != other[:12] {
-			t.Errorf("a key under %s is refused, not known or shown with %d characters", prefix, len(format.Shown(other)))
+			t.Errorf(
+				"a key with prefix %s is refused, not recognized or shown with %d characters", prefix,
+				len(format.Shown(other)),
+			)
 		}
-		if keyformat.IsGenerated(other[:len(other)-1]) || keyformat.IsGenerated(other+"0") || len(format.Shown(other+"0")) != 4 {
-			t.Errorf("a mistyped key under %s passes for one", prefix)
+		shorter, longer := other[:len(other)-1], other+"0"
+		if keyformat.IsGenerated(shorter) || keyformat.IsGenerated(longer) || len(format.Shown(longer)) != 4 {
+			t.Errorf("a mistyped key with prefix %s counts as generated", prefix)
 		}
 	}
 	for _, s := range []string{"", "correct-horse-battery", strings.Repeat("x", 49), "kw_" + generate(t)[3:]} {
 		if keyformat.IsGenerated(s) {
-			t.Errorf("a key of %d characters passes for a generated one", len(s))
+			t.Errorf("a key of %d characters counts as generated", len(s))
 		}
 	}
 }
 
-func TestAFailingRandomSourceGivesNoKey(t *testing.T) {
+func TestGenerate_FailsWithItsRandomSource(t *testing.T) {
 	k, err := format.Generate(io.LimitReader(rand.Reader, 10))
 	if err == nil || k != "" {
 		t.Fatalf("got a key of %d characters and error %v", len(k), err)
 	}
 }
 
-// A biased generator would halve an attacker's work unseen: chi-squared of 62 cells over 400,000 characters.
-func TestCharactersAreEvenlyDistributed(t *testing.T) {
+// A biased generator would make keys easier to guess. The statistic is chi-squared of 62 cells over 400,000
+// characters.
+func TestGenerate_CharactersAreEvenlyDistributed(t *testing.T) {
 	counts := map[byte]int{}
 	const keys = 10_000
 	for range keys {
@@ -166,14 +174,13 @@ func TestCharactersAreEvenlyDistributed(t *testing.T) {
 	for _, n := range counts {
 		chi += math.Pow(float64(n)-expected, 2) / expected
 	}
-	// 61 degrees of freedom: 150 is passed by chance once in 10^9 runs; taking b%62 of all bytes gives
-	// thousands.
+	// With 61 degrees of freedom, chance exceeds 150 once in 10^9 runs; b%62 of all bytes gives thousands.
 	if len(counts) != 62 || chi > 150 {
 		t.Fatalf("%d characters in use, chi-squared %.0f", len(counts), chi)
 	}
 }
 
-func TestCheckDoesNotAllocate(t *testing.T) {
+func TestCheck_DoesNotAllocate(t *testing.T) {
 	k := generate(t)
 	if n := testing.AllocsPerRun(100, func() { _ = format.Check(k) }); n != 0 {
 		t.Fatalf("%v allocations", n)
@@ -198,4 +205,31 @@ func FuzzCheck(f *testing.F) {
 			t.Fatalf("accepted a malformed generated key of %d characters", len(s))
 		}
 	})
+}
+
+func TestRedact(t *testing.T) {
+	onRecord := func(key string) bool { return key == "correct-horse-battery" }
+	generated := generate(t)
+	for text, want := range map[string]string{
+		"": "", "alice": "alice", " alice ": " alice ", generated: keyformat.Redacted,
+		" " + generated + "\n": keyformat.Redacted,
+		generated[:48]: generated[:48], "correct-horse-battery": keyformat.Redacted,
+		" correct-horse-battery": keyformat.Redacted,
+	} {
+		if got := keyformat.Redact(text, onRecord); got != want {
+			t.Errorf("a text of %d characters became %q", len(text), got)
+		}
+		if got := keyformat.IsKey(text, onRecord); got != (want == keyformat.Redacted) {
+			t.Errorf("IsKey of a text of %d characters: %t", len(text), got)
+		}
+	}
+}
+
+func BenchmarkCheck(b *testing.B) {
+	k := generate(b)
+	for b.Loop() {
+		if err := format.Check(k); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -10,10 +10,10 @@ import (
 	"slices"
 )
 
-// Active is the name under which the pepper for new digests is kept. All others only verify.
+// Active is the name of the pepper for new digests. Other peppers only verify.
 const Active = "active"
 
-// Bounds of a pepper in bytes. The upper one is for whoever mounts the wrong file.
+// Bounds of a pepper in bytes. The upper bound detects a wrong file.
 const (
 	MinLength = 32
 	MaxLength = 1024
@@ -21,19 +21,19 @@ const (
 
 // Keyring holds the peppers of an instance. It is immutable and safe for concurrent use.
 type Keyring struct {
-	// peppers has the active one first: nearly every key is found with it.
+	// peppers starts with the active one, which finds nearly every key.
 	peppers []*hasher
 }
 
-// New makes a random pepper.
+// New returns a random pepper.
 func New() ([]byte, error) {
 	pepper := make([]byte, MinLength)
 	_, err := rand.Read(pepper)
 	return pepper, err
 }
 
-// Load makes a keyring of named peppers: the entry "active" for new digests, any other for verifying alone.
-// The error names the entry and what is wrong with it, never its content.
+// Load returns a keyring of named peppers. The entry "active" makes new digests; the others only verify. An
+// error names the entry and its problem, never its content.
 func Load(entries map[string][]byte) (*Keyring, error) {
 	if len(entries) == 0 {
 		return nil, errors.New("it is empty")
@@ -63,24 +63,24 @@ func checkLengths(entries map[string][]byte) error {
 	return nil
 }
 
-// ActiveID is the id of the pepper that new digests are made with.
+// ActiveID returns the id of the active pepper.
 func (r *Keyring) ActiveID() string { return r.peppers[0].id }
 
-// Len is the number of peppers.
+// Len returns the number of peppers.
 func (r *Keyring) Len() int { return len(r.peppers) }
 
 // Has reports whether the keyring has the pepper of this id.
 func (r *Keyring) Has(id string) bool { return r.find(id) != nil }
 
-// Digest digests a key with the active pepper.
+// Digest returns the digest of a key with the active pepper.
 func (r *Keyring) Digest(key string) Digest {
 	return Digest{PepperID: r.ActiveID(), Sum: r.Sum(0, key)}
 }
 
-// Sum digests a key with the i-th pepper, 0 being the active one. It does not allocate.
+// Sum returns the HMAC of a key with the i-th pepper; 0 is the active one. It does not allocate.
 func (r *Keyring) Sum(i int, key string) Sum { return r.peppers[i].sum(key) }
 
-// ID is the id of the i-th pepper.
+// ID returns the id of the i-th pepper.
 func (r *Keyring) ID(i int) string { return r.peppers[i].id }
 
 func (r *Keyring) find(id string) *hasher {
@@ -92,7 +92,8 @@ func (r *Keyring) find(id string) *hasher {
 	return nil
 }
 
-// idOf is the first 8 hex characters of the pepper's SHA-256: too few to say anything of 32 random bytes.
+// idOf returns the first 8 hex characters of the SHA-256 of a pepper, which are too few to reveal anything
+// about it.
 func idOf(pepper []byte) string {
 	sum := sha256.Sum256(pepper)
 	return hex.EncodeToString(sum[:idLength/2])

@@ -28,7 +28,7 @@ func ring(t testing.TB, entries map[string][]byte) *pepper.Keyring {
 
 func bytesOf(c byte) []byte { return bytes.Repeat([]byte{c}, 32) }
 
-func TestTheDigestIsHMACUnderTheActivePepper(t *testing.T) {
+func TestDigest_IsHMACWithTheActivePepper(t *testing.T) {
 	mac := hmac.New(sha256.New, bytesOf('a'))
 	mac.Write([]byte(apiKey))
 	sum := hex.EncodeToString(mac.Sum(nil))
@@ -44,7 +44,7 @@ func TestTheDigestIsHMACUnderTheActivePepper(t *testing.T) {
 	}
 }
 
-func TestADigestSurvivesItsWrittenForm(t *testing.T) {
+func TestParseDigest_ReadsString(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := pepper.Digest{PepperID: rapid.StringMatching(`[0-9a-f]{8}`).Draw(t, "id")}
 		copy(d.Sum[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "sum"))
@@ -55,11 +55,11 @@ func TestADigestSurvivesItsWrittenForm(t *testing.T) {
 	})
 }
 
-func TestParseDigestRefuses(t *testing.T) {
+func TestParseDigest_Refuses(t *testing.T) {
 	good := ring(t, map[string][]byte{"active": bytesOf('a')}).Digest(apiKey).String()
 	for name, in := range map[string]string{
 		"nothing":         "",
-		"words":           "no digest at all",
+		"words":           "not a digest",
 		"other algorithm": strings.Replace(good, "sha256", "sha512", 1),
 		"no pepper id":    "hmac-sha256::" + good[21:],
 		"short":           good[:len(good)-1],
@@ -80,11 +80,11 @@ func TestParseDigestRefuses(t *testing.T) {
 	}
 }
 
-func TestLoadRefusesWithTheNameAndNeverTheContent(t *testing.T) {
+func TestLoad_ErrorNamesTheEntryWithoutItsContent(t *testing.T) {
 	short := []byte("short-and-secret")
 	for name, c := range map[string]struct {
 		entries map[string][]byte
-		says    string
+		text    string
 	}{
 		"nothing":   {nil, "is empty"},
 		"no active": {map[string][]byte{"old": bytesOf('a')}, `no entry "active"`},
@@ -95,14 +95,14 @@ func TestLoadRefusesWithTheNameAndNeverTheContent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := pepper.Load(c.entries)
-			if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), string(short)) {
-				t.Fatalf("got %v, want one that says %q", err, c.says)
+			if err == nil || !strings.Contains(err.Error(), c.text) || strings.Contains(err.Error(), string(short)) {
+				t.Fatalf("got %v, want one with %q", err, c.text)
 			}
 		})
 	}
 }
 
-func TestOldPeppersVerifyAndTheSameOneTwiceCountsOnce(t *testing.T) {
+func TestLoad_KeepsOldPeppersOnce(t *testing.T) {
 	before := ring(t, map[string][]byte{"active": bytesOf('a')})
 	after := ring(t, map[string][]byte{"active": bytesOf('b'), "old": bytesOf('a'), "again": bytesOf('a')})
 	if after.Len() != 2 || !after.Has(before.ActiveID()) || after.Has("00000000") {
@@ -113,7 +113,7 @@ func TestOldPeppersVerifyAndTheSameOneTwiceCountsOnce(t *testing.T) {
 	}
 }
 
-func TestNewPeppersAreUsableAndDiffer(t *testing.T) {
+func TestNew_RandomAndUsable(t *testing.T) {
 	a, errA := pepper.New()
 	b, errB := pepper.New()
 	if errA != nil || errB != nil || bytes.Equal(a, b) {
@@ -122,7 +122,7 @@ func TestNewPeppersAreUsableAndDiffer(t *testing.T) {
 	ring(t, map[string][]byte{"active": a})
 }
 
-func TestConcurrentDigestsDoNotMix(t *testing.T) {
+func TestDigest_ConcurrentUse(t *testing.T) {
 	r := ring(t, map[string][]byte{"active": bytesOf('a')})
 	var wg sync.WaitGroup
 	for i := range 8 {
