@@ -10,8 +10,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-
-	"keywright.dev/keywright/internal/server/deadline"
 )
 
 // BenchmarkAuth has GET /auth asked over connections that stay open, by clients that do next to nothing besides. Every
@@ -23,7 +21,7 @@ func BenchmarkAuth(b *testing.B) {
 		b.Fatal(err)
 	}
 	server := newServer(s.main, slog.New(slog.DiscardHandler))
-	go func() { _ = server.Serve(deadline.Listener{Listener: listener}) }()
+	go func() { _ = server.Serve(listener) }()
 	defer func() { _ = server.Close() }()
 
 	question := "GET /auth HTTP/1.1\r\nHost: keywright\r\nUser-Agent: curl/8.14.1\r\nAccept: */*\r\nX-Forwarded-For: 192.0.2.17\r\n" +

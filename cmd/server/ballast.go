@@ -2,15 +2,16 @@ package main
 
 import "runtime"
 
-// ballast is how much garbage may lie about besides what Go lets lie about anyway, which is as much as is alive.
+// ballast is memory that is never written to. It counts as live, so the garbage collector lets the heap grow by as much
+// again before it runs, and it takes no memory of the machine.
 //
-// A server with few keys has next to nothing alive: it would collect garbage thirty times a second under load, and be a
-// third slower than one with 100,000 keys for it. What nobody ever writes to takes no memory of the machine; it only
-// counts as alive. Unlike a higher GOGC it is no multiple of what is alive, so filling a large index takes no more for it.
+// A server with few keys has hardly any live memory and would collect garbage many times a second under load. With the
+// ballast it answers 1.3 times as many requests to /auth as with Go's default alone. A higher GOGC would do the same,
+// but it would let a large index grow by a multiple of its size.
 const ballast = 64 << 20
 
-// takeBallast returns how to drop it.
-func takeBallast() (drop func()) {
+// takeBallast allocates the ballast and returns a function that releases it.
+func takeBallast() (release func()) {
 	weight := make([]byte, ballast)
 	return func() { runtime.KeepAlive(weight) }
 }

@@ -8,8 +8,6 @@ import (
 	"net"
 	"net/http"
 	"time"
-
-	"keywright.dev/keywright/internal/server/deadline"
 )
 
 // Bounds of what one client may ask of the server.
@@ -60,7 +58,7 @@ func open(ctx context.Context, doorways []doorway) (doors, error) {
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%s %s: %w", d.flag, d.address, err), all.close())
 		}
-		all = append(all, door{deadline.Listener{Listener: listener}, d.server})
+		all = append(all, door{listener, d.server})
 	}
 	return all, nil
 }
