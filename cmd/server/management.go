@@ -45,9 +45,9 @@ func remember(url string, verifier *verify.Verifier, registry *objects.Store, me
 	return &memory{
 		database: db,
 		sessions: sessions.New(sessions.Config{Store: db.Sessions(), Now: time.Now, Log: log}),
-		seen:     seenusers.NewRecorder(db.Seen(), log),
+		seen:     seenusers.NewRecorder(db.SeenUsers(), log),
 		uses: lastuse.New(lastuse.Config{
-			Store: db.LastUses(), Status: registry, Told: verifier.LastUsed, Log: log, Registry: metrics,
+			Store: db.LastUses(), Status: registry, LastRecorded: verifier.LastUsed, Log: log, Registry: metrics,
 		}),
 		trail: audit.New(audit.Config{Store: db.Audit(), Now: time.Now, Log: log, Registry: metrics}),
 	}, nil
@@ -95,7 +95,7 @@ func (s *service) management(log *slog.Logger) (map[string]http.Handler, error) 
 
 func (s *service) users(log *slog.Logger) *users.Service {
 	return users.New(users.Config{
-		Gate: s.gate, Registry: s.objects, Names: s.verifier, Seen: s.memory.database.Seen(), Uses: s.memory.database.LastUses(),
+		Gate: s.gate, Registry: s.objects, Names: s.verifier, Seen: s.memory.database.SeenUsers(), Uses: s.memory.database.LastUses(),
 		Sessions: s.memory.sessions, Trail: s.memory.trail, Turns: s.memory.database, Now: time.Now, Log: log,
 	})
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // addMetrics adds those of the process, of what it sees and of what it runs by.
-func addMetrics(registry *prometheus.Registry, index *verify.Index, unknown strangers, seen gate.View, config *liveconfig.InForce) {
+func addMetrics(registry *prometheus.Registry, index *verify.Index, unknown strangers, seen gate.View, config *liveconfig.Config) {
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -50,7 +50,7 @@ func databaseUp(usable func() error) prometheus.Collector {
 }
 
 // inForce tells the configuration that runs. Its revision changes, so it is no gauge with a label of its own.
-type inForce struct{ *liveconfig.InForce }
+type inForce struct{ *liveconfig.Config }
 
 var inForceDesc = prometheus.NewDesc("keywright_configuration_since_seconds",
 	"When the configuration of this revision came into force, in seconds since 1970. Absent: there is none yet.", []string{"revision"}, nil)

@@ -31,7 +31,7 @@ func indexCheck(g *gate.Gate, seen gate.View) check {
 }
 
 // configurationCheck is whether it is known who may do what, and which configuration says so.
-func configurationCheck(config *liveconfig.InForce) check {
+func configurationCheck(config *liveconfig.Config) check {
 	return check{"configuration", config.Ready, func() string {
 		running := config.Running()
 		note := fmt.Sprintf(", revision %s since %s", running.Revision, running.Since.UTC().Format(time.RFC3339))

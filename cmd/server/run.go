@@ -72,7 +72,7 @@ func serve(ctx context.Context, o *options, log *slog.Logger) error {
 	defer background(context.WithoutCancel(ctx), append(service.memory.work(),
 		service.objects.Run,
 		service.feed.Run,
-		service.presence.Run,
+		service.heartbeat.Run,
 		service.missed().end,
 		func(ctx context.Context) { mount.Follow(ctx, lookAtPepper, service.verifier.SetKeyring, log) },
 		func(ctx context.Context) { service.unknown.follow(ctx, lookAtPepper, log) },

@@ -26,14 +26,14 @@ import (
 
 // service is everything that decides, and what there is to say of it. It is wired here and nowhere else.
 type service struct {
-	verifier *verify.Verifier
-	gate     *gate.Gate
-	feed     *clusterwatch.Feed
-	config   *liveconfig.InForce
-	presence *heartbeat.Presence
-	unknown  strangers
-	ready    *readiness
-	metrics  *prometheus.Registry
+	verifier  *verify.Verifier
+	gate      *gate.Gate
+	feed      *clusterwatch.Feed
+	config    *liveconfig.Config
+	heartbeat *heartbeat.Reporter
+	unknown   strangers
+	ready     *readiness
+	metrics   *prometheus.Registry
 	// objects are read and written there by management, memory is its database, and managed its handlers by their paths.
 	objects *objects.Store
 	memory  *memory
@@ -62,9 +62,9 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 	if s.managed, err = s.management(log); err != nil {
 		return nil, err
 	}
-	s.presence, err = heartbeat.New(heartbeat.Options{
+	s.heartbeat, err = heartbeat.New(heartbeat.Options{
 		REST: config, Namespace: o.Namespace, Pod: os.Getenv("POD_NAME"), PodUID: os.Getenv("POD_UID"),
-		Revision: func() string { return s.config.Running().Revision }, Changed: s.config.Changed(), Clock: clock.RealClock{}, Log: log,
+		Configuration: s.config, Clock: clock.RealClock{}, Log: log,
 	})
 	return s, err
 }
@@ -78,7 +78,7 @@ func (s *service) decideBy(index *verify.Index, seen gate.View, log *slog.Logger
 	s.gate = gate.New(c)
 	targets := liveconfig.Targets{Index: index, Verifier: s.verifier, Gate: s.gate}
 	if s.memory != nil {
-		targets.Ended = s.memory.sessions.EndForKeys
+		targets.Sessions = s.memory.sessions
 	}
 	s.config = liveconfig.New(targets, time.Now)
 	s.unknown = s.verifier.UnknownPeppers

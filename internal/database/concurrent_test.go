@@ -136,7 +136,7 @@ func writeAll(ctx context.Context, d *database.DB, writer, round int) error {
 	return errors.Join(
 		d.Sessions().Add(ctx, session(byte(writer), "alice")),
 		d.LastUses().SaveUses(ctx, uses),
-		d.Seen().Saw(ctx, sightings),
+		d.SeenUsers().Save(ctx, sightings),
 		d.Sessions().RemoveForUser(ctx, "alice"),
 		d.Audit().Append(ctx, []audit.Entry{{At: noon, Detail: fmt.Sprint(writer, " ", round)}}),
 	)

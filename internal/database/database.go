@@ -107,8 +107,8 @@ func (d *DB) LastUses() lastuse.Store { return useStore{d} }
 // Audit keeps the audit trail.
 func (d *DB) Audit() audit.Store { return auditStore{d} }
 
-// Seen keeps users who were seen.
-func (d *DB) Seen() seenusers.Store { return seenStore{d} }
+// SeenUsers returns the store of seen users.
+func (d *DB) SeenUsers() seenusers.Store { return seenStore{d} }
 
 // Run keeps Err current, brings the database up when it is back, and removes what has ended, until ctx ends.
 func (d *DB) Run(ctx context.Context) {

@@ -15,11 +15,11 @@ var _ seenusers.Store = seenStore{}
 
 // Saw lets go those who were there for the shortest time when there are too many: names that somebody makes up come once,
 // and so don't push out the people who come back.
-func (s seenStore) Saw(ctx context.Context, sightings []seenusers.Sighting) error {
+func (s seenStore) Save(ctx context.Context, sightings []seenusers.Sighting) error {
 	if len(sightings) == 0 {
 		return nil
 	}
-	if err := inBatches(merge(sightings), func(batch []seenusers.User) error { return s.save(ctx, batch) }); err != nil {
+	if err := inBatches(merge(sightings), func(batch []seenusers.User) error { return s.insert(ctx, batch) }); err != nil {
 		return err
 	}
 	return s.letGo(ctx)
@@ -47,7 +47,7 @@ func readCount(from row) (count int, err error) {
 	return count, err
 }
 
-func (s seenStore) save(ctx context.Context, batch []seenusers.User) error {
+func (s seenStore) insert(ctx context.Context, batch []seenusers.User) error {
 	values := parameters(batch, func(u seenusers.User) []any {
 		return []any{u.Username, u.FirstSeen.UnixMicro(), u.LastSeen.UnixMicro(), text(u.From)}
 	})
@@ -98,7 +98,7 @@ func readSeen(from row) (u seenusers.User, err error) {
 	return u, err
 }
 
-func (s seenStore) Forget(ctx context.Context, name string) (bool, error) {
+func (s seenStore) Remove(ctx context.Context, name string) (bool, error) {
 	var forgotten bool
 	err := s.do(ctx, "forget a seen user", func(ctx context.Context) error {
 		result, err := s.pool.ExecContext(ctx, "DELETE FROM seen_users WHERE username = $1", text(name))

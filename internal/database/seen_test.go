@@ -16,7 +16,7 @@ func sighting(name string, after time.Duration) seenusers.Sighting {
 
 func TestSeenUsers(t *testing.T) {
 	onBoth(t, func(t *testing.T, d *database.DB) {
-		store, ctx := d.Seen(), t.Context()
+		store, ctx := d.SeenUsers(), t.Context()
 		expect := func(name string, first, last time.Duration) {
 			t.Helper()
 			got, err := store.Find(ctx, name)
@@ -25,12 +25,12 @@ func TestSeenUsers(t *testing.T) {
 				t.Errorf("%+v %v, want %s %s %s", got, err, name, first, last)
 			}
 		}
-		must(t, store.Saw(ctx, nil))
-		must(t, store.Saw(ctx, []seenusers.Sighting{sighting("alice", 0), sighting("Alice", time.Microsecond), sighting("ζ", time.Second)}))
+		must(t, store.Save(ctx, nil))
+		must(t, store.Save(ctx, []seenusers.Sighting{sighting("alice", 0), sighting("Alice", time.Microsecond), sighting("ζ", time.Second)}))
 		expect("alice", 0, 0)
-		must(t, store.Saw(ctx, []seenusers.Sighting{sighting("alice", time.Minute), sighting("alice", 2*time.Minute), sighting("alice", time.Second)}))
+		must(t, store.Save(ctx, []seenusers.Sighting{sighting("alice", time.Minute), sighting("alice", 2*time.Minute), sighting("alice", time.Second)}))
 		expect("alice", 0, 2*time.Minute)
-		must(t, store.Saw(ctx, []seenusers.Sighting{sighting("alice", -time.Hour), sighting("bob", time.Hour), sighting("bob", 0)}))
+		must(t, store.Save(ctx, []seenusers.Sighting{sighting("alice", -time.Hour), sighting("bob", time.Hour), sighting("bob", 0)}))
 		expect("alice", 0, 2*time.Minute)
 		expect("bob", 0, time.Hour)
 		for _, nobody := range []string{"ALICE", "alice ", "a%", "", "bob\x00"} {
@@ -49,7 +49,7 @@ func TestSeenUsers(t *testing.T) {
 			t.Error(got)
 		}
 		for _, want := range []bool{true, false} {
-			if got, err := store.Forget(ctx, "alice"); got != want || err != nil {
+			if got, err := store.Remove(ctx, "alice"); got != want || err != nil {
 				t.Error("forgotten: ", got, err)
 			}
 		}
@@ -63,19 +63,19 @@ func TestSeenUsers(t *testing.T) {
 // A flood of names that somebody makes up leaves those alone who come back.
 func TestSeenUsersAreBounded(t *testing.T) {
 	onBoth(t, func(t *testing.T, d *database.DB) {
-		store, ctx := d.Seen(), t.Context()
+		store, ctx := d.SeenUsers(), t.Context()
 		var people []seenusers.Sighting
 		for i := range 50 {
 			name := fmt.Sprint("person-", i)
 			people = append(people, sighting(name, 0), sighting(name, time.Hour))
 		}
-		must(t, store.Saw(ctx, people))
+		must(t, store.Save(ctx, people))
 		for wave := range 3 {
 			var flood []seenusers.Sighting
 			for i := range seenusers.MaxNames / 2 {
 				flood = append(flood, sighting(fmt.Sprintf("flood-%d-%d", wave, i), 2*time.Hour+time.Duration(wave)*time.Minute))
 			}
-			must(t, store.Saw(ctx, flood))
+			must(t, store.Save(ctx, flood))
 		}
 		all, err := store.All(ctx)
 		if err != nil || len(all) != seenusers.MaxNames {

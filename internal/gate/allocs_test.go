@@ -46,9 +46,9 @@ func TestDecideHardlyAllocates(t *testing.T) {
 
 type dropUses struct{}
 
-func (dropUses) Note(verify.Use)      {}
-func (dropUses) Every() time.Duration { return verify.UseInterval }
+func (dropUses) Record(verify.Use)      {}
+func (dropUses) Interval() time.Duration { return verify.UseInterval }
 
 type dropNames struct{}
 
-func (dropNames) Note(string, string, time.Time) {}
+func (dropNames) Record(string, string, time.Time) {}

@@ -20,8 +20,8 @@ type useLog struct {
 	every time.Duration
 }
 
-func (l *useLog) Note(u verify.Use)    { l.uses = append(l.uses, u) }
-func (l *useLog) Every() time.Duration { return l.every }
+func (l *useLog) Record(u verify.Use)    { l.uses = append(l.uses, u) }
+func (l *useLog) Interval() time.Duration { return l.every }
 
 // seenLog collects reported names.
 type seenLog struct {
@@ -29,7 +29,7 @@ type seenLog struct {
 	times []time.Time
 }
 
-func (l *seenLog) Note(name, from string, at time.Time) {
+func (l *seenLog) Record(name, from string, at time.Time) {
 	l.names, l.times = append(l.names, name+" from "+from), append(l.times, at)
 }
 

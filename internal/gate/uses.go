@@ -8,21 +8,21 @@ import (
 
 // UseRecorder records when and from where keys were last used. Requests wait for it, so it must not block.
 type UseRecorder interface {
-	Note(verify.Use)
+	Record(verify.Use)
 	// Every returns the interval at which uses of one object's keys are reported at most.
-	Every() time.Duration
+	Interval() time.Duration
 }
 
 // SeenUserRecorder records callers who have a name but no AdminUser. Requests wait for it, so it must not block.
 type SeenUserRecorder interface {
-	Note(name, from string, at time.Time)
+	Record(name, from string, at time.Time)
 }
 
 func (g *Gate) reportEvery() time.Duration {
 	if g.Uses == nil {
 		return verify.UseInterval
 	}
-	return g.Uses.Every()
+	return g.Uses.Interval()
 }
 
 // recordUse reports an admitted caller. Uses of keys are reported at intervals; the check of the interval takes no lock,
@@ -46,15 +46,15 @@ func (g *Gate) recordKey(c *Caller, now time.Time, every time.Duration, from *or
 	}
 	address := from.address()
 	if g.Uses != nil {
-		g.Uses.Note(verify.Use{Object: v.ID(), UID: v.UID(), KeyID: v.KeyID(), At: now, From: address})
+		g.Uses.Record(verify.Use{Object: v.ID(), UID: v.UID(), KeyID: v.KeyID(), At: now, From: address})
 	}
 	if g.SeenUsers != nil && v.ShouldReportUser(now, every) {
-		g.SeenUsers.Note(c.Username, address, now)
+		g.SeenUsers.Record(c.Username, address, now)
 	}
 }
 
 func (g *Gate) recordName(name string, now time.Time, from *origin) {
 	if name != "" && g.SeenUsers != nil && !g.Verifier.HasUser(name) {
-		g.SeenUsers.Note(name, from.address(), now)
+		g.SeenUsers.Record(name, from.address(), now)
 	}
 }

@@ -80,7 +80,7 @@ const forwardedFor = "X-Forwarded-For"
 
 // mayTry waits as long as the throttle says, and is false when the try is over already.
 func (c *call) mayTry(user, address string) bool {
-	delay, retryAfter := c.Throttle.Wait(user, address, c.Now())
+	delay, retryAfter := c.Throttle.Begin(user, address, c.Now())
 	return !c.isLimited(user, address, retryAfter) && (delay <= 0 || program.Pause(c.r.Context(), delay))
 }
 
@@ -89,7 +89,7 @@ func (c *call) isLimited(user, address string, retryAfter time.Duration) bool {
 	if retryAfter <= 0 {
 		return false
 	}
-	if c.Throttle.Tells(user, address, c.Now()) {
+	if c.Throttle.ShouldAudit(user, address, c.Now()) {
 		c.recordRefused(user, address, "too many failed logins")
 	}
 	seconds := strconv.Itoa(int(math.Ceil(retryAfter.Seconds())))

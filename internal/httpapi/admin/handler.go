@@ -40,14 +40,15 @@ type Sessions interface {
 	End(ctx context.Context, cookie string) error
 }
 
-// Throttle slows down who tries one key after the other.
+// Throttle delays and refuses logins after failures.
 type Throttle interface {
-	// Wait is how long this try has to wait. With retryAfter it is not made at all, and may be then.
-	Wait(user, address string, now time.Time) (delay, retryAfter time.Duration)
-	// Failed has a retryAfter where the user has failed too often: that is the answer then, and not that the key is wrong.
+	// Begin returns the delay of this try. A positive retryAfter refuses it until then.
+	Begin(user, address string, now time.Time) (delay, retryAfter time.Duration)
+	// Failed returns a positive retryAfter if the user has failed too often. The reply then does not reveal that the
+	// key was wrong.
 	Failed(user, address string, now time.Time) (retryAfter time.Duration)
-	// Tells says of a try with a retryAfter whether it is worth an entry in the trail.
-	Tells(user, address string, now time.Time) bool
+	// ShouldAudit reports whether a refused try deserves an audit entry.
+	ShouldAudit(user, address string, now time.Time) bool
 	Succeeded(user, address string)
 }
 

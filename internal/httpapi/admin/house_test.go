@@ -252,7 +252,7 @@ func (m *memory) Find(_ context.Context, name string) (*seenusers.User, error) {
 	return nil, m.down
 }
 
-func (m *memory) Forget(_ context.Context, name string) (bool, error) {
+func (m *memory) Remove(_ context.Context, name string) (bool, error) {
 	before := len(m.seen)
 	m.seen = slices.DeleteFunc(m.seen, func(u seenusers.User) bool { return u.Username == name })
 	return len(m.seen) < before, m.down

@@ -8,16 +8,15 @@ import (
 )
 
 const (
-	// coarseness is how much later than what its status tells an object must have been used, to be told there.
+	// coarseness is how much later than the last use in its status an object must be used for the status to be updated.
 	coarseness = time.Hour
-	// statusEvery is how often such objects are looked for. Each replica does so at times of its own, and what one has
-	// written the others see before it is their turn.
+	// statusEvery is how often due statuses are written. Replicas write at different times and see each other's writes.
 	statusEvery = 10 * time.Second
-	// mostStatuses are written each time: the API server has other things to do.
-	mostStatuses = 50
-	// statusTimeout bounds one write. After tooMany failed in a row the rest waits for the next time.
+	// maxStatuses bounds the writes of one round, which share the API server with everything else.
+	maxStatuses = 50
+	// statusTimeout bounds one write. After maxFailures in a row the rest waits for the next round.
 	statusTimeout = 5 * time.Second
-	tooMany       = 3
+	maxFailures   = 3
 )
 
 func (r *Recorder) writeCoarse(ctx context.Context) {
@@ -33,16 +32,16 @@ func (r *Recorder) writeCoarse(ctx context.Context) {
 	}
 }
 
-// setStatuses writes those that are due. One that can't be written is left until its object is used again.
+// setStatuses writes the due statuses. A status that cannot be written waits for the next use of its object.
 func (r *Recorder) setStatuses(ctx context.Context) {
 	failures := 0
-	for written := 0; written < mostStatuses && ctx.Err() == nil; {
+	for written := 0; written < maxStatuses && ctx.Err() == nil; {
 		next := r.coarse.take(1)
 		if len(next) == 0 {
 			return
 		}
 		u := &next[0]
-		if u.At.Sub(r.Told(u.Object)) < coarseness {
+		if u.At.Sub(r.LastRecorded(u.Object)) < coarseness {
 			continue
 		}
 		written++
@@ -51,8 +50,8 @@ func (r *Recorder) setStatuses(ctx context.Context) {
 			continue
 		}
 		failures++
-		if failures == tooMany {
-			r.coarse.giveBack(next)
+		if failures == maxFailures {
+			r.coarse.putBack(next)
 			return
 		}
 	}
@@ -63,7 +62,7 @@ func (r *Recorder) setStatus(ctx context.Context, u *verify.Use) (done bool) {
 	defer cancel()
 	err := r.Status.SetLastUsed(ctx, u.Object, u.UID, u.At)
 	if err != nil {
-		r.Log.Debug("A last use can't be told in the status",
+		r.Log.Debug("The last use cannot be written to the status",
 			"kind", u.Object.Kind, "namespace", u.Object.Namespace, "name", u.Object.Name, "error", err.Error())
 	}
 	return err == nil

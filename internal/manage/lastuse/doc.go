@@ -1,3 +1,3 @@
-// Package lastuse owns the record of when and from where a key was used last: it takes what gate tells of, and writes it
-// in the background, exactly into a Store and coarsely into the status of the key's object. No request waits for it.
+// Package lastuse owns the record of when and from where each key was last used. It takes uses from the gate and writes
+// them in the background: exactly into a Store, coarsely into the status of the key object. No request waits for it.
 package lastuse

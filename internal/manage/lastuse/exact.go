@@ -8,44 +8,44 @@ import (
 )
 
 const (
-	// saveEvery is how often so many uses are written down as saveAtOnce, and saveTimeout how long that may take. So 250
-	// objects have theirs within a second, and 100,000 that are all in use within minutes: requests come first.
+	// Every saveEvery up to maxSave uses are saved, in at most saveTimeout. The uses of 250 objects are saved within a
+	// second; those of 100,000 objects take minutes, because requests have priority.
 	saveEvery, saveTimeout = time.Second, 10 * time.Second
-	saveAtOnce             = 250
-	// often and seldom are what Every returns, and many is where the one ends and the other begins.
-	often, seldom = verify.UseInterval, 5 * time.Minute
-	many          = 20 * saveAtOnce
-	// longestPause is between tries while the Store can't be reached.
-	longestPause = 30 * time.Second
-	// lastTry is how long the Store is waited for when everything ends.
-	lastTry = 2 * time.Second
+	maxSave                = 250
+	// Interval returns usualInterval, or busyInterval while more than busyQueue uses wait.
+	usualInterval, busyInterval = verify.UseInterval, 5 * time.Minute
+	busyQueue                   = 20 * maxSave
+	// maxDelay bounds the delay between tries while the Store is unavailable.
+	maxDelay = 30 * time.Second
+	// shutdownTimeout bounds the last save when the program stops.
+	shutdownTimeout = 2 * time.Second
 )
 
 func (r *Recorder) writeExact(ctx context.Context) {
-	pause, failed := saveEvery, false
+	delay, failed := saveEvery, false
 	for {
 		select {
 		case <-ctx.Done():
 			r.saveLast(context.WithoutCancel(ctx))
 			return
-		case <-time.After(pause):
+		case <-time.After(delay):
 		}
-		_, err := r.saveSome(ctx, saveAtOnce)
+		_, err := r.saveSome(ctx, maxSave)
 		switch {
 		case err == nil && failed:
-			r.Log.Info("Uses of keys are recorded again")
-			pause, failed = saveEvery, false
+			r.Log.Info("Key uses are recorded again")
+			delay, failed = saveEvery, false
 		case err != nil && !failed && ctx.Err() == nil:
-			r.Log.Warn("Uses of keys can't be recorded now", "error", err.Error())
+			r.Log.Warn("Key uses cannot be recorded", "error", err.Error())
 			failed = true
 		case err != nil:
-			pause = min(2*pause, longestPause)
+			delay = min(2*delay, maxDelay)
 		}
 	}
 }
 
 func (r *Recorder) saveLast(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, lastTry)
+	ctx, cancel := context.WithTimeout(ctx, shutdownTimeout)
 	defer cancel()
 	_ = r.saveAll(ctx)
 }
@@ -58,14 +58,14 @@ func (r *Recorder) saveAll(ctx context.Context) error {
 	}
 }
 
-// saveSome leaves what could not be saved where it was.
+// saveSome returns uses to the queue if they cannot be saved.
 func (r *Recorder) saveSome(ctx context.Context, most int) (saved int, err error) {
 	uses := r.exact.take(most)
 	if len(uses) == 0 {
 		return 0, nil
 	}
 	if err := r.save(ctx, uses); err != nil {
-		r.dropped.Add(float64(r.exact.giveBack(uses)))
+		r.dropped.Add(float64(r.exact.putBack(uses)))
 		return 0, err
 	}
 	return len(uses), nil

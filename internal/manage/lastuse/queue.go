@@ -7,27 +7,27 @@ import (
 	"keywright.dev/keywright/internal/auth/verify"
 )
 
-// The objects whose last use may wait to be written: exactly, in memory of 20 MB at the most, and coarsely. Of those there is
-// always another when they are used again.
 const (
-	mostExact  = 100_000
-	mostCoarse = 10_000
+	// maxExact bounds the objects whose exact last use waits to be saved. They take up to 20 MB.
+	maxExact = 100_000
+	// maxCoarse bounds the objects whose status waits to be written. An object that is left out comes with its next use.
+	maxCoarse = 10_000
 )
 
-// queue has the last use of each object, those that wait longest first, and so many at the most.
+// queue has the last use of each object, the longest waiting first.
 type queue struct {
-	most int
+	max int
 
 	mu    sync.Mutex
 	byUID map[string]verify.Use
 	order []string
-	// waiting is how many there are, to be read without mu.
+	// waiting is len(order), readable without mu.
 	waiting atomic.Int64
 }
 
-func newQueue(most int) *queue { return &queue{most: most, byUID: map[string]verify.Use{}} }
+func newQueue(most int) *queue { return &queue{max: most, byUID: map[string]verify.Use{}} }
 
-// add returns how many it has dropped to make room: those that wait longest.
+// add returns how many uses it dropped to make room. It drops the longest waiting.
 func (q *queue) add(u verify.Use) (dropped int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -42,15 +42,15 @@ func (q *queue) add(u verify.Use) (dropped int) {
 	return q.shorten()
 }
 
-// offer is add where there is room, and else nothing.
+// offer adds a use unless the queue is full.
 func (q *queue) offer(u verify.Use) {
-	if q.waiting.Load() < int64(q.most) {
+	if q.waiting.Load() < int64(q.max) {
 		q.add(u)
 	}
 }
 
 func (q *queue) shorten() (dropped int) {
-	for ; len(q.order) > q.most; dropped++ {
+	for ; len(q.order) > q.max; dropped++ {
 		delete(q.byUID, q.order[0])
 		q.order = q.order[1:]
 	}
@@ -58,7 +58,7 @@ func (q *queue) shorten() (dropped int) {
 	return dropped
 }
 
-// take removes up to so many.
+// take removes and returns up to most uses.
 func (q *queue) take(most int) []verify.Use {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -72,8 +72,9 @@ func (q *queue) take(most int) []verify.Use {
 	return uses
 }
 
-// giveBack puts what was taken where it was, but for what is outdated. It returns what add does.
-func (q *queue) giveBack(uses []verify.Use) (dropped int) {
+// putBack returns uses to the front of the queue, except those of objects that were used again since. It returns how many
+// uses it dropped.
+func (q *queue) putBack(uses []verify.Use) (dropped int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	order := make([]string, 0, len(uses)+len(q.order))

@@ -11,50 +11,79 @@ import (
 	"keywright.dev/keywright/internal/auth/verify"
 )
 
-// Config is what a recorder works with.
+// Use is the last use of an object's keys.
+type Use struct {
+	// UID is the object's uid.
+	UID string
+	// KeyID is the id of the used key, as in status.
+	KeyID string
+	At    time.Time
+	// From is the client's address, empty if unknown.
+	From string
+}
+
+// Store has the last use of each object.
+type Store interface {
+	// SaveUses takes up to BatchSize uses, at most one of each object. A use that is older than the stored one changes
+	// nothing.
+	SaveUses(ctx context.Context, uses []Use) error
+	// LastUses returns the stored uses of some objects, by UID.
+	LastUses(ctx context.Context, uids []string) (map[string]Use, error)
+}
+
+// BatchSize is the largest number of uses that a Store is given at once.
+const BatchSize = 500
+
+// Status writes status.usage of key objects.
+type Status interface {
+	// SetLastUsed does nothing if the object is gone or its name belongs to another object now.
+	SetLastUsed(ctx context.Context, id verify.ID, uid string, at time.Time) error
+}
+
+// Config has the dependencies of a Recorder.
 type Config struct {
 	Store  Store
 	Status Status
-	// Told is the last use that the status of an object tells of, as far as this server has seen.
-	Told     func(id verify.ID) time.Time
-	Log      *slog.Logger
-	Registry prometheus.Registerer
+	// LastRecorded returns the last use in the status of an object, as this server sees it.
+	LastRecorded func(id verify.ID) time.Time
+	Log          *slog.Logger
+	Registry     prometheus.Registerer
 }
 
-// Recorder writes uses down. It is safe for concurrent use.
+// Recorder records uses. It is safe for concurrent use.
 type Recorder struct {
 	Config
-	// exact and coarse are what is not in the Store yet, and what may not be in a status.
+	// exact waits for the Store, coarse for the status.
 	exact, coarse *queue
 	dropped       prometheus.Counter
 }
 
-// New makes a recorder and registers its metric.
+// New returns a recorder and registers its metric.
 func New(c Config) *Recorder {
-	r := &Recorder{Config: c, exact: newQueue(mostExact), coarse: newQueue(mostCoarse), dropped: prometheus.NewCounter(prometheus.CounterOpts{
+	dropped := prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "keywright_uses_dropped_total",
 		Help: "Uses of keys that were not recorded because too many waited to be.",
-	})}
-	c.Registry.MustRegister(r.dropped)
-	return r
+	})
+	c.Registry.MustRegister(dropped)
+	return &Recorder{Config: c, exact: newQueue(maxExact), coarse: newQueue(maxCoarse), dropped: dropped}
 }
 
-// Note takes a use. It does not wait for anything to be written: when too much is not, what waits longest is dropped.
-func (r *Recorder) Note(u verify.Use) {
+// Record takes a use and does not block. If too many wait to be written, the longest waiting is dropped.
+func (r *Recorder) Record(u verify.Use) {
 	r.dropped.Add(float64(r.exact.add(u)))
 	r.coarse.offer(u)
 }
 
-// Every is how often uses of one object are to be told of: seldom while so many wait that those of objects which have not
-// been used for long would wait for those of others.
-func (r *Recorder) Every() time.Duration {
-	if r.exact.waiting.Load() > many {
-		return seldom
+// Interval returns how often the uses of one object should be recorded. It is longer while many uses wait, so that frequent
+// uses of some objects do not delay those of others.
+func (r *Recorder) Interval() time.Duration {
+	if r.exact.waiting.Load() > busyQueue {
+		return busyInterval
 	}
-	return often
+	return usualInterval
 }
 
-// Run writes until ctx ends, and then what is left, if that is quickly done.
+// Run writes uses until ctx ends, and then tries to save what is left.
 func (r *Recorder) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { r.writeExact(ctx) })

@@ -18,8 +18,8 @@ import (
 
 var errAway = errors.New("away")
 
-// world is a store, the statuses of objects, and what is seen of them.
-type world struct {
+// env is a store and the statuses of objects.
+type env struct {
 	mu       sync.Mutex
 	away     error
 	during   func()
@@ -31,75 +31,75 @@ type world struct {
 	tries    int
 }
 
-func (w *world) SaveUses(_ context.Context, uses []Use) error {
-	if w.during != nil {
-		w.during()
+func (e *env) SaveUses(_ context.Context, uses []Use) error {
+	if e.during != nil {
+		e.during()
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.away != nil {
-		return w.away
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.away != nil {
+		return e.away
 	}
 	if len(uses) > BatchSize {
 		return errors.New("too many at once")
 	}
-	w.saves++
+	e.saves++
 	seen := map[string]bool{}
 	for _, u := range uses {
 		if seen[u.UID] {
 			return errors.New("one object twice")
 		}
 		seen[u.UID] = true
-		if !u.At.Before(w.saved[u.UID].At) {
-			w.saved[u.UID] = u
+		if !u.At.Before(e.saved[u.UID].At) {
+			e.saved[u.UID] = u
 		}
 	}
 	return nil
 }
 
-func (*world) LastUses(context.Context, []string) (map[string]Use, error) { return nil, nil }
+func (*env) LastUses(context.Context, []string) (map[string]Use, error) { return nil, nil }
 
-func (w *world) SetLastUsed(_ context.Context, id verify.ID, uid string, at time.Time) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.tries++
+func (e *env) SetLastUsed(_ context.Context, id verify.ID, uid string, at time.Time) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.tries++
 	switch {
-	case w.apiAway != nil:
-		return w.apiAway
+	case e.apiAway != nil:
+		return e.apiAway
 	case id.Name == "odd":
 		return errors.New("it can't be written")
 	case id.Name != "name of "+uid:
 		return fmt.Errorf("%+v is not %s", id, uid)
 	}
-	w.writes++
-	w.statuses[id.Name] = at
+	e.writes++
+	e.statuses[id.Name] = at
 	return nil
 }
 
-func (w *world) told(id verify.ID) time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.statuses[id.Name]
+func (e *env) lastRecorded(id verify.ID) time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.statuses[id.Name]
 }
 
-func (w *world) set(store, api error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.away, w.apiAway = store, api
+func (e *env) set(store, api error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.away, e.apiAway = store, api
 }
 
 // count is of how many objects a use is saved.
-func (w *world) count() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.saved)
+func (e *env) count() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.saved)
 }
 
 // done are the statuses written, and the tries.
-func (w *world) done() (writes, tries int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.writes, w.tries
+func (e *env) done() (writes, tries int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.writes, e.tries
 }
 
 func (q *queue) length() int {
@@ -108,12 +108,12 @@ func (q *queue) length() int {
 	return len(q.byUID)
 }
 
-func newWorld() *world { return &world{saved: map[string]Use{}, statuses: map[string]time.Time{}} }
+func newEnv() *env { return &env{saved: map[string]Use{}, statuses: map[string]time.Time{}} }
 
 // record runs a recorder until the test ends, or the function that is returned is called.
-func record(t *testing.T, w *world) (r *Recorder, stop func()) {
+func record(t *testing.T, e *env) (r *Recorder, stop func()) {
 	t.Helper()
-	r = New(Config{Store: w, Status: w, Told: w.told, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
+	r = New(Config{Store: e, Status: e, LastRecorded: e.lastRecorded, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { r.Run(ctx) })
@@ -134,114 +134,114 @@ func use(uid string) verify.Use {
 
 func TestAUseIsSavedSoonAndExactly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		r, _ := record(t, w)
+		e := newEnv()
+		r, _ := record(t, e)
 		u := use("a")
-		r.Note(u)
+		r.Record(u)
 		older := u
 		older.At, older.From = u.At.Add(-time.Second), "elsewhere"
-		r.Note(older) // they overtake each other
+		r.Record(older) // they overtake each other
 		pass(2 * saveEvery)
-		if want := (Use{UID: "a", KeyID: "key of a", At: u.At, From: "192.0.2.1"}); w.saved["a"] != want {
-			t.Errorf("saved %+v, want %+v", w.saved["a"], want)
+		if want := (Use{UID: "a", KeyID: "key of a", At: u.At, From: "192.0.2.1"}); e.saved["a"] != want {
+			t.Errorf("saved %+v, want %+v", e.saved["a"], want)
 		}
 		pass(time.Hour)
-		if w.saves != 1 {
-			t.Errorf("one use was saved %d times", w.saves)
+		if e.saves != 1 {
+			t.Errorf("one use was saved %d times", e.saves)
 		}
 	})
 }
 
 func TestManyUsesAreSavedTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		r, _ := record(t, w)
+		e := newEnv()
+		r, _ := record(t, e)
 		for i := range 1200 {
-			r.Note(use(fmt.Sprint(i)))
-			r.Note(use(fmt.Sprint(i)))
+			r.Record(use(fmt.Sprint(i)))
+			r.Record(use(fmt.Sprint(i)))
 		}
 		pass(5 * saveEvery)
-		if len(w.saved) != 1200 || w.saves != 5 {
-			t.Errorf("%d are saved in %d goes", len(w.saved), w.saves)
+		if len(e.saved) != 1200 || e.saves != 5 {
+			t.Errorf("%d are saved in %d goes", len(e.saved), e.saves)
 		}
 	})
 }
 
 func TestUsesWaitForAStoreThatIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		r, _ := record(t, w)
-		w.set(errAway, nil)
+		e := newEnv()
+		r, _ := record(t, e)
+		e.set(errAway, nil)
 		first := use("a")
-		r.Note(first)
-		r.Note(use("b"))
+		r.Record(first)
+		r.Record(use("b"))
 		pass(time.Minute)
 		last := use("a")
-		r.Note(last)
+		r.Record(last)
 		pass(time.Hour)
-		w.set(nil, nil)
-		pass(longestPause + saveEvery)
-		if !w.saved["a"].At.Equal(last.At) || !w.saved["b"].At.Equal(first.At) || testutil.ToFloat64(r.dropped) != 0 {
-			t.Errorf("saved %+v, dropped %v", w.saved, testutil.ToFloat64(r.dropped))
+		e.set(nil, nil)
+		pass(maxDelay + saveEvery)
+		if !e.saved["a"].At.Equal(last.At) || !e.saved["b"].At.Equal(first.At) || testutil.ToFloat64(r.dropped) != 0 {
+			t.Errorf("saved %+v, dropped %v", e.saved, testutil.ToFloat64(r.dropped))
 		}
 	})
 }
 
 func TestAUseWhileOthersAreSavedIsTheLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		r, _ := record(t, w)
-		w.set(errAway, nil)
+		e := newEnv()
+		r, _ := record(t, e)
+		e.set(errAway, nil)
 		var last verify.Use
-		w.during = func() {
+		e.during = func() {
 			if last.UID == "" {
 				last = use("a")
-				r.Note(last)
+				r.Record(last)
 			}
 		}
-		r.Note(use("a"))
+		r.Record(use("a"))
 		pass(saveEvery)
-		w.set(nil, nil)
-		pass(longestPause)
-		if !w.saved["a"].At.Equal(last.At) || len(r.exact.order) > 0 {
-			t.Errorf("saved %s, want %s; %d wait", w.saved["a"].At, last.At, len(r.exact.order))
+		e.set(nil, nil)
+		pass(maxDelay)
+		if !e.saved["a"].At.Equal(last.At) || len(r.exact.order) > 0 {
+			t.Errorf("saved %s, want %s; %d wait", e.saved["a"].At, last.At, len(r.exact.order))
 		}
 	})
 }
 
 func TestWhatWaitsIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		r, _ := record(t, w)
-		w.set(errAway, errAway)
-		for i := range mostExact + 300 {
-			r.Note(use(fmt.Sprint(i)))
+		e := newEnv()
+		r, _ := record(t, e)
+		e.set(errAway, errAway)
+		for i := range maxExact + 300 {
+			r.Record(use(fmt.Sprint(i)))
 		}
 		pass(time.Minute + statusEvery/2)
 		for i := range 300 {
-			r.Note(use(fmt.Sprint("later ", i)))
+			r.Record(use(fmt.Sprint("later ", i)))
 		}
 		if n := testutil.ToFloat64(r.dropped); n != 600 {
 			t.Errorf("%v are counted as dropped, not 600", n)
 		}
-		if exact, coarse := r.exact.length(), r.coarse.length(); exact != mostExact || coarse != mostCoarse {
+		if exact, coarse := r.exact.length(), r.coarse.length(); exact != maxExact || coarse != maxCoarse {
 			t.Errorf("%d and %d wait", exact, coarse)
 		}
-		w.set(nil, errAway)
-		pass(longestPause + mostExact/saveAtOnce*saveEvery)
-		if _, found := w.saved["599"]; found || len(w.saved) != mostExact {
-			t.Errorf("%d are saved, one of the oldest among them: %t", len(w.saved), found)
+		e.set(nil, errAway)
+		pass(maxDelay + maxExact/maxSave*saveEvery)
+		if _, found := e.saved["599"]; found || len(e.saved) != maxExact {
+			t.Errorf("%d are saved, one of the oldest among them: %t", len(e.saved), found)
 		}
 	})
 }
 
 func TestWhatIsLeftIsSavedAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		r, stop := record(t, w)
-		r.Note(use("a"))
+		e := newEnv()
+		r, stop := record(t, e)
+		r.Record(use("a"))
 		stop()
-		if len(w.saved) != 1 {
+		if len(e.saved) != 1 {
 			t.Error("a use was lost")
 		}
 	})
@@ -249,27 +249,27 @@ func TestWhatIsLeftIsSavedAtTheEnd(t *testing.T) {
 
 func TestAStatusIsWrittenOnceAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		r, _ := record(t, w)
+		e := newEnv()
+		r, _ := record(t, e)
 		pass(statusEvery / 3)
-		other, _ := record(t, w) // another replica, begun at another time
+		other, _ := record(t, e) // another replica, begun at another time
 		first := time.Now()
 		for time.Since(first) < 3*time.Hour-30*time.Second {
-			r.Note(use("a"))
+			r.Record(use("a"))
 			if time.Since(first) > 0 {
-				other.Note(use("a"))
+				other.Record(use("a"))
 			}
 			pass(30 * time.Second)
 		}
-		before, _ := w.done()
+		before, _ := e.done()
 		if before != 3 {
 			t.Errorf("written %d times in 3 hours", before)
 		}
-		if since := time.Since(w.told(use("a").Object)); since > coarseness+time.Minute {
+		if since := time.Since(e.lastRecorded(use("a").Object)); since > coarseness+time.Minute {
 			t.Errorf("it tells of a use %s ago", since)
 		}
 		pass(24 * time.Hour)
-		if writes, _ := w.done(); writes != before {
+		if writes, _ := e.done(); writes != before {
 			t.Error("it is written though nobody uses it")
 		}
 	})
@@ -278,20 +278,20 @@ func TestAStatusIsWrittenOnceAnHour(t *testing.T) {
 // When all keys there are come into use at once, requests come first.
 func TestUsesAreSavedALittleAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		r, stop := record(t, w)
-		for i := range 3 * saveAtOnce {
-			r.Note(use(fmt.Sprint(i)))
+		e := newEnv()
+		r, stop := record(t, e)
+		for i := range 3 * maxSave {
+			r.Record(use(fmt.Sprint(i)))
 		}
 		for rounds := 1; rounds <= 2; rounds++ {
 			pass(saveEvery)
-			if n := w.count(); n != rounds*saveAtOnce {
+			if n := e.count(); n != rounds*maxSave {
 				t.Errorf("%d are saved after %d rounds", n, rounds)
 			}
 		}
 		stop()
-		if len(w.saved) != 3*saveAtOnce {
-			t.Errorf("%d are saved at the end", len(w.saved))
+		if len(e.saved) != 3*maxSave {
+			t.Errorf("%d are saved at the end", len(e.saved))
 		}
 	})
 }
@@ -299,36 +299,36 @@ func TestUsesAreSavedALittleAtATime(t *testing.T) {
 // Of keys that were told of a moment ago others would have to wait for.
 func TestWhileManyWaitUsesAreWantedMoreSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, _ := record(t, newWorld())
+		r, _ := record(t, newEnv())
 		want := func(when string, every time.Duration) {
 			t.Helper()
-			if got := r.Every(); got != every {
+			if got := r.Interval(); got != every {
 				t.Errorf("%s: every %s, want %s", when, got, every)
 			}
 		}
-		for i := range many {
-			r.Note(use(fmt.Sprint(i)))
+		for i := range busyQueue {
+			r.Record(use(fmt.Sprint(i)))
 		}
-		want("at first", often)
-		r.Note(use("one more"))
-		want("when many wait", seldom)
+		want("at first", usualInterval)
+		r.Record(use("one more"))
+		want("when many wait", busyInterval)
 		pass(saveEvery)
-		want("when some are saved", often)
+		want("when some are saved", usualInterval)
 		pass(time.Hour)
-		want("when all are", often)
+		want("when all are", usualInterval)
 	})
 }
 
 func TestStatusesAreWrittenALittleAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		r, _ := record(t, w)
+		e := newEnv()
+		r, _ := record(t, e)
 		for i := range 1000 {
-			r.Note(use(fmt.Sprint(i)))
+			r.Record(use(fmt.Sprint(i)))
 		}
 		for rounds := 1; rounds <= 5; rounds++ {
 			pass(statusEvery)
-			if writes, _ := w.done(); writes != rounds*mostStatuses {
+			if writes, _ := e.done(); writes != rounds*maxStatuses {
 				t.Errorf("%d are written after %d rounds", writes, rounds)
 			}
 		}
@@ -337,51 +337,51 @@ func TestStatusesAreWrittenALittleAtATime(t *testing.T) {
 
 func TestAStatusThatCannotBeWrittenHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		r, _ := record(t, w)
+		e := newEnv()
+		r, _ := record(t, e)
 		odd := use("odd")
 		odd.Object.Name = "odd"
-		r.Note(odd)
+		r.Record(odd)
 		for i := range 10 {
-			r.Note(use(fmt.Sprint(i)))
+			r.Record(use(fmt.Sprint(i)))
 		}
 		pass(statusEvery)
-		if writes, tries := w.done(); writes != 10 || tries != 11 {
+		if writes, tries := e.done(); writes != 10 || tries != 11 {
 			t.Errorf("%d of 10 are written, in %d tries", writes, tries)
 		}
 
-		w.set(nil, errAway)
+		e.set(nil, errAway)
 		pass(2*time.Hour + statusEvery/2)
-		_, before := w.done()
+		_, before := e.done()
 		for i := range 10 {
-			r.Note(use(fmt.Sprint(i)))
+			r.Record(use(fmt.Sprint(i)))
 		}
 		pass(statusEvery)
-		if _, tries := w.done(); tries-before != tooMany {
+		if _, tries := e.done(); tries-before != maxFailures {
 			t.Errorf("while the API server is away it is tried %d times a round", tries-before)
 		}
-		w.set(nil, nil)
+		e.set(nil, nil)
 		pass(statusEvery)
-		if writes, _ := w.done(); writes != 18 {
+		if writes, _ := e.done(); writes != 18 {
 			t.Errorf("when it is back %d of 8 are written", writes-10)
 		}
 	})
 }
 
 func TestConcurrentNotes(t *testing.T) {
-	w := newWorld()
-	r, stop := record(t, w)
+	e := newEnv()
+	r, stop := record(t, e)
 	var noting sync.WaitGroup
 	for i := range 8 {
 		noting.Go(func() {
 			for n := range 2000 {
-				r.Note(use(fmt.Sprint((i + n) % 50)))
+				r.Record(use(fmt.Sprint((i + n) % 50)))
 			}
 		})
 	}
 	noting.Wait()
 	stop()
-	if len(w.saved) != 50 {
-		t.Errorf("%d of 50 are saved", len(w.saved))
+	if len(e.saved) != 50 {
+		t.Errorf("%d of 50 are saved", len(e.saved))
 	}
 }

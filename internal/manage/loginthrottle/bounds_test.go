@@ -17,24 +17,24 @@ var start = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 func TestMemoryIsBounded(t *testing.T) {
 	th, now := New(), start
 	for range 20 {
-		th.Wait("victim", "192.0.2.1", now)
+		th.Begin("victim", "192.0.2.1", now)
 		th.Failed("victim", "192.0.2.1", now)
 	}
 	long := strings.Repeat("x", 1<<12)
-	for i := range mostCounters * 2 {
+	for i := range maxCounters * 2 {
 		user, address := fmt.Sprint(long, i), fmt.Sprintf("2001:db8:%x:%x::1", i>>8, i&0xff)
-		th.Wait(user, address, now)
+		th.Begin(user, address, now)
 		th.Failed(user, address, now)
 		now = now.Add(time.Millisecond)
 	}
-	if len(th.users) > mostCounters || len(th.addresses) > mostCounters {
+	if len(th.users) > maxCounters || len(th.addresses) > maxCounters {
 		t.Errorf("%d users and %d addresses are counted", len(th.users), len(th.addresses))
 	}
 	if th.Failed("victim", "198.51.100.1", now) == 0 {
 		t.Error("made-up names have pushed out who is being guessed at")
 	}
 	for _, c := range th.users {
-		if len(c.tries) > most+1 {
+		if len(c.tries) > maxFailures+1 {
 			t.Fatalf("%d tries are kept", len(c.tries))
 		}
 	}
@@ -104,7 +104,7 @@ func TestItDoesWhatTheRulesSay(t *testing.T) {
 			user := rapid.SampledFrom([]string{"alice", "Alice", "bob"}).Draw(t, "user")
 			address := rapid.SampledFrom([]string{"192.0.2.1", "192.0.2.2", "2001:db8::/64"}).Draw(t, "address")
 			now = now.Add(time.Duration(rapid.SampledFrom([]int{0, 0, 0, 1, 1, 10, 61, 600}).Draw(t, "seconds later")) * time.Second)
-			delay, retryAfter := th.Wait(user, address, now)
+			delay, retryAfter := th.Begin(user, address, now)
 			wantDelay, wantRetry := all.wait(username.Fold(user), address, now)
 			if delay != wantDelay || retryAfter != wantRetry {
 				t.Fatalf("%s from %s: %s and %s, want %s and %s", user, address, delay, retryAfter, wantDelay, wantRetry)

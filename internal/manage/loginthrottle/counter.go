@@ -1,90 +1,142 @@
 package loginthrottle
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"time"
 )
 
 const (
-	// window is for how long a failure counts.
+	// window is how long a failure counts.
 	window = 10 * time.Minute
-	// most is how many failures are too many, and lockout how long after the last of them the next try may be made. Each
-	// replica counts for itself: five of them let 60 tries pass.
-	most, lockout = 12, time.Minute
-	// free is how many failures cost nothing, and step how much each one more delays a try. The longest delay is 0.4 s.
-	free, step = 3, 50 * time.Millisecond
-	// lost is how long after its beginning a try is forgotten of which nobody tells what became.
-	lost = 10 * time.Second
+	// maxFailures is how many failures are allowed, and lockout the time from the last of them to the next try. Replicas
+	// count separately: five of them allow 60 tries.
+	maxFailures, lockout = 12, time.Minute
+	// Up to free failures cost nothing; each further one adds delayStep to the delay of a try, which is 0.4 s at most.
+	free, delayStep = 3, 50 * time.Millisecond
+	// abandoned is the age at which a try without a result stops counting.
+	abandoned = 10 * time.Second
+	// maxCounters bounds the counted users, and the counted addresses. Each map takes up to 7 MB.
+	maxCounters = 10_000
 )
 
-// counter has the failures of a user or an address that count, and the tries under way, the latest last. Beyond the lockout
-// one more may be under way than are too many.
+// counters are counters by a hash of their user or address.
+type counters map[uint64]*counter
+
+// at returns the counter of a hash and creates it if necessary.
+func (all counters) at(of uint64, now time.Time) *counter {
+	c := all[of]
+	if c == nil {
+		all.makeRoom(now)
+		c = &counter{}
+		all[of] = c
+	}
+	return c
+}
+
+func (all counters) clear(of uint64, who user) {
+	c := all[of]
+	if c == nil {
+		return
+	}
+	c.clear(who)
+	if len(c.tries) == 0 {
+		delete(all, of)
+	}
+}
+
+// makeRoom removes empty counters from a full map, and then a tenth of the rest: those with the fewest failures, the oldest
+// first. Made-up names displace each other, but never a user whose key is being guessed.
+func (all counters) makeRoom(now time.Time) {
+	if len(all) < maxCounters {
+		return
+	}
+	for of, c := range all {
+		c.drop(now)
+		if len(c.tries) == 0 {
+			delete(all, of)
+		}
+	}
+	if len(all) < maxCounters/10*9 {
+		return
+	}
+	least := slices.SortedFunc(maps.Keys(all), func(a, b uint64) int {
+		byTries := cmp.Compare(len(all[a].tries), len(all[b].tries))
+		return cmp.Or(byTries, cmp.Compare(all[a].last(), all[b].last()))
+	})
+	for _, of := range least[:maxCounters/10] {
+		delete(all, of)
+	}
+}
+
+// counter has the failures of a user or an address that count, and the tries in progress, the latest last. During a lockout
+// one more try than maxFailures may be in progress.
 type counter struct {
 	tries []try
-	// told is when it was last told of that they are too many, in nanoseconds since 1970.
-	told int64
+	// auditedAt is when ShouldAudit was last true, in nanoseconds since 1970.
+	auditedAt int64
 }
 
-// try is one that failed, or that is under way.
+// try is a failed try or one in progress.
 type try struct {
 	// at is in nanoseconds since 1970.
-	at int64
-	// user is whom it was for.
-	user       user
-	isUnderWay bool
+	at           int64
+	user         user
+	isInProgress bool
 }
 
-// user tells users apart, a few of them: a part of the hash does.
+// user distinguishes the few users of one counter. It is a part of the hash of the name.
 type user uint32
 
 func (c *counter) drop(now time.Time) {
 	c.tries = slices.DeleteFunc(c.tries, func(t try) bool {
 		age := now.UnixNano() - t.at
-		return age >= int64(window) || t.isUnderWay && age >= int64(lost)
+		return age >= int64(window) || t.isInProgress && age >= int64(abandoned)
 	})
 }
 
-// wait takes a nil counter for one without failures.
+// wait accepts a nil counter, which has no failures.
 func (c *counter) wait(now time.Time) (delay, retryAfter time.Duration) {
 	if c == nil {
 		return 0, 0
 	}
 	c.drop(now)
 	n := len(c.tries)
-	if n >= most {
+	if n >= maxFailures {
 		ofLast := c.tries[n-1].at + int64(lockout) - now.UnixNano()
-		ofOldest := c.tries[n-most].at + int64(window) - now.UnixNano()
-		// A clock that was set back must not make it longer.
+		ofOldest := c.tries[n-maxFailures].at + int64(window) - now.UnixNano()
+		// The bound is for a clock that was set back.
 		retryAfter = min(time.Duration(min(ofLast, ofOldest)), lockout)
 	}
-	return time.Duration(max(0, min(n, most-1)-free)) * step, max(0, retryAfter)
+	return time.Duration(max(0, min(n, maxFailures-1)-free)) * delayStep, max(0, retryAfter)
 }
 
-// tells says that nobody was told for as long as the lockout lasts that the failures are too many, and that somebody is now.
-func (c *counter) tells(now time.Time) bool {
+// shouldAudit is true once per lockout period while the counter has too many failures.
+func (c *counter) shouldAudit(now time.Time) bool {
 	if _, retryAfter := c.wait(now); retryAfter <= 0 {
 		return false
 	}
-	// A clock may have been set back.
-	if since := now.UnixNano() - c.told; since < int64(lockout) && -since < int64(lockout) {
+	// A negative age means that the clock was set back.
+	if age := now.UnixNano() - c.auditedAt; age < int64(lockout) && -age < int64(lockout) {
 		return false
 	}
-	c.told = now.UnixNano()
+	c.auditedAt = now.UnixNano()
 	return true
 }
 
 func (c *counter) begin(who user, now time.Time) { c.add(try{now.UnixNano(), who, true}) }
 
-// add keeps as many as count.
+// add removes the oldest try if the counter is full.
 func (c *counter) add(t try) {
-	if len(c.tries) > most {
+	if len(c.tries) > maxFailures {
 		c.tries = slices.Delete(c.tries, 0, 1)
 	}
 	c.tries = append(c.tries, t)
 }
 
-// fail makes a failure of a user's latest try under way, or counts one that nobody has asked about; unless there was no room
-// for that.
+// fail turns the user's latest try in progress into a failure. Without one it counts a new failure, unless the counter is
+// full.
 func (c *counter) fail(who user, now time.Time) (retryAfter time.Duration) {
 	if !c.stop(who) {
 		if _, retryAfter = c.wait(now); retryAfter > 0 {
@@ -95,10 +147,10 @@ func (c *counter) fail(who user, now time.Time) (retryAfter time.Duration) {
 	return 0
 }
 
-// stop says whether there was one under way.
+// stop removes the user's latest try in progress, and reports whether there was one.
 func (c *counter) stop(who user) bool {
 	for i := len(c.tries) - 1; i >= 0; i-- {
-		if t := c.tries[i]; t.isUnderWay && t.user == who {
+		if t := c.tries[i]; t.isInProgress && t.user == who {
 			c.tries = slices.Delete(c.tries, i, i+1)
 			return true
 		}
@@ -106,11 +158,11 @@ func (c *counter) stop(who user) bool {
 	return false
 }
 
-func (c *counter) forgive(who user) {
+func (c *counter) clear(who user) {
 	c.tries = slices.DeleteFunc(c.tries, func(t try) bool { return t.user == who })
 }
 
-// last is when the newest try was.
+// last returns the time of the newest try, or 0.
 func (c *counter) last() int64 {
 	if len(c.tries) == 0 {
 		return 0

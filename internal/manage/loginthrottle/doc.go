@@ -1,3 +1,3 @@
-// Package loginthrottle owns how long who tries to log in has to wait after failures: it counts them by user and by address,
-// apart. It is in memory and of this replica alone, and knows no protocol; who waits, and what a failure is, others say.
+// Package loginthrottle delays and refuses logins after failures. It counts failures by user and by address, separately, in
+// the memory of one replica. The caller waits, and decides what counts as a failure.
 package loginthrottle

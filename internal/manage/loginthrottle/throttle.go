@@ -9,7 +9,7 @@ import (
 	"keywright.dev/keywright/internal/auth/username"
 )
 
-// Throttle counts failures. It is safe for concurrent use.
+// Throttle counts failed logins. It is safe for concurrent use.
 type Throttle struct {
 	seed maphash.Seed
 
@@ -17,19 +17,19 @@ type Throttle struct {
 	users, addresses counters
 }
 
-// New makes one that has counted nothing.
+// New returns a Throttle without failures.
 func New() *Throttle {
 	return &Throttle{seed: maphash.MakeSeed(), users: counters{}, addresses: counters{}}
 }
 
-// Wait is asked before each try. Either retryAfter is positive: then it is not to be made before that time is over; or it
-// may be made after the delay. What becomes of it Failed or Succeeded are told; until then it counts as a failure, so that
-// to try many at once gains nothing.
+// Begin has to be called before each try. If retryAfter is positive, the try must not be made until then; otherwise it may
+// be made after delay. Until Failed or Succeeded reports the result, the try counts as a failure, so concurrent tries have
+// no advantage.
 //
-// Only the address keeps a try from being made. A name is anybody's to fail with, and must not keep its owner out.
+// Only the address can prevent a try. Anyone can fail with any name, and that must not lock out its owner.
 //
-// The name is anybody's word, and may be empty, as the address may where it isn't known: those are not counted.
-func (t *Throttle) Wait(name, address string, now time.Time) (delay, retryAfter time.Duration) {
+// The name is unverified. An empty name or address is not counted.
+func (t *Throttle) Begin(name, address string, now time.Time) (delay, retryAfter time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	who, counted := t.countersOf(name, address)
@@ -37,7 +37,7 @@ func (t *Throttle) Wait(name, address string, now time.Time) (delay, retryAfter 
 		c := &counted[i]
 		ofThis, after := c.in[c.of].wait(now)
 		delay, c.isFull = max(delay, ofThis), after > 0
-		if c.isOfAddress {
+		if c.isAddress {
 			retryAfter = after
 		}
 	}
@@ -52,8 +52,8 @@ func (t *Throttle) Wait(name, address string, now time.Time) (delay, retryAfter 
 	return delay, 0
 }
 
-// Failed is told of a try that failed. Where retryAfter is positive it was one too many of its user: what has failed is not
-// to be told, only that no other may be made before that time is over.
+// Failed reports a failed try. If retryAfter is positive, the user has too many failures: the reply must not reveal that
+// the key was wrong, only when the next try is allowed.
 func (t *Throttle) Failed(name, address string, now time.Time) (retryAfter time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -64,56 +64,56 @@ func (t *Throttle) Failed(name, address string, now time.Time) (retryAfter time.
 	return retryAfter
 }
 
-// Tells says of a try with a retryAfter whether it is worth an entry: the first of its user or its address in a minute is.
-// So there are no more entries than are worth reading, whoever goes on trying.
-func (t *Throttle) Tells(name, address string, now time.Time) (tells bool) {
+// ShouldAudit reports whether a refused try deserves an audit entry: the first of its user or its address in a minute does.
+// This bounds the entries of an attack.
+func (t *Throttle) ShouldAudit(name, address string, now time.Time) (should bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	_, counted := t.countersOf(name, address)
 	for _, c := range counted {
-		// Each of them has been told of by that.
-		if one := c.in[c.of]; one != nil && one.tells(now) {
-			tells = true
+		// No early return: the entry counts for the user and for the address.
+		if one := c.in[c.of]; one != nil && one.shouldAudit(now) {
+			should = true
 		}
 	}
-	return tells
+	return should
 }
 
-// Succeeded is told of a try that succeeded: the user's failures are forgiven, and so are those of this user at the
-// address. Others' there are not, or whoever has one key could try all day for another.
+// Succeeded reports a successful try. It clears the user's failures, and at the address only those of this user: otherwise
+// the owner of one key could guess another key all day.
 func (t *Throttle) Succeeded(name, address string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	who, counted := t.countersOf(name, address)
 	for _, c := range counted {
-		c.in.forgive(c.of, who)
+		c.in.clear(c.of, who)
 	}
 }
 
-// counted is a counter, and where it is.
-type counted struct {
+// located is a counter by its place.
+type located struct {
 	in counters
 	of uint64
-	// isOfAddress is false for a user's. isFull says that it takes no more tries now.
-	isOfAddress, isFull bool
+	// isAddress is false for the counter of a user. isFull means that the counter takes no more tries now.
+	isAddress, isFull bool
 }
 
-// countersOf returns the user's hash too: what each counter tells tries apart by.
-func (t *Throttle) countersOf(name, address string) (who user, all []counted) {
+// countersOf also returns the user tag by which each counter distinguishes its tries.
+func (t *Throttle) countersOf(name, address string) (who user, all []located) {
 	hash := t.hash(username.Fold(name))
 	if name != "" {
-		all = append(all, counted{in: t.users, of: hash})
+		all = append(all, located{in: t.users, of: hash})
 	}
 	if address != "" {
-		all = append(all, counted{in: t.addresses, of: t.hash(network(address)), isOfAddress: true})
+		all = append(all, located{in: t.addresses, of: t.hash(network(address)), isAddress: true})
 	}
 	return user(hash), all
 }
 
-// hash is as long for every name: a megabyte takes no more memory than another.
+// hash bounds memory: a name of a megabyte takes as much as any other.
 func (t *Throttle) hash(text string) uint64 { return maphash.String(t.seed, text) }
 
-// network is what counts of an address: whoever has one of IPv6 has 2^64 of them.
+// network returns the part of an address that counts. An IPv6 client usually has a whole /64.
 func network(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {

@@ -24,7 +24,7 @@ func fail(th *loginthrottle.Throttle, user, address string, tries int, now time.
 
 // isRefused fails, where it is let.
 func isRefused(th *loginthrottle.Throttle, user, address string, now time.Time) bool {
-	if _, retryAfter := th.Wait(user, address, now); retryAfter > 0 {
+	if _, retryAfter := th.Begin(user, address, now); retryAfter > 0 {
 		return true
 	}
 	return th.Failed(user, address, now) > 0
@@ -34,7 +34,7 @@ func TestFailuresAreSlowedAndThenRefused(t *testing.T) {
 	th := loginthrottle.New()
 	now, before := start, time.Duration(0)
 	for failures := range 12 {
-		delay, retryAfter := th.Wait("alice", "192.0.2.1", now)
+		delay, retryAfter := th.Begin("alice", "192.0.2.1", now)
 		if retryAfter > 0 {
 			t.Fatalf("refused after %d failures", failures)
 		}
@@ -45,7 +45,7 @@ func TestFailuresAreSlowedAndThenRefused(t *testing.T) {
 		before, now = delay, now.Add(time.Second)
 	}
 	last := now.Add(-time.Second)
-	if _, retryAfter := th.Wait("alice", "192.0.2.1", now); retryAfter != 59*time.Second {
+	if _, retryAfter := th.Begin("alice", "192.0.2.1", now); retryAfter != 59*time.Second {
 		t.Errorf("after 12 failures to be tried again in %s", retryAfter)
 	}
 	if !isRefused(th, "alice", "192.0.2.1", last.Add(time.Minute-1)) {
@@ -57,7 +57,7 @@ func TestFailuresAreSlowedAndThenRefused(t *testing.T) {
 	if !isRefused(th, "alice", "192.0.2.1", last.Add(time.Minute+30*time.Second)) {
 		t.Error("one minute bought more than one try")
 	}
-	if delay, retryAfter := th.Wait("alice", "192.0.2.1", last.Add(12*time.Minute)); retryAfter > 0 || delay > 0 {
+	if delay, retryAfter := th.Begin("alice", "192.0.2.1", last.Add(12*time.Minute)); retryAfter > 0 || delay > 0 {
 		t.Errorf("%s and %s when all is forgotten", delay, retryAfter)
 	}
 }
@@ -96,12 +96,12 @@ func TestALockoutIsToldOnceAMinute(t *testing.T) {
 		"elsewhere":     func(i int) (string, string) { return "alice", fmt.Sprint("198.51.100.", i) },
 	} {
 		th, told := loginthrottle.New(), 0
-		if th.Tells("alice", "192.0.2.1", start) {
+		if th.ShouldAudit("alice", "192.0.2.1", start) {
 			t.Error(name, "told of nothing")
 		}
 		fail(th, "alice", "192.0.2.1", 12, start)
 		for i := range 40 {
-			if user, address := next(i); th.Tells(user, address, start.Add(time.Duration(12+i)*time.Second)) {
+			if user, address := next(i); th.ShouldAudit(user, address, start.Add(time.Duration(12+i)*time.Second)) {
 				told++
 			}
 		}
@@ -109,7 +109,7 @@ func TestALockoutIsToldOnceAMinute(t *testing.T) {
 			t.Errorf("%s: told %d times", name, told)
 		}
 		fail(th, "alice", "192.0.2.1", 12, start.Add(10*time.Minute))
-		if user, address := next(1); !th.Tells(user, address, start.Add(10*time.Minute+12*time.Second)) {
+		if user, address := next(1); !th.ShouldAudit(user, address, start.Add(10*time.Minute+12*time.Second)) {
 			t.Errorf("%s: not told of another", name)
 		}
 	}
@@ -131,9 +131,9 @@ func TestASuccessForgivesWhatWasTheUsersOwn(t *testing.T) {
 	fail(th, "bob", "192.0.2.1", 7, start)
 	fail(th, "alice", "192.0.2.1", 4, start)
 	now := start.Add(20 * time.Second)
-	th.Wait("alice", "192.0.2.1", now)
+	th.Begin("alice", "192.0.2.1", now)
 	th.Succeeded("alice", "192.0.2.1")
-	if delay, _ := th.Wait("alice", "198.51.100.1", now); delay > 0 {
+	if delay, _ := th.Begin("alice", "198.51.100.1", now); delay > 0 {
 		t.Error("the user is slowed after a success")
 	}
 	if n := fail(th, "carol", "192.0.2.1", 20, now); n != 5 {
@@ -146,7 +146,7 @@ func TestSuccessesBuyNoFailuresOfAnother(t *testing.T) {
 	th, let, now := loginthrottle.New(), 0, start
 	for range 100 {
 		let += fail(th, "alice", "192.0.2.1", 1, now)
-		if _, retryAfter := th.Wait("mallory", "192.0.2.1", now); retryAfter == 0 {
+		if _, retryAfter := th.Begin("mallory", "192.0.2.1", now); retryAfter == 0 {
 			th.Succeeded("mallory", "192.0.2.1")
 		}
 		now = now.Add(time.Second)
@@ -165,7 +165,7 @@ func TestTheRightKeyOfANameThatIsTriedPasses(t *testing.T) {
 	if !isRefused(th, "alice", "198.51.100.1", start) {
 		t.Error("a wrong key is told of")
 	}
-	delay, retryAfter := th.Wait("alice", "198.51.100.1", start)
+	delay, retryAfter := th.Begin("alice", "198.51.100.1", start)
 	if retryAfter > 0 || delay == 0 || delay >= time.Second {
 		t.Errorf("the try is delayed by %s, or to be made again in %s", delay, retryAfter)
 	}
@@ -180,7 +180,7 @@ func TestFailuresWithANameThatHasTooManyCountAtTheAddress(t *testing.T) {
 	th, let := loginthrottle.New(), 0
 	fail(th, "alice", "192.0.2.1", 12, start)
 	for range 100 {
-		if _, retryAfter := th.Wait("alice", "198.51.100.1", start.Add(20*time.Second)); retryAfter == 0 {
+		if _, retryAfter := th.Begin("alice", "198.51.100.1", start.Add(20*time.Second)); retryAfter == 0 {
 			let++
 			if th.Failed("alice", "198.51.100.1", start.Add(20*time.Second)) == 0 {
 				t.Error("a wrong key is told of")
@@ -199,12 +199,12 @@ func TestFailuresWithANameThatHasTooManyCountAtTheAddress(t *testing.T) {
 func TestToTryManyAtOnceGainsNothing(t *testing.T) {
 	th, let, told := loginthrottle.New(), 0, 0
 	for i := range 1000 {
-		if _, retryAfter := th.Wait(fmt.Sprint("user-", i), "192.0.2.1", start); retryAfter == 0 {
+		if _, retryAfter := th.Begin(fmt.Sprint("user-", i), "192.0.2.1", start); retryAfter == 0 {
 			let++
 		}
 	}
 	for i := range 1000 {
-		th.Wait("alice", fmt.Sprint("198.51.100.", i%250), start)
+		th.Begin("alice", fmt.Sprint("198.51.100.", i%250), start)
 	}
 	for i := range 1000 {
 		if th.Failed("alice", fmt.Sprint("198.51.100.", i%250), start) == 0 {
@@ -223,7 +223,7 @@ func TestToTryManyAtOnceGainsNothing(t *testing.T) {
 func TestAClockThatIsSetBack(t *testing.T) {
 	th := loginthrottle.New()
 	fail(th, "alice", "192.0.2.1", 12, start)
-	if _, retryAfter := th.Wait("alice", "192.0.2.1", start.Add(-24*time.Hour)); retryAfter > time.Minute {
+	if _, retryAfter := th.Begin("alice", "192.0.2.1", start.Add(-24*time.Hour)); retryAfter > time.Minute {
 		t.Errorf("to be tried again in %s", retryAfter)
 	}
 }
@@ -236,7 +236,7 @@ func TestConcurrentTries(*testing.T) {
 			for n := range 500 {
 				user, address := fmt.Sprint("user-", n%7), fmt.Sprintf("192.0.2.%d", i%3)
 				now := start.Add(time.Duration(n) * time.Second)
-				if _, retryAfter := th.Wait(user, address, now); retryAfter > 0 {
+				if _, retryAfter := th.Begin(user, address, now); retryAfter > 0 {
 					continue
 				}
 				if n%5 == 0 {

@@ -1,10 +1,10 @@
-// Package seenusers owns the memory of who came by and has no AdminUser: their names, when first and when last. Names are
-// claims that anybody can make, so all of it is bounded:
+// Package seenusers owns the record of seen users: the name, first and last sighting of each. Anyone can claim any name, so
+// everything is bounded:
 //
-//   - noting a sighting never waits, and counts once a minute for a name;
-//   - 10,000 names are noted in a minute, and as many wait for the store; what comes beyond that is not noted;
-//   - the store keeps 10,000 names, and lets those go first that were there for the shortest time;
-//   - a name has 100 bytes at the most, is printable, is not `admin` in any case, and does not look like a key.
+//   - recording a sighting never blocks, and counts once a minute for each name;
+//   - up to 10,000 names are recorded in a minute, and as many wait for the store; further names are dropped;
+//   - the store holds 10,000 names, and removes those first that were seen over the shortest time;
+//   - a name has at most 100 bytes, is printable, is not `admin` in any case, and does not look like a key.
 //
-// Where they are kept is for package database.
+// Package database holds them.
 package seenusers

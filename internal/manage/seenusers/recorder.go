@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// noteEvery is how often one name is noted.
-	noteEvery = time.Minute
-	// writeEvery is how long sightings are collected, and how soon a write that failed is tried again.
+	// recordEvery is how often one name is recorded.
+	recordEvery = time.Minute
+	// writeEvery is how long sightings are collected before a write, and the delay after a failed write.
 	writeEvery = time.Second
-	// writeTimeout bounds one write, and so the end of the program.
+	// writeTimeout bounds one write, and so the delay of a shutdown.
 	writeTimeout = 2 * time.Second
 )
 
@@ -26,62 +26,66 @@ type Recorder struct {
 	log   *slog.Logger
 
 	mu sync.Mutex
-	// noted is when a name last was, for as long as that matters. Names of the minute before are in earlier.
-	noted, earlier map[string]time.Time
-	turned         time.Time
-	// waiting has the last sighting of each name.
+	// recent and previous have the time of the last sighting of each name: of the minute since rotatedAt and of the one
+	// before.
+	recent, previous map[string]time.Time
+	rotatedAt        time.Time
+	// waiting has the last sighting of each name that is not in the store yet.
 	waiting map[string]Sighting
-	// waits has something to read when there is something to write.
-	waits chan struct{}
+	// added has something to read when sightings wait.
+	added chan struct{}
 }
 
-// NewRecorder makes a recorder; Run writes.
+// NewRecorder returns a recorder, which writes while Run runs.
 func NewRecorder(store Store, log *slog.Logger) *Recorder {
 	return &Recorder{
-		store: store, log: log, waits: make(chan struct{}, 1),
-		noted: map[string]time.Time{}, waiting: map[string]Sighting{},
+		store: store, log: log, added: make(chan struct{}, 1),
+		recent: map[string]time.Time{}, waiting: map[string]Sighting{},
 	}
 }
 
-// Note takes a sighting. It waits for nothing.
-func (r *Recorder) Note(name, from string, at time.Time) {
-	if !isName(name) || !r.take(name, from, at) {
-		return
+// Record takes a sighting. It never blocks.
+func (r *Recorder) Record(name, from string, at time.Time) {
+	if isRecordable(name) && r.take(name, from, at) {
+		r.notify()
 	}
+}
+
+func (r *Recorder) notify() {
 	select {
-	case r.waits <- struct{}{}:
+	case r.added <- struct{}{}:
 	default:
 	}
 }
 
-// take says whether there is something new to write.
+// take reports whether there is a new sighting to write.
 func (r *Recorder) take(name, from string, at time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.turn(at)
-	if at.Sub(r.last(name)) < noteEvery || len(r.noted) >= MaxNames {
+	r.rotate(at)
+	if at.Sub(r.last(name)) < recordEvery || len(r.recent) >= MaxNames {
 		return false
 	}
-	r.noted[name] = at
-	return r.wait(Sighting{name, shown(from), at})
+	r.recent[name] = at
+	return r.enqueue(Sighting{name, cleanAddress(from), at})
 }
 
-// turn forgets when names were noted, once that is a minute ago: of a whole map at once, which takes no time.
-func (r *Recorder) turn(at time.Time) {
-	if at.Sub(r.turned) >= noteEvery {
-		r.noted, r.earlier, r.turned = map[string]time.Time{}, r.noted, at
+// rotate drops the times of the minute before the last. Dropping a whole map takes no time.
+func (r *Recorder) rotate(at time.Time) {
+	if at.Sub(r.rotatedAt) >= recordEvery {
+		r.recent, r.previous, r.rotatedAt = map[string]time.Time{}, r.recent, at
 	}
 }
 
 func (r *Recorder) last(name string) time.Time {
-	if at, ok := r.noted[name]; ok {
+	if at, ok := r.recent[name]; ok {
 		return at
 	}
-	return r.earlier[name]
+	return r.previous[name]
 }
 
-// wait is false when too many wait already.
-func (r *Recorder) wait(s Sighting) bool {
+// enqueue is false if too many names wait already.
+func (r *Recorder) enqueue(s Sighting) bool {
 	if _, known := r.waiting[s.Username]; !known && len(r.waiting) >= MaxNames {
 		return false
 	}
@@ -89,28 +93,28 @@ func (r *Recorder) wait(s Sighting) bool {
 	return true
 }
 
-// Run writes until ctx ends, and then what is left, which takes 2 seconds at the most.
+// Run writes sightings until ctx ends, and then writes what is left within 2 seconds.
 func (r *Recorder) Run(ctx context.Context) {
 	var failing bool
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 			continue
-		case <-r.waits:
+		case <-r.added:
 		}
 		program.Pause(ctx, writeEvery)
 		err := r.write(context.WithoutCancel(ctx))
 		if err != nil && !failing {
-			r.log.Warn("Users that were seen can't be written and wait", "err", err)
+			r.log.Warn("Seen users cannot be written and wait", "err", err)
 		}
 		failing = err != nil
 	}
 	if err := r.write(context.WithoutCancel(ctx)); err != nil {
-		r.log.Warn("Users that were seen are not written", "err", err)
+		r.log.Warn("Seen users were not written", "err", err)
 	}
 }
 
-// write has what could not be written wait again.
+// write puts sightings back if they cannot be written.
 func (r *Recorder) write(ctx context.Context) error {
 	sightings := r.collect()
 	if len(sightings) == 0 {
@@ -118,7 +122,7 @@ func (r *Recorder) write(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	err := r.store.Saw(ctx, sightings)
+	err := r.store.Save(ctx, sightings)
 	if err != nil {
 		r.putBack(sightings)
 	}
@@ -138,11 +142,8 @@ func (r *Recorder) putBack(sightings []Sighting) {
 	defer r.mu.Unlock()
 	for _, s := range sightings {
 		if _, newer := r.waiting[s.Username]; !newer {
-			r.wait(s)
+			r.enqueue(s)
 		}
 	}
-	select {
-	case r.waits <- struct{}{}:
-	default:
-	}
+	r.notify()
 }

@@ -28,7 +28,7 @@ type store struct {
 	calls int
 }
 
-func (s *store) Saw(ctx context.Context, sightings []seenusers.Sighting) error {
+func (s *store) Save(ctx context.Context, sightings []seenusers.Sighting) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
@@ -84,11 +84,11 @@ func inABubble(t *testing.T, test func(t *testing.T, r *seenusers.Recorder, s *s
 func TestANameIsNotedOnceAMinute(t *testing.T) {
 	inABubble(t, func(t *testing.T, r *seenusers.Recorder, s *store, _ func()) {
 		// Others come at other times.
-		r.Note("bob", "", time.Now())
+		r.Record("bob", "", time.Now())
 		time.Sleep(30 * time.Second)
 		begun := time.Now()
 		for time.Since(begun) < 10*time.Minute {
-			r.Note("alice", "10.0.0.1", time.Now())
+			r.Record("alice", "10.0.0.1", time.Now())
 			time.Sleep(time.Second)
 		}
 		saw, _ := s.all()
@@ -106,7 +106,7 @@ func TestANameIsNotedOnceAMinute(t *testing.T) {
 func TestNamesAreApart(t *testing.T) {
 	inABubble(t, func(t *testing.T, r *seenusers.Recorder, s *store, _ func()) {
 		for _, name := range []string{"alice", "Alice", "alice", "Zoë ☃"} {
-			r.Note(name, "", time.Now())
+			r.Record(name, "", time.Now())
 			time.Sleep(2 * time.Second)
 		}
 		if got := s.names(); got != "alice Alice Zoë ☃" {
@@ -125,10 +125,10 @@ func TestNamesThatAreNotNoted(t *testing.T) {
 	}
 	inABubble(t, func(t *testing.T, r *seenusers.Recorder, s *store, end func()) {
 		for _, name := range []string{"", "admin", "Admin", "ADMIN", "a\nb", "a\x00", "a\xff", "\u202eevil", strings.Repeat("x", 101), secret} {
-			r.Note(name, "10.0.0.1", time.Now())
+			r.Record(name, "10.0.0.1", time.Now())
 		}
-		r.Note(strings.Repeat("x", 100), strings.Repeat("1", 100), time.Now())
-		r.Note("administrator", "1\n2", time.Now())
+		r.Record(strings.Repeat("x", 100), strings.Repeat("1", 100), time.Now())
+		r.Record("administrator", "1\n2", time.Now())
 		end()
 		if saw, _ := s.all(); len(saw) != 2 || saw[0].From != "" || saw[1].From != "" {
 			t.Error(saw)
@@ -139,10 +139,10 @@ func TestNamesThatAreNotNoted(t *testing.T) {
 func TestSightingsWaitForTheStore(t *testing.T) {
 	inABubble(t, func(t *testing.T, r *seenusers.Recorder, s *store, _ func()) {
 		s.be(true)
-		r.Note("alice", "", time.Now())
+		r.Record("alice", "", time.Now())
 		time.Sleep(90 * time.Second)
 		last := time.Now()
-		r.Note("alice", "", last)
+		r.Record("alice", "", last)
 		time.Sleep(time.Hour)
 		if _, calls := s.all(); calls > 3700 {
 			t.Error("asked ", calls, " times in an hour")
@@ -161,7 +161,7 @@ func TestAFloodOfNamesIsBounded(t *testing.T) {
 		s.be(true)
 		for minute := range 3 {
 			for i := range 2 * seenusers.MaxNames {
-				r.Note(fmt.Sprint("flood-", minute, "-", i), "", time.Now())
+				r.Record(fmt.Sprint("flood-", minute, "-", i), "", time.Now())
 			}
 			time.Sleep(time.Minute)
 		}
@@ -170,7 +170,7 @@ func TestAFloodOfNamesIsBounded(t *testing.T) {
 		if saw, _ := s.all(); len(saw) != seenusers.MaxNames {
 			t.Error(len(saw))
 		}
-		r.Note("alice", "", time.Now())
+		r.Record("alice", "", time.Now())
 		time.Sleep(5 * time.Second)
 		if got := s.names(); !strings.HasSuffix(got, " alice") {
 			t.Error("once it is over, people are noted again")
@@ -183,7 +183,7 @@ func TestAFloodOfNamesIsBoundedWhileTheStoreTakesThem(t *testing.T) {
 		begun := time.Now()
 		for i := 0; time.Since(begun) < 59*time.Second; i++ {
 			for j := range 1000 {
-				r.Note(fmt.Sprint("flood-", i, "-", j), "", time.Now())
+				r.Record(fmt.Sprint("flood-", i, "-", j), "", time.Now())
 			}
 			time.Sleep(time.Second)
 		}
@@ -198,11 +198,11 @@ func TestNotingNeverWaits(t *testing.T) {
 	inABubble(t, func(t *testing.T, r *seenusers.Recorder, s *store, end func()) {
 		s.hangs = true
 		begun := time.Now()
-		r.Note("alice", "", time.Now())
+		r.Record("alice", "", time.Now())
 		time.Sleep(2 * time.Second) // the write is under way
 		begun = begun.Add(2 * time.Second)
 		for i := range 1000 {
-			r.Note(fmt.Sprint(i), "", time.Now())
+			r.Record(fmt.Sprint(i), "", time.Now())
 		}
 		if took := time.Since(begun); took != 0 {
 			t.Error(took)
@@ -216,7 +216,7 @@ func TestNotingNeverWaits(t *testing.T) {
 
 func TestTheEndWritesWhatWaits(t *testing.T) {
 	inABubble(t, func(t *testing.T, r *seenusers.Recorder, s *store, end func()) {
-		r.Note("alice", "", time.Now())
+		r.Record("alice", "", time.Now())
 		end()
 		if got := s.names(); got != "alice" {
 			t.Error(got)
@@ -231,9 +231,9 @@ func TestAnOutageIsToldOnce(t *testing.T) {
 		r := seenusers.NewRecorder(s, slog.New(slog.NewTextHandler(said, nil)))
 		ctx, cancel := context.WithCancel(context.Background())
 		go r.Run(ctx)
-		r.Note("alice", "", time.Now())
+		r.Record("alice", "", time.Now())
 		time.Sleep(time.Hour)
-		if got := said.Lines("can't be written and wait"); len(got) != 1 {
+		if got := said.Lines("cannot be written and wait"); len(got) != 1 {
 			t.Error(said)
 		}
 		cancel()
@@ -249,7 +249,7 @@ func TestConcurrentNotes(t *testing.T) {
 	for n := range 8 {
 		all.Go(func() {
 			for i := range 200 {
-				r.Note(fmt.Sprint("user-", (n*i)%100), "", time.Now())
+				r.Record(fmt.Sprint("user-", (n*i)%100), "", time.Now())
 			}
 		})
 	}

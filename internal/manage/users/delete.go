@@ -51,7 +51,7 @@ func (s *Service) delete(ctx context.Context, by By, name string) error {
 	s.endSessions(ctx, name)
 	s.tell(by, user, v1alpha1.EventDeleted, "Deleted")
 	// Who was seen before they were an admin is not to come back as a plain user.
-	if _, err := s.Seen.Forget(ctx, name); err != nil {
+	if _, err := s.Seen.Remove(ctx, name); err != nil {
 		s.Log.WarnContext(ctx, "A deleted user is still remembered as seen", "user", name, "error", err.Error())
 	}
 	return nil
@@ -66,7 +66,7 @@ func (s *Service) forget(ctx context.Context, by By, name string) error {
 	if user != nil {
 		s.tell(by, user, v1alpha1.EventDeleted, "Deleted")
 	}
-	known, err := s.Seen.Forget(ctx, name)
+	known, err := s.Seen.Remove(ctx, name)
 	switch {
 	case err != nil:
 		return failure(err)

@@ -47,7 +47,7 @@ type Names interface {
 type Seen interface {
 	All(ctx context.Context) ([]seenusers.User, error)
 	Find(ctx context.Context, name string) (*seenusers.User, error)
-	Forget(ctx context.Context, name string) (bool, error)
+	Remove(ctx context.Context, name string) (bool, error)
 }
 
 // Uses knows when keys were used last, by the uids of their objects.

@@ -29,10 +29,10 @@ type world struct {
 
 func (*world) May(*gate.Caller, access.Request) bool                 { return true }
 func (*world) IsKey(string) bool                                     { return false }
-func (*world) CanonicalName(string) string                                { return "" }
+func (*world) CanonicalName(string) string                           { return "" }
 func (*world) All(context.Context) ([]seenusers.User, error)         { return nil, nil }
 func (*world) Find(context.Context, string) (*seenusers.User, error) { return nil, nil }
-func (*world) Forget(context.Context, string) (bool, error)          { return false, errors.New("down") }
+func (*world) Remove(context.Context, string) (bool, error)          { return false, errors.New("down") }
 func (*world) EndForUser(context.Context, string) error              { return errors.New("down") }
 func (w *world) Record(_ context.Context, e audit.Entry)             { w.entries = append(w.entries, e) }
 func (w *world) Turn(ctx context.Context, _ string, do func(context.Context) error) error {

@@ -1,4 +1,4 @@
-// Package heartbeat keeps a Lease in the system namespace for as long as a server runs: who it is, that it is alive, and
-// which configuration it has. The operator reads it to tell when all servers have a new one. Nothing here decides on a
-// request: where the Lease can't be written the server goes on without.
+// Package heartbeat maintains a Lease in the system namespace while a server runs. The Lease names the replica and the
+// configuration that it runs; the operator reads it to find out when every replica runs a new configuration. A server
+// that cannot write its Lease continues without it.
 package heartbeat

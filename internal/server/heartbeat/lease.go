@@ -7,41 +7,46 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	coordinationac "k8s.io/client-go/applyconfigurations/coordination/v1"
-	metaac "k8s.io/client-go/applyconfigurations/meta/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// nobody holds a Lease that was released.
-const nobody = ""
+// released is the holder of a released Lease.
+const released = ""
 
-// write makes the Lease, or brings it up to date, whoever wrote it before: a container that was restarted goes on with
-// that of its Pod.
-func (p *Presence) write(ctx context.Context, timeout time.Duration, holder string) error {
+// write creates or updates the Lease. A restarted container takes over the Lease of its Pod.
+func (r *Reporter) write(ctx context.Context, timeout time.Duration, holder string) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	_, err := p.leases.Apply(ctx, p.lease(holder), metav1.ApplyOptions{FieldManager: v1alpha1.ServerFieldManager, Force: true})
+	options := metav1.ApplyOptions{FieldManager: v1alpha1.ServerFieldManager, Force: true}
+	_, err := r.leases.Apply(ctx, r.lease(holder), options)
 	return err
 }
 
-// lease is what there is to say now.
-func (p *Presence) lease(holder string) *coordinationac.LeaseApplyConfiguration {
+func (r *Reporter) lease(holder string) *coordinationac.LeaseApplyConfiguration {
 	spec := coordinationac.LeaseSpec().
 		WithHolderIdentity(holder).
 		WithLeaseDurationSeconds(int32(leaseDuration.Seconds())).
-		WithAcquireTime(metav1.NewMicroTime(p.began)).
-		WithRenewTime(metav1.NewMicroTime(p.options.Clock.Now()))
-	lease := coordinationac.Lease(p.name, p.options.Namespace).WithLabels(v1alpha1.ServerLeaseLabels()).WithSpec(spec)
-	if revision := p.options.Revision(); revision != "" {
+		WithAcquireTime(metav1.NewMicroTime(r.started)).
+		WithRenewTime(metav1.NewMicroTime(r.options.Clock.Now()))
+	lease := coordinationac.Lease(r.name, r.options.Namespace).
+		WithLabels(v1alpha1.ServerLeaseLabels()).
+		WithSpec(spec)
+	if revision := r.options.Configuration.Revision(); revision != "" {
 		lease.WithAnnotations(map[string]string{v1alpha1.AnnotationConfiguration: revision})
 	}
-	if p.options.Pod != "" && p.options.PodUID != "" {
-		lease.WithOwnerReferences(p.pod())
+	if r.options.Pod != "" && r.options.PodUID != "" {
+		lease.WithOwnerReferences(r.pod())
 	}
 	return lease
 }
 
-// pod has the garbage collector take the Lease away with the Pod.
-func (p *Presence) pod() *metaac.OwnerReferenceApplyConfiguration {
-	return metaac.OwnerReference().WithAPIVersion("v1").WithKind("Pod").WithName(p.options.Pod).WithUID(types.UID(p.options.PodUID))
+// pod makes the garbage collector delete the Lease with its Pod.
+func (r *Reporter) pod() *metav1ac.OwnerReferenceApplyConfiguration {
+	return metav1ac.OwnerReference().
+		WithAPIVersion("v1").
+		WithKind("Pod").
+		WithName(r.options.Pod).
+		WithUID(types.UID(r.options.PodUID))
 }

@@ -15,17 +15,16 @@ import (
 	"keywright.dev/keywright/test/kit"
 )
 
-// logTo writes what With can find.
 func logTo(j *kit.Log) *slog.Logger { return slog.New(slog.NewJSONHandler(j, nil)) }
 
-// server is one that reports what it runs.
+// server reports the configuration that it runs.
 type server struct {
 	t        *testing.T
-	presence *heartbeat.Presence
+	reporter *heartbeat.Reporter
 	revision atomic.Pointer[string]
 	changed  chan struct{}
 	log      *kit.Log
-	// stop ends it and returns when it has ended.
+	// stop returns when Run has returned.
 	stop func()
 }
 
@@ -34,9 +33,9 @@ func newServer(t *testing.T, config *rest.Config, on clock.Clock, pod, uid strin
 	s := &server{t: t, changed: make(chan struct{}, 1), log: &kit.Log{}}
 	s.revision.Store(new(""))
 	var err error
-	s.presence, err = heartbeat.New(heartbeat.Options{
+	s.reporter, err = heartbeat.New(heartbeat.Options{
 		REST: config, Namespace: namespace, Pod: pod, PodUID: uid, Clock: on, Log: logTo(s.log),
-		Revision: func() string { return *s.revision.Load() }, Changed: s.changed,
+		Configuration: s,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -44,12 +43,18 @@ func newServer(t *testing.T, config *rest.Config, on clock.Clock, pod, uid strin
 	return s
 }
 
+// Revision is part of heartbeat.Configuration.
+func (s *server) Revision() string { return *s.revision.Load() }
+
+// Changed is part of heartbeat.Configuration.
+func (s *server) Changed() <-chan struct{} { return s.changed }
+
 func (s *server) start() {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		s.presence.Run(ctx)
+		s.reporter.Run(ctx)
 	}()
 	s.stop = sync.OnceFunc(func() { cancel(); <-ended })
 	s.t.Cleanup(s.stop)
@@ -72,7 +77,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 	for !is() {
 		select {
 		case <-deadline:
-			t.Fatalf("it never came to be that %s", what)
+			t.Fatalf("not reached in time: %s", what)
 		case <-look.C:
 		}
 	}

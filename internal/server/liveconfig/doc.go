@@ -1,3 +1,3 @@
-// Package liveconfig brings the document of ConfigMap keywright-runtime into force in a running server, whole or not
-// at all, and knows which one that is. What a document may say is for package settings to decide.
+// Package liveconfig brings the runtime configuration into force in a running server, whole or not at all, and reports which
+// revision that is. Package config decides what a document may contain.
 package liveconfig

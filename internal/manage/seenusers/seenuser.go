@@ -11,7 +11,7 @@ import (
 	"keywright.dev/keywright/internal/key/keyformat"
 )
 
-// MaxNames is how many names are remembered, be it in the store or on the way there.
+// MaxNames bounds the names in the store, and the names that wait for it.
 const MaxNames = 10_000
 
 const (
@@ -19,41 +19,41 @@ const (
 	maxAddress = 64
 )
 
-// User is somebody who was seen.
+// User is a seen user.
 type User struct {
 	ID                  int64
 	Username            string
 	FirstSeen, LastSeen time.Time
-	// From is the address they last came from.
+	// From is the address of the last sighting.
 	From string
 }
 
-// Sighting is one time that somebody was seen.
+// Sighting is one request of a seen user.
 type Sighting struct {
 	Username, From string
 	At             time.Time
 }
 
-// Store keeps users.
+// Store holds seen users.
 type Store interface {
-	// Saw takes several sightings of one name as well. What is older than what it has changes nothing.
-	Saw(ctx context.Context, sightings []Sighting) error
+	// Save takes any number of sightings of a name. A sighting that is older than the stored one changes nothing.
+	Save(ctx context.Context, sightings []Sighting) error
 	// All returns the newest by FirstSeen first.
 	All(ctx context.Context) ([]User, error)
-	// Find matches exactly; nil, nil: there is none.
+	// Find matches the exact name. It returns nil and no error if the name is unknown.
 	Find(ctx context.Context, name string) (*User, error)
-	// Forget says whether there was one.
-	Forget(ctx context.Context, name string) (bool, error)
+	// Remove reports whether the name was known.
+	Remove(ctx context.Context, name string) (bool, error)
 }
 
-// isName says whether a name is worth to be remembered.
-func isName(name string) bool {
+// isRecordable reports whether a name may be recorded.
+func isRecordable(name string) bool {
 	return name != "" && len(name) <= maxName && utf8.ValidString(name) && !username.Reserved(name) &&
 		strings.IndexFunc(name, isUnprintable) < 0 && !keyformat.IsGenerated(name)
 }
 
-// shown leaves out what is no address.
-func shown(from string) string {
+// cleanAddress returns "" for text that cannot be an address.
+func cleanAddress(from string) string {
 	if len(from) > maxAddress || !utf8.ValidString(from) || strings.IndexFunc(from, isUnprintable) >= 0 {
 		return ""
 	}

@@ -22,7 +22,7 @@ var begin = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // fixture is a server's parts that are configured.
 type fixture struct {
-	*liveconfig.InForce
+	*liveconfig.Config
 	index    *verify.Index
 	verifier *verify.Verifier
 	ring     *pepper.Keyring
@@ -33,6 +33,8 @@ type fixture struct {
 
 func (f *fixture) Use(rules *gate.Rules) { f.rules = rules }
 
+func (f *fixture) EndForKeys(keys []pepper.Digest) { f.ended = append(f.ended, keys...) }
+
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: bytes.Repeat([]byte{'p'}, 32)})
@@ -41,9 +43,8 @@ func newFixture(t *testing.T) *fixture {
 	}
 	f := &fixture{index: &verify.Index{}, ring: ring, now: begin}
 	f.verifier = verify.NewVerifier(f.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring)
-	f.InForce = liveconfig.New(liveconfig.Targets{Index: f.index, Verifier: f.verifier, Gate: f, Ended: func(keys []pepper.Digest) {
-		f.ended = append(f.ended, keys...)
-	}}, func() time.Time { return f.now })
+	targets := liveconfig.Targets{Index: f.index, Verifier: f.verifier, Gate: f, Sessions: f}
+	f.Config = liveconfig.New(targets, func() time.Time { return f.now })
 	return f
 }
 

@@ -1,0 +1,159 @@
+package liveconfig
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/config"
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/key/pepper"
+)
+
+// Gate decides by rules.
+type Gate interface {
+	Use(*gate.Rules)
+}
+
+// Sessions ends the sessions of keys that ended.
+type Sessions interface {
+	EndForKeys(digests []pepper.Digest)
+}
+
+// Targets are the parts of the server that a configuration applies to.
+type Targets struct {
+	// Index has the bootstrap key.
+	Index *verify.Index
+	// Verifier has the format of generated keys.
+	Verifier *verify.Verifier
+	Gate     Gate
+	// Sessions ends the sessions of a replaced bootstrap key. May be nil.
+	Sessions Sessions
+}
+
+// Config is the configuration in force. One goroutine may call Apply; the other methods are safe for concurrent use.
+type Config struct {
+	targets Targets
+	now     func() time.Time
+	state   atomic.Pointer[state]
+	changed chan struct{}
+}
+
+// Running identifies a configuration in force. The zero Running means that there is none.
+type Running struct {
+	// Revision identifies the document.
+	Revision string
+	// Since is when it came into force.
+	Since time.Time
+}
+
+// state is immutable.
+type state struct {
+	Running
+	settings config.Runtime
+	// refused is why the newest document is not in force, or nil if it is.
+	refused error
+}
+
+// New returns a Config without a document.
+func New(targets Targets, now func() time.Time) *Config {
+	c := &Config{targets: targets, now: now, changed: make(chan struct{}, 1)}
+	c.state.Store(&state{})
+	return c
+}
+
+var errNone = errors.New("no configuration yet: the operator writes ConfigMap keywright-runtime")
+
+// Apply brings a document into force. An invalid document changes nothing.
+func (c *Config) Apply(document string) error {
+	bootstrap, rules, err := read(document)
+	if err != nil {
+		next := *c.state.Load()
+		next.refused = err
+		c.state.Store(&next)
+		return err
+	}
+	revision := config.Revision(document)
+	before := c.state.Load()
+	if before.Revision == revision {
+		c.state.Store(&state{Running: before.Running, settings: before.settings})
+		return nil
+	}
+	c.targets.Verifier.SetFormat(rules.Format())
+	ended := c.targets.Index.SetBootstrap(bootstrap)
+	if c.targets.Sessions != nil && len(ended) > 0 {
+		c.targets.Sessions.EndForKeys(ended)
+	}
+	c.targets.Gate.Use(rules)
+	c.state.Store(&state{Running: Running{revision, c.now()}, settings: rules.Runtime})
+	c.notify()
+	return nil
+}
+
+func read(document string) (*pepper.Digest, *gate.Rules, error) {
+	runtime, err := config.ParseRuntime(document)
+	if err != nil {
+		return nil, nil, err
+	}
+	rules, err := gate.NewRules(runtime)
+	if err != nil || runtime.BootstrapDigest == "" {
+		return nil, rules, err
+	}
+	digest, err := pepper.ParseDigest(runtime.BootstrapDigest)
+	if err != nil {
+		// The parser's error could repeat a plaintext key that was put in place of the digest.
+		return nil, nil, errors.New("the digest of the bootstrap key is invalid")
+	}
+	return &digest, rules, nil
+}
+
+// notify does not block: a reader that is behind reads the newest state anyway.
+func (c *Config) notify() {
+	select {
+	case c.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Changed has something to read after a change. Changes in quick succession count as one.
+func (c *Config) Changed() <-chan struct{} { return c.changed }
+
+// Running returns the configuration in force.
+func (c *Config) Running() Running { return c.state.Load().Running }
+
+// Revision returns the revision in force, or "".
+func (c *Config) Revision() string { return c.Running().Revision }
+
+// Account returns the name of the instance's account.
+func (c *Config) Account() string {
+	return cmp.Or(c.state.Load().settings.Account, config.DefaultAccount)
+}
+
+// Actions returns the actions of all routes, sorted, each once.
+func (c *Config) Actions() []string {
+	var actions []string
+	for _, entry := range c.state.Load().settings.Routes {
+		if entry.Action != "" {
+			actions = append(actions, entry.Action)
+		}
+	}
+	slices.Sort(actions)
+	return slices.Compact(actions)
+}
+
+// Refused returns why the newest document is not in force, or nil if it is.
+func (c *Config) Refused() error { return c.state.Load().refused }
+
+// Ready returns an error until a configuration is in force: without one the server cannot authorize anything.
+func (c *Config) Ready() error {
+	switch s := c.state.Load(); {
+	case s.Revision != "":
+		return nil
+	case s.refused != nil:
+		return s.refused
+	}
+	return errNone
+}
