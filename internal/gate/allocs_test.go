@@ -46,7 +46,7 @@ func TestDecideHardlyAllocates(t *testing.T) {
 
 type dropUses struct{}
 
-func (dropUses) Record(verify.Use)      {}
+func (dropUses) Record(verify.Use)       {}
 func (dropUses) Interval() time.Duration { return verify.UseInterval }
 
 type dropNames struct{}

@@ -20,7 +20,7 @@ type useLog struct {
 	every time.Duration
 }
 
-func (l *useLog) Record(u verify.Use)    { l.uses = append(l.uses, u) }
+func (l *useLog) Record(u verify.Use)     { l.uses = append(l.uses, u) }
 func (l *useLog) Interval() time.Duration { return l.every }
 
 // seenLog collects reported names.

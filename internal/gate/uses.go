@@ -9,7 +9,7 @@ import (
 // UseRecorder records when and from where keys were last used. Requests wait for it, so it must not block.
 type UseRecorder interface {
 	Record(verify.Use)
-	// Every returns the interval at which uses of one object's keys are reported at most.
+	// Interval returns the interval at which uses of one object's keys are reported at most.
 	Interval() time.Duration
 }
 

@@ -13,7 +13,7 @@ import (
 // useLog collects reported uses.
 type useLog []verify.Use
 
-func (l *useLog) Record(u verify.Use)    { *l = append(*l, u) }
+func (l *useLog) Record(u verify.Use)     { *l = append(*l, u) }
 func (l *useLog) Interval() time.Duration { return verify.UseInterval }
 
 // The peer is the gateway; X-Forwarded-For names the client.
