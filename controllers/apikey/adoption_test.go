@@ -79,7 +79,7 @@ var _ = Describe("Adoption", func() {
 		b.reconcile(ctx, "ci")
 		k := b.get(ctx, "ci")
 		says(k, "False/RetiredKey", "True/Accepted")
-		Expect(messageOf(k, "Stalled")).To(Equal("Secret ci-api-key holds a key that was replaced since it was adopted: " +
+		Expect(messageOf(k, "Stalled")).To(Equal("Secret ci-api-key holds a key that was replaced after its adoption: " +
 			"put another key into it, or remove annotation keywright.dev/adopt from the Secret."))
 		Expect(b.accepted(ctx, "ci", b.brought())).To(BeFalse())
 

@@ -23,29 +23,29 @@ import (
 
 const many = 100_000
 
-// most is what counting so many may take: a scrape comes every few seconds.
-const most = 250 * time.Millisecond
+// maxDuration is the longest a scrape may take: scrapes come every few seconds.
+const maxDuration = 250 * time.Millisecond
 
 // BenchmarkCollect counts 100,000 APIKeys in a cache like the operator's.
 func BenchmarkCollect(b *testing.B) {
-	c := filled(b)
+	c := syncedCollector(b)
 	b.ReportAllocs()
 	for b.Loop() {
 		begun := time.Now()
 		if n := testutil.CollectAndCount(c, "keywright_keys"); n == 0 {
-			b.Fatal("nothing was told")
+			b.Fatal("no metric was exported")
 		}
-		if took := time.Since(begun); took > most {
-			b.Errorf("%v to count %d keys, more than %v", took, many, most)
+		if took := time.Since(begun); took > maxDuration {
+			b.Errorf("%v to count %d keys, more than %v", took, many, maxDuration)
 		}
 	}
-	if n := c.kinds[1].count(1).states[Active]; n != many {
+	if n := c.kinds[1].summarize(1).states[Active]; n != many {
 		b.Errorf("%d keys were counted, not %d", n, many)
 	}
 }
 
-// filled follows a cache that has the keys without an API server.
-func filled(b *testing.B) *Collector {
+// syncedCollector returns a Collector on a cache with many keys and no API server.
+func syncedCollector(b *testing.B) *Collector {
 	b.Helper()
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
@@ -56,22 +56,24 @@ func filled(b *testing.B) *Collector {
 	mapper.Add(v1alpha1.SchemeGroupVersion.WithKind("APIKey"), meta.RESTScopeNamespace)
 	objects, err := cache.New(&rest.Config{Host: "http://127.0.0.1:1"}, cache.Options{
 		Scheme: scheme, Mapper: mapper, HTTPClient: http.DefaultClient,
-		NewInformer: func(_ toolscache.ListerWatcher, o runtime.Object, resync time.Duration, by toolscache.Indexers) toolscache.SharedIndexInformer {
-			return toolscache.NewSharedIndexInformer(contents(o), o, resync, by)
+		NewInformer: func(
+			_ toolscache.ListerWatcher, o runtime.Object, resync time.Duration, indexers toolscache.Indexers,
+		) toolscache.SharedIndexInformer {
+			return toolscache.NewSharedIndexInformer(contents(o), o, resync, indexers)
 		},
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
-	won := make(chan struct{})
-	close(won)
-	c, err := New(b.Context(), objects, clock.RealClock{}, won)
+	leading := make(chan struct{})
+	close(leading)
+	c, err := New(b.Context(), objects, clock.RealClock{}, leading)
 	if err != nil {
 		b.Fatal(err)
 	}
 	go func() { _ = objects.Start(b.Context()) }()
-	if !toolscache.WaitForCacheSync(b.Context().Done(), c.kinds[0].filled, c.kinds[1].filled) {
-		b.Fatal("the cache was not filled")
+	if !toolscache.WaitForCacheSync(b.Context().Done(), c.kinds[0].synced, c.kinds[1].synced) {
+		b.Fatal("the cache did not sync")
 	}
 	return c
 }
@@ -79,7 +81,7 @@ func filled(b *testing.B) *Collector {
 func contents(kind runtime.Object) toolscache.ListerWatcher {
 	return &unstreamed{toolscache.ListWatch{
 		ListWithContextFunc: func(context.Context, metav1.ListOptions) (runtime.Object, error) {
-			if _, is := kind.(*v1alpha1.APIKey); is {
+			if _, ok := kind.(*v1alpha1.APIKey); ok {
 				return manyKeys(), nil
 			}
 			return &v1alpha1.AdminUserList{}, nil
@@ -90,7 +92,7 @@ func contents(kind runtime.Object) toolscache.ListerWatcher {
 	}}
 }
 
-// unstreamed can only be listed.
+// unstreamed does not support streaming lists.
 type unstreamed struct{ toolscache.ListWatch }
 
 func (*unstreamed) IsWatchListSemanticsUnSupported() bool { return true }

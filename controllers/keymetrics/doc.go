@@ -1,3 +1,3 @@
-// Package keymetrics tells, each time metrics are asked for, how many keys there are and when the next one ends
-// or is rotated. What happens to keys is counted elsewhere: see internal/meter.
+// Package keymetrics exports how many keys there are in each state, and when the next one ends or is rotated.
+// The values are computed at each scrape. Events in the life of keys are counted by internal/operator/issuer.
 package keymetrics

@@ -3,6 +3,7 @@ package keymetrics
 import (
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,7 +30,23 @@ func read(t *testing.T, path string) string {
 	return string(content)
 }
 
-// described keeps what is registered.
+// sources returns the code of a folder, without its tests.
+func sources(t *testing.T, folder string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no code in %s: %v", folder, err)
+	}
+	var code strings.Builder
+	for _, file := range files {
+		if !strings.HasSuffix(file, "_test.go") {
+			code.WriteString(read(t, file))
+		}
+	}
+	return code.String()
+}
+
+// described records the descriptions of registered collectors.
 type described struct {
 	prometheus.Registerer
 	texts []string
@@ -45,10 +62,10 @@ func (d *described) Register(c prometheus.Collector) error {
 	return nil
 }
 
-// descriptor reads the text of a Desc: name, help and labels.
+// descriptor parses the text of a Desc: name, help and labels.
 var descriptor = regexp.MustCompile(`fqName: "([^"]+)", help: "([^"]+)",.*variableLabels: \{([^}]*)\}`)
 
-// operatorRows are the rows of the page's tables that the operator's metrics should have.
+// operatorRows returns the table rows that the page must have for the operator's metrics.
 func operatorRows(t *testing.T) []string {
 	t.Helper()
 	d := &described{}
@@ -62,7 +79,7 @@ func operatorRows(t *testing.T) []string {
 	for _, text := range d.texts {
 		found := descriptor.FindStringSubmatch(text)
 		if found == nil {
-			t.Fatalf("can't read %s", text)
+			t.Fatalf("cannot parse %s", text)
 		}
 		labels := "`" + strings.ReplaceAll(found[3], ",", "`, `") + "`"
 		help, _, _ := strings.Cut(found[2], " Without state overlapping")
@@ -71,7 +88,7 @@ func operatorRows(t *testing.T) []string {
 	return rows
 }
 
-func TestPageHasEachMetricOfTheOperator(t *testing.T) {
+func TestMetricsPage_HasEveryOperatorMetric(t *testing.T) {
 	text := read(t, page)
 	rows := operatorRows(t)
 	for _, row := range rows {
@@ -85,18 +102,19 @@ func TestPageHasEachMetricOfTheOperator(t *testing.T) {
 	}
 }
 
-func TestPageHasEachMetricOfTheServer(t *testing.T) {
+func TestMetricsPage_HasEveryServerMetric(t *testing.T) {
 	_, server, _ := strings.Cut(read(t, page), "## The server")
 	server, _, _ = strings.Cut(server, "## Alerts")
-	inCode := submatches(regexp.MustCompile(`"(keywright_\w+)"`), read(t, root+"cmd/server/metrics.go")+read(t, root+"internal/gate/meter.go")+
-		read(t, root+"internal/manage/audit/trail.go")+read(t, root+"internal/manage/lastuse/recorder.go"))
+	inCode := submatches(regexp.MustCompile(`"(keywright_\w+)"`),
+		sources(t, "cmd/server")+sources(t, "internal/gate")+
+			sources(t, "internal/manage/audit")+sources(t, "internal/manage/lastuse"))
 	onPage := submatches(regexp.MustCompile("(?m)^\\| `(keywright_\\w+)`"), server)
 	if !slices.Equal(inCode, onPage) {
-		t.Errorf("on the page: %v, in the code: %v", onPage, inCode)
+		t.Errorf("page: %v, code: %v", onPage, inCode)
 	}
 }
 
-func TestPageHasEachOutcome(t *testing.T) {
+func TestMetricsPage_HasEveryOutcome(t *testing.T) {
 	var want []string
 	for _, outcome := range gate.Outcomes() {
 		want = append(want, outcome.String())
@@ -107,7 +125,7 @@ func TestPageHasEachOutcome(t *testing.T) {
 	}
 }
 
-func TestPageHasEachVerdict(t *testing.T) {
+func TestMetricsPage_HasEveryVerdict(t *testing.T) {
 	_, listed, _ := strings.Cut(read(t, page), "A verdict is one of")
 	listed, _, _ = strings.Cut(listed, "\n\n")
 	var want []string
@@ -120,7 +138,7 @@ func TestPageHasEachVerdict(t *testing.T) {
 	}
 }
 
-// submatches are all different ones, in order.
+// submatches returns the distinct first submatches, sorted.
 func submatches(expression *regexp.Regexp, text string) []string {
 	found := map[string]bool{}
 	for _, match := range expression.FindAllStringSubmatch(text, -1) {
@@ -129,7 +147,7 @@ func submatches(expression *regexp.Regexp, text string) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// table lists the first column of the table that begins with this head.
+// table returns the first column of the table with this heading.
 func table(t *testing.T, head string) []string {
 	t.Helper()
 	_, rest, found := strings.Cut(read(t, page), "\n| "+head+" |")
@@ -140,13 +158,13 @@ func table(t *testing.T, head string) []string {
 	return submatches(regexp.MustCompile("(?m)^\\| `([^`]+)` \\|"), rows)
 }
 
-func TestPageHasEachValue(t *testing.T) {
-	count := read(t, root+"internal/operator/issuer/metrics.go")
+func TestMetricsPage_HasEveryLabelValue(t *testing.T) {
+	source := read(t, root+"internal/operator/issuer/metrics.go")
 	for head, want := range map[string][]string{
 		"state":   append(slices.Collect(slices.Values(stateNames[:])), overlappingState),
-		"rotated": append(submatches(regexp.MustCompile(`lifecycle\.\w+: +"(\w+)"`), count), "resumed"),
-		"ended":   append(submatches(regexp.MustCompile(`\bended\w+ += "([^"]+)"`), count), "revoked", "demoted", "deleted"),
-		"what":    submatches(regexp.MustCompile(`\bconflict\w+ += "(\w+)"`), count),
+		"rotated": append(submatches(regexp.MustCompile(`lifecycle\.\w+: +"(\w+)"`), source), "resumed"),
+		"ended":   append(submatches(regexp.MustCompile(`\bended\w+ += "([^"]+)"`), source), "revoked", "demoted", "deleted"),
+		"what":    submatches(regexp.MustCompile(`\bconflict\w+ += "(\w+)"`), source),
 	} {
 		slices.Sort(want)
 		if got := table(t, head); !slices.Equal(got, want) {
@@ -155,27 +173,27 @@ func TestPageHasEachValue(t *testing.T) {
 	}
 }
 
-// What an alert asks for is told, or controller-runtime's.
-func TestAlertsAskForWhatThereIs(t *testing.T) {
+// Alerts use only metrics of Keywright or of controller-runtime that the page explains.
+func TestAlerts_UseExplainedMetrics(t *testing.T) {
 	text, alerts, found := strings.Cut(read(t, page), "## Alerts")
-	asked := submatches(regexp.MustCompile(`\b((?:keywright|controller_runtime)_\w+)\b`), alerts)
-	if !found || len(asked) != 7 {
-		t.Fatalf("alerts ask for %v", asked)
+	used := submatches(regexp.MustCompile(`\b((?:keywright|controller_runtime)_\w+)\b`), alerts)
+	if !found || len(used) != 7 {
+		t.Fatalf("alerts use %v", used)
 	}
-	for _, name := range asked {
+	for _, name := range used {
 		if !strings.Contains(text, "`"+name+"`") {
 			t.Errorf("%s is not explained", name)
 		}
 	}
 }
 
-// The controllers that the page names are there.
-func TestAlertsNameEachController(t *testing.T) {
-	_, listed, _ := strings.Cut(read(t, page), "by `controller`:")
+func TestAlerts_NameEveryController(t *testing.T) {
+	_, listed, _ := strings.Cut(read(t, page), "have label `controller`:")
 	listed, _, _ = strings.Cut(listed, ".")
 	var named []string
 	for _, folder := range []string{"adminuser", "apikey", "lastadmin", "peppersecret", "configcompiler"} {
-		named = append(named, submatches(regexp.MustCompile(`Named\("(\w+)"\)`), read(t, root+"controllers/"+folder+"/reconciler.go"))...)
+		source := read(t, root+"controllers/"+folder+"/reconciler.go")
+		named = append(named, submatches(regexp.MustCompile(`Named\("(\w+)"\)`), source)...)
 	}
 	if got := submatches(regexp.MustCompile("`(\\w+)`"), listed); !slices.Equal(got, named) {
 		t.Errorf("the page names %v, the code %v", got, named)

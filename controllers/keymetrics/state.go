@@ -7,34 +7,34 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// State is what has become of the key of one object. Each object is in exactly one.
+// State is the state of the key of one object. Each object is in exactly one.
 type State uint8
 
-// States. Reasons for which a key is refused are those of condition Active.
+// States. Those of refused keys correspond to the reasons of condition Active.
 const (
 	// Active: the key is accepted.
 	Active State = iota
-	// Pending: there is no key yet, and nothing stands in its way.
+	// Pending: the key is still to be issued.
 	Pending
-	// Stalled: there is no key, or one that lets nobody in, and there will be no other until a person acts.
+	// Stalled: there is no accepted key, and a person has to act before one is issued.
 	Stalled
-	// Expired: the end of the key has come.
+	// Expired: the key has ended.
 	Expired
 	// Disabled: spec.enabled is false.
 	Disabled
-	// OwnerDisabled: the AdminUser that the key speaks as is disabled.
+	// OwnerDisabled: the AdminUser of the owner is disabled.
 	OwnerDisabled
-	// OwnerDenied: the user that the key speaks as may not own keys.
+	// OwnerDenied: the owner may not own keys.
 	OwnerDenied
-	// UsernameTaken: another AdminUser has the username.
+	// UsernameTaken: the claim of another AdminUser to the username is honoured.
 	UsernameTaken
-	// Demoted: the user is no admin any more.
+	// Demoted: the role of the user is no longer admin.
 	Demoted
 	// Revoked: the key is refused for good.
 	Revoked
-	// Deleted: the object is going.
+	// Deleted: the object is being deleted.
 	Deleted
-	// Unknown: status says something that the operator never wrote.
+	// Unknown: the status was not written by the operator.
 	Unknown
 
 	states
@@ -55,10 +55,10 @@ var stateNames = [states]string{
 	Unknown:       "unknown",
 }
 
-// String is the state as the value of a label.
+// String returns the value of label state.
 func (s State) String() string { return stateNames[s] }
 
-// refusals translates the reasons of condition Active when it is False.
+// refusals maps the reasons of a False condition Active to states.
 var refusals = map[string]State{
 	v1alpha1.ReasonIssuing:       Pending,
 	v1alpha1.ReasonNoKey:         Pending,
@@ -74,19 +74,19 @@ var refusals = map[string]State{
 	v1alpha1.ReasonKeyInUse:      Stalled,
 }
 
-// saidOf is the state by what status says. The end of a key is not part of it: that comes whether it has been
-// written down yet or not.
-func saidOf(status *v1alpha1.KeyHolderStatus) State {
-	said := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionActive)
+// reportedState returns the state according to status. It ignores the end of the key, which takes effect
+// whether or not status reports it yet.
+func reportedState(status *v1alpha1.KeyHolderStatus) State {
+	active := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionActive)
 	switch {
-	case said == nil:
+	case active == nil:
 		return Pending
-	case said.Status == metav1.ConditionTrue:
+	case active.Status == metav1.ConditionTrue:
 		return Active
 	}
-	state, known := refusals[said.Reason]
+	state, found := refusals[active.Reason]
 	switch {
-	case !known:
+	case !found:
 		return Unknown
 	case state == Pending && isStalled(status):
 		return Stalled
