@@ -4,7 +4,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// KeyOwnership says whether somebody may own API keys.
+// KeyOwnership decides whether a user may own API keys.
 // +kubebuilder:validation:Enum=Allowed;Denied
 type KeyOwnership string
 
@@ -21,9 +21,9 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.lowerAscii() != 'admin'",message="username 'admin' is reserved"
 type Username string
 
-// AccessRoleSpec says what a role gives, and to whom.
+// AccessRoleSpec defines the permissions of a role, and its members.
 type AccessRoleSpec struct {
-	// Description says for people what the role is for.
+	// Description explains the role to people.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Description string `json:"description,omitempty"`
@@ -34,25 +34,25 @@ type AccessRoleSpec struct {
 	// +kubebuilder:validation:MaxItems=32
 	Permissions []Permission `json:"permissions,omitempty"`
 
-	// Members are the usernames who hold the role. A key that speaks for one of them never may more than their roles do.
+	// Members are the users who hold the role. A key of a member never has more rights than the roles of that member.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=1000
 	Members []Username `json:"members,omitempty"`
 
-	// APIKeys says whether members may own keys at all. Somebody whom only roles with Denied list may not; one role with
-	// Allowed suffices, and so does none.
+	// APIKeys decides whether members may own keys. A user listed by roles with Denied only may not; one role with
+	// Allowed is enough, and a user without roles may.
 	// +optional
 	// +default="Allowed"
 	APIKeys KeyOwnership `json:"apiKeys,omitempty"`
 
-	// MaxTTL ends a key that uses the role at the latest so long after its issue, whatever the key asks for.
+	// MaxTTL is the longest life of a key that uses the role, counted from its issue, whatever the key specifies.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="size(self) > 0 && self.matches('^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$') && duration(self) >= duration('1m')",message="must be at least 1m and less than 1000000h, in hours, minutes and seconds such as 90m, 24h or 2160h"
 	MaxTTL *Duration `json:"maxTTL,omitempty"`
 }
 
-// AccessRole is a named set of permissions that APIKeys can use and users can hold. It has no status: it is in force
+// AccessRole is a named set of permissions that APIKeys can use and users can hold. It has no status: it takes effect
 // as soon as it is stored.
 //
 // +kubebuilder:object:root=true
@@ -66,7 +66,7 @@ type AccessRole struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// Spec says what the role gives, and to whom.
+	// Spec defines the permissions of the role, and its members.
 	// +optional
 	// +default={}
 	Spec AccessRoleSpec `json:"spec,omitzero"`

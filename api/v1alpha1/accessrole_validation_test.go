@@ -37,7 +37,8 @@ var _ = DescribeTable("An AccessRole is refused, with one sentence for each mist
 	},
 	Entry("member of one character", members("a"), badMember("a")),
 	Entry("member empty", members(""), badMember("")),
-	Entry("member of 51 characters", members(strings.Repeat("a", 51)), "spec.members[0]: Too long: may not be more than 50 bytes"),
+	Entry("member of 51 characters", members(strings.Repeat("a", 51)),
+		"spec.members[0]: Too long: may not be more than 50 bytes"),
 	Entry("member with a space", members("a b"), badMember("a b")),
 	Entry("member with the kind of a subject", members("User/alice"), badMember("User/alice")),
 	Entry("member that is a wildcard", members("*"), badMember("*")),
@@ -45,7 +46,8 @@ var _ = DescribeTable("An AccessRole is refused, with one sentence for each mist
 	Entry("member admin", members("admin"), adminMember("admin")),
 	Entry("member Admin", members("Admin"), adminMember("Admin")),
 	Entry("a member twice", members("alice", "bob", "alice"), `spec.members[2]: Duplicate value: "alice"`),
-	Entry("1001 members", members(numbered("user", 1001)...), "spec.members: Too many: 1001: must have at most 1000 items"),
+	Entry("1001 members", members(numbered("user", 1001)...),
+		"spec.members: Too many: 1001: must have at most 1000 items"),
 	Entry("members as text", `{"members":"alice"}`, `spec.members: Invalid value: "string": spec.members in body must be of type array: "string"`),
 
 	Entry("apiKeys in lower case", `{"apiKeys":"allowed"}`, `spec.apiKeys: Unsupported value: "allowed": supported values: "Allowed", "Denied"`),
@@ -91,11 +93,12 @@ var _ = DescribeTable("Defaults of an AccessRole", func(ctx SpecContext, spec st
 )
 
 var _ = Describe("An AccessRole", func() {
-	It("belongs to the whole cluster", func(ctx SpecContext) {
+	It("is cluster-scoped", func(ctx SpecContext) {
 		role := accessRole.create(ctx, "everywhere", "{}")
 		Expect(role.GetNamespace()).To(BeEmpty())
 		Expect(plane.Client.Get(ctx, client.ObjectKey{Name: "everywhere"}, &v1alpha1.AccessRole{})).To(Succeed())
-		Expect(apierrors.IsNotFound(plane.Client.Get(ctx, client.ObjectKey{Namespace: "default", Name: "everywhere"}, &v1alpha1.APIKey{}))).To(BeTrue())
+		Expect(apierrors.IsNotFound(plane.Client.Get(ctx, client.ObjectKey{Namespace: "default", Name: "everywhere"},
+			&v1alpha1.APIKey{}))).To(BeTrue())
 	})
 
 	It("can be changed in every field", func(ctx SpecContext) {

@@ -1,6 +1,6 @@
 package v1alpha1
 
-// EffectiveUsername is the name the key speaks as: spec.username, or metadata.name where that is not set.
+// EffectiveUsername returns spec.username, or metadata.name if that is empty.
 func (u *AdminUser) EffectiveUsername() string {
 	if u.Spec.Username != "" {
 		return u.Spec.Username
@@ -8,20 +8,20 @@ func (u *AdminUser) EffectiveUsername() string {
 	return u.Name
 }
 
-// HolderStatus is the part of the status that every kind with a key has.
+// HolderStatus returns the part of the status that all key objects have.
 func (u *AdminUser) HolderStatus() *KeyHolderStatus { return &u.Status.KeyHolderStatus }
 
-// IsEnabled is false only where spec.enabled says so.
+// IsEnabled reports whether spec.enabled is true, its default.
 func (u *AdminUser) IsEnabled() bool {
 	return u.Spec.Enabled == nil || *u.Spec.Enabled
 }
 
-// IsAdmin is true unless the role says otherwise.
+// IsAdmin reports whether the role is admin, its default.
 func (u *AdminUser) IsAdmin() bool {
 	return u.Spec.Role != RoleUser
 }
 
-// EffectiveSecretName is the name of the Secret the key is delivered in.
+// EffectiveSecretName returns the name of the Secret that the key is delivered in.
 func (u *AdminUser) EffectiveSecretName() string {
 	if u.Spec.Secret != nil && u.Spec.Secret.Name != "" {
 		return u.Spec.Secret.Name

@@ -4,49 +4,51 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Role is what a user of Keywright is.
+// Role is the role of a user of Keywright.
 // +kubebuilder:validation:Enum=admin;user
 type Role string
 
 const (
-	// RoleAdmin holds a key and every right.
+	// RoleAdmin has a key and every right.
 	RoleAdmin Role = "admin"
-	// RoleUser is known by name and holds no admin key.
+	// RoleUser has a name and no admin key.
 	RoleUser Role = "user"
 )
 
-// AdminUserSpec says who the admin is and how the key is kept.
+// AdminUserSpec defines the admin and the delivery of the key.
 // +kubebuilder:validation:XValidation:rule="self.delivery != 'Response' || !has(self.rotation) || !has(self.rotation.every)",message="rotation.every needs delivery Secret: a key delivered in a reply is rotated through the API",fieldPath=".rotation.every"
 // +kubebuilder:validation:XValidation:rule="self.delivery != 'Response' || !has(self.secret)",message="secret needs delivery Secret: with delivery Response no Secret ever holds the key",fieldPath=".secret"
 type AdminUserSpec struct {
-	// Username is the name the key speaks as: 2-50 characters, a letter or digit first, then letters, digits, '.', '_', '-'.
-	// Unset: metadata.name. It can't be changed. 'admin' in any case is reserved.
+	// Username is the name of the user: 2-50 characters, a letter or digit first, then letters, digits, '.', '_', '-'.
+	// Defaults to metadata.name. Immutable. 'admin' in any case is reserved.
 	// +optional
 	// +kubebuilder:validation:MaxLength=50
 	Username string `json:"username,omitempty"`
 
-	// Role is admin or user. Changed to user, the key is revoked at once and its Secret removed; back to admin, a new key is issued.
+	// Role is admin or user. A change to user revokes the key at once and removes its Secret; a change back to admin
+	// issues a new key.
 	// +optional
 	// +default="admin"
 	Role Role `json:"role,omitempty"`
 
-	// Enabled false refuses every key of the user at once. Set back to true the same keys work again.
+	// Enabled false refuses every key of the user at once. Set back to true, the same keys work again.
 	// +optional
 	// +default=true
 	Enabled *bool `json:"enabled,omitempty"`
 
-	// Delivery says how the key reaches the user: Secret, written by the operator, or Response, returned once by the admin API.
+	// Delivery is how the key reaches the user: Secret, written by the operator, or Response, returned once by the admin
+	// API. Immutable.
 	// +optional
 	// +default="Secret"
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="delivery can't be changed"
 	Delivery Delivery `json:"delivery,omitempty"`
 
-	// Secret describes the Secret the key is delivered in.
+	// Secret describes the Secret that the key is delivered in.
 	// +optional
 	Secret *AdminUserSecret `json:"secret,omitempty"`
 
-	// Rotation replaces the key on a schedule. Without it a key is rotated on request only. The overlap is 0s by default:
-	// the old key stops at once.
+	// Rotation replaces the key on a schedule. Without it the key is rotated on request only. The overlap defaults to
+	// 0s: the old key ends at once.
 	// +optional
 	Rotation *Rotation `json:"rotation,omitempty"`
 }
@@ -55,20 +57,20 @@ type AdminUserSpec struct {
 type AdminUserSecret struct {
 	SecretTemplate `json:",inline"`
 
-	// WhenDeleted says what becomes of the key when somebody deletes or changes the Secret. Keep: it goes on working,
-	// so a person may copy the key and delete the Secret. Reissue: a new one is issued.
+	// WhenDeleted decides what happens to the key when its Secret is deleted or changed. Keep: it stays valid, so a
+	// person may copy the key and delete the Secret. Reissue: a new one is issued.
 	// +optional
 	// +default="Keep"
 	WhenDeleted WhenDeleted `json:"whenDeleted,omitempty"`
 }
 
-// AdminUserStatus is what Keywright has done for an AdminUser.
+// AdminUserStatus is the state of an AdminUser as observed by Keywright.
 type AdminUserStatus struct {
 	KeyHolderStatus `json:",inline"`
 }
 
-// AdminUser is a named admin. The operator issues a key for it and writes the plaintext once into a Secret.
-// It is honoured in Keywright's own namespace only.
+// AdminUser is a named admin. The operator issues a key for it and writes the plaintext once into a Secret. It has an
+// effect in Keywright's own namespace only.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -93,7 +95,7 @@ type AdminUser struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// Spec says who the admin is and how the key is kept.
+	// Spec defines the admin and the delivery of the key.
 	// +optional
 	// +default={}
 	Spec AdminUserSpec `json:"spec,omitzero"`

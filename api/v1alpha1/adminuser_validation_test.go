@@ -12,11 +12,12 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// Sentences that people read.
+// Refusals of an AdminUser.
 const (
 	reserved   = "<nil>: Invalid value: Username 'admin' is reserved"
-	nameLength = "<nil>: Invalid value: metadata.name is the username when spec.username is not set, and must then be 2-50 characters"
-	sameName   = "spec.username: Invalid value: username can't be changed: delete this AdminUser and create another"
+	nameLength = "<nil>: Invalid value: metadata.name is the username when spec.username is not set, and must then be " +
+		"2-50 characters"
+	sameName = "spec.username: Invalid value: username can't be changed: delete this AdminUser and create another"
 )
 
 func username(name string) string { return fmt.Sprintf(`{"username":%q}`, name) }
@@ -43,7 +44,8 @@ var _ = DescribeTable("An AdminUser is refused, with one sentence for each mista
 	Entry("username aDmIn", "uu", username("aDmIn"), reserved),
 	Entry("username empty", "uu", username(""), invalidUsername("")),
 	Entry("username of one character", "uu", username("a"), invalidUsername("a")),
-	Entry("username of 51 characters", "uu", username(strings.Repeat("a", 51)), "spec.username: Too long: may not be more than 50 bytes"),
+	Entry("username of 51 characters", "uu", username(strings.Repeat("a", 51)),
+		"spec.username: Too long: may not be more than 50 bytes"),
 	Entry("username that begins with a hyphen", "uu", username("-ab"), invalidUsername("-ab")),
 	Entry("username that begins with a dot", "uu", username(".ab"), invalidUsername(".ab")),
 	Entry("username that begins with an underscore", "uu", username("_ab"), invalidUsername("_ab")),
@@ -52,7 +54,8 @@ var _ = DescribeTable("An AdminUser is refused, with one sentence for each mista
 	Entry("username with a letter beyond ASCII", "uu", username("zoë"), invalidUsername("zoë")),
 	Entry("username with a letter that folds to one of admin", "uu", username("admın"), invalidUsername("admın")),
 	Entry("username with a line end, which no message repeats", "uu", username("ab\n"),
-		"spec.username: Invalid value: Invalid username. Must be 2-50 alphanumeric characters, dots, hyphens, underscores, starting with a letter or digit."),
+		"spec.username: Invalid value: Invalid username. Must be 2-50 alphanumeric characters, dots, hyphens, underscores, "+
+			"starting with a letter or digit."),
 
 	Entry("an unknown role", "uu", `{"role":"owner"}`, `spec.role: Unsupported value: "owner": supported values: "admin", "user"`),
 	Entry("an empty role", "uu", `{"role":""}`, `spec.role: Unsupported value: "": supported values: "admin", "user"`),
@@ -92,14 +95,14 @@ var _ = DescribeTable("Defaults of a spec", func(ctx SpecContext, spec string, w
 	Entry("that says otherwise", `{"role":"user","enabled":false,"delivery":"Response"}`, map[string]any{"role": "user", "enabled": false, "delivery": "Response"}),
 )
 
-var _ = Describe("What can't be changed", func() {
+var _ = Describe("In an AdminUser", func() {
 	var named, unnamed *unstructured.Unstructured
 	BeforeEach(func(ctx SpecContext) {
 		named = adminUser.create(ctx, "named", username("Alice"))
 		unnamed = adminUser.create(ctx, "unnamed", "")
 	})
 
-	It("is the username", func(ctx SpecContext) {
+	It("the username is immutable", func(ctx SpecContext) {
 		Expect(complaints(edit(ctx, named, `{"spec":{"username":"Bob"}}`))).To(ConsistOf(sameName))
 		Expect(complaints(edit(ctx, named, `{"spec":{"username":"alice"}}`))).To(ConsistOf(sameName), "its case neither")
 		Expect(complaints(edit(ctx, named, `{"spec":{"username":null}}`))).To(ConsistOf(sameName))
@@ -108,14 +111,14 @@ var _ = Describe("What can't be changed", func() {
 		Expect(complaints(edit(ctx, named, `{"spec":{"username":"admin"}}`))).To(ConsistOf(sameName, reserved))
 	})
 
-	It("is not the way in which the same username is said", func(ctx SpecContext) {
+	It("the same username can be given by either field", func(ctx SpecContext) {
 		Expect(edit(ctx, unnamed, `{"spec":{"username":"unnamed"}}`)).To(Succeed())
 		same := adminUser.create(ctx, "same", username("same"))
 		Expect(edit(ctx, same, `{"spec":{"username":null}}`)).To(Succeed())
 		Expect(edit(ctx, same, `{"spec":null}`)).To(Succeed())
 	})
 
-	It("is the delivery", func(ctx SpecContext) {
+	It("the delivery is immutable", func(ctx SpecContext) {
 		const sentence = `spec.delivery: Invalid value: "Response": delivery can't be changed`
 		Expect(complaints(edit(ctx, unnamed, `{"spec":{"delivery":"Response"}}`))).To(ConsistOf(sentence))
 		byAPI := adminUser.create(ctx, "by-api", `{"delivery":"Response"}`)
@@ -123,17 +126,18 @@ var _ = Describe("What can't be changed", func() {
 			ConsistOf(`spec.delivery: Invalid value: "Secret": delivery can't be changed`), "unset is Secret")
 	})
 
-	It("is nothing else", func(ctx SpecContext) {
+	It("every other field can be changed", func(ctx SpecContext) {
 		Expect(edit(ctx, named, `{"spec":{"role":"user","enabled":false,"rotation":{"every":"1h"},"secret":{"name":"x","whenDeleted":"Reissue"}}}`)).To(Succeed())
 		Expect(edit(ctx, named, `{"metadata":{"annotations":{"keywright.dev/rotate":"1"}}}`)).To(Succeed())
 	})
 })
 
 var _ = Describe("The admission policy", func() {
-	It("lets AdminUsers live at home and nowhere else", func(ctx SpecContext) {
+	It("allows AdminUsers in the system namespace only", func(ctx SpecContext) {
 		Expect(plane.Client.Create(ctx, adminUser.in("default").manifest("alice", ""))).To(MatchError(And(
 			ContainSubstring("ValidatingAdmissionPolicy 'keywright-adminuser-namespace'"),
-			ContainSubstring("AdminUser is honoured in namespace keywright-system only, not in default: set metadata.namespace to keywright-system"))))
+			ContainSubstring("AdminUser is honoured in namespace keywright-system only, not in default: set "+
+				"metadata.namespace to keywright-system"))))
 		adminUser.create(ctx, "alice", "")
 		var all v1alpha1.AdminUserList
 		Expect(plane.Client.List(ctx, &all)).To(Succeed())

@@ -4,16 +4,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// SubjectKind is what a key can speak for.
+// SubjectKind is a kind of subject.
 // +kubebuilder:validation:Enum=User;Account;Integration
 type SubjectKind string
 
 const (
-	// SubjectUser is a person. A key never may more than they do.
+	// SubjectUser is a person. The key never has more rights than they do.
 	SubjectUser SubjectKind = "User"
 	// SubjectAccount is a program, such as a CI job.
 	SubjectAccount SubjectKind = "Account"
-	// SubjectIntegration is one instance of something integrated from outside.
+	// SubjectIntegration is one instance of an external integration.
 	SubjectIntegration SubjectKind = "Integration"
 )
 
@@ -26,14 +26,14 @@ type Subject struct {
 	// +required
 	Kind SubjectKind `json:"kind,omitempty"`
 
-	// Name of the user, account or integration: up to 63 letters, digits, '.', '_', '-', a letter or digit first.
-	// That of a user is a username: 2-50 of them, and not 'admin' in any case.
+	// Name of the user, account or integration: up to 63 letters, digits, '.', '_', '-', a letter or digit first. For a
+	// User it is a username: 2-50 of them, and not 'admin' in any case.
 	// +required
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name,omitempty"`
 }
 
-// Scope is an action that is allowed on all resources, such as certs.read.
+// Scope is an action that a key may do on all resources, such as certs.read.
 // +kubebuilder:validation:MaxLength=63
 // +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z][A-Za-z0-9_-]*([.:][A-Za-z0-9_-]+)+$')",message="must be an action such as certs.read or dashboard:View, without a wildcard: that takes a policy"
 type Scope string
@@ -43,7 +43,7 @@ type Scope string
 // +kubebuilder:validation:XValidation:rule="size(self) > 0 && !format.dns1123Subdomain().validate(self).hasValue()",message="must be the name of an AccessRole: lower case letters, digits, '-' and '.'"
 type RoleName string
 
-// APIKeySpec says whom a key speaks as, what it may do, and how long.
+// APIKeySpec defines whom a key speaks as, what it may do, and for how long.
 // +kubebuilder:validation:XValidation:rule="!has(self.expiresAt) || !has(self.ttl)",message="expiresAt and ttl exclude each other: a key ends at an instant, or so long after its issue",fieldPath=".ttl"
 // +kubebuilder:validation:XValidation:rule="!has(self.ttl) || !has(self.rotation) || !has(self.rotation.every) || [self.ttl, self.rotation.every].exists(d, size(d) == 0 || !d.matches('^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$')) || duration(self.ttl) > duration(self.rotation.every)",message="must be longer than rotation.every, or no key would be accepted from its end to the next rotation",fieldPath=".ttl"
 // +kubebuilder:validation:XValidation:rule="self.delivery != 'Response' || !has(self.rotation) || !has(self.rotation.every)",message="rotation.every needs delivery Secret: a key delivered in a reply is rotated through the API",fieldPath=".rotation.every"
@@ -55,17 +55,17 @@ type APIKeySpec struct {
 	// +kubebuilder:validation:MaxLength=253
 	DisplayName string `json:"displayName,omitempty"`
 
-	// Description says for people what the key is for.
+	// Description explains the key to people.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Description string `json:"description,omitempty"`
 
-	// Category sorts keys for people.
+	// Category groups keys for people.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Category string `json:"category,omitempty"`
 
-	// Subject is whom the key speaks as. It can't be changed.
+	// Subject is whom the key speaks as. Immutable.
 	// +required
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="subject can't be changed: delete this APIKey and create another"
 	Subject Subject `json:"subject,omitzero"`
@@ -83,16 +83,16 @@ type APIKeySpec struct {
 	// +kubebuilder:validation:MaxItems=8
 	Roles []RoleName `json:"roles,omitempty"`
 
-	// Policy gives and denies more precisely.
+	// Policy allows and denies in detail.
 	// +optional
 	Policy *Policy `json:"policy,omitempty"`
 
-	// Enabled false refuses the key at once. Set back to true the same key works again.
+	// Enabled false refuses the key at once. Set back to true, the same key works again.
 	// +optional
 	// +default=true
 	Enabled *bool `json:"enabled,omitempty"`
 
-	// Revoked true refuses the key at once and for good: it can't be set back. The object stays as the record of it.
+	// Revoked true refuses the key at once and for good: it cannot be reset. The object stays as the record.
 	// +optional
 	Revoked bool `json:"revoked,omitempty"`
 
@@ -106,19 +106,19 @@ type APIKeySpec struct {
 	// +kubebuilder:validation:XValidation:rule="size(self) > 0 && self.matches('^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$') && duration(self) >= duration('1s')",message="must be at least 1s and less than 1000000h, in hours, minutes and seconds such as 90m, 24h or 2160h"
 	TTL *Duration `json:"ttl,omitempty"`
 
-	// Rotation replaces the key on a schedule. Without it a key is rotated on request only. The overlap is 1h by
-	// default, at most half of every, where a Secret delivers the key, and 0s where the API does.
+	// Rotation replaces the key on a schedule. Without it the key is rotated on request only. With delivery Secret the
+	// overlap defaults to 1h, but at most half of every; with delivery Response to 0s.
 	// +optional
 	Rotation *Rotation `json:"rotation,omitempty"`
 
-	// Delivery says how the key reaches its holder: Secret, written by the operator, or Response, returned once by the
-	// admin API. It can't be changed.
+	// Delivery is how the key reaches its user: Secret, written by the operator, or Response, returned once by the admin
+	// API. Immutable.
 	// +optional
 	// +default="Secret"
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="delivery can't be changed"
 	Delivery Delivery `json:"delivery,omitempty"`
 
-	// Secret describes the Secret the key is delivered in.
+	// Secret describes the Secret that the key is delivered in.
 	// +optional
 	Secret *APIKeySecret `json:"secret,omitempty"`
 }
@@ -127,19 +127,19 @@ type APIKeySpec struct {
 type APIKeySecret struct {
 	SecretTemplate `json:",inline"`
 
-	// WhenDeleted says what becomes of the key when somebody deletes or changes the Secret. Reissue: a new one is issued
-	// at once and the old one refused. Keep: it goes on working without a Secret.
+	// WhenDeleted decides what happens to the key when its Secret is deleted or changed. Reissue: a new one is issued at
+	// once and the old one refused. Keep: it stays valid without a Secret.
 	// +optional
 	// +default="Reissue"
 	WhenDeleted WhenDeleted `json:"whenDeleted,omitempty"`
 }
 
-// APIKeyStatus is what Keywright has done for an APIKey.
+// APIKeyStatus is the state of an APIKey as observed by Keywright.
 type APIKeyStatus struct {
 	KeyHolderStatus `json:",inline"`
 }
 
-// APIKey is a key for a person, a program or an integration, with what it may do and how long. The operator issues it
+// APIKey is a key for a person, a program or an integration, with its rights and its lifetime. The operator issues it
 // and writes the plaintext once into a Secret.
 //
 // +kubebuilder:object:root=true
@@ -167,7 +167,7 @@ type APIKey struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// Spec says whom the key speaks as, what it may do, and how long.
+	// Spec defines whom the key speaks as, what it may do, and for how long.
 	// +required
 	Spec APIKeySpec `json:"spec,omitzero"`
 

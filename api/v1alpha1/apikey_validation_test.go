@@ -9,21 +9,25 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Sentences that people read about an APIKey.
+// Refusals of an APIKey.
 const (
-	subjectForm   = "spec.subject.name: Invalid value: must be 1-63 letters, digits, '.', '_', '-', a letter or digit first"
-	userForm      = "spec.subject.name: Invalid value: must be a username for kind User: 2-50 letters, digits, '.', '_', '-', a letter or digit first"
+	subjectForm = "spec.subject.name: Invalid value: must be 1-63 letters, digits, '.', '_', '-', a letter or digit " +
+		"first"
+	userForm = "spec.subject.name: Invalid value: must be a username for kind User: 2-50 letters, digits, '.', " +
+		"'_', '-', a letter or digit first"
 	adminReserved = "spec.subject.name: Invalid value: username 'admin' is reserved"
 	subjectFixed  = `spec.subject: Invalid value: subject can't be changed: delete this APIKey and create another`
 	scopeForm     = "must be an action such as certs.read or dashboard:View, without a wildcard: that takes a policy"
 	roleForm      = "must be the name of an AccessRole: lower case letters, digits, '-' and '.'"
-	bothEnds      = "spec.ttl: Invalid value: expiresAt and ttl exclude each other: a key ends at an instant, or so long after its issue"
-	ttlForm       = "must be at least 1s and less than 1000000h, in hours, minutes and seconds such as 90m, 24h or 2160h"
-	ttlTooShort   = "spec.ttl: Invalid value: must be longer than rotation.every, or no key would be accepted from its end to the next rotation"
-	staysRevoked  = "spec.revoked: Invalid value: a revoked key stays revoked: create another APIKey"
+	bothEnds      = "spec.ttl: Invalid value: expiresAt and ttl exclude each other: a key ends at an instant, or so " +
+		"long after its issue"
+	ttlForm     = "must be at least 1s and less than 1000000h, in hours, minutes and seconds such as 90m, 24h or 2160h"
+	ttlTooShort = "spec.ttl: Invalid value: must be longer than rotation.every, or no key would be accepted from its " +
+		"end to the next rotation"
+	staysRevoked = "spec.revoked: Invalid value: a revoked key stays revoked: create another APIKey"
 )
 
-// ci is the spec of a key for Account ci, with what else is asked for.
+// ci returns the spec of a key for Account ci, with further fields.
 func ci(spec string) string {
 	const subject = `{"subject":{"kind":"Account","name":"ci"}`
 	if spec == "{}" {
@@ -43,7 +47,7 @@ func list(field string, items ...string) string {
 	return `{"` + field + `":["` + strings.Join(items, `","`) + `"]}`
 }
 
-// numbered is count different items that begin with the same word.
+// numbered returns different items that begin with the same word.
 func numbered(word string, count int) []string {
 	items := make([]string, count)
 	for i := range items {
@@ -93,7 +97,8 @@ var _ = DescribeTable("An APIKey is refused, with one sentence for each mistake:
 	Entry("account with a line end", subject("Account", "ci\n"), subjectForm),
 	Entry("account that begins with a hyphen", subject("Account", "-ci"), subjectForm),
 	Entry("account beyond ASCII", subject("Account", "cï"), subjectForm),
-	Entry("account too long", subject("Account", strings.Repeat("a", 64)), "spec.subject.name: Too long: may not be more than 63 bytes"),
+	Entry("account too long", subject("Account", strings.Repeat("a", 64)),
+		"spec.subject.name: Too long: may not be more than 63 bytes"),
 	Entry("integration with a wildcard", subject("Integration", "*"), subjectForm),
 	Entry("user with an empty name", subject("User", ""), userForm),
 	Entry("user of one character", subject("User", "a"), userForm),
@@ -115,7 +120,8 @@ var _ = DescribeTable("An APIKey is refused, with one sentence for each mistake:
 	Entry("a scope with a space", scopes("certs.read "), badScope("certs.read ")),
 	Entry("two scopes in one text", scopes("certs.read,certs.write"), badScope("certs.read,certs.write")),
 	Entry("a scope with a line end", scopes(`certs.read\n`), `spec.scopes[0]: Invalid value: "certs.read\n": `+scopeForm),
-	Entry("a scope too long", scopes("a."+strings.Repeat("b", 62)), "spec.scopes[0]: Too long: may not be more than 63 bytes"),
+	Entry("a scope too long", scopes("a."+strings.Repeat("b", 62)),
+		"spec.scopes[0]: Too long: may not be more than 63 bytes"),
 	Entry("17 scopes", scopes(numbered("certs.read", 17)...), "spec.scopes: Too many: 17: must have at most 16 items"),
 	Entry("a scope twice", scopes("certs.read", "certs.read"), `spec.scopes[1]: Duplicate value: "certs.read"`),
 	Entry("a scope that is null", ci(`{"scopes":[null]}`), `spec.scopes[0]: Invalid value: "null": spec.scopes[0] in body must be of type string: "null"`),
@@ -130,7 +136,7 @@ var _ = DescribeTable("An APIKey is refused, with one sentence for each mistake:
 	Entry("a role twice", roles("reader", "reader"), `spec.roles[1]: Duplicate value: "reader"`),
 
 	Entry("both ends", ci(`{"expiresAt":"2030-01-01T00:00:00Z","ttl":"1h"}`), bothEnds),
-	Entry("expiresAt that passes for a time and is none to Go", expiresAt("2030-01-01t00:00:00z"),
+	Entry("expiresAt in a format that Go cannot read", expiresAt("2030-01-01t00:00:00z"),
 		`spec.expiresAt: Invalid value: "string": Invalid date-time formatted string 2030-01-01t00:00:00z: parsing time "2030-01-01t00:00:00z" as `+
 			`"2006-01-02T15:04:05": cannot parse "t00:00:00z" as "T" evaluating rule: must be a time such as 2030-01-31T12:00:00Z`),
 	Entry("expiresAt with a leap second", expiresAt("2030-06-30T23:59:60Z"), badTime("2030-06-30T23:59:60Z")),
@@ -151,7 +157,8 @@ var _ = DescribeTable("An APIKey is refused, with one sentence for each mistake:
 	Entry("ttl as a number", ci(`{"ttl":3600}`), `spec.ttl: Invalid value: "integer": spec.ttl in body must be of type string: "integer"`),
 	Entry("ttl as long as every", ttlWithin("60m", "1h"), ttlTooShort),
 	Entry("ttl shorter than every", ttlWithin("59m", "1h"), ttlTooShort),
-	Entry("ttl and every in days, and nothing else is said of them", ttlWithin("1d", "30d"), badTTL("1d"), badEvery("30d")),
+	Entry("ttl and every in days, without a second refusal", ttlWithin("1d", "30d"), badTTL("1d"),
+		badEvery("30d")),
 
 	Entry("category too long", ci(fmt.Sprintf(`{"category":%q}`, strings.Repeat("x", 64))), "spec.category: Too long: may not be more than 63 bytes"),
 	Entry("displayName too long", ci(fmt.Sprintf(`{"displayName":%q}`, strings.Repeat("x", 254))), "spec.displayName: Too long: may not be more than 253 bytes"),
@@ -168,7 +175,7 @@ var _ = DescribeTable("An APIKey is accepted:",
 	},
 	Entry("account of one character", subject("Account", "a")),
 	Entry("account of 63 characters of every kind", subject("Account", strings.Repeat("a", 58)+"0Z._-")),
-	Entry("account admin, who is no person", subject("Account", "admin")),
+	Entry("account admin, which is not a user", subject("Account", "admin")),
 	Entry("integration", subject("Integration", "github-1")),
 	Entry("user of two characters", subject("User", "ab")),
 	Entry("user of 50 characters", subject("User", strings.Repeat("a", 50))),
@@ -196,16 +203,17 @@ var _ = DescribeTable("An APIKey is accepted:",
 )
 
 var _ = Describe("An APIKey's name", func() {
-	const nameLength = "metadata: Invalid value: metadata.name must be at most 245 characters: the Secret's name is made from it"
+	const nameLength = "metadata: Invalid value: metadata.name must be at most 245 characters: the Secret's name is " +
+		"made from it"
 
-	It("leaves room for the Secret's", func(ctx SpecContext) {
+	It("leaves room for the name of the Secret", func(ctx SpecContext) {
 		_, err := apiKey.try(ctx, strings.Repeat("a", 246), ci("{}"))
 		Expect(complaints(err)).To(ConsistOf(nameLength))
 		_, err = apiKey.try(ctx, strings.Repeat("a", 245), ci("{}"))
 		Expect(err).NotTo(HaveOccurred())
 	})
 
-	It("may be anything that an AdminUser's may not", func(ctx SpecContext) {
+	It("is not limited like the name of an AdminUser", func(ctx SpecContext) {
 		for _, name := range []string{"a", "admin", "a.b-c"} {
 			_, err := apiKey.try(ctx, name, ci("{}"))
 			Expect(err).NotTo(HaveOccurred(), name)
@@ -223,17 +231,19 @@ var _ = DescribeTable("Defaults of an APIKey", func(ctx SpecContext, spec string
 	Entry("with nulls", `{"enabled":null,"delivery":null,"ttl":null,"expiresAt":null,"revoked":null,"policy":null,"scopes":null}`,
 		map[string]any{"enabled": true, "delivery": "Secret"}),
 	Entry("with a Secret", `{"secret":{}}`,
-		map[string]any{"enabled": true, "delivery": "Secret", "secret": map[string]any{"key": "key", "whenDeleted": "Reissue"}}),
+		map[string]any{"enabled": true, "delivery": "Secret",
+			"secret": map[string]any{"key": "key", "whenDeleted": "Reissue"}}),
 	Entry("that says otherwise", `{"enabled":false,"delivery":"Secret","secret":{"key":"token","whenDeleted":"Keep"}}`,
-		map[string]any{"enabled": false, "delivery": "Secret", "secret": map[string]any{"key": "token", "whenDeleted": "Keep"}}),
+		map[string]any{"enabled": false, "delivery": "Secret",
+			"secret": map[string]any{"key": "token", "whenDeleted": "Keep"}}),
 	Entry("that the API delivers", `{"delivery":"Response"}`, map[string]any{"enabled": true, "delivery": "Response"}),
 )
 
-var _ = Describe("What can't be changed of an APIKey", func() {
+var _ = Describe("In an APIKey", func() {
 	var key *unstructured.Unstructured
 	BeforeEach(func(ctx SpecContext) { key = apiKey.create(ctx, "fixed", ci("{}")) })
 
-	It("is the subject", func(ctx SpecContext) {
+	It("the subject is immutable", func(ctx SpecContext) {
 		for _, subject := range []string{`{"name":"other"}`, `{"kind":"Integration"}`, `{"kind":"User","name":"alice"}`, `{"name":"CI"}`} {
 			Expect(complaints(edit(ctx, key, `{"spec":{"subject":`+subject+`}}`))).To(ConsistOf(subjectFixed), subject)
 		}
@@ -241,7 +251,7 @@ var _ = Describe("What can't be changed of an APIKey", func() {
 		Expect(complaints(edit(ctx, key, `{"spec":null}`))).To(ConsistOf("spec: Required value"))
 	})
 
-	It("is the delivery", func(ctx SpecContext) {
+	It("the delivery is immutable", func(ctx SpecContext) {
 		Expect(complaints(edit(ctx, key, `{"spec":{"delivery":"Response"}}`))).To(
 			ConsistOf(`spec.delivery: Invalid value: "Response": delivery can't be changed`))
 		byAPI := apiKey.create(ctx, "by-api", ci(`{"delivery":"Response"}`))
@@ -249,7 +259,7 @@ var _ = Describe("What can't be changed of an APIKey", func() {
 			ConsistOf(`spec.delivery: Invalid value: "Secret": delivery can't be changed`), "unset is Secret")
 	})
 
-	It("is that it was revoked", func(ctx SpecContext) {
+	It("a revocation is final", func(ctx SpecContext) {
 		Expect(edit(ctx, key, `{"spec":{"revoked":true}}`)).To(Succeed())
 		Expect(edit(ctx, key, `{"spec":{"revoked":false}}`)).To(Succeed())
 		revoked := apiKey.create(ctx, "revoked", ci(`{"revoked":true}`))
@@ -258,7 +268,7 @@ var _ = Describe("What can't be changed of an APIKey", func() {
 		Expect(edit(ctx, revoked, `{"spec":{"revoked":true,"description":"leaked on Monday"}}`)).To(Succeed())
 	})
 
-	It("is nothing else", func(ctx SpecContext) {
+	It("every other field can be changed", func(ctx SpecContext) {
 		Expect(edit(ctx, key, `{"spec":{"displayName":"CI","description":"d","category":"c","enabled":false,"scopes":["a.b"],"roles":["r"],`+
 			`"policy":{"permissions":[{"effect":"DENY","actions":["*"],"resources":["*"]}]},"expiresAt":"2030-01-01T00:00:00Z",`+
 			`"rotation":{"every":"1h","overlap":"1m"},"secret":{"name":"x","key":"k","whenDeleted":"Keep"}}}`)).To(Succeed())

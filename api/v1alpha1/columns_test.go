@@ -11,7 +11,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// table is what kubectl prints, by row and column. Columns are two spaces apart at least, and none is empty.
+// table splits the output of kubectl into rows and columns, which are at least two spaces apart and never empty.
 func table(ctx SpecContext, args ...string) [][]string {
 	GinkgoHelper()
 	out, err := plane.Kubectl(ctx, args...)
@@ -39,14 +39,15 @@ const columnStatus = `{"observedGeneration":1,"secretName":"nightly-api-key","ne
 		{"type":"Ready","status":"True","reason":"Issued","message":"All is well.","lastTransitionTime":"2030-01-01T12:00:00Z"},
 		{"type":"Active","status":"False","reason":"Disabled","message":"m","lastTransitionTime":"2030-01-01T12:00:00Z"}]}`
 
-var _ = Describe("What kubectl get shows", func() {
-	It("of an APIKey", func(ctx SpecContext) {
+var _ = Describe("kubectl get", func() {
+	It("shows an APIKey", func(ctx SpecContext) {
 		key := apiKey.create(ctx, "nightly", ci(`{"scopes":["certs.read"],"roles":["reader"]}`))
 		Expect(editStatus(ctx, key, columnStatus)).To(Succeed())
 
 		rows := table(ctx, "get", "ak", "-n", "default")
 		Expect(rows[0]).To(Equal([]string{"NAME", "SUBJECT", "READY", "REASON", "ACTIVE", "WHY", "EXPIRES", "SECRET", "AGE"}))
-		Expect(rows[1][:8]).To(Equal([]string{"nightly", "ci", "True", "Issued", "False", "Disabled", "2030-01-31T12:00:00Z", "nightly-api-key"}))
+		Expect(rows[1][:8]).To(Equal([]string{"nightly", "ci", "True", "Issued", "False", "Disabled", "2030-01-31T12:00:00Z",
+			"nightly-api-key"}))
 
 		rows = table(ctx, "get", "apikey", "nightly", "-n", "default", "-o", "wide")
 		Expect(rows[0]).To(Equal([]string{"NAME", "SUBJECT", "READY", "REASON", "ACTIVE", "WHY", "EXPIRES", "SECRET",
@@ -55,7 +56,7 @@ var _ = Describe("What kubectl get shows", func() {
 		Expect(rows[1]).To(ContainElement("All is well."))
 	})
 
-	It("of an AccessRole", func(ctx SpecContext) {
+	It("shows an AccessRole", func(ctx SpecContext) {
 		accessRole.create(ctx, "reader", `{"description":"Reads certificates","maxTTL":"720h","members":["alice","bob"]}`)
 		rows := table(ctx, "get", "arole", "reader")
 		Expect(rows[0]).To(Equal([]string{"NAME", "API KEYS", "MAX TTL", "DESCRIPTION", "AGE"}))
@@ -64,13 +65,14 @@ var _ = Describe("What kubectl get shows", func() {
 		Expect(rows[1]).To(ContainElement(`["alice","bob"]`))
 	})
 
-	It("of the whole category", func(ctx SpecContext) {
+	It("shows the whole category", func(ctx SpecContext) {
 		apiKey.in("keywright-system").create(ctx, "one", ci("{}"))
 		accessRole.create(ctx, "two", "")
 		adminUser.create(ctx, "three", "")
 		out, err := plane.Kubectl(ctx, "get", "keywright", "-o", "name")
 		Expect(err).NotTo(HaveOccurred())
-		Expect(strings.Fields(out)).To(ConsistOf("apikey.keywright.dev/one", "accessrole.keywright.dev/two", "adminuser.keywright.dev/three"))
+		Expect(strings.Fields(out)).To(ConsistOf("apikey.keywright.dev/one", "accessrole.keywright.dev/two",
+			"adminuser.keywright.dev/three"))
 	})
 })
 
@@ -80,11 +82,11 @@ var _ = Describe("APIKeys", func() {
 		apiKey.create(ctx, "alice", subject("User", "alice"))
 		apiKey.create(ctx, "bob", subject("User", "bob"))
 		for selector, want := range map[string][]any{
-			"spec.subject.kind=User":                            {"alice", "bob"},
-			"spec.subject.name=ci":                              {"ci"},
-			"spec.subject.kind=User,spec.subject.name=bob":      {"bob"},
-			"spec.subject.kind=Integration":                     nil,
-			"spec.subject.kind!=User,spec.subject.name!=nobody": {"ci"},
+			"spec.subject.kind=User":                           {"alice", "bob"},
+			"spec.subject.name=ci":                             {"ci"},
+			"spec.subject.kind=User,spec.subject.name=bob":     {"bob"},
+			"spec.subject.kind=Integration":                    nil,
+			"spec.subject.kind!=User,spec.subject.name!=other": {"ci"},
 		} {
 			var found v1alpha1.APIKeyList
 			Expect(plane.Client.List(ctx, &found, rawFields(selector))).To(Succeed())

@@ -15,20 +15,24 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// One object that a client can't decode would end its list and its watch of the whole kind: nobody could log in any
-// more, whoever wrote it. So whatever the API server accepts, a typed client must be able to read.
+// One object that a client cannot decode would end its list and its watch of the whole kind, and every login with
+// them. So a typed client must be able to read everything that the API server accepts.
 var (
 	hostileTimes = []string{
-		"2030-01-31T12:00:00Z", "2030-01-31t12:00:00z", "2030-01-31T12:00:00z", "2030-01-31t12:00:00Z", "2030-01-31 12:00:00Z",
+		"2030-01-31T12:00:00Z", "2030-01-31t12:00:00z", "2030-01-31T12:00:00z", "2030-01-31t12:00:00Z",
+		"2030-01-31 12:00:00Z",
 		"2030-01-31T12:00:00.5Z", "2030-01-31T12:00:00,5Z", "2030-01-31T12:00:00.123456789123Z", "2030-01-31T12:00:00.Z",
-		"2030-01-31T23:59:60Z", "2030-06-30T23:59:60Z", "2030-01-31T24:00:00Z", "2030-02-30T12:00:00Z", "2030-13-01T12:00:00Z",
+		"2030-01-31T23:59:60Z", "2030-06-30T23:59:60Z", "2030-01-31T24:00:00Z", "2030-02-30T12:00:00Z",
+		"2030-13-01T12:00:00Z",
 		"2030-01-31T12:00:00+02:00", "2030-01-31T12:00:00-00:00", "2030-01-31T12:00:00+24:00", "2030-01-31T12:00:00+25:00",
 		"2030-01-31T12:00:00+00:60", "2030-01-31T12:00:00+99:99", "2030-01-31T12:00:00+0200", "2030-01-31T12:00:00+02",
 		"2030-01-31T12:00:00", "2030-01-31T12:00Z", "2030-01-31", "", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z",
-		"9999-12-31T23:59:59Z", "9999-12-31T23:59:59-23:00", "10000-01-01T00:00:00Z", "-2030-01-31T12:00:00Z", "٢٠٣٠-01-31T12:00:00Z",
+		"9999-12-31T23:59:59Z", "9999-12-31T23:59:59-23:00", "10000-01-01T00:00:00Z",
+		"-2030-01-31T12:00:00Z", "٢٠٣٠-01-31T12:00:00Z",
 	}
 	hostileWords = []string{
-		"a", "x.y", "*", "a:b", "1h", "User", "ALLOW", "Allowed", "Secret", "Keep", "true", "\x00", "\n", "\u2028", "\U0010FFFF", strings.Repeat("é", 40),
+		"a", "x.y", "*", "a:b", "1h", "User", "ALLOW", "Allowed", "Secret", "Keep", "true",
+		"\x00", "\n", "\u2028", "\U0010FFFF", strings.Repeat("é", 40),
 	}
 	hostileJSON = []string{
 		"-1", "0", "1.0", "1e3", "1.5", "1e18", "1e30", "9223372036854775807", "9223372036854775808", "18446744073709551616",
@@ -49,7 +53,7 @@ func quote(words []string) []string {
 	return quoted
 }
 
-// The statuses of both kinds with a key; %s is the hostile part.
+// The statuses of both kinds of key objects; %s is the hostile part.
 var statuses = map[string]string{
 	"whole":              `%s`,
 	"nextRotation":       `{"nextRotation":%s}`,
@@ -94,7 +98,7 @@ var lists = map[kind]client.ObjectList{
 	adminUser: &v1alpha1.AdminUserList{}, apiKey: &v1alpha1.APIKeyList{}, accessRole: &v1alpha1.AccessRoleList{},
 }
 
-var _ = Describe("What is accepted can be read by every client:", func() {
+var _ = Describe("Every client can read what the API server accepts:", func() {
 	for holder := range lists {
 		It("the spec of an "+holder.name, func(ctx SpecContext) {
 			for i, spec := range specs[holder] {
@@ -113,7 +117,7 @@ var _ = Describe("What is accepted can be read by every client:", func() {
 			})
 		}
 
-		It("a time in the status of an "+holder.name+" that Go can't read is refused with its field", func(ctx SpecContext) {
+		It("a time in the status of an "+holder.name+" that Go cannot read is refused with its field", func(ctx SpecContext) {
 			object := holder.create(ctx, "probe", minimal(holder.kind))
 			Expect(complaints(editStatus(ctx, object, `{"nextRotation":"2030-01-31t12:00:00z"}`))).To(
 				ConsistOf(And(HavePrefix("status.nextRotation: "), ContainSubstring("2030-01-31t12:00:00z"))))
@@ -121,7 +125,7 @@ var _ = Describe("What is accepted can be read by every client:", func() {
 	}
 })
 
-// minimal is the least that a spec of the kind must say.
+// minimal is the smallest valid spec of the kind.
 func minimal(k kind) string {
 	if k == apiKey {
 		return ci("{}")
@@ -129,8 +133,7 @@ func minimal(k kind) string {
 	return "{}"
 }
 
-// acceptedOf writes every hostile value where the pattern has its %s, reads the whole kind after each, and counts what
-// was accepted.
+// acceptedOf writes every hostile value in place of %s, reads the whole kind after each, and counts the accepted ones.
 func acceptedOf(ctx context.Context, k kind, pattern string, write func(patch string) error) int {
 	GinkgoHelper()
 	accepted := 0
@@ -145,7 +148,7 @@ func acceptedOf(ctx context.Context, k kind, pattern string, write func(patch st
 	return accepted
 }
 
-// store patches an object for good.
+// store patches an object.
 func store(ctx context.Context, object *unstructured.Unstructured, patch string) error {
 	return plane.Client.Patch(ctx, object.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(patch)))
 }

@@ -1,6 +1,6 @@
-// Package v1alpha1 is the Kubernetes API of Keywright: who may come in, and with which keys.
+// Package v1alpha1 is the Kubernetes API of Keywright: admins, keys and roles.
 //
-// It holds types, defaults and validation rules only, and imports apimachinery only.
+// It contains types, defaults and validation rules, and imports apimachinery only.
 //
 // +kubebuilder:object:generate=true
 // +groupName=keywright.dev

@@ -1,6 +1,6 @@
 package v1alpha1
 
-// Reasons of events. A stall is told by an event with the reason of the Stalled condition.
+// Reasons of events. A stall is reported by an event with the reason of condition Stalled.
 const (
 	EventKeyIssued     = "KeyIssued"
 	EventKeyRotated    = "KeyRotated"
@@ -10,9 +10,9 @@ const (
 	EventKeyExpired    = "KeyExpired"
 	EventSecretDeleted = "SecretDeleted"
 	EventSecretChanged = "SecretChanged"
-	// EventRotationRefused: a rotation was asked for by annotation that only the API can do.
+	// EventRotationRefused: a rotation was requested by annotation that only the API can do.
 	EventRotationRefused = "RotationRefused"
-	// On objects, by the server: what somebody did through the API. A rotation and a revocation are told as the operator's are.
+	// Emitted by the server, for changes through the API. Rotations and revocations have the operator's reasons.
 	EventCreated           = "Created"
 	EventChanged           = "Changed"
 	EventDeleted           = "Deleted"

@@ -4,7 +4,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Delivery says how the plaintext of a key reaches its holder.
+// Delivery is how the plaintext of a key reaches its user.
 // +kubebuilder:validation:Enum=Secret;Response
 type Delivery string
 
@@ -15,12 +15,12 @@ const (
 	DeliveryResponse Delivery = "Response"
 )
 
-// WhenDeleted says what becomes of a key whose Secret somebody deleted or changed.
+// WhenDeleted is what happens to a key whose Secret is deleted or changed.
 // +kubebuilder:validation:Enum=Keep;Reissue
 type WhenDeleted string
 
 const (
-	// WhenDeletedKeep: the key goes on working and no Secret is written until the next rotation.
+	// WhenDeletedKeep: the key stays valid and no Secret is written until the next rotation.
 	WhenDeletedKeep WhenDeleted = "Keep"
 	// WhenDeletedReissue: a new key is issued at once and the old one refused.
 	WhenDeletedReissue WhenDeleted = "Reissue"
@@ -43,14 +43,14 @@ type SecretTemplate struct {
 	// +kubebuilder:validation:XValidation:rule="!(self in ['username', 'subject'])",message="entries username and subject say whom the key speaks as"
 	Key string `json:"key,omitempty"`
 
-	// Labels to set on the Secret. Keys under keywright.dev/ are Keywright's own.
+	// Labels to set on the Secret. Names under keywright.dev/ are reserved.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('keywright.dev/'))",message="labels under keywright.dev/ are Keywright's own"
 	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317 && !format.qualifiedName().validate(k).hasValue() && !format.labelValue().validate(self[k]).hasValue())",message="must be valid label names and values"
 	Labels map[string]LabelValue `json:"labels,omitempty"`
 
-	// Annotations to set on the Secret. Keys under keywright.dev/ are Keywright's own.
+	// Annotations to set on the Secret. Names under keywright.dev/ are reserved.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('keywright.dev/'))",message="annotations under keywright.dev/ are Keywright's own"
@@ -66,38 +66,39 @@ type LabelValue string
 // +kubebuilder:validation:MaxLength=4096
 type AnnotationValue string
 
-// Rotation is a schedule of key changes.
+// Rotation is a schedule of key rotations.
 // +kubebuilder:validation:XValidation:rule="!has(self.every) || !has(self.overlap) || [self.every, self.overlap].exists(d, size(d) == 0 || !d.matches('^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$')) || duration(self.overlap) < duration(self.every)",message="must be shorter than every",fieldPath=".overlap"
 type Rotation struct {
-	// Every is the time from one issue to the next, at least 1m. Unset: no schedule.
+	// Every is the time from one issue to the next, at least 1m. Without it there is no schedule.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="size(self) > 0 && self.matches('^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$') && duration(self) >= duration('1m')",message="must be at least 1m and less than 1000000h, in hours, minutes and seconds such as 90m, 24h or 2160h"
 	Every *Duration `json:"every,omitempty"`
 
-	// Overlap is how long the old key is still accepted after the new one is in its Secret. Shorter than every.
+	// Overlap is how long the old key is accepted after the new one is in its Secret. Shorter than every.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="size(self) > 0 && self.matches('^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$')",message="must be less than 1000000h, in hours, minutes and seconds such as 0s, 90s, 1h30m or 24h"
 	Overlap *Duration `json:"overlap,omitempty"`
 }
 
 // Duration is a length of time in hours, minutes and seconds: 90s, 1h30m, 2160h. The number of digits of each is
-// bounded so that no sum of the three is more than a Go time.Duration holds.
+// bounded, so that their sum fits into a Go time.Duration.
 // +kubebuilder:validation:MaxLength=32
 type Duration string
 
-// Every time in a status has a rule of its own, for format date-time alone lets through what Go can't read, such as
-// 2030-01-31t12:00:00z: and one such object would break every client's list of the whole kind. CEL reads times as Go
-// does; to compare with anything is to read.
+// Every time in a status has its own rule, because format date-time accepts values that Go cannot read, such as
+// 2030-01-31t12:00:00z: one such object would break the list of the whole kind for every client. CEL reads times as
+// Go does, so any comparison checks the format.
 
-// KeyStatus is one key that is accepted, or about to be. It never holds the key or a form it could be had from.
+// KeyStatus is one key that is accepted, or about to be. It contains neither the key nor a form that reveals it.
 type KeyStatus struct {
-	// ID is the first 16 hex characters of the digest's sum: the name of this key in logs, metrics and headers.
+	// ID is the first 16 hexadecimal characters of the digest: the name of the key in logs, metrics and headers.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=16
 	ID string `json:"id,omitempty"`
 
-	// Prefix is the first 12 characters of a generated key, the first 4 of a brought one: for people to tell keys apart.
+	// Prefix is the first 12 characters of a generated key, or the first 4 of a brought one, by which people recognize
+	// the key.
 	// +optional
 	// +kubebuilder:validation:MaxLength=12
 	Prefix string `json:"prefix,omitempty"`
@@ -108,24 +109,24 @@ type KeyStatus struct {
 	// +kubebuilder:validation:MaxLength=128
 	Digest string `json:"digest,omitempty"`
 
-	// IssuedAt is when the key was minted, or adopted.
+	// IssuedAt is when the key was generated or adopted.
 	// +required
 	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time such as 2030-01-31T12:00:00Z"
 	IssuedAt metav1.Time `json:"issuedAt,omitempty"`
 
-	// NotAfter is the instant from which the key is refused: the end of its overlap. Unset: none.
+	// NotAfter is the instant from which the key is refused: the end of its overlap. Unset: the key has no end.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time such as 2030-01-31T12:00:00Z"
 	NotAfter *metav1.Time `json:"notAfter,omitempty"`
 
-	// Pending is true from the time the digest is recorded until its plaintext is in the Secret.
+	// Pending is true from the recording of the digest until the plaintext is in the Secret.
 	// +optional
 	Pending bool `json:"pending,omitempty"`
 }
 
-// KeyHolderStatus is the part of the status that every kind with a key has.
+// KeyHolderStatus is the part of the status that all key objects have.
 type KeyHolderStatus struct {
-	// ObservedGeneration is the generation this status speaks of.
+	// ObservedGeneration is the generation that this status describes.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
@@ -137,13 +138,13 @@ type KeyHolderStatus struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime >= timestamp('0001-01-01T00:00:00Z'))",message="lastTransitionTime must be a time such as 2030-01-31T12:00:00Z"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// Keys are the current key, one pending, and those still in their overlap.
+	// Keys are the current key, a pending one, and overlapping ones.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	Keys []KeyStatus `json:"keys,omitempty"`
 
-	// SecretName is the Secret that holds the current key. Empty when no Secret does.
+	// SecretName is the Secret that holds the current key. Empty if none does.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	SecretName string `json:"secretName,omitempty"`
@@ -153,12 +154,12 @@ type KeyHolderStatus struct {
 	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time such as 2030-01-31T12:00:00Z"
 	NextRotation *metav1.Time `json:"nextRotation,omitempty"`
 
-	// LastRotateRequest is the value of annotation keywright.dev/rotate that was acted on last.
+	// LastRotateRequest is the last value of annotation keywright.dev/rotate that was acted on.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	LastRotateRequest string `json:"lastRotateRequest,omitempty"`
 
-	// AdoptedKeys are the ids of the keys last adopted from a Secret, the latest last. Once rotated away, none of them is
+	// AdoptedKeys are the ids of the last keys adopted from a Secret, the latest last. Once rotated away, they are not
 	// adopted again.
 	// +optional
 	// +listType=atomic

@@ -8,19 +8,21 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// Sentences that people read about any key.
+// Refusals for all key objects.
 const (
 	everyForm   = "must be at least 1m and less than 1000000h, in hours, minutes and seconds such as 90m, 24h or 2160h"
 	overlapForm = "must be less than 1000000h, in hours, minutes and seconds such as 0s, 90s, 1h30m or 24h"
 	tooLate     = "spec.rotation.overlap: Invalid value: must be shorter than every"
 	secretName  = "must be the name of a Secret: lower case letters, digits, '-' and '.'"
-	noSchedule  = "spec.rotation.every: Invalid value: rotation.every needs delivery Secret: a key delivered in a reply is rotated through the API"
-	noSecret    = "spec.secret: Invalid value: secret needs delivery Secret: with delivery Response no Secret ever holds the key"
-	ourLabels   = "spec.secret.labels: Invalid value: labels under keywright.dev/ are Keywright's own"
-	badLabels   = "spec.secret.labels: Invalid value: must be valid label names and values"
-	ourNotes    = "spec.secret.annotations: Invalid value: annotations under keywright.dev/ are Keywright's own"
-	badNotes    = "spec.secret.annotations: Invalid value: must be valid annotation names"
-	entryName   = "must be the name of a Secret's entry: letters, digits, '-', '_' and '.'"
+	noSchedule  = "spec.rotation.every: Invalid value: rotation.every needs delivery Secret: a key delivered in a reply " +
+		"is rotated through the API"
+	noSecret = "spec.secret: Invalid value: secret needs delivery Secret: with delivery Response no Secret ever " +
+		"holds the key"
+	ourLabels = "spec.secret.labels: Invalid value: labels under keywright.dev/ are Keywright's own"
+	badLabels = "spec.secret.labels: Invalid value: must be valid label names and values"
+	ourNotes  = "spec.secret.annotations: Invalid value: annotations under keywright.dev/ are Keywright's own"
+	badNotes  = "spec.secret.annotations: Invalid value: must be valid annotation names"
+	entryName = "must be the name of a Secret's entry: letters, digits, '-', '_' and '.'"
 )
 
 func every(d string) string   { return fmt.Sprintf(`{"rotation":{"every":%q}}`, d) }
@@ -58,7 +60,7 @@ func one(field, name, value string) string {
 	return fmt.Sprintf(`{"secret":{%q:{%q:%q}}}`, field, name, value)
 }
 
-// several is count labels or annotations with values of a length.
+// several returns labels or annotations with values of a length.
 func several(field string, count, length int) string {
 	entries := make([]string, count)
 	for i := range entries {
@@ -67,7 +69,7 @@ func several(field string, count, length int) string {
 	return fmt.Sprintf(`{"secret":{%q:{%s}}}`, field, strings.Join(entries, ","))
 }
 
-// keyHolder is a kind with a key, and what its spec needs beside the part that both share.
+// keyHolder is a kind of key object, with the required fields of its spec.
 type keyHolder struct {
 	kind
 	spec func(shared string) string
@@ -78,7 +80,7 @@ var keyHolders = []keyHolder{
 	{apiKey, ci},
 }
 
-var _ = Describe("Whatever the kind, a key", func() {
+var _ = Describe("The key", func() {
 	for _, holder := range keyHolders {
 		DescribeTable("of an "+holder.name+" is refused with one sentence for each mistake:",
 			func(ctx SpecContext, spec string, want ...string) {
@@ -107,7 +109,8 @@ var refusedKeys = []TableEntry{
 	Entry("every with a space", every(" 1h"), badEvery(" 1h")),
 	Entry("every with a line end", every("1h\n"), `spec.rotation.every: Invalid value: "1h\n": `+everyForm),
 	Entry("every beyond what can be counted", every("99999999999h"), badEvery("99999999999h")),
-	Entry("every beyond any length", every(strings.Repeat("9", 32)+"h"), "spec.rotation.every: Too long: may not be more than 32 bytes"),
+	Entry("every beyond any length", every(strings.Repeat("9", 32)+"h"),
+		"spec.rotation.every: Too long: may not be more than 32 bytes"),
 
 	Entry("overlap negative", overlap("-1s"), badOverlap("-1s")),
 	Entry("overlap empty", overlap(""), badOverlap("")),
@@ -123,7 +126,8 @@ var refusedKeys = []TableEntry{
 	Entry("Secret's name with an underscore", secretNamed("a_b"), badSecretName("a_b")),
 	Entry("Secret's name with a hyphen at its end", secretNamed("a-"), badSecretName("a-")),
 	Entry("Secret's name empty", secretNamed(""), badSecretName("")),
-	Entry("Secret's name too long", secretNamed(strings.Repeat("a", 254)), "spec.secret.name: Too long: may not be more than 253 bytes"),
+	Entry("Secret's name too long", secretNamed(strings.Repeat("a", 254)),
+		"spec.secret.name: Too long: may not be more than 253 bytes"),
 	Entry("the pepper's name", secretNamed("keywright-pepper"),
 		`spec.secret.name: Invalid value: "keywright-pepper": Secret keywright-pepper is Keywright's own and can't hold a key`),
 
@@ -135,7 +139,8 @@ var refusedKeys = []TableEntry{
 	Entry("data key of one dot", dataKey("."), badDataKey(".")),
 	Entry("data key of two dots", dataKey(".."), badDataKey("..")),
 	Entry("data key that begins with two dots", dataKey("..data"), badDataKey("..data")),
-	Entry("data key too long", dataKey(strings.Repeat("k", 254)), "spec.secret.key: Too long: may not be more than 253 bytes"),
+	Entry("data key too long", dataKey(strings.Repeat("k", 254)),
+		"spec.secret.key: Too long: may not be more than 253 bytes"),
 	Entry("data key username", dataKey("username"), takenDataKey("username")),
 	Entry("data key subject", dataKey("subject"), takenDataKey("subject")),
 
@@ -147,13 +152,16 @@ var refusedKeys = []TableEntry{
 	Entry("a label's name of any length", labels(strings.Repeat("a", 100_000), "x"), badLabels),
 	Entry("a label's value with a space", labels("a", "b c"), badLabels),
 	Entry("a label's value with a hyphen at its end", labels("a", "b-"), badLabels),
-	Entry("a label's value too long", labels("a", strings.Repeat("x", 64)), "spec.secret.labels.a: Too long: may not be more than 63 bytes"),
+	Entry("a label's value too long", labels("a", strings.Repeat("x", 64)),
+		"spec.secret.labels.a: Too long: may not be more than 63 bytes"),
 	Entry("33 labels", several("labels", 33, 1), "spec.secret.labels: Too many: 33: must have at most 32 items"),
 
 	Entry("an annotation of ours", annotations("keywright.dev/adopt", "true"), ourNotes),
 	Entry("an annotation's name with a space", annotations("a b", "x"), badNotes),
-	Entry("an annotation's value too long", annotations("a", strings.Repeat("x", 4097)), "spec.secret.annotations.a: Too long: may not be more than 4096 bytes"),
-	Entry("33 annotations", several("annotations", 33, 1), "spec.secret.annotations: Too many: 33: must have at most 32 items"),
+	Entry("an annotation's value too long", annotations("a", strings.Repeat("x", 4097)),
+		"spec.secret.annotations.a: Too long: may not be more than 4096 bytes"),
+	Entry("33 annotations", several("annotations", 33, 1),
+		"spec.secret.annotations: Too many: 33: must have at most 32 items"),
 
 	Entry("an unknown delivery", `{"delivery":"secret"}`, `spec.delivery: Unsupported value: "secret": supported values: "Secret", "Response"`),
 	Entry("an unknown whenDeleted", `{"secret":{"whenDeleted":"Never"}}`, `spec.secret.whenDeleted: Unsupported value: "Never": supported values: "Keep", "Reissue"`),
@@ -178,7 +186,7 @@ var acceptedKeys = []TableEntry{
 	Entry("data key in capitals, with every kind of character", dataKey("API_KEY-1.txt")),
 	Entry("data key at its longest", dataKey(strings.Repeat("k", 253))),
 	Entry("data key that only begins with a taken one", dataKey("username2")),
-	Entry("a label of somebody who ends like us", labels("not-keywright.dev/x", "y")),
+	Entry("a label whose prefix ends like ours", labels("not-keywright.dev/x", "y")),
 	Entry("a label with an empty value", labels("a", "")),
 	Entry("a label's value at its longest", labels("a", strings.Repeat("x", 63))),
 	Entry("32 labels", several("labels", 32, 63)),

@@ -1,15 +1,15 @@
 package v1alpha1
 
-// Each server has a Lease in Keywright's own namespace that says that it runs, and with which configuration
+// Each server has a Lease in Keywright's own namespace, which reports that it runs, and its configuration
 // (AnnotationConfiguration).
 const (
-	// ServerLeasePrefix is what its name begins with. Admission lets servers write no other Lease.
+	// ServerLeasePrefix is the beginning of the name of each server's Lease. Admission allows servers no other Lease.
 	ServerLeasePrefix = "keywright-server-"
-	// ServerFieldManager is the name under which servers write.
+	// ServerFieldManager is the field manager of servers.
 	ServerFieldManager = "keywright-server"
 )
 
-// ServerLeaseLabels are on the Lease of each server. The operator's cache of Leases is selected by them.
+// ServerLeaseLabels returns the labels of each server's Lease. They select the operator's cache of Leases.
 func ServerLeaseLabels() map[string]string {
 	return map[string]string{"app.kubernetes.io/name": "keywright", "app.kubernetes.io/component": "server"}
 }

@@ -2,35 +2,36 @@ package v1alpha1
 
 // Labels and annotations, all under keywright.dev.
 const (
-	// AnnotationRotate asks for one rotation: any value not seen before. Set by a person, on the object.
+	// AnnotationRotate requests one rotation with each new value. Set by a person, on the object.
 	AnnotationRotate = "keywright.dev/rotate"
 	// AnnotationAdopt with value "true" on a Secret hands its key over to Keywright. Set by a person.
 	AnnotationAdopt = "keywright.dev/adopt"
-	// AnnotationAcceptNewPepper with value "true" on the pepper Secret gives up all keys digested with another one.
+	// AnnotationAcceptNewPepper with value "true" on the pepper Secret gives up all keys digested with another pepper.
 	// Set by a person.
 	AnnotationAcceptNewPepper = "keywright.dev/accept-new-pepper"
-	// AnnotationAllowLastAdminRemoval with value "true" on an AdminUser lets the last admin go. Set by a person.
+	// AnnotationAllowLastAdminRemoval with value "true" on an AdminUser allows removing the last admin. Set by a person.
 	AnnotationAllowLastAdminRemoval = "keywright.dev/allow-last-admin-removal"
-	// AnnotationCreatedBy with value "api" is on every object that the API made, and on no other: those alone it may change
-	// and delete. Written by the server, at creation.
+	// AnnotationCreatedBy with value "api" is on every object that the API created, and on no other: the API changes and
+	// deletes only those. Written by the server, at creation.
 	AnnotationCreatedBy = "keywright.dev/created-by"
 	// AnnotationKeyID is the id of the key a Secret holds. Written by the operator, on the Secret.
 	AnnotationKeyID = "keywright.dev/key-id"
-	// AnnotationConfiguration is the revision of the configuration that a server runs. Written by the server, on its Lease.
+	// AnnotationConfiguration is the revision of the configuration that a server runs. Written by the server, on its
+	// Lease.
 	AnnotationConfiguration = "keywright.dev/configuration"
-	// LabelIssuedFor is the kind of the object that a Secret was written for. Written by the operator;
-	// its cache of Secrets is selected by it.
+	// LabelIssuedFor is the kind of the object that a Secret was written for. Written by the operator; it selects the
+	// operator's cache of Secrets.
 	LabelIssuedFor = "keywright.dev/issued-for"
 )
 
 // CreatedByAPI is the value of AnnotationCreatedBy.
 const CreatedByAPI = "api"
 
-// Finalizers, on the objects that need them for as long as they do.
+// Finalizers.
 const (
-	// FinalizerLastAdmin is on one active AdminUser: should all be deleted at once, that one stays.
+	// FinalizerLastAdmin is on one active AdminUser, which stays if all are deleted at once.
 	FinalizerLastAdmin = "keywright.dev/last-admin"
-	// FinalizerKeepSecret is on an object whose Secret a person annotated for adoption: the Secret outlives it.
+	// FinalizerKeepSecret is on an object whose Secret a person annotated for adoption: the Secret outlives the object.
 	FinalizerKeepSecret = "keywright.dev/keep-secret" //nolint:gosec // a finalizer's name
 )
 
@@ -41,7 +42,7 @@ const PepperSecret = "keywright-pepper"
 const (
 	// ConfigMapConfig is the service's configuration, written by people.
 	ConfigMapConfig = "keywright-config"
-	// ConfigMapRuntime is what the operator compiled from it, read by the server.
+	// ConfigMapRuntime is the runtime configuration, written by the operator and read by the server.
 	ConfigMapRuntime = "keywright-runtime"
 )
 
@@ -49,12 +50,12 @@ const (
 const (
 	// SecretKey holds the plaintext of the key, unless spec.secret.key names another entry.
 	SecretKey = "key"
-	// SecretUsername holds the username an admin key speaks as.
+	// SecretUsername holds the username of an admin key.
 	SecretUsername = "username"
-	// SecretSubject holds <kind>/<name> of the subject an API key speaks as.
+	// SecretSubject holds <kind>/<name> of the subject of an API key.
 	SecretSubject = "subject"
 )
 
-// FieldManager is the name under which the operator writes. That it still owns a
-// Secret's data proves, from metadata alone, that nobody else changed it.
+// FieldManager is the field manager of the operator. If it still owns the data of a Secret, no other writer changed
+// them; metadata alone proves that.
 const FieldManager = "keywright"

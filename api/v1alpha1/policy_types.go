@@ -1,6 +1,6 @@
 package v1alpha1
 
-// Effect says whether a permission gives or takes away.
+// Effect is whether a permission gives or takes away.
 // +kubebuilder:validation:Enum=ALLOW;DENY
 type Effect string
 
@@ -25,7 +25,8 @@ type Resource string
 // +kubebuilder:validation:MaxLength=253
 type PropertyValue string
 
-// Policy gives and denies actions on resources. What nothing allows is denied, and a DENY beats every ALLOW.
+// Policy allows and denies actions on resources. Without a matching permission a request is denied; a DENY beats
+// every ALLOW.
 type Policy struct {
 	// Permissions of the policy. Their order does not matter.
 	// +required
@@ -61,9 +62,9 @@ type Permission struct {
 	Condition *Condition `json:"condition,omitempty"`
 }
 
-// Condition is what has to be so for a permission to count.
+// Condition limits a permission to resources with certain properties.
 type Condition struct {
-	// StringEquals names properties with the value that each must have in the object asked for. All of them must.
+	// StringEquals lists properties with the value that each must have in the resource of the request. All must match.
 	// +required
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=16

@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Sentences that people read about a permission.
+// Refusals of a permission.
 const (
 	actionForm   = "must be an action such as certs.read or dashboard:View, or '*' alone: there is no wildcard for a part"
 	resourceForm = "must be a kind and an id such as certificate:42, or '*' alone: there is no wildcard for a part"
@@ -17,7 +17,7 @@ const (
 	propertyName = "condition.stringEquals: Invalid value: a property has a name of 1-63 characters"
 )
 
-// allow is a permission; actions and resources are what stands between the brackets.
+// allow returns a permission; actions and resources are the contents of the brackets.
 func allow(actions, resources string) string {
 	return fmt.Sprintf(`{"effect":"ALLOW","actions":[%s],"resources":[%s]}`, actions, resources)
 }
@@ -29,7 +29,7 @@ func effect(e string) string {
 	return fmt.Sprintf(`{"effect":%q,"actions":["*"],"resources":["*"]}`, e)
 }
 
-// where is a permission with a condition, given as the content of its braces.
+// where returns a permission with a condition, given as the content of its braces.
 func where(condition string) string {
 	return strings.TrimSuffix(allow(`"query:ReadGraphData"`, `"*"`), "}") + `,"condition":{` + condition + `}}`
 }
@@ -38,7 +38,7 @@ func property(name, value string) string {
 	return where(fmt.Sprintf(`"stringEquals":{%q:%q}`, name, value))
 }
 
-// quoted is a JSON list of count different items, without its brackets.
+// quoted returns a JSON list of different items, without its brackets.
 func quoted(word string, count int) string {
 	return `"` + strings.Join(numbered(word, count), `","`) + `"`
 }
@@ -55,7 +55,7 @@ func badEffect(e string) string {
 	return fmt.Sprintf(`effect: Unsupported value: %q: supported values: "ALLOW", "DENY"`, e)
 }
 
-// tooFew and ofType are what the API server says by itself, with the whole path once more: {} stands for its beginning.
+// tooFew and ofType are refusals by the API server itself, which repeat the path: {} stands for its beginning.
 func tooFew(field, what string) string {
 	return fmt.Sprintf("%s: Invalid value: 0: {}.%s in body should have at least 1 %s", field, field, what)
 }
@@ -72,7 +72,7 @@ func badResource(r string) string {
 	return fmt.Sprintf("resources[0]: Invalid value: %q: %s", r, resourceForm)
 }
 
-// permissionHolder is a kind whose spec has permissions, and the path of the first.
+// permissionHolder is a kind whose spec has permissions, with the path of the first one.
 type permissionHolder struct {
 	kind
 	spec func(permissions string) string
@@ -84,7 +84,7 @@ var permissionHolders = []permissionHolder{
 	{accessRole, func(p string) string { return `{"permissions":[` + p + `]}` }, "spec.permissions"},
 }
 
-var _ = Describe("Whatever the kind, a permission", func() {
+var _ = Describe("A permission", func() {
 	for _, holder := range permissionHolders {
 		DescribeTable("of an "+holder.name+" is refused with one sentence for each mistake:",
 			func(ctx SpecContext, permission string, want ...string) {
@@ -100,19 +100,21 @@ var _ = Describe("Whatever the kind, a permission", func() {
 				Expect(err).NotTo(HaveOccurred())
 			}, acceptedPermissions)
 
-		It("of an "+holder.name+" is one of 32 at most", func(ctx SpecContext) {
+		It("of an "+holder.name+" is limited to 32", func(ctx SpecContext) {
 			_, err := holder.try(ctx, "pp", holder.spec(strings.Repeat(action("*")+",", 31)+action("*")))
 			Expect(err).NotTo(HaveOccurred())
 			_, err = holder.try(ctx, "pp", holder.spec(strings.Repeat(action("*")+",", 32)+action("*")))
 			Expect(complaints(err)).To(ConsistOf(holder.path + ": Too many: 33: must have at most 32 items"))
 		})
 
-		It("of an "+holder.name+" with everything at its longest is within what the API server will check", func(ctx SpecContext) {
-			longest := strings.TrimSuffix(allow(quoted("a."+strings.Repeat("b", 59), 16), quoted("k:"+strings.Repeat("i", 249), 16)), "}") +
-				`,"condition":` + strings.Split(properties(16), `"condition":`)[1]
-			_, err := holder.try(ctx, "pp", holder.spec(strings.Repeat(longest+",", 31)+longest))
-			Expect(err).NotTo(HaveOccurred())
-		})
+		It("of an "+holder.name+" with every field at its limit is within the cost limit of the API server",
+			func(ctx SpecContext) {
+				longest := strings.TrimSuffix(allow(quoted("a."+strings.Repeat("b", 59), 16),
+					quoted("k:"+strings.Repeat("i", 249), 16)), "}") +
+					`,"condition":` + strings.Split(properties(16), `"condition":`)[1]
+				_, err := holder.try(ctx, "pp", holder.spec(strings.Repeat(longest+",", 31)+longest))
+				Expect(err).NotTo(HaveOccurred())
+			})
 	}
 })
 
@@ -153,7 +155,8 @@ var refusedPermissions = []TableEntry{
 	Entry("resource with a line end", resource("certificate:42\n"), `resources[0]: Invalid value: "certificate:42\n": `+resourceForm),
 	Entry("resource with a control character", allow(`"certs.read"`, `"certificate:4\u0007"`), `resources[0]: Invalid value: "certificate:4\a": `+resourceForm),
 	Entry("resource null", allow(`"certs.read"`, `"k:1",null`), ofType("resources[1]", "string", "null")),
-	Entry("resource too long", resource("c:"+strings.Repeat("x", 252)), "resources[0]: Too long: may not be more than 253 bytes"),
+	Entry("resource too long", resource("c:"+strings.Repeat("x", 252)),
+		"resources[0]: Too long: may not be more than 253 bytes"),
 
 	Entry("query:ReadGraphData on one object", allow(`"query:ReadGraphData"`, `"node:1"`), graphData),
 	Entry("query:ReadGraphData on anything and on one object", allow(`"certs.read","query:ReadGraphData"`, `"*","node:1"`), graphData),
@@ -162,7 +165,8 @@ var refusedPermissions = []TableEntry{
 	Entry("a condition without a property", where(`"stringEquals":{}`), tooFew("condition.stringEquals", "properties")),
 	Entry("a property without a name", property("", "v"), propertyName),
 	Entry("a property with a name too long", property(strings.Repeat("p", 64), "v"), propertyName),
-	Entry("a property with a value too long", property("p", strings.Repeat("v", 254)), "condition.stringEquals.p: Too long: may not be more than 253 bytes"),
+	Entry("a property with a value too long", property("p", strings.Repeat("v", 254)),
+		"condition.stringEquals.p: Too long: may not be more than 253 bytes"),
 	Entry("a property with a number", where(`"stringEquals":{"p":1}`), ofType("condition.stringEquals.p", "string", "integer")),
 	Entry("a property with no value, which the API server drops", where(`"stringEquals":{"p":null}`), tooFew("condition.stringEquals", "properties")),
 	Entry("17 properties", properties(17), "condition.stringEquals: Too many: 17: must have at most 16 items"),
@@ -196,7 +200,7 @@ var _ = Describe("A policy", func() {
 			"spec.policy.permissions: Invalid value: 0: spec.policy.permissions in body should have at least 1 items"))
 	})
 
-	// Nothing can be asked of what the API server drops before it validates: the pages say so.
+	// The API server drops it before it validates; the pages in docs/spec mention that.
 	It("loses a property that is null", func(ctx SpecContext) {
 		stored, err := accessRole.try(ctx, "pp", `{"permissions":[`+where(`"stringEquals":{"p":null,"q":"v"}`)+`]}`)
 		Expect(err).NotTo(HaveOccurred())

@@ -14,12 +14,12 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
-// celRule is a rule of a kind's definition, by the field that a refusal names and the sentence it says.
+// celRule is a CEL rule of a CRD, identified by the field and the message of its refusal.
 type celRule struct {
 	kind, field, message string
 }
 
-// refusals are all that the suite has met.
+// refusals are all refusals of this run.
 var refusals struct {
 	sync.Mutex
 	met []celRule
@@ -27,7 +27,7 @@ var refusals struct {
 
 var index = regexp.MustCompile(`\[\d+\]`)
 
-// noted keeps what the API server said, and hands it on.
+// noted records a refusal and returns it.
 func noted(err error) error {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) || !apierrors.IsInvalid(err) {
@@ -53,9 +53,10 @@ func (r celRule) met() bool {
 	return false
 }
 
-// A rule that is added without a test is found here.
+// Finds rules without a test.
 var _ = ReportAfterSuite("Every rule of every kind has refused something", func(report Report) {
-	if !report.SuiteSucceeded || report.SuiteHasProgrammaticFocus || len(report.SuiteConfig.FocusStrings)+len(report.SuiteConfig.SkipStrings) > 0 {
+	filters := len(report.SuiteConfig.FocusStrings) + len(report.SuiteConfig.SkipStrings)
+	if !report.SuiteSucceeded || report.SuiteHasProgrammaticFocus || filters > 0 {
 		return
 	}
 	definitions, err := filepath.Glob("../../config/crd/bases/*.yaml")
@@ -68,7 +69,7 @@ var _ = ReportAfterSuite("Every rule of every kind has refused something", func(
 	}
 })
 
-// definition and schema are what matters here of a CustomResourceDefinition.
+// definition and schema are the relevant parts of a CustomResourceDefinition.
 type definition struct {
 	Spec struct {
 		Names    struct{ Kind string }
@@ -98,7 +99,7 @@ func rulesIn(path string) []celRule {
 	return rules
 }
 
-// rulesOf walks a schema. path is that of the schema, as a refusal writes it with every index left out.
+// rulesOf returns the rules of a schema. path is the path of the schema in refusals, without indexes.
 func rulesOf(s schema, path string) []celRule {
 	var rules []celRule
 	for _, r := range s.Rules {

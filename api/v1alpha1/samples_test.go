@@ -37,32 +37,33 @@ func read(path string) string {
 	return string(content)
 }
 
-// opening is the comment that a file begins with.
+// opening matches the comment at the beginning of a file.
 var opening = regexp.MustCompile(`\A(# .*\n|#\n)+`)
 
 const tenant = "--as=system:serviceaccount:team-a:deployer"
 
 var _ = Describe("The samples", Ordered, func() {
-	// An API server that only pretends makes no namespace for what is in it.
+	// A dry run does not create the namespace of its objects.
 	BeforeAll(func(ctx SpecContext) {
 		err := plane.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "team-a"}})
 		Expect(err == nil || apierrors.IsAlreadyExists(err)).To(BeTrue(), "%v", err)
 	})
 
-	It("are accepted as they are, with no field that is not known and no warning", func(ctx SpecContext) {
+	It("are accepted without unknown fields and without warnings", func(ctx SpecContext) {
 		for _, path := range samples() {
-			_, err := plane.Kubectl(ctx, "apply", "--server-side", "--dry-run=server", "--validate=strict", "--warnings-as-errors", "-f", path)
+			_, err := plane.Kubectl(ctx, "apply", "--server-side", "--dry-run=server", "--validate=strict",
+				"--warnings-as-errors", "-f", path)
 			Expect(err).NotTo(HaveOccurred())
 		}
 	})
 
-	It("begin with what they show and the command to try them", func() {
+	It("begin with a description and the command to apply them", func() {
 		for _, path := range samples() {
 			Expect(opening.FindString(read(path))).To(ContainSubstring("kubectl apply -f "+path), path)
 		}
 	})
 
-	It("that kubectl apply -k takes are admins, and no more", func(ctx SpecContext) {
+	It("of the kustomization are admins only", func(ctx SpecContext) {
 		out, err := plane.Kubectl(ctx, "apply", "--dry-run=server", "-k", samplesDir, "-o", "name")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(strings.Fields(out)).To(ConsistOf("adminuser.keywright.dev/alice", "adminuser.keywright.dev/bob"))
@@ -74,14 +75,14 @@ var _ = Describe("The samples", Ordered, func() {
 			Expect(err).NotTo(HaveOccurred())
 		})
 
-		It("let them make the key that is shown", func(ctx SpecContext) {
+		It("allow the key of the sample", func(ctx SpecContext) {
 			Eventually(ctx, func() error {
 				_, err := plane.Kubectl(ctx, "apply", "--dry-run=server", tenant, "-f", samplesDir+"/tenant_apikey.yaml")
 				return err
 			}).Should(Succeed(), "RBAC catches up in a moment")
 		})
 
-		DescribeTable("let them make no other:", func(ctx SpecContext, was, is, want string) {
+		DescribeTable("allow no other key:", func(ctx SpecContext, was, is, want string) {
 			path := filepath.Join(GinkgoT().TempDir(), "key.yaml")
 			changed := strings.ReplaceAll(read(samplesDir+"/tenant_apikey.yaml"), was, is)
 			Expect(os.WriteFile(path, []byte(changed), 0o600)).To(Succeed())
@@ -91,7 +92,9 @@ var _ = Describe("The samples", Ordered, func() {
 			Entry("with another scope", "- certs.read", "- certs.write", `may not use scope "certs.write"`),
 			Entry("for another subject", "name: ci", "name: other", "may not make a key that speaks as Account:other"),
 			Entry("with a role", "  scopes:", "  roles: [certificate-reader]\n  scopes:", `may not use role "certificate-reader"`),
-			Entry("with a policy", "  scopes:", "  policy: {permissions: [{effect: ALLOW, actions: ['*'], resources: ['*']}]}\n  scopes:", "may not write spec.policy"),
+			Entry("with a policy", "  scopes:",
+				"  policy: {permissions: [{effect: ALLOW, actions: ['*'], resources: ['*']}]}\n  scopes:",
+				"may not write spec.policy"),
 			Entry("elsewhere", "namespace: team-a", "namespace: default", `cannot get resource "apikeys"`),
 		)
 	})

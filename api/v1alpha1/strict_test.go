@@ -9,8 +9,8 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// kubectl asks the API server for strict validation; whoever does not ask is answered with a warning.
-var _ = DescribeTable("An unknown field is refused by name where the client asks for it, as kubectl does:",
+// kubectl requests strict validation; other clients get a warning.
+var _ = DescribeTable("With strict validation, as kubectl requests it, an unknown field is refused by name:",
 	func(ctx SpecContext, kind, spec, field string) {
 		path := filepath.Join(GinkgoT().TempDir(), "manifest.json")
 		manifest := fmt.Sprintf(`{"apiVersion":"keywright.dev/v1alpha1","kind":%q,"metadata":{"name":"uu"},"spec":%s}`, kind, spec)

@@ -25,13 +25,13 @@ func TestAPI(t *testing.T) {
 
 var plane *stack.ControlPlane
 
-// The policies are in force beside the CRD's rules, as they are in an installation.
+// The admission policies are installed beside the CRDs, as in an installation.
 var _ = BeforeSuite(func(ctx SpecContext) {
 	plane = kit.ControlPlane(ctx)
 	Expect(plane.InstallPolicies(ctx)).To(Succeed())
 }, kit.StartTimeout)
 
-// kind is one of the API's kinds, with the namespace its objects are tried in: "" for one that knows none.
+// kind is one of the API's kinds, with the namespace of its objects: "" if it is cluster-scoped.
 type kind struct {
 	name, namespace string
 }
@@ -42,7 +42,7 @@ var (
 	accessRole = kind{"AccessRole", ""}
 )
 
-// manifest is an object as a person writes it: spec is JSON, "" leaves it out.
+// manifest returns an object as a person writes it: spec is JSON, "" omits it.
 func (k kind) manifest(name, spec string) *unstructured.Unstructured {
 	GinkgoHelper()
 	object := &unstructured.Unstructured{Object: map[string]any{}}
@@ -57,10 +57,10 @@ func (k kind) manifest(name, spec string) *unstructured.Unstructured {
 	return object
 }
 
-// in is the same kind in another namespace.
+// in returns the same kind in another namespace.
 func (k kind) in(namespace string) kind { return kind{k.name, namespace} }
 
-// create applies a manifest for real. What it made is gone when the spec ends.
+// create applies a manifest, and deletes the object at the end of the spec.
 func (k kind) create(ctx context.Context, name, spec string) *unstructured.Unstructured {
 	GinkgoHelper()
 	object := k.manifest(name, spec)
@@ -69,7 +69,7 @@ func (k kind) create(ctx context.Context, name, spec string) *unstructured.Unstr
 	return object
 }
 
-// try offers a manifest, changes nothing, and returns what the API server would store.
+// try applies a manifest as a dry run and returns what the API server would store.
 func (k kind) try(ctx context.Context, name, spec string) (*unstructured.Unstructured, error) {
 	GinkgoHelper()
 	object := k.manifest(name, spec)
@@ -78,7 +78,8 @@ func (k kind) try(ctx context.Context, name, spec string) (*unstructured.Unstruc
 
 // edit patches an object, or its status, as kubectl patch --type=merge does.
 func edit(ctx context.Context, object *unstructured.Unstructured, patch string) error {
-	return noted(plane.Client.Patch(ctx, object.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(patch)), client.DryRunAll))
+	return noted(plane.Client.Patch(ctx, object.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(patch)),
+		client.DryRunAll))
 }
 
 func editStatus(ctx context.Context, object *unstructured.Unstructured, status string) error {
@@ -86,8 +87,8 @@ func editStatus(ctx context.Context, object *unstructured.Unstructured, status s
 	return noted(plane.Client.Status().Patch(ctx, object.DeepCopy(), patch))
 }
 
-// complaints is what a person reads of a refusal, one line for each thing that is wrong: "<field>: <what>". What the
-// API server adds on its own account, that it has not looked further, is left out.
+// complaints returns the lines of a refusal: "<field>: <message>", without the note of the API server that it has
+// stopped checking.
 func complaints(err error) []string {
 	GinkgoHelper()
 	var status apierrors.APIStatus
