@@ -1,5 +1,5 @@
-// The definitions that manifests of docs/gateways.md are checked against. Nothing of these modules is compiled, so this
-// file is not what `go mod tidy` would make of it.
+// Pins the modules with the CRDs that the manifests of docs/gateways.md are checked against. Nothing of them is
+// compiled, so `go mod tidy` would drop them.
 module keywright.dev/keywright/hack/gatewaycrds
 
 go 1.26.0
