@@ -7,36 +7,10 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/key/pepper"
 )
-
-// reasonOf is <status>/<reason> of a condition, or nothing.
-func reasonOf(k *v1alpha1.APIKey, kind string) string {
-	c := meta.FindStatusCondition(k.Status.Conditions, kind)
-	if c == nil {
-		return ""
-	}
-	return string(c.Status) + "/" + c.Reason
-}
-
-// messageOf is what a person reads in a condition.
-func messageOf(k *v1alpha1.APIKey, kind string) string {
-	GinkgoHelper()
-	c := meta.FindStatusCondition(k.Status.Conditions, kind)
-	Expect(c).NotTo(BeNil(), "condition %s", kind)
-	return c.Message
-}
-
-// says expects <status>/<reason> of Ready and of Active.
-func says(k *v1alpha1.APIKey, ready, active string) {
-	GinkgoHelper()
-	Expect(reasonOf(k, v1alpha1.ConditionReady)).To(Equal(ready), "Ready")
-	Expect(reasonOf(k, v1alpha1.ConditionActive)).To(Equal(active), "Active")
-}
 
 func rotate(value string) func(*v1alpha1.APIKey) {
 	return func(k *v1alpha1.APIKey) {
@@ -53,13 +27,7 @@ func withSecret(change func(*v1alpha1.APIKeySecret)) func(*v1alpha1.APIKey) {
 	}
 }
 
-func secretName(name string) func(*v1alpha1.APIKey) {
-	return withSecret(func(s *v1alpha1.APIKeySecret) { s.Name = name })
-}
-
-var keep = withSecret(func(s *v1alpha1.APIKeySecret) { s.WhenDeleted = v1alpha1.WhenDeletedKeep })
-
-// every and overlap set one half of the rotation, and leave the other.
+// every and overlap each set one half of the rotation and keep the other.
 func every(d v1alpha1.Duration) func(*v1alpha1.APIKey) {
 	return func(k *v1alpha1.APIKey) {
 		if k.Spec.Rotation == nil {
@@ -82,7 +50,7 @@ func ttl(d v1alpha1.Duration) func(*v1alpha1.APIKey) {
 	return func(k *v1alpha1.APIKey) { k.Spec.TTL = &d }
 }
 
-// expires ends the keys so long after the beginning.
+// expires ends the keys this long after begin.
 func expires(since time.Duration) func(*v1alpha1.APIKey) {
 	return func(k *v1alpha1.APIKey) { k.Spec.ExpiresAt = &metav1.Time{Time: begin.Add(since)} }
 }
@@ -109,31 +77,31 @@ func speakingAs(username string) func(*v1alpha1.APIKey) {
 	}
 }
 
-// own gives a name that no other test has to what is shared by all of them: roles, and usernames in roles.
-func (b *bench) own(name string) string { return name + "-" + b.namespace }
+// own returns a name that no other spec uses: for roles, which are cluster-scoped, and for usernames in roles.
+func (e *env) own(name string) string { return name + "-" + e.Namespace }
 
-// role creates an AccessRole under a name of this bench's own.
-func (b *bench) role(ctx context.Context, name string, change ...func(*v1alpha1.AccessRole)) v1alpha1.RoleName {
+// role creates an AccessRole with a name of this env's own.
+func (e *env) role(ctx context.Context, name string, change ...func(*v1alpha1.AccessRole)) v1alpha1.RoleName {
 	GinkgoHelper()
-	role := &v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: b.own(name)}}
+	role := &v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: e.own(name)}}
 	for _, c := range change {
 		c(role)
 	}
-	Expect(cached.Create(ctx, role)).To(Succeed())
+	Expect(suite.Cached.Create(ctx, role)).To(Succeed())
 	return v1alpha1.RoleName(role.Name)
 }
 
-func (b *bench) editRole(ctx context.Context, name v1alpha1.RoleName, edit func(*v1alpha1.AccessRole)) {
+func (e *env) editRole(ctx context.Context, name v1alpha1.RoleName, edit func(*v1alpha1.AccessRole)) {
 	GinkgoHelper()
 	role := &v1alpha1.AccessRole{}
-	Expect(plane.Client.Get(ctx, b.name(string(name)), role)).To(Succeed())
+	Expect(suite.Plane.Client.Get(ctx, e.Key(string(name)), role)).To(Succeed())
 	edit(role)
-	Expect(cached.Update(ctx, role)).To(Succeed())
+	Expect(suite.Cached.Update(ctx, role)).To(Succeed())
 }
 
 func deleteRole(ctx context.Context, name v1alpha1.RoleName) {
 	GinkgoHelper()
-	Expect(cached.Delete(ctx, &v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: string(name)}})).To(Succeed())
+	Expect(suite.Cached.Delete(ctx, &v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: string(name)}})).To(Succeed())
 }
 
 func maxTTL(d v1alpha1.Duration) func(*v1alpha1.AccessRole) {
@@ -151,33 +119,11 @@ func members(usernames ...string) func(*v1alpha1.AccessRole) {
 
 func denying(r *v1alpha1.AccessRole) { r.Spec.APIKeys = v1alpha1.KeysDenied }
 
-// adminUser creates an AdminUser, whom no controller looks after here.
+// adminUser creates an AdminUser. No controller reconciles it here.
 func adminUser(ctx context.Context, namespace, username string, on bool) *v1alpha1.AdminUser {
 	GinkgoHelper()
 	user := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: strings.ToLower(username)}}
 	user.Spec.Username, user.Spec.Enabled = username, &on
-	Expect(cached.Create(ctx, user)).To(Succeed())
+	Expect(suite.Cached.Create(ctx, user)).To(Succeed())
 	return user
-}
-
-// newRingOf makes a keyring of peppers told apart by a letter, the first of which is the active one.
-func newRingOf(letters ...string) *pepper.Keyring {
-	GinkgoHelper()
-	entries := map[string][]byte{}
-	for i, letter := range letters {
-		name := letter
-		if i == 0 {
-			name = pepper.Active
-		}
-		entries[name] = []byte(strings.Repeat(letter, pepper.MinLength))
-	}
-	ring, err := pepper.Load(entries)
-	Expect(err).NotTo(HaveOccurred())
-	return ring
-}
-
-// recorded is an entry of status.keys as the API, or a person, writes one.
-func (b *bench) recorded(plaintext string) v1alpha1.KeyStatus {
-	digest := b.ring.Digest(plaintext)
-	return v1alpha1.KeyStatus{ID: digest.KeyID(), Digest: digest.String(), IssuedAt: metav1.NewTime(begin)}
 }

@@ -68,14 +68,16 @@ func TestCheckAtRest(t *testing.T) {
 		}, "status.observedGeneration is 0, the generation 3"},
 		"an earlier spec": {func(o client.Object, _ *v1alpha1.KeyHolderStatus) { o.SetGeneration(4) },
 			"kstatus reports InProgress instead of Current"},
-		"a condition of an earlier spec": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) { ready(s).ObservedGeneration = 2 },
-			"condition Ready has observedGeneration 2, the object generation 3"},
+		"a condition of an earlier spec": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) {
+			ready(s).ObservedGeneration = 2
+		}, "condition Ready has observedGeneration 2, the object generation 3"},
 		"no Ready": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) { s.Conditions = s.Conditions[1:] },
 			"condition Ready is missing"},
 		"no Active": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) { s.Conditions = s.Conditions[:1] },
 			"condition Active is missing"},
-		"neither Ready nor Stalled": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) { ready(s).Status = metav1.ConditionFalse },
-			"exactly one of Ready and Stalled"},
+		"neither Ready nor Stalled": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) {
+			ready(s).Status = metav1.ConditionFalse
+		}, "exactly one of Ready and Stalled"},
 		"Ready and Stalled": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) {
 			s.Conditions = append(s.Conditions, condition("Stalled", metav1.ConditionTrue, "Issued"))
 		}, "exactly one of Ready and Stalled"},
@@ -91,7 +93,9 @@ func TestCheckAtRest(t *testing.T) {
 		}, "condition Stalled is False and should not exist"},
 		"Unknown": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) { s.Conditions[1].Status = metav1.ConditionUnknown },
 			"condition Active is Unknown"},
-		"no message": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) { ready(s).Message = "" }, "condition Ready has no message"},
+		"no message": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) {
+			ready(s).Message = ""
+		}, "condition Ready has no message"},
 		"a reason in prose": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) { ready(s).Reason = "all_done" },
 			`condition Ready has reason "all_done"`},
 		"no time": {func(_ client.Object, s *v1alpha1.KeyHolderStatus) { ready(s).LastTransitionTime = metav1.Time{} },

@@ -1,0 +1,155 @@
+package lifecyclesuite
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/kit"
+)
+
+// writeKey puts a key into a Secret.
+func writeKey(plaintext string) func(*corev1.Secret) {
+	return func(s *corev1.Secret) { s.Data["key"] = []byte(plaintext) }
+}
+
+func (s *Suite[T]) adoption() {
+	Describe("Adoption", func() {
+		It("takes over an annotated Secret and its key", func(ctx SpecContext) {
+			e := s.NewEnv(ctx)
+			e.HandOver(ctx, e.SecretOf(one), e.Brought())
+			o := e.Apply(ctx, one, s.overlapOf("0s"))
+			ExpectConditions(o, issued, accepted)
+			Expect(e.Accepted(ctx, one, e.Brought())).To(BeTrue())
+			keys := o.HolderStatus().Keys
+			Expect(keys).To(HaveExactElements(HaveField("Prefix", "corr")), "four characters of a brought key")
+			Expect(o.HolderStatus().AdoptedKeys).To(HaveExactElements(keys[0].ID))
+			secret := e.Secret(ctx, e.SecretOf(one))
+			Expect(metav1.IsControlledBy(secret, o)).To(BeTrue())
+			Expect(secret.Data).To(And(HaveKeyWithValue("theirs", []byte("stays")),
+				HaveKeyWithValue(s.IdentityEntry, []byte(s.Identity))))
+			Expect(e.Events.Take()).To(ConsistOf(
+				"Normal KeyAdopted Adopted: key " + keys[0].ID + " (corr…) is in Secret " + e.SecretOf(one)))
+
+			e.Change(ctx, one, s.rotate("1"))
+			Expect(e.Accepted(ctx, one, e.Brought())).To(BeFalse())
+			Expect(e.Accepted(ctx, one, e.Plaintext(ctx, e.SecretOf(one)))).To(BeTrue())
+		})
+
+		for _, length := range []int{16, 256} {
+			It(fmt.Sprintf("accepts a key of %d characters", length), func(ctx SpecContext) {
+				e := s.NewEnv(ctx)
+				plaintext := (strings.Repeat("!~", 128) + e.Namespace)[len(e.Namespace):][256-length:]
+				e.HandOver(ctx, e.SecretOf(one), plaintext)
+				ExpectConditions(e.Apply(ctx, one), issued, accepted)
+				Expect(e.Accepted(ctx, one, plaintext)).To(BeTrue())
+			})
+		}
+
+		It("takes a key edited into an annotated Secret as the new one, with overlap", func(ctx SpecContext) {
+			e := s.NewEnv(ctx)
+			e.HandOver(ctx, e.SecretOf(one), e.Brought())
+			e.Apply(ctx, one, s.overlapOf("1h"))
+			e.EditSecret(ctx, e.SecretOf(one), writeKey(e.Brought()+"-2"))
+			e.Reconcile(ctx, one)
+			Expect(e.Accepted(ctx, one, e.Brought()+"-2")).To(BeTrue())
+			Expect(e.Accepted(ctx, one, e.Brought())).To(BeTrue(), "in its overlap")
+			Expect(e.Get(ctx, one).HolderStatus().Keys).To(HaveLen(2))
+		})
+
+		It("does not bring back a key that was rotated away", func(ctx SpecContext) {
+			e := s.NewEnv(ctx)
+			e.HandOver(ctx, e.SecretOf(one), e.Brought())
+			e.Apply(ctx, one, s.overlapOf("0s"))
+			e.Change(ctx, one, s.rotate("leaked"))
+			e.EditSecret(ctx, e.SecretOf(one), writeKey(e.Brought()))
+			e.Reconcile(ctx, one)
+			o := e.Get(ctx, one)
+			ExpectConditions(o, "False/RetiredKey", accepted)
+			Expect(Condition(o, "Stalled")).To(Equal("True/RetiredKey"))
+			Expect(Message(o, "Stalled")).To(Equal("Secret " + e.SecretOf(one) +
+				" holds a key that was replaced after its adoption: " +
+				"put another key into it, or remove annotation keywright.dev/adopt from the Secret."))
+			Expect(e.Accepted(ctx, one, e.Brought())).To(BeFalse())
+
+			e.EditSecret(ctx, e.SecretOf(one), func(s *corev1.Secret) { delete(s.Annotations, v1alpha1.AnnotationAdopt) })
+			e.Change(ctx, one, s.reissue)
+			ExpectConditions(e.Get(ctx, one), issued, accepted)
+			Expect(e.Accepted(ctx, one, e.Plaintext(ctx, e.SecretOf(one)))).To(BeTrue())
+		})
+
+		It("does not bring it back after a change of pepper and another brought key", func(ctx SpecContext) {
+			e := s.NewEnv(ctx)
+			e.HandOver(ctx, e.SecretOf(one), e.Brought())
+			e.Apply(ctx, one, s.overlapOf("0s"))
+			e.EditSecret(ctx, e.SecretOf(one), writeKey(e.Brought()+"-2"))
+			e.Reconcile(ctx, one)
+			e.Ring = kit.Keyring("q", "p")
+			e.EditSecret(ctx, e.SecretOf(one), writeKey(e.Brought()))
+			e.Reconcile(ctx, one)
+			Expect(Condition(e.Get(ctx, one), "Stalled")).To(Equal("True/RetiredKey"))
+			Expect(e.Get(ctx, one).HolderStatus().Keys).To(HaveLen(1))
+		})
+	})
+}
+
+func (s *Suite[T]) refusedAdoption() {
+	Describe("An adoption that is refused", func() {
+		for problem, plaintext := range map[string]string{
+			"is empty":                       "",
+			"must be at least 16 characters": "fifteen-letters",
+			"at most 256 characters":         strings.Repeat("x", 257),
+			"visible ASCII":                  "correct-horse-battery\n",
+			"missing or mistyped":            "ak_0123456789012345",
+		} {
+			It("names the rule that the key breaks: "+problem, func(ctx SpecContext) {
+				e := s.NewEnv(ctx)
+				e.HandOver(ctx, e.SecretOf(one), plaintext)
+				o := e.Apply(ctx, one)
+				ExpectConditions(o, "False/InvalidKey", noKey)
+				Expect(Condition(o, "Stalled")).To(Equal("True/InvalidKey"))
+				Expect(Message(o, "Stalled")).To(And(
+					HavePrefix(`The key to adopt, "key" in Secret `+e.SecretOf(one)+`, `), ContainSubstring(problem)))
+				Expect(e.Plaintext(ctx, e.SecretOf(one))).To(Equal(plaintext))
+				Expect(e.Reconcile(ctx, one)).To(Equal(time.Minute), "it is checked again")
+
+				e.EditForeignSecret(ctx, e.SecretOf(one), writeKey(e.Brought()))
+				e.Reconcile(ctx, one)
+				ExpectConditions(e.Get(ctx, one), issued, accepted)
+			})
+		}
+
+		It("names the object that already has the key", func(ctx SpecContext) {
+			e := s.NewEnv(ctx)
+			e.HandOver(ctx, e.SecretOf(one), e.Brought())
+			e.HandOver(ctx, e.SecretOf("other"), e.Brought())
+			e.Apply(ctx, one)
+			o := e.Apply(ctx, "other")
+			ExpectConditions(o, "False/KeyInUse", noKey)
+			Expect(Condition(o, "Stalled")).To(Equal("True/KeyInUse"))
+			Expect(Message(o, "Stalled")).To(Equal("The key in Secret " + e.SecretOf("other") + " already belongs to " +
+				s.Name + " " + e.Namespace + "/one: put another key into the Secret."))
+			Expect(e.Accepted(ctx, one, e.Brought())).To(BeTrue())
+		})
+
+		It("names the other controller that owns the Secret", func(ctx SpecContext) {
+			e := s.NewEnv(ctx)
+			e.HandOver(ctx, e.SecretOf(one), e.Brought())
+			e.EditForeignSecret(ctx, e.SecretOf(one), func(secret *corev1.Secret) {
+				secret.OwnerReferences = []metav1.OwnerReference{{
+					APIVersion: "apps/v1", Kind: "Deployment", Name: "x", UID: "u", Controller: new(true),
+				}}
+			})
+			o := e.Apply(ctx, one)
+			ExpectConditions(o, "False/SecretConflict", noKey)
+			Expect(Condition(o, "Stalled")).To(Equal("True/SecretConflict"))
+			Expect(Message(o, "Stalled")).To(ContainSubstring("belongs to Deployment x"))
+		})
+	})
+}
