@@ -1,6 +1,6 @@
-// Package extauthz answers Envoy, and whatever speaks as it does, over gRPC: envoy.service.auth.v3.Authorization says
-// whether a request may pass, and what is to be done to its headers. What may pass is for package gate to decide.
+// Package extauthz serves Envoy's external authorization over gRPC: envoy.service.auth.v3.Authorization replies whether a
+// request may pass, and which of its headers change. Package gate decides.
 //
-// Whatever is decided, the call itself succeeds: a failed call is for Envoy to make up its mind about, and with
-// failure_mode_allow it would let the request pass. Only what can't be read as a call at all fails.
+// The call itself succeeds whatever the decision is. Envoy handles failed calls by its own configuration, and with
+// failure_mode_allow it would let the request pass. Only a message that cannot be read as a call at all fails.
 package extauthz

@@ -2,7 +2,7 @@ package extauthz
 
 import "google.golang.org/grpc/mem"
 
-// Answer is what a server with this configuration says to a message, without a network in between.
+// Answer returns a server's reply to a message without a network in between.
 func Answer(c Config, message []byte) ([]byte, error) {
 	s := &service{gate: c.Gate, log: c.Log}
 	return s.answer(func(v any) error { return newCodec().Unmarshal(mem.BufferSlice{mem.SliceBuffer(message)}, v) })

@@ -6,47 +6,50 @@ import (
 	"net"
 	"time"
 
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
 
 	"keywright.dev/keywright/internal/gate"
 )
 
-// Bounds of what one client may ask of the server.
+// Limits for one client.
 const (
-	// maxMessage is for all headers, and for what Envoy sends of the body if it is told to, in bytes.
+	// maxMessage bounds a message in bytes: all headers, and the part of the body that Envoy may be configured to send.
 	maxMessage = 1 << 20
-	// maxMetadata is for the headers of the call itself, in bytes.
+	// maxMetadata bounds the headers of the call itself in bytes.
 	maxMetadata = 64 << 10
-	// maxStreams is how many calls may be under way on one connection. Each of Envoy's threads has its own.
+	// maxStreams bounds concurrent calls on one connection. Each of Envoy's threads has its own connection.
 	maxStreams = 1024
-	// handshakeTimeout is until a connection has said that it speaks HTTP/2.
+	// handshakeTimeout bounds the time until a connection has begun to use HTTP/2.
 	handshakeTimeout = 10 * time.Second
-	// idleTimeout is until a connection without calls is closed. Envoy opens another when it needs one.
+	// idleTimeout closes a connection without calls. Envoy opens another when it needs one.
 	idleTimeout = 15 * time.Minute
-	// A client that says nothing for probeAfter is asked whether it is there.
+	// probeAfter is how long a client may be silent until it gets a ping.
 	probeAfter = time.Minute
-	// probeTimeout is how long it may take to say so.
+	// probeTimeout bounds the reply to that ping.
 	probeTimeout = 20 * time.Second
-	// leastPing is how often a client may ask the same, with calls under way or without.
-	leastPing = 5 * time.Second
+	// minPing is the shortest interval of a client's own pings, with or without calls in progress.
+	minPing = 5 * time.Second
 )
 
-// Config is what a server works with.
+// Config is what a server needs.
 type Config struct {
 	Gate *gate.Gate
-	// Ready is an error while requests should go elsewhere.
+	// Ready returns an error while requests should go to another replica.
 	Ready func() error
 	Log   *slog.Logger
 }
 
-// Server serves Envoy's questions, and grpc.health.v1.Health. It offers no reflection.
+// Server serves Authorization and grpc.health.v1.Health. It offers no reflection.
 type Server struct {
 	grpc *grpc.Server
 }
 
-// New makes a server that listens nowhere yet.
+// New returns a server that does not listen yet.
 func New(c Config) *Server {
 	s := grpc.NewServer(
 		grpc.ForceServerCodecV2(newCodec()),
@@ -54,16 +57,18 @@ func New(c Config) *Server {
 		grpc.MaxHeaderListSize(maxMetadata),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(handshakeTimeout),
-		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idleTimeout, Time: probeAfter, Timeout: probeTimeout}),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: leastPing, PermitWithoutStream: true}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionIdle: idleTimeout, Time: probeAfter, Timeout: probeTimeout,
+		}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 	)
 	s.RegisterService(&description, &service{gate: c.Gate, log: c.Log})
 	healthv1.RegisterHealthServer(s, health{ready: c.Ready})
 	return &Server{s}
 }
 
-// Serve answers what comes through the listener, and closes it in the end. It returns when the listener fails or the
-// server is stopped, always with an error: grpc.ErrServerStopped after Shutdown or Close.
+// Serve serves connections from the listener and closes it at the end. It returns when the listener fails or the server
+// stops, always with an error: grpc.ErrServerStopped after Shutdown or Close.
 func (s *Server) Serve(l net.Listener) error {
 	if err := s.grpc.Serve(l); err != nil {
 		return err
@@ -71,8 +76,8 @@ func (s *Server) Serve(l net.Listener) error {
 	return grpc.ErrServerStopped
 }
 
-// Shutdown takes no more calls and lets those under way finish. It returns the error of ctx when that ends first; what
-// is still under way then goes on until Close.
+// Shutdown accepts no more calls and lets those in progress finish. It returns the error of ctx if that ends first; the
+// remaining calls then go on until Close.
 func (s *Server) Shutdown(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
@@ -87,8 +92,31 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
-// Close cuts off what is under way.
-func (s *Server) Close() error { //nolint:unparam // as http.Server has it, so that one list can hold both
+// Close interrupts the calls in progress.
+func (s *Server) Close() error { //nolint:unparam // the signature of http.Server, so that one list can hold both
 	s.grpc.Stop()
 	return nil
+}
+
+// health is grpc.health.v1.Health, for Envoy's health checks and the kubelet's probes. It does not offer Watch: some
+// clients take an open stream for a healthy server.
+type health struct {
+	healthv1.UnimplementedHealthServer
+	ready func() error
+}
+
+// Check returns SERVING while the gate decides on requests. /readyz has the reason when it does not.
+func (h health) Check(_ context.Context, r *healthv1.HealthCheckRequest) (*healthv1.HealthCheckResponse, error) {
+	switch r.GetService() {
+	case "", authv3.Authorization_ServiceDesc.ServiceName:
+		return &healthv1.HealthCheckResponse{Status: h.state()}, nil
+	}
+	return nil, status.Error(codes.NotFound, "there is no such service")
+}
+
+func (h health) state() healthv1.HealthCheckResponse_ServingStatus {
+	if h.ready() != nil {
+		return healthv1.HealthCheckResponse_NOT_SERVING
+	}
+	return healthv1.HealthCheckResponse_SERVING
 }

@@ -16,61 +16,60 @@ import (
 	"keywright.dev/keywright/internal/gate"
 )
 
-// refusals are the replies to all there are, made once.
-var refusals = func() map[*gate.Refusal]reply {
-	all := map[*gate.Refusal]reply{}
+// refusals holds the response for every gate.Refusal, marshalled once.
+var refusals = func() map[*gate.Refusal]checkResponse {
+	all := map[*gate.Refusal]checkResponse{}
 	for outcome := range gate.Stale + 1 {
 		for _, presented := range []bool{false, true} {
 			d := gate.Decision{Outcome: outcome, Presented: presented}
 			if refusal := d.Refusal(); refusal != nil {
-				all[refusal] = newReply(refusal)
+				all[refusal] = marshalRefusal(refusal)
 			}
 		}
 	}
 	return all
 }()
 
-func refuse(refusal *gate.Refusal) reply {
-	if made := refusals[refusal]; made != nil {
-		return made
+func refuse(refusal *gate.Refusal) checkResponse {
+	if marshalled := refusals[refusal]; marshalled != nil {
+		return marshalled
 	}
-	return newReply(refusal)
+	return marshalRefusal(refusal)
 }
 
 var (
-	// unreadable is for a question about no HTTP request: there is nobody to be known by anything.
-	unreadable = func() reply {
+	// unreadable refuses a check that is not about an HTTP request, and so carries no credential.
+	unreadable = func() checkResponse {
 		d := gate.Decision{Outcome: gate.Ambiguous}
 		return refuse(d.Refusal())
 	}()
-	// broken is for a mistake of ours. It refuses like any other reply.
-	broken = newReply(&gate.Refusal{
+	// internalError refuses after a bug of ours, like any other refusal.
+	internalError = marshalRefusal(&gate.Refusal{
 		Status: http.StatusInternalServerError,
 		Header: http.Header{"Cache-Control": {"no-store"}, "Content-Type": {"application/json"}},
 		Body:   `{"error":{"code":5000,"what":"internal error"}}` + "\n",
 	})
 )
 
-// newReply says over Envoy what a refusal says. It never says that it is an error (error_response): Envoy could be
-// configured to let those pass.
-func newReply(refusal *gate.Refusal) reply {
+// marshalRefusal never uses error_response: Envoy can be configured to let such requests pass.
+func marshalRefusal(refusal *gate.Refusal) checkResponse {
 	message, err := proto.Marshal(&authv3.CheckResponse{
 		Status: &rpcstatus.Status{Code: int32(codeOf(refusal.Status)), Message: "refused"},
 		HttpResponse: &authv3.CheckResponse_DeniedResponse{DeniedResponse: &authv3.DeniedHttpResponse{
 			Status:  &typev3.HttpStatus{Code: typev3.StatusCode(refusal.Status)},
-			Headers: options(refusal.Header),
+			Headers: headerOptions(refusal.Header),
 			Body:    refusal.Body,
 		}},
 	})
 	if err != nil {
-		panic("constants can't fail to be marshalled: " + err.Error())
+		panic("marshalling constants failed: " + err.Error())
 	}
 	return message
 }
 
-// options overwrite what Envoy's own reply has of a header by the first value, and add the others. The older field for
-// the same, append, has to stay away: up to 1.36 Envoy drops a header that has it from a refusal.
-func options(header http.Header) (all []*corev3.HeaderValueOption) {
+// headerOptions overwrites a header of Envoy's own reply with the first value and appends the others. The older append
+// field must stay unset: up to 1.36, Envoy drops a header that has it from a refusal.
+func headerOptions(header http.Header) (all []*corev3.HeaderValueOption) {
 	for _, name := range slices.Sorted(maps.Keys(header)) {
 		action := corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD
 		for _, value := range header[name] {
@@ -83,7 +82,8 @@ func options(header http.Header) (all []*corev3.HeaderValueOption) {
 	return all
 }
 
-// codeOf is what the TCP filter goes by, and logs. The HTTP filter goes by the HTTP status.
+// codeOf returns the gRPC code for an HTTP status. Envoy's TCP filter goes by the code; its HTTP filter goes by the HTTP
+// status and logs the code.
 func codeOf(status int) codes.Code {
 	switch status {
 	case http.StatusUnauthorized:

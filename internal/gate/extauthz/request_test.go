@@ -10,36 +10,36 @@ import (
 	"pgregory.net/rapid"
 )
 
-// generated is the question that a message is by the type that was generated for it.
-func generated(message []byte) (*question, error) {
+// generated reads a message with the generated type.
+func generated(message []byte) (*checkRequest, error) {
 	r := &authv3.CheckRequest{}
 	if err := proto.Unmarshal(message, r); err != nil {
 		return nil, err
 	}
 	attributes := r.GetAttributes()
 	request := attributes.GetRequest().GetHttp()
-	q := &question{
+	q := &checkRequest{
 		isHTTP: request != nil, method: request.GetMethod(), host: request.GetHost(), path: request.GetPath(), query: request.GetQuery(),
 		peer: attributes.GetSource().GetAddress().GetSocketAddress().GetAddress(),
 	}
-	for i, name := range askedHeaders {
-		q.headers[i].joined, q.headers[i].found = request.GetHeaders()[name.envoys]
+	for i, name := range relevantHeaders {
+		q.headers[i].joined, q.headers[i].found = request.GetHeaders()[name.envoy]
 	}
 	for _, header := range request.GetHeaderMap().GetHeaders() {
-		if i := placeOf(header.GetKey()); i >= 0 {
-			q.headers[i].take([]byte(header.GetValue()), header.GetRawValue())
+		if i := headerIndex(header.GetKey()); i >= 0 {
+			q.headers[i].add([]byte(header.GetValue()), header.GetRawValue())
 		}
 	}
 	return q, nil
 }
 
-func checkQuestion(t rapid.TB, message []byte) {
+func checkParse(t rapid.TB, message []byte) {
 	t.Helper()
 	want, err := generated(message)
 	if err != nil {
 		return
 	}
-	got := &question{}
+	got := &checkRequest{}
 	if err := got.parse(message); err != nil || !reflect.DeepEqual(got, want) {
 		t.Fatalf("got %+v, %v, want %+v", got, err, want)
 	}
@@ -84,8 +84,8 @@ func anyHTTP(t *rapid.T) *authv3.AttributeContext_HttpRequest {
 	return r
 }
 
-// A question is what protobuf makes of the message, also where a part comes several times.
-func TestAQuestionIsReadAsProtobufHasIt(t *testing.T) {
+// Repeated parts of a message count as in protobuf.
+func TestCheckRequest_ParsesAsProtobufDoes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var message []byte
 		for range rapid.IntRange(1, 3).Draw(t, "parts") {
@@ -99,12 +99,12 @@ func TestAQuestionIsReadAsProtobufHasIt(t *testing.T) {
 			}
 			message = append(message, part...)
 		}
-		checkQuestion(t, message)
+		checkParse(t, message)
 	})
 }
 
-// FuzzQuestion holds what is read against protobuf, for any bytes.
-func FuzzQuestion(f *testing.F) {
+// FuzzCheckRequest compares the parser with protobuf, for any bytes.
+func FuzzCheckRequest(f *testing.F) {
 	for i := range 20 {
 		r := rapid.Custom(anyHTTP).Example(i)
 		message, err := proto.Marshal(&authv3.CheckRequest{Attributes: &authv3.AttributeContext{
@@ -115,5 +115,27 @@ func FuzzQuestion(f *testing.F) {
 		}
 		f.Add(message)
 	}
-	f.Fuzz(func(t *testing.T, message []byte) { checkQuestion(t, message) })
+	f.Fuzz(func(t *testing.T, message []byte) { checkParse(t, message) })
+}
+
+func TestTarget_JoinsPathAndQuery(t *testing.T) {
+	for _, c := range []struct {
+		path, query, want string
+		agree             bool
+	}{
+		{"/a", "", "/a", true},
+		{"/a?b=1", "", "/a?b=1", true},
+		{"/a?", "", "/a?", true},
+		{"/a", "b=1", "/a?b=1", true},
+		{"/a?b=1", "b=1", "/a?b=1", true},
+		{"/a?b=1", "b=2", "/a?b=1", false},
+		{"/a?", "b=1", "/a?", false},
+		{"/a?b?c", "b?c", "/a?b?c", true},
+		{"", "", "", true},
+		{"*", "", "*", true},
+	} {
+		if got, agree := target(c.path, c.query); got != c.want || agree != c.agree {
+			t.Errorf("%q, %q: got %q, %t, want %q, %t", c.path, c.query, got, agree, c.want, c.agree)
+		}
+	}
 }

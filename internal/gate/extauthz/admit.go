@@ -1,0 +1,164 @@
+package extauthz
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"keywright.dev/keywright/internal/auth/credential"
+	"keywright.dev/keywright/internal/gate"
+)
+
+// checkResponse is a CheckResponse in the wire format. It must not be changed after it was returned.
+type checkResponse []byte
+
+// okResponse is an OkHttpResponse in the wire format.
+type okResponse []byte
+
+// identityHeaders are gate.IdentityHeaders in lower case, as Envoy writes them.
+var identityHeaders = func() (names [len(gate.IdentityHeaders)]string) {
+	for i, name := range gate.IdentityHeaders {
+		names[i] = strings.ToLower(name)
+	}
+	return names
+}()
+
+// removeVariants is a response that removes the identity headers with one or more - replaced by _, which many app servers
+// read as the same. They are removed from every request: Envoy may be configured not to send all headers.
+var removeVariants = func() (r okResponse) {
+	for _, name := range identityHeaders {
+		for _, variant := range variants(name)[1:] {
+			r = r.remove(variant)
+		}
+	}
+	return r
+}()
+
+// variants returns all ways to write a name with - or _, beginning with the name itself.
+func variants(name string) []string {
+	before, after, found := strings.Cut(name, "-")
+	if !found {
+		return []string{name}
+	}
+	var all []string
+	for _, separator := range []string{"-", "_"} {
+		for _, rest := range variants(after) {
+			all = append(all, before+separator+rest)
+		}
+	}
+	return all
+}
+
+// usualSize is enough for most responses, in bytes.
+const usualSize = 1 << 10
+
+// admit returns a response that adds the identity headers and removes the credentials. Envoy sets headers first and
+// removes last (Filter::onComplete of its ext_authz), so no header may be in both lists.
+func admit(d *gate.Decision, header http.Header) checkResponse {
+	var buffer [usualSize]byte
+	r := append(okResponse(buffer[:0]), removeVariants...)
+	for i, value := range d.Caller.Identity() {
+		r = r.replace(identityHeaders[i], value)
+	}
+	r = withhold(r, header)
+	if d.SetCookie != "" {
+		// Envoy before 1.31 overwrites the app's cookies in a reply that carries ours.
+		r = r.option(okResponseHeaders, "set-cookie", d.SetCookie, corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD)
+	}
+	return r.complete()
+}
+
+// withhold removes the credentials, which are not for the app. The headers of an admitted request hold no others.
+func withhold(r okResponse, header http.Header) okResponse {
+	for _, name := range gate.CredentialHeaders {
+		if _, found := header[name]; found {
+			r = r.remove(strings.ToLower(name))
+		}
+	}
+	if others, hadSession := otherCookies(header["Cookie"]); hadSession {
+		r = r.replace("cookie", others)
+	}
+	return r
+}
+
+// otherCookies returns the Cookie header without the session, and whether it held the session. It drops cookies that
+// Envoy's API cannot carry, which takes text only.
+func otherCookies(lines []string) (others string, hadSession bool) {
+	kept, hadSession := credential.WithoutSession(lines)
+	if !hadSession {
+		return "", false
+	}
+	cookies := strings.Split(strings.Join(kept, ";"), ";")
+	for i := range cookies {
+		cookies[i] = strings.TrimSpace(cookies[i])
+	}
+	return strings.Join(slices.DeleteFunc(cookies, isUnsendable), "; "), true
+}
+
+func isUnsendable(cookie string) bool { return !isText(cookie) }
+
+// Field numbers in envoy.service.auth.v3 and envoy.config.core.v3.
+const (
+	checkResponseStatus = 1
+	checkResponseOK     = 3
+
+	okHeaders         = 2
+	okHeadersToRemove = 5
+	okResponseHeaders = 6
+
+	optionHeader       = 1
+	optionAppendAction = 3
+)
+
+// maxValue is the longest header value in Envoy's API, in bytes.
+const maxValue = 16 << 10
+
+// replace sets a header in place of the client's own. It removes the header if the value is empty or does not fit
+// Envoy's API: clients of the API differ in what they do with an empty value, and the client's own must not stay.
+func (r okResponse) replace(name, value string) okResponse {
+	if !isText(value) {
+		return r.remove(name)
+	}
+	return r.option(okHeaders, name, value, corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD)
+}
+
+func isText(value string) bool {
+	return value != "" && len(value) <= maxValue && utf8.ValidString(value) && !strings.ContainsAny(value, "\x00\r\n")
+}
+
+func (r okResponse) remove(name string) okResponse {
+	return protowire.AppendString(protowire.AppendTag(r, okHeadersToRemove, protowire.BytesType), name)
+}
+
+// option appends a HeaderValueOption.
+func (r okResponse) option(
+	number protowire.Number, name, value string, action corev3.HeaderValueOption_HeaderAppendAction,
+) okResponse {
+	header := sizeOf(headerValueKey, len(name)) + sizeOf(headerValueText, len(value))
+	size := sizeOf(optionHeader, header) + protowire.SizeTag(optionAppendAction) + protowire.SizeVarint(uint64(action))
+	r = appendLength(r, number, size)
+	r = appendLength(r, optionHeader, header)
+	r = protowire.AppendString(protowire.AppendTag(r, headerValueKey, protowire.BytesType), name)
+	r = protowire.AppendString(protowire.AppendTag(r, headerValueText, protowire.BytesType), value)
+	return protowire.AppendVarint(protowire.AppendTag(r, optionAppendAction, protowire.VarintType), uint64(action))
+}
+
+// complete returns the whole CheckResponse: an empty status, which means OK, and the response.
+func (r okResponse) complete() checkResponse {
+	all := make([]byte, 0, sizeOf(checkResponseStatus, 0)+sizeOf(checkResponseOK, len(r)))
+	all = appendLength(all, checkResponseStatus, 0)
+	return append(appendLength(all, checkResponseOK, len(r)), r...)
+}
+
+// sizeOf returns the length of a field with content of that length.
+func sizeOf(number protowire.Number, length int) int {
+	return protowire.SizeTag(number) + protowire.SizeBytes(length)
+}
+
+func appendLength(b []byte, number protowire.Number, length int) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(b, number, protowire.BytesType), uint64(length))
+}

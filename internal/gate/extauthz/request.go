@@ -1,0 +1,267 @@
+package extauthz
+
+import (
+	"net/http"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"keywright.dev/keywright/internal/gate"
+)
+
+// checkRequest holds the parts of a CheckRequest that the gate needs, read from the wire format.
+type checkRequest struct {
+	// isHTTP is false for a request of Envoy's TCP filter, which asks about connections.
+	isHTTP                          bool
+	method, host, path, query, peer string
+	// headers has the same order as relevantHeaders.
+	headers [len(relevantHeaders)]headerValues
+}
+
+// headerValues holds one header in both forms that Envoy can send: one string for each name or, with encode_raw_headers,
+// a list of bytes. Envoy never sends both; if another client does, both count.
+type headerValues struct {
+	joined string
+	found  bool
+	raw    []string
+}
+
+// relevantHeaders are the headers that gate.Request needs, by Envoy's name and by the canonical one.
+var relevantHeaders = [...]struct{ envoy, canonical string }{
+	{"authorization", "Authorization"},
+	{"x-api-key", "X-Api-Key"},
+	{"cookie", "Cookie"},
+	{forwardedUser, "X-Forwarded-User"},
+	{"x-http-method", "X-Http-Method"},
+	{"x-http-method-override", "X-Http-Method-Override"},
+	{"x-method-override", "X-Method-Override"},
+}
+
+const forwardedUser = "x-forwarded-user"
+
+// gateRequest returns the request that Envoy asks about. The pseudo-headers among its headers (:method, :path) do not
+// count: their content has fields of its own.
+func (q *checkRequest) gateRequest() gate.Request {
+	target, agree := target(q.path, q.query)
+	return gate.Request{
+		Method: q.method, Host: q.host, Target: target, Contradictory: !agree, Header: q.httpHeader(), RemoteAddr: q.peer,
+	}
+}
+
+// target joins path and query, and reports whether the two agree. Envoy has the query in the path and leaves the query
+// field empty; other clients fill in both.
+func target(path, query string) (target string, agree bool) {
+	if query == "" {
+		return path, true
+	}
+	_, inPath, found := strings.Cut(path, "?")
+	if !found {
+		return path + "?" + query, true
+	}
+	return path, inPath == query
+}
+
+func (q *checkRequest) httpHeader() http.Header {
+	header := make(http.Header, len(relevantHeaders))
+	for i, name := range relevantHeaders {
+		values := q.headers[i].raw
+		if q.headers[i].found {
+			values = append(split(name.envoy, q.headers[i].joined), values...)
+		}
+		if len(values) > 0 {
+			header[name.canonical] = values
+		}
+	}
+	return header
+}
+
+// split separates the values of a header that was sent twice, which Envoy joins with a comma. Otherwise a name that the
+// client sent would run together with the one that the proxy in front added. Other headers stay as they are: a comma may
+// be part of their value, and two joined keys are not a valid key.
+func split(name, value string) []string {
+	if name == forwardedUser {
+		return strings.Split(value, ",")
+	}
+	return []string{value}
+}
+
+// Field numbers in envoy.service.auth.v3 and envoy.config.core.v3.
+const (
+	checkRequestAttributes = 1
+
+	attributesSource  = 1
+	attributesRequest = 4
+
+	peerAddress          = 1
+	addressSocket        = 1
+	addressPipe          = 2
+	addressInternal      = 3
+	socketAddressAddress = 2
+
+	requestHTTP   = 2
+	httpMethod    = 2
+	httpHeaders   = 3
+	httpPath      = 4
+	httpHost      = 5
+	httpQuery     = 7
+	httpHeaderMap = 13
+
+	entryKey         = 1
+	entryValue       = 2
+	headerMapHeaders = 1
+	headerValueKey   = 1
+	headerValueText  = 2
+	headerValueRaw   = 3
+)
+
+// parse reads a CheckRequest. Repeated fields follow protobuf: the last value counts, and parts of a message add up.
+func (q *checkRequest) parse(message []byte) error {
+	return fields(message, func(number protowire.Number, attributes []byte) error {
+		if number != checkRequestAttributes {
+			return nil
+		}
+		return fields(attributes, q.attribute)
+	})
+}
+
+func (q *checkRequest) attribute(number protowire.Number, content []byte) error {
+	switch number {
+	case attributesSource:
+		return within(content, peerAddress, func(address []byte) error { return fields(address, q.address) })
+	case attributesRequest:
+		return within(content, requestHTTP, func(request []byte) error {
+			q.isHTTP = true
+			return fields(request, q.request)
+		})
+	}
+	return nil
+}
+
+// address reads a oneof: the last field counts.
+func (q *checkRequest) address(number protowire.Number, content []byte) error {
+	switch number {
+	case addressSocket:
+		return within(content, socketAddressAddress, func(address []byte) error {
+			q.peer = string(address)
+			return nil
+		})
+	case addressPipe, addressInternal:
+		q.peer = ""
+	}
+	return nil
+}
+
+func (q *checkRequest) request(number protowire.Number, content []byte) error {
+	switch number {
+	case httpMethod:
+		q.method = string(content)
+	case httpPath:
+		q.path = string(content)
+	case httpHost:
+		q.host = string(content)
+	case httpQuery:
+		q.query = string(content)
+	case httpHeaders:
+		return q.header(content)
+	case httpHeaderMap:
+		return within(content, headerMapHeaders, q.rawHeader)
+	}
+	return nil
+}
+
+// header reads an entry of the headers map. Names are in lower case there.
+func (q *checkRequest) header(entry []byte) error {
+	var name, value []byte
+	err := fields(entry, func(number protowire.Number, content []byte) error {
+		switch number {
+		case entryKey:
+			name = content
+		case entryValue:
+			value = content
+		}
+		return nil
+	})
+	for i := range relevantHeaders {
+		if relevantHeaders[i].envoy == string(name) {
+			q.headers[i].joined, q.headers[i].found = string(value), true
+		}
+	}
+	return err
+}
+
+// rawHeader reads an entry of header_map. Only one of text and raw should be set; if both are, both count.
+func (q *checkRequest) rawHeader(header []byte) error {
+	var name, text, raw []byte
+	err := fields(header, func(number protowire.Number, content []byte) error {
+		switch number {
+		case headerValueKey:
+			name = content
+		case headerValueText:
+			text = content
+		case headerValueRaw:
+			raw = content
+		}
+		return nil
+	})
+	if i := headerIndex(string(name)); i >= 0 {
+		q.headers[i].add(text, raw)
+	}
+	return err
+}
+
+// headerIndex returns the index of a name in relevantHeaders, ignoring case, or -1.
+func headerIndex(name string) int {
+	for i := range relevantHeaders {
+		if strings.EqualFold(relevantHeaders[i].envoy, name) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (v *headerValues) add(text, raw []byte) {
+	if len(text) > 0 || len(raw) == 0 {
+		v.raw = append(v.raw, string(text))
+	}
+	if len(raw) > 0 {
+		v.raw = append(v.raw, string(raw))
+	}
+}
+
+// within visits each field with that number.
+func within(message []byte, number protowire.Number, visit func(content []byte) error) error {
+	return fields(message, func(n protowire.Number, content []byte) error {
+		if n != number {
+			return nil
+		}
+		return visit(content)
+	})
+}
+
+// fields visits the texts, bytes and messages in a message and skips all other types. Callers must not keep content.
+func fields(message []byte, visit func(number protowire.Number, content []byte) error) error {
+	for len(message) > 0 {
+		number, kind, n := protowire.ConsumeTag(message)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		message = message[n:]
+		var content []byte
+		if kind == protowire.BytesType {
+			content, n = protowire.ConsumeBytes(message)
+		} else {
+			n = protowire.ConsumeFieldValue(number, kind, message)
+		}
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		message = message[n:]
+		if kind != protowire.BytesType {
+			continue
+		}
+		if err := visit(number, content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
