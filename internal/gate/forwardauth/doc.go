@@ -1,4 +1,3 @@
-// Package forwardauth answers gateways over HTTP: /auth says whether the request that they ask about may pass, and who
-// sent it. nginx, Traefik, Caddy and ingress-nginx each have their own way to tell which request that is. What may pass
-// is for package gate to decide.
+// Package forwardauth serves /auth, where gateways ask over HTTP whether a request may pass and who its caller is. nginx,
+// Traefik, Caddy and ingress-nginx each describe that request in their own headers. Package gate decides.
 package forwardauth

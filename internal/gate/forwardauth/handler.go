@@ -6,12 +6,12 @@ import (
 	"keywright.dev/keywright/internal/gate"
 )
 
-// New answers 200 with the identity headers, or as gate refuses. It takes any method: Envoy asks with the one that it
-// asks about.
+// New returns a handler that replies 200 with the identity headers, or with the gate's refusal. It accepts any method:
+// Envoy uses the method of the request that it asks about.
 func New(g *gate.Gate) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a := asked(r)
-		d := g.Decide(&a)
+		request := gateRequest(r)
+		d := g.Decide(&request)
 		if refusal := d.Refusal(); refusal != nil {
 			refusal.Answer(w)
 			return
@@ -20,7 +20,8 @@ func New(g *gate.Gate) http.Handler {
 	})
 }
 
-// admit sets every header, the empty ones too: a gateway that copies what is there would leave what the client sent.
+// admit sets every identity header, even to an empty value: a gateway that copies only the headers it gets would leave
+// the client's own in place.
 func admit(header http.Header, d *gate.Decision) {
 	values := d.Caller.Identity()
 	for i, name := range gate.IdentityHeaders {
@@ -32,5 +33,5 @@ func admit(header http.Header, d *gate.Decision) {
 	}
 }
 
-// noStore is shared: it is not to be changed.
+// noStore is shared and must not be changed.
 var noStore = []string{"no-store"}

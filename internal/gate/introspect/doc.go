@@ -1,3 +1,3 @@
-// Package introspect tells apps and gateways that ask whether a key is valid and whose it is (RFC 7662). Who may ask,
-// and what a key is worth, is for package gate to decide.
+// Package introspect serves token introspection (RFC 7662): apps and gateways ask whether a key is valid and whose it is.
+// Package gate decides who may ask, and verifies the key.
 package introspect

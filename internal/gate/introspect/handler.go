@@ -8,12 +8,11 @@ import (
 	"keywright.dev/keywright/internal/gate"
 )
 
-// Action is what a caller must be allowed to do to ask about keys.
+// Action is the action that a caller needs to introspect keys.
 const Action = "keys.introspect"
 
-// New answers 200 with what is known of a key that is valid, and with no more than that it isn't of any other. Whoever
-// may not ask is refused as everywhere; a question that can't be understood is answered 400. Nothing is said of the
-// question to whoever may not ask.
+// New returns a handler that replies 200 with the facts about a valid key, and with active=false for any other. A caller
+// without permission is refused as on every surface, before the body is read. A malformed request gets 400.
 func New(g *gate.Gate) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d := g.Identify(r, access.Request{Action: Action, Resource: access.Any})
@@ -26,15 +25,15 @@ func New(g *gate.Gate) http.Handler {
 			answer(w, http.StatusBadRequest, invalidRequest{Error: "invalid_request", Description: problem})
 			return
 		}
-		// The address of the key's own client is unknown: the caller is not the one that presented it.
-		asked := g.Authenticate(token, "")
-		switch asked.Outcome {
+		// The caller is not the client that presented the key, whose address is unknown here.
+		introspected := g.Authenticate(token, "")
+		switch introspected.Outcome {
 		case gate.Allowed:
-			answer(w, http.StatusOK, newActive(&asked.Caller))
+			answer(w, http.StatusOK, newActive(&introspected.Caller))
 		case gate.Unauthenticated:
 			answer(w, http.StatusOK, inactive{})
 		default:
-			asked.Refusal().Answer(w)
+			introspected.Refusal().Answer(w)
 		}
 	})
 }
@@ -42,7 +41,7 @@ func New(g *gate.Gate) http.Handler {
 func answer(w http.ResponseWriter, status int, reply any) {
 	body, err := json.Marshal(reply)
 	if err != nil {
-		panic("a struct of plain values can't fail to be marshalled: " + err.Error())
+		panic("marshalling a struct of plain values failed: " + err.Error())
 	}
 	header := w.Header()
 	header["Cache-Control"] = []string{"no-store"}

@@ -6,21 +6,21 @@ import (
 	"keywright.dev/keywright/internal/gate"
 )
 
-// inactive is all that is said of a key that is not valid, whatever it is that it lacks (RFC 7662, section 2.2).
+// inactive is the reply for every key that is not valid. It does not reveal the reason (RFC 7662, section 2.2).
 type inactive struct {
 	Active bool `json:"active"`
 }
 
-// active is what is known of a key that is valid. Names up to Exp are those of RFC 7662.
+// active is the reply for a valid key. Fields up to Exp are those of RFC 7662.
 type active struct {
 	Active bool `json:"active"`
-	// Scope are scopes with spaces between. Empty: left out, for it may not be (RFC 6749, section 3.3).
+	// Scope is the scopes separated by spaces. It must not be empty (RFC 6749, section 3.3), so it is then left out.
 	Scope string `json:"scope,omitempty"`
-	// Username is left out where the subject is no user.
+	// Username is left out unless the subject is a user.
 	Username  string `json:"username,omitempty"`
 	Subject   string `json:"sub"`
 	TokenType string `json:"token_type"`
-	// Exp is in seconds since 1970: the last whole one at which the key is valid, or before it. Left out: it has no end.
+	// Exp is the end of the key in Unix seconds, rounded down. A key without an end has none.
 	Exp *int64 `json:"exp,omitempty"`
 
 	KeyID string `json:"key_id"`
@@ -39,8 +39,8 @@ func newActive(c *gate.Caller) active {
 	return reply
 }
 
-// invalidRequest is the error of RFC 6749, section 5.2. Its description never repeats anything of the request: what is
-// not understood may well be a key.
+// invalidRequest is the error of RFC 6749, section 5.2. Its description never repeats a part of the request, which may
+// be a key.
 type invalidRequest struct {
 	Error       string `json:"error"`
 	Description string `json:"error_description"`

@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// maxBody bounds a question, in bytes. A key has 256 at most; the rest is for parameters of others.
+	// maxBody bounds the body in bytes. A key has at most 256; the rest is for other parameters.
 	maxBody = 64 << 10
 
 	contentType = "application/x-www-form-urlencoded"
 	parameter   = "token"
 )
 
-// readToken returns the key that is asked about, or what is wrong with the request.
+// readToken returns the key to introspect, or the problem with the request.
 func readToken(w http.ResponseWriter, r *http.Request) (token, problem string) {
 	if problem = checkRequest(r); problem != "" {
 		return "", problem
@@ -47,13 +47,13 @@ func checkRequest(r *http.Request) (problem string) {
 	return ""
 }
 
-// mayHaveToken takes a query that can't be parsed for one that has.
+// mayHaveToken reports whether a query has a token. A query that cannot be parsed counts as one that has.
 func mayHaveToken(query string) bool {
 	params, err := url.ParseQuery(query)
 	return err != nil || params.Has(parameter)
 }
 
-// isForm: parameters of the type, such as charset, mean nothing (RFC 7231 knows none for it).
+// isForm ignores parameters of the media type, such as charset: the type defines none.
 func isForm(types []string) bool {
 	if len(types) != 1 {
 		return false
@@ -62,7 +62,7 @@ func isForm(types []string) bool {
 	return err == nil && media == contentType
 }
 
-// tokenIn reads the body. A parameter without a value counts as one that is not there (RFC 6749, section 3.1).
+// tokenIn parses the body. A parameter without a value counts as absent (RFC 6749, section 3.1).
 func tokenIn(body string) (token, problem string) {
 	params, err := url.ParseQuery(body)
 	switch {
@@ -71,7 +71,7 @@ func tokenIn(body string) (token, problem string) {
 	case len(params[parameter]) > 1:
 		return "", "there is more than one token"
 	}
-	// The end of a line, say of the file that it was in, is no part of a key.
+	// A line break, as at the end of a file, is not part of a key.
 	token = strings.TrimSpace(params.Get(parameter))
 	if token == "" {
 		return "", "there is no token"

@@ -5,17 +5,15 @@ import (
 	"io"
 	"net/http"
 	"sync/atomic"
-
-	"keywright.dev/keywright/internal/gate"
 )
 
-// body is what the client sends, on its way to the app. The transport reads it in a goroutine of its own, which may go
-// on after the app has answered.
-type body struct {
+// requestBody is the client's body on its way to the app. The transport reads it in its own goroutine, which may go on
+// after the app has replied.
+type requestBody struct {
 	io.ReadCloser
-	// in is the request as the server has it, whose trailers are there when the body has ended.
+	// in is the request as the server received it. Its trailers are complete when the body has ended.
 	in *http.Request
-	// trailer is that of the request to the app. Only who reads the body may write to it.
+	// trailer is the trailer of the request to the app. Only the reader of the body may write to it.
 	trailer http.Header
 	state   atomic.Int32
 }
@@ -24,28 +22,28 @@ type body struct {
 const (
 	bodyOpen int32 = iota
 	bodyEnded
-	// bodyBroken: the client went away, or what it sent is no body.
+	// bodyBroken: the client disconnected, or sent a malformed body.
 	bodyBroken
 )
 
-// send puts the body in the place of the one in a request to the app.
-func (b *body) send(in, out *http.Request) {
+// replace takes the place of the body in a request to the app.
+func (b *requestBody) replace(in, out *http.Request) {
 	if out.Body == nil {
 		b.state.Store(bodyEnded)
 		return
 	}
 	b.ReadCloser, b.in, b.trailer = out.Body, in, http.Header{}
 	for name := range out.Trailer {
-		if !isUntrailed(name) {
+		if !isForbiddenTrailer(name) {
 			b.trailer[name] = nil
 		}
 	}
 	out.Body, out.Trailer = b, b.trailer
 }
 
-// Read is part of io.Reader. Once it has ended the server's body is left alone: the transport asks again whether there is
-// more, and by then the server may have closed it, which would look like a request that failed.
-func (b *body) Read(p []byte) (int, error) {
+// Read is part of io.Reader. After the end it no longer reads the server's body: the transport reads once more, and by
+// then the server may have closed the body, which would look like a failed request.
+func (b *requestBody) Read(p []byte) (int, error) {
 	if b.state.Load() == bodyEnded {
 		return 0, io.EOF
 	}
@@ -53,7 +51,7 @@ func (b *body) Read(p []byte) (int, error) {
 	switch {
 	case err == nil:
 	case errors.Is(err, io.EOF):
-		b.pass()
+		b.copyTrailers()
 		b.state.Store(bodyEnded)
 	default:
 		b.state.CompareAndSwap(bodyOpen, bodyBroken)
@@ -61,13 +59,11 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// pass hands on the trailers. httputil.ReverseProxy hands on but their names.
-func (b *body) pass() {
+// copyTrailers forwards the values of the trailers. httputil.ReverseProxy forwards their names only.
+func (b *requestBody) copyTrailers() {
 	for name, values := range b.in.Trailer {
-		if values != nil && !isUntrailed(name) {
+		if values != nil && !isForbiddenTrailer(name) {
 			b.trailer[name] = values
 		}
 	}
 }
-
-func isUntrailed(name string) bool { return isWithheld(name) || untrailed[gate.CGIHeaderName(name)] }

@@ -1,4 +1,4 @@
-// Package reverseproxy stands in front of one app. What package gate lets pass it hands on as the client sent it, with
-// word of who the caller is; it takes away what was for Keywright alone, and what would have the app read another
-// request than the one that was decided on. A request that stays open is ended when its caller would be refused.
+// Package reverseproxy stands in front of one app. It forwards the requests that package gate allows as the client sent
+// them, with headers that describe the caller. It removes credentials, and headers that would make the app read another
+// request than the one that was decided on. It rechecks an open request and ends it once its caller would be refused.
 package reverseproxy

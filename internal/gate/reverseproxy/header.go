@@ -7,16 +7,15 @@ import (
 	"keywright.dev/keywright/internal/gate"
 )
 
-// withheld are headers that the app does not get from the client, under their canonical names: what let the caller in,
-// what Keywright or net/http sets anew, and what some apps take for the request itself in the place of the one that
-// was decided on.
+// withheld are headers of the client that the app does not get, under their canonical names: credentials, headers that
+// Keywright or net/http sets itself, and headers that some apps read in place of the request that was decided on.
 var withheld = set(append(gate.CredentialHeaders[:],
 	"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-User",
 	"X-Forwarded-Method", "X-Forwarded-Uri", "X-Original-Method", "X-Original-Uri", "X-Original-Url", "X-Rewrite-Url",
 ))
 
-// untrailed are those that mean nothing, or harm, behind a body (RFC 9110, section 6.5.1).
-var untrailed = set([]string{
+// forbiddenTrailers are headers without meaning, or with a harmful one, behind a body (RFC 9110, section 6.5.1).
+var forbiddenTrailers = set([]string{
 	"Connection", "Content-Length", "Content-Type", "Cookie", "Expect", "Host", "Keep-Alive", "Proxy-Authorization",
 	"Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
 })
@@ -33,7 +32,11 @@ func isWithheld(name string) bool {
 	return withheld[gate.CGIHeaderName(name)] || gate.IsIdentityHeader(name)
 }
 
-// withhold leaves only what is for the app.
+func isForbiddenTrailer(name string) bool {
+	return isWithheld(name) || forbiddenTrailers[gate.CGIHeaderName(name)]
+}
+
+// withhold removes the headers that are not for the app.
 func withhold(header http.Header) {
 	for name := range header {
 		if isWithheld(name) {
@@ -45,8 +48,8 @@ func withhold(header http.Header) {
 	}
 }
 
-// identify tells the app who the caller is.
-func identify(header http.Header, caller *gate.Caller) {
+// setIdentity sets the headers that describe the caller to the app.
+func setIdentity(header http.Header, caller *gate.Caller) {
 	values := caller.Identity()
 	for i, name := range gate.IdentityHeaders {
 		header[name] = values[i : i+1 : i+1]

@@ -5,44 +5,45 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"keywright.dev/keywright/internal/gate"
 )
 
-// DefaultRecheck is how often a request that stays open is decided on again.
+// DefaultRecheck is the usual interval at which an open request is decided on again.
 const DefaultRecheck = 5 * time.Second
 
-// Config is what a proxy works with.
+// Config is what a proxy needs.
 type Config struct {
 	Gate     *gate.Gate
 	Upstream *Upstream
 	Log      *slog.Logger
-	// Recheck is how often a request that stays open is decided on again. 0: DefaultRecheck.
+	// Recheck is the interval at which an open request is decided on again. 0: DefaultRecheck.
 	Recheck time.Duration
 }
 
-// Proxy is an http.Handler. Its server has to hand it the request that it read, not a copy of it, for trailers are told
-// there; and OPTIONS * too: http.Server.DisableGeneralOptionsHandler. The server's timeouts are for those who are not
-// let in.
+// Proxy is an http.Handler. Its server must pass on the original *http.Request and not a copy, because trailers arrive in
+// the original, and must pass on OPTIONS * as well: http.Server.DisableGeneralOptionsHandler. The server's timeouts apply
+// until a request is admitted.
 type Proxy struct {
 	Config
 	forward httputil.ReverseProxy
-	// isLost says that the app could not be reached when it was last tried.
-	isLost atomic.Bool
+	// isUnreachable is true if the last attempt to reach the app failed.
+	isUnreachable atomic.Bool
 }
 
-// New makes a proxy. It opens no connection before it is asked to.
+// New returns a proxy. It opens no connection until the first request.
 func New(c Config) *Proxy {
 	if c.Recheck == 0 {
 		c.Recheck = DefaultRecheck
 	}
 	p := &Proxy{Config: c}
 	p.forward = httputil.ReverseProxy{
-		Rewrite:        func(r *httputil.ProxyRequest) { passageOf(r.In).rewrite(r) },
+		Rewrite:        func(r *httputil.ProxyRequest) { exchangeOf(r.In).rewrite(r) },
 		ModifyResponse: p.respond,
-		ErrorHandler:   fail,
+		ErrorHandler:   replyToFailure,
 		Transport:      newTransport(),
 		BufferPool:     &buffers{},
 		ErrorLog:       slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
@@ -50,40 +51,56 @@ func New(c Config) *Proxy {
 	return p
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP serves one request.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	t, no := p.begin(w, r)
-	if no != nil {
-		no.write(w)
+	x, refusal := p.begin(w, r)
+	if refusal != nil {
+		refusal.write(w)
 		return
 	}
-	t.decision = p.Gate.Decide(&t.asked)
-	if refusal := t.decision.Refusal(); refusal != nil {
+	x.decision = p.Gate.Decide(&x.request)
+	if refusal := x.decision.Refusal(); refusal != nil {
 		refusal.Answer(w)
 		return
 	}
-	t.unbind()
-	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), passageKey{}, t))
+	x.clearDeadlines()
+	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), exchangeKey{}, x))
 	defer cancel()
-	t.watch(cancel)
-	defer t.unwatch()
+	x.startRechecks(cancel)
+	defer x.stopRechecks()
 	p.forward.ServeHTTP(w, r.WithContext(ctx))
 }
 
-// begin is all that can be said of a request before it is known who sent it.
-func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) (*passage, *answer) {
-	target, no := origin(r)
-	if no != nil {
-		return nil, no
+// begin checks what does not depend on the caller.
+func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) (*exchange, *reply) {
+	target, refusal := originForm(r)
+	if refusal != nil {
+		return nil, refusal
 	}
 	at, err := p.Upstream.url(target)
 	if err != nil || p.Upstream.base != "" && climbs(r.URL.Path) {
 		return nil, badTarget
 	}
-	return &passage{
+	return &exchange{
 		Proxy: p, in: r, w: w, controller: *http.NewResponseController(w), at: at,
-		asked: gate.Request{
+		request: gate.Request{
 			Method: r.Method, Host: r.Host, Target: target, Header: r.Header, RemoteAddr: r.RemoteAddr,
 		},
 	}, nil
 }
+
+// buffers is a pool of the buffers that replies are copied through.
+type buffers struct{ pool sync.Pool }
+
+const bufferSize = 32 << 10
+
+// Get is part of httputil.BufferPool.
+func (b *buffers) Get() []byte {
+	if buffer, ok := b.pool.Get().(*[bufferSize]byte); ok {
+		return buffer[:]
+	}
+	return make([]byte, bufferSize)
+}
+
+// Put is part of httputil.BufferPool.
+func (b *buffers) Put(buffer []byte) { b.pool.Put((*[bufferSize]byte)(buffer)) }

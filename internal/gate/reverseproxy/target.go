@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// asterisk is the target of OPTIONS that asks about the server as a whole.
+// asterisk is the target of an OPTIONS request about the server as a whole.
 const asterisk = "*"
 
-// origin is the target of a request in origin form (RFC 9112, section 3.2.1), byte for byte as the client sent it: what
-// is decided on and what the app gets must be the same. An answer says why a request is not for any app.
-func origin(r *http.Request) (target string, no *answer) {
+// originForm returns the target of a request in origin form (RFC 9112, section 3.2.1), byte for byte as the client sent
+// it: the gate must decide on exactly what the app gets. For a request that no app could serve it returns a reply.
+func originForm(r *http.Request) (target string, refusal *reply) {
 	target = r.RequestURI
 	switch {
 	case r.Method == http.MethodConnect:
 		return "", noTunnel
 	case r.Host == "" || strings.Contains(r.Host, "%"):
-		// Go would put the app's address in the place of the one, and not write all of the other.
+		// Go would send the app's address in place of an empty host, and only a part of one with a %.
 		return "", badHost
 	case target == asterisk && r.Method != http.MethodOptions:
 		return "", badTarget
@@ -26,13 +26,13 @@ func origin(r *http.Request) (target string, no *answer) {
 	return fromAbsolute(r)
 }
 
-// fromAbsolute takes scheme and host off a target in absolute form.
-func fromAbsolute(r *http.Request) (target string, no *answer) {
+// fromAbsolute removes scheme and host from a target in absolute form.
+func fromAbsolute(r *http.Request) (target string, refusal *reply) {
 	scheme, rest, _ := strings.Cut(r.RequestURI, "://")
 	if !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https") {
 		return "", badTarget
 	}
-	// A user, a port or a host that Go reads in another way than they are written.
+	// The prefix differs for a user, a port or a host that Go does not read as written.
 	target, found := strings.CutPrefix(rest, r.Host)
 	if !found {
 		return "", badHost
@@ -48,10 +48,10 @@ func fromAbsolute(r *http.Request) (target string, no *answer) {
 	return "", badHost
 }
 
-// climbs says that an app may take a path for one above its own base.
+// climbs reports whether an app may read a path as one above its own base.
 func climbs(path string) bool {
 	for segment := range strings.FieldsFuncSeq(path, func(c rune) bool { return c == '/' || c == '\\' }) {
-		// Some servers take what follows a semicolon for a parameter.
+		// Some servers read the text after a semicolon as a parameter.
 		if name, _, _ := strings.Cut(segment, ";"); name == ".." {
 			return true
 		}

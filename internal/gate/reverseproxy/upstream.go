@@ -11,19 +11,19 @@ import (
 	"time"
 )
 
-// Upstream is where the app is.
+// Upstream is the address of the app.
 type Upstream struct {
 	scheme, host string
-	// base is the path that the app's own begin with, without a slash at its end.
+	// base is prepended to every path. It has no slash at its end.
 	base string
 }
 
-// ParseUpstream reads the app's URL. Its errors repeat nothing of it: there may be a password in it.
+// ParseUpstream parses the app's URL. Its errors do not repeat the URL, which may contain a password.
 func ParseUpstream(raw string) (*Upstream, error) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil:
-		return nil, errors.New("it is no URL")
+		return nil, errors.New("it is not a URL")
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil, errors.New("it must begin with http:// or https://")
 	case u.Hostname() == "":
@@ -42,7 +42,7 @@ func ParseUpstream(raw string) (*Upstream, error) {
 	return &Upstream{scheme: u.Scheme, host: u.Host, base: base}, nil
 }
 
-// hasPort says that the port is one, or left to the scheme.
+// hasPort reports whether the port is valid, or left to the scheme.
 func hasPort(u *url.URL) bool {
 	if u.Port() == "" {
 		return !strings.HasSuffix(u.Host, ":")
@@ -51,7 +51,7 @@ func hasPort(u *url.URL) bool {
 	return err == nil && port > 0
 }
 
-// url is where the app has a target. It fails for one that can't be sent byte for byte.
+// url returns the URL of a target at the app. It fails for a target that cannot be sent byte for byte.
 func (u *Upstream) url(target string) (url.URL, error) {
 	at := url.URL{Scheme: u.scheme, Host: u.host, Opaque: target}
 	if target != asterisk {
@@ -60,7 +60,7 @@ func (u *Upstream) url(target string) (url.URL, error) {
 	if !strings.HasPrefix(at.Opaque, "//") {
 		return at, nil
 	}
-	// Go would send such an opaque URL in absolute form.
+	// Go would send an opaque URL like that in absolute form.
 	parsed, err := url.ParseRequestURI(target)
 	if err != nil || parsed.RequestURI() != target {
 		return at, errors.New("the target can't be sent as it is")
@@ -69,7 +69,7 @@ func (u *Upstream) url(target string) (url.URL, error) {
 	return *parsed, nil
 }
 
-// Bounds of what the app may take. How long it takes to answer is for it and the client to know.
+// Limits of the connection to the app. The time it may take to reply has no limit.
 const (
 	maxResponseHeaderBytes = 256 << 10
 	dialTimeout            = 5 * time.Second
@@ -80,8 +80,8 @@ const (
 	maxIdle                = 512
 )
 
-// newTransport talks HTTP/1.1 to the app and to nobody else, proxies in the environment included. It asks for nothing
-// that the client did not ask for, compression included.
+// newTransport returns a transport for HTTP/1.1 that connects to the app directly, not through a proxy from the
+// environment. It adds nothing to the client's request, such as a wish for compression.
 func newTransport() *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)

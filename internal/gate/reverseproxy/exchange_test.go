@@ -31,8 +31,8 @@ func (*once) Close() error { return nil }
 // The transport asks once more whether there is more. When it comes too late, a request that was well would look broken.
 func TestABodyThatHasEndedIsLeftAlone(t *testing.T) {
 	in := httptest.NewRequest(http.MethodPost, "/", http.NoBody)
-	b := &body{}
-	b.send(in, &http.Request{Body: &once{iotest.DataErrReader(http.NoBody)}})
+	b := &requestBody{}
+	b.replace(in, &http.Request{Body: &once{iotest.DataErrReader(http.NoBody)}})
 	for range 3 {
 		if n, err := b.Read(make([]byte, 8)); n != 0 || !errors.Is(err, io.EOF) {
 			t.Errorf("%d, %v", n, err)
@@ -49,13 +49,13 @@ func TestARequestThatIsOverIsNotEndedAgain(t *testing.T) {
 	for _, over := range []bool{false, true} {
 		ended := false
 		p := &Proxy{Config: Config{Gate: refusing, Log: slog.New(slog.DiscardHandler), Recheck: time.Hour}}
-		request := &passage{Proxy: p, controller: *http.NewResponseController(httptest.NewRecorder())}
-		request.watch(func() { ended = true })
+		request := &exchange{Proxy: p, controller: *http.NewResponseController(httptest.NewRecorder())}
+		request.startRechecks(func() { ended = true })
 		if over {
-			request.unwatch()
+			request.stopRechecks()
 		}
-		request.look()
-		request.unwatch()
+		request.recheckNow()
+		request.stopRechecks()
 		if ended == over {
 			t.Errorf("over: %t, ended: %t", over, ended)
 		}

@@ -68,7 +68,7 @@ func TestWhatGatewaysTell(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := httptest.NewRequest(c.method, "http://keywright/auth?a=b", nil)
 			r.Header = c.header
-			a := asked(r)
+			a := gateRequest(r)
 			if got := [3]string{a.Method, a.Host, a.Target}; got != c.want || a.Contradictory {
 				t.Errorf("got %q, contradictory: %t, want %q", got, a.Contradictory, c.want)
 			}
@@ -107,7 +107,7 @@ func TestWhatCanNotAllBeSo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := httptest.NewRequest(c.method, "http://keywright/auth", nil)
 			r.Header = c.header
-			if a := asked(r); !a.Contradictory {
+			if a := gateRequest(r); !a.Contradictory {
 				t.Errorf("taken for %s %s%s", a.Method, a.Host, a.Target)
 			}
 		})
