@@ -11,26 +11,26 @@ import (
 )
 
 const (
-	// maxRoutes and maxText keep a table small enough to be compiled and searched without anybody noticing.
+	// maxRoutes and maxText keep tables small enough to compile and search quickly.
 	maxRoutes = 256
 	maxText   = 512
 )
 
-// route is an entry that can be used.
+// route is a valid entry.
 type route struct {
 	pattern
-	// wildcards are the names of them.
+	// wildcards has their names.
 	wildcards       []string
 	action          string
 	resource, owner template
 }
 
-// Compile refuses entries that can't be used, and those that overlap: some request matches both, and neither is the
-// more specific one. The error has every fault, each in a line of its own that begins with the number of the entry,
-// counted from 1, and its pattern.
+// Compile returns the table of the entries. It refuses invalid entries, and entries that overlap: some
+// request matches both, and neither is more specific. The error has one line for each fault, which begins
+// with the number of the entry, counted from 1, and its pattern.
 func Compile(entries []Route) (*Table, error) {
 	if len(entries) > maxRoutes {
-		return nil, fmt.Errorf("there are %d routes, at most %d may be", len(entries), maxRoutes)
+		return nil, fmt.Errorf("there are %d routes; the maximum is %d", len(entries), maxRoutes)
 	}
 	c := compiler{table: newTable(), numbers: map[string]int{}}
 	for i := range entries {
@@ -39,18 +39,18 @@ func Compile(entries []Route) (*Table, error) {
 	if len(c.faults) > 0 {
 		return nil, errors.Join(c.faults...)
 	}
-	// What nothing else matches, this does, unless an entry says the same: ServeMux would go on to look for the methods
-	// that are allowed, which nobody asked for.
+	// A pattern that matches everything else, unless an entry does, saves ServeMux from collecting the
+	// allowed methods.
 	_ = register(c.table.mux, "/")
 	return c.table, nil
 }
 
 func newTable() *Table { return &Table{mux: http.NewServeMux(), byPattern: map[string]*route{}} }
 
-// compiler collects the routes that can be used, and what is wrong with the others.
+// compiler collects valid routes and the faults of the others.
 type compiler struct {
 	table *Table
-	// accepted are the patterns in the table, in their order, and numbers those of their entries.
+	// accepted has the patterns in the table in their order, and numbers the numbers of their entries.
 	accepted []pattern
 	numbers  map[string]int
 	faults   []error
@@ -76,7 +76,7 @@ func (c *compiler) add(number int, entry *Route) {
 	c.table.put(r)
 }
 
-// fault takes note of an error, if it is one.
+// fault records an error, which may be nil.
 func (c *compiler) fault(number int, entry *Route, field string, err error) {
 	switch {
 	case err == nil:
@@ -92,7 +92,7 @@ func (t *Table) put(r *route) {
 	t.hasHosts = t.hasHosts || r.host != ""
 }
 
-// shown is a pattern in one line of bounded length.
+// shown returns a text in one line of bounded length.
 func shown(text string) string {
 	const most = 80
 	if len(text) > most {
@@ -107,11 +107,11 @@ func shown(text string) string {
 
 var action = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*([.:][A-Za-z0-9_-]+)+$`)
 
-// checkAction goes by the rule for scopes: what a key can't be given, a route can't ask for.
+// checkAction applies the rule for scopes: a route can't need what no key can be given.
 func checkAction(entry *Route) error {
 	switch {
 	case entry.Action == "" && entry.Resource != "":
-		return errors.New("is missing: a resource says nothing without one")
+		return errors.New("is missing: a resource needs one")
 	case entry.Action == "":
 		return nil
 	case entry.Action == access.Any:
@@ -126,19 +126,19 @@ func checkAction(entry *Route) error {
 
 var resource = regexp.MustCompile(`^([*]|[A-Za-z][A-Za-z0-9_-]*:.+)$`)
 
-// parseResource goes by the form that resources have in policies, as far as the text is known.
+// parseResource applies the form of resources in policies to the known part of the text.
 func parseResource(text string, names []string) (template, error) {
 	if text == "" {
 		text = access.Any
 	}
 	t, err := parseTemplate(text, names)
 	if err == nil && t.literals[0] != "" && !resource.MatchString(text) {
-		err = fmt.Errorf("%s is not of the form device:{id}, nor *", shown(text))
+		err = fmt.Errorf("%s is neither of the form device:{id} nor *", shown(text))
 	}
 	return t, err
 }
 
-// checkPattern refuses what ServeMux refuses, and what would never match a request as Find reads it.
+// checkPattern refuses patterns that ServeMux refuses, and patterns that Find would never match.
 func checkPattern(text string) (pattern, error) {
 	switch {
 	case text == "":
@@ -156,7 +156,9 @@ func checkPattern(text string) (pattern, error) {
 	}
 	alone.put(&route{pattern: p})
 	if m, err := alone.Find(p.example()); err != nil || m.Pattern != text {
-		return pattern{}, errors.New(`can match no request: write its path without // . .. ; \ and without encoded / ? # %`)
+		return pattern{}, errors.New(
+			`never matches a request: write its path without // . .. ; \ and without encoded / ? # %`,
+		)
 	}
 	return p, nil
 }
@@ -168,7 +170,7 @@ func checkPrefix(p *pattern) error {
 	case p.method == http.MethodConnect:
 		return errors.New("has the method CONNECT, whose requests have no path")
 	case p.host != "" && err != nil:
-		return fmt.Errorf("has the host %s, which can be none", shown(p.host))
+		return fmt.Errorf("has the host %s, which is not a host name", shown(p.host))
 	case host != p.host:
 		return fmt.Errorf("has the host %s: write it as %s", shown(p.host), shown(host))
 	}

@@ -7,13 +7,14 @@ import (
 	"strings"
 )
 
-// maxTarget is as long as a target may be, in bytes. Servers rarely take more than 8 KiB.
+// maxTarget bounds a target in bytes. Servers rarely accept more than 8 KiB.
 const maxTarget = 64 << 10
 
-// Find returns what a request needs, and the zero Match when no route matches it. A pattern for GET matches HEAD too;
-// one that ends with a slash also matches a path that lacks no more than that slash, where ServeMux would redirect.
+// Find returns what a request needs, and the zero Match if no route matches it. A pattern for GET also
+// matches HEAD. A pattern that ends with a slash also matches a path that only lacks this slash, where
+// ServeMux would redirect.
 //
-// Every error is ErrAmbiguous: see the package for what can't be told.
+// Every error is ErrAmbiguous: see the package comment.
 func (t *Table) Find(r Request) (Match, error) {
 	if t.Len() == 0 {
 		return Match{}, nil
@@ -29,16 +30,16 @@ func (t *Table) Find(r Request) (Match, error) {
 	return found.match(q.query)
 }
 
-// found is the route that one reading of a request comes to, with the values of its wildcards where they matter.
+// found is the result of one reading of a request: the route, and the values of its wildcards if they matter.
 type found struct {
 	route  *route
 	values []string
-	// unsure: a program may come to this route or not, or see other parameters in the request.
+	// unsure is true if programs may use another route, or see other parameters in the request.
 	unsure bool
 }
 
-// agreed is what all readings of the request come to.
-func (t *Table) agreed(q *question) (found, error) {
+// agreed returns the common result of all readings of the request.
+func (t *Table) agreed(q *parsed) (found, error) {
 	path, err := canonical(q.path)
 	if err != nil {
 		return found{}, err
@@ -50,9 +51,9 @@ func (t *Table) agreed(q *question) (found, error) {
 	return first, t.confirm(*q, first, path, upper)
 }
 
-// confirm fails unless every reading of the path comes to what the first one did; as does the method in upper case, for
-// which some programs take one in lower case.
-func (t *Table) confirm(q question, first found, path, upper string) error {
+// confirm fails unless every reading of the path has the result of the first one. So must the method in upper
+// case, because some programs ignore the case.
+func (t *Table) confirm(q parsed, first found, path, upper string) error {
 	return visitReadings(path, func(reading string) error {
 		same := first.isSame(t.at(q.method, q.host, reading))
 		if same && upper != q.method {
@@ -65,7 +66,7 @@ func (t *Table) confirm(q question, first found, path, upper string) error {
 	})
 }
 
-// at is what one reading comes to.
+// at returns the result of one reading.
 func (t *Table) at(method, host, reading string) found {
 	var segments []string
 	u := url.URL{Path: reading}
@@ -101,7 +102,8 @@ func (f found) isSame(other found) bool {
 	return true
 }
 
-// asksForValues says whether it matters what wildcards stand for: all of them are properties of what is asked.
+// asksForValues reports whether the values of wildcards matter. If the route has an action, all of them are
+// properties.
 func (r *route) asksForValues() bool { return r.action != "" || len(r.owner.wildcards) > 0 }
 
 func (r *route) asksFor(wildcard int) bool {
@@ -110,7 +112,7 @@ func (r *route) asksFor(wildcard int) bool {
 
 func (f found) match(query string) (Match, error) {
 	m := Match{Pattern: f.route.text, Owner: f.route.owner.fill(f.values)}
-	// An empty Owner is anybody: the owner of nothing has to be nobody.
+	// An empty Owner allows any caller, so a template that comes out empty must not.
 	if f.route.owner.lacks(f.values) {
 		return Match{}, noOwner
 	}

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	// maxParams is how many parameters a query may have, and maxNeeds in how many ways they may be read.
+	// maxParams bounds the parameters of a query, and maxNeeds the ways to read them.
 	maxParams = 256
 	maxNeeds  = 16
 )
 
-// needs has one request for each way to read a query that gives a parameter several values: programs take the first,
-// the last, or any.
+// needs returns one request for each way to read a query. A query may give a parameter several values, and
+// programs use the first, the last, or any.
 func (f found) needs(query string) ([]access.Request, error) {
 	properties, err := f.properties(query)
 	if err != nil {
@@ -26,12 +26,15 @@ func (f found) needs(query string) ([]access.Request, error) {
 	}
 	needs := make([]access.Request, len(properties))
 	for i := range properties {
-		needs[i] = access.Request{Action: f.route.action, Resource: f.route.resource.fill(f.values), Properties: properties[i]}
+		needs[i] = access.Request{
+			Action: f.route.action, Resource: f.route.resource.fill(f.values), Properties: properties[i],
+		}
 	}
 	return needs, nil
 }
 
-// properties are the parameters of the query and the wildcards of the route, of which a wildcard wins.
+// properties returns the parameters of the query and the wildcards of the route. A wildcard wins over a
+// parameter.
 func (f found) properties(query string) ([]map[string]string, error) {
 	params, err := parseQuery(query)
 	if err != nil || len(params)+len(f.values) == 0 {
@@ -71,14 +74,15 @@ func parseQuery(query string) (url.Values, error) {
 	return params, nil
 }
 
-// isOddValue: programs differ in where such a value ends. Lines are all right, people write them.
+// isOddValue reports whether programs differ in where a value ends. Line ends are accepted, because people
+// write them.
 func isOddValue(value string) bool {
 	return !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool {
 		return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t'
 	})
 }
 
-// combinations has the properties once for every way to give each of several parameters one of its values.
+// combinations returns the properties once for every way to give each of several parameters one of its values.
 func combinations(p map[string]string, several []string, params url.Values) ([]map[string]string, error) {
 	all := []map[string]string{p}
 	for _, name := range several {
@@ -91,7 +95,7 @@ func combinations(p map[string]string, several []string, params url.Values) ([]m
 	return all, nil
 }
 
-// withEach has every one of the readings with every one of the values.
+// withEach returns every reading with every value.
 func withEach(readings []map[string]string, name string, values []string) []map[string]string {
 	all := make([]map[string]string, 0, len(readings)*len(values))
 	for _, reading := range readings {

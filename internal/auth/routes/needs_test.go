@@ -11,7 +11,7 @@ import (
 	"keywright.dev/keywright/internal/auth/routes"
 )
 
-func TestWhatARequestNeeds(t *testing.T) {
+func TestFind_Needs(t *testing.T) {
 	table := compile(t,
 		routes.Route{Match: "GET /certs", Action: "certs.read"},
 		routes.Route{Match: "/certs/{id}", Action: "certs.write", Resource: "certificate:{id}"},
@@ -38,14 +38,22 @@ func TestWhatARequestNeeds(t *testing.T) {
 			{Action: "certs.read", Resource: "*", Properties: props{"a": "1", "b": "1", "c": ""}},
 			{Action: "certs.read", Resource: "*", Properties: props{"a": "1", "b": "2", "c": ""}},
 		},
-		"/certs/42":                   {{Action: "certs.write", Resource: "certificate:42", Properties: props{"id": "42"}}},
-		"/certs/4%202?id=1&id=2&ID=3": {{Action: "certs.write", Resource: "certificate:4 2", Properties: props{"id": "4 2", "ID": "3"}}},
-		"/certs/*":                    {{Action: "certs.write", Resource: "certificate:*", Properties: props{"id": "*"}}},
-		"/all":                        {{Action: "dashboard:View", Resource: "certificate:*"}},
-		"/a/b/":                       {{Action: "any.thing", Resource: "a:b/", Properties: props{"kind": "a", "id": "b", "path": ""}}},
-		"/a/b/c/d/":                   {{Action: "any.thing", Resource: "a:b/c/d/", Properties: props{"kind": "a", "id": "b", "path": "c/d/"}}},
-		"/a/b/c%2Fd":                  {{Action: "any.thing", Resource: "a:b/c/d", Properties: props{"kind": "a", "id": "b", "path": "c/d"}}},
-		"/free/1?a=1&a=2&%zz;":        nil,
+		"/certs/42": {{Action: "certs.write", Resource: "certificate:42", Properties: props{"id": "42"}}},
+		"/certs/4%202?id=1&id=2&ID=3": {
+			{Action: "certs.write", Resource: "certificate:4 2", Properties: props{"id": "4 2", "ID": "3"}},
+		},
+		"/certs/*": {{Action: "certs.write", Resource: "certificate:*", Properties: props{"id": "*"}}},
+		"/all":     {{Action: "dashboard:View", Resource: "certificate:*"}},
+		"/a/b/": {
+			{Action: "any.thing", Resource: "a:b/", Properties: props{"kind": "a", "id": "b", "path": ""}},
+		},
+		"/a/b/c/d/": {
+			{Action: "any.thing", Resource: "a:b/c/d/", Properties: props{"kind": "a", "id": "b", "path": "c/d/"}},
+		},
+		"/a/b/c%2Fd": {
+			{Action: "any.thing", Resource: "a:b/c/d", Properties: props{"kind": "a", "id": "b", "path": "c/d"}},
+		},
+		"/free/1?a=1&a=2&%zz;": nil,
 	} {
 		m, err := table.Find(routes.Request{Method: "GET", Target: target})
 		if err != nil || m.Pattern == "" || !reflect.DeepEqual(m.Needs, want) {
@@ -54,7 +62,7 @@ func TestWhatARequestNeeds(t *testing.T) {
 	}
 }
 
-func TestAQueryThatCanNotBeToldIsRefusedWhereAnActionDependsOnIt(t *testing.T) {
+func TestFind_RefusesAmbiguousQueriesOfActions(t *testing.T) {
 	table := compile(t, routes.Route{Match: "/act", Action: "a.b"}, routes.Route{Match: "/free"})
 	for query, want := range map[string]string{
 		"a=%":                     "the query can't be parsed",
@@ -73,7 +81,11 @@ func TestAQueryThatCanNotBeToldIsRefusedWhereAnActionDependsOnIt(t *testing.T) {
 		strings.Repeat("a&", 256): "the query has too many parameters",
 	} {
 		m, err := table.Find(routes.Request{Method: "GET", Target: "/act?" + query})
-		if !errors.Is(err, routes.ErrAmbiguous) || err.Error() != "the request can be read in more than one way: "+want || m.Pattern != "" || m.Needs != nil {
+		if !errors.Is(err, routes.ErrAmbiguous) || m.Pattern != "" || m.Needs != nil {
+			t.Errorf("%.40q: %+v, %v", query, m, err)
+			continue
+		}
+		if err.Error() != "the request can be read in more than one way: "+want {
 			t.Errorf("%.40q: %+v, %v", query, m, err)
 		}
 		if m, err := table.Find(routes.Request{Method: "GET", Target: "/free?" + query}); err != nil || m.Pattern != "/free" {
@@ -81,13 +93,14 @@ func TestAQueryThatCanNotBeToldIsRefusedWhereAnActionDependsOnIt(t *testing.T) {
 		}
 	}
 	for query, want := range map[string]int{numbered(16): 16, "b=1&b=2&" + numbered(8): 16, strings.Repeat("a&", 255): 1} {
-		if m, err := table.Find(routes.Request{Method: "GET", Target: "/act?" + query}); err != nil || len(m.Needs) != want {
+		m, err := table.Find(routes.Request{Method: "GET", Target: "/act?" + query})
+		if err != nil || len(m.Needs) != want {
 			t.Errorf("%.40q: %d needs, %v", query, len(m.Needs), err)
 		}
 	}
 }
 
-// numbered gives one parameter so many values.
+// numbered returns a query that gives one parameter n values.
 func numbered(n int) string {
 	params := make([]string, n)
 	for i := range params {
@@ -96,13 +109,16 @@ func numbered(n int) string {
 	return strings.Join(params, "&")
 }
 
-// Whoever is allowed each of the needs is allowed whatever value the app picks.
-func TestTheCallerMustBeAllowedEveryReadingOfAParameter(t *testing.T) {
-	m, err := compile(t, routes.Route{Match: "/act", Action: "a.b"}).Find(routes.Request{Method: "GET", Target: "/act?env=dev&env=prod"})
+// A caller that is allowed all needs is allowed whichever value the app uses.
+func TestFind_NeedsEveryValueOfAParameter(t *testing.T) {
+	table := compile(t, routes.Route{Match: "/act", Action: "a.b"})
+	m, err := table.Find(routes.Request{Method: "GET", Target: "/act?env=dev&env=prod"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	dev := access.Grant{Permissions: []access.Permission{{Effect: access.Allow, Actions: []string{"a.b"}, Resources: []string{"*"}, StringEquals: map[string]string{"env": "dev"}}}}
+	permission := access.Scope("a.b")
+	permission.StringEquals = map[string]string{"env": "dev"}
+	dev := access.Grant{Permissions: []access.Permission{permission}}
 	allowed := 0
 	for _, need := range m.Needs {
 		if access.May(dev, nil, need) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// pattern is one of http.ServeMux, taken apart. What may be one is for ServeMux to say: see register.
+// pattern is a parsed pattern of http.ServeMux. ServeMux decides which are valid: see register.
 type pattern struct {
 	text, method, host string
 	segments           []segment
@@ -16,7 +16,7 @@ type pattern struct {
 
 type segment struct {
 	kind segmentKind
-	// text is the name of a wildcard; of a literal, what it matches.
+	// text is the name of a wildcard, or the text that a literal matches.
 	text string
 }
 
@@ -26,13 +26,13 @@ const (
 	literal segmentKind = iota
 	// wildcard is one segment: {id}.
 	wildcard
-	// remainder is all that is left, and may be empty: {path...}, or a slash at the end, which has no name.
+	// remainder is the rest of the path, which may be empty: {path...}, or without a name a slash at the end.
 	remainder
 	// end is an empty last segment: {$}.
 	end
 )
 
-// parsePattern takes a pattern apart that ServeMux accepts.
+// parsePattern parses a pattern that ServeMux accepts.
 func parsePattern(text string) pattern {
 	p := pattern{text: text}
 	rest := text
@@ -44,7 +44,7 @@ func parsePattern(text string) pattern {
 	for part := range strings.SplitSeq(path, "/") {
 		p.segments = append(p.segments, parseSegment(part))
 	}
-	// An empty segment at the end is a slash at the end; ServeMux knows no other.
+	// The only empty segment that ServeMux accepts is that of a slash at the end.
 	if last := &p.segments[len(p.segments)-1]; last.kind == literal && last.text == "" {
 		last.kind = remainder
 	}
@@ -62,14 +62,14 @@ func parseSegment(s string) segment {
 		}
 		return segment{wildcard, name}
 	}
-	// An escape that is none stands for itself, as it does for ServeMux.
+	// An invalid escape stands for itself, as in ServeMux.
 	if text, err := url.PathUnescape(s); err == nil {
 		s = text
 	}
 	return segment{literal, s}
 }
 
-// names are those of the wildcards, in their order. {path...} is called path.
+// names returns the names of the wildcards in their order. The name of {path...} is path.
 func (p *pattern) names() []string {
 	var names []string
 	for _, s := range p.segments {
@@ -82,8 +82,8 @@ func (p *pattern) names() []string {
 
 func (s segment) isNamed() bool { return s.kind == wildcard || s.kind == remainder && s.text != "" }
 
-// values are those of the named wildcards in a path that matches, given by its decoded segments. A path that only lacks
-// the slash at the end matches too.
+// values returns the values of the named wildcards. path has the decoded segments of a path that matches; it
+// may lack the slash at the end.
 func (p *pattern) values(path []string) []string {
 	var values []string
 	for i, s := range p.segments {
@@ -100,7 +100,8 @@ func (p *pattern) values(path []string) []string {
 	return values
 }
 
-// takesEmpty says that a wildcard for one segment stands for an empty one here. In some programs it may, in others not.
+// takesEmpty reports whether a wildcard for one segment has an empty value. Programs differ in whether that
+// matches.
 func (p *pattern) takesEmpty(path []string) bool {
 	for i := range min(len(p.segments), len(path)) {
 		if p.segments[i].kind == wildcard && path[i] == "" {
@@ -110,7 +111,7 @@ func (p *pattern) takesEmpty(path []string) bool {
 	return false
 }
 
-// example is a request that the pattern should match.
+// example returns a request that the pattern should match.
 func (p *pattern) example() Request {
 	r := Request{Method: p.method, Host: p.host, Target: examplePath(p.segments)}
 	if r.Method == "" {
@@ -133,25 +134,73 @@ func examplePath(segments []segment) string {
 	return b.String()
 }
 
-// register fails with what ServeMux says of the pattern, or with errPattern where that is of the patterns beside it.
+// register adds a pattern to a ServeMux. It returns the complaint of ServeMux about the pattern, or
+// errPattern if it conflicts with another one.
 func register(mux *http.ServeMux, text string) (err error) {
 	defer func() {
-		if said := recover(); said != nil {
-			err = complaint(text, fmt.Sprint(said))
+		if cause := recover(); cause != nil {
+			err = complaint(text, fmt.Sprint(cause))
 		}
 	}()
 	mux.Handle(text, http.NotFoundHandler())
 	return nil
 }
 
-var errPattern = errors.New("is no pattern of Go's http.ServeMux")
+var errPattern = errors.New("is not a pattern of Go's http.ServeMux")
 
-// complaint makes an error of what ServeMux panics with. Of overlaps it says where in the source they were registered,
-// which tells nobody anything who writes routes.
-func complaint(text, said string) error {
-	reason, is := strings.CutPrefix(said, fmt.Sprintf("parsing %q: ", text))
+// complaint converts a panic of ServeMux to an error. It drops what ServeMux panics with for conflicts: their
+// places in the source are of no use to people who write routes.
+func complaint(text, cause string) error {
+	reason, is := strings.CutPrefix(cause, fmt.Sprintf("parsing %q: ", text))
 	if !is || strings.Contains(reason, "\n") {
 		return errPattern
 	}
 	return fmt.Errorf("%w: %s", errPattern, reason)
+}
+
+// overlap returns an error with the first accepted pattern that conflicts with this one, and a request that
+// both match.
+func (c *compiler) overlap(p *pattern) error {
+	for i := range c.accepted {
+		other := &c.accepted[i]
+		mux := http.NewServeMux()
+		if register(mux, other.text) == nil && register(mux, p.text) != nil {
+			return fmt.Errorf("overlaps with route %d (%s): both match %s, and neither is more specific",
+				c.numbers[other.text], shown(other.text), shown(common(p, other)))
+		}
+	}
+	return errors.New("overlaps with another route")
+}
+
+// common returns a request that two overlapping patterns match.
+func common(a, b *pattern) string {
+	shorter, longer := a.segments, b.segments
+	if len(shorter) > len(longer) {
+		shorter, longer = longer, shorter
+	}
+	both := make([]segment, len(longer))
+	for i := range longer {
+		both[i] = longer[i]
+		if i < len(shorter) && shorter[i].isNarrowerThan(longer[i]) {
+			both[i] = shorter[i]
+		}
+	}
+	request := a.host + examplePath(both)
+	if method := commonMethod(a.method, b.method); method != "" {
+		return method + " " + request
+	}
+	return request
+}
+
+// isNarrowerThan compares kinds, which are ordered from narrow to wide, except that end is as narrow as a
+// literal.
+func (s segment) isNarrowerThan(other segment) bool {
+	return s.kind == end || other.kind != end && s.kind < other.kind
+}
+
+func commonMethod(a, b string) string {
+	if a == "" || a == http.MethodGet && b != "" {
+		return b
+	}
+	return a
 }

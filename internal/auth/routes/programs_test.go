@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// Programs behind the gate, each as it takes the path of a request apart: decoded segments, of which the last is empty
-// when a slash ends the path. Some are known to do so, the others do what a configuration can make them do. None of them
-// refuses what it should. They are written without regard to how routes reads.
+// programs split the path of a request like programs behind the gate: into decoded segments, with an empty
+// one at the end for a slash. Some programs are known to do this, others can be configured to. None refuses a
+// request that it should refuse. They share no code with the package.
 var programs = map[string]func(p string) []string{
 	"Go's ServeMux": func(p string) []string { return decodeEach(strings.Split(cleanPath(p)[1:], "/")) },
 	"decodes, merges slashes, resolves dots": func(p string) []string { // nginx, Apache
 		return strings.Split(rfc3986(mergeSlashes(decoded(p)))[1:], "/")
 	},
-	"hands on what it decoded as a request": func(p string) []string { // nginx with proxy_pass to $uri, before WSGI
+	"forwards the decoded path as a request": func(p string) []string { // nginx with proxy_pass to $uri, before WSGI
 		p = rfc3986(mergeSlashes(decoded(p)))
 		p = p[:indexOr(p, "?#")]
 		return strings.Split(decoded(p)[1:], "/")
@@ -80,7 +80,7 @@ func indexOr(s, chars string) int {
 	return len(s)
 }
 
-// decoded leaves what is no escape alone.
+// decoded leaves invalid escapes unchanged.
 func decoded(s string) string {
 	var b strings.Builder
 	for s != "" {

@@ -14,8 +14,13 @@ import (
 	"keywright.dev/keywright/internal/auth/routes"
 )
 
-// cleanSegments are such as every program reads alike.
-var cleanSegments = rapid.SampledFrom([]string{"a", "b", "admin", "c%20d", "%C3%A9", "é", "%61", "x", "%41%62", "...", ".x", "x.y", "a,b", "a=b&c", "@", ":", "+", "!", "~", "*", "$", "{x}", "{$}"})
+// cleanSegments are segments that every program reads alike.
+var cleanSegments = rapid.SampledFrom(
+	[]string{
+		"a", "b", "admin", "c%20d", "%C3%A9", "é", "%61", "x", "%41%62", "...", ".x", "x.y", "a,b", "a=b&c", "@", ":",
+		"+", "!", "~", "*", "$", "{x}", "{$}",
+	},
+)
 
 var cleanPaths = rapid.Custom(func(t *rapid.T) string {
 	path := "/" + strings.Join(rapid.SliceOfN(cleanSegments, 0, 4).Draw(t, "segments"), "/")
@@ -25,7 +30,7 @@ var cleanPaths = rapid.Custom(func(t *rapid.T) string {
 	return path
 })
 
-// acting makes routes of patterns, with an action so that the wildcards show.
+// acting returns routes of patterns. Their action makes the values of wildcards visible.
 func acting(patterns []string) []routes.Route {
 	entries := matches(patterns...)
 	for i := range entries {
@@ -41,7 +46,7 @@ func valuesOf(m routes.Match) map[string]string {
 	return m.Needs[0].Properties
 }
 
-func TestACleanPathIsFoundAsServeMuxFindsIt(t *testing.T) {
+func TestFind_CleanPathsLikeServeMux(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		patterns := anyTable.Draw(t, "table")
 		mux, served := http.NewServeMux(), answer{}
@@ -70,7 +75,7 @@ func TestACleanPathIsFoundAsServeMuxFindsIt(t *testing.T) {
 	})
 }
 
-func TestTheSpecificationIsServeMux(t *testing.T) {
+func TestSpecification_IsServeMux(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		patterns := anyTable.Draw(t, "table")
 		method, path := anyMethod.Draw(t, "method"), cleanPaths.Draw(t, "path")
@@ -78,7 +83,8 @@ func TestTheSpecificationIsServeMux(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a := byHand(specifyAll(patterns), method, programs["splits, then decodes"](path)); a.pattern != m.Pattern || !maps.Equal(a.values, valuesOf(m)) {
+		a := byHand(specifyAll(patterns), method, programs["splits, then decodes"](path))
+		if a.pattern != m.Pattern || !maps.Equal(a.values, valuesOf(m)) {
 			t.Fatalf("%s %s among %q: by hand %+v, Find %+v", method, path, patterns, a, m)
 		}
 	})
@@ -92,17 +98,19 @@ func specifyAll(patterns []string) []*specified {
 	return all
 }
 
-// oddPieces are what paths are made of that programs read differently.
+// oddPieces make up paths that programs read differently.
 var oddPieces = rapid.SampledFrom([]string{
-	"/", "/", "/", "/a", "/b", "/admin", "a", "b", "admin", "//", "/.", "/..", ".", "..", "/../", "%2e", "%2E%2e", "/%2e%2e/", "%2f", "%2F",
-	`\`, "%5c", "%5C", ";", ";x=1", "%3b", "%3B", "%25", "%2", "%252f", "%252e", "%252e%252e%252f", "%255c", "%25252f", "%3f", "%3F", "%23", "%253f", "%61", "%2561", "..;", "/..;/",
+	"/", "/", "/", "/a", "/b", "/admin", "a", "b", "admin", "//", "/.", "/..", ".", "..", "/../",
+	"%2e", "%2E%2e", "/%2e%2e/", "%2f", "%2F",
+	`\`, "%5c", "%5C", ";", ";x=1", "%3b", "%3B", "%25", "%2", "%252f", "%252e", "%252e%252e%252f",
+	"%255c", "%25252f", "%3f", "%3F", "%23", "%253f", "%61", "%2561", "..;", "/..;/",
 })
 
 var oddPaths = rapid.Custom(func(t *rapid.T) string {
 	return "/" + strings.Join(rapid.SliceOfN(oddPieces, 1, 8).Draw(t, "pieces"), "")
 })
 
-// checkPrograms holds what Find says against every program.
+// checkPrograms compares the result of Find with every program.
 func checkPrograms(t interface {
 	Helper()
 	Fatalf(format string, args ...any)
@@ -120,14 +128,18 @@ func checkPrograms(t interface {
 		segments := program(path)
 		a := byHand(all, method, segments)
 		if a.pattern != m.Pattern || !maps.Equal(a.values, valuesOf(m)) {
-			t.Fatalf("%s %s among %q: a program that %q reads %q and comes to %+v; Find says %+v", method, path, patterns, name, segments, a, m)
+			t.Fatalf(
+				"%s %s among %q: program %q reads %q and uses %+v; Find returns %+v", method, path, patterns, name,
+				segments, a, m,
+			)
 		}
 	}
 	return m, true
 }
 
-// This is what the package is for: whatever a program behind the gate takes the path for, its route is the one found.
-func TestNoProgramComesToAnotherRoute(t *testing.T) {
+// This is the purpose of the package: however a program behind the gate reads the path, it uses the route
+// that Find returns.
+func TestFind_NoProgramUsesAnotherRoute(t *testing.T) {
 	seen := map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		patterns := anyTable.Draw(t, "table")
@@ -153,8 +165,13 @@ func FuzzFind(f *testing.F) {
 	f.Add("OPTIONS", "APP.example.:443", "*")
 	f.Add("get", "[::1]:80", "/admin/x?a=1&a=2&b=%41")
 	f.Add("HEAD", "a b", "/public/é/%C3%A9?a;b")
-	patterns := []string{"/admin/{x}", "/admin/", "GET /public/{x}/{rest...}", "/{x}", "/b/{x}/c", "/b/{rest...}", "POST /public/"}
-	entries := append(acting(patterns), routes.Route{Match: "app.example/keys/{user}/", Owner: "{user}"}, routes.Route{Match: "GET app.example/d/{path...}", Action: "a.b", Resource: "d:{path}"})
+	patterns := []string{
+		"/admin/{x}", "/admin/", "GET /public/{x}/{rest...}", "/{x}", "/b/{x}/c", "/b/{rest...}", "POST /public/",
+	}
+	entries := append(
+		acting(patterns), routes.Route{Match: "app.example/keys/{user}/", Owner: "{user}"},
+		routes.Route{Match: "GET app.example/d/{path...}", Action: "a.b", Resource: "d:{path}"},
+	)
 	table := compile(f, entries...)
 	f.Fuzz(func(t *testing.T, method, host, target string) {
 		m, err := table.Find(routes.Request{Method: method, Host: host, Target: target})
@@ -162,7 +179,7 @@ func FuzzFind(f *testing.F) {
 		case err != nil && (!errors.Is(err, routes.ErrAmbiguous) || m.Pattern != ""):
 			t.Fatalf("got %+v, %v", m, err)
 		case err == nil && strings.Contains(m.Pattern, "keys") && m.Owner == "":
-			t.Fatal("a route with an owner is anybody's")
+			t.Fatal("a route with an owner allows any caller")
 		case err == nil && (len(m.Needs) > 16 || strings.Contains(m.Pattern, "app.example/d/") && m.Needs == nil):
 			t.Fatalf("%d needs", len(m.Needs))
 		}

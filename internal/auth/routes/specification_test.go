@@ -11,8 +11,8 @@ import (
 	"keywright.dev/keywright/internal/auth/routes"
 )
 
-// What patterns mean, by ServeMux's documentation alone and with no regard to speed: of the patterns that match, the
-// most specific one. TestTheSpecificationIsServeMux holds it against ServeMux.
+// A slow implementation of the documentation of ServeMux: the most specific pattern that matches.
+// TestSpecification_IsServeMux compares it with ServeMux.
 
 type specified struct {
 	text, method string
@@ -36,7 +36,7 @@ func isWildcard(segment string) bool { return segment != "" && segment[0] == '{'
 
 func isRest(segment string) bool { return segment == "" || strings.HasSuffix(segment, "...}") }
 
-// values are those of the wildcards by their names, or nil when the path does not match.
+// values returns the values of the wildcards by their names, or nil if the path does not match.
 func (s *specified) values(path []string) map[string]string {
 	values := map[string]string{}
 	for i, segment := range s.segments {
@@ -63,7 +63,7 @@ func (s *specified) values(path []string) map[string]string {
 	return values
 }
 
-// isExact says that nothing but an empty end of the path is left to the rest of a pattern that matches it.
+// isExact reports whether the rest of a matching pattern stands for nothing but an empty end of the path.
 func (s *specified) isExact(path []string) bool {
 	return !isRest(s.segments[len(s.segments)-1]) || path[len(path)-1] == "" && len(path) == len(s.segments)
 }
@@ -99,7 +99,7 @@ func search(patterns []*specified, method string, path []string) (best *specifie
 	return best
 }
 
-// answer is what one program comes to.
+// answer is the result of one program.
 type answer struct {
 	pattern string
 	values  map[string]string
@@ -107,7 +107,8 @@ type answer struct {
 
 func byHand(patterns []*specified, method string, path []string) answer {
 	best := search(patterns, method, path)
-	// A path that lacks no more than the slash at the end is that with it, unless something matches just the path.
+	// A path that only lacks the slash at the end matches like one with it, unless a pattern matches it
+	// exactly.
 	if path[len(path)-1] != "" && (best == nil || !best.isExact(path)) {
 		slashed := append(slices.Clip(path), "")
 		if s := search(patterns, method, slashed); s != nil && s.isExact(slashed) {
@@ -140,7 +141,7 @@ var (
 		}
 		return method + b.String() + end
 	})
-	// anyTable has up to eight patterns that don't overlap.
+	// anyTable draws up to eight patterns that don't overlap.
 	anyTable = rapid.Custom(func(t *rapid.T) []string {
 		var patterns []string
 		for _, p := range rapid.SliceOfN(anyPattern, 1, 8).Draw(t, "patterns") {

@@ -9,14 +9,15 @@ import (
 	"unicode/utf8"
 )
 
-// template is a text with wildcards: its literals with a wildcard between each two.
+// template is a text with wildcards: literals with a wildcard between every two of them.
 type template struct {
 	literals []string
-	// wildcards are numbers of wildcards of the pattern.
+	// wildcards has the numbers of wildcards of the pattern.
 	wildcards []int
 }
 
-// parseTemplate fails with what is wrong, for whoever wrote the text.
+// parseTemplate parses a text with wildcards in braces. names are the wildcards of the pattern. An error
+// describes the fault.
 func parseTemplate(text string, names []string) (template, error) {
 	if err := checkTemplate(text); err != nil {
 		return template{}, err
@@ -58,12 +59,12 @@ func checkTemplate(text string) error {
 
 func unknownWildcard(name string, names []string) error {
 	if len(names) == 0 {
-		return fmt.Errorf("names the wildcard {%s}, and the pattern has none", name)
+		return fmt.Errorf("names the wildcard {%s}, but the pattern has none", name)
 	}
-	return fmt.Errorf("names the wildcard {%s}, and the pattern has {%s}", name, strings.Join(names, "}, {"))
+	return fmt.Errorf("names the wildcard {%s}, but the pattern has {%s}", name, strings.Join(names, "}, {"))
 }
 
-// fill puts in the values of the pattern's wildcards, one for each.
+// fill returns the text with the values of the pattern's wildcards.
 func (t *template) fill(values []string) string {
 	if len(t.wildcards) == 0 {
 		return strings.Join(t.literals, "")
@@ -78,7 +79,7 @@ func (t *template) fill(values []string) string {
 	return b.String()
 }
 
-// lacks says that a wildcard of the template has no value.
+// lacks reports whether a wildcard of the template has no value.
 func (t *template) lacks(values []string) bool {
 	return slices.ContainsFunc(t.wildcards, func(i int) bool { return values[i] == "" })
 }

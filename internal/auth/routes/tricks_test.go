@@ -7,7 +7,7 @@ import (
 	"keywright.dev/keywright/internal/auth/routes"
 )
 
-// tricks are requests that some program takes for one below /admin/, written so that they don't look like it.
+// tricks are requests that some program reads as a path below /admin/.
 var tricks = []string{
 	"//admin/x",
 	"///admin/x",
@@ -83,7 +83,7 @@ var tricks = []string{
 	"*",
 }
 
-func TestTricksToComeToAdminOtherwise(t *testing.T) {
+func TestFind_TricksDoNotReachAdmin(t *testing.T) {
 	table := compile(t, routes.Route{Match: "/admin/", Action: "admin.use"}, routes.Route{Match: "/public/"})
 	for _, target := range tricks {
 		m, err := table.Find(routes.Request{Method: "GET", Target: target})
@@ -96,8 +96,8 @@ func TestTricksToComeToAdminOtherwise(t *testing.T) {
 	}
 }
 
-// Of each of these paths one reading alone comes to the route, and no other way to read makes up for it.
-func TestEveryWayToReadAPathCounts(t *testing.T) {
+// For each path exactly one reading leads to the route, so no other rewrite can replace it.
+func TestFind_UsesEveryWayToReadAPath(t *testing.T) {
 	for name, c := range map[string]struct{ pattern, target string }{
 		"encoded slash":                   {"/admin/x", "/admin%2Fx"},
 		"backslash":                       {"/admin/x", `/admin\x`},

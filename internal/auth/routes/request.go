@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// question is a request in the form in which routes are looked for.
-type question struct {
+// parsed is a request in the form that routes are compared with.
+type parsed struct {
 	method, host string
-	// path is the target up to the ?, and query what follows it.
+	// path is the target up to the first ?, and query the rest.
 	path, query string
 }
 
-func (t *Table) parse(r Request) (question, error) {
-	q := question{method: r.Method}
+func (t *Table) parse(r Request) (parsed, error) {
+	q := parsed{method: r.Method}
 	var err error
 	if !isMethod(r.Method) {
 		return q, badMethod
@@ -30,8 +30,8 @@ func (t *Table) parse(r Request) (question, error) {
 	return q, err
 }
 
-// isForServer: it asks for nothing that has a path (RFC 9112, section 3.2.4).
-func (q *question) isForServer() bool { return q.path == "*" && q.method == http.MethodOptions }
+// isForServer reports whether the request is about the server itself: OPTIONS * (RFC 9112, section 3.2.4).
+func (q *parsed) isForServer() bool { return q.path == "*" && q.method == http.MethodOptions }
 
 func splitTarget(target string) (path, query string, err error) {
 	switch {
@@ -52,7 +52,7 @@ func splitTarget(target string) (path, query string, err error) {
 	return path, query, nil
 }
 
-// isMethod: CONNECT is none here, since it asks for no path.
+// isMethod excludes CONNECT, whose requests have no path.
 func isMethod(method string) bool {
 	return consistsOf(method, "!#$%&'*+-.^_`|~") && !strings.EqualFold(method, http.MethodConnect)
 }
@@ -61,7 +61,7 @@ func isAlphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
 }
 
-// normalHost is a host as patterns have it: in lower case, without port, and without the dot at the end.
+// normalHost returns a host in the form of patterns: in lower case, without port, and without a dot at the end.
 func normalHost(host string) (string, error) {
 	name := host
 	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
@@ -79,12 +79,12 @@ func normalHost(host string) (string, error) {
 
 func isHostname(s string) bool { return consistsOf(s, "-._") && !strings.HasSuffix(s, ".") }
 
-// isAddress of IPv6, that is; those of IPv4 look like names.
+// isAddress reports whether s is an IPv6 address in brackets. IPv4 addresses look like names.
 func isAddress(s string) bool {
 	return strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") && consistsOf(s[1:len(s)-1], ":.")
 }
 
-// consistsOf letters, digits and others.
+// consistsOf reports whether s has nothing but letters, digits and the characters of others.
 func consistsOf(s, others string) bool {
 	for i := range len(s) {
 		if !isAlphanumeric(s[i]) && strings.IndexByte(others, s[i]) < 0 {

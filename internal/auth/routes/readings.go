@@ -1,19 +1,20 @@
 package routes
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// A reading is a path as some program may understand it: its segments, with a / before each. What would have another
-// meaning raw is escaped in it, in upper case, and nothing else: %25 %2E %2F %3B %3F %23 %5C. Which of these a program
-// decodes, and when, is what the readings differ in.
+// A reading is a path as some program may understand it: its segments, with a / before each. It escapes only
+// characters that would have another meaning, in upper case: %25 %2E %2F %3B %3F %23 %5C. Readings differ in
+// which of these a program decodes, and when.
 
 const (
-	// maxReadings is how many readings a path may have, and maxRead how many bytes they may be together. They bound what a
-	// hostile request costs.
+	// maxReadings bounds the number of readings of a path, and maxRead their total bytes: the cost of a
+	// hostile request.
 	maxReadings = 64
 	maxRead     = 16 << 10
 )
@@ -23,7 +24,7 @@ const (
 	meaningful = `%./;?#\`
 )
 
-// canonical is the first reading: the path split at each / and only then decoded, once.
+// canonical returns the first reading: the path split at each / and then decoded once.
 func canonical(path string) (string, error) {
 	if strings.IndexByte(path, '%') >= 0 {
 		var err error
@@ -58,7 +59,7 @@ func decode(path string) (string, error) {
 	return string(b), nil
 }
 
-// unescape is the byte that an escape at the beginning of s stands for.
+// unescape returns the byte of the escape at the beginning of s.
 func unescape(s string) (c byte, ok bool) {
 	if len(s) < 3 {
 		return 0, false
@@ -83,7 +84,7 @@ func isText(s string) bool {
 	return true
 }
 
-// isPlain says that every program reads this path alike.
+// isPlain reports whether every program reads the path alike.
 func isPlain(reading string) bool {
 	for i := range len(reading) {
 		switch reading[i] {
@@ -98,30 +99,30 @@ func isPlain(reading string) bool {
 	return true
 }
 
-// startsWithDots says that the first segment is . or ..
+// startsWithDots reports whether the first segment is . or ..
 func startsWithDots(s string) bool {
 	segment, _, _ := strings.Cut(s, "/")
 	return segment == "." || segment == ".."
 }
 
-// visitReadings calls visit for every reading there is, beginning with the first, until one fails. It fails itself where
-// there are too many, or one that no program should come upon.
+// visitReadings calls visit for every reading, beginning with the first, until a call fails. It also fails if
+// there are too many readings, or an invalid one.
 func visitReadings(first string, visit func(reading string) error) error {
 	w := walk{visit: visit, left: maxRead}
 	err := w.to(first)
-	// What a program may do to a path, another may do to the outcome. This goes on until nothing new comes of it.
+	// One program may rewrite the output of another, so this continues until no rewrite finds a new reading.
 	for i := 0; i < len(w.readings) && err == nil; i++ {
 		err = w.from(w.readings[i])
 	}
 	return err
 }
 
-// walk goes from reading to reading.
+// walk finds readings from readings.
 type walk struct {
-	// readings are those that were come to, each once.
+	// readings has each reading found so far once.
 	readings []string
 	visit    func(reading string) error
-	// left is how many bytes may still be read.
+	// left is the remainder of maxRead.
 	left int
 }
 
@@ -147,7 +148,7 @@ func (w *walk) to(reading string) error {
 	return w.visit(reading)
 }
 
-// rewrites are what programs do to paths, each a single step. One that finds nothing to do returns what it was given.
+// rewrites are the single steps by which programs rewrite paths. A step that does not apply returns its input.
 var rewrites = []func(reading string) (string, error){
 	replacing("%2F", "/"),
 	replacing("%5C", `\`),
@@ -179,7 +180,7 @@ func cutting(mark string) func(string) (string, error) {
 	})
 }
 
-// decodingAgain takes an encoded % followed by two hexadecimal digits for an escape.
+// decodingAgain decodes an encoded % with two hexadecimal digits as an escape.
 func decodingAgain(s string) (string, error) {
 	const escaped = "%25"
 	var b strings.Builder
@@ -200,7 +201,7 @@ func decodingAgain(s string) (string, error) {
 	return canonical(b.String())
 }
 
-// withoutParameters drops those of each segment, as servlet containers do before they resolve dots.
+// withoutParameters drops the parameters of each segment, as servlet containers do before they resolve dots.
 func withoutParameters(s string) string {
 	if strings.IndexByte(s, ';') < 0 {
 		return s
@@ -219,7 +220,7 @@ func withSingleSlashes(s string) string {
 	return s
 }
 
-// withoutAuthority takes what follows a leading // for a host, as parsers of URLs do that are given a path.
+// withoutAuthority drops a leading // and a host after it, as URL parsers do with a path.
 func withoutAuthority(s string) string {
 	rest, is := strings.CutPrefix(s, "//")
 	if !is {
@@ -229,8 +230,8 @@ func withoutAuthority(s string) string {
 	return "/" + path
 }
 
-// withoutDots resolves . and .. as functions for file names do: /a/. is /a. For RFC 3986 (section 5.2.4) it is /a/, and
-// to no route does that make a difference: see Find.
+// withoutDots resolves . and .. as functions for file names do: /a/. is /a. In RFC 3986 (section 5.2.4) it is
+// /a/, which makes no difference to a route: see Find.
 func withoutDots(s string) string {
 	if !strings.Contains(s, "/.") {
 		return s
@@ -247,4 +248,40 @@ func withoutDots(s string) string {
 		}
 	}
 	return "/" + strings.Join(kept, "/")
+}
+
+// split returns the decoded segments of a reading. The last is empty when the reading ends with a slash.
+func split(reading string) []string {
+	segments := strings.Split(reading[1:], "/")
+	if strings.IndexByte(reading, '%') < 0 {
+		return segments
+	}
+	for i, s := range segments {
+		if text, err := url.PathUnescape(s); err == nil {
+			segments[i] = text
+		}
+	}
+	return segments
+}
+
+// nothing is a segment that no literal of a pattern matches and that no path has.
+const nothing = "%00"
+
+// join encodes segments so that ServeMux compares each as it is. ServeMux resolves dots, and treats an empty
+// segment and a segment of a slash in its own way.
+func join(segments []string) string {
+	var b strings.Builder
+	for i, s := range segments {
+		b.WriteByte('/')
+		switch {
+		case s == "" && i == len(segments)-1:
+		case s == "", s == "/":
+			b.WriteString(nothing)
+		case s == ".", s == "..":
+			b.WriteString(strings.Repeat("%2E", len(s)))
+		default:
+			b.WriteString(url.PathEscape(s))
+		}
+	}
+	return b.String()
 }
