@@ -18,7 +18,7 @@ import (
 
 const (
 	poll        = 15 * time.Second
-	notASetting = "is not a setting; known are ACCOUNT, ADMIN_KEY, ADMIN_KEY_SECRET, ALLOWED_USERS, ANONYMOUS_READS, KEY_PREFIX, " +
+	notASetting = "is not a setting; the settings are ACCOUNT, ADMIN_KEY, ADMIN_KEY_SECRET, ALLOWED_USERS, ANONYMOUS_READS, KEY_PREFIX, " +
 		"PRICES, ROUTES, SECURE_COOKIES, STALE_AFTER, TRUST_PROXY_HEADERS, TRUST_USERNAMES, UNMATCHED"
 )
 

@@ -5,14 +5,17 @@ import (
 	"slices"
 )
 
-// changes has one entry for each setting, in the order in which they are told: what a change to it is told as, or "" where
-// the two say the same.
+// changes has a function for each setting, in the order of their descriptions. It returns the description of
+// a change, or "" if there is none.
 var changes = []func(before, after *Runtime) string{
 	func(before, after *Runtime) string {
 		return when(before.BootstrapDigest != after.BootstrapDigest, "the bootstrap key"+noneIf(after.BootstrapDigest == ""))
 	},
 	func(before, after *Runtime) string {
-		return when(!slices.Equal(before.AllowedUsers, after.AllowedUsers), keyAllowedUsers+count(len(after.AllowedUsers), "name"))
+		return when(
+			!slices.Equal(before.AllowedUsers, after.AllowedUsers),
+			keyAllowedUsers+count(len(after.AllowedUsers), "name"),
+		)
 	},
 	func(before, after *Runtime) string {
 		return onOff(keySecureCookies, !before.InsecureCookies, !after.InsecureCookies)
@@ -34,7 +37,7 @@ var changes = []func(before, after *Runtime) string{
 		return when(before.DenyUnmatched != after.DenyUnmatched, keyUnmatched+"="+value)
 	},
 	func(before, after *Runtime) string {
-		// By its name alone: a key is a good name of an account.
+		// The value is left out: a key is a valid name of an account.
 		return when(before.Account != after.Account, keyAccount)
 	},
 	func(before, after *Runtime) string {
@@ -48,16 +51,16 @@ var changes = []func(before, after *Runtime) string{
 	},
 }
 
-// Changes tells people what is different, for example ALLOWED_USERS (3 names), SECURE_COOKIES=false, the bootstrap key.
-// It never tells a key, a digest or a name. Empty: both say the same.
+// Changes describes the differences for people, for example ALLOWED_USERS (3 names), SECURE_COOKIES=false,
+// the bootstrap key. It never contains a key, a digest or a name.
 func Changes(before, after Runtime) []string {
-	var told []string
+	var described []string
 	for _, change := range changes {
 		if text := change(&before, &after); text != "" {
-			told = append(told, text)
+			described = append(described, text)
 		}
 	}
-	return told
+	return described
 }
 
 func when(differs bool, text string) string {
@@ -71,7 +74,7 @@ func onOff(name string, before, after bool) string {
 	return when(before != after, fmt.Sprintf("%s=%t", name, after))
 }
 
-// count is (3 names), (1 name) or (none).
+// count returns " (3 names)", " (1 name)" or " (none)".
 func count(n int, what string) string {
 	switch n {
 	case 0:
@@ -83,15 +86,3 @@ func count(n int, what string) string {
 }
 
 func noneIf(none bool) string { return when(none, " (none)") }
-
-func (p Price) equal(other Price) bool {
-	return p.Provider == other.Provider && p.Model == other.Model && p.Input == other.Input && p.Output == other.Output &&
-		equalOrNil(p.CacheRead, other.CacheRead) && equalOrNil(p.CacheWrite, other.CacheWrite)
-}
-
-func equalOrNil(a, b *float64) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return *a == *b
-}

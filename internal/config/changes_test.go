@@ -14,8 +14,9 @@ func TestChanges(t *testing.T) {
 	type runtime = config.Runtime
 	full := runtime{
 		BootstrapDigest: "digest", KeyPrefix: "kw_", AllowedUsers: []string{"a", "b", "c"}, InsecureCookies: true,
-		TrustProxyHeaders: true, TrustUsernames: true, AnonymousReads: true, Routes: []routes.Route{{Match: "/a"}}, DenyUnmatched: true,
-		Account: secret, Prices: []config.Price{{Model: "a"}, {Model: "b"}}, StaleAfter: 90 * time.Second,
+		TrustProxyHeaders: true, TrustUsernames: true, AnonymousReads: true, Routes: []routes.Route{{Match: "/a"}},
+		DenyUnmatched: true,
+		Account:       secret, Prices: []config.Price{{Model: "a"}, {Model: "b"}}, StaleAfter: 90 * time.Second,
 	}
 	for name, c := range map[string]struct {
 		before, after runtime
@@ -26,19 +27,40 @@ func TestChanges(t *testing.T) {
 			AllowedUsers: []string{}, Routes: []routes.Route{}, Prices: []config.Price{}, KeyPrefix: "ak_",
 		}, nil},
 		"everything": {runtime{}, full, []string{
-			"the bootstrap key", "ALLOWED_USERS (3 names)", "SECURE_COOKIES=false", "TRUST_PROXY_HEADERS=true", "TRUST_USERNAMES=true",
-			"ANONYMOUS_READS=true", "ROUTES (1 route)", "UNMATCHED=deny", "ACCOUNT", "KEY_PREFIX=kw_", "PRICES (2 prices)", "STALE_AFTER=1m30s",
+			"the bootstrap key", "ALLOWED_USERS (3 names)", "SECURE_COOKIES=false", "TRUST_PROXY_HEADERS=true",
+			"TRUST_USERNAMES=true",
+			"ANONYMOUS_READS=true", "ROUTES (1 route)", "UNMATCHED=deny", "ACCOUNT", "KEY_PREFIX=kw_",
+			"PRICES (2 prices)", "STALE_AFTER=1m30s",
 		}},
 		"back to nothing": {full, runtime{}, []string{
-			"the bootstrap key (none)", "ALLOWED_USERS (none)", "SECURE_COOKIES=true", "TRUST_PROXY_HEADERS=false", "TRUST_USERNAMES=false",
-			"ANONYMOUS_READS=false", "ROUTES (none)", "UNMATCHED=allow", "ACCOUNT", "KEY_PREFIX=ak_", "PRICES (none)", "STALE_AFTER=0s",
+			"the bootstrap key (none)", "ALLOWED_USERS (none)", "SECURE_COOKIES=true", "TRUST_PROXY_HEADERS=false",
+			"TRUST_USERNAMES=false",
+			"ANONYMOUS_READS=false", "ROUTES (none)", "UNMATCHED=allow", "ACCOUNT", "KEY_PREFIX=ak_", "PRICES (none)",
+			"STALE_AFTER=0s",
 		}},
-		"another key":          {runtime{BootstrapDigest: "a"}, runtime{BootstrapDigest: "b"}, []string{"the bootstrap key"}},
-		"another name":         {runtime{AllowedUsers: []string{"a"}}, runtime{AllowedUsers: []string{"b"}}, []string{"ALLOWED_USERS (1 name)"}},
-		"routes in turn":       {runtime{Routes: []routes.Route{{Match: "/a"}, {Match: "/b"}}}, runtime{Routes: []routes.Route{{Match: "/b"}, {Match: "/a"}}}, []string{"ROUTES (2 routes)"}},
-		"a price of the cache": {runtime{Prices: []config.Price{{Model: "a"}}}, runtime{Prices: []config.Price{{Model: "a", CacheRead: new(0.0)}}}, []string{"PRICES (1 price)"}},
-		"the same price":       {runtime{Prices: []config.Price{{Model: "a", CacheRead: new(0.5)}}}, runtime{Prices: []config.Price{{Model: "a", CacheRead: new(0.5)}}}, nil},
-		"another price":        {runtime{Prices: []config.Price{{Model: "a", CacheWrite: new(0.5)}}}, runtime{Prices: []config.Price{{Model: "a", CacheWrite: new(0.6)}}}, []string{"PRICES (1 price)"}},
+		"another key": {
+			runtime{BootstrapDigest: "a"}, runtime{BootstrapDigest: "b"}, []string{"the bootstrap key"},
+		},
+		"another name": {
+			runtime{AllowedUsers: []string{"a"}}, runtime{AllowedUsers: []string{"b"}},
+			[]string{"ALLOWED_USERS (1 name)"},
+		},
+		"another order of routes": {
+			runtime{Routes: []routes.Route{{Match: "/a"}, {Match: "/b"}}},
+			runtime{Routes: []routes.Route{{Match: "/b"}, {Match: "/a"}}}, []string{"ROUTES (2 routes)"},
+		},
+		"another price of the cache": {
+			runtime{Prices: []config.Price{{Model: "a"}}},
+			runtime{Prices: []config.Price{{Model: "a", CacheRead: new(0.0)}}}, []string{"PRICES (1 price)"},
+		},
+		"the same price": {
+			runtime{Prices: []config.Price{{Model: "a", CacheRead: new(0.5)}}},
+			runtime{Prices: []config.Price{{Model: "a", CacheRead: new(0.5)}}}, nil,
+		},
+		"another price": {
+			runtime{Prices: []config.Price{{Model: "a", CacheWrite: new(0.5)}}},
+			runtime{Prices: []config.Price{{Model: "a", CacheWrite: new(0.6)}}}, []string{"PRICES (1 price)"},
+		},
 	} {
 		if got := config.Changes(c.before, c.after); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q", name, got)
@@ -46,8 +68,8 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// A setting that nobody is told of would be missed here: each of them, set to something, is one change of that name.
-func TestEverySettingHasItsChange(t *testing.T) {
+// Each setting, changed from its default, gives one change with its name.
+func TestChanges_CoverEverySetting(t *testing.T) {
 	for _, name := range known(t) {
 		if strings.HasPrefix(name, "ADMIN_KEY") {
 			continue
@@ -59,9 +81,11 @@ func TestEverySettingHasItsChange(t *testing.T) {
 	}
 }
 
-// good are values that are not the default.
+// good has valid values that are not the default.
 var good = map[string]string{
-	"ACCOUNT": "acme", "ALLOWED_USERS": "alice", "ANONYMOUS_READS": "true", "KEY_PREFIX": "kw_", "PRICES": "- {model: a, input: 1, output: 2}",
-	"ROUTES": "- match: /a", "SECURE_COOKIES": "false", "STALE_AFTER": "1m", "TRUST_PROXY_HEADERS": "true", "TRUST_USERNAMES": "true",
-	"UNMATCHED": "deny", "ADMIN_KEY": secret, "ADMIN_KEY_SECRET": "boot/key",
+	"ACCOUNT": "acme", "ALLOWED_USERS": "alice", "ANONYMOUS_READS": "true", "KEY_PREFIX": "kw_",
+	"PRICES": "- {model: a, input: 1, output: 2}",
+	"ROUTES": "- match: /a", "SECURE_COOKIES": "false", "STALE_AFTER": "1m", "TRUST_PROXY_HEADERS": "true",
+	"TRUST_USERNAMES": "true",
+	"UNMATCHED":       "deny", "ADMIN_KEY": secret, "ADMIN_KEY_SECRET": "boot/key",
 }

@@ -1,5 +1,5 @@
-// Package config owns the instance's settings: what ConfigMap keywright-config may say, and the document
-// keywright-runtime that is compiled from it for the server.
+// Package config owns the settings: it checks ConfigMap keywright-config, and compiles it to the document in
+// keywright-runtime that the server runs.
 //
-// It checks and translates only. Which Secret a setting points to is resolved by the caller.
+// It does not read Secrets: callers resolve the Secret that a setting names.
 package config

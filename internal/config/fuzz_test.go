@@ -13,7 +13,7 @@ import (
 	"keywright.dev/keywright/internal/config"
 )
 
-// FuzzParse: whatever stands in the ConfigMap, it is settings that survive being written, or faults that fit into an event.
+// Any ConfigMap gives settings that can be written and read, or faults that fit into an event.
 func FuzzParse(f *testing.F) {
 	for name, value := range good {
 		f.Add(name, value)
@@ -36,7 +36,7 @@ func check(t fataler, data map[string]string) {
 	got, faults := config.Parse(data)
 	if len(faults) > 0 {
 		if summary := config.Summary(faults, 900); len(summary) > 900 || !utf8.ValidString(summary) {
-			t.Fatalf("%d bytes are told: %q", len(summary), summary)
+			t.Fatalf("a summary of %d bytes: %q", len(summary), summary)
 		}
 		return
 	}
@@ -51,8 +51,8 @@ func check(t fataler, data map[string]string) {
 	}
 }
 
-// planted are the ways in which a key may end up in the wrong place. Only a pattern of a route is told as it is: by it
-// people find what is meant.
+// planted has the ways in which a key may be in the wrong place, except in the pattern of a route, which
+// faults repeat.
 var planted = []func(secret string) string{
 	func(s string) string { return s },
 	func(s string) string { return `"` + s + `"` },
@@ -80,28 +80,28 @@ var planted = []func(secret string) string{
 	},
 }
 
-// What is told of faults and of changes never has a key in it, wherever it stands.
-func TestNothingToldHoldsAKey(t *testing.T) {
+// Descriptions of faults and of changes never contain a key, wherever it was put.
+func TestParse_NeverRepeatsAKey(t *testing.T) {
 	names := known(t)
 	rapid.Check(t, func(t *rapid.T) {
 		s := rapid.StringMatching(`[A-Za-z][A-Za-z0-9+=_.-]{15,60}`).Draw(t, "secret")
 		other := rapid.SampledFrom(slices.Concat(names, []string{s, "MY_SETTING"})).Draw(t, "name")
 		for _, plant := range planted {
 			for _, name := range []string{"ROUTES", "PRICES", "ALLOWED_USERS", other} {
-				expectNotTold(t, s, name, plant(s))
+				expectHidden(t, s, name, plant(s))
 			}
 		}
 	})
 }
 
-func expectNotTold(t *rapid.T, secret, name, value string) {
+func expectHidden(t *rapid.T, secret, name, value string) {
 	data := maps.Clone(good)
 	delete(data, "ADMIN_KEY")
 	data[name] = value
 	got, faults := config.Parse(data)
-	told := config.Summary(faults, 1<<20) + strings.Join(config.Changes(config.Runtime{}, got.Runtime(secret)), " ")
-	if strings.Contains(told, secret[:12]) {
-		t.Fatalf("%s: %s", name, told)
+	described := config.Summary(faults, 1<<20) + strings.Join(config.Changes(config.Runtime{}, got.Runtime(secret)), " ")
+	if strings.Contains(described, secret[:12]) {
+		t.Fatalf("%s: %s", name, described)
 	}
 	check(t, data)
 }

@@ -11,18 +11,18 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// entry is one mapping in a list that people write in YAML. It remembers the first thing that is wrong with it.
+// entry is one mapping of a YAML list. problem is the first one that was found.
 type entry struct {
 	at      string
 	fields  map[string]*yaml.Node
 	problem string
 }
 
-// maxEntries bounds any list. Of routes there may be fewer.
+// maxEntries bounds every list. Package routes has a lower bound.
 const maxEntries = 1000
 
-// readList reads a list of mappings which have these fields and no others. It works on the nodes of the document, where
-// an alias is still an alias: nothing that was written once is ever multiplied.
+// readList reads a list of mappings with these fields and no others. It works on YAML nodes and does not
+// resolve aliases, so a small text never becomes a large document.
 func readList(text string, fields []string) (entries []*entry, problem string) {
 	list, problem := oneDocument(text)
 	if list == nil || problem != "" {
@@ -30,9 +30,9 @@ func readList(text string, fields []string) (entries []*entry, problem string) {
 	}
 	switch {
 	case list.Kind != yaml.SequenceNode:
-		return nil, "is no list: each entry begins with '- '"
+		return nil, "is not a list: each entry begins with '- '"
 	case len(list.Content) > maxEntries:
-		return nil, fmt.Sprintf("has %d entries; %d are the most", len(list.Content), maxEntries)
+		return nil, fmt.Sprintf("has %d entries; the maximum is %d", len(list.Content), maxEntries)
 	}
 	for i, node := range list.Content {
 		entries = append(entries, newEntry(i+1, node, fields))
@@ -40,7 +40,7 @@ func readList(text string, fields []string) (entries []*entry, problem string) {
 	return entries, ""
 }
 
-// oneDocument is the node of the one document in the text, or nil when there is nothing in it.
+// oneDocument returns the node of the only document in the text, or nil if it is empty.
 func oneDocument(text string) (node *yaml.Node, problem string) {
 	decoder := yaml.NewDecoder(strings.NewReader(text))
 	var document, another yaml.Node
@@ -52,7 +52,7 @@ func oneDocument(text string) (node *yaml.Node, problem string) {
 	}
 	switch err := decoder.Decode(&another); {
 	case err == nil:
-		return nil, "holds several documents: there may be no '---' between entries"
+		return nil, "has several documents: remove '---' between entries"
 	case !errors.Is(err, io.EOF):
 		return nil, notYAML(err)
 	}
@@ -63,19 +63,19 @@ func oneDocument(text string) (node *yaml.Node, problem string) {
 	return node, ""
 }
 
-// hints tell what is usually behind what the parser complains of.
+// hints has the usual causes of errors of the parser.
 var hints = []struct{ about, hint string }{
-	{"alphabetic or numeric", "a value that begins with * or & has to stand in quotes"},
-	{"unknown anchor", "a value that begins with * has to stand in quotes"},
-	{"mapping values are not allowed", "a value with ': ' in it has to stand in quotes"},
-	{"cannot start any token", "a value may not begin with @, ` or % unless it stands in quotes, nor a line with a tab"},
+	{"alphabetic or numeric", "a value that begins with * or & needs quotes"},
+	{"unknown anchor", "a value that begins with * needs quotes"},
+	{"mapping values are not allowed", "a value that contains ': ' needs quotes"},
+	{"cannot start any token", "a value that begins with @, ` or % needs quotes, and a line must not begin with a tab"},
 	{"unexpected end of stream", "a quote is not closed"},
-	{"tab character", "indentation is made of spaces"},
-	{"did not find expected", "look at the indentation and the quotes"},
+	{"tab character", "use spaces for indentation"},
+	{"did not find expected", "check the indentation and the quotes"},
 }
 
-// notYAML does not pass on what the parser says, which may quote the text. Its line is that of what it was in the midst
-// of.
+// notYAML drops the text of the parser, which may quote the value. The line is where the surrounding element
+// begins.
 func notYAML(err error) string {
 	problem := "is not YAML"
 	var line int
@@ -97,7 +97,7 @@ func newEntry(number int, node *yaml.Node, fields []string) *entry {
 		e.fault("is an anchor or an alias: write it out")
 		return e
 	case node.Kind != yaml.MappingNode:
-		e.fault("is not made of fields such as %s: …", fields[0])
+		e.fault("has no fields such as %s: …", fields[0])
 		return e
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
@@ -106,7 +106,7 @@ func newEntry(number int, node *yaml.Node, fields []string) *entry {
 		case name.Kind != yaml.ScalarNode:
 			e.fault("has a field without a name")
 		case !slices.Contains(fields, name.Value):
-			e.fault("has an unknown field %q; known are %s", excerpt(name.Value), strings.Join(fields, ", "))
+			e.fault("has an unknown field %q; the fields are %s", excerpt(name.Value), strings.Join(fields, ", "))
 		case twice:
 			e.fault("has %s twice", name.Value)
 		case isShared(value):
@@ -117,20 +117,20 @@ func newEntry(number int, node *yaml.Node, fields []string) *entry {
 	return e
 }
 
-// isShared says that a node is written once to stand in several places.
+// isShared reports whether a node is an anchor or an alias.
 func isShared(node *yaml.Node) bool { return node.Kind == yaml.AliasNode || node.Anchor != "" }
 
-// fault notes what is wrong, if nothing was before.
+// fault records a problem, unless there is one.
 func (e *entry) fault(format string, args ...any) {
 	if e.problem == "" {
 		e.problem = e.at + " " + fmt.Sprintf(format, args...)
 	}
 }
 
-// maxText bounds a text in an entry, in bytes.
+// maxText bounds a text in bytes.
 const maxText = 1 << 10
 
-// text is a field that holds text, or "" where it is not there.
+// text returns the value of a text field, or "" if it is absent.
 func (e *entry) text(name string) string {
 	node := e.fields[name]
 	if node == nil || e.problem != "" {
@@ -139,13 +139,13 @@ func (e *entry) text(name string) string {
 	value := strings.TrimSpace(node.Value)
 	switch {
 	case node.Kind != yaml.ScalarNode || node.ShortTag() != "!!str":
-		e.fault("has something else than text at %s: put it in quotes", name)
+		e.fault("has a value at %s that is not text: put it in quotes", name)
 	case value == "":
-		e.fault("has nothing at %s", name)
+		e.fault("has an empty value at %s", name)
 	case len(value) > maxText:
 		e.fault("has more than %d bytes at %s", maxText, name)
 	case strings.ContainsFunc(value, isUnprintable):
-		e.fault("has a line end or another character that is not printed at %s", name)
+		e.fault("has a line end or another unprintable character at %s", name)
 	}
 	return value
 }
@@ -153,7 +153,7 @@ func (e *entry) text(name string) string {
 // maxPrice is a dollar a token.
 const maxPrice = 1e6
 
-// price is a field that holds a number from 0 to maxPrice, or nil where it is not there.
+// price returns the value of a field with a number from 0 to maxPrice, or nil if it is absent.
 func (e *entry) price(name string) *float64 {
 	node := e.fields[name]
 	if node == nil || e.problem != "" {
@@ -163,16 +163,16 @@ func (e *entry) price(name string) *float64 {
 	tag := node.ShortTag()
 	switch {
 	case node.Kind != yaml.ScalarNode || tag != "!!int" && tag != "!!float" || node.Decode(&value) != nil:
-		e.fault("has something else than a number at %s", name)
+		e.fault("has a value at %s that is not a number", name)
 	case math.IsNaN(value) || value < 0 || value > maxPrice:
 		e.fault("has a number at %s that is not from 0 to %.0f", name, maxPrice)
 	}
-	// There is a zero with a sign, too.
+	// This removes the sign of -0.
 	value = math.Abs(value)
 	return &value
 }
 
-// require says that a field has to be there.
+// require records a fault for each absent field.
 func (e *entry) require(names ...string) {
 	for _, name := range names {
 		if e.fields[name] == nil {
@@ -181,10 +181,10 @@ func (e *entry) require(names ...string) {
 	}
 }
 
-// maxProblems is how many entries of a list are told of.
+// maxProblems bounds the entries whose problems are listed.
 const maxProblems = 5
 
-// problemsOf tells what is wrong with entries, or nothing.
+// problemsOf returns the problems of the entries, or "".
 func problemsOf(entries []*entry) string {
 	var problems []string
 	for _, e := range entries {

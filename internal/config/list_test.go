@@ -17,12 +17,18 @@ func TestRoutes(t *testing.T) {
 		value string
 		want  []routes.Route
 	}{
-		"nothing":          {"", nil},
-		"a comment":        {"# none yet", nil},
-		"an empty list":    {"[]", nil},
-		"null":             {"null", nil},
-		"all fields":       {"- match: GET /users/{user}/x\n  action: certs.read\n  resource: certificate:*\n  owner: \"{user}\"\n", []routes.Route{full}},
-		"JSON, in quotes":  {`'[{"match": "GET /users/{user}/x", "action": "certs.read", "resource": "certificate:*", "owner": "{user}"}]'`, []routes.Route{full}},
+		"nothing":       {"", nil},
+		"a comment":     {"# none yet", nil},
+		"an empty list": {"[]", nil},
+		"null":          {"null", nil},
+		"all fields": {
+			"- match: GET /users/{user}/x\n  action: certs.read\n  resource: certificate:*\n  owner: \"{user}\"\n",
+			[]routes.Route{full},
+		},
+		"JSON, in quotes": {
+			`'[{"match": "GET /users/{user}/x", "action": "certs.read", "resource": "certificate:*", "owner": "{user}"}]'`,
+			[]routes.Route{full},
+		},
 		"two":              {"- match: /a\n- {match: /b}", []routes.Route{{Match: "/a"}, {Match: "/b"}}},
 		"indented":         {"\n    - match: /a\n    - match: /b\n", []routes.Route{{Match: "/a"}, {Match: "/b"}}},
 		"one marked begin": {"---\n- match: /a\n", []routes.Route{{Match: "/a"}}},
@@ -35,42 +41,49 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-func TestRoutesThatAreNone(t *testing.T) {
-	const shared = "has an anchor or an alias at %s: write it out, or put it in quotes"
+func TestRoutes_Refused(t *testing.T) {
+	const first = "entry 1 (line 1) "
+	unknown := func(field string) string {
+		return first + fmt.Sprintf("has an unknown field %q; the fields are match, action, resource, owner", field)
+	}
+	const notYAML = "is not YAML: "
+	const reserved = "a value that begins with @, ` or % needs quotes, and a line must not begin with a tab"
+	const sharedEntry = "is an anchor or an alias: write it out"
+	const shared = "has an anchor or an alias at match: write it out, or put it in quotes"
 	for value, want := range map[string]string{
-		"a: b":                                  "is no list: each entry begins with '- '",
-		"/a":                                    "is no list: each entry begins with '- '",
-		"- /a":                                  "entry 1 (line 1) is not made of fields such as match: …",
-		"- match: /a\n-":                        "entry 2 (line 2) is not made of fields such as match: …",
-		"- action: a":                           "entry 1 (line 1) has no match",
-		"- match:":                              "entry 1 (line 1) has something else than text at match: put it in quotes",
-		"- match: ''":                           "entry 1 (line 1) has nothing at match",
-		"- match: " + secret:                    "entry 1 (line 1) has no path at match",
-		"- match: 5":                            "entry 1 (line 1) has something else than text at match: put it in quotes",
-		"- match: [/a]":                         "entry 1 (line 1) has something else than text at match: put it in quotes",
-		"- match: !!binary L2E=":                "entry 1 (line 1) has something else than text at match: put it in quotes",
-		"- match: /a\n  owner: {user}":          "entry 1 (line 1) has something else than text at owner: put it in quotes",
-		"- match: \"/a\\nb\"":                   "entry 1 (line 1) has a line end or another character that is not printed at match",
-		"- match: /" + strings.Repeat("a", 2e3): "entry 1 (line 1) has more than 1024 bytes at match",
-		"- mtach: /a":                           `entry 1 (line 1) has an unknown field "mtach"; known are match, action, resource, owner`,
-		"- Match: /a":                           `entry 1 (line 1) has an unknown field "Match"; known are match, action, resource, owner`,
-		"- " + secret + ": /a":                  `entry 1 (line 1) has an unknown field "chan…"; known are match, action, resource, owner`,
-		"- <<: {match: /a}":                     `entry 1 (line 1) has an unknown field "<<"; known are match, action, resource, owner`,
-		"- [match]: /a":                         "entry 1 (line 1) has a field without a name",
-		"- match: /a\n  match: /b":              "entry 1 (line 1) has match twice",
+		"a: b":                                  "is not a list: each entry begins with '- '",
+		"/a":                                    "is not a list: each entry begins with '- '",
+		"- /a":                                  first + "has no fields such as match: …",
+		"- match: /a\n-":                        "entry 2 (line 2) has no fields such as match: …",
+		"- action: a":                           first + "has no match",
+		"- match:":                              first + "has a value at match that is not text: put it in quotes",
+		"- match: ''":                           first + "has an empty value at match",
+		"- match: " + secret:                    first + "has no path at match",
+		"- match: 5":                            first + "has a value at match that is not text: put it in quotes",
+		"- match: [/a]":                         first + "has a value at match that is not text: put it in quotes",
+		"- match: !!binary L2E=":                first + "has a value at match that is not text: put it in quotes",
+		"- match: /a\n  owner: {user}":          first + "has a value at owner that is not text: put it in quotes",
+		"- match: \"/a\\nb\"":                   first + "has a line end or another unprintable character at match",
+		"- match: /" + strings.Repeat("a", 2e3): first + "has more than 1024 bytes at match",
+		"- mtach: /a":                           unknown(`mtach`),
+		"- Match: /a":                           unknown(`Match`),
+		"- " + secret + ": /a":                  unknown(`chan…`),
+		"- <<: {match: /a}":                     unknown(`<<`),
+		"- [match]: /a":                         first + "has a field without a name",
+		"- match: /a\n  match: /b":              first + "has match twice",
 		"- match: /a\n- {}\n- match: b":         "entry 2 (line 2) has no match, entry 3 (line 3) has no path at match",
-		"- match: /a\n---\n- match: /b":         "holds several documents: there may be no '---' between entries",
-		"[{match: /a}]\n[{match: /b}]":          "is not YAML near line 1: look at the indentation and the quotes",
-		"- match: /a\n...\nrest":                "is not YAML near line 2: look at the indentation and the quotes",
-		"- match: /a\n  resource: *":            "is not YAML near line 2: a value that begins with * or & has to stand in quotes",
-		"- match: *all":                         "is not YAML: a value that begins with * has to stand in quotes",
-		"- match: /a: b":                        "is not YAML: a value with ': ' in it has to stand in quotes",
-		"- match: @a":                           "is not YAML: a value may not begin with @, ` or % unless it stands in quotes, nor a line with a tab",
+		"- match: /a\n---\n- match: /b":         "has several documents: remove '---' between entries",
+		"[{match: /a}]\n[{match: /b}]":          "is not YAML near line 1: check the indentation and the quotes",
+		"- match: /a\n...\nrest":                "is not YAML near line 2: check the indentation and the quotes",
+		"- match: /a\n  resource: *":            "is not YAML near line 2: a value that begins with * or & needs quotes",
+		"- match: *all":                         "is not YAML: a value that begins with * needs quotes",
+		"- match: /a: b":                        "is not YAML: a value that contains ': ' needs quotes",
+		"- match: @a":                           notYAML + reserved,
 		"- match: \"/a":                         "is not YAML: a quote is not closed",
-		"- match: &a /a\n- match: *a":           "entry 1 (line 1) " + fmt.Sprintf(shared, "match") + ", entry 2 (line 2) " + fmt.Sprintf(shared, "match"),
-		"- &a {match: /a}\n- *a":                "entry 1 (line 1) is an anchor or an alias: write it out, entry 2 (line 2) is an anchor or an alias: write it out",
-		"&a [*a]":                               "entry 1 (line 1) is an anchor or an alias: write it out",
-		strings.Repeat("- match: /a\n", 1001):   "has 1001 entries; 1000 are the most",
+		"- match: &a /a\n- match: *a":           first + shared + ", entry 2 (line 2) " + shared,
+		"- &a {match: /a}\n- *a":                first + sharedEntry + ", entry 2 (line 2) " + sharedEntry,
+		"&a [*a]":                               first + sharedEntry,
+		strings.Repeat("- match: /a\n", 1001):   "has 1001 entries; the maximum is 1000",
 		strings.Repeat("- {}\n", 8):             eight("has no match"),
 		strings.Repeat("[", 100_000):            "is not YAML",
 		strings.Repeat("#", 300_000):            "is longer than 262144 bytes",
@@ -81,35 +94,39 @@ func TestRoutesThatAreNone(t *testing.T) {
 	}
 }
 
-// What compiling says quotes what it complains of. Of what may be a key only the beginning is left, be it cut off or
-// escaped there.
-func TestRoutesThatCanNotBeCompiled(t *testing.T) {
+// Errors of Compile quote values. Only the beginning of what may be a key is left, even if the error shortens
+// or escapes it.
+func TestRoutes_CompileErrorsHideKeys(t *testing.T) {
+	const first = "route 1 (/a): "
+	fourSecrets := strings.Repeat(secret, 4)
+	const noAction = " is not of the form certs.read or dashboard:View"
+	const overlap = "route 1 (/a): both match /a, and neither is more specific"
 	for value, want := range map[string]string{
-		"- match: /a\n  action: read":                                          "route 1 (/a): action read is not of the form certs.read or dashboard:View",
-		"- match: /a\n  action: " + secret:                                     "route 1 (/a): action chan… is not of the form certs.read or dashboard:View",
-		"- match: /a\n  action: '" + `change"this-secret` + "'":                `route 1 (/a): action "chan…" is not of the form certs.read or dashboard:View`,
-		"- match: /a\n  owner: '{" + secret + "}'":                             "route 1 (/a): owner names the wildcard {cha…, and the pattern has none",
-		"- match: /a\n  action: a.b\n  resource: " + strings.Repeat(secret, 4): "route 1 (/a): resource chan…… is not of the form device:{id}, nor *",
-		"- match: /a\n- match: /a":                                             "route 2 (/a): match overlaps with route 1 (/a): both match /a, and neither is more specific",
-		"- match: /a\n  action: a\n- match: b/\n  action: b":                   "route 1 (/a): action a is not of the form certs.read or dashboard:View, route 2 (b/): action b is not of the form certs.read or dashboard:View",
+		"action: read":                            first + "action read" + noAction,
+		"action: " + secret:                       first + "action chan…" + noAction,
+		"action: '" + `change"this-secret` + "'":  first + `action "chan…"` + noAction,
+		"owner: '{" + secret + "}'":               first + "owner names the wildcard {cha…, but the pattern has none",
+		"action: a.b\n  resource: " + fourSecrets: first + "resource chan…… is neither of the form device:{id} nor *",
+		"action: a.b\n- match: /a":                "route 2 (/a): match overlaps with " + overlap,
+		"action: a\n- match: b/\n  action: b":     first + "action a" + noAction + ", route 2 (b/): action b" + noAction,
 	} {
-		if got := faulty(t, "ROUTES", value); got != want {
+		if got := faulty(t, "ROUTES", "- match: /a\n  "+value); got != want {
 			t.Errorf("%.80q: %s", value, got)
 		}
 	}
 }
 
-// eight are as many entries with the same problem, as they are told.
+// eight returns the text for eight entries with the same problem.
 func eight(problem string) string {
-	var told []string
+	var problems []string
 	for i := range 5 {
-		told = append(told, fmt.Sprintf("entry %d (line %[1]d) %s", i+1, problem))
+		problems = append(problems, fmt.Sprintf("entry %d (line %[1]d) %s", i+1, problem))
 	}
-	return strings.Join(told, ", ") + ", and 3 more"
+	return strings.Join(problems, ", ") + ", and 3 more"
 }
 
-// A document that would be gigabytes if its aliases were followed.
-func TestAliasesAreNotMultiplied(t *testing.T) {
+// The document would be gigabytes if its aliases were resolved.
+func TestRoutes_DoNotResolveAliases(t *testing.T) {
 	bomb := "- &a " + strings.Repeat("x", 100_000) + "\n- [" + strings.Repeat("*a,", 40_000) + "]"
 	if n := testing.AllocsPerRun(1, func() { config.Parse(map[string]string{"ROUTES": bomb}) }); n > 1e6 {
 		t.Errorf("%v allocations", n)
@@ -127,12 +144,18 @@ func TestPrices(t *testing.T) {
 		"nothing": {"", nil},
 		"all fields": {
 			"- {provider: openai, model: gpt-4o, input: 2.5, output: 10, cache_read: 1.25, cache_write: 2.5}",
-			[]config.Price{{Provider: "openai", Model: "gpt-4o", Input: 2.5, Output: 10, CacheRead: new(1.25), CacheWrite: new(2.5)}},
+			[]config.Price{
+				{Provider: "openai", Model: "gpt-4o", Input: 2.5, Output: 10, CacheRead: new(1.25), CacheWrite: new(2.5)},
+			},
 		},
 		"any provider, sorted": {
-			"- {model: b, input: 0, output: 1e-3}\n- {model: a, input: 1000000, output: .5, cache_read: 0}\n- {model: a, provider: x, input: -0.0, output: 0x10}",
+			"- {model: b, input: 0, output: 1e-3}\n" +
+				"- {model: a, input: 1000000, output: .5, cache_read: 0}\n" +
+				"- {model: a, provider: x, input: -0.0, output: 0x10}",
 			[]config.Price{
-				{Model: "a", Input: 1e6, Output: .5, CacheRead: new(0.0)}, {Model: "b", Output: 1e-3}, {Provider: "x", Model: "a", Output: 16},
+				{
+					Model: "a", Input: 1e6, Output: .5, CacheRead: new(0.0),
+				}, {Model: "b", Output: 1e-3}, {Provider: "x", Model: "a", Output: 16},
 			},
 		},
 	} {
@@ -143,31 +166,40 @@ func TestPrices(t *testing.T) {
 	}
 }
 
-func TestPricesThatAreNone(t *testing.T) {
+func TestPrices_Refused(t *testing.T) {
+	const first = "entry 1 (line 1) "
+	const unknown = `has an unknown field "cache_raed"; ` +
+		"the fields are model, provider, input, output, cache_read, cache_write"
+	const unprintable = "has a line end or another unprintable character at provider"
+	const twice = "- {model: a, input: 1, output: 1}\n\n- {model: a, input: 2, output: 1}"
+	outOfRange := func(field string) string {
+		return first + "has a number at " + field + " that is not from 0 to 1000000"
+	}
+	notANumber := func(field string) string { return first + "has a value at " + field + " that is not a number" }
 	for value, want := range map[string]string{
-		"{}":                                                                     "is no list: each entry begins with '- '",
-		"- {input: 1, output: 1}":                                                "entry 1 (line 1) has no model",
-		"- {model: a, output: 1}":                                                "entry 1 (line 1) has no input",
-		"- {model: a, input: 1}":                                                 "entry 1 (line 1) has no output",
-		"- {model: a, input: -1, output: 1}":                                     "entry 1 (line 1) has a number at input that is not from 0 to 1000000",
-		"- {model: a, input: .nan, output: 1}":                                   "entry 1 (line 1) has a number at input that is not from 0 to 1000000",
-		"- {model: a, input: 1, output: .inf}":                                   "entry 1 (line 1) has a number at output that is not from 0 to 1000000",
-		"- {model: a, input: 1, output: -.inf}":                                  "entry 1 (line 1) has a number at output that is not from 0 to 1000000",
-		"- {model: a, input: 1, output: 1e999}":                                  "entry 1 (line 1) has something else than a number at output",
-		"- {model: a, input: 1, output: 1000001}":                                "entry 1 (line 1) has a number at output that is not from 0 to 1000000",
-		"- {model: a, input: 1, output: '1'}":                                    "entry 1 (line 1) has something else than a number at output",
-		"- {model: a, input: 1, output: $5}":                                     "entry 1 (line 1) has something else than a number at output",
-		"- {model: a, input: 1, output: true}":                                   "entry 1 (line 1) has something else than a number at output",
-		"- {model: a, input: 1, output: [1]}":                                    "entry 1 (line 1) has something else than a number at output",
-		"- {model: a, input: 1, output: ~}":                                      "entry 1 (line 1) has something else than a number at output",
-		"- {model: a, input: 1, output: !!float x}":                              "entry 1 (line 1) has something else than a number at output",
-		"- {model: 4, input: 1, output: 1}":                                      "entry 1 (line 1) has something else than text at model: put it in quotes",
-		"- {model: a, input: 1, output: 1, cache_raed: 1}":                       `entry 1 (line 1) has an unknown field "cache_raed"; known are model, provider, input, output, cache_read, cache_write`,
-		"- {model: a, input: 1, output: 1}\n\n- {model: a, input: 2, output: 1}": "entry 2 (line 3) has the provider and the model of entry 1 (line 1)",
-		"- {model: a, input: 1, output: 1, cache_read: -1}":                      "entry 1 (line 1) has a number at cache_read that is not from 0 to 1000000",
-		"- {model: a, input: 1, output: 1, cache_write: x}":                      "entry 1 (line 1) has something else than a number at cache_write",
-		strings.Repeat("- {model: a, input: 1, output: 1}\n", 1001):              "has 1001 entries; 1000 are the most",
-		"- {model: a, input: 1, output: 1, provider: \"x\\ty\"}":                 "entry 1 (line 1) has a line end or another character that is not printed at provider",
+		"{}":                                               "is not a list: each entry begins with '- '",
+		"- {input: 1, output: 1}":                          first + "has no model",
+		"- {model: a, output: 1}":                          first + "has no input",
+		"- {model: a, input: 1}":                           first + "has no output",
+		"- {model: a, input: -1, output: 1}":               outOfRange("input"),
+		"- {model: a, input: .nan, output: 1}":             outOfRange("input"),
+		"- {model: a, input: 1, output: .inf}":             outOfRange("output"),
+		"- {model: a, input: 1, output: -.inf}":            outOfRange("output"),
+		"- {model: a, input: 1, output: 1e999}":            notANumber("output"),
+		"- {model: a, input: 1, output: 1000001}":          outOfRange("output"),
+		"- {model: a, input: 1, output: '1'}":              notANumber("output"),
+		"- {model: a, input: 1, output: $5}":               notANumber("output"),
+		"- {model: a, input: 1, output: true}":             notANumber("output"),
+		"- {model: a, input: 1, output: [1]}":              notANumber("output"),
+		"- {model: a, input: 1, output: ~}":                notANumber("output"),
+		"- {model: a, input: 1, output: !!float x}":        notANumber("output"),
+		"- {model: 4, input: 1, output: 1}":                first + "has a value at model that is not text: put it in quotes",
+		"- {model: a, input: 1, output: 1, cache_raed: 1}": first + unknown,
+		twice: "entry 2 (line 3) has the same provider and model as entry 1 (line 1)",
+		"- {model: a, input: 1, output: 1, cache_read: -1}":         outOfRange("cache_read"),
+		"- {model: a, input: 1, output: 1, cache_write: x}":         notANumber("cache_write"),
+		strings.Repeat("- {model: a, input: 1, output: 1}\n", 1001): "has 1001 entries; the maximum is 1000",
+		"- {model: a, input: 1, output: 1, provider: \"x\\ty\"}":    first + unprintable,
 	} {
 		if got := faulty(t, "PRICES", value); got != want {
 			t.Errorf("%.80q: %s", value, got)

@@ -14,7 +14,7 @@ import (
 	"keywright.dev/keywright/internal/config"
 )
 
-// page is docs/settings.md.
+// page returns docs/settings.md.
 func page(t *testing.T) string {
 	t.Helper()
 	content, err := os.ReadFile("../../docs/settings.md")
@@ -24,7 +24,7 @@ func page(t *testing.T) string {
 	return string(content)
 }
 
-// blocks are those of the page in one language.
+// blocks returns the code blocks of the page in one language.
 func blocks(t *testing.T, language string) []string {
 	t.Helper()
 	var found []string
@@ -37,10 +37,10 @@ func blocks(t *testing.T, language string) []string {
 	return found
 }
 
-// row is a row of the table of settings: key and default.
+// row matches a row of the table of settings: name and default.
 var row = regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\| [^|]+ \\| ([^|]+) \\| [^|]+ \\|$")
 
-func TestThePageHasEverySettingAndNoOther(t *testing.T) {
+func TestPage_HasEverySetting(t *testing.T) {
 	var documented []string
 	for _, m := range row.FindAllStringSubmatch(page(t), -1) {
 		documented = append(documented, m[1])
@@ -49,15 +49,17 @@ func TestThePageHasEverySettingAndNoOther(t *testing.T) {
 	if !slices.Equal(documented, known(t)) {
 		t.Errorf("the page has\n%q, the code\n%q", documented, known(t))
 	}
-	for _, word := range regexp.MustCompile("`([A-Z]+_[A-Z_]+|PRICES|ROUTES|UNMATCHED|ACCOUNT)").FindAllStringSubmatch(page(t), -1) {
+	for _, word := range regexp.MustCompile(
+		"`([A-Z]+_[A-Z_]+|PRICES|ROUTES|UNMATCHED|ACCOUNT)",
+	).FindAllStringSubmatch(page(t), -1) {
 		if !slices.Contains(known(t), word[1]) {
-			t.Errorf("the page speaks of %s", word[1])
+			t.Errorf("the page mentions %s", word[1])
 		}
 	}
 }
 
-// To set a default comes to the same as to set nothing.
-func TestThePageHasTheDefaults(t *testing.T) {
+// Setting a default gives the same configuration as leaving it out.
+func TestPage_HasTheDefaults(t *testing.T) {
 	for _, m := range row.FindAllStringSubmatch(page(t), -1) {
 		value, is := strings.CutPrefix(m[2], "`")
 		if !is {
@@ -69,7 +71,7 @@ func TestThePageHasTheDefaults(t *testing.T) {
 	}
 }
 
-func TestTheExamplesOnThePageAreGood(t *testing.T) {
+func TestPage_ExamplesAreValid(t *testing.T) {
 	for _, block := range blocks(t, "env") {
 		data := map[string]string{}
 		for line := range strings.Lines(block) {
@@ -95,7 +97,7 @@ func TestTheExamplesOnThePageAreGood(t *testing.T) {
 	expectExample(t, map[string]string{"ROUTES": lists[0], "PRICES": lists[1]}, 2)
 }
 
-// expectExample wants so many settings without a fault, none of which says nothing.
+// expectExample expects that many settings and no fault.
 func expectExample(t *testing.T, data map[string]string, count int) {
 	t.Helper()
 	got, faults := config.Parse(data)
@@ -104,19 +106,22 @@ func expectExample(t *testing.T, data map[string]string, count int) {
 	}
 }
 
-func TestThePageTellsFaultsAndChangesAsTheyAreTold(t *testing.T) {
-	_, faults := config.Parse(map[string]string{"SECURE_COOKIES": "ture", "ROUTES": "# mine\n- match: /a\n  action: certs.read\n- action: certs.read"})
+func TestPage_QuotesFaultsAndChanges(t *testing.T) {
+	_, faults := config.Parse(map[string]string{
+		"SECURE_COOKIES": "ture", "ROUTES": "# mine\n- match: /a\n  action: certs.read\n- action: certs.read",
+	})
 	before := config.Runtime{}
 	after := config.Runtime{AllowedUsers: []string{"a", "b", "c"}, DenyUnmatched: true}
-	for _, told := range []string{config.Summary(faults, 900), "Changed: " + strings.Join(config.Changes(before, after), ", ")} {
-		if !strings.Contains(page(t), "`"+told+". ") {
-			t.Errorf("the page does not have %q", told)
+	changed := "Changed: " + strings.Join(config.Changes(before, after), ", ")
+	for _, text := range []string{config.Summary(faults, 900), changed} {
+		if !strings.Contains(page(t), "`"+text+". ") {
+			t.Errorf("the page does not have %q", text)
 		}
 	}
 }
 
-// The limits on the page are those that there are: what is at one is good, what is beyond is not.
-func TestThePageHasTheLimits(t *testing.T) {
+// A value at a limit of the page is valid, one beyond it is not.
+func TestPage_HasTheLimits(t *testing.T) {
 	routes := func(n int) string {
 		var b strings.Builder
 		for _, name := range strings.Split(strings.TrimSuffix(numbered(n), ","), ",") {
@@ -127,22 +132,24 @@ func TestThePageHasTheLimits(t *testing.T) {
 	prices := func(n int) string {
 		return strings.ReplaceAll(strings.ReplaceAll(routes(n), "- match: /", "- {input: 1, output: 1, model: "), "\n", "}\n")
 	}
-	for said, c := range map[string]struct {
+	for limit, c := range map[string]struct {
 		name  string
 		value func(int) string
 		most  int
 	}{
-		"256 routes":         {"ROUTES", routes, 256},
-		"1000 prices":        {"PRICES", prices, 1000},
-		"5000 names":         {"ALLOWED_USERS", numbered, 5000},
-		"128 bytes":          {"ALLOWED_USERS", func(n int) string { return strings.Repeat("x", n) }, 128},
-		"256 KiB":            {"ROUTES", func(n int) string { return strings.Repeat("#", n) }, 256 << 10},
-		"64 KiB":             {"PRICES", func(n int) string { return strings.Repeat("#", n) }, 64 << 10},
-		"other value 1 KiB":  {"UNMATCHED", func(n int) string { return "deny" + strings.Repeat(" ", n-4) }, 1 << 10},
-		"from 0 to 1000000.": {"PRICES", func(n int) string { return "- {model: a, output: 0, input: " + strings.Repeat("1", n) + "}" }, 6},
+		"256 routes":        {"ROUTES", routes, 256},
+		"1000 prices":       {"PRICES", prices, 1000},
+		"5000 names":        {"ALLOWED_USERS", numbered, 5000},
+		"128 bytes":         {"ALLOWED_USERS", func(n int) string { return strings.Repeat("x", n) }, 128},
+		"256 KiB":           {"ROUTES", func(n int) string { return strings.Repeat("#", n) }, 256 << 10},
+		"64 KiB":            {"PRICES", func(n int) string { return strings.Repeat("#", n) }, 64 << 10},
+		"other value 1 KiB": {"UNMATCHED", func(n int) string { return "deny" + strings.Repeat(" ", n-4) }, 1 << 10},
+		"from 0 to 1000000.": {
+			"PRICES", func(n int) string { return "- {model: a, output: 0, input: " + strings.Repeat("1", n) + "}" }, 6,
+		},
 	} {
-		if !strings.Contains(strings.Join(strings.Fields(page(t)), " "), said) {
-			t.Errorf("the page does not say %q", said)
+		if !strings.Contains(strings.Join(strings.Fields(page(t)), " "), limit) {
+			t.Errorf("the page does not have %q", limit)
 		}
 		service(t, c.name, c.value(c.most))
 		faulty(t, c.name, c.value(c.most+1))

@@ -5,22 +5,34 @@ import (
 	"slices"
 )
 
+// Price is the price of one model, in US dollars for a million tokens.
+type Price struct {
+	// Provider limits the price to models of one provider. Empty: any.
+	Provider string  `json:"provider,omitempty"`
+	Model    string  `json:"model"`
+	Input    float64 `json:"input"`
+	Output   float64 `json:"output"`
+	// CacheRead and CacheWrite are the prices of cached input. Nil: Input.
+	CacheRead  *float64 `json:"cacheRead,omitempty"`
+	CacheWrite *float64 `json:"cacheWrite,omitempty"`
+}
+
 var priceFields = []string{"model", "provider", "input", "output", "cache_read", "cache_write"}
 
-// parsePrices reads a set: it is sorted, so that the same prices are the same document.
+// parsePrices sorts the prices, so that equal sets of prices give equal documents.
 func parsePrices(s *Settings, value string) string {
 	entries, problem := readList(value, priceFields)
 	if problem != "" {
 		return problem
 	}
-	type what struct{ provider, model string }
-	seen := map[what]*entry{}
+	type id struct{ provider, model string }
+	seen := map[id]*entry{}
 	var prices []Price
 	for _, e := range entries {
 		price := readPrice(e)
-		this := what{price.Provider, price.Model}
+		this := id{price.Provider, price.Model}
 		if before := seen[this]; before != nil && before.problem == "" {
-			e.fault("has the provider and the model of %s", before.at)
+			e.fault("has the same provider and model as %s", before.at)
 		}
 		seen[this] = e
 		prices = append(prices, price)
@@ -48,4 +60,16 @@ func readPrice(e *entry) Price {
 		price.Output = *output
 	}
 	return price
+}
+
+func (p Price) equal(other Price) bool {
+	return p.Provider == other.Provider && p.Model == other.Model && p.Input == other.Input && p.Output == other.Output &&
+		equalOrNil(p.CacheRead, other.CacheRead) && equalOrNil(p.CacheWrite, other.CacheWrite)
+}
+
+func equalOrNil(a, b *float64) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
 }

@@ -13,15 +13,18 @@ import (
 	"keywright.dev/keywright/internal/config"
 )
 
-func TestTheDocumentSurvivesItsWrittenForm(t *testing.T) {
+func TestParseRuntime_ReadsEncode(t *testing.T) {
 	price := rapid.Float64Range(0, math.MaxFloat64)
 	rapid.Check(t, func(t *rapid.T) {
 		in := config.Runtime{
-			BootstrapDigest: rapid.String().Draw(t, "digest"), KeyPrefix: rapid.StringMatching(`[a-z][a-z0-9]{0,6}_`).Draw(t, "prefix"),
-			AllowedUsers: rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "users"), InsecureCookies: rapid.Bool().Draw(t, "cookies"),
+			BootstrapDigest:   rapid.String().Draw(t, "digest"),
+			KeyPrefix:         rapid.StringMatching(`[a-z][a-z0-9]{0,6}_`).Draw(t, "prefix"),
+			AllowedUsers:      rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "users"),
+			InsecureCookies:   rapid.Bool().Draw(t, "cookies"),
 			TrustProxyHeaders: rapid.Bool().Draw(t, "proxy"), TrustUsernames: rapid.Bool().Draw(t, "names"),
-			AnonymousReads: rapid.Bool().Draw(t, "reads"), DenyUnmatched: rapid.Bool().Draw(t, "deny"), Account: rapid.String().Draw(t, "account"),
-			Routes: []routes.Route{{Match: rapid.String().Draw(t, "match"), Action: "a", Resource: "<&>\u2028", Owner: "{o}"}},
+			AnonymousReads: rapid.Bool().Draw(t, "reads"), DenyUnmatched: rapid.Bool().Draw(t, "deny"),
+			Account: rapid.String().Draw(t, "account"),
+			Routes:  []routes.Route{{Match: rapid.String().Draw(t, "match"), Action: "a", Resource: "<&>\u2028", Owner: "{o}"}},
 			Prices: []config.Price{{
 				Model: rapid.String().Draw(t, "model"), Input: price.Draw(t, "input"), Output: price.Draw(t, "output"),
 				CacheRead: rapid.Ptr(price, true).Draw(t, "read"), CacheWrite: rapid.Ptr(price, true).Draw(t, "write"),
@@ -36,12 +39,15 @@ func TestTheDocumentSurvivesItsWrittenForm(t *testing.T) {
 	})
 }
 
-func TestDocumentsThatNoOperatorWrote(t *testing.T) {
+func TestParseRuntime_RefusesInvalidDocuments(t *testing.T) {
 	for document, want := range map[string]string{
-		"": "can't be read", "{": "can't be read", "[]": "can't be read", `{} {}`: "can't be read", `{"routes":{}}`: "can't be read",
-		"null": "says nothing", `{"keyPrefix":"Ak_"}`: "keyPrefix", `{"keyPrefix":" "}`: "keyPrefix", `{"staleAfter":-1}`: "staleAfter",
+		"": "can't be read", "{": "can't be read", "[]": "can't be read", `{} {}`: "can't be read",
+		`{"routes":{}}`: "can't be read",
+		"null":          "is empty", `{"keyPrefix":"Ak_"}`: "keyPrefix", `{"keyPrefix":" "}`: "keyPrefix",
+		`{"staleAfter":-1}`: "staleAfter",
 	} {
-		if out, err := config.ParseRuntime(document); err == nil || !strings.Contains(err.Error(), want) || !reflect.DeepEqual(out, config.Runtime{}) {
+		out, err := config.ParseRuntime(document)
+		if err == nil || !strings.Contains(err.Error(), want) || !reflect.DeepEqual(out, config.Runtime{}) {
 			t.Errorf("%q: %+v, %v", document, out, err)
 		}
 	}
@@ -50,22 +56,29 @@ func TestDocumentsThatNoOperatorWrote(t *testing.T) {
 	}
 }
 
-// The names are what servers of other versions read.
-func TestTheDocumentIsWrittenLikeThis(t *testing.T) {
+// Servers of other versions read these names.
+func TestEncode_Document(t *testing.T) {
 	in := config.Runtime{
-		BootstrapDigest: "d", KeyPrefix: "kw_", AllowedUsers: []string{"alice"}, InsecureCookies: true, TrustProxyHeaders: true,
-		TrustUsernames: true, AnonymousReads: true, Routes: []routes.Route{{Match: "/<&>", Action: "a", Resource: "r", Owner: "o"}}, DenyUnmatched: true,
-		Account: "acme", Prices: []config.Price{{Provider: "p", Model: "m", Input: 0.15, Output: 10, CacheRead: new(0.0), CacheWrite: new(1e-9)}},
+		BootstrapDigest: "d", KeyPrefix: "kw_", AllowedUsers: []string{"alice"}, InsecureCookies: true,
+		TrustProxyHeaders: true,
+		TrustUsernames:    true, AnonymousReads: true, Routes: []routes.Route{
+			{Match: "/<&>", Action: "a", Resource: "r", Owner: "o"},
+		}, DenyUnmatched: true,
+		Account: "acme", Prices: []config.Price{
+			{Provider: "p", Model: "m", Input: 0.15, Output: 10, CacheRead: new(0.0), CacheWrite: new(1e-9)},
+		},
 		StaleAfter: time.Second,
 	}
-	const want = `{"bootstrapDigest":"d","keyPrefix":"kw_","allowedUsers":["alice"],"insecureCookies":true,"trustProxyHeaders":true,` +
-		`"trustUsernames":true,"anonymousReads":true,"routes":[{"match":"/<&>","action":"a","resource":"r","owner":"o"}],"denyUnmatched":true,` +
-		`"account":"acme","prices":[{"provider":"p","model":"m","input":0.15,"output":10,"cacheRead":0,"cacheWrite":1e-9}],"staleAfter":1000000000}`
+	const want = `{"bootstrapDigest":"d","keyPrefix":"kw_","allowedUsers":["alice"],"insecureCookies":true,` +
+		`"trustProxyHeaders":true,"trustUsernames":true,"anonymousReads":true,` +
+		`"routes":[{"match":"/<&>","action":"a","resource":"r","owner":"o"}],"denyUnmatched":true,"account":"acme",` +
+		`"prices":[{"provider":"p","model":"m","input":0.15,"output":10,"cacheRead":0,"cacheWrite":1e-9}],` +
+		`"staleAfter":1000000000}`
 	if got := in.Encode(); got != want {
 		t.Errorf("got %s", got)
 	}
 	if got := (config.Runtime{}).Encode(); got != "{}" {
-		t.Errorf("nothing is %s", got)
+		t.Errorf("the default configuration is %s", got)
 	}
 }
 

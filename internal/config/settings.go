@@ -9,11 +9,11 @@ import (
 	"unicode/utf8"
 )
 
-// Keys of ConfigMap keywright-config, named as an environment file names them.
+// Settings of ConfigMap keywright-config.
 const (
 	// KeyAdminKey is the bootstrap key in plaintext.
 	KeyAdminKey = "ADMIN_KEY"
-	// KeyAdminKeySecret points to the bootstrap key: <name of a Secret>/<key in it>.
+	// KeyAdminKeySecret names the Secret of the bootstrap key: <name of a Secret>/<key in it>.
 	KeyAdminKeySecret = "ADMIN_KEY_SECRET"
 
 	keyAccount           = "ACCOUNT"
@@ -29,17 +29,18 @@ const (
 	keyUnmatched         = "UNMATCHED"
 )
 
-// Settings is what keywright-config says, checked.
+// Settings is the checked content of keywright-config.
 type Settings struct {
-	// AdminKey is the bootstrap key. Empty: none, or one that AdminKeySecret points to.
+	// AdminKey is the bootstrap key. Empty: none, or the one in AdminKeySecret.
 	AdminKey string
-	// AdminKeySecret points to the bootstrap key. Nil: nothing does.
+	// AdminKeySecret has the bootstrap key, if it is not nil.
 	AdminKeySecret *SecretRef
-	// Service is everything else, as the server is told it, and without the digest of the bootstrap key: see Runtime.
+	// Service is everything else in the form of the server, without the digest of the bootstrap key: see
+	// Runtime.
 	Service Runtime
 }
 
-// SecretRef points to one key of a Secret in Keywright's own namespace.
+// SecretRef names one entry of a Secret in the system namespace.
 type SecretRef struct {
 	Name string
 	Key  string
@@ -47,16 +48,16 @@ type SecretRef struct {
 
 func (r SecretRef) String() string { return r.Name + "/" + r.Key }
 
-// Runtime is what the server runs with by these settings and this digest of the bootstrap key. Empty: there is no such
-// key.
+// Runtime returns what the server runs with: the settings and the digest of the bootstrap key, which is empty
+// if there is no such key.
 func (s *Settings) Runtime(bootstrapDigest string) Runtime {
 	r := s.Service
 	r.BootstrapDigest = bootstrapDigest
 	return r
 }
 
-// CheckAdminKey says what is wrong with a bootstrap key, or nothing. It follows the rules of a brought key, which are
-// those that the server checks every presented key by.
+// CheckAdminKey returns the problem of a bootstrap key, or "". The server applies the same rules to every
+// presented key.
 func (s *Settings) CheckAdminKey(value string) string {
 	if err := s.Service.Format().Check(value); err != nil {
 		return err.Error()
@@ -64,18 +65,18 @@ func (s *Settings) CheckAdminKey(value string) string {
 	return ""
 }
 
-// parser reads one value into the settings, or says what is wrong with it in words that complete a sentence beginning
-// with the setting, and that never repeat a value: who takes a setting for another will have put a key there.
+// parser reads one value into the settings, or returns its problem: the rest of a sentence that begins with
+// the name of the setting. A problem never repeats a value, which may be a key in the wrong place.
 type parser func(s *Settings, value string) (problem string)
 
-// Bounds of a value, in bytes. Together they keep the document well within the 1 MiB of a ConfigMap.
+// Bounds of a value in bytes. They keep the document within the 1 MiB of a ConfigMap.
 const (
 	short   = 1 << 10
 	long    = 64 << 10
 	longest = 256 << 10
 )
 
-// known has one entry for each setting. What is not in it is unknown.
+// known has every setting.
 var known = map[string]struct {
 	parse parser
 	most  int
@@ -95,7 +96,7 @@ var known = map[string]struct {
 	keyUnmatched:         {trimmed(parseUnmatched), short},
 }
 
-// Parse reads the data of keywright-config. With faults the settings are not to be used.
+// Parse reads the data of keywright-config. If there are faults, the settings must not be used.
 func Parse(data map[string]string) (Settings, []Fault) {
 	var s Settings
 	var faults []Fault
@@ -117,7 +118,7 @@ func (s *Settings) set(name, value string) (problem string) {
 	case !is && isKnown(meant(name)):
 		return "is not a setting: write " + meant(name)
 	case !is:
-		return "is not a setting; known are " + strings.Join(slices.Sorted(maps.Keys(known)), ", ")
+		return "is not a setting; the settings are " + strings.Join(slices.Sorted(maps.Keys(known)), ", ")
 	case len(value) > setting.most:
 		return fmt.Sprintf("is longer than %d bytes", setting.most)
 	case !utf8.ValidString(value):
@@ -131,12 +132,12 @@ func isKnown(name string) bool {
 	return is
 }
 
-// meant is a name in the spelling of settings.
+// meant returns a name in the spelling of settings.
 func meant(name string) string {
 	return strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name))
 }
 
-// checkBootstrap comes last: the form of a key depends on KEY_PREFIX.
+// checkBootstrap runs last, because the format of a key depends on KEY_PREFIX.
 func (s *Settings) checkBootstrap() (problem string) {
 	switch {
 	case s.AdminKey == "":

@@ -9,8 +9,8 @@ import (
 	"keywright.dev/keywright/internal/key/keyformat"
 )
 
-// unquote takes away the one pair of quotes that an environment file may have around a value. What has the same quotes
-// within was not quoted as a whole.
+// unquote removes one pair of quotes around a value, as environment files have them. A value with the same
+// quotes inside was not quoted as a whole.
 func unquote(value string) string {
 	text := strings.TrimSpace(value)
 	if len(text) < 2 || text[0] != '"' && text[0] != '\'' {
@@ -23,12 +23,12 @@ func unquote(value string) string {
 	return inner
 }
 
-// trimmed is for values of one line. Those in YAML need their indentation.
+// trimmed is for values of one line. YAML needs its indentation.
 func trimmed(parse parser) parser {
 	return func(s *Settings, value string) string { return parse(s, strings.TrimSpace(value)) }
 }
 
-// flag reads true or false in the spellings of environment files. Nothing is the default.
+// flag reads true or false in the spellings of environment files. An empty value is the default.
 func flag(set func(*Runtime, bool)) parser {
 	return func(s *Settings, value string) string {
 		switch strings.ToLower(value) {
@@ -44,7 +44,7 @@ func flag(set func(*Runtime, bool)) parser {
 	}
 }
 
-// parseAdminKey does not check the key: that takes the prefix.
+// parseAdminKey does not check the key, which depends on KEY_PREFIX: see checkBootstrap.
 func parseAdminKey(s *Settings, value string) string {
 	s.AdminKey = value
 	return ""
@@ -82,19 +82,19 @@ const subjectRule = "1-63 letters, digits, '.', '_', '-', a letter or digit firs
 func parseAccount(s *Settings, value string) string {
 	switch {
 	case value == "" || value == DefaultAccount:
-		// To name the default comes to the same as to say nothing.
+		// Naming the default gives the same document as leaving it out.
 		s.Service.Account = ""
 	case keyformat.IsGenerated(value):
 		return aKey
 	case !username.ValidSubject(value):
-		return "is no name of an account: " + subjectRule
+		return "is not the name of an account: " + subjectRule
 	default:
 		s.Service.Account = value
 	}
 	return ""
 }
 
-// aKey is told of a key in a place where everybody would read it.
+// aKey is the problem of a key where everybody could read it.
 const aKey = "is an API key, which does not belong here: rotate it"
 
 func parseKeyPrefix(s *Settings, value string) string {
@@ -102,14 +102,14 @@ func parseKeyPrefix(s *Settings, value string) string {
 	case value == "" || value == keyformat.DefaultPrefix:
 		s.Service.KeyPrefix = ""
 	case !keyformat.IsPrefix(value):
-		return "has to be 2-8 lower-case letters and digits, a letter first and '_' last"
+		return "must be 2-8 lower-case letters and digits, a letter first and '_' last"
 	default:
 		s.Service.KeyPrefix = value
 	}
 	return ""
 }
 
-// minStale: less would refuse requests at every hiccup.
+// minStale is the shortest STALE_AFTER. A shorter one would refuse requests at every delay of a watch.
 const minStale = time.Second
 
 func parseStaleAfter(s *Settings, value string) string {
@@ -119,9 +119,9 @@ func parseStaleAfter(s *Settings, value string) string {
 	age, err := time.ParseDuration(value)
 	switch {
 	case err != nil:
-		return "is no duration such as 30s, 5m or 1h30m"
+		return "is not a duration such as 30s, 5m or 1h30m"
 	case age != 0 && age < minStale:
-		return "is under 1s; 0 is never"
+		return "is under 1s; 0 means never"
 	}
 	s.Service.StaleAfter = age
 	return ""

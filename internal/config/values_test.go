@@ -13,7 +13,7 @@ import (
 	"keywright.dev/keywright/internal/key/keyformat"
 )
 
-// flags are the settings that are true or false, what makes them so that nothing is set, and where they end up.
+// flags has the settings that are true or false: their default, and the configuration with the other value.
 var flags = map[string]struct {
 	byDefault bool
 	not       config.Runtime
@@ -27,7 +27,8 @@ var flags = map[string]struct {
 func TestFlags(t *testing.T) {
 	for name, f := range flags {
 		for value, is := range map[string]bool{
-			"true": true, "TRUE": true, "1": true, "Yes": true, "on": true, `"true"`: true, " 'on' ": true, "true\r\n": true, `" true "`: true,
+			"true": true, "TRUE": true, "1": true, "Yes": true, "on": true, `"true"`: true, " 'on' ": true,
+			"true\r\n": true, `" true "`: true,
 			"false": false, "False": false, "0": false, "no": false, "OFF": false, `"false"`: false,
 			"": f.byDefault, " ": f.byDefault, `""`: f.byDefault, "''": f.byDefault,
 		} {
@@ -39,7 +40,9 @@ func TestFlags(t *testing.T) {
 				t.Errorf("%s=%q is %+v", name, value, got)
 			}
 		}
-		for _, value := range []string{"ture", "2", "y", "t", "-", `"true'`, `"`, `"true`, "true # really", "true,false", "null", "ја", secret} {
+		for _, value := range []string{
+			"ture", "2", "y", "t", "-", `"true'`, `"`, `"true`, "true # really", "true,false", "null", "ја", secret,
+		} {
 			if problem := faulty(t, name, value); problem != "is neither true nor false" {
 				t.Errorf("%s=%q: %s", name, value, problem)
 			}
@@ -72,12 +75,14 @@ func TestAllowedUsers(t *testing.T) {
 
 var strings63 = strings.Repeat("x", 63)
 
-func TestAllowedUsersThatAreNone(t *testing.T) {
-	const never = "has a character that no name has"
+func TestAllowedUsers_Refused(t *testing.T) {
+	const badSubject = "entry 1 has no valid name after the slash: " +
+		"1-63 letters, digits, '.', '_', '-', a letter or digit first"
+	const never = "has a character that is not allowed in names"
 	for value, want := range map[string]string{
-		"alice, bob carol":           "entry 2 has a space or a line end within: names are separated by commas",
-		"alice\nbob":                 "entry 1 has a space or a line end within: names are separated by commas",
-		"alice\u00a0bob":             "entry 1 has a space or a line end within: names are separated by commas",
+		"alice, bob carol":           "entry 2 has a space or a line end: names are separated by commas",
+		"alice\nbob":                 "entry 1 has a space or a line end: names are separated by commas",
+		"alice\u00a0bob":             "entry 1 has a space or a line end: names are separated by commas",
 		"alice;bob":                  "entry 1 " + never,
 		`["alice", "bob"]`:           "entry 1 " + never,
 		`"alice`:                     "entry 1 " + never,
@@ -86,14 +91,14 @@ func TestAllowedUsersThatAreNone(t *testing.T) {
 		"a\u202eb":                   "entry 1 " + never,
 		"user/a/b":                   "entry 1 " + never,
 		"user/":                      "entry 1 has no name after the slash",
-		"/alice":                     "entry 1 has a slash, and before it neither User, Account nor Integration",
-		"Group/dev":                  "entry 1 has a slash, and before it neither User, Account nor Integration",
-		"account/":                   "entry 1 has no name of a subject after the slash: 1-63 letters, digits, '.', '_', '-', a letter or digit first",
-		"account/" + strings63 + "x": "entry 1 has no name of a subject after the slash: 1-63 letters, digits, '.', '_', '-', a letter or digit first",
+		"/alice":                     "entry 1 has a slash, but not User, Account or Integration before it",
+		"Group/dev":                  "entry 1 has a slash, but not User, Account or Integration before it",
+		"account/":                   badSubject,
+		"account/" + strings63 + "x": badSubject,
 		strings.Repeat("x", 129):     "entry 1 is longer than 128 bytes",
 		"a," + generatedKey:          "entry 2 is an API key, which does not belong here: rotate it",
 		"User/" + generatedKey:       "entry 1 is an API key, which does not belong here: rotate it",
-		numbered(5001):               "has 5001 names; 5000 are the most",
+		numbered(5001):               "has 5001 names; the maximum is 5000",
 		strings.Repeat("x", 70000):   "is longer than 65536 bytes",
 	} {
 		if got := faulty(t, "ALLOWED_USERS", value); got != want {
@@ -102,7 +107,7 @@ func TestAllowedUsersThatAreNone(t *testing.T) {
 	}
 }
 
-// generatedKey is one under a prefix that is not the default, of zeros.
+// generatedKey has another prefix than the default.
 var generatedKey = func() string {
 	generated, err := keyformat.Format{Prefix: "kw_"}.Generate(bytes.NewReader(make([]byte, 100)))
 	if err != nil {
@@ -111,7 +116,7 @@ var generatedKey = func() string {
 	return generated
 }()
 
-// numbered are so many names.
+// numbered returns n names.
 func numbered(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -134,13 +139,16 @@ func TestUnmatched(t *testing.T) {
 }
 
 func TestAccount(t *testing.T) {
-	for value, want := range map[string]string{"": "", "default": "", "Acme-1": "Acme-1", `"acme"`: "acme", strings63: strings63} {
+	for value, want := range map[string]string{
+		"": "", "default": "", "Acme-1": "Acme-1", `"acme"`: "acme", strings63: strings63,
+	} {
 		if got := service(t, "ACCOUNT", value).Account; got != want {
 			t.Errorf("%q is %q", value, got)
 		}
 	}
 	for _, value := range []string{"a b", "-a", "Account/ci", "ä", strings63 + "x", "a\nb"} {
-		if got := faulty(t, "ACCOUNT", value); got != "is no name of an account: 1-63 letters, digits, '.', '_', '-', a letter or digit first" {
+		const want = "is not the name of an account: 1-63 letters, digits, '.', '_', '-', a letter or digit first"
+		if got := faulty(t, "ACCOUNT", value); got != want {
 			t.Errorf("%q: %s", value, got)
 		}
 	}
@@ -157,22 +165,25 @@ func TestKeyPrefix(t *testing.T) {
 		}
 	}
 	for _, value := range []string{"ak", "_", "AK_", "1k_", "acme1234_", "a-b_", "a_b_", "ä_", "ak_ x", secret} {
-		if got := faulty(t, "KEY_PREFIX", value); got != "has to be 2-8 lower-case letters and digits, a letter first and '_' last" {
+		const want = "must be 2-8 lower-case letters and digits, a letter first and '_' last"
+		if got := faulty(t, "KEY_PREFIX", value); got != want {
 			t.Errorf("%q: %s", value, got)
 		}
 	}
 }
 
 func TestStaleAfter(t *testing.T) {
-	for value, want := range map[string]time.Duration{"": 0, "0": 0, "0s": 0, "1s": time.Second, "1h30m": 90 * time.Minute, `"30s"`: 30 * time.Second} {
+	for value, want := range map[string]time.Duration{
+		"": 0, "0": 0, "0s": 0, "1s": time.Second, "1h30m": 90 * time.Minute, `"30s"`: 30 * time.Second,
+	} {
 		if got := service(t, "STALE_AFTER", value).StaleAfter; got != want {
 			t.Errorf("%q is %v", value, got)
 		}
 	}
 	for value, want := range map[string]string{
-		"30": "is no duration such as 30s, 5m or 1h30m", "never": "is no duration such as 30s, 5m or 1h30m",
-		"9999999999h": "is no duration such as 30s, 5m or 1h30m", secret: "is no duration such as 30s, 5m or 1h30m",
-		"999ms": "is under 1s; 0 is never", "-5s": "is under 1s; 0 is never",
+		"30": "is not a duration such as 30s, 5m or 1h30m", "never": "is not a duration such as 30s, 5m or 1h30m",
+		"9999999999h": "is not a duration such as 30s, 5m or 1h30m", secret: "is not a duration such as 30s, 5m or 1h30m",
+		"999ms": "is under 1s; 0 means never", "-5s": "is under 1s; 0 means never",
 	} {
 		if got := faulty(t, "STALE_AFTER", value); got != want {
 			t.Errorf("%q: %s", value, got)

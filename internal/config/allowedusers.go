@@ -12,12 +12,12 @@ import (
 
 const (
 	maxListed = 5000
-	// maxName is in bytes: the gate knows no longer one.
+	// maxName is the limit of the gate, in bytes.
 	maxName = 128
 )
 
-// parseAllowedUsers reads names that are separated by commas. The list is a set: it is sorted, so that the same names
-// are the same document.
+// parseAllowedUsers reads names separated by commas. It sorts them, so that equal sets of names give equal
+// documents.
 func parseAllowedUsers(s *Settings, value string) string {
 	var listed []string
 	for i, entry := range strings.Split(value, ",") {
@@ -33,13 +33,13 @@ func parseAllowedUsers(s *Settings, value string) string {
 	slices.Sort(listed)
 	listed = slices.Compact(listed)
 	if len(listed) > maxListed {
-		return fmt.Sprintf("has %d names; %d are the most", len(listed), maxListed)
+		return fmt.Sprintf("has %d names; the maximum is %d", len(listed), maxListed)
 	}
 	s.Service.AllowedUsers = listed
 	return ""
 }
 
-// checkListed says what is wrong with a username or a subject, which has its kind before a slash.
+// checkListed returns the problem of a username or of a subject, which has its kind before a slash.
 func checkListed(entry string) string {
 	kind, name, isSubject := strings.Cut(entry, "/")
 	switch {
@@ -50,17 +50,18 @@ func checkListed(entry string) string {
 	case strings.EqualFold(kind, "User"):
 		return checkName(name)
 	case !strings.EqualFold(kind, "Account") && !strings.EqualFold(kind, "Integration"):
-		return "has a slash, and before it neither User, Account nor Integration"
+		return "has a slash, but not User, Account or Integration before it"
 	case !username.ValidSubject(name):
-		return "has no name of a subject after the slash: " + subjectRule
+		return "has no valid name after the slash: " + subjectRule
 	}
 	return ""
 }
 
-// neverInNames are what people write between names or around them, and wildcards, which there are none of.
+// neverInNames has separators, quotes, brackets and wildcards that people may write by mistake.
 const neverInNames = "/;\"'`<>()[]{}*?$"
 
-// checkName is wider than the rule of the API: a proxy may tell of people who have no AdminUser, by their address.
+// checkName accepts more than username.Valid: a proxy may send the e-mail address of a user without an
+// AdminUser.
 func checkName(name string) string {
 	switch {
 	case name == "":
@@ -68,9 +69,9 @@ func checkName(name string) string {
 	case len(name) > maxName:
 		return fmt.Sprintf("is longer than %d bytes", maxName)
 	case strings.ContainsFunc(name, unicode.IsSpace):
-		return "has a space or a line end within: names are separated by commas"
+		return "has a space or a line end: names are separated by commas"
 	case strings.ContainsAny(name, neverInNames) || strings.ContainsFunc(name, isUnprintable):
-		return "has a character that no name has"
+		return "has a character that is not allowed in names"
 	}
 	return ""
 }

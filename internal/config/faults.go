@@ -10,7 +10,7 @@ import (
 	"keywright.dev/keywright/internal/key/keyformat"
 )
 
-// Fault is one setting that can't be used. Its text names the setting and never a value that may be secret.
+// Fault is the problem of one setting. It never contains a value that may be secret.
 type Fault struct {
 	Key     string
 	Problem string
@@ -18,10 +18,11 @@ type Fault struct {
 
 func (f Fault) Error() string { return shownName(f.Key) + ": " + f.Problem }
 
-// settingLike is what somebody may have meant as the name of a setting.
+// settingLike matches what a person may have meant as the name of a setting.
 var settingLike = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,39}$`)
 
-// shownName keeps short what is no name of a setting: it may be a key that ended up on the wrong side of the "=".
+// shownName shortens what does not look like the name of a setting: it may be a key on the wrong side of the
+// "=".
 func shownName(name string) string {
 	if settingLike.MatchString(name) || isKnown(meant(name)) {
 		return name
@@ -29,7 +30,7 @@ func shownName(name string) string {
 	return excerpt(strings.ToValidUTF8(name, "?"))
 }
 
-// excerpt is all of a text that is too short for a key, and of another as much as may be shown of a key.
+// excerpt returns a text that is too short for a key unchanged, and only the first characters of any other.
 func excerpt(text string) string {
 	if len(text) < keyformat.MinLength {
 		return text
@@ -40,7 +41,7 @@ func excerpt(text string) string {
 
 const ellipsis = "…"
 
-// Cut shortens a text to at most so many bytes, the ellipsis included, and never within a character.
+// Cut shortens a text to at most that many bytes, the ellipsis included, and never splits a character.
 func Cut(text string, most int) string {
 	if len(text) <= most {
 		return text
@@ -52,11 +53,11 @@ func Cut(text string, most int) string {
 	return text[:at] + ellipsis
 }
 
-// maxFaults is how many are told by themselves: more than there are settings.
+// maxFaults bounds the faults in a summary. There are fewer settings.
 const maxFaults = 20
 
-// Summary tells all faults in at most so many bytes, which have to be enough to name 20 settings. When there is too much
-// to say, each of them is shortened, so that every setting is named.
+// Summary describes all faults in at most that many bytes, which must be enough to name 20 settings. It
+// shortens long faults, so that it names every setting.
 func Summary(faults []Fault, most int) string {
 	if len(faults) == 0 {
 		return ""
@@ -77,8 +78,8 @@ func Summary(faults []Fault, most int) string {
 	return strings.Join(texts, separator) + tail
 }
 
-// fairShare is the greatest length to which all texts may be cut so that they fit into so many bytes together: what short
-// ones leave over is for the long ones. There has to be a text.
+// fairShare returns the greatest length to which all texts can be cut to fit into that many bytes together.
+// Long texts get what short ones leave. There must be at least one text.
 func fairShare(texts []string, most int) int {
 	lengths := make([]int, 0, len(texts))
 	for _, text := range texts {

@@ -17,7 +17,8 @@ func TestCut(t *testing.T) {
 		most int
 		want string
 	}{
-		{"", 0, ""}, {"abc", 3, "abc"}, {"abcdef", 5, "ab…"}, {"ääää", 6, "ä…"}, {"abcdef", 3, "…"}, {"abcdef", -1, "…"},
+		{"", 0, ""}, {"abc", 3, "abc"}, {"abcdef", 5, "ab…"}, {"ääää", 6, "ä…"},
+		{"abcdef", 3, "…"}, {"abcdef", -1, "…"},
 	} {
 		if got := config.Cut(c.text, c.most); got != c.want {
 			t.Errorf("Cut(%q, %d) = %q", c.text, c.most, got)
@@ -34,14 +35,14 @@ func TestSummary(t *testing.T) {
 		most   int
 		want   string
 	}{
-		"none":                   {nil, 10, ""},
-		"one":                    {[]config.Fault{fault("A", 3)}, 10, "A: xxx"},
-		"one too long":           {[]config.Fault{fault("A", 30)}, 10, "A: xxxx…"},
-		"two":                    {[]config.Fault{fault("A", 3), fault("B", 3)}, 20, "A: xxx; B: xxx"},
-		"a long one beside":      {[]config.Fault{fault("A", 99), fault("B", 3)}, 24, "A: xxxxxxxxxx…; B: xxx"},
-		"two long ones share":    {[]config.Fault{fault("A", 99), fault("B", 99)}, 24, "A: xxxxx…; B: xxxxx…"},
-		"exactly what is enough": {[]config.Fault{fault("A", 3), fault("B", 3)}, 14, "A: xxx; B: xxx"},
-		"two where none fits":    {[]config.Fault{fault("A", 99), fault("B", 99)}, 0, "…; …"},
+		"none":                          {nil, 10, ""},
+		"one":                           {[]config.Fault{fault("A", 3)}, 10, "A: xxx"},
+		"one too long":                  {[]config.Fault{fault("A", 30)}, 10, "A: xxxx…"},
+		"two":                           {[]config.Fault{fault("A", 3), fault("B", 3)}, 20, "A: xxx; B: xxx"},
+		"a long one beside a short one": {[]config.Fault{fault("A", 99), fault("B", 3)}, 24, "A: xxxxxxxxxx…; B: xxx"},
+		"two long ones share":           {[]config.Fault{fault("A", 99), fault("B", 99)}, 24, "A: xxxxx…; B: xxxxx…"},
+		"exactly enough":                {[]config.Fault{fault("A", 3), fault("B", 3)}, 14, "A: xxx; B: xxx"},
+		"two without room":              {[]config.Fault{fault("A", 99), fault("B", 99)}, 0, "…; …"},
 	} {
 		if got := config.Summary(c.faults, c.most); got != c.want {
 			t.Errorf("%s: %q", name, got)
@@ -49,7 +50,7 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-func TestASummaryNamesEverySettingThereIs(t *testing.T) {
+func TestSummary_NamesEverySetting(t *testing.T) {
 	data := map[string]string{}
 	for _, name := range known(t) {
 		data[name] = strings.Repeat("ä ", 1<<10)
@@ -66,7 +67,7 @@ func TestASummaryNamesEverySettingThereIs(t *testing.T) {
 	}
 }
 
-func TestASummaryOfVeryManyFaultsCountsTheRest(t *testing.T) {
+func TestSummary_CountsTheRest(t *testing.T) {
 	data := map[string]string{}
 	for i := range 1000 {
 		data[fmt.Sprintf("SETTING_%03d", i)] = ""
@@ -78,7 +79,7 @@ func TestASummaryOfVeryManyFaultsCountsTheRest(t *testing.T) {
 	}
 }
 
-func TestASummaryFits(t *testing.T) {
+func TestSummary_FitsItsLimit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		texts := rapid.SliceOfN(rapid.StringN(0, 200, -1), 1, 30).Draw(t, "problems")
 		var faults []config.Fault

@@ -10,7 +10,7 @@ import (
 
 var routeFields = []string{"match", "action", "resource", "owner"}
 
-// parseRoutes has the routes compiled as the server will, to see whether they can be.
+// parseRoutes compiles the routes like the server, to report its errors here.
 func parseRoutes(s *Settings, value string) string {
 	entries, problem := readList(value, routeFields)
 	if problem != "" {
@@ -32,16 +32,19 @@ func parseRoutes(s *Settings, value string) string {
 
 func readRoute(e *entry) routes.Route {
 	e.require("match")
-	route := routes.Route{Match: e.text("match"), Action: e.text("action"), Resource: e.text("resource"), Owner: e.text("owner")}
-	// What has no path is no pattern. It is told here, where it is not quoted: it may be a key.
+	route := routes.Route{
+		Match: e.text("match"), Action: e.text("action"), Resource: e.text("resource"), Owner: e.text("owner"),
+	}
+	// Without a path it is not a pattern but may be a key. This fault, unlike that of Compile, does not quote
+	// it.
 	if !strings.Contains(route.Match, "/") {
 		e.fault("has no path at match")
 	}
 	return route
 }
 
-// hide shortens whatever in a text may be a key that somebody put into a route. Patterns stay: by them people find what
-// is meant.
+// hide shortens every value of a route in a text, because it may be a key. It keeps patterns, by which people
+// find the route.
 func hide(text string, list []routes.Route) string {
 	for _, route := range list {
 		for _, value := range []string{route.Action, route.Resource, route.Owner} {
@@ -52,7 +55,7 @@ func hide(text string, list []routes.Route) string {
 	return text
 }
 
-// hideValue finds a value by its beginning: the text may have cut it off.
+// hideValue finds a value by its beginning, because the text may have a shortened one.
 func hideValue(text, value string) string {
 	if len(value) < keyformat.MinLength {
 		return text
