@@ -23,13 +23,13 @@ func (w *fixture) sessionKeys(m *model) (digests []pepper.Digest) {
 	return digests
 }
 
-// ended returns the session keys of before that are none any more.
+// ended returns the keys of before that are not session keys any more.
 func (w *fixture) ended(before []pepper.Digest, m *model) []pepper.Digest {
 	after := w.sessionKeys(m)
 	return slices.DeleteFunc(before, func(d pepper.Digest) bool { return slices.Contains(after, d) })
 }
 
-// compareEnded allows for keys that were no session keys before: objects change one after the other.
+// compareEnded allows for keys that were not session keys before: objects change one after the other.
 func (w *fixture) compareEnded(t *rapid.T, got, before []pepper.Digest, m *model) {
 	w.includeEnded(t, got, before, m)
 	for _, d := range w.sessionKeys(m) {

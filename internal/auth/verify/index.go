@@ -213,7 +213,8 @@ func (x *Index) until(o *object, k *heldKey) int64 {
 	if o.given == nil {
 		return k.notAfter
 	}
-	return min(k.notAfter, end(lifecycle.EndOf(time.UnixMicro(k.issued), time.Time{}, x.roles.Load().MaxTTL(o.given.Roles))))
+	maxTTL := x.roles.Load().MaxTTL(o.given.Roles)
+	return min(k.notAfter, end(lifecycle.EndOf(time.UnixMicro(k.issued), time.Time{}, maxTTL)))
 }
 
 // change replaces the entry of a key, and records the key as ended if sessions can't rest on it any more.

@@ -108,7 +108,7 @@ func (k *keys) writable() *table {
 // slot, and the entry that the word points to was written before and never changes.
 //
 // With many keys the cost of a look-up is the memory it reads. A slot has what decides on most keys in a
-// quarter of a cache line, so 100,000 keys take 2 MB, much of which stays in the processor's cache. A map of
+// quarter of a cache line, so 100,000 keys take 2 MB, and much of it stays in the processor's cache. A map of
 // digests takes 8 MB, and a look-up then costs as much as the HMAC before it.
 type table struct {
 	slots []slot

@@ -74,7 +74,8 @@ func claim(h *verify.KeyObject) username.Claim {
 
 func (m *model) anyActiveAdmin() bool {
 	for _, h := range m.objects {
-		if h.OwnsUsername && h.Identity.Admin && h.Standing == verify.Accepted && !m.outranked(&h) && hasEndlessCurrentKey(&h) {
+		isAdmin := h.OwnsUsername && h.Identity.Admin && h.Standing == verify.Accepted
+		if isAdmin && !m.outranked(&h) && hasEndlessCurrentKey(&h) {
 			return true
 		}
 	}

@@ -1,8 +1,9 @@
 package verify
 
-// The rules on refusals that operator and server share. The end of a key is not among them: see lifecycle.EndOf.
+// The rules on refusals that operator and server share. The end of a key is not among them: see
+// lifecycle.EndOf.
 
-// Facts are what an object with keys says about them.
+// Facts are the parts of a key object that decide on its standing.
 type Facts struct {
 	// Deleted is true while the object is being deleted; Kept, if it stays as the last admin all the same.
 	Deleted, Kept bool
@@ -41,8 +42,8 @@ func OwnerStanding(disabled, deniedKeys bool) Reason {
 	return Accepted
 }
 
-// Refusal returns why every key of an object is refused, whatever its end, or Accepted. A username that another object
-// holds outweighs a disabled object: it has to be settled first.
+// Refusal returns why every key of an object is refused, whatever its end, or Accepted. A username that
+// another object holds outweighs a disabled object: it has to be settled first.
 func Refusal(standing Reason, usernameTaken bool, owner Reason) Reason {
 	switch {
 	case usernameTaken && (standing == Accepted || standing == Disabled):
@@ -53,8 +54,8 @@ func Refusal(standing Reason, usernameTaken bool, owner Reason) Reason {
 	return owner
 }
 
-// ActiveAdmin reports whether an AdminUser counts as an active admin: its role is admin, nothing refuses its keys, and its
-// current key is accepted. A pending key does not count, because it may be in no Secret yet.
+// ActiveAdmin reports whether an AdminUser counts as an active admin: its role is admin, nothing refuses its
+// keys, and its current key is accepted. A pending key does not count, because it may be in no Secret yet.
 func ActiveAdmin(admin bool, refusal Reason, currentKeyAccepted bool) bool {
 	return admin && refusal == Accepted && currentKeyAccepted
 }

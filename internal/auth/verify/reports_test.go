@@ -125,7 +125,7 @@ func TestLastUsed(t *testing.T) {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
-	if got := verifier.LastUsed(id("nobody")); !got.IsZero() {
+	if got := verifier.LastUsed(id("bob")); !got.IsZero() {
 		t.Errorf("an unknown object was last used %s", got)
 	}
 }

@@ -93,7 +93,7 @@ func (x *Index) rights(o *object) (grant, ceiling access.Grant) {
 	return grant, roles.HeldBy(o.identity.Username)
 }
 
-// usableScopes runs on every request, and most keys may use all their scopes. So it remembers that in
+// usableScopes runs on every request, and most keys may use all their scopes. So the result is cached in
 // o.allUsable until something changes that rights depend on.
 func (x *Index) usableScopes(o *object) []string {
 	now := x.changes.Load() + 1

@@ -133,6 +133,7 @@ func (a *admins) count(o *object, active bool) {
 
 // isActiveAdmin requires a current key without an end: an end comes without a change of the object.
 func (o *object) isActiveAdmin() bool {
-	accepted := slices.ContainsFunc(o.keys, func(k heldKey) bool { return !k.pending && !k.overlapping && k.notAfter == never })
+	isEndless := func(k heldKey) bool { return !k.pending && !k.overlapping && k.notAfter == never }
+	accepted := slices.ContainsFunc(o.keys, isEndless)
 	return o.ownsUsername && ActiveAdmin(o.identity.Admin, Refusal(o.standing, o.outranked, Accepted), accepted)
 }

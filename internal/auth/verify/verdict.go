@@ -11,7 +11,7 @@ import (
 // Reason is why a key was accepted or refused. Logs and metrics have it; replies to the caller do not.
 type Reason uint8
 
-// The zero Reason refuses, so that a forgotten one never accepts a key.
+// The zero Reason refuses, so that an unset one never accepts a key.
 const (
 	// Unknown means that no object records the key.
 	Unknown Reason = iota

@@ -5,6 +5,6 @@
 //
 //	ak_ + 40 base62 characters from crypto/rand + 6 base62 characters of the CRC-32 of everything before them
 //
-// The checksum lets the server refuse a mistyped or truncated key without a look-up, and lets a scanner tell
-// keys from noise.
+// The checksum lets the server refuse a mistyped or truncated key without a look-up, and lets a scanner
+// recognize keys.
 package keyformat

@@ -213,7 +213,7 @@ func TestRedact(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "", "alice": "alice", " alice ": " alice ", generated: keyformat.Redacted,
 		" " + generated + "\n": keyformat.Redacted,
-		generated[:48]: generated[:48], "correct-horse-battery": keyformat.Redacted,
+		generated[:48]:         generated[:48], "correct-horse-battery": keyformat.Redacted,
 		" correct-horse-battery": keyformat.Redacted,
 	} {
 		if got := keyformat.Redact(text, onRecord); got != want {
