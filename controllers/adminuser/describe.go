@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/operator/issuer"
 )
@@ -26,19 +27,19 @@ func describe(user, rival *v1alpha1.AdminUser) *issuer.Target {
 	return t
 }
 
-// refused returns why the user's keys are refused, or nil. A rival claim comes before spec.enabled: a person
-// has to settle it first.
+// refused returns why the user's keys are refused, or nil. verify.Refusal
+// decides for the server, too.
 func refused(user, rival *v1alpha1.AdminUser) *issuer.Finding {
-	switch {
-	case !user.DeletionTimestamp.IsZero():
+	switch verify.Refusal(convert.Standing(user), rival != nil, verify.Accepted) {
+	case verify.Deleted:
 		return &issuer.Finding{Reason: v1alpha1.ReasonDeleted, Message: "The AdminUser is being deleted: no key is accepted any more."}
-	case !user.IsAdmin():
+	case verify.Demoted:
 		return &issuer.Finding{Reason: v1alpha1.ReasonDemoted, Message: "The role is user: there is no admin key."}
-	case rival != nil:
+	case verify.UsernameTaken:
 		return &issuer.Finding{Reason: v1alpha1.ReasonUsernameTaken, Message: fmt.Sprintf(
 			"Username %q belongs to AdminUser %s: delete one of the two, or create this one again with another username.",
 			rival.EffectiveUsername(), rival.Name)}
-	case !user.IsEnabled():
+	case verify.Disabled:
 		return &issuer.Finding{Reason: v1alpha1.ReasonDisabled, Message: "spec.enabled is false: every key of the user is refused until it is true again."}
 	}
 	return nil

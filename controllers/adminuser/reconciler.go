@@ -8,13 +8,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/keyholder"
 	"keywright.dev/keywright/internal/operator/issuer"
 )
@@ -53,7 +53,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 // heldByAnchor reports whether the user is being deleted and the last admin controller has not released it yet.
 // Until then the keys stay as they are.
 func heldByAnchor(user *v1alpha1.AdminUser) bool {
-	return !user.DeletionTimestamp.IsZero() && controllerutil.ContainsFinalizer(user, v1alpha1.FinalizerLastAdmin)
+	return !user.DeletionTimestamp.IsZero() && convert.IsAnchor(user)
 }
 
 // SetupWithManager registers the controller for AdminUsers and the Secrets written for them. requeue delivers

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/operator/issuer"
 )
@@ -25,20 +26,23 @@ func describe(key *v1alpha1.APIKey, resolved *dependencies) *issuer.Target {
 	return t
 }
 
-// refused returns why the key is refused, or nil. The server checks in the same order.
+// refused returns why the key is refused, or nil. verify.Refusal decides for the server, too.
 func refused(key *v1alpha1.APIKey, resolved *dependencies) *issuer.Finding {
-	switch {
-	case !key.DeletionTimestamp.IsZero():
+	owner := verify.OwnerStanding(resolved.ownerDisabled, resolved.ownerDenied)
+	switch verify.Refusal(convert.Standing(key), false, owner) {
+	case verify.Deleted:
 		return &issuer.Finding{Reason: v1alpha1.ReasonDeleted, Message: "The APIKey is being deleted: no key is accepted any more."}
-	case key.Spec.Revoked:
+	case verify.Revoked:
 		return &issuer.Finding{Reason: v1alpha1.ReasonRevoked, Message: "spec.revoked is true: the key is refused for good."}
-	case !key.IsEnabled():
+	case verify.Disabled:
 		return &issuer.Finding{Reason: v1alpha1.ReasonDisabled, Message: "spec.enabled is false: the key is refused until it is true again."}
-	case resolved.ownerDisabled:
+	case verify.OwnerDisabled:
 		return &issuer.Finding{Reason: v1alpha1.ReasonOwnerDisabled, Message: fmt.Sprintf(
 			"AdminUser %q is disabled: every key of this user is refused until it is enabled again.", key.Owner())}
-	case resolved.ownerDenied:
+	case verify.OwnerDenied:
 		return denied(key)
+	case verify.Unknown:
+		return &issuer.Finding{Reason: v1alpha1.ReasonNoKey, Message: "spec.subject names no subject: the key is refused."}
 	}
 	return nil
 }

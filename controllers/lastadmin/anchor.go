@@ -3,7 +3,6 @@ package lastadmin
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,25 +12,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/lifecycle"
+	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
 // The anchor protects against the deletion of all admins in the same instant, before any of them has the condition. Only
 // one admin carries the finalizer, because an object with a finalizer cannot be deleted while the operator is down.
 
-func isAnchor(u *v1alpha1.AdminUser) bool {
-	return controllerutil.ContainsFinalizer(u, v1alpha1.FinalizerLastAdmin)
-}
-
-// removalAllowed reports whether a person has allowed that no admin remains.
-func removalAllowed(u *v1alpha1.AdminUser) bool {
-	return u.Annotations[v1alpha1.AnnotationAllowLastAdminRemoval] == "true"
-}
-
 // shouldKeep reports whether the deletion is all that keeps this admin's key from being accepted.
 func shouldKeep(u *v1alpha1.AdminUser) bool {
-	hasKey := slices.ContainsFunc(u.Status.Keys, func(k v1alpha1.KeyStatus) bool { return !k.Pending })
-	return !u.DeletionTimestamp.IsZero() && u.IsAdmin() && u.IsEnabled() && hasKey && !removalAllowed(u)
+	return convert.StaysIfLast(u) && lifecycle.Current(convert.Keys(u.Status.Keys)) != nil
 }
 
 // keepDeleted chooses the deleted admin to keep while no other is active, and marks it. It returns nil if there is none
@@ -116,7 +107,7 @@ func (r *Reconciler) confirm(ctx context.Context, chosen *v1alpha1.AdminUser) er
 	if client.IgnoreNotFound(err) != nil {
 		return err
 	}
-	if live.UID != chosen.UID || !isAnchor(&live) {
+	if live.UID != chosen.UID || !convert.IsAnchor(&live) {
 		resource := v1alpha1.SchemeGroupVersion.WithResource("adminusers").GroupResource()
 		return apierrors.NewConflict(resource, chosen.Name, errStaleCache)
 	}
@@ -153,7 +144,7 @@ func (a *anchorAge) untilSettled(now time.Time) time.Duration {
 // chooseAnchor returns the active admin that has the finalizer already, or the oldest active one, or the one that is
 // kept, or nil.
 func chooseAnchor(active []v1alpha1.AdminUser, kept *v1alpha1.AdminUser) *v1alpha1.AdminUser {
-	if present := oldest(active, isAnchor); present != nil {
+	if present := oldest(active, convert.IsAnchor); present != nil {
 		return present
 	}
 	if first := oldest(active, isActive); first != nil {
@@ -165,7 +156,7 @@ func chooseAnchor(active []v1alpha1.AdminUser, kept *v1alpha1.AdminUser) *v1alph
 // setFinalizer adds or removes the finalizer on this version of the object, or fails with a conflict.
 func (r *Reconciler) setFinalizer(ctx context.Context, user *v1alpha1.AdminUser, on bool) error {
 	changed := user.DeepCopy()
-	if on == isAnchor(user) {
+	if on == convert.IsAnchor(user) {
 		return nil
 	}
 	if on {

@@ -9,12 +9,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/kube/convert"
 )
 
 // isActive reports whether a key of this admin is accepted, and stays accepted as far as the spec determines.
 func isActive(u *v1alpha1.AdminUser) bool {
-	return u.IsAdmin() && u.IsEnabled() && u.DeletionTimestamp.IsZero() &&
-		meta.IsStatusConditionTrue(u.Status.Conditions, v1alpha1.ConditionActive)
+	return convert.ActiveAdmin(u, meta.IsStatusConditionTrue(u.Status.Conditions, v1alpha1.ConditionActive))
 }
 
 // isMarked reports whether the user has condition LastAdmin.

@@ -1,6 +1,7 @@
 package lastadmin
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -69,7 +70,8 @@ func TestAffectsLastAdmin(t *testing.T) {
 func TestShouldKeep(t *testing.T) {
 	deleted := func(u *v1alpha1.AdminUser) {
 		u.DeletionTimestamp = new(metav1.Now())
-		u.Status.Keys = []v1alpha1.KeyStatus{{ID: "one"}}
+		u.Finalizers = []string{v1alpha1.FinalizerLastAdmin}
+		u.Status.Keys = []v1alpha1.KeyStatus{{Digest: "hmac-sha256:00000000:" + strings.Repeat("0", 64)}}
 	}
 	for name, c := range map[string]struct {
 		change func(*v1alpha1.AdminUser)

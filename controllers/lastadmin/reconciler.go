@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/kube/convert"
 )
 
 // Indexes of AdminUsers: those that are active, those with condition LastAdmin, and those with the finalizer.
@@ -52,7 +53,7 @@ type Reconciler struct {
 // Index adds the indexes that the Reconciler needs. Call it once, before the cache starts.
 func Index(ctx context.Context, indexer client.FieldIndexer) error {
 	for name, is := range map[string]func(*v1alpha1.AdminUser) bool{
-		activeIndex: isActive, markedIndex: isMarked, anchorIndex: isAnchor,
+		activeIndex: isActive, markedIndex: isMarked, anchorIndex: convert.IsAnchor,
 	} {
 		if err := indexer.IndexField(ctx, &v1alpha1.AdminUser{}, name, indexWhere(is)); err != nil {
 			return err
@@ -143,7 +144,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 func affectsLastAdmin(e event.UpdateEvent) bool {
 	before, after := e.ObjectOld.(*v1alpha1.AdminUser), e.ObjectNew.(*v1alpha1.AdminUser)
 	return isActive(before) != isActive(after) || conditionOf(before) != conditionOf(after) ||
-		isAnchor(before) != isAnchor(after) ||
-		(isMarked(after) || isAnchor(after)) &&
-			(before.Generation != after.Generation || removalAllowed(before) != removalAllowed(after))
+		convert.IsAnchor(before) != convert.IsAnchor(after) ||
+		(isMarked(after) || convert.IsAnchor(after)) &&
+			(before.Generation != after.Generation || convert.RemovalAllowed(before) != convert.RemovalAllowed(after))
 }

@@ -15,12 +15,12 @@ func TestEndOf_IsTheEarliestEnd(t *testing.T) {
 		spec lifecycle.Spec
 		want time.Time
 	}{
-		"none":         {lifecycle.Spec{}, time.Time{}},
-		"expiresAt":    {lifecycle.Spec{ExpiresAt: noon.Add(time.Hour), TTL: 2 * time.Hour, MaxTTL: 3 * time.Hour}, noon.Add(time.Hour)},
-		"ttl":          {lifecycle.Spec{ExpiresAt: noon.Add(2 * time.Hour), TTL: time.Hour, MaxTTL: 3 * time.Hour}, noon.Add(time.Hour)},
-		"maxTTL":       {lifecycle.Spec{ExpiresAt: noon.Add(2 * time.Hour), TTL: 3 * time.Hour, MaxTTL: time.Hour}, noon.Add(time.Hour)},
-		"past":         {lifecycle.Spec{ExpiresAt: noon.Add(-time.Hour), TTL: time.Hour}, noon.Add(-time.Hour)},
-		"a fraction":   {lifecycle.Spec{ExpiresAt: noon.Add(1)}, noon.Add(1)},
+		"none":       {lifecycle.Spec{}, time.Time{}},
+		"expiresAt":  {lifecycle.Spec{ExpiresAt: noon.Add(time.Hour), TTL: 2 * time.Hour, MaxTTL: 3 * time.Hour}, noon.Add(time.Hour)},
+		"ttl":        {lifecycle.Spec{ExpiresAt: noon.Add(2 * time.Hour), TTL: time.Hour, MaxTTL: 3 * time.Hour}, noon.Add(time.Hour)},
+		"maxTTL":     {lifecycle.Spec{ExpiresAt: noon.Add(2 * time.Hour), TTL: 3 * time.Hour, MaxTTL: time.Hour}, noon.Add(time.Hour)},
+		"past":       {lifecycle.Spec{ExpiresAt: noon.Add(-time.Hour), TTL: time.Hour}, noon.Add(-time.Hour)},
+		"a fraction": {lifecycle.Spec{ExpiresAt: noon.Add(1)}, noon.Add(1)},
 	} {
 		if got := lifecycle.EndOf(noon, c.spec.ExpiresAt, c.spec.TTL, c.spec.MaxTTL); !got.Equal(c.want) {
 			t.Errorf("%s: %s, want %s", name, got, c.want)

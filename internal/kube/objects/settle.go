@@ -49,28 +49,20 @@ func (s *Store) shows(o Object, before []pepper.Digest) bool {
 	return s.refusesAll(gone, now)
 }
 
-// showsKey: what is refused for another's sake, such as the user's, is none of this object's.
+// showsKey reports whether the index has the key, and refuses it as o does. If the key is refused on account of another
+// object, such as its owner's, nothing shows what the index has of o's rights.
 func (s *Store) showsKey(o Object, digest *pepper.Digest, now time.Time) bool {
-	verdict := s.Verifier.VerifyDigest(digest, now)
-	ended := slices.Contains([]verify.Reason{verify.Deleted, verify.Disabled, verify.Demoted, verify.Revoked}, verdict.Reason)
+	verdict, want := s.Verifier.VerifyDigest(digest, now), convert.Standing(o)
 	switch {
 	case verdict.KeyID() == "":
 		return false
-	case isRefused(o) || ended:
-		return isRefused(o) == ended
+	case want != verify.Accepted:
+		return verdict.Reason == want || verdict.Reason == verify.UsernameTaken
+	case verdict.Accepted():
+		return showsRights(o, verdict) && showsEnd(o, verdict)
 	}
-	return !verdict.Accepted() || showsRights(o, verdict) && showsEnd(o, verdict)
-}
-
-// isRefused by its own spec.
-func isRefused(o Object) bool {
-	switch o := o.(type) {
-	case *v1alpha1.AdminUser:
-		return !o.IsAdmin() || !o.IsEnabled() || o.DeletionTimestamp != nil
-	case *v1alpha1.APIKey:
-		return o.Spec.Revoked || !o.IsEnabled() || o.DeletionTimestamp != nil
-	}
-	return false
+	others := []verify.Reason{verify.UsernameTaken, verify.OwnerDisabled, verify.OwnerDenied, verify.Expired}
+	return slices.Contains(others, verdict.Reason)
 }
 
 func showsRights(o Object, verdict verify.Verdict) bool {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/lifecycle"
+	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/program"
 )
@@ -93,8 +95,7 @@ func (s *Service) isLast(adminUsers []v1alpha1.AdminUser, user *v1alpha1.AdminUs
 
 func (s *Service) isActive(u *v1alpha1.AdminUser) bool {
 	k := currentKey(u)
-	return u.IsAdmin() && u.IsEnabled() && u.DeletionTimestamp == nil && k != nil &&
-		(k.NotAfter == nil || s.Now().Before(k.NotAfter.Time))
+	return convert.ActiveAdmin(u, k != nil && !lifecycle.Ended(k.NotAfter, s.Now()))
 }
 
 // endSessions ends those of the user at once. That they can't be reached now is no reason to fail: no session is worth

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/lifecycle"
+	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/internal/manage/seenusers"
@@ -127,12 +129,8 @@ func roleOf(o *v1alpha1.AdminUser) v1alpha1.Role {
 	return v1alpha1.RoleUser
 }
 
-func currentKey(o *v1alpha1.AdminUser) *v1alpha1.KeyStatus {
-	i := slices.IndexFunc(o.Status.Keys, func(k v1alpha1.KeyStatus) bool { return !k.Pending })
-	if i < 0 {
-		return nil
-	}
-	return &o.Status.Keys[i]
+func currentKey(o *v1alpha1.AdminUser) *lifecycle.Key {
+	return lifecycle.Current(convert.Keys(o.Status.Keys))
 }
 
 func later(a, b time.Time) time.Time {

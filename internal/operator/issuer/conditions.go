@@ -11,6 +11,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/kube/convert"
 )
 
 // readiness is the content of condition Ready, and which of Stalled and Reconciling goes with it.
@@ -200,14 +201,14 @@ func activity(t *Target, now time.Time) (active bool, why Finding) {
 	switch {
 	case t.Refused != nil:
 		return false, *t.Refused
-	case current >= 0 && keys[current].NotAfter != nil && !now.Before(keys[current].NotAfter.Time):
+	case current >= 0 && lifecycle.Ended(convert.Instant(keys[current].NotAfter), now):
 		end := keys[current].NotAfter.UTC().Format(time.RFC3339)
 		return false, Finding{v1alpha1.ReasonExpired, fmt.Sprintf("The key expired at %s.", end)}
 	case current >= 0:
 		return true, Finding{v1alpha1.ReasonAccepted, "The key is accepted."}
 	case len(keys) > 0:
 		return false, Finding{v1alpha1.ReasonIssuing, "The first key is being written into its Secret."}
-	case !t.Spec.ExpiresAt.IsZero() && !now.Before(t.Spec.ExpiresAt):
+	case lifecycle.Ended(t.Spec.ExpiresAt, now):
 		return false, neverIssued(t)
 	}
 	return false, Finding{v1alpha1.ReasonNoKey, "The object has no key."}

@@ -82,33 +82,6 @@ func TestWhyAnAPIKeyIsRefused(t *testing.T) {
 	}
 }
 
-func TestWhoStaysIfLast(t *testing.T) {
-	gone := metav1.Unix(1_900_000_000, 0)
-	for name, c := range map[string]struct {
-		change func(*v1alpha1.AdminUser)
-		want   bool
-	}{
-		"held":              {func(*v1alpha1.AdminUser) {}, true},
-		"not being deleted": {func(u *v1alpha1.AdminUser) { u.DeletionTimestamp = nil }, false},
-		"held by another":   {func(u *v1alpha1.AdminUser) { u.Finalizers = []string{v1alpha1.FinalizerKeepSecret} }, false},
-		"demoted":           {func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser }, false},
-		"disabled":          {func(u *v1alpha1.AdminUser) { u.Spec.Enabled = new(false) }, false},
-		"may go": {func(u *v1alpha1.AdminUser) {
-			u.Annotations = map[string]string{v1alpha1.AnnotationAllowLastAdminRemoval: "true"}
-		}, false},
-		"may go, said wrongly": {func(u *v1alpha1.AdminUser) {
-			u.Annotations = map[string]string{v1alpha1.AnnotationAllowLastAdminRemoval: "yes"}
-		}, true},
-	} {
-		u := user("alice", alicesKey)
-		u.Finalizers, u.DeletionTimestamp = []string{v1alpha1.FinalizerLastAdmin}, &gone
-		c.change(u)
-		if got := staysIfLast(u); got != c.want {
-			t.Errorf("%s: %t", name, got)
-		}
-	}
-}
-
 func TestWhatKeysHaveInCommonIsKeptOnce(t *testing.T) {
 	p := newPool()
 	grant := func(i int) access.Given { return access.Given{Scopes: []string{fmt.Sprint("certs.read", i)}} }

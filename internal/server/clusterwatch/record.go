@@ -5,10 +5,10 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/convert"
+	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
 // record is what the index needs of an object with keys.
@@ -70,23 +70,11 @@ func (h *holders) record(object any) *record {
 	return h.translate(object)
 }
 
-// keysOf translates the keys on record. The first that is not pending is the current one, and has taken the place of those
-// after it. A digest that can't be read was not written by Keywright; it is passed over and the others count.
-func keysOf(status *v1alpha1.KeyHolderStatus, log *slog.Logger) []verify.Key {
-	keys := make([]verify.Key, 0, len(status.Keys))
-	succeeded := false
-	for i := range status.Keys {
-		recorded := &status.Keys[i]
-		overlaps := succeeded && !recorded.Pending
-		succeeded = succeeded || !recorded.Pending
-		digest, err := pepper.ParseDigest(recorded.Digest)
-		if err != nil {
-			log.Warn("A recorded key can't be read and is passed over", "key", i)
-			continue
-		}
-		keys = append(keys, verify.Key{
-			Digest: digest, IssuedAt: recorded.IssuedAt.Time, NotAfter: convert.Instant(recorded.NotAfter), Overlapping: overlaps,
-		})
+// keyObject reads an object. An unreadable entry of its record was not written by Keywright; the other keys count.
+func keyObject(o keyholder.Object, log *slog.Logger) verify.KeyObject {
+	object, unreadable := convert.KeyObject(o)
+	for _, i := range unreadable {
+		log.Warn("A recorded key can't be read and is ignored", "key", i)
 	}
-	return keys
+	return object
 }

@@ -1,0 +1,61 @@
+package convert
+
+import (
+	"strings"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/key/lifecycle"
+	"keywright.dev/keywright/internal/kube/keyholder"
+)
+
+// KeyObject returns what the server's index needs of a key object, and the positions of the entries in status.keys that
+// can't be read.
+func KeyObject(o keyholder.Object) (object verify.KeyObject, unreadable []int) {
+	status := o.HolderStatus()
+	object = verify.KeyObject{
+		Standing: Standing(o), Created: o.GetCreationTimestamp().Time, UID: string(o.GetUID()),
+		HoldsKeys: len(status.Keys) > 0, LastUsed: Instant(status.LastUsedTime),
+	}
+	switch o := o.(type) {
+	case *v1alpha1.AdminUser:
+		object.Identity = identityOfUser(o)
+		object.OwnsUsername, object.Disabled, object.StaysIfLast = true, !o.IsEnabled(), StaysIfLast(o)
+	case *v1alpha1.APIKey:
+		object.Identity = identityOfSubject(o.Spec.Subject)
+		object.ExpiresAt, object.TTL, object.Given = Instant(o.Spec.ExpiresAt), Duration(o.Spec.TTL), new(Given(o))
+	}
+	object.Keys, unreadable = indexKeys(status.Keys)
+	return object, unreadable
+}
+
+func identityOfUser(user *v1alpha1.AdminUser) verify.Identity {
+	i := identityOfSubject(v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: user.EffectiveUsername()})
+	i.Admin = true
+	return i
+}
+
+// identityOfSubject is never an admin: an APIKey of an admin holds what it was given.
+func identityOfSubject(subject v1alpha1.Subject) verify.Identity {
+	i := verify.Identity{Subject: subject.String()}
+	if subject.Kind == v1alpha1.SubjectUser {
+		// The name is part of the subject, and takes no memory of its own.
+		i.Username = strings.TrimPrefix(i.Subject, string(v1alpha1.SubjectUser)+"/")
+	}
+	return i
+}
+
+// indexKeys reads status.keys. Every key that is neither pending nor the current one overlaps with it.
+func indexKeys(recorded []v1alpha1.KeyStatus) ([]verify.Key, []int) {
+	keys, digests, unreadable := keysOf(recorded)
+	current := lifecycle.Current(keys)
+	indexed := make([]verify.Key, len(keys))
+	for i := range keys {
+		k := &keys[i]
+		indexed[i] = verify.Key{
+			Digest: digests[i], IssuedAt: k.IssuedAt, NotAfter: k.NotAfter,
+			Pending: k.Pending, Overlapping: !k.Pending && k != current,
+		}
+	}
+	return indexed, unreadable
+}

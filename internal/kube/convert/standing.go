@@ -1,0 +1,57 @@
+package convert
+
+import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/kube/keyholder"
+)
+
+// Standing returns why a key object refuses every key of its own, or verify.Accepted. It rests on the spec alone, so that
+// a revocation needs no operator.
+func Standing(o keyholder.Object) verify.Reason {
+	switch o := o.(type) {
+	case *v1alpha1.AdminUser:
+		return verify.Facts{
+			Deleted: !o.DeletionTimestamp.IsZero(), Kept: IsKept(o), Demoted: !o.IsAdmin(), Disabled: !o.IsEnabled(),
+		}.Standing()
+	case *v1alpha1.APIKey:
+		return verify.Facts{
+			Deleted: !o.DeletionTimestamp.IsZero(), Revoked: o.Spec.Revoked, Disabled: !o.IsEnabled(),
+			NoSubject: o.Spec.Subject.Kind == "" || o.Spec.Subject.Name == "",
+		}.Standing()
+	}
+	return verify.Unknown
+}
+
+// ActiveAdmin reports whether an AdminUser whose username claim is honoured counts as an active admin. currentKeyAccepted
+// is what the caller knows of the current key: the operator goes by its condition Active, the server by the record.
+func ActiveAdmin(user *v1alpha1.AdminUser, currentKeyAccepted bool) bool {
+	return user.DeletionTimestamp.IsZero() && verify.ActiveAdmin(user.IsAdmin(), Standing(user), currentKeyAccepted)
+}
+
+// StaysIfLast reports whether an AdminUser that is being deleted stays while there is no active admin: it would be an
+// active admin otherwise, the finalizer holds it, and no person has allowed its removal.
+func StaysIfLast(user *v1alpha1.AdminUser) bool {
+	return !user.DeletionTimestamp.IsZero() && user.IsAdmin() && user.IsEnabled() && IsAnchor(user) && !RemovalAllowed(user)
+}
+
+// IsKept reports whether the operator keeps the AdminUser as the last admin. It knows more than the server, such as
+// whose key depends on a lost pepper, and lets the object go once another admin is active.
+func IsKept(user *v1alpha1.AdminUser) bool {
+	mark := meta.FindStatusCondition(user.Status.Conditions, v1alpha1.ConditionLastAdmin)
+	return StaysIfLast(user) && mark != nil && mark.Reason == v1alpha1.ReasonKeptLastAdmin
+}
+
+// IsAnchor reports whether the AdminUser carries the finalizer of the last admin.
+func IsAnchor(user *v1alpha1.AdminUser) bool {
+	return slices.Contains(user.Finalizers, v1alpha1.FinalizerLastAdmin)
+}
+
+// RemovalAllowed reports whether a person has allowed that the AdminUser is removed even as the last admin.
+func RemovalAllowed(user *v1alpha1.AdminUser) bool {
+	return user.Annotations[v1alpha1.AnnotationAllowLastAdminRemoval] == "true"
+}
