@@ -157,7 +157,7 @@ func TestReadinessWaitsForTheFirstWordOfTheDatabase(t *testing.T) {
 		status           int
 		verbose          string
 	}{
-		{errors.New("it has not been asked yet"), errors.New("it has not been asked yet"), http.StatusServiceUnavailable, "[-] database: it has not been asked yet\n"},
+		{errors.New("not checked yet"), errors.New("not checked yet"), http.StatusServiceUnavailable, "[-] database: not checked yet\n"},
 		{nil, errors.New("PostgreSQL: connection refused"), http.StatusOK, "[+] database: ok for verification; management is refused: PostgreSQL: connection refused\n"},
 		{nil, nil, http.StatusOK, "[+] database: ok\n"},
 	} {

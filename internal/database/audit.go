@@ -6,8 +6,6 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"fmt"
-	"strings"
-	"time"
 
 	"keywright.dev/keywright/internal/manage/audit"
 )
@@ -20,7 +18,7 @@ func (s auditStore) Append(ctx context.Context, entries []audit.Entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	// Before the first try, so that a second knows them again.
+	// A retry must have the same marks.
 	var rows [][]any
 	for i := range entries {
 		rows = append(rows, columnsOf(&entries[i]))
@@ -40,7 +38,7 @@ func columnsOf(e *audit.Entry) []any {
 
 func appendTo(ctx context.Context, transaction *sql.Tx, batch [][]any) error {
 	values := parameters(batch, func(columns []any) []any { return columns })
-	//nolint:gosec // what is put together are names of parameters
+	//nolint:gosec // only parameter names are concatenated
 	statement := "INSERT INTO audit (mark, at, actor, key_id, came_from, action, target, outcome, detail) VALUES " +
 		rows(len(batch), len(batch[0])) + " ON CONFLICT (mark) DO NOTHING"
 	_, err := transaction.ExecContext(ctx, statement, values...)
@@ -61,9 +59,9 @@ func (s auditStore) List(ctx context.Context, f audit.Filter) ([]audit.Entry, er
 	}
 	conditions := w.String()
 	w.parameters = append(w.parameters, f.Size())
-	return query(ctx, s.DB, "read the audit trail", readEntry,
-		"SELECT id, mark, at, actor, key_id, came_from, action, target, outcome, detail FROM audit"+
-			conditions+fmt.Sprintf(" ORDER BY id DESC LIMIT $%d", len(w.parameters)), w.parameters...)
+	statement := "SELECT id, mark, at, actor, key_id, came_from, action, target, outcome, detail FROM audit" +
+		conditions + fmt.Sprintf(" ORDER BY id DESC LIMIT $%d", len(w.parameters))
+	return query(ctx, s.DB, "read the audit trail", readEntry, statement, w.parameters...)
 }
 
 func readEntry(from row) (e audit.Entry, err error) {
@@ -71,34 +69,4 @@ func readEntry(from row) (e audit.Entry, err error) {
 	err = from.Scan(&e.ID, &e.Mark, &at, &e.Actor, &e.KeyID, &e.From, &e.Action, &e.Target, &e.Outcome, &e.Detail)
 	e.At = instant(at)
 	return e, err
-}
-
-// where is made of conditions that are written here, and of values that are not part of it.
-type where struct {
-	conditions []string
-	parameters []any
-}
-
-func (w *where) equal(column, value string) {
-	if value != "" {
-		w.add(column+" =", text(value))
-	}
-}
-
-func (w *where) instant(comparison string, at time.Time) {
-	if !at.IsZero() {
-		w.add(comparison, at.UnixMicro())
-	}
-}
-
-func (w *where) add(comparison string, value any) {
-	w.parameters = append(w.parameters, value)
-	w.conditions = append(w.conditions, fmt.Sprintf("%s $%d", comparison, len(w.parameters)))
-}
-
-func (w *where) String() string {
-	if len(w.conditions) == 0 {
-		return ""
-	}
-	return " WHERE " + strings.Join(w.conditions, " AND ")
 }

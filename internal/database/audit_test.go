@@ -10,7 +10,7 @@ import (
 	"keywright.dev/keywright/internal/manage/audit"
 )
 
-// list returns the details of what a filter chooses.
+// list returns the details of the entries that match a filter.
 func list(t *testing.T, store audit.Store, f audit.Filter) (details []string) {
 	t.Helper()
 	entries, err := store.List(t.Context(), f)
@@ -21,7 +21,7 @@ func list(t *testing.T, store audit.Store, f audit.Filter) (details []string) {
 	return details
 }
 
-func TestAuditTrail(t *testing.T) {
+func TestAudit_Filters(t *testing.T) {
 	onBoth(t, func(t *testing.T, d *database.DB) {
 		store, ctx := d.Audit(), t.Context()
 		must(t, store.Append(ctx, nil))
@@ -40,27 +40,37 @@ func TestAuditTrail(t *testing.T) {
 		}
 
 		must(t, store.Append(ctx, []audit.Entry{
-			{At: noon.Add(time.Second), Actor: "User/alice", Action: audit.KeyCreate, Target: "APIKey/default/ci", Outcome: audit.Refused, Detail: "second"},
-			{At: noon.Add(2 * time.Second), From: "10.0.0.1", Action: audit.Login, Target: "User/alice", Outcome: audit.Failed, Detail: "third"},
+			{
+				At: noon.Add(time.Second), Actor: "User/alice", Action: audit.KeyCreate, Target: "APIKey/default/ci",
+				Outcome: audit.Refused, Detail: "second",
+			},
+			{
+				At: noon.Add(2 * time.Second), From: "10.0.0.1", Action: audit.Login, Target: "User/alice",
+				Outcome: audit.Failed, Detail: "third",
+			},
 		}))
-		must(t, store.Append(ctx, []audit.Entry{{At: noon, Actor: "User/al%", Action: audit.Logout, Outcome: audit.Done, Detail: "fourth"}}))
+		must(t, store.Append(ctx, []audit.Entry{
+			{At: noon, Actor: "User/al%", Action: audit.Logout, Outcome: audit.Done, Detail: "fourth"},
+		}))
 		for name, c := range map[string]struct {
 			f    audit.Filter
 			want []string
 		}{
-			"all":         {audit.Filter{}, []string{"fourth", "third", "second", "first ☃"}},
-			"actor":       {audit.Filter{Actor: "User/alice"}, []string{"second", "first ☃"}},
-			"wildcard":    {audit.Filter{Actor: "User/al%"}, []string{"fourth"}},
-			"injection":   {audit.Filter{Actor: "' OR 1=1 --"}, nil},
-			"action":      {audit.Filter{Action: audit.Login}, []string{"third"}},
-			"target":      {audit.Filter{Target: "User/bob"}, []string{"first ☃"}},
-			"outcome":     {audit.Filter{Outcome: audit.Refused}, []string{"second"}},
-			"from":        {audit.Filter{From: "10.0.0.1"}, []string{"third", "first ☃"}},
-			"all at once": {audit.Filter{Actor: "User/alice", Action: audit.UserCreate, Target: "User/bob", Outcome: audit.Done, From: "10.0.0.1"}, []string{"first ☃"}},
-			"since":       {audit.Filter{Since: noon.Add(time.Second)}, []string{"third", "second"}},
-			"until":       {audit.Filter{Until: noon.Add(time.Second)}, []string{"fourth", "first ☃"}},
-			"a page":      {audit.Filter{Limit: 2}, []string{"fourth", "third"}},
-			"NUL":         {audit.Filter{Actor: "a\x00b\xff"}, nil},
+			"all":       {audit.Filter{}, []string{"fourth", "third", "second", "first ☃"}},
+			"actor":     {audit.Filter{Actor: "User/alice"}, []string{"second", "first ☃"}},
+			"wildcard":  {audit.Filter{Actor: "User/al%"}, []string{"fourth"}},
+			"injection": {audit.Filter{Actor: "' OR 1=1 --"}, nil},
+			"action":    {audit.Filter{Action: audit.Login}, []string{"third"}},
+			"target":    {audit.Filter{Target: "User/bob"}, []string{"first ☃"}},
+			"outcome":   {audit.Filter{Outcome: audit.Refused}, []string{"second"}},
+			"from":      {audit.Filter{From: "10.0.0.1"}, []string{"third", "first ☃"}},
+			"all at once": {audit.Filter{
+				Actor: "User/alice", Action: audit.UserCreate, Target: "User/bob", Outcome: audit.Done, From: "10.0.0.1",
+			}, []string{"first ☃"}},
+			"since":  {audit.Filter{Since: noon.Add(time.Second)}, []string{"third", "second"}},
+			"until":  {audit.Filter{Until: noon.Add(time.Second)}, []string{"fourth", "first ☃"}},
+			"a page": {audit.Filter{Limit: 2}, []string{"fourth", "third"}},
+			"NUL":    {audit.Filter{Actor: "a\x00b\xff"}, nil},
 		} {
 			if got := list(t, store, c.f); !slices.Equal(got, c.want) {
 				t.Errorf("%s: %q, want %q", name, got, c.want)
@@ -68,26 +78,30 @@ func TestAuditTrail(t *testing.T) {
 		}
 		page, err := store.List(ctx, audit.Filter{Limit: 2})
 		must(t, err)
-		if got := list(t, store, audit.Filter{Limit: 2, Before: page[1].ID}); !slices.Equal(got, []string{"second", "first ☃"}) {
-			t.Errorf("the next page: %q", got)
+		next := list(t, store, audit.Filter{Limit: 2, Before: page[1].ID})
+		if !slices.Equal(next, []string{"second", "first ☃"}) {
+			t.Errorf("the next page: %q", next)
 		}
 	})
 }
 
-func TestAnEntryIsThereOnceHoweverOftenItIsWritten(t *testing.T) {
+func TestAudit_AppendIsIdempotent(t *testing.T) {
 	onBoth(t, func(t *testing.T, d *database.DB) {
 		entry := func(mark, detail string) audit.Entry { return audit.Entry{At: noon, Mark: mark, Detail: detail} }
 		for range 2 {
 			must(t, d.Audit().Append(t.Context(), []audit.Entry{entry("a", "a"), entry("b", "b")}))
 		}
-		must(t, d.Audit().Append(t.Context(), []audit.Entry{entry("b", "again"), entry("c", "c"), entry("", "no mark"), entry("", "nor here")}))
-		if got := list(t, d.Audit(), audit.Filter{}); !slices.Equal(got, []string{"nor here", "no mark", "c", "b", "a"}) {
+		must(t, d.Audit().Append(t.Context(), []audit.Entry{
+			entry("b", "again"), entry("c", "c"), entry("", "no mark"), entry("", "nor here"),
+		}))
+		got, want := list(t, d.Audit(), audit.Filter{}), []string{"nor here", "no mark", "c", "b", "a"}
+		if !slices.Equal(got, want) {
 			t.Errorf("%q", got)
 		}
 	})
 }
 
-func TestManyEntriesInTheirOrder(t *testing.T) {
+func TestAudit_PagesInOrder(t *testing.T) {
 	onBoth(t, func(t *testing.T, d *database.DB) {
 		const many = 2*audit.MaxLimit + 1
 		var entries []audit.Entry

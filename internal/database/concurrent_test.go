@@ -16,7 +16,7 @@ import (
 	"keywright.dev/keywright/internal/manage/seenusers"
 )
 
-func TestReplicasStartAtOnce(t *testing.T) {
+func TestOpen_ReplicasStartTogether(t *testing.T) {
 	url := emptyPostgres(t)
 	const replicas = 8
 	var all [replicas]*database.DB
@@ -35,7 +35,7 @@ func TestReplicasStartAtOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if got := there(t, all[0].Sessions()); len(got) != replicas {
+	if got := found(t, all[0].Sessions()); len(got) != replicas {
 		t.Error(got)
 	}
 	for _, d := range all {
@@ -43,8 +43,8 @@ func TestReplicasStartAtOnce(t *testing.T) {
 	}
 }
 
-// A SQLite file is one server's; the next one says so, and takes over when it can.
-func TestASQLiteFileIsForOne(t *testing.T) {
+// The second process reports the conflict, and takes over once the first has closed the file.
+func TestSQLite_SecondProcessWaitsForFile(t *testing.T) {
 	path := dialects["SQLite"](t)
 	first, err := database.Open(t.Context(), path, slog.New(slog.DiscardHandler))
 	must(t, err, first.Err())
@@ -55,12 +55,12 @@ func TestASQLiteFileIsForOne(t *testing.T) {
 	}
 	must(t, first.Close())
 	eventually(t, "the next one has it", func() bool { return second.Err() == nil })
-	if got := there(t, second.Sessions()); len(got) != 1 {
+	if got := found(t, second.Sessions()); len(got) != 1 {
 		t.Error(got)
 	}
 }
 
-func TestSQLiteFilesOpenedAtOnce(t *testing.T) {
+func TestSQLite_OneOfSeveralOpensFile(t *testing.T) {
 	path := dialects["SQLite"](t)
 	var all [4]*database.DB
 	var started sync.WaitGroup
@@ -90,14 +90,14 @@ func TestSQLiteFilesOpenedAtOnce(t *testing.T) {
 	})
 }
 
-// Everything at once from two servers: nothing fails, nothing is lost, and no two are in each other's way.
-func TestManyWriteAtOnce(t *testing.T) {
+// Concurrent writes from two servers neither fail, nor get lost, nor deadlock.
+func TestStores_ConcurrentWriters(t *testing.T) {
 	for name, empty := range dialects {
 		t.Run(name, func(t *testing.T) {
 			url := empty(t)
-			servers := []*database.DB{patiently(t, url)}
+			servers := []*database.DB{openPatiently(t, url)}
 			if name == "PostgreSQL" {
-				servers = append(servers, patiently(t, url))
+				servers = append(servers, openPatiently(t, url))
 			}
 			const writers, rounds = 6, 20
 			var writing sync.WaitGroup
@@ -128,7 +128,7 @@ func writeAll(ctx context.Context, d *database.DB, writer, round int) error {
 	var uses []lastuse.Use
 	var sightings []seenusers.Sighting
 	for i := range 50 {
-		// Every writer in another order.
+		// Each writer uses another order.
 		i = (i*7 + writer*13) % 50
 		uses = append(uses, lastuse.Use{UID: fmt.Sprint("uid-", i), At: noon.Add(time.Duration(round) * time.Second)})
 		sightings = append(sightings, sighting(fmt.Sprint("name-", i), time.Duration(round)*time.Second))
@@ -142,13 +142,13 @@ func writeAll(ctx context.Context, d *database.DB, writer, round int) error {
 	)
 }
 
-func TestTurns(t *testing.T) {
+func TestTurn_ExcludesOthers(t *testing.T) {
 	for name, empty := range dialects {
 		t.Run(name, func(t *testing.T) {
 			url := empty(t)
-			servers := []*database.DB{patiently(t, url)}
+			servers := []*database.DB{openPatiently(t, url)}
 			if name == "PostgreSQL" {
-				servers = append(servers, patiently(t, url), patiently(t, url))
+				servers = append(servers, openPatiently(t, url), openPatiently(t, url))
 			}
 			var inside, most, done atomic.Int64
 			var taking sync.WaitGroup
@@ -158,7 +158,7 @@ func TestTurns(t *testing.T) {
 						most.Store(max(most.Load(), inside.Add(1)))
 						defer inside.Add(-1)
 						done.Add(1)
-						// What is done in a turn needs the database.
+						// Work in a turn uses the database.
 						return servers[n%len(servers)].Sessions().Add(ctx, session(byte(n), "alice"))
 					})
 					if err != nil {
@@ -171,14 +171,15 @@ func TestTurns(t *testing.T) {
 				t.Errorf("%d had the turn at once, %d in all", most.Load(), done.Load())
 			}
 			mistake := errors.New("a mistake")
-			if err := servers[0].Turn(t.Context(), "admins", func(context.Context) error { return mistake }); !errors.Is(err, mistake) || errors.Is(err, database.ErrDown) {
+			err := servers[0].Turn(t.Context(), "admins", func(context.Context) error { return mistake })
+			if !errors.Is(err, mistake) || errors.Is(err, database.ErrDown) {
 				t.Error(err)
 			}
 		})
 	}
 }
 
-func TestATurnIsWaitedForAsLongAsTheCallerWaits(t *testing.T) {
+func TestTurn_WaitsUntilContextEnds(t *testing.T) {
 	for name, empty := range dialects {
 		t.Run(name, func(t *testing.T) {
 			url := empty(t)
@@ -196,7 +197,7 @@ func TestATurnIsWaitedForAsLongAsTheCallerWaits(t *testing.T) {
 						t.Error(err)
 					}
 					if err := d.Err(); err != nil {
-						t.Error("that the turn was taken says something of the database: ", err)
+						t.Error("a taken turn counts as an outage: ", err)
 					}
 				}
 				return waiter.Turn(ctx, "another", func(context.Context) error { return nil })

@@ -16,54 +16,54 @@ import (
 )
 
 const (
-	// openTimeout is how long Open waits for a database before it leaves the rest to Run, and for how long it is starting.
+	// openTimeout bounds how long Open waits for a database, and how long the database counts as starting.
 	openTimeout = 10 * time.Second
-	// purgeEvery is how often what has ended is removed.
+	// purgeEvery is how often expired rows are removed.
 	purgeEvery = 10 * time.Minute
-	// keepUses is how long the last use of an object is kept: the object may long be gone.
-	keepUses = 400 * 24 * time.Hour
+	// useRetention is how long the last use of an object is stored. The object may be gone long before.
+	useRetention = 400 * 24 * time.Hour
 )
 
-// dialect is in what SQLite and PostgreSQL differ.
+// dialect is the difference between SQLite and PostgreSQL.
 type dialect interface {
 	// name is for people.
 	name() string
-	// migrations are the statements that make the tables, by goose.
+	// migrations returns the statements that create the tables.
 	migrations() migrations
-	// endSessions removes the sessions that a condition chooses, and tells those who watch.
+	// endSessions returns a statement that removes the sessions of a condition and notifies watchers.
 	endSessions(condition string) string
-	// renew has the next operation begin with fresh connections.
+	// renew makes the next operation use fresh connections.
 	renew(ctx context.Context)
-	// check asks whether the database is there.
+	// check reports whether the database responds.
 	check(ctx context.Context) error
-	// isTransient is true for an error after which the same may work at once.
+	// isTransient reports whether the same operation may succeed at once if it is repeated.
 	isTransient(err error) bool
-	// isRefusal is true for an error that is about the values of the operation, and not about the database.
+	// isRefusal reports whether the values of the operation caused the error, and not the database.
 	isRefusal(err error) bool
-	// reason says in a few words what an error is about, and not where the database is.
+	// reason describes an error in a few words, without the location of the database.
 	reason(err error) string
-	// turn runs do while nobody else on the database has the turn of that name.
+	// turn runs do while no other server on the database has the turn of that name.
 	turn(ctx context.Context, name string, do func(context.Context) error) error
-	// watch is that of sessions.Store.
+	// watch implements sessions.Store.
 	watch(ctx context.Context, ended func(sessions.ID), lost func(bool)) error
 	close()
 }
 
-// DB is a database that may be away. It is safe for concurrent use.
+// DB is a database that may be unavailable. It is safe for concurrent use.
 type DB struct {
 	dialect dialect
 	pool    *sql.DB
 	log     *slog.Logger
 	now     func() time.Time
-	// made is when New was called.
-	made time.Time
-	// patience is how long an operation may take.
-	patience time.Duration
-	health   health
-	turns    turns
+	// createdAt is when New was called.
+	createdAt time.Time
+	// timeout bounds an operation.
+	timeout time.Duration
+	health  health
+	turns   turns
 }
 
-// Open is New, but that the database can be used already where that takes no longer than ten seconds.
+// Open is New, but it also waits up to ten seconds for the database to be usable.
 func Open(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
 	d, err := New(url, log)
 	if err != nil {
@@ -73,14 +73,15 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
 	return d, nil
 }
 
-// New takes a PostgreSQL URL, or a path or URL of a SQLite file (DefaultPath when it is empty). Its only errors are of what
-// is none of these, and it talks to nobody: to bring the database up is for Run, and Err says why it can't be used.
+// New takes a PostgreSQL URL, or a path or URL of a SQLite file (DefaultPath if it is empty). It returns an
+// error only for an invalid URL, and does not contact the database: Run does that, and Err reports whether the
+// database can be used.
 func New(url string, log *slog.Logger) (*DB, error) {
 	where, err := readURL(url)
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{log: log, now: time.Now, made: time.Now(), patience: operationTimeout, health: newHealth()}
+	d := &DB{log: log, now: time.Now, createdAt: time.Now(), timeout: operationTimeout, health: newHealth()}
 	if where.file != "" {
 		d.dialect, d.pool = openSQLite(where.file)
 		return d, nil
@@ -98,30 +99,30 @@ func (d *DB) open(ctx context.Context) {
 	d.bringUp(ctx)
 }
 
-// Sessions keeps sessions.
+// Sessions returns the store of sessions.
 func (d *DB) Sessions() sessions.Store { return sessionStore{d} }
 
-// LastUses keeps last uses.
+// LastUses returns the store of last uses.
 func (d *DB) LastUses() lastuse.Store { return useStore{d} }
 
-// Audit keeps the audit trail.
+// Audit returns the store of the audit trail.
 func (d *DB) Audit() audit.Store { return auditStore{d} }
 
 // SeenUsers returns the store of seen users.
 func (d *DB) SeenUsers() seenusers.Store { return seenStore{d} }
 
-// Run keeps Err current, brings the database up when it is back, and removes what has ended, until ctx ends.
+// Run monitors the database, brings it up when it is back, and removes expired rows, until ctx ends.
 func (d *DB) Run(ctx context.Context) {
 	var both sync.WaitGroup
-	both.Go(func() { d.keepWell(ctx) })
-	both.Go(func() { d.keepSmall(ctx) })
+	both.Go(func() { d.monitor(ctx) })
+	both.Go(func() { d.purgeRegularly(ctx) })
 	both.Wait()
 }
 
-func (d *DB) keepSmall(ctx context.Context) {
+func (d *DB) purgeRegularly(ctx context.Context) {
 	for {
 		if err := d.purge(ctx); err != nil && ctx.Err() == nil {
-			d.log.Debug("What has ended could not be removed from the database", "err", err)
+			d.log.Debug("Expired rows could not be removed from the database", "err", err)
 		}
 		if !program.Pause(ctx, purgeEvery) {
 			return
@@ -130,13 +131,14 @@ func (d *DB) keepSmall(ctx context.Context) {
 }
 
 func (d *DB) purge(ctx context.Context) error {
+	oldest := d.now().Add(-useRetention).UnixMicro()
 	return errors.Join(
 		d.Sessions().RemoveExpired(ctx, d.now()),
-		d.exec(ctx, "remove old uses", "DELETE FROM last_uses WHERE used_at < $1", d.now().Add(-keepUses).UnixMicro()),
+		d.exec(ctx, "remove old uses", "DELETE FROM last_uses WHERE used_at < $1", oldest),
 	)
 }
 
-// Close ends all connections. Operations that are under way end first.
+// Close waits for operations in progress and closes all connections.
 func (d *DB) Close() error {
 	err := d.pool.Close()
 	d.dialect.close()

@@ -6,30 +6,30 @@ import (
 	"time"
 )
 
-// OpenWith has pragmas of the test's for each new connection to a SQLite file.
+// OpenWith adds pragmas to each new connection to a SQLite file.
 func OpenWith(ctx context.Context, url string, log *slog.Logger, more func() []string) (*DB, error) {
 	d, err := New(url, log)
 	if err != nil {
 		return nil, err
 	}
-	d.dialect.(*sqliteFile).pragmas = func() []string { return append(usual(), more()...) }
+	d.dialect.(*sqliteFile).pragmas = func() []string { return append(defaultPragmas(), more()...) }
 	d.open(ctx)
 	return d, nil
 }
 
-// OpenPatiently is for what is not about time: with the race detector, on a machine that has much else to do, SQLite is a
+// OpenPatiently is for tests that do not measure time: with the race detector on a busy machine, SQLite is a
 // hundred times slower.
 func OpenPatiently(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
 	d, err := New(url, log)
 	if err != nil {
 		return nil, err
 	}
-	d.patience = time.Minute
+	d.timeout = time.Minute
 	d.open(ctx)
 	return d, nil
 }
 
-// Renew has the next operation begin with a new connection.
+// Renew makes the next operation use a new connection.
 func (d *DB) Renew(ctx context.Context) { d.dialect.renew(ctx) }
 
 // Do runs a statement.
@@ -38,14 +38,14 @@ func (d *DB) Do(ctx context.Context, statement string) error {
 	return err
 }
 
-// Purge removes what has ended, as Run does now and then, as if it were that late.
+// Purge removes expired rows, as Run does regularly, as of the time now.
 func (d *DB) Purge(ctx context.Context, now time.Time) error {
 	d.now = func() time.Time { return now }
 	return d.purge(ctx)
 }
 
-// Wait makes it so long ago that it was made.
-func (d *DB) Wait(long time.Duration) { d.now = func() time.Time { return d.made.Add(long) } }
+// Wait sets the time since New.
+func (d *DB) Wait(long time.Duration) { d.now = func() time.Time { return d.createdAt.Add(long) } }
 
-// Look asks after the database, as Run does now and then.
-func (d *DB) Look(ctx context.Context) { d.look(ctx) }
+// Check checks the database, as Run does regularly.
+func (d *DB) Check(ctx context.Context) { d.checkOrBringUp(ctx) }

@@ -2,82 +2,88 @@ package database
 
 import (
 	"context"
+	"embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 	"time"
+
+	"github.com/pressly/goose/v3"
 )
 
 const (
-	// checkEvery is how often a database that was there is asked whether it still is, and retryEvery one that was not.
+	// checkEvery is how often a usable database is checked, and retryEvery an unavailable one.
 	checkEvery = time.Second
 	retryEvery = 500 * time.Millisecond
-	// bringUpTimeout bounds migrations, and waiting for another server that migrates.
+	// bringUpTimeout bounds migrations, and the wait for another server's migrations.
 	bringUpTimeout = 10 * time.Minute
 )
 
-// ErrDown is wrapped by every operation that the database could not do, for it is away, full or broken.
+// ErrDown is wrapped by the errors of operations that failed because the database is away, full or broken.
 var ErrDown = errors.New("the database is unavailable")
 
-// errNotYet is what there is to say until the database was asked.
-var errNotYet = errors.New("it has not been asked yet")
+// errUnchecked is the state before the first check.
+var errUnchecked = errors.New("not checked yet")
 
-// health is whether the database can be used, and why not.
+// health is the state of the database as of the last check or operation.
 type health struct {
-	mu    sync.Mutex
-	why   error
+	mu sync.Mutex
+	// err is nil while the database can be used.
+	err   error
 	since time.Time
-	// failed has something to read when an operation did.
+	// failed has something to read after a failed operation.
 	failed chan struct{}
 }
 
-func newHealth() health { return health{why: errNotYet, failed: make(chan struct{}, 1)} }
+func newHealth() health { return health{err: errUnchecked, failed: make(chan struct{}, 1)} }
 
-// Err is nil while the database can be used, and else says why not, without ErrDown's words: for people.
+// Err returns nil while the database can be used. Its error is a reason for people, without the words of ErrDown.
 func (d *DB) Err() error {
 	d.health.mu.Lock()
 	defer d.health.mu.Unlock()
-	return d.health.why
+	return d.health.err
 }
 
-// Starting is an error until it is known whether the database can be used, for ten seconds at the most.
+// Starting returns an error until the first check has ended, for ten seconds at the most.
 func (d *DB) Starting() error {
-	if why := d.Err(); errors.Is(why, errNotYet) && d.now().Sub(d.made) < openTimeout {
-		return why
+	if err := d.Err(); errors.Is(err, errUnchecked) && d.now().Sub(d.createdAt) < openTimeout {
+		return err
 	}
 	return nil
 }
 
-// down notes that the database can't be used, and returns the error of whoever found out.
-func (d *DB) down(what string, err error) error {
-	why := fmt.Errorf("%s: %s", d.dialect.name(), d.dialect.reason(err))
+// down records that the database cannot be used, and returns the error for the caller of the failed operation.
+func (d *DB) down(operation string, cause error) error {
+	err := fmt.Errorf("%s: %s", d.dialect.name(), d.dialect.reason(cause))
 	d.health.mu.Lock()
 	defer d.health.mu.Unlock()
-	if d.health.why == nil || d.health.since.IsZero() {
+	if d.health.err == nil || d.health.since.IsZero() {
 		d.health.since = d.now()
-		d.log.Error("The database is unavailable", "operation", what, "err", err)
+		d.log.Error("The database is unavailable", "operation", operation, "err", cause)
 	}
-	d.health.why = why
+	d.health.err = err
 	select {
 	case d.health.failed <- struct{}{}:
 	default:
 	}
-	return unavailable(why)
+	return unavailable(err)
 }
 
 func (d *DB) up() {
 	d.health.mu.Lock()
 	defer d.health.mu.Unlock()
 	if !d.health.since.IsZero() {
-		d.log.Info("The database is available again", "after", d.now().Sub(d.health.since).Round(time.Millisecond))
+		outage := d.now().Sub(d.health.since).Round(time.Millisecond)
+		d.log.Info("The database is available again", "after", outage)
 	}
-	d.health.why, d.health.since = nil, time.Time{}
+	d.health.err, d.health.since = nil, time.Time{}
 }
 
-func unavailable(why error) error { return fmt.Errorf("%w: %w", ErrDown, why) }
+func unavailable(err error) error { return fmt.Errorf("%w: %w", ErrDown, err) }
 
-// keepWell asks after the database, at once when an operation failed or it has never been asked.
-func (d *DB) keepWell(ctx context.Context) {
+// monitor checks the database regularly, and at once after a failed operation or if it was never checked.
+func (d *DB) monitor(ctx context.Context) {
 	timer := time.NewTimer(checkEvery)
 	if d.Err() != nil {
 		timer.Reset(0)
@@ -90,12 +96,12 @@ func (d *DB) keepWell(ctx context.Context) {
 		case <-d.health.failed:
 		case <-timer.C:
 		}
-		timer.Reset(d.look(ctx))
+		timer.Reset(d.checkOrBringUp(ctx))
 	}
 }
 
-// look returns when to look again.
-func (d *DB) look(ctx context.Context) time.Duration {
+// checkOrBringUp returns when to check again.
+func (d *DB) checkOrBringUp(ctx context.Context) time.Duration {
 	if d.Err() == nil {
 		d.check(ctx)
 	}
@@ -105,7 +111,7 @@ func (d *DB) look(ctx context.Context) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, bringUpTimeout)
 	defer cancel()
 	d.bringUp(ctx)
-	// It was looked after.
+	// This attempt answers failures that were reported before.
 	select {
 	case <-d.health.failed:
 	default:
@@ -117,14 +123,15 @@ func (d *DB) look(ctx context.Context) time.Duration {
 }
 
 func (d *DB) check(ctx context.Context) {
-	asking, cancel := context.WithTimeout(ctx, d.patience)
+	bounded, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
-	if err := d.try(asking, d.dialect.check); err != nil && ctx.Err() == nil {
+	if err := d.try(bounded, d.dialect.check); err != nil && ctx.Err() == nil {
 		_ = d.down("check", err)
 	}
 }
 
-// bringUp makes a database usable, and finds out whether it is: one that answers may still refuse to be written to.
+// bringUp migrates and probes the database. The probe writes, because a database that can be read may still
+// refuse writes.
 func (d *DB) bringUp(ctx context.Context) {
 	d.dialect.renew(ctx)
 	err := d.migrate(ctx)
@@ -140,8 +147,39 @@ func (d *DB) bringUp(ctx context.Context) {
 }
 
 func (d *DB) probe(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, d.patience)
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
 	_, err := d.pool.ExecContext(ctx, "UPDATE probe SET at = $1 WHERE id = 1", d.now().UnixMicro())
 	return err
+}
+
+//go:embed migrations
+var embedded embed.FS
+
+// migrations are the statements of one dialect.
+type migrations struct {
+	dialect goose.Dialect
+	folder  string
+}
+
+// versionTable belongs to goose.
+const versionTable = "schema_migrations"
+
+// migrate brings the tables to this version. Servers that start together take turns. Migrations are never
+// reverted: an older server works with newer tables.
+func (d *DB) migrate(ctx context.Context) error {
+	return d.dialect.turn(ctx, "migrations", func(ctx context.Context) error {
+		of := d.dialect.migrations()
+		files, err := fs.Sub(embedded, of.folder)
+		if err != nil {
+			return err
+		}
+		provider, err := goose.NewProvider(of.dialect, d.pool, files,
+			goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+		if err != nil {
+			return fmt.Errorf("migrations: %w", err)
+		}
+		_, err = provider.Up(ctx)
+		return err
+	})
 }

@@ -24,16 +24,17 @@ func saveUses(ctx context.Context, transaction *sql.Tx, batch []lastuse.Use) err
 	values := parameters(batch, func(u lastuse.Use) []any {
 		return []any{text(u.UID), text(u.KeyID), u.At.UnixMicro(), text(u.From)}
 	})
-	//nolint:gosec // what is put together are names of parameters
+	//nolint:gosec // only parameter names are concatenated
 	statement := "INSERT INTO last_uses (uid, key_id, used_at, used_from) VALUES " + rows(len(batch), 4) +
-		" ON CONFLICT (uid) DO UPDATE SET key_id = excluded.key_id, used_at = excluded.used_at, used_from = excluded.used_from" +
+		" ON CONFLICT (uid) DO UPDATE" +
+		" SET key_id = excluded.key_id, used_at = excluded.used_at, used_from = excluded.used_from" +
 		" WHERE excluded.used_at > last_uses.used_at"
 	_, err := transaction.ExecContext(ctx, statement, values...)
 	return err
 }
 
-// latest is one use of each object, for a statement may touch a row once; and in the order of their uids, so that two
-// servers that save the same objects are not in each other's way.
+// latest returns the latest use of each object, because a statement may update a row only once. The uids are
+// sorted, so that two servers that save the same objects do not deadlock.
 func latest(uses []lastuse.Use) []lastuse.Use {
 	byUID := map[string]lastuse.Use{}
 	for _, u := range uses {

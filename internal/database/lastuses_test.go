@@ -10,7 +10,7 @@ import (
 	"keywright.dev/keywright/internal/manage/lastuse"
 )
 
-func TestTheLastUseIsKeptAndNeverAnEarlierOne(t *testing.T) {
+func TestLastUses_KeepsLatest(t *testing.T) {
 	onBoth(t, func(t *testing.T, d *database.DB) {
 		store, ctx := d.LastUses(), t.Context()
 		use := func(uid string, after time.Duration, from string) lastuse.Use {
@@ -30,15 +30,17 @@ func TestTheLastUseIsKeptAndNeverAnEarlierOne(t *testing.T) {
 		must(t, store.SaveUses(ctx, nil))
 		must(t, store.SaveUses(ctx, []lastuse.Use{use("b", 0, "10.0.0.1"), use("a", 0, ""), use("d", 0, "")}))
 		expect(use("a", 0, ""), use("b", 0, "10.0.0.1"))
-		must(t, store.SaveUses(ctx, []lastuse.Use{use("a", -time.Microsecond, "older"), use("b", time.Microsecond, "2001:db8::1")}))
+		must(t, store.SaveUses(ctx, []lastuse.Use{
+			use("a", -time.Microsecond, "older"), use("b", time.Microsecond, "2001:db8::1"),
+		}))
 		expect(use("a", 0, ""), use("b", time.Microsecond, "2001:db8::1"))
-		// Of two in one call the later counts.
+		// Of two uses in one call, the later counts.
 		must(t, store.SaveUses(ctx, []lastuse.Use{use("c", time.Hour, "later"), use("c", time.Minute, "earlier")}))
 		expect(use("a", 0, ""), use("b", time.Microsecond, "2001:db8::1"), use("c", time.Hour, "later"))
 	})
 }
 
-func TestManyUses(t *testing.T) {
+func TestLastUses_ManyObjects(t *testing.T) {
 	onBoth(t, func(t *testing.T, d *database.DB) {
 		var uses []lastuse.Use
 		var uids []string

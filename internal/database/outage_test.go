@@ -18,10 +18,13 @@ import (
 	"keywright.dev/keywright/test/postgres"
 )
 
-// quickly is what the package promises, and what a busy machine may add.
+// terminateAll ends all connections of servers.
+const terminateAll = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'keywright'"
+
+// quickly is the documented bound plus an allowance for busy machines.
 const quickly = 2*time.Second + 3*time.Second
 
-// operations are all there are.
+// operations are all operations of a database.
 func operations(ctx context.Context, d *database.DB) map[string]func() error {
 	discard := func(_ any, err error) error { return err }
 	id := session(1, "alice").ID
@@ -35,17 +38,17 @@ func operations(ctx context.Context, d *database.DB) map[string]func() error {
 		"RemoveExpired": func() error { return d.Sessions().RemoveExpired(ctx, noon) },
 		"SaveUses":      func() error { return d.LastUses().SaveUses(ctx, []lastuse.Use{{UID: "a", At: noon}}) },
 		"LastUses":      func() error { return discard(d.LastUses().LastUses(ctx, []string{"a"})) },
-		"Saw":           func() error { return d.SeenUsers().Save(ctx, []seenusers.Sighting{sighting("alice", 0)}) },
+		"Save":          func() error { return d.SeenUsers().Save(ctx, []seenusers.Sighting{sighting("alice", 0)}) },
 		"All":           func() error { return discard(d.SeenUsers().All(ctx)) },
 		"Find a user":   func() error { return discard(d.SeenUsers().Find(ctx, "alice")) },
-		"Forget":        func() error { return discard(d.SeenUsers().Remove(ctx, "alice")) },
+		"Remove a user": func() error { return discard(d.SeenUsers().Remove(ctx, "alice")) },
 		"Append":        func() error { return d.Audit().Append(ctx, []audit.Entry{{At: noon}}) },
 		"List":          func() error { return discard(d.Audit().List(ctx, audit.Filter{})) },
 		"Turn":          func() error { return d.Turn(ctx, "admins", func(context.Context) error { return nil }) },
 	}
 }
 
-// expectDown has every operation fail in time and say why.
+// expectDown expects every operation to fail in time with a reason.
 func expectDown(t *testing.T, d *database.DB) {
 	t.Helper()
 	for name, operation := range operations(t.Context(), d) {
@@ -56,11 +59,11 @@ func expectDown(t *testing.T, d *database.DB) {
 		}
 	}
 	if err := d.Err(); err == nil {
-		t.Error("all is well")
+		t.Error("the database counts as usable")
 	}
 }
 
-// expectUp has every operation work, once the database is back.
+// expectUp expects every operation to work once the database is back.
 func expectUp(t *testing.T, d *database.DB) {
 	t.Helper()
 	eventually(t, "the database is back", func() bool { return d.Err() == nil })
@@ -71,11 +74,11 @@ func expectUp(t *testing.T, d *database.DB) {
 	}
 }
 
-func TestPostgresGoesAndComesBack(t *testing.T) {
+func TestPostgres_RecoversFromOutage(t *testing.T) {
 	server := postgres.Start(t)
 	url, err := server.Database(t.Context())
 	must(t, err)
-	d, said := openLogged(t, url)
+	d, logged := openLogged(t, url)
 	must(t, d.Sessions().Add(t.Context(), session(2, "bob")))
 	for how, end := range map[string]func() error{"stopped": server.Stop, "crashed": server.Crash} {
 		t.Run(how, func(t *testing.T) {
@@ -83,27 +86,27 @@ func TestPostgresGoesAndComesBack(t *testing.T) {
 			must(t, end())
 			expectDown(t, d)
 			if why := d.Err().Error(); !strings.HasPrefix(why, "PostgreSQL: ") || strings.Contains(why, "/tmp") {
-				t.Errorf("callers are told %q", why)
+				t.Errorf("the reason is %q", why)
 			}
 			must(t, server.Start())
 			expectUp(t, d)
-			if got := there(t, d.Sessions()); len(got) == 0 || got[len(got)-1] != 2 {
+			if got := found(t, d.Sessions()); len(got) == 0 || got[len(got)-1] != 2 {
 				t.Error("what was there before: ", got)
 			}
 		})
 	}
-	if n := len(said.Lines("The database is unavailable")); n != 2 {
-		t.Errorf("an outage is told once; %d times for two: %s", n, said)
+	if n := len(logged.Lines("The database is unavailable")); n != 2 {
+		t.Errorf("an outage is logged once; %d times for two: %s", n, logged)
 	}
-	if n := len(said.Lines("available again")); n != 2 {
-		t.Errorf("its end is told once; %d times for two: %s", n, said)
+	if n := len(logged.Lines("available again")); n != 2 {
+		t.Errorf("its end is logged once; %d times for two: %s", n, logged)
 	}
-	if strings.Contains(said.String(), "hunter2") {
-		t.Error("the password is in the log: ", said)
+	if strings.Contains(logged.String(), "hunter2") {
+		t.Error("the password is in the log: ", logged)
 	}
 }
 
-func TestPostgresIsAwayWhenTheServerStarts(t *testing.T) {
+func TestPostgres_UnavailableAtStart(t *testing.T) {
 	server := postgres.Start(t)
 	url, err := server.Database(t.Context())
 	must(t, err, server.Stop())
@@ -113,18 +116,18 @@ func TestPostgresIsAwayWhenTheServerStarts(t *testing.T) {
 		t.Error("opened after ", took)
 	}
 	expectDown(t, d)
-	// It has answered, in its way. Verification does not wait for it.
+	// The first check has ended. Verification does not wait for the database.
 	must(t, d.Starting(), server.Start())
 	expectUp(t, d)
 }
 
-func TestStartingEndsWithoutAnAnswer(t *testing.T) {
+func TestStarting_EndsAfterTenSeconds(t *testing.T) {
 	d, err := database.New(filepath.Join(t.TempDir(), "db"), slog.New(slog.DiscardHandler))
 	must(t, err)
 	t.Cleanup(func() { _ = d.Close() })
 	d.Wait(10*time.Second - 1)
 	if d.Starting() == nil {
-		t.Error("it is waited for less than ten seconds")
+		t.Error("starting ended before ten seconds")
 	}
 	d.Wait(10 * time.Second)
 	if err := d.Starting(); err != nil || d.Err() == nil {
@@ -132,28 +135,28 @@ func TestStartingEndsWithoutAnAnswer(t *testing.T) {
 	}
 }
 
-// Connections that end while PostgreSQL goes on, as at a failover or behind a pooler, are nobody's concern.
-func TestLostConnectionsAreMadeAnew(t *testing.T) {
+// Connections may end while PostgreSQL goes on, as in a failover or behind a pooler. Callers do not notice.
+func TestPostgres_ReplacesLostConnections(t *testing.T) {
 	server := postgres.Start(t)
 	url, err := server.Database(t.Context())
 	must(t, err)
-	d, said := openLogged(t, url)
+	d, logged := openLogged(t, url)
 	must(t, d.Err())
 	for range 5 {
 		for name, operation := range operations(t.Context(), d) {
-			must(t, postgres.Do(t.Context(), server.URL(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'keywright'"))
+			must(t, postgres.Do(t.Context(), server.URL(), terminateAll))
 			if err := operation(); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
 	}
-	if strings.Contains(said.String(), "The database is unavailable") {
-		t.Error(said)
+	if strings.Contains(logged.String(), "The database is unavailable") {
+		t.Error(logged)
 	}
 }
 
-// Nothing breaks, and nothing is answered: a node that is gone, a firewall that drops.
-func TestAPostgresThatSaysNothing(t *testing.T) {
+// Connections stay open without any reply: a node that is gone, a firewall that drops packets.
+func TestPostgres_Unresponsive(t *testing.T) {
 	server := postgres.Start(t)
 	line := relay(t, server)
 	d := open(t, line.url)
@@ -164,45 +167,46 @@ func TestAPostgresThatSaysNothing(t *testing.T) {
 		if took := time.Since(begun); !errors.Is(err, database.ErrDown) || took > quickly {
 			t.Errorf("%s: %v after %v", name, err, took)
 		}
-		eventually(t, "it is noticed", func() bool { return d.Err() != nil })
+		eventually(t, "the outage is noticed", func() bool { return d.Err() != nil })
 		begun = time.Now()
-		if err := d.Sessions().RemoveForUser(t.Context(), "alice"); !errors.Is(err, database.ErrDown) || time.Since(begun) > time.Second {
-			t.Errorf("once it is known, callers do not wait: %v after %v", err, time.Since(begun))
+		err = d.Sessions().RemoveForUser(t.Context(), "alice")
+		if !errors.Is(err, database.ErrDown) || time.Since(begun) > time.Second {
+			t.Errorf("callers wait during a known outage: %v after %v", err, time.Since(begun))
 		}
 		line.release()
 		expectUp(t, d)
 	}
 }
 
-// One that can be read and not be written to is of no use, and comes back only when it can be written to.
-func TestAReadOnlyPostgres(t *testing.T) {
+// A database that cannot be written counts as unavailable until it can.
+func TestPostgres_ReadOnly(t *testing.T) {
 	server := postgres.Start(t)
 	url, err := server.Database(t.Context())
 	must(t, err)
-	d, said := openLogged(t, url)
-	terminate := "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'keywright'"
+	d, logged := openLogged(t, url)
 	must(t, postgres.Do(t.Context(), server.URL(), "ALTER ROLE keywright SET default_transaction_read_only = on"),
-		postgres.Do(t.Context(), server.URL(), terminate))
+		postgres.Do(t.Context(), server.URL(), terminateAll))
 	if err := d.Sessions().Add(t.Context(), session(1, "alice")); !errors.Is(err, database.ErrDown) {
 		t.Error(err)
 	}
 	expectDown(t, d)
 	for range 3 {
-		d.Look(t.Context())
+		d.Check(t.Context())
 	}
-	if got := said.Lines("available again"); len(got) > 0 {
+	if got := logged.Lines("available again"); len(got) > 0 {
 		t.Error(got)
 	}
 	if why := d.Err().Error(); !strings.Contains(why, "read-only transaction (SQLSTATE 25006)") {
 		t.Error(why)
 	}
-	must(t, postgres.Do(t.Context(), server.URL()+"&default_transaction_read_only=off", "ALTER ROLE keywright RESET default_transaction_read_only"),
-		postgres.Do(t.Context(), server.URL(), terminate))
+	writable := server.URL() + "&default_transaction_read_only=off"
+	must(t, postgres.Do(t.Context(), writable, "ALTER ROLE keywright RESET default_transaction_read_only"),
+		postgres.Do(t.Context(), server.URL(), terminateAll))
 	expectUp(t, d)
 }
 
-// Whoever empties the database gets an empty one that works.
-func TestTablesThatAreGoneAreMadeAnew(t *testing.T) {
+// A database that was emptied works again, without data.
+func TestPostgres_RecreatesDroppedTables(t *testing.T) {
 	server := postgres.Start(t)
 	url, err := server.Database(t.Context())
 	must(t, err)
@@ -212,19 +216,20 @@ func TestTablesThatAreGoneAreMadeAnew(t *testing.T) {
 	expectUp(t, d)
 }
 
-// A turn that PostgreSQL may have given to somebody else is over.
-func TestATurnEndsWithItsConnection(t *testing.T) {
+// The turn ends, because PostgreSQL may give it to another server.
+func TestTurn_EndsWithItsConnection(t *testing.T) {
 	server := postgres.Start(t)
 	url, err := server.Database(t.Context())
 	must(t, err)
 	d := open(t, url)
 	err = d.Turn(t.Context(), "admins", func(ctx context.Context) error {
-		must(t, postgres.Do(t.Context(), server.URL(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_advisory_lock%' AND pid <> pg_backend_pid()"))
+		must(t, postgres.Do(t.Context(), server.URL(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"+
+			" WHERE query LIKE '%pg_advisory_lock%' AND pid <> pg_backend_pid()"))
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(within):
-			return errors.New("it goes on")
+			return errors.New("the turn did not end")
 		}
 	})
 	if !errors.Is(err, database.ErrDown) {
@@ -233,8 +238,7 @@ func TestATurnEndsWithItsConnection(t *testing.T) {
 	expectUp(t, d)
 }
 
-// Somebody who goes away says nothing of the database.
-func TestACallerWhoGoesAway(t *testing.T) {
+func TestOperations_CanceledCallerIsNoOutage(t *testing.T) {
 	onBoth(t, func(t *testing.T, d *database.DB) {
 		gone := errors.New("the caller has gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -250,14 +254,14 @@ func TestACallerWhoGoesAway(t *testing.T) {
 	})
 }
 
-func TestWhatHasNeverBeenAskedIsBroughtUpAtOnce(t *testing.T) {
+func TestRun_BringsUpUncheckedDatabaseAtOnce(t *testing.T) {
 	d, err := database.New(filepath.Join(t.TempDir(), "db"), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.Close() })
 	if d.Err() == nil || d.Starting() == nil {
-		t.Fatal("nobody has asked it yet")
+		t.Fatal("a new database was checked already")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	running := make(chan struct{})

@@ -22,19 +22,19 @@ import (
 )
 
 const (
-	// connectTimeout is for one address of a PostgreSQL, unless its URL says less.
+	// connectTimeout bounds a connection to one address, unless the URL sets a shorter timeout.
 	connectTimeout = operationTimeout
-	// hangUpTimeout is how long taking leave of it may take.
+	// hangUpTimeout bounds closing a connection.
 	hangUpTimeout = time.Second
 )
 
-// postgresServer is a database that several servers may use.
+// postgresServer is a database for several servers.
 type postgresServer struct {
 	pool  *pgxpool.Pool
 	asSQL *sql.DB
 }
 
-// openPostgres talks to nobody yet.
+// openPostgres does not connect yet.
 func openPostgres(url string) (dialect, *sql.DB, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -46,7 +46,7 @@ func openPostgres(url string) (dialect, *sql.DB, error) {
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "keywright"
 	}
-	// The pool's own life does not depend on whoever opens it.
+	// The pool outlives the caller's context.
 	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {
 		return nil, nil, withoutPassword(err, url)
@@ -77,7 +77,7 @@ const (
 	deadlockDetected    = "40P01"
 )
 
-// isTransient is true for a connection that broke, which the next one need not, and for two who were in each other's way.
+// isTransient is true for a broken connection and for a conflict between transactions.
 func (*postgresServer) isTransient(err error) bool {
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) {
@@ -89,7 +89,10 @@ func (*postgresServer) isTransient(err error) bool {
 	case state != "":
 		return false
 	}
-	for _, broken := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.EPIPE, syscall.ECONNRESET, driver.ErrBadConn, pgconn.ErrConnClosed} {
+	for _, broken := range []error{
+		io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.EPIPE, syscall.ECONNRESET,
+		driver.ErrBadConn, pgconn.ErrConnClosed,
+	} {
 		if errors.Is(err, broken) {
 			return true
 		}
@@ -103,31 +106,31 @@ func (*postgresServer) isRefusal(err error) bool {
 }
 
 func sqlState(err error) string {
-	var said *pgconn.PgError
-	if errors.As(err, &said) {
-		return said.Code
+	var reply *pgconn.PgError
+	if errors.As(err, &reply) {
+		return reply.Code
 	}
 	return ""
 }
 
 func (*postgresServer) reason(err error) string {
-	var said *pgconn.PgError
+	var reply *pgconn.PgError
 	var name *net.DNSError
 	switch {
 	case errors.As(err, &name):
-		// Without the name.
+		// The text of the error contains the host name.
 		return name.Err
-	case errors.As(err, &said):
-		return fmt.Sprintf("%s (SQLSTATE %s)", brief(errors.New(said.Message)), said.Code)
+	case errors.As(err, &reply):
+		return fmt.Sprintf("%s (SQLSTATE %s)", brief(errors.New(reply.Message)), reply.Code)
 	case errors.Is(err, context.DeadlineExceeded), pgconn.Timeout(err):
-		return slow
+		return noResponse
 	}
 	return brief(err)
 }
 
 func (p *postgresServer) close() { p.pool.Close() }
 
-// connect makes a connection beside the pool, for what holds it for long.
+// connect returns a connection outside the pool, for long use.
 func (p *postgresServer) connect(ctx context.Context) (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
 	defer cancel()
@@ -140,17 +143,17 @@ func hangUp(ctx context.Context, connection *pgx.Conn) {
 	_ = connection.Close(ctx)
 }
 
-// keepalive has PostgreSQL notice within half a minute that the machine of whoever holds a turn is gone.
+// keepalive makes PostgreSQL notice within half a minute that the holder of a turn is gone.
 const keepalive = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
 
-// turn holds an advisory lock, which PostgreSQL takes back when the connection ends.
+// turn holds an advisory lock, which PostgreSQL releases when the connection ends.
 func (p *postgresServer) turn(ctx context.Context, name string, do func(context.Context) error) error {
 	connection, err := p.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer hangUp(ctx, connection)
-	// What knows no such settings does without.
+	// Some compatible servers do not have these settings.
 	_, _ = connection.Exec(ctx, keepalive)
 	if _, err := connection.Exec(ctx, "SELECT pg_advisory_lock($1)", lockOf(name)); err != nil {
 		return err
@@ -164,7 +167,7 @@ func whileHeld(ctx context.Context, connection *pgx.Conn, do func(context.Contex
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		// Nobody notifies this connection, so what comes is its end.
+		// This connection listens to no channel, so only its end wakes it.
 		if _, err := connection.WaitForNotification(held); err != nil && held.Err() == nil {
 			cancel(errLost)
 		}
@@ -179,7 +182,7 @@ func whileHeld(ctx context.Context, connection *pgx.Conn, do func(context.Contex
 	return err
 }
 
-// lockOf is the number of a turn: PostgreSQL's locks have no names.
+// lockOf returns the number of a turn's lock: PostgreSQL's locks have no names.
 func lockOf(name string) int64 {
 	sum := sha256.Sum256([]byte("keywright turn " + name))
 	return int64(binary.BigEndian.Uint64(sum[:8]))

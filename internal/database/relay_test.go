@@ -10,10 +10,10 @@ import (
 	"keywright.dev/keywright/test/postgres"
 )
 
-// wire is a way to PostgreSQL on which nothing may get through while nothing breaks.
+// wire relays connections to PostgreSQL, and can stop all traffic without closing them.
 type wire struct {
 	url string
-	// held is locked while nothing gets through.
+	// held is locked while traffic is stopped.
 	held sync.RWMutex
 }
 

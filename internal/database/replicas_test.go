@@ -10,7 +10,7 @@ import (
 	"keywright.dev/keywright/test/postgres"
 )
 
-// replica is the sessions of one server.
+// replica returns the sessions of one server.
 func replica(t *testing.T, url string) *sessions.Sessions {
 	t.Helper()
 	s := sessions.New(sessions.Config{Store: open(t, url).Sessions(), Now: time.Now, Log: slog.New(slog.DiscardHandler)})
@@ -18,7 +18,7 @@ func replica(t *testing.T, url string) *sessions.Sessions {
 	return s
 }
 
-func TestASessionIsOneOnEveryReplica(t *testing.T) {
+func TestSessions_ConsistentAcrossReplicas(t *testing.T) {
 	server := postgres.Start(t)
 	url, err := server.Database(t.Context())
 	must(t, err)
@@ -57,7 +57,7 @@ func TestASessionIsOneOnEveryReplica(t *testing.T) {
 			return err == nil
 		})
 		if !knows(cookie) {
-			t.Errorf("%s: a session is not known at once", how)
+			t.Errorf("%s: a new session is not valid at once", how)
 		}
 		must(t, end(cookie))
 		eventually(t, how+": it is over", func() bool { return isOver(cookie) })

@@ -15,7 +15,8 @@ var _ sessions.Store = sessionStore{}
 
 func (s sessionStore) Add(ctx context.Context, one sessions.Session) error {
 	return s.exec(ctx, "add a session",
-		"INSERT INTO sessions (id, username, key_digest, created_at, expires_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING",
+		"INSERT INTO sessions (id, username, key_digest, created_at, expires_at)"+
+			" VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING",
 		one.ID[:], text(one.Username), one.Key.String(), one.CreatedAt.UnixMicro(), one.Expires.UnixMicro())
 }
 
@@ -29,7 +30,7 @@ func (s sessionStore) Find(ctx context.Context, id sessions.ID) (*sessions.Sessi
 }
 
 func (s sessionStore) Oldest(ctx context.Context, keep int, key pepper.Digest) ([]sessions.ID, error) {
-	// In SQLite there is no OFFSET without a LIMIT.
+	// SQLite requires a LIMIT with an OFFSET.
 	return query(ctx, s.DB, "find the oldest sessions of a key", readID,
 		"SELECT id FROM sessions WHERE key_digest = $1 ORDER BY created_at DESC, id LIMIT $2 OFFSET $3",
 		key.String(), sessions.MaxBatch, keep)
@@ -45,7 +46,7 @@ func readID(from row) (sessions.ID, error) {
 
 func idOf(id []byte) (sessions.ID, error) {
 	if len(id) != len(sessions.ID{}) {
-		return sessions.ID{}, errors.New("the id of a session is of another length")
+		return sessions.ID{}, errors.New("a session id has the wrong length")
 	}
 	return sessions.ID(id), nil
 }
@@ -65,7 +66,7 @@ func readSession(from row) (one sessions.Session, err error) {
 	return one, err
 }
 
-// Keys leaves out what can't be read: Find has no session of it either.
+// Keys omits unreadable digests. Find fails for their sessions as well.
 func (s sessionStore) Keys(ctx context.Context, now time.Time) (keys []pepper.Digest, err error) {
 	texts, err := query(ctx, s.DB, "list the keys of sessions", readText,
 		"SELECT DISTINCT key_digest FROM sessions WHERE expires_at > $1", now.UnixMicro())
@@ -82,7 +83,7 @@ func readText(from row) (text string, err error) {
 	return text, err
 }
 
-// Renew never brings the end nearer: of two servers that renew at once the later wins.
+// Renew never shortens a session: if two servers renew at once, the later expiry wins.
 func (s sessionStore) Renew(ctx context.Context, id sessions.ID, expires time.Time) error {
 	return s.exec(ctx, "renew a session",
 		"UPDATE sessions SET expires_at = $2 WHERE id = $1 AND expires_at < $2", id[:], expires.UnixMicro())
@@ -95,7 +96,8 @@ func (s sessionStore) Remove(ctx context.Context, id sessions.ID) error {
 func (s sessionStore) RemoveForKeys(ctx context.Context, keys []pepper.Digest) error {
 	return inBatches(keys, func(batch []pepper.Digest) error {
 		digests := parameters(batch, func(d pepper.Digest) []any { return []any{d.String()} })
-		return s.exec(ctx, "end sessions of keys", s.dialect.endSessions("key_digest IN "+list(len(digests))), digests...)
+		statement := s.dialect.endSessions("key_digest IN " + list(len(digests)))
+		return s.exec(ctx, "end sessions of keys", statement, digests...)
 	})
 }
 
@@ -103,7 +105,7 @@ func (s sessionStore) RemoveForUser(ctx context.Context, username string) error 
 	return s.exec(ctx, "end sessions of a user", s.dialect.endSessions("username = $1"), text(username))
 }
 
-// RemoveExpired tells nobody: everybody knows when a session ends.
+// RemoveExpired notifies no other server: each knows when a session expires.
 func (s sessionStore) RemoveExpired(ctx context.Context, now time.Time) error {
 	return s.exec(ctx, "remove expired sessions", "DELETE FROM sessions WHERE expires_at <= $1", now.UnixMicro())
 }

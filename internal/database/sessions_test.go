@@ -16,20 +16,21 @@ func digest(n byte) pepper.Digest {
 }
 
 func session(n byte, username string) sessions.Session {
-	return sessions.Session{ID: sessions.ID(bytes.Repeat([]byte{n}, 32)), Username: username, Key: digest(n), CreatedAt: noon, Expires: noon.Add(8 * time.Hour)}
+	id := sessions.ID(bytes.Repeat([]byte{n}, 32))
+	return sessions.Session{ID: id, Username: username, Key: digest(n), CreatedAt: noon, Expires: noon.Add(8 * time.Hour)}
 }
 
-// there are those of the first ten that can be found.
-func there(t *testing.T, store sessions.Store) (found []byte) {
+// found returns which of the first ten sessions exist.
+func found(t *testing.T, store sessions.Store) (all []byte) {
 	t.Helper()
 	for n := range byte(10) {
 		one, err := store.Find(t.Context(), session(n, "").ID)
 		must(t, err)
 		if one != nil {
-			found = append(found, n)
+			all = append(all, n)
 		}
 	}
-	return found
+	return all
 }
 
 func addSessions(t *testing.T, store sessions.Store, username string, ns ...byte) {
@@ -39,13 +40,13 @@ func addSessions(t *testing.T, store sessions.Store, username string, ns ...byte
 	}
 }
 
-func TestSessions(t *testing.T) {
+func TestSessions_AddFind(t *testing.T) {
 	onBoth(t, func(t *testing.T, d *database.DB) {
 		store, ctx := d.Sessions(), t.Context()
-		if got := there(t, store); got != nil {
+		if got := found(t, store); got != nil {
 			t.Fatalf("%d in an empty database", got)
 		}
-		// 0 in an id is a value like any other, and so is a name that is no ASCII.
+		// An id may contain zeros, and a name non-ASCII characters.
 		for n, username := range map[byte]string{0: "alice", 1: "Alice", 2: "Zoë ☃", 255: "alice"} {
 			want := session(n, username)
 			must(t, store.Add(ctx, want), store.Add(ctx, want))
@@ -56,7 +57,7 @@ func TestSessions(t *testing.T) {
 	})
 }
 
-func TestASessionIsRenewedAndNeverMadeShorter(t *testing.T) {
+func TestSessions_RenewNeverShortens(t *testing.T) {
 	onBoth(t, func(t *testing.T, d *database.DB) {
 		store, ctx := d.Sessions(), t.Context()
 		one := session(1, "alice")
@@ -76,13 +77,13 @@ func TestASessionIsRenewedAndNeverMadeShorter(t *testing.T) {
 			t.Error("another was renewed: ", other, err)
 		}
 		must(t, store.Remove(ctx, one.ID), store.Renew(ctx, one.ID, later.Add(time.Hour)))
-		if got := there(t, store); !slices.Equal(got, []byte{2}) {
+		if got := found(t, store); !slices.Equal(got, []byte{2}) {
 			t.Error("renewing brought it back: ", got)
 		}
 	})
 }
 
-func TestSessionsAreRemoved(t *testing.T) {
+func TestSessions_Remove(t *testing.T) {
 	keys := func(ns ...byte) (digests []pepper.Digest) {
 		for _, n := range ns {
 			digests = append(digests, digest(n))
@@ -95,23 +96,27 @@ func TestSessionsAreRemoved(t *testing.T) {
 			remove func() error
 			want   []byte
 		}{
-			"one":               {func() error { return store.Remove(ctx, session(2, "").ID) }, []byte{1, 3, 4}},
-			"none":              {func() error { return store.Remove(ctx, session(9, "").ID) }, []byte{1, 2, 3, 4}},
-			"a user's":          {func() error { return store.RemoveForUser(ctx, "alice") }, []byte{3, 4}},
-			"exact name":        {func() error { return store.RemoveForUser(ctx, "Alice") }, []byte{1, 2, 3, 4}},
-			"no wildcards":      {func() error { return store.RemoveForUser(ctx, "%") }, []byte{1, 2, 3, 4}},
-			"a NUL":             {func() error { return store.RemoveForUser(ctx, "alice\x00") }, []byte{1, 2, 3, 4}},
-			"of keys":           {func() error { return store.RemoveForKeys(ctx, keys(1, 4, 9)) }, []byte{2, 3}},
-			"of many keys":      {func() error { return store.RemoveForKeys(ctx, slices.Repeat(keys(7, 8, 3), 700)) }, []byte{1, 2, 4}},
-			"of no keys":        {func() error { return store.RemoveForKeys(ctx, nil) }, []byte{1, 2, 3, 4}},
-			"expired":           {func() error { return store.RemoveExpired(ctx, noon.Add(8*time.Hour)) }, nil},
-			"not yet":           {func() error { return store.RemoveExpired(ctx, noon.Add(8*time.Hour-time.Microsecond)) }, []byte{1, 2, 3, 4}},
+			"one":          {func() error { return store.Remove(ctx, session(2, "").ID) }, []byte{1, 3, 4}},
+			"none":         {func() error { return store.Remove(ctx, session(9, "").ID) }, []byte{1, 2, 3, 4}},
+			"a user's":     {func() error { return store.RemoveForUser(ctx, "alice") }, []byte{3, 4}},
+			"exact name":   {func() error { return store.RemoveForUser(ctx, "Alice") }, []byte{1, 2, 3, 4}},
+			"no wildcards": {func() error { return store.RemoveForUser(ctx, "%") }, []byte{1, 2, 3, 4}},
+			"a NUL":        {func() error { return store.RemoveForUser(ctx, "alice\x00") }, []byte{1, 2, 3, 4}},
+			"of keys":      {func() error { return store.RemoveForKeys(ctx, keys(1, 4, 9)) }, []byte{2, 3}},
+			"of many keys": {func() error {
+				return store.RemoveForKeys(ctx, slices.Repeat(keys(7, 8, 3), 700))
+			}, []byte{1, 2, 4}},
+			"of no keys": {func() error { return store.RemoveForKeys(ctx, nil) }, []byte{1, 2, 3, 4}},
+			"expired":    {func() error { return store.RemoveExpired(ctx, noon.Add(8*time.Hour)) }, nil},
+			"not yet": {func() error {
+				return store.RemoveExpired(ctx, noon.Add(8*time.Hour-time.Microsecond))
+			}, []byte{1, 2, 3, 4}},
 			"another statement": {func() error { return store.RemoveForUser(ctx, `alice' OR '1'='1`) }, []byte{1, 2, 3, 4}},
 		} {
 			addSessions(t, store, "alice", 1, 2)
 			addSessions(t, store, "bob", 3, 4)
 			must(t, c.remove())
-			if got := there(t, store); !slices.Equal(got, c.want) {
+			if got := found(t, store); !slices.Equal(got, c.want) {
 				t.Errorf("%s: %d are left, want %d", name, got, c.want)
 			}
 			must(t, store.RemoveExpired(ctx, noon.AddDate(1, 0, 0)))
@@ -119,7 +124,7 @@ func TestSessionsAreRemoved(t *testing.T) {
 	})
 }
 
-func TestTheKeysOfSessions(t *testing.T) {
+func TestSessions_Keys(t *testing.T) {
 	onBoth(t, func(t *testing.T, d *database.DB) {
 		store, ctx := d.Sessions(), t.Context()
 		expect := func(now time.Time, want ...pepper.Digest) {
@@ -142,7 +147,7 @@ func TestTheKeysOfSessions(t *testing.T) {
 	})
 }
 
-func TestTheOldestSessionsOfAKey(t *testing.T) {
+func TestSessions_Oldest(t *testing.T) {
 	onBoth(t, func(t *testing.T, d *database.DB) {
 		store, ctx := d.Sessions(), t.Context()
 		for n, age := range map[byte]time.Duration{1: 3 * time.Hour, 2: time.Hour, 3: 2 * time.Hour, 4: 0} {

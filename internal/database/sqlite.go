@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
@@ -19,25 +20,25 @@ import (
 	"keywright.dev/keywright/internal/manage/sessions"
 )
 
-// sqliteFile is a database in a file, which one process has for itself. So SQLite needs no shared memory beside it: memory
-// that somebody truncates would end the program.
+// sqliteFile is a database in a file that only one process uses. SQLite then needs no shared memory file, whose
+// truncation would crash the program.
 type sqliteFile struct {
 	path string
 	pool *sql.DB
-	// pragmas are for every new connection.
+	// pragmas apply to every new connection.
 	pragmas func() []string
-	// opened is what the connection has open.
+	// opened are the files of the current connection.
 	opened atomic.Pointer[files]
-	// locked is held from the first connection on.
+	// locked is the lock file, held from the first connection on.
 	locked *os.File
 }
 
-// files are a database and its write-ahead log, which is nil while there is none. A path may lead to others later.
+// files are a database and its write-ahead log, which may be nil. Other files may later be at the same paths.
 type files struct{ database, log os.FileInfo }
 
-// openSQLite opens nothing yet.
+// openSQLite does not open the file yet.
 func openSQLite(path string) (dialect, *sql.DB) {
-	f := &sqliteFile{path: path, pragmas: usual}
+	f := &sqliteFile{path: path, pragmas: defaultPragmas}
 	f.pool = sql.OpenDB(f)
 	f.pool.SetMaxOpenConns(1)
 	f.pool.SetMaxIdleConns(1)
@@ -50,12 +51,14 @@ func (*sqliteFile) migrations() migrations {
 	return migrations{goose.DialectSQLite3, "migrations/sqlite"}
 }
 
-// usual pragmas are set in this order: locking before the journal, for it decides whether there is shared memory.
-func usual() []string {
-	return []string{"locking_mode(EXCLUSIVE)", "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)", "trusted_schema(0)"}
+// defaultPragmas sets the locking mode before the journal mode, because it decides whether there is shared memory.
+func defaultPragmas() []string {
+	return []string{
+		"locking_mode(EXCLUSIVE)", "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)", "trusted_schema(0)",
+	}
 }
 
-// Connect makes the file, if it is not there, for its owner only: it has names and addresses in it.
+// Connect creates a missing file for its owner only, because it contains names and addresses.
 func (f *sqliteFile) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
 		return nil, err
@@ -77,7 +80,7 @@ func (f *sqliteFile) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	now, err := f.look()
+	now, err := f.stat()
 	if err != nil {
 		return nil, errors.Join(err, connection.Close())
 	}
@@ -86,13 +89,15 @@ func (f *sqliteFile) Connect(ctx context.Context) (driver.Conn, error) {
 }
 
 func (f *sqliteFile) source() string {
-	options := url.Values{"_pragma": f.pragmas(), "_busy_timeout": {"1000"}, "_txlock": {"immediate"}, "_error_rc": {"1"}, "_defensive": {"1"}}
+	options := url.Values{
+		"_pragma": f.pragmas(), "_busy_timeout": {"1000"}, "_txlock": {"immediate"}, "_error_rc": {"1"}, "_defensive": {"1"},
+	}
 	source := url.URL{Scheme: "file", Path: f.path, RawQuery: options.Encode()}
 	return source.String()
 }
 
-// look sees what is at the path now.
-func (f *sqliteFile) look() (*files, error) {
+// stat returns the files that are at the paths now.
+func (f *sqliteFile) stat() (*files, error) {
 	database, err := os.Stat(f.path)
 	if err != nil {
 		return nil, err
@@ -106,11 +111,11 @@ func (f *sqliteFile) look() (*files, error) {
 
 func (f *sqliteFile) logPath() string { return f.path + "-wal" }
 
-// removeOldLog is for a database in the place of one that was open: SQLite leaves the log of that one where it is, and
-// would take it for the new one's and spoil it. A log that came together with the new one stays.
+// removeOldLog is for a database that replaced an open one: SQLite leaves the log of the old database in place,
+// and would apply it to the new one and corrupt it. A log that came with the new database stays.
 func (f *sqliteFile) removeOldLog() error {
 	opened := f.opened.Load()
-	now, err := f.look()
+	now, err := f.stat()
 	if err != nil || opened == nil || os.SameFile(now.database, opened.database) || now.log == nil {
 		return err
 	}
@@ -120,10 +125,10 @@ func (f *sqliteFile) removeOldLog() error {
 	return os.Remove(f.logPath())
 }
 
-// Driver is asked for by database/sql.
+// Driver is part of driver.Connector.
 func (*sqliteFile) Driver() driver.Driver { return &sqlite.Driver{} }
 
-// create does not open a file that is there: to close it would drop the lock that this process has on it.
+// create does not open an existing file: closing it would release the locks that this process has on it.
 func (f *sqliteFile) create() error {
 	file, err := os.OpenFile(f.path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -139,7 +144,7 @@ func (*sqliteFile) endSessions(condition string) string {
 	return "DELETE FROM sessions WHERE " + condition
 }
 
-// renew opens the file anew: the one that is open may be gone from its folder, or its disk may have failed.
+// renew reopens the file: the open one may have been removed, or its disk may have failed.
 func (f *sqliteFile) renew(ctx context.Context) {
 	if f.opened.Load() == nil {
 		return
@@ -148,17 +153,17 @@ func (f *sqliteFile) renew(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	// A connection that is called bad is closed.
+	// The pool closes a bad connection.
 	_ = connection.Raw(func(any) error { return driver.ErrBadConn })
 	_ = connection.Close()
 }
 
-var errGone = errors.New("the file is gone, or another has taken its place")
+var errGone = errors.New("the file was removed or replaced")
 
-// check looks whether the file is the one that is open, and whether it can be read.
+// check reports whether the open file is still at the path and can be read.
 func (f *sqliteFile) check(ctx context.Context) error {
 	opened := f.opened.Load()
-	now, err := f.look()
+	now, err := f.stat()
 	if err != nil || opened == nil || !os.SameFile(now.database, opened.database) {
 		return errors.Join(errGone, err)
 	}
@@ -177,7 +182,7 @@ func (*sqliteFile) isRefusal(err error) bool {
 	return false
 }
 
-// code is SQLite's primary one; 0: the error is none of its own.
+// code returns SQLite's primary error code, or 0 for other errors.
 func code(err error) int {
 	const primary = 0xff
 	var of *sqlite.Error
@@ -193,22 +198,22 @@ func (*sqliteFile) reason(err error) string {
 	case errors.Is(err, errGone):
 		return errGone.Error()
 	case errors.Is(err, context.DeadlineExceeded):
-		return slow
+		return noResponse
 	case errors.Is(err, errTaken), code(err) == sqlite3.SQLITE_BUSY:
 		return errTaken.Error()
 	case errors.As(err, &path):
-		// Without the path.
+		// The text of the error contains the path.
 		return fmt.Sprintf("%s: %s", path.Op, path.Err)
 	}
 	return brief(err)
 }
 
-// turn needs no more than that nobody else in this process has it.
+// turn needs no lock of its own: only this process uses the file, and DB.Turn excludes other goroutines.
 func (*sqliteFile) turn(ctx context.Context, _ string, do func(context.Context) error) error {
 	return do(ctx)
 }
 
-// watch has nothing to tell: there is no other server.
+// watch never calls ended: there is no other server.
 func (*sqliteFile) watch(ctx context.Context, _ func(sessions.ID), lost func(bool)) error {
 	lost(false)
 	<-ctx.Done()
@@ -216,3 +221,50 @@ func (*sqliteFile) watch(ctx context.Context, _ func(sessions.ID), lost func(boo
 }
 
 func (f *sqliteFile) close() { f.unlock() }
+
+var errTaken = errors.New("another process has the file open")
+
+// lock makes this process the only one that opens the database. SQLite's own locks do not suffice: of two
+// processes that want all of them at once, each may get half of what the other needs, again and again.
+func (f *sqliteFile) lock() error {
+	if f.isLocked() {
+		return nil
+	}
+	f.unlock()
+	file, err := os.OpenFile(f.lockPath(), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	// The system releases the lock however the process ends.
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = errTaken
+		}
+		return errors.Join(err, file.Close())
+	}
+	f.locked = file
+	return nil
+}
+
+func (f *sqliteFile) lockPath() string { return f.path + ".lock" }
+
+// isLocked is false if the next process would find another file than the locked one.
+func (f *sqliteFile) isLocked() bool {
+	if f.locked == nil {
+		return false
+	}
+	ours, err := f.locked.Stat()
+	if err != nil {
+		return false
+	}
+	found, err := os.Stat(f.lockPath())
+	return err == nil && os.SameFile(ours, found)
+}
+
+// unlock keeps the file, because another process may have it open and wait for it.
+func (f *sqliteFile) unlock() {
+	if f.locked != nil {
+		_ = f.locked.Close()
+		f.locked = nil
+	}
+}

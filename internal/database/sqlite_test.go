@@ -16,23 +16,24 @@ import (
 	"keywright.dev/keywright/internal/manage/audit"
 )
 
-func TestASQLiteFileKeepsWhatItHas(t *testing.T) {
+func TestSQLite_KeepsData(t *testing.T) {
 	path := dialects["SQLite"](t)
 	t.Run("before", func(t *testing.T) {
 		addSessions(t, open(t, path).Sessions(), "alice", 1)
 	})
-	if got := there(t, open(t, path).Sessions()); len(got) != 1 {
+	if got := found(t, open(t, path).Sessions()); len(got) != 1 {
 		t.Error(got)
 	}
 }
 
-// Files that are no database, or not any more, are told; and when they are away, all is well again.
-func TestASQLiteFileThatIsNone(t *testing.T) {
+// An invalid file is reported, and a new one is created once it is out of the way.
+func TestSQLite_RecoversFromInvalidFile(t *testing.T) {
 	for name, content := range map[string][]byte{
-		"text":      []byte(strings.Repeat("This is no database.\n", 100)),
+		"text":      []byte(strings.Repeat("This is not a database.\n", 100)),
 		"truncated": []byte("SQLite format 3\x00"),
 		"zeros":     make([]byte, 8192),
-		"a header":  append([]byte("SQLite format 3\x00\x10\x00\x01\x01\x00\x40\x20\x20"), bytes.Repeat([]byte{0xff}, 8192)...),
+		"a header": append(
+			[]byte("SQLite format 3\x00\x10\x00\x01\x01\x00\x40\x20\x20"), bytes.Repeat([]byte{0xff}, 8192)...),
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := dialects["SQLite"](t)
@@ -41,7 +42,7 @@ func TestASQLiteFileThatIsNone(t *testing.T) {
 			expectDown(t, d)
 			t.Log(d.Err())
 			if why := d.Err().Error(); !strings.HasPrefix(why, "SQLite: ") || strings.Contains(why, path) {
-				t.Errorf("callers are told %q", why)
+				t.Errorf("the reason is %q", why)
 			}
 			must(t, os.Rename(path, path+".broken"))
 			expectUp(t, d)
@@ -49,10 +50,10 @@ func TestASQLiteFileThatIsNone(t *testing.T) {
 	}
 }
 
-// checkpoint has everything in the file itself.
+// checkpoint moves everything from the log into the file.
 const checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)"
 
-func TestASQLiteFileThatBreaks(t *testing.T) {
+func TestSQLite_RecoversFromCorruption(t *testing.T) {
 	path := dialects["SQLite"](t)
 	d := open(t, path)
 	must(t, d.Sessions().Add(t.Context(), session(1, "alice")), d.Do(t.Context(), checkpoint))
@@ -60,7 +61,7 @@ func TestASQLiteFileThatBreaks(t *testing.T) {
 	must(t, err)
 	_, err = file.WriteAt(bytes.Repeat([]byte{0x5a}, 16<<10), 4096)
 	must(t, err, file.Close(), d.Do(t.Context(), "PRAGMA shrink_memory"))
-	eventually(t, "it is noticed", func() bool {
+	eventually(t, "the fault is noticed", func() bool {
 		for _, operation := range operations(t.Context(), d) {
 			if err := operation(); err != nil && !errors.Is(err, database.ErrDown) {
 				t.Fatal(err)
@@ -73,7 +74,7 @@ func TestASQLiteFileThatBreaks(t *testing.T) {
 	expectUp(t, d)
 }
 
-func TestASQLiteFileThatIsTruncated(t *testing.T) {
+func TestSQLite_RecoversFromTruncation(t *testing.T) {
 	path := dialects["SQLite"](t)
 	d := open(t, path)
 	must(t, d.Do(t.Context(), checkpoint), os.Truncate(path, 0))
@@ -89,12 +90,12 @@ func TestASQLiteFileThatIsTruncated(t *testing.T) {
 		}
 	}
 	must(t, os.Remove(path))
-	eventually(t, "it is noticed", func() bool { _, err := os.Stat(path); return err == nil })
+	eventually(t, "the fault is noticed", func() bool { _, err := os.Stat(path); return err == nil })
 	expectUp(t, d)
 }
 
-// There is no memory that somebody could truncate under us, and end the program with it.
-func TestSQLiteSharesNoMemory(t *testing.T) {
+// Truncating a shared memory file would crash the program.
+func TestSQLite_UsesNoSharedMemory(t *testing.T) {
 	path := dialects["SQLite"](t)
 	d := open(t, path)
 	addSessions(t, d.Sessions(), "alice", 1)
@@ -106,19 +107,19 @@ func TestSQLiteSharesNoMemory(t *testing.T) {
 	}
 }
 
-func TestASQLiteFileThatVanishes(t *testing.T) {
+func TestSQLite_RecreatesRemovedFile(t *testing.T) {
 	path := dialects["SQLite"](t)
-	d, said := openLogged(t, path)
+	d, logged := openLogged(t, path)
 	must(t, d.Sessions().Add(t.Context(), session(1, "alice")), os.Remove(path))
 	eventually(t, "there is a new one", func() bool { _, err := os.Stat(path); return err == nil })
 	expectUp(t, d)
-	if len(said.Lines("the file is gone, or another has taken its place")) != 1 {
-		t.Error(said)
+	if len(logged.Lines("the file was removed or replaced")) != 1 {
+		t.Error(logged)
 	}
 }
 
-// Another file that takes its place is the database from then on: a backup.
-func TestASQLiteFileIsReplaced(t *testing.T) {
+// A restored backup is the database from then on.
+func TestSQLite_FollowsReplacedFile(t *testing.T) {
 	path, backup := dialects["SQLite"](t), dialects["SQLite"](t)
 	t.Run("backup", func(t *testing.T) { addSessions(t, open(t, backup).Sessions(), "alice", 7) })
 	d := open(t, path)
@@ -128,13 +129,13 @@ func TestASQLiteFileIsReplaced(t *testing.T) {
 		one, err := d.Sessions().Find(t.Context(), session(7, "").ID)
 		return err == nil && one != nil
 	})
-	if got := there(t, d.Sessions()); !slices.Equal(got, []byte{7}) {
-		t.Error("and nothing of what was there before: ", got)
+	if got := found(t, d.Sessions()); !slices.Equal(got, []byte{7}) {
+		t.Error("data of the old file is left: ", got)
 	}
 	expectUp(t, d)
 }
 
-func TestASQLiteFileThatCantBe(t *testing.T) {
+func TestSQLite_ReportsImpossiblePath(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o600), os.Mkdir(filepath.Join(dir, "folder"), 0o700))
 	for path, why := range map[string]string{
@@ -150,31 +151,32 @@ func TestASQLiteFileThatCantBe(t *testing.T) {
 	}
 }
 
-func TestASQLiteFileThatIsFullOrReadOnly(t *testing.T) {
+func TestSQLite_FullOrReadOnly(t *testing.T) {
 	for name, c := range map[string]struct{ pragma, why string }{
 		"full":      {"max_page_count(1)", "full"},
 		"read-only": {"query_only(1)", "readonly"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var afflicted atomic.Bool
-			d, err := database.OpenWith(t.Context(), dialects["SQLite"](t), slog.New(slog.DiscardHandler), func() []string {
-				if afflicted.Load() {
+			var faulty atomic.Bool
+			path, log := dialects["SQLite"](t), slog.New(slog.DiscardHandler)
+			d, err := database.OpenWith(t.Context(), path, log, func() []string {
+				if faulty.Load() {
 					return []string{c.pragma}
 				}
 				return nil
 			})
 			must(t, err, d.Err())
 			use(t, d)
-			afflicted.Store(true)
+			faulty.Store(true)
 			d.Renew(t.Context())
-			eventually(t, "it is noticed", func() bool {
+			eventually(t, "the fault is noticed", func() bool {
 				err := d.Audit().Append(t.Context(), bigEntries())
 				if err != nil && !errors.Is(err, database.ErrDown) {
 					t.Fatal(err)
 				}
 				return err != nil && strings.Contains(err.Error(), c.why)
 			})
-			afflicted.Store(false)
+			faulty.Store(false)
 			expectUp(t, d)
 		})
 	}

@@ -7,35 +7,35 @@ import (
 	"sync"
 )
 
-// turns are taken one after the other in this process, by name.
+// turns are locks of this process, by name.
 type turns struct {
 	mu    sync.Mutex
 	named map[string]*turn
 }
 
-// turn is held by whoever could write to it.
+// turn is held by the goroutine that wrote to held.
 type turn struct {
 	held chan struct{}
-	// wanted is how many have it or wait for it.
-	wanted int
+	// users is how many goroutines hold the turn or wait for it.
+	users int
 }
 
-// enter waits for the turn, and returns how to give it back.
+// enter waits for the turn and returns a function that releases it.
 func (t *turns) enter(ctx context.Context, name string) (leave func(), err error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	one := t.want(name)
+	one := t.acquire(name)
 	select {
 	case one.held <- struct{}{}:
-		return func() { <-one.held; t.done(name, one) }, nil
+		return func() { <-one.held; t.release(name, one) }, nil
 	case <-ctx.Done():
-		t.done(name, one)
+		t.release(name, one)
 		return nil, context.Cause(ctx)
 	}
 }
 
-func (t *turns) want(name string) *turn {
+func (t *turns) acquire(name string) *turn {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	one := t.named[name]
@@ -46,46 +46,47 @@ func (t *turns) want(name string) *turn {
 		one = &turn{held: make(chan struct{}, 1)}
 		t.named[name] = one
 	}
-	one.wanted++
+	one.users++
 	return one
 }
 
-func (t *turns) done(name string, one *turn) {
+func (t *turns) release(name string, one *turn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	one.wanted--
-	if one.wanted == 0 {
+	one.users--
+	if one.users == 0 {
 		delete(t.named, name)
 	}
 }
 
-// errLost ends the context of a turn that somebody else may have by now.
+// errLost ends the context of a turn that another server may hold by now.
 var errLost = errors.New("the connection that held the turn is gone")
 
-// Turn runs do while no other server on this database, and nobody else in this one, has the turn of that name. It waits
-// for it until ctx ends. The context of do ends with ctx, and when the turn is lost together with the database.
+// Turn runs do while no other server on this database and no other goroutine has the turn of that name. It
+// waits for the turn until ctx ends. The context of do ends with ctx, or when the turn is lost together with
+// the database.
 func (d *DB) Turn(ctx context.Context, name string, do func(ctx context.Context) error) error {
 	leave, err := d.turns.enter(ctx, name)
 	if err != nil {
 		return fmt.Errorf("turn of %s: %w", name, err)
 	}
 	defer leave()
-	if why := d.Err(); why != nil {
-		return fmt.Errorf("turn of %s: %w", name, unavailable(why))
+	if err := d.Err(); err != nil {
+		return fmt.Errorf("turn of %s: %w", name, unavailable(err))
 	}
-	var begun bool
+	var started bool
 	err = d.dialect.turn(ctx, name, func(ctx context.Context) error {
-		begun = true
+		started = true
 		return do(ctx)
 	})
 	switch {
-	case err == nil, begun && !errors.Is(err, errLost):
+	case err == nil, started && !errors.Is(err, errLost):
 		return err
 	case ctx.Err() != nil:
-		// Somebody has it for long, which says nothing of the database.
+		// Another server held the turn for long, so the database did not fail.
 		err = context.Cause(ctx)
 	default:
-		err = d.judge(ctx, "turn", err)
+		err = d.classify(ctx, "turn", err)
 	}
 	return fmt.Errorf("turn of %s: %w", name, err)
 }

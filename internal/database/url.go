@@ -9,28 +9,30 @@ import (
 	"strings"
 )
 
-// DefaultPath is the SQLite file where nothing is said.
+// DefaultPath is the SQLite file that an empty URL stands for.
 const DefaultPath = "/var/lib/keywright/keywright.db"
 
-// place is where a database is: one of the two.
+// place is the location of a database. One field is set.
 type place struct{ file, postgres string }
 
-// Errors of URLs repeat nothing of them, for where one is wrong its password may be anywhere.
+// Errors do not repeat any part of an invalid URL, because its password may be anywhere in it.
 var (
-	errScheme = errors.New("the database is neither a postgres:// URL, nor a sqlite:/// URL, nor the path of a file")
-	errNoURL  = errors.New("the URL of the database can't be read: what is special in its user and password has to be written as %XX")
-	errSQLite = errors.New("the URL of a SQLite file is sqlite:// and its absolute path, and nothing else: sqlite:///var/lib/keywright/keywright.db")
+	errScheme = errors.New("the database must be a postgres:// URL, a sqlite:/// URL or the path of a file")
+	errNoURL  = errors.New(
+		"the database URL is not valid: special characters in user and password have to be written as %XX")
+	errSQLite = errors.New(
+		"a SQLite URL is sqlite:// and an absolute path, without anything else: sqlite:///var/lib/keywright/keywright.db")
 )
 
-// settings is how the drivers of other languages are told of a database.
-var settings = regexp.MustCompile(`(?i)\b(host|user|password|dbname)\s*=`)
+// dsn matches the connection strings of other drivers.
+var dsn = regexp.MustCompile(`(?i)\b(host|user|password|dbname)\s*=`)
 
 func readURL(text string) (place, error) {
 	scheme, rest, hasScheme := strings.Cut(text, ":")
 	switch {
 	case text == "":
 		return place{file: DefaultPath}, nil
-	case !hasScheme && !settings.MatchString(text):
+	case !hasScheme && !dsn.MatchString(text):
 		file, err := filepath.Abs(text)
 		return place{file: file}, err
 	case scheme == "sqlite":
@@ -51,17 +53,18 @@ func readSQLiteURL(text string) (place, error) {
 	return place{file: filepath.Clean(u.Path)}, nil
 }
 
-// checkPostgresURL finds those that would be read, and not as they were meant: in postgres://u:1/2@host/db all but u and 1
-// is taken for the name of the database, and would be told.
+// checkPostgresURL rejects URLs that parse, but not as intended: in postgres://u:1/2@host/db everything after 1
+// is parsed as the name of the database, and would appear in errors.
 func checkPostgresURL(text string) error {
 	u, err := url.Parse(text)
-	if err != nil || strings.Contains(text, "#") || strings.Count(text, "@") > 1 || strings.Contains(text, "@") && u.User == nil {
+	if err != nil || strings.Contains(text, "#") || strings.Count(text, "@") > 1 ||
+		strings.Contains(text, "@") && u.User == nil {
 		return errNoURL
 	}
 	return nil
 }
 
-// withoutPassword is an error of a URL, if that can be told.
+// withoutPassword returns the error of a URL, or a generic one if the error could contain the password.
 func withoutPassword(err error, text string) error {
 	u, bad := url.Parse(text)
 	if bad != nil {
@@ -76,5 +79,5 @@ func withoutPassword(err error, text string) error {
 			return errNoURL
 		}
 	}
-	return fmt.Errorf("the URL of the database: %w", err)
+	return fmt.Errorf("the database URL: %w", err)
 }

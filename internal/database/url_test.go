@@ -13,7 +13,7 @@ import (
 	"keywright.dev/keywright/test/kit"
 )
 
-func TestURLsOfFiles(t *testing.T) {
+func TestOpen_FilePaths(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	for name, file := range map[string]string{
@@ -31,13 +31,13 @@ func TestURLsOfFiles(t *testing.T) {
 			continue
 		}
 		if info.Mode().Perm() != 0o600 {
-			t.Errorf("%s: %v is for others too", name, info.Mode())
+			t.Errorf("%s: %v is readable by others", name, info.Mode())
 		}
 	}
 }
 
-// A URL that can't be used is told without a word of it: where it is wrong, its password may be anywhere.
-func TestURLsThatAreRefused(t *testing.T) {
+// The error does not repeat any part of the URL, because its password may be anywhere in it.
+func TestOpen_RefusesInvalidURLs(t *testing.T) {
 	const secret = "s3cr3t"
 	for _, bad := range []string{
 		"mysql://keywright:s3cr3t@db/keywright",
@@ -67,7 +67,7 @@ func TestURLsThatAreRefused(t *testing.T) {
 	} {
 		d, err := database.Open(t.Context(), bad, slog.New(slog.DiscardHandler))
 		if err == nil {
-			t.Errorf("%s was taken", bad)
+			t.Errorf("%s was accepted", bad)
 			_ = d.Close()
 			continue
 		}
@@ -79,21 +79,21 @@ func TestURLsThatAreRefused(t *testing.T) {
 	}
 }
 
-// Nobody listens there, so what is told is what a driver says of a server.
-func TestNoPasswordInErrorsAndLogs(t *testing.T) {
+// Nothing listens at these addresses, so the errors come from the driver.
+func TestOpen_RevealsNoPassword(t *testing.T) {
 	const secret = "hunter2/:?#@ x"
 	there := url.URL{Scheme: "postgres", User: url.UserPassword("keywright", secret), Path: "/keywright"}
 	for _, host := range []string{t.TempDir(), "127.0.0.1", "db.invalid"} {
 		there.RawQuery = url.Values{"host": {host}, "port": {"1"}}.Encode()
-		said := &kit.Log{}
-		d, err := database.Open(t.Context(), there.String(), slog.New(slog.NewTextHandler(said, nil)))
+		logged := &kit.Log{}
+		d, err := database.Open(t.Context(), there.String(), slog.New(slog.NewTextHandler(logged, nil)))
 		must(t, err)
-		told := said.String() + d.Err().Error() + d.Sessions().RemoveForUser(t.Context(), "alice").Error()
-		if strings.Contains(told, "hunter2") {
-			t.Error(told)
+		revealed := logged.String() + d.Err().Error() + d.Sessions().RemoveForUser(t.Context(), "alice").Error()
+		if strings.Contains(revealed, "hunter2") {
+			t.Error(revealed)
 		}
 		if why := d.Err().Error(); strings.Contains(why, host) || !strings.HasPrefix(why, "PostgreSQL: ") {
-			t.Errorf("callers are told %q", why)
+			t.Errorf("the reason is %q", why)
 		}
 		t.Log(d.Err())
 		must(t, d.Close())

@@ -13,7 +13,7 @@ import (
 	"keywright.dev/keywright/test/postgres"
 )
 
-// watcher notes what a watch says.
+// watcher records the calls of a watch.
 type watcher struct {
 	mu    sync.Mutex
 	ended []byte
@@ -35,19 +35,19 @@ func watch(t *testing.T, d *database.DB) *watcher {
 	return w
 }
 
-// waitFor returns when lost was last said to be as wanted.
+// waitFor returns once the last call of lost had the given argument.
 func (w *watcher) waitFor(t *testing.T, lost bool) {
 	t.Helper()
-	eventually(t, "what is lost is told", func() bool {
+	eventually(t, "lost is called", func() bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		return len(w.lost) > 0 && w.lost[len(w.lost)-1] == lost
 	})
 }
 
-func (w *watcher) hears(t *testing.T, ids ...byte) {
+func (w *watcher) expectEnded(t *testing.T, ids ...byte) {
 	t.Helper()
-	eventually(t, "the end of sessions is told", func() bool {
+	eventually(t, "ended is called", func() bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		slices.Sort(w.ended)
@@ -55,35 +55,36 @@ func (w *watcher) hears(t *testing.T, ids ...byte) {
 	})
 }
 
-func TestTheEndOfSessionsIsToldToOtherServers(t *testing.T) {
+func TestWatch_ReportsSessionsEndedByOtherServers(t *testing.T) {
 	url := emptyPostgres(t)
 	here, other := open(t, url), open(t, url)
 	w, ctx := watch(t, other), t.Context()
 	addSessions(t, here.Sessions(), "alice", 1, 2, 3, 4)
 	addSessions(t, here.Sessions(), "bob", 5, 6)
-	// What expires is not told, and what is not there either.
-	must(t, here.Sessions().Renew(ctx, session(6, "").ID, noon.AddDate(1, 0, 0)), here.Sessions().Remove(ctx, session(9, "").ID))
+	// Neither an expired nor an unknown session is reported.
+	must(t, here.Sessions().Renew(ctx, session(6, "").ID, noon.AddDate(1, 0, 0)))
+	must(t, here.Sessions().Remove(ctx, session(9, "").ID))
 	must(t, here.Sessions().Remove(ctx, session(1, "").ID))
-	w.hears(t, 1)
+	w.expectEnded(t, 1)
 	must(t, here.Sessions().RemoveForKeys(ctx, []pepper.Digest{digest(2), digest(5), digest(7)}))
-	w.hears(t, 1, 2, 5)
+	w.expectEnded(t, 1, 2, 5)
 	must(t, here.Sessions().RemoveForUser(ctx, "alice"))
-	w.hears(t, 1, 2, 3, 4, 5)
+	w.expectEnded(t, 1, 2, 3, 4, 5)
 	must(t, here.Sessions().RemoveExpired(ctx, noon.AddDate(2, 0, 0)))
 	addSessions(t, here.Sessions(), "carol", 8)
 	must(t, here.Sessions().Remove(ctx, session(8, "").ID))
-	w.hears(t, 1, 2, 3, 4, 5, 8)
+	w.expectEnded(t, 1, 2, 3, 4, 5, 8)
 }
 
-func TestSQLiteHasNothingToTell(t *testing.T) {
+func TestWatch_SQLiteReportsNothing(t *testing.T) {
 	d := open(t, dialects["SQLite"](t))
 	w := watch(t, d)
 	addSessions(t, d.Sessions(), "alice", 1)
 	must(t, d.Sessions().Remove(t.Context(), session(1, "").ID))
-	w.hears(t)
+	w.expectEnded(t)
 }
 
-func TestAWatchSaysWhenItHearsNothingAndComesBack(t *testing.T) {
+func TestWatch_ReportsOutageAndRecovers(t *testing.T) {
 	server := postgres.Start(t)
 	url, err := server.Database(t.Context())
 	must(t, err)
@@ -98,11 +99,11 @@ func TestAWatchSaysWhenItHearsNothingAndComesBack(t *testing.T) {
 	}
 	addSessions(t, d.Sessions(), "alice", 1)
 	must(t, d.Sessions().Remove(t.Context(), session(1, "").ID))
-	w.hears(t, 1)
+	w.expectEnded(t, 1)
 }
 
-// A connection that is cut off looks like one on which nothing happens.
-func TestAWatchNoticesSilence(t *testing.T) {
+// A cut connection looks like an idle one.
+func TestWatch_NoticesUnresponsiveServer(t *testing.T) {
 	server := postgres.Start(t)
 	line := relay(t, server)
 	d := open(t, line.url)

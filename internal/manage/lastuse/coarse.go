@@ -8,9 +8,11 @@ import (
 )
 
 const (
-	// coarseness is how much later than the last use in its status an object must be used for the status to be updated.
+	// coarseness is how much later than the last use in its status an object must be used for the status to be
+	// updated.
 	coarseness = time.Hour
-	// statusEvery is how often due statuses are written. Replicas write at different times and see each other's writes.
+	// statusEvery is how often due statuses are written. Replicas write at different times and see each other's
+	// writes.
 	statusEvery = 10 * time.Second
 	// maxStatuses bounds the writes of one round, which share the API server with everything else.
 	maxStatuses = 50

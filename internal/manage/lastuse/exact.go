@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// Every saveEvery up to maxSave uses are saved, in at most saveTimeout. The uses of 250 objects are saved within a
-	// second; those of 100,000 objects take minutes, because requests have priority.
+	// Every saveEvery up to maxSave uses are saved, in at most saveTimeout. The uses of 250 objects are saved
+	// within a second; those of 100,000 objects take minutes, because requests have priority.
 	saveEvery, saveTimeout = time.Second, 10 * time.Second
 	maxSave                = 250
 	// Interval returns usualInterval, or busyInterval while more than busyQueue uses wait.

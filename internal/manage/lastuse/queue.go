@@ -10,7 +10,8 @@ import (
 const (
 	// maxExact bounds the objects whose exact last use waits to be saved. They take up to 20 MB.
 	maxExact = 100_000
-	// maxCoarse bounds the objects whose status waits to be written. An object that is left out comes with its next use.
+	// maxCoarse bounds the objects whose status waits to be written. An object that is left out comes with its
+	// next use.
 	maxCoarse = 10_000
 )
 
@@ -72,8 +73,8 @@ func (q *queue) take(most int) []verify.Use {
 	return uses
 }
 
-// putBack returns uses to the front of the queue, except those of objects that were used again since. It returns how many
-// uses it dropped.
+// putBack returns uses to the front of the queue, except those of objects that were used again since. It
+// returns how many uses it dropped.
 func (q *queue) putBack(uses []verify.Use) (dropped int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -24,8 +24,8 @@ type Use struct {
 
 // Store has the last use of each object.
 type Store interface {
-	// SaveUses takes up to BatchSize uses, at most one of each object. A use that is older than the stored one changes
-	// nothing.
+	// SaveUses takes up to BatchSize uses, at most one of each object. A use that is older than the stored one
+	// changes nothing.
 	SaveUses(ctx context.Context, uses []Use) error
 	// LastUses returns the stored uses of some objects, by UID.
 	LastUses(ctx context.Context, uids []string) (map[string]Use, error)
@@ -74,8 +74,8 @@ func (r *Recorder) Record(u verify.Use) {
 	r.coarse.offer(u)
 }
 
-// Interval returns how often the uses of one object should be recorded. It is longer while many uses wait, so that frequent
-// uses of some objects do not delay those of others.
+// Interval returns how often the uses of one object should be recorded. It is longer while many uses wait, so
+// that frequent uses of some objects do not delay those of others.
 func (r *Recorder) Interval() time.Duration {
 	if r.exact.waiting.Load() > busyQueue {
 		return busyInterval

@@ -10,10 +10,11 @@ import (
 const (
 	// window is how long a failure counts.
 	window = 10 * time.Minute
-	// maxFailures is how many failures are allowed, and lockout the time from the last of them to the next try. Replicas
-	// count separately: five of them allow 60 tries.
+	// maxFailures is how many failures are allowed, and lockout the time from the last of them to the next try.
+	// Replicas count separately: five of them allow 60 tries.
 	maxFailures, lockout = 12, time.Minute
-	// Up to free failures cost nothing; each further one adds delayStep to the delay of a try, which is 0.4 s at most.
+	// Up to free failures cost nothing; each further one adds delayStep to the delay of a try, which is 0.4 s at
+	// most.
 	free, delayStep = 3, 50 * time.Millisecond
 	// abandoned is the age at which a try without a result stops counting.
 	abandoned = 10 * time.Second
@@ -46,8 +47,8 @@ func (all counters) clear(of uint64, who user) {
 	}
 }
 
-// makeRoom removes empty counters from a full map, and then a tenth of the rest: those with the fewest failures, the oldest
-// first. Made-up names displace each other, but never a user whose key is being guessed.
+// makeRoom removes empty counters from a full map, and then a tenth of the rest: those with the fewest
+// failures, the oldest first. Made-up names displace each other, but never a user whose key is being guessed.
 func (all counters) makeRoom(now time.Time) {
 	if len(all) < maxCounters {
 		return
@@ -70,8 +71,8 @@ func (all counters) makeRoom(now time.Time) {
 	}
 }
 
-// counter has the failures of a user or an address that count, and the tries in progress, the latest last. During a lockout
-// one more try than maxFailures may be in progress.
+// counter has the failures of a user or an address that count, and the tries in progress, the latest last.
+// During a lockout one more try than maxFailures may be in progress.
 type counter struct {
 	tries []try
 	// auditedAt is when ShouldAudit was last true, in nanoseconds since 1970.
@@ -135,8 +136,8 @@ func (c *counter) add(t try) {
 	c.tries = append(c.tries, t)
 }
 
-// fail turns the user's latest try in progress into a failure. Without one it counts a new failure, unless the counter is
-// full.
+// fail turns the user's latest try in progress into a failure. Without one it counts a new failure, unless the
+// counter is full.
 func (c *counter) fail(who user, now time.Time) (retryAfter time.Duration) {
 	if !c.stop(who) {
 		if _, retryAfter = c.wait(now); retryAfter > 0 {

@@ -22,9 +22,9 @@ func New() *Throttle {
 	return &Throttle{seed: maphash.MakeSeed(), users: counters{}, addresses: counters{}}
 }
 
-// Begin has to be called before each try. If retryAfter is positive, the try must not be made until then; otherwise it may
-// be made after delay. Until Failed or Succeeded reports the result, the try counts as a failure, so concurrent tries have
-// no advantage.
+// Begin has to be called before each try. If retryAfter is positive, the try must not be made until then;
+// otherwise it may be made after delay. Until Failed or Succeeded reports the result, the try counts as a
+// failure, so concurrent tries have no advantage.
 //
 // Only the address can prevent a try. Anyone can fail with any name, and that must not lock out its owner.
 //
@@ -52,8 +52,8 @@ func (t *Throttle) Begin(name, address string, now time.Time) (delay, retryAfter
 	return delay, 0
 }
 
-// Failed reports a failed try. If retryAfter is positive, the user has too many failures: the reply must not reveal that
-// the key was wrong, only when the next try is allowed.
+// Failed reports a failed try. If retryAfter is positive, the user has too many failures: the reply must not
+// reveal that the key was wrong, only when the next try is allowed.
 func (t *Throttle) Failed(name, address string, now time.Time) (retryAfter time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -64,8 +64,8 @@ func (t *Throttle) Failed(name, address string, now time.Time) (retryAfter time.
 	return retryAfter
 }
 
-// ShouldAudit reports whether a refused try deserves an audit entry: the first of its user or its address in a minute does.
-// This bounds the entries of an attack.
+// ShouldAudit reports whether a refused try deserves an audit entry: the first of its user or its address in a
+// minute does. This bounds the entries of an attack.
 func (t *Throttle) ShouldAudit(name, address string, now time.Time) (should bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -79,8 +79,8 @@ func (t *Throttle) ShouldAudit(name, address string, now time.Time) (should bool
 	return should
 }
 
-// Succeeded reports a successful try. It clears the user's failures, and at the address only those of this user: otherwise
-// the owner of one key could guess another key all day.
+// Succeeded reports a successful try. It clears the user's failures, and at the address only those of this
+// user: otherwise the owner of one key could guess another key all day.
 func (t *Throttle) Succeeded(name, address string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package seenusers owns the record of seen users: the name, first and last sighting of each. Anyone can claim any name, so
-// everything is bounded:
+// Package seenusers owns the record of seen users: the name, first and last sighting of each. Anyone can claim
+// any name, so everything is bounded:
 //
 //   - recording a sighting never blocks, and counts once a minute for each name;
 //   - up to 10,000 names are recorded in a minute, and as many wait for the store; further names are dropped;

@@ -26,8 +26,8 @@ type Recorder struct {
 	log   *slog.Logger
 
 	mu sync.Mutex
-	// recent and previous have the time of the last sighting of each name: of the minute since rotatedAt and of the one
-	// before.
+	// recent and previous have the time of the last sighting of each name: of the minute since rotatedAt and of
+	// the one before.
 	recent, previous map[string]time.Time
 	rotatedAt        time.Time
 	// waiting has the last sighting of each name that is not in the store yet.

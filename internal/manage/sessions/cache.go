@@ -7,12 +7,14 @@ import (
 
 const (
 	maxCached, maxNegative = 10_000, 10_000
-	// negativeFor is how long an id counts as unknown without asking the store again. Ids never become valid later, but a
-	// store may be restored from a backup.
+	// negativeFor is how long an id counts as unknown without asking the store again. Ids never become valid
+	// later, but a store may be restored from a backup.
 	negativeFor = time.Minute
-	// validWithoutNotifications is how long a cached session is valid while revocations from other replicas may be missed.
+	// validWithoutNotifications is how long a cached session is valid while revocations from other replicas may be
+	// missed.
 	validWithoutNotifications = time.Second
-	// validWithoutStore replaces it while the store is unavailable too, counted from the last time nothing was missed.
+	// validWithoutStore replaces it while the store is unavailable too, counted from the last time nothing was
+	// missed.
 	validWithoutStore = time.Minute
 )
 
@@ -34,7 +36,8 @@ type cache struct {
 type cached struct {
 	*Session
 	askedAt time.Time
-	// confirmedUntil is when notifications stopped that would have included this session. Zero if that never happened.
+	// confirmedUntil is when notifications stopped that would have included this session. Zero if that never
+	// happened.
 	confirmedUntil time.Time
 }
 
@@ -50,8 +53,8 @@ func newCache() *cache {
 	return &cache{sessions: map[ID]cached{}, negative: map[ID]time.Time{}, notificationsLost: true}
 }
 
-// get returns nil if there is no session. If the result is not certain, the caller has to ask the store, and uses the result
-// only if the store is unavailable.
+// get returns nil if there is no session. If the result is not certain, the caller has to ask the store, and
+// uses the result only if the store is unavailable.
 func (c *cache) get(id ID, now time.Time) (session *Session, isCertain bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -84,8 +87,9 @@ func (c *cache) currentGeneration() uint64 {
 	return c.generation
 }
 
-// put takes a session that the store had at askedAt, and the generation of that time. It returns nil if a later answer says
-// that there is no such session. If anything was revoked since, the session is not cached, because it may be that one.
+// put takes a session that the store had at askedAt, and the generation of that time. It returns nil if a later
+// answer says that there is no such session. If anything was revoked since, the session is not cached, because
+// it may be that one.
 func (c *cache) put(s *Session, askedAt time.Time, generation uint64) *Session {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -174,8 +178,8 @@ func (c *cache) confirmFresh(now time.Time) {
 	}
 }
 
-// makeRoom removes outdated entries from a full map, and then any entries until a tenth is free, so that a full scan is
-// rare.
+// makeRoom removes outdated entries from a full map, and then any entries until a tenth is free, so that a full
+// scan is rare.
 func makeRoom[V any](m map[ID]V, most int, isOutdated func(V) bool) {
 	if len(m) < most {
 		return

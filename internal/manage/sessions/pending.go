@@ -9,7 +9,8 @@ import (
 // maxPending bounds the revocations that wait for the store.
 const maxPending = 100_000
 
-// revocation ends the session of an id, all sessions of a user, or all sessions of a key. Its other fields are zero.
+// revocation ends the session of an id, all sessions of a user, or all sessions of a key. Its other fields are
+// zero.
 type revocation struct {
 	id   ID
 	user string

@@ -11,8 +11,8 @@ import (
 // keyArrival is how long a key that another replica has accepted may take to reach this one.
 const keyArrival = 5 * time.Second
 
-// End ends the session of a cookie. In this replica it takes effect at once, even if End returns an error; other replicas
-// then follow later.
+// End ends the session of a cookie. In this replica it takes effect at once, even if End returns an error;
+// other replicas then follow later.
 func (s *Sessions) End(ctx context.Context, cookie string) error {
 	id, ok := idOf(cookie)
 	if !ok {
@@ -37,8 +37,8 @@ func (s *Sessions) revokeNow(ctx context.Context, one revocation) error {
 	return nil
 }
 
-// EndForKeys ends every session that was begun with one of these keys. They stay ended if the key becomes valid again. It
-// does not wait for the store; Run removes the sessions there.
+// EndForKeys ends every session that was begun with one of these keys. They stay ended if the key becomes valid
+// again. It does not wait for the store; Run removes the sessions there.
 func (s *Sessions) EndForKeys(digests []pepper.Digest) {
 	all := make([]revocation, len(digests))
 	for i := range digests {
@@ -72,8 +72,8 @@ func (s *Sessions) evict(all []revocation) {
 	s.cache.evictWhere(func(session *Session) bool { return session.matches(has) }, s.Now())
 }
 
-// remove carries out revocations in the store, one caller at a time. Once it is a caller's turn, it leaves out those that
-// are no longer pending: they must not end a session that was begun after them.
+// remove carries out revocations in the store, one caller at a time. Once it is a caller's turn, it leaves out
+// those that are no longer pending: they must not end a session that was begun after them.
 func (s *Sessions) remove(ctx context.Context, all []queued) error {
 	if len(all) == 0 {
 		return nil
@@ -116,9 +116,10 @@ func (s *Sessions) removeFromStore(ctx context.Context, all []queued) error {
 	return s.Store.RemoveForKeys(ctx, keys)
 }
 
-// Reconcile ends the sessions of keys that ended while no server was running. standing reports whether a key may hold a
-// session, and whether any object records the key. A key without a record may still be on its way and is checked once more
-// after a few seconds. If Reconcile returns an error of the store, no session has ended.
+// Reconcile ends the sessions of keys that ended while no server was running. standing reports whether a key
+// may hold a session, and whether any object records the key. A key without a record may still be on its way
+// and is checked once more after a few seconds. If Reconcile returns an error of the store, no session has
+// ended.
 func (s *Sessions) Reconcile(
 	ctx context.Context, standing func(key *pepper.Digest) (holdsSession, isRecorded bool),
 ) error {

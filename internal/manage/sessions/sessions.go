@@ -100,9 +100,9 @@ func (s *Sessions) endOldest(ctx context.Context, key pepper.Digest) error {
 
 func storeError(err error) error { return fmt.Errorf("%w: %w", ErrStore, err) }
 
-// Key returns the digest of the key that the session of a cookie was begun with, or nil if there is no such session at
-// the time now. While the store is unavailable, cached sessions stay valid: until they expire if other replicas' revocations
-// still arrive, for a minute otherwise.
+// Key returns the digest of the key that the session of a cookie was begun with, or nil if there is no such
+// session at the time now. While the store is unavailable, cached sessions stay valid: until they expire if
+// other replicas' revocations still arrive, for a minute otherwise.
 func (s *Sessions) Key(cookie string, now time.Time) *pepper.Digest {
 	session := s.find(context.Background(), cookie, now)
 	if session == nil {
@@ -142,7 +142,8 @@ func (s *Sessions) findInStore(ctx context.Context, id ID, fallback *Session, no
 	return s.cache.put(found, now, generation)
 }
 
-// Touch renews a session that is close to its expiry, and reports whether it did. The cookie has to be sent again then.
+// Touch renews a session that is close to its expiry, and reports whether it did. The cookie has to be sent
+// again then.
 func (s *Sessions) Touch(ctx context.Context, cookie string) (renewed bool) {
 	now := s.Now().UTC()
 	session := s.find(ctx, cookie, now)

@@ -34,8 +34,8 @@ type Session struct {
 	Expires time.Time
 }
 
-// Store holds sessions. Once a call returns, every replica sees its effect: a browser may use its new cookie with any
-// of them.
+// Store holds sessions. Once a call returns, every replica sees its effect: a browser may use its new cookie
+// with any of them.
 type Store interface {
 	Add(ctx context.Context, s Session) error
 	// Find returns nil and no error if the session does not exist. It may return an expired session.
@@ -54,8 +54,9 @@ type Store interface {
 	// RemoveForUser matches the exact name.
 	RemoveForUser(ctx context.Context, username string) error
 	RemoveExpired(ctx context.Context, now time.Time) error
-	// Watch calls ended for each session that another replica removed before it expired. It calls lost(false) when it
-	// starts to receive notifications and lost(true) when it may have missed some. It blocks until ctx ends, or returns
-	// an error, after which the caller calls it again. A store with a single replica calls lost(false) and blocks.
+	// Watch calls ended for each session that another replica removed before it expired. It calls lost(false) when
+	// it starts to receive notifications and lost(true) when it may have missed some. It blocks until ctx ends, or
+	// returns an error, after which the caller calls it again. A store with a single replica calls lost(false) and
+	// blocks.
 	Watch(ctx context.Context, ended func(id ID), lost func(bool)) error
 }

@@ -1,4 +1,4 @@
-// Package heartbeat maintains a Lease in the system namespace while a server runs. The Lease names the replica and the
-// configuration that it runs; the operator reads it to find out when every replica runs a new configuration. A server
-// that cannot write its Lease continues without it.
+// Package heartbeat maintains a Lease in the system namespace while a server runs. The Lease names the replica
+// and the configuration that it runs; the operator reads it to find out when every replica runs a new
+// configuration. A server that cannot write its Lease continues without it.
 package heartbeat

@@ -45,8 +45,8 @@ type Options struct {
 	REST *rest.Config
 	// Namespace is the system namespace.
 	Namespace string
-	// Pod and PodUID are the name and uid of the server's Pod. Outside a Pod both are empty and the replica gets a random
-	// name.
+	// Pod and PodUID are the name and uid of the server's Pod. Outside a Pod both are empty and the replica gets a
+	// random name.
 	Pod, PodUID   string
 	Configuration Configuration
 	Clock         clock.Clock
@@ -84,8 +84,8 @@ func New(o Options) (*Reporter, error) {
 	return r, nil
 }
 
-// Run renews the Lease until ctx ends, and then releases it within 2 seconds, so that the operator does not wait for this
-// replica.
+// Run renews the Lease until ctx ends, and then releases it within 2 seconds, so that the operator does not
+// wait for this replica.
 func (r *Reporter) Run(ctx context.Context) {
 	r.started = r.options.Clock.Now()
 	for backoff := retryBackoff; ctx.Err() == nil; {

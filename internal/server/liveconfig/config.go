@@ -34,7 +34,8 @@ type Targets struct {
 	Sessions Sessions
 }
 
-// Config is the configuration in force. One goroutine may call Apply; the other methods are safe for concurrent use.
+// Config is the configuration in force. One goroutine may call Apply; the other methods are safe for concurrent
+// use.
 type Config struct {
 	targets Targets
 	now     func() time.Time

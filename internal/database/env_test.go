@@ -15,7 +15,7 @@ import (
 	"keywright.dev/keywright/test/postgres"
 )
 
-// shared is the PostgreSQL of all tests but those that stop it. It starts with the first that needs it.
+// shared is the PostgreSQL server of all tests except those that stop it. It starts on first use.
 var shared = sync.OnceValues(func() (server *postgres.Server, err error) {
 	server, err = postgres.New()
 	running = server
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// dialects make the URL of an empty database.
+// dialects return the URL of a new, empty database.
 var dialects = map[string]func(t *testing.T) string{
 	"SQLite":     func(t *testing.T) string { t.Helper(); return filepath.Join(t.TempDir(), "keywright.db") },
 	"PostgreSQL": emptyPostgres,
@@ -60,17 +60,17 @@ func emptyPostgres(t *testing.T) string {
 	return url
 }
 
-// onBoth runs a test on a database of each kind, which is empty.
+// onBoth runs a test on an empty database of each dialect.
 func onBoth(t *testing.T, test func(t *testing.T, d *database.DB)) {
 	t.Helper()
 	for name, empty := range dialects {
 		t.Run(name, func(t *testing.T) {
-			test(t, patiently(t, empty(t)))
+			test(t, openPatiently(t, empty(t)))
 		})
 	}
 }
 
-func patiently(t *testing.T, url string) *database.DB {
+func openPatiently(t *testing.T, url string) *database.DB {
 	t.Helper()
 	d, err := database.OpenPatiently(t.Context(), url, slog.New(slog.DiscardHandler))
 	must(t, err, d.Err())
@@ -78,7 +78,7 @@ func patiently(t *testing.T, url string) *database.DB {
 	return d
 }
 
-// open has it run until the test ends.
+// open returns a database that runs until the test ends.
 func open(t *testing.T, url string) *database.DB {
 	t.Helper()
 	d, _ := openLogged(t, url)
@@ -90,16 +90,17 @@ func open(t *testing.T, url string) *database.DB {
 
 func openLogged(t *testing.T, url string) (*database.DB, *kit.Log) {
 	t.Helper()
-	said := &kit.Log{}
-	d, err := database.Open(t.Context(), url, slog.New(slog.NewJSONHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	logged := &kit.Log{}
+	handler := slog.NewJSONHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})
+	d, err := database.Open(t.Context(), url, slog.New(handler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	use(t, d)
-	return d, said
+	return d, logged
 }
 
-// use has it run until the test ends.
+// use runs a database until the test ends.
 func use(t *testing.T, d *database.DB) {
 	t.Helper()
 	t.Cleanup(func() {
@@ -110,16 +111,16 @@ func use(t *testing.T, d *database.DB) {
 	run(t, d.Run)
 }
 
-// run has something go on until the test ends.
-func run(t *testing.T, what func(context.Context)) {
+// run runs work in the background until the test ends.
+func run(t *testing.T, work func(context.Context)) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
-	go func() { defer close(ended); what(ctx) }()
+	go func() { defer close(ended); work(ctx) }()
 	t.Cleanup(func() { cancel(); <-ended })
 }
 
-// within is how long things may take on a machine that has much else to do.
+// within is generous, for busy machines.
 const within = 30 * time.Second
 
 func eventually(t *testing.T, what string, is func() bool) {
@@ -144,5 +145,5 @@ func must(t *testing.T, errs ...error) {
 	}
 }
 
-// noon is an instant that both databases can hold exactly, and so late that nothing of it has ended yet.
+// noon is an instant that both dialects store exactly, and late enough that nothing has expired.
 var noon = time.Date(2126, 11, 21, 12, 0, 0, 123456000, time.UTC)

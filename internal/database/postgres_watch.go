@@ -13,15 +13,15 @@ import (
 )
 
 const (
-	// listenFor is how long a silence may be before the listener asks whether anybody is there, and answerWithin how
-	// long that may take. Together they are how late the end of a connection is noticed that broke without a word.
-	listenFor    = time.Second
-	answerWithin = time.Second
-	// listenAgain is how soon a connection that ended is made anew.
-	listenAgain = 250 * time.Millisecond
+	// After maxSilence the listener pings the server, which has pingTimeout to respond. Their sum bounds how late
+	// a broken connection is noticed.
+	maxSilence  = time.Second
+	pingTimeout = time.Second
+	// reconnectDelay is the delay after a lost connection.
+	reconnectDelay = 250 * time.Millisecond
 )
 
-// endSessions has PostgreSQL tell, once it is committed, whose sessions ended.
+// endSessions makes PostgreSQL send the ids of the removed sessions once the statement is committed.
 func (*postgresServer) endSessions(condition string) string {
 	return "WITH ended AS (DELETE FROM sessions WHERE " + condition + " RETURNING id)" +
 		" SELECT pg_notify('keywright_sessions_ended', encode(id, 'hex')) FROM ended"
@@ -29,18 +29,18 @@ func (*postgresServer) endSessions(condition string) string {
 
 const listen = "LISTEN keywright_sessions_ended"
 
-// watch calls ended for the sessions that this server removed as well.
+// watch also calls ended for sessions that this server removed.
 func (p *postgresServer) watch(ctx context.Context, ended func(sessions.ID), lost func(bool)) error {
 	lost(true)
 	for ctx.Err() == nil {
 		connection, err := p.listen(ctx)
 		if err == nil {
 			lost(false)
-			hear(ctx, connection, ended)
+			receive(ctx, connection, ended)
 			lost(true)
 			hangUp(ctx, connection)
 		}
-		program.Pause(ctx, listenAgain)
+		program.Pause(ctx, reconnectDelay)
 	}
 	return nil
 }
@@ -59,8 +59,8 @@ func (p *postgresServer) listen(ctx context.Context) (*pgx.Conn, error) {
 	return connection, nil
 }
 
-// hear returns when there is nothing more to hear.
-func hear(ctx context.Context, connection *pgx.Conn, ended func(sessions.ID)) {
+// receive returns when the connection is lost.
+func receive(ctx context.Context, connection *pgx.Conn, ended func(sessions.ID)) {
 	for {
 		id, err := next(ctx, connection)
 		if err != nil {
@@ -72,18 +72,18 @@ func hear(ctx context.Context, connection *pgx.Conn, ended func(sessions.ID)) {
 	}
 }
 
-// next returns nil when there was nothing for a while, and somebody is there.
+// next returns nil after a silence that ended with a successful ping.
 func next(ctx context.Context, connection *pgx.Conn) (*sessions.ID, error) {
-	waiting, cancel := context.WithTimeout(ctx, listenFor)
+	waiting, cancel := context.WithTimeout(ctx, maxSilence)
 	defer cancel()
 	notification, err := connection.WaitForNotification(waiting)
 	switch {
 	case err == nil:
 		return parseID(notification.Payload)
 	case ctx.Err() == nil && waiting.Err() != nil:
-		asking, cancel := context.WithTimeout(ctx, answerWithin)
+		pinging, cancel := context.WithTimeout(ctx, pingTimeout)
 		defer cancel()
-		return nil, connection.Ping(asking)
+		return nil, connection.Ping(pinging)
 	}
 	return nil, err
 }
@@ -91,7 +91,7 @@ func next(ctx context.Context, connection *pgx.Conn) (*sessions.ID, error) {
 func parseID(payload string) (*sessions.ID, error) {
 	var id sessions.ID
 	if len(payload) != hex.EncodedLen(len(id)) {
-		return nil, fmt.Errorf("a notification of %d characters is no session's", len(payload))
+		return nil, fmt.Errorf("a notification of %d characters does not name a session", len(payload))
 	}
 	_, err := hex.Decode(id[:], []byte(payload))
 	return &id, err

@@ -14,7 +14,7 @@ func sighting(name string, after time.Duration) seenusers.Sighting {
 	return seenusers.Sighting{Username: name, From: "from " + after.String(), At: noon.Add(after)}
 }
 
-func TestSeenUsers(t *testing.T) {
+func TestSeenUsers_SaveFindRemove(t *testing.T) {
 	onBoth(t, func(t *testing.T, d *database.DB) {
 		store, ctx := d.SeenUsers(), t.Context()
 		expect := func(name string, first, last time.Duration) {
@@ -26,16 +26,22 @@ func TestSeenUsers(t *testing.T) {
 			}
 		}
 		must(t, store.Save(ctx, nil))
-		must(t, store.Save(ctx, []seenusers.Sighting{sighting("alice", 0), sighting("Alice", time.Microsecond), sighting("ζ", time.Second)}))
+		must(t, store.Save(ctx, []seenusers.Sighting{
+			sighting("alice", 0), sighting("Alice", time.Microsecond), sighting("ζ", time.Second),
+		}))
 		expect("alice", 0, 0)
-		must(t, store.Save(ctx, []seenusers.Sighting{sighting("alice", time.Minute), sighting("alice", 2*time.Minute), sighting("alice", time.Second)}))
+		must(t, store.Save(ctx, []seenusers.Sighting{
+			sighting("alice", time.Minute), sighting("alice", 2*time.Minute), sighting("alice", time.Second),
+		}))
 		expect("alice", 0, 2*time.Minute)
-		must(t, store.Save(ctx, []seenusers.Sighting{sighting("alice", -time.Hour), sighting("bob", time.Hour), sighting("bob", 0)}))
+		must(t, store.Save(ctx, []seenusers.Sighting{
+			sighting("alice", -time.Hour), sighting("bob", time.Hour), sighting("bob", 0),
+		}))
 		expect("alice", 0, 2*time.Minute)
 		expect("bob", 0, time.Hour)
-		for _, nobody := range []string{"ALICE", "alice ", "a%", "", "bob\x00"} {
-			if got, err := store.Find(ctx, nobody); got != nil || err != nil {
-				t.Errorf("%q: %v %v", nobody, got, err)
+		for _, unknown := range []string{"ALICE", "alice ", "a%", "", "bob\x00"} {
+			if got, err := store.Find(ctx, unknown); got != nil || err != nil {
+				t.Errorf("%q: %v %v", unknown, got, err)
 			}
 		}
 
@@ -50,7 +56,7 @@ func TestSeenUsers(t *testing.T) {
 		}
 		for _, want := range []bool{true, false} {
 			if got, err := store.Remove(ctx, "alice"); got != want || err != nil {
-				t.Error("forgotten: ", got, err)
+				t.Error("removed: ", got, err)
 			}
 		}
 		if got, err := store.Find(ctx, "alice"); got != nil || err != nil {
@@ -60,8 +66,8 @@ func TestSeenUsers(t *testing.T) {
 	})
 }
 
-// A flood of names that somebody makes up leaves those alone who come back.
-func TestSeenUsersAreBounded(t *testing.T) {
+// A flood of made-up names does not displace people who return.
+func TestSeenUsers_FloodKeepsReturningUsers(t *testing.T) {
 	onBoth(t, func(t *testing.T, d *database.DB) {
 		store, ctx := d.SeenUsers(), t.Context()
 		var people []seenusers.Sighting
@@ -73,7 +79,8 @@ func TestSeenUsersAreBounded(t *testing.T) {
 		for wave := range 3 {
 			var flood []seenusers.Sighting
 			for i := range seenusers.MaxNames / 2 {
-				flood = append(flood, sighting(fmt.Sprintf("flood-%d-%d", wave, i), 2*time.Hour+time.Duration(wave)*time.Minute))
+				name := fmt.Sprintf("flood-%d-%d", wave, i)
+				flood = append(flood, sighting(name, 2*time.Hour+time.Duration(wave)*time.Minute))
 			}
 			must(t, store.Save(ctx, flood))
 		}
@@ -83,7 +90,7 @@ func TestSeenUsersAreBounded(t *testing.T) {
 		}
 		for i := range 50 {
 			if got, err := store.Find(ctx, fmt.Sprint("person-", i)); got == nil || err != nil {
-				t.Error(i, " was pushed out, ", err)
+				t.Error(i, " was displaced, ", err)
 			}
 		}
 	})

@@ -13,8 +13,8 @@ type seenStore struct{ *DB }
 
 var _ seenusers.Store = seenStore{}
 
-// Saw lets go those who were there for the shortest time when there are too many: names that somebody makes up come once,
-// and so don't push out the people who come back.
+// Save also removes users beyond MaxNames, first those that were seen over the shortest time: made-up names
+// appear once and so do not displace people who return.
 func (s seenStore) Save(ctx context.Context, sightings []seenusers.Sighting) error {
 	if len(sightings) == 0 {
 		return nil
@@ -22,19 +22,19 @@ func (s seenStore) Save(ctx context.Context, sightings []seenusers.Sighting) err
 	if err := inBatches(merge(sightings), func(batch []seenusers.User) error { return s.insert(ctx, batch) }); err != nil {
 		return err
 	}
-	return s.letGo(ctx)
+	return s.removeExcess(ctx)
 }
 
-// letGo takes a few at a time, for a flood may take longer than an operation may.
-func (s seenStore) letGo(ctx context.Context) error {
-	const few = 500
+// removeExcess works in batches: removing a flood of names may take longer than one operation may.
+func (s seenStore) removeExcess(ctx context.Context) error {
+	const batch = 500
 	counted, err := query(ctx, s.DB, "count seen users", readCount, "SELECT count(*) FROM seen_users")
 	if err != nil {
 		return err
 	}
-	for excess := counted[0] - seenusers.MaxNames; excess > 0; excess -= few {
-		err := s.exec(ctx, "let seen users go", "DELETE FROM seen_users WHERE id IN"+
-			" (SELECT id FROM seen_users ORDER BY last_seen - first_seen, last_seen, id LIMIT $1)", min(excess, few))
+	for excess := counted[0] - seenusers.MaxNames; excess > 0; excess -= batch {
+		err := s.exec(ctx, "remove excess seen users", "DELETE FROM seen_users WHERE id IN"+
+			" (SELECT id FROM seen_users ORDER BY last_seen - first_seen, last_seen, id LIMIT $1)", min(excess, batch))
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (s seenStore) insert(ctx context.Context, batch []seenusers.User) error {
 			" WHERE excluded.last_seen > seen_users.last_seen", values...)
 }
 
-// merge makes one user of all sightings of a name, in the order of their names.
+// merge combines the sightings of each name, and sorts by name.
 func merge(sightings []seenusers.Sighting) []seenusers.User {
 	byName := map[string]seenusers.User{}
 	for _, s := range sightings {
@@ -74,7 +74,9 @@ func merge(sightings []seenusers.Sighting) []seenusers.User {
 		}
 		byName[name] = u
 	}
-	return slices.SortedFunc(maps.Values(byName), func(a, b seenusers.User) int { return strings.Compare(a.Username, b.Username) })
+	return slices.SortedFunc(maps.Values(byName), func(a, b seenusers.User) int {
+		return strings.Compare(a.Username, b.Username)
+	})
 }
 
 const selectSeen = "SELECT id, username, first_seen, last_seen, seen_from FROM seen_users "
@@ -99,15 +101,15 @@ func readSeen(from row) (u seenusers.User, err error) {
 }
 
 func (s seenStore) Remove(ctx context.Context, name string) (bool, error) {
-	var forgotten bool
-	err := s.do(ctx, "forget a seen user", func(ctx context.Context) error {
+	var removed bool
+	err := s.do(ctx, "remove a seen user", func(ctx context.Context) error {
 		result, err := s.pool.ExecContext(ctx, "DELETE FROM seen_users WHERE username = $1", text(name))
 		if err != nil {
 			return err
 		}
 		count, err := result.RowsAffected()
-		forgotten = forgotten || count > 0
+		removed = removed || count > 0
 		return err
 	})
-	return forgotten, err
+	return removed, err
 }
