@@ -11,7 +11,7 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/client-go/kubernetes"
 
-	"keywright.dev/keywright/test/privilege"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
 )
 
@@ -33,17 +33,17 @@ var _ = ReportBeforeSuite(func(r Report) {
 var _ = AfterSuite(func(ctx SpecContext) {
 	requests, err := s.Requests()
 	Expect(err).NotTo(HaveOccurred())
-	Expect(listed(privilege.Refused(requests))).To(BeEmpty(), "config/rbac lacks what these requests need")
+	Expect(listed(kit.RefusedRequests(requests))).To(BeEmpty(), "config/rbac lacks what these requests need")
 	if !whole {
 		return
 	}
 	for _, account := range []string{operatorAccount, serverAccount} {
-		grants, err := privilege.Read(ctx, s.Client, stack.Namespace, account)
+		grants, err := kit.ReadGrants(ctx, s.Client, stack.Namespace, account)
 		Expect(err).NotTo(HaveOccurred())
 		// Whoever writes an APIKey needs the right to use what is in it: admission asks for that, and no request does. Without
 		// it the specs of management fail.
-		grants = slices.DeleteFunc(grants, func(g privilege.Grant) bool { return g.Verb == "use" })
-		Expect(listed(privilege.Unneeded(grants, requests))).To(BeEmpty(), "config/rbac grants what no request needs")
+		grants = slices.DeleteFunc(grants, func(g kit.Grant) bool { return g.Verb == "use" })
+		Expect(listed(kit.UnneededGrants(grants, requests))).To(BeEmpty(), "config/rbac grants what no request needs")
 	}
 })
 

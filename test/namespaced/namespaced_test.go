@@ -22,7 +22,6 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/test/kit"
-	"keywright.dev/keywright/test/privilege"
 	"keywright.dev/keywright/test/stack"
 )
 
@@ -58,7 +57,7 @@ var _ = AfterSuite(func() {
 	requests, err := s.Requests()
 	Expect(err).NotTo(HaveOccurred())
 	Expect(requests).NotTo(BeEmpty())
-	Expect(privilege.Refused(requests)).To(BeEmpty())
+	Expect(kit.RefusedRequests(requests)).To(BeEmpty())
 })
 
 // teams makes a kustomization of the namespaces that are there before Keywright is.
