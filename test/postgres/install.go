@@ -11,11 +11,11 @@ import (
 	"syscall"
 )
 
-// Missing is what there is to say where PostgreSQL is not installed.
+// Missing is the message where PostgreSQL is not installed.
 const Missing = "PostgreSQL is not installed, so nothing is tested with it (hack/packages.sh installs it as root on Debian)"
 
-// Installed returns the folder of PostgreSQL's programs: the newest of Debian's, where PATH does not lead, or that in PATH.
-// Empty: there is none.
+// Installed returns the folder of PostgreSQL's programs: Debian's newest, which is not in PATH, or the one in PATH. Empty:
+// PostgreSQL is not installed.
 func Installed() string {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	if len(found) > 0 {
@@ -29,20 +29,23 @@ func Installed() string {
 	return filepath.Dir(path)
 }
 
+// overflowUser is the id of the unprivileged user that owns nothing.
+const overflowUser = "65534"
+
 // version of /usr/lib/postgresql/15/bin/postgres is 15.
 func version(program string) float64 {
 	number, _ := strconv.ParseFloat(filepath.Base(filepath.Dir(filepath.Dir(program))), 64)
 	return number
 }
 
-// somebody is whom PostgreSQL runs as: it refuses to be root. Nil: as we are.
-func somebody() (*syscall.Credential, error) {
+// account is the user that PostgreSQL runs as, for it refuses to run as root. Nil: the current user.
+func account() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}
 	found, err := user.Lookup("postgres")
 	if err != nil {
-		if found, err = user.Lookup("nobody"); err != nil {
+		if found, err = user.LookupId(overflowUser); err != nil {
 			return nil, err
 		}
 	}

@@ -13,7 +13,7 @@ type T interface {
 	Fatalf(format string, words ...any)
 }
 
-// Start runs a server until the test ends. Where PostgreSQL is not installed, the test is skipped, and fails in CI.
+// Start runs a server until the test ends. If PostgreSQL is not installed, the test is skipped, or fails in CI.
 func Start(t T) *Server {
 	t.Helper()
 	if Installed() == "" {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestItStartsStopsAndStartsAgain(t *testing.T) {
+func TestServer_RestartsWithItsData(t *testing.T) {
 	s := Start(t)
 	url, err := s.Database(t.Context())
 	if err != nil {
@@ -32,8 +32,8 @@ func TestItStartsStopsAndStartsAgain(t *testing.T) {
 	}
 }
 
-// The end of its standard input is all that the keeper sees of us when we are killed.
-func TestNothingIsLeft(t *testing.T) {
+// If the test process is killed, its keeper sees only the end of its standard input.
+func TestServer_LeavesNothingBehind(t *testing.T) {
 	var s *Server
 	t.Run("while it runs", func(t *testing.T) {
 		s = Start(t)

@@ -20,15 +20,15 @@ import (
 )
 
 const (
-	// timeout is for a machine that has much else to do.
+	// timeout allows for a busy machine.
 	timeout = 2 * time.Minute
 
 	role = "keywright"
-	// Password is one that must not turn up anywhere. It has what has to be escaped in a URL.
+	// Password must not appear anywhere. It contains characters that a URL has to escape.
 	Password = "hunter2/:?#@ correct-horse"
 )
 
-// keeper runs PostgreSQL as its standard input says, and when that ends, removes everything.
+// keeper runs PostgreSQL as its standard input orders, and removes everything when that ends.
 const keeper = `
 folder=$1 programs=$2; shift 2
 running=
@@ -46,7 +46,7 @@ quit QUIT
 rm -rf "$folder"
 `
 
-// settings are for a server that nobody will miss, and may be stopped at any moment.
+// settings suit a server without durable data that may be stopped at any moment.
 var settings = []string{
 	"listen_addresses=", "fsync=off", "full_page_writes=off", "shared_buffers=16MB",
 	"max_connections=60", "log_min_messages=warning", "autovacuum=off",
@@ -57,7 +57,7 @@ type Server struct {
 	folder    string
 	keeper    *exec.Cmd
 	orders    io.WriteCloser
-	said      chan string
+	output    chan string
 	databases atomic.Int64
 }
 
@@ -67,16 +67,16 @@ func New() (*Server, error) {
 	if programs == "" {
 		return nil, errors.New(Missing)
 	}
-	as, err := somebody()
+	as, err := account()
 	if err != nil {
 		return nil, err
 	}
-	// Not in TMPDIR: the path of a socket has to be short.
+	// Not in TMPDIR, because the path of a socket has to be short.
 	folder, err := os.MkdirTemp("/tmp", "keywright-postgres-")
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{folder: folder, said: make(chan string, 100)}
+	s := &Server{folder: folder, output: make(chan string, 100)}
 	if err := s.keep(programs, as); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
@@ -88,7 +88,7 @@ func New() (*Server, error) {
 
 func (s *Server) data() string { return filepath.Join(s.folder, "data") }
 
-// prepare has the folder belong to whom PostgreSQL runs as.
+// prepare gives the folder to the user that PostgreSQL runs as.
 func (s *Server) prepare(as *syscall.Credential) error {
 	password := filepath.Join(s.folder, "password")
 	err := os.WriteFile(password, []byte(Password+"\n"), 0o600)
@@ -98,7 +98,7 @@ func (s *Server) prepare(as *syscall.Credential) error {
 	return errors.Join(os.Chown(s.folder, int(as.Uid), int(as.Gid)), os.Chown(password, int(as.Uid), int(as.Gid)))
 }
 
-// environment leaves out what would have PostgreSQL do something else.
+// environment leaves out variables that would configure PostgreSQL.
 func environment(folder string) []string {
 	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "LC_ALL=C", "TZ=UTC"}
 }
@@ -113,7 +113,7 @@ func (s *Server) keep(programs string, as *syscall.Credential) error {
 	}
 	s.keeper = exec.Command("sh", words...)
 	s.keeper.Dir, s.keeper.Env = "/", environment(s.folder)
-	// A group of its own: Ctrl-C at a terminal is for us, and then we end it.
+	// Its own process group, so that Ctrl-C at a terminal reaches only this process, which then ends it.
 	s.keeper.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: as}
 	orders, err := s.keeper.StdinPipe()
 	if err != nil {
@@ -134,19 +134,19 @@ func (s *Server) keep(programs string, as *syscall.Credential) error {
 	return nil
 }
 
-// listen passes on what is said, until all are gone who could say something. What nobody waits for is dropped.
+// listen forwards the output until the last writer has ended, and drops lines without a receiver.
 func (s *Server) listen(reader io.ReadCloser) {
 	defer func() { _ = reader.Close() }()
-	defer close(s.said)
+	defer close(s.output)
 	for lines := bufio.NewScanner(reader); lines.Scan(); {
 		select {
-		case s.said <- lines.Text():
+		case s.output <- lines.Text():
 		default:
 		}
 	}
 }
 
-// URL is that of the database postgres, with user and password.
+// URL returns the URL of the database postgres, with user and password.
 func (s *Server) URL() string { return s.urlOf("postgres") }
 
 func (s *Server) urlOf(database string) string {
@@ -154,10 +154,10 @@ func (s *Server) urlOf(database string) string {
 	return u.String()
 }
 
-// Socket is where it listens.
+// Socket returns the path of its socket.
 func (s *Server) Socket() string { return filepath.Join(s.folder, ".s.PGSQL.5432") }
 
-// Database makes an empty database and returns its URL.
+// Database creates an empty database and returns its URL.
 func (s *Server) Database(ctx context.Context) (string, error) {
 	name := fmt.Sprintf("test%d_%s", s.databases.Add(1), strings.ToLower(rand.Text()[:6]))
 	return s.urlOf(name), Do(ctx, s.URL(), "CREATE DATABASE "+name)
@@ -173,7 +173,7 @@ func Do(ctx context.Context, database, statement string) error {
 	return errors.Join(err, connection.Close(ctx))
 }
 
-// Start runs it, and returns when it answers.
+// Start runs the server and returns when it answers.
 func (s *Server) Start() error {
 	if _, err := io.WriteString(s.orders, "start\n"); err != nil {
 		return err
@@ -187,18 +187,18 @@ func (s *Server) Start() error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("PostgreSQL did not start: %w; it said: %s", err, s.heard())
+			return fmt.Errorf("PostgreSQL did not start: %w; output: %s", err, s.pending())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
-// heard is all that was said and not waited for.
-func (s *Server) heard() string {
+// pending returns the output that was not read yet.
+func (s *Server) pending() string {
 	var lines []string
 	for {
 		select {
-		case line, more := <-s.said:
+		case line, more := <-s.output:
 			if !more {
 				return strings.Join(lines, "\n")
 			}
@@ -209,36 +209,36 @@ func (s *Server) heard() string {
 	}
 }
 
-// Stop ends it, and every connection, and returns when it is gone.
+// Stop ends the server and every connection, and returns when it is gone.
 func (s *Server) Stop() error { return s.order("stop", "stopped") }
 
-// Crash ends it without a word to those who are connected.
+// Crash ends the server without notice to its connections.
 func (s *Server) Crash() error { return s.order("crash", "stopped") }
 
-// order has the keeper do something, and returns when it says that it is done.
+// order sends an order to the keeper and returns when the keeper reports that it is done.
 func (s *Server) order(what, done string) error {
 	s.heard()
 	if _, err := io.WriteString(s.orders, what+"\n"); err != nil {
 		return err
 	}
-	var said []string
+	var output []string
 	for limit := time.After(timeout); ; {
 		select {
-		case line, more := <-s.said:
+		case line, more := <-s.output:
 			if line == done {
 				return nil
 			}
 			if !more || line == "failed" {
-				return fmt.Errorf("PostgreSQL could not %s: %s", what, strings.Join(said, "; "))
+				return fmt.Errorf("PostgreSQL could not %s: %s", what, strings.Join(output, "; "))
 			}
-			said = append(said, line)
+			output = append(output, line)
 		case <-limit:
-			return fmt.Errorf("PostgreSQL did not %s in time: %s", what, strings.Join(said, "; "))
+			return fmt.Errorf("PostgreSQL did not %s in time: %s", what, strings.Join(output, "; "))
 		}
 	}
 }
 
-// Close ends it and removes its folder.
+// Close ends the server and removes its folder.
 func (s *Server) Close() error {
 	return errors.Join(s.orders.Close(), s.keeper.Wait())
 }

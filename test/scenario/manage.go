@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// manage asks the management API for something, by the key in a header file. A key that the reply carries goes into a
-// header file and is never shown.
+// manage sends a request to the management API with the key in a header file. A key in the reply goes into a header file
+// and is never shown.
 type manage struct {
 	header, method, path, body string
-	// keyTo is the header file for the key, and field where it is in the reply. Empty: there is none, and the reply is
+	// keyTo is the header file for the key, and field its field in the reply. Empty: the reply has no key and is
 	// shown.
 	keyTo, field string
 	checks       []check
@@ -45,7 +45,7 @@ func (m manage) curl(p *Player) string {
 	return "umask 077; " + command + " |\n  sed 's/.*\"" + m.field + `":"\([^"]*\)".*/Authorization: Bearer \1/' >` + p.headerFile(m.keyTo)
 }
 
-// send does what curl would.
+// send does what curl would do.
 func (m manage) send(ctx context.Context, p *Player) (string, error) {
 	line, err := os.ReadFile(p.abs(p.headerFile(m.header)))
 	if err != nil {

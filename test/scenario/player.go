@@ -13,22 +13,22 @@ import (
 
 // Player plays steps against a running Keywright.
 type Player struct {
-	// Root is the folder the commands run in: the checkout.
+	// Root is the folder that the commands run in: the checkout.
 	Root string
-	// Dir is where the files with keys go, as the commands name it: relative to Root, or absolute.
+	// Dir is the folder of the files with keys, as the commands name it: relative to Root, or absolute.
 	Dir string
-	// Env is the environment of the commands. It has KEYWRIGHT_URL, and what kubectl needs.
+	// Env is the environment of the commands, with KEYWRIGHT_URL and what kubectl needs.
 	Env []string
 	// ServerURL is KEYWRIGHT_URL.
 	ServerURL string
-	// Out gets what a person is to see.
+	// Out gets the output for people.
 	Out *Printer
 
 	curlMissed bool
 }
 
-// Play goes through the steps until one does not show what it should. The error of that names the step and is
-// a *Mismatch below, or the end of ctx.
+// Play plays the steps until one does not show what it should. Its error names the step and wraps a *Mismatch or the end
+// of ctx.
 func (p *Player) Play(ctx context.Context, steps []Step) error {
 	for i, step := range steps {
 		p.Out.title(i+1, len(steps), step.Title)
@@ -59,7 +59,7 @@ func (p *Player) complain(err error) {
 	p.Out.bad(err.Error())
 }
 
-// abs is a path for us, who need not be in Root.
+// abs returns a path as seen from this process, which need not run in Root.
 func (p *Player) abs(path string) string {
 	if filepath.IsAbs(path) {
 		return path
@@ -67,12 +67,12 @@ func (p *Player) abs(path string) string {
 	return filepath.Join(p.Root, path)
 }
 
-// headerFile is where a key lies as an HTTP header, ready for curl.
+// headerFile returns the path of a file that holds a key as an HTTP header for curl.
 func (p *Player) headerFile(name string) string {
 	return filepath.Join(p.Dir, name+".header")
 }
 
-// shell is a command line, run exactly as it is printed. It has to succeed.
+// shell is a command line that runs exactly as printed and has to succeed.
 type shell struct {
 	line   string
 	checks []check
@@ -88,7 +88,7 @@ func (s shell) play(ctx context.Context, p *Player) error {
 	return verify(output, s.checks)
 }
 
-// take puts the key of a Secret into a header file. The plaintext goes from kubectl to the file and nowhere else.
+// take writes the key of a Secret into a header file. The plaintext goes from kubectl to the file only.
 type take struct {
 	secret, to string
 }
@@ -99,8 +99,8 @@ func (t take) play(ctx context.Context, p *Player) error {
 	return shell{fmt.Sprintf(line, t.secret, p.headerFile(t.to)), nil}.play(ctx, p)
 }
 
-// sh runs a command line in a process group of its own, so that Ctrl-C does not cut it short behind our back, and
-// returns all it printed.
+// sh runs a command line and returns its output. The command has its own process group, so that Ctrl-C does not end it
+// unnoticed.
 func (p *Player) sh(ctx context.Context, line string) (string, error) {
 	cmd := exec.CommandContext(ctx, "sh", "-c", line)
 	cmd.Dir, cmd.Env = p.Root, p.Env

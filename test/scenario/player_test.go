@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// newTestPlayer plays against service; what it prints is in the buffer.
+// newTestPlayer returns a Player against service that prints into the buffer.
 func newTestPlayer(t *testing.T, service http.HandlerFunc) (*Player, *bytes.Buffer) {
 	t.Helper()
 	server := httptest.NewServer(service)
@@ -29,14 +29,14 @@ func newTestPlayer(t *testing.T, service http.HandlerFunc) (*Player, *bytes.Buff
 	}, printed
 }
 
-func nobody(w http.ResponseWriter, _ *http.Request) {
+func refuseAll(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("WWW-Authenticate", "Bearer")
 	w.WriteHeader(http.StatusUnauthorized)
 	_, _ = w.Write([]byte(`{"error":{"code":401,"what":"invalid token"}}`))
 }
 
-func TestPlayPrintsWhatRuns(t *testing.T) {
-	p, printed := newTestPlayer(t, nobody)
+func TestPlay_PrintsCommandsAndOutput(t *testing.T) {
+	p, printed := newTestPlayer(t, refuseAll)
 	err := p.Play(t.Context(), []Step{
 		{Title: "One", Proves: "one is shown", acts: []act{shell{`echo "$((6 * 7))"; echo err >&2; printf 'a\r\nb'`, []check{says("42"), says("err")}}}},
 		{Title: "Two", Proves: "two is silent", acts: []act{shell{"true \\\n  && true", nil}}},
@@ -65,7 +65,7 @@ func TestPlayPrintsWhatRuns(t *testing.T) {
 	}
 }
 
-func TestPlayStopsAtWhatIsNotAsItShould(t *testing.T) {
+func TestPlay_StopsAtMismatch(t *testing.T) {
 	tests := map[string]struct {
 		act       act
 		want, got string
@@ -83,7 +83,7 @@ func TestPlayStopsAtWhatIsNotAsItShould(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			p, printed := newTestPlayer(t, nobody)
+			p, printed := newTestPlayer(t, refuseAll)
 			writeHeader(t, p, "key")
 			err := p.Play(t.Context(), []Step{
 				{Title: "First", Proves: "it failed", acts: []act{test.act, shell{"echo after", nil}}},
@@ -99,8 +99,8 @@ func TestPlayStopsAtWhatIsNotAsItShould(t *testing.T) {
 	}
 }
 
-func TestTakeKeepsTheKeyToTheFile(t *testing.T) {
-	p, printed := newTestPlayer(t, nobody)
+func TestTake_WritesKeyToFileOnly(t *testing.T) {
+	p, printed := newTestPlayer(t, refuseAll)
 	bin := filepath.Join(p.Root, "bin")
 	if err := os.Mkdir(bin, 0o700); err != nil {
 		t.Fatal(err)
@@ -125,14 +125,14 @@ func TestTakeKeepsTheKeyToTheFile(t *testing.T) {
 	}
 }
 
-func TestUntilWaitsForTheEffect(t *testing.T) {
+func TestUntil_WaitsForEffect(t *testing.T) {
 	var asked atomic.Int32
 	p, printed := newTestPlayer(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer key" || r.URL.Path != "/auth" {
 			t.Errorf("asked %s with %q", r.URL, r.Header)
 		}
 		if asked.Add(1) == 4 {
-			nobody(w, r)
+			refuseAll(w, r)
 		}
 	})
 	writeHeader(t, p, "key")
@@ -144,8 +144,8 @@ func TestUntilWaitsForTheEffect(t *testing.T) {
 	}
 }
 
-func TestUntilEndsWithItsContext(t *testing.T) {
-	p, _ := newTestPlayer(t, nobody)
+func TestUntil_EndsWithContext(t *testing.T) {
+	p, _ := newTestPlayer(t, refuseAll)
 	writeHeader(t, p, "key")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -154,8 +154,8 @@ func TestUntilEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestAskWithoutCurl(t *testing.T) {
-	p, printed := newTestPlayer(t, nobody)
+func TestAsk_WithoutCurl(t *testing.T) {
+	p, printed := newTestPlayer(t, refuseAll)
 	writeHeader(t, p, "key")
 	p.Env = append(p.Env, "PATH=/nowhere")
 	for range 2 {
@@ -170,8 +170,8 @@ func TestAskWithoutCurl(t *testing.T) {
 	}
 }
 
-func TestShellEndsWithItsContext(t *testing.T) {
-	p, _ := newTestPlayer(t, nobody)
+func TestShell_EndsWithContext(t *testing.T) {
+	p, _ := newTestPlayer(t, refuseAll)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := (shell{"sleep 1000", nil}).play(ctx, p); err == nil {
@@ -179,7 +179,7 @@ func TestShellEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestPrinterColours(t *testing.T) {
+func TestPrinter_Colours(t *testing.T) {
 	var out bytes.Buffer
 	NewPrinter(&out, true).good("fine\nindeed")
 	if want := "  \x1b[32m✓ fine\x1b[0m\n  \x1b[32mindeed\x1b[0m\n"; out.String() != want {
@@ -187,7 +187,7 @@ func TestPrinterColours(t *testing.T) {
 	}
 }
 
-func TestStepsFitAnyTerminal(t *testing.T) {
+func TestSteps_FitTerminal(t *testing.T) {
 	for _, step := range Steps() {
 		lines := []string{step.Title, step.Proves}
 		for _, a := range step.acts {
@@ -201,7 +201,7 @@ func TestStepsFitAnyTerminal(t *testing.T) {
 			}
 		}
 		if step.Title == "" || step.Proves == "" {
-			t.Errorf("a step says nothing: %+v", step)
+			t.Errorf("a step without text: %+v", step)
 		}
 	}
 }
@@ -213,7 +213,7 @@ func writeHeader(t *testing.T, p *Player, name string) {
 	}
 }
 
-func TestAKeyInAReplyIsNotShown(t *testing.T) {
+func TestManage_HidesKeyInReply(t *testing.T) {
 	for _, path := range []string{os.Getenv("PATH"), "/nowhere"} {
 		p, printed := newTestPlayer(t, func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// Printer writes what a person is to see: the same lines on a terminal and in a log, colours aside.
+// Printer writes the output for people: the same lines on a terminal and in a log, except for colours.
 type Printer struct {
 	out    io.Writer
 	colour bool
-	// commands counts those of the step so far.
+	// commands counts the commands of the current step.
 	commands int
 }
 
-// NewPrinter is a printer to out.
+// NewPrinter returns a Printer that writes to out.
 func NewPrinter(out io.Writer, colour bool) *Printer {
 	return &Printer{out: out, colour: colour}
 }
@@ -33,7 +33,7 @@ func (p *Printer) title(number, of int, text string) {
 	fmt.Fprintf(p.out, "\n%s\n\n", p.paint(bold, fmt.Sprintf("%d/%d  %s", number, of, text)))
 }
 
-// command begins a paragraph, unless the title has just done so.
+// command starts a paragraph, unless the title has just started one.
 func (p *Printer) command(line string) {
 	p.commands++
 	if p.commands > 1 {
@@ -58,7 +58,7 @@ func (p *Printer) bad(text string) {
 	p.lines(red, "✗ "+text)
 }
 
-// lines writes each line of text indented; of an empty text, nothing.
+// lines writes each line of text indented. It writes nothing for an empty text.
 func (p *Printer) lines(colour, text string) {
 	text = strings.TrimRight(text, "\n")
 	if text == "" {

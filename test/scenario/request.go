@@ -14,20 +14,20 @@ import (
 	"time"
 )
 
-// The effect of a change is felt in milliseconds: it is asked for that often, and waited for much longer.
+// A change takes effect within milliseconds: it is polled that often, and for much longer.
 const (
 	askEvery     = time.Millisecond
 	effectWithin = 30 * time.Second
 )
 
-// request is what the service is asked about, as a gateway would: somebody who has the key in a header file, and what
-// they do to which path. Without the latter it is who they are.
+// request is a question of a gateway: may the key in a header file do this to this path? Without method and path it asks
+// only whose key it is.
 type request struct {
 	header       string
 	method, path string
 }
 
-// headers are those that a gateway adds.
+// headers returns the headers that a gateway adds.
 func (r request) headers() []string {
 	if r.method == "" {
 		return nil
@@ -35,7 +35,7 @@ func (r request) headers() []string {
 	return []string{"X-Forwarded-Method: " + r.method, "X-Forwarded-Uri: " + r.path}
 }
 
-// curl is the command that sends it.
+// curl returns the command that sends the request.
 func (r request) curl(p *Player) string {
 	command := "curl -si -H @" + p.headerFile(r.header)
 	for _, header := range r.headers() {
@@ -44,7 +44,7 @@ func (r request) curl(p *Player) string {
 	return command + " $KEYWRIGHT_URL/auth"
 }
 
-// ask shows what the service says: with curl, or without where there is none.
+// ask shows the reply of the service, with curl if it is installed.
 type ask struct {
 	request
 	checks []check
@@ -55,7 +55,7 @@ func (a ask) play(ctx context.Context, p *Player) error {
 		return shell{a.curl(p), a.checks}.play(ctx, p)
 	}
 	if !p.curlMissed {
-		p.Out.note("There is no curl here: the demo sends the requests itself.")
+		p.Out.note("curl is not installed: the demo sends the requests itself.")
 		p.curlMissed = true
 	}
 	sent := append([]string{"GET /auth HTTP/1.1", fmt.Sprintf("Authorization: (from %s)", p.headerFile(a.header))}, a.headers()...)
@@ -74,7 +74,7 @@ func (a ask) play(ctx context.Context, p *Player) error {
 	return verify(output, a.checks)
 }
 
-// hasCurl looks where the commands would.
+// hasCurl looks for curl where the commands would.
 func (p *Player) hasCurl() bool {
 	for _, folder := range filepath.SplitList(p.getenv("PATH")) {
 		if _, err := exec.LookPath(filepath.Join(folder, "curl")); err == nil {
@@ -84,7 +84,7 @@ func (p *Player) hasCurl() bool {
 	return false
 }
 
-// getenv is the last value that a variable is given in Env.
+// getenv returns the last value of a variable in Env.
 func (p *Player) getenv(name string) (value string) {
 	for _, variable := range p.Env {
 		if key, set, _ := strings.Cut(variable, "="); key == name {
@@ -94,16 +94,16 @@ func (p *Player) getenv(name string) (value string) {
 	return value
 }
 
-// until asks until the answer has this status.
+// until repeats a request until the reply has this status.
 type until struct {
 	request
 	status int
-	// what is the effect that is waited for, in a word; tell says whether a person is told how long it took.
-	what string
-	tell bool
+	// what is the awaited effect, in a word. If timed, the player prints how long it took.
+	what  string
+	timed bool
 }
 
-// refused waits until the key in a header file is refused, and tells how long that took.
+// refused waits until the key in a header file is refused, and prints how long that took.
 func refused(header string) until {
 	return until{request{header: header}, http.StatusUnauthorized, "refused", true}
 }
@@ -113,7 +113,7 @@ func accepted(header string) until {
 	return until{request{header: header}, http.StatusOK, "accepted", false}
 }
 
-// forbidden waits until the key in a header file is not good enough for a request.
+// forbidden waits until the key in a header file no longer suffices for a request.
 func forbidden(r request) until {
 	return until{r, http.StatusForbidden, "forbidden this", true}
 }
@@ -122,7 +122,7 @@ func (u until) play(ctx context.Context, p *Player) error {
 	begun := time.Now()
 	ctx, cancel := context.WithTimeoutCause(ctx, effectWithin, &Mismatch{
 		Want: fmt.Sprintf("the key to be %s within %s", u.what, effectWithin),
-		Got:  "another answer until then",
+		Got:  "another reply until then",
 	})
 	defer cancel()
 	tick := time.NewTicker(askEvery)
@@ -143,7 +143,7 @@ func (u until) play(ctx context.Context, p *Player) error {
 }
 
 func (u until) report(p *Player, took time.Duration) {
-	if u.tell {
+	if u.timed {
 		p.Out.note(fmt.Sprintf("The key was %s %s after kubectl had returned.", u.what, inMilliseconds(took)))
 	}
 }
@@ -154,12 +154,12 @@ func (u until) met(ctx context.Context, p *Player) (bool, error) {
 		return false, err
 	}
 	defer reply.Body.Close()
-	// Read to its end, so that the next request finds the connection open.
+	// Read to the end, so that the next request can use the connection.
 	_, err = io.Copy(io.Discard, reply.Body)
 	return reply.StatusCode == u.status, err
 }
 
-// send does what curl would.
+// send does what curl would do.
 func (p *Player) send(ctx context.Context, r request) (*http.Response, error) {
 	line, err := os.ReadFile(p.abs(p.headerFile(r.header)))
 	if err != nil {

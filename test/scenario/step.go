@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Step is one thing to be seen: what is done, and what that proves.
+// Step is one step of the story: what is done, and what that proves.
 type Step struct {
-	// Title is what the step is about, Proves what has been seen when all acts went well.
+	// Title is the step's subject, Proves what its acts have shown.
 	Title, Proves string
 	acts          []act
 }
@@ -20,7 +20,7 @@ type act interface {
 	play(ctx context.Context, p *Player) error
 }
 
-// Mismatch is the error of an act that showed something else than it should.
+// Mismatch is the error of an act that showed something else than expected.
 type Mismatch struct {
 	Want, Got string
 }
@@ -29,10 +29,10 @@ func (m *Mismatch) Error() string {
 	return fmt.Sprintf("expected %s, got %s", m.Want, m.Got)
 }
 
-// check looks at what a command printed.
+// check checks the output of a command.
 type check struct {
 	want string
-	// got tells what is there instead; it is empty when the check is met.
+	// got returns what the output has instead, or "" if the check is met.
 	got func(output string) string
 }
 
@@ -46,7 +46,7 @@ func verify(output string, checks []check) error {
 	return nil
 }
 
-// whole speaks of an output that a person has before their eyes.
+// whole describes an output that a person can see above.
 func whole(output string) string {
 	if strings.TrimSpace(output) == "" {
 		return "no output"
@@ -54,7 +54,7 @@ func whole(output string) string {
 	return "what is printed above"
 }
 
-// says wants text somewhere.
+// says expects text somewhere.
 func says(text string) check {
 	return check{fmt.Sprintf("%q", text), func(output string) string {
 		if strings.Contains(output, text) {
@@ -64,7 +64,7 @@ func says(text string) check {
 	}}
 }
 
-// lacks wants text nowhere.
+// lacks expects text nowhere.
 func lacks(text string) check {
 	return check{fmt.Sprintf("no %q", text), func(output string) string {
 		if strings.Contains(output, text) {
@@ -74,7 +74,7 @@ func lacks(text string) check {
 	}}
 }
 
-// row wants a line of a table that begins with these columns; the first is the name of the row.
+// row expects a line of a table that starts with these columns. The first names the row.
 func row(columns ...string) check {
 	return check{"the row " + strings.Join(columns, " "), func(output string) string {
 		for line := range strings.Lines(output) {
@@ -91,7 +91,7 @@ func row(columns ...string) check {
 	}}
 }
 
-// status wants this status in an HTTP reply.
+// status expects this status in an HTTP reply.
 func status(code int) check {
 	return check{fmt.Sprintf("HTTP status %d", code), func(output string) string {
 		first, _, _ := strings.Cut(output, "\n")
@@ -106,7 +106,7 @@ func status(code int) check {
 	}}
 }
 
-// header wants this header in an HTTP reply, with exactly this value.
+// header expects this header in an HTTP reply, with exactly this value.
 func header(name, value string) check {
 	return check{fmt.Sprintf("the header %s: %s", name, value), func(output string) string {
 		for line := range strings.Lines(output) {

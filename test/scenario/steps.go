@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// Steps is the story, in order. It wants a Keywright without any AdminUser; config/samples is what it applies.
+// Steps returns the story, in order. It needs a Keywright without any AdminUser, and applies config/samples.
 func Steps() []Step {
 	return []Step{
 		applyAdmins(),
@@ -25,7 +25,7 @@ func Steps() []Step {
 	}
 }
 
-// The files that the keys of the story are taken into, by name.
+// The header files of the story's keys, by name.
 const (
 	first     = "alice"
 	second    = "alice-new"
@@ -81,7 +81,7 @@ func lookAtSecret() Step {
 func useKey() Step {
 	return Step{
 		Title:  "The running service accepts the key",
-		Proves: "whoever sends this key is alice, an admin",
+		Proves: "this key authenticates alice, an admin",
 		acts: []act{
 			take{secret: "alice-admin-key", to: first},
 			accepted(first),
@@ -137,7 +137,7 @@ func deleteAdmin() Step {
 func keepLastAdmin() Step {
 	return Step{
 		Title:  "bob is the last admin and can't be deleted",
-		Proves: "nobody locks everybody out by mistake",
+		Proves: "one admin always remains, unless its removal is confirmed",
 		acts: []act{
 			shell{"kubectl wait adminuser/bob --for=condition=LastAdmin --timeout=30s", nil},
 			shell{"kubectl delete adminuser bob || true", []check{says("bob"), says("keywright-last-admin")}},
@@ -148,7 +148,7 @@ func keepLastAdmin() Step {
 func applyKey() Step {
 	return Step{
 		Title:  "A CI job gets a key of its own",
-		Proves: "whoever sends it is Account ci, and no admin",
+		Proves: "it authenticates Account ci, which is not an admin",
 		acts: []act{
 			shell{"kubectl apply -f config/samples/apikey_ci.yaml", []check{says("apikey.keywright.dev/ci created")}},
 			shell{"kubectl wait -n default apikey/ci --for=condition=Ready --timeout=60s", nil},
@@ -220,7 +220,7 @@ func revokeKey() Step {
 func useBootstrapKey() Step {
 	return Step{
 		Title:  "The bootstrap key of the configuration needs no AdminUser",
-		Proves: "whoever sends the bootstrap key is admin",
+		Proves: "the bootstrap key authenticates admin",
 		acts: []act{
 			take{secret: "keywright-bootstrap", to: bootstrap},
 			accepted(bootstrap),

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// auditPolicy has every request of the two programs noted, and nobody else's. An open watch is noted when it begins.
+// auditPolicy records every request of the two programs and no others. A watch is recorded when it starts.
 const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -21,16 +21,16 @@ rules:
 - level: None
 `
 
-// serviceAccounts is what the names of the ServiceAccounts of the system namespace begin with.
+// serviceAccounts is the prefix of the names of the system namespace's ServiceAccounts.
 const serviceAccounts = "system:serviceaccount:" + Namespace + ":"
 
-// Request is one that the operator or the server made, as the API server noted it.
+// Request is a request of the operator or the server, as the API server's audit log records it.
 type Request struct {
 	// Account is the ServiceAccount in the system namespace.
 	Account string
-	// Verb, with what it was about. Without a Resource it was no request for one.
+	// Verb and the object it was applied to. Without a Resource the request was not for one.
 	Verb, Group, Resource, Subresource, Namespace, Name string
-	// Code is the HTTP status of the answer.
+	// Code is the HTTP status of the reply.
 	Code int
 }
 
@@ -49,8 +49,7 @@ func (c *ControlPlane) auditLog() string {
 	return filepath.Join(c.run(), "audit.log")
 }
 
-// Requests is all that the operator and the server have asked of the API server, over every start of theirs. It takes
-// Options.Audit.
+// Requests returns every request of the operator and the server, over all their starts. It needs Options.Audit.
 func (c *ControlPlane) Requests() ([]Request, error) {
 	log, err := os.ReadFile(c.auditLog())
 	if err != nil {
@@ -67,7 +66,7 @@ func (c *ControlPlane) Requests() ([]Request, error) {
 	return requests, nil
 }
 
-// auditEvent is what is of interest in an Event of audit.k8s.io.
+// auditEvent is the part of an audit.k8s.io Event that Requests reads.
 type auditEvent struct {
 	Verb string `json:"verb"`
 	User struct {

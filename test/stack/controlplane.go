@@ -25,7 +25,7 @@ const serverTimeout = time.Minute
 // ControlPlane is a running etcd and kube-apiserver, with RBAC, the system namespace and Keywright's CRDs.
 // Get one from StartControlPlane; nothing else of Keywright runs on it.
 type ControlPlane struct {
-	// Admin is the cluster admin's way in: for tests and for what stands in for parts of a cluster.
+	// Admin is the cluster admin's configuration, for tests and for stand-ins of cluster components.
 	Admin *rest.Config
 	// Client works as Admin and knows the types of Kubernetes and of Keywright.
 	Client client.WithWatch
@@ -40,12 +40,12 @@ type ControlPlane struct {
 	progress progress
 	leash    *leash
 	env      *envtest.Environment
-	// closers undo what was done, last first.
+	// closers undo the start, last first.
 	closers []func() error
 }
 
 // StartControlPlane starts etcd and kube-apiserver and installs the system namespace and the CRDs.
-// ctx bounds the start only: what runs goes on until Stop. After an error nothing is left running.
+// ctx bounds the start only: the processes run until Stop. After an error nothing is left running.
 func StartControlPlane(ctx context.Context, options Options) (*ControlPlane, error) {
 	c, err := newControlPlane(options)
 	if err != nil {
@@ -92,7 +92,7 @@ func (c *ControlPlane) findAssets(ctx context.Context) (err error) {
 	return err
 }
 
-// startServers runs the two on loopback and makes the admin's ways in.
+// startServers runs the two on loopback and creates the admin's client and kubeconfig.
 func (c *ControlPlane) startServers(context.Context) (err error) {
 	if c.leash, err = newLeash(c.run()); err != nil {
 		return err
@@ -111,7 +111,7 @@ func (c *ControlPlane) startServers(context.Context) (err error) {
 // configureServers describes the two to envtest. Data and certificates go below run/, and logs to logs/.
 func (c *ControlPlane) configureServers() error {
 	c.env = &envtest.Environment{
-		// Said outright: envtest would otherwise let an environment variable turn us on a person's own cluster.
+		// Explicit, because an environment variable could otherwise point envtest at a person's own cluster.
 		UseExistingCluster:       new(false),
 		ControlPlaneStartTimeout: serverTimeout,
 		ControlPlaneStopTimeout:  serverTimeout,
@@ -134,7 +134,7 @@ func (c *ControlPlane) configureServers() error {
 	return errors.Join(err, os.Mkdir(etcdData, 0o700), os.Mkdir(certs, 0o700))
 }
 
-// program puts a program on the leash and opens the log of that name, for its start under envtest or as a Process.
+// program ties a program to the leash and opens its log, for its start under envtest or as a Process.
 func (c *ControlPlane) program(name, path string) (script string, log *os.File, err error) {
 	if script, err = c.leash.wrap(path); err != nil {
 		return "", nil, err
@@ -158,7 +158,7 @@ func (c *ControlPlane) makeAdmin() (err error) {
 	return writeKubeconfig(c.Kubeconfig, "admin", c.Admin)
 }
 
-// Stop ends everything that was started and removes what was written, logs aside. It may be called again.
+// Stop stops every process and removes every file except logs. It may be called again.
 func (c *ControlPlane) Stop() error {
 	var errs []error
 	for _, undo := range slices.Backward(c.closers) {
@@ -172,12 +172,12 @@ func (c *ControlPlane) onStop(undo func() error) {
 	c.closers = append(c.closers, undo)
 }
 
-// run is the folder of what only the stack needs: data, certificates, identities, the mounted pepper.
+// run is the folder for data, certificates, identities and the mounted pepper.
 func (c *ControlPlane) run() string {
 	return filepath.Join(c.Dir, "run")
 }
 
-// LogFile is where the process of that name writes: etcd, kube-apiserver, operator, server, or one more server-2.
+// LogFile returns the log of a process: etcd, kube-apiserver, operator, server, or server-2 and so on.
 func (c *ControlPlane) LogFile(name string) string {
 	return filepath.Join(c.Dir, "logs", name+".log")
 }

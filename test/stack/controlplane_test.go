@@ -53,7 +53,7 @@ func TestControlPlane(t *testing.T) {
 			t.Errorf("the ConfigMap is not among %d writes", len(history))
 		}
 	})
-	t.Run("a failing kubectl says why", func(t *testing.T) {
+	t.Run("a failing kubectl reports why", func(t *testing.T) {
 		if _, err := plane.Kubectl(t.Context(), "get", "secret", "absent"); err == nil || !strings.Contains(err.Error(), `"absent" not found`) {
 			t.Errorf("got %v", err)
 		}
@@ -70,7 +70,7 @@ func TestControlPlane(t *testing.T) {
 	t.Run("a ServiceAccount may do what it is granted and no more", func(t *testing.T) {
 		testServiceAccount(t, plane)
 	})
-	t.Run("nobody else can read what is in the folder", func(t *testing.T) {
+	t.Run("the folder is private", func(t *testing.T) {
 		assertPrivate(t, dir)
 	})
 	t.Run("Stop leaves the logs and nothing else, on disk and running", func(t *testing.T) {
@@ -104,7 +104,7 @@ func testServiceAccount(t *testing.T, plane *ControlPlane) {
 	}
 }
 
-func TestStartThatIsInterrupted(t *testing.T) {
+func TestStartControlPlane_Interrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	dir := t.TempDir()
 	cancel()
@@ -116,7 +116,7 @@ func TestStartThatIsInterrupted(t *testing.T) {
 	}
 }
 
-// assertPrivate wants dir closed to others, or every file below it.
+// assertPrivate expects that others cannot read dir, or any file below it.
 func assertPrivate(t *testing.T, dir string) {
 	t.Helper()
 	for _, path := range []string{"logs", "run", "kubeconfig"} {
@@ -142,7 +142,7 @@ func names(t *testing.T, dir string) string {
 	return strings.Join(all, " ")
 }
 
-// processesWith lists the processes that have text in their command line.
+// processesWith lists the processes whose command line contains text.
 func processesWith(t *testing.T, text string) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "ps", "-eo", "pid,args").Output()

@@ -1,10 +1,9 @@
-// Package stack brings up a real control plane on loopback, and Keywright on it, for the demo, the
-// end-to-end tests and the benchmarks.
+// Package stack starts a real control plane on loopback, and Keywright on it, for the demo, the end-to-end tests and the
+// benchmarks.
 //
-// It owns how the processes are started, found ready and ended, and under which identity each one
-// works: the operator and the server get the tokens of their own ServiceAccounts, never the admin's.
-// It stands in for the two parts of a cluster that are not there: the kubelet that mounts the pepper,
-// and the Deployments that run the programs.
+// It starts and stops the processes, waits until they are ready, and gives each its identity: the operator and the server
+// get tokens of their own ServiceAccounts, never the admin's. It replaces the two parts of a cluster that are missing:
+// the kubelet that mounts the pepper, and the Deployments that run the programs.
 //
-// It owns no expectation about what Keywright does: that is for those who use it.
+// It does not check what Keywright does.
 package stack

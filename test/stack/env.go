@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// variables are what a person needs in the environment to work with this stack, as NAME=value, PATH aside:
-// kubectl's, and the server's URL and bootstrap key.
+// variables returns the environment that a person needs to work with this stack, as NAME=value and without PATH:
+// kubectl's variables, and the server's URL and bootstrap key.
 func (s *Stack) variables() []string {
 	return append(s.kubectlVariables(),
 		"KEYWRIGHT_URL="+s.ServerURL,
@@ -18,20 +18,20 @@ func (s *Stack) variables() []string {
 	)
 }
 
-// Environ is our own environment made fit for work with this stack: KUBECONFIG, KEYWRIGHT_URL and
-// KEYWRIGHT_ADMIN_KEY are set, and kubectl is in PATH.
+// Environ returns this process's environment with KUBECONFIG, KEYWRIGHT_URL and KEYWRIGHT_ADMIN_KEY set, and kubectl in
+// PATH.
 func (s *Stack) Environ() []string {
 	path := "PATH=" + s.Assets + string(filepath.ListSeparator) + os.Getenv("PATH")
 	return append(append(os.Environ(), s.variables()...), path)
 }
 
-// WriteEnv writes a file for a shell to source, which gives it what Environ gives a child of ours. The bootstrap
-// key is in it: only its owner can read it.
+// WriteEnv writes a file for a shell to source, with the same variables as Environ. It contains the bootstrap key, so
+// only its owner can read it.
 func (s *Stack) WriteEnv(path string) error {
 	return os.WriteFile(path, []byte(envText(s.Assets, s.variables())), 0o600)
 }
 
-// envText exports variables and puts a folder first in PATH.
+// envText returns shell text that exports variables and puts a folder first in PATH.
 func envText(folder string, variables []string) string {
 	var text strings.Builder
 	for _, variable := range variables {

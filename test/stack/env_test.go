@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestEnvFileSaysTheSameToAShell(t *testing.T) {
+func TestWriteEnv_MatchesEnviron(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "it's $HOME `here`")
 	path := filepath.Join(t.TempDir(), "env")
 	s := &Stack{

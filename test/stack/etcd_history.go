@@ -17,7 +17,7 @@ type EtcdWrite struct {
 	Value []byte
 }
 
-// fromTheBeginning watches all keys from the first revision on.
+// fromTheBeginning watches all keys from the first revision.
 const fromTheBeginning = `{"create_request": {"key": "AA==", "range_end": "AA==", "start_revision": "1"}}`
 
 // watchReply is one message of etcd's JSON watch. Its 64-bit numbers are strings.
@@ -37,8 +37,8 @@ type watchReply struct {
 	} `json:"result"`
 }
 
-// EtcdHistory reads every version of everything that was ever written to etcd, what has been deleted since included.
-// It fails when kube-apiserver has compacted the history, which it first does after ten minutes.
+// EtcdHistory returns every version of everything ever written to etcd, deleted objects included. It fails once
+// kube-apiserver has compacted the history, which it first does after ten minutes.
 func (c *ControlPlane) EtcdHistory(ctx context.Context) ([]EtcdWrite, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -55,7 +55,7 @@ func (c *ControlPlane) EtcdHistory(ctx context.Context) ([]EtcdWrite, error) {
 	return readHistory(json.NewDecoder(reply.Body))
 }
 
-// readHistory reads until the revision that was the newest when the watch began.
+// readHistory reads until the revision that was the newest when the watch started.
 func readHistory(stream *json.Decoder) ([]EtcdWrite, error) {
 	var writes []EtcdWrite
 	for newest, reached := int64(-1), int64(0); newest < 0 || reached < newest; {
@@ -64,7 +64,7 @@ func readHistory(stream *json.Decoder) ([]EtcdWrite, error) {
 			return nil, fmt.Errorf("etcd's history: %w", err)
 		}
 		if number(message.Result.CompactRevision) > 0 {
-			return nil, errors.New("etcd's history has been compacted: ask within ten minutes of the start")
+			return nil, errors.New("etcd's history has been compacted: read it within ten minutes of the start")
 		}
 		if newest < 0 {
 			newest = number(message.Result.Header.Revision)
@@ -77,7 +77,7 @@ func readHistory(stream *json.Decoder) ([]EtcdWrite, error) {
 	return writes, nil
 }
 
-// number reads a 64-bit number, 0 standing for one that is left out.
+// number parses a 64-bit number. A missing one is 0.
 func number(s string) int64 {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {

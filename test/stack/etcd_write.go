@@ -9,7 +9,7 @@ import (
 	"net/http"
 )
 
-// EtcdRead is the newest version of an object as etcd stores it.
+// EtcdRead returns the newest version of an object as etcd stores it.
 func (c *ControlPlane) EtcdRead(ctx context.Context, key string) ([]byte, error) {
 	var found struct {
 		KVs []struct {
@@ -23,10 +23,10 @@ func (c *ControlPlane) EtcdRead(ctx context.Context, key string) ([]byte, error)
 	return found.KVs[0].Value, nil
 }
 
-// mostAtOnce is how many operations etcd takes in one transaction.
+// mostAtOnce is etcd's limit of operations in one transaction.
 const mostAtOnce = 100
 
-// EtcdWrite writes objects past the API server, which takes them for its own: it is how a test comes by many.
+// EtcdWrite writes objects directly to etcd. The API server cannot tell them from its own, so a test can create many.
 func (c *ControlPlane) EtcdWrite(ctx context.Context, writes []EtcdWrite) error {
 	for len(writes) > 0 {
 		some := writes[:min(mostAtOnce, len(writes))]
@@ -42,7 +42,7 @@ func (c *ControlPlane) EtcdWrite(ctx context.Context, writes []EtcdWrite) error 
 	return nil
 }
 
-// etcd makes one request of its JSON API.
+// etcd sends one request to etcd's JSON API.
 func (c *ControlPlane) etcd(ctx context.Context, operation string, ask, answer any) error {
 	body, err := json.Marshal(ask)
 	if err != nil {

@@ -14,11 +14,11 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// tokenLife is far longer than any stack is up: there is no kubelet to renew a token.
+// tokenLife is longer than any stack runs, because there is no kubelet to renew a token.
 const tokenLife = 30 * 24 * time.Hour
 
-// ServiceAccountConfig is the way in of a ServiceAccount of the system namespace: a token from the TokenRequest
-// API and nothing more, so it may do what config/rbac grants that account.
+// ServiceAccountConfig returns a configuration for a ServiceAccount of the system namespace. It holds only a token from
+// the TokenRequest API, so it may do what config/rbac grants that account.
 func (c *ControlPlane) ServiceAccountConfig(ctx context.Context, name string) (*rest.Config, error) {
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: Namespace}}
 	request := &authenticationv1.TokenRequest{
@@ -32,7 +32,7 @@ func (c *ControlPlane) ServiceAccountConfig(ctx context.Context, name string) (*
 	return config, nil
 }
 
-// serviceAccountKubeconfig writes the kubeconfig of a ServiceAccount and returns its path. sees is as in Options.
+// serviceAccountKubeconfig writes the kubeconfig of a ServiceAccount and returns its path. sees is Options.ServerSees.
 func (c *ControlPlane) serviceAccountKubeconfig(ctx context.Context, name string, sees func(string) (string, error)) (string, error) {
 	config, err := c.ServiceAccountConfig(ctx, name)
 	if err == nil && sees != nil {
@@ -45,8 +45,8 @@ func (c *ControlPlane) serviceAccountKubeconfig(ctx context.Context, name string
 	return path, writeKubeconfig(path, name, config)
 }
 
-// writeKubeconfig writes, readable by the owner only, a kubeconfig for what config can do, with the system
-// namespace as its default.
+// writeKubeconfig writes a kubeconfig with the rights of config and the system namespace as its default. Only its owner
+// can read it.
 func writeKubeconfig(path, user string, config *rest.Config) error {
 	const cluster = "keywright"
 	return clientcmd.WriteToFile(clientcmdapi.Config{

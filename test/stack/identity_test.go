@@ -13,7 +13,7 @@ func TestWriteKubeconfig(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kubeconfig")
 	config := &rest.Config{Host: "https://127.0.0.1:1", BearerToken: "t"}
 	config.CAData = []byte("ca")
-	if err := writeKubeconfig(path, "somebody", config); err != nil {
+	if err := writeKubeconfig(path, "alice", config); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {

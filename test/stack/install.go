@@ -16,13 +16,13 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// Conditions are polled this often and for this long, everywhere in this package.
+// Conditions are polled this often and this long in the whole package.
 const (
 	pollEvery = 20 * time.Millisecond
 	pollFor   = time.Minute
 )
 
-// installCRDs installs the system namespace and the CRDs, and waits until objects of them can be had.
+// installCRDs installs the system namespace and the CRDs, and waits until their objects can be read.
 func (c *ControlPlane) installCRDs(ctx context.Context) error {
 	if err := c.apply(ctx, "-f", "config/default/namespace.yaml"); err != nil {
 		return err
@@ -35,8 +35,8 @@ func (c *ControlPlane) installCRDs(ctx context.Context) error {
 	})
 }
 
-// InstallPolicies installs what the operator and the server may do and the admission policies, as Options.Policies say,
-// and returns when the policies are in force.
+// InstallPolicies installs RBAC and the admission policies that Options.Policies names, and returns when the policies
+// are in force.
 func (c *ControlPlane) InstallPolicies(ctx context.Context) error {
 	for _, folder := range c.options.Policies {
 		if err := c.apply(ctx, "-k", folder); err != nil {
@@ -46,9 +46,9 @@ func (c *ControlPlane) InstallPolicies(ctx context.Context) error {
 	return c.policiesInForce(ctx)
 }
 
-// policiesInForce returns when every policy installed so far is in force: the API server compiles policies a moment after
-// it has accepted them, and lets everything through until then. What each refuses, and whom, is nothing to know here:
-// policies come into force together in the order in which they were made, so one made now, the sentinel, is the last.
+// policiesInForce returns when every policy installed so far is in force. The API server compiles policies a moment
+// after it has accepted them, and allows everything until then. Policies come into force in the order in which they were
+// created, so a policy created now, the sentinel, is the last.
 func (c *ControlPlane) policiesInForce(ctx context.Context) error {
 	policy, binding := sentinel()
 	if err := c.Client.Create(ctx, policy); err != nil {
@@ -65,7 +65,7 @@ func (c *ControlPlane) policiesInForce(ctx context.Context) error {
 
 const sentinelName = "keywright-test-sentinel"
 
-// sentinel is a policy, and its binding, that refuses a ConfigMap of its own name and nothing else.
+// sentinel returns a policy and its binding that refuse a ConfigMap of their own name and nothing else.
 func sentinel() (*admissionv1.ValidatingAdmissionPolicy, *admissionv1.ValidatingAdmissionPolicyBinding) {
 	configMaps := admissionv1.NamedRuleWithOperations{
 		ResourceNames: []string{sentinelName},
@@ -86,12 +86,12 @@ func sentinel() (*admissionv1.ValidatingAdmissionPolicy, *admissionv1.Validating
 	return policy, binding
 }
 
-// offendSentinel offers the API server, without making it, what the sentinel is to refuse.
+// offendSentinel asks the API server, in a dry run, for the ConfigMap that the sentinel refuses.
 func (c *ControlPlane) offendSentinel(ctx context.Context) error {
 	offending := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: sentinelName, Namespace: metav1.NamespaceDefault}}
 	switch err := c.Client.Create(ctx, offending, client.DryRunAll); {
 	case err == nil:
-		return errors.New("the API server accepts what a ValidatingAdmissionPolicy is to refuse")
+		return errors.New("the API server accepts what a ValidatingAdmissionPolicy should refuse")
 	case !strings.Contains(err.Error(), "ValidatingAdmissionPolicy"):
 		return err
 	}
@@ -103,7 +103,7 @@ func (c *ControlPlane) apply(ctx context.Context, args ...string) error {
 	return err
 }
 
-// poll calls condition until it returns nil; when time is up, its last error is returned.
+// poll calls condition until it returns nil. When time is up, poll returns its last error.
 func poll(ctx context.Context, condition func(context.Context) error) error {
 	var last error
 	err := wait.PollUntilContextTimeout(ctx, pollEvery, pollFor, true, func(ctx context.Context) (bool, error) {

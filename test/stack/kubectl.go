@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Kubectl runs kubectl as the cluster admin, in the system namespace unless args say another, from the root of
-// the checkout. It returns what went to stdout; what went to stderr is in the error.
+// Kubectl runs kubectl as the cluster admin from the root of the checkout, in the system namespace unless args name
+// another. It returns stdout. The error contains stderr.
 func (c *ControlPlane) Kubectl(ctx context.Context, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := command(ctx, c.kubectlPath(), args...)
@@ -23,8 +23,8 @@ func (c *ControlPlane) Kubectl(ctx context.Context, args ...string) (string, err
 	return stdout.String(), nil
 }
 
-// kubectlVariables is what kubectl needs in its environment to work on this control plane. A person's own
-// preferences and cache stay out of it, and unchanged.
+// kubectlVariables returns the variables that kubectl needs to work on this control plane. It neither reads nor changes
+// a person's own preferences and cache.
 func (c *ControlPlane) kubectlVariables() []string {
 	return []string{
 		"KUBECONFIG=" + c.Kubeconfig,

@@ -8,15 +8,15 @@ import (
 	"syscall"
 )
 
-// leash ties the life of every process of the stack to ours: even when we are killed and can tear nothing down,
-// none is left behind. It is a FIFO that we hold open for writing; who reads it sees the end when we are gone.
+// leash ends every process of the stack when this process ends, even if this process is killed and cannot clean up. It
+// is a FIFO that this process holds open for writing: its readers see the end of the file when this process is gone.
 type leash struct {
 	dir  string
 	fifo *os.File
 }
 
-// leashScript starts a program with a watcher beside it in the same process group. The watcher waits for the end
-// of the FIFO, then ends the group. With --help (envtest asks for it, without a group) there is nothing to watch.
+// leashScript starts a program and a watcher in the same process group. The watcher waits for the end of the FIFO, then
+// ends the group. envtest runs programs with --help and without a group; the watcher is left out then.
 const leashScript = `#!/bin/sh
 if [ "$1" != --help ]; then
   (
@@ -38,7 +38,7 @@ func newLeash(dir string) (*leash, error) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		return nil, fmt.Errorf("make FIFO %s: %w", path, err)
 	}
-	// Opened for reading too, only because opening for writing alone would wait for a reader.
+	// Opened for reading too, because opening for writing alone would wait for a reader.
 	fifo, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func newLeash(dir string) (*leash, error) {
 	return &leash{dir: dir, fifo: fifo}, nil
 }
 
-// wrap returns the path of a script that runs program on the leash. Its process id is that of the program.
+// wrap returns the path of a script that runs program on the leash, with the process id of the script.
 func (l *leash) wrap(program string) (string, error) {
 	script := filepath.Join(l.dir, filepath.Base(program))
 	text := strings.NewReplacer("FIFO", shellQuote(l.fifo.Name()), "PROGRAM", shellQuote(program)).Replace(leashScript)
@@ -57,7 +57,7 @@ func (l *leash) close() error {
 	return l.fifo.Close()
 }
 
-// shellQuote makes one word of s for sh, whatever is in it.
+// shellQuote quotes s as one word for sh.
 func shellQuote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

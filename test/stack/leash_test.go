@@ -11,7 +11,7 @@ import (
 
 const leashedProgram = "KEYWRIGHT_TEST_LEASHED_PROGRAM"
 
-// TestMain lets the test binary play a stack that gets killed: see TestLeash.
+// TestMain lets the test binary act as a stack that is killed: see TestLeash.
 func TestMain(m *testing.M) {
 	if program := os.Getenv(leashedProgram); program != "" {
 		holdLeash(program)
@@ -37,7 +37,7 @@ func holdLeash(program string) {
 
 func TestLeash(t *testing.T) {
 	dir := t.TempDir()
-	program := filepath.Join(dir, "a 'program'") // a name that a shell takes apart unless it is quoted
+	program := filepath.Join(dir, "a 'program'") // a name that a shell splits unless it is quoted
 	writeFile(t, program, "#!/bin/sh\necho up\nexec sleep 1000\n", 0o700)
 	if err := os.Mkdir(filepath.Join(dir, "run"), 0o700); err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func TestLeash(t *testing.T) {
 	if err := holder.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	// The program holds the other end of stdout: this returns when it is gone, and never if it stays.
+	// The program holds the other end of stdout, so this returns only when the program is gone.
 	if _, err := io.ReadAll(stdout); err != nil {
 		t.Error(err)
 	}

@@ -13,23 +13,23 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// mount is a folder that shows a Secret the way a pod sees it. It stands for the kubelet's mount: on a cluster the
-// server is given the pepper by the node, not by its ServiceAccount, and so it is here: the Secret is read as admin.
-// A real kubelet takes up to a minute to show a change; this one shows it at once.
+// mount is a folder that shows a Secret as a pod sees it. It replaces the kubelet's mount: on a cluster the node, not the
+// server's ServiceAccount, reads the pepper, so here the admin does. A kubelet takes up to a minute to show a change;
+// mount shows it at once.
 type mount struct {
 	dir    string
 	secret string
 	client client.WithWatch
 }
 
-// follow writes the Secret and every later state of it until ctx ends. The outcome of a write goes to shown when
-// somebody waits for it.
+// follow writes the Secret and every later state of it until ctx ends. It sends the result of a write to shown if
+// there is a receiver.
 func (m mount) follow(ctx context.Context, shown chan<- error) {
 	wait.UntilWithContext(ctx, func(ctx context.Context) {
-		// A watch without a resource version begins with what is there.
+		// A watch without a resource version starts with the existing objects.
 		events, err := m.client.Watch(ctx, &corev1.SecretList{}, client.InNamespace(Namespace), client.MatchingFields{"metadata.name": m.secret})
 		if err != nil {
-			return // the API server is away: tried again
+			return // the API server is unavailable: retried
 		}
 		defer events.Stop()
 		for event := range events.ResultChan() {
@@ -38,7 +38,7 @@ func (m mount) follow(ctx context.Context, shown chan<- error) {
 	}, time.Second)
 }
 
-// show writes what an event tells. Like the kubelet it leaves the files of a deleted Secret where they are.
+// show writes the Secret of an event. Like the kubelet it keeps the files of a deleted Secret.
 func (m mount) show(event watch.Event, shown chan<- error) {
 	secret, ok := event.Object.(*corev1.Secret)
 	if !ok || event.Type == watch.Deleted {
@@ -51,17 +51,17 @@ func (m mount) show(event watch.Event, shown chan<- error) {
 	}
 }
 
-// dataLink is the symlink that names the folder whose files count; replacing it changes all of them at once.
+// dataLink is the symlink to the folder of the current files. Replacing it changes all files at once.
 const dataLink = "..data"
 
-// writeMount replaces the files of a mounted Secret in one step: they are written to a new folder, ..data is
-// swapped to name it, and only then is the old folder removed. Each name in dir is a symlink into ..data.
+// writeMount replaces the files of a mounted Secret in one step: it writes them to a new folder, swaps ..data to that
+// folder, and then removes the old one. Each name in dir is a symlink into ..data.
 func writeMount(dir string, data map[string][]byte) error {
 	fresh, err := os.MkdirTemp(dir, "..")
 	if err != nil {
 		return err
 	}
-	old, _ := os.Readlink(filepath.Join(dir, dataLink)) // the first time there is none
+	old, _ := os.Readlink(filepath.Join(dir, dataLink)) // fails the first time
 	for name, content := range data {
 		if err := os.WriteFile(filepath.Join(fresh, name), content, 0o400); err != nil {
 			return err
@@ -76,13 +76,13 @@ func writeMount(dir string, data map[string][]byte) error {
 	return os.RemoveAll(filepath.Join(dir, old))
 }
 
-// swap makes ..data name the folder fresh, without an instant at which it names none.
+// swap makes ..data point to the folder fresh, atomically.
 func swap(dir, fresh string) error {
 	next := filepath.Join(dir, dataLink+"_tmp")
 	return errors.Join(os.RemoveAll(next), os.Symlink(fresh, next), os.Rename(next, filepath.Join(dir, dataLink)))
 }
 
-// relink makes dir show exactly the names in data, next to the entries that begin with dots.
+// relink makes dir show exactly the names in data, beside the entries that start with dots.
 func relink(dir string, data map[string][]byte) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -28,8 +28,8 @@ func TestWriteMount(t *testing.T) {
 	}
 }
 
-// Who has read the folder behind ..data reads one state of the Secret, whatever happens meanwhile.
-func TestWriteMountSwapsAtOnce(t *testing.T) {
+// A reader that has resolved ..data reads one state of the Secret, even if it changes meanwhile.
+func TestWriteMount_SwapsAtomically(t *testing.T) {
 	dir := t.TempDir()
 	write := func(content string) {
 		if err := writeMount(dir, map[string][]byte{"active": []byte(content)}); err != nil {
@@ -47,7 +47,7 @@ func TestWriteMountSwapsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !os.SameFile(link, after) || after.Mode()&os.ModeSymlink == 0 {
-		t.Error("the name itself was replaced: for an instant it was not there")
+		t.Error("the name itself was replaced, so it was missing for an instant")
 	}
 }
 

@@ -14,33 +14,33 @@ const Namespace = "keywright-system"
 
 const modulePath = "keywright.dev/keywright"
 
-// Options say where a stack lives and what it tells. The zero value is good for a test.
+// Options configure a stack. The zero value suits a test.
 type Options struct {
-	// Dir is the folder of the stack: kubeconfig, logs/ and what only the stack needs in run/.
-	// Empty: a temporary one, removed by Stop. Of a folder given here Stop leaves logs/.
+	// Dir is the folder of the stack, with kubeconfig, logs/ and run/. Empty: a temporary one, which Stop removes. In
+	// a folder given here Stop keeps logs/.
 	Dir string
-	// Out gets a line before each thing that takes time, and the progress of builds. Nil: silence.
+	// Out gets a line before each phase, and the progress of builds. Nil: no output.
 	Out io.Writer
 	// Bin is the folder the operator and the server are built into. Empty: bin/ in the stack's folder.
 	Bin string
-	// ForRelease has the server built by its profile, as the image is. That takes minutes more, the first time.
+	// ForRelease builds the server with its profile, as for the image. The first build takes minutes longer.
 	ForRelease bool
-	// OperatorArgs and ServerArgs are appended to the flags the two are started with.
+	// OperatorArgs and ServerArgs are appended to the flags of the two programs.
 	OperatorArgs, ServerArgs []string
-	// Servers is how many replicas of the server run. 0: one.
+	// Servers is the number of server replicas. 0: one.
 	Servers int
-	// Database is the URL of the database that all of them share. Empty: each has a SQLite file of its own.
+	// Database is the URL of the database that all replicas share. Empty: each has its own SQLite file.
 	Database string
-	// Policies are the kustomizations, as paths, that say who may do what. Empty: config/rbac and config/admission.
+	// Policies are paths of the kustomizations with RBAC and policies. Empty: config/rbac and config/admission.
 	Policies []string
-	// ServerSees is given the URL of the API server and returns the one at which servers find it. Nil: the same.
+	// ServerSees maps the URL of the API server to the one that servers use. Nil: the same.
 	ServerSees func(apiServer string) (string, error)
-	// Audit has the API server note what the two ask of it, for Requests.
+	// Audit makes the API server record the requests of the two programs, for Requests.
 	Audit bool
 }
 
-// complete fills in what was left open and makes the folders. The folder that was made and has to be
-// removed again is the second result, empty if there is none.
+// complete fills in defaults and creates the folders. The second result is the folder that has to be removed again, or
+// empty.
 func (o Options) complete() (Options, string, error) {
 	temporary := ""
 	if o.Out == nil {
@@ -64,12 +64,11 @@ func (o Options) complete() (Options, string, error) {
 	if len(o.Policies) == 0 {
 		o.Policies = []string{"config/rbac", "config/admission"}
 	}
-	// Nobody else on the machine may read the kubeconfigs and the pepper below.
+	// Other users of the machine must not read the kubeconfigs and the pepper in it.
 	return o, temporary, errors.Join(os.MkdirAll(filepath.Join(dir, "logs"), 0o700), os.MkdirAll(filepath.Join(dir, "run"), 0o700))
 }
 
-// Root is the folder of this checkout: the nearest one upward from the working directory that holds
-// Keywright's go.mod.
+// Root returns the folder of this checkout: the nearest one upward from the working directory with Keywright's go.mod.
 func Root() (string, error) {
 	start, err := os.Getwd()
 	if err != nil {

@@ -12,32 +12,32 @@ import (
 	"time"
 )
 
-// stopGrace is what a process gets to end after SIGTERM: longer than the server's --shutdown-timeout.
+// stopGrace is the time a process has to end after SIGTERM. It is longer than the server's --shutdown-timeout.
 const stopGrace = 25 * time.Second
 
-// Process is a program of Keywright as a child process, in a process group of its own, with its output in a file.
-// Its methods are not for several goroutines at once; Done is.
+// Process is a program of Keywright as a child process, in its own process group, with its output in a file. Only Done is
+// safe for concurrent use.
 type Process struct {
-	// Name is operator or server, or server-2 and so on for more of them.
+	// Name is operator, server, or server-2 and so on.
 	Name string
-	// ReadyURL answers 200 when the process can do its work.
+	// ReadyURL answers 200 when the process is ready.
 	ReadyURL string
-	// LogFile gets stdout and stderr, appended to by every start.
+	// LogFile gets stdout and stderr. Every start appends to it.
 	LogFile string
-	// Env is added, as NAME=value, to the environment of the next start.
+	// Env is added as NAME=value to the environment of the next start.
 	Env []string
 
 	script string
 	args   []string
 	log    *os.File
-	// child is the one that was started last.
+	// child is the last one started.
 	child *child
 }
 
 // child is one life of a Process.
 type child struct {
 	cmd *exec.Cmd
-	// ended is closed when the child is gone; exit is then how it went.
+	// ended is closed when the child has ended. exit is its result from then on.
 	ended chan struct{}
 	exit  error
 }
@@ -53,14 +53,14 @@ func (c *ControlPlane) newProcess(name, path, readyURL string, args ...string) (
 	return p, nil
 }
 
-// Start runs the process and returns when it is ready, or has ended, or ctx has. It must not be running.
+// Start runs the process and returns when it is ready or has ended, or when ctx has. The process must not be running.
 func (p *Process) Start(ctx context.Context) error {
 	if p.running() {
 		return fmt.Errorf("%s is running already", p.Name)
 	}
 	cmd := exec.Command(p.script, p.args...)
 	cmd.Stdout, cmd.Stderr = p.log, p.log
-	// Nothing of our environment: neither KUBECONFIG nor a proxy may decide what it talks to.
+	// An empty environment, so that neither KUBECONFIG nor a proxy decides which API server it uses.
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, p.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
@@ -71,17 +71,17 @@ func (p *Process) Start(ctx context.Context) error {
 	return p.awaitReady(ctx)
 }
 
-// PID is that of the life started last.
+// PID returns the process id of the last child.
 func (p *Process) PID() int { return p.child.cmd.Process.Pid }
 
 func (c *child) wait() {
 	c.exit = c.cmd.Wait()
-	// What is left of its group is the watcher of the leash.
+	// Only the watcher of the leash is left in its group.
 	_ = c.signal(syscall.SIGKILL)
 	close(c.ended)
 }
 
-// signal reaches the whole group: the watcher of the leash has to go with the program.
+// signal signals the whole group, because the watcher of the leash has to end with the program.
 func (c *child) signal(s syscall.Signal) error {
 	return syscall.Kill(-c.cmd.Process.Pid, s)
 }
@@ -109,7 +109,7 @@ func (p *Process) awaitReady(ctx context.Context) error {
 	return fmt.Errorf("%s is not ready (see %s): %w", p.Name, p.LogFile, err)
 }
 
-// onEnd calls f when the child ends, unless the function it returns was called before.
+// onEnd calls f when the child ends, unless the returned function is called first.
 func (c *child) onEnd(f func()) func() {
 	unwatch := make(chan struct{})
 	go func() {
@@ -135,13 +135,13 @@ func (p *Process) lastLines(n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// Done is closed when the process that was started last has ended, in whatever way.
+// Done is closed when the process that was started last has ended.
 func (p *Process) Done() <-chan struct{} {
 	return p.child.ended
 }
 
-// Stop asks the process to end and makes it end when it does not within a grace. Its error is that of the process,
-// which is to exit with 0, or that it had to be killed. Stopping what does not run is no error.
+// Stop asks the process to end, and kills it if it does not end within stopGrace. It returns an error if the process
+// exits with another status than 0 or is killed. Stopping a process that does not run succeeds.
 func (p *Process) Stop() error {
 	if !p.running() {
 		return nil
@@ -157,7 +157,7 @@ func (p *Process) Stop() error {
 	}
 }
 
-// Kill ends the process without a chance to clean up, as a crash would.
+// Kill ends the process without a chance to clean up, as a crash does.
 func (p *Process) Kill() error {
 	if !p.running() {
 		return nil
@@ -167,7 +167,7 @@ func (p *Process) Kill() error {
 	return err
 }
 
-// Restart stops the process and starts it with the same flags, and so on the same ports.
+// Restart stops the process and starts it with the same flags and ports.
 func (p *Process) Restart(ctx context.Context) error {
 	if err := p.Stop(); err != nil {
 		return err
@@ -175,7 +175,7 @@ func (p *Process) Restart(ctx context.Context) error {
 	return p.Start(ctx)
 }
 
-// Logs is all that the process has written, over every start.
+// Logs returns everything the process has written, over all its starts.
 func (p *Process) Logs() (string, error) {
 	text, err := os.ReadFile(p.LogFile)
 	return string(text), err
@@ -192,7 +192,7 @@ func (p *Process) exitError() error {
 	return fmt.Errorf("%s: %w", p.Name, p.child.exit)
 }
 
-// get is nil when url answers 200.
+// get returns nil if url answers 200.
 func get(ctx context.Context, url string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

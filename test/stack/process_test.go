@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// newTestProcess is a shell script as a Process, said to be ready by a server of the test's own.
+// newTestProcess returns a shell script as a Process. A server of the test answers for its readiness.
 func newTestProcess(t *testing.T, script string, ready http.HandlerFunc) *Process {
 	t.Helper()
 	options, _, err := Options{Dir: t.TempDir()}.complete()
@@ -40,7 +40,7 @@ func isNotReady(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusServiceUnavailable)
 }
 
-func TestProcessStartWaitsUntilReady(t *testing.T) {
+func TestProcess_StartWaitsUntilReady(t *testing.T) {
 	var asked atomic.Int32
 	p := newTestProcess(t, "exec sleep 1000", func(w http.ResponseWriter, r *http.Request) {
 		if asked.Add(1) < 3 {
@@ -58,7 +58,7 @@ func TestProcessStartWaitsUntilReady(t *testing.T) {
 	}
 }
 
-func TestProcessThatEndsInsteadOfStarting(t *testing.T) {
+func TestProcess_StartReportsExit(t *testing.T) {
 	p := newTestProcess(t, "echo no $1 >&2; exit 3", isNotReady)
 	err := p.Start(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "no flag") {
@@ -66,7 +66,7 @@ func TestProcessThatEndsInsteadOfStarting(t *testing.T) {
 	}
 }
 
-func TestProcessStopAsksFirst(t *testing.T) {
+func TestProcess_StopSendsSIGTERM(t *testing.T) {
 	p := newTestProcess(t, "trap 'echo going; exit 0' TERM; echo up; while :; do sleep 0.01; done", isReady)
 	startWhenLogged(t, p, "up")
 	if err := p.Stop(); err != nil {
@@ -76,11 +76,11 @@ func TestProcessStopAsksFirst(t *testing.T) {
 		t.Errorf("log: %q", logs)
 	}
 	if err := p.Stop(); err != nil {
-		t.Errorf("stopping what does not run: %v", err)
+		t.Errorf("stopping a stopped process: %v", err)
 	}
 }
 
-func TestProcessStopTellsHowItEnded(t *testing.T) {
+func TestProcess_StopReportsExitStatus(t *testing.T) {
 	p := newTestProcess(t, "trap 'exit 7' TERM; echo up; while :; do sleep 0.01; done", isReady)
 	startWhenLogged(t, p, "up")
 	if err := p.Stop(); err == nil || !strings.Contains(err.Error(), "exit status 7") {
@@ -88,7 +88,7 @@ func TestProcessStopTellsHowItEnded(t *testing.T) {
 	}
 }
 
-func TestProcessKillIsNotHeard(t *testing.T) {
+func TestProcess_KillGivesNoChanceToCleanUp(t *testing.T) {
 	p := newTestProcess(t, "trap '' TERM; echo up; while :; do sleep 0.01; done", isReady)
 	startWhenLogged(t, p, "up")
 	if err := p.Kill(); err != nil {
@@ -101,7 +101,7 @@ func TestProcessKillIsNotHeard(t *testing.T) {
 	}
 }
 
-func TestProcessRestartAppendsToTheLog(t *testing.T) {
+func TestProcess_RestartAppendsToLog(t *testing.T) {
 	p := newTestProcess(t, "trap 'echo going; exit 0' TERM; echo up; while :; do sleep 0.01; done", isReady)
 	startWhenLogged(t, p, "up")
 	if err := p.Restart(t.Context()); err != nil {
@@ -110,7 +110,7 @@ func TestProcessRestartAppendsToTheLog(t *testing.T) {
 	awaitLog(t, p, "going\nup\n")
 }
 
-// startWhenLogged starts p and returns when its log holds text: only then has it set its traps.
+// startWhenLogged starts p and returns when its log contains text: p has set its traps by then.
 func startWhenLogged(t *testing.T, p *Process, text string) {
 	t.Helper()
 	if err := p.Start(t.Context()); err != nil {

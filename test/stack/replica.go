@@ -10,13 +10,13 @@ import (
 // Replica is one server.
 type Replica struct {
 	*Process
-	// URL is where it listens, without a slash at the end; MetricsURL is where it shows its metrics.
+	// URL is its address, without a trailing slash. MetricsURL serves its metrics.
 	URL, MetricsURL string
-	// ExtAuthz is the address where it answers Envoy by gRPC.
+	// ExtAuthz is the address of its gRPC service for Envoy.
 	ExtAuthz string
 }
 
-// startServers starts as many as were asked for. The first is the one that most tests talk to.
+// startServers starts the replicas. Most tests use the first.
 func (s *Stack) startServers(ctx context.Context) error {
 	for range max(1, s.options.Servers) {
 		if _, err := s.AddServer(ctx); err != nil {
@@ -26,8 +26,7 @@ func (s *Stack) startServers(ctx context.Context) error {
 	return nil
 }
 
-// AddServer starts one more replica and returns when it is ready. Stop ends it with all else. Its args come after
-// Options.ServerArgs.
+// AddServer starts one more replica and returns when it is ready. Its args follow Options.ServerArgs. Stop ends it.
 func (s *Stack) AddServer(ctx context.Context, args ...string) (Replica, error) {
 	kubeconfig, err := s.serviceAccountKubeconfig(ctx, "keywright-server", s.options.ServerSees)
 	if err != nil {
@@ -61,7 +60,7 @@ func (s *Stack) AddServer(ctx context.Context, args ...string) (Replica, error) 
 	return r, err
 }
 
-// nextServer names the one to be added.
+// nextServer returns the name of the next replica.
 func (s *Stack) nextServer() string {
 	if len(s.Replicas) == 0 {
 		return "server"
@@ -69,7 +68,7 @@ func (s *Stack) nextServer() string {
 	return fmt.Sprintf("server-%d", len(s.Replicas)+1)
 }
 
-// database is that of the replica of a name.
+// database returns the database URL of a replica.
 func (s *Stack) database(name string) string {
 	if s.options.Database != "" {
 		return s.options.Database
@@ -77,7 +76,7 @@ func (s *Stack) database(name string) string {
 	return filepath.Join(s.options.Dir, "run", name+".db")
 }
 
-// DatabaseFiles are those of the servers' own databases.
+// DatabaseFiles returns the files of the servers' own databases.
 func (s *Stack) DatabaseFiles() ([]string, error) {
 	return filepath.Glob(filepath.Join(s.options.Dir, "run", "server*.db*"))
 }

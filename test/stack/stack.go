@@ -16,30 +16,30 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// The bootstrap key lies in this Secret under this key.
+// The Secret and entry of the bootstrap key.
 const (
 	bootstrapSecret = "keywright-bootstrap"
 	bootstrapKey    = "key"
 )
 
-// Stack is a control plane with Keywright on it: its policies in force, operator and server running, each under
-// its own ServiceAccount, and a bootstrap key configured.
+// Stack is a control plane with Keywright on it: its policies are in force, operator and server run under their own
+// ServiceAccounts, and a bootstrap key is configured.
 type Stack struct {
 	*ControlPlane
 	// Operator and Server may be stopped, killed and restarted. Server is the first of Replicas.
 	Operator, Server *Process
-	// Replicas are all servers.
+	// Replicas are all server replicas.
 	Replicas []Replica
-	// ServerURL is where the server listens, without a slash at the end.
+	// ServerURL is the server's address, without a trailing slash.
 	ServerURL string
-	// ServerMetricsURL and OperatorMetricsURL are where the two show their metrics.
+	// ServerMetricsURL and OperatorMetricsURL serve the metrics of the two programs.
 	ServerMetricsURL, OperatorMetricsURL string
-	// BootstrapKey is the plaintext that Secret keywright-bootstrap holds under key. It is random.
+	// BootstrapKey is the plaintext in entry key of Secret keywright-bootstrap. It is random.
 	BootstrapKey string
 }
 
-// Start brings everything up and returns when operator and server are ready. ctx bounds the start only: what runs
-// goes on until Stop. After an error nothing is left running.
+// Start starts everything and returns when operator and server are ready. ctx bounds the start only: the processes run
+// until Stop. After an error nothing is left running.
 func Start(ctx context.Context, options Options) (*Stack, error) {
 	plane, err := StartControlPlane(ctx, options)
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *Stack) phases() []phase {
 	}
 }
 
-// writeBootstrapKey does what a person does who wants one: a Secret, and the ConfigMap that points to it.
+// writeBootstrapKey writes a Secret, and the ConfigMap that refers to it.
 func (s *Stack) writeBootstrapKey(ctx context.Context) error {
 	owner := client.FieldOwner("keywright-stack")
 	secret := corev1ac.Secret(bootstrapSecret, Namespace).WithStringData(map[string]string{bootstrapKey: s.BootstrapKey})
@@ -71,7 +71,7 @@ func (s *Stack) writeBootstrapKey(ctx context.Context) error {
 	return errors.Join(s.Client.Apply(ctx, secret, owner), s.Client.Apply(ctx, config, owner))
 }
 
-// build compiles both programs; how far it is, and what the compiler has to say, goes to Out.
+// build compiles both programs and writes the compiler's output to Out.
 func (s *Stack) build(ctx context.Context) error {
 	var flags []string
 	if s.options.ForRelease {
@@ -115,7 +115,8 @@ func (s *Stack) startOperator(ctx context.Context) error {
 	return s.Operator.Start(ctx)
 }
 
-// mountPepper returns when the operator has made the pepper and the server can read it. Until Stop the mount follows.
+// mountPepper returns when the operator has created the pepper and the server can read it. The mount follows it until
+// Stop.
 func (s *Stack) mountPepper(ctx context.Context) error {
 	pepper := mount{dir: s.pepperDir(), secret: v1alpha1.PepperSecret, client: s.Client}
 	if err := os.MkdirAll(pepper.dir, 0o700); err != nil {
@@ -134,7 +135,7 @@ func (s *Stack) mountPepper(ctx context.Context) error {
 	}
 }
 
-// follow keeps a mount up to date until Stop. The result tells the outcome of the first write.
+// follow keeps a mount up to date until Stop. It returns a channel for the result of the first write.
 func (s *Stack) follow(ctx context.Context, m mount) <-chan error {
 	ctx, cancel := context.WithCancel(ctx)
 	shown, ended := make(chan error, 1), make(chan struct{})
@@ -154,11 +155,11 @@ func (s *Stack) pepperDir() string {
 	return filepath.Join(s.run(), "pepper")
 }
 
-// Ports are chosen below those that the kernel gives to outgoing connections: one of these would take the port of
-// a program while that is stopped.
+// Ports are below those that the kernel assigns to outgoing connections: such a connection could take the port of a
+// program while that is stopped.
 const lowestPort, highestPort = 10_000, 32_000
 
-// freeAddresses are so many loopback addresses with different ports that nobody listens on.
+// freeAddresses returns n unused loopback addresses with different ports.
 func freeAddresses(n int) ([]string, error) {
 	if n == 0 {
 		return nil, nil
@@ -167,7 +168,7 @@ func freeAddresses(n int) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Held until all are chosen, or two could be the same.
+	// Held until all are chosen, so that no two are the same.
 	defer listener.Close()
 	others, err := freeAddresses(n - 1)
 	return append(others, listener.Addr().String()), err
