@@ -217,7 +217,7 @@ func (s *Server) Crash() error { return s.order("crash", "stopped") }
 
 // order sends an order to the keeper and returns when the keeper reports that it is done.
 func (s *Server) order(what, done string) error {
-	s.heard()
+	s.pending()
 	if _, err := io.WriteString(s.orders, what+"\n"); err != nil {
 		return err
 	}
