@@ -5,7 +5,6 @@ import (
 	"go/token"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -54,11 +53,7 @@ func TestControllers_ImportNoOtherController(t *testing.T) {
 // drawnArrows returns the arrows of the first drawing on the page.
 func drawnArrows(t *testing.T) map[arrow]bool {
 	t.Helper()
-	page, err := os.ReadFile("architecture.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, drawing, _ := strings.Cut(string(page), "```mermaid\n")
+	_, drawing, _ := strings.Cut(read(t, "architecture.md"), "```mermaid\n")
 	drawing, _, _ = strings.Cut(drawing, "```")
 	found := map[arrow]bool{}
 	for _, m := range regexp.MustCompile(`(?m)^\s*(\w+) --> (.+)$`).FindAllStringSubmatch(drawing, -1) {
