@@ -15,7 +15,7 @@ import (
 // BenchmarkAuth has GET /auth asked over connections that stay open, by clients that do next to nothing besides. Every
 // fourth key is wrong. It is what release.pgo is made from; how we stand to the floor is measured by test/bench.
 func BenchmarkAuth(b *testing.B) {
-	s := newSurfaces(b, still{})
+	s := newEnv(b, still{})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)

@@ -1,25 +1,37 @@
 package main
 
 import (
+	"log/slog"
+	"path/filepath"
 	"slices"
 	"testing"
 
-	"keywright.dev/keywright/internal/httpapi/admin"
-	"keywright.dev/keywright/internal/httpapi/keys"
+	"k8s.io/client-go/rest"
+
+	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/httpapi/openapi"
+	"keywright.dev/keywright/internal/key/pepper"
 )
 
-// The document has every endpoint there is, and none that there is not. What they answer is held against it in
-// test/management.
-func TestDocumentHasEachEndpoint(t *testing.T) {
+// The replies are compared with the document in test/management.
+func TestOpenAPI_DescribesExactlyTheServedEndpoints(t *testing.T) {
+	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := newService(&rest.Config{}, ring, &options{database: filepath.Join(t.TempDir(), "db")}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.database.close()
 	described, err := openapi.Operations()
 	if err != nil {
 		t.Fatal(err)
 	}
-	there := slices.Concat(admin.Endpoints(), keys.Endpoints(), []string{"POST /graphql", "GET /auth", "POST /introspect"})
+	served := append(httpapi.Endpoints(s.surfaces...), "GET /auth", "POST /introspect")
 	slices.Sort(described)
-	slices.Sort(there)
-	if !slices.Equal(described, there) {
-		t.Errorf("in the document: %q\nthere: %q", described, there)
+	slices.Sort(served)
+	if !slices.Equal(described, served) {
+		t.Errorf("described %q, served %q", described, served)
 	}
 }

@@ -8,34 +8,50 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/gate/forwardauth"
 	"keywright.dev/keywright/internal/gate/introspect"
+	"keywright.dev/keywright/internal/gate/reverseproxy"
+	"keywright.dev/keywright/internal/httpapi"
+	"keywright.dev/keywright/internal/httpapi/openapi"
 )
 
-// mainHandler lists every path of the main door.
-func mainHandler(s *service, log *slog.Logger) http.Handler {
+// mainHandler serves every path of the main listener.
+func mainHandler(s *service, log *slog.Logger) (http.Handler, error) {
+	document, err := openapi.New()
+	if err != nil {
+		return nil, err
+	}
 	mux, auth := http.NewServeMux(), forwardauth.New(s.gate)
 	mux.Handle("/auth", auth)
 	mux.Handle("/introspect", introspect.New(s.gate))
-	for path, handler := range s.managed {
-		mux.Handle(path, handler)
-	}
+	mux.Handle("/openapi.yaml", document)
+	mux.Handle("/docs", document)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "ok\n")
 	})
 	mux.Handle("GET /readyz", s.ready)
-	return survive(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// Every request of every app comes here: to look for its path would take a tenth of the time.
+	httpapi.Mount(mux, s.guard, s.surfaces...)
+	return recoverPanics(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Gateways send every request of every app to this path. Finding it in the mux would take a tenth of the time.
 		if r.URL.Path == "/auth" {
 			auth.ServeHTTP(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)
-	}), log)
+	}), log), nil
 }
 
 func metricsHandler(registry *prometheus.Registry, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	return survive(mux, log)
+	return recoverPanics(mux, log)
+}
+
+// newProxyServer leaves OPTIONS * to the app, which http.Server would answer by itself.
+func newProxyServer(g *gate.Gate, upstream *reverseproxy.Upstream, log *slog.Logger) *http.Server {
+	proxy := reverseproxy.New(reverseproxy.Config{Gate: g, Upstream: upstream, Log: log})
+	server := newServer(recoverPanics(proxy, log), log)
+	server.DisableGeneralOptionsHandler = true
+	return server
 }

@@ -17,11 +17,12 @@ import (
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/server/liveconfig"
 )
 
 const alice = "correct-horse-battery-staple"
 
-// still is a view that stays as it is set.
+// still is a view that does not change.
 type still struct {
 	err error
 	age time.Duration
@@ -30,14 +31,15 @@ type still struct {
 func (s still) Ready() error       { return s.err }
 func (s still) Age() time.Duration { return s.age }
 
-// surfaces are the handlers of a server.
-type surfaces struct {
-	*service
-	main, metrics http.Handler
+// env is a server that has only a gate.
+type env struct {
+	config        *liveconfig.Config
+	metrics       *prometheus.Registry
+	main, metered http.Handler
 }
 
-// newSurfaces is a server that knows alice's key, and others that are given, and is configured by an empty document.
-func newSurfaces(tb testing.TB, seen gate.View, keys ...verify.Key) surfaces {
+// newEnv returns a server with the key of alice and other keys, configured by an empty document.
+func newEnv(tb testing.TB, view gate.View, keys ...verify.Key) env {
 	tb.Helper()
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
 	if err != nil {
@@ -49,15 +51,21 @@ func newSurfaces(tb testing.TB, seen gate.View, keys ...verify.Key) surfaces {
 		Standing: verify.Accepted, Keys: append(keys, verify.Key{Digest: ring.Digest(alice)}),
 	})
 	log := slog.New(slog.DiscardHandler)
-	s := surfaces{service: &service{
-		verifier: verify.NewVerifier(index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring), metrics: prometheus.NewRegistry(),
-	}}
-	s.decideBy(index, seen, log)
-	if err := s.config.Apply("{}"); err != nil {
+	verifier := verify.NewVerifier(index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring)
+	metrics := prometheus.NewRegistry()
+	g := gate.New(gate.Config{Verifier: verifier, View: view, Now: time.Now, Log: log, Registry: metrics})
+	config := liveconfig.New(liveconfig.Targets{Index: index, Verifier: verifier, Gate: g}, time.Now)
+	unknown := unknownPeppers(verifier.UnknownPeppers)
+	addMetrics(metrics, index, unknown, view, config)
+	ready := newReadiness(indexCheck(g, view), configurationCheck(config), pepperCheck(unknown))
+	if err := config.Apply("{}"); err != nil {
 		tb.Fatal(err)
 	}
-	s.main, s.metrics = mainHandler(s.service, log), metricsHandler(s.service.metrics, log)
-	return s
+	main, err := mainHandler(&service{gate: g, ready: ready}, log)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return env{config: config, metrics: metrics, main: main, metered: metricsHandler(metrics, log)}
 }
 
 func ask(handler http.Handler, method, target string, header http.Header) *httptest.ResponseRecorder {
@@ -70,8 +78,8 @@ func ask(handler http.Handler, method, target string, header http.Header) *httpt
 	return recorder
 }
 
-func TestPathsAndMethods(t *testing.T) {
-	s := newSurfaces(t, still{})
+func TestMainHandler_PathsAndMethods(t *testing.T) {
+	s := newEnv(t, still{})
 	known := http.Header{"Authorization": {"Bearer " + alice}}
 	for _, c := range []struct {
 		handler        http.Handler
@@ -94,8 +102,8 @@ func TestPathsAndMethods(t *testing.T) {
 		{s.main, "GET", "/healthz", nil, http.StatusOK},
 		{s.main, "GET", "/readyz", nil, http.StatusOK},
 		{s.main, "GET", "/metrics", nil, http.StatusNotFound},
-		{s.metrics, "GET", "/metrics", nil, http.StatusOK},
-		{s.metrics, "GET", "/auth", known, http.StatusNotFound},
+		{s.metered, "GET", "/metrics", nil, http.StatusOK},
+		{s.metered, "GET", "/auth", known, http.StatusNotFound},
 	} {
 		if got := ask(c.handler, c.method, c.target, c.header); got.Code != c.want {
 			t.Errorf("%s %s: %d, want %d", c.method, c.target, got.Code, c.want)
@@ -104,9 +112,9 @@ func TestPathsAndMethods(t *testing.T) {
 }
 
 func TestMetrics(t *testing.T) {
-	s := newSurfaces(t, still{age: 90 * time.Second})
+	s := newEnv(t, still{age: 90 * time.Second})
 	ask(s.main, "GET", "/auth", http.Header{"X-Api-Key": {alice}})
-	body := ask(s.metrics, "GET", "/metrics", nil).Body.String()
+	body := ask(s.metered, "GET", "/metrics", nil).Body.String()
 	for _, line := range []string{
 		"keywright_index_keys 1", "keywright_keys_unknown_pepper 0", "keywright_index_ready 1", "keywright_index_age_seconds 90",
 		`keywright_verifications_total{verdict="accepted"} 1`, `keywright_decisions_total{outcome="allowed"} 1`,
@@ -126,14 +134,14 @@ func TestReadiness(t *testing.T) {
 		status    int
 		verbose   []string
 	}{
-		"all well":            {still{}, "{}", http.StatusOK, []string{"[+] index: ok\n", configured, withPepper}},
-		"not filled":          {still{err: errors.New("adminusers have not been seen yet")}, "{}", http.StatusServiceUnavailable, []string{"[-] index: adminusers have not been seen yet\n", configured, withPepper}},
-		"the API server away": {still{age: 3 * time.Minute}, "{}", http.StatusOK, []string{"[+] index: ok, as it was 3m0s ago: the API server can't be asked\n", configured, withPepper}},
-		"away for too long":   {still{age: 3 * time.Minute}, `{"staleAfter":60000000000}`, http.StatusServiceUnavailable, []string{"[-] index: the API server does not answer: the view of the cluster is 3m0s old, more than STALE_AFTER=1m0s", withPepper}},
-		"another, unusable":   {still{}, "nonsense", http.StatusOK, []string{configured, "Z, but a newer one can't be used: ", withPepper}},
+		"current":            {still{}, "{}", http.StatusOK, []string{"[+] index: ok\n", configured, withPepper}},
+		"index not filled":   {still{err: errors.New("adminusers have not been seen yet")}, "{}", http.StatusServiceUnavailable, []string{"[-] index: adminusers have not been seen yet\n", configured, withPepper}},
+		"API server is down": {still{age: 3 * time.Minute}, "{}", http.StatusOK, []string{"[+] index: ok, as it was 3m0s ago: the API server can't be asked\n", configured, withPepper}},
+		"view is too old":    {still{age: 3 * time.Minute}, `{"staleAfter":60000000000}`, http.StatusServiceUnavailable, []string{"[-] index: the API server does not answer: the view of the cluster is 3m0s old, more than STALE_AFTER=1m0s", withPepper}},
+		"unusable new one":   {still{}, "nonsense", http.StatusOK, []string{configured, "Z, but a newer one can't be used: ", withPepper}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSurfaces(t, c.seen)
+			s := newEnv(t, c.seen)
 			_ = s.config.Apply(c.configure)
 			if got := ask(s.main, "GET", "/readyz", nil).Code; got != c.status {
 				t.Errorf("%d, want %d", got, c.status)
@@ -148,10 +156,9 @@ func TestReadiness(t *testing.T) {
 	}
 }
 
-func TestReadinessWaitsForTheFirstWordOfTheDatabase(t *testing.T) {
-	s := newSurfaces(t, still{})
+func TestReadiness_WaitsForDatabaseToStart(t *testing.T) {
 	var starting, usable error
-	s.tellOfDatabase(func() error { return starting }, func() error { return usable })
+	ready := newReadiness(databaseCheck(func() error { return starting }, func() error { return usable }))
 	for _, c := range []struct {
 		starting, usable error
 		status           int
@@ -162,16 +169,16 @@ func TestReadinessWaitsForTheFirstWordOfTheDatabase(t *testing.T) {
 		{nil, nil, http.StatusOK, "[+] database: ok\n"},
 	} {
 		starting, usable = c.starting, c.usable
-		if got := ask(s.main, "GET", "/readyz?verbose", nil); got.Code != c.status || !strings.Contains(got.Body.String(), c.verbose) {
+		if got := ask(ready, "GET", "/readyz?verbose", nil); got.Code != c.status || !strings.Contains(got.Body.String(), c.verbose) {
 			t.Errorf("%d %q, want %d and %q", got.Code, got.Body, c.status, c.verbose)
 		}
 	}
 }
 
-func TestAPanicEndsOneRequest(t *testing.T) {
+func TestRecoverPanics_EndsOneRequest(t *testing.T) {
 	var log bytes.Buffer
 	logger := slog.New(slog.NewJSONHandler(&log, nil))
-	server := httptest.NewServer(survive(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(recoverPanics(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/late" {
 			_, _ = w.Write(make([]byte, 1<<20))
 		}
@@ -188,19 +195,19 @@ func TestAPanicEndsOneRequest(t *testing.T) {
 	}
 	defer func() { _ = reply.Body.Close() }()
 	if _, err := bytes.NewBuffer(nil).ReadFrom(reply.Body); err == nil {
-		t.Error("an answer that broke off looks whole")
+		t.Error("a truncated reply looks complete")
 	}
-	if strings.Count(log.String(), "survive_test.go") == 0 && strings.Count(log.String(), "handlers_test.go") < 2 {
-		t.Errorf("the log does not say where: %s", log.String())
+	if strings.Count(log.String(), "recover_test.go") == 0 && strings.Count(log.String(), "handlers_test.go") < 2 {
+		t.Errorf("the log has no stack: %s", log.String())
 	}
 	if strings.Contains(log.String(), alice) {
-		t.Error("what a panic was about may hold a key, and is logged")
+		t.Error("the log repeats the value of the panic, which may hold a key")
 	}
 }
 
-// Whatever comes over a connection: a request is answered, and nobody gets in without the key.
+// Every request gets a reply, and none passes without the key.
 func FuzzRequest(f *testing.F) {
-	s := newSurfaces(f, still{})
+	s := newEnv(f, still{})
 	f.Add([]byte("GET /auth HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + alice + "\r\n\r\n"))
 	f.Add([]byte("HEAD //auth?%zz HTTP/1.0\r\nX-Api-Key: \xff\r\nX-API-KEY: y\r\n\r\n"))
 	f.Add([]byte("OPTIONS * HTTP/1.1\r\nHost:\r\nAuthorization: Basic Og==\r\n\r\n"))
@@ -215,7 +222,7 @@ func FuzzRequest(f *testing.F) {
 			t.Fatalf("status %d", recorder.Code)
 		}
 		if recorder.Header().Get("X-Auth-User") != "" && !bytes.Contains(raw, []byte(alice)) && !bytes.Contains(raw, []byte("Basic")) {
-			t.Fatal("let in without a key")
+			t.Fatal("passed without a key")
 		}
 	})
 }

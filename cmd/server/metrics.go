@@ -9,8 +9,10 @@ import (
 	"keywright.dev/keywright/internal/server/liveconfig"
 )
 
-// addMetrics adds those of the process, of what it sees and of what it runs by.
-func addMetrics(registry *prometheus.Registry, index *verify.Index, unknown strangers, seen gate.View, config *liveconfig.Config) {
+// addMetrics registers metrics of the process, the view and the runtime configuration.
+func addMetrics(
+	registry *prometheus.Registry, index *verify.Index, unknown unknownPeppers, view gate.View, config *liveconfig.Config,
+) {
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -21,15 +23,15 @@ func addMetrics(registry *prometheus.Registry, index *verify.Index, unknown stra
 			return float64(unknown.count())
 		}),
 		gauge("keywright_index_ready", "1 when everything has been seen once, else 0.", func() float64 {
-			if seen.Ready() != nil {
+			if view.Ready() != nil {
 				return 0
 			}
 			return 1
 		}),
 		gauge("keywright_index_age_seconds", "For how long the API server could not be asked. 0: it can.", func() float64 {
-			return seen.Age().Seconds()
+			return view.Age().Seconds()
 		}),
-		inForce{config},
+		configurationSince{config},
 		gauge("keywright_configuration_refused", "1 when the newest configuration can't be used and the one before runs on, else 0.", func() float64 {
 			if config.Refused() == nil {
 				return 0
@@ -39,7 +41,7 @@ func addMetrics(registry *prometheus.Registry, index *verify.Index, unknown stra
 	)
 }
 
-// databaseUp is whether management can go on.
+// databaseUp is the gauge of the database, without which management stops.
 func databaseUp(usable func() error) prometheus.Collector {
 	return gauge("keywright_database_up", "1 when the database can be used, else 0.", func() float64 {
 		if usable() != nil {
@@ -49,17 +51,17 @@ func databaseUp(usable func() error) prometheus.Collector {
 	})
 }
 
-// inForce tells the configuration that runs. Its revision changes, so it is no gauge with a label of its own.
-type inForce struct{ *liveconfig.Config }
+// configurationSince collects one metric whose label, the revision, changes.
+type configurationSince struct{ *liveconfig.Config }
 
 var inForceDesc = prometheus.NewDesc("keywright_configuration_since_seconds",
 	"When the configuration of this revision came into force, in seconds since 1970. Absent: there is none yet.", []string{"revision"}, nil)
 
 // Describe is part of prometheus.Collector.
-func (inForce) Describe(to chan<- *prometheus.Desc) { to <- inForceDesc }
+func (configurationSince) Describe(to chan<- *prometheus.Desc) { to <- inForceDesc }
 
 // Collect is part of prometheus.Collector.
-func (c inForce) Collect(to chan<- prometheus.Metric) {
+func (c configurationSince) Collect(to chan<- prometheus.Metric) {
 	if running := c.Running(); running.Revision != "" {
 		to <- prometheus.MustNewConstMetric(inForceDesc, prometheus.GaugeValue, float64(running.Since.Unix()), running.Revision)
 	}

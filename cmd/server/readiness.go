@@ -12,25 +12,25 @@ import (
 	"keywright.dev/keywright/internal/server/liveconfig"
 )
 
-// check is one thing that has to be so before requests may come.
+// check is one condition of readiness.
 type check struct {
 	name string
 	err  func() error
-	// note is what else there is to say while there is no error; may be empty.
+	// note returns a text to show while there is no error. It may be empty.
 	note func() string
 }
 
-// indexCheck is whether keys can be decided on, and how old the view is while the API server is away.
-func indexCheck(g *gate.Gate, seen gate.View) check {
+// indexCheck fails until the gate can decide. Its note has the age of the view.
+func indexCheck(g *gate.Gate, view gate.View) check {
 	return check{"index", g.Ready, func() string {
-		if age := seen.Age(); age > 0 {
+		if age := view.Age(); age > 0 {
 			return fmt.Sprintf(", as it was %s ago: the API server can't be asked", age.Round(time.Second))
 		}
 		return ""
 	}}
 }
 
-// configurationCheck is whether it is known who may do what, and which configuration says so.
+// configurationCheck fails without a runtime configuration. Its note has the revision.
 func configurationCheck(config *liveconfig.Config) check {
 	return check{"configuration", config.Ready, func() string {
 		running := config.Running()
@@ -42,13 +42,13 @@ func configurationCheck(config *liveconfig.Config) check {
 	}}
 }
 
-// pepperCheck never fails; it says which keys are refused for want of their pepper.
-func pepperCheck(unknown strangers) check {
+// pepperCheck never fails. Its note has the peppers that are not mounted.
+func pepperCheck(unknown unknownPeppers) check {
 	return check{"pepper", func() error { return nil }, unknown.note}
 }
 
-// databaseCheck fails while the database starts: who is logged in would be nobody meanwhile. After that it never does: no
-// key that is decided on needs it.
+// databaseCheck fails while the database starts, because sessions would be refused meanwhile. Later it never fails, because
+// the verification of keys does not need the database.
 func databaseCheck(starting, usable func() error) check {
 	return check{"database", starting, func() string {
 		if err := usable(); err != nil {
@@ -58,16 +58,18 @@ func databaseCheck(starting, usable func() error) check {
 	}}
 }
 
-// errStopping is what readiness says from the signal on.
+// errStopping is the error from the signal to stop onwards.
 var errStopping = errors.New("the server is stopping")
 
-// readiness answers /readyz.
+// readiness serves /readyz.
 type readiness struct {
 	checks   []check
 	stopping atomic.Bool
 }
 
-// err is the first thing that is not so.
+func newReadiness(checks ...check) *readiness { return &readiness{checks: checks} }
+
+// err returns the first error of the checks.
 func (r *readiness) err() error {
 	if r.stopping.Load() {
 		return errStopping
@@ -80,7 +82,7 @@ func (r *readiness) err() error {
 	return nil
 }
 
-// ServeHTTP answers 200 or 503; with ?verbose it lists the checks.
+// ServeHTTP replies 200 or 503. With ?verbose it lists the checks.
 func (r *readiness) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	status, report := r.report()
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

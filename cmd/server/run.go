@@ -18,10 +18,10 @@ import (
 // version is stamped by the build.
 var version = "dev"
 
-// lookAtPepper is how often the mounted pepper is looked at, and what is recorded under another.
-const lookAtPepper = 5 * time.Second
+// pepperInterval is how often the server checks the mounted pepper, and keys that were digested with another one.
+const pepperInterval = 5 * time.Second
 
-// run is the server from its command line to its end.
+// run parses the command line and runs the server.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, err := parse(args, stdout)
 	if err != nil {
@@ -35,8 +35,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return serve(ctx, o, log)
 }
 
-// quietLibraries lets client-go speak at debug only: what it says on each failed try, the feed says once. What gRPC has
-// to say is of its clients.
+// quietLibraries drops the log of gRPC, which is about its clients, and keeps that of client-go for level debug: it logs
+// each failed try, where clusterwatch logs once.
 func quietLibraries(log *slog.Logger) {
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
 	if log.Enabled(context.Background(), slog.LevelDebug) {
@@ -46,7 +46,7 @@ func quietLibraries(log *slog.Logger) {
 	klog.SetSlogLogger(slog.New(slog.DiscardHandler))
 }
 
-// serve listens before it does anything else that takes time: an address that can't be had ends it at once.
+// serve opens the listeners first, so that an address in use ends the program at once.
 func serve(ctx context.Context, o *options, log *slog.Logger) error {
 	mount, err := peppermount.Open(o.pepperDir)
 	if err != nil {
@@ -60,27 +60,26 @@ func serve(ctx context.Context, o *options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	defer service.memory.close()
-	doors, err := open(ctx, service.doorways(o, log))
+	defer service.database.close()
+	specs, err := service.listeners(o, log)
+	if err != nil {
+		return err
+	}
+	opened, err := open(ctx, specs)
 	if err != nil {
 		return err
 	}
 	defer takeBallast()()
-	log.Info("Server starts", "version", version, "namespace", o.Namespace, "listen", doors.address(), "pepper", mount.Keyring().ActiveID())
+	log.Info("Server starts", "version", version, "namespace", o.Namespace, "listen", opened.address(),
+		"pepper", mount.Keyring().ActiveID())
 
-	// What requests under way rest on goes on until they are answered.
-	defer background(context.WithoutCancel(ctx), append(service.memory.work(),
-		service.objects.Run,
-		service.feed.Run,
-		service.heartbeat.Run,
-		service.missed().end,
-		func(ctx context.Context) { mount.Follow(ctx, lookAtPepper, service.verifier.SetKeyring, log) },
-		func(ctx context.Context) { service.unknown.follow(ctx, lookAtPepper, log) },
-	)...)()
-	return doors.serve(ctx, service.ready, o.shutdownTimeout)
+	// The work goes on until the last requests are finished: they depend on it.
+	followPepper := func(ctx context.Context) { mount.Follow(ctx, pepperInterval, service.verifier.SetKeyring, log) }
+	defer background(context.WithoutCancel(ctx), append(service.work(log), followPepper)...)()
+	return opened.serve(ctx, service.ready, o.shutdownTimeout)
 }
 
-// background does all the work at once, and returns how to end it and wait for that.
+// background runs all work concurrently. stop ends it and waits.
 func background(ctx context.Context, work ...func(context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var working sync.WaitGroup

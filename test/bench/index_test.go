@@ -73,12 +73,12 @@ func fill(b *testing.B, config *rest.Config, namespace string, keys int) (took t
 	before := heap()
 	index := &verify.Index{}
 	f, err := clusterwatch.New(config, clusterwatch.Places{System: stack.Namespace, Keys: []string{namespace}},
-		clusterwatch.Sinks{Index: index, Configure: func(string) error { return nil }}, slog.New(slog.DiscardHandler))
+		clusterwatch.Sinks{Index: index}, slog.New(slog.DiscardHandler))
 	must(b, err)
 	ctx, cancel := context.WithCancel(b.Context())
 	ended := make(chan struct{})
 	begun := time.Now()
-	go func() { defer close(ended); f.Run(ctx) }()
+	go func() { defer close(ended); f.Run(ctx, func(string) error { return nil }) }()
 	for f.Ready() != nil {
 		select {
 		case <-time.After(time.Millisecond):

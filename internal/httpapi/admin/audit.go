@@ -1,19 +1,38 @@
 package admin
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 	"time"
 
+	"keywright.dev/keywright/internal/httpapi"
+	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/audit"
-	"keywright.dev/keywright/internal/manage/users"
 )
 
 const actionAudit = "audit.read"
 
-// entry is one of GET /api/admin/audit.
+// Entries lists the audit trail. In the server it is in the database, which may be down.
+type Entries interface {
+	List(ctx context.Context, f audit.Filter) ([]audit.Entry, error)
+}
+
+type auditRoutes struct {
+	entries Entries
+}
+
+// Audit serves /api/admin/audit.
+func Audit(e Entries) httpapi.Surface {
+	h := &auditRoutes{e}
+	return httpapi.Surface{API: API, Routes: []httpapi.Route{
+		{Method: http.MethodGet, Path: "admin/audit", Identification: httpapi.Lenient, Serve: h.list},
+	}}
+}
+
+// entry is an entry of GET /api/admin/audit.
 type entry struct {
 	ID      int64   `json:"id"`
 	At      *string `json:"at"`
@@ -26,42 +45,42 @@ type entry struct {
 	Detail  string  `json:"detail"`
 }
 
-// entries are newest first. Next is what to give as before to get those that come after; null: there are none.
+// entries are newest first. Next is the value of before for the next page, or null on the last page.
 type entries struct {
 	Entries []entry `json:"entries"`
 	Next    *int64  `json:"next"`
 }
 
-func (c *call) listAudit() {
-	if !c.may(actionAudit) {
-		refuse(c.w, http.StatusForbidden, adminOnly)
+func (h *auditRoutes) list(c *httpapi.Call) {
+	if !c.May(actionAudit) {
+		c.Refuse(http.StatusForbidden, adminOnly)
 		return
 	}
-	filter, err := readFilter(c.r.URL.RawQuery)
+	filter, err := readFilter(c.R.URL.RawQuery)
 	if err != nil {
-		c.fail(err)
+		fail(c, err)
 		return
 	}
-	found, err := c.Entries.List(c.r.Context(), filter)
+	found, err := h.entries.List(c.R.Context(), filter)
 	if err != nil {
-		c.fail(err)
+		fail(c, err)
 		return
 	}
 	shown := entries{Entries: make([]entry, 0, len(found))}
 	for _, e := range found {
 		shown.Entries = append(shown.Entries, entry{
-			ID: e.ID, At: written(e.At), Actor: e.Actor, KeyID: e.KeyID, From: e.From,
+			ID: e.ID, At: httpapi.TimeOrNull(e.At), Actor: e.Actor, KeyID: e.KeyID, From: e.From,
 			Action: e.Action, Target: e.Target, Outcome: e.Outcome, Detail: e.Detail,
 		})
 	}
 	if len(found) == filter.Size() {
 		shown.Next = &found[len(found)-1].ID
 	}
-	reply(c.w, shown)
+	reply(c, shown)
 }
 
-// parameters of the query, each with what it sets. An unknown one is refused: a filter that was not understood would be
-// answered with what it was to leave out.
+// parameters are those of the query, each with what it sets. An unknown one is refused: if it were ignored, the reply would
+// have entries that the caller meant to filter out.
 var parameters = map[string]func(f *audit.Filter, value string) error{
 	"actor":   func(f *audit.Filter, v string) error { f.Actor = v; return nil },
 	"action":  func(f *audit.Filter, v string) error { f.Action = v; return nil },
@@ -84,20 +103,20 @@ var parameters = map[string]func(f *audit.Filter, value string) error{
 func readFilter(raw string) (f audit.Filter, err error) {
 	query, err := url.ParseQuery(raw)
 	if err != nil {
-		return f, users.Refusal("The query can't be read")
+		return f, manage.Errorf(manage.Invalid, "The query can't be read")
 	}
 	for name, values := range query {
 		set, known := parameters[name]
 		switch {
 		case !known:
-			return f, users.Refusal(fmt.Sprintf("%.50q is no filter", name))
+			return f, manage.Errorf(manage.Invalid, "%.50q is not a filter", name)
 		case len(values) > 1:
-			return f, users.Refusal(name + " is there twice")
+			return f, manage.Errorf(manage.Invalid, "%s is given twice", name)
 		case values[0] == "":
 			continue
 		}
 		if err := set(&f, values[0]); err != nil {
-			return f, users.Refusal(name + " " + err.Error())
+			return f, manage.Errorf(manage.Invalid, "%s %s", name, err.Error())
 		}
 	}
 	return f, nil

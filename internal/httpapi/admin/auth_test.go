@@ -25,10 +25,10 @@ func claim(username, key string) string {
 	return `{"username":"` + username + `","api_key":"` + key + `"}`
 }
 
-func (h *house) askWithCookie(method, path, cookie string) *httptest.ResponseRecorder {
+func (env *env) askWithCookie(method, path, cookie string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, nil)
 	r.Header.Set("Cookie", cookie)
-	return h.serve(r)
+	return env.serve(r)
 }
 
 func TestLogin(t *testing.T) {
@@ -39,8 +39,8 @@ func TestLogin(t *testing.T) {
 		"by an APIKey of theirs": {"alice", writerKey, `{"username":"alice","role":"user","is_admin":false}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
-			r := h.ask("POST", loginPath, "", claim(c.username, c.key))
+			env := newEnv(t)
+			r := env.ask("POST", loginPath, "", claim(c.username, c.key))
 			if r.Code != 200 || r.Body.String() != c.want+"\n" {
 				t.Fatalf("%d %s", r.Code, r.Body)
 			}
@@ -52,18 +52,18 @@ func TestLogin(t *testing.T) {
 			if got := r.Header()["Set-Cookie"]; !slices.Equal(got, want) {
 				t.Errorf("got %q, want %q", got, want)
 			}
-			if me := h.askWithCookie("GET", "/api/auth/me", "keywright_session=session-0"); me.Body.String() != c.want+"\n" {
+			if me := env.askWithCookie("GET", "/api/auth/me", "keywright_session=session-0"); me.Body.String() != c.want+"\n" {
 				t.Error(me.Body)
 			}
-			checkTrail(t, h, "login User/"+username+" done")
+			checkTrail(t, env, "login User/"+username+" done")
 		})
 	}
 }
 
 func TestInsecureCookies(t *testing.T) {
-	h := newHouse(t)
-	h.use(t, config.Runtime{InsecureCookies: true})
-	r := h.ask("POST", loginPath, "", claim("alice", aliceKey))
+	env := newEnv(t)
+	env.use(t, config.Runtime{InsecureCookies: true})
+	r := env.ask("POST", loginPath, "", claim("alice", aliceKey))
 	for _, cookie := range r.Header()["Set-Cookie"] {
 		if strings.Contains(cookie, "Secure") {
 			t.Error(cookie)
@@ -102,13 +102,13 @@ func TestRefusedLogins(t *testing.T) {
 		"a subject":          {claim("Account/reader", readerKey), 401, "Invalid username or API key"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
-			r := h.ask("POST", loginPath, "", c.body)
+			env := newEnv(t)
+			r := env.ask("POST", loginPath, "", c.body)
 			if r.Code != c.status || detail(r) != c.detail || len(r.Header()["Set-Cookie"]) > 0 {
 				t.Errorf("%d %s %v", r.Code, r.Body, r.Header())
 			}
-			if failed := len(h.memory.entries) == 1; failed != (c.status == 401) {
-				t.Errorf("%+v", h.memory.entries)
+			if failed := len(env.memory.entries) == 1; failed != (c.status == 401) {
+				t.Errorf("%+v", env.memory.entries)
 			}
 		})
 	}
@@ -116,23 +116,23 @@ func TestRefusedLogins(t *testing.T) {
 
 // What is no JSON is told so, whatever it says that it is.
 func TestAFormIsNoJSON(t *testing.T) {
-	h := newHouse(t)
+	env := newEnv(t)
 	r := httptest.NewRequest(http.MethodPost, loginPath, strings.NewReader("username=alice"))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if got := h.serve(r); got.Code != 400 || detail(got) != "Invalid JSON body" {
+	if got := env.serve(r); got.Code != 400 || detail(got) != "Invalid JSON body" {
 		t.Error(got.Code, got.Body)
 	}
 }
 
 // What else comes with a login says nothing about whose the key is.
 func TestALoginIsByItsKeyAlone(t *testing.T) {
-	h := newHouse(t)
-	h.use(t, config.Runtime{TrustProxyHeaders: true, TrustUsernames: true})
+	env := newEnv(t)
+	env.use(t, config.Runtime{TrustProxyHeaders: true, TrustUsernames: true})
 	r := httptest.NewRequest(http.MethodPost, loginPath, strings.NewReader(claim("alice", "a-key-that-nobody-has-at-all")))
 	r.Header.Set("Authorization", "Bearer "+aliceKey)
 	r.Header.Set("X-Forwarded-User", "alice")
 	r.Header.Set("Cookie", "keywright_user=alice")
-	if got := h.serve(r); got.Code != 401 {
+	if got := env.serve(r); got.Code != 401 {
 		t.Error(got.Code, got.Body)
 	}
 }
@@ -140,44 +140,44 @@ func TestALoginIsByItsKeyAlone(t *testing.T) {
 // It is no matter whether the key is accepted: it may be again.
 func TestAKeyInThePlaceOfTheNameIsNotWrittenDown(t *testing.T) {
 	for _, key := range []string{aliceKey, offKey, bootstrapKey} {
-		h := newHouse(t)
-		h.ask("POST", loginPath, "", claim(key, "alice"))
-		checkTrail(t, h, "login User/(a key) refused")
+		env := newEnv(t)
+		env.ask("POST", loginPath, "", claim(key, "alice"))
+		checkTrail(t, env, "login User/(a key) refused")
 	}
 }
 
 // An old key in its overlap carries no session.
 func TestAnOldKeyDoesNotLogIn(t *testing.T) {
-	h := newHouse(t)
-	h.registry.Index.Put(verify.ID{Kind: "AdminUser", Name: "over"}, verify.KeyObject{
+	env := newEnv(t)
+	env.registry.Index.Put(verify.ID{Kind: "AdminUser", Name: "over"}, verify.KeyObject{
 		Identity: verify.Identity{Username: "over", Subject: "User/over", Admin: true}, Standing: verify.Accepted, UID: "over", OwnsUsername: true,
 		Keys: []verify.Key{
-			{Digest: h.registry.Ring.Digest("the-key-that-counts-now")},
-			{Digest: h.registry.Ring.Digest("the-key-in-its-overlap"), NotAfter: begin.Add(time.Hour), Overlapping: true},
+			{Digest: env.registry.Ring.Digest("the-key-that-counts-now")},
+			{Digest: env.registry.Ring.Digest("the-key-in-its-overlap"), NotAfter: begin.Add(time.Hour), Overlapping: true},
 		},
 	})
-	if r := h.ask("POST", loginPath, "", claim("over", "the-key-in-its-overlap")); r.Code != 401 {
+	if r := env.ask("POST", loginPath, "", claim("over", "the-key-in-its-overlap")); r.Code != 401 {
 		t.Error(r.Code, r.Body)
 	}
-	if r := h.ask("POST", loginPath, "", claim("over", "the-key-that-counts-now")); r.Code != 200 {
+	if r := env.ask("POST", loginPath, "", claim("over", "the-key-that-counts-now")); r.Code != 200 {
 		t.Error(r.Code, r.Body)
 	}
 }
 
 func TestLogout(t *testing.T) {
 	const cleared = "keywright_session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict"
-	h := newHouse(t)
-	h.ask("POST", loginPath, "", claim("alice", aliceKey))
+	env := newEnv(t)
+	env.ask("POST", loginPath, "", claim("alice", aliceKey))
 	for _, cookie := range []string{"keywright_session=session-0", "keywright_session=session-0", "keywright_session=nonsense", "other=1"} {
-		r := h.askWithCookie("POST", "/api/auth/logout", cookie)
+		r := env.askWithCookie("POST", "/api/auth/logout", cookie)
 		if r.Code != 200 || r.Body.String() != `{"ok":true}`+"\n" || !slices.Equal(r.Header()["Set-Cookie"], []string{cleared}) {
 			t.Errorf("%s: %d %s %q", cookie, r.Code, r.Body, r.Header()["Set-Cookie"])
 		}
-		if me := h.askWithCookie("GET", "/api/auth/me", cookie); me.Body.String() != nobody {
+		if me := env.askWithCookie("GET", "/api/auth/me", cookie); me.Body.String() != nobody {
 			t.Error(me.Body)
 		}
 	}
-	checkTrail(t, h, "login User/alice done", "logout User/alice done")
+	checkTrail(t, env, "login User/alice done", "logout User/alice done")
 }
 
 func TestMe(t *testing.T) {
@@ -200,14 +200,14 @@ func TestMe(t *testing.T) {
 		"disabled":         {header: http.Header{"X-Api-Key": {offKey}}, want: nobody},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
-			h.use(t, c.rules)
-			h.memory.down = errDown
+			env := newEnv(t)
+			env.use(t, c.rules)
+			env.memory.down = errDown
 			r := httptest.NewRequest(http.MethodGet, "/api/auth/me", nil)
 			if c.header != nil {
 				r.Header = c.header
 			}
-			got := h.serve(r)
+			got := env.serve(r)
 			if got.Code != 200 || got.Body.String() != c.want {
 				t.Errorf("%d %s", got.Code, got.Body)
 			}
@@ -220,12 +220,12 @@ func TestMe(t *testing.T) {
 
 // A saved name is a claim that anybody can make.
 func TestANameHoldsNoRight(t *testing.T) {
-	h := newHouse(t)
-	h.registry.Index.PutRole("all", access.Role{Members: []string{"sam"}, Permissions: []access.Permission{
+	env := newEnv(t)
+	env.registry.Index.PutRole("all", access.Role{Members: []string{"sam"}, Permissions: []access.Permission{
 		{Effect: access.Allow, Actions: []string{"*"}, Resources: []string{"*"}},
 	}})
 	for _, path := range []string{list, "/api/admin/audit"} {
-		if r := h.askWithCookie("GET", path, "keywright_user=sam"); r.Code != 403 {
+		if r := env.askWithCookie("GET", path, "keywright_user=sam"); r.Code != 403 {
 			t.Errorf("%s: %d %s", path, r.Code, r.Body)
 		}
 	}
@@ -234,41 +234,43 @@ func TestANameHoldsNoRight(t *testing.T) {
 // A session slides with every request but a login and a logout.
 func TestASessionInUseGoesOn(t *testing.T) {
 	const again = "keywright_session=session-0; Path=/; Max-Age=28800; HttpOnly; Secure; SameSite=Strict"
-	h := newHouse(t)
-	h.ask("POST", loginPath, "", claim("alice", aliceKey))
-	h.memory.renew = true
+	env := newEnv(t)
+	env.ask("POST", loginPath, "", claim("alice", aliceKey))
+	env.memory.renew = true
 	for _, path := range []string{"/api/auth/me", list} {
-		if got := h.askWithCookie("GET", path, "keywright_session=session-0").Header()["Set-Cookie"]; !slices.Equal(got, []string{again}) {
+		if got := env.askWithCookie("GET", path, "keywright_session=session-0").Header()["Set-Cookie"]; !slices.Equal(got, []string{again}) {
 			t.Errorf("%s: %q", path, got)
 		}
 	}
-	h.memory.renew = false
-	if got := h.askWithCookie("GET", list, "keywright_session=session-0").Header()["Set-Cookie"]; got != nil {
+	env.memory.renew = false
+	if got := env.askWithCookie("GET", list, "keywright_session=session-0").Header()["Set-Cookie"]; got != nil {
 		t.Errorf("%q", got)
 	}
 }
 
 // A session is worth what its key is worth now.
 func TestSessionsEndWithTheKey(t *testing.T) {
-	for name, end := range map[string]func(h *house) *httptest.ResponseRecorder{
-		"rotation": func(h *house) *httptest.ResponseRecorder { return h.ask("POST", of("bob")+"/rotate-key", aliceKey, "") },
-		"demotion": func(h *house) *httptest.ResponseRecorder {
-			return h.ask("PUT", of("bob")+"/role", aliceKey, `{"role":"user"}`)
+	for name, end := range map[string]func(env *env) *httptest.ResponseRecorder{
+		"rotation": func(env *env) *httptest.ResponseRecorder {
+			return env.ask("POST", of("bob")+"/rotate-key", aliceKey, "")
 		},
-		"deletion": func(h *house) *httptest.ResponseRecorder { return h.ask("DELETE", of("bob"), aliceKey, "") },
+		"demotion": func(env *env) *httptest.ResponseRecorder {
+			return env.ask("PUT", of("bob")+"/role", aliceKey, `{"role":"user"}`)
+		},
+		"deletion": func(env *env) *httptest.ResponseRecorder { return env.ask("DELETE", of("bob"), aliceKey, "") },
 	} {
-		h := newHouse(t)
-		h.ask("POST", loginPath, "", claim("bob", bobKey))
-		if r := h.askWithCookie("GET", list, "keywright_session=session-0"); r.Code != 200 {
+		env := newEnv(t)
+		env.ask("POST", loginPath, "", claim("bob", bobKey))
+		if r := env.askWithCookie("GET", list, "keywright_session=session-0"); r.Code != 200 {
 			t.Fatal(name, r.Code, r.Body)
 		}
-		if r := end(h); r.Code != 200 {
+		if r := end(env); r.Code != 200 {
 			t.Fatal(name, r.Code, r.Body)
 		}
-		if r := h.askWithCookie("GET", list, "keywright_session=session-0"); r.Code != 403 {
+		if r := env.askWithCookie("GET", list, "keywright_session=session-0"); r.Code != 403 {
 			t.Error(name, r.Code, r.Body)
 		}
-		if len(h.memory.sessions) > 0 {
+		if len(env.memory.sessions) > 0 {
 			t.Errorf("%s: the session is kept", name)
 		}
 	}
@@ -276,14 +278,14 @@ func TestSessionsEndWithTheKey(t *testing.T) {
 
 // Nobody tries one key after the other: within 60 tries there is no more answer, and before that each takes longer.
 func TestFailedLoginsAreSlowedAndThenRefused(t *testing.T) {
-	h := newHouse(t)
+	env := newEnv(t)
 	// Whoever waits does so no longer than the request lives, so this takes no time; a try that was cut off counts.
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var limited *httptest.ResponseRecorder
 	for i := range 60 {
 		r := httptest.NewRequestWithContext(ctx, "POST", loginPath, strings.NewReader(claim("alice", "a-key-that-nobody-has-at-all")))
-		if limited = h.serve(r); limited.Code == http.StatusTooManyRequests {
+		if limited = env.serve(r); limited.Code == http.StatusTooManyRequests {
 			t.Logf("after %d", i)
 			break
 		}
@@ -294,48 +296,48 @@ func TestFailedLoginsAreSlowedAndThenRefused(t *testing.T) {
 	}
 	// It holds for the right key too, and for whoever else is there.
 	for _, one := range []string{claim("alice", aliceKey), claim("bob", bobKey)} {
-		if got := h.ask("POST", loginPath, "", one); got.Code != http.StatusTooManyRequests {
+		if got := env.ask("POST", loginPath, "", one); got.Code != http.StatusTooManyRequests {
 			t.Error(got.Code, got.Body)
 		}
 	}
 	r := httptest.NewRequest(http.MethodPost, loginPath, strings.NewReader(claim("bob", bobKey)))
 	r.RemoteAddr = "198.51.100.7:1"
-	if got := h.serve(r); got.Code != 200 {
+	if got := env.serve(r); got.Code != 200 {
 		t.Error("bob is refused for what was tried with alice's name:", got.Code, got.Body)
 	}
-	h.now = h.now.Add(time.Hour)
-	if got := h.ask("POST", loginPath, "", claim("alice", aliceKey)); got.Code != 200 {
+	env.now = env.now.Add(time.Hour)
+	if got := env.ask("POST", loginPath, "", claim("alice", aliceKey)); got.Code != 200 {
 		t.Error(got.Code, got.Body)
 	}
 }
 
 // That somebody was refused is in the trail, and once a minute is often enough.
 func TestALoginThatIsRefusedUnheardLeavesWord(t *testing.T) {
-	h := newHouse(t)
+	env := newEnv(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 60 {
-		h.serve(httptest.NewRequestWithContext(ctx, "POST", loginPath, strings.NewReader(claim("alice", "a-key-that-nobody-has-at-all"))))
+		env.serve(httptest.NewRequestWithContext(ctx, "POST", loginPath, strings.NewReader(claim("alice", "a-key-that-nobody-has-at-all"))))
 	}
 	told := 0
-	for _, e := range h.memory.entries {
+	for _, e := range env.memory.entries {
 		if e.Detail == "too many failed logins" && e.Action == "login" && e.Target == "User/alice" && e.Outcome == "refused" && e.From == "192.0.2.1" {
 			told++
 		}
 	}
-	if told != 1 || len(h.memory.entries) > 20 {
-		t.Errorf("%d of %d: %+v", told, len(h.memory.entries), h.memory.entries)
+	if told != 1 || len(env.memory.entries) > 20 {
+		t.Errorf("%d of %d: %+v", told, len(env.memory.entries), env.memory.entries)
 	}
 }
 
 // Whoever fails with somebody's name learns nothing more by it, and keeps nobody out.
 func TestTheRightKeyPassesWhereOthersHaveFailedWithTheName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t)
+		env := newEnv(t)
 		login := func(from int, key string) *httptest.ResponseRecorder {
 			r := httptest.NewRequest(http.MethodPost, loginPath, strings.NewReader(claim("alice", key)))
 			r.RemoteAddr = fmt.Sprintf("198.51.100.%d:1", from)
-			return h.serve(r)
+			return env.serve(r)
 		}
 		for i := range 20 {
 			got := login(i, "a-key-that-nobody-has-at-all")
@@ -352,7 +354,7 @@ func TestTheRightKeyPassesWhereOthersHaveFailedWithTheName(t *testing.T) {
 
 // A page of another site can have a browser send what it likes, cookies and all.
 func TestCrossSiteRequestsAreRefused(t *testing.T) {
-	h := newHouse(t)
+	env := newEnv(t)
 	for _, c := range []struct {
 		header, value string
 		refused       bool
@@ -363,14 +365,14 @@ func TestCrossSiteRequestsAreRefused(t *testing.T) {
 		for _, path := range []string{loginPath, "/api/auth/logout", list} {
 			r := httptest.NewRequest(http.MethodPost, path, strings.NewReader("{}"))
 			r.Header.Set(c.header, c.value)
-			got := h.serve(r)
+			got := env.serve(r)
 			if refused := detail(got) == "Cross-origin request refused"; refused != c.refused || refused && got.Code != 403 {
 				t.Errorf("%s: %s to %s: %d %s", c.header, c.value, path, got.Code, got.Body)
 			}
 		}
 		r := httptest.NewRequest(http.MethodGet, "/api/auth/me", nil)
 		r.Header.Set(c.header, c.value)
-		if got := h.serve(r); got.Code != 200 {
+		if got := env.serve(r); got.Code != 200 {
 			t.Error(got.Code)
 		}
 	}

@@ -1,5 +1,5 @@
-// Package admin is the management of users over HTTP: everything under /api. It reads requests and writes replies; what
-// is done, and who may, is for package users to decide, and who somebody is for package gate.
+// Package admin serves /api: login, users and the audit trail. It reads requests and writes replies; package users decides
+// what is done and who may do it.
 //
-// Errors are {"detail": "<text>"}. No reply is to be kept by anybody: some hold a key.
+// Errors are {"detail": "<text>"}.
 package admin

@@ -26,7 +26,7 @@ var names = []string{
 
 // Whatever is sent is refused in the one form there is, and changes nothing.
 func TestBadInputChangesNothing(t *testing.T) {
-	h := newHouse(t)
+	env := newEnv(t)
 	check := func(method, path string, r *httptest.ResponseRecorder) {
 		t.Helper()
 		if r.Code < 400 || r.Code > 499 || detail(r) == "" {
@@ -42,7 +42,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 			}
 			r := httptest.NewRequest(c.method, c.path, strings.NewReader(body))
 			r.Header.Set("Authorization", "Bearer "+aliceKey)
-			check(c.method, c.path, h.serve(r))
+			check(c.method, c.path, env.serve(r))
 		}
 	}
 	for _, name := range names {
@@ -50,18 +50,18 @@ func TestBadInputChangesNothing(t *testing.T) {
 			{"DELETE", list + "/" + name, ""}, {"DELETE", list + "/" + name + "?forget=true", ""},
 			{"PUT", list + "/" + name + "/role", `{"role":"admin"}`}, {"POST", list + "/" + name + "/rotate-key", `{"new_key":"a-key-that-is-long-enough"}`},
 		} {
-			check(c.method, c.path, h.ask(c.method, c.path, aliceKey, c.body))
+			check(c.method, c.path, env.ask(c.method, c.path, aliceKey, c.body))
 		}
 	}
-	if len(h.registry.Writes) > 0 || len(h.memory.seen) != 2 || len(h.memory.sessions) > 0 {
-		t.Errorf("%q %v", h.registry.Writes, h.memory.seen)
+	if len(env.registry.Writes) > 0 || len(env.memory.seen) != 2 || len(env.memory.sessions) > 0 {
+		t.Errorf("%q %v", env.registry.Writes, env.memory.seen)
 	}
 }
 
 // A name in a path is taken as it was meant.
 func TestANameInAPathIsDecoded(t *testing.T) {
-	h := newHouse(t)
-	if r := h.ask("DELETE", list+"/b%6Fb", aliceKey, ""); r.Code != 200 || field(t, r, "deleted") != "bob" {
+	env := newEnv(t)
+	if r := env.ask("DELETE", list+"/b%6Fb", aliceKey, ""); r.Code != 200 || field(t, r, "deleted") != "bob" {
 		t.Error(r.Code, r.Body)
 	}
 }
@@ -73,11 +73,11 @@ func TestOtherEncodingsAreRefused(t *testing.T) {
 		{"Content-Type", "text/plain", why}, {"Content-Type", "application/x-www-form-urlencoded", why}, {"Content-Type", "multipart/form-data; boundary=x", why},
 		{"Content-Type", "application/json; charset=utf-16", why}, {"Content-Encoding", "gzip", "Invalid JSON body"},
 	} {
-		h := newHouse(t)
+		env := newEnv(t)
 		r := httptest.NewRequest(http.MethodPost, list, strings.NewReader(`{"username":"new"}`))
 		r.Header.Set("Authorization", "Bearer "+aliceKey)
 		r.Header.Set(c.header, c.value)
-		if got := h.serve(r); got.Code != 400 || detail(got) != c.detail || len(h.registry.Writes) > 0 {
+		if got := env.serve(r); got.Code != 400 || detail(got) != c.detail || len(env.registry.Writes) > 0 {
 			t.Errorf("%s: %s: %d %s", c.header, c.value, got.Code, got.Body)
 		}
 	}
@@ -98,18 +98,18 @@ func FuzzAPI(f *testing.F) {
 		if err != nil || method == "" || strings.ContainsAny(method, " \r\n\t") {
 			t.Skip()
 		}
-		h := newHouse(t)
+		env := newEnv(t)
 		r := httptest.NewRequest(http.MethodGet, "/api/", strings.NewReader(body))
 		r.Method, r.URL = method, target
 		r.Header = http.Header{"X-Api-Key": {key}, "Cookie": {cookies}}
-		got := h.serve(r)
+		got := env.serve(r)
 		switch {
 		case got.Code >= 500, got.Code != 200 && (got.Code < 400 || detail(got) == "" && got.Code != 200):
 			t.Fatalf("%d %s", got.Code, got.Body)
 		case !json.Valid(got.Body.Bytes()) || got.Header().Get("Content-Type") != "application/json":
 			t.Fatalf("%s", got.Body)
-		case key != aliceKey && key != bootstrapKey && key != bobKey && key != gitKey && key != writerKey && len(h.registry.Writes) > 0:
-			t.Fatalf("written without a right: %q", h.registry.Writes)
+		case key != aliceKey && key != bootstrapKey && key != bobKey && key != gitKey && key != writerKey && len(env.registry.Writes) > 0:
+			t.Fatalf("written without a right: %q", env.registry.Writes)
 		}
 	})
 }

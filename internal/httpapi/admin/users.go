@@ -1,13 +1,16 @@
 package admin
 
 import (
+	"net/http"
 	"net/url"
 
+	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/httpapi/jsonbody"
+	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/users"
 )
 
-// user is one of GET /api/admin/users.
+// user is an entry of GET /api/admin/users.
 type user struct {
 	ID         string  `json:"id"`
 	Username   string  `json:"username"`
@@ -20,60 +23,79 @@ type user struct {
 	Enabled    bool    `json:"enabled"`
 }
 
-func userOf(u *users.User) user {
-	shown := user{
-		ID: u.ID, Username: u.Username, Role: string(u.Role), CreatedAt: written(u.CreatedAt), LastSeen: written(u.LastSeen),
-		Source: string(u.Source), LastUsedAt: written(u.LastUsedAt), Enabled: u.Enabled,
-	}
-	if u.KeyPrefix != "" {
-		shown.KeyPrefix = &u.KeyPrefix
-	}
-	return shown
+type userRoutes struct {
+	*users.Service
 }
 
-func (c *call) listUsers() {
-	all, err := c.Users.List(c.r.Context(), c.by())
+// Users serves /api/admin/users.
+func Users(service *users.Service) httpapi.Surface {
+	h := &userRoutes{service}
+	route := func(method, path string, serve func(*httpapi.Call)) httpapi.Route {
+		return httpapi.Route{Method: method, Path: "admin/users" + path, Identification: httpapi.Lenient, Serve: serve}
+	}
+	return httpapi.Surface{API: API, Routes: []httpapi.Route{
+		route(http.MethodGet, "", h.list),
+		route(http.MethodPost, "", h.create),
+		route(http.MethodDelete, "/{username}", h.delete),
+		route(http.MethodPut, "/{username}/role", h.setRole),
+		route(http.MethodPost, "/{username}/rotate-key", h.rotateKey),
+	}}
+}
+
+// username returns the user that the path names.
+func username(c *httpapi.Call) string { return c.Param("username") }
+
+func userOf(u *users.User) user {
+	return user{
+		ID: u.ID, Username: u.Username, Role: string(u.Role), CreatedAt: httpapi.TimeOrNull(u.CreatedAt),
+		LastSeen: httpapi.TimeOrNull(u.LastSeen), Source: string(u.Source), KeyPrefix: httpapi.OrNull(u.KeyPrefix),
+		LastUsedAt: httpapi.TimeOrNull(u.LastUsedAt), Enabled: u.Enabled,
+	}
+}
+
+func (h *userRoutes) list(c *httpapi.Call) {
+	all, err := h.Service.List(c.R.Context(), c.Manager())
 	if err != nil {
-		c.fail(err)
+		fail(c, err)
 		return
 	}
 	shown := make([]user, 0, len(all))
 	for i := range all {
 		shown = append(shown, userOf(&all[i]))
 	}
-	reply(c.w, map[string]any{"users": shown})
+	reply(c, map[string]any{"users": shown})
 }
 
-func (c *call) createUser() {
-	issued, err := c.Users.Create(c.r.Context(), c.by(), func() (string, error) {
+func (h *userRoutes) create(c *httpapi.Call) {
+	issued, err := h.Service.Create(c.R.Context(), c.Manager(), func() (string, error) {
 		var body struct {
 			Username string `json:"username"`
 		}
-		err := c.read(&body)
+		err := read(c, &body)
 		return body.Username, err
 	})
 	if err != nil {
-		c.fail(err)
+		fail(c, err)
 		return
 	}
-	reply(c.w, struct {
+	reply(c, struct {
 		Username string `json:"username"`
 		APIKey   string `json:"api_key"`
 		Role     string `json:"role"`
-	}{issued.Username, issued.Key, string(issued.Role)})
+	}{issued.Username, issued.Key.Plaintext(), string(issued.Role)})
 }
 
-func (c *call) deleteUser() {
-	err := c.Users.Delete(c.r.Context(), c.by(), c.name(), c.readForget)
+func (h *userRoutes) delete(c *httpapi.Call) {
+	err := h.Service.Delete(c.R.Context(), c.Manager(), username(c), func() (bool, error) { return readForget(c) })
 	if err != nil {
-		c.fail(err)
+		fail(c, err)
 		return
 	}
-	reply(c.w, map[string]string{"deleted": c.name()})
+	reply(c, map[string]string{"deleted": username(c)})
 }
 
-func (c *call) readForget() (bool, error) {
-	query, err := url.ParseQuery(c.r.URL.RawQuery)
+func readForget(c *httpapi.Call) (bool, error) {
+	query, err := url.ParseQuery(c.R.URL.RawQuery)
 	values := query["forget"]
 	switch {
 	case err != nil || len(values) > 1:
@@ -82,10 +104,10 @@ func (c *call) readForget() (bool, error) {
 	case values[0] == "true":
 		return true, nil
 	}
-	return false, users.Refusal("forget must be true or false")
+	return false, manage.Errorf(manage.Invalid, "forget must be true or false")
 }
 
-// secretRef is where a key is delivered that is not in the reply.
+// secretRef names the Secret in which the operator delivers a key that is not in the reply.
 type secretRef struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
@@ -98,41 +120,41 @@ func secretOf(issued *users.Issued) *secretRef {
 	return &secretRef{issued.Secret.Namespace, issued.Secret.Name}
 }
 
-func (c *call) setRole() {
-	issued, err := c.Users.SetRole(c.r.Context(), c.by(), c.name(), func() (string, error) {
+func (h *userRoutes) setRole(c *httpapi.Call) {
+	issued, err := h.Service.SetRole(c.R.Context(), c.Manager(), username(c), func() (string, error) {
 		var body struct {
 			Role string `json:"role"`
 		}
-		err := c.read(&body)
+		err := read(c, &body)
 		return body.Role, err
 	})
 	if err != nil {
-		c.fail(err)
+		fail(c, err)
 		return
 	}
-	reply(c.w, struct {
+	reply(c, struct {
 		Username string     `json:"username"`
 		Role     string     `json:"role"`
 		APIKey   string     `json:"api_key,omitempty"`
 		Secret   *secretRef `json:"secret,omitempty"`
-	}{issued.Username, string(issued.Role), issued.Key, secretOf(issued)})
+	}{issued.Username, string(issued.Role), issued.Key.Plaintext(), secretOf(issued)})
 }
 
-func (c *call) rotateKey() {
-	issued, err := c.Users.RotateKey(c.r.Context(), c.by(), c.name(), func() (string, error) {
+func (h *userRoutes) rotateKey(c *httpapi.Call) {
+	issued, err := h.Service.RotateKey(c.R.Context(), c.Manager(), username(c), func() (string, error) {
 		var body struct {
 			NewKey string `json:"new_key"`
 		}
-		err := c.read(&body, jsonbody.Optional)
+		err := read(c, &body, jsonbody.Optional)
 		return body.NewKey, err
 	})
 	if err != nil {
-		c.fail(err)
+		fail(c, err)
 		return
 	}
-	reply(c.w, struct {
+	reply(c, struct {
 		Username string     `json:"username"`
 		NewKey   string     `json:"new_api_key,omitempty"`
 		Secret   *secretRef `json:"secret,omitempty"`
-	}{issued.Username, issued.Key, secretOf(issued)})
+	}{issued.Username, issued.Key.Plaintext(), secretOf(issued)})
 }

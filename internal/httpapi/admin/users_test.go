@@ -116,13 +116,13 @@ func TestTexts(t *testing.T) {
 		"audit: an APIKey":              {"GET", "/api/admin/audit", writerKey, "", 403, "Admin access required"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
-			r := h.ask(c.method, c.path, c.key, c.body)
+			env := newEnv(t)
+			r := env.ask(c.method, c.path, c.key, c.body)
 			if r.Code != c.status || detail(r) != c.detail {
 				t.Errorf("got %d %s, want %d %q", r.Code, r.Body, c.status, c.detail)
 			}
-			if len(h.registry.Writes)+len(h.registry.Events) > 0 {
-				t.Errorf("written: %q, told: %q", h.registry.Writes, h.registry.Events)
+			if len(env.registry.Writes)+len(env.registry.Events) > 0 {
+				t.Errorf("written: %q, told: %q", env.registry.Writes, env.registry.Events)
 			}
 			if r.Header().Get("Cache-Control") != "no-store" || r.Header().Get("Content-Type") != "application/json" {
 				t.Errorf("%v", r.Header())
@@ -132,30 +132,30 @@ func TestTexts(t *testing.T) {
 }
 
 func TestCreate(t *testing.T) {
-	h := newHouse(t)
-	r := h.ask("POST", list, aliceKey, `{"username":" New.One "}`)
+	env := newEnv(t)
+	r := env.ask("POST", list, aliceKey, `{"username":" New.One "}`)
 	key := field(t, r, "api_key")
 	if want := `{"username":"New.One","api_key":"` + key + `","role":"admin"}` + "\n"; r.Code != 200 || r.Body.String() != want {
 		t.Fatalf("%d %s", r.Code, r.Body)
 	}
-	if me := h.ask("GET", "/api/auth/me", key, ""); me.Body.String() != `{"username":"New.One","role":"admin","is_admin":true}`+"\n" {
+	if me := env.ask("GET", "/api/auth/me", key, ""); me.Body.String() != `{"username":"New.One","role":"admin","is_admin":true}`+"\n" {
 		t.Error(me.Body)
 	}
-	checkTrail(t, h, "user.create User/New.One done")
-	if !slices.Equal(h.registry.Events, []string{"New.One Created"}) {
-		t.Error(h.registry.Events)
+	checkTrail(t, env, "user.create User/New.One done")
+	if !slices.Equal(env.registry.Events, []string{"New.One Created"}) {
+		t.Error(env.registry.Events)
 	}
-	e := h.memory.entries[0]
-	if e.Actor != "User/alice" || e.KeyID != h.registry.Ring.Digest(aliceKey).KeyID() || e.From != "192.0.2.1" {
+	e := env.memory.entries[0]
+	if e.Actor != "User/alice" || e.KeyID != env.registry.Ring.Digest(aliceKey).KeyID() || e.From != "192.0.2.1" {
 		t.Errorf("%+v", e)
 	}
 }
 
 // checkTrail compares what was written down: action, target, outcome.
-func checkTrail(t *testing.T, h *house, want ...string) {
+func checkTrail(t *testing.T, env *env, want ...string) {
 	t.Helper()
 	var got []string
-	for _, e := range h.memory.entries {
+	for _, e := range env.memory.entries {
 		got = append(got, e.Action+" "+e.Target+" "+e.Outcome)
 	}
 	if !slices.Equal(got, want) {
@@ -164,115 +164,115 @@ func checkTrail(t *testing.T, h *house, want ...string) {
 }
 
 func TestDelete(t *testing.T) {
-	h := newHouse(t)
-	r := h.ask("DELETE", of("bob"), aliceKey, "")
-	if r.Code != 200 || r.Body.String() != `{"deleted":"bob"}`+"\n" || h.registry.Get("bob") != nil {
+	env := newEnv(t)
+	r := env.ask("DELETE", of("bob"), aliceKey, "")
+	if r.Code != 200 || r.Body.String() != `{"deleted":"bob"}`+"\n" || env.registry.Get("bob") != nil {
 		t.Fatalf("%d %s", r.Code, r.Body)
 	}
-	if again := h.ask("DELETE", of("bob"), aliceKey, ""); again.Code != 404 {
+	if again := env.ask("DELETE", of("bob"), aliceKey, ""); again.Code != 404 {
 		t.Error(again.Code, again.Body)
 	}
-	if me := h.ask("GET", "/api/auth/me", bobKey, ""); field(t, me, "username") != "" {
+	if me := env.ask("GET", "/api/auth/me", bobKey, ""); field(t, me, "username") != "" {
 		t.Error("a deleted admin's key still says who they are")
 	}
-	checkTrail(t, h, "user.delete User/bob done", "user.delete User/bob refused")
+	checkTrail(t, env, "user.delete User/bob done", "user.delete User/bob refused")
 }
 
 func TestForget(t *testing.T) {
 	for _, name := range []string{"plain", "sam", "a b"} {
-		h := newHouse(t)
-		r := h.ask("DELETE", of(name)+"?forget=true", writerKey, "")
-		if r.Code != 200 || field(t, r, "deleted") != name || strings.Contains(h.ask("GET", list, aliceKey, "").Body.String(), `"`+name+`"`) {
+		env := newEnv(t)
+		r := env.ask("DELETE", of(name)+"?forget=true", writerKey, "")
+		if r.Code != 200 || field(t, r, "deleted") != name || strings.Contains(env.ask("GET", list, aliceKey, "").Body.String(), `"`+name+`"`) {
 			t.Errorf("%s: %d %s", name, r.Code, r.Body)
 		}
-		checkTrail(t, h, "user.forget User/"+name+" done")
+		checkTrail(t, env, "user.forget User/"+name+" done")
 	}
 }
 
 func TestPromoteAndDemote(t *testing.T) {
 	for _, name := range []string{"plain", "sam"} {
-		h := newHouse(t)
-		r := h.ask("PUT", of(name)+"/role", bootstrapKey, `{"role":"admin"}`)
+		env := newEnv(t)
+		r := env.ask("PUT", of(name)+"/role", bootstrapKey, `{"role":"admin"}`)
 		key := field(t, r, "api_key")
 		if r.Code != 200 || r.Body.String() != `{"username":"`+name+`","role":"admin","api_key":"`+key+`"}`+"\n" {
 			t.Fatalf("%d %s", r.Code, r.Body)
 		}
-		if me := h.ask("GET", "/api/auth/me", key, ""); field(t, me, "role") != "admin" {
+		if me := env.ask("GET", "/api/auth/me", key, ""); field(t, me, "role") != "admin" {
 			t.Error(me.Body)
 		}
-		r = h.ask("PUT", of(name)+"/role", aliceKey, `{"role":"user"}`)
+		r = env.ask("PUT", of(name)+"/role", aliceKey, `{"role":"user"}`)
 		if r.Code != 200 || r.Body.String() != `{"username":"`+name+`","role":"user"}`+"\n" {
 			t.Fatalf("%d %s", r.Code, r.Body)
 		}
-		if me := h.ask("GET", "/api/auth/me", key, ""); field(t, me, "username") != "" {
+		if me := env.ask("GET", "/api/auth/me", key, ""); field(t, me, "username") != "" {
 			t.Error(me.Body)
 		}
-		checkTrail(t, h, "user.promote User/"+name+" done", "user.demote User/"+name+" done")
-		if !slices.Equal(h.registry.Events, []string{name + " Promoted", name + " Demoted"}) {
-			t.Error(h.registry.Events)
+		checkTrail(t, env, "user.promote User/"+name+" done", "user.demote User/"+name+" done")
+		if !slices.Equal(env.registry.Events, []string{name + " Promoted", name + " Demoted"}) {
+			t.Error(env.registry.Events)
 		}
 	}
 }
 
 // No key that was there before works again.
 func TestAPromotionRevivesNoKey(t *testing.T) {
-	h := newHouse(t)
-	u := h.registry.Get("bob")
+	env := newEnv(t)
+	u := env.registry.Get("bob")
 	u.Name, u.Spec.Username, u.Spec.Role = "old", "old", v1alpha1.RoleUser
-	h.registry.Put(*u, "the-key-of-a-former-admin")
-	r := h.ask("PUT", of("old")+"/role", aliceKey, `{"role":"admin"}`)
+	env.registry.Put(*u, "the-key-of-a-former-admin")
+	r := env.ask("PUT", of("old")+"/role", aliceKey, `{"role":"admin"}`)
 	if r.Code != 200 {
 		t.Fatal(r.Code, r.Body)
 	}
-	if want := []string{"drop old", "change old", "record old"}; !slices.Equal(h.registry.Writes, want) {
-		t.Errorf("%q, want %q", h.registry.Writes, want)
+	if want := []string{"drop old", "change old", "record old"}; !slices.Equal(env.registry.Writes, want) {
+		t.Errorf("%q, want %q", env.registry.Writes, want)
 	}
-	if me := h.ask("GET", "/api/auth/me", "the-key-of-a-former-admin", ""); field(t, me, "username") != "" {
+	if me := env.ask("GET", "/api/auth/me", "the-key-of-a-former-admin", ""); field(t, me, "username") != "" {
 		t.Error(me.Body)
 	}
 }
 
 // Somebody may be promoted by kubectl while the operator is away: then no old key is there to work again.
 func TestADemotionTakesTheKeysOff(t *testing.T) {
-	h := newHouse(t)
-	if r := h.ask("PUT", of("bob")+"/role", aliceKey, `{"role":"user"}`); r.Code != 200 {
+	env := newEnv(t)
+	if r := env.ask("PUT", of("bob")+"/role", aliceKey, `{"role":"user"}`); r.Code != 200 {
 		t.Fatal(r.Code, r.Body)
 	}
-	if want := []string{"change bob", "drop bob"}; !slices.Equal(h.registry.Writes, want) {
-		t.Errorf("%q, want %q", h.registry.Writes, want)
+	if want := []string{"change bob", "drop bob"}; !slices.Equal(env.registry.Writes, want) {
+		t.Errorf("%q, want %q", env.registry.Writes, want)
 	}
-	promoted := h.registry.Get("bob")
+	promoted := env.registry.Get("bob")
 	promoted.Spec.Role = v1alpha1.RoleAdmin
-	h.registry.Put(*promoted, "")
-	if me := h.ask("GET", "/api/auth/me", bobKey, ""); field(t, me, "username") != "" {
+	env.registry.Put(*promoted, "")
+	if me := env.ask("GET", "/api/auth/me", bobKey, ""); field(t, me, "username") != "" {
 		t.Error(me.Body)
 	}
 }
 
 // What a Secret delivers the operator alone takes off: admission would refuse it, and the whole demotion with it.
 func TestADemotionLeavesTheKeysOfASecret(t *testing.T) {
-	h := newHouse(t)
-	u := h.registry.Get("bob")
+	env := newEnv(t)
+	u := env.registry.Get("bob")
 	u.Name, u.Spec.Username, u.Spec.Delivery = "kept", "kept", v1alpha1.DeliverySecret
-	h.registry.Put(*u, "the-key-in-a-secret-of-somebody")
-	if r := h.ask("PUT", of("kept")+"/role", aliceKey, `{"role":"user"}`); r.Code != 200 {
+	env.registry.Put(*u, "the-key-in-a-secret-of-somebody")
+	if r := env.ask("PUT", of("kept")+"/role", aliceKey, `{"role":"user"}`); r.Code != 200 {
 		t.Fatal(r.Code, r.Body)
 	}
-	if want := []string{"change kept"}; !slices.Equal(h.registry.Writes, want) {
-		t.Errorf("%q, want %q", h.registry.Writes, want)
+	if want := []string{"change kept"}; !slices.Equal(env.registry.Writes, want) {
+		t.Errorf("%q, want %q", env.registry.Writes, want)
 	}
 }
 
 func TestADemotionThatLeavesAKeySaysSo(t *testing.T) {
-	h := newHouse(t)
-	h.registry.FailDrop = objects.ErrUnavailable
-	h.ask("POST", loginPath, "", claim("bob", bobKey))
-	r := h.ask("PUT", of("bob")+"/role", aliceKey, `{"role":"user"}`)
-	if r.Code != 503 || detail(r) != "User 'bob' is demoted, but the old key is on record still: promote and demote them again" {
+	env := newEnv(t)
+	env.registry.FailDrop = objects.ErrUnavailable
+	env.ask("POST", loginPath, "", claim("bob", bobKey))
+	r := env.ask("PUT", of("bob")+"/role", aliceKey, `{"role":"user"}`)
+	if r.Code != 503 || detail(r) != "User 'bob' is demoted, but the old key is still recorded: promote and demote the user again" {
 		t.Error(r.Code, r.Body)
 	}
-	if h.registry.Get("bob").IsAdmin() || len(h.memory.sessions) > 0 || !slices.Equal(h.registry.Events, []string{"bob Demoted"}) {
-		t.Errorf("%v %v", h.memory.sessions, h.registry.Events)
+	if env.registry.Get("bob").IsAdmin() || len(env.memory.sessions) > 0 || !slices.Equal(env.registry.Events, []string{"bob Demoted"}) {
+		t.Errorf("%v %v", env.memory.sessions, env.registry.Events)
 	}
 }
 
@@ -288,10 +288,10 @@ func TestAKeyInThePlaceOfAUserIsNotWrittenDown(t *testing.T) {
 			{"PUT", of("bob") + "/role", `{"role":"` + key + `"}`, "user.demote User/bob refused"},
 			{"POST", of(key) + "/rotate-key", "", "user.rotate User/(a key) refused"},
 		} {
-			h := newHouse(t)
-			h.ask(c.method, c.path, aliceKey, c.body)
-			checkTrail(t, h, c.want)
-			if e := h.memory.entries[0]; strings.Contains(e.Target+e.Detail, key[:20]) || e.Detail == "" {
+			env := newEnv(t)
+			env.ask(c.method, c.path, aliceKey, c.body)
+			checkTrail(t, env, c.want)
+			if e := env.memory.entries[0]; strings.Contains(e.Target+e.Detail, key[:20]) || e.Detail == "" {
 				t.Errorf("%s %s: %q", c.method, c.path, e.Detail)
 			}
 		}
@@ -299,32 +299,32 @@ func TestAKeyInThePlaceOfAUserIsNotWrittenDown(t *testing.T) {
 }
 
 func TestAKeyInThePlaceOfAFieldIsNotWrittenDown(t *testing.T) {
-	h := newHouse(t)
-	h.ask("POST", list, aliceKey, `{"`+offKey+`":1}`)
-	if e := h.memory.entries; len(e) != 1 || e[0].Detail != "(a key): is not known" {
+	env := newEnv(t)
+	env.ask("POST", list, aliceKey, `{"`+offKey+`":1}`)
+	if e := env.memory.entries; len(e) != 1 || e[0].Detail != "(a key): is not known" {
 		t.Errorf("%+v", e)
 	}
 }
 
 // A username is shown anywhere, and so is none that is a key.
 func TestAKeyIsNoUsername(t *testing.T) {
-	generated, err := newHouse(t).registry.Generate()
+	generated, err := newEnv(t).registry.Generate()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{generated.Plaintext, aliceKey, offKey} {
-		h := newHouse(t)
-		h.memory.seen = append(h.memory.seen, seenusers.User{ID: 3, Username: name})
+		env := newEnv(t)
+		env.memory.seen = append(env.memory.seen, seenusers.User{ID: 3, Username: name})
 		for _, r := range []*httptest.ResponseRecorder{
-			h.ask("POST", list, aliceKey, `{"username":"`+name+`"}`),
-			h.ask("PUT", of(name)+"/role", aliceKey, `{"role":"admin"}`),
+			env.ask("POST", list, aliceKey, `{"username":"`+name+`"}`),
+			env.ask("PUT", of(name)+"/role", aliceKey, `{"role":"admin"}`),
 		} {
 			if r.Code != 400 || !strings.HasPrefix(detail(r), "Invalid username: it is a key") || strings.Contains(r.Body.String(), name) {
 				t.Error(r.Code, r.Body)
 			}
 		}
-		if len(h.registry.Writes) > 0 || strings.Contains(fmt.Sprintf("%+v", h.memory.entries), name) {
-			t.Errorf("%q %+v", h.registry.Writes, h.memory.entries)
+		if len(env.registry.Writes) > 0 || strings.Contains(fmt.Sprintf("%+v", env.memory.entries), name) {
+			t.Errorf("%q %+v", env.registry.Writes, env.memory.entries)
 		}
 	}
 }
@@ -338,26 +338,26 @@ func TestWhatTheAPIServerRefusesIsTold(t *testing.T) {
 		{"POST", of("bob") + "/rotate-key", "", "user.rotate User/bob"},
 		{"DELETE", of("bob"), "", "user.delete User/bob"},
 	} {
-		h := newHouse(t)
-		h.registry.FailWrites = fmt.Errorf("record the key: %w", &objects.Refused{Message: "exceeded quota"})
-		r := h.ask(c.method, c.path, aliceKey, c.body)
+		env := newEnv(t)
+		env.registry.FailWrites = fmt.Errorf("record the key: %w", &objects.Refused{Message: "exceeded quota"})
+		r := env.ask(c.method, c.path, aliceKey, c.body)
 		if r.Code != 409 || detail(r) != "The API server refuses it: exceeded quota" {
 			t.Errorf("%s %s: %d %s", c.method, c.path, r.Code, r.Body)
 		}
-		checkTrail(t, h, c.action+" refused")
+		checkTrail(t, env, c.action+" refused")
 	}
 }
 
 func TestAPromotionThatGotNoKeyIsTakenBack(t *testing.T) {
-	h := newHouse(t)
-	h.registry.FailRecord = objects.ErrUnavailable
-	if r := h.ask("PUT", of("plain")+"/role", aliceKey, `{"role":"admin"}`); r.Code != 503 {
+	env := newEnv(t)
+	env.registry.FailRecord = objects.ErrUnavailable
+	if r := env.ask("PUT", of("plain")+"/role", aliceKey, `{"role":"admin"}`); r.Code != 503 {
 		t.Fatal(r.Code, r.Body)
 	}
-	if h.registry.Get("plain").IsAdmin() {
+	if env.registry.Get("plain").IsAdmin() {
 		t.Error("an admin without a key is left")
 	}
-	checkTrail(t, h, "user.promote User/plain failed")
+	checkTrail(t, env, "user.promote User/plain failed")
 }
 
 func TestRotate(t *testing.T) {
@@ -372,79 +372,79 @@ func TestRotate(t *testing.T) {
 		"a disabled admin's": {aliceKey, "off", ``, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
-			r := h.ask("POST", of(c.who)+"/rotate-key", c.key, c.body)
+			env := newEnv(t)
+			r := env.ask("POST", of(c.who)+"/rotate-key", c.key, c.body)
 			key := field(t, r, "new_api_key")
 			if r.Code != 200 || r.Body.String() != `{"username":"`+c.who+`","new_api_key":"`+key+`"}`+"\n" || c.want != "" && key != c.want {
 				t.Fatalf("%d %s", r.Code, r.Body)
 			}
-			if old := h.ask("GET", "/api/auth/me", bobKey, ""); c.who == "bob" && field(t, old, "username") != "" {
+			if old := env.ask("GET", "/api/auth/me", bobKey, ""); c.who == "bob" && field(t, old, "username") != "" {
 				t.Error("the key before still works")
 			}
-			if me := h.ask("GET", "/api/auth/me", key, ""); c.who == "bob" && field(t, me, "username") != "bob" {
+			if me := env.ask("GET", "/api/auth/me", key, ""); c.who == "bob" && field(t, me, "username") != "bob" {
 				t.Error(me.Body)
 			}
-			checkTrail(t, h, "user.rotate User/"+c.who+" done")
+			checkTrail(t, env, "user.rotate User/"+c.who+" done")
 		})
 	}
 }
 
 func TestARotationIsAskedForWhereASecretDelivers(t *testing.T) {
-	h := newHouse(t)
-	r := h.ask("POST", of("git")+"/rotate-key", aliceKey, "")
+	env := newEnv(t)
+	r := env.ask("POST", of("git")+"/rotate-key", aliceKey, "")
 	if r.Code != 200 || r.Body.String() != `{"username":"git","secret":{"namespace":"keywright-system","name":"git-admin-key"}}`+"\n" {
 		t.Fatalf("%d %s", r.Code, r.Body)
 	}
-	if h.registry.Get("git").Annotations[v1alpha1.AnnotationRotate] == "" || !slices.Equal(h.registry.Events, []string{"git RotationRequested"}) {
-		t.Error(h.registry.Events)
+	if env.registry.Get("git").Annotations[v1alpha1.AnnotationRotate] == "" || !slices.Equal(env.registry.Events, []string{"git RotationRequested"}) {
+		t.Error(env.registry.Events)
 	}
 }
 
 func TestTheLastAdminStays(t *testing.T) {
-	h := newHouse(t)
+	env := newEnv(t)
 	for _, name := range []string{"bob", "git"} {
-		u := h.registry.Get(name)
+		u := env.registry.Get(name)
 		u.Spec.Role = v1alpha1.RoleUser
-		if err := h.registry.Change(t.Context(), u, func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Role = v1alpha1.RoleUser }); err != nil {
+		if err := env.registry.Change(t.Context(), u, func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Role = v1alpha1.RoleUser }); err != nil {
 			t.Fatal(err)
 		}
 	}
-	h.registry.Writes = nil
+	env.registry.Writes = nil
 	for _, c := range []struct{ method, path, body, detail string }{
 		{"DELETE", of("alice"), "", "Cannot delete the last admin user"},
 		{"PUT", of("alice") + "/role", `{"role":"user"}`, "Cannot demote the last admin user"},
 	} {
-		if r := h.ask(c.method, c.path, bootstrapKey, c.body); r.Code != 400 || detail(r) != c.detail {
+		if r := env.ask(c.method, c.path, bootstrapKey, c.body); r.Code != 400 || detail(r) != c.detail {
 			t.Errorf("%d %s", r.Code, r.Body)
 		}
 	}
 	// Who is disabled does not count, and may go.
-	if r := h.ask("DELETE", of("off"), bootstrapKey, ""); r.Code != 200 {
+	if r := env.ask("DELETE", of("off"), bootstrapKey, ""); r.Code != 200 {
 		t.Error(r.Code, r.Body)
 	}
-	if !slices.Equal(h.registry.Writes, []string{"delete off"}) {
-		t.Error(h.registry.Writes)
+	if !slices.Equal(env.registry.Writes, []string{"delete off"}) {
+		t.Error(env.registry.Writes)
 	}
 }
 
 // Admission goes by a mark that may lag behind what the server itself has counted.
 func TestAMarkThatLagsIsWaitedFor(t *testing.T) {
-	h := newHouse(t)
-	h.registry.LastAdminLags = 2
-	if r := h.ask("DELETE", of("bob"), aliceKey, ""); r.Code != 200 {
+	env := newEnv(t)
+	env.registry.LastAdminLags = 2
+	if r := env.ask("DELETE", of("bob"), aliceKey, ""); r.Code != 200 {
 		t.Fatal(r.Code, r.Body)
 	}
 }
 
 func TestList(t *testing.T) {
-	h := newHouse(t)
+	env := newEnv(t)
 	used := begin.Add(5 * time.Minute)
-	h.memory.uses = map[string]lastuse.Use{string(h.registry.Get("bob").UID): {At: used.Add(300 * time.Millisecond)}}
-	u := h.registry.Get("bob")
+	env.memory.uses = map[string]lastuse.Use{string(env.registry.Get("bob").UID): {At: used.Add(300 * time.Millisecond)}}
+	u := env.registry.Get("bob")
 	u.Name, u.Spec.Username = "late", "late"
 	u.CreationTimestamp.Time = begin.Add(time.Hour)
-	h.registry.Put(*u, "")
-	r := h.ask("GET", list, readerKey, "")
+	env.registry.Put(*u, "")
+	r := env.ask("GET", list, readerKey, "")
 	var got struct{ Users []map[string]any }
 	if err := json.Unmarshal(r.Body.Bytes(), &got); err != nil || r.Code != 200 {
 		t.Fatal(r.Code, r.Body)
@@ -477,51 +477,51 @@ func TestUnavailable(t *testing.T) {
 		{"PUT", of("bob") + "/role", `{"role":"user"}`}, {"POST", of("bob") + "/rotate-key", ""},
 	}
 	for _, c := range requests {
-		h := newHouse(t)
-		h.registry.Failing = objects.ErrUnavailable
-		if r := h.ask(c.method, c.path, aliceKey, c.body); r.Code != 503 || detail(r) != "The API server is unavailable" {
+		env := newEnv(t)
+		env.registry.Failing = objects.ErrUnavailable
+		if r := env.ask(c.method, c.path, aliceKey, c.body); r.Code != 503 || detail(r) != "The API server is unavailable" {
 			t.Errorf("%s %s: %d %s", c.method, c.path, r.Code, r.Body)
 		}
 	}
 	for _, c := range append(requests, struct{ method, path, body string }{"POST", "/api/auth/login", "{}"}, struct{ method, path, body string }{"GET", "/api/nothing", ""}) {
-		h := newHouse(t)
-		h.memory.down = errDown
-		if r := h.ask(c.method, c.path, "", c.body); r.Code != 503 || detail(r) != "The database is unavailable: down" {
+		env := newEnv(t)
+		env.memory.down = errDown
+		if r := env.ask(c.method, c.path, "", c.body); r.Code != 503 || detail(r) != "The database is unavailable: down" {
 			t.Errorf("%s %s: %d %s", c.method, c.path, r.Code, r.Body)
 		}
 	}
-	h := newHouse(t)
-	h.view.err = errors.New("not yet")
-	if r := h.ask("GET", list, aliceKey, ""); r.Code != 503 {
+	env := newEnv(t)
+	env.view.err = errors.New("not yet")
+	if r := env.ask("GET", list, aliceKey, ""); r.Code != 503 {
 		t.Error(r.Code, r.Body)
 	}
 }
 
 // A failure in the middle is no reason to say anything of what is within.
 func TestAFailureIsNotExplained(t *testing.T) {
-	h := newHouse(t)
-	h.registry.FailRecord = errors.New("etcd at 10.0.0.1 says: no")
-	r := h.ask("POST", of("bob")+"/rotate-key", aliceKey, "")
-	if r.Code != 503 || strings.Contains(r.Body.String(), "10.0.0.1") || len(h.log.Lines("10.0.0.1")) == 0 {
-		t.Errorf("%d %s\n%s", r.Code, r.Body, h.log)
+	env := newEnv(t)
+	env.registry.FailRecord = errors.New("etcd at 10.0.0.1 says: no")
+	r := env.ask("POST", of("bob")+"/rotate-key", aliceKey, "")
+	if r.Code != 503 || strings.Contains(r.Body.String(), "10.0.0.1") || len(env.log.Lines("10.0.0.1")) == 0 {
+		t.Errorf("%d %s\n%s", r.Code, r.Body, env.log)
 	}
-	checkTrail(t, h, "user.rotate User/bob failed")
+	checkTrail(t, env, "user.rotate User/bob failed")
 }
 
 // Of the last two admins one stays, whoever takes away both at once.
 func TestOfTheLastTwoOneStays(t *testing.T) {
 	for range 20 {
-		h := newHouse(t)
-		if r := h.ask("DELETE", of("git"), aliceKey, ""); r.Code != 409 {
+		env := newEnv(t)
+		if r := env.ask("DELETE", of("git"), aliceKey, ""); r.Code != 409 {
 			t.Fatal(r.Code)
 		}
-		u := h.registry.Get("git")
-		if err := h.registry.Delete(t.Context(), u); err != nil {
+		u := env.registry.Get("git")
+		if err := env.registry.Delete(t.Context(), u); err != nil {
 			t.Fatal(err)
 		}
 		codes := make(chan int, 2)
-		go func() { codes <- h.ask("PUT", of("bob")+"/role", bootstrapKey, `{"role":"user"}`).Code }()
-		go func() { codes <- h.ask("DELETE", of("alice"), bootstrapKey, "").Code }()
+		go func() { codes <- env.ask("PUT", of("bob")+"/role", bootstrapKey, `{"role":"user"}`).Code }()
+		go func() { codes <- env.ask("DELETE", of("alice"), bootstrapKey, "").Code }()
 		if sum := <-codes + <-codes; sum != 600 {
 			t.Fatalf("the two add up to %d, want a 200 and a 400", sum)
 		}
@@ -529,12 +529,12 @@ func TestOfTheLastTwoOneStays(t *testing.T) {
 }
 
 func TestOfManyWhoBringTheSameKeyOneGetsIt(t *testing.T) {
-	h := newHouse(t)
+	env := newEnv(t)
 	names := []string{"bob", "off", "alice"}
 	codes := make(chan int, len(names))
 	for _, name := range names {
 		go func() {
-			codes <- h.ask("POST", of(name)+"/rotate-key", bootstrapKey, `{"new_key":"a-key-that-many-thought-of"}`).Code
+			codes <- env.ask("POST", of(name)+"/rotate-key", bootstrapKey, `{"new_key":"a-key-that-many-thought-of"}`).Code
 		}()
 	}
 	won := 0

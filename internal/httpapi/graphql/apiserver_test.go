@@ -15,7 +15,6 @@ import (
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/httpapi/graphql"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/objects"
@@ -31,7 +30,7 @@ func TestOnAnAPIServer(t *testing.T) {
 }
 
 // whole is /graphql with everything behind it but a database.
-var whole *house
+var whole *env
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	plane := kit.ControlPlane(ctx)
@@ -46,26 +45,26 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	verifier := verify.NewVerifier(index, format, ring)
 	entries := &kit.Log{}
 	log := slog.New(slog.NewJSONHandler(entries, nil))
-	watching, err := clusterwatch.New(restConfig, clusterwatch.Places{System: stack.Namespace}, clusterwatch.Sinks{Index: index, Configure: func(string) error { return nil }}, log)
+	watching, err := clusterwatch.New(restConfig, clusterwatch.Places{System: stack.Namespace}, clusterwatch.Sinks{Index: index}, log)
 	Expect(err).NotTo(HaveOccurred())
 	server, err := objects.New(objects.Options{
 		REST: restConfig, Namespace: stack.Namespace, Verifier: verifier, Format: func() keyformat.Format { return format },
 		Ring: func() *pepper.Keyring { return ring }, Random: rand.Reader, Now: time.Now, Log: log,
 	})
 	Expect(err).NotTo(HaveOccurred())
-	background(watching.Run, server.Run)
+	background(func(ctx context.Context) { watching.Run(ctx, func(string) error { return nil }) }, server.Run)
 	Eventually(watching.Ready).WithTimeout(time.Minute).Should(Succeed())
 
-	door := gate.New(gate.Config{Verifier: verifier, View: watching, Now: time.Now, Registry: prometheus.NewRegistry(), Log: log})
+	g := gate.New(gate.Config{Verifier: verifier, View: watching, Now: time.Now, Registry: prometheus.NewRegistry(), Log: log})
 	rules, err := gate.NewRules(config.Runtime{})
 	Expect(err).NotTo(HaveOccurred())
-	door.Use(rules)
+	g.Use(rules)
 	service := apikeys.New(apikeys.Config{
-		Gate: door, Verifier: verifier, Registry: server, Uses: &fakeregistry.Uses{}, Trail: &fakeregistry.Trail{},
+		Gate: g, Verifier: verifier, Store: server, Uses: &fakeregistry.Uses{}, Trail: &fakeregistry.Trail{},
 		Account: func() string { return "default" }, Actions: func() []string { return nil }, Now: time.Now, Log: log,
 	})
-	b := &backing{}
-	whole = &house{Handler: graphql.New(graphql.Config{Gate: door, Keys: service, Sessions: b, Database: b, Log: log}), backing: b, log: entries}
+	whole = &env{backing: &backing{}, log: entries}
+	whole.mount(g, service, log)
 }, kit.StartTimeout)
 
 func background(work ...func(context.Context)) {

@@ -9,13 +9,15 @@ import (
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
 )
 
 const (
-	tooManyThings = "The query asks for too many things at once: 10 are the most."
-	tooManyFields = "The query asks for too much: its reply could have more than 25000 fields."
-	tooManyPicked = "The query asks for too many fields: with its fragments put in, 500 are the most."
+	tooManyThings = "The query has too many top-level fields: at most 10 are allowed."
+	tooManyFields = "The query is too large: its reply could have more than 25000 fields."
+	tooManyPicked = "The query has too many fields: at most 500 are allowed, fragments included."
 )
 
 func repeat(n int, format string) string {
@@ -47,10 +49,10 @@ func TestWhatIsTooMuch(t *testing.T) {
 		"lists in lists":          {"{ token(id: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + ") { id } }", "Syntax error."},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
+			env := newEnv(t)
 			began := time.Now()
-			h.refused(t, "alice-key", c.query, nil, 4000, c.message)
-			if h.ring.calls != 0 {
+			env.refused(t, aliceKey, c.query, nil, 4000, c.message)
+			if env.ring.calls != 0 {
 				t.Error("something was carried out")
 			}
 			if took := time.Since(began); took > 5*time.Second {
@@ -70,15 +72,15 @@ func repeat9() string {
 }
 
 func TestWhatIsJustNotTooMuch(t *testing.T) {
-	h := newHouse(t)
-	h.fill(1000)
+	env := newEnv(t)
+	env.fill(1000)
 	var made map[string]tokenReply
-	h.get(t, "alice-key", "mutation { "+repeat(10, `k%d: createToken(token: {name: "x", policy: "{}"}) { token } `)+"}", nil, &made)
+	env.get(t, aliceKey, "mutation { "+repeat(10, `k%d: createToken(token: {name: "x", policy: "{}"}) { token } `)+"}", nil, &made)
 	if len(made) != 10 {
 		t.Errorf("%d were made", len(made))
 	}
 	var page pageReply
-	h.get(t, "alice-key", `{ tokens(limit: 1000) { items { id name category policy token revoked createdAt expiresAt __typename } pageInfo { endCursor hasNextPage } } }`, nil, &page)
+	env.get(t, aliceKey, `{ tokens(limit: 1000) { items { id name category policy token revoked createdAt expiresAt __typename } pageInfo { endCursor hasNextPage } } }`, nil, &page)
 	if len(page.Tokens.Items) != 1000 {
 		t.Errorf("%d are told", len(page.Tokens.Items))
 	}
@@ -115,7 +117,7 @@ func TestTheSchemaCanBeAskedFor(t *testing.T) {
 			}
 		} `json:"__schema"`
 	}
-	newHouse(t).get(t, "bob-key", query, nil, &got)
+	newEnv(t).get(t, bobKey, query, nil, &got)
 	var spell func(r *typeRef) string
 	spell = func(r *typeRef) string {
 		switch r.Kind {
@@ -156,20 +158,20 @@ func TestTheSchemaCanBeAskedFor(t *testing.T) {
 
 // Policies are the one thing that can be long, and may be asked for under any number of names.
 func TestPoliciesBeyondTheBoundAreLeftOut(t *testing.T) {
-	h := newHouse(t)
-	alice := callers["alice-key"]
+	env := newEnv(t)
+	alice := gate.Caller{Username: "alice", Subject: "User/alice", Admin: true}
 	long := make([]v1alpha1.Resource, 2000)
 	for i := range long {
 		long[i] = v1alpha1.Resource("x:" + strings.Repeat("y", 250))
 	}
 	policy := &v1alpha1.Policy{Permissions: []v1alpha1.Permission{{Effect: "ALLOW", Resources: long}}}
-	h.ring.add(apikeys.By{Caller: &alice}, h.ring.Account(), apikeys.Wanted{Name: "x", Policy: policy})
+	env.ring.add(manage.Caller{Caller: &alice}, env.ring.Account(), apikeys.Wanted{Name: "x", Policy: policy})
 	query := "{ tokens { items { id " + repeat(100, "p%d: policy ") + "} } }"
 	var got struct {
 		Tokens struct{ Items []map[string]*string }
 	}
-	problems := h.ask(t, "alice-key", query, nil, &got)
-	if len(problems) != 1 || problems[0].Message != "Policies are left out: all together are longer than 8 MiB. Ask for fewer at a time." {
+	problems := env.ask(t, aliceKey, query, nil, &got)
+	if len(problems) != 1 || problems[0].Message != "Policies are omitted: together they are longer than 8 MiB. Request fewer at a time." {
 		t.Errorf("%+v", problems)
 	}
 	told := 0
@@ -192,19 +194,19 @@ func TestAMistakeInOneIsAMistakeInAll(t *testing.T) {
 		`b: nothing`,
 		`b: revokeToken(id: "\uD800") { id }`,
 	} {
-		h := newHouse(t)
-		problems := h.ask(t, "alice-key", `mutation { a: createToken(token: {name: "x", policy: "{}"}) { id } `+second+` }`, nil, nil)
-		if len(problems) != 1 || problems[0].Extensions.Code != 4000 || h.ring.calls != 0 {
-			t.Errorf("%s: %+v, %d calls", second, problems, h.ring.calls)
+		env := newEnv(t)
+		problems := env.ask(t, aliceKey, `mutation { a: createToken(token: {name: "x", policy: "{}"}) { id } `+second+` }`, nil, nil)
+		if len(problems) != 1 || problems[0].Extensions.Code != 4000 || env.ring.calls != 0 {
+			t.Errorf("%s: %+v, %d calls", second, problems, env.ring.calls)
 		}
 	}
 }
 
 func TestOneFailureLeavesTheOthers(t *testing.T) {
-	h := newHouse(t)
-	h.get(t, "alice-key", seedCreate, seedInput(), nil)
+	env := newEnv(t)
+	env.get(t, aliceKey, seedCreate, seedInput(), nil)
 	var got map[string]*tokenReply
-	problems := h.ask(t, "alice-key", `{ a: token(id: "uid-1") { id } b: token(id: "none") { id } }`, nil, &got)
+	problems := env.ask(t, aliceKey, `{ a: token(id: "uid-1") { id } b: token(id: "none") { id } }`, nil, &got)
 	if len(problems) != 1 || fmt.Sprint(problems[0].Path) != "[b]" || problems[0].Extensions.Code != 4001 || got["a"] == nil || got["b"] != nil {
 		t.Errorf("%+v %+v", problems, got)
 	}
@@ -213,11 +215,11 @@ func TestOneFailureLeavesTheOthers(t *testing.T) {
 func TestPanicsAreToldAsFailuresAndNotMore(t *testing.T) {
 	for name, value := range map[string]any{"of ours": "the-secret-of-a-panic", "an error": errSecret} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
-			h.ring.panics = value
-			h.refused(t, "alice-key", seedCreate, seedInput(), 5000, "internal error")
-			h.refused(t, "alice-key", "{ tokens { items { id } } }", nil, 5000, "internal error")
-			if log := h.log.String(); strings.Contains(log, "the-secret") || strings.Contains(log, "dashboard") || !strings.Contains(log, "A GraphQL query could not be carried out") {
+			env := newEnv(t)
+			env.ring.panics = value
+			env.refused(t, aliceKey, seedCreate, seedInput(), 5000, "internal error")
+			env.refused(t, aliceKey, "{ tokens { items { id } } }", nil, 5000, "internal error")
+			if log := env.log.String(); strings.Contains(log, "the-secret") || strings.Contains(log, "dashboard") || !strings.Contains(log, "A GraphQL query panicked") {
 				t.Error(log)
 			}
 		})
@@ -233,24 +235,24 @@ func TestNoValueIsRepeated(t *testing.T) {
 		variables any
 		message   string
 	}{
-		"a string for an object":      {seedCreate, token(secret), `Variable "token" has a value of another type.`},
-		"a list of them":              {seedCreate, token([]string{secret, secret}), `Variable "token" has a value of another type.`},
-		"a list for a string":         {seedRevoke, token([]string{secret}), "A String has to be a string."},
-		"an object for a string":      {seedRevoke, token(map[string]any{secret: secret}), "A String has to be a string."},
-		"a number for a string":       {seedRevoke, token(65), "A String has to be a string."},
+		"a string for an object":      {seedCreate, token(secret), `Variable "token" has a value of the wrong type.`},
+		"a list of them":              {seedCreate, token([]string{secret, secret}), `Variable "token" has a value of the wrong type.`},
+		"a list for a string":         {seedRevoke, token([]string{secret}), "A String must be a string."},
+		"an object for a string":      {seedRevoke, token(map[string]any{secret: secret}), "A String must be a string."},
+		"a number for a string":       {seedRevoke, token(65), "A String must be a string."},
 		"null for a string":           {seedRevoke, token(nil), `Variable "id" must not be null.`},
-		"a list for an ID":            {`query ($id: ID!) { token(id: $id) { id } }`, token([]string{secret}), "An ID has to be a string, or a whole number."},
-		"a string for a number":       {pageQuery, token(secret), "An Int has to be a whole number of 32 bits."},
-		"a string for a boolean":      {`query ($if: Boolean!) { __typename @skip(if: $if) }`, token(secret), "A value is of another type than it has to be."},
-		"a boolean for a type's name": {`query ($id: String!) { __type(name: $id) { name } }`, token([]string{secret}), "A value is of another type than it has to be."},
-		"a string for an enum":        {`query ($kind: __TypeKind) { __typename }`, token(secret), `Variable "kind" has a value of another type.`},
-		"a number for an enum":        {`query ($kind: __TypeKind) { __typename }`, token(12345), `Variable "kind" has a value of another type.`},
+		"a list for an ID":            {`query ($id: ID!) { token(id: $id) { id } }`, token([]string{secret}), "An ID must be a string, or a whole number."},
+		"a string for a number":       {pageQuery, token(secret), "An Int must be a whole number of 32 bits."},
+		"a string for a boolean":      {`query ($if: Boolean!) { __typename @skip(if: $if) }`, token(secret), "A value has the wrong type."},
+		"a boolean for a type's name": {`query ($id: String!) { __type(name: $id) { name } }`, token([]string{secret}), "A value has the wrong type."},
+		"a string for an enum":        {`query ($kind: __TypeKind) { __typename }`, token(secret), `Variable "kind" has a value of the wrong type.`},
+		"a number for an enum":        {`query ($kind: __TypeKind) { __typename }`, token(12345), `Variable "kind" has a value of the wrong type.`},
 		"an unknown field":            {seedCreate, token(map[string]any{"name": secret, "polcy": secret}), `Variable "token": Field "polcy" is not defined by type "TokenInput". Did you mean "policy"?`},
 		"in place of an object":       {`mutation { createToken(token: "` + secret + `") { id } }`, nil, `Expected value of type "TokenInput".`},
 		"a word":                      {`mutation { createToken(token: ` + secret + `) { id } }`, nil, `Expected value of type "TokenInput".`},
 		"a word for a string":         {`mutation { revokeToken(id: ` + secret + `) { id } }`, nil, "String cannot represent a non string value."},
 		"in place of a number":        {`{ tokens(limit: "` + secret + `") { items { id } } }`, nil, "Int cannot represent non-integer value."},
-		"a word for an enum":          {`query ($kind: __TypeKind = ` + secret + `) { __typename }`, nil, "A value is of another type than it has to be."},
+		"a word for an enum":          {`query ($kind: __TypeKind = ` + secret + `) { __typename }`, nil, "A value has the wrong type."},
 		"a text for an enum":          {`query ($kind: __TypeKind = "` + secret + `") { __typename }`, nil, `Enum "__TypeKind" cannot represent non-enum value.`},
 		"null":                        {`mutation { revokeToken(id: null) { id } }`, nil, `Expected value of type "String!", found null.`},
 		"out of place":                {`{ tokens "` + secret + `" }`, nil, "Syntax error: expecting Ident."},
@@ -258,17 +260,17 @@ func TestNoValueIsRepeated(t *testing.T) {
 		"as an operation":             {secret + ` { tokens }`, nil, `Syntax error: expecting "fragment".`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
-			got := h.serve(newRequest("alice-key", document(t, c.query, c.variables)))
+			env := newEnv(t)
+			got := env.serve(newRequest(aliceKey, document(t, c.query, c.variables)))
 			var said reply
 			if err := json.Unmarshal(got.Body.Bytes(), &said); err != nil || len(said.Errors) == 0 || said.Errors[0].Message != c.message || said.Errors[0].Extensions.Code != 4000 {
 				t.Errorf("%s, want %s", got.Body, c.message)
 			}
-			if strings.Contains(got.Body.String()+h.log.String(), secret) || strings.Contains(got.Body.String(), "12345") {
+			if strings.Contains(got.Body.String()+env.log.String(), secret) || strings.Contains(got.Body.String(), "12345") {
 				t.Error("it is repeated")
 			}
-			if got.Code != http.StatusOK || h.ring.calls != 0 {
-				t.Errorf("%d, %d calls", got.Code, h.ring.calls)
+			if got.Code != http.StatusOK || env.ring.calls != 0 {
+				t.Errorf("%d, %d calls", got.Code, env.ring.calls)
 			}
 		})
 	}
@@ -279,24 +281,24 @@ func TestWhatIsWrongWithAQueryIsSaid(t *testing.T) {
 		"{ tokns { items { id } } }":                    `Cannot query field "tokns" on type "Query". Did you mean "tokens"?`,
 		"{ tokens }":                                    `Field "tokens" of type "TokenPage" must have a selection of subfields. Did you mean "tokens { ... }"?`,
 		"mutation { createToken { id } }":               `Field "createToken" argument "token" of type "TokenInput!" is required, but it was not provided.`,
-		"subscription { tokens { items { id } } }":      "There are no subscriptions here.",
-		"query A { __typename } query B { __typename }": "The query has more than one operation: operationName has to say which one is meant.",
+		"subscription { tokens { items { id } } }":      "Subscriptions are not supported.",
+		"query A { __typename } query B { __typename }": "The query has more than one operation: operationName must name one of them.",
 		"fragment A on Query { __typename }":            `Fragment "A" is never used.`,
 		"#":                                             "The query has no operation.",
 		"{ ...A } fragment A on Query { ...A }":         `Cannot spread fragment "A" within itself.`,
 	} {
-		newHouse(t).refused(t, "alice-key", query, nil, 4000, want)
+		newEnv(t).refused(t, aliceKey, query, nil, 4000, want)
 	}
-	h := newHouse(t)
-	got := h.serve(newRequest("alice-key", `{"query": "query A { __typename }", "operationName": "ak_secret"}`))
-	if !strings.Contains(got.Body.String(), "no operation of the name that operationName has") || strings.Contains(got.Body.String(), "ak_secret") {
+	env := newEnv(t)
+	got := env.serve(newRequest(aliceKey, `{"query": "query A { __typename }", "operationName": "ak_secret"}`))
+	if !strings.Contains(got.Body.String(), "no operation with the name in operationName") || strings.Contains(got.Body.String(), "ak_secret") {
 		t.Error(got.Body)
 	}
-	got = h.serve(newRequest("alice-key", document(t, "{ "+repeat(400, "n%d ")+"}", nil)))
+	got = env.serve(newRequest(aliceKey, document(t, "{ "+repeat(400, "n%d ")+"}", nil)))
 	if n := strings.Count(got.Body.String(), `"message"`); n != 10 {
 		t.Errorf("%d things are said", n)
 	}
-	got = h.serve(newRequest("alice-key", document(t, "{ "+strings.Repeat("ä", 2000)+" }", nil)))
+	got = env.serve(newRequest(aliceKey, document(t, "{ "+strings.Repeat("ä", 2000)+" }", nil)))
 	if got.Body.Len() > 600 {
 		t.Errorf("%d bytes are said", got.Body.Len())
 	}

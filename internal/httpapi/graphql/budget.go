@@ -9,20 +9,21 @@ import (
 	"github.com/graph-gophers/graphql-go/introspection"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
 )
 
 const (
-	// maxRoots bounds what one request may ask the API server for, or to do.
+	// maxRoots bounds the requests to the API server that one query causes.
 	maxRoots = 10
 	// maxFields bounds the fields of a reply.
 	maxFields = 25_000
 )
 
-// budget is how much a question may still ask for.
+// budget counts what a query would cost.
 type budget struct {
 	roots, fields atomic.Int64
-	// stop ends the rehearsal: no other field is looked at.
+	// stop ends the dry run.
 	stop context.CancelFunc
 }
 
@@ -37,18 +38,18 @@ func newBudget(ctx context.Context) (context.Context, *budget) {
 	return context.WithValue(ctx, budgetKey{}, b), b
 }
 
-// exceeded says of what there was too much, or nothing.
+// exceeded returns what the query has too much of, or "".
 func (b *budget) exceeded() string {
 	switch {
 	case b.roots.Load() > maxRoots:
-		return "The query asks for too many things at once: 10 are the most."
+		return "The query has too many top-level fields: at most 10 are allowed."
 	case b.fields.Load() > maxFields:
-		return "The query asks for too much: its reply could have more than 25000 fields."
+		return "The query is too large: its reply could have more than 25000 fields."
 	}
 	return ""
 }
 
-// meter takes what a field costs from the budget.
+// meter charges fields to the budget.
 type meter struct{}
 
 // TraceQuery does nothing.
@@ -58,8 +59,7 @@ func (meter) TraceQuery(
 	return ctx, func([]*qerrors.QueryError) {}
 }
 
-// TraceField counts a field as often as there may be one of it: on the stage each page has one key, where in earnest it
-// may have as many as its limit.
+// TraceField charges each field once per item that a page may contain; the dry run returns one item per page.
 func (meter) TraceField(
 	ctx context.Context, _, typeName, fieldName string, _ bool, args map[string]any,
 ) (context.Context, func(*qerrors.QueryError)) {
@@ -82,33 +82,37 @@ func (meter) TraceField(
 }
 
 func perPage(limit any) int {
-	if n, is := whole(limit); is && n > 0 && n <= maxLimit {
+	if n, ok := whole(limit); ok && n > 0 && n <= maxLimit {
 		return int(n)
 	}
 	return defaultLimit
 }
 
-// stage is Keys for a rehearsal: everybody may, everything is there, and nothing is done.
-type stage struct{}
+// dryRun is Keys for the dry run: every operation is allowed, finds its key and does nothing.
+type dryRun struct{}
 
-func (stage) Account() v1alpha1.Subject { return v1alpha1.Subject{Kind: v1alpha1.SubjectAccount} }
+func (dryRun) Account() v1alpha1.Subject { return v1alpha1.Subject{Kind: v1alpha1.SubjectAccount} }
 
-func (stage) List(_ context.Context, _ apikeys.By, subject v1alpha1.Subject, _ apikeys.Read[apikeys.Query]) (*apikeys.Page, error) {
+func (dryRun) List(
+	_ context.Context, _ manage.Caller, subject v1alpha1.Subject, _ manage.Read[*apikeys.Query],
+) (*apikeys.Page, error) {
 	page := &apikeys.Page{}
-	if subject.Kind != v1alpha1.SubjectUser { // or there would be two on the page of tokens
+	if subject.Kind != v1alpha1.SubjectUser { // tokens merges two pages
 		page.Items = []apikeys.Key{{}}
 	}
 	return page, nil
 }
 
-func (stage) Get(context.Context, apikeys.By, v1alpha1.Subject, string) (*apikeys.Key, error) {
+func (dryRun) Get(context.Context, manage.Caller, v1alpha1.Subject, string) (*apikeys.Key, error) {
 	return &apikeys.Key{}, nil
 }
 
-func (stage) Create(context.Context, apikeys.By, v1alpha1.Subject, apikeys.Read[apikeys.Wanted]) (*apikeys.Issued, error) {
+func (dryRun) Create(
+	context.Context, manage.Caller, v1alpha1.Subject, manage.Read[*apikeys.Wanted],
+) (*apikeys.Issued, error) {
 	return &apikeys.Issued{}, nil
 }
 
-func (stage) Revoke(context.Context, apikeys.By, v1alpha1.Subject, string) (*apikeys.Key, error) {
+func (dryRun) Revoke(context.Context, manage.Caller, v1alpha1.Subject, string) (*apikeys.Key, error) {
 	return &apikeys.Key{}, nil
 }

@@ -11,90 +11,93 @@ import (
 	qerrors "github.com/graph-gophers/graphql-go/errors"
 	"github.com/graph-gophers/graphql-go/log"
 
-	"keywright.dev/keywright/internal/manage/apikeys"
+	"keywright.dev/keywright/internal/httpapi"
+	"keywright.dev/keywright/internal/manage"
 )
 
-// Bounds of a question, next to maxQuery and those of a budget.
+// Bounds of a query, besides maxQuery and those of a budget.
 const (
-	// maxDepth of fields in fields. The question that tools begin with, on all types there are, has 15.
+	// maxDepth bounds fields in fields. The introspection query of common tools has 15.
 	maxDepth = 15
-	// maxSelections bounds the fields of an operation when fragments are put in where they are used.
+	// maxSelections bounds the fields of an operation with its fragments expanded.
 	maxSelections = 500
-	// maxPairs bounds the work of finding out whether two fields of the same name contradict each other.
+	// maxPairs bounds the comparisons of fields with the same name.
 	maxPairs = 10_000
 )
 
 //go:embed schema.graphql
 var definition string
 
-// engine answers questions. Each is rehearsed before it is performed, with nothing behind it: whatever is wrong with it,
-// or too much, is found out before any of its changes is made.
+// engine runs queries. It runs each query twice: first dry, without touching any key, to find every error and excess before
+// the first change is made, and then for real.
 type engine struct {
-	rehearsal, performance *graphql.Schema
-	log                    *slog.Logger
+	dry, real *graphql.Schema
+	log       *slog.Logger
 }
 
 func newEngine(keys Keys, logger *slog.Logger) *engine {
 	e := &engine{log: logger}
-	e.rehearsal = e.parse(&root{keys: stage{}, log: logger}, graphql.Tracer(meter{}))
-	e.performance = e.parse(&root{keys: keys, log: logger})
+	e.dry = e.parse(&root{keys: dryRun{}, log: logger}, graphql.Tracer(meter{}))
+	e.real = e.parse(&root{keys: keys, log: logger})
 	return e
 }
 
 func (e *engine) parse(r *root, more ...graphql.SchemaOpt) *graphql.Schema {
 	return graphql.MustParseSchema(definition, r, append(more,
-		graphql.UseStringDescriptions(), graphql.UseFieldResolvers(), graphql.DisableFieldSelections(), graphql.MaxDepth(maxDepth),
-		graphql.MaxSelections(maxSelections), graphql.OverlapValidationLimit(maxPairs), graphql.PanicHandler(e), graphql.Logger(log.LoggerFunc(e.panicked)))...)
+		graphql.UseStringDescriptions(), graphql.UseFieldResolvers(), graphql.DisableFieldSelections(),
+		graphql.MaxDepth(maxDepth), graphql.MaxSelections(maxSelections), graphql.OverlapValidationLimit(maxPairs),
+		graphql.PanicHandler(e), graphql.Logger(log.LoggerFunc(e.logPanic)))...)
 }
 
-// answer says whether it was understood, and then what has become of it.
-func (e *engine) answer(ctx context.Context, by apikeys.By, q *question) (response *graphql.Response, understood bool) {
-	ctx, asked := ask(ctx, by)
-	if problems := e.rehearse(ctx, q); len(problems) > 0 {
+// answer runs a query. understood reports whether the query was valid.
+func (e *engine) answer(ctx context.Context, caller manage.Caller, q *query) (response *graphql.Response, understood bool) {
+	ctx, execution := withExecution(ctx, caller)
+	if problems := e.check(ctx, q); len(problems) > 0 {
 		return &graphql.Response{Errors: problems}, false
 	}
-	return e.perform(ctx, asked, q), true
+	return e.run(ctx, execution, q), true
 }
 
-func (e *engine) rehearse(ctx context.Context, q *question) (problems []*qerrors.QueryError) {
+// check runs a query dry and returns what is wrong with it.
+func (e *engine) check(ctx context.Context, q *query) (problems []*qerrors.QueryError) {
 	ctx, budget := newBudget(ctx)
 	defer budget.stop()
 	defer func() {
-		// The library fails at some texts that the language knows and Go does not, such as one with half a character.
+		// The library panics on strings that GraphQL allows and Go does not, such as a lone surrogate.
 		if value := recover(); value != nil {
-			e.panicked(ctx, value)
-			problems = single(codeBadRequest, "The query can't be read.")
+			e.logPanic(ctx, value)
+			problems = oneError(httpapi.CodeBadRequest, "The query can't be read.")
 		}
 	}()
-	response := e.rehearsal.Exec(ctx, q.Query, q.OperationName, q.Variables)
+	response := e.dry.Exec(ctx, q.Query, q.OperationName, q.Variables)
 	if excess := budget.exceeded(); excess != "" {
-		return single(codeBadRequest, excess)
+		return oneError(httpapi.CodeBadRequest, excess)
 	}
-	return tell(response.Errors)
+	return queryErrors(response.Errors)
 }
 
-func (e *engine) perform(ctx context.Context, asked *asking, q *question) (response *graphql.Response) {
+func (e *engine) run(ctx context.Context, x *execution, q *query) (response *graphql.Response) {
 	defer func() {
 		if value := recover(); value != nil {
-			e.panicked(ctx, value)
-			response = &graphql.Response{Errors: single(codeInternal, internalError)}
+			e.logPanic(ctx, value)
+			response = &graphql.Response{Errors: oneError(httpapi.CodeInternal, internalError)}
 		}
 	}()
-	response = e.performance.Exec(ctx, q.Query, q.OperationName, q.Variables)
-	response.Errors = append(response.Errors, asked.complaint()...)
+	response = e.real.Exec(ctx, q.Query, q.OperationName, q.Variables)
+	response.Errors = append(response.Errors, x.errors()...)
 	return response
 }
 
-// panicked logs no more of a panic than is surely none of the question: what Go's runtime says, and where.
-func (e *engine) panicked(ctx context.Context, value any) {
-	what := "not told: it may be of the request"
-	if err, is := value.(runtime.Error); is {
-		what = err.Error()
+// logPanic logs the message of a panic only if it is Go's own: any other may repeat a value of the query.
+func (e *engine) logPanic(ctx context.Context, value any) {
+	message := "withheld: it may repeat the request"
+	if err, ok := value.(runtime.Error); ok {
+		message = err.Error()
 	}
-	e.log.ErrorContext(ctx, "A GraphQL query could not be carried out", "panic", what, "stack", string(debug.Stack()))
+	e.log.ErrorContext(ctx, "A GraphQL query panicked", "panic", message, "stack", string(debug.Stack()))
 }
 
-// MakePanicError is what a caller is told of a panic.
+// MakePanicError returns the error of a field that panicked.
 func (*engine) MakePanicError(context.Context, any) *qerrors.QueryError {
-	return problem(codeInternal, internalError)
+	return newError(httpapi.CodeInternal, internalError)
 }

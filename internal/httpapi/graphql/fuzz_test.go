@@ -23,14 +23,14 @@ func FuzzGraphQL(f *testing.F) {
 	}
 	f.Add("GET", "text/html", "", true)
 	f.Add("POST", "application/json", `[{"query":"{a}"}]`, false)
-	h := newHouse(f)
+	env := newEnv(f)
 	f.Fuzz(func(t *testing.T, method, contentType, body string, known bool) {
 		r := newRequest("", body)
 		r.Method, r.Header = method, http.Header{"Content-Type": {contentType}}
 		if known {
-			r.Header.Set("Authorization", "Bearer alice-key")
+			r.Header.Set("Authorization", "Bearer "+aliceKey)
 		}
-		checkReply(t, h, r, known)
+		checkReply(t, env, r, known)
 	})
 }
 
@@ -41,19 +41,19 @@ func FuzzQuery(f *testing.F) {
 	f.Add(`query ($a: __TypeKind = X, $b: TokenInput = {name: "a", expiresAt: [1]}) { token(id: 1) { id } }`, `{"a": "LIST", "b": {}}`)
 	f.Add(`{ a: __schema { types { name } } ... on Query { tokens { items { ... on Token { id @skip(if: $x) } } } } }`, `{"x": 1}`)
 	f.Add(`mutation { revokeToken(id: """`+"\n"+` a \""" """) { id __schema { types { name } } } }`, `null`)
-	h := newHouse(f)
+	env := newEnv(f)
 	f.Fuzz(func(t *testing.T, query, variables string) {
 		if !json.Valid([]byte(variables)) {
 			return
 		}
-		checkReply(t, h, newRequest("alice-key", document(t, query, json.RawMessage(variables))), true)
+		checkReply(t, env, newRequest(aliceKey, document(t, query, json.RawMessage(variables))), true)
 	})
 }
 
-func checkReply(t *testing.T, h *house, r *http.Request, known bool) {
+func checkReply(t *testing.T, env *env, r *http.Request, known bool) {
 	t.Helper()
-	h.ring.keys, everyKey = nil, nil
-	got := h.serve(r)
+	env.ring.keys, everyKey = nil, nil
+	got := env.serve(r)
 	switch got.Code {
 	case 200, 400, 401, 405, 413:
 	default:
@@ -67,6 +67,6 @@ func checkReply(t *testing.T, h *house, r *http.Request, known bool) {
 	}
 	// In earnest nothing fails: what the library can't take is found out before.
 	if strings.Contains(got.Body.String(), `"code":5000`) {
-		t.Fatalf("%s\n%s", got.Body, h.log)
+		t.Fatalf("%s\n%s", got.Body, env.log)
 	}
 }

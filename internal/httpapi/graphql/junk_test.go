@@ -20,10 +20,10 @@ func TestQueriesOfAnything(t *testing.T) {
 	values := rapid.SampledFrom([]string{"null", "{}", `{"a": 1}`, `{"a": "x", "token": {"name": "a", "policy": "{}", "expiresAt": [[]]}}`, `{"a": {"a": []}}`, `{"a": 1e308}`})
 	rapid.Check(t, func(rt *rapid.T) {
 		query := strings.Join(rapid.SliceOfN(words, 0, 30).Draw(rt, "query"), rapid.SampledFrom([]string{" ", ""}).Draw(rt, "between"))
-		h := newHouse(t)
-		got := h.serve(newRequest("alice-key", document(t, query, json.RawMessage(values.Draw(rt, "variables")))))
+		env := newEnv(t)
+		got := env.serve(newRequest(aliceKey, document(t, query, json.RawMessage(values.Draw(rt, "variables")))))
 		if got.Code != 200 && (got.Code != 400 || query != "") || !json.Valid(got.Body.Bytes()) || strings.Contains(got.Body.String(), `"code":5000`) {
-			rt.Fatalf("%q: %d %s\n%s", query, got.Code, got.Body, h.log)
+			rt.Fatalf("%q: %d %s\n%s", query, got.Code, got.Body, env.log)
 		}
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
 )
 
@@ -22,33 +24,33 @@ type pageReply struct {
 
 const pageQuery = `query ($limit: Int, $cursor: String) { tokens(limit: $limit, cursor: $cursor) { items { id } pageInfo { endCursor hasNextPage } } }`
 
-func (h *house) fill(n int) {
-	alice := callers["alice-key"]
-	by := apikeys.By{Caller: &alice}
+func (env *env) fill(n int) {
+	alice := gate.Caller{Username: "alice", Subject: "User/alice", Admin: true}
+	by := manage.Caller{Caller: &alice}
 	for i := range n {
 		// Three in each second, of the account and of alice herself.
-		h.ring.at = now.Add(time.Duration(i/3) * time.Second)
-		subject := h.ring.Account()
+		env.ring.at = now.Add(time.Duration(i/3) * time.Second)
+		subject := env.ring.Account()
 		if i%2 == 1 {
 			subject = v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "alice"}
 		}
-		h.ring.add(by, subject, apikeys.Wanted{Name: fmt.Sprint(i)})
+		env.ring.add(by, subject, apikeys.Wanted{Name: fmt.Sprint(i)})
 	}
 }
 
 // Newest first, each once, whatever the size of a page: those of the account and the caller's own.
 func TestPages(t *testing.T) {
 	for _, limit := range []int{1, 2, 3, 7, 20, 49, 50, 51, 1000} {
-		h := newHouse(t)
-		h.fill(50)
+		env := newEnv(t)
+		env.fill(50)
 		var want, got []string
-		for _, k := range h.ring.keys {
+		for _, k := range env.ring.keys {
 			want = append(want, k.ID)
 		}
 		var cursor *string
 		for more := true; more; {
 			var page pageReply
-			h.get(t, "alice-key", pageQuery, map[string]any{"limit": limit, "cursor": cursor}, &page)
+			env.get(t, aliceKey, pageQuery, map[string]any{"limit": limit, "cursor": cursor}, &page)
 			for _, item := range page.Tokens.Items {
 				got = append(got, item.ID)
 			}
@@ -65,34 +67,34 @@ func TestPages(t *testing.T) {
 
 // Where one of the lists has no more and the other one does, there is more.
 func TestMoreOfOneList(t *testing.T) {
-	h := newHouse(t)
-	h.fill(50)
+	env := newEnv(t)
+	env.fill(50)
 	for _, kind := range []v1alpha1.SubjectKind{v1alpha1.SubjectUser, v1alpha1.SubjectAccount} {
-		others := h.ring.keys
-		h.ring.keys = slices.DeleteFunc(slices.Clone(others), func(k *held) bool { return k.Subject.Kind != kind })
+		others := env.ring.keys
+		env.ring.keys = slices.DeleteFunc(slices.Clone(others), func(k *held) bool { return k.Subject.Kind != kind })
 		var page pageReply
-		h.get(t, "alice-key", pageQuery, nil, &page)
+		env.get(t, aliceKey, pageQuery, nil, &page)
 		if len(page.Tokens.Items) != 20 || !page.Tokens.PageInfo.HasNextPage {
 			t.Errorf("%s: %d, more is %t", kind, len(page.Tokens.Items), page.Tokens.PageInfo.HasNextPage)
 		}
-		h.ring.keys = others
+		env.ring.keys = others
 	}
 }
 
 func TestPagesWhileKeysComeAndGo(t *testing.T) {
-	h := newHouse(t)
-	h.fill(12)
+	env := newEnv(t)
+	env.fill(12)
 	var first, second pageReply
-	h.get(t, "alice-key", pageQuery, map[string]any{"limit": 5}, &first)
+	env.get(t, aliceKey, pageQuery, map[string]any{"limit": 5}, &first)
 	var rest []string
-	for _, k := range h.ring.keys[5:] {
+	for _, k := range env.ring.keys[5:] {
 		rest = append(rest, k.ID)
 	}
 	// The key the page ended with, and the one before it, are deleted. A new one is none of the next page.
-	h.ring.keys = slices.Delete(h.ring.keys, 3, 5)
-	h.ring.at = now.Add(time.Hour)
-	h.get(t, "alice-key", seedCreate, seedInput(), nil)
-	h.get(t, "alice-key", pageQuery, map[string]any{"limit": 20, "cursor": first.Tokens.PageInfo.EndCursor}, &second)
+	env.ring.keys = slices.Delete(env.ring.keys, 3, 5)
+	env.ring.at = now.Add(time.Hour)
+	env.get(t, aliceKey, seedCreate, seedInput(), nil)
+	env.get(t, aliceKey, pageQuery, map[string]any{"limit": 20, "cursor": first.Tokens.PageInfo.EndCursor}, &second)
 	var got []string
 	for _, item := range second.Tokens.Items {
 		got = append(got, item.ID)
@@ -103,25 +105,25 @@ func TestPagesWhileKeysComeAndGo(t *testing.T) {
 }
 
 func TestTheSizeOfAPage(t *testing.T) {
-	h := newHouse(t)
-	h.fill(30)
+	env := newEnv(t)
+	env.fill(30)
 	var page pageReply
-	h.get(t, "alice-key", `{ tokens { items { id } pageInfo { endCursor hasNextPage } } }`, nil, &page)
+	env.get(t, aliceKey, `{ tokens { items { id } pageInfo { endCursor hasNextPage } } }`, nil, &page)
 	if len(page.Tokens.Items) != 20 || !page.Tokens.PageInfo.HasNextPage {
 		t.Errorf("%d", len(page.Tokens.Items))
 	}
 	for _, limit := range []int{0, -1, 1001, -1 << 31, 1<<31 - 1} {
-		h.refused(t, "alice-key", pageQuery, map[string]any{"limit": limit}, 4000, "limit: must be from 1 to 1000")
-		h.refused(t, "alice-key", fmt.Sprintf(`{ integrationInstanceTokens(id: "x", limit: %d) { tokens { tokenId } } }`, limit), nil, 4000, "limit: must be from 1 to 1000")
+		env.refused(t, aliceKey, pageQuery, map[string]any{"limit": limit}, 4000, "limit: must be from 1 to 1000")
+		env.refused(t, aliceKey, fmt.Sprintf(`{ integrationInstanceTokens(id: "x", limit: %d) { tokens { tokenId } } }`, limit), nil, 4000, "limit: must be from 1 to 1000")
 	}
 	for _, limit := range []any{1 << 31, 1.5, "10", true} {
-		h.refused(t, "alice-key", pageQuery, map[string]any{"limit": limit}, 4000, "An Int has to be a whole number of 32 bits.")
+		env.refused(t, aliceKey, pageQuery, map[string]any{"limit": limit}, 4000, "An Int must be a whole number of 32 bits.")
 	}
 	for _, cursor := range []string{"", "x", "uid-1", "MTIzNA"} {
-		h.refused(t, "alice-key", pageQuery, map[string]any{"cursor": cursor}, 4000, "cursor: is not one that a list has ended with")
+		env.refused(t, aliceKey, pageQuery, map[string]any{"cursor": cursor}, 4000, "cursor: is not the endCursor of a page")
 	}
 	var empty pageReply
-	h.get(t, "bob-key", pageQuery, nil, &empty)
+	env.get(t, bobKey, pageQuery, nil, &empty)
 	if empty.Tokens.Items == nil || empty.Tokens.PageInfo.EndCursor != nil || empty.Tokens.PageInfo.HasNextPage {
 		t.Errorf("%+v", empty)
 	}

@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// mistake is a value of another kind than it has to be. It says which kind that is, and not the value.
-type mistake string
+// typeError is the error for a value of the wrong type. It names the type and not the value.
+type typeError string
 
-func (m mistake) Error() string { return string(m) }
+func (t typeError) Error() string { return string(t) }
 
-// text is a String that is asked for. The library's own takes a number for the character of that code.
+// text is a String argument. The library's own type accepts a number as a character code.
 type text string
 
-// ImplementsGraphQLType says which type of the schema it is.
+// ImplementsGraphQLType reports whether name is the type in the schema.
 func (text) ImplementsGraphQLType(name string) bool { return name == "String" }
 
-// UnmarshalGraphQL reads it.
+// UnmarshalGraphQL decodes the value.
 func (t *text) UnmarshalGraphQL(input any) error {
-	s, is := input.(string)
-	if !is {
-		return mistake("A String has to be a string.")
+	s, ok := input.(string)
+	if !ok {
+		return typeError("A String must be a string.")
 	}
 	*t = text(s)
 	return nil
@@ -34,51 +34,51 @@ func (t *text) string() string {
 	return string(*t)
 }
 
-// identifier is an ID that is asked for, which may be a number.
+// identifier is an ID argument, which may be a number.
 type identifier string
 
-// ImplementsGraphQLType says which type of the schema it is.
+// ImplementsGraphQLType reports whether name is the type in the schema.
 func (identifier) ImplementsGraphQLType(name string) bool { return name == "ID" }
 
-// UnmarshalGraphQL reads it.
+// UnmarshalGraphQL decodes the value.
 func (i *identifier) UnmarshalGraphQL(input any) error {
-	if s, is := input.(string); is {
+	if s, ok := input.(string); ok {
 		*i = identifier(s)
 		return nil
 	}
-	number, is := whole(input)
-	if !is {
-		return mistake("An ID has to be a string, or a whole number.")
+	number, ok := whole(input)
+	if !ok {
+		return typeError("An ID must be a string, or a whole number.")
 	}
 	*i = identifier(strconv.FormatInt(number, 10))
 	return nil
 }
 
-// count is an Int that is asked for.
+// count is an Int argument.
 type count int32
 
-// ImplementsGraphQLType says which type of the schema it is.
+// ImplementsGraphQLType reports whether name is the type in the schema.
 func (count) ImplementsGraphQLType(name string) bool { return name == "Int" }
 
-// UnmarshalGraphQL reads it.
+// UnmarshalGraphQL decodes the value.
 func (c *count) UnmarshalGraphQL(input any) error {
-	number, is := whole(input)
-	if !is || number < math.MinInt32 || number > math.MaxInt32 {
-		return mistake("An Int has to be a whole number of 32 bits.")
+	number, ok := whole(input)
+	if !ok || number < math.MinInt32 || number > math.MaxInt32 {
+		return typeError("An Int must be a whole number of 32 bits.")
 	}
 	*c = count(number)
 	return nil
 }
 
-// whole is a number without a fraction, in one of the types that it may come in: from a query, or from variables.
-func whole(input any) (number int64, is bool) {
+// whole returns a number without a fraction. Queries and variables have different types for numbers.
+func whole(input any) (number int64, ok bool) {
 	switch n := input.(type) {
 	case int32:
 		return int64(n), true
 	case int64:
 		return n, true
 	case float64:
-		// Beyond this not every whole number is a float64, and int64 has an end.
+		// float64 is exact for whole numbers up to 2^53.
 		const exact = 1 << 53
 		return int64(n), n == math.Trunc(n) && math.Abs(n) <= exact
 	}
@@ -91,27 +91,27 @@ type timestamp struct{ at time.Time }
 // latest is the last instant with a year of four digits.
 var latest = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC).UnixMilli()
 
-// ImplementsGraphQLType says which type of the schema it is.
+// ImplementsGraphQLType reports whether name is the type in the schema.
 func (timestamp) ImplementsGraphQLType(name string) bool { return name == "Timestamp" }
 
-// UnmarshalGraphQL reads it.
+// UnmarshalGraphQL decodes the value.
 func (t *timestamp) UnmarshalGraphQL(input any) error {
-	number, is := whole(input)
+	number, ok := whole(input)
 	if s, isText := input.(string); isText {
 		// ParseUint takes no sign.
 		digits, err := strconv.ParseUint(s, 10, 63)
-		number, is = int64(digits), err == nil
+		number, ok = int64(digits), err == nil
 	}
-	if !is || number < 0 || number > latest {
-		return mistake("A Timestamp has to be milliseconds since 1970: a whole number, or a string of digits.")
+	if !ok || number < 0 || number > latest {
+		return typeError("A Timestamp must be milliseconds since 1970: a whole number, or a string of digits.")
 	}
 	t.at = time.UnixMilli(number).UTC()
 	return nil
 }
 
-// MarshalJSON is a number.
+// MarshalJSON returns a number.
 //
-//nolint:unparam // an interface has the error
+//nolint:unparam // the error is part of json.Marshaler
 func (t timestamp) MarshalJSON() ([]byte, error) {
 	return strconv.AppendInt(nil, t.at.UnixMilli(), 10), nil
 }

@@ -8,26 +8,16 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/config"
-	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/httpapi/graphql"
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/manage/audit"
 	"keywright.dev/keywright/test/fakeregistry"
 )
 
-var (
-	_ graphql.Keys = (*apikeys.Service)(nil)
-	_ graphql.Gate = (*gate.Gate)(nil)
-)
-
-const (
-	bobKey  = "a-key-of-bob-that-manages-keys"
-	bobPlay = "a-key-of-bob-that-only-writes-keys"
-	ciKey   = "a-key-of-a-program-that-manages"
-)
+// bobWrites is the key of a key object of bob that only writes keys.
+const bobWrites = "a-key-of-bob-that-only-writes-keys"
 
 // newPlace has the real use cases, and the real gate, on a registry that is none.
-func newPlace(t *testing.T) (*house, *fakeregistry.Place) {
+func newPlace(t *testing.T) (*env, *fakeregistry.Place) {
 	t.Helper()
 	p := fakeregistry.NewPlace(t)
 	p.Configure(t, config.Runtime{TrustProxyHeaders: true})
@@ -36,22 +26,22 @@ func newPlace(t *testing.T) (*house, *fakeregistry.Place) {
 	}
 	bob := v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "bob"}
 	p.PutKey("bob-manages", bob, bobKey, give("certs.read", "apikeys.read", "apikeys.write"))
-	p.PutKey("bob-writes", bob, bobPlay, give("apikeys.write"))
+	p.PutKey("bob-writes", bob, bobWrites, give("apikeys.write"))
 	p.PutKey("ci", v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}, ciKey, give("apikeys.read", "apikeys.write"))
 	service := apikeys.New(apikeys.Config{
-		Gate: p.Gate, Verifier: p.Verifier, Registry: p.Registry, Uses: p.Uses, Trail: p.Trail,
+		Gate: p.Gate, Verifier: p.Verifier, Store: p.Registry, Uses: p.Uses, Trail: p.Trail,
 		Account: func() string { return "instance" }, Actions: func() []string { return nil }, Now: p.Time, Log: p.Logger(),
 	})
-	b := &backing{}
-	handler := graphql.New(graphql.Config{Gate: p.Gate, Keys: service, Sessions: b, Database: b, Log: p.Logger()})
-	return &house{Handler: handler, backing: b, log: p.Log}, p
+	e := &env{backing: &backing{}, log: p.Log}
+	e.mount(p.Gate, service, p.Logger())
+	return e, p
 }
 
 // Seed 4 from end to end: a token is made, does what its policy says and no more, and is refused once it is revoked.
 func TestTheSeedsTokenIsUsed(t *testing.T) {
-	h, p := newPlace(t)
+	env, p := newPlace(t)
 	var made struct{ CreateToken tokenReply }
-	h.get(t, fakeregistry.AliceKey, seedCreate, seedInput(), &made)
+	env.get(t, fakeregistry.AliceKey, seedCreate, seedInput(), &made)
 	plaintext := value(made.CreateToken.Token)
 	c := p.Bearer(plaintext)
 	if c.Subject != "Account/instance" || c.Username != "" || c.Admin {
@@ -69,23 +59,23 @@ func TestTheSeedsTokenIsUsed(t *testing.T) {
 	}
 	id := map[string]any{"id": made.CreateToken.ID}
 	// Neither a token of the account's own nor a user may revoke it.
-	h.refused(t, bobKey, seedRevoke, id, 4001, "API key not found")
-	h.refused(t, ciKey, seedRevoke, id, 4003, apikeys.NotPermitted)
-	h.refused(t, plaintext, seedRevoke, id, 4003, apikeys.NotPermitted)
+	env.refused(t, bobKey, seedRevoke, id, 4001, "API key not found")
+	env.refused(t, ciKey, seedRevoke, id, 4003, apikeys.NotPermitted)
+	env.refused(t, plaintext, seedRevoke, id, 4003, apikeys.NotPermitted)
 	var revoked struct{ RevokeToken tokenReply }
-	h.get(t, fakeregistry.AliceKey, seedRevoke, id, &revoked)
+	env.get(t, fakeregistry.AliceKey, seedRevoke, id, &revoked)
 	if !revoked.RevokeToken.Revoked || revoked.RevokeToken.Token != nil {
 		t.Errorf("%+v", revoked)
 	}
-	if got := h.serve(newRequest(plaintext, anyQuery)); got.Code != http.StatusUnauthorized {
+	if got := env.serve(newRequest(plaintext, anyQuery)); got.Code != http.StatusUnauthorized {
 		t.Errorf("the revoked token: %d", got.Code)
 	}
 	var listed pageReply
-	h.get(t, fakeregistry.AliceKey, `{ tokens { items { id revoked token } } }`, nil, &listed)
+	env.get(t, fakeregistry.AliceKey, `{ tokens { items { id revoked token } } }`, nil, &listed)
 	if items := listed.Tokens.Items; len(items) != 1 || !items[0].Revoked || items[0].Token != nil {
 		t.Errorf("%+v", listed)
 	}
-	if strings.Contains(h.log.String(), plaintext) {
+	if strings.Contains(env.log.String(), plaintext) {
 		t.Error("the token is in the log")
 	}
 	// Attempts at the wrong subject are none of the trail's.
@@ -102,10 +92,10 @@ func TestTheSeedsTokenIsUsed(t *testing.T) {
 
 // A condition is kept to, and a DENY beats every ALLOW.
 func TestAPolicyIsKeptTo(t *testing.T) {
-	h, p := newPlace(t)
+	env, p := newPlace(t)
 	const policy = `{"permissions": [{"effect": "ALLOW", "actions": ["*"], "resources": ["*"]}, {"effect": "DENY", "actions": ["settings:GetSettings"], "resources": ["*"]}]}`
 	var made struct{ CreateToken tokenReply }
-	h.get(t, fakeregistry.AliceKey, seedCreate, map[string]any{"token": map[string]any{"name": "x", "policy": policy}}, &made)
+	env.get(t, fakeregistry.AliceKey, seedCreate, map[string]any{"token": map[string]any{"name": "x", "policy": policy}}, &made)
 	plaintext := value(made.CreateToken.Token)
 	if !p.May(plaintext, "dashboard:View", "dashboard:1") || p.May(plaintext, "settings:GetSettings", "settings-category:1") {
 		t.Error("it may something else")
@@ -113,40 +103,40 @@ func TestAPolicyIsKeptTo(t *testing.T) {
 }
 
 func TestATokenMayWhatItsUserMay(t *testing.T) {
-	h, p := newPlace(t)
+	env, p := newPlace(t)
 	input := map[string]any{"input": map[string]any{"name": "mine", "expiresAt": p.Time().AddDate(0, 0, 1).UnixMilli()}}
 	var made struct{ CreateCurrentUserToken tokenReply }
-	h.get(t, fakeregistry.AliceKey, createOwn, input, &made)
+	env.get(t, fakeregistry.AliceKey, createOwn, input, &made)
 	plaintext := value(made.CreateCurrentUserToken.Token)
 	if c := p.Bearer(plaintext); c.Username != "alice" || c.Admin || !p.May(plaintext, "certs.write", "certificate:1") {
 		t.Errorf("%+v", c)
 	}
 	var listed pageReply
-	h.get(t, plaintext, `{ tokens { items { id } } }`, nil, &listed)
+	env.get(t, plaintext, `{ tokens { items { id } } }`, nil, &listed)
 	if len(listed.Tokens.Items) != 1 {
 		t.Errorf("%+v", listed)
 	}
 
 	// A key that may less than its user hands out no more than it has.
-	h.refused(t, bobKey, createOwn, input, 4003, apikeys.NotPermitted+": nobody gives what they do not hold")
-	h.refused(t, ciKey, createOwn, input, 4003, "The caller is no user: only a user has tokens of their own")
-	problems := h.ask(t, fakeregistry.BootstrapKey, createOwn, input, nil)
+	env.refused(t, bobKey, createOwn, input, 4003, apikeys.NotPermitted+": a caller can only give what it holds")
+	env.refused(t, ciKey, createOwn, input, 4003, "The caller is not a user: only users have tokens of their own")
+	problems := env.ask(t, fakeregistry.BootstrapKey, createOwn, input, nil)
 	if len(problems) != 1 || problems[0].Extensions.Code != 4000 {
 		t.Errorf("the bootstrap key: %+v", problems)
 	}
 	p.Pass(48 * time.Hour)
-	if got := h.serve(newRequest(plaintext, anyQuery)); got.Code != http.StatusUnauthorized {
+	if got := env.serve(newRequest(plaintext, anyQuery)); got.Code != http.StatusUnauthorized {
 		t.Errorf("after its end: %d", got.Code)
 	}
 }
 
 // A user by a proxy's word may do with their own what their roles let them.
 func TestAUserByAProxy(t *testing.T) {
-	h, p := newPlace(t)
+	env, p := newPlace(t)
 	ask := func(query string, variables any) string {
 		r := newRequest("", document(t, query, variables))
 		r.Header.Set("X-Forwarded-User", "bob")
-		return h.serve(r).Body.String()
+		return env.serve(r).Body.String()
 	}
 	end := p.Time().AddDate(0, 0, 1).UnixMilli()
 	if got := ask(createOwn, map[string]any{"input": map[string]any{"name": "mine", "expiresAt": end}}); !strings.Contains(got, `"token":"ak_`) {
@@ -162,27 +152,27 @@ func TestAUserByAProxy(t *testing.T) {
 
 // Who may write and not read may revoke all the same. What a manifest made is changed there.
 func TestRevokingUnseen(t *testing.T) {
-	h, _ := newPlace(t)
-	problems := h.ask(t, bobPlay, seedRevoke, map[string]any{"id": "uid-of-bob-manages"}, nil)
+	env, _ := newPlace(t)
+	problems := env.ask(t, bobWrites, seedRevoke, map[string]any{"id": "uid-of-bob-manages"}, nil)
 	if len(problems) != 1 || problems[0].Extensions.Code != 4009 || !strings.Contains(problems[0].Message, "team/bob-manages") {
 		t.Errorf("%+v", problems)
 	}
-	h.refused(t, bobPlay, seedRevoke, map[string]any{"id": "none"}, 4001, "API key not found")
-	h.refused(t, bobPlay, `{ tokens { items { id } } }`, nil, 4003, apikeys.NotPermitted)
+	env.refused(t, bobWrites, seedRevoke, map[string]any{"id": "none"}, 4001, "API key not found")
+	env.refused(t, bobWrites, `{ tokens { items { id } } }`, nil, 4003, apikeys.NotPermitted)
 }
 
 func TestAnIntegrationIsKnown(t *testing.T) {
-	h, p := newPlace(t)
+	env, p := newPlace(t)
 	var made struct{ CreateIntegrationInstanceToken tokenReply }
-	h.get(t, fakeregistry.AliceKey, `mutation { createIntegrationInstanceToken(id: "github-1") { tokenId token } }`, nil, &made)
+	env.get(t, fakeregistry.AliceKey, `mutation { createIntegrationInstanceToken(id: "github-1") { tokenId token } }`, nil, &made)
 	got := made.CreateIntegrationInstanceToken
 	if c := p.Bearer(value(got.Token)); c.Subject != "Integration/github-1" || p.May(value(got.Token), "certs.read", "*") {
 		t.Errorf("%+v", c)
 	}
-	h.get(t, fakeregistry.AliceKey, `mutation { revokeIntegrationInstanceToken(tokenId: "`+got.TokenID+`") { success } }`, nil, nil)
-	if got := h.serve(newRequest(value(got.Token), anyQuery)); got.Code != http.StatusUnauthorized {
+	env.get(t, fakeregistry.AliceKey, `mutation { revokeIntegrationInstanceToken(tokenId: "`+got.TokenID+`") { success } }`, nil, nil)
+	if got := env.serve(newRequest(value(got.Token), anyQuery)); got.Code != http.StatusUnauthorized {
 		t.Errorf("the revoked token: %d", got.Code)
 	}
-	h.refused(t, fakeregistry.AliceKey, `mutation { createIntegrationInstanceToken(id: "no/name") { tokenId } }`, nil, 4000,
+	env.refused(t, fakeregistry.AliceKey, `mutation { createIntegrationInstanceToken(id: "no/name") { tokenId } }`, nil, 4000,
 		"id: must be 1-63 letters, digits, '.', '_', '-', a letter or digit first")
 }

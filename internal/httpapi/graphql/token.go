@@ -6,6 +6,9 @@ import (
 	"github.com/graph-gophers/graphql-go"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/httpapi"
+	"keywright.dev/keywright/internal/httpapi/jsonbody"
+	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
 )
 
@@ -19,35 +22,28 @@ type token struct {
 	CreatedAt timestamp
 	ExpiresAt *timestamp
 	given     *v1alpha1.Policy
-	asked     *asking
+	execution *execution
 }
 
-// Policy is the field of that name.
-func (t *token) Policy() *string { return t.asked.policy(t.given) }
-
-// optional is nil for what is not set.
-func optional(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
+// Policy resolves the field policy.
+func (t *token) Policy() *string { return t.execution.policy(t.given) }
 
 func newToken(ctx context.Context, k *apikeys.Key, plaintext string) *token {
 	return &token{
-		ID: graphql.ID(k.ID), Name: k.Name, Category: optional(k.Category), Token: optional(plaintext), Revoked: k.Revoked,
-		CreatedAt: timestamp{at: k.CreatedAt}, ExpiresAt: stamp(k.ExpiresAt), given: k.Policy, asked: askedBy(ctx),
+		ID: graphql.ID(k.ID), Name: k.Name, Category: httpapi.OrNull(k.Category),
+		Token: httpapi.OrNull(plaintext), Revoked: k.Revoked,
+		CreatedAt: timestamp{at: k.CreatedAt}, ExpiresAt: stamp(k.ExpiresAt), given: k.Policy, execution: executionOf(ctx),
 	}
 }
 
-// Token is a token of the account, or of the caller's own.
+// Token resolves a token of the caller or of the account.
 func (r *root) Token(ctx context.Context, args struct{ ID identifier }) (*token, error) {
-	by := askedBy(ctx).by
-	k, err := among(r.mine(by), func(subject v1alpha1.Subject) (*apikeys.Key, error) {
-		return r.keys.Get(ctx, by, subject, string(args.ID))
+	caller := executionOf(ctx).caller
+	k, err := firstOf(r.mine(caller), func(subject v1alpha1.Subject) (*apikeys.Key, error) {
+		return r.keys.Get(ctx, caller, subject, string(args.ID))
 	})
 	if err != nil {
-		return nil, r.fault(ctx, err)
+		return nil, r.fail(ctx, err)
 	}
 	return newToken(ctx, k, ""), nil
 }
@@ -57,17 +53,17 @@ type tokenPage struct {
 	PageInfo pageInfo
 }
 
-// Tokens are those of the account and of the caller's own.
-func (r *root) Tokens(ctx context.Context, args part) (*tokenPage, error) {
-	page, err := r.list(ctx, r.mine(askedBy(ctx).by), &args)
+// Tokens resolves a page of the tokens of the caller and of the account.
+func (r *root) Tokens(ctx context.Context, args pageArgs) (*tokenPage, error) {
+	page, err := r.list(ctx, r.mine(executionOf(ctx).caller), &args)
 	if err != nil {
-		return nil, r.fault(ctx, err)
+		return nil, r.fail(ctx, err)
 	}
 	tokens := make([]*token, len(page.Items))
 	for i := range page.Items {
 		tokens[i] = newToken(ctx, &page.Items[i], "")
 	}
-	return &tokenPage{Items: tokens, PageInfo: endOf(page)}, nil
+	return &tokenPage{Items: tokens, PageInfo: pageInfoOf(page)}, nil
 }
 
 type tokenInput struct {
@@ -81,10 +77,12 @@ func (in *tokenInput) wanted() (*apikeys.Wanted, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &apikeys.Wanted{Name: string(in.Name), Category: in.Category.string(), Policy: policy, ExpiresAt: in.ExpiresAt.time()}, nil
+	return &apikeys.Wanted{
+		Name: string(in.Name), Category: in.Category.string(), Policy: policy, ExpiresAt: in.ExpiresAt.time(),
+	}, nil
 }
 
-// CreateToken makes a key of the account.
+// CreateToken creates a key of the account.
 func (r *root) CreateToken(ctx context.Context, args struct{ Token tokenInput }) (*token, error) {
 	return r.create(ctx, r.keys.Account(), args.Token.wanted)
 }
@@ -98,45 +96,45 @@ func (in *userTokenInput) wanted() (*apikeys.Wanted, error) {
 	return &apikeys.Wanted{Name: string(in.Name), Everything: true, ExpiresAt: &in.ExpiresAt.at}, nil
 }
 
-// CreateCurrentUserToken makes a key of the caller's own.
+// CreateCurrentUserToken creates a key of the caller.
 func (r *root) CreateCurrentUserToken(ctx context.Context, args struct{ Input userTokenInput }) (*token, error) {
-	user := askedBy(ctx).by.Username
+	user := executionOf(ctx).caller.Username
 	if user == "" {
-		return nil, r.fault(ctx, &apikeys.Error{Kind: apikeys.Forbidden, Text: "The caller is no user: only a user has tokens of their own"})
+		return nil, r.fail(ctx, manage.Errorf(manage.Forbidden, "The caller is not a user: only users have tokens of their own"))
 	}
 	return r.create(ctx, v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: user}, args.Input.wanted)
 }
 
-func (r *root) create(ctx context.Context, subject v1alpha1.Subject, read apikeys.Read[apikeys.Wanted]) (*token, error) {
-	issued, err := r.keys.Create(ctx, askedBy(ctx).by, subject, read)
+func (r *root) create(ctx context.Context, subject v1alpha1.Subject, read manage.Read[*apikeys.Wanted]) (*token, error) {
+	issued, err := r.keys.Create(ctx, executionOf(ctx).caller, subject, read)
 	if err != nil {
-		return nil, r.fault(ctx, err)
+		return nil, r.fail(ctx, err)
 	}
-	return newToken(ctx, &issued.Key, issued.Token), nil
+	return newToken(ctx, &issued.Key, issued.Token.Plaintext()), nil
 }
 
-// RevokeToken revokes a token of the account, or of the caller's own.
+// RevokeToken revokes a token of the caller or of the account.
 func (r *root) RevokeToken(ctx context.Context, args struct{ ID text }) (*token, error) {
-	k, err := r.revoke(ctx, askedBy(ctx).by, string(args.ID))
+	k, err := r.revoke(ctx, executionOf(ctx).caller, string(args.ID))
 	if err != nil {
-		return nil, r.fault(ctx, err)
+		return nil, r.fail(ctx, err)
 	}
 	return newToken(ctx, k, ""), nil
 }
 
-// revoke looks for the key where the caller may look, and tries where not: of each attempt a trail is left, and one at
-// the wrong subject would be of nothing.
-func (r *root) revoke(ctx context.Context, by apikeys.By, id string) (*apikeys.Key, error) {
+// revoke first looks for the key among the subjects that the caller may read, and then tries the others: each attempt is
+// audited, and one at the wrong subject would be noise.
+func (r *root) revoke(ctx context.Context, caller manage.Caller, id string) (*apikeys.Key, error) {
 	var missing error
 	var unseen []v1alpha1.Subject
-	for _, subject := range r.mine(by) {
-		_, err := r.keys.Get(ctx, by, subject, id)
+	for _, subject := range r.mine(caller) {
+		_, err := r.keys.Get(ctx, caller, subject, id)
 		switch {
 		case err == nil:
-			return r.keys.Revoke(ctx, by, subject, id)
-		case is(err, apikeys.NotFound):
+			return r.keys.Revoke(ctx, caller, subject, id)
+		case manage.Is(err, manage.NotFound):
 			missing = err
-		case is(err, apikeys.Forbidden):
+		case manage.Is(err, manage.Forbidden):
 			unseen = append(unseen, subject)
 		default:
 			return nil, err
@@ -145,9 +143,29 @@ func (r *root) revoke(ctx context.Context, by apikeys.By, id string) (*apikeys.K
 	if len(unseen) == 0 {
 		return nil, missing
 	}
-	k, err := among(unseen, func(subject v1alpha1.Subject) (*apikeys.Key, error) { return r.keys.Revoke(ctx, by, subject, id) })
-	if missing != nil && is(err, apikeys.Forbidden) {
+	k, err := firstOf(unseen, func(subject v1alpha1.Subject) (*apikeys.Key, error) {
+		return r.keys.Revoke(ctx, caller, subject, id)
+	})
+	if missing != nil && manage.Is(err, manage.Forbidden) {
 		return nil, missing
 	}
 	return k, err
+}
+
+const fieldPolicy = "policy"
+
+// readPolicy decodes a policy as strictly as the body of a request. The API server checks its content.
+func readPolicy(document string) (*v1alpha1.Policy, error) {
+	if document == "" {
+		return nil, manage.InvalidField(fieldPolicy, "is required: a token of the account may do only what its policy allows")
+	}
+	var policy v1alpha1.Policy
+	err := jsonbody.Parse([]byte(document), &policy)
+	switch {
+	case err == nil:
+		return &policy, nil
+	case err.Kind == jsonbody.BadField:
+		return nil, manage.InvalidField(fieldPolicy+"."+err.Field, err.Problem)
+	}
+	return nil, manage.InvalidField(fieldPolicy, "must be a JSON object")
 }

@@ -45,7 +45,7 @@ func (e *Error) Error() string {
 // unwanted translates what the parser says of fields: unknown field "name", duplicate field "name".
 func unwanted(err error) *Error {
 	problem, field, _ := strings.Cut(err.Error(), " field ")
-	e := &Error{Kind: BadField, Field: shown(strings.Trim(field, `"`)), Problem: "is there twice"}
+	e := &Error{Kind: BadField, Field: shown(strings.Trim(field, `"`)), Problem: "is given twice"}
 	if problem == "unknown" {
 		e.Problem = "is not known"
 	}

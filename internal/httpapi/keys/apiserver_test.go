@@ -23,6 +23,7 @@ import (
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/httpapi/keys"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
@@ -57,14 +58,14 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	index.SetBootstrap(&bootstrap)
 	verifier = verify.NewVerifier(index, format, ring)
 	log := slog.New(slog.NewTextHandler(GinkgoWriter, nil))
-	watching, err := clusterwatch.New(restConfig, clusterwatch.Places{System: stack.Namespace}, clusterwatch.Sinks{Index: index, Configure: func(string) error { return nil }}, log)
+	watching, err := clusterwatch.New(restConfig, clusterwatch.Places{System: stack.Namespace}, clusterwatch.Sinks{Index: index}, log)
 	Expect(err).NotTo(HaveOccurred())
 	writing, err := objects.New(objects.Options{
 		REST: restConfig, Namespace: stack.Namespace, Verifier: verifier, Format: func() keyformat.Format { return format },
 		Ring: func() *pepper.Keyring { return ring }, Random: rand.Reader, Now: time.Now, Log: log,
 	})
 	Expect(err).NotTo(HaveOccurred())
-	background(watching.Run, writing.Run)
+	background(func(ctx context.Context) { watching.Run(ctx, func(string) error { return nil }) }, writing.Run)
 	Eventually(watching.Ready).WithTimeout(time.Minute).Should(Succeed())
 
 	g := gate.New(gate.Config{Verifier: verifier, View: watching, Now: time.Now, Log: log, Registry: prometheus.NewRegistry()})
@@ -72,10 +73,12 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	g.Use(rules)
 	apiKeys := apikeys.New(apikeys.Config{
-		Gate: g, Verifier: verifier, Registry: writing, Uses: &fakeregistry.Uses{}, Trail: &fakeregistry.Trail{},
+		Gate: g, Verifier: verifier, Store: writing, Uses: &fakeregistry.Uses{}, Trail: &fakeregistry.Trail{},
 		Account: func() string { return "default" }, Actions: func() []string { return nil }, Now: time.Now, Log: log,
 	})
-	server = keys.New(keys.Config{Gate: g, Keys: apiKeys, Sessions: &touched{}, Database: &database{}, Now: time.Now, Log: log})
+	mux := http.NewServeMux()
+	httpapi.Mount(mux, &httpapi.Guard{Gate: g, Sessions: &touched{}, Database: &database{}, Log: log}, keys.New(apiKeys))
+	server = mux
 }, kit.StartTimeout)
 
 func background(work ...func(context.Context)) {
@@ -166,7 +169,7 @@ var _ = Describe("On an API server", func() {
 			Expect(all.Items).To(BeEmpty())
 		},
 		Entry("a scope with a wildcard", `{"name":"x","scopes":["a.b","certs.*"]}`, "scopes[1]: must be an action such as certs.read or dashboard:View, without a wildcard: that takes a policy"),
-		Entry("a scope twice", `{"name":"x","scopes":["a.b","a.b"]}`, "scopes[1]: is there twice"),
+		Entry("a scope twice", `{"name":"x","scopes":["a.b","a.b"]}`, "scopes[1]: is given twice"),
 		Entry("an effect in lower case", `{"name":"x","policy":{"permissions":[{"effect":"allow","actions":["a.b"],"resources":["*"]}]}}`, `policy.permissions[0].effect: supported values: "ALLOW", "DENY"`),
 		Entry("part of a wildcard", `{"name":"x","policy":{"permissions":[{"effect":"ALLOW","actions":["a.*"],"resources":["*"]}]}}`, "policy.permissions[0].actions[0]: must be an action such as certs.read or dashboard:View, or '*' alone: there is no wildcard for a part"),
 		Entry("graph data", `{"name":"x","policy":{"permissions":[{"effect":"ALLOW","actions":["query:ReadGraphData"],"resources":["a:1"]}]}}`, "policy.permissions[0].resources: action query:ReadGraphData takes resource '*' only: a condition narrows it"),

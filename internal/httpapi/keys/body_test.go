@@ -26,7 +26,7 @@ func TestBodiesThatAreRefused(t *testing.T) {
 		`null`:                          "the body must be a JSON object",
 		"{\"name\":\"caf\xe9\"}":        "the body is not UTF-8",
 		`{"name":"\ud800"}`:             `the body has half a character: a \u escape without its other half`,
-		`{"name":"x","name":"y"}`:       "name: is there twice",
+		`{"name":"x","name":"y"}`:       "name: is given twice",
 		`{"name":"x","Enabled":true}`:   "Enabled: is not known",
 		`{"name":"x","token":"ak_x"}`:   "token: is not known",
 		`{"name":17}`:                   "name: must be a string",
@@ -39,8 +39,8 @@ func TestBodiesThatAreRefused(t *testing.T) {
 		`{"name":"x","scopes":[1]}`:     list,
 		`{"name":"x","scopes":[null]}`:  list,
 		`{"name":"x","scopes":{"a":1}}`: list,
-		`{"name":"x","scopes":["a.b","c.d","a.b"]}`:                                        "scopes[2]: is there twice",
-		`{"name":"x","roles":["reader","reader"]}`:                                         "roles[1]: is there twice",
+		`{"name":"x","scopes":["a.b","c.d","a.b"]}`:                                        "scopes[2]: is given twice",
+		`{"name":"x","roles":["reader","reader"]}`:                                         "roles[1]: is given twice",
 		`{"name":"x","roles":7}`:                                                           "roles: must be a list of strings",
 		`{"name":"x","roles":["nothing"]}`:                                                 `roles: unknown role "nothing"`,
 		`{"name":"x","enabled":"true"}`:                                                    "enabled: must be true or false",
@@ -65,11 +65,11 @@ func TestBodiesThatAreRefused(t *testing.T) {
 		`{"name":"x","expires_in_seconds":0}`:                                              bounds,
 		`{"name":"x","expires_in_seconds":-1}`:                                             bounds,
 		`{"name":"x","expires_in_seconds":3153600001}`:                                     bounds,
-		`{"name":"x","expires_in_seconds":60,"expires_at":"2031-01-01T00:00:00Z"}`:         "expires_in_seconds: excludes expires_at: a key ends at an instant, or so long after its issue",
+		`{"name":"x","expires_in_seconds":60,"expires_at":"2031-01-01T00:00:00Z"}`:         "expires_in_seconds: excludes expires_at: a key ends either at an instant or some time after its issue",
 		`{"name":"x","policy":"{}"}`:                                                       "policy: must be an object",
 		`{"name":"x","policy":[]}`:                                                         "policy: must be an object",
 		`{"name":"x","policy":{"permission":[]}}`:                                          "policy.permission: is not known",
-		`{"name":"x","policy":{"permissions":[{"effect":"ALLOW","effect":"DENY"}]}}`:       "policy.permissions[0].effect: is there twice",
+		`{"name":"x","policy":{"permissions":[{"effect":"ALLOW","effect":"DENY"}]}}`:       "policy.permissions[0].effect: is given twice",
 		`{"name":"x","policy":{"permissions":[{"effect":1}]}}`:                             "policy.permissions.effect: must not be a number",
 		`{"name":"x","policy":{"permissions":[{"condition":{"StringEquals":{"a":"b"}}}]}}`: "policy.permissions[0].condition.StringEquals: is not known",
 	}
@@ -77,15 +77,15 @@ func TestBodiesThatAreRefused(t *testing.T) {
 	change := map[string]string{
 		`{"name":null}`:    "name: must be a string",
 		`{"enabled":null}`: "enabled: must be true or false",
-		`{"expires_at":null,"expires_in_seconds":5}`: "expires_in_seconds: excludes expires_at: a key ends at an instant, or so long after its issue",
+		`{"expires_at":null,"expires_in_seconds":5}`: "expires_in_seconds: excludes expires_at: a key ends either at an instant or some time after its issue",
 	}
-	h := newHouse(t)
-	path, _ := h.made(t, "accounts/lab", `{"name":"before"}`)
-	before := h.ask(t, admin, "GET", path, "").body
-	writes := h.Writes()
+	env := newEnv(t)
+	path, _ := env.made(t, "accounts/lab", `{"name":"before"}`)
+	before := env.ask(t, admin, "GET", path, "").body
+	writes := env.Writes()
 	refused := func(method, at string, bodies map[string]string) {
 		for body, what := range bodies {
-			h.ask(t, admin, method, at, body).want(t, 400, 4000, what)
+			env.ask(t, admin, method, at, body).want(t, 400, 4000, what)
 		}
 	}
 	refused("POST", "/apiv1/accounts/lab/apikeys", both)
@@ -94,33 +94,33 @@ func TestBodiesThatAreRefused(t *testing.T) {
 	refused("PATCH", path, change)
 	refused("POST", path+"/rotate", map[string]string{`[]`: "the body must be a JSON object", `{"new_key":"x"}`: "new_key: is not known", `{`: "the body is not JSON"})
 	long := `{"name":"` + strings.Repeat("x", 1<<20) + `"}`
-	h.ask(t, admin, "POST", "/apiv1/accounts/lab/apikeys", long).want(t, 413, 4000, "the body is longer than 256 KiB")
-	h.ask(t, admin, "PATCH", path, long).want(t, 413, 4000, "the body is longer than 256 KiB")
-	h.ask(t, admin, "POST", "/apiv1/accounts/lab/apikeys", `name=x`, "Content-Type: application/x-www-form-urlencoded").
+	env.ask(t, admin, "POST", "/apiv1/accounts/lab/apikeys", long).want(t, 413, 4000, "the body is longer than 256 KiB")
+	env.ask(t, admin, "PATCH", path, long).want(t, 413, 4000, "the body is longer than 256 KiB")
+	env.ask(t, admin, "POST", "/apiv1/accounts/lab/apikeys", `name=x`, "Content-Type: application/x-www-form-urlencoded").
 		want(t, 400, 4000, "the Content-Type must be application/json")
-	h.ask(t, admin, "POST", "/apiv1/accounts/lab/apikeys", `{"name":"x"}`, "Content-Encoding: gzip").want(t, 400, 4000, "the body must not be compressed")
-	if after := h.ask(t, admin, "GET", path, "").body; after != before || h.Writes() != writes {
+	env.ask(t, admin, "POST", "/apiv1/accounts/lab/apikeys", `{"name":"x"}`, "Content-Encoding: gzip").want(t, 400, 4000, "the body must not be compressed")
+	if after := env.ask(t, admin, "GET", path, "").body; after != before || env.Writes() != writes {
 		t.Errorf("before: %s\nafter: %s", before, after)
 	}
 }
 
 func TestNullIsNothing(t *testing.T) {
-	h := newHouse(t)
-	path, _ := h.made(t, "accounts/lab", `{"name":"x","description":null,"scopes":null,"roles":null,"policy":null,"expires_at":null,"expires_in_seconds":null,"enabled":null}`)
-	if r := h.ask(t, admin, "GET", path, ""); r.data["enabled"] != true || r.data["expires_at"] != nil || r.data["policy"] != nil {
+	env := newEnv(t)
+	path, _ := env.made(t, "accounts/lab", `{"name":"x","description":null,"scopes":null,"roles":null,"policy":null,"expires_at":null,"expires_in_seconds":null,"enabled":null}`)
+	if r := env.ask(t, admin, "GET", path, ""); r.data["enabled"] != true || r.data["expires_at"] != nil || r.data["policy"] != nil {
 		t.Error(r.body)
 	}
-	path, _ = h.made(t, "accounts/lab", `{"name":"x","description":"d","scopes":["a.b"],"roles":["reader"],"expires_in_seconds":60,"policy":{"permissions":[{"effect":"DENY","actions":["*"],"resources":["*"]}]}}`)
-	r := h.ask(t, admin, "PATCH", path, `{"description":null,"scopes":null,"roles":null,"policy":null,"expires_in_seconds":null}`)
+	path, _ = env.made(t, "accounts/lab", `{"name":"x","description":"d","scopes":["a.b"],"roles":["reader"],"expires_in_seconds":60,"policy":{"permissions":[{"effect":"DENY","actions":["*"],"resources":["*"]}]}}`)
+	r := env.ask(t, admin, "PATCH", path, `{"description":null,"scopes":null,"roles":null,"policy":null,"expires_in_seconds":null}`)
 	if r.status != 200 || r.data["description"] != "" || said(t, r.data["scopes"]) != "[]" || said(t, r.data["roles"]) != "[]" || r.data["policy"] != nil || r.data["expires_at"] != nil {
 		t.Error(r.body)
 	}
 }
 
 func TestNamesMayBeAnybodys(t *testing.T) {
-	h := newHouse(t)
-	path, _ := h.made(t, "accounts/lab", `{"name":"Schlüssel für 😀 <b>&amp;</b>","description":"zwei\nZeilen"}`)
-	if r := h.ask(t, admin, "GET", path, ""); r.data["name"] != "Schlüssel für 😀 <b>&amp;</b>" || r.data["description"] != "zwei\nZeilen" {
+	env := newEnv(t)
+	path, _ := env.made(t, "accounts/lab", `{"name":"Schlüssel für 😀 <b>&amp;</b>","description":"zwei\nZeilen"}`)
+	if r := env.ask(t, admin, "GET", path, ""); r.data["name"] != "Schlüssel für 😀 <b>&amp;</b>" || r.data["description"] != "zwei\nZeilen" {
 		t.Error(r.body)
 	}
 }
@@ -136,14 +136,14 @@ func FuzzHandler(f *testing.F) {
 	} {
 		f.Add(seed.method, seed.target, seed.body)
 	}
-	h := newHouse(f)
+	env := newEnv(f)
 	f.Fuzz(func(t *testing.T, method, target, body string) {
 		r, err := http.NewRequest(method, "http://keywright.example"+target, strings.NewReader(body))
 		if err != nil || !strings.HasPrefix(target, "/apiv1/") {
 			t.Skip("no request of ours")
 		}
 		r.Header.Set("X-Api-Key", fakeregistry.AliceKey)
-		if got := h.send(t, r); got.status >= 500 {
+		if got := env.send(t, r); got.status >= 500 {
 			t.Errorf("%d %s", got.status, got.body)
 		}
 	})

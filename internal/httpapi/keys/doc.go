@@ -1,3 +1,3 @@
-// Package keys is /apiv1: API keys of users, accounts and integrations over HTTP, as COMPAT D gives it. What can be
-// done, and by whom, is for package apikeys; here a request is read, and the answer is said.
+// Package keys serves /apiv1: API keys of users, accounts and integrations (docs/compatibility.md, "API keys"). It reads
+// requests and writes replies; package apikeys decides what is done and who may do it.
 package keys

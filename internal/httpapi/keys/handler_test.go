@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"keywright.dev/keywright/internal/config"
+	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/httpapi/keys"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/test/fakeregistry"
@@ -23,44 +24,44 @@ const admin = fakeregistry.AliceKey
 func TestTheLifeOfAKey(t *testing.T) {
 	for owner, subject := range map[string]string{"users/dave": "User/dave", "accounts/ci": "Account/ci", "integrations/lab-1": "Integration/lab-1"} {
 		t.Run(owner, func(t *testing.T) {
-			h := newHouse(t)
-			made := h.ask(t, admin, "POST", "/apiv1/"+owner+"/apikeys",
+			env := newEnv(t)
+			made := env.ask(t, admin, "POST", "/apiv1/"+owner+"/apikeys",
 				`{"name":"CI Pipeline","description":"Builds","scopes":["certs.read"],"roles":["short"],"policy":{"permissions":[{"effect":"ALLOW","actions":["dashboard:View"],"resources":["dashboard:1"]}]},"expires_in_seconds":86400}`)
 			if made.status != 201 || made.data["subject"] != subject || made.data["expires_at"] != "2030-01-01T01:00:00Z" {
 				t.Fatalf("%d %s", made.status, made.body)
 			}
 			token, path := made.data["token"].(string), "/apiv1/"+owner+"/apikeys/"+made.data["id"].(string)
 			delete(made.data, "token")
-			got := h.ask(t, admin, "GET", path, "")
+			got := env.ask(t, admin, "GET", path, "")
 			if wrote, read := said(t, made.data), said(t, got.data); wrote != read {
 				t.Errorf("made:\n%s\nread:\n%s", wrote, read)
 			}
-			listed := h.ask(t, admin, "GET", "/apiv1/"+owner+"/apikeys?name=CI*", "")
+			listed := env.ask(t, admin, "GET", "/apiv1/"+owner+"/apikeys?name=CI*", "")
 			if items := listed.data["items"].([]any); listed.data["total"] != 1.0 || said(t, items[0]) != said(t, got.data) {
 				t.Errorf("%s", listed.body)
 			}
-			accepted := func(plaintext string) bool { return h.Verifier.Verify(plaintext, h.Time()).Accepted() }
+			accepted := func(plaintext string) bool { return env.Verifier.Verify(plaintext, env.Time()).Accepted() }
 			if !accepted(token) {
 				t.Error("it does not work")
 			}
-			if r := h.ask(t, admin, "PATCH", path, `{"enabled":false}`); r.status != 200 || r.data["enabled"] != false || accepted(token) {
+			if r := env.ask(t, admin, "PATCH", path, `{"enabled":false}`); r.status != 200 || r.data["enabled"] != false || accepted(token) {
 				t.Errorf("%d %s", r.status, r.body)
 			}
-			if r := h.ask(t, admin, "PATCH", path, `{"enabled":true,"expires_at":null,"roles":[]}`); r.data["expires_at"] != nil || !accepted(token) {
+			if r := env.ask(t, admin, "PATCH", path, `{"enabled":true,"expires_at":null,"roles":[]}`); r.data["expires_at"] != nil || !accepted(token) {
 				t.Errorf("%d %s", r.status, r.body)
 			}
-			rotated := h.ask(t, admin, "POST", path+"/rotate", "")
+			rotated := env.ask(t, admin, "POST", path+"/rotate", "")
 			if rotated.status != 200 || rotated.data["id"] != got.data["id"] || accepted(token) || !accepted(rotated.data["token"].(string)) {
 				t.Errorf("%d %s", rotated.status, rotated.body)
 			}
-			gone := h.ask(t, admin, "DELETE", path, "")
+			gone := env.ask(t, admin, "DELETE", path, "")
 			if gone.status != 200 || gone.data["deleted"] != got.data["id"] || accepted(rotated.data["token"].(string)) {
 				t.Errorf("%d %s", gone.status, gone.body)
 			}
 			for _, method := range []string{"GET", "PATCH", "DELETE"} {
-				h.ask(t, admin, method, path, `{}`).want(t, 404, 4001, "API key not found")
+				env.ask(t, admin, method, path, `{}`).want(t, 404, 4001, "API key not found")
 			}
-			h.ask(t, admin, "POST", path+"/rotate", `{}`).want(t, 404, 4001, "API key not found")
+			env.ask(t, admin, "POST", path+"/rotate", `{}`).want(t, 404, 4001, "API key not found")
 		})
 	}
 }
@@ -75,9 +76,9 @@ func said(t *testing.T, v any) string {
 }
 
 func TestWhatIsToldOfAKey(t *testing.T) {
-	h := newHouse(t)
-	path, _ := h.made(t, "accounts/lab", `{"name":"bare"}`)
-	r := h.ask(t, admin, "GET", path, "")
+	env := newEnv(t)
+	path, _ := env.made(t, "accounts/lab", `{"name":"bare"}`)
+	r := env.ask(t, admin, "GET", path, "")
 	id := r.data["id"].(string)
 	delete(r.data, "key_prefix")
 	want := `{"active":true,"created_at":"2030-01-01T00:00:00Z","description":"","enabled":true,"expires_at":null,"id":"` + id +
@@ -89,15 +90,15 @@ func TestWhatIsToldOfAKey(t *testing.T) {
 	if !strings.HasPrefix(r.body, `{"data":{"id":"`+id+`","name":"bare",`) {
 		t.Errorf("people who read it with sed find id and name first: %s", r.body)
 	}
-	ci := h.ask(t, admin, "GET", "/apiv1/accounts/ci/apikeys", "").data["items"].([]any)[0].(map[string]any)
+	ci := env.ask(t, admin, "GET", "/apiv1/accounts/ci/apikeys", "").data["items"].([]any)[0].(map[string]any)
 	if ci["source"] != "manifest" || said(t, ci["secret"]) != `{"name":"ci-manages-api-key","namespace":"team"}` || ci["key_prefix"] != ciKey[:4] {
 		t.Errorf("%s", said(t, ci))
 	}
 }
 
 func TestMeIsTheCaller(t *testing.T) {
-	h := newHouse(t)
-	h.made(t, "users/alice", `{"name":"alices"}`)
+	env := newEnv(t)
+	env.made(t, "users/alice", `{"name":"alices"}`)
 	for name, c := range map[string]struct {
 		header string
 		total  float64
@@ -110,69 +111,69 @@ func TestMeIsTheCaller(t *testing.T) {
 		"the bootstrap key": {"X-Api-Key: " + fakeregistry.BootstrapKey, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := h.ask(t, "", "GET", "/apiv1/users/me/apikeys", "", c.header)
+			r := env.ask(t, "", "GET", "/apiv1/users/me/apikeys", "", c.header)
 			if r.status != 200 || r.data["total"] != c.total {
 				t.Errorf("%d %s", r.status, r.body)
 			}
 		})
 	}
-	h.ask(t, ciKey, "GET", "/apiv1/users/me/apikeys", "").want(t, 403, 4003, "API key lacks required permission")
-	h.ask(t, fakeregistry.BootstrapKey, "POST", "/apiv1/users/me/apikeys", `{"name":"a"}`).want(t, 400, 4000, "user: username 'admin' is reserved")
-	if r := h.ask(t, bobKey, "POST", "/apiv1/users/me/apikeys", `{"name":"a","scopes":["certs.read"]}`); r.data["subject"] != "User/bob" {
+	env.ask(t, ciKey, "GET", "/apiv1/users/me/apikeys", "").want(t, 403, 4003, "API key lacks required permission")
+	env.ask(t, fakeregistry.BootstrapKey, "POST", "/apiv1/users/me/apikeys", `{"name":"a"}`).want(t, 400, 4000, "user: username 'admin' is reserved")
+	if r := env.ask(t, bobKey, "POST", "/apiv1/users/me/apikeys", `{"name":"a","scopes":["certs.read"]}`); r.data["subject"] != "User/bob" {
 		t.Errorf("%d %s", r.status, r.body)
 	}
 }
 
 func TestASessionInUseGoesOn(t *testing.T) {
-	h := newHouse(t)
+	env := newEnv(t)
 	cookie := "Cookie: keywright_session=" + fakeregistry.AliceSession
-	if r := h.ask(t, "", "GET", "/apiv1/users/me/apikeys", "", cookie); r.header["Set-Cookie"] != nil {
+	if r := env.ask(t, "", "GET", "/apiv1/users/me/apikeys", "", cookie); r.header["Set-Cookie"] != nil {
 		t.Error(r.header)
 	}
-	h.sessions.renew = true
-	r := h.ask(t, "", "GET", "/apiv1/users/me/apikeys", "", cookie)
+	env.sessions.renew = true
+	r := env.ask(t, "", "GET", "/apiv1/users/me/apikeys", "", cookie)
 	if got := r.header.Get("Set-Cookie"); !strings.HasPrefix(got, "keywright_session="+fakeregistry.AliceSession+";") || !strings.Contains(got, "Secure") {
 		t.Errorf("%q", got)
 	}
-	h.Configure(t, config.Runtime{InsecureCookies: true})
-	if got := h.ask(t, "", "GET", "/apiv1/users/me/apikeys", "", cookie).header.Get("Set-Cookie"); strings.Contains(got, "Secure") {
+	env.Configure(t, config.Runtime{InsecureCookies: true})
+	if got := env.ask(t, "", "GET", "/apiv1/users/me/apikeys", "", cookie).header.Get("Set-Cookie"); strings.Contains(got, "Secure") {
 		t.Errorf("%q", got)
 	}
-	if len(h.sessions.cookies) != 3 {
-		t.Errorf("%q", h.sessions.cookies)
+	if len(env.sessions.cookies) != 3 {
+		t.Errorf("%q", env.sessions.cookies)
 	}
-	h.ask(t, admin, "GET", "/apiv1/users/me/apikeys", "")
-	if len(h.sessions.cookies) != 3 {
+	env.ask(t, admin, "GET", "/apiv1/users/me/apikeys", "")
+	if len(env.sessions.cookies) != 3 {
 		t.Error("a key is no session")
 	}
 }
 
 // Nobody learns anything, not even that a path is none; and a bad key is refused whatever else is sent.
 func TestNobody(t *testing.T) {
-	h := newHouse(t)
+	env := newEnv(t)
 	for _, path := range []string{"/apiv1/users/bob/apikeys", "/apiv1/users/me/apikeys/x", "/apiv1/permissions/catalog", "/apiv1/nothing", "/apiv1/"} {
 		for _, method := range []string{"GET", "POST", "PATCH", "DELETE", "PUT", "BREW"} {
-			h.ask(t, "", method, path, `{"x":`).want(t, 401, 401, "invalid token")
-			h.ask(t, "ak_mistyped", method, path, "", "Cookie: keywright_session="+fakeregistry.AliceSession, "X-Forwarded-User: bob").want(t, 401, 401, "invalid token")
+			env.ask(t, "", method, path, `{"x":`).want(t, 401, 401, "invalid token")
+			env.ask(t, "ak_mistyped", method, path, "", "Cookie: keywright_session="+fakeregistry.AliceSession, "X-Forwarded-User: bob").want(t, 401, 401, "invalid token")
 		}
 	}
-	h.ask(t, "", "GET", "/apiv1/users/bob/apikeys", "", "Cookie: keywright_user=bob").want(t, 401, 401, "invalid token")
-	if got := h.ask(t, "", "GET", "/apiv1/users/bob/apikeys", "").header.Get("Www-Authenticate"); got == "" {
+	env.ask(t, "", "GET", "/apiv1/users/bob/apikeys", "", "Cookie: keywright_user=bob").want(t, 401, 401, "invalid token")
+	if got := env.ask(t, "", "GET", "/apiv1/users/bob/apikeys", "").header.Get("Www-Authenticate"); got == "" {
 		t.Error("nobody is asked for a key")
 	}
 	// Not even where the name that somebody saved is believed.
-	h.Configure(t, config.Runtime{TrustUsernames: true})
+	env.Configure(t, config.Runtime{TrustUsernames: true})
 	for _, path := range []string{"/apiv1/users/bob/apikeys", "/apiv1/users/me/apikeys/x/rotate", "/apiv1/permissions/catalog", "/apiv1/nothing"} {
 		for _, method := range []string{"GET", "POST", "PUT"} {
-			h.ask(t, "", method, path, `{"x":`, "Cookie: keywright_user=bob").want(t, 401, 401, "invalid token")
+			env.ask(t, "", method, path, `{"x":`, "Cookie: keywright_user=bob").want(t, 401, 401, "invalid token")
 		}
 	}
 }
 
 // Whoever may not is told so before anything of what they sent is looked at.
 func TestWhoMayNot(t *testing.T) {
-	h := newHouse(t)
-	path, _ := h.made(t, "users/dave", `{"name":"daves"}`)
+	env := newEnv(t)
+	path, _ := env.made(t, "users/dave", `{"name":"daves"}`)
 	for _, c := range []struct{ key, method, path, body string }{
 		{bobKey, "GET", path, ""},
 		{bobKey, "PATCH", path, `{"nonsense":`},
@@ -191,97 +192,97 @@ func TestWhoMayNot(t *testing.T) {
 		{bobReads, "GET", "/apiv1/permissions/catalog", ""},
 		{ciKey, "GET", "/apiv1/accounts/ci/apikeys", ""},
 	} {
-		h.ask(t, c.key, c.method, c.path, c.body).want(t, 403, 4003, "API key lacks required permission")
+		env.ask(t, c.key, c.method, c.path, c.body).want(t, 403, 4003, "API key lacks required permission")
 	}
-	h.ask(t, bobKey, "POST", "/apiv1/users/me/apikeys", `{"name":"x","scopes":["certs.write"]}`).
-		want(t, 403, 4003, "API key lacks required permission: nobody gives what they do not hold")
-	h.ask(t, admin, "POST", "/apiv1/users/carol/apikeys", `{"name":"x"}`).
-		want(t, 403, 4003, "User carol may not own API keys: every AccessRole that lists them says apiKeys: Denied")
+	env.ask(t, bobKey, "POST", "/apiv1/users/me/apikeys", `{"name":"x","scopes":["certs.write"]}`).
+		want(t, 403, 4003, "API key lacks required permission: a caller can only give what it holds")
+	env.ask(t, admin, "POST", "/apiv1/users/carol/apikeys", `{"name":"x"}`).
+		want(t, 403, 4003, "User carol may not own API keys: every AccessRole that lists the user says apiKeys: Denied")
 }
 
 func TestWhatAManifestOwns(t *testing.T) {
-	h := newHouse(t)
+	env := newEnv(t)
 	const path, text = "/apiv1/accounts/ci/apikeys/uid-of-ci-manages", "API key ci-manages comes from a manifest: change it where that is kept (team/ci-manages)"
-	h.ask(t, admin, "PATCH", path, `{"nonsense":`).want(t, 409, 4009, text)
-	h.ask(t, admin, "DELETE", path, "").want(t, 409, 4009, text)
-	r := h.ask(t, admin, "POST", path+"/rotate", "")
+	env.ask(t, admin, "PATCH", path, `{"nonsense":`).want(t, 409, 4009, text)
+	env.ask(t, admin, "DELETE", path, "").want(t, 409, 4009, text)
+	r := env.ask(t, admin, "POST", path+"/rotate", "")
 	if _, told := r.data["token"]; r.status != 200 || told || said(t, r.data["secret"]) != `{"name":"ci-manages-api-key","namespace":"team"}` {
 		t.Errorf("%d %s", r.status, r.body)
 	}
 }
 
 func TestRequestsOfOtherSitesAreRefused(t *testing.T) {
-	h := newHouse(t)
+	env := newEnv(t)
 	for _, line := range []string{"Sec-Fetch-Site: cross-site", "Origin: https://evil.example"} {
-		h.ask(t, "", "POST", "/apiv1/users/me/apikeys", `{"name":"x"}`, line, "Cookie: keywright_session="+fakeregistry.AliceSession).
-			want(t, 403, 4003, "cross-origin request refused")
+		env.ask(t, "", "POST", "/apiv1/users/me/apikeys", `{"name":"x"}`, line, "Cookie: keywright_session="+fakeregistry.AliceSession).
+			want(t, 403, 4003, "Cross-origin request refused")
 	}
-	if h.Writes() != 0 {
+	if env.Writes() != 0 {
 		t.Error("something was written")
 	}
 }
 
 func TestWithoutADatabase(t *testing.T) {
-	h := newHouse(t)
-	h.database.err = errAway
+	env := newEnv(t)
+	env.database.err = errAway
 	for _, key := range []string{"", admin, "ak_mistyped"} {
 		for _, path := range []string{"/apiv1/users/me/apikeys", "/apiv1/permissions/catalog", "/apiv1/nothing"} {
-			h.ask(t, key, "GET", path, "").want(t, 503, 5000, "The database is unavailable: connection refused")
+			env.ask(t, key, "GET", path, "").want(t, 503, 5000, "The database is unavailable: connection refused")
 		}
 	}
 	// It goes away meanwhile.
-	h.database.err = nil
-	h.Uses.Err = errAway
-	h.ask(t, admin, "GET", "/apiv1/accounts/ci/apikeys", "").want(t, 503, 5000, "The database is unavailable")
-	h.Fail = func(string) error { h.database.err = errAway; return objects.ErrUnavailable }
-	h.ask(t, admin, "GET", "/apiv1/accounts/ci/apikeys", "").want(t, 503, 5000, "The database is unavailable: connection refused")
+	env.database.err = nil
+	env.Uses.Err = errAway
+	env.ask(t, admin, "GET", "/apiv1/accounts/ci/apikeys", "").want(t, 503, 5000, "The database is unavailable")
+	env.Fail = func(string) error { env.database.err = errAway; return objects.ErrUnavailable }
+	env.ask(t, admin, "GET", "/apiv1/accounts/ci/apikeys", "").want(t, 503, 5000, "The database is unavailable: connection refused")
 }
 
 func TestWithoutAnAPIServer(t *testing.T) {
-	h := newHouse(t)
-	path, _ := h.made(t, "accounts/lab", `{"name":"bare"}`)
-	h.Fail = func(string) error { return objects.ErrUnavailable }
+	env := newEnv(t)
+	path, _ := env.made(t, "accounts/lab", `{"name":"bare"}`)
+	env.Fail = func(string) error { return objects.ErrUnavailable }
 	for _, c := range []struct{ method, path, body string }{
 		{"GET", path, ""}, {"PATCH", path, "{}"}, {"DELETE", path, ""}, {"POST", path + "/rotate", ""},
 		{"GET", "/apiv1/accounts/lab/apikeys", ""}, {"POST", "/apiv1/accounts/lab/apikeys", `{"name":"x"}`}, {"GET", "/apiv1/permissions/catalog", ""},
 	} {
-		h.ask(t, admin, c.method, c.path, c.body).want(t, 503, 5000, "The API server is unavailable")
+		env.ask(t, admin, c.method, c.path, c.body).want(t, 503, 5000, "The API server is unavailable")
 	}
 }
 
 func TestPathsThatAreNone(t *testing.T) {
-	h := newHouse(t)
+	env := newEnv(t)
 	for _, path := range []string{
 		"/apiv1/", "/apiv1/users", "/apiv1/users/bob", "/apiv1/users/bob/apikeys/", "/apiv1//users/bob/apikeys", "/apiv1/users//apikeys",
 		"/apiv1/users/bob/apikeys/x/", "/apiv1/users/bob/apikeys/x/rotate/y", "/apiv1/Users/bob/apikeys", "/apiv1/groups/bob/apikeys",
 		"/apiv1/users/../users/bob/apikeys", "/apiv1/permissions/catalog/", "/apiv1/permissions",
 	} {
-		h.ask(t, admin, "GET", path, "").want(t, 404, 4001, "not found")
+		env.ask(t, admin, "GET", path, "").want(t, 404, 4001, "not found")
 	}
 	for path, allow := range map[string]string{
 		"/apiv1/users/bob/apikeys": "GET, HEAD, POST", "/apiv1/users/bob/apikeys/x": "DELETE, GET, HEAD, PATCH",
 		"/apiv1/users/bob/apikeys/x/rotate": "POST", "/apiv1/permissions/catalog": "GET, HEAD",
 	} {
-		r := h.ask(t, admin, "PUT", path, "{}")
+		r := env.ask(t, admin, "PUT", path, "{}")
 		r.want(t, 405, 4000, "method not allowed")
 		if got := r.header.Get("Allow"); got != allow {
 			t.Errorf("%s: %q", path, got)
 		}
 	}
 	// A slash in a name is a part of the name.
-	h.ask(t, admin, "GET", "/apiv1/users/a%2Fb/apikeys", "").
+	env.ask(t, admin, "GET", "/apiv1/users/a%2Fb/apikeys", "").
 		want(t, 400, 4000, "user: must be a username: 2-50 letters, digits, '.', '_', '-', a letter or digit first")
-	h.ask(t, admin, "GET", "/apiv1/accounts/%00/apikeys", "").
+	env.ask(t, admin, "GET", "/apiv1/accounts/%00/apikeys", "").
 		want(t, 400, 4000, "account: must be 1-63 letters, digits, '.', '_', '-', a letter or digit first")
 }
 
 func TestQueries(t *testing.T) {
-	h := newHouse(t)
+	env := newEnv(t)
 	for range 25 {
-		h.made(t, "accounts/lab", `{"name":"many"}`)
+		env.made(t, "accounts/lab", `{"name":"many"}`)
 	}
 	for query, want := range map[string]int{"": 20, "?limit=1000": 25, "?limit=5": 5, "?offset=20": 5, "?offset=1000": 0, "?name=m?ny&limit=3": 3, "?name=M*": 0} {
-		r := h.ask(t, admin, "GET", "/apiv1/accounts/lab/apikeys"+query, "")
+		r := env.ask(t, admin, "GET", "/apiv1/accounts/lab/apikeys"+query, "")
 		if items, is := r.data["items"].([]any); !is || len(items) != want {
 			t.Errorf("%s: %d of %d", query, len(items), want)
 		}
@@ -290,16 +291,16 @@ func TestQueries(t *testing.T) {
 	for query, what := range map[string]string{
 		"limit=0": limit, "limit=1001": limit, "limit=-1": limit, "limit=x": limit, "limit=": limit, "limit=1&limit=1": limit, "limit=1e2": limit, "limit=%2B5": limit,
 		"limit=99999999999999999999": limit, "offset=-1": offset, "offset=1.5": offset, "offset=2000000000": offset, "offset=007": offset,
-		"unknown=1": `query: "unknown" is no parameter`, "limit=5&Name=x": `query: "Name" is no parameter`, "%0a=": `query: "\n" is no parameter`,
-		"name=a&name=b": "name: is there twice", "a;b": "query: can't be read", "%zz": "query: can't be read",
+		"unknown=1": `query: "unknown" is not a parameter`, "limit=5&Name=x": `query: "Name" is not a parameter`, "%0a=": `query: "\n" is not a parameter`,
+		"name=a&name=b": "name: is given twice", "a;b": "query: can't be read", "%zz": "query: can't be read",
 	} {
-		h.ask(t, admin, "GET", "/apiv1/accounts/lab/apikeys?"+query, "").want(t, 400, 4000, what)
+		env.ask(t, admin, "GET", "/apiv1/accounts/lab/apikeys?"+query, "").want(t, 400, 4000, what)
 	}
 }
 
 func TestTheCatalogIsTold(t *testing.T) {
-	h := newHouse(t)
-	r := h.ask(t, bobKey, "GET", "/apiv1/permissions/catalog", "")
+	env := newEnv(t)
+	r := env.ask(t, bobKey, "GET", "/apiv1/permissions/catalog", "")
 	keys := slices.Sorted(maps.Keys(r.data))
 	if r.status != 200 || !slices.Equal(keys, []string{"actions", "roles", "scopes"}) {
 		t.Fatalf("%d %s", r.status, r.body)
@@ -314,7 +315,7 @@ func TestTheCatalogIsTold(t *testing.T) {
 }
 
 func TestEndpointsAreThoseOfCompat(t *testing.T) {
-	all := keys.Endpoints()
+	all := httpapi.Endpoints(keys.New(nil))
 	if len(all) != 19 || !slices.Contains(all, "PATCH /apiv1/integrations/{integration}/apikeys/{id}") || !slices.Contains(all, "POST /apiv1/users/{user}/apikeys/{id}/rotate") {
 		t.Errorf("%q", all)
 	}
@@ -322,25 +323,25 @@ func TestEndpointsAreThoseOfCompat(t *testing.T) {
 
 // A key never appears but where it is told, and never twice.
 func TestATokenIsToldOnce(t *testing.T) {
-	h := newHouse(t)
-	path, token := h.made(t, "users/bob", `{"name":"once","scopes":["certs.read"]}`)
-	h.Pass(time.Second)
+	env := newEnv(t)
+	path, token := env.made(t, "users/bob", `{"name":"once","scopes":["certs.read"]}`)
+	env.Pass(time.Second)
 	for _, c := range []struct{ method, path, body string }{
 		{"GET", path, ""}, {"GET", "/apiv1/users/bob/apikeys", ""}, {"PATCH", path, `{"name":"` + token + `"}`}, {"DELETE", path, ""},
 	} {
-		r := h.ask(t, admin, c.method, c.path, c.body)
+		r := env.ask(t, admin, c.method, c.path, c.body)
 		if _, told := r.data["token"]; told || c.method != "PATCH" && strings.Contains(r.body, token) {
 			t.Errorf("%s %s: %s", c.method, c.path, r.body)
 		}
 	}
-	if strings.Contains(h.Log.String(), token) || strings.Contains(strings.Join(h.Events(), " "), token) {
+	if strings.Contains(env.Log.String(), token) || strings.Contains(strings.Join(env.Events(), " "), token) {
 		t.Error("it was logged")
 	}
 }
 
 func TestHead(t *testing.T) {
-	h := newHouse(t)
-	server := httptest.NewServer(h)
+	env := newEnv(t)
+	server := httptest.NewServer(env)
 	defer server.Close()
 	r, err := http.NewRequest(http.MethodHead, server.URL+"/apiv1/users/bob/apikeys", nil)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
 )
 
@@ -16,21 +17,21 @@ const (
 	maxOffset    = 1 << 30
 )
 
-// readQuery reads which part of a list is asked for. An unknown parameter is refused: a filter that was not understood
-// would be answered with what it was to leave out.
+// readQuery reads which part of a list to return. It refuses unknown parameters: if a misspelled filter were ignored, the
+// reply would have keys that the caller meant to filter out.
 func readQuery(query string) (*apikeys.Query, error) {
 	params, err := url.ParseQuery(query)
 	if err != nil {
-		return nil, invalid("query", "can't be read")
+		return nil, manage.InvalidField("query", "can't be read")
 	}
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		if name != "name" && name != "offset" && name != "limit" {
-			return nil, invalid("query", fmt.Sprintf("%.50q is no parameter", name))
+			return nil, manage.InvalidField("query", fmt.Sprintf("%.50q is not a parameter", name))
 		}
 	}
 	q := &apikeys.Query{Name: params.Get("name")}
 	if len(params["name"]) > 1 {
-		return nil, invalid("name", "is there twice")
+		return nil, manage.InvalidField("name", "is given twice")
 	}
 	if q.Offset, err = number(params, "offset", 0, 0, maxOffset); err != nil {
 		return nil, err
@@ -46,11 +47,7 @@ func number(params url.Values, name string, otherwise, least, most int) (int, er
 	}
 	n, err := strconv.Atoi(values[0])
 	if len(values) > 1 || err != nil || n < least || n > most || strconv.Itoa(n) != values[0] {
-		return 0, invalid(name, "must be a number from "+strconv.Itoa(least)+" to "+strconv.Itoa(most))
+		return 0, manage.InvalidField(name, "must be a number from "+strconv.Itoa(least)+" to "+strconv.Itoa(most))
 	}
 	return n, nil
-}
-
-func invalid(field, text string) *apikeys.Error {
-	return &apikeys.Error{Kind: apikeys.Invalid, Field: field, Text: text}
 }

@@ -2,128 +2,148 @@ package keys
 
 import (
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/httpapi"
+	"keywright.dev/keywright/internal/httpapi/jsonbody"
+	"keywright.dev/keywright/internal/manage/apikeys"
 )
 
-// prefix is where all of it is.
-const prefix = "/apiv1/"
-
-// route is one endpoint.
-type route struct {
-	method string
-	// path is without the prefix. What is in braces stands for anything but nothing.
-	path  string
-	serve func(c *call)
-}
-
-// owners are those whose keys there are, by their places in a path.
+// owners are the kinds of subjects and the paths of their keys. The wildcard is the kind in lower case.
 var owners = []struct {
 	path string
 	kind v1alpha1.SubjectKind
 }{
-	{"users/{user}", v1alpha1.SubjectUser},
-	{"accounts/{account}", v1alpha1.SubjectAccount},
-	{"integrations/{integration}", v1alpha1.SubjectIntegration},
+	{"users/{user}/apikeys", v1alpha1.SubjectUser},
+	{"accounts/{account}/apikeys", v1alpha1.SubjectAccount},
+	{"integrations/{integration}/apikeys", v1alpha1.SubjectIntegration},
 }
 
-// me is the caller, where a user's name belongs.
+// me stands for the caller's own username in a path.
 const me = "me"
 
-// table lists every endpoint.
-func table() []route {
-	routes := []route{{http.MethodGet, "permissions/catalog", (*call).catalog}}
+type routes struct {
+	*apikeys.Service
+}
+
+// New serves /apiv1.
+func New(service *apikeys.Service) httpapi.Surface {
+	h := &routes{service}
+	all := []httpapi.Route{{Method: http.MethodGet, Path: "permissions/catalog", Serve: h.catalog}}
 	for _, owner := range owners {
-		all := owner.path + "/apikeys"
-		one := all + "/{id}"
-		of := func(serve func(*call, v1alpha1.Subject)) func(*call) {
-			return func(c *call) { serve(c, c.subject(owner.kind)) }
+		add := func(method, path string, serve func(*httpapi.Call, v1alpha1.Subject)) {
+			all = append(all, httpapi.Route{Method: method, Path: owner.path + path, Serve: func(c *httpapi.Call) {
+				serve(c, subjectOf(c, owner.kind))
+			}})
 		}
-		routes = append(routes,
-			route{http.MethodGet, all, of((*call).list)},
-			route{http.MethodPost, all, of((*call).create)},
-			route{http.MethodGet, one, of((*call).get)},
-			route{http.MethodPatch, one, of((*call).change)},
-			route{http.MethodDelete, one, of((*call).remove)},
-			route{http.MethodPost, one + "/rotate", of((*call).rotate)},
-		)
+		add(http.MethodGet, "", h.list)
+		add(http.MethodPost, "", h.create)
+		add(http.MethodGet, "/{id}", h.get)
+		add(http.MethodPatch, "/{id}", h.change)
+		add(http.MethodDelete, "/{id}", h.delete)
+		add(http.MethodPost, "/{id}/rotate", h.rotate)
 	}
-	return routes
+	return httpapi.Surface{API: API, Routes: all}
 }
 
-// Endpoints are all methods and paths that are served, such as GET /apiv1/users/{user}/apikeys.
-func Endpoints() []string {
-	var all []string
-	for _, r := range table() {
-		all = append(all, r.method+" "+prefix+r.path)
-	}
-	return all
-}
-
-// subject is whom the path names.
-func (c *call) subject(kind v1alpha1.SubjectKind) v1alpha1.Subject {
-	name := c.values[0]
-	if kind == v1alpha1.SubjectUser && name == me && c.caller.Username != "" {
-		name = c.caller.Username
+// subjectOf returns the subject that the path names.
+func subjectOf(c *httpapi.Call, kind v1alpha1.SubjectKind) v1alpha1.Subject {
+	name := c.Param(strings.ToLower(string(kind)))
+	if kind == v1alpha1.SubjectUser && name == me && c.Caller.Username != "" {
+		name = c.Caller.Username
 	}
 	return v1alpha1.Subject{Kind: kind, Name: name}
 }
 
-// id is the key that the path names.
-func (c *call) id() string { return c.values[1] }
+// id returns the id of the key that the path names.
+func id(c *httpapi.Call) string { return c.Param("id") }
 
-// find is the route of a request and what its wildcards stand for, or the methods for which there is one.
-func find(routes []route, r *http.Request) (found *route, values, allowed []string) {
-	asked := segmentsOf(r)
-	for i := range routes {
-		values, matches := match(routes[i].path, asked)
-		switch method := routes[i].method; {
-		case !matches:
-		case r.Method == method, r.Method == http.MethodHead && method == http.MethodGet:
-			return &routes[i], values, nil
-		case method == http.MethodGet:
-			allowed = append(allowed, method, http.MethodHead)
-		default:
-			allowed = append(allowed, method)
-		}
+func (h *routes) list(c *httpapi.Call, subject v1alpha1.Subject) {
+	page, err := h.List(c.R.Context(), c.Manager(), subject, func() (*apikeys.Query, error) {
+		return readQuery(c.R.URL.RawQuery)
+	})
+	if err != nil {
+		fail(c, err)
+		return
 	}
-	slices.Sort(allowed)
-	return nil, nil, allowed
+	items := make([]metadata, len(page.Items))
+	for i := range page.Items {
+		items[i] = metadataOf(&page.Items[i])
+	}
+	reply(c, http.StatusOK, list{Items: items, Total: page.Total})
 }
 
-// segmentsOf is the path behind the prefix, taken apart before it is decoded: a name may hold a slash. What can't be
-// decoded is no path of ours.
-func segmentsOf(r *http.Request) []string {
-	rest, under := strings.CutPrefix(r.URL.EscapedPath(), prefix)
-	if !under {
-		return nil
-	}
-	segments := strings.Split(rest, "/")
-	for i, s := range segments {
-		decoded, err := url.PathUnescape(s)
-		if err != nil || decoded == "" {
-			return nil
-		}
-		segments[i] = decoded
-	}
-	return segments
+func (h *routes) get(c *httpapi.Call, subject v1alpha1.Subject) {
+	k, err := h.Get(c.R.Context(), c.Manager(), subject, id(c))
+	replyKey(c, k, err)
 }
 
-func match(path string, asked []string) (values []string, matches bool) {
-	wanted := strings.Split(path, "/")
-	if len(wanted) != len(asked) {
-		return nil, false
-	}
-	for i, segment := range wanted {
-		switch {
-		case strings.HasPrefix(segment, "{"):
-			values = append(values, asked[i])
-		case segment != asked[i]:
-			return nil, false
+func (h *routes) create(c *httpapi.Call, subject v1alpha1.Subject) {
+	issued, err := h.Create(c.R.Context(), c.Manager(), subject, func() (*apikeys.Wanted, error) {
+		var b body
+		if err := read(c, &b); err != nil {
+			return nil, err
 		}
+		return b.wanted()
+	})
+	replyIssued(c, http.StatusCreated, issued, err)
+}
+
+func (h *routes) change(c *httpapi.Call, subject v1alpha1.Subject) {
+	k, err := h.Change(c.R.Context(), c.Manager(), subject, id(c), func() (*apikeys.Change, error) {
+		var b body
+		if err := read(c, &b); err != nil {
+			return nil, err
+		}
+		return b.change()
+	})
+	replyKey(c, k, err)
+}
+
+// rotate takes no body, or an empty object.
+func (h *routes) rotate(c *httpapi.Call, subject v1alpha1.Subject) {
+	issued, err := h.Rotate(c.R.Context(), c.Manager(), subject, id(c), func() error {
+		return read(c, &struct{}{}, jsonbody.Optional)
+	})
+	replyIssued(c, http.StatusOK, issued, err)
+}
+
+func (h *routes) delete(c *httpapi.Call, subject v1alpha1.Subject) {
+	if err := h.Delete(c.R.Context(), c.Manager(), subject, id(c)); err != nil {
+		fail(c, err)
+		return
 	}
-	return values, true
+	reply(c, http.StatusOK, deleted{id(c)})
+}
+
+func (h *routes) catalog(c *httpapi.Call) {
+	found, err := h.Catalog(c.R.Context(), c.Manager())
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	roles := make([]role, len(found.Roles))
+	for i := range found.Roles {
+		r := &found.Roles[i]
+		roles[i] = role{Name: r.Name, Description: r.Description, Permissions: r.Permissions}
+	}
+	reply(c, http.StatusOK, catalog{Actions: found.Actions, Scopes: found.Scopes, Roles: roles})
+}
+
+func replyKey(c *httpapi.Call, k *apikeys.Key, err error) {
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	reply(c, http.StatusOK, metadataOf(k))
+}
+
+// replyIssued writes the one reply that carries a token.
+func replyIssued(c *httpapi.Call, status int, issued *apikeys.Issued, err error) {
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	reply(c, status, withToken{metadataOf(&issued.Key), issued.Token.Plaintext()})
 }

@@ -47,7 +47,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	verifier = verify.NewVerifier(index, format, ring)
 	log := slog.New(slog.NewTextHandler(GinkgoWriter, nil))
-	watching, err := clusterwatch.New(config, clusterwatch.Places{System: stack.Namespace}, clusterwatch.Sinks{Index: index, Configure: func(string) error { return nil }}, log)
+	watching, err := clusterwatch.New(config, clusterwatch.Places{System: stack.Namespace}, clusterwatch.Sinks{Index: index}, log)
 	Expect(err).NotTo(HaveOccurred())
 	options = objects.Options{
 		REST: config, Namespace: stack.Namespace, Verifier: verifier,
@@ -56,7 +56,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	}
 	server, err = objects.New(options)
 	Expect(err).NotTo(HaveOccurred())
-	background(watching.Run, server.Run)
+	background(func(ctx context.Context) { watching.Run(ctx, func(string) error { return nil }) }, server.Run)
 	Eventually(watching.Ready).WithTimeout(time.Minute).Should(Succeed())
 }, kit.StartTimeout)
 

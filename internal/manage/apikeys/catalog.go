@@ -10,38 +10,39 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/kube/convert"
+	"keywright.dev/keywright/internal/manage"
 )
 
-// management are the actions of Keywright's own.
+// management lists the actions of management.
 var management = []string{
 	ActionRead, ActionWrite, "audit.read", "keys.introspect", "usage.read", "usage.write", "users.read", "users.write",
 }
 
-// Catalog is what keys can be given here.
+// Catalog lists what keys can be given.
 type Catalog struct {
-	// Actions are Keywright's own and those of ROUTES, Scopes are these and what roles allow. Both are sorted.
+	// Actions are those of management and of ROUTES. Scopes are the same and the actions that roles allow. Both are sorted.
 	Actions, Scopes []string
 	// Roles are sorted by name, and never nil.
 	Roles []Role
 }
 
-// Role is an AccessRole, without who holds it.
+// Role is an AccessRole without its members.
 type Role struct {
 	Name, Description string
 	// Permissions are never nil.
 	Permissions []v1alpha1.Permission
-	// MaxTTL ends keys that use the role. 0: it does not.
+	// MaxTTL bounds the lifetime of keys with the role; 0 does not.
 	MaxTTL time.Duration
 }
 
-// Catalog tells what keys can be given to whoever may read or write keys, be it their own only.
-func (s *Service) Catalog(ctx context.Context, by By) (*Catalog, error) {
-	if err := s.mayBrowse(by); err != nil {
+// Catalog returns what keys can be given. The caller must be allowed to read or write keys, at least its own.
+func (s *Service) Catalog(ctx context.Context, caller manage.Caller) (*Catalog, error) {
+	if err := s.authorizeCatalog(caller); err != nil {
 		return nil, err
 	}
-	live, err := s.Registry.Roles(ctx)
+	live, err := s.Store.Roles(ctx)
 	if err != nil {
-		return nil, s.explain(ctx, err)
+		return nil, s.toError(ctx, err)
 	}
 	actions, scopes := map[string]bool{}, map[string]bool{}
 	for _, action := range slices.Concat(management, s.Actions()) {
@@ -58,20 +59,20 @@ func (s *Service) Catalog(ctx context.Context, by By) (*Catalog, error) {
 	return &Catalog{Actions: slices.Sorted(maps.Keys(actions)), Scopes: slices.Sorted(maps.Keys(scopes)), Roles: roles}, nil
 }
 
-func (s *Service) mayBrowse(by By) error {
+func (s *Service) authorizeCatalog(caller manage.Caller) error {
 	own := v1alpha1.Subject{Kind: v1alpha1.SubjectUser}
-	if by.Caller != nil {
-		own.Name = by.Username
+	if caller.Caller != nil {
+		own.Name = caller.Username
 	}
 	for _, action := range []string{ActionRead, ActionWrite} {
-		if by.isKnown() && s.isAllowed(by, own, action) {
+		if isProven(caller) && s.isAllowed(caller, own, action) {
 			return nil
 		}
 	}
-	if !by.isKnown() {
-		return &Error{Kind: Unauthorized, Text: "invalid token"}
+	if !isProven(caller) {
+		return errUnauthorized
 	}
-	return &Error{Kind: Forbidden, Text: NotPermitted}
+	return manage.Errorf(manage.Forbidden, NotPermitted)
 }
 
 func roleOf(r *v1alpha1.AccessRole) Role {
@@ -81,7 +82,7 @@ func roleOf(r *v1alpha1.AccessRole) Role {
 	}
 }
 
-// allowedBy are the actions that a role allows by their names.
+// allowedBy returns the actions that a role allows by name.
 func allowedBy(r *v1alpha1.AccessRole) (actions []string) {
 	for i := range r.Spec.Permissions {
 		p := &r.Spec.Permissions[i]

@@ -8,23 +8,40 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/internal/manage"
 )
 
-// findOwn finds a key that the API made. Others are changed where they are kept.
-func (d *deed) findOwn(ctx context.Context, id string) (*v1alpha1.APIKey, error) {
-	k, err := d.find(ctx, id)
+// Change is what to change of a key. Fields that are nil stay as they are.
+type Change struct {
+	Name, Description *string
+	// Scopes and Roles replace the present ones.
+	Scopes, Roles *[]string
+	// Policy replaces the present policy; NoPolicy removes it.
+	Policy   *v1alpha1.Policy
+	NoPolicy bool
+	// ExpiresAt and EndsIn, which counts from now, replace expiresAt and ttl of the spec; NoEnd removes them. The maxTTL of
+	// roles stays in force.
+	ExpiresAt *time.Time
+	EndsIn    time.Duration
+	NoEnd     bool
+	Enabled   *bool
+}
+
+// findOwn returns the key if it was created through the API. Others are changed where their manifest is kept.
+func (op *operation) findOwn(ctx context.Context, id string) (*v1alpha1.APIKey, error) {
+	k, err := op.find(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	if objects.FromManifest(k) {
-		return nil, &Error{Kind: Conflict, Text: "API key " + nameOf(k) + " comes from a manifest: change it where that is kept (" +
-			k.Namespace + "/" + k.Name + ")"}
+		return nil, manage.Errorf(manage.Conflict, "API key %s comes from a manifest: change it where that is kept (%s/%s)",
+			nameOf(k), k.Namespace, k.Name)
 	}
 	return k, nil
 }
 
-func (d *deed) change(ctx context.Context, id string, read Read[Change]) (*v1alpha1.APIKey, error) {
-	k, err := d.findOwn(ctx, id)
+func (op *operation) change(ctx context.Context, id string, read manage.Read[*Change]) (*v1alpha1.APIKey, error) {
+	k, err := op.findOwn(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -32,33 +49,33 @@ func (d *deed) change(ctx context.Context, id string, read Read[Change]) (*v1alp
 	if err != nil {
 		return nil, err
 	}
-	d.detail += c.named()
-	if err := d.checkChange(ctx, c); err != nil {
+	op.detail += c.named()
+	if err := op.checkChange(ctx, c); err != nil {
 		return nil, err
 	}
-	if err := d.write(ctx, k, func(k *v1alpha1.APIKey) error { return d.apply(c, k) }); err != nil {
+	if err := op.write(ctx, k, func(k *v1alpha1.APIKey) error { return op.apply(c, k) }); err != nil {
 		return nil, err
 	}
-	d.tell(k, v1alpha1.EventChanged, "Changed")
+	op.event(k, v1alpha1.EventChanged, "Changed")
 	return k, nil
 }
 
-func (d *deed) checkChange(ctx context.Context, c *Change) error {
+func (op *operation) checkChange(ctx context.Context, c *Change) error {
 	for _, rule := range []func() error{
 		func() error { return ifNamed(c.Name, checkName) },
 		func() error {
 			return ifNamed(c.Description, func(text string) error { return checkText(FieldDescription, text) })
 		},
 		func() error {
-			return ifNamed(c.Scopes, func(scopes []string) error { return checkTwice(FieldScopes, scopes) })
+			return ifNamed(c.Scopes, func(scopes []string) error { return checkUnique(FieldScopes, scopes) })
 		},
 		func() error {
-			return ifNamed(c.Roles, func(names []string) error { return checkTwice(FieldRoles, names) })
+			return ifNamed(c.Roles, func(names []string) error { return checkUnique(FieldRoles, names) })
 		},
-		func() error { return checkEnd(c.ExpiresAt, d.Now()) },
+		func() error { return checkEnd(c.ExpiresAt, op.Now()) },
 		func() error { return checkTTL(c.EndsIn) },
 		func() error {
-			return ifNamed(c.Roles, func(names []string) error { return d.checkRoles(ctx, names) })
+			return ifNamed(c.Roles, func(names []string) error { return op.checkRoles(ctx, names) })
 		},
 	} {
 		if err := rule(); err != nil {
@@ -75,14 +92,14 @@ func ifNamed[T any](value *T, check func(T) error) error {
 	return check(*value)
 }
 
-// write writes what apply makes of a key. It asks apply of each state that it may come to write to: somebody else may be
-// changing the key too.
-func (d *deed) write(ctx context.Context, k *v1alpha1.APIKey, apply func(*v1alpha1.APIKey) error) error {
+// write applies a change and writes the key. It applies the change again to a newer version that another client wrote
+// meanwhile.
+func (op *operation) write(ctx context.Context, k *v1alpha1.APIKey, apply func(*v1alpha1.APIKey) error) error {
 	if err := apply(k.DeepCopy()); err != nil {
 		return err
 	}
 	var refused error
-	err := d.Registry.Change(ctx, k, func(o objects.Object) {
+	err := op.Store.Change(ctx, k, func(o objects.Object) {
 		now := o.(*v1alpha1.APIKey)
 		before := now.DeepCopy()
 		if refused = apply(now); refused != nil {
@@ -95,45 +112,45 @@ func (d *deed) write(ctx context.Context, k *v1alpha1.APIKey, apply func(*v1alph
 	return refused
 }
 
-// apply changes what is named. Whoever widens what a key lets its bearer do answers for all that it lets do then.
-func (d *deed) apply(c *Change, k *v1alpha1.APIKey) error {
+// apply changes the key. A caller who widens its rights must hold all rights that the key has then.
+func (op *operation) apply(c *Change, k *v1alpha1.APIKey) error {
 	c.describe(&k.Spec)
 	if !c.widens() {
 		c.enable(&k.Spec)
 		return nil
 	}
 	if k.Spec.Revoked {
-		return revoked(k)
+		return errRevoked(k)
 	}
-	before := d.endNow(k)
+	before := op.endNow(k)
 	c.give(&k.Spec)
 	c.enable(&k.Spec)
-	d.setEnd(c, &k.Spec)
+	op.setEnd(c, &k.Spec)
 	given := convert.Given(k)
-	if err := d.mayGive(d.by, &given, k.Spec.Subject); err != nil {
+	if err := op.checkGrant(op.caller, &given, k.Spec.Subject); err != nil {
 		return err
 	}
-	if after := d.endNow(k); c.ends() || outlasts(after, before) {
-		return mayEnd(d.by, after)
+	if after := op.endNow(k); c.ends() || outlasts(after, before) {
+		return checkEndWithin(op.caller, after)
 	}
 	return nil
 }
 
-// endNow is the end of a key, and if none has been issued, that of one that were issued now. Roles set ends, too, and to
-// take away such a role takes away its end.
-func (d *deed) endNow(k *v1alpha1.APIKey) time.Time {
-	issued := d.Now()
+// endNow returns the end of the current key or, when none has been issued, of a key issued now. Roles bound it too, so
+// that removing a role may remove an end.
+func (op *operation) endNow(k *v1alpha1.APIKey) time.Time {
+	issued := op.Now()
 	if current := currentOf(k); current != nil {
 		issued = current.IssuedAt
 	}
-	return d.endIf(k, issued)
+	return op.endIf(k, issued)
 }
 
-func revoked(k *v1alpha1.APIKey) error {
-	return &Error{Kind: Conflict, Text: "API key " + nameOf(k) + " is revoked, and stays so: create another"}
+func errRevoked(k *v1alpha1.APIKey) error {
+	return manage.Errorf(manage.Conflict, "API key %s is revoked for good: create another", nameOf(k))
 }
 
-// widens is false for a change that only describes or disables a key.
+// widens reports whether the change may give the key rights or time. One that only describes or disables it does not.
 func (c *Change) widens() bool {
 	enables := c.Enabled != nil && *c.Enabled
 	gives := c.Scopes != nil || c.Roles != nil || c.Policy != nil || c.NoPolicy
@@ -142,7 +159,7 @@ func (c *Change) widens() bool {
 
 func (c *Change) ends() bool { return c.ExpiresAt != nil || c.EndsIn > 0 || c.NoEnd }
 
-// named says for the trail which fields are named, and how a flag is set.
+// named lists the changed fields for the audit trail.
 func (c *Change) named() string {
 	var named strings.Builder
 	for _, field := range []struct {
@@ -189,7 +206,7 @@ func (c *Change) give(spec *v1alpha1.APIKeySpec) {
 	}
 }
 
-func (d *deed) setEnd(c *Change, spec *v1alpha1.APIKeySpec) {
+func (op *operation) setEnd(c *Change, spec *v1alpha1.APIKeySpec) {
 	if !c.ends() {
 		return
 	}
@@ -198,6 +215,34 @@ func (d *deed) setEnd(c *Change, spec *v1alpha1.APIKeySpec) {
 	case c.ExpiresAt != nil:
 		spec.ExpiresAt = instant(*c.ExpiresAt)
 	case c.EndsIn > 0:
-		spec.ExpiresAt = instant(d.Now().Add(c.EndsIn))
+		spec.ExpiresAt = instant(op.Now().Add(c.EndsIn))
 	}
+}
+
+func (op *operation) revoke(ctx context.Context, id string) (*v1alpha1.APIKey, error) {
+	k, err := op.findOwn(ctx, id)
+	if err != nil || k.Spec.Revoked {
+		return k, err
+	}
+	revoke := func(k *v1alpha1.APIKey) error {
+		k.Spec.Revoked = true
+		return nil
+	}
+	if err := op.write(ctx, k, revoke); err != nil {
+		return nil, err
+	}
+	op.event(k, v1alpha1.EventKeyRevoked, "Revoked")
+	return k, nil
+}
+
+func (op *operation) remove(ctx context.Context, id string) error {
+	k, err := op.findOwn(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := op.Store.Delete(ctx, k); err != nil {
+		return err
+	}
+	op.event(k, v1alpha1.EventDeleted, "Deleted")
+	return nil
 }

@@ -9,53 +9,69 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/kube/convert"
+	"keywright.dev/keywright/internal/manage"
 )
 
-func (d *deed) create(ctx context.Context, read Read[Wanted]) (*Issued, error) {
-	subject := d.subject
-	if err := d.mayAsk(d.by, subject, ActionWrite); err != nil {
+// Wanted is a key to create.
+type Wanted struct {
+	Name, Description, Category string
+	Scopes, Roles               []string
+	Policy                      *v1alpha1.Policy
+	// Everything stands for a policy that allows everything that the key's user may do.
+	Everything bool
+	// ExpiresAt is the end of the key, without fractions of a second. It is nil for a key without an end.
+	ExpiresAt *time.Time
+	// TTL is the lifetime after each issue, in whole seconds; 0 sets none. It excludes ExpiresAt.
+	TTL time.Duration
+	// Disabled keys are refused until they are enabled.
+	Disabled bool
+}
+
+func (op *operation) create(ctx context.Context, read manage.Read[*Wanted]) (*Issued, error) {
+	subject := op.subject
+	if err := op.authorize(op.caller, subject, ActionWrite); err != nil {
 		return nil, err
 	}
 	wanted, err := read()
 	if err != nil {
 		return nil, err
 	}
-	if err := d.check(ctx, subject, wanted); err != nil {
+	if err := op.check(ctx, subject, wanted); err != nil {
 		return nil, err
 	}
 	k := &v1alpha1.APIKey{Spec: wanted.spec(subject)}
 	given := convert.Given(k)
-	if err := d.mayGive(d.by, &given, subject); err != nil {
+	if err := op.checkGrant(op.caller, &given, subject); err != nil {
 		return nil, err
 	}
-	if err := mayEnd(d.by, d.endIf(k, d.Now())); err != nil {
+	if err := checkEndWithin(op.caller, op.endIf(k, op.Now())); err != nil {
 		return nil, err
 	}
-	secret, err := d.Registry.Generate()
+	secret, err := op.Store.Generate()
 	if err != nil {
 		return nil, err
 	}
-	if err := d.Registry.Create(ctx, k, secret); err != nil {
+	if err := op.Store.Create(ctx, k, secret); err != nil {
 		return nil, err
 	}
-	d.found(k)
-	d.tell(k, v1alpha1.EventCreated, "Created")
-	return &Issued{Key: d.viewOf(k), Token: secret.Plaintext}, nil
+	op.setTarget(k)
+	op.event(k, v1alpha1.EventCreated, "Created")
+	return issuedKey(op.viewOf(k), secret.Plaintext), nil
 }
 
-// check goes from what costs nothing to what the API server is asked for.
-func (d *deed) check(ctx context.Context, subject v1alpha1.Subject, w *Wanted) error {
+// check applies the rules in order of cost: those that ask the API server come last.
+func (op *operation) check(ctx context.Context, subject v1alpha1.Subject, w *Wanted) error {
 	for _, rule := range []func() error{
 		func() error { return checkSubject(subject) },
 		func() error { return checkName(w.Name) },
 		func() error { return checkText(FieldDescription, w.Description) },
 		func() error { return checkText(FieldCategory, w.Category) },
-		func() error { return checkTwice(FieldScopes, w.Scopes) },
-		func() error { return checkTwice(FieldRoles, w.Roles) },
-		func() error { return checkEnd(w.ExpiresAt, d.Now()) },
+		func() error { return checkUnique(FieldScopes, w.Scopes) },
+		func() error { return checkUnique(FieldRoles, w.Roles) },
+		func() error { return checkEnd(w.ExpiresAt, op.Now()) },
 		func() error { return checkTTL(w.TTL) },
-		func() error { return d.mayOwnKeys(subject) },
-		func() error { return d.checkRoles(ctx, w.Roles) },
+		func() error { return op.checkMayOwnKeys(subject) },
+		func() error { return op.checkRoles(ctx, w.Roles) },
 	} {
 		if err := rule(); err != nil {
 			return err
@@ -84,7 +100,7 @@ func (w *Wanted) spec(subject v1alpha1.Subject) v1alpha1.APIKeySpec {
 	return spec
 }
 
-// everything is a policy that says no more than that the key's user is the limit.
+// everything returns a policy that leaves the ceiling of the key's user as the only limit.
 func everything() *v1alpha1.Policy {
 	return &v1alpha1.Policy{Permissions: []v1alpha1.Permission{{
 		Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{access.Any}, Resources: []v1alpha1.Resource{access.Any},
@@ -102,5 +118,5 @@ func typed[S ~string](plain []string) []S {
 	return out
 }
 
-// instant cuts off what an object does not keep: no key is accepted longer than was asked for.
+// instant drops the fraction of a second, which objects do not keep, so that no key is accepted for too long.
 func instant(t time.Time) *metav1.Time { return &metav1.Time{Time: t.UTC().Truncate(time.Second)} }

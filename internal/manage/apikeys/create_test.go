@@ -7,17 +7,18 @@ import (
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/test/fakeregistry"
 )
 
 func TestANewKeyIsAsItWasAskedFor(t *testing.T) {
-	h := newHouse(t)
-	end := h.Time().Add(90*time.Minute + 700*time.Millisecond)
+	env := newEnv(t)
+	end := env.Time().Add(90*time.Minute + 700*time.Millisecond)
 	policy := &v1alpha1.Policy{Permissions: []v1alpha1.Permission{{
 		Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{"dashboard:View"}, Resources: []v1alpha1.Resource{"dashboard:1"},
 	}}}
-	issued, err := h.Create(ctx, h.admin(), ci, given(apikeys.Wanted{
+	issued, err := env.Create(ctx, env.admin(), ci, given(apikeys.Wanted{
 		Name: "CI Pipeline", Description: "Builds.\nAnd tests.", Category: "build", Scopes: []string{"certs.read"}, Roles: []string{"reader"},
 		Policy: policy, ExpiresAt: &end, Disabled: true,
 	}))
@@ -32,36 +33,36 @@ func TestANewKeyIsAsItWasAskedFor(t *testing.T) {
 		t.Errorf("%+v", k)
 	case k.Enabled || k.Active || k.Reason != "disabled" || k.Revoked || k.Source != apikeys.FromAPI || k.Secret != nil:
 		t.Errorf("%+v", k)
-	case !k.ExpiresAt.Equal(h.Time().Add(90 * time.Minute)):
+	case !k.ExpiresAt.Equal(env.Time().Add(90 * time.Minute)):
 		t.Errorf("it ends at %s: no part of a second is kept", k.ExpiresAt)
-	case !strings.HasPrefix(issued.Token, k.Prefix) || len(k.Prefix) != 12 || k.ID == "" || k.Object.Namespace != fakeregistry.Namespace:
+	case !strings.HasPrefix(issued.Token.Plaintext(), k.Prefix) || len(k.Prefix) != 12 || k.ID == "" || k.Object.Namespace != fakeregistry.Namespace:
 		t.Errorf("%+v", k)
 	}
-	got, err := h.Get(ctx, h.admin(), ci, k.ID)
+	got, err := env.Get(ctx, env.admin(), ci, k.ID)
 	if err != nil || got.ID != k.ID || got.Category != "build" {
 		t.Errorf("%+v %v", got, err)
 	}
 }
 
 func TestAKeyThatIsGivenNothingHasListsAllTheSame(t *testing.T) {
-	h := newHouse(t)
-	k := h.create(t, lab, apikeys.Wanted{})
+	env := newEnv(t)
+	k := env.create(t, lab, apikeys.Wanted{})
 	if k.Scopes == nil || k.Roles == nil || k.Policy != nil || k.ExpiresAt != nil || k.LastUsedAt != nil || !k.Active || k.Reason != "accepted" {
 		t.Errorf("%+v", k.Key)
 	}
 }
 
 func TestATokenOfItsUserMayDoWhatTheUserMay(t *testing.T) {
-	h := newHouse(t)
-	issued, err := h.Create(ctx, h.named("bob"), bob, given(apikeys.Wanted{Name: "mine", Everything: true}))
+	env := newEnv(t)
+	issued, err := env.Create(ctx, env.named("bob"), bob, given(apikeys.Wanted{Name: "mine", Everything: true}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !h.May(issued.Token, "certs.read", "certificate:1") || h.May(issued.Token, "certs.write", "certificate:1") {
+	if !env.May(issued.Token.Plaintext(), "certs.read", "certificate:1") || env.May(issued.Token.Plaintext(), "certs.write", "certificate:1") {
 		t.Error("not what bob may")
 	}
-	if h.Account() != (v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "default"}) {
-		t.Error(h.Account())
+	if env.Account() != (v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "default"}) {
+		t.Error(env.Account())
 	}
 }
 
@@ -81,13 +82,13 @@ func TestWhenAKeyEnds(t *testing.T) {
 		"after a while, before the role": {apikeys.Wanted{Roles: []string{"short"}, TTL: time.Second}, time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
-			issued := h.create(t, ci, c.wanted)
-			if issued.ExpiresAt == nil || issued.ExpiresAt.Sub(h.Time()) != c.want {
+			env := newEnv(t)
+			issued := env.create(t, ci, c.wanted)
+			if issued.ExpiresAt == nil || issued.ExpiresAt.Sub(env.Time()) != c.want {
 				t.Fatalf("told %v", issued.ExpiresAt)
 			}
-			before := h.Verifier.Verify(issued.Token, issued.ExpiresAt.Add(-time.Microsecond))
-			after := h.Verifier.Verify(issued.Token, *issued.ExpiresAt)
+			before := env.Verifier.Verify(issued.Token.Plaintext(), issued.ExpiresAt.Add(-time.Microsecond))
+			after := env.Verifier.Verify(issued.Token.Plaintext(), *issued.ExpiresAt)
 			if !before.Accepted() || after.Accepted() {
 				t.Errorf("%s before, %s then", before.Reason, after.Reason)
 			}
@@ -106,9 +107,9 @@ func TestWhatCanNotBe(t *testing.T) {
 		"a name of lines":  {ci, apikeys.Wanted{Name: "a\nb"}, "name: must not have control characters"},
 		"NUL":              {ci, apikeys.Wanted{Name: "a", Description: "\x00"}, "description: must not have control characters"},
 		"escape":           {ci, apikeys.Wanted{Name: "a", Category: "\x1b[2J"}, "category: must not have control characters"},
-		"a name turned":    {ci, apikeys.Wanted{Name: "a\u202eb"}, "name: must not have characters that turn the direction of others"},
-		"a line turned":    {ci, apikeys.Wanted{Name: "a", Description: "\u2066b"}, "description: must not have characters that turn the direction of others"},
-		"a category, too":  {ci, apikeys.Wanted{Name: "a", Category: "\u2069"}, "category: must not have characters that turn the direction of others"},
+		"a name turned":    {ci, apikeys.Wanted{Name: "a\u202eb"}, "name: must not have characters that change the text direction"},
+		"a line turned":    {ci, apikeys.Wanted{Name: "a", Description: "\u2066b"}, "description: must not have characters that change the text direction"},
+		"a category, too":  {ci, apikeys.Wanted{Name: "a", Category: "\u2069"}, "category: must not have characters that change the text direction"},
 		"in the past":      {ci, apikeys.Wanted{Name: "a", ExpiresAt: &past}, "expires_at: must be in the future"},
 		"now":              {ci, apikeys.Wanted{Name: "a", ExpiresAt: &now}, "expires_at: must be in the future"},
 		"beyond all years": {ci, apikeys.Wanted{Name: "a", ExpiresAt: &far}, "expires_at: must be before the year 10000"},
@@ -123,10 +124,10 @@ func TestWhatCanNotBe(t *testing.T) {
 		"all accounts'":    {v1alpha1.Subject{Kind: "Account"}, apikeys.Wanted{Name: "a"}, "account: must be 1-63 letters, digits, '.', '_', '-', a letter or digit first"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
-			_, err := h.Create(ctx, h.admin(), c.subject, given(c.wanted))
-			want(t, err, apikeys.Invalid, c.text)
-			if h.Writes() != 0 {
+			env := newEnv(t)
+			_, err := env.Create(ctx, env.admin(), c.subject, given(c.wanted))
+			want(t, err, manage.Invalid, c.text)
+			if env.Writes() != 0 {
 				t.Error("it was written")
 			}
 		})

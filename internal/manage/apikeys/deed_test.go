@@ -10,65 +10,66 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/manage/audit"
 )
 
 func TestFailures(t *testing.T) {
-	calls := map[string]func(*house, string) error{
-		"Keys": func(h *house, _ string) error { _, err := h.List(ctx, h.admin(), ci, apikeys.Query{}); return err },
-		"Create": func(h *house, _ string) error {
-			_, err := h.Create(ctx, h.admin(), ci, given(apikeys.Wanted{Name: "a"}))
+	calls := map[string]func(*env, string) error{
+		"Keys": func(env *env, _ string) error { _, err := env.List(ctx, env.admin(), ci, apikeys.Query{}); return err },
+		"Create": func(env *env, _ string) error {
+			_, err := env.Create(ctx, env.admin(), ci, given(apikeys.Wanted{Name: "a"}))
 			return err
 		},
-		"Roles": func(h *house, _ string) error {
-			_, err := h.Create(ctx, h.admin(), ci, given(apikeys.Wanted{Name: "a", Roles: []string{"reader"}}))
+		"Roles": func(env *env, _ string) error {
+			_, err := env.Create(ctx, env.admin(), ci, given(apikeys.Wanted{Name: "a", Roles: []string{"reader"}}))
 			return err
 		},
-		"Change": func(h *house, id string) error {
-			_, err := h.Change(ctx, h.admin(), ci, id, given(apikeys.Change{Name: ptr("a")}))
+		"Change": func(env *env, id string) error {
+			_, err := env.Change(ctx, env.admin(), ci, id, given(apikeys.Change{Name: ptr("a")}))
 			return err
 		},
-		"Record": func(h *house, id string) error { _, err := h.Rotate(ctx, h.admin(), ci, id); return err },
-		"Delete": func(h *house, id string) error { return h.Delete(ctx, h.admin(), ci, id) },
+		"Record": func(env *env, id string) error { _, err := env.Rotate(ctx, env.admin(), ci, id); return err },
+		"Delete": func(env *env, id string) error { return env.Delete(ctx, env.admin(), ci, id) },
 	}
 	for call, do := range calls {
 		for name, c := range map[string]struct {
 			err  error
-			kind apikeys.Kind
+			kind manage.Kind
 			text string
 		}{
-			"away":       {fmt.Errorf("list: %w: connection refused", objects.ErrUnavailable), apikeys.Unavailable, "The API server is unavailable"},
-			"gone":       {objects.ErrGone, apikeys.NotFound, "API key not found"},
-			"there":      {objects.ErrExists, apikeys.Conflict, "there is an API key of that name already"},
-			"invalid":    {&objects.Invalid{Field: "spec.policy.permissions[0].effect", Problem: "must be ALLOW or DENY"}, apikeys.Invalid, "policy.permissions[0].effect: must be ALLOW or DENY"},
-			"refused":    {fmt.Errorf("record the key: %w", &objects.Refused{Message: "exceeded quota"}), apikeys.Conflict, "The API server refuses it: exceeded quota"},
-			"unexpected": {errors.New("something odd"), apikeys.Failed, "internal error"},
+			"away":       {fmt.Errorf("list: %w: connection refused", objects.ErrUnavailable), manage.Unavailable, "The API server is unavailable"},
+			"gone":       {objects.ErrGone, manage.NotFound, "API key not found"},
+			"there":      {objects.ErrExists, manage.Conflict, "an API key of that name exists already"},
+			"invalid":    {&objects.Invalid{Field: "spec.policy.permissions[0].effect", Problem: "must be ALLOW or DENY"}, manage.Invalid, "policy.permissions[0].effect: must be ALLOW or DENY"},
+			"refused":    {fmt.Errorf("record the key: %w", &objects.Refused{Message: "exceeded quota"}), manage.Conflict, "The API server refuses it: exceeded quota"},
+			"unexpected": {errors.New("something odd"), manage.Failed, "internal error"},
 		} {
 			if call == "Keys" && name == "invalid" {
 				continue // nothing is written, so nothing is invalid
 			}
 			t.Run(call+" "+name, func(t *testing.T) {
-				h := newHouse(t)
-				id := h.create(t, ci, apikeys.Wanted{}).ID
-				h.Fail = func(what string) error {
+				env := newEnv(t)
+				id := env.create(t, ci, apikeys.Wanted{}).ID
+				env.Fail = func(what string) error {
 					if what == call {
 						return c.err
 					}
 					return nil
 				}
-				want(t, do(h, id), c.kind, c.text)
+				want(t, do(env, id), c.kind, c.text)
 			})
 		}
 	}
-	h := newHouse(t)
-	h.Uses.Err = errors.New("the database is away")
-	_, err := h.List(ctx, h.admin(), ci, apikeys.Query{})
-	want(t, err, apikeys.Unavailable, "The database is unavailable")
+	env := newEnv(t)
+	env.Uses.Err = errors.New("the database is away")
+	_, err := env.List(ctx, env.admin(), ci, apikeys.Query{})
+	want(t, err, manage.Unavailable, "The database is unavailable")
 	// A key that was made is told all the same: nobody else has it.
-	if issued, err := h.Create(ctx, h.admin(), ci, given(apikeys.Wanted{Name: "a"})); err != nil || issued.Token == "" {
+	if issued, err := env.Create(ctx, env.admin(), ci, given(apikeys.Wanted{Name: "a"})); err != nil || issued.Token.Plaintext() == "" {
 		t.Error(err)
-	} else if issued, err := h.Rotate(ctx, h.admin(), ci, issued.ID); err != nil || issued.Token == "" {
+	} else if issued, err := env.Rotate(ctx, env.admin(), ci, issued.ID); err != nil || issued.Token.Plaintext() == "" {
 		t.Error(err)
 	}
 }
@@ -78,10 +79,10 @@ func TestFieldsAreNamedAsCallersKnowThem(t *testing.T) {
 		"spec.displayName": "name", "spec.expiresAt": "expires_at", "spec.ttl": "expires_in_seconds", "spec.scopes[3]": "scopes[3]",
 		"spec.subject.name": "account", "spec.subject": "account", "spec.description": "description", "metadata.name": "metadata.name", "": "",
 	} {
-		h := newHouse(t)
-		h.Fail = func(string) error { return &objects.Invalid{Field: path, Problem: "is wrong"} }
-		_, err := h.Create(ctx, h.admin(), ci, given(apikeys.Wanted{Name: "a"}))
-		var why *apikeys.Error
+		env := newEnv(t)
+		env.Fail = func(string) error { return &objects.Invalid{Field: path, Problem: "is wrong"} }
+		_, err := env.Create(ctx, env.admin(), ci, given(apikeys.Wanted{Name: "a"}))
+		var why *manage.Error
 		if !errors.As(err, &why) || why.Field != name {
 			t.Errorf("%q is told as %+v", path, why)
 		}
@@ -89,33 +90,33 @@ func TestFieldsAreNamedAsCallersKnowThem(t *testing.T) {
 }
 
 func TestAKeyInThePlaceOfAnIDOrASubjectIsNotWrittenDown(t *testing.T) {
-	h := newHouse(t)
-	_ = h.Delete(ctx, h.admin(), ci, bobKey)
-	_, _ = h.Create(ctx, h.by(bobKey), v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: bobKey}, given(apikeys.Wanted{Name: "a"}))
-	kept := fmt.Sprintf("%+v", h.Trail.Entries())
+	env := newEnv(t)
+	_ = env.Delete(ctx, env.admin(), ci, bobKey)
+	_, _ = env.Create(ctx, env.by(bobKey), v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: bobKey}, given(apikeys.Wanted{Name: "a"}))
+	kept := fmt.Sprintf("%+v", env.Trail.Entries())
 	if strings.Contains(kept, bobKey) || strings.Count(kept, "(a key)") != 2 {
 		t.Error(kept)
 	}
 }
 
 func TestEveryActionLeavesWord(t *testing.T) {
-	h := newHouse(t)
-	issued := h.create(t, ci, apikeys.Wanted{Name: "CI"})
+	env := newEnv(t)
+	issued := env.create(t, ci, apikeys.Wanted{Name: "CI"})
 	id := issued.ID
-	_, _ = h.Change(ctx, h.admin(), ci, id, given(apikeys.Change{Enabled: ptr(false), Name: ptr("CI")}))
-	next, _ := h.Rotate(ctx, h.admin(), ci, id)
-	_, _ = h.Revoke(ctx, h.admin(), ci, id)
-	_ = h.Delete(ctx, h.admin(), ci, id)
-	_, _ = h.Create(ctx, h.by(bobKey), ci, given(apikeys.Wanted{Name: "CI"}))
-	_ = h.Delete(ctx, h.admin(), ci, "uid-of-ci-manages")
-	_ = h.Delete(ctx, h.admin(), ci, "no such id")
-	_ = h.Delete(ctx, nobody(), ci, id)
-	h.Fail = func(string) error { return objects.ErrUnavailable }
-	_, _ = h.Create(ctx, h.admin(), ci, given(apikeys.Wanted{Name: "CI"}))
-	_, _ = h.List(ctx, h.admin(), ci, apikeys.Query{})
+	_, _ = env.Change(ctx, env.admin(), ci, id, given(apikeys.Change{Enabled: ptr(false), Name: ptr("CI")}))
+	next, _ := env.Rotate(ctx, env.admin(), ci, id)
+	_, _ = env.Revoke(ctx, env.admin(), ci, id)
+	_ = env.Delete(ctx, env.admin(), ci, id)
+	_, _ = env.Create(ctx, env.by(bobKey), ci, given(apikeys.Wanted{Name: "CI"}))
+	_ = env.Delete(ctx, env.admin(), ci, "uid-of-ci-manages")
+	_ = env.Delete(ctx, env.admin(), ci, "no such id")
+	_ = env.Delete(ctx, nobody(), ci, id)
+	env.Fail = func(string) error { return objects.ErrUnavailable }
+	_, _ = env.Create(ctx, env.admin(), ci, given(apikeys.Wanted{Name: "CI"}))
+	_, _ = env.List(ctx, env.admin(), ci, apikeys.Query{})
 	var said []string
-	for _, e := range h.Trail.Entries() {
-		if e.At != h.Time() || e.From != "192.0.2.7" || e.KeyID == "" {
+	for _, e := range env.Trail.Entries() {
+		if e.At != env.Time() || e.From != "192.0.2.7" || e.KeyID == "" {
 			t.Errorf("%+v", e)
 		}
 		said = append(said, strings.Join([]string{e.Actor, e.Action, e.Target, e.Outcome, e.Detail}, " | "))
@@ -140,17 +141,17 @@ func TestEveryActionLeavesWord(t *testing.T) {
 		"KeyRotated: Rotated by User/alice through the API", "KeyRevoked: Revoked by User/alice through the API",
 		"Deleted: Deleted by User/alice through the API",
 	}
-	if !slices.Equal(h.Events(), events) {
-		t.Errorf("events %q", h.Events())
+	if !slices.Equal(env.Events(), events) {
+		t.Errorf("events %q", env.Events())
 	}
 	if audit.Done != "done" || next == nil {
 		t.Error("nothing was rotated")
 	}
 	// Nothing that is kept or logged has a key.
-	kept := fmt.Sprintf("%+v %v %#v %s %+v", h.Trail.Entries(), issued, issued, issued, *issued) + strings.Join(h.Events(), " ") + h.Log.String()
-	slog.New(slog.NewTextHandler(h.Log, nil)).Info("told", "issued", issued)
-	for _, secret := range []string{issued.Token, next.Token} {
-		if strings.Contains(kept+h.Log.String(), secret) {
+	kept := fmt.Sprintf("%+v %v %#v %s %+v", env.Trail.Entries(), issued, issued, any(issued), *issued) + strings.Join(env.Events(), " ") + env.Log.String()
+	slog.New(slog.NewTextHandler(env.Log, nil)).Info("told", "issued", issued)
+	for _, secret := range []string{issued.Token.Plaintext(), next.Token.Plaintext()} {
+		if strings.Contains(kept+env.Log.String(), secret) {
 			t.Error("a key is there to be read")
 		}
 	}

@@ -1,4 +1,4 @@
-// Package apikeys owns what can be done with API keys by whoever may: list, create, change, rotate, revoke and delete
-// them, for users, accounts and integrations. It decides who may, and leaves a trail of what was done. It knows no
-// protocol: a surface reads what is asked, and says the answer.
+// Package apikeys lists, creates, changes, rotates, revokes and deletes API keys of users, accounts and integrations. It
+// authorizes each operation and writes the audit trail. It knows no protocol: a surface reads the input and writes the
+// reply.
 package apikeys

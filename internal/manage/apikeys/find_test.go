@@ -10,36 +10,37 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/test/fakeregistry"
 )
 
 func TestNamesThatCanNotBe(t *testing.T) {
-	h := newHouse(t)
+	env := newEnv(t)
 	odd := v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "bob@example.com"}
-	_, err := h.List(ctx, h.admin(), odd, apikeys.Query{})
-	if k, _ := kind(err); k != apikeys.Invalid {
+	_, err := env.List(ctx, env.admin(), odd, apikeys.Query{})
+	if k, _ := kind(err); k != manage.Invalid {
 		t.Error(err)
 	}
 	// But somebody whom a proxy names so just has none; and so has the bootstrap admin.
 	own := v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "admin"}
-	if page, err := h.List(ctx, h.by(fakeregistry.BootstrapKey), own, apikeys.Query{}); err != nil || page.Total != 0 || page.Items == nil {
+	if page, err := env.List(ctx, env.by(fakeregistry.BootstrapKey), own, apikeys.Query{}); err != nil || page.Total != 0 || page.Items == nil {
 		t.Errorf("%+v %v", page, err)
 	}
 }
 
 func TestListsAreNewestFirstAndInParts(t *testing.T) {
-	h := newHouse(t)
+	env := newEnv(t)
 	for i := range 5 {
-		h.create(t, lab, apikeys.Wanted{Name: fmt.Sprintf("CI %d", i)})
+		env.create(t, lab, apikeys.Wanted{Name: fmt.Sprintf("CI %d", i)})
 		if i != 2 {
-			h.Pass(time.Second)
+			env.Pass(time.Second)
 		}
 	}
-	h.create(t, lab, apikeys.Wanted{Name: "other"})
+	env.create(t, lab, apikeys.Wanted{Name: "other"})
 	names := func(q apikeys.Query) (all []string, page *apikeys.Page) {
-		page, err := h.List(ctx, h.admin(), lab, q)
+		page, err := env.List(ctx, env.admin(), lab, q)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +82,7 @@ func TestListsAreNewestFirstAndInParts(t *testing.T) {
 		}
 		last := page.Items[len(page.Items)-1]
 		after = last.Cursor()
-		if err := h.Delete(ctx, h.admin(), lab, last.ID); err != nil {
+		if err := env.Delete(ctx, env.admin(), lab, last.ID); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -89,37 +90,37 @@ func TestListsAreNewestFirstAndInParts(t *testing.T) {
 		t.Errorf("%q", all)
 	}
 	for _, bad := range []string{"x", "!!", "MTIz"} {
-		_, err := h.List(ctx, h.admin(), lab, apikeys.Query{After: bad})
-		want(t, err, apikeys.Invalid, "cursor: is not one that a list has ended with")
+		_, err := env.List(ctx, env.admin(), lab, apikeys.Query{After: bad})
+		want(t, err, manage.Invalid, "cursor: is not the endCursor of a page")
 	}
 }
 
 func TestWhatIsBeingDeletedIsGone(t *testing.T) {
-	h := newHouse(t)
-	k := h.PutKey("leaving", lab, "a-key-that-is-on-its-way-out", func(k *v1alpha1.APIKey) { k.DeletionTimestamp = ptr(metav1.NewTime(h.Time())) })
-	if page, err := h.List(ctx, h.admin(), lab, apikeys.Query{}); err != nil || page.Total != 0 {
+	env := newEnv(t)
+	k := env.PutKey("leaving", lab, "a-key-that-is-on-its-way-out", func(k *v1alpha1.APIKey) { k.DeletionTimestamp = ptr(metav1.NewTime(env.Time())) })
+	if page, err := env.List(ctx, env.admin(), lab, apikeys.Query{}); err != nil || page.Total != 0 {
 		t.Errorf("%+v %v", page, err)
 	}
-	_, err := h.Get(ctx, h.admin(), lab, string(k.UID))
-	want(t, err, apikeys.NotFound, "API key not found")
+	_, err := env.Get(ctx, env.admin(), lab, string(k.UID))
+	want(t, err, manage.NotFound, "API key not found")
 }
 
 func TestAKeyIsFoundUnderItsSubjectAlone(t *testing.T) {
-	h := newHouse(t)
-	id := h.create(t, ci, apikeys.Wanted{}).ID
+	env := newEnv(t)
+	id := env.create(t, ci, apikeys.Wanted{}).ID
 	for _, subject := range []v1alpha1.Subject{bob, lab, {Kind: v1alpha1.SubjectAccount, Name: "other"}, {Kind: v1alpha1.SubjectUser, Name: "ci"}} {
-		_, err := h.Get(ctx, h.admin(), subject, id)
-		want(t, err, apikeys.NotFound, "API key not found")
+		_, err := env.Get(ctx, env.admin(), subject, id)
+		want(t, err, manage.NotFound, "API key not found")
 	}
-	if k, err := h.Get(ctx, h.admin(), v1alpha1.Subject{Kind: v1alpha1.SubjectAccount}, id); err != nil || k.Subject != ci {
+	if k, err := env.Get(ctx, env.admin(), v1alpha1.Subject{Kind: v1alpha1.SubjectAccount}, id); err != nil || k.Subject != ci {
 		t.Error(k, err)
 	}
 }
 
 func TestTheLastUse(t *testing.T) {
-	h := newHouse(t)
-	id := h.create(t, ci, apikeys.Wanted{}).ID
-	exact, coarse := h.Time().Add(90*time.Minute), h.Time().Add(time.Hour)
+	env := newEnv(t)
+	id := env.create(t, ci, apikeys.Wanted{}).ID
+	exact, coarse := env.Time().Add(90*time.Minute), env.Time().Add(time.Hour)
 	for name, c := range map[string]struct {
 		status *time.Time
 		known  map[string]lastuse.Use
@@ -133,15 +134,15 @@ func TestTheLastUse(t *testing.T) {
 		"of another key": {nil, map[string]lastuse.Use{"x": {UID: "x", At: exact}}, nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			keys, _ := h.Keys(ctx, v1alpha1.Subject{Kind: v1alpha1.SubjectAccount})
+			keys, _ := env.Keys(ctx, v1alpha1.Subject{Kind: v1alpha1.SubjectAccount})
 			i := slices.IndexFunc(keys, func(k v1alpha1.APIKey) bool { return string(k.UID) == id })
 			keys[i].Status.LastUsedTime = nil
 			if c.status != nil {
 				keys[i].Status.LastUsedTime = ptr(metav1.NewTime(*c.status))
 			}
-			h.Put(&keys[i])
-			h.Uses.Known = c.known
-			k, err := h.Get(ctx, h.admin(), ci, id)
+			env.Put(&keys[i])
+			env.Uses.Known = c.known
+			k, err := env.Get(ctx, env.admin(), ci, id)
 			if err != nil || (k.LastUsedAt == nil) != (c.want == nil) || c.want != nil && !k.LastUsedAt.Equal(*c.want) || k.LastUsedFrom != c.from {
 				t.Errorf("%+v %v", k, err)
 			}
@@ -150,8 +151,8 @@ func TestTheLastUse(t *testing.T) {
 }
 
 func TestTheCatalog(t *testing.T) {
-	h := newHouse(t)
-	c, err := h.Catalog(ctx, h.named("bob"))
+	env := newEnv(t)
+	c, err := env.Catalog(ctx, env.named("bob"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,11 +161,11 @@ func TestTheCatalog(t *testing.T) {
 	}) || !slices.Equal(c.Scopes, c.Actions) {
 		t.Errorf("%q %q", c.Actions, c.Scopes)
 	}
-	h.PutRole(&v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "a-role"}, Spec: v1alpha1.AccessRoleSpec{Permissions: []v1alpha1.Permission{
+	env.PutRole(&v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "a-role"}, Spec: v1alpha1.AccessRoleSpec{Permissions: []v1alpha1.Permission{
 		{Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{"dashboard:View", "*"}, Resources: []v1alpha1.Resource{"*"}},
 		{Effect: v1alpha1.EffectDeny, Actions: []v1alpha1.Action{"dashboard:Burn"}, Resources: []v1alpha1.Resource{"*"}},
 	}}})
-	c, err = h.Catalog(ctx, h.admin())
+	c, err = env.Catalog(ctx, env.admin())
 	if err != nil || !slices.Contains(c.Scopes, "dashboard:View") || slices.Contains(c.Scopes, "*") || slices.Contains(c.Scopes, "dashboard:Burn") || slices.Contains(c.Actions, "dashboard:View") {
 		t.Errorf("%+v %v", c, err)
 	}
@@ -178,8 +179,8 @@ func TestTheCatalog(t *testing.T) {
 	if strings.Join(roles, ",") != "a-role,keyless,reader,short" || c.Roles[2].Description != "Reads certificates." || c.Roles[3].MaxTTL != time.Hour {
 		t.Errorf("%+v", c.Roles)
 	}
-	_, err = h.Catalog(ctx, nobody())
-	want(t, err, apikeys.Unauthorized, "invalid token")
-	_, err = h.Catalog(ctx, h.by(bobReads))
-	want(t, err, apikeys.Forbidden, apikeys.NotPermitted)
+	_, err = env.Catalog(ctx, nobody())
+	want(t, err, manage.Unauthorized, "invalid token")
+	_, err = env.Catalog(ctx, env.by(bobReads))
+	want(t, err, manage.Forbidden, apikeys.NotPermitted)
 }

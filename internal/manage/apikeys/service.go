@@ -2,92 +2,129 @@ package apikeys
 
 import (
 	"context"
+	"log/slog"
+	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/audit"
 )
 
-// Service is the use cases. It is safe for concurrent use.
+// Store reads and writes APIKeys at the API server. In the server it is an *objects.Store; tests keep them in memory.
+type Store interface {
+	Keys(ctx context.Context, subject v1alpha1.Subject) ([]v1alpha1.APIKey, error)
+	Roles(ctx context.Context) ([]v1alpha1.AccessRole, error)
+	Generate() (*objects.Key, error)
+	Create(ctx context.Context, o objects.Object, k *objects.Key) error
+	Record(ctx context.Context, o objects.Object, k *objects.Key, overlap time.Duration) error
+	Change(ctx context.Context, o objects.Object, change func(objects.Object)) error
+	Delete(ctx context.Context, o objects.Object) error
+	AskRotation(ctx context.Context, o objects.Object) error
+	Event(o objects.Object, reason, message string)
+}
+
+// Config is what the service works with.
+type Config struct {
+	Gate     *gate.Gate
+	Verifier *verify.Verifier
+	Store    Store
+	Uses     manage.Uses
+	Trail    manage.Trail
+	// Account returns the name of the instance's own account, and Actions the actions that ROUTES names.
+	Account func() string
+	Actions func() []string
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// Service manages API keys. It is safe for concurrent use.
 type Service struct {
 	Config
 }
 
-// New makes the use cases.
+// New returns a Service.
 func New(c Config) *Service { return &Service{Config: c} }
 
-// Read reads what is asked for. It is called when it is clear that the caller may ask, so that nobody else learns what
-// is wrong with it. Its error is an *Error.
-type Read[T any] func() (*T, error)
-
-// Account is the subject of the instance's own keys.
+// Account returns the subject of the instance's own keys.
 func (s *Service) Account() v1alpha1.Subject {
 	return v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: s.Config.Account()}
 }
 
-// List lists the keys of a subject. Without a name it is all subjects of the kind, which takes an admin.
-func (s *Service) List(ctx context.Context, by By, subject v1alpha1.Subject, read Read[Query]) (*Page, error) {
-	page, err := s.list(ctx, by, subject, read)
+// List lists the keys of a subject. A subject without a name stands for all subjects of its kind, and needs an admin.
+func (s *Service) List(
+	ctx context.Context, caller manage.Caller, subject v1alpha1.Subject, read manage.Read[*Query],
+) (*Page, error) {
+	page, err := s.list(ctx, caller, subject, read)
 	if err != nil {
-		return nil, s.explain(ctx, err)
+		return nil, s.toError(ctx, err)
 	}
 	return page, nil
 }
 
-// Get finds a key of a subject by its id. Without a name the subject may be any of the kind.
-func (s *Service) Get(ctx context.Context, by By, subject v1alpha1.Subject, id string) (*Key, error) {
-	if err := s.mayAsk(by, subject, ActionRead); err != nil {
+// Get returns a key of a subject by its id. A subject without a name stands for all subjects of its kind.
+func (s *Service) Get(ctx context.Context, caller manage.Caller, subject v1alpha1.Subject, id string) (*Key, error) {
+	if err := s.authorize(caller, subject, ActionRead); err != nil {
 		return nil, err
 	}
-	found, err := s.find(ctx, by, subject, id)
+	found, err := s.find(ctx, caller, subject, id)
 	if err != nil {
-		return nil, s.explain(ctx, err)
+		return nil, s.toError(ctx, err)
 	}
 	return s.shown(ctx, found)
 }
 
-// Create makes a key and tells its plaintext, this once.
-func (s *Service) Create(ctx context.Context, by By, subject v1alpha1.Subject, read Read[Wanted]) (*Issued, error) {
-	d := s.begin(by, audit.KeyCreate, subject, "")
-	issued, err := d.create(ctx, read)
-	if err := d.end(ctx, err); err != nil {
+// Create creates a key and returns its plaintext, this once.
+func (s *Service) Create(
+	ctx context.Context, caller manage.Caller, subject v1alpha1.Subject, read manage.Read[*Wanted],
+) (*Issued, error) {
+	op := s.begin(caller, audit.KeyCreate, subject, "")
+	issued, err := op.create(ctx, read)
+	if err := op.end(ctx, err); err != nil {
 		return nil, err
 	}
 	return issued, nil
 }
 
 // Change changes a key.
-func (s *Service) Change(ctx context.Context, by By, subject v1alpha1.Subject, id string, read Read[Change]) (*Key, error) {
-	d := s.begin(by, audit.KeyChange, subject, id)
-	changed, err := d.change(ctx, id, read)
-	if err := d.end(ctx, err); err != nil {
+func (s *Service) Change(
+	ctx context.Context, caller manage.Caller, subject v1alpha1.Subject, id string, read manage.Read[*Change],
+) (*Key, error) {
+	op := s.begin(caller, audit.KeyChange, subject, id)
+	changed, err := op.change(ctx, id, read)
+	if err := op.end(ctx, err); err != nil {
 		return nil, err
 	}
 	return s.shown(ctx, changed)
 }
 
-// Rotate replaces the plaintext of a key. One that a Secret delivers is replaced there, by the operator, and soon. There
-// is nothing to ask for with it, which check makes sure of when it is clear that the caller may.
-func (s *Service) Rotate(ctx context.Context, by By, subject v1alpha1.Subject, id string, check func() error) (*Issued, error) {
-	d := s.begin(by, audit.KeyRotate, subject, id)
-	issued, err := d.rotate(ctx, id, check)
-	if err := d.end(ctx, err); err != nil {
+// Rotate replaces the plaintext of a key. The operator replaces a key that is delivered in a Secret, soon after. check
+// refuses input, of which a rotation takes none; Rotate calls it once the caller is authorized.
+func (s *Service) Rotate(
+	ctx context.Context, caller manage.Caller, subject v1alpha1.Subject, id string, check func() error,
+) (*Issued, error) {
+	op := s.begin(caller, audit.KeyRotate, subject, id)
+	issued, err := op.rotate(ctx, id, check)
+	if err := op.end(ctx, err); err != nil {
 		return nil, err
 	}
 	return issued, nil
 }
 
-// Revoke refuses a key for good. What it was stays on record. To revoke it once more changes nothing.
-func (s *Service) Revoke(ctx context.Context, by By, subject v1alpha1.Subject, id string) (*Key, error) {
-	d := s.begin(by, audit.KeyRevoke, subject, id)
-	revoked, err := d.revoke(ctx, id)
-	if err := d.end(ctx, err); err != nil {
+// Revoke refuses a key for good and keeps its object. Revoking a revoked key changes nothing.
+func (s *Service) Revoke(ctx context.Context, caller manage.Caller, subject v1alpha1.Subject, id string) (*Key, error) {
+	op := s.begin(caller, audit.KeyRevoke, subject, id)
+	revoked, err := op.revoke(ctx, id)
+	if err := op.end(ctx, err); err != nil {
 		return nil, err
 	}
 	return s.shown(ctx, revoked)
 }
 
-// Delete removes a key and the record of it.
-func (s *Service) Delete(ctx context.Context, by By, subject v1alpha1.Subject, id string) error {
-	d := s.begin(by, audit.KeyDelete, subject, id)
-	return d.end(ctx, d.remove(ctx, id))
+// Delete deletes the object of a key, and with it the key.
+func (s *Service) Delete(ctx context.Context, caller manage.Caller, subject v1alpha1.Subject, id string) error {
+	op := s.begin(caller, audit.KeyDelete, subject, id)
+	return op.end(ctx, op.remove(ctx, id))
 }

@@ -4,21 +4,25 @@ import (
 	"context"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/internal/manage"
+	"keywright.dev/keywright/internal/manage/lastuse"
 )
 
-// reasonNoKey: nothing has been issued, so there is nothing to accept.
+// reasonNoKey is the reason of a key object for which no key has been issued.
 const reasonNoKey = "no_key"
 
-// shown is one key as the caller sees it.
+// shown returns one key as replies describe it.
 func (s *Service) shown(ctx context.Context, k *v1alpha1.APIKey) (*Key, error) {
 	views, err := s.view(ctx, []v1alpha1.APIKey{*k})
 	if err != nil {
-		return nil, s.explain(ctx, err)
+		return nil, s.toError(ctx, err)
 	}
 	return &views[0], nil
 }
@@ -30,17 +34,17 @@ func (s *Service) view(ctx context.Context, keys []v1alpha1.APIKey) ([]Key, erro
 	}
 	uses, err := s.Uses.LastUses(ctx, uids)
 	if err != nil {
-		return nil, &Error{Kind: Unavailable, Text: "The database is unavailable", Cause: err}
+		return nil, &manage.Error{Kind: manage.Unavailable, Text: "The database is unavailable", Cause: err}
 	}
 	views := make([]Key, len(keys))
 	for i := range keys {
 		views[i] = s.viewOf(&keys[i])
-		views[i].used(keys[i].Status.LastUsedTime.DeepCopy(), uses[uids[i]])
+		views[i].setLastUse(keys[i].Status.LastUsedTime.DeepCopy(), uses[uids[i]])
 	}
 	return views, nil
 }
 
-// viewOf is all but the last use.
+// viewOf returns everything but the last use.
 func (s *Service) viewOf(k *v1alpha1.APIKey) Key {
 	v := Key{
 		ID: string(k.UID), Object: Ref{k.Namespace, k.Name},
@@ -69,12 +73,12 @@ func nameOf(k *v1alpha1.APIKey) string {
 	return k.Name
 }
 
-// currentOf returns the current key. Nil: there is none.
+// currentOf returns the current key, or nil.
 func currentOf(k *v1alpha1.APIKey) *lifecycle.Key {
 	return lifecycle.Current(convert.Keys(k.Status.Keys))
 }
 
-// standing is what this server would say to whoever presents the key now.
+// standing returns what this server would decide if the key were presented now.
 func (s *Service) standing(current *lifecycle.Key) (active bool, reason string) {
 	digest, err := pepper.ParseDigest(current.Digest)
 	if err != nil {
@@ -84,7 +88,7 @@ func (s *Service) standing(current *lifecycle.Key) (active bool, reason string) 
 	return verdict.Accepted(), verdict.Reason.String()
 }
 
-// endOf is the first of the ends that the object and its roles set. The end on record follows these.
+// endOf returns the end that the spec and the roles of the key set now. The operator brings the recorded end in line.
 func (s *Service) endOf(k *v1alpha1.APIKey) *time.Time {
 	end := convert.Instant(k.Spec.ExpiresAt)
 	if current := currentOf(k); current != nil {
@@ -97,8 +101,21 @@ func (s *Service) endOf(k *v1alpha1.APIKey) *time.Time {
 	return &end
 }
 
-// endIf returns the end of a key issued then, with what its roles say. Zero: none.
+// endIf returns the end of a key issued at that time, the maxTTL of its roles included, or zero.
 func (s *Service) endIf(k *v1alpha1.APIKey, issued time.Time) time.Time {
 	maxTTL := s.Verifier.MaxTTL(convert.Plain(k.Spec.Roles))
 	return lifecycle.EndOf(issued, convert.Instant(k.Spec.ExpiresAt), convert.Duration(k.Spec.TTL), maxTTL)
+}
+
+// setLastUse takes the later of the coarse time in status and the exact use in the database, which has the address.
+func (k *Key) setLastUse(coarse *metav1.Time, exact lastuse.Use) {
+	if coarse != nil && coarse.After(exact.At) {
+		at := coarse.UTC()
+		k.LastUsedAt = &at
+		return
+	}
+	if !exact.At.IsZero() {
+		at := exact.At.UTC()
+		k.LastUsedAt, k.LastUsedFrom = &at, exact.From
+	}
 }

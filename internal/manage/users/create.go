@@ -3,23 +3,22 @@ package users
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"strings"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/audit"
 )
 
-// Issued is what came of an action that may have issued a key.
+// Issued is the result of an operation that may have issued a key.
 type Issued struct {
 	Username string
 	Role     v1alpha1.Role
-	// Key is the plaintext, which is told once. Empty: none was issued, or it is on its way into Secret.
-	Key string
-	// Secret is where the operator delivers the key. Nil: it was told here.
+	// Key is empty when no key was issued, or when the operator delivers it in Secret.
+	Key manage.Secret
+	// Secret is where the operator delivers the key. It is nil when the key is returned here.
 	Secret *SecretRef
 }
 
@@ -28,23 +27,15 @@ type SecretRef struct {
 	Namespace, Name string
 }
 
-// String leaves the plaintext out.
-func (i *Issued) String() string { return "a key of User/" + i.Username }
+func secretKey(username string, k *objects.Key) manage.Secret {
+	return manage.NewSecret("a key of User/"+username, k.Plaintext)
+}
 
-// GoString leaves the plaintext out.
-func (i *Issued) GoString() string { return i.String() }
-
-// Format leaves the plaintext out, whatever the verb.
-func (i *Issued) Format(state fmt.State, _ rune) { _, _ = state.Write([]byte(i.String())) }
-
-// LogValue leaves the plaintext out.
-func (i *Issued) LogValue() slog.Value { return slog.StringValue(i.String()) }
-
-// Create makes an admin. read returns the name.
-func (s *Service) Create(ctx context.Context, by By, read Read[string]) (issued *Issued, err error) {
+// Create creates an admin. read returns the username.
+func (s *Service) Create(ctx context.Context, caller manage.Caller, read manage.Read[string]) (issued *Issued, err error) {
 	var name string
-	defer func() { s.record(ctx, by, audit.UserCreate, name, err) }()
-	if err := s.allowAdmin(by); err != nil {
+	defer func() { s.record(ctx, caller, audit.UserCreate, name, err) }()
+	if err := s.allowAdmin(caller); err != nil {
 		return nil, err
 	}
 	if name, err = read(); err != nil {
@@ -54,15 +45,15 @@ func (s *Service) Create(ctx context.Context, by By, read Read[string]) (issued 
 	if err := s.checkName(name); err != nil {
 		return nil, err
 	}
-	if err := s.isFree(ctx, name); err != nil {
+	if err := s.checkFree(ctx, name); err != nil {
 		return nil, err
 	}
-	return s.create(ctx, by, name, v1alpha1.EventCreated, "Created")
+	return s.create(ctx, caller, name, v1alpha1.EventCreated, "Created")
 }
 
-// isFree says who has the name already. What two do at once the API server settles.
-func (s *Service) isFree(ctx context.Context, name string) error {
-	if spelled := s.Names.CanonicalName(name); spelled != "" {
+// checkFree refuses a username that is taken. The API server decides between two creations at once.
+func (s *Service) checkFree(ctx context.Context, name string) error {
+	if spelled := s.Verifier.CanonicalName(name); spelled != "" {
 		existing, err := s.find(ctx, spelled)
 		switch {
 		case err != nil:
@@ -71,60 +62,55 @@ func (s *Service) isFree(ctx context.Context, name string) error {
 			return errTaken(existing)
 		}
 	}
-	known, err := s.Seen.Find(ctx, name)
+	seen, err := s.Seen.Find(ctx, name)
 	switch {
 	case err != nil:
 		return failure(err)
-	case known != nil:
-		return failf(Conflict, "User '%s' already exists: change its role instead", name)
+	case seen != nil:
+		return errPlainExists(name)
 	}
 	return nil
 }
 
-func errTaken(existing *v1alpha1.AdminUser) error {
-	if !existing.IsAdmin() {
-		return failf(Conflict, "User '%s' already exists: change its role instead", existing.EffectiveUsername())
-	}
-	return failf(Conflict, "User '%s' already exists", existing.EffectiveUsername())
-}
-
-func (s *Service) create(ctx context.Context, by By, name, reason, what string) (*Issued, error) {
-	k, err := s.Registry.Generate()
+func (s *Service) create(
+	ctx context.Context, caller manage.Caller, name, reason, what string,
+) (*Issued, error) {
+	k, err := s.Store.Generate()
 	if err != nil {
 		return nil, failure(err)
 	}
 	user := &v1alpha1.AdminUser{Spec: v1alpha1.AdminUserSpec{Username: name, Role: v1alpha1.RoleAdmin}}
-	err = s.Registry.Create(ctx, user, k)
+	err = s.Store.Create(ctx, user, k)
 	if errors.Is(err, objects.ErrExists) {
-		return nil, s.whoWasFirst(ctx, name)
+		return nil, s.createdFirst(ctx, name)
 	}
 	if err != nil {
 		return nil, failure(err)
 	}
-	s.tell(by, user, reason, what)
-	return &Issued{Username: name, Role: v1alpha1.RoleAdmin, Key: k.Plaintext}, nil
+	s.event(caller, user, reason, what)
+	return &Issued{Username: name, Role: v1alpha1.RoleAdmin, Key: secretKey(name, k)}, nil
 }
 
-// whoWasFirst names the user that was made meanwhile.
-func (s *Service) whoWasFirst(ctx context.Context, name string) error {
-	adminUsers, err := s.Registry.Users(ctx)
+// createdFirst returns the error that names the user who was created at the same time.
+func (s *Service) createdFirst(ctx context.Context, name string) error {
+	adminUsers, err := s.Store.Users(ctx)
 	if err != nil {
 		return failure(err)
 	}
-	for _, o := range adminUsers {
-		if username.Equal(o.EffectiveUsername(), name) {
-			return errTaken(&o)
+	for i := range adminUsers {
+		if username.Equal(adminUsers[i].EffectiveUsername(), name) {
+			return errTaken(&adminUsers[i])
 		}
 	}
-	return failf(Conflict, "User '%s' already exists", name)
+	return errExists(name)
 }
 
-// find is the AdminUser of exactly this name. Nil: there is none, or it is on its way out.
+// find returns the AdminUser with exactly this username, or nil when there is none or it is being deleted.
 func (s *Service) find(ctx context.Context, name string) (*v1alpha1.AdminUser, error) {
 	if !username.Valid(name) || username.Reserved(name) {
 		return nil, nil
 	}
-	user, err := s.Registry.User(ctx, name)
+	user, err := s.Store.User(ctx, name)
 	if err != nil {
 		return nil, failure(err)
 	}
@@ -132,13 +118,4 @@ func (s *Service) find(ctx context.Context, name string) (*v1alpha1.AdminUser, e
 		return nil, nil
 	}
 	return user, nil
-}
-
-// changeable: what came from a manifest is changed where that is kept.
-func changeable(user *v1alpha1.AdminUser) error {
-	if user == nil || !objects.FromManifest(user) {
-		return nil
-	}
-	return failf(Conflict, "User '%s' comes from a manifest: change it where that is kept (%s/%s)",
-		user.EffectiveUsername(), user.Namespace, user.Name)
 }

@@ -4,25 +4,28 @@ import (
 	"context"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/audit"
 )
 
-// Delete deletes an admin; where read says so also a plain user, or the memory of one who was merely seen.
-func (s *Service) Delete(ctx context.Context, by By, name string, read Read[bool]) (err error) {
+// Delete deletes an admin. When read returns true, it also deletes a plain user or a seen user.
+func (s *Service) Delete(
+	ctx context.Context, caller manage.Caller, name string, read manage.Read[bool],
+) (err error) {
 	action := audit.UserDelete
-	defer func() { s.record(ctx, by, action, name, err) }()
-	if err := s.allow(by, actionWrite); err != nil {
+	defer func() { s.record(ctx, caller, action, name, err) }()
+	if err := s.allow(caller, actionWrite); err != nil {
 		return err
 	}
 	user, err := s.find(ctx, name)
 	if err != nil {
 		return err
 	}
-	if err := changeable(user); err != nil {
+	if err := checkManaged(user); err != nil {
 		return err
 	}
-	if name == by.Username {
-		return failf(Invalid, "Cannot delete your own account")
+	if name == caller.Username {
+		return manage.Errorf(manage.Invalid, "Cannot delete your own account")
 	}
 	forget, err := read()
 	isPlain := user == nil || !user.IsAdmin()
@@ -31,65 +34,66 @@ func (s *Service) Delete(ctx context.Context, by By, name string, read Read[bool
 		return err
 	case isPlain && forget:
 		action = audit.UserForget
-		return s.forget(ctx, by, name)
+		return s.forget(ctx, caller, name)
 	case isPlain:
-		return errNoAdmin(name)
+		return errNotAdmin(name)
 	}
-	return s.delete(ctx, by, name)
+	return s.delete(ctx, caller, name)
 }
 
-func (s *Service) delete(ctx context.Context, by By, name string) error {
+func (s *Service) delete(ctx context.Context, caller manage.Caller, name string) error {
 	user, err := s.removeAdmin(ctx, name, removal{
 		refused: "Cannot delete the last admin user",
-		missing: errNoAdmin(name),
-		plain:   errNoAdmin(name),
-		remove:  func(ctx context.Context, user *v1alpha1.AdminUser) error { return s.Registry.Delete(ctx, user) },
+		missing: errNotAdmin(name),
+		plain:   errNotAdmin(name),
+		remove:  func(ctx context.Context, user *v1alpha1.AdminUser) error { return s.Store.Delete(ctx, user) },
 	})
 	if err != nil {
 		return err
 	}
 	s.endSessions(ctx, name)
-	s.tell(by, user, v1alpha1.EventDeleted, "Deleted")
-	// Who was seen before they were an admin is not to come back as a plain user.
+	s.event(caller, user, v1alpha1.EventDeleted, "Deleted")
+	// A user who was seen before the promotion must not appear as a plain user now.
 	if _, err := s.Seen.Remove(ctx, name); err != nil {
-		s.Log.WarnContext(ctx, "A deleted user is still remembered as seen", "user", name, "error", err.Error())
+		s.Log.WarnContext(ctx, "A deleted user is still listed as seen", "user", name, "error", err.Error())
 	}
 	return nil
 }
 
-// forget removes a plain user: the object, if there is one, and the memory.
-func (s *Service) forget(ctx context.Context, by By, name string) error {
-	user, err := s.removePlain(ctx, name)
+// forget deletes a plain user: the AdminUser, if there is one, and the seen user.
+func (s *Service) forget(ctx context.Context, caller manage.Caller, name string) error {
+	user, err := s.deletePlain(ctx, name)
 	if err != nil {
 		return failure(err)
 	}
 	if user != nil {
-		s.tell(by, user, v1alpha1.EventDeleted, "Deleted")
+		s.event(caller, user, v1alpha1.EventDeleted, "Deleted")
 	}
-	known, err := s.Seen.Remove(ctx, name)
+	wasSeen, err := s.Seen.Remove(ctx, name)
 	switch {
 	case err != nil:
 		return failure(err)
-	case !known && user == nil:
+	case !wasSeen && user == nil:
 		return errNotFound(name)
 	}
 	return nil
 }
 
-// removePlain looks again in the turn: who was made an admin meanwhile is counted as one, and not deleted here.
-func (s *Service) removePlain(ctx context.Context, name string) (user *v1alpha1.AdminUser, err error) {
+// deletePlain checks the role again within the turn: a user who was promoted in the meantime counts as an admin, and is
+// not deleted here.
+func (s *Service) deletePlain(ctx context.Context, name string) (user *v1alpha1.AdminUser, err error) {
 	err = s.Turns.Turn(ctx, turnAdmins, func(ctx context.Context) error {
 		user, err = s.find(ctx, name)
 		switch {
 		case err != nil || user == nil:
 			return err
 		case user.IsAdmin():
-			return failf(Conflict, "User '%s' was made an admin meanwhile", name)
+			return manage.Errorf(manage.Conflict, "User '%s' was made an admin meanwhile", name)
 		}
-		if err := changeable(user); err != nil {
+		if err := checkManaged(user); err != nil {
 			return err
 		}
-		return s.Registry.Delete(ctx, user)
+		return s.Store.Delete(ctx, user)
 	})
 	return user, err
 }

@@ -1,6 +1,5 @@
-// Package users owns what can be done with users by whoever may: list, create, promote, demote, rotate and delete them. It
-// decides who may, keeps the last admin, and leaves a trail of what was done. It knows no protocol: a surface reads what is
-// asked, and says the answer.
+// Package users lists, creates, promotes, demotes, rotates and deletes users. It authorizes each operation, keeps the last
+// admin, and writes the audit trail. It knows no protocol: a surface reads the input and writes the reply.
 //
-// A user is an AdminUser, be its role admin or user, or somebody who was merely seen. Whoever has the bootstrap key is none.
+// A user is an AdminUser of either role, or a seen user. The caller with the bootstrap key is not a user.
 package users

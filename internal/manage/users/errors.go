@@ -2,68 +2,82 @@ package users
 
 import (
 	"errors"
-	"fmt"
 
+	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/internal/manage"
 )
 
-// Kind is why something was not done. A surface has a status for each.
-type Kind uint8
+var errForbidden = &manage.Error{Kind: manage.Forbidden, Text: "Admin access required"}
 
-// Kinds. The zero Kind is a failure of ours.
-const (
-	// Failed: something went wrong that nobody asked for.
-	Failed Kind = iota
-	// Forbidden: the caller may not.
-	Forbidden
-	// NotFound: there is no such user.
-	NotFound
-	// Invalid: what was asked for can't be.
-	Invalid
-	// Conflict: it can't be as things are now.
-	Conflict
-	// Unavailable: what it takes can't be reached now.
-	Unavailable
-)
+const cannotNow = "The server can't do this now"
 
-// Error is why something was not done.
-type Error struct {
-	Kind Kind
-	// Text is for the caller. It holds no key.
-	Text string
-	// Cause is for the log, and nil where the text says it all.
-	Cause error
+var translation = manage.Translation{
+	Gone:   manage.Error{Kind: manage.Conflict, Text: "The user was deleted meanwhile"},
+	Exists: manage.Error{Kind: manage.Unavailable, Text: cannotNow},
+	Other:  manage.Error{Kind: manage.Unavailable, Text: cannotNow},
 }
 
-func (e *Error) Error() string { return e.Text }
-
-func (e *Error) Unwrap() error { return e.Cause }
-
-// Refusal is an error of a surface, in what a caller asked.
-func Refusal(text string) *Error { return &Error{Kind: Invalid, Text: text} }
-
-func failf(kind Kind, format string, args ...any) *Error {
-	return &Error{Kind: kind, Text: fmt.Sprintf(format, args...)}
-}
-
-var errForbidden = &Error{Kind: Forbidden, Text: "Admin access required"}
-
-// failure translates what went wrong underneath.
+// failure returns err, which may be nil, as a *manage.Error.
 func failure(err error) error {
-	var ours *Error
-	var invalid *objects.Invalid
-	var refused *objects.Refused
-	switch {
-	case err == nil || errors.As(err, &ours):
-		return err
-	case errors.As(err, &invalid):
-		return &Error{Kind: Invalid, Text: invalid.Error(), Cause: err}
-	case errors.As(err, &refused):
-		return &Error{Kind: Conflict, Text: refused.Error(), Cause: err}
-	case errors.Is(err, objects.ErrGone):
-		return &Error{Kind: Conflict, Text: "The user was deleted meanwhile", Cause: err}
-	case errors.Is(err, objects.ErrUnavailable):
-		return &Error{Kind: Unavailable, Text: "The API server is unavailable", Cause: err}
+	if err == nil {
+		return nil
 	}
-	return &Error{Kind: Unavailable, Text: "The server can't do this now", Cause: err}
+	return translation.Error(err)
+}
+
+func errNotFound(name string) error {
+	return manage.Errorf(manage.NotFound, "User '%s' not found", shown(name))
+}
+
+func errNotAdmin(name string) error {
+	return manage.Errorf(manage.NotFound, "Admin user '%s' not found", shown(name))
+}
+
+func errSameRole(name string, role v1alpha1.Role) error {
+	return manage.Errorf(manage.Invalid, "User '%s' already has role '%s'", shown(name), role)
+}
+
+// errTaken names the user that holds the username.
+func errTaken(existing *v1alpha1.AdminUser) error {
+	if !existing.IsAdmin() {
+		return errPlainExists(existing.EffectiveUsername())
+	}
+	return errExists(existing.EffectiveUsername())
+}
+
+func errExists(name string) error {
+	return manage.Errorf(manage.Conflict, "User '%s' already exists", name)
+}
+
+// errPlainExists also says how to make an admin of a user that exists.
+func errPlainExists(name string) error {
+	return manage.Errorf(manage.Conflict, "User '%s' already exists: change its role instead", name)
+}
+
+// checkManaged refuses to change a user that comes from a manifest. user may be nil.
+func checkManaged(user *v1alpha1.AdminUser) error {
+	if user == nil || !objects.FromManifest(user) {
+		return nil
+	}
+	return manage.Errorf(manage.Conflict, "User '%s' comes from a manifest: change it where that is kept (%s/%s)",
+		user.EffectiveUsername(), user.Namespace, user.Name)
+}
+
+// isForbidden reports whether the caller lacked the right for the operation.
+func isForbidden(err error) bool { return errors.Is(err, errForbidden) }
+
+// maxShown bounds how much of a name is repeated, in bytes.
+const maxShown = 100
+
+// shown returns as much of a name as replies repeat.
+func shown(name string) string {
+	if len(name) <= maxShown {
+		return name
+	}
+	cut := maxShown
+	for cut > 0 && name[cut]&0xC0 == 0x80 {
+		cut--
+	}
+	return name[:cut] + "…"
 }

@@ -10,32 +10,36 @@ import (
 	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/program"
 )
 
-// turnAdmins is taken by whoever changes how many admins there are, on whatever replica.
+// turnAdmins is the turn for changing the number of admins.
 const turnAdmins = "admins"
 
 const (
-	// markLags is how long the mark of the last admin may stay on somebody who is not, and askAgain how often it is tried.
-	markLags = 10 * time.Second
-	askAgain = 100 * time.Millisecond
-	// undoTimeout is how long it may take to put back what could not be finished.
+	// anchorLag is how long the operator may take to move the anchor to another admin, and retryEvery how often a removal
+	// that admission refuses meanwhile is tried again.
+	anchorLag  = 10 * time.Second
+	retryEvery = 100 * time.Millisecond
+	// undoTimeout bounds the cleanup after an operation that could not be finished.
 	undoTimeout = 5 * time.Second
 )
 
-// removal is what takes an admin away.
+// removal describes an operation that takes an admin away.
 type removal struct {
-	// refused is said of the last admin.
+	// refused is the error text for the last admin.
 	refused string
-	// missing is for who is not there, and plain for who is no admin.
+	// missing is the error for a user who does not exist, and plain the error for a plain user.
 	missing, plain error
 	remove         func(ctx context.Context, user *v1alpha1.AdminUser) error
 }
 
-// removeAdmin counts the admins and takes one away, in one turn: of the last two, whoever goes about it through whichever
-// replica, one stays.
-func (s *Service) removeAdmin(ctx context.Context, name string, r removal) (user *v1alpha1.AdminUser, err error) {
+// removeAdmin counts the admins and takes one away, both in one turn: the last active admin stays, even when several
+// replicas remove admins at once.
+func (s *Service) removeAdmin(
+	ctx context.Context, name string, r removal,
+) (user *v1alpha1.AdminUser, err error) {
 	err = s.Turns.Turn(ctx, turnAdmins, func(ctx context.Context) error {
 		user, err = s.tryRemoval(ctx, name, r)
 		return err
@@ -43,10 +47,10 @@ func (s *Service) removeAdmin(ctx context.Context, name string, r removal) (user
 	return user, failure(err)
 }
 
-// tryRemoval counts for itself. Admission goes by a mark that the operator sets, and that may lag; it is waited for, and
-// counted anew each time.
+// tryRemoval counts by itself and retries while admission, which goes by the anchor, refuses: the operator may be about to
+// move the anchor. Each try counts again.
 func (s *Service) tryRemoval(ctx context.Context, name string, r removal) (*v1alpha1.AdminUser, error) {
-	waiting, cancel := context.WithTimeout(ctx, markLags)
+	waiting, cancel := context.WithTimeout(ctx, anchorLag)
 	defer cancel()
 	for {
 		user, err := s.removable(ctx, name, r)
@@ -56,15 +60,18 @@ func (s *Service) tryRemoval(ctx context.Context, name string, r removal) (*v1al
 		if err = r.remove(ctx, user); !errors.Is(err, objects.ErrLastAdmin) {
 			return user, err
 		}
-		if !program.Pause(waiting, askAgain) {
-			return nil, &Error{Kind: Unavailable, Text: "The operator has not seen yet that there is another admin: try again", Cause: err}
+		if !program.Pause(waiting, retryEvery) {
+			return nil, &manage.Error{
+				Kind: manage.Unavailable, Cause: err,
+				Text: "The operator has not seen yet that there is another admin: try again",
+			}
 		}
 	}
 }
 
-// removable is the admin of that name, if another one is left.
+// removable returns the admin of this name if another active admin remains.
 func (s *Service) removable(ctx context.Context, name string, r removal) (*v1alpha1.AdminUser, error) {
-	adminUsers, err := s.Registry.Users(ctx)
+	adminUsers, err := s.Store.Users(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -74,19 +81,19 @@ func (s *Service) removable(ctx context.Context, name string, r removal) (*v1alp
 		return nil, r.missing
 	}
 	user := &adminUsers[i]
-	if err := changeable(user); err != nil {
+	if err := checkManaged(user); err != nil {
 		return nil, err
 	}
 	switch {
 	case !user.IsAdmin():
 		return nil, r.plain
 	case s.isLast(adminUsers, user):
-		return nil, failf(Invalid, "%s", r.refused)
+		return nil, manage.Errorf(manage.Invalid, "%s", r.refused)
 	}
 	return user, nil
 }
 
-// isLast: the user is the only one who can come in with an admin's own key. The bootstrap key does not count.
+// isLast reports whether the user is the only active admin. The bootstrap key does not count.
 func (s *Service) isLast(adminUsers []v1alpha1.AdminUser, user *v1alpha1.AdminUser) bool {
 	return s.isActive(user) && !slices.ContainsFunc(adminUsers, func(u v1alpha1.AdminUser) bool {
 		return u.UID != user.UID && s.isActive(&u)
@@ -98,10 +105,11 @@ func (s *Service) isActive(u *v1alpha1.AdminUser) bool {
 	return convert.ActiveAdmin(u, k != nil && !lifecycle.Ended(k.NotAfter, s.Now()))
 }
 
-// endSessions ends those of the user at once. That they can't be reached now is no reason to fail: no session is worth
-// more than its key, and that is refused.
+// endSessions ends the sessions of a user at once. Its failure is only logged: a session is never valid for longer than its
+// key, and the key is refused already.
 func (s *Service) endSessions(ctx context.Context, name string) {
 	if err := s.Sessions.EndForUser(ctx, name); err != nil {
-		s.Log.WarnContext(ctx, "Sessions of a user end with their key, and are not removed yet", "user", name, "error", err.Error())
+		s.Log.WarnContext(ctx, "The sessions of a user are not deleted yet; they ended with the key", "user", name,
+			"error", err.Error())
 	}
 }

@@ -11,50 +11,51 @@ import (
 	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/internal/manage/seenusers"
 )
 
-// Source is where a user came from.
+// Source is where a user comes from.
 type Source string
 
-// Sources.
+// Sources of users.
 const (
-	// FromManifest: somebody applied it, and changes it where that is kept.
+	// FromManifest users are changed where their manifest is kept.
 	FromManifest Source = "manifest"
-	// FromAPI: it was created here.
+	// FromAPI users were created through the API.
 	FromAPI Source = "api"
-	// FromSight: somebody came by under that name.
+	// FromSight users are seen users.
 	FromSight Source = "seen"
 )
 
-// User is what is told of a user.
+// User is one entry of the list of users.
 type User struct {
-	// ID is the uid of the object, or names the memory of who was seen.
+	// ID is the uid of the AdminUser, or derived from the row of a seen user.
 	ID       string
 	Username string
 	Role     v1alpha1.Role
-	// CreatedAt is the object's creation, or when the user was first seen.
+	// CreatedAt is the creation of the AdminUser, or when the user was first seen.
 	CreatedAt time.Time
-	// LastSeen and LastUsedAt are zero when nothing is known.
+	// LastSeen and LastUsedAt are zero when they are unknown.
 	LastSeen, LastUsedAt time.Time
 	Source               Source
-	// KeyPrefix is that of the current key. Empty: there is none.
+	// KeyPrefix is the prefix of the current key. It is empty without a current key.
 	KeyPrefix string
 	Enabled   bool
 }
 
-// List lists every user, newest first. The bootstrap admin is none.
-func (s *Service) List(ctx context.Context, by By) ([]User, error) {
-	if err := s.allow(by, actionRead); err != nil {
+// List returns all users, newest first, without the bootstrap admin.
+func (s *Service) List(ctx context.Context, caller manage.Caller) ([]User, error) {
+	if err := s.allow(caller, actionRead); err != nil {
 		return nil, err
 	}
-	adminUsers, err := s.Registry.Users(ctx)
+	adminUsers, err := s.Store.Users(ctx)
 	if err != nil {
 		return nil, failure(err)
 	}
 	adminUsers = present(adminUsers)
-	sighted, err := s.Seen.All(ctx)
+	seen, err := s.Seen.All(ctx)
 	if err != nil {
 		return nil, failure(err)
 	}
@@ -62,10 +63,10 @@ func (s *Service) List(ctx context.Context, by By) ([]User, error) {
 	if err != nil {
 		return nil, failure(err)
 	}
-	return merge(adminUsers, sighted, uses), nil
+	return merge(adminUsers, seen, uses), nil
 }
 
-// present are those that hold their username and are not on their way out.
+// present returns the AdminUsers whose username claim is honoured and that are not being deleted.
 func present(adminUsers []v1alpha1.AdminUser) []v1alpha1.AdminUser {
 	return slices.DeleteFunc(objects.Honoured(adminUsers), func(u v1alpha1.AdminUser) bool { return u.DeletionTimestamp != nil })
 }
@@ -78,18 +79,18 @@ func uidsOf(adminUsers []v1alpha1.AdminUser) []string {
 	return uids
 }
 
-func merge(adminUsers []v1alpha1.AdminUser, sighted []seenusers.User, uses map[string]lastuse.Use) []User {
-	memory := map[string]*seenusers.User{}
-	for i := range sighted {
-		memory[sighted[i].Username] = &sighted[i]
+func merge(adminUsers []v1alpha1.AdminUser, seen []seenusers.User, uses map[string]lastuse.Use) []User {
+	seenByName := map[string]*seenusers.User{}
+	for i := range seen {
+		seenByName[seen[i].Username] = &seen[i]
 	}
-	all := make([]User, 0, len(adminUsers)+len(sighted))
+	all := make([]User, 0, len(adminUsers)+len(seen))
 	for i := range adminUsers {
 		name := adminUsers[i].EffectiveUsername()
-		all = append(all, userOf(&adminUsers[i], memory[name], uses[string(adminUsers[i].UID)]))
-		delete(memory, name)
+		all = append(all, userOf(&adminUsers[i], seenByName[name], uses[string(adminUsers[i].UID)]))
+		delete(seenByName, name)
 	}
-	for _, m := range memory {
+	for _, m := range seenByName {
 		all = append(all, User{
 			ID: "seen-" + strconv.FormatInt(m.ID, 10), Username: m.Username, Role: v1alpha1.RoleUser,
 			CreatedAt: m.FirstSeen, LastSeen: m.LastSeen, Source: FromSight, Enabled: true,

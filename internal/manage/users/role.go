@@ -7,25 +7,28 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/audit"
 )
 
 // SetRole promotes or demotes a user. read returns the role.
-func (s *Service) SetRole(ctx context.Context, by By, name string, read Read[string]) (issued *Issued, err error) {
+func (s *Service) SetRole(
+	ctx context.Context, caller manage.Caller, name string, read manage.Read[string],
+) (issued *Issued, err error) {
 	action := audit.UserDemote
-	defer func() { s.record(ctx, by, action, name, err) }()
-	if err := s.allow(by, actionWrite); err != nil {
+	defer func() { s.record(ctx, caller, action, name, err) }()
+	if err := s.allow(caller, actionWrite); err != nil {
 		return nil, err
 	}
 	user, err := s.find(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	if err := changeable(user); err != nil {
+	if err := checkManaged(user); err != nil {
 		return nil, err
 	}
-	if name == by.Username {
-		return nil, failf(Invalid, "Cannot change your own role")
+	if name == caller.Username {
+		return nil, manage.Errorf(manage.Invalid, "Cannot change your own role")
 	}
 	role, err := s.readRole(read)
 	if role == v1alpha1.RoleAdmin {
@@ -35,38 +38,40 @@ func (s *Service) SetRole(ctx context.Context, by By, name string, read Read[str
 	case err != nil:
 		return nil, err
 	case username.Reserved(name):
-		return nil, failf(Invalid, "Cannot change role of reserved 'admin' user")
-	case role == v1alpha1.RoleAdmin && !by.Admin:
+		return nil, manage.Errorf(manage.Invalid, "Cannot change role of reserved 'admin' user")
+	case role == v1alpha1.RoleAdmin && !caller.Admin:
 		return nil, errForbidden
 	case user == nil:
-		return s.setRoleOfSeen(ctx, by, name, role)
+		return s.setRoleOfSeen(ctx, caller, name, role)
 	case role == v1alpha1.RoleAdmin:
-		return s.promote(ctx, by, name)
+		return s.promote(ctx, caller, name)
 	}
-	return s.demote(ctx, by, name)
+	return s.demote(ctx, caller, name)
 }
 
-func (s *Service) readRole(read Read[string]) (v1alpha1.Role, error) {
-	written, err := read()
-	role := v1alpha1.Role(written)
+func (s *Service) readRole(read manage.Read[string]) (v1alpha1.Role, error) {
+	text, err := read()
+	role := v1alpha1.Role(text)
 	switch {
 	case err != nil:
 		return "", err
-	case written == "":
-		return "", failf(Invalid, "Role is required")
+	case text == "":
+		return "", manage.Errorf(manage.Invalid, "Role is required")
 	case role != v1alpha1.RoleAdmin && role != v1alpha1.RoleUser:
-		return "", failf(Invalid, "Invalid role: '%s'. Must be 'admin' or 'user'.", shown(s.harmless(written)))
+		return "", manage.Errorf(manage.Invalid, "Invalid role: '%s'. Must be 'admin' or 'user'.", shown(s.harmless(text)))
 	}
 	return role, nil
 }
 
-// setRoleOfSeen: who was merely seen is a plain user, and is made an admin by an object.
-func (s *Service) setRoleOfSeen(ctx context.Context, by By, name string, role v1alpha1.Role) (*Issued, error) {
-	known, err := s.Seen.Find(ctx, name)
+// setRoleOfSeen promotes a seen user by creating an AdminUser. A seen user is a plain user already.
+func (s *Service) setRoleOfSeen(
+	ctx context.Context, caller manage.Caller, name string, role v1alpha1.Role,
+) (*Issued, error) {
+	seen, err := s.Seen.Find(ctx, name)
 	switch {
 	case err != nil:
 		return nil, failure(err)
-	case known == nil:
+	case seen == nil:
 		return nil, errNotFound(name)
 	case role == v1alpha1.RoleUser:
 		return nil, errSameRole(name, role)
@@ -74,28 +79,21 @@ func (s *Service) setRoleOfSeen(ctx context.Context, by By, name string, role v1
 	if err := s.checkName(name); err != nil {
 		return nil, err
 	}
-	if spelled := s.Names.CanonicalName(name); spelled != "" {
-		if existing, err := s.find(ctx, spelled); err != nil || existing != nil {
-			return nil, errOr(err, existing)
+	if spelled := s.Verifier.CanonicalName(name); spelled != "" {
+		existing, err := s.find(ctx, spelled)
+		switch {
+		case err != nil:
+			return nil, err
+		case existing != nil:
+			return nil, errTaken(existing)
 		}
 	}
-	return s.create(ctx, by, name, v1alpha1.EventPromoted, "Made an admin")
+	return s.create(ctx, caller, name, v1alpha1.EventPromoted, "Made an admin")
 }
 
-func errOr(err error, existing *v1alpha1.AdminUser) error {
-	if err != nil {
-		return err
-	}
-	return errTaken(existing)
-}
-
-func errSameRole(name string, role v1alpha1.Role) error {
-	return failf(Invalid, "User '%s' already has role '%s'", shown(name), role)
-}
-
-// promote takes turns with whoever else changes a role, so that of two promotions at once one says that there is nothing
-// to change, and no key is given away that another takes the place of at once.
-func (s *Service) promote(ctx context.Context, by By, name string) (issued *Issued, err error) {
+// promote takes the turn of all role changes. Of two promotions at once the second is refused, so that no key is returned
+// that another one replaces at once.
+func (s *Service) promote(ctx context.Context, caller manage.Caller, name string) (issued *Issued, err error) {
 	err = s.Turns.Turn(ctx, turnAdmins, func(ctx context.Context) error {
 		user, err := s.find(ctx, name)
 		switch {
@@ -106,42 +104,42 @@ func (s *Service) promote(ctx context.Context, by By, name string) (issued *Issu
 		case user.IsAdmin():
 			return errSameRole(name, v1alpha1.RoleAdmin)
 		}
-		issued, err = s.makeAdmin(ctx, by, user)
+		issued, err = s.makeAdmin(ctx, caller, user)
 		return err
 	})
 	return issued, failure(err)
 }
 
-// makeAdmin first takes every key off that is on record still: none of them may work again.
-func (s *Service) makeAdmin(ctx context.Context, by By, user *v1alpha1.AdminUser) (*Issued, error) {
-	k, err := s.Registry.Generate()
+// makeAdmin first drops every key that is still recorded, so that none becomes valid again.
+func (s *Service) makeAdmin(ctx context.Context, caller manage.Caller, user *v1alpha1.AdminUser) (*Issued, error) {
+	k, err := s.Store.Generate()
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Registry.DropKeys(ctx, user); err != nil {
+	if err := s.Store.DropKeys(ctx, user); err != nil {
 		return nil, err
 	}
-	if err := s.Registry.Change(ctx, user, setRole(v1alpha1.RoleAdmin)); err != nil {
+	if err := s.Store.Change(ctx, user, setRole(v1alpha1.RoleAdmin)); err != nil {
 		return nil, err
 	}
 	issued := &Issued{Username: user.EffectiveUsername(), Role: v1alpha1.RoleAdmin, Secret: secretOf(user)}
 	if issued.Secret == nil {
-		if err := s.Registry.Record(ctx, user, k, 0); err != nil {
-			s.takeBack(ctx, user)
+		if err := s.Store.Record(ctx, user, k, 0); err != nil {
+			s.undoPromotion(ctx, user)
 			return nil, err
 		}
-		issued.Key = k.Plaintext
+		issued.Key = secretKey(issued.Username, k)
 	}
-	s.tell(by, user, v1alpha1.EventPromoted, "Made an admin")
+	s.event(caller, user, v1alpha1.EventPromoted, "Made an admin")
 	return issued, nil
 }
 
-// takeBack leaves no admin without a key.
-func (s *Service) takeBack(ctx context.Context, user *v1alpha1.AdminUser) {
+// undoPromotion makes a plain user again of an admin for whom no key could be recorded.
+func (s *Service) undoPromotion(ctx context.Context, user *v1alpha1.AdminUser) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
-	if err := s.Registry.Change(ctx, user, setRole(v1alpha1.RoleUser)); err != nil {
-		s.Log.ErrorContext(ctx, "A user was made an admin who has no key: rotate it", "adminUser", user.Name, "error", err.Error())
+	if err := s.Store.Change(ctx, user, setRole(v1alpha1.RoleUser)); err != nil {
+		s.Log.ErrorContext(ctx, "A user was promoted but has no key: rotate the key", "adminUser", user.Name, "error", err.Error())
 	}
 }
 
@@ -149,7 +147,7 @@ func setRole(role v1alpha1.Role) func(objects.Object) {
 	return func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Role = role }
 }
 
-// secretOf is where the user's key is delivered. Nil: it is told in replies.
+// secretOf returns the Secret that the user's key is delivered in, or nil when replies carry the key.
 func secretOf(user *v1alpha1.AdminUser) *SecretRef {
 	if user.Spec.Delivery == v1alpha1.DeliveryResponse {
 		return nil
@@ -157,18 +155,18 @@ func secretOf(user *v1alpha1.AdminUser) *SecretRef {
 	return &SecretRef{Namespace: user.Namespace, Name: user.EffectiveSecretName()}
 }
 
-// demote takes the keys off too: who is made an admin again by other means than the API comes by no old one.
-func (s *Service) demote(ctx context.Context, by By, name string) (*Issued, error) {
-	var undropped error
+// demote drops the keys as well: a user who is promoted again, by other means than the API, must not get an old key back.
+func (s *Service) demote(ctx context.Context, caller manage.Caller, name string) (*Issued, error) {
+	var notDropped error
 	user, err := s.removeAdmin(ctx, name, removal{
 		refused: "Cannot demote the last admin user",
 		missing: errNotFound(name),
 		plain:   errSameRole(name, v1alpha1.RoleUser),
 		remove: func(ctx context.Context, user *v1alpha1.AdminUser) error {
-			if err := s.Registry.Change(ctx, user, setRole(v1alpha1.RoleUser)); err != nil {
+			if err := s.Store.Change(ctx, user, setRole(v1alpha1.RoleUser)); err != nil {
 				return err
 			}
-			undropped = s.dropKeys(ctx, user)
+			notDropped = s.dropKeys(ctx, user)
 			return nil
 		},
 	})
@@ -176,25 +174,25 @@ func (s *Service) demote(ctx context.Context, by By, name string) (*Issued, erro
 		return nil, err
 	}
 	s.endSessions(ctx, name)
-	s.tell(by, user, v1alpha1.EventDemoted, "Demoted")
-	if undropped != nil {
-		return nil, &Error{
-			Kind: Unavailable, Cause: undropped,
-			Text: "User '" + name + "' is demoted, but the old key is on record still: promote and demote them again",
+	s.event(caller, user, v1alpha1.EventDemoted, "Demoted")
+	if notDropped != nil {
+		return nil, &manage.Error{
+			Kind: manage.Unavailable, Cause: notDropped,
+			Text: "User '" + name + "' is demoted, but the old key is still recorded: promote and demote the user again",
 		}
 	}
 	return &Issued{Username: name, Role: v1alpha1.RoleUser}, nil
 }
 
-// dropKeys leaves to the operator what a Secret delivers: admission lets nobody else write those keys. It is done whatever
-// becomes of the caller.
+// dropKeys leaves keys that are delivered in a Secret to the operator: admission lets only the operator write those. It
+// runs to its end even when the caller goes away.
 func (s *Service) dropKeys(ctx context.Context, user *v1alpha1.AdminUser) error {
 	if secretOf(user) != nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
-	err := s.Registry.DropKeys(ctx, user)
+	err := s.Store.DropKeys(ctx, user)
 	if errors.Is(err, objects.ErrGone) {
 		return nil
 	}

@@ -5,17 +5,20 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/audit"
 )
 
-// turnBrought is taken by whoever records a key that a person thought of.
+// turnBrought is the turn for recording a key that a person brought.
 const turnBrought = "brought-keys"
 
-// RotateKey gives an admin another key. read returns the one to take, or nothing: then one is made. A key that a Secret
-// delivers is asked for, and told nobody here.
-func (s *Service) RotateKey(ctx context.Context, by By, name string, read Read[string]) (issued *Issued, err error) {
-	defer func() { s.record(ctx, by, audit.UserRotate, name, err) }()
-	if err := s.allowAdmin(by); err != nil {
+// RotateKey gives an admin another key. read returns the key that the caller brings, or nothing to generate one. For a key
+// that is delivered in a Secret, RotateKey requests the rotation and returns no plaintext.
+func (s *Service) RotateKey(
+	ctx context.Context, caller manage.Caller, name string, read manage.Read[string],
+) (issued *Issued, err error) {
+	defer func() { s.record(ctx, caller, audit.UserRotate, name, err) }()
+	if err := s.allowAdmin(caller); err != nil {
 		return nil, err
 	}
 	brought, err := read()
@@ -31,56 +34,59 @@ func (s *Service) RotateKey(ctx context.Context, by By, name string, read Read[s
 	case err != nil:
 		return nil, err
 	case user == nil || !user.IsAdmin():
-		return nil, errNoAdmin(name)
+		return nil, errNotAdmin(name)
 	case secretOf(user) != nil && brought != "":
-		return nil, failf(Conflict, "The key of '%s' is in Secret %s/%s, which a key can't be brought into here: leave new_key out to have it rotated",
+		return nil, manage.Errorf(manage.Conflict,
+			"The key of '%s' is in Secret %s/%s, which a key can't be brought into here: leave new_key out to have it rotated",
 			name, user.Namespace, user.EffectiveSecretName())
 	case secretOf(user) != nil:
-		return s.askRotation(ctx, by, user)
+		return s.requestRotation(ctx, caller, user)
 	case brought != "":
-		err = s.takeBrought(ctx, user, k)
+		err = s.adopt(ctx, user, k)
 	default:
-		err = s.Registry.Record(ctx, user, k, 0)
+		err = s.Store.Record(ctx, user, k, 0)
 	}
 	if err != nil {
 		return nil, failure(err)
 	}
 	s.endSessions(ctx, name)
-	s.tell(by, user, v1alpha1.EventKeyRotated, "Rotated: key "+k.Digest.KeyID()+" was returned; every earlier key is refused;")
-	return &Issued{Username: name, Role: v1alpha1.RoleAdmin, Key: k.Plaintext}, nil
+	s.event(caller, user, v1alpha1.EventKeyRotated,
+		"Rotated: key "+k.Digest.KeyID()+" was returned; every earlier key is refused;")
+	return &Issued{Username: name, Role: v1alpha1.RoleAdmin, Key: secretKey(name, k)}, nil
 }
 
 func (s *Service) newKey(brought string) (*objects.Key, error) {
 	if brought == "" {
-		k, err := s.Registry.Generate()
+		k, err := s.Store.Generate()
 		return k, failure(err)
 	}
-	k, err := s.Registry.Brought(brought)
+	k, err := s.Store.Brought(brought)
 	if err != nil {
-		return nil, failf(Invalid, "API key %s", err.Error())
+		return nil, manage.Errorf(manage.Invalid, "API key %s", err.Error())
 	}
 	return k, nil
 }
 
-// takeBrought looks whose the key is and records it, in one turn: of two who bring the same key at once, one is told so.
-func (s *Service) takeBrought(ctx context.Context, user *v1alpha1.AdminUser, k *objects.Key) error {
+// adopt checks that no other object records the key and then records it, both in one turn: of two callers who bring the
+// same key at once, one is refused.
+func (s *Service) adopt(ctx context.Context, user *v1alpha1.AdminUser, k *objects.Key) error {
 	return s.Turns.Turn(ctx, turnBrought, func(ctx context.Context) error {
-		taken, err := s.Registry.Taken(ctx, k)
+		taken, err := s.Store.Taken(ctx, k)
 		switch {
 		case err != nil:
 			return err
 		case taken:
-			return failf(Conflict, "API key is already in use")
+			return manage.Errorf(manage.Conflict, "API key is already in use")
 		}
-		return s.Registry.Record(ctx, user, k, 0)
+		return s.Store.Record(ctx, user, k, 0)
 	})
 }
 
-// askRotation leaves the sessions to the operator's key: the present one works until then.
-func (s *Service) askRotation(ctx context.Context, by By, user *v1alpha1.AdminUser) (*Issued, error) {
-	if err := s.Registry.AskRotation(ctx, user); err != nil {
+// requestRotation ends no sessions: the present key is valid until the operator delivers the next one.
+func (s *Service) requestRotation(ctx context.Context, caller manage.Caller, user *v1alpha1.AdminUser) (*Issued, error) {
+	if err := s.Store.AskRotation(ctx, user); err != nil {
 		return nil, failure(err)
 	}
-	s.tell(by, user, v1alpha1.EventRotationRequested, "Rotation asked for")
+	s.event(caller, user, v1alpha1.EventRotationRequested, "Rotation requested")
 	return &Issued{Username: user.EffectiveUsername(), Role: v1alpha1.RoleAdmin, Secret: secretOf(user)}, nil
 }

@@ -2,36 +2,34 @@ package users
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/audit"
 )
 
-// record writes down what came of an action. That nobody in particular may do it is not worth an entry: anybody could
-// fill the trail.
-func (s *Service) record(ctx context.Context, by By, action, name string, err error) {
+// record writes the audit entry of an operation. An anonymous caller without the right leaves no entry, or anonymous
+// requests could fill the audit trail.
+func (s *Service) record(ctx context.Context, caller manage.Caller, action, name string, err error) {
+	if isForbidden(err) && caller.KeyID == "" {
+		return
+	}
 	e := audit.Entry{
-		Actor: by.Subject, KeyID: by.KeyID, From: by.From, Action: action, Target: "User/" + s.harmless(name), Outcome: audit.Done,
+		Actor: caller.Subject, KeyID: caller.KeyID, From: caller.From,
+		Action: action, Target: "User/" + s.harmless(name), Outcome: manage.Outcome(err),
 	}
 	if err != nil {
-		var refusal *Error
-		e.Outcome, e.Detail = audit.Failed, s.withoutKey(err.Error(), name)
-		if errors.As(err, &refusal) && refusal.Kind != Failed && refusal.Kind != Unavailable {
-			e.Outcome = audit.Refused
-		}
-		if errors.Is(err, errForbidden) && by.KeyID == "" {
-			return
-		}
+		e.Detail = s.withoutKey(err.Error(), name)
 	}
 	s.Trail.Record(ctx, e)
 }
 
-func (s *Service) harmless(name string) string { return keyformat.Redact(name, s.Names.IsKey) }
+// harmless returns a name as it may be recorded: a key that was sent in place of a name is hidden.
+func (s *Service) harmless(name string) string { return keyformat.Redact(name, s.Verifier.IsKey) }
 
-// withoutKey takes out of a text what it repeats of a name that is a key, or of a field of which that is the name.
+// withoutKey removes from a text what it repeats of a name, or of a field name, that is a key.
 func (s *Service) withoutKey(text, name string) string {
 	if field, problem, found := strings.Cut(text, ": "); found && s.isKey(field) {
 		return keyformat.Redacted + ": " + problem
@@ -40,12 +38,14 @@ func (s *Service) withoutKey(text, name string) string {
 		return text
 	}
 	trimmed := strings.TrimSpace(name)
-	return strings.NewReplacer(trimmed, keyformat.Redacted, shown(trimmed), keyformat.Redacted, shown(name), keyformat.Redacted).Replace(text)
+	return strings.NewReplacer(
+		trimmed, keyformat.Redacted, shown(trimmed), keyformat.Redacted, shown(name), keyformat.Redacted,
+	).Replace(text)
 }
 
-func (s *Service) isKey(text string) bool { return keyformat.IsKey(text, s.Names.IsKey) }
+func (s *Service) isKey(text string) bool { return keyformat.IsKey(text, s.Verifier.IsKey) }
 
-// tell writes an event on the object.
-func (s *Service) tell(by By, o objects.Object, reason, what string) {
-	s.Registry.Event(o, reason, what+" by "+by.Subject+" through the API")
+// event writes an event on the object.
+func (s *Service) event(caller manage.Caller, o objects.Object, reason, what string) {
+	s.Store.Event(o, reason, what+" by "+caller.Subject+" through the API")
 }

@@ -52,7 +52,7 @@ func (c *cluster) follow(t *testing.T, config *rest.Config, in Places) *cluster 
 	f := &fixture{t: t, index: &verify.Index{}, log: &kit.Log{}}
 	f.verifier = verify.NewVerifier(f.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, keyring(t))
 	var err error
-	if f.feed, err = New(config, in, f.sinks(), slog.New(slog.NewJSONHandler(f.log, nil))); err != nil {
+	if f.feed, err = New(config, in, Sinks{Index: f.index}, slog.New(slog.NewJSONHandler(f.log, nil))); err != nil {
 		t.Fatal(err)
 	}
 	f.run()
@@ -348,7 +348,7 @@ func forbidden(whole *cluster, t *testing.T) {
 		t.Fatal(err)
 	}
 	f := &fixture{t: t, index: &verify.Index{}, log: &kit.Log{}}
-	if f.feed, err = New(config, Places{System: stack.Namespace}, f.sinks(), slog.New(slog.DiscardHandler)); err != nil {
+	if f.feed, err = New(config, Places{System: stack.Namespace}, Sinks{Index: f.index}, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	f.run()

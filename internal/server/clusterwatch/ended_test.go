@@ -12,10 +12,11 @@ import (
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/server/revocations"
 	"keywright.dev/keywright/test/kit"
 )
 
-// endings are what Sinks.Ended was told.
+// endings collects published revocations.
 type endings struct {
 	mu  sync.Mutex
 	all []pepper.Digest
@@ -119,7 +120,7 @@ func TestUsersSeenAfterTheirKeysEndNoneAtFirst(t *testing.T) {
 	told := &endings{}
 	users, keys := newSink(&kit.Log{}), newKeySink()
 	keys.index = users.index
-	users.ended, keys.ended = told.take, told.take
+	users.revocations, keys.revocations = revocations.New(told.take), revocations.New(told.take)
 	disabled := user("alice", alicesKey)
 	disabled.Spec.Enabled = new(false)
 
@@ -175,7 +176,7 @@ func BenchmarkEnds(b *testing.B) {
 		b.StopTimer()
 		told := 0
 		sink := newKeySink()
-		sink.ended = func(keys []pepper.Digest) { told += len(keys) }
+		sink.revocations = revocations.New(func(keys []pepper.Digest) { told += len(keys) })
 		records := make([]any, 100_000)
 		for i := range records {
 			records[i], _ = sink.condense(manyKeys(i))

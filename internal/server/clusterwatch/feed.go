@@ -15,12 +15,13 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/verify"
-	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/server/revocations"
 )
 
 // Feed fills an index and follows the configuration.
 type Feed struct {
 	sources []*source
+	runtime *runtimeConfig
 }
 
 // Places say where the objects are that count.
@@ -34,12 +35,10 @@ type Places struct {
 // Sinks are where what is seen goes to.
 type Sinks struct {
 	Index *verify.Index
-	// Configure takes the document of ConfigMap keywright-runtime. Its error must not hold what the document says.
-	Configure func(document string) error
-	// Ended takes the keys whose sessions end for good, as verify.Index.Put returns them: those refused from now on as
-	// objects stand, or not on record any more, or with another in their place. It is not called while the index is filled
-	// for the first time, and is called again by each replica. It must not block: nothing else is seen meanwhile. May be nil.
-	Ended func(keys []pepper.Digest)
+	// Revocations publishes the keys that end for good, as verify.Index.Put returns them: keys that are refused from now on,
+	// that are no longer recorded, or that have a successor. Nothing is published while the index is filled for the first
+	// time. Every replica publishes for itself.
+	Revocations *revocations.Publisher
 }
 
 // New makes a feed of the objects in these places. It does not talk to the API server yet.
@@ -61,19 +60,20 @@ func New(config *rest.Config, in Places, to Sinks, log *slog.Logger) (*Feed, err
 	}
 	runtimeOnly := fields.OneTermEqualSelector(metav1.ObjectNameField, v1alpha1.ConfigMapRuntime)
 	adminUsers := newAdminUsers(to.Index, in.System, log)
-	adminUsers.ended = to.Ended
+	adminUsers.revocations = to.Revocations
+	runtime := &runtimeConfig{log: log}
 	sources := []*source{
 		newSource(watched{own, "adminusers", in.System, fields.Everything(), &v1alpha1.AdminUser{}}, adminUsers, log),
 		newSource(watched{own, "accessroles", "", fields.Everything(), &v1alpha1.AccessRole{}}, &accessRoles{index: to.Index}, log),
-		newSource(watched{core, "configmaps", in.System, runtimeOnly, &corev1.ConfigMap{}}, &runtimeConfig{apply: to.Configure, log: log}, log),
+		newSource(watched{core, "configmaps", in.System, runtimeOnly, &corev1.ConfigMap{}}, runtime, log),
 	}
 	common := newPool()
 	for _, namespace := range in.keys() {
 		apiKeys := newAPIKeys(to.Index, namespace, common, log)
-		apiKeys.ended = to.Ended
+		apiKeys.revocations = to.Revocations
 		sources = append(sources, newSource(watched{own, "apikeys", namespace, fields.Everything(), &v1alpha1.APIKey{}}, apiKeys, log))
 	}
-	return &Feed{sources: sources}, nil
+	return &Feed{sources: sources, runtime: runtime}, nil
 }
 
 func (p *Places) keys() []string {
@@ -91,8 +91,10 @@ func restClient(config *rest.Config, path string, language swift) (*rest.RESTCli
 	return rest.RESTClientFor(config)
 }
 
-// Run watches until ctx ends.
-func (f *Feed) Run(ctx context.Context) {
+// Run watches until ctx ends. configure applies the document of ConfigMap keywright-runtime. Its error must not repeat what
+// the document says.
+func (f *Feed) Run(ctx context.Context, configure func(document string) error) {
+	f.runtime.apply = configure
 	var running sync.WaitGroup
 	for _, s := range f.sources {
 		running.Go(func() { s.run(ctx) })

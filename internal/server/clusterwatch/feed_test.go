@@ -19,6 +19,7 @@ import (
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/server/liveconfig"
+	"keywright.dev/keywright/internal/server/revocations"
 	"keywright.dev/keywright/test/kit"
 )
 
@@ -48,7 +49,7 @@ func keyring(tb testing.TB) *pepper.Keyring {
 
 func newFixture(t *testing.T, keyNamespaces ...string) *fixture {
 	t.Helper()
-	return newFixtureWith(t, nil, keyNamespaces...)
+	return newFixtureWith(t, func([]pepper.Digest) {}, keyNamespaces...)
 }
 
 func newFixtureWith(t *testing.T, ended func([]pepper.Digest), keyNamespaces ...string) *fixture {
@@ -56,8 +57,7 @@ func newFixtureWith(t *testing.T, ended func([]pepper.Digest), keyNamespaces ...
 	f := &fixture{t: t, api: newAPIServer(t), index: &verify.Index{}, log: &kit.Log{}}
 	f.verifier = verify.NewVerifier(f.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, keyring(t))
 	log := slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	sinks := f.sinks()
-	sinks.Ended = ended
+	sinks := Sinks{Index: f.index, Revocations: revocations.New(ended)}
 	var err error
 	if f.feed, err = New(f.api.config(), Places{System: namespace, Keys: keyNamespaces}, sinks, log); err != nil {
 		t.Fatal(err)
@@ -65,10 +65,9 @@ func newFixtureWith(t *testing.T, ended func([]pepper.Digest), keyNamespaces ...
 	return f
 }
 
-// sinks are those of a server without a surface.
-func (f *fixture) sinks() Sinks {
-	inForce := liveconfig.New(liveconfig.Targets{Index: f.index, Verifier: f.verifier, Gate: noGate{}}, time.Now)
-	return Sinks{Index: f.index, Configure: inForce.Apply}
+// liveConfig is the configuration of a server without a surface.
+func (f *fixture) liveConfig() *liveconfig.Config {
+	return liveconfig.New(liveconfig.Targets{Index: f.index, Verifier: f.verifier, Gate: noGate{}}, time.Now)
 }
 
 type noGate struct{}
@@ -81,7 +80,7 @@ func (f *fixture) run() {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		f.feed.Run(ctx)
+		f.feed.Run(ctx, f.liveConfig().Apply)
 	}()
 	f.t.Cleanup(func() { stop(); <-ended })
 }

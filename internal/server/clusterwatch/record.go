@@ -9,6 +9,7 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/keyholder"
+	"keywright.dev/keywright/internal/server/revocations"
 )
 
 // record is what the index needs of an object with keys.
@@ -30,8 +31,8 @@ type holders struct {
 	namespace string
 	// translate reads an object as it comes from the API server.
 	translate func(object any) *record
-	// ended is Sinks.Ended. May be nil.
-	ended func([]pepper.Digest)
+	// revocations may be nil.
+	revocations *revocations.Publisher
 	// filled says that everything has been seen once.
 	filled bool
 }
@@ -46,8 +47,8 @@ func (h *holders) put(object any) {
 func (h *holders) remove(object any) { h.end(h.index.Delete(h.record(object).id)) }
 
 func (h *holders) end(keys []pepper.Digest) {
-	if len(keys) > 0 && h.filled && h.ended != nil {
-		h.ended(keys)
+	if h.filled {
+		h.revocations.Publish(keys)
 	}
 }
 

@@ -11,16 +11,12 @@ import (
 	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/server/revocations"
 )
 
 // Gate decides by rules.
 type Gate interface {
 	Use(*gate.Rules)
-}
-
-// Sessions ends the sessions of keys that ended.
-type Sessions interface {
-	EndForKeys(digests []pepper.Digest)
 }
 
 // Targets are the parts of the server that a configuration applies to.
@@ -30,8 +26,8 @@ type Targets struct {
 	// Verifier has the format of generated keys.
 	Verifier *verify.Verifier
 	Gate     Gate
-	// Sessions ends the sessions of a replaced bootstrap key. May be nil.
-	Sessions Sessions
+	// Revocations publishes a bootstrap key that was replaced. It may be nil.
+	Revocations *revocations.Publisher
 }
 
 // Config is the configuration in force. One goroutine may call Apply; the other methods are safe for concurrent
@@ -84,10 +80,7 @@ func (c *Config) Apply(document string) error {
 		return nil
 	}
 	c.targets.Verifier.SetFormat(rules.Format())
-	ended := c.targets.Index.SetBootstrap(bootstrap)
-	if c.targets.Sessions != nil && len(ended) > 0 {
-		c.targets.Sessions.EndForKeys(ended)
-	}
+	c.targets.Revocations.Publish(c.targets.Index.SetBootstrap(bootstrap))
 	c.targets.Gate.Use(rules)
 	c.state.Store(&state{Running: Running{revision, c.now()}, settings: rules.Runtime})
 	c.notify()

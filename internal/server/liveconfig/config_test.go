@@ -14,6 +14,7 @@ import (
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/server/liveconfig"
+	"keywright.dev/keywright/internal/server/revocations"
 )
 
 const bootstrap = "the-bootstrap-key-of-a-test"
@@ -33,7 +34,7 @@ type fixture struct {
 
 func (f *fixture) Use(rules *gate.Rules) { f.rules = rules }
 
-func (f *fixture) EndForKeys(keys []pepper.Digest) { f.ended = append(f.ended, keys...) }
+func (f *fixture) takeRevoked(keys []pepper.Digest) { f.ended = append(f.ended, keys...) }
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
@@ -43,7 +44,9 @@ func newFixture(t *testing.T) *fixture {
 	}
 	f := &fixture{index: &verify.Index{}, ring: ring, now: begin}
 	f.verifier = verify.NewVerifier(f.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring)
-	targets := liveconfig.Targets{Index: f.index, Verifier: f.verifier, Gate: f, Sessions: f}
+	targets := liveconfig.Targets{
+		Index: f.index, Verifier: f.verifier, Gate: f, Revocations: revocations.New(f.takeRevoked),
+	}
 	f.Config = liveconfig.New(targets, func() time.Time { return f.now })
 	return f
 }

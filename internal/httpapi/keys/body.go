@@ -1,0 +1,199 @@
+package keys
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"time"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/httpapi"
+	"keywright.dev/keywright/internal/httpapi/jsonbody"
+	"keywright.dev/keywright/internal/manage"
+	"keywright.dev/keywright/internal/manage/apikeys"
+)
+
+// body creates or changes a key. Its values are decoded one by one, because null differs from a missing field.
+type body struct {
+	Name        json.RawMessage `json:"name"`
+	Description json.RawMessage `json:"description"`
+	Scopes      json.RawMessage `json:"scopes"`
+	Roles       json.RawMessage `json:"roles"`
+	Policy      json.RawMessage `json:"policy"`
+	ExpiresAt   json.RawMessage `json:"expires_at"`
+	ExpiresIn   json.RawMessage `json:"expires_in_seconds"`
+	Enabled     json.RawMessage `json:"enabled"`
+}
+
+// Names of fields that package apikeys has no name for.
+const (
+	fieldPolicy  = "policy"
+	fieldEnabled = "enabled"
+)
+
+// read reads the body of a call into v.
+func read(c *httpapi.Call, v any, options ...jsonbody.Option) error {
+	err := jsonbody.Read(c.W, c.R, v, options...)
+	if err == nil {
+		return nil
+	}
+	return &manage.Error{Kind: manage.Invalid, Field: err.Field, Text: err.Problem, Cause: err}
+}
+
+// wanted returns the key to create. A null is a missing field.
+func (b *body) wanted() (*apikeys.Wanted, error) {
+	for _, raw := range []*json.RawMessage{
+		&b.Name, &b.Description, &b.Scopes, &b.Roles, &b.Policy, &b.ExpiresAt, &b.ExpiresIn, &b.Enabled,
+	} {
+		if isNull(*raw) {
+			*raw = nil
+		}
+	}
+	c, err := b.change()
+	if err != nil {
+		return nil, err
+	}
+	w := &apikeys.Wanted{
+		Policy: c.Policy, ExpiresAt: c.ExpiresAt, TTL: c.EndsIn, Disabled: c.Enabled != nil && !*c.Enabled,
+	}
+	take(&w.Name, c.Name)
+	take(&w.Description, c.Description)
+	take(&w.Scopes, c.Scopes)
+	take(&w.Roles, c.Roles)
+	return w, nil
+}
+
+func take[T any](to, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// change returns the change. A null removes the value of a field that may be missing.
+func (b *body) change() (*apikeys.Change, error) {
+	var f fields
+	c := &apikeys.Change{
+		Name:        f.text(apikeys.FieldName, b.Name),
+		Description: f.text(apikeys.FieldDescription, orEmpty(b.Description, `""`)),
+		Scopes:      f.list(apikeys.FieldScopes, orEmpty(b.Scopes, `[]`)),
+		Roles:       f.list(apikeys.FieldRoles, orEmpty(b.Roles, `[]`)),
+		ExpiresAt:   f.instant(apikeys.FieldExpiresAt, b.ExpiresAt),
+		EndsIn:      f.seconds(apikeys.FieldExpiresIn, b.ExpiresIn),
+		NoEnd:       isNull(b.ExpiresAt) || isNull(b.ExpiresIn),
+		Enabled:     f.flag(fieldEnabled, b.Enabled),
+	}
+	c.Policy, c.NoPolicy = f.policy(fieldPolicy, b.Policy), isNull(b.Policy)
+	if b.ExpiresAt != nil && b.ExpiresIn != nil {
+		f.refuse(apikeys.FieldExpiresIn, "excludes expires_at: a key ends either at an instant or some time after its issue")
+	}
+	return c, f.err
+}
+
+func isNull(raw json.RawMessage) bool { return strings.TrimSpace(string(raw)) == "null" }
+
+func orEmpty(raw json.RawMessage, empty string) json.RawMessage {
+	if isNull(raw) {
+		return json.RawMessage(empty)
+	}
+	return raw
+}
+
+// fields decodes values and keeps the first error.
+type fields struct{ err error }
+
+func (f *fields) refuse(field, text string) {
+	if f.err == nil {
+		f.err = manage.InvalidField(field, text)
+	}
+}
+
+// value decodes a value. It returns nil for a missing field, and after an error.
+func value[T any](f *fields, field string, raw json.RawMessage, kind string) *T {
+	if raw == nil {
+		return nil
+	}
+	var v *T
+	if err := json.Unmarshal(raw, &v); err != nil || v == nil {
+		f.refuse(field, "must be "+kind)
+		return nil
+	}
+	return v
+}
+
+func (f *fields) text(field string, raw json.RawMessage) *string {
+	return value[string](f, field, raw, "a string")
+}
+
+func (f *fields) flag(field string, raw json.RawMessage) *bool {
+	return value[bool](f, field, raw, "true or false")
+}
+
+func (f *fields) list(field string, raw json.RawMessage) *[]string {
+	entries := value[[]*string](f, field, raw, "a list of strings")
+	if entries == nil {
+		return nil
+	}
+	all := make([]string, 0, len(*entries))
+	for _, entry := range *entries {
+		if entry == nil {
+			f.refuse(field, "must be a list of strings")
+			return nil
+		}
+		all = append(all, *entry)
+	}
+	return &all
+}
+
+// instantForm is strict RFC 3339: time.Parse accepts 1:00:00,5.
+var instantForm = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
+func (f *fields) instant(field string, raw json.RawMessage) *time.Time {
+	const kind = "a time such as 2030-01-31T12:00:00Z"
+	if isNull(raw) {
+		return nil
+	}
+	text := value[string](f, field, raw, kind)
+	if text == nil {
+		return nil
+	}
+	t, err := time.Parse(time.RFC3339, *text)
+	if err != nil || !instantForm.MatchString(*text) {
+		f.refuse(field, "must be "+kind)
+		return nil
+	}
+	return &t
+}
+
+func (f *fields) seconds(field string, raw json.RawMessage) time.Duration {
+	const most = 100 * 365 * 24 * 60 * 60
+	if isNull(raw) {
+		return 0
+	}
+	n := value[int64](f, field, raw, "a whole number of seconds")
+	switch {
+	case n == nil:
+		return 0
+	case *n < 1 || *n > most:
+		f.refuse(field, "must be from 1 to 3153600000")
+		return 0
+	}
+	return time.Duration(*n) * time.Second
+}
+
+// policy decodes a policy as strictly as the body.
+func (f *fields) policy(field string, raw json.RawMessage) *v1alpha1.Policy {
+	if raw == nil || isNull(raw) {
+		return nil
+	}
+	var p v1alpha1.Policy
+	err := jsonbody.Parse(raw, &p)
+	switch {
+	case err == nil:
+		return &p
+	case err.Field == "":
+		f.refuse(field, "must be an object")
+	default:
+		f.refuse(field+"."+err.Field, err.Problem)
+	}
+	return nil
+}

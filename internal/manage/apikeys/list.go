@@ -1,0 +1,157 @@
+package apikeys
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"slices"
+	"strconv"
+	"strings"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/manage"
+)
+
+// Query chooses keys from a list, newest first.
+type Query struct {
+	// Name is a pattern for the key's name: * matches any characters and ? one. An empty Name matches every key.
+	Name string
+	// After is the Key.Cursor of the last key of the page before. It is empty for the first page.
+	After string
+	// Offset is how many keys to leave out, and Limit how many to return; 0 means all.
+	Offset, Limit int
+}
+
+// Page is a part of a list of keys.
+type Page struct {
+	// Items is never nil.
+	Items []Key
+	// Total counts all keys that match Query.Name, on every page.
+	Total int
+	// More is true when keys follow this page.
+	More bool
+}
+
+// keys returns the keys of a subject, newest first, without those that are being deleted.
+func (s *Service) keys(ctx context.Context, caller manage.Caller, subject v1alpha1.Subject) ([]v1alpha1.APIKey, error) {
+	if err := checkSubject(subject); err != nil && subject.Name != "" {
+		if owns(caller, subject) {
+			// A proxy may name a caller whose name no subject can have. Such a caller has no keys.
+			return nil, nil
+		}
+		return nil, err
+	}
+	all, err := s.Store.Keys(ctx, subject)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(k v1alpha1.APIKey) bool { return k.DeletionTimestamp != nil })
+	slices.SortFunc(all, func(a, b v1alpha1.APIKey) int { return positionOf(&a).compare(positionOf(&b)) })
+	return all, nil
+}
+
+func (s *Service) find(
+	ctx context.Context, caller manage.Caller, subject v1alpha1.Subject, id string,
+) (*v1alpha1.APIKey, error) {
+	all, err := s.keys(ctx, caller, subject)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(all, func(k v1alpha1.APIKey) bool { return string(k.UID) == id })
+	if i < 0 {
+		return nil, manage.Errorf(manage.NotFound, notFound)
+	}
+	return &all[i], nil
+}
+
+func (s *Service) list(
+	ctx context.Context, caller manage.Caller, subject v1alpha1.Subject, read manage.Read[*Query],
+) (*Page, error) {
+	if err := s.authorize(caller, subject, ActionRead); err != nil {
+		return nil, err
+	}
+	q, err := read()
+	if err != nil {
+		return nil, err
+	}
+	after, err := parseCursor(q.After)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.keys(ctx, caller, subject)
+	if err != nil {
+		return nil, err
+	}
+	found = slices.DeleteFunc(found, func(k v1alpha1.APIKey) bool { return q.Name != "" && !matches(q.Name, nameOf(&k)) })
+	total := len(found)
+	if after != nil {
+		found = slices.DeleteFunc(found, func(k v1alpha1.APIKey) bool { return positionOf(&k).compare(*after) <= 0 })
+	}
+	found = found[min(max(q.Offset, 0), len(found)):]
+	rest := len(found)
+	if q.Limit > 0 {
+		found = found[:min(q.Limit, rest)]
+	}
+	items, err := s.view(ctx, found)
+	return &Page{Items: items, Total: total, More: len(found) < rest}, err
+}
+
+// position orders keys, newest first. The position of a key never changes.
+type position struct {
+	created int64
+	object  string
+}
+
+func positionOf(k *v1alpha1.APIKey) position {
+	return position{k.CreationTimestamp.Unix(), k.Namespace + "/" + k.Name}
+}
+
+func (p position) compare(other position) int {
+	return cmp.Or(cmp.Compare(other.created, p.created), strings.Compare(p.object, other.object))
+}
+
+// Cursor returns the key's position in a list, for Query.After.
+func (k *Key) Cursor() string {
+	position := strconv.FormatInt(k.CreatedAt.Unix(), 10) + " " + k.Object.String()
+	return base64.RawURLEncoding.EncodeToString([]byte(position))
+}
+
+// parseCursor returns nil for an empty cursor.
+func parseCursor(cursor string) (*position, error) {
+	if cursor == "" {
+		return nil, nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(cursor)
+	created, object, found := strings.Cut(string(text), " ")
+	at, parseErr := strconv.ParseInt(created, 10, 64)
+	if err != nil || parseErr != nil || !found {
+		return nil, InvalidCursor()
+	}
+	return &position{at, object}, nil
+}
+
+// InvalidCursor returns the error for a cursor that no list has returned.
+func InvalidCursor() error { return manage.InvalidField("cursor", "is not the endCursor of a page") }
+
+// matches reports whether a name matches a pattern in which * stands for any characters and ? for one.
+func matches(pattern, name string) bool {
+	p, n := []rune(pattern), []rune(name)
+	// After a mismatch, the last * takes one more character.
+	star, taken, i, j := -1, 0, 0, 0
+	for j < len(n) {
+		switch {
+		case i < len(p) && p[i] == '*':
+			star, taken = i, j
+			i++
+		case i < len(p) && (p[i] == '?' || p[i] == n[j]):
+			i++
+			j++
+		case star >= 0:
+			taken++
+			i, j = star+1, taken
+		default:
+			return false
+		}
+	}
+	return strings.Trim(string(p[i:]), "*") == ""
+}

@@ -1,0 +1,108 @@
+package apikeys
+
+import (
+	"context"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/manage"
+	"keywright.dev/keywright/internal/manage/audit"
+)
+
+// operation is one management call; its outcome is always audited.
+type operation struct {
+	*Service
+	caller manage.Caller
+	// action is one of package audit.
+	action string
+	// target is the subject until the object is found.
+	target, detail string
+	// subject owns the keys. Errors name fields after its kind.
+	subject v1alpha1.Subject
+}
+
+func (s *Service) begin(caller manage.Caller, action string, subject v1alpha1.Subject, id string) *operation {
+	named := v1alpha1.Subject{Kind: subject.Kind, Name: s.harmless(subject.Name)}
+	return &operation{
+		Service: s, caller: caller, action: action, target: named.String(), detail: s.harmless(id), subject: subject,
+	}
+}
+
+// harmless returns a name or an id as it may be recorded: a key that was sent in its place is hidden.
+func (s *Service) harmless(text string) string { return keyformat.Redact(text, s.Verifier.IsKey) }
+
+// find returns the key of the operation if the caller may change the keys of its subject.
+func (op *operation) find(ctx context.Context, id string) (*v1alpha1.APIKey, error) {
+	if err := op.authorize(op.caller, op.subject, ActionWrite); err != nil {
+		return nil, err
+	}
+	k, err := op.Service.find(ctx, op.caller, op.subject, id)
+	if err != nil {
+		return nil, err
+	}
+	op.setTarget(k)
+	return k, nil
+}
+
+func (op *operation) setTarget(k *v1alpha1.APIKey) {
+	op.target, op.detail = "APIKey/"+k.Namespace+"/"+k.Name, k.Spec.Subject.String()
+	op.subject = k.Spec.Subject
+}
+
+// event writes an event on the object.
+func (op *operation) event(k *v1alpha1.APIKey, reason, what string) {
+	op.Store.Event(k, reason, what+" by "+op.caller.Subject+" through the API")
+}
+
+// end audits the outcome and returns err as a *manage.Error. An unauthorized call leaves no entry, or anonymous requests
+// could fill the audit trail.
+func (op *operation) end(ctx context.Context, err error) error {
+	if err == nil {
+		op.record(ctx, audit.Done, "")
+		return nil
+	}
+	why := op.toError(ctx, err)
+	if why.Field != "" && why.Kind == manage.Invalid {
+		named := *why
+		named.Field = inputField(why.Field, op.subject.Kind)
+		why = &named
+	}
+	if why.Kind != manage.Unauthorized {
+		op.record(ctx, manage.Outcome(why), why.Error())
+	}
+	return why
+}
+
+func (op *operation) record(ctx context.Context, outcome, why string) {
+	detail := op.detail
+	if why != "" && detail != "" {
+		detail += ": "
+	}
+	op.Trail.Record(ctx, audit.Entry{
+		At: op.Now(), Actor: op.caller.Subject, KeyID: op.caller.KeyID, From: op.caller.From,
+		Action: op.action, Target: op.target, Outcome: outcome, Detail: detail + why,
+	})
+}
+
+const notFound = "API key not found"
+
+var translation = manage.Translation{
+	Gone:   manage.Error{Kind: manage.NotFound, Text: notFound},
+	Exists: manage.Error{Kind: manage.Conflict, Text: "an API key of that name exists already"},
+	Other:  manage.Error{Kind: manage.Failed, Text: "internal error"},
+}
+
+// toError returns err, which is not nil, as a *manage.Error, and logs failures that the caller did not cause.
+func (s *Service) toError(ctx context.Context, err error) *manage.Error {
+	why := translation.Error(err)
+	if why.Cause == nil {
+		return why
+	}
+	switch why.Kind {
+	case manage.Unavailable:
+		s.Log.WarnContext(ctx, "An operation on API keys is unavailable", "error", why.Cause.Error())
+	case manage.Failed:
+		s.Log.ErrorContext(ctx, "An operation on API keys failed", "error", why.Cause.Error())
+	}
+	return why
+}

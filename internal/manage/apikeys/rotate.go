@@ -1,0 +1,75 @@
+package apikeys
+
+import (
+	"context"
+	"time"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/lifecycle"
+	"keywright.dev/keywright/internal/kube/convert"
+	"keywright.dev/keywright/internal/manage"
+)
+
+// rotate issues a successor. A TTL starts again with it; an end at an instant stays.
+func (op *operation) rotate(ctx context.Context, id string, check func() error) (*Issued, error) {
+	k, err := op.find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := check(); err != nil {
+		return nil, err
+	}
+	if err := op.checkRotation(k); err != nil {
+		return nil, err
+	}
+	if k.Spec.Delivery != v1alpha1.DeliveryResponse {
+		return op.requestRotation(ctx, k)
+	}
+	secret, err := op.Store.Generate()
+	if err != nil {
+		return nil, err
+	}
+	if err := op.Store.Record(ctx, k, secret, convert.Spec(k).Overlap); err != nil {
+		return nil, err
+	}
+	op.event(k, v1alpha1.EventKeyRotated, "Rotated")
+	return op.issued(ctx, k, secret.Plaintext)
+}
+
+// checkRotation refuses a caller that lacks rights of the key: the caller gets the successor.
+func (op *operation) checkRotation(k *v1alpha1.APIKey) error {
+	given := convert.Given(k)
+	if err := op.checkGrant(op.caller, &given, k.Spec.Subject); err != nil {
+		return err
+	}
+	if err := op.checkMayOwnKeys(k.Spec.Subject); err != nil {
+		return err
+	}
+	end := convert.Instant(k.Spec.ExpiresAt)
+	switch {
+	case k.Spec.Revoked:
+		return errRevoked(k)
+	case lifecycle.Ended(end, op.Now()):
+		return manage.Errorf(manage.Conflict, "API key %s ended at %s, and so would a new one: set another end first",
+			nameOf(k), end.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// requestRotation leaves the rotation to the operator, the only writer of Secrets.
+func (op *operation) requestRotation(ctx context.Context, k *v1alpha1.APIKey) (*Issued, error) {
+	if err := op.Store.AskRotation(ctx, k); err != nil {
+		return nil, err
+	}
+	op.event(k, v1alpha1.EventRotationRequested, "Rotation requested")
+	return op.issued(ctx, k, "")
+}
+
+// issued returns the token even when the last use can't be read: this reply is the only place for it.
+func (op *operation) issued(ctx context.Context, k *v1alpha1.APIKey, token string) (*Issued, error) {
+	view, err := op.shown(ctx, k)
+	if err != nil {
+		return issuedKey(op.viewOf(k), token), nil //nolint:nilerr // only the last use is missing, and toError logged why
+	}
+	return issuedKey(*view, token), nil
+}

@@ -1,0 +1,29 @@
+package manage
+
+import (
+	"context"
+
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/manage/lastuse"
+)
+
+// Caller is who calls an operation, and from which address.
+type Caller struct {
+	*gate.Caller
+	From string
+}
+
+// Read reads what a caller asks for. An operation calls it once the caller is authorized, so that only authorized callers
+// learn what is wrong with their input. Its error is an *Error.
+type Read[T any] func() (T, error)
+
+// Trail records audit entries. In the server it is an *audit.Trail; tests keep the entries in memory.
+type Trail interface {
+	Record(ctx context.Context, e audit.Entry)
+}
+
+// Uses returns the last uses of objects by uid. In the server it is a table of the database, which may be down.
+type Uses interface {
+	LastUses(ctx context.Context, uids []string) (map[string]lastuse.Use, error)
+}
