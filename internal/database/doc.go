@@ -9,7 +9,7 @@
 //     an error that wraps ErrDown;
 //   - Run notices within a second that a database is back or that a SQLite file was removed, and within 3
 //     seconds that an idle PostgreSQL does not respond;
-//   - Watch reports within 2 seconds that it receives no notifications;
+//   - Watch reports within 2 seconds that it receives no revocation notices;
 //   - statements use a pool of connections (pool_max_conns), Watch uses one more, and so does each turn that
 //     this server has or waits for, one for a name.
 //

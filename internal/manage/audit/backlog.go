@@ -5,18 +5,18 @@ import (
 	"sync"
 )
 
-// maxWaiting is how many entries wait for the store.
+// maxWaiting bounds the entries that wait for the store.
 const maxWaiting = 10_000
 
-// backlog is what could not be written yet, oldest first.
+// backlog has the entries that are not written yet, oldest first.
 type backlog struct {
 	mu      sync.Mutex
 	waiting []Entry
-	// gone is how many have left, written or not: the number of waiting[0].
-	gone int
+	// removed counts all entries that have left the backlog. It is the number of waiting[0].
+	removed int
 }
 
-// add returns whom there was no room for: the oldest.
+// add returns the oldest entries if there is no room for them any more.
 func (b *backlog) add(e Entry) (dropped []Entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -24,12 +24,12 @@ func (b *backlog) add(e Entry) (dropped []Entry) {
 	return b.take(max(0, len(b.waiting)-maxWaiting))
 }
 
-// take is called with the lock held.
+// take requires the lock.
 func (b *backlog) take(n int) []Entry {
 	taken := slices.Clone(b.waiting[:n])
 	clear(b.waiting[:n])
 	b.waiting = b.waiting[n:]
-	b.gone += n
+	b.removed += n
 	return taken
 }
 
@@ -39,22 +39,22 @@ func (b *backlog) isEmpty() bool {
 	return len(b.waiting) == 0
 }
 
-// oldest returns up to n entries, which go on waiting, and what to tell written.
+// oldest returns up to n entries without removing them, and the argument for removeThrough once they are written.
 func (b *backlog) oldest(n int) (entries []Entry, through int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n = min(n, len(b.waiting))
-	return slices.Clone(b.waiting[:n]), b.gone + n
+	return slices.Clone(b.waiting[:n]), b.removed + n
 }
 
-// written lets those go that oldest returned. Some may have been dropped meanwhile.
-func (b *backlog) written(through int) {
+// removeThrough removes the entries that oldest returned. Some may have been dropped meanwhile.
+func (b *backlog) removeThrough(through int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.take(max(0, through-b.gone))
+	b.take(max(0, through-b.removed))
 }
 
-func (b *backlog) empty() []Entry {
+func (b *backlog) takeAll() []Entry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.take(len(b.waiting))

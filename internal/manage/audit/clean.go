@@ -8,14 +8,14 @@ import (
 	"keywright.dev/keywright/internal/key/keyformat"
 )
 
-// Bounds in bytes. With Mark and the like an entry stays below 2 KiB.
+// Bounds in bytes. An entry with its mark stays below 2 KiB.
 const (
 	maxField   = 200
 	maxAddress = 64
 	maxDetail  = 512
 )
 
-// clean leaves what can be stored and shown anywhere, and no key: a person may well type theirs where a name belongs.
+// clean removes what cannot be stored or shown everywhere, and keys: a person may type a key in place of a name.
 func clean(e *Entry) {
 	for _, field := range []struct {
 		text *string
@@ -28,7 +28,7 @@ func clean(e *Entry) {
 	}
 }
 
-// printable cuts control characters, and those that turn the direction of what follows.
+// printable removes control characters, line separators and characters that change the text direction.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
@@ -38,7 +38,7 @@ func printable(s string) string {
 	}, strings.ToValidUTF8(s, string(utf8.RuneError)))
 }
 
-// hideKeys looks for generated keys; a key that a person made up looks like anything, and only who knows the keys can tell.
+// hideKeys replaces generated keys. A key that a person made up has no format; the caller has to check for those.
 func hideKeys(s string) string {
 	var out strings.Builder
 	for s != "" {
@@ -60,7 +60,7 @@ func isOfKey(r rune) bool {
 	return r == '_' || r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r))
 }
 
-// shorten cuts between characters.
+// shorten cuts between characters, to at most the given number of bytes.
 func shorten(s string, most int) string {
 	if len(s) <= most {
 		return s

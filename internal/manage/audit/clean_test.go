@@ -10,12 +10,12 @@ import (
 	"keywright.dev/keywright/internal/manage/audit"
 )
 
-// stored is an entry as the store gets it.
+// stored returns an entry as the store receives it.
 func stored(t *testing.T, e audit.Entry) audit.Entry {
 	t.Helper()
-	w := newWorld()
-	w.Record(t.Context(), e)
-	return w.store.entries[0]
+	env := newEnv()
+	env.Record(t.Context(), e)
+	return env.store.entries[0]
 }
 
 func everywhere(s string) audit.Entry {
@@ -26,7 +26,7 @@ func fields(e audit.Entry) []string {
 	return []string{e.Actor, e.KeyID, e.From, e.Action, e.Target, e.Outcome, e.Detail}
 }
 
-func TestWhatIsCut(t *testing.T) {
+func TestRecord_RemovesUnprintableText(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                          "",
 		"User/Zoë ☃":                "User/Zoë ☃",
@@ -44,7 +44,7 @@ func TestWhatIsCut(t *testing.T) {
 	}
 }
 
-func TestEntriesAreSmall(t *testing.T) {
+func TestRecord_BoundsEntries(t *testing.T) {
 	for _, long := range []string{strings.Repeat("x", 1<<17), strings.Repeat("é☃", 1<<15), strings.Repeat("\xffx", 1<<16)} {
 		var all int
 		for _, got := range fields(stored(t, everywhere(long))) {
@@ -59,17 +59,20 @@ func TestEntriesAreSmall(t *testing.T) {
 	}
 }
 
-// A person types a key where a name belongs.
-func TestNoEntryHasAKey(t *testing.T) {
+// A person may type a key in place of a name.
+func TestRecord_HidesKeys(t *testing.T) {
 	for _, prefix := range []string{keyformat.DefaultPrefix, "kw2_"} {
 		secret, err := keyformat.Format{Prefix: prefix}.Generate(rand.Reader)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, around := range []string{"%", "User/%", "a % b", "\x00%\n", "%,%", "é%é", "'%'", "Bearer %.", secret[:10] + "\x00" + secret[10:]} {
-			for i, got := range fields(stored(t, everywhere(strings.ReplaceAll(around, "%", secret)))) {
+		for _, around := range []string{
+			"%", "User/%", "a % b", "\x00%\n", "%,%", "é%é", "'%'", "Bearer %.", secret[:10] + "\x00" + secret[10:],
+		} {
+			entry := stored(t, everywhere(strings.ReplaceAll(around, "%", secret)))
+			for i, got := range fields(entry) {
 				if strings.Contains(got, secret[len(prefix):len(prefix)+8]) {
-					t.Errorf("field %d of %q has it", i, around)
+					t.Errorf("field %d of %q contains the key", i, around)
 				}
 			}
 		}

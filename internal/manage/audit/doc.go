@@ -1,10 +1,9 @@
-// Package audit owns the trail of what was done to users and keys: who did what, to whom, from where, and how it ended.
-// An entry is written before the answer goes out. While the store can't take it, it waits in memory, within bounds:
+// Package audit owns the audit trail of management: who did what to which user or key, from where, and with what
+// outcome. An entry is written before the reply is sent. While the store is unavailable, entries wait in memory:
 //
-//   - at most 10,000 entries wait, of at most 2 KiB each; beyond that the oldest leave;
-//   - what leaves so, and what still waits when the program ends, is in the log instead, and counted;
-//   - an entry that was written twice, for nobody knew whether the first time had worked, is there once.
+//   - at most 10,000 entries of at most 2 KiB wait; beyond that the oldest are dropped;
+//   - dropped entries, and those that still wait when the program ends, are logged and counted;
+//   - an entry that is written twice, because the result of the first write was lost, is stored once.
 //
-// No entry holds a secret: it is made of names, and what looks like a key is taken out. Where entries are kept is for
-// package database.
+// Entries contain names only. Anything that looks like a key is removed. Package database holds the entries.
 package audit

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// What was done. A surface may add its own.
+// Actions. A surface may add its own.
 const (
 	UserCreate  = "user.create"
 	UserDelete  = "user.delete"
@@ -22,49 +22,49 @@ const (
 	Logout      = "logout"
 )
 
-// How it ended.
+// Outcomes.
 const (
 	Done    = "done"
 	Refused = "refused"
 	Failed  = "failed"
 )
 
-// Entry is one thing that somebody did, or tried to do.
+// Entry records one operation of management.
 type Entry struct {
-	// ID is given by the store, ascending in the order in which entries were written.
+	// ID is assigned by the store, ascending in the order of writes.
 	ID int64
-	// At is when it was done. Entries that had to wait for the store are older than their ID says.
+	// At is the time of the operation. An entry that waited for the store has a later ID than its time suggests.
 	At time.Time
-	// Actor is a subject: User/alice, User/admin for the bootstrap key, and empty for nobody.
+	// Actor is a subject: User/alice, User/admin for the bootstrap key, empty for an anonymous caller.
 	Actor string
-	// KeyID is that of the actor's key, From the address they came from.
+	// KeyID is the id of the actor's key, From the address of the client.
 	KeyID, From string
-	// Action is what was done, Target to what: User/bob, APIKey/<namespace>/<name>.
+	// Target is the object of the action: User/bob, APIKey/<namespace>/<name>.
 	Action, Target string
-	// Outcome is Done, Refused or Failed. Detail says more, in names only.
+	// Outcome is Done, Refused or Failed. Detail explains it, in names only.
 	Outcome, Detail string
-	// Mark tells the entry from all others, so that a store has it once. Trail sets it.
+	// Mark identifies the entry, so that the store has it once. Trail sets it.
 	Mark string
 }
 
-// Bounds of a list.
+// Limits of a list.
 const (
 	DefaultLimit = 100
 	MaxLimit     = 1000
 )
 
-// Filter chooses entries. What is empty chooses all; the rest has to be equal.
+// Filter selects entries. Empty fields match everything; other fields match exactly.
 type Filter struct {
 	Actor, Action, Target, Outcome, From string
-	// Since is the first moment that counts, Until the first that does not any more.
+	// Since is inclusive, Until exclusive.
 	Since, Until time.Time
-	// Before is the ID of the last entry of the page before this one.
+	// Before is the ID of the last entry of the previous page.
 	Before int64
-	// Limit is DefaultLimit when it is 0, and never over MaxLimit.
+	// Limit is DefaultLimit if it is 0, and MaxLimit at the most.
 	Limit int
 }
 
-// Size is how many entries the filter asks for.
+// Size returns the number of entries on a page.
 func (f Filter) Size() int {
 	if f.Limit <= 0 {
 		return DefaultLimit
@@ -72,10 +72,10 @@ func (f Filter) Size() int {
 	return min(f.Limit, MaxLimit)
 }
 
-// Store keeps entries.
+// Store holds entries.
 type Store interface {
-	// Append writes all or none. An entry whose Mark is there already is left out.
+	// Append writes all entries or none. It omits entries whose Mark is already stored.
 	Append(ctx context.Context, entries []Entry) error
-	// List returns the newest first, by ID.
+	// List returns the newest entries first, by ID.
 	List(ctx context.Context, f Filter) ([]Entry, error)
 }

@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	// writeTimeout bounds how long an answer waits for its entry, and the end of the program for those that wait.
+	// writeTimeout bounds how long a reply waits for its entry, and a shutdown for the waiting entries.
 	writeTimeout = 2 * time.Second
-	// retryEvery is how soon a write that failed is tried again.
+	// retryEvery is the delay after a failed write.
 	retryEvery = time.Second
-	// atOnce is how many of the entries that wait go into one write.
-	atOnce = 500
+	// maxBatch is how many waiting entries go into one write.
+	maxBatch = 500
 )
 
-// Config is what a trail works with.
+// Config has the dependencies of a Trail.
 type Config struct {
 	Store    Store
 	Now      func() time.Time
@@ -32,24 +32,24 @@ type Config struct {
 type Trail struct {
 	Config
 	backlog backlog
-	// waits has something to read when the backlog got its first entry.
-	waits   chan struct{}
+	// added has something to read after an entry was added to the backlog.
+	added   chan struct{}
 	dropped prometheus.Counter
 }
 
-// New makes a trail and registers its metric.
+// New returns a trail and registers its metric.
 func New(c Config) *Trail {
-	t := &Trail{Config: c, waits: make(chan struct{}, 1), dropped: prometheus.NewCounter(prometheus.CounterOpts{
+	dropped := prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "keywright_audit_dropped_total",
 		Help: "Audit entries that were never written to the database. They are in the log.",
-	})}
-	c.Registry.MustRegister(t.dropped)
-	return t
+	})
+	c.Registry.MustRegister(dropped)
+	return &Trail{Config: c, added: make(chan struct{}, 1), dropped: dropped}
 }
 
-// Record writes an entry, or lets it wait for Run. It takes 2 seconds at the most, and goes on when the caller's context
-// ends: who went away has done it all the same. What of the entry is not set, At and Mark, is set; what can't be shown or
-// may be a key is cut.
+// Record writes an entry, or leaves it to Run. It takes 2 seconds at the most and does not stop when ctx ends,
+// because the operation has happened even if the caller is gone. It sets At and Mark if they are empty, and
+// removes unprintable text and keys.
 func (t *Trail) Record(ctx context.Context, e Entry) {
 	if e.At.IsZero() {
 		e.At = t.Now()
@@ -58,7 +58,7 @@ func (t *Trail) Record(ctx context.Context, e Entry) {
 		e.Mark = rand.Text()
 	}
 	clean(&e)
-	// Behind others that wait, it waits too: they belong before it.
+	// If others wait, this entry has to wait behind them.
 	if t.backlog.isEmpty() {
 		err := t.write(context.WithoutCancel(ctx), []Entry{e})
 		if err == nil {
@@ -68,24 +68,24 @@ func (t *Trail) Record(ctx context.Context, e Entry) {
 	}
 	t.drop(t.backlog.add(e))
 	select {
-	case t.waits <- struct{}{}:
+	case t.added <- struct{}{}:
 	default:
 	}
 }
 
-// Run writes what had to wait, until ctx ends; then it tries once more, for 2 seconds at the most.
+// Run writes waiting entries until ctx ends, and then tries once more, for 2 seconds at the most.
 func (t *Trail) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-		case <-t.waits:
+		case <-t.added:
 			t.catchUp(ctx)
 		}
 	}
 	t.finish(context.WithoutCancel(ctx))
 }
 
-// catchUp returns when nothing waits any more.
+// catchUp returns when no entry waits or ctx has ended.
 func (t *Trail) catchUp(ctx context.Context) {
 	var late int
 	for !t.backlog.isEmpty() && ctx.Err() == nil {
@@ -96,7 +96,7 @@ func (t *Trail) catchUp(ctx context.Context) {
 		}
 	}
 	if late > 0 {
-		t.Log.Info("Audit entries that had waited for the database are written", "entries", late)
+		t.Log.Info("Waiting audit entries are written", "entries", late)
 	}
 }
 
@@ -105,17 +105,17 @@ func (t *Trail) finish(ctx context.Context) {
 	defer cancel()
 	for !t.backlog.isEmpty() {
 		if _, err := t.writeOldest(ctx); err != nil {
-			t.drop(t.backlog.empty())
+			t.drop(t.backlog.takeAll())
 		}
 	}
 }
 
 func (t *Trail) writeOldest(ctx context.Context) (written int, err error) {
-	entries, through := t.backlog.oldest(atOnce)
+	entries, through := t.backlog.oldest(maxBatch)
 	if err := t.write(ctx, entries); err != nil {
 		return 0, err
 	}
-	t.backlog.written(through)
+	t.backlog.removeThrough(through)
 	return len(entries), nil
 }
 
@@ -125,12 +125,13 @@ func (t *Trail) write(ctx context.Context, entries []Entry) error {
 	return t.Store.Append(ctx, entries)
 }
 
-// drop leaves entries to the log.
+// drop logs entries in place of storing them.
 func (t *Trail) drop(entries []Entry) {
 	for i := range entries {
 		e := &entries[i]
 		t.dropped.Inc()
-		t.Log.Error("An audit entry will not be in the database", "at", e.At, "actor", e.Actor, "keyID", e.KeyID, "from", e.From,
+		t.Log.Error("An audit entry will not be in the database",
+			"at", e.At, "actor", e.Actor, "keyID", e.KeyID, "from", e.From,
 			"action", e.Action, "target", e.Target, "outcome", e.Outcome, "detail", e.Detail)
 	}
 }

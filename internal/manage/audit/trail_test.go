@@ -19,16 +19,17 @@ import (
 	"keywright.dev/keywright/test/kit"
 )
 
-var errAway = errors.New("the database is away")
+var errUnavailable = errors.New("the database is unavailable")
 
-// store fails while it is away, as a database does, and may keep what it says that it has not.
+// store is an audit.Store. While unavailable it returns an error, but stores entries nevertheless if
+// storesAnyway is set.
 type store struct {
-	mu      sync.Mutex
-	away    bool
-	hangs   bool
-	keeps   bool
-	entries []audit.Entry
-	calls   int
+	mu           sync.Mutex
+	unavailable  bool
+	hangs        bool
+	storesAnyway bool
+	entries      []audit.Entry
+	calls        int
 }
 
 func (s *store) Append(ctx context.Context, entries []audit.Entry) error {
@@ -44,18 +45,18 @@ func (s *store) Append(ctx context.Context, entries []audit.Entry) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if !s.away || s.keeps {
+	if !s.unavailable || s.storesAnyway {
 		s.entries = append(s.entries, entries...)
 	}
-	if s.away {
-		return errAway
+	if s.unavailable {
+		return errUnavailable
 	}
 	return nil
 }
 
 func (*store) List(context.Context, audit.Filter) ([]audit.Entry, error) { return nil, nil }
 
-func (s *store) be(away bool) { s.mu.Lock(); defer s.mu.Unlock(); s.away = away }
+func (s *store) setUnavailable(is bool) { s.mu.Lock(); defer s.mu.Unlock(); s.unavailable = is }
 
 func (s *store) all() (entries []audit.Entry, calls int) {
 	s.mu.Lock()
@@ -71,43 +72,47 @@ func (s *store) details() (all []string) {
 	return all
 }
 
-type world struct {
+type env struct {
 	*audit.Trail
 	store    *store
-	said     *kit.Log
+	log      *kit.Log
 	registry *prometheus.Registry
 }
 
-func newWorld() *world {
-	w := &world{store: &store{}, said: &kit.Log{}, registry: prometheus.NewRegistry()}
-	w.Trail = audit.New(audit.Config{Store: w.store, Now: time.Now, Log: slog.New(slog.NewTextHandler(w.said, nil)), Registry: w.registry})
-	return w
+func newEnv() *env {
+	e := &env{store: &store{}, log: &kit.Log{}, registry: prometheus.NewRegistry()}
+	log := slog.New(slog.NewTextHandler(e.log, nil))
+	e.Trail = audit.New(audit.Config{Store: e.store, Now: time.Now, Log: log, Registry: e.registry})
+	return e
 }
 
-// run returns how to end it.
-func (w *world) run() (end func()) {
+// run returns a function that stops Run and waits for it.
+func (e *env) run() (end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
-	go func() { defer close(ended); w.Run(ctx) }()
+	go func() { defer close(ended); e.Run(ctx) }()
 	return func() { cancel(); <-ended }
 }
 
-func (w *world) record(details ...any) {
+func (e *env) record(details ...any) {
 	for _, d := range details {
-		w.Record(context.Background(), audit.Entry{Action: audit.Login, Outcome: audit.Failed, Detail: fmt.Sprint(d)})
+		e.Record(context.Background(), audit.Entry{
+			Action: audit.Login, Outcome: audit.Failed, Detail: fmt.Sprint(d),
+		})
 	}
 }
 
-func (w *world) expectDropped(t *testing.T, want int) {
+func (e *env) expectDropped(t *testing.T, want int) {
 	t.Helper()
-	text := fmt.Sprintf(`# HELP keywright_audit_dropped_total Audit entries that were never written to the database. They are in the log.
+	text := "# HELP keywright_audit_dropped_total Audit entries that were never written to the database." +
+		fmt.Sprintf(` They are in the log.
 # TYPE keywright_audit_dropped_total counter
 keywright_audit_dropped_total %d
 `, want)
-	if err := testutil.GatherAndCompare(w.registry, strings.NewReader(text), "keywright_audit_dropped_total"); err != nil {
+	if err := testutil.GatherAndCompare(e.registry, strings.NewReader(text), "keywright_audit_dropped_total"); err != nil {
 		t.Error(err)
 	}
-	if got := len(w.said.Lines("will not be in the database")); got != want {
+	if got := len(e.log.Lines("will not be in the database")); got != want {
 		t.Errorf("%d of them are in the log, want %d", got, want)
 	}
 }
@@ -119,179 +124,180 @@ func expect(t *testing.T, got []string, want ...string) {
 	}
 }
 
-func TestAnEntryIsWrittenAtOnce(t *testing.T) {
-	w := newWorld()
-	w.record("a", "b")
-	expect(t, w.store.details(), "a", "b")
-	for _, e := range w.store.entries {
+func TestRecord_WritesAtOnce(t *testing.T) {
+	env := newEnv()
+	env.record("a", "b")
+	expect(t, env.store.details(), "a", "b")
+	for _, e := range env.store.entries {
 		if e.At.IsZero() || e.Mark == "" {
 			t.Errorf("%+v", e)
 		}
 	}
-	if w.store.entries[0].Mark == w.store.entries[1].Mark {
+	if env.store.entries[0].Mark == env.store.entries[1].Mark {
 		t.Error("two entries have one mark")
 	}
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	w.Record(t.Context(), audit.Entry{At: at, Mark: "mine"})
-	if e := w.store.entries[2]; !e.At.Equal(at) || e.Mark != "mine" {
-		t.Errorf("what was set is another: %+v", e)
+	env.Record(t.Context(), audit.Entry{At: at, Mark: "mine"})
+	if e := env.store.entries[2]; !e.At.Equal(at) || e.Mark != "mine" {
+		t.Errorf("given fields were changed: %+v", e)
 	}
 }
 
-// Who did it may have gone; it is done all the same.
-func TestAnEntryOutlivesItsCaller(t *testing.T) {
-	w := newWorld()
+// The operation has happened, even if the caller is gone.
+func TestRecord_IgnoresCanceledCaller(t *testing.T) {
+	env := newEnv()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	w.Record(ctx, audit.Entry{Detail: "a"})
-	expect(t, w.store.details(), "a")
+	env.Record(ctx, audit.Entry{Detail: "a"})
+	expect(t, env.store.details(), "a")
 }
 
-func TestEntriesWaitForTheStoreInTheirOrder(t *testing.T) {
+func TestOutage_EntriesWaitInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		end := w.run()
-		w.store.be(true)
-		w.record("a", "b")
+		env := newEnv()
+		end := env.run()
+		env.store.setUnavailable(true)
+		env.record("a", "b")
 		time.Sleep(time.Hour)
-		if _, calls := w.store.all(); calls > 3700 {
+		if _, calls := env.store.all(); calls > 3700 {
 			t.Errorf("asked %d times in an hour", calls)
 		}
-		w.record("c")
-		w.store.be(false)
-		// Behind others that wait, it waits too.
-		w.record("d")
+		env.record("c")
+		env.store.setUnavailable(false)
+		// The entry waits behind the others.
+		env.record("d")
 		time.Sleep(2 * time.Second)
-		expect(t, w.store.details(), "a", "b", "c", "d")
-		w.record("e")
-		expect(t, w.store.details(), "a", "b", "c", "d", "e")
+		expect(t, env.store.details(), "a", "b", "c", "d")
+		env.record("e")
+		expect(t, env.store.details(), "a", "b", "c", "d", "e")
 		end()
-		w.expectDropped(t, 0)
-		if got := w.said.Lines("written"); len(got) != 1 || !strings.Contains(got[0], "entries=4") {
-			t.Error(w.said)
+		env.expectDropped(t, 0)
+		if got := env.log.Lines("written"); len(got) != 1 || !strings.Contains(got[0], "entries=4") {
+			t.Error(env.log)
 		}
 	})
 }
 
-// A store that says nothing holds a caller up for 2 seconds, once.
-func TestAStoreThatHangs(t *testing.T) {
+func TestOutage_HangingStoreDelaysOneCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		w.store.hangs = true
+		env := newEnv()
+		env.store.hangs = true
 		begun := time.Now()
-		w.record("a")
+		env.record("a")
 		if took := time.Since(begun); took != 2*time.Second {
 			t.Error(took)
 		}
-		w.record("b", "c")
+		env.record("b", "c")
 		if took := time.Since(begun); took != 2*time.Second {
-			t.Error("others were held up too: ", took)
+			t.Error("other callers were delayed: ", took)
 		}
-		end := w.run()
+		end := env.run()
 		begun = time.Now()
 		end()
 		if took := time.Since(begun); took > 4*time.Second {
-			t.Error("the end took ", took)
+			t.Error("the shutdown took ", took)
 		}
-		w.expectDropped(t, 3)
+		env.expectDropped(t, 3)
 	})
 }
 
-func TestTheOldestGoWhenThereAreTooMany(t *testing.T) {
+func TestOutage_DropsOldestEntries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const bound = 10_000
-		w := newWorld()
-		w.store.be(true)
+		env := newEnv()
+		env.store.setUnavailable(true)
 		for i := range bound + 3 {
-			w.record(i)
+			env.record(i)
 		}
-		w.expectDropped(t, 3)
-		w.store.be(false)
-		end := w.run()
+		env.expectDropped(t, 3)
+		env.store.setUnavailable(false)
+		end := env.run()
 		time.Sleep(time.Minute)
-		if got := w.store.details(); len(got) != bound || got[0] != "3" || got[bound-1] != fmt.Sprint(bound+2) {
+		if got := env.store.details(); len(got) != bound || got[0] != "3" || got[bound-1] != fmt.Sprint(bound+2) {
 			t.Errorf("%d, from %s to %s", len(got), got[0], got[len(got)-1])
 		}
 		end()
-		w.expectDropped(t, 3)
+		env.expectDropped(t, 3)
 	})
 }
 
-// What is dropped while a write is under way is not taken for what was written.
-func TestDroppingWhileWriting(t *testing.T) {
+// Entries that are dropped during a write do not count as written.
+func TestOutage_DropDuringWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const bound = 10_000
-		w := newWorld()
-		w.store.be(true)
+		env := newEnv()
+		env.store.setUnavailable(true)
 		for i := range bound {
-			w.record(i)
+			env.record(i)
 		}
-		w.store.be(false)
-		w.store.hangs = true
-		end := w.run()
+		env.store.setUnavailable(false)
+		env.store.hangs = true
+		end := env.run()
 		synctest.Wait()
 		for i := range 100 {
-			w.record(bound + i)
+			env.record(bound + i)
 		}
-		w.store.mu.Lock()
-		w.store.hangs = false
-		w.store.mu.Unlock()
+		env.store.mu.Lock()
+		env.store.hangs = false
+		env.store.mu.Unlock()
 		time.Sleep(time.Minute)
-		if got := w.store.details(); len(got) != bound || got[0] != "100" || got[bound-1] != fmt.Sprint(bound+99) {
+		if got := env.store.details(); len(got) != bound || got[0] != "100" || got[bound-1] != fmt.Sprint(bound+99) {
 			t.Errorf("%d, from %s to %s", len(got), got[0], got[len(got)-1])
 		}
 		end()
-		w.expectDropped(t, 100)
+		env.expectDropped(t, 100)
 	})
 }
 
-// A store can't tell whether it has an entry when the answer is lost. The mark tells it.
-func TestAnEntryThatIsWrittenAgainHasItsMark(t *testing.T) {
+// The mark shows the store that it already has an entry whose reply was lost.
+func TestOutage_RetryKeepsMark(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		end := w.run()
-		w.store.away, w.store.keeps = true, true
-		w.record("a")
+		env := newEnv()
+		end := env.run()
+		env.store.unavailable, env.store.storesAnyway = true, true
+		env.record("a")
 		time.Sleep(3 * time.Second)
-		w.store.be(false)
+		env.store.setUnavailable(false)
 		time.Sleep(3 * time.Second)
 		end()
-		if len(w.store.entries) < 2 {
-			t.Fatal(w.store.entries)
+		if len(env.store.entries) < 2 {
+			t.Fatal(env.store.entries)
 		}
-		for _, e := range w.store.entries {
-			if e != w.store.entries[0] {
-				t.Errorf("%+v and %+v", e, w.store.entries[0])
+		for _, e := range env.store.entries {
+			if e != env.store.entries[0] {
+				t.Errorf("%+v and %+v", e, env.store.entries[0])
 			}
 		}
 	})
 }
 
-func TestTheEndWritesWhatWaits(t *testing.T) {
+func TestShutdown_WritesWaitingEntries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		w.store.be(true)
-		w.record("a", "b")
-		end := w.run()
+		env := newEnv()
+		env.store.setUnavailable(true)
+		env.record("a", "b")
+		end := env.run()
 		time.Sleep(500 * time.Millisecond)
-		w.store.be(false)
+		env.store.setUnavailable(false)
 		end()
-		expect(t, w.store.details(), "a", "b")
-		w.expectDropped(t, 0)
+		expect(t, env.store.details(), "a", "b")
+		env.expectDropped(t, 0)
 	})
 }
 
-func TestAtTheEndTheLogHasWhatTheStoreHasNot(t *testing.T) {
+func TestShutdown_LogsUnwrittenEntries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		w.store.be(true)
-		w.Record(t.Context(), audit.Entry{Actor: "User/alice", Action: audit.UserDelete, Target: "User/bob", Outcome: audit.Done})
-		end := w.run()
+		env := newEnv()
+		env.store.setUnavailable(true)
+		env.Record(t.Context(), audit.Entry{
+			Actor: "User/alice", Action: audit.UserDelete, Target: "User/bob", Outcome: audit.Done,
+		})
+		end := env.run()
 		end()
-		w.expectDropped(t, 1)
+		env.expectDropped(t, 1)
 		for _, part := range []string{"actor=User/alice", "action=user.delete", "target=User/bob", "outcome=done"} {
-			if !strings.Contains(w.said.String(), part) {
-				t.Errorf("no %s in %s", part, w.said)
+			if !strings.Contains(env.log.String(), part) {
+				t.Errorf("no %s in %s", part, env.log)
 			}
 		}
 	})

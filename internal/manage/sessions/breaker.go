@@ -71,7 +71,7 @@ func (b *breaker) mayTry() bool {
 	return now >= next && b.nextTry.CompareAndSwap(next, now+int64(retryDelay))
 }
 
-// record calls the store and records the result. A canceled call is no evidence of a failing store.
+// record calls the store and records the result. A canceled call does not count as a failure.
 func (b *breaker) record(ctx context.Context, call func(context.Context) error) error {
 	started := b.now()
 	err := call(ctx)

@@ -10,9 +10,9 @@ const (
 	// negativeFor is how long an id counts as unknown without asking the store again. Ids never become valid
 	// later, but a store may be restored from a backup.
 	negativeFor = time.Minute
-	// validWithoutNotifications is how long a cached session is valid while revocations from other replicas may be
+	// validWithoutNotices is how long a cached session is valid while revocations from other replicas may be
 	// missed.
-	validWithoutNotifications = time.Second
+	validWithoutNotices = time.Second
 	// validWithoutStore replaces it while the store is unavailable too, counted from the last time nothing was
 	// missed.
 	validWithoutStore = time.Minute
@@ -26,17 +26,17 @@ type cache struct {
 	negative map[ID]time.Time
 	// generation counts revocations: what the store returned before one may have ended since.
 	generation uint64
-	// notificationsLost is true while revocations from other replicas may be missed. Otherwise none was missed since
+	// noticesLost is true while revocations from other replicas may be missed. Otherwise none was missed since
 	// subscribedAt.
-	notificationsLost bool
-	subscribedAt      time.Time
+	noticesLost  bool
+	subscribedAt time.Time
 }
 
 // cached is a session as the store had it at askedAt. Sessions are never changed in place.
 type cached struct {
 	*Session
 	askedAt time.Time
-	// confirmedUntil is when notifications stopped that would have included this session. Zero if that never
+	// confirmedUntil is when revocation notices stopped that would have included this session. Zero if that never
 	// happened.
 	confirmedUntil time.Time
 }
@@ -50,7 +50,7 @@ func (c *cached) lastConfirmed() time.Time {
 }
 
 func newCache() *cache {
-	return &cache{sessions: map[ID]cached{}, negative: map[ID]time.Time{}, notificationsLost: true}
+	return &cache{sessions: map[ID]cached{}, negative: map[ID]time.Time{}, noticesLost: true}
 }
 
 // get returns nil if there is no session. If the result is not certain, the caller has to ask the store, and
@@ -74,8 +74,8 @@ func (c *cache) get(id ID, now time.Time) (session *Session, isCertain bool) {
 }
 
 func (c *cache) isFresh(askedAt, now time.Time) bool {
-	if c.notificationsLost {
-		return now.Sub(askedAt) < validWithoutNotifications
+	if c.noticesLost {
+		return now.Sub(askedAt) < validWithoutNotices
 	}
 	return askedAt.After(c.subscribedAt)
 }
@@ -158,14 +158,14 @@ func (c *cache) evictWhere(covers func(*Session) bool, now time.Time) {
 	}
 }
 
-// setNotifications records whether revocations from other replicas may be missed from now on.
-func (c *cache) setNotifications(lost bool, now time.Time) {
+// setNotices records whether revocations from other replicas may be missed from now on.
+func (c *cache) setNotices(lost bool, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if lost && !c.notificationsLost {
+	if lost && !c.noticesLost {
 		c.confirmFresh(now)
 	}
-	c.notificationsLost, c.subscribedAt = lost, now
+	c.noticesLost, c.subscribedAt = lost, now
 	c.generation++
 }
 

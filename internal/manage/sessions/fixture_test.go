@@ -13,7 +13,7 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
-var errAway = errors.New("the database is away")
+var errUnavailable = errors.New("the database is unavailable")
 
 // shelf is a store in memory that several replicas may share, each through a store of its own.
 type sharedStore struct {
@@ -22,17 +22,18 @@ type sharedStore struct {
 	stores   []*store
 }
 
-// store is one replica's way to the shelf.
+// store is the Store of one replica.
 type store struct {
 	*sharedStore
-	// away is why it can't be asked. gate, where there is one, is passed by Find after it has read.
-	away  error
+	// err is the error of every call, and hangs makes calls block.
+	err   error
 	hangs bool
-	// keeps, where there is one, is waited for before anything is removed.
-	keeps chan struct{}
+	// removals, if set, has to be closed before anything is removed.
+	removals chan struct{}
+	// gate, if set, has to be passed by Find after it has read.
 	gate  chan struct{}
 	finds int
-	// ended and lost are those of Watch.
+	// ended and lost are the callbacks of Watch.
 	ended func(ID)
 	lost  func(bool)
 	quit  chan error
@@ -48,20 +49,20 @@ func (s *sharedStore) open() *store {
 	return opened
 }
 
-// do does one thing with the shelf, and tells the others what it has removed.
-func (s *store) do(ctx context.Context, what func() (gone []ID)) error {
+// do runs one operation and notifies the other replicas of removed sessions.
+func (s *store) do(ctx context.Context, operation func() (removed []ID)) error {
 	s.mu.Lock()
-	away, hangs := s.away, s.hangs
+	err, hangs := s.err, s.hangs
 	s.mu.Unlock()
 	if hangs {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	if away != nil {
-		return away
+	if err != nil {
+		return err
 	}
 	s.mu.Lock()
-	gone := what()
+	removed := operation()
 	var listeners []func(ID)
 	for _, other := range s.stores {
 		if other != s && other.ended != nil {
@@ -69,29 +70,29 @@ func (s *store) do(ctx context.Context, what func() (gone []ID)) error {
 		}
 	}
 	s.mu.Unlock()
-	for _, tell := range listeners {
-		for _, id := range gone {
-			tell(id)
+	for _, notify := range listeners {
+		for _, id := range removed {
+			notify(id)
 		}
 	}
 	return nil
 }
 
-func (s *store) set(away error, hangs bool) {
+func (s *store) set(err error, hangs bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.away, s.hangs = away, hangs
+	s.err, s.hangs = err, hangs
 }
 
-// keep keeps what there is until it is let go.
-func (s *store) keep() (letGo func()) {
+// blockRemovals makes removals wait until unblock is called.
+func (s *store) blockRemovals() (unblock func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.keeps = make(chan struct{})
-	return sync.OnceFunc(func() { close(s.keeps) })
+	s.removals = make(chan struct{})
+	return sync.OnceFunc(func() { close(s.removals) })
 }
 
-func (s *store) asked() int {
+func (s *store) findCount() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.finds
@@ -161,23 +162,23 @@ func (s *store) Renew(ctx context.Context, id ID, expires time.Time) error {
 
 func (s *store) removeWhere(ctx context.Context, is func(*Session) bool) error {
 	s.mu.Lock()
-	keeps := s.keeps
+	removals := s.removals
 	s.mu.Unlock()
-	if keeps != nil {
+	if removals != nil {
 		select {
-		case <-keeps:
+		case <-removals:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
-	return s.do(ctx, func() (gone []ID) {
+	return s.do(ctx, func() (removed []ID) {
 		for id, session := range s.sessions {
 			if is(&session) {
 				delete(s.sessions, id)
-				gone = append(gone, id)
+				removed = append(removed, id)
 			}
 		}
-		return gone
+		return removed
 	})
 }
 
@@ -217,8 +218,8 @@ func (s *store) Watch(ctx context.Context, ended func(ID), lost func(bool)) erro
 	}
 }
 
-// deafen makes a store miss what others remove; listen ends that.
-func (s *store) deafen() {
+// loseNotices makes a store miss the removals of others until resumeNotices.
+func (s *store) loseNotices() {
 	s.mu.Lock()
 	s.ended = nil
 	lost := s.lost
@@ -226,7 +227,7 @@ func (s *store) deafen() {
 	lost(true)
 }
 
-func (s *store) listen(ended func(ID)) {
+func (s *store) resumeNotices(ended func(ID)) {
 	s.mu.Lock()
 	s.ended = ended
 	lost := s.lost
@@ -241,10 +242,10 @@ type replica struct {
 	store *store
 }
 
-// newReplica runs until the test ends. In a bubble of synctest, its time is the bubble's.
-func newReplica(t *testing.T, on *sharedStore) *replica {
+// newReplica returns a replica that runs until the test ends.
+func newReplica(t *testing.T, shared *sharedStore) *replica {
 	t.Helper()
-	r := &replica{t: t, store: on.open()}
+	r := &replica{t: t, store: shared.open()}
 	r.Sessions = New(Config{Store: r.store, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
@@ -253,13 +254,13 @@ func newReplica(t *testing.T, on *sharedStore) *replica {
 	return r
 }
 
-// newPair is two replicas in a bubble of synctest, each listening to the shelf already.
-func newPair(t *testing.T) (on *sharedStore, a, b *replica) {
+// newPair returns two replicas that are subscribed to a shared store. It needs synctest.
+func newPair(t *testing.T) (shared *sharedStore, a, b *replica) {
 	t.Helper()
-	on = newSharedStore()
-	a, b = newReplica(t, on), newReplica(t, on)
+	shared = newSharedStore()
+	a, b = newReplica(t, shared), newReplica(t, shared)
 	synctest.Wait()
-	return on, a, b
+	return shared, a, b
 }
 
 func (r *replica) begin(username string, key pepper.Digest) (cookie string) {
@@ -268,21 +269,21 @@ func (r *replica) begin(username string, key pepper.Digest) (cookie string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	// Whoever begins one asks for it later.
+	// A session is never used in the instant it begins.
 	pass(time.Millisecond)
 	return cookie
 }
 
-func (r *replica) knows(cookie string) bool { return r.Key(cookie, time.Now()) != nil }
+func (r *replica) isValid(cookie string) bool { return r.Key(cookie, time.Now()) != nil }
 
 func (r *replica) want(cookie string, want bool, when string) {
 	r.t.Helper()
-	if r.knows(cookie) != want {
-		r.t.Errorf("%s: it is a session: %t", when, !want)
+	if r.isValid(cookie) != want {
+		r.t.Errorf("%s: valid is %t", when, !want)
 	}
 }
 
-// pass lets time go by, and whoever waited for it do what they have to.
+// pass advances the time and waits until all goroutines are idle again.
 func pass(length time.Duration) {
 	time.Sleep(length)
 	synctest.Wait()

@@ -11,84 +11,86 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
-// record says how keys stand.
-type record struct {
-	mu      sync.Mutex
-	carries map[pepper.Digest]bool
+// keyRecords are the recorded keys, and whether each may hold a session.
+type keyRecords struct {
+	mu    sync.Mutex
+	holds map[pepper.Digest]bool
 }
 
-func (r *record) set(key pepper.Digest, carries bool) {
+func (r *keyRecords) set(key pepper.Digest, holds bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.carries[key] = carries
+	r.holds[key] = holds
 }
 
-func (r *record) standing(key *pepper.Digest) (carries, onRecord bool) {
+func (r *keyRecords) standing(key *pepper.Digest) (holdsSession, isRecorded bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	carries, onRecord = r.carries[*key]
-	return carries, onRecord
+	holdsSession, isRecorded = r.holds[*key]
+	return holdsSession, isRecorded
 }
 
-func TestSessionsOfKeysThatEndedUnseenEndForGood(t *testing.T) {
+func TestReconcile_EndsSessionsOfEndedKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		on := newSharedStore()
-		before := newReplica(t, on)
+		shared := newSharedStore()
+		before := newReplica(t, shared)
 		synctest.Wait()
-		good, refused, gone, late := before.begin("alice", digest(1)), before.begin("bob", digest(2)), before.begin("carol", digest(3)), before.begin("dan", digest(4))
-		keys := &record{carries: map[pepper.Digest]bool{digest(1): true, digest(2): false}}
-		r := newReplica(t, on)
+		good, refused := before.begin("alice", digest(1)), before.begin("bob", digest(2))
+		gone, late := before.begin("carol", digest(3)), before.begin("dan", digest(4))
+		keys := &keyRecords{holds: map[pepper.Digest]bool{digest(1): true, digest(2): false}}
+		r := newReplica(t, shared)
 		synctest.Wait()
 		r.want(refused, true, "before")
 		ended := make(chan error, 1)
 		go func() { ended <- r.Reconcile(t.Context(), keys.standing) }()
 		synctest.Wait()
 		r.want(refused, false, "of a refused key, at once")
-		r.want(gone, true, "of a key that may come yet")
+		r.want(gone, true, "of a key that may still arrive")
 		keys.set(digest(4), true)
 		pass(keyArrival)
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		keys.set(digest(2), true) // which brings nothing back
+		keys.set(digest(2), true) // ended sessions stay ended
 		pass(2 * retryDelay)
 		for _, replica := range []*replica{before, r} {
 			replica.want(good, true, "of a good key")
 			replica.want(refused, false, "of a refused key")
-			replica.want(gone, false, "of a key that is gone")
-			replica.want(late, true, "of a key that came late")
+			replica.want(gone, false, "of a key that never arrived")
+			replica.want(late, true, "of a key that arrived late")
 		}
 	})
 }
 
-func TestAnUnreadableStoreEndsNoSession(t *testing.T) {
-	for name, hangs := range map[string]bool{"it refuses": false, "it does not answer": true} {
+func TestReconcile_FailingStoreEndsNothing(t *testing.T) {
+	for name, hangs := range map[string]bool{"fails fast": false, "hangs": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newReplica(t, newSharedStore())
 				synctest.Wait()
 				cookie := r.begin("alice", digest(1))
-				r.store.set(errAway, hangs)
-				if err := r.Reconcile(t.Context(), (&record{carries: map[pepper.Digest]bool{digest(1): false}}).standing); !errors.Is(err, ErrStore) {
-					t.Errorf("it went by unseen: %v", err)
+				r.store.set(errUnavailable, hangs)
+				refused := &keyRecords{holds: map[pepper.Digest]bool{digest(1): false}}
+				if err := r.Reconcile(t.Context(), refused.standing); !errors.Is(err, ErrStore) {
+					t.Errorf("got %v", err)
 				}
 				r.store.set(nil, false)
 				pass(2 * retryDelay)
-				r.want(cookie, true, "when it is back")
+				r.want(cookie, true, "when the store is back")
 			})
 		})
 	}
 }
 
-func TestAServerThatStopsEndsNoSessionOfAKeyThatMayComeYet(t *testing.T) {
+func TestReconcile_CanceledEndsNothingUnrecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReplica(t, newSharedStore())
 		synctest.Wait()
 		cookie := r.begin("alice", digest(1))
 		ctx, stop := context.WithTimeout(t.Context(), time.Second)
 		defer stop()
-		if err := r.Reconcile(ctx, (&record{}).standing); err == nil {
-			t.Error("it is done")
+		if err := r.Reconcile(ctx, (&keyRecords{}).standing); err == nil {
+			t.Error("a canceled Reconcile succeeded")
 		}
 		r.want(cookie, true, "afterwards")
 	})

@@ -59,13 +59,13 @@ func (s *Sessions) removeAll(ctx context.Context) error {
 // watch subscribes to the store again whenever the subscription ends.
 func (s *Sessions) watch(ctx context.Context) {
 	for ctx.Err() == nil {
-		err := s.Store.Watch(ctx, func(id ID) { s.cache.evict(id, s.Now()) }, s.setNotifications)
-		s.setNotifications(true)
+		err := s.Store.Watch(ctx, func(id ID) { s.cache.evict(id, s.Now()) }, s.setNotices)
+		s.setNotices(true)
 		if err != nil && ctx.Err() == nil {
-			s.Log.Debug("Session revocations from other replicas are no longer received", "error", err.Error())
+			s.Log.Debug("Revocation notices from other replicas are no longer received", "error", err.Error())
 		}
 		program.Pause(ctx, retryDelay)
 	}
 }
 
-func (s *Sessions) setNotifications(lost bool) { s.cache.setNotifications(lost, s.Now()) }
+func (s *Sessions) setNotices(lost bool) { s.cache.setNotices(lost, s.Now()) }

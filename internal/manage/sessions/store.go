@@ -55,7 +55,7 @@ type Store interface {
 	RemoveForUser(ctx context.Context, username string) error
 	RemoveExpired(ctx context.Context, now time.Time) error
 	// Watch calls ended for each session that another replica removed before it expired. It calls lost(false) when
-	// it starts to receive notifications and lost(true) when it may have missed some. It blocks until ctx ends, or
+	// it starts to receive revocation notices and lost(true) when it may have missed some. It blocks until ctx ends, or
 	// returns an error, after which the caller calls it again. A store with a single replica calls lost(false) and
 	// blocks.
 	Watch(ctx context.Context, ended func(id ID), lost func(bool)) error

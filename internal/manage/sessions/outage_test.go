@@ -12,43 +12,43 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
-func TestWhileTheStoreIsAwayWhatIsKnownGoesOn(t *testing.T) {
-	for name, hangs := range map[string]bool{"it refuses": false, "it does not answer": true} {
+func TestOutage_CachedSessionsStayValid(t *testing.T) {
+	for name, hangs := range map[string]bool{"fails fast": false, "hangs": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				_, a, b := newPair(t)
 				begun := time.Now()
 				known, unknown := a.begin("alice", digest(1)), b.begin("alice", digest(1))
-				a.store.set(errAway, hangs)
-				a.store.quit <- errAway // and so does what it tells of
+				a.store.set(errUnavailable, hangs)
+				a.store.quit <- errUnavailable // revocation notices stop too
 				synctest.Wait()
 
-				before, asked := time.Now(), a.store.asked()
+				before, asked := time.Now(), a.store.findCount()
 				for range 10_000 {
 					a.want(known, true, "known")
 					a.want(unknown, false, "unknown")
 				}
 				if took := time.Since(before); took > 2*requestTimeout {
-					t.Errorf("20,000 requests waited %s for it", took)
+					t.Errorf("20,000 requests took %s", took)
 				}
-				// Of what fails at once everybody may find out that it is back.
-				if n := a.store.asked() - asked; hangs && n > 3 {
-					t.Errorf("it was asked %d times", n)
+				// A store that fails fast is tried by every request.
+				if n := a.store.findCount() - asked; hangs && n > 3 {
+					t.Errorf("the store was asked %d times", n)
 				}
 
 				pass(validWithoutStore - 2*requestTimeout - time.Since(before))
-				a.want(known, true, "most of a minute later")
+				a.want(known, true, "almost a minute later")
 				pass(3 * time.Hour)
 				a.want(known, false, "hours later")
 				a.store.set(nil, false)
 				pass(2 * retryDelay)
-				a.want(known, true, "known, when it is back")
-				a.want(unknown, true, "unknown, when it is back")
+				a.want(known, true, "cached, when the store is back")
+				a.want(unknown, true, "uncached, when the store is back")
 
-				a.store.set(errAway, hangs)
+				a.store.set(errUnavailable, hangs)
 				pass(5*time.Hour - time.Since(begun))
 				if a.Touch(t.Context(), known) {
-					t.Error("renewed where nobody else learns of it")
+					t.Error("renewed without the store")
 				}
 				pass(Lifetime - time.Since(begun))
 				a.want(known, false, "at its end")
@@ -57,35 +57,35 @@ func TestWhileTheStoreIsAwayWhatIsKnownGoesOn(t *testing.T) {
 	}
 }
 
-func TestWhatEndsWhileTheStoreIsAwayDoesNotComeBack(t *testing.T) {
+func TestOutage_EndedSessionsStayEnded(t *testing.T) {
 	for name, end := range map[string]func(r *replica, cookie string) error{
-		"its own end": func(r *replica, cookie string) error { return r.End(r.t.Context(), cookie) },
-		"its user's":  func(r *replica, _ string) error { return r.EndForUser(r.t.Context(), "alice") },
-		"its key's": func(r *replica, _ string) error {
+		"by cookie": func(r *replica, cookie string) error { return r.End(r.t.Context(), cookie) },
+		"by user":   func(r *replica, _ string) error { return r.EndForUser(r.t.Context(), "alice") },
+		"by key": func(r *replica, _ string) error {
 			r.EndForKeys([]pepper.Digest{digest(1)})
-			return errAway
+			return errUnavailable
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				on, a, b := newPair(t)
+				shared, a, b := newPair(t)
 				cookie := a.begin("alice", digest(1))
 				b.want(cookie, true, "before")
-				a.store.set(errAway, false)
-				if err := end(a, cookie); !errors.Is(err, errAway) {
-					t.Errorf("it went by unseen: %v", err)
+				a.store.set(errUnavailable, false)
+				if err := end(a, cookie); !errors.Is(err, errUnavailable) {
+					t.Errorf("got %v", err)
 				}
 				a.want(cookie, false, "at once")
 				pass(time.Hour)
 				a.want(cookie, false, "later")
-				b.want(cookie, true, "through a replica that could not hear of it")
+				b.want(cookie, true, "on a replica that could not be notified")
 				a.store.set(nil, false)
-				a.want(cookie, false, "at once when it is back")
+				a.want(cookie, false, "at once when the store is back")
 				pass(2 * retryDelay)
 				a.want(cookie, false, "when it is back")
-				b.want(cookie, false, "through the other replica")
-				if len(on.sessions) > 0 || len(a.pending.waiting) > 0 {
-					t.Errorf("%d sessions are stored, and %d ends wait", len(on.sessions), len(a.pending.waiting))
+				b.want(cookie, false, "on the other replica")
+				if len(shared.sessions) > 0 || len(a.pending.waiting) > 0 {
+					t.Errorf("%d sessions are stored, %d revocations wait", len(shared.sessions), len(a.pending.waiting))
 				}
 				again := a.begin("alice", digest(1))
 				pass(time.Minute)
@@ -95,33 +95,33 @@ func TestWhatEndsWhileTheStoreIsAwayDoesNotComeBack(t *testing.T) {
 	}
 }
 
-func TestAStoreThatRefusedIsAskedAtOnceWhenItIsBack(t *testing.T) {
+func TestOutage_FastFailureIsRetriedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := newPair(t)
 		cookie := a.begin("alice", digest(1))
-		b.store.set(errAway, false)
-		if err := b.Reconcile(t.Context(), (&record{}).standing); !errors.Is(err, errAway) {
+		b.store.set(errUnavailable, false)
+		if err := b.Reconcile(t.Context(), (&keyRecords{}).standing); !errors.Is(err, errUnavailable) {
 			t.Errorf("got %v", err)
 		}
-		b.want(cookie, false, "while it refuses")
+		b.want(cookie, false, "while the store fails")
 		b.store.set(nil, false)
-		b.want(cookie, true, "the moment after")
+		b.want(cookie, true, "when it is back")
 	})
 }
 
-// The store hears late of what has ended before.
-func TestALateEndDoesNotEndWhatWasBegunAfterIt(t *testing.T) {
+// The store carries out the earlier revocations late.
+func TestBegin_SurvivesEarlierRevocations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReplica(t, newSharedStore())
 		synctest.Wait()
 		before := r.begin("alice", digest(1))
-		r.store.set(errAway, false)
+		r.store.set(errUnavailable, false)
 		r.EndForKeys([]pepper.Digest{digest(1)})
 		if err := r.EndForUser(t.Context(), "alice"); err == nil {
-			t.Fatal("the store has heard of it")
+			t.Fatal("the store is available")
 		}
 		r.store.set(nil, false)
-		after := r.begin("alice", digest(1)) // before it is tried again
+		after := r.begin("alice", digest(1)) // before the next retry
 		r.want(before, false, "begun before")
 		r.want(after, true, "begun after")
 		pass(time.Hour)
@@ -130,66 +130,66 @@ func TestALateEndDoesNotEndWhatWasBegunAfterIt(t *testing.T) {
 	})
 }
 
-func TestWhatAServerStillHasToTellItTellsAtItsEnd(t *testing.T) {
+func TestRun_RemovesPendingAtShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		on := newSharedStore()
-		r := &replica{t: t, store: on.open()}
+		shared := newSharedStore()
+		r := &replica{t: t, store: shared.open()}
 		r.Sessions = New(Config{Store: r.store, Now: time.Now})
 		r.begin("alice", digest(1))
 		r.EndForKeys([]pepper.Digest{digest(1)})
 		ctx, stop := context.WithCancel(t.Context())
 		stop()
 		r.Run(ctx)
-		if len(on.sessions) > 0 {
-			t.Error("a session stays in the store that had ended")
+		if len(shared.sessions) > 0 {
+			t.Error("an ended session is still stored")
 		}
 	})
 }
 
-func TestWhileNobodyTellsASessionIsBelievedForASecond(t *testing.T) {
+func TestLostNotices_SessionValidForASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := newPair(t)
 		ended, other := a.begin("alice", digest(1)), a.begin("bob", digest(2))
-		heard := b.store.ended
-		b.store.deafen()
+		notify := b.store.ended
+		b.store.loseNotices()
 		b.want(ended, true, "before")
 		b.want(other, true, "before")
 		if err := a.End(t.Context(), ended); err != nil {
 			t.Fatal(err)
 		}
-		pass(validWithoutNotifications)
+		pass(validWithoutNotices)
 		b.want(ended, false, "a second later")
 
-		// What it has missed it asks for when it hears again.
+		// After a gap in the notices, cached sessions are looked up again.
 		if err := a.End(t.Context(), other); err != nil {
 			t.Fatal(err)
 		}
-		b.store.listen(heard)
+		b.store.resumeNotices(notify)
 		pass(time.Nanosecond)
-		b.want(other, false, "when it hears again")
+		b.want(other, false, "when notices resume")
 
-		// And then it asks no more.
+		// From then on the cache suffices.
 		cookie := a.begin("alice", digest(1))
 		b.want(cookie, true, "begun later")
-		asked := b.store.asked()
+		asked := b.store.findCount()
 		pass(time.Hour)
 		b.want(cookie, true, "an hour later")
-		if n := b.store.asked() - asked; n > 0 {
-			t.Errorf("it was asked %d times for what is known", n)
+		if n := b.store.findCount() - asked; n > 0 {
+			t.Errorf("the store was asked %d times for a cached session", n)
 		}
 	})
 }
 
-func TestAWatchThatFailsIsTakenUpAgain(t *testing.T) {
+func TestRun_RestartsFailedWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := newPair(t)
-		b.store.quit <- errAway
+		b.store.quit <- errUnavailable
 		synctest.Wait()
 		b.cache.mu.Lock()
-		lost := b.cache.notificationsLost
+		lost := b.cache.noticesLost
 		b.cache.mu.Unlock()
 		if !lost {
-			t.Error("nobody tells, and it is not known")
+			t.Error("lost notices are not recorded")
 		}
 		pass(2 * retryDelay)
 		cookie := a.begin("alice", digest(1))
@@ -200,12 +200,12 @@ func TestAWatchThatFailsIsTakenUpAgain(t *testing.T) {
 	})
 }
 
-// The answer to a question that was asked before the session ended comes after it.
-func TestWhatEndsWhileItIsAskedForIsOver(t *testing.T) {
+// The reply of a Find that began before the end arrives after it.
+func TestKey_SessionEndedDuringFind(t *testing.T) {
 	for name, end := range map[string]func(r *replica, cookie string){
-		"its own end":     func(r *replica, cookie string) { _ = r.End(r.t.Context(), cookie) },
-		"its user's":      func(r *replica, _ string) { _ = r.EndForUser(r.t.Context(), "alice") },
-		"its key's":       func(r *replica, _ string) { r.EndForKeys([]pepper.Digest{digest(1)}) },
+		"by cookie":       func(r *replica, cookie string) { _ = r.End(r.t.Context(), cookie) },
+		"by user":         func(r *replica, _ string) { _ = r.EndForUser(r.t.Context(), "alice") },
+		"by key":          func(r *replica, _ string) { r.EndForKeys([]pepper.Digest{digest(1)}) },
 		"another replica": func(r *replica, cookie string) { id, _ := idOf(cookie); r.store.ended(id) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -214,7 +214,7 @@ func TestWhatEndsWhileItIsAskedForIsOver(t *testing.T) {
 				cookie := other.begin("alice", digest(1))
 				r.store.gate = make(chan struct{})
 				answered := make(chan struct{})
-				go func() { defer close(answered); r.knows(cookie) }()
+				go func() { defer close(answered); r.isValid(cookie) }()
 				synctest.Wait()
 				end(r, cookie)
 				synctest.Wait()
@@ -223,8 +223,8 @@ func TestWhatEndsWhileItIsAskedForIsOver(t *testing.T) {
 				}
 				close(r.store.gate)
 				<-answered
-				r.store.set(errAway, false)
-				r.want(cookie, false, "afterwards, when it can't be looked at again")
+				r.store.set(errUnavailable, false)
+				r.want(cookie, false, "afterwards, while the store is unavailable")
 				r.store.set(nil, false)
 				pass(2 * retryDelay)
 				r.want(cookie, false, "afterwards")
@@ -233,18 +233,18 @@ func TestWhatEndsWhileItIsAskedForIsOver(t *testing.T) {
 	}
 }
 
-// The store has the session still when it is asked, and hears of its end before the answer comes.
-func TestWhatIsRemovedWhileItIsAskedForIsOver(t *testing.T) {
+// The store still has the session when it is asked, and removes it before the reply arrives.
+func TestKey_SessionRemovedDuringFind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, other, r := newPair(t)
 		cookie := other.begin("alice", digest(1))
-		letGo := r.store.keep()
+		unblock := r.store.blockRemovals()
 		r.EndForKeys([]pepper.Digest{digest(1)})
 		r.store.gate = make(chan struct{})
 		answered := make(chan struct{})
-		go func() { defer close(answered); r.knows(cookie) }()
+		go func() { defer close(answered); r.isValid(cookie) }()
 		synctest.Wait()
-		letGo()
+		unblock()
 		synctest.Wait()
 		close(r.store.gate)
 		<-answered
@@ -252,67 +252,67 @@ func TestWhatIsRemovedWhileItIsAskedForIsOver(t *testing.T) {
 	})
 }
 
-func TestWhatTheStoreStillHasIsOverAllTheSame(t *testing.T) {
+func TestKey_PendingRevocationOverridesStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		on, other, r := newPair(t)
+		shared, other, r := newPair(t)
 		ofKey, ofUser := other.begin("alice", digest(1)), other.begin("bob", digest(2))
-		defer r.store.keep()()
+		defer r.store.blockRemovals()()
 		r.EndForKeys([]pepper.Digest{digest(1)})
 		go func() { _ = r.EndForUser(t.Context(), "bob") }()
 		synctest.Wait()
 		r.want(ofKey, false, "of a key")
 		r.want(ofUser, false, "of a user")
-		if len(on.sessions) != 2 {
-			t.Error("the store has them no more: the test is blind")
+		if len(shared.sessions) != 2 {
+			t.Error("the store has removed them: the test proves nothing")
 		}
 	})
 }
 
-func TestWhatEndsAgainWhileItIsToldOfIsToldOfAgain(t *testing.T) {
+func TestPendingRevocations_ReaddedStaysPending(t *testing.T) {
 	e, one := newPendingRevocations(), []revocation{{key: digest(1)}}
 	first, _ := e.add(one)
 	second, _ := e.add(one)
 	e.complete(first)
 	if len(e.batch()) != 1 {
-		t.Error("it was told of before it ended again")
+		t.Error("the second revocation is not pending")
 	}
 	e.complete(second)
 	if len(e.batch()) != 0 {
-		t.Error("it is told of without end")
+		t.Error("the revocation is still pending")
 	}
 }
 
-func TestAnEndIsToldOfOnce(t *testing.T) {
+func TestRemove_SkipsCompletedRevocations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		on := newSharedStore()
-		r := newReplica(t, on)
+		shared := newSharedStore()
+		r := newReplica(t, shared)
 		synctest.Wait()
-		r.store.set(errAway, false)
+		r.store.set(errUnavailable, false)
 		r.EndForKeys([]pepper.Digest{digest(1)})
-		underWay := r.pending.batch()
+		inProgress := r.pending.batch()
 		r.store.set(nil, false)
-		cookie := r.begin("alice", digest(1)) // which has to tell of it first
-		if err := r.remove(t.Context(), underWay); err != nil {
+		cookie := r.begin("alice", digest(1)) // which carries out the revocation first
+		if err := r.remove(t.Context(), inProgress); err != nil {
 			t.Fatal(err)
 		}
 		r.want(cookie, true, "here")
-		newReplica(t, on).want(cookie, true, "elsewhere")
+		newReplica(t, shared).want(cookie, true, "elsewhere")
 	})
 }
 
-func TestAnOldAnswerDoesNotCountAgainstANewOne(t *testing.T) {
+func TestCache_IgnoresOutdatedAnswer(t *testing.T) {
 	k, asked := newCache(), time.Unix(1, 0)
 	s := &Session{ID: ID{1}, Expires: asked.Add(Lifetime)}
 	k.putNegative(s.ID, asked.Add(1))
 	if k.put(s, asked, k.currentGeneration()) != nil {
-		t.Error("it is there, as it was before")
+		t.Error("an older positive answer counts")
 	}
 	if k.put(s, asked.Add(2), k.currentGeneration()) != s {
-		t.Error("it is not there, as it was before")
+		t.Error("a newer positive answer does not count")
 	}
 }
 
-func TestManyMadeUpCookiesWaitForEachOther(t *testing.T) {
+func TestKey_BoundsConcurrentFinds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReplica(t, newSharedStore())
 		cookie := r.begin("alice", digest(1))
@@ -320,11 +320,11 @@ func TestManyMadeUpCookiesWaitForEachOther(t *testing.T) {
 		r.want(cookie, true, "before")
 		r.store.gate = make(chan struct{})
 		for i := range 100 {
-			go r.knows(strings.Repeat("a", 40) + string([]byte{'a' + byte(i/26), 'a' + byte(i%26), 'a'}))
+			go r.isValid(strings.Repeat("a", 40) + string([]byte{'a' + byte(i/26), 'a' + byte(i%26), 'a'}))
 		}
 		synctest.Wait()
-		if n := r.store.asked(); n > maxConcurrent+1 {
-			t.Errorf("the store is asked by %d at once", n)
+		if n := r.store.findCount(); n > maxConcurrent+1 {
+			t.Errorf("%d concurrent calls of the store", n)
 		}
 		r.want(cookie, true, "meanwhile")
 		close(r.store.gate)
@@ -332,11 +332,11 @@ func TestManyMadeUpCookiesWaitForEachOther(t *testing.T) {
 	})
 }
 
-func TestEndsThatWaitAreBounded(t *testing.T) {
+func TestPendingRevocations_AreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReplica(t, newSharedStore())
 		cookie := r.begin("alice", digest(1))
-		r.store.set(errAway, false)
+		r.store.set(errUnavailable, false)
 		synctest.Wait()
 		many := make([]pepper.Digest, maxPending+100)
 		for i := range many {
@@ -347,7 +347,7 @@ func TestEndsThatWaitAreBounded(t *testing.T) {
 		if n := len(r.pending.waiting); n != maxPending {
 			t.Errorf("%d wait", n)
 		}
-		r.want(cookie, false, "the last of them")
+		r.want(cookie, false, "the last key")
 		r.store.set(nil, false)
 		pass(2 * retryDelay)
 		if n := len(r.pending.waiting); n > 0 {
@@ -356,15 +356,15 @@ func TestEndsThatWaitAreBounded(t *testing.T) {
 	})
 }
 
-func TestConcurrentSessions(t *testing.T) {
+func TestSessions_Concurrent(t *testing.T) {
 	r := newReplica(t, newSharedStore())
 	var using sync.WaitGroup
 	for i := range byte(8) {
 		using.Go(func() {
 			for n := range 100 {
 				cookie, err := r.Begin(t.Context(), string('a'+i), digest(i))
-				if err != nil || !r.knows(cookie) {
-					t.Errorf("it was not begun: %v", err)
+				if err != nil || !r.isValid(cookie) {
+					t.Errorf("not begun: %v", err)
 					return
 				}
 				r.Touch(t.Context(), cookie)
@@ -376,8 +376,8 @@ func TestConcurrentSessions(t *testing.T) {
 				case 2:
 					r.EndForKeys([]pepper.Digest{digest(i)})
 				}
-				if r.knows(cookie) {
-					t.Error("it goes on after its end")
+				if r.isValid(cookie) {
+					t.Error("valid after its end")
 				}
 			}
 		})
@@ -385,57 +385,55 @@ func TestConcurrentSessions(t *testing.T) {
 	using.Wait()
 }
 
-func TestWhereNobodyHearsASessionIsBelievedForAMinute(t *testing.T) {
+func TestLostNoticesAndStore_SessionValidForAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := newPair(t)
 		cookie := a.begin("alice", digest(1))
 		b.want(cookie, true, "before")
 		pass(time.Hour)
-		b.store.deafen()
-		b.store.set(errAway, false)
+		b.store.loseNotices()
+		b.store.set(errUnavailable, false)
 		if err := a.End(t.Context(), cookie); err != nil {
 			t.Fatal(err)
 		}
 		pass(validWithoutStore - time.Nanosecond)
 		b.want(cookie, true, "a moment before")
-		// To hear again and not to be able to ask makes it no surer, and nor does to lose that.
+		// Notices that resume while the store is unavailable confirm nothing.
 		b.store.lost(false)
 		b.store.lost(true)
 		b.store.lost(true)
 		pass(time.Nanosecond)
 		b.want(cookie, false, "a minute later")
 		b.store.lost(false)
-		b.want(cookie, false, "when it hears again, and can't ask")
+		b.want(cookie, false, "with notices and without the store")
 		b.store.set(nil, false)
 		pass(2 * retryDelay)
-		b.want(cookie, false, "when it can ask")
+		b.want(cookie, false, "with the store")
 	})
 }
 
-// A server that is told of every end needs no word of the store.
-func TestWhereEndsAreHeardOfASessionNeedsNoStore(t *testing.T) {
+func TestOutage_WithNoticesSessionsStayValid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReplica(t, newSharedStore())
 		pass(time.Second)
 		cookie := r.begin("alice", digest(1))
-		r.store.set(errAway, false)
+		r.store.set(errUnavailable, false)
 		pass(Lifetime - time.Minute)
 		r.want(cookie, true, "hours later")
 	})
 }
 
-// What is renewed is not surer by that.
-func TestARenewalKeepsWhenASessionWasSure(t *testing.T) {
+func TestCache_RenewalKeepsLastConfirmed(t *testing.T) {
 	k, asked := newCache(), time.Unix(1, 0)
-	k.setNotifications(false, asked)
+	k.setNotices(false, asked)
 	s := &Session{ID: ID{1}, Expires: asked.Add(Lifetime)}
 	k.put(s, asked.Add(1), k.currentGeneration())
-	k.setNotifications(true, asked.Add(time.Hour))
+	k.setNotices(true, asked.Add(time.Hour))
 	k.renew(s, asked.Add(2*Lifetime))
 	if got, _ := k.get(s.ID, asked.Add(time.Hour+validWithoutStore-1)); got == nil {
-		t.Error("it is believed no more, before its minute is over")
+		t.Error("invalid before the minute is over")
 	}
 	if got, _ := k.get(s.ID, asked.Add(time.Hour+validWithoutStore)); got != nil {
-		t.Error("it is believed after that")
+		t.Error("valid after the minute")
 	}
 }
