@@ -169,7 +169,7 @@ func adopt(f Facts) (Plan, bool) {
 	if current := Current(f.Status.Keys); current != nil && current.ID == id {
 		return Plan{}, false
 	}
-	if slices.Contains(f.Status.AdoptedKeys, id) || Recorded(f.Status.Keys, id) {
+	if slices.Contains(f.Status.AdoptedKeys, id) || recorded(f.Status.Keys, id) {
 		return stall(f, RetiredKey), true
 	}
 	if f.Secret.Content.InUse {

@@ -55,8 +55,7 @@ func returned(f Facts) bool {
 	return f.Secret.Content == nil || f.Secret.Content.Usable && f.Secret.Content.Key.ID == current.ID
 }
 
-// Recorded reports whether the key of that id is among keys.
-func Recorded(keys []Key, id string) bool {
+func recorded(keys []Key, id string) bool {
 	for _, k := range keys {
 		if k.ID == id {
 			return true

@@ -1,11 +1,11 @@
 package convert
 
 import (
+	"slices"
 	"strings"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/verify"
-	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
@@ -45,16 +45,17 @@ func identityOfSubject(subject v1alpha1.Subject) verify.Identity {
 	return i
 }
 
-// indexKeys reads status.keys. Every key that is neither pending nor the current one overlaps with it.
+// indexKeys reads status.keys. Every delivered key after the first one overlaps, even if the first can't be read: no
+// session may rest on a key that has a successor.
 func indexKeys(recorded []v1alpha1.KeyStatus) ([]verify.Key, []int) {
-	keys, digests, unreadable := keysOf(recorded)
-	current := lifecycle.Current(keys)
+	keys, unreadable := readable(recorded)
+	current := slices.IndexFunc(recorded, func(k v1alpha1.KeyStatus) bool { return !k.Pending })
 	indexed := make([]verify.Key, len(keys))
 	for i := range keys {
 		k := &keys[i]
 		indexed[i] = verify.Key{
-			Digest: digests[i], IssuedAt: k.IssuedAt, NotAfter: k.NotAfter,
-			Pending: k.Pending, Overlapping: !k.Pending && k != current,
+			Digest: k.digest, IssuedAt: k.IssuedAt, NotAfter: k.NotAfter,
+			Pending: k.Pending, Overlapping: !k.Pending && k.position != current,
 		}
 	}
 	return indexed, unreadable

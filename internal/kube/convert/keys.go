@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,16 +12,26 @@ import (
 )
 
 // Keys reads status.keys. An entry whose digest can't be read was not written by Keywright and is left out, as is a
-// second one of the same key: lifecycle.Current counts by what is left. The id is always taken from the digest.
+// second one of the same key. The id is always derived from the digest.
 func Keys(recorded []v1alpha1.KeyStatus) []lifecycle.Key {
-	keys, _, _ := keysOf(recorded)
+	entries, _ := readable(recorded)
+	keys := make([]lifecycle.Key, len(entries))
+	for i := range entries {
+		keys[i] = entries[i].Key
+	}
 	return keys
 }
 
-// keysOf also returns the digests of the keys, and which entries can't be read.
-func keysOf(recorded []v1alpha1.KeyStatus) (keys []lifecycle.Key, digests []pepper.Digest, unreadable []int) {
-	keys = make([]lifecycle.Key, 0, len(recorded))
-	digests = make([]pepper.Digest, 0, len(recorded))
+// entry is a readable entry of status.keys.
+type entry struct {
+	lifecycle.Key
+	digest   pepper.Digest
+	position int
+}
+
+// readable returns the readable entries of status.keys, each key once, and the positions of the unreadable ones.
+func readable(recorded []v1alpha1.KeyStatus) (entries []entry, unreadable []int) {
+	entries = make([]entry, 0, len(recorded))
 	for i := range recorded {
 		k := &recorded[i]
 		digest, err := pepper.ParseDigest(k.Digest)
@@ -29,16 +40,15 @@ func keysOf(recorded []v1alpha1.KeyStatus) (keys []lifecycle.Key, digests []pepp
 			continue
 		}
 		id := digest.KeyID()
-		if lifecycle.Recorded(keys, id) {
+		if slices.ContainsFunc(entries, func(e entry) bool { return e.ID == id }) {
 			continue
 		}
-		digests = append(digests, digest)
-		keys = append(keys, lifecycle.Key{
+		entries = append(entries, entry{digest: digest, position: i, Key: lifecycle.Key{
 			ID: id, Prefix: k.Prefix, Digest: k.Digest,
 			IssuedAt: k.IssuedAt.Time, NotAfter: Instant(k.NotAfter), Pending: k.Pending,
-		})
+		}})
 	}
-	return keys, digests, unreadable
+	return entries, unreadable
 }
 
 // KeyStatuses is the reverse of Keys. No keys are nil.
