@@ -15,12 +15,13 @@ import (
 	"keywright.dev/keywright/internal/gate"
 )
 
-// What is needed: the Decision, a place to decide in, and the key's id as text. With the race detector a sync.Pool throws some of what it is given away, on purpose.
-func TestDecideHardlyAllocates(t *testing.T) {
+// The Decision and the key id as text have to be allocated. Under the race detector a sync.Pool drops items on purpose.
+func TestDecide_Allocations(t *testing.T) {
 	h := newFixture(t)
 	g := gate.New(gate.Config{
-		Verifier: h.Verifier, View: h.view, Sessions: h.Sessions, Now: h.Now, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
-		Uses: dropUses{}, SeenUsers: dropNames{},
+		Verifier: h.Verifier, View: h.view, Sessions: h.Sessions, Now: h.Now, Log: slog.New(slog.DiscardHandler),
+		Registry: prometheus.NewRegistry(),
+		Uses:     dropUses{}, SeenUsers: dropNames{},
 	})
 	g.Use(newRules(t, config.Runtime{AllowedUsers: []string{"zoe"}}))
 	for name, c := range map[string]struct {
@@ -35,11 +36,11 @@ func TestDecideHardlyAllocates(t *testing.T) {
 		"an unknown key":  {from(bearer(unknownKey)), 1},
 		"a malformed key": {from(bearer("?")), 1},
 		"an ended key":    {from(bearer(erinKey)), 1},
-		"nobody":          {from(), 2},
+		"anonymous":       {from(), 2},
 	} {
 		asked := gate.Request{Method: http.MethodGet, Host: "h", Target: "/", Header: c.header}
 		if n := testing.AllocsPerRun(1000, func() { g.Decide(&asked) }); n > c.most {
-			t.Errorf("%s: %v allocations, at most %v are known to be needed", name, n, c.most)
+			t.Errorf("%s: %v allocations, want at most %v", name, n, c.most)
 		}
 	}
 }

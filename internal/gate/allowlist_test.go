@@ -13,7 +13,7 @@ const (
 	notPermitted = "not_permitted"
 )
 
-func TestTheAllowListIsForWrites(t *testing.T) {
+func TestAllowList_RefusesUnlistedWriter(t *testing.T) {
 	for name, c := range map[string]struct {
 		list   string
 		header http.Header
@@ -30,19 +30,19 @@ func TestTheAllowListIsForWrites(t *testing.T) {
 		"another kind of subject":    {"Integration/ci", from(bearer(ciKey)), notListed},
 		"a program by its bare name": {"ci", from(bearer(ciKey)), notListed},
 		"a user as a subject":        {"User/bob", from(bearer(bobsAPIKey)), "key User/bob"},
-		"an admin":                   {"nobody", from(bearer(aliceKey)), "key User/alice admin"},
-		"an admin's session":         {"nobody", from(session(aliceSession)), "session User/alice admin"},
-		"the bootstrap key":          {"nobody", from(bearer(bootstrapKey)), "key User/admin admin"},
-		"an admin's API key":         {"nobody", from(bearer(alicesAPIKey)), notListed},
+		"an admin":                   {"mallory", from(bearer(aliceKey)), "key User/alice admin"},
+		"an admin's session":         {"mallory", from(session(aliceSession)), "session User/alice admin"},
+		"the bootstrap key":          {"mallory", from(bearer(bootstrapKey)), "key User/admin admin"},
+		"an admin's API key":         {"mallory", from(bearer(alicesAPIKey)), notListed},
 		"an admin's API key, listed": {"alice", from(bearer(alicesAPIKey)), "key User/alice"},
-		"an admin's bare name":       {"nobody", from("X-Forwarded-User: alice"), notListed},
+		"an admin's bare name":       {"mallory", from("X-Forwarded-User: alice"), notListed},
 		"a name that is trusted":     {"carol", from("Cookie: keywright_user=carol"), "saved_name User/carol"},
 		"another name":               {"carol", from("Cookie: keywright_user=caro"), notListed},
 		"a name like a subject":      {"Account/ci", from("X-Forwarded-User: Account/ci"), notListed},
 		"a name like a user's":       {"User/bob", from("X-Forwarded-User: User/bob"), notListed},
 		"a name like no subject":     {"Account/ci", from("X-Forwarded-User: ../Account/ci"), notListed},
-		"nobody":                     {"bob", from(), refused},
-		"nobody, and nobody listed":  {"", from(), refused},
+		"anonymous":                  {"bob", from(), refused},
+		"anonymous, no list":         {"", from(), refused},
 		"admin, by a name":           {"admin", from("X-Forwarded-User: admin"), refused},
 		"a bad key":                  {"bob", from(bearer(unknownKey)), refused},
 		"no list":                    {"", from(bearer(bobsAPIKey)), "key User/bob"},
@@ -54,40 +54,42 @@ func TestTheAllowListIsForWrites(t *testing.T) {
 				runtime.AllowedUsers = []string{"zoe", c.list}
 			}
 			h.use(t, runtime)
-			if d := h.ask(http.MethodPost, "/", c.header); told(&d) != c.want {
-				t.Errorf("write: got %s, want %s", told(&d), c.want)
+			if d := h.ask(http.MethodPost, "/", c.header); describe(&d) != c.want {
+				t.Errorf("write: got %s, want %s", describe(&d), c.want)
 			}
 			want := c.want
-			if d := h.ask(http.MethodGet, "/", c.header); want != notListed && told(&d) != want || want == notListed && d.Outcome != gate.Allowed {
-				t.Errorf("read: got %s", told(&d))
+			if d := h.ask(http.MethodGet, "/", c.header); want != notListed && describe(&d) != want || want == notListed &&
+				d.Outcome != gate.Allowed {
+				t.Errorf("read: got %s", describe(&d))
 			}
 			if d := h.Identify(c.header); want == notListed && d.Outcome != gate.Allowed {
-				t.Errorf("the list is not for Keywright itself: got %s", told(&d))
+				t.Errorf("the list is not for Keywright itself: got %s", describe(&d))
 			}
 		})
 	}
 }
 
-// What nobody knows to be a read may change something.
-func TestWhichMethodsAreReads(t *testing.T) {
+// Unknown methods count as writes.
+func TestAllowList_ReadMethodsPass(t *testing.T) {
 	h := newFixture(t)
 	h.use(t, config.Runtime{AllowedUsers: []string{"zoe"}})
 	for _, read := range []string{"GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"} {
 		if d := h.ask(read, "/", from(bearer(bobsAPIKey))); d.Outcome != gate.Allowed {
-			t.Errorf("%s: %s", read, told(&d))
+			t.Errorf("%s: %s", read, describe(&d))
 		}
 	}
 	for _, write := range []string{
-		"POST", "PUT", "PATCH", "DELETE", "CONNECT", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "PROPPATCH", "ACL", "LINK", "PRI", "FROB",
+		"POST", "PUT", "PATCH", "DELETE", "CONNECT", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "PROPPATCH", "ACL", "LINK",
+		"PRI", "FROB",
 		"", "get", "Get", "GET ", " GET", "GET\x00", "GET,POST", "GETGET", "*", "\xff",
 	} {
 		if d := h.ask(write, "/", from(bearer(bobsAPIKey))); d.Outcome != gate.NotListed {
-			t.Errorf("%q: %s", write, told(&d))
+			t.Errorf("%q: %s", write, describe(&d))
 		}
 	}
 }
 
-func TestNobodyMayReadWhereThatIsSo(t *testing.T) {
+func TestAnonymousReads_AdmitReadsOnly(t *testing.T) {
 	h := newFixture(t)
 	for name, c := range map[string]struct {
 		runtime config.Runtime
@@ -95,17 +97,19 @@ func TestNobodyMayReadWhereThatIsSo(t *testing.T) {
 		header  http.Header
 		want    string
 	}{
-		"a read":                       {config.Runtime{}, "GET", from(), anonymous},
-		"another read":                 {config.Runtime{}, "PROPFIND", from(), anonymous},
-		"a write":                      {config.Runtime{}, "POST", from(), refused},
-		"who knows":                    {config.Runtime{}, "", from(), refused},
-		"a read with a list":           {config.Runtime{AllowedUsers: []string{"bob"}}, "GET", from(), anonymous},
-		"a write with a list":          {config.Runtime{AllowedUsers: []string{"bob"}}, "POST", from(), refused},
-		"a bad key":                    {config.Runtime{}, "GET", from(bearer(unknownKey)), refused},
-		"an empty key":                 {config.Runtime{}, "GET", from("Authorization: "), refused},
-		"a dead session":               {config.Runtime{}, "GET", from(session(daveSession)), anonymous},
-		"somebody":                     {config.Runtime{}, "GET", from(bearer(ciKey)), "key Account/ci"},
-		"somebody disabled":            {config.Runtime{TrustProxyHeaders: true}, "GET", from("X-Forwarded-User: dave"), anonymous},
+		"a read":              {config.Runtime{}, "GET", from(), anonymous},
+		"another read":        {config.Runtime{}, "PROPFIND", from(), anonymous},
+		"a write":             {config.Runtime{}, "POST", from(), refused},
+		"who knows":           {config.Runtime{}, "", from(), refused},
+		"a read with a list":  {config.Runtime{AllowedUsers: []string{"bob"}}, "GET", from(), anonymous},
+		"a write with a list": {config.Runtime{AllowedUsers: []string{"bob"}}, "POST", from(), refused},
+		"a bad key":           {config.Runtime{}, "GET", from(bearer(unknownKey)), refused},
+		"an empty key":        {config.Runtime{}, "GET", from("Authorization: "), refused},
+		"a dead session":      {config.Runtime{}, "GET", from(session(daveSession)), anonymous},
+		"a program":           {config.Runtime{}, "GET", from(bearer(ciKey)), "key Account/ci"},
+		"a disabled admin": {
+			config.Runtime{TrustProxyHeaders: true}, "GET", from("X-Forwarded-User: dave"), anonymous,
+		},
 		"what no route matches":        {config.Runtime{Routes: someRoutes}, "GET", from(), anonymous},
 		"what none matches is refused": {config.Runtime{Routes: someRoutes, DenyUnmatched: true}, "GET", from(), "unmatched"},
 	} {
@@ -113,11 +117,11 @@ func TestNobodyMayReadWhereThatIsSo(t *testing.T) {
 			c.runtime.AnonymousReads = true
 			h.use(t, c.runtime)
 			d := h.ask(c.method, "/", c.header)
-			if told(&d) != c.want {
-				t.Errorf("got %s, want %s", told(&d), c.want)
+			if describe(&d) != c.want {
+				t.Errorf("got %s, want %s", describe(&d), c.want)
 			}
 			if d := h.Identify(from()); d.Outcome != gate.Unauthenticated {
-				t.Errorf("nobody comes to Keywright itself: %s", told(&d))
+				t.Errorf("an anonymous caller was identified: %s", describe(&d))
 			}
 		})
 	}

@@ -10,7 +10,7 @@ import (
 	"keywright.dev/keywright/internal/gate"
 )
 
-func TestIntrospectSaysWhoseAKeyIs(t *testing.T) {
+func TestAuthenticate_ReturnsCallerOfAcceptedKey(t *testing.T) {
 	h := newFixture(t)
 	h.admin("zoe", "a-key-that-ends-in-an-hour", verify.Accepted, now.Add(time.Hour))
 	for plaintext, want := range map[string]struct {
@@ -27,7 +27,8 @@ func TestIntrospectSaysWhoseAKeyIs(t *testing.T) {
 	} {
 		d := h.Authenticate(plaintext, "")
 		c, active := d.Caller, d.Outcome == gate.Allowed
-		if !active || c.Subject != want.subject || c.Admin != want.admin || !c.Ends().Equal(want.ends) || strings.Join(c.Scopes, " ") != want.scopes {
+		if !active || c.Subject != want.subject || c.Admin != want.admin || !c.Ends().Equal(want.ends) ||
+			strings.Join(c.Scopes, " ") != want.scopes {
 			t.Errorf("%s: %t %+v, ends %s", want.subject, active, c, c.Ends())
 		}
 		if c.KeyID != h.ring.Digest(plaintext).KeyID() {
@@ -36,19 +37,22 @@ func TestIntrospectSaysWhoseAKeyIs(t *testing.T) {
 	}
 }
 
-// A session is no key, and neither is what would be good in a header.
-func TestIntrospectSaysNothingOfAnyOtherKey(t *testing.T) {
+// Neither a session nor a header value is a key.
+func TestAuthenticate_RefusesEverythingElse(t *testing.T) {
 	h := newFixture(t)
 	want := map[string]float64{}
 	for plaintext, verdict := range map[string]string{
-		daveKey: "disabled", erinKey: "expired", ginaKey: "demoted", revokedKey: "revoked", davesAPIKey: "owner_disabled", unknownKey: "unknown",
-		aliceSession: "unknown", mistypedKey: "malformed", "Bearer " + aliceKey: "malformed", aliceKey + "\n": "malformed", "": "empty",
+		daveKey: "disabled", erinKey: "expired", ginaKey: "demoted", revokedKey: "revoked", davesAPIKey: "owner_disabled",
+		unknownKey:   "unknown",
+		aliceSession: "unknown", mistypedKey: "malformed", "Bearer " + aliceKey: "malformed", aliceKey + "\n": "malformed",
+		"":     "empty",
 		"\x00": "malformed", strings.Repeat("x", 1<<16): "malformed",
 	} {
 		want[verdict]++
 		d := h.Authenticate(plaintext, "")
 		c, active := d.Caller, d.Outcome == gate.Allowed
-		if active || c.Credential != gate.CredentialNone || c.Identity() != new(gate.Caller).Identity() || !c.Ends().IsZero() {
+		if active || c.Credential != gate.CredentialNone || c.Identity() != new(gate.Caller).Identity() ||
+			!c.Ends().IsZero() {
 			t.Errorf("%s: %t %+v", verdict, active, c)
 		}
 		line := h.log.Take()
@@ -76,11 +80,12 @@ func TestIntrospectSaysNothingOfAnyOtherKey(t *testing.T) {
 func TestAuthenticateSession(t *testing.T) {
 	for cookie, want := range map[string]string{
 		aliceSession: "session User/alice admin", bobSession: "session User/bob", bootedSession: "session User/admin admin",
-		daveSession: "unauthenticated", erinSession: "unauthenticated", noSession: "unauthenticated", aliceKey: "unauthenticated", "": "unauthenticated",
+		daveSession: "unauthenticated", erinSession: "unauthenticated", noSession: "unauthenticated",
+		aliceKey: "unauthenticated", "": "unauthenticated",
 	} {
 		d := newFixture(t).AuthenticateSession(cookie, "")
-		if told(&d) != want {
-			t.Errorf("%q: got %s, want %s", cookie, told(&d), want)
+		if describe(&d) != want {
+			t.Errorf("%q: got %s, want %s", cookie, describe(&d), want)
 		}
 	}
 }

@@ -19,8 +19,8 @@ type authorization struct {
 // authorize decides whether the caller may do what the request asks for. The first check that refuses decides, so that
 // an anonymous request costs little.
 //
-// The checks are called by name. Through a slice of functions the authorization and the caller would escape to the heap,
-// which is two allocations more, and Decide would take 1.4 times as long.
+// The checks are called by name. Through a slice of functions the authorization and the caller would escape to the
+// heap, which is two allocations more, and Decide would take 1.4 times as long.
 func (g *Gate) authorize(rules *Rules, caller *Caller, r *Request) Outcome {
 	a := authorization{Gate: g, Request: r, rules: rules, caller: caller}
 	switch {
@@ -134,8 +134,8 @@ func (g *Gate) May(c *Caller, r access.Request) bool {
 	return false
 }
 
-// MayDelegate reports whether a caller may give rights to a key that speaks for a user, or to one without a user if to is
-// "". A caller cannot give what it does not hold, and a saved name holds nothing that lasts.
+// MayDelegate reports whether a caller may give rights to a key that speaks for a user, or to one without a user
+// if to is "". A caller cannot give what it does not hold, and a saved name holds nothing that lasts.
 func (g *Gate) MayDelegate(c *Caller, given *access.Given, to string) bool {
 	switch c.Credential {
 	case CredentialSession, CredentialKey:

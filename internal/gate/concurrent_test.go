@@ -15,9 +15,9 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
-// A decision goes by one configuration from beginning to end. Of these two each refuses bob's write in its own way, and
-// a mixture would let it pass.
-func TestADecisionGoesByOneConfiguration(t *testing.T) {
+// A decision applies one configuration from beginning to end. Each of these two refuses bob's write in its own way, and
+// a mixture would admit it.
+func TestDecide_UsesOneConfigurationThroughout(t *testing.T) {
 	h := newFixture(t)
 	listed := newRules(t, config.Runtime{AllowedUsers: []string{"bob"}, DenyUnmatched: true})
 	routed := newRules(t, config.Runtime{AllowedUsers: []string{"zoe"}, Routes: someRoutes[3:]})
@@ -31,11 +31,11 @@ func TestADecisionGoesByOneConfiguration(t *testing.T) {
 				d := h.ask(http.MethodPost, "/elsewhere", from(bearer(bobsAPIKey)))
 				seen[i][d.Outcome]++
 				if d.Outcome != gate.Unmatched && d.Outcome != gate.NotListed {
-					t.Error(told(&d))
+					t.Error(describe(&d))
 					return
 				}
 				if d := h.ask(http.MethodGet, "/", from(bearer(unknownKey))); d.Outcome != gate.Unauthenticated {
-					t.Error(told(&d))
+					t.Error(describe(&d))
 					return
 				}
 				runtime.Gosched()
@@ -45,22 +45,22 @@ func TestADecisionGoesByOneConfiguration(t *testing.T) {
 	for range 500 {
 		h.Use(routed)
 		if d := h.ask(http.MethodPost, "/elsewhere", from(bearer(bobsAPIKey))); d.Outcome != gate.NotListed {
-			t.Error("in force when Use returns: ", told(&d))
+			t.Error("in force when Use returns: ", describe(&d))
 		}
 		h.Use(listed)
 		if d := h.ask(http.MethodPost, "/elsewhere", from(bearer(bobsAPIKey))); d.Outcome != gate.Unmatched {
-			t.Error("in force when Use returns: ", told(&d))
+			t.Error("in force when Use returns: ", describe(&d))
 		}
 		runtime.Gosched()
 	}
 	done.Store(true)
 	readers.Wait()
 	if len(seen[0])+len(seen[1]) == 0 {
-		t.Error("nobody asked meanwhile")
+		t.Error("there were no requests meanwhile")
 	}
 }
 
-// meanwhile is what happens while a session is looked up.
+// meanwhile runs while a session is looked up.
 type meanwhile func()
 
 func (m meanwhile) Key(string, time.Time) *pepper.Digest {
@@ -68,22 +68,22 @@ func (m meanwhile) Key(string, time.Time) *pepper.Digest {
 	return nil
 }
 
-func TestAConfigurationThatComesMeanwhileCountsFromTheNextDecisionOn(t *testing.T) {
+func TestUse_AppliesFromTheNextDecision(t *testing.T) {
 	h := newFixture(t)
 	before, after := newRules(t, config.Runtime{DenyUnmatched: true}), newRules(t, config.Runtime{AnonymousReads: true})
 	h.Use(before)
 	h.Sessions = meanwhile(func() { h.Use(after) })
 	header := from(bearer(ciKey), session(noSession))
 	if d := h.ask(http.MethodGet, "/", header); d.Outcome != gate.Unmatched {
-		t.Error("this one: ", told(&d))
+		t.Error("this one: ", describe(&d))
 	}
 	if d := h.ask(http.MethodGet, "/", header); d.Outcome != gate.Allowed {
-		t.Error("the next one: ", told(&d))
+		t.Error("the next one: ", describe(&d))
 	}
 }
 
-// Nobody is let in by the way before there are rules, and no answer but 503 is given.
-func TestTheFirstRulesComeWhileManyAsk(t *testing.T) {
+// Until there are rules, every request is refused with 503.
+func TestUse_FirstRulesDuringRequests(t *testing.T) {
 	for range 20 {
 		h := newFixture(t)
 		h.Use(nil)
@@ -98,7 +98,7 @@ func TestTheFirstRulesComeWhileManyAsk(t *testing.T) {
 					case gate.NotReady:
 						runtime.Gosched()
 					default:
-						t.Error(told(&d))
+						t.Error(describe(&d))
 						return
 					}
 				}
@@ -111,7 +111,7 @@ func TestTheFirstRulesComeWhileManyAsk(t *testing.T) {
 }
 
 // A revocation counts for every decision that begins after it.
-func TestARevocationCountsWhileManyAsk(t *testing.T) {
+func TestDecide_HonoursRevocationDuringRequests(t *testing.T) {
 	h := newFixture(t)
 	h.use(t, config.Runtime{TrustProxyHeaders: true})
 	var done atomic.Bool
@@ -119,9 +119,11 @@ func TestARevocationCountsWhileManyAsk(t *testing.T) {
 	for range 2 {
 		readers.Go(func() {
 			for !done.Load() {
-				for _, header := range []http.Header{from(bearer(aliceKey)), from(session(aliceSession)), from("X-Forwarded-User: alice")} {
+				for _, header := range []http.Header{
+					from(bearer(aliceKey)), from(session(aliceSession)), from("X-Forwarded-User: alice"),
+				} {
 					if d := h.ask(http.MethodGet, "/", header); d.Outcome != gate.Allowed && d.Outcome != gate.Unauthenticated {
-						t.Error(told(&d))
+						t.Error(describe(&d))
 						return
 					}
 				}
@@ -131,9 +133,11 @@ func TestARevocationCountsWhileManyAsk(t *testing.T) {
 	for range 300 {
 		for _, standing := range []verify.Reason{verify.Disabled, verify.Accepted} {
 			h.admin("alice", aliceKey, standing, now.AddDate(1, 0, 0))
-			for _, header := range []http.Header{from(bearer(aliceKey)), from(session(aliceSession)), from("X-Forwarded-User: ALICE")} {
+			for _, header := range []http.Header{
+				from(bearer(aliceKey)), from(session(aliceSession)), from("X-Forwarded-User: ALICE"),
+			} {
 				if d := h.ask(http.MethodGet, "/", header); (d.Outcome == gate.Allowed) != (standing == verify.Accepted) {
-					t.Errorf("%s: %s", standing, told(&d))
+					t.Errorf("%s: %s", standing, describe(&d))
 				}
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"keywright.dev/keywright/internal/config"
 )
 
-func TestANameThatAProxyTellsIsSaved(t *testing.T) {
+func TestSavedNameCookie_FollowsProxyName(t *testing.T) {
 	const carol = "keywright_user=carol; Path=/; Max-Age=31536000; Secure; SameSite=Lax"
 	for name, c := range map[string]struct {
 		runtime config.Runtime
@@ -19,8 +19,10 @@ func TestANameThatAProxyTellsIsSaved(t *testing.T) {
 		"in another case":       {proxy, from("X-Forwarded-User: carol", "Cookie: keywright_user=Carol"), carol},
 		"the same saved":        {proxy, from("X-Forwarded-User: carol", "Cookie: keywright_user=carol"), ""},
 		"the same, with spaces": {proxy, from("X-Forwarded-User:  carol ", "Cookie: keywright_user=%20carol"), ""},
-		"two saved":             {proxy, from("X-Forwarded-User: carol", "Cookie: keywright_user=carol; keywright_user=bob"), carol},
-		"where both count":      {either, from("X-Forwarded-User: carol", "Cookie: keywright_user=bob"), carol},
+		"two saved": {
+			proxy, from("X-Forwarded-User: carol", "Cookie: keywright_user=carol; keywright_user=bob"), carol,
+		},
+		"where both count": {either, from("X-Forwarded-User: carol", "Cookie: keywright_user=bob"), carol},
 		"without TLS": {
 			config.Runtime{TrustProxyHeaders: true, InsecureCookies: true}, from("X-Forwarded-User: carol"),
 			"keywright_user=carol; Path=/; Max-Age=31536000; SameSite=Lax",
@@ -29,14 +31,16 @@ func TestANameThatAProxyTellsIsSaved(t *testing.T) {
 			proxy, from("X-Forwarded-User: Carol Müller; Domain=x"),
 			"keywright_user=Carol%20M%C3%BCller%3B%20Domain=x; Path=/; Max-Age=31536000; Secure; SameSite=Lax",
 		},
-		"beyond ASCII, saved": {proxy, from("X-Forwarded-User: Carol Müller", "Cookie: keywright_user=Carol%20M%C3%BCller"), ""},
-		"admin":               {proxy, from("X-Forwarded-User: admin"), ""},
-		"somebody disabled":   {proxy, from("X-Forwarded-User: dave"), ""},
-		"not trusted":         {saved, from("X-Forwarded-User: carol"), ""},
-		"a saved name":        {either, from("Cookie: keywright_user=carol"), ""},
-		"a key":               {proxy, from("X-Forwarded-User: carol", bearer(aliceKey)), ""},
-		"a bad key":           {proxy, from("X-Forwarded-User: carol", bearer(unknownKey)), ""},
-		"a session":           {proxy, from("X-Forwarded-User: carol", session(aliceSession)), ""},
+		"beyond ASCII, saved": {
+			proxy, from("X-Forwarded-User: Carol Müller", "Cookie: keywright_user=Carol%20M%C3%BCller"), "",
+		},
+		"admin":            {proxy, from("X-Forwarded-User: admin"), ""},
+		"a disabled admin": {proxy, from("X-Forwarded-User: dave"), ""},
+		"not trusted":      {saved, from("X-Forwarded-User: carol"), ""},
+		"a saved name":     {either, from("Cookie: keywright_user=carol"), ""},
+		"a key":            {proxy, from("X-Forwarded-User: carol", bearer(aliceKey)), ""},
+		"a bad key":        {proxy, from("X-Forwarded-User: carol", bearer(unknownKey)), ""},
+		"a session":        {proxy, from("X-Forwarded-User: carol", session(aliceSession)), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newFixture(t)

@@ -21,20 +21,20 @@ import (
 	"keywright.dev/keywright/test/kit"
 )
 
-// Keys, by whose they are.
+// Keys, named after their owners.
 const (
 	bootstrapKey = "the-bootstrap-key-of-this-place"
 	aliceKey     = "correct-horse-battery-staple"
-	daveKey      = "the-key-of-somebody-disabled"
+	daveKey      = "the-key-of-a-disabled-admin"
 	erinKey      = "the-key-that-came-to-its-end"
 	ginaKey      = "the-key-of-an-admin-who-was-one"
-	// An API key of alice, who is an admin, is no admin's key.
-	alicesAPIKey  = "an-api-key-of-somebody-named-alice"
-	davesAPIKey   = "an-api-key-of-somebody-named-dave"
-	bobsAPIKey    = "an-api-key-of-somebody-named-bob"
+	// An API key of alice is not an admin's own key, although alice is an admin.
+	alicesAPIKey  = "an-api-key-that-speaks-for-alice"
+	davesAPIKey   = "an-api-key-that-speaks-for-dave"
+	bobsAPIKey    = "an-api-key-that-speaks-for-bob"
 	ciKey         = "the-key-of-a-program-named-ci"
 	revokedKey    = "a-key-that-was-revoked-for-good"
-	unknownKey    = "a-key-that-nobody-has-at-all"
+	unknownKey    = "a-key-that-was-never-issued"
 	mistypedKey   = "ak_0123456789012345678901234567890123456789012345"
 	aliceSession  = "the-secret-of-a-session-of-alice"
 	bobSession    = "the-secret-of-a-session-of-bob"
@@ -45,13 +45,14 @@ const (
 )
 
 var allKeys = []string{
-	bootstrapKey, aliceKey, daveKey, erinKey, ginaKey, alicesAPIKey, davesAPIKey, bobsAPIKey, ciKey, revokedKey, unknownKey, mistypedKey,
+	bootstrapKey, aliceKey, daveKey, erinKey, ginaKey, alicesAPIKey, davesAPIKey, bobsAPIKey, ciKey, revokedKey,
+	unknownKey, mistypedKey,
 	aliceSession, bobSession, daveSession, erinSession, noSession, bootedSession,
 }
 
 var now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// view is what is seen of a cluster that does as it is told.
+// view is a view of the cluster with a settable state.
 type view struct {
 	err atomic.Pointer[error]
 	age atomic.Int64
@@ -66,7 +67,7 @@ func (v *view) Ready() error {
 
 func (v *view) Age() time.Duration { return time.Duration(v.age.Load()) }
 
-// sessions are the digests of the keys that they were begun with.
+// sessions maps cookies to the digests of the keys that the sessions were begun with.
 type sessions map[string]pepper.Digest
 
 func (s sessions) Key(cookie string, _ time.Time) *pepper.Digest {
@@ -87,7 +88,7 @@ type fixture struct {
 	log      *kit.Log
 }
 
-// newFixture is ready, with nothing configured.
+// newFixture returns a ready gate with an empty configuration.
 func newFixture(tb testing.TB) *fixture {
 	tb.Helper()
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
@@ -98,13 +99,15 @@ func newFixture(tb testing.TB) *fixture {
 	h.moveIn()
 	known := sessions{}
 	for cookie, plaintext := range map[string]string{
-		aliceSession: aliceKey, bobSession: bobsAPIKey, daveSession: daveKey, erinSession: erinKey, bootedSession: bootstrapKey,
+		aliceSession: aliceKey, bobSession: bobsAPIKey, daveSession: daveKey, erinSession: erinKey,
+		bootedSession: bootstrapKey,
 	} {
 		known[cookie] = ring.Digest(plaintext)
 	}
 	h.Gate = gate.New(gate.Config{
-		Verifier: verify.NewVerifier(h.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring), View: h.view, Sessions: known,
-		Now: func() time.Time { return now }, Registry: h.registry,
+		Verifier: verify.NewVerifier(h.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring), View: h.view,
+		Sessions: known,
+		Now:      func() time.Time { return now }, Registry: h.registry,
 		Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	h.use(tb, config.Runtime{})
@@ -123,9 +126,12 @@ func (h *fixture) moveIn() {
 	h.apiKey("bob", "User/bob", bobsAPIKey, verify.Accepted, "certs.read", "certs.write")
 	h.apiKey("", "Account/ci", ciKey, verify.Accepted, "certs.read", "certs.write")
 	h.apiKey("", "Account/old", revokedKey, verify.Revoked, "certs.read")
-	h.index.PutRole("reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}})
+	h.index.PutRole(
+		"reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}},
+	)
 	h.index.PutRole("dev", access.Role{Members: []string{"carol"}, Permissions: []access.Permission{{
-		Effect: access.Allow, Actions: []string{"certs.read"}, Resources: []string{access.Any}, StringEquals: map[string]string{"env": "dev"},
+		Effect: access.Allow, Actions: []string{"certs.read"}, Resources: []string{access.Any},
+		StringEquals: map[string]string{"env": "dev"},
 	}}})
 }
 
@@ -168,15 +174,15 @@ func newRules(tb testing.TB, runtime config.Runtime) *gate.Rules {
 	return rules
 }
 
-// ask decides on a request of which everything was told.
+// ask decides on a complete request.
 func (h *fixture) ask(method, target string, header http.Header) gate.Decision {
 	return h.Decide(&gate.Request{Method: method, Host: "app.example", Target: target, Header: header})
 }
 
 func withRoutes(entries ...routes.Route) config.Runtime { return config.Runtime{Routes: entries} }
 
-// told is the caller in words, or why there is none.
-func told(d *gate.Decision) string {
+// describe returns the caller of a decision, or else its outcome.
+func describe(d *gate.Decision) string {
 	if d.Outcome != gate.Allowed {
 		return d.Outcome.String()
 	}
@@ -190,7 +196,7 @@ func told(d *gate.Decision) string {
 	return strings.Join(words, " ")
 }
 
-// from reads headers as they are written: Name: value. Each is added to those before.
+// from parses header lines, "Name: value".
 func from(lines ...string) http.Header {
 	header := http.Header{}
 	for _, line := range lines {

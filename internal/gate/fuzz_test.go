@@ -12,14 +12,16 @@ import (
 	"keywright.dev/keywright/internal/gate"
 )
 
-// Whatever a client sends: it gets an answer that is one, and nobody becomes an admin without an admin's key.
+// Every request gets a valid decision, and no caller becomes an admin without an admin's key.
 func FuzzDecide(f *testing.F) {
 	h := newFixture(f)
 	g := gate.New(gate.Config{
-		Verifier: h.Verifier, View: h.view, Sessions: h.Sessions, Now: h.Now, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
+		Verifier: h.Verifier, View: h.view, Sessions: h.Sessions, Now: h.Now, Log: slog.New(slog.DiscardHandler),
+		Registry: prometheus.NewRegistry(),
 	})
 	everything := config.Runtime{
-		Routes: someRoutes, AllowedUsers: []string{"bob", "account/ci"}, TrustProxyHeaders: true, TrustUsernames: true, AnonymousReads: true,
+		Routes: someRoutes, AllowedUsers: []string{"bob", "account/ci"}, TrustProxyHeaders: true, TrustUsernames: true,
+		AnonymousReads: true,
 	}
 	rules := []*gate.Rules{newRules(f, config.Runtime{}), newRules(f, everything)}
 	f.Add("GET", "app.example", "/certs?env=dev", "Bearer "+ciKey, "", "a=b; keywright_user=carol", "carol")
@@ -40,13 +42,14 @@ func FuzzDecide(f *testing.F) {
 			case gate.NotReady, gate.Stale:
 				t.Fatal(d.Outcome)
 			}
-			if d.Caller.Admin && !strings.Contains(apiKey+authorization+cookie, "correct-horse") && !strings.Contains(authorization, "Basic") &&
+			if d.Caller.Admin && !strings.Contains(apiKey+authorization+cookie, "correct-horse") &&
+				!strings.Contains(authorization, "Basic") &&
 				!strings.Contains(apiKey+authorization+cookie, "-bootstrap-key") && !strings.Contains(cookie, aliceSession) {
 				t.Fatal("an admin")
 			}
 			for _, value := range append([]string{d.SetCookie}, identity(&d)...) {
 				if strings.ContainsAny(value, "\r\n\x00") {
-					t.Fatalf("%q can't be passed on", value)
+					t.Fatalf("%q cannot be sent in a header", value)
 				}
 			}
 		}

@@ -77,7 +77,7 @@ func (g *Gate) Decide(r *Request) Decision {
 }
 
 // Recheck reports whether an admitted request may continue: it would be admitted again, with the same identity headers.
-// If the caller has become another, or has lost a scope that the app was told about, the request has to end. Recheck
+// If the caller has become another, or has lost a scope that the app has been sent, the request has to end. Recheck
 // counts as a verification and not as a decision.
 func (g *Gate) Recheck(r *Request, admitted *Caller) bool {
 	rules := g.rules.Load()

@@ -32,10 +32,10 @@ func (g *Gate) Identify(r *http.Request, needs ...access.Request) Decision {
 	return d
 }
 
-// IdentifyOrAnonymous finds the caller of a management page (docs/compatibility.md, "Who is calling"). Where Identify
-// refuses, it falls back: a refused key counts as no key, and the caller may be known in another way, at last by a saved
-// name that holds no rights. Its Outcome is Allowed, even for an anonymous caller, or else NotReady or Stale. It counts as
-// a verification and not as a decision.
+// IdentifyOrAnonymous finds the caller of a management page (docs/compatibility.md, "Who is calling"). Where
+// Identify refuses, it falls back: a refused key counts as no key, and the caller may be known in another way, at
+// last by a saved name that holds no rights. Its Outcome is Allowed, even for an anonymous caller, or else
+// NotReady or Stale. It counts as a verification and not as a decision.
 func (g *Gate) IdentifyOrAnonymous(r *http.Request) Decision {
 	rules := g.rules.Load()
 	d := g.available(rules)
@@ -49,9 +49,10 @@ func (g *Gate) IdentifyOrAnonymous(r *http.Request) Decision {
 	return d
 }
 
-// Authenticate verifies a key that did not come in the headers of a request: one typed into the login form, or one that
-// a gateway asks about. Its Outcome is Allowed, Unauthenticated, NotReady or Stale. from is the client address to record
-// with the use, or "" if it is unknown. Authenticate counts as a verification and not as a decision.
+// Authenticate verifies a key that did not come in the headers of a request: one typed into the login form, or one
+// that a gateway asks about. Its Outcome is Allowed, Unauthenticated, NotReady or Stale. from is the client
+// address to record with the use, or "" if it is unknown. Authenticate counts as a verification and not as a
+// decision.
 func (g *Gate) Authenticate(key, from string) Decision {
 	return g.authenticate(from, func(now time.Time) Decision {
 		verdict := g.Verifier.Verify(key, now)
@@ -179,8 +180,8 @@ func (g *Gate) setNamedCaller(d *Decision, rules *Rules, header http.Header, tak
 	}
 }
 
-// namedCaller takes the name from a trusted proxy, or else the saved name if takeSaved is set. A user whose AdminUser is
-// disabled stays anonymous, and a name alone never makes an admin.
+// namedCaller takes the name from a trusted proxy, or else the saved name if takeSaved is set. A user whose
+// AdminUser is disabled stays anonymous, and a name alone never makes an admin.
 func (g *Gate) namedCaller(rules *Rules, header http.Header, takeSaved bool) (c Caller) {
 	if rules.TrustProxyHeaders {
 		c.Username, c.Credential = credential.ProxyUser(header), CredentialProxy

@@ -13,7 +13,7 @@ import (
 	"keywright.dev/keywright/internal/gate"
 )
 
-// person is somebody as the documents speak of them, and not the code.
+// person is a caller in the terms of the documents, independent of the code.
 type person struct {
 	subject string
 	admin   bool
@@ -23,7 +23,7 @@ type person struct {
 
 var (
 	nobody = person{}
-	// keyholders are those whose key is good, by the key.
+	// keyholders maps accepted keys to callers.
 	keyholders = map[string]person{
 		bootstrapKey: {"User/admin", true, "certs.read certs.write", ""},
 		aliceKey:     {"User/alice", true, "certs.read certs.write", ""},
@@ -31,17 +31,17 @@ var (
 		bobsAPIKey:   {"User/bob", false, "certs.read", ""},
 		ciKey:        {"Account/ci", false, "certs.read certs.write", ""},
 	}
-	// sessionholders are by the secret of their session.
+	// sessionholders maps session cookies to callers.
 	sessionholders = map[string]person{
 		aliceSession: keyholders[aliceKey], bobSession: keyholders[bobsAPIKey], bootedSession: keyholders[bootstrapKey],
 	}
-	// named are people who have been told of by name; whoever is not here holds nothing.
+	// named are the callers known by a name. Any other name holds nothing.
 	named = map[string]person{"bob": {may: "certs.read"}, "carol": {devMay: "certs.read"}}
 )
 
-// drawn is a request and a configuration, in the terms in which they were drawn.
+// drawn is a drawn request and configuration.
 type drawn struct {
-	// Keys are presented one after the other; a session and names may be told too. Empty: not at all.
+	// Keys are presented in turn. Session and names are sent unless empty.
 	Keys                                 []string
 	Session, ProxyUser, SavedName        string
 	Method, Target                       string
@@ -53,21 +53,32 @@ type drawn struct {
 func draw(t *rapid.T) drawn {
 	d := drawn{
 		Keys: rapid.SliceOfN(rapid.SampledFrom([]string{
-			bootstrapKey, aliceKey, alicesAPIKey, bobsAPIKey, ciKey, daveKey, davesAPIKey, erinKey, revokedKey, unknownKey, "bad",
+			bootstrapKey, aliceKey, alicesAPIKey, bobsAPIKey, ciKey, daveKey, davesAPIKey, erinKey, revokedKey, unknownKey,
+			"bad",
 		}), 0, 2).Draw(t, "keys"),
-		Session:   rapid.SampledFrom([]string{"", "", aliceSession, bobSession, bootedSession, daveSession, erinSession, noSession}).Draw(t, "session"),
-		ProxyUser: rapid.SampledFrom([]string{"", "bob", "carol", "alice", "dave", "Dave", "admin", "Admin", "Account/ci", " carol "}).Draw(t, "proxy user"),
+		Session: rapid.SampledFrom([]string{
+			"", "", aliceSession, bobSession, bootedSession, daveSession, erinSession, noSession,
+		}).Draw(t, "session"),
+		ProxyUser: rapid.SampledFrom([]string{
+			"", "bob", "carol", "alice", "dave", "Dave", "admin", "Admin", "Account/ci", " carol ",
+		}).Draw(t, "proxy user"),
 		SavedName: rapid.SampledFrom([]string{"", "bob", "carol", "zoe", "DAVE", "ADMIN"}).Draw(t, "saved name"),
-		Method:    rapid.SampledFrom([]string{"GET", "HEAD", "PROPFIND", "POST", "DELETE", "FROB", "get", ""}).Draw(t, "method"),
+		Method: rapid.SampledFrom([]string{"GET", "HEAD", "PROPFIND", "POST", "DELETE", "FROB", "get", ""}).Draw(
+			t, "method",
+		),
 		Target: rapid.SampledFrom([]string{
-			"", "/", "/certs", "/certs?env=dev", "/certs?env=dev&env=prod", "/users/bob/", "/users/carol/x", "/own/bob/certs", "/own/carol/certs", "/a/..%2fcerts",
+			"", "/", "/certs", "/certs?env=dev", "/certs?env=dev&env=prod", "/users/bob/", "/users/carol/x", "/own/bob/certs",
+			"/own/carol/certs", "/a/..%2fcerts",
 		}).Draw(t, "target"),
-		List: rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"bob", "Carol", "account/ci", "user/alice", "ci"}), 0, 3, rapid.ID[string]).Draw(t, "list"),
+		List: rapid.SliceOfNDistinct(rapid.SampledFrom([]string{
+			"bob", "Carol", "account/ci", "user/alice", "ci",
+		}), 0, 3, rapid.ID[string]).Draw(t, "list"),
 	}
-	// Most requests should come far, so what ends them early is drawn seldom.
+	// Most requests should get far, so early refusals are drawn seldom.
 	flip := func(name string, of int) bool { return rapid.IntRange(1, of).Draw(t, name) == of }
 	d.Contradictory, d.Stale = flip("contradictory", 8), flip("stale", 16)
-	d.Proxy, d.Names, d.Anonymous, d.Deny, d.HasRoutes = flip("trust proxy", 2), flip("trust names", 2), flip("anonymous", 3), flip("deny", 4), flip("routes", 2)
+	d.Proxy, d.Names = flip("trust proxy", 2), flip("trust names", 2)
+	d.Anonymous, d.Deny, d.HasRoutes = flip("anonymous", 3), flip("deny", 4), flip("routes", 2)
 	if flip("no keys", 2) {
 		d.Keys = nil
 	}
@@ -76,7 +87,8 @@ func draw(t *rapid.T) drawn {
 
 func (d *drawn) runtime() config.Runtime {
 	r := config.Runtime{
-		AllowedUsers: d.List, TrustProxyHeaders: d.Proxy, TrustUsernames: d.Names, AnonymousReads: d.Anonymous, DenyUnmatched: d.Deny, StaleAfter: time.Minute,
+		AllowedUsers: d.List, TrustProxyHeaders: d.Proxy, TrustUsernames: d.Names, AnonymousReads: d.Anonymous,
+		DenyUnmatched: d.Deny, StaleAfter: time.Minute,
 	}
 	if d.HasRoutes {
 		r.Routes = someRoutes
@@ -109,7 +121,7 @@ func (d *drawn) header() http.Header {
 	return header
 }
 
-// caller reads COMPAT A and DESIGN 4 aloud. known is false where a key is presented that lets nobody in.
+// caller follows docs/compatibility.md, "Who is calling", as the gate applies it. known is false for a refused key.
 func (d *drawn) caller() (caller person, known bool) {
 	if len(d.Keys) == 2 && d.Keys[0] != d.Keys[1] {
 		return nobody, false
@@ -152,14 +164,14 @@ func usable(name string) string {
 	return name
 }
 
-// asks is what a route asks for, of a caller or of a name.
+// asks is what a route requires.
 type asks struct {
 	matches, clear bool
 	action, owner  string
 	dev            bool
 }
 
-// route finds out by hand what someRoutes say of the targets that are drawn.
+// route states by hand what someRoutes require for the drawn targets.
 func (d *drawn) route() asks {
 	if !d.HasRoutes {
 		return asks{clear: true}
@@ -198,7 +210,7 @@ func (p *person) username() string {
 	return name
 }
 
-// isListed: the list has names, and subjects.
+// isListed checks names and subjects.
 func (p *person) isListed(list []string) bool {
 	return slices.ContainsFunc(list, func(entry string) bool {
 		if strings.Contains(entry, "/") {
@@ -218,13 +230,13 @@ func (d *drawn) outcome() (gate.Outcome, person) {
 	isRead := slices.Contains([]string{"GET", "HEAD", "PROPFIND"}, d.Method)
 	itMatters := d.HasRoutes || len(d.List) > 0 || d.Anonymous
 	isClear := route.clear && (!d.Contradictory || !itMatters)
-	mayBeAnybody := d.Anonymous && isRead && isClear && route.action == "" && route.owner == ""
+	isOpen := d.Anonymous && isRead && isClear && route.action == "" && route.owner == ""
 	switch {
 	case d.Stale:
 		return gate.Stale, caller
 	case !known:
 		return gate.Unauthenticated, caller
-	case caller == nobody && !mayBeAnybody:
+	case caller == nobody && !isOpen:
 		return gate.Unauthenticated, caller
 	case !isClear:
 		return gate.Ambiguous, caller
@@ -240,7 +252,7 @@ func (d *drawn) outcome() (gate.Outcome, person) {
 	return gate.Allowed, caller
 }
 
-func TestDecideDoesWhatTheRulesSay(t *testing.T) {
+func TestDecide_MatchesModel(t *testing.T) {
 	h := newFixture(t)
 	seen := map[gate.Outcome]int{}
 	rapid.Check(t, func(t *rapid.T) {
@@ -251,7 +263,7 @@ func TestDecideDoesWhatTheRulesSay(t *testing.T) {
 	})
 	for _, outcome := range gate.Outcomes() {
 		if seen[outcome] == 0 && outcome != gate.NotReady {
-			t.Errorf("%s was never drawn: the test is blind", outcome)
+			t.Errorf("%s was never drawn", outcome)
 		}
 	}
 }
@@ -266,7 +278,9 @@ func (h *fixture) compare(t *rapid.T, d *drawn) gate.Outcome {
 	if d.Stale {
 		h.view.age.Store(int64(time.Hour))
 	}
-	asked := gate.Request{Method: d.Method, Host: "h", Target: d.Target, Contradictory: d.Contradictory, Header: d.header()}
+	asked := gate.Request{
+		Method: d.Method, Host: "h", Target: d.Target, Contradictory: d.Contradictory, Header: d.header(),
+	}
 
 	got := h.Decide(&asked)
 
@@ -275,15 +289,17 @@ func (h *fixture) compare(t *rapid.T, d *drawn) gate.Outcome {
 		t.Fatalf("got %s, want %s", got.Outcome, want)
 	}
 	if h.Recheck(&asked, &got.Caller) != (want == gate.Allowed) {
-		t.Fatalf("%s, and may go on: %t", want, want != gate.Allowed)
+		t.Fatalf("%s, and may continue: %t", want, want != gate.Allowed)
 	}
 	if want != gate.Allowed {
 		return want
 	}
-	if got.Caller.Subject != caller.subject || got.Caller.Username != caller.username() || got.Caller.Admin != caller.admin {
+	if got.Caller.Subject != caller.subject || got.Caller.Username != caller.username() ||
+		got.Caller.Admin != caller.admin {
 		t.Fatalf("as %+v, want %+v", got.Caller, caller)
 	}
-	if saves := got.Caller.Credential == gate.CredentialProxy && usable(d.ProxyUser) != d.SavedName; saves != (got.SetCookie != "") {
+	if saves := got.Caller.Credential == gate.CredentialProxy &&
+		usable(d.ProxyUser) != d.SavedName; saves != (got.SetCookie != "") {
 		t.Fatalf("sets %q", got.SetCookie)
 	}
 	return want

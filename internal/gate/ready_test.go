@@ -27,10 +27,10 @@ func (v *view) fail(err error) {
 	v.err.Store(&err)
 }
 
-// everybody comes in every way: what is wrong with a request must not matter before anything is known.
+// everybody has one request for each kind of credential: none may matter before the view is complete.
 var everybody = map[string]http.Header{
 	"an admin": from(bearer(aliceKey)), "a session": from(session(aliceSession)), "a bad key": from(bearer(unknownKey)),
-	"nonsense": from("Authorization: x"), "nobody": from(), "a name": from("X-Forwarded-User: carol"),
+	"nonsense": from("Authorization: x"), "anonymous": from(), "a name": from("X-Forwarded-User: carol"),
 }
 
 func (h *fixture) expectAll(t *testing.T, what, want string) {
@@ -38,11 +38,11 @@ func (h *fixture) expectAll(t *testing.T, what, want string) {
 	for name, header := range everybody {
 		asked := gate.Request{Method: http.MethodGet, Host: "h", Target: "/", Header: header}
 		decided, identified := h.Decide(&asked), h.Identify(header)
-		if told(&decided) != want || told(&identified) != want {
-			t.Errorf("%s, %s: got %s and %s, want %s", what, name, told(&decided), told(&identified), want)
+		if describe(&decided) != want || describe(&identified) != want {
+			t.Errorf("%s, %s: got %s and %s, want %s", what, name, describe(&decided), describe(&identified), want)
 		}
 		if h.Recheck(&asked, &decided.Caller) {
-			t.Errorf("%s, %s: may go on", what, name)
+			t.Errorf("%s, %s: may continue", what, name)
 		}
 		if decided.SetCookie != "" || decided.Presented {
 			t.Errorf("%s, %s: %+v", what, name, decided)
@@ -50,11 +50,12 @@ func (h *fixture) expectAll(t *testing.T, what, want string) {
 	}
 }
 
-// On a 401 git forgets the key it has, and a gateway tells the caller that it is wrong. Nobody knows that yet.
-func TestWhileTooLittleIsKnownNobodyIsToldThatTheirKeyIsWrong(t *testing.T) {
+// On a 401, git drops its key and a gateway reports a wrong key. Neither is certain before the view is complete.
+func TestNotReady_NeverRefusesAKey(t *testing.T) {
 	h := newFixture(t)
 	h.Gate = gate.New(gate.Config{
-		Verifier: h.Verifier, View: h.view, Sessions: h.Sessions, Now: h.Now, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
+		Verifier: h.Verifier, View: h.view, Sessions: h.Sessions, Now: h.Now, Log: slog.New(slog.DiscardHandler),
+		Registry: prometheus.NewRegistry(),
 	})
 	h.expectAll(t, "without rules", notReady)
 	h.view.fail(errors.New("apikeys have not been seen yet"))
@@ -68,35 +69,36 @@ func TestWhileTooLittleIsKnownNobodyIsToldThatTheirKeyIsWrong(t *testing.T) {
 
 	h.view.fail(nil)
 	if d := h.ask(http.MethodGet, "/", from(bearer(aliceKey))); d.Outcome != gate.Allowed || h.Ready() != nil {
-		t.Error("ready: ", told(&d), h.Ready())
+		t.Error("ready: ", describe(&d), h.Ready())
 	}
 	h.view.fail(errors.New("never again"))
 	if d := h.ask(http.MethodGet, "/", from(bearer(aliceKey))); d.Outcome != gate.Allowed {
-		t.Error("once ready, not ready again: ", told(&d))
+		t.Error("once ready, not ready again: ", describe(&d))
 	}
-	// Whoever looked for rules before there were any may find that the gate is ready by now.
+	// A request that loaded nil rules may find the gate ready by now.
 	h.Use(nil)
 	h.expectAll(t, "looked too early", notReady)
 	h.Use(rules)
 	if d := h.ask(http.MethodGet, "/", from(bearer(aliceKey))); d.Outcome != gate.Allowed {
-		t.Error("with rules again: ", told(&d))
+		t.Error("with rules again: ", describe(&d))
 	}
 }
 
-func TestAViewThatIsTooOld(t *testing.T) {
+func TestStale_RefusesEveryRequest(t *testing.T) {
 	h := newFixture(t)
 	for name, c := range map[string]struct {
 		after, age time.Duration
 		stale      bool
 	}{
-		"no bound": {0, 1000 * time.Hour, false}, "fresh": {time.Minute, 0, false}, "at the bound": {time.Minute, time.Minute, false},
-		"beyond": {time.Minute, time.Minute + 1, true}, "far beyond": {time.Minute, 1000 * time.Hour, true},
+		"no bound": {0, 1000 * time.Hour, false}, "fresh": {time.Minute, 0, false},
+		"at the bound": {time.Minute, time.Minute, false},
+		"beyond":       {time.Minute, time.Minute + 1, true}, "far beyond": {time.Minute, 1000 * time.Hour, true},
 	} {
 		h.use(t, config.Runtime{StaleAfter: c.after, TrustProxyHeaders: true})
 		h.view.age.Store(int64(c.age))
 		d := h.ask(http.MethodGet, "/", from(bearer(aliceKey)))
 		if (d.Outcome == gate.Stale) != c.stale || c.stale != (h.Ready() != nil) {
-			t.Errorf("%s: %s, %v", name, told(&d), h.Ready())
+			t.Errorf("%s: %s, %v", name, describe(&d), h.Ready())
 		}
 		if c.stale {
 			h.expectAll(t, name, stale)
@@ -104,17 +106,18 @@ func TestAViewThatIsTooOld(t *testing.T) {
 	}
 	h.view.age.Store(int64(90 * time.Second))
 	h.use(t, config.Runtime{StaleAfter: time.Minute})
-	if err := h.Ready(); err == nil || !strings.Contains(err.Error(), "1m30s") || !strings.Contains(err.Error(), "STALE_AFTER=1m0s") {
+	if err := h.Ready(); err == nil || !strings.Contains(err.Error(), "1m30s") ||
+		!strings.Contains(err.Error(), "STALE_AFTER=1m0s") {
 		t.Error(err)
 	}
-	// Another bound counts at once, and so does a view that is fresh again.
+	// A changed bound counts at once, and so does a current view.
 	h.use(t, config.Runtime{StaleAfter: time.Hour})
 	if d := h.ask(http.MethodGet, "/", from(bearer(aliceKey))); d.Outcome != gate.Allowed {
-		t.Error(told(&d))
+		t.Error(describe(&d))
 	}
 	h.use(t, config.Runtime{StaleAfter: time.Minute})
 	h.view.age.Store(0)
 	if d := h.ask(http.MethodGet, "/", from(bearer(aliceKey))); d.Outcome != gate.Allowed || h.Ready() != nil {
-		t.Error(told(&d), h.Ready())
+		t.Error(describe(&d), h.Ready())
 	}
 }

@@ -26,15 +26,19 @@ const NotAllowed = "User not allowed. Contact an administrator to be added to th
 // The texts are fixed by docs/compatibility.md, "Allow list" and "API keys". Refused keys look alike for every reason:
 // unknown, expired and malformed.
 var (
-	askForKey    = refusal(http.StatusUnauthorized, codeUnauthorized, "invalid token", challenge("")...)
-	invalidKey   = refusal(http.StatusUnauthorized, codeUnauthorized, "invalid token", challenge(`, error="invalid_token"`)...)
+	askForKey  = refusal(http.StatusUnauthorized, codeUnauthorized, "invalid token", challenge("")...)
+	invalidKey = refusal(
+		http.StatusUnauthorized, codeUnauthorized, "invalid token", challenge(`, error="invalid_token"`)...,
+	)
 	notListed    = detailed(NotAllowed)
 	notPermitted = refusal(http.StatusForbidden, codeForbidden, "API key lacks required permission")
 	unmatched    = refusal(http.StatusForbidden, codeForbidden, "No route allows this request")
 	ambiguous    = refusal(http.StatusForbidden, codeForbidden, "The request can be read in more than one way")
 	// These are not 401: on a 401, git drops its key, although that may be a good one.
 	notReady = refusal(http.StatusServiceUnavailable, codeInternal, "not ready yet", "Retry-After", "1")
-	stale    = refusal(http.StatusServiceUnavailable, codeInternal, "the view of the cluster is too old", "Retry-After", "1")
+	stale    = refusal(
+		http.StatusServiceUnavailable, codeInternal, "the view of the cluster is too old", "Retry-After", "1",
+	)
 )
 
 // challenge returns the challenges for both schemes: git never sends its credentials unless asked for Basic. parameter

@@ -34,15 +34,15 @@ type origin struct {
 	isForwarded bool
 }
 
-// ClientAddress returns the address of a client of Keywright itself, or "" if it is unknown. With TRUST_PROXY_HEADERS it
-// is the address that the proxy in front reports.
+// ClientAddress returns the address of a client of Keywright itself, or "" if it is unknown. With
+// TRUST_PROXY_HEADERS it is the address that the proxy in front reports.
 func (g *Gate) ClientAddress(r *http.Request) string {
 	from := origin{r.Header, r.RemoteAddr, g.TrustsProxy()}
 	return from.address()
 }
 
-// address returns the last address in X-Forwarded-For, which the proxy in front added; the client may have written those
-// before it. Without a readable one address returns the peer's, or "" if that is not readable either.
+// address returns the last address in X-Forwarded-For, which the proxy in front added; the client may have written
+// those before it. Without a readable one address returns the peer's, or "" if that is not readable either.
 func (o *origin) address() string {
 	if o.isForwarded {
 		if forwarded, ok := readAddress(lastOf(o.header["X-Forwarded-For"])); ok {

@@ -25,8 +25,8 @@ func (g *Gate) reportEvery() time.Duration {
 	return g.Uses.Interval()
 }
 
-// recordUse reports an admitted caller. Uses of keys are reported at intervals; the check of the interval takes no lock,
-// so the common path costs next to nothing.
+// recordUse reports an admitted caller. Uses of keys are reported at intervals; the check of the interval takes no
+// lock, so the common path costs next to nothing.
 func (g *Gate) recordUse(c *Caller, now time.Time, from origin) {
 	switch {
 	case g.Uses == nil && g.SeenUsers == nil:

@@ -27,8 +27,8 @@ var identityHeaders = func() (names [len(gate.IdentityHeaders)]string) {
 	return names
 }()
 
-// removeVariants is a response that removes the identity headers with one or more - replaced by _, which many app servers
-// read as the same. They are removed from every request: Envoy may be configured not to send all headers.
+// removeVariants is a response that removes the identity headers with one or more - replaced by _, which many app
+// servers read as the same. They are removed from every request: Envoy may be configured not to send all headers.
 var removeVariants = func() (r okResponse) {
 	for _, name := range identityHeaders {
 		for _, variant := range variants(name)[1:] {

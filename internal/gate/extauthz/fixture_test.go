@@ -27,15 +27,15 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
-// Keys: of an admin, of one who is disabled, one that has ended, of nobody, of a program, of a user who is no admin.
+// Keys: of an admin, of a disabled admin, one past its end, an unknown one, of a program, and of a plain user.
 const (
 	alice   = "correct-horse-battery-staple"
-	off     = "the-key-of-somebody-disabled"
+	off     = "the-key-of-a-disabled-admin"
 	ended   = "the-key-that-came-to-its-end"
-	unknown = "a-key-that-nobody-has-at-all"
+	unknown = "a-key-that-was-never-issued"
 	ci      = "the-key-of-a-program-named-ci"
-	bobs    = "an-api-key-of-somebody-named-bob"
-	// knownSession is the cookie of a session that was begun with alice's key.
+	bobs    = "an-api-key-that-speaks-for-bob"
+	// knownSession is the cookie of a session of alice's key.
 	knownSession = "the-secret-of-a-session-of-alice"
 	// panicking is a session cookie that makes the gate panic.
 	panicking = "the-secret-that-is-one-too-many"
@@ -55,12 +55,12 @@ type fixture struct {
 	log        *journal
 }
 
-// view is a view of the cluster as a test says.
+// view is a view of the cluster with a settable state.
 type view struct {
 	mu       sync.Mutex
 	notReady error
 	age      time.Duration
-	// looked is called when somebody wants to know how old the view is. May be nil.
+	// looked is called by Age. May be nil.
 	looked func()
 }
 
@@ -86,7 +86,7 @@ func (v *view) Age() time.Duration {
 	return age
 }
 
-// sessions has one session, and a bug.
+// sessions has one session, and panics on another cookie.
 type sessions struct{ digest pepper.Digest }
 
 func (s sessions) Key(cookie string, _ time.Time) *pepper.Digest {
@@ -99,7 +99,7 @@ func (s sessions) Key(cookie string, _ time.Time) *pepper.Digest {
 	return &s.digest
 }
 
-// journal is a log that several write to.
+// journal is a log for concurrent writers.
 type journal struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -125,7 +125,8 @@ func newFixture(tb testing.TB, runtime config.Runtime) *fixture {
 	log := slog.New(slog.NewJSONHandler(f.log, nil))
 	g := gate.New(gate.Config{
 		Verifier: verify.NewVerifier(newIndex(ring), keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring), View: f.view,
-		Sessions: sessions{ring.Digest(alice)}, Now: func() time.Time { return now }, Log: log, Registry: prometheus.NewRegistry(),
+		Sessions: sessions{ring.Digest(alice)}, Now: func() time.Time { return now }, Log: log,
+		Registry: prometheus.NewRegistry(),
 	})
 	rules, err := gate.NewRules(runtime)
 	must(tb, err)
@@ -155,7 +156,9 @@ func newIndex(ring *pepper.Keyring) *verify.Index {
 	}
 	give("ci", ci, "", "Account/ci", "certs.read", "certs.write")
 	give("bobs", bobs, "bob", "User/bob", "certs.read", "certs.write")
-	index.PutRole("reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}})
+	index.PutRole(
+		"reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}},
+	)
 	return index
 }
 
@@ -166,13 +169,15 @@ func (f *fixture) serve(tb testing.TB) {
 	must(tb, err)
 	go func() { f.served <- f.server.Serve(f.listener) }()
 	tb.Cleanup(func() { must(tb, f.server.Close()) })
-	f.connection, err = grpc.NewClient(f.listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	f.connection, err = grpc.NewClient(
+		f.listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+	)
 	must(tb, err)
 	tb.Cleanup(func() { _ = f.connection.Close() })
 	f.AuthorizationClient = authv3.NewAuthorizationClient(f.connection)
 }
 
-// failer is a test, be it of one drawn input.
+// failer is a *testing.T or a *rapid.T.
 type failer interface {
 	Helper()
 	Errorf(format string, args ...any)
@@ -187,12 +192,12 @@ func must(tb failer, err error) {
 	}
 }
 
-// request is what Envoy asks about. It changes by its methods.
+// request is the request that Envoy asks about.
 type request struct {
 	http *authv3.AttributeContext_HttpRequest
 }
 
-// get is a GET of /certs with these headers: name, value, name, value.
+// get returns a GET of /certs with these headers: name, value, name, value.
 func get(header ...string) request {
 	r := request{&authv3.AttributeContext_HttpRequest{
 		Id: "1", Method: http.MethodGet, Path: "/certs", Host: "app.example.com", Scheme: "https", Protocol: "HTTP/2",
@@ -204,7 +209,7 @@ func get(header ...string) request {
 	return r
 }
 
-// raw gives a header as Envoy does with encode_raw_headers.
+// raw adds a header as Envoy does with encode_raw_headers.
 func (r request) raw(name string, value []byte) request {
 	if r.http.HeaderMap == nil {
 		r.http.HeaderMap = &corev3.HeaderMap{}
@@ -220,10 +225,12 @@ func basic(password string) string {
 }
 
 func (r request) check() *authv3.CheckRequest {
-	return &authv3.CheckRequest{Attributes: &authv3.AttributeContext{Request: &authv3.AttributeContext_Request{Http: r.http}}}
+	return &authv3.CheckRequest{
+		Attributes: &authv3.AttributeContext{Request: &authv3.AttributeContext_Request{Http: r.http}},
+	}
 }
 
-// ask returns a reply that Envoy's own rules for one find nothing wrong with.
+// ask returns the reply and fails if Envoy's own validation finds a fault with it.
 func (f *fixture) ask(tb failer, r request) *authv3.CheckResponse {
 	tb.Helper()
 	return f.askAll(tb, r.check())
@@ -242,7 +249,8 @@ func (f *fixture) askAll(tb failer, r *authv3.CheckRequest) *authv3.CheckRespons
 	return reply
 }
 
-// upstream is what the app gets of a request that passes. Envoy sets first and removes last, and names are in lower case.
+// upstream returns the headers that the app gets for an admitted request. Envoy sets first and removes last, and names
+// are in lower case.
 func upstream(tb failer, r request, reply *authv3.CheckResponse) map[string]string {
 	tb.Helper()
 	ok := reply.GetOkResponse()
@@ -254,7 +262,7 @@ func upstream(tb failer, r request, reply *authv3.CheckResponse) map[string]stri
 		header[strings.ToLower(raw.GetKey())] = string(raw.GetRawValue())
 	}
 	for _, option := range ok.GetHeaders() {
-		if option.GetAppendAction() != corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD || saysAppend(option) {
+		if option.GetAppendAction() != corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD || hasAppend(option) {
 			tb.Errorf("%s would be added to the client's own", option.GetHeader().GetKey())
 		}
 		header[strings.ToLower(option.GetHeader().GetKey())] = option.GetHeader().GetValue()
@@ -265,18 +273,18 @@ func upstream(tb failer, r request, reply *authv3.CheckResponse) map[string]stri
 	return header
 }
 
-// saysAppend says that an option has the older field for what append_action says.
-func saysAppend(option *corev3.HeaderValueOption) bool {
-	return option.GetAppend() != nil //nolint:staticcheck // it is deprecated, and has to be absent
+// hasAppend reports whether an option has the older field for append_action.
+func hasAppend(option *corev3.HeaderValueOption) bool {
+	return option.GetAppend() != nil //nolint:staticcheck // deprecated, and has to be absent
 }
 
-// downstream is what the client gets of a refusal: from Envoy up to 1.36, which takes every header as one to add after
-// all those of that name were removed, and from later ones, which do as each says.
+// downstream returns the headers that the client gets with a refusal: from Envoy up to 1.36, which first removes all
+// headers of that name and then adds each, and from later versions, which follow append_action.
 func downstream(reply *authv3.CheckResponse) (older, later http.Header) {
 	older, later = http.Header{}, http.Header{"Content-Type": {"text/plain"}}
 	for _, option := range reply.GetDeniedResponse().GetHeaders() {
 		name, value := option.GetHeader().GetKey(), option.GetHeader().GetValue()
-		if saysAppend(option) {
+		if hasAppend(option) {
 			continue
 		}
 		older.Add(name, value)

@@ -13,7 +13,7 @@ import (
 	"keywright.dev/keywright/internal/gate/extauthz"
 )
 
-// strict is a configuration in which everything about a request matters.
+// strict is a configuration with every rule.
 var strict = config.Runtime{
 	AllowedUsers: []string{"bob"}, TrustProxyHeaders: true, TrustUsernames: true, AnonymousReads: true,
 	Routes: []routes.Route{
@@ -22,12 +22,12 @@ var strict = config.Runtime{
 	},
 }
 
-// outcomes are what may become of a request, and the HTTP status of each.
+// outcomes are the possible gRPC codes, with the HTTP statuses of each.
 var outcomes = map[codes.Code][]int{
 	codes.OK: {0}, codes.Unauthenticated: {401}, codes.PermissionDenied: {403},
 }
 
-// checkAnswer asks without a network, whose goroutines would look like news to the fuzzer.
+// checkAnswer uses no network, whose goroutines would look like new coverage to the fuzzer.
 func (f *fixture) checkAnswer(t *testing.T, message []byte) {
 	t.Helper()
 	answer, err := extauthz.Answer(f.config, message)
@@ -39,11 +39,17 @@ func (f *fixture) checkAnswer(t *testing.T, message []byte) {
 	}
 }
 
-// FuzzRequest asks about requests as a client of Envoy may send them: Envoy makes text of everything but raw headers.
+// FuzzRequest checks requests as a client of Envoy may send them: all but raw headers arrive as text.
 func FuzzRequest(f *testing.F) {
 	fixture := newFixture(f, strict)
-	f.Add("GET", "/certs", "", "app.example.com", "Bearer "+alice, "", []byte("a=1; keywright_session="+knownSession), []byte("bob"))
-	f.Add("POST", "/users/bob/../alice/%2e", "a=1", "x:y", basic(bobs), alice, []byte("keywright_user=\xff"), []byte("\x00\xff,"))
+	f.Add(
+		"GET", "/certs", "", "app.example.com", "Bearer "+alice, "", []byte("a=1; keywright_session="+knownSession),
+		[]byte("bob"),
+	)
+	f.Add(
+		"POST", "/users/bob/../alice/%2e", "a=1", "x:y", basic(bobs), alice, []byte("keywright_user=\xff"),
+		[]byte("\x00\xff,"),
+	)
 	f.Add("CONNECT", "", "?", "", ",", "\x00", []byte(";=;,keywright_session,;"), []byte(nil))
 	f.Fuzz(func(t *testing.T, method, path, query, host, authorization, apiKey string, cookie, user []byte) {
 		text := func(s string) string { return strings.ToValidUTF8(s, "!") }
@@ -61,10 +67,12 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// FuzzMessage sends anything at all.
+// FuzzMessage sends arbitrary bytes.
 func FuzzMessage(f *testing.F) {
 	fixture := newFixture(f, strict)
-	for _, r := range []request{get(), bearer(alice), get("cookie", "keywright_session="+knownSession).raw("x-api-key", []byte(alice))} {
+	for _, r := range []request{
+		get(), bearer(alice), get("cookie", "keywright_session="+knownSession).raw("x-api-key", []byte(alice)),
+	} {
 		message, err := proto.Marshal(r.check())
 		must(f, err)
 		f.Add(message)

@@ -82,8 +82,8 @@ func headerOptions(header http.Header) (all []*corev3.HeaderValueOption) {
 	return all
 }
 
-// codeOf returns the gRPC code for an HTTP status. Envoy's TCP filter goes by the code; its HTTP filter goes by the HTTP
-// status and logs the code.
+// codeOf returns the gRPC code for an HTTP status. Envoy's TCP filter goes by the code; its HTTP filter goes by
+// the HTTP status and logs the code.
 func codeOf(status int) codes.Code {
 	switch status {
 	case http.StatusUnauthorized:

@@ -19,11 +19,12 @@ import (
 	"keywright.dev/keywright/internal/gate"
 )
 
-// says compares a reply with what gate has to say.
-func says(t *testing.T, reply *authv3.CheckResponse, code codes.Code, d gate.Decision) {
+// wantRefusal compares a reply with the refusal of a decision.
+func wantRefusal(t *testing.T, reply *authv3.CheckResponse, code codes.Code, d gate.Decision) {
 	t.Helper()
 	want, denied := d.Refusal(), reply.GetDeniedResponse()
-	if codes.Code(reply.GetStatus().GetCode()) != code || int(denied.GetStatus().GetCode()) != want.Status || denied.GetBody() != want.Body {
+	if codes.Code(reply.GetStatus().GetCode()) != code || int(denied.GetStatus().GetCode()) != want.Status ||
+		denied.GetBody() != want.Body {
 		t.Fatalf("got %v, want %s, %d, %s", reply, code, want.Status, want.Body)
 	}
 	older, later := downstream(reply)
@@ -38,7 +39,7 @@ var (
 	unclear = gate.Decision{Outcome: gate.Ambiguous}
 )
 
-func TestWhoPresentsNoGoodKeyIsAskedForOne(t *testing.T) {
+func TestRefuse_WithoutAcceptedKey(t *testing.T) {
 	f := newFixture(t, config.Runtime{TrustProxyHeaders: true})
 	twenty := get("x-api-key", unknown)
 	for i := range 20 {
@@ -48,38 +49,40 @@ func TestWhoPresentsNoGoodKeyIsAskedForOne(t *testing.T) {
 		request
 		want gate.Decision
 	}{
-		"nothing":                     {get(), noKey},
-		"a saved name, not trusted":   {get("cookie", "keywright_user=alice"), noKey},
-		"a session that is not":       {get("cookie", "keywright_session=other"), noKey},
-		"two sessions":                {get("cookie", "keywright_session="+knownSession+"; keywright_session=other"), noKey},
-		"a key in another's name":     {get("x-api-keys", alice, "authorization2", "Bearer "+alice), noKey},
-		"a name of spaces":            {get("x-forwarded-user", "  "), noKey},
-		"the reserved name":           {get("x-forwarded-user", "Admin"), noKey},
-		"a name that is no text":      {get().raw("x-forwarded-user", []byte("bob\xff")), noKey},
-		"unknown":                     {bearer(unknown), badKey},
-		"disabled":                    {bearer(off), badKey},
-		"ended":                       {bearer(ended), badKey},
-		"malformed":                   {bearer("ak_0123456789012345"), badKey},
-		"another scheme":              {get("authorization", "Digest x"), badKey},
-		"empty":                       {get("authorization", ""), badKey},
-		"empty, raw":                  {get().raw("authorization", nil), badKey},
-		"basic that is no base64":     {get("authorization", "Basic !!!"), badKey},
-		"no text":                     {get().raw("authorization", []byte("Bearer \xff\xfe\x00"+alice)), badKey},
-		"64 KB":                       {bearer(strings.Repeat("x", 64<<10)), badKey},
-		"twenty":                      {twenty, badKey},
-		"two":                         {get("authorization", "Bearer "+alice, "x-api-key", ci), badKey},
-		"two, joined":                 {get("authorization", "Bearer "+alice+",Bearer "+alice), badKey},
-		"two, one raw":                {bearer(alice).raw("authorization", []byte("Bearer "+ci)), badKey},
-		"a bad one and a session":     {get("authorization", "Bearer "+unknown, "cookie", "keywright_session="+knownSession), badKey},
+		"nothing":                   {get(), noKey},
+		"a saved name, not trusted": {get("cookie", "keywright_user=alice"), noKey},
+		"a session that is not":     {get("cookie", "keywright_session=other"), noKey},
+		"two sessions":              {get("cookie", "keywright_session="+knownSession+"; keywright_session=other"), noKey},
+		"a key in another's name":   {get("x-api-keys", alice, "authorization2", "Bearer "+alice), noKey},
+		"a name of spaces":          {get("x-forwarded-user", "  "), noKey},
+		"the reserved name":         {get("x-forwarded-user", "Admin"), noKey},
+		"a name that is not UTF-8":  {get().raw("x-forwarded-user", []byte("bob\xff")), noKey},
+		"unknown":                   {bearer(unknown), badKey},
+		"disabled":                  {bearer(off), badKey},
+		"ended":                     {bearer(ended), badKey},
+		"malformed":                 {bearer("ak_0123456789012345"), badKey},
+		"another scheme":            {get("authorization", "Digest x"), badKey},
+		"empty":                     {get("authorization", ""), badKey},
+		"empty, raw":                {get().raw("authorization", nil), badKey},
+		"basic that is no base64":   {get("authorization", "Basic !!!"), badKey},
+		"no text":                   {get().raw("authorization", []byte("Bearer \xff\xfe\x00"+alice)), badKey},
+		"64 KB":                     {bearer(strings.Repeat("x", 64<<10)), badKey},
+		"twenty":                    {twenty, badKey},
+		"two":                       {get("authorization", "Bearer "+alice, "x-api-key", ci), badKey},
+		"two, joined":               {get("authorization", "Bearer "+alice+",Bearer "+alice), badKey},
+		"two, one raw":              {bearer(alice).raw("authorization", []byte("Bearer "+ci)), badKey},
+		"a bad one and a session": {
+			get("authorization", "Bearer "+unknown, "cookie", "keywright_session="+knownSession), badKey,
+		},
 		"a bad one and a proxy's":     {get("authorization", "Bearer "+unknown, "x-forwarded-user", "bob"), badKey},
 		"a good one and one that isn": {get("authorization", "Bearer "+alice, "x-api-key", ""), badKey},
 	} {
-		t.Run(name, func(t *testing.T) { says(t, f.ask(t, c.request), codes.Unauthenticated, c.want) })
+		t.Run(name, func(t *testing.T) { wantRefusal(t, f.ask(t, c.request), codes.Unauthenticated, c.want) })
 	}
 }
 
-// Whoever tries keys learns nothing from the reply: not whether a key once worked, nor whether its form is right.
-func TestAllRefusalsOfKeysAreTheSameBytes(t *testing.T) {
+// A reply reveals neither whether a key once worked nor whether its form is right.
+func TestRefuse_IsTheSameForEveryRefusedKey(t *testing.T) {
 	f := newFixture(t, config.Runtime{})
 	first := f.ask(t, bearer(unknown))
 	for _, key := range []string{off, ended, "short", "ak_0123456789012345", "with a space", strings.Repeat("x", 9<<10)} {
@@ -89,39 +92,39 @@ func TestAllRefusalsOfKeysAreTheSameBytes(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoHTTPRequestIsRefused(t *testing.T) {
+func TestRefuse_CheckWithoutHTTPRequest(t *testing.T) {
 	f := newFixture(t, config.Runtime{AnonymousReads: true})
 	for name, r := range map[string]*authv3.CheckRequest{
 		"nothing":            {},
 		"no request":         {Attributes: &authv3.AttributeContext{}},
 		"a connection (TCP)": {Attributes: &authv3.AttributeContext{Request: &authv3.AttributeContext_Request{}}},
 	} {
-		t.Run(name, func(t *testing.T) { says(t, f.askAll(t, r), codes.PermissionDenied, unclear) })
+		t.Run(name, func(t *testing.T) { wantRefusal(t, f.askAll(t, r), codes.PermissionDenied, unclear) })
 	}
 	empty := &authv3.CheckRequest{Attributes: &authv3.AttributeContext{
 		Request: &authv3.AttributeContext_Request{Http: &authv3.AttributeContext_HttpRequest{}},
 	}}
-	says(t, f.askAll(t, empty), codes.Unauthenticated, noKey)
+	wantRefusal(t, f.askAll(t, empty), codes.Unauthenticated, noKey)
 }
 
-// On a 401 git forgets the key it has. Nobody knows yet that it is wrong.
-func TestWhileNotAllKeysAreKnownItIsUnavailable(t *testing.T) {
+// On a 401, git drops its key, which may be a good one.
+func TestRefuse_NotReady(t *testing.T) {
 	f := newFixture(t, config.Runtime{})
 	f.view.set(func() { f.view.notReady = errors.New("adminusers have not been seen yet") })
 	for _, r := range []request{bearer(alice), bearer(unknown), get()} {
-		says(t, f.ask(t, r), codes.Unavailable, gate.Decision{Outcome: gate.NotReady})
+		wantRefusal(t, f.ask(t, r), codes.Unavailable, gate.Decision{Outcome: gate.NotReady})
 	}
 	f.view.set(func() { f.view.notReady = nil })
 	upstream(t, bearer(alice), f.ask(t, bearer(alice)))
 }
 
-func TestAViewThatIsTooOldIsUnavailable(t *testing.T) {
+func TestRefuse_Stale(t *testing.T) {
 	f := newFixture(t, config.Runtime{StaleAfter: time.Minute})
 	f.view.set(func() { f.view.age = time.Hour })
-	says(t, f.ask(t, bearer(alice)), codes.Unavailable, gate.Decision{Outcome: gate.Stale})
+	wantRefusal(t, f.ask(t, bearer(alice)), codes.Unavailable, gate.Decision{Outcome: gate.Stale})
 }
 
-func TestWhatIsNotPermittedIsForbidden(t *testing.T) {
+func TestRefuse_NotPermitted(t *testing.T) {
 	f := newFixture(t, config.Runtime{
 		AllowedUsers: []string{"bob"}, DenyUnmatched: true,
 		Routes: []routes.Route{
@@ -158,26 +161,29 @@ func TestWhatIsNotPermittedIsForbidden(t *testing.T) {
 		"the pseudo-headers lie":  {at(bobs, "POST", "/certs"), gate.NotPermitted},
 	} {
 		t.Run(name, func(t *testing.T) {
-			// They always tell of a GET of /certs, which everybody may.
+			// The pseudo-headers describe a GET of /certs, which every caller may send.
 			c.http.Headers[":method"], c.http.Headers[":path"] = "GET", "/certs"
 			reply := f.ask(t, c.request)
 			if c.want == gate.Allowed {
 				upstream(t, c.request, reply)
 				return
 			}
-			says(t, reply, codes.PermissionDenied, gate.Decision{Outcome: c.want})
+			wantRefusal(t, reply, codes.PermissionDenied, gate.Decision{Outcome: c.want})
 		})
 	}
 }
 
-func TestARefusalHasBothChallenges(t *testing.T) {
+func TestRefuse_HasBothChallenges(t *testing.T) {
 	reply := newFixture(t, config.Runtime{}).ask(t, get())
 	older, later := downstream(reply)
 	for _, header := range []http.Header{older, later} {
-		if got := header.Values("Www-Authenticate"); len(got) != 2 || !strings.HasPrefix(got[0], "Bearer ") || !strings.HasPrefix(got[1], "Basic ") {
+		if got := header.Values("Www-Authenticate"); len(got) != 2 || !strings.HasPrefix(got[0], "Bearer ") ||
+			!strings.HasPrefix(got[1], "Basic ") {
 			t.Errorf("%q", got)
 		}
-		if want := []string{"Cache-Control", "Content-Type", "Www-Authenticate"}; !slices.Equal(slices.Sorted(maps.Keys(header)), want) {
+		if want := []string{"Cache-Control", "Content-Type", "Www-Authenticate"}; !slices.Equal(
+			slices.Sorted(maps.Keys(header)), want,
+		) {
 			t.Errorf("%v", header)
 		}
 	}

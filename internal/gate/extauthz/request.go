@@ -18,8 +18,8 @@ type checkRequest struct {
 	headers [len(relevantHeaders)]headerValues
 }
 
-// headerValues holds one header in both forms that Envoy can send: one string for each name or, with encode_raw_headers,
-// a list of bytes. Envoy never sends both; if another client does, both count.
+// headerValues holds one header in both forms that Envoy can send: one string for each name or, with
+// encode_raw_headers, a list of bytes. Envoy never sends both; if another client does, both count.
 type headerValues struct {
 	joined string
 	found  bool
@@ -75,9 +75,9 @@ func (q *checkRequest) httpHeader() http.Header {
 	return header
 }
 
-// split separates the values of a header that was sent twice, which Envoy joins with a comma. Otherwise a name that the
-// client sent would run together with the one that the proxy in front added. Other headers stay as they are: a comma may
-// be part of their value, and two joined keys are not a valid key.
+// split separates the values of a header that was sent twice, which Envoy joins with a comma. Otherwise a name
+// that the client sent would run together with the one that the proxy in front added. Other headers stay as they
+// are: a comma may be part of their value, and two joined keys are not a valid key.
 func split(name, value string) []string {
 	if name == forwardedUser {
 		return strings.Split(value, ",")

@@ -19,8 +19,9 @@ func generated(message []byte) (*checkRequest, error) {
 	attributes := r.GetAttributes()
 	request := attributes.GetRequest().GetHttp()
 	q := &checkRequest{
-		isHTTP: request != nil, method: request.GetMethod(), host: request.GetHost(), path: request.GetPath(), query: request.GetQuery(),
-		peer: attributes.GetSource().GetAddress().GetSocketAddress().GetAddress(),
+		isHTTP: request != nil, method: request.GetMethod(), host: request.GetHost(), path: request.GetPath(),
+		query: request.GetQuery(),
+		peer:  attributes.GetSource().GetAddress().GetSocketAddress().GetAddress(),
 	}
 	for i, name := range relevantHeaders {
 		q.headers[i].joined, q.headers[i].found = request.GetHeaders()[name.envoy]
@@ -50,7 +51,9 @@ func anyString(t *rapid.T) string {
 }
 
 func anyName(t *rapid.T) string {
-	return rapid.SampledFrom([]string{"authorization", "Authorization", "x-api-key", "cookie", "x-forwarded-user", "accept", ""}).Draw(t, "name")
+	return rapid.SampledFrom([]string{
+		"authorization", "Authorization", "x-api-key", "cookie", "x-forwarded-user", "accept", "",
+	}).Draw(t, "name")
 }
 
 func anyAddress(t *rapid.T) *corev3.Address {
@@ -58,12 +61,15 @@ func anyAddress(t *rapid.T) *corev3.Address {
 	case 0:
 		return &corev3.Address{Address: &corev3.Address_Pipe{Pipe: &corev3.Pipe{Path: anyString(t)}}}
 	case 1:
-		return &corev3.Address{Address: &corev3.Address_EnvoyInternalAddress{EnvoyInternalAddress: &corev3.EnvoyInternalAddress{}}}
+		return &corev3.Address{
+			Address: &corev3.Address_EnvoyInternalAddress{EnvoyInternalAddress: &corev3.EnvoyInternalAddress{}},
+		}
 	case 2:
 		return nil
 	}
 	return &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
-		Address: anyString(t), Protocol: corev3.SocketAddress_UDP, PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: 1 << 20},
+		Address: anyString(t), Protocol: corev3.SocketAddress_UDP,
+		PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: 1 << 20},
 	}}}
 }
 
@@ -72,8 +78,10 @@ func anyHTTP(t *rapid.T) *authv3.AttributeContext_HttpRequest {
 		return nil
 	}
 	r := &authv3.AttributeContext_HttpRequest{
-		Id: anyString(t), Method: anyString(t), Path: anyString(t), Host: anyString(t), Query: anyString(t), Scheme: anyString(t),
-		Fragment: anyString(t), Protocol: anyString(t), Body: anyString(t), RawBody: []byte(anyString(t)), Size: rapid.Int64().Draw(t, "size"),
+		Id: anyString(t), Method: anyString(t), Path: anyString(t), Host: anyString(t), Query: anyString(t),
+		Scheme:   anyString(t),
+		Fragment: anyString(t), Protocol: anyString(t), Body: anyString(t), RawBody: []byte(anyString(t)),
+		Size:    rapid.Int64().Draw(t, "size"),
 		Headers: rapid.MapOf(rapid.Custom(anyName), rapid.Custom(anyString)).Draw(t, "headers"),
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "raw") {
@@ -108,7 +116,8 @@ func FuzzCheckRequest(f *testing.F) {
 	for i := range 20 {
 		r := rapid.Custom(anyHTTP).Example(i)
 		message, err := proto.Marshal(&authv3.CheckRequest{Attributes: &authv3.AttributeContext{
-			Source: &authv3.AttributeContext_Peer{Address: rapid.Custom(anyAddress).Example(i)}, Request: &authv3.AttributeContext_Request{Http: r},
+			Source:  &authv3.AttributeContext_Peer{Address: rapid.Custom(anyAddress).Example(i)},
+			Request: &authv3.AttributeContext_Request{Http: r},
 		}})
 		if err != nil {
 			f.Fatal(err)

@@ -22,27 +22,28 @@ import (
 	"keywright.dev/keywright/internal/config"
 )
 
-// A call that fails is one that Envoy may let pass.
-func TestAPanicRefusesAndIsLoggedWithoutTheRequest(t *testing.T) {
+// Envoy may let a request pass whose check failed.
+func TestService_RefusesAfterPanic(t *testing.T) {
 	f := newFixture(t, config.Runtime{})
 	r := get("cookie", "keywright_session="+panicking)
 	r.http.Path = "/a-path-of-the-request"
 	reply := f.ask(t, r)
 	denied := reply.GetDeniedResponse()
-	if codes.Code(reply.GetStatus().GetCode()) != codes.Internal || denied.GetStatus().GetCode() != 500 || !strings.Contains(denied.GetBody(), "internal error") {
+	if codes.Code(reply.GetStatus().GetCode()) != codes.Internal || denied.GetStatus().GetCode() != 500 ||
+		!strings.Contains(denied.GetBody(), "internal error") {
 		t.Error(reply)
 	}
 	log := f.log.String()
 	if !strings.Contains(log, "fixture_test.go") || !strings.Contains(log, "ended in a panic") {
-		t.Error("the log does not say where")
+		t.Error("the log has no stack")
 	}
 	if strings.Contains(log, panicking) || strings.Contains(log, r.http.GetPath()) {
-		t.Error("the log has something of the request")
+		t.Error("the log has a part of the request")
 	}
 	upstream(t, bearer(alice), f.ask(t, bearer(alice)))
 }
 
-// inBytes is a codec of messages that the client does not make sense of either.
+// inBytes is a codec that passes messages on unread.
 type inBytes struct{}
 
 func (inBytes) Name() string { return "proto" }
@@ -56,11 +57,13 @@ func (inBytes) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-// send is a call of Check with any bytes.
+// send calls Check with any bytes.
 func (f *fixture) send(tb testing.TB, message []byte) ([]byte, error) {
 	tb.Helper()
 	var reply []byte
-	err := f.connection.Invoke(tb.Context(), authv3.Authorization_Check_FullMethodName, &message, &reply, grpc.ForceCodecV2(inBytes{}))
+	err := f.connection.Invoke(
+		tb.Context(), authv3.Authorization_Check_FullMethodName, &message, &reply, grpc.ForceCodecV2(inBytes{}),
+	)
 	return reply, err
 }
 
@@ -72,24 +75,25 @@ func decoded(tb testing.TB, message []byte) *authv3.CheckResponse {
 	return reply
 }
 
-func TestWhatIsNoMessageIsRefused(t *testing.T) {
+func TestService_RefusesMalformedMessage(t *testing.T) {
 	f := newFixture(t, config.Runtime{AnonymousReads: true})
 	whole, err := proto.Marshal(bearer(alice).check())
 	must(t, err)
 	for name, message := range map[string]string{
 		"one that passes, and more": string(whole) + "\xff",
-		"no bytes":                  "", "cut off": "\x0a\xff", "no field": "\x00", "an end without a beginning": "\x0c", "noise": strings.Repeat("\xff", 100),
+		"no bytes":                  "", "cut off": "\x0a\xff", "no field": "\x00", "an end without a beginning": "\x0c",
+		"noise": strings.Repeat("\xff", 100),
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := f.send(t, []byte(message))
 			must(t, err)
-			says(t, decoded(t, got), codes.PermissionDenied, unclear)
+			wantRefusal(t, decoded(t, got), codes.PermissionDenied, unclear)
 		})
 	}
 }
 
-// Text on the wire is UTF-8, but for a sender who does not look. A call that fails for that may let the request pass.
-func TestTextThatIsNoneIsDecidedOn(t *testing.T) {
+// A client may send text that is not UTF-8. If the call failed for that, Envoy might let the request pass.
+func TestService_DecidesOnTextThatIsNotUTF8(t *testing.T) {
 	f := newFixture(t, config.Runtime{})
 	for name, c := range map[string]struct {
 		request
@@ -112,7 +116,7 @@ func TestTextThatIsNoneIsDecidedOn(t *testing.T) {
 	}
 }
 
-func TestAMessageThatIsTooLargeFailsAlone(t *testing.T) {
+func TestServer_RejectsOversizedMessage(t *testing.T) {
 	f := newFixture(t, config.Runtime{})
 	r := bearer(alice)
 	r.http.RawBody = make([]byte, 1000<<10)
@@ -124,7 +128,7 @@ func TestAMessageThatIsTooLargeFailsAlone(t *testing.T) {
 	upstream(t, bearer(alice), f.ask(t, bearer(alice)))
 }
 
-func TestMetadataIsBounded(t *testing.T) {
+func TestServer_BoundsMetadata(t *testing.T) {
 	f := newFixture(t, config.Runtime{})
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "x", strings.Repeat("x", 70<<10))
 	if _, err := f.Check(ctx, bearer(alice).check()); err == nil {
@@ -133,7 +137,7 @@ func TestMetadataIsBounded(t *testing.T) {
 	upstream(t, bearer(alice), f.ask(t, bearer(alice)))
 }
 
-func TestHealthIsReadiness(t *testing.T) {
+func TestHealth_FollowsReadiness(t *testing.T) {
 	f := newFixture(t, config.Runtime{})
 	client := healthv1.NewHealthClient(f.connection)
 	for _, service := range []string{"", "envoy.service.auth.v3.Authorization"} {
@@ -141,19 +145,23 @@ func TestHealthIsReadiness(t *testing.T) {
 			healthv1.HealthCheckResponse_SERVING: nil, healthv1.HealthCheckResponse_NOT_SERVING: errors.New("not yet"),
 		} {
 			f.view.set(func() { f.view.notReady = err })
-			if got, err := client.Check(t.Context(), &healthv1.HealthCheckRequest{Service: service}); err != nil || got.GetStatus() != want {
+			if got, err := client.Check(t.Context(), &healthv1.HealthCheckRequest{Service: service}); err != nil ||
+				got.GetStatus() != want {
 				t.Errorf("%q: %v, %v, want %v", service, got, err, want)
 			}
 		}
 	}
-	if _, err := client.Check(t.Context(), &healthv1.HealthCheckRequest{Service: "other"}); status.Code(err) != codes.NotFound {
+	_, err := client.Check(t.Context(), &healthv1.HealthCheckRequest{Service: "other"})
+	if status.Code(err) != codes.NotFound {
 		t.Error(err)
 	}
 }
 
-func TestNothingElseIsOffered(t *testing.T) {
+func TestServer_OffersNoOtherMethod(t *testing.T) {
 	f := newFixture(t, config.Runtime{})
-	for _, method := range []string{"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", "/envoy.service.auth.v3.Authorization/Other", "/"} {
+	for _, method := range []string{
+		"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", "/envoy.service.auth.v3.Authorization/Other", "/",
+	} {
 		var message, reply []byte
 		if err := f.connection.Invoke(t.Context(), method, &message, &reply, grpc.ForceCodecV2(inBytes{})); err == nil {
 			t.Errorf("%q is offered", method)
@@ -161,7 +169,7 @@ func TestNothingElseIsOffered(t *testing.T) {
 	}
 }
 
-// blocked makes a gate wait in the middle of a question, and returns how to let it go on.
+// blocked makes the gate wait in the middle of a check, and returns a function that lets it continue.
 func (f *fixture) blocked(t *testing.T) (reply chan error, goOn func()) {
 	t.Helper()
 	asked, release := make(chan struct{}), make(chan struct{})
@@ -175,7 +183,7 @@ func (f *fixture) blocked(t *testing.T) (reply chan error, goOn func()) {
 	return reply, func() { close(release) }
 }
 
-// awaitClosed returns when nobody is let in any more.
+// awaitClosed returns once the listener refuses connections.
 func (f *fixture) awaitClosed() {
 	for {
 		connection, err := net.Dial("tcp", f.listener.Addr().String())
@@ -186,7 +194,7 @@ func (f *fixture) awaitClosed() {
 	}
 }
 
-func TestShutdownLetsCallsUnderWayFinish(t *testing.T) {
+func TestShutdown_FinishesCallsInProgress(t *testing.T) {
 	f := newFixture(t, config.Runtime{StaleAfter: time.Hour})
 	reply, goOn := f.blocked(t)
 	stopped := make(chan error, 1)
@@ -200,7 +208,7 @@ func TestShutdownLetsCallsUnderWayFinish(t *testing.T) {
 	}
 }
 
-func TestShutdownEndsWithItsContextAndCloseCutsOff(t *testing.T) {
+func TestShutdown_EndsWithContextAndCloseInterrupts(t *testing.T) {
 	f := newFixture(t, config.Runtime{StaleAfter: time.Hour})
 	reply, goOn := f.blocked(t)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -218,7 +226,7 @@ func TestShutdownEndsWithItsContextAndCloseCutsOff(t *testing.T) {
 	}
 }
 
-func TestServeTellsThatTheListenerFailed(t *testing.T) {
+func TestServe_ReturnsListenerError(t *testing.T) {
 	f := newFixture(t, config.Runtime{})
 	must(t, f.listener.Close())
 	if err := <-f.served; err == nil || errors.Is(err, grpc.ErrServerStopped) {

@@ -18,8 +18,10 @@ func (l *useLog) Interval() time.Duration { return verify.UseInterval }
 
 // The peer is the gateway; X-Forwarded-For names the client.
 func TestClientAddress_ComesFromTheGateway(t *testing.T) {
-	for forwarded, want := range map[string]string{"": "192.0.2.1", "203.0.113.9, 198.51.100.1": "198.51.100.1", "unknown": "192.0.2.1"} {
-		h := newHouse(t, config.Runtime{})
+	for forwarded, want := range map[string]string{
+		"": "192.0.2.1", "203.0.113.9, 198.51.100.1": "198.51.100.1", "unknown": "192.0.2.1",
+	} {
+		h := newFixture(t, config.Runtime{})
 		uses := &useLog{}
 		h.Uses = uses
 		request := httptest.NewRequest(http.MethodGet, "/auth", nil)

@@ -23,25 +23,25 @@ import (
 
 const (
 	alice   = "correct-horse-battery-staple"
-	bobs    = "an-api-key-of-somebody-named-bob"
+	bobs    = "an-api-key-that-speaks-for-bob"
 	ci      = "the-key-of-a-program-named-ci"
-	off     = "the-key-of-somebody-disabled"
-	unknown = "a-key-that-nobody-has-at-all"
+	off     = "the-key-of-a-disabled-admin"
+	unknown = "a-key-that-was-never-issued"
 )
 
-// always is a view that has seen everything just now.
+// always is a complete and current view.
 type always struct{}
 
 func (always) Ready() error       { return nil }
 func (always) Age() time.Duration { return 0 }
 
-// house is /auth and who may come.
-type house struct {
+// fixture is /auth with a gate and its objects.
+type fixture struct {
 	http.Handler
 	*gate.Gate
 }
 
-func newHouse(tb testing.TB, runtime config.Runtime) *house {
+func newFixture(tb testing.TB, runtime config.Runtime) *fixture {
 	tb.Helper()
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
 	if err != nil {
@@ -59,22 +59,25 @@ func newHouse(tb testing.TB, runtime config.Runtime) *house {
 	give := func(username, subject, plaintext string) {
 		index.Put(verify.ID{Kind: "APIKey", Name: subject}, verify.KeyObject{
 			Identity: verify.Identity{Username: username, Subject: subject}, Standing: verify.Accepted, UID: subject,
-			Given: &access.Given{Scopes: []string{"certs.read", "certs.write"}}, Keys: []verify.Key{{Digest: ring.Digest(plaintext)}},
+			Given: &access.Given{Scopes: []string{"certs.read", "certs.write"}},
+			Keys:  []verify.Key{{Digest: ring.Digest(plaintext)}},
 		})
 	}
 	give("bob", "User/bob", bobs)
 	give("", "Account/ci", ci)
-	index.PutRole("reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}})
+	index.PutRole(
+		"reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}},
+	)
 	g := gate.New(gate.Config{
 		Verifier: verify.NewVerifier(index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring), View: always{},
 		Now: time.Now, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
 	})
-	h := &house{Handler: forwardauth.New(g), Gate: g}
+	h := &fixture{Handler: forwardauth.New(g), Gate: g}
 	h.use(tb, runtime)
 	return h
 }
 
-func (h *house) use(tb testing.TB, runtime config.Runtime) {
+func (h *fixture) use(tb testing.TB, runtime config.Runtime) {
 	tb.Helper()
 	rules, err := gate.NewRules(runtime)
 	if err != nil {
@@ -83,8 +86,8 @@ func (h *house) use(tb testing.TB, runtime config.Runtime) {
 	h.Use(rules)
 }
 
-// ask is what a gateway sends.
-func (h *house) ask(method string, header http.Header) *httptest.ResponseRecorder {
+// ask sends what a gateway would.
+func (h *fixture) ask(method string, header http.Header) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodGet, "http://keywright/auth", nil)
 	r.Method, r.Header = method, header
 	recorder := httptest.NewRecorder()
@@ -92,7 +95,7 @@ func (h *house) ask(method string, header http.Header) *httptest.ResponseRecorde
 	return recorder
 }
 
-// from reads headers as they are written: Name: value. Each is added to those before.
+// from parses header lines, "Name: value".
 func from(lines ...string) http.Header {
 	header := http.Header{}
 	for _, line := range lines {
@@ -104,8 +107,8 @@ func from(lines ...string) http.Header {
 
 func bearer(presented string) string { return "Authorization: Bearer " + presented }
 
-func TestTheGatewayIsToldWhoItIs(t *testing.T) {
-	h := newHouse(t, config.Runtime{TrustProxyHeaders: true, AnonymousReads: true})
+func TestAuth_ReturnsIdentityHeaders(t *testing.T) {
+	h := newFixture(t, config.Runtime{TrustProxyHeaders: true, AnonymousReads: true})
 	get := "X-Forwarded-Method: GET"
 	for name, c := range map[string]struct {
 		header http.Header
@@ -115,9 +118,13 @@ func TestTheGatewayIsToldWhoItIs(t *testing.T) {
 		"a user":    {from(get, bearer(bobs)), [4]string{"bob", "User/bob", "certs.read", "false"}},
 		"a program": {from(get, bearer(ci)), [4]string{"", "Account/ci", "certs.read certs.write", "false"}},
 		"a name":    {from(get, "X-Forwarded-User: carol"), [4]string{"carol", "User/carol", "", "false"}},
-		"nobody":    {from(get), [4]string{"", "", "", "false"}},
+		"anonymous": {from(get), [4]string{"", "", "", "false"}},
 		"a client that says who it is": {
-			from(get, "X-Auth-User: alice", "X-Auth-Subject: User/alice", "X-Auth-Admin: true", "X-Auth-Scopes: certs.write", "X-Auth-Key-Id: 1"), [4]string{"", "", "", "false"},
+			from(
+				get, "X-Auth-User: alice", "X-Auth-Subject: User/alice", "X-Auth-Admin: true", "X-Auth-Scopes: certs.write",
+				"X-Auth-Key-Id: 1",
+			),
+			[4]string{"", "", "", "false"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -126,13 +133,14 @@ func TestTheGatewayIsToldWhoItIs(t *testing.T) {
 				t.Fatalf("%d %s", reply.Code, reply.Body)
 			}
 			for i, header := range []string{"X-Auth-User", "X-Auth-Subject", "X-Auth-Scopes", "X-Auth-Admin"} {
-				// The empty ones too: a gateway that copies what is there would leave what the client sent.
+				// Empty ones too: a gateway that copies only the headers it gets would leave the client's own.
 				if got := reply.Header().Values(header); !slices.Equal(got, []string{c.want[i]}) {
 					t.Errorf("%s: got %q, want %q", header, got, c.want[i])
 				}
 			}
 			hasKey := strings.HasPrefix(c.header.Get("Authorization"), "Bearer")
-			if ids := reply.Header().Values("X-Auth-Key-Id"); len(ids) != 1 || hasKey != (len(ids[0]) == 16) || !hasKey && ids[0] != "" {
+			if ids := reply.Header().Values("X-Auth-Key-Id"); len(ids) != 1 || hasKey != (len(ids[0]) == 16) || !hasKey &&
+				ids[0] != "" {
 				t.Errorf("key %q", ids)
 			}
 			if got := reply.Header().Values("Cache-Control"); !slices.Equal(got, []string{"no-store"}) {
@@ -142,15 +150,19 @@ func TestTheGatewayIsToldWhoItIs(t *testing.T) {
 	}
 }
 
-func TestANameIsSavedInTheBrowser(t *testing.T) {
-	h := newHouse(t, config.Runtime{TrustProxyHeaders: true, AllowedUsers: []string{"carol"}})
+func TestAuth_SavesProxyName(t *testing.T) {
+	h := newFixture(t, config.Runtime{TrustProxyHeaders: true, AllowedUsers: []string{"carol"}})
 	const want = "keywright_user=carol; Path=/; Max-Age=31536000; Secure; SameSite=Lax"
-	if got := h.ask(http.MethodPost, from("X-Forwarded-User: carol")).Header().Values("Set-Cookie"); !slices.Equal(got, []string{want}) {
+	if got := h.ask(http.MethodPost, from("X-Forwarded-User: carol")).Header().Values("Set-Cookie"); !slices.Equal(
+		got, []string{want},
+	) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for name, header := range map[string]http.Header{
-		"it is there": from("X-Forwarded-User: carol", "Cookie: keywright_user=carol"), "a key": from("X-Forwarded-User: carol", bearer(alice)),
-		"refused": from("X-Forwarded-User: zoe"), "nobody": from(), "a bad key": from("X-Forwarded-User: carol", bearer(unknown)),
+		"it is there": from("X-Forwarded-User: carol", "Cookie: keywright_user=carol"),
+		"a key":       from("X-Forwarded-User: carol", bearer(alice)),
+		"refused":     from("X-Forwarded-User: zoe"), "anonymous": from(),
+		"a bad key": from("X-Forwarded-User: carol", bearer(unknown)),
 	} {
 		if got := h.ask(http.MethodPost, header).Header().Values("Set-Cookie"); len(got) > 0 {
 			t.Errorf("%s: %q", name, got)
@@ -158,9 +170,9 @@ func TestANameIsSavedInTheBrowser(t *testing.T) {
 	}
 }
 
-// Answers are the gate's, to the byte.
-func TestRefusals(t *testing.T) {
-	h := newHouse(t, config.Runtime{Routes: appRoutes, AllowedUsers: []string{"bob"}})
+// Replies are the gate's, byte for byte.
+func TestAuth_Refusals(t *testing.T) {
+	h := newFixture(t, config.Runtime{Routes: appRoutes, AllowedUsers: []string{"bob"}})
 	const host = "X-Forwarded-Host: app.example"
 	for name, c := range map[string]struct {
 		method string
@@ -168,21 +180,41 @@ func TestRefusals(t *testing.T) {
 		status int
 		what   string
 	}{
-		"nobody":            {"GET", from("X-Forwarded-Method: GET", host, "X-Forwarded-Uri: /"), 401, "invalid token"},
-		"unknown":           {"GET", from(bearer(unknown)), 401, "invalid token"},
-		"disabled":          {"GET", from(bearer(off)), 401, "invalid token"},
-		"malformed":         {"GET", from("Authorization: x"), 401, "invalid token"},
-		"not listed":        {"GET", from(bearer(ci), "X-Forwarded-Method: PUT", host, "X-Forwarded-Uri: /"), 403, "User not allowed. Contact an administrator to be added to the allow list."},
-		"not permitted":     {"GET", from(bearer(bobs), "X-Forwarded-Method: POST", host, "X-Forwarded-Uri: /certs"), 403, "API key lacks required permission"},
-		"no target told":    {"GET", from(bearer(alice), host, "X-Forwarded-Method: GET"), 403, "The request can be read in more than one way"},
-		"no method told":    {"GET", from(bearer(alice), host, "X-Forwarded-Uri: /"), 403, "The request can be read in more than one way"},
-		"no host told":      {"GET", from(bearer(alice), "X-Forwarded-Method: GET", "X-Forwarded-Uri: /"), 403, "The request can be read in more than one way"},
-		"told of two":       {"GET", from(bearer(alice), "X-Forwarded-Method: GET", host, "X-Forwarded-Uri: /", "X-Original-URL: /x"), 403, "The request can be read in more than one way"},
-		"told of two of it": {"POST", from(bearer(alice), "X-Forwarded-Method: GET", host, "X-Forwarded-Uri: /"), 403, "The request can be read in more than one way"},
+		"anonymous": {"GET", from("X-Forwarded-Method: GET", host, "X-Forwarded-Uri: /"), 401, "invalid token"},
+		"unknown":   {"GET", from(bearer(unknown)), 401, "invalid token"},
+		"disabled":  {"GET", from(bearer(off)), 401, "invalid token"},
+		"malformed": {"GET", from("Authorization: x"), 401, "invalid token"},
+		"not listed": {
+			"GET", from(bearer(ci), "X-Forwarded-Method: PUT", host, "X-Forwarded-Uri: /"), 403,
+			"User not allowed. Contact an administrator to be added to the allow list.",
+		},
+		"not permitted": {
+			"GET", from(bearer(bobs), "X-Forwarded-Method: POST", host, "X-Forwarded-Uri: /certs"), 403,
+			"API key lacks required permission",
+		},
+		"no target": {
+			"GET", from(bearer(alice), host, "X-Forwarded-Method: GET"), 403, "The request can be read in more than one way",
+		},
+		"no method": {
+			"GET", from(bearer(alice), host, "X-Forwarded-Uri: /"), 403, "The request can be read in more than one way",
+		},
+		"no host": {
+			"GET", from(bearer(alice), "X-Forwarded-Method: GET", "X-Forwarded-Uri: /"), 403,
+			"The request can be read in more than one way",
+		},
+		"two targets": {
+			"GET", from(bearer(alice), "X-Forwarded-Method: GET", host, "X-Forwarded-Uri: /", "X-Original-URL: /x"), 403,
+			"The request can be read in more than one way",
+		},
+		"two methods": {
+			"POST", from(bearer(alice), "X-Forwarded-Method: GET", host, "X-Forwarded-Uri: /"), 403,
+			"The request can be read in more than one way",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reply := h.ask(c.method, c.header)
-			if reply.Code != c.status || !strings.Contains(reply.Body.String(), `"what":"`+c.what+`"`) || reply.Header().Get("Cache-Control") != "no-store" {
+			if reply.Code != c.status || !strings.Contains(reply.Body.String(), `"what":"`+c.what+`"`) ||
+				reply.Header().Get("Cache-Control") != "no-store" {
 				t.Errorf("%d %s %q", reply.Code, reply.Body, reply.Header())
 			}
 			for name := range reply.Header() {
@@ -201,15 +233,20 @@ func TestRefusals(t *testing.T) {
 		t.Error("keys that are refused do not look alike: ", all)
 	}
 	h.Use(nil)
-	if reply := h.ask(http.MethodGet, from(bearer(alice))); reply.Code != http.StatusServiceUnavailable || reply.Header().Get("Retry-After") != "1" {
+	if reply := h.ask(http.MethodGet, from(bearer(alice))); reply.Code != http.StatusServiceUnavailable ||
+		reply.Header().Get("Retry-After") != "1" {
 		t.Errorf("not ready: %d %q", reply.Code, reply.Header())
 	}
 }
 
-// A gateway that asks with the method of the request tells it by that. A read has to be told of, for most ask by GET.
-func TestItIsAskedByAnyMethod(t *testing.T) {
-	h := newHouse(t, config.Runtime{})
-	methods := []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "MKCOL", "FROB", "get", ""}
+// A gateway that asks with the method of the request needs no header for it. Reads need one, since most gateways
+// ask by GET.
+func TestAuth_AcceptsAnyMethod(t *testing.T) {
+	h := newFixture(t, config.Runtime{})
+	methods := []string{
+		"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "MKCOL", "FROB", "get",
+		"",
+	}
 	for _, method := range methods {
 		if reply := h.ask(method, from(bearer(ci))); reply.Code != http.StatusOK {
 			t.Errorf("%q: %d", method, reply.Code)

@@ -50,8 +50,8 @@ func (d *description) agree(known *string, value string) {
 	}
 }
 
-// target returns host and request-target. X-Original-Url holds both (ingress-nginx), and a proxy may put an absolute URL
-// into the other headers.
+// target returns host and request-target. X-Original-Url holds both (ingress-nginx), and a proxy may put an
+// absolute URL into the other headers.
 func (d *description) target() (host, target string) {
 	host = d.only("X-Forwarded-Host")
 	for _, name := range []string{"X-Forwarded-Uri", "X-Original-Uri", "X-Original-Url"} {

@@ -21,30 +21,31 @@ import (
 	"keywright.dev/keywright/test/kit"
 )
 
-// Keys, by whose they are.
+// Keys, named after their owners.
 const (
 	bootstrapKey = "the-bootstrap-key-of-this-place"
 	aliceKey     = "correct-horse-battery-staple"
 	askerKey     = "the-key-of-a-gateway-that-asks"
-	bobsAPIKey   = "an-api-key-of-somebody-named-bob"
+	bobsAPIKey   = "an-api-key-that-speaks-for-bob"
 	ciKey        = "the-key-of-a-program-named-ci"
 	plainKey     = "the-key-of-a-program-without-scopes"
 	oddKey       = "a+key/with=odd&characters%41in;it"
-	offKey       = "the-key-of-somebody-disabled"
+	offKey       = "the-key-of-a-disabled-admin"
 	endedKey     = "the-key-that-came-to-its-end"
 	revokedKey   = "a-key-that-was-revoked-for-good"
-	unknownKey   = "a-key-that-nobody-has-at-all"
+	unknownKey   = "a-key-that-was-never-issued"
 	mistypedKey  = "ak_0123456789012345678901234567890123456789012345"
 	askerSession = "the-secret-of-a-session-of-the-gateway"
 )
 
 var allKeys = []string{
-	bootstrapKey, aliceKey, askerKey, bobsAPIKey, ciKey, plainKey, oddKey, offKey, endedKey, revokedKey, unknownKey, mistypedKey, askerSession,
+	bootstrapKey, aliceKey, askerKey, bobsAPIKey, ciKey, plainKey, oddKey, offKey, endedKey, revokedKey, unknownKey,
+	mistypedKey, askerSession,
 }
 
 var now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// view is what is seen of a cluster.
+// view is a view of the cluster with a settable state.
 type view struct {
 	err error
 	age time.Duration
@@ -62,8 +63,8 @@ func (s sessions) Key(cookie string, _ time.Time) *pepper.Digest {
 	return nil
 }
 
-// house is /introspect, and the keys that may be asked about.
-type house struct {
+// fixture is /introspect with a gate and its objects.
+type fixture struct {
 	http.Handler
 	gate     *gate.Gate
 	index    *verify.Index
@@ -73,13 +74,13 @@ type house struct {
 	log      *kit.Log
 }
 
-func newHouse(tb testing.TB) *house {
+func newFixture(tb testing.TB) *fixture {
 	tb.Helper()
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	h := &house{index: &verify.Index{}, ring: ring, view: &view{}, registry: prometheus.NewRegistry(), log: &kit.Log{}}
+	h := &fixture{index: &verify.Index{}, ring: ring, view: &view{}, registry: prometheus.NewRegistry(), log: &kit.Log{}}
 	bootstrap := ring.Digest(bootstrapKey)
 	h.index.SetBootstrap(&bootstrap)
 	h.admin("alice", aliceKey, verify.Accepted, time.Time{})
@@ -91,7 +92,9 @@ func newHouse(tb testing.TB) *house {
 	h.apiKey("", "Integration/odd", oddKey, verify.Accepted, now.Add(90*time.Second+999*time.Millisecond))
 	h.apiKey("bob", "User/bob", bobsAPIKey, verify.Accepted, time.Time{}, "certs.read", "certs.write", introspect.Action)
 	h.apiKey("", "Account/old", revokedKey, verify.Revoked, time.Time{}, "certs.read")
-	h.index.PutRole("reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}})
+	h.index.PutRole(
+		"reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}},
+	)
 	h.gate = gate.New(gate.Config{
 		Verifier: verify.NewVerifier(h.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring), View: h.view,
 		Sessions: sessions{askerSession: ring.Digest(askerKey)}, Now: func() time.Time { return now }, Registry: h.registry,
@@ -102,21 +105,23 @@ func newHouse(tb testing.TB) *house {
 	return h
 }
 
-func (h *house) admin(name, plaintext string, standing verify.Reason, notAfter time.Time) {
+func (h *fixture) admin(name, plaintext string, standing verify.Reason, notAfter time.Time) {
 	h.index.Put(verify.ID{Kind: "AdminUser", Name: name}, verify.KeyObject{
 		Identity: verify.Identity{Username: name, Subject: "User/" + name, Admin: true}, Standing: standing, UID: name,
 		OwnsUsername: true, Keys: []verify.Key{{Digest: h.ring.Digest(plaintext), NotAfter: notAfter}},
 	})
 }
 
-func (h *house) apiKey(username, subject, plaintext string, standing verify.Reason, ends time.Time, scopes ...string) {
+func (h *fixture) apiKey(
+	username, subject, plaintext string, standing verify.Reason, ends time.Time, scopes ...string,
+) {
 	h.index.Put(verify.ID{Kind: "APIKey", Name: subject}, verify.KeyObject{
 		Identity: verify.Identity{Username: username, Subject: subject}, Standing: standing, UID: subject, ExpiresAt: ends,
 		Given: &access.Given{Scopes: scopes}, Keys: []verify.Key{{Digest: h.ring.Digest(plaintext)}},
 	})
 }
 
-func (h *house) use(tb testing.TB, runtime config.Runtime) {
+func (h *fixture) use(tb testing.TB, runtime config.Runtime) {
 	tb.Helper()
 	rules, err := gate.NewRules(runtime)
 	if err != nil {
@@ -125,13 +130,13 @@ func (h *house) use(tb testing.TB, runtime config.Runtime) {
 	h.gate.Use(rules)
 }
 
-func (h *house) serve(r *http.Request) *httptest.ResponseRecorder {
+func (h *fixture) serve(r *http.Request) *httptest.ResponseRecorder {
 	recorder := httptest.NewRecorder()
 	h.ServeHTTP(recorder, r)
 	return recorder
 }
 
-// newRequest is a question by the gateway that may ask.
+// newRequest is an introspection by the gateway that has permission.
 func newRequest(body string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "/introspect", strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -141,18 +146,18 @@ func newRequest(body string) *http.Request {
 
 func about(token string) string { return url.Values{"token": {token}}.Encode() }
 
-func (h *house) id(plaintext string) string { return h.ring.Digest(plaintext).KeyID() }
+func (h *fixture) id(plaintext string) string { return h.ring.Digest(plaintext).KeyID() }
 
 func noKeys(t *testing.T, text string) {
 	t.Helper()
 	for _, secret := range allKeys {
 		if strings.Contains(text, secret) || strings.Contains(text, url.QueryEscape(secret)) {
-			t.Error("a key is told")
+			t.Error("the reply has a key")
 		}
 	}
 }
 
-// roleOf lets somebody ask.
+// roleOf returns a role whose member may introspect.
 func roleOf(name, resource string) access.Role {
 	return access.Role{Members: []string{name}, Permissions: []access.Permission{{
 		Effect: access.Allow, Actions: []string{introspect.Action}, Resources: []string{resource},

@@ -11,8 +11,8 @@ import (
 // Action is the action that a caller needs to introspect keys.
 const Action = "keys.introspect"
 
-// New returns a handler that replies 200 with the facts about a valid key, and with active=false for any other. A caller
-// without permission is refused as on every surface, before the body is read. A malformed request gets 400.
+// New returns a handler that replies 200 with the facts about a valid key, and with active=false for any other. A
+// caller without permission is refused as on every surface, before the body is read. A malformed request gets 400.
 func New(g *gate.Gate) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d := g.Identify(r, access.Request{Action: Action, Resource: access.Any})

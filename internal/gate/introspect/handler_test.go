@@ -18,27 +18,47 @@ import (
 	"keywright.dev/keywright/internal/config"
 )
 
-func TestWhatIsToldOfAKey(t *testing.T) {
-	h := newHouse(t)
+func TestIntrospect_DescribesKey(t *testing.T) {
+	h := newFixture(t)
 	for name, c := range map[string]struct{ token, want string }{
-		"an admin's": {aliceKey, `{"active":true,"username":"alice","sub":"User/alice","token_type":"Bearer","key_id":"` + h.id(aliceKey) + `","admin":true}`},
+		"an admin's": {
+			aliceKey,
+			`{"active":true,"username":"alice","sub":"User/alice","token_type":"Bearer","key_id":"` + h.id(aliceKey) +
+				`","admin":true}`,
+		},
 		"the bootstrap key": {
-			bootstrapKey, `{"active":true,"username":"admin","sub":"User/admin","token_type":"Bearer","key_id":"` + h.id(bootstrapKey) + `","admin":true}`,
+			bootstrapKey,
+			`{"active":true,"username":"admin","sub":"User/admin","token_type":"Bearer","key_id":"` + h.id(bootstrapKey) +
+				`","admin":true}`,
 		},
 		"a user's, limited by the user": {
-			bobsAPIKey, `{"active":true,"scope":"certs.read","username":"bob","sub":"User/bob","token_type":"Bearer","key_id":"` + h.id(bobsAPIKey) + `","admin":false}`,
+			bobsAPIKey,
+			`{"active":true,"scope":"certs.read","username":"bob","sub":"User/bob","token_type":"Bearer","key_id":"` +
+				h.id(bobsAPIKey) + `","admin":false}`,
 		},
 		"a program's": {
-			ciKey, `{"active":true,"scope":"certs.read certs.write","sub":"Account/ci","token_type":"Bearer","key_id":"` + h.id(ciKey) + `","admin":false}`,
+			ciKey,
+			`{"active":true,"scope":"certs.read certs.write","sub":"Account/ci","token_type":"Bearer","key_id":"` +
+				h.id(ciKey) + `","admin":false}`,
 		},
-		"a program's without scopes": {plainKey, `{"active":true,"sub":"Account/plain","token_type":"Bearer","key_id":"` + h.id(plainKey) + `","admin":false}`},
+		"a program's without scopes": {
+			plainKey,
+			`{"active":true,"sub":"Account/plain","token_type":"Bearer","key_id":"` + h.id(plainKey) + `","admin":false}`,
+		},
 		"one that ends": {
-			oddKey, `{"active":true,"sub":"Integration/odd","token_type":"Bearer","exp":1893456090,"key_id":"` + h.id(oddKey) + `","admin":false}`,
+			oddKey,
+			`{"active":true,"sub":"Integration/odd","token_type":"Bearer","exp":1893456090,"key_id":"` + h.id(oddKey) +
+				`","admin":false}`,
 		},
 		"the asker's own": {
-			askerKey, `{"active":true,"scope":"keys.introspect","sub":"Account/gateway","token_type":"Bearer","key_id":"` + h.id(askerKey) + `","admin":false}`,
+			askerKey,
+			`{"active":true,"scope":"keys.introspect","sub":"Account/gateway","token_type":"Bearer","key_id":"` +
+				h.id(askerKey) + `","admin":false}`,
 		},
-		"one from a file":  {"\t" + plainKey + "\r\n", `{"active":true,"sub":"Account/plain","token_type":"Bearer","key_id":"` + h.id(plainKey) + `","admin":false}`},
+		"one from a file": {
+			"\t" + plainKey + "\r\n",
+			`{"active":true,"sub":"Account/plain","token_type":"Bearer","key_id":"` + h.id(plainKey) + `","admin":false}`,
+		},
 		"disabled":         {offKey, `{"active":false}`},
 		"ended":            {endedKey, `{"active":false}`},
 		"revoked":          {revokedKey, `{"active":false}`},
@@ -61,7 +81,8 @@ func TestWhatIsToldOfAKey(t *testing.T) {
 			if reply.Code != http.StatusOK || reply.Body.String() != c.want+"\n" {
 				t.Errorf("got %d %s, want %s", reply.Code, reply.Body, c.want)
 			}
-			if reply.Header().Get("Content-Type") != "application/json" || reply.Header().Get("Cache-Control") != "no-store" || len(reply.Header()) != 2 {
+			if reply.Header().Get("Content-Type") != "application/json" ||
+				reply.Header().Get("Cache-Control") != "no-store" || len(reply.Header()) != 2 {
 				t.Errorf("%q", reply.Header())
 			}
 		})
@@ -69,19 +90,21 @@ func TestWhatIsToldOfAKey(t *testing.T) {
 	noKeys(t, h.log.String())
 }
 
-// It is told as things are now.
-func TestAKeyThatWasActiveIsSoNoMore(t *testing.T) {
-	h := newHouse(t)
+// The reply follows the current state.
+func TestIntrospect_FollowsKeyState(t *testing.T) {
+	h := newFixture(t)
 	for _, standing := range []verify.Reason{verify.Accepted, verify.Revoked, verify.Accepted, verify.Deleted} {
 		h.apiKey("", "Account/ci", ciKey, standing, time.Time{})
-		if got := strings.Contains(h.serve(newRequest(about(ciKey))).Body.String(), `"active":true`); got != (standing == verify.Accepted) {
+		reply := h.serve(newRequest(about(ciKey)))
+		got := strings.Contains(reply.Body.String(), `"active":true`)
+		if got != (standing == verify.Accepted) {
 			t.Errorf("%s: active: %t", standing, got)
 		}
 	}
 }
 
-// A caller is known by what everybody is known by, and the key that is asked about is none of that.
-func TestWhoMayAsk(t *testing.T) {
+// The caller authenticates as on every surface. The introspected key is not a credential.
+func TestIntrospect_RequiresPermission(t *testing.T) {
 	const (
 		invalid = `{"error":{"code":401,"what":"invalid token"}}`
 		lacks   = `{"error":{"code":4003,"what":"API key lacks required permission"}}`
@@ -91,9 +114,11 @@ func TestWhoMayAsk(t *testing.T) {
 		status        int
 		body          string
 	}{
-		"who may":                   {"Authorization", "Bearer " + askerKey, 200, `{"active":false}`},
-		"in X-API-Key":              {"X-Api-Key", askerKey, 200, `{"active":false}`},
-		"as a password":             {"Authorization", "Basic eDp0aGUta2V5LW9mLWEtZ2F0ZXdheS10aGF0LWFza3M=", 200, `{"active":false}`},
+		"who may":      {"Authorization", "Bearer " + askerKey, 200, `{"active":false}`},
+		"in X-API-Key": {"X-Api-Key", askerKey, 200, `{"active":false}`},
+		"as a password": {
+			"Authorization", "Basic eDp0aGUta2V5LW9mLWEtZ2F0ZXdheS10aGF0LWFza3M=", 200, `{"active":false}`,
+		},
 		"by a session":              {"Cookie", "keywright_session=" + askerSession, 200, `{"active":false}`},
 		"an admin":                  {"Authorization", "Bearer " + aliceKey, 200, `{"active":false}`},
 		"the bootstrap key":         {"Authorization", "Bearer " + bootstrapKey, 200, `{"active":false}`},
@@ -102,18 +127,18 @@ func TestWhoMayAsk(t *testing.T) {
 		"by name, without a role":   {"X-Forwarded-User", "alice", 403, lacks},
 		"who may not":               {"Authorization", "Bearer " + ciKey, 403, lacks},
 		"whose user may not":        {"Authorization", "Bearer " + bobsAPIKey, 403, lacks},
-		"nobody":                    {"Accept", "*/*", 401, invalid},
+		"anonymous":                 {"Accept", "*/*", 401, invalid},
 		"unknown":                   {"Authorization", "Bearer " + unknownKey, 401, invalid},
 		"ended":                     {"Authorization", "Bearer " + endedKey, 401, invalid},
 		"malformed":                 {"Authorization", "Bearer", 401, invalid},
 		"no session":                {"Cookie", "keywright_session=x", 401, invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
-			h.use(t, config.Runtime{TrustProxyHeaders: true, AnonymousReads: true, AllowedUsers: []string{"nobody"}})
+			h := newFixture(t)
+			h.use(t, config.Runtime{TrustProxyHeaders: true, AnonymousReads: true, AllowedUsers: []string{"mallory"}})
 			h.index.PutRole("gateways", roleOf("zoe", access.Any))
 			h.index.PutRole("others", roleOf("yan", "keys"))
-			// What may be wrong with the question is nobody's business who may not ask, and that comes first.
+			// Permission is checked before the request is read.
 			for i, body := range []string{about(unknownKey), "", "token=%zz", about(ciKey) + "&" + about(ciKey)} {
 				r := newRequest(body)
 				r.Header.Del("Authorization")
@@ -125,10 +150,12 @@ func TestWhoMayAsk(t *testing.T) {
 					}
 					continue
 				}
-				if reply.Code != c.status || strings.TrimSpace(reply.Body.String()) != c.body || reply.Header().Get("Cache-Control") != "no-store" {
+				if reply.Code != c.status || strings.TrimSpace(reply.Body.String()) != c.body ||
+					reply.Header().Get("Cache-Control") != "no-store" {
 					t.Errorf("%q: %d %s %q", body, reply.Code, reply.Body, reply.Header())
 				}
-				if challenged := len(reply.Header().Values("WWW-Authenticate")) == 2; challenged != (c.status == http.StatusUnauthorized) {
+				challenged := len(reply.Header().Values("WWW-Authenticate")) == 2
+				if challenged != (c.status == http.StatusUnauthorized) {
 					t.Errorf("%q", reply.Header())
 				}
 			}
@@ -137,9 +164,9 @@ func TestWhoMayAsk(t *testing.T) {
 	}
 }
 
-// A caller who may not ask does not find out by asking about a key either: nothing is looked up.
-func TestNothingIsLookedUpForWhoMayNotAsk(t *testing.T) {
-	h := newHouse(t)
+// A caller without permission causes no verification.
+func TestIntrospect_VerifiesNothingWithoutPermission(t *testing.T) {
+	h := newFixture(t)
 	r := newRequest(about(endedKey))
 	r.Header.Set("Authorization", "Bearer "+ciKey)
 	r.Body = io.NopCloser(iotest.ErrReader(errors.New("it was read")))
@@ -161,26 +188,28 @@ keywright_decisions_total{outcome="unmatched"} 0
 		t.Error(err)
 	}
 	if strings.Contains(h.log.String(), `"verdict":"expired"`) {
-		t.Error("it was looked up")
+		t.Error("the key was verified")
 	}
 }
 
-func TestWhileTooLittleIsKnown(t *testing.T) {
-	h := newHouse(t)
+func TestIntrospect_NotReadyOrStale(t *testing.T) {
+	h := newFixture(t)
 	h.view.age = time.Hour
 	h.use(t, config.Runtime{StaleAfter: time.Minute})
-	if reply := h.serve(newRequest(about(ciKey))); reply.Code != http.StatusServiceUnavailable || reply.Header().Get("Retry-After") != "1" {
+	if reply := h.serve(newRequest(about(ciKey))); reply.Code != http.StatusServiceUnavailable ||
+		reply.Header().Get("Retry-After") != "1" {
 		t.Errorf("stale: %d %s", reply.Code, reply.Body)
 	}
 	h.gate.Use(nil)
-	if reply := h.serve(newRequest(about(ciKey))); reply.Code != http.StatusServiceUnavailable || reply.Header().Get("Retry-After") != "1" {
+	if reply := h.serve(newRequest(about(ciKey))); reply.Code != http.StatusServiceUnavailable ||
+		reply.Header().Get("Retry-After") != "1" {
 		t.Errorf("not ready: %d %s", reply.Code, reply.Body)
 	}
 }
 
-func TestQuestionsThatCanNotBeUnderstood(t *testing.T) {
+func TestIntrospect_RejectsMalformedRequest(t *testing.T) {
 	const (
-		noToken = "there is no token"
+		noToken = "the token is missing"
 		noForm  = "the Content-Type must be application/x-www-form-urlencoded"
 		inQuery = "the token must be in the body: a query is written to logs"
 	)
@@ -194,47 +223,51 @@ func TestQuestionsThatCanNotBeUnderstood(t *testing.T) {
 		change func(*http.Request)
 		want   string
 	}{
-		"nothing":                   {"", nil, noToken},
-		"something else":            {"key=" + ciKey, nil, noToken},
-		"an empty token":            {"token=", nil, noToken},
-		"a token without a value":   {"token", nil, noToken},
-		"an empty line":             {"token=%0A", nil, noToken},
-		"in another case":           {"Token=" + ciKey, nil, noToken},
-		"of a list":                 {"token[]=" + ciKey, nil, noToken},
-		"the key alone":             {ciKey, nil, noToken},
-		"two tokens":                {about(ciKey) + "&" + about(unknownKey), nil, "there is more than one token"},
-		"the same token twice":      {about(ciKey) + "&" + about(ciKey), nil, "there is more than one token"},
-		"one of two is empty":       {about(ciKey) + "&token=", nil, "there is more than one token"},
-		"a broken escape":           {"token=" + ciKey + "%4", nil, "the body is not application/x-www-form-urlencoded"},
-		"another's broken escape":   {about(ciKey) + "&x=%zz", nil, "the body is not application/x-www-form-urlencoded"},
-		"semicolons":                {about(ciKey) + ";x=y", nil, "the body is not application/x-www-form-urlencoded"},
-		"JSON":                      {`{"token":"` + ciKey + `"}`, set("Content-Type", "application/json"), noForm},
-		"JSON that says it is none": {`{"token":"` + ciKey + `"}`, nil, noToken},
-		"multipart":                 {about(ciKey), set("Content-Type", "multipart/form-data; boundary=x"), noForm},
-		"text":                      {about(ciKey), set("Content-Type", "text/plain"), noForm},
-		"no type":                   {about(ciKey), set("Content-Type"), noForm},
-		"an empty type":             {about(ciKey), set("Content-Type", ""), noForm},
-		"two types":                 {about(ciKey), set("Content-Type", "application/x-www-form-urlencoded", "application/json"), noForm},
-		"a broken type":             {about(ciKey), set("Content-Type", "application/x-www-form-urlencoded; ="), noForm},
-		"compressed":                {about(ciKey), set("Content-Encoding", "gzip"), "the body must not be compressed"},
-		"in the query":              {"", query(about(ciKey)), inQuery},
-		"in the query too":          {about(ciKey), query(about(ciKey)), inQuery},
-		"empty in the query":        {about(ciKey), query("token"), inQuery},
-		"a broken query":            {about(ciKey), query("token=" + ciKey + "&%zz"), inQuery},
-		"GET":                       {"", method(http.MethodGet), "the method must be POST"},
-		"GET with a token":          {about(ciKey), method(http.MethodGet), "the method must be POST"},
-		"PUT":                       {about(ciKey), method(http.MethodPut), "the method must be POST"},
-		"DELETE":                    {about(ciKey), method(http.MethodDelete), "the method must be POST"},
-		"OPTIONS":                   {"", method(http.MethodOptions), "the method must be POST"},
-		"a method of its own":       {about(ciKey), method("FROB"), "the method must be POST"},
-		"64 KB and one":             {about(ciKey) + "&x=" + strings.Repeat("y", 64<<10-len(about(ciKey))-2), nil, "the body is longer than 64 KiB"},
-		"a megabyte":                {about(strings.Repeat("x", 1<<20)), nil, "the body is longer than 64 KiB"},
+		"nothing":                 {"", nil, noToken},
+		"something else":          {"key=" + ciKey, nil, noToken},
+		"an empty token":          {"token=", nil, noToken},
+		"a token without a value": {"token", nil, noToken},
+		"an empty line":           {"token=%0A", nil, noToken},
+		"in another case":         {"Token=" + ciKey, nil, noToken},
+		"of a list":               {"token[]=" + ciKey, nil, noToken},
+		"the key alone":           {ciKey, nil, noToken},
+		"two tokens":              {about(ciKey) + "&" + about(unknownKey), nil, "there is more than one token"},
+		"the same token twice":    {about(ciKey) + "&" + about(ciKey), nil, "there is more than one token"},
+		"one of two is empty":     {about(ciKey) + "&token=", nil, "there is more than one token"},
+		"a broken escape":         {"token=" + ciKey + "%4", nil, "the body is not application/x-www-form-urlencoded"},
+		"another's broken escape": {about(ciKey) + "&x=%zz", nil, "the body is not application/x-www-form-urlencoded"},
+		"semicolons":              {about(ciKey) + ";x=y", nil, "the body is not application/x-www-form-urlencoded"},
+		"JSON":                    {`{"token":"` + ciKey + `"}`, set("Content-Type", "application/json"), noForm},
+		"JSON sent as a form":     {`{"token":"` + ciKey + `"}`, nil, noToken},
+		"multipart":               {about(ciKey), set("Content-Type", "multipart/form-data; boundary=x"), noForm},
+		"text":                    {about(ciKey), set("Content-Type", "text/plain"), noForm},
+		"no type":                 {about(ciKey), set("Content-Type"), noForm},
+		"an empty type":           {about(ciKey), set("Content-Type", ""), noForm},
+		"two types": {
+			about(ciKey), set("Content-Type", "application/x-www-form-urlencoded", "application/json"), noForm,
+		},
+		"a broken type":       {about(ciKey), set("Content-Type", "application/x-www-form-urlencoded; ="), noForm},
+		"compressed":          {about(ciKey), set("Content-Encoding", "gzip"), "the body must not be compressed"},
+		"in the query":        {"", query(about(ciKey)), inQuery},
+		"in the query too":    {about(ciKey), query(about(ciKey)), inQuery},
+		"empty in the query":  {about(ciKey), query("token"), inQuery},
+		"a broken query":      {about(ciKey), query("token=" + ciKey + "&%zz"), inQuery},
+		"GET":                 {"", method(http.MethodGet), "the method must be POST"},
+		"GET with a token":    {about(ciKey), method(http.MethodGet), "the method must be POST"},
+		"PUT":                 {about(ciKey), method(http.MethodPut), "the method must be POST"},
+		"DELETE":              {about(ciKey), method(http.MethodDelete), "the method must be POST"},
+		"OPTIONS":             {"", method(http.MethodOptions), "the method must be POST"},
+		"a method of its own": {about(ciKey), method("FROB"), "the method must be POST"},
+		"64 KB and one": {
+			about(ciKey) + "&x=" + strings.Repeat("y", 64<<10-len(about(ciKey))-2), nil, "the body is longer than 64 KiB",
+		},
+		"a megabyte": {about(strings.Repeat("x", 1<<20)), nil, "the body is longer than 64 KiB"},
 		"a body that breaks off": {"", func(r *http.Request) {
 			r.Body = io.NopCloser(io.MultiReader(strings.NewReader(about(ciKey)), iotest.ErrReader(io.ErrUnexpectedEOF)))
 		}, "the body can't be read"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
+			h := newFixture(t)
 			r := newRequest(c.body)
 			if c.change != nil {
 				c.change(r)
@@ -255,7 +288,7 @@ func TestQuestionsThatCanNotBeUnderstood(t *testing.T) {
 	}
 }
 
-func TestQuestionsThatAreJustUnderstood(t *testing.T) {
+func TestIntrospect_AcceptsUnusualRequest(t *testing.T) {
 	for name, c := range map[string]struct {
 		body, contentType, query string
 	}{
@@ -273,20 +306,22 @@ func TestQuestionsThatAreJustUnderstood(t *testing.T) {
 			if r.URL.RawQuery = c.query; c.contentType != "" {
 				r.Header.Set("Content-Type", c.contentType)
 			}
-			if reply := newHouse(t).serve(r); reply.Code != http.StatusOK || !strings.Contains(reply.Body.String(), `"sub":"Account/ci"`) {
+			if reply := newFixture(t).serve(r); reply.Code != http.StatusOK ||
+				!strings.Contains(reply.Body.String(), `"sub":"Account/ci"`) {
 				t.Errorf("%d %s", reply.Code, reply.Body)
 			}
 		})
 	}
 }
 
-// Over a connection, as it is.
-func TestOverHTTP(t *testing.T) {
-	h := newHouse(t)
+// Over a real connection.
+func TestIntrospect_OverHTTP(t *testing.T) {
+	h := newFixture(t)
 	server := httptest.NewServer(h)
 	defer server.Close()
 	for body, want := range map[string]int{about(ciKey): 200, about(strings.Repeat("x", 1<<20)): 400, "token=%": 400} {
-		r, err := http.NewRequest(http.MethodPost, server.URL+"/introspect", io.MultiReader(strings.NewReader(body))) // chunked
+		chunked := io.MultiReader(strings.NewReader(body))
+		r, err := http.NewRequest(http.MethodPost, server.URL+"/introspect", chunked)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -303,7 +338,7 @@ func TestOverHTTP(t *testing.T) {
 }
 
 func FuzzIntrospect(f *testing.F) {
-	h := newHouse(f)
+	h := newFixture(f)
 	f.Add("POST", "", "application/x-www-form-urlencoded", about(ciKey), "Bearer "+askerKey)
 	f.Add("POST", "token=x", "application/x-www-form-urlencoded;charset", "token=%zz&token", "Bearer "+askerKey)
 	f.Add("GET", "%", "", "\x00", "Basic Og==")

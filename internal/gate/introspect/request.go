@@ -74,7 +74,7 @@ func tokenIn(body string) (token, problem string) {
 	// A line break, as at the end of a file, is not part of a key.
 	token = strings.TrimSpace(params.Get(parameter))
 	if token == "" {
-		return "", "there is no token"
+		return "", "the token is missing"
 	}
 	return token, ""
 }

@@ -20,23 +20,23 @@ import (
 )
 
 const (
-	// leastOfBare is the share of the bare proxy's throughput that has to be left.
+	// leastOfBare is the least share of the bare proxy's throughput.
 	leastOfBare = 0.8
-	// callers ask at the same time, each on a connection of its own.
+	// callers send requests at the same time, each on its own connection.
 	callers = 16
-	// round is how many requests each caller makes before it is the other proxy's turn.
+	// round is the number of requests of each caller in one turn.
 	round = 12
 	turns = 400
 )
 
-// BenchmarkProxy sets the proxy against httputil.ReverseProxy alone, with the same transport, buffers and forwarding
-// headers, in front of the same app. They take many short turns, and what the best tenth of each comes to is what counts:
-// whatever else the machine does can only take from it.
+// BenchmarkProxy compares the proxy with a bare httputil.ReverseProxy that has the same transport, buffers and
+// forwarding headers, in front of the same app. They take many short turns, and the best tenth of each counts:
+// other load on the machine can only slow a turn down.
 func BenchmarkProxy(b *testing.B) {
 	for _, size := range []int{100, 64 << 10} {
 		b.Run(fmt.Sprintf("answer=%d", size), func(b *testing.B) {
 			content := bytes.Repeat([]byte{'x'}, size)
-			h := newHouse(b, func(w http.ResponseWriter, _ *http.Request) {
+			h := newFixture(b, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "text/plain")
 				w.Header().Set("Content-Length", strconv.Itoa(size))
 				_, _ = w.Write(content)

@@ -108,9 +108,9 @@ func (p *Proxy) respond(response *http.Response) error {
 	return nil
 }
 
-// allowEarlyReply lets the reply be written while the client is still sending, and reports whether it is. Otherwise
-// net/http would first read the body to its end and take what the app has yet to get. The connection is closed after the
-// reply, since it is not certain where a next request would begin.
+// allowEarlyReply lets the reply be written while the client is still sending, and reports whether it is.
+// Otherwise net/http would first read the body to its end and take what the app has yet to get. The connection is
+// closed after the reply, since it is not certain where a next request would begin.
 func (x *exchange) allowEarlyReply() bool {
 	if x.body.state.Load() == bodyEnded || x.controller.EnableFullDuplex() != nil {
 		return false

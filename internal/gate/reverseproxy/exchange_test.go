@@ -15,7 +15,7 @@ import (
 	"keywright.dev/keywright/internal/gate"
 )
 
-// once is a body that the server closes as soon as it has ended.
+// once is a body that the server closes at its end.
 type once struct{ io.Reader }
 
 func (o *once) Read(p []byte) (int, error) {
@@ -28,8 +28,8 @@ func (o *once) Read(p []byte) (int, error) {
 
 func (*once) Close() error { return nil }
 
-// The transport asks once more whether there is more. When it comes too late, a request that was well would look broken.
-func TestABodyThatHasEndedIsLeftAlone(t *testing.T) {
+// The transport reads once more after the end. A read of a closed body would make a good request look broken.
+func TestRequestBody_NotReadAfterEnd(t *testing.T) {
 	in := httptest.NewRequest(http.MethodPost, "/", http.NoBody)
 	b := &requestBody{}
 	b.replace(in, &http.Request{Body: &once{iotest.DataErrReader(http.NoBody)}})
@@ -39,12 +39,12 @@ func TestABodyThatHasEndedIsLeftAlone(t *testing.T) {
 		}
 	}
 	if b.state.Load() != bodyEnded {
-		t.Error("it did not end")
+		t.Error("the body did not end")
 	}
 }
 
-// When a request is looked at just as it ends, its connection may have the next one already.
-func TestARequestThatIsOverIsNotEndedAgain(t *testing.T) {
+// A recheck may run just as its request ends, when the connection already serves the next one.
+func TestRecheck_IgnoresFinishedRequest(t *testing.T) {
 	refusing := gate.New(gate.Config{Registry: prometheus.NewRegistry()})
 	for _, over := range []bool{false, true} {
 		ended := false

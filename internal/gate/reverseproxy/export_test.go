@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// SetDial is how the app is reached in a test.
+// SetDial sets how tests connect to the app.
 func (p *Proxy) SetDial(dial func(ctx context.Context, network, address string) (net.Conn, error)) {
 	p.forward.Transport.(*http.Transport).DialContext = dial
 }
 
-// SetRoots is whom the app's certificate may be from in a test.
+// SetRoots sets the roots that tests trust.
 func (p *Proxy) SetRoots(roots *x509.CertPool) {
 	p.forward.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: roots}
 }
 
-// SetHandshakeTimeout is how long the app may take in a test until TLS is spoken.
+// SetHandshakeTimeout bounds the TLS handshake in tests.
 func (p *Proxy) SetHandshakeTimeout(d time.Duration) {
 	p.forward.Transport.(*http.Transport).TLSHandshakeTimeout = d
 }

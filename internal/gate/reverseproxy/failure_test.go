@@ -42,8 +42,8 @@ func strange(t *testing.T, answer string) string {
 	return "http://" + listener.Addr().String()
 }
 
-// nobody is the URL of an app that is not there.
-func nobody(t *testing.T) string {
+// unreachable returns the URL of an app that does not listen.
+func unreachable(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -51,30 +51,32 @@ func nobody(t *testing.T) string {
 	return "http://" + listener.Addr().String()
 }
 
-func TestAnAppThatDoesNotAnswerWell(t *testing.T) {
+func TestProxy_AppFailures(t *testing.T) {
 	for name, upstream := range map[string]string{
-		"not there":            nobody(t),
+		"not there":            unreachable(t),
 		"hangs up":             strange(t, ""),
 		"half a header":        strange(t, "HTTP/1.1 200 OK\r\nContent-"),
 		"no HTTP":              strange(t, "220 mail.example ESMTP\r\n"),
 		"bad length":           strange(t, "HTTP/1.1 200 OK\r\nContent-Length: some\r\n\r\n"),
 		"two lengths":          strange(t, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
 		"no length of a chunk": strange(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: strange\r\n\r\n"),
-		"no end of headers":    strange(t, "HTTP/1.1 200 OK\r\n"+strings.Repeat("X-A: "+strings.Repeat("a", 1000)+"\r\n", 1000)),
-		"one large header":     strange(t, "HTTP/1.1 200 OK\r\nX-A: "+strings.Repeat("a", 1<<20)+"\r\n\r\n"),
-		"no status":            strange(t, "HTTP/1.1 099 No\r\n\r\n"),
+		"no end of headers": strange(
+			t, "HTTP/1.1 200 OK\r\n"+strings.Repeat("X-A: "+strings.Repeat("a", 1000)+"\r\n", 1000),
+		),
+		"one large header": strange(t, "HTTP/1.1 200 OK\r\nX-A: "+strings.Repeat("a", 1<<20)+"\r\n\r\n"),
+		"no status":        strange(t, "HTTP/1.1 099 No\r\n\r\n"),
 		"TLS where there is none": strings.Replace(
 			strange(t, "HTTP/1.1 200 OK\r\n\r\n"), "http:", "https:", 1),
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t, nil, options{upstream: upstream})
+			h := newFixture(t, nil, options{upstream: upstream})
 			for _, method := range []string{"GET", "POST"} {
 				got := h.say(t, request(method+" /", "Content-Length: 0"))
 				if got.StatusCode != http.StatusBadGateway || got.body != gone {
 					t.Errorf("%d %q", got.StatusCode, got.body)
 				}
 				if all := fmt.Sprint(got.Header, got.body); strings.Contains(all, strings.TrimPrefix(upstream, "http://")) {
-					t.Errorf("the client is told where the app is: %s", all)
+					t.Errorf("the reply reveals where the app is: %s", all)
 				}
 			}
 			if log := h.log.String(); strings.Count(log, `"level":"ERROR"`) != 1 || strings.Contains(log, alice) {
@@ -84,21 +86,21 @@ func TestAnAppThatDoesNotAnswerWell(t *testing.T) {
 	}
 }
 
-func TestAnAppWithTLSHasToProveWhoItIs(t *testing.T) {
+func TestProxy_VerifiesAppCertificate(t *testing.T) {
 	app, asked := recorder()
 	server := httptest.NewUnstartedServer(app)
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	defer server.Close()
-	h := newHouse(t, nil, options{upstream: server.URL})
+	h := newFixture(t, nil, options{upstream: server.URL})
 	if got := h.say(t, request("GET /")); got.StatusCode != http.StatusBadGateway || got.body != gone {
 		t.Errorf("%d %q", got.StatusCode, got.body)
 	}
 	never(t, asked)
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
-	h = newHouse(t, nil, options{upstream: server.URL})
+	h = newFixture(t, nil, options{upstream: server.URL})
 	h.inner.SetRoots(roots)
 	if got := h.say(t, request("GET /")); got.StatusCode != http.StatusOK {
 		t.Errorf("%d %q", got.StatusCode, got.body)
@@ -108,20 +110,20 @@ func TestAnAppWithTLSHasToProveWhoItIs(t *testing.T) {
 	}
 }
 
-func TestAnAppThatTakesTooLong(t *testing.T) {
+func TestProxy_AppTimeout(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	defer func() { _ = listener.Close() }()
-	h := newHouse(t, nil, options{upstream: "https://" + listener.Addr().String()})
+	h := newFixture(t, nil, options{upstream: "https://" + listener.Addr().String()})
 	h.inner.SetHandshakeTimeout(time.Millisecond)
 	if got := h.say(t, request("GET /")); got.StatusCode != http.StatusGatewayTimeout || got.body != slow {
 		t.Errorf("%d %q", got.StatusCode, got.body)
 	}
 }
 
-// Who is told that the app is gone need not send everything first.
-func TestAClientThatStillSendsIsTold(t *testing.T) {
-	h := newHouse(t, nil, options{upstream: nobody(t)})
+// The client gets the reply before it has sent its whole body.
+func TestProxy_RepliesWhileClientSends(t *testing.T) {
+	h := newFixture(t, nil, options{upstream: unreachable(t)})
 	connection := h.dial(t)
 	_, err := io.WriteString(connection, "POST / HTTP/1.1\r\n"+proven+"Transfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n")
 	must(t, err)
@@ -133,13 +135,16 @@ func TestAClientThatStillSendsIsTold(t *testing.T) {
 	}
 }
 
-// An answer that broke off must not look whole.
-func TestAnAppThatBreaksOff(t *testing.T) {
-	for _, begin := range []string{"Content-Length: 10\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalfbroken"} {
-		h := newHouse(t, nil, options{upstream: strange(t, "HTTP/1.1 200 OK\r\n"+begin)})
+// An interrupted reply must not look complete.
+func TestProxy_AppDisconnects(t *testing.T) {
+	for _, begin := range []string{
+		"Content-Length: 10\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+		"Transfer-Encoding: chunked\r\n\r\n4\r\nhalfbroken",
+	} {
+		h := newFixture(t, nil, options{upstream: strange(t, "HTTP/1.1 200 OK\r\n"+begin)})
 		answer, err := h.ask(t, http.MethodGet, "/", nil)
 		if err != nil {
-			// Nothing of it had been passed on yet.
+			// Nothing had been forwarded yet.
 			continue
 		}
 		body, err := io.ReadAll(answer.Body)
@@ -150,13 +155,14 @@ func TestAnAppThatBreaksOff(t *testing.T) {
 	}
 }
 
-func TestThatTheAppIsLostIsLoggedOnceAndSoIsItsReturn(t *testing.T) {
+func TestProxy_LogsOutageOnce(t *testing.T) {
 	app, _ := recorder()
-	h := newHouse(t, app, options{})
+	h := newFixture(t, app, options{})
 	count := func(lost, found int) {
 		t.Helper()
 		log := h.log.String()
-		if strings.Count(log, `"level":"ERROR","msg":"The app can't be reached"`) != lost || strings.Count(log, "can be reached again") != found {
+		if strings.Count(log, `"level":"ERROR","msg":"The app can't be reached"`) != lost ||
+			strings.Count(log, "can be reached again") != found {
 			t.Errorf("want %d and %d of\n%s", lost, found, log)
 		}
 	}
@@ -181,12 +187,12 @@ func TestThatTheAppIsLostIsLoggedOnceAndSoIsItsReturn(t *testing.T) {
 	count(1, 1)
 }
 
-func TestAClientThatGoesAwayIsNoErrorOfAnybody(t *testing.T) {
+func TestProxy_ClientDisconnectIsNotAnError(t *testing.T) {
 	for stay, raw := range stays {
 		t.Run(stay, func(t *testing.T) {
 			app, ended := open()
 			c := &clock{}
-			h := newHouse(t, app, options{recheck: often, now: c.now})
+			h := newFixture(t, app, options{recheck: often, now: c.now})
 			connection := h.dial(t)
 			_, err := io.WriteString(connection, raw)
 			must(t, err)
@@ -203,13 +209,17 @@ func TestAClientThatGoesAwayIsNoErrorOfAnybody(t *testing.T) {
 	}
 }
 
-// What a client breaks is not the app's fault.
-func TestABodyThatIsNone(t *testing.T) {
+// A malformed body is not logged as a failure of the app.
+func TestProxy_MalformedBody(t *testing.T) {
 	app, _ := recorder()
-	h := newHouse(t, app, options{})
-	for _, body := range []string{"zz\r\nabc\r\n0\r\n\r\n", "3\r\nabcd\r\n0\r\n\r\n", "-1\r\n\r\n", "ffffffffffffffffff\r\n", "3;" + strings.Repeat("x", 9000) + "\r\nabc\r\n0\r\n\r\n"} {
+	h := newFixture(t, app, options{})
+	for _, body := range []string{
+		"zz\r\nabc\r\n0\r\n\r\n", "3\r\nabcd\r\n0\r\n\r\n", "-1\r\n\r\n", "ffffffffffffffffff\r\n",
+		"3;" + strings.Repeat("x", 9000) + "\r\nabc\r\n0\r\n\r\n",
+	} {
 		got := h.say(t, request("POST /", "Transfer-Encoding: chunked")+body)
-		if got.StatusCode != http.StatusBadRequest || !strings.Contains(got.body, `"what":"The request's body can't be read"`) {
+		if got.StatusCode != http.StatusBadRequest ||
+			!strings.Contains(got.body, `"what":"The request's body can't be read"`) {
 			t.Errorf("%.20q: %d %q", body, got.StatusCode, got.body)
 		}
 	}

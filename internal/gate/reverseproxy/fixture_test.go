@@ -22,17 +22,17 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
-// Keys of an admin, of nobody, and of a program that may read certificates.
+// Keys: of an admin, an unknown one, and of a program that may read certificates.
 const (
 	alice   = "correct-horse-battery-staple"
-	unknown = "a-key-that-nobody-has-at-all"
+	unknown = "a-key-that-was-never-issued"
 	ci      = "the-key-of-a-program-named-ci"
 )
 
-// knownSession is the cookie of a session that was begun with alice's key.
+// knownSession is the cookie of a session of alice's key.
 const knownSession = "the-secret-of-a-session-of-alice"
 
-// always is a view that has seen everything just now.
+// always is a complete and current view.
 type always struct{}
 
 func (always) Ready() error       { return nil }
@@ -48,42 +48,42 @@ func (s sessions) Key(cookie string, _ time.Time) *pepper.Digest {
 	return &s.digest
 }
 
-// house is an app, the gate in front of it, and the proxy at the gate.
-type house struct {
+// fixture is an app, a gate and the proxy.
+type fixture struct {
 	*gate.Gate
 	index *verify.Index
 	ring  *pepper.Keyring
 	app   *httptest.Server
 	proxy *httptest.Server
 	inner *reverseproxy.Proxy
-	// open is how many requests are with the proxy.
+	// open counts the open requests of the proxy.
 	open atomic.Int64
 	log  *journal
 	now  func() time.Time
-	// patience is how long a client waits that sends less than it says.
+	// patience bounds the wait of a client that sends less than it announced.
 	patience time.Duration
 }
 
-// options are what a house may have that is not the same everywhere. The zero value has none.
+// options change a fixture. The zero value changes nothing.
 type options struct {
 	runtime config.Runtime
 	recheck time.Duration
-	// path follows the app's address.
+	// path is appended to the app's address.
 	path string
-	// upstream is in the place of the app's URL.
+	// upstream replaces the app's URL.
 	upstream string
 	now      func() time.Time
-	// timeout is in the place of each of the server's.
+	// timeout replaces each of the server's timeouts.
 	timeout time.Duration
-	// plain is an answer that can do nothing but be written to.
+	// plain hides every optional interface of the ResponseWriter.
 	plain bool
 }
 
-func newHouse(tb testing.TB, app http.HandlerFunc, o options) *house {
+func newFixture(tb testing.TB, app http.HandlerFunc, o options) *fixture {
 	tb.Helper()
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
 	must(tb, err)
-	h := &house{index: &verify.Index{}, ring: ring, log: &journal{}, now: o.now, patience: 2 * o.timeout}
+	h := &fixture{index: &verify.Index{}, ring: ring, log: &journal{}, now: o.now, patience: 2 * o.timeout}
 	if h.now == nil {
 		h.now = time.Now
 	}
@@ -94,7 +94,8 @@ func newHouse(tb testing.TB, app http.HandlerFunc, o options) *house {
 	})
 	h.Gate = gate.New(gate.Config{
 		Verifier: verify.NewVerifier(h.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring), View: always{},
-		Sessions: sessions{ring.Digest(alice)}, Now: h.now, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
+		Sessions: sessions{ring.Digest(alice)}, Now: h.now, Log: slog.New(slog.DiscardHandler),
+		Registry: prometheus.NewRegistry(),
 	})
 	h.use(tb, o.runtime)
 	if app != nil {
@@ -123,26 +124,27 @@ func newHouse(tb testing.TB, app http.HandlerFunc, o options) *house {
 	return h
 }
 
-func (h *house) newProxy(tb testing.TB, o options) *reverseproxy.Proxy {
+func (h *fixture) newProxy(tb testing.TB, o options) *reverseproxy.Proxy {
 	tb.Helper()
 	upstream, err := reverseproxy.ParseUpstream(o.upstream)
 	must(tb, err)
 	return reverseproxy.New(reverseproxy.Config{
-		Gate: h.Gate, Upstream: upstream, Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Recheck: o.recheck,
+		Gate: h.Gate, Upstream: upstream,
+		Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Recheck: o.recheck,
 	})
 }
 
-// left waits until no request is with the proxy.
-func (h *house) left(tb testing.TB) {
+// awaitIdle waits until the proxy has no open request.
+func (h *fixture) awaitIdle(tb testing.TB) {
 	tb.Helper()
 	for deadline := time.Now().Add(20 * time.Second); h.open.Load() > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			tb.Fatal("the proxy still has a request")
+			tb.Fatal("the proxy still has an open request")
 		}
 	}
 }
 
-// configure makes a server one as the proxy's runs on.
+// configure sets up a server for the proxy.
 func configure(s *http.Server) {
 	s.MaxHeaderBytes = 64 << 10
 	s.ReadHeaderTimeout = 10 * time.Second
@@ -152,25 +154,25 @@ func configure(s *http.Server) {
 	s.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 }
 
-// put is what becomes of an admin's key.
-func (h *house) put(name, plaintext string, standing verify.Reason) {
+// put adds an admin's key to the index.
+func (h *fixture) put(name, plaintext string, standing verify.Reason) {
 	h.index.Put(verify.ID{Kind: "AdminUser", Name: name}, verify.KeyObject{
 		Identity: verify.Identity{Username: name, Subject: "User/" + name, Admin: true}, Standing: standing, UID: name,
 		OwnsUsername: true, Keys: []verify.Key{{Digest: h.ring.Digest(plaintext)}},
 	})
 }
 
-func (h *house) use(tb testing.TB, runtime config.Runtime) {
+func (h *fixture) use(tb testing.TB, runtime config.Runtime) {
 	tb.Helper()
 	rules, err := gate.NewRules(runtime)
 	must(tb, err)
 	h.Gate.Use(rules)
 }
 
-func (h *house) address() string { return h.proxy.Listener.Addr().String() }
+func (h *fixture) address() string { return h.proxy.Listener.Addr().String() }
 
-// dial opens a connection to the proxy on which nothing takes for ever.
-func (h *house) dial(tb testing.TB) net.Conn {
+// dial opens a connection to the proxy with a deadline.
+func (h *fixture) dial(tb testing.TB) net.Conn {
 	tb.Helper()
 	connection, err := net.Dial("tcp", h.address())
 	must(tb, err)
@@ -179,7 +181,7 @@ func (h *house) dial(tb testing.TB) net.Conn {
 	return connection
 }
 
-// journal is a log that may be read while it is written.
+// journal is a log for concurrent writers.
 type journal struct {
 	mu      sync.Mutex
 	written bytes.Buffer

@@ -24,9 +24,9 @@ type Config struct {
 	Recheck time.Duration
 }
 
-// Proxy is an http.Handler. Its server must pass on the original *http.Request and not a copy, because trailers arrive in
-// the original, and must pass on OPTIONS * as well: http.Server.DisableGeneralOptionsHandler. The server's timeouts apply
-// until a request is admitted.
+// Proxy is an http.Handler. Its server must pass on the original *http.Request and not a copy, because trailers
+// arrive in the original, and must pass on OPTIONS * as well: http.Server.DisableGeneralOptionsHandler. The
+// server's timeouts apply until a request is admitted.
 type Proxy struct {
 	Config
 	forward httputil.ReverseProxy

@@ -19,7 +19,7 @@ func wantValues(t *testing.T, header http.Header, name string, want ...string) {
 	}
 }
 
-func TestTheAppIsToldWhoTheCallerIs(t *testing.T) {
+func TestProxy_SetsIdentityHeaders(t *testing.T) {
 	for name, c := range map[string]struct {
 		request                      string
 		user, subject, scopes, admin string
@@ -27,15 +27,20 @@ func TestTheAppIsToldWhoTheCallerIs(t *testing.T) {
 	}{
 		"an admin's key": {request("GET /"), "alice", "User/alice", "", "true", true},
 		"an API key":     {as(ci, "GET /"), "", "Account/ci", "certs.read", "false", true},
-		"a session":      {anonymous("GET /", "Cookie: keywright_session="+knownSession), "alice", "User/alice", "", "true", true},
+		"a session": {
+			anonymous("GET /", "Cookie: keywright_session="+knownSession), "alice", "User/alice", "", "true", true,
+		},
 		"a trusted name": {anonymous("GET /", "X-Forwarded-User: bob"), "bob", "User/bob", "", "false", false},
-		"nobody":         {anonymous("GET /"), "", "", "", "false", false},
-		"as a password":  {anonymous("GET /", "Authorization: Basic YW55Ym9keTpjb3JyZWN0LWhvcnNlLWJhdHRlcnktc3RhcGxl"), "alice", "User/alice", "", "true", true},
-		"X-API-Key":      {anonymous("GET /", "X-API-Key: "+alice), "alice", "User/alice", "", "true", true},
+		"anonymous":      {anonymous("GET /"), "", "", "", "false", false},
+		"as a password": {
+			anonymous("GET /", "Authorization: Basic YW55Ym9keTpjb3JyZWN0LWhvcnNlLWJhdHRlcnktc3RhcGxl"), "alice", "User/alice",
+			"", "true", true,
+		},
+		"X-API-Key": {anonymous("GET /", "X-API-Key: "+alice), "alice", "User/alice", "", "true", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			app, asked := recorder()
-			h := newHouse(t, app, options{runtime: config.Runtime{TrustProxyHeaders: true, AnonymousReads: true}})
+			h := newFixture(t, app, options{runtime: config.Runtime{TrustProxyHeaders: true, AnonymousReads: true}})
 			if got := h.say(t, c.request); got.StatusCode != http.StatusOK || got.body != "the app's answer" {
 				t.Fatalf("%d %q", got.StatusCode, got.body)
 			}
@@ -51,28 +56,30 @@ func TestTheAppIsToldWhoTheCallerIs(t *testing.T) {
 				wantValues(t, r.Header, name)
 			}
 			if strings.Contains(fmt.Sprint(r.Header), alice) || strings.Contains(fmt.Sprint(r.Header), knownSession) {
-				t.Error("a credential went on to the app")
+				t.Error("the app got a credential")
 			}
 		})
 	}
 }
 
-// Whatever a client does to have the app read its own word on who it is.
-func TestTheAppHearsOfTheCallerFromNobodyElse(t *testing.T) {
+// Ways in which a client may try to set its own identity.
+func TestProxy_RemovesForgedIdentity(t *testing.T) {
 	for name, headers := range map[string][]string{
-		"plainly":            {"X-Auth-User: mallory", "X-Auth-Admin: true", "X-Auth-Scopes: *"},
-		"in another case":    {"x-auth-user: mallory", "X-AUTH-ADMIN: true"},
-		"with underscores":   {"X_Auth_User: mallory", "x-auth_admin: true", "X_AUTH-SCOPES: *"},
-		"with dots":          {"X.Auth.User: mallory", "X.Auth-Admin: true"},
-		"twice":              {"X-Auth-User: mallory", "X-Auth-User: mallory"},
-		"hop by hop":         {"X-Auth-User: mallory", "Connection: X-Auth-User, X-Auth-Admin, X-Auth-Scopes, X-Auth-Subject, X-Auth-Key-Id"},
+		"plainly":          {"X-Auth-User: mallory", "X-Auth-Admin: true", "X-Auth-Scopes: *"},
+		"in another case":  {"x-auth-user: mallory", "X-AUTH-ADMIN: true"},
+		"with underscores": {"X_Auth_User: mallory", "x-auth_admin: true", "X_AUTH-SCOPES: *"},
+		"with dots":        {"X.Auth.User: mallory", "X.Auth-Admin: true"},
+		"twice":            {"X-Auth-User: mallory", "X-Auth-User: mallory"},
+		"hop by hop": {
+			"X-Auth-User: mallory", "Connection: X-Auth-User, X-Auth-Admin, X-Auth-Scopes, X-Auth-Subject, X-Auth-Key-Id",
+		},
 		"by a proxy's word":  {"X-Forwarded-User: mallory", "X_Forwarded_User: mallory", "X-Forwarded_User: mallory"},
 		"folded":             {"X-Other: a", " X-Auth-User: mallory"},
 		"with another's key": {"X_Api_Key: mallory"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			app, asked := recorder()
-			h := newHouse(t, app, options{})
+			h := newFixture(t, app, options{})
 			if got := h.say(t, as(ci, "GET /", headers...)); got.StatusCode != http.StatusOK {
 				t.Fatal(got.StatusCode)
 			}
@@ -90,7 +97,7 @@ func TestTheAppHearsOfTheCallerFromNobodyElse(t *testing.T) {
 	}
 }
 
-func TestTheSessionStaysAndOtherCookiesGoOn(t *testing.T) {
+func TestProxy_WithholdsSessionCookieOnly(t *testing.T) {
 	const session = "keywright_session=" + knownSession
 	for name, c := range map[string]struct{ sent, want []string }{
 		"alone":         {[]string{session}, nil},
@@ -104,12 +111,15 @@ func TestTheSessionStaysAndOtherCookiesGoOn(t *testing.T) {
 			[]string{`a="x y";  b = ü,[]{} ;keywright_session ; c;; d==;` + session + `;  e=%zz`},
 			[]string{`a="x y";  b = ü,[]{} ; c;; d==;  e=%zz`},
 		},
-		"none of ours":   {[]string{"keywright_user=alice; keywright_sessions=1; x=keywright_session"}, []string{"keywright_user=alice; keywright_sessions=1; x=keywright_session"}},
+		"none of ours": {
+			[]string{"keywright_user=alice; keywright_sessions=1; x=keywright_session"},
+			[]string{"keywright_user=alice; keywright_sessions=1; x=keywright_session"},
+		},
 		"spaces of ours": {[]string{"a=1; keywright_session = " + knownSession}, []string{"a=1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			app, asked := recorder()
-			h := newHouse(t, app, options{})
+			h := newFixture(t, app, options{})
 			var lines []string
 			for _, line := range c.sent {
 				lines = append(lines, "Cookie: "+line)
@@ -124,10 +134,13 @@ func TestTheSessionStaysAndOtherCookiesGoOn(t *testing.T) {
 	}
 }
 
-func TestOtherHeadersGoOnAsTheyAre(t *testing.T) {
+func TestProxy_ForwardsOtherHeaders(t *testing.T) {
 	app, asked := recorder()
-	h := newHouse(t, app, options{})
-	h.say(t, request("GET /", "X-Own: a", "X-Own: b, c", "Accept: text/html;q=0.9", "X-Auth-Token: the app's", "X_Odd.Name: \xfc"))
+	h := newFixture(t, app, options{})
+	h.say(
+		t,
+		request("GET /", "X-Own: a", "X-Own: b, c", "Accept: text/html;q=0.9", "X-Auth-Token: the app's", "X_Odd.Name: \xfc"),
+	)
 	r := <-asked
 	wantValues(t, r.Header, "X-Own", "a", "b, c")
 	wantValues(t, r.Header, "Accept", "text/html;q=0.9")
@@ -140,9 +153,10 @@ func TestOtherHeadersGoOnAsTheyAre(t *testing.T) {
 	}
 }
 
-func TestTheAppIsToldWhereARequestComesFrom(t *testing.T) {
+func TestProxy_SetsForwardedHeaders(t *testing.T) {
 	claims := []string{
-		"X-Forwarded-For: 192.0.2.7", "X-Forwarded-Host: public.example", "X-Forwarded-Proto: https", "Forwarded: for=192.0.2.7",
+		"X-Forwarded-For: 192.0.2.7", "X-Forwarded-Host: public.example", "X-Forwarded-Proto: https",
+		"Forwarded: for=192.0.2.7",
 		"X_Forwarded_For: 192.0.2.8", "X_Forwarded_Proto: https", "X_Forwarded_Host: evil.example",
 	}
 	for name, c := range map[string]struct {
@@ -151,15 +165,17 @@ func TestTheAppIsToldWhereARequestComesFrom(t *testing.T) {
 		host, proto string
 		from        string
 	}{
-		"nothing claimed":  {false, nil, "app.example", "http", "127.0.0.1"},
-		"claimed":          {false, claims, "app.example", "http", "192.0.2.7, 127.0.0.1"},
-		"trusted":          {true, claims, "public.example", "https", "192.0.2.7, 127.0.0.1"},
-		"trusted, silent":  {true, nil, "app.example", "http", "127.0.0.1"},
-		"a chain of three": {false, []string{"X-Forwarded-For: a", "X-Forwarded-For: b, c"}, "app.example", "http", "a, b, c, 127.0.0.1"},
+		"nothing claimed": {false, nil, "app.example", "http", "127.0.0.1"},
+		"claimed":         {false, claims, "app.example", "http", "192.0.2.7, 127.0.0.1"},
+		"trusted":         {true, claims, "public.example", "https", "192.0.2.7, 127.0.0.1"},
+		"trusted, silent": {true, nil, "app.example", "http", "127.0.0.1"},
+		"a chain of three": {
+			false, []string{"X-Forwarded-For: a", "X-Forwarded-For: b, c"}, "app.example", "http", "a, b, c, 127.0.0.1",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			app, asked := recorder()
-			h := newHouse(t, app, options{runtime: config.Runtime{TrustProxyHeaders: c.trust}})
+			h := newFixture(t, app, options{runtime: config.Runtime{TrustProxyHeaders: c.trust}})
 			h.say(t, request("GET /", c.claims...))
 			r := <-asked
 			wantValues(t, r.Header, "X-Forwarded-Host", c.host)
@@ -172,12 +188,13 @@ func TestTheAppIsToldWhereARequestComesFrom(t *testing.T) {
 	}
 }
 
-func TestWhatIsRefusedNeverReachesTheApp(t *testing.T) {
+func TestProxy_RefusedRequestNeverReachesApp(t *testing.T) {
 	runtime := config.Runtime{AllowedUsers: []string{"bob"}, Routes: []routes.Route{
-		{Match: "/certs/", Action: "certs.write"}, {Match: "GET /certs/", Action: "certs.read"}, {Match: "/users/{user}", Owner: "{user}"},
+		{Match: "/certs/", Action: "certs.write"}, {Match: "GET /certs/", Action: "certs.read"},
+		{Match: "/users/{user}", Owner: "{user}"},
 	}}
 	app, asked := recorder()
-	h := newHouse(t, app, options{runtime: runtime})
+	h := newFixture(t, app, options{runtime: runtime})
 	for _, c := range []struct {
 		request string
 		status  int
@@ -189,19 +206,29 @@ func TestWhatIsRefusedNeverReachesTheApp(t *testing.T) {
 		{as(ci, "GET /users/bob"), 403, "API key lacks required permission"},
 		{as(ci, "PROPFIND /certs/1"), 403, "API key lacks required permission"},
 		{as(ci, "GET /x/../certs/1"), 403, "The request can be read in more than one way"},
-		// What a gateway may say, a client may not.
-		{as(ci, "PROPFIND /certs/1", "X-Forwarded-Method: GET", "X-Original-Method: GET"), 403, "API key lacks required permission"},
-		{as(ci, "GET /users/bob", "X-Forwarded-Uri: /certs/1", "X-Original-Url: http://app.example/certs/1"), 403, "API key lacks required permission"},
+		// A client cannot send a gateway's headers.
+		{
+			as(ci, "PROPFIND /certs/1", "X-Forwarded-Method: GET", "X-Original-Method: GET"), 403,
+			"API key lacks required permission",
+		},
+		{
+			as(ci, "GET /users/bob", "X-Forwarded-Uri: /certs/1", "X-Original-Url: http://app.example/certs/1"), 403,
+			"API key lacks required permission",
+		},
 		{as(ci, "GET /certs/1", "X-HTTP-Method-Override: DELETE"), 403, "The request can be read in more than one way"},
 		{as(ci, "GET /certs/1", "X_HTTP_Method: DELETE"), 403, "The request can be read in more than one way"},
 	} {
 		got := h.say(t, c.request)
-		if got.StatusCode != c.status || !strings.Contains(got.body, `"what":"`+c.what+`"`) || got.Header.Get("Cache-Control") != "no-store" {
+		if got.StatusCode != c.status || !strings.Contains(got.body, `"what":"`+c.what+`"`) ||
+			got.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%.60q: %d %q", c.request, got.StatusCode, got.body)
 		}
 	}
 	never(t, asked)
-	for _, allowed := range []string{as(ci, "GET /certs/1"), request("DELETE /certs/1"), request("GET /users/bob"), as(ci, "GET /certs/1", "X-HTTP-Method-Override: get")} {
+	for _, allowed := range []string{
+		as(ci, "GET /certs/1"), request("DELETE /certs/1"), request("GET /users/bob"),
+		as(ci, "GET /certs/1", "X-HTTP-Method-Override: get"),
+	} {
 		if got := h.say(t, allowed); got.StatusCode != http.StatusOK {
 			t.Errorf("%.60q: %d %q", allowed, got.StatusCode, got.body)
 		}
@@ -209,11 +236,14 @@ func TestWhatIsRefusedNeverReachesTheApp(t *testing.T) {
 	}
 }
 
-// An app that takes a header for the request itself would answer another one than was decided on.
-func TestHeadersThatTellOfAnotherRequestAreNotPassedOn(t *testing.T) {
+// An app that reads the request from such a header would serve another one than the gate decided on.
+func TestProxy_WithholdsRequestOverrides(t *testing.T) {
 	app, asked := recorder()
-	h := newHouse(t, app, options{})
-	names := []string{"X-Original-Url", "X-Rewrite-Url", "X_original_url", "X-Forwarded-Uri", "X-Forwarded-Method", "X-Original-Uri", "X-Original-Method"}
+	h := newFixture(t, app, options{})
+	names := []string{
+		"X-Original-Url", "X-Rewrite-Url", "X_original_url", "X-Forwarded-Uri", "X-Forwarded-Method", "X-Original-Uri",
+		"X-Original-Method",
+	}
 	var lines []string
 	for _, name := range names {
 		lines = append(lines, name+": /elsewhere")
@@ -223,12 +253,12 @@ func TestHeadersThatTellOfAnotherRequestAreNotPassedOn(t *testing.T) {
 	for _, name := range names {
 		wantValues(t, r.Header, name)
 	}
-	// Where nothing hangs on the method, which of them the app goes by is its own business.
+	// If no rule depends on the method, the app may read either one.
 	wantValues(t, r.Header, "X-Http-Method-Override", "PATCH")
 }
 
-func TestTheSavedNameIsSetBesideTheAppsCookies(t *testing.T) {
-	h := newHouse(t, func(w http.ResponseWriter, _ *http.Request) {
+func TestProxy_SavesProxyName(t *testing.T) {
+	h := newFixture(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusEarlyHints)
 		w.Header().Add("Set-Cookie", "own=1")
 		w.WriteHeader(http.StatusTeapot)
@@ -237,8 +267,8 @@ func TestTheSavedNameIsSetBesideTheAppsCookies(t *testing.T) {
 	wantValues(t, got.Header, "Set-Cookie", "own=1", "keywright_user=bob; Path=/; Max-Age=31536000; Secure; SameSite=Lax")
 }
 
-func TestTheAppsAnswerGoesBackAsItIs(t *testing.T) {
-	h := newHouse(t, func(w http.ResponseWriter, r *http.Request) {
+func TestProxy_ReturnsAppReplyUnchanged(t *testing.T) {
+	h := newFixture(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Content-Type"] = nil
 		w.Header().Set("X-Auth-Own", "kept")
 		w.Header().Set("Location", "/elsewhere")

@@ -22,7 +22,7 @@ const (
 )
 
 var (
-	noTunnel   = newReply(http.StatusForbidden, codeForbidden, "There are no tunnels through here")
+	noTunnel   = newReply(http.StatusForbidden, codeForbidden, "CONNECT is not supported")
 	badHost    = newReply(http.StatusBadRequest, codeBadRequest, "The request's host can't be used")
 	badTarget  = newReply(http.StatusBadRequest, codeBadRequest, "The request's target can't be used")
 	badUpgrade = newReply(http.StatusBadRequest, codeBadRequest, "The Upgrade header can't be read")

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// ask sends a request with Go's client.
-func (h *house) ask(tb testing.TB, method, path string, body io.Reader, headers ...string) (*http.Response, error) {
+// ask sends a request with net/http's client.
+func (h *fixture) ask(tb testing.TB, method, path string, body io.Reader, headers ...string) (*http.Response, error) {
 	tb.Helper()
 	r, err := http.NewRequestWithContext(tb.Context(), method, h.proxy.URL+path, body)
 	must(tb, err)
@@ -25,15 +25,15 @@ func (h *house) ask(tb testing.TB, method, path string, body io.Reader, headers 
 	return h.proxy.Client().Do(r)
 }
 
-func (h *house) get(tb testing.TB, path string, headers ...string) *http.Response {
+func (h *fixture) get(tb testing.TB, path string, headers ...string) *http.Response {
 	tb.Helper()
 	answer, err := h.ask(tb, http.MethodGet, path, nil, headers...)
 	must(tb, err)
 	return answer
 }
 
-// Each part has to arrive before the app goes on: were it held back anywhere, the test would not end.
-func TestAnAnswerComesAsTheAppSendsIt(t *testing.T) {
+// Each part has to arrive before the app continues: if any were held back, the test would not end.
+func TestStream_FlushesAsTheAppSends(t *testing.T) {
 	for name, header := range map[string]http.Header{
 		"events":       {"Content-Type": {"text/event-stream"}},
 		"chunks":       {"Content-Type": {"text/plain"}},
@@ -41,7 +41,7 @@ func TestAnAnswerComesAsTheAppSendsIt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			next := make(chan struct{})
-			h := newHouse(t, func(w http.ResponseWriter, _ *http.Request) {
+			h := newFixture(t, func(w http.ResponseWriter, _ *http.Request) {
 				for name, values := range header {
 					w.Header()[name] = values
 				}
@@ -65,7 +65,7 @@ func TestAnAnswerComesAsTheAppSendsIt(t *testing.T) {
 	}
 }
 
-// echo answers each line as it comes.
+// echo sends back each line at once.
 func echo(w http.ResponseWriter, r *http.Request) {
 	c := http.NewResponseController(w)
 	_ = c.EnableFullDuplex()
@@ -81,8 +81,8 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func TestBothSidesTalkAtTheSameTime(t *testing.T) {
-	h := newHouse(t, echo, options{})
+func TestStream_BothDirectionsAtOnce(t *testing.T) {
+	h := newFixture(t, echo, options{})
 	body, client := io.Pipe()
 	answer, err := h.ask(t, http.MethodPost, "/", body)
 	must(t, err)
@@ -93,7 +93,7 @@ func TestBothSidesTalkAtTheSameTime(t *testing.T) {
 		_, err := io.WriteString(client, said)
 		must(t, err)
 		if heard, err := lines.ReadString('\n'); err != nil || heard != said {
-			t.Fatalf("heard %q, %v", heard, err)
+			t.Fatalf("got %q, %v", heard, err)
 		}
 	}
 	must(t, client.Close())
@@ -102,13 +102,16 @@ func TestBothSidesTalkAtTheSameTime(t *testing.T) {
 	}
 }
 
-// An app that has seen enough answers before everything was sent, and the client must hear it.
-func TestTheAppMayAnswerBeforeEverythingIsSent(t *testing.T) {
-	h := newHouse(t, func(w http.ResponseWriter, _ *http.Request) {
+// An app may reply before it has read the whole body, and the client must get that reply.
+func TestStream_AppRepliesBeforeBodyEnds(t *testing.T) {
+	h := newFixture(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 	}, options{})
 	connection := h.dial(t)
-	_, err := io.WriteString(connection, strings.Replace(request("POST /", "Content-Length: 1000000"), "Connection: close\r\n", "", 1)+"and so it beg")
+	_, err := io.WriteString(
+		connection,
+		strings.Replace(request("POST /", "Content-Length: 1000000"), "Connection: close\r\n", "", 1)+"and so it beg",
+	)
 	must(t, err)
 	answer, err := http.ReadResponse(bufio.NewReader(connection), nil)
 	must(t, err)
@@ -118,9 +121,9 @@ func TestTheAppMayAnswerBeforeEverythingIsSent(t *testing.T) {
 	}
 }
 
-// The client sends no more until the answer has begun.
-func TestAnAnswerBeginsWhileTheClientWaitsForIt(t *testing.T) {
-	h := newHouse(t, func(w http.ResponseWriter, r *http.Request) {
+// The client sends no more until the reply has begun.
+func TestStream_ReplyBeginsWhileClientWaits(t *testing.T) {
+	h := newFixture(t, func(w http.ResponseWriter, r *http.Request) {
 		c := http.NewResponseController(w)
 		_ = c.EnableFullDuplex()
 		w.Header().Set("Content-Length", "9")
@@ -138,9 +141,9 @@ func TestAnAnswerBeginsWhileTheClientWaitsForIt(t *testing.T) {
 	}
 }
 
-func TestTrailersGoBothWays(t *testing.T) {
+func TestTrailers_BothDirections(t *testing.T) {
 	trailers := make(chan http.Header, 1)
-	h := newHouse(t, func(w http.ResponseWriter, r *http.Request) {
+	h := newFixture(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		trailers <- r.Trailer
 		w.Header().Set("Trailer", "X-Sum")
@@ -148,12 +151,14 @@ func TestTrailersGoBothWays(t *testing.T) {
 		w.Header().Set("X-Sum", "17")
 		w.Header().Set(http.TrailerPrefix+"X-Late", "18")
 	}, options{})
-	hostile := "X-Auth-User: mallory\r\nX_Auth_Admin: true\r\nAuthorization: Bearer " + unknown + "\r\nCookie: a=b\r\nX-Forwarded-User: mallory\r\nHost: evil\r\nTE: gzip\r\n"
+	hostile := "X-Auth-User: mallory\r\nX_Auth_Admin: true\r\nAuthorization: Bearer " + unknown +
+		"\r\nCookie: a=b\r\nX-Forwarded-User: mallory\r\nHost: evil\r\nTE: gzip\r\n"
 	for name, announced := range map[string][]string{
 		"announced":   {"Trailer: X-Sum, X-Other, X-Auth-User, X_Auth_Admin, Authorization, Cookie, X-Forwarded-User, Host"},
 		"unannounced": nil,
 	} {
-		got := h.say(t, request("POST /", append(announced, "Transfer-Encoding: chunked", "TE: trailers")...)+"3\r\nabc\r\n0\r\nX-Sum: 6\r\n"+hostile+"\r\n")
+		head := request("POST /", append(announced, "Transfer-Encoding: chunked", "TE: trailers")...)
+		got := h.say(t, head+"3\r\nabc\r\n0\r\nX-Sum: 6\r\n"+hostile+"\r\n")
 		if got.body != "content" || got.Trailer.Get("X-Sum") != "17" || got.Trailer.Get("X-Late") != "18" {
 			t.Errorf("%s: %q, trailers %v", name, got.body, got.Trailer)
 		}
@@ -167,8 +172,8 @@ func TestTrailersGoBothWays(t *testing.T) {
 	}
 }
 
-func TestExpectations(t *testing.T) {
-	h := newHouse(t, func(w http.ResponseWriter, r *http.Request) {
+func TestExpectContinue(t *testing.T) {
+	h := newFixture(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/unwanted" {
 			w.WriteHeader(http.StatusForbidden)
 			return
@@ -196,13 +201,14 @@ func TestExpectations(t *testing.T) {
 			_ = answer.Body.Close()
 		}
 	}
-	// Nobody is asked to go on who is not let in.
-	if got := h.say(t, as(unknown, "PUT /wanted", "Content-Length: 5", "Expect: 100-continue")); got.StatusCode != http.StatusUnauthorized {
+	// A refused client gets no 100 Continue.
+	got := h.say(t, as(unknown, "PUT /wanted", "Content-Length: 5", "Expect: 100-continue"))
+	if got.StatusCode != http.StatusUnauthorized {
 		t.Errorf("%d", got.StatusCode)
 	}
 }
 
-// zeros is a body of some length that takes no memory, and looks now and then how much the others take.
+// zeros is a body that takes no memory, and samples the memory in use.
 type zeros struct {
 	left int64
 	most *uint64
@@ -223,9 +229,9 @@ func (z *zeros) Read(p []byte) (int, error) {
 	return int(n), nil
 }
 
-func TestLargeBodiesTakeNoMemory(t *testing.T) {
+func TestStream_LargeBodiesTakeNoMemory(t *testing.T) {
 	const size, mostMemory = 100 << 20, 16 << 20
-	h := newHouse(t, func(w http.ResponseWriter, r *http.Request) {
+	h := newFixture(t, func(w http.ResponseWriter, r *http.Request) {
 		if n, err := io.Copy(io.Discard, r.Body); err != nil || n != size {
 			w.WriteHeader(http.StatusInternalServerError)
 			return
@@ -254,14 +260,17 @@ func TestLargeBodiesTakeNoMemory(t *testing.T) {
 	}
 }
 
-// upgraded is an app that talks line by line after it has switched protocols.
+// upgraded is an app that echoes lines after a protocol switch.
 func upgraded(w http.ResponseWriter, r *http.Request) {
 	connection, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return
 	}
 	defer func() { _ = connection.Close() }()
-	_, _ = fmt.Fprintf(buffered, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-User: %s\r\n\r\n", r.Header.Get("X-Auth-User"))
+	_, _ = fmt.Fprintf(
+		buffered, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-User: %s\r\n\r\n",
+		r.Header.Get("X-Auth-User"),
+	)
 	_ = buffered.Flush()
 	for {
 		line, err := buffered.ReadString('\n')
@@ -273,10 +282,12 @@ func upgraded(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-var webSocket = strings.Replace(request("GET /talk", "Upgrade: WebSocket", "Sec-WebSocket-Key: eA=="), "Connection: close", "Connection: Upgrade", 1)
+var webSocket = strings.Replace(
+	request("GET /talk", "Upgrade: WebSocket", "Sec-WebSocket-Key: eA=="), "Connection: close", "Connection: Upgrade", 1,
+)
 
 func TestWebSockets(t *testing.T) {
-	h := newHouse(t, upgraded, options{})
+	h := newFixture(t, upgraded, options{})
 	connection := h.dial(t)
 	_, err := io.WriteString(connection, webSocket)
 	must(t, err)
@@ -296,8 +307,8 @@ func TestWebSockets(t *testing.T) {
 	}
 }
 
-// Behind any other upgrade requests could follow that nobody decides on.
-func TestNoOtherProtocolIsSwitchedTo(t *testing.T) {
+// Behind any other upgrade, requests could follow that the gate does not see.
+func TestUpgrade_WebSocketOnly(t *testing.T) {
 	switching := func(line string, headers ...string) string {
 		return strings.Replace(request(line, headers...), "Connection: close", "Connection: Upgrade, HTTP2-Settings", 1)
 	}
@@ -309,7 +320,7 @@ func TestNoOtherProtocolIsSwitchedTo(t *testing.T) {
 		"by another method": switching("POST /", "Upgrade: websocket", "Content-Length: 0"),
 	} {
 		app, asked := recorder()
-		h := newHouse(t, app, options{})
+		h := newFixture(t, app, options{})
 		connection := h.dial(t)
 		_, err := io.WriteString(connection, raw)
 		must(t, err)
@@ -323,18 +334,18 @@ func TestNoOtherProtocolIsSwitchedTo(t *testing.T) {
 	}
 }
 
-func TestAnAppThatSwitchesUnaskedIsNotFollowed(t *testing.T) {
-	h := newHouse(t, upgraded, options{})
+func TestUpgrade_RefusesUnrequestedSwitch(t *testing.T) {
+	h := newFixture(t, upgraded, options{})
 	got := h.say(t, request("GET /", "Upgrade: h2c"))
 	if got.StatusCode != http.StatusBadGateway {
 		t.Errorf("%d", got.StatusCode)
 	}
 }
 
-// The server's timeouts are there for those who are not let in.
-func TestAStreamOutlastsTheServersTimeouts(t *testing.T) {
+// The server's timeouts apply to refused clients only.
+func TestStream_OutlastsServerTimeouts(t *testing.T) {
 	over := make(chan struct{})
-	h := newHouse(t, func(w http.ResponseWriter, r *http.Request) {
+	h := newFixture(t, func(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).EnableFullDuplex()
 		_ = http.NewResponseController(w).Flush()
 		<-over
@@ -353,13 +364,13 @@ func TestAStreamOutlastsTheServersTimeouts(t *testing.T) {
 	}
 }
 
-// outlast waits until the server would have given somebody up who was not let in and does not send what they announced.
-func (h *house) outlast(t *testing.T) {
+// outlast waits until the server has timed out a refused client that does not send its announced body.
+func (h *fixture) outlast(t *testing.T) {
 	t.Helper()
 	connection := h.dial(t)
 	_, err := io.WriteString(connection, "POST / HTTP/1.1\r\nHost: app.example\r\nContent-Length: 10\r\n\r\n")
 	must(t, err)
 	if _, err := io.ReadAll(connection); isTimeout(err) {
-		t.Error("nobody is given up")
+		t.Error("the refused client was not timed out")
 	}
 }

@@ -9,15 +9,18 @@ import (
 	"keywright.dev/keywright/internal/config"
 )
 
-func TestATargetReachesTheAppAsItWasSent(t *testing.T) {
+func TestTarget_ReachesAppUnchanged(t *testing.T) {
 	same := []string{
-		"/", "/a", "/a/", "//", "//a//b", "///", "/a/../b", "/./a", "/%2e%2e/a", "/a%2fb%2Fc", "/%41", "/a;b=c/d", "/a:b@c", "/:80",
-		"/?", "/??", "/a?", "/a??b?", "/a?b=c&d", "/a?b;c", "/a?%zz&b=%", "/a?b=../c", "//a?b", "//app.example/x", "/a?http://x",
-		"/ü", "/\xff\xfe", "/a\"b", "/{x}<y>|^`\\", "/a#b", "/a?b#c", "/%C3%BC", "/%00", "/a+b%20c", "/~!$&'()*,", "/http://x/y", "/*",
+		"/", "/a", "/a/", "//", "//a//b", "///", "/a/../b", "/./a", "/%2e%2e/a", "/a%2fb%2Fc", "/%41", "/a;b=c/d", "/a:b@c",
+		"/:80",
+		"/?", "/??", "/a?", "/a??b?", "/a?b=c&d", "/a?b;c", "/a?%zz&b=%", "/a?b=../c", "//a?b", "//app.example/x",
+		"/a?http://x",
+		"/ü", "/\xff\xfe", "/a\"b", "/{x}<y>|^`\\",
+		"/a#b", "/a?b#c", "/%C3%BC", "/%00", "/a+b%20c", "/~!$&'()*,", "/http://x/y", "/*",
 		"/?" + strings.Repeat("a&", 10_001),
 	}
 	app, asked := recorder()
-	h := newHouse(t, app, options{})
+	h := newFixture(t, app, options{})
 	for _, target := range same {
 		if got := h.say(t, request("GET "+target)); got.StatusCode != http.StatusOK {
 			t.Errorf("%q: %d %s", target, got.StatusCode, got.body)
@@ -29,15 +32,15 @@ func TestATargetReachesTheAppAsItWasSent(t *testing.T) {
 	}
 }
 
-func TestTheFormsOfATarget(t *testing.T) {
+func TestTarget_Forms(t *testing.T) {
 	const (
 		host   = "The request's host can't be used"
 		target = "The request's target can't be used"
-		tunnel = "There are no tunnels through here"
+		tunnel = "CONNECT is not supported"
 	)
 	for _, c := range []struct {
 		line, host string
-		// want is the target at the app, or what is wrong.
+		// want is the target at the app, or the error.
 		want   string
 		status int
 	}{
@@ -68,7 +71,7 @@ func TestTheFormsOfATarget(t *testing.T) {
 		{"CONNECT http://other.example/", "app.example", tunnel, 403},
 	} {
 		app, asked := recorder()
-		h := newHouse(t, app, options{})
+		h := newFixture(t, app, options{})
 		got := h.say(t, strings.Replace(request(c.line), "app.example", c.host, strings.Count(c.line, "app.example")+1))
 		switch {
 		case got.StatusCode != c.status:
@@ -84,13 +87,13 @@ func TestTheFormsOfATarget(t *testing.T) {
 				t.Errorf("%s: the app got %s", c.line, r.RequestURI)
 			}
 			if strings.Contains(c.line, "other.example") && !strings.HasPrefix(r.Host, "other.example") {
-				t.Errorf("%s: host %s, and the target's goes before the header's", c.line, r.Host)
+				t.Errorf("%s: host %s: the target's counts before the header's", c.line, r.Host)
 			}
 		}
 	}
 }
 
-func TestATargetFollowsTheAppsBase(t *testing.T) {
+func TestTarget_FollowsBasePath(t *testing.T) {
 	for _, c := range []struct{ path, target, want string }{
 		{"/", "/a", "/a"},
 		{"/base", "/a%2fb?c", "/base/a%2fb?c"},
@@ -100,7 +103,7 @@ func TestATargetFollowsTheAppsBase(t *testing.T) {
 		{"/base", "http://app.example?a", "/base/?a"},
 		{"/base", "/a..b/...", "/base/a..b/..."},
 		{"/base", "/a?b=../c", "/base/a?b=../c"},
-		// Above the base there may be others.
+		// There may be other apps above the base.
 		{"/base", "/..", ""},
 		{"/base", "/a/../../b", ""},
 		{"/base", "/%2E%2e/b", ""},
@@ -111,7 +114,7 @@ func TestATargetFollowsTheAppsBase(t *testing.T) {
 		{"/", "/../b", "/../b"},
 	} {
 		app, asked := recorder()
-		h := newHouse(t, app, options{path: c.path})
+		h := newFixture(t, app, options{path: c.path})
 		got := h.say(t, request("GET "+c.target))
 		if c.want == "" {
 			never(t, asked)
@@ -130,10 +133,10 @@ func TestATargetFollowsTheAppsBase(t *testing.T) {
 	}
 }
 
-// What is decided on is what the app gets, whichever form it came in.
-func TestARouteIsFoundForTheHostAndTargetThatTheAppGets(t *testing.T) {
+// The gate decides on the target that the app gets, in whichever form it was sent.
+func TestTarget_RouteMatchesWhatTheAppGets(t *testing.T) {
 	app, asked := recorder()
-	h := newHouse(t, app, options{path: "/base", runtime: config.Runtime{Routes: []routes.Route{
+	h := newFixture(t, app, options{path: "/base", runtime: config.Runtime{Routes: []routes.Route{
 		{Match: "other.example/a", Owner: "bob"}, {Match: "/base/", Owner: "bob"},
 	}}})
 	for line, want := range map[string]int{

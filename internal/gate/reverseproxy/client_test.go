@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// reply is an answer that was read to its end.
+// reply is a reply with its whole body.
 type reply struct {
 	*http.Response
 	body string
 }
 
-// say sends the bytes of one request and reads the answer to it, past what is said before.
-func (h *house) say(tb testing.TB, raw string) reply {
+// say sends the bytes of one request and reads its final reply.
+func (h *fixture) say(tb testing.TB, raw string) reply {
 	tb.Helper()
 	connection := h.dial(tb)
 	_, err := io.WriteString(connection, raw)
@@ -34,29 +34,32 @@ func (h *house) say(tb testing.TB, raw string) reply {
 	return reply{answer, string(body)}
 }
 
-// request is one by alice, with these lines of headers.
+// request returns a request by alice with these header lines.
 func request(line string, headers ...string) string {
 	return as(alice, line, headers...)
 }
 
 func as(presented, line string, headers ...string) string {
-	lines := append([]string{line + " HTTP/1.1", "Host: app.example", "Connection: close", "Authorization: Bearer " + presented}, headers...)
+	lines := append(
+		[]string{line + " HTTP/1.1", "Host: app.example", "Connection: close", "Authorization: Bearer " + presented},
+		headers...,
+	)
 	return strings.Join(lines, "\r\n") + "\r\n\r\n"
 }
 
-// anonymous is a request by nobody.
+// anonymous returns a request without a credential.
 func anonymous(line string, headers ...string) string {
 	lines := append([]string{line + " HTTP/1.1", "Host: app.example", "Connection: close"}, headers...)
 	return strings.Join(lines, "\r\n") + "\r\n\r\n"
 }
 
-// seen is what the app was asked.
+// seen is a request as the app got it.
 type seen struct {
 	*http.Request
 	body string
 }
 
-// recorder is an app that says what it was asked, and answers well.
+// recorder returns an app that replies 200 and sends each request to a channel.
 func recorder() (http.HandlerFunc, <-chan seen) {
 	asked := make(chan seen, 64)
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -69,7 +72,7 @@ func recorder() (http.HandlerFunc, <-chan seen) {
 	}, asked
 }
 
-// never fails when the app was asked anything.
+// never fails if the app got a request.
 func never(tb testing.TB, asked <-chan seen) {
 	tb.Helper()
 	select {

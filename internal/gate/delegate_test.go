@@ -8,18 +8,20 @@ import (
 	"keywright.dev/keywright/internal/config"
 )
 
-func TestWhatCallersMayHandOut(t *testing.T) {
+func TestMayDelegate(t *testing.T) {
 	h := newFixture(t)
 	h.use(t, config.Runtime{TrustProxyHeaders: true, TrustUsernames: true})
-	h.index.PutRole("reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}})
+	h.index.PutRole(
+		"reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}},
+	)
 	everything := access.Given{Permissions: []access.Permission{access.Scope(access.Any)}}
 	for name, c := range map[string]struct {
 		header http.Header
 		to     string
 		want   bool
 	}{
-		"nobody":                        {http.Header{}, "", false},
-		"a key that nobody has":         {http.Header{"X-Api-Key": {unknownKey}}, "", false},
+		"anonymous":                     {http.Header{}, "", false},
+		"an unknown key":                {http.Header{"X-Api-Key": {unknownKey}}, "", false},
 		"the bootstrap key":             {http.Header{"X-Api-Key": {bootstrapKey}}, "", true},
 		"an admin's key":                {http.Header{"X-Api-Key": {aliceKey}}, "bob", true},
 		"an admin's session":            {http.Header{"Cookie": {"keywright_session=" + aliceSession}}, "", true},
@@ -37,10 +39,10 @@ func TestWhatCallersMayHandOut(t *testing.T) {
 			}
 		})
 	}
-	// Where a saved name counts for nothing, it gives nothing either.
+	// A display name delegates nothing.
 	h.use(t, config.Runtime{})
 	d := h.IdentifyOrAnonymous(http.Header{"Cookie": {"keywright_user=bob"}})
 	if h.MayDelegate(&d.Caller, &access.Given{}, "bob") {
-		t.Error("a claim gives")
+		t.Error("a display name delegates")
 	}
 }

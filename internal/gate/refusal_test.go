@@ -14,7 +14,7 @@ import (
 	"keywright.dev/keywright/internal/gate"
 )
 
-// badKeys are all that is refused as a key, by the verdict on it.
+// badKeys are the refused keys, by verdict.
 var badKeys = map[string][]http.Header{
 	"unknown":        {from(bearer(unknownKey)), from(basic("x", unknownKey)), from("X-Api-Key: " + unknownKey)},
 	"revoked":        {from(bearer(revokedKey))},
@@ -24,8 +24,10 @@ var badKeys = map[string][]http.Header{
 	"owner_disabled": {from(bearer(davesAPIKey))},
 	"ambiguous":      {from(bearer(aliceKey), "X-Api-Key: "+ciKey)},
 	"malformed": {
-		from(bearer("short")), from(bearer(mistypedKey)), from("Authorization: "), from("Authorization: Basic !"), from("X-Api-Key: "),
-		from(bearer(strings.Repeat("x", 64<<10))), from("Authorization: Nonsense " + aliceKey), from(bearer(aliceKey + " " + aliceKey)),
+		from(bearer("short")), from(bearer(mistypedKey)), from("Authorization: "), from("Authorization: Basic !"),
+		from("X-Api-Key: "),
+		from(bearer(strings.Repeat("x", 64<<10))), from("Authorization: Nonsense " + aliceKey),
+		from(bearer(aliceKey + " " + aliceKey)),
 		from(bearer("caf\xe9-and-more-of-it-than-that")), http.Header{"X-Api-Key": {aliceKey + "\n" + aliceKey}},
 	},
 }
@@ -36,15 +38,17 @@ func answerOf(d *gate.Decision) *http.Response {
 	return recorder.Result()
 }
 
-// Whoever tries keys learns nothing from the answer: not whether a key once worked, nor whether its form is right, and
-// not what the configuration says either.
-func TestAllRefusalsOfKeysLookAlike(t *testing.T) {
-	const want = "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nCache-Control: no-store\r\nContent-Type: application/json\r\n" +
-		"Www-Authenticate: Bearer realm=\"keywright\", error=\"invalid_token\"\r\nWww-Authenticate: Basic realm=\"keywright\", charset=\"UTF-8\"\r\n\r\n" +
+// A reply reveals neither whether a key once worked, nor whether its form is right, nor the configuration.
+func TestRefusal_IsTheSameForEveryRefusedKey(t *testing.T) {
+	const want = "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n" +
+		"Cache-Control: no-store\r\nContent-Type: application/json\r\n" +
+		"Www-Authenticate: Bearer realm=\"keywright\", error=\"invalid_token\"\r\n" +
+		"Www-Authenticate: Basic realm=\"keywright\", charset=\"UTF-8\"\r\n\r\n" +
 		`{"error":{"code":401,"what":"invalid token"}}` + "\n"
 	for name, runtime := range map[string]config.Runtime{
-		"nothing configured": {}, "a list": {AllowedUsers: []string{"dave"}}, "routes": {Routes: someRoutes, DenyUnmatched: true},
-		"names": {TrustProxyHeaders: true, TrustUsernames: true, AnonymousReads: true},
+		"nothing configured": {}, "a list": {AllowedUsers: []string{"dave"}},
+		"routes": {Routes: someRoutes, DenyUnmatched: true},
+		"names":  {TrustProxyHeaders: true, TrustUsernames: true, AnonymousReads: true},
 	} {
 		h := newFixture(t)
 		h.use(t, runtime)
@@ -55,8 +59,9 @@ func TestAllRefusalsOfKeysLookAlike(t *testing.T) {
 					header["Cookie"] = []string{"keywright_session=" + aliceSession}
 					header["X-Forwarded-User"] = []string{"carol"}
 					d := h.ask(method, "/certs", header)
-					if d.Outcome != gate.Unauthenticated || !d.Presented || d.SetCookie != "" || d.Caller.Identity() != new(gate.Caller).Identity() {
-						t.Fatalf("%s, %s %d, %s: %s, %+v", name, verdict, i, method, told(&d), d.Caller)
+					if d.Outcome != gate.Unauthenticated || !d.Presented || d.SetCookie != "" ||
+						d.Caller.Identity() != new(gate.Caller).Identity() {
+						t.Fatalf("%s, %s %d, %s: %s, %+v", name, verdict, i, method, describe(&d), d.Caller)
 					}
 					if got := written(t, &d); got != want {
 						t.Fatalf("%s, %s %d, %s: got %s, want %s", name, verdict, i, method, got, want)
@@ -67,7 +72,7 @@ func TestAllRefusalsOfKeysLookAlike(t *testing.T) {
 	}
 }
 
-// written is the answer byte for byte.
+// written returns the reply byte for byte.
 func written(t *testing.T, d *gate.Decision) string {
 	t.Helper()
 	response := answerOf(d)
@@ -79,17 +84,18 @@ func written(t *testing.T, d *gate.Decision) string {
 	return b.String()
 }
 
-func TestNothingPresentedIsAskedForAKeyWithoutAnError(t *testing.T) {
+func TestRefusal_ChallengesWithoutErrorIfNothingWasPresented(t *testing.T) {
 	d := newFixture(t).ask(http.MethodGet, "/", from())
 	want := []string{`Bearer realm="keywright"`, `Basic realm="keywright", charset="UTF-8"`}
 	response := answerOf(&d)
 	defer response.Body.Close()
-	if got := response.Header.Values("WWW-Authenticate"); response.StatusCode != http.StatusUnauthorized || !slices.Equal(got, want) {
+	if got := response.Header.Values("WWW-Authenticate"); response.StatusCode != http.StatusUnauthorized ||
+		!slices.Equal(got, want) {
 		t.Fatalf("%d %q", response.StatusCode, got)
 	}
 }
 
-func TestHowEachOutcomeIsTold(t *testing.T) {
+func TestRefusal_OfEachOutcome(t *testing.T) {
 	const (
 		lacks  = `{"error":{"code":4003,"what":"API key lacks required permission"}}`
 		listed = "User not allowed. Contact an administrator to be added to the allow list."
@@ -113,10 +119,12 @@ func TestHowEachOutcomeIsTold(t *testing.T) {
 			recorder := httptest.NewRecorder()
 			d.Refusal().Answer(recorder)
 			header := recorder.Header()
-			if recorder.Code != want.status || recorder.Body.String() != want.body+"\n" || header.Get("Retry-After") != want.retry {
+			if recorder.Code != want.status || recorder.Body.String() != want.body+"\n" ||
+				header.Get("Retry-After") != want.retry {
 				t.Errorf("%d %s %q", recorder.Code, recorder.Body, header)
 			}
-			if !json.Valid(recorder.Body.Bytes()) || header.Get("Content-Type") != "application/json" || header.Get("Cache-Control") != "no-store" {
+			if !json.Valid(recorder.Body.Bytes()) || header.Get("Content-Type") != "application/json" ||
+				header.Get("Cache-Control") != "no-store" {
 				t.Errorf("%s %q", recorder.Body, header)
 			}
 			if challenged := header.Get("WWW-Authenticate") != ""; challenged != (want.status == http.StatusUnauthorized) {
@@ -131,7 +139,7 @@ func TestHowEachOutcomeIsTold(t *testing.T) {
 	}
 }
 
-func TestLogsAndMetricsTellRefusalsApartAndHoldNoKey(t *testing.T) {
+func TestObservability_DistinguishesRefusalsWithoutKeys(t *testing.T) {
 	h := newFixture(t)
 	for verdict, headers := range badKeys {
 		before := h.verdicts(t)[verdict]
@@ -150,7 +158,9 @@ func TestLogsAndMetricsTellRefusalsApartAndHoldNoKey(t *testing.T) {
 			t.Errorf("%s: counted %v, want %d", verdict, got, len(headers))
 		}
 	}
-	for _, header := range []http.Header{from(bearer(aliceKey)), from(basic("x", bobsAPIKey)), from(session(aliceSession)), from(session(noSession))} {
+	for _, header := range []http.Header{
+		from(bearer(aliceKey)), from(basic("x", bobsAPIKey)), from(session(aliceSession)), from(session(noSession)),
+	} {
 		h.ask(http.MethodGet, "/", header)
 		h.Identify(header)
 		noKeys(t, h.log.Take())
@@ -169,7 +179,7 @@ func noKeys(t *testing.T, text string) {
 	}
 }
 
-// verdicts are the counts by verdict.
+// verdicts returns the counts by verdict.
 func (h *fixture) verdicts(t *testing.T) map[string]float64 {
 	t.Helper()
 	return h.counts(t, "keywright_verifications_total")
@@ -192,7 +202,7 @@ func (h *fixture) counts(t *testing.T, metric string) map[string]float64 {
 	return counts
 }
 
-func TestEachDecisionCountsOnceByItsOutcome(t *testing.T) {
+func TestMetrics_CountEachDecisionOnce(t *testing.T) {
 	h := newFixture(t)
 	h.use(t, config.Runtime{Routes: someRoutes, AllowedUsers: []string{"bob"}})
 	h.ask("GET", "/public/", from(bearer(aliceKey)))

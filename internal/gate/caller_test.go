@@ -7,10 +7,11 @@ import (
 	"keywright.dev/keywright/internal/gate"
 )
 
-func TestWhatAnAppMayTakeForAnIdentityHeader(t *testing.T) {
+func TestIsIdentityHeader(t *testing.T) {
 	for _, name := range gate.IdentityHeaders {
 		for _, spelling := range []string{
-			name, strings.ToLower(name), strings.ToUpper(name), strings.ReplaceAll(name, "-", "_"), strings.Replace(name, "-", "_", 1),
+			name, strings.ToLower(name), strings.ToUpper(name), strings.ReplaceAll(name, "-", "_"),
+			strings.Replace(name, "-", "_", 1),
 			strings.ToLower(strings.ReplaceAll(name, "-", "_")), "x-Auth_" + name[len("X-Auth-"):],
 		} {
 			if !gate.IsIdentityHeader(spelling) {
@@ -18,14 +19,17 @@ func TestWhatAnAppMayTakeForAnIdentityHeader(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"", "X", "X-Auth", "X-Auth-", "X-Auth-Users", "X-Auth-Use", "XX-Auth-User", "X-Auth-User ", "X-Auth-Token", "Authorization", "X--Auth-User"} {
+	for _, name := range []string{
+		"", "X", "X-Auth", "X-Auth-", "X-Auth-Users", "X-Auth-Use", "XX-Auth-User", "X-Auth-User ", "X-Auth-Token",
+		"Authorization", "X--Auth-User",
+	} {
 		if gate.IsIdentityHeader(name) {
 			t.Errorf("%q is taken for one", name)
 		}
 	}
 }
 
-func TestNamesOfOutcomes(t *testing.T) {
+func TestOutcome_NamesAreUnique(t *testing.T) {
 	seen := map[string]bool{}
 	for _, outcome := range gate.Outcomes() {
 		if name := outcome.String(); name == "" || seen[name] {
@@ -35,6 +39,6 @@ func TestNamesOfOutcomes(t *testing.T) {
 		}
 	}
 	if gate.Outcome(0) == gate.Allowed {
-		t.Error("what nobody decided on is allowed")
+		t.Error("the zero outcome allows")
 	}
 }

@@ -17,13 +17,13 @@ import (
 
 const anonymous = "none"
 
-func TestWhoComesToTheManagementSurfaces(t *testing.T) {
+func TestIdentifyOrAnonymous(t *testing.T) {
 	for name, c := range map[string]struct {
 		runtime config.Runtime
 		header  http.Header
 		want    string
 	}{
-		"nobody":            {plain, from(), anonymous},
+		"anonymous":         {plain, from(), anonymous},
 		"no headers at all": {plain, nil, anonymous},
 
 		"an admin's key":     {plain, from(bearer(aliceKey)), "key User/alice admin"},
@@ -39,10 +39,14 @@ func TestWhoComesToTheManagementSurfaces(t *testing.T) {
 		"disabled":      {plain, from(bearer(daveKey)), anonymous},
 		"two good keys": {plain, from(bearer(aliceKey), "X-Api-Key: "+ciKey), anonymous},
 
-		"an admin's session":              {plain, from(session(aliceSession)), "session User/alice admin"},
-		"and a key":                       {plain, from(session(aliceSession), bearer(ciKey)), "session User/alice admin"},
-		"and an unknown key":              {plain, from(session(aliceSession), bearer(unknownKey)), "session User/alice admin"},
-		"and two keys":                    {plain, from(session(aliceSession), bearer(aliceKey), "X-Api-Key: "+ciKey), "session User/alice admin"},
+		"an admin's session": {plain, from(session(aliceSession)), "session User/alice admin"},
+		"and a key":          {plain, from(session(aliceSession), bearer(ciKey)), "session User/alice admin"},
+		"and an unknown key": {
+			plain, from(session(aliceSession), bearer(unknownKey)), "session User/alice admin",
+		},
+		"and two keys": {
+			plain, from(session(aliceSession), bearer(aliceKey), "X-Api-Key: "+ciKey), "session User/alice admin",
+		},
 		"another session":                 {plain, from(session(bobSession)), "session User/bob"},
 		"another session and a key":       {plain, from(session(bobSession), bearer(ciKey)), "key Account/ci"},
 		"another session, an unknown key": {plain, from(session(bobSession), bearer(unknownKey)), "session User/bob"},
@@ -50,29 +54,39 @@ func TestWhoComesToTheManagementSurfaces(t *testing.T) {
 		"a dead session and a key":        {plain, from(session(daveSession), bearer(ciKey)), "key Account/ci"},
 		"no session":                      {plain, from(session(noSession)), anonymous},
 
-		"a proxy's word, not trusted":      {plain, from("X-Forwarded-User: carol"), anonymous},
-		"a proxy's word":                   {proxy, from("X-Forwarded-User: carol"), "proxy User/carol"},
-		"its word and an unknown key":      {proxy, from("X-Forwarded-User: carol", bearer(unknownKey)), "proxy User/carol"},
-		"its word and a malformed key":     {proxy, from("X-Forwarded-User: carol", "Authorization: Basic !"), "proxy User/carol"},
-		"its word and a key":               {proxy, from("X-Forwarded-User: carol", bearer(ciKey)), "key Account/ci"},
-		"of the bootstrap admin":           {proxy, from("X-Forwarded-User: Admin"), anonymous},
-		"of somebody disabled":             {proxy, from("X-Forwarded-User: Dave"), anonymous},
-		"of nobody, and a saved name":      {proxy, from("X-Forwarded-User: ", "Cookie: keywright_user=zoe"), "display_name User/zoe"},
-		"a saved name":                     {plain, from("Cookie: keywright_user=zoe"), "display_name User/zoe"},
-		"of an admin":                      {plain, from("Cookie: keywright_user=alice"), "display_name User/alice"},
-		"where such names count":           {saved, from("Cookie: keywright_user=zoe"), "saved_name User/zoe"},
-		"and an unknown key, where so":     {saved, from("Cookie: keywright_user=zoe", bearer(unknownKey)), "saved_name User/zoe"},
-		"a saved name, and an ended key":   {plain, from("Cookie: keywright_user=zoe", bearer(erinKey)), "display_name User/zoe"},
-		"a saved name, and a dead session": {plain, from("Cookie: keywright_user=zoe; keywright_session=" + daveSession), "display_name User/zoe"},
+		"a proxy's word, not trusted": {plain, from("X-Forwarded-User: carol"), anonymous},
+		"a proxy's word":              {proxy, from("X-Forwarded-User: carol"), "proxy User/carol"},
+		"its word and an unknown key": {proxy, from("X-Forwarded-User: carol", bearer(unknownKey)), "proxy User/carol"},
+		"its word and a malformed key": {
+			proxy, from("X-Forwarded-User: carol", "Authorization: Basic !"), "proxy User/carol",
+		},
+		"its word and a key":     {proxy, from("X-Forwarded-User: carol", bearer(ciKey)), "key Account/ci"},
+		"of the bootstrap admin": {proxy, from("X-Forwarded-User: Admin"), anonymous},
+		"of a disabled admin":    {proxy, from("X-Forwarded-User: Dave"), anonymous},
+		"no proxy name, and a saved name": {
+			proxy, from("X-Forwarded-User: ", "Cookie: keywright_user=zoe"), "display_name User/zoe",
+		},
+		"a saved name":           {plain, from("Cookie: keywright_user=zoe"), "display_name User/zoe"},
+		"of an admin":            {plain, from("Cookie: keywright_user=alice"), "display_name User/alice"},
+		"where such names count": {saved, from("Cookie: keywright_user=zoe"), "saved_name User/zoe"},
+		"and an unknown key, where so": {
+			saved, from("Cookie: keywright_user=zoe", bearer(unknownKey)), "saved_name User/zoe",
+		},
+		"a saved name, and an ended key": {
+			plain, from("Cookie: keywright_user=zoe", bearer(erinKey)), "display_name User/zoe",
+		},
+		"a saved name, and a dead session": {
+			plain, from("Cookie: keywright_user=zoe; keywright_session=" + daveSession), "display_name User/zoe",
+		},
 		"the bootstrap admin's saved name": {plain, from("Cookie: keywright_user=ADMIN"), anonymous},
-		"saved name of somebody disabled":  {plain, from("Cookie: keywright_user=dave"), anonymous},
+		"saved name of a disabled admin":   {plain, from("Cookie: keywright_user=dave"), anonymous},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newFixture(t)
 			h.use(t, c.runtime)
 			d := h.IdentifyOrAnonymous(c.header)
-			if told(&d) != c.want {
-				t.Errorf("got %s, want %s", told(&d), c.want)
+			if describe(&d) != c.want {
+				t.Errorf("got %s, want %s", describe(&d), c.want)
 			}
 			if d.Presented != (len(c.header["Authorization"])+len(c.header["X-Api-Key"]) > 0) {
 				t.Errorf("presented: %t", d.Presented)
@@ -85,20 +99,24 @@ func TestWhoComesToTheManagementSurfaces(t *testing.T) {
 				t.Errorf("sets %q", d.SetCookie)
 			}
 			if d.Refusal() != nil {
-				t.Error("it is refused")
+				t.Error("refused")
 			}
 		})
 	}
 }
 
-// A name that anybody may claim holds nothing, whatever the name holds.
-func TestAClaimHoldsNoRight(t *testing.T) {
+// An unverified name holds nothing, whatever the user of that name holds.
+func TestDisplayName_HoldsNoRights(t *testing.T) {
 	h := newFixture(t)
-	h.index.PutRole("all", access.Role{Members: []string{"alice", "bob", "zoe"}, Permissions: []access.Permission{access.Scope(access.Any)}})
+	h.index.PutRole(
+		"all",
+		access.Role{Members: []string{"alice", "bob", "zoe"}, Permissions: []access.Permission{access.Scope(access.Any)}},
+	)
 	for _, name := range []string{"alice", "bob", "zoe"} {
 		d := h.IdentifyOrAnonymous(from("Cookie: keywright_user=" + name))
 		for _, action := range []string{"certs.read", "users.read", access.Any} {
-			if d.Caller.Credential != gate.CredentialDisplayName || h.May(&d.Caller, access.Request{Action: action, Resource: access.Any}) {
+			if d.Caller.Credential != gate.CredentialDisplayName ||
+				h.May(&d.Caller, access.Request{Action: action, Resource: access.Any}) {
 				t.Errorf("%s, by %s, may %s", name, d.Caller.Credential, action)
 			}
 		}
@@ -108,7 +126,7 @@ func TestAClaimHoldsNoRight(t *testing.T) {
 	}
 }
 
-// recognized reads "Who is calling" of COMPAT A aloud.
+// recognized follows docs/compatibility.md, "Who is calling".
 func (d *drawn) recognized() (by string, caller person) {
 	bySession, hasSession := sessionholders[d.Session]
 	byKey, hasKey := person{}, false
@@ -136,7 +154,7 @@ func (d *drawn) recognized() (by string, caller person) {
 	return anonymous, nobody
 }
 
-func TestRecognizeDoesWhatTheRulesSay(t *testing.T) {
+func TestIdentifyOrAnonymous_MatchesModel(t *testing.T) {
 	h := newFixture(t)
 	seen := map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
@@ -156,44 +174,50 @@ func TestRecognizeDoesWhatTheRulesSay(t *testing.T) {
 		}
 	})
 	if len(seen) != 6 {
-		t.Errorf("the test is blind: %v", seen)
+		t.Errorf("not every kind was drawn: %v", seen)
 	}
 }
 
-func TestNobodyIsRecognizedBeforeEverythingIsSeen(t *testing.T) {
+func TestIdentifyOrAnonymous_NotReadyOrStale(t *testing.T) {
 	h := newFixture(t)
 	h.use(t, config.Runtime{StaleAfter: time.Minute})
 	notSeen := errors.New("not seen")
 	h.view.err.Store(&notSeen)
-	if d := h.IdentifyOrAnonymous(from(bearer(aliceKey))); d.Outcome != gate.NotReady || d.Caller.Credential != gate.CredentialNone || d.Refusal().Status != 503 {
+	if d := h.IdentifyOrAnonymous(from(bearer(aliceKey))); d.Outcome != gate.NotReady ||
+		d.Caller.Credential != gate.CredentialNone || d.Refusal().Status != 503 {
 		t.Errorf("%s, %+v", d.Outcome, d.Caller)
 	}
 	h.view.err.Store(nil)
 	h.view.age.Store(int64(time.Hour))
-	if d := h.IdentifyOrAnonymous(from(bearer(aliceKey))); d.Outcome != gate.Stale || d.Caller.Credential != gate.CredentialNone || d.Refusal().Status != 503 {
+	if d := h.IdentifyOrAnonymous(from(bearer(aliceKey))); d.Outcome != gate.Stale ||
+		d.Caller.Credential != gate.CredentialNone || d.Refusal().Status != 503 {
 		t.Errorf("%s, %+v", d.Outcome, d.Caller)
 	}
 }
 
-// An old key goes on until programs have the new one, and nothing rests on it but that.
-func TestAnOldKeyCarriesNoSession(t *testing.T) {
+// An overlapping key is accepted, but it carries no session.
+func TestOverlappingKey_CarriesNoSession(t *testing.T) {
 	h := newFixture(t)
 	d := h.IdentifyOrAnonymous(from(bearer(aliceKey)))
 	if got := d.Caller.Digest(); got == nil || *got != h.ring.Digest(aliceKey) {
 		t.Errorf("the digest is %v", got)
 	}
 	h.index.Put(verify.ID{Kind: "AdminUser", Namespace: "n", Name: "alice"}, verify.KeyObject{
-		Identity: verify.Identity{Username: "alice", Subject: "User/alice", Admin: true}, Standing: verify.Accepted, OwnsUsername: true, HoldsKeys: true, UID: "alice",
-		Keys: []verify.Key{{Digest: h.ring.Digest("the-new-key-of-alice")}, {Digest: h.ring.Digest(aliceKey), Overlapping: true}},
+		Identity: verify.Identity{Username: "alice", Subject: "User/alice", Admin: true}, Standing: verify.Accepted,
+		OwnsUsername: true, HoldsKeys: true, UID: "alice",
+		Keys: []verify.Key{
+			{Digest: h.ring.Digest("the-new-key-of-alice")}, {Digest: h.ring.Digest(aliceKey), Overlapping: true},
+		},
 	})
-	if d = h.IdentifyOrAnonymous(from(bearer(aliceKey))); told(&d) != "key User/alice admin" || d.Caller.Digest() != nil {
-		t.Errorf("%s, digest %v", told(&d), d.Caller.Digest())
+	if d = h.IdentifyOrAnonymous(from(bearer(aliceKey))); describe(&d) != "key User/alice admin" ||
+		d.Caller.Digest() != nil {
+		t.Errorf("%s, digest %v", describe(&d), d.Caller.Digest())
 	}
-	if d = h.IdentifyOrAnonymous(from(session(aliceSession))); told(&d) != anonymous {
-		t.Errorf("its session is %s", told(&d))
+	if d = h.IdentifyOrAnonymous(from(session(aliceSession))); describe(&d) != anonymous {
+		t.Errorf("its session is %s", describe(&d))
 	}
-	if d = h.ask("GET", "/", from(session(aliceSession))); told(&d) != refused {
-		t.Errorf("at the gate its session is %s", told(&d))
+	if d = h.ask("GET", "/", from(session(aliceSession))); describe(&d) != refused {
+		t.Errorf("at the gate its session is %s", describe(&d))
 	}
 }
 

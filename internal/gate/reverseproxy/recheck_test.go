@@ -20,10 +20,10 @@ import (
 	"keywright.dev/keywright/internal/config"
 )
 
-// often is how often the tests have open requests decided on again.
+// often is the recheck interval of the tests.
 const often = 5 * time.Millisecond
 
-// clock counts how often it is asked: each decision asks once.
+// clock counts its readings: each decision reads it once.
 type clock struct{ asked atomic.Int64 }
 
 func (c *clock) now() time.Time {
@@ -31,19 +31,19 @@ func (c *clock) now() time.Time {
 	return time.Now()
 }
 
-// await waits until decisions were made that many times more.
+// await waits for that many more decisions.
 func (c *clock) await(t *testing.T, times int64) {
 	t.Helper()
 	enough := c.asked.Load() + times
 	for deadline := time.Now().Add(20 * time.Second); c.asked.Load() < enough; {
 		if time.Now().After(deadline) {
-			t.Fatal("nothing was decided on again")
+			t.Fatal("no request was rechecked")
 		}
-		time.Sleep(often) // It polls: nothing tells of a decision.
+		time.Sleep(often) // Polls: a decision emits no signal.
 	}
 }
 
-// open is an app whose requests end when the client, or the proxy, ends them. It says so.
+// open returns an app whose requests stay open until client or proxy end them, and a channel that reports each end.
 func open() (app http.HandlerFunc, ended <-chan struct{}) {
 	end := make(chan struct{}, 1)
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -68,14 +68,14 @@ func open() (app http.HandlerFunc, ended <-chan struct{}) {
 	}, end
 }
 
-// Ways to lose what let a request in.
-var losses = map[string]func(*testing.T, *house){
-	"disabled":    func(_ *testing.T, h *house) { h.put("alice", alice, verify.Disabled) },
-	"deleted":     func(_ *testing.T, h *house) { h.index.Delete(verify.ID{Kind: "AdminUser", Name: "alice"}) },
-	"key rotated": func(_ *testing.T, h *house) { h.put("alice", unknown, verify.Accepted) },
+// Ways to lose a credential.
+var losses = map[string]func(*testing.T, *fixture){
+	"disabled":    func(_ *testing.T, h *fixture) { h.put("alice", alice, verify.Disabled) },
+	"deleted":     func(_ *testing.T, h *fixture) { h.index.Delete(verify.ID{Kind: "AdminUser", Name: "alice"}) },
+	"key rotated": func(_ *testing.T, h *fixture) { h.put("alice", unknown, verify.Accepted) },
 }
 
-// Ways to have a request open.
+// Ways to keep a request open.
 var stays = map[string]string{
 	"events":       request("GET /events"),
 	"no answer":    request("GET /wait"),
@@ -86,7 +86,7 @@ var stays = map[string]string{
 	"by a session": anonymous("GET /events", "Cookie: keywright_session="+knownSession),
 }
 
-func TestAnOpenRequestEndsWithWhatLetItIn(t *testing.T) {
+func TestRecheck_EndsWithCredential(t *testing.T) {
 	for stay, raw := range stays {
 		for loss, lose := range losses {
 			if stay == "by a session" && loss == "key rotated" {
@@ -95,24 +95,25 @@ func TestAnOpenRequestEndsWithWhatLetItIn(t *testing.T) {
 			t.Run(stay+", "+loss, func(t *testing.T) {
 				app, ended := open()
 				c := &clock{}
-				h := newHouse(t, app, options{recheck: often, now: c.now})
+				h := newFixture(t, app, options{recheck: often, now: c.now})
 				connection := h.dial(t)
 				_, err := io.WriteString(connection, raw)
 				must(t, err)
 				c.await(t, 4)
 				select {
 				case <-ended:
-					t.Fatal("it ended before its time")
+					t.Fatal("the request ended early")
 				default:
 				}
 				lose(t, h)
 				wantEnd(t, ended)
-				h.left(t)
-				// The client's side ends too, whatever was on its way.
+				h.awaitIdle(t)
+				// The client's connection ends too, whatever was in transit.
 				if _, err := io.Copy(io.Discard, connection); errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
 					t.Error("the client's connection is still there")
 				}
-				if log := h.log.String(); !strings.Contains(log, `"subject":"User/alice"`) || strings.Contains(log, alice) || strings.Contains(log, "ERROR") {
+				if log := h.log.String(); !strings.Contains(log, `"subject":"User/alice"`) || strings.Contains(log, alice) ||
+					strings.Contains(log, "ERROR") {
 					t.Errorf("log: %s", log)
 				}
 			})
@@ -130,35 +131,36 @@ func wantEnd(t *testing.T, ended <-chan struct{}) {
 	select {
 	case <-ended:
 	case <-time.After(20 * time.Second):
-		t.Fatal("it goes on")
+		t.Fatal("the request is still open")
 	}
 }
 
-func TestAnOpenRequestEndsWhenTheRulesForbidIt(t *testing.T) {
+func TestRecheck_EndsWhenRulesForbid(t *testing.T) {
 	byCI, byBob := as(ci, "POST /events"), anonymous("POST /events", "X-Forwarded-User: bob")
 	trusting := config.Runtime{TrustProxyHeaders: true}
 	for name, c := range map[string]struct {
 		request string
-		change  func(*testing.T, *house)
+		change  func(*testing.T, *fixture)
 	}{
-		"allow list": {byCI, func(t *testing.T, h *house) { h.use(t, config.Runtime{AllowedUsers: []string{"bob"}}) }},
-		"route": {byCI, func(t *testing.T, h *house) {
+		"allow list": {byCI, func(t *testing.T, h *fixture) { h.use(t, config.Runtime{AllowedUsers: []string{"bob"}}) }},
+		"route": {byCI, func(t *testing.T, h *fixture) {
 			h.use(t, config.Runtime{Routes: []routes.Route{{Match: "/events", Owner: "bob"}}})
 		}},
-		"unmatched":       {byCI, func(t *testing.T, h *house) { h.use(t, config.Runtime{DenyUnmatched: true}) }},
-		"trust withdrawn": {byBob, func(t *testing.T, h *house) { h.use(t, config.Runtime{}) }},
-		"name disabled": {byBob, func(_ *testing.T, h *house) {
+		"unmatched":       {byCI, func(t *testing.T, h *fixture) { h.use(t, config.Runtime{DenyUnmatched: true}) }},
+		"trust withdrawn": {byBob, func(t *testing.T, h *fixture) { h.use(t, config.Runtime{}) }},
+		"name disabled": {byBob, func(_ *testing.T, h *fixture) {
 			h.index.Put(verify.ID{Kind: "AdminUser", Name: "bob"}, verify.KeyObject{
-				Identity: verify.Identity{Username: "bob", Subject: "User/bob"}, OwnsUsername: true, Disabled: true, Standing: verify.Disabled,
+				Identity: verify.Identity{Username: "bob", Subject: "User/bob"}, OwnsUsername: true, Disabled: true,
+				Standing: verify.Disabled,
 			})
 		}},
-		// The app was told what is not so any more.
-		"another's key": {byCI, func(_ *testing.T, h *house) { h.setCI("Account/other", "certs.read") }},
-		"a scope less":  {byCI, func(_ *testing.T, h *house) { h.setCI("Account/ci", "certs.write") }},
+		// The identity headers that the app got are out of date.
+		"another's key": {byCI, func(_ *testing.T, h *fixture) { h.setCI("Account/other", "certs.read") }},
+		"a scope less":  {byCI, func(_ *testing.T, h *fixture) { h.setCI("Account/ci", "certs.write") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			app, ended := open()
-			h := newHouse(t, app, options{recheck: often, runtime: trusting})
+			h := newFixture(t, app, options{recheck: often, runtime: trusting})
 			connection := h.dial(t)
 			_, err := io.WriteString(connection, c.request)
 			must(t, err)
@@ -168,34 +170,34 @@ func TestAnOpenRequestEndsWhenTheRulesForbidIt(t *testing.T) {
 			c.change(t, h)
 			wantEnd(t, ended)
 			if _, err := io.Copy(io.Discard, answer.Body); !errors.Is(err, io.ErrUnexpectedEOF) {
-				t.Errorf("an answer that was cut off looks whole: %v", err)
+				t.Errorf("an interrupted reply looks complete: %v", err)
 			}
 		})
 	}
 }
 
-// Also where nobody can get at the connection.
-func TestAnOpenRequestEndsBehindAnythingThatWritesAnswers(t *testing.T) {
+// Also if the connection cannot be accessed.
+func TestRecheck_EndsBehindAnyResponseWriter(t *testing.T) {
 	app, ended := open()
 	c := &clock{}
-	h := newHouse(t, app, options{recheck: often, now: c.now, plain: true})
+	h := newFixture(t, app, options{recheck: often, now: c.now, plain: true})
 	connection := h.dial(t)
 	_, err := io.WriteString(connection, request("GET /wait"))
 	must(t, err)
 	c.await(t, 2)
 	h.put("alice", alice, verify.Disabled)
 	wantEnd(t, ended)
-	h.left(t)
+	h.awaitIdle(t)
 }
 
-func (h *house) setCI(subject string, scopes ...string) {
+func (h *fixture) setCI(subject string, scopes ...string) {
 	h.index.Put(verify.ID{Kind: "APIKey", Name: "ci"}, verify.KeyObject{
 		Identity: verify.Identity{Subject: subject}, Standing: verify.Accepted, UID: "ci",
 		Given: &access.Given{Scopes: scopes}, Keys: []verify.Key{{Digest: h.ring.Digest(ci)}},
 	})
 }
 
-// memory is a network within the process, so that time can stand still in it.
+// memory is an in-process network, for use in a synctest bubble.
 type memory struct {
 	connections chan net.Conn
 	once        sync.Once
@@ -228,10 +230,10 @@ func newMemory() *memory {
 	return &memory{connections: make(chan net.Conn), closed: make(chan struct{})}
 }
 
-// Which requests are decided on again, and when, to the second.
-func TestARequestIsDecidedOnAgainEveryFiveSeconds(t *testing.T) {
+// Rechecks of requests of different lengths, to the second.
+func TestRecheck_EveryFiveSeconds(t *testing.T) {
 	c := &clock{}
-	h := newHouse(t, nil, options{upstream: "http://app.example", now: c.now})
+	h := newFixture(t, nil, options{upstream: "http://app.example", now: c.now})
 	synctest.Test(t, func(t *testing.T) {
 		network, appNetwork := newMemory(), newMemory()
 		handler := h.newProxy(t, options{upstream: "http://app.example"})

@@ -76,7 +76,7 @@ func (r *recordings) askFrom(remote, method string, header http.Header) gate.Dec
 	return r.Decide(&gate.Request{Method: method, Host: "h", Target: "/", Header: header, RemoteAddr: remote})
 }
 
-func TestAllowedUsesAreToldOf(t *testing.T) {
+func TestUses_ReportsAdmittedCallers(t *testing.T) {
 	const remote = "192.0.2.7:4711"
 	d := newRecordings(t, config.Runtime{AllowedUsers: []string{"carol", "dora"}, TrustProxyHeaders: true})
 	for name, c := range map[string]struct {
@@ -90,7 +90,7 @@ func TestAllowedUsesAreToldOf(t *testing.T) {
 		"not on the list":     {"POST", from(bearer(bobsAPIKey)), nil, nil},
 		"a program's":         {"GET", from(bearer(ciKey)), []string{"Account/ci from 192.0.2.7"}, nil},
 		"the bootstrap key":   {"GET", from(bearer(bootstrapKey)), nil, nil},
-		"nobody":              {"GET", from(), nil, nil},
+		"anonymous":           {"GET", from(), nil, nil},
 		"a proxy's word":      {"POST", from("X-Forwarded-User: carol"), nil, []string{"carol from 192.0.2.7"}},
 		"of an admin":         {"GET", from("X-Forwarded-User: alice"), nil, nil},
 		"of one not listed":   {"POST", from("X-Forwarded-User: zoe"), nil, nil},
@@ -111,7 +111,7 @@ func TestAllowedUsesAreToldOf(t *testing.T) {
 	d.want(t, "a session of that key", []string{"User/bob from 192.0.2.7"}, []string{"bob from 192.0.2.7"})
 }
 
-func TestUsesAreToldOfOnceInAWhile(t *testing.T) {
+func TestUses_ReportsOncePerInterval(t *testing.T) {
 	d := newRecordings(t, plain)
 	for range 1000 {
 		d.askFrom("192.0.2.7:1", "GET", from(bearer(ciKey)))
@@ -119,7 +119,7 @@ func TestUsesAreToldOfOnceInAWhile(t *testing.T) {
 		d.at = d.at.Add(100 * time.Millisecond)
 	}
 	if n := len(d.used.uses); n != 8 {
-		t.Errorf("two keys were told of %d times in 100 s", n)
+		t.Errorf("two keys were reported %d times in 100 s", n)
 	}
 	u := d.used.uses[0]
 	want := verify.Use{
@@ -127,11 +127,11 @@ func TestUsesAreToldOfOnceInAWhile(t *testing.T) {
 		KeyID: d.ring.Digest(ciKey).KeyID(), At: now, From: "192.0.2.7",
 	}
 	if u != want {
-		t.Errorf("told %+v, want %+v", u, want)
+		t.Errorf("reported %+v, want %+v", u, want)
 	}
 }
 
-func TestUsesAreToldOfMoreSeldomWhenThatIsSaid(t *testing.T) {
+func TestUses_HonoursLongerInterval(t *testing.T) {
 	d := newRecordings(t, plain)
 	d.used.every = time.Hour
 	for range 200 {
@@ -139,11 +139,11 @@ func TestUsesAreToldOfMoreSeldomWhenThatIsSaid(t *testing.T) {
 		d.at = d.at.Add(time.Minute)
 	}
 	if used, seen := len(d.used.uses), len(d.seen.names); used != 4 || seen != 4 {
-		t.Errorf("a key was told of %d times in 200 minutes, and its user %d times", used, seen)
+		t.Errorf("a key was reported %d times in 200 minutes, and its user %d times", used, seen)
 	}
 }
 
-func TestManagementAndIntrospectionAreUsesToo(t *testing.T) {
+func TestUses_IncludeManagementAndIntrospection(t *testing.T) {
 	d := newRecordings(t, plain)
 	request := httptest.NewRequest(http.MethodGet, "/api/auth/me", nil)
 	request.RemoteAddr = "[2001:db8::1]:443"
@@ -151,7 +151,7 @@ func TestManagementAndIntrospectionAreUsesToo(t *testing.T) {
 	d.Gate.IdentifyOrAnonymous(request)
 	d.want(t, "a key", []string{"User/bob from 2001:db8::1"}, []string{"bob from 2001:db8::1"})
 	d.IdentifyOrAnonymous(from(bearer(ciKey)))
-	d.want(t, "whose address nobody knows", []string{"Account/ci from "}, nil)
+	d.want(t, "an unknown address", []string{"Account/ci from "}, nil)
 	request.Header = from("Cookie: keywright_user=zoe", bearer(unknownKey))
 	d.Gate.IdentifyOrAnonymous(request)
 	d.want(t, "a claim", nil, []string{"zoe from 2001:db8::1"})
@@ -160,15 +160,15 @@ func TestManagementAndIntrospectionAreUsesToo(t *testing.T) {
 	d.want(t, "a claim to be an admin", nil, nil)
 	request.Header = from(bearer(aliceKey))
 	d.Gate.Identify(request)
-	d.want(t, "whoever asks about keys", []string{"alice from 2001:db8::1"}, nil)
+	d.want(t, "an introspecting caller", []string{"alice from 2001:db8::1"}, nil)
 	d.Identify(from())
 	d.Authenticate(davesAPIKey, "")
-	d.want(t, "nobody", nil, nil)
+	d.want(t, "anonymous", nil, nil)
 	d.Authenticate(alicesAPIKey, "")
 	d.want(t, "a key that is asked about", []string{"User/alice from "}, nil)
 }
 
-func TestAGateThatTellsNobody(t *testing.T) {
+func TestUses_WithoutRecorders(t *testing.T) {
 	d := newRecordings(t, plain)
 	d.Uses = nil
 	d.askFrom("192.0.2.7:1", "GET", from(bearer(bobsAPIKey)))
@@ -182,34 +182,42 @@ func TestAGateThatTellsNobody(t *testing.T) {
 	}
 }
 
-func TestWhereARequestComesFrom(t *testing.T) {
+func TestClientAddress(t *testing.T) {
 	for name, c := range map[string]struct {
 		remote    string
 		forwarded []string
-		// peer and told are what is recorded where X-Forwarded-For is not to be believed, and where it is.
-		peer, told string
+		// peer and forwarded are recorded if X-Forwarded-For is not trusted, and if it is.
+		peer, forwardedFor string
 	}{
-		"nothing":                 {"", nil, "", ""},
-		"a peer":                  {"192.0.2.1:80", nil, "192.0.2.1", "192.0.2.1"},
-		"without a port":          {"192.0.2.1", nil, "192.0.2.1", "192.0.2.1"},
-		"of IPv6":                 {"[2001:DB8:0::1]:80", nil, "2001:db8::1", "2001:db8::1"},
-		"in a zone":               {"[fe80::1%eth0]:80", nil, "fe80::1", "fe80::1"},
-		"IPv4 in IPv6":            {"[::ffff:192.0.2.1]:80", nil, "192.0.2.1", "192.0.2.1"},
-		"no address":              {"@", nil, "", ""},
-		"64 KB":                   {strings.Repeat("1", 64<<10), nil, "", ""},
-		"a long zone":             {"fe80::1%" + strings.Repeat("z", 64<<10), nil, "fe80::1", "fe80::1"},
-		"forwarded":               {"192.0.2.1:80", []string{"198.51.100.1"}, "192.0.2.1", "198.51.100.1"},
-		"through several":         {"192.0.2.1:80", []string{"203.0.113.1, 198.51.100.2 ,198.51.100.1 "}, "192.0.2.1", "198.51.100.1"},
-		"in two headers":          {"192.0.2.1:80", []string{"203.0.113.1", "203.0.113.2, 198.51.100.1"}, "192.0.2.1", "198.51.100.1"},
-		"forwarded with a port":   {"192.0.2.1:80", []string{"198.51.100.1:1234"}, "192.0.2.1", "198.51.100.1"},
-		"forwarded, IPv6":         {"192.0.2.1:80", []string{"203.0.113.1, [2001:db8::1]:443"}, "192.0.2.1", "2001:db8::1"},
-		"forwarded nonsense":      {"192.0.2.1:80", []string{"198.51.100.1, unknown"}, "192.0.2.1", "192.0.2.1"},
-		"forwarded nothing":       {"192.0.2.1:80", []string{"198.51.100.1,"}, "192.0.2.1", "192.0.2.1"},
-		"an empty header":         {"192.0.2.1:80", []string{""}, "192.0.2.1", "192.0.2.1"},
-		"forwarded 64 KB":         {"192.0.2.1:80", []string{strings.Repeat("a,", 32<<10) + "198.51.100.1"}, "192.0.2.1", "198.51.100.1"},
-		"forwarded, and no peer":  {"", []string{"198.51.100.1"}, "", "198.51.100.1"},
-		"forwarded, with markup":  {"192.0.2.1:80", []string{"<b>198.51.100.1"}, "192.0.2.1", "192.0.2.1"},
-		"forwarded, a long zone":  {"192.0.2.1:80", []string{"fe80::1%" + strings.Repeat("z", 60<<10)}, "192.0.2.1", "fe80::1"},
+		"nothing":        {"", nil, "", ""},
+		"a peer":         {"192.0.2.1:80", nil, "192.0.2.1", "192.0.2.1"},
+		"without a port": {"192.0.2.1", nil, "192.0.2.1", "192.0.2.1"},
+		"of IPv6":        {"[2001:DB8:0::1]:80", nil, "2001:db8::1", "2001:db8::1"},
+		"in a zone":      {"[fe80::1%eth0]:80", nil, "fe80::1", "fe80::1"},
+		"IPv4 in IPv6":   {"[::ffff:192.0.2.1]:80", nil, "192.0.2.1", "192.0.2.1"},
+		"no address":     {"@", nil, "", ""},
+		"64 KB":          {strings.Repeat("1", 64<<10), nil, "", ""},
+		"a long zone":    {"fe80::1%" + strings.Repeat("z", 64<<10), nil, "fe80::1", "fe80::1"},
+		"forwarded":      {"192.0.2.1:80", []string{"198.51.100.1"}, "192.0.2.1", "198.51.100.1"},
+		"through several": {
+			"192.0.2.1:80", []string{"203.0.113.1, 198.51.100.2 ,198.51.100.1 "}, "192.0.2.1", "198.51.100.1",
+		},
+		"in two headers": {
+			"192.0.2.1:80", []string{"203.0.113.1", "203.0.113.2, 198.51.100.1"}, "192.0.2.1", "198.51.100.1",
+		},
+		"forwarded with a port": {"192.0.2.1:80", []string{"198.51.100.1:1234"}, "192.0.2.1", "198.51.100.1"},
+		"forwarded, IPv6":       {"192.0.2.1:80", []string{"203.0.113.1, [2001:db8::1]:443"}, "192.0.2.1", "2001:db8::1"},
+		"forwarded nonsense":    {"192.0.2.1:80", []string{"198.51.100.1, unknown"}, "192.0.2.1", "192.0.2.1"},
+		"forwarded nothing":     {"192.0.2.1:80", []string{"198.51.100.1,"}, "192.0.2.1", "192.0.2.1"},
+		"an empty header":       {"192.0.2.1:80", []string{""}, "192.0.2.1", "192.0.2.1"},
+		"forwarded 64 KB": {
+			"192.0.2.1:80", []string{strings.Repeat("a,", 32<<10) + "198.51.100.1"}, "192.0.2.1", "198.51.100.1",
+		},
+		"forwarded, and no peer": {"", []string{"198.51.100.1"}, "", "198.51.100.1"},
+		"forwarded, with markup": {"192.0.2.1:80", []string{"<b>198.51.100.1"}, "192.0.2.1", "192.0.2.1"},
+		"forwarded, a long zone": {
+			"192.0.2.1:80", []string{"fe80::1%" + strings.Repeat("z", 60<<10)}, "192.0.2.1", "fe80::1",
+		},
 		"forwarded, only numbers": {"192.0.2.1:80", []string{"3232235777"}, "192.0.2.1", "192.0.2.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -220,14 +228,19 @@ func TestWhereARequestComesFrom(t *testing.T) {
 				runtime     config.Runtime
 				isForwarded bool
 				want        string
-			}{{plain, false, c.peer}, {plain, true, c.told}, {proxy, false, c.told}} {
+			}{{plain, false, c.peer}, {plain, true, c.forwardedFor}, {proxy, false, c.forwardedFor}} {
 				d.use(t, step.runtime)
 				d.at = d.at.Add(time.Hour)
-				d.Decide(&gate.Request{Method: "GET", Host: "h", Target: "/", Header: header, RemoteAddr: c.remote, IsForwarded: step.isForwarded})
+				d.Decide(
+					&gate.Request{
+						Method: "GET", Host: "h", Target: "/", Header: header, RemoteAddr: c.remote, IsForwarded: step.isForwarded,
+					},
+				)
 				d.want(t, fmt.Sprint("step ", i), []string{"Account/ci from " + step.want}, nil)
 				request := httptest.NewRequest(http.MethodGet, "/", nil)
 				request.Header, request.RemoteAddr = header, c.remote
-				if want := map[bool]string{true: c.told, false: c.peer}[step.runtime.TrustProxyHeaders]; d.ClientAddress(request) != want {
+				want := map[bool]string{true: c.forwardedFor, false: c.peer}[step.runtime.TrustProxyHeaders]
+				if d.ClientAddress(request) != want {
 					t.Errorf("the client of Keywright itself comes from %q, want %q", d.ClientAddress(request), want)
 				}
 			}
