@@ -24,7 +24,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # The images of docker-build and deploy, each as name:tag.
 OPERATOR_IMG ?= keywright/operator:latest
 SERVER_IMG ?= keywright/server:latest
-# kubectl from PATH, or the one that the control plane brings.
+# kubectl from PATH, or the one built with the control plane.
 KUBECTL ?= $(if $(shell command -v kubectl),kubectl,"$$(hack/controlplane/build.sh)/kubectl")
 RUN_FLAGS ?=
 
@@ -42,7 +42,8 @@ WITH_CONTROL_PLANE = KUBEBUILDER_ASSETS="$$(hack/controlplane/build.sh)" && expo
 
 .PHONY: help
 help: ## List the targets.
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' \
+	  $(firstword $(MAKEFILE_LIST))
 
 ##@ Development
 
@@ -115,7 +116,7 @@ docker-build: ## Build the images OPERATOR_IMG and SERVER_IMG.
 profile: ## Record the CPU profile that the server is compiled with again.
 	go test -trimpath -run='^$$' -bench=BenchmarkAuth -benchtime=500000x -cpuprofile=$(CURDIR)/$(PROFILE) -o bin/profile.test ./cmd/server
 
-##@ Cluster: the one of the current kubectl context
+##@ Cluster (of the current kubectl context)
 
 .PHONY: run
 run: ## Run the operator on this machine. RUN_FLAGS: its flags.
