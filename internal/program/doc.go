@@ -1,4 +1,3 @@
-// Package program owns what Keywright's programs have in common, from the command line to the exit code: how one is
-// started, stopped and ends, and the flags that mean the same in each. Flags of its own, and all that follows from them,
-// are each program's business.
+// Package program owns what all programs of Keywright share, from the command line to the exit code: start,
+// stop, and the flags that mean the same everywhere. Each program owns its other flags.
 package program

@@ -14,23 +14,23 @@ import (
 
 const defaultNamespace = "keywright-system"
 
-// Flags mean the same in every program.
+// Flags are the common flags.
 type Flags struct {
-	// Kubeconfig is a path; empty: see kubeconfig.Load.
+	// Kubeconfig is a path; for an empty one see kubeconfig.Load.
 	Kubeconfig string
-	// Namespace is Keywright's own.
+	// Namespace is the system namespace.
 	Namespace string
-	// KeyNamespaces are those whose APIKeys count. None: all.
+	// KeyNamespaces are the namespaces whose APIKeys count; nil means all.
 	KeyNamespaces []string
 	// LogLevel is debug, info or error.
 	LogLevel string
-	// Version asks for the version and nothing else.
+	// Version makes the program print its version and exit.
 	Version bool
 }
 
 var logLevels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "error": slog.LevelError}
 
-// NewFlagSet is empty. --help is answered on stdout.
+// NewFlagSet returns an empty set, which prints --help to stdout.
 func NewFlagSet(name string, stdout io.Writer) *pflag.FlagSet {
 	set := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	set.SetOutput(stdout)
@@ -38,16 +38,19 @@ func NewFlagSet(name string, stdout io.Writer) *pflag.FlagSet {
 	return set
 }
 
-// AddTo makes the flags known to a set.
+// AddTo adds the flags to a set.
 func (f *Flags) AddTo(set *pflag.FlagSet) {
-	set.StringVar(&f.Kubeconfig, "kubeconfig", "", "path of a kubeconfig; default: the Pod's own identity, or $KUBECONFIG outside a cluster")
-	set.StringVar(&f.Namespace, "namespace", "", "Keywright's own namespace; default: $POD_NAMESPACE, or "+defaultNamespace)
+	set.StringVar(&f.Kubeconfig, "kubeconfig", "",
+		"path of a kubeconfig; default: the Pod's own identity, or $KUBECONFIG outside a cluster")
+	set.StringVar(&f.Namespace, "namespace", "",
+		"Keywright's own namespace; default: $POD_NAMESPACE, or "+defaultNamespace)
 	set.Func("namespaces", "the namespaces whose APIKeys count, separated by commas; default: all", f.takeNamespaces)
 	set.StringVar(&f.LogLevel, "log-level", "info", "debug, info or error")
 	set.BoolVar(&f.Version, "version", false, "print the version and exit")
 }
 
-// takeNamespaces keeps an empty name for Validate to find: a list that is empty by mistake must not stand for everything.
+// takeNamespaces keeps empty names for Validate to reject: an accidentally empty list must not mean all
+// namespaces.
 func (f *Flags) takeNamespaces(list string) error {
 	f.KeyNamespaces = strings.Split(list, ",")
 	return nil
@@ -65,7 +68,7 @@ func validateNamespaces(names []string) error {
 	return nil
 }
 
-// Parse reads a command line that has flags only. Its errors wrap ErrUsage, but for pflag.ErrHelp, which is answered.
+// Parse parses a command line of flags only. Its errors wrap ErrUsage, except pflag.ErrHelp.
 func Parse(set *pflag.FlagSet, args []string) error {
 	err := set.Parse(args)
 	switch {
@@ -79,12 +82,12 @@ func Parse(set *pflag.FlagSet, args []string) error {
 	return nil
 }
 
-// Misused is an error of the command line.
+// Misused returns an error of the command line.
 func Misused(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrUsage, fmt.Sprintf(format, args...))
 }
 
-// Complete fills in what was not given.
+// Complete sets defaults.
 func (f *Flags) Complete(getenv func(string) string) {
 	if f.Namespace == "" {
 		f.Namespace = getenv("POD_NAMESPACE")
@@ -94,7 +97,7 @@ func (f *Flags) Complete(getenv func(string) string) {
 	}
 }
 
-// Validate changes nothing.
+// Validate checks the values.
 func (f *Flags) Validate() error {
 	if _, known := logLevels[f.LogLevel]; !known {
 		return Misused("--log-level %q is not one of debug, info, error", f.LogLevel)
@@ -105,12 +108,12 @@ func (f *Flags) Validate() error {
 	return validateNamespaces(f.KeyNamespaces)
 }
 
-// LogHandler writes JSON lines of the level that was asked for.
+// LogHandler returns a handler that writes JSON lines at the chosen level.
 func (f *Flags) LogHandler(w io.Writer) slog.Handler {
 	return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: logLevels[f.LogLevel]})
 }
 
-// PrintVersion answers --version.
+// PrintVersion is for --version.
 func PrintVersion(stdout io.Writer, name, version string) error {
 	_, err := fmt.Fprintln(stdout, name, version)
 	return err

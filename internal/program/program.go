@@ -14,21 +14,21 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// ErrUsage is wrapped by every error of the command line.
+// ErrUsage is wrapped by all errors of the command line.
 var ErrUsage = errors.New("usage")
 
-// Run is a program from its command line to its end, which comes by itself or with the context.
+// Run runs a program until it ends or ctx ends.
 type Run func(ctx context.Context, args []string, stdout, stderr io.Writer) error
 
-// Main runs a program until it ends or SIGINT or SIGTERM comes, and ends the process.
+// Main runs a program until it ends or receives SIGINT or SIGTERM, and exits.
 func Main(name string, run Run) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// Whoever can't wait for the end of what is under way sends a second signal, which ends the process at once.
+	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
 	os.Exit(ExitCode(name, run(ctx, os.Args[1:], os.Stdout, os.Stderr), os.Stderr))
 }
 
-// ExitCode writes one line that says what is wrong: 0 ended as asked, 1 failed, 2 wrong usage.
+// ExitCode writes the error in one line and returns the exit code: 0 success, 1 failure, 2 wrong usage.
 func ExitCode(name string, err error, stderr io.Writer) int {
 	switch {
 	case err == nil, errors.Is(err, pflag.ErrHelp):
@@ -41,7 +41,7 @@ func ExitCode(name string, err error, stderr io.Writer) int {
 	return 1
 }
 
-// oneLine is for errors of several lines, such as those of a YAML parser.
+// oneLine joins errors of several lines, such as those of a YAML parser.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 // Pause waits for a duration, and reports whether it has passed. It is false if ctx ended first.

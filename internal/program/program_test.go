@@ -2,12 +2,15 @@ package program_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -18,7 +21,7 @@ func TestExitCode(t *testing.T) {
 	for name, c := range map[string]struct {
 		err  error
 		code int
-		says string
+		line string
 	}{
 		"all well":      {nil, 0, ""},
 		"help":          {fmt.Errorf("parsing: %w", pflag.ErrHelp), 0, ""},
@@ -28,14 +31,14 @@ func TestExitCode(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stderr bytes.Buffer
-			if code := program.ExitCode("keywright-x", c.err, &stderr); code != c.code || stderr.String() != c.says {
+			if code := program.ExitCode("keywright-x", c.err, &stderr); code != c.code || stderr.String() != c.line {
 				t.Errorf("%d, %q", code, stderr.String())
 			}
 		})
 	}
 }
 
-// parse is what a program without flags of its own does.
+// parse parses a command line like a program without other flags.
 func parse(podNamespace string, args ...string) (flags program.Flags, stdout string, err error) {
 	var out bytes.Buffer
 	set := program.NewFlagSet("keywright-x", &out)
@@ -48,15 +51,15 @@ func parse(podNamespace string, args ...string) (flags program.Flags, stdout str
 	return flags, out.String(), err
 }
 
-func TestFlags(t *testing.T) {
+func TestFlags_Complete(t *testing.T) {
 	for name, c := range map[string]struct {
 		podNamespace string
 		args         []string
 		want         program.Flags
 	}{
-		"nothing said": {"", nil, program.Flags{Namespace: "keywright-system", LogLevel: "info"}},
-		"in a Pod":     {"its-own", nil, program.Flags{Namespace: "its-own", LogLevel: "info"}},
-		"all said": {
+		"defaults": {"", nil, program.Flags{Namespace: "keywright-system", LogLevel: "info"}},
+		"in a Pod": {"its-own", nil, program.Flags{Namespace: "its-own", LogLevel: "info"}},
+		"all flags": {
 			"its-own", []string{"--kubeconfig=k", "--namespace=ns", "--log-level=debug", "--version"},
 			program.Flags{Kubeconfig: "k", Namespace: "ns", LogLevel: "debug", Version: true},
 		},
@@ -69,8 +72,8 @@ func TestFlags(t *testing.T) {
 	}
 }
 
-func TestWrongUsage(t *testing.T) {
-	for says, args := range map[string][]string{
+func TestParse_WrongUsage(t *testing.T) {
+	for part, args := range map[string][]string{
 		"unknown flag: --nope":          {"--nope"},
 		`unexpected argument "serve"`:   {"serve"},
 		`--log-level "trace" is not`:    {"--log-level=trace"},
@@ -78,20 +81,21 @@ func TestWrongUsage(t *testing.T) {
 		"flag needs an argument: --nam": {"--namespace"},
 	} {
 		_, stdout, err := parse("", args...)
-		if !errors.Is(err, program.ErrUsage) || !strings.Contains(err.Error(), says) || stdout != "" {
+		if !errors.Is(err, program.ErrUsage) || !strings.Contains(err.Error(), part) || stdout != "" {
 			t.Errorf("%v: got %v, and %q on stdout", args, err, stdout)
 		}
 	}
 }
 
-func TestHelpIsAnsweredOnStdout(t *testing.T) {
+func TestParse_PrintsHelpToStdout(t *testing.T) {
 	_, stdout, err := parse("", "--help")
-	if !errors.Is(err, pflag.ErrHelp) || !strings.HasPrefix(stdout, "Usage: keywright-x [flags]\n\n") || !strings.Contains(stdout, "--log-level") {
+	isUsage := strings.HasPrefix(stdout, "Usage: keywright-x [flags]\n\n") && strings.Contains(stdout, "--log-level")
+	if !errors.Is(err, pflag.ErrHelp) || !isUsage {
 		t.Errorf("got %v and %q", err, stdout)
 	}
 }
 
-func TestTheLogLevelIsKeptTo(t *testing.T) {
+func TestLogHandler_FollowsLevel(t *testing.T) {
 	for level, want := range map[string]int{"debug": 3, "info": 2, "error": 1} {
 		var out bytes.Buffer
 		log := slog.New((&program.Flags{LogLevel: level}).LogHandler(&out))
@@ -102,4 +106,19 @@ func TestTheLogLevelIsKeptTo(t *testing.T) {
 			t.Errorf("%s: %d lines, want %d", level, got, want)
 		}
 	}
+}
+
+func TestPause_EndsWithTimeOrContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		started := time.Now()
+		if !program.Pause(t.Context(), time.Hour) || time.Since(started) != time.Hour {
+			t.Errorf("a pause of an hour took %s", time.Since(started))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		started = time.Now()
+		if program.Pause(ctx, time.Hour) || time.Since(started) != time.Minute {
+			t.Errorf("a pause that was cut after a minute took %s", time.Since(started))
+		}
+	})
 }

@@ -16,16 +16,17 @@ import (
 	"keywright.dev/keywright/internal/auth/verify"
 )
 
-var errAway = errors.New("away")
+var errUnavailable = errors.New("unavailable")
 
 // env is a store and the statuses of objects.
 type env struct {
 	mu       sync.Mutex
-	away     error
+	storeErr error
+	// during is called at the start of a save.
 	during   func()
 	saved    map[string]Use
 	saves    int
-	apiAway  error
+	apiErr   error
 	statuses map[string]time.Time
 	writes   int
 	tries    int
@@ -37,8 +38,8 @@ func (e *env) SaveUses(_ context.Context, uses []Use) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.away != nil {
-		return e.away
+	if e.storeErr != nil {
+		return e.storeErr
 	}
 	if len(uses) > BatchSize {
 		return errors.New("too many at once")
@@ -64,10 +65,10 @@ func (e *env) SetLastUsed(_ context.Context, id verify.ID, uid string, at time.T
 	defer e.mu.Unlock()
 	e.tries++
 	switch {
-	case e.apiAway != nil:
-		return e.apiAway
+	case e.apiErr != nil:
+		return e.apiErr
 	case id.Name == "odd":
-		return errors.New("it can't be written")
+		return errors.New("the status cannot be written")
 	case id.Name != "name of "+uid:
 		return fmt.Errorf("%+v is not %s", id, uid)
 	}
@@ -85,17 +86,17 @@ func (e *env) lastRecorded(id verify.ID) time.Time {
 func (e *env) set(store, api error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.away, e.apiAway = store, api
+	e.storeErr, e.apiErr = store, api
 }
 
-// count is of how many objects a use is saved.
+// count returns the number of objects with a saved use.
 func (e *env) count() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.saved)
 }
 
-// done are the statuses written, and the tries.
+// done returns the number of written statuses and of tries.
 func (e *env) done() (writes, tries int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -110,10 +111,13 @@ func (q *queue) length() int {
 
 func newEnv() *env { return &env{saved: map[string]Use{}, statuses: map[string]time.Time{}} }
 
-// record runs a recorder until the test ends, or the function that is returned is called.
+// record runs a recorder until the test ends or stop is called.
 func record(t *testing.T, e *env) (r *Recorder, stop func()) {
 	t.Helper()
-	r = New(Config{Store: e, Status: e, LastRecorded: e.lastRecorded, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
+	r = New(Config{
+		Store: e, Status: e, LastRecorded: e.lastRecorded, Log: slog.New(slog.DiscardHandler),
+		Registry: prometheus.NewRegistry(),
+	})
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { r.Run(ctx) })
@@ -122,17 +126,18 @@ func record(t *testing.T, e *env) (r *Recorder, stop func()) {
 	return r, stop
 }
 
-// pass lets time go by, and whoever waited for it do what they have to.
+// pass advances the time and waits until all goroutines are idle again.
 func pass(length time.Duration) {
 	time.Sleep(length)
 	synctest.Wait()
 }
 
 func use(uid string) verify.Use {
-	return verify.Use{Object: verify.ID{Kind: "APIKey", Namespace: "n", Name: "name of " + uid}, UID: uid, KeyID: "key of " + uid, At: time.Now(), From: "192.0.2.1"}
+	id := verify.ID{Kind: "APIKey", Namespace: "n", Name: "name of " + uid}
+	return verify.Use{Object: id, UID: uid, KeyID: "key of " + uid, At: time.Now(), From: "192.0.2.1"}
 }
 
-func TestAUseIsSavedSoonAndExactly(t *testing.T) {
+func TestRecord_SavesLatestUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEnv()
 		r, _ := record(t, e)
@@ -140,7 +145,7 @@ func TestAUseIsSavedSoonAndExactly(t *testing.T) {
 		r.Record(u)
 		older := u
 		older.At, older.From = u.At.Add(-time.Second), "elsewhere"
-		r.Record(older) // they overtake each other
+		r.Record(older) // concurrent requests arrive out of order
 		pass(2 * saveEvery)
 		if want := (Use{UID: "a", KeyID: "key of a", At: u.At, From: "192.0.2.1"}); e.saved["a"] != want {
 			t.Errorf("saved %+v, want %+v", e.saved["a"], want)
@@ -152,7 +157,7 @@ func TestAUseIsSavedSoonAndExactly(t *testing.T) {
 	})
 }
 
-func TestManyUsesAreSavedTogether(t *testing.T) {
+func TestRecord_SavesInBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEnv()
 		r, _ := record(t, e)
@@ -162,16 +167,16 @@ func TestManyUsesAreSavedTogether(t *testing.T) {
 		}
 		pass(5 * saveEvery)
 		if len(e.saved) != 1200 || e.saves != 5 {
-			t.Errorf("%d are saved in %d goes", len(e.saved), e.saves)
+			t.Errorf("%d are saved in %d calls", len(e.saved), e.saves)
 		}
 	})
 }
 
-func TestUsesWaitForAStoreThatIsAway(t *testing.T) {
+func TestOutage_UsesWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEnv()
 		r, _ := record(t, e)
-		e.set(errAway, nil)
+		e.set(errUnavailable, nil)
 		first := use("a")
 		r.Record(first)
 		r.Record(use("b"))
@@ -187,11 +192,11 @@ func TestUsesWaitForAStoreThatIsAway(t *testing.T) {
 	})
 }
 
-func TestAUseWhileOthersAreSavedIsTheLast(t *testing.T) {
+func TestOutage_UseDuringSaveIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEnv()
 		r, _ := record(t, e)
-		e.set(errAway, nil)
+		e.set(errUnavailable, nil)
 		var last verify.Use
 		e.during = func() {
 			if last.UID == "" {
@@ -209,11 +214,11 @@ func TestAUseWhileOthersAreSavedIsTheLast(t *testing.T) {
 	})
 }
 
-func TestWhatWaitsIsBounded(t *testing.T) {
+func TestQueues_AreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEnv()
 		r, _ := record(t, e)
-		e.set(errAway, errAway)
+		e.set(errUnavailable, errUnavailable)
 		for i := range maxExact + 300 {
 			r.Record(use(fmt.Sprint(i)))
 		}
@@ -222,12 +227,12 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 			r.Record(use(fmt.Sprint("later ", i)))
 		}
 		if n := testutil.ToFloat64(r.dropped); n != 600 {
-			t.Errorf("%v are counted as dropped, not 600", n)
+			t.Errorf("%v are counted as dropped, want 600", n)
 		}
 		if exact, coarse := r.exact.length(), r.coarse.length(); exact != maxExact || coarse != maxCoarse {
 			t.Errorf("%d and %d wait", exact, coarse)
 		}
-		e.set(nil, errAway)
+		e.set(nil, errUnavailable)
 		pass(maxDelay + maxExact/maxSave*saveEvery)
 		if _, found := e.saved["599"]; found || len(e.saved) != maxExact {
 			t.Errorf("%d are saved, one of the oldest among them: %t", len(e.saved), found)
@@ -235,7 +240,7 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 	})
 }
 
-func TestWhatIsLeftIsSavedAtTheEnd(t *testing.T) {
+func TestShutdown_SavesWaitingUses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEnv()
 		r, stop := record(t, e)
@@ -247,12 +252,12 @@ func TestWhatIsLeftIsSavedAtTheEnd(t *testing.T) {
 	})
 }
 
-func TestAStatusIsWrittenOnceAnHour(t *testing.T) {
+func TestStatus_WrittenOnceAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEnv()
 		r, _ := record(t, e)
 		pass(statusEvery / 3)
-		other, _ := record(t, e) // another replica, begun at another time
+		other, _ := record(t, e) // another replica, started at another time
 		first := time.Now()
 		for time.Since(first) < 3*time.Hour-30*time.Second {
 			r.Record(use("a"))
@@ -266,17 +271,17 @@ func TestAStatusIsWrittenOnceAnHour(t *testing.T) {
 			t.Errorf("written %d times in 3 hours", before)
 		}
 		if since := time.Since(e.lastRecorded(use("a").Object)); since > coarseness+time.Minute {
-			t.Errorf("it tells of a use %s ago", since)
+			t.Errorf("the status is %s old", since)
 		}
 		pass(24 * time.Hour)
 		if writes, _ := e.done(); writes != before {
-			t.Error("it is written though nobody uses it")
+			t.Error("it is written without a use")
 		}
 	})
 }
 
-// When all keys there are come into use at once, requests come first.
-func TestUsesAreSavedALittleAtATime(t *testing.T) {
+// When all keys are used at once, requests have priority over saving.
+func TestRecord_BoundsEachSave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEnv()
 		r, stop := record(t, e)
@@ -296,8 +301,7 @@ func TestUsesAreSavedALittleAtATime(t *testing.T) {
 	})
 }
 
-// Of keys that were told of a moment ago others would have to wait for.
-func TestWhileManyWaitUsesAreWantedMoreSeldom(t *testing.T) {
+func TestInterval_LongerWhileManyWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _ := record(t, newEnv())
 		want := func(when string, every time.Duration) {
@@ -319,7 +323,7 @@ func TestWhileManyWaitUsesAreWantedMoreSeldom(t *testing.T) {
 	})
 }
 
-func TestStatusesAreWrittenALittleAtATime(t *testing.T) {
+func TestStatus_BoundsEachRound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEnv()
 		r, _ := record(t, e)
@@ -335,7 +339,7 @@ func TestStatusesAreWrittenALittleAtATime(t *testing.T) {
 	})
 }
 
-func TestAStatusThatCannotBeWrittenHoldsUpNoOther(t *testing.T) {
+func TestStatus_FailureDelaysNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEnv()
 		r, _ := record(t, e)
@@ -350,7 +354,7 @@ func TestAStatusThatCannotBeWrittenHoldsUpNoOther(t *testing.T) {
 			t.Errorf("%d of 10 are written, in %d tries", writes, tries)
 		}
 
-		e.set(nil, errAway)
+		e.set(nil, errUnavailable)
 		pass(2*time.Hour + statusEvery/2)
 		_, before := e.done()
 		for i := range 10 {
@@ -358,17 +362,17 @@ func TestAStatusThatCannotBeWrittenHoldsUpNoOther(t *testing.T) {
 		}
 		pass(statusEvery)
 		if _, tries := e.done(); tries-before != maxFailures {
-			t.Errorf("while the API server is away it is tried %d times a round", tries-before)
+			t.Errorf("while the API server is unavailable there are %d tries a round", tries-before)
 		}
 		e.set(nil, nil)
 		pass(statusEvery)
 		if writes, _ := e.done(); writes != 18 {
-			t.Errorf("when it is back %d of 8 are written", writes-10)
+			t.Errorf("afterwards %d of 8 are written", writes-10)
 		}
 	})
 }
 
-func TestConcurrentNotes(t *testing.T) {
+func TestRecord_Concurrent(t *testing.T) {
 	e := newEnv()
 	r, stop := record(t, e)
 	var noting sync.WaitGroup

@@ -14,7 +14,7 @@ import (
 
 var start = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func TestMemoryIsBounded(t *testing.T) {
+func TestThrottle_BoundsMemory(t *testing.T) {
 	th, now := New(), start
 	for range 20 {
 		th.Begin("victim", "192.0.2.1", now)
@@ -31,7 +31,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Errorf("%d users and %d addresses are counted", len(th.users), len(th.addresses))
 	}
 	if th.Failed("victim", "198.51.100.1", now) == 0 {
-		t.Error("made-up names have pushed out who is being guessed at")
+		t.Error("made-up names have displaced the attacked user")
 	}
 	for _, c := range th.users {
 		if len(c.tries) > maxFailures+1 {
@@ -40,18 +40,18 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// attempt is a failure as the rules speak of it.
+// attempt is a failure in the model.
 type attempt struct {
 	user, address string
 	at            time.Time
 }
 
-// rules say by the documents what a try has to expect.
+// rules is a model of the documented rules.
 type rules struct {
 	ofUsers, atAddresses []attempt
 }
 
-// fail says for how long the user had too many already: then it is no more of them.
+// fail returns how long the user is locked out. During a lockout the failure does not count for the user.
 func (r *rules) fail(a attempt) (retryAfter time.Duration) {
 	r.atAddresses = append(r.atAddresses, a)
 	if retryAfter = lockedFor(r.ofUser(a.user, a.at), a.at); retryAfter == 0 {
@@ -60,10 +60,12 @@ func (r *rules) fail(a attempt) (retryAfter time.Duration) {
 	return retryAfter
 }
 
-// forgive: elsewhere a user's failures stay those of the address.
-func (r *rules) forgive(user, address string) {
+// clear keeps the user's failures at other addresses.
+func (r *rules) clear(user, address string) {
 	r.ofUsers = slices.DeleteFunc(r.ofUsers, func(a attempt) bool { return a.user == user })
-	r.atAddresses = slices.DeleteFunc(r.atAddresses, func(a attempt) bool { return a.user == user && a.address == address })
+	r.atAddresses = slices.DeleteFunc(r.atAddresses, func(a attempt) bool {
+		return a.user == user && a.address == address
+	})
 }
 
 func times(all []attempt, now time.Time, is func(attempt) bool) (at []time.Time) {
@@ -88,14 +90,15 @@ func lockedFor(counted []time.Time, now time.Time) time.Duration {
 }
 
 func (r *rules) wait(user, address string, now time.Time) (delay, retryAfter time.Duration) {
-	ofUser, atAddress := r.ofUser(user, now), times(r.atAddresses, now, func(a attempt) bool { return a.address == address })
+	ofUser := r.ofUser(user, now)
+	atAddress := times(r.atAddresses, now, func(a attempt) bool { return a.address == address })
 	if retryAfter = lockedFor(atAddress, now); retryAfter > 0 {
 		return 0, retryAfter
 	}
 	return time.Duration(max(0, min(max(len(ofUser), len(atAddress)), 11)-3)) * 50 * time.Millisecond, 0
 }
 
-func TestItDoesWhatTheRulesSay(t *testing.T) {
+func TestThrottle_FollowsRules(t *testing.T) {
 	refused, late := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		th, now := New(), start
@@ -103,14 +106,15 @@ func TestItDoesWhatTheRulesSay(t *testing.T) {
 		for range rapid.IntRange(1, 200).Draw(t, "tries") {
 			user := rapid.SampledFrom([]string{"alice", "Alice", "bob"}).Draw(t, "user")
 			address := rapid.SampledFrom([]string{"192.0.2.1", "192.0.2.2", "2001:db8::/64"}).Draw(t, "address")
-			now = now.Add(time.Duration(rapid.SampledFrom([]int{0, 0, 0, 1, 1, 10, 61, 600}).Draw(t, "seconds later")) * time.Second)
+			seconds := rapid.SampledFrom([]int{0, 0, 0, 1, 1, 10, 61, 600}).Draw(t, "seconds later")
+			now = now.Add(time.Duration(seconds) * time.Second)
 			delay, retryAfter := th.Begin(user, address, now)
 			wantDelay, wantRetry := all.wait(username.Fold(user), address, now)
 			if delay != wantDelay || retryAfter != wantRetry {
 				t.Fatalf("%s from %s: %s and %s, want %s and %s", user, address, delay, retryAfter, wantDelay, wantRetry)
 			}
 			if delay >= time.Second || retryAfter > time.Minute {
-				t.Fatalf("delayed by %s, to be tried again in %s", delay, retryAfter)
+				t.Fatalf("delay %s, retry after %s", delay, retryAfter)
 			}
 			if retryAfter > 0 {
 				refused++
@@ -118,7 +122,7 @@ func TestItDoesWhatTheRulesSay(t *testing.T) {
 			}
 			if rapid.IntRange(0, 30).Draw(t, "succeeds") == 0 {
 				th.Succeeded(user, address)
-				all.forgive(username.Fold(user), address)
+				all.clear(username.Fold(user), address)
 				continue
 			}
 			after, wantAfter := th.Failed(user, address, now), all.fail(attempt{username.Fold(user), address, now})
@@ -131,6 +135,6 @@ func TestItDoesWhatTheRulesSay(t *testing.T) {
 		}
 	})
 	if refused == 0 || late == 0 {
-		t.Error("nothing was ever refused: the test is blind")
+		t.Error("nothing was refused: the test proves nothing")
 	}
 }

@@ -11,18 +11,18 @@ import (
 
 var start = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// fail tries so often as it may, one try a second, and says how often it was told that the key was wrong.
-func fail(th *loginthrottle.Throttle, user, address string, tries int, now time.Time) (let int) {
+// fail makes one failing try a second, and returns how many were not refused.
+func fail(th *loginthrottle.Throttle, user, address string, tries int, now time.Time) (allowed int) {
 	for range tries {
 		if !isRefused(th, user, address, now) {
-			let++
+			allowed++
 		}
 		now = now.Add(time.Second)
 	}
-	return let
+	return allowed
 }
 
-// isRefused fails, where it is let.
+// isRefused makes a failing try unless it is refused.
 func isRefused(th *loginthrottle.Throttle, user, address string, now time.Time) bool {
 	if _, retryAfter := th.Begin(user, address, now); retryAfter > 0 {
 		return true
@@ -30,7 +30,7 @@ func isRefused(th *loginthrottle.Throttle, user, address string, now time.Time) 
 	return th.Failed(user, address, now) > 0
 }
 
-func TestFailuresAreSlowedAndThenRefused(t *testing.T) {
+func TestFailures_DelayThenRefuse(t *testing.T) {
 	th := loginthrottle.New()
 	now, before := start, time.Duration(0)
 	for failures := range 12 {
@@ -49,34 +49,34 @@ func TestFailuresAreSlowedAndThenRefused(t *testing.T) {
 		t.Errorf("after 12 failures to be tried again in %s", retryAfter)
 	}
 	if !isRefused(th, "alice", "192.0.2.1", last.Add(time.Minute-1)) {
-		t.Error("let a moment before a minute was over")
+		t.Error("allowed a moment before the minute was over")
 	}
 	if isRefused(th, "alice", "192.0.2.1", last.Add(time.Minute)) {
-		t.Error("refused when a minute was over")
+		t.Error("refused when the minute was over")
 	}
 	if !isRefused(th, "alice", "192.0.2.1", last.Add(time.Minute+30*time.Second)) {
-		t.Error("one minute bought more than one try")
+		t.Error("a minute allowed more than one try")
 	}
 	if delay, retryAfter := th.Begin("alice", "192.0.2.1", last.Add(12*time.Minute)); retryAfter > 0 || delay > 0 {
-		t.Errorf("%s and %s when all is forgotten", delay, retryAfter)
+		t.Errorf("%s and %s after all failures have expired", delay, retryAfter)
 	}
 }
 
-func TestUsersAndAddressesAreCountedApart(t *testing.T) {
+func TestFailures_CountedByUserAndByAddress(t *testing.T) {
 	for name, c := range map[string]struct {
 		user, address string
 		refused       bool
 	}{
-		"the same":                      {"alice", "2001:db8:1:2::1", true},
-		"the user elsewhere":            {"alice", "198.51.100.1", true},
-		"the user in other letters":     {"ALICE", "198.51.100.1", true},
-		"another user there":            {"bob", "2001:db8:1:2::1", true},
-		"in the same network":           {"bob", "2001:db8:1:2:ffff::1", true},
-		"written otherwise":             {"bob", "2001:DB8:1:2:0::9", true},
-		"in another network":            {"bob", "2001:db8:1:3::1", false},
-		"neither":                       {"bob", "198.51.100.1", false},
-		"nothing is known":              {"", "", false},
-		"a user of a name that is like": {"alice ", "198.51.100.1", false},
+		"the same":               {"alice", "2001:db8:1:2::1", true},
+		"the user elsewhere":     {"alice", "198.51.100.1", true},
+		"the user in upper case": {"ALICE", "198.51.100.1", true},
+		"another user there":     {"bob", "2001:db8:1:2::1", true},
+		"in the same network":    {"bob", "2001:db8:1:2:ffff::1", true},
+		"other notation":         {"bob", "2001:DB8:1:2:0::9", true},
+		"in another network":     {"bob", "2001:db8:1:3::1", false},
+		"neither":                {"bob", "198.51.100.1", false},
+		"unknown":                {"", "", false},
+		"a similar name":         {"alice ", "198.51.100.1", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			th := loginthrottle.New()
@@ -88,45 +88,46 @@ func TestUsersAndAddressesAreCountedApart(t *testing.T) {
 	}
 }
 
-// Whoever tries on fills no trail, be it with many names or from many places.
-func TestALockoutIsToldOnceAMinute(t *testing.T) {
+// An attack does not fill the audit trail, whether it uses many names or many addresses.
+func TestShouldAudit_OncePerMinute(t *testing.T) {
 	for name, next := range map[string]func(i int) (user, address string){
 		"there":         func(int) (string, string) { return "alice", "192.0.2.1" },
 		"by many names": func(i int) (string, string) { return fmt.Sprint("user-", i), "192.0.2.1" },
 		"elsewhere":     func(i int) (string, string) { return "alice", fmt.Sprint("198.51.100.", i) },
 	} {
-		th, told := loginthrottle.New(), 0
+		th, audited := loginthrottle.New(), 0
 		if th.ShouldAudit("alice", "192.0.2.1", start) {
-			t.Error(name, "told of nothing")
+			t.Error(name, "audited without a failure")
 		}
 		fail(th, "alice", "192.0.2.1", 12, start)
 		for i := range 40 {
 			if user, address := next(i); th.ShouldAudit(user, address, start.Add(time.Duration(12+i)*time.Second)) {
-				told++
+				audited++
 			}
 		}
-		if told != 1 {
-			t.Errorf("%s: told %d times", name, told)
+		if audited != 1 {
+			t.Errorf("%s: audited %d times", name, audited)
 		}
 		fail(th, "alice", "192.0.2.1", 12, start.Add(10*time.Minute))
-		if user, address := next(1); !th.ShouldAudit(user, address, start.Add(10*time.Minute+12*time.Second)) {
-			t.Errorf("%s: not told of another", name)
+		later := start.Add(10*time.Minute + 12*time.Second)
+		if user, address := next(1); !th.ShouldAudit(user, address, later) {
+			t.Errorf("%s: the next lockout is not audited", name)
 		}
 	}
 }
 
-func TestIPv4AddressesAreCountedEach(t *testing.T) {
+func TestFailures_IPv4AddressesAreSeparate(t *testing.T) {
 	th := loginthrottle.New()
 	fail(th, "alice", "192.0.2.1", 12, start)
 	if isRefused(th, "bob", "192.0.2.2", start.Add(30*time.Second)) {
 		t.Error("a neighbour is refused")
 	}
 	if !isRefused(th, "bob", "::ffff:192.0.2.1", start.Add(30*time.Second)) {
-		t.Error("the same, as IPv6 writes it, is not")
+		t.Error("the same address in IPv6 notation is not refused")
 	}
 }
 
-func TestASuccessForgivesWhatWasTheUsersOwn(t *testing.T) {
+func TestSucceeded_ClearsOwnFailures(t *testing.T) {
 	th := loginthrottle.New()
 	fail(th, "bob", "192.0.2.1", 7, start)
 	fail(th, "alice", "192.0.2.1", 4, start)
@@ -134,73 +135,73 @@ func TestASuccessForgivesWhatWasTheUsersOwn(t *testing.T) {
 	th.Begin("alice", "192.0.2.1", now)
 	th.Succeeded("alice", "192.0.2.1")
 	if delay, _ := th.Begin("alice", "198.51.100.1", now); delay > 0 {
-		t.Error("the user is slowed after a success")
+		t.Error("the user is delayed after a success")
 	}
 	if n := fail(th, "carol", "192.0.2.1", 20, now); n != 5 {
 		t.Errorf("the address had %d tries left besides the 7 failures of another", n)
 	}
 }
 
-// Whoever has a key of their own must not be able to try for another all day.
-func TestSuccessesBuyNoFailuresOfAnother(t *testing.T) {
-	th, let, now := loginthrottle.New(), 0, start
+// The owner of one key must not be able to guess another all day.
+func TestSucceeded_KeepsFailuresOfOthers(t *testing.T) {
+	th, allowed, now := loginthrottle.New(), 0, start
 	for range 100 {
-		let += fail(th, "alice", "192.0.2.1", 1, now)
+		allowed += fail(th, "alice", "192.0.2.1", 1, now)
 		if _, retryAfter := th.Begin("mallory", "192.0.2.1", now); retryAfter == 0 {
 			th.Succeeded("mallory", "192.0.2.1")
 		}
 		now = now.Add(time.Second)
 	}
-	if let > 14 {
-		t.Errorf("%d tries in 100 s", let)
+	if allowed > 14 {
+		t.Errorf("%d tries in 100 s", allowed)
 	}
 }
 
-// A name is anybody's to fail with, and its owner gets in all the same.
-func TestTheRightKeyOfANameThatIsTriedPasses(t *testing.T) {
+// Anyone can fail with a name, and its owner can log in nevertheless.
+func TestBegin_AttackedUserCanLogIn(t *testing.T) {
 	th := loginthrottle.New()
 	for i := range 100 {
 		fail(th, "alice", fmt.Sprint("192.0.2.", i), 1, start)
 	}
 	if !isRefused(th, "alice", "198.51.100.1", start) {
-		t.Error("a wrong key is told of")
+		t.Error("the reply reveals a wrong key")
 	}
 	delay, retryAfter := th.Begin("alice", "198.51.100.1", start)
 	if retryAfter > 0 || delay == 0 || delay >= time.Second {
-		t.Errorf("the try is delayed by %s, or to be made again in %s", delay, retryAfter)
+		t.Errorf("delay %s, retry after %s", delay, retryAfter)
 	}
 	th.Succeeded("alice", "198.51.100.1")
 	if isRefused(th, "alice", "198.51.100.1", start) {
-		t.Error("a success has forgiven nothing")
+		t.Error("a success has cleared nothing")
 	}
 }
 
-// Else whoever tries for a name that others try for could do so without end.
-func TestFailuresWithANameThatHasTooManyCountAtTheAddress(t *testing.T) {
-	th, let := loginthrottle.New(), 0
+// Otherwise an attacker could try a name that others attack without end.
+func TestFailed_LockedUserCountsAtAddress(t *testing.T) {
+	th, allowed := loginthrottle.New(), 0
 	fail(th, "alice", "192.0.2.1", 12, start)
 	for range 100 {
 		if _, retryAfter := th.Begin("alice", "198.51.100.1", start.Add(20*time.Second)); retryAfter == 0 {
-			let++
+			allowed++
 			if th.Failed("alice", "198.51.100.1", start.Add(20*time.Second)) == 0 {
-				t.Error("a wrong key is told of")
+				t.Error("the reply reveals a wrong key")
 			}
 		}
 	}
-	if let != 12 {
-		t.Errorf("%d tries were made", let)
+	if allowed != 12 {
+		t.Errorf("%d tries were made", allowed)
 	}
-	// And they don't make it longer.
+	// These failures do not extend the lockout of the user.
 	if isRefused(th, "alice", "203.0.113.1", start.Add(11*time.Second+time.Minute)) {
-		t.Error("refused when a minute was over")
+		t.Error("refused when the minute was over")
 	}
 }
 
-func TestToTryManyAtOnceGainsNothing(t *testing.T) {
-	th, let, told := loginthrottle.New(), 0, 0
+func TestBegin_ConcurrentTriesCount(t *testing.T) {
+	th, allowed, revealed := loginthrottle.New(), 0, 0
 	for i := range 1000 {
 		if _, retryAfter := th.Begin(fmt.Sprint("user-", i), "192.0.2.1", start); retryAfter == 0 {
-			let++
+			allowed++
 		}
 	}
 	for i := range 1000 {
@@ -208,19 +209,19 @@ func TestToTryManyAtOnceGainsNothing(t *testing.T) {
 	}
 	for i := range 1000 {
 		if th.Failed("alice", fmt.Sprint("198.51.100.", i%250), start) == 0 {
-			told++
+			revealed++
 		}
 	}
-	if let != 12 || told != 12 {
-		t.Errorf("%d are under way at once from an address, and %d were told of for a user", let, told)
+	if allowed != 12 || revealed != 12 {
+		t.Errorf("%d concurrent tries of an address, %d revealed results of a user", allowed, revealed)
 	}
-	// What became of the first nobody tells.
+	// The first tries have no result.
 	if isRefused(th, "bob", "192.0.2.1", start.Add(10*time.Second)) {
-		t.Error("tries that came to nothing count")
+		t.Error("abandoned tries count")
 	}
 }
 
-func TestAClockThatIsSetBack(t *testing.T) {
+func TestBegin_ClockSetBack(t *testing.T) {
 	th := loginthrottle.New()
 	fail(th, "alice", "192.0.2.1", 12, start)
 	if _, retryAfter := th.Begin("alice", "192.0.2.1", start.Add(-24*time.Hour)); retryAfter > time.Minute {
@@ -228,7 +229,7 @@ func TestAClockThatIsSetBack(t *testing.T) {
 	}
 }
 
-func TestConcurrentTries(*testing.T) {
+func TestThrottle_Concurrent(*testing.T) {
 	th := loginthrottle.New()
 	var trying sync.WaitGroup
 	for i := range 8 {

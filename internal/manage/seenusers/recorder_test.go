@@ -18,14 +18,14 @@ import (
 	"keywright.dev/keywright/test/kit"
 )
 
-// store has every sighting it was told of.
+// store records the saved sightings.
 type store struct {
 	seenusers.Store
-	mu    sync.Mutex
-	away  bool
-	hangs bool
-	saw   []seenusers.Sighting
-	calls int
+	mu          sync.Mutex
+	unavailable bool
+	hangs       bool
+	saved       []seenusers.Sighting
+	calls       int
 }
 
 func (s *store) Save(ctx context.Context, sightings []seenusers.Sighting) error {
@@ -38,36 +38,36 @@ func (s *store) Save(ctx context.Context, sightings []seenusers.Sighting) error 
 		s.mu.Lock()
 		return ctx.Err()
 	}
-	if s.away {
-		return errors.New("the database is away")
+	if s.unavailable {
+		return errors.New("the database is unavailable")
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	s.saw = append(s.saw, sightings...)
+	s.saved = append(s.saved, sightings...)
 	return nil
 }
 
-func (s *store) be(away bool) { s.mu.Lock(); defer s.mu.Unlock(); s.away = away }
+func (s *store) setUnavailable(is bool) { s.mu.Lock(); defer s.mu.Unlock(); s.unavailable = is }
 
-// all is what it was told, and how often it was asked.
-func (s *store) all() (saw []seenusers.Sighting, calls int) {
+// all returns the saved sightings and the number of calls.
+func (s *store) all() (saved []seenusers.Sighting, calls int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.saw), s.calls
+	return slices.Clone(s.saved), s.calls
 }
 
 func (s *store) names() string {
 	var names []string
-	saw, _ := s.all()
-	for _, one := range saw {
+	saved, _ := s.all()
+	for _, one := range saved {
 		names = append(names, one.Username)
 	}
 	return strings.Join(names, " ")
 }
 
-// inABubble has a recorder run until the test ends.
-func inABubble(t *testing.T, test func(t *testing.T, r *seenusers.Recorder, s *store, end func())) {
+// withRecorder runs a recorder until the test ends or end is called.
+func withRecorder(t *testing.T, test func(t *testing.T, r *seenusers.Recorder, s *store, end func())) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{}
@@ -81,9 +81,9 @@ func inABubble(t *testing.T, test func(t *testing.T, r *seenusers.Recorder, s *s
 	})
 }
 
-func TestANameIsNotedOnceAMinute(t *testing.T) {
-	inABubble(t, func(t *testing.T, r *seenusers.Recorder, s *store, _ func()) {
-		// Others come at other times.
+func TestRecord_OncePerMinute(t *testing.T) {
+	withRecorder(t, func(t *testing.T, r *seenusers.Recorder, s *store, _ func()) {
+		// The minute of one name is independent of other names.
 		r.Record("bob", "", time.Now())
 		time.Sleep(30 * time.Second)
 		begun := time.Now()
@@ -91,20 +91,21 @@ func TestANameIsNotedOnceAMinute(t *testing.T) {
 			r.Record("alice", "10.0.0.1", time.Now())
 			time.Sleep(time.Second)
 		}
-		saw, _ := s.all()
-		if len(saw) != 11 {
-			t.Fatal(len(saw)-1, " times in 10 minutes")
+		saved, _ := s.all()
+		if len(saved) != 11 {
+			t.Fatal(len(saved)-1, " times in 10 minutes")
 		}
-		for i, one := range saw[1:] {
-			if want := (seenusers.Sighting{Username: "alice", From: "10.0.0.1", At: begun.Add(time.Duration(i) * time.Minute)}); one != want {
+		for i, one := range saved[1:] {
+			at := begun.Add(time.Duration(i) * time.Minute)
+			if want := (seenusers.Sighting{Username: "alice", From: "10.0.0.1", At: at}); one != want {
 				t.Errorf("%v, want %v", one, want)
 			}
 		}
 	})
 }
 
-func TestNamesAreApart(t *testing.T) {
-	inABubble(t, func(t *testing.T, r *seenusers.Recorder, s *store, _ func()) {
+func TestRecord_NamesAreCaseSensitive(t *testing.T) {
+	withRecorder(t, func(t *testing.T, r *seenusers.Recorder, s *store, _ func()) {
 		for _, name := range []string{"alice", "Alice", "alice", "Zoë ☃"} {
 			r.Record(name, "", time.Now())
 			time.Sleep(2 * time.Second)
@@ -113,73 +114,74 @@ func TestNamesAreApart(t *testing.T) {
 			t.Error(got)
 		}
 		if _, calls := s.all(); calls != 3 {
-			t.Error("idle, and asked ", calls, " times")
+			t.Error("calls: ", calls)
 		}
 	})
 }
 
-func TestNamesThatAreNotNoted(t *testing.T) {
+func TestRecord_SkipsUnusableNames(t *testing.T) {
 	secret, err := keyformat.Format{Prefix: keyformat.DefaultPrefix}.Generate(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	inABubble(t, func(t *testing.T, r *seenusers.Recorder, s *store, end func()) {
-		for _, name := range []string{"", "admin", "Admin", "ADMIN", "a\nb", "a\x00", "a\xff", "\u202eevil", strings.Repeat("x", 101), secret} {
+	withRecorder(t, func(t *testing.T, r *seenusers.Recorder, s *store, end func()) {
+		for _, name := range []string{
+			"", "admin", "Admin", "ADMIN", "a\nb", "a\x00", "a\xff", "\u202eevil", strings.Repeat("x", 101), secret,
+		} {
 			r.Record(name, "10.0.0.1", time.Now())
 		}
 		r.Record(strings.Repeat("x", 100), strings.Repeat("1", 100), time.Now())
 		r.Record("administrator", "1\n2", time.Now())
 		end()
-		if saw, _ := s.all(); len(saw) != 2 || saw[0].From != "" || saw[1].From != "" {
-			t.Error(saw)
+		if saved, _ := s.all(); len(saved) != 2 || saved[0].From != "" || saved[1].From != "" {
+			t.Error(saved)
 		}
 	})
 }
 
-func TestSightingsWaitForTheStore(t *testing.T) {
-	inABubble(t, func(t *testing.T, r *seenusers.Recorder, s *store, _ func()) {
-		s.be(true)
+func TestOutage_SightingsWait(t *testing.T) {
+	withRecorder(t, func(t *testing.T, r *seenusers.Recorder, s *store, _ func()) {
+		s.setUnavailable(true)
 		r.Record("alice", "", time.Now())
 		time.Sleep(90 * time.Second)
 		last := time.Now()
 		r.Record("alice", "", last)
 		time.Sleep(time.Hour)
 		if _, calls := s.all(); calls > 3700 {
-			t.Error("asked ", calls, " times in an hour")
+			t.Error(calls, " calls in an hour")
 		}
-		s.be(false)
+		s.setUnavailable(false)
 		time.Sleep(5 * time.Second)
-		if saw, _ := s.all(); len(saw) != 1 || !saw[0].At.Equal(last) {
-			t.Error(saw)
+		if saved, _ := s.all(); len(saved) != 1 || !saved[0].At.Equal(last) {
+			t.Error(saved)
 		}
 	})
 }
 
-// Anybody can make names up.
-func TestAFloodOfNamesIsBounded(t *testing.T) {
-	inABubble(t, func(t *testing.T, r *seenusers.Recorder, s *store, _ func()) {
-		s.be(true)
+func TestRecord_FloodDuringOutageIsBounded(t *testing.T) {
+	withRecorder(t, func(t *testing.T, r *seenusers.Recorder, s *store, _ func()) {
+		s.setUnavailable(true)
 		for minute := range 3 {
 			for i := range 2 * seenusers.MaxNames {
 				r.Record(fmt.Sprint("flood-", minute, "-", i), "", time.Now())
 			}
 			time.Sleep(time.Minute)
 		}
-		s.be(false)
+		s.setUnavailable(false)
 		time.Sleep(5 * time.Second)
-		if saw, _ := s.all(); len(saw) != seenusers.MaxNames {
-			t.Error(len(saw))
+		if saved, _ := s.all(); len(saved) != seenusers.MaxNames {
+			t.Error(len(saved))
 		}
 		r.Record("alice", "", time.Now())
 		time.Sleep(5 * time.Second)
 		if got := s.names(); !strings.HasSuffix(got, " alice") {
-			t.Error("once it is over, people are noted again")
+			t.Error("names are not recorded after the flood")
 		}
 	})
 }
 
-func TestAFloodOfNamesIsBoundedWhileTheStoreTakesThem(t *testing.T) {
-	inABubble(t, func(t *testing.T, r *seenusers.Recorder, s *store, _ func()) {
+func TestRecord_FloodIsBounded(t *testing.T) {
+	withRecorder(t, func(t *testing.T, r *seenusers.Recorder, s *store, _ func()) {
 		begun := time.Now()
 		for i := 0; time.Since(begun) < 59*time.Second; i++ {
 			for j := range 1000 {
@@ -188,18 +190,18 @@ func TestAFloodOfNamesIsBoundedWhileTheStoreTakesThem(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		time.Sleep(2 * time.Second)
-		if saw, _ := s.all(); len(saw) != seenusers.MaxNames {
-			t.Error(len(saw), " names in a minute")
+		if saved, _ := s.all(); len(saved) != seenusers.MaxNames {
+			t.Error(len(saved), " names in a minute")
 		}
 	})
 }
 
-func TestNotingNeverWaits(t *testing.T) {
-	inABubble(t, func(t *testing.T, r *seenusers.Recorder, s *store, end func()) {
+func TestRecord_NeverBlocks(t *testing.T) {
+	withRecorder(t, func(t *testing.T, r *seenusers.Recorder, s *store, end func()) {
 		s.hangs = true
 		begun := time.Now()
 		r.Record("alice", "", time.Now())
-		time.Sleep(2 * time.Second) // the write is under way
+		time.Sleep(2 * time.Second) // the write is in progress
 		begun = begun.Add(2 * time.Second)
 		for i := range 1000 {
 			r.Record(fmt.Sprint(i), "", time.Now())
@@ -209,13 +211,13 @@ func TestNotingNeverWaits(t *testing.T) {
 		}
 		end()
 		if took := time.Since(begun); took > 4*time.Second {
-			t.Error("the end took ", took)
+			t.Error("the shutdown took ", took)
 		}
 	})
 }
 
-func TestTheEndWritesWhatWaits(t *testing.T) {
-	inABubble(t, func(t *testing.T, r *seenusers.Recorder, s *store, end func()) {
+func TestShutdown_WritesWaitingSightings(t *testing.T) {
+	withRecorder(t, func(t *testing.T, r *seenusers.Recorder, s *store, end func()) {
 		r.Record("alice", "", time.Now())
 		end()
 		if got := s.names(); got != "alice" {
@@ -224,23 +226,23 @@ func TestTheEndWritesWhatWaits(t *testing.T) {
 	})
 }
 
-func TestAnOutageIsToldOnce(t *testing.T) {
+func TestOutage_LoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		said := &kit.Log{}
-		s := &store{away: true}
-		r := seenusers.NewRecorder(s, slog.New(slog.NewTextHandler(said, nil)))
+		log := &kit.Log{}
+		s := &store{unavailable: true}
+		r := seenusers.NewRecorder(s, slog.New(slog.NewTextHandler(log, nil)))
 		ctx, cancel := context.WithCancel(context.Background())
 		go r.Run(ctx)
 		r.Record("alice", "", time.Now())
 		time.Sleep(time.Hour)
-		if got := said.Lines("cannot be written and wait"); len(got) != 1 {
-			t.Error(said)
+		if got := log.Lines("cannot be written and wait"); len(got) != 1 {
+			t.Error(log)
 		}
 		cancel()
 	})
 }
 
-func TestConcurrentNotes(t *testing.T) {
+func TestRecord_Concurrent(t *testing.T) {
 	s := &store{}
 	r := seenusers.NewRecorder(s, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -256,7 +258,7 @@ func TestConcurrentNotes(t *testing.T) {
 	all.Wait()
 	cancel()
 	running.Wait()
-	if saw, _ := s.all(); len(saw) != 100 {
-		t.Error(len(saw))
+	if saved, _ := s.all(); len(saved) != 100 {
+		t.Error(len(saved))
 	}
 }

@@ -1,5 +1,5 @@
-// Package peppermount reads the peppers from the folder that Secret keywright-pepper is mounted in, and follows its
-// changes. What a pepper is, is internal/pepper's business.
+// Package peppermount reads the peppers from the folder in which Secret keywright-pepper is mounted, and
+// follows changes of it. Package pepper decides what a valid pepper is.
 package peppermount
 
 import (
@@ -19,32 +19,32 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
-// Mount is a folder of peppers, one in each file.
+// Mount is a folder with one pepper in each file.
 type Mount struct {
 	dir string
-	// seen is what was looked at last, and fault is why that could not be used.
-	seen  map[string][]byte
+	// files is the content that ring was loaded from. fault is why newer content is not usable.
+	files map[string][]byte
 	fault string
 	ring  *pepper.Keyring
 }
 
-// Open reads the peppers in dir. Its error is for a person to read, and says nothing of their content.
+// Open reads the peppers in dir. Its errors are for people and never contain a pepper.
 func Open(dir string) (*Mount, error) {
 	m := &Mount{dir: dir}
-	if _, err := m.look(); err != nil {
+	if _, err := m.load(); err != nil {
 		return nil, err
 	}
 	return m, nil
 }
 
-// Keyring holds the peppers that could be used last.
+// Keyring returns the last usable peppers.
 func (m *Mount) Keyring() *pepper.Keyring { return m.ring }
 
-// Follow looks every so often and passes each new keyring to use, until ctx ends. What can't be used changes nothing;
-// it is logged once.
+// Follow polls the folder and passes each new keyring to use, until ctx ends. Unusable content changes nothing
+// and is logged once.
 //
-// Looking is enough: the kubelet takes about a minute to bring a change, and a folder swapped by symbolic links is
-// easily missed by a file watch.
+// Polling is enough: the kubelet takes about a minute to deliver a change, and a file watch easily misses a
+// folder that is swapped by symbolic links.
 func (m *Mount) Follow(ctx context.Context, every time.Duration, use func(*pepper.Keyring), log *slog.Logger) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -54,11 +54,11 @@ func (m *Mount) Follow(ctx context.Context, every time.Duration, use func(*peppe
 			return
 		case <-ticker.C:
 		}
-		changed, err := m.look()
+		changed, err := m.load()
 		switch {
 		case err != nil && err.Error() != m.fault:
 			m.fault = err.Error()
-			log.Error("The mounted pepper can't be used any more: going on with the one before", "error", m.fault)
+			log.Error("The mounted pepper cannot be used: continuing with the previous one", "error", m.fault)
 		case err == nil && (changed || m.fault != ""):
 			m.fault = ""
 			use(m.ring)
@@ -67,20 +67,20 @@ func (m *Mount) Follow(ctx context.Context, every time.Duration, use func(*peppe
 	}
 }
 
-// look says whether there is a keyring other than before.
-func (m *Mount) look() (changed bool, err error) {
+// load reports whether the keyring has changed.
+func (m *Mount) load() (changed bool, err error) {
 	entries, err := read(m.dir)
 	if err != nil {
 		return false, err
 	}
-	if m.ring != nil && maps.EqualFunc(m.seen, entries, bytes.Equal) {
+	if m.ring != nil && maps.EqualFunc(m.files, entries, bytes.Equal) {
 		return false, nil
 	}
 	ring, err := pepper.Load(entries)
 	if err != nil {
-		return false, fmt.Errorf("the pepper in %s can't be used: %w", m.dir, err)
+		return false, fmt.Errorf("the pepper in %s is not valid: %w", m.dir, err)
 	}
-	m.seen, m.ring = entries, ring
+	m.files, m.ring = entries, ring
 	return true, nil
 }
 
@@ -88,7 +88,8 @@ func read(dir string) (map[string][]byte, error) {
 	current := current(dir)
 	listed, err := os.ReadDir(current)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no pepper: folder %s does not exist; mount Secret keywright-pepper there, or name another folder with --pepper-dir", dir)
+		return nil, fmt.Errorf("no pepper: folder %s does not exist; mount Secret keywright-pepper there, "+
+			"or name another folder with --pepper-dir", dir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the pepper: %w", err)
@@ -106,8 +107,8 @@ func read(dir string) (map[string][]byte, error) {
 	return entries, nil
 }
 
-// current is where the files are. The kubelet points ..data at a new folder to change all files at once: resolved
-// beforehand, they can't be of two versions.
+// current returns the folder with the files. The kubelet points ..data at a new folder to change all files at
+// once; resolving it first prevents a mix of two versions.
 func current(dir string) string {
 	if target, err := filepath.EvalSymlinks(filepath.Join(dir, "..data")); err == nil {
 		return target
@@ -115,7 +116,7 @@ func current(dir string) string {
 	return dir
 }
 
-// readBounded reads one byte more than a pepper may have: enough to be refused.
+// readBounded reads at most one byte more than a valid pepper has.
 func readBounded(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {

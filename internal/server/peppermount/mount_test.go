@@ -25,7 +25,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// mounted is a folder as the kubelet makes one: each file a link through ..data to a folder of one version.
+// mounted is a folder like the kubelet's: each file is a link through ..data to a folder of one version.
 type mounted struct {
 	t       *testing.T
 	dir     string
@@ -61,7 +61,7 @@ func idOf(t *testing.T, c byte) string {
 	return ring.ActiveID()
 }
 
-func TestOpenReadsAMountedSecretAndAPlainFolder(t *testing.T) {
+func TestOpen_ReadsMountedSecretAndPlainFolder(t *testing.T) {
 	files := map[string][]byte{"active": bytesOf('a'), "2029": bytesOf('b')}
 	plain := t.TempDir()
 	for name, content := range files {
@@ -78,12 +78,12 @@ func TestOpenReadsAMountedSecretAndAPlainFolder(t *testing.T) {
 	}
 }
 
-func TestOpenSaysWhatIsWrongAndNotWhatIsIn(t *testing.T) {
+func TestOpen_ErrorsRevealNoPepper(t *testing.T) {
 	content := "short-and-secret"
 	file := filepath.Join(t.TempDir(), "a-file")
 	must(t, os.WriteFile(file, bytesOf('a'), 0o600))
 	for name, c := range map[string]struct {
-		dir, says string
+		dir, part string
 	}{
 		"missing":   {"/nonexistent/pepper", "--pepper-dir"},
 		"a file":    {file, "not a directory"},
@@ -95,33 +95,34 @@ func TestOpenSaysWhatIsWrongAndNotWhatIsIn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := peppermount.Open(c.dir)
-			if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), content) {
-				t.Fatalf("got %v, want one that says %q", err, c.says)
+			if err == nil || !strings.Contains(err.Error(), c.part) || strings.Contains(err.Error(), content) {
+				t.Fatalf("got %v, want an error with %q", err, c.part)
 			}
 		})
 	}
 }
 
-func TestFollowPassesOnWhatCanBeUsedAndComplainsOnceOfWhatCannot(t *testing.T) {
+func TestFollow_SkipsInvalidPepper(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		folder := newMounted(t, map[string][]byte{"active": bytesOf('a')})
 		m, err := peppermount.Open(folder.dir)
 		must(t, err)
-		// Between reading and following a change may come too.
+		// A change between Open and Follow must not be missed.
 		folder.set(map[string][]byte{"active": bytesOf('b'), "old": bytesOf('a')})
 
 		var used []string
 		var log bytes.Buffer
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		go m.Follow(ctx, time.Second, func(r *pepper.Keyring) { used = append(used, r.ActiveID()) }, slog.New(slog.NewJSONHandler(&log, nil)))
-		look := func() { time.Sleep(5 * time.Second); synctest.Wait() } // of the bubble's clock
+		use := func(r *pepper.Keyring) { used = append(used, r.ActiveID()) }
+		go m.Follow(ctx, time.Second, use, slog.New(slog.NewJSONHandler(&log, nil)))
+		poll := func() { time.Sleep(5 * time.Second); synctest.Wait() }
 
-		look()
+		poll()
 		folder.set(map[string][]byte{"active": []byte("broken")})
-		look()
+		poll()
 		folder.set(map[string][]byte{"active": bytesOf('c')})
-		look()
+		poll()
 		stop()
 		synctest.Wait()
 
@@ -129,12 +130,12 @@ func TestFollowPassesOnWhatCanBeUsedAndComplainsOnceOfWhatCannot(t *testing.T) {
 			t.Errorf("used %v, want %v", used, want)
 		}
 		if n := strings.Count(log.String(), `"ERROR"`); n != 1 || strings.Contains(log.String(), "broken\"") {
-			t.Errorf("%d complaints: %s", n, log.String())
+			t.Errorf("%d errors are logged: %s", n, log.String())
 		}
 	})
 }
 
-func TestTheSamePepperAfterAFaultIsUsedAgain(t *testing.T) {
+func TestFollow_ResumesAfterFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		folder := newMounted(t, map[string][]byte{"active": bytesOf('a')})
 		m, err := peppermount.Open(folder.dir)
