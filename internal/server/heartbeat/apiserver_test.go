@@ -23,79 +23,79 @@ const namespace = stack.Namespace
 
 var begin = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// bench is a real API server with what config/rbac grants and config/admission refuses, and a clock.
-type bench struct {
+// env is an API server with the roles of config/rbac and the policies of config/admission, and a clock.
+type env struct {
 	*testing.T
 	plane *stack.ControlPlane
 	clock *clocktesting.FakeClock
 }
 
-func (b *bench) must(err error) {
-	b.Helper()
+func (e *env) must(err error) {
+	e.Helper()
 	if err != nil {
-		b.Fatal(err)
+		e.Fatal(err)
 	}
 }
 
-// config is the way in of a ServiceAccount.
-func (b *bench) config(account string) *rest.Config {
-	b.Helper()
-	config, err := b.plane.ServiceAccountConfig(b.Context(), account)
-	b.must(err)
+// config returns the kubeconfig of a ServiceAccount.
+func (e *env) config(account string) *rest.Config {
+	e.Helper()
+	config, err := e.plane.ServiceAccountConfig(e.Context(), account)
+	e.must(err)
 	return config
 }
 
-// run starts a server in a Pod of that name, under the identity that servers have.
-func (b *bench) run(pod, uid string) *server {
-	b.Helper()
-	s := newServer(b.T, b.config("keywright-server"), b.clock, pod, uid)
+// run starts a server in a Pod of that name, as the ServiceAccount of servers.
+func (e *env) run(pod, uid string) *server {
+	e.Helper()
+	s := newServer(e.T, e.config("keywright-server"), e.clock, pod, uid)
 	s.start()
-	b.rests()
+	e.rests()
 	return s
 }
 
-// rests waits until the server has done what there was to do, and waits for its clock.
-func (b *bench) rests() {
-	b.Helper()
-	eventually(b.T, "it waits", b.clock.HasWaiters)
+// rests waits until the server waits for its clock.
+func (e *env) rests() {
+	e.Helper()
+	eventually(e.T, "the server waits", e.clock.HasWaiters)
 }
 
-// pass lets time go by.
-func (b *bench) pass(d time.Duration) {
-	b.Helper()
-	b.rests()
-	b.clock.Step(d)
+// pass advances the clock.
+func (e *env) pass(d time.Duration) {
+	e.Helper()
+	e.rests()
+	e.clock.Step(d)
 }
 
-func (b *bench) leases() []coordinationv1.Lease {
-	b.Helper()
+func (e *env) leases() []coordinationv1.Lease {
+	e.Helper()
 	var list coordinationv1.LeaseList
-	b.must(b.plane.Client.List(b.Context(), &list, client.InNamespace(namespace)))
+	e.must(e.plane.Client.List(e.Context(), &list, client.InNamespace(namespace)))
 	return list.Items
 }
 
-func (b *bench) lease(name string) *coordinationv1.Lease {
-	b.Helper()
+func (e *env) lease(name string) *coordinationv1.Lease {
+	e.Helper()
 	lease := &coordinationv1.Lease{}
-	b.must(b.plane.Client.Get(b.Context(), client.ObjectKey{Namespace: namespace, Name: name}, lease))
+	e.must(e.plane.Client.Get(e.Context(), client.ObjectKey{Namespace: namespace, Name: name}, lease))
 	return lease
 }
 
-// becomes waits until the Lease is as wanted.
-func (b *bench) becomes(name, what string, is func(*coordinationv1.Lease) bool) {
-	b.Helper()
-	eventually(b.T, what, func() bool { return is(b.lease(name)) })
+// becomes waits until the Lease meets a condition.
+func (e *env) becomes(name, what string, is func(*coordinationv1.Lease) bool) {
+	e.Helper()
+	eventually(e.T, what, func() bool { return is(e.lease(name)) })
 }
 
 func renewedAt(when time.Time) func(*coordinationv1.Lease) bool {
 	return func(l *coordinationv1.Lease) bool { return l.Spec.RenewTime.Equal(&metav1.MicroTime{Time: when}) }
 }
 
-func telling(revision string) func(*coordinationv1.Lease) bool {
+func reports(revision string) func(*coordinationv1.Lease) bool {
 	return func(l *coordinationv1.Lease) bool { return l.Annotations["keywright.dev/configuration"] == revision }
 }
 
-func TestARealAPIServer(t *testing.T) {
+func TestReporter_OnAPIServer(t *testing.T) {
 	plane, err := stack.StartControlPlane(t.Context(), stack.Options{Out: t.Output()})
 	if err != nil {
 		t.Fatal(err)
@@ -108,157 +108,165 @@ func TestARealAPIServer(t *testing.T) {
 	if err := plane.InstallPolicies(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for name, story := range map[string]func(*bench){
-		"who, since when, for how long and of which Pod": describes,
-		"the configuration, at once":                     tells,
-		"renewals":                                       renews,
-		"a stop":                                         releases,
-		"a container started again":                      goesOn,
-		"deleted by hand":                                comesBack,
-		"outside of a Pod":                               namesItself,
-		"no right":                                       isForbidden,
-		"a connection that is lost":                      losesTheConnection,
+	for name, test := range map[string]func(*env){
+		"has holder, times and owner":          describes,
+		"reports a new configuration at once":  reportsRevisions,
+		"renews every 15 seconds":              renews,
+		"releases the Lease on shutdown":       releases,
+		"takes over after a container restart": takesOver,
+		"recreates a deleted Lease":            recreates,
+		"uses a random name outside a Pod":     namesItself,
+		"continues without permission":         continuesWithoutPermission,
+		"recovers from a lost connection":      recovers,
 	} {
 		t.Run(name, func(t *testing.T) {
-			story(&bench{T: t, plane: plane, clock: clocktesting.NewFakeClock(begin)})
+			test(&env{T: t, plane: plane, clock: clocktesting.NewFakeClock(begin)})
 		})
 	}
 }
 
-func describes(b *bench) {
-	b.run("keywright-server-a1b2", "11111111-2222-3333-4444-555555555555")
-	l := b.lease("keywright-server-a1b2")
+func describes(e *env) {
+	e.run("keywright-server-a1b2", "11111111-2222-3333-4444-555555555555")
+	l := e.lease("keywright-server-a1b2")
 	want := map[string]string{"app.kubernetes.io/name": "keywright", "app.kubernetes.io/component": "server"}
 	if !maps.Equal(l.Labels, want) || len(l.Annotations) != 0 {
-		b.Errorf("labels %v, annotations %v", l.Labels, l.Annotations)
+		e.Errorf("labels %v, annotations %v", l.Labels, l.Annotations)
 	}
 	if *l.Spec.HolderIdentity != "keywright-server-a1b2" || *l.Spec.LeaseDurationSeconds != 45 ||
 		!l.Spec.AcquireTime.Equal(&metav1.MicroTime{Time: begin}) || !renewedAt(begin)(l) {
-		b.Errorf("%+v", l.Spec)
+		e.Errorf("%+v", l.Spec)
 	}
-	owner := metav1.OwnerReference{APIVersion: "v1", Kind: "Pod", Name: "keywright-server-a1b2", UID: "11111111-2222-3333-4444-555555555555"}
+	owner := metav1.OwnerReference{
+		APIVersion: "v1", Kind: "Pod", Name: "keywright-server-a1b2", UID: "11111111-2222-3333-4444-555555555555",
+	}
 	if len(l.OwnerReferences) != 1 || l.OwnerReferences[0] != owner {
-		b.Errorf("owners %v", l.OwnerReferences)
+		e.Errorf("owners %v", l.OwnerReferences)
 	}
-	if m := l.ManagedFields; len(m) != 1 || m[0].Manager != "keywright-server" || m[0].Operation != metav1.ManagedFieldsOperationApply {
-		b.Errorf("written by %v", m)
+	m := l.ManagedFields
+	if len(m) != 1 || m[0].Manager != "keywright-server" || m[0].Operation != metav1.ManagedFieldsOperationApply {
+		e.Errorf("written by %v", m)
 	}
 }
 
-func tells(b *bench) {
-	s := b.run("teller", "")
+func reportsRevisions(e *env) {
+	s := e.run("reporter", "")
 	for _, revision := range []string{"aaaaaaaaaaaa", "bbbbbbbbbbbb", "aaaaaaaaaaaa"} {
 		s.runs(revision)
-		b.becomes("keywright-server-teller", "it tells of "+revision, telling(revision))
+		e.becomes("keywright-server-reporter", "the Lease has "+revision, reports(revision))
 	}
-	if !renewedAt(begin)(b.lease("keywright-server-teller")) {
-		b.Error("time has gone by")
+	if !renewedAt(begin)(e.lease("keywright-server-reporter")) {
+		e.Error("the clock has moved")
 	}
 }
 
-func renews(b *bench) {
-	b.run("renewer", "")
+func renews(e *env) {
+	e.run("renewer", "")
 	for i := 1; i <= 3; i++ {
-		b.pass(15*time.Second - 1)
-		if !b.clock.HasWaiters() {
-			b.Error("it did not wait for 15 s")
+		e.pass(15*time.Second - 1)
+		if !e.clock.HasWaiters() {
+			e.Error("renewed before 15 s")
 		}
-		b.pass(1)
-		b.becomes("keywright-server-renewer", "it is renewed", renewedAt(begin.Add(time.Duration(i)*15*time.Second)))
+		e.pass(1)
+		e.becomes("keywright-server-renewer", "the Lease is renewed", renewedAt(begin.Add(time.Duration(i)*15*time.Second)))
 	}
 }
 
-func releases(b *bench) {
-	s := b.run("leaver", "")
+func releases(e *env) {
+	s := e.run("leaver", "")
 	s.runs("aaaaaaaaaaaa")
-	b.becomes("keywright-server-leaver", "it tells", telling("aaaaaaaaaaaa"))
+	e.becomes("keywright-server-leaver", "the Lease has the revision", reports("aaaaaaaaaaaa"))
 	s.stop()
-	if l := b.lease("keywright-server-leaver"); *l.Spec.HolderIdentity != "" || !telling("aaaaaaaaaaaa")(l) {
-		b.Errorf("%+v %v", l.Spec, l.Annotations)
+	if l := e.lease("keywright-server-leaver"); *l.Spec.HolderIdentity != "" || !reports("aaaaaaaaaaaa")(l) {
+		e.Errorf("%+v %v", l.Spec, l.Annotations)
 	}
-	if told := s.log.Lines(""); len(told) > 0 {
-		b.Errorf("told %s", told)
+	if logged := s.log.Lines(""); len(logged) > 0 {
+		e.Errorf("logged %s", logged)
 	}
 }
 
-func goesOn(b *bench) {
-	first := b.run("again", "uid-1")
+func takesOver(e *env) {
+	first := e.run("again", "uid-1")
 	first.runs("aaaaaaaaaaaa")
-	b.becomes("keywright-server-again", "it tells", telling("aaaaaaaaaaaa"))
+	e.becomes("keywright-server-again", "the Lease has the revision", reports("aaaaaaaaaaaa"))
 	first.stop()
-	b.clock.Step(time.Minute)
-	b.run("again", "uid-1")
-	l := b.lease("keywright-server-again")
-	if *l.Spec.HolderIdentity != "again" || !l.Spec.AcquireTime.Equal(&metav1.MicroTime{Time: begin.Add(time.Minute)}) || !telling("")(l) || len(l.OwnerReferences) != 1 {
-		b.Errorf("%+v %v", l.Spec, l.Annotations)
+	e.clock.Step(time.Minute)
+	e.run("again", "uid-1")
+	l := e.lease("keywright-server-again")
+	acquired := l.Spec.AcquireTime.Equal(&metav1.MicroTime{Time: begin.Add(time.Minute)})
+	if *l.Spec.HolderIdentity != "again" || !acquired || !reports("")(l) || len(l.OwnerReferences) != 1 {
+		e.Errorf("%+v %v", l.Spec, l.Annotations)
 	}
 }
 
-func comesBack(b *bench) {
-	b.run("deleted", "")
-	b.must(b.plane.Client.Delete(b.Context(), b.lease("keywright-server-deleted")))
-	b.pass(15 * time.Second)
-	b.rests()
-	if *b.lease("keywright-server-deleted").Spec.HolderIdentity != "deleted" {
-		b.Error("nobody holds it")
+func recreates(e *env) {
+	e.run("deleted", "")
+	e.must(e.plane.Client.Delete(e.Context(), e.lease("keywright-server-deleted")))
+	e.pass(15 * time.Second)
+	e.rests()
+	if *e.lease("keywright-server-deleted").Spec.HolderIdentity != "deleted" {
+		e.Error("the Lease has no holder")
 	}
 }
 
-func namesItself(b *bench) {
-	before := len(b.leases())
-	b.run("", "uid-without-a-pod")
-	b.clock = clocktesting.NewFakeClock(begin) // for the other to be waited for
-	b.run("", "")
+func namesItself(e *env) {
+	before := len(e.leases())
+	e.run("", "uid-without-a-pod")
+	e.clock = clocktesting.NewFakeClock(begin) // run waits for this clock
+	e.run("", "")
 	var found int
-	for _, l := range b.leases() {
-		if "keywright-server-"+*l.Spec.HolderIdentity == l.Name && len(*l.Spec.HolderIdentity) == 10 && len(l.OwnerReferences) == 0 {
+	for _, l := range e.leases() {
+		holder := *l.Spec.HolderIdentity
+		if "keywright-server-"+holder == l.Name && len(holder) == 10 && len(l.OwnerReferences) == 0 {
 			found++
 		}
 	}
-	if found != 2 || len(b.leases()) != before+2 {
-		b.Errorf("%d Leases, %d of them of such servers", len(b.leases())-before, found)
+	if found != 2 || len(e.leases()) != before+2 {
+		e.Errorf("%d new Leases, %d of them with random names", len(e.leases())-before, found)
 	}
 }
 
-// tries lets the server try so many times more.
-func (b *bench) tries(times int) {
-	b.Helper()
+// tries lets the server make more tries.
+func (e *env) tries(times int) {
+	e.Helper()
 	for range times {
-		b.pass(23 * time.Second)
+		e.pass(23 * time.Second)
 	}
-	b.rests()
+	e.rests()
 }
 
-func (b *bench) told(s *server, warnings, infos int) {
-	b.Helper()
+func (e *env) expectLogged(s *server, warnings, infos int) {
+	e.Helper()
 	if w, i := s.log.Lines(`"level":"WARN"`), s.log.Lines(`"level":"INFO"`); len(w) != warnings || len(i) != infos {
-		b.Errorf("told %s and %s", w, i)
+		e.Errorf("logged %s and %s", w, i)
 	}
 }
 
-func isForbidden(b *bench) {
-	nobody := metav1.ObjectMeta{Namespace: namespace, Name: "nobody"}
-	b.must(b.plane.Client.Create(b.Context(), &corev1.ServiceAccount{ObjectMeta: nobody}))
-	s := newServer(b.T, b.config("nobody"), b.clock, "forbidden", "")
+func continuesWithoutPermission(e *env) {
+	stranger := metav1.ObjectMeta{Namespace: namespace, Name: "stranger"}
+	e.must(e.plane.Client.Create(e.Context(), &corev1.ServiceAccount{ObjectMeta: stranger}))
+	s := newServer(e.T, e.config("stranger"), e.clock, "forbidden", "")
 	s.start()
-	b.tries(6)
-	b.told(s, 1, 0)
+	e.tries(6)
+	e.expectLogged(s, 1, 0)
 	if len(s.log.Lines("forbidden: User")) != 1 {
-		b.Errorf("it does not say why: %s", s.log.Lines(""))
+		e.Errorf("the reason is not logged: %s", s.log.Lines(""))
 	}
-	b.must(b.plane.Client.Create(b.Context(), &rbacv1.RoleBinding{
-		ObjectMeta: nobody,
+	e.must(e.plane.Client.Create(e.Context(), &rbacv1.RoleBinding{
+		ObjectMeta: stranger,
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "keywright-server"},
-		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: "nobody"}},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: "stranger"}},
 	}))
-	eventually(b.T, "it is heard", func() bool { b.tries(1); return len(s.log.Lines("can be reported again")) == 1 })
-	b.tries(3)
-	b.told(s, 1, 1)
+	eventually(e.T, "the heartbeat is written", func() bool {
+		e.tries(1)
+		return len(s.log.Lines("is written again")) == 1
+	})
+	e.tries(3)
+	e.expectLogged(s, 1, 1)
 }
 
-func losesTheConnection(b *bench) {
+func recovers(e *env) {
 	var cut atomic.Bool
-	config := b.config("keywright-server")
+	config := e.config("keywright-server")
 	config.Wrap(func(through http.RoundTripper) http.RoundTripper {
 		return transport(func(r *http.Request) (*http.Response, error) {
 			if cut.Load() {
@@ -267,17 +275,17 @@ func losesTheConnection(b *bench) {
 			return through.RoundTrip(r)
 		})
 	})
-	s := newServer(b.T, config, b.clock, "cut-off", "")
+	s := newServer(e.T, config, e.clock, "cut-off", "")
 	s.start()
-	b.rests()
+	e.rests()
 	for i := 1; i <= 2; i++ {
 		cut.Store(true)
-		b.tries(4)
-		b.told(s, i, i-1)
+		e.tries(4)
+		e.expectLogged(s, i, i-1)
 		s.runs("aaaaaaaaaaaa")
 		cut.Store(false)
-		b.tries(2)
-		b.told(s, i, i)
-		b.becomes("keywright-server-cut-off", "it tells what came meanwhile", telling("aaaaaaaaaaaa"))
+		e.tries(2)
+		e.expectLogged(s, i, i)
+		e.becomes("keywright-server-cut-off", "the Lease has the missed revision", reports("aaaaaaaaaaaa"))
 	}
 }

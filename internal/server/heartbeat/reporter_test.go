@@ -17,7 +17,7 @@ import (
 	"keywright.dev/keywright/test/kit"
 )
 
-func TestAPodThatCanNotBeOneIsAnError(t *testing.T) {
+func TestNew_ValidatesPodName(t *testing.T) {
 	for pod, good := range map[string]bool{
 		"":                                 true,
 		"keywright-server-7d9c8-x2x4v":     true,
@@ -39,19 +39,20 @@ func TestAPodThatCanNotBeOneIsAnError(t *testing.T) {
 	}
 }
 
-// transport is an API server that answers nobody.
+// transport replies in place of an API server.
 type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// unheard is a server whose writes come to nothing, on a clock of its own. tries are the times of them since the start.
-type unheard struct {
-	log   *kit.Log
+// isolated is a server without an API server.
+type isolated struct {
+	log *kit.Log
+	// tries are the times of all writes since the start.
 	tries []time.Duration
 }
 
-// run runs it for that long and returns how long the stop took.
-func (u *unheard) run(t *testing.T, runs time.Duration, answer transport) (stopping time.Duration) {
+// run runs the server for a time and returns how long the shutdown took.
+func (u *isolated) run(t *testing.T, runs time.Duration, answer transport) (stopping time.Duration) {
 	t.Helper()
 	began := time.Now()
 	counted := transport(func(r *http.Request) (*http.Response, error) {
@@ -67,10 +68,11 @@ func (u *unheard) run(t *testing.T, runs time.Duration, answer transport) (stopp
 	return time.Since(stopped)
 }
 
-func TestAnAPIServerThatIsAwayIsTriedAgainWithGrowingPausesAndToldOfOnce(t *testing.T) {
+func TestRun_BacksOffAndLogsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		u := &unheard{}
-		u.run(t, 10*time.Minute, func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") })
+		u := &isolated{}
+		refuse := func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") }
+		u.run(t, 10*time.Minute, refuse)
 		if n := len(u.tries); n < 25 || n > 60 {
 			t.Errorf("%d tries in ten minutes", n)
 		}
@@ -82,25 +84,28 @@ func TestAnAPIServerThatIsAwayIsTriedAgainWithGrowingPausesAndToldOfOnce(t *test
 		if early := u.tries[1]; early > 2*time.Second {
 			t.Errorf("tried again after %s", early)
 		}
-		if told := u.log.Lines(""); len(told) != 1 || !strings.Contains(told[0], "connection refused") || !strings.Contains(told[0], `"level":"WARN"`) {
-			t.Errorf("told %q", told)
+		logged := u.log.Lines("")
+		if len(logged) != 1 || !strings.Contains(logged[0], "connection refused") ||
+			!strings.Contains(logged[0], `"level":"WARN"`) {
+			t.Errorf("logged %q", logged)
 		}
 	})
 }
 
-// fine is the answer to a write that was taken.
-func fine(*http.Request) (*http.Response, error) {
+// accept replies to a successful write.
+func accept(*http.Request) (*http.Response, error) {
 	body := io.NopCloser(strings.NewReader(`{"kind":"Lease","apiVersion":"coordination.k8s.io/v1"}`))
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: body}, nil
+	header := http.Header{"Content-Type": {"application/json"}}
+	return &http.Response{StatusCode: http.StatusOK, Header: header, Body: body}, nil
 }
 
-func TestEachOutageBeginsWithShortPausesAgain(t *testing.T) {
+func TestRun_ResetsBackoffAfterSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		u := &unheard{}
+		u := &isolated{}
 		u.run(t, 4*time.Minute, func(r *http.Request) (*http.Response, error) {
-			// The writes of the second minute are taken.
+			// Writes in the second minute succeed.
 			if last := u.tries[len(u.tries)-1]; last > time.Minute && last < 2*time.Minute {
-				return fine(r)
+				return accept(r)
 			}
 			return nil, errors.New("connection refused")
 		})
@@ -109,27 +114,27 @@ func TestEachOutageBeginsWithShortPausesAgain(t *testing.T) {
 			t.Errorf("a pause of %s after %s", pause, u.tries[again])
 		}
 		if warned, informed := u.log.Lines(`"WARN"`), u.log.Lines(`"INFO"`); len(warned) != 2 || len(informed) != 1 {
-			t.Errorf("told %s and %s", warned, informed)
+			t.Errorf("logged %s and %s", warned, informed)
 		}
 	})
 }
 
-func TestAnAPIServerThatSaysNothingHoldsUpNoStop(t *testing.T) {
+func TestRun_HangingAPIServerDelaysNoShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		u := &unheard{}
-		mute := func(r *http.Request) (*http.Response, error) {
+		u := &isolated{}
+		hang := func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		}
-		if took := u.run(t, 5*time.Second, mute); took > 2*time.Second {
-			t.Errorf("the stop took %s", took)
+		if took := u.run(t, 5*time.Second, hang); took > 2*time.Second {
+			t.Errorf("the shutdown took %s", took)
 		}
-		if told := u.log.Lines(""); len(told) > 0 {
-			t.Errorf("a write that was cut off by the stop is told: %s", told)
+		if logged := u.log.Lines(""); len(logged) > 0 {
+			t.Errorf("a write that the shutdown canceled is logged: %s", logged)
 		}
-		u = &unheard{}
-		if took := u.run(t, 12*time.Second, mute); took > 2*time.Second || len(u.tries) != 3 || len(u.log.Lines("")) != 1 {
-			t.Errorf("the stop took %s, tries %s, told %s", took, u.tries, u.log.Lines(""))
+		u = &isolated{}
+		if took := u.run(t, 12*time.Second, hang); took > 2*time.Second || len(u.tries) != 3 || len(u.log.Lines("")) != 1 {
+			t.Errorf("the shutdown took %s, tries %s, logged %s", took, u.tries, u.log.Lines(""))
 		}
 	})
 }

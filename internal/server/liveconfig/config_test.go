@@ -21,7 +21,7 @@ const bootstrap = "the-bootstrap-key-of-a-test"
 
 var begin = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// fixture is a server's parts that are configured.
+// fixture has a configuration and its targets.
 type fixture struct {
 	*liveconfig.Config
 	index    *verify.Index
@@ -73,10 +73,13 @@ func (f *fixture) hasChanged() bool {
 	}
 }
 
-func TestWithoutAConfigurationItIsNotReady(t *testing.T) {
+func TestReady_RequiresConfiguration(t *testing.T) {
 	f := newFixture(t)
-	if err := f.Ready(); err == nil || !strings.Contains(err.Error(), "keywright-runtime") || f.Running() != (liveconfig.Running{}) {
-		t.Error(err, f.Running())
+	if err := f.Ready(); err == nil || !strings.Contains(err.Error(), "keywright-runtime") {
+		t.Error(err)
+	}
+	if f.Running() != (liveconfig.Running{}) {
+		t.Error(f.Running())
 	}
 	_ = f.Apply("nonsense")
 	if err := f.Ready(); err == nil || err.Error() != f.Refused().Error() {
@@ -84,7 +87,7 @@ func TestWithoutAConfigurationItIsNotReady(t *testing.T) {
 	}
 }
 
-func TestADocumentComesIntoForceAsAWhole(t *testing.T) {
+func TestApply_ConfiguresAllTargets(t *testing.T) {
 	f := newFixture(t)
 	revision := f.apply(t, config.Runtime{
 		BootstrapDigest: f.ring.Digest(bootstrap).String(), KeyPrefix: "zz_", AllowedUsers: []string{"alice"},
@@ -92,8 +95,10 @@ func TestADocumentComesIntoForceAsAWhole(t *testing.T) {
 	if f.verdict(bootstrap) != verify.Accepted || f.rules == nil || f.rules.Format().Prefix != "zz_" {
 		t.Errorf("%s, %+v", f.verdict(bootstrap), f.rules)
 	}
-	// Of the prefix of generated keys a key that is none is malformed; of any other it may be one that somebody brought.
-	if a, z := f.verdict("ak_0123456789abcdef"), f.verdict("zz_0123456789abcdef"); a != verify.Unknown || z != verify.Malformed {
+	// A key with the prefix of generated keys and without their checksum is malformed; any other may be an adopted
+	// key.
+	a, z := f.verdict("ak_0123456789abcdef"), f.verdict("zz_0123456789abcdef")
+	if a != verify.Unknown || z != verify.Malformed {
 		t.Errorf("ak_ %s, zz_ %s", a, z)
 	}
 	if f.Ready() != nil || f.Running() != (liveconfig.Running{Revision: revision, Since: begin}) || !f.hasChanged() {
@@ -101,7 +106,7 @@ func TestADocumentComesIntoForceAsAWhole(t *testing.T) {
 	}
 }
 
-func TestWhatIsTakenOutOfTheDocumentIsTakenBack(t *testing.T) {
+func TestApply_RemovesSettings(t *testing.T) {
 	f := newFixture(t)
 	f.apply(t, config.Runtime{BootstrapDigest: f.ring.Digest(bootstrap).String(), KeyPrefix: "zz_"})
 	f.apply(t, config.Runtime{})
@@ -110,12 +115,12 @@ func TestWhatIsTakenOutOfTheDocumentIsTakenBack(t *testing.T) {
 	}
 }
 
-func TestADocumentThatCantBeUsedChangesNothing(t *testing.T) {
+func TestApply_InvalidDocumentChangesNothing(t *testing.T) {
 	good := config.Runtime{KeyPrefix: "zz_", AllowedUsers: []string{"alice"}}
 	for name, document := range map[string]string{
-		"nothing": "", "half": "{", "another type": "[]", "a key for a digest": `{"bootstrapDigest":"` + bootstrap + `"}`,
-		"routes that overlap": config.Runtime{Routes: []routes.Route{{Match: "/a/{x}/b"}, {Match: "/a/b/{x}"}}}.Encode(),
-		"wrong type":          `{"allowedUsers":"alice"}`,
+		"empty": "", "truncated": "{", "array": "[]", "key as digest": `{"bootstrapDigest":"` + bootstrap + `"}`,
+		"overlapping routes": config.Runtime{Routes: []routes.Route{{Match: "/a/{x}/b"}, {Match: "/a/b/{x}"}}}.Encode(),
+		"wrong type":         `{"allowedUsers":"alice"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
@@ -127,8 +132,9 @@ func TestADocumentThatCantBeUsedChangesNothing(t *testing.T) {
 			if err == nil || strings.Contains(err.Error(), bootstrap) || strings.Contains(err.Error(), "\n") {
 				t.Fatalf("error %v", err)
 			}
-			if f.rules != before || f.verdict(bootstrap) != verify.Accepted || f.Running().Revision != revision || f.hasChanged() {
-				t.Error("it changed something")
+			if f.rules != before || f.verdict(bootstrap) != verify.Accepted ||
+				f.Running().Revision != revision || f.hasChanged() {
+				t.Error("an invalid document changed something")
 			}
 			if f.Ready() != nil || f.Refused() == nil {
 				t.Errorf("ready: %v, refused: %v", f.Ready(), f.Refused())
@@ -136,14 +142,14 @@ func TestADocumentThatCantBeUsedChangesNothing(t *testing.T) {
 			f.now = begin.Add(time.Hour)
 			f.apply(t, good)
 			if f.Refused() != nil || !f.Running().Since.Equal(begin) || f.hasChanged() {
-				t.Errorf("back to the good one: %v, %+v", f.Refused(), f.Running())
+				t.Errorf("after the valid document: %v, %+v", f.Refused(), f.Running())
 			}
 		})
 	}
 }
 
-// A watch that begins anew tells what is known already.
-func TestTheSameDocumentAgainIsNoChange(t *testing.T) {
+// A restarted watch delivers the same document again.
+func TestApply_SameDocumentIsNoChange(t *testing.T) {
 	f := newFixture(t)
 	f.apply(t, config.Runtime{})
 	before := f.rules
@@ -151,16 +157,17 @@ func TestTheSameDocumentAgainIsNoChange(t *testing.T) {
 	f.now = begin.Add(time.Hour)
 	f.apply(t, config.Runtime{})
 	if f.rules != before || !f.Running().Since.Equal(begin) || f.hasChanged() {
-		t.Error("it came into force again")
+		t.Error("the document came into force again")
 	}
 }
 
-func TestWhatTheManagementAPIIsTold(t *testing.T) {
+func TestConfig_AccountAndActions(t *testing.T) {
 	f := newFixture(t)
 	if f.Account() != "default" || len(f.Actions()) > 0 {
 		t.Errorf("%s %q", f.Account(), f.Actions())
 	}
-	const document = `{"account":"acme","routes":[{"match":"/b","action":"certs.write"},{"match":"/a","action":"certs.read"},{"match":"/c","action":"certs.write"},{"match":"/d"}]}`
+	const document = `{"account":"acme","routes":[{"match":"/b","action":"certs.write"},` +
+		`{"match":"/a","action":"certs.read"},{"match":"/c","action":"certs.write"},{"match":"/d"}]}`
 	for range 2 {
 		if err := f.Apply(document); err != nil {
 			t.Fatal(err)
@@ -174,13 +181,13 @@ func TestWhatTheManagementAPIIsTold(t *testing.T) {
 	}
 }
 
-func TestSessionsOfABootstrapKeyEndWithIt(t *testing.T) {
+func TestApply_EndsSessionsOfReplacedBootstrapKey(t *testing.T) {
 	f := newFixture(t)
 	first, second := f.ring.Digest(bootstrap), f.ring.Digest(bootstrap+"-2")
 	f.apply(t, config.Runtime{BootstrapDigest: first.String()})
 	f.apply(t, config.Runtime{BootstrapDigest: first.String(), DenyUnmatched: true})
 	if len(f.ended) > 0 {
-		t.Fatalf("%v ended, and is in force", f.ended)
+		t.Fatalf("the sessions of %v ended, whose key is in force", f.ended)
 	}
 	f.apply(t, config.Runtime{BootstrapDigest: second.String()})
 	f.apply(t, config.Runtime{})

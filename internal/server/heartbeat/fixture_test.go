@@ -60,7 +60,7 @@ func (s *server) start() {
 	s.t.Cleanup(s.stop)
 }
 
-// runs brings another configuration into force.
+// runs changes the revision in force.
 func (s *server) runs(revision string) {
 	s.revision.Store(&revision)
 	select {
