@@ -18,7 +18,7 @@ func TestPage_ExampleOfRightsIsTrue(t *testing.T) {
 			{Effect: access.Deny, Actions: []string{access.Any}, Resources: []string{"certificate:root"}},
 		},
 	}})
-	key := roles.GrantOf(&access.Given{
+	key := roles.GrantOf(&access.Rights{
 		Scopes: []string{"certs.read", "certs.write"},
 		Permissions: []access.Permission{
 			{Effect: access.Deny, Actions: []string{"certs.read"}, Resources: []string{"certificate:42"}},

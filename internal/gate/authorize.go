@@ -136,7 +136,7 @@ func (g *Gate) May(c *Caller, r access.Request) bool {
 
 // MayDelegate reports whether a caller may give rights to a key that speaks for a user, or to one without a user
 // if to is "". A caller cannot give what it does not hold, and a saved name holds nothing that lasts.
-func (g *Gate) MayDelegate(c *Caller, given *access.Given, to string) bool {
+func (g *Gate) MayDelegate(c *Caller, given *access.Rights, to string) bool {
 	switch c.Credential {
 	case CredentialSession, CredentialKey:
 		return g.Verifier.MayDelegate(c.verdict, given, to)

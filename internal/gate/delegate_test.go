@@ -14,7 +14,7 @@ func TestMayDelegate(t *testing.T) {
 	h.index.PutRole(
 		"reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}},
 	)
-	everything := access.Given{Permissions: []access.Permission{access.Scope(access.Any)}}
+	everything := access.Rights{Permissions: []access.Permission{access.Scope(access.Any)}}
 	for name, c := range map[string]struct {
 		header http.Header
 		to     string
@@ -42,7 +42,7 @@ func TestMayDelegate(t *testing.T) {
 	// A display name delegates nothing.
 	h.use(t, config.Runtime{})
 	d := h.IdentifyOrAnonymous(http.Header{"Cookie": {"keywright_user=bob"}})
-	if h.MayDelegate(&d.Caller, &access.Given{}, "bob") {
+	if h.MayDelegate(&d.Caller, &access.Rights{}, "bob") {
 		t.Error("a display name delegates")
 	}
 }

@@ -146,7 +146,7 @@ func (h *fixture) admin(name, plaintext string, standing verify.Reason, notAfter
 func (h *fixture) apiKey(username, subject, plaintext string, standing verify.Reason, scopes ...string) {
 	h.index.Put(verify.ID{Kind: "APIKey", Namespace: "n", Name: subject}, verify.KeyObject{
 		Identity: verify.Identity{Username: username, Subject: subject}, Standing: standing, UID: subject,
-		Given: &access.Given{Scopes: scopes}, Keys: []verify.Key{{Digest: h.ring.Digest(plaintext)}},
+		Rights: &access.Rights{Scopes: scopes}, Keys: []verify.Key{{Digest: h.ring.Digest(plaintext)}},
 	})
 }
 

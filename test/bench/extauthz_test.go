@@ -109,13 +109,13 @@ func keysAtGate(b *testing.B, n int) ([]string, *gate.Gate) {
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
 	must(b, err)
 	format := keyformat.Format{Prefix: keyformat.DefaultPrefix}
-	index, given, keys := &verify.Index{}, &access.Given{Scopes: []string{"certs.read"}}, make([]string, n)
+	index, given, keys := &verify.Index{}, &access.Rights{Scopes: []string{"certs.read"}}, make([]string, n)
 	for i := range keys {
 		keys[i], err = format.Generate(rand.Reader)
 		must(b, err)
 		name := keyName(i)
 		index.Put(verify.ID{Kind: "APIKey", Namespace: keysNamespace, Name: name}, verify.KeyObject{
-			Identity: verify.Identity{Subject: "Account/" + name}, UID: name, Standing: verify.Accepted, Given: given,
+			Identity: verify.Identity{Subject: "Account/" + name}, UID: name, Standing: verify.Accepted, Rights: given,
 			Keys: []verify.Key{{Digest: ring.Digest(keys[i])}},
 		})
 	}

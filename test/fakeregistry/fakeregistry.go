@@ -224,10 +224,10 @@ func idOf(k *v1alpha1.APIKey) verify.ID {
 
 // holderOf is what a server makes of an APIKey.
 func holderOf(k *v1alpha1.APIKey) verify.KeyObject {
-	given := convert.Given(k)
+	given := convert.Rights(k)
 	h := verify.KeyObject{
 		Identity: verify.Identity{Username: k.Owner(), Subject: k.Spec.Subject.String()}, Standing: standing(k),
-		Created: k.CreationTimestamp.Time, UID: string(k.UID), HoldsKeys: len(k.Status.Keys) > 0, Given: &given,
+		Created: k.CreationTimestamp.Time, UID: string(k.UID), HoldsKeys: len(k.Status.Keys) > 0, Rights: &given,
 		ExpiresAt: convert.Instant(k.Spec.ExpiresAt), TTL: convert.Duration(k.Spec.TTL),
 	}
 	for _, held := range k.Status.Keys {

@@ -58,16 +58,16 @@ func May(grant Grant, ceiling *Grant, r Request) bool {
 }
 
 func (g *Grant) allows(r *Request) bool {
-	a := answer{given: g.Everything || includes(g.scopes, r.Action) && r.Resource != ""}
+	a := answer{allowed: g.Everything || includes(g.scopes, r.Action) && r.Resource != ""}
 	a.weigh(g.Permissions, r)
 	for _, name := range g.roles {
 		a.weigh(g.among.permissions(name), r)
 	}
-	return a.given && !a.denied
+	return a.allowed && !a.denied
 }
 
 // answer is the result of the permissions weighed so far.
-type answer struct{ given, denied bool }
+type answer struct{ allowed, denied bool }
 
 func (a *answer) weigh(permissions []Permission, r *Request) {
 	for i := range permissions {
@@ -77,7 +77,7 @@ func (a *answer) weigh(permissions []Permission, r *Request) {
 		}
 		// An unknown effect denies.
 		if p.Effect == Allow {
-			a.given = true
+			a.allowed = true
 		} else {
 			a.denied = true
 		}
@@ -96,7 +96,7 @@ func includes(named []string, asked string) bool {
 // too: a DENY with a condition denies what it describes, and leaves the rest to the ALLOWs.
 func (p *Permission) conditionHolds(properties map[string]string) bool {
 	for name, want := range p.StringEquals {
-		if got, given := properties[name]; !given || got != want {
+		if got, is := properties[name]; !is || got != want {
 			return false
 		}
 	}

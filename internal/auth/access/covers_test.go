@@ -19,8 +19,8 @@ func TestCovers(t *testing.T) {
 			Permissions: []access.Permission{allow("certs.write", "*"), deny("certs.write", "certificate:1")},
 		},
 	})
-	given := func(scopes, names []string, p ...access.Permission) access.Grant {
-		return roles.GrantOf(&access.Given{Scopes: scopes, Roles: names, Permissions: p})
+	rights := func(scopes, names []string, p ...access.Permission) access.Grant {
+		return roles.GrantOf(&access.Rights{Scopes: scopes, Roles: names, Permissions: p})
 	}
 	none := []string(nil)
 	everything := access.Grant{Everything: true}
@@ -28,10 +28,10 @@ func TestCovers(t *testing.T) {
 		Effect: access.Allow, Actions: []string{"certs.read", "certs.write"},
 		Resources: []string{"certificate:1", "certificate:2"},
 	}
-	readWrite := given([]string{"certs.read", "certs.write"}, none)
-	writeRead := given([]string{"certs.write", "certs.read"}, none)
-	read, write := given([]string{"certs.read"}, none), given([]string{"certs.write"}, none)
-	reader, guarded, all := given(none, []string{"reader"}), given(none, []string{"guarded"}), grant(allow("*", "*"))
+	readWrite := rights([]string{"certs.read", "certs.write"}, none)
+	writeRead := rights([]string{"certs.write", "certs.read"}, none)
+	read, write := rights([]string{"certs.read"}, none), rights([]string{"certs.write"}, none)
+	reader, guarded, all := rights(none, []string{"reader"}), rights(none, []string{"guarded"}), grant(allow("*", "*"))
 	alice, bob := roles.HeldBy("alice"), roles.HeldBy("bob")
 	for name, c := range map[string]struct {
 		held    access.Grant
@@ -44,7 +44,7 @@ func TestCovers(t *testing.T) {
 		"nothing covers no scope":       {held: grant(), wanted: read},
 		"everything covers everything":  {held: everything, wanted: everything, want: true},
 		"everything covers a policy": {
-			held: everything, wanted: given([]string{"certs.read"}, none, allow("*", "*"), deny("a.b", "*")), want: true,
+			held: everything, wanted: rights([]string{"certs.read"}, none, allow("*", "*"), deny("a.b", "*")), want: true,
 		},
 		"a policy does not cover everything": {held: all, wanted: everything},
 		"everything with a DENY":             {held: everythingBut(deny("certs.read", "*")), wanted: read},
@@ -121,26 +121,26 @@ func TestCovers(t *testing.T) {
 			wanted: read,
 		},
 		"a role by name": {
-			held: given(none, []string{"reader", "guarded"}), wanted: guarded, want: true,
+			held: rights(none, []string{"reader", "guarded"}), wanted: guarded, want: true,
 		},
 		"a missing role by name": {
-			held: given(none, []string{"gone"}), wanted: given(none, []string{"gone"}), want: true,
+			held: rights(none, []string{"gone"}), wanted: rights(none, []string{"gone"}), want: true,
 		},
 		"a permission of a role":                 {held: reader, wanted: read, want: true},
 		"a permission of a role is not the role": {held: read, wanted: reader},
 		"a role, from everything":                {held: everything, wanted: reader, want: true},
 		"a role, from an ALLOW of everything": {
-			held: all, wanted: given(none, []string{"reader", "gone"}), want: true,
+			held: all, wanted: rights(none, []string{"reader", "gone"}), want: true,
 		},
-		"a role, from a role that allows everything": {held: given(none, []string{"super"}), wanted: reader, want: true},
+		"a role, from a role that allows everything": {held: rights(none, []string{"super"}), wanted: reader, want: true},
 		"a role, from an ALLOW with a DENY":          {held: grant(allow("*", "*"), deny("a.b", "*")), wanted: reader},
 		"a role, from everything with a DENY":        {held: everythingBut(deny("a.b", "*")), wanted: reader},
 		"the DENY of a role, without the role":       {held: guarded, wanted: write},
 		"the DENY of a role, with the role": {
-			held: guarded, wanted: given([]string{"certs.write"}, []string{"guarded"}), want: true,
+			held: guarded, wanted: rights([]string{"certs.write"}, []string{"guarded"}), want: true,
 		},
 		"a DENY of a permission of a role": {
-			held: given(none, []string{"reader"}, deny("certs.read", "certificate:1")), wanted: reader,
+			held: rights(none, []string{"reader"}, deny("certs.read", "certificate:1")), wanted: reader,
 		},
 
 		"within the ceiling": {held: everything, ceiling: &alice, wanted: read, want: true},
@@ -221,14 +221,14 @@ func anyGrant(t *rapid.T, name string, roles *access.Roles) access.Grant {
 	case 2:
 		return access.Grant{Everything: true}
 	}
-	given := givens.Draw(t, name)
-	return roles.GrantOf(&given)
+	rights := someRights.Draw(t, name)
+	return roles.GrantOf(&rights)
 }
 
 // related draws two grants that have much in common. Few independent grants cover each other.
 func related(t *rapid.T, roles *access.Roles) (held, wanted access.Grant) {
-	all := givens.Draw(t, "held")
-	part := access.Given{
+	all := someRights.Draw(t, "held")
+	part := access.Rights{
 		Scopes: slices.DeleteFunc(
 			slices.Clone(all.Scopes), func(string) bool { return rapid.Bool().Draw(t, "without scope") },
 		),
@@ -276,8 +276,8 @@ func TestCovers_NeverMoreThanHeld(t *testing.T) {
 func TestCovers_StaysTrueWhenRolesChange(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		names := rapid.SliceOfN(roleNames, 0, 2)
-		held := access.Given{Roles: names.Draw(t, "held")}
-		wanted := access.Given{Roles: names.Draw(t, "wanted")}
+		held := access.Rights{Roles: names.Draw(t, "held")}
+		wanted := access.Rights{Roles: names.Draw(t, "wanted")}
 		before := access.NewRoles(roleSets.Draw(t, "roles"))
 		// A right to everything can be lost, so grants covered by it do not count here.
 		if !access.Covers(before.GrantOf(&held), nil, before.GrantOf(&wanted), nil) || !isSubset(wanted.Roles, held.Roles) {
@@ -305,21 +305,21 @@ func isSubset(a, b []string) bool {
 func TestCovers_GrantsThatAreAlwaysCovered(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		roles := access.NewRoles(roleSets.Draw(t, "roles"))
-		given := givens.Draw(t, "given")
-		held := roles.GrantOf(&given)
+		rights := someRights.Draw(t, "rights")
+		held := roles.GrantOf(&rights)
 		for what, wanted := range map[string]access.Grant{
 			"the same": held,
 			"nothing":  {},
 			"another DENY": roles.GrantOf(
-				&access.Given{
-					Scopes: given.Scopes, Roles: given.Roles,
-					Permissions: append(slices.Clone(given.Permissions), deny("a", "b")),
+				&access.Rights{
+					Scopes: rights.Scopes, Roles: rights.Roles,
+					Permissions: append(slices.Clone(rights.Permissions), deny("a", "b")),
 				},
 			),
 			"in pieces": roles.GrantOf(
-				&access.Given{Scopes: given.Scopes, Roles: given.Roles, Permissions: pieces(given.Permissions)},
+				&access.Rights{Scopes: rights.Scopes, Roles: rights.Roles, Permissions: pieces(rights.Permissions)},
 			),
-			"with property": roles.GrantOf(&access.Given{Roles: given.Roles, Permissions: narrower(given.Permissions)}),
+			"with property": roles.GrantOf(&access.Rights{Roles: rights.Roles, Permissions: narrower(rights.Permissions)}),
 		} {
 			if !access.Covers(held, nil, wanted, nil) {
 				t.Fatalf("%s: not covered", what)
@@ -387,7 +387,7 @@ func BenchmarkCoversTheLargest(b *testing.B) {
 		byName[name] = access.Role{Permissions: largest}
 	}
 	roles := access.NewRoles(byName)
-	held := roles.GrantOf(&access.Given{Roles: names, Permissions: largest})
+	held := roles.GrantOf(&access.Rights{Roles: names, Permissions: largest})
 	for b.Loop() {
 		if !access.Covers(held, nil, held, nil) {
 			b.Fatal("not covered")

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Given is what the spec of an APIKey gives to its keys.
-type Given struct {
+// Rights is what the spec of an APIKey gives to its keys, before its roles are resolved.
+type Rights struct {
 	Scopes, Roles []string
 	Permissions   []Permission
 }
@@ -40,8 +40,8 @@ func NewRoles(byName map[string]Role) *Roles {
 }
 
 // GrantOf returns the sum of scopes, roles and policy. A role that does not exist gives nothing.
-func (r *Roles) GrantOf(given *Given) Grant {
-	return Grant{Permissions: given.Permissions, scopes: given.Scopes, roles: given.Roles, among: r}
+func (r *Roles) GrantOf(rights *Rights) Grant {
+	return Grant{Permissions: rights.Permissions, scopes: rights.Scopes, roles: rights.Roles, among: r}
 }
 
 // HeldBy returns what a user holds who is not an admin: the sum of their roles.

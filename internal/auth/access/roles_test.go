@@ -26,44 +26,44 @@ func TestRoles(t *testing.T) {
 	read := access.Request{Action: "certs.read", Resource: "certificate:42"}
 	write := access.Request{Action: "certs.write", Resource: "certificate:42"}
 	for name, c := range map[string]struct {
-		given       access.Given
+		rights      access.Rights
 		read, write bool
 		maxTTL      time.Duration
 		missing     []string
 	}{
-		"nothing": {access.Given{}, false, false, 0, nil},
-		"scope":   {access.Given{Scopes: []string{"certs.write"}}, false, true, 0, nil},
-		"role":    {access.Given{Roles: []string{"reader"}}, true, false, 2 * time.Hour, nil},
+		"nothing": {access.Rights{}, false, false, 0, nil},
+		"scope":   {access.Rights{Scopes: []string{"certs.write"}}, false, true, 0, nil},
+		"role":    {access.Rights{Roles: []string{"reader"}}, true, false, 2 * time.Hour, nil},
 		"scope and role": {
-			access.Given{Scopes: []string{"certs.write"}, Roles: []string{"reader"}}, true, true, 2 * time.Hour, nil,
+			access.Rights{Scopes: []string{"certs.write"}, Roles: []string{"reader"}}, true, true, 2 * time.Hour, nil,
 		},
 		"DENY of a role": {
-			access.Given{Scopes: []string{"certs.write"}, Roles: []string{"reader", "guarded"}}, true, false, time.Hour,
+			access.Rights{Scopes: []string{"certs.write"}, Roles: []string{"reader", "guarded"}}, true, false, time.Hour,
 			nil,
 		},
-		"empty role": {access.Given{Roles: []string{"empty"}}, false, false, 0, nil},
+		"empty role": {access.Rights{Roles: []string{"empty"}}, false, false, 0, nil},
 		"missing role": {
-			access.Given{Scopes: []string{"certs.read"}, Roles: []string{"gone", "reader"}}, true, false, 2 * time.Hour,
+			access.Rights{Scopes: []string{"certs.read"}, Roles: []string{"gone", "reader"}}, true, false, 2 * time.Hour,
 			[]string{"gone"},
 		},
 		"policy": {
-			access.Given{Permissions: []access.Permission{allow("*", "certificate:42")}}, true, true, 0, nil,
+			access.Rights{Permissions: []access.Permission{allow("*", "certificate:42")}}, true, true, 0, nil,
 		},
 		"DENY of the policy": {
-			access.Given{Scopes: []string{"certs.read"}, Permissions: []access.Permission{deny("*", "*")}}, false, false,
+			access.Rights{Scopes: []string{"certs.read"}, Permissions: []access.Permission{deny("*", "*")}}, false, false,
 			0, nil,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := roles.GrantOf(&c.given)
+			g := roles.GrantOf(&c.rights)
 			mayRead, mayWrite := access.May(g, nil, read), access.May(g, nil, write)
 			if mayRead != c.read || mayWrite != c.write {
 				t.Errorf("read %t, write %t", mayRead, mayWrite)
 			}
-			if got := roles.MaxTTL(c.given.Roles); got != c.maxTTL {
+			if got := roles.MaxTTL(c.rights.Roles); got != c.maxTTL {
 				t.Errorf("maxTTL %s", got)
 			}
-			if got := roles.Missing(c.given.Roles); !slices.Equal(got, c.missing) {
+			if got := roles.Missing(c.rights.Roles); !slices.Equal(got, c.missing) {
 				t.Errorf("missing %q", got)
 			}
 		})
@@ -89,7 +89,7 @@ func TestRoles_NilRolesAreEmpty(t *testing.T) {
 	var none *access.Roles
 	read := access.Request{Action: "certs.read", Resource: "*"}
 	write := access.Request{Action: "certs.write", Resource: "*"}
-	g := none.GrantOf(&access.Given{Scopes: []string{"certs.read"}, Roles: []string{"a"}})
+	g := none.GrantOf(&access.Rights{Scopes: []string{"certs.read"}, Roles: []string{"a"}})
 	if !access.May(g, nil, read) || access.May(g, nil, write) {
 		t.Error(g)
 	}
@@ -112,8 +112,8 @@ var (
 			MaxTTL:      time.Duration(rapid.IntRange(0, 3).Draw(t, "maxTTL")) * time.Hour,
 		}
 	}), 0, 3)
-	givens = rapid.Custom(func(t *rapid.T) access.Given {
-		return access.Given{
+	someRights = rapid.Custom(func(t *rapid.T) access.Rights {
+		return access.Rights{
 			Scopes:      rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c"}), 0, 2).Draw(t, "scopes"),
 			Roles:       rapid.SliceOfN(roleNames, 0, 3).Draw(t, "roles"),
 			Permissions: permissions.Draw(t, "policy"),
@@ -122,17 +122,17 @@ var (
 )
 
 // may reports whether a key of alice may do r.
-func may(byName map[string]access.Role, given access.Given, r access.Request) bool {
+func may(byName map[string]access.Role, rights access.Rights, r access.Request) bool {
 	roles := access.NewRoles(byName)
 	held := roles.HeldBy("alice")
-	return access.May(roles.GrantOf(&given), &held, r)
+	return access.May(roles.GrantOf(&rights), &held, r)
 }
 
 // The DENY is added to the policy of the key, to a role of the key, or to a role of its owner.
 func TestMay_AddingADenyAnywhereNeverWidens(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		byName, given, r := roleSets.Draw(t, "roles"), givens.Draw(t, "given"), requests.Draw(t, "request")
-		before := may(byName, given, r)
+		byName, rights, r := roleSets.Draw(t, "roles"), someRights.Draw(t, "rights"), requests.Draw(t, "request")
+		before := may(byName, rights, r)
 		added := permissions.Filter(func(p []access.Permission) bool { return len(p) > 0 }).Draw(t, "added")[0]
 		added.Effect = access.Deny
 		name := rapid.SampledFrom([]string{"", "r1", "r2", "r3"}).Draw(t, "where")
@@ -141,9 +141,9 @@ func TestMay_AddingADenyAnywhereNeverWidens(t *testing.T) {
 			role.Permissions = append(role.Permissions, added)
 			byName[name] = role
 		} else {
-			given.Permissions = append(given.Permissions, added)
+			rights.Permissions = append(rights.Permissions, added)
 		}
-		if may(byName, given, r) && !before {
+		if may(byName, rights, r) && !before {
 			t.Fatal("a DENY allowed a request")
 		}
 	})
@@ -151,8 +151,8 @@ func TestMay_AddingADenyAnywhereNeverWidens(t *testing.T) {
 
 func TestMay_KeyNeverExceedsTheRolesOfItsOwner(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		byName, given, r := roleSets.Draw(t, "roles"), givens.Draw(t, "given"), requests.Draw(t, "request")
-		if may(byName, given, r) && !access.May(access.NewRoles(byName).HeldBy("alice"), nil, r) {
+		byName, rights, r := roleSets.Draw(t, "roles"), someRights.Draw(t, "rights"), requests.Draw(t, "request")
+		if may(byName, rights, r) && !access.May(access.NewRoles(byName).HeldBy("alice"), nil, r) {
 			t.Fatal("the key may do what its owner may not")
 		}
 	})
@@ -160,12 +160,12 @@ func TestMay_KeyNeverExceedsTheRolesOfItsOwner(t *testing.T) {
 
 func TestRoles_OrderNeverMatters(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		byName, given, r := roleSets.Draw(t, "roles"), givens.Draw(t, "given"), requests.Draw(t, "request")
-		want, before := may(byName, given, r), access.NewRoles(byName)
-		ttl, keys := before.MaxTTL(given.Roles), before.MayOwnKeys("alice")
-		given.Scopes = rapid.Permutation(given.Scopes).Draw(t, "scopes")
-		given.Roles = rapid.Permutation(given.Roles).Draw(t, "names")
-		given.Permissions = rapid.Permutation(given.Permissions).Draw(t, "policy")
+		byName, rights, r := roleSets.Draw(t, "roles"), someRights.Draw(t, "rights"), requests.Draw(t, "request")
+		want, before := may(byName, rights, r), access.NewRoles(byName)
+		ttl, keys := before.MaxTTL(rights.Roles), before.MayOwnKeys("alice")
+		rights.Scopes = rapid.Permutation(rights.Scopes).Draw(t, "scopes")
+		rights.Roles = rapid.Permutation(rights.Roles).Draw(t, "names")
+		rights.Permissions = rapid.Permutation(rights.Permissions).Draw(t, "policy")
 		for name, role := range byName {
 			role.Members = slices.Clone(role.Members)
 			slices.Reverse(role.Members)
@@ -174,7 +174,7 @@ func TestRoles_OrderNeverMatters(t *testing.T) {
 			byName[name] = role
 		}
 		roles := access.NewRoles(byName)
-		if may(byName, given, r) != want || roles.MaxTTL(given.Roles) != ttl || roles.MayOwnKeys("alice") != keys {
+		if may(byName, rights, r) != want || roles.MaxTTL(rights.Roles) != ttl || roles.MayOwnKeys("alice") != keys {
 			t.Fatal("the result depends on the order")
 		}
 	})
@@ -182,13 +182,13 @@ func TestRoles_OrderNeverMatters(t *testing.T) {
 
 func TestGrantOf_DeletedRoleGivesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		byName, given, r := roleSets.Draw(t, "roles"), givens.Draw(t, "given"), requests.Draw(t, "request")
-		given.Scopes, given.Permissions = nil, nil
-		for _, name := range given.Roles {
+		byName, rights, r := roleSets.Draw(t, "roles"), someRights.Draw(t, "rights"), requests.Draw(t, "request")
+		rights.Scopes, rights.Permissions = nil, nil
+		for _, name := range rights.Roles {
 			delete(byName, name)
 		}
 		roles := access.NewRoles(byName)
-		if access.May(roles.GrantOf(&given), nil, r) || roles.MaxTTL(given.Roles) != 0 {
+		if access.May(roles.GrantOf(&rights), nil, r) || roles.MaxTTL(rights.Roles) != 0 {
 			t.Fatal("the role still has an effect")
 		}
 	})

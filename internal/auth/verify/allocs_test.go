@@ -32,8 +32,8 @@ func TestVerify_DoesNotAllocate(t *testing.T) {
 
 func TestScopes_CachesUsableScopes(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
-	given := access.Given{Scopes: []string{"certs.read"}, Roles: []string{"reader"}}
-	index.Put(apiKeyID("alices"), apiKey("alice", given, ring.Digest(numbered(1))))
+	rights := access.Rights{Scopes: []string{"certs.read"}, Roles: []string{"reader"}}
+	index.Put(apiKeyID("alices"), apiKey("alice", rights, ring.Digest(numbered(1))))
 	index.PutRole("reader", reader("alice"))
 	verifier := verify.NewVerifier(index, format, ring)
 	v := verifier.Verify(numbered(1), now)

@@ -22,10 +22,10 @@ func reader(members ...string) access.Role {
 }
 
 // apiKey returns an API key of a user, issued now.
-func apiKey(user string, given access.Given, digests ...pepper.Digest) verify.KeyObject {
+func apiKey(user string, rights access.Rights, digests ...pepper.Digest) verify.KeyObject {
 	h := verify.KeyObject{
 		Identity: verify.Identity{Username: user, Subject: "User/" + user},
-		Standing: verify.Accepted, Created: now.AddDate(0, -1, 0), UID: "uid-of-a-key-of-" + user, Given: &given,
+		Standing: verify.Accepted, Created: now.AddDate(0, -1, 0), UID: "uid-of-a-key-of-" + user, Rights: &rights,
 	}
 	for _, d := range digests {
 		h.Keys = append(h.Keys, verify.Key{Digest: d, IssuedAt: now})
@@ -41,9 +41,9 @@ func TestVerify_APIKeyEndsAtItsEarliestEnd(t *testing.T) {
 	}{
 		"expiresAt": {func(h *verify.KeyObject) { h.ExpiresAt = now.Add(time.Minute) }, now.Add(time.Minute)},
 		"ttl":       {func(h *verify.KeyObject) { h.TTL = 90 * time.Second }, now.Add(90 * time.Second)},
-		"role":      {func(h *verify.KeyObject) { h.Given.Roles = []string{"month"} }, now.Add(month.MaxTTL)},
+		"role":      {func(h *verify.KeyObject) { h.Rights.Roles = []string{"month"} }, now.Add(month.MaxTTL)},
 		"several roles": {func(h *verify.KeyObject) {
-			h.Given.Roles = []string{"month", "hour", "none"}
+			h.Rights.Roles = []string{"month", "hour", "none"}
 		}, now.Add(time.Hour)},
 		"recorded":       {func(h *verify.KeyObject) { h.Keys[0].NotAfter = now.Add(time.Second) }, now.Add(time.Second)},
 		"all, recorded":  {allEnds(time.Second, 2*time.Second, 3*time.Second), now.Add(time.Second)},
@@ -56,7 +56,7 @@ func TestVerify_APIKeyEndsAtItsEarliestEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ring, index := keyring(t), &verify.Index{}
 			index.ReplaceRoles(map[string]access.Role{"month": month, "hour": {MaxTTL: time.Hour}, "none": {}})
-			h := apiKey("alice", access.Given{}, ring.Digest(numbered(1)))
+			h := apiKey("alice", access.Rights{}, ring.Digest(numbered(1)))
 			c.change(&h)
 			index.Put(apiKeyID("ci"), h)
 			verifier := verify.NewVerifier(index, format, ring)
@@ -68,7 +68,7 @@ func TestVerify_APIKeyEndsAtItsEarliestEnd(t *testing.T) {
 
 func allEnds(recorded, expires, ttl time.Duration) func(*verify.KeyObject) {
 	return func(h *verify.KeyObject) {
-		h.Keys[0].NotAfter, h.ExpiresAt, h.TTL, h.Given.Roles = now.Add(recorded), now.Add(expires), ttl, []string{"hour"}
+		h.Keys[0].NotAfter, h.ExpiresAt, h.TTL, h.Rights.Roles = now.Add(recorded), now.Add(expires), ttl, []string{"hour"}
 	}
 }
 
@@ -76,13 +76,13 @@ func allEnds(recorded, expires, ttl time.Duration) func(*verify.KeyObject) {
 func TestVerify_TimesOutOfRange(t *testing.T) {
 	for _, issued := range []time.Time{{}, time.Unix(math.MaxInt64, 0), time.Unix(math.MinInt64, 0)} {
 		ring, index := keyring(t), &verify.Index{}
-		h := apiKey("alice", access.Given{}, ring.Digest(numbered(1)))
+		h := apiKey("alice", access.Rights{}, ring.Digest(numbered(1)))
 		h.Keys[0].IssuedAt, h.TTL, h.ExpiresAt = issued, math.MaxInt64, now
 		index.Put(apiKeyID("ci"), h)
 		wantReason(t, verify.NewVerifier(index, format, ring).Verify(numbered(1), now), verify.Expired)
 	}
 	ring, index := keyring(t), &verify.Index{}
-	h := apiKey("alice", access.Given{}, ring.Digest(numbered(1)))
+	h := apiKey("alice", access.Rights{}, ring.Digest(numbered(1)))
 	h.Keys[0].IssuedAt, h.TTL = time.Time{}, time.Hour
 	index.Put(apiKeyID("ci"), h)
 	wantReason(t, verify.NewVerifier(index, format, ring).Verify(numbered(1), now), verify.Expired)
@@ -91,7 +91,7 @@ func TestVerify_TimesOutOfRange(t *testing.T) {
 func TestVerify_AppliesMaxTTLOfRoles(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	verifier, later := verify.NewVerifier(index, format, ring), now.Add(time.Hour)
-	index.Put(apiKeyID("ci"), apiKey("alice", access.Given{Roles: []string{"short"}}, ring.Digest(numbered(1))))
+	index.Put(apiKeyID("ci"), apiKey("alice", access.Rights{Roles: []string{"short"}}, ring.Digest(numbered(1))))
 	wantReason(t, verifier.Verify(numbered(1), later), verify.Accepted)
 	index.PutRole("short", access.Role{MaxTTL: time.Hour})
 	wantReason(t, verifier.Verify(numbered(1), later), verify.Expired)
@@ -107,7 +107,7 @@ func TestVerify_APIKeyDependsOnItsOwner(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	verifier := verify.NewVerifier(index, format, ring)
 	request := access.Request{Action: "certs.read", Resource: "certificate:42"}
-	index.Put(apiKeyID("alices"), apiKey("alice", access.Given{Scopes: []string{"certs.read"}}, ring.Digest(numbered(1))))
+	index.Put(apiKeyID("alices"), apiKey("alice", access.Rights{Scopes: []string{"certs.read"}}, ring.Digest(numbered(1))))
 	expect := func(what string, reason verify.Reason, may bool) {
 		t.Helper()
 		v := verifier.Verify(numbered(1), now)
@@ -153,14 +153,14 @@ func TestScopes_ReturnsUsableScopes(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	verifier := verify.NewVerifier(index, format, ring)
 	deny := access.Permission{Effect: access.Deny, Actions: []string{"keys.read"}, Resources: []string{access.Any}}
-	given := access.Given{
+	rights := access.Rights{
 		Scopes:      []string{"certs.read", "certs.write", "keys.read"},
 		Permissions: []access.Permission{deny},
 	}
-	account := apiKey("", given, ring.Digest(numbered(1)))
+	account := apiKey("", rights, ring.Digest(numbered(1)))
 	account.Identity = verify.Identity{Subject: "Account/ci"}
 	index.Put(apiKeyID("accounts"), account)
-	index.Put(apiKeyID("alices"), apiKey("alice", given, ring.Digest(numbered(2))))
+	index.Put(apiKeyID("alices"), apiKey("alice", rights, ring.Digest(numbered(2))))
 	index.Put(id("bob"), admin("bob", ring.Digest(numbered(3))))
 	writer := access.Role{Members: []string{"alice"}, Permissions: []access.Permission{access.Scope("certs.write")}}
 	index.PutRole("writer", writer)
@@ -171,8 +171,8 @@ func TestScopes_ReturnsUsableScopes(t *testing.T) {
 			t.Errorf("key %d: %q, want %q", number, got, want)
 		}
 	}
-	if len(given.Scopes) != 3 || given.Scopes[2] != "keys.read" {
-		t.Error("the given scopes have changed: ", given.Scopes)
+	if len(rights.Scopes) != 3 || rights.Scopes[2] != "keys.read" {
+		t.Error("the given scopes have changed: ", rights.Scopes)
 	}
 }
 
@@ -185,7 +185,7 @@ func TestMay_RefusedKeyMayNothing(t *testing.T) {
 	for _, presented := range []string{numbered(1), numbered(2), ""} {
 		v := verifier.Verify(presented, now)
 		may := verifier.May(v, access.Request{Action: "certs.read", Resource: "*"})
-		if may || v.Given() == nil || len(verifier.Scopes(v)) > 0 {
+		if may || v.Rights() == nil || len(verifier.Scopes(v)) > 0 {
 			t.Errorf("a key that is %s has rights", v.Reason)
 		}
 	}
@@ -195,7 +195,7 @@ func TestVerify_OlderObjectWinsWhateverItsKind(t *testing.T) {
 	for _, olderKind := range []string{"AdminUser", "APIKey"} {
 		ring, index := keyring(t), &verify.Index{}
 		verifier := verify.NewVerifier(index, format, ring)
-		user, key := admin("alice", ring.Digest(numbered(1))), apiKey("bob", access.Given{}, ring.Digest(numbered(1)))
+		user, key := admin("alice", ring.Digest(numbered(1))), apiKey("bob", access.Rights{}, ring.Digest(numbered(1)))
 		offset := map[string]time.Duration{"AdminUser": time.Second, "APIKey": -time.Second}
 		user.Created, key.Created = now, now.Add(offset[olderKind])
 		subject := map[string]string{"AdminUser": "User/alice", "APIKey": "User/bob"}
@@ -220,7 +220,7 @@ func TestIndex_ManyObjectsOfOneUser(t *testing.T) {
 	verifier := verify.NewVerifier(index, format, ring)
 	const many = 20_000
 	for i := range uint64(many) {
-		index.Put(apiKeyID(fmt.Sprint(i)), apiKey("alice", access.Given{}, ring.Digest(numbered(i))))
+		index.Put(apiKeyID(fmt.Sprint(i)), apiKey("alice", access.Rights{}, ring.Digest(numbered(i))))
 	}
 	off := admin("alice")
 	off.Standing, off.Disabled = verify.Disabled, true

@@ -100,10 +100,10 @@ func filled(tb testing.TB, keys uint64) *verify.Verifier {
 func ending(tb testing.TB, keys uint64) *verify.Verifier {
 	tb.Helper()
 	ring, index := keyring(tb), &verify.Index{}
-	given := access.Given{Scopes: []string{"certs.read"}}
+	rights := access.Rights{Scopes: []string{"certs.read"}}
 	for i := range keys {
 		name := fmt.Sprint("key-", i)
-		h := apiKey(fmt.Sprint("user-", i), given, ring.Digest(numbered(i)))
+		h := apiKey(fmt.Sprint("user-", i), rights, ring.Digest(numbered(i)))
 		h.UID, h.TTL = name, time.Hour
 		index.Put(apiKeyID(name), h)
 	}
@@ -198,9 +198,9 @@ func BenchmarkEnding(b *testing.B) {
 // BenchmarkRoleChange measures the change of a role that 100,000 keys use: each gets another end.
 func BenchmarkRoleChange(b *testing.B) {
 	ring, index := keyring(b), &verify.Index{}
-	given := access.Given{Roles: []string{"role"}}
+	rights := access.Rights{Roles: []string{"role"}}
 	for i := range uint64(100_000) {
-		h := apiKey(fmt.Sprint("user-", i%1000), given, ring.Digest(numbered(i)))
+		h := apiKey(fmt.Sprint("user-", i%1000), rights, ring.Digest(numbered(i)))
 		index.Put(apiKeyID(fmt.Sprint("key-", i)), h)
 	}
 	ttl := time.Hour

@@ -29,12 +29,12 @@ func delegators(t testing.TB) (*verify.Index, *verify.Verifier) {
 		"none":   {Members: []string{"carol"}, DeniesKeys: true},
 	})
 	index.Put(id("alice"), admin("alice", ring.Digest(numbered(adminsOwn))))
-	all := access.Given{Permissions: []access.Permission{everything}}
-	write, roleOnly := access.Given{Scopes: []string{"certs.write"}}, access.Given{Roles: []string{"reader"}}
+	all := access.Rights{Permissions: []access.Permission{everything}}
+	write, roleOnly := access.Rights{Scopes: []string{"certs.write"}}, access.Rights{Roles: []string{"reader"}}
 	index.Put(apiKeyID("alices"), apiKey("alice", write, ring.Digest(numbered(adminsLimited))))
 	index.Put(apiKeyID("bobs-reader"), apiKey("bob", roleOnly, ring.Digest(numbered(bobsReader))))
 	index.Put(apiKeyID("bobs-all"), apiKey("bob", all, ring.Digest(numbered(bobsAll))))
-	program := apiKey("", access.Given{Roles: []string{"writer"}}, ring.Digest(numbered(programs)))
+	program := apiKey("", access.Rights{Roles: []string{"writer"}}, ring.Digest(numbered(programs)))
 	program.Identity = verify.Identity{Subject: "Account/ci"}
 	index.Put(apiKeyID("program"), program)
 	refused := apiKey("bob", all, ring.Digest(numbered(bobsRefused)))
@@ -45,15 +45,15 @@ func delegators(t testing.TB) (*verify.Index, *verify.Verifier) {
 
 func TestMayDelegate(t *testing.T) {
 	_, verifier := delegators(t)
-	nothing := access.Given{}
-	read, write := access.Given{Scopes: []string{"certs.read"}}, access.Given{Scopes: []string{"certs.write"}}
-	reader, writer := access.Given{Roles: []string{"reader"}}, access.Given{Roles: []string{"writer"}}
-	all := access.Given{Permissions: []access.Permission{access.Scope(access.Any)}}
+	nothing := access.Rights{}
+	read, write := access.Rights{Scopes: []string{"certs.read"}}, access.Rights{Scopes: []string{"certs.write"}}
+	reader, writer := access.Rights{Roles: []string{"reader"}}, access.Rights{Roles: []string{"writer"}}
+	all := access.Rights{Permissions: []access.Permission{access.Scope(access.Any)}}
 	for name, c := range map[string]struct {
-		key   uint64
-		given access.Given
-		to    string
-		want  bool
+		key    uint64
+		rights access.Rights
+		to     string
+		want   bool
 	}{
 		"admin key: everything":                            {adminsOwn, all, "", true},
 		"admin key: to a user":                             {adminsOwn, writer, "bob", true},
@@ -76,16 +76,16 @@ func TestMayDelegate(t *testing.T) {
 		"nothing":                                          {programs, nothing, "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := verifier.MayDelegate(verifier.Verify(numbered(c.key), now), &c.given, c.to); got != c.want {
+			if got := verifier.MayDelegate(verifier.Verify(numbered(c.key), now), &c.rights, c.to); got != c.want {
 				t.Errorf("got %t", got)
 			}
 		})
 	}
 	for name, c := range map[string]struct {
-		user  string
-		given access.Given
-		to    string
-		want  bool
+		user   string
+		rights access.Rights
+		to     string
+		want   bool
 	}{
 		"all own rights, to oneself":               {"bob", all, "bob", true},
 		"an own role, to oneself":                  {"bob", reader, "bob", true},
@@ -96,7 +96,7 @@ func TestMayDelegate(t *testing.T) {
 		"the name of an admin from a proxy header": {"alice", write, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := verifier.UserMayDelegate(c.user, &c.given, c.to); got != c.want {
+			if got := verifier.UserMayDelegate(c.user, &c.rights, c.to); got != c.want {
 				t.Errorf("got %t", got)
 			}
 		})
@@ -123,7 +123,7 @@ func TestMayDelegate_CreatedKeyNeverExceedsItsCreator(t *testing.T) {
 			}
 		}
 		list("members")
-		held, wanted := someGiven.Draw(t, "held"), someGiven.Draw(t, "wanted")
+		held, wanted := someRights.Draw(t, "held"), someRights.Draw(t, "wanted")
 		index.Put(apiKeyID("held"), apiKey("alice", held, ring.Digest(numbered(1))))
 		index.Put(apiKeyID("wanted"), apiKey("alice", wanted, ring.Digest(numbered(2))))
 		if !verifier.MayDelegate(verifier.Verify(numbered(1), now), &wanted, "alice") {
@@ -148,8 +148,8 @@ func TestMayDelegate_CreatedKeyNeverExceedsItsCreator(t *testing.T) {
 var (
 	someAction = rapid.SampledFrom([]string{"certs.read", "certs.write", "*"})
 	someRoles  = []string{"r1", "r2"}
-	someGiven  = rapid.Custom(func(t *rapid.T) access.Given {
-		g := access.Given{
+	someRights = rapid.Custom(func(t *rapid.T) access.Rights {
+		g := access.Rights{
 			Scopes: rapid.SliceOfN(rapid.SampledFrom([]string{"certs.read", "certs.write"}), 0, 2).Draw(t, "scopes"),
 			Roles:  rapid.SliceOfNDistinct(rapid.SampledFrom(someRoles), 0, 2, rapid.ID).Draw(t, "names"),
 		}

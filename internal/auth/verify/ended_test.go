@@ -91,9 +91,9 @@ func TestPut_ReturnsEndedKeys(t *testing.T) {
 
 func TestPut_DisabledUserEndsKeysOfOtherObjects(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
-	own, given := ring.Digest(numbered(1)), ring.Digest(numbered(2))
+	own, rights := ring.Digest(numbered(1)), ring.Digest(numbered(2))
 	index.Put(id("alice"), admin("alice", own))
-	index.Put(apiKeyID("alices"), apiKey("alice", access.Given{}, given))
+	index.Put(apiKeyID("alices"), apiKey("alice", access.Rights{}, rights))
 	disabled := admin("alice", own)
 	disabled.Standing, disabled.Disabled = verify.Disabled, true
 	if ended := index.Put(id("alice"), disabled); len(ended) != 2 {

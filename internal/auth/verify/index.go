@@ -19,8 +19,8 @@ type Index struct {
 	keys keys
 	// roles are read without mu.
 	roles atomic.Pointer[access.Roles]
-	// changes counts changes of roles and of who is an admin: everything that rights depend on, besides what
-	// keys were given. It is read without mu, and grows after the change.
+	// changes counts changes of roles and of who is an admin: everything that rights depend on, besides the
+	// rights of API keys. It is read without mu, and grows after the change.
 	changes atomic.Uint64
 
 	// mu serializes changes. Verifying a key never takes it.
@@ -210,10 +210,10 @@ func (x *Index) reason(o *object) Reason {
 
 // until returns the end of a key.
 func (x *Index) until(o *object, k *heldKey) int64 {
-	if o.given == nil {
+	if o.rights == nil {
 		return k.notAfter
 	}
-	maxTTL := x.roles.Load().MaxTTL(o.given.Roles)
+	maxTTL := x.roles.Load().MaxTTL(o.rights.Roles)
 	return min(k.notAfter, end(lifecycle.EndOf(time.UnixMicro(k.issued), time.Time{}, maxTTL)))
 }
 

@@ -39,9 +39,9 @@ type KeyObject struct {
 	Disabled bool
 	// StaysIfLast accepts the keys of an object that is being deleted, while there is no active admin.
 	StaysIfLast bool
-	// Given is what the keys were given. Nil: everything, as for an admin's own keys, which no other object
+	// Rights is what the object gives to its keys. Nil: everything, as for an admin's own keys, which no other object
 	// limits or refuses. It must not change any more. Objects may share one to save memory.
-	Given *access.Given
+	Rights *access.Rights
 	// ExpiresAt is the instant from which every key is refused. Zero: never.
 	ExpiresAt time.Time
 	// TTL is how long after its issue a key is refused. Zero: never.

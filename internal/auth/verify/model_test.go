@@ -48,8 +48,8 @@ var (
 			Resources: []string{access.Any},
 		}
 	}), 0, 2)
-	givens = rapid.Custom(func(t *rapid.T) access.Given {
-		return access.Given{
+	anyRights = rapid.Custom(func(t *rapid.T) access.Rights {
+		return access.Rights{
 			Scopes:      rapid.SliceOfN(actions, 0, 2).Draw(t, "scopes"),
 			Roles:       rapid.SliceOfN(roleNames, 0, 2).Draw(t, "roles"),
 			Permissions: permissions.Draw(t, "policy"),
@@ -88,7 +88,7 @@ func (w *fixture) keyObject(t *rapid.T, id verify.ID) verify.KeyObject {
 		h.Disabled = rapid.Bool().Draw(t, "disabled")
 		h.StaysIfLast = h.Standing == verify.Deleted && rapid.Bool().Draw(t, "stays")
 	case "APIKey":
-		h.Given = new(givens.Draw(t, "given"))
+		h.Rights = new(anyRights.Draw(t, "rights"))
 		h.ExpiresAt, h.TTL = maybeEnds.Draw(t, "expires"), maybeTTL.Draw(t, "ttl")
 		if rapid.IntRange(0, 3).Draw(t, "account") == 0 {
 			h.Identity = verify.Identity{Subject: "Account/ci"}
@@ -162,8 +162,8 @@ func (w *fixture) compareKey(t *rapid.T, verifier *verify.Verifier, m *model, i 
 		}
 	}
 	var scopes []string
-	if reason == verify.Accepted && holder.Given != nil {
-		scopes = slices.DeleteFunc(slices.Clone(holder.Given.Scopes), func(scope string) bool {
+	if reason == verify.Accepted && holder.Rights != nil {
+		scopes = slices.DeleteFunc(slices.Clone(holder.Rights.Scopes), func(scope string) bool {
 			return !m.may(&holder, access.Request{Action: scope, Resource: access.Any})
 		})
 	}
@@ -272,7 +272,7 @@ func TestIndex_AgreesWithModelOfLastAdmins(t *testing.T) {
 			w.compare(t, verifier, index, m)
 		}
 		own := admin("user-0", w.digests[3])
-		own.OwnsUsername, own.Given, own.UID = false, &access.Given{Scopes: []string{"certs.read"}}, "own"
+		own.OwnsUsername, own.Rights, own.UID = false, &access.Rights{Scopes: []string{"certs.read"}}, "own"
 		put(verify.ID{Kind: "APIKey", Name: "own"}, own)
 		t.Repeat(map[string]func(*rapid.T){
 			"change": func(t *rapid.T) {

@@ -23,7 +23,7 @@ type object struct {
 	// has to be fetched costs as much as a step of the verification.
 
 	identity Identity
-	given    *access.Given
+	rights   *access.Rights
 	// allUsable is one more than the Index.changes at which all scopes were found to be usable. 0: never.
 	allUsable atomic.Uint64
 	// reported is when a use of a key was last reported.
@@ -75,7 +75,7 @@ func newObject(id ID, k KeyObject) *object {
 		identity:     k.Identity,
 		id:           id,
 		claim:        username.Claim{HoldsKeys: k.HoldsKeys, Created: k.Created.UTC(), UID: k.UID},
-		given:        k.Given,
+		rights:       k.Rights,
 		standing:     k.Standing,
 		ownsUsername: k.OwnsUsername,
 		disabled:     k.Disabled,
@@ -141,7 +141,7 @@ func micro(t time.Time) int64 {
 func (o *object) equals(other *object) bool {
 	return o != nil && o.identity == other.identity && o.claim == other.claim && o.standing == other.standing &&
 		o.ownsUsername == other.ownsUsername && o.disabled == other.disabled && o.staysIfLast == other.staysIfLast &&
-		o.given == other.given && slices.Equal(o.keys, other.keys)
+		o.rights == other.rights && slices.Equal(o.keys, other.keys)
 }
 
 // inherit copies the time of the last report from prev, which may be nil or an earlier object of the same name.

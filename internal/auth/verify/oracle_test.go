@@ -103,7 +103,7 @@ func (m *model) self(name string) (self verify.KeyObject, ok bool) {
 }
 
 func (m *model) ofUser(h *verify.KeyObject) verify.Reason {
-	if h.Given == nil || h.Identity.Username == "" {
+	if h.Rights == nil || h.Identity.Username == "" {
 		return verify.Accepted
 	}
 	if self, ok := m.self(h.Identity.Username); ok && self.Disabled {
@@ -147,8 +147,8 @@ func (m *model) end(h *verify.KeyObject, k verify.Key) time.Time {
 		}
 	}
 	ttls := []time.Duration{h.TTL}
-	if h.Given != nil {
-		for _, name := range h.Given.Roles {
+	if h.Rights != nil {
+		for _, name := range h.Rights.Roles {
 			ttls = append(ttls, m.roles[name].MaxTTL)
 		}
 	}
@@ -191,19 +191,19 @@ func (m *model) userMay(name string, r access.Request) bool {
 
 // may expects an object whose key was accepted.
 func (m *model) may(h *verify.KeyObject, r access.Request) bool {
-	if h.Given == nil {
+	if h.Rights == nil {
 		return true
 	}
-	var given access.Grant
-	for _, s := range h.Given.Scopes {
-		given.Permissions = append(given.Permissions, access.Scope(s))
+	var rights access.Grant
+	for _, s := range h.Rights.Scopes {
+		rights.Permissions = append(rights.Permissions, access.Scope(s))
 	}
-	for _, name := range h.Given.Roles {
-		given.Permissions = append(given.Permissions, m.roles[name].Permissions...)
+	for _, name := range h.Rights.Roles {
+		rights.Permissions = append(rights.Permissions, m.roles[name].Permissions...)
 	}
-	given.Permissions = append(given.Permissions, h.Given.Permissions...)
+	rights.Permissions = append(rights.Permissions, h.Rights.Permissions...)
 	if h.Identity.Username == "" {
-		return access.May(given, nil, r)
+		return access.May(rights, nil, r)
 	}
 	var ceiling access.Grant
 	self, ok := m.self(h.Identity.Username)
@@ -213,7 +213,7 @@ func (m *model) may(h *verify.KeyObject, r access.Request) bool {
 			ceiling.Permissions = append(ceiling.Permissions, role.Permissions...)
 		}
 	}
-	return access.May(given, &ceiling, r)
+	return access.May(rights, &ceiling, r)
 }
 
 func (m *model) keys() int {

@@ -137,7 +137,7 @@ func TestUserMay_AsTheRolesAllow(t *testing.T) {
 	expect("without roles", "alice", false)
 	index.Put(id("alice"), admin("alice", ring.Digest(numbered(1))))
 	expect("the name of an admin", "alice", false)
-	index.Put(apiKeyID("bobs"), apiKey("bob", access.Given{Scopes: []string{"certs.read"}}, ring.Digest(numbered(2))))
+	index.Put(apiKeyID("bobs"), apiKey("bob", access.Rights{Scopes: []string{"certs.read"}}, ring.Digest(numbered(2))))
 	expect("rights of a key", "bob", false)
 	index.PutRole("reader", reader("alice"))
 	expect("member", "alice", true)

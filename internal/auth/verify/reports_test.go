@@ -61,7 +61,7 @@ func TestShouldReportUse_OncePerInterval(t *testing.T) {
 func TestShouldReportUser_OnlyWithoutAdminUser(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	verifier := verify.NewVerifier(index, format, ring)
-	given := access.Given{Scopes: []string{"certs.read"}}
+	rights := access.Rights{Scopes: []string{"certs.read"}}
 	report := func(key uint64, at time.Time) bool {
 		return verifier.Verify(numbered(key), at).ShouldReportUser(at, interval)
 	}
@@ -72,7 +72,7 @@ func TestShouldReportUser_OnlyWithoutAdminUser(t *testing.T) {
 		}
 	}
 	for i := range uint64(2) {
-		index.Put(apiKeyID(fmt.Sprint("key-", i)), apiKey("zoe", given, ring.Digest(numbered(i))))
+		index.Put(apiKeyID(fmt.Sprint("key-", i)), apiKey("zoe", rights, ring.Digest(numbered(i))))
 	}
 	want("the first use", report(0, now), true)
 	want("use of another key of the user", report(1, now), false)
@@ -85,7 +85,7 @@ func TestShouldReportUser_OnlyWithoutAdminUser(t *testing.T) {
 	want("an admin's own key", report(5, now.Add(3*interval)), false)
 	index.Delete(id("zoe"))
 	want("the AdminUser is deleted", report(0, now.Add(3*interval)), true)
-	ci := apiKey("", given, ring.Digest(numbered(7)))
+	ci := apiKey("", rights, ring.Digest(numbered(7)))
 	ci.Identity = verify.Identity{Subject: "Account/ci"}
 	index.Put(apiKeyID("ci"), ci)
 	want("a key without an owner", report(7, now), false)

@@ -15,15 +15,15 @@ func (v *Verifier) May(verdict Verdict, r access.Request) bool {
 	if !verdict.Accepted() {
 		return false
 	}
-	grant, ceiling := v.index.rights(verdict.entry.owner)
+	grant, ceiling := v.index.grantOf(verdict.entry.owner)
 	return access.May(grant, &ceiling, r)
 }
 
 // Scopes returns the scopes that the key was given and may use on every resource. The caller must not change
 // the slice.
 func (v *Verifier) Scopes(verdict Verdict) []string {
-	given := verdict.Given()
-	if given == nil || len(given.Scopes) == 0 {
+	rights := verdict.Rights()
+	if rights == nil || len(rights.Scopes) == 0 {
 		return nil
 	}
 	return v.index.usableScopes(verdict.entry.owner)
@@ -43,21 +43,21 @@ func (v *Verifier) UserIsDenied(name string, r access.Request) bool {
 
 // MayDelegate reports whether the caller of a verdict may give rights to a key whose owner is the user `to`,
 // or to a key without an owner if `to` is empty. A refused caller may give nothing, not even an empty grant.
-func (v *Verifier) MayDelegate(verdict Verdict, given *access.Given, to string) bool {
+func (v *Verifier) MayDelegate(verdict Verdict, rights *access.Rights, to string) bool {
 	if !verdict.Accepted() {
 		return false
 	}
-	held, ceiling := v.index.rights(verdict.entry.owner)
+	held, ceiling := v.index.grantOf(verdict.entry.owner)
 	roles := v.index.roles.Load()
-	return access.Covers(held, &ceiling, roles.GrantOf(given), v.limit(roles, to))
+	return access.Covers(held, &ceiling, roles.GrantOf(rights), v.limit(roles, to))
 }
 
 // UserMayDelegate is MayDelegate for a caller with a name and no key. Such a caller may have a key that can
 // do whatever the user may, now and later.
-func (v *Verifier) UserMayDelegate(name string, given *access.Given, to string) bool {
+func (v *Verifier) UserMayDelegate(name string, rights *access.Rights, to string) bool {
 	roles := v.index.roles.Load()
 	ceiling := roles.HeldBy(name)
-	return access.Covers(access.Grant{Everything: true}, &ceiling, roles.GrantOf(given), v.limit(roles, to))
+	return access.Covers(access.Grant{Everything: true}, &ceiling, roles.GrantOf(rights), v.limit(roles, to))
 }
 
 // limit returns the rights that limit keys of a user, and nil if there is no user. The rights of an admin
@@ -79,14 +79,14 @@ func (v *Verifier) MayOwnKeys(username string) bool { return v.index.roles.Load(
 // MaxTTL returns the longest lifetime of a key with these roles. 0: the roles set none.
 func (v *Verifier) MaxTTL(roles []string) time.Duration { return v.index.roles.Load().MaxTTL(roles) }
 
-// rights returns what a key was given, and the rights of its owner if these limit it.
-func (x *Index) rights(o *object) (grant, ceiling access.Grant) {
+// grantOf returns the grant of an object, and the grant of its owner if that limits it.
+func (x *Index) grantOf(o *object) (grant, ceiling access.Grant) {
 	everything := access.Grant{Everything: true}
-	if o.given == nil {
+	if o.rights == nil {
 		return everything, everything
 	}
 	roles := x.roles.Load()
-	grant = roles.GrantOf(o.given)
+	grant = roles.GrantOf(o.rights)
 	if o.user == nil || o.user.admin.Load() {
 		return grant, everything
 	}
@@ -98,20 +98,20 @@ func (x *Index) rights(o *object) (grant, ceiling access.Grant) {
 func (x *Index) usableScopes(o *object) []string {
 	now := x.changes.Load() + 1
 	if o.allUsable.Load() == now {
-		return o.given.Scopes
+		return o.rights.Scopes
 	}
-	grant, ceiling := x.rights(o)
+	grant, ceiling := x.grantOf(o)
 	beyond := func(scope string) bool {
 		return !access.May(grant, &ceiling, access.Request{Action: scope, Resource: access.Any})
 	}
-	if slices.ContainsFunc(o.given.Scopes, beyond) {
-		return slices.DeleteFunc(slices.Clone(o.given.Scopes), beyond)
+	if slices.ContainsFunc(o.rights.Scopes, beyond) {
+		return slices.DeleteFunc(slices.Clone(o.rights.Scopes), beyond)
 	}
 	o.allUsable.Store(now)
-	return o.given.Scopes
+	return o.rights.Scopes
 }
 
-// PutRole adds or replaces a role. The cost is that of all keys that were given something.
+// PutRole adds or replaces a role. The cost is that of all API keys.
 func (x *Index) PutRole(name string, r access.Role) {
 	x.changeRoles(func(byName map[string]access.Role) { byName[name] = r })
 }
@@ -145,7 +145,7 @@ func (x *Index) changeRoles(change func(byName map[string]access.Role)) {
 		x.updateUser(name, u)
 	}
 	for o := range x.objects.all() {
-		if o.given != nil {
+		if o.rights != nil {
 			x.refresh(o)
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// user is an owner of keys that were given something. Its name is matched exactly.
+// user is the owner of API keys. Its name is matched exactly.
 type user struct {
 	objects []objectSlot
 	// disabled and denied are why the keys are refused.
@@ -31,7 +31,7 @@ func (u *user) reason() Reason {
 // attach adds an object to its owner, if it has one that limits it.
 func (x *Index) attach(o *object) {
 	name := o.identity.Username
-	if o.given == nil || name == "" {
+	if o.rights == nil || name == "" {
 		return
 	}
 	u := x.users[name]

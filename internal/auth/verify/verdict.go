@@ -98,12 +98,12 @@ func (v Verdict) Identity() Identity {
 	return v.entry.owner.identity
 }
 
-// Given returns what the key was given; nil means everything. Verifier.May decides what the key may do.
-func (v Verdict) Given() *access.Given {
+// Rights returns the rights of an accepted key; nil means everything. Verifier.May decides what the key may do.
+func (v Verdict) Rights() *access.Rights {
 	if !v.Accepted() {
-		return &access.Given{}
+		return &access.Rights{}
 	}
-	return v.entry.owner.given
+	return v.entry.owner.rights
 }
 
 // Ends returns the end of an accepted key as objects stand now. It is zero if the key has no end.

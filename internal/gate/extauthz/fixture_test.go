@@ -151,7 +151,7 @@ func newIndex(ring *pepper.Keyring) *verify.Index {
 	give := func(name, plaintext, username, subject string, scopes ...string) {
 		index.Put(verify.ID{Kind: "APIKey", Namespace: "n", Name: name}, verify.KeyObject{
 			Identity: verify.Identity{Username: username, Subject: subject}, Standing: verify.Accepted, UID: name,
-			Given: &access.Given{Scopes: scopes}, Keys: []verify.Key{{Digest: ring.Digest(plaintext)}},
+			Rights: &access.Rights{Scopes: scopes}, Keys: []verify.Key{{Digest: ring.Digest(plaintext)}},
 		})
 	}
 	give("ci", ci, "", "Account/ci", "certs.read", "certs.write")

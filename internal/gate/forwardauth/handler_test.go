@@ -59,7 +59,7 @@ func newFixture(tb testing.TB, runtime config.Runtime) *fixture {
 	give := func(username, subject, plaintext string) {
 		index.Put(verify.ID{Kind: "APIKey", Name: subject}, verify.KeyObject{
 			Identity: verify.Identity{Username: username, Subject: subject}, Standing: verify.Accepted, UID: subject,
-			Given: &access.Given{Scopes: []string{"certs.read", "certs.write"}},
+			Rights: &access.Rights{Scopes: []string{"certs.read", "certs.write"}},
 			Keys:  []verify.Key{{Digest: ring.Digest(plaintext)}},
 		})
 	}

@@ -117,7 +117,7 @@ func (h *fixture) apiKey(
 ) {
 	h.index.Put(verify.ID{Kind: "APIKey", Name: subject}, verify.KeyObject{
 		Identity: verify.Identity{Username: username, Subject: subject}, Standing: standing, UID: subject, ExpiresAt: ends,
-		Given: &access.Given{Scopes: scopes}, Keys: []verify.Key{{Digest: h.ring.Digest(plaintext)}},
+		Rights: &access.Rights{Scopes: scopes}, Keys: []verify.Key{{Digest: h.ring.Digest(plaintext)}},
 	})
 }
 

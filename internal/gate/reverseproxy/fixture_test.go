@@ -90,7 +90,7 @@ func newFixture(tb testing.TB, app http.HandlerFunc, o options) *fixture {
 	h.put("alice", alice, verify.Accepted)
 	h.index.Put(verify.ID{Kind: "APIKey", Name: "ci"}, verify.KeyObject{
 		Identity: verify.Identity{Subject: "Account/ci"}, Standing: verify.Accepted, UID: "ci",
-		Given: &access.Given{Scopes: []string{"certs.read"}}, Keys: []verify.Key{{Digest: ring.Digest(ci)}},
+		Rights: &access.Rights{Scopes: []string{"certs.read"}}, Keys: []verify.Key{{Digest: ring.Digest(ci)}},
 	})
 	h.Gate = gate.New(gate.Config{
 		Verifier: verify.NewVerifier(h.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring), View: always{},

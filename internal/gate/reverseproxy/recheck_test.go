@@ -193,7 +193,7 @@ func TestRecheck_EndsBehindAnyResponseWriter(t *testing.T) {
 func (h *fixture) setCI(subject string, scopes ...string) {
 	h.index.Put(verify.ID{Kind: "APIKey", Name: "ci"}, verify.KeyObject{
 		Identity: verify.Identity{Subject: subject}, Standing: verify.Accepted, UID: "ci",
-		Given: &access.Given{Scopes: scopes}, Keys: []verify.Key{{Digest: h.ring.Digest(ci)}},
+		Rights: &access.Rights{Scopes: scopes}, Keys: []verify.Key{{Digest: h.ring.Digest(ci)}},
 	})
 }
 

@@ -123,7 +123,7 @@ func (e *env) populate() {
 	apiKey := func(username, subject, plaintext string, scopes ...string) {
 		e.registry.Index.Put(verify.ID{Kind: "APIKey", Name: plaintext}, verify.KeyObject{
 			Identity: verify.Identity{Username: username, Subject: subject}, Standing: verify.Accepted, UID: plaintext,
-			Given: &access.Given{Scopes: scopes}, Keys: []verify.Key{{Digest: e.registry.Ring.Digest(plaintext)}},
+			Rights: &access.Rights{Scopes: scopes}, Keys: []verify.Key{{Digest: e.registry.Ring.Digest(plaintext)}},
 		})
 	}
 	apiKey("alice", "User/alice", writerKey, "users.write", "users.read")

@@ -5,9 +5,9 @@ import (
 	"keywright.dev/keywright/internal/auth/access"
 )
 
-// Given is what an APIKey says it may do.
-func Given(key *v1alpha1.APIKey) access.Given {
-	given := access.Given{Scopes: Plain(key.Spec.Scopes), Roles: Plain(key.Spec.Roles)}
+// Rights returns the rights that an APIKey gives to its keys.
+func Rights(key *v1alpha1.APIKey) access.Rights {
+	given := access.Rights{Scopes: Plain(key.Spec.Scopes), Roles: Plain(key.Spec.Roles)}
 	if key.Spec.Policy != nil {
 		given.Permissions = permissions(key.Spec.Policy.Permissions)
 	}

@@ -23,7 +23,7 @@ func KeyObject(o keyholder.Object) (object verify.KeyObject, unreadable []int) {
 		object.OwnsUsername, object.Disabled, object.StaysIfLast = true, !o.IsEnabled(), StaysIfLast(o)
 	case *v1alpha1.APIKey:
 		object.Identity = identityOfSubject(o.Spec.Subject)
-		object.ExpiresAt, object.TTL, object.Given = Instant(o.Spec.ExpiresAt), Duration(o.Spec.TTL), new(Given(o))
+		object.ExpiresAt, object.TTL, object.Rights = Instant(o.Spec.ExpiresAt), Duration(o.Spec.TTL), new(Rights(o))
 	}
 	object.Keys, unreadable = indexKeys(status.Keys)
 	return object, unreadable

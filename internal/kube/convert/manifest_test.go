@@ -28,16 +28,16 @@ func read(effect access.Effect) access.Permission {
 
 func TestGiven(t *testing.T) {
 	key := &v1alpha1.APIKey{}
-	if got := convert.Given(key); !reflect.DeepEqual(got, access.Given{}) {
+	if got := convert.Rights(key); !reflect.DeepEqual(got, access.Rights{}) {
 		t.Errorf("of a key that says nothing: %+v", got)
 	}
 	key.Spec.Scopes, key.Spec.Roles = []v1alpha1.Scope{"certs.read"}, []v1alpha1.RoleName{"reader"}
 	key.Spec.Policy = &v1alpha1.Policy{Permissions: []v1alpha1.Permission{written(v1alpha1.EffectAllow), written(v1alpha1.EffectDeny)}}
-	want := access.Given{
+	want := access.Rights{
 		Scopes: []string{"certs.read"}, Roles: []string{"reader"},
 		Permissions: []access.Permission{read(access.Allow), read(access.Deny)},
 	}
-	if got := convert.Given(key); !reflect.DeepEqual(got, want) {
+	if got := convert.Rights(key); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }
@@ -87,7 +87,7 @@ func FuzzPermission(f *testing.F) {
 			Effect: v1alpha1.Effect(effect), Actions: []v1alpha1.Action{v1alpha1.Action(action)}, Resources: []v1alpha1.Resource{v1alpha1.Resource(resource)},
 			Condition: &v1alpha1.Condition{StringEquals: map[string]v1alpha1.PropertyValue{property: v1alpha1.PropertyValue(value)}},
 		}}}
-		given := convert.Given(key)
+		given := convert.Rights(key)
 		want := access.Permission{
 			Effect: access.Effect(effect), Actions: []string{action}, Resources: []string{resource}, StringEquals: map[string]string{property: value},
 		}

@@ -48,7 +48,7 @@ var _ = Describe("Creating", func() {
 		removeLater(o)
 		verdict := verifier.Verify(k.Plaintext, time.Now())
 		Expect(verdict.Accepted()).To(BeTrue())
-		Expect(verdict.Given().Scopes).To(ConsistOf("certs.read"))
+		Expect(verdict.Rights().Scopes).To(ConsistOf("certs.read"))
 		Expect(verdict.Ends()).To(BeTemporally("==", o.Spec.ExpiresAt.Time))
 		Expect(o.Name).To(HavePrefix("ci-of-ci-"))
 		Expect(o.Status.Keys[0].NotAfter.Time).To(BeTemporally("==", o.Spec.ExpiresAt.Time))

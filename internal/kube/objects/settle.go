@@ -70,7 +70,7 @@ func showsRights(o Object, verdict verify.Verdict) bool {
 	if !is {
 		return true
 	}
-	want, got := convert.Given(k), verdict.Given()
+	want, got := convert.Rights(k), verdict.Rights()
 	return got == nil || reflect.DeepEqual(&want, got)
 }
 

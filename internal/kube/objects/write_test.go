@@ -148,7 +148,7 @@ var _ = Describe("A change", func() {
 		Expect(server.Create(ctx, o, k)).To(Succeed())
 		removeLater(o)
 		Expect(server.Change(ctx, o, func(o objects.Object) { o.(*v1alpha1.APIKey).Spec.Scopes = []v1alpha1.Scope{"certs.write"} })).To(Succeed())
-		Expect(verifier.Verify(k.Plaintext, time.Now()).Given().Scopes).To(ConsistOf("certs.write"))
+		Expect(verifier.Verify(k.Plaintext, time.Now()).Rights().Scopes).To(ConsistOf("certs.write"))
 		Expect(server.Change(ctx, o, func(o objects.Object) { o.(*v1alpha1.APIKey).Spec.Revoked = true })).To(Succeed())
 		Expect(accepted(k)).To(BeFalse())
 	})

@@ -76,7 +76,7 @@ func resourceOf(subject v1alpha1.Subject) string {
 }
 
 // checkGrant refuses to give a key rights that the caller does not hold.
-func (s *Service) checkGrant(caller manage.Caller, given *access.Given, subject v1alpha1.Subject) error {
+func (s *Service) checkGrant(caller manage.Caller, given *access.Rights, subject v1alpha1.Subject) error {
 	to := ""
 	if subject.Kind == v1alpha1.SubjectUser {
 		to = subject.Name

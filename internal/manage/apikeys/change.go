@@ -126,7 +126,7 @@ func (op *operation) apply(c *Change, k *v1alpha1.APIKey) error {
 	c.give(&k.Spec)
 	c.enable(&k.Spec)
 	op.setEnd(c, &k.Spec)
-	given := convert.Given(k)
+	given := convert.Rights(k)
 	if err := op.checkGrant(op.caller, &given, k.Spec.Subject); err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (op *operation) create(ctx context.Context, read manage.Read[*Wanted]) (*Is
 		return nil, err
 	}
 	k := &v1alpha1.APIKey{Spec: wanted.spec(subject)}
-	given := convert.Given(k)
+	given := convert.Rights(k)
 	if err := op.checkGrant(op.caller, &given, subject); err != nil {
 		return nil, err
 	}

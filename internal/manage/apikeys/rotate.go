@@ -38,7 +38,7 @@ func (op *operation) rotate(ctx context.Context, id string, check func() error) 
 
 // checkRotation refuses a caller that lacks rights of the key: the caller gets the successor.
 func (op *operation) checkRotation(k *v1alpha1.APIKey) error {
-	given := convert.Given(k)
+	given := convert.Rights(k)
 	if err := op.checkGrant(op.caller, &given, k.Spec.Subject); err != nil {
 		return err
 	}

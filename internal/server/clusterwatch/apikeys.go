@@ -15,7 +15,7 @@ func newAPIKeys(index *verify.Index, namespace string, common *pool, log *slog.L
 		key := object.(*v1alpha1.APIKey)
 		r := &record{id: verify.ID{Kind: kindAPIKey, Namespace: common.namespace(key.Namespace), Name: key.Name}}
 		r.holder = keyObject(key, log.With("namespace", key.Namespace, "apiKey", key.Name))
-		r.holder.Given = common.given(*r.holder.Given)
+		r.holder.Rights = common.given(*r.holder.Rights)
 		return r
 	}}
 }

@@ -42,7 +42,7 @@ func TestAnAPIKeySpeaksAsItsSubjectAndIsNoAdmin(t *testing.T) {
 	} {
 		sink := newKeySink()
 		sink.put(apiKeyObject("k", v1alpha1.Subject{Kind: kind, Name: "x.1"}, alicesKey))
-		if got := sink.verify(t, alicesKey); !got.Accepted() || got.Identity() != want || got.Given() == nil {
+		if got := sink.verify(t, alicesKey); !got.Accepted() || got.Identity() != want || got.Rights() == nil {
 			t.Errorf("%s as %+v, want %+v", got.Reason, got.Identity(), want)
 		}
 	}
@@ -84,12 +84,12 @@ func TestWhyAnAPIKeyIsRefused(t *testing.T) {
 
 func TestWhatKeysHaveInCommonIsKeptOnce(t *testing.T) {
 	p := newPool()
-	grant := func(i int) access.Given { return access.Given{Scopes: []string{fmt.Sprint("certs.read", i)}} }
+	grant := func(i int) access.Rights { return access.Rights{Scopes: []string{fmt.Sprint("certs.read", i)}} }
 	one := p.given(grant(1))
 	if p.given(grant(1)) != one || p.given(grant(2)) == one {
 		t.Error("what says the same is not the same, or the reverse")
 	}
-	for _, other := range []access.Given{
+	for _, other := range []access.Rights{
 		{Roles: []string{"certs.read1"}}, {Scopes: []string{"certs.read1", ""}}, {Scopes: []string{`certs.read1" "`}},
 		{Scopes: []string{"\xff"}}, {Scopes: []string{"\xfe"}}, {Scopes: []string{"a b"}}, {Scopes: []string{"a", "b"}},
 		{Permissions: []access.Permission{{StringEquals: map[string]string{"a": "b"}}}},

@@ -15,7 +15,7 @@ type pool struct {
 	mu         sync.Mutex
 	namespaces map[string]string
 	// grants are known by a hash of what they say, for as long as something uses them.
-	grants map[[sha256.Size]byte]weak.Pointer[access.Given]
+	grants map[[sha256.Size]byte]weak.Pointer[access.Rights]
 	// sweepAt is the number of grants at which those that nothing uses any more are taken out.
 	sweepAt int
 }
@@ -25,7 +25,7 @@ const fewestSwept = 1024
 
 func newPool() *pool {
 	return &pool{
-		namespaces: map[string]string{}, grants: map[[sha256.Size]byte]weak.Pointer[access.Given]{}, sweepAt: fewestSwept,
+		namespaces: map[string]string{}, grants: map[[sha256.Size]byte]weak.Pointer[access.Rights]{}, sweepAt: fewestSwept,
 	}
 }
 
@@ -40,7 +40,7 @@ func (p *pool) namespace(name string) string {
 }
 
 // given returns one and the same for all that say the same.
-func (p *pool) given(g access.Given) *access.Given {
+func (p *pool) given(g access.Rights) *access.Rights {
 	// Strings are quoted and the entries of maps in order, so that no two grants are written alike.
 	hash := sha256.Sum256(fmt.Appendf(nil, "%q", g))
 	p.mu.Lock()
