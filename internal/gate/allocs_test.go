@@ -38,8 +38,8 @@ func TestDecide_Allocations(t *testing.T) {
 		"an ended key":    {from(bearer(erinKey)), 1},
 		"anonymous":       {from(), 2},
 	} {
-		asked := gate.Request{Method: http.MethodGet, Host: "h", Target: "/", Header: c.header}
-		if n := testing.AllocsPerRun(1000, func() { g.Decide(&asked) }); n > c.most {
+		request := gate.Request{Method: http.MethodGet, Host: "h", Target: "/", Header: c.header}
+		if n := testing.AllocsPerRun(1000, func() { g.Decide(&request) }); n > c.most {
 			t.Errorf("%s: %v allocations, want at most %v", name, n, c.most)
 		}
 	}

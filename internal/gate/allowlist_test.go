@@ -63,7 +63,7 @@ func TestAllowList_RefusesUnlistedWriter(t *testing.T) {
 				t.Errorf("read: got %s", describe(&d))
 			}
 			if d := h.Identify(c.header); want == notListed && d.Outcome != gate.Allowed {
-				t.Errorf("the list is not for Keywright itself: got %s", describe(&d))
+				t.Errorf("the allow list applied to Keywright itself: got %s", describe(&d))
 			}
 		})
 	}
@@ -100,7 +100,7 @@ func TestAnonymousReads_AdmitReadsOnly(t *testing.T) {
 		"a read":              {config.Runtime{}, "GET", from(), anonymous},
 		"another read":        {config.Runtime{}, "PROPFIND", from(), anonymous},
 		"a write":             {config.Runtime{}, "POST", from(), refused},
-		"who knows":           {config.Runtime{}, "", from(), refused},
+		"an unknown method":   {config.Runtime{}, "", from(), refused},
 		"a read with a list":  {config.Runtime{AllowedUsers: []string{"bob"}}, "GET", from(), anonymous},
 		"a write with a list": {config.Runtime{AllowedUsers: []string{"bob"}}, "POST", from(), refused},
 		"a bad key":           {config.Runtime{}, "GET", from(bearer(unknownKey)), refused},
@@ -110,8 +110,10 @@ func TestAnonymousReads_AdmitReadsOnly(t *testing.T) {
 		"a disabled admin": {
 			config.Runtime{TrustProxyHeaders: true}, "GET", from("X-Forwarded-User: dave"), anonymous,
 		},
-		"what no route matches":        {config.Runtime{Routes: someRoutes}, "GET", from(), anonymous},
-		"what none matches is refused": {config.Runtime{Routes: someRoutes, DenyUnmatched: true}, "GET", from(), "unmatched"},
+		"an unmatched request": {config.Runtime{Routes: someRoutes}, "GET", from(), anonymous},
+		"unmatched requests are refused": {
+			config.Runtime{Routes: someRoutes, DenyUnmatched: true}, "GET", from(), "unmatched",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.runtime.AnonymousReads = true

@@ -54,22 +54,22 @@ func TestIdentifyOrAnonymous(t *testing.T) {
 		"a dead session and a key":        {plain, from(session(daveSession), bearer(ciKey)), "key Account/ci"},
 		"no session":                      {plain, from(session(noSession)), anonymous},
 
-		"a proxy's word, not trusted": {plain, from("X-Forwarded-User: carol"), anonymous},
-		"a proxy's word":              {proxy, from("X-Forwarded-User: carol"), "proxy User/carol"},
-		"its word and an unknown key": {proxy, from("X-Forwarded-User: carol", bearer(unknownKey)), "proxy User/carol"},
-		"its word and a malformed key": {
+		"a proxy name, not trusted":       {plain, from("X-Forwarded-User: carol"), anonymous},
+		"a proxy name":                    {proxy, from("X-Forwarded-User: carol"), "proxy User/carol"},
+		"a proxy name and an unknown key": {proxy, from("X-Forwarded-User: carol", bearer(unknownKey)), "proxy User/carol"},
+		"a proxy name and a malformed key": {
 			proxy, from("X-Forwarded-User: carol", "Authorization: Basic !"), "proxy User/carol",
 		},
-		"its word and a key":     {proxy, from("X-Forwarded-User: carol", bearer(ciKey)), "key Account/ci"},
+		"a proxy name and a key": {proxy, from("X-Forwarded-User: carol", bearer(ciKey)), "key Account/ci"},
 		"of the bootstrap admin": {proxy, from("X-Forwarded-User: Admin"), anonymous},
 		"of a disabled admin":    {proxy, from("X-Forwarded-User: Dave"), anonymous},
 		"no proxy name, and a saved name": {
 			proxy, from("X-Forwarded-User: ", "Cookie: keywright_user=zoe"), "display_name User/zoe",
 		},
-		"a saved name":           {plain, from("Cookie: keywright_user=zoe"), "display_name User/zoe"},
-		"of an admin":            {plain, from("Cookie: keywright_user=alice"), "display_name User/alice"},
-		"where such names count": {saved, from("Cookie: keywright_user=zoe"), "saved_name User/zoe"},
-		"and an unknown key, where so": {
+		"a saved name":         {plain, from("Cookie: keywright_user=zoe"), "display_name User/zoe"},
+		"of an admin":          {plain, from("Cookie: keywright_user=alice"), "display_name User/alice"},
+		"a trusted saved name": {saved, from("Cookie: keywright_user=zoe"), "saved_name User/zoe"},
+		"trusted, and an unknown key": {
 			saved, from("Cookie: keywright_user=zoe", bearer(unknownKey)), "saved_name User/zoe",
 		},
 		"a saved name, and an ended key": {
@@ -96,7 +96,7 @@ func TestIdentifyOrAnonymous(t *testing.T) {
 				t.Errorf("key %q, digest %v", d.Caller.KeyID, d.Caller.Digest())
 			}
 			if sets := strings.HasPrefix(c.want, "proxy"); sets != (d.SetCookie != "") {
-				t.Errorf("sets %q", d.SetCookie)
+				t.Errorf("Set-Cookie %q", d.SetCookie)
 			}
 			if d.Refusal() != nil {
 				t.Error("refused")
@@ -224,10 +224,10 @@ func TestOverlappingKey_CarriesNoSession(t *testing.T) {
 func TestSecureCookies(t *testing.T) {
 	h := newFixture(t)
 	if !h.SecureCookies() {
-		t.Error("cookies are not secure where nothing is said")
+		t.Error("cookies are not secure by default")
 	}
 	h.use(t, config.Runtime{InsecureCookies: true})
 	if h.SecureCookies() {
-		t.Error("cookies are secure where they are not to be")
+		t.Error("cookies are secure although InsecureCookies is set")
 	}
 }

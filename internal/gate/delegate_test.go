@@ -20,17 +20,17 @@ func TestMayDelegate(t *testing.T) {
 		to     string
 		want   bool
 	}{
-		"anonymous":                     {http.Header{}, "", false},
-		"an unknown key":                {http.Header{"X-Api-Key": {unknownKey}}, "", false},
-		"the bootstrap key":             {http.Header{"X-Api-Key": {bootstrapKey}}, "", true},
-		"an admin's key":                {http.Header{"X-Api-Key": {aliceKey}}, "bob", true},
-		"an admin's session":            {http.Header{"Cookie": {"keywright_session=" + aliceSession}}, "", true},
-		"an admin's API key":            {http.Header{"X-Api-Key": {alicesAPIKey}}, "alice", false},
-		"a user's API key":              {http.Header{"X-Api-Key": {bobsAPIKey}}, "bob", false},
-		"a proxy's word, to themselves": {http.Header{"X-Forwarded-User": {"bob"}}, "bob", true},
-		"a proxy's word, to another":    {http.Header{"X-Forwarded-User": {"bob"}}, "alice", false},
-		"a saved name, to themselves":   {http.Header{"Cookie": {"keywright_user=bob"}}, "bob", false},
-		"a saved name, to a program":    {http.Header{"Cookie": {"keywright_user=bob"}}, "", false},
+		"anonymous":                   {http.Header{}, "", false},
+		"an unknown key":              {http.Header{"X-Api-Key": {unknownKey}}, "", false},
+		"the bootstrap key":           {http.Header{"X-Api-Key": {bootstrapKey}}, "", true},
+		"an admin's key":              {http.Header{"X-Api-Key": {aliceKey}}, "bob", true},
+		"an admin's session":          {http.Header{"Cookie": {"keywright_session=" + aliceSession}}, "", true},
+		"an admin's API key":          {http.Header{"X-Api-Key": {alicesAPIKey}}, "alice", false},
+		"a user's API key":            {http.Header{"X-Api-Key": {bobsAPIKey}}, "bob", false},
+		"a proxy name, to themselves": {http.Header{"X-Forwarded-User": {"bob"}}, "bob", true},
+		"a proxy name, to another":    {http.Header{"X-Forwarded-User": {"bob"}}, "alice", false},
+		"a saved name, to themselves": {http.Header{"Cookie": {"keywright_user=bob"}}, "bob", false},
+		"a saved name, to a program":  {http.Header{"Cookie": {"keywright_user=bob"}}, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := h.Identify(c.header)

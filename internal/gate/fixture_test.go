@@ -78,7 +78,7 @@ func (s sessions) Key(cookie string, _ time.Time) *pepper.Digest {
 	return &digest
 }
 
-// fixture is a gate and the objects that it knows.
+// fixture is a gate and its objects.
 type fixture struct {
 	*gate.Gate
 	index    *verify.Index
@@ -96,7 +96,7 @@ func newFixture(tb testing.TB) *fixture {
 		tb.Fatal(err)
 	}
 	h := &fixture{index: &verify.Index{}, ring: ring, view: &view{}, registry: prometheus.NewRegistry(), log: &kit.Log{}}
-	h.moveIn()
+	h.addObjects()
 	known := sessions{}
 	for cookie, plaintext := range map[string]string{
 		aliceSession: aliceKey, bobSession: bobsAPIKey, daveSession: daveKey, erinSession: erinKey,
@@ -114,7 +114,7 @@ func newFixture(tb testing.TB) *fixture {
 	return h
 }
 
-func (h *fixture) moveIn() {
+func (h *fixture) addObjects() {
 	bootstrap := h.ring.Digest(bootstrapKey)
 	h.index.SetBootstrap(&bootstrap)
 	h.admin("alice", aliceKey, verify.Accepted, time.Time{})

@@ -43,7 +43,7 @@ func TestDecide_IdentifiesCaller(t *testing.T) {
 		"a user's API key":           {plain, from(bearer(bobsAPIKey)), "key User/bob"},
 		"a program's":                {plain, from(bearer(ciKey)), "key Account/ci"},
 		"disabled":                   {plain, from(bearer(daveKey)), refused},
-		"whose user is disabled":     {plain, from(bearer(davesAPIKey)), refused},
+		"of a disabled user":         {plain, from(bearer(davesAPIKey)), refused},
 		"ended":                      {plain, from(bearer(erinKey)), refused},
 		"demoted":                    {plain, from(bearer(ginaKey)), refused},
 		"revoked":                    {plain, from(bearer(revokedKey)), refused},
@@ -100,15 +100,15 @@ func TestDecide_IdentifiesCaller(t *testing.T) {
 			plain, from(session(aliceSession), bearer(aliceKey), "X-Api-Key: "+ciKey), refused,
 		},
 
-		"a proxy's word, not trusted":   {saved, from("X-Forwarded-User: carol"), refused},
-		"a proxy's word":                {proxy, from("X-Forwarded-User: carol"), "proxy User/carol"},
-		"with spaces around":            {proxy, from("X-Forwarded-User:  \t carol  "), "proxy User/carol"},
-		"with spaces within":            {proxy, from("X-Forwarded-User: Carol Müller"), "proxy User/Carol Müller"},
-		"of an admin":                   {proxy, from("X-Forwarded-User: alice"), "proxy User/alice"},
-		"of the bootstrap admin":        {proxy, from("X-Forwarded-User: admin"), refused},
-		"of the bootstrap admin, oddly": {proxy, from("X-Forwarded-User:  aDmIn\t"), refused},
-		"an empty name":                 {proxy, from("X-Forwarded-User: "), refused},
-		"only spaces":                   {proxy, from("X-Forwarded-User:  \t "), refused},
+		"a proxy name, not trusted":          {saved, from("X-Forwarded-User: carol"), refused},
+		"a proxy name":                       {proxy, from("X-Forwarded-User: carol"), "proxy User/carol"},
+		"with spaces around":                 {proxy, from("X-Forwarded-User:  \t carol  "), "proxy User/carol"},
+		"with spaces within":                 {proxy, from("X-Forwarded-User: Carol Müller"), "proxy User/Carol Müller"},
+		"of an admin":                        {proxy, from("X-Forwarded-User: alice"), "proxy User/alice"},
+		"of the bootstrap admin":             {proxy, from("X-Forwarded-User: admin"), refused},
+		"of the bootstrap admin, other case": {proxy, from("X-Forwarded-User:  aDmIn\t"), refused},
+		"an empty name":                      {proxy, from("X-Forwarded-User: "), refused},
+		"only spaces":                        {proxy, from("X-Forwarded-User:  \t "), refused},
 		"twice the same": {
 			proxy, from("X-Forwarded-User: carol", "X-Forwarded-User: carol"), "proxy User/carol",
 		},
@@ -122,31 +122,31 @@ func TestDecide_IdentifiesCaller(t *testing.T) {
 		"of DEL":          {proxy, http.Header{"X-Forwarded-User": {"ca\x7frol"}}, refused},
 		"of a C1 control": {proxy, from("X-Forwarded-User: ca\u0085rol"), refused},
 		"of no UTF-8":     {proxy, from("X-Forwarded-User: carol\xff"), refused},
-		"as long as may be": {
+		"of the greatest length": {
 			proxy, from("X-Forwarded-User: " + strings.Repeat("c", 128)), "proxy User/" + strings.Repeat("c", 128),
 		},
-		"longer than may be":           {proxy, from("X-Forwarded-User: " + strings.Repeat("c", 129)), refused},
-		"64 KB":                        {proxy, from("X-Forwarded-User: " + strings.Repeat("c", 64<<10)), refused},
-		"of a disabled admin":          {proxy, from("X-Forwarded-User: dave"), refused},
-		"disabled, in another case":    {proxy, from("X-Forwarded-User:  DaVe "), refused},
-		"disabled, with another name":  {either, from("X-Forwarded-User: dave", "Cookie: keywright_user=carol"), refused},
-		"of a demoted admin":           {proxy, from("X-Forwarded-User: gina"), "proxy User/gina"},
-		"a proxy's word and a key":     {proxy, from("X-Forwarded-User: carol", bearer(ciKey)), "key Account/ci"},
-		"a proxy's word and a bad key": {proxy, from("X-Forwarded-User: carol", bearer(unknownKey)), refused},
-		"a proxy's word and a session": {proxy, from("X-Forwarded-User: carol", session(bobSession)), "session User/bob"},
-		"a proxy's word, a dead session": {
+		"longer than may be":          {proxy, from("X-Forwarded-User: " + strings.Repeat("c", 129)), refused},
+		"64 KB":                       {proxy, from("X-Forwarded-User: " + strings.Repeat("c", 64<<10)), refused},
+		"of a disabled admin":         {proxy, from("X-Forwarded-User: dave"), refused},
+		"disabled, in another case":   {proxy, from("X-Forwarded-User:  DaVe "), refused},
+		"disabled, with another name": {either, from("X-Forwarded-User: dave", "Cookie: keywright_user=carol"), refused},
+		"of a demoted admin":          {proxy, from("X-Forwarded-User: gina"), "proxy User/gina"},
+		"a proxy name and a key":      {proxy, from("X-Forwarded-User: carol", bearer(ciKey)), "key Account/ci"},
+		"a proxy name and a bad key":  {proxy, from("X-Forwarded-User: carol", bearer(unknownKey)), refused},
+		"a proxy name and a session":  {proxy, from("X-Forwarded-User: carol", session(bobSession)), "session User/bob"},
+		"a proxy name, a dead session": {
 			proxy, from("X-Forwarded-User: carol", session(daveSession)), "proxy User/carol",
 		},
-		"a proxy's word and a saved name": {
+		"a proxy name and a saved name": {
 			either, from("X-Forwarded-User: carol", "Cookie: keywright_user=bob"), "proxy User/carol",
 		},
-		"a proxy's word, under an alias": {
+		"a proxy name, under an alias": {
 			proxy, http.Header{"X_Forwarded_User": {"carol"}, "X-Forwarded-user": {"carol"}}, refused,
 		},
-		"a proxy that says admin, a name": {
+		"proxy name admin, saved name": {
 			either, from("X-Forwarded-User: ADMIN", "Cookie: keywright_user=bob"), "saved_name User/bob",
 		},
-		"a proxy that says nothing, name": {
+		"empty proxy name, saved name": {
 			either, from("X-Forwarded-User: ", "Cookie: keywright_user=bob"), "saved_name User/bob",
 		},
 		"a proxy that is silent, name too": {proxy, from("Cookie: keywright_user=bob"), refused},
@@ -157,12 +157,12 @@ func TestDecide_IdentifiesCaller(t *testing.T) {
 		"an encoded one": {
 			saved, from("Cookie: keywright_user=Carol%20M%C3%BCller%3B"), "saved_name User/Carol Müller;",
 		},
-		"in quotes":                    {saved, from(`Cookie: keywright_user="carol"`), "saved_name User/carol"},
-		"not well encoded":             {saved, from("Cookie: keywright_user=100%"), "saved_name User/100%"},
-		"an admin's name":              {saved, from("Cookie: keywright_user=alice"), "saved_name User/alice"},
-		"the bootstrap admin's":        {saved, from("Cookie: keywright_user=admin"), refused},
-		"the bootstrap admin's, oddly": {saved, from("Cookie: keywright_user=%20AD%4DIN%09"), refused},
-		"empty":                        {saved, from("Cookie: keywright_user="), refused},
+		"in quotes":                      {saved, from(`Cookie: keywright_user="carol"`), "saved_name User/carol"},
+		"not well encoded":               {saved, from("Cookie: keywright_user=100%"), "saved_name User/100%"},
+		"an admin's name":                {saved, from("Cookie: keywright_user=alice"), "saved_name User/alice"},
+		"the bootstrap admin's":          {saved, from("Cookie: keywright_user=admin"), refused},
+		"the bootstrap admin's, encoded": {saved, from("Cookie: keywright_user=%20AD%4DIN%09"), refused},
+		"empty":                          {saved, from("Cookie: keywright_user="), refused},
 		"one saved twice": {
 			saved, from("Cookie: keywright_user=carol; keywright_user=carol"), "saved_name User/carol",
 		},
@@ -192,7 +192,7 @@ func TestDecide_IdentifiesCaller(t *testing.T) {
 			h := newFixture(t)
 			h.use(t, c.runtime)
 			if d := h.ask(http.MethodGet, "/", c.header); describe(&d) != c.want {
-				t.Errorf("asked: got %s, want %s", describe(&d), c.want)
+				t.Errorf("decided: got %s, want %s", describe(&d), c.want)
 			}
 			if d := h.Identify(c.header); describe(&d) != c.want {
 				t.Errorf("identified: got %s, want %s", describe(&d), c.want)
@@ -231,7 +231,7 @@ func TestSession_FollowsItsKey(t *testing.T) {
 	expect("rotated", refused)
 	h.index.SetBootstrap(nil)
 	if d := h.ask(http.MethodGet, "/", from(session(bootedSession))); d.Outcome != gate.Unauthenticated {
-		t.Error("the bootstrap key has gone: ", describe(&d))
+		t.Error("after removal of the bootstrap key: ", describe(&d))
 	}
 }
 

@@ -28,7 +28,7 @@ func TestMethodOverride_RefusedWhereMethodsMatter(t *testing.T) {
 		"the same method": {
 			"X-Http-Method-Override", "get", config.Runtime{AllowedUsers: []string{"zoe"}}, gate.Allowed,
 		},
-		"where it makes no matter": {"X-Http-Method-Override", "DELETE", config.Runtime{}, gate.Allowed},
+		"methods do not matter":    {"X-Http-Method-Override", "DELETE", config.Runtime{}, gate.Allowed},
 		"a header of another name": {"X-Method", "DELETE", config.Runtime{AllowedUsers: []string{"zoe"}}, gate.Allowed},
 		"an empty method":          {"X-Method-Override", "", config.Runtime{AllowedUsers: []string{"zoe"}}, gate.Ambiguous},
 	} {

@@ -17,7 +17,7 @@ import (
 type person struct {
 	subject string
 	admin   bool
-	// may are the actions allowed on everything; devMay those allowed where env=dev.
+	// may are the actions allowed on every resource, devMay those allowed for env=dev.
 	may, devMay string
 }
 
@@ -121,7 +121,7 @@ func (d *drawn) header() http.Header {
 	return header
 }
 
-// caller follows docs/compatibility.md, "Who is calling", as the gate applies it. known is false for a refused key.
+// caller follows docs/compatibility.md, "Who is calling". known is false for a refused key.
 func (d *drawn) caller() (caller person, known bool) {
 	if len(d.Keys) == 2 && d.Keys[0] != d.Keys[1] {
 		return nobody, false
@@ -181,7 +181,7 @@ func (d *drawn) route() asks {
 	case d.Method == "" || d.Target == "":
 		return asks{}
 	case strings.Contains(path, "%") && slices.Contains([]string{"GET", "HEAD", "POST", "get"}, d.Method):
-		return asks{} // it may be /certs, and that has routes
+		return asks{} // May be /certs, which has routes.
 	case path == "/certs":
 		return atCerts(d.Method, query)
 	case strings.HasPrefix(path, "/users/"):
@@ -278,17 +278,17 @@ func (h *fixture) compare(t *rapid.T, d *drawn) gate.Outcome {
 	if d.Stale {
 		h.view.age.Store(int64(time.Hour))
 	}
-	asked := gate.Request{
+	request := gate.Request{
 		Method: d.Method, Host: "h", Target: d.Target, Contradictory: d.Contradictory, Header: d.header(),
 	}
 
-	got := h.Decide(&asked)
+	got := h.Decide(&request)
 
 	want, caller := d.outcome()
 	if got.Outcome != want {
 		t.Fatalf("got %s, want %s", got.Outcome, want)
 	}
-	if h.Recheck(&asked, &got.Caller) != (want == gate.Allowed) {
+	if h.Recheck(&request, &got.Caller) != (want == gate.Allowed) {
 		t.Fatalf("%s, and may continue: %t", want, want != gate.Allowed)
 	}
 	if want != gate.Allowed {
@@ -300,7 +300,7 @@ func (h *fixture) compare(t *rapid.T, d *drawn) gate.Outcome {
 	}
 	if saves := got.Caller.Credential == gate.CredentialProxy &&
 		usable(d.ProxyUser) != d.SavedName; saves != (got.SetCookie != "") {
-		t.Fatalf("sets %q", got.SetCookie)
+		t.Fatalf("Set-Cookie %q", got.SetCookie)
 	}
 	return want
 }

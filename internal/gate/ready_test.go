@@ -36,12 +36,12 @@ var everybody = map[string]http.Header{
 func (h *fixture) expectAll(t *testing.T, what, want string) {
 	t.Helper()
 	for name, header := range everybody {
-		asked := gate.Request{Method: http.MethodGet, Host: "h", Target: "/", Header: header}
-		decided, identified := h.Decide(&asked), h.Identify(header)
+		request := gate.Request{Method: http.MethodGet, Host: "h", Target: "/", Header: header}
+		decided, identified := h.Decide(&request), h.Identify(header)
 		if describe(&decided) != want || describe(&identified) != want {
 			t.Errorf("%s, %s: got %s and %s, want %s", what, name, describe(&decided), describe(&identified), want)
 		}
-		if h.Recheck(&asked, &decided.Caller) {
+		if h.Recheck(&request, &decided.Caller) {
 			t.Errorf("%s, %s: may continue", what, name)
 		}
 		if decided.SetCookie != "" || decided.Presented {
@@ -69,7 +69,7 @@ func TestNotReady_NeverRefusesAKey(t *testing.T) {
 
 	h.view.fail(nil)
 	if d := h.ask(http.MethodGet, "/", from(bearer(aliceKey))); d.Outcome != gate.Allowed || h.Ready() != nil {
-		t.Error("ready: ", describe(&d), h.Ready())
+		t.Error("after the first view: ", describe(&d), h.Ready())
 	}
 	h.view.fail(errors.New("never again"))
 	if d := h.ask(http.MethodGet, "/", from(bearer(aliceKey))); d.Outcome != gate.Allowed {

@@ -84,13 +84,13 @@ func TestRecheck_EndsRequestThatWouldChange(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newFixture(t)
 			h.use(t, before)
-			asked := gate.Request{Method: "POST", Host: "app.example", Target: "/a", Header: from(c.line)}
-			d := h.Decide(&asked)
-			if d.Outcome != gate.Allowed || !h.Recheck(&asked, &d.Caller) {
+			request := gate.Request{Method: "POST", Host: "app.example", Target: "/a", Header: from(c.line)}
+			d := h.Decide(&request)
+			if d.Outcome != gate.Allowed || !h.Recheck(&request, &d.Caller) {
 				t.Fatalf("%s, and it may not continue although nothing changed", d.Outcome)
 			}
 			c.change(h)
-			if got := h.Recheck(&asked, &d.Caller); got != c.want {
+			if got := h.Recheck(&request, &d.Caller); got != c.want {
 				t.Errorf("may continue: %t, want %t", got, c.want)
 			}
 		})
@@ -99,11 +99,11 @@ func TestRecheck_EndsRequestThatWouldChange(t *testing.T) {
 
 func TestRecheck_IsNotADecision(t *testing.T) {
 	h := newFixture(t)
-	asked := gate.Request{Method: "GET", Target: "/", Header: from(bearer(aliceKey))}
-	d := h.Decide(&asked)
+	request := gate.Request{Method: "GET", Target: "/", Header: from(bearer(aliceKey))}
+	d := h.Decide(&request)
 	h.log.Take()
 	before := h.count(t, "keywright_decisions_total")
-	if !h.Recheck(&asked, &d.Caller) || h.count(t, "keywright_decisions_total") != before || h.log.Take() != "" {
+	if !h.Recheck(&request, &d.Caller) || h.count(t, "keywright_decisions_total") != before || h.log.Take() != "" {
 		t.Error("the recheck was counted or logged as a decision")
 	}
 }

@@ -150,7 +150,7 @@ func TestObservability_DistinguishesRefusalsWithoutKeys(t *testing.T) {
 				t.Errorf("%s: %s", verdict, line)
 			}
 			if verdict == "expired" && !strings.Contains(line, `"keyID":"`+h.ring.Digest(erinKey).KeyID()+`"`) {
-				t.Errorf("whose key it was: %s", line)
+				t.Errorf("the key id is missing: %s", line)
 			}
 			noKeys(t, line)
 		}

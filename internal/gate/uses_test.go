@@ -91,7 +91,7 @@ func TestUses_ReportsAdmittedCallers(t *testing.T) {
 		"a program's":         {"GET", from(bearer(ciKey)), []string{"Account/ci from 192.0.2.7"}, nil},
 		"the bootstrap key":   {"GET", from(bearer(bootstrapKey)), nil, nil},
 		"anonymous":           {"GET", from(), nil, nil},
-		"a proxy's word":      {"POST", from("X-Forwarded-User: carol"), nil, []string{"carol from 192.0.2.7"}},
+		"a proxy name":        {"POST", from("X-Forwarded-User: carol"), nil, []string{"carol from 192.0.2.7"}},
 		"of an admin":         {"GET", from("X-Forwarded-User: alice"), nil, nil},
 		"of one not listed":   {"POST", from("X-Forwarded-User: zoe"), nil, nil},
 		"of an admin, almost": {"GET", from("X-Forwarded-User: Alice"), nil, []string{"Alice from 192.0.2.7"}},
@@ -186,7 +186,7 @@ func TestClientAddress(t *testing.T) {
 	for name, c := range map[string]struct {
 		remote    string
 		forwarded []string
-		// peer and forwarded are recorded if X-Forwarded-For is not trusted, and if it is.
+		// peer and forwardedFor are recorded if X-Forwarded-For is not trusted, and if it is.
 		peer, forwardedFor string
 	}{
 		"nothing":        {"", nil, "", ""},

@@ -254,7 +254,7 @@ func TestAdmit_SavesProxyName(t *testing.T) {
 	}
 	again := f.ask(t, get("x-forwarded-user", "bob", "cookie", "keywright_user=bob")).GetOkResponse()
 	if len(again.GetResponseHeadersToAdd()) > 0 {
-		t.Error("a name that is saved is saved again")
+		t.Error("an already saved name is saved again")
 	}
 }
 

@@ -25,6 +25,7 @@ import (
 	"keywright.dev/keywright/internal/gate/extauthz"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/test/kit"
 )
 
 // Keys: of an admin, of a disabled admin, one past its end, an unknown one, of a program, and of a plain user.
@@ -43,7 +44,7 @@ const (
 
 var now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// fixture is a server on loopback and a client that asks as Envoy does.
+// fixture is a server on loopback and a client that behaves like Envoy.
 type fixture struct {
 	authv3.AuthorizationClient
 	connection *grpc.ClientConn
@@ -52,7 +53,7 @@ type fixture struct {
 	server     *extauthz.Server
 	served     chan error
 	view       *view
-	log        *journal
+	log        *kit.Log
 }
 
 // view is a view of the cluster with a settable state.
@@ -99,29 +100,11 @@ func (s sessions) Key(cookie string, _ time.Time) *pepper.Digest {
 	return &s.digest
 }
 
-// journal is a log for concurrent writers.
-type journal struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
-
 func newFixture(tb testing.TB, runtime config.Runtime) *fixture {
 	tb.Helper()
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
 	must(tb, err)
-	f := &fixture{view: &view{}, log: &journal{}, served: make(chan error, 1)}
+	f := &fixture{view: &view{}, log: &kit.Log{}, served: make(chan error, 1)}
 	log := slog.New(slog.NewJSONHandler(f.log, nil))
 	g := gate.New(gate.Config{
 		Verifier: verify.NewVerifier(newIndex(ring), keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring), View: f.view,

@@ -75,7 +75,7 @@ func TestRefuse_WithoutAcceptedKey(t *testing.T) {
 			get("authorization", "Bearer "+unknown, "cookie", "keywright_session="+knownSession), badKey,
 		},
 		"a bad one and a proxy's":     {get("authorization", "Bearer "+unknown, "x-forwarded-user", "bob"), badKey},
-		"a good one and one that isn": {get("authorization", "Bearer "+alice, "x-api-key", ""), badKey},
+		"a good one and an empty one": {get("authorization", "Bearer "+alice, "x-api-key", ""), badKey},
 	} {
 		t.Run(name, func(t *testing.T) { wantRefusal(t, f.ask(t, c.request), codes.Unauthenticated, c.want) })
 	}

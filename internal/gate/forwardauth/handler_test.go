@@ -119,7 +119,7 @@ func TestAuth_ReturnsIdentityHeaders(t *testing.T) {
 		"a program": {from(get, bearer(ci)), [4]string{"", "Account/ci", "certs.read certs.write", "false"}},
 		"a name":    {from(get, "X-Forwarded-User: carol"), [4]string{"carol", "User/carol", "", "false"}},
 		"anonymous": {from(get), [4]string{"", "", "", "false"}},
-		"a client that says who it is": {
+		"a client that forges identity": {
 			from(
 				get, "X-Auth-User: alice", "X-Auth-Subject: User/alice", "X-Auth-Admin: true", "X-Auth-Scopes: certs.write",
 				"X-Auth-Key-Id: 1",
@@ -230,7 +230,7 @@ func TestAuth_Refusals(t *testing.T) {
 		all[reply.Result().Status+reply.Body.String()+strings.Join(reply.Header().Values("WWW-Authenticate"), ";")] = true
 	}
 	if len(all) != 1 {
-		t.Error("keys that are refused do not look alike: ", all)
+		t.Error("refused keys get different replies: ", all)
 	}
 	h.Use(nil)
 	if reply := h.ask(http.MethodGet, from(bearer(alice))); reply.Code != http.StatusServiceUnavailable ||

@@ -50,7 +50,7 @@ func TestGateRequest_FromEachGateway(t *testing.T) {
 				"X-Original-URI: /a", "X-Original-URL: http://app.example/a",
 			), [3]string{"GET", "app.example", "/a"},
 		},
-		"all of it twice": {
+		"every header twice": {
 			"GET", headers("X-Forwarded-Method: GET", "X-Forwarded-Method: GET", "X-Forwarded-Uri: /a", "X-Forwarded-Uri: /a"),
 			[3]string{"GET", "", "/a"},
 		},
@@ -147,7 +147,7 @@ func TestGateRequest_Contradictory(t *testing.T) {
 			r := httptest.NewRequest(c.method, "http://keywright/auth", nil)
 			r.Header = c.header
 			if a := gateRequest(r); !a.Contradictory {
-				t.Errorf("taken for %s %s%s", a.Method, a.Host, a.Target)
+				t.Errorf("read as %s %s%s", a.Method, a.Host, a.Target)
 			}
 		})
 	}

@@ -144,7 +144,7 @@ func newRequest(body string) *http.Request {
 	return r
 }
 
-func about(token string) string { return url.Values{"token": {token}}.Encode() }
+func tokenForm(token string) string { return url.Values{"token": {token}}.Encode() }
 
 func (h *fixture) id(plaintext string) string { return h.ring.Digest(plaintext).KeyID() }
 

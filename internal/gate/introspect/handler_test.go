@@ -77,7 +77,7 @@ func TestIntrospect_DescribesKey(t *testing.T) {
 		"an encoded twice": {"a%2Bkey%2Fwith%3Dodd%26characters%2541in%3Bit", `{"active":false}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			reply := h.serve(newRequest(about(c.token)))
+			reply := h.serve(newRequest(tokenForm(c.token)))
 			if reply.Code != http.StatusOK || reply.Body.String() != c.want+"\n" {
 				t.Errorf("got %d %s, want %s", reply.Code, reply.Body, c.want)
 			}
@@ -95,7 +95,7 @@ func TestIntrospect_FollowsKeyState(t *testing.T) {
 	h := newFixture(t)
 	for _, standing := range []verify.Reason{verify.Accepted, verify.Revoked, verify.Accepted, verify.Deleted} {
 		h.apiKey("", "Account/ci", ciKey, standing, time.Time{})
-		reply := h.serve(newRequest(about(ciKey)))
+		reply := h.serve(newRequest(tokenForm(ciKey)))
 		got := strings.Contains(reply.Body.String(), `"active":true`)
 		if got != (standing == verify.Accepted) {
 			t.Errorf("%s: active: %t", standing, got)
@@ -114,7 +114,7 @@ func TestIntrospect_RequiresPermission(t *testing.T) {
 		status        int
 		body          string
 	}{
-		"who may":      {"Authorization", "Bearer " + askerKey, 200, `{"active":false}`},
+		"permitted":    {"Authorization", "Bearer " + askerKey, 200, `{"active":false}`},
 		"in X-API-Key": {"X-Api-Key", askerKey, 200, `{"active":false}`},
 		"as a password": {
 			"Authorization", "Basic eDp0aGUta2V5LW9mLWEtZ2F0ZXdheS10aGF0LWFza3M=", 200, `{"active":false}`,
@@ -125,8 +125,8 @@ func TestIntrospect_RequiresPermission(t *testing.T) {
 		"by name, as its roles say": {"X-Forwarded-User", "zoe", 200, `{"active":false}`},
 		"by name, on one resource":  {"X-Forwarded-User", "yan", 403, lacks},
 		"by name, without a role":   {"X-Forwarded-User", "alice", 403, lacks},
-		"who may not":               {"Authorization", "Bearer " + ciKey, 403, lacks},
-		"whose user may not":        {"Authorization", "Bearer " + bobsAPIKey, 403, lacks},
+		"not permitted":             {"Authorization", "Bearer " + ciKey, 403, lacks},
+		"owner not permitted":       {"Authorization", "Bearer " + bobsAPIKey, 403, lacks},
 		"anonymous":                 {"Accept", "*/*", 401, invalid},
 		"unknown":                   {"Authorization", "Bearer " + unknownKey, 401, invalid},
 		"ended":                     {"Authorization", "Bearer " + endedKey, 401, invalid},
@@ -139,7 +139,7 @@ func TestIntrospect_RequiresPermission(t *testing.T) {
 			h.index.PutRole("gateways", roleOf("zoe", access.Any))
 			h.index.PutRole("others", roleOf("yan", "keys"))
 			// Permission is checked before the request is read.
-			for i, body := range []string{about(unknownKey), "", "token=%zz", about(ciKey) + "&" + about(ciKey)} {
+			for i, body := range []string{tokenForm(unknownKey), "", "token=%zz", tokenForm(ciKey) + "&" + tokenForm(ciKey)} {
 				r := newRequest(body)
 				r.Header.Del("Authorization")
 				r.Header.Set(c.header, c.value)
@@ -167,7 +167,7 @@ func TestIntrospect_RequiresPermission(t *testing.T) {
 // A caller without permission causes no verification.
 func TestIntrospect_VerifiesNothingWithoutPermission(t *testing.T) {
 	h := newFixture(t)
-	r := newRequest(about(endedKey))
+	r := newRequest(tokenForm(endedKey))
 	r.Header.Set("Authorization", "Bearer "+ciKey)
 	r.Body = io.NopCloser(iotest.ErrReader(errors.New("it was read")))
 	h.serve(r)
@@ -196,12 +196,12 @@ func TestIntrospect_NotReadyOrStale(t *testing.T) {
 	h := newFixture(t)
 	h.view.age = time.Hour
 	h.use(t, config.Runtime{StaleAfter: time.Minute})
-	if reply := h.serve(newRequest(about(ciKey))); reply.Code != http.StatusServiceUnavailable ||
+	if reply := h.serve(newRequest(tokenForm(ciKey))); reply.Code != http.StatusServiceUnavailable ||
 		reply.Header().Get("Retry-After") != "1" {
 		t.Errorf("stale: %d %s", reply.Code, reply.Body)
 	}
 	h.gate.Use(nil)
-	if reply := h.serve(newRequest(about(ciKey))); reply.Code != http.StatusServiceUnavailable ||
+	if reply := h.serve(newRequest(tokenForm(ciKey))); reply.Code != http.StatusServiceUnavailable ||
 		reply.Header().Get("Retry-After") != "1" {
 		t.Errorf("not ready: %d %s", reply.Code, reply.Body)
 	}
@@ -231,39 +231,40 @@ func TestIntrospect_RejectsMalformedRequest(t *testing.T) {
 		"in another case":         {"Token=" + ciKey, nil, noToken},
 		"of a list":               {"token[]=" + ciKey, nil, noToken},
 		"the key alone":           {ciKey, nil, noToken},
-		"two tokens":              {about(ciKey) + "&" + about(unknownKey), nil, "there is more than one token"},
-		"the same token twice":    {about(ciKey) + "&" + about(ciKey), nil, "there is more than one token"},
-		"one of two is empty":     {about(ciKey) + "&token=", nil, "there is more than one token"},
+		"two tokens":              {tokenForm(ciKey) + "&" + tokenForm(unknownKey), nil, "there is more than one token"},
+		"the same token twice":    {tokenForm(ciKey) + "&" + tokenForm(ciKey), nil, "there is more than one token"},
+		"one of two is empty":     {tokenForm(ciKey) + "&token=", nil, "there is more than one token"},
 		"a broken escape":         {"token=" + ciKey + "%4", nil, "the body is not application/x-www-form-urlencoded"},
-		"another's broken escape": {about(ciKey) + "&x=%zz", nil, "the body is not application/x-www-form-urlencoded"},
-		"semicolons":              {about(ciKey) + ";x=y", nil, "the body is not application/x-www-form-urlencoded"},
+		"another's broken escape": {tokenForm(ciKey) + "&x=%zz", nil, "the body is not application/x-www-form-urlencoded"},
+		"semicolons":              {tokenForm(ciKey) + ";x=y", nil, "the body is not application/x-www-form-urlencoded"},
 		"JSON":                    {`{"token":"` + ciKey + `"}`, set("Content-Type", "application/json"), noForm},
 		"JSON sent as a form":     {`{"token":"` + ciKey + `"}`, nil, noToken},
-		"multipart":               {about(ciKey), set("Content-Type", "multipart/form-data; boundary=x"), noForm},
-		"text":                    {about(ciKey), set("Content-Type", "text/plain"), noForm},
-		"no type":                 {about(ciKey), set("Content-Type"), noForm},
-		"an empty type":           {about(ciKey), set("Content-Type", ""), noForm},
+		"multipart":               {tokenForm(ciKey), set("Content-Type", "multipart/form-data; boundary=x"), noForm},
+		"text":                    {tokenForm(ciKey), set("Content-Type", "text/plain"), noForm},
+		"no type":                 {tokenForm(ciKey), set("Content-Type"), noForm},
+		"an empty type":           {tokenForm(ciKey), set("Content-Type", ""), noForm},
 		"two types": {
-			about(ciKey), set("Content-Type", "application/x-www-form-urlencoded", "application/json"), noForm,
+			tokenForm(ciKey), set("Content-Type", "application/x-www-form-urlencoded", "application/json"), noForm,
 		},
-		"a broken type":       {about(ciKey), set("Content-Type", "application/x-www-form-urlencoded; ="), noForm},
-		"compressed":          {about(ciKey), set("Content-Encoding", "gzip"), "the body must not be compressed"},
-		"in the query":        {"", query(about(ciKey)), inQuery},
-		"in the query too":    {about(ciKey), query(about(ciKey)), inQuery},
-		"empty in the query":  {about(ciKey), query("token"), inQuery},
-		"a broken query":      {about(ciKey), query("token=" + ciKey + "&%zz"), inQuery},
+		"a broken type":       {tokenForm(ciKey), set("Content-Type", "application/x-www-form-urlencoded; ="), noForm},
+		"compressed":          {tokenForm(ciKey), set("Content-Encoding", "gzip"), "the body must not be compressed"},
+		"in the query":        {"", query(tokenForm(ciKey)), inQuery},
+		"in the query too":    {tokenForm(ciKey), query(tokenForm(ciKey)), inQuery},
+		"empty in the query":  {tokenForm(ciKey), query("token"), inQuery},
+		"a broken query":      {tokenForm(ciKey), query("token=" + ciKey + "&%zz"), inQuery},
 		"GET":                 {"", method(http.MethodGet), "the method must be POST"},
-		"GET with a token":    {about(ciKey), method(http.MethodGet), "the method must be POST"},
-		"PUT":                 {about(ciKey), method(http.MethodPut), "the method must be POST"},
-		"DELETE":              {about(ciKey), method(http.MethodDelete), "the method must be POST"},
+		"GET with a token":    {tokenForm(ciKey), method(http.MethodGet), "the method must be POST"},
+		"PUT":                 {tokenForm(ciKey), method(http.MethodPut), "the method must be POST"},
+		"DELETE":              {tokenForm(ciKey), method(http.MethodDelete), "the method must be POST"},
 		"OPTIONS":             {"", method(http.MethodOptions), "the method must be POST"},
-		"a method of its own": {about(ciKey), method("FROB"), "the method must be POST"},
+		"a method of its own": {tokenForm(ciKey), method("FROB"), "the method must be POST"},
 		"64 KB and one": {
-			about(ciKey) + "&x=" + strings.Repeat("y", 64<<10-len(about(ciKey))-2), nil, "the body is longer than 64 KiB",
+			tokenForm(ciKey) + "&x=" + strings.Repeat("y", 64<<10-len(tokenForm(ciKey))-2), nil,
+			"the body is longer than 64 KiB",
 		},
-		"a megabyte": {about(strings.Repeat("x", 1<<20)), nil, "the body is longer than 64 KiB"},
+		"a megabyte": {tokenForm(strings.Repeat("x", 1<<20)), nil, "the body is longer than 64 KiB"},
 		"a body that breaks off": {"", func(r *http.Request) {
-			r.Body = io.NopCloser(io.MultiReader(strings.NewReader(about(ciKey)), iotest.ErrReader(io.ErrUnexpectedEOF)))
+			r.Body = io.NopCloser(io.MultiReader(strings.NewReader(tokenForm(ciKey)), iotest.ErrReader(io.ErrUnexpectedEOF)))
 		}, "the body can't be read"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -292,13 +293,13 @@ func TestIntrospect_AcceptsUnusualRequest(t *testing.T) {
 	for name, c := range map[string]struct {
 		body, contentType, query string
 	}{
-		"with a hint":          {about(ciKey) + "&token_type_hint=refresh_token", "", ""},
-		"with a hint twice":    {"token_type_hint=a&token_type_hint=b&" + about(ciKey), "", ""},
-		"with a character set": {about(ciKey), "application/x-www-form-urlencoded; charset=UTF-8", ""},
-		"in upper case":        {about(ciKey), "Application/X-WWW-Form-Urlencoded", ""},
-		"with other things":    {"client_id=x&" + about(ciKey) + "&client_secret=y&&", "", ""},
-		"with another query":   {about(ciKey), "", "tenant=x"},
-		"64 KB":                {about(ciKey) + "&x=" + strings.Repeat("y", 64<<10-len(about(ciKey))-3), "", ""},
+		"with a hint":          {tokenForm(ciKey) + "&token_type_hint=refresh_token", "", ""},
+		"with a hint twice":    {"token_type_hint=a&token_type_hint=b&" + tokenForm(ciKey), "", ""},
+		"with a character set": {tokenForm(ciKey), "application/x-www-form-urlencoded; charset=UTF-8", ""},
+		"in upper case":        {tokenForm(ciKey), "Application/X-WWW-Form-Urlencoded", ""},
+		"with other things":    {"client_id=x&" + tokenForm(ciKey) + "&client_secret=y&&", "", ""},
+		"with another query":   {tokenForm(ciKey), "", "tenant=x"},
+		"64 KB":                {tokenForm(ciKey) + "&x=" + strings.Repeat("y", 64<<10-len(tokenForm(ciKey))-3), "", ""},
 		"needless escapes":     {"%74oken=%74he-key-of-a-program-named-ci", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -319,7 +320,9 @@ func TestIntrospect_OverHTTP(t *testing.T) {
 	h := newFixture(t)
 	server := httptest.NewServer(h)
 	defer server.Close()
-	for body, want := range map[string]int{about(ciKey): 200, about(strings.Repeat("x", 1<<20)): 400, "token=%": 400} {
+	for body, want := range map[string]int{
+		tokenForm(ciKey): 200, tokenForm(strings.Repeat("x", 1<<20)): 400, "token=%": 400,
+	} {
 		chunked := io.MultiReader(strings.NewReader(body))
 		r, err := http.NewRequest(http.MethodPost, server.URL+"/introspect", chunked)
 		if err != nil {
@@ -339,7 +342,7 @@ func TestIntrospect_OverHTTP(t *testing.T) {
 
 func FuzzIntrospect(f *testing.F) {
 	h := newFixture(f)
-	f.Add("POST", "", "application/x-www-form-urlencoded", about(ciKey), "Bearer "+askerKey)
+	f.Add("POST", "", "application/x-www-form-urlencoded", tokenForm(ciKey), "Bearer "+askerKey)
 	f.Add("POST", "token=x", "application/x-www-form-urlencoded;charset", "token=%zz&token", "Bearer "+askerKey)
 	f.Add("GET", "%", "", "\x00", "Basic Og==")
 	f.Fuzz(func(t *testing.T, method, query, contentType, body, authorization string) {

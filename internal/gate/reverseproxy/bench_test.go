@@ -54,7 +54,7 @@ func BenchmarkProxy(b *testing.B) {
 	}
 }
 
-// compare returns the share of the other's throughput, and the requests answered in a second.
+// compare returns the share of the other's throughput, and the requests per second.
 func compare(b *testing.B, ours, bare crowd) (ratio, perSecond float64) {
 	b.Helper()
 	var all [2][]float64
@@ -70,7 +70,7 @@ func compare(b *testing.B, ours, bare crowd) (ratio, perSecond float64) {
 	return all[0][best] / all[1][best], all[0][best]
 }
 
-// newBare is the floor.
+// newBare returns the proxy to compare with.
 func newBare(b *testing.B, upstream string) *httptest.Server {
 	b.Helper()
 	target, err := url.Parse(upstream)
@@ -104,7 +104,7 @@ func (p *pooled) Get() []byte {
 
 func (p *pooled) Put(buffer []byte) { p.Pool.Put((*[32 << 10]byte)(buffer)) }
 
-// crowd asks one proxy.
+// crowd sends requests to one proxy.
 type crowd []*caller
 
 func newCrowd(b *testing.B, address string) crowd {
@@ -119,7 +119,7 @@ func newCrowd(b *testing.B, address string) crowd {
 	return all
 }
 
-// throughput is what the proxy answers in a second.
+// throughput returns the requests per second.
 func (all crowd) throughput(b *testing.B) float64 {
 	b.Helper()
 	var working sync.WaitGroup
@@ -134,7 +134,7 @@ func (all crowd) throughput(b *testing.B) float64 {
 	return callers * round / took.Seconds()
 }
 
-// caller speaks as much HTTP as it takes, so that little of what is measured is its own work.
+// caller implements just enough HTTP, so that little of the measured time is its own.
 type caller struct {
 	net.Conn
 	answers *bufio.Reader

@@ -19,8 +19,8 @@ const (
 	slow = `{"error":{"code":5000,"what":"The app takes too long"}}` + "\n"
 )
 
-// strange is an app that reads a request and answers whatever it likes. It returns its URL.
-func strange(t *testing.T, answer string) string {
+// rawApp starts an app that reads a request and replies with the given bytes. It returns its URL.
+func rawApp(t *testing.T, answer string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -54,19 +54,19 @@ func unreachable(t *testing.T) string {
 func TestProxy_AppFailures(t *testing.T) {
 	for name, upstream := range map[string]string{
 		"not there":            unreachable(t),
-		"hangs up":             strange(t, ""),
-		"half a header":        strange(t, "HTTP/1.1 200 OK\r\nContent-"),
-		"no HTTP":              strange(t, "220 mail.example ESMTP\r\n"),
-		"bad length":           strange(t, "HTTP/1.1 200 OK\r\nContent-Length: some\r\n\r\n"),
-		"two lengths":          strange(t, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
-		"no length of a chunk": strange(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: strange\r\n\r\n"),
-		"no end of headers": strange(
+		"hangs up":             rawApp(t, ""),
+		"half a header":        rawApp(t, "HTTP/1.1 200 OK\r\nContent-"),
+		"no HTTP":              rawApp(t, "220 mail.example ESMTP\r\n"),
+		"bad length":           rawApp(t, "HTTP/1.1 200 OK\r\nContent-Length: some\r\n\r\n"),
+		"two lengths":          rawApp(t, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
+		"no length of a chunk": rawApp(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: strange\r\n\r\n"),
+		"no end of headers": rawApp(
 			t, "HTTP/1.1 200 OK\r\n"+strings.Repeat("X-A: "+strings.Repeat("a", 1000)+"\r\n", 1000),
 		),
-		"one large header": strange(t, "HTTP/1.1 200 OK\r\nX-A: "+strings.Repeat("a", 1<<20)+"\r\n\r\n"),
-		"no status":        strange(t, "HTTP/1.1 099 No\r\n\r\n"),
-		"TLS where there is none": strings.Replace(
-			strange(t, "HTTP/1.1 200 OK\r\n\r\n"), "http:", "https:", 1),
+		"one large header": rawApp(t, "HTTP/1.1 200 OK\r\nX-A: "+strings.Repeat("a", 1<<20)+"\r\n\r\n"),
+		"no status":        rawApp(t, "HTTP/1.1 099 No\r\n\r\n"),
+		"TLS to an app without it": strings.Replace(
+			rawApp(t, "HTTP/1.1 200 OK\r\n\r\n"), "http:", "https:", 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newFixture(t, nil, options{upstream: upstream})
@@ -141,7 +141,7 @@ func TestProxy_AppDisconnects(t *testing.T) {
 		"Content-Length: 10\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
 		"Transfer-Encoding: chunked\r\n\r\n4\r\nhalfbroken",
 	} {
-		h := newFixture(t, nil, options{upstream: strange(t, "HTTP/1.1 200 OK\r\n"+begin)})
+		h := newFixture(t, nil, options{upstream: rawApp(t, "HTTP/1.1 200 OK\r\n"+begin)})
 		answer, err := h.ask(t, http.MethodGet, "/", nil)
 		if err != nil {
 			// Nothing had been forwarded yet.

@@ -1,12 +1,10 @@
 package reverseproxy_test
 
 import (
-	"bytes"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,6 +18,7 @@ import (
 	"keywright.dev/keywright/internal/gate/reverseproxy"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/test/kit"
 )
 
 // Keys: of an admin, an unknown one, and of a program that may read certificates.
@@ -58,7 +57,7 @@ type fixture struct {
 	inner *reverseproxy.Proxy
 	// open counts the open requests of the proxy.
 	open atomic.Int64
-	log  *journal
+	log  *kit.Log
 	now  func() time.Time
 	// patience bounds the wait of a client that sends less than it announced.
 	patience time.Duration
@@ -83,7 +82,7 @@ func newFixture(tb testing.TB, app http.HandlerFunc, o options) *fixture {
 	tb.Helper()
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
 	must(tb, err)
-	h := &fixture{index: &verify.Index{}, ring: ring, log: &journal{}, now: o.now, patience: 2 * o.timeout}
+	h := &fixture{index: &verify.Index{}, ring: ring, log: &kit.Log{}, now: o.now, patience: 2 * o.timeout}
 	if h.now == nil {
 		h.now = time.Now
 	}
@@ -179,24 +178,6 @@ func (h *fixture) dial(tb testing.TB) net.Conn {
 	must(tb, connection.SetDeadline(time.Now().Add(20*time.Second)))
 	tb.Cleanup(func() { _ = connection.Close() })
 	return connection
-}
-
-// journal is a log for concurrent writers.
-type journal struct {
-	mu      sync.Mutex
-	written bytes.Buffer
-}
-
-func (j *journal) Write(b []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.written.Write(b)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.written.String()
 }
 
 func must(tb testing.TB, err error) {

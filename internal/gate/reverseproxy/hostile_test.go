@@ -44,7 +44,7 @@ const (
 	smuggled = "GET /smuggled HTTP/1.1\r\nHost: app.example\r\nX-Auth-User: mallory\r\n\r\n"
 )
 
-// Where two programs may disagree about the end of a request, the app gets no undecided one.
+// Where two programs may disagree about the end of a request, the app gets only requests that the gate decided on.
 func TestProxy_ForwardsNoSmuggledRequest(t *testing.T) {
 	for name, raw := range map[string]string{
 		"two lengths": "POST /a HTTP/1.1\r\n" + proven +
@@ -118,7 +118,7 @@ func TestProxy_ForwardsNoSmuggledRequest(t *testing.T) {
 	}
 }
 
-// The connection is closed if the begin of the next request is uncertain, although the app replied.
+// The connection is closed if the start of the next request is uncertain, although the app replied.
 func TestProxy_ClosesConnectionAfterBrokenBody(t *testing.T) {
 	h := newFixture(
 		t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }, options{timeout: patience},

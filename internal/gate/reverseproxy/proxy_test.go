@@ -73,7 +73,7 @@ func TestProxy_RemovesForgedIdentity(t *testing.T) {
 		"hop by hop": {
 			"X-Auth-User: mallory", "Connection: X-Auth-User, X-Auth-Admin, X-Auth-Scopes, X-Auth-Subject, X-Auth-Key-Id",
 		},
-		"by a proxy's word":  {"X-Forwarded-User: mallory", "X_Forwarded_User: mallory", "X-Forwarded_User: mallory"},
+		"by a proxy name":    {"X-Forwarded-User: mallory", "X_Forwarded_User: mallory", "X-Forwarded_User: mallory"},
 		"folded":             {"X-Other: a", " X-Auth-User: mallory"},
 		"with another's key": {"X_Api_Key: mallory"},
 	} {
@@ -111,7 +111,7 @@ func TestProxy_WithholdsSessionCookieOnly(t *testing.T) {
 			[]string{`a="x y";  b = ü,[]{} ;keywright_session ; c;; d==;` + session + `;  e=%zz`},
 			[]string{`a="x y";  b = ü,[]{} ; c;; d==;  e=%zz`},
 		},
-		"none of ours": {
+		"similar names": {
 			[]string{"keywright_user=alice; keywright_sessions=1; x=keywright_session"},
 			[]string{"keywright_user=alice; keywright_sessions=1; x=keywright_session"},
 		},

@@ -110,7 +110,7 @@ func TestRecheck_EndsWithCredential(t *testing.T) {
 				h.awaitIdle(t)
 				// The client's connection ends too, whatever was in transit.
 				if _, err := io.Copy(io.Discard, connection); errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
-					t.Error("the client's connection is still there")
+					t.Error("the client's connection is still open")
 				}
 				if log := h.log.String(); !strings.Contains(log, `"subject":"User/alice"`) || strings.Contains(log, alice) ||
 					strings.Contains(log, "ERROR") {
