@@ -224,7 +224,7 @@ var _ = Describe("A restored status", func() {
 	})
 })
 
-var _ = Describe("A status that somebody edited", func() {
+var _ = Describe("A status edited by hand", func() {
 	It("cannot give a key more time than the spec", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		e.Apply(ctx, "ci", ttl("1h"))

@@ -17,7 +17,7 @@ var _ = Describe("An owner who may not own keys", func() {
 	It("gets no key until a role allows it", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		carol := e.own("carol")
-		visitor := e.role(ctx, "visitor", members("somebody", carol), denying)
+		visitor := e.role(ctx, "visitor", members("other", carol), denying)
 		e.role(ctx, "another", members(carol), denying)
 		k := e.Apply(ctx, "ci", speakingAs(carol))
 		expectConditions(k, "False/OwnerDenied", "False/OwnerDenied")
@@ -43,7 +43,7 @@ var _ = Describe("An owner who may not own keys", func() {
 		k := e.Get(ctx, "ci")
 		expectConditions(k, "False/OwnerDenied", "False/OwnerDenied")
 		Expect(k.Status.Keys).To(Equal(before.Status.Keys))
-		e.editRole(ctx, role, members("somebody"))
+		e.editRole(ctx, role, members("other"))
 		e.Reconcile(ctx, "ci")
 		expectConditions(e.Get(ctx, "ci"), "True/Issued", "True/Accepted")
 		Expect(e.Plaintext(ctx, "ci-api-key")).To(Equal(plaintext))
@@ -62,7 +62,7 @@ var _ = Describe("An owner who may not own keys", func() {
 	It("is a member of the role, not a user of it", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		carol := e.own("carol")
-		role := e.role(ctx, "visitor", members("somebody"), denying)
+		role := e.role(ctx, "visitor", members("other"), denying)
 		expectConditions(e.Apply(ctx, "ci", speakingAs(carol), using(role)), "True/Issued", "True/Accepted")
 	})
 })

@@ -38,7 +38,7 @@ var _ = Describe("A digest pasted from another object", func() {
 
 		k = e.Change(ctx, younger, rotate("1"))
 		expectConditions(k, "True/Issued", "True/Accepted")
-		Expect(k.Status.Keys).To(HaveLen(1), "no overlap for somebody else's key")
+		Expect(k.Status.Keys).To(HaveLen(1), "no overlap for another object's key")
 		Expect(e.Accepted(ctx, younger, e.Plaintext(ctx, younger+"-api-key"))).To(BeTrue())
 		Expect(e.Accepted(ctx, younger, plaintext)).To(BeFalse())
 	})

@@ -34,7 +34,7 @@ var _ = Describe("The running controller", func() {
 
 		role := e.role(ctx, "visitor", members(carol), denying)
 		Eventually(ctx, e.State("ci")).Should(Equal("False/OwnerDenied False/OwnerDenied"))
-		e.editRole(ctx, role, members("somebody"))
+		e.editRole(ctx, role, members("other"))
 		Eventually(ctx, e.State("ci")).Should(Equal(lifecyclesuite.Works), "former members are reconciled too")
 
 		user := adminUser(ctx, e.System, carol, false)

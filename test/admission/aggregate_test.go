@@ -13,40 +13,40 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// statusOf grants what the operator holds on a status.
+// statusOf grants the operator's rights on a status.
 func statusOf(resource string) rbacv1.PolicyRule {
 	return rbacv1.PolicyRule{APIGroups: group, Resources: []string{resource + "/status"}, Verbs: []string{"patch"}}
 }
 
-// ladder is what somebody has with Kubernetes' role of that name. No controller aggregates here, so it is said.
+// ladder lists Keywright's roles in each of Kubernetes' roles. No controller aggregates them here.
 var ladder = map[string][]string{
 	"view":  {"keywright-view"},
 	"edit":  {"keywright-view", "keywright-edit"},
 	"admin": {"keywright-view", "keywright-edit", "keywright-admin"},
 }
 
-// takesIn is whether Kubernetes' role of that name takes in this one, by its label.
-func takesIn(role *rbacv1.ClusterRole, kubernetes string) bool {
+// isAggregated reports whether the label of a role adds it to this role of Kubernetes.
+func isAggregated(role *rbacv1.ClusterRole, kubernetes string) bool {
 	return role.Labels["rbac.authorization.k8s.io/aggregate-to-"+kubernetes] == "true"
 }
 
 var _ = Describe("The aggregated ClusterRoles", func() {
-	It("go to whom they are meant for, by their labels", func(ctx SpecContext) {
+	It("are labelled for the right roles of Kubernetes", func(ctx SpecContext) {
 		for kubernetes, roles := range ladder {
 			for _, name := range ladder["admin"] {
-				Expect(takesIn(clusterRole(ctx, name), kubernetes)).To(Equal(slices.Contains(roles, name)), "%s in %s", name, kubernetes)
+				Expect(isAggregated(clusterRole(ctx, name), kubernetes)).To(Equal(slices.Contains(roles, name)), "%s in %s", name, kubernetes)
 			}
 		}
 	})
 
-	It("are what Kubernetes' own roles select", func(ctx SpecContext) {
+	It("carry the labels that Kubernetes' own roles select", func(ctx SpecContext) {
 		for kubernetes := range ladder {
 			selectors := clusterRole(ctx, kubernetes).AggregationRule.ClusterRoleSelectors
 			Expect(selectors).To(ConsistOf(HaveField("MatchLabels", HaveKeyWithValue("rbac.authorization.k8s.io/aggregate-to-"+kubernetes, "true"))))
 		}
 	})
 
-	It("list resources and verbs, so that use, status and writes of AccessRoles are in none", func(ctx SpecContext) {
+	It("list resources and verbs, so that none grants use, status or writes of AccessRoles", func(ctx SpecContext) {
 		for _, name := range ladder["admin"] {
 			for _, rule := range clusterRole(ctx, name).Rules {
 				Expect(rule.APIGroups).To(Equal(group))
@@ -57,8 +57,7 @@ var _ = Describe("The aggregated ClusterRoles", func() {
 	})
 })
 
-// Who may do what, with Kubernetes' role of that name in a namespace.
-var _ = DescribeTable("Somebody with Kubernetes' role",
+var _ = DescribeTable("A user with this role of Kubernetes in a namespace has these rights:",
 	func(ctx SpecContext, kubernetes string, granted map[string][]string) {
 		user := newName(ctx, kubernetes)
 		for _, role := range ladder[kubernetes] {
@@ -83,15 +82,15 @@ var _ = DescribeTable("Somebody with Kubernetes' role",
 var (
 	verbs   = []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "use", "*"}
 	reading = verbs[:3]
-	// What a key is made of are resources too, to RBAC.
+	// RBAC treats the parts of a key as resources too.
 	resources = []string{
 		"apikeys", "adminusers", "accessroles", "apikeys/status", "adminusers/status", "apikeys/finalizers",
 		"scopes", "policies", "subjects", "*",
 	}
 )
 
-var _ = Describe("Somebody with Kubernetes' role admin", func() {
-	It("can't make a digest of their own accepted as somebody else's key", func(ctx SpecContext) {
+var _ = Describe("A user with Kubernetes' role admin", func() {
+	It("cannot write a digest into the status of another's key", func(ctx SpecContext) {
 		createAdmin(ctx, stack.Namespace, "victim", v1alpha1.AdminUserSpec{})
 		DeferCleanup(func(ctx SpecContext) { deleteAdmin(ctx, stack.Namespace, "victim") })
 		key, victim := made(ctx, rich()), adminUser(stack.Namespace, "victim")
@@ -103,28 +102,28 @@ var _ = Describe("Somebody with Kubernetes' role admin", func() {
 		expectNoRight(who.Status().Update(ctx, key.DeepCopy()))
 		expectNoRight(who.Status().Patch(ctx, victim, digest))
 
-		// By the way around, a write of the whole object, nothing of the status arrives.
+		// A write of the whole object leaves status unchanged.
 		Expect(who.Patch(ctx, key, digest)).To(Succeed())
 		Expect(key.Status.Keys).To(BeEmpty())
 	})
 
-	It("makes no key without use of what it is made of", func(ctx SpecContext) {
+	It("cannot create a key without use of its parts", func(ctx SpecContext) {
 		who := holder(ctx, team, ladder["admin"]...)
 		expectRefusal(tryCreate(ctx, who, team, v1alpha1.APIKeySpec{Subject: ci}), noSubject("Account:ci"))
 	})
 
-	It("can't grant themselves a use they do not hold", func(ctx SpecContext) {
+	It("cannot grant themselves a use that they do not hold", func(ctx SpecContext) {
 		user := newName(ctx, "admin")
 		rolesToo := newClusterRole(ctx, rbacv1.PolicyRule{
 			APIGroups: []string{rbacv1.GroupName}, Resources: []string{"roles", "rolebindings"}, Verbs: []string{"create", "update"},
 		})
 		bind(ctx, user, "ClusterRole", rolesToo, team)
 		awaitRules(ctx, user, team, clusterRole(ctx, rolesToo).Rules)
-		role := &rbacv1.Role{ObjectMeta: apiKey(team, newName(ctx, "wish"), v1alpha1.APIKeySpec{}).ObjectMeta, Rules: rules{useCI}}
+		role := &rbacv1.Role{ObjectMeta: apiKey(team, newName(ctx, "escalation"), v1alpha1.APIKeySpec{}).ObjectMeta, Rules: rules{useCI}}
 		expectNoRight(as(user).Create(ctx, role))
 	})
 
-	It("makes AdminUsers in the system namespace and nowhere else", func(ctx SpecContext) {
+	It("creates AdminUsers in the system namespace only", func(ctx SpecContext) {
 		who := holder(ctx, "", ladder["admin"]...)
 		Expect(who.Create(ctx, adminUser(stack.Namespace, "tried"), client.DryRunAll)).To(Succeed())
 		expectRefusal(who.Create(ctx, adminUser(team, "tried"), client.DryRunAll), strayAdmin)

@@ -14,13 +14,13 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// ci is whom most keys of this suite speak as.
+// ci is the subject of most keys of this suite.
 var (
 	ci    = v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}
 	useCI = use("subjects", "Account:ci")
 )
 
-// policy has one permission.
+// policy returns a policy with one permission.
 func policy(effect v1alpha1.Effect, action v1alpha1.Action) *v1alpha1.Policy {
 	return &v1alpha1.Policy{Permissions: []v1alpha1.Permission{{
 		Effect: effect, Actions: []v1alpha1.Action{action}, Resources: []v1alpha1.Resource{"*"},
@@ -31,7 +31,7 @@ func apiKey(namespace, name string, spec v1alpha1.APIKeySpec) *v1alpha1.APIKey {
 	return &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: spec}
 }
 
-// tryCreate offers an APIKey and makes none.
+// tryCreate creates an APIKey in a dry run.
 func tryCreate(ctx context.Context, c client.Client, namespace string, spec v1alpha1.APIKeySpec) error {
 	return c.Create(ctx, apiKey(namespace, "tried", spec), client.DryRunAll)
 }
@@ -65,56 +65,56 @@ var _ = DescribeTable("Creating an APIKey",
 		who := person(ctx, team, append(rules{editing}, held...)...)
 		expectRefusal(tryCreate(ctx, who, team, spec), want)
 	},
-	Entry("that may do nothing takes use of the subject alone", rules{useCI}, v1alpha1.APIKeySpec{Subject: ci}, ""),
+	Entry("without rights needs use of the subject only", rules{useCI}, v1alpha1.APIKeySpec{Subject: ci}, ""),
 
-	Entry("takes use of the subject", rules{}, v1alpha1.APIKeySpec{Subject: ci}, noSubject("Account:ci")),
-	Entry("takes use of that very subject", rules{use("subjects", "Account:ci")},
+	Entry("needs use of the subject", rules{}, v1alpha1.APIKeySpec{Subject: ci}, noSubject("Account:ci")),
+	Entry("needs use of exactly this subject", rules{use("subjects", "Account:ci")},
 		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "cd"}}, noSubject("Account:cd")),
-	Entry("takes use of the subject's kind", rules{use("subjects", "User:alice")},
+	Entry("needs use of this kind of subject", rules{use("subjects", "User:alice")},
 		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectIntegration, Name: "alice"}}, noSubject("Integration:alice")),
-	Entry("takes use of the subject as it is written", rules{use("subjects", "User:alice")},
+	Entry("needs use of the subject in this case", rules{use("subjects", "User:alice")},
 		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "Alice"}}, noSubject("User:Alice")),
 	Entry("for a user", rules{use("subjects", "User:alice")},
 		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "alice"}}, ""),
 	Entry("for an integration", rules{use("subjects", "Integration:github-1")},
 		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectIntegration, Name: "github-1"}}, ""),
-	Entry("for anybody, where use has no names", rules{use("subjects")},
+	Entry("for any user, if use has no names", rules{use("subjects")},
 		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "alice"}}, ""),
 
 	Entry("with a scope", rules{useCI, use("scopes", "certs.read")},
 		v1alpha1.APIKeySpec{Subject: ci, Scopes: []v1alpha1.Scope{"certs.read"}}, ""),
-	Entry("with a scope and none held", rules{useCI},
+	Entry("with a scope but no use of scopes", rules{useCI},
 		v1alpha1.APIKeySpec{Subject: ci, Scopes: []v1alpha1.Scope{"certs.read"}}, noScope("certs.read")),
 	Entry("with a scope too many", rules{useCI, use("scopes", "certs.read")},
 		v1alpha1.APIKeySpec{Subject: ci, Scopes: []v1alpha1.Scope{"certs.read", "certs.write"}}, noScope("certs.write")),
 	Entry("with a scope too many, first", rules{useCI, use("scopes", "certs.read")},
 		v1alpha1.APIKeySpec{Subject: ci, Scopes: []v1alpha1.Scope{"certs.write", "certs.read"}}, noScope("certs.write")),
-	Entry("with a scope whose name is held as a role", rules{useCI, use("accessroles", "certs.read")},
+	Entry("with a scope but use of a role of that name", rules{useCI, use("accessroles", "certs.read")},
 		v1alpha1.APIKeySpec{Subject: ci, Scopes: []v1alpha1.Scope{"certs.read"}}, noScope("certs.read")),
 
 	Entry("with a role", rules{useCI, use("accessroles", "reader")},
 		v1alpha1.APIKeySpec{Subject: ci, Roles: []v1alpha1.RoleName{"reader"}}, ""),
 	Entry("with a role too many", rules{useCI, use("accessroles", "reader")},
 		v1alpha1.APIKeySpec{Subject: ci, Roles: []v1alpha1.RoleName{"reader", "writer"}}, noRole("writer")),
-	Entry("with a role that one may read but not use", rules{useCI, {APIGroups: group, Resources: []string{"accessroles"}, Verbs: []string{"get", "list", "update"}}},
+	Entry("with a role that the user may read but not use", rules{useCI, {APIGroups: group, Resources: []string{"accessroles"}, Verbs: []string{"get", "list", "update"}}},
 		v1alpha1.APIKeySpec{Subject: ci, Roles: []v1alpha1.RoleName{"reader"}}, noRole("reader")),
 
 	Entry("with a policy", rules{useCI, use("policies")},
 		v1alpha1.APIKeySpec{Subject: ci, Policy: policy(v1alpha1.EffectAllow, "certs.read")}, ""),
-	Entry("with a policy and no use of policies", rules{useCI, use("scopes"), use("accessroles")},
+	Entry("with a policy but no use of policies", rules{useCI, use("scopes"), use("accessroles")},
 		v1alpha1.APIKeySpec{Subject: ci, Policy: policy(v1alpha1.EffectAllow, "certs.read")}, noPolicy),
-	Entry("with a policy and use of a named one: a policy has no name", rules{useCI, use("policies", "tried")},
+	Entry("with a policy but use of a named one, for a policy has no name", rules{useCI, use("policies", "tried")},
 		v1alpha1.APIKeySpec{Subject: ci, Policy: policy(v1alpha1.EffectAllow, "certs.read")}, noPolicy),
 	Entry("with a policy that only denies", rules{useCI},
 		v1alpha1.APIKeySpec{Subject: ci, Policy: policy(v1alpha1.EffectDeny, "certs.read")}, noPolicy),
 
-	Entry("by somebody with every verb on APIKeys", rules{keys("*"), useCI},
+	Entry("by a user with every verb on APIKeys", rules{keys("*"), useCI},
 		v1alpha1.APIKeySpec{Subject: ci, Scopes: []v1alpha1.Scope{"certs.read"}}, noScope("certs.read")),
-	Entry("by somebody with every verb on everything of Keywright", rules{{APIGroups: group, Resources: []string{"*"}, Verbs: []string{"*"}}},
+	Entry("by a user with every verb on every resource of Keywright", rules{{APIGroups: group, Resources: []string{"*"}, Verbs: []string{"*"}}},
 		v1alpha1.APIKeySpec{Subject: ci, Scopes: []v1alpha1.Scope{"certs.read"}, Roles: []v1alpha1.RoleName{"r"}, Policy: policy(v1alpha1.EffectAllow, "*")}, ""),
 )
 
-var _ = Describe("What a key is made of", func() {
+var _ = Describe("Use of the parts of a key", func() {
 	spec := v1alpha1.APIKeySpec{
 		Subject: ci, Scopes: []v1alpha1.Scope{"certs.read"}, Roles: []v1alpha1.RoleName{"reader"},
 		Policy: policy(v1alpha1.EffectAllow, "certs.read"),
@@ -127,7 +127,7 @@ var _ = Describe("What a key is made of", func() {
 		expectNoRight(tryCreate(ctx, who, other, spec))
 	})
 
-	It("is granted where it is to be used, not where else one may", func(ctx SpecContext) {
+	It("counts in the namespace of the key only", func(ctx SpecContext) {
 		user := newName(ctx, "tenant")
 		bind(ctx, user, "ClusterRole", newClusterRole(ctx, all...), other)
 		bind(ctx, user, "ClusterRole", newClusterRole(ctx, editing, useCI), team)
@@ -149,7 +149,7 @@ var _ = Describe("What a key is made of", func() {
 		expectRefusal(tryCreate(ctx, who, other, spec), "")
 	})
 
-	It("is asked of a generated name, of an apply and of kubectl alike", func(ctx SpecContext) {
+	It("is needed with a generated name and in an apply too", func(ctx SpecContext) {
 		who := person(ctx, team, editing, useCI)
 		generated := apiKey(team, "", v1alpha1.APIKeySpec{Subject: ci, Scopes: spec.Scopes})
 		generated.GenerateName = "tried-"
@@ -158,7 +158,7 @@ var _ = Describe("What a key is made of", func() {
 		applied := []byte(`{"apiVersion":"keywright.dev/v1alpha1","kind":"APIKey","metadata":{"name":"applied","namespace":"team-a"},` +
 			`"spec":{"subject":{"kind":"Account","name":"ci"},"scopes":["certs.read"]}}`)
 		patch := client.RawPatch(types.ApplyPatchType, applied)
-		err := who.Patch(ctx, apiKey(team, "applied", v1alpha1.APIKeySpec{}), patch, client.FieldOwner("somebody"), client.DryRunAll)
+		err := who.Patch(ctx, apiKey(team, "applied", v1alpha1.APIKeySpec{}), patch, client.FieldOwner("alice"), client.DryRunAll)
 		expectRefusal(err, noScope("certs.read"))
 	})
 })

@@ -11,7 +11,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// made is an APIKey that somebody else made.
+// made creates an APIKey as the cluster admin.
 func made(ctx context.Context, spec v1alpha1.APIKeySpec) *v1alpha1.APIKey {
 	GinkgoHelper()
 	object := apiKey(team, newName(ctx, "made"), spec)
@@ -24,7 +24,7 @@ func merge(ctx context.Context, c client.Client, object *v1alpha1.APIKey, patch 
 	return c.Patch(ctx, object.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(patch)))
 }
 
-// rich has some of everything.
+// rich returns a spec with scopes, roles and a policy.
 func rich() v1alpha1.APIKeySpec {
 	return v1alpha1.APIKeySpec{
 		Subject: ci, Scopes: []v1alpha1.Scope{"certs.read", "certs.write"}, Roles: []v1alpha1.RoleName{"reader", "writer"},
@@ -37,40 +37,40 @@ const (
 	deny  = `{"effect":"DENY","actions":["certs.read"],"resources":["*"]}`
 )
 
-var _ = DescribeTable("Whoever may edit APIKeys and use nothing",
+var _ = DescribeTable("A user who may edit APIKeys but use nothing",
 	func(ctx SpecContext, patch, want string) {
 		expectRefusal(merge(ctx, person(ctx, team, editing), made(ctx, rich()), patch), want)
 	},
 	Entry("may describe one", `{"spec":{"displayName":"d","description":"d","category":"c"}}`, ""),
 	Entry("may label one", `{"metadata":{"labels":{"a":"b"}}}`, ""),
-	Entry("may ask for a rotation", `{"metadata":{"annotations":{"keywright.dev/rotate":"now"}}}`, ""),
-	Entry("may take off a finalizer", `{"metadata":{"finalizers":null}}`, ""),
+	Entry("may request a rotation", `{"metadata":{"annotations":{"keywright.dev/rotate":"now"}}}`, ""),
+	Entry("may remove a finalizer", `{"metadata":{"finalizers":null}}`, ""),
 	Entry("may change its times", `{"spec":{"ttl":"24h","rotation":{"every":"1h"}}}`, ""),
 	Entry("may disable it", `{"spec":{"enabled":false}}`, ""),
 	Entry("may revoke it", `{"spec":{"revoked":true}}`, ""),
-	Entry("may take away a scope", `{"spec":{"scopes":["certs.read"]}}`, ""),
-	Entry("may take away all scopes", `{"spec":{"scopes":null}}`, ""),
+	Entry("may remove a scope", `{"spec":{"scopes":["certs.read"]}}`, ""),
+	Entry("may remove all scopes", `{"spec":{"scopes":null}}`, ""),
 	Entry("may change the order of scopes and roles", `{"spec":{"scopes":["certs.write","certs.read"],"roles":["writer","reader"]}}`, ""),
-	Entry("may take away a policy that only allows", `{"spec":{"policy":null}}`, ""),
-	Entry("may write the policy that is there", `{"spec":{"policy":{"permissions":[`+allow+`]}}}`, ""),
+	Entry("may remove a policy that only allows", `{"spec":{"policy":null}}`, ""),
+	Entry("may write the existing policy", `{"spec":{"policy":{"permissions":[`+allow+`]}}}`, ""),
 
 	Entry("may not add a scope", `{"spec":{"scopes":["certs.read","certs.write","certs.admin"]}}`, noScope("certs.admin")),
 	Entry("may not swap a scope for another", `{"spec":{"scopes":["certs.read","certs.admin"]}}`, noScope("certs.admin")),
-	Entry("may not write a scope in other letters", `{"spec":{"scopes":["certs.read","Certs.write"]}}`, noScope("Certs.write")),
+	Entry("may not write a scope in another case", `{"spec":{"scopes":["certs.read","Certs.write"]}}`, noScope("Certs.write")),
 	Entry("may not add a role", `{"spec":{"roles":["reader","root","writer"]}}`, noRole("root")),
-	Entry("may not take away a role: it may deny", `{"spec":{"roles":["writer"]}}`, keepsRole("reader")),
+	Entry("may not remove a role, for it may deny", `{"spec":{"roles":["writer"]}}`, keepsRole("reader")),
 	Entry("may not change the policy", `{"spec":{"policy":{"permissions":[`+allow+`,`+deny+`]}}}`, noPolicy),
 	Entry("may not widen the policy", `{"spec":{"policy":{"permissions":[{"effect":"ALLOW","actions":["*"],"resources":["*"]}]}}}`, noPolicy),
 	Entry("may not hide an addition among edits", `{"metadata":{"labels":{"a":"b"}},"spec":{"enabled":false,"scopes":["certs.admin"]}}`, noScope("certs.admin")),
 )
 
-var _ = Describe("An APIKey that is there", func() {
-	It("gets a scope from whoever may use that one, whatever else it has", func(ctx SpecContext) {
+var _ = Describe("An existing APIKey", func() {
+	It("gets a scope from a user who may use that scope, whatever else it has", func(ctx SpecContext) {
 		who := person(ctx, team, editing, use("scopes", "certs.admin"))
 		expectRefusal(merge(ctx, who, made(ctx, rich()), `{"spec":{"scopes":["certs.admin","certs.read","certs.write"]}}`), "")
 	})
 
-	It("gets back what was taken away only from whoever may use it", func(ctx SpecContext) {
+	It("gets back removed parts only from a user who may use them", func(ctx SpecContext) {
 		object := made(ctx, rich())
 		who := person(ctx, team, editing)
 		expectRefusal(merge(ctx, who, object, `{"spec":{"scopes":["certs.read"],"policy":null}}`), "")
@@ -80,20 +80,20 @@ var _ = Describe("An APIKey that is there", func() {
 		expectRefusal(merge(ctx, allowed, object, `{"spec":{"scopes":["certs.read","certs.write"],"policy":{"permissions":[`+allow+`]}}}`), "")
 	})
 
-	It("gives up a policy that denies only to whoever may use policies", func(ctx SpecContext) {
+	It("loses a policy that denies only to a user who may use policies", func(ctx SpecContext) {
 		object := made(ctx, v1alpha1.APIKeySpec{Subject: ci, Scopes: []v1alpha1.Scope{"certs.read"}, Policy: policy(v1alpha1.EffectDeny, "certs.read")})
 		expectRefusal(merge(ctx, person(ctx, team, editing), object, `{"spec":{"policy":null}}`), keepsPolicy)
 		expectRefusal(merge(ctx, person(ctx, team, editing, use("policies")), object, `{"spec":{"policy":null}}`), "")
 	})
 
-	It("gives up a role only to whoever may use it", func(ctx SpecContext) {
+	It("loses a role only to a user who may use it", func(ctx SpecContext) {
 		who := person(ctx, team, editing, use("accessroles", "reader"))
 		object := made(ctx, rich())
 		expectRefusal(merge(ctx, who, object, `{"spec":{"roles":null}}`), keepsRole("writer"))
 		expectRefusal(merge(ctx, who, object, `{"spec":{"roles":["writer"]}}`), "")
 	})
 
-	It("keeps its subject whoever asks", func(ctx SpecContext) {
+	It("keeps its subject in every case", func(ctx SpecContext) {
 		who := person(ctx, team, editing, use("subjects"))
 		Expect(merge(ctx, who, made(ctx, rich()), `{"spec":{"subject":{"kind":"User","name":"alice"}}}`)).
 			To(MatchError(ContainSubstring("subject can't be changed")))
@@ -104,21 +104,21 @@ var _ = Describe("An APIKey that is there", func() {
 			To(MatchError(ContainSubstring("Duplicate value")))
 	})
 
-	It("is asked for in an apply and in a whole update as in a patch", func(ctx SpecContext) {
+	It("is checked in an apply and in an update as in a patch", func(ctx SpecContext) {
 		who, object := person(ctx, team, editing), made(ctx, rich())
 		applied := []byte(`{"apiVersion":"keywright.dev/v1alpha1","kind":"APIKey","spec":{"scopes":["certs.admin"]}}`)
-		err := who.Patch(ctx, object.DeepCopy(), client.RawPatch(types.ApplyPatchType, applied), client.FieldOwner("somebody"))
+		err := who.Patch(ctx, object.DeepCopy(), client.RawPatch(types.ApplyPatchType, applied), client.FieldOwner("alice"))
 		expectRefusal(err, noScope("certs.admin"))
 
 		object.Spec.Scopes = append(object.Spec.Scopes, "certs.admin")
 		expectRefusal(who.Update(ctx, object), noScope("certs.admin"))
 	})
 
-	It("is deleted without use of what it has", func(ctx SpecContext) {
+	It("is deleted without use of its parts", func(ctx SpecContext) {
 		Expect(person(ctx, team, editing).Delete(ctx, made(ctx, rich()))).To(Succeed())
 	})
 
-	It("gets its status from whoever may write that, and no use", func(ctx SpecContext) {
+	It("gets its status from a user who may write status, without any use", func(ctx SpecContext) {
 		operator := person(ctx, team, keys("get"), statusOf("apikeys"))
 		patch := client.RawPatch(types.MergePatchType, []byte(`{"status":{"observedGeneration":1}}`))
 		Expect(operator.Status().Patch(ctx, made(ctx, rich()), patch)).To(Succeed())

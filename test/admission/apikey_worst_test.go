@@ -10,7 +10,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// As many as the CRD allows.
+// The limits of the CRD.
 const (
 	maxScopes = 16
 	maxRoles  = 8
@@ -23,7 +23,7 @@ func scopeNames() (names []string) {
 	return names
 }
 
-// roleNames are some that another prefix has none of.
+// roleNames returns role names with this prefix.
 func roleNames(prefix string) (names []string) {
 	for i := range maxRoles {
 		names = append(names, fmt.Sprintf("%s-%d", prefix, i))
@@ -42,7 +42,7 @@ func typed[T ~string](names []string) (all []T) {
 	return all
 }
 
-// fullest is the APIKey that takes most: as many scopes and roles as there may be, and a policy.
+// fullest returns the spec that needs the most checks: every scope and role that the CRD allows, and a policy.
 func fullest(roles []string) v1alpha1.APIKeySpec {
 	return v1alpha1.APIKeySpec{
 		Subject: ci, Scopes: typed[v1alpha1.Scope](scopeNames()), Roles: typed[v1alpha1.RoleName](roles),
@@ -50,39 +50,39 @@ func fullest(roles []string) v1alpha1.APIKeySpec {
 	}
 }
 
-// each check of the policies, none of which may be left out.
-var _ = Describe("The most an APIKey can take", func() {
+// Each check of the policies is tried alone.
+var _ = Describe("The largest APIKey", func() {
 	scopes, roles := scopeNames(), roleNames("new")
 	held := func(scopes, roles []string, more ...rbacv1.PolicyRule) rules {
 		return append(rules{editing, use("scopes", scopes...), use("accessroles", roles...)}, more...)
 	}
 
-	It("is created by whoever may use all of it", func(ctx SpecContext) {
+	It("is created by a user who may use all of it", func(ctx SpecContext) {
 		who := person(ctx, team, held(scopes, roles, useCI, use("policies"))...)
 		expectRefusal(tryCreate(ctx, who, team, fullest(roles)), "")
 	})
 
-	It("is not created by whoever lacks the subject, or the policy", func(ctx SpecContext) {
+	It("is not created by a user without use of the subject, or of policies", func(ctx SpecContext) {
 		expectRefusal(tryCreate(ctx, person(ctx, team, held(scopes, roles, use("policies"))...), team, fullest(roles)), noSubject("Account:ci"))
 		expectRefusal(tryCreate(ctx, person(ctx, team, held(scopes, roles, useCI)...), team, fullest(roles)), noPolicy)
 	})
 
 	for i, scope := range scopes {
-		It("is not created by whoever lacks just scope "+scope, func(ctx SpecContext) {
+		It("is not created by a user without use of scope "+scope, func(ctx SpecContext) {
 			who := person(ctx, team, held(without(scopes, i), roles, useCI, use("policies"))...)
 			expectRefusal(tryCreate(ctx, who, team, fullest(roles)), noScope(scope))
 		})
 	}
 
 	for i, role := range roles {
-		It("is not created by whoever lacks just role "+role, func(ctx SpecContext) {
+		It("is not created by a user without use of role "+role, func(ctx SpecContext) {
 			who := person(ctx, team, held(scopes, without(roles, i), useCI, use("policies"))...)
 			expectRefusal(tryCreate(ctx, who, team, fullest(roles)), noRole(role))
 		})
 	}
 })
 
-var _ = Describe("The most an update can change", func() {
+var _ = Describe("The largest update", func() {
 	scopes, before, after := scopeNames(), roleNames("before"), roleNames("after")
 	const patch = `{"spec":{"scopes":["area0.write","area1.write","area2.write","area3.write","area4.write","area5.write",` +
 		`"area6.write","area7.write","area8.write","area9.write","area10.write","area11.write","area12.write","area13.write",` +
@@ -93,20 +93,20 @@ var _ = Describe("The most an update can change", func() {
 		return rules{editing, use("scopes", scopes...), use("accessroles", roles...), use("policies")}
 	}
 
-	It("is changed by whoever may use all of it", func(ctx SpecContext) {
+	It("is made by a user who may use all of it", func(ctx SpecContext) {
 		who := person(ctx, team, held(slices.Concat(before, after))...)
 		expectRefusal(merge(ctx, who, made(ctx, bare), patch), "")
 	})
 
 	for i, role := range before {
-		It("is not changed by whoever lacks just role "+role+" that goes", func(ctx SpecContext) {
+		It("is not made by a user without use of removed role "+role, func(ctx SpecContext) {
 			who := person(ctx, team, held(slices.Concat(without(before, i), after))...)
 			expectRefusal(merge(ctx, who, made(ctx, bare), patch), keepsRole(role))
 		})
 	}
 
 	for i, role := range after {
-		It("is not changed by whoever lacks just role "+role+" that comes", func(ctx SpecContext) {
+		It("is not made by a user without use of added role "+role, func(ctx SpecContext) {
 			who := person(ctx, team, held(slices.Concat(before, without(after, i)))...)
 			expectRefusal(merge(ctx, who, made(ctx, bare), patch), noRole(role))
 		})

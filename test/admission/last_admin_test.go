@@ -42,7 +42,7 @@ func markLast(ctx context.Context, namespace, name string) {
 	mark(ctx, namespace, name, metav1.ConditionTrue)
 }
 
-// deleteAdmin removes an AdminUser whatever it is.
+// deleteAdmin removes an AdminUser, even the last admin.
 func deleteAdmin(ctx context.Context, namespace, name string) {
 	GinkgoHelper()
 	Expect(client.IgnoreNotFound(editAdmin(ctx, namespace, name, allowRemoval))).To(Succeed())
@@ -50,7 +50,7 @@ func deleteAdmin(ctx context.Context, namespace, name string) {
 	Expect(client.IgnoreNotFound(editAdmin(ctx, namespace, name, `{"metadata":{"finalizers":null}}`))).To(Succeed())
 }
 
-// editAdmin patches one as kubectl patch --type=merge does.
+// editAdmin patches an AdminUser as kubectl patch --type=merge does.
 func editAdmin(ctx context.Context, namespace, name, patch string) error {
 	return plane.Client.Patch(ctx, adminUser(namespace, name), client.RawPatch(types.MergePatchType, []byte(patch)))
 }
@@ -66,7 +66,7 @@ func lastAdmin(name, how string) string {
 		`or set annotation keywright.dev/allow-last-admin-removal: "true" beforehand`
 }
 
-// The cluster admin is refused too: this is no question of rights.
+// The cluster admin is refused too: rights do not matter here.
 var _ = Describe("The last admin", func() {
 	BeforeEach(func(ctx SpecContext) {
 		createAdmin(ctx, stack.Namespace, "alice", v1alpha1.AdminUserSpec{})
@@ -83,7 +83,7 @@ var _ = Describe("The last admin", func() {
 		Expect(refusal(edit(ctx, `{"spec":{"role":"user","enabled":false}}`))).To(ContainSubstring("last active admin"))
 	})
 
-	It("is not deleted with all others, nor by a dry run that promises it", func(ctx SpecContext) {
+	It("is not deleted with all others, nor in a dry run", func(ctx SpecContext) {
 		all := []client.DeleteAllOfOption{client.InNamespace(stack.Namespace)}
 		expectRefusal(plane.Client.DeleteAllOf(ctx, &v1alpha1.AdminUser{}, all...), lastAdmin("alice", "deleted"))
 		expectRefusal(plane.Client.Delete(ctx, adminUser(stack.Namespace, "alice"), client.DryRunAll), lastAdmin("alice", "deleted"))
@@ -101,11 +101,11 @@ var _ = Describe("The last admin", func() {
 		Entry("labelled", `{"metadata":{"labels":{"a":"b"}}}`),
 		Entry("rotated", `{"metadata":{"annotations":{"keywright.dev/rotate":"now"}}}`),
 		Entry("on a schedule", `{"spec":{"rotation":{"every":"1h"}}}`),
-		Entry("told again what it is", `{"spec":{"role":"admin","enabled":true}}`),
-		Entry("left to the defaults", `{"spec":{"role":null,"enabled":null}}`),
+		Entry("with its fields set to what they are", `{"spec":{"role":"admin","enabled":true}}`),
+		Entry("with its fields unset", `{"spec":{"role":null,"enabled":null}}`),
 	)
 
-	It("is let go by the annotation set beforehand", func(ctx SpecContext) {
+	It("may be removed once the annotation is set", func(ctx SpecContext) {
 		Expect(edit(ctx, allowRemoval)).To(Succeed())
 		Expect(edit(ctx, demote)).To(Succeed())
 		Expect(edit(ctx, `{"spec":{"role":"admin"}}`)).To(Succeed())
@@ -113,19 +113,19 @@ var _ = Describe("The last admin", func() {
 		Expect(remove(ctx)).To(Succeed())
 	})
 
-	It("is not let go by the annotation in the same write, nor by another value of it", func(ctx SpecContext) {
+	It("may not be removed by a write that sets the annotation, or with another value of it", func(ctx SpecContext) {
 		expectRefusal(edit(ctx, `{"metadata":{"annotations":{"keywright.dev/allow-last-admin-removal":"true"}},"spec":{"role":"user"}}`),
 			lastAdmin("alice", "demoted"))
 		Expect(edit(ctx, `{"metadata":{"annotations":{"keywright.dev/allow-last-admin-removal":"false"}}}`)).To(Succeed())
 		expectRefusal(remove(ctx), lastAdmin("alice", "deleted"))
 	})
 
-	It("is judged by the annotation as it was, also in the write that takes it away", func(ctx SpecContext) {
+	It("may be removed in the write that removes the annotation", func(ctx SpecContext) {
 		Expect(edit(ctx, allowRemoval)).To(Succeed())
 		Expect(edit(ctx, `{"metadata":{"annotations":null},"spec":{"role":"user"}}`)).To(Succeed())
 	})
 
-	DescribeTable("may be edited when it is no admin any more and the mark is late to go",
+	DescribeTable("may be edited once it is not an active admin, before the condition is removed",
 		func(ctx SpecContext, patch string) {
 			mark(ctx, stack.Namespace, "alice", metav1.ConditionFalse)
 			Expect(edit(ctx, patch)).To(Succeed())
@@ -136,7 +136,7 @@ var _ = Describe("The last admin", func() {
 		Entry("disabled", disable),
 	)
 
-	It("is nobody without the mark, or with one that says no", func(ctx SpecContext) {
+	It("needs condition LastAdmin with status True", func(ctx SpecContext) {
 		mark(ctx, stack.Namespace, "alice", metav1.ConditionFalse)
 		Expect(edit(ctx, demote)).To(Succeed())
 		Expect(remove(ctx)).To(Succeed())
@@ -151,7 +151,7 @@ var _ = Describe("The last admin", func() {
 		markLast(ctx, stack.Namespace, "alice")
 	})
 
-	It("that is going already loses its finalizers, and may be deleted again", func(ctx SpecContext) {
+	It("loses its finalizers while it is being deleted, and may be deleted again", func(ctx SpecContext) {
 		mark(ctx, stack.Namespace, "alice", metav1.ConditionFalse)
 		Expect(edit(ctx, `{"metadata":{"finalizers":["keywright.dev/last-admin"]}}`)).To(Succeed())
 		Expect(remove(ctx)).To(Succeed())
@@ -164,14 +164,14 @@ var _ = Describe("The last admin", func() {
 })
 
 var _ = Describe("The last admin", func() {
-	It("is called by the username", func(ctx SpecContext) {
+	It("is named by its username in the message", func(ctx SpecContext) {
 		createAdmin(ctx, stack.Namespace, "ops-1", v1alpha1.AdminUserSpec{Username: "Carol"})
 		DeferCleanup(func(ctx SpecContext) { deleteAdmin(ctx, stack.Namespace, "ops-1") })
 		markLast(ctx, stack.Namespace, "ops-1")
 		expectRefusal(editAdmin(ctx, stack.Namespace, "ops-1", disable), lastAdmin("Carol", "disabled"))
 	})
 
-	It("goes with its namespace", func(ctx SpecContext) {
+	It("is deleted with its namespace", func(ctx SpecContext) {
 		remove := func() error { return plane.Client.Delete(ctx, adminUser(old, "zoe")) }
 		expectRefusal(remove(), lastAdmin("zoe", "deleted"))
 		Expect(plane.Client.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: old}})).To(Succeed())

@@ -21,7 +21,7 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// page is docs/admission.md.
+// page returns docs/admission.md.
 func page() string {
 	GinkgoHelper()
 	text, err := os.ReadFile(filepath.Join(plane.Root, "docs", "admission.md"))
@@ -31,7 +31,7 @@ func page() string {
 
 var fence = regexp.MustCompile("(?s)\n```(yaml|text)\n(.*?\n)```\n")
 
-// blocks are what stands between fences of that language.
+// blocks returns the code blocks of a language.
 func blocks(language string) (all []string) {
 	GinkgoHelper()
 	for _, match := range fence.FindAllStringSubmatch(page(), -1) {
@@ -43,7 +43,7 @@ func blocks(language string) (all []string) {
 	return all
 }
 
-// manifests are the objects of all YAML of the page.
+// manifests returns the objects of the page's YAML blocks.
 func manifests() (all []*unstructured.Unstructured) {
 	GinkgoHelper()
 	for _, block := range blocks("yaml") {
@@ -69,8 +69,8 @@ func apply(ctx context.Context, c client.Client, object *unstructured.Unstructur
 var _ = Describe("The page on admission", Ordered, func() {
 	var example *unstructured.Unstructured
 	seen := map[string]bool{}
-	// tells wants a refusal, and its message on the page.
-	tells := func(err error) {
+	// quoted expects a refusal whose message is on the page.
+	quoted := func(err error) {
 		GinkgoHelper()
 		message := refusal(err)
 		Expect(blocks("text")).To(ContainElement(ContainSubstring(message + "\n")))
@@ -92,33 +92,33 @@ var _ = Describe("The page on admission", Ordered, func() {
 		}
 	})
 
-	It("lets Dana make the key that it shows", func(ctx SpecContext) {
+	It("lets Dana create the key that it shows", func(ctx SpecContext) {
 		Expect(apply(ctx, as("dana"), example)).To(Succeed())
 	})
 
-	It("says what Dana is told of another key", func(ctx SpecContext) {
+	It("quotes the refusals of another key", func(ctx SpecContext) {
 		for _, spec := range []v1alpha1.APIKeySpec{
 			{Subject: ci, Scopes: []v1alpha1.Scope{"certs.admin"}},
 			{Subject: ci, Roles: []v1alpha1.RoleName{"root"}},
 			{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "alice"}},
 			{Subject: ci, Policy: policy(v1alpha1.EffectAllow, "*")},
 		} {
-			tells(tryCreate(ctx, as("dana"), team, spec))
+			quoted(tryCreate(ctx, as("dana"), team, spec))
 		}
 	})
 
-	It("lets somebody on call stop the key, and not take away what may deny", func(ctx SpecContext) {
+	It("lets a user on call disable the key, but not remove parts that may deny", func(ctx SpecContext) {
 		key := made(ctx, v1alpha1.APIKeySpec{
 			Subject: ci, Roles: []v1alpha1.RoleName{"certificate-reader"}, Policy: policy(v1alpha1.EffectDeny, "certs.write"),
 		})
-		tells(merge(ctx, as("oncall"), key, `{"spec":{"roles":null}}`))
-		tells(merge(ctx, as("oncall"), key, `{"spec":{"policy":null}}`))
+		quoted(merge(ctx, as("oncall"), key, `{"spec":{"roles":null}}`))
+		quoted(merge(ctx, as("oncall"), key, `{"spec":{"policy":null}}`))
 		Expect(merge(ctx, as("oncall"), key, `{"spec":{"revoked":true}}`)).To(Succeed())
 	})
 
-	It("lets the platform team make any key anywhere", func(ctx SpecContext) {
+	It("lets the platform team create any key anywhere", func(ctx SpecContext) {
 		config := rest.CopyConfig(plane.Admin)
-		config.Impersonate = rest.ImpersonationConfig{UserName: "somebody", Groups: []string{"platform"}}
+		config.Impersonate = rest.ImpersonationConfig{UserName: "another", Groups: []string{"platform"}}
 		platform, err := client.New(config, client.Options{Scheme: plane.Client.Scheme()})
 		Expect(err).NotTo(HaveOccurred())
 		for _, namespace := range []string{team, other} {
@@ -126,17 +126,17 @@ var _ = Describe("The page on admission", Ordered, func() {
 		}
 	})
 
-	It("says what is told of the last admin and of an AdminUser elsewhere", func(ctx SpecContext) {
+	It("quotes the refusals of the last admin and of an AdminUser elsewhere", func(ctx SpecContext) {
 		createAdmin(ctx, stack.Namespace, "alice", v1alpha1.AdminUserSpec{})
 		DeferCleanup(func(ctx SpecContext) { deleteAdmin(ctx, stack.Namespace, "alice") })
 		markLast(ctx, stack.Namespace, "alice")
-		tells(plane.Client.Delete(ctx, adminUser(stack.Namespace, "alice")))
-		tells(editAdmin(ctx, stack.Namespace, "alice", demote))
-		tells(editAdmin(ctx, stack.Namespace, "alice", disable))
-		tells(plane.Client.Create(ctx, adminUser(team, "stray"), client.DryRunAll))
+		quoted(plane.Client.Delete(ctx, adminUser(stack.Namespace, "alice")))
+		quoted(editAdmin(ctx, stack.Namespace, "alice", demote))
+		quoted(editAdmin(ctx, stack.Namespace, "alice", disable))
+		quoted(plane.Client.Create(ctx, adminUser(team, "stray"), client.DryRunAll))
 	})
 
-	It("says nothing that nobody is told", func() {
+	It("quotes no message that the policies do not have", func() {
 		for line := range strings.Lines(strings.Join(blocks("text"), "")) {
 			Expect(seen).To(HaveKey(strings.TrimSpace(line)))
 		}

@@ -17,7 +17,7 @@ import (
 
 var group = []string{v1alpha1.SchemeGroupVersion.Group}
 
-// use grants verb use on these names, or on all where there is none.
+// use grants verb use on these names, or on all names if there are none.
 func use(resource string, names ...string) rbacv1.PolicyRule {
 	return rbacv1.PolicyRule{APIGroups: group, Resources: []string{resource}, ResourceNames: names, Verbs: []string{"use"}}
 }
@@ -27,10 +27,10 @@ func keys(verbs ...string) rbacv1.PolicyRule {
 	return rbacv1.PolicyRule{APIGroups: group, Resources: []string{"apikeys"}, Verbs: verbs}
 }
 
-// editing is what keywright-edit, with keywright-view, grants on APIKeys.
+// editing grants what keywright-edit and keywright-view grant on APIKeys.
 var editing = keys("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 
-// as is a client of somebody of that name.
+// as returns a client of a user.
 func as(user string) client.Client {
 	GinkgoHelper()
 	config := rest.CopyConfig(plane.Admin)
@@ -40,7 +40,7 @@ func as(user string) client.Client {
 	return c
 }
 
-// person is somebody new who holds these rules in a namespace, by a Role.
+// person returns a client of a new user with these rules in a namespace, by a Role.
 func person(ctx context.Context, namespace string, rules ...rbacv1.PolicyRule) client.Client {
 	GinkgoHelper()
 	user := newName(ctx, "person")
@@ -51,7 +51,7 @@ func person(ctx context.Context, namespace string, rules ...rbacv1.PolicyRule) c
 	return as(user)
 }
 
-// holder is somebody new with these ClusterRoles: in a namespace, or everywhere where it is empty.
+// holder returns a client of a new user with these ClusterRoles in a namespace, or everywhere if it is empty.
 func holder(ctx context.Context, namespace string, roles ...string) client.Client {
 	GinkgoHelper()
 	user := newName(ctx, "holder")
@@ -71,7 +71,7 @@ func clusterRole(ctx context.Context, name string) *rbacv1.ClusterRole {
 	return role
 }
 
-// newClusterRole makes a ClusterRole and returns its name.
+// newClusterRole creates a ClusterRole and returns its name.
 func newClusterRole(ctx context.Context, rules ...rbacv1.PolicyRule) string {
 	GinkgoHelper()
 	name := newName(ctx, "role")
@@ -91,7 +91,7 @@ func bind(ctx context.Context, user, kind, role, namespace string) {
 	Expect(plane.Client.Create(ctx, &rbacv1.RoleBinding{ObjectMeta: meta, RoleRef: ref, Subjects: subjects})).To(Succeed())
 }
 
-// awaitRules waits until the API server, which learns of RBAC by watches of its own, lets the user do all of this.
+// awaitRules waits until the API server, which watches RBAC, allows the user all of this.
 func awaitRules(ctx context.Context, user, namespace string, rules []rbacv1.PolicyRule) {
 	GinkgoHelper()
 	for _, rule := range rules {
@@ -108,7 +108,7 @@ func awaitRules(ctx context.Context, user, namespace string, rules []rbacv1.Poli
 	}
 }
 
-// may is whether the user may do this to a resource of Keywright.
+// may reports whether the user may do this to a resource of Keywright.
 func may(ctx context.Context, user, verb, resource, namespace, name string) bool {
 	GinkgoHelper()
 	return mayIn(ctx, group[0], user, verb, resource, namespace, name)

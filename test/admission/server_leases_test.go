@@ -15,7 +15,7 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// account is a client of a ServiceAccount of Keywright, by its own token.
+// account returns a client of a ServiceAccount of Keywright with its own token.
 func account(ctx context.Context, name string) client.Client {
 	GinkgoHelper()
 	config, err := plane.ServiceAccountConfig(ctx, name)
@@ -32,7 +32,7 @@ func lease(namespace, name string) *coordinationv1.Lease {
 	return &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 }
 
-// hold takes a Lease over as a server does, whoever holds it.
+// hold takes over a Lease as a server does.
 func hold(ctx context.Context, c client.Client, name string, options ...client.ApplyOption) error {
 	wanted := coordinationac.Lease(name, stack.Namespace).WithSpec(coordinationac.LeaseSpec().WithHolderIdentity("me"))
 	return c.Apply(ctx, wanted, append(options, client.FieldOwner("keywright-server"), client.ForceOwnership)...)
@@ -47,7 +47,7 @@ var _ = Describe("The Lease of", func() {
 
 	BeforeEach(func(ctx SpecContext) { server = account(ctx, "keywright-server") })
 
-	It("a server is made and renewed by a server", func(ctx SpecContext) {
+	It("a server is created and renewed by a server", func(ctx SpecContext) {
 		DeferCleanup(func(ctx SpecContext) {
 			Expect(plane.Client.Delete(ctx, lease(stack.Namespace, "keywright-server-a"))).To(Succeed())
 		})
@@ -56,7 +56,7 @@ var _ = Describe("The Lease of", func() {
 		}
 	})
 
-	It("the operator is made and renewed by the operator, and never by a server", func(ctx SpecContext) {
+	It("the operator is created and renewed by the operator, and never by a server", func(ctx SpecContext) {
 		expectRefusal(hold(ctx, server, "keywright-operator"), notOfAServer("keywright-operator"))
 
 		operator := account(ctx, "keywright-operator")
@@ -75,18 +75,18 @@ var _ = Describe("The Lease of", func() {
 		Expect(operator.Update(ctx, held)).To(Succeed())
 	})
 
-	DescribeTable("anybody else is not for a server:",
+	DescribeTable("another name cannot be written by a server:",
 		func(ctx SpecContext, name string) {
 			expectRefusal(hold(ctx, server, name, client.DryRunAll), notOfAServer(name))
 			expectRefusal(server.Create(ctx, lease(stack.Namespace, name), client.DryRunAll), notOfAServer(name))
 		},
-		Entry("somebody's", "somebodys"),
-		Entry("almost a server's", "keywright-server"),
-		Entry("almost a server's, too", "keywright-serverx-a"),
+		Entry("of another program", "others"),
+		Entry("nearly a server's", "keywright-server"),
+		Entry("nearly a server's, longer", "keywright-serverx-a"),
 		Entry("with a server's in its name", "x-keywright-server-a"),
 	)
 
-	It("a server may be given a name by the API server, and anybody else's may not", func(ctx SpecContext) {
+	It("a server may have a generated name, and another Lease of a server may not", func(ctx SpecContext) {
 		generated := func(prefix string) error {
 			l := lease(stack.Namespace, "")
 			l.GenerateName = prefix
@@ -96,7 +96,7 @@ var _ = Describe("The Lease of", func() {
 		Expect(refusal(generated("keywright-"))).To(HavePrefix(notOfAServer("keywright-")))
 	})
 
-	It("anybody is not for a server to read, replace or delete, nor is any in another namespace for it", func(ctx SpecContext) {
+	It("any name cannot be read, replaced or deleted by a server, nor written in another namespace", func(ctx SpecContext) {
 		own := lease(stack.Namespace, "keywright-server-b")
 		Expect(plane.Client.Create(ctx, own)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(plane.Client.Delete(ctx, own)).To(Succeed()) })
@@ -107,21 +107,21 @@ var _ = Describe("The Lease of", func() {
 		expectNoRight(server.Create(ctx, lease("default", "keywright-server-b")))
 	})
 
-	It("anybody is for whom RBAC says, as far as this policy goes", func(ctx SpecContext) {
+	It("any name is left to RBAC by this policy for everyone else", func(ctx SpecContext) {
 		for _, namespace := range []string{stack.Namespace, team} {
-			somebody := person(ctx, namespace, leases)
+			user := person(ctx, namespace, leases)
 			for _, name := range []string{"somebodys", "keywright-operator", "keywright-server-c"} {
 				l := lease(namespace, name)
-				Expect(somebody.Create(ctx, l)).To(Succeed())
-				l.Spec.HolderIdentity = new("somebody")
-				Expect(somebody.Update(ctx, l)).To(Succeed())
-				Expect(somebody.Delete(ctx, l)).To(Succeed())
+				Expect(user.Create(ctx, l)).To(Succeed())
+				l.Spec.HolderIdentity = new("other")
+				Expect(user.Update(ctx, l)).To(Succeed())
+				Expect(user.Delete(ctx, l)).To(Succeed())
 			}
 		}
 	})
 
-	// The policy holds for the account, whatever it is granted by mistake.
-	It("the operator is not for a server with every right", func(ctx SpecContext) {
+	// The policy applies to the account even if RBAC grants it too much.
+	It("the operator cannot be written by a server with every right", func(ctx SpecContext) {
 		user := "system:serviceaccount:" + stack.Namespace + ":keywright-server"
 		meta := metav1.ObjectMeta{Namespace: stack.Namespace, Name: newName(ctx, "too-much")}
 		Expect(plane.Client.Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{leases}})).To(Succeed())

@@ -14,7 +14,7 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// What the policy says to a server.
+// The policy's messages to a server.
 const (
 	makesOwn       = "a server makes objects with annotation keywright.dev/created-by: api and spec.delivery: Response only"
 	deletesOwn     = "a server deletes nothing but what the API made"
@@ -25,12 +25,12 @@ const (
 	keysOfResponse = "a server writes no key where spec.delivery is Secret: the operator does"
 )
 
-// makeUser creates an AdminUser as the cluster admin, who may also say that the API made it.
+// makeUser creates an AdminUser as the cluster admin, who may also mark it as created by the API.
 func makeUser(ctx context.Context, name string, byAPI bool, delivery v1alpha1.Delivery) *v1alpha1.AdminUser {
 	GinkgoHelper()
 	user := adminUser(stack.Namespace, name)
 	user.Spec.Delivery = delivery
-	user.Annotations = map[string]string{"somebodys": "x"}
+	user.Annotations = map[string]string{"others": "x"}
 	user.Finalizers = []string{"example.com/wait"}
 	if byAPI {
 		user.Annotations[v1alpha1.AnnotationCreatedBy] = v1alpha1.CreatedByAPI
@@ -44,12 +44,12 @@ func mergePatch(patch string) client.Patch {
 	return client.RawPatch(types.MergePatchType, []byte(patch))
 }
 
-var _ = Describe("Of AdminUsers and APIKeys a server", func() {
+var _ = Describe("A server", func() {
 	var server client.Client
 
 	BeforeEach(func(ctx SpecContext) { server = account(ctx, "keywright-server") })
 
-	It("makes, changes and deletes those of the API", func(ctx SpecContext) {
+	It("creates, changes and deletes objects of the API", func(ctx SpecContext) {
 		user := adminUser(stack.Namespace, "made")
 		user.Spec.Delivery = v1alpha1.DeliveryResponse
 		user.Annotations = map[string]string{v1alpha1.AnnotationCreatedBy: v1alpha1.CreatedByAPI}
@@ -62,7 +62,7 @@ var _ = Describe("Of AdminUsers and APIKeys a server", func() {
 		Expect(server.Delete(ctx, user.DeepCopy())).To(Succeed())
 	})
 
-	It("makes and changes APIKeys that may do anything, in its own namespace only", func(ctx SpecContext) {
+	It("creates and changes APIKeys with any rights, in its own namespace only", func(ctx SpecContext) {
 		key := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{
 			Namespace: stack.Namespace, GenerateName: "ci-", Annotations: map[string]string{v1alpha1.AnnotationCreatedBy: v1alpha1.CreatedByAPI},
 		}}
@@ -79,7 +79,7 @@ var _ = Describe("Of AdminUsers and APIKeys a server", func() {
 		Expect(server.Delete(ctx, key.DeepCopy())).To(Succeed())
 	})
 
-	It("makes none that would pass for a person's, or whose key a Secret would deliver", func(ctx SpecContext) {
+	It("creates none without the mark of the API, or whose key a Secret delivers", func(ctx SpecContext) {
 		for _, change := range []func(*v1alpha1.AdminUser){
 			func(u *v1alpha1.AdminUser) { u.Annotations = nil },
 			func(u *v1alpha1.AdminUser) { u.Annotations[v1alpha1.AnnotationCreatedBy] = "me" },
@@ -99,21 +99,21 @@ var _ = Describe("Of AdminUsers and APIKeys a server", func() {
 			user := makeUser(ctx, newName(ctx, "patched"), byAPI, v1alpha1.DeliveryResponse)
 			expectRefusal(server.Patch(ctx, user, mergePatch(patch)), refused)
 		},
-		Entry("of the API the role", true, `{"spec":{"role":"user"}}`, ""),
-		Entry("of the API no mark", true, `{"metadata":{"annotations":{"keywright.dev/created-by":null}}}`, annotatesOne),
-		Entry("of the API no leave for the last admin", true, allowRemoval, annotatesOne),
-		Entry("of the API no finalizer", true, `{"metadata":{"finalizers":null}}`, leavesMeta),
-		Entry("of the API no owner", true, `{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"x","uid":"y"}]}}`, leavesMeta),
-		Entry("of the API no label", true, `{"metadata":{"labels":{"a":"b"}}}`, leavesMeta),
-		Entry("of a person's the request for a rotation", false, `{"metadata":{"annotations":{"keywright.dev/rotate":"now"}}}`, ""),
-		Entry("of a person's not the role", false, `{"spec":{"role":"user"}}`, changesOwn),
-		Entry("of a person's not whether it is enabled", false, `{"spec":{"enabled":false}}`, changesOwn),
-		Entry("of a person's no mark", false, `{"metadata":{"annotations":{"keywright.dev/created-by":"api"}}}`, annotatesOne),
-		Entry("of a person's not both at once", false, `{"metadata":{"annotations":{"keywright.dev/created-by":"api"}},"spec":{"role":"user"}}`, changesOwn),
-		Entry("of a person's no other annotation", false, `{"metadata":{"annotations":{"somebodys":"y"}}}`, annotatesOne),
-		Entry("of a person's no other annotation away", false, `{"metadata":{"annotations":{"somebodys":null}}}`, annotatesOne),
-		Entry("of a person's no finalizer", false, `{"metadata":{"finalizers":["example.com/mine"]}}`, leavesMeta),
-		Entry("of a person's no label", false, `{"metadata":{"labels":{"a":"b"}}}`, leavesMeta),
+		Entry("the role of an object of the API", true, `{"spec":{"role":"user"}}`, ""),
+		Entry("not the mark of the API", true, `{"metadata":{"annotations":{"keywright.dev/created-by":null}}}`, annotatesOne),
+		Entry("not the annotation for the last admin", true, allowRemoval, annotatesOne),
+		Entry("no finalizer", true, `{"metadata":{"finalizers":null}}`, leavesMeta),
+		Entry("no owner", true, `{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"x","uid":"y"}]}}`, leavesMeta),
+		Entry("no label", true, `{"metadata":{"labels":{"a":"b"}}}`, leavesMeta),
+		Entry("the rotation request of a manifest's object", false, `{"metadata":{"annotations":{"keywright.dev/rotate":"now"}}}`, ""),
+		Entry("not the role of a manifest's object", false, `{"spec":{"role":"user"}}`, changesOwn),
+		Entry("not enabled of a manifest's object", false, `{"spec":{"enabled":false}}`, changesOwn),
+		Entry("not the mark of a manifest's object", false, `{"metadata":{"annotations":{"keywright.dev/created-by":"api"}}}`, annotatesOne),
+		Entry("not mark and role of a manifest's object at once", false, `{"metadata":{"annotations":{"keywright.dev/created-by":"api"}},"spec":{"role":"user"}}`, changesOwn),
+		Entry("no other annotation of a manifest's object", false, `{"metadata":{"annotations":{"others":"y"}}}`, annotatesOne),
+		Entry("no removal of another annotation of a manifest's object", false, `{"metadata":{"annotations":{"others":null}}}`, annotatesOne),
+		Entry("no finalizer of a manifest's object", false, `{"metadata":{"finalizers":["example.com/mine"]}}`, leavesMeta),
+		Entry("no label of a manifest's object", false, `{"metadata":{"labels":{"a":"b"}}}`, leavesMeta),
 	)
 
 	DescribeTable("writes into the status",
@@ -121,17 +121,17 @@ var _ = Describe("Of AdminUsers and APIKeys a server", func() {
 			user := makeUser(ctx, newName(ctx, "status"), byAPI, delivery)
 			expectRefusal(server.Status().Patch(ctx, user, mergePatch(patch)), refused)
 		},
-		Entry("the last use, of anybody", false, v1alpha1.DeliverySecret, `{"status":{"lastUsedTime":"2030-01-01T00:00:00Z"}}`, ""),
+		Entry("the last use of any object", false, v1alpha1.DeliverySecret, `{"status":{"lastUsedTime":"2030-01-01T00:00:00Z"}}`, ""),
 		Entry("the keys that are returned in a reply", false, v1alpha1.DeliveryResponse, aKey, ""),
 		Entry("no keys that a Secret delivers", false, v1alpha1.DeliverySecret, aKey, keysOfResponse),
-		Entry("no keys that a Secret delivers, whoever is said to have made it", true, v1alpha1.DeliverySecret, aKey, keysOfResponse),
+		Entry("no keys that a Secret delivers, even with the mark of the API", true, v1alpha1.DeliverySecret, aKey, keysOfResponse),
 		Entry("no condition", true, v1alpha1.DeliveryResponse,
 			`{"status":{"conditions":[{"type":"LastAdmin","status":"False","reason":"x","message":"","lastTransitionTime":"2030-01-01T00:00:00Z"}]}}`, writesTwo),
-		Entry("nothing away", true, v1alpha1.DeliveryResponse, `{"status":{"observedGeneration":null}}`, writesTwo),
+		Entry("no removal of a field", true, v1alpha1.DeliveryResponse, `{"status":{"observedGeneration":null}}`, writesTwo),
 		Entry("no name of a Secret", true, v1alpha1.DeliveryResponse, `{"status":{"secretName":"x"}}`, writesTwo),
 	)
 
-	It("deletes none of a person, and replaces none at all", func(ctx SpecContext) {
+	It("deletes no object of a manifest, and replaces none", func(ctx SpecContext) {
 		user := makeUser(ctx, newName(ctx, "kept"), false, v1alpha1.DeliveryResponse)
 		expectRefusal(server.Delete(ctx, user.DeepCopy()), deletesOwn)
 		expectNoRight(server.Update(ctx, user.DeepCopy()))
@@ -139,7 +139,7 @@ var _ = Describe("Of AdminUsers and APIKeys a server", func() {
 		expectNoRight(server.DeleteAllOf(ctx, &v1alpha1.AdminUser{}, client.InNamespace(stack.Namespace)))
 	})
 
-	It("of other namespaces makes and deletes no APIKey, asks for a rotation, and says when one was used", func(ctx SpecContext) {
+	It("in other namespaces requests rotations and records last use of APIKeys, but creates and deletes none", func(ctx SpecContext) {
 		key := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: team, Name: newName(ctx, "key")}}
 		key.Spec.Subject = v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}
 		Expect(plane.Client.Create(ctx, key)).To(Succeed())
@@ -150,8 +150,8 @@ var _ = Describe("Of AdminUsers and APIKeys a server", func() {
 		expectRefusal(server.Status().Patch(ctx, key.DeepCopy(), mergePatch(aKey)), keysOfResponse)
 	})
 
-	It("is limited as it may, and nobody else is by that", func(ctx SpecContext) {
-		user := makeUser(ctx, newName(ctx, "anybody"), false, v1alpha1.DeliverySecret)
+	It("is limited by policies that limit no other account", func(ctx SpecContext) {
+		user := makeUser(ctx, newName(ctx, "user"), false, v1alpha1.DeliverySecret)
 		Expect(plane.Client.Patch(ctx, user.DeepCopy(), mergePatch(`{"metadata":{"labels":{"a":"b"}},"spec":{"role":"user"}}`))).To(Succeed())
 		Expect(plane.Client.Status().Patch(ctx, user.DeepCopy(), mergePatch(strings.Replace(aKey, `"a"`, `"c"`, 1)))).To(Succeed())
 	})

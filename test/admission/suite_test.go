@@ -1,5 +1,5 @@
-// Package admission tests config/admission and the aggregated ClusterRoles as people meet them: users with different
-// RBAC, each acting as themselves on a real API server.
+// Package admission tests config/admission and the aggregated ClusterRoles on a real API server, with users of different
+// RBAC.
 package admission
 
 import (
@@ -23,7 +23,7 @@ func TestAdmission(t *testing.T) {
 	kit.RunSpecs(t, "Admission")
 }
 
-// Namespaces: a tenant's and another one's, and one that has an AdminUser since before the policies were.
+// Namespaces of two tenants, and one with an AdminUser that is older than the policies.
 const (
 	team  = "team-a"
 	other = "team-b"
@@ -42,7 +42,8 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(plane.InstallPolicies(ctx)).To(Succeed())
 }, kit.StartTimeout)
 
-// expectRefusal wants a policy to have forbidden the write with exactly this message, or nobody when it is empty.
+// expectRefusal expects that a policy forbade the write with exactly this message, or that the write succeeded if it is
+// empty.
 func expectRefusal(err error, message string) {
 	GinkgoHelper()
 	if message == "" {
@@ -52,7 +53,7 @@ func expectRefusal(err error, message string) {
 	Expect(refusal(err)).To(Equal(message))
 }
 
-// refusal is what a policy says to the person: its message, without the names that the API server puts before it.
+// refusal returns a policy's message, without the names that the API server puts before it.
 func refusal(err error) string {
 	GinkgoHelper()
 	var status apierrors.APIStatus
@@ -63,14 +64,14 @@ func refusal(err error) string {
 	return message
 }
 
-// expectNoRight wants RBAC itself to have refused, before any policy was asked.
+// expectNoRight expects a refusal by RBAC, which precedes the policies.
 func expectNoRight(err error) {
 	GinkgoHelper()
 	Expect(apierrors.IsForbidden(err)).To(BeTrue(), "not forbidden: %v", err)
 	Expect(err.Error()).NotTo(ContainSubstring("ValidatingAdmissionPolicy"))
 }
 
-// newName is one that no other spec uses.
+// newName returns a name that no other spec uses.
 func newName(ctx context.Context, prefix string) string {
 	GinkgoHelper()
 	object := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: team, GenerateName: prefix + "-"}}

@@ -15,15 +15,15 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// What GET /auth has to keep to, measured in one run.
+// The bounds of GET /auth, measured in one run.
 const (
-	// leastOfBare is the share of the bare handler's answers a second that has to be left.
+	// leastOfBare is the least ratio of its rate to the bare handler's.
 	leastOfBare = 0.75
-	// mostOfBareP99 is how many times its 99th percentile ours may be.
+	// mostOfBareP99 is the largest ratio of the 99th percentiles.
 	mostOfBareP99 = 1.5
-	// mostApart is how far the numbers of keys may be apart.
+	// mostApart is the largest difference between the numbers of keys.
 	mostApart = 1.15
-	// leastForWrong is how many wrong keys are answered for each right one: there is noise in it.
+	// leastForWrong is the least ratio of the rate of wrong keys to that of right ones, with some noise.
 	leastForWrong = 0.95
 
 	authAskers = 8
@@ -31,7 +31,7 @@ const (
 	authRound  = 100 * time.Millisecond
 )
 
-// BenchmarkServer takes the running server, with 1, 1,000 and 100,000 APIKeys that it has from the API server.
+// BenchmarkServer measures the running server with 1, 1,000 and 100,000 APIKeys from the API server.
 func BenchmarkServer(b *testing.B) {
 	c := gather(b)
 	b.Run("auth", func(b *testing.B) {
@@ -46,8 +46,8 @@ func BenchmarkServer(b *testing.B) {
 	})
 }
 
-// auth has GET /auth asked as gateways ask. Each server is a process of its own, as it is in a cluster; the floor, package
-// bare, is another. x-bare is the share of the floor's answers a second.
+// auth measures GET /auth as gateways use it. Each server is its own process, as in a cluster, and so is the floor, package
+// bare. x-bare is the ratio of the rates.
 func (c *crowd) auth(b *testing.B) {
 	b.Helper()
 	bare := newContender(b, "bare", startBare(b, c.Stack), authAskers, c.keys[crowds[2].namespace], http.StatusOK)
@@ -82,7 +82,7 @@ func (c *crowd) auth(b *testing.B) {
 	}
 }
 
-// startBare returns where it listens.
+// startBare starts the floor and returns its address.
 func startBare(b *testing.B, s *stack.Stack) string {
 	b.Helper()
 	program := filepath.Join(b.TempDir(), "bare")

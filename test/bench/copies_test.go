@@ -11,9 +11,9 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// copyKeys makes keys, from one number to below another, that are in all but name and digest what the operator and the
-// API server have made of the first: to issue 100,000 would take the API server a quarter of an hour. Whatever is put in
-// place of something has its length, for Secrets are stored in a form that counts.
+// copyKeys writes copies of the first key with numbers from one to below another. They differ from it in name and digest
+// only. Issuing 100,000 keys would take a quarter of an hour. A replacement has the length of the original, because the
+// stored form of Secrets contains lengths.
 func (f *fleet) copyKeys(b *testing.B, from, to int) {
 	b.Helper()
 	f.keys = to

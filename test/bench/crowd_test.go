@@ -21,8 +21,7 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// crowds are how many APIKeys there are in the namespace of each name. A server that is told to look at one of them sees
-// so many.
+// crowds are the numbers of APIKeys in each namespace. A server that watches one of them has that number of keys.
 var crowds = []struct {
 	namespace string
 	keys      int
@@ -31,15 +30,15 @@ var crowds = []struct {
 }
 
 const (
-	// crowdUsers is how many users all those keys speak as, and roleSize how many of them a role lists.
+	// crowdUsers is the number of users that the keys speak as, and roleSize the number of users in a role.
 	crowdUsers, roleSize = 10_000, 1_000
 )
 
-// crowd is a stack with all those keys, and without an operator: that would look for the Secrets of keys that were copied.
+// crowd is a stack with these keys and without an operator, which would miss the Secrets of copied keys.
 type crowd struct {
 	*stack.Stack
 	ring *pepper.Keyring
-	// keys are the plaintexts in each namespace.
+	// keys are the plaintexts by namespace.
 	keys map[string][]string
 }
 
@@ -71,7 +70,7 @@ func gather(b *testing.B) *crowd {
 	return c
 }
 
-// mountedPepper is what the servers of a stack verify with.
+// mountedPepper returns the keyring of a stack's servers.
 func mountedPepper(b *testing.B, s *stack.Stack) *pepper.Keyring {
 	b.Helper()
 	var secret corev1.Secret
@@ -83,7 +82,7 @@ func mountedPepper(b *testing.B, s *stack.Stack) *pepper.Keyring {
 
 func crowdUser(i int) string { return fmt.Sprintf("user-%04d", i%crowdUsers) }
 
-// roleOf lists a thousand users. It may do what the scopes say: without a role that allows them, a user's key has none.
+// roleOf returns a role of a thousand users that allows the scopes. Without it a user's key would hold no rights.
 func roleOf(i int) *v1alpha1.AccessRole {
 	role := &v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("staff-%d", i)}}
 	role.Spec.Permissions = []v1alpha1.Permission{{
@@ -95,7 +94,7 @@ func roleOf(i int) *v1alpha1.AccessRole {
 	return role
 }
 
-// crowdKey is the first key of a namespace, with something of everything that a key may be given.
+// crowdKey returns the first key of a namespace, with scopes, roles and a policy.
 func crowdKey(namespace string) *v1alpha1.APIKey {
 	k := newKey(namespace, keyName(0))
 	k.Spec.Subject = v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: crowdUser(0)}
@@ -127,8 +126,8 @@ func generate(b *testing.B, n int) []string {
 	return keys
 }
 
-// copy makes the first key of a namespace into as many as are wanted, each with a plaintext of its own. What is put in
-// place of something has its length.
+// copy copies the first key of a namespace, each copy with its own plaintext. A replacement has the length of the
+// original.
 func (c *crowd) copy(b *testing.B, namespace string) {
 	b.Helper()
 	var first v1alpha1.APIKey
@@ -146,7 +145,7 @@ func (c *crowd) copy(b *testing.B, namespace string) {
 func (c *crowd) another(template []byte, first *v1alpha1.APIKey, i int, plaintext string) []byte {
 	recorded, digest := first.Status.Keys[0], c.ring.Digest(plaintext)
 	for _, part := range [][2]string{
-		// The id is a part of the digest.
+		// The id is part of the digest.
 		{recorded.Digest, digest.String()},
 		{recorded.ID, digest.KeyID()},
 		{recorded.Prefix, keyformat.Format{Prefix: keyformat.DefaultPrefix}.Shown(plaintext)},

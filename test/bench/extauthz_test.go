@@ -35,19 +35,19 @@ import (
 )
 
 const (
-	// leastOfBareCheck is the share of the bare service's calls a second that has to be left.
+	// leastOfBareCheck is the least ratio of the rate of calls to the bare service's.
 	leastOfBareCheck = 0.85
-	// checkConnections are as many as an Envoy of that many threads has, and checkClients the requests it has under way.
+	// checkConnections is the number of connections of an Envoy with that many threads, checkClients that of its
+	// concurrent requests.
 	checkConnections = 2
 	checkClients     = 16
-	// Rounds are short and many, each between two of the floor: what else the machine does hits both.
+	// Rounds are short and many, each between two of the floor, so that other load affects both.
 	checkRounds = 15
 	checkRound  = 200 * time.Millisecond
 )
 
-// BenchmarkExtAuthz has Envoy's question answered for random keys out of 1, 1,000 and 100,000. The floor is a service
-// that answers OK to whatever it is asked, with the same clients, in turns. check-x is the share of its calls a second,
-// the median of all rounds.
+// BenchmarkExtAuthz measures Envoy's check of random keys out of 1, 1,000 and 100,000. The floor is a service that always
+// answers OK, with the same clients, in turns. check-x is the ratio of the rates, the median of all rounds.
 func BenchmarkExtAuthz(b *testing.B) {
 	for _, n := range []int{1, 1_000, 100_000} {
 		b.Run(fmt.Sprintf("keys=%d", n), func(b *testing.B) {
@@ -82,7 +82,7 @@ func middle(values []float64) float64 {
 	return values[len(values)/2]
 }
 
-// bareAuthorization is the least that Envoy can be given for an answer.
+// bareAuthorization is the smallest possible reply to Envoy.
 func bareAuthorization() *grpc.Server {
 	s := grpc.NewServer()
 	authv3.RegisterAuthorizationServer(s, alwaysOK{})
@@ -97,13 +97,13 @@ func (alwaysOK) Check(context.Context, *authv3.CheckRequest) (*authv3.CheckRespo
 	return &authv3.CheckResponse{Status: &rpcstatus.Status{}}, nil
 }
 
-// seenAll is a view of a cluster that does not change.
+// seenAll is the view of a cluster that does not change.
 type seenAll struct{}
 
 func (seenAll) Ready() error       { return nil }
 func (seenAll) Age() time.Duration { return 0 }
 
-// keysAtGate is a gate that knows n keys.
+// keysAtGate returns a gate with n keys.
 func keysAtGate(b *testing.B, n int) ([]string, *gate.Gate) {
 	b.Helper()
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
@@ -129,12 +129,12 @@ func keysAtGate(b *testing.B, n int) ([]string, *gate.Gate) {
 	return keys, g
 }
 
-// envoys ask one service. Each has its question in bytes and writes another key into it for each call: to put questions
-// together and to take answers apart is not what is measured.
+// envoys are clients of one service. Each has its request as bytes and writes another key into it for each call, because
+// encoding and decoding are not measured.
 type envoys struct {
 	connections []*grpc.ClientConn
 	question    []byte
-	// at is where in the question the key is.
+	// at is the offset of the key in the request.
 	at   int
 	keys []string
 }
@@ -159,7 +159,7 @@ func newEnvoys(b *testing.B, serve func(net.Listener) error, keys []string) *env
 	return e
 }
 
-// envoysQuestion is what Envoy sends for a browser's request.
+// envoysQuestion returns Envoy's check of a browser's request.
 func envoysQuestion(presented string) *authv3.CheckRequest {
 	peer := func(address string, port uint32) *authv3.AttributeContext_Peer {
 		return &authv3.AttributeContext_Peer{Address: &corev3.Address{Address: &corev3.Address_SocketAddress{
@@ -181,7 +181,7 @@ func envoysQuestion(presented string) *authv3.CheckRequest {
 	}}
 }
 
-// checkReply makes sure that it is allowed requests that are measured.
+// checkReply checks that the measured requests are allowed.
 func (e *envoys) checkReply(b *testing.B) {
 	b.Helper()
 	reply, err := authv3.NewAuthorizationClient(e.connections[0]).Check(b.Context(), envoysQuestion(e.keys[0]))
@@ -191,7 +191,7 @@ func (e *envoys) checkReply(b *testing.B) {
 	}
 }
 
-// rate is how many calls a second get an answer that is OK.
+// rate returns the number of calls a second that are answered OK.
 func (e *envoys) rate(b *testing.B) float64 {
 	b.Helper()
 	var clients sync.WaitGroup
@@ -213,7 +213,7 @@ func (e *envoys) rate(b *testing.B) float64 {
 	return float64(calls.Load()) / time.Since(begin).Seconds()
 }
 
-// call asks until the time is up, and returns how often.
+// call sends requests until the time is up, and returns their number.
 func (e *envoys) call(ctx context.Context, connection *grpc.ClientConn, until time.Time) (calls int, err error) {
 	question, reply := slices.Clone(e.question), []byte(nil)
 	for ; time.Now().Before(until); calls++ {
@@ -228,21 +228,21 @@ func (e *envoys) call(ctx context.Context, connection *grpc.ClientConn, until ti
 	return calls, nil
 }
 
-// statusOK is how a reply begins whose status is empty: OK.
+// statusOK is the start of a reply with an empty status, which means OK.
 var statusOK = []byte{0x0a, 0x00}
 
-// asBytes is a codec of messages that are bytes already.
+// asBytes is a codec for encoded messages.
 type asBytes struct{}
 
-// Name is part of encoding.CodecV2.
+// Name implements encoding.CodecV2.
 func (asBytes) Name() string { return "proto" }
 
-// Marshal is part of encoding.CodecV2.
+// Marshal implements encoding.CodecV2.
 func (asBytes) Marshal(v any) (mem.BufferSlice, error) {
 	return mem.BufferSlice{mem.SliceBuffer(*v.(*[]byte))}, nil
 }
 
-// Unmarshal is part of encoding.CodecV2.
+// Unmarshal implements encoding.CodecV2.
 func (asBytes) Unmarshal(data mem.BufferSlice, v any) error {
 	into := v.(*[]byte)
 	*into = slices.Grow((*into)[:0], data.Len())[:data.Len()]

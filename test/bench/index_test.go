@@ -17,18 +17,18 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// What filling an index has to keep to.
+// The bounds of filling an index.
 const (
-	// mostIndexed is what the index may take of a key, in bytes.
+	// mostIndexed is the most memory of a key in the index, in bytes.
 	mostIndexed = 1024
-	// mostOfList is how many times as long as a bare list of the same objects it may take to fill.
+	// mostOfList is the largest ratio of the time to fill it to the time of a bare list of the same objects.
 	mostOfList = 1.5
 
 	fillRounds = 5
 )
 
-// index fills an index with 100,000 keys from the API server, as a server does when it starts, under its ServiceAccount. In
-// turn with that it takes the floor: a list of the same objects, decoded to the same type and dropped.
+// index fills an index with 100,000 keys from the API server, as a starting server does, under its ServiceAccount. In turn
+// it measures the floor: a list of the same objects, decoded to the same type and dropped.
 func (c *crowd) index(b *testing.B) {
 	b.Helper()
 	many := crowds[len(crowds)-1]
@@ -52,22 +52,22 @@ func (c *crowd) index(b *testing.B) {
 		b.Errorf("a key takes %.0f bytes, more than %d", perKey, mostIndexed)
 	}
 	if share > mostOfList {
-		b.Errorf("to fill the index takes %.2f times as long as to list what is in it, more than %.2f", share, mostOfList)
+		b.Errorf("filling the index takes %.2f times as long as listing its objects, more than %.2f", share, mostOfList)
 	}
 }
 
-// list returns how long it takes.
+// list returns the duration of a list.
 func (c *crowd) list(b *testing.B, namespace string) time.Duration {
 	b.Helper()
 	runtime.GC()
 	begun := time.Now()
 	var all v1alpha1.APIKeyList
-	// From the API server's memory, as whoever watches asks.
+	// From the API server's memory, as watches do.
 	must(b, c.Client.List(b.Context(), &all, client.InNamespace(namespace), &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: "0"}}))
 	return time.Since(begun)
 }
 
-// fill returns how long it takes, and how many bytes the index then has.
+// fill returns how long it takes to fill an index, and the size of the index in bytes.
 func fill(b *testing.B, config *rest.Config, namespace string, keys int) (took time.Duration, bytes float64) {
 	b.Helper()
 	before := heap()
@@ -88,7 +88,7 @@ func fill(b *testing.B, config *rest.Config, namespace string, keys int) (took t
 	}
 	took = time.Since(begun)
 	bytes = float64(heap()) - float64(before)
-	// The bootstrap key is none of them: nothing configures it here.
+	// Without the bootstrap key, which is not configured here.
 	if index.Len() != keys {
 		b.Fatalf("%d keys in the index, want %d", index.Len(), keys)
 	}
@@ -98,7 +98,7 @@ func fill(b *testing.B, config *rest.Config, namespace string, keys int) (took t
 }
 
 func heap() uint64 {
-	// Twice: what the first finds unused in pools is freed by the second.
+	// Twice: objects that the first finds unused in pools are freed by the second.
 	runtime.GC()
 	runtime.GC()
 	var stats runtime.MemStats

@@ -18,19 +18,19 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// floorNamespace is one that the operator does not look at.
+// floorNamespace is a namespace that the operator does not watch.
 const floorNamespace = "bare"
 
-// BenchmarkApplyToSecret takes the time from applying an AdminUser until a watcher sees its Secret, with operator
-// and server running as they do in a cluster. In turn with each it takes the floor: the three writes that an issue
-// consists of, done bare, one after the other. x-floor is the ratio of the two medians.
+// BenchmarkApplyToSecret measures the time from applying an AdminUser until a watcher sees its Secret, with operator and
+// server running as in a cluster. In turn it measures the floor: the three writes of an issue, one after the other.
+// x-floor is the ratio of the medians.
 func BenchmarkApplyToSecret(b *testing.B) {
 	ctx := b.Context()
 	s := start(b)
 	secrets := watchSecrets(b, s)
 	var issues, floors []time.Duration
 	for b.Loop() {
-		// A median of a few would say little: each round takes a hundred.
+		// Each round has a hundred, for a stable median.
 		for range 100 {
 			name := fmt.Sprintf("bench-%d", len(issues))
 			floors = append(floors, bareWrites(b, s.Client, name))
@@ -50,7 +50,7 @@ func BenchmarkApplyToSecret(b *testing.B) {
 	}
 }
 
-// mostOfFloor is what an issue has to keep to.
+// mostOfFloor is the largest ratio of an issue to the floor.
 const mostOfFloor = 4
 
 func start(b *testing.B) *stack.Stack {
@@ -60,7 +60,7 @@ func start(b *testing.B) *stack.Stack {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = s.Stop() })
-	// AdminUsers outside the system namespace are the floor's; the API server forgets the policy in its own time.
+	// The floor's AdminUsers are outside the system namespace, which a policy forbids. Its removal takes time.
 	if _, err := s.Kubectl(b.Context(), "delete", "-k", "config/admission"); err != nil {
 		b.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func apply(b *testing.B, c client.Client, namespace, name string) *v1alpha1.Admi
 	return user
 }
 
-// bareWrites times the digest, the Secret and the final status, written without a thought in between.
+// bareWrites measures the writes of the digest, the Secret and the final status, without work in between.
 func bareWrites(b *testing.B, c client.Client, name string) time.Duration {
 	b.Helper()
 	user := apply(b, c, floorNamespace, name)
@@ -111,7 +111,7 @@ func writeStatus(b *testing.B, c client.Client, user *v1alpha1.AdminUser, pendin
 	must(b, c.Status().Patch(b.Context(), user, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))
 }
 
-// watchSecrets gives the names of the Secrets that appear in the system namespace.
+// watchSecrets returns a channel with the names of new Secrets in the system namespace.
 func watchSecrets(b *testing.B, s *stack.Stack) <-chan string {
 	b.Helper()
 	watcher, err := s.Client.Watch(b.Context(), &corev1.SecretList{}, client.InNamespace(stack.Namespace))

@@ -13,21 +13,21 @@ import (
 	"time"
 )
 
-// warmUp is long enough for most of 100,000 keys to be asked about.
+// warmUp is long enough to use most of 100,000 keys.
 const warmUp = 3 * time.Second
 
-// asker asks a server again and again on one connection, by the client that Caddy and Traefik ask with: net/http's.
+// asker sends requests to a server on one connection, with the HTTP client of Caddy and Traefik: net/http's.
 type asker struct {
 	transport *http.Transport
 	request   *http.Request
-	// header is the one that the key is in, after scheme.
+	// header is the header of the key, after scheme.
 	header, scheme string
-	// took is how long each question of the last round has taken.
+	// took are the durations of the last round's requests.
 	took []time.Duration
 	err  error
 }
 
-// newAsker is for the server at a URL without a path. It asks what a gateway asks.
+// newAsker returns an asker for the server at a URL without a path. It sends the request of a gateway.
 func newAsker(b *testing.B, url string) *asker {
 	b.Helper()
 	request, err := http.NewRequestWithContext(b.Context(), http.MethodGet, url+"/auth", nil)
@@ -46,7 +46,7 @@ func newAsker(b *testing.B, url string) *asker {
 	return &asker{transport: transport, request: request, header: "Authorization", scheme: "Bearer ", took: make([]time.Duration, 0, 1<<16)}
 }
 
-// ask returns the status of the reply.
+// ask sends a request and returns the status of the reply.
 func (a *asker) ask(key string) (status int, err error) {
 	a.request.Header[a.header] = []string{a.scheme + key}
 	reply, err := a.transport.RoundTrip(a.request)
@@ -54,19 +54,19 @@ func (a *asker) ask(key string) (status int, err error) {
 		return 0, err
 	}
 	defer reply.Body.Close()
-	// The connection can be used again once all has been read.
+	// The connection can be reused once the body has been read.
 	_, err = io.Copy(io.Discard, reply.Body)
 	return reply.StatusCode, err
 }
 
-// contender is a server that is asked by several at once, each with a random one of its keys. All contenders have as many,
-// be it the same over and over: to fetch one of many from memory takes the askers longer than one of few.
+// contender is a server with several concurrent askers, each with random keys. All contenders have the same number of keys,
+// repeated if needed, because reading one of many from memory takes the askers longer than one of few.
 type contender struct {
 	name   string
 	keys   []string
 	status int
 	askers []*asker
-	// rates, in questions a second, and p99s have a value for each round.
+	// rates, in requests a second, and p99s have a value for each round.
 	rates []float64
 	p99s  []time.Duration
 }
@@ -83,7 +83,7 @@ func newContender(b *testing.B, name, url string, askers int, keys []string, sta
 	return c
 }
 
-// asksForMe has it asked who has a session, in place of keys.
+// asksForMe makes the askers ask for the user of a session instead of sending keys.
 func (c *contender) asksForMe() *contender {
 	for _, a := range c.askers {
 		a.request.URL.Path, a.header, a.scheme = "/api/auth/me", "Cookie", "keywright_session="
@@ -123,14 +123,14 @@ func (c *contender) askUntil(a *asker, end time.Time) error {
 	return nil
 }
 
-// compete has all of them asked by turns, so that whatever else the machine does hits all alike. The turns are short, for
-// machines change their speed from one second to the next, and in any order: nobody always comes after the same one.
+// compete measures the contenders in turns, so that other load affects all alike. Turns are short, because machines change
+// their speed within seconds, and in random order, so that none always follows the same one.
 func compete(b *testing.B, rounds int, length time.Duration, all ...*contender) {
 	b.Helper()
-	// The askers make garbage too, and the more the more there is in a reply: they should not have to stop for it.
+	// Without garbage collection for the askers, which allocate more for larger replies.
 	defer debug.SetGCPercent(debug.SetGCPercent(800))
 	for _, c := range all {
-		// The first is for everything to get to what it will be: connections, heaps, what is known of each key.
+		// The first round is a warm-up: connections, heaps and caches reach their final state.
 		c.round(b, warmUp)
 		c.rates, c.p99s = nil, nil
 	}
@@ -143,11 +143,11 @@ func compete(b *testing.B, rounds int, length time.Duration, all ...*contender) 
 	}
 }
 
-// share is how many questions a second are answered, in relation to another.
+// share is the ratio of the rate to another's.
 func (c *contender) share(of *contender) float64 { return steady(c.rates) / steady(of.rates) }
 
-// steady is the mean but for the lowest and the highest tenth. A median would leave out what happens in few rounds alone,
-// such as the collection of garbage.
+// steady is the mean without the lowest and the highest tenth. A median would ignore what happens in few rounds, such as
+// garbage collection.
 func steady(values []float64) float64 {
 	kept := slices.Sorted(slices.Values(values))
 	kept = kept[len(kept)/10 : len(kept)-len(kept)/10]
@@ -158,7 +158,7 @@ func steady(values []float64) float64 {
 	return sum / float64(len(kept))
 }
 
-// slower is by how much its 99th percentile is higher than another's: the median of the rounds.
+// slower is the ratio of the 99th percentile to another's, the median of the rounds.
 func (c *contender) slower(than *contender) float64 {
 	times := make([]float64, len(c.p99s))
 	for i := range times {

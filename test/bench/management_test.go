@@ -19,17 +19,17 @@ import (
 )
 
 const (
-	// createdEach is how many users and keys are made.
+	// createdEach is the number of users, and of keys, that are created.
 	createdEach = 300
-	// mostOfWrites is how many times the 99th percentile of the bare writes that of a creation may be.
+	// mostOfWrites is the largest ratio of a creation's 99th percentile to that of the bare writes.
 	mostOfWrites = 3
-	// leastOfBareMe is the share of a bare handler's answers a second that has to be left with a session.
+	// leastOfBareMe is the least ratio of the rate with a session to a bare handler's.
 	leastOfBareMe = 0.5
 )
 
-// BenchmarkManagement takes the running server with its database: how long a user and a key take to be made by REST, and
-// how many callers with a session learn a second who they are. In turn with each creation goes its floor: the three
-// writes it consists of, the object, its status and an event, done bare one after the other with the server's own rights.
+// BenchmarkManagement measures the running server with its database: the time to create a user and a key by REST, and the
+// rate of GET /api/auth/me with a session. The floor, in turn with each creation, is its three writes one after the
+// other, with the server's own rights: the object, its status and an event.
 func BenchmarkManagement(b *testing.B) {
 	s, err := stack.Start(b.Context(), stack.Options{Out: os.Stderr, ForRelease: true})
 	must(b, err)
@@ -80,7 +80,7 @@ func compareCreations(b *testing.B, s *stack.Stack, path, body string, object fu
 		b.ReportMetric(milliseconds(floor), "writes-p99-ms")
 		b.ReportMetric(float64(p99)/float64(floor), "p99-x-writes")
 		if p99 > mostOfWrites*floor {
-			b.Errorf("99%% are made within %v, more than %d times the %v of the bare writes", p99, mostOfWrites, floor)
+			b.Errorf("99%% are created within %v, more than %d times the %v of the bare writes", p99, mostOfWrites, floor)
 		}
 	}
 }
@@ -100,7 +100,7 @@ func bareCreation(b *testing.B, c client.Client, o client.Object) time.Duration 
 	return time.Since(begun)
 }
 
-// post has to succeed.
+// post sends a request and expects success.
 func post(b *testing.B, s *stack.Stack, path, body string) (header http.Header) {
 	b.Helper()
 	request, err := http.NewRequestWithContext(b.Context(), http.MethodPost, s.ServerURL+path, strings.NewReader(body))

@@ -21,7 +21,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// checkRestart: an operator that starts anew looks at every key and writes nothing.
+// checkRestart checks that a restarted operator reconciles every key and writes nothing.
 func (f *fleet) checkRestart(b *testing.B) {
 	b.Helper()
 	f.stop(b)
@@ -41,7 +41,7 @@ func (f *fleet) checkRestart(b *testing.B) {
 	}
 }
 
-// versions is the resourceVersion of each key and each Secret.
+// versions returns the resourceVersion of each key and each Secret.
 func (f *fleet) versions(b *testing.B) map[string]string {
 	b.Helper()
 	versions := map[string]string{}
@@ -58,13 +58,13 @@ func (f *fleet) versions(b *testing.B) map[string]string {
 	return versions
 }
 
-// awaitIdle returns when the operator has looked at every key and has nothing left to do.
+// awaitIdle returns when the operator has reconciled every key and has nothing left to do.
 func (f *fleet) awaitIdle(b *testing.B) {
 	b.Helper()
 	must(b, wait.PollUntilContextTimeout(b.Context(), 200*time.Millisecond, 5*time.Minute, true, func(ctx context.Context) (bool, error) {
 		metrics, err := scrape(ctx, f.OperatorMetricsURL)
 		if err != nil {
-			return false, nil //nolint:nilerr // it is starting: asked again
+			return false, nil //nolint:nilerr // it is starting: retried
 		}
 		looked := metrics[`controller_runtime_reconcile_total{controller="apikey",result="success"}`] + metrics[`controller_runtime_reconcile_total{controller="apikey",result="requeue_after"}`]
 		depth := metrics[`workqueue_depth{controller="apikey",name="apikey",priority="0"}`] + metrics[`workqueue_depth{controller="apikey",name="apikey",priority="-100"}`]
@@ -72,7 +72,7 @@ func (f *fleet) awaitIdle(b *testing.B) {
 	}))
 }
 
-// scrape reads Prometheus' text form, each sample by its name with labels.
+// scrape parses Prometheus' text format into samples by name with labels.
 func scrape(ctx context.Context, url string) (map[string]float64, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -100,15 +100,15 @@ func scrape(ctx context.Context, url string) (map[string]float64, error) {
 }
 
 const (
-	// few and many are the numbers of keys between which the operator's memory grows.
+	// few and many are the numbers of keys between which the growth is measured.
 	few  = 10_000
 	many = 100_000
-	// mostPerKey is what a key more may take of it, in bytes.
+	// mostPerKey is the most memory of one more key, in bytes.
 	mostPerKey = 3_000
 )
 
-// BenchmarkOperatorMemory states what the operator takes with 10,000 and with 100,000 APIKeys and their Secrets, as the
-// kernel counts it after a start, and what one key more takes.
+// BenchmarkOperatorMemory reports the operator's resident memory after a start with 10,000 and with 100,000 APIKeys and
+// their Secrets, and the memory of one more key.
 func BenchmarkOperatorMemory(b *testing.B) {
 	for b.Loop() {
 		f := newFleet(b)
@@ -133,8 +133,8 @@ func BenchmarkOperatorMemory(b *testing.B) {
 	}
 }
 
-// resident is the operator's memory as the kernel counts it, in bytes, when what the start left behind has been given
-// back: Go's runtime does that bit by bit.
+// resident returns the operator's resident memory in bytes, once Go's runtime has gradually returned the garbage of the
+// start.
 func (f *fleet) resident(b *testing.B) float64 {
 	b.Helper()
 	least := math.Inf(1)

@@ -21,16 +21,16 @@ import (
 )
 
 const (
-	// revocationsOfAKind are done of each way to revoke.
+	// revocationsOfAKind is the number of revocations of each kind.
 	revocationsOfAKind = 200
-	// mostOfWatch is how many times the 99th percentile of a bare watch that of a refusal may be.
+	// mostOfWatch is the largest ratio of a refusal's 99th percentile to that of a bare watch.
 	mostOfWatch = 2
-	// pollPause is left between two questions whether a key is refused already: without it the questions would take all that
-	// the machine has, and the delay of everything would be theirs. It counts against the refusals.
+	// pollPause is the pause between two requests that check for the refusal. Without it the requests would use the
+	// whole machine and delay everything. It counts against the refusals.
 	pollPause = 500 * time.Microsecond
 )
 
-// revocations are the ways to revoke a key, and whose.
+// revocations are the ways to revoke a key, by kind of object.
 var revocations = []struct {
 	name   string
 	object func(name string) client.Object
@@ -60,9 +60,9 @@ func changing[O client.Object](change func(O)) func(context.Context, client.Clie
 	}
 }
 
-// BenchmarkRevocation revokes a thousand keys, one after the other, in every way there is, and takes the time until both of
-// two servers refuse each; no operator runs. The floor is a bare watch of the same objects by a client of its own. Both times
-// begin when the revocation is sent. p99-x-watch is the ratio of the 99th percentiles.
+// BenchmarkRevocation revokes a thousand keys one after the other, in every way, and measures the time until two servers
+// refuse each key, without an operator. The floor is a bare watch of the same objects by its own client. Both times start
+// when the revocation is sent. p99-x-watch is the ratio of the 99th percentiles.
 func BenchmarkRevocation(b *testing.B) {
 	r := newRevoker(b)
 	for b.Loop() {
@@ -84,19 +84,19 @@ func BenchmarkRevocation(b *testing.B) {
 	}
 }
 
-// held is an object with a key on record.
+// held is an object with a recorded key.
 type held struct {
 	object client.Object
 	key    string
 }
 
-// revoker is a stack of two servers without an operator, whose part, to record keys, it has taken.
+// revoker is a stack of two servers without an operator. It records keys itself.
 type revoker struct {
 	*stack.Stack
 	held []held
 	// askers are one for each server.
 	askers []*asker
-	// changes are the names of objects that a bare watch sees change.
+	// changes are the names of changed objects from a bare watch.
 	changes chan string
 }
 
@@ -115,7 +115,7 @@ func newRevoker(b *testing.B) *revoker {
 	return r
 }
 
-// route has what the servers are asked about need a permission, so that a DENY is a refusal.
+// route makes the measured request need a permission, so that a DENY refuses it.
 func (r *revoker) route(b *testing.B) {
 	b.Helper()
 	config := corev1ac.ConfigMap(v1alpha1.ConfigMapConfig, stack.Namespace).
@@ -128,7 +128,7 @@ func (r *revoker) route(b *testing.B) {
 	}))
 }
 
-// record makes the objects and puts a key on record for each, as the operator would. One more is there for the last admin.
+// record creates the objects with a recorded key each, as the operator would, and one more admin that remains.
 func (r *revoker) record(b *testing.B) {
 	b.Helper()
 	ring := mountedPepper(b, r.Stack)
@@ -165,7 +165,7 @@ func (r *revoker) recordOne(ctx context.Context, object client.Object, digest pe
 	return r.Client.Status().Update(ctx, object)
 }
 
-// watch begins with what changes from now on.
+// watch starts with the next change.
 func (r *revoker) watch(b *testing.B, list client.ObjectList) {
 	b.Helper()
 	must(b, r.Client.List(b.Context(), list))
@@ -181,10 +181,10 @@ func (r *revoker) watch(b *testing.B, list client.ObjectList) {
 	}()
 }
 
-// revoke returns how long it takes until the bare watch sees it, and until the last server refuses the key.
+// revoke returns the time until the bare watch shows the revocation, and until the last server refuses the key.
 func (r *revoker) revoke(b *testing.B, h held, revoke func(context.Context, client.Client, client.Object) error) (seen, refused time.Duration) {
 	b.Helper()
-	// The object itself is written to while the revocation is on its way.
+	// revoke writes to the object, so it gets a copy.
 	name := h.object.GetName()
 	begun := time.Now()
 	watched, answers := make(chan time.Duration, 1), make(chan refusal, len(r.askers))
@@ -208,7 +208,7 @@ func (r *revoker) revoke(b *testing.B, h held, revoke func(context.Context, clie
 	return <-watched, refused
 }
 
-// refusal is how long after the beginning a key was refused.
+// refusal is the time from the start until a key is refused.
 type refusal struct {
 	after time.Duration
 	err   error
@@ -231,7 +231,7 @@ func (a *asker) awaitRefusal(key string, begun time.Time) refusal {
 	return refusal{err: fmt.Errorf("not refused within a minute")}
 }
 
-// await returns when a server gives this answer.
+// await returns when a server replies with this status.
 func (a *asker) await(b *testing.B, key string, want int) {
 	b.Helper()
 	must(b, wait.PollUntilContextTimeout(b.Context(), 5*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {

@@ -22,21 +22,20 @@ import (
 )
 
 const (
-	// scale is how many APIKeys are issued and rotated.
+	// scale is the number of APIKeys that are issued and rotated.
 	scale = 10_000
-	// workers write at the same time, in the floor as in the operator.
+	// workers is the number of concurrent writers in the floor and in the operator.
 	workers = 8
-	// leastOfFloor is the share of the bare writes' speed that has to be left.
+	// leastOfFloor is the least ratio of the speed to that of the bare writes.
 	leastOfFloor = 0.7
 
 	keysNamespace = "keys"
 	bareNamespace = "bare"
 )
 
-// BenchmarkTenThousandKeys has the operator issue 10,000 APIKeys, rotate them all, and start anew with them. The floor of
-// the first two are the same writes of each key done bare: status, Secret, status and the event that tells of it, by as
-// many at the same time, against the same API server, and seen by the same watch. issue-x and rotate-x are shares of the
-// floor's speed.
+// BenchmarkTenThousandKeys makes the operator issue 10,000 APIKeys, rotate them all, and restart with them. The floor of
+// the first two is the same writes of each key without the operator: status, Secret, status and event, by the same number
+// of workers, against the same API server and seen by the same watch. issue-x and rotate-x are ratios of the speeds.
 func BenchmarkTenThousandKeys(b *testing.B) {
 	for b.Loop() {
 		f := newFleet(b)
@@ -66,7 +65,7 @@ func report(b *testing.B, unit string, floor, took time.Duration) {
 	}
 }
 
-// fleet is a stack whose operator is stopped, and many keys.
+// fleet is a stack with a stopped operator and many keys.
 type fleet struct {
 	*stack.Stack
 	keys int
@@ -95,7 +94,7 @@ func (f *fleet) stop(b *testing.B) {
 
 func keyName(i int) string { return fmt.Sprintf("key-%06d", i) }
 
-// createKeys makes keys from one number to below another.
+// createKeys creates keys with numbers from one to below another.
 func (f *fleet) createKeys(b *testing.B, from, to int) {
 	b.Helper()
 	f.keys = to
@@ -114,7 +113,7 @@ func newKey(namespace, name string) *v1alpha1.APIKey {
 	}
 }
 
-// together calls do with 0 to n-1, several at the same time.
+// together calls do with 0 to n-1, several concurrently.
 func together(n int, do func(int) error) error {
 	var mu sync.Mutex
 	var failed error
@@ -144,19 +143,19 @@ func (f *fleet) everyKey(b *testing.B, do func(name string) error) {
 	must(b, together(f.keys, func(i int) error { return do(keyName(i)) }))
 }
 
-// ask asks for a rotation.
+// ask requests a rotation.
 func (f *fleet) ask(ctx context.Context, name string) error {
 	patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"keywright.dev/rotate":"now"}}}`))
 	return f.Client.Patch(ctx, newKey(keysNamespace, name), patch)
 }
 
-// operated is the time in which the operator, started now, has done all keys.
+// operated starts the operator and returns the time it needs for all keys.
 func (f *fleet) operated(b *testing.B, done func(*v1alpha1.APIKey) bool) time.Duration {
 	b.Helper()
 	return f.timed(b, keysNamespace, f.keys, func() error { return f.Operator.Restart(b.Context()) }, done)
 }
 
-// timed starts the work on the keys of a namespace and takes the time from its first write until all keys are done.
+// timed starts the work on the keys of a namespace and returns the time from its first write until all keys are done.
 func (f *fleet) timed(b *testing.B, namespace string, keys int, start func() error, done func(*v1alpha1.APIKey) bool) time.Duration {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), 20*time.Minute)
@@ -203,7 +202,7 @@ func isDelivered(k *v1alpha1.APIKey) bool {
 	return k.Status.SecretName != "" && len(k.Status.Keys) > 0 && !k.Status.Keys[0].Pending
 }
 
-// phase tells the writes of a first issue from those of a rotation: there the Secret exists.
+// phase is a first issue or a rotation. In a rotation the Secret exists.
 type phase int
 
 const (
@@ -211,7 +210,7 @@ const (
 	rotation
 )
 
-// bare times the writes of every key, without a thought in between. Objects of a first issue are made before.
+// bare measures the writes of every key, without work in between. Objects of a first issue are created before.
 func (f *fleet) bare(b *testing.B, p phase) time.Duration {
 	b.Helper()
 	f.stop(b)

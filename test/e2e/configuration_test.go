@@ -19,10 +19,10 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// plain is the configuration that every spec begins and ends with.
+// plain is the configuration before and after every spec.
 var plain = map[string]string{"ADMIN_KEY_SECRET": "keywright-bootstrap/key"}
 
-// configure adds settings to the plain ones, and waits until the server runs by them.
+// configure adds settings to the plain ones and waits until the server runs them.
 func configure(ctx context.Context, data map[string]string) {
 	GinkgoHelper()
 	edit := maps.Clone(plain)
@@ -32,7 +32,7 @@ func configure(ctx context.Context, data map[string]string) {
 	awaitRunning(ctx, Not(Equal(before)))
 }
 
-// write makes this the whole of keywright-config.
+// write replaces the content of keywright-config.
 func write(ctx context.Context, data map[string]string) {
 	GinkgoHelper()
 	Eventually(ctx, func() error {
@@ -45,7 +45,7 @@ func write(ctx context.Context, data map[string]string) {
 	}).Should(Succeed())
 }
 
-// running is the revision that the server says it runs.
+// running returns the revision that the server reports.
 func running(ctx context.Context) string {
 	GinkgoHelper()
 	status := fetch(ctx, s.ServerURL+"/readyz?verbose")
@@ -59,13 +59,13 @@ func awaitRunning(ctx context.Context, revision OmegaMatcher) {
 	Eventually(ctx, func() string { return running(ctx) }).WithTimeout(patience).Should(revision)
 }
 
-// request is what a gateway asks about.
+// request is a request that a gateway asks about.
 type request struct {
 	method, uri string
 	header      http.Header
 }
 
-// through sends a request with a key through the gate; "" presents none.
+// through sends a request with a key through the gate. Key "" means none.
 func through(ctx context.Context, plaintext string, r request) (status int, body string) {
 	GinkgoHelper()
 	asked, err := http.NewRequestWithContext(ctx, http.MethodGet, s.ServerURL+"/auth", nil)
@@ -90,7 +90,7 @@ func expectThrough(ctx context.Context, plaintext string, r request, status int)
 	Expect(got).To(Equal(status), "%s %s: %s", r.method, r.uri, body)
 }
 
-// keyOf issues an APIKey and returns it.
+// keyOf creates an APIKey and returns its key.
 func keyOf(ctx context.Context, name string, change func(*v1alpha1.APIKey)) string {
 	GinkgoHelper()
 	k := newAPIKey(ctx, name, change)
@@ -106,7 +106,7 @@ func speaksAs(kind v1alpha1.SubjectKind, name string, scopes ...v1alpha1.Scope) 
 	}
 }
 
-// configEvents are those of keywright-config.
+// configEvents returns the events about keywright-config.
 func configEvents(ctx context.Context, reason string) (notes []string) {
 	GinkgoHelper()
 	var events eventsv1.EventList
@@ -163,7 +163,7 @@ var _ = Describe("The configuration", Serial, func() {
 		expectThrough(ctx, s.BootstrapKey, certificates, http.StatusForbidden)
 	})
 
-	It("says whose word counts", func(ctx SpecContext) {
+	It("selects whose names are trusted", func(ctx SpecContext) {
 		read := func(name, value string) request {
 			return request{method: "GET", uri: "/", header: http.Header{name: {value}}}
 		}
@@ -181,7 +181,7 @@ var _ = Describe("The configuration", Serial, func() {
 		expectThrough(ctx, "", request{method: "POST", uri: "/"}, http.StatusUnauthorized)
 	})
 
-	It("has the prefix of generated keys, and those with another one go on", func(ctx SpecContext) {
+	It("sets the prefix of generated keys, and keys with another prefix still work", func(ctx SpecContext) {
 		before := issued(ctx, "heidi")
 		configure(ctx, map[string]string{"KEY_PREFIX": "kw7_"})
 		after := issued(ctx, "ivan")
@@ -193,7 +193,7 @@ var _ = Describe("The configuration", Serial, func() {
 		remove(ctx, "ivan")
 	})
 
-	It("is told by an event with what changed, and no secret", func(ctx SpecContext) {
+	It("is reported by an event with the changes and no secret", func(ctx SpecContext) {
 		const secret = "a-bootstrap-key-of-this-spec"
 		configure(ctx, map[string]string{"ADMIN_KEY_SECRET": "", "ADMIN_KEY": secret, "ALLOWED_USERS": "lena,oskar"})
 		revision := running(ctx)
@@ -205,7 +205,7 @@ var _ = Describe("The configuration", Serial, func() {
 		}
 	})
 
-	It("stays as it is after an edit that can't be used, which is told by key and fault", func(ctx SpecContext) {
+	It("stays in force after an invalid edit, which an event reports by setting and fault", func(ctx SpecContext) {
 		configure(ctx, map[string]string{"ALLOWED_USERS": "lena"})
 		before := running(ctx)
 		write(ctx, map[string]string{
@@ -219,7 +219,7 @@ var _ = Describe("The configuration", Serial, func() {
 		expectAnswer(ctx, s.BootstrapKey, http.StatusOK)
 	})
 
-	It("is shown by each server: the document's revision in /readyz?verbose and in a metric", func(ctx SpecContext) {
+	It("is reported by each server: its revision in /readyz?verbose and in a metric", func(ctx SpecContext) {
 		configure(ctx, map[string]string{"ALLOWED_USERS": "lena"})
 		runtime := &corev1.ConfigMap{}
 		Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapRuntime}, runtime)).To(Succeed())

@@ -17,9 +17,9 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// Each of these is a request that the server sends under its own account. test/management looks closer at the answers.
+// Each of these needs a request that the server sends under its own account. test/management checks the replies.
 var _ = Describe("Management", func() {
-	It("makes, changes and deletes users", func(ctx SpecContext) {
+	It("creates, changes and deletes users", func(ctx SpecContext) {
 		const user = "/api/admin/users/Managed.User"
 		made := manage(ctx, http.MethodPost, "/api/admin/users", `{"username":"Managed.User"}`)
 		expectAnswer(ctx, made["api_key"].(string), http.StatusOK)
@@ -40,7 +40,7 @@ var _ = Describe("Management", func() {
 		}).WithTimeout(patience).Should(Succeed())
 	})
 
-	It("makes, changes and deletes keys, and says when they were used", func(ctx SpecContext) {
+	It("creates, changes and deletes keys, and records their last use", func(ctx SpecContext) {
 		const keys = "/apiv1/accounts/managed/apikeys"
 		made := manage(ctx, http.MethodPost, keys, `{"name":"managed","scopes":["certs.read"],"roles":[],"policy":{"permissions":[{"effect":"DENY","actions":["certs.write"],"resources":["*"]}]}}`)
 		key := made["data"].(map[string]any)
@@ -57,7 +57,7 @@ var _ = Describe("Management", func() {
 		manage(ctx, http.MethodDelete, path, "")
 	})
 
-	It("asks the operator to rotate what a Secret delivers, wherever it is", func(ctx SpecContext) {
+	It("requests rotations of keys that a Secret delivers, in any namespace", func(ctx SpecContext) {
 		const namespace = "managed-elsewhere"
 		Expect(s.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
 		k := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "declared"}}
@@ -77,7 +77,7 @@ var _ = Describe("Management", func() {
 	})
 })
 
-// manage asks with the bootstrap key, and has to succeed.
+// manage sends a request with the bootstrap key and expects success.
 func manage(ctx context.Context, method, path, body string) (reply map[string]any) {
 	GinkgoHelper()
 	request, err := http.NewRequestWithContext(ctx, method, s.ServerURL+path, strings.NewReader(body))

@@ -13,17 +13,17 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// lasting is a key on a schedule, with an end.
+// lasting gives a key a schedule and an end.
 func lasting(k *v1alpha1.APIKey) {
 	k.Spec.TTL, k.Spec.Rotation = new(v1alpha1.Duration("48h")), &v1alpha1.Rotation{Every: new(v1alpha1.Duration("24h"))}
 }
 
-// brief is a key that ends while one waits.
+// brief gives a key an end within seconds.
 func brief(k *v1alpha1.APIKey) {
 	k.Spec.ExpiresAt = new(metav1.NewTime(time.Now().Add(3 * time.Second)))
 }
 
-// brought makes a Secret with a key of somebody's own, where an APIKey's would be.
+// brought creates a Secret with a person's own key, under the name of an APIKey's Secret.
 func brought(ctx context.Context, name, plaintext string, annotations map[string]string) {
 	GinkgoHelper()
 	Expect(s.Client.Create(ctx, &corev1.Secret{
@@ -33,10 +33,10 @@ func brought(ctx context.Context, name, plaintext string, annotations map[string
 }
 
 var _ = Describe("The operator's metrics", func() {
-	It("tell of issue, rotation, expiry, adoption, conflict and revocation, and name nobody", func(ctx SpecContext) {
+	It("count issue, rotation, expiry, adoption, conflict and revocation without names", func(ctx SpecContext) {
 		rotated, ended := newAPIKey(ctx, "metered-rotated", lasting), newAPIKey(ctx, "metered-ended", brief)
-		brought(ctx, "metered-adopted", "a-key-that-somebody-brought", map[string]string{v1alpha1.AnnotationAdopt: "true"})
-		brought(ctx, "metered-stuck", "a-key-of-somebody-elses", nil)
+		brought(ctx, "metered-adopted", "a-key-that-a-person-brought", map[string]string{v1alpha1.AnnotationAdopt: "true"})
+		brought(ctx, "metered-stuck", "a-key-of-another-person", nil)
 		adopted, stuck := newAPIKey(ctx, "metered-adopted"), newAPIKey(ctx, "metered-stuck")
 		awaitReady(ctx, rotated, v1alpha1.ReasonIssued)
 		annotate(ctx, rotated, v1alpha1.AnnotationRotate, "now")
@@ -44,7 +44,7 @@ var _ = Describe("The operator's metrics", func() {
 		awaitReady(ctx, stuck, v1alpha1.ReasonSecretConflict)
 		awaitAPIKey(ctx, ended, v1alpha1.ConditionActive, v1alpha1.ReasonExpired)
 
-		told := awaitMetrics(ctx,
+		lines := awaitMetrics(ctx,
 			`keywright_keys_issued_total{kind="APIKey"}`,
 			`keywright_key_rotations_total{kind="APIKey",reason="requested"}`,
 			`keywright_keys_adopted_total{kind="APIKey"}`,
@@ -59,7 +59,7 @@ var _ = Describe("The operator's metrics", func() {
 			`keywright_next_expiry_seconds{kind="APIKey"}`,
 			`keywright_next_rotation_seconds{kind="APIKey"}`,
 		)
-		for _, line := range told {
+		for _, line := range lines {
 			for _, name := range []string{"metered", keeper, tenant, rotated.Status.Keys[0].ID, rotated.Status.Keys[0].Prefix, string(rotated.UID)} {
 				Expect(line).NotTo(ContainSubstring(name))
 			}

@@ -25,11 +25,11 @@ var (
 
 const secretsInEtcd = "/registry/secrets/"
 
-// The demo's story, with the programs logging all they can; then everything that was ever written is searched:
-// each version of each object etcd has had, events included, the logs of all four programs, and the metrics.
+// The spec plays the demo's story while the programs log at the lowest level. Then it searches everything ever written:
+// each version of each object in etcd, events included, the logs of all four programs, and the metrics.
 var _ = Describe("The plaintext of a key", Serial, func() {
-	It("is nowhere but in its Secret after the demo's steps", func(ctx SpecContext) {
-		told := playStory(ctx)
+	It("is in its Secret only after the demo's steps", func(ctx SpecContext) {
+		printed := playStory(ctx)
 		history, err := s.EtcdHistory(ctx)
 		Expect(err).NotTo(HaveOccurred())
 
@@ -58,7 +58,7 @@ var _ = Describe("The plaintext of a key", Serial, func() {
 		}
 		expectClean("the server's metrics", fetch(ctx, s.ServerMetricsURL), keys)
 		expectClean("the operator's metrics", fetch(ctx, s.OperatorMetricsURL), keys)
-		expectClean("what the demo printed", told, keys)
+		expectClean("the output of the demo", printed, keys)
 	})
 })
 
@@ -69,16 +69,16 @@ func playStory(ctx context.Context) []byte {
 		removeAll(ctx)
 		issued(ctx, keeper)
 	})
-	var told bytes.Buffer
+	var printed bytes.Buffer
 	player := &scenario.Player{
 		Root: s.Root, Dir: GinkgoT().TempDir(), Env: s.Environ(), ServerURL: s.ServerURL,
-		Out: scenario.NewPrinter(io.MultiWriter(&told, GinkgoWriter), false),
+		Out: scenario.NewPrinter(io.MultiWriter(&printed, GinkgoWriter), false),
 	}
 	Expect(player.Play(ctx, scenario.Steps())).To(Succeed())
-	return told.Bytes()
+	return printed.Bytes()
 }
 
-// plaintexts is every key that ever was in a Secret, the bootstrap key included.
+// plaintexts returns every key that was ever in a Secret, and the bootstrap key.
 func plaintexts(history []stack.EtcdWrite) map[string]bool {
 	keys := map[string]bool{s.BootstrapKey: true}
 	for _, write := range history {
@@ -100,7 +100,7 @@ func count(history []stack.EtcdWrite, prefix string) (n int) {
 	return n
 }
 
-// expectClean does not print what it found, for that would be a plaintext in the test's output.
+// expectClean does not print a key that it finds, to keep plaintexts out of the test's output.
 func expectClean(where string, content []byte, keys map[string]bool) {
 	GinkgoHelper()
 	Expect(generated.Match(content)).To(BeFalse(), "something that looks like a key is in %s", where)

@@ -15,21 +15,21 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// ServiceAccounts of the two programs.
+// The ServiceAccounts of the two programs.
 const (
 	operatorAccount = "keywright-operator"
 	serverAccount   = "keywright-server"
 )
 
-// whole says that no spec was left out of this run: only then does a rule that nothing used say something.
+// whole is true if this run includes every spec. Only then is an unused rule a fault.
 var whole bool
 
 var _ = ReportBeforeSuite(func(r Report) {
 	whole = r.PreRunStats.SpecsThatWillRun == r.PreRunStats.TotalSpecs
 })
 
-// After all specs, and before the API server is stopped, config/rbac is held against what the two programs asked for.
-// Whoever adds a rule adds a spec that needs it; whoever adds a request finds it refused here.
+// After all specs, config/rbac is compared with the requests of the two programs. A new rule needs a spec that uses it,
+// and a new request needs a rule.
 var _ = AfterSuite(func(ctx SpecContext) {
 	requests, err := s.Requests()
 	Expect(err).NotTo(HaveOccurred())
@@ -40,14 +40,14 @@ var _ = AfterSuite(func(ctx SpecContext) {
 	for _, account := range []string{operatorAccount, serverAccount} {
 		grants, err := kit.ReadGrants(ctx, s.Client, stack.Namespace, account)
 		Expect(err).NotTo(HaveOccurred())
-		// Whoever writes an APIKey needs the right to use what is in it: admission asks for that, and no request does. Without
-		// it the specs of management fail.
+		// Admission checks verb use on the parts of an APIKey, and no request shows that. Without it the specs of
+		// management fail.
 		grants = slices.DeleteFunc(grants, func(g kit.Grant) bool { return g.Verb == "use" })
 		Expect(listed(kit.UnneededGrants(grants, requests))).To(BeEmpty(), "config/rbac grants what no request needs")
 	}
 })
 
-// listed puts each on a line of its own.
+// listed returns one line for each.
 func listed[T fmt.Stringer](all []T) string {
 	var text strings.Builder
 	for _, one := range all {
@@ -56,7 +56,7 @@ func listed[T fmt.Stringer](all []T) string {
 	return text.String()
 }
 
-// may asks the API server as the ServiceAccount itself.
+// may asks the API server as the ServiceAccount.
 func may(ctx context.Context, account, verb, group, resource, subresource, namespace, name string) bool {
 	GinkgoHelper()
 	config, err := s.ServiceAccountConfig(ctx, account)
@@ -72,14 +72,14 @@ func may(ctx context.Context, account, verb, group, resource, subresource, names
 	return review.Status.Allowed
 }
 
-// What must never be granted, whatever comes to be needed.
+// Rights that must never be granted.
 var _ = Describe("Privileges", func() {
-	type wish struct {
+	type right struct {
 		account, verb, group, resource, subresource, namespace, name string
 		allowed                                                      bool
 	}
 	const elsewhere = "default"
-	for _, w := range []wish{
+	for _, w := range []right{
 		{operatorAccount, "patch", "keywright.dev", "adminusers", "status", stack.Namespace, "", true},
 		{operatorAccount, "update", "keywright.dev", "adminusers", "", stack.Namespace, "", false},
 		{operatorAccount, "create", "keywright.dev", "adminusers", "", stack.Namespace, "", false},
@@ -92,14 +92,13 @@ var _ = Describe("Privileges", func() {
 		{operatorAccount, "patch", "keywright.dev", "accessroles", "", "", "", false},
 		{operatorAccount, "update", "", "secrets", "", elsewhere, "", false},
 		{operatorAccount, "deletecollection", "", "secrets", "", elsewhere, "", false},
-		{operatorAccount, "get", "", "configmaps", "", stack.Namespace, "somebody-elses", false},
-		{operatorAccount, "create", "", "configmaps", "", stack.Namespace, "somebody-elses", false},
-		{operatorAccount, "update", "coordination.k8s.io", "leases", "", stack.Namespace, "somebody-elses", false},
+		{operatorAccount, "get", "", "configmaps", "", stack.Namespace, "of-another", false},
+		{operatorAccount, "create", "", "configmaps", "", stack.Namespace, "of-another", false},
+		{operatorAccount, "update", "coordination.k8s.io", "leases", "", stack.Namespace, "of-another", false},
 		{operatorAccount, "get", "", "namespaces", "", elsewhere, elsewhere, false},
 		{operatorAccount, "*", "*", "*", "", "", "", false},
 		{serverAccount, "list", "keywright.dev", "adminusers", "", stack.Namespace, "", true},
-		// Admission leaves it the objects of the API's own, the annotation that asks for a rotation and the last use: see
-		// test/admission.
+		// Admission limits these to objects of the API, rotation requests and last use: see test/admission.
 		{serverAccount, "patch", "keywright.dev", "adminusers", "", stack.Namespace, "", true},
 		{serverAccount, "patch", "keywright.dev", "apikeys", "", elsewhere, "", true},
 		{serverAccount, "update", "keywright.dev", "adminusers", "", stack.Namespace, "", false},

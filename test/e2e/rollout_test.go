@@ -14,7 +14,7 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// reported is what each server that runs says of itself.
+// reported returns the revision that each running server reports.
 func reported(ctx context.Context) (revisions []string) {
 	GinkgoHelper()
 	var leases coordinationv1.LeaseList
@@ -27,18 +27,18 @@ func reported(ctx context.Context) (revisions []string) {
 	return revisions
 }
 
-// awaitTold waits until it is told that all servers run a configuration, in one event.
-func awaitTold(ctx context.Context, note string) {
+// awaitEvent waits for the one event that all servers run a configuration.
+func awaitEvent(ctx context.Context, note string) {
 	GinkgoHelper()
-	told := func() []string {
+	events := func() []string {
 		return slices.DeleteFunc(configEvents(ctx, v1alpha1.EventConfigRunning), func(other string) bool { return other != note })
 	}
-	Eventually(ctx, told).WithTimeout(patience).Should(HaveLen(1), note)
+	Eventually(ctx, events).WithTimeout(patience).Should(HaveLen(1), note)
 }
 
-// Not in parallel with other specs: they count on one server and on the configuration.
+// Serial, because other specs rely on one server and on the configuration.
 var _ = Describe("A new configuration", Serial, func() {
-	It("is told of when every server runs it, and a server that was stopped is not waited for", func(ctx SpecContext) {
+	It("is reported when every server runs it, without waiting for a stopped server", func(ctx SpecContext) {
 		before := running(ctx)
 		DeferCleanup(func(ctx SpecContext) {
 			write(ctx, plain)
@@ -51,18 +51,18 @@ var _ = Describe("A new configuration", Serial, func() {
 
 		configure(ctx, map[string]string{"ALLOWED_USERS": "everybody"})
 		both := running(ctx)
-		awaitTold(ctx, fmt.Sprintf("All 2 servers run configuration %s.", both))
+		awaitEvent(ctx, fmt.Sprintf("All 2 servers run configuration %s.", both))
 		Expect(reported(ctx)).To(ConsistOf(both, both))
 		Expect(string(fetch(ctx, other.URL+"/readyz?verbose"))).To(ContainSubstring(both))
 
 		Expect(other.Stop()).To(Succeed())
 		Expect(reported(ctx)).To(ConsistOf(both))
-		configure(ctx, map[string]string{"ALLOWED_USERS": "nobody"})
-		awaitTold(ctx, fmt.Sprintf("The only server runs configuration %s.", running(ctx)))
+		configure(ctx, map[string]string{"ALLOWED_USERS": "alice"})
+		awaitEvent(ctx, fmt.Sprintf("The only server runs configuration %s.", running(ctx)))
 	})
 })
 
-// What a server says of itself takes two rights, and reading it two.
+// Servers need two rights on Leases, and so does the operator.
 var _ = Describe("Privileges on Leases", func() {
 	for _, w := range []struct {
 		account, verb, namespace, name string

@@ -18,9 +18,9 @@ import (
 )
 
 var _ = Describe("A key that can be read", func() {
-	// The digest is on record before the Secret is written, and here both travel to their watchers at the same time:
-	// the server's may be a moment later. A workload sees its mounted Secret much later than that.
-	It("works within a moment, and from then on always", func(ctx SpecContext) {
+	// The digest is recorded before the Secret is written, but the server's watch may show it a moment later. A workload
+	// sees its mounted Secret much later than that.
+	It("works within a moment, and always from then on", func(ctx SpecContext) {
 		for i := range 20 {
 			name := fmt.Sprintf("eager-%d", i)
 			plaintext := issued(ctx, name)
@@ -33,7 +33,7 @@ var _ = Describe("A key that can be read", func() {
 		}
 	})
 
-	It("says whose it is", func(ctx SpecContext) {
+	It("identifies its owner", func(ctx SpecContext) {
 		plaintext := issued(ctx, "carol")
 		expectAnswer(ctx, plaintext, http.StatusOK)
 		reply := ask(ctx, plaintext)
@@ -65,7 +65,7 @@ var _ = Describe("Revocation", func() {
 			edit(ctx, name, func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser })
 		}},
 	} {
-		// Not in parallel with other specs: the operator is away meanwhile.
+		// Serial, because the operator is stopped meanwhile.
 		It("needs no operator: "+what, Serial, func(ctx SpecContext) {
 			plaintext := issued(ctx, "dave")
 			expectAnswer(ctx, plaintext, http.StatusOK)
@@ -96,7 +96,7 @@ var _ = Describe("A restart", func() {
 		remove(ctx, "erin")
 	})
 
-	It("of the server ends with every key accepted as soon as it is ready", Serial, func(ctx SpecContext) {
+	It("of the server accepts every key as soon as it is ready", Serial, func(ctx SpecContext) {
 		plaintext := issued(ctx, "frank")
 		Expect(s.Server.Restart(ctx)).To(Succeed())
 		Expect(ask(ctx, plaintext).status).To(Equal(http.StatusOK))
@@ -105,7 +105,7 @@ var _ = Describe("A restart", func() {
 })
 
 var _ = Describe("The bootstrap key", func() {
-	It("is changed in its Secret, and neither program is restarted", func(ctx SpecContext) {
+	It("is changed in its Secret without a restart", func(ctx SpecContext) {
 		expectAnswer(ctx, s.BootstrapKey, http.StatusOK)
 		Expect(ask(ctx, s.BootstrapKey).header.Get("X-Auth-User")).To(Equal("admin"))
 		config := &corev1.ConfigMap{}
@@ -134,5 +134,5 @@ func awaitNoSecret(ctx context.Context, secret client.ObjectKey) {
 	GinkgoHelper()
 	Eventually(ctx, func() bool {
 		return apierrors.IsNotFound(s.Client.Get(ctx, secret, &corev1.Secret{}))
-	}).WithTimeout(patience).Should(BeTrue(), "Secret %s is there still", secret)
+	}).WithTimeout(patience).Should(BeTrue(), "Secret %s still exists", secret)
 }

@@ -18,10 +18,10 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// tenant is a namespace of somebody who has API keys.
+// tenant is a namespace with APIKeys.
 const tenant = "default"
 
-// newAPIKey creates the APIKey of an account that may do nothing in particular.
+// newAPIKey creates the APIKey of an account without rights.
 func newAPIKey(ctx context.Context, name string, change ...func(*v1alpha1.APIKey)) *v1alpha1.APIKey {
 	GinkgoHelper()
 	k := &v1alpha1.APIKey{
@@ -48,10 +48,10 @@ func awaitAPIKey(ctx context.Context, k *v1alpha1.APIKey, condition, reason stri
 	GinkgoHelper()
 	Eventually(ctx, func(g Gomega) {
 		g.Expect(s.Client.Get(ctx, client.ObjectKeyFromObject(k), k)).To(Succeed())
-		said := meta.FindStatusCondition(k.Status.Conditions, condition)
-		g.Expect(said).NotTo(BeNil())
-		g.Expect(said.Reason).To(Equal(reason), said.Message)
-		g.Expect(said.ObservedGeneration).To(Equal(k.Generation))
+		got := meta.FindStatusCondition(k.Status.Conditions, condition)
+		g.Expect(got).NotTo(BeNil())
+		g.Expect(got.Reason).To(Equal(reason), got.Message)
+		g.Expect(got.ObservedGeneration).To(Equal(k.Generation))
 	}).WithTimeout(patience).Should(Succeed())
 }
 
@@ -71,7 +71,7 @@ func removeAPIKey(ctx context.Context, k *v1alpha1.APIKey) {
 }
 
 var _ = Describe("An API key", func() {
-	It("that is deleted is refused, and its Secret goes too", func(ctx SpecContext) {
+	It("that is deleted is refused, and its Secret is deleted too", func(ctx SpecContext) {
 		k := newAPIKey(ctx, "passing")
 		plaintext := awaitReady(ctx, k, v1alpha1.ReasonIssued)
 		expectAnswer(ctx, plaintext, http.StatusOK)
@@ -80,7 +80,7 @@ var _ = Describe("An API key", func() {
 		awaitNoSecret(ctx, client.ObjectKey{Namespace: k.Namespace, Name: k.EffectiveSecretName()})
 	})
 
-	It("whose Secret is to be adopted goes on working under the next APIKey", func(ctx SpecContext) {
+	It("whose Secret is annotated for adoption still works under the next APIKey", func(ctx SpecContext) {
 		k := newAPIKey(ctx, "heirloom")
 		plaintext := awaitReady(ctx, k, v1alpha1.ReasonIssued)
 		expectAnswer(ctx, plaintext, http.StatusOK)
@@ -102,7 +102,7 @@ var _ = Describe("An API key", func() {
 })
 
 var _ = Describe("The last admin", func() {
-	It("is kept when all are deleted while the operator is away, and goes when there is another", Serial, func(ctx SpecContext) {
+	It("remains when all are deleted without an operator, and is deleted when there is another", Serial, func(ctx SpecContext) {
 		plaintext := issued(ctx, "grace")
 		expectAnswer(ctx, plaintext, http.StatusOK)
 		awaitNoMark(ctx)
@@ -120,7 +120,7 @@ var _ = Describe("The last admin", func() {
 	})
 })
 
-// awaitNoMark waits until nobody is known as the last admin any more.
+// awaitNoMark waits until no AdminUser has condition LastAdmin.
 func awaitNoMark(ctx context.Context) {
 	GinkgoHelper()
 	Eventually(ctx, func(g Gomega) {
@@ -132,7 +132,7 @@ func awaitNoMark(ctx context.Context) {
 	}).WithTimeout(patience).Should(Succeed())
 }
 
-// awaitKept returns the one AdminUser that is left.
+// awaitKept returns the one remaining AdminUser.
 func awaitKept(ctx context.Context) *v1alpha1.AdminUser {
 	GinkgoHelper()
 	var users v1alpha1.AdminUserList
@@ -146,7 +146,7 @@ func awaitKept(ctx context.Context) *v1alpha1.AdminUser {
 	return &users.Items[0]
 }
 
-// issuedAgain creates an AdminUser that was deleted, once the former one is gone.
+// issuedAgain creates a deleted AdminUser again, once the former one is gone.
 func issuedAgain(ctx context.Context, name string) {
 	GinkgoHelper()
 	Eventually(ctx, func() error {
@@ -156,7 +156,7 @@ func issuedAgain(ctx context.Context, name string) {
 }
 
 var _ = Describe("Both programs", func() {
-	It("work with an API server that can't stream lists", Serial, func(ctx SpecContext) {
+	It("work with an API server that cannot stream lists", Serial, func(ctx SpecContext) {
 		restartBoth(ctx, "KUBE_FEATURE_WatchListClient=false")
 		DeferCleanup(func(ctx SpecContext) { restartBoth(ctx) })
 		k := newAPIKey(ctx, "listed")
@@ -174,7 +174,7 @@ func restartBoth(ctx context.Context, env ...string) {
 }
 
 var _ = Describe("The checked configuration", func() {
-	It("is put back each time somebody changes it, which is told in one event", func(ctx SpecContext) {
+	It("is restored each time it is changed, with one event", func(ctx SpecContext) {
 		expectAnswer(ctx, s.BootstrapKey, http.StatusOK)
 		for range 3 {
 			spoil(ctx)
@@ -190,7 +190,7 @@ var _ = Describe("The checked configuration", func() {
 	})
 })
 
-// spoil changes keywright-runtime and waits until it is as before.
+// spoil changes keywright-runtime and waits until it is restored.
 func spoil(ctx context.Context) {
 	GinkgoHelper()
 	runtime := &corev1.ConfigMap{}

@@ -1,5 +1,5 @@
-// Package e2e tests everything together: operator and server as processes, each under its own ServiceAccount, on a
-// real API server with Keywright's policies in force.
+// Package e2e tests operator and server as processes, each under its own ServiceAccount, on a real API server with
+// Keywright's policies in force.
 package e2e
 
 import (
@@ -24,20 +24,20 @@ func TestEverythingTogether(t *testing.T) {
 	kit.RunSpecs(t, "Everything together")
 }
 
-// s is started once: the specs use objects of their own names.
+// s is started once. The specs use objects with their own names.
 var s *stack.Stack
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	s = kit.Stack(ctx, stack.Options{
 		Audit: true,
-		// What is not logged even at this level is logged at none.
+		// The lowest level, so that a key that is not logged here is logged at no level.
 		OperatorArgs: []string{"--log-level=debug", "--leader-elect"},
 		ServerArgs:   []string{"--log-level=debug"},
 	})
 	issued(ctx, keeper)
 }, kit.StartTimeout)
 
-// keeper is an admin of no interest who is there all the time, so that others aren't the last one and can go.
+// keeper is an admin that always exists, so that others are not the last admin and can be deleted.
 const keeper = "keeper"
 
 // create applies an AdminUser.
@@ -76,7 +76,7 @@ func edit(ctx context.Context, name string, change func(*v1alpha1.AdminUser)) {
 	}).Should(Succeed())
 }
 
-// remove deletes an AdminUser. That another admin is active, so that this one may go, is known a moment after it is so.
+// remove deletes an AdminUser. It retries, because the operator needs a moment to see that another admin is active.
 func remove(ctx context.Context, name string) {
 	GinkgoHelper()
 	Eventually(ctx, func() error {
@@ -84,7 +84,7 @@ func remove(ctx context.Context, name string) {
 	}).Should(Succeed())
 }
 
-// removeAll removes every AdminUser, as one does who wants no admin at all, the last one included.
+// removeAll removes every AdminUser, the last admin included.
 func removeAll(ctx context.Context) {
 	GinkgoHelper()
 	var users v1alpha1.AdminUserList
@@ -100,10 +100,10 @@ func removeAll(ctx context.Context) {
 	}).WithTimeout(patience).Should(Succeed())
 }
 
-// patience is for what takes a while on a busy machine.
+// patience is long enough for a busy machine.
 const patience = 30 * time.Second
 
-// answer is what the gate said.
+// answer is a reply of the gate.
 type answer struct {
 	status int
 	header http.Header

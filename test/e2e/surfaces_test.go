@@ -18,7 +18,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// envoy asks by gRPC about a GET with a key.
+// envoy sends a check of a GET with a key by gRPC.
 func envoy(ctx context.Context, plaintext string) *authv3.CheckResponse {
 	GinkgoHelper()
 	connection, err := grpc.NewClient(s.Replicas[0].ExtAuthz, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -35,14 +35,14 @@ func envoy(ctx context.Context, plaintext string) *authv3.CheckResponse {
 }
 
 func headers(options []*corev3.HeaderValueOption) map[string]string {
-	told := map[string]string{}
+	headers := map[string]string{}
 	for _, o := range options {
-		told[o.GetHeader().GetKey()] = o.GetHeader().GetValue()
+		headers[o.GetHeader().GetKey()] = o.GetHeader().GetValue()
 	}
-	return told
+	return headers
 }
 
-// introspected is what /introspect says of a token to an asker.
+// introspected returns the reply of /introspect about a token.
 func introspected(ctx context.Context, asker, token string) (status int, body string) {
 	GinkgoHelper()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.ServerURL+"/introspect", strings.NewReader(url.Values{"token": {token}}.Encode()))
@@ -58,7 +58,7 @@ func introspected(ctx context.Context, asker, token string) (status int, body st
 }
 
 var _ = Describe("One key", func() {
-	It("is judged alike by every surface, from its issue to its revocation", func(ctx SpecContext) {
+	It("gets the same decision from every surface, from its issue to its revocation", func(ctx SpecContext) {
 		asker := keyOf(ctx, "asker", speaksAs(v1alpha1.SubjectAccount, "gateway", "keys.introspect"))
 		k := newAPIKey(ctx, "judged", speaksAs(v1alpha1.SubjectAccount, "judged", "certs.read"))
 		plaintext := awaitReady(ctx, k, v1alpha1.ReasonIssued)

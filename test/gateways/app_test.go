@@ -14,19 +14,19 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 )
 
-// seen is a request as it arrived at the app.
+// seen is a request as the app received it.
 type seen struct {
 	Method, Target, Host, Body string
 	Header                     http.Header
 }
 
-// app answers with what arrived, and speaks a protocol of its own where it is asked to.
+// app replies with the request it received, and switches to another protocol on request.
 type app struct {
 	url      string
 	requests atomic.Int64
 }
 
-// fromApp is a header of every answer of the app.
+// fromApp is a header of every reply of the app.
 const fromApp = "X-App"
 
 func startApp() *app {
@@ -37,7 +37,7 @@ func startApp() *app {
 	return a
 }
 
-// address is host and port.
+// address returns host and port.
 func (a *app) address() string { return strings.TrimPrefix(a.url, "http://") }
 
 func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -58,7 +58,7 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(seen{r.Method, r.RequestURI, r.Host, string(body), withoutKeys(r.Header)})
 }
 
-// shout becomes whatever it is asked to, and answers each line in capitals.
+// shout switches to the requested protocol and answers each line in capitals.
 func shout(w http.ResponseWriter, becomes string) {
 	connection, lines, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -73,7 +73,7 @@ func shout(w http.ResponseWriter, becomes string) {
 	}
 }
 
-// aKey stands for a key that arrived: what failed tests print holds none.
+// aKey replaces a received key, so that failed tests print none.
 const aKey = "(a key)"
 
 func withoutKeys(header http.Header) http.Header {

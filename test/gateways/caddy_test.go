@@ -15,7 +15,7 @@ func caddy() *gateway {
 		start: func(ctx context.Context) string {
 			listen, dir := freeAddress(), GinkgoT().TempDir()
 			_, port, _ := strings.Cut(listen, ":")
-			// Without TLS: nobody here would give Caddy a certificate.
+			// Without TLS, because Caddy could not get a certificate here.
 			text := "{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n}\n" + page.with("/etc/caddy/Caddyfile", map[string]string{
 				"keywright-server.keywright-system.svc:80": serverAddress(),
 				"app.default.svc:8080":                     behind.address(),

@@ -16,10 +16,10 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// hosts are the names on the page.
+// hosts are the host names of the page.
 var hosts = []string{"app.example.com", "git.example.com"}
 
-// authority is a certificate for hosts that vouches for itself, as files.
+// authority is a self-signed certificate for hosts, as files.
 type authority struct {
 	certificate, key string
 	pool             *x509.CertPool

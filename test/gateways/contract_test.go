@@ -11,10 +11,10 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// all are the gateways that can run here.
+// all returns the gateways that can run here.
 var all = []*gateway{nginx(), caddy(), traefik(), ingressNginx(), itself()}
 
-// What the page says of all of them holds for each.
+// The contract that the page gives for every gateway.
 var _ = Describe("A gateway", func() {
 	for _, g := range all {
 		if g.path == "" {
@@ -32,10 +32,10 @@ var _ = Describe("A gateway", func() {
 	}
 })
 
-// identity is what the app is told.
+// identity is the identity in the app's headers.
 type identity struct{ user, subject, scopes, admin string }
 
-// atOnce is when a revocation has to be felt, on a busy machine.
+// atOnce bounds the effect of a revocation on a busy machine.
 const atOnce = 5 * time.Second
 
 var (
@@ -44,29 +44,29 @@ var (
 	reader = identity{"", "Account/reader", "certs.read", "false"}
 )
 
-// expectTold has the app told exactly who it is, in no spelling anything else, and no key.
-func expectTold(got reply, want identity) {
+// expectIdentity expects exactly this identity in the app's headers, in one spelling, and no key.
+func expectIdentity(got reply, want identity) {
 	GinkgoHelper()
 	Expect(got.app).NotTo(BeNil(), "%d %s", got.status, got.body)
 	Expect(got.body).NotTo(ContainSubstring(aKey))
-	told := map[string][]string{}
+	headers := map[string][]string{}
 	for name, values := range got.app.Header {
 		if plain := taken(name); strings.HasPrefix(plain, "x-auth-") {
-			told[plain] = append(told[plain], values...)
+			headers[plain] = append(headers[plain], values...)
 		}
 	}
-	Expect(told["x-auth-key-id"]).To(HaveExactElements(MatchRegexp("^[0-9a-f]{16}$")))
+	Expect(headers["x-auth-key-id"]).To(HaveExactElements(MatchRegexp("^[0-9a-f]{16}$")))
 	for name, value := range map[string]string{
 		"x-auth-user": want.user, "x-auth-subject": want.subject, "x-auth-scopes": want.scopes, "x-auth-admin": want.admin,
 	} {
-		// What is empty need not be there.
-		if value != "" || len(told[name]) > 0 {
-			Expect(told).To(HaveKeyWithValue(name, []string{value}))
+		// An empty header may be missing.
+		if value != "" || len(headers[name]) > 0 {
+			Expect(headers).To(HaveKeyWithValue(name, []string{value}))
 		}
 	}
 }
 
-// taken is the name that an app may take a header's for.
+// taken returns the name that an app may read a header as.
 func taken(name string) string {
 	return strings.ToLower(strings.Map(func(c rune) rune {
 		if unicode.IsLetter(c) || unicode.IsDigit(c) {
@@ -78,47 +78,47 @@ func taken(name string) string {
 
 func passes(g *gateway) {
 	for name, how := range map[string]by{"Bearer": byBearer, "Basic": byBasic, "X-API-Key": byAPIKey} {
-		It("lets a key pass by "+name+", and says whose it is", func(ctx SpecContext) {
+		It("accepts a key by "+name+", and passes its owner on", func(ctx SpecContext) {
 			got := g.send(ctx, request{method: "GET", target: "/some/where%2Felse/?a=b%20c&d", who: "alice", by: how})
 			Expect(got.status).To(Equal(http.StatusOK))
-			expectTold(got, alice)
+			expectIdentity(got, alice)
 			Expect(got.app.Target).To(Equal("/some/where%2Felse/?a=b%20c&d"))
 			Expect(got.app.Host).To(Equal("app.example.com"))
-			expectTold(g.send(ctx, request{method: "GET", target: "/", who: "ci", by: how}), ci)
+			expectIdentity(g.send(ctx, request{method: "GET", target: "/", who: "ci", by: how}), ci)
 		})
 	}
 
-	It("lets a listed program write, and nobody else", func(ctx SpecContext) {
+	It("lets only a listed program write", func(ctx SpecContext) {
 		send := func(method, who string) reply {
 			return g.send(ctx, request{method: method, target: "/things", body: "a thing", who: who, by: byBearer})
 		}
 		for _, method := range []string{"POST", "PUT", "DELETE"} {
 			got := send(method, "ci")
-			expectTold(got, ci)
+			expectIdentity(got, ci)
 			Expect(*got.app).To(SatisfyAll(HaveField("Method", method), HaveField("Body", "a thing")))
 			g.expectRefused(send(method, "reader"), http.StatusForbidden, "User not allowed. Contact an administrator to be added to the allow list.")
 		}
-		expectTold(send("POST", "alice"), alice)
-		expectTold(g.get(ctx, "/things", "reader"), reader)
+		expectIdentity(send("POST", "alice"), alice)
+		expectIdentity(g.get(ctx, "/things", "reader"), reader)
 	})
 
-	It("lets pass what the route permits", func(ctx SpecContext) {
-		expectTold(g.get(ctx, "/certificates/one?x", "reader"), reader)
-		expectTold(g.send(ctx, request{method: "POST", target: "/certificates/one", who: "ci", by: byBearer}), ci)
+	It("applies the permissions of routes", func(ctx SpecContext) {
+		expectIdentity(g.get(ctx, "/certificates/one?x", "reader"), reader)
+		expectIdentity(g.send(ctx, request{method: "POST", target: "/certificates/one", who: "ci", by: byBearer}), ci)
 		g.expectRefused(g.get(ctx, "/devices/7", "ci"), http.StatusForbidden, "API key lacks required permission")
-		expectTold(g.get(ctx, "/devices/7", "alice"), alice)
+		expectIdentity(g.get(ctx, "/devices/7", "alice"), alice)
 	})
 
-	It("leaves the app's own errors alone", func(ctx SpecContext) {
+	It("passes the app's own errors on", func(ctx SpecContext) {
 		got := g.get(ctx, "/broken", "ci")
 		Expect(got.status).To(Equal(http.StatusInternalServerError))
-		expectTold(got, ci)
+		expectIdentity(got, ci)
 	})
 }
 
 func refuses(g *gateway) {
-	It("asks for a key, by Bearer and by Basic", func(ctx SpecContext) {
-		for _, who := range []string{"", "nobody"} {
+	It("challenges for a key, by Bearer and by Basic", func(ctx SpecContext) {
+		for _, who := range []string{"", "unknown"} {
 			got := g.get(ctx, "/", who)
 			g.expectRefused(got, http.StatusUnauthorized, `{"error":{"code":401,"what":"invalid token"}}`)
 			challenges := strings.Join(got.header.Values("WWW-Authenticate"), ", ")
@@ -130,7 +130,7 @@ func refuses(g *gateway) {
 		}
 	})
 
-	It("refuses a key from when it is revoked", func(ctx SpecContext) {
+	It("refuses a key as soon as it is revoked", func(ctx SpecContext) {
 		name := "revoked-at-" + taken(g.name)
 		key := issue(ctx, name)
 		for _, how := range []by{byBearer, byBasic, byAPIKey} {
@@ -144,10 +144,10 @@ func refuses(g *gateway) {
 		}
 	})
 
-	It("takes large headers, and refuses huge ones", func(ctx SpecContext) {
+	It("accepts large headers and refuses huge ones", func(ctx SpecContext) {
 		large := http.Header{"X-Large": {strings.Repeat("x", 6<<10)}}
 		got := g.send(ctx, request{method: "GET", target: "/", who: "ci", by: byBearer, header: large})
-		expectTold(got, ci)
+		expectIdentity(got, ci)
 		Expect(got.app.Header).To(HaveKeyWithValue("X-Large", large["X-Large"]))
 
 		huge := http.Header{"X-Api-Key": {strings.Repeat("x", 200<<10)}}
@@ -157,21 +157,21 @@ func refuses(g *gateway) {
 	})
 }
 
-// keepsUp is about a Keywright that goes and comes back.
+// keepsUp declares the specs of an outage of Keywright.
 func keepsUp(g *gateway) {
-	It("lets nobody pass while Keywright is down, and goes on by itself", func(ctx SpecContext) {
+	It("refuses every request while Keywright is down, and recovers by itself", func(ctx SpecContext) {
 		Expect(s.Server.Kill()).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(s.Server.Restart(ctx)).To(Succeed()) })
-		for _, who := range []string{"alice", "ci", "nobody", ""} {
+		for _, who := range []string{"alice", "ci", "unknown", ""} {
 			Expect(g.statusOf(ctx, who)).To(Equal(g.down))
 		}
 		Expect(s.Server.Restart(ctx)).To(Succeed())
 		Eventually(ctx, func() int { return g.statusOf(ctx, "alice") }).Should(Equal(http.StatusOK))
-		expectTold(g.get(ctx, "/", "ci"), ci)
+		expectIdentity(g.get(ctx, "/", "ci"), ci)
 	})
 }
 
-// statusOf is 0 when there is no answer.
+// statusOf returns the status, or 0 without a reply.
 func (g *gateway) statusOf(ctx context.Context, who string) int {
 	if g.down == 0 && dial(ctx, g.listen) != nil {
 		return 0

@@ -20,8 +20,8 @@ var _ = Describe("curl", func() {
 		}
 	}
 
-	// Twice: with a header file, and with user and password.
-	It("takes a key from a file, as the page says", func(ctx SpecContext) {
+	// With a header file, and with user and password.
+	It("reads a key from a file, as the page describes", func(ctx SpecContext) {
 		g := nginx()
 		g.open(ctx)
 		home := GinkgoT().TempDir()
@@ -39,7 +39,7 @@ var _ = Describe("curl", func() {
 			Expect(head).To(HavePrefix("HTTP/1.1 200 OK\n"))
 			got := reply{status: http.StatusOK, body: body, app: &seen{}}
 			Expect(json.Unmarshal([]byte(body), got.app)).To(Succeed())
-			expectTold(got, ci)
+			expectIdentity(got, ci)
 		}
 	})
 })

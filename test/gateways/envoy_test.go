@@ -7,7 +7,7 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	authzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
-	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3" // Any messages of the page.
+	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3" // For the Any messages of the page.
 	managerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
@@ -25,7 +25,7 @@ import (
 )
 
 var _ = Describe("Envoy's configuration", func() {
-	It("is one that Envoy would take", func() {
+	It("conforms to Envoy's schema", func() {
 		config := readEnvoy(page.with("envoy.yaml", nil))
 		var filters []string
 		var authz *authzv3.ExtAuthz
@@ -50,7 +50,7 @@ var _ = Describe("Envoy's configuration", func() {
 	})
 })
 
-// readEnvoy refuses fields and types that there are none of, and values that Envoy's rules do not allow.
+// readEnvoy refuses unknown fields and types, and values that Envoy's rules do not allow.
 func readEnvoy(text string) *bootstrapv3.Bootstrap {
 	GinkgoHelper()
 	config := &bootstrapv3.Bootstrap{}
@@ -74,7 +74,7 @@ func readStrictly(text string, into proto.Message) error {
 	return protojson.Unmarshal(document, into)
 }
 
-// walk calls f with a message and all in it, those in an Any among them.
+// walk calls f with a message and every message in it, also those in an Any.
 func walk(m proto.Message, f func(proto.Message)) {
 	GinkgoHelper()
 	Expect(protorange.Range(m.ProtoReflect(), func(p protopath.Values) error {
@@ -86,7 +86,7 @@ func walk(m proto.Message, f func(proto.Message)) {
 }
 
 var _ = Describe("Istio's mesh configuration", func() {
-	It("is one that Istio would take, and has the provider that the policy names", func() {
+	It("conforms to Istio's schema, and has the provider that the policy names", func() {
 		var values struct {
 			MeshConfig map[string]any `json:"meshConfig"`
 		}

@@ -11,20 +11,20 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// gateway is something in front of the app that asks Keywright.
+// gateway is a proxy in front of the app that asks Keywright.
 type gateway struct {
 	name string
-	// path is that of the program. Empty: it is not installed, and install says how it would be.
+	// path is the path of the program. Empty: it is not installed, and install says how to install it.
 	path, install string
-	// url is that of the app as clients know it; the host is the one on the page.
+	// url is the app's URL as clients see it, with the host of the page.
 	url string
-	// start returns the address that it listens on.
+	// start starts the gateway and returns its address.
 	start func(ctx context.Context) (listen string)
-	// down is the status while Keywright can't be reached. 0: no answer.
+	// down is the status while Keywright cannot be reached. 0: no reply.
 	down int
-	// mute: the client of a refused request is told the status and no more.
+	// mute is true if the client of a refused request gets the status only.
 	mute bool
-	// noWebsockets: it lets none through.
+	// noWebsockets is true if it does not pass websockets on.
 	noWebsockets bool
 
 	listen string
@@ -38,7 +38,7 @@ func (g *gateway) open(ctx context.Context) {
 	DeferCleanup(g.client.CloseIdleConnections)
 }
 
-// clientOf connects to one address, whatever the host is called.
+// clientOf returns a client that connects to one address for every host.
 func clientOf(listen string) *http.Client {
 	return &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -51,7 +51,7 @@ func clientOf(listen string) *http.Client {
 	}
 }
 
-// connect opens a connection to the app as a client does that speaks its own protocol on it.
+// connect opens a raw connection to the app.
 func (g *gateway) connect(ctx context.Context) net.Conn {
 	GinkgoHelper()
 	connection, err := new(net.Dialer).DialContext(ctx, "tcp", g.listen)
@@ -63,5 +63,5 @@ func (g *gateway) connect(ctx context.Context) net.Conn {
 	return connection
 }
 
-// serverAddress is where Keywright listens: host and port.
+// serverAddress returns Keywright's host and port.
 func serverAddress() string { return strings.TrimPrefix(s.ServerURL, "http://") }

@@ -19,7 +19,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// Git over HTTPS behind nginx, with the real git on both sides.
+// Git over HTTPS behind nginx, with git on both sides.
 var _ = Describe("Git", Ordered, ContinueOnFailure, func() {
 	for _, program := range []string{"nginx", "git"} {
 		if find(program) == "" {
@@ -32,7 +32,7 @@ var _ = Describe("Git", Ordered, ContinueOnFailure, func() {
 	BeforeAll(func(ctx SpecContext) { server = newGitServer(ctx) })
 	BeforeEach(func() { p = server.newUser() })
 
-	It("clones and pushes with the key as password, as the page says", func(ctx SpecContext) {
+	It("clones and pushes with the key as password, as the page describes", func(ctx SpecContext) {
 		Expect(p.clone(ctx, "ci")).To(Succeed())
 		Expect(p.push(ctx, "a change")).To(Succeed())
 		Expect(server.log(ctx)).To(HavePrefix("a change\n"))
@@ -43,17 +43,17 @@ var _ = Describe("Git", Ordered, ContinueOnFailure, func() {
 		Expect(p.push(ctx, noise(3<<20))).To(Succeed())
 	})
 
-	It("goes on with another key in the same file", func(ctx SpecContext) {
-		Expect(p.clone(ctx, "nobody")).To(MatchError(ContainSubstring("Authentication failed")))
+	It("continues with another key in the same file", func(ctx SpecContext) {
+		Expect(p.clone(ctx, "unknown")).To(MatchError(ContainSubstring("Authentication failed")))
 		p.hold("ci")
 		Expect(p.git(ctx, "ls-remote", server.url())).To(Succeed())
 	})
 
-	It("asks for a key when it has none", func(ctx SpecContext) {
+	It("fails without a key", func(ctx SpecContext) {
 		Expect(p.git(ctx, "ls-remote", server.url())).To(MatchError(ContainSubstring("could not read Username")))
 	})
 
-	It("says why somebody who is not on the list may not push", func(ctx SpecContext) {
+	It("reports why a caller who is not on the allow list may not push", func(ctx SpecContext) {
 		Expect(p.clone(ctx, "reader")).To(Succeed())
 		before := server.log(ctx)
 		Expect(p.push(ctx, "not a change")).To(MatchError(SatisfyAll(
@@ -61,13 +61,13 @@ var _ = Describe("Git", Ordered, ContinueOnFailure, func() {
 		Expect(server.log(ctx)).To(Equal(before))
 	})
 
-	// What is told of the method must not be of use to somebody who lies about the path.
+	// The method that nginx reports must not help a client that forges the path.
 	for _, target := range []string{
 		"/team/app.git/git-receive-pack", "/team/app.git/git-receive-pack?/git-upload-pack", "/team/app.git/git-receive-pack%3F/git-upload-pack",
 		"/team/app.git/git-receive-pack%23/git-upload-pack", "/team/app.git/git-receive-pack;/git-upload-pack", "/team/app.git/git-upload-pack/",
 		"/team/app.git/git-receive-pack%00/git-upload-pack", "/team/app.git/git-receive-pack/git-upload-pack%2f..",
 	} {
-		It("takes for a fetch what is one: not "+target, func(ctx SpecContext) {
+		It("does not treat as a fetch: "+target, func(ctx SpecContext) {
 			g := &gateway{url: "https://git.example.com", client: clientOf(server.listen)}
 			got := g.send(ctx, request{method: "POST", target: target, who: "reader", by: byBasic})
 			Expect(got.status).To(BeElementOf(http.StatusForbidden, http.StatusBadRequest))
@@ -76,7 +76,7 @@ var _ = Describe("Git", Ordered, ContinueOnFailure, func() {
 	}
 })
 
-// gitServer has one repository, behind nginx.
+// gitServer serves one repository behind nginx.
 type gitServer struct{ listen, root string }
 
 func newGitServer(ctx context.Context) *gitServer {
@@ -93,10 +93,10 @@ func newGitServer(ctx context.Context) *gitServer {
 	return server
 }
 
-// gitBackend serves all repositories below a folder, in the name of whom the gateway says it is.
+// gitBackend serves all repositories below a folder as the user that the gateway passes on.
 func gitBackend(root, programs string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// CGI has to know how long a body is.
+		// CGI needs the length of a body.
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			w.WriteHeader(http.StatusBadRequest)
@@ -113,7 +113,7 @@ func gitBackend(root, programs string) http.Handler {
 
 func (g *gitServer) repository() string { return filepath.Join(g.root, "team", "app.git") }
 
-// host is the one on the page, with the port that nginx listens on here.
+// host returns the host of the page with nginx's port here.
 func (g *gitServer) host() string {
 	_, port, _ := strings.Cut(g.listen, ":")
 	return "git.example.com:" + port
@@ -126,7 +126,7 @@ func gitHere(ctx context.Context, args ...string) (string, error) {
 	return string(out), err
 }
 
-// log has the message of every change, the latest first.
+// log returns the message of every commit, the latest first.
 func (g *gitServer) log(ctx context.Context) string {
 	GinkgoHelper()
 	out, err := gitHere(ctx, "--git-dir="+g.repository(), "log", "--format=%s", "--all")
@@ -134,7 +134,7 @@ func (g *gitServer) log(ctx context.Context) string {
 	return out
 }
 
-// gitUser is somebody with a home of their own, and in it a key in a file.
+// gitUser is a user with their own home folder, which holds a key in a file.
 type gitUser struct {
 	server *gitServer
 	home   string
@@ -144,7 +144,7 @@ func (g *gitServer) newUser() *gitUser { return &gitUser{g, GinkgoT().TempDir()}
 
 func (p *gitUser) hold(who string) { write(p.home, "key", keys.get(who)+"\n") }
 
-// clone does what the page says.
+// clone runs the commands of the page.
 func (p *gitUser) clone(ctx context.Context, who string) error {
 	p.hold(who)
 	return p.run(ctx, "bash", "-euo", "pipefail", "-c", page.with("clone.sh", map[string]string{
@@ -152,7 +152,7 @@ func (p *gitUser) clone(ctx context.Context, who string) error {
 	}))
 }
 
-// push changes something and pushes that.
+// push commits a change and pushes it.
 func (p *gitUser) push(ctx context.Context, change string) error {
 	write(p.home, "app/file", change)
 	subject, _, _ := strings.Cut(change, "\n")
@@ -167,7 +167,7 @@ func (p *gitUser) git(ctx context.Context, args ...string) error {
 	return p.run(ctx, find("git"), args...)
 }
 
-// run has what the command says in its error.
+// run runs a command. Its error contains the output.
 func (p *gitUser) run(ctx context.Context, program string, args ...string) error {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = p.home
@@ -182,7 +182,7 @@ func (p *gitUser) run(ctx context.Context, program string, args ...string) error
 	return nil
 }
 
-// noise does not get smaller when it is compressed.
+// noise is incompressible.
 func noise(size int) string {
 	text := make([]byte, size)
 	source := rand.NewChaCha8([32]byte{1})

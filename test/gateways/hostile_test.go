@@ -9,9 +9,9 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// isNotFooled is about clients that lie.
+// isNotFooled declares the specs of clients that forge headers and paths.
 func isNotFooled(g *gateway) {
-	It("lets nobody say who they are", func(ctx SpecContext) {
+	It("ignores the identity headers of clients", func(ctx SpecContext) {
 		forged := http.Header{}
 		for _, name := range []string{"User", "Subject", "Key-Id", "Scopes", "Admin"} {
 			for _, spelled := range []string{"X-Auth-" + name, "X_Auth_" + name, "X-Auth_" + name, "x_auth-" + strings.ToUpper(name), "X_AUTH_" + strings.ReplaceAll(name, "-", "_")} {
@@ -23,13 +23,13 @@ func isNotFooled(g *gateway) {
 			if hop != "" {
 				header.Set("Connection", hop)
 			}
-			expectTold(g.send(ctx, request{method: "GET", target: "/", who: "ci", by: byBearer, header: header}), ci)
+			expectIdentity(g.send(ctx, request{method: "GET", target: "/", who: "ci", by: byBearer, header: header}), ci)
 		}
 		g.expectRefused(g.send(ctx, request{method: "GET", target: "/", header: forged}), http.StatusUnauthorized, "invalid token")
 	})
 
-	// Each would be let in if what it says of itself were believed.
-	for _, said := range []http.Header{
+	// Each would be let in if its headers were trusted.
+	for _, forged := range []http.Header{
 		{"X-Forwarded-Method": {"GET"}},
 		{"X_forwarded_method": {"GET"}},
 		{"X-Original-Method": {"GET"}},
@@ -37,14 +37,14 @@ func isNotFooled(g *gateway) {
 		{"Connection": {"X-Forwarded-Method"}},
 		{"X-Forwarded-Method": {"GET", "GET"}, "X-Original-Method": {"GET"}, "Connection": {"close, X-Forwarded-Method, X-Original-Method"}},
 	} {
-		It(fmt.Sprintf("takes nobody's word for the method: %v", said), func(ctx SpecContext) {
-			got := g.send(ctx, request{method: "POST", target: "/things", who: "reader", by: byBearer, header: said})
+		It(fmt.Sprintf("ignores a forged method: %v", forged), func(ctx SpecContext) {
+			got := g.send(ctx, request{method: "POST", target: "/things", who: "reader", by: byBearer, header: forged})
 			Expect(got.app).To(BeNil())
 			Expect(got.status).To(Equal(http.StatusForbidden))
 		})
 	}
 
-	for _, said := range []http.Header{
+	for _, forged := range []http.Header{
 		{"X-Forwarded-Uri": {"/things"}},
 		{"X_forwarded_uri": {"/things"}},
 		{"X-Original-Url": {"http://app.example.com/things"}},
@@ -52,15 +52,15 @@ func isNotFooled(g *gateway) {
 		{"X-Rewrite-Url": {"/things"}},
 		{"Connection": {"X-Forwarded-Uri, X-Original-Url"}},
 	} {
-		It(fmt.Sprintf("takes nobody's word for the path: %v", said), func(ctx SpecContext) {
-			got := g.send(ctx, request{method: "GET", target: "/devices/7", who: "ci", by: byBearer, header: said})
+		It(fmt.Sprintf("ignores a forged path: %v", forged), func(ctx SpecContext) {
+			got := g.send(ctx, request{method: "GET", target: "/devices/7", who: "ci", by: byBearer, header: forged})
 			Expect(got.app).To(BeNil())
 			Expect(got.status).To(Equal(http.StatusForbidden))
 		})
 	}
 
 	for _, name := range []string{"X-Forwarded-User", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL"} {
-		It("keeps from the app what it might take for the request: "+name, func(ctx SpecContext) {
+		It("removes a header that the app might read as the request: "+name, func(ctx SpecContext) {
 			for _, spelled := range []string{name, strings.ReplaceAll(name, "-", "_")} {
 				got := g.send(ctx, request{method: "GET", target: "/", who: "ci", by: byBearer, header: http.Header{spelled: {"DELETE"}}})
 				if got.app == nil {
@@ -77,7 +77,7 @@ func isNotFooled(g *gateway) {
 	for _, target := range []string{
 		"/certificates/../devices/7", "/certificates/%2e%2e/devices/7", "/./devices/7", "/x//../devices/7", "/%64evices/7", "/devices/%37", "/devices/7?x=/things",
 	} {
-		It("knows a path in disguise: "+target, func(ctx SpecContext) {
+		It("recognizes a disguised path: "+target, func(ctx SpecContext) {
 			got := g.get(ctx, target, "ci")
 			Expect(got.app).To(BeNil())
 			Expect(got.status).To(BeNumerically("<", 500))

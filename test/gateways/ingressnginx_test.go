@@ -15,8 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// ingressNginx is what the controller of that name has nginx do for the Ingress on the page, as far as the annotations
-// bear upon it. The controller itself can't run here.
+// ingressNginx is nginx as ingress-nginx configures it for the Ingress of the page. The controller itself cannot run here.
 func ingressNginx() *gateway {
 	return &gateway{
 		name: "ingress-nginx", path: find("nginx"), install: installIt,
@@ -29,13 +28,13 @@ func ingressNginx() *gateway {
 	}
 }
 
-// ingressConfig goes by version 1.15 of the controller, for what the annotations say.
+// ingressConfig returns what version 1.15 of the controller writes for the annotations.
 func ingressConfig(listen string) string {
 	GinkgoHelper()
-	ingress, told := ingressOnPage()
+	ingress, headers := ingressOnPage()
 	annotation := func(name string) string { return ingress.Annotations["nginx.ingress.kubernetes.io/"+name] }
 	Expect(ingress.Annotations).To(HaveLen(4))
-	Expect(annotation("auth-proxy-set-headers")).To(Equal(told.Namespace + "/" + told.Name))
+	Expect(annotation("auth-proxy-set-headers")).To(Equal(headers.Namespace + "/" + headers.Name))
 	return fmt.Sprintf(`
 		server {
 			listen %s ssl;
@@ -65,18 +64,18 @@ func ingressConfig(listen string) string {
 				proxy_pass %s;
 			}
 		}`, listen, certificates.certificate, certificates.key,
-		setHeaders(told.Data), annotation("auth-url"), responseHeaders(annotation("auth-response-headers")), annotation("connection-proxy-header"), behind.url)
+		setHeaders(headers.Data), annotation("auth-url"), responseHeaders(annotation("auth-response-headers")), annotation("connection-proxy-header"), behind.url)
 }
 
-func ingressOnPage() (ingress networkingv1.Ingress, told corev1.ConfigMap) {
+func ingressOnPage() (ingress networkingv1.Ingress, headers corev1.ConfigMap) {
 	GinkgoHelper()
 	parts := strings.Split(page.with("ingress.yaml", map[string]string{
 		"keywright-server.keywright-system.svc.cluster.local": serverAddress(),
 	}), "---\n")
 	Expect(parts).To(HaveLen(2))
 	Expect(yaml.UnmarshalStrict([]byte(parts[0]), &ingress)).To(Succeed())
-	Expect(yaml.UnmarshalStrict([]byte(parts[1]), &told)).To(Succeed())
-	return ingress, told
+	Expect(yaml.UnmarshalStrict([]byte(parts[1]), &headers)).To(Succeed())
+	return ingress, headers
 }
 
 func setHeaders(values map[string]string) string {

@@ -12,10 +12,10 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// manifests are blocks that are applied to a cluster.
+// manifests are the blocks for a cluster.
 var manifests = []string{"networkpolicy.yaml", "traefik.yaml", "envoy-gateway.yaml", "istio.yaml", "ingress.yaml"}
 
-// definitions are the CRDs in a module, below the folder that has its pin.
+// definitions are the CRDs in a module that a folder's go.mod pins.
 var definitions = []struct{ pinned, module, files string }{
 	{"hack/gatewaycrds", "github.com/envoyproxy/gateway", "charts/gateway-helm/charts/crds/crds/gatewayapi-crds.yaml"},
 	{"hack/gatewaycrds", "github.com/envoyproxy/gateway", "charts/gateway-helm/charts/crds/crds/generated"},
@@ -33,14 +33,14 @@ var _ = Describe("A manifest", Ordered, ContinueOnFailure, func() {
 	})
 
 	for _, name := range manifests {
-		It("is one that the API server would take: "+name, func(ctx SpecContext) {
+		It("is accepted by the API server: "+name, func(ctx SpecContext) {
 			text := page.with(name, nil)
 			Expect(offer(ctx, text)).To(Succeed())
-			Expect(offer(ctx, strings.Replace(text, "\nspec:\n", "\nspec:\n  noSuchField: x\n", 1))).NotTo(Succeed(), "the API server does not look at the fields")
+			Expect(offer(ctx, strings.Replace(text, "\nspec:\n", "\nspec:\n  noSuchField: x\n", 1))).NotTo(Succeed(), "the API server does not check the fields")
 		})
 	}
 
-	It("is one that makes a proxy of the server", func(ctx SpecContext) {
+	It("makes a reverse proxy of the server", func(ctx SpecContext) {
 		dir := GinkgoT().TempDir()
 		Expect(os.Symlink(filepath.Join(s.Root, "config"), filepath.Join(dir, "config"))).To(Succeed())
 		for _, name := range []string{"proxy/kustomization.yaml", "proxy/service.yaml"} {
@@ -48,7 +48,7 @@ var _ = Describe("A manifest", Ordered, ContinueOnFailure, func() {
 		}
 		built := kubectl(ctx, "kustomize", filepath.Join(dir, "proxy"))
 		Expect(built).To(ContainSubstring("- --upstream=http://app.default.svc:8080\n"))
-		// Of all that is installed, what has changed.
+		// The changed objects of the installation.
 		for _, object := range strings.Split(built, "---\n") {
 			if strings.Contains(object, "name: keywright-server\n") && strings.Contains(object, "kind: Deployment\n") || strings.Contains(object, "name: app-with-keys\n") {
 				Expect(offer(ctx, object)).To(Succeed())
@@ -64,14 +64,14 @@ func kubectl(ctx context.Context, args ...string) string {
 	return out
 }
 
-// offer has the API server check a manifest as if it were to be created, unknown fields among all else.
+// offer creates a manifest in a dry run with strict validation, so unknown fields are errors.
 func offer(ctx context.Context, text string) error {
 	GinkgoHelper()
 	_, err := s.Kubectl(ctx, "create", "--dry-run=server", "--validate=strict", "-f", write(GinkgoT().TempDir(), "manifest.yaml", text))
 	return err
 }
 
-// moduleFolder downloads a module, in the version pinned, checked by its sum, and returns where it is.
+// moduleFolder downloads the pinned version of a module, verifies its checksum, and returns its folder.
 func moduleFolder(ctx context.Context, pinned, module string) string {
 	GinkgoHelper()
 	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", module)

@@ -25,7 +25,7 @@ func nginx() *gateway {
 	}
 }
 
-// around is what a distribution has in its nginx.conf.
+// around is the nginx.conf of a distribution.
 const around = `
 daemon off;
 pid %[1]s/nginx.pid;
@@ -42,7 +42,7 @@ http {
 }
 `
 
-// runNginx runs a block of the page, with those that all share.
+// runNginx runs a block of the page with the shared blocks.
 func runNginx(ctx context.Context, listen, name string, addresses map[string]string) {
 	GinkgoHelper()
 	dir := GinkgoT().TempDir()
@@ -57,7 +57,7 @@ func runNginx(ctx context.Context, listen, name string, addresses map[string]str
 	startNginx(ctx, dir, listen, upstream+hereIn(dir, page.with(name, addresses)))
 }
 
-// hereIn has the folder of the page in another place.
+// hereIn replaces the page's folder with another.
 func hereIn(dir, text string) string {
 	return strings.ReplaceAll(text, "/etc/nginx/keywright", dir+"/etc/nginx/keywright")
 }

@@ -14,9 +14,9 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// The server that is started here has not been told its configuration, for want of an operator.
+// Without an operator, the server that is started here has no configuration.
 var _ = Describe("While Keywright is not ready", func() {
-	It("nobody passes, and clients are told to come again", func(ctx SpecContext) {
+	It("every request is refused, and clients are asked to retry", func(ctx SpecContext) {
 		var installed []*gateway
 		for _, g := range all {
 			if g.path != "" {
@@ -52,7 +52,7 @@ var _ = Describe("While Keywright is not ready", func() {
 	})
 })
 
-// startUnready returns when the server answers, that it is not ready.
+// startUnready starts a server and returns when it reports that it is not ready.
 func startUnready(ctx context.Context) {
 	GinkgoHelper()
 	starting, cancel := context.WithTimeout(ctx, 2*time.Second)

@@ -10,7 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// blocks are what a reader would copy from the page, by the name that the first line of each gives it.
+// blocks are the code blocks of the page, by the name in the first line of each.
 type blocks map[string]string
 
 var (
@@ -26,7 +26,7 @@ func readPage() blocks {
 	for _, m := range fence.FindAllStringSubmatch(string(content), -1) {
 		text := strings.ReplaceAll(m[2], "\n"+m[1], "\n")[1:]
 		name := title.FindStringSubmatch(text)
-		Expect(name).NotTo(BeNil(), "a block begins with the name of its file:\n%s", text)
+		Expect(name).NotTo(BeNil(), "a block starts with the name of its file:\n%s", text)
 		Expect(found).NotTo(HaveKey(name[1]))
 		found[name[1]] = text
 	}
@@ -34,7 +34,7 @@ func readPage() blocks {
 	return found
 }
 
-// with is a block with other addresses in it. Each has to be there.
+// with returns a block with addresses replaced. The block has to contain each.
 func (b blocks) with(name string, substitutions map[string]string) string {
 	GinkgoHelper()
 	text, found := b[name]
@@ -47,7 +47,7 @@ func (b blocks) with(name string, substitutions map[string]string) string {
 }
 
 var _ = Describe("The page", func() {
-	It("has no block that is not tested", func() {
+	It("has only blocks that are tested", func() {
 		Expect(page).To(HaveLen(len(ran) + len(manifests) + len(others)))
 		for _, name := range append(append(ran, manifests...), others...) {
 			Expect(page).To(HaveKey(name))
@@ -55,12 +55,12 @@ var _ = Describe("The page", func() {
 	})
 })
 
-// ran are the blocks that run here.
+// ran are the blocks that the suite runs.
 var ran = []string{
 	"/etc/nginx/keywright/ask.conf", "/etc/nginx/keywright/server.conf", "/etc/nginx/keywright/protect.conf",
 	"/etc/nginx/conf.d/keywright.conf", "/etc/nginx/conf.d/app.conf", "/etc/nginx/conf.d/git.conf", "clone.sh", "curl.sh",
 	"/etc/caddy/Caddyfile", "/etc/traefik/dynamic/app.yaml",
 }
 
-// others have a spec of their own.
+// others are the blocks with their own spec.
 var others = []string{"envoy.yaml", "istiod-values.yaml", "proxy/kustomization.yaml", "proxy/service.yaml"}

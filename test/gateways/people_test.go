@@ -17,7 +17,7 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// keyring has everybody's plaintext.
+// keyring holds the plaintexts of the suite's keys by name.
 type keyring struct {
 	sync.Mutex
 	of map[string]string
@@ -43,13 +43,13 @@ func (k *keyring) all() []string {
 	return slices.Collect(maps.Values(k.of))
 }
 
-// nobodys is well-formed and no one's.
-const nobodys = "a-key-that-is-nobodys-0123456789"
+// unknownKey is well-formed but belongs to no object.
+const unknownKey = "a-key-that-is-unknownKey-0123456789"
 
-// issueKeys makes alice, an admin; ci, a program that may write; and reader, one that is on no list.
+// issueKeys creates keys of alice, an admin; of ci, a program on the allow list; and of reader, which is not on it.
 func issueKeys(ctx context.Context) {
 	GinkgoHelper()
-	keys.put("nobody", nobodys)
+	keys.put("unknown", unknownKey)
 	alice := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: "alice"}}
 	Expect(s.Client.Create(ctx, alice)).To(Succeed())
 	keys.put("alice", delivered(ctx, stack.Namespace, "alice-admin-key"))
@@ -57,7 +57,7 @@ func issueKeys(ctx context.Context) {
 	issue(ctx, "reader", "certs.read")
 }
 
-// issue makes the key of an account and returns its object.
+// issue creates the key of an account and returns its object.
 func issue(ctx context.Context, name string, scopes ...v1alpha1.Scope) *v1alpha1.APIKey {
 	GinkgoHelper()
 	key := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: name}, Spec: v1alpha1.APIKeySpec{
@@ -68,7 +68,7 @@ func issue(ctx context.Context, name string, scopes ...v1alpha1.Scope) *v1alpha1
 	return key
 }
 
-// delivered waits for a key in a Secret, and until the server knows it.
+// delivered waits for the key in a Secret, and until the server accepts it.
 func delivered(ctx context.Context, namespace, name string) string {
 	GinkgoHelper()
 	secret := &corev1.Secret{}
@@ -82,7 +82,7 @@ func delivered(ctx context.Context, namespace, name string) string {
 
 func bearer(key string) http.Header { return http.Header{"Authorization": {"Bearer " + key}} }
 
-// ask is what the server itself says to a gateway that tells it method and target; 0: nothing.
+// ask returns the status of the server's reply to a gateway's question about method and target, or 0 without a reply.
 func ask(ctx context.Context, method, target string, header http.Header) func() int {
 	return func() int {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.ServerURL+"/auth", http.NoBody)
@@ -99,7 +99,7 @@ func ask(ctx context.Context, method, target string, header http.Header) func() 
 	}
 }
 
-// settings are those of the suite. The bootstrap key is the stack's.
+// settings are the suite's configuration, beside the stack's bootstrap key.
 var settings = map[string]string{
 	"ALLOWED_USERS": "dora, ACCOUNT/CI",
 	"ROUTES": `
@@ -112,7 +112,7 @@ var settings = map[string]string{
 `,
 }
 
-// configure writes the suite's settings and more, and returns when they are in force.
+// configure writes the suite's settings and more, and returns when the server runs them.
 func configure(ctx context.Context, more map[string]string) {
 	GinkgoHelper()
 	config := &corev1.ConfigMap{}
@@ -124,11 +124,11 @@ func configure(ctx context.Context, more map[string]string) {
 	Expect(s.Client.Update(ctx, config)).To(Succeed())
 	Eventually(ctx, ask(ctx, "POST", "/", bearer(keys.get("reader")))).Should(Equal(http.StatusForbidden))
 	Eventually(ctx, ask(ctx, "GET", "/devices/1", bearer(keys.get("ci")))).Should(Equal(http.StatusForbidden))
-	Eventually(ctx, ask(ctx, "GET", "/", http.Header{"X-Forwarded-User": {"dora"}})).Should(Equal(believed(more)))
+	Eventually(ctx, ask(ctx, "GET", "/", http.Header{"X-Forwarded-User": {"dora"}})).Should(Equal(trustedName(more)))
 }
 
-// believed is what becomes of somebody for whom only a proxy vouches.
-func believed(settings map[string]string) int {
+// trustedName returns the status for a user whom only a trusted proxy names.
+func trustedName(settings map[string]string) int {
 	if settings["TRUST_PROXY_HEADERS"] == "true" {
 		return http.StatusOK
 	}

@@ -17,7 +17,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// find looks for a program where Debian has it too, and not only where PATH leads. Empty: it is not installed.
+// find returns the path of a program in PATH or Debian's folders. Empty: it is not installed.
 func find(program string) string {
 	for _, candidate := range []string{program, "/usr/local/sbin/" + program, "/usr/sbin/" + program} {
 		if path, err := exec.LookPath(candidate); err == nil {
@@ -27,7 +27,7 @@ func find(program string) string {
 	return ""
 }
 
-// without says, on a developer's machine, which part of the suite is left out; in CI that is a failure.
+// without reports which part of the suite is left out. In CI that is a failure.
 func without(program, how string) {
 	if os.Getenv("CI") == "" {
 		fmt.Printf("test/gateways: %s is not installed, so nothing of it is tested (%s)\n", program, how)
@@ -36,10 +36,10 @@ func without(program, how string) {
 	It("is tested with "+program, func() { Fail(program + " is not installed: " + how) })
 }
 
-// leashed runs a program until its standard input ends: when we are gone, so is the program.
+// leashed runs a program until its standard input ends, so that the program ends with this process.
 const leashed = `"$@" </dev/null & program=$!; trap 'kill $program' TERM; cat >/dev/null; kill $program; wait $program`
 
-// run starts a program and returns when it listens. The program ends with the specs around it.
+// run starts a program and returns when it listens. The program ends with the surrounding specs.
 func run(ctx context.Context, listen string, command ...string) {
 	GinkgoHelper()
 	var out bytes.Buffer
@@ -66,7 +66,7 @@ func dial(ctx context.Context, address string) error {
 	return connection.Close()
 }
 
-// freeAddress is one on loopback that nobody listens on. The port is none that the kernel gives to outgoing connections.
+// freeAddress returns an unused loopback address. The kernel does not assign its port to outgoing connections.
 func freeAddress() string {
 	for range 100 {
 		address := fmt.Sprintf("127.0.0.1:%d", 10_000+mathrand.IntN(22_000))
@@ -78,7 +78,7 @@ func freeAddress() string {
 	panic("no port is free")
 }
 
-// write makes a file and its folder, and returns its path.
+// write creates a file and its folder, and returns its path.
 func write(dir, name, text string) string {
 	GinkgoHelper()
 	path := filepath.Join(dir, name)

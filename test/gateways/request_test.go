@@ -11,8 +11,8 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// basicUser is the user name that goes with a key as a password.
-const basicUser = "whoever"
+// basicUser is the user name beside a key as password. Any name is accepted.
+const basicUser = "any-name"
 
 // by is how a client presents a key.
 type by func(header http.Header, key string)
@@ -29,19 +29,19 @@ var (
 // request is what a client sends.
 type request struct {
 	method, target, body string
-	// who is the name of a key, presented by; empty: none is.
+	// who is the name of a key in the keyring, presented by. Empty: no key.
 	who string
 	by  by
-	// header has names as they are spelled.
+	// header keeps the spelling of names.
 	header http.Header
 }
 
-// reply is what the client gets.
+// reply is the client's view of the result.
 type reply struct {
 	status int
 	header http.Header
 	body   string
-	// app is what the app saw of it. Nil: nothing.
+	// app is the request as the app received it. Nil: it did not.
 	app *seen
 }
 
@@ -71,13 +71,13 @@ func (g *gateway) send(ctx context.Context, r request) (got reply) {
 	return got
 }
 
-// get is a GET with somebody's key.
+// get sends a GET with a key of the keyring.
 func (g *gateway) get(ctx context.Context, target, who string) reply {
 	GinkgoHelper()
 	return g.send(ctx, request{method: http.MethodGet, target: target, who: who, by: byBearer})
 }
 
-// expectRefused has a request end at the gateway, with what Keywright says.
+// expectRefused expects that the gateway refused a request with Keywright's reply.
 func (g *gateway) expectRefused(got reply, status int, what string) {
 	GinkgoHelper()
 	Expect(got.app).To(BeNil(), "it reached the app")

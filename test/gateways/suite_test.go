@@ -15,13 +15,13 @@ func TestGateways(t *testing.T) {
 	kit.RunSpecs(t, "Gateways")
 }
 
-// They are there for all specs, which use keys of their own where they change one.
+// The suite's fixtures. Specs that change a key use their own.
 var (
 	s            *stack.Stack
 	page         blocks
 	behind       *app
 	certificates *authority
-	// proxyListen is where the server is a reverse proxy for the app.
+	// proxyListen is the address of the server's reverse proxy for the app.
 	proxyListen string
 )
 

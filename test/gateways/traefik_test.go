@@ -31,14 +31,14 @@ func traefik() *gateway {
 				"entryPoints: {websecure: {address: %q}}\nproviders: {file: {directory: %q}}\nlog: {level: WARN}\n",
 				listen, filepath.Join(dir, "dynamic")))
 			run(ctx, listen, builtTraefik(), "--configfile="+config)
-			// It listens before it has read the files.
+			// Traefik listens before it has read the files.
 			Eventually(ctx, func() error { return handshake(ctx, listen) }).Should(Succeed())
 			return listen
 		},
 	}
 }
 
-// builtTraefik is the path of the program, empty where it has not been built.
+// builtTraefik returns the path of the program, or "" if it has not been built.
 func builtTraefik() string {
 	root, err := stack.Root()
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-var _ = Describe("Where Keywright believes a proxy", Ordered, ContinueOnFailure, func() {
+var _ = Describe("With a trusted proxy", Ordered, ContinueOnFailure, func() {
 	dora := http.Header{"X-Forwarded-User": {"dora"}}
 
 	BeforeAll(func(ctx SpecContext) {
@@ -19,12 +19,12 @@ var _ = Describe("Where Keywright believes a proxy", Ordered, ContinueOnFailure,
 		if g.path == "" {
 			continue
 		}
-		It("a client of "+g.name+" is not believed", func(ctx SpecContext) {
+		It("a client of "+g.name+" is not trusted", func(ctx SpecContext) {
 			g.open(ctx)
-			Expect(ask(ctx, "GET", "/", dora)()).To(Equal(http.StatusOK), "Keywright itself believes")
+			Expect(ask(ctx, "GET", "/", dora)()).To(Equal(http.StatusOK), "Keywright itself trusts it")
 			g.expectRefused(g.send(ctx, request{method: "GET", target: "/", header: dora}), http.StatusUnauthorized, "invalid token")
 			got := g.send(ctx, request{method: "GET", target: "/", who: "ci", by: byBearer, header: dora})
-			expectTold(got, ci)
+			expectIdentity(got, ci)
 		})
 	}
 })

@@ -10,18 +10,18 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// becomesWebsockets is about connections that change their protocol.
+// becomesWebsockets declares the specs of connections that switch protocols.
 func becomesWebsockets(g *gateway) {
 	if !g.noWebsockets {
 		passesWebsockets(g)
 	}
-	// Requests could follow that nobody is asked about.
+	// Further requests on the connection would not be checked.
 	for _, to := range []string{"Upgrade: h2c", "Upgrade: h2c, websocket", "Upgrade: websocket, h2c", "Upgrade: h2c\r\nUpgrade: websocket", "Upgrade: websocket\r\nUpgrade: h2c", "Upgrade: tls/1.2"} {
-		It(fmt.Sprintf("lets a connection become nothing else: %q", to), func(ctx SpecContext) {
+		It(fmt.Sprintf("does not let a connection switch to: %q", to), func(ctx SpecContext) {
 			connection := g.connect(ctx)
 			upgrade(connection, to, "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA", "Authorization: Bearer "+keys.get("reader"))
 			head := headOf(bufio.NewReader(connection))
-			// What the app is told to become, it says it has become.
+			// The app confirms every switch that it is asked for.
 			if strings.HasPrefix(head, "HTTP/1.1 101 ") {
 				Expect(head).To(ContainSubstring("\r\nUpgrade: websocket\r\n"))
 			}
@@ -30,7 +30,7 @@ func becomesWebsockets(g *gateway) {
 }
 
 func passesWebsockets(g *gateway) {
-	It("lets a websocket through", func(ctx SpecContext) {
+	It("passes a websocket on", func(ctx SpecContext) {
 		connection := g.connect(ctx)
 		lines := bufio.NewReader(connection)
 		upgrade(connection, "Upgrade: websocket", "Authorization: Bearer "+keys.get("reader"))
@@ -55,7 +55,7 @@ func upgrade(connection io.Writer, headers ...string) {
 	Expect(err).NotTo(HaveOccurred())
 }
 
-// headOf reads status and headers.
+// headOf reads the status line and headers.
 func headOf(lines *bufio.Reader) string {
 	GinkgoHelper()
 	var head strings.Builder

@@ -11,7 +11,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// How tools and people apply a manifest, each under a name of its own.
+// How tools and people apply a manifest, each with its own field manager.
 var appliers = map[string][]string{
 	"Argo CD's server-side apply": {"apply", "--server-side", "--field-manager=argocd-controller", "--force-conflicts"},
 	"Flux":                        {"apply", "--server-side", "--field-manager=kustomize-controller", "--force-conflicts"},
@@ -33,7 +33,7 @@ var _ = Describe("A manifest applied again", func() {
 			issued := settled(ctx, user.Name)
 			Expect(again().ResourceVersion).To(Equal(issued.ResourceVersion), "after status was written")
 
-			// Whatever else is written into metadata by others than the tool stays, and is no drift.
+			// Metadata that others write remains, and is not drift.
 			kubectl(ctx, "annotate", "adminuser", user.Name, v1alpha1.AnnotationRotate+"=by-hand")
 			Eventually(func() string { return get(ctx, user.Name).Status.LastRotateRequest }).Should(Equal("by-hand"))
 			kubectl(ctx, "annotate", "secret", user.Name+"-admin-key", v1alpha1.AnnotationAdopt+"=true")
@@ -45,8 +45,8 @@ var _ = Describe("A manifest applied again", func() {
 		})
 	}
 
-	// The page warns of it. It is the API server's way with an object of which nobody has written any field.
-	It("is given managers late where it says nothing, and is as good as unchanged", func(ctx SpecContext) {
+	// The page warns about this behaviour of the API server, for an object whose fields have no manager.
+	It("gets field managers late if it sets no field, and is otherwise unchanged", func(ctx SpecContext) {
 		bare := admin(name("bare"))
 		bare.Spec = v1alpha1.AdminUserSpec{}
 		file := manifest(bare)
@@ -66,8 +66,8 @@ var _ = Describe("A manifest applied again", func() {
 		Expect(kubectl(ctx, "diff", "--server-side", "-f", file)).To(BeEmpty())
 	})
 
-	// The page warns of it: the last request only is remembered.
-	It("asks for a rotation again when somebody asked by hand in between", func(ctx SpecContext) {
+	// The page warns about this: status records only the last request.
+	It("requests a rotation again after another request by hand", func(ctx SpecContext) {
 		user := admin(name("both"))
 		user.Annotations = map[string]string{v1alpha1.AnnotationRotate: "in-git"}
 		file := manifest(user)
@@ -85,7 +85,7 @@ var _ = Describe("A manifest applied again", func() {
 	})
 })
 
-// tracking is what tools put on what they apply. Found on a Secret that Git does not have, it would be pruned.
+// tracking is the metadata by which tools track objects. A Secret with it that is not in Git would be pruned.
 var tracking = map[string]string{
 	"app.kubernetes.io/instance":                  "keys",
 	"app.kubernetes.io/managed-by":                "Helm",
@@ -105,8 +105,8 @@ var tracking = map[string]string{
 	"kapp.k14s.io/app":                            "keys",
 }
 
-var _ = Describe("What a tool tracks an object by", func() {
-	It("is not copied onto its Secret, neither at once nor later", func(ctx SpecContext) {
+var _ = Describe("The tracking metadata of a tool", func() {
+	It("is not copied to the Secret, neither at once nor later", func(ctx SpecContext) {
 		user := admin(name("tracked"))
 		user.Labels = maps.Clone(tracking)
 		user.Annotations = maps.Clone(tracking)
@@ -134,7 +134,7 @@ func expectOnlyOurs(ctx SpecContext, name string, user *v1alpha1.AdminUser) {
 
 var count int
 
-// name is one that no other spec uses.
+// name returns a name that no other spec uses.
 func name(stem string) string {
 	count++
 	return stem + "-" + string(rune('a'+count))

@@ -13,13 +13,13 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// The entries of argocd-cm that Argo CD looks the scripts up by.
+// The entries of argocd-cm that hold the scripts.
 var healthEntries = []string{
 	"resource.customizations.health.keywright.dev_AdminUser",
 	"resource.customizations.health.keywright.dev_APIKey",
 }
 
-// installArgoCD installs as much of Argo CD as a person's argocd-cm.
+// installArgoCD installs an argocd-cm, the only part of Argo CD that is needed.
 func installArgoCD(ctx context.Context) {
 	GinkgoHelper()
 	Expect(s.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "argocd"}})).To(Succeed())
@@ -34,7 +34,7 @@ func argocdCM(namespace string) *corev1.ConfigMap {
 	}
 }
 
-// expectHealthScripts: the scripts are where Argo CD looks for them, and what a person had there before is there still.
+// expectHealthScripts expects the scripts where Argo CD reads them, beside a person's own entries.
 func expectHealthScripts(ctx context.Context) {
 	GinkgoHelper()
 	live := &corev1.ConfigMap{}
@@ -59,7 +59,7 @@ var _ = Describe("The component for Argo CD", func() {
 			content, err := yaml.Marshal(argocdCM(namespace))
 			Expect(err).NotTo(HaveOccurred())
 			write(dir, "argocd_cm.yaml", string(content))
-			// A component is found by a relative path only.
+			// A component needs a relative path.
 			component := filepath.Join(s.Root, "config", "argocd", "component")
 			Expect(os.CopyFS(filepath.Join(dir, "component"), os.DirFS(component))).To(Succeed())
 			write(dir, "kustomization.yaml", "namespace: argocd\nresources: [argocd_cm.yaml]\ncomponents: [component]\n")

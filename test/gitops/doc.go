@@ -1,4 +1,3 @@
-// Package gitops tests how Keywright's objects behave under the tools that apply them from Git, Argo CD and Flux: what
-// the tools see, that nothing they apply fights with what the operator writes, and that all that docs/gitops.md tells
-// a person to do works as it is written there.
+// Package gitops tests how Keywright's objects behave under Argo CD and Flux, which apply them from Git: the health that
+// the tools see, that their writes and the operator's do not conflict, and that the steps of docs/gitops.md work.
 package gitops

@@ -18,12 +18,12 @@ const (
 	working    = `{"type":"Reconciling","status":"True","reason":"Rotating","message":"A new key is on its way."}`
 )
 
-// ended is Active when the key is refused for a reason.
+// ended is condition Active of a key that is refused for a reason.
 func ended(reason string) string {
 	return `{"type":"Active","status":"False","reason":"` + reason + `","message":"It is ` + reason + `."}`
 }
 
-// object is one whose status speaks of the present spec.
+// object returns an object whose status describes the current spec.
 func object(conditions string) string {
 	return `{"metadata":{"generation":2},"status":{"observedGeneration":2,"conditions":[` + conditions + `]}}`
 }
@@ -34,16 +34,16 @@ func TestHealth(t *testing.T) {
 		object string
 		want   health
 	}{
-		"done":                       {object(readyTrue + "," + active), health{"Healthy", "The key is in its Secret."}},
-		"disabled":                   {object(readyTrue + "," + ended("Disabled")), health{"Healthy", "It is Disabled."}},
-		"expired":                    {object(ended("Expired") + "," + readyTrue), health{"Healthy", "It is Expired."}},
-		"revoked":                    {object(readyTrue + "," + ended("Revoked")), health{"Healthy", "It is Revoked."}},
-		"demoted":                    {object(readyTrue + "," + ended("Demoted")), health{"Healthy", "It is Demoted."}},
-		"stalled":                    {object(readyFalse + "," + active + "," + stalled), health{"Degraded", "Delete the Secret."}},
-		"rotating":                   {object(readyFalse + "," + active + "," + working), health{"Progressing", "A new key is on its way."}},
-		"not ready, nobody says why": {object(readyFalse), health{"Progressing", "The first key is on its way."}},
-		"no Ready":                   {object(active), health{"Progressing", "Waiting for the operator."}},
-		"no conditions":              {object(""), health{"Progressing", "Waiting for the operator."}},
+		"done":                        {object(readyTrue + "," + active), health{"Healthy", "The key is in its Secret."}},
+		"disabled":                    {object(readyTrue + "," + ended("Disabled")), health{"Healthy", "It is Disabled."}},
+		"expired":                     {object(ended("Expired") + "," + readyTrue), health{"Healthy", "It is Expired."}},
+		"revoked":                     {object(readyTrue + "," + ended("Revoked")), health{"Healthy", "It is Revoked."}},
+		"demoted":                     {object(readyTrue + "," + ended("Demoted")), health{"Healthy", "It is Demoted."}},
+		"stalled":                     {object(readyFalse + "," + active + "," + stalled), health{"Degraded", "Delete the Secret."}},
+		"rotating":                    {object(readyFalse + "," + active + "," + working), health{"Progressing", "A new key is on its way."}},
+		"not ready, without a reason": {object(readyFalse), health{"Progressing", "The first key is on its way."}},
+		"no Ready":                    {object(active), health{"Progressing", "Waiting for the operator."}},
+		"no conditions":               {object(""), health{"Progressing", "Waiting for the operator."}},
 		"conditions null": {`{"metadata":{"generation":2},"status":{"observedGeneration":2,"conditions":null}}`,
 			health{"Progressing", "Waiting for the operator."}},
 		"no status": {`{"metadata":{"generation":1}}`, health{"Progressing", "Waiting for the operator to see the change."}},
@@ -51,7 +51,7 @@ func TestHealth(t *testing.T) {
 			health{"Progressing", "Waiting for the operator to see the change."}},
 		"stalled by an earlier spec": {`{"metadata":{"generation":3},"status":{"observedGeneration":2,"conditions":[` + stalled + `]}}`,
 			health{"Progressing", "Waiting for the operator to see the change."}},
-		"seen by nobody, as a default says": {`{"metadata":{"generation":1},"status":{"observedGeneration":-1}}`,
+		"a default observedGeneration": {`{"metadata":{"generation":1},"status":{"observedGeneration":-1}}`,
 			health{"Progressing", "Waiting for the operator to see the change."}},
 		"being deleted": {`{"metadata":{"generation":2,"deletionTimestamp":"2030-01-01T12:00:00Z"},"status":{"observedGeneration":2,"conditions":[` + readyTrue + `]}}`,
 			health{"Progressing", "It is being deleted."}},
@@ -79,8 +79,8 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// An error in the script would make an object Unknown, and with it its whole Application.
-func TestHealthOfAnythingAtAll(t *testing.T) {
+// An error in the script would make an object, and its whole Application, Unknown.
+func TestHealth_AcceptsAnyObject(t *testing.T) {
 	script := readHealthScript()
 	rapid.Check(t, func(t *rapid.T) {
 		got, err := assess(script, map[string]any{"metadata": anything(3).Draw(t, "metadata"), "status": anything(4).Draw(t, "status")})
@@ -88,12 +88,12 @@ func TestHealthOfAnythingAtAll(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !slices.Contains(codes, got.status) {
-			t.Fatalf("Argo CD knows no %q", got.status)
+			t.Fatalf("Argo CD does not have status %q", got.status)
 		}
 	})
 }
 
-// anything is JSON that has the names and values the script looks for, where they belong and where they don't.
+// anything generates JSON with the names and values that the script reads, in right and wrong places.
 func anything(depth int) *rapid.Generator[any] {
 	names := rapid.SampledFrom([]string{"generation", "observedGeneration", "deletionTimestamp", "conditions", "type", "status", "message"})
 	leaves := []*rapid.Generator[any]{
@@ -107,8 +107,8 @@ func anything(depth int) *rapid.Generator[any] {
 	return rapid.OneOf(append(leaves, rapid.SliceOfN(inner, 0, 4).AsAny(), rapid.MapOfN(names, inner, 0, 5).AsAny())...)
 }
 
-// Argo CD and Flux are never of two minds. What the operator has not seen is left out: kstatus calls that current.
-func TestHealthIsWhatKstatusSays(t *testing.T) {
+// Argo CD and Flux always agree. Objects that the operator has not seen are left out, because kstatus calls them current.
+func TestHealth_MatchesKstatus(t *testing.T) {
 	script := readHealthScript()
 	means := map[status.Status]string{
 		status.CurrentStatus: "Healthy", status.InProgressStatus: "Progressing",
@@ -130,20 +130,20 @@ func TestHealthIsWhatKstatusSays(t *testing.T) {
 	})
 }
 
-// seen is an object that the operator has seen, now or before.
+// seen generates an object that the operator has seen, with this spec or an earlier one.
 func seen() *rapid.Generator[map[string]any] {
 	return rapid.Custom(func(t *rapid.T) map[string]any {
 		metadata := map[string]any{"generation": rapid.Int64Range(1, 3).Draw(t, "generation")}
 		if rapid.Bool().Draw(t, "deleted") {
 			metadata["deletionTimestamp"] = "2030-01-01T12:00:00Z"
 		}
-		says := rapid.SampledFrom([]string{"True", "False"})
+		status := rapid.SampledFrom([]string{"True", "False"})
 		conditions := []any{
-			map[string]any{"type": "Ready", "status": says.Draw(t, "Ready")},
-			map[string]any{"type": "Active", "status": says.Draw(t, "Active")},
+			map[string]any{"type": "Ready", "status": status.Draw(t, "Ready")},
+			map[string]any{"type": "Active", "status": status.Draw(t, "Active")},
 		}
 		if extra := rapid.SampledFrom([]string{"", "Stalled", "Reconciling", "LastAdmin"}).Draw(t, "extra"); extra != "" {
-			conditions = append(conditions, map[string]any{"type": extra, "status": says.Draw(t, extra)})
+			conditions = append(conditions, map[string]any{"type": extra, "status": status.Draw(t, extra)})
 		}
 		return map[string]any{"metadata": metadata, "status": map[string]any{
 			"observedGeneration": rapid.Int64Range(1, 3).Draw(t, "observed"),

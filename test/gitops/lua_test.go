@@ -9,7 +9,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// healthScript is where the script lies that Argo CD is given.
+// healthScript is the path of the script for Argo CD.
 const healthScript = "../../config/argocd/component/health.lua"
 
 func readHealthScript() string {
@@ -20,14 +20,14 @@ func readHealthScript() string {
 	return string(script)
 }
 
-// health is what Argo CD takes from a script.
+// health is the result of a script.
 type health struct{ status, message string }
 
-// codes are all that Argo CD knows.
+// codes are the health codes of Argo CD.
 var codes = []string{"Healthy", "Progressing", "Degraded", "Suspended", "Missing", "Unknown"}
 
-// assess runs a health script under the conditions of Argo CD: the object as global obj, the basic and the table
-// library and no other, one second.
+// assess runs a health script as Argo CD does: with the object as global obj, only the basic and the table library, and
+// one second.
 func assess(script string, object map[string]any) (h health, err error) {
 	l := lua.NewState(lua.Options{SkipOpenLibs: true})
 	defer l.Close()
@@ -53,7 +53,7 @@ func assess(script string, object map[string]any) (h health, err error) {
 	return health{string(status), string(message)}, nil
 }
 
-// toLua translates what JSON can hold.
+// toLua converts JSON values to Lua.
 func toLua(l *lua.LState, value any) lua.LValue {
 	switch v := value.(type) {
 	case map[string]any:

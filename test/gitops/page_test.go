@@ -20,10 +20,10 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// block is a piece of the page that a reader would copy.
+// block is a code block of the page.
 type block struct {
 	language, text string
-	// line is where on the page it begins.
+	// line is its first line on the page.
 	line int
 }
 
@@ -36,15 +36,15 @@ func blocks(page string) (found []block) {
 	return found
 }
 
-// file is the name that the first line of a manifest gives it.
+// file returns the name in the first line of a manifest.
 func (b block) file() string {
 	first, _, _ := strings.Cut(b.text, "\n")
 	name, named := strings.CutPrefix(first, "# ")
-	Expect(named).To(BeTrue(), "line %d: a manifest begins with the name of its file", b.line)
+	Expect(named).To(BeTrue(), "line %d: a manifest starts with the name of its file", b.line)
 	return name
 }
 
-// carols is the key that the page's reader brings.
+// carols is the key that the page adopts.
 const carols = "Carols-Very-Own-Key-0123456789"
 
 var _ = Describe("The page", Ordered, func() {
@@ -62,7 +62,7 @@ var _ = Describe("The page", Ordered, func() {
 		installArgoCD(ctx)
 	})
 
-	// A reader goes through the page from top to bottom; what one block makes the next one may need.
+	// A reader runs the page from top to bottom: a block may need the results of earlier ones.
 	It("works as written, from top to bottom", func(ctx SpecContext) {
 		for _, b := range page {
 			switch b.language {
@@ -71,7 +71,7 @@ var _ = Describe("The page", Ordered, func() {
 			case "sh":
 				b.run(ctx, dir)
 			default:
-				Fail(fmt.Sprintf("line %d: nobody knows how to run %q", b.line, b.language))
+				Fail(fmt.Sprintf("line %d: no way to run %q", b.line, b.language))
 			}
 			if first == "" && b.language == "sh" {
 				first = plaintext(ctx, "alice")
@@ -79,7 +79,7 @@ var _ = Describe("The page", Ordered, func() {
 		}
 	}, SpecTimeout(3*time.Minute))
 
-	It("has left behind what it says", func(ctx SpecContext) {
+	It("leaves behind what it describes", func(ctx SpecContext) {
 		for _, name := range []string{"alice", "breakglass", "carol"} {
 			settled(ctx, name)
 		}
@@ -92,7 +92,7 @@ var _ = Describe("The page", Ordered, func() {
 		expectHealthScripts(ctx)
 	})
 
-	It("has every manifest named by a command, or none of our kinds in it", func() {
+	It("applies every manifest with an object of Keywright", func() {
 		var commands strings.Builder
 		for _, b := range page {
 			if b.language == "sh" {
@@ -106,7 +106,7 @@ var _ = Describe("The page", Ordered, func() {
 		}
 	})
 
-	// There is no Flux here to apply them. What they depend on has to be there, though, or be Keywright itself.
+	// Flux does not run here. The dependencies have to exist on the page or be Keywright itself.
 	It("has Flux Kustomizations that fit together", func() {
 		names, needed := sets.New("keywright"), sets.New[string]()
 		for _, b := range page {
@@ -130,7 +130,7 @@ var _ = Describe("The page", Ordered, func() {
 	})
 })
 
-// run does what a reader does: copy the block into a shell, where the manifests are.
+// run runs the block in a shell in the folder of the manifests, as a reader does.
 func (b block) run(ctx context.Context, dir string) {
 	GinkgoHelper()
 	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", b.text)

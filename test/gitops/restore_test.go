@@ -13,13 +13,13 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// backup is what a tool keeps of an AdminUser.
+// backup is a tool's backup of an AdminUser.
 type backup struct {
 	user   *v1alpha1.AdminUser
 	secret *corev1.Secret
 }
 
-// lose takes a backup and then everything away, and leaves the operator stopped until the spec ends.
+// lose takes a backup, deletes everything, and leaves the operator stopped until the spec ends.
 func lose(ctx SpecContext, user *v1alpha1.AdminUser) backup {
 	GinkgoHelper()
 	Expect(s.Client.Create(ctx, user)).To(Succeed())
@@ -38,7 +38,7 @@ func lose(ctx SpecContext, user *v1alpha1.AdminUser) backup {
 
 func (b backup) key() string { return string(b.secret.Data[v1alpha1.SecretKey]) }
 
-// restoreObject creates the object anew; where the tool restores status, in a second write, as status is of its own.
+// restoreObject creates the object again. A tool that restores status does so in a second write, to the subresource.
 func (b backup) restoreObject(ctx SpecContext, withStatus bool) {
 	GinkgoHelper()
 	user := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: b.user.Namespace, Name: b.user.Name}, Spec: b.user.Spec}
@@ -49,7 +49,7 @@ func (b backup) restoreObject(ctx SpecContext, withStatus bool) {
 	}
 }
 
-// restoreSecret does as the page says: without the owner that is gone, and annotated.
+// restoreSecret restores the Secret as the page describes: annotated and without its former owner.
 func (b backup) restoreSecret(ctx SpecContext) {
 	GinkgoHelper()
 	annotations := map[string]string{v1alpha1.AnnotationAdopt: "true"}
@@ -74,12 +74,12 @@ var _ = Describe("A restore", Serial, func() {
 		status, secret bool
 		survives       bool
 	}{
-		"of the status alone":                            {keep, true, false, true},
-		"of status and Secret":                           {keep, true, true, true},
-		"of status and Secret, where it would be missed": {reissue, true, true, true},
-		"of the Secret alone":                            {keep, false, true, true},
-		"of the Secret alone, where it would be missed":  {reissue, false, true, true},
-		"of the manifest alone":                          {keep, false, false, false},
+		"of the status alone":                 {keep, true, false, true},
+		"of status and Secret":                {keep, true, true, true},
+		"of status and Secret, under Reissue": {reissue, true, true, true},
+		"of the Secret alone":                 {keep, false, true, true},
+		"of the Secret alone, under Reissue":  {reissue, false, true, true},
+		"of the manifest alone":               {keep, false, false, false},
 	} {
 		survival := "ends the key "
 		if restore.survives {
@@ -89,7 +89,7 @@ var _ = Describe("A restore", Serial, func() {
 			b := lose(ctx, restore.user("restored"))
 			b.restoreObject(ctx, restore.status)
 			if restore.status {
-				Eventually(answer(ctx, b.key())).Should(Equal(200), "before the operator is back")
+				Eventually(answer(ctx, b.key())).Should(Equal(200), "before the operator runs again")
 			}
 			if restore.secret {
 				b.restoreSecret(ctx)

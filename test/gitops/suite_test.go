@@ -23,17 +23,17 @@ func TestGitOps(t *testing.T) {
 	kit.RunSpecs(t, "GitOps")
 }
 
-// s is started once: the specs use objects of their own names.
+// s is started once. The specs use objects with their own names.
 var s *stack.Stack
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	s = kit.Stack(ctx, stack.Options{})
-	// While this one is there, no other is the last admin.
-	Expect(s.Client.Create(ctx, admin("somebody"))).To(Succeed())
-	settled(ctx, "somebody")
+	// While this admin exists, no other is the last admin.
+	Expect(s.Client.Create(ctx, admin("bystander"))).To(Succeed())
+	settled(ctx, "bystander")
 }, kit.StartTimeout)
 
-// admin is what a person writes: with a field of the spec, for the API server notes no manager of an object without any.
+// admin returns a manifest. It sets a field of the spec, because the API server records no manager of an object without.
 func admin(name string) *v1alpha1.AdminUser {
 	return &v1alpha1.AdminUser{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "AdminUser"},
@@ -53,7 +53,7 @@ func get(ctx context.Context, name string) *v1alpha1.AdminUser {
 	return user
 }
 
-// settled returns an AdminUser when the operator has come to rest with it.
+// settled returns an AdminUser once it is at rest.
 func settled(ctx context.Context, name string) (user *v1alpha1.AdminUser) {
 	GinkgoHelper()
 	Eventually(ctx, func() error {
@@ -63,7 +63,7 @@ func settled(ctx context.Context, name string) (user *v1alpha1.AdminUser) {
 	return user
 }
 
-// plaintext is the key in the Secret of an AdminUser.
+// plaintext returns the key in the Secret of an AdminUser.
 func plaintext(ctx context.Context, name string) string {
 	GinkgoHelper()
 	secret := &corev1.Secret{}
@@ -71,7 +71,7 @@ func plaintext(ctx context.Context, name string) string {
 	return string(secret.Data[v1alpha1.SecretKey])
 }
 
-// answer is the status the server answers with to somebody who presents a key.
+// answer returns the status of the server's reply to a key.
 func answer(ctx context.Context, plaintext string) func() int {
 	return func() int {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.ServerURL+"/auth", http.NoBody)
@@ -91,7 +91,7 @@ func kubectl(ctx context.Context, args ...string) string {
 	return out
 }
 
-// manifest writes an object as it would lie in Git, and returns the file's path.
+// manifest writes an object to a file, as it would be in Git, and returns the path.
 func manifest(object client.Object) string {
 	GinkgoHelper()
 	content, err := yaml.Marshal(object)

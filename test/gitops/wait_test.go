@@ -12,7 +12,7 @@ import (
 
 var waitForReady = []string{"wait", "--for=condition=Ready", "--timeout=1s", "adminuser"}
 
-// assessed is what Argo CD and kstatus say of the live object.
+// assessed returns the health of the live object by Argo CD and by kstatus.
 func assessed(ctx SpecContext, name string) (argo string, k status.Status) {
 	GinkgoHelper()
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(get(ctx, name))
@@ -31,8 +31,8 @@ func expectAssessed(ctx SpecContext, name, argo string, k status.Status) {
 	Expect(seen).To(Equal(k))
 }
 
-var _ = Describe("Who waits for an object", func() {
-	It("is content with a planned end", func(ctx SpecContext) {
+var _ = Describe("Waiting for an object", func() {
+	It("succeeds at a planned end", func(ctx SpecContext) {
 		user := admin(name("disabled"))
 		user.Spec.Enabled = new(false)
 		Expect(s.Client.Create(ctx, user)).To(Succeed())
@@ -41,7 +41,7 @@ var _ = Describe("Who waits for an object", func() {
 		expectAssessed(ctx, user.Name, "Healthy", status.CurrentStatus)
 	})
 
-	It("hears of a stall, and of its end", func(ctx SpecContext) {
+	It("reports a stall and its end", func(ctx SpecContext) {
 		holder, user := admin(name("holder")), admin(name("stalled"))
 		holder.Spec.Username = user.Name
 		Expect(s.Client.Create(ctx, holder)).To(Succeed())
@@ -57,7 +57,7 @@ var _ = Describe("Who waits for an object", func() {
 		expectAssessed(ctx, user.Name, "Healthy", status.CurrentStatus)
 	}, SpecTimeout(time.Minute))
 
-	It("is not fooled by what the operator has not seen", func(ctx SpecContext) {
+	It("continues until the operator has seen a change", func(ctx SpecContext) {
 		user := admin(name("changed"))
 		Expect(s.Client.Create(ctx, user)).To(Succeed())
 		settled(ctx, user.Name)

@@ -19,7 +19,7 @@ var since = metav1.NewTime(time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC))
 
 func condition(kind string, status metav1.ConditionStatus, reason string) metav1.Condition {
 	return metav1.Condition{
-		Type: kind, Status: status, Reason: reason, Message: "It is so.", ObservedGeneration: 3, LastTransitionTime: since,
+		Type: kind, Status: status, Reason: reason, Message: "Done.", ObservedGeneration: 3, LastTransitionTime: since,
 	}
 }
 

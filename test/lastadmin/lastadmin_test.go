@@ -1,4 +1,4 @@
-// Package lastadmin tests with operator, server and policies together that one admin always remains.
+// Package lastadmin tests that one admin always remains, with operator, server and policies.
 package lastadmin
 
 import (
@@ -39,7 +39,7 @@ func named(name string) *v1alpha1.AdminUser {
 	return &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: name}}
 }
 
-// issued makes admins and returns their keys, by name, as soon as the server accepts them.
+// issued creates admins and returns their keys, by name, as soon as the server accepts them.
 func issued(ctx context.Context, names ...string) map[string]string {
 	GinkgoHelper()
 	keys := map[string]string{}
@@ -60,7 +60,7 @@ func issued(ctx context.Context, names ...string) map[string]string {
 	return keys
 }
 
-// ask is what the server says to a key.
+// ask returns the status of the server's reply to a key.
 func ask(ctx context.Context, key string) int {
 	GinkgoHelper()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.ServerURL+"/auth", nil)
@@ -79,7 +79,7 @@ func all(ctx context.Context) []v1alpha1.AdminUser {
 	return list.Items
 }
 
-// anchored is how many carry the finalizer.
+// anchored returns the number of AdminUsers with the finalizer.
 func anchored(ctx context.Context) (number int) {
 	GinkgoHelper()
 	for _, u := range all(ctx) {
@@ -90,7 +90,7 @@ func anchored(ctx context.Context) (number int) {
 	return number
 }
 
-// deleteAll deletes every one of these in the same instant. A refusal by the policy is an outcome like another.
+// deleteAll deletes these AdminUsers in the same instant. The policy may refuse it.
 func deleteAll(ctx context.Context, names []string) {
 	GinkgoHelper()
 	var ready, done sync.WaitGroup
@@ -124,7 +124,7 @@ var _ = Describe("Admins deleted in the same instant", Ordered, func() {
 				for name, key := range issued(ctx, names...) {
 					keys[name] = key
 				}
-				// The protection begins when the operator has seen the first admin active, a moment after.
+				// The protection starts a moment later, when the operator has seen the first active admin.
 				Eventually(ctx, anchored).ShouldNot(BeZero())
 				for _, u := range all(ctx) {
 					names = append(names, u.Name)
@@ -148,9 +148,9 @@ var _ = Describe("Admins deleted in the same instant", Ordered, func() {
 })
 
 var _ = Describe("The last admin", Ordered, func() {
-	It("can't be deleted, demoted or disabled, and goes when a person said so beforehand", func(ctx SpecContext) {
+	It("cannot be deleted, demoted or disabled, unless the annotation allows it beforehand", func(ctx SpecContext) {
 		issued(ctx, "last")
-		Eventually(ctx, func() int { return len(all(ctx)) }).Should(Equal(1), "whoever was kept before goes now")
+		Eventually(ctx, func() int { return len(all(ctx)) }).Should(Equal(1), "the admin that was kept before is deleted now")
 		user := named("last")
 		Eventually(ctx, func(g Gomega) {
 			g.Expect(s.Client.Get(ctx, client.ObjectKeyFromObject(user), user)).To(Succeed())

@@ -94,7 +94,7 @@ func (s *Suite[T]) rewrittenSecret() {
 				func(secret *corev1.Secret) { secret.ManagedFields = []metav1.ManagedFieldsEntry{{}} },
 				func(secret *corev1.Secret) { secret.Annotations[v1alpha1.AnnotationKeyID] = "0000" },
 				func(secret *corev1.Secret) { delete(secret.Labels, v1alpha1.LabelIssuedFor) },
-				func(secret *corev1.Secret) { secret.Data[s.IdentityEntry] = []byte("User/somebody") },
+				func(secret *corev1.Secret) { secret.Data[s.IdentityEntry] = []byte("User/other") },
 			} {
 				e.EditSecret(ctx, e.SecretOf(one), edit)
 				e.Reconcile(ctx, one)
@@ -119,7 +119,7 @@ func (s *Suite[T]) rewrittenSecret() {
 }
 
 func (s *Suite[T]) foreignSecret() {
-	Describe("A Secret of somebody else", func() {
+	Describe("A foreign Secret", func() {
 		It("is never touched, and work continues when it is gone", func(ctx SpecContext) {
 			e := s.NewEnv(ctx)
 			foreign := e.Foreign(ctx, e.SecretOf(one))

@@ -60,7 +60,7 @@ func (s *Suite[T]) ended() {
 			Expect(e.Events.Take()).To(BeEmpty())
 		})
 
-		It("loses keys that somebody wrote into its status", func(ctx SpecContext) {
+		It("loses keys that a person wrote into its status", func(ctx SpecContext) {
 			e := s.NewEnv(ctx)
 			e.Apply(ctx, one, s.End)
 			o := e.EditStatus(ctx, one, func(st *v1alpha1.KeyHolderStatus) {

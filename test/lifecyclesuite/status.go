@@ -13,7 +13,7 @@ import (
 )
 
 func (s *Suite[T]) editedStatus() {
-	Describe("A status that somebody edited", func() {
+	Describe("A status edited by hand", func() {
 		for what, edit := range map[string]func(*v1alpha1.KeyHolderStatus){
 			"without its digest":      func(s *v1alpha1.KeyHolderStatus) { s.Keys = nil },
 			"wiped":                   func(s *v1alpha1.KeyHolderStatus) { *s = v1alpha1.KeyHolderStatus{} },

@@ -49,7 +49,7 @@ type Kind[T keyholder.Object] struct {
 	Secret func(T) (*v1alpha1.SecretTemplate, *v1alpha1.WhenDeleted)
 	// Fields returns fields of the spec.
 	Fields func(T) Fields
-	// End ends every key of the object for good, and IsEnded reports whether that is so.
+	// End ends every key of the object for good, and IsEnded reports whether it did.
 	End     func(T)
 	IsEnded func(T) bool
 }

@@ -11,7 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// caller is somebody with a key, or a session, or nothing, at one replica.
+// caller is a client with a key, a session or neither, at one replica.
 type caller struct {
 	url    string
 	header http.Header
@@ -19,7 +19,7 @@ type caller struct {
 
 func at(url string) caller { return caller{url, http.Header{}} }
 
-// with is the caller with one more header.
+// with returns the caller with one more header.
 func (c caller) with(name, value string) caller {
 	c.header = c.header.Clone()
 	c.header.Add(name, value)
@@ -28,19 +28,19 @@ func (c caller) with(name, value string) caller {
 
 func (c caller) key(plaintext string) caller { return c.with("Authorization", "Bearer "+plaintext) }
 
-// at is the caller at another replica.
+// at returns the caller at another replica.
 func (c caller) at(url string) caller { c.url = url; return c }
 
-// reply is what came back.
+// reply is an HTTP reply.
 type reply struct {
 	status int
 	header http.Header
 	body   map[string]any
-	// text is the body as it came. It may hold a key.
+	// text is the whole body. It may contain a key.
 	text string
 }
 
-// send returns the reply, which the document has to describe.
+// send sends a request. The document has to describe the reply.
 func (c caller) send(ctx context.Context, method, path, body string) reply {
 	GinkgoHelper()
 	r, err := c.try(ctx, method, path, body)
@@ -75,7 +75,7 @@ func (c caller) try(ctx context.Context, method, path, body string) (reply, erro
 	return r, document.check(request, r.status, content)
 }
 
-// at is a value in the body, at a path of names.
+// at returns the value at a path of names in the body.
 func (r reply) at(names ...string) any {
 	var value any = r.body
 	for _, name := range names {
@@ -90,7 +90,7 @@ func (r reply) string(names ...string) string {
 	return text
 }
 
-// gate is the status that a key gets at the gate of a replica.
+// gate returns the status that a key gets at the gate of a replica.
 func gate(ctx context.Context, url, plaintext string) int {
 	GinkgoHelper()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/auth", nil)

@@ -17,17 +17,17 @@ import (
 
 const documentURL = "https://keywright.dev/openapi.json"
 
-// contract is the OpenAPI document, against which every reply of the suite is held.
+// contract is the OpenAPI document. Every reply of the suite has to conform to it.
 type contract struct {
 	compiler *jsonschema.Compiler
 	mux      *http.ServeMux
 
 	mu sync.Mutex
-	// seen are the replies that came: GET /api/auth/me 200.
+	// seen are the replies so far, such as GET /api/auth/me 200.
 	seen map[string]bool
 }
 
-// operation is a handler of a mux for nothing but to find a path's operation.
+// operation is an http.Handler only so that a mux can find a path's operation.
 type operation struct {
 	http.Handler
 	path, method string
@@ -53,7 +53,7 @@ func newContract() *contract {
 	return c
 }
 
-// check holds a reply against the document. One to a request that the document does not have is no business of its.
+// check compares a reply with the document. It ignores requests that the document does not describe.
 func (c *contract) check(request *http.Request, status int, body []byte) error {
 	found, _ := c.mux.Handler(request)
 	o, is := found.(operation)
@@ -77,7 +77,7 @@ func (c *contract) check(request *http.Request, status int, body []byte) error {
 	}
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("%s %s: the reply is no JSON: %w", o.method, o.path, err)
+		return fmt.Errorf("%s %s: the reply is not JSON: %w", o.method, o.path, err)
 	}
 	if err := schema.Validate(value); err != nil {
 		return fmt.Errorf("%s %s %d: %w", o.method, o.path, status, err)
@@ -90,7 +90,7 @@ func pointerTo(o operation, status int) string {
 	return fmt.Sprintf("/paths/%s/%s/responses/%d", path, strings.ToLower(o.method), status)
 }
 
-// unseen are the operations of which not one good reply came.
+// unseen returns the operations without a successful reply.
 func (c *contract) unseen() (names []string) {
 	asJSON, err := yaml.YAMLToJSON(openapi.Document())
 	Expect(err).NotTo(HaveOccurred())

@@ -1,3 +1,3 @@
-// Package management tests how users and keys are managed over HTTP, with everything together: the operator, servers on a
-// real database, and clients as people use them. docs/api.md runs here as it stands.
+// Package management tests the management of users and keys over HTTP, with the operator, servers on a real database, and
+// real clients. It runs the commands of docs/api.md.
 package management

@@ -10,7 +10,7 @@ import (
 )
 
 var _ = Describe("Keys", func() {
-	DescribeTable("live their whole life by REST, of", func(ctx SpecContext, base, subject string) {
+	DescribeTable("are created, changed, rotated and deleted by REST, of", func(ctx SpecContext, base, subject string) {
 		made := admin().send(ctx, http.MethodPost, base, `{"name":"First","description":"of many","scopes":["certs.read"],"expires_in_seconds":3600}`)
 		Expect(made.status).To(Equal(201), made.text)
 		Expect(made.header.Get("Cache-Control")).To(Equal("no-store"))
@@ -40,7 +40,7 @@ var _ = Describe("Keys", func() {
 		Entry("an integration", "/apiv1/integrations/github-1/apikeys", "Integration/github-1"),
 	)
 
-	It("give no more than whoever makes them holds", func(ctx SpecContext) {
+	It("hold no more than their creator holds", func(ctx SpecContext) {
 		made := admin().send(ctx, http.MethodPost, "/apiv1/accounts/boss/apikeys", `{"name":"boss","scopes":["users.read","users.write","audit.read"]}`)
 		boss := at(s.ServerURL).key(made.string("data", "token"))
 		Expect(boss.send(ctx, http.MethodGet, "/api/admin/users", "").status).To(Equal(200))
@@ -73,14 +73,14 @@ func graphql(ctx context.Context, query string) reply {
 	return r
 }
 
-// The document describes no operation that is not there: each has been used, and its replies held against it.
+// Every operation of the document was used, and its replies conform to the document.
 var _ = AfterSuite(func() {
 	if complete {
 		Expect(document.unseen()).To(BeEmpty())
 	}
 })
 
-// complete says that no spec was left out of this run.
+// complete is true if this run includes every spec.
 var complete bool
 
 var _ = ReportBeforeSuite(func(r Report) {

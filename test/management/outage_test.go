@@ -8,9 +8,9 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// Serial: nobody else can manage anything meanwhile.
+// Serial, because other specs cannot use management meanwhile.
 var _ = Describe("Without the database", Serial, func() {
-	It("keys are verified, management says what is wrong, and nothing is lost or half done", func(ctx SpecContext) {
+	It("keys are verified, management reports the outage, and nothing is lost or half done", func(ctx SpecContext) {
 		made := admin().send(ctx, http.MethodPost, "/apiv1/accounts/outage/apikeys", `{"name":"before"}`)
 		Expect(made.status).To(Equal(201), made.text)
 		token := made.string("data", "token")
@@ -24,7 +24,7 @@ var _ = Describe("Without the database", Serial, func() {
 			{http.MethodDelete, "/api/admin/users/keeper", ""},
 			{http.MethodGet, "/api/admin/audit", ""},
 			{http.MethodPost, "/api/auth/logout", ""},
-			{http.MethodPost, "/api/auth/login", `{"username":"admin","api_key":"not-the-key-of-anybody"}`},
+			{http.MethodPost, "/api/auth/login", `{"username":"admin","api_key":"not-the-key-of-admin"}`},
 			{http.MethodPost, "/apiv1/accounts/outage/apikeys", `{"name":"never"}`},
 			{http.MethodGet, "/apiv1/accounts/outage/apikeys", ""},
 			{http.MethodPost, "/graphql", `{"query":"{ tokens { items { id } } }"}`},
@@ -38,7 +38,7 @@ var _ = Describe("Without the database", Serial, func() {
 			Expect(gate(ctx, s.ServerURL, token)).To(Equal(200))
 		}
 		Expect(admin().me(ctx)).To(Equal("admin admin true"))
-		Expect(here.isAdmin(ctx)).To(BeTrue(), "a session that the server has heard of goes on")
+		Expect(here.isAdmin(ctx)).To(BeTrue(), "a session that the server knows still works")
 
 		Expect(db.Start()).To(Succeed())
 		eventually(ctx, func() int { return admin().send(ctx, http.MethodGet, "/api/admin/users", "").status }).Should(Equal(200))
@@ -49,12 +49,12 @@ var _ = Describe("Without the database", Serial, func() {
 		Expect(here.isAdmin(ctx)).To(BeTrue())
 		eventually(ctx, func() bool {
 			return strings.Contains(admin().send(ctx, http.MethodGet, "/apiv1/accounts/outage/apikeys", "").text, `"last_used_at":"2`)
-		}).Should(BeTrue(), "the use from before is written")
+		}).Should(BeTrue(), "the earlier use is recorded")
 	})
 })
 
-var _ = Describe("What is written down", func() {
-	It("says who did what, and never a key", func(ctx SpecContext) {
+var _ = Describe("The audit trail", func() {
+	It("records who did what, and never a key", func(ctx SpecContext) {
 		made := admin().send(ctx, http.MethodPost, "/api/admin/users", `{"username":"written.down"}`)
 		Expect(made.status).To(Equal(200), made.text)
 		key := made.string("api_key")

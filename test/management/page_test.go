@@ -14,10 +14,10 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// block is a piece of the page: commands, or what they print.
+// block is a code block of the page: commands, or their output.
 type block struct {
 	language, text string
-	// line is where on the page it begins.
+	// line is its first line on the page.
 	line int
 }
 
@@ -33,8 +33,8 @@ func blocks(page string) (found []block) {
 const cut = "--- end of block ---"
 
 var _ = Describe("The page", func() {
-	// A reader goes through the page from top to bottom in one shell.
-	It("works as written, and prints what it says", func(ctx SpecContext) {
+	// A reader runs the page from top to bottom in one shell.
+	It("works as written and prints the output it shows", func(ctx SpecContext) {
 		content, err := os.ReadFile(filepath.Join(s.Root, "docs", "api.md"))
 		Expect(err).NotTo(HaveOccurred())
 		page := blocks(string(content))
@@ -45,7 +45,7 @@ var _ = Describe("The page", func() {
 		printed := play(ctx, page)
 		for i, b := range page {
 			if b.language != "sh" {
-				Expect(page[i-1].language).To(Equal("sh"), "line %d: nobody knows what prints this", b.line)
+				Expect(page[i-1].language).To(Equal("sh"), "line %d: no command prints this", b.line)
 				Expect(printed[i-1]).To(MatchRegexp(pattern(b.text)), "line %d", b.line)
 			}
 		}

@@ -42,32 +42,32 @@ func (c caller) me(ctx context.Context) string {
 	return fmt.Sprintf("%s %s %v", r.string("username"), r.string("role"), r.at("is_admin"))
 }
 
-// isAdmin leaves the saved name out of account: who has a session is told by their rights.
+// isAdmin ignores the saved name: only a session has the rights.
 func (c caller) isAdmin(ctx context.Context) bool {
 	GinkgoHelper()
 	return strings.HasSuffix(c.me(ctx), " admin true")
 }
 
 var _ = Describe("Two replicas on one database", func() {
-	It("know each other's sessions, and end them together", func(ctx SpecContext) {
+	It("share sessions, and end them together", func(ctx SpecContext) {
 		one, other := replicas()
 		made := admin().send(ctx, http.MethodPost, "/api/admin/users", `{"username":"traveller"}`)
 		Expect(made.status).To(Equal(200), made.text)
 		eventually(ctx, func() int { return gate(ctx, other, made.string("api_key")) }).Should(Equal(200))
 		here, _ := login(ctx, one, "traveller", made.string("api_key"))
 		Expect(here.me(ctx)).To(Equal("traveller admin true"))
-		Expect(here.at(other).me(ctx)).To(Equal("traveller admin true"), "at once: the database has it")
+		Expect(here.at(other).me(ctx)).To(Equal("traveller admin true"), "at once, because the database has it")
 		Expect(here.at(other).send(ctx, http.MethodPost, "/api/auth/logout", "").status).To(Equal(200))
 		Expect(here.at(other).isAdmin(ctx)).To(BeFalse())
 		eventually(ctx, func() bool { return here.isAdmin(ctx) }).Should(BeFalse())
 	})
 
-	It("know each other's keys", func(ctx SpecContext) {
+	It("share keys", func(ctx SpecContext) {
 		one, other := replicas()
 		made := admin().send(ctx, http.MethodPost, "/apiv1/accounts/far/apikeys", `{"name":"far","scopes":["certs.read"]}`)
 		Expect(made.status).To(Equal(201), made.text)
 		token := made.string("data", "token")
-		Expect(gate(ctx, one, token)).To(Equal(200), "at once: the reply came when it was so")
+		Expect(gate(ctx, one, token)).To(Equal(200), "at once, because the reply waits for it")
 		eventually(ctx, func() int { return gate(ctx, other, token) }).Should(Equal(200))
 		path := "/apiv1/accounts/far/apikeys/" + made.string("data", "id")
 		Expect(admin().at(other).send(ctx, http.MethodGet, path, "").status).To(Equal(200))
@@ -104,7 +104,7 @@ var _ = Describe("Two replicas on one database", func() {
 		}),
 	)
 
-	It("let one win of those who want the same name, in any case", func(ctx SpecContext) {
+	It("let one of several concurrent requests have a name, in any case", func(ctx SpecContext) {
 		statuses := together(8, func(i int, c caller) reply {
 			return c.send(ctx, http.MethodPost, "/api/admin/users", fmt.Sprintf(`{"username":%q}`, []string{"Same.Name", "same.name"}[i/2%2]))
 		})
@@ -112,7 +112,7 @@ var _ = Describe("Two replicas on one database", func() {
 		Expect(statuses[409]).To(Equal(7), "%v", statuses)
 	})
 
-	It("let one win of those who want the same key", func(ctx SpecContext) {
+	It("let one of several concurrent requests have a key", func(ctx SpecContext) {
 		const wanted = "The-Very-Same-Key-For-Everybody"
 		for i := range 4 {
 			made := admin().send(ctx, http.MethodPost, "/api/admin/users", fmt.Sprintf(`{"username":"wants-it-%d"}`, i))
@@ -125,7 +125,7 @@ var _ = Describe("Two replicas on one database", func() {
 		Expect(statuses[409]).To(Equal(3), "%v", statuses)
 	})
 
-	It("leave one admin, whoever goes at the same time, and however", func(ctx SpecContext) {
+	It("leave one admin, however many are removed at the same time", func(ctx SpecContext) {
 		for round := range 3 {
 			onlyAdmins(ctx, "first", "second")
 			statuses := together(2, func(i int, c caller) reply {
@@ -140,7 +140,7 @@ var _ = Describe("Two replicas on one database", func() {
 	})
 })
 
-// together has n requests sent at once, by turns to each replica, and counts the statuses.
+// together sends n requests at once, by turns to each replica, and counts the statuses.
 func together(n int, send func(i int, c caller) reply) map[int]int {
 	GinkgoHelper()
 	var mu sync.Mutex
@@ -159,7 +159,7 @@ func together(n int, send func(i int, c caller) reply) map[int]int {
 	return statuses
 }
 
-// onlyAdmins makes these admins, and everybody else a plain user.
+// onlyAdmins makes these users admins and demotes all others.
 func onlyAdmins(ctx context.Context, names ...string) {
 	GinkgoHelper()
 	wanted := map[string]bool{}

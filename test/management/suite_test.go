@@ -23,7 +23,7 @@ func TestManagement(t *testing.T) {
 }
 
 var (
-	// s is started once, with two servers on one database: the specs use users and accounts of their own names.
+	// s is started once, with two servers on one database. The specs use users and accounts with their own names.
 	s        *stack.Stack
 	db       *postgres.Server
 	document *contract

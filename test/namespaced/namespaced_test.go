@@ -1,5 +1,5 @@
-// Package namespaced tests config/namespaced as docs/install.md has it put together: operator and server on a real API
-// server, with what that profile grants and nothing more.
+// Package namespaced tests config/namespaced as docs/install.md assembles it: operator and server on a real API server,
+// with the rights of that profile only.
 package namespaced
 
 import (
@@ -29,13 +29,13 @@ func TestNamespaced(t *testing.T) {
 	kit.RunSpecs(t, "Namespaced")
 }
 
-// Namespaces: two that are listed, and one that is not.
+// Two listed namespaces, and one that is not listed.
 const (
 	listed    = "team-a,team-b"
 	elsewhere = "elsewhere"
 )
 
-// patience is for what takes a while on a busy machine.
+// patience is long enough for a busy machine.
 const patience = 30 * time.Second
 
 var s *stack.Stack
@@ -52,7 +52,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	})
 }, kit.StartTimeout)
 
-// Whatever was forbidden was needed, or it would not have been asked for.
+// The programs must not need more than the profile grants.
 var _ = AfterSuite(func() {
 	requests, err := s.Requests()
 	Expect(err).NotTo(HaveOccurred())
@@ -60,7 +60,7 @@ var _ = AfterSuite(func() {
 	Expect(kit.RefusedRequests(requests)).To(BeEmpty())
 })
 
-// teams makes a kustomization of the namespaces that are there before Keywright is.
+// teams writes a kustomization of the namespaces that exist before Keywright.
 func teams(dir string) string {
 	GinkgoHelper()
 	folder := filepath.Join(dir, "teams")
@@ -79,17 +79,17 @@ func write(path, text string) {
 	Expect(os.WriteFile(path, []byte(text), 0o600)).To(Succeed())
 }
 
-// recipe is the block of docs/install.md that makes the profile, up to where it is applied.
+// recipe matches the block of docs/install.md that writes the profile, up to where it is applied.
 var recipe = regexp.MustCompile("(?s)```sh\n(mkdir -p my-teams/team-a .*?)kubectl apply [^\n]*\n```")
 
-// profile makes what docs/install.md says, beside a copy of config.
+// profile runs that block beside a copy of config.
 func profile(ctx context.Context, root, dir string) string {
 	GinkgoHelper()
 	Expect(os.CopyFS(filepath.Join(dir, "config"), os.DirFS(filepath.Join(root, "config")))).To(Succeed())
 	page, err := os.ReadFile(filepath.Join(root, "docs", "install.md"))
 	Expect(err).NotTo(HaveOccurred())
 	found := recipe.FindSubmatch(page)
-	Expect(found).NotTo(BeNil(), "docs/install.md has no such block")
+	Expect(found).NotTo(BeNil(), "docs/install.md does not have the block")
 	shell := exec.CommandContext(ctx, "sh", "-eu", "-c", string(found[1]))
 	shell.Dir = dir
 	out, err := shell.CombinedOutput()
@@ -135,7 +135,7 @@ func expectAnswer(ctx context.Context, plaintext string, status int) {
 }
 
 var _ = Describe("With listed namespaces", func() {
-	It("an AdminUser has a key", func(ctx SpecContext) {
+	It("an AdminUser gets a key", func(ctx SpecContext) {
 		Expect(s.Client.Create(ctx, &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: "alice"}})).To(Succeed())
 		expectAnswer(ctx, delivered(ctx, stack.Namespace, "alice-admin-key"), http.StatusOK)
 	})
@@ -154,8 +154,8 @@ var _ = Describe("With listed namespaces", func() {
 	}
 
 	It("an APIKey of another namespace is ignored", func(ctx SpecContext) {
-		ignored := newKey(ctx, elsewhere, "nobodys")
-		// Whoever had seen it would have worked on it before one that was made later.
+		ignored := newKey(ctx, elsewhere, "ignored")
+		// An operator that saw it would have reconciled it before this later one.
 		newKey(ctx, "team-a", "later")
 		plaintext := delivered(ctx, "team-a", "later-api-key")
 		Expect(s.Client.Get(ctx, client.ObjectKeyFromObject(ignored), ignored)).To(Succeed())
@@ -165,7 +165,7 @@ var _ = Describe("With listed namespaces", func() {
 		Expect(s.Client.List(ctx, &secrets, client.InNamespace(elsewhere))).To(Succeed())
 		Expect(secrets.Items).To(BeEmpty())
 
-		// Not even the very digest that is accepted of another.
+		// Not even a digest that is accepted for another object.
 		expectAnswer(ctx, plaintext, http.StatusOK)
 		accepted := &v1alpha1.APIKey{}
 		Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: "team-a", Name: "later"}, accepted)).To(Succeed())
@@ -176,7 +176,7 @@ var _ = Describe("With listed namespaces", func() {
 		Consistently(ctx, func() int { return ask(ctx, plaintext) }).Should(Equal(http.StatusUnauthorized))
 	})
 
-	It("both programs are told the same list", func(ctx SpecContext) {
+	It("both programs get the same list", func(ctx SpecContext) {
 		for _, name := range []string{"keywright-operator", "keywright-server"} {
 			var deployment appsv1.Deployment
 			Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: name}, &deployment)).To(Succeed())
@@ -213,7 +213,7 @@ var _ = Describe("With listed namespaces", func() {
 	} {
 		It(c.account+" may "+c.what+" "+c.where+": "+map[bool]string{true: "yes", false: "no"}[c.allowed], func(ctx SpecContext) {
 			args := append([]string{"auth", "can-i"}, strings.Fields(c.what)...)
-			// It ends with an error where the answer is no.
+			// kubectl fails if the answer is no.
 			answer, _ := s.Kubectl(ctx, append(args, c.where, "--as=system:serviceaccount:"+stack.Namespace+":"+c.account)...)
 			Expect(strings.TrimSpace(answer)).To(Equal(map[bool]string{true: "yes", false: "no"}[c.allowed]))
 		})

@@ -18,17 +18,17 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// onPage is what an expression finds on docs/install.md: its first group.
+// onPage returns the first group of an expression's match in docs/install.md.
 func onPage(expression string) string {
 	GinkgoHelper()
 	page, err := os.ReadFile(filepath.Join(s.Root, "docs", "install.md"))
 	Expect(err).NotTo(HaveOccurred())
 	found := regexp.MustCompile(expression).FindSubmatch(page)
-	Expect(found).NotTo(BeNil(), "docs/install.md has nothing like %s", expression)
+	Expect(found).NotTo(BeNil(), "docs/install.md does not match %s", expression)
 	return string(found[1])
 }
 
-// shell runs commands as a person would.
+// shell runs commands as a person does.
 func shell(ctx context.Context, commands string) string {
 	GinkgoHelper()
 	sh := exec.CommandContext(ctx, "sh", "-eu", "-c", commands)
@@ -49,18 +49,18 @@ func anchored(ctx context.Context, name string) *v1alpha1.AdminUser {
 	return user
 }
 
-// Every command is the one on the page.
+// Every command is taken from the page.
 var _ = Describe("Removing", Serial, func() {
 	BeforeEach(func(ctx SpecContext) { removeObjects(ctx) })
 
-	It("as the page says leaves no object", func(ctx SpecContext) {
+	It("as the page describes leaves no object", func(ctx SpecContext) {
 		anchored(ctx, "leaver")
 		newKey(ctx, "team-a", "leaving")
 		delivered(ctx, "team-a", "leaving-api-key")
 		removeObjects(ctx)
 	})
 
-	It("of an admin whose operator is gone hangs until the finalizer is taken away", func(ctx SpecContext) {
+	It("of an admin without an operator hangs until the finalizer is removed", func(ctx SpecContext) {
 		user := anchored(ctx, "left-behind")
 		Expect(s.Operator.Stop()).To(Succeed())
 		DeferCleanup(s.Operator.Start)
@@ -74,7 +74,7 @@ var _ = Describe("Removing", Serial, func() {
 	})
 })
 
-// removeObjects is what stands on the page before the programs are removed.
+// removeObjects runs the page's commands that precede the removal of the programs.
 func removeObjects(ctx context.Context) {
 	GinkgoHelper()
 	shell(ctx, onPage("(?s)## Removing.*?```sh\n(.*?)kubectl delete -k"))

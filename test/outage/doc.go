@@ -1,2 +1,2 @@
-// Package outage tests what a running server does while the API server can't be reached.
+// Package outage tests what a running server does while the API server cannot be reached.
 package outage

@@ -29,7 +29,7 @@ const patience = 30 * time.Second
 
 var (
 	s *stack.Stack
-	// line is the server's to the API server. Nobody else's goes through it.
+	// line is the server's connection to the API server. Other clients do not use it.
 	line *relay
 )
 
@@ -76,7 +76,7 @@ func awaitAnswer(ctx context.Context, plaintext string, status int) {
 	Eventually(ctx, func() int { return ask(ctx, plaintext) }).WithTimeout(patience).WithPolling(5 * time.Millisecond).Should(Equal(status))
 }
 
-// issued makes an APIKey and returns its key.
+// issued creates an APIKey and returns its key.
 func issued(ctx context.Context, name string) (*v1alpha1.APIKey, string) {
 	GinkgoHelper()
 	k := &v1alpha1.APIKey{
@@ -91,7 +91,7 @@ func issued(ctx context.Context, name string) (*v1alpha1.APIKey, string) {
 	return k, string(secret.Data[v1alpha1.SecretKey])
 }
 
-// age is how old the view is, in seconds, as the metric says it.
+// age returns the age of the view in seconds, from the metric.
 func age(ctx context.Context) float64 {
 	GinkgoHelper()
 	_, metrics := get(ctx, s.ServerMetricsURL, nil)
@@ -108,7 +108,7 @@ func readiness(ctx context.Context) (status int, report string) {
 	return get(ctx, s.ServerURL+"/readyz?verbose", nil)
 }
 
-// configure makes this the whole configuration and waits until the server runs by another one than before.
+// configure replaces the whole configuration and waits until the server runs a new one.
 func configure(ctx context.Context, data map[string]string) {
 	GinkgoHelper()
 	revision := func() string {
@@ -124,7 +124,7 @@ func configure(ctx context.Context, data map[string]string) {
 	Eventually(ctx, revision).WithTimeout(patience).ShouldNot(Equal(before))
 }
 
-// cut takes the API server away until the spec ends, or mend is called.
+// cut disconnects the API server until the spec ends or mend is called.
 func cut() {
 	GinkgoHelper()
 	Expect(line.cut()).To(Succeed())
@@ -135,8 +135,8 @@ func cut() {
 	})
 }
 
-var _ = Describe("While the API server can't be reached", Ordered, func() {
-	It("verifies as before, says how old its view is, and catches up by itself", func(ctx SpecContext) {
+var _ = Describe("While the API server cannot be reached", Ordered, func() {
+	It("verifies as before, reports the age of its view, and catches up by itself", func(ctx SpecContext) {
 		kept, keptKey := issued(ctx, "kept")
 		gone, goneKey := issued(ctx, "gone")
 		awaitAnswer(ctx, keptKey, http.StatusOK)
@@ -162,7 +162,7 @@ var _ = Describe("While the API server can't be reached", Ordered, func() {
 		Expect(s.Client.Delete(ctx, kept)).To(Succeed())
 	})
 
-	It("refuses everybody once the view is older than STALE_AFTER, until it is in touch again", func(ctx SpecContext) {
+	It("refuses every caller once the view is older than STALE_AFTER, until it is connected again", func(ctx SpecContext) {
 		_, plaintext := issued(ctx, "fresh")
 		awaitAnswer(ctx, plaintext, http.StatusOK)
 		configure(ctx, map[string]string{"STALE_AFTER": "1s"})

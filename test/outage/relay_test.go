@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// relay passes connections on to an address, until it is cut.
+// relay forwards connections to an address until it is cut.
 type relay struct {
 	to string
 
@@ -25,7 +25,7 @@ func newRelay(to string) (*relay, error) {
 	return r, nil
 }
 
-// mend listens, at the same address as before.
+// mend listens again at the same address.
 func (r *relay) mend() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -38,7 +38,7 @@ func (r *relay) mend() error {
 	return nil
 }
 
-// cut ends all connections; whoever tries anew finds nobody.
+// cut ends all connections and refuses new ones.
 func (r *relay) cut() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -48,7 +48,7 @@ func (r *relay) cut() error {
 	err := r.listener.Close()
 	r.listener = nil
 	for connection := range r.open {
-		_ = connection.Close() // another end may have closed it already
+		_ = connection.Close() // the other end may have closed it already
 	}
 	clear(r.open)
 	return err
@@ -76,10 +76,10 @@ func (r *relay) pass(listener net.Listener, incoming net.Conn) {
 	}()
 	_, _ = io.Copy(incoming, outgoing)
 	_ = incoming.Close()
-	r.forget(incoming, outgoing)
+	r.drop(incoming, outgoing)
 }
 
-// keep is false for a connection that was accepted just before its listener was closed.
+// keep returns false for a connection that was accepted just before its listener was closed.
 func (r *relay) keep(listener net.Listener, connections ...net.Conn) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -92,7 +92,7 @@ func (r *relay) keep(listener net.Listener, connections ...net.Conn) bool {
 	return true
 }
 
-func (r *relay) forget(connections ...net.Conn) {
+func (r *relay) drop(connections ...net.Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, c := range connections {

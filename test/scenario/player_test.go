@@ -165,7 +165,7 @@ func TestAsk_WithoutCurl(t *testing.T) {
 		}
 	}
 	text := printed.String()
-	if strings.Count(text, "no curl") != 1 || strings.Count(text, "> GET /auth") != 2 || strings.Contains(text, "Bearer key") {
+	if strings.Count(text, "curl is not installed") != 1 || strings.Count(text, "> GET /auth") != 2 || strings.Contains(text, "Bearer key") {
 		t.Errorf("printed:\n%s", text)
 	}
 }

@@ -26,7 +26,7 @@ func (c *ControlPlane) EtcdRead(ctx context.Context, key string) ([]byte, error)
 // mostAtOnce is etcd's limit of operations in one transaction.
 const mostAtOnce = 100
 
-// EtcdWrite writes objects directly to etcd. The API server cannot tell them from its own, so a test can create many.
+// EtcdWrite writes objects directly to etcd. The API server treats them as its own, so a test can create many.
 func (c *ControlPlane) EtcdWrite(ctx context.Context, writes []EtcdWrite) error {
 	for len(writes) > 0 {
 		some := writes[:min(mostAtOnce, len(writes))]

@@ -1,3 +1,2 @@
-// Package users tests the management of users together with the operator, which looks after the same objects at the same
-// time.
+// Package users tests the management of users while the operator reconciles the same objects.
 package users

@@ -25,13 +25,13 @@ func TestUsers(t *testing.T) {
 
 var s *stack.Stack
 
-// There is always somebody who is no concern of a spec.
+// The bystander is an admin that no spec uses, so that others are not the last admin.
 var _ = BeforeSuite(func(ctx SpecContext) {
 	s = kit.Stack(ctx, stack.Options{})
 	create(ctx, "bystander")
 }, kit.StartTimeout)
 
-// ask sends a request with a key, and returns status and body.
+// ask sends a request with a key and returns status and body.
 func ask(ctx context.Context, key, method, path, body string) (int, map[string]any) {
 	GinkgoHelper()
 	r, err := http.NewRequestWithContext(ctx, method, s.ServerURL+"/api/"+path, strings.NewReader(body))
@@ -42,20 +42,20 @@ func ask(ctx context.Context, key, method, path, body string) (int, map[string]a
 	defer response.Body.Close()
 	content, err := io.ReadAll(response.Body)
 	Expect(err).NotTo(HaveOccurred())
-	said := map[string]any{}
-	Expect(json.Unmarshal(content, &said)).To(Succeed(), "%s %s: %d", method, path, response.StatusCode)
-	return response.StatusCode, said
+	reply := map[string]any{}
+	Expect(json.Unmarshal(content, &reply)).To(Succeed(), "%s %s: %d", method, path, response.StatusCode)
+	return response.StatusCode, reply
 }
 
-// done asks with the bootstrap key, and wants it done.
+// done sends a request with the bootstrap key and expects success.
 func done(ctx context.Context, method, path, body string) map[string]any {
 	GinkgoHelper()
-	status, said := ask(ctx, s.BootstrapKey, method, path, body)
-	Expect(status).To(Equal(http.StatusOK), "%s %s: %v", method, path, said["detail"])
-	return said
+	status, reply := ask(ctx, s.BootstrapKey, method, path, body)
+	Expect(status).To(Equal(http.StatusOK), "%s %s: %v", method, path, reply["detail"])
+	return reply
 }
 
-// create makes an admin, who is a plain user after the spec, and returns the key.
+// create creates an admin and returns the key.
 func create(ctx context.Context, name string) string {
 	GinkgoHelper()
 	return done(ctx, "POST", "admin/users", `{"username":"`+name+`"}`)["api_key"].(string)
@@ -63,8 +63,8 @@ func create(ctx context.Context, name string) string {
 
 func whoIs(ctx context.Context, key string) string {
 	GinkgoHelper()
-	_, said := ask(ctx, key, "GET", "auth/me", "")
-	return said["username"].(string)
+	_, reply := ask(ctx, key, "GET", "auth/me", "")
+	return reply["username"].(string)
 }
 
 func get(ctx context.Context, name string) *v1alpha1.AdminUser {
@@ -74,7 +74,7 @@ func get(ctx context.Context, name string) *v1alpha1.AdminUser {
 	return user
 }
 
-// rests waits until the operator has done all that the object asks, and nothing is wrong with it.
+// rests waits until the object is at rest.
 func rests(ctx context.Context, name string) *v1alpha1.AdminUser {
 	GinkgoHelper()
 	var user *v1alpha1.AdminUser
@@ -85,16 +85,16 @@ func rests(ctx context.Context, name string) *v1alpha1.AdminUser {
 	return user
 }
 
-// eventsOf are type and reason of all that is told of an object.
+// eventsOf returns type and reason of the events about an object.
 func eventsOf(ctx context.Context, user *v1alpha1.AdminUser) []string {
 	GinkgoHelper()
 	var list eventsv1.EventList
 	Expect(s.Client.List(ctx, &list, client.InNamespace(stack.Namespace))).To(Succeed())
-	var told []string
+	var events []string
 	for _, e := range list.Items {
 		if e.Regarding.UID == user.UID {
-			told = append(told, e.Type+" "+e.Reason)
+			events = append(events, e.Type+" "+e.Reason)
 		}
 	}
-	return told
+	return events
 }

@@ -17,7 +17,7 @@ import (
 )
 
 var _ = Describe("A user of the API", func() {
-	It("is made, promoted and rotated without the operator crying for a key", func(ctx SpecContext) {
+	It("is created, promoted and rotated without a warning from the operator", func(ctx SpecContext) {
 		for i := range 20 {
 			name := fmt.Sprintf("quiet-%d", i)
 			key := create(ctx, name)
@@ -52,7 +52,7 @@ var _ = Describe("A user of the API", func() {
 		}
 	})
 
-	It("has no key that worked before a demotion, be it that kubectl promotes them while the operator is away", Serial, func(ctx SpecContext) {
+	It("has no key from before a demotion, even if kubectl promotes it without an operator", Serial, func(ctx SpecContext) {
 		key := create(ctx, "revenant")
 		rests(ctx, "revenant")
 		Expect(s.Operator.Stop()).To(Succeed())
@@ -65,7 +65,7 @@ var _ = Describe("A user of the API", func() {
 		Consistently(ctx, func() string { return whoIs(ctx, key) }).WithTimeout(2 * time.Second).Should(BeEmpty())
 	})
 
-	It("can be made again under the name of one just deleted, again and again", func(ctx SpecContext) {
+	It("can be created again under a name just deleted, repeatedly", func(ctx SpecContext) {
 		for range 10 {
 			key := create(ctx, "phoenix")
 			done(ctx, "DELETE", "admin/users/phoenix", "")
@@ -75,7 +75,7 @@ var _ = Describe("A user of the API", func() {
 		rests(ctx, "phoenix")
 	})
 
-	It("is refused for what a manifest says, and the manifest's own is rotated by the operator", func(ctx SpecContext) {
+	It("of a manifest is not changed by the API, and the operator rotates its key on request", func(ctx SpecContext) {
 		user := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: "from-git"}}
 		Expect(s.Client.Create(ctx, user)).To(Succeed())
 		user = rests(ctx, "from-git")
@@ -90,19 +90,19 @@ var _ = Describe("A user of the API", func() {
 			{"POST", "admin/users", `{"username":"From-Git"}`}, {"DELETE", "admin/users/from-git", ""},
 			{"PUT", "admin/users/from-git/role", `{"role":"user"}`}, {"POST", "admin/users/from-git/rotate-key", `{"new_key":"a-key-that-is-long-enough"}`},
 		} {
-			status, said := ask(ctx, s.BootstrapKey, c.method, c.path, c.body)
-			Expect(status).To(Equal(http.StatusConflict), "%s %s: %v", c.method, c.path, said)
+			status, reply := ask(ctx, s.BootstrapKey, c.method, c.path, c.body)
+			Expect(status).To(Equal(http.StatusConflict), "%s %s: %v", c.method, c.path, reply)
 		}
-		said := done(ctx, "POST", "admin/users/from-git/rotate-key", "")
-		Expect(said["secret"]).To(Equal(map[string]any{"namespace": stack.Namespace, "name": "from-git-admin-key"}))
-		Expect(said).NotTo(HaveKey("new_api_key"))
+		reply := done(ctx, "POST", "admin/users/from-git/rotate-key", "")
+		Expect(reply["secret"]).To(Equal(map[string]any{"namespace": stack.Namespace, "name": "from-git-admin-key"}))
+		Expect(reply).NotTo(HaveKey("new_api_key"))
 		Eventually(ctx, read).WithTimeout(10 * time.Second).ShouldNot(Equal(old))
 		Eventually(ctx, func() string { return whoIs(ctx, read()) }).WithTimeout(10 * time.Second).Should(Equal("from-git"))
 		Eventually(ctx, func() string { return whoIs(ctx, old) }).WithTimeout(10 * time.Second).Should(BeEmpty())
 		Expect(get(ctx, "from-git").Spec).To(Equal(user.Spec))
 	})
 
-	It("who was applied by hand gets a key by a rotation", func(ctx SpecContext) {
+	It("that was applied by hand gets a key by a rotation", func(ctx SpecContext) {
 		user := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: "by-hand"}}
 		user.Spec.Delivery = v1alpha1.DeliveryResponse
 		Expect(s.Client.Create(ctx, user)).To(Succeed())
@@ -116,7 +116,7 @@ var _ = Describe("A user of the API", func() {
 })
 
 var _ = Describe("The last admin", Serial, Ordered, func() {
-	// others makes plain users of all admins but these.
+	// others demotes all admins except these.
 	others := func(ctx SpecContext, but ...string) {
 		GinkgoHelper()
 		for _, u := range done(ctx, "GET", "admin/users", "")["users"].([]any) {
@@ -133,7 +133,7 @@ var _ = Describe("The last admin", Serial, Ordered, func() {
 		}
 	}
 
-	It("stays, by the server's own count, and goes as soon as another is there, whatever the mark says", func(ctx SpecContext) {
+	It("remains by the server's own count, and may be removed as soon as there is another", func(ctx SpecContext) {
 		create(ctx, "one")
 		others(ctx, "one")
 		for i := range 10 {
@@ -145,17 +145,17 @@ var _ = Describe("The last admin", Serial, Ordered, func() {
 				{"DELETE", "admin/users/" + stays, "", "Cannot delete the last admin user"},
 				{"PUT", "admin/users/" + stays + "/role", `{"role":"user"}`, "Cannot demote the last admin user"},
 			} {
-				status, said := ask(ctx, s.BootstrapKey, c.method, c.path, c.body)
+				status, reply := ask(ctx, s.BootstrapKey, c.method, c.path, c.body)
 				Expect(status).To(Equal(http.StatusBadRequest))
-				Expect(said["detail"]).To(Equal(c.detail))
+				Expect(reply["detail"]).To(Equal(c.detail))
 			}
-			// The operator has marked the one that stays, and has no time to take the mark off.
+			// The operator has set the condition on the one that remains, and has no time to remove it.
 			create(ctx, next)
 			done(ctx, "DELETE", "admin/users/"+stays, "")
 		}
 	})
 
-	It("is one of two who are taken away at once", func(ctx SpecContext) {
+	It("remains of two that are deleted at once", func(ctx SpecContext) {
 		create(ctx, "left")
 		create(ctx, "right")
 		others(ctx, "left", "right")
