@@ -34,7 +34,8 @@ var _ = Describe("The aggregated ClusterRoles", func() {
 	It("are labelled for the right roles of Kubernetes", func(ctx SpecContext) {
 		for kubernetes, roles := range ladder {
 			for _, name := range ladder["admin"] {
-				Expect(isAggregated(clusterRole(ctx, name), kubernetes)).To(Equal(slices.Contains(roles, name)), "%s in %s", name, kubernetes)
+				Expect(isAggregated(clusterRole(ctx, name), kubernetes)).
+					To(Equal(slices.Contains(roles, name)), "%s in %s", name, kubernetes)
 			}
 		}
 	})
@@ -42,7 +43,8 @@ var _ = Describe("The aggregated ClusterRoles", func() {
 	It("carry the labels that Kubernetes' own roles select", func(ctx SpecContext) {
 		for kubernetes := range ladder {
 			selectors := clusterRole(ctx, kubernetes).AggregationRule.ClusterRoleSelectors
-			Expect(selectors).To(ConsistOf(HaveField("MatchLabels", HaveKeyWithValue("rbac.authorization.k8s.io/aggregate-to-"+kubernetes, "true"))))
+			Expect(selectors).To(ConsistOf(HaveField("MatchLabels",
+				HaveKeyWithValue("rbac.authorization.k8s.io/aggregate-to-"+kubernetes, "true"))))
 		}
 	})
 
@@ -51,7 +53,8 @@ var _ = Describe("The aggregated ClusterRoles", func() {
 			for _, rule := range clusterRole(ctx, name).Rules {
 				Expect(rule.APIGroups).To(Equal(group))
 				Expect(rule.Resources).To(HaveEach(BeElementOf("apikeys", "adminusers", "accessroles")), name)
-				Expect(rule.Verbs).To(HaveEach(BeElementOf("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")), name)
+				Expect(rule.Verbs).To(HaveEach(BeElementOf("get", "list", "watch", "create", "update", "patch", "delete",
+					"deletecollection")), name)
 			}
 		}
 	})
@@ -115,11 +118,13 @@ var _ = Describe("A user with Kubernetes' role admin", func() {
 	It("cannot grant themselves a use that they do not hold", func(ctx SpecContext) {
 		user := newName(ctx, "admin")
 		rolesToo := newClusterRole(ctx, rbacv1.PolicyRule{
-			APIGroups: []string{rbacv1.GroupName}, Resources: []string{"roles", "rolebindings"}, Verbs: []string{"create", "update"},
+			APIGroups: []string{rbacv1.GroupName}, Resources: []string{"roles", "rolebindings"}, Verbs: []string{"create",
+				"update"},
 		})
 		bind(ctx, user, "ClusterRole", rolesToo, team)
 		awaitRules(ctx, user, team, clusterRole(ctx, rolesToo).Rules)
-		role := &rbacv1.Role{ObjectMeta: apiKey(team, newName(ctx, "escalation"), v1alpha1.APIKeySpec{}).ObjectMeta, Rules: rules{useCI}}
+		role := &rbacv1.Role{ObjectMeta: apiKey(team, newName(ctx, "escalation"), v1alpha1.APIKeySpec{}).ObjectMeta,
+			Rules: rules{useCI}}
 		expectNoRight(as(user).Create(ctx, role))
 	})
 

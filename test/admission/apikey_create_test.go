@@ -42,7 +42,8 @@ func noScope(scope string) string {
 }
 
 func noRole(role string) string {
-	return fmt.Sprintf("may not use role %q: needs verb use on accessroles.keywright.dev %q in namespace team-a", role, role)
+	return fmt.Sprintf("may not use role %q: needs verb use on accessroles.keywright.dev %q in namespace team-a", role,
+		role)
 }
 
 func keepsRole(role string) string {
@@ -71,7 +72,8 @@ var _ = DescribeTable("Creating an APIKey",
 	Entry("needs use of exactly this subject", rules{use("subjects", "Account:ci")},
 		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "cd"}}, noSubject("Account:cd")),
 	Entry("needs use of this kind of subject", rules{use("subjects", "User:alice")},
-		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectIntegration, Name: "alice"}}, noSubject("Integration:alice")),
+		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectIntegration,
+			Name: "alice"}}, noSubject("Integration:alice")),
 	Entry("needs use of the subject in this case", rules{use("subjects", "User:alice")},
 		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "Alice"}}, noSubject("User:Alice")),
 	Entry("for a user", rules{use("subjects", "User:alice")},
@@ -96,7 +98,8 @@ var _ = DescribeTable("Creating an APIKey",
 		v1alpha1.APIKeySpec{Subject: ci, Roles: []v1alpha1.RoleName{"reader"}}, ""),
 	Entry("with a role too many", rules{useCI, use("accessroles", "reader")},
 		v1alpha1.APIKeySpec{Subject: ci, Roles: []v1alpha1.RoleName{"reader", "writer"}}, noRole("writer")),
-	Entry("with a role that the user may read but not use", rules{useCI, {APIGroups: group, Resources: []string{"accessroles"}, Verbs: []string{"get", "list", "update"}}},
+	Entry("with a role that the user may read but not use",
+		rules{useCI, {APIGroups: group, Resources: []string{"accessroles"}, Verbs: []string{"get", "list", "update"}}},
 		v1alpha1.APIKeySpec{Subject: ci, Roles: []v1alpha1.RoleName{"reader"}}, noRole("reader")),
 
 	Entry("with a policy", rules{useCI, use("policies")},
@@ -110,8 +113,10 @@ var _ = DescribeTable("Creating an APIKey",
 
 	Entry("by a user with every verb on APIKeys", rules{keys("*"), useCI},
 		v1alpha1.APIKeySpec{Subject: ci, Scopes: []v1alpha1.Scope{"certs.read"}}, noScope("certs.read")),
-	Entry("by a user with every verb on every resource of Keywright", rules{{APIGroups: group, Resources: []string{"*"}, Verbs: []string{"*"}}},
-		v1alpha1.APIKeySpec{Subject: ci, Scopes: []v1alpha1.Scope{"certs.read"}, Roles: []v1alpha1.RoleName{"r"}, Policy: policy(v1alpha1.EffectAllow, "*")}, ""),
+	Entry("by a user with every verb on every resource of Keywright",
+		rules{{APIGroups: group, Resources: []string{"*"}, Verbs: []string{"*"}}},
+		v1alpha1.APIKeySpec{Subject: ci, Scopes: []v1alpha1.Scope{"certs.read"}, Roles: []v1alpha1.RoleName{"r"},
+			Policy: policy(v1alpha1.EffectAllow, "*")}, ""),
 )
 
 var _ = Describe("Use of the parts of a key", func() {
@@ -119,7 +124,8 @@ var _ = Describe("Use of the parts of a key", func() {
 		Subject: ci, Scopes: []v1alpha1.Scope{"certs.read"}, Roles: []v1alpha1.RoleName{"reader"},
 		Policy: policy(v1alpha1.EffectAllow, "certs.read"),
 	}
-	all := rules{editing, use("subjects", "Account:ci"), use("scopes", "certs.read"), use("accessroles", "reader"), use("policies")}
+	all := rules{editing, use("subjects", "Account:ci"), use("scopes", "certs.read"), use("accessroles", "reader"),
+		use("policies")}
 
 	It("is granted in one namespace by a Role", func(ctx SpecContext) {
 		who := person(ctx, team, all...)
@@ -134,7 +140,8 @@ var _ = Describe("Use of the parts of a key", func() {
 		awaitRules(ctx, user, other, all)
 		awaitRules(ctx, user, team, rules{editing, useCI})
 		expectRefusal(tryCreate(ctx, as(user), other, spec), "")
-		Expect(refusal(tryCreate(ctx, as(user), team, spec))).To(BeElementOf(noScope("certs.read"), noRole("reader"), noPolicy))
+		Expect(refusal(tryCreate(ctx, as(user), team, spec))).
+			To(BeElementOf(noScope("certs.read"), noRole("reader"), noPolicy))
 	})
 
 	It("is granted in one namespace by a ClusterRole bound there", func(ctx SpecContext) {
@@ -158,7 +165,8 @@ var _ = Describe("Use of the parts of a key", func() {
 		applied := []byte(`{"apiVersion":"keywright.dev/v1alpha1","kind":"APIKey","metadata":{"name":"applied","namespace":"team-a"},` +
 			`"spec":{"subject":{"kind":"Account","name":"ci"},"scopes":["certs.read"]}}`)
 		patch := client.RawPatch(types.ApplyPatchType, applied)
-		err := who.Patch(ctx, apiKey(team, "applied", v1alpha1.APIKeySpec{}), patch, client.FieldOwner("alice"), client.DryRunAll)
+		err := who.Patch(ctx, apiKey(team, "applied", v1alpha1.APIKeySpec{}), patch, client.FieldOwner("alice"),
+			client.DryRunAll)
 		expectRefusal(err, noScope("certs.read"))
 	})
 })

@@ -50,24 +50,29 @@ var _ = DescribeTable("A user who may edit APIKeys but use nothing",
 	Entry("may revoke it", `{"spec":{"revoked":true}}`, ""),
 	Entry("may remove a scope", `{"spec":{"scopes":["certs.read"]}}`, ""),
 	Entry("may remove all scopes", `{"spec":{"scopes":null}}`, ""),
-	Entry("may change the order of scopes and roles", `{"spec":{"scopes":["certs.write","certs.read"],"roles":["writer","reader"]}}`, ""),
+	Entry("may change the order of scopes and roles",
+		`{"spec":{"scopes":["certs.write","certs.read"],"roles":["writer","reader"]}}`, ""),
 	Entry("may remove a policy that only allows", `{"spec":{"policy":null}}`, ""),
 	Entry("may write the existing policy", `{"spec":{"policy":{"permissions":[`+allow+`]}}}`, ""),
 
 	Entry("may not add a scope", `{"spec":{"scopes":["certs.read","certs.write","certs.admin"]}}`, noScope("certs.admin")),
 	Entry("may not swap a scope for another", `{"spec":{"scopes":["certs.read","certs.admin"]}}`, noScope("certs.admin")),
-	Entry("may not write a scope in another case", `{"spec":{"scopes":["certs.read","Certs.write"]}}`, noScope("Certs.write")),
+	Entry("may not write a scope in another case", `{"spec":{"scopes":["certs.read","Certs.write"]}}`,
+		noScope("Certs.write")),
 	Entry("may not add a role", `{"spec":{"roles":["reader","root","writer"]}}`, noRole("root")),
 	Entry("may not remove a role, for it may deny", `{"spec":{"roles":["writer"]}}`, keepsRole("reader")),
 	Entry("may not change the policy", `{"spec":{"policy":{"permissions":[`+allow+`,`+deny+`]}}}`, noPolicy),
-	Entry("may not widen the policy", `{"spec":{"policy":{"permissions":[{"effect":"ALLOW","actions":["*"],"resources":["*"]}]}}}`, noPolicy),
-	Entry("may not hide an addition among edits", `{"metadata":{"labels":{"a":"b"}},"spec":{"enabled":false,"scopes":["certs.admin"]}}`, noScope("certs.admin")),
+	Entry("may not widen the policy",
+		`{"spec":{"policy":{"permissions":[{"effect":"ALLOW","actions":["*"],"resources":["*"]}]}}}`, noPolicy),
+	Entry("may not hide an addition among edits",
+		`{"metadata":{"labels":{"a":"b"}},"spec":{"enabled":false,"scopes":["certs.admin"]}}`, noScope("certs.admin")),
 )
 
 var _ = Describe("An existing APIKey", func() {
 	It("gets a scope from a user who may use that scope, whatever else it has", func(ctx SpecContext) {
 		who := person(ctx, team, editing, use("scopes", "certs.admin"))
-		expectRefusal(merge(ctx, who, made(ctx, rich()), `{"spec":{"scopes":["certs.admin","certs.read","certs.write"]}}`), "")
+		expectRefusal(merge(ctx, who, made(ctx, rich()), `{"spec":{"scopes":["certs.admin","certs.read","certs.write"]}}`),
+			"")
 	})
 
 	It("gets back removed parts only from a user who may use them", func(ctx SpecContext) {
@@ -77,11 +82,13 @@ var _ = Describe("An existing APIKey", func() {
 		expectRefusal(merge(ctx, who, object, `{"spec":{"scopes":["certs.read","certs.write"]}}`), noScope("certs.write"))
 		expectRefusal(merge(ctx, who, object, `{"spec":{"policy":{"permissions":[`+allow+`]}}}`), noPolicy)
 		allowed := person(ctx, team, editing, use("scopes", "certs.write"), use("policies"))
-		expectRefusal(merge(ctx, allowed, object, `{"spec":{"scopes":["certs.read","certs.write"],"policy":{"permissions":[`+allow+`]}}}`), "")
+		expectRefusal(merge(ctx, allowed, object,
+			`{"spec":{"scopes":["certs.read","certs.write"],"policy":{"permissions":[`+allow+`]}}}`), "")
 	})
 
 	It("loses a policy that denies only to a user who may use policies", func(ctx SpecContext) {
-		object := made(ctx, v1alpha1.APIKeySpec{Subject: ci, Scopes: []v1alpha1.Scope{"certs.read"}, Policy: policy(v1alpha1.EffectDeny, "certs.read")})
+		object := made(ctx, v1alpha1.APIKeySpec{Subject: ci, Scopes: []v1alpha1.Scope{"certs.read"},
+			Policy: policy(v1alpha1.EffectDeny, "certs.read")})
 		expectRefusal(merge(ctx, person(ctx, team, editing), object, `{"spec":{"policy":null}}`), keepsPolicy)
 		expectRefusal(merge(ctx, person(ctx, team, editing, use("policies")), object, `{"spec":{"policy":null}}`), "")
 	})
@@ -100,7 +107,8 @@ var _ = Describe("An existing APIKey", func() {
 	})
 
 	It("never has a scope twice", func(ctx SpecContext) {
-		Expect(merge(ctx, person(ctx, team, editing, use("scopes")), made(ctx, rich()), `{"spec":{"scopes":["certs.read","certs.read"]}}`)).
+		Expect(merge(ctx, person(ctx, team, editing, use("scopes")), made(ctx, rich()),
+			`{"spec":{"scopes":["certs.read","certs.read"]}}`)).
 			To(MatchError(ContainSubstring("Duplicate value")))
 	})
 

@@ -63,7 +63,8 @@ var _ = Describe("The largest APIKey", func() {
 	})
 
 	It("is not created by a user without use of the subject, or of policies", func(ctx SpecContext) {
-		expectRefusal(tryCreate(ctx, person(ctx, team, held(scopes, roles, use("policies"))...), team, fullest(roles)), noSubject("Account:ci"))
+		expectRefusal(tryCreate(ctx, person(ctx, team, held(scopes, roles, use("policies"))...), team, fullest(roles)),
+			noSubject("Account:ci"))
 		expectRefusal(tryCreate(ctx, person(ctx, team, held(scopes, roles, useCI)...), team, fullest(roles)), noPolicy)
 	})
 
@@ -88,7 +89,8 @@ var _ = Describe("The largest update", func() {
 		`"area6.write","area7.write","area8.write","area9.write","area10.write","area11.write","area12.write","area13.write",` +
 		`"area14.write","area15.write"],"roles":["after-0","after-1","after-2","after-3","after-4","after-5","after-6","after-7"],` +
 		`"policy":{"permissions":[` + allow + `]}}}`
-	bare := v1alpha1.APIKeySpec{Subject: ci, Roles: typed[v1alpha1.RoleName](before), Policy: policy(v1alpha1.EffectDeny, "*")}
+	bare := v1alpha1.APIKeySpec{Subject: ci, Roles: typed[v1alpha1.RoleName](before),
+		Policy: policy(v1alpha1.EffectDeny, "*")}
 	held := func(roles []string) rules {
 		return rules{editing, use("scopes", scopes...), use("accessroles", roles...), use("policies")}
 	}

@@ -86,7 +86,8 @@ var _ = Describe("The last admin", func() {
 	It("is not deleted with all others, nor in a dry run", func(ctx SpecContext) {
 		all := []client.DeleteAllOfOption{client.InNamespace(stack.Namespace)}
 		expectRefusal(plane.Client.DeleteAllOf(ctx, &v1alpha1.AdminUser{}, all...), lastAdmin("alice", "deleted"))
-		expectRefusal(plane.Client.Delete(ctx, adminUser(stack.Namespace, "alice"), client.DryRunAll), lastAdmin("alice", "deleted"))
+		expectRefusal(plane.Client.Delete(ctx, adminUser(stack.Namespace, "alice"), client.DryRunAll),
+			lastAdmin("alice", "deleted"))
 	})
 
 	It("is not demoted by an apply", func(ctx SpecContext) {
@@ -114,7 +115,8 @@ var _ = Describe("The last admin", func() {
 	})
 
 	It("may not be removed by a write that sets the annotation, or with another value of it", func(ctx SpecContext) {
-		expectRefusal(edit(ctx, `{"metadata":{"annotations":{"keywright.dev/allow-last-admin-removal":"true"}},"spec":{"role":"user"}}`),
+		expectRefusal(edit(ctx,
+			`{"metadata":{"annotations":{"keywright.dev/allow-last-admin-removal":"true"}},"spec":{"role":"user"}}`),
 			lastAdmin("alice", "demoted"))
 		Expect(edit(ctx, `{"metadata":{"annotations":{"keywright.dev/allow-last-admin-removal":"false"}}}`)).To(Succeed())
 		expectRefusal(remove(ctx), lastAdmin("alice", "deleted"))

@@ -75,7 +75,8 @@ func clusterRole(ctx context.Context, name string) *rbacv1.ClusterRole {
 func newClusterRole(ctx context.Context, rules ...rbacv1.PolicyRule) string {
 	GinkgoHelper()
 	name := newName(ctx, "role")
-	Expect(plane.Client.Create(ctx, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: rules})).To(Succeed())
+	Expect(plane.Client.Create(ctx, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: rules})).
+		To(Succeed())
 	return name
 }
 
@@ -85,7 +86,8 @@ func bind(ctx context.Context, user, kind, role, namespace string) {
 	ref := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: kind, Name: role}
 	subjects := []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}}
 	if namespace == "" {
-		Expect(plane.Client.Create(ctx, &rbacv1.ClusterRoleBinding{ObjectMeta: meta, RoleRef: ref, Subjects: subjects})).To(Succeed())
+		Expect(plane.Client.Create(ctx, &rbacv1.ClusterRoleBinding{ObjectMeta: meta, RoleRef: ref, Subjects: subjects})).
+			To(Succeed())
 		return
 	}
 	Expect(plane.Client.Create(ctx, &rbacv1.RoleBinding{ObjectMeta: meta, RoleRef: ref, Subjects: subjects})).To(Succeed())

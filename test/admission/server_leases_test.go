@@ -26,7 +26,8 @@ func account(ctx context.Context, name string) client.Client {
 }
 
 // leases grants all verbs on Leases.
-var leases = rbacv1.PolicyRule{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"*"}}
+var leases = rbacv1.PolicyRule{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"},
+	Verbs: []string{"*"}}
 
 func lease(namespace, name string) *coordinationv1.Lease {
 	return &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
@@ -96,16 +97,17 @@ var _ = Describe("The Lease of", func() {
 		Expect(refusal(generated("keywright-"))).To(HavePrefix(notOfAServer("keywright-")))
 	})
 
-	It("any name cannot be read, replaced or deleted by a server, nor written in another namespace", func(ctx SpecContext) {
-		own := lease(stack.Namespace, "keywright-server-b")
-		Expect(plane.Client.Create(ctx, own)).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) { Expect(plane.Client.Delete(ctx, own)).To(Succeed()) })
-		expectNoRight(server.Get(ctx, client.ObjectKeyFromObject(own), own.DeepCopy()))
-		expectNoRight(server.List(ctx, &coordinationv1.LeaseList{}, client.InNamespace(stack.Namespace)))
-		expectNoRight(server.Update(ctx, own.DeepCopy()))
-		expectNoRight(server.Delete(ctx, own.DeepCopy()))
-		expectNoRight(server.Create(ctx, lease("default", "keywright-server-b")))
-	})
+	It("any name cannot be read, replaced or deleted by a server, nor written in another namespace",
+		func(ctx SpecContext) {
+			own := lease(stack.Namespace, "keywright-server-b")
+			Expect(plane.Client.Create(ctx, own)).To(Succeed())
+			DeferCleanup(func(ctx SpecContext) { Expect(plane.Client.Delete(ctx, own)).To(Succeed()) })
+			expectNoRight(server.Get(ctx, client.ObjectKeyFromObject(own), own.DeepCopy()))
+			expectNoRight(server.List(ctx, &coordinationv1.LeaseList{}, client.InNamespace(stack.Namespace)))
+			expectNoRight(server.Update(ctx, own.DeepCopy()))
+			expectNoRight(server.Delete(ctx, own.DeepCopy()))
+			expectNoRight(server.Create(ctx, lease("default", "keywright-server-b")))
+		})
 
 	It("any name is left to RBAC by this policy for everyone else", func(ctx SpecContext) {
 		for _, namespace := range []string{stack.Namespace, team} {
@@ -132,10 +134,14 @@ var _ = Describe("The Lease of", func() {
 		Expect(plane.Client.Create(ctx, binding)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) {
 			Expect(plane.Client.Delete(ctx, binding)).To(Succeed())
-			Eventually(ctx, func() bool { return mayIn(ctx, leases.APIGroups[0], user, "delete", "leases", stack.Namespace, "") }).
+			Eventually(ctx, func() bool {
+				return mayIn(ctx, leases.APIGroups[0], user, "delete", "leases", stack.Namespace,
+					"")
+			}).
 				WithTimeout(time.Minute).Should(BeFalse())
 		})
-		awaitRules(ctx, user, stack.Namespace, []rbacv1.PolicyRule{{APIGroups: leases.APIGroups, Resources: leases.Resources, Verbs: []string{"delete"}}})
+		awaitRules(ctx, user, stack.Namespace,
+			[]rbacv1.PolicyRule{{APIGroups: leases.APIGroups, Resources: leases.Resources, Verbs: []string{"delete"}}})
 
 		held := lease(stack.Namespace, "keywright-operator")
 		Expect(plane.Client.Create(ctx, held)).To(Succeed())

@@ -69,13 +69,15 @@ var _ = Describe("A server", func() {
 		key.Spec = v1alpha1.APIKeySpec{
 			Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "alice"}, Delivery: v1alpha1.DeliveryResponse,
 			Scopes: []v1alpha1.Scope{"certs.read"}, Roles: []v1alpha1.RoleName{"r"},
-			Policy: &v1alpha1.Policy{Permissions: []v1alpha1.Permission{{Effect: "ALLOW", Actions: []v1alpha1.Action{"*"}, Resources: []v1alpha1.Resource{"*"}}}},
+			Policy: &v1alpha1.Policy{Permissions: []v1alpha1.Permission{{Effect: "ALLOW", Actions: []v1alpha1.Action{"*"},
+				Resources: []v1alpha1.Resource{"*"}}}},
 		}
 		elsewhere := key.DeepCopy()
 		elsewhere.Namespace = team
 		expectNoRight(server.Create(ctx, elsewhere))
 		Expect(server.Create(ctx, key)).To(Succeed())
-		Expect(server.Patch(ctx, key.DeepCopy(), mergePatch(`{"spec":{"scopes":["certs.write"],"roles":null,"policy":null,"enabled":false}}`))).To(Succeed())
+		Expect(server.Patch(ctx, key.DeepCopy(),
+			mergePatch(`{"spec":{"scopes":["certs.write"],"roles":null,"policy":null,"enabled":false}}`))).To(Succeed())
 		Expect(server.Delete(ctx, key.DeepCopy())).To(Succeed())
 	})
 
@@ -100,18 +102,25 @@ var _ = Describe("A server", func() {
 			expectRefusal(server.Patch(ctx, user, mergePatch(patch)), refused)
 		},
 		Entry("the role of an object of the API", true, `{"spec":{"role":"user"}}`, ""),
-		Entry("not the mark of the API", true, `{"metadata":{"annotations":{"keywright.dev/created-by":null}}}`, annotatesOne),
+		Entry("not the mark of the API", true, `{"metadata":{"annotations":{"keywright.dev/created-by":null}}}`,
+			annotatesOne),
 		Entry("not the annotation for the last admin", true, allowRemoval, annotatesOne),
 		Entry("no finalizer", true, `{"metadata":{"finalizers":null}}`, leavesMeta),
-		Entry("no owner", true, `{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"x","uid":"y"}]}}`, leavesMeta),
+		Entry("no owner", true, `{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"x","uid":"y"}]}}`,
+			leavesMeta),
 		Entry("no label", true, `{"metadata":{"labels":{"a":"b"}}}`, leavesMeta),
-		Entry("the rotation request of a manifest's object", false, `{"metadata":{"annotations":{"keywright.dev/rotate":"now"}}}`, ""),
+		Entry("the rotation request of a manifest's object", false,
+			`{"metadata":{"annotations":{"keywright.dev/rotate":"now"}}}`, ""),
 		Entry("not the role of a manifest's object", false, `{"spec":{"role":"user"}}`, changesOwn),
 		Entry("not enabled of a manifest's object", false, `{"spec":{"enabled":false}}`, changesOwn),
-		Entry("not the mark of a manifest's object", false, `{"metadata":{"annotations":{"keywright.dev/created-by":"api"}}}`, annotatesOne),
-		Entry("not mark and role of a manifest's object at once", false, `{"metadata":{"annotations":{"keywright.dev/created-by":"api"}},"spec":{"role":"user"}}`, changesOwn),
-		Entry("no other annotation of a manifest's object", false, `{"metadata":{"annotations":{"others":"y"}}}`, annotatesOne),
-		Entry("no removal of another annotation of a manifest's object", false, `{"metadata":{"annotations":{"others":null}}}`, annotatesOne),
+		Entry("not the mark of a manifest's object", false,
+			`{"metadata":{"annotations":{"keywright.dev/created-by":"api"}}}`, annotatesOne),
+		Entry("not mark and role of a manifest's object at once", false,
+			`{"metadata":{"annotations":{"keywright.dev/created-by":"api"}},"spec":{"role":"user"}}`, changesOwn),
+		Entry("no other annotation of a manifest's object", false, `{"metadata":{"annotations":{"others":"y"}}}`,
+			annotatesOne),
+		Entry("no removal of another annotation of a manifest's object", false,
+			`{"metadata":{"annotations":{"others":null}}}`, annotatesOne),
 		Entry("no finalizer of a manifest's object", false, `{"metadata":{"finalizers":["example.com/mine"]}}`, leavesMeta),
 		Entry("no label of a manifest's object", false, `{"metadata":{"labels":{"a":"b"}}}`, leavesMeta),
 	)
@@ -121,10 +130,12 @@ var _ = Describe("A server", func() {
 			user := makeUser(ctx, newName(ctx, "status"), byAPI, delivery)
 			expectRefusal(server.Status().Patch(ctx, user, mergePatch(patch)), refused)
 		},
-		Entry("the last use of any object", false, v1alpha1.DeliverySecret, `{"status":{"lastUsedTime":"2030-01-01T00:00:00Z"}}`, ""),
+		Entry("the last use of any object", false, v1alpha1.DeliverySecret,
+			`{"status":{"lastUsedTime":"2030-01-01T00:00:00Z"}}`, ""),
 		Entry("the keys that are returned in a reply", false, v1alpha1.DeliveryResponse, aKey, ""),
 		Entry("no keys that a Secret delivers", false, v1alpha1.DeliverySecret, aKey, keysOfResponse),
-		Entry("no keys that a Secret delivers, even with the mark of the API", true, v1alpha1.DeliverySecret, aKey, keysOfResponse),
+		Entry("no keys that a Secret delivers, even with the mark of the API", true, v1alpha1.DeliverySecret, aKey,
+			keysOfResponse),
 		Entry("no condition", true, v1alpha1.DeliveryResponse,
 			`{"status":{"conditions":[{"type":"LastAdmin","status":"False","reason":"x","message":"","lastTransitionTime":"2030-01-01T00:00:00Z"}]}}`, writesTwo),
 		Entry("no removal of a field", true, v1alpha1.DeliveryResponse, `{"status":{"observedGeneration":null}}`, writesTwo),
@@ -139,21 +150,26 @@ var _ = Describe("A server", func() {
 		expectNoRight(server.DeleteAllOf(ctx, &v1alpha1.AdminUser{}, client.InNamespace(stack.Namespace)))
 	})
 
-	It("in other namespaces requests rotations and records last use of APIKeys, but creates and deletes none", func(ctx SpecContext) {
-		key := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: team, Name: newName(ctx, "key")}}
-		key.Spec.Subject = v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}
-		Expect(plane.Client.Create(ctx, key)).To(Succeed())
-		expectNoRight(server.Delete(ctx, key.DeepCopy()))
-		Expect(server.Patch(ctx, key.DeepCopy(), mergePatch(`{"metadata":{"annotations":{"keywright.dev/rotate":"now"}}}`))).To(Succeed())
-		expectRefusal(server.Patch(ctx, key.DeepCopy(), mergePatch(`{"spec":{"displayName":"another"}}`)), changesOwn)
-		Expect(server.Status().Patch(ctx, key.DeepCopy(), mergePatch(`{"status":{"lastUsedTime":"2030-01-01T00:00:00Z"}}`))).To(Succeed())
-		expectRefusal(server.Status().Patch(ctx, key.DeepCopy(), mergePatch(aKey)), keysOfResponse)
-	})
+	It("in other namespaces requests rotations and records last use of APIKeys, but creates and deletes none",
+		func(ctx SpecContext) {
+			key := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: team, Name: newName(ctx, "key")}}
+			key.Spec.Subject = v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}
+			Expect(plane.Client.Create(ctx, key)).To(Succeed())
+			expectNoRight(server.Delete(ctx, key.DeepCopy()))
+			Expect(server.Patch(ctx, key.DeepCopy(),
+				mergePatch(`{"metadata":{"annotations":{"keywright.dev/rotate":"now"}}}`))).To(Succeed())
+			expectRefusal(server.Patch(ctx, key.DeepCopy(), mergePatch(`{"spec":{"displayName":"another"}}`)), changesOwn)
+			Expect(server.Status().
+				Patch(ctx, key.DeepCopy(), mergePatch(`{"status":{"lastUsedTime":"2030-01-01T00:00:00Z"}}`))).To(Succeed())
+			expectRefusal(server.Status().Patch(ctx, key.DeepCopy(), mergePatch(aKey)), keysOfResponse)
+		})
 
 	It("is limited by policies that limit no other account", func(ctx SpecContext) {
 		user := makeUser(ctx, newName(ctx, "user"), false, v1alpha1.DeliverySecret)
-		Expect(plane.Client.Patch(ctx, user.DeepCopy(), mergePatch(`{"metadata":{"labels":{"a":"b"}},"spec":{"role":"user"}}`))).To(Succeed())
-		Expect(plane.Client.Status().Patch(ctx, user.DeepCopy(), mergePatch(strings.Replace(aKey, `"a"`, `"c"`, 1)))).To(Succeed())
+		Expect(plane.Client.Patch(ctx, user.DeepCopy(),
+			mergePatch(`{"metadata":{"labels":{"a":"b"}},"spec":{"role":"user"}}`))).To(Succeed())
+		Expect(plane.Client.Status().Patch(ctx, user.DeepCopy(), mergePatch(strings.Replace(aKey, `"a"`, `"c"`, 1)))).
+			To(Succeed())
 	})
 })
 

@@ -1,5 +1,5 @@
-// Package admission tests config/admission and the aggregated ClusterRoles on a real API server, with users of different
-// RBAC.
+// Package admission tests config/admission and the aggregated ClusterRoles on a real API server, with users of
+// different RBAC.
 package admission
 
 import (

@@ -46,14 +46,15 @@ func BenchmarkServer(b *testing.B) {
 	})
 }
 
-// auth measures GET /auth as gateways use it. Each server is its own process, as in a cluster, and so is the floor, package
-// bare. x-bare is the ratio of the rates.
+// auth measures GET /auth as gateways use it. Each server is its own process, as in a cluster, and so is the floor,
+// package bare. x-bare is the ratio of the rates.
 func (c *crowd) auth(b *testing.B) {
 	b.Helper()
 	bare := newContender(b, "bare", startBare(b, c.Stack), authAskers, c.keys[crowds[2].namespace], http.StatusOK)
 	all := []*contender{bare}
 	for i, some := range crowds {
-		all = append(all, newContender(b, fmt.Sprint(some.keys), c.Replicas[i].URL, authAskers, c.keys[some.namespace], http.StatusOK))
+		all = append(all, newContender(b, fmt.Sprint(some.keys), c.Replicas[i].URL, authAskers, c.keys[some.namespace],
+			http.StatusOK))
 	}
 	wrong := newContender(b, "wrong", c.Replicas[2].URL, authAskers, generate(b, crowds[2].keys), http.StatusUnauthorized)
 	compete(b, authRounds, authRound, append(all, wrong)...)

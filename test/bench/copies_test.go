@@ -11,15 +11,16 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// copyKeys writes copies of the first key with numbers from one to below another. They differ from it in name and digest
-// only. Issuing 100,000 keys would take a quarter of an hour. A replacement has the length of the original, because the
-// stored form of Secrets contains lengths.
+// copyKeys writes copies of the first key with numbers from one to below another. They differ from it in name and
+// digest only. Issuing 100,000 keys would take a quarter of an hour. A replacement has the length of the original,
+// because the stored form of Secrets contains lengths.
 func (f *fleet) copyKeys(b *testing.B, from, to int) {
 	b.Helper()
 	f.keys = to
 	var first v1alpha1.APIKey
 	must(b, f.Client.Get(b.Context(), client.ObjectKey{Namespace: keysNamespace, Name: keyName(0)}, &first))
-	folders := []string{"/registry/keywright.dev/apikeys/" + keysNamespace + "/", "/registry/secrets/" + keysNamespace + "/"}
+	folders := []string{"/registry/keywright.dev/apikeys/" + keysNamespace + "/", "/registry/secrets/" + keysNamespace +
+		"/"}
 	names := []string{"", "-api-key"}
 	var writes []stack.EtcdWrite
 	for n, folder := range folders {

@@ -44,7 +44,8 @@ type crowd struct {
 
 func gather(b *testing.B) *crowd {
 	b.Helper()
-	s, err := stack.Start(b.Context(), stack.Options{Out: os.Stderr, ForRelease: true, ServerArgs: []string{"--namespaces=" + crowds[0].namespace}})
+	s, err := stack.Start(b.Context(),
+		stack.Options{Out: os.Stderr, ForRelease: true, ServerArgs: []string{"--namespaces=" + crowds[0].namespace}})
 	must(b, err)
 	b.Cleanup(func() { _ = s.Stop() })
 	c := &crowd{Stack: s, ring: mountedPepper(b, s), keys: map[string][]string{}}
@@ -86,7 +87,8 @@ func crowdUser(i int) string { return fmt.Sprintf("user-%04d", i%crowdUsers) }
 func roleOf(i int) *v1alpha1.AccessRole {
 	role := &v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("staff-%d", i)}}
 	role.Spec.Permissions = []v1alpha1.Permission{{
-		Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{"certs.read", "certs.write"}, Resources: []v1alpha1.Resource{"*"},
+		Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{"certs.read",
+			"certs.write"}, Resources: []v1alpha1.Resource{"*"},
 	}}
 	for n := i * roleSize; n < (i+1)*roleSize; n++ {
 		role.Spec.Members = append(role.Spec.Members, v1alpha1.Username(crowdUser(n)))
@@ -108,11 +110,12 @@ func crowdKey(namespace string) *v1alpha1.APIKey {
 
 func (c *crowd) awaitDelivered(b *testing.B, namespace string) {
 	b.Helper()
-	must(b, wait.PollUntilContextTimeout(b.Context(), 20*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		var k v1alpha1.APIKey
-		err := c.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: keyName(0)}, &k)
-		return isDelivered(&k), err
-	}))
+	must(b, wait.PollUntilContextTimeout(b.Context(), 20*time.Millisecond, time.Minute, true,
+		func(ctx context.Context) (bool, error) {
+			var k v1alpha1.APIKey
+			err := c.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: keyName(0)}, &k)
+			return isDelivered(&k), err
+		}))
 }
 
 func generate(b *testing.B, n int) []string {

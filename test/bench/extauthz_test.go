@@ -46,13 +46,14 @@ const (
 	checkRound  = 200 * time.Millisecond
 )
 
-// BenchmarkExtAuthz measures Envoy's check of random keys out of 1, 1,000 and 100,000. The floor is a service that always
-// answers OK, with the same clients, in turns. check-x is the ratio of the rates, the median of all rounds.
+// BenchmarkExtAuthz measures Envoy's check of random keys out of 1, 1,000 and 100,000. The floor is a service that
+// always answers OK, with the same clients, in turns. check-x is the ratio of the rates, the median of all rounds.
 func BenchmarkExtAuthz(b *testing.B) {
 	for _, n := range []int{1, 1_000, 100_000} {
 		b.Run(fmt.Sprintf("keys=%d", n), func(b *testing.B) {
 			keys, g := keysAtGate(b, n)
-			ours := newEnvoys(b, extauthz.New(extauthz.Config{Gate: g, Ready: g.Ready, Log: slog.New(slog.DiscardHandler)}).Serve, keys)
+			ours := newEnvoys(b, extauthz.New(extauthz.Config{Gate: g, Ready: g.Ready, Log: slog.New(slog.DiscardHandler)}).
+				Serve, keys)
 			ours.checkReply(b)
 			bare := newEnvoys(b, bareAuthorization().Serve, keys)
 			for b.Loop() {
@@ -129,8 +130,8 @@ func keysAtGate(b *testing.B, n int) ([]string, *gate.Gate) {
 	return keys, g
 }
 
-// envoys are clients of one service. Each has its request as bytes and writes another key into it for each call, because
-// encoding and decoding are not measured.
+// envoys are clients of one service. Each has its request as bytes and writes another key into it for each call,
+// because encoding and decoding are not measured.
 type envoys struct {
 	connections []*grpc.ClientConn
 	question    []byte
@@ -163,7 +164,8 @@ func newEnvoys(b *testing.B, serve func(net.Listener) error, keys []string) *env
 func envoysQuestion(presented string) *authv3.CheckRequest {
 	peer := func(address string, port uint32) *authv3.AttributeContext_Peer {
 		return &authv3.AttributeContext_Peer{Address: &corev3.Address{Address: &corev3.Address_SocketAddress{
-			SocketAddress: &corev3.SocketAddress{Address: address, PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: port}},
+			SocketAddress: &corev3.SocketAddress{Address: address,
+				PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: port}},
 		}}}
 	}
 	return &authv3.CheckRequest{Attributes: &authv3.AttributeContext{
@@ -174,7 +176,8 @@ func envoysQuestion(presented string) *authv3.CheckRequest {
 			Headers: map[string]string{
 				":method": "GET", ":path": "/apiv1/users/alice/certificates?limit=20", ":authority": "app.example.com", ":scheme": "https",
 				"accept": "application/json, text/plain, */*", "accept-encoding": "gzip, deflate, br", "accept-language": "en-US,en;q=0.9",
-				"authorization": "Bearer " + presented, "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+				"authorization": "Bearer " +
+					presented, "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
 				"x-forwarded-for": "192.0.2.17", "x-forwarded-proto": "https", "x-request-id": "b7a1f3a0-2f0e-4f3b-9d6a-0d5c4f5e6a7b",
 			},
 		}},
@@ -218,7 +221,8 @@ func (e *envoys) call(ctx context.Context, connection *grpc.ClientConn, until ti
 	question, reply := slices.Clone(e.question), []byte(nil)
 	for ; time.Now().Before(until); calls++ {
 		copy(question[e.at:], e.keys[mathrand.IntN(len(e.keys))])
-		if err := connection.Invoke(ctx, authv3.Authorization_Check_FullMethodName, &question, &reply, grpc.ForceCodecV2(asBytes{})); err != nil {
+		if err := connection.Invoke(ctx, authv3.Authorization_Check_FullMethodName, &question, &reply,
+			grpc.ForceCodecV2(asBytes{})); err != nil {
 			return calls, err
 		}
 		if !bytes.HasPrefix(reply, statusOK) {

@@ -27,8 +27,8 @@ const (
 	fillRounds = 5
 )
 
-// index fills an index with 100,000 keys from the API server, as a starting server does, under its ServiceAccount. In turn
-// it measures the floor: a list of the same objects, decoded to the same type and dropped.
+// index fills an index with 100,000 keys from the API server, as a starting server does, under its ServiceAccount. In
+// turn it measures the floor: a list of the same objects, decoded to the same type and dropped.
 func (c *crowd) index(b *testing.B) {
 	b.Helper()
 	many := crowds[len(crowds)-1]
@@ -40,7 +40,8 @@ func (c *crowd) index(b *testing.B) {
 	for range fillRounds {
 		listed := c.list(b, many.namespace)
 		filled, bytes := fill(b, config, many.namespace, many.keys)
-		shares, fills, lists = append(shares, filled.Seconds()/listed.Seconds()), append(fills, filled.Seconds()), append(lists, listed.Seconds())
+		shares, fills, lists = append(shares, filled.Seconds()/listed.Seconds()), append(fills,
+			filled.Seconds()), append(lists, listed.Seconds())
 		perKey = bytes / float64(many.keys)
 	}
 	share := middle(shares)
@@ -63,7 +64,8 @@ func (c *crowd) list(b *testing.B, namespace string) time.Duration {
 	begun := time.Now()
 	var all v1alpha1.APIKeyList
 	// From the API server's memory, as watches do.
-	must(b, c.Client.List(b.Context(), &all, client.InNamespace(namespace), &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: "0"}}))
+	must(b, c.Client.List(b.Context(), &all, client.InNamespace(namespace),
+		&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: "0"}}))
 	return time.Since(begun)
 }
 

@@ -21,9 +21,9 @@ import (
 // floorNamespace is a namespace that the operator does not watch.
 const floorNamespace = "bare"
 
-// BenchmarkApplyToSecret measures the time from applying an AdminUser until a watcher sees its Secret, with operator and
-// server running as in a cluster. In turn it measures the floor: the three writes of an issue, one after the other.
-// x-floor is the ratio of the medians.
+// BenchmarkApplyToSecret measures the time from applying an AdminUser until a watcher sees its Secret, with operator
+// and server running as in a cluster. In turn it measures the floor: the three writes of an issue, one after the
+// other. x-floor is the ratio of the medians.
 func BenchmarkApplyToSecret(b *testing.B) {
 	ctx := b.Context()
 	s := start(b)
@@ -65,10 +65,11 @@ func start(b *testing.B) *stack.Stack {
 		b.Fatal(err)
 	}
 	must(b, s.Client.Create(b.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: floorNamespace}}))
-	must(b, wait.PollUntilContextTimeout(b.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		probe := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: floorNamespace, Name: "probe"}}
-		return s.Client.Create(ctx, probe, client.DryRunAll) == nil, nil
-	}))
+	must(b, wait.PollUntilContextTimeout(b.Context(), 50*time.Millisecond, time.Minute, true,
+		func(ctx context.Context) (bool, error) {
+			probe := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: floorNamespace, Name: "probe"}}
+			return s.Client.Create(ctx, probe, client.DryRunAll) == nil, nil
+		}))
 	return s
 }
 

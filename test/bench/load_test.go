@@ -43,7 +43,8 @@ func newAsker(b *testing.B, url string) *asker {
 	}
 	transport := &http.Transport{DisableCompression: true}
 	b.Cleanup(transport.CloseIdleConnections)
-	return &asker{transport: transport, request: request, header: "Authorization", scheme: "Bearer ", took: make([]time.Duration, 0, 1<<16)}
+	return &asker{transport: transport, request: request, header: "Authorization", scheme: "Bearer ",
+		took: make([]time.Duration, 0, 1<<16)}
 }
 
 // ask sends a request and returns the status of the reply.
@@ -59,8 +60,8 @@ func (a *asker) ask(key string) (status int, err error) {
 	return reply.StatusCode, err
 }
 
-// contender is a server with several concurrent askers, each with random keys. All contenders have the same number of keys,
-// repeated if needed, because reading one of many from memory takes the askers longer than one of few.
+// contender is a server with several concurrent askers, each with random keys. All contenders have the same number of
+// keys, repeated if needed, because reading one of many from memory takes the askers longer than one of few.
 type contender struct {
 	name   string
 	keys   []string
@@ -123,8 +124,8 @@ func (c *contender) askUntil(a *asker, end time.Time) error {
 	return nil
 }
 
-// compete measures the contenders in turns, so that other load affects all alike. Turns are short, because machines change
-// their speed within seconds, and in random order, so that none always follows the same one.
+// compete measures the contenders in turns, so that other load affects all alike. Turns are short, because machines
+// change their speed within seconds, and in random order, so that none always follows the same one.
 func compete(b *testing.B, rounds int, length time.Duration, all ...*contender) {
 	b.Helper()
 	// Without garbage collection for the askers, which allocate more for larger replies.
@@ -146,8 +147,8 @@ func compete(b *testing.B, rounds int, length time.Duration, all ...*contender) 
 // share is the ratio of the rate to another's.
 func (c *contender) share(of *contender) float64 { return steady(c.rates) / steady(of.rates) }
 
-// steady is the mean without the lowest and the highest tenth. A median would ignore what happens in few rounds, such as
-// garbage collection.
+// steady is the mean without the lowest and the highest tenth. A median would ignore what happens in few rounds, such
+// as garbage collection.
 func steady(values []float64) float64 {
 	kept := slices.Sorted(slices.Values(values))
 	kept = kept[len(kept)/10 : len(kept)-len(kept)/10]

@@ -27,9 +27,9 @@ const (
 	leastOfBareMe = 0.5
 )
 
-// BenchmarkManagement measures the running server with its database: the time to create a user and a key by REST, and the
-// rate of GET /api/auth/me with a session. The floor, in turn with each creation, is its three writes one after the
-// other, with the server's own rights: the object, its status and an event.
+// BenchmarkManagement measures the running server with its database: the time to create a user and a key by REST, and
+// the rate of GET /api/auth/me with a session. The floor, in turn with each creation, is its three writes one after
+// the other, with the server's own rights: the object, its status and an event.
 func BenchmarkManagement(b *testing.B) {
 	s, err := stack.Start(b.Context(), stack.Options{Out: os.Stderr, ForRelease: true})
 	must(b, err)
@@ -43,25 +43,29 @@ func BenchmarkManagement(b *testing.B) {
 	must(b, err)
 	b.Run("user", func(b *testing.B) {
 		compareCreations(b, s, "/api/admin/users", `{"username":"made-%d"}`, func(name string) client.Object {
-			return &v1alpha1.AdminUser{ObjectMeta: byAPI(name), Spec: v1alpha1.AdminUserSpec{Delivery: v1alpha1.DeliveryResponse}}
+			return &v1alpha1.AdminUser{ObjectMeta: byAPI(name),
+				Spec: v1alpha1.AdminUserSpec{Delivery: v1alpha1.DeliveryResponse}}
 		}, bare)
 	})
 	b.Run("key", func(b *testing.B) {
-		compareCreations(b, s, "/apiv1/accounts/ci/apikeys", `{"name":"made-%d","scopes":["certs.read"]}`, func(name string) client.Object {
-			return &v1alpha1.APIKey{ObjectMeta: byAPI(name), Spec: v1alpha1.APIKeySpec{
-				Delivery: v1alpha1.DeliveryResponse, Scopes: []v1alpha1.Scope{"certs.read"}, DisplayName: name,
-				Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"},
-			}}
-		}, bare)
+		compareCreations(b, s, "/apiv1/accounts/ci/apikeys", `{"name":"made-%d","scopes":["certs.read"]}`,
+			func(name string) client.Object {
+				return &v1alpha1.APIKey{ObjectMeta: byAPI(name), Spec: v1alpha1.APIKeySpec{
+					Delivery: v1alpha1.DeliveryResponse, Scopes: []v1alpha1.Scope{"certs.read"}, DisplayName: name,
+					Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"},
+				}}
+			}, bare)
 	})
 	b.Run("me", func(b *testing.B) { compareMe(b, s) })
 }
 
 func byAPI(name string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: stack.Namespace, Name: name, Annotations: map[string]string{v1alpha1.AnnotationCreatedBy: "api"}}
+	return metav1.ObjectMeta{Namespace: stack.Namespace, Name: name,
+		Annotations: map[string]string{v1alpha1.AnnotationCreatedBy: "api"}}
 }
 
-func compareCreations(b *testing.B, s *stack.Stack, path, body string, object func(string) client.Object, bare client.Client) {
+func compareCreations(b *testing.B, s *stack.Stack, path, body string, object func(string) client.Object,
+	bare client.Client) {
 	b.Helper()
 	n := 0
 	for b.Loop() {

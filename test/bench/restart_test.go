@@ -61,15 +61,19 @@ func (f *fleet) versions(b *testing.B) map[string]string {
 // awaitIdle returns when the operator has reconciled every key and has nothing left to do.
 func (f *fleet) awaitIdle(b *testing.B) {
 	b.Helper()
-	must(b, wait.PollUntilContextTimeout(b.Context(), 200*time.Millisecond, 5*time.Minute, true, func(ctx context.Context) (bool, error) {
-		metrics, err := scrape(ctx, f.OperatorMetricsURL)
-		if err != nil {
-			return false, nil //nolint:nilerr // it is starting: retried
-		}
-		looked := metrics[`controller_runtime_reconcile_total{controller="apikey",result="success"}`] + metrics[`controller_runtime_reconcile_total{controller="apikey",result="requeue_after"}`]
-		depth := metrics[`workqueue_depth{controller="apikey",name="apikey",priority="0"}`] + metrics[`workqueue_depth{controller="apikey",name="apikey",priority="-100"}`]
-		return looked >= float64(f.keys) && depth == 0 && metrics[`controller_runtime_active_workers{controller="apikey"}`] == 0, nil
-	}))
+	must(b, wait.PollUntilContextTimeout(b.Context(), 200*time.Millisecond, 5*time.Minute, true,
+		func(ctx context.Context) (bool, error) {
+			metrics, err := scrape(ctx, f.OperatorMetricsURL)
+			if err != nil {
+				return false, nil //nolint:nilerr // it is starting: retried
+			}
+			looked := metrics[`controller_runtime_reconcile_total{controller="apikey",result="success"}`] +
+				metrics[`controller_runtime_reconcile_total{controller="apikey",result="requeue_after"}`]
+			depth := metrics[`workqueue_depth{controller="apikey",name="apikey",priority="0"}`] +
+				metrics[`workqueue_depth{controller="apikey",name="apikey",priority="-100"}`]
+			return looked >= float64(f.keys) && depth == 0 &&
+				metrics[`controller_runtime_active_workers{controller="apikey"}`] == 0, nil
+		}))
 }
 
 // scrape parses Prometheus' text format into samples by name with labels.

@@ -60,9 +60,9 @@ func changing[O client.Object](change func(O)) func(context.Context, client.Clie
 	}
 }
 
-// BenchmarkRevocation revokes a thousand keys one after the other, in every way, and measures the time until two servers
-// refuse each key, without an operator. The floor is a bare watch of the same objects by its own client. Both times start
-// when the revocation is sent. p99-x-watch is the ratio of the 99th percentiles.
+// BenchmarkRevocation revokes a thousand keys one after the other, in every way, and measures the time until two
+// servers refuse each key, without an operator. The floor is a bare watch of the same objects by its own client. Both
+// times start when the revocation is sent. p99-x-watch is the ratio of the 99th percentiles.
 func BenchmarkRevocation(b *testing.B) {
 	r := newRevoker(b)
 	for b.Loop() {
@@ -121,11 +121,12 @@ func (r *revoker) route(b *testing.B) {
 	config := corev1ac.ConfigMap(v1alpha1.ConfigMapConfig, stack.Namespace).
 		WithData(map[string]string{"ROUTES": "- match: GET /certs/{id}\n  action: certs.read\n"})
 	must(b, r.Client.Apply(b.Context(), config, client.FieldOwner("bench")))
-	must(b, wait.PollUntilContextTimeout(b.Context(), 20*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		var runtime corev1.ConfigMap
-		err := r.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapRuntime}, &runtime)
-		return strings.Contains(fmt.Sprint(runtime.Data), "certs.read"), err
-	}))
+	must(b, wait.PollUntilContextTimeout(b.Context(), 20*time.Millisecond, time.Minute, true,
+		func(ctx context.Context) (bool, error) {
+			var runtime corev1.ConfigMap
+			err := r.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapRuntime}, &runtime)
+			return strings.Contains(fmt.Sprint(runtime.Data), "certs.read"), err
+		}))
 }
 
 // record creates the objects with a recorded key each, as the operator would, and one more admin that remains.
@@ -169,7 +170,8 @@ func (r *revoker) recordOne(ctx context.Context, object client.Object, digest pe
 func (r *revoker) watch(b *testing.B, list client.ObjectList) {
 	b.Helper()
 	must(b, r.Client.List(b.Context(), list))
-	w, err := r.Client.Watch(b.Context(), list, &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}})
+	w, err := r.Client.Watch(b.Context(), list,
+		&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}})
 	must(b, err)
 	b.Cleanup(w.Stop)
 	go func() {
@@ -182,7 +184,8 @@ func (r *revoker) watch(b *testing.B, list client.ObjectList) {
 }
 
 // revoke returns the time until the bare watch shows the revocation, and until the last server refuses the key.
-func (r *revoker) revoke(b *testing.B, h held, revoke func(context.Context, client.Client, client.Object) error) (seen, refused time.Duration) {
+func (r *revoker) revoke(b *testing.B, h held,
+	revoke func(context.Context, client.Client, client.Object) error) (seen, refused time.Duration) {
 	b.Helper()
 	// revoke writes to the object, so it gets a copy.
 	name := h.object.GetName()
@@ -234,8 +237,9 @@ func (a *asker) awaitRefusal(key string, begun time.Time) refusal {
 // await returns when a server replies with this status.
 func (a *asker) await(b *testing.B, key string, want int) {
 	b.Helper()
-	must(b, wait.PollUntilContextTimeout(b.Context(), 5*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
-		status, err := a.ask(key)
-		return status == want, err
-	}))
+	must(b, wait.PollUntilContextTimeout(b.Context(), 5*time.Millisecond, time.Minute, true,
+		func(context.Context) (bool, error) {
+			status, err := a.ask(key)
+			return status == want, err
+		}))
 }

@@ -33,9 +33,10 @@ const (
 	bareNamespace = "bare"
 )
 
-// BenchmarkTenThousandKeys makes the operator issue 10,000 APIKeys, rotate them all, and restart with them. The floor of
-// the first two is the same writes of each key without the operator: status, Secret, status and event, by the same number
-// of workers, against the same API server and seen by the same watch. issue-x and rotate-x are ratios of the speeds.
+// BenchmarkTenThousandKeys makes the operator issue 10,000 APIKeys, rotate them all, and restart with them. The floor
+// of the first two is the same writes of each key without the operator: status, Secret, status and event, by the same
+// number of workers, against the same API server and seen by the same watch. issue-x and rotate-x are ratios of the
+// speeds.
 func BenchmarkTenThousandKeys(b *testing.B) {
 	for b.Loop() {
 		f := newFleet(b)
@@ -61,7 +62,8 @@ func report(b *testing.B, unit string, floor, took time.Duration) {
 	share := floor.Seconds() / took.Seconds()
 	b.ReportMetric(share, unit)
 	if share < leastOfFloor {
-		b.Errorf("%s: %v, and the bare writes %v: %.2f of their speed, less than %.2f", unit, took, floor, share, leastOfFloor)
+		b.Errorf("%s: %v, and the bare writes %v: %.2f of their speed, less than %.2f", unit, took, floor, share,
+			leastOfFloor)
 	}
 }
 
@@ -145,7 +147,8 @@ func (f *fleet) everyKey(b *testing.B, do func(name string) error) {
 
 // ask requests a rotation.
 func (f *fleet) ask(ctx context.Context, name string) error {
-	patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"keywright.dev/rotate":"now"}}}`))
+	patch := client.RawPatch("application/merge-patch+json",
+		[]byte(`{"metadata":{"annotations":{"keywright.dev/rotate":"now"}}}`))
 	return f.Client.Patch(ctx, newKey(keysNamespace, name), patch)
 }
 
@@ -156,7 +159,8 @@ func (f *fleet) operated(b *testing.B, done func(*v1alpha1.APIKey) bool) time.Du
 }
 
 // timed starts the work on the keys of a namespace and returns the time from its first write until all keys are done.
-func (f *fleet) timed(b *testing.B, namespace string, keys int, start func() error, done func(*v1alpha1.APIKey) bool) time.Duration {
+func (f *fleet) timed(b *testing.B, namespace string, keys int, start func() error,
+	done func(*v1alpha1.APIKey) bool) time.Duration {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), 20*time.Minute)
 	defer cancel()
@@ -171,7 +175,8 @@ func (f *fleet) timed(b *testing.B, namespace string, keys int, start func() err
 	if len(list.Items) != keys {
 		b.Fatalf("%d keys, want %d", len(list.Items), keys)
 	}
-	w, err := f.Client.Watch(ctx, &v1alpha1.APIKeyList{}, client.InNamespace(namespace), &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.ResourceVersion}})
+	w, err := f.Client.Watch(ctx, &v1alpha1.APIKeyList{}, client.InNamespace(namespace),
+		&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.ResourceVersion}})
 	must(b, err)
 	defer w.Stop()
 	started := make(chan error, 1)
@@ -249,7 +254,8 @@ func (f *fleet) bareKey(ctx context.Context, key *v1alpha1.APIKey, id string) er
 		ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, GenerateName: key.Name + "-"},
 		EventTime:  metav1.NowMicro(), ReportingController: "bench", ReportingInstance: "bench", Type: corev1.EventTypeNormal,
 		Reason: "Bare", Action: "Write", Note: "Issued: key 0123456789abcdef (ak_012345678…) is in a Secret",
-		Regarding: corev1.ObjectReference{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "APIKey", Namespace: key.Namespace, Name: key.Name, UID: key.UID},
+		Regarding: corev1.ObjectReference{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "APIKey",
+			Namespace: key.Namespace, Name: key.Name, UID: key.UID},
 	})
 }
 

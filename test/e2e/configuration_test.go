@@ -37,7 +37,8 @@ func write(ctx context.Context, data map[string]string) {
 	GinkgoHelper()
 	Eventually(ctx, func() error {
 		config := &corev1.ConfigMap{}
-		if err := s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapConfig}, config); err != nil {
+		if err := s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapConfig},
+			config); err != nil {
 			return err
 		}
 		config.Data = data
@@ -197,9 +198,10 @@ var _ = Describe("The configuration", Serial, func() {
 		const secret = "a-bootstrap-key-of-this-spec"
 		configure(ctx, map[string]string{"ADMIN_KEY_SECRET": "", "ADMIN_KEY": secret, "ALLOWED_USERS": "lena,oskar"})
 		revision := running(ctx)
-		Eventually(ctx, func() []string { return configEvents(ctx, v1alpha1.EventConfigApplied) }).WithTimeout(patience).Should(ContainElement(
-			SatisfyAll(ContainSubstring("ALLOWED_USERS"), ContainSubstring("the bootstrap key"), ContainSubstring(revision)),
-		))
+		Eventually(ctx, func() []string { return configEvents(ctx, v1alpha1.EventConfigApplied) }).WithTimeout(patience).
+			Should(ContainElement(
+				SatisfyAll(ContainSubstring("ALLOWED_USERS"), ContainSubstring("the bootstrap key"), ContainSubstring(revision)),
+			))
 		for _, reason := range []string{v1alpha1.EventConfigApplied, v1alpha1.EventPlaintextKey} {
 			Expect(strings.Join(configEvents(ctx, reason), "\n")).NotTo(ContainSubstring(secret))
 		}
@@ -212,9 +214,11 @@ var _ = Describe("The configuration", Serial, func() {
 			"ADMIN_KEY_SECRET": "keywright-bootstrap/key", "SECURE_COOKIES": "perhaps",
 			"ROUTES": "- {match: '/a/{x}/b'}\n- {match: '/a/b/{x}'}",
 		})
-		Eventually(ctx, func() []string { return configEvents(ctx, v1alpha1.EventConfigInvalid) }).WithTimeout(patience).Should(ContainElement(
-			SatisfyAll(ContainSubstring("SECURE_COOKIES: "), ContainSubstring("ROUTES: "), ContainSubstring("/a/{x}/b"), ContainSubstring("/a/b/{x}")),
-		))
+		Eventually(ctx, func() []string { return configEvents(ctx, v1alpha1.EventConfigInvalid) }).WithTimeout(patience).
+			Should(ContainElement(
+				SatisfyAll(ContainSubstring("SECURE_COOKIES: "), ContainSubstring("ROUTES: "), ContainSubstring("/a/{x}/b"),
+					ContainSubstring("/a/b/{x}")),
+			))
 		Expect(running(ctx)).To(Equal(before))
 		expectAnswer(ctx, s.BootstrapKey, http.StatusOK)
 	})
@@ -222,9 +226,11 @@ var _ = Describe("The configuration", Serial, func() {
 	It("is reported by each server: its revision in /readyz?verbose and in a metric", func(ctx SpecContext) {
 		configure(ctx, map[string]string{"ALLOWED_USERS": "lena"})
 		runtime := &corev1.ConfigMap{}
-		Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapRuntime}, runtime)).To(Succeed())
+		Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapRuntime}, runtime)).
+			To(Succeed())
 		revision := config.Revision(runtime.Data[config.RuntimeKey])
 		Expect(running(ctx)).To(Equal(revision))
-		Expect(string(fetch(ctx, s.ServerMetricsURL))).To(ContainSubstring(fmt.Sprintf("keywright_configuration_since_seconds{revision=%q} ", revision)))
+		Expect(string(fetch(ctx, s.ServerMetricsURL))).
+			To(ContainSubstring(fmt.Sprintf("keywright_configuration_since_seconds{revision=%q} ", revision)))
 	})
 })

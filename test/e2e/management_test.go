@@ -42,7 +42,8 @@ var _ = Describe("Management", func() {
 
 	It("creates, changes and deletes keys, and records their last use", func(ctx SpecContext) {
 		const keys = "/apiv1/accounts/managed/apikeys"
-		made := manage(ctx, http.MethodPost, keys, `{"name":"managed","scopes":["certs.read"],"roles":[],"policy":{"permissions":[{"effect":"DENY","actions":["certs.write"],"resources":["*"]}]}}`)
+		made := manage(ctx, http.MethodPost, keys,
+			`{"name":"managed","scopes":["certs.read"],"roles":[],"policy":{"permissions":[{"effect":"DENY","actions":["certs.write"],"resources":["*"]}]}}`)
 		key := made["data"].(map[string]any)
 		path := keys + "/" + key["id"].(string)
 		expectAnswer(ctx, key["token"].(string), http.StatusOK)

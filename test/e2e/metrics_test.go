@@ -60,7 +60,8 @@ var _ = Describe("The operator's metrics", func() {
 			`keywright_next_rotation_seconds{kind="APIKey"}`,
 		)
 		for _, line := range lines {
-			for _, name := range []string{"metered", keeper, tenant, rotated.Status.Keys[0].ID, rotated.Status.Keys[0].Prefix, string(rotated.UID)} {
+			for _, name := range []string{"metered", keeper, tenant, rotated.Status.Keys[0].ID, rotated.Status.Keys[0].Prefix,
+				string(rotated.UID)} {
 				Expect(line).NotTo(ContainSubstring(name))
 			}
 		}

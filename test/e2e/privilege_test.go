@@ -63,11 +63,12 @@ func may(ctx context.Context, account, verb, group, resource, subresource, names
 	Expect(err).NotTo(HaveOccurred())
 	clients, err := kubernetes.NewForConfig(config)
 	Expect(err).NotTo(HaveOccurred())
-	review, err := clients.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
-		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Verb: verb, Group: group, Resource: resource, Subresource: subresource, Namespace: namespace, Name: name,
-		}},
-	}, createOptions)
+	review, err := clients.AuthorizationV1().SelfSubjectAccessReviews().
+		Create(ctx, &authorizationv1.SelfSubjectAccessReview{
+			Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
+				Verb: verb, Group: group, Resource: resource, Subresource: subresource, Namespace: namespace, Name: name,
+			}},
+		}, createOptions)
 	Expect(err).NotTo(HaveOccurred())
 	return review.Status.Allowed
 }
@@ -116,7 +117,8 @@ var _ = Describe("Privileges", func() {
 		{serverAccount, "create", "", "pods", "", stack.Namespace, "", false},
 		{serverAccount, "*", "*", "*", "", "", "", false},
 	} {
-		It(fmt.Sprintf("%s may %s %s.%s/%s %q in %q: %t", w.account, w.verb, w.resource, w.group, w.subresource, w.name, w.namespace, w.allowed), func(ctx SpecContext) {
+		It(fmt.Sprintf("%s may %s %s.%s/%s %q in %q: %t", w.account, w.verb, w.resource, w.group, w.subresource, w.name,
+			w.namespace, w.allowed), func(ctx SpecContext) {
 			Expect(may(ctx, w.account, w.verb, w.group, w.resource, w.subresource, w.namespace, w.name)).To(Equal(w.allowed))
 		})
 	}

@@ -18,7 +18,8 @@ import (
 func reported(ctx context.Context) (revisions []string) {
 	GinkgoHelper()
 	var leases coordinationv1.LeaseList
-	Expect(s.Client.List(ctx, &leases, client.InNamespace(stack.Namespace), client.MatchingLabels(v1alpha1.ServerLeaseLabels()))).To(Succeed())
+	Expect(s.Client.List(ctx, &leases, client.InNamespace(stack.Namespace),
+		client.MatchingLabels(v1alpha1.ServerLeaseLabels()))).To(Succeed())
 	for i := range leases.Items {
 		if *leases.Items[i].Spec.HolderIdentity != "" {
 			revisions = append(revisions, leases.Items[i].Annotations[v1alpha1.AnnotationConfiguration])
@@ -31,7 +32,8 @@ func reported(ctx context.Context) (revisions []string) {
 func awaitEvent(ctx context.Context, note string) {
 	GinkgoHelper()
 	events := func() []string {
-		return slices.DeleteFunc(configEvents(ctx, v1alpha1.EventConfigRunning), func(other string) bool { return other != note })
+		return slices.DeleteFunc(configEvents(ctx, v1alpha1.EventConfigRunning),
+			func(other string) bool { return other != note })
 	}
 	Eventually(ctx, events).WithTimeout(patience).Should(HaveLen(1), note)
 }

@@ -72,7 +72,8 @@ var _ = Describe("Revocation", func() {
 			awaitNoMark(ctx)
 			Expect(s.Operator.Stop()).To(Succeed())
 			DeferCleanup(func(ctx SpecContext) {
-				Expect(client.IgnoreNotFound(s.Client.Delete(ctx, &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: "dave"}}))).To(Succeed())
+				Expect(client.IgnoreNotFound(s.Client.Delete(ctx,
+					&v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: "dave"}}))).To(Succeed())
 				awaitGone(ctx, "dave-admin-key")
 			})
 			DeferCleanup(s.Operator.Restart)
@@ -109,7 +110,8 @@ var _ = Describe("The bootstrap key", func() {
 		expectAnswer(ctx, s.BootstrapKey, http.StatusOK)
 		Expect(ask(ctx, s.BootstrapKey).header.Get("X-Auth-User")).To(Equal("admin"))
 		config := &corev1.ConfigMap{}
-		Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapConfig}, config)).To(Succeed())
+		Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapConfig}, config)).
+			To(Succeed())
 		config.Data = map[string]string{"ADMIN_KEY": "another-bootstrap-key"}
 		Expect(s.Client.Update(ctx, config)).To(Succeed())
 		expectAnswer(ctx, "another-bootstrap-key", http.StatusOK)

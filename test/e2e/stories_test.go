@@ -40,7 +40,8 @@ func awaitReady(ctx context.Context, k *v1alpha1.APIKey, reason string) string {
 	GinkgoHelper()
 	awaitAPIKey(ctx, k, v1alpha1.ConditionReady, reason)
 	secret := &corev1.Secret{}
-	Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: k.Namespace, Name: k.EffectiveSecretName()}, secret)).To(Succeed())
+	Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: k.Namespace, Name: k.EffectiveSecretName()}, secret)).
+		To(Succeed())
 	return string(secret.Data[v1alpha1.SecretKey])
 }
 
@@ -102,22 +103,23 @@ var _ = Describe("An API key", func() {
 })
 
 var _ = Describe("The last admin", func() {
-	It("remains when all are deleted without an operator, and is deleted when there is another", Serial, func(ctx SpecContext) {
-		plaintext := issued(ctx, "grace")
-		expectAnswer(ctx, plaintext, http.StatusOK)
-		awaitNoMark(ctx)
-		Expect(s.Operator.Stop()).To(Succeed())
-		DeferCleanup(s.Operator.Restart)
-		Expect(s.Client.DeleteAllOf(ctx, &v1alpha1.AdminUser{}, client.InNamespace(stack.Namespace))).To(Succeed())
-		Expect(s.Operator.Start(ctx)).To(Succeed())
+	It("remains when all are deleted without an operator, and is deleted when there is another", Serial,
+		func(ctx SpecContext) {
+			plaintext := issued(ctx, "grace")
+			expectAnswer(ctx, plaintext, http.StatusOK)
+			awaitNoMark(ctx)
+			Expect(s.Operator.Stop()).To(Succeed())
+			DeferCleanup(s.Operator.Restart)
+			Expect(s.Client.DeleteAllOf(ctx, &v1alpha1.AdminUser{}, client.InNamespace(stack.Namespace))).To(Succeed())
+			Expect(s.Operator.Start(ctx)).To(Succeed())
 
-		kept := awaitKept(ctx)
-		Expect(kept.DeletionTimestamp).NotTo(BeNil())
-		expectAnswer(ctx, key(ctx, kept.Name), http.StatusOK)
-		issued(ctx, "heir")
-		issuedAgain(ctx, keeper)
-		remove(ctx, "heir")
-	})
+			kept := awaitKept(ctx)
+			Expect(kept.DeletionTimestamp).NotTo(BeNil())
+			expectAnswer(ctx, key(ctx, kept.Name), http.StatusOK)
+			issued(ctx, "heir")
+			issuedAgain(ctx, keeper)
+			remove(ctx, "heir")
+		})
 })
 
 // awaitNoMark waits until no AdminUser has condition LastAdmin.
@@ -150,7 +152,8 @@ func awaitKept(ctx context.Context) *v1alpha1.AdminUser {
 func issuedAgain(ctx context.Context, name string) {
 	GinkgoHelper()
 	Eventually(ctx, func() error {
-		return s.Client.Create(ctx, &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: name}})
+		return s.Client.Create(ctx,
+			&v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: name}})
 	}).WithTimeout(patience).Should(Succeed())
 	key(ctx, name)
 }

@@ -43,7 +43,8 @@ const keeper = "keeper"
 // create applies an AdminUser.
 func create(ctx context.Context, name string) {
 	GinkgoHelper()
-	Expect(s.Client.Create(ctx, &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: name}})).To(Succeed())
+	Expect(s.Client.Create(ctx,
+		&v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: name}})).To(Succeed())
 }
 
 // issued creates an AdminUser and returns its key as soon as it can be read.
@@ -57,7 +58,8 @@ func key(ctx context.Context, name string) (plaintext string) {
 	GinkgoHelper()
 	Eventually(ctx, func(g Gomega) {
 		secret := &corev1.Secret{}
-		g.Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: name + "-admin-key"}, secret)).To(Succeed())
+		g.Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: name + "-admin-key"}, secret)).
+			To(Succeed())
 		plaintext = string(secret.Data["key"])
 		g.Expect(plaintext).NotTo(BeEmpty())
 	}).WithTimeout(patience).WithPolling(5 * time.Millisecond).Should(Succeed())
@@ -80,7 +82,8 @@ func edit(ctx context.Context, name string, change func(*v1alpha1.AdminUser)) {
 func remove(ctx context.Context, name string) {
 	GinkgoHelper()
 	Eventually(ctx, func() error {
-		return s.Client.Delete(ctx, &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: name}})
+		return s.Client.Delete(ctx,
+			&v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: name}})
 	}).Should(Succeed())
 }
 
@@ -90,7 +93,8 @@ func removeAll(ctx context.Context) {
 	var users v1alpha1.AdminUserList
 	Expect(s.Client.List(ctx, &users)).To(Succeed())
 	for i := range users.Items {
-		mayGo := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"`+v1alpha1.AnnotationAllowLastAdminRemoval+`":"true"}}}`))
+		mayGo := client.RawPatch(types.MergePatchType,
+			[]byte(`{"metadata":{"annotations":{"`+v1alpha1.AnnotationAllowLastAdminRemoval+`":"true"}}}`))
 		Expect(s.Client.Patch(ctx, &users.Items[i], mayGo)).To(Succeed())
 		Expect(s.Client.Delete(ctx, &users.Items[i])).To(Succeed())
 	}

@@ -24,12 +24,13 @@ func envoy(ctx context.Context, plaintext string) *authv3.CheckResponse {
 	connection, err := grpc.NewClient(s.Replicas[0].ExtAuthz, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	Expect(err).NotTo(HaveOccurred())
 	defer func() { _ = connection.Close() }()
-	reply, err := authv3.NewAuthorizationClient(connection).Check(ctx, &authv3.CheckRequest{Attributes: &authv3.AttributeContext{
-		Request: &authv3.AttributeContext_Request{Http: &authv3.AttributeContext_HttpRequest{
-			Method: http.MethodGet, Path: "/orders?page=2", Host: "app.example.com",
-			Headers: map[string]string{"authorization": "Bearer " + plaintext},
-		}},
-	}})
+	reply, err := authv3.NewAuthorizationClient(connection).
+		Check(ctx, &authv3.CheckRequest{Attributes: &authv3.AttributeContext{
+			Request: &authv3.AttributeContext_Request{Http: &authv3.AttributeContext_HttpRequest{
+				Method: http.MethodGet, Path: "/orders?page=2", Host: "app.example.com",
+				Headers: map[string]string{"authorization": "Bearer " + plaintext},
+			}},
+		}})
 	Expect(err).NotTo(HaveOccurred())
 	return reply
 }
@@ -45,7 +46,8 @@ func headers(options []*corev3.HeaderValueOption) map[string]string {
 // introspected returns the reply of /introspect about a token.
 func introspected(ctx context.Context, asker, token string) (status int, body string) {
 	GinkgoHelper()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.ServerURL+"/introspect", strings.NewReader(url.Values{"token": {token}}.Encode()))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.ServerURL+"/introspect",
+		strings.NewReader(url.Values{"token": {token}}.Encode()))
 	Expect(err).NotTo(HaveOccurred())
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	request.Header.Set("Authorization", "Bearer "+asker)

@@ -105,7 +105,8 @@ var _ = Describe("A workload that reads its mounted key for each request", func(
 })
 
 // acceptedKey creates an APIKey and returns its key as soon as the server accepts it.
-func acceptedKey(ctx context.Context, name string, change func(*v1alpha1.APIKey)) (k *v1alpha1.APIKey, plaintext string) {
+func acceptedKey(ctx context.Context, name string, change func(*v1alpha1.APIKey)) (k *v1alpha1.APIKey,
+	plaintext string) {
 	GinkgoHelper()
 	k = newAPIKey(ctx, name, change)
 	eventually(ctx, func() int {

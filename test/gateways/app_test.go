@@ -43,7 +43,8 @@ func (a *app) address() string { return strings.TrimPrefix(a.url, "http://") }
 func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.requests.Add(1)
 	w.Header().Set(fromApp, "yes")
-	if becomes := strings.Join(r.Header.Values("Upgrade"), ", "); becomes != "" && strings.Contains(strings.ToLower(r.Header.Get("Connection")), "upgrade") {
+	if becomes := strings.Join(r.Header.Values("Upgrade"), ", "); becomes != "" &&
+		strings.Contains(strings.ToLower(r.Header.Get("Connection")), "upgrade") {
 		shout(w, becomes)
 		return
 	}
@@ -65,7 +66,8 @@ func shout(w http.ResponseWriter, becomes string) {
 		return
 	}
 	defer func() { _ = connection.Close() }()
-	_, _ = fmt.Fprintf(connection, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n%s: yes\r\n\r\n", becomes, fromApp)
+	_, _ = fmt.Fprintf(connection,
+		"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n%s: yes\r\n\r\n", becomes, fromApp)
 	for line := bufio.NewScanner(lines); line.Scan(); {
 		if _, err := fmt.Fprintln(connection, strings.ToUpper(line.Text())); err != nil {
 			return

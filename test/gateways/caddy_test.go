@@ -16,11 +16,12 @@ func caddy() *gateway {
 			listen, dir := freeAddress(), GinkgoT().TempDir()
 			_, port, _ := strings.Cut(listen, ":")
 			// Without TLS, because Caddy could not get a certificate here.
-			text := "{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n}\n" + page.with("/etc/caddy/Caddyfile", map[string]string{
-				"keywright-server.keywright-system.svc:80": serverAddress(),
-				"app.default.svc:8080":                     behind.address(),
-				"app.example.com {":                        "http://app.example.com:" + port + " {",
-			})
+			text := "{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n}\n" +
+				page.with("/etc/caddy/Caddyfile", map[string]string{
+					"keywright-server.keywright-system.svc:80": serverAddress(),
+					"app.default.svc:8080":                     behind.address(),
+					"app.example.com {":                        "http://app.example.com:" + port + " {",
+				})
 			run(ctx, listen, "env", "HOME="+dir, "XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir,
 				find("caddy"), "run", "--adapter", "caddyfile", "--config", write(dir, "Caddyfile", text))
 			return listen

@@ -96,7 +96,8 @@ func passes(g *gateway) {
 			got := send(method, "ci")
 			expectIdentity(got, ci)
 			Expect(*got.app).To(SatisfyAll(HaveField("Method", method), HaveField("Body", "a thing")))
-			g.expectRefused(send(method, "reader"), http.StatusForbidden, "User not allowed. Contact an administrator to be added to the allow list.")
+			g.expectRefused(send(method, "reader"), http.StatusForbidden,
+				"User not allowed. Contact an administrator to be added to the allow list.")
 		}
 		expectIdentity(send("POST", "alice"), alice)
 		expectIdentity(g.get(ctx, "/things", "reader"), reader)
@@ -138,7 +139,8 @@ func refuses(g *gateway) {
 		}
 		_, err := s.Kubectl(ctx, "patch", "-n", key.Namespace, "apikey", name, "--type=merge", `-p={"spec":{"revoked":true}}`)
 		Expect(err).NotTo(HaveOccurred())
-		Eventually(ctx, func() int { return g.get(ctx, "/", name).status }).WithTimeout(atOnce).Should(Equal(http.StatusUnauthorized))
+		Eventually(ctx, func() int { return g.get(ctx, "/", name).status }).WithTimeout(atOnce).
+			Should(Equal(http.StatusUnauthorized))
 		for range 20 {
 			g.expectRefused(g.get(ctx, "/", name), http.StatusUnauthorized, "invalid token")
 		}
@@ -153,7 +155,8 @@ func refuses(g *gateway) {
 		huge := http.Header{"X-Api-Key": {strings.Repeat("x", 200<<10)}}
 		got = g.send(ctx, request{method: "GET", target: "/", who: "ci", by: byBearer, header: huge})
 		Expect(got.app == nil).To(BeTrue(), "it did not reach the app")
-		Expect(got.status).To(BeElementOf(http.StatusBadRequest, http.StatusUnauthorized, http.StatusRequestHeaderFieldsTooLarge))
+		Expect(got.status).To(BeElementOf(http.StatusBadRequest, http.StatusUnauthorized,
+			http.StatusRequestHeaderFieldsTooLarge))
 	})
 }
 

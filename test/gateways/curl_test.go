@@ -27,7 +27,8 @@ var _ = Describe("curl", func() {
 		home := GinkgoT().TempDir()
 		script := page.with("curl.sh", map[string]string{"/var/run/keywright/key": filepath.Join(home, "key")})
 		write(home, "key", keys.get("ci")+"\n")
-		write(home, ".curlrc", "cacert = "+certificates.certificate+"\nconnect-to = app.example.com:443:"+g.listen+"\nnoproxy = *\n")
+		write(home, ".curlrc",
+			"cacert = "+certificates.certificate+"\nconnect-to = app.example.com:443:"+g.listen+"\nnoproxy = *\n")
 		cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script)
 		cmd.Dir, cmd.Env = home, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home}
 		out, err := cmd.Output()

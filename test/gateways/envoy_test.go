@@ -100,6 +100,7 @@ var _ = Describe("Istio's mesh configuration", func() {
 		provider := mesh.GetExtensionProviders()[0]
 		Expect(provider.GetEnvoyExtAuthzGrpc().GetFailOpen()).To(BeFalse())
 		Expect(provider.GetEnvoyExtAuthzGrpc().GetPort()).To(BeEquivalentTo(9001))
-		Expect(page.with("istio.yaml", nil)).To(ContainSubstring(fmt.Sprintf("provider:\n    name: %s\n", provider.GetName())))
+		Expect(page.with("istio.yaml", nil)).
+			To(ContainSubstring(fmt.Sprintf("provider:\n    name: %s\n", provider.GetName())))
 	})
 })

@@ -58,7 +58,8 @@ func (g *gateway) connect(ctx context.Context) net.Conn {
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(connection.Close)
 	if strings.HasPrefix(g.url, "https:") {
-		return tls.Client(connection, &tls.Config{RootCAs: certificates.pool, ServerName: hosts[0], MinVersion: tls.VersionTLS12})
+		return tls.Client(connection,
+			&tls.Config{RootCAs: certificates.pool, ServerName: hosts[0], MinVersion: tls.VersionTLS12})
 	}
 	return connection
 }

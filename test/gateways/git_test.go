@@ -82,7 +82,8 @@ type gitServer struct{ listen, root string }
 func newGitServer(ctx context.Context) *gitServer {
 	GinkgoHelper()
 	server := &gitServer{listen: freeAddress(), root: GinkgoT().TempDir()}
-	Expect(gitHere(ctx, "init", "--quiet", "--bare", "--initial-branch=main", server.repository())).Error().NotTo(HaveOccurred())
+	Expect(gitHere(ctx, "init", "--quiet", "--bare", "--initial-branch=main", server.repository())).Error().
+		NotTo(HaveOccurred())
 	programs, err := gitHere(ctx, "--exec-path")
 	Expect(err).NotTo(HaveOccurred())
 	backend := httptest.NewServer(gitBackend(server.root, strings.TrimSpace(programs)))

@@ -14,7 +14,8 @@ func isNotFooled(g *gateway) {
 	It("ignores the identity headers of clients", func(ctx SpecContext) {
 		forged := http.Header{}
 		for _, name := range []string{"User", "Subject", "Key-Id", "Scopes", "Admin"} {
-			for _, spelled := range []string{"X-Auth-" + name, "X_Auth_" + name, "X-Auth_" + name, "x_auth-" + strings.ToUpper(name), "X_AUTH_" + strings.ReplaceAll(name, "-", "_")} {
+			for _, spelled := range []string{"X-Auth-" + name, "X_Auth_" + name, "X-Auth_" + name, "x_auth-" +
+				strings.ToUpper(name), "X_AUTH_" + strings.ReplaceAll(name, "-", "_")} {
 				forged[spelled] = []string{"true", "User/alice"}
 			}
 		}
@@ -25,7 +26,8 @@ func isNotFooled(g *gateway) {
 			}
 			expectIdentity(g.send(ctx, request{method: "GET", target: "/", who: "ci", by: byBearer, header: header}), ci)
 		}
-		g.expectRefused(g.send(ctx, request{method: "GET", target: "/", header: forged}), http.StatusUnauthorized, "invalid token")
+		g.expectRefused(g.send(ctx, request{method: "GET", target: "/", header: forged}), http.StatusUnauthorized,
+			"invalid token")
 	})
 
 	// Each would be let in if its headers were trusted.
@@ -35,7 +37,8 @@ func isNotFooled(g *gateway) {
 		{"X-Original-Method": {"GET"}},
 		{"X-Http-Method-Override": {"GET"}},
 		{"Connection": {"X-Forwarded-Method"}},
-		{"X-Forwarded-Method": {"GET", "GET"}, "X-Original-Method": {"GET"}, "Connection": {"close, X-Forwarded-Method, X-Original-Method"}},
+		{"X-Forwarded-Method": {"GET", "GET"}, "X-Original-Method": {"GET"},
+			"Connection": {"close, X-Forwarded-Method, X-Original-Method"}},
 	} {
 		It(fmt.Sprintf("ignores a forged method: %v", forged), func(ctx SpecContext) {
 			got := g.send(ctx, request{method: "POST", target: "/things", who: "reader", by: byBearer, header: forged})
@@ -59,10 +62,12 @@ func isNotFooled(g *gateway) {
 		})
 	}
 
-	for _, name := range []string{"X-Forwarded-User", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL"} {
+	for _, name := range []string{"X-Forwarded-User", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override",
+		"X-Original-URL", "X-Rewrite-URL"} {
 		It("removes a header that the app might read as the request: "+name, func(ctx SpecContext) {
 			for _, spelled := range []string{name, strings.ReplaceAll(name, "-", "_")} {
-				got := g.send(ctx, request{method: "GET", target: "/", who: "ci", by: byBearer, header: http.Header{spelled: {"DELETE"}}})
+				got := g.send(ctx, request{method: "GET", target: "/", who: "ci", by: byBearer,
+					header: http.Header{spelled: {"DELETE"}}})
 				if got.app == nil {
 					g.expectRefused(got, http.StatusForbidden, "The request can be read in more than one way")
 					continue

@@ -15,7 +15,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// ingressNginx is nginx as ingress-nginx configures it for the Ingress of the page. The controller itself cannot run here.
+// ingressNginx is nginx as ingress-nginx configures it for the Ingress of the page. The controller itself cannot run
+// here.
 func ingressNginx() *gateway {
 	return &gateway{
 		name: "ingress-nginx", path: find("nginx"), install: installIt,
@@ -91,7 +92,8 @@ func responseHeaders(list string) string {
 	for i, name := range strings.Split(list, ",") {
 		name = strings.TrimSpace(name)
 		variable := strings.ReplaceAll(strings.ToLower(name), "-", "_")
-		fmt.Fprintf(&lines, "auth_request_set $authHeader%d $upstream_http_%s;\nproxy_set_header '%s' $authHeader%d;\n", i, variable, name, i)
+		fmt.Fprintf(&lines, "auth_request_set $authHeader%d $upstream_http_%s;\nproxy_set_header '%s' $authHeader%d;\n", i,
+			variable, name, i)
 	}
 	return lines.String()
 }

@@ -19,7 +19,8 @@ var manifests = []string{"networkpolicy.yaml", "traefik.yaml", "envoy-gateway.ya
 var definitions = []struct{ pinned, module, files string }{
 	{"hack/gatewaycrds", "github.com/envoyproxy/gateway", "charts/gateway-helm/charts/crds/crds/gatewayapi-crds.yaml"},
 	{"hack/gatewaycrds", "github.com/envoyproxy/gateway", "charts/gateway-helm/charts/crds/crds/generated"},
-	{"hack/gatewaycrds", "github.com/traefik/traefik/v3", "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml"},
+	{"hack/gatewaycrds", "github.com/traefik/traefik/v3",
+		"docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml"},
 	{".", "istio.io/api", "kubernetes/customresourcedefinitions.gen.yaml"},
 }
 
@@ -36,7 +37,8 @@ var _ = Describe("A manifest", Ordered, ContinueOnFailure, func() {
 		It("is accepted by the API server: "+name, func(ctx SpecContext) {
 			text := page.with(name, nil)
 			Expect(offer(ctx, text)).To(Succeed())
-			Expect(offer(ctx, strings.Replace(text, "\nspec:\n", "\nspec:\n  noSuchField: x\n", 1))).NotTo(Succeed(), "the API server does not check the fields")
+			Expect(offer(ctx, strings.Replace(text, "\nspec:\n", "\nspec:\n  noSuchField: x\n", 1))).
+				NotTo(Succeed(), "the API server does not check the fields")
 		})
 	}
 
@@ -50,7 +52,8 @@ var _ = Describe("A manifest", Ordered, ContinueOnFailure, func() {
 		Expect(built).To(ContainSubstring("- --upstream=http://app.default.svc:8080\n"))
 		// The changed objects of the installation.
 		for _, object := range strings.Split(built, "---\n") {
-			if strings.Contains(object, "name: keywright-server\n") && strings.Contains(object, "kind: Deployment\n") || strings.Contains(object, "name: app-with-keys\n") {
+			if strings.Contains(object, "name: keywright-server\n") && strings.Contains(object, "kind: Deployment\n") ||
+				strings.Contains(object, "name: app-with-keys\n") {
 				Expect(offer(ctx, object)).To(Succeed())
 			}
 		}
@@ -67,7 +70,8 @@ func kubectl(ctx context.Context, args ...string) string {
 // offer creates a manifest in a dry run with strict validation, so unknown fields are errors.
 func offer(ctx context.Context, text string) error {
 	GinkgoHelper()
-	_, err := s.Kubectl(ctx, "create", "--dry-run=server", "--validate=strict", "-f", write(GinkgoT().TempDir(), "manifest.yaml", text))
+	_, err := s.Kubectl(ctx, "create", "--dry-run=server", "--validate=strict", "-f",
+		write(GinkgoT().TempDir(), "manifest.yaml", text))
 	return err
 }
 

@@ -50,7 +50,8 @@ func runNginx(ctx context.Context, listen, name string, addresses map[string]str
 		file := "/etc/nginx/keywright/" + name + ".conf"
 		write(dir, file, hereIn(dir, page.with(file, nil)))
 	}
-	upstream := page.with("/etc/nginx/conf.d/keywright.conf", map[string]string{"keywright-server.keywright-system.svc:80": serverAddress()})
+	upstream := page.with("/etc/nginx/conf.d/keywright.conf",
+		map[string]string{"keywright-server.keywright-system.svc:80": serverAddress()})
 	addresses["listen 443"] = "listen " + listen
 	addresses["/etc/nginx/tls/tls.crt"] = certificates.certificate
 	addresses["/etc/nginx/tls/tls.key"] = certificates.key

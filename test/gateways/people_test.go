@@ -60,9 +60,10 @@ func issueKeys(ctx context.Context) {
 // issue creates the key of an account and returns its object.
 func issue(ctx context.Context, name string, scopes ...v1alpha1.Scope) *v1alpha1.APIKey {
 	GinkgoHelper()
-	key := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: name}, Spec: v1alpha1.APIKeySpec{
-		Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: name}, Scopes: scopes,
-	}}
+	key := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: name},
+		Spec: v1alpha1.APIKeySpec{
+			Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: name}, Scopes: scopes,
+		}}
 	Expect(s.Client.Create(ctx, key)).To(Succeed())
 	keys.put(name, delivered(ctx, key.Namespace, name+"-api-key"))
 	return key
@@ -116,7 +117,8 @@ var settings = map[string]string{
 func configure(ctx context.Context, more map[string]string) {
 	GinkgoHelper()
 	config := &corev1.ConfigMap{}
-	Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapConfig}, config)).To(Succeed())
+	Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapConfig}, config)).
+		To(Succeed())
 	data := map[string]string{"ADMIN_KEY_SECRET": config.Data["ADMIN_KEY_SECRET"]}
 	maps.Copy(data, settings)
 	maps.Copy(data, more)

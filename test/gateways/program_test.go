@@ -55,7 +55,8 @@ func run(ctx context.Context, listen string, command ...string) {
 		_ = cmd.Wait()
 		_, _ = io.Copy(GinkgoWriter, &out)
 	})
-	Eventually(ctx, func() error { return dial(ctx, listen) }).Should(Succeed(), "%s listens on %s", filepath.Base(command[0]), listen)
+	Eventually(ctx, func() error { return dial(ctx, listen) }).
+		Should(Succeed(), "%s listens on %s", filepath.Base(command[0]), listen)
 }
 
 func dial(ctx context.Context, address string) error {

@@ -22,7 +22,8 @@ var _ = Describe("With a trusted proxy", Ordered, ContinueOnFailure, func() {
 		It("a client of "+g.name+" is not trusted", func(ctx SpecContext) {
 			g.open(ctx)
 			Expect(ask(ctx, "GET", "/", dora)()).To(Equal(http.StatusOK), "Keywright itself trusts it")
-			g.expectRefused(g.send(ctx, request{method: "GET", target: "/", header: dora}), http.StatusUnauthorized, "invalid token")
+			g.expectRefused(g.send(ctx, request{method: "GET", target: "/", header: dora}), http.StatusUnauthorized,
+				"invalid token")
 			got := g.send(ctx, request{method: "GET", target: "/", who: "ci", by: byBearer, header: dora})
 			expectIdentity(got, ci)
 		})

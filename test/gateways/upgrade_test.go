@@ -16,7 +16,8 @@ func becomesWebsockets(g *gateway) {
 		passesWebsockets(g)
 	}
 	// Further requests on the connection would not be checked.
-	for _, to := range []string{"Upgrade: h2c", "Upgrade: h2c, websocket", "Upgrade: websocket, h2c", "Upgrade: h2c\r\nUpgrade: websocket", "Upgrade: websocket\r\nUpgrade: h2c", "Upgrade: tls/1.2"} {
+	for _, to := range []string{"Upgrade: h2c", "Upgrade: h2c, websocket", "Upgrade: websocket, h2c",
+		"Upgrade: h2c\r\nUpgrade: websocket", "Upgrade: websocket\r\nUpgrade: h2c", "Upgrade: tls/1.2"} {
 		It(fmt.Sprintf("does not let a connection switch to: %q", to), func(ctx SpecContext) {
 			connection := g.connect(ctx)
 			upgrade(connection, to, "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA", "Authorization: Bearer "+keys.get("reader"))

@@ -37,7 +37,8 @@ var _ = Describe("A manifest applied again", func() {
 			kubectl(ctx, "annotate", "adminuser", user.Name, v1alpha1.AnnotationRotate+"=by-hand")
 			Eventually(func() string { return get(ctx, user.Name).Status.LastRotateRequest }).Should(Equal("by-hand"))
 			kubectl(ctx, "annotate", "secret", user.Name+"-admin-key", v1alpha1.AnnotationAdopt+"=true")
-			Eventually(func() []string { return get(ctx, user.Name).Finalizers }).Should(ContainElement(v1alpha1.FinalizerKeepSecret))
+			Eventually(func() []string { return get(ctx, user.Name).Finalizers }).
+				Should(ContainElement(v1alpha1.FinalizerKeepSecret))
 			rotated := settled(ctx, user.Name)
 			Expect(again()).To(HaveField("ResourceVersion", rotated.ResourceVersion), "after annotation, finalizer and status")
 			Expect(again().Generation).To(Equal(issued.Generation))

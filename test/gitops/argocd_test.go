@@ -28,9 +28,10 @@ func installArgoCD(ctx context.Context) {
 
 func argocdCM(namespace string) *corev1.ConfigMap {
 	return &corev1.ConfigMap{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "argocd-cm", Labels: map[string]string{"app.kubernetes.io/part-of": "argocd"}},
-		Data:       map[string]string{"url": "https://argocd.example.com"},
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "argocd-cm",
+			Labels: map[string]string{"app.kubernetes.io/part-of": "argocd"}},
+		Data: map[string]string{"url": "https://argocd.example.com"},
 	}
 }
 

@@ -34,28 +34,33 @@ func TestHealth(t *testing.T) {
 		object string
 		want   health
 	}{
-		"done":                        {object(readyTrue + "," + active), health{"Healthy", "The key is in its Secret."}},
-		"disabled":                    {object(readyTrue + "," + ended("Disabled")), health{"Healthy", "It is Disabled."}},
-		"expired":                     {object(ended("Expired") + "," + readyTrue), health{"Healthy", "It is Expired."}},
-		"revoked":                     {object(readyTrue + "," + ended("Revoked")), health{"Healthy", "It is Revoked."}},
-		"demoted":                     {object(readyTrue + "," + ended("Demoted")), health{"Healthy", "It is Demoted."}},
-		"stalled":                     {object(readyFalse + "," + active + "," + stalled), health{"Degraded", "Delete the Secret."}},
-		"rotating":                    {object(readyFalse + "," + active + "," + working), health{"Progressing", "A new key is on its way."}},
+		"done":     {object(readyTrue + "," + active), health{"Healthy", "The key is in its Secret."}},
+		"disabled": {object(readyTrue + "," + ended("Disabled")), health{"Healthy", "It is Disabled."}},
+		"expired":  {object(ended("Expired") + "," + readyTrue), health{"Healthy", "It is Expired."}},
+		"revoked":  {object(readyTrue + "," + ended("Revoked")), health{"Healthy", "It is Revoked."}},
+		"demoted":  {object(readyTrue + "," + ended("Demoted")), health{"Healthy", "It is Demoted."}},
+		"stalled": {object(readyFalse + "," + active + "," + stalled),
+			health{"Degraded", "Delete the Secret."}},
+		"rotating": {object(readyFalse + "," + active + "," + working),
+			health{"Progressing", "A new key is on its way."}},
 		"not ready, without a reason": {object(readyFalse), health{"Progressing", "The first key is on its way."}},
 		"no Ready":                    {object(active), health{"Progressing", "Waiting for the operator."}},
 		"no conditions":               {object(""), health{"Progressing", "Waiting for the operator."}},
 		"conditions null": {`{"metadata":{"generation":2},"status":{"observedGeneration":2,"conditions":null}}`,
 			health{"Progressing", "Waiting for the operator."}},
 		"no status": {`{"metadata":{"generation":1}}`, health{"Progressing", "Waiting for the operator to see the change."}},
-		"an earlier spec": {`{"metadata":{"generation":3},"status":{"observedGeneration":2,"conditions":[` + readyTrue + `]}}`,
+		"an earlier spec": {`{"metadata":{"generation":3},"status":{"observedGeneration":2,"conditions":[` + readyTrue +
+			`]}}`,
 			health{"Progressing", "Waiting for the operator to see the change."}},
-		"stalled by an earlier spec": {`{"metadata":{"generation":3},"status":{"observedGeneration":2,"conditions":[` + stalled + `]}}`,
+		"stalled by an earlier spec": {`{"metadata":{"generation":3},"status":{"observedGeneration":2,"conditions":[` +
+			stalled + `]}}`,
 			health{"Progressing", "Waiting for the operator to see the change."}},
 		"a default observedGeneration": {`{"metadata":{"generation":1},"status":{"observedGeneration":-1}}`,
 			health{"Progressing", "Waiting for the operator to see the change."}},
 		"being deleted": {`{"metadata":{"generation":2,"deletionTimestamp":"2030-01-01T12:00:00Z"},"status":{"observedGeneration":2,"conditions":[` + readyTrue + `]}}`,
 			health{"Progressing", "It is being deleted."}},
-		"status is a text":      {`{"metadata":{"generation":2},"status":"fine"}`, health{"Progressing", "Waiting for the operator to see the change."}},
+		"status is a text": {`{"metadata":{"generation":2},"status":"fine"}`,
+			health{"Progressing", "Waiting for the operator to see the change."}},
 		"a message is missing":  {object(`{"type":"Ready","status":"True"}`), health{"Healthy", ""}},
 		"a message is a list":   {object(`{"type":"Ready","status":"True","message":[1]}`), health{"Healthy", ""}},
 		"a condition is a text": {object(`"Ready",` + readyTrue), health{"Healthy", "The key is in its Secret."}},
@@ -83,7 +88,8 @@ func TestHealth(t *testing.T) {
 func TestHealth_AcceptsAnyObject(t *testing.T) {
 	script := readHealthScript()
 	rapid.Check(t, func(t *rapid.T) {
-		got, err := assess(script, map[string]any{"metadata": anything(3).Draw(t, "metadata"), "status": anything(4).Draw(t, "status")})
+		got, err := assess(script,
+			map[string]any{"metadata": anything(3).Draw(t, "metadata"), "status": anything(4).Draw(t, "status")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +101,8 @@ func TestHealth_AcceptsAnyObject(t *testing.T) {
 
 // anything generates JSON with the names and values that the script reads, in right and wrong places.
 func anything(depth int) *rapid.Generator[any] {
-	names := rapid.SampledFrom([]string{"generation", "observedGeneration", "deletionTimestamp", "conditions", "type", "status", "message"})
+	names := rapid.SampledFrom([]string{"generation", "observedGeneration", "deletionTimestamp", "conditions", "type",
+		"status", "message"})
 	leaves := []*rapid.Generator[any]{
 		rapid.Just[any](nil), rapid.Bool().AsAny(), rapid.Int64Range(-1, 3).AsAny(), rapid.Float64().AsAny(),
 		rapid.SampledFrom([]string{"Ready", "Stalled", "Reconciling", "Active", "True", "False", ""}).AsAny(),
@@ -107,7 +114,8 @@ func anything(depth int) *rapid.Generator[any] {
 	return rapid.OneOf(append(leaves, rapid.SliceOfN(inner, 0, 4).AsAny(), rapid.MapOfN(names, inner, 0, 5).AsAny())...)
 }
 
-// Argo CD and Flux always agree. Objects that the operator has not seen are left out, because kstatus calls them current.
+// Argo CD and Flux always agree. Objects that the operator has not seen are left out, because kstatus calls them
+// current.
 func TestHealth_MatchesKstatus(t *testing.T) {
 	script := readHealthScript()
 	means := map[status.Status]string{

@@ -48,7 +48,8 @@ func assess(script string, object map[string]any) (h health, err error) {
 	status, isText := result.RawGetString("status").(lua.LString)
 	message, isTextToo := result.RawGetString("message").(lua.LString)
 	if !isText || !isTextToo {
-		return h, fmt.Errorf("status is a %s, message a %s", result.RawGetString("status").Type(), result.RawGetString("message").Type())
+		return h, fmt.Errorf("status is a %s, message a %s", result.RawGetString("status").Type(),
+			result.RawGetString("message").Type())
 	}
 	return health{string(status), string(message)}, nil
 }

@@ -41,7 +41,8 @@ func (b backup) key() string { return string(b.secret.Data[v1alpha1.SecretKey]) 
 // restoreObject creates the object again. A tool that restores status does so in a second write, to the subresource.
 func (b backup) restoreObject(ctx SpecContext, withStatus bool) {
 	GinkgoHelper()
-	user := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: b.user.Namespace, Name: b.user.Name}, Spec: b.user.Spec}
+	user := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: b.user.Namespace, Name: b.user.Name},
+		Spec: b.user.Spec}
 	Expect(s.Client.Create(ctx, user)).To(Succeed())
 	if withStatus {
 		user.Status = b.user.Status
@@ -57,8 +58,9 @@ func (b backup) restoreSecret(ctx SpecContext) {
 		annotations[name] = value
 	}
 	Expect(s.Client.Create(ctx, &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: b.secret.Namespace, Name: b.secret.Name, Labels: b.secret.Labels, Annotations: annotations},
-		Data:       b.secret.Data,
+		ObjectMeta: metav1.ObjectMeta{Namespace: b.secret.Namespace, Name: b.secret.Name, Labels: b.secret.Labels,
+			Annotations: annotations},
+		Data: b.secret.Data,
 	}, client.FieldOwner("velero"))).To(Succeed())
 }
 

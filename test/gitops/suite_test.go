@@ -33,7 +33,8 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	settled(ctx, "bystander")
 }, kit.StartTimeout)
 
-// admin returns a manifest. It sets a field of the spec, because the API server records no manager of an object without.
+// admin returns a manifest. It sets a field of the spec, because the API server records no manager of an object
+// without.
 func admin(name string) *v1alpha1.AdminUser {
 	return &v1alpha1.AdminUser{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "AdminUser"},

@@ -31,8 +31,10 @@ func TestUnneededGrants(t *testing.T) {
 		"of another account":            {[]kit.Grant{{Account: "b", Resource: "secrets", Verb: "get"}}, get, 1},
 		"granted twice":                 {[]kit.Grant{grant("", "secrets", "get"), grant("x", "secrets", "get")}, get, 2},
 		"an apply that created nothing": {[]kit.Grant{grant("", "secrets", "create")}, patched(200), 1},
-		"an apply that created it":      {[]kit.Grant{grant("", "secrets", "create"), grant("", "secrets", "patch")}, patched(201), 0},
-		"a namespace":                   {[]kit.Grant{grant("x", "namespaces", "get", "x")}, stack.Request{Account: account, Verb: "get", Resource: "namespaces", Name: "x"}, 0},
+		"an apply that created it": {[]kit.Grant{grant("", "secrets", "create"), grant("", "secrets", "patch")},
+			patched(201), 0},
+		"a namespace": {[]kit.Grant{grant("x", "namespaces", "get", "x")},
+			stack.Request{Account: account, Verb: "get", Resource: "namespaces", Name: "x"}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := kit.UnneededGrants(c.grants, []stack.Request{c.request}); len(got) != c.unneeded {

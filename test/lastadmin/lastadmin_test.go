@@ -49,7 +49,8 @@ func issued(ctx context.Context, names ...string) map[string]string {
 	for _, name := range names {
 		Eventually(ctx, func(g Gomega) {
 			secret := &corev1.Secret{}
-			g.Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: name + "-admin-key"}, secret)).To(Succeed())
+			g.Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: name + "-admin-key"}, secret)).
+				To(Succeed())
 			keys[name] = string(secret.Data["key"])
 			g.Expect(ask(ctx, keys[name])).To(Equal(http.StatusOK))
 			user := named(name)
@@ -164,7 +165,8 @@ var _ = Describe("The last admin", Ordered, func() {
 			out, err := s.Kubectl(ctx, append(args, "-n", stack.Namespace)...)
 			Expect(err).To(MatchError(ContainSubstring("last")), out)
 		}
-		_, err := s.Kubectl(ctx, "annotate", "adminuser", "last", "-n", stack.Namespace, v1alpha1.AnnotationAllowLastAdminRemoval+"=true")
+		_, err := s.Kubectl(ctx, "annotate", "adminuser", "last", "-n", stack.Namespace,
+			v1alpha1.AnnotationAllowLastAdminRemoval+"=true")
 		Expect(err).NotTo(HaveOccurred())
 		_, err = s.Kubectl(ctx, "delete", "adminuser", "last", "-n", stack.Namespace, "--timeout=30s")
 		Expect(err).NotTo(HaveOccurred())

@@ -46,7 +46,8 @@ func newContract() *contract {
 		for method, o := range item.(map[string]any) {
 			if described, is := o.(map[string]any); is && method != "parameters" {
 				method := strings.ToUpper(method)
-				c.mux.Handle(method+" "+path, operation{path: path, method: method, responses: described["responses"].(map[string]any)})
+				c.mux.Handle(method+" "+path,
+					operation{path: path, method: method, responses: described["responses"].(map[string]any)})
 			}
 		}
 	}
@@ -101,7 +102,8 @@ func (c *contract) unseen() (names []string) {
 	for path, item := range document.Paths {
 		for method := range item {
 			name := strings.ToUpper(method) + " " + path
-			if method != "parameters" && path != "/auth" && path != "/introspect" && !c.seen[name+" 200"] && !c.seen[name+" 201"] {
+			if method != "parameters" && path != "/auth" && path != "/introspect" && !c.seen[name+" 200"] &&
+				!c.seen[name+" 201"] {
 				names = append(names, name)
 			}
 		}

@@ -11,7 +11,8 @@ import (
 
 var _ = Describe("Keys", func() {
 	DescribeTable("are created, changed, rotated and deleted by REST, of", func(ctx SpecContext, base, subject string) {
-		made := admin().send(ctx, http.MethodPost, base, `{"name":"First","description":"of many","scopes":["certs.read"],"expires_in_seconds":3600}`)
+		made := admin().send(ctx, http.MethodPost, base,
+			`{"name":"First","description":"of many","scopes":["certs.read"],"expires_in_seconds":3600}`)
 		Expect(made.status).To(Equal(201), made.text)
 		Expect(made.header.Get("Cache-Control")).To(Equal("no-store"))
 		Expect(made.string("data", "subject")).To(Equal(subject))
@@ -41,7 +42,8 @@ var _ = Describe("Keys", func() {
 	)
 
 	It("hold no more than their creator holds", func(ctx SpecContext) {
-		made := admin().send(ctx, http.MethodPost, "/apiv1/accounts/boss/apikeys", `{"name":"boss","scopes":["users.read","users.write","audit.read"]}`)
+		made := admin().send(ctx, http.MethodPost, "/apiv1/accounts/boss/apikeys",
+			`{"name":"boss","scopes":["users.read","users.write","audit.read"]}`)
 		boss := at(s.ServerURL).key(made.string("data", "token"))
 		Expect(boss.send(ctx, http.MethodGet, "/api/admin/users", "").status).To(Equal(200))
 		Expect(boss.send(ctx, http.MethodGet, "/api/admin/audit?limit=1", "").status).To(Equal(200))
@@ -49,14 +51,17 @@ var _ = Describe("Keys", func() {
 		Expect(boss.send(ctx, http.MethodGet, "/apiv1/accounts/boss/apikeys", "").status).To(Equal(403))
 		Expect(boss.send(ctx, http.MethodGet, "/apiv1/permissions/catalog", "").status).To(Equal(403))
 		catalog := admin().send(ctx, http.MethodGet, "/apiv1/permissions/catalog", "")
-		Expect(catalog.at("data", "actions")).To(ContainElements("users.read", "apikeys.write", "audit.read", "keys.introspect"))
+		Expect(catalog.at("data", "actions")).
+			To(ContainElements("users.read", "apikeys.write", "audit.read", "keys.introspect"))
 	})
 
 	It("are tokens by GraphQL", func(ctx SpecContext) {
-		created := graphql(ctx, `mutation { createIntegrationInstanceToken(id: "jira-7") { tokenId token createdAt expiresAt } }`)
+		created := graphql(ctx,
+			`mutation { createIntegrationInstanceToken(id: "jira-7") { tokenId token createdAt expiresAt } }`)
 		token := created.string("data", "createIntegrationInstanceToken", "token")
 		Expect(gate(ctx, s.ServerURL, token)).To(Equal(200), created.text)
-		listed := graphql(ctx, `{ integrationInstanceTokens(id: "jira-7") { tokens { tokenId token } pageInfo { hasNextPage } } }`)
+		listed := graphql(ctx,
+			`{ integrationInstanceTokens(id: "jira-7") { tokens { tokenId token } pageInfo { hasNextPage } } }`)
 		Expect(listed.text).To(ContainSubstring(created.string("data", "createIntegrationInstanceToken", "tokenId")))
 		Expect(listed.text).NotTo(ContainSubstring(token))
 		ended := graphql(ctx, fmt.Sprintf(`mutation { revokeIntegrationInstanceToken(tokenId: %q) { success } }`,

@@ -41,14 +41,16 @@ var _ = Describe("Without the database", Serial, func() {
 		Expect(here.isAdmin(ctx)).To(BeTrue(), "a session that the server knows still works")
 
 		Expect(db.Start()).To(Succeed())
-		eventually(ctx, func() int { return admin().send(ctx, http.MethodGet, "/api/admin/users", "").status }).Should(Equal(200))
+		eventually(ctx, func() int { return admin().send(ctx, http.MethodGet, "/api/admin/users", "").status }).
+			Should(Equal(200))
 		users := admin().send(ctx, http.MethodGet, "/api/admin/users", "")
 		Expect(users.text).NotTo(ContainSubstring("never"))
 		keys := admin().send(ctx, http.MethodGet, "/apiv1/accounts/outage/apikeys", "")
 		Expect(keys.at("data", "total")).To(BeEquivalentTo(1))
 		Expect(here.isAdmin(ctx)).To(BeTrue())
 		eventually(ctx, func() bool {
-			return strings.Contains(admin().send(ctx, http.MethodGet, "/apiv1/accounts/outage/apikeys", "").text, `"last_used_at":"2`)
+			return strings.Contains(admin().send(ctx, http.MethodGet, "/apiv1/accounts/outage/apikeys", "").text,
+				`"last_used_at":"2`)
 		}).Should(BeTrue(), "the earlier use is recorded")
 	})
 })
@@ -58,12 +60,15 @@ var _ = Describe("The audit trail", func() {
 		made := admin().send(ctx, http.MethodPost, "/api/admin/users", `{"username":"written.down"}`)
 		Expect(made.status).To(Equal(200), made.text)
 		key := made.string("api_key")
-		rotated := admin().send(ctx, http.MethodPost, "/api/admin/users/written.down/rotate-key", `{"new_key":"Brought-Along-Key-0123456789"}`)
+		rotated := admin().send(ctx, http.MethodPost, "/api/admin/users/written.down/rotate-key",
+			`{"new_key":"Brought-Along-Key-0123456789"}`)
 		Expect(rotated.status).To(Equal(200), rotated.text)
-		failed := at(s.ServerURL).send(ctx, http.MethodPost, "/api/auth/login", `{"username":"written.down","api_key":"`+key+`"}`)
+		failed := at(s.ServerURL).
+			send(ctx, http.MethodPost, "/api/auth/login", `{"username":"written.down","api_key":"`+key+`"}`)
 		Expect(failed.status).To(Equal(401))
 		trail := admin().send(ctx, http.MethodGet, "/api/admin/audit?target=User/written.down", "")
-		Expect(trail.text).To(And(ContainSubstring(`"action":"user.create"`), ContainSubstring(`"action":"user.rotate"`), ContainSubstring(`"action":"login"`)), trail.text)
+		Expect(trail.text).To(And(ContainSubstring(`"action":"user.create"`), ContainSubstring(`"action":"user.rotate"`),
+			ContainSubstring(`"action":"login"`)), trail.text)
 		everything := admin().send(ctx, http.MethodGet, "/api/admin/audit?limit=1000", "").text
 		for _, secret := range []string{key, "Brought-Along-Key-0123456789", s.BootstrapKey} {
 			Expect(strings.Contains(everything, secret)).To(BeFalse())

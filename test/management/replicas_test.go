@@ -14,7 +14,8 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// travel is how long a watch event, or a word of the database, may be on its way to the other replica of a busy machine.
+// travel is how long a watch event, or a word of the database, may be on its way to the other replica of a busy
+// machine.
 const travel = 10 * time.Second
 
 func replicas() (one, other string) { return s.Replicas[0].URL, s.Replicas[1].URL }
@@ -25,7 +26,8 @@ func admin() caller { return at(s.ServerURL).key(s.BootstrapKey) }
 // login begins a session and returns who has it, with the cookie's value.
 func login(ctx context.Context, url, username, plaintext string) (caller, reply) {
 	GinkgoHelper()
-	r := at(url).send(ctx, http.MethodPost, "/api/auth/login", fmt.Sprintf(`{"username":%q,"api_key":%q}`, username, plaintext))
+	r := at(url).send(ctx, http.MethodPost, "/api/auth/login",
+		fmt.Sprintf(`{"username":%q,"api_key":%q}`, username, plaintext))
 	Expect(r.status).To(Equal(200), r.text)
 	var cookies []string
 	for _, line := range r.header.Values("Set-Cookie") {
@@ -106,7 +108,8 @@ var _ = Describe("Two replicas on one database", func() {
 
 	It("let one of several concurrent requests have a name, in any case", func(ctx SpecContext) {
 		statuses := together(8, func(i int, c caller) reply {
-			return c.send(ctx, http.MethodPost, "/api/admin/users", fmt.Sprintf(`{"username":%q}`, []string{"Same.Name", "same.name"}[i/2%2]))
+			return c.send(ctx, http.MethodPost, "/api/admin/users",
+				fmt.Sprintf(`{"username":%q}`, []string{"Same.Name", "same.name"}[i/2%2]))
 		})
 		Expect(statuses[200]).To(Equal(1), "%v", statuses)
 		Expect(statuses[409]).To(Equal(7), "%v", statuses)
@@ -119,7 +122,8 @@ var _ = Describe("Two replicas on one database", func() {
 			Expect(made.status).To(Equal(200), made.text)
 		}
 		statuses := together(4, func(i int, c caller) reply {
-			return c.send(ctx, http.MethodPost, fmt.Sprintf("/api/admin/users/wants-it-%d/rotate-key", i), `{"new_key":"`+wanted+`"}`)
+			return c.send(ctx, http.MethodPost, fmt.Sprintf("/api/admin/users/wants-it-%d/rotate-key", i),
+				`{"new_key":"`+wanted+`"}`)
 		})
 		Expect(statuses[200]).To(Equal(1), "%v", statuses)
 		Expect(statuses[409]).To(Equal(3), "%v", statuses)

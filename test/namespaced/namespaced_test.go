@@ -136,7 +136,8 @@ func expectAnswer(ctx context.Context, plaintext string, status int) {
 
 var _ = Describe("With listed namespaces", func() {
 	It("an AdminUser gets a key", func(ctx SpecContext) {
-		Expect(s.Client.Create(ctx, &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: "alice"}})).To(Succeed())
+		Expect(s.Client.Create(ctx,
+			&v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: "alice"}})).To(Succeed())
 		expectAnswer(ctx, delivered(ctx, stack.Namespace, "alice-admin-key"), http.StatusOK)
 	})
 
@@ -211,11 +212,12 @@ var _ = Describe("With listed namespaces", func() {
 		{"keywright-server", "get secrets", "-n=team-a", false},
 		{"keywright-server", "watch accessroles.keywright.dev", "--all-namespaces", true},
 	} {
-		It(c.account+" may "+c.what+" "+c.where+": "+map[bool]string{true: "yes", false: "no"}[c.allowed], func(ctx SpecContext) {
-			args := append([]string{"auth", "can-i"}, strings.Fields(c.what)...)
-			// kubectl fails if the answer is no.
-			answer, _ := s.Kubectl(ctx, append(args, c.where, "--as=system:serviceaccount:"+stack.Namespace+":"+c.account)...)
-			Expect(strings.TrimSpace(answer)).To(Equal(map[bool]string{true: "yes", false: "no"}[c.allowed]))
-		})
+		It(c.account+" may "+c.what+" "+c.where+": "+map[bool]string{true: "yes", false: "no"}[c.allowed],
+			func(ctx SpecContext) {
+				args := append([]string{"auth", "can-i"}, strings.Fields(c.what)...)
+				// kubectl fails if the answer is no.
+				answer, _ := s.Kubectl(ctx, append(args, c.where, "--as=system:serviceaccount:"+stack.Namespace+":"+c.account)...)
+				Expect(strings.TrimSpace(answer)).To(Equal(map[bool]string{true: "yes", false: "no"}[c.allowed]))
+			})
 	}
 })

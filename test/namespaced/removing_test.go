@@ -66,7 +66,8 @@ var _ = Describe("Removing", Serial, func() {
 		DeferCleanup(s.Operator.Start)
 		shell(ctx, "kubectl annotate adminuser left-behind "+v1alpha1.AnnotationAllowLastAdminRemoval+"=true; kubectl delete adminuser left-behind --wait=false")
 		Expect(s.Client.Get(ctx, client.ObjectKeyFromObject(user), user)).To(Succeed())
-		Expect(shell(ctx, onPage("(?s)```sh\n(kubectl get adminusers,apikeys.*?)\nkubectl get pods"))).To(ContainSubstring(v1alpha1.FinalizerLastAdmin))
+		Expect(shell(ctx, onPage("(?s)```sh\n(kubectl get adminusers,apikeys.*?)\nkubectl get pods"))).
+			To(ContainSubstring(v1alpha1.FinalizerLastAdmin))
 
 		takeAway := onPage("Take the finalizer away: `([^`]+)`")
 		shell(ctx, strings.ReplaceAll(takeAway, "<name>", "left-behind"))

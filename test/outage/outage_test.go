@@ -73,7 +73,8 @@ func get(ctx context.Context, address string, header http.Header) (status int, b
 
 func awaitAnswer(ctx context.Context, plaintext string, status int) {
 	GinkgoHelper()
-	Eventually(ctx, func() int { return ask(ctx, plaintext) }).WithTimeout(patience).WithPolling(5 * time.Millisecond).Should(Equal(status))
+	Eventually(ctx, func() int { return ask(ctx, plaintext) }).WithTimeout(patience).WithPolling(5 * time.Millisecond).
+		Should(Equal(status))
 }
 
 // issued creates an APIKey and returns its key.
@@ -118,7 +119,8 @@ func configure(ctx context.Context, data map[string]string) {
 	}
 	before := revision()
 	config := &corev1.ConfigMap{}
-	Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapConfig}, config)).To(Succeed())
+	Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapConfig}, config)).
+		To(Succeed())
 	config.Data = data
 	Expect(s.Client.Update(ctx, config)).To(Succeed())
 	Eventually(ctx, revision).WithTimeout(patience).ShouldNot(Equal(before))
@@ -176,6 +178,7 @@ var _ = Describe("While the API server cannot be reached", Ordered, func() {
 
 		Expect(line.mend()).To(Succeed())
 		awaitAnswer(ctx, plaintext, http.StatusOK)
-		Eventually(ctx, func() int { status, _ := readiness(ctx); return status }).WithTimeout(patience).Should(Equal(http.StatusOK))
+		Eventually(ctx, func() int { status, _ := readiness(ctx); return status }).WithTimeout(patience).
+			Should(Equal(http.StatusOK))
 	})
 })

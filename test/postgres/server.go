@@ -150,7 +150,8 @@ func (s *Server) listen(reader io.ReadCloser) {
 func (s *Server) URL() string { return s.urlOf("postgres") }
 
 func (s *Server) urlOf(database string) string {
-	u := url.URL{Scheme: "postgres", User: url.UserPassword(role, Password), Path: "/" + database, RawQuery: url.Values{"host": {s.folder}}.Encode()}
+	u := url.URL{Scheme: "postgres", User: url.UserPassword(role, Password), Path: "/" + database,
+		RawQuery: url.Values{"host": {s.folder}}.Encode()}
 	return u.String()
 }
 

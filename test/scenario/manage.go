@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// manage sends a request to the management API with the key in a header file. A key in the reply goes into a header file
-// and is never shown.
+// manage sends a request to the management API with the key in a header file. A key in the reply goes into a header
+// file and is never shown.
 type manage struct {
 	header, method, path, body string
 	// keyTo is the header file for the key, and field its field in the reply. Empty: the reply has no key and is
@@ -42,7 +42,8 @@ func (m manage) curl(p *Player) string {
 	if m.keyTo == "" {
 		return command
 	}
-	return "umask 077; " + command + " |\n  sed 's/.*\"" + m.field + `":"\([^"]*\)".*/Authorization: Bearer \1/' >` + p.headerFile(m.keyTo)
+	return "umask 077; " + command + " |\n  sed 's/.*\"" + m.field + `":"\([^"]*\)".*/Authorization: Bearer \1/' >` +
+		p.headerFile(m.keyTo)
 }
 
 // send does what curl would do.

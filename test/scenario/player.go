@@ -27,8 +27,8 @@ type Player struct {
 	curlMissed bool
 }
 
-// Play plays the steps until one does not show what it should. Its error names the step and wraps a *Mismatch or the end
-// of ctx.
+// Play plays the steps until one does not show what it should. Its error names the step and wraps a *Mismatch or the
+// end of ctx.
 func (p *Player) Play(ctx context.Context, steps []Step) error {
 	for i, step := range steps {
 		p.Out.title(i+1, len(steps), step.Title)

@@ -38,7 +38,8 @@ func refuseAll(w http.ResponseWriter, _ *http.Request) {
 func TestPlay_PrintsCommandsAndOutput(t *testing.T) {
 	p, printed := newTestPlayer(t, refuseAll)
 	err := p.Play(t.Context(), []Step{
-		{Title: "One", Proves: "one is shown", acts: []act{shell{`echo "$((6 * 7))"; echo err >&2; printf 'a\r\nb'`, []check{says("42"), says("err")}}}},
+		{Title: "One", Proves: "one is shown",
+			acts: []act{shell{`echo "$((6 * 7))"; echo err >&2; printf 'a\r\nb'`, []check{says("42"), says("err")}}}},
 		{Title: "Two", Proves: "two is silent", acts: []act{shell{"true \\\n  && true", nil}}},
 	})
 	if err != nil {
@@ -70,16 +71,20 @@ func TestPlay_StopsAtMismatch(t *testing.T) {
 		act       act
 		want, got string
 	}{
-		"missing text":   {shell{"echo here", []check{says("here"), says("there")}}, `"there"`, "what is printed above"},
-		"no output":      {shell{"true", []check{says("there")}}, `"there"`, "no output"},
-		"unwanted text":  {shell{"echo here", []check{lacks("here")}}, `no "here"`, "what is printed above"},
-		"other row":      {shell{"echo alice False", []check{row("alice", "True")}}, "the row alice True", "the row alice False"},
-		"missing row":    {shell{"echo bob True", []check{row("alice", "True")}}, "the row alice True", "no row alice"},
-		"exit status":    {shell{"exit 3", nil}, "the command to succeed", "exit status 3"},
-		"wrong status":   {ask{request{header: "key"}, []check{status(http.StatusOK)}}, "HTTP status 200", "HTTP/1.1 401 Unauthorized"},
-		"no reply":       {shell{"echo HTTP", []check{status(http.StatusOK)}}, "HTTP status 200", "no reply"},
-		"wrong header":   {ask{request{header: "key"}, []check{header("WWW-Authenticate", "Basic")}}, "the header WWW-Authenticate: Basic", "Www-Authenticate: Bearer"},
-		"missing header": {ask{request{header: "key"}, []check{header("X-Auth-User", "alice")}}, "the header X-Auth-User: alice", "no such header"},
+		"missing text":  {shell{"echo here", []check{says("here"), says("there")}}, `"there"`, "what is printed above"},
+		"no output":     {shell{"true", []check{says("there")}}, `"there"`, "no output"},
+		"unwanted text": {shell{"echo here", []check{lacks("here")}}, `no "here"`, "what is printed above"},
+		"other row": {shell{"echo alice False", []check{row("alice", "True")}}, "the row alice True",
+			"the row alice False"},
+		"missing row": {shell{"echo bob True", []check{row("alice", "True")}}, "the row alice True", "no row alice"},
+		"exit status": {shell{"exit 3", nil}, "the command to succeed", "exit status 3"},
+		"wrong status": {ask{request{header: "key"}, []check{status(http.StatusOK)}}, "HTTP status 200",
+			"HTTP/1.1 401 Unauthorized"},
+		"no reply": {shell{"echo HTTP", []check{status(http.StatusOK)}}, "HTTP status 200", "no reply"},
+		"wrong header": {ask{request{header: "key"}, []check{header("WWW-Authenticate", "Basic")}},
+			"the header WWW-Authenticate: Basic", "Www-Authenticate: Bearer"},
+		"missing header": {ask{request{header: "key"}, []check{header("X-Auth-User", "alice")}},
+			"the header X-Auth-User: alice", "no such header"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -159,13 +164,15 @@ func TestAsk_WithoutCurl(t *testing.T) {
 	writeHeader(t, p, "key")
 	p.Env = append(p.Env, "PATH=/nowhere")
 	for range 2 {
-		err := ask{request{header: "key"}, []check{status(http.StatusUnauthorized), header("www-authenticate", "Bearer"), says("invalid token")}}.play(t.Context(), p)
+		err := ask{request{header: "key"}, []check{status(http.StatusUnauthorized), header("www-authenticate", "Bearer"),
+			says("invalid token")}}.play(t.Context(), p)
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	text := printed.String()
-	if strings.Count(text, "curl is not installed") != 1 || strings.Count(text, "> GET /auth") != 2 || strings.Contains(text, "Bearer key") {
+	if strings.Count(text, "curl is not installed") != 1 || strings.Count(text, "> GET /auth") != 2 ||
+		strings.Contains(text, "Bearer key") {
 		t.Errorf("printed:\n%s", text)
 	}
 }
@@ -208,7 +215,8 @@ func TestSteps_FitTerminal(t *testing.T) {
 
 func writeHeader(t *testing.T, p *Player, name string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(p.Root, name+".header"), []byte("Authorization: Bearer "+name), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(p.Root, name+".header"), []byte("Authorization: Bearer "+name),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -217,7 +225,8 @@ func TestManage_HidesKeyInReply(t *testing.T) {
 	for _, path := range []string{os.Getenv("PATH"), "/nowhere"} {
 		p, printed := newTestPlayer(t, func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
-			if r.Method != http.MethodPut || r.URL.Path != "/api/x" || r.Header.Get("Authorization") != "Bearer key" || string(body) != `{"a":1}` {
+			if r.Method != http.MethodPut || r.URL.Path != "/api/x" || r.Header.Get("Authorization") != "Bearer key" ||
+				string(body) != `{"a":1}` {
 				t.Errorf("%s %s %s", r.Method, r.URL, body)
 			}
 			_, _ = w.Write([]byte(`{"username":"dana","api_key":"the-plaintext"}` + "\n"))

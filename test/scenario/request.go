@@ -20,8 +20,8 @@ const (
 	effectWithin = 30 * time.Second
 )
 
-// request is a question of a gateway: may the key in a header file do this to this path? Without method and path it asks
-// only whose key it is.
+// request is a question of a gateway: may the key in a header file do this to this path? Without method and path it
+// asks only whose key it is.
 type request struct {
 	header       string
 	method, path string
@@ -58,7 +58,8 @@ func (a ask) play(ctx context.Context, p *Player) error {
 		p.Out.note("curl is not installed: the demo sends the requests itself.")
 		p.curlMissed = true
 	}
-	sent := append([]string{"GET /auth HTTP/1.1", fmt.Sprintf("Authorization: (from %s)", p.headerFile(a.header))}, a.headers()...)
+	sent := append([]string{"GET /auth HTTP/1.1", fmt.Sprintf("Authorization: (from %s)", p.headerFile(a.header))},
+		a.headers()...)
 	p.Out.output("> " + strings.Join(sent, "\n> "))
 	reply, err := p.send(ctx, a.request)
 	if err != nil {

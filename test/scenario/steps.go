@@ -190,7 +190,8 @@ func rotateWithOverlap() Step {
 		Proves: "a rotation breaks nothing; the old key ends by itself",
 		acts: []act{
 			shell{"kubectl annotate -n default apikey ci keywright.dev/rotate=please", nil},
-			shell{"kubectl wait -n default apikey/ci --timeout=30s \\\n  --for=jsonpath='{.status.lastRotateRequest}'=please", nil},
+			shell{"kubectl wait -n default apikey/ci --timeout=30s \\\n  --for=jsonpath='{.status.lastRotateRequest}'=please",
+				nil},
 			shell{"kubectl wait -n default apikey/ci --for=condition=Ready --timeout=30s", nil},
 			take{secret: "-n default ci-api-key", to: ciSecond},
 			accepted(ciSecond),
@@ -242,7 +243,8 @@ func manageOverHTTP() Step {
 				header: bootstrap, method: http.MethodPost, path: "/api/admin/users", body: `{"username": "Dana.Fox"}`,
 				keyTo: dana, field: "api_key",
 			},
-			ask{request{header: dana}, []check{status(http.StatusOK), header("X-Auth-User", "Dana.Fox"), header("X-Auth-Admin", "true")}},
+			ask{request{header: dana},
+				[]check{status(http.StatusOK), header("X-Auth-User", "Dana.Fox"), header("X-Auth-Admin", "true")}},
 			shell{"kubectl wait adminuser dana.fox --for=condition=Ready --timeout=60s", nil},
 			shell{"kubectl get adminuser dana.fox", []check{row("dana.fox", "admin", "True", "Issued", "True", "Accepted")}},
 			manage{

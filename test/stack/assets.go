@@ -25,8 +25,8 @@ func findAssets(ctx context.Context, root string, out io.Writer) (string, error)
 	return strings.TrimSpace(folder.String()), nil
 }
 
-// command returns a child in its own process group, so that Ctrl-C at a terminal does not reach it. The whole group ends
-// with ctx.
+// command returns a child in its own process group, so that Ctrl-C at a terminal does not reach it. The whole group
+// ends with ctx.
 func command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

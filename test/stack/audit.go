@@ -35,7 +35,8 @@ type Request struct {
 }
 
 func (r Request) String() string {
-	return fmt.Sprintf("%s: %s %s.%s/%s %q in %q: %d", r.Account, r.Verb, r.Resource, r.Group, r.Subresource, r.Name, r.Namespace, r.Code)
+	return fmt.Sprintf("%s: %s %s.%s/%s %q in %q: %d", r.Account, r.Verb, r.Resource, r.Group, r.Subresource, r.Name,
+		r.Namespace, r.Code)
 }
 
 // audit turns the audit log on.

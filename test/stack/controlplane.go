@@ -127,7 +127,8 @@ func (c *ControlPlane) configureServers() error {
 	etcdData, certs := filepath.Join(c.run(), "etcd.d"), filepath.Join(c.run(), "kube-apiserver.d")
 	c.env.ControlPlane.KubectlPath = c.kubectlPath()
 	c.env.ControlPlane.Etcd = &envtest.Etcd{Path: etcd, DataDir: etcdData, Out: etcdLog, Err: etcdLog}
-	c.env.ControlPlane.APIServer = &envtest.APIServer{Path: apiserver, CertDir: certs, Out: apiserverLog, Err: apiserverLog}
+	c.env.ControlPlane.APIServer = &envtest.APIServer{Path: apiserver, CertDir: certs, Out: apiserverLog,
+		Err: apiserverLog}
 	if c.options.Audit {
 		err = c.audit()
 	}

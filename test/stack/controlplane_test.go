@@ -37,7 +37,8 @@ func TestControlPlane(t *testing.T) {
 		if err != nil || out != "configmap/here\n" {
 			t.Fatalf("got %q, %v", out, err)
 		}
-		if err := plane.Client.Get(t.Context(), client.ObjectKey{Namespace: Namespace, Name: "here"}, &corev1.ConfigMap{}); err != nil {
+		if err := plane.Client.Get(t.Context(), client.ObjectKey{Namespace: Namespace, Name: "here"},
+			&corev1.ConfigMap{}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -54,7 +55,8 @@ func TestControlPlane(t *testing.T) {
 		}
 	})
 	t.Run("a failing kubectl reports why", func(t *testing.T) {
-		if _, err := plane.Kubectl(t.Context(), "get", "secret", "absent"); err == nil || !strings.Contains(err.Error(), `"absent" not found`) {
+		if _, err := plane.Kubectl(t.Context(), "get", "secret", "absent"); err == nil ||
+			!strings.Contains(err.Error(), `"absent" not found`) {
 			t.Errorf("got %v", err)
 		}
 	})

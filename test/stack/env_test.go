@@ -22,7 +22,8 @@ func TestWriteEnv_MatchesEnviron(t *testing.T) {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 
-	sourced := exec.CommandContext(t.Context(), "sh", "-c", `. "$1"; printf '%s\n' "$KUBECONFIG" "$KEYWRIGHT_URL" "$KEYWRIGHT_ADMIN_KEY" "$PATH"`, "sh", path)
+	sourced := exec.CommandContext(t.Context(), "sh", "-c",
+		`. "$1"; printf '%s\n' "$KUBECONFIG" "$KEYWRIGHT_URL" "$KEYWRIGHT_ADMIN_KEY" "$PATH"`, "sh", path)
 	sourced.Env = []string{"PATH=" + os.Getenv("PATH")}
 	got, err := sourced.Output()
 	if err != nil {
@@ -33,7 +34,8 @@ func TestWriteEnv_MatchesEnviron(t *testing.T) {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 
-	child := exec.CommandContext(t.Context(), "sh", "-c", `printf '%s\n' "$KUBECONFIG" "$KEYWRIGHT_URL" "$KEYWRIGHT_ADMIN_KEY" "$PATH"`)
+	child := exec.CommandContext(t.Context(), "sh", "-c",
+		`printf '%s\n' "$KUBECONFIG" "$KEYWRIGHT_URL" "$KEYWRIGHT_ADMIN_KEY" "$PATH"`)
 	child.Env = s.Environ()
 	if got, err := child.Output(); err != nil || string(got) != want {
 		t.Errorf("a child got\n%swant\n%s(%v)", got, want, err)

@@ -33,7 +33,8 @@ func (c *ControlPlane) ServiceAccountConfig(ctx context.Context, name string) (*
 }
 
 // serviceAccountKubeconfig writes the kubeconfig of a ServiceAccount and returns its path. sees is Options.ServerSees.
-func (c *ControlPlane) serviceAccountKubeconfig(ctx context.Context, name string, sees func(string) (string, error)) (string, error) {
+func (c *ControlPlane) serviceAccountKubeconfig(ctx context.Context, name string,
+	sees func(string) (string, error)) (string, error) {
 	config, err := c.ServiceAccountConfig(ctx, name)
 	if err == nil && sees != nil {
 		config.Host, err = sees(config.Host)

@@ -47,8 +47,8 @@ func (c *ControlPlane) InstallPolicies(ctx context.Context) error {
 }
 
 // policiesInForce returns when every policy installed so far is in force. The API server compiles policies a moment
-// after it has accepted them, and allows everything until then. Policies come into force in the order in which they were
-// created, so a policy created now, the sentinel, is the last.
+// after it has accepted them, and allows everything until then. Policies come into force in the order in which they
+// were created, so a policy created now, the sentinel, is the last.
 func (c *ControlPlane) policiesInForce(ctx context.Context) error {
 	policy, binding := sentinel()
 	if err := c.Client.Create(ctx, policy); err != nil {
@@ -79,10 +79,11 @@ func sentinel() (*admissionv1.ValidatingAdmissionPolicy, *admissionv1.Validating
 		MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{configMaps}},
 		Validations:      []admissionv1.Validation{{Expression: "false", Message: sentinelName}},
 	}}
-	binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: meta, Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
-		PolicyName:        sentinelName,
-		ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
-	}}
+	binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: meta,
+		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
+			PolicyName:        sentinelName,
+			ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
+		}}
 	return policy, binding
 }
 

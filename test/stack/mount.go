@@ -13,9 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// mount is a folder that shows a Secret as a pod sees it. It replaces the kubelet's mount: on a cluster the node, not the
-// server's ServiceAccount, reads the pepper, so here the admin does. A kubelet takes up to a minute to show a change;
-// mount shows it at once.
+// mount is a folder that shows a Secret as a pod sees it. It replaces the kubelet's mount: on a cluster the node, not
+// the server's ServiceAccount, reads the pepper, so here the admin does. A kubelet takes up to a minute to show a
+// change; mount shows it at once.
 type mount struct {
 	dir    string
 	secret string
@@ -27,7 +27,8 @@ type mount struct {
 func (m mount) follow(ctx context.Context, shown chan<- error) {
 	wait.UntilWithContext(ctx, func(ctx context.Context) {
 		// A watch without a resource version starts with the existing objects.
-		events, err := m.client.Watch(ctx, &corev1.SecretList{}, client.InNamespace(Namespace), client.MatchingFields{"metadata.name": m.secret})
+		events, err := m.client.Watch(ctx, &corev1.SecretList{}, client.InNamespace(Namespace),
+			client.MatchingFields{"metadata.name": m.secret})
 		if err != nil {
 			return // the API server is unavailable: retried
 		}

@@ -65,7 +65,8 @@ func (o Options) complete() (Options, string, error) {
 		o.Policies = []string{"config/rbac", "config/admission"}
 	}
 	// Other users of the machine must not read the kubeconfigs and the pepper in it.
-	return o, temporary, errors.Join(os.MkdirAll(filepath.Join(dir, "logs"), 0o700), os.MkdirAll(filepath.Join(dir, "run"), 0o700))
+	return o, temporary, errors.Join(os.MkdirAll(filepath.Join(dir, "logs"), 0o700),
+		os.MkdirAll(filepath.Join(dir, "run"), 0o700))
 }
 
 // Root returns the folder of this checkout: the nearest one upward from the working directory with Keywright's go.mod.

@@ -15,8 +15,8 @@ import (
 // stopGrace is the time a process has to end after SIGTERM. It is longer than the server's --shutdown-timeout.
 const stopGrace = 25 * time.Second
 
-// Process is a program of Keywright as a child process, in its own process group, with its output in a file. Only Done is
-// safe for concurrent use.
+// Process is a program of Keywright as a child process, in its own process group, with its output in a file. Only
+// Done is safe for concurrent use.
 type Process struct {
 	// Name is operator, server, or server-2 and so on.
 	Name string

@@ -67,7 +67,8 @@ func (s *Stack) phases() []phase {
 func (s *Stack) writeBootstrapKey(ctx context.Context) error {
 	owner := client.FieldOwner("keywright-stack")
 	secret := corev1ac.Secret(bootstrapSecret, Namespace).WithStringData(map[string]string{bootstrapKey: s.BootstrapKey})
-	config := corev1ac.ConfigMap(v1alpha1.ConfigMapConfig, Namespace).WithData(map[string]string{"ADMIN_KEY_SECRET": bootstrapSecret + "/" + bootstrapKey})
+	config := corev1ac.ConfigMap(v1alpha1.ConfigMapConfig, Namespace).
+		WithData(map[string]string{"ADMIN_KEY_SECRET": bootstrapSecret + "/" + bootstrapKey})
 	return errors.Join(s.Client.Apply(ctx, secret, owner), s.Client.Apply(ctx, config, owner))
 }
 
@@ -108,7 +109,8 @@ func (s *Stack) startOperator(ctx context.Context) error {
 		"--health-probe-bind-address=" + health,
 		"--metrics-bind-address=" + metrics,
 	}, s.options.OperatorArgs...)
-	s.Operator, err = s.newProcess("operator", filepath.Join(s.options.Bin, "operator"), "http://"+health+"/readyz", args...)
+	s.Operator, err = s.newProcess("operator", filepath.Join(s.options.Bin, "operator"), "http://"+health+"/readyz",
+		args...)
 	if err != nil {
 		return err
 	}
@@ -123,7 +125,8 @@ func (s *Stack) mountPepper(ctx context.Context) error {
 		return err
 	}
 	shown := s.follow(context.WithoutCancel(ctx), pepper)
-	ctx, cancel := context.WithTimeoutCause(ctx, pollFor, fmt.Errorf("no Secret %s within %s (see %s)", v1alpha1.PepperSecret, pollFor, s.Operator.LogFile))
+	ctx, cancel := context.WithTimeoutCause(ctx, pollFor,
+		fmt.Errorf("no Secret %s within %s (see %s)", v1alpha1.PepperSecret, pollFor, s.Operator.LogFile))
 	defer cancel()
 	select {
 	case err := <-shown:

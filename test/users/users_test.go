@@ -52,18 +52,19 @@ var _ = Describe("A user of the API", func() {
 		}
 	})
 
-	It("has no key from before a demotion, even if kubectl promotes it without an operator", Serial, func(ctx SpecContext) {
-		key := create(ctx, "revenant")
-		rests(ctx, "revenant")
-		Expect(s.Operator.Stop()).To(Succeed())
-		DeferCleanup(func(ctx SpecContext) { Expect(s.Operator.Start(ctx)).To(Succeed()) })
-		done(ctx, "PUT", "admin/users/revenant/role", `{"role":"user"}`)
-		user := get(ctx, "revenant")
-		Expect(user.Status.Keys).To(BeEmpty())
-		user.Spec.Role = v1alpha1.RoleAdmin
-		Expect(s.Client.Update(ctx, user)).To(Succeed())
-		Consistently(ctx, func() string { return whoIs(ctx, key) }).WithTimeout(2 * time.Second).Should(BeEmpty())
-	})
+	It("has no key from before a demotion, even if kubectl promotes it without an operator", Serial,
+		func(ctx SpecContext) {
+			key := create(ctx, "revenant")
+			rests(ctx, "revenant")
+			Expect(s.Operator.Stop()).To(Succeed())
+			DeferCleanup(func(ctx SpecContext) { Expect(s.Operator.Start(ctx)).To(Succeed()) })
+			done(ctx, "PUT", "admin/users/revenant/role", `{"role":"user"}`)
+			user := get(ctx, "revenant")
+			Expect(user.Status.Keys).To(BeEmpty())
+			user.Spec.Role = v1alpha1.RoleAdmin
+			Expect(s.Client.Update(ctx, user)).To(Succeed())
+			Consistently(ctx, func() string { return whoIs(ctx, key) }).WithTimeout(2 * time.Second).Should(BeEmpty())
+		})
 
 	It("can be created again under a name just deleted, repeatedly", func(ctx SpecContext) {
 		for range 10 {
@@ -81,14 +82,16 @@ var _ = Describe("A user of the API", func() {
 		user = rests(ctx, "from-git")
 		read := func() string {
 			secret := &corev1.Secret{}
-			Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: "from-git-admin-key"}, secret)).To(Succeed())
+			Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: "from-git-admin-key"}, secret)).
+				To(Succeed())
 			return string(secret.Data["key"])
 		}
 		old := read()
 		Eventually(ctx, func() string { return whoIs(ctx, old) }).WithTimeout(10 * time.Second).Should(Equal("from-git"))
 		for _, c := range []struct{ method, path, body string }{
 			{"POST", "admin/users", `{"username":"From-Git"}`}, {"DELETE", "admin/users/from-git", ""},
-			{"PUT", "admin/users/from-git/role", `{"role":"user"}`}, {"POST", "admin/users/from-git/rotate-key", `{"new_key":"a-key-that-is-long-enough"}`},
+			{"PUT", "admin/users/from-git/role", `{"role":"user"}`}, {"POST", "admin/users/from-git/rotate-key",
+				`{"new_key":"a-key-that-is-long-enough"}`},
 		} {
 			status, reply := ask(ctx, s.BootstrapKey, c.method, c.path, c.body)
 			Expect(status).To(Equal(http.StatusConflict), "%s %s: %v", c.method, c.path, reply)

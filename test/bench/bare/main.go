@@ -1,5 +1,5 @@
-// Command bare is the floor of GET /auth: an HTTP server that answers 200 to everything without reading it. It prints its
-// address to stdout and runs until its stdin ends, so it does not outlive a killed benchmark.
+// Command bare is the floor of GET /auth: an HTTP server that answers 200 to everything without reading it. It prints
+// its address to stdout and runs until its stdin ends, so it does not outlive a killed benchmark.
 package main
 
 import (
