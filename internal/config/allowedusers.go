@@ -44,7 +44,7 @@ func checkListed(entry string) string {
 	kind, name, isSubject := strings.Cut(entry, "/")
 	switch {
 	case keyformat.IsGenerated(entry), isSubject && keyformat.IsGenerated(name):
-		return aKey
+		return problemKey
 	case !isSubject:
 		return checkName(entry)
 	case strings.EqualFold(kind, "User"):

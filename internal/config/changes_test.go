@@ -70,19 +70,19 @@ func TestChanges(t *testing.T) {
 
 // Each setting, changed from its default, gives one change with its name.
 func TestChanges_CoverEverySetting(t *testing.T) {
-	for _, name := range known(t) {
+	for _, name := range settingNames(t) {
 		if strings.HasPrefix(name, "ADMIN_KEY") {
 			continue
 		}
-		got := config.Changes(config.Runtime{}, service(t, name, good[name]))
+		got := config.Changes(config.Runtime{}, runtimeOf(t, name, validValues[name]))
 		if len(got) != 1 || !strings.HasPrefix(got[0], name) {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
 }
 
-// good has valid values that are not the default.
-var good = map[string]string{
+// validValues has valid values that are not the default.
+var validValues = map[string]string{
 	"ACCOUNT": "acme", "ALLOWED_USERS": "alice", "ANONYMOUS_READS": "true", "KEY_PREFIX": "kw_",
 	"PRICES": "- {model: a, input: 1, output: 2}",
 	"ROUTES": "- match: /a", "SECURE_COOKIES": "false", "STALE_AFTER": "1m", "TRUST_PROXY_HEADERS": "true",

@@ -24,7 +24,7 @@ var settingLike = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,39}$`)
 // shownName shortens what does not look like the name of a setting: it may be a key on the wrong side of the
 // "=".
 func shownName(name string) string {
-	if settingLike.MatchString(name) || isKnown(meant(name)) {
+	if settingLike.MatchString(name) || isSetting(spelled(name)) {
 		return name
 	}
 	return excerpt(strings.ToValidUTF8(name, "?"))

@@ -52,7 +52,7 @@ func TestSummary(t *testing.T) {
 
 func TestSummary_NamesEverySetting(t *testing.T) {
 	data := map[string]string{}
-	for _, name := range known(t) {
+	for _, name := range settingNames(t) {
 		data[name] = strings.Repeat("ä ", 1<<10)
 	}
 	_, faults := config.Parse(data)

@@ -15,7 +15,7 @@ import (
 
 // Any ConfigMap gives settings that can be written and read, or faults that fit into an event.
 func FuzzParse(f *testing.F) {
-	for name, value := range good {
+	for name, value := range validValues {
 		f.Add(name, value)
 	}
 	f.Add("ROUTES", "- &a [*a, !!binary x, {? : }]\n--- |\n x")
@@ -82,7 +82,7 @@ var planted = []func(secret string) string{
 
 // Descriptions of faults and of changes never contain a key, wherever it was put.
 func TestParse_NeverRepeatsAKey(t *testing.T) {
-	names := known(t)
+	names := settingNames(t)
 	rapid.Check(t, func(t *rapid.T) {
 		s := rapid.StringMatching(`[A-Za-z][A-Za-z0-9+=_.-]{15,60}`).Draw(t, "secret")
 		other := rapid.SampledFrom(slices.Concat(names, []string{s, "MY_SETTING"})).Draw(t, "name")
@@ -95,7 +95,7 @@ func TestParse_NeverRepeatsAKey(t *testing.T) {
 }
 
 func expectHidden(t *rapid.T, secret, name, value string) {
-	data := maps.Clone(good)
+	data := maps.Clone(validValues)
 	delete(data, "ADMIN_KEY")
 	data[name] = value
 	got, faults := config.Parse(data)

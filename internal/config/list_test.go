@@ -35,7 +35,7 @@ func TestRoutes(t *testing.T) {
 		"lines of Windows": {"- match: /a\r\n- match: /b\r\n", []routes.Route{{Match: "/a"}, {Match: "/b"}}},
 		"words of YAML":    {"- match: /a\n  owner: no\n", []routes.Route{{Match: "/a", Owner: "no"}}},
 	} {
-		if got := service(t, "ROUTES", c.value).Routes; !slices.Equal(got, c.want) {
+		if got := runtimeOf(t, "ROUTES", c.value).Routes; !slices.Equal(got, c.want) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
@@ -88,7 +88,7 @@ func TestRoutes_Refused(t *testing.T) {
 		strings.Repeat("[", 100_000):            "is not YAML",
 		strings.Repeat("#", 300_000):            "is longer than 262144 bytes",
 	} {
-		if got := faulty(t, "ROUTES", value); got != want {
+		if got := problemOf(t, "ROUTES", value); got != want {
 			t.Errorf("%.80q: %s", value, got)
 		}
 	}
@@ -110,7 +110,7 @@ func TestRoutes_CompileErrorsHideKeys(t *testing.T) {
 		"action: a.b\n- match: /a":                "route 2 (/a): match overlaps with " + overlap,
 		"action: a\n- match: b/\n  action: b":     first + "action a" + noAction + ", route 2 (b/): action b" + noAction,
 	} {
-		if got := faulty(t, "ROUTES", "- match: /a\n  "+value); got != want {
+		if got := problemOf(t, "ROUTES", "- match: /a\n  "+value); got != want {
 			t.Errorf("%.80q: %s", value, got)
 		}
 	}
@@ -131,7 +131,7 @@ func TestRoutes_DoNotResolveAliases(t *testing.T) {
 	if n := testing.AllocsPerRun(1, func() { config.Parse(map[string]string{"ROUTES": bomb}) }); n > 1e6 {
 		t.Errorf("%v allocations", n)
 	}
-	if got := faulty(t, "ROUTES", bomb); !strings.Contains(got, "anchor or an alias") {
+	if got := problemOf(t, "ROUTES", bomb); !strings.Contains(got, "anchor or an alias") {
 		t.Error(got)
 	}
 }
@@ -159,7 +159,7 @@ func TestPrices(t *testing.T) {
 			},
 		},
 	} {
-		got := service(t, "PRICES", c.value)
+		got := runtimeOf(t, "PRICES", c.value)
 		if !reflect.DeepEqual(got.Prices, c.want) || strings.Contains(got.Encode(), "-0") {
 			t.Errorf("%s: %s", name, got.Encode())
 		}
@@ -201,7 +201,7 @@ func TestPrices_Refused(t *testing.T) {
 		strings.Repeat("- {model: a, input: 1, output: 1}\n", 1001): "has 1001 entries; the maximum is 1000",
 		"- {model: a, input: 1, output: 1, provider: \"x\\ty\"}":    first + unprintable,
 	} {
-		if got := faulty(t, "PRICES", value); got != want {
+		if got := problemOf(t, "PRICES", value); got != want {
 			t.Errorf("%.80q: %s", value, got)
 		}
 	}

@@ -46,13 +46,13 @@ func TestPage_HasEverySetting(t *testing.T) {
 		documented = append(documented, m[1])
 	}
 	slices.Sort(documented)
-	if !slices.Equal(documented, known(t)) {
-		t.Errorf("the page has\n%q, the code\n%q", documented, known(t))
+	if !slices.Equal(documented, settingNames(t)) {
+		t.Errorf("the page has\n%q, the code\n%q", documented, settingNames(t))
 	}
 	for _, word := range regexp.MustCompile(
 		"`([A-Z]+_[A-Z_]+|PRICES|ROUTES|UNMATCHED|ACCOUNT)",
 	).FindAllStringSubmatch(page(t), -1) {
-		if !slices.Contains(known(t), word[1]) {
+		if !slices.Contains(settingNames(t), word[1]) {
 			t.Errorf("the page mentions %s", word[1])
 		}
 	}
@@ -65,7 +65,7 @@ func TestPage_HasTheDefaults(t *testing.T) {
 		if !is {
 			value = ""
 		}
-		if got := service(t, m[1], strings.TrimSuffix(value, "`")); !reflect.DeepEqual(got, config.Runtime{}) {
+		if got := runtimeOf(t, m[1], strings.TrimSuffix(value, "`")); !reflect.DeepEqual(got, config.Runtime{}) {
 			t.Errorf("%s=%s is %+v", m[1], m[2], got)
 		}
 	}
@@ -151,7 +151,7 @@ func TestPage_HasTheLimits(t *testing.T) {
 		if !strings.Contains(strings.Join(strings.Fields(page(t)), " "), limit) {
 			t.Errorf("the page does not have %q", limit)
 		}
-		service(t, c.name, c.value(c.most))
-		faulty(t, c.name, c.value(c.most+1))
+		runtimeOf(t, c.name, c.value(c.most))
+		problemOf(t, c.name, c.value(c.most+1))
 	}
 }

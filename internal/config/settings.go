@@ -76,8 +76,8 @@ const (
 	longest = 256 << 10
 )
 
-// known has every setting.
-var known = map[string]struct {
+// settings has every setting.
+var settings = map[string]struct {
 	parse parser
 	most  int
 }{
@@ -113,12 +113,12 @@ func Parse(data map[string]string) (Settings, []Fault) {
 }
 
 func (s *Settings) set(name, value string) (problem string) {
-	setting, is := known[name]
+	setting, is := settings[name]
 	switch {
-	case !is && isKnown(meant(name)):
-		return "is not a setting: write " + meant(name)
+	case !is && isSetting(spelled(name)):
+		return "is not a setting: write " + spelled(name)
 	case !is:
-		return "is not a setting; the settings are " + strings.Join(slices.Sorted(maps.Keys(known)), ", ")
+		return "is not a setting; the settings are " + strings.Join(slices.Sorted(maps.Keys(settings)), ", ")
 	case len(value) > setting.most:
 		return fmt.Sprintf("is longer than %d bytes", setting.most)
 	case !utf8.ValidString(value):
@@ -127,13 +127,13 @@ func (s *Settings) set(name, value string) (problem string) {
 	return setting.parse(s, unquote(value))
 }
 
-func isKnown(name string) bool {
-	_, is := known[name]
+func isSetting(name string) bool {
+	_, is := settings[name]
 	return is
 }
 
-// meant returns a name in the spelling of settings.
-func meant(name string) string {
+// spelled returns a name in the spelling of settings.
+func spelled(name string) string {
 	return strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name))
 }
 

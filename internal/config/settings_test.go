@@ -101,8 +101,8 @@ func expectFaults(t *testing.T, faults []config.Fault, want ...string) {
 	}
 }
 
-// known returns all settings, as listed in a fault.
-func known(t testing.TB) []string {
+// settingNames returns all settings, as listed in a fault.
+func settingNames(t testing.TB) []string {
 	t.Helper()
 	_, faults := config.Parse(map[string]string{"NONE": ""})
 	_, list, found := strings.Cut(faults[0].Problem, "the settings are ")
@@ -116,14 +116,14 @@ func known(t testing.TB) []string {
 func defaults(t testing.TB) map[string]string {
 	t.Helper()
 	data := map[string]string{}
-	for _, name := range known(t) {
+	for _, name := range settingNames(t) {
 		data[name] = ""
 	}
 	return data
 }
 
-// service parses one valid setting.
-func service(t *testing.T, name, value string) config.Runtime {
+// runtimeOf parses one valid setting.
+func runtimeOf(t *testing.T, name, value string) config.Runtime {
 	t.Helper()
 	got, faults := config.Parse(map[string]string{name: value})
 	if len(faults) > 0 {
@@ -132,8 +132,8 @@ func service(t *testing.T, name, value string) config.Runtime {
 	return got.Runtime("")
 }
 
-// faulty parses one invalid setting and returns its problem.
-func faulty(t *testing.T, name, value string) string {
+// problemOf parses one invalid setting and returns its problem.
+func problemOf(t *testing.T, name, value string) string {
 	t.Helper()
 	got, faults := config.Parse(map[string]string{name: value})
 	if len(faults) != 1 || faults[0].Key != name {

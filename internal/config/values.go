@@ -85,7 +85,7 @@ func parseAccount(s *Settings, value string) string {
 		// Naming the default gives the same document as leaving it out.
 		s.Service.Account = ""
 	case keyformat.IsGenerated(value):
-		return aKey
+		return problemKey
 	case !username.ValidSubject(value):
 		return "is not the name of an account: " + subjectRule
 	default:
@@ -94,8 +94,8 @@ func parseAccount(s *Settings, value string) string {
 	return ""
 }
 
-// aKey is the problem of a key where everybody could read it.
-const aKey = "is an API key, which does not belong here: rotate it"
+// problemKey is the problem of a key where everybody could read it.
+const problemKey = "is an API key, which does not belong here: rotate it"
 
 func parseKeyPrefix(s *Settings, value string) string {
 	switch {

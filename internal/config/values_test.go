@@ -36,14 +36,14 @@ func TestFlags(t *testing.T) {
 			if is != f.byDefault {
 				want = f.not
 			}
-			if got := service(t, name, value); !reflect.DeepEqual(got, want) {
+			if got := runtimeOf(t, name, value); !reflect.DeepEqual(got, want) {
 				t.Errorf("%s=%q is %+v", name, value, got)
 			}
 		}
 		for _, value := range []string{
 			"ture", "2", "y", "t", "-", `"true'`, `"`, `"true`, "true # really", "true,false", "null", "ја", secret,
 		} {
-			if problem := faulty(t, name, value); problem != "is neither true nor false" {
+			if problem := problemOf(t, name, value); problem != "is neither true nor false" {
 				t.Errorf("%s=%q: %s", name, value, problem)
 			}
 		}
@@ -67,7 +67,7 @@ func TestAllowedUsers(t *testing.T) {
 		"account/" + strings63:          {"account/" + strings63},
 		strings.Repeat("alice,", 10000): {"alice"},
 	} {
-		if got := service(t, "ALLOWED_USERS", value).AllowedUsers; !slices.Equal(got, want) {
+		if got := runtimeOf(t, "ALLOWED_USERS", value).AllowedUsers; !slices.Equal(got, want) {
 			t.Errorf("%.80q is %q", value, got)
 		}
 	}
@@ -101,7 +101,7 @@ func TestAllowedUsers_Refused(t *testing.T) {
 		numbered(5001):               "has 5001 names; the maximum is 5000",
 		strings.Repeat("x", 70000):   "is longer than 65536 bytes",
 	} {
-		if got := faulty(t, "ALLOWED_USERS", value); got != want {
+		if got := problemOf(t, "ALLOWED_USERS", value); got != want {
 			t.Errorf("%.80q: %s", value, got)
 		}
 	}
@@ -127,12 +127,12 @@ func numbered(n int) string {
 
 func TestUnmatched(t *testing.T) {
 	for value, deny := range map[string]bool{"": false, "allow": false, "deny": true, "DENY": true, "'deny'": true} {
-		if got := service(t, "UNMATCHED", value).DenyUnmatched; got != deny {
+		if got := runtimeOf(t, "UNMATCHED", value).DenyUnmatched; got != deny {
 			t.Errorf("%q denies: %t", value, got)
 		}
 	}
 	for _, value := range []string{"true", "refuse", "allow,deny", secret} {
-		if got := faulty(t, "UNMATCHED", value); got != "is neither allow nor deny" {
+		if got := problemOf(t, "UNMATCHED", value); got != "is neither allow nor deny" {
 			t.Errorf("%q: %s", value, got)
 		}
 	}
@@ -142,31 +142,31 @@ func TestAccount(t *testing.T) {
 	for value, want := range map[string]string{
 		"": "", "default": "", "Acme-1": "Acme-1", `"acme"`: "acme", strings63: strings63,
 	} {
-		if got := service(t, "ACCOUNT", value).Account; got != want {
+		if got := runtimeOf(t, "ACCOUNT", value).Account; got != want {
 			t.Errorf("%q is %q", value, got)
 		}
 	}
 	for _, value := range []string{"a b", "-a", "Account/ci", "ä", strings63 + "x", "a\nb"} {
 		const want = "is not the name of an account: 1-63 letters, digits, '.', '_', '-', a letter or digit first"
-		if got := faulty(t, "ACCOUNT", value); got != want {
+		if got := problemOf(t, "ACCOUNT", value); got != want {
 			t.Errorf("%q: %s", value, got)
 		}
 	}
-	if got := faulty(t, "ACCOUNT", generatedKey); got != "is an API key, which does not belong here: rotate it" {
+	if got := problemOf(t, "ACCOUNT", generatedKey); got != "is an API key, which does not belong here: rotate it" {
 		t.Error(got)
 	}
 }
 
 func TestKeyPrefix(t *testing.T) {
 	for value, want := range map[string]string{"": "ak_", "ak_": "ak_", "k_": "k_", "'acme123_'": "acme123_"} {
-		got := service(t, "KEY_PREFIX", value)
+		got := runtimeOf(t, "KEY_PREFIX", value)
 		if got.Format().Prefix != want || (want == "ak_") != (got.KeyPrefix == "") {
 			t.Errorf("%q is %q", value, got.KeyPrefix)
 		}
 	}
 	for _, value := range []string{"ak", "_", "AK_", "1k_", "acme1234_", "a-b_", "a_b_", "ä_", "ak_ x", secret} {
 		const want = "must be 2-8 lower-case letters and digits, a letter first and '_' last"
-		if got := faulty(t, "KEY_PREFIX", value); got != want {
+		if got := problemOf(t, "KEY_PREFIX", value); got != want {
 			t.Errorf("%q: %s", value, got)
 		}
 	}
@@ -176,7 +176,7 @@ func TestStaleAfter(t *testing.T) {
 	for value, want := range map[string]time.Duration{
 		"": 0, "0": 0, "0s": 0, "1s": time.Second, "1h30m": 90 * time.Minute, `"30s"`: 30 * time.Second,
 	} {
-		if got := service(t, "STALE_AFTER", value).StaleAfter; got != want {
+		if got := runtimeOf(t, "STALE_AFTER", value).StaleAfter; got != want {
 			t.Errorf("%q is %v", value, got)
 		}
 	}
@@ -185,7 +185,7 @@ func TestStaleAfter(t *testing.T) {
 		"9999999999h": "is not a duration such as 30s, 5m or 1h30m", secret: "is not a duration such as 30s, 5m or 1h30m",
 		"999ms": "is under 1s; 0 means never", "-5s": "is under 1s; 0 means never",
 	} {
-		if got := faulty(t, "STALE_AFTER", value); got != want {
+		if got := problemOf(t, "STALE_AFTER", value); got != want {
 			t.Errorf("%q: %s", value, got)
 		}
 	}

@@ -34,8 +34,8 @@ func (t *Table) Find(r Request) (Match, error) {
 type found struct {
 	route  *route
 	values []string
-	// unsure is true if programs may use another route, or see other parameters in the request.
-	unsure bool
+	// isAmbiguous is true if programs may use another route, or see other parameters in the request.
+	isAmbiguous bool
 }
 
 // agreed returns the common result of all readings of the request.
@@ -44,7 +44,7 @@ func (t *Table) agreed(q *parsed) (found, error) {
 	if err != nil {
 		return found{}, err
 	}
-	first, upper := t.at(q.method, q.host, path), strings.ToUpper(q.method)
+	first, upper := t.read(q.method, q.host, path), strings.ToUpper(q.method)
 	if isPlain(path) && upper == q.method {
 		return first, nil
 	}
@@ -55,9 +55,9 @@ func (t *Table) agreed(q *parsed) (found, error) {
 // case, because some programs ignore the case.
 func (t *Table) confirm(q parsed, first found, path, upper string) error {
 	return visitReadings(path, func(reading string) error {
-		same := first.isSame(t.at(q.method, q.host, reading))
+		same := first.isSame(t.read(q.method, q.host, reading))
 		if same && upper != q.method {
-			same = first.isSame(t.at(upper, q.host, reading))
+			same = first.isSame(t.read(upper, q.host, reading))
 		}
 		if !same {
 			return differentRead
@@ -66,8 +66,8 @@ func (t *Table) confirm(q parsed, first found, path, upper string) error {
 	})
 }
 
-// at returns the result of one reading.
-func (t *Table) at(method, host, reading string) found {
+// read returns the result of one reading.
+func (t *Table) read(method, host, reading string) found {
 	var segments []string
 	u := url.URL{Path: reading}
 	if !isPlain(reading) {
@@ -80,9 +80,9 @@ func (t *Table) at(method, host, reading string) found {
 	switch {
 	case r == nil:
 		return found{}
-	case r.takesEmpty(segments), r.action != "" && strings.Contains(reading, "%3F"):
-		return found{unsure: true}
-	case !r.asksForValues():
+	case r.hasEmptyWildcard(segments), r.action != "" && strings.Contains(reading, "%3F"):
+		return found{isAmbiguous: true}
+	case !r.needsValues():
 		return found{route: r}
 	case segments == nil:
 		segments = split(reading)
@@ -91,22 +91,22 @@ func (t *Table) at(method, host, reading string) found {
 }
 
 func (f found) isSame(other found) bool {
-	if f.route != other.route || f.unsure || other.unsure {
+	if f.route != other.route || f.isAmbiguous || other.isAmbiguous {
 		return false
 	}
 	for i := range f.values {
-		if f.values[i] != other.values[i] && f.route.asksFor(i) {
+		if f.values[i] != other.values[i] && f.route.needsValue(i) {
 			return false
 		}
 	}
 	return true
 }
 
-// asksForValues reports whether the values of wildcards matter. If the route has an action, all of them are
+// needsValues reports whether the values of wildcards matter. If the route has an action, all of them are
 // properties.
-func (r *route) asksForValues() bool { return r.action != "" || len(r.owner.wildcards) > 0 }
+func (r *route) needsValues() bool { return r.action != "" || len(r.owner.wildcards) > 0 }
 
-func (r *route) asksFor(wildcard int) bool {
+func (r *route) needsValue(wildcard int) bool {
 	return r.action != "" || slices.Contains(r.owner.wildcards, wildcard)
 }
 

@@ -100,9 +100,9 @@ func (p *pattern) values(path []string) []string {
 	return values
 }
 
-// takesEmpty reports whether a wildcard for one segment has an empty value. Programs differ in whether that
+// hasEmptyWildcard reports whether a wildcard for one segment has an empty value. Programs differ in whether that
 // matches.
-func (p *pattern) takesEmpty(path []string) bool {
+func (p *pattern) hasEmptyWildcard(path []string) bool {
 	for i := range min(len(p.segments), len(path)) {
 		if p.segments[i].kind == wildcard && path[i] == "" {
 			return true

@@ -264,8 +264,8 @@ func split(reading string) []string {
 	return segments
 }
 
-// nothing is a segment that no literal of a pattern matches and that no path has.
-const nothing = "%00"
+// unmatchable is a segment that no literal of a pattern matches and that no path has.
+const unmatchable = "%00"
 
 // join encodes segments so that ServeMux compares each as it is. ServeMux resolves dots, and treats an empty
 // segment and a segment of a slash in its own way.
@@ -276,7 +276,7 @@ func join(segments []string) string {
 		switch {
 		case s == "" && i == len(segments)-1:
 		case s == "", s == "/":
-			b.WriteString(nothing)
+			b.WriteString(unmatchable)
 		case s == ".", s == "..":
 			b.WriteString(strings.Repeat("%2E", len(s)))
 		default:

@@ -60,7 +60,7 @@ func newFixture(tb testing.TB, runtime config.Runtime) *fixture {
 		index.Put(verify.ID{Kind: "APIKey", Name: subject}, verify.KeyObject{
 			Identity: verify.Identity{Username: username, Subject: subject}, Standing: verify.Accepted, UID: subject,
 			Rights: &access.Rights{Scopes: []string{"certs.read", "certs.write"}},
-			Keys:  []verify.Key{{Digest: ring.Digest(plaintext)}},
+			Keys:   []verify.Key{{Digest: ring.Digest(plaintext)}},
 		})
 	}
 	give("bob", "User/bob", bobs)
