@@ -16,15 +16,16 @@ type options struct {
 	concurrency    int
 }
 
-// parse reads the command line. Its errors wrap program.ErrUsage, but for --help, which is answered on stdout.
+// parse parses the command line. --help is printed to stdout. Any other error wraps program.ErrUsage.
 func parse(args []string, stdout io.Writer) (*options, error) {
 	o := &options{}
 	flags := program.NewFlagSet(programName, stdout)
 	o.AddTo(flags)
-	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "where metrics are served; 0 turns them off")
-	flags.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served; 0 turns them off")
-	flags.BoolVar(&o.leaderElect, "leader-elect", false, "wait to be the leader: needed with more than one replica")
-	flags.IntVar(&o.concurrency, "concurrency", 8, "how many objects of a kind are worked on at the same time")
+	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "address that serves metrics; 0 turns them off")
+	flags.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081",
+		"address that serves /healthz and /readyz; 0 turns them off")
+	flags.BoolVar(&o.leaderElect, "leader-elect", false, "act only as the elected leader: required for more than one replica")
+	flags.IntVar(&o.concurrency, "concurrency", 8, "how many objects of a kind are reconciled at the same time")
 	if err := program.Parse(flags, args); err != nil {
 		return nil, err
 	}
@@ -35,7 +36,7 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 	return o, nil
 }
 
-// Validate changes nothing.
+// Validate reports the first invalid option.
 func (o *options) Validate() error {
 	if err := o.Flags.Validate(); err != nil {
 		return err

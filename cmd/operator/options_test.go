@@ -8,22 +8,27 @@ import (
 	"keywright.dev/keywright/internal/program"
 )
 
-func TestDefaults(t *testing.T) {
+func TestParse_Defaults(t *testing.T) {
 	for name, c := range map[string]struct {
 		podNamespace string
 		args         []string
 		want         options
 	}{
-		"nothing said": {"", nil, options{
-			Flags: program.Flags{Namespace: "keywright-system", LogLevel: "info"}, metricsAddress: ":8080", probeAddress: ":8081", concurrency: 8,
+		"no flags": {"", nil, options{
+			Flags:          program.Flags{Namespace: "keywright-system", LogLevel: "info"},
+			metricsAddress: ":8080", probeAddress: ":8081", concurrency: 8,
 		}},
 		"in a Pod": {"its-own", nil, options{
-			Flags: program.Flags{Namespace: "its-own", LogLevel: "info"}, metricsAddress: ":8080", probeAddress: ":8081", concurrency: 8,
+			Flags:          program.Flags{Namespace: "its-own", LogLevel: "info"},
+			metricsAddress: ":8080", probeAddress: ":8081", concurrency: 8,
 		}},
-		"all said": {"its-own", []string{
-			"--kubeconfig=k", "--namespace=ns", "--metrics-bind-address=0", "--health-probe-bind-address=0", "--leader-elect", "--concurrency=1", "--log-level=debug", "--namespaces=a,b",
+		"all flags": {"its-own", []string{
+			"--kubeconfig=k", "--namespace=ns", "--metrics-bind-address=0", "--health-probe-bind-address=0",
+			"--leader-elect", "--concurrency=1", "--log-level=debug", "--namespaces=a,b",
 		}, options{
-			Flags:          program.Flags{Kubeconfig: "k", Namespace: "ns", LogLevel: "debug", KeyNamespaces: []string{"a", "b"}},
+			Flags: program.Flags{
+				Kubeconfig: "k", Namespace: "ns", LogLevel: "debug", KeyNamespaces: []string{"a", "b"},
+			},
 			metricsAddress: "0", probeAddress: "0", leaderElect: true, concurrency: 1,
 		}},
 	} {

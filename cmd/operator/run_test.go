@@ -21,16 +21,16 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// bench is an API server with what config/rbac grants, and the operator's own way to it.
-type bench struct {
+// env is an API server with the roles of config/rbac, and a kubeconfig of the operator.
+type env struct {
 	*testing.T
 	*stack.ControlPlane
 	kubeconfig string
 }
 
-func newBench(t *testing.T) *bench {
+func newEnv(t *testing.T) *env {
 	t.Helper()
-	quietly(t)
+	clearEnv(t)
 	plane, err := stack.StartControlPlane(t.Context(), stack.Options{Out: t.Output()})
 	if err != nil {
 		t.Fatal(err)
@@ -39,29 +39,29 @@ func newBench(t *testing.T) *bench {
 	if err := plane.InstallPolicies(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{T: t, ControlPlane: plane}
-	b.kubeconfig = b.kubeconfigFor("keywright-operator")
-	return b
+	e := &env{T: t, ControlPlane: plane}
+	e.kubeconfig = e.kubeconfigFor("keywright-operator")
+	return e
 }
 
-func (b *bench) kubeconfigFor(account string) string {
-	b.Helper()
-	config, err := b.ServiceAccountConfig(b.Context(), account)
-	b.must(err)
-	return kubeconfigOf(b.T, config)
+func (e *env) kubeconfigFor(account string) string {
+	e.Helper()
+	config, err := e.ServiceAccountConfig(e.Context(), account)
+	e.must(err)
+	return kubeconfigOf(e.T, config)
 }
 
-// in is the bench in a test within the test.
-func (b *bench) in(t *testing.T) *bench {
-	inner := *b
+// in returns the env for a subtest.
+func (e *env) in(t *testing.T) *env {
+	inner := *e
 	inner.T = t
 	return &inner
 }
 
-func (b *bench) must(err error) {
-	b.Helper()
+func (e *env) must(err error) {
+	e.Helper()
 	if err != nil {
-		b.Fatal(err)
+		e.Fatal(err)
 	}
 }
 
@@ -69,183 +69,199 @@ func named(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: stack.Namespace, Name: name}
 }
 
-func (b *bench) create(object client.Object) {
-	b.Helper()
-	b.must(b.Client.Create(b.Context(), object))
+func (e *env) create(object client.Object) {
+	e.Helper()
+	e.must(e.Client.Create(e.Context(), object))
 }
 
-func (b *bench) delete(object client.Object) {
-	b.Helper()
-	b.must(b.Client.Delete(b.Context(), object))
+func (e *env) delete(object client.Object) {
+	e.Helper()
+	e.must(e.Client.Delete(e.Context(), object))
 }
 
-// runOperator runs it under its own identity. stop ends it as a signal does and returns what it logged.
-func (b *bench) runOperator() (stop func() string) {
-	b.Helper()
+// runOperator runs the operator with its own identity. stop ends it with a signal and returns its log.
+func (e *env) runOperator() (stop func() string) {
+	e.Helper()
 	var written bytes.Buffer
-	ctx, cancel := context.WithCancel(b.Context())
-	cmd := command(ctx, "--kubeconfig="+b.kubeconfig, "--metrics-bind-address=0", "--health-probe-bind-address=127.0.0.1:0", "--leader-elect")
+	ctx, cancel := context.WithCancel(e.Context())
+	cmd := command(ctx, "--kubeconfig="+e.kubeconfig,
+		"--metrics-bind-address=0", "--health-probe-bind-address=127.0.0.1:0", "--leader-elect")
 	cmd.Stdout, cmd.Stderr = &written, &written
-	b.must(cmd.Start())
+	e.must(cmd.Start())
 	stop = sync.OnceValue(func() string {
 		cancel()
 		if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 0 {
-			b.Errorf("the operator ended with %v", err)
+			e.Errorf("the operator exited with %v", err)
 		}
 		return written.String()
 	})
-	b.Cleanup(func() { stop() })
+	e.Cleanup(func() { stop() })
 	return stop
 }
 
-// eventually waits until keywright-runtime is as wanted, "" standing for none.
-func (b *bench) eventually(what, document string) {
-	b.Helper()
+// poll waits until done returns true or an error.
+func (e *env) poll(done func(context.Context) (bool, error)) error {
+	return wait.PollUntilContextTimeout(e.Context(), 20*time.Millisecond, 20*time.Second, true, done)
+}
+
+// eventually waits until keywright-runtime has this document, "" if it does not exist.
+func (e *env) eventually(what, document string) {
+	e.Helper()
 	var last string
-	err := wait.PollUntilContextTimeout(b.Context(), 20*time.Millisecond, 20*time.Second, true, func(ctx context.Context) (bool, error) {
-		last = b.runtime(ctx)
+	err := e.poll(func(ctx context.Context) (bool, error) {
+		last = e.runtime(ctx)
 		return last == document, nil
 	})
 	if err != nil {
-		b.Fatalf("%s: keywright-runtime is %s, want %s", what, last, document)
+		e.Fatalf("%s: keywright-runtime is %s, want %s", what, last, document)
 	}
 }
 
-func (b *bench) runtime(ctx context.Context) string {
+func (e *env) runtime(ctx context.Context) string {
 	var config corev1.ConfigMap
-	if err := b.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: "keywright-runtime"}, &config); err != nil {
+	name := client.ObjectKey{Namespace: stack.Namespace, Name: "keywright-runtime"}
+	if err := e.Client.Get(ctx, name, &config); err != nil {
 		return ""
 	}
 	return config.Data["runtime.json"]
 }
 
 // digested waits for a document with a digest and returns it.
-func (b *bench) digested() (document string) {
-	b.Helper()
-	b.must(wait.PollUntilContextTimeout(b.Context(), 20*time.Millisecond, 20*time.Second, true, func(ctx context.Context) (bool, error) {
-		document = b.runtime(ctx)
+func (e *env) digested() (document string) {
+	e.Helper()
+	e.must(e.poll(func(ctx context.Context) (bool, error) {
+		document = e.runtime(ctx)
 		return strings.Contains(document, "hmac-sha256:"), nil
 	}))
 	return document
 }
 
-func TestAgainstAnAPIServer(t *testing.T) {
-	b := newBench(t)
-	t.Run("a token that is none", func(t *testing.T) {
-		config := &rest.Config{Host: b.Admin.Host, TLSClientConfig: rest.TLSClientConfig{CAData: b.Admin.CAData}, BearerToken: "wrong"}
-		refusesToStart(t, 1, "reading Secret keywright-system/keywright-pepper: Unauthorized", "--kubeconfig="+kubeconfigOf(t, config))
+func TestOperator_AgainstAPIServer(t *testing.T) {
+	e := newEnv(t)
+	t.Run("an invalid token", func(t *testing.T) {
+		config := &rest.Config{Host: e.Admin.Host, BearerToken: "wrong"}
+		config.CAData = e.Admin.CAData
+		expectExit(t, 1, "reading Secret keywright-system/keywright-pepper: Unauthorized",
+			"--kubeconfig="+kubeconfigOf(t, config))
 	})
 	t.Run("an identity without rights", func(t *testing.T) {
-		b.in(t).create(&corev1.ServiceAccount{ObjectMeta: named("nobody")})
-		refusesToStart(t, 1, `User "system:serviceaccount:keywright-system:nobody" cannot get resource "secrets"`, "--kubeconfig="+b.in(t).kubeconfigFor("nobody"))
+		e.in(t).create(&corev1.ServiceAccount{ObjectMeta: named("no-rights")})
+		expectExit(t, 1, `User "system:serviceaccount:keywright-system:no-rights" cannot get resource "secrets"`,
+			"--kubeconfig="+e.in(t).kubeconfigFor("no-rights"))
 	})
 	t.Run("a broken pepper", func(t *testing.T) {
 		pepper := &corev1.Secret{ObjectMeta: named("keywright-pepper"), Data: map[string][]byte{"active": []byte("short")}}
-		b.in(t).create(pepper)
-		refusesToStart(t, 1, `Secret keywright-system/keywright-pepper is broken: entry "active" has 5 bytes, a pepper has 32 to 1024`, "--kubeconfig="+b.kubeconfig)
-		b.in(t).delete(pepper)
+		e.in(t).create(pepper)
+		problem := `Secret keywright-system/keywright-pepper is broken: entry "active" has 5 bytes, a pepper has 32 to 1024`
+		expectExit(t, 1, problem, "--kubeconfig="+e.kubeconfig)
+		e.in(t).delete(pepper)
 	})
-	t.Run("no configuration", func(t *testing.T) { b.in(t).startsWithNone() })
-	t.Run("the bootstrap key", func(t *testing.T) { b.in(t).followsTheConfiguration() })
-	t.Run("how keys begin", func(t *testing.T) { b.in(t).issuesUnderThePrefix() })
+	t.Run("no configuration", func(t *testing.T) { e.in(t).startsWithoutConfiguration() })
+	t.Run("the bootstrap key", func(t *testing.T) { e.in(t).followsConfiguration() })
+	t.Run("the key prefix", func(t *testing.T) { e.in(t).followsKeyPrefix() })
 }
 
-// startsWithNone: servers are told that nothing is configured, and keys are issued.
-func (b *bench) startsWithNone() {
-	stop := b.runOperator()
-	b.eventually("nothing is configured", `{}`)
-	b.expectKey("nobody-configured", "ak_")
+// startsWithoutConfiguration checks that an empty document is published and keys are issued.
+func (e *env) startsWithoutConfiguration() {
+	stop := e.runOperator()
+	e.eventually("nothing is configured", `{}`)
+	e.expectKey("without-configuration", "ak_")
 	stop()
-	b.delete(&corev1.ConfigMap{ObjectMeta: named("keywright-runtime")})
+	e.delete(&corev1.ConfigMap{ObjectMeta: named("keywright-runtime")})
 }
 
-// issuesUnderThePrefix: a change is in force without a restart, and a restart never goes by another one.
-func (b *bench) issuesUnderThePrefix() {
+// followsKeyPrefix checks that a new prefix takes effect without a restart, and that a restart uses the last
+// good one.
+func (e *env) followsKeyPrefix() {
 	config := &corev1.ConfigMap{ObjectMeta: named("keywright-config"), Data: map[string]string{"KEY_PREFIX": "kw_"}}
-	b.create(config)
-	b.createUser("early")
-	stop := b.runOperator()
-	b.expectPrefix("early", "kw_")
+	e.create(config)
+	e.createUser("early")
+	stop := e.runOperator()
+	e.expectPrefix("early", "kw_")
 	config.Data["KEY_PREFIX"] = "zz_"
-	b.must(b.Client.Update(b.Context(), config))
-	b.eventually("another prefix", `{"keyPrefix":"zz_"}`)
-	b.expectKey("later", "zz_")
-	b.expectPrefix("early", "kw_")
+	e.must(e.Client.Update(e.Context(), config))
+	e.eventually("another prefix", `{"keyPrefix":"zz_"}`)
+	e.expectKey("later", "zz_")
+	e.expectPrefix("early", "kw_")
 	stop()
 
 	config.Data = map[string]string{"KEY_PREFIX": "Not a prefix"}
-	b.must(b.Client.Update(b.Context(), config))
-	b.createUser("in-trouble")
-	b.runOperator()
-	b.expectPrefix("in-trouble", "zz_")
+	e.must(e.Client.Update(e.Context(), config))
+	e.createUser("after-invalid-edit")
+	e.runOperator()
+	e.expectPrefix("after-invalid-edit", "zz_")
 }
 
-func (b *bench) createUser(name string) {
-	b.Helper()
-	b.create(&v1alpha1.AdminUser{ObjectMeta: named(name)})
+func (e *env) createUser(name string) {
+	e.Helper()
+	e.create(&v1alpha1.AdminUser{ObjectMeta: named(name)})
 }
 
-func (b *bench) expectKey(name, prefix string) {
-	b.Helper()
-	b.createUser(name)
-	b.expectPrefix(name, prefix)
+func (e *env) expectKey(name, prefix string) {
+	e.Helper()
+	e.createUser(name)
+	e.expectPrefix(name, prefix)
 }
 
-// expectPrefix waits for the user's key, which has to begin like this.
-func (b *bench) expectPrefix(name, prefix string) {
-	b.Helper()
+// expectPrefix waits for the user's key and checks its prefix.
+func (e *env) expectPrefix(name, prefix string) {
+	e.Helper()
 	var shown string
-	b.must(wait.PollUntilContextTimeout(b.Context(), 20*time.Millisecond, 20*time.Second, true, func(ctx context.Context) (bool, error) {
+	e.must(e.poll(func(ctx context.Context) (bool, error) {
 		var user v1alpha1.AdminUser
-		err := b.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: name}, &user)
+		err := e.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: name}, &user)
 		if err == nil && len(user.Status.Keys) > 0 {
 			shown = user.Status.Keys[0].Prefix
 		}
 		return shown != "", err
 	}))
 	if !strings.HasPrefix(shown, prefix) {
-		b.Errorf("the key of %s begins with %s, want %s", name, shown[:3], prefix)
+		e.Errorf("the key of %s begins with %s, want %s", name, shown[:3], prefix)
 	}
 }
 
-// followsTheConfiguration: whatever becomes of the two ConfigMaps, and whenever, the one follows the other.
-func (b *bench) followsTheConfiguration() {
+// followsConfiguration checks that keywright-runtime follows keywright-config after every change of either.
+func (e *env) followsConfiguration() {
 	const plaintext = "change-this-admin-secret"
 	config := &corev1.ConfigMap{ObjectMeta: named("keywright-config"), Data: map[string]string{"ADMIN_KEY": plaintext}}
-	compiled := &corev1.ConfigMap{ObjectMeta: named("keywright-runtime"), Data: map[string]string{"runtime.json": `{"bootstrapDigest":"of old"}`}}
-	b.create(compiled)
+	compiled := &corev1.ConfigMap{
+		ObjectMeta: named("keywright-runtime"),
+		Data:       map[string]string{"runtime.json": `{"bootstrapDigest":"of old"}`},
+	}
+	e.create(compiled)
 
-	stop := b.runOperator()
-	b.eventually("the configuration deleted while nobody was at work", `{}`)
-	b.create(config)
-	good := b.digested()
-	b.must(b.Client.Patch(b.Context(), compiled.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(`{"data":{"runtime.json":"{}"}}`))))
-	b.eventually("edited by hand", good)
-	b.delete(compiled)
-	b.eventually("deleted by hand", good)
-	b.delete(config)
-	b.eventually("the configuration deleted", `{}`)
-	b.checkLog(stop(), plaintext)
+	stop := e.runOperator()
+	e.eventually("the configuration was deleted while the operator was down", `{}`)
+	e.create(config)
+	good := e.digested()
+	spoil := client.RawPatch(types.MergePatchType, []byte(`{"data":{"runtime.json":"{}"}}`))
+	e.must(e.Client.Patch(e.Context(), compiled.DeepCopy(), spoil))
+	e.eventually("edited by hand", good)
+	e.delete(compiled)
+	e.eventually("deleted by hand", good)
+	e.delete(config)
+	e.eventually("the configuration deleted", `{}`)
+	e.checkLog(stop(), plaintext)
 }
 
-// onItsWayOut is what controller-runtime calls errors when the operator ends: that it gives up its lease, and
-// that a reconcile under way was cut off.
-var onItsWayOut = []string{"leader election lost", context.Canceled.Error()}
+// shutdownErrors are errors that controller-runtime logs at shutdown: the released lease and interrupted
+// reconciles.
+var shutdownErrors = []string{"leader election lost", context.Canceled.Error()}
 
-// checkLog: JSON lines, no error among them, and no key.
-func (b *bench) checkLog(logged, plaintext string) {
-	b.Helper()
+// checkLog checks that the log is JSON lines without an error and without the key.
+func (e *env) checkLog(logged, plaintext string) {
+	e.Helper()
 	levels := map[string]int{}
 	for line := range strings.Lines(logged) {
 		var entry struct{ Level, Err string }
 		if err := json.Unmarshal([]byte(line), &entry); err != nil {
-			b.Errorf("not JSON: %s", line)
+			e.Errorf("not JSON: %s", line)
 		}
-		if !slices.Contains(onItsWayOut, entry.Err) {
+		if !slices.Contains(shutdownErrors, entry.Err) {
 			levels[entry.Level]++
 		}
 	}
 	if len(levels) != 1 || levels["INFO"] == 0 || strings.Contains(logged, plaintext) {
-		b.Errorf("logged %v: %s", levels, logged)
+		e.Errorf("logged %v: %s", levels, logged)
 	}
 }

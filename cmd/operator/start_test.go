@@ -19,7 +19,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// asOperator in the environment makes the test binary the operator.
+// asOperator is the environment variable that makes the test binary run the operator.
 const asOperator = "KEYWRIGHT_TEST_AS_OPERATOR"
 
 func TestMain(m *testing.M) {
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// command is the operator as a process of its own: it sets loggers that a process has one of.
+// command returns the operator as a separate process, because it sets global loggers.
 func command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Env = append(os.Environ(), asOperator+"=yes")
@@ -37,7 +37,7 @@ func command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// start runs the operator until it ends by itself.
+// start runs the operator until it exits.
 func start(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
 	cmd := command(ctx, args...)
@@ -48,60 +48,62 @@ func start(ctx context.Context, args ...string) (code int, stdout, stderr string
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// quietly keeps the environment of whoever runs the tests out of them.
-func quietly(t *testing.T) {
+// clearEnv isolates the test from the environment.
+func clearEnv(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"KUBECONFIG", "POD_NAMESPACE", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"} {
 		t.Setenv(name, "")
 	}
 }
 
-// refusesToStart: it says what is wrong, in one line, and ends with this code.
-func refusesToStart(t *testing.T, want int, says string, args ...string) {
+// expectExit checks that the operator exits with this code and a single line that contains message.
+func expectExit(t *testing.T, want int, message string, args ...string) {
 	t.Helper()
-	code, stdout, stderr := start(t.Context(), append([]string{"--metrics-bind-address=0", "--health-probe-bind-address=0"}, args...)...)
+	args = append([]string{"--metrics-bind-address=0", "--health-probe-bind-address=0"}, args...)
+	code, stdout, stderr := start(t.Context(), args...)
 	if code != want || stdout != "" {
-		t.Errorf("ended with %d and told stdout %q", code, stdout)
+		t.Errorf("exited with %d, stdout %q", code, stdout)
 	}
-	if !strings.HasPrefix(stderr, "keywright-operator: ") || strings.Count(stderr, "\n") != 1 || !strings.HasSuffix(stderr, "\n") {
+	isLine := strings.Count(stderr, "\n") == 1 && strings.HasSuffix(stderr, "\n")
+	if !strings.HasPrefix(stderr, "keywright-operator: ") || !isLine {
 		t.Errorf("not one line: %s", stderr)
 	}
-	if !strings.Contains(stderr, says) {
-		t.Errorf("got %s want %s", stderr, says)
+	if !strings.Contains(stderr, message) {
+		t.Errorf("got %s want %s", stderr, message)
 	}
 }
 
-func TestWrongUsage(t *testing.T) {
-	quietly(t)
+func TestOperator_RefusesInvalidFlags(t *testing.T) {
+	clearEnv(t)
 	for name, c := range map[string]struct {
-		args []string
-		says string
+		args    []string
+		message string
 	}{
-		"an unknown flag":             {[]string{"--nope"}, "unknown flag: --nope (see --help)"},
-		"an unknown short flag":       {[]string{"-x"}, "unknown shorthand flag: 'x' in -x"},
-		"a flag without its value":    {[]string{"--namespace"}, "flag needs an argument: --namespace"},
-		"an argument":                 {[]string{"serve"}, `unexpected argument "serve"`},
-		"an unknown log level":        {[]string{"--log-level=trace"}, `--log-level "trace" is not one of debug, info, error`},
-		"no namespace's name":         {[]string{"--namespace=A b"}, `--namespace "A b": a lowercase RFC 1123 label`},
-		"nobody at work":              {[]string{"--concurrency=0"}, "--concurrency must be at least 1"},
-		"a number that is none":       {[]string{"--concurrency=many"}, `invalid argument "many" for "--concurrency" flag`},
-		"a yes or no that is neither": {[]string{"--leader-elect=perhaps"}, `invalid argument "perhaps" for "--leader-elect" flag`},
+		"an unknown flag":          {[]string{"--nope"}, "unknown flag: --nope (see --help)"},
+		"an unknown short flag":    {[]string{"-x"}, "unknown shorthand flag: 'x' in -x"},
+		"a flag without its value": {[]string{"--namespace"}, "flag needs an argument: --namespace"},
+		"an argument":              {[]string{"serve"}, `unexpected argument "serve"`},
+		"an unknown log level":     {[]string{"--log-level=trace"}, `--log-level "trace" is not one of debug, info, error`},
+		"an invalid namespace":     {[]string{"--namespace=A b"}, `--namespace "A b": a lowercase RFC 1123 label`},
+		"no worker":                {[]string{"--concurrency=0"}, "--concurrency must be at least 1"},
+		"an invalid number":        {[]string{"--concurrency=many"}, `invalid argument "many" for "--concurrency" flag`},
+		"an invalid boolean":       {[]string{"--leader-elect=perhaps"}, `invalid argument "perhaps" for "--leader-elect" flag`},
 	} {
-		t.Run(name, func(t *testing.T) { refusesToStart(t, 2, c.says, c.args...) })
+		t.Run(name, func(t *testing.T) { expectExit(t, 2, c.message, c.args...) })
 	}
-	t.Run("a Pod's namespace that is none", func(t *testing.T) {
+	t.Run("an invalid namespace of the Pod", func(t *testing.T) {
 		t.Setenv("POD_NAMESPACE", "A b")
-		refusesToStart(t, 2, `--namespace "A b"`)
+		expectExit(t, 2, `--namespace "A b"`)
 	})
 }
 
-func TestHelpAndVersionGoToStdout(t *testing.T) {
-	quietly(t)
-	for flag, says := range map[string]string{
+func TestOperator_PrintsHelpAndVersionToStdout(t *testing.T) {
+	clearEnv(t)
+	for flag, text := range map[string]string{
 		"--help": "Usage: keywright-operator [flags]", "-h": "--kubeconfig string", "--version": "keywright-operator dev\n",
 	} {
-		if code, stdout, stderr := start(t.Context(), flag); code != 0 || stderr != "" || !strings.Contains(stdout, says) {
-			t.Errorf("%s ended with %d, stdout %q, stderr %q", flag, code, stdout, stderr)
+		if code, stdout, stderr := start(t.Context(), flag); code != 0 || stderr != "" || !strings.Contains(stdout, text) {
+			t.Errorf("%s exited with %d, stdout %q, stderr %q", flag, code, stdout, stderr)
 		}
 	}
 }
@@ -115,7 +117,7 @@ func write(t *testing.T, content string) string {
 	return path
 }
 
-// kubeconfigOf writes a way to an API server into a file.
+// kubeconfigOf writes a kubeconfig file.
 func kubeconfigOf(t *testing.T, config *rest.Config) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "kubeconfig")
@@ -131,7 +133,7 @@ func kubeconfigOf(t *testing.T, config *rest.Config) string {
 	return path
 }
 
-// closedPort is an address where nobody listens.
+// closedPort returns an address without a listener.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -142,36 +144,49 @@ func closedPort(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-func TestWithoutAWayToTheAPIServer(t *testing.T) {
-	quietly(t)
-	stranger := httptest.NewTLSServer(http.NotFoundHandler())
-	defer stranger.Close()
+func TestOperator_ExitsWithoutAPIServer(t *testing.T) {
+	clearEnv(t)
+	other := httptest.NewTLSServer(http.NotFoundHandler())
+	defer other.Close()
 	closed := closedPort(t)
-	for name, c := range map[string]struct{ kubeconfig, says string }{
-		"a file that is not there":   {filepath.Join(t.TempDir(), "nowhere"), "nowhere: no such file or directory"},
-		"a file that is none":        {t.TempDir(), "is a directory"},
-		"a file of something else":   {write(t, "{no YAML"), "kubeconfig: error loading config file"},
-		"a file of another kind":     {write(t, `{"apiVersion":"v1","kind":"Pod"}`), `no kind "Pod" is registered`},
-		"an empty file":              {write(t, ""), "kubeconfig is empty"},
-		"a context that is missing":  {write(t, `{"apiVersion":"v1","kind":"Config","current-context":"x"}`), "context was not found for specified context: x"},
-		"nobody at the address":      {kubeconfigOf(t, &rest.Config{Host: "https://" + closed}), "keywright-operator: can't reach the API server at https://" + closed + ": connection refused\n"},
-		"somebody else's address":    {kubeconfigOf(t, &rest.Config{Host: stranger.URL}), "can't reach the API server at " + stranger.URL + ": tls: failed to verify certificate"},
-		"an address that is no name": {kubeconfigOf(t, &rest.Config{Host: "https://no-such-host.invalid"}), "can't reach the API server at https://no-such-host.invalid: "},
+	contextless := `{"apiVersion":"v1","kind":"Config","current-context":"x"}`
+	for name, c := range map[string]struct{ kubeconfig, message string }{
+		"a missing file":            {filepath.Join(t.TempDir(), "nowhere"), "nowhere: no such file or directory"},
+		"a directory":               {t.TempDir(), "is a directory"},
+		"an unreadable file":        {write(t, "{no YAML"), "kubeconfig: error loading config file"},
+		"a file of another kind":    {write(t, `{"apiVersion":"v1","kind":"Pod"}`), `no kind "Pod" is registered`},
+		"an empty file":             {write(t, ""), "kubeconfig is empty"},
+		"a context that is missing": {write(t, contextless), "context was not found for specified context: x"},
+		"a closed port": {
+			kubeconfigOf(t, &rest.Config{Host: "https://" + closed}),
+			"keywright-operator: can't reach the API server at https://" + closed + ": connection refused\n",
+		},
+		"another server": {
+			kubeconfigOf(t, &rest.Config{Host: other.URL}),
+			"can't reach the API server at " + other.URL + ": tls: failed to verify certificate",
+		},
+		"an unknown host": {
+			kubeconfigOf(t, &rest.Config{Host: "https://no-such-host.invalid"}),
+			"can't reach the API server at https://no-such-host.invalid: ",
+		},
 	} {
-		t.Run(name, func(t *testing.T) { refusesToStart(t, 1, c.says, "--kubeconfig="+c.kubeconfig) })
+		t.Run(name, func(t *testing.T) { expectExit(t, 1, c.message, "--kubeconfig="+c.kubeconfig) })
 	}
-	t.Run("no file at all", func(t *testing.T) { refusesToStart(t, 1, "no kubeconfig that names a cluster: give --kubeconfig") })
-	t.Run("$KUBECONFIG that is not there", func(t *testing.T) {
-		t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "nowhere"))
-		refusesToStart(t, 1, "nowhere: no such file or directory")
+	t.Run("no kubeconfig", func(t *testing.T) {
+		expectExit(t, 1, "no kubeconfig that names a cluster: give --kubeconfig")
 	})
-	t.Run("an address for probes that is none", func(t *testing.T) {
-		refusesToStart(t, 1, "address bad: missing port", "--kubeconfig="+kubeconfigOf(t, &rest.Config{Host: answering(t)}), "--health-probe-bind-address=bad")
+	t.Run("$KUBECONFIG with a missing file", func(t *testing.T) {
+		t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "nowhere"))
+		expectExit(t, 1, "nowhere: no such file or directory")
+	})
+	t.Run("an invalid probe address", func(t *testing.T) {
+		kubeconfig := kubeconfigOf(t, &rest.Config{Host: discovery(t)})
+		expectExit(t, 1, "address bad: missing port", "--kubeconfig="+kubeconfig, "--health-probe-bind-address=bad")
 	})
 }
 
-// answering is an API server that has the kinds of objects the operator looks up, and no object.
-func answering(t *testing.T) string {
+// discovery returns the address of an API server that serves discovery for the operator's kinds, but no objects.
+func discovery(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -179,11 +194,15 @@ func answering(t *testing.T) string {
 		case "/api":
 			_, _ = w.Write([]byte(`{"kind":"APIVersions","versions":["v1"]}`))
 		case "/apis":
-			_, _ = w.Write([]byte(`{"kind":"APIGroupList","apiVersion":"v1","groups":[{"name":"keywright.dev","versions":[{"groupVersion":"keywright.dev/v1alpha1","version":"v1alpha1"}]}]}`))
+			_, _ = w.Write([]byte(`{"kind":"APIGroupList","apiVersion":"v1","groups":[
+				{"name":"keywright.dev","versions":[{"groupVersion":"keywright.dev/v1alpha1","version":"v1alpha1"}]}]}`))
 		case "/apis/keywright.dev/v1alpha1":
-			_, _ = w.Write([]byte(`{"kind":"APIResourceList","groupVersion":"keywright.dev/v1alpha1","resources":[{"name":"adminusers","kind":"AdminUser","namespaced":true,"verbs":["get"]},{"name":"apikeys","kind":"APIKey","namespaced":true,"verbs":["get"]}]}`))
+			_, _ = w.Write([]byte(`{"kind":"APIResourceList","groupVersion":"keywright.dev/v1alpha1","resources":[
+				{"name":"adminusers","kind":"AdminUser","namespaced":true,"verbs":["get"]},
+				{"name":"apikeys","kind":"APIKey","namespaced":true,"verbs":["get"]}]}`))
 		case "/api/v1":
-			_, _ = w.Write([]byte(`{"kind":"APIResourceList","groupVersion":"v1","resources":[{"name":"secrets","kind":"Secret","namespaced":true,"verbs":["get"]}]}`))
+			_, _ = w.Write([]byte(`{"kind":"APIResourceList","groupVersion":"v1","resources":[
+				{"name":"secrets","kind":"Secret","namespaced":true,"verbs":["get"]}]}`))
 		default:
 			w.WriteHeader(http.StatusNotFound)
 			_, _ = w.Write([]byte(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}`))
@@ -193,17 +212,17 @@ func answering(t *testing.T) string {
 	return server.URL
 }
 
-// An API server that takes the connection and then says nothing must not hold up a start until client-go's own
-// deadlines, which are longer, or none.
-func TestAMuteAPIServerIsNotWaitedForLong(t *testing.T) {
-	quietly(t)
+// An API server that accepts connections and never replies must not delay the exit until client-go's timeouts,
+// which are longer or missing.
+func TestOperator_ExitsWithSilentAPIServer(t *testing.T) {
+	clearEnv(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	if firstWord > 15*time.Second {
-		t.Errorf("it is waited for %v", firstWord)
+	if startTimeout > 15*time.Second {
+		t.Errorf("startTimeout is %v", startTimeout)
 	}
 	for _, scheme := range []string{"http", "https"} {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -211,8 +230,9 @@ func TestAMuteAPIServerIsNotWaitedForLong(t *testing.T) {
 		code, _, stderr := start(ctx, "--metrics-bind-address=0", "--health-probe-bind-address=0",
 			"--kubeconfig="+kubeconfigOf(t, &rest.Config{Host: scheme + "://" + listener.Addr().String()}))
 		cancel()
-		if code != 1 || !strings.Contains(stderr, "can't reach the API server at "+scheme) || time.Since(begun) > 5*time.Second {
-			t.Errorf("%s: ended with %d after %v: %s", scheme, code, time.Since(begun), stderr)
+		took := time.Since(begun)
+		if code != 1 || !strings.Contains(stderr, "can't reach the API server at "+scheme) || took > 5*time.Second {
+			t.Errorf("%s: exited with %d after %v: %s", scheme, code, took, stderr)
 		}
 	}
 }

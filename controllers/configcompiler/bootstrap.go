@@ -16,12 +16,14 @@ import (
 	"keywright.dev/keywright/internal/config"
 )
 
-// errNoPepper means that the pepper can't be used. Its own controller tells why.
-var errNoPepper = errors.New("the bootstrap key can't be digested")
+// errNoPepper means that the pepper cannot be used. The pepper's controller reports why.
+var errNoPepper = errors.New("the bootstrap key cannot be digested")
 
-// bootstrap digests the bootstrap key, wherever it is, "" standing for none. from is the Secret that it was
-// looked for in, if there is one.
-func (r *Reconciler) bootstrap(ctx context.Context, parsed *config.Settings) (digest string, from runtime.Object, err error) {
+// bootstrapDigest digests the bootstrap key, or returns "" if none is configured. from is the Secret that was
+// read for it, if any.
+func (r *Reconciler) bootstrapDigest(
+	ctx context.Context, parsed *config.Settings,
+) (digest string, from runtime.Object, err error) {
 	plaintext := parsed.AdminKey
 	if parsed.AdminKeySecret != nil {
 		plaintext, from, err = r.adminKey(ctx, parsed)
@@ -37,10 +39,12 @@ func (r *Reconciler) bootstrap(ctx context.Context, parsed *config.Settings) (di
 }
 
 // adminKey reads the key that ADMIN_KEY_SECRET points to. Its problems are faults of that setting.
-func (r *Reconciler) adminKey(ctx context.Context, parsed *config.Settings) (plaintext string, from runtime.Object, err error) {
+func (r *Reconciler) adminKey(
+	ctx context.Context, parsed *config.Settings,
+) (plaintext string, from runtime.Object, err error) {
 	ref := parsed.AdminKeySecret
 	if ref.Name == v1alpha1.PepperSecret {
-		return "", nil, unusable("Secret %s holds the pepper, which is no key: make a Secret of its own", ref.Name)
+		return "", nil, unusable("Secret %s holds the pepper: create a separate Secret for the bootstrap key", ref.Name)
 	}
 	var secret corev1.Secret
 	err = r.Live.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: ref.Name}, &secret)
@@ -56,9 +60,10 @@ func (r *Reconciler) adminKey(ctx context.Context, parsed *config.Settings) (pla
 
 func keyIn(secret *corev1.Secret, parsed *config.Settings) (string, error) {
 	ref := parsed.AdminKeySecret
-	// A user's key would be admin's too, and stay so when the user is gone.
+	// The key of a user would also be the bootstrap key, and would still be accepted after the user is deleted.
 	if kind, issued := secret.Labels[v1alpha1.LabelIssuedFor]; issued {
-		return "", unusable("Secret %s holds the key of an %s (label %s), which would outlive it: make a Secret of its own", ref.Name, kind, v1alpha1.LabelIssuedFor)
+		return "", unusable("Secret %s holds the key of an %s (label %s), and the bootstrap key would outlive that object: "+
+			"create a separate Secret", ref.Name, kind, v1alpha1.LabelIssuedFor)
 	}
 	value, ok := secret.Data[ref.Key]
 	if !ok {
@@ -75,7 +80,7 @@ func unusable(format string, args ...any) config.Fault {
 	return config.Fault{Key: config.KeyAdminKeySecret, Problem: fmt.Sprintf(format, args...)}
 }
 
-// withoutData is a Secret as an event may name it.
+// withoutData returns a reference to the Secret for an event.
 func withoutData(secret *corev1.Secret) *corev1.Secret {
 	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
 		Namespace: secret.Namespace, Name: secret.Name, UID: secret.UID, ResourceVersion: secret.ResourceVersion,

@@ -1,5 +1,5 @@
-// Package configcompiler is the controller of the service's configuration: it checks ConfigMap
-// keywright-config, digests the bootstrap key, and writes ConfigMap keywright-runtime, which the server
-// watches. An edit that can't be used changes nothing and is told by an event. New keys begin as the
-// configuration in force says. What may be configured is internal/settings' business.
+// Package configcompiler is the controller of the configuration. It checks ConfigMap keywright-config, digests
+// the bootstrap key, and writes ConfigMap keywright-runtime, which the servers watch. It rejects an invalid
+// edit with an event and changes nothing. It also provides the format of new keys from the configuration in
+// force. The settings themselves are defined by internal/config.
 package configcompiler

@@ -10,54 +10,57 @@ import (
 	"keywright.dev/keywright/internal/config"
 )
 
-// maxNote keeps the text of an event below the 1024 bytes that there may be.
+// maxNote keeps the note of an event below the limit of 1024 bytes.
 const maxNote = 900
 
-// edit is what an event is about: a version of the configuration and, where it points to one, a version of a
-// Secret. Events of the same of both are one that happened again, and keep the text of the first.
-type edit struct {
+// inputs are the objects that an event is about: a version of the configuration, and a version of the Secret
+// that it points to, if any. The API server merges events about the same inputs and keeps the note of the
+// first.
+type inputs struct {
 	config *corev1.ConfigMap
-	// secret is nil for none.
+	// secret is nil if the configuration points to no Secret.
 	secret runtime.Object
 }
 
-// announce tells what is in force now. Of a configuration that is not there nothing can be told.
-func (r *Reconciler) announce(e edit, p publication, plaintext bool) {
-	if e.config.UID == "" {
+// emitApplied reports what is in force now. Without a ConfigMap there is no object for the event.
+func (r *Reconciler) emitApplied(in inputs, p publication, plaintext bool) {
+	if in.config.UID == "" {
 		return
 	}
-	text := "It comes to the same as before"
+	text := "Nothing changed"
 	if changes := p.changes(); len(changes) > 0 {
 		text = "Changed: " + config.Cut(strings.Join(changes, ", "), maxNote)
 	}
-	r.Events.Eventf(e.config, e.secret, corev1.EventTypeNormal, v1alpha1.EventConfigApplied, "Apply",
-		"%s. The configuration is checked and handed to the servers as revision %s.", text, config.Revision(p.document))
+	r.Events.Eventf(in.config, in.secret, corev1.EventTypeNormal, v1alpha1.EventConfigApplied, "Apply",
+		"%s. The configuration is valid and published to the servers as revision %s.", text, config.Revision(p.document))
 	if plaintext {
-		r.Events.Eventf(e.config, e.secret, corev1.EventTypeWarning, v1alpha1.EventPlaintextKey, "Apply",
-			"%s holds the bootstrap key in plaintext: put it into a Secret and name that in %s.", config.KeyAdminKey, config.KeyAdminKeySecret)
+		r.Events.Eventf(in.config, in.secret, corev1.EventTypeWarning, v1alpha1.EventPlaintextKey, "Apply",
+			"%s holds the bootstrap key in plaintext: put it into a Secret and name that in %s.",
+			config.KeyAdminKey, config.KeyAdminKeySecret)
 	}
 }
 
-// restored tells that the configuration is in force again although nobody edited it. It says the same each
-// time, for that is one event.
-func (r *Reconciler) restored(e edit, p publication) {
-	if e.config.UID == "" {
+// emitRestored reports that the configuration was published again although nobody edited it. Its note is always the
+// same, so that the API server merges such events.
+func (r *Reconciler) emitRestored(in inputs, p publication) {
+	if in.config.UID == "" {
 		return
 	}
-	r.Events.Eventf(e.config, e.secret, corev1.EventTypeNormal, v1alpha1.EventConfigApplied, "Restore",
-		"Somebody else changed ConfigMap %s: it is put back, as revision %s.", v1alpha1.ConfigMapRuntime, config.Revision(p.document))
+	r.Events.Eventf(in.config, in.secret, corev1.EventTypeNormal, v1alpha1.EventConfigApplied, "Restore",
+		"ConfigMap %s was changed by another client and is restored to revision %s.",
+		v1alpha1.ConfigMapRuntime, config.Revision(p.document))
 }
 
-func (r *Reconciler) refuse(e edit, faults []config.Fault) {
-	r.warn(e, v1alpha1.EventConfigInvalid, config.Summary(faults, maxNote))
+func (r *Reconciler) emitInvalid(in inputs, faults []config.Fault) {
+	r.warn(in, v1alpha1.EventConfigInvalid, config.Summary(faults, maxNote))
 }
 
-// warn tells why the configuration is not in force, once. What runs goes on with the last good one.
-func (r *Reconciler) warn(e edit, reason, text string) {
-	if r.told == e.config.ResourceVersion+text {
+// warn reports once why the configuration is not in force. The servers keep the last good one.
+func (r *Reconciler) warn(in inputs, reason, text string) {
+	if r.lastWarning == in.config.ResourceVersion+text {
 		return
 	}
-	r.told = e.config.ResourceVersion + text
-	r.Events.Eventf(e.config, e.secret, corev1.EventTypeWarning, reason, "Refuse",
+	r.lastWarning = in.config.ResourceVersion + text
+	r.Events.Eventf(in.config, in.secret, corev1.EventTypeWarning, reason, "Refuse",
 		"%s. The last good configuration stays in force.", config.Cut(text, maxNote))
 }

@@ -32,7 +32,7 @@ const compiled = `{"keyPrefix":"kw_","allowedUsers":["account/ci","alice","bob"]
 
 // handedOver is the end of what is told of a document.
 func handedOver(document string) string {
-	return ". The configuration is checked and handed to the servers as revision " + config.Revision(document) + "."
+	return ". The configuration is valid and published to the servers as revision " + config.Revision(document) + "."
 }
 
 var _ = Describe("An edit", func() {
@@ -66,7 +66,7 @@ var _ = Describe("An edit", func() {
 		b.events.Take()
 		b.configure(ctx, append(everything, "ALLOWED_USERS", "BOB,alice,account/CI")...)
 		b.look(ctx)
-		Expect(b.events.Take()).To(ConsistOf("Normal ConfigApplied It comes to the same as before" + handedOver(compiled)))
+		Expect(b.events.Take()).To(ConsistOf("Normal ConfigApplied Nothing changed" + handedOver(compiled)))
 	})
 
 	It("made while the operator was away is told at its start", func(ctx SpecContext) {
@@ -124,7 +124,7 @@ var _ = Describe("An edit", func() {
 		b.put(ctx, "keywright-runtime", map[string]string{"runtime.json": "{}"})
 		b.look(ctx)
 		Expect(b.document(ctx)).To(Equal(compiled))
-		Expect(b.events.Take()).To(ConsistOf("Normal ConfigApplied Somebody else changed ConfigMap keywright-runtime: it is put back, as revision " +
+		Expect(b.events.Take()).To(ConsistOf("Normal ConfigApplied ConfigMap keywright-runtime was changed by another client and is restored to revision " +
 			config.Revision(compiled) + "."))
 
 		b.restart()

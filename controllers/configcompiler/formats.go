@@ -9,61 +9,60 @@ import (
 	"keywright.dev/keywright/internal/operator/keysource"
 )
 
-// Formats is the form of new keys as it stands, for everybody who issues them. Its zero value does not know it
-// yet. It is safe for concurrent use.
+// Formats provides the format of new keys. Its zero value has none yet. It is safe for concurrent use.
 type Formats struct {
 	mu     sync.Mutex
 	format keyformat.Format
 	known  bool
-	// missed is true when somebody has asked in vain.
-	missed bool
+	// waiting is true when Format has returned ErrFormatPending and the objects have not been requeued yet.
+	waiting bool
 }
 
-// Format is the present one; see keysource.Formats.
+// Format implements keysource.Formats.
 func (f *Formats) Format() (keyformat.Format, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.known {
-		f.missed = true
+		f.waiting = true
 		return keyformat.Format{}, keysource.ErrFormatPending
 	}
 	return f.format, nil
 }
 
-// set does not ask those again who have asked in vain: see askWhoWaited.
+// set does not requeue objects that wait for the format: see requeueWaiting.
 func (f *Formats) set(format keyformat.Format) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.format, f.known = format, true
 }
 
-func (f *Formats) hasMissed() bool {
+func (f *Formats) isWaiting() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.missed
+	return f.waiting
 }
 
-func (f *Formats) caughtUp() {
+func (f *Formats) clearWaiting() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.missed = false
+	f.waiting = false
 }
 
-// setFormat has new keys begin as this configuration says.
+// setFormat makes new keys use the format of this configuration.
 func (r *Reconciler) setFormat(ctx context.Context, runtime *config.Runtime) error {
 	r.Formats.set(runtime.Format())
-	return r.askWhoWaited(ctx)
+	return r.requeueWaiting(ctx)
 }
 
-// askWhoWaited has those look again who wanted a key before it was known how one begins. Nobody else: a change
-// rotates nothing.
-func (r *Reconciler) askWhoWaited(ctx context.Context) error {
-	if !r.Formats.hasMissed() {
+// requeueWaiting requeues every key object if one of them needed the format before it was known. A later change
+// of the format requeues nothing: it rotates no key.
+func (r *Reconciler) requeueWaiting(ctx context.Context) error {
+	if !r.Formats.isWaiting() {
 		return nil
 	}
-	if err := r.Scope.Ask(ctx, r.Client, r.Ask); err != nil {
+	if err := r.Scope.Ask(ctx, r.Client, r.Requeue); err != nil {
 		return err
 	}
-	r.Formats.caughtUp()
+	r.Formats.clearWaiting()
 	return nil
 }

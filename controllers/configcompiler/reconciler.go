@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -25,37 +26,36 @@ import (
 )
 
 const (
-	// poll is how soon a changed bootstrap key or pepper is noticed: the Secret that ADMIN_KEY_SECRET points to
-	// is in no cache, for the operator does not watch Secrets that are not its own.
+	// poll is how often to check for a changed bootstrap key or pepper. The Secret that ADMIN_KEY_SECRET names
+	// is not cached, because the operator watches only Secrets that it wrote.
 	poll = 15 * time.Second
-	// pollPending is how soon a keyring that was not there yet is asked for again.
+	// pollPending is how often to check for a keyring that was not ready.
 	pollPending = time.Second
 )
 
 // Reconciler compiles keywright-config into keywright-runtime.
 type Reconciler struct {
 	Client client.Client
-	// Live reads the ConfigMaps and the Secret that one of them points to.
+	// Live reads the ConfigMaps, and the Secret that the configuration names.
 	Live      client.Reader
 	Events    events.EventRecorder
 	Peppers   keysource.Peppers
 	Namespace string
-	// Formats is kept in step with the setting of how keys begin.
+	// Formats is updated from the configuration in force.
 	Formats *Formats
-	// Scope is where the objects are that wait for it, and Ask who listens for them, by their kind.
-	Scope keyholder.Scope
-	Ask   map[string]chan<- event.GenericEvent
+	// Scope is where the key objects are that wait for Formats. Requeue receives them; its channels are by kind.
+	Scope   keyholder.Scope
+	Requeue map[string]chan<- event.GenericEvent
 
-	// told is the trouble that was told last, so that polling does not tell it again.
-	told string
-	// applied is the resourceVersion of the configuration that is in force. Nil: no look has succeeded since
-	// the start.
+	// lastWarning keeps polling from emitting the same warning again.
+	lastWarning string
+	// applied is the resourceVersion of the configuration in force. Nil: nothing was compiled since the start.
 	applied *string
-	// good is the document that is in force. Empty: it is not known.
-	good string
+	// lastGood is the document in force. Empty: not known yet.
+	lastGood string
 }
 
-// Reconcile checks and compiles the configuration as it stands.
+// Reconcile checks, compiles and publishes the configuration.
 func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
 	configMap := &corev1.ConfigMap{}
 	configMap.Namespace, configMap.Name = r.Namespace, v1alpha1.ConfigMapConfig
@@ -64,113 +64,153 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 		return reconcile.Result{}, err
 	}
 	parsed, faults := config.Parse(configMap.Data)
-	if faults = append(faults, binary(configMap)...); len(faults) > 0 {
-		r.refuse(edit{config: configMap}, faults)
-		return reconcile.Result{}, r.goOn(ctx, configMap)
+	if faults = append(faults, binaryFaults(configMap)...); len(faults) > 0 {
+		r.emitInvalid(inputs{config: configMap}, faults)
+		return reconcile.Result{}, r.keepLastGood(ctx, configMap)
 	}
 	return r.compile(ctx, configMap, &parsed)
 }
 
-// binary is a fault for every setting that is not text: kubectl makes it so of a file that is not UTF-8.
-func binary(configMap *corev1.ConfigMap) (faults []config.Fault) {
+// binaryFaults returns a fault for every setting that is not text. kubectl creates such a setting from a file
+// that is not UTF-8.
+func binaryFaults(configMap *corev1.ConfigMap) (faults []config.Fault) {
 	for _, name := range slices.Sorted(maps.Keys(configMap.BinaryData)) {
 		faults = append(faults, config.Fault{Key: name, Problem: "is binaryData: a setting is text, in data"})
 	}
 	return faults
 }
 
-func (r *Reconciler) compile(ctx context.Context, configMap *corev1.ConfigMap, parsed *config.Settings) (reconcile.Result, error) {
-	digest, secret, err := r.bootstrap(ctx, parsed)
-	e := edit{config: configMap, secret: secret}
+func (r *Reconciler) compile(
+	ctx context.Context, configMap *corev1.ConfigMap, parsed *config.Settings,
+) (reconcile.Result, error) {
+	digest, secret, err := r.bootstrapDigest(ctx, parsed)
+	in := inputs{config: configMap, secret: secret}
 	if err != nil {
-		return r.hold(ctx, e, parsed, err)
+		return r.withoutBootstrapKey(ctx, in, parsed, err)
 	}
 	runtime := parsed.Runtime(digest)
-	// First, so that who sees the configuration in force gets keys that begin as it says.
+	// Set the format before publishing: when the configuration is in force, new keys already follow it.
 	r.Formats.set(runtime.Format())
 	p, err := r.publish(ctx, runtime.Encode())
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	// An edit is told although it comes to the same; a start is not one.
+	// Report an edit even if nothing changed. The first reconcile after a start is not an edit.
 	edited := r.applied != nil && !r.isApplied(configMap)
 	switch {
-	case edited || r.told != "" || p.changed && p.document != r.good:
-		r.announce(e, p, parsed.AdminKey != "")
+	case edited || r.lastWarning != "" || p.changed && p.document != r.lastGood:
+		r.emitApplied(in, p, parsed.AdminKey != "")
 	case p.changed:
-		r.restored(e, p)
+		r.emitRestored(in, p)
 	}
-	r.told, r.applied, r.good = "", &configMap.ResourceVersion, p.document
+	r.lastWarning, r.applied, r.lastGood = "", &configMap.ResourceVersion, p.document
 	result := reconcile.Result{}
 	if digest != "" {
 		result.RequeueAfter = poll
 	}
-	return result, r.askWhoWaited(ctx)
+	return result, r.requeueWaiting(ctx)
 }
 
 func (r *Reconciler) isApplied(configMap *corev1.ConfigMap) bool {
 	return r.applied != nil && *r.applied == configMap.ResourceVersion
 }
 
-// hold leaves everything as it is, because the bootstrap key can't be had or digested.
-func (r *Reconciler) hold(ctx context.Context, e edit, parsed *config.Settings, err error) (reconcile.Result, error) {
+// withoutBootstrapKey keeps what is in force when the bootstrap key cannot be read or digested.
+func (r *Reconciler) withoutBootstrapKey(
+	ctx context.Context, in inputs, parsed *config.Settings, err error,
+) (reconcile.Result, error) {
 	var fault config.Fault
 	switch {
 	case errors.Is(err, keysource.ErrPepperPending):
-		// Who waits for the pepper does not wait for this, too: that there is nothing wrong with the prefix is
-		// known.
+		// The key format is valid, and keys that wait for the pepper need not wait for the format too.
 		return reconcile.Result{RequeueAfter: pollPending}, r.setFormat(ctx, &parsed.Service)
 	case errors.Is(err, errNoPepper):
-		// Of a configuration that is in force already there is nothing to tell here.
-		if !r.isApplied(e.config) {
-			r.warn(e, v1alpha1.EventConfigWaits, "The configuration waits for the pepper: "+err.Error())
+		// A configuration that is in force already does not wait for anything.
+		if !r.isApplied(in.config) {
+			r.warn(in, v1alpha1.EventConfigWaits, "The configuration waits for the pepper: "+err.Error())
 		}
 	case errors.As(err, &fault):
-		r.refuse(e, []config.Fault{fault})
+		r.emitInvalid(in, []config.Fault{fault})
 	default:
 		return reconcile.Result{}, err
 	}
-	return reconcile.Result{RequeueAfter: poll}, r.goOn(ctx, e.config)
+	return reconcile.Result{RequeueAfter: poll}, r.keepLastGood(ctx, in.config)
 }
 
-// goOn has what was in force stay so: it is put back where somebody else has changed it, and new keys begin as
-// it says. After a start that is what the servers have.
-func (r *Reconciler) goOn(ctx context.Context, configMap *corev1.ConfigMap) error {
-	if r.good == "" {
-		present, err := r.document(ctx)
+// keepLastGood restores the published document if another client has changed it, and keeps the format of new
+// keys. After a start, the published document is the last good one.
+func (r *Reconciler) keepLastGood(ctx context.Context, configMap *corev1.ConfigMap) error {
+	if r.lastGood == "" {
+		present, err := r.readDocument(ctx)
 		if err != nil {
 			return err
 		}
 		runtime, err := config.ParseRuntime(present)
 		if err != nil {
-			// Nothing was ever in force, or it is spoilt. Both end with a configuration that is good.
-			return nil //nolint:nilerr // who is to mend it has been told
+			// Nothing was ever in force, or another client has overwritten it. A valid configuration ends both.
+			return nil //nolint:nilerr // the person who can repair it has got an event
 		}
-		r.good = present
+		r.lastGood = present
 		return r.setFormat(ctx, &runtime)
 	}
-	p, err := r.publish(ctx, r.good)
+	p, err := r.publish(ctx, r.lastGood)
 	if p.changed && err == nil {
-		r.restored(edit{config: configMap}, p)
+		r.emitRestored(inputs{config: configMap}, p)
 	}
 	return err
 }
 
-// SetupWithManager registers the controller. config and runtime are each a cache of the one ConfigMap: what
-// people write, and what is compiled from it, which is put right when somebody else changes it. It runs once at
-// a time: there is one configuration. The first time it runs whether there is a ConfigMap or not: servers wait
-// for what is compiled of none, and keys for how they begin.
-func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, configMap, runtime cache.Cache) error {
-	theOne := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: r.Namespace, Name: v1alpha1.ConfigMapConfig}}
+// publication is a document written for the servers.
+type publication struct {
+	// before is the former document, document the present one.
+	before, document string
+	changed          bool
+}
+
+// changes describes the changed settings. An unreadable former document counts as an empty configuration.
+func (p publication) changes() []string {
+	before, _ := config.ParseRuntime(p.before)
+	after, _ := config.ParseRuntime(p.document)
+	return config.Changes(before, after)
+}
+
+// publish writes keywright-runtime if the document differs.
+func (r *Reconciler) publish(ctx context.Context, document string) (publication, error) {
+	before, err := r.readDocument(ctx)
+	if err != nil {
+		return publication{}, err
+	}
+	p := publication{before: before, document: document, changed: before != document}
+	if !p.changed {
+		return p, nil
+	}
+	wanted := corev1ac.ConfigMap(v1alpha1.ConfigMapRuntime, r.Namespace).
+		WithData(map[string]string{config.RuntimeKey: document})
+	return p, r.Client.Apply(ctx, wanted, client.FieldOwner(v1alpha1.FieldManager), client.ForceOwnership)
+}
+
+// readDocument returns the published document, or "".
+func (r *Reconciler) readDocument(ctx context.Context) (string, error) {
+	var present corev1.ConfigMap
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: v1alpha1.ConfigMapRuntime}, &present)
+	return present.Data[config.RuntimeKey], client.IgnoreNotFound(err)
+}
+
+// SetupWithManager registers the controller. configCache and runtimeCache each have one ConfigMap: the
+// configuration, and the document compiled from it, which is restored when another client changes it. The
+// controller does not run concurrently. It runs once at the start even without a ConfigMap: servers wait for
+// the document, and keys for their format.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, configCache, runtimeCache cache.Cache) error {
+	configMap := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: r.Namespace, Name: v1alpha1.ConfigMapConfig}}
 	first := make(chan event.GenericEvent, 1)
-	first <- event.GenericEvent{Object: theOne}
-	ask := handler.TypedEnqueueRequestsFromMapFunc(func(context.Context, *corev1.ConfigMap) []reconcile.Request {
-		return []reconcile.Request{{NamespacedName: client.ObjectKeyFromObject(theOne)}}
+	first <- event.GenericEvent{Object: configMap}
+	enqueue := handler.TypedEnqueueRequestsFromMapFunc(func(context.Context, *corev1.ConfigMap) []reconcile.Request {
+		return []reconcile.Request{{NamespacedName: client.ObjectKeyFromObject(configMap)}}
 	})
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("settings").
-		WatchesRawSource(source.Kind(configMap, &corev1.ConfigMap{}, ask)).
-		WatchesRawSource(source.Kind(runtime, &corev1.ConfigMap{}, ask)).
+		WatchesRawSource(source.Kind(configCache, &corev1.ConfigMap{}, enqueue)).
+		WatchesRawSource(source.Kind(runtimeCache, &corev1.ConfigMap{}, enqueue)).
 		WatchesRawSource(source.Channel(first, &handler.EnqueueRequestForObject{})).
 		Complete(r)
 }

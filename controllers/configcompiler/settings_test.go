@@ -141,7 +141,7 @@ var _ = DescribeTable("An edit that can't be used changes nothing and is told on
 	Entry("a Secret with a key that the server would not look up", map[string]string{"key": "ak_" + another}, []string{"ADMIN_KEY_SECRET", "boot/key"}, poll,
 		"ADMIN_KEY_SECRET: the key in boot/key begins like a generated key but is not one: a character is missing or mistyped"),
 	Entry("the pepper for a key", nil, []string{"ADMIN_KEY_SECRET", "keywright-pepper/active"}, poll,
-		"ADMIN_KEY_SECRET: Secret keywright-pepper holds the pepper, which is no key: make a Secret of its own"),
+		"ADMIN_KEY_SECRET: Secret keywright-pepper holds the pepper: create a separate Secret for the bootstrap key"),
 )
 
 var _ = Describe("A Secret that Keywright wrote for a user", func() {
@@ -153,7 +153,8 @@ var _ = Describe("A Secret that Keywright wrote for a user", func() {
 		Expect(b.look(ctx)).To(Equal(poll))
 		Expect(b.document(ctx)).To(BeEmpty())
 		Expect(b.events.Take()).To(ConsistOf("Warning ConfigInvalid ADMIN_KEY_SECRET: Secret boot holds the key of an AdminUser " +
-			"(label keywright.dev/issued-for), which would outlive it: make a Secret of its own. The last good configuration stays in force."))
+			"(label keywright.dev/issued-for), and the bootstrap key would outlive that object: create a separate Secret. " +
+			"The last good configuration stays in force."))
 	})
 })
 
@@ -264,7 +265,7 @@ var _ = Describe("The pepper", func() {
 		b.configure(ctx, "ADMIN_KEY", another)
 		Expect(b.look(ctx)).To(Equal(poll))
 		Expect(b.document(ctx)).To(Equal(good))
-		Expect(b.events.Take()).To(ConsistOf("Warning ConfigWaits The configuration waits for the pepper: the bootstrap key can't be digested: " +
+		Expect(b.events.Take()).To(ConsistOf("Warning ConfigWaits The configuration waits for the pepper: the bootstrap key cannot be digested: " +
 			"Secret keywright-pepper is lost. The last good configuration stays in force."))
 		b.look(ctx)
 		Expect(b.events.Take()).To(BeEmpty(), "once")

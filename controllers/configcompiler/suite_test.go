@@ -64,7 +64,7 @@ func (b *bench) restart() {
 	b.Reconciler = &configcompiler.Reconciler{
 		Client: plane.Client, Live: plane.Client, Events: b.events, Peppers: b, Namespace: b.namespace,
 		Formats: &configcompiler.Formats{}, Scope: keyholder.Scope{System: b.namespace, Namespaces: []string{b.namespace}},
-		Ask: map[string]chan<- event.GenericEvent{keyholder.AdminUser: b.asked},
+		Requeue: map[string]chan<- event.GenericEvent{keyholder.AdminUser: b.asked},
 	}
 }
 

@@ -1,131 +1,118 @@
 package configrollout
 
 import (
-	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// patience is for how long a server may run another configuration without a word about it.
+// patience is how long a replica may run another configuration before a warning.
 const patience = time.Minute
 
-// replica is one server, as it says itself.
-type replica struct {
-	// name is that of its Lease.
-	name string
-	// runs is the revision of its configuration. Empty: it has none yet.
-	runs string
-	// until is when it counts as gone unless it is heard of again.
-	until time.Time
-}
-
-// memory is what one look leaves for the next. Its zero value is that of a start.
-type memory struct {
-	// begun says that there was a look.
-	begun bool
-	// document is the revision that was seen last.
-	document string
-	// told is the revision of which it was told last that all servers run it, or that a start found so. Empty:
-	// of none.
-	told string
-	// behind are the servers that run another one, by their names.
+// state is what one reconcile keeps for the next. Its zero value is the state at a start.
+type state struct {
+	// started is true after the first reconcile.
+	started bool
+	// revision is the last published revision.
+	revision string
+	// reported is the revision that all replicas were last reported to run, or were found to run at the start.
+	// Empty: none.
+	reported string
+	// behind has the replicas that run another revision, by name.
 	behind map[string]lag
 }
 
-// lag is what is known of one that is behind.
+// lag is how long a replica has been behind.
 type lag struct {
 	since  time.Time
 	warned bool
 }
 
-// decide takes a look: at the revision of the document that the servers are to run, empty where there is none,
-// and at those that have not said goodbye. It returns what to remember, what to tell, if anything, and how long
-// from now to look again though nothing changes; 0: not before something does.
-func decide(m memory, document string, all []replica, now time.Time) (memory, *note, time.Duration) {
-	if document == "" {
-		// Deleted, which changes nothing that runs: it is put back.
-		m.begun = true
-		return m, nil, 0
+// decide compares the published revision, or "" if there is none, with what the replicas run. It returns the
+// next state, the event to emit, if any, and when to check again although nothing changes; 0: never.
+func decide(s state, revision string, all []replica, now time.Time) (state, *rolloutEvent, time.Duration) {
+	if revision == "" {
+		// The document was deleted. The replicas keep theirs, and the compiler restores it.
+		s.started = true
+		return s, nil, 0
 	}
-	live := alive(all, now)
-	m = m.meet(document, live)
-	behind := slices.DeleteFunc(slices.Clone(live), func(r replica) bool { return r.runs == document })
-	m.behind = follow(m.behind, behind, now)
+	live := running(all, now)
+	s = s.observe(revision, live)
+	behind := slices.DeleteFunc(slices.Clone(live), func(r replica) bool { return r.revision == revision })
+	s.behind = track(s.behind, behind, now)
 	if len(behind) > 0 {
-		return m.chase(behind, now)
+		return s.warnOverdue(behind, now)
 	}
-	return m.settle(len(live))
+	return s.reportComplete(len(live))
 }
 
-// settle tells that all servers run the document, once.
-func (m memory) settle(servers int) (memory, *note, time.Duration) {
-	if servers == 0 || m.told == m.document {
-		return m, nil, 0
+// reportComplete reports once that all replicas run the revision.
+func (s state) reportComplete(replicas int) (state, *rolloutEvent, time.Duration) {
+	if replicas == 0 || s.reported == s.revision {
+		return s, nil, 0
 	}
-	m.told = m.document
-	return m, running(m.document, servers), 0
+	s.reported = s.revision
+	return s, complete(s.revision, replicas), 0
 }
 
-// chase tells of those that take too long, each once.
-func (m memory) chase(behind []replica, now time.Time) (memory, *note, time.Duration) {
-	overdue := m.overdue(behind, now)
+// warnOverdue warns once of each replica that takes too long.
+func (s state) warnOverdue(behind []replica, now time.Time) (state, *rolloutEvent, time.Duration) {
+	overdue := s.overdue(behind, now)
 	if len(overdue) == 0 {
-		return m, nil, m.next(behind, now)
+		return s, nil, s.nextCheck(behind, now)
 	}
 	for _, r := range overdue {
-		m.behind[r.name] = lag{since: m.behind[r.name].since, warned: true} // the map is this look's own
+		s.behind[r.name] = lag{since: s.behind[r.name].since, warned: true} // track made this map for this state
 	}
-	// That it is over will be worth telling, whatever was told before.
-	m.told = ""
-	return m, lags(m.document, overdue), m.next(behind, now)
+	// After a warning, the end of the rollout is reported again.
+	s.reported = ""
+	return s, lagging(s.revision, overdue), s.nextCheck(behind, now)
 }
 
-// alive leaves out those that were not heard of for too long, and brings the others in order.
-func alive(all []replica, now time.Time) []replica {
-	live := slices.DeleteFunc(slices.Clone(all), func(r replica) bool { return !now.Before(r.until) })
-	slices.SortFunc(live, func(a, b replica) int { return cmp.Compare(a.name, b.name) })
-	return live
+// observe records the published revision. At a start, replicas that all run it already are not reported.
+func (s state) observe(revision string, live []replica) state {
+	if s.revision != revision {
+		s.behind = nil
+	}
+	runsAnother := func(r replica) bool { return r.revision != "" && r.revision != revision }
+	if !s.started && !slices.ContainsFunc(live, runsAnother) {
+		s.reported = revision
+	}
+	s.started, s.revision = true, revision
+	return s
 }
 
-// meet takes note of a document. What a start finds is as it was, unless a server has something else still.
-func (m memory) meet(document string, live []replica) memory {
-	if m.document != document {
-		m.behind = nil
-	}
-	another := func(r replica) bool { return r.runs != "" && r.runs != document }
-	if !m.begun && !slices.ContainsFunc(live, another) {
-		m.told = document
-	}
-	m.begun, m.document = true, document
-	return m
-}
-
-// follow keeps what is known of those that are behind still.
-func follow(known map[string]lag, behind []replica, now time.Time) map[string]lag {
+// track keeps the lag of replicas that are still behind, and starts one for those that are newly behind.
+func track(before map[string]lag, behind []replica, now time.Time) map[string]lag {
 	next := make(map[string]lag, len(behind))
 	for _, r := range behind {
 		next[r.name] = lag{since: now}
-		if l, is := known[r.name]; is {
+		if l, found := before[r.name]; found {
 			next[r.name] = l
 		}
 	}
 	return next
 }
 
-// overdue are those of which it is time to tell.
-func (m memory) overdue(behind []replica, now time.Time) []replica {
+// overdue returns the replicas that are to be warned of now.
+func (s state) overdue(behind []replica, now time.Time) []replica {
 	return slices.DeleteFunc(slices.Clone(behind), func(r replica) bool {
-		l := m.behind[r.name]
+		l := s.behind[r.name]
 		return l.warned || now.Before(l.since.Add(patience))
 	})
 }
 
-// next is when the first of those behind is overdue or gone.
-func (m memory) next(behind []replica, now time.Time) time.Duration {
+// nextCheck returns when the first of these replicas is overdue or its Lease expires.
+func (s state) nextCheck(behind []replica, now time.Time) time.Duration {
 	var soonest time.Duration
 	for _, r := range behind {
 		in := r.until.Sub(now)
-		if l := m.behind[r.name]; !l.warned {
+		if l := s.behind[r.name]; !l.warned {
 			in = min(in, l.since.Add(patience).Sub(now))
 		}
 		if soonest == 0 || in < soonest {
@@ -133,4 +120,38 @@ func (m memory) next(behind []replica, now time.Time) time.Duration {
 		}
 	}
 	return soonest
+}
+
+// rolloutEvent is an event to emit.
+type rolloutEvent struct {
+	kind, reason, action, note string
+	// lease is the name of the related Lease. Empty: the event relates to the document.
+	lease string
+}
+
+func complete(revision string, replicas int) *rolloutEvent {
+	note := fmt.Sprintf("All %d replicas run configuration %s.", replicas, revision)
+	if replicas == 1 {
+		note = fmt.Sprintf("The only replica runs configuration %s.", revision)
+	}
+	return &rolloutEvent{kind: corev1.EventTypeNormal, reason: v1alpha1.EventConfigRunning, action: "Run", note: note}
+}
+
+// maxNamed keeps a note far below the limit of 1024 characters, however long the names are.
+const maxNamed = 3
+
+func lagging(revision string, overdue []replica) *rolloutEvent {
+	named := make([]string, 0, maxNamed+1)
+	for i, r := range overdue {
+		if i == maxNamed {
+			named = append(named, fmt.Sprintf("and so on, %d in all", len(overdue)))
+			break
+		}
+		named = append(named, r.String())
+	}
+	note := fmt.Sprintf("After %s not every replica runs configuration %s: %s. The logs of these replicas have the reason.",
+		patience, revision, strings.Join(named, "; "))
+	return &rolloutEvent{
+		kind: corev1.EventTypeWarning, reason: v1alpha1.EventConfigLags, action: "Run", note: note, lease: overdue[0].name,
+	}
 }

@@ -15,48 +15,56 @@ const (
 	blue = "bbbbbbbbbbbb"
 )
 
-// far is a Lease that lives longer than any test.
+// far is longer than any test.
 const far = time.Hour
 
 func runs(name, revision string, until time.Duration) replica {
-	return replica{name: name, runs: revision, until: start.Add(until)}
+	return replica{name: name, revision: revision, until: start.Add(until)}
 }
 
-// look is one look, so long after the start.
-type look struct {
+// step is one decision.
+type step struct {
+	// after is the time since the start.
 	after    time.Duration
-	document string
-	servers  []replica
-	// says is a part of what is told; empty: nothing is.
-	says string
-	// again is from this look on.
-	again time.Duration
+	revision string
+	replicas []replica
+	// note is a part of the event, empty if none is emitted.
+	note string
+	// checkAfter is counted from this decision.
+	checkAfter time.Duration
 }
 
-func servers(all ...replica) []replica { return all }
+func replicas(all ...replica) []replica { return all }
 
-// both is two servers with these revisions.
+// both returns two replicas with these revisions.
 func both(one, other string) []replica {
-	return servers(runs("one", one, far), runs("other", other, far))
+	return replicas(runs("one", one, far), runs("other", other, far))
+}
+
+// dying returns a replica that runs blue, and one with red whose Lease expires.
+func dying(expires time.Duration) []replica {
+	return replicas(runs("one", blue, far), runs("other", red, expires))
 }
 
 const (
-	bothRunBlue = "ConfigRunning All 2 servers run configuration " + blue + "."
-	bothRunRed  = "ConfigRunning All 2 servers run configuration " + red + "."
-	otherLags   = "ConfigLags For 1m0s configuration " + blue + " has not been everywhere: other runs " + red + ". "
+	bothRunBlue   = "ConfigRunning All 2 replicas run configuration " + blue + "."
+	bothRunRed    = "ConfigRunning All 2 replicas run configuration " + red + "."
+	onlyRunsBlue  = "ConfigRunning The only replica runs configuration " + blue + "."
+	lagsBehindRed = "ConfigLags After 1m0s not every replica runs configuration " + red + ": "
+	otherLags     = "ConfigLags After 1m0s not every replica runs configuration " + blue + ": other runs " + red + ". "
 )
 
-// settled is a start at which all was as it was.
-var settled = look{0, red, both(red, red), "", 0}
+// settled is a start at which both replicas run the published revision.
+var settled = step{0, red, both(red, red), "", 0}
 
-func TestWhatIsToldAndWhen(t *testing.T) {
-	for name, looks := range map[string][]look{
-		"a start where all is as it was": {settled, {time.Second, red, both(red, red), "", 0}},
-		"a start without a server, which then come": {
+func TestDecide_EmitsEvents(t *testing.T) {
+	for name, steps := range map[string][]step{
+		"a start without a change": {settled, {time.Second, red, both(red, red), "", 0}},
+		"a start before the replicas": {
 			{0, red, nil, "", 0},
 			{time.Second, red, both(red, red), "", 0},
 		},
-		"a start together with the servers, which have none yet": {
+		"a start with replicas that have no configuration yet": {
 			{0, red, both("", red), "", time.Minute},
 			{time.Second, red, both(red, red), "", 0},
 		},
@@ -67,8 +75,8 @@ func TestWhatIsToldAndWhen(t *testing.T) {
 		"a start of everything": {
 			{0, "", nil, "", 0},
 			{time.Second, blue, nil, "", 0},
-			{2 * time.Second, blue, servers(runs("one", "", far)), "", time.Minute},
-			{3 * time.Second, blue, servers(runs("one", blue, far)), "ConfigRunning The only server runs configuration " + blue + ".", 0},
+			{2 * time.Second, blue, replicas(runs("one", "", far)), "", time.Minute},
+			{3 * time.Second, blue, replicas(runs("one", blue, far)), onlyRunsBlue, 0},
 			{4 * time.Second, blue, both(blue, blue), "", 0},
 		},
 		"a change": {
@@ -78,7 +86,7 @@ func TestWhatIsToldAndWhen(t *testing.T) {
 			{3 * time.Second, blue, both(blue, blue), bothRunBlue, 0},
 			{4 * time.Second, blue, both(blue, blue), "", 0},
 		},
-		"a change that the servers see first": {
+		"a change that replicas see first": {
 			settled,
 			{time.Second, red, both(blue, red), "", time.Minute},
 			{2 * time.Second, red, both(blue, blue), "", 59 * time.Second},
@@ -90,17 +98,17 @@ func TestWhatIsToldAndWhen(t *testing.T) {
 			{2 * time.Second, red, both(blue, red), "", time.Minute},
 			{3 * time.Second, red, both(red, red), bothRunRed, 0},
 		},
-		"what nobody took up and was put back": {
+		"a change that is reverted before any replica runs it": {
 			settled,
 			{time.Second, blue, both(red, red), "", time.Minute},
 			{2 * time.Second, red, both(red, red), "", 0},
 		},
-		"a document that is gone for a while": {
+		"a document that is deleted and restored": {
 			settled,
 			{time.Second, "", both(red, red), "", 0},
 			{2 * time.Second, red, both(red, red), "", 0},
 		},
-		"one that lags, once, and then not any more": {
+		"a replica that lags for a while": {
 			settled,
 			{time.Second, blue, both(blue, red), "", time.Minute},
 			{61*time.Second - 1, blue, both(blue, red), "", 1},
@@ -109,87 +117,91 @@ func TestWhatIsToldAndWhen(t *testing.T) {
 			{63 * time.Second, blue, both(blue, blue), bothRunBlue, 0},
 			{64 * time.Second, blue, both(blue, blue), "", 0},
 		},
-		"one that lags when it was told already that all run it": {
+		"a replica that lags after all were reported": {
 			settled,
 			{time.Second, red, both(red, blue), "", time.Minute},
-			{61 * time.Second, red, both(red, blue), "ConfigLags For 1m0s configuration " + red + " has not been everywhere: other runs " + blue + ".", far - 61*time.Second},
+			{61 * time.Second, red, both(red, blue), lagsBehindRed + "other runs " + blue + ".", far - 61*time.Second},
 			{62 * time.Second, red, both(red, red), bothRunRed, 0},
 		},
-		"one that has none": {
+		"a replica without a configuration": {
 			settled,
 			{time.Second, red, both(red, ""), "", time.Minute},
-			{2 * time.Minute, red, both(red, ""), "ConfigLags For 1m0s configuration " + red + " has not been everywhere: other has none.", far - 2*time.Minute},
+			{2 * time.Minute, red, both(red, ""), lagsBehindRed + "other has no configuration.", far - 2*time.Minute},
 		},
-		"a minute for each document": {
+		"a minute for each revision": {
 			settled,
 			{time.Second, blue, both(blue, red), "", time.Minute},
 			{59 * time.Second, "cccccccccccc", both(blue, red), "", time.Minute},
 			{90 * time.Second, "cccccccccccc", both(blue, "cccccccccccc"), "", 29 * time.Second},
 			{119 * time.Second, "cccccccccccc", both(blue, "cccccccccccc"), "one runs " + blue, far - 119*time.Second},
 		},
-		"a minute for each server": {
+		"a minute for each replica": {
 			settled,
 			{time.Second, blue, both(blue, red), "", time.Minute},
 			{40 * time.Second, blue, both(red, red), "", 21 * time.Second},
 			{61 * time.Second, blue, both(red, red), otherLags, 39 * time.Second},
-			{100 * time.Second, blue, both(red, red), "everywhere: one runs " + red + ". ", far - 100*time.Second},
+			{100 * time.Second, blue, both(red, red), blue + ": one runs " + red + ". ", far - 100*time.Second},
 			{101 * time.Second, blue, both(red, red), "", far - 101*time.Second},
 		},
-		"one that was killed holds it up for as long as its Lease lives": {
+		"a killed replica delays the report until its Lease expires": {
 			settled,
-			{time.Second, blue, servers(runs("one", blue, far), runs("other", red, 30*time.Second)), "", 29 * time.Second},
-			{30*time.Second - 1, blue, servers(runs("one", blue, far), runs("other", red, 30*time.Second)), "", 1},
-			{30 * time.Second, blue, servers(runs("one", blue, far), runs("other", red, 30*time.Second)), "ConfigRunning The only server runs configuration " + blue + ".", 0},
+			{time.Second, blue, dying(30 * time.Second), "", 29 * time.Second},
+			{30*time.Second - 1, blue, dying(30 * time.Second), "", 1},
+			{30 * time.Second, blue, dying(30 * time.Second), onlyRunsBlue, 0},
 		},
-		"one that said goodbye holds nothing up": {
+		"a stopped replica delays nothing": {
 			settled,
-			{time.Second, blue, servers(runs("one", blue, far)), "ConfigRunning The only server runs configuration " + blue + ".", 0},
+			{time.Second, blue, replicas(runs("one", blue, far)), onlyRunsBlue, 0},
 		},
-		"one that was killed, of which it was told": {
+		"a killed replica after a warning": {
 			settled,
-			{time.Second, blue, servers(runs("one", blue, far), runs("other", red, 100*time.Second)), "", time.Minute},
-			{61 * time.Second, blue, servers(runs("one", blue, far), runs("other", red, 100*time.Second)), otherLags, 39 * time.Second},
-			{100 * time.Second, blue, servers(runs("one", blue, far), runs("other", red, 100*time.Second)), "ConfigRunning The only server", 0},
+			{time.Second, blue, dying(100 * time.Second), "", time.Minute},
+			{61 * time.Second, blue, dying(100 * time.Second), otherLags, 39 * time.Second},
+			{100 * time.Second, blue, dying(100 * time.Second), "ConfigRunning The only replica", 0},
 		},
-		"one that comes back as it was": {
+		"a replica that comes back with the old revision": {
 			settled,
-			{time.Second, blue, servers(runs("one", blue, far), runs("other", red, time.Second)), "ConfigRunning The only server", 0},
+			{time.Second, blue, replicas(runs("one", blue, far), runs("other", red, time.Second)), "ConfigRunning The only replica", 0},
 			{time.Minute, blue, both(blue, red), "", time.Minute},
 			{2 * time.Minute, blue, both(blue, red), otherLags, far - 2*time.Minute},
 		},
-		"servers that come and go": {
+		"replicas that come and go": {
 			settled,
-			{time.Second, red, servers(runs("one", red, far)), "", 0},
+			{time.Second, red, replicas(runs("one", red, far)), "", 0},
 			{2 * time.Second, red, nil, "", 0},
 			{3 * time.Second, red, both(red, red), "", 0},
 		},
-		"no server": {
+		"no replica": {
 			settled,
 			{time.Second, blue, nil, "", 0},
 			{time.Hour, blue, nil, "", 0},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var m memory
-			for i, l := range looks {
-				next, say, again := decide(m, l.document, l.servers, start.Add(l.after))
-				if told := textOf(say); !strings.Contains(told, l.says) || l.says == "" && told != "" || again != l.again {
-					t.Errorf("look %d: told %q, want %q; again in %s, want %s", i, told, l.says, again, l.again)
+			var s state
+			for i, want := range steps {
+				next, event, checkAfter := decide(s, want.revision, want.replicas, start.Add(want.after))
+				note := textOf(event)
+				if !strings.Contains(note, want.note) || want.note == "" && note != "" {
+					t.Errorf("step %d: event %q, want %q", i, note, want.note)
 				}
-				m = next
+				if checkAfter != want.checkAfter {
+					t.Errorf("step %d: check after %s, want %s", i, checkAfter, want.checkAfter)
+				}
+				s = next
 			}
 		})
 	}
 }
 
-func textOf(n *note) string {
-	if n == nil {
+func textOf(e *rolloutEvent) string {
+	if e == nil {
 		return ""
 	}
-	return n.reason + " " + n.text
+	return e.reason + " " + e.note
 }
 
-func TestOneNoteNamesSeveralServersAndNotAll(t *testing.T) {
+func TestLagging_NamesFewReplicas(t *testing.T) {
 	longest := strings.Repeat("x", 240)
 	many := func(n int) (all []replica) {
 		for i := range n {
@@ -197,19 +209,19 @@ func TestOneNoteNamesSeveralServersAndNotAll(t *testing.T) {
 		}
 		return all
 	}
-	for n, says := range map[int]string{
+	for n, part := range map[int]string{
 		2:    "-0001 runs " + red + "; " + longest + "-0002 runs " + red + ". ",
 		3:    "-0003 runs " + red + ". ",
 		4:    "-0003 runs " + red + "; and so on, 4 in all. ",
 		2000: "-0003 runs " + red + "; and so on, 2000 in all. ",
 	} {
-		m, _, _ := decide(memory{begun: true}, blue, many(n), start)
-		m, say, _ := decide(m, blue, many(n), start.Add(time.Minute))
-		if !strings.Contains(say.text, says) || len(say.text) > 1024 || say.about != longest+"-0001" {
-			t.Errorf("%d: %d characters about %s: %s", n, len(say.text), say.about, say.text)
+		s, _, _ := decide(state{started: true}, blue, many(n), start)
+		s, event, _ := decide(s, blue, many(n), start.Add(time.Minute))
+		if !strings.Contains(event.note, part) || len(event.note) > 1024 || event.lease != longest+"-0001" {
+			t.Errorf("%d: %d characters related to %s: %s", n, len(event.note), event.lease, event.note)
 		}
-		if _, say, _ := decide(m, blue, many(n), start.Add(2*time.Minute)); say != nil {
-			t.Errorf("%d: told again: %s", n, say.text)
+		if _, event, _ := decide(s, blue, many(n), start.Add(2*time.Minute)); event != nil {
+			t.Errorf("%d: warned again: %s", n, event.note)
 		}
 	}
 }

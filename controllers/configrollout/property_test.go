@@ -12,119 +12,120 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// world is what the looks are at: it changes by chance.
-type world struct {
-	document string
-	servers  map[string]replica
+// cluster is a randomly changing cluster.
+type cluster struct {
+	revision string
+	replicas map[string]replica
 	now      time.Time
-	memory   memory
-	// told is the last thing told, with the document it was about.
-	told, of string
-	// wake is when a look was asked for; zero: at no time.
+	state    state
+	// reason is that of the last event, of its revision.
+	reason, of string
+	// wake is when the next check is due. Zero: never.
 	wake time.Time
 }
 
-func (w *world) all() []replica { return slices.Collect(maps.Values(w.servers)) }
+func (c *cluster) all() []replica { return slices.Collect(maps.Values(c.replicas)) }
 
-func (w *world) change(t *rapid.T) {
+func (c *cluster) change(t *rapid.T) {
 	revisions := rapid.SampledFrom([]string{red, blue, "cccccccccccc"})
-	name := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "server")
-	switch rapid.SampledFrom([]string{"edit", "delete", "heard", "heard", "follows", "follows", "leaves", "time", "woken", "woken"}).Draw(t, "what") {
+	name := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "replica")
+	kinds := []string{"edit", "delete", "report", "report", "follow", "follow", "stop", "time", "wake", "wake"}
+	switch rapid.SampledFrom(kinds).Draw(t, "what") {
 	case "edit":
-		w.document = revisions.Draw(t, "document")
+		c.revision = revisions.Draw(t, "revision")
 	case "delete":
-		w.document = ""
-	case "heard":
-		runs := rapid.OneOf(revisions, rapid.Just("")).Draw(t, "runs")
-		w.servers[name] = replica{name, runs, w.now.Add(45 * time.Second)}
-	case "follows":
-		w.servers[name] = replica{name, w.document, w.now.Add(45 * time.Second)}
-	case "leaves":
-		delete(w.servers, name)
+		c.revision = ""
+	case "report":
+		revision := rapid.OneOf(revisions, rapid.Just("")).Draw(t, "reported")
+		c.replicas[name] = replica{name, revision, c.now.Add(45 * time.Second)}
+	case "follow":
+		c.replicas[name] = replica{name, c.revision, c.now.Add(45 * time.Second)}
+	case "stop":
+		delete(c.replicas, name)
 	case "time":
-		w.now = w.now.Add(time.Duration(rapid.IntRange(1, 50).Draw(t, "seconds")) * time.Second)
-	case "woken":
-		if !w.wake.IsZero() {
-			w.now = w.wake
+		c.now = c.now.Add(time.Duration(rapid.IntRange(1, 50).Draw(t, "seconds")) * time.Second)
+	case "wake":
+		if !c.wake.IsZero() {
+			c.now = c.wake
 		}
 	}
 }
 
-// look takes one and checks what is true of each.
-func (w *world) look(t *rapid.T) {
-	before, remembered := w.memory, maps.Clone(w.memory.behind)
-	next, say, again := decide(w.memory, w.document, w.all(), w.now)
-	if !reflect.DeepEqual(before.behind, remembered) {
-		t.Fatal("it changed what it was given")
+// decide makes a decision and checks its properties.
+func (c *cluster) decide(t *rapid.T) {
+	before, behindBefore := c.state, maps.Clone(c.state.behind)
+	next, event, checkAfter := decide(c.state, c.revision, c.all(), c.now)
+	if !reflect.DeepEqual(before.behind, behindBefore) {
+		t.Fatal("the given state was changed")
 	}
-	live := alive(w.all(), w.now)
-	behind := slices.DeleteFunc(slices.Clone(live), func(r replica) bool { return r.runs == w.document })
-	allRun := w.document != "" && len(live) > 0 && len(behind) == 0
+	live := running(c.all(), c.now)
+	behind := slices.DeleteFunc(slices.Clone(live), func(r replica) bool { return r.revision == c.revision })
+	allRun := c.revision != "" && len(live) > 0 && len(behind) == 0
 	switch {
-	case say == nil:
-	case w.document == "":
-		t.Fatalf("told without a document: %s", say.text)
-	case (say.reason == v1alpha1.EventConfigRunning) != allRun:
-		t.Fatalf("told %s; live %v", say.text, live)
-	case say.reason == v1alpha1.EventConfigRunning && w.told == say.reason && w.of == w.document:
-		t.Fatal("told twice: ", say.text)
+	case event == nil:
+	case c.revision == "":
+		t.Fatalf("an event without a document: %s", event.note)
+	case (event.reason == v1alpha1.EventConfigRunning) != allRun:
+		t.Fatalf("event %s; live %v", event.note, live)
+	case event.reason == v1alpha1.EventConfigRunning && c.reason == event.reason && c.of == c.revision:
+		t.Fatal("reported twice: ", event.note)
 	}
-	if allRun && next.told != w.document {
-		t.Fatal("all run it, and it is not told")
+	if allRun && next.reported != c.revision {
+		t.Fatal("a complete rollout is not reported")
 	}
-	if waits := w.document != "" && len(behind) > 0; waits != (again > 0) {
-		t.Fatalf("%d are behind, again in %s", len(behind), again)
+	if waits := c.revision != "" && len(behind) > 0; waits != (checkAfter > 0) {
+		t.Fatalf("%d are behind, check after %s", len(behind), checkAfter)
 	}
-	if w.document != "" && len(next.behind) != len(behind) {
-		t.Fatalf("remembers %v, behind are %v", next.behind, behind)
+	if c.revision != "" && len(next.behind) != len(behind) {
+		t.Fatalf("tracks %v, behind are %v", next.behind, behind)
 	}
-	if say != nil {
-		w.told, w.of = say.reason, w.document
+	if event != nil {
+		c.reason, c.of = event.reason, c.revision
 	}
-	w.memory, w.wake = next, time.Time{}
-	if again > 0 {
-		w.wake = w.now.Add(again)
+	c.state, c.wake = next, time.Time{}
+	if checkAfter > 0 {
+		c.wake = c.now.Add(checkAfter)
 	}
 }
 
-// Whatever happens in whatever order: what is told is true, and told once; while somebody is behind there is a
-// time at which to look again; and two looks in the same instant are as good as one.
-func TestWhateverHappensWhatIsToldIsTrueAndToldOnce(t *testing.T) {
+// In any order of events, every report is true and made once, a check is due while a replica is behind, and a second
+// decision in the same instant changes nothing.
+func TestDecide_ReportsAreTrueAndMadeOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := &world{now: start, servers: map[string]replica{}}
+		c := &cluster{now: start, replicas: map[string]replica{}}
 		for range rapid.IntRange(1, 60).Draw(t, "changes") {
-			w.change(t)
-			w.look(t)
-			if _, say, _ := decide(w.memory, w.document, w.all(), w.now); say != nil {
-				t.Fatal("told at the next look too: ", say.text)
+			c.change(t)
+			c.decide(t)
+			if _, event, _ := decide(c.state, c.revision, c.all(), c.now); event != nil {
+				t.Fatal("reported by the next decision too: ", event.note)
 			}
 		}
 	})
 }
 
-// Nobody is behind for longer than a minute without a word, if looks are taken at the times that were asked for.
-func TestWhoeverIsBehindIsToldOfInTime(t *testing.T) {
+// If every check is made when it is due, a replica that is behind for a minute causes a warning.
+func TestDecide_WarnsInTime(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := &world{now: start, document: blue, servers: map[string]replica{}, memory: memory{begun: true}}
+		c := &cluster{now: start, revision: blue, replicas: map[string]replica{}, state: state{started: true}}
 		names := []string{"a", "b", "c"}
 		for _, name := range names {
 			lives := time.Duration(rapid.IntRange(1, 120).Draw(t, name)) * time.Second
-			w.servers[name] = replica{name, red, start.Add(lives)}
+			c.replicas[name] = replica{name, red, start.Add(lives)}
 		}
-		named := map[string]bool{}
-		for w.look(t); !w.wake.IsZero(); w.look(t) {
-			w.now = w.wake
+		warned := map[string]bool{}
+		for c.decide(t); !c.wake.IsZero(); c.decide(t) {
+			c.now = c.wake
 		}
-		for name, l := range w.memory.behind {
-			named[name] = l.warned
+		for name, l := range c.state.behind {
+			warned[name] = l.warned
 		}
 		for _, name := range names {
-			if w.now.Before(w.servers[name].until) && !named[name] {
-				t.Fatalf("nothing was told of %s", name)
+			if c.now.Before(c.replicas[name].until) && !warned[name] {
+				t.Fatalf("no warning of %s", name)
 			}
 		}
-		if w.now.Sub(start) > 2*time.Minute {
-			t.Fatalf("the last look was after %s", w.now.Sub(start))
+		if c.now.Sub(start) > 2*time.Minute {
+			t.Fatalf("the last check was after %s", c.now.Sub(start))
 		}
 	})
 }

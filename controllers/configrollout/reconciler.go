@@ -20,20 +20,20 @@ import (
 	"keywright.dev/keywright/internal/config"
 )
 
-// Reconciler follows the configuration into the servers. There is one question for all of them, so there is one
-// request, whoever changed.
+// Reconciler reports the rollout of the configuration. The decision covers all replicas, so every change leads
+// to the same request.
 type Reconciler struct {
-	// Config reads ConfigMap keywright-config, Runtime ConfigMap keywright-runtime, and Leases those of the
-	// servers. SetupWithManager sets them.
+	// Config reads ConfigMap keywright-config, Runtime ConfigMap keywright-runtime, and Leases the Leases of
+	// the replicas. SetupWithManager sets them.
 	Config, Runtime, Leases client.Reader
 	Events                  events.EventRecorder
 	Clock                   clock.PassiveClock
 	Namespace               string
 
-	memory memory
+	state state
 }
 
-// Reconcile takes a look.
+// Reconcile compares the published configuration with the Leases of the replicas.
 func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
 	configMap, err := readConfigMap(ctx, r.Config, r.Namespace, v1alpha1.ConfigMapConfig)
 	if err != nil {
@@ -44,57 +44,59 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 		return reconcile.Result{}, err
 	}
 	var leases coordinationv1.LeaseList
-	if err := r.Leases.List(ctx, &leases, client.InNamespace(r.Namespace), client.MatchingLabels(v1alpha1.ServerLeaseLabels())); err != nil {
+	ofReplicas := client.MatchingLabels(v1alpha1.ServerLeaseLabels())
+	if err := r.Leases.List(ctx, &leases, client.InNamespace(r.Namespace), ofReplicas); err != nil {
 		return reconcile.Result{}, err
 	}
-	next, say, again := decide(r.memory, documentOf(runtime), readReplicas(leases.Items), r.Clock.Now())
-	r.memory = next
-	// Without the ConfigMap that people write there is nothing to put an event on.
-	if say != nil && configMap.UID != "" {
-		r.Events.Eventf(configMap, related(say, runtime, leases.Items), say.kind, say.reason, say.action, "%s", say.text)
+	next, event, checkAfter := decide(r.state, revisionOf(runtime), readReplicas(leases.Items), r.Clock.Now())
+	r.state = next
+	// Without a configuration there is no object for the event.
+	if event != nil && configMap.UID != "" {
+		related := relatedTo(event, runtime, leases.Items)
+		r.Events.Eventf(configMap, related, event.kind, event.reason, event.action, "%s", event.note)
 	}
-	return reconcile.Result{RequeueAfter: again}, nil
+	return reconcile.Result{RequeueAfter: checkAfter}, nil
 }
 
-// readConfigMap returns one without a UID where there is none.
+// readConfigMap returns a ConfigMap without a UID if it does not exist.
 func readConfigMap(ctx context.Context, from client.Reader, namespace, name string) (*corev1.ConfigMap, error) {
 	configMap := &corev1.ConfigMap{}
 	configMap.Namespace, configMap.Name = namespace, name
 	return configMap, client.IgnoreNotFound(from.Get(ctx, client.ObjectKeyFromObject(configMap), configMap))
 }
 
-func documentOf(runtime *corev1.ConfigMap) string {
-	document, is := runtime.Data[config.RuntimeKey]
-	if !is {
+func revisionOf(runtime *corev1.ConfigMap) string {
+	document, found := runtime.Data[config.RuntimeKey]
+	if !found {
 		return ""
 	}
 	return config.Revision(document)
 }
 
-// related also keeps events apart: two that differ in their note alone, within a few minutes, would be recorded
-// as one that happened twice, with the note of the first.
-func related(say *note, runtime *corev1.ConfigMap, leases []coordinationv1.Lease) client.Object {
+// relatedTo returns the object that the event relates to. Events a few minutes apart that differ only in their note
+// would be merged, with the note of the first; the related object keeps them apart.
+func relatedTo(event *rolloutEvent, runtime *corev1.ConfigMap, leases []coordinationv1.Lease) client.Object {
 	for i := range leases {
-		if leases[i].Name == say.about {
+		if leases[i].Name == event.lease {
 			return &leases[i]
 		}
 	}
 	return runtime
 }
 
-// SetupWithManager registers the controller, and a cache of the servers' Leases. config and runtime are each a
-// cache of the one ConfigMap. It runs once at a time: there is one configuration.
-func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, configMap, runtime cache.Cache) error {
+// SetupWithManager registers the controller and a cache of the replicas' Leases. configCache and runtimeCache
+// each have one ConfigMap. The controller does not run concurrently.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, configCache, runtimeCache cache.Cache) error {
 	leases, err := cacheOfLeases(mgr, r.Namespace)
 	if err != nil {
 		return err
 	}
-	r.Config, r.Runtime, r.Leases = configMap, runtime, leases
+	r.Config, r.Runtime, r.Leases = configCache, runtimeCache, leases
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("rollout").
-		WatchesRawSource(source.Func(r.first)).
-		WatchesRawSource(source.Kind(runtime, &corev1.ConfigMap{}, always[*corev1.ConfigMap](r))).
-		WatchesRawSource(source.Kind(leases, &coordinationv1.Lease{}, always[*coordinationv1.Lease](r))).
+		WatchesRawSource(source.Func(r.enqueueFirst)).
+		WatchesRawSource(source.Kind(runtimeCache, &corev1.ConfigMap{}, enqueue[*corev1.ConfigMap](r))).
+		WatchesRawSource(source.Kind(leases, &coordinationv1.Lease{}, enqueue[*coordinationv1.Lease](r))).
 		Complete(r)
 }
 
@@ -112,19 +114,21 @@ func cacheOfLeases(mgr ctrl.Manager, namespace string) (cache.Cache, error) {
 	return leases, mgr.Add(leases)
 }
 
-func (r *Reconciler) theOne() reconcile.Request {
+func (r *Reconciler) request() reconcile.Request {
 	return reconcile.Request{NamespacedName: client.ObjectKey{Namespace: r.Namespace, Name: v1alpha1.ConfigMapRuntime}}
 }
 
-// first asks for a look at the start, when there may be nothing yet that could change: what comes after it is new.
-func (r *Reconciler) first(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
-	queue.Add(r.theOne())
+// enqueueFirst requests a reconcile at the start, before anything changes: what happens afterwards is new.
+func (r *Reconciler) enqueueFirst(
+	_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request],
+) error {
+	queue.Add(r.request())
 	return nil
 }
 
-// always asks for a look, whatever has changed.
-func always[O client.Object](r *Reconciler) handler.TypedEventHandler[O, reconcile.Request] {
+// enqueue requests a reconcile for any change.
+func enqueue[O client.Object](r *Reconciler) handler.TypedEventHandler[O, reconcile.Request] {
 	return handler.TypedEnqueueRequestsFromMapFunc(func(context.Context, O) []reconcile.Request {
-		return []reconcile.Request{r.theOne()}
+		return []reconcile.Request{r.request()}
 	})
 }

@@ -19,11 +19,11 @@ import (
 )
 
 func allRun(document string) string {
-	return "Normal ConfigRunning All 2 servers run configuration " + config.Revision(document) + "."
+	return "Normal ConfigRunning All 2 replicas run configuration " + config.Revision(document) + "."
 }
 
 func theOnlyRuns(document string) string {
-	return "Normal ConfigRunning The only server runs configuration " + config.Revision(document) + "."
+	return "Normal ConfigRunning The only replica runs configuration " + config.Revision(document) + "."
 }
 
 var _ = Describe("A new configuration", func() {
@@ -79,8 +79,9 @@ var _ = Describe("A new configuration", func() {
 			b.reports(ctx, "b", first)
 			b.look(ctx)
 		}
-		Expect(b.events.Take()).To(ConsistOf("Warning ConfigLags For 1m0s configuration " + config.Revision(second) +
-			" has not been everywhere: keywright-server-b runs " + config.Revision(first) + ". The logs of these servers say why."))
+		Expect(b.events.Take()).To(ConsistOf("Warning ConfigLags After 1m0s not every replica runs configuration " +
+			config.Revision(second) + ": keywright-server-b runs " + config.Revision(first) +
+			". The logs of these replicas have the reason."))
 		b.reports(ctx, "a", second)
 		b.reports(ctx, "b", second)
 		b.look(ctx)
@@ -154,7 +155,8 @@ var _ = Describe("What a Lease gives as a revision and is none", func() {
 		Expect(b.look(ctx)).To(Equal(time.Minute))
 		b.pass(time.Minute)
 		b.look(ctx)
-		Expect(b.events.Take()).To(ConsistOf(HaveSuffix("everywhere: keywright-server-b has none. The logs of these servers say why.")))
+		Expect(b.events.Take()).To(ConsistOf(HaveSuffix(": keywright-server-b has no configuration. " +
+			"The logs of these replicas have the reason.")))
 	})
 })
 

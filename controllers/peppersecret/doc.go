@@ -1,4 +1,4 @@
-// Package peppersecret is the controller of Secret keywright-pepper: it creates the first pepper when no key
-// exists yet, gives the keyring to whoever issues keys, and stops all issuing when the pepper is lost, broken
-// or foreign. What a pepper is and how it digests is internal/pepper's business.
+// Package peppersecret is the controller of Secret keywright-pepper. It creates the first pepper while no key
+// exists, provides the keyring to the issuer, and stops all issuing when the pepper is lost, broken or a
+// different one. What a pepper is and how it digests keys is defined by internal/key/pepper.
 package peppersecret

@@ -62,7 +62,7 @@ var _ = Describe("The pepper", func() {
 
 		Expect(b.look(ctx)).To(Equal(30*time.Second), "the keys it is missed for may go")
 		Expect(b.problem()).To(MatchError(And(
-			ContainSubstring("Secret keywright-pepper is lost"), ContainSubstring("restored from a backup"), ContainSubstring("to give the keys up"))))
+			ContainSubstring("Secret keywright-pepper is lost"), ContainSubstring("restored from a backup"), ContainSubstring("to give up the keys"))))
 		Expect(b.told()).To(ConsistOf("alice"))
 		b.look(ctx)
 		Expect(b.told()).To(BeEmpty(), "told once")

@@ -26,24 +26,24 @@ import (
 // unusable are keys recorded elsewhere, and those may go.
 const recheck = 30 * time.Second
 
-// Reconciler keeps Source in step with the pepper Secret. It runs once at a time.
+// Reconciler updates Source from the pepper Secret. It does not run concurrently.
 type Reconciler struct {
-	// Live reads from the API server itself: whether a pepper may be made must not rest on a cache.
+	// Live reads from the API server: the decision to create a pepper must not depend on a cache.
 	Live   client.Reader
 	Client client.Client
-	// Namespace is Keywright's own.
+	// Namespace is the namespace of the operator.
 	Namespace string
-	// Scope is where the objects are whose keys were digested.
+	// Scope is where key objects are.
 	Scope  keyholder.Scope
 	Source *Source
-	// Ask is told every object that has to be looked at again after a change, by its kind.
-	Ask map[string]chan<- event.GenericEvent
+	// Requeue receives every key object after a change of the keyring. Its channels are by kind.
+	Requeue map[string]chan<- event.GenericEvent
 
-	// untold is true from a change until everybody has been told of it.
-	untold bool
+	// requeuePending is true from a change until every object has been requeued.
+	requeuePending bool
 }
 
-// Check is for start-up: it fails when the pepper can't be read, or is there and broken.
+// Check fails if the pepper cannot be read or is broken. The operator calls it at startup.
 func Check(ctx context.Context, reader client.Reader, namespace string) error {
 	var secret corev1.Secret
 	err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: v1alpha1.PepperSecret}, &secret)
@@ -54,31 +54,32 @@ func Check(ctx context.Context, reader client.Reader, namespace string) error {
 		return fmt.Errorf("reading Secret %s/%s: %w", namespace, v1alpha1.PepperSecret, err)
 	}
 	if _, err := pepper.Load(secret.Data); err != nil {
-		return fmt.Errorf("Secret %s/%s is broken: %w: restore it from a backup", namespace, v1alpha1.PepperSecret, err) //nolint:staticcheck // begins with the name of a kind
+		return fmt.Errorf( //nolint:staticcheck // begins with the name of a kind
+			"Secret %s/%s is broken: %w: restore it from a backup", namespace, v1alpha1.PepperSecret, err)
 	}
 	return nil
 }
 
-// Reconcile reads the Secret, makes it when no key exists yet, and tells everybody of a change.
+// Reconcile reads the Secret, or creates it while no key exists, and requeues every key object after a change.
 func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
 	next, err := r.read(ctx)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
 	if r.Source.set(next) {
-		r.untold = true
-		report(ctx, next)
+		r.requeuePending = true
+		logState(ctx, next)
 	}
-	if r.untold {
-		if err := r.Scope.Ask(ctx, r.Client, r.Ask); err != nil {
+	if r.requeuePending {
+		if err := r.Scope.Ask(ctx, r.Client, r.Requeue); err != nil {
 			return reconcile.Result{}, err
 		}
-		r.untold = false
+		r.requeuePending = false
 	}
-	return reconcile.Result{RequeueAfter: next.again()}, nil
+	return reconcile.Result{RequeueAfter: next.recheckAfter()}, nil
 }
 
-func report(ctx context.Context, next state) {
+func logState(ctx context.Context, next state) {
 	if next.err != nil {
 		log.FromContext(ctx).Error(next.err, "Issuing is stopped")
 		return
@@ -104,7 +105,7 @@ func (r *Reconciler) read(ctx context.Context) (state, error) {
 	return r.create(ctx)
 }
 
-// create makes the first pepper. Where another replica was faster, its pepper is read on the next try.
+// create creates the first pepper. If another replica was faster, the retry reads its pepper.
 func (r *Reconciler) create(ctx context.Context) (state, error) {
 	fresh, err := pepper.New()
 	if err != nil {
@@ -120,7 +121,7 @@ func (r *Reconciler) create(ctx context.Context) (state, error) {
 	return assess(secret, nil), nil
 }
 
-// digested lists the ids of all peppers that recorded keys were digested with.
+// digested returns the ids of the peppers that recorded keys were digested with.
 func (r *Reconciler) digested(ctx context.Context) (map[string]bool, error) {
 	ids := map[string]bool{}
 	err := r.Scope.EachLive(ctx, r.Live, func(o keyholder.Object) error {
@@ -134,14 +135,15 @@ func (r *Reconciler) digested(ctx context.Context) (map[string]bool, error) {
 	return ids, err
 }
 
-// SetupWithManager registers the controller. one is a cache of the pepper Secret alone: the manager's own holds
-// Secrets that Keywright wrote, and of those metadata only.
-func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, one cache.Cache) error {
+// SetupWithManager registers the controller. pepperCache has only the pepper Secret: the manager's cache has
+// the metadata of Secrets that Keywright wrote.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, pepperCache cache.Cache) error {
+	meta := metav1.ObjectMeta{Namespace: r.Namespace, Name: v1alpha1.PepperSecret}
 	first := make(chan event.GenericEvent, 1)
-	first <- event.GenericEvent{Object: &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: r.Namespace, Name: v1alpha1.PepperSecret}}}
+	first <- event.GenericEvent{Object: &corev1.Secret{ObjectMeta: meta}}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("pepper").
-		WatchesRawSource(source.Kind(one, &corev1.Secret{}, &handler.TypedEnqueueRequestForObject[*corev1.Secret]{})).
+		WatchesRawSource(source.Kind(pepperCache, &corev1.Secret{}, &handler.TypedEnqueueRequestForObject[*corev1.Secret]{})).
 		WatchesRawSource(source.Channel(first, &handler.EnqueueRequestForObject{})).
 		Complete(r)
 }

@@ -53,8 +53,8 @@ func benchIn(namespace string) *bench {
 	asked := make(chan event.GenericEvent, 100)
 	return &bench{namespace: namespace, asked: asked, Reconciler: &peppersecret.Reconciler{
 		Live: plane.Client, Client: plane.Client, Namespace: namespace, Source: &peppersecret.Source{},
-		Scope: keyholder.Scope{System: namespace, Namespaces: []string{namespace}},
-		Ask:   map[string]chan<- event.GenericEvent{keyholder.AdminUser: asked, keyholder.APIKey: asked},
+		Scope:   keyholder.Scope{System: namespace, Namespaces: []string{namespace}},
+		Requeue: map[string]chan<- event.GenericEvent{keyholder.AdminUser: asked, keyholder.APIKey: asked},
 	}}
 }
 

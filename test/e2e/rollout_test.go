@@ -53,14 +53,14 @@ var _ = Describe("A new configuration", Serial, func() {
 
 		configure(ctx, map[string]string{"ALLOWED_USERS": "everybody"})
 		both := running(ctx)
-		awaitEvent(ctx, fmt.Sprintf("All 2 servers run configuration %s.", both))
+		awaitEvent(ctx, fmt.Sprintf("All 2 replicas run configuration %s.", both))
 		Expect(reported(ctx)).To(ConsistOf(both, both))
 		Expect(string(fetch(ctx, other.URL+"/readyz?verbose"))).To(ContainSubstring(both))
 
 		Expect(other.Stop()).To(Succeed())
 		Expect(reported(ctx)).To(ConsistOf(both))
 		configure(ctx, map[string]string{"ALLOWED_USERS": "alice"})
-		awaitEvent(ctx, fmt.Sprintf("The only server runs configuration %s.", running(ctx)))
+		awaitEvent(ctx, fmt.Sprintf("The only replica runs configuration %s.", running(ctx)))
 	})
 })
 

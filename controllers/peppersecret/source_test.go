@@ -43,18 +43,18 @@ func TestAssess(t *testing.T) {
 		active      string
 		problem     string
 	}{
-		"no key recorded":                       {data: peppersOf("a"), active: a},
-		"keys of the active pepper":             {data: peppersOf("a"), digested: []string{a}, active: a},
-		"keys of an old pepper":                 {data: peppersOf("ab"), digested: []string{b}, active: a},
-		"some keys of a pepper that is gone":    {data: peppersOf("a"), digested: []string{a, b, c}, active: a},
-		"all keys of a pepper that is gone":     {data: peppersOf("a"), digested: []string{b, c}, problem: "holds another pepper"},
-		"the same, given up":                    {data: peppersOf("a"), digested: []string{b}, annotations: accepted, active: a},
-		"the same, given up by another word":    {data: peppersOf("a"), digested: []string{b}, annotations: map[string]string{"keywright.dev/accept-new-pepper": "yes"}, problem: "holds another pepper"},
-		"nothing in it":                         {data: nil, problem: "is broken: it is empty"},
-		"no active one":                         {data: map[string][]byte{"old": []byte(strings.Repeat("a", 32))}, problem: `is broken: it has no entry "active"`},
-		"too short":                             {data: map[string][]byte{"active": []byte("short")}, problem: `is broken: entry "active" has 5 bytes`},
-		"an old one too short":                  {data: map[string][]byte{"active": []byte(strings.Repeat("a", 32)), "old": nil}, problem: `is broken: entry "old" has 0 bytes`},
-		"broken, which no word makes it accept": {data: map[string][]byte{"active": []byte("short")}, annotations: accepted, problem: "is broken"},
+		"no key recorded":                            {data: peppersOf("a"), active: a},
+		"keys of the active pepper":                  {data: peppersOf("a"), digested: []string{a}, active: a},
+		"keys of an old pepper":                      {data: peppersOf("ab"), digested: []string{b}, active: a},
+		"some keys of a lost pepper":                 {data: peppersOf("a"), digested: []string{a, b, c}, active: a},
+		"all keys of a lost pepper":                  {data: peppersOf("a"), digested: []string{b, c}, problem: "holds another pepper"},
+		"a new pepper, accepted":                     {data: peppersOf("a"), digested: []string{b}, annotations: accepted, active: a},
+		"a new pepper, annotated with another value": {data: peppersOf("a"), digested: []string{b}, annotations: map[string]string{"keywright.dev/accept-new-pepper": "yes"}, problem: "holds another pepper"},
+		"empty":                             {data: nil, problem: "is broken: it is empty"},
+		"without an active pepper":          {data: map[string][]byte{"old": []byte(strings.Repeat("a", 32))}, problem: `is broken: it has no entry "active"`},
+		"a short active pepper":             {data: map[string][]byte{"active": []byte("short")}, problem: `is broken: entry "active" has 5 bytes`},
+		"a short old pepper":                {data: map[string][]byte{"active": []byte(strings.Repeat("a", 32)), "old": nil}, problem: `is broken: entry "old" has 0 bytes`},
+		"broken, and a new pepper accepted": {data: map[string][]byte{"active": []byte("short")}, annotations: accepted, problem: "is broken"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			digested := map[string]bool{}
@@ -76,22 +76,22 @@ func TestAssess(t *testing.T) {
 func checkProblem(t *testing.T, got state, problem string) {
 	t.Helper()
 	if got.ring != nil || got.err == nil {
-		t.Fatal("a pepper that can't be used is used")
+		t.Fatal("an unusable pepper is used")
 	}
 	for _, part := range []string{"Secret keywright-pepper", problem} {
 		if !strings.Contains(got.err.Error(), part) {
-			t.Errorf("%q does not say %q", got.err, part)
+			t.Errorf("%q does not contain %q", got.err, part)
 		}
 	}
 	if strings.Contains(got.err.Error(), "short") {
-		t.Errorf("%q repeats what is in the Secret", got.err)
+		t.Errorf("%q quotes the content of the Secret", got.err)
 	}
 }
 
-func TestSource(t *testing.T) {
+func TestSource_SetReportsChanges(t *testing.T) {
 	source := &Source{}
 	if _, err := source.Keyring(); !errors.Is(err, keysource.ErrPepperPending) {
-		t.Fatalf("before it is read: %v", err)
+		t.Fatalf("before the Secret is read: %v", err)
 	}
 	broken := func(text string) state { return state{err: errors.New(text)} }
 	for _, step := range []struct {
@@ -101,22 +101,22 @@ func TestSource(t *testing.T) {
 	}{
 		{"the first", state{ring: ringOf(t, "a")}, true},
 		{"the same, read again", state{ring: ringOf(t, "a")}, false},
-		{"an old one added", state{ring: ringOf(t, "ab")}, true},
-		{"another old one instead", state{ring: ringOf(t, "ac")}, true},
-		{"another active one", state{ring: ringOf(t, "ca")}, true},
+		{"an old pepper added", state{ring: ringOf(t, "ab")}, true},
+		{"another old pepper instead", state{ring: ringOf(t, "ac")}, true},
+		{"another active pepper", state{ring: ringOf(t, "ca")}, true},
 		{"lost", lost(), true},
 		{"still lost", lost(), false},
 		{"broken", broken("broken"), true},
 		{"broken in another way", broken("broken otherwise"), true},
 		{"restored", state{ring: ringOf(t, "ca")}, true},
-		{"as it is", state{ring: ringOf(t, "ca")}, false},
+		{"restored, read again", state{ring: ringOf(t, "ca")}, false},
 	} {
 		if changed := source.set(step.next); changed != step.changed {
 			t.Errorf("%s: changed = %v", step.name, changed)
 		}
 		ring, err := source.Keyring()
 		if ring != step.next.ring || !errors.Is(err, step.next.err) {
-			t.Errorf("%s: gave %v, %v", step.name, ring, err)
+			t.Errorf("%s: got %v, %v", step.name, ring, err)
 		}
 	}
 }
