@@ -24,7 +24,8 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "address that serves metrics; 0 turns them off")
 	flags.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081",
 		"address that serves /healthz and /readyz; 0 turns them off")
-	flags.BoolVar(&o.leaderElect, "leader-elect", false, "act only as the elected leader: required for more than one replica")
+	flags.BoolVar(&o.leaderElect, "leader-elect", false,
+		"act only as the elected leader: required for more than one replica")
 	flags.IntVar(&o.concurrency, "concurrency", 8, "how many objects of a kind are reconciled at the same time")
 	if err := program.Parse(flags, args); err != nil {
 		return nil, err
