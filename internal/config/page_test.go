@@ -89,11 +89,11 @@ func TestPage_ExamplesAreValid(t *testing.T) {
 		}
 		lists = append(lists, block)
 	}
-	var config corev1.ConfigMap
-	if err := yaml.UnmarshalStrict([]byte(manifest), &config); err != nil {
+	var configMap corev1.ConfigMap
+	if err := yaml.UnmarshalStrict([]byte(manifest), &configMap); err != nil {
 		t.Fatal(err)
 	}
-	expectExample(t, config.Data, 6)
+	expectExample(t, configMap.Data, 6)
 	expectExample(t, map[string]string{"ROUTES": lists[0], "PRICES": lists[1]}, 2)
 }
 

@@ -35,7 +35,7 @@ func TestValidSubject(t *testing.T) {
 func TestReserved_IgnoresCase(t *testing.T) {
 	for name, want := range map[string]bool{
 		"admin": true, "ADMIN": true, "aDmIn": true,
-		"": false, "admins": false, " admin": false, "adm\u0130n": false, "adm\u0131n": false,
+		"": false, "admins": false, "xadmin": false, "adm\u0130n": false, "adm\u0131n": false,
 	} {
 		if got := username.Reserved(name); got != want {
 			t.Errorf("Reserved(%q) = %t", name, got)

@@ -147,7 +147,7 @@ func (w *fixture) compareKey(t *rapid.T, verifier *verify.Verifier, m *model, i 
 	if known := reason != verify.Unknown; known != (got.KeyID() == w.digests[i].KeyID()) {
 		t.Fatalf("key %d is %s and has id %q", i, reason, got.KeyID())
 	}
-	w.compareRecord(t, verifier, m, i, got)
+	w.compareRecord(t, m, i, got)
 	if again := verifier.VerifyDigest(&w.digests[i], at); again != got {
 		t.Fatalf("key %d at %s: by digest %s, by key %s", i, at, again.Reason, got.Reason)
 	}
@@ -173,7 +173,7 @@ func (w *fixture) compareKey(t *rapid.T, verifier *verify.Verifier, m *model, i 
 }
 
 // compareRecord compares the record of the key, even if the key is refused.
-func (w *fixture) compareRecord(t *rapid.T, verifier *verify.Verifier, m *model, i int, got verify.Verdict) {
+func (w *fixture) compareRecord(t *rapid.T, m *model, i int, got verify.Verdict) {
 	holder, k, recorded := m.object(w.digests[i])
 	if got.UID() != holder.UID || m.objects[got.ID()].UID != holder.UID {
 		t.Fatalf("key %d is of %+v with uid %q, want %q", i, got.ID(), got.UID(), holder.UID)
