@@ -1,0 +1,199 @@
+package apikey
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"pgregory.net/rapid"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/key/lifecycle"
+	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/kube/convert"
+	"keywright.dev/keywright/internal/kube/keyholder"
+)
+
+const (
+	systemNamespace = "keywright-system"
+	presented       = "the-key-of-an-object-of-this-test"
+)
+
+var noon = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
+
+// cluster is what both programs see.
+type cluster struct {
+	key   *v1alpha1.APIKey
+	users []v1alpha1.AdminUser
+	roles []v1alpha1.AccessRole
+}
+
+func drawCluster(t *rapid.T, digest pepper.Digest) *cluster {
+	c := &cluster{key: drawKey(t, digest)}
+	for i, name := range []string{"alice", "ALICE"} {
+		if rapid.Bool().Draw(t, name+" exists") {
+			user := v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{
+				Namespace: systemNamespace, Name: strings.Repeat("u", i+1), UID: types.UID(name),
+				CreationTimestamp: metav1.NewTime(noon.Add(-time.Duration(rapid.IntRange(1, 2).Draw(t, "age")) * time.Hour)),
+			}}
+			user.Spec.Username, user.Spec.Enabled = name, drawEnabled(t)
+			user.Spec.Role = rapid.SampledFrom([]v1alpha1.Role{"", v1alpha1.RoleAdmin, v1alpha1.RoleUser}).Draw(t, "role")
+			c.users = append(c.users, user)
+		}
+	}
+	for _, name := range []string{"one", "two"} {
+		if rapid.Bool().Draw(t, "role "+name+" exists") {
+			role := v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: name}}
+			role.Spec.MaxTTL = drawDuration(t, "maxTTL")
+			role.Spec.APIKeys = rapid.SampledFrom([]v1alpha1.KeyOwnership{"", v1alpha1.KeysAllowed, v1alpha1.KeysDenied}).Draw(t, "apiKeys")
+			role.Spec.Members = rapid.SampledFrom([][]v1alpha1.Username{nil, {"alice"}, {"ALICE", "alice"}}).Draw(t, "members")
+			c.roles = append(c.roles, role)
+		}
+	}
+	return c
+}
+
+func drawKey(t *rapid.T, digest pepper.Digest) *v1alpha1.APIKey {
+	key := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "ci", UID: "key"}}
+	key.CreationTimestamp = metav1.NewTime(noon.Add(-3 * time.Hour))
+	key.Spec.Subject = rapid.SampledFrom([]v1alpha1.Subject{
+		{Kind: v1alpha1.SubjectUser, Name: "alice"}, {Kind: v1alpha1.SubjectUser, Name: "alice"},
+		{Kind: v1alpha1.SubjectAccount, Name: "ci"}, {},
+	}).Draw(t, "subject")
+	key.Spec.Roles = rapid.SampledFrom([][]v1alpha1.RoleName{nil, {"one"}, {"one", "two"}}).Draw(t, "roles")
+	key.Spec.Enabled, key.Spec.Revoked = drawEnabled(t), rapid.IntRange(0, 3).Draw(t, "revoked") == 0
+	if rapid.IntRange(0, 5).Draw(t, "deleted") == 0 {
+		key.DeletionTimestamp = &metav1.Time{Time: noon}
+	}
+	if offset := rapid.IntRange(-3, 3).Draw(t, "expiresAt"); offset != 0 {
+		key.Spec.ExpiresAt = &metav1.Time{Time: noon.Add(time.Duration(offset) * 1500 * time.Millisecond)}
+	}
+	key.Spec.TTL = drawDuration(t, "ttl")
+	issued := noon.Add(-time.Duration(rapid.IntRange(0, 2).Draw(t, "issued")) * time.Hour)
+	key.Status.Keys = []v1alpha1.KeyStatus{{Digest: digest.String(), IssuedAt: metav1.NewTime(issued)}}
+	return key
+}
+
+func drawEnabled(t *rapid.T) *bool {
+	return rapid.SampledFrom([]*bool{nil, nil, new(true), new(false)}).Draw(t, "enabled")
+}
+
+func drawDuration(t *rapid.T, label string) *v1alpha1.Duration {
+	drawn := rapid.SampledFrom([]v1alpha1.Duration{"", "", "1h", "2h", "1h1s"}).Draw(t, label)
+	if drawn == "" {
+		return nil
+	}
+	return &drawn
+}
+
+// operator returns why the operator refuses the key, and the end that it brings the record to.
+func (c *cluster) operator(t *rapid.T, now time.Time) (why string, end time.Time) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	b := &indexedBuilder{fake.NewClientBuilder().WithScheme(scheme)}
+	for _, index := range []func() error{
+		func() error { return Index(t.Context(), b) }, func() error { return keyholder.IndexUsernames(t.Context(), b) },
+	} {
+		if err := index(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range c.users {
+		b.WithObjects(c.users[i].DeepCopy())
+	}
+	for i := range c.roles {
+		b.WithObjects(c.roles[i].DeepCopy())
+	}
+	r := &Reconciler{Client: b.Build(), System: systemNamespace}
+	resolved, err := r.resolve(t.Context(), c.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := describe(c.key, resolved)
+	if target.Refused != nil {
+		why = target.Refused.Reason
+	}
+	target.Spec.Blocked, target.Spec.Deleted, target.Spec.Revoked = target.Blocked != nil, false, false
+	keys := convert.Keys(c.key.Status.Keys)
+	facts := lifecycle.Facts{Now: now, Spec: target.Spec, Status: lifecycle.Status{Keys: keys}}
+	if plan := lifecycle.Decide(facts); plan.Step == lifecycle.Amend {
+		keys = plan.Keys
+	}
+	return why, lifecycle.Current(keys).NotAfter
+}
+
+// server returns why the server refuses the key, and the end that it goes by.
+func (c *cluster) server(ring *pepper.Keyring, now time.Time) (why verify.Reason, end time.Time) {
+	index := &verify.Index{}
+	put := func(kind string, o keyholder.Object) {
+		object, _ := convert.KeyObject(o)
+		index.Put(verify.ID{Kind: kind, Namespace: o.GetNamespace(), Name: o.GetName()}, object)
+	}
+	for i := range c.roles {
+		index.PutRole(c.roles[i].Name, convert.Role(&c.roles[i]))
+	}
+	for i := range c.users {
+		put(keyholder.AdminUser, &c.users[i])
+	}
+	put(keyholder.APIKey, c.key)
+	verdict := verify.NewVerifier(index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring).Verify(presented, now)
+	return verdict.Reason, verdict.Ends()
+}
+
+// indexedBuilder lets a fake client have the indexes of a cache.
+type indexedBuilder struct{ *fake.ClientBuilder }
+
+func (b *indexedBuilder) IndexField(_ context.Context, o client.Object, field string, extract client.IndexerFunc) error {
+	b.WithIndex(o, field, extract)
+	return nil
+}
+
+// reasonOf has the condition reason for each of the server's reasons.
+var reasonOf = map[verify.Reason]string{
+	verify.Accepted: "", verify.Expired: "", verify.Unknown: v1alpha1.ReasonNoKey, verify.Deleted: v1alpha1.ReasonDeleted,
+	verify.Revoked: v1alpha1.ReasonRevoked, verify.Disabled: v1alpha1.ReasonDisabled,
+	verify.OwnerDisabled: v1alpha1.ReasonOwnerDisabled, verify.OwnerDenied: v1alpha1.ReasonOwnerDenied,
+}
+
+// Of every object the two programs say the same: whether and why its key is refused, and until when it is accepted.
+func TestOperatorAndServer_AgreeOnAPIKeys(t *testing.T) {
+	ring, err := pepper.Load(map[string][]byte{pepper.Active: []byte(strings.Repeat("p", pepper.MinLength))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		c := drawCluster(t, ring.Digest(presented))
+		now := noon.Add(time.Duration(rapid.IntRange(-4, 4).Draw(t, "now")) * 500 * time.Millisecond)
+		why, recorded := c.operator(t, now)
+		reason, end := c.server(ring, now)
+		if want, known := reasonOf[reason]; !known || why != want {
+			t.Fatalf("the operator refuses the key for %q, the server for %s: %+v", why, reason, c)
+		}
+		if reason != verify.Accepted && reason != verify.Expired {
+			return
+		}
+		// Status keeps whole seconds, rounded up.
+		if ended := lifecycle.Ended(recorded, now); ended && reason == verify.Accepted {
+			t.Fatalf("the operator ends the key at %s, the server accepts it at %s", recorded, now)
+		}
+		if reason == verify.Expired {
+			if recorded.IsZero() || now.Add(time.Second).Before(recorded) {
+				t.Fatalf("the operator ends the key at %s, the server refuses it at %s", recorded, now)
+			}
+			return
+		}
+		if end.IsZero() != recorded.IsZero() || !end.IsZero() && !recorded.Equal(lifecycle.WholeSecond(end)) {
+			t.Fatalf("the operator ends the key at %s, the server at %s", recorded, end)
+		}
+	})
+}
