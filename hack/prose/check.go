@@ -30,6 +30,7 @@ func check(file string, source []byte) []finding {
 	var found []finding
 	switch {
 	case own.MatchString(file):
+		found = checkLength(source, nil)
 	case strings.HasSuffix(file, ".go"):
 		found = checkGo(file, source)
 	case strings.HasSuffix(file, ".md"):

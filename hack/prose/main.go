@@ -46,8 +46,8 @@ func run(paths []string, out io.Writer) (int, error) {
 
 // list returns the files that git tracks below paths, and those that it does not ignore.
 func list(paths []string) ([]string, error) {
-	args := append([]string{"ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "-z", "--"}, paths...)
-	cmd := exec.Command("git", args...)
+	args := []string{"ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "-z", "--"}
+	cmd := exec.Command("git", append(args, paths...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

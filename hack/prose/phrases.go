@@ -11,10 +11,12 @@ var phrase = regexp.MustCompile(`(?i)\b(?:` + strings.ReplaceAll(strings.Join([]
 	// Verbs of speech and of mind for what a program does.
 	`told`, `tells?`, `telling`, `hears?`, `heard`, `forgets?`, `forgotten`, `believes?`, `believed`, `word is left`,
 	// Pronouns in place of a noun.
-	`whoever`, `whosoever`, `whomever`, `nobody`, `anybody`, `somebody`, `(?:is|are|as) no one`, `(?:is|are|was|were|be) none`,
+	`whoever`, `whosoever`, `whomever`, `nobody`, `anybody`, `somebody`,
+	`(?:is|are|as) no one`, `(?:is|are|was|were|be) none`,
 	`who (?:is|are) so`, `(?:that|this|it) is so`, `who (?:has|have) none`,
 	// Archaic words.
-	`anew`, `thereof`, `therein`, `whereof`, `thereupon`, `be it`, `of which`, `of whom`, `for (?:it|there|he|they) (?:is|are)`,
+	`anew`, `thereof`, `therein`, `whereof`, `thereupon`, `be it`, `of which`, `of whom`,
+	`for (?:it|there|he|they) (?:is|are)`,
 	`of (?:its|their|his) own accord`,
 	// "X is not a Y" is plainer than "X is no Y".
 	`is no [a-z]+`, `are no [a-z]+`,
