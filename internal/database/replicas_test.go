@@ -24,7 +24,7 @@ func TestSessions_ConsistentAcrossReplicas(t *testing.T) {
 	must(t, err)
 	here, there := replica(t, url), replica(t, url)
 	both := []*sessions.Sessions{here, there}
-	knows := func(cookie string) bool {
+	isValid := func(cookie string) bool {
 		for _, s := range both {
 			if key := s.Key(cookie, time.Now()); key == nil || *key != digest(1) {
 				return false
@@ -56,7 +56,7 @@ func TestSessions_ConsistentAcrossReplicas(t *testing.T) {
 			cookie, err = here.Begin(t.Context(), "alice", digest(1))
 			return err == nil
 		})
-		if !knows(cookie) {
+		if !isValid(cookie) {
 			t.Errorf("%s: a new session is not valid at once", how)
 		}
 		must(t, end(cookie))

@@ -105,7 +105,7 @@ func (s sessionStore) RemoveForUser(ctx context.Context, username string) error 
 	return s.exec(ctx, "end sessions of a user", s.dialect.endSessions("username = $1"), text(username))
 }
 
-// RemoveExpired notifies no other server: each knows when a session expires.
+// RemoveExpired notifies no other server: each applies the expiry itself.
 func (s sessionStore) RemoveExpired(ctx context.Context, now time.Time) error {
 	return s.exec(ctx, "remove expired sessions", "DELETE FROM sessions WHERE expires_at <= $1", now.UnixMicro())
 }

@@ -40,8 +40,7 @@ type Store interface {
 	Add(ctx context.Context, s Session) error
 	// Find returns nil and no error if the session does not exist. It may return an expired session.
 	Find(ctx context.Context, id ID) (*Session, error)
-	// Oldest returns the sessions of a key except the newest ones, as many as keep says. It may return only some of
-	// very many.
+	// Oldest returns the sessions of a key beyond the newest keep sessions. It may return only some of very many.
 	Oldest(ctx context.Context, keep int, key pepper.Digest) ([]ID, error)
 	// Keys returns the keys of all unexpired sessions, each once.
 	Keys(ctx context.Context, now time.Time) ([]pepper.Digest, error)
