@@ -29,7 +29,7 @@ import (
 	"keywright.dev/keywright/internal/manage/loginthrottle"
 	"keywright.dev/keywright/internal/manage/seenusers"
 	"keywright.dev/keywright/internal/manage/users"
-	"keywright.dev/keywright/test/fakeusers"
+	"keywright.dev/keywright/test/fakeobjects"
 	"keywright.dev/keywright/test/kit"
 )
 
@@ -62,7 +62,7 @@ func (*view) Age() time.Duration { return 0 }
 // house is /api with all that is behind it, in memory.
 type env struct {
 	http.Handler
-	registry *fakeusers.Registry
+	registry *fakeobjects.Store
 	gate     *gate.Gate
 	view     *view
 	memory   *memory
@@ -74,7 +74,7 @@ func newEnv(tb testing.TB) *env {
 	tb.Helper()
 	e := &env{view: &view{}, log: &kit.Log{}, now: begin}
 	now := func() time.Time { return e.now }
-	e.registry = fakeusers.New(now)
+	e.registry = fakeobjects.New(now)
 	e.memory = &memory{sessions: map[string]pepper.Digest{}, named: map[string]string{}}
 	bootstrap := e.registry.Ring.Digest(bootstrapKey)
 	e.registry.Index.SetBootstrap(&bootstrap)
@@ -108,7 +108,7 @@ func (e *env) populate() {
 		if change != nil {
 			change(&u)
 		}
-		e.registry.Put(u, plaintext)
+		e.registry.PutUser(u, plaintext)
 	}
 	put("alice", aliceKey, nil)
 	put("bob", bobKey, nil)
@@ -284,4 +284,12 @@ func (m *memory) List(_ context.Context, f audit.Filter) ([]audit.Entry, error) 
 	newest := slices.Clone(m.entries)
 	slices.Reverse(newest)
 	return newest[:min(len(newest), f.Size())], m.down
+}
+
+// events returns the events so far as "<name> <reason>".
+func (e *env) events() (texts []string) {
+	for _, event := range e.registry.Events() {
+		texts = append(texts, event.Name+" "+event.Reason)
+	}
+	return texts
 }

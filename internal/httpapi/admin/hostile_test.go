@@ -53,8 +53,8 @@ func TestBadInputChangesNothing(t *testing.T) {
 			check(c.method, c.path, env.ask(c.method, c.path, aliceKey, c.body))
 		}
 	}
-	if len(env.registry.Writes) > 0 || len(env.memory.seen) != 2 || len(env.memory.sessions) > 0 {
-		t.Errorf("%q %v", env.registry.Writes, env.memory.seen)
+	if len(env.registry.Writes()) > 0 || len(env.memory.seen) != 2 || len(env.memory.sessions) > 0 {
+		t.Errorf("%q %v", env.registry.Writes(), env.memory.seen)
 	}
 }
 
@@ -77,7 +77,7 @@ func TestOtherEncodingsAreRefused(t *testing.T) {
 		r := httptest.NewRequest(http.MethodPost, list, strings.NewReader(`{"username":"new"}`))
 		r.Header.Set("Authorization", "Bearer "+aliceKey)
 		r.Header.Set(c.header, c.value)
-		if got := env.serve(r); got.Code != 400 || detail(got) != c.detail || len(env.registry.Writes) > 0 {
+		if got := env.serve(r); got.Code != 400 || detail(got) != c.detail || len(env.registry.Writes()) > 0 {
 			t.Errorf("%s: %s: %d %s", c.header, c.value, got.Code, got.Body)
 		}
 	}
@@ -108,8 +108,8 @@ func FuzzAPI(f *testing.F) {
 			t.Fatalf("%d %s", got.Code, got.Body)
 		case !json.Valid(got.Body.Bytes()) || got.Header().Get("Content-Type") != "application/json":
 			t.Fatalf("%s", got.Body)
-		case key != aliceKey && key != bootstrapKey && key != bobKey && key != gitKey && key != writerKey && len(env.registry.Writes) > 0:
-			t.Fatalf("written without a right: %q", env.registry.Writes)
+		case key != aliceKey && key != bootstrapKey && key != bobKey && key != gitKey && key != writerKey && len(env.registry.Writes()) > 0:
+			t.Fatalf("written without a right: %q", env.registry.Writes())
 		}
 	})
 }

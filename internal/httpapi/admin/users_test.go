@@ -16,6 +16,7 @@ import (
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/internal/manage/seenusers"
+	"keywright.dev/keywright/test/fakeobjects"
 )
 
 const (
@@ -121,8 +122,8 @@ func TestTexts(t *testing.T) {
 			if r.Code != c.status || detail(r) != c.detail {
 				t.Errorf("got %d %s, want %d %q", r.Code, r.Body, c.status, c.detail)
 			}
-			if len(env.registry.Writes)+len(env.registry.Events) > 0 {
-				t.Errorf("written: %q, told: %q", env.registry.Writes, env.registry.Events)
+			if len(env.registry.Writes())+len(env.events()) > 0 {
+				t.Errorf("written: %q, told: %q", env.registry.Writes(), env.events())
 			}
 			if r.Header().Get("Cache-Control") != "no-store" || r.Header().Get("Content-Type") != "application/json" {
 				t.Errorf("%v", r.Header())
@@ -142,8 +143,8 @@ func TestCreate(t *testing.T) {
 		t.Error(me.Body)
 	}
 	checkTrail(t, env, "user.create User/New.One done")
-	if !slices.Equal(env.registry.Events, []string{"New.One Created"}) {
-		t.Error(env.registry.Events)
+	if !slices.Equal(env.events(), []string{"New.One Created"}) {
+		t.Error(env.events())
 	}
 	e := env.memory.entries[0]
 	if e.Actor != "User/alice" || e.KeyID != env.registry.Ring.Digest(aliceKey).KeyID() || e.From != "192.0.2.1" {
@@ -166,7 +167,7 @@ func checkTrail(t *testing.T, env *env, want ...string) {
 func TestDelete(t *testing.T) {
 	env := newEnv(t)
 	r := env.ask("DELETE", of("bob"), aliceKey, "")
-	if r.Code != 200 || r.Body.String() != `{"deleted":"bob"}`+"\n" || env.registry.Get("bob") != nil {
+	if r.Code != 200 || r.Body.String() != `{"deleted":"bob"}`+"\n" || env.registry.AdminUser("bob") != nil {
 		t.Fatalf("%d %s", r.Code, r.Body)
 	}
 	if again := env.ask("DELETE", of("bob"), aliceKey, ""); again.Code != 404 {
@@ -208,8 +209,8 @@ func TestPromoteAndDemote(t *testing.T) {
 			t.Error(me.Body)
 		}
 		checkTrail(t, env, "user.promote User/"+name+" done", "user.demote User/"+name+" done")
-		if !slices.Equal(env.registry.Events, []string{name + " Promoted", name + " Demoted"}) {
-			t.Error(env.registry.Events)
+		if !slices.Equal(env.events(), []string{name + " Promoted", name + " Demoted"}) {
+			t.Error(env.events())
 		}
 	}
 }
@@ -217,15 +218,15 @@ func TestPromoteAndDemote(t *testing.T) {
 // No key that was there before works again.
 func TestAPromotionRevivesNoKey(t *testing.T) {
 	env := newEnv(t)
-	u := env.registry.Get("bob")
+	u := env.registry.AdminUser("bob")
 	u.Name, u.Spec.Username, u.Spec.Role = "old", "old", v1alpha1.RoleUser
-	env.registry.Put(*u, "the-key-of-a-former-admin")
+	env.registry.PutUser(*u, "the-key-of-a-former-admin")
 	r := env.ask("PUT", of("old")+"/role", aliceKey, `{"role":"admin"}`)
 	if r.Code != 200 {
 		t.Fatal(r.Code, r.Body)
 	}
-	if want := []string{"drop old", "change old", "record old"}; !slices.Equal(env.registry.Writes, want) {
-		t.Errorf("%q, want %q", env.registry.Writes, want)
+	if want := []string{"drop old", "change old", "record old"}; !slices.Equal(env.registry.Writes(), want) {
+		t.Errorf("%q, want %q", env.registry.Writes(), want)
 	}
 	if me := env.ask("GET", "/api/auth/me", "the-key-of-a-former-admin", ""); field(t, me, "username") != "" {
 		t.Error(me.Body)
@@ -238,12 +239,12 @@ func TestADemotionTakesTheKeysOff(t *testing.T) {
 	if r := env.ask("PUT", of("bob")+"/role", aliceKey, `{"role":"user"}`); r.Code != 200 {
 		t.Fatal(r.Code, r.Body)
 	}
-	if want := []string{"change bob", "drop bob"}; !slices.Equal(env.registry.Writes, want) {
-		t.Errorf("%q, want %q", env.registry.Writes, want)
+	if want := []string{"change bob", "drop bob"}; !slices.Equal(env.registry.Writes(), want) {
+		t.Errorf("%q, want %q", env.registry.Writes(), want)
 	}
-	promoted := env.registry.Get("bob")
+	promoted := env.registry.AdminUser("bob")
 	promoted.Spec.Role = v1alpha1.RoleAdmin
-	env.registry.Put(*promoted, "")
+	env.registry.PutUser(*promoted, "")
 	if me := env.ask("GET", "/api/auth/me", bobKey, ""); field(t, me, "username") != "" {
 		t.Error(me.Body)
 	}
@@ -252,27 +253,27 @@ func TestADemotionTakesTheKeysOff(t *testing.T) {
 // What a Secret delivers the operator alone takes off: admission would refuse it, and the whole demotion with it.
 func TestADemotionLeavesTheKeysOfASecret(t *testing.T) {
 	env := newEnv(t)
-	u := env.registry.Get("bob")
+	u := env.registry.AdminUser("bob")
 	u.Name, u.Spec.Username, u.Spec.Delivery = "kept", "kept", v1alpha1.DeliverySecret
-	env.registry.Put(*u, "the-key-in-a-secret-of-somebody")
+	env.registry.PutUser(*u, "the-key-in-a-secret-of-somebody")
 	if r := env.ask("PUT", of("kept")+"/role", aliceKey, `{"role":"user"}`); r.Code != 200 {
 		t.Fatal(r.Code, r.Body)
 	}
-	if want := []string{"change kept"}; !slices.Equal(env.registry.Writes, want) {
-		t.Errorf("%q, want %q", env.registry.Writes, want)
+	if want := []string{"change kept"}; !slices.Equal(env.registry.Writes(), want) {
+		t.Errorf("%q, want %q", env.registry.Writes(), want)
 	}
 }
 
 func TestADemotionThatLeavesAKeySaysSo(t *testing.T) {
 	env := newEnv(t)
-	env.registry.FailDrop = objects.ErrUnavailable
+	env.registry.Fail = fakeobjects.FailCall("DropKeys", objects.ErrUnavailable)
 	env.ask("POST", loginPath, "", claim("bob", bobKey))
 	r := env.ask("PUT", of("bob")+"/role", aliceKey, `{"role":"user"}`)
 	if r.Code != 503 || detail(r) != "User 'bob' is demoted, but the old key is still recorded: promote and demote the user again" {
 		t.Error(r.Code, r.Body)
 	}
-	if env.registry.Get("bob").IsAdmin() || len(env.memory.sessions) > 0 || !slices.Equal(env.registry.Events, []string{"bob Demoted"}) {
-		t.Errorf("%v %v", env.memory.sessions, env.registry.Events)
+	if env.registry.AdminUser("bob").IsAdmin() || len(env.memory.sessions) > 0 || !slices.Equal(env.events(), []string{"bob Demoted"}) {
+		t.Errorf("%v %v", env.memory.sessions, env.events())
 	}
 }
 
@@ -323,8 +324,8 @@ func TestAKeyIsNoUsername(t *testing.T) {
 				t.Error(r.Code, r.Body)
 			}
 		}
-		if len(env.registry.Writes) > 0 || strings.Contains(fmt.Sprintf("%+v", env.memory.entries), name) {
-			t.Errorf("%q %+v", env.registry.Writes, env.memory.entries)
+		if len(env.registry.Writes()) > 0 || strings.Contains(fmt.Sprintf("%+v", env.memory.entries), name) {
+			t.Errorf("%q %+v", env.registry.Writes(), env.memory.entries)
 		}
 	}
 }
@@ -339,7 +340,7 @@ func TestWhatTheAPIServerRefusesIsTold(t *testing.T) {
 		{"DELETE", of("bob"), "", "user.delete User/bob"},
 	} {
 		env := newEnv(t)
-		env.registry.FailWrites = fmt.Errorf("record the key: %w", &objects.Refused{Message: "exceeded quota"})
+		env.registry.Fail = fakeobjects.FailWrites(fmt.Errorf("record the key: %w", &objects.Refused{Message: "exceeded quota"}))
 		r := env.ask(c.method, c.path, aliceKey, c.body)
 		if r.Code != 409 || detail(r) != "The API server refuses it: exceeded quota" {
 			t.Errorf("%s %s: %d %s", c.method, c.path, r.Code, r.Body)
@@ -350,11 +351,11 @@ func TestWhatTheAPIServerRefusesIsTold(t *testing.T) {
 
 func TestAPromotionThatGotNoKeyIsTakenBack(t *testing.T) {
 	env := newEnv(t)
-	env.registry.FailRecord = objects.ErrUnavailable
+	env.registry.Fail = fakeobjects.FailCall("Record", objects.ErrUnavailable)
 	if r := env.ask("PUT", of("plain")+"/role", aliceKey, `{"role":"admin"}`); r.Code != 503 {
 		t.Fatal(r.Code, r.Body)
 	}
-	if env.registry.Get("plain").IsAdmin() {
+	if env.registry.AdminUser("plain").IsAdmin() {
 		t.Error("an admin without a key is left")
 	}
 	checkTrail(t, env, "user.promote User/plain failed")
@@ -395,21 +396,21 @@ func TestARotationIsAskedForWhereASecretDelivers(t *testing.T) {
 	if r.Code != 200 || r.Body.String() != `{"username":"git","secret":{"namespace":"keywright-system","name":"git-admin-key"}}`+"\n" {
 		t.Fatalf("%d %s", r.Code, r.Body)
 	}
-	if env.registry.Get("git").Annotations[v1alpha1.AnnotationRotate] == "" || !slices.Equal(env.registry.Events, []string{"git RotationRequested"}) {
-		t.Error(env.registry.Events)
+	if env.registry.AdminUser("git").Annotations[v1alpha1.AnnotationRotate] == "" || !slices.Equal(env.events(), []string{"git RotationRequested"}) {
+		t.Error(env.events())
 	}
 }
 
 func TestTheLastAdminStays(t *testing.T) {
 	env := newEnv(t)
 	for _, name := range []string{"bob", "git"} {
-		u := env.registry.Get(name)
+		u := env.registry.AdminUser(name)
 		u.Spec.Role = v1alpha1.RoleUser
 		if err := env.registry.Change(t.Context(), u, func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Role = v1alpha1.RoleUser }); err != nil {
 			t.Fatal(err)
 		}
 	}
-	env.registry.Writes = nil
+	env.registry.Reset()
 	for _, c := range []struct{ method, path, body, detail string }{
 		{"DELETE", of("alice"), "", "Cannot delete the last admin user"},
 		{"PUT", of("alice") + "/role", `{"role":"user"}`, "Cannot demote the last admin user"},
@@ -422,8 +423,8 @@ func TestTheLastAdminStays(t *testing.T) {
 	if r := env.ask("DELETE", of("off"), bootstrapKey, ""); r.Code != 200 {
 		t.Error(r.Code, r.Body)
 	}
-	if !slices.Equal(env.registry.Writes, []string{"delete off"}) {
-		t.Error(env.registry.Writes)
+	if !slices.Equal(env.registry.Writes(), []string{"delete off"}) {
+		t.Error(env.registry.Writes())
 	}
 }
 
@@ -439,11 +440,11 @@ func TestAMarkThatLagsIsWaitedFor(t *testing.T) {
 func TestList(t *testing.T) {
 	env := newEnv(t)
 	used := begin.Add(5 * time.Minute)
-	env.memory.uses = map[string]lastuse.Use{string(env.registry.Get("bob").UID): {At: used.Add(300 * time.Millisecond)}}
-	u := env.registry.Get("bob")
+	env.memory.uses = map[string]lastuse.Use{string(env.registry.AdminUser("bob").UID): {At: used.Add(300 * time.Millisecond)}}
+	u := env.registry.AdminUser("bob")
 	u.Name, u.Spec.Username = "late", "late"
 	u.CreationTimestamp.Time = begin.Add(time.Hour)
-	env.registry.Put(*u, "")
+	env.registry.PutUser(*u, "")
 	r := env.ask("GET", list, readerKey, "")
 	var got struct{ Users []map[string]any }
 	if err := json.Unmarshal(r.Body.Bytes(), &got); err != nil || r.Code != 200 {
@@ -478,7 +479,7 @@ func TestUnavailable(t *testing.T) {
 	}
 	for _, c := range requests {
 		env := newEnv(t)
-		env.registry.Failing = objects.ErrUnavailable
+		env.registry.Fail = fakeobjects.FailRequests(objects.ErrUnavailable)
 		if r := env.ask(c.method, c.path, aliceKey, c.body); r.Code != 503 || detail(r) != "The API server is unavailable" {
 			t.Errorf("%s %s: %d %s", c.method, c.path, r.Code, r.Body)
 		}
@@ -500,7 +501,7 @@ func TestUnavailable(t *testing.T) {
 // A failure in the middle is no reason to say anything of what is within.
 func TestAFailureIsNotExplained(t *testing.T) {
 	env := newEnv(t)
-	env.registry.FailRecord = errors.New("etcd at 10.0.0.1 says: no")
+	env.registry.Fail = fakeobjects.FailCall("Record", errors.New("etcd at 10.0.0.1 says: no"))
 	r := env.ask("POST", of("bob")+"/rotate-key", aliceKey, "")
 	if r.Code != 503 || strings.Contains(r.Body.String(), "10.0.0.1") || len(env.log.Lines("10.0.0.1")) == 0 {
 		t.Errorf("%d %s\n%s", r.Code, r.Body, env.log)
@@ -515,7 +516,7 @@ func TestOfTheLastTwoOneStays(t *testing.T) {
 		if r := env.ask("DELETE", of("git"), aliceKey, ""); r.Code != 409 {
 			t.Fatal(r.Code)
 		}
-		u := env.registry.Get("git")
+		u := env.registry.AdminUser("git")
 		if err := env.registry.Delete(t.Context(), u); err != nil {
 			t.Fatal(err)
 		}

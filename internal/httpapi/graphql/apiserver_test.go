@@ -20,7 +20,7 @@ import (
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/server/clusterwatch"
-	"keywright.dev/keywright/test/fakeregistry"
+	"keywright.dev/keywright/test/fakeobjects"
 	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
 )
@@ -40,7 +40,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
 	Expect(err).NotTo(HaveOccurred())
 	index, format := &verify.Index{}, keyformat.Format{Prefix: keyformat.DefaultPrefix}
-	bootstrap := ring.Digest(fakeregistry.BootstrapKey)
+	bootstrap := ring.Digest(fakeobjects.BootstrapKey)
 	index.SetBootstrap(&bootstrap)
 	verifier := verify.NewVerifier(index, format, ring)
 	entries := &kit.Log{}
@@ -60,7 +60,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	g.Use(rules)
 	service := apikeys.New(apikeys.Config{
-		Gate: g, Verifier: verifier, Store: server, Uses: &fakeregistry.Uses{}, Trail: &fakeregistry.Trail{},
+		Gate: g, Verifier: verifier, Store: server, Uses: &fakeobjects.Uses{}, Trail: &fakeobjects.Trail{},
 		Account: func() string { return "default" }, Actions: func() []string { return nil }, Now: time.Now, Log: log,
 	})
 	whole = &env{backing: &backing{}, log: entries}
@@ -83,7 +83,7 @@ func policyOf(permission string) map[string]any {
 var _ = Describe("A policy", func() {
 	DescribeTable("that the resource refuses makes no token",
 		func(permission, field string) {
-			problems := whole.ask(GinkgoTB(), fakeregistry.BootstrapKey, seedCreate, policyOf(permission), nil)
+			problems := whole.ask(GinkgoTB(), fakeobjects.BootstrapKey, seedCreate, policyOf(permission), nil)
 			Expect(problems).To(HaveLen(1))
 			Expect(problems[0].Extensions.Code).To(Equal(4000), problems[0].Message)
 			Expect(problems[0].Extensions.Field).To(Equal(field), problems[0].Message)
@@ -104,10 +104,10 @@ var _ = Describe("A policy", func() {
 	DescribeTable("that it takes makes one that is accepted, until it is revoked",
 		func(permission string) {
 			var made struct{ CreateToken tokenReply }
-			whole.get(GinkgoTB(), fakeregistry.BootstrapKey, seedCreate, policyOf(permission), &made)
+			whole.get(GinkgoTB(), fakeobjects.BootstrapKey, seedCreate, policyOf(permission), &made)
 			plaintext := value(made.CreateToken.Token)
 			Expect(whole.serve(newRequest(plaintext, anyQuery)).Code).To(Equal(200))
-			whole.get(GinkgoTB(), fakeregistry.BootstrapKey, seedRevoke, map[string]any{"id": made.CreateToken.ID}, nil)
+			whole.get(GinkgoTB(), fakeobjects.BootstrapKey, seedRevoke, map[string]any{"id": made.CreateToken.ID}, nil)
 			Expect(whole.serve(newRequest(plaintext, anyQuery)).Code).To(Equal(401))
 			Expect(whole.log.String()).NotTo(ContainSubstring(plaintext))
 		},

@@ -23,7 +23,7 @@ import (
 	"keywright.dev/keywright/internal/httpapi/graphql"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
-	"keywright.dev/keywright/test/fakeregistry"
+	"keywright.dev/keywright/test/fakeobjects"
 	"keywright.dev/keywright/test/kit"
 )
 
@@ -31,8 +31,8 @@ var now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Keys of the callers. Session is the cookie of a session of alice.
 const (
-	aliceKey     = fakeregistry.AliceKey
-	aliceSession = fakeregistry.AliceSession
+	aliceKey     = fakeobjects.AliceKey
+	aliceSession = fakeobjects.AliceSession
 	bobKey       = "the-key-of-bob-who-is-a-user"
 	ciKey        = "the-key-of-a-program-named-ci"
 	// savedName stands for no key, but a saved name.
@@ -228,7 +228,7 @@ type env struct {
 
 func newEnv(tb testing.TB) *env {
 	tb.Helper()
-	place := fakeregistry.NewPlace(tb)
+	place := fakeobjects.NewFixture(tb)
 	place.Configure(tb, config.Runtime{TrustProxyHeaders: true, TrustUsernames: true})
 	place.PutKey("bob", v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "bob"}, bobKey, nil)
 	place.PutKey("ci", v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}, ciKey, nil)

@@ -10,16 +10,16 @@ import (
 	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/manage/audit"
-	"keywright.dev/keywright/test/fakeregistry"
+	"keywright.dev/keywright/test/fakeobjects"
 )
 
 // bobWrites is the key of a key object of bob that only writes keys.
 const bobWrites = "a-key-of-bob-that-only-writes-keys"
 
 // newPlace has the real use cases, and the real gate, on a registry that is none.
-func newPlace(t *testing.T) (*env, *fakeregistry.Place) {
+func newServiceEnv(t *testing.T) (*env, *fakeobjects.Fixture) {
 	t.Helper()
-	p := fakeregistry.NewPlace(t)
+	p := fakeobjects.NewFixture(t)
 	p.Configure(t, config.Runtime{TrustProxyHeaders: true})
 	give := func(scopes ...v1alpha1.Scope) func(*v1alpha1.APIKey) {
 		return func(k *v1alpha1.APIKey) { k.Spec.Scopes = scopes }
@@ -29,7 +29,7 @@ func newPlace(t *testing.T) (*env, *fakeregistry.Place) {
 	p.PutKey("bob-writes", bob, bobWrites, give("apikeys.write"))
 	p.PutKey("ci", v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}, ciKey, give("apikeys.read", "apikeys.write"))
 	service := apikeys.New(apikeys.Config{
-		Gate: p.Gate, Verifier: p.Verifier, Store: p.Registry, Uses: p.Uses, Trail: p.Trail,
+		Gate: p.Gate, Verifier: p.Verifier, Store: p.Store, Uses: p.Uses, Trail: p.Trail,
 		Account: func() string { return "instance" }, Actions: func() []string { return nil }, Now: p.Time, Log: p.Logger(),
 	})
 	e := &env{backing: &backing{}, log: p.Log}
@@ -39,9 +39,9 @@ func newPlace(t *testing.T) (*env, *fakeregistry.Place) {
 
 // Seed 4 from end to end: a token is made, does what its policy says and no more, and is refused once it is revoked.
 func TestTheSeedsTokenIsUsed(t *testing.T) {
-	env, p := newPlace(t)
+	env, p := newServiceEnv(t)
 	var made struct{ CreateToken tokenReply }
-	env.get(t, fakeregistry.AliceKey, seedCreate, seedInput(), &made)
+	env.get(t, fakeobjects.AliceKey, seedCreate, seedInput(), &made)
 	plaintext := value(made.CreateToken.Token)
 	c := p.Bearer(plaintext)
 	if c.Subject != "Account/instance" || c.Username != "" || c.Admin {
@@ -63,7 +63,7 @@ func TestTheSeedsTokenIsUsed(t *testing.T) {
 	env.refused(t, ciKey, seedRevoke, id, 4003, apikeys.NotPermitted)
 	env.refused(t, plaintext, seedRevoke, id, 4003, apikeys.NotPermitted)
 	var revoked struct{ RevokeToken tokenReply }
-	env.get(t, fakeregistry.AliceKey, seedRevoke, id, &revoked)
+	env.get(t, fakeobjects.AliceKey, seedRevoke, id, &revoked)
 	if !revoked.RevokeToken.Revoked || revoked.RevokeToken.Token != nil {
 		t.Errorf("%+v", revoked)
 	}
@@ -71,7 +71,7 @@ func TestTheSeedsTokenIsUsed(t *testing.T) {
 		t.Errorf("the revoked token: %d", got.Code)
 	}
 	var listed pageReply
-	env.get(t, fakeregistry.AliceKey, `{ tokens { items { id revoked token } } }`, nil, &listed)
+	env.get(t, fakeobjects.AliceKey, `{ tokens { items { id revoked token } } }`, nil, &listed)
 	if items := listed.Tokens.Items; len(items) != 1 || !items[0].Revoked || items[0].Token != nil {
 		t.Errorf("%+v", listed)
 	}
@@ -92,10 +92,10 @@ func TestTheSeedsTokenIsUsed(t *testing.T) {
 
 // A condition is kept to, and a DENY beats every ALLOW.
 func TestAPolicyIsKeptTo(t *testing.T) {
-	env, p := newPlace(t)
+	env, p := newServiceEnv(t)
 	const policy = `{"permissions": [{"effect": "ALLOW", "actions": ["*"], "resources": ["*"]}, {"effect": "DENY", "actions": ["settings:GetSettings"], "resources": ["*"]}]}`
 	var made struct{ CreateToken tokenReply }
-	env.get(t, fakeregistry.AliceKey, seedCreate, map[string]any{"token": map[string]any{"name": "x", "policy": policy}}, &made)
+	env.get(t, fakeobjects.AliceKey, seedCreate, map[string]any{"token": map[string]any{"name": "x", "policy": policy}}, &made)
 	plaintext := value(made.CreateToken.Token)
 	if !p.May(plaintext, "dashboard:View", "dashboard:1") || p.May(plaintext, "settings:GetSettings", "settings-category:1") {
 		t.Error("it may something else")
@@ -103,10 +103,10 @@ func TestAPolicyIsKeptTo(t *testing.T) {
 }
 
 func TestATokenMayWhatItsUserMay(t *testing.T) {
-	env, p := newPlace(t)
+	env, p := newServiceEnv(t)
 	input := map[string]any{"input": map[string]any{"name": "mine", "expiresAt": p.Time().AddDate(0, 0, 1).UnixMilli()}}
 	var made struct{ CreateCurrentUserToken tokenReply }
-	env.get(t, fakeregistry.AliceKey, createOwn, input, &made)
+	env.get(t, fakeobjects.AliceKey, createOwn, input, &made)
 	plaintext := value(made.CreateCurrentUserToken.Token)
 	if c := p.Bearer(plaintext); c.Username != "alice" || c.Admin || !p.May(plaintext, "certs.write", "certificate:1") {
 		t.Errorf("%+v", c)
@@ -120,7 +120,7 @@ func TestATokenMayWhatItsUserMay(t *testing.T) {
 	// A key that may less than its user hands out no more than it has.
 	env.refused(t, bobKey, createOwn, input, 4003, apikeys.NotPermitted+": a caller can only give what it holds")
 	env.refused(t, ciKey, createOwn, input, 4003, "The caller is not a user: only users have tokens of their own")
-	problems := env.ask(t, fakeregistry.BootstrapKey, createOwn, input, nil)
+	problems := env.ask(t, fakeobjects.BootstrapKey, createOwn, input, nil)
 	if len(problems) != 1 || problems[0].Extensions.Code != 4000 {
 		t.Errorf("the bootstrap key: %+v", problems)
 	}
@@ -132,7 +132,7 @@ func TestATokenMayWhatItsUserMay(t *testing.T) {
 
 // A user by a proxy's word may do with their own what their roles let them.
 func TestAUserByAProxy(t *testing.T) {
-	env, p := newPlace(t)
+	env, p := newServiceEnv(t)
 	ask := func(query string, variables any) string {
 		r := newRequest("", document(t, query, variables))
 		r.Header.Set("X-Forwarded-User", "bob")
@@ -152,7 +152,7 @@ func TestAUserByAProxy(t *testing.T) {
 
 // Who may write and not read may revoke all the same. What a manifest made is changed there.
 func TestRevokingUnseen(t *testing.T) {
-	env, _ := newPlace(t)
+	env, _ := newServiceEnv(t)
 	problems := env.ask(t, bobWrites, seedRevoke, map[string]any{"id": "uid-of-bob-manages"}, nil)
 	if len(problems) != 1 || problems[0].Extensions.Code != 4009 || !strings.Contains(problems[0].Message, "team/bob-manages") {
 		t.Errorf("%+v", problems)
@@ -162,17 +162,17 @@ func TestRevokingUnseen(t *testing.T) {
 }
 
 func TestAnIntegrationIsKnown(t *testing.T) {
-	env, p := newPlace(t)
+	env, p := newServiceEnv(t)
 	var made struct{ CreateIntegrationInstanceToken tokenReply }
-	env.get(t, fakeregistry.AliceKey, `mutation { createIntegrationInstanceToken(id: "github-1") { tokenId token } }`, nil, &made)
+	env.get(t, fakeobjects.AliceKey, `mutation { createIntegrationInstanceToken(id: "github-1") { tokenId token } }`, nil, &made)
 	got := made.CreateIntegrationInstanceToken
 	if c := p.Bearer(value(got.Token)); c.Subject != "Integration/github-1" || p.May(value(got.Token), "certs.read", "*") {
 		t.Errorf("%+v", c)
 	}
-	env.get(t, fakeregistry.AliceKey, `mutation { revokeIntegrationInstanceToken(tokenId: "`+got.TokenID+`") { success } }`, nil, nil)
+	env.get(t, fakeobjects.AliceKey, `mutation { revokeIntegrationInstanceToken(tokenId: "`+got.TokenID+`") { success } }`, nil, nil)
 	if got := env.serve(newRequest(value(got.Token), anyQuery)); got.Code != http.StatusUnauthorized {
 		t.Errorf("the revoked token: %d", got.Code)
 	}
-	env.refused(t, fakeregistry.AliceKey, `mutation { createIntegrationInstanceToken(id: "no/name") { tokenId } }`, nil, 4000,
+	env.refused(t, fakeobjects.AliceKey, `mutation { createIntegrationInstanceToken(id: "no/name") { tokenId } }`, nil, 4000,
 		"id: must be 1-63 letters, digits, '.', '_', '-', a letter or digit first")
 }

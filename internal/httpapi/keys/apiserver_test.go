@@ -30,7 +30,7 @@ import (
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/server/clusterwatch"
-	"keywright.dev/keywright/test/fakeregistry"
+	"keywright.dev/keywright/test/fakeobjects"
 	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
 )
@@ -54,7 +54,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: []byte(strings.Repeat("p", 32))})
 	Expect(err).NotTo(HaveOccurred())
 	index, format := &verify.Index{}, keyformat.Format{Prefix: keyformat.DefaultPrefix}
-	bootstrap := ring.Digest(fakeregistry.BootstrapKey)
+	bootstrap := ring.Digest(fakeobjects.BootstrapKey)
 	index.SetBootstrap(&bootstrap)
 	verifier = verify.NewVerifier(index, format, ring)
 	log := slog.New(slog.NewTextHandler(GinkgoWriter, nil))
@@ -73,7 +73,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	g.Use(rules)
 	apiKeys := apikeys.New(apikeys.Config{
-		Gate: g, Verifier: verifier, Store: writing, Uses: &fakeregistry.Uses{}, Trail: &fakeregistry.Trail{},
+		Gate: g, Verifier: verifier, Store: writing, Uses: &fakeobjects.Uses{}, Trail: &fakeobjects.Trail{},
 		Account: func() string { return "default" }, Actions: func() []string { return nil }, Now: time.Now, Log: log,
 	})
 	mux := http.NewServeMux()
@@ -94,7 +94,7 @@ func background(work ...func(context.Context)) {
 func ask(method, path, body string, plaintext ...string) (status int, data map[string]any, what string) {
 	GinkgoHelper()
 	r := httptest.NewRequest(method, "/apiv1/"+path, strings.NewReader(body))
-	r.Header.Set("X-Api-Key", append(plaintext, fakeregistry.BootstrapKey)[0])
+	r.Header.Set("X-Api-Key", append(plaintext, fakeobjects.BootstrapKey)[0])
 	w := httptest.NewRecorder()
 	server.ServeHTTP(w, r)
 	var read struct {

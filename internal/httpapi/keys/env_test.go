@@ -14,7 +14,7 @@ import (
 	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/httpapi/keys"
 	"keywright.dev/keywright/internal/manage/apikeys"
-	"keywright.dev/keywright/test/fakeregistry"
+	"keywright.dev/keywright/test/fakeobjects"
 )
 
 // Keys of APIKeys that manifests made.
@@ -28,7 +28,7 @@ var errAway = errors.New("connection refused")
 
 // house is a server of /apiv1.
 type env struct {
-	*fakeregistry.Place
+	*fakeobjects.Fixture
 	http.Handler
 	database database
 	sessions touched
@@ -51,7 +51,7 @@ func (t *touched) Touch(_ context.Context, cookie string) bool {
 
 func newEnv(tb testing.TB) *env {
 	tb.Helper()
-	p := fakeregistry.NewPlace(tb)
+	p := fakeobjects.NewFixture(tb)
 	p.Configure(tb, config.Runtime{TrustProxyHeaders: true})
 	for name, k := range map[string]struct {
 		subject   v1alpha1.Subject
@@ -64,9 +64,9 @@ func newEnv(tb testing.TB) *env {
 	} {
 		p.PutKey(name, k.subject, k.plaintext, func(o *v1alpha1.APIKey) { o.Spec.Scopes = k.scopes })
 	}
-	e := &env{Place: p}
+	e := &env{Fixture: p}
 	apiKeys := apikeys.New(apikeys.Config{
-		Gate: p.Gate, Verifier: p.Verifier, Store: p.Registry, Uses: p.Uses, Trail: p.Trail,
+		Gate: p.Gate, Verifier: p.Verifier, Store: p.Store, Uses: p.Uses, Trail: p.Trail,
 		Account: func() string { return "default" }, Actions: func() []string { return nil },
 		Now: p.Time, Log: p.Logger(),
 	})
@@ -137,9 +137,17 @@ func (r reply) want(tb testing.TB, status int, code float64, what string) {
 // made makes a key as the admin.
 func (e *env) made(tb testing.TB, owner, body string) (path, token string) {
 	tb.Helper()
-	r := e.ask(tb, fakeregistry.AliceKey, http.MethodPost, "/apiv1/"+owner+"/apikeys", body)
+	r := e.ask(tb, fakeobjects.AliceKey, http.MethodPost, "/apiv1/"+owner+"/apikeys", body)
 	if r.status != http.StatusCreated {
 		tb.Fatalf("%d %s", r.status, r.body)
 	}
 	return "/apiv1/" + owner + "/apikeys/" + r.data["id"].(string), r.data["token"].(string)
+}
+
+// events returns the events so far as "<reason>: <message>".
+func (e *env) events() (texts []string) {
+	for _, event := range e.Events() {
+		texts = append(texts, event.Reason+": "+event.Message)
+	}
+	return texts
 }

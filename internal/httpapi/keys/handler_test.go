@@ -15,10 +15,10 @@ import (
 	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/httpapi/keys"
 	"keywright.dev/keywright/internal/kube/objects"
-	"keywright.dev/keywright/test/fakeregistry"
+	"keywright.dev/keywright/test/fakeobjects"
 )
 
-const admin = fakeregistry.AliceKey
+const admin = fakeobjects.AliceKey
 
 // The story of seed 3, for each kind of owner.
 func TestTheLifeOfAKey(t *testing.T) {
@@ -105,10 +105,10 @@ func TestMeIsTheCaller(t *testing.T) {
 	}{
 		"an admin's key":    {"Authorization: Bearer " + admin, 1},
 		"Git":               {"Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("any:"+admin)), 1},
-		"a session":         {"Cookie: keywright_session=" + fakeregistry.AliceSession, 1},
+		"a session":         {"Cookie: keywright_session=" + fakeobjects.AliceSession, 1},
 		"a user's key":      {"X-Api-Key: " + bobKey, 2},
 		"a person":          {"X-Forwarded-User: bob", 2},
-		"the bootstrap key": {"X-Api-Key: " + fakeregistry.BootstrapKey, 0},
+		"the bootstrap key": {"X-Api-Key: " + fakeobjects.BootstrapKey, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := env.ask(t, "", "GET", "/apiv1/users/me/apikeys", "", c.header)
@@ -118,7 +118,7 @@ func TestMeIsTheCaller(t *testing.T) {
 		})
 	}
 	env.ask(t, ciKey, "GET", "/apiv1/users/me/apikeys", "").want(t, 403, 4003, "API key lacks required permission")
-	env.ask(t, fakeregistry.BootstrapKey, "POST", "/apiv1/users/me/apikeys", `{"name":"a"}`).want(t, 400, 4000, "user: username 'admin' is reserved")
+	env.ask(t, fakeobjects.BootstrapKey, "POST", "/apiv1/users/me/apikeys", `{"name":"a"}`).want(t, 400, 4000, "user: username 'admin' is reserved")
 	if r := env.ask(t, bobKey, "POST", "/apiv1/users/me/apikeys", `{"name":"a","scopes":["certs.read"]}`); r.data["subject"] != "User/bob" {
 		t.Errorf("%d %s", r.status, r.body)
 	}
@@ -126,13 +126,13 @@ func TestMeIsTheCaller(t *testing.T) {
 
 func TestASessionInUseGoesOn(t *testing.T) {
 	env := newEnv(t)
-	cookie := "Cookie: keywright_session=" + fakeregistry.AliceSession
+	cookie := "Cookie: keywright_session=" + fakeobjects.AliceSession
 	if r := env.ask(t, "", "GET", "/apiv1/users/me/apikeys", "", cookie); r.header["Set-Cookie"] != nil {
 		t.Error(r.header)
 	}
 	env.sessions.renew = true
 	r := env.ask(t, "", "GET", "/apiv1/users/me/apikeys", "", cookie)
-	if got := r.header.Get("Set-Cookie"); !strings.HasPrefix(got, "keywright_session="+fakeregistry.AliceSession+";") || !strings.Contains(got, "Secure") {
+	if got := r.header.Get("Set-Cookie"); !strings.HasPrefix(got, "keywright_session="+fakeobjects.AliceSession+";") || !strings.Contains(got, "Secure") {
 		t.Errorf("%q", got)
 	}
 	env.Configure(t, config.Runtime{InsecureCookies: true})
@@ -154,7 +154,7 @@ func TestNobody(t *testing.T) {
 	for _, path := range []string{"/apiv1/users/bob/apikeys", "/apiv1/users/me/apikeys/x", "/apiv1/permissions/catalog", "/apiv1/nothing", "/apiv1/"} {
 		for _, method := range []string{"GET", "POST", "PATCH", "DELETE", "PUT", "BREW"} {
 			env.ask(t, "", method, path, `{"x":`).want(t, 401, 401, "invalid token")
-			env.ask(t, "ak_mistyped", method, path, "", "Cookie: keywright_session="+fakeregistry.AliceSession, "X-Forwarded-User: bob").want(t, 401, 401, "invalid token")
+			env.ask(t, "ak_mistyped", method, path, "", "Cookie: keywright_session="+fakeobjects.AliceSession, "X-Forwarded-User: bob").want(t, 401, 401, "invalid token")
 		}
 	}
 	env.ask(t, "", "GET", "/apiv1/users/bob/apikeys", "", "Cookie: keywright_user=bob").want(t, 401, 401, "invalid token")
@@ -214,10 +214,10 @@ func TestWhatAManifestOwns(t *testing.T) {
 func TestRequestsOfOtherSitesAreRefused(t *testing.T) {
 	env := newEnv(t)
 	for _, line := range []string{"Sec-Fetch-Site: cross-site", "Origin: https://evil.example"} {
-		env.ask(t, "", "POST", "/apiv1/users/me/apikeys", `{"name":"x"}`, line, "Cookie: keywright_session="+fakeregistry.AliceSession).
+		env.ask(t, "", "POST", "/apiv1/users/me/apikeys", `{"name":"x"}`, line, "Cookie: keywright_session="+fakeobjects.AliceSession).
 			want(t, 403, 4003, "Cross-origin request refused")
 	}
-	if env.Writes() != 0 {
+	if len(env.Writes()) != 0 {
 		t.Error("something was written")
 	}
 }
@@ -334,7 +334,7 @@ func TestATokenIsToldOnce(t *testing.T) {
 			t.Errorf("%s %s: %s", c.method, c.path, r.body)
 		}
 	}
-	if strings.Contains(env.Log.String(), token) || strings.Contains(strings.Join(env.Events(), " "), token) {
+	if strings.Contains(env.Log.String(), token) || strings.Contains(strings.Join(env.events(), " "), token) {
 		t.Error("it was logged")
 	}
 }

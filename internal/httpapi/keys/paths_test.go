@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"testing"
 
-	"keywright.dev/keywright/test/fakeregistry"
+	"keywright.dev/keywright/test/fakeobjects"
 	"keywright.dev/keywright/test/oddpaths"
 )
 
@@ -23,7 +23,7 @@ var oddPaths = []string{
 
 func TestOddPaths_RepliesAreAsRecorded(t *testing.T) {
 	suite := oddpaths.Suite{
-		Golden: "testdata/odd_paths.golden", Prefix: "/apiv1/", Paths: oddPaths, Keys: []string{"", bobReads, bobKey, fakeregistry.AliceKey},
+		Golden: "testdata/odd_paths.golden", Prefix: "/apiv1/", Paths: oddPaths, Keys: []string{"", bobReads, bobKey, fakeobjects.AliceKey},
 		New: func() http.Handler { return newEnv(t) },
 	}
 	suite.Check(t)

@@ -109,7 +109,7 @@ func TestWhatAManifestOwnsIsChangedThere(t *testing.T) {
 	_, err = env.Revoke(ctx, env.admin(), ci, "uid-of-ci-manages")
 	want(t, err, manage.Conflict, text)
 	want(t, env.Delete(ctx, env.admin(), ci, "uid-of-ci-manages"), manage.Conflict, text)
-	if env.Writes() != 0 {
+	if len(env.Writes()) != 0 {
 		t.Error("something was written")
 	}
 	issued, err := env.Rotate(ctx, env.admin(), ci, "uid-of-ci-manages")

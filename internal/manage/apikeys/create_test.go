@@ -9,7 +9,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
-	"keywright.dev/keywright/test/fakeregistry"
+	"keywright.dev/keywright/test/fakeobjects"
 )
 
 func TestANewKeyIsAsItWasAskedFor(t *testing.T) {
@@ -35,7 +35,7 @@ func TestANewKeyIsAsItWasAskedFor(t *testing.T) {
 		t.Errorf("%+v", k)
 	case !k.ExpiresAt.Equal(env.Time().Add(90 * time.Minute)):
 		t.Errorf("it ends at %s: no part of a second is kept", k.ExpiresAt)
-	case !strings.HasPrefix(issued.Token.Plaintext(), k.Prefix) || len(k.Prefix) != 12 || k.ID == "" || k.Object.Namespace != fakeregistry.Namespace:
+	case !strings.HasPrefix(issued.Token.Plaintext(), k.Prefix) || len(k.Prefix) != 12 || k.ID == "" || k.Object.Namespace != fakeobjects.Namespace:
 		t.Errorf("%+v", k)
 	}
 	got, err := env.Get(ctx, env.admin(), ci, k.ID)
@@ -127,7 +127,7 @@ func TestWhatCanNotBe(t *testing.T) {
 			env := newEnv(t)
 			_, err := env.Create(ctx, env.admin(), c.subject, given(c.wanted))
 			want(t, err, manage.Invalid, c.text)
-			if env.Writes() != 0 {
+			if len(env.Writes()) != 0 {
 				t.Error("it was written")
 			}
 		})

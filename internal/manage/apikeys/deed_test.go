@@ -141,14 +141,14 @@ func TestEveryActionLeavesWord(t *testing.T) {
 		"KeyRotated: Rotated by User/alice through the API", "KeyRevoked: Revoked by User/alice through the API",
 		"Deleted: Deleted by User/alice through the API",
 	}
-	if !slices.Equal(env.Events(), events) {
-		t.Errorf("events %q", env.Events())
+	if !slices.Equal(env.events(), events) {
+		t.Errorf("events %q", env.events())
 	}
 	if audit.Done != "done" || next == nil {
 		t.Error("nothing was rotated")
 	}
 	// Nothing that is kept or logged has a key.
-	kept := fmt.Sprintf("%+v %v %#v %s %+v", env.Trail.Entries(), issued, issued, any(issued), *issued) + strings.Join(env.Events(), " ") + env.Log.String()
+	kept := fmt.Sprintf("%+v %v %#v %s %+v", env.Trail.Entries(), issued, issued, any(issued), *issued) + strings.Join(env.events(), " ") + env.Log.String()
 	slog.New(slog.NewTextHandler(env.Log, nil)).Info("told", "issued", issued)
 	for _, secret := range []string{issued.Token.Plaintext(), next.Token.Plaintext()} {
 		if strings.Contains(kept+env.Log.String(), secret) {

@@ -11,7 +11,7 @@ import (
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
-	"keywright.dev/keywright/test/fakeregistry"
+	"keywright.dev/keywright/test/fakeobjects"
 )
 
 // Keys of APIKeys that manifests made.
@@ -34,13 +34,13 @@ var (
 )
 
 type env struct {
-	*fakeregistry.Place
+	*fakeobjects.Fixture
 	*apikeys.Service
 }
 
 func newEnv(tb testing.TB) *env {
 	tb.Helper()
-	p := fakeregistry.NewPlace(tb)
+	p := fakeobjects.NewFixture(tb)
 	p.Configure(tb, config.Runtime{TrustProxyHeaders: true})
 	for name, k := range map[string]struct {
 		subject   v1alpha1.Subject
@@ -55,7 +55,7 @@ func newEnv(tb testing.TB) *env {
 		p.PutKey(name, k.subject, k.plaintext, func(o *v1alpha1.APIKey) { o.Spec.Scopes = k.scopes })
 	}
 	return &env{p, apikeys.New(apikeys.Config{
-		Gate: p.Gate, Verifier: p.Verifier, Store: p.Registry, Uses: p.Uses, Trail: p.Trail,
+		Gate: p.Gate, Verifier: p.Verifier, Store: p.Store, Uses: p.Uses, Trail: p.Trail,
 		Account: func() string { return "default" }, Actions: func() []string { return []string{"certs.read", "certs.export"} },
 		Now: p.Time, Log: p.Logger(),
 	})}
@@ -71,7 +71,7 @@ func (e *env) named(name string) manage.Caller {
 	return manage.Caller{Caller: e.Caller(http.Header{"X-Forwarded-User": {name}})}
 }
 
-func (e *env) admin() manage.Caller { return e.by(fakeregistry.AliceKey) }
+func (e *env) admin() manage.Caller { return e.by(fakeobjects.AliceKey) }
 
 // List and Rotate are asked without a fault.
 func (e *env) List(ctx context.Context, by manage.Caller, subject v1alpha1.Subject, q apikeys.Query) (*apikeys.Page, error) {
@@ -116,3 +116,11 @@ func want(tb testing.TB, err error, k manage.Kind, text string) {
 func nobody() manage.Caller { return manage.Caller{Caller: &gate.Caller{}} }
 
 func ptr[T any](v T) *T { return &v }
+
+// events returns the events so far as "<reason>: <message>".
+func (e *env) events() (texts []string) {
+	for _, event := range e.Events() {
+		texts = append(texts, event.Reason+": "+event.Message)
+	}
+	return texts
+}

@@ -13,7 +13,7 @@ import (
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/manage/lastuse"
-	"keywright.dev/keywright/test/fakeregistry"
+	"keywright.dev/keywright/test/fakeobjects"
 )
 
 func TestNamesThatCanNotBe(t *testing.T) {
@@ -25,7 +25,7 @@ func TestNamesThatCanNotBe(t *testing.T) {
 	}
 	// But somebody whom a proxy names so just has none; and so has the bootstrap admin.
 	own := v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "admin"}
-	if page, err := env.List(ctx, env.by(fakeregistry.BootstrapKey), own, apikeys.Query{}); err != nil || page.Total != 0 || page.Items == nil {
+	if page, err := env.List(ctx, env.by(fakeobjects.BootstrapKey), own, apikeys.Query{}); err != nil || page.Total != 0 || page.Items == nil {
 		t.Errorf("%+v %v", page, err)
 	}
 }

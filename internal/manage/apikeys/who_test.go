@@ -12,7 +12,7 @@ import (
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
-	"keywright.dev/keywright/test/fakeregistry"
+	"keywright.dev/keywright/test/fakeobjects"
 )
 
 // Whose keys a caller may read and write: every caller, every subject.
@@ -26,8 +26,8 @@ func TestWhoMayAsk(t *testing.T) {
 		mays []v1alpha1.Subject
 	}{
 		"an admin's key":              {env.admin(), []v1alpha1.Subject{alice, bob, carol, ci, lab, own, anybody, cased}},
-		"an admin's session":          {manage.Caller{Caller: env.Caller(http.Header{"Cookie": {"keywright_session=" + fakeregistry.AliceSession}})}, []v1alpha1.Subject{alice, bob, carol, ci, lab, own, anybody, cased}},
-		"the bootstrap key":           {env.by(fakeregistry.BootstrapKey), []v1alpha1.Subject{alice, bob, carol, ci, lab, own, anybody, cased}},
+		"an admin's session":          {manage.Caller{Caller: env.Caller(http.Header{"Cookie": {"keywright_session=" + fakeobjects.AliceSession}})}, []v1alpha1.Subject{alice, bob, carol, ci, lab, own, anybody, cased}},
+		"the bootstrap key":           {env.by(fakeobjects.BootstrapKey), []v1alpha1.Subject{alice, bob, carol, ci, lab, own, anybody, cased}},
 		"an admin's API key":          {env.by(aliceAPI), []v1alpha1.Subject{alice, bob, carol, ci, lab, own, anybody, cased}},
 		"a user's key that may":       {env.by(bobKey), []v1alpha1.Subject{bob}},
 		"a user's key that may not":   {env.by(bobReads), nil},
@@ -61,7 +61,7 @@ func TestWhoMayAsk(t *testing.T) {
 			}
 		})
 	}
-	if env.Writes() != 0 {
+	if len(env.Writes()) != 0 {
 		t.Error("something was written")
 	}
 }
@@ -117,7 +117,7 @@ func TestNobodyGivesWhatTheyDoNotHold(t *testing.T) {
 		"the user, everything they may":           {func(env *env) manage.Caller { return env.named("bob") }, bob, everything, true},
 		"the user, nothing":                       {func(env *env) manage.Caller { return env.named("bob") }, bob, apikeys.Wanted{}, true},
 		"an admin, everything a user may":         {(*env).admin, bob, everything, true},
-		"the bootstrap key, to somebody unknown":  {func(env *env) manage.Caller { return env.by(fakeregistry.BootstrapKey) }, v1alpha1.Subject{Kind: "User", Name: "somebody.new"}, read, true},
+		"the bootstrap key, to somebody unknown":  {func(env *env) manage.Caller { return env.by(fakeobjects.BootstrapKey) }, v1alpha1.Subject{Kind: "User", Name: "somebody.new"}, read, true},
 		"an admin, to somebody who may own none":  {(*env).admin, carol, read, false},
 		"an admin, a role there is not any more ": {(*env).admin, bob, apikeys.Wanted{Roles: []string{"reader"}}, true},
 	} {
@@ -137,7 +137,7 @@ func TestNobodyGivesWhatTheyDoNotHold(t *testing.T) {
 			default:
 				want(t, err, manage.Forbidden, beyond)
 			}
-			if !c.may && env.Writes() != 0 {
+			if !c.may && len(env.Writes()) != 0 {
 				t.Error("it was written")
 			}
 		})

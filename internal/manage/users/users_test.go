@@ -20,7 +20,7 @@ import (
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/audit"
 	"keywright.dev/keywright/internal/manage/seenusers"
-	"keywright.dev/keywright/test/fakeusers"
+	"keywright.dev/keywright/test/fakeobjects"
 	"keywright.dev/keywright/test/kit"
 )
 
@@ -52,13 +52,13 @@ func (upToDate) Age() time.Duration { return 0 }
 
 const aliceKey = "the-key-of-somebody-named-alice"
 
-func newService(tb testing.TB, out *kit.Log) (*Service, *fakeusers.Registry, *env) {
+func newService(tb testing.TB, out *kit.Log) (*Service, *fakeobjects.Store, *env) {
 	tb.Helper()
-	fake, e := fakeusers.New(time.Now), &env{}
+	fake, e := fakeobjects.New(time.Now), &env{}
 	for _, name := range []string{"alice", "bob"} {
 		u := v1alpha1.AdminUser{Spec: v1alpha1.AdminUserSpec{Username: name, Delivery: v1alpha1.DeliveryResponse}}
 		u.Annotations = map[string]string{v1alpha1.AnnotationCreatedBy: v1alpha1.CreatedByAPI}
-		fake.Put(u, "the-key-of-somebody-named-"+name)
+		fake.PutUser(u, "the-key-of-somebody-named-"+name)
 	}
 	log := slog.New(slog.NewJSONHandler(out, nil))
 	verifier := verify.NewVerifier(fake.Index, fake.Format, fake.Ring)
@@ -90,7 +90,7 @@ func TestRemoveAdmin_GivesUpAfterAnchorLag(t *testing.T) {
 		if !errors.As(err, &refusal) || refusal.Kind != manage.Unavailable || time.Since(began) != anchorLag {
 			t.Errorf("%v after %s", err, time.Since(began))
 		}
-		if fake.Get("bob") == nil || env.entries[0].Outcome != audit.Failed {
+		if fake.AdminUser("bob") == nil || env.entries[0].Outcome != audit.Failed {
 			t.Errorf("%+v", env.entries)
 		}
 	})
@@ -116,7 +116,7 @@ func TestRemoveAdmin_CountsAgainOnEachTry(t *testing.T) {
 		fake.LastAdminLags = 1_000_000
 		time.AfterFunc(time.Second, func() {
 			disable := func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Enabled = new(false) }
-			if err := fake.Change(t.Context(), fake.Get("alice"), disable); err != nil {
+			if err := fake.Change(t.Context(), fake.AdminUser("alice"), disable); err != nil {
 				t.Error(err)
 			}
 		})
@@ -133,7 +133,7 @@ func TestRemoveAdmin_CountsAgainOnEachTry(t *testing.T) {
 func TestDelete_SucceedsWhenCleanupFails(t *testing.T) {
 	var log kit.Log
 	s, fake, env := newService(t, &log)
-	if err := s.Delete(t.Context(), env.alice, "bob", no); err != nil || fake.Get("bob") != nil {
+	if err := s.Delete(t.Context(), env.alice, "bob", no); err != nil || fake.AdminUser("bob") != nil {
 		t.Error(err)
 	}
 	if len(log.Lines("bob")) != 2 {
@@ -145,7 +145,7 @@ func TestDelete_SucceedsWhenCleanupFails(t *testing.T) {
 func TestDelete_ChecksRoleWithinTurn(t *testing.T) {
 	s, fake, env := newService(t, &kit.Log{})
 	be := func(role v1alpha1.Role) {
-		if err := fake.Change(t.Context(), fake.Get("bob"), setRole(role)); err != nil {
+		if err := fake.Change(t.Context(), fake.AdminUser("bob"), setRole(role)); err != nil {
 			t.Error(err)
 		}
 	}
@@ -153,7 +153,7 @@ func TestDelete_ChecksRoleWithinTurn(t *testing.T) {
 	env.beforeTurn = func() { be(v1alpha1.RoleAdmin) }
 	err := s.Delete(t.Context(), env.alice, "bob", func() (bool, error) { return true, nil })
 	var refusal *manage.Error
-	if !errors.As(err, &refusal) || refusal.Kind != manage.Conflict || fake.Get("bob") == nil {
+	if !errors.As(err, &refusal) || refusal.Kind != manage.Conflict || fake.AdminUser("bob") == nil {
 		t.Error(err)
 	}
 }

@@ -1,0 +1,196 @@
+package fakeobjects
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/kube/objects"
+)
+
+// FailCall returns a Store.Fail for one call.
+func FailCall(call string, err error) func(string) error {
+	return func(called string) error {
+		if called == call {
+			return err
+		}
+		return nil
+	}
+}
+
+// FailWrites returns a Store.Fail for every write.
+func FailWrites(err error) func(string) error {
+	return func(called string) error {
+		if slices.Contains([]string{"Create", "Record", "DropKeys", "Change", "AskRotation", "Delete"}, called) {
+			return err
+		}
+		return nil
+	}
+}
+
+// FailRequests returns a Store.Fail for every call that needs the API server.
+func FailRequests(err error) func(string) error {
+	return func(called string) error {
+		if called == "Generate" {
+			return nil
+		}
+		return err
+	}
+}
+
+func (s *Store) fail(call string) error {
+	if s.Fail == nil {
+		return nil
+	}
+	return s.Fail(call)
+}
+
+// Create creates an object with its key. A username can be used once, ignoring case.
+func (s *Store) Create(_ context.Context, o objects.Object, k *objects.Key) error {
+	if err := s.fail("Create"); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch o := o.(type) {
+	case *v1alpha1.AdminUser:
+		if s.isTaken(o.Spec.Username) {
+			return objects.ErrExists
+		}
+		s.completeUser(o)
+		o.Spec.Delivery = v1alpha1.DeliveryResponse
+	case *v1alpha1.APIKey:
+		s.completeKey(o)
+		o.Spec.Delivery = v1alpha1.DeliveryResponse
+	}
+	o.SetAnnotations(map[string]string{v1alpha1.AnnotationCreatedBy: v1alpha1.CreatedByAPI})
+	o.HolderStatus().Keys = []v1alpha1.KeyStatus{s.recorded(k)}
+	s.written("create", o)
+	s.put(o)
+	return nil
+}
+
+func (s *Store) isTaken(username string) bool {
+	return slices.ContainsFunc(s.objects, func(o objects.Object) bool {
+		u, is := o.(*v1alpha1.AdminUser)
+		return is && strings.EqualFold(u.EffectiveUsername(), username)
+	})
+}
+
+// Record makes k the current key. The former one is accepted until the end of the overlap.
+func (s *Store) Record(_ context.Context, o objects.Object, k *objects.Key, overlap time.Duration) error {
+	if err := s.fail("Record"); err != nil {
+		return err
+	}
+	return s.update(o, "record", func(o objects.Object) {
+		status := o.HolderStatus()
+		former := status.Keys
+		status.Keys = []v1alpha1.KeyStatus{s.recorded(k)}
+		if overlap > 0 && len(former) > 0 {
+			end := metav1.NewTime(s.Now().Add(overlap))
+			former[0].NotAfter = &end
+			status.Keys = append(status.Keys, former[0])
+		}
+	})
+}
+
+// DropKeys removes all keys.
+func (s *Store) DropKeys(_ context.Context, o objects.Object) error {
+	if err := s.fail("DropKeys"); err != nil {
+		return err
+	}
+	return s.update(o, "drop", func(o objects.Object) { o.HolderStatus().Keys = nil })
+}
+
+// Change changes an object in its current state.
+func (s *Store) Change(_ context.Context, o objects.Object, change func(objects.Object)) error {
+	if err := s.fail("Change"); err != nil {
+		return err
+	}
+	switch o := o.(type) {
+	case *v1alpha1.AdminUser:
+		changed := o.DeepCopy()
+		change(changed)
+		if changed.Spec.Role == v1alpha1.RoleUser && s.refusesRemoval() {
+			return objects.ErrLastAdmin
+		}
+	case *v1alpha1.APIKey:
+		if s.BeforeChange != nil {
+			s.BeforeChange(o)
+		}
+	}
+	return s.update(o, "change", change)
+}
+
+func (s *Store) refusesRemoval() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.LastAdminLags--
+	return s.LastAdminLags >= 0
+}
+
+// AskRotation annotates an object.
+func (s *Store) AskRotation(_ context.Context, o objects.Object) error {
+	if err := s.fail("AskRotation"); err != nil {
+		return err
+	}
+	return s.update(o, "ask", func(o objects.Object) {
+		annotated := metav1.ObjectMeta{Annotations: o.GetAnnotations()}
+		metav1.SetMetaDataAnnotation(&annotated, v1alpha1.AnnotationRotate, s.Now().String())
+		o.SetAnnotations(annotated.Annotations)
+	})
+}
+
+// update changes the stored object and copies it to o.
+func (s *Store) update(o objects.Object, verb string, change func(objects.Object)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.objects, func(other objects.Object) bool { return other.GetUID() == o.GetUID() })
+	if i < 0 {
+		return objects.ErrGone
+	}
+	current := s.objects[i].DeepCopyObject().(objects.Object)
+	change(current)
+	s.written(verb, current)
+	s.put(current)
+	switch o := o.(type) {
+	case *v1alpha1.AdminUser:
+		current.(*v1alpha1.AdminUser).DeepCopyInto(o)
+	case *v1alpha1.APIKey:
+		current.(*v1alpha1.APIKey).DeepCopyInto(o)
+	}
+	return nil
+}
+
+// Delete removes an object.
+func (s *Store) Delete(_ context.Context, o objects.Object) error {
+	if err := s.fail("Delete"); err != nil {
+		return err
+	}
+	if _, is := o.(*v1alpha1.AdminUser); is && s.refusesRemoval() {
+		return objects.ErrLastAdmin
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.remove(o) {
+		return objects.ErrGone
+	}
+	s.Index.Delete(idOf(o))
+	s.written("delete", o)
+	return nil
+}
+
+func (s *Store) written(verb string, o objects.Object) {
+	s.writes = append(s.writes, verb+" "+nameOf(o))
+}
+
+// Event keeps an event.
+func (s *Store) Event(o objects.Object, reason, message string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = append(s.events, Event{Name: nameOf(o), Reason: reason, Message: message})
+}
