@@ -18,7 +18,7 @@ type SeenUserRecorder interface {
 	Record(name, from string, at time.Time)
 }
 
-func (g *Gate) reportEvery() time.Duration {
+func (g *Gate) useInterval() time.Duration {
 	if g.Uses == nil {
 		return verify.UseInterval
 	}
@@ -33,7 +33,7 @@ func (g *Gate) recordUse(c *Caller, now time.Time, from origin) {
 	case !c.HasKey():
 		g.recordName(c.Username, now, &from)
 	default:
-		if every := g.reportEvery(); c.verdict.ShouldReportUse(now, every) {
+		if every := g.useInterval(); c.verdict.ShouldReportUse(now, every) {
 			g.recordKey(c, now, every, &from)
 		}
 	}

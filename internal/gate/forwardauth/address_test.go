@@ -13,8 +13,8 @@ import (
 // useLog collects reported uses.
 type useLog []verify.Use
 
-func (l *useLog) Record(u verify.Use)     { *l = append(*l, u) }
-func (l *useLog) Interval() time.Duration { return verify.UseInterval }
+func (l *useLog) Record(u verify.Use)   { *l = append(*l, u) }
+func (*useLog) Interval() time.Duration { return verify.UseInterval }
 
 // The peer is the gateway; X-Forwarded-For names the client.
 func TestClientAddress_ComesFromTheGateway(t *testing.T) {
