@@ -1,28 +1,15 @@
 package graphql_test
 
 import (
-	"context"
-	"crypto/rand"
 	"log/slog"
-	"sync"
 	"testing"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"github.com/prometheus/client_golang/prometheus"
 
-	"keywright.dev/keywright/internal/auth/verify"
-	"keywright.dev/keywright/internal/config"
-	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/key/keyformat"
-	"keywright.dev/keywright/internal/key/pepper"
-	"keywright.dev/keywright/internal/kube/objects"
-	"keywright.dev/keywright/internal/manage/apikeys"
-	"keywright.dev/keywright/internal/server/clusterwatch"
 	"keywright.dev/keywright/test/fakeobjects"
 	"keywright.dev/keywright/test/kit"
-	"keywright.dev/keywright/test/stack"
+	"keywright.dev/keywright/test/liveobjects"
 )
 
 func TestOnAnAPIServer(t *testing.T) {
@@ -33,48 +20,12 @@ func TestOnAnAPIServer(t *testing.T) {
 var whole *env
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	plane := kit.ControlPlane(ctx)
-	Expect(plane.InstallPolicies(ctx)).To(Succeed())
-	restConfig, err := plane.ServiceAccountConfig(ctx, "keywright-server")
-	Expect(err).NotTo(HaveOccurred())
-	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
-	Expect(err).NotTo(HaveOccurred())
-	index, format := &verify.Index{}, keyformat.Format{Prefix: keyformat.DefaultPrefix}
-	bootstrap := ring.Digest(fakeobjects.BootstrapKey)
-	index.SetBootstrap(&bootstrap)
-	verifier := verify.NewVerifier(index, format, ring)
 	entries := &kit.Log{}
-	log := slog.New(slog.NewJSONHandler(entries, nil))
-	watching, err := clusterwatch.New(restConfig, clusterwatch.Places{System: stack.Namespace}, clusterwatch.Sinks{Index: index}, log)
-	Expect(err).NotTo(HaveOccurred())
-	server, err := objects.New(objects.Options{
-		REST: restConfig, Namespace: stack.Namespace, Verifier: verifier, Format: func() keyformat.Format { return format },
-		Ring: func() *pepper.Keyring { return ring }, Random: rand.Reader, Now: time.Now, Log: log,
-	})
-	Expect(err).NotTo(HaveOccurred())
-	background(func(ctx context.Context) { watching.Run(ctx, func(string) error { return nil }) }, server.Run)
-	Eventually(watching.Ready).WithTimeout(time.Minute).Should(Succeed())
-
-	g := gate.New(gate.Config{Verifier: verifier, View: watching, Now: time.Now, Registry: prometheus.NewRegistry(), Log: log})
-	rules, err := gate.NewRules(config.Runtime{})
-	Expect(err).NotTo(HaveOccurred())
-	g.Use(rules)
-	service := apikeys.New(apikeys.Config{
-		Gate: g, Verifier: verifier, Store: server, Uses: &fakeobjects.Uses{}, Trail: &fakeobjects.Trail{},
-		Account: func() string { return "default" }, Actions: func() []string { return nil }, Now: time.Now, Log: log,
-	})
+	live := liveobjects.Start(ctx, slog.New(slog.NewJSONHandler(entries, nil)))
+	g, service := live.APIKeys()
 	whole = &env{backing: &backing{}, log: entries}
-	whole.mount(g, service, log)
+	whole.mount(g, service, live.Log)
 }, kit.StartTimeout)
-
-func background(work ...func(context.Context)) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var working sync.WaitGroup
-	for _, do := range work {
-		working.Go(func() { do(ctx) })
-	}
-	DeferCleanup(func() { cancel(); working.Wait() })
-}
 
 func policyOf(permission string) map[string]any {
 	return map[string]any{"token": map[string]any{"name": "Token Name", "policy": `{"permissions": [` + permission + `]}`}}

@@ -1,37 +1,27 @@
 package keys_test
 
 import (
-	"context"
-	"crypto/rand"
 	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"github.com/prometheus/client_golang/prometheus"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/verify"
-	"keywright.dev/keywright/internal/config"
-	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/httpapi/keys"
-	"keywright.dev/keywright/internal/key/keyformat"
-	"keywright.dev/keywright/internal/key/pepper"
-	"keywright.dev/keywright/internal/kube/objects"
-	"keywright.dev/keywright/internal/manage/apikeys"
-	"keywright.dev/keywright/internal/server/clusterwatch"
 	"keywright.dev/keywright/test/fakeobjects"
 	"keywright.dev/keywright/test/kit"
+	"keywright.dev/keywright/test/liveobjects"
 	"keywright.dev/keywright/test/stack"
 )
 
@@ -45,50 +35,15 @@ var (
 	server   http.Handler
 )
 
-// The server's account writes, under the policies that are installed. There is no operator.
 var _ = BeforeSuite(func(ctx SpecContext) {
-	plane = kit.ControlPlane(ctx)
-	Expect(plane.InstallPolicies(ctx)).To(Succeed())
-	restConfig, err := plane.ServiceAccountConfig(ctx, "keywright-server")
-	Expect(err).NotTo(HaveOccurred())
-	ring, err := pepper.Load(map[string][]byte{pepper.Active: []byte(strings.Repeat("p", 32))})
-	Expect(err).NotTo(HaveOccurred())
-	index, format := &verify.Index{}, keyformat.Format{Prefix: keyformat.DefaultPrefix}
-	bootstrap := ring.Digest(fakeobjects.BootstrapKey)
-	index.SetBootstrap(&bootstrap)
-	verifier = verify.NewVerifier(index, format, ring)
-	log := slog.New(slog.NewTextHandler(GinkgoWriter, nil))
-	watching, err := clusterwatch.New(restConfig, clusterwatch.Places{System: stack.Namespace}, clusterwatch.Sinks{Index: index}, log)
-	Expect(err).NotTo(HaveOccurred())
-	writing, err := objects.New(objects.Options{
-		REST: restConfig, Namespace: stack.Namespace, Verifier: verifier, Format: func() keyformat.Format { return format },
-		Ring: func() *pepper.Keyring { return ring }, Random: rand.Reader, Now: time.Now, Log: log,
-	})
-	Expect(err).NotTo(HaveOccurred())
-	background(func(ctx context.Context) { watching.Run(ctx, func(string) error { return nil }) }, writing.Run)
-	Eventually(watching.Ready).WithTimeout(time.Minute).Should(Succeed())
-
-	g := gate.New(gate.Config{Verifier: verifier, View: watching, Now: time.Now, Log: log, Registry: prometheus.NewRegistry()})
-	rules, err := gate.NewRules(config.Runtime{})
-	Expect(err).NotTo(HaveOccurred())
-	g.Use(rules)
-	apiKeys := apikeys.New(apikeys.Config{
-		Gate: g, Verifier: verifier, Store: writing, Uses: &fakeobjects.Uses{}, Trail: &fakeobjects.Trail{},
-		Account: func() string { return "default" }, Actions: func() []string { return nil }, Now: time.Now, Log: log,
-	})
+	live := liveobjects.Start(ctx, slog.New(slog.NewTextHandler(GinkgoWriter, nil)))
+	plane, verifier = live.Plane, live.Verifier
+	g, service := live.APIKeys()
 	mux := http.NewServeMux()
-	httpapi.Mount(mux, &httpapi.Guard{Gate: g, Sessions: &touched{}, Database: &database{}, Log: log}, keys.New(apiKeys))
+	guard := &httpapi.Guard{Gate: g, Sessions: &touched{}, Database: &database{}, Log: live.Log}
+	httpapi.Mount(mux, guard, keys.New(service))
 	server = mux
 }, kit.StartTimeout)
-
-func background(work ...func(context.Context)) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var working sync.WaitGroup
-	for _, do := range work {
-		working.Go(func() { do(ctx) })
-	}
-	DeferCleanup(func() { cancel(); working.Wait() })
-}
 
 // ask asks with the bootstrap key, or with another.
 func ask(method, path, body string, plaintext ...string) (status int, data map[string]any, what string) {

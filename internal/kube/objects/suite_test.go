@@ -2,10 +2,8 @@ package objects_test
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"log/slog"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,8 +17,8 @@ import (
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/objects"
-	"keywright.dev/keywright/internal/server/clusterwatch"
 	"keywright.dev/keywright/test/kit"
+	"keywright.dev/keywright/test/liveobjects"
 	"keywright.dev/keywright/test/stack"
 )
 
@@ -29,61 +27,20 @@ func TestStore(t *testing.T) {
 }
 
 var (
-	plane *stack.ControlPlane
-	// verifier goes by what is watched, as a server's does.
+	plane    *stack.ControlPlane
 	verifier *verify.Verifier
-	index    = &verify.Index{}
-	ring     = newRing("p")
-	format   = keyformat.Format{Prefix: keyformat.DefaultPrefix}
+	index    *verify.Index
+	ring     *pepper.Keyring
+	format   keyformat.Format
 	options  objects.Options
 	server   *objects.Store
 )
 
-// There is no operator: what is written is the server's alone.
 var _ = BeforeSuite(func(ctx SpecContext) {
-	plane = kit.ControlPlane(ctx)
-	Expect(plane.InstallPolicies(ctx)).To(Succeed())
-	config, err := plane.ServiceAccountConfig(ctx, "keywright-server")
-	Expect(err).NotTo(HaveOccurred())
-	verifier = verify.NewVerifier(index, format, ring)
-	log := slog.New(slog.NewTextHandler(GinkgoWriter, nil))
-	watching, err := clusterwatch.New(config, clusterwatch.Places{System: stack.Namespace}, clusterwatch.Sinks{Index: index}, log)
-	Expect(err).NotTo(HaveOccurred())
-	options = objects.Options{
-		REST: config, Namespace: stack.Namespace, Verifier: verifier,
-		Format: func() keyformat.Format { return format }, Ring: func() *pepper.Keyring { return ring },
-		Random: rand.Reader, Now: time.Now, Log: log,
-	}
-	server, err = objects.New(options)
-	Expect(err).NotTo(HaveOccurred())
-	background(func(ctx context.Context) { watching.Run(ctx, func(string) error { return nil }) }, server.Run)
-	Eventually(watching.Ready).WithTimeout(time.Minute).Should(Succeed())
+	live := liveobjects.Start(ctx, slog.New(slog.NewTextHandler(GinkgoWriter, nil)))
+	plane, verifier, index, format = live.Plane, live.Verifier, live.Index, live.Format
+	options, server, ring = live.Options, live.Store, live.Ring
 }, kit.StartTimeout)
-
-func background(work ...func(context.Context)) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var working sync.WaitGroup
-	for _, do := range work {
-		working.Go(func() { do(ctx) })
-	}
-	DeferCleanup(func() { cancel(); working.Wait() })
-}
-
-func newRing(letters ...string) *pepper.Keyring {
-	named := map[string][]byte{}
-	for i, letter := range letters {
-		name := "active"
-		if i > 0 {
-			name = "former-" + letter
-		}
-		named[name] = []byte(strings.Repeat(letter, 32))
-	}
-	loaded, err := pepper.Load(named)
-	if err != nil {
-		panic(err)
-	}
-	return loaded
-}
 
 func generate() *objects.Key {
 	GinkgoHelper()

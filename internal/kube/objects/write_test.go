@@ -17,6 +17,7 @@ import (
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
 )
 
@@ -247,7 +248,7 @@ var _ = Describe("Reading", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(server.Record(ctx, user, k, 0)).To(Succeed())
 		blind := options
-		later := newRing("q", "p")
+		later := kit.Keyring("q", "p")
 		blind.Ring = func() *pepper.Keyring { return later }
 		blind.Verifier = verify.NewVerifier(&verify.Index{}, format, later)
 		other, err := objects.New(blind)
