@@ -40,7 +40,7 @@ func hold(ctx context.Context, c client.Client, name string, options ...client.A
 }
 
 func notOfAServer(name string) string {
-	return "a server may write no Lease but one whose name begins with keywright-server-, and not " + name
+	return "the server may only write Leases whose name begins with keywright-server-, not " + name
 }
 
 var _ = Describe("The Lease of", func() {

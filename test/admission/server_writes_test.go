@@ -16,13 +16,14 @@ import (
 
 // The policy's messages to a server.
 const (
-	makesOwn       = "a server makes objects with annotation keywright.dev/created-by: api and spec.delivery: Response only"
-	deletesOwn     = "a server deletes nothing but what the API made"
-	changesOwn     = "a server changes no spec but of what the API made"
-	annotatesOne   = "a server changes no annotation but keywright.dev/rotate"
-	leavesMeta     = "a server changes no label, finalizer or owner"
-	writesTwo      = "of a status a server writes keys and lastUsedTime only"
-	keysOfResponse = "a server writes no key where spec.delivery is Secret: the operator does"
+	makesOwn = "the server may only create objects with annotation keywright.dev/created-by: api and " +
+		"spec.delivery: Response"
+	deletesOwn     = "the server may only delete objects that the API created"
+	changesOwn     = "the server may only change the spec of objects that the API created"
+	annotatesOne   = "the server may only change annotation keywright.dev/rotate"
+	leavesMeta     = "the server may not change labels, finalizers or owners"
+	writesTwo      = "the server may only write keys and lastUsedTime of a status"
+	keysOfResponse = "the server may not write keys of objects with spec.delivery Secret: the operator does"
 )
 
 // makeUser creates an AdminUser as the cluster admin, who may also mark it as created by the API.
