@@ -135,4 +135,5 @@ var _ = Describe("A user with Kubernetes' role admin", func() {
 	})
 })
 
-const strayAdmin = "AdminUser is honoured in namespace keywright-system only, not in team-a: set metadata.namespace to keywright-system"
+const strayAdmin = "AdminUser is honoured in namespace keywright-system only, not in team-a: set " +
+	"metadata.namespace to keywright-system"

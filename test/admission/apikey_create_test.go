@@ -47,16 +47,19 @@ func noRole(role string) string {
 }
 
 func keepsRole(role string) string {
-	return fmt.Sprintf("may not take away role %q, which may deny: needs verb use on accessroles.keywright.dev %q in namespace team-a", role, role)
+	return fmt.Sprintf("may not take away role %q, which may deny: needs verb use on accessroles.keywright.dev %q "+
+		"in namespace team-a", role, role)
 }
 
 func noSubject(subject string) string {
-	return fmt.Sprintf("may not make a key that speaks as %s: needs verb use on subjects.keywright.dev %q in namespace team-a", subject, subject)
+	return fmt.Sprintf("may not make a key that speaks as %s: needs verb use on subjects.keywright.dev %q in "+
+		"namespace team-a", subject, subject)
 }
 
 const (
 	noPolicy    = "may not write spec.policy: needs verb use on policies.keywright.dev in namespace team-a"
-	keepsPolicy = "may not take away spec.policy, which denies: needs verb use on policies.keywright.dev in namespace team-a"
+	keepsPolicy = "may not take away spec.policy, which denies: needs verb use on policies.keywright.dev in " +
+		"namespace team-a"
 )
 
 type rules = []rbacv1.PolicyRule

@@ -32,7 +32,8 @@ func mark(ctx context.Context, namespace, name string, status metav1.ConditionSt
 	user := adminUser(namespace, name)
 	Expect(plane.Client.Get(ctx, client.ObjectKeyFromObject(user), user)).To(Succeed())
 	user.Status.Conditions = []metav1.Condition{{
-		Type: v1alpha1.ConditionLastAdmin, Status: status, Reason: v1alpha1.ReasonOnlyActiveAdmin, LastTransitionTime: metav1.Now(),
+		Type: v1alpha1.ConditionLastAdmin, Status: status, Reason: v1alpha1.ReasonOnlyActiveAdmin,
+		LastTransitionTime: metav1.Now(),
 	}}
 	Expect(plane.Client.Status().Update(ctx, user)).To(Succeed())
 }

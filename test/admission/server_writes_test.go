@@ -65,7 +65,8 @@ var _ = Describe("A server", func() {
 
 	It("creates and changes APIKeys with any rights, in its own namespace only", func(ctx SpecContext) {
 		key := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{
-			Namespace: stack.Namespace, GenerateName: "ci-", Annotations: map[string]string{v1alpha1.AnnotationCreatedBy: v1alpha1.CreatedByAPI},
+			Namespace: stack.Namespace, GenerateName: "ci-",
+			Annotations: map[string]string{v1alpha1.AnnotationCreatedBy: v1alpha1.CreatedByAPI},
 		}}
 		key.Spec = v1alpha1.APIKeySpec{
 			Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "alice"}, Delivery: v1alpha1.DeliveryResponse,

@@ -68,7 +68,8 @@ func (c *crowd) auth(b *testing.B) {
 		b.ReportMetric(share, ours.name+"-x-bare")
 		b.ReportMetric(slower, ours.name+"-p99-x-bare")
 		if share < leastOfBare || slower > mostOfBareP99 {
-			b.Errorf("with %s keys %.2f of the bare handler's answers a second, and %.2f times its p99: at least %.2f and at most %.2f are wanted", ours.name, share, slower, leastOfBare, mostOfBareP99)
+			b.Errorf("with %s keys %.2f of the bare handler's answers a second, and %.2f times its p99: at least %.2f "+
+				"and at most %.2f are wanted", ours.name, share, slower, leastOfBare, mostOfBareP99)
 		}
 	}
 	apart := slices.Max(shares) / slices.Min(shares)

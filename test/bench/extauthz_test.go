@@ -174,11 +174,14 @@ func envoysQuestion(presented string) *authv3.CheckRequest {
 			Id: "7243987123098471", Method: "GET", Path: "/apiv1/users/alice/certificates?limit=20", Host: "app.example.com",
 			Scheme: "https", Protocol: "HTTP/2",
 			Headers: map[string]string{
-				":method": "GET", ":path": "/apiv1/users/alice/certificates?limit=20", ":authority": "app.example.com", ":scheme": "https",
-				"accept": "application/json, text/plain, */*", "accept-encoding": "gzip, deflate, br", "accept-language": "en-US,en;q=0.9",
+				":method": "GET", ":path": "/apiv1/users/alice/certificates?limit=20", ":authority": "app.example.com",
+				":scheme": "https",
+				"accept":  "application/json, text/plain, */*", "accept-encoding": "gzip, deflate, br",
+				"accept-language": "en-US,en;q=0.9",
 				"authorization": "Bearer " +
 					presented, "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-				"x-forwarded-for": "192.0.2.17", "x-forwarded-proto": "https", "x-request-id": "b7a1f3a0-2f0e-4f3b-9d6a-0d5c4f5e6a7b",
+				"x-forwarded-for": "192.0.2.17", "x-forwarded-proto": "https",
+				"x-request-id": "b7a1f3a0-2f0e-4f3b-9d6a-0d5c4f5e6a7b",
 			},
 		}},
 	}}

@@ -79,7 +79,8 @@ func BenchmarkRevocation(b *testing.B) {
 		b.ReportMetric(milliseconds(p99), "refused-p99-ms")
 		b.ReportMetric(float64(p99)/float64(floor), "p99-x-watch")
 		if p99 > mostOfWatch*floor {
-			b.Errorf("99%% of the revoked keys are refused within %v, more than %d times the %v in which a watch sees 99%% of the changes", p99, mostOfWatch, floor)
+			b.Errorf("99%% of the revoked keys are refused within %v, more than %d times the %v in which a watch sees "+
+				"99%% of the changes", p99, mostOfWatch, floor)
 		}
 	}
 }

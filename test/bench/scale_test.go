@@ -266,7 +266,8 @@ func (f *fleet) bareStatus(ctx context.Context, key *v1alpha1.APIKey, id string,
 		status = metav1.ConditionFalse
 	}
 	if !pending {
-		key.Status.ObservedGeneration, key.Status.LastRotateRequest, key.Status.SecretName = key.Generation, id, key.Name+"-api-key"
+		key.Status.ObservedGeneration = key.Generation
+		key.Status.LastRotateRequest, key.Status.SecretName = id, key.Name+"-api-key"
 	}
 	key.Status.Keys = []v1alpha1.KeyStatus{{
 		ID: "0123456789abcde" + id, Prefix: "ak_012345678", IssuedAt: metav1.Now(), Pending: pending,

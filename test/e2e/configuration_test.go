@@ -151,7 +151,8 @@ var _ = Describe("The configuration", Serial, func() {
 	It("has routes", func(ctx SpecContext) {
 		reader := keyOf(ctx, "route-reader", speaksAs(v1alpha1.SubjectAccount, "reader", "certs.read"))
 		idle := keyOf(ctx, "route-idle", speaksAs(v1alpha1.SubjectAccount, "idle"))
-		configure(ctx, map[string]string{"ROUTES": "- {match: 'GET /users/{user}/certificates', action: certs.read}\n- {match: '/users/{user}/', owner: '{user}'}"})
+		configure(ctx, map[string]string{"ROUTES": "- {match: 'GET /users/{user}/certificates', action: certs.read}\n" +
+			"- {match: '/users/{user}/', owner: '{user}'}"})
 		certificates := request{method: "GET", uri: "/users/lena/certificates?page=2"}
 		expectThrough(ctx, reader, certificates, http.StatusOK)
 		expectThrough(ctx, idle, certificates, http.StatusForbidden)

@@ -67,18 +67,24 @@ func (f *Fixture) populate() {
 	bootstrap := f.Ring.Digest(BootstrapKey)
 	f.Index.SetBootstrap(&bootstrap)
 	f.PutAdmin("alice", AliceKey)
+	everything := []v1alpha1.Resource{"*"}
 	f.PutRole(&v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "reader"}, Spec: v1alpha1.AccessRoleSpec{
 		Description: "Reads certificates.", Members: []v1alpha1.Username{"bob"},
 		Permissions: []v1alpha1.Permission{
-			{Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{"certs.read"}, Resources: []v1alpha1.Resource{"*"}},
-			{Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{"apikeys.read", "apikeys.write"}, Resources: []v1alpha1.Resource{"*"}},
+			{Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{"certs.read"}, Resources: everything},
+			{
+				Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{"apikeys.read", "apikeys.write"},
+				Resources: everything,
+			},
 		},
 	}})
 	f.PutRole(&v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "keyless"}, Spec: v1alpha1.AccessRoleSpec{
 		Members: []v1alpha1.Username{"carol"}, APIKeys: v1alpha1.KeysDenied,
 	}})
 	hour := v1alpha1.Duration("1h")
-	f.PutRole(&v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "short"}, Spec: v1alpha1.AccessRoleSpec{MaxTTL: &hour}})
+	short := &v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "short"}}
+	short.Spec.MaxTTL = &hour
+	f.PutRole(short)
 }
 
 // PutAdmin adds an AdminUser to the index only.
@@ -91,7 +97,9 @@ func (f *Fixture) PutAdmin(name, plaintext string) {
 }
 
 // PutKey adds the APIKey of a manifest, with this key.
-func (f *Fixture) PutKey(name string, subject v1alpha1.Subject, plaintext string, change func(*v1alpha1.APIKey)) *v1alpha1.APIKey {
+func (f *Fixture) PutKey(
+	name string, subject v1alpha1.Subject, plaintext string, change func(*v1alpha1.APIKey),
+) *v1alpha1.APIKey {
 	digest := f.Ring.Digest(plaintext)
 	k := &v1alpha1.APIKey{Spec: v1alpha1.APIKeySpec{Subject: subject, Delivery: v1alpha1.DeliverySecret}}
 	k.Namespace, k.Name, k.UID = "team", name, types.UID("uid-of-"+name)

@@ -1,6 +1,6 @@
-// Package fakeobjects is an in-memory store of AdminUsers, APIKeys and AccessRoles, in place of internal/kube/objects, for
-// tests of management. A server's index follows every write, as it does when a watch shows the write. Each call can be
-// made to fail. The store does not check what the API server would check.
+// Package fakeobjects is an in-memory store of AdminUsers, APIKeys and AccessRoles for tests of management. It replaces
+// internal/kube/objects. A server's index follows every write, as if a watch had shown the write. Each call can be made
+// to fail. The store does not check what the API server would check.
 package fakeobjects
 
 import (

@@ -57,14 +57,17 @@ var _ = Describe("Git", Ordered, ContinueOnFailure, func() {
 		Expect(p.clone(ctx, "reader")).To(Succeed())
 		before := server.log(ctx)
 		Expect(p.push(ctx, "not a change")).To(MatchError(SatisfyAll(
-			ContainSubstring("User not allowed. Contact an administrator to be added to the allow list."), ContainSubstring("error: 403"))))
+			ContainSubstring("User not allowed. Contact an administrator to be added to the allow list."),
+			ContainSubstring("error: 403"))))
 		Expect(server.log(ctx)).To(Equal(before))
 	})
 
 	// The method that nginx reports must not help a client that forges the path.
 	for _, target := range []string{
-		"/team/app.git/git-receive-pack", "/team/app.git/git-receive-pack?/git-upload-pack", "/team/app.git/git-receive-pack%3F/git-upload-pack",
-		"/team/app.git/git-receive-pack%23/git-upload-pack", "/team/app.git/git-receive-pack;/git-upload-pack", "/team/app.git/git-upload-pack/",
+		"/team/app.git/git-receive-pack", "/team/app.git/git-receive-pack?/git-upload-pack",
+		"/team/app.git/git-receive-pack%3F/git-upload-pack",
+		"/team/app.git/git-receive-pack%23/git-upload-pack", "/team/app.git/git-receive-pack;/git-upload-pack",
+		"/team/app.git/git-upload-pack/",
 		"/team/app.git/git-receive-pack%00/git-upload-pack", "/team/app.git/git-receive-pack/git-upload-pack%2f..",
 	} {
 		It("does not treat as a fetch: "+target, func(ctx SpecContext) {

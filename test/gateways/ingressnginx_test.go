@@ -65,7 +65,8 @@ func ingressConfig(listen string) string {
 				proxy_pass %s;
 			}
 		}`, listen, certificates.certificate, certificates.key,
-		setHeaders(headers.Data), annotation("auth-url"), responseHeaders(annotation("auth-response-headers")), annotation("connection-proxy-header"), behind.url)
+		setHeaders(headers.Data), annotation("auth-url"), responseHeaders(annotation("auth-response-headers")),
+		annotation("connection-proxy-header"), behind.url)
 }
 
 func ingressOnPage() (ingress networkingv1.Ingress, headers corev1.ConfigMap) {

@@ -1,5 +1,5 @@
-// Package liveobjects runs a server's view of the cluster and its store of objects on a real API server, with the rights
-// of the server's ServiceAccount and under the admission policies. There is no operator.
+// Package liveobjects runs a server's view of the cluster and its store of objects on a real API server, with the
+// rights of the server's ServiceAccount and under the admission policies. There is no operator.
 package liveobjects
 
 import (

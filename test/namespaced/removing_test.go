@@ -64,7 +64,8 @@ var _ = Describe("Removing", Serial, func() {
 		user := anchored(ctx, "left-behind")
 		Expect(s.Operator.Stop()).To(Succeed())
 		DeferCleanup(s.Operator.Start)
-		shell(ctx, "kubectl annotate adminuser left-behind "+v1alpha1.AnnotationAllowLastAdminRemoval+"=true; kubectl delete adminuser left-behind --wait=false")
+		shell(ctx, "kubectl annotate adminuser left-behind "+v1alpha1.AnnotationAllowLastAdminRemoval+"=true; kubectl "+
+			"delete adminuser left-behind --wait=false")
 		Expect(s.Client.Get(ctx, client.ObjectKeyFromObject(user), user)).To(Succeed())
 		Expect(shell(ctx, onPage("(?s)```sh\n(kubectl get adminusers,apikeys.*?)\nkubectl get pods"))).
 			To(ContainSubstring(v1alpha1.FinalizerLastAdmin))

@@ -12,7 +12,8 @@ import (
 )
 
 // Missing is the message where PostgreSQL is not installed.
-const Missing = "PostgreSQL is not installed, so nothing is tested with it (hack/packages.sh installs it as root on Debian)"
+const Missing = "PostgreSQL is not installed, so nothing is tested with it (hack/packages.sh installs it as " +
+	"root on Debian)"
 
 // Installed returns the folder of PostgreSQL's programs: Debian's newest, which is not in PATH, or the one in PATH.
 // Empty: PostgreSQL is not installed.

@@ -196,7 +196,8 @@ func rotateWithOverlap() Step {
 			take{secret: "-n default ci-api-key", to: ciSecond},
 			accepted(ciSecond),
 			ask{request{header: ci}, []check{status(http.StatusOK)}},
-			shell{"kubectl get -n default apikey ci \\\n  -o custom-columns='KEYS:.status.keys[*].id,ENDS:.status.keys[*].notAfter'", nil},
+			shell{"kubectl get -n default apikey ci \\\n" +
+				"  -o custom-columns='KEYS:.status.keys[*].id,ENDS:.status.keys[*].notAfter'", nil},
 		},
 	}
 }
