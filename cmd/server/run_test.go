@@ -84,7 +84,7 @@ func TestWhatKeepsItFromStartingIsOneLine(t *testing.T) {
 			`{"apiVersion":"v1","kind":"Config","current-context":"c","clusters":[{"name":"c","cluster":{"server":"https://x","certificate-authority":"/nonexistent/ca"}}],"contexts":[{"name":"c","context":{"cluster":"c"}}]}`)}, 1, "/nonexistent/ca"},
 		"port in use":         {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--listen=" + taken.Addr().String()}, 1, "--listen " + taken.Addr().String()},
 		"metrics port in use": {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--listen=127.0.0.1:0", "--metrics-listen=" + taken.Addr().String()}, 1, "--metrics-listen"},
-		"no database":         {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--database=mysql://u:secret@h/d"}, 2, "--database: the database is neither"},
+		"no database":         {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--database=mysql://u:secret@h/d"}, 2, "--database: the database must be"},
 		"no address":          {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--listen=here"}, 1, "--listen here"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,7 +18,7 @@ func (s auditStore) Append(ctx context.Context, entries []audit.Entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	// A retry must have the same marks.
+	// Marks are assigned before the first try, so that a retry has the same ones.
 	var rows [][]any
 	for i := range entries {
 		rows = append(rows, columnsOf(&entries[i]))
