@@ -27,20 +27,22 @@ func describe(user, rival *v1alpha1.AdminUser) *issuer.Target {
 	return t
 }
 
-// refused returns why the user's keys are refused, or nil. verify.Refusal
-// decides for the server, too.
+// refused returns why the user's keys are refused, or nil. verify.Refusal decides for the server, too.
 func refused(user, rival *v1alpha1.AdminUser) *issuer.Finding {
 	switch verify.Refusal(convert.Standing(user), rival != nil, verify.Accepted) {
 	case verify.Deleted:
-		return &issuer.Finding{Reason: v1alpha1.ReasonDeleted, Message: "The AdminUser is being deleted: no key is accepted any more."}
+		return &issuer.Finding{Reason: v1alpha1.ReasonDeleted,
+			Message: "The AdminUser is being deleted: no key is accepted any more."}
 	case verify.Demoted:
-		return &issuer.Finding{Reason: v1alpha1.ReasonDemoted, Message: "The role is user: there is no admin key."}
+		return &issuer.Finding{Reason: v1alpha1.ReasonDemoted,
+			Message: "The role is user: there is no admin key."}
 	case verify.UsernameTaken:
 		return &issuer.Finding{Reason: v1alpha1.ReasonUsernameTaken, Message: fmt.Sprintf(
 			"Username %q belongs to AdminUser %s: delete one of the two, or create this one again with another username.",
 			rival.EffectiveUsername(), rival.Name)}
 	case verify.Disabled:
-		return &issuer.Finding{Reason: v1alpha1.ReasonDisabled, Message: "spec.enabled is false: every key of the user is refused until it is true again."}
+		return &issuer.Finding{Reason: v1alpha1.ReasonDisabled,
+			Message: "spec.enabled is false: every key of the user is refused until it is true again."}
 	}
 	return nil
 }

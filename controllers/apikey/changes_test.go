@@ -13,18 +13,18 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-func TestWhatChangesAnOwner(t *testing.T) {
+func TestAffectsKeys(t *testing.T) {
 	issued := []v1alpha1.KeyStatus{{ID: "one"}}
 	for name, c := range map[string]struct {
 		change func(*v1alpha1.AdminUser)
 		want   bool
 	}{
-		"nothing":            {func(*v1alpha1.AdminUser) {}, false},
-		"a wish":             {func(u *v1alpha1.AdminUser) { u.Generation++ }, true},
-		"another object":     {func(u *v1alpha1.AdminUser) { u.UID = "another" }, true},
-		"the last key goes":  {func(u *v1alpha1.AdminUser) { u.Status.Keys = nil }, true},
-		"one key more":       {func(u *v1alpha1.AdminUser) { u.Status.Keys = append(u.Status.Keys, issued...) }, false},
-		"something else yet": {func(u *v1alpha1.AdminUser) { u.Status.SecretName = "other" }, false},
+		"no change":               {func(*v1alpha1.AdminUser) {}, false},
+		"a new spec":              {func(u *v1alpha1.AdminUser) { u.Generation++ }, true},
+		"another object":          {func(u *v1alpha1.AdminUser) { u.UID = "another" }, true},
+		"the last key is removed": {func(u *v1alpha1.AdminUser) { u.Status.Keys = nil }, true},
+		"another key":             {func(u *v1alpha1.AdminUser) { u.Status.Keys = append(u.Status.Keys, issued...) }, false},
+		"another status field":    {func(u *v1alpha1.AdminUser) { u.Status.SecretName = "other" }, false},
 	} {
 		before := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{UID: "one", Generation: 1}}
 		before.Status.Keys = issued
@@ -37,11 +37,11 @@ func TestWhatChangesAnOwner(t *testing.T) {
 	bare, holds := &v1alpha1.AdminUser{}, &v1alpha1.AdminUser{}
 	holds.Status.Keys = issued
 	if !affectsKeys(event.UpdateEvent{ObjectOld: bare, ObjectNew: holds}) {
-		t.Error("the first key")
+		t.Error("the first key does not affect keys")
 	}
 }
 
-// indexes lets Index prepare the fake API server.
+// indexes adds indexes to the fake API server.
 type indexes struct{ *fake.ClientBuilder }
 
 func (x indexes) IndexField(_ context.Context, o client.Object, field string, extract client.IndexerFunc) error {
@@ -49,8 +49,8 @@ func (x indexes) IndexField(_ context.Context, o client.Object, field string, ex
 	return nil
 }
 
-// Whoever has a name in another case may be the one who holds it: keys of both are of concern.
-func TestOwnersAreFoundWhateverTheCase(t *testing.T) {
+// A user whose name differs by case may have the rival claim that is honoured.
+func TestKeysOfUser_FoldsCase(t *testing.T) {
 	key := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "ci"}}
 	key.Spec.Subject = v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "Alice"}
 	scheme := runtime.NewScheme()

@@ -31,18 +31,22 @@ func refused(key *v1alpha1.APIKey, resolved *dependencies) *issuer.Finding {
 	owner := verify.OwnerStanding(resolved.ownerDisabled, resolved.ownerDenied)
 	switch verify.Refusal(convert.Standing(key), false, owner) {
 	case verify.Deleted:
-		return &issuer.Finding{Reason: v1alpha1.ReasonDeleted, Message: "The APIKey is being deleted: no key is accepted any more."}
+		return &issuer.Finding{Reason: v1alpha1.ReasonDeleted,
+			Message: "The APIKey is being deleted: no key is accepted any more."}
 	case verify.Revoked:
-		return &issuer.Finding{Reason: v1alpha1.ReasonRevoked, Message: "spec.revoked is true: the key is refused for good."}
+		return &issuer.Finding{Reason: v1alpha1.ReasonRevoked,
+			Message: "spec.revoked is true: the key is refused for good."}
 	case verify.Disabled:
-		return &issuer.Finding{Reason: v1alpha1.ReasonDisabled, Message: "spec.enabled is false: the key is refused until it is true again."}
+		return &issuer.Finding{Reason: v1alpha1.ReasonDisabled,
+			Message: "spec.enabled is false: the key is refused until it is true again."}
 	case verify.OwnerDisabled:
 		return &issuer.Finding{Reason: v1alpha1.ReasonOwnerDisabled, Message: fmt.Sprintf(
 			"AdminUser %q is disabled: every key of this user is refused until it is enabled again.", key.Owner())}
 	case verify.OwnerDenied:
 		return denied(key)
 	case verify.Unknown:
-		return &issuer.Finding{Reason: v1alpha1.ReasonNoKey, Message: "spec.subject names no subject: the key is refused."}
+		return &issuer.Finding{Reason: v1alpha1.ReasonNoKey,
+			Message: "spec.subject names no subject: the key is refused."}
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func (r *Reconciler) emitApplied(in inputs, p publication, plaintext bool) {
 	}
 }
 
-// emitRestored reports that the configuration was published again although nobody edited it. Its note is always the
+// emitRestored reports that the configuration was published again although it was not edited. Its note is always the
 // same, so that the API server merges such events.
 func (r *Reconciler) emitRestored(in inputs, p publication) {
 	if in.config.UID == "" {

@@ -15,7 +15,7 @@ import (
 	"keywright.dev/keywright/test/kit"
 )
 
-// everything is every setting but those of the bootstrap key.
+// everything has every setting but those of the bootstrap key.
 var everything = []string{
 	"ALLOWED_USERS", "'Alice, Account/ci,,bob'",
 	"SECURE_COOKIES", "no", "TRUST_PROXY_HEADERS", "on", "TRUST_USERNAMES", "1", "ANONYMOUS_READS", `"true"`,
@@ -24,130 +24,134 @@ var everything = []string{
 	"PRICES", "- {provider: openai, model: gpt-4o, input: 2.5, output: 10, cache_read: 1.25}", "STALE_AFTER", "5m",
 }
 
-// compiled is what becomes of everything.
-const compiled = `{"keyPrefix":"kw_","allowedUsers":["account/ci","alice","bob"],"insecureCookies":true,"trustProxyHeaders":true,` +
-	`"trustUsernames":true,"anonymousReads":true,"routes":[{"match":"GET /users/{user}/certificates","action":"certs.read","owner":"{user}"},` +
+// compiled is the document of everything.
+const compiled = `{"keyPrefix":"kw_","allowedUsers":["account/ci","alice","bob"],"insecureCookies":true,` +
+	`"trustProxyHeaders":true,"trustUsernames":true,"anonymousReads":true,` +
+	`"routes":[{"match":"GET /users/{user}/certificates","action":"certs.read","owner":"{user}"},` +
 	`{"match":"/admin/"}],"denyUnmatched":true,"account":"acme","prices":[{"provider":"openai","model":"gpt-4o","input":2.5,"output":10,` +
 	`"cacheRead":1.25}],"staleAfter":300000000000}`
 
-// handedOver is the end of what is told of a document.
-func handedOver(document string) string {
+// published returns the end of the event for a document.
+func published(document string) string {
 	return ". The configuration is valid and published to the servers as revision " + config.Revision(document) + "."
 }
 
 var _ = Describe("An edit", func() {
-	It("of everything is compiled, and told setting by setting", func(ctx SpecContext) {
-		b := newBench(ctx)
-		b.look(ctx)
-		b.configure(ctx, everything...)
-		Expect(b.look(ctx)).To(BeZero())
-		Expect(b.document(ctx)).To(Equal(compiled))
-		Expect(b.events.Take()).To(ConsistOf("Normal ConfigApplied Changed: ALLOWED_USERS (3 names), SECURE_COOKIES=false, TRUST_PROXY_HEADERS=true, " +
-			"TRUST_USERNAMES=true, ANONYMOUS_READS=true, ROUTES (2 routes), UNMATCHED=deny, ACCOUNT, KEY_PREFIX=kw_, PRICES (1 price), STALE_AFTER=5m0s" +
-			handedOver(compiled)))
+	It("of every setting is compiled, and the event lists each", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		e.reconcile(ctx)
+		e.configure(ctx, everything...)
+		Expect(e.reconcile(ctx)).To(BeZero())
+		Expect(e.document(ctx)).To(Equal(compiled))
+		Expect(e.events.Take()).To(ConsistOf("Normal ConfigApplied Changed: ALLOWED_USERS (3 names), " +
+			"SECURE_COOKIES=false, TRUST_PROXY_HEADERS=true, TRUST_USERNAMES=true, ANONYMOUS_READS=true, " +
+			"ROUTES (2 routes), UNMATCHED=deny, ACCOUNT, KEY_PREFIX=kw_, PRICES (1 price), STALE_AFTER=5m0s" +
+			published(compiled)))
 	})
 
-	It("of one setting is told by that one", func(ctx SpecContext) {
-		b := newBench(ctx)
-		b.configure(ctx, everything...)
-		b.look(ctx)
-		b.events.Take()
-		b.configure(ctx, append(everything, "ALLOWED_USERS", "alice", "ADMIN_KEY", bootstrap)...)
-		b.look(ctx)
-		Expect(b.events.Take()).To(ConsistOf(
-			"Normal ConfigApplied Changed: the bootstrap key, ALLOWED_USERS (1 name)"+handedOver(b.document(ctx)),
+	It("of one setting is reported with that setting", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		e.configure(ctx, everything...)
+		e.reconcile(ctx)
+		e.events.Take()
+		e.configure(ctx, append(everything, "ALLOWED_USERS", "alice", "ADMIN_KEY", bootstrap)...)
+		e.reconcile(ctx)
+		Expect(e.events.Take()).To(ConsistOf(
+			"Normal ConfigApplied Changed: the bootstrap key, ALLOWED_USERS (1 name)"+published(e.document(ctx)),
 			HavePrefix("Warning PlaintextKey")))
 	})
 
-	It("that comes to the same says so", func(ctx SpecContext) {
-		b := newBench(ctx)
-		b.configure(ctx, everything...)
-		b.look(ctx)
-		b.events.Take()
-		b.configure(ctx, append(everything, "ALLOWED_USERS", "BOB,alice,account/CI")...)
-		b.look(ctx)
-		Expect(b.events.Take()).To(ConsistOf("Normal ConfigApplied Nothing changed" + handedOver(compiled)))
+	It("without an effect is reported as such", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		e.configure(ctx, everything...)
+		e.reconcile(ctx)
+		e.events.Take()
+		e.configure(ctx, append(everything, "ALLOWED_USERS", "BOB,alice,account/CI")...)
+		e.reconcile(ctx)
+		Expect(e.events.Take()).To(ConsistOf("Normal ConfigApplied Nothing changed" + published(compiled)))
 	})
 
-	It("made while the operator was away is told at its start", func(ctx SpecContext) {
-		b := newBench(ctx)
-		b.configure(ctx, everything...)
-		b.look(ctx)
-		b.events.Take()
-		b.configure(ctx, append(everything, "UNMATCHED", "allow")...)
-		b.restart()
-		b.look(ctx)
-		Expect(b.events.Take()).To(ConsistOf(HavePrefix("Normal ConfigApplied Changed: UNMATCHED=allow.")))
+	It("made while the operator is down is reported at its start", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		e.configure(ctx, everything...)
+		e.reconcile(ctx)
+		e.events.Take()
+		e.configure(ctx, append(everything, "UNMATCHED", "allow")...)
+		e.restart()
+		e.reconcile(ctx)
+		Expect(e.events.Take()).To(ConsistOf(HavePrefix("Normal ConfigApplied Changed: UNMATCHED=allow.")))
 	})
 
-	It("is forgotten with the ConfigMap", func(ctx SpecContext) {
-		b := newBench(ctx)
-		b.configure(ctx, everything...)
-		b.look(ctx)
-		b.events.Take()
-		b.remove(ctx, &corev1.ConfigMap{}, "keywright-config")
-		b.look(ctx)
-		Expect(b.document(ctx)).To(Equal("{}"))
-		Expect(b.events.Take()).To(BeEmpty(), "there is nothing to tell it on")
+	It("is reverted with the deletion of the ConfigMap", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		e.configure(ctx, everything...)
+		e.reconcile(ctx)
+		e.events.Take()
+		e.remove(ctx, &corev1.ConfigMap{}, "keywright-config")
+		e.reconcile(ctx)
+		Expect(e.document(ctx)).To(Equal("{}"))
+		Expect(e.events.Take()).To(BeEmpty(), "the event would have no object")
 	})
 
-	It("with faults everywhere is told in one event that names each setting and fits", func(ctx SpecContext) {
-		b := newBench(ctx)
-		b.configure(ctx, everything...)
-		b.look(ctx)
-		b.events.Take()
+	It("with many faults is reported in one event that names each setting and fits the limit", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		e.configure(ctx, everything...)
+		e.reconcile(ctx)
+		e.events.Take()
 		var faults []string
 		for i := 0; i < len(everything); i += 2 {
 			faults = append(faults, everything[i], strings.Repeat("ä ", 300))
 		}
-		faults = append(faults, "ADMIN_KEY", "short", "ADMIN_KEY_SECRET", another, "FIRST", "", "SECOND", "", "THIRD", "", "FOURTH", "", "FIFTH", "")
-		b.configure(ctx, faults...)
-		Expect(b.look(ctx)).To(BeZero())
-		Expect(b.document(ctx)).To(Equal(compiled))
-		told := b.events.Take()
-		Expect(told).To(HaveLen(1))
-		Expect(told[0]).To(HavePrefix("Warning ConfigInvalid ACCOUNT: "))
-		Expect(len(told[0])).To(BeNumerically("<", 1024))
-		Expect(utf8.ValidString(told[0])).To(BeTrue())
+		faults = append(faults, "ADMIN_KEY", "short", "ADMIN_KEY_SECRET", another,
+			"FIRST", "", "SECOND", "", "THIRD", "", "FOURTH", "", "FIFTH", "")
+		e.configure(ctx, faults...)
+		Expect(e.reconcile(ctx)).To(BeZero())
+		Expect(e.document(ctx)).To(Equal(compiled))
+		emitted := e.events.Take()
+		Expect(emitted).To(HaveLen(1))
+		Expect(emitted[0]).To(HavePrefix("Warning ConfigInvalid ACCOUNT: "))
+		Expect(len(emitted[0])).To(BeNumerically("<", 1024))
+		Expect(utf8.ValidString(emitted[0])).To(BeTrue())
 		for i := 0; i < len(faults); i += 2 {
-			Expect(told[0]).To(ContainSubstring(faults[i] + ": "))
+			Expect(emitted[0]).To(ContainSubstring(faults[i] + ": "))
 		}
 	})
 
-	It("that can't be used leaves in force what is, whoever changes it", func(ctx SpecContext) {
-		b := newBench(ctx)
-		b.configure(ctx, everything...)
-		b.look(ctx)
-		b.configure(ctx, "UNMATCHED", "perhaps")
-		b.look(ctx)
-		b.events.Take()
-		b.put(ctx, "keywright-runtime", map[string]string{"runtime.json": "{}"})
-		b.look(ctx)
-		Expect(b.document(ctx)).To(Equal(compiled))
-		Expect(b.events.Take()).To(ConsistOf("Normal ConfigApplied ConfigMap keywright-runtime was changed by another client and is restored to revision " +
+	It("that is invalid keeps the last good configuration, whatever the document becomes", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		e.configure(ctx, everything...)
+		e.reconcile(ctx)
+		e.configure(ctx, "UNMATCHED", "perhaps")
+		e.reconcile(ctx)
+		e.events.Take()
+		e.put(ctx, "keywright-runtime", map[string]string{"runtime.json": "{}"})
+		e.reconcile(ctx)
+		Expect(e.document(ctx)).To(Equal(compiled))
+		Expect(e.events.Take()).To(ConsistOf("Normal ConfigApplied ConfigMap keywright-runtime " +
+			"was changed by another client and is restored to revision " +
 			config.Revision(compiled) + "."))
 
-		b.restart()
-		b.look(ctx)
-		b.events.Take()
-		b.remove(ctx, &corev1.ConfigMap{}, "keywright-runtime")
-		b.look(ctx)
-		Expect(b.document(ctx)).To(Equal(compiled), "what was there at the start is what was good")
+		e.restart()
+		e.reconcile(ctx)
+		e.events.Take()
+		e.remove(ctx, &corev1.ConfigMap{}, "keywright-runtime")
+		e.reconcile(ctx)
+		Expect(e.document(ctx)).To(Equal(compiled), "the document at the start is the last good one")
 	})
 
-	It("that can't be used and is the first leaves nothing in force", func(ctx SpecContext) {
-		b := newBench(ctx)
-		b.put(ctx, "keywright-runtime", map[string]string{"runtime.json": "spoilt"})
-		b.configure(ctx, "UNMATCHED", "perhaps")
-		b.look(ctx)
-		b.look(ctx)
-		Expect(b.document(ctx)).To(Equal("spoilt"))
-		Expect(b.events.Take()).To(ConsistOf(HavePrefix("Warning ConfigInvalid UNMATCHED: is neither allow nor deny.")))
+	It("that is invalid and is the first puts nothing in force", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		e.put(ctx, "keywright-runtime", map[string]string{"runtime.json": "spoilt"})
+		e.configure(ctx, "UNMATCHED", "perhaps")
+		e.reconcile(ctx)
+		e.reconcile(ctx)
+		Expect(e.document(ctx)).To(Equal("spoilt"))
+		Expect(e.events.Take()).To(ConsistOf(HavePrefix("Warning ConfigInvalid UNMATCHED: is neither allow nor deny.")))
 	})
 })
 
-// versions notes which versions of which objects an event is about: of the same ones the API server would be
-// told once.
+// versions records the versions of the objects that an event is about: the API server merges events about the same
+// ones.
 type versions struct {
 	*kit.Events
 	seen []string
@@ -164,46 +168,46 @@ func versionOf(o runtime.Object) string {
 	}
 	object, err := meta.Accessor(o)
 	Expect(err).NotTo(HaveOccurred())
-	secret, is := o.(*corev1.Secret)
-	Expect(is && len(secret.Data) > 0).To(BeFalse(), "a Secret's content is handed on")
+	secret, ok := o.(*corev1.Secret)
+	Expect(ok && len(secret.Data) > 0).To(BeFalse(), "an event has the content of a Secret")
 	return object.GetName() + " " + object.GetResourceVersion()
 }
 
 var _ = Describe("Events", func() {
-	It("of different texts are different ones to the API server", func(ctx SpecContext) {
-		b := newBench(ctx)
-		v := &versions{Events: b.events}
-		b.Events = v
-		b.configure(ctx, "ADMIN_KEY_SECRET", "boot/key")
-		b.look(ctx)
+	It("with different notes are distinct for the API server", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		v := &versions{Events: e.events}
+		e.Events = v
+		e.configure(ctx, "ADMIN_KEY_SECRET", "boot/key")
+		e.reconcile(ctx)
 		for _, key := range []string{bootstrap, "short", another} {
-			b.secret(ctx, map[string]string{"key": key})
-			b.look(ctx)
+			e.secret(ctx, map[string]string{"key": key})
+			e.reconcile(ctx)
 		}
-		b.remove(ctx, &corev1.ConfigMap{}, "keywright-runtime")
-		b.look(ctx)
-		told := b.events.Take()
-		Expect(told).To(HaveLen(5))
+		e.remove(ctx, &corev1.ConfigMap{}, "keywright-runtime")
+		e.reconcile(ctx)
+		emitted := e.events.Take()
+		Expect(emitted).To(HaveLen(5))
 		seen := map[string]bool{}
-		for _, about := range v.seen {
-			seen[about] = true
+		for _, version := range v.seen {
+			seen[version] = true
 		}
-		Expect(seen).To(HaveLen(5), "%q", told)
+		Expect(seen).To(HaveLen(5), "%q", emitted)
 	})
 
-	It("that somebody changed what is compiled are the same one", func(ctx SpecContext) {
-		b := newBench(ctx)
-		v := &versions{Events: b.events}
-		b.Events = v
-		b.configure(ctx, everything...)
-		b.look(ctx)
+	It("about a restored document are merged", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		v := &versions{Events: e.events}
+		e.Events = v
+		e.configure(ctx, everything...)
+		e.reconcile(ctx)
 		for _, spoilt := range []string{"{}", "spoilt"} {
-			b.put(ctx, "keywright-runtime", map[string]string{"runtime.json": spoilt})
-			b.look(ctx)
+			e.put(ctx, "keywright-runtime", map[string]string{"runtime.json": spoilt})
+			e.reconcile(ctx)
 		}
 		Expect(v.seen).To(HaveLen(3))
 		Expect(v.seen[1]).To(And(Equal(v.seen[2]), Not(Equal(v.seen[0]))))
-		told := b.events.Take()
-		Expect(told[1]).To(Equal(told[2]))
+		emitted := e.events.Take()
+		Expect(emitted[1]).To(Equal(emitted[2]))
 	})
 })

@@ -24,8 +24,8 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-func TestSettings(t *testing.T) {
-	kit.RunSpecs(t, "Settings controller")
+func TestConfigCompiler(t *testing.T) {
+	kit.RunSpecs(t, "Configuration compiler")
 }
 
 var plane *stack.ControlPlane
@@ -39,32 +39,36 @@ const (
 	another   = "another-bootstrap-secret"
 )
 
-// bench is one namespace and one controller in it.
-type bench struct {
+// env is a namespace with one controller.
+type env struct {
 	namespace string
 	ring      *pepper.Keyring
 	pepperErr error
 	events    *kit.Events
-	// asked are the AdminUsers that were to be looked at again.
-	asked chan event.GenericEvent
+	// requeued has the requeued AdminUsers.
+	requeued chan event.GenericEvent
 	*configcompiler.Reconciler
 }
 
-func newBench(ctx context.Context) *bench {
+func newEnv(ctx context.Context) *env {
 	GinkgoHelper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
 	Expect(plane.Client.Create(ctx, namespace)).To(Succeed())
-	b := &bench{namespace: namespace.Name, ring: ringOf("p"), events: &kit.Events{}, asked: make(chan event.GenericEvent, 10)}
-	b.restart()
-	return b
+	e := &env{
+		namespace: namespace.Name, ring: ringOf("p"), events: &kit.Events{},
+		requeued: make(chan event.GenericEvent, 10),
+	}
+	e.restart()
+	return e
 }
 
-// restart makes the controller anew, as a start of the operator does.
-func (b *bench) restart() {
-	b.Reconciler = &configcompiler.Reconciler{
-		Client: plane.Client, Live: plane.Client, Events: b.events, Peppers: b, Namespace: b.namespace,
-		Formats: &configcompiler.Formats{}, Scope: keyholder.Scope{System: b.namespace, Namespaces: []string{b.namespace}},
-		Requeue: map[string]chan<- event.GenericEvent{keyholder.AdminUser: b.asked},
+// restart creates a new controller, like a restart of the operator.
+func (e *env) restart() {
+	e.Reconciler = &configcompiler.Reconciler{
+		Client: plane.Client, Live: plane.Client, Events: e.events, Peppers: e, Namespace: e.namespace,
+		Formats: &configcompiler.Formats{},
+		Scope:   keyholder.Scope{System: e.namespace, Namespaces: []string{e.namespace}},
+		Requeue: map[string]chan<- event.GenericEvent{keyholder.AdminUser: e.requeued},
 	}
 }
 
@@ -75,32 +79,32 @@ func ringOf(letter string) *pepper.Keyring {
 	return ring
 }
 
-// Keyring makes a bench the controller's source of peppers.
-func (b *bench) Keyring() (*pepper.Keyring, error) { return b.ring, b.pepperErr }
+// Keyring implements keysource.Peppers.
+func (e *env) Keyring() (*pepper.Keyring, error) { return e.ring, e.pepperErr }
 
-// look reconciles once and returns when the configuration is looked at again by itself.
-func (b *bench) look(ctx context.Context) time.Duration {
+// reconcile reconciles once and returns when the configuration is checked again.
+func (e *env) reconcile(ctx context.Context) time.Duration {
 	GinkgoHelper()
-	result, err := b.Reconcile(ctx, reconcile.Request{})
+	result, err := e.Reconcile(ctx, reconcile.Request{})
 	Expect(err).NotTo(HaveOccurred())
-	b.checkNoPlaintext(ctx)
+	e.checkNoPlaintext(ctx)
 	return result.RequeueAfter
 }
 
-// checkNoPlaintext: no bootstrap key stands in what the server reads, nor in an event.
-func (b *bench) checkNoPlaintext(ctx context.Context) {
+// checkNoPlaintext checks that neither the document nor an event contains a bootstrap key.
+func (e *env) checkNoPlaintext(ctx context.Context) {
 	GinkgoHelper()
-	document, err := json.Marshal(b.runtime(ctx))
+	document, err := json.Marshal(e.runtime(ctx))
 	Expect(err).NotTo(HaveOccurred())
-	for _, text := range append(b.events.Peek(), string(document)) {
+	for _, text := range append(e.events.Peek(), string(document)) {
 		Expect(text).NotTo(Or(ContainSubstring(bootstrap), ContainSubstring(another)))
 	}
 }
 
-// put writes a ConfigMap as a person does: all it held before is gone.
-func (b *bench) put(ctx context.Context, name string, data map[string]string) {
+// put replaces the content of a ConfigMap.
+func (e *env) put(ctx context.Context, name string, data map[string]string) {
 	GinkgoHelper()
-	configMap := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: name}}
+	configMap := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: e.namespace, Name: name}}
 	err := plane.Client.Get(ctx, client.ObjectKeyFromObject(configMap), configMap)
 	configMap.Data = data
 	if err != nil {
@@ -110,66 +114,66 @@ func (b *bench) put(ctx context.Context, name string, data map[string]string) {
 	Expect(plane.Client.Update(ctx, configMap)).To(Succeed())
 }
 
-// configure writes keywright-config from pairs of a key and its value.
-func (b *bench) configure(ctx context.Context, pairs ...string) {
+// configure writes keywright-config from pairs of a name and a value.
+func (e *env) configure(ctx context.Context, pairs ...string) {
 	GinkgoHelper()
 	data := map[string]string{}
 	for i := 0; i < len(pairs); i += 2 {
 		data[pairs[i]] = pairs[i+1]
 	}
-	b.put(ctx, "keywright-config", data)
+	e.put(ctx, "keywright-config", data)
 }
 
-// create makes keywright-config with what it holds.
-func (b *bench) create(ctx context.Context, configMap *corev1.ConfigMap) {
+// create creates keywright-config with this content.
+func (e *env) create(ctx context.Context, configMap *corev1.ConfigMap) {
 	GinkgoHelper()
-	configMap.Namespace, configMap.Name = b.namespace, "keywright-config"
+	configMap.Namespace, configMap.Name = e.namespace, "keywright-config"
 	Expect(plane.Client.Create(ctx, configMap)).To(Succeed())
 }
 
-// label puts a label on Secret boot.
-func (b *bench) label(ctx context.Context, name, value string) {
+// label adds a label to Secret boot.
+func (e *env) label(ctx context.Context, name, value string) {
 	GinkgoHelper()
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "boot"}}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: e.namespace, Name: "boot"}}
 	patch := fmt.Appendf(nil, `{"metadata":{"labels":{%q:%q}}}`, name, value)
 	Expect(plane.Client.Patch(ctx, secret, client.RawPatch(types.MergePatchType, patch))).To(Succeed())
 }
 
-func (b *bench) remove(ctx context.Context, object client.Object, name string) {
+func (e *env) remove(ctx context.Context, object client.Object, name string) {
 	GinkgoHelper()
-	object.SetNamespace(b.namespace)
+	object.SetNamespace(e.namespace)
 	object.SetName(name)
 	Expect(plane.Client.Delete(ctx, object)).To(Succeed())
 }
 
-// secret writes Secret boot as a person does.
-func (b *bench) secret(ctx context.Context, data map[string]string) {
+// secret writes Secret boot.
+func (e *env) secret(ctx context.Context, data map[string]string) {
 	GinkgoHelper()
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "boot"}}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: e.namespace, Name: "boot"}}
 	Expect(client.IgnoreNotFound(plane.Client.Delete(ctx, secret.DeepCopy()))).To(Succeed())
 	secret.StringData = data
 	Expect(plane.Client.Create(ctx, secret)).To(Succeed())
 }
 
-// runtime is the ConfigMap that the server reads, empty when there is none.
-func (b *bench) runtime(ctx context.Context) *corev1.ConfigMap {
+// runtime returns keywright-runtime, or an empty ConfigMap.
+func (e *env) runtime(ctx context.Context) *corev1.ConfigMap {
 	GinkgoHelper()
 	configMap := &corev1.ConfigMap{}
-	err := plane.Client.Get(ctx, client.ObjectKey{Namespace: b.namespace, Name: "keywright-runtime"}, configMap)
+	err := plane.Client.Get(ctx, client.ObjectKey{Namespace: e.namespace, Name: "keywright-runtime"}, configMap)
 	Expect(client.IgnoreNotFound(err)).To(Succeed())
 	return configMap
 }
 
-// document is what the server reads, accepting what it accepts as the bootstrap key.
-func (b *bench) document(ctx context.Context) string {
+// document returns the published document.
+func (e *env) document(ctx context.Context) string {
 	GinkgoHelper()
-	return b.runtime(ctx).Data["runtime.json"]
+	return e.runtime(ctx).Data["runtime.json"]
 }
 
-// accepting is the document by which this bootstrap key is accepted, "" standing for none.
-func (b *bench) accepting(plaintext string) string {
+// accepting returns the document that accepts this bootstrap key, or none if it is "".
+func (e *env) accepting(plaintext string) string {
 	if plaintext == "" {
 		return `{}`
 	}
-	return `{"bootstrapDigest":"` + b.ring.Digest(plaintext).String() + `"}`
+	return `{"bootstrapDigest":"` + e.ring.Digest(plaintext).String() + `"}`
 }

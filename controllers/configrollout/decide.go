@@ -149,7 +149,8 @@ func lagging(revision string, overdue []replica) *rolloutEvent {
 		}
 		named = append(named, r.String())
 	}
-	note := fmt.Sprintf("After %s not every replica runs configuration %s: %s. The logs of these replicas have the reason.",
+	note := fmt.Sprintf(
+		"After %s not every replica runs configuration %s: %s. The logs of these replicas have the reason.",
 		patience, revision, strings.Join(named, "; "))
 	return &rolloutEvent{
 		kind: corev1.EventTypeWarning, reason: v1alpha1.EventConfigLags, action: "Run", note: note, lease: overdue[0].name,

@@ -161,7 +161,7 @@ func TestDecide_EmitsEvents(t *testing.T) {
 		},
 		"a replica that comes back with the old revision": {
 			settled,
-			{time.Second, blue, replicas(runs("one", blue, far), runs("other", red, time.Second)), "ConfigRunning The only replica", 0},
+			{time.Second, blue, dying(time.Second), "ConfigRunning The only replica", 0},
 			{time.Minute, blue, both(blue, red), "", time.Minute},
 			{2 * time.Minute, blue, both(blue, red), otherLags, far - 2*time.Minute},
 		},

@@ -20,8 +20,8 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-func TestRollout(t *testing.T) {
-	kit.RunSpecs(t, "Rollout controller")
+func TestConfigRollout(t *testing.T) {
+	kit.RunSpecs(t, "Configuration rollout")
 }
 
 var plane *stack.ControlPlane
@@ -32,70 +32,70 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 
 var begin = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// Documents that the operator may hand out.
+// Documents that the compiler may publish.
 const (
 	first  = `{}`
 	second = `{"insecureCookies":true}`
 )
 
-// bench is one namespace with one controller in it, and a clock.
-type bench struct {
+// env is a namespace with one controller and a clock.
+type env struct {
 	namespace string
 	clock     *clocktesting.FakePassiveClock
 	events    *kit.Events
 	*configrollout.Reconciler
 }
 
-func newBench(ctx context.Context) *bench {
+func newEnv(ctx context.Context) *env {
 	GinkgoHelper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
 	Expect(plane.Client.Create(ctx, namespace)).To(Succeed())
-	b := &bench{namespace: namespace.Name, clock: clocktesting.NewFakePassiveClock(begin), events: &kit.Events{}}
-	b.Reconciler = &configrollout.Reconciler{
+	e := &env{namespace: namespace.Name, clock: clocktesting.NewFakePassiveClock(begin), events: &kit.Events{}}
+	e.Reconciler = &configrollout.Reconciler{
 		Config: plane.Client, Runtime: plane.Client, Leases: plane.Client,
-		Events: b.events, Clock: b.clock, Namespace: b.namespace,
+		Events: e.events, Clock: e.clock, Namespace: e.namespace,
 	}
-	return b
+	return e
 }
 
-// settled is a bench whose controller has found two servers with the first document.
-func settled(ctx context.Context) *bench {
+// settled returns an env whose controller has found two replicas with the first document.
+func settled(ctx context.Context) *env {
 	GinkgoHelper()
-	b := newBench(ctx)
-	b.configure(ctx)
-	b.handOut(ctx, first)
-	b.reports(ctx, "a", first)
-	b.reports(ctx, "b", first)
-	Expect(b.look(ctx)).To(BeZero())
-	Expect(b.events.Take()).To(BeEmpty())
-	return b
+	e := newEnv(ctx)
+	e.configure(ctx)
+	e.publish(ctx, first)
+	e.reports(ctx, "a", first)
+	e.reports(ctx, "b", first)
+	Expect(e.reconcile(ctx)).To(BeZero())
+	Expect(e.events.Take()).To(BeEmpty())
+	return e
 }
 
-// look reconciles once and returns when it is looked again by itself.
-func (b *bench) look(ctx context.Context) time.Duration {
+// reconcile reconciles once and returns when the rollout is checked again.
+func (e *env) reconcile(ctx context.Context) time.Duration {
 	GinkgoHelper()
-	result, err := b.Reconcile(ctx, reconcile.Request{})
+	result, err := e.Reconcile(ctx, reconcile.Request{})
 	Expect(err).NotTo(HaveOccurred())
 	return result.RequeueAfter
 }
 
-func (b *bench) pass(d time.Duration) { b.clock.SetTime(b.clock.Now().Add(d)) }
+func (e *env) pass(d time.Duration) { e.clock.SetTime(e.clock.Now().Add(d)) }
 
-// configure writes keywright-config as a person does. What it holds is not this controller's business.
-func (b *bench) configure(ctx context.Context) {
+// configure writes keywright-config. Its content does not matter to this controller.
+func (e *env) configure(ctx context.Context) {
 	GinkgoHelper()
-	b.put(ctx, "keywright-config", map[string]string{"SECURE_COOKIES": "true"})
+	e.put(ctx, "keywright-config", map[string]string{"SECURE_COOKIES": "true"})
 }
 
-// handOut writes keywright-runtime as the settings controller does.
-func (b *bench) handOut(ctx context.Context, document string) {
+// publish writes keywright-runtime as the configuration compiler does.
+func (e *env) publish(ctx context.Context, document string) {
 	GinkgoHelper()
-	b.put(ctx, "keywright-runtime", map[string]string{"runtime.json": document})
+	e.put(ctx, "keywright-runtime", map[string]string{"runtime.json": document})
 }
 
-func (b *bench) put(ctx context.Context, name string, data map[string]string) {
+func (e *env) put(ctx context.Context, name string, data map[string]string) {
 	GinkgoHelper()
-	configMap := &corev1.ConfigMap{ObjectMeta: b.named(name)}
+	configMap := &corev1.ConfigMap{ObjectMeta: e.named(name)}
 	err := plane.Client.Get(ctx, client.ObjectKeyFromObject(configMap), configMap)
 	configMap.Data = data
 	if err != nil {
@@ -105,14 +105,14 @@ func (b *bench) put(ctx context.Context, name string, data map[string]string) {
 	Expect(plane.Client.Update(ctx, configMap)).To(Succeed())
 }
 
-func (b *bench) named(name string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: b.namespace, Name: name}
+func (e *env) named(name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: e.namespace, Name: name}
 }
 
-// reports writes the Lease of a server that runs a document, "" standing for none, as of now.
-func (b *bench) reports(ctx context.Context, name, document string, change ...func(*coordinationv1.Lease)) {
+// reports writes the Lease of a replica that runs a document, or none if it is "", as of now.
+func (e *env) reports(ctx context.Context, name, document string, change ...func(*coordinationv1.Lease)) {
 	GinkgoHelper()
-	lease := &coordinationv1.Lease{ObjectMeta: b.named("keywright-server-" + name)}
+	lease := &coordinationv1.Lease{ObjectMeta: e.named("keywright-server-" + name)}
 	err := plane.Client.Get(ctx, client.ObjectKeyFromObject(lease), lease)
 	exists := err == nil
 	lease.Labels = map[string]string{"app.kubernetes.io/name": "keywright", "app.kubernetes.io/component": "server"}
@@ -121,7 +121,8 @@ func (b *bench) reports(ctx context.Context, name, document string, change ...fu
 		lease.Annotations = nil
 	}
 	lease.Spec = coordinationv1.LeaseSpec{
-		HolderIdentity: new(name), LeaseDurationSeconds: new(int32(45)), RenewTime: new(metav1.NewMicroTime(b.clock.Now())),
+		HolderIdentity: new(name), LeaseDurationSeconds: new(int32(45)),
+		RenewTime: new(metav1.NewMicroTime(e.clock.Now())),
 	}
 	for _, c := range change {
 		c(lease)
@@ -133,9 +134,9 @@ func (b *bench) reports(ctx context.Context, name, document string, change ...fu
 	Expect(plane.Client.Create(ctx, lease)).To(Succeed())
 }
 
-func (b *bench) remove(ctx context.Context, object client.Object, name string) {
+func (e *env) remove(ctx context.Context, object client.Object, name string) {
 	GinkgoHelper()
-	object.SetNamespace(b.namespace)
+	object.SetNamespace(e.namespace)
 	object.SetName(name)
 	Expect(plane.Client.Delete(ctx, object)).To(Succeed())
 }

@@ -17,16 +17,17 @@ import (
 	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
-// The anchor protects against the deletion of all admins in the same instant, before any of them has the condition. Only
-// one admin carries the finalizer, because an object with a finalizer cannot be deleted while the operator is down.
+// The anchor protects against the deletion of all admins in the same instant, before any of them has the
+// condition. Only one admin carries the finalizer, because an object with a finalizer cannot be deleted while
+// the operator is down.
 
 // shouldKeep reports whether the deletion is all that keeps this admin's key from being accepted.
 func shouldKeep(u *v1alpha1.AdminUser) bool {
 	return convert.StaysIfLast(u) && lifecycle.Current(convert.Keys(u.Status.Keys)) != nil
 }
 
-// keepDeleted chooses the deleted admin to keep while no other is active, and marks it. It returns nil if there is none
-// to keep.
+// keepDeleted chooses the deleted admin to keep while no other is active, and marks it. It returns nil if there
+// is none to keep.
 func (r *Reconciler) keepDeleted(
 	ctx context.Context, anchors []v1alpha1.AdminUser,
 ) (*v1alpha1.AdminUser, error) {
@@ -54,7 +55,8 @@ func (r *Reconciler) namespaceIsDeleted(ctx context.Context) (bool, error) {
 	return !namespace.DeletionTimestamp.IsZero(), err
 }
 
-// anchor puts the finalizer on an active admin, or else on the one that is kept, and then removes it from all others.
+// anchor puts the finalizer on an active admin, or else on the one that is kept, and then removes it from all
+// others.
 func (r *Reconciler) anchor(
 	ctx context.Context, active, anchors []v1alpha1.AdminUser, kept *v1alpha1.AdminUser,
 ) error {
@@ -80,8 +82,8 @@ func (r *Reconciler) anchor(
 	return nil
 }
 
-// releasable returns the anchors that may lose the finalizer: all but the chosen one, or only deleted ones if none is
-// chosen.
+// releasable returns the anchors that may lose the finalizer: all but the chosen one, or only deleted ones if
+// none is chosen.
 func releasable(anchors []v1alpha1.AdminUser, chosen *v1alpha1.AdminUser) []*v1alpha1.AdminUser {
 	var others []*v1alpha1.AdminUser
 	for i := range anchors {
@@ -93,8 +95,8 @@ func releasable(anchors []v1alpha1.AdminUser, chosen *v1alpha1.AdminUser) []*v1a
 	return others
 }
 
-// confirm fails unless the API server has the chosen anchor with its finalizer. A stale cache may still show a finalizer
-// that this controller has removed, and no other admin may be released on its evidence.
+// confirm fails unless the API server has the chosen anchor with its finalizer. A stale cache may still show a
+// finalizer that this controller has removed, and no other admin may be released on its evidence.
 func (r *Reconciler) confirm(ctx context.Context, chosen *v1alpha1.AdminUser) error {
 	if chosen == nil {
 		return nil
@@ -116,9 +118,9 @@ func (r *Reconciler) confirm(ctx context.Context, chosen *v1alpha1.AdminUser) er
 
 var errStaleCache = errors.New("the cache does not show the last write yet")
 
-// settleTime is how long an anchor must have the finalizer before other admins are released. A deletion that the API
-// server began before the finalizer was added still completes: when the object has changed meanwhile, the API server
-// checks its uid again, but not its finalizers. Such a deletion takes milliseconds.
+// settleTime is how long an anchor must have the finalizer before other admins are released. A deletion that
+// the API server began before the finalizer was added still completes: when the object has changed meanwhile,
+// the API server checks its uid again, but not its finalizers. Such a deletion takes milliseconds.
 const settleTime = time.Second
 
 // errAnchorTooNew means that the anchor has not had the finalizer for settleTime.
@@ -141,8 +143,8 @@ func (a *anchorAge) untilSettled(now time.Time) time.Duration {
 	return a.since.Add(settleTime).Sub(now)
 }
 
-// chooseAnchor returns the active admin that has the finalizer already, or the oldest active one, or the one that is
-// kept, or nil.
+// chooseAnchor returns the active admin that has the finalizer already, or the oldest active one, or the one
+// that is kept, or nil.
 func chooseAnchor(active []v1alpha1.AdminUser, kept *v1alpha1.AdminUser) *v1alpha1.AdminUser {
 	if present := oldest(active, convert.IsAnchor); present != nil {
 		return present

@@ -17,147 +17,150 @@ import (
 )
 
 var _ = Describe("The pepper", func() {
-	It("is made when there is none and no key exists", func(ctx SpecContext) {
-		b := newBench(ctx)
-		b.user(ctx, "alice")
-		Expect(b.look(ctx)).To(BeZero())
-		Expect(b.secret(ctx).Data).To(HaveKeyWithValue("active", HaveLen(32)))
-		Expect(b.ring().Len()).To(Equal(1))
-		Expect(b.told()).To(ConsistOf("alice"))
+	It("is created while no key exists", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		e.user(ctx, "alice")
+		Expect(e.reconcile(ctx)).To(BeZero())
+		Expect(e.secret(ctx).Data).To(HaveKeyWithValue("active", HaveLen(32)))
+		Expect(e.ring().Len()).To(Equal(1))
+		Expect(e.requeued()).To(ConsistOf("alice"))
 
-		other := newBench(ctx)
-		other.look(ctx)
-		Expect(other.ring().ActiveID()).NotTo(Equal(b.ring().ActiveID()), "no two instances have the same")
+		other := newEnv(ctx)
+		other.reconcile(ctx)
+		Expect(other.ring().ActiveID()).NotTo(Equal(e.ring().ActiveID()), "every installation has its own")
 	})
 
-	It("stays as it is, and nobody is asked, when nothing changes", func(ctx SpecContext) {
-		b := newBench(ctx)
-		b.look(ctx)
-		before, ring := b.secret(ctx), b.ring()
-		b.told()
-		b.user(ctx, "alice")
-		b.look(ctx)
-		Expect(b.secret(ctx).ResourceVersion).To(Equal(before.ResourceVersion))
-		Expect(b.ring().ActiveID()).To(Equal(ring.ActiveID()))
-		Expect(b.told()).To(BeEmpty())
+	It("stays unchanged, and no object is requeued, while nothing changes", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		e.reconcile(ctx)
+		before, ring := e.secret(ctx), e.ring()
+		e.requeued()
+		e.user(ctx, "alice")
+		e.reconcile(ctx)
+		Expect(e.secret(ctx).ResourceVersion).To(Equal(before.ResourceVersion))
+		Expect(e.ring().ActiveID()).To(Equal(ring.ActiveID()))
+		Expect(e.requeued()).To(BeEmpty())
 	})
 
 	It("is the same after a restart", func(ctx SpecContext) {
-		b := newBench(ctx)
-		b.look(ctx)
-		b.user(ctx, "alice", b.ring().Digest("some-key").String())
-		again := benchIn(b.namespace)
-		again.look(ctx)
-		Expect(again.ring().ActiveID()).To(Equal(b.ring().ActiveID()))
-		Expect(again.told()).To(ConsistOf("alice"), "whoever waited for it")
+		e := newEnv(ctx)
+		e.reconcile(ctx)
+		e.user(ctx, "alice", e.ring().Digest("some-key").String())
+		again := envIn(e.namespace)
+		again.reconcile(ctx)
+		Expect(again.ring().ActiveID()).To(Equal(e.ring().ActiveID()))
+		Expect(again.requeued()).To(ConsistOf("alice"), "alice may wait for it")
 	})
 
-	It("is never made a second time once a key is recorded", func(ctx SpecContext) {
-		b := newBench(ctx)
-		b.look(ctx)
-		good, pepperID := b.secret(ctx), b.ring().ActiveID()
-		user := b.user(ctx, "alice", b.ring().Digest("some-key").String())
-		b.told()
-		b.remove(ctx)
+	It("is not created again once a key is recorded", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		e.reconcile(ctx)
+		good, pepperID := e.secret(ctx), e.ring().ActiveID()
+		user := e.user(ctx, "alice", e.ring().Digest("some-key").String())
+		e.requeued()
+		e.remove(ctx)
 
-		Expect(b.look(ctx)).To(Equal(30*time.Second), "the keys it is missed for may go")
-		Expect(b.problem()).To(MatchError(And(
-			ContainSubstring("Secret keywright-pepper is lost"), ContainSubstring("restored from a backup"), ContainSubstring("to give up the keys"))))
-		Expect(b.told()).To(ConsistOf("alice"))
-		b.look(ctx)
-		Expect(b.told()).To(BeEmpty(), "told once")
-		Expect(b.secrets(ctx)).To(BeEmpty())
+		Expect(e.reconcile(ctx)).To(Equal(30*time.Second), "the recorded keys may be deleted")
+		Expect(e.keyringError()).To(MatchError(And(
+			ContainSubstring("Secret keywright-pepper is lost"), ContainSubstring("restored from a backup"),
+			ContainSubstring("to give up the keys"))))
+		Expect(e.requeued()).To(ConsistOf("alice"))
+		e.reconcile(ctx)
+		Expect(e.requeued()).To(BeEmpty(), "requeued once")
+		Expect(e.secrets(ctx)).To(BeEmpty())
 
 		good.ResourceVersion = ""
 		Expect(plane.Client.Create(ctx, good)).To(Succeed())
-		Expect(b.look(ctx)).To(BeZero())
-		Expect(b.ring().ActiveID()).To(Equal(pepperID))
-		Expect(b.told()).To(ConsistOf("alice"))
+		Expect(e.reconcile(ctx)).To(BeZero())
+		Expect(e.ring().ActiveID()).To(Equal(pepperID))
+		Expect(e.requeued()).To(ConsistOf("alice"))
 
-		b.remove(ctx)
-		b.look(ctx)
+		e.remove(ctx)
+		e.reconcile(ctx)
 		Expect(plane.Client.Delete(ctx, user)).To(Succeed())
-		Expect(b.look(ctx)).To(BeZero(), "with the last key that it was missed for, the way is free")
-		Expect(b.ring().ActiveID()).NotTo(Equal(pepperID))
+		Expect(e.reconcile(ctx)).To(BeZero(), "no key is recorded any more")
+		Expect(e.ring().ActiveID()).NotTo(Equal(pepperID))
 	})
 
-	It("is not taken for lost because of what is no digest", func(ctx SpecContext) {
-		b := newBench(ctx)
-		b.user(ctx, "alice", "garbage", "hmac-sha256:0123:45", "sha256:"+strings.Repeat("0", 64))
-		b.look(ctx)
-		Expect(b.ring().Len()).To(Equal(1))
+	It("is not lost because of unreadable digests", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		e.user(ctx, "alice", "garbage", "hmac-sha256:0123:45", "sha256:"+strings.Repeat("0", 64))
+		e.reconcile(ctx)
+		Expect(e.ring().Len()).To(Equal(1))
 	})
 
-	It("is missed by the key of one AdminUser among many", func(ctx SpecContext) {
-		b := newBench(ctx)
+	It("is lost if one AdminUser among many records a key", func(ctx SpecContext) {
+		e := newEnv(ctx)
 		for _, name := range []string{"a1", "a2", "a3", "a4"} {
-			b.user(ctx, name)
+			e.user(ctx, name)
 		}
-		b.user(ctx, "z-last", digest("p"))
-		b.Live = interceptor.NewClient(plane.Client, interceptor.Funcs{
+		e.user(ctx, "z-last", digest("p"))
+		e.Live = interceptor.NewClient(plane.Client, interceptor.Funcs{
 			List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
 				return c.List(ctx, list, append(opts, client.Limit(2))...)
 			},
 		})
-		b.look(ctx)
-		Expect(b.problem()).To(MatchError(ContainSubstring("is lost")))
+		e.reconcile(ctx)
+		Expect(e.keyringError()).To(MatchError(ContainSubstring("is lost")))
 	})
 
-	It("is missed by keys of its own namespace only", func(ctx SpecContext) {
-		elsewhere, b := newBench(ctx), newBench(ctx)
+	It("is not lost because of keys in other namespaces", func(ctx SpecContext) {
+		elsewhere, e := newEnv(ctx), newEnv(ctx)
 		elsewhere.user(ctx, "alice", digest("p"))
-		b.look(ctx)
-		Expect(b.ring().Len()).To(Equal(1))
+		e.reconcile(ctx)
+		Expect(e.ring().Len()).To(Equal(1))
 	})
 
-	It("that is broken stops everything, is left alone, and is used once it is repaired", func(ctx SpecContext) {
-		b := newBench(ctx)
-		b.look(ctx)
-		secret := b.secret(ctx)
+	It("that is broken stops issuing, is not changed, and is used again once it is repaired", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		e.reconcile(ctx)
+		secret := e.secret(ctx)
 		good := secret.Data["active"]
 		secret.Data["active"] = []byte("too short")
 		Expect(plane.Client.Update(ctx, secret)).To(Succeed())
-		b.look(ctx)
-		Expect(b.problem()).To(MatchError(And(ContainSubstring("is broken"), ContainSubstring("until it is restored"), Not(ContainSubstring("too short")))))
-		Expect(b.secret(ctx).ResourceVersion).To(Equal(secret.ResourceVersion))
+		e.reconcile(ctx)
+		Expect(e.keyringError()).To(MatchError(And(
+			ContainSubstring("is broken"), ContainSubstring("until it is restored"), Not(ContainSubstring("too short")))))
+		Expect(e.secret(ctx).ResourceVersion).To(Equal(secret.ResourceVersion))
 
 		secret.Data["active"] = good
 		Expect(plane.Client.Update(ctx, secret)).To(Succeed())
-		b.look(ctx)
-		Expect(b.ring().Len()).To(Equal(1))
+		e.reconcile(ctx)
+		Expect(e.ring().Len()).To(Equal(1))
 	})
 
-	It("of somebody else stops everything until a person gives the old keys up", func(ctx SpecContext) {
-		b := newBench(ctx)
-		b.user(ctx, "alice", digest("p"))
-		b.put(ctx, "q")
-		Expect(b.look(ctx)).To(Equal(30 * time.Second))
-		Expect(b.problem()).To(MatchError(And(
-			ContainSubstring("holds another pepper"), ContainSubstring("Restore the Secret"), ContainSubstring(`keywright.dev/accept-new-pepper: "true"`))))
+	It("of another installation stops issuing until a person gives up the old keys", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		e.user(ctx, "alice", digest("p"))
+		e.put(ctx, "q")
+		Expect(e.reconcile(ctx)).To(Equal(30 * time.Second))
+		Expect(e.keyringError()).To(MatchError(And(
+			ContainSubstring("holds another pepper"), ContainSubstring("Restore the Secret"),
+			ContainSubstring(`keywright.dev/accept-new-pepper: "true"`))))
 
-		b.put(ctx, "q", v1alpha1.AnnotationAcceptNewPepper)
-		Expect(b.look(ctx)).To(BeZero())
-		Expect(digest("q")).To(ContainSubstring(b.ring().ActiveID()))
+		e.put(ctx, "q", v1alpha1.AnnotationAcceptNewPepper)
+		Expect(e.reconcile(ctx)).To(BeZero())
+		Expect(digest("q")).To(ContainSubstring(e.ring().ActiveID()))
 	})
 
-	It("goes on being held for old keys after another became active", func(ctx SpecContext) {
-		b := newBench(ctx)
-		b.put(ctx, "p")
-		b.look(ctx)
-		old := b.ring().ActiveID()
-		b.user(ctx, "alice", digest("p"))
-		b.told()
+	It("stays in the keyring for old keys after another becomes active", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		e.put(ctx, "p")
+		e.reconcile(ctx)
+		old := e.ring().ActiveID()
+		e.user(ctx, "alice", digest("p"))
+		e.requeued()
 
-		b.put(ctx, "qp")
-		b.look(ctx)
-		Expect(b.ring().ActiveID()).NotTo(Equal(old))
-		Expect(b.ring().Has(old)).To(BeTrue())
-		Expect(b.told()).To(ConsistOf("alice"))
+		e.put(ctx, "qp")
+		e.reconcile(ctx)
+		Expect(e.ring().ActiveID()).NotTo(Equal(old))
+		Expect(e.ring().Has(old)).To(BeTrue())
+		Expect(e.requeued()).To(ConsistOf("alice"))
 	})
 
-	It("is one where two make it at the same moment", func(ctx SpecContext) {
-		one := newBench(ctx)
-		two := benchIn(one.namespace)
+	It("is created once by two replicas at the same time", func(ctx SpecContext) {
+		one := newEnv(ctx)
+		two := envIn(one.namespace)
 		var both sync.WaitGroup
 		both.Add(2)
 		meet := interceptor.NewClient(plane.Client, interceptor.Funcs{
@@ -169,67 +172,70 @@ var _ = Describe("The pepper", func() {
 		})
 		one.Client, two.Client = meet, meet
 		failures := make(chan error, 2)
-		for _, b := range []*bench{one, two} {
+		for _, e := range []*env{one, two} {
 			go func() {
-				_, err := b.Reconcile(ctx, reconcile.Request{})
+				_, err := e.Reconcile(ctx, reconcile.Request{})
 				failures <- err
 			}()
 		}
 		Expect([]error{<-failures, <-failures}).To(ConsistOf(BeNil(), MatchError(ContainSubstring("already exists"))))
 
-		one.look(ctx)
-		two.look(ctx)
+		one.reconcile(ctx)
+		two.reconcile(ctx)
 		Expect(one.ring().ActiveID()).To(Equal(two.ring().ActiveID()))
 	})
 })
 
-var _ = Describe("While the API server is away", func() {
-	for what, away := range map[string]func(*bool) client.WithWatch{"the pepper": unreadable, "the recorded keys": unlisted} {
-		It("the keyring stays, and no pepper is made: without a sight of "+what, func(ctx SpecContext) {
-			b := newBench(ctx)
-			b.look(ctx)
-			before := b.secret(ctx)
+var _ = Describe("The keyring during an outage of the API server", func() {
+	for what, away := range map[string]func(*bool) client.WithWatch{
+		"the pepper": unreadable, "the recorded keys": unlisted,
+	} {
+		It("stays the same, and no pepper is created, without reading "+what, func(ctx SpecContext) {
+			e := newEnv(ctx)
+			e.reconcile(ctx)
+			before := e.secret(ctx)
 			down := true
-			b.Live = away(&down)
-			_, err := b.Reconcile(ctx, reconcile.Request{})
+			e.Live = away(&down)
+			_, err := e.Reconcile(ctx, reconcile.Request{})
 			Expect(err).To(MatchError(errAway))
-			Expect(b.ring().Len()).To(Equal(1))
-			Expect(b.secret(ctx).ResourceVersion).To(Equal(before.ResourceVersion))
+			Expect(e.ring().Len()).To(Equal(1))
+			Expect(e.secret(ctx).ResourceVersion).To(Equal(before.ResourceVersion))
 		})
 	}
 
-	It("nobody is forgotten who has yet to be told of a change", func(ctx SpecContext) {
-		b := newBench(ctx)
-		b.user(ctx, "alice")
+	It("requeues objects once the API server is back", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		e.user(ctx, "alice")
 		down := true
-		b.Client = unlisted(&down)
-		b.put(ctx, "p")
-		_, err := b.Reconcile(ctx, reconcile.Request{})
+		e.Client = unlisted(&down)
+		e.put(ctx, "p")
+		_, err := e.Reconcile(ctx, reconcile.Request{})
 		Expect(err).To(MatchError(errAway))
 		down = false
-		b.look(ctx)
-		Expect(b.told()).To(ConsistOf("alice"))
-		b.look(ctx)
-		Expect(b.told()).To(BeEmpty())
+		e.reconcile(ctx)
+		Expect(e.requeued()).To(ConsistOf("alice"))
+		e.reconcile(ctx)
+		Expect(e.requeued()).To(BeEmpty())
 	})
 })
 
-var _ = Describe("The check at start-up", func() {
-	It("lets a start go on with a good pepper or none", func(ctx SpecContext) {
-		b := newBench(ctx)
-		Expect(peppersecret.Check(ctx, plane.Client, b.namespace)).To(Succeed())
-		Expect(b.secrets(ctx)).To(BeEmpty(), "it makes none itself")
-		b.put(ctx, "p")
-		Expect(peppersecret.Check(ctx, plane.Client, b.namespace)).To(Succeed())
+var _ = Describe("The check at startup", func() {
+	It("accepts a usable pepper and a missing one", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		Expect(peppersecret.Check(ctx, plane.Client, e.namespace)).To(Succeed())
+		Expect(e.secrets(ctx)).To(BeEmpty(), "the check creates nothing")
+		e.put(ctx, "p")
+		Expect(peppersecret.Check(ctx, plane.Client, e.namespace)).To(Succeed())
 	})
 
-	It("ends one with a broken pepper, and one that can't read it", func(ctx SpecContext) {
-		b := newBench(ctx)
-		b.put(ctx, "")
-		Expect(peppersecret.Check(ctx, plane.Client, b.namespace)).To(MatchError("Secret " + b.namespace + "/keywright-pepper is broken: it is empty: restore it from a backup"))
+	It("fails if the pepper is broken or unreadable", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		e.put(ctx, "")
+		Expect(peppersecret.Check(ctx, plane.Client, e.namespace)).To(MatchError(
+			"Secret " + e.namespace + "/keywright-pepper is broken: it is empty: restore it from a backup"))
 		down := true
-		err := peppersecret.Check(ctx, unreadable(&down), b.namespace)
+		err := peppersecret.Check(ctx, unreadable(&down), e.namespace)
 		Expect(err).To(MatchError(errAway))
-		Expect(err).To(MatchError(HavePrefix("reading Secret " + b.namespace + "/keywright-pepper: ")))
+		Expect(err).To(MatchError(HavePrefix("reading Secret " + e.namespace + "/keywright-pepper: ")))
 	})
 })

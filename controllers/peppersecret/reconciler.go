@@ -22,8 +22,8 @@ import (
 	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
-// recheck is how soon a pepper that can't be used is looked at again though nobody touched it: what makes it
-// unusable are keys recorded elsewhere, and those may go.
+// recheck is how often an unusable pepper is checked again although the Secret did not change: it becomes usable when
+// the recorded keys are gone.
 const recheck = 30 * time.Second
 
 // Reconciler updates Source from the pepper Secret. It does not run concurrently.

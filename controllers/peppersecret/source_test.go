@@ -33,7 +33,7 @@ func ringOf(t *testing.T, letters string) *pepper.Keyring {
 	return ring
 }
 
-func TestAssess(t *testing.T) {
+func TestAssess_DecidesWhetherPepperIsUsable(t *testing.T) {
 	a, b, c := ringOf(t, "a").ActiveID(), ringOf(t, "b").ActiveID(), ringOf(t, "c").ActiveID()
 	accepted := map[string]string{"keywright.dev/accept-new-pepper": "true"}
 	for name, test := range map[string]struct {
@@ -43,25 +43,43 @@ func TestAssess(t *testing.T) {
 		active      string
 		problem     string
 	}{
-		"no key recorded":                            {data: peppersOf("a"), active: a},
-		"keys of the active pepper":                  {data: peppersOf("a"), digested: []string{a}, active: a},
-		"keys of an old pepper":                      {data: peppersOf("ab"), digested: []string{b}, active: a},
-		"some keys of a lost pepper":                 {data: peppersOf("a"), digested: []string{a, b, c}, active: a},
-		"all keys of a lost pepper":                  {data: peppersOf("a"), digested: []string{b, c}, problem: "holds another pepper"},
-		"a new pepper, accepted":                     {data: peppersOf("a"), digested: []string{b}, annotations: accepted, active: a},
-		"a new pepper, annotated with another value": {data: peppersOf("a"), digested: []string{b}, annotations: map[string]string{"keywright.dev/accept-new-pepper": "yes"}, problem: "holds another pepper"},
-		"empty":                             {data: nil, problem: "is broken: it is empty"},
-		"without an active pepper":          {data: map[string][]byte{"old": []byte(strings.Repeat("a", 32))}, problem: `is broken: it has no entry "active"`},
-		"a short active pepper":             {data: map[string][]byte{"active": []byte("short")}, problem: `is broken: entry "active" has 5 bytes`},
-		"a short old pepper":                {data: map[string][]byte{"active": []byte(strings.Repeat("a", 32)), "old": nil}, problem: `is broken: entry "old" has 0 bytes`},
-		"broken, and a new pepper accepted": {data: map[string][]byte{"active": []byte("short")}, annotations: accepted, problem: "is broken"},
+		"no key recorded":            {data: peppersOf("a"), active: a},
+		"keys of the active pepper":  {data: peppersOf("a"), digested: []string{a}, active: a},
+		"keys of an old pepper":      {data: peppersOf("ab"), digested: []string{b}, active: a},
+		"some keys of a lost pepper": {data: peppersOf("a"), digested: []string{a, b, c}, active: a},
+		"all keys of a lost pepper":  {data: peppersOf("a"), digested: []string{b, c}, problem: "holds another pepper"},
+		"a new pepper, accepted":     {data: peppersOf("a"), digested: []string{b}, annotations: accepted, active: a},
+		"a new pepper, annotated with another value": {
+			data: peppersOf("a"), digested: []string{b},
+			annotations: map[string]string{"keywright.dev/accept-new-pepper": "yes"},
+			problem:     "holds another pepper",
+		},
+		"empty": {data: nil, problem: "is broken: it is empty"},
+		"without an active pepper": {
+			data:    map[string][]byte{"old": []byte(strings.Repeat("a", 32))},
+			problem: `is broken: it has no entry "active"`,
+		},
+		"a short active pepper": {
+			data:    map[string][]byte{"active": []byte("short")},
+			problem: `is broken: entry "active" has 5 bytes`,
+		},
+		"a short old pepper": {
+			data:    map[string][]byte{"active": []byte(strings.Repeat("a", 32)), "old": nil},
+			problem: `is broken: entry "old" has 0 bytes`,
+		},
+		"broken, and a new pepper accepted": {
+			data:        map[string][]byte{"active": []byte("short")},
+			annotations: accepted,
+			problem:     "is broken",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			digested := map[string]bool{}
 			for _, id := range test.digested {
 				digested[id] = true
 			}
-			got := assess(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Annotations: test.annotations}, Data: test.data}, digested)
+			secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Annotations: test.annotations}, Data: test.data}
+			got := assess(secret, digested)
 			if test.problem != "" {
 				checkProblem(t, got, test.problem)
 				return

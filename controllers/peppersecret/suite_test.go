@@ -24,7 +24,7 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-func TestPeppers(t *testing.T) {
+func TestPepperController(t *testing.T) {
 	kit.RunSpecs(t, "Pepper controller")
 }
 
@@ -34,61 +34,61 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	plane = kit.ControlPlane(ctx)
 }, kit.StartTimeout)
 
-// bench is one namespace and one controller in it.
-type bench struct {
+// env is a namespace with one controller.
+type env struct {
 	namespace string
-	asked     chan event.GenericEvent
+	requests  chan event.GenericEvent
 	*peppersecret.Reconciler
 }
 
-func newBench(ctx context.Context) *bench {
+func newEnv(ctx context.Context) *env {
 	GinkgoHelper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
 	Expect(plane.Client.Create(ctx, namespace)).To(Succeed())
-	return benchIn(namespace.Name)
+	return envIn(namespace.Name)
 }
 
-// benchIn is another controller in a namespace, as after a restart.
-func benchIn(namespace string) *bench {
-	asked := make(chan event.GenericEvent, 100)
-	return &bench{namespace: namespace, asked: asked, Reconciler: &peppersecret.Reconciler{
+// envIn returns an env with another controller in a namespace, as after a restart.
+func envIn(namespace string) *env {
+	requests := make(chan event.GenericEvent, 100)
+	return &env{namespace: namespace, requests: requests, Reconciler: &peppersecret.Reconciler{
 		Live: plane.Client, Client: plane.Client, Namespace: namespace, Source: &peppersecret.Source{},
 		Scope:   keyholder.Scope{System: namespace, Namespaces: []string{namespace}},
-		Requeue: map[string]chan<- event.GenericEvent{keyholder.AdminUser: asked, keyholder.APIKey: asked},
+		Requeue: map[string]chan<- event.GenericEvent{keyholder.AdminUser: requests, keyholder.APIKey: requests},
 	}}
 }
 
-// look reconciles once and returns when the pepper is looked at again by itself.
-func (b *bench) look(ctx context.Context) time.Duration {
+// reconcile reconciles once and returns when the pepper is checked again.
+func (e *env) reconcile(ctx context.Context) time.Duration {
 	GinkgoHelper()
-	result, err := b.Reconcile(ctx, reconcile.Request{})
+	result, err := e.Reconcile(ctx, reconcile.Request{})
 	Expect(err).NotTo(HaveOccurred())
 	return result.RequeueAfter
 }
 
-// ring is what issuers get.
-func (b *bench) ring() *pepper.Keyring {
+// ring returns the keyring that the issuer gets.
+func (e *env) ring() *pepper.Keyring {
 	GinkgoHelper()
-	ring, err := b.Source.Keyring()
+	ring, err := e.Source.Keyring()
 	Expect(err).NotTo(HaveOccurred())
 	return ring
 }
 
-// problem is why issuers get none.
-func (b *bench) problem() error {
+// keyringError returns the error that the issuer gets instead of a keyring.
+func (e *env) keyringError() error {
 	GinkgoHelper()
-	ring, err := b.Source.Keyring()
+	ring, err := e.Source.Keyring()
 	Expect(ring).To(BeNil())
 	return err
 }
 
-// told is the names of the objects asked for since the last time.
-func (b *bench) told() []string {
+// requeued returns the names of the objects requeued since the last call.
+func (e *env) requeued() []string {
 	var names []string
 	for {
 		select {
-		case e := <-b.asked:
-			names = append(names, e.Object.GetName())
+		case request := <-e.requests:
+			names = append(names, request.Object.GetName())
 		default:
 			return names
 		}
@@ -96,9 +96,14 @@ func (b *bench) told() []string {
 }
 
 // put writes the pepper Secret by hand.
-func (b *bench) put(ctx context.Context, letters string, annotations ...string) {
+func (e *env) put(ctx context.Context, letters string, annotations ...string) {
 	GinkgoHelper()
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "keywright-pepper", Annotations: map[string]string{}}, Data: map[string][]byte{}}
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: e.namespace, Name: "keywright-pepper", Annotations: map[string]string{},
+		},
+		Data: map[string][]byte{},
+	}
 	for _, name := range annotations {
 		secret.Annotations[name] = "true"
 	}
@@ -113,29 +118,30 @@ func (b *bench) put(ctx context.Context, letters string, annotations ...string) 
 	Expect(plane.Client.Create(ctx, secret)).To(Succeed())
 }
 
-func (b *bench) remove(ctx context.Context) {
+func (e *env) remove(ctx context.Context) {
 	GinkgoHelper()
-	Expect(plane.Client.Delete(ctx, b.secret(ctx))).To(Succeed())
+	Expect(plane.Client.Delete(ctx, e.secret(ctx))).To(Succeed())
 }
 
-func (b *bench) secret(ctx context.Context) *corev1.Secret {
+func (e *env) secret(ctx context.Context) *corev1.Secret {
 	GinkgoHelper()
 	secret := &corev1.Secret{}
-	Expect(plane.Client.Get(ctx, client.ObjectKey{Namespace: b.namespace, Name: "keywright-pepper"}, secret)).To(Succeed())
+	name := client.ObjectKey{Namespace: e.namespace, Name: "keywright-pepper"}
+	Expect(plane.Client.Get(ctx, name, secret)).To(Succeed())
 	return secret
 }
 
-func (b *bench) secrets(ctx context.Context) []corev1.Secret {
+func (e *env) secrets(ctx context.Context) []corev1.Secret {
 	GinkgoHelper()
 	var list corev1.SecretList
-	Expect(plane.Client.List(ctx, &list, client.InNamespace(b.namespace))).To(Succeed())
+	Expect(plane.Client.List(ctx, &list, client.InNamespace(e.namespace))).To(Succeed())
 	return list.Items
 }
 
-// user is an AdminUser that records these digests.
-func (b *bench) user(ctx context.Context, name string, digests ...string) *v1alpha1.AdminUser {
+// user creates an AdminUser that records these digests.
+func (e *env) user(ctx context.Context, name string, digests ...string) *v1alpha1.AdminUser {
 	GinkgoHelper()
-	user := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: name}}
+	user := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: e.namespace, Name: name}}
 	Expect(plane.Client.Create(ctx, user)).To(Succeed())
 	for _, digest := range digests {
 		user.Status.Keys = append(user.Status.Keys, v1alpha1.KeyStatus{ID: "x", Digest: digest, IssuedAt: metav1.Now()})
@@ -144,7 +150,7 @@ func (b *bench) user(ctx context.Context, name string, digests ...string) *v1alp
 	return user
 }
 
-// digest is one that was made with the pepper of this letter.
+// digest returns a digest made with the pepper of this letter.
 func digest(letter string) string {
 	GinkgoHelper()
 	ring, err := pepper.Load(map[string][]byte{"active": []byte(strings.Repeat(letter, 32))})
@@ -154,10 +160,12 @@ func digest(letter string) string {
 
 var errAway = errors.New("the API server is away")
 
-// unreadable is a client by which nothing can be got while the switch is on.
+// unreadable returns a client that fails every Get while the switch is on.
 func unreadable(on *bool) client.WithWatch {
 	return interceptor.NewClient(plane.Client, interceptor.Funcs{
-		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+		Get: func(
+			ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption,
+		) error {
 			if *on {
 				return errAway
 			}
@@ -166,7 +174,7 @@ func unreadable(on *bool) client.WithWatch {
 	})
 }
 
-// unlisted is a client by which nothing can be listed while the switch is on.
+// unlisted returns a client that fails every List while the switch is on.
 func unlisted(on *bool) client.WithWatch {
 	return interceptor.NewClient(plane.Client, interceptor.Funcs{
 		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {

@@ -181,7 +181,9 @@ func TestRun_ReportsFailedWriteAndRetries(t *testing.T) {
 		"quoting the encoded key": func(p string) error {
 			return fmt.Errorf("exceeded quota by %s", base64.StdEncoding.EncodeToString([]byte(p)))
 		},
-		"with a very long message": func(p string) error { return fmt.Errorf("exceeded quota%s%s", strings.Repeat("!", 50_000), p) },
+		"with a very long message": func(p string) error {
+			return fmt.Errorf("exceeded quota%s%s", strings.Repeat("!", 50_000), p)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)

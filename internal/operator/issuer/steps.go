@@ -115,9 +115,10 @@ func (r *run) contentOf(ctx context.Context, data []byte) (content *lifecycle.Co
 func (r *run) holdKey(plaintext string, notAfter time.Time) lifecycle.Key {
 	digest := r.digest(plaintext)
 	r.plaintext, r.plaintextID = plaintext, digest.KeyID()
+	created := r.target.Object.GetCreationTimestamp().Time
 	return lifecycle.Key{
 		ID: digest.KeyID(), Digest: digest.String(), Prefix: r.format.Shown(plaintext),
-		IssuedAt: lifecycle.IssueTime(r.issuer.Clock.Now(), r.target.Object.GetCreationTimestamp().Time), NotAfter: notAfter, Pending: true,
+		IssuedAt: lifecycle.IssueTime(r.issuer.Clock.Now(), created), NotAfter: notAfter, Pending: true,
 	}
 }
 
