@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// BenchmarkAuth has GET /auth asked over connections that stay open, by clients that do next to nothing besides. Every
-// fourth key is wrong. It is what release.pgo is made from; how we stand to the floor is measured by test/bench.
+// BenchmarkAuth sends GET /auth over open connections. Every fourth key is wrong. release.pgo is recorded from
+// it; test/bench compares the server with the floor.
 func BenchmarkAuth(b *testing.B) {
 	s := newEnv(b, still{})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -24,8 +24,10 @@ func BenchmarkAuth(b *testing.B) {
 	go func() { _ = server.Serve(listener) }()
 	defer func() { _ = server.Close() }()
 
-	question := "GET /auth HTTP/1.1\r\nHost: keywright\r\nUser-Agent: curl/8.14.1\r\nAccept: */*\r\nX-Forwarded-For: 192.0.2.17\r\n" +
-		"X-Forwarded-Proto: https\r\nX-Forwarded-Host: app.example.com\r\nX-Forwarded-Method: GET\r\nX-Forwarded-Uri: /certs/42\r\n" +
+	question := "GET /auth HTTP/1.1\r\nHost: keywright\r\nUser-Agent: curl/8.14.1\r\nAccept: " +
+		"*/*\r\nX-Forwarded-For: 192.0.2.17\r\n" +
+		"X-Forwarded-Proto: https\r\nX-Forwarded-Host: app.example.com\r\nX-Forwarded-Method: " +
+		"GET\r\nX-Forwarded-Uri: /certs/42\r\n" +
 		"Authorization: Bearer "
 	b.SetParallelism(4)
 	b.RunParallel(func(pb *testing.PB) {
@@ -35,7 +37,7 @@ func BenchmarkAuth(b *testing.B) {
 	})
 }
 
-// askAgain appends a key to the question.
+// askAgain appends a key to the request.
 func askAgain(address, question string, next func() bool) error {
 	c, err := net.Dial("tcp", address)
 	if err != nil {

@@ -26,8 +26,8 @@ func (s *service) sessionCatchUp() sessionCatchUp {
 	}
 }
 
-// run reconciles the sessions once. It waits until the view is current and the database answers: while either is away, no
-// session ends for it.
+// run reconciles the sessions once. It waits until the view is current and the database answers: while either
+// is away, no session ends for it.
 func (c sessionCatchUp) run(ctx context.Context) {
 	ticker := time.NewTicker(catchUpInterval)
 	defer ticker.Stop()

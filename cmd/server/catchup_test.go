@@ -15,7 +15,9 @@ func TestSessionCatchUp_RunsOnceWhenViewAndDatabaseAreThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var isCurrent, isBack atomic.Bool
 		var tries atomic.Int32
-		c := sessionCatchUp{viewIsCurrent: isCurrent.Load, reconcile: func(context.Context, func(*pepper.Digest) (bool, bool)) error {
+		c := sessionCatchUp{viewIsCurrent: isCurrent.Load, reconcile: func(
+			context.Context, func(*pepper.Digest) (bool, bool),
+		) error {
 			tries.Add(1)
 			if isBack.Load() {
 				return nil
@@ -56,7 +58,10 @@ func TestSessionCatchUp_KeepsSessionsOfUnseenKeys(t *testing.T) {
 		"not recorded":           {false, false, true, false},
 		"not recorded in a view that is not current": {false, false, false, true},
 	} {
-		u := sessionCatchUp{viewIsCurrent: func() bool { return c.isCurrent }, canHold: func(*pepper.Digest) (bool, bool) { return c.canHold, c.recorded }}
+		u := sessionCatchUp{
+			viewIsCurrent: func() bool { return c.isCurrent },
+			canHold:       func(*pepper.Digest) (bool, bool) { return c.canHold, c.recorded },
+		}
 		if canHold, recorded := u.validity(&pepper.Digest{}); canHold != c.want || recorded != c.recorded {
 			t.Errorf("%s: %t and %t", name, canHold, recorded)
 		}

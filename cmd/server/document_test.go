@@ -19,7 +19,9 @@ func TestOpenAPI_DescribesExactlyTheServedEndpoints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newService(&rest.Config{}, ring, &options{database: filepath.Join(t.TempDir(), "db")}, slog.New(slog.DiscardHandler))
+	s, err := newService(
+		&rest.Config{}, ring, &options{database: filepath.Join(t.TempDir(), "db")}, slog.New(slog.DiscardHandler),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

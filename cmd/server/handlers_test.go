@@ -116,7 +116,8 @@ func TestMetrics(t *testing.T) {
 	ask(s.main, "GET", "/auth", http.Header{"X-Api-Key": {alice}})
 	body := ask(s.metered, "GET", "/metrics", nil).Body.String()
 	for _, line := range []string{
-		"keywright_index_keys 1", "keywright_keys_unknown_pepper 0", "keywright_index_ready 1", "keywright_index_age_seconds 90",
+		"keywright_index_keys 1", "keywright_keys_unknown_pepper 0", "keywright_index_ready 1",
+		"keywright_index_age_seconds 90",
 		`keywright_verifications_total{verdict="accepted"} 1`, `keywright_decisions_total{outcome="allowed"} 1`,
 		`keywright_configuration_since_seconds{revision="44136fa355b3"} `, "keywright_configuration_refused 0", "go_goroutines ", "process_open_fds ",
 	} {
@@ -134,11 +135,20 @@ func TestReadiness(t *testing.T) {
 		status    int
 		verbose   []string
 	}{
-		"current":            {still{}, "{}", http.StatusOK, []string{"[+] index: ok\n", configured, withPepper}},
-		"index not filled":   {still{err: errors.New("adminusers have not been seen yet")}, "{}", http.StatusServiceUnavailable, []string{"[-] index: adminusers have not been seen yet\n", configured, withPepper}},
-		"API server is down": {still{age: 3 * time.Minute}, "{}", http.StatusOK, []string{"[+] index: ok, as it was 3m0s ago: the API server can't be asked\n", configured, withPepper}},
-		"view is too old":    {still{age: 3 * time.Minute}, `{"staleAfter":60000000000}`, http.StatusServiceUnavailable, []string{"[-] index: the API server does not answer: the view of the cluster is 3m0s old, more than STALE_AFTER=1m0s", withPepper}},
-		"unusable new one":   {still{}, "nonsense", http.StatusOK, []string{configured, "Z, but a newer one can't be used: ", withPepper}},
+		"current": {still{}, "{}", http.StatusOK, []string{"[+] index: ok\n", configured, withPepper}},
+		"index not filled": {
+			still{err: errors.New("adminusers have not been seen yet")}, "{}", http.StatusServiceUnavailable,
+			[]string{"[-] index: adminusers have not been seen yet\n", configured, withPepper},
+		},
+		"API server is down": {
+			still{age: 3 * time.Minute}, "{}", http.StatusOK,
+			[]string{"[+] index: ok, as it was 3m0s ago: the API server can't be asked\n", configured, withPepper},
+		},
+		"view is too old": {still{age: 3 * time.Minute}, `{"staleAfter":60000000000}`, http.StatusServiceUnavailable, []string{"[-] index: the API server does not answer: the view of the cluster is 3m0s old, more than STALE_AFTER=1m0s", withPepper}},
+		"unusable new one": {
+			still{}, "nonsense", http.StatusOK,
+			[]string{configured, "Z, but a newer one can't be used: ", withPepper},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newEnv(t, c.seen)
@@ -164,12 +174,19 @@ func TestReadiness_WaitsForDatabaseToStart(t *testing.T) {
 		status           int
 		verbose          string
 	}{
-		{errors.New("not checked yet"), errors.New("not checked yet"), http.StatusServiceUnavailable, "[-] database: not checked yet\n"},
-		{nil, errors.New("PostgreSQL: connection refused"), http.StatusOK, "[+] database: ok for verification; management is refused: PostgreSQL: connection refused\n"},
+		{
+			errors.New("not checked yet"), errors.New("not checked yet"), http.StatusServiceUnavailable,
+			"[-] database: not checked yet\n",
+		},
+		{
+			nil, errors.New("PostgreSQL: connection refused"), http.StatusOK,
+			"[+] database: ok for verification; management is refused: PostgreSQL: connection refused\n",
+		},
 		{nil, nil, http.StatusOK, "[+] database: ok\n"},
 	} {
 		starting, usable = c.starting, c.usable
-		if got := ask(ready, "GET", "/readyz?verbose", nil); got.Code != c.status || !strings.Contains(got.Body.String(), c.verbose) {
+		if got := ask(ready, "GET", "/readyz?verbose", nil); got.Code != c.status ||
+			!strings.Contains(got.Body.String(), c.verbose) {
 			t.Errorf("%d %q, want %d and %q", got.Code, got.Body, c.status, c.verbose)
 		}
 	}
@@ -221,7 +238,8 @@ func FuzzRequest(f *testing.F) {
 		if recorder.Code >= http.StatusInternalServerError {
 			t.Fatalf("status %d", recorder.Code)
 		}
-		if recorder.Header().Get("X-Auth-User") != "" && !bytes.Contains(raw, []byte(alice)) && !bytes.Contains(raw, []byte("Basic")) {
+		if recorder.Header().Get("X-Auth-User") != "" && !bytes.Contains(raw, []byte(alice)) &&
+			!bytes.Contains(raw, []byte("Basic")) {
 			t.Fatal("passed without a key")
 		}
 	})

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// slowly is a server with one request under way that ends when it is released.
+// slowly is a server with one pending request that ends when it is released.
 type slowly struct {
 	url       string
 	ready     *readiness
@@ -62,11 +62,14 @@ func (s *slowly) ask() error {
 	return err
 }
 
-func TestAStopIsSaidFirstAndRequestsUnderWayAreAnswered(t *testing.T) {
+func TestServe_StopsGracefully(t *testing.T) {
 	s := newSlowly(t, time.Minute)
 	s.cancel()
-	eventually(t, "it is not ready any more", func() bool { status, _ := s.ready.report(); return status == http.StatusServiceUnavailable })
-	eventually(t, "nobody new is let in", func() bool {
+	eventually(t, "not ready any more", func() bool {
+		status, _ := s.ready.report()
+		return status == http.StatusServiceUnavailable
+	})
+	eventually(t, "no new connection is accepted", func() bool {
 		connection, err := net.Dial("tcp", s.listening.Addr().String())
 		if err == nil {
 			_ = connection.Close()
@@ -75,7 +78,7 @@ func TestAStopIsSaidFirstAndRequestsUnderWayAreAnswered(t *testing.T) {
 	})
 	select {
 	case err := <-s.ended:
-		t.Fatal("it ended with a request under way: ", err)
+		t.Fatal("it ended with a pending request: ", err)
 	default:
 	}
 	close(s.release)
@@ -84,7 +87,7 @@ func TestAStopIsSaidFirstAndRequestsUnderWayAreAnswered(t *testing.T) {
 	}
 }
 
-func TestAStopIsBoundedInTime(t *testing.T) {
+func TestServe_StopIsBoundedInTime(t *testing.T) {
 	s := newSlowly(t, 10*time.Millisecond)
 	defer close(s.release)
 	s.cancel()
@@ -96,7 +99,7 @@ func TestAStopIsBoundedInTime(t *testing.T) {
 	}
 }
 
-func TestAListenerThatFailsEndsIt(t *testing.T) {
+func TestServe_EndsWhenListenerFails(t *testing.T) {
 	s := newSlowly(t, time.Minute)
 	close(s.release)
 	if err := errors.Join(<-s.answered, s.listening.Close()); err != nil {

@@ -19,7 +19,8 @@ func addMetrics(
 		gauge("keywright_index_keys", "Keys in the index, refused ones included.", func() float64 {
 			return float64(index.Len())
 		}),
-		gauge("keywright_keys_unknown_pepper", "Recorded keys that are refused because their pepper is not mounted.", func() float64 {
+		gauge("keywright_keys_unknown_pepper", "Recorded keys that are refused because their pepper is "+
+			"not mounted.", func() float64 {
 			return float64(unknown.count())
 		}),
 		gauge("keywright_index_ready", "1 when everything has been seen once, else 0.", func() float64 {
@@ -32,7 +33,8 @@ func addMetrics(
 			return view.Age().Seconds()
 		}),
 		configurationSince{config},
-		gauge("keywright_configuration_refused", "1 when the newest configuration can't be used and the one before runs on, else 0.", func() float64 {
+		gauge("keywright_configuration_refused", "1 when the newest configuration can't be used and the one "+
+			"before runs on, else 0.", func() float64 {
 			if config.Refused() == nil {
 				return 0
 			}
@@ -55,7 +57,8 @@ func databaseUp(usable func() error) prometheus.Collector {
 type configurationSince struct{ *liveconfig.Config }
 
 var inForceDesc = prometheus.NewDesc("keywright_configuration_since_seconds",
-	"When the configuration of this revision came into force, in seconds since 1970. Absent: there is none yet.", []string{"revision"}, nil)
+	"When the configuration of this revision came into force, in seconds since 1970. Absent: there is "+
+		"none yet.", []string{"revision"}, nil)
 
 // Describe is part of prometheus.Collector.
 func (configurationSince) Describe(to chan<- *prometheus.Desc) { to <- inForceDesc }
@@ -63,7 +66,9 @@ func (configurationSince) Describe(to chan<- *prometheus.Desc) { to <- inForceDe
 // Collect is part of prometheus.Collector.
 func (c configurationSince) Collect(to chan<- prometheus.Metric) {
 	if running := c.Running(); running.Revision != "" {
-		to <- prometheus.MustNewConstMetric(inForceDesc, prometheus.GaugeValue, float64(running.Since.Unix()), running.Revision)
+		to <- prometheus.MustNewConstMetric(
+			inForceDesc, prometheus.GaugeValue, float64(running.Since.Unix()), running.Revision,
+		)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"keywright.dev/keywright/internal/program"
 )
 
-// databaseVariable is the environment variable that a URL with a password is better in than in a flag.
+// databaseVariable is the environment variable for the database URL: a password should not be in a flag.
 const databaseVariable = "KEYWRIGHT_DATABASE_URL"
 
 // options are the server's flags.
@@ -22,26 +22,38 @@ type options struct {
 	metricsListen  string
 	extAuthzListen string
 	proxyListen    string
-	// upstream is nil where there is nothing to be a proxy for.
+	// upstream is nil without --upstream.
 	upstream        *reverseproxy.Upstream
 	shutdownTimeout time.Duration
-	// database is a URL, which may hold a password: it is never shown.
+	// database is a URL that may hold a password. It is never printed.
 	database string
 }
 
-// parse reads the command line. Its errors wrap program.ErrUsage, but for --help, which is answered on stdout.
+// parse parses the command line. Its errors wrap program.ErrUsage, except for --help, which prints to stdout.
 func parse(args []string, stdout io.Writer) (*options, error) {
 	o := &options{}
 	flags := program.NewFlagSet(programName, stdout)
 	o.AddTo(flags)
 	flags.StringVar(&o.pepperDir, "pepper-dir", "/etc/keywright/pepper", "where Secret keywright-pepper is mounted")
-	flags.StringVar(&o.listen, "listen", ":8080", "where the gate's /auth and /introspect, the management API, /healthz and /readyz are served")
+	flags.StringVar(
+		&o.listen, "listen", ":8080",
+		"where the gate's /auth and /introspect, the management API, /healthz and /readyz are served",
+	)
 	flags.StringVar(&o.metricsListen, "metrics-listen", ":9090", "where /metrics is served; 0 turns it off")
-	flags.StringVar(&o.extAuthzListen, "ext-authz-listen", ":9001", "where Envoy's ext_authz is served by gRPC; 0 turns it off")
+	flags.StringVar(
+		&o.extAuthzListen, "ext-authz-listen", ":9001", "where Envoy's ext_authz is served by gRPC; 0 turns it off",
+	)
 	upstream := flags.String("upstream", "", "URL of an app to be a reverse proxy for; default: none")
 	flags.StringVar(&o.proxyListen, "proxy-listen", ":8000", "where the reverse proxy for --upstream is served")
-	flags.StringVar(&o.database, "database", "", "where sessions, the audit trail and last uses are kept: a postgres:// URL, or the path of a SQLite file; default: $"+databaseVariable+", or "+database.DefaultPath)
-	flags.DurationVar(&o.shutdownTimeout, "shutdown-timeout", 20*time.Second, "how long requests under way may take when the server is stopped")
+	flags.StringVar(
+		&o.database, "database", "",
+		"where sessions, the audit trail and last uses are kept: a postgres:// URL, or the path of a SQLite "+
+			"file; default: $"+databaseVariable+", or "+database.DefaultPath,
+	)
+	flags.DurationVar(
+		&o.shutdownTimeout, "shutdown-timeout", 20*time.Second,
+		"how long requests under way may take when the server is stopped",
+	)
 	if err := program.Parse(flags, args); err != nil {
 		return nil, err
 	}
@@ -56,7 +68,7 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 	return o, nil
 }
 
-// takeUpstream repeats nothing of the URL, as the parser of flags would: somebody may have put a password into it.
+// takeUpstream repeats nothing of the URL in its error, as the flag parser would: it may hold a password.
 func (o *options) takeUpstream(raw string) error {
 	if raw == "" {
 		return nil
@@ -69,7 +81,7 @@ func (o *options) takeUpstream(raw string) error {
 	return nil
 }
 
-// Validate changes nothing.
+// Validate checks the flags together.
 func (o *options) Validate() error {
 	if err := o.Flags.Validate(); err != nil {
 		return err

@@ -10,8 +10,8 @@ import (
 	"keywright.dev/keywright/test/kit"
 )
 
-// docs/server.md has every flag, and none that there is not.
-func TestPageHasEachFlag(t *testing.T) {
+// docs/server.md lists exactly the flags of the program.
+func TestDocs_HaveEveryFlag(t *testing.T) {
 	var help kit.Log
 	_ = run(t.Context(), []string{"--help"}, &help, io.Discard)
 	page, err := os.ReadFile("../../docs/server.md")
@@ -26,7 +26,9 @@ func TestPageHasEachFlag(t *testing.T) {
 		return names
 	}
 	there := flags(`(?m)^ +--([a-z-]+)`, help.String())
-	if told := append(flags("(?m)^\\| `--([a-z-]+)` \\| ", string(page)), "version"); !slices.Equal(slices.Sorted(slices.Values(told)), there) || len(there) < 5 {
-		t.Errorf("on the page: %v, in --help: %v", told, there)
+	if listed := append(
+		flags("(?m)^\\| `--([a-z-]+)` \\| ", string(page)), "version",
+	); !slices.Equal(slices.Sorted(slices.Values(listed)), there) || len(there) < 5 {
+		t.Errorf("on the page: %v, in --help: %v", listed, there)
 	}
 }

@@ -47,8 +47,8 @@ func pepperCheck(unknown unknownPeppers) check {
 	return check{"pepper", func() error { return nil }, unknown.note}
 }
 
-// databaseCheck fails while the database starts, because sessions would be refused meanwhile. Later it never fails, because
-// the verification of keys does not need the database.
+// databaseCheck fails while the database starts, because sessions would be refused meanwhile. Later it never
+// fails, because the verification of keys does not need the database.
 func databaseCheck(starting, usable func() error) check {
 	return check{"database", starting, func() string {
 		if err := usable(); err != nil {

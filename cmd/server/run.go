@@ -35,8 +35,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return serve(ctx, o, log)
 }
 
-// quietLibraries drops the log of gRPC, which is about its clients, and keeps that of client-go for level debug: it logs
-// each failed try, where clusterwatch logs once.
+// quietLibraries drops the log of gRPC, which is about its clients, and keeps that of client-go for level
+// debug: it logs each failed try, where clusterwatch logs once.
 func quietLibraries(log *slog.Logger) {
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
 	if log.Enabled(context.Background(), slog.LevelDebug) {

@@ -30,7 +30,7 @@ func goodPepper(t *testing.T) string {
 	return filepath.Dir(write(t, "active", strings.Repeat("p", 32)))
 }
 
-// kubeconfigFor reaches the API server at that address, if there is one.
+// kubeconfigFor writes a kubeconfig for the API server at this address.
 func kubeconfigFor(t *testing.T, server string) string {
 	t.Helper()
 	return write(t, "kubeconfig", `{"apiVersion":"v1","kind":"Config","current-context":"c",
@@ -38,7 +38,7 @@ func kubeconfigFor(t *testing.T, server string) string {
 "contexts":[{"name":"c","context":{"cluster":"c","user":"u"}}]}`)
 }
 
-// closedPort is an address of this machine where nobody listens.
+// closedPort returns a local address without a listener.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -49,7 +49,7 @@ func closedPort(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-func TestWhatKeepsItFromStartingIsOneLine(t *testing.T) {
+func TestRun_StartErrorIsOneLine(t *testing.T) {
 	t.Setenv("KUBECONFIG", "")
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -62,30 +62,47 @@ func TestWhatKeepsItFromStartingIsOneLine(t *testing.T) {
 		code int
 		says string
 	}{
-		"unknown flag":         {[]string{"--peper-dir=/x"}, 2, "unknown flag: --peper-dir"},
-		"no number":            {[]string{"--shutdown-timeout=soon"}, 2, "--shutdown-timeout"},
-		"negative":             {[]string{"--shutdown-timeout=-1s"}, 2, "--shutdown-timeout must not be negative"},
-		"argument":             {[]string{"serve"}, 2, `unexpected argument "serve"`},
-		"key namespace":        {[]string{"--namespaces=team-a,Not/One"}, 2, `--namespaces "Not/One"`},
-		"key namespace twice":  {[]string{"--namespaces=a,b,a"}, 2, `--namespaces names "a" twice`},
-		"no key namespace":     {[]string{"--namespaces="}, 2, `--namespaces ""`},
-		"key namespace empty":  {[]string{"--namespaces=a,,b"}, 2, `--namespaces ""`},
-		"log level":            {[]string{"--log-level=loud"}, 2, "debug, info, error"},
-		"namespace":            {[]string{"--namespace=Not/One"}, 2, "--namespace"},
-		"no pepper":            {[]string{"--pepper-dir=/nonexistent"}, 1, "folder /nonexistent does not exist"},
-		"empty pepper":         {[]string{"--pepper-dir=" + t.TempDir()}, 1, "is empty"},
-		"short pepper":         {[]string{"--pepper-dir=" + filepath.Dir(write(t, "active", "short"))}, 1, `"active" has 5 bytes`},
-		"pepper, none active":  {[]string{"--pepper-dir=" + filepath.Dir(write(t, "old", strings.Repeat("p", 32)))}, 1, `no entry "active"`},
-		"no kubeconfig":        {[]string{"--pepper-dir=" + pepper}, 1, "--kubeconfig"},
-		"kubeconfig missing":   {[]string{"--pepper-dir=" + pepper, "--kubeconfig=/nonexistent"}, 1, "/nonexistent"},
-		"kubeconfig malformed": {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + write(t, "k", "a: [\nb: {\n\t- c")}, 1, "kubeconfig"},
-		"kubeconfig empty":     {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + write(t, "k", "")}, 1, "/k is empty"},
-		"kubeconfig, no such certificate": {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + write(t, "k",
+		"unknown flag":        {[]string{"--peper-dir=/x"}, 2, "unknown flag: --peper-dir"},
+		"no number":           {[]string{"--shutdown-timeout=soon"}, 2, "--shutdown-timeout"},
+		"negative":            {[]string{"--shutdown-timeout=-1s"}, 2, "--shutdown-timeout must not be negative"},
+		"argument":            {[]string{"serve"}, 2, `unexpected argument "serve"`},
+		"key namespace":       {[]string{"--namespaces=team-a,Not/One"}, 2, `--namespaces "Not/One"`},
+		"key namespace twice": {[]string{"--namespaces=a,b,a"}, 2, `--namespaces names "a" twice`},
+		"no key namespace":    {[]string{"--namespaces="}, 2, `--namespaces ""`},
+		"key namespace empty": {[]string{"--namespaces=a,,b"}, 2, `--namespaces ""`},
+		"log level":           {[]string{"--log-level=loud"}, 2, "debug, info, error"},
+		"namespace":           {[]string{"--namespace=Not/One"}, 2, "--namespace"},
+		"no pepper":           {[]string{"--pepper-dir=/nonexistent"}, 1, "folder /nonexistent does not exist"},
+		"empty pepper":        {[]string{"--pepper-dir=" + t.TempDir()}, 1, "is empty"},
+		"short pepper":        {[]string{"--pepper-dir=" + filepath.Dir(write(t, "active", "short"))}, 1, `"active" has 5 bytes`},
+		"pepper, none active": {[]string{"--pepper-dir=" + filepath.Dir(write(t, "old", strings.Repeat("p", 32)))}, 1, `no entry "active"`},
+		"no kubeconfig":       {[]string{"--pepper-dir=" + pepper}, 1, "--kubeconfig"},
+		"kubeconfig missing":  {[]string{"--pepper-dir=" + pepper, "--kubeconfig=/nonexistent"}, 1, "/nonexistent"},
+		"kubeconfig malformed": {
+			[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + write(t, "k", "a: [\nb: {\n\t- c")}, 1,
+			"kubeconfig",
+		},
+		"kubeconfig empty": {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + write(t, "k", "")}, 1, "/k is empty"},
+		"kubeconfig without certificate": {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + write(t, "k",
 			`{"apiVersion":"v1","kind":"Config","current-context":"c","clusters":[{"name":"c","cluster":{"server":"https://x","certificate-authority":"/nonexistent/ca"}}],"contexts":[{"name":"c","context":{"cluster":"c"}}]}`)}, 1, "/nonexistent/ca"},
-		"port in use":         {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--listen=" + taken.Addr().String()}, 1, "--listen " + taken.Addr().String()},
-		"metrics port in use": {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--listen=127.0.0.1:0", "--metrics-listen=" + taken.Addr().String()}, 1, "--metrics-listen"},
-		"no database":         {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--database=mysql://u:secret@h/d"}, 2, "--database: the database must be"},
-		"no address":          {[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--listen=here"}, 1, "--listen here"},
+		"port in use": {
+			[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--listen=" + taken.Addr().String()},
+			1, "--listen " + taken.Addr().String(),
+		},
+		"metrics port in use": {
+			[]string{
+				"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--listen=127.0.0.1:0",
+				"--metrics-listen=" + taken.Addr().String(),
+			},
+			1, "--metrics-listen",
+		},
+		"no database": {
+			[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--database=mysql://u:secret@h/d"}, 2,
+			"--database: the database must be a postgres:// URL",
+		},
+		"no address": {
+			[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--listen=here"}, 1, "--listen here",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stderr kit.Log
@@ -93,21 +110,22 @@ func TestWhatKeepsItFromStartingIsOneLine(t *testing.T) {
 			code := program.ExitCode(programName, run(t.Context(), args, io.Discard, &stderr), &stderr)
 			said := stderr.String()
 			if code != c.code || !strings.Contains(said, c.says) {
-				t.Errorf("exit code %d, want %d; said %q, want %q in it", code, c.code, said, c.says)
+				t.Errorf("exit code %d, want %d; stderr %q, want %q in it", code, c.code, said, c.says)
 			}
-			if !strings.HasPrefix(said, "keywright-server: ") || strings.Count(said, "\n") != 1 || !strings.HasSuffix(said, "\n") {
+			if !strings.HasPrefix(said, "keywright-server: ") || strings.Count(said, "\n") != 1 ||
+				!strings.HasSuffix(said, "\n") {
 				t.Errorf("not one line: %q", said)
 			}
 		})
 	}
 }
 
-func TestHelpAndVersionAreNoFailures(t *testing.T) {
+func TestRun_HelpAndVersion(t *testing.T) {
 	for flag, says := range map[string]string{"--help": "--pepper-dir", "--version": "keywright-server " + version} {
 		var stdout, stderr kit.Log
 		code := program.ExitCode(programName, run(t.Context(), []string{flag}, &stdout, &stderr), &stderr)
 		if code != 0 || !strings.Contains(stdout.String(), says) || stderr.String() != "" {
-			t.Errorf("%s: exit code %d, said %q and %q", flag, code, stdout.String(), stderr.String())
+			t.Errorf("%s: exit code %d, stdout %q, stderr %q", flag, code, stdout.String(), stderr.String())
 		}
 	}
 }
@@ -125,7 +143,14 @@ func start(t *testing.T, args ...string) *started {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- run(ctx, append(args, "--listen=127.0.0.1:0", "--ext-authz-listen=0", "--database="+filepath.Join(t.TempDir(), "db")), io.Discard, s.stderr)
+		ended <- run(
+			ctx,
+			append(
+				args, "--listen=127.0.0.1:0", "--ext-authz-listen=0",
+				"--database="+filepath.Join(t.TempDir(), "db"),
+			),
+			io.Discard, s.stderr,
+		)
 	}()
 	s.stop = func() error { cancel(); return <-ended }
 	eventually(t, "it listens", func() bool {
@@ -153,7 +178,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 	for !is() {
 		select {
 		case <-deadline:
-			t.Fatalf("it never came to be that %s", what)
+			t.Fatalf("timed out waiting until %s", what)
 		case <-look.C:
 		}
 	}
@@ -173,12 +198,13 @@ func get(t *testing.T, url string) (status int, body string) {
 	return reply.StatusCode, string(content)
 }
 
-func TestWithoutTheAPIServerItStaysUpAndSaysWhatIsWrong(t *testing.T) {
+func TestRun_WithoutAPIServerReportsNotReady(t *testing.T) {
 	away := closedPort(t)
 	s := start(t, "--pepper-dir="+goodPepper(t), "--kubeconfig="+kubeconfigFor(t, "http://"+away), "--metrics-listen=0")
 	eventually(t, "/readyz says why", func() bool {
 		status, body := get(t, s.url+"/readyz?verbose")
-		return status == http.StatusServiceUnavailable && strings.Contains(body, "[-] index: ") && strings.Contains(body, away)
+		return status == http.StatusServiceUnavailable && strings.Contains(body, "[-] index: ") &&
+			strings.Contains(body, away)
 	})
 	if status, body := get(t, s.url+"/readyz"); status != http.StatusServiceUnavailable || strings.Contains(body, away) {
 		t.Errorf("/readyz without ?verbose: %d %s", status, body)
@@ -198,6 +224,6 @@ func TestWithoutTheAPIServerItStaysUpAndSaysWhatIsWrong(t *testing.T) {
 		complaints += strings.Count(line, "can't be asked")
 	}
 	if complaints != 4 {
-		t.Errorf("%d complaints for four watches, want one for each: %s", complaints, s.stderr)
+		t.Errorf("%d warnings for four watches, want one for each: %s", complaints, s.stderr)
 	}
 }

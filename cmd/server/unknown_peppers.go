@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// unknownPeppers returns the ids of peppers that recorded keys were digested with and that are not mounted, each with the
-// number of its keys. Such keys are refused as unknown, so nothing else shows the cause.
+// unknownPeppers returns the ids of peppers that recorded keys were digested with and that are not mounted,
+// each with the number of its keys. Such keys are refused as unknown, so nothing else shows the cause.
 type unknownPeppers func() map[string]int
 
 func (u unknownPeppers) count() (n int) {

@@ -19,11 +19,14 @@ import (
 func TestUnknownPeppers_AreInMetricsAndReadyz(t *testing.T) {
 	lost := pepper.Digest{PepperID: "0badcafe"}
 	s := newEnv(t, still{}, verify.Key{Digest: lost})
-	if body := ask(s.metered, "GET", "/metrics", nil).Body.String(); !strings.Contains(body, "\nkeywright_keys_unknown_pepper 1\n") {
+	if body := ask(s.metered, "GET", "/metrics", nil).Body.String(); !strings.Contains(
+		body, "\nkeywright_keys_unknown_pepper 1\n",
+	) {
 		t.Error("the metric is missing")
 	}
 	got := ask(s.main, "GET", "/readyz?verbose", nil)
-	if want := "[+] pepper: ok, but recorded keys are refused because their pepper is not mounted: 0badcafe\n"; got.Code != http.StatusOK || !strings.HasSuffix(got.Body.String(), want) {
+	if want := "[+] pepper: ok, but recorded keys are refused because their pepper is not mounted: " +
+		"0badcafe\n"; got.Code != http.StatusOK || !strings.HasSuffix(got.Body.String(), want) {
 		t.Errorf("/readyz: %d %s", got.Code, got.Body)
 	}
 }
@@ -38,7 +41,10 @@ func TestUnknownPeppers_AreLoggedOnce(t *testing.T) {
 	}{
 		{"no unknown pepper", nil, nil},
 		{"one", map[string]int{"aaaaaaaa": 2}, []string{"pepper=aaaaaaaa keys=2"}},
-		{"two more", map[string]int{"aaaaaaaa": 3, "bbbbbbbb": 1, "cccccccc": 1}, []string{"pepper=bbbbbbbb keys=1", "pepper=cccccccc keys=1"}},
+		{
+			"two more", map[string]int{"aaaaaaaa": 3, "bbbbbbbb": 1, "cccccccc": 1},
+			[]string{"pepper=bbbbbbbb keys=1", "pepper=cccccccc keys=1"},
+		},
 		{"gone", nil, nil},
 		{"back", map[string]int{"aaaaaaaa": 2}, nil},
 	} {
@@ -58,7 +64,9 @@ func TestUnknownPeppers_AreCheckedUntilTheEnd(t *testing.T) {
 		var looks atomic.Int32
 		ctx, cancel := context.WithTimeout(t.Context(), 3500*time.Millisecond)
 		defer cancel()
-		unknownPeppers(func() map[string]int { looks.Add(1); return nil }).follow(ctx, time.Second, slog.New(slog.DiscardHandler))
+		unknownPeppers(func() map[string]int { looks.Add(1); return nil }).follow(
+			ctx, time.Second, slog.New(slog.DiscardHandler),
+		)
 		if looks.Load() != 3 {
 			t.Errorf("%d checks in 3.5 s", looks.Load())
 		}

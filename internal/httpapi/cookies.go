@@ -14,7 +14,8 @@ type SessionRenewer interface {
 	Touch(ctx context.Context, cookie string) (renewed bool)
 }
 
-// SendCookies sets the cookies that follow from a decision: a saved name that has changed, and a session that was renewed.
+// SendCookies sets the cookies that follow from a decision: a saved name that has changed, and a session that
+// was renewed.
 func SendCookies(w http.ResponseWriter, r *http.Request, d *gate.Decision, s SessionRenewer, secure bool) {
 	if d.SetCookie != "" {
 		w.Header().Add("Set-Cookie", d.SetCookie)

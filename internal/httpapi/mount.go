@@ -13,8 +13,8 @@ type API struct {
 	Prefix string
 	// Refuse replies with an error in the form of the API.
 	Refuse func(w http.ResponseWriter, r *http.Request, status int, text string)
-	// Unmatched replies to a request without a route. allowed are the methods of the path; without any, the path is
-	// unknown. The caller is not identified yet.
+	// Unmatched replies to a request without a route. allowed are the methods of the path; without any, the
+	// path is unknown. The caller is not identified yet.
 	Unmatched func(c *Call, allowed []string)
 }
 
@@ -62,8 +62,8 @@ func Endpoints(surfaces ...Surface) (all []string) {
 	return all
 }
 
-// router finds the routes of a path with a ServeMux. The patterns have no methods, because the reply to a wrong method is
-// the API's own.
+// router finds the routes of a path with a ServeMux. The patterns have no methods, because the reply to a wrong
+// method is the API's own.
 type router struct {
 	*Guard
 	api *API
@@ -133,9 +133,9 @@ func methodsOf(routes []Route) (methods []string) {
 	return methods
 }
 
-// shield returns r with a path that ServeMux matches segment by segment. By itself ServeMux redirects a path with "." and
-// ".." segments, which may be names here, and takes the segment %2F for the end of the path. shield returns nil for a path
-// that no route can match.
+// shield returns r with a path that ServeMux matches segment by segment. By itself ServeMux redirects a path
+// with "." and ".." segments, which may be names here, and takes the segment %2F for the end of the path.
+// shield returns nil for a path that no route can match.
 func shield(r *http.Request, prefix string) *http.Request {
 	path := r.URL.EscapedPath()
 	rest, below := strings.CutPrefix(path, prefix)

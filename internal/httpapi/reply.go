@@ -54,7 +54,7 @@ func Status(kind manage.Kind) int {
 	return http.StatusInternalServerError
 }
 
-// WriteJSON writes a reply. A client that has gone away is no error.
+// WriteJSON writes a reply. It ignores a client that has gone away.
 func WriteJSON(w http.ResponseWriter, status int, v any) {
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v)
@@ -68,8 +68,8 @@ func OrNull(text string) *string {
 	return &text
 }
 
-// TimeOrNull returns a time in whole seconds, cut off, or nil, for null, instead of the zero time. A key is never accepted
-// at the end that a reply shows.
+// TimeOrNull returns a time in whole seconds, cut off, or nil, for null, instead of the zero time. A key is
+// never accepted at the end that a reply shows.
 func TimeOrNull(t time.Time) *string {
 	if t.IsZero() {
 		return nil

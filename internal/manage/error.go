@@ -33,8 +33,8 @@ const (
 // Error is why an operation was not done.
 type Error struct {
 	Kind Kind
-	// Field is the input that is wrong, as /apiv1 names it: expires_at, policy.permissions[0].actions[1]. It is empty
-	// where the error is not about a field. Text does not repeat it.
+	// Field is the input that is wrong, as /apiv1 names it: expires_at, policy.permissions[0].actions[1]. It is
+	// empty where the error is not about a field. Text does not repeat it.
 	Field string
 	// Text is for the caller. It never holds a key.
 	Text string

@@ -14,8 +14,8 @@ type Caller struct {
 	From string
 }
 
-// Read reads what a caller asks for. An operation calls it once the caller is authorized, so that only authorized callers
-// learn what is wrong with their input. Its error is an *Error.
+// Read reads what a caller asks for. An operation calls it once the caller is authorized, so that only
+// authorized callers learn what is wrong with their input. Its error is an *Error.
 type Read[T any] func() (T, error)
 
 // Trail records audit entries. In the server it is an *audit.Trail; tests keep the entries in memory.

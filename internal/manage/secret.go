@@ -5,8 +5,8 @@ import (
 	"log/slog"
 )
 
-// Secret is the plaintext of a new key. However it is printed, logged or encoded, only its name appears. The zero Secret
-// is empty.
+// Secret is the plaintext of a new key. However it is printed, logged or encoded, only its name appears. The
+// zero Secret is empty.
 type Secret struct {
 	name, plaintext string
 }

@@ -1,5 +1,5 @@
-// Package oddpaths compares how a handler replies to paths that routers may read in more than one way with recorded
-// replies. Run the test with -update-paths to record them again.
+// Package oddpaths compares how a handler replies to paths that routers may read in more than one way with
+// recorded replies. Run the test with -update-paths to record them again.
 package oddpaths
 
 import (

@@ -79,8 +79,8 @@ func (h *auditRoutes) list(c *httpapi.Call) {
 	reply(c, shown)
 }
 
-// parameters are those of the query, each with what it sets. An unknown one is refused: if it were ignored, the reply would
-// have entries that the caller meant to filter out.
+// parameters are those of the query, each with what it sets. An unknown one is refused: if it were ignored, the
+// reply would have entries that the caller meant to filter out.
 var parameters = map[string]func(f *audit.Filter, value string) error{
 	"actor":   func(f *audit.Filter, v string) error { f.Actor = v; return nil },
 	"action":  func(f *audit.Filter, v string) error { f.Action = v; return nil },

@@ -9,7 +9,7 @@ import (
 	"keywright.dev/keywright/internal/manage/audit"
 )
 
-func TestAuditIsListed(t *testing.T) {
+func TestAudit_List(t *testing.T) {
 	env := newEnv(t)
 	env.ask("DELETE", of("bob"), aliceKey, "")
 	env.ask("DELETE", of("bob"), aliceKey, "")
@@ -45,7 +45,7 @@ func mustJSON(v any) string {
 	return string(text)
 }
 
-func TestAuditFilters(t *testing.T) {
+func TestAudit_Filters(t *testing.T) {
 	env := newEnv(t)
 	query := url.Values{
 		"actor": {"User/alice"}, "action": {"login"}, "target": {"User/bob"}, "outcome": {"done"}, "from": {"::1"},
@@ -58,14 +58,18 @@ func TestAuditFilters(t *testing.T) {
 	got.Since, got.Until = got.Since.UTC(), got.Until.UTC()
 	want := audit.Filter{
 		Actor: "User/alice", Action: "login", Target: "User/bob", Outcome: "done", From: "::1",
-		Since: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), Until: time.Date(2030, 1, 1, 23, 0, 0, 0, time.UTC), Before: 17, Limit: 1000,
+		Since: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), Until: time.Date(
+			2030, 1, 1, 23, 0, 0, 0, time.UTC,
+		), Before: 17, Limit: 1000,
 	}
 	if got != want {
 		t.Errorf("got %+v", got)
 	}
 	for raw, text := range map[string]string{
-		"limit=0": "limit must be a whole number over 0", "limit=x": "limit must be a whole number over 0", "limit=1001": "limit must be at most 1000",
-		"before=-1": "before must be a whole number over 0", "since=yesterday": "since must be a time such as 2030-01-31T12:00:00Z",
+		"limit=0": "limit must be a whole number over 0", "limit=x": "limit must be a whole number over 0",
+		"limit=1001":       "limit must be at most 1000",
+		"before=-1":        "before must be a whole number over 0",
+		"since=yesterday":  "since must be a time such as 2030-01-31T12:00:00Z",
 		"until=2030-01-01": "until must be a time such as 2030-01-31T12:00:00Z", "user=bob": `"user" is not a filter`, "limit=1&limit=2": "limit is given twice",
 		"a=%zz": "The query can't be read", "a;b": "The query can't be read",
 	} {

@@ -18,7 +18,7 @@ import (
 
 const (
 	loginPath = "/api/auth/login"
-	nobody    = `{"username":"","role":"user","is_admin":false}` + "\n"
+	anonymous = `{"username":"","role":"user","is_admin":false}` + "\n"
 )
 
 func claim(username, key string) string {
@@ -31,7 +31,7 @@ func (env *env) askWithCookie(method, path, cookie string) *httptest.ResponseRec
 	return env.serve(r)
 }
 
-func TestLogin(t *testing.T) {
+func TestLogin_BeginsSession(t *testing.T) {
 	for name, c := range map[string]struct{ username, key, want string }{
 		"an admin":               {"alice", aliceKey, `{"username":"alice","role":"admin","is_admin":true}`},
 		"with spaces around":     {" alice ", aliceKey + "\\n", `{"username":"alice","role":"admin","is_admin":true}`},
@@ -60,7 +60,7 @@ func TestLogin(t *testing.T) {
 	}
 }
 
-func TestInsecureCookies(t *testing.T) {
+func TestLogin_SetsInsecureCookies(t *testing.T) {
 	env := newEnv(t)
 	env.use(t, config.Runtime{InsecureCookies: true})
 	r := env.ask("POST", loginPath, "", claim("alice", aliceKey))
@@ -71,29 +71,29 @@ func TestInsecureCookies(t *testing.T) {
 	}
 }
 
-// Whatever is wrong, nothing tells it apart but what was wrong with the request.
-func TestRefusedLogins(t *testing.T) {
+// Every wrong credential gets the same reply.
+func TestLogin_Refuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		body   string
 		status int
 		detail string
 	}{
-		"no JSON":            {`{"username"`, 400, "Invalid JSON body"},
+		"not JSON":           {`{"username"`, 400, "Invalid JSON body"},
 		"nothing":            {``, 400, "Invalid JSON body"},
-		"no object":          {`["alice"]`, 400, "JSON body must be an object"},
+		"not an object":      {`["alice"]`, 400, "JSON body must be an object"},
 		"no name":            {claim("", aliceKey), 400, "Username and api_key are required"},
 		"no key":             {claim("alice", ""), 400, "Username and api_key are required"},
 		"neither":            {`{}`, 400, "Username and api_key are required"},
 		"a blank key":        {claim("alice", "  "), 400, "Username and api_key are required"},
 		"a number":           {`{"username":"alice","api_key":5}`, 400, "api_key: must not be a number"},
-		"a wrong key":        {claim("alice", "a-key-that-nobody-has-at-all"), 401, "Invalid username or API key"},
+		"a wrong key":        {claim("alice", "a-key-that-was-never-issued"), 401, "Invalid username or API key"},
 		"a short key":        {claim("alice", "x"), 401, "Invalid username or API key"},
 		"a long key":         {claim("alice", strings.Repeat("x", 10_000)), 401, "Invalid username or API key"},
 		"a key with accents": {claim("alice", "schlüssel-schlüssel"), 401, "Invalid username or API key"},
 		"a key of two lines": {claim("alice", aliceKey+`\nX-Forwarded-User: bob`), 401, "Invalid username or API key"},
 		"another's key":      {claim("alice", bobKey), 401, "Invalid username or API key"},
 		"another case":       {claim("Alice", aliceKey), 401, "Invalid username or API key"},
-		"an unknown user":    {claim("nobody", aliceKey), 401, "Invalid username or API key"},
+		"an unknown user":    {claim("missing", aliceKey), 401, "Invalid username or API key"},
 		"disabled":           {claim("off", offKey), 401, "Invalid username or API key"},
 		"a plain user":       {claim("plain", aliceKey), 401, "Invalid username or API key"},
 		"admin by another":   {claim("admin", aliceKey), 401, "Invalid username or API key"},
@@ -114,8 +114,8 @@ func TestRefusedLogins(t *testing.T) {
 	}
 }
 
-// What is no JSON is told so, whatever it says that it is.
-func TestAFormIsNoJSON(t *testing.T) {
+// A body that is not JSON is refused as such, whatever its Content-Type.
+func TestLogin_RefusesForm(t *testing.T) {
 	env := newEnv(t)
 	r := httptest.NewRequest(http.MethodPost, loginPath, strings.NewReader("username=alice"))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -124,11 +124,11 @@ func TestAFormIsNoJSON(t *testing.T) {
 	}
 }
 
-// What else comes with a login says nothing about whose the key is.
-func TestALoginIsByItsKeyAlone(t *testing.T) {
+// Other credentials in a login request are ignored.
+func TestLogin_IgnoresOtherCredentials(t *testing.T) {
 	env := newEnv(t)
 	env.use(t, config.Runtime{TrustProxyHeaders: true, TrustUsernames: true})
-	r := httptest.NewRequest(http.MethodPost, loginPath, strings.NewReader(claim("alice", "a-key-that-nobody-has-at-all")))
+	r := httptest.NewRequest(http.MethodPost, loginPath, strings.NewReader(claim("alice", "a-key-that-was-never-issued")))
 	r.Header.Set("Authorization", "Bearer "+aliceKey)
 	r.Header.Set("X-Forwarded-User", "alice")
 	r.Header.Set("Cookie", "keywright_user=alice")
@@ -137,8 +137,8 @@ func TestALoginIsByItsKeyAlone(t *testing.T) {
 	}
 }
 
-// It is no matter whether the key is accepted: it may be again.
-func TestAKeyInThePlaceOfTheNameIsNotWrittenDown(t *testing.T) {
+// Refused keys are hidden as well: they may become valid again.
+func TestLogin_HidesKeySentAsUsername(t *testing.T) {
 	for _, key := range []string{aliceKey, offKey, bootstrapKey} {
 		env := newEnv(t)
 		env.ask("POST", loginPath, "", claim(key, "alice"))
@@ -146,11 +146,13 @@ func TestAKeyInThePlaceOfTheNameIsNotWrittenDown(t *testing.T) {
 	}
 }
 
-// An old key in its overlap carries no session.
-func TestAnOldKeyDoesNotLogIn(t *testing.T) {
+// An overlapping key cannot begin a session.
+func TestLogin_RefusesOverlappingKey(t *testing.T) {
 	env := newEnv(t)
 	env.registry.Index.Put(verify.ID{Kind: "AdminUser", Name: "over"}, verify.KeyObject{
-		Identity: verify.Identity{Username: "over", Subject: "User/over", Admin: true}, Standing: verify.Accepted, UID: "over", OwnsUsername: true,
+		Identity: verify.Identity{
+			Username: "over", Subject: "User/over", Admin: true,
+		}, Standing: verify.Accepted, UID: "over", OwnsUsername: true,
 		Keys: []verify.Key{
 			{Digest: env.registry.Ring.Digest("the-key-that-counts-now")},
 			{Digest: env.registry.Ring.Digest("the-key-in-its-overlap"), NotAfter: begin.Add(time.Hour), Overlapping: true},
@@ -164,40 +166,42 @@ func TestAnOldKeyDoesNotLogIn(t *testing.T) {
 	}
 }
 
-func TestLogout(t *testing.T) {
+func TestLogout_EndsSession(t *testing.T) {
 	const cleared = "keywright_session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict"
 	env := newEnv(t)
 	env.ask("POST", loginPath, "", claim("alice", aliceKey))
-	for _, cookie := range []string{"keywright_session=session-0", "keywright_session=session-0", "keywright_session=nonsense", "other=1"} {
+	for _, cookie := range []string{
+		"keywright_session=session-0", "keywright_session=session-0", "keywright_session=nonsense", "other=1",
+	} {
 		r := env.askWithCookie("POST", "/api/auth/logout", cookie)
 		if r.Code != 200 || r.Body.String() != `{"ok":true}`+"\n" || !slices.Equal(r.Header()["Set-Cookie"], []string{cleared}) {
 			t.Errorf("%s: %d %s %q", cookie, r.Code, r.Body, r.Header()["Set-Cookie"])
 		}
-		if me := env.askWithCookie("GET", "/api/auth/me", cookie); me.Body.String() != nobody {
+		if me := env.askWithCookie("GET", "/api/auth/me", cookie); me.Body.String() != anonymous {
 			t.Error(me.Body)
 		}
 	}
 	checkTrail(t, env, "login User/alice done", "logout User/alice done")
 }
 
-func TestMe(t *testing.T) {
+func TestMe_ReturnsCaller(t *testing.T) {
 	alice := `{"username":"alice","role":"admin","is_admin":true}` + "\n"
 	for name, c := range map[string]struct {
 		rules  config.Runtime
 		header http.Header
 		want   string
 	}{
-		"nobody":           {want: nobody},
-		"an unknown key":   {header: http.Header{"X-Api-Key": {"a-key-that-nobody-has-at-all"}}, want: nobody},
+		"anonymous":        {want: anonymous},
+		"an unknown key":   {header: http.Header{"X-Api-Key": {"a-key-that-was-never-issued"}}, want: anonymous},
 		"an admin":         {header: http.Header{"X-Api-Key": {aliceKey}}, want: alice},
 		"an APIKey":        {header: http.Header{"X-Api-Key": {writerKey}}, want: `{"username":"alice","role":"user","is_admin":false}` + "\n"},
-		"a program's":      {header: http.Header{"X-Api-Key": {readerKey}}, want: nobody},
+		"a program's":      {header: http.Header{"X-Api-Key": {readerKey}}, want: anonymous},
 		"a saved name":     {header: http.Header{"Cookie": {"keywright_user=sam"}}, want: `{"username":"sam","role":"user","is_admin":false}` + "\n"},
 		"an admin's name":  {header: http.Header{"Cookie": {"keywright_user=alice"}}, want: `{"username":"alice","role":"user","is_admin":false}` + "\n"},
-		"a name of admin":  {header: http.Header{"Cookie": {"keywright_user=admin"}}, want: nobody},
+		"a name of admin":  {header: http.Header{"Cookie": {"keywright_user=admin"}}, want: anonymous},
 		"a proxy's":        {config.Runtime{TrustProxyHeaders: true}, http.Header{"X-Forwarded-User": {" sam "}}, `{"username":"sam","role":"user","is_admin":false}` + "\n"},
-		"no trusted proxy": {header: http.Header{"X-Forwarded-User": {"sam"}}, want: nobody},
-		"disabled":         {header: http.Header{"X-Api-Key": {offKey}}, want: nobody},
+		"no trusted proxy": {header: http.Header{"X-Forwarded-User": {"sam"}}, want: anonymous},
+		"disabled":         {header: http.Header{"X-Api-Key": {offKey}}, want: anonymous},
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := newEnv(t)
@@ -218,8 +222,8 @@ func TestMe(t *testing.T) {
 	}
 }
 
-// A saved name is a claim that anybody can make.
-func TestANameHoldsNoRight(t *testing.T) {
+// A saved name is not proven.
+func TestSavedName_HoldsNoRights(t *testing.T) {
 	env := newEnv(t)
 	env.registry.Index.PutRole("all", access.Role{Members: []string{"sam"}, Permissions: []access.Permission{
 		{Effect: access.Allow, Actions: []string{"*"}, Resources: []string{"*"}},
@@ -231,14 +235,16 @@ func TestANameHoldsNoRight(t *testing.T) {
 	}
 }
 
-// A session slides with every request but a login and a logout.
-func TestASessionInUseGoesOn(t *testing.T) {
+// Every request but login and logout renews the session.
+func TestSession_IsRenewedByUse(t *testing.T) {
 	const again = "keywright_session=session-0; Path=/; Max-Age=28800; HttpOnly; Secure; SameSite=Strict"
 	env := newEnv(t)
 	env.ask("POST", loginPath, "", claim("alice", aliceKey))
 	env.memory.renew = true
 	for _, path := range []string{"/api/auth/me", list} {
-		if got := env.askWithCookie("GET", path, "keywright_session=session-0").Header()["Set-Cookie"]; !slices.Equal(got, []string{again}) {
+		if got := env.askWithCookie(
+			"GET", path, "keywright_session=session-0",
+		).Header()["Set-Cookie"]; !slices.Equal(got, []string{again}) {
 			t.Errorf("%s: %q", path, got)
 		}
 	}
@@ -248,8 +254,8 @@ func TestASessionInUseGoesOn(t *testing.T) {
 	}
 }
 
-// A session is worth what its key is worth now.
-func TestSessionsEndWithTheKey(t *testing.T) {
+// A session is valid as long as its key is.
+func TestSession_EndsWithKey(t *testing.T) {
 	for name, end := range map[string]func(env *env) *httptest.ResponseRecorder{
 		"rotation": func(env *env) *httptest.ResponseRecorder {
 			return env.ask("POST", of("bob")+"/rotate-key", aliceKey, "")
@@ -276,15 +282,17 @@ func TestSessionsEndWithTheKey(t *testing.T) {
 	}
 }
 
-// Nobody tries one key after the other: within 60 tries there is no more answer, and before that each takes longer.
-func TestFailedLoginsAreSlowedAndThenRefused(t *testing.T) {
+// Repeated failures are delayed more and more, and refused within 60 tries.
+func TestThrottle_DelaysThenRefuses(t *testing.T) {
 	env := newEnv(t)
-	// Whoever waits does so no longer than the request lives, so this takes no time; a try that was cut off counts.
+	// A request that ends does not wait any longer, so this takes no time. It still counts as a try.
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var limited *httptest.ResponseRecorder
 	for i := range 60 {
-		r := httptest.NewRequestWithContext(ctx, "POST", loginPath, strings.NewReader(claim("alice", "a-key-that-nobody-has-at-all")))
+		r := httptest.NewRequestWithContext(
+			ctx, "POST", loginPath, strings.NewReader(claim("alice", "a-key-that-was-never-issued")),
+		)
 		if limited = env.serve(r); limited.Code == http.StatusTooManyRequests {
 			t.Logf("after %d", i)
 			break
@@ -294,7 +302,7 @@ func TestFailedLoginsAreSlowedAndThenRefused(t *testing.T) {
 	if limited.Code != http.StatusTooManyRequests || after == "" || after == "0" || detail(limited) == "" {
 		t.Fatalf("%d %s %v", limited.Code, limited.Body, limited.Header())
 	}
-	// It holds for the right key too, and for whoever else is there.
+	// The right key is refused too. Other users are not.
 	for _, one := range []string{claim("alice", aliceKey), claim("bob", bobKey)} {
 		if got := env.ask("POST", loginPath, "", one); got.Code != http.StatusTooManyRequests {
 			t.Error(got.Code, got.Body)
@@ -303,7 +311,7 @@ func TestFailedLoginsAreSlowedAndThenRefused(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, loginPath, strings.NewReader(claim("bob", bobKey)))
 	r.RemoteAddr = "198.51.100.7:1"
 	if got := env.serve(r); got.Code != 200 {
-		t.Error("bob is refused for what was tried with alice's name:", got.Code, got.Body)
+		t.Error("bob is refused after failures with the name alice:", got.Code, got.Body)
 	}
 	env.now = env.now.Add(time.Hour)
 	if got := env.ask("POST", loginPath, "", claim("alice", aliceKey)); got.Code != 200 {
@@ -311,17 +319,22 @@ func TestFailedLoginsAreSlowedAndThenRefused(t *testing.T) {
 	}
 }
 
-// That somebody was refused is in the trail, and once a minute is often enough.
-func TestALoginThatIsRefusedUnheardLeavesWord(t *testing.T) {
+// The audit trail gets one entry a minute for refused tries.
+func TestThrottle_AuditsRefusedTries(t *testing.T) {
 	env := newEnv(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 60 {
-		env.serve(httptest.NewRequestWithContext(ctx, "POST", loginPath, strings.NewReader(claim("alice", "a-key-that-nobody-has-at-all"))))
+		env.serve(
+			httptest.NewRequestWithContext(
+				ctx, "POST", loginPath, strings.NewReader(claim("alice", "a-key-that-was-never-issued")),
+			),
+		)
 	}
 	told := 0
 	for _, e := range env.memory.entries {
-		if e.Detail == "too many failed logins" && e.Action == "login" && e.Target == "User/alice" && e.Outcome == "refused" && e.From == "192.0.2.1" {
+		if e.Detail == "too many failed logins" && e.Action == "login" && e.Target == "User/alice" &&
+			e.Outcome == "refused" && e.From == "192.0.2.1" {
 			told++
 		}
 	}
@@ -330,8 +343,8 @@ func TestALoginThatIsRefusedUnheardLeavesWord(t *testing.T) {
 	}
 }
 
-// Whoever fails with somebody's name learns nothing more by it, and keeps nobody out.
-func TestTheRightKeyPassesWhereOthersHaveFailedWithTheName(t *testing.T) {
+// Failures from other addresses do not lock a user out.
+func TestThrottle_AcceptsRightKeyFromOtherAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		env := newEnv(t)
 		login := func(from int, key string) *httptest.ResponseRecorder {
@@ -340,7 +353,7 @@ func TestTheRightKeyPassesWhereOthersHaveFailedWithTheName(t *testing.T) {
 			return env.serve(r)
 		}
 		for i := range 20 {
-			got := login(i, "a-key-that-nobody-has-at-all")
+			got := login(i, "a-key-that-was-never-issued")
 			isLimited := got.Code == http.StatusTooManyRequests && got.Header().Get("Retry-After") == "60"
 			if isLimited != (i >= 12) || !isLimited && got.Code != http.StatusUnauthorized {
 				t.Errorf("try %d: %d %s", i, got.Code, got.Body)
@@ -352,14 +365,16 @@ func TestTheRightKeyPassesWhereOthersHaveFailedWithTheName(t *testing.T) {
 	})
 }
 
-// A page of another site can have a browser send what it likes, cookies and all.
-func TestCrossSiteRequestsAreRefused(t *testing.T) {
+// A page of another site can make a browser send requests with cookies.
+func TestCrossOrigin_IsRefused(t *testing.T) {
 	env := newEnv(t)
 	for _, c := range []struct {
 		header, value string
 		refused       bool
 	}{
-		{"Sec-Fetch-Site", "cross-site", true}, {"Sec-Fetch-Site", "same-site", true}, {"Origin", "https://evil.example", true},
+		{"Sec-Fetch-Site", "cross-site", true}, {"Sec-Fetch-Site", "same-site", true}, {
+			"Origin", "https://evil.example", true,
+		},
 		{"Sec-Fetch-Site", "same-origin", false}, {"Origin", "http://example.com", false}, {"Accept", "*/*", false},
 	} {
 		for _, path := range []string{loginPath, "/api/auth/logout", list} {

@@ -33,7 +33,7 @@ import (
 	"keywright.dev/keywright/test/kit"
 )
 
-// Keys, by whose they are.
+// Keys of the callers.
 const (
 	bootstrapKey = "the-bootstrap-key-of-this-place"
 	aliceKey     = "the-key-of-alice-the-admin"
@@ -41,25 +41,25 @@ const (
 	writerKey    = "an-api-key-of-alice-that-may-write-users"
 	readerKey    = "a-key-of-a-program-that-may-read-users"
 	plainKey     = "a-key-that-may-do-nothing-at-all"
-	offKey       = "the-key-of-somebody-disabled"
-	gitKey       = "the-key-of-somebody-kept-in-git"
+	offKey       = "the-key-of-a-disabled-admin"
+	gitKey       = "the-key-of-an-admin-in-git"
 )
 
-// longKey is longer than what is repeated of a name.
+// longKey is longer than names are repeated.
 var longKey = strings.Repeat("a-key-as-long-as-keys-may-be-", 5)
 
-// secrets must be in no log and no trail.
+// secrets must not appear in the log or the audit trail.
 var secrets = []string{longKey, bootstrapKey, aliceKey, bobKey, writerKey, readerKey, plainKey, offKey, gitKey}
 
 var begin = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// view is what is seen of a cluster.
+// view is a view of a cluster that is ready unless err is set.
 type view struct{ err error }
 
 func (v *view) Ready() error     { return v.err }
 func (*view) Age() time.Duration { return 0 }
 
-// house is /api with all that is behind it, in memory.
+// env is /api on services in memory.
 type env struct {
 	http.Handler
 	registry *fakeobjects.Store
@@ -141,12 +141,12 @@ func (e *env) use(tb testing.TB, runtime config.Runtime) {
 	e.gate.Use(rules)
 }
 
-// keepsSecrets: none of the keys is anywhere where it can be read.
+// keepsSecrets checks that no key is in the log or the audit trail.
 func (e *env) keepsSecrets(tb testing.TB) {
 	written := e.log.String() + fmt.Sprintf("%+v", e.memory.entries)
 	for _, secret := range secrets {
 		if strings.Contains(written, secret) {
-			tb.Errorf("a key was written down: %s", secret)
+			tb.Errorf("a key was recorded: %s", secret)
 		}
 	}
 }
@@ -157,7 +157,7 @@ func unmounted(mux *http.ServeMux, path string) http.Handler {
 	return h
 }
 
-// ask sends a request with a key, if there is one.
+// ask sends a request, with a key if it is not empty.
 func (e *env) ask(method, path, key, body string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	if key != "" {
@@ -172,14 +172,14 @@ func (e *env) serve(r *http.Request) *httptest.ResponseRecorder {
 	return recorder
 }
 
-// detail is what a reply says is wrong.
+// detail returns the error text of a reply.
 func detail(r *httptest.ResponseRecorder) string {
 	var said struct{ Detail string }
 	_ = json.Unmarshal(r.Body.Bytes(), &said)
 	return said.Detail
 }
 
-// field is one of a reply's.
+// field returns a field of a reply.
 func field(tb testing.TB, r *httptest.ResponseRecorder, name string) string {
 	tb.Helper()
 	var said map[string]any
@@ -190,7 +190,7 @@ func field(tb testing.TB, r *httptest.ResponseRecorder, name string) string {
 	return text
 }
 
-// memory is everything that a database keeps.
+// memory keeps what the database keeps in the server.
 type memory struct {
 	mu       sync.Mutex
 	turn     sync.Mutex

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// bodies that nobody means.
+// bodies are malformed or invalid request bodies.
 var bodies = []string{
 	"", " ", "{", "}", "[]", "null", "true", "1", `"x"`, "{}{}", `{"username"}`, `{"username":}`, `{"username":"x"`,
 	`{"username":"new","username":"other"}`, `{"Username":"new"}`, `{"username":["new"]}`, `{"username":{"a":1}}`, `{"username":true}`,
@@ -20,12 +20,13 @@ var bodies = []string{
 }
 
 var names = []string{
-	"bob%2F..%2Falice", "%00", "bob%00", "%ff", "%F0%9F%98%80", "..", ".", "%2e%2e", "bob%20", "%20bob", "b%6fb%3F", "~", strings.Repeat("x", 5000),
+	"bob%2F..%2Falice", "%00", "bob%00", "%ff", "%F0%9F%98%80", "..", ".", "%2e%2e", "bob%20", "%20bob", "b%6fb%3F",
+	"~", strings.Repeat("x", 5000),
 	"m%C3%BCller", "%D0%B0lice", "admin", "ADMIN", "bob;x", "bob%0d%0aX:1", "uid-1",
 }
 
-// Whatever is sent is refused in the one form there is, and changes nothing.
-func TestBadInputChangesNothing(t *testing.T) {
+// Every bad input is refused in the documented form and changes nothing.
+func TestBadInput_ChangesNothing(t *testing.T) {
 	env := newEnv(t)
 	check := func(method, path string, r *httptest.ResponseRecorder) {
 		t.Helper()
@@ -35,10 +36,12 @@ func TestBadInputChangesNothing(t *testing.T) {
 	}
 	for _, body := range bodies {
 		for _, c := range []struct{ method, path string }{
-			{"POST", list}, {"PUT", of("plain") + "/role"}, {"PUT", of("bob") + "/role"}, {"POST", of("bob") + "/rotate-key"}, {"POST", loginPath},
+			{"POST", list}, {"PUT", of("plain") + "/role"}, {"PUT", of("bob") + "/role"}, {
+				"POST", of("bob") + "/rotate-key",
+			}, {"POST", loginPath},
 		} {
 			if strings.HasSuffix(c.path, "rotate-key") && strings.TrimSpace(body) == "" {
-				continue // no body is a body there
+				continue // rotate-key accepts an empty body
 			}
 			r := httptest.NewRequest(c.method, c.path, strings.NewReader(body))
 			r.Header.Set("Authorization", "Bearer "+aliceKey)
@@ -58,19 +61,20 @@ func TestBadInputChangesNothing(t *testing.T) {
 	}
 }
 
-// A name in a path is taken as it was meant.
-func TestANameInAPathIsDecoded(t *testing.T) {
+func TestPaths_NamesAreDecoded(t *testing.T) {
 	env := newEnv(t)
 	if r := env.ask("DELETE", list+"/b%6Fb", aliceKey, ""); r.Code != 200 || field(t, r, "deleted") != "bob" {
 		t.Error(r.Code, r.Body)
 	}
 }
 
-func TestOtherEncodingsAreRefused(t *testing.T) {
+func TestBodies_OtherEncodingsAreRefused(t *testing.T) {
 	const why = "Invalid JSON body: the Content-Type must be application/json"
 	for _, c := range []struct{ header, value, detail string }{
-		// curl -d says that it sends a form.
-		{"Content-Type", "text/plain", why}, {"Content-Type", "application/x-www-form-urlencoded", why}, {"Content-Type", "multipart/form-data; boundary=x", why},
+		// curl -d sends this type by default.
+		{"Content-Type", "text/plain", why}, {
+			"Content-Type", "application/x-www-form-urlencoded", why,
+		}, {"Content-Type", "multipart/form-data; boundary=x", why},
 		{"Content-Type", "application/json; charset=utf-16", why}, {"Content-Encoding", "gzip", "Invalid JSON body"},
 	} {
 		env := newEnv(t)
@@ -83,7 +87,7 @@ func TestOtherEncodingsAreRefused(t *testing.T) {
 	}
 }
 
-// FuzzAPI: no input makes a failure of the server, or a reply of another form.
+// FuzzAPI checks that every input gets a reply of the documented form that is not a server error.
 func FuzzAPI(f *testing.F) {
 	for _, body := range bodies {
 		f.Add("POST", "admin/users", body, aliceKey, "")
@@ -108,8 +112,9 @@ func FuzzAPI(f *testing.F) {
 			t.Fatalf("%d %s", got.Code, got.Body)
 		case !json.Valid(got.Body.Bytes()) || got.Header().Get("Content-Type") != "application/json":
 			t.Fatalf("%s", got.Body)
-		case key != aliceKey && key != bootstrapKey && key != bobKey && key != gitKey && key != writerKey && len(env.registry.Writes()) > 0:
-			t.Fatalf("written without a right: %q", env.registry.Writes())
+		case key != aliceKey && key != bootstrapKey && key != bobKey && key != gitKey && key != writerKey &&
+			len(env.registry.Writes()) > 0:
+			t.Fatalf("written without the right: %q", env.registry.Writes())
 		}
 	})
 }

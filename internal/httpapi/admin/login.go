@@ -91,7 +91,8 @@ func (l *loginRoutes) login(c *httpapi.Call) {
 	}
 }
 
-// mayTry waits as long as the throttle demands. It reports false when the attempt has been refused or the client has gone.
+// mayTry waits as long as the throttle demands. It reports false when the attempt has been refused or the
+// client has gone.
 func (a *attempt) mayTry() bool {
 	delay, retryAfter := a.Throttle.Begin(a.username, a.address, a.Now())
 	return !a.isLimited(retryAfter) && (delay <= 0 || program.Pause(a.R.Context(), delay))

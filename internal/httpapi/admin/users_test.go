@@ -26,95 +26,106 @@ const (
 
 func of(name string) string { return list + "/" + url.PathEscape(name) }
 
-// Each row is one request to a place of its own, and all that is said of it.
-func TestTexts(t *testing.T) {
+// Each row is one request to an environment of its own, and its reply.
+func TestErrors_HaveDocumentedTexts(t *testing.T) {
 	for name, c := range map[string]struct {
 		method, path, key, body string
 		status                  int
 		detail                  string
 	}{
-		"create: nobody":                {"POST", list, "", `{"username":"new"}`, 403, "Admin access required"},
-		"create: a key of no use":       {"POST", list, plainKey, `{"username":"new"}`, 403, "Admin access required"},
-		"create: an APIKey":             {"POST", list, writerKey, `{"username":"new"}`, 403, "Admin access required"},
-		"create: nobody, broken":        {"POST", list, "", `{`, 403, "Admin access required"},
-		"create: no JSON":               {"POST", list, aliceKey, `{`, 400, "Invalid JSON body"},
-		"create: nothing":               {"POST", list, aliceKey, ``, 400, "Invalid JSON body"},
-		"create: no object":             {"POST", list, aliceKey, `[]`, 400, "JSON body must be an object"},
-		"create: null":                  {"POST", list, aliceKey, `null`, 400, "JSON body must be an object"},
-		"create: no name":               {"POST", list, aliceKey, `{}`, 400, "Username is required"},
-		"create: null name":             {"POST", list, aliceKey, `{"username":null}`, 400, "Username is required"},
-		"create: blank name":            {"POST", list, aliceKey, `{"username":"  "}`, 400, "Username is required"},
-		"create: a number":              {"POST", list, aliceKey, `{"username":1}`, 400, "username: must not be a number"},
-		"create: reserved":              {"POST", list, aliceKey, `{"username":"ADMIN"}`, 400, "Username 'admin' is reserved"},
-		"create: short":                 {"POST", list, aliceKey, `{"username":"x"}`, 400, "Invalid username: 'x'. Must be 2-50 alphanumeric characters, dots, hyphens, underscores."},
-		"create: accents":               {"POST", list, aliceKey, `{"username":"müller"}`, 400, "Invalid username: 'müller'. Must be 2-50 alphanumeric characters, dots, hyphens, underscores."},
-		"create: a dash first":          {"POST", list, aliceKey, `{"username":"-x"}`, 400, "Invalid username: '-x'. Must be 2-50 alphanumeric characters, dots, hyphens, underscores."},
-		"create: two lines":             {"POST", list, aliceKey, `{"username":"ab\nc"}`, 400, "Invalid username: 'ab\nc'. Must be 2-50 alphanumeric characters, dots, hyphens, underscores."},
-		"create: an existing admin":     {"POST", list, aliceKey, `{"username":"BOB"}`, 409, "User 'bob' already exists"},
-		"create: an existing plain":     {"POST", list, aliceKey, `{"username":"Plain"}`, 409, "User 'plain' already exists: change its role instead"},
-		"create: somebody seen":         {"POST", list, aliceKey, `{"username":"sam"}`, 409, "User 'sam' already exists: change its role instead"},
-		"create: unknown field":         {"POST", list, aliceKey, `{"username":"new","role":"admin"}`, 400, "role: is not known"},
-		"delete: nobody":                {"DELETE", of("bob"), "", "", 403, "Admin access required"},
-		"delete: oneself":               {"DELETE", of("alice"), aliceKey, "", 400, "Cannot delete your own account"},
-		"delete: oneself by an APIKey":  {"DELETE", of("alice"), writerKey, "", 400, "Cannot delete your own account"},
-		"delete: bootstrap":             {"DELETE", of("admin"), bootstrapKey, "", 400, "Cannot delete your own account"},
-		"delete: bootstrap by another":  {"DELETE", of("admin"), aliceKey, "", 404, "Admin user 'admin' not found"},
-		"delete: nobody there":          {"DELETE", of("nobody"), aliceKey, "", 404, "Admin user 'nobody' not found"},
-		"delete: plain":                 {"DELETE", of("plain"), aliceKey, "", 404, "Admin user 'plain' not found"},
-		"delete: seen":                  {"DELETE", of("sam"), aliceKey, "", 404, "Admin user 'sam' not found"},
-		"delete: a manifest's":          {"DELETE", of("git"), aliceKey, "", 409, "User 'git' " + manual + " (keywright-system/git)"},
-		"delete: oneself, a manifest's": {"DELETE", of("git"), gitKey, "", 409, "User 'git' " + manual + " (keywright-system/git)"},
-		"forget: a manifest's plain":    {"DELETE", of("gitplain") + "?forget=true", aliceKey, "", 409, "User 'gitplain' " + manual + " (keywright-system/gitplain)"},
-		"forget: nobody there":          {"DELETE", of("nobody") + "?forget=true", aliceKey, "", 404, "User 'nobody' not found"},
-		"forget: perhaps":               {"DELETE", of("sam") + "?forget=perhaps", aliceKey, "", 400, "forget must be true or false"},
-		"role: nobody":                  {"PUT", of("bob") + "/role", "", `{"role":"user"}`, 403, "Admin access required"},
-		"role: one's own, first":        {"PUT", of("alice") + "/role", aliceKey, `{`, 400, "Cannot change your own role"},
-		"role: bootstrap, one's own":    {"PUT", of("admin") + "/role", bootstrapKey, `{"role":"user"}`, 400, "Cannot change your own role"},
-		"role: a manifest's, first":     {"PUT", of("git") + "/role", gitKey, `{`, 409, "User 'git' " + manual + " (keywright-system/git)"},
-		"role: no JSON":                 {"PUT", of("nobody") + "/role", aliceKey, `{`, 400, "Invalid JSON body"},
-		"role: no object":               {"PUT", of("nobody") + "/role", aliceKey, `"admin"`, 400, "JSON body must be an object"},
-		"role: none":                    {"PUT", of("nobody") + "/role", aliceKey, `{"role":""}`, 400, "Role is required"},
-		"role: another":                 {"PUT", of("nobody") + "/role", aliceKey, `{"role":"Admin"}`, 400, "Invalid role: 'Admin'. Must be 'admin' or 'user'."},
-		"role: another, of admin":       {"PUT", of("admin") + "/role", aliceKey, `{"role":"root"}`, 400, "Invalid role: 'root'. Must be 'admin' or 'user'."},
-		"role: admin's":                 {"PUT", of("Admin") + "/role", aliceKey, `{"role":"user"}`, 400, "Cannot change role of reserved 'admin' user"},
-		"role: nobody there":            {"PUT", of("nobody") + "/role", aliceKey, `{"role":"admin"}`, 404, "User 'nobody' not found"},
-		"role: another case":            {"PUT", of("BOB") + "/role", aliceKey, `{"role":"user"}`, 404, "User 'BOB' not found"},
-		"role: the same":                {"PUT", of("bob") + "/role", aliceKey, `{"role":"admin"}`, 400, "User 'bob' already has role 'admin'"},
-		"role: the same, plain":         {"PUT", of("plain") + "/role", aliceKey, `{"role":"user"}`, 400, "User 'plain' already has role 'user'"},
-		"role: the same, seen":          {"PUT", of("sam") + "/role", aliceKey, `{"role":"user"}`, 400, "User 'sam' already has role 'user'"},
-		"role: seen by a bad name":      {"PUT", of("a b") + "/role", aliceKey, `{"role":"admin"}`, 400, "Invalid username: 'a b'. Must be 2-50 alphanumeric characters, dots, hyphens, underscores."},
-		"role: promoted by an APIKey":   {"PUT", of("plain") + "/role", writerKey, `{"role":"admin"}`, 403, "Admin access required"},
-		"rotate: nobody":                {"POST", of("bob") + "/rotate-key", "", ``, 403, "Admin access required"},
-		"rotate: an APIKey":             {"POST", of("bob") + "/rotate-key", writerKey, ``, 403, "Admin access required"},
-		"rotate: no JSON":               {"POST", of("nobody") + "/rotate-key", aliceKey, `{`, 400, "Invalid JSON body"},
-		"rotate: no object":             {"POST", of("nobody") + "/rotate-key", aliceKey, `[]`, 400, "JSON body must be an object"},
-		"rotate: short":                 {"POST", of("nobody") + "/rotate-key", aliceKey, `{"new_key":"short"}`, 400, "API key must be at least 16 characters long"},
-		"rotate: long":                  {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"` + strings.Repeat("x", 257) + `"}`, 400, "API key must be at most 256 characters long"},
-		"rotate: accents":               {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"schlüsselschlüssel"}`, 400, "API key must be visible ASCII characters only: no spaces, line ends or letters with accents"},
-		"rotate: mistyped":              {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"ak_0123456789abcdefghij"}`, 400, "API key begins like a generated key but is not one: a character is missing or mistyped"},
-		"rotate: a number":              {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":1234567890123456}`, 400, "new_key: must not be a number"},
-		"rotate: nobody there":          {"POST", of("nobody") + "/rotate-key", aliceKey, `{"new_key":"a-key-that-is-long-enough"}`, 404, "Admin user 'nobody' not found"},
-		"rotate: plain":                 {"POST", of("plain") + "/rotate-key", aliceKey, ``, 404, "Admin user 'plain' not found"},
-		"rotate: bootstrap":             {"POST", of("admin") + "/rotate-key", bootstrapKey, ``, 404, "Admin user 'admin' not found"},
-		"rotate: taken":                 {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"` + aliceKey + `"}`, 409, "API key is already in use"},
-		"rotate: the same":              {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"` + bobKey + `"}`, 409, "API key is already in use"},
-		"rotate: the bootstrap key":     {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"` + bootstrapKey + `"}`, 409, "API key is already in use"},
-		"rotate: an APIKey's":           {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"` + plainKey + `"}`, 409, "API key is already in use"},
-		"rotate: into a Secret":         {"POST", of("git") + "/rotate-key", aliceKey, `{"new_key":"a-key-that-is-long-enough"}`, 409, "The key of 'git' is in Secret keywright-system/git-admin-key, which a key can't be brought into here: leave new_key out to have it rotated"},
-		"list: nobody":                  {"GET", list, "", "", 403, "Admin access required"},
-		"list: a key of no use":         {"GET", list, plainKey, "", 403, "Admin access required"},
-		"no route: nobody":              {"GET", "/api/admin/nothing", "", "", 403, "Admin access required"},
-		"no route: an admin":            {"GET", "/api/admin/nothing", aliceKey, "", 404, "Not found"},
-		"no route: the root of it":      {"TRACE", "/api/admin/", "", "", 403, "Admin access required"},
-		"no route: without the slash":   {"GET", "/api/admin", "", "", 403, "Admin access required"},
-		"no method: nobody":             {"PATCH", list, "", "", 403, "Admin access required"},
-		"no method: an admin":           {"PATCH", list, aliceKey, "", 405, "Method not allowed"},
-		"no name":                       {"DELETE", list + "/", aliceKey, "", 404, "Not found"},
-		"elsewhere":                     {"GET", "/api/nothing", "", "", 404, "Not found"},
-		"elsewhere, empty":              {"GET", "/api/", aliceKey, "", 404, "Not found"},
-		"elsewhere, in disguise":        {"GET", "/api//admin/users", "", "", 404, "Not found"},
-		"audit: nobody":                 {"GET", "/api/admin/audit", "", "", 403, "Admin access required"},
-		"audit: an APIKey":              {"GET", "/api/admin/audit", writerKey, "", 403, "Admin access required"},
+		"create: anonymous":            {"POST", list, "", `{"username":"new"}`, 403, "Admin access required"},
+		"create: a key without rights": {"POST", list, plainKey, `{"username":"new"}`, 403, "Admin access required"},
+		"create: an APIKey":            {"POST", list, writerKey, `{"username":"new"}`, 403, "Admin access required"},
+		"create: anonymous, broken":    {"POST", list, "", `{`, 403, "Admin access required"},
+		"create: not JSON":             {"POST", list, aliceKey, `{`, 400, "Invalid JSON body"},
+		"create: nothing":              {"POST", list, aliceKey, ``, 400, "Invalid JSON body"},
+		"create: not an object":        {"POST", list, aliceKey, `[]`, 400, "JSON body must be an object"},
+		"create: null":                 {"POST", list, aliceKey, `null`, 400, "JSON body must be an object"},
+		"create: no name":              {"POST", list, aliceKey, `{}`, 400, "Username is required"},
+		"create: null name":            {"POST", list, aliceKey, `{"username":null}`, 400, "Username is required"},
+		"create: blank name":           {"POST", list, aliceKey, `{"username":"  "}`, 400, "Username is required"},
+		"create: a number":             {"POST", list, aliceKey, `{"username":1}`, 400, "username: must not be a number"},
+		"create: reserved":             {"POST", list, aliceKey, `{"username":"ADMIN"}`, 400, "Username 'admin' is reserved"},
+		"create: short":                {"POST", list, aliceKey, `{"username":"x"}`, 400, "Invalid username: 'x'. Must be 2-50 alphanumeric characters, dots, hyphens, underscores."},
+		"create: accents":              {"POST", list, aliceKey, `{"username":"müller"}`, 400, "Invalid username: 'müller'. Must be 2-50 alphanumeric characters, dots, hyphens, underscores."},
+		"create: a dash first":         {"POST", list, aliceKey, `{"username":"-x"}`, 400, "Invalid username: '-x'. Must be 2-50 alphanumeric characters, dots, hyphens, underscores."},
+		"create: two lines":            {"POST", list, aliceKey, `{"username":"ab\nc"}`, 400, "Invalid username: 'ab\nc'. Must be 2-50 alphanumeric characters, dots, hyphens, underscores."},
+		"create: an existing admin":    {"POST", list, aliceKey, `{"username":"BOB"}`, 409, "User 'bob' already exists"},
+		"create: an existing plain":    {"POST", list, aliceKey, `{"username":"Plain"}`, 409, "User 'plain' already exists: change its role instead"},
+		"create: a seen user":          {"POST", list, aliceKey, `{"username":"sam"}`, 409, "User 'sam' already exists: change its role instead"},
+		"create: unknown field":        {"POST", list, aliceKey, `{"username":"new","role":"admin"}`, 400, "role: is not known"},
+		"delete: anonymous":            {"DELETE", of("bob"), "", "", 403, "Admin access required"},
+		"delete: oneself":              {"DELETE", of("alice"), aliceKey, "", 400, "Cannot delete your own account"},
+		"delete: oneself by an APIKey": {"DELETE", of("alice"), writerKey, "", 400, "Cannot delete your own account"},
+		"delete: bootstrap":            {"DELETE", of("admin"), bootstrapKey, "", 400, "Cannot delete your own account"},
+		"delete: bootstrap by another": {"DELETE", of("admin"), aliceKey, "", 404, "Admin user 'admin' not found"},
+		"delete: a missing user":       {"DELETE", of("missing"), aliceKey, "", 404, "Admin user 'missing' not found"},
+		"delete: plain":                {"DELETE", of("plain"), aliceKey, "", 404, "Admin user 'plain' not found"},
+		"delete: seen":                 {"DELETE", of("sam"), aliceKey, "", 404, "Admin user 'sam' not found"},
+		"delete: a manifest's": {
+			"DELETE", of("git"), aliceKey, "", 409, "User 'git' " + manual + " (keywright-system/git)",
+		},
+		"delete: oneself, a manifest's": {
+			"DELETE", of("git"), gitKey, "", 409, "User 'git' " + manual + " (keywright-system/git)",
+		},
+		"forget: a manifest's plain": {
+			"DELETE", of("gitplain") + "?forget=true", aliceKey, "", 409,
+			"User 'gitplain' " + manual + " (keywright-system/gitplain)",
+		},
+		"forget: a missing user": {
+			"DELETE", of("missing") + "?forget=true", aliceKey, "", 404, "User 'missing' not found",
+		},
+		"forget: perhaps": {
+			"DELETE", of("sam") + "?forget=perhaps", aliceKey, "", 400, "forget must be true or false",
+		},
+		"role: anonymous":             {"PUT", of("bob") + "/role", "", `{"role":"user"}`, 403, "Admin access required"},
+		"role: one's own, first":      {"PUT", of("alice") + "/role", aliceKey, `{`, 400, "Cannot change your own role"},
+		"role: bootstrap, one's own":  {"PUT", of("admin") + "/role", bootstrapKey, `{"role":"user"}`, 400, "Cannot change your own role"},
+		"role: a manifest's, first":   {"PUT", of("git") + "/role", gitKey, `{`, 409, "User 'git' " + manual + " (keywright-system/git)"},
+		"role: not JSON":              {"PUT", of("missing") + "/role", aliceKey, `{`, 400, "Invalid JSON body"},
+		"role: not an object":         {"PUT", of("missing") + "/role", aliceKey, `"admin"`, 400, "JSON body must be an object"},
+		"role: none":                  {"PUT", of("missing") + "/role", aliceKey, `{"role":""}`, 400, "Role is required"},
+		"role: another":               {"PUT", of("missing") + "/role", aliceKey, `{"role":"Admin"}`, 400, "Invalid role: 'Admin'. Must be 'admin' or 'user'."},
+		"role: another, of admin":     {"PUT", of("admin") + "/role", aliceKey, `{"role":"root"}`, 400, "Invalid role: 'root'. Must be 'admin' or 'user'."},
+		"role: admin's":               {"PUT", of("Admin") + "/role", aliceKey, `{"role":"user"}`, 400, "Cannot change role of reserved 'admin' user"},
+		"role: a missing user":        {"PUT", of("missing") + "/role", aliceKey, `{"role":"admin"}`, 404, "User 'missing' not found"},
+		"role: another case":          {"PUT", of("BOB") + "/role", aliceKey, `{"role":"user"}`, 404, "User 'BOB' not found"},
+		"role: the same":              {"PUT", of("bob") + "/role", aliceKey, `{"role":"admin"}`, 400, "User 'bob' already has role 'admin'"},
+		"role: the same, plain":       {"PUT", of("plain") + "/role", aliceKey, `{"role":"user"}`, 400, "User 'plain' already has role 'user'"},
+		"role: the same, seen":        {"PUT", of("sam") + "/role", aliceKey, `{"role":"user"}`, 400, "User 'sam' already has role 'user'"},
+		"role: seen by a bad name":    {"PUT", of("a b") + "/role", aliceKey, `{"role":"admin"}`, 400, "Invalid username: 'a b'. Must be 2-50 alphanumeric characters, dots, hyphens, underscores."},
+		"role: promoted by an APIKey": {"PUT", of("plain") + "/role", writerKey, `{"role":"admin"}`, 403, "Admin access required"},
+		"rotate: anonymous":           {"POST", of("bob") + "/rotate-key", "", ``, 403, "Admin access required"},
+		"rotate: an APIKey":           {"POST", of("bob") + "/rotate-key", writerKey, ``, 403, "Admin access required"},
+		"rotate: not JSON":            {"POST", of("missing") + "/rotate-key", aliceKey, `{`, 400, "Invalid JSON body"},
+		"rotate: not an object":       {"POST", of("missing") + "/rotate-key", aliceKey, `[]`, 400, "JSON body must be an object"},
+		"rotate: short":               {"POST", of("missing") + "/rotate-key", aliceKey, `{"new_key":"short"}`, 400, "API key must be at least 16 characters long"},
+		"rotate: long":                {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"` + strings.Repeat("x", 257) + `"}`, 400, "API key must be at most 256 characters long"},
+		"rotate: accents":             {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"schlüsselschlüssel"}`, 400, "API key must be visible ASCII characters only: no spaces, line ends or letters with accents"},
+		"rotate: mistyped":            {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"ak_0123456789abcdefghij"}`, 400, "API key begins like a generated key but is not one: a character is missing or mistyped"},
+		"rotate: a number":            {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":1234567890123456}`, 400, "new_key: must not be a number"},
+		"rotate: a missing user":      {"POST", of("missing") + "/rotate-key", aliceKey, `{"new_key":"a-key-that-is-long-enough"}`, 404, "Admin user 'missing' not found"},
+		"rotate: plain":               {"POST", of("plain") + "/rotate-key", aliceKey, ``, 404, "Admin user 'plain' not found"},
+		"rotate: bootstrap":           {"POST", of("admin") + "/rotate-key", bootstrapKey, ``, 404, "Admin user 'admin' not found"},
+		"rotate: taken":               {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"` + aliceKey + `"}`, 409, "API key is already in use"},
+		"rotate: the same":            {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"` + bobKey + `"}`, 409, "API key is already in use"},
+		"rotate: the bootstrap key":   {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"` + bootstrapKey + `"}`, 409, "API key is already in use"},
+		"rotate: an APIKey's":         {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"` + plainKey + `"}`, 409, "API key is already in use"},
+		"rotate: into a Secret":       {"POST", of("git") + "/rotate-key", aliceKey, `{"new_key":"a-key-that-is-long-enough"}`, 409, "The key of 'git' is delivered in Secret keywright-system/git-admin-key and can't be set here: leave new_key out to rotate it"},
+		"list: anonymous":             {"GET", list, "", "", 403, "Admin access required"},
+		"list: a key of no use":       {"GET", list, plainKey, "", 403, "Admin access required"},
+		"no route: anonymous":         {"GET", "/api/admin/nothing", "", "", 403, "Admin access required"},
+		"no route: an admin":          {"GET", "/api/admin/nothing", aliceKey, "", 404, "Not found"},
+		"no route: the root of it":    {"TRACE", "/api/admin/", "", "", 403, "Admin access required"},
+		"no route: without the slash": {"GET", "/api/admin", "", "", 403, "Admin access required"},
+		"no method: anonymous":        {"PATCH", list, "", "", 403, "Admin access required"},
+		"no method: an admin":         {"PATCH", list, aliceKey, "", 405, "Method not allowed"},
+		"no name":                     {"DELETE", list + "/", aliceKey, "", 404, "Not found"},
+		"elsewhere":                   {"GET", "/api/nothing", "", "", 404, "Not found"},
+		"elsewhere, empty":            {"GET", "/api/", aliceKey, "", 404, "Not found"},
+		"elsewhere, in disguise":      {"GET", "/api//admin/users", "", "", 404, "Not found"},
+		"audit: anonymous":            {"GET", "/api/admin/audit", "", "", 403, "Admin access required"},
+		"audit: an APIKey":            {"GET", "/api/admin/audit", writerKey, "", 403, "Admin access required"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := newEnv(t)
@@ -123,7 +134,7 @@ func TestTexts(t *testing.T) {
 				t.Errorf("got %d %s, want %d %q", r.Code, r.Body, c.status, c.detail)
 			}
 			if len(env.registry.Writes())+len(env.events()) > 0 {
-				t.Errorf("written: %q, told: %q", env.registry.Writes(), env.events())
+				t.Errorf("writes %q, events %q", env.registry.Writes(), env.events())
 			}
 			if r.Header().Get("Cache-Control") != "no-store" || r.Header().Get("Content-Type") != "application/json" {
 				t.Errorf("%v", r.Header())
@@ -132,7 +143,7 @@ func TestTexts(t *testing.T) {
 	}
 }
 
-func TestCreate(t *testing.T) {
+func TestUsers_Create(t *testing.T) {
 	env := newEnv(t)
 	r := env.ask("POST", list, aliceKey, `{"username":" New.One "}`)
 	key := field(t, r, "api_key")
@@ -152,7 +163,7 @@ func TestCreate(t *testing.T) {
 	}
 }
 
-// checkTrail compares what was written down: action, target, outcome.
+// checkTrail compares action, target and outcome of the audit entries.
 func checkTrail(t *testing.T, env *env, want ...string) {
 	t.Helper()
 	var got []string
@@ -160,11 +171,11 @@ func checkTrail(t *testing.T, env *env, want ...string) {
 		got = append(got, e.Action+" "+e.Target+" "+e.Outcome)
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("the trail says %q, want %q", got, want)
+		t.Errorf("audit trail %q, want %q", got, want)
 	}
 }
 
-func TestDelete(t *testing.T) {
+func TestUsers_Delete(t *testing.T) {
 	env := newEnv(t)
 	r := env.ask("DELETE", of("bob"), aliceKey, "")
 	if r.Code != 200 || r.Body.String() != `{"deleted":"bob"}`+"\n" || env.registry.AdminUser("bob") != nil {
@@ -174,12 +185,12 @@ func TestDelete(t *testing.T) {
 		t.Error(again.Code, again.Body)
 	}
 	if me := env.ask("GET", "/api/auth/me", bobKey, ""); field(t, me, "username") != "" {
-		t.Error("a deleted admin's key still says who they are")
+		t.Error("the key of a deleted admin still identifies them")
 	}
 	checkTrail(t, env, "user.delete User/bob done", "user.delete User/bob refused")
 }
 
-func TestForget(t *testing.T) {
+func TestUsers_Forget(t *testing.T) {
 	for _, name := range []string{"plain", "sam", "a b"} {
 		env := newEnv(t)
 		r := env.ask("DELETE", of(name)+"?forget=true", writerKey, "")
@@ -190,7 +201,7 @@ func TestForget(t *testing.T) {
 	}
 }
 
-func TestPromoteAndDemote(t *testing.T) {
+func TestUsers_PromoteAndDemote(t *testing.T) {
 	for _, name := range []string{"plain", "sam"} {
 		env := newEnv(t)
 		r := env.ask("PUT", of(name)+"/role", bootstrapKey, `{"role":"admin"}`)
@@ -215,8 +226,8 @@ func TestPromoteAndDemote(t *testing.T) {
 	}
 }
 
-// No key that was there before works again.
-func TestAPromotionRevivesNoKey(t *testing.T) {
+// No earlier key becomes valid again.
+func TestPromotion_DropsOldKeys(t *testing.T) {
 	env := newEnv(t)
 	u := env.registry.AdminUser("bob")
 	u.Name, u.Spec.Username, u.Spec.Role = "old", "old", v1alpha1.RoleUser
@@ -233,8 +244,8 @@ func TestAPromotionRevivesNoKey(t *testing.T) {
 	}
 }
 
-// Somebody may be promoted by kubectl while the operator is away: then no old key is there to work again.
-func TestADemotionTakesTheKeysOff(t *testing.T) {
+// kubectl may promote the user while the operator is away: no old key must become valid.
+func TestDemotion_DropsKeys(t *testing.T) {
 	env := newEnv(t)
 	if r := env.ask("PUT", of("bob")+"/role", aliceKey, `{"role":"user"}`); r.Code != 200 {
 		t.Fatal(r.Code, r.Body)
@@ -250,12 +261,12 @@ func TestADemotionTakesTheKeysOff(t *testing.T) {
 	}
 }
 
-// What a Secret delivers the operator alone takes off: admission would refuse it, and the whole demotion with it.
-func TestADemotionLeavesTheKeysOfASecret(t *testing.T) {
+// Only the operator drops keys that are delivered in a Secret: admission would refuse the server.
+func TestDemotion_LeavesKeysOfSecretToOperator(t *testing.T) {
 	env := newEnv(t)
 	u := env.registry.AdminUser("bob")
 	u.Name, u.Spec.Username, u.Spec.Delivery = "kept", "kept", v1alpha1.DeliverySecret
-	env.registry.PutUser(*u, "the-key-in-a-secret-of-somebody")
+	env.registry.PutUser(*u, "a-key-that-is-in-a-secret")
 	if r := env.ask("PUT", of("kept")+"/role", aliceKey, `{"role":"user"}`); r.Code != 200 {
 		t.Fatal(r.Code, r.Body)
 	}
@@ -264,21 +275,23 @@ func TestADemotionLeavesTheKeysOfASecret(t *testing.T) {
 	}
 }
 
-func TestADemotionThatLeavesAKeySaysSo(t *testing.T) {
+func TestDemotion_ReportsKeyThatIsStillRecorded(t *testing.T) {
 	env := newEnv(t)
 	env.registry.Fail = fakeobjects.FailCall("DropKeys", objects.ErrUnavailable)
 	env.ask("POST", loginPath, "", claim("bob", bobKey))
 	r := env.ask("PUT", of("bob")+"/role", aliceKey, `{"role":"user"}`)
-	if r.Code != 503 || detail(r) != "User 'bob' is demoted, but the old key is still recorded: promote and demote the user again" {
+	if r.Code != 503 ||
+		detail(r) != "User 'bob' is demoted, but the old key is still recorded: promote and demote the user again" {
 		t.Error(r.Code, r.Body)
 	}
-	if env.registry.AdminUser("bob").IsAdmin() || len(env.memory.sessions) > 0 || !slices.Equal(env.events(), []string{"bob Demoted"}) {
+	if env.registry.AdminUser("bob").IsAdmin() || len(env.memory.sessions) > 0 ||
+		!slices.Equal(env.events(), []string{"bob Demoted"}) {
 		t.Errorf("%v %v", env.memory.sessions, env.events())
 	}
 }
 
-// The journal of the house is searched for keys after each test.
-func TestAKeyInThePlaceOfAUserIsNotWrittenDown(t *testing.T) {
+// keepsSecrets also searches the log for keys.
+func TestAudit_HidesKeySentAsUsername(t *testing.T) {
 	for _, key := range []string{aliceKey, offKey, bootstrapKey, readerKey, longKey} {
 		for _, c := range []struct{ method, path, body, want string }{
 			{"POST", list, `{"username":" ` + key + `"}`, "user.create User/(a key) refused"},
@@ -299,7 +312,7 @@ func TestAKeyInThePlaceOfAUserIsNotWrittenDown(t *testing.T) {
 	}
 }
 
-func TestAKeyInThePlaceOfAFieldIsNotWrittenDown(t *testing.T) {
+func TestAudit_HidesKeySentAsFieldName(t *testing.T) {
 	env := newEnv(t)
 	env.ask("POST", list, aliceKey, `{"`+offKey+`":1}`)
 	if e := env.memory.entries; len(e) != 1 || e[0].Detail != "(a key): is not known" {
@@ -307,8 +320,8 @@ func TestAKeyInThePlaceOfAFieldIsNotWrittenDown(t *testing.T) {
 	}
 }
 
-// A username is shown anywhere, and so is none that is a key.
-func TestAKeyIsNoUsername(t *testing.T) {
+// Usernames are shown everywhere, so a key must not be one.
+func TestUsers_RefuseKeyAsUsername(t *testing.T) {
 	generated, err := newEnv(t).registry.Generate()
 	if err != nil {
 		t.Fatal(err)
@@ -320,7 +333,8 @@ func TestAKeyIsNoUsername(t *testing.T) {
 			env.ask("POST", list, aliceKey, `{"username":"`+name+`"}`),
 			env.ask("PUT", of(name)+"/role", aliceKey, `{"role":"admin"}`),
 		} {
-			if r.Code != 400 || !strings.HasPrefix(detail(r), "Invalid username: it is a key") || strings.Contains(r.Body.String(), name) {
+			if r.Code != 400 || !strings.HasPrefix(detail(r), "Invalid username: it is a key") ||
+				strings.Contains(r.Body.String(), name) {
 				t.Error(r.Code, r.Body)
 			}
 		}
@@ -330,8 +344,8 @@ func TestAKeyIsNoUsername(t *testing.T) {
 	}
 }
 
-// What somebody's own policy or quota is against is told in its words.
-func TestWhatTheAPIServerRefusesIsTold(t *testing.T) {
+// The reply repeats the message of a policy or quota that refuses the write.
+func TestUsers_ReportRefusalOfAPIServer(t *testing.T) {
 	for _, c := range []struct{ method, path, body, action string }{
 		{"POST", list, `{"username":"new"}`, "user.create User/new"},
 		{"PUT", of("plain") + "/role", `{"role":"admin"}`, "user.promote User/plain"},
@@ -340,7 +354,9 @@ func TestWhatTheAPIServerRefusesIsTold(t *testing.T) {
 		{"DELETE", of("bob"), "", "user.delete User/bob"},
 	} {
 		env := newEnv(t)
-		env.registry.Fail = fakeobjects.FailWrites(fmt.Errorf("record the key: %w", &objects.Refused{Message: "exceeded quota"}))
+		env.registry.Fail = fakeobjects.FailWrites(
+			fmt.Errorf("record the key: %w", &objects.Refused{Message: "exceeded quota"}),
+		)
 		r := env.ask(c.method, c.path, aliceKey, c.body)
 		if r.Code != 409 || detail(r) != "The API server refuses it: exceeded quota" {
 			t.Errorf("%s %s: %d %s", c.method, c.path, r.Code, r.Body)
@@ -349,7 +365,7 @@ func TestWhatTheAPIServerRefusesIsTold(t *testing.T) {
 	}
 }
 
-func TestAPromotionThatGotNoKeyIsTakenBack(t *testing.T) {
+func TestPromotion_IsUndoneWithoutKey(t *testing.T) {
 	env := newEnv(t)
 	env.registry.Fail = fakeobjects.FailCall("Record", objects.ErrUnavailable)
 	if r := env.ask("PUT", of("plain")+"/role", aliceKey, `{"role":"admin"}`); r.Code != 503 {
@@ -361,13 +377,13 @@ func TestAPromotionThatGotNoKeyIsTakenBack(t *testing.T) {
 	checkTrail(t, env, "user.promote User/plain failed")
 }
 
-func TestRotate(t *testing.T) {
+func TestUsers_RotateKey(t *testing.T) {
 	for name, c := range map[string]struct{ key, who, body, want string }{
 		"another's":          {aliceKey, "bob", ``, ""},
 		"one's own":          {bobKey, "bob", `{}`, ""},
 		"null":               {aliceKey, "bob", `{"new_key":null}`, ""},
 		"empty":              {aliceKey, "bob", `{"new_key":""}`, ""},
-		"brought":            {aliceKey, "bob", `{"new_key":"a-key-that-bob-thought-of"}`, "a-key-that-bob-thought-of"},
+		"brought":            {aliceKey, "bob", `{"new_key":"a-key-that-bob-brought"}`, "a-key-that-bob-brought"},
 		"of one at least":    {aliceKey, "bob", `{"new_key":"0123456789abcdef"}`, "0123456789abcdef"},
 		"of 256 at most":     {aliceKey, "bob", `{"new_key":"` + strings.Repeat("~", 256) + `"}`, strings.Repeat("~", 256)},
 		"a disabled admin's": {aliceKey, "off", ``, ""},
@@ -380,7 +396,7 @@ func TestRotate(t *testing.T) {
 				t.Fatalf("%d %s", r.Code, r.Body)
 			}
 			if old := env.ask("GET", "/api/auth/me", bobKey, ""); c.who == "bob" && field(t, old, "username") != "" {
-				t.Error("the key before still works")
+				t.Error("the earlier key is accepted")
 			}
 			if me := env.ask("GET", "/api/auth/me", key, ""); c.who == "bob" && field(t, me, "username") != "bob" {
 				t.Error(me.Body)
@@ -390,23 +406,26 @@ func TestRotate(t *testing.T) {
 	}
 }
 
-func TestARotationIsAskedForWhereASecretDelivers(t *testing.T) {
+func TestRotateKey_RequestsRotationForSecret(t *testing.T) {
 	env := newEnv(t)
 	r := env.ask("POST", of("git")+"/rotate-key", aliceKey, "")
 	if r.Code != 200 || r.Body.String() != `{"username":"git","secret":{"namespace":"keywright-system","name":"git-admin-key"}}`+"\n" {
 		t.Fatalf("%d %s", r.Code, r.Body)
 	}
-	if env.registry.AdminUser("git").Annotations[v1alpha1.AnnotationRotate] == "" || !slices.Equal(env.events(), []string{"git RotationRequested"}) {
+	if env.registry.AdminUser("git").Annotations[v1alpha1.AnnotationRotate] == "" ||
+		!slices.Equal(env.events(), []string{"git RotationRequested"}) {
 		t.Error(env.events())
 	}
 }
 
-func TestTheLastAdminStays(t *testing.T) {
+func TestLastAdmin_CannotBeRemoved(t *testing.T) {
 	env := newEnv(t)
 	for _, name := range []string{"bob", "git"} {
 		u := env.registry.AdminUser(name)
 		u.Spec.Role = v1alpha1.RoleUser
-		if err := env.registry.Change(t.Context(), u, func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Role = v1alpha1.RoleUser }); err != nil {
+		if err := env.registry.Change(
+			t.Context(), u, func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Role = v1alpha1.RoleUser },
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -419,7 +438,7 @@ func TestTheLastAdminStays(t *testing.T) {
 			t.Errorf("%d %s", r.Code, r.Body)
 		}
 	}
-	// Who is disabled does not count, and may go.
+	// A disabled admin does not count and may be deleted.
 	if r := env.ask("DELETE", of("off"), bootstrapKey, ""); r.Code != 200 {
 		t.Error(r.Code, r.Body)
 	}
@@ -428,8 +447,8 @@ func TestTheLastAdminStays(t *testing.T) {
 	}
 }
 
-// Admission goes by a mark that may lag behind what the server itself has counted.
-func TestAMarkThatLagsIsWaitedFor(t *testing.T) {
+// Admission goes by the anchor, which may lag behind the server's own count.
+func TestLastAdmin_WaitsForAnchor(t *testing.T) {
 	env := newEnv(t)
 	env.registry.LastAdminLags = 2
 	if r := env.ask("DELETE", of("bob"), aliceKey, ""); r.Code != 200 {
@@ -437,10 +456,12 @@ func TestAMarkThatLagsIsWaitedFor(t *testing.T) {
 	}
 }
 
-func TestList(t *testing.T) {
+func TestUsers_List(t *testing.T) {
 	env := newEnv(t)
 	used := begin.Add(5 * time.Minute)
-	env.memory.uses = map[string]lastuse.Use{string(env.registry.AdminUser("bob").UID): {At: used.Add(300 * time.Millisecond)}}
+	env.memory.uses = map[string]lastuse.Use{
+		string(env.registry.AdminUser("bob").UID): {At: used.Add(300 * time.Millisecond)},
+	}
 	u := env.registry.AdminUser("bob")
 	u.Name, u.Spec.Username = "late", "late"
 	u.CreationTimestamp.Time = begin.Add(time.Hour)
@@ -456,7 +477,9 @@ func TestList(t *testing.T) {
 		name := u["username"].(string)
 		names, byName[name] = append(names, name), u
 	}
-	if want := []string{"late", "alice", "bob", "git", "gitplain", "off", "plain", "sam", "a b"}; !slices.Equal(names, want) {
+	if want := []string{
+		"late", "alice", "bob", "git", "gitplain", "off", "plain", "sam", "a b",
+	}; !slices.Equal(names, want) {
 		t.Errorf("got %q, want %q", names, want)
 	}
 	for name, want := range map[string]string{
@@ -471,8 +494,8 @@ func TestList(t *testing.T) {
 	}
 }
 
-// What can't be done now is said to be so, and why, where that is of use.
-func TestUnavailable(t *testing.T) {
+// The reply says what is unavailable.
+func TestUsers_ReplyUnavailable(t *testing.T) {
 	requests := []struct{ method, path, body string }{
 		{"GET", list, ""}, {"POST", list, `{"username":"new"}`}, {"DELETE", of("bob"), ""},
 		{"PUT", of("bob") + "/role", `{"role":"user"}`}, {"POST", of("bob") + "/rotate-key", ""},
@@ -484,7 +507,10 @@ func TestUnavailable(t *testing.T) {
 			t.Errorf("%s %s: %d %s", c.method, c.path, r.Code, r.Body)
 		}
 	}
-	for _, c := range append(requests, struct{ method, path, body string }{"POST", "/api/auth/login", "{}"}, struct{ method, path, body string }{"GET", "/api/nothing", ""}) {
+	for _, c := range append(
+		requests, struct{ method, path, body string }{"POST", "/api/auth/login", "{}"},
+		struct{ method, path, body string }{"GET", "/api/nothing", ""},
+	) {
 		env := newEnv(t)
 		env.memory.down = errDown
 		if r := env.ask(c.method, c.path, "", c.body); r.Code != 503 || detail(r) != "The database is unavailable: down" {
@@ -498,8 +524,8 @@ func TestUnavailable(t *testing.T) {
 	}
 }
 
-// A failure in the middle is no reason to say anything of what is within.
-func TestAFailureIsNotExplained(t *testing.T) {
+// The cause of a failure is logged and not in the reply.
+func TestUsers_HideCauseOfFailure(t *testing.T) {
 	env := newEnv(t)
 	env.registry.Fail = fakeobjects.FailCall("Record", errors.New("etcd at 10.0.0.1 says: no"))
 	r := env.ask("POST", of("bob")+"/rotate-key", aliceKey, "")
@@ -509,8 +535,8 @@ func TestAFailureIsNotExplained(t *testing.T) {
 	checkTrail(t, env, "user.rotate User/bob failed")
 }
 
-// Of the last two admins one stays, whoever takes away both at once.
-func TestOfTheLastTwoOneStays(t *testing.T) {
+// Of the last two admins one stays when both are removed at once.
+func TestLastAdmin_OneOfTwoConcurrentRemovalsIsRefused(t *testing.T) {
 	for range 20 {
 		env := newEnv(t)
 		if r := env.ask("DELETE", of("git"), aliceKey, ""); r.Code != 409 {
@@ -524,18 +550,18 @@ func TestOfTheLastTwoOneStays(t *testing.T) {
 		go func() { codes <- env.ask("PUT", of("bob")+"/role", bootstrapKey, `{"role":"user"}`).Code }()
 		go func() { codes <- env.ask("DELETE", of("alice"), bootstrapKey, "").Code }()
 		if sum := <-codes + <-codes; sum != 600 {
-			t.Fatalf("the two add up to %d, want a 200 and a 400", sum)
+			t.Fatalf("the statuses add up to %d, want 200 and 400", sum)
 		}
 	}
 }
 
-func TestOfManyWhoBringTheSameKeyOneGetsIt(t *testing.T) {
+func TestRotateKey_AdoptsKeyForOneOfManyUsers(t *testing.T) {
 	env := newEnv(t)
 	names := []string{"bob", "off", "alice"}
 	codes := make(chan int, len(names))
 	for _, name := range names {
 		go func() {
-			codes <- env.ask("POST", of(name)+"/rotate-key", bootstrapKey, `{"new_key":"a-key-that-many-thought-of"}`).Code
+			codes <- env.ask("POST", of(name)+"/rotate-key", bootstrapKey, `{"new_key":"a-key-that-many-brought"}`).Code
 		}()
 	}
 	won := 0

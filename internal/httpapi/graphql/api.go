@@ -32,8 +32,8 @@ type Keys interface {
 	Revoke(ctx context.Context, caller manage.Caller, subject v1alpha1.Subject, id string) (*apikeys.Key, error)
 }
 
-// New serves /graphql: 401 to unproven callers, 400 to what is not a GraphQL request, and else 200, even when the query
-// fails. Only proven callers learn what is wrong with a request.
+// New serves /graphql: 401 to unproven callers, 400 to what is not a GraphQL request, and else 200, even when
+// the query fails. Only proven callers learn what is wrong with a request.
 func New(keys Keys, log *slog.Logger) httpapi.Surface {
 	e := newEngine(keys, log)
 	return httpapi.Surface{API: API, Routes: []httpapi.Route{{Method: http.MethodPost, Serve: e.serve}}}

@@ -12,7 +12,7 @@ import (
 	"keywright.dev/keywright/test/liveobjects"
 )
 
-func TestOnAnAPIServer(t *testing.T) {
+func TestAPIServer(t *testing.T) {
 	kit.RunSpecs(t, "GraphQL")
 }
 

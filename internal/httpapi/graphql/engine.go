@@ -28,8 +28,8 @@ const (
 //go:embed schema.graphql
 var definition string
 
-// engine runs queries. It runs each query twice: first dry, without touching any key, to find every error and excess before
-// the first change is made, and then for real.
+// engine runs queries. It runs each query twice: first dry, without touching any key, to find every error and
+// excess before the first change is made, and then for real.
 type engine struct {
 	dry, real *graphql.Schema
 	log       *slog.Logger
@@ -50,7 +50,9 @@ func (e *engine) parse(r *root, more ...graphql.SchemaOpt) *graphql.Schema {
 }
 
 // answer runs a query. understood reports whether the query was valid.
-func (e *engine) answer(ctx context.Context, caller manage.Caller, q *query) (response *graphql.Response, understood bool) {
+func (e *engine) answer(
+	ctx context.Context, caller manage.Caller, q *query,
+) (response *graphql.Response, understood bool) {
 	ctx, execution := withExecution(ctx, caller)
 	if problems := e.check(ctx, q); len(problems) > 0 {
 		return &graphql.Response{Errors: problems}, false

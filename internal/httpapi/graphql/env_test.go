@@ -29,31 +29,31 @@ import (
 
 var now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// Keys of the callers. Session is the cookie of a session of alice.
+// Keys of the callers, and the cookie of a session of alice.
 const (
 	aliceKey     = fakeobjects.AliceKey
 	aliceSession = fakeobjects.AliceSession
 	bobKey       = "the-key-of-bob-who-is-a-user"
 	ciKey        = "the-key-of-a-program-named-ci"
-	// savedName stands for no key, but a saved name.
+	// savedName stands for a saved name instead of a key.
 	savedName = "saved-name"
 )
 
-// held is a key, and what of it nobody is told.
+// held is a key and what the caller wanted of it.
 type held struct {
 	apikeys.Key
 	wanted apikeys.Wanted
 	by     manage.Caller
 }
 
-// ring is Keys as a test may have them: an admin may all, and a user may with their own.
+// ring is Keys in memory: an admin may manage all keys, and a user their own.
 type ring struct {
 	mu     sync.Mutex
 	keys   []*held
 	calls  int
 	fail   error
 	panics any
-	// at is when keys are created.
+	// at is the creation time of new keys.
 	at time.Time
 }
 
@@ -76,7 +76,9 @@ func (r *ring) may(by manage.Caller, subject v1alpha1.Subject) error {
 	return &manage.Error{Kind: manage.Forbidden, Text: "API key lacks required permission"}
 }
 
-func (r *ring) List(_ context.Context, by manage.Caller, subject v1alpha1.Subject, read manage.Read[*apikeys.Query]) (*apikeys.Page, error) {
+func (r *ring) List(
+	_ context.Context, by manage.Caller, subject v1alpha1.Subject, read manage.Read[*apikeys.Query],
+) (*apikeys.Page, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.may(by, subject); err != nil {
@@ -91,7 +93,7 @@ func (r *ring) List(_ context.Context, by manage.Caller, subject v1alpha1.Subjec
 	for _, e := range r.keys {
 		k := e.Key
 		if !isPast {
-			// The key itself may be gone: what counts is its place.
+			// The key may be deleted: only its position counts.
 			isPast = placeOf(&k) > placeAt(q.After)
 		}
 		if !isPast {
@@ -112,7 +114,7 @@ func (r *ring) List(_ context.Context, by manage.Caller, subject v1alpha1.Subjec
 	return page, nil
 }
 
-// placeOf sorts as lists do: newest first, then by name.
+// placeOf returns a text that sorts like lists: newest first, then by name.
 func placeOf(k *apikeys.Key) string {
 	return fmt.Sprintf("%020d %s", 1<<40-k.CreatedAt.Unix(), k.Object)
 }
@@ -126,7 +128,7 @@ func placeAt(cursor string) string {
 	return ""
 }
 
-// everyKey is all there ever were, so that a cursor can be read when its key is gone.
+// everyKey has deleted keys too, so that their cursors can be read.
 var everyKey []apikeys.Key
 
 func (r *ring) Get(_ context.Context, by manage.Caller, subject v1alpha1.Subject, id string) (*apikeys.Key, error) {
@@ -153,7 +155,9 @@ func (r *ring) find(by manage.Caller, subject v1alpha1.Subject, id string) (*hel
 	return r.keys[i], nil
 }
 
-func (r *ring) Create(_ context.Context, by manage.Caller, subject v1alpha1.Subject, read manage.Read[*apikeys.Wanted]) (*apikeys.Issued, error) {
+func (r *ring) Create(
+	_ context.Context, by manage.Caller, subject v1alpha1.Subject, read manage.Read[*apikeys.Wanted],
+) (*apikeys.Issued, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.may(by, subject); err != nil {
@@ -176,7 +180,9 @@ func plaintextOf(n int) string { return fmt.Sprintf("ak_the-plaintext-of-key-%d"
 func (r *ring) add(by manage.Caller, subject v1alpha1.Subject, wanted apikeys.Wanted) apikeys.Key {
 	n := len(everyKey) + 1
 	k := apikeys.Key{
-		ID: fmt.Sprintf("uid-%d", n), Object: apikeys.Ref{Namespace: "ns", Name: fmt.Sprintf("key-%03d", n)}, Name: wanted.Name, Category: wanted.Category,
+		ID: fmt.Sprintf("uid-%d", n), Object: apikeys.Ref{
+			Namespace: "ns", Name: fmt.Sprintf("key-%03d", n),
+		}, Name: wanted.Name, Category: wanted.Category,
 		Subject: subject, Policy: wanted.Policy, ExpiresAt: wanted.ExpiresAt, CreatedAt: cmpTime(r.at), Enabled: true,
 	}
 	r.keys = append(r.keys, &held{Key: k, wanted: wanted, by: by})
@@ -204,7 +210,7 @@ func (r *ring) Revoke(_ context.Context, by manage.Caller, subject v1alpha1.Subj
 	return &k, nil
 }
 
-// backing is sessions and a database.
+// backing is the sessions and the database.
 type backing struct {
 	renews  bool
 	touched []string
@@ -218,7 +224,7 @@ func (b *backing) Touch(_ context.Context, cookie string) bool {
 
 func (b *backing) Err() error { return b.down }
 
-// house is /graphql with keys behind it.
+// env is /graphql on keys in memory.
 type env struct {
 	http.Handler
 	ring    *ring
@@ -286,11 +292,12 @@ func document(tb testing.TB, query string, variables any) string {
 	return body.String()
 }
 
-// ask wants 200, and any data into v.
+// ask expects status 200 and decodes the data into v.
 func (e *env) ask(tb testing.TB, key, query string, variables, v any) []told {
 	tb.Helper()
 	recorder := e.serve(newRequest(key, document(tb, query, variables)))
-	if recorder.Code != http.StatusOK || recorder.Header().Get("Cache-Control") != "no-store" || recorder.Header().Get("Content-Type") != "application/json" {
+	if recorder.Code != http.StatusOK || recorder.Header().Get("Cache-Control") != "no-store" ||
+		recorder.Header().Get("Content-Type") != "application/json" {
 		tb.Fatalf("%d %q %s", recorder.Code, recorder.Header(), recorder.Body)
 	}
 	var got reply
@@ -305,7 +312,7 @@ func (e *env) ask(tb testing.TB, key, query string, variables, v any) []told {
 	return got.Errors
 }
 
-// get wants no errors.
+// get expects no errors.
 func (e *env) get(tb testing.TB, key, query string, variables, v any) {
 	tb.Helper()
 	if problems := e.ask(tb, key, query, variables, v); len(problems) > 0 {
@@ -313,7 +320,7 @@ func (e *env) get(tb testing.TB, key, query string, variables, v any) {
 	}
 }
 
-// refused wants one error.
+// refused expects one error.
 func (e *env) refused(tb testing.TB, key, query string, variables any, code int, message string) {
 	tb.Helper()
 	problems := e.ask(tb, key, query, variables, nil)

@@ -77,8 +77,8 @@ func queryErrors(found []*qerrors.QueryError) []*qerrors.QueryError {
 
 const wrongType = "A value has the wrong type."
 
-// wording keeps a message of the library only where it names nothing but parts of the schema and the query. Values are
-// never repeated.
+// wording keeps a message of the library only where it names nothing but parts of the schema and the query.
+// Values are never repeated.
 func wording(e *qerrors.QueryError) string {
 	var t typeError
 	switch {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Whatever comes, it is answered in the documented form, nothing fails, and nobody but who asked is told of a key.
+// FuzzGraphQL checks that every body gets a reply of the documented form, and that no reply fails or leaks a key.
 func FuzzGraphQL(f *testing.F) {
 	for _, query := range []string{
 		seedCreate, seedRevoke, pageQuery, createOwn,
@@ -19,7 +19,14 @@ func FuzzGraphQL(f *testing.F) {
 		`{ token(id: 99999999999999999999999) { id } }`, `mutation { createToken(token: {name: "a", policy: "{}", expiresAt: 1e400}) { id } }`,
 	} {
 		f.Add("POST", "application/json", document(f, query, seedInput()), true)
-		f.Add("POST", "application/json", document(f, query, map[string]any{"id": []any{nil, 1, "x"}, "limit": 1e300, "token": map[string]any{"name": nil}}), true)
+		f.Add(
+			"POST", "application/json",
+			document(
+				f, query,
+				map[string]any{"id": []any{nil, 1, "x"}, "limit": 1e300, "token": map[string]any{"name": nil}},
+			),
+			true,
+		)
 	}
 	f.Add("GET", "text/html", "", true)
 	f.Add("POST", "application/json", `[{"query":"{a}"}]`, false)
@@ -34,7 +41,7 @@ func FuzzGraphQL(f *testing.F) {
 	})
 }
 
-// FuzzQuery is of what gets past the body.
+// FuzzQuery fuzzes the query in a valid body.
 func FuzzQuery(f *testing.F) {
 	f.Add(seedCreate, `{"token": {"name": "x", "policy": "{}", "expiresAt": "1"}}`)
 	f.Add(`{ token(id: "\uD800") { id } }`, `{}`)
@@ -65,7 +72,7 @@ func checkReply(t *testing.T, env *env, r *http.Request, known bool) {
 	if !json.Valid(got.Body.Bytes()) || got.Header().Get("Cache-Control") != "no-store" {
 		t.Fatalf("%d %s", got.Code, got.Body)
 	}
-	// In earnest nothing fails: what the library can't take is found out before.
+	// The real run never fails: the dry run finds what the library can't execute.
 	if strings.Contains(got.Body.String(), `"code":5000`) {
 		t.Fatalf("%s\n%s", got.Body, env.log)
 	}

@@ -56,8 +56,8 @@ func (r *root) IntegrationInstanceTokens(ctx context.Context, args struct {
 	return &integrationPage{Tokens: tokens, PageInfo: pageInfoOf(page)}, nil
 }
 
-// CreateIntegrationInstanceToken creates a key that authenticates an integration and grants nothing: the service that the
-// integration reports to decides by its subject.
+// CreateIntegrationInstanceToken creates a key that authenticates an integration and grants nothing: the
+// service that the integration reports to decides by its subject.
 func (r *root) CreateIntegrationInstanceToken(ctx context.Context, args struct{ ID text }) (*integrationToken, error) {
 	id := string(args.ID)
 	if id == "" {
@@ -75,7 +75,9 @@ func (r *root) CreateIntegrationInstanceToken(ctx context.Context, args struct{ 
 type deletionResult struct{ Success bool }
 
 // RevokeIntegrationInstanceToken revokes a token of any integration.
-func (r *root) RevokeIntegrationInstanceToken(ctx context.Context, args struct{ TokenID text }) (*deletionResult, error) {
+func (r *root) RevokeIntegrationInstanceToken(
+	ctx context.Context, args struct{ TokenID text },
+) (*deletionResult, error) {
 	if _, err := r.keys.Revoke(ctx, executionOf(ctx).caller, integration(""), string(args.TokenID)); err != nil {
 		return nil, r.fail(ctx, err)
 	}

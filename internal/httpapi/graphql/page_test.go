@@ -28,7 +28,7 @@ func (env *env) fill(n int) {
 	alice := gate.Caller{Username: "alice", Subject: "User/alice", Admin: true}
 	by := manage.Caller{Caller: &alice}
 	for i := range n {
-		// Three in each second, of the account and of alice herself.
+		// Three in each second, of the account and of alice.
 		env.ring.at = now.Add(time.Duration(i/3) * time.Second)
 		subject := env.ring.Account()
 		if i%2 == 1 {
@@ -38,8 +38,8 @@ func (env *env) fill(n int) {
 	}
 }
 
-// Newest first, each once, whatever the size of a page: those of the account and the caller's own.
-func TestPages(t *testing.T) {
+// All pages together have each token of the account and the caller once, newest first, for every page size.
+func TestPages_ReturnEachTokenOnce(t *testing.T) {
 	for _, limit := range []int{1, 2, 3, 7, 20, 49, 50, 51, 1000} {
 		env := newEnv(t)
 		env.fill(50)
@@ -65,8 +65,8 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// Where one of the lists has no more and the other one does, there is more.
-func TestMoreOfOneList(t *testing.T) {
+// A page has more when one of the two lists has more.
+func TestPages_MoreInOneList(t *testing.T) {
 	env := newEnv(t)
 	env.fill(50)
 	for _, kind := range []v1alpha1.SubjectKind{v1alpha1.SubjectUser, v1alpha1.SubjectAccount} {
@@ -81,7 +81,7 @@ func TestMoreOfOneList(t *testing.T) {
 	}
 }
 
-func TestPagesWhileKeysComeAndGo(t *testing.T) {
+func TestPages_WhileKeysChange(t *testing.T) {
 	env := newEnv(t)
 	env.fill(12)
 	var first, second pageReply
@@ -90,7 +90,7 @@ func TestPagesWhileKeysComeAndGo(t *testing.T) {
 	for _, k := range env.ring.keys[5:] {
 		rest = append(rest, k.ID)
 	}
-	// The key the page ended with, and the one before it, are deleted. A new one is none of the next page.
+	// The last two keys of the page are deleted. A new key is not on the next page.
 	env.ring.keys = slices.Delete(env.ring.keys, 3, 5)
 	env.ring.at = now.Add(time.Hour)
 	env.get(t, aliceKey, seedCreate, seedInput(), nil)
@@ -104,7 +104,7 @@ func TestPagesWhileKeysComeAndGo(t *testing.T) {
 	}
 }
 
-func TestTheSizeOfAPage(t *testing.T) {
+func TestPages_Limit(t *testing.T) {
 	env := newEnv(t)
 	env.fill(30)
 	var page pageReply

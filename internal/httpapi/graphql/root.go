@@ -32,8 +32,8 @@ func (r *root) mine(caller manage.Caller) []v1alpha1.Subject {
 	return append(subjects, r.keys.Account())
 }
 
-// firstOf calls do for each subject until one has the key. If the key is missing from a subject that the caller may read,
-// the error is that it was not found, and not that another subject is forbidden.
+// firstOf calls do for each subject until one has the key. If the key is missing from a subject that the caller
+// may read, the error is that it was not found, and not that another subject is forbidden.
 func firstOf(subjects []v1alpha1.Subject, do func(v1alpha1.Subject) (*apikeys.Key, error)) (*apikeys.Key, error) {
 	var refused error
 	for _, subject := range subjects {
@@ -72,8 +72,8 @@ func (p *pageArgs) query() (apikeys.Query, error) {
 	return q, nil
 }
 
-// list merges the keys of several subjects, as far as the caller may read them. All lists have the same order, so that the
-// first keys of all are among the first keys of each.
+// list merges the keys of several subjects, as far as the caller may read them. All lists have the same order,
+// so that the first keys of all are among the first keys of each.
 func (r *root) list(ctx context.Context, subjects []v1alpha1.Subject, p *pageArgs) (*apikeys.Page, error) {
 	q, err := p.query()
 	if err != nil {

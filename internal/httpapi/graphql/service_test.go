@@ -16,7 +16,7 @@ import (
 // bobWrites is the key of a key object of bob that only writes keys.
 const bobWrites = "a-key-of-bob-that-only-writes-keys"
 
-// newPlace has the real use cases, and the real gate, on a registry that is none.
+// newPlace returns the real service and gate on a store in memory.
 func newServiceEnv(t *testing.T) (*env, *fakeobjects.Fixture) {
 	t.Helper()
 	p := fakeobjects.NewFixture(t)
@@ -27,7 +27,10 @@ func newServiceEnv(t *testing.T) (*env, *fakeobjects.Fixture) {
 	bob := v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "bob"}
 	p.PutKey("bob-manages", bob, bobKey, give("certs.read", "apikeys.read", "apikeys.write"))
 	p.PutKey("bob-writes", bob, bobWrites, give("apikeys.write"))
-	p.PutKey("ci", v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}, ciKey, give("apikeys.read", "apikeys.write"))
+	p.PutKey(
+		"ci", v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}, ciKey,
+		give("apikeys.read", "apikeys.write"),
+	)
 	service := apikeys.New(apikeys.Config{
 		Gate: p.Gate, Verifier: p.Verifier, Store: p.Store, Uses: p.Uses, Trail: p.Trail,
 		Account: func() string { return "instance" }, Actions: func() []string { return nil }, Now: p.Time, Log: p.Logger(),
@@ -37,8 +40,8 @@ func newServiceEnv(t *testing.T) (*env, *fakeobjects.Fixture) {
 	return e, p
 }
 
-// Seed 4 from end to end: a token is made, does what its policy says and no more, and is refused once it is revoked.
-func TestTheSeedsTokenIsUsed(t *testing.T) {
+// A token is created, may do what its policy allows, and is refused once it is revoked.
+func TestToken_Lifecycle(t *testing.T) {
 	env, p := newServiceEnv(t)
 	var made struct{ CreateToken tokenReply }
 	env.get(t, fakeobjects.AliceKey, seedCreate, seedInput(), &made)
@@ -51,14 +54,16 @@ func TestTheSeedsTokenIsUsed(t *testing.T) {
 		action, resource string
 		want             bool
 	}{
-		{"dashboard:View", "dashboard:123456", true}, {"dashboard:View", "dashboard:1", false}, {"dashboard:Edit", "dashboard:123456", false},
+		{"dashboard:View", "dashboard:123456", true}, {"dashboard:View", "dashboard:1", false}, {
+			"dashboard:Edit", "dashboard:123456", false,
+		},
 	} {
 		if got := p.May(plaintext, c.action, c.resource); got != c.want {
 			t.Errorf("%s on %s: %t", c.action, c.resource, got)
 		}
 	}
 	id := map[string]any{"id": made.CreateToken.ID}
-	// Neither a token of the account's own nor a user may revoke it.
+	// Neither a token of the account nor a user may revoke it.
 	env.refused(t, bobKey, seedRevoke, id, 4001, "API key not found")
 	env.refused(t, ciKey, seedRevoke, id, 4003, apikeys.NotPermitted)
 	env.refused(t, plaintext, seedRevoke, id, 4003, apikeys.NotPermitted)
@@ -78,31 +83,36 @@ func TestTheSeedsTokenIsUsed(t *testing.T) {
 	if strings.Contains(env.log.String(), plaintext) {
 		t.Error("the token is in the log")
 	}
-	// Attempts at the wrong subject are none of the trail's.
+	// Lookups under the wrong subject are not audited.
 	var trail []string
 	for _, e := range p.Trail.Entries() {
 		trail = append(trail, e.Actor+" "+e.Action+" "+e.Outcome)
 	}
-	want := "User/alice " + audit.KeyCreate + " " + audit.Done + ",User/bob " + audit.KeyRevoke + " " + audit.Refused + ",Account/ci " + audit.KeyRevoke + " " + audit.Refused +
+	want := "User/alice " + audit.KeyCreate + " " + audit.Done + ",User/bob " + audit.KeyRevoke + " " +
+		audit.Refused + ",Account/ci " + audit.KeyRevoke + " " + audit.Refused +
 		",Account/instance " + audit.KeyRevoke + " " + audit.Refused + ",User/alice " + audit.KeyRevoke + " " + audit.Done
 	if got := strings.Join(trail, ","); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
-// A condition is kept to, and a DENY beats every ALLOW.
-func TestAPolicyIsKeptTo(t *testing.T) {
+// Conditions are enforced, and a DENY beats every ALLOW.
+func TestPolicy_IsEnforced(t *testing.T) {
 	env, p := newServiceEnv(t)
 	const policy = `{"permissions": [{"effect": "ALLOW", "actions": ["*"], "resources": ["*"]}, {"effect": "DENY", "actions": ["settings:GetSettings"], "resources": ["*"]}]}`
 	var made struct{ CreateToken tokenReply }
-	env.get(t, fakeobjects.AliceKey, seedCreate, map[string]any{"token": map[string]any{"name": "x", "policy": policy}}, &made)
+	env.get(
+		t, fakeobjects.AliceKey, seedCreate,
+		map[string]any{"token": map[string]any{"name": "x", "policy": policy}}, &made,
+	)
 	plaintext := value(made.CreateToken.Token)
-	if !p.May(plaintext, "dashboard:View", "dashboard:1") || p.May(plaintext, "settings:GetSettings", "settings-category:1") {
-		t.Error("it may something else")
+	if !p.May(plaintext, "dashboard:View", "dashboard:1") ||
+		p.May(plaintext, "settings:GetSettings", "settings-category:1") {
+		t.Error("the token may do something else")
 	}
 }
 
-func TestATokenMayWhatItsUserMay(t *testing.T) {
+func TestCurrentUserToken_HoldsRightsOfUser(t *testing.T) {
 	env, p := newServiceEnv(t)
 	input := map[string]any{"input": map[string]any{"name": "mine", "expiresAt": p.Time().AddDate(0, 0, 1).UnixMilli()}}
 	var made struct{ CreateCurrentUserToken tokenReply }
@@ -117,7 +127,7 @@ func TestATokenMayWhatItsUserMay(t *testing.T) {
 		t.Errorf("%+v", listed)
 	}
 
-	// A key that may less than its user hands out no more than it has.
+	// A key with fewer rights than its user can give only its own.
 	env.refused(t, bobKey, createOwn, input, 4003, apikeys.NotPermitted+": a caller can only give what it holds")
 	env.refused(t, ciKey, createOwn, input, 4003, "The caller is not a user: only users have tokens of their own")
 	problems := env.ask(t, fakeobjects.BootstrapKey, createOwn, input, nil)
@@ -130,8 +140,8 @@ func TestATokenMayWhatItsUserMay(t *testing.T) {
 	}
 }
 
-// A user by a proxy's word may do with their own what their roles let them.
-func TestAUserByAProxy(t *testing.T) {
+// A user named by a proxy manages their own tokens as their roles allow.
+func TestProxyUser_ManagesOwnTokens(t *testing.T) {
 	env, p := newServiceEnv(t)
 	ask := func(query string, variables any) string {
 		r := newRequest("", document(t, query, variables))
@@ -150,18 +160,19 @@ func TestAUserByAProxy(t *testing.T) {
 	}
 }
 
-// Who may write and not read may revoke all the same. What a manifest made is changed there.
-func TestRevokingUnseen(t *testing.T) {
+// A caller who may write but not read may revoke. Keys from manifests are changed there.
+func TestRevoke_WithoutRightToRead(t *testing.T) {
 	env, _ := newServiceEnv(t)
 	problems := env.ask(t, bobWrites, seedRevoke, map[string]any{"id": "uid-of-bob-manages"}, nil)
-	if len(problems) != 1 || problems[0].Extensions.Code != 4009 || !strings.Contains(problems[0].Message, "team/bob-manages") {
+	if len(problems) != 1 || problems[0].Extensions.Code != 4009 ||
+		!strings.Contains(problems[0].Message, "team/bob-manages") {
 		t.Errorf("%+v", problems)
 	}
 	env.refused(t, bobWrites, seedRevoke, map[string]any{"id": "none"}, 4001, "API key not found")
 	env.refused(t, bobWrites, `{ tokens { items { id } } }`, nil, 4003, apikeys.NotPermitted)
 }
 
-func TestAnIntegrationIsKnown(t *testing.T) {
+func TestIntegrationToken_Authenticates(t *testing.T) {
 	env, p := newServiceEnv(t)
 	var made struct{ CreateIntegrationInstanceToken tokenReply }
 	env.get(t, fakeobjects.AliceKey, `mutation { createIntegrationInstanceToken(id: "github-1") { tokenId token } }`, nil, &made)

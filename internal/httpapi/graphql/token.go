@@ -100,12 +100,16 @@ func (in *userTokenInput) wanted() (*apikeys.Wanted, error) {
 func (r *root) CreateCurrentUserToken(ctx context.Context, args struct{ Input userTokenInput }) (*token, error) {
 	user := executionOf(ctx).caller.Username
 	if user == "" {
-		return nil, r.fail(ctx, manage.Errorf(manage.Forbidden, "The caller is not a user: only users have tokens of their own"))
+		return nil, r.fail(
+			ctx, manage.Errorf(manage.Forbidden, "The caller is not a user: only users have tokens of their own"),
+		)
 	}
 	return r.create(ctx, v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: user}, args.Input.wanted)
 }
 
-func (r *root) create(ctx context.Context, subject v1alpha1.Subject, read manage.Read[*apikeys.Wanted]) (*token, error) {
+func (r *root) create(
+	ctx context.Context, subject v1alpha1.Subject, read manage.Read[*apikeys.Wanted],
+) (*token, error) {
 	issued, err := r.keys.Create(ctx, executionOf(ctx).caller, subject, read)
 	if err != nil {
 		return nil, r.fail(ctx, err)
@@ -122,8 +126,8 @@ func (r *root) RevokeToken(ctx context.Context, args struct{ ID text }) (*token,
 	return newToken(ctx, k, ""), nil
 }
 
-// revoke first looks for the key among the subjects that the caller may read, and then tries the others: each attempt is
-// audited, and one at the wrong subject would be noise.
+// revoke first looks for the key among the subjects that the caller may read, and then tries the others: each
+// attempt is audited, and one at the wrong subject would be noise.
 func (r *root) revoke(ctx context.Context, caller manage.Caller, id string) (*apikeys.Key, error) {
 	var missing error
 	var unseen []v1alpha1.Subject

@@ -1,5 +1,5 @@
-// Package jsonbody reads the JSON body of a request, strictly: what a client may have meant otherwise than it is read is
-// refused, with a word on what is wrong. How that is told to a client is each surface's business.
+// Package jsonbody reads the JSON body of a request strictly: it refuses what a client may have meant differently,
+// and says what is wrong. Each surface has its own form for that error.
 //
-// No text of a Problem repeats a value of the body: it may be a key in the wrong place.
+// No Problem repeats a value of the body: it may be a key in the wrong place.
 package jsonbody

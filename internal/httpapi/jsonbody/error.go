@@ -6,35 +6,35 @@ import (
 	"strings"
 )
 
-// Kind of what is wrong.
+// Kind is what is wrong with a body.
 type Kind uint8
 
-// Kinds of what is wrong with a body.
+// Kinds of errors.
 const (
-	// NotJSON: it is no JSON, or not only that.
+	// NotJSON: the body is not one JSON value.
 	NotJSON Kind = iota + 1
-	// OtherType: it is JSON, and says that it is something else.
+	// OtherType: the body is JSON, but its Content-Type is not.
 	OtherType
-	// NotObject: it is JSON, and no object.
+	// NotObject: the body is JSON but not an object.
 	NotObject
-	// TooLong: it is longer than MaxBytes.
+	// TooLong: the body is longer than MaxBytes.
 	TooLong
-	// BadField: an object, but for a field that is unknown, there twice, or of another type.
+	// BadField: a field is unknown, given twice, or of the wrong type.
 	BadField
 )
 
 const problemNotObject = "the body must be a JSON object"
 
-// Error says what is wrong with a body.
+// Error is why a body is refused.
 type Error struct {
 	Kind Kind
-	// Field is the path of the field, with BadField: policy.permissions.effect.
+	// Field is the path of the field for BadField: policy.permissions.effect.
 	Field string
-	// Problem is for a person to read. With BadField it follows the name of the field.
+	// Problem is for people. For BadField it follows the name of the field.
 	Problem string
 }
 
-// Error is the field and its problem.
+// Error returns the field and its problem.
 func (e *Error) Error() string {
 	if e.Field == "" {
 		return e.Problem
@@ -42,7 +42,7 @@ func (e *Error) Error() string {
 	return e.Field + ": " + e.Problem
 }
 
-// unwanted translates what the parser says of fields: unknown field "name", duplicate field "name".
+// unwanted translates the parser's errors about fields: unknown field "name", duplicate field "name".
 func unwanted(err error) *Error {
 	problem, field, _ := strings.Cut(err.Error(), " field ")
 	e := &Error{Kind: BadField, Field: shown(strings.Trim(field, `"`)), Problem: "is given twice"}
@@ -52,7 +52,7 @@ func unwanted(err error) *Error {
 	return e
 }
 
-// unreadable tells a value of another type from what is no JSON at all.
+// unreadable distinguishes a value of the wrong type from a body that is not JSON.
 func unreadable(document []byte, err error) *Error {
 	var other *json.UnmarshalTypeError
 	isType := errors.As(err, &other) || json.Valid(document)
@@ -62,14 +62,14 @@ func unreadable(document []byte, err error) *Error {
 	case !strings.HasPrefix(trim(document), "{"):
 		return &Error{Kind: NotObject, Problem: problemNotObject}
 	case other == nil:
-		// A type of ours that reads itself has refused its value. What it says may repeat that.
+		// An UnmarshalJSON method refused its value. Its error may repeat the value.
 		return &Error{Kind: BadField, Field: "body", Problem: "has a value that can't be read"}
 	}
 	return &Error{Kind: BadField, Field: shown(other.Field), Problem: "must not be " + article(other.Value)}
 }
 
 func article(value string) string {
-	// "number -1" and the like say more than the type.
+	// Some have a value after the type: "number -1".
 	kind, _, _ := strings.Cut(value, " ")
 	switch kind {
 	case "object", "array":
@@ -80,7 +80,7 @@ func article(value string) string {
 	return "a " + kind
 }
 
-// maxShown bounds what is repeated of a field's name, which may be anything when the field is unknown: in bytes.
+// maxShown bounds how much of an unknown field's name is repeated, in bytes.
 const maxShown = 64
 
 func shown(field string) string {

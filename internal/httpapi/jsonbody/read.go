@@ -1,22 +1,25 @@
 package jsonbody
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	kjson "sigs.k8s.io/json"
 )
 
-// MaxBytes bounds a body. The largest that is meant is a policy.
+// MaxBytes bounds a body. The largest legitimate one is a policy.
 const MaxBytes = 256 << 10
 
-// Read reads the body into the struct that v points to. Fields are matched with their case. What the body does not name
-// stays as it is in v.
+// Read decodes the body into the struct that v points to. Field names are case-sensitive. Fields that the body
+// does not have keep their values.
 func Read(w http.ResponseWriter, r *http.Request, v any, options ...Option) *Error {
 	var o choices
 	for _, option := range options {
@@ -35,12 +38,12 @@ func Read(w http.ResponseWriter, r *http.Request, v any, options ...Option) *Err
 	return Parse(body, v)
 }
 
-// Option is a liberty that an endpoint gives.
+// Option relaxes a rule for one endpoint.
 type Option func(*choices)
 
 type choices struct{ optional bool }
 
-// Optional lets a request have no body: v stays as it is.
+// Optional accepts an empty body, which leaves v as it is.
 func Optional(c *choices) { c.optional = true }
 
 func read(w http.ResponseWriter, r *http.Request) ([]byte, *Error) {
@@ -58,8 +61,8 @@ func read(w http.ResponseWriter, r *http.Request) ([]byte, *Error) {
 	return body, nil
 }
 
-// isJSON: a client that names no type means JSON, as nothing else is read here. But one that names another means that,
-// and a page of another site can send forms and plain text without asking first.
+// isJSON accepts a request without a Content-Type. It refuses other types, because a page of another site can send
+// forms and plain text without a preflight request.
 func isJSON(types []string) bool {
 	if len(types) == 0 {
 		return true
@@ -78,7 +81,7 @@ func otherType(body []byte) *Error {
 	return e
 }
 
-// Parse reads a document into the struct that v points to.
+// Parse decodes a document into the struct that v points to.
 func Parse(document []byte, v any) *Error {
 	switch {
 	case !utf8.Valid(document):
@@ -96,7 +99,7 @@ func Parse(document []byte, v any) *Error {
 	return unreadable(document, err)
 }
 
-// notNull: null is read into any struct without a complaint.
+// notNull refuses null, which the decoder accepts for any struct.
 func notNull(document []byte) *Error {
 	if trim(document) == "null" {
 		return &Error{Kind: NotObject, Problem: problemNotObject}
@@ -105,3 +108,33 @@ func notNull(document []byte) *Error {
 }
 
 func trim(document []byte) string { return strings.Trim(string(document), " \t\r\n") }
+
+// hasLoneSurrogate reports whether the document has an escape for half a character. The parser would replace it by
+// U+FFFD, so that two different names became one.
+func hasLoneSurrogate(document []byte) bool {
+	for {
+		i := bytes.IndexByte(document, '\\')
+		if i < 0 || i+1 >= len(document) {
+			return false
+		}
+		first, ok := escaped(document[i:])
+		if !ok || !utf16.IsSurrogate(first) {
+			document = document[i+2:]
+			continue
+		}
+		second, _ := escaped(document[i+6:])
+		if utf16.DecodeRune(first, second) == '\uFFFD' {
+			return true
+		}
+		document = document[i+12:]
+	}
+}
+
+// escaped returns the code unit of a \uXXXX at the beginning of s.
+func escaped(s []byte) (unit rune, ok bool) {
+	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(s[2:6]), 16, 16)
+	return rune(n), err == nil
+}

@@ -28,9 +28,15 @@ func read(body, contentType string, options ...jsonbody.Option) (wanted, *jsonbo
 	return v, err
 }
 
-func TestWhatIsRead(t *testing.T) {
-	for _, contentType := range []string{"", "application/json", "application/json; charset=UTF-8", "application/merge-patch+json"} {
-		v, err := read(" {\"name\": \"M\\u00fcller \\ud83d\\ude00\", \"count\": 3, \"scopes\": [\"a\"], \"inner\": {\"effect\": \"ALLOW\"}}\r\n", contentType)
+func TestRead_Accepts(t *testing.T) {
+	for _, contentType := range []string{
+		"", "application/json", "application/json; charset=UTF-8", "application/merge-patch+json",
+	} {
+		v, err := read(
+			" {\"name\": \"M\\u00fcller \\ud83d\\ude00\", \"count\": 3, \"scopes\": [\"a\"], \"inner\": "+
+				"{\"effect\": \"ALLOW\"}}\r\n",
+			contentType,
+		)
 		if err != nil || v.Name != "Müller 😀" || *v.Count != 3 || v.Scopes[0] != "a" || v.Inner.Effect != "ALLOW" {
 			t.Errorf("%s: %+v %v", contentType, v, err)
 		}
@@ -43,18 +49,21 @@ func TestWhatIsRead(t *testing.T) {
 	}
 }
 
-func TestWhatIsRefused(t *testing.T) {
+func TestRead_Refuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		body, contentType string
 		kind              jsonbody.Kind
 		text              string
 	}{
-		"nothing":             {"", "", jsonbody.NotJSON, "the body is not JSON"},
-		"truncated":           {`{"name":"x`, "", jsonbody.NotJSON, "the body is not JSON"},
-		"two documents":       {`{"name":"x"}{}`, "", jsonbody.NotJSON, "the body is not JSON"},
-		"more after it":       {`{"name":"x"} x`, "", jsonbody.NotJSON, "the body is not JSON"},
-		"Python":              {`{'name':'x'}`, "", jsonbody.NotJSON, "the body is not JSON"},
-		"a form":              {"name=x", "application/x-www-form-urlencoded", jsonbody.NotJSON, "the Content-Type must be application/json"},
+		"nothing":       {"", "", jsonbody.NotJSON, "the body is not JSON"},
+		"truncated":     {`{"name":"x`, "", jsonbody.NotJSON, "the body is not JSON"},
+		"two documents": {`{"name":"x"}{}`, "", jsonbody.NotJSON, "the body is not JSON"},
+		"more after it": {`{"name":"x"} x`, "", jsonbody.NotJSON, "the body is not JSON"},
+		"Python":        {`{'name':'x'}`, "", jsonbody.NotJSON, "the body is not JSON"},
+		"a form": {
+			"name=x", "application/x-www-form-urlencoded", jsonbody.NotJSON,
+			"the Content-Type must be application/json",
+		},
 		"plain text":          {`{"name":"x"}`, "text/plain", jsonbody.OtherType, "the Content-Type must be application/json"},
 		"another charset":     {`{"name":"x"}`, "application/json; charset=utf-16", jsonbody.OtherType, "the Content-Type must be application/json"},
 		"UTF-16":              {"\xff\xfe{\x00}\x00", "", jsonbody.NotJSON, "the body is not UTF-8"},
@@ -89,7 +98,7 @@ func TestWhatIsRefused(t *testing.T) {
 	}
 }
 
-func TestACompressedBodyIsRefused(t *testing.T) {
+func TestRead_RefusesCompressedBody(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("{}"))
 	r.Header.Set("Content-Encoding", "gzip")
 	if err := jsonbody.Read(httptest.NewRecorder(), r, &wanted{}); err == nil || err.Kind != jsonbody.NotJSON {
@@ -103,7 +112,8 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, document []byte) {
 		var v wanted
-		if err := jsonbody.Parse(document, &v); err == nil && strings.ContainsRune(v.Name, '\uFFFD') && !strings.Contains(string(document), "\uFFFD") &&
+		if err := jsonbody.Parse(document, &v); err == nil && strings.ContainsRune(v.Name, '\uFFFD') &&
+			!strings.Contains(string(document), "\uFFFD") &&
 			!strings.Contains(strings.ToLower(string(document)), "\\ufffd") {
 			t.Fatalf("%q was read as %q", document, v.Name)
 		}

@@ -25,8 +25,8 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-func TestOnAnAPIServer(t *testing.T) {
-	kit.RunSpecs(t, "Keys by HTTP, on an API server")
+func TestAPIServer(t *testing.T) {
+	kit.RunSpecs(t, "Keys over HTTP, on an API server")
 }
 
 var (
@@ -45,7 +45,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	server = mux
 }, kit.StartTimeout)
 
-// ask asks with the bootstrap key, or with another.
+// ask sends a request with the bootstrap key or another key.
 func ask(method, path, body string, plaintext ...string) (status int, data map[string]any, what string) {
 	GinkgoHelper()
 	r := httptest.NewRequest(method, "/apiv1/"+path, strings.NewReader(body))
@@ -62,17 +62,26 @@ func ask(method, path, body string, plaintext ...string) (status int, data map[s
 
 func works(plaintext string) bool { return verifier.Verify(plaintext, time.Now()).Accepted() }
 
-var _ = Describe("On an API server", func() {
-	It("makes, changes, rotates and deletes a key, each in force when it is answered", func(ctx SpecContext) {
+var _ = Describe("/apiv1 on an API server", func() {
+	It("creates, changes, rotates and deletes a key; each is in force with the reply", func(ctx SpecContext) {
 		status, made, what := ask("POST", "accounts/ci/apikeys", `{"name":"CI Pipeline","description":"Builds","scopes":["certs.read"],"expires_in_seconds":86400}`)
 		Expect(status).To(Equal(http.StatusCreated), what)
 		token, path := made["token"].(string), "accounts/ci/apikeys/"+made["id"].(string)
 		Expect(works(token)).To(BeTrue())
-		Expect(made).To(And(HaveKeyWithValue("subject", "Account/ci"), HaveKeyWithValue("source", "api"), HaveKeyWithValue("active", true)))
+		Expect(made).To(
+			And(
+				HaveKeyWithValue("subject", "Account/ci"), HaveKeyWithValue("source", "api"),
+				HaveKeyWithValue("active", true),
+			),
+		)
 
 		stored := &v1alpha1.APIKey{}
 		at := made["object"].(map[string]any)
-		Expect(plane.Client.Get(ctx, client.ObjectKey{Namespace: at["namespace"].(string), Name: at["name"].(string)}, stored)).To(Succeed())
+		Expect(
+			plane.Client.Get(
+				ctx, client.ObjectKey{Namespace: at["namespace"].(string), Name: at["name"].(string)}, stored,
+			),
+		).To(Succeed())
 		Expect(stored.Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationCreatedBy, v1alpha1.CreatedByAPI))
 		Expect(stored.Spec.Delivery).To(Equal(v1alpha1.DeliveryResponse))
 		Expect(*stored.Spec.TTL).To(BeEquivalentTo("24h0m0s"))
@@ -114,7 +123,7 @@ var _ = Describe("On an API server", func() {
 		}).WithTimeout(10 * time.Second).Should(ConsistOf("Created", "Changed", "Changed", "KeyRotated", "Deleted"))
 	})
 
-	DescribeTable("says what the API server finds wrong, and leaves nothing behind",
+	DescribeTable("reports what the API server refuses, and creates nothing",
 		func(ctx SpecContext, body, wanted string) {
 			status, _, what := ask("POST", "integrations/lab/apikeys", body)
 			Expect(what).To(Equal(wanted))
@@ -131,7 +140,7 @@ var _ = Describe("On an API server", func() {
 		Entry("nothing in a policy", `{"name":"x","policy":{}}`, "policy.permissions: Required value"),
 	)
 
-	It("says so as well when a key is changed, and leaves it as it was", func() {
+	It("reports what the API server refuses in a change, and changes nothing", func() {
 		_, made, _ := ask("POST", "accounts/other/apikeys", `{"name":"x"}`)
 		path := "accounts/other/apikeys/" + made["id"].(string)
 		status, _, what := ask("PATCH", path, `{"name":"`+strings.Repeat("n", 254)+`","description":"changed"}`)
@@ -141,8 +150,10 @@ var _ = Describe("On an API server", func() {
 		Expect(got).To(HaveKeyWithValue("description", ""))
 	})
 
-	It("leaves what a manifest made to the manifest, but for a rotation that its Secret delivers", func(ctx SpecContext) {
-		k := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "by-manifest"}, Spec: v1alpha1.APIKeySpec{
+	It("does not change a key from a manifest, but requests its rotation", func(ctx SpecContext) {
+		k := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "default", Name: "by-manifest",
+		}, Spec: v1alpha1.APIKeySpec{
 			Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "by-manifest"},
 		}}
 		Expect(plane.Client.Create(ctx, k)).To(Succeed())
@@ -152,23 +163,29 @@ var _ = Describe("On an API server", func() {
 		Expect(what).To(HaveSuffix("comes from a manifest: change it where that is kept (default/by-manifest)"))
 		status, rotated, what := ask("POST", path+"/rotate", "")
 		Expect(status).To(Equal(http.StatusOK), what)
-		Expect(rotated).To(And(HaveKeyWithValue("secret", HaveKeyWithValue("name", "by-manifest-api-key")), Not(HaveKey("token")), HaveKeyWithValue("reason", "no_key")))
+		Expect(rotated).To(
+			And(
+				HaveKeyWithValue("secret", HaveKeyWithValue("name", "by-manifest-api-key")), Not(HaveKey("token")),
+				HaveKeyWithValue("reason", "no_key"),
+			),
+		)
 		Expect(plane.Client.Get(ctx, client.ObjectKeyFromObject(k), k)).To(Succeed())
 		Expect(k.Annotations).To(HaveKey(v1alpha1.AnnotationRotate))
 	})
 
-	It("knows a role that was made a moment ago, and lets a key hand out what it holds by name", func(ctx SpecContext) {
+	It("accepts a role that was just created, and lets a key give the roles that it holds", func(ctx SpecContext) {
 		minute := v1alpha1.Duration("1m")
 		role := &v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "just-made"}, Spec: v1alpha1.AccessRoleSpec{
 			Members: []v1alpha1.Username{"zoe"}, MaxTTL: &minute, Permissions: []v1alpha1.Permission{{
-				Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{"apikeys.write", "certs.read"}, Resources: []v1alpha1.Resource{"*"},
+				Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{"apikeys.write", "certs.read"},
+				Resources: []v1alpha1.Resource{"*"},
 			}},
 		}}
 		Expect(plane.Client.Create(ctx, role)).To(Succeed())
 		status, made, what := ask("POST", "users/zoe/apikeys", `{"name":"zoe's","roles":["just-made"]}`)
 		Expect(status).To(Equal(http.StatusCreated), what)
 		token := made["token"].(string)
-		// The role comes by another watch than the key.
+		// The role arrives by another watch than the key.
 		Eventually(func() int {
 			status, _, _ := ask("POST", "users/me/apikeys", `{"name":"another","roles":["just-made"],"scopes":["certs.read"],"expires_in_seconds":20}`, token)
 			return status

@@ -8,8 +8,8 @@ import (
 	"keywright.dev/keywright/test/fakeobjects"
 )
 
-// Whatever is wrong with a body is said, and nothing is written.
-func TestBodiesThatAreRefused(t *testing.T) {
+// The reply says what is wrong with a body, and nothing is written.
+func TestBody_Refuses(t *testing.T) {
 	const (
 		instant = "expires_at: must be a time such as 2030-01-31T12:00:00Z"
 		seconds = "expires_in_seconds: must be a whole number of seconds"
@@ -104,28 +104,31 @@ func TestBodiesThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestNullIsNothing(t *testing.T) {
+func TestBody_NullIsMissing(t *testing.T) {
 	env := newEnv(t)
 	path, _ := env.made(t, "accounts/lab", `{"name":"x","description":null,"scopes":null,"roles":null,"policy":null,"expires_at":null,"expires_in_seconds":null,"enabled":null}`)
-	if r := env.ask(t, admin, "GET", path, ""); r.data["enabled"] != true || r.data["expires_at"] != nil || r.data["policy"] != nil {
+	if r := env.ask(t, admin, "GET", path, ""); r.data["enabled"] != true || r.data["expires_at"] != nil ||
+		r.data["policy"] != nil {
 		t.Error(r.body)
 	}
 	path, _ = env.made(t, "accounts/lab", `{"name":"x","description":"d","scopes":["a.b"],"roles":["reader"],"expires_in_seconds":60,"policy":{"permissions":[{"effect":"DENY","actions":["*"],"resources":["*"]}]}}`)
 	r := env.ask(t, admin, "PATCH", path, `{"description":null,"scopes":null,"roles":null,"policy":null,"expires_in_seconds":null}`)
-	if r.status != 200 || r.data["description"] != "" || said(t, r.data["scopes"]) != "[]" || said(t, r.data["roles"]) != "[]" || r.data["policy"] != nil || r.data["expires_at"] != nil {
+	if r.status != 200 || r.data["description"] != "" || said(t, r.data["scopes"]) != "[]" ||
+		said(t, r.data["roles"]) != "[]" || r.data["policy"] != nil || r.data["expires_at"] != nil {
 		t.Error(r.body)
 	}
 }
 
-func TestNamesMayBeAnybodys(t *testing.T) {
+func TestBody_AcceptsAnyName(t *testing.T) {
 	env := newEnv(t)
 	path, _ := env.made(t, "accounts/lab", `{"name":"Schlüssel für 😀 <b>&amp;</b>","description":"zwei\nZeilen"}`)
-	if r := env.ask(t, admin, "GET", path, ""); r.data["name"] != "Schlüssel für 😀 <b>&amp;</b>" || r.data["description"] != "zwei\nZeilen" {
+	if r := env.ask(t, admin, "GET", path, ""); r.data["name"] != "Schlüssel für 😀 <b>&amp;</b>" ||
+		r.data["description"] != "zwei\nZeilen" {
 		t.Error(r.body)
 	}
 }
 
-// No request is answered outside the envelope, and none with an internal error.
+// Every reply is in the envelope, and none is an internal error.
 func FuzzHandler(f *testing.F) {
 	for _, seed := range []struct{ method, target, body string }{
 		{"POST", "/apiv1/users/bob/apikeys", `{"name":"x","policy":{"permissions":[{"effect":"ALLOW","actions":["*"],"resources":["*"]}]}}`},

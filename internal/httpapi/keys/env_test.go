@@ -17,7 +17,7 @@ import (
 	"keywright.dev/keywright/test/fakeobjects"
 )
 
-// Keys of APIKeys that manifests made.
+// Keys of APIKeys from manifests.
 const (
 	bobKey   = "a-key-of-bob-that-manages-keys"
 	bobReads = "a-key-of-bob-that-reads-certs"
@@ -26,7 +26,7 @@ const (
 
 var errAway = errors.New("connection refused")
 
-// house is a server of /apiv1.
+// env is a server of /apiv1.
 type env struct {
 	*fakeobjects.Fixture
 	http.Handler
@@ -38,7 +38,7 @@ type database struct{ err error }
 
 func (d *database) Err() error { return d.err }
 
-// touched are the sessions that were in use; renew says that they are begun anew.
+// touched records the sessions in use. renew makes each use renew its session.
 type touched struct {
 	cookies []string
 	renew   bool
@@ -58,9 +58,14 @@ func newEnv(tb testing.TB) *env {
 		plaintext string
 		scopes    []v1alpha1.Scope
 	}{
-		"bob-manages": {v1alpha1.Subject{Kind: "User", Name: "bob"}, bobKey, []v1alpha1.Scope{"certs.read", "apikeys.read", "apikeys.write"}},
-		"bob-reads":   {v1alpha1.Subject{Kind: "User", Name: "bob"}, bobReads, []v1alpha1.Scope{"certs.read"}},
-		"ci-manages":  {v1alpha1.Subject{Kind: "Account", Name: "ci"}, ciKey, []v1alpha1.Scope{"apikeys.read", "apikeys.write"}},
+		"bob-manages": {
+			v1alpha1.Subject{Kind: "User", Name: "bob"}, bobKey,
+			[]v1alpha1.Scope{"certs.read", "apikeys.read", "apikeys.write"},
+		},
+		"bob-reads": {v1alpha1.Subject{Kind: "User", Name: "bob"}, bobReads, []v1alpha1.Scope{"certs.read"}},
+		"ci-manages": {
+			v1alpha1.Subject{Kind: "Account", Name: "ci"}, ciKey, []v1alpha1.Scope{"apikeys.read", "apikeys.write"},
+		},
 	} {
 		p.PutKey(name, k.subject, k.plaintext, func(o *v1alpha1.APIKey) { o.Spec.Scopes = k.scopes })
 	}
@@ -78,18 +83,18 @@ func newEnv(tb testing.TB) *env {
 	return e
 }
 
-// reply is an answer, read.
+// reply is a decoded reply.
 type reply struct {
 	status int
 	header http.Header
 	body   string
 	data   map[string]any
-	// code and what are those of an error.
+	// code and what belong to an error.
 	code float64
 	what string
 }
 
-// ask sends a request with a key. lines are headers.
+// ask sends a request with a key and headers.
 func (e *env) ask(tb testing.TB, key, method, target, body string, lines ...string) reply {
 	tb.Helper()
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
@@ -134,7 +139,7 @@ func (r reply) want(tb testing.TB, status int, code float64, what string) {
 	}
 }
 
-// made makes a key as the admin.
+// made creates a key as the admin.
 func (e *env) made(tb testing.TB, owner, body string) (path, token string) {
 	tb.Helper()
 	r := e.ask(tb, fakeobjects.AliceKey, http.MethodPost, "/apiv1/"+owner+"/apikeys", body)

@@ -20,9 +20,11 @@ import (
 
 const admin = fakeobjects.AliceKey
 
-// The story of seed 3, for each kind of owner.
-func TestTheLifeOfAKey(t *testing.T) {
-	for owner, subject := range map[string]string{"users/dave": "User/dave", "accounts/ci": "Account/ci", "integrations/lab-1": "Integration/lab-1"} {
+// The whole life of a key, for each kind of subject.
+func TestKey_Lifecycle(t *testing.T) {
+	for owner, subject := range map[string]string{
+		"users/dave": "User/dave", "accounts/ci": "Account/ci", "integrations/lab-1": "Integration/lab-1",
+	} {
 		t.Run(owner, func(t *testing.T) {
 			env := newEnv(t)
 			made := env.ask(t, admin, "POST", "/apiv1/"+owner+"/apikeys",
@@ -42,7 +44,7 @@ func TestTheLifeOfAKey(t *testing.T) {
 			}
 			accepted := func(plaintext string) bool { return env.Verifier.Verify(plaintext, env.Time()).Accepted() }
 			if !accepted(token) {
-				t.Error("it does not work")
+				t.Error("the key is refused")
 			}
 			if r := env.ask(t, admin, "PATCH", path, `{"enabled":false}`); r.status != 200 || r.data["enabled"] != false || accepted(token) {
 				t.Errorf("%d %s", r.status, r.body)
@@ -51,7 +53,8 @@ func TestTheLifeOfAKey(t *testing.T) {
 				t.Errorf("%d %s", r.status, r.body)
 			}
 			rotated := env.ask(t, admin, "POST", path+"/rotate", "")
-			if rotated.status != 200 || rotated.data["id"] != got.data["id"] || accepted(token) || !accepted(rotated.data["token"].(string)) {
+			if rotated.status != 200 || rotated.data["id"] != got.data["id"] || accepted(token) ||
+				!accepted(rotated.data["token"].(string)) {
 				t.Errorf("%d %s", rotated.status, rotated.body)
 			}
 			gone := env.ask(t, admin, "DELETE", path, "")
@@ -75,7 +78,7 @@ func said(t *testing.T, v any) string {
 	return string(text)
 }
 
-func TestWhatIsToldOfAKey(t *testing.T) {
+func TestKey_Metadata(t *testing.T) {
 	env := newEnv(t)
 	path, _ := env.made(t, "accounts/lab", `{"name":"bare"}`)
 	r := env.ask(t, admin, "GET", path, "")
@@ -88,7 +91,7 @@ func TestWhatIsToldOfAKey(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	if !strings.HasPrefix(r.body, `{"data":{"id":"`+id+`","name":"bare",`) {
-		t.Errorf("people who read it with sed find id and name first: %s", r.body)
+		t.Errorf("scripts expect id and name first: %s", r.body)
 	}
 	ci := env.ask(t, admin, "GET", "/apiv1/accounts/ci/apikeys", "").data["items"].([]any)[0].(map[string]any)
 	if ci["source"] != "manifest" || said(t, ci["secret"]) != `{"name":"ci-manages-api-key","namespace":"team"}` || ci["key_prefix"] != ciKey[:4] {
@@ -96,7 +99,7 @@ func TestWhatIsToldOfAKey(t *testing.T) {
 	}
 }
 
-func TestMeIsTheCaller(t *testing.T) {
+func TestMe_IsCaller(t *testing.T) {
 	env := newEnv(t)
 	env.made(t, "users/alice", `{"name":"alices"}`)
 	for name, c := range map[string]struct {
@@ -124,7 +127,7 @@ func TestMeIsTheCaller(t *testing.T) {
 	}
 }
 
-func TestASessionInUseGoesOn(t *testing.T) {
+func TestSession_IsRenewedByUse(t *testing.T) {
 	env := newEnv(t)
 	cookie := "Cookie: keywright_session=" + fakeobjects.AliceSession
 	if r := env.ask(t, "", "GET", "/apiv1/users/me/apikeys", "", cookie); r.header["Set-Cookie"] != nil {
@@ -132,11 +135,15 @@ func TestASessionInUseGoesOn(t *testing.T) {
 	}
 	env.sessions.renew = true
 	r := env.ask(t, "", "GET", "/apiv1/users/me/apikeys", "", cookie)
-	if got := r.header.Get("Set-Cookie"); !strings.HasPrefix(got, "keywright_session="+fakeobjects.AliceSession+";") || !strings.Contains(got, "Secure") {
+	if got := r.header.Get("Set-Cookie"); !strings.HasPrefix(
+		got, "keywright_session="+fakeobjects.AliceSession+";",
+	) || !strings.Contains(got, "Secure") {
 		t.Errorf("%q", got)
 	}
 	env.Configure(t, config.Runtime{InsecureCookies: true})
-	if got := env.ask(t, "", "GET", "/apiv1/users/me/apikeys", "", cookie).header.Get("Set-Cookie"); strings.Contains(got, "Secure") {
+	if got := env.ask(
+		t, "", "GET", "/apiv1/users/me/apikeys", "", cookie,
+	).header.Get("Set-Cookie"); strings.Contains(got, "Secure") {
 		t.Errorf("%q", got)
 	}
 	if len(env.sessions.cookies) != 3 {
@@ -144,34 +151,43 @@ func TestASessionInUseGoesOn(t *testing.T) {
 	}
 	env.ask(t, admin, "GET", "/apiv1/users/me/apikeys", "")
 	if len(env.sessions.cookies) != 3 {
-		t.Error("a key is no session")
+		t.Error("a key was taken for a session")
 	}
 }
 
-// Nobody learns anything, not even that a path is none; and a bad key is refused whatever else is sent.
-func TestNobody(t *testing.T) {
+// Unproven callers do not learn which paths exist, and a bad key is refused whatever else is sent.
+func TestUnproven_IsUnauthorized(t *testing.T) {
 	env := newEnv(t)
-	for _, path := range []string{"/apiv1/users/bob/apikeys", "/apiv1/users/me/apikeys/x", "/apiv1/permissions/catalog", "/apiv1/nothing", "/apiv1/"} {
+	for _, path := range []string{
+		"/apiv1/users/bob/apikeys", "/apiv1/users/me/apikeys/x", "/apiv1/permissions/catalog", "/apiv1/nothing",
+		"/apiv1/",
+	} {
 		for _, method := range []string{"GET", "POST", "PATCH", "DELETE", "PUT", "BREW"} {
 			env.ask(t, "", method, path, `{"x":`).want(t, 401, 401, "invalid token")
-			env.ask(t, "ak_mistyped", method, path, "", "Cookie: keywright_session="+fakeobjects.AliceSession, "X-Forwarded-User: bob").want(t, 401, 401, "invalid token")
+			env.ask(
+				t, "ak_mistyped", method, path, "", "Cookie: keywright_session="+fakeobjects.AliceSession,
+				"X-Forwarded-User: bob",
+			).want(t, 401, 401, "invalid token")
 		}
 	}
 	env.ask(t, "", "GET", "/apiv1/users/bob/apikeys", "", "Cookie: keywright_user=bob").want(t, 401, 401, "invalid token")
 	if got := env.ask(t, "", "GET", "/apiv1/users/bob/apikeys", "").header.Get("Www-Authenticate"); got == "" {
-		t.Error("nobody is asked for a key")
+		t.Error("the reply has no challenge")
 	}
-	// Not even where the name that somebody saved is believed.
+	// Not even where saved names are trusted.
 	env.Configure(t, config.Runtime{TrustUsernames: true})
-	for _, path := range []string{"/apiv1/users/bob/apikeys", "/apiv1/users/me/apikeys/x/rotate", "/apiv1/permissions/catalog", "/apiv1/nothing"} {
+	for _, path := range []string{
+		"/apiv1/users/bob/apikeys", "/apiv1/users/me/apikeys/x/rotate", "/apiv1/permissions/catalog",
+		"/apiv1/nothing",
+	} {
 		for _, method := range []string{"GET", "POST", "PUT"} {
 			env.ask(t, "", method, path, `{"x":`, "Cookie: keywright_user=bob").want(t, 401, 401, "invalid token")
 		}
 	}
 }
 
-// Whoever may not is told so before anything of what they sent is looked at.
-func TestWhoMayNot(t *testing.T) {
+// A caller without the right is refused before the input is read.
+func TestKeys_NeedRights(t *testing.T) {
 	env := newEnv(t)
 	path, _ := env.made(t, "users/dave", `{"name":"daves"}`)
 	for _, c := range []struct{ key, method, path, body string }{
@@ -200,18 +216,19 @@ func TestWhoMayNot(t *testing.T) {
 		want(t, 403, 4003, "User carol may not own API keys: every AccessRole that lists the user says apiKeys: Denied")
 }
 
-func TestWhatAManifestOwns(t *testing.T) {
+func TestManifestKey_IsNotChanged(t *testing.T) {
 	env := newEnv(t)
-	const path, text = "/apiv1/accounts/ci/apikeys/uid-of-ci-manages", "API key ci-manages comes from a manifest: change it where that is kept (team/ci-manages)"
+	const path, text = "/apiv1/accounts/ci/apikeys/uid-of-ci-manages", "API key ci-manages comes from a " +
+		"manifest: change it where that is kept (team/ci-manages)"
 	env.ask(t, admin, "PATCH", path, `{"nonsense":`).want(t, 409, 4009, text)
 	env.ask(t, admin, "DELETE", path, "").want(t, 409, 4009, text)
 	r := env.ask(t, admin, "POST", path+"/rotate", "")
-	if _, told := r.data["token"]; r.status != 200 || told || said(t, r.data["secret"]) != `{"name":"ci-manages-api-key","namespace":"team"}` {
+	if _, hasToken := r.data["token"]; r.status != 200 || hasToken || said(t, r.data["secret"]) != `{"name":"ci-manages-api-key","namespace":"team"}` {
 		t.Errorf("%d %s", r.status, r.body)
 	}
 }
 
-func TestRequestsOfOtherSitesAreRefused(t *testing.T) {
+func TestCrossOrigin_IsRefused(t *testing.T) {
 	env := newEnv(t)
 	for _, line := range []string{"Sec-Fetch-Site: cross-site", "Origin: https://evil.example"} {
 		env.ask(t, "", "POST", "/apiv1/users/me/apikeys", `{"name":"x"}`, line, "Cookie: keywright_session="+fakeobjects.AliceSession).
@@ -222,7 +239,7 @@ func TestRequestsOfOtherSitesAreRefused(t *testing.T) {
 	}
 }
 
-func TestWithoutADatabase(t *testing.T) {
+func TestDatabaseDown_IsUnavailable(t *testing.T) {
 	env := newEnv(t)
 	env.database.err = errAway
 	for _, key := range []string{"", admin, "ak_mistyped"} {
@@ -230,15 +247,17 @@ func TestWithoutADatabase(t *testing.T) {
 			env.ask(t, key, "GET", path, "").want(t, 503, 5000, "The database is unavailable: connection refused")
 		}
 	}
-	// It goes away meanwhile.
+	// It goes down meanwhile.
 	env.database.err = nil
 	env.Uses.Err = errAway
 	env.ask(t, admin, "GET", "/apiv1/accounts/ci/apikeys", "").want(t, 503, 5000, "The database is unavailable")
 	env.Fail = func(string) error { env.database.err = errAway; return objects.ErrUnavailable }
-	env.ask(t, admin, "GET", "/apiv1/accounts/ci/apikeys", "").want(t, 503, 5000, "The database is unavailable: connection refused")
+	env.ask(t, admin, "GET", "/apiv1/accounts/ci/apikeys", "").want(
+		t, 503, 5000, "The database is unavailable: connection refused",
+	)
 }
 
-func TestWithoutAnAPIServer(t *testing.T) {
+func TestAPIServerDown_IsUnavailable(t *testing.T) {
 	env := newEnv(t)
 	path, _ := env.made(t, "accounts/lab", `{"name":"bare"}`)
 	env.Fail = func(string) error { return objects.ErrUnavailable }
@@ -250,11 +269,13 @@ func TestWithoutAnAPIServer(t *testing.T) {
 	}
 }
 
-func TestPathsThatAreNone(t *testing.T) {
+func TestPaths_Unknown(t *testing.T) {
 	env := newEnv(t)
 	for _, path := range []string{
-		"/apiv1/", "/apiv1/users", "/apiv1/users/bob", "/apiv1/users/bob/apikeys/", "/apiv1//users/bob/apikeys", "/apiv1/users//apikeys",
-		"/apiv1/users/bob/apikeys/x/", "/apiv1/users/bob/apikeys/x/rotate/y", "/apiv1/Users/bob/apikeys", "/apiv1/groups/bob/apikeys",
+		"/apiv1/", "/apiv1/users", "/apiv1/users/bob", "/apiv1/users/bob/apikeys/", "/apiv1//users/bob/apikeys",
+		"/apiv1/users//apikeys",
+		"/apiv1/users/bob/apikeys/x/", "/apiv1/users/bob/apikeys/x/rotate/y", "/apiv1/Users/bob/apikeys",
+		"/apiv1/groups/bob/apikeys",
 		"/apiv1/users/../users/bob/apikeys", "/apiv1/permissions/catalog/", "/apiv1/permissions",
 	} {
 		env.ask(t, admin, "GET", path, "").want(t, 404, 4001, "not found")
@@ -269,19 +290,22 @@ func TestPathsThatAreNone(t *testing.T) {
 			t.Errorf("%s: %q", path, got)
 		}
 	}
-	// A slash in a name is a part of the name.
+	// An encoded slash is part of the name.
 	env.ask(t, admin, "GET", "/apiv1/users/a%2Fb/apikeys", "").
 		want(t, 400, 4000, "user: must be a username: 2-50 letters, digits, '.', '_', '-', a letter or digit first")
 	env.ask(t, admin, "GET", "/apiv1/accounts/%00/apikeys", "").
 		want(t, 400, 4000, "account: must be 1-63 letters, digits, '.', '_', '-', a letter or digit first")
 }
 
-func TestQueries(t *testing.T) {
+func TestList_Queries(t *testing.T) {
 	env := newEnv(t)
 	for range 25 {
 		env.made(t, "accounts/lab", `{"name":"many"}`)
 	}
-	for query, want := range map[string]int{"": 20, "?limit=1000": 25, "?limit=5": 5, "?offset=20": 5, "?offset=1000": 0, "?name=m?ny&limit=3": 3, "?name=M*": 0} {
+	for query, want := range map[string]int{
+		"": 20, "?limit=1000": 25, "?limit=5": 5, "?offset=20": 5, "?offset=1000": 0, "?name=m?ny&limit=3": 3,
+		"?name=M*": 0,
+	} {
 		r := env.ask(t, admin, "GET", "/apiv1/accounts/lab/apikeys"+query, "")
 		if items, is := r.data["items"].([]any); !is || len(items) != want {
 			t.Errorf("%s: %d of %d", query, len(items), want)
@@ -289,16 +313,18 @@ func TestQueries(t *testing.T) {
 	}
 	const limit, offset = "limit: must be a number from 1 to 1000", "offset: must be a number from 0 to 1073741824"
 	for query, what := range map[string]string{
-		"limit=0": limit, "limit=1001": limit, "limit=-1": limit, "limit=x": limit, "limit=": limit, "limit=1&limit=1": limit, "limit=1e2": limit, "limit=%2B5": limit,
-		"limit=99999999999999999999": limit, "offset=-1": offset, "offset=1.5": offset, "offset=2000000000": offset, "offset=007": offset,
-		"unknown=1": `query: "unknown" is not a parameter`, "limit=5&Name=x": `query: "Name" is not a parameter`, "%0a=": `query: "\n" is not a parameter`,
+		"limit=0": limit, "limit=1001": limit, "limit=-1": limit, "limit=x": limit, "limit=": limit,
+		"limit=1&limit=1": limit, "limit=1e2": limit, "limit=%2B5": limit,
+		"limit=99999999999999999999": limit, "offset=-1": offset, "offset=1.5": offset, "offset=2000000000": offset,
+		"offset=007": offset,
+		"unknown=1":  `query: "unknown" is not a parameter`, "limit=5&Name=x": `query: "Name" is not a parameter`, "%0a=": `query: "\n" is not a parameter`,
 		"name=a&name=b": "name: is given twice", "a;b": "query: can't be read", "%zz": "query: can't be read",
 	} {
 		env.ask(t, admin, "GET", "/apiv1/accounts/lab/apikeys?"+query, "").want(t, 400, 4000, what)
 	}
 }
 
-func TestTheCatalogIsTold(t *testing.T) {
+func TestCatalog_Reply(t *testing.T) {
 	env := newEnv(t)
 	r := env.ask(t, bobKey, "GET", "/apiv1/permissions/catalog", "")
 	keys := slices.Sorted(maps.Keys(r.data))
@@ -314,15 +340,16 @@ func TestTheCatalogIsTold(t *testing.T) {
 	}
 }
 
-func TestEndpointsAreThoseOfCompat(t *testing.T) {
+func TestEndpoints_AreDocumented(t *testing.T) {
 	all := httpapi.Endpoints(keys.New(nil))
-	if len(all) != 19 || !slices.Contains(all, "PATCH /apiv1/integrations/{integration}/apikeys/{id}") || !slices.Contains(all, "POST /apiv1/users/{user}/apikeys/{id}/rotate") {
+	if len(all) != 19 || !slices.Contains(all, "PATCH /apiv1/integrations/{integration}/apikeys/{id}") ||
+		!slices.Contains(all, "POST /apiv1/users/{user}/apikeys/{id}/rotate") {
 		t.Errorf("%q", all)
 	}
 }
 
-// A key never appears but where it is told, and never twice.
-func TestATokenIsToldOnce(t *testing.T) {
+// A token appears in one reply and nowhere else.
+func TestToken_IsReturnedOnce(t *testing.T) {
 	env := newEnv(t)
 	path, token := env.made(t, "users/bob", `{"name":"once","scopes":["certs.read"]}`)
 	env.Pass(time.Second)
@@ -330,16 +357,16 @@ func TestATokenIsToldOnce(t *testing.T) {
 		{"GET", path, ""}, {"GET", "/apiv1/users/bob/apikeys", ""}, {"PATCH", path, `{"name":"` + token + `"}`}, {"DELETE", path, ""},
 	} {
 		r := env.ask(t, admin, c.method, c.path, c.body)
-		if _, told := r.data["token"]; told || c.method != "PATCH" && strings.Contains(r.body, token) {
+		if _, hasToken := r.data["token"]; hasToken || c.method != "PATCH" && strings.Contains(r.body, token) {
 			t.Errorf("%s %s: %s", c.method, c.path, r.body)
 		}
 	}
 	if strings.Contains(env.Log.String(), token) || strings.Contains(strings.Join(env.events(), " "), token) {
-		t.Error("it was logged")
+		t.Error("the token was logged")
 	}
 }
 
-func TestHead(t *testing.T) {
+func TestHead_RepliesLikeGet(t *testing.T) {
 	env := newEnv(t)
 	server := httptest.NewServer(env)
 	defer server.Close()

@@ -17,8 +17,8 @@ const (
 	maxOffset    = 1 << 30
 )
 
-// readQuery reads which part of a list to return. It refuses unknown parameters: if a misspelled filter were ignored, the
-// reply would have keys that the caller meant to filter out.
+// readQuery reads which part of a list to return. It refuses unknown parameters: if a misspelled filter were
+// ignored, the reply would have keys that the caller meant to filter out.
 func readQuery(query string) (*apikeys.Query, error) {
 	params, err := url.ParseQuery(query)
 	if err != nil {

@@ -1,3 +1,3 @@
-// Package openapi owns the description of the HTTP API: the document, and a page that shows it to people. What the paths
-// do is for the surfaces to say; that the document says the same is tested where they run.
+// Package openapi has the OpenAPI document of the HTTP API, and a page that shows it. Tests compare the document with
+// the surfaces.
 package openapi

@@ -11,10 +11,10 @@ import (
 //go:embed openapi.yaml
 var document []byte
 
-// Document is the OpenAPI document, in YAML.
+// Document returns the OpenAPI document, in YAML.
 func Document() []byte { return document }
 
-// description is what the page needs of the document.
+// description is the part of the document that the page shows.
 type description struct {
 	Info struct {
 		Title, Version, Summary, Description string
@@ -29,7 +29,7 @@ type tag struct {
 	Operations        []operation `yaml:"-"`
 }
 
-// ID is the tag as a fragment of a URL.
+// ID returns the tag as a fragment of a URL.
 func (t tag) ID() string { return strings.ReplaceAll(strings.ToLower(t.Name), " ", "-") }
 
 // operation is a method of a path.
@@ -43,7 +43,7 @@ type operation struct {
 	Responses            yaml.Node
 }
 
-// parameter is one of the path, the query or a header.
+// parameter is a parameter of the path, the query or a header.
 type parameter struct {
 	Name, In, Description string
 	Required              bool
@@ -52,7 +52,7 @@ type parameter struct {
 
 var methods = map[string]bool{"get": true, "post": true, "put": true, "patch": true, "delete": true}
 
-// read takes the document apart. Its order is kept: it is that of the page.
+// read parses the document and keeps its order, which is that of the page.
 func read(text []byte) (*reader, error) {
 	r := &reader{}
 	if err := yaml.Unmarshal(text, &r.description); err != nil {
@@ -66,7 +66,7 @@ func read(text []byte) (*reader, error) {
 	return r, nil
 }
 
-// reader is the document, with its operations found.
+// reader is the parsed document and its operations.
 type reader struct {
 	description
 	operations []operation
@@ -91,7 +91,7 @@ func (r *reader) takePath(path string, item *yaml.Node) error {
 	return nil
 }
 
-// pairs are the keys and values of a mapping, in their order.
+// pairs iterates over a mapping in its order.
 func pairs(node *yaml.Node) func(yield func(string, *yaml.Node) bool) {
 	return func(yield func(string, *yaml.Node) bool) {
 		for i := 0; i+1 < len(node.Content); i += 2 {
@@ -102,7 +102,7 @@ func pairs(node *yaml.Node) func(yield func(string, *yaml.Node) bool) {
 	}
 }
 
-// child is the value of a key, or an empty node.
+// child returns the value of a key, or an empty node.
 func child(node *yaml.Node, name string) *yaml.Node {
 	for key, value := range pairs(node) {
 		if key == name {
@@ -124,4 +124,17 @@ func (r *reader) follow(node *yaml.Node) *yaml.Node {
 			node = child(node, part)
 		}
 	}
+}
+
+// Operations returns the methods and paths of the document in its order: "GET /api/auth/me".
+func Operations() ([]string, error) {
+	r, err := read(document)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(r.operations))
+	for i, o := range r.operations {
+		names[i] = o.Method + " " + o.Path
+	}
+	return names, nil
 }

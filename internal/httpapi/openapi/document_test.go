@@ -10,7 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-func TestEveryReferenceLeadsSomewhere(t *testing.T) {
+func TestDocument_ReferencesResolve(t *testing.T) {
 	r, err := read(document)
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func TestEveryReferenceLeadsSomewhere(t *testing.T) {
 	}
 }
 
-func TestEveryOperationIsOnThePage(t *testing.T) {
+func TestPage_HasEveryOperation(t *testing.T) {
 	r, err := read(document)
 	if err != nil {
 		t.Fatal(err)
@@ -69,12 +69,13 @@ func TestEveryOperationIsOnThePage(t *testing.T) {
 			t.Errorf("the page has %s", part)
 		}
 	}
-	if recorder.Header().Get("Content-Type") != "text/html; charset=utf-8" || !strings.Contains(recorder.Header().Get("Content-Security-Policy"), "default-src 'none'") {
+	if recorder.Header().Get("Content-Type") != "text/html; charset=utf-8" ||
+		!strings.Contains(recorder.Header().Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Error(recorder.Header())
 	}
 }
 
-func TestTheDocumentIsServedAsItIs(t *testing.T) {
+func TestDocument_IsServed(t *testing.T) {
 	handler, err := New()
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +87,7 @@ func TestTheDocumentIsServedAsItIs(t *testing.T) {
 	}
 }
 
-func TestOutlines(t *testing.T) {
+func TestOutline_Types(t *testing.T) {
 	r := &reader{}
 	for schema, want := range map[string]string{
 		"type: string":                          "string",

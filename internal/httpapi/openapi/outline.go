@@ -6,7 +6,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// outline shows the shape of a schema as JSON would have it, with types in the place of values.
+// outline returns the shape of a schema as JSON with types in place of values.
 func (r *reader) outline(schema *yaml.Node, indent string) string {
 	schema = r.follow(schema)
 	switch {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed" // for the page
 	"html/template"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -16,7 +17,7 @@ var pageHTML string
 //go:embed page.css
 var pageCSS string
 
-// shown is an operation as the page has it.
+// shown is an operation as the page shows it.
 type shown struct {
 	operation
 	Params    []parameter
@@ -28,13 +29,15 @@ type response struct {
 	Status, Description, Outline string
 }
 
-// page is the whole page. It is the same for everybody.
+// page renders the page.
 func page(text []byte) ([]byte, error) {
 	r, err := read(text)
 	if err != nil {
 		return nil, err
 	}
-	funcs := template.FuncMap{"text": text2html, "shown": r.show, "type": func(n yaml.Node) string { return r.outline(&n, "") }}
+	funcs := template.FuncMap{
+		"text": text2html, "shown": r.show, "type": func(n yaml.Node) string { return r.outline(&n, "") },
+	}
 	parsed, err := template.New("page").Funcs(funcs).Parse(pageHTML)
 	if err != nil {
 		return nil, err
@@ -48,7 +51,9 @@ func page(text []byte) ([]byte, error) {
 		}
 	}
 	var out bytes.Buffer
-	err = parsed.Execute(&out, map[string]any{"D": r.description, "CSS": template.CSS(pageCSS)}) //nolint:gosec // our own file
+	err = parsed.Execute(
+		&out, map[string]any{"D": r.description, "CSS": template.CSS(pageCSS)},
+	) //nolint:gosec // our own file
 	return out.Bytes(), err
 }
 
@@ -68,7 +73,7 @@ func (r *reader) show(o operation) (shown, error) {
 	return s, nil
 }
 
-// content is the outline of a body, whatever its type.
+// content returns the outline of a body of any media type.
 func (r *reader) content(node *yaml.Node) string {
 	for _, media := range pairs(child(r.follow(node), "content")) {
 		return r.outline(child(media, "schema"), "")
@@ -76,7 +81,7 @@ func (r *reader) content(node *yaml.Node) string {
 	return ""
 }
 
-// text2html keeps paragraphs and code of the document's Markdown; more of it is not used there.
+// text2html renders paragraphs and code, the only Markdown in the document.
 func text2html(markdown string) template.HTML {
 	var out strings.Builder
 	for paragraph := range strings.SplitSeq(strings.TrimSpace(markdown), "\n\n") {
@@ -91,4 +96,27 @@ func text2html(markdown string) template.HTML {
 		out.WriteString("</p>\n")
 	}
 	return template.HTML(out.String()) //nolint:gosec // every part is escaped
+}
+
+// New serves the document at /openapi.yaml and the page at /docs. Both are public: they are the same everywhere.
+func New() (http.Handler, error) {
+	html, err := page(document)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /openapi.yaml", serve("application/yaml", document))
+	mux.HandleFunc("GET /docs", serve("text/html; charset=utf-8", html))
+	return mux, nil
+}
+
+func serve(contentType string, content []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		header := w.Header()
+		header.Set("Content-Type", contentType)
+		header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Cache-Control", "no-cache")
+		_, _ = w.Write(content)
+	}
 }

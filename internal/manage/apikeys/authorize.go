@@ -33,9 +33,9 @@ func (s *Service) authorize(caller manage.Caller, subject v1alpha1.Subject, acti
 	return nil
 }
 
-// isAllowed reports whether the caller holds the right. A key needs the right to manage keys, so that a leaked key cannot
-// create others. A caller named by a trusted proxy has no key that could hold it, and needs none for its own keys, but a
-// role may deny it.
+// isAllowed reports whether the caller holds the right. A key needs the right to manage keys, so that a leaked
+// key cannot create others. A caller named by a trusted proxy has no key that could hold it, and needs none for
+// its own keys, but a role may deny it.
 func (s *Service) isAllowed(caller manage.Caller, subject v1alpha1.Subject, action string) bool {
 	r := access.Request{Action: action, Resource: resourceOf(subject)}
 	if caller.Credential == gate.CredentialProxy && owns(caller, subject) {
@@ -44,8 +44,8 @@ func (s *Service) isAllowed(caller manage.Caller, subject v1alpha1.Subject, acti
 	return s.Gate.May(caller.Caller, r)
 }
 
-// isProven reports whether the identity of the caller is proven. A saved name is not enough, even where the gate trusts
-// it: a key outlives the network that made the name trustworthy.
+// isProven reports whether the identity of the caller is proven. A saved name is not enough, even where the
+// gate trusts it: a key outlives the network that made the name trustworthy.
 func isProven(caller manage.Caller) bool {
 	if caller.Caller == nil {
 		return false
@@ -61,8 +61,8 @@ func owns(caller manage.Caller, subject v1alpha1.Subject) bool {
 	return subject.Kind == v1alpha1.SubjectUser && subject.Name != "" && subject.Name == caller.Username
 }
 
-// administers reports whether the caller speaks as an admin by a key or session. An APIKey of an admin does, as far as its
-// rights go; a name from a proxy does not.
+// administers reports whether the caller speaks as an admin by a key or session. An APIKey of an admin does, as
+// far as its rights go; a name from a proxy does not.
 func (s *Service) administers(caller manage.Caller) bool {
 	return caller.HasKey() && (caller.Admin || caller.Username != "" && s.Verifier.UserIsAdmin(caller.Username))
 }
@@ -87,8 +87,8 @@ func (s *Service) checkGrant(caller manage.Caller, given *access.Rights, subject
 	return nil
 }
 
-// checkEndWithin refuses an end, or a missing end (zero), later than the end of the caller's own key. Otherwise a key with
-// an end could create a successor of itself in time. An admin's own key has no such bound.
+// checkEndWithin refuses an end, or a missing end (zero), later than the end of the caller's own key. Otherwise
+// a key with an end could create a successor of itself in time. An admin's own key has no such bound.
 func checkEndWithin(caller manage.Caller, end time.Time) error {
 	if !caller.HasKey() || caller.Admin || !outlasts(end, caller.Ends()) {
 		return nil

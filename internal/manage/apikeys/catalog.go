@@ -20,7 +20,8 @@ var management = []string{
 
 // Catalog lists what keys can be given.
 type Catalog struct {
-	// Actions are those of management and of ROUTES. Scopes are the same and the actions that roles allow. Both are sorted.
+	// Actions are those of management and of ROUTES. Scopes are the same and the actions that roles allow. Both
+	// are sorted.
 	Actions, Scopes []string
 	// Roles are sorted by name, and never nil.
 	Roles []Role
@@ -56,7 +57,9 @@ func (s *Service) Catalog(ctx context.Context, caller manage.Caller) (*Catalog, 
 		}
 	}
 	slices.SortFunc(roles, func(a, b Role) int { return strings.Compare(a.Name, b.Name) })
-	return &Catalog{Actions: slices.Sorted(maps.Keys(actions)), Scopes: slices.Sorted(maps.Keys(scopes)), Roles: roles}, nil
+	return &Catalog{
+		Actions: slices.Sorted(maps.Keys(actions)), Scopes: slices.Sorted(maps.Keys(scopes)), Roles: roles,
+	}, nil
 }
 
 func (s *Service) authorizeCatalog(caller manage.Caller) error {

@@ -19,8 +19,8 @@ type Change struct {
 	// Policy replaces the present policy; NoPolicy removes it.
 	Policy   *v1alpha1.Policy
 	NoPolicy bool
-	// ExpiresAt and EndsIn, which counts from now, replace expiresAt and ttl of the spec; NoEnd removes them. The maxTTL of
-	// roles stays in force.
+	// ExpiresAt and EndsIn, which counts from now, replace expiresAt and ttl of the spec; NoEnd removes them.
+	// The maxTTL of roles stays in force.
 	ExpiresAt *time.Time
 	EndsIn    time.Duration
 	NoEnd     bool
@@ -92,8 +92,8 @@ func ifNamed[T any](value *T, check func(T) error) error {
 	return check(*value)
 }
 
-// write applies a change and writes the key. It applies the change again to a newer version that another client wrote
-// meanwhile.
+// write applies a change and writes the key. It applies the change again to a newer version that another client
+// wrote meanwhile.
 func (op *operation) write(ctx context.Context, k *v1alpha1.APIKey, apply func(*v1alpha1.APIKey) error) error {
 	if err := apply(k.DeepCopy()); err != nil {
 		return err
@@ -136,8 +136,8 @@ func (op *operation) apply(c *Change, k *v1alpha1.APIKey) error {
 	return nil
 }
 
-// endNow returns the end of the current key or, when none has been issued, of a key issued now. Roles bound it too, so
-// that removing a role may remove an end.
+// endNow returns the end of the current key or, when none has been issued, of a key issued now. Roles bound it
+// too, so that removing a role may remove an end.
 func (op *operation) endNow(k *v1alpha1.APIKey) time.Time {
 	issued := op.Now()
 	if current := currentOf(k); current != nil {

@@ -9,10 +9,16 @@ import (
 	"keywright.dev/keywright/internal/manage/apikeys"
 )
 
-func TestAChangeChangesWhatItNames(t *testing.T) {
+func TestChange_OnlyNamedFields(t *testing.T) {
 	env := newEnv(t)
 	end := env.Time().Add(time.Hour)
-	first := env.create(t, ci, apikeys.Wanted{Name: "CI", Description: "old", Scopes: []string{"certs.read"}, Roles: []string{"reader"}, Everything: true, ExpiresAt: &end})
+	first := env.create(
+		t, ci,
+		apikeys.Wanted{
+			Name: "CI", Description: "old", Scopes: []string{"certs.read"}, Roles: []string{"reader"},
+			Everything: true, ExpiresAt: &end,
+		},
+	)
 	change := func(c apikeys.Change) *apikeys.Key {
 		t.Helper()
 		k, err := env.Change(ctx, env.admin(), ci, first.ID, given(c))
@@ -21,13 +27,16 @@ func TestAChangeChangesWhatItNames(t *testing.T) {
 		}
 		return k
 	}
-	if k := change(apikeys.Change{}); k.Name != "CI" || k.Description != "old" || len(k.Scopes) != 1 || len(k.Roles) != 1 || k.Policy == nil || !k.ExpiresAt.Equal(end) || !k.Enabled {
+	if k := change(apikeys.Change{}); k.Name != "CI" || k.Description != "old" || len(k.Scopes) != 1 ||
+		len(k.Roles) != 1 || k.Policy == nil || !k.ExpiresAt.Equal(end) || !k.Enabled {
 		t.Errorf("nothing was named: %+v", k)
 	}
-	if k := change(apikeys.Change{Name: ptr("CI 2"), Description: ptr("")}); k.Name != "CI 2" || k.Description != "" || len(k.Scopes) != 1 {
+	if k := change(apikeys.Change{Name: ptr("CI 2"), Description: ptr("")}); k.Name != "CI 2" ||
+		k.Description != "" || len(k.Scopes) != 1 {
 		t.Errorf("%+v", k)
 	}
-	if k := change(apikeys.Change{Scopes: &[]string{}, Roles: &[]string{}}); len(k.Scopes)+len(k.Roles) != 0 || k.Policy == nil {
+	if k := change(apikeys.Change{Scopes: &[]string{}, Roles: &[]string{}}); len(k.Scopes)+len(k.Roles) != 0 ||
+		k.Policy == nil {
 		t.Errorf("%+v", k)
 	}
 	if k := change(apikeys.Change{NoPolicy: true, NoEnd: true}); k.Policy != nil || k.ExpiresAt != nil {
@@ -39,7 +48,8 @@ func TestAChangeChangesWhatItNames(t *testing.T) {
 	if k := change(apikeys.Change{Enabled: ptr(false)}); k.Enabled || k.Active || k.Reason != "disabled" {
 		t.Errorf("%+v", k)
 	}
-	if k := change(apikeys.Change{Enabled: ptr(true)}); !k.Enabled || !k.Active || !env.Verifier.Verify(first.Token.Plaintext(), env.Time()).Accepted() {
+	if k := change(apikeys.Change{Enabled: ptr(true)}); !k.Enabled || !k.Active ||
+		!env.Verifier.Verify(first.Token.Plaintext(), env.Time()).Accepted() {
 		t.Errorf("%+v", k)
 	}
 	past := env.Time()
@@ -53,8 +63,8 @@ func TestAChangeChangesWhatItNames(t *testing.T) {
 	want(t, err, manage.Invalid, "description: must not have characters that change the text direction")
 }
 
-// A lifetime is that of each issue; an end stays where it is.
-func TestRotation(t *testing.T) {
+// A TTL starts again with each issue; an end at an instant stays.
+func TestRotate_ReplacesKey(t *testing.T) {
 	env := newEnv(t)
 	rotate := func(id string) *apikeys.Issued {
 		t.Helper()
@@ -67,26 +77,32 @@ func TestRotation(t *testing.T) {
 	end := env.Time().Add(time.Hour)
 	byTTL, byEnd := env.create(t, ci, apikeys.Wanted{TTL: time.Hour}), env.create(t, ci, apikeys.Wanted{ExpiresAt: &end})
 	env.Pass(50 * time.Minute)
-	if next := rotate(byTTL.ID); next.ID != byTTL.ID || next.ExpiresAt.Sub(env.Time()) != time.Hour || next.Token.Plaintext() == byTTL.Token.Plaintext() || next.Prefix == byTTL.Prefix {
+	if next := rotate(byTTL.ID); next.ID != byTTL.ID || next.ExpiresAt.Sub(env.Time()) != time.Hour ||
+		next.Token.Plaintext() == byTTL.Token.Plaintext() || next.Prefix == byTTL.Prefix {
 		t.Errorf("%+v", next.Key)
-	} else if env.Verifier.Verify(byTTL.Token.Plaintext(), env.Time()).Accepted() || !env.Verifier.Verify(next.Token.Plaintext(), env.Time()).Accepted() {
-		t.Error("the old one goes on, or the new one does not work")
+	} else if env.Verifier.Verify(
+		byTTL.Token.Plaintext(), env.Time(),
+	).Accepted() || !env.Verifier.Verify(next.Token.Plaintext(), env.Time()).Accepted() {
+		t.Error("the old key is accepted, or the new one is refused")
 	}
 	if next := rotate(byEnd.ID); !next.ExpiresAt.Equal(end) {
 		t.Errorf("%+v", next.Key)
 	}
 	env.Pass(3 * time.Hour)
 	if next := rotate(byTTL.ID); !next.Active {
-		t.Error("a new one after the end of the old one's lifetime")
+		t.Error("a new key is refused after the end of the old one")
 	}
 	_, err := env.Rotate(ctx, env.admin(), ci, byEnd.ID)
-	want(t, err, manage.Conflict, "API key Some key ended at 2030-01-01T01:00:00Z, and so would a new one: set another end first")
+	want(
+		t, err, manage.Conflict,
+		"API key Some key ended at 2030-01-01T01:00:00Z, and so would a new one: set another end first",
+	)
 }
 
-func TestRotationLeavesAnOverlapWhereTheSpecSaysSo(t *testing.T) {
+func TestRotate_KeepsOverlapOfSpec(t *testing.T) {
 	env := newEnv(t)
 	overlap := v1alpha1.Duration("10m")
-	k := env.PutKey("told", ci, "a-key-that-was-told-in-a-reply", func(k *v1alpha1.APIKey) {
+	k := env.PutKey("returned", ci, "a-key-that-was-returned-in-a-reply", func(k *v1alpha1.APIKey) {
 		k.Spec.Delivery, k.Spec.Rotation = v1alpha1.DeliveryResponse, &v1alpha1.Rotation{Overlap: &overlap}
 	})
 	issued, err := env.Rotate(ctx, env.admin(), ci, string(k.UID))
@@ -94,16 +110,16 @@ func TestRotationLeavesAnOverlapWhereTheSpecSaysSo(t *testing.T) {
 		t.Fatalf("%+v %v", issued, err)
 	}
 	for at, want := range map[time.Duration]bool{0: true, 9 * time.Minute: true, 10 * time.Minute: false} {
-		if got := env.Verifier.Verify("a-key-that-was-told-in-a-reply", env.Time().Add(at)).Accepted(); got != want {
+		if got := env.Verifier.Verify("a-key-that-was-returned-in-a-reply", env.Time().Add(at)).Accepted(); got != want {
 			t.Errorf("after %s the old one is accepted: %t", at, got)
 		}
 	}
 }
 
-func TestWhatAManifestOwnsIsChangedThere(t *testing.T) {
+func TestManifestKey_IsOnlyRotated(t *testing.T) {
 	env := newEnv(t)
 	text := "API key ci-manages comes from a manifest: change it where that is kept (team/ci-manages)"
-	never := func() (*apikeys.Change, error) { panic("nobody reads what can't be done anyway") }
+	never := func() (*apikeys.Change, error) { panic("the input is read although the operation is refused") }
 	_, err := env.Change(ctx, env.admin(), ci, "uid-of-ci-manages", never)
 	want(t, err, manage.Conflict, text)
 	_, err = env.Revoke(ctx, env.admin(), ci, "uid-of-ci-manages")
@@ -113,19 +129,21 @@ func TestWhatAManifestOwnsIsChangedThere(t *testing.T) {
 		t.Error("something was written")
 	}
 	issued, err := env.Rotate(ctx, env.admin(), ci, "uid-of-ci-manages")
-	if err != nil || issued.Token.Plaintext() != "" || *issued.Secret != (apikeys.Ref{Namespace: "team", Name: "ci-manages-api-key"}) || issued.Source != apikeys.FromManifest {
+	if err != nil || issued.Token.Plaintext() != "" ||
+		*issued.Secret != (apikeys.Ref{Namespace: "team", Name: "ci-manages-api-key"}) ||
+		issued.Source != apikeys.FromManifest {
 		t.Errorf("%+v %v", issued, err)
 	}
 	keys, err := env.Keys(ctx, ci)
 	if err != nil || keys[0].Annotations[v1alpha1.AnnotationRotate] == "" {
-		t.Error("nobody is asked to rotate it")
+		t.Error("no rotation is requested")
 	}
-	// Who may not learns nothing of it.
+	// A caller without the right learns nothing.
 	_, err = env.Change(ctx, env.by(bobKey), ci, "uid-of-ci-manages", never)
 	want(t, err, manage.Forbidden, apikeys.NotPermitted)
 }
 
-func TestARevokedKeyStaysOnRecord(t *testing.T) {
+func TestRevoke_KeepsObject(t *testing.T) {
 	env := newEnv(t)
 	issued := env.create(t, ci, apikeys.Wanted{Scopes: []string{"certs.read"}})
 	for range 2 {
@@ -135,14 +153,16 @@ func TestARevokedKeyStaysOnRecord(t *testing.T) {
 		}
 	}
 	if env.Verifier.Verify(issued.Token.Plaintext(), env.Time()).Accepted() {
-		t.Error("it is accepted")
+		t.Error("the key is accepted")
 	}
 	const text = "API key Some key is revoked for good: create another"
 	_, err := env.Rotate(ctx, env.admin(), ci, issued.ID)
 	want(t, err, manage.Conflict, text)
 	_, err = env.Change(ctx, env.admin(), ci, issued.ID, given(apikeys.Change{Enabled: ptr(true)}))
 	want(t, err, manage.Conflict, text)
-	if k, err := env.Change(ctx, env.admin(), ci, issued.ID, given(apikeys.Change{Description: ptr("Leaked.")})); err != nil || !k.Revoked {
+	if k, err := env.Change(
+		ctx, env.admin(), ci, issued.ID, given(apikeys.Change{Description: ptr("Leaked.")}),
+	); err != nil || !k.Revoked {
 		t.Error(k, err)
 	}
 	if err := env.Delete(ctx, env.admin(), ci, issued.ID); err != nil {

@@ -15,7 +15,7 @@ import (
 	"keywright.dev/keywright/internal/manage/audit"
 )
 
-func TestFailures(t *testing.T) {
+func TestErrors_OfStoreAreTranslated(t *testing.T) {
 	calls := map[string]func(*env, string) error{
 		"Keys": func(env *env, _ string) error { _, err := env.List(ctx, env.admin(), ci, apikeys.Query{}); return err },
 		"Create": func(env *env, _ string) error {
@@ -39,11 +39,20 @@ func TestFailures(t *testing.T) {
 			kind manage.Kind
 			text string
 		}{
-			"away":       {fmt.Errorf("list: %w: connection refused", objects.ErrUnavailable), manage.Unavailable, "The API server is unavailable"},
-			"gone":       {objects.ErrGone, manage.NotFound, "API key not found"},
-			"there":      {objects.ErrExists, manage.Conflict, "an API key of that name exists already"},
-			"invalid":    {&objects.Invalid{Field: "spec.policy.permissions[0].effect", Problem: "must be ALLOW or DENY"}, manage.Invalid, "policy.permissions[0].effect: must be ALLOW or DENY"},
-			"refused":    {fmt.Errorf("record the key: %w", &objects.Refused{Message: "exceeded quota"}), manage.Conflict, "The API server refuses it: exceeded quota"},
+			"away": {
+				fmt.Errorf("list: %w: connection refused", objects.ErrUnavailable), manage.Unavailable,
+				"The API server is unavailable",
+			},
+			"gone":  {objects.ErrGone, manage.NotFound, "API key not found"},
+			"there": {objects.ErrExists, manage.Conflict, "an API key of that name exists already"},
+			"invalid": {
+				&objects.Invalid{Field: "spec.policy.permissions[0].effect", Problem: "must be ALLOW or DENY"},
+				manage.Invalid, "policy.permissions[0].effect: must be ALLOW or DENY",
+			},
+			"refused": {
+				fmt.Errorf("record the key: %w", &objects.Refused{Message: "exceeded quota"}), manage.Conflict,
+				"The API server refuses it: exceeded quota",
+			},
 			"unexpected": {errors.New("something odd"), manage.Failed, "internal error"},
 		} {
 			if call == "Keys" && name == "invalid" {
@@ -66,40 +75,46 @@ func TestFailures(t *testing.T) {
 	env.Uses.Err = errors.New("the database is away")
 	_, err := env.List(ctx, env.admin(), ci, apikeys.Query{})
 	want(t, err, manage.Unavailable, "The database is unavailable")
-	// A key that was made is told all the same: nobody else has it.
-	if issued, err := env.Create(ctx, env.admin(), ci, given(apikeys.Wanted{Name: "a"})); err != nil || issued.Token.Plaintext() == "" {
+	// The token of a new key is returned anyway: this reply is the only place for it.
+	if issued, err := env.Create(ctx, env.admin(), ci, given(apikeys.Wanted{Name: "a"})); err != nil ||
+		issued.Token.Plaintext() == "" {
 		t.Error(err)
 	} else if issued, err := env.Rotate(ctx, env.admin(), ci, issued.ID); err != nil || issued.Token.Plaintext() == "" {
 		t.Error(err)
 	}
 }
 
-func TestFieldsAreNamedAsCallersKnowThem(t *testing.T) {
+func TestErrors_NameInputFields(t *testing.T) {
 	for path, name := range map[string]string{
-		"spec.displayName": "name", "spec.expiresAt": "expires_at", "spec.ttl": "expires_in_seconds", "spec.scopes[3]": "scopes[3]",
-		"spec.subject.name": "account", "spec.subject": "account", "spec.description": "description", "metadata.name": "metadata.name", "": "",
+		"spec.displayName": "name", "spec.expiresAt": "expires_at", "spec.ttl": "expires_in_seconds",
+		"spec.scopes[3]":    "scopes[3]",
+		"spec.subject.name": "account", "spec.subject": "account", "spec.description": "description",
+		"metadata.name": "metadata.name", "": "",
 	} {
 		env := newEnv(t)
 		env.Fail = func(string) error { return &objects.Invalid{Field: path, Problem: "is wrong"} }
 		_, err := env.Create(ctx, env.admin(), ci, given(apikeys.Wanted{Name: "a"}))
 		var why *manage.Error
 		if !errors.As(err, &why) || why.Field != name {
-			t.Errorf("%q is told as %+v", path, why)
+			t.Errorf("%q is reported as %+v", path, why)
 		}
 	}
 }
 
-func TestAKeyInThePlaceOfAnIDOrASubjectIsNotWrittenDown(t *testing.T) {
+func TestAudit_HidesKeySentAsIDOrSubject(t *testing.T) {
 	env := newEnv(t)
 	_ = env.Delete(ctx, env.admin(), ci, bobKey)
-	_, _ = env.Create(ctx, env.by(bobKey), v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: bobKey}, given(apikeys.Wanted{Name: "a"}))
+	_, _ = env.Create(
+		ctx, env.by(bobKey), v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: bobKey},
+		given(apikeys.Wanted{Name: "a"}),
+	)
 	kept := fmt.Sprintf("%+v", env.Trail.Entries())
 	if strings.Contains(kept, bobKey) || strings.Count(kept, "(a key)") != 2 {
 		t.Error(kept)
 	}
 }
 
-func TestEveryActionLeavesWord(t *testing.T) {
+func TestAudit_RecordsEveryOperation(t *testing.T) {
 	env := newEnv(t)
 	issued := env.create(t, ci, apikeys.Wanted{Name: "CI"})
 	id := issued.ID
@@ -110,7 +125,7 @@ func TestEveryActionLeavesWord(t *testing.T) {
 	_, _ = env.Create(ctx, env.by(bobKey), ci, given(apikeys.Wanted{Name: "CI"}))
 	_ = env.Delete(ctx, env.admin(), ci, "uid-of-ci-manages")
 	_ = env.Delete(ctx, env.admin(), ci, "no such id")
-	_ = env.Delete(ctx, nobody(), ci, id)
+	_ = env.Delete(ctx, anonymous(), ci, id)
 	env.Fail = func(string) error { return objects.ErrUnavailable }
 	_, _ = env.Create(ctx, env.admin(), ci, given(apikeys.Wanted{Name: "CI"}))
 	_, _ = env.List(ctx, env.admin(), ci, apikeys.Query{})
@@ -129,7 +144,8 @@ func TestEveryActionLeavesWord(t *testing.T) {
 		"User/alice | key.revoke | " + object + " | done | Account/ci",
 		"User/alice | key.delete | " + object + " | done | Account/ci",
 		"User/bob | key.create | Account/ci | refused | API key lacks required permission",
-		"User/alice | key.delete | APIKey/team/ci-manages | refused | Account/ci: API key ci-manages comes from a manifest: change it where that is kept (team/ci-manages)",
+		"User/alice | key.delete | APIKey/team/ci-manages | refused | Account/ci: API key ci-manages comes from " +
+			"a manifest: change it where that is kept (team/ci-manages)",
 		"User/alice | key.delete | Account/ci | refused | no such id: API key not found",
 		"User/alice | key.create | Account/ci | failed | The API server is unavailable",
 	}
@@ -147,12 +163,14 @@ func TestEveryActionLeavesWord(t *testing.T) {
 	if audit.Done != "done" || next == nil {
 		t.Error("nothing was rotated")
 	}
-	// Nothing that is kept or logged has a key.
-	kept := fmt.Sprintf("%+v %v %#v %s %+v", env.Trail.Entries(), issued, issued, any(issued), *issued) + strings.Join(env.events(), " ") + env.Log.String()
-	slog.New(slog.NewTextHandler(env.Log, nil)).Info("told", "issued", issued)
+	// No key is in what is stored or logged.
+	kept := fmt.Sprintf(
+		"%+v %v %#v %s %+v", env.Trail.Entries(), issued, issued, any(issued), *issued,
+	) + strings.Join(env.events(), " ") + env.Log.String()
+	slog.New(slog.NewTextHandler(env.Log, nil)).Info("issued", "issued", issued)
 	for _, secret := range []string{issued.Token.Plaintext(), next.Token.Plaintext()} {
 		if strings.Contains(kept+env.Log.String(), secret) {
-			t.Error("a key is there to be read")
+			t.Error("a key was recorded")
 		}
 	}
 }

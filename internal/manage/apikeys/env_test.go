@@ -14,7 +14,7 @@ import (
 	"keywright.dev/keywright/test/fakeobjects"
 )
 
-// Keys of APIKeys that manifests made.
+// Keys of APIKeys from manifests.
 const (
 	bobKey   = "a-key-of-bob-that-manages-keys"
 	bobReads = "a-key-of-bob-that-reads-certs"
@@ -56,35 +56,40 @@ func newEnv(tb testing.TB) *env {
 	}
 	return &env{p, apikeys.New(apikeys.Config{
 		Gate: p.Gate, Verifier: p.Verifier, Store: p.Store, Uses: p.Uses, Trail: p.Trail,
-		Account: func() string { return "default" }, Actions: func() []string { return []string{"certs.read", "certs.export"} },
-		Now: p.Time, Log: p.Logger(),
+		Account: func() string { return "default" },
+		Actions: func() []string { return []string{"certs.read", "certs.export"} },
+		Now:     p.Time, Log: p.Logger(),
 	})}
 }
 
-// by is who presents this key.
+// by returns the caller with this key.
 func (e *env) by(plaintext string) manage.Caller {
 	return manage.Caller{Caller: e.Bearer(plaintext), From: "192.0.2.7"}
 }
 
-// named is whom a proxy names.
+// named returns the caller that a proxy names.
 func (e *env) named(name string) manage.Caller {
 	return manage.Caller{Caller: e.Caller(http.Header{"X-Forwarded-User": {name}})}
 }
 
 func (e *env) admin() manage.Caller { return e.by(fakeobjects.AliceKey) }
 
-// List and Rotate are asked without a fault.
-func (e *env) List(ctx context.Context, by manage.Caller, subject v1alpha1.Subject, q apikeys.Query) (*apikeys.Page, error) {
+// List and Rotate are called with valid input.
+func (e *env) List(
+	ctx context.Context, by manage.Caller, subject v1alpha1.Subject, q apikeys.Query,
+) (*apikeys.Page, error) {
 	return e.Service.List(ctx, by, subject, given(q))
 }
 
-func (e *env) Rotate(ctx context.Context, by manage.Caller, subject v1alpha1.Subject, id string) (*apikeys.Issued, error) {
+func (e *env) Rotate(
+	ctx context.Context, by manage.Caller, subject v1alpha1.Subject, id string,
+) (*apikeys.Issued, error) {
 	return e.Service.Rotate(ctx, by, subject, id, func() error { return nil })
 }
 
 func given[T any](v T) manage.Read[*T] { return func() (*T, error) { return &v, nil } }
 
-// create makes a key as the admin.
+// create creates a key as the admin.
 func (e *env) create(tb testing.TB, subject v1alpha1.Subject, w apikeys.Wanted) *apikeys.Issued {
 	tb.Helper()
 	if w.Name == "" {
@@ -97,7 +102,7 @@ func (e *env) create(tb testing.TB, subject v1alpha1.Subject, w apikeys.Wanted) 
 	return issued
 }
 
-// kind is why something was not done; text, and its field before it.
+// kind returns the Kind and the text of an error.
 func kind(err error) (k manage.Kind, text string) {
 	var why *manage.Error
 	if !errors.As(err, &why) {
@@ -113,7 +118,7 @@ func want(tb testing.TB, err error, k manage.Kind, text string) {
 	}
 }
 
-func nobody() manage.Caller { return manage.Caller{Caller: &gate.Caller{}} }
+func anonymous() manage.Caller { return manage.Caller{Caller: &gate.Caller{}} }
 
 func ptr[T any](v T) *T { return &v }
 

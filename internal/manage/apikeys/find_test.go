@@ -16,21 +16,22 @@ import (
 	"keywright.dev/keywright/test/fakeobjects"
 )
 
-func TestNamesThatCanNotBe(t *testing.T) {
+func TestList_RefusesBadSubjects(t *testing.T) {
 	env := newEnv(t)
 	odd := v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "bob@example.com"}
 	_, err := env.List(ctx, env.admin(), odd, apikeys.Query{})
 	if k, _ := kind(err); k != manage.Invalid {
 		t.Error(err)
 	}
-	// But somebody whom a proxy names so just has none; and so has the bootstrap admin.
+	// A caller whom a proxy names so has no keys, and neither has the bootstrap admin.
 	own := v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "admin"}
-	if page, err := env.List(ctx, env.by(fakeobjects.BootstrapKey), own, apikeys.Query{}); err != nil || page.Total != 0 || page.Items == nil {
+	if page, err := env.List(ctx, env.by(fakeobjects.BootstrapKey), own, apikeys.Query{}); err != nil ||
+		page.Total != 0 || page.Items == nil {
 		t.Errorf("%+v %v", page, err)
 	}
 }
 
-func TestListsAreNewestFirstAndInParts(t *testing.T) {
+func TestList_PagesNewestFirst(t *testing.T) {
 	env := newEnv(t)
 	for i := range 5 {
 		env.create(t, lab, apikeys.Wanted{Name: fmt.Sprintf("CI %d", i)})
@@ -71,7 +72,7 @@ func TestListsAreNewestFirstAndInParts(t *testing.T) {
 			}
 		})
 	}
-	// Cursor after cursor gives all of them once, though one goes meanwhile.
+	// All pages together have each key once, even when one is deleted meanwhile.
 	var all []string
 	after := ""
 	for i := 0; i < 10; i++ {
@@ -95,9 +96,12 @@ func TestListsAreNewestFirstAndInParts(t *testing.T) {
 	}
 }
 
-func TestWhatIsBeingDeletedIsGone(t *testing.T) {
+func TestList_OmitsDeletedKeys(t *testing.T) {
 	env := newEnv(t)
-	k := env.PutKey("leaving", lab, "a-key-that-is-on-its-way-out", func(k *v1alpha1.APIKey) { k.DeletionTimestamp = ptr(metav1.NewTime(env.Time())) })
+	k := env.PutKey(
+		"leaving", lab, "a-key-that-is-on-its-way-out",
+		func(k *v1alpha1.APIKey) { k.DeletionTimestamp = ptr(metav1.NewTime(env.Time())) },
+	)
 	if page, err := env.List(ctx, env.admin(), lab, apikeys.Query{}); err != nil || page.Total != 0 {
 		t.Errorf("%+v %v", page, err)
 	}
@@ -105,19 +109,22 @@ func TestWhatIsBeingDeletedIsGone(t *testing.T) {
 	want(t, err, manage.NotFound, "API key not found")
 }
 
-func TestAKeyIsFoundUnderItsSubjectAlone(t *testing.T) {
+func TestGet_OnlyUnderOwnSubject(t *testing.T) {
 	env := newEnv(t)
 	id := env.create(t, ci, apikeys.Wanted{}).ID
-	for _, subject := range []v1alpha1.Subject{bob, lab, {Kind: v1alpha1.SubjectAccount, Name: "other"}, {Kind: v1alpha1.SubjectUser, Name: "ci"}} {
+	for _, subject := range []v1alpha1.Subject{
+		bob, lab, {Kind: v1alpha1.SubjectAccount, Name: "other"}, {Kind: v1alpha1.SubjectUser, Name: "ci"},
+	} {
 		_, err := env.Get(ctx, env.admin(), subject, id)
 		want(t, err, manage.NotFound, "API key not found")
 	}
-	if k, err := env.Get(ctx, env.admin(), v1alpha1.Subject{Kind: v1alpha1.SubjectAccount}, id); err != nil || k.Subject != ci {
+	if k, err := env.Get(ctx, env.admin(), v1alpha1.Subject{Kind: v1alpha1.SubjectAccount}, id); err != nil ||
+		k.Subject != ci {
 		t.Error(k, err)
 	}
 }
 
-func TestTheLastUse(t *testing.T) {
+func TestLastUse_IsTheLater(t *testing.T) {
 	env := newEnv(t)
 	id := env.create(t, ci, apikeys.Wanted{}).ID
 	exact, coarse := env.Time().Add(90*time.Minute), env.Time().Add(time.Hour)
@@ -143,30 +150,38 @@ func TestTheLastUse(t *testing.T) {
 			env.Put(&keys[i])
 			env.Uses.Known = c.known
 			k, err := env.Get(ctx, env.admin(), ci, id)
-			if err != nil || (k.LastUsedAt == nil) != (c.want == nil) || c.want != nil && !k.LastUsedAt.Equal(*c.want) || k.LastUsedFrom != c.from {
+			if err != nil || (k.LastUsedAt == nil) != (c.want == nil) || c.want != nil &&
+				!k.LastUsedAt.Equal(*c.want) || k.LastUsedFrom != c.from {
 				t.Errorf("%+v %v", k, err)
 			}
 		})
 	}
 }
 
-func TestTheCatalog(t *testing.T) {
+func TestCatalog_ListsActionsScopesRoles(t *testing.T) {
 	env := newEnv(t)
 	c, err := env.Catalog(ctx, env.named("bob"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(c.Actions, []string{
-		"apikeys.read", "apikeys.write", "audit.read", "certs.export", "certs.read", "keys.introspect", "usage.read", "usage.write", "users.read", "users.write",
+		"apikeys.read", "apikeys.write", "audit.read", "certs.export", "certs.read", "keys.introspect",
+		"usage.read", "usage.write", "users.read", "users.write",
 	}) || !slices.Equal(c.Scopes, c.Actions) {
 		t.Errorf("%q %q", c.Actions, c.Scopes)
 	}
-	env.PutRole(&v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "a-role"}, Spec: v1alpha1.AccessRoleSpec{Permissions: []v1alpha1.Permission{
-		{Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{"dashboard:View", "*"}, Resources: []v1alpha1.Resource{"*"}},
+	role := &v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "a-role"}}
+	role.Spec.Permissions = []v1alpha1.Permission{
+		{
+			Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{"dashboard:View", "*"},
+			Resources: []v1alpha1.Resource{"*"},
+		},
 		{Effect: v1alpha1.EffectDeny, Actions: []v1alpha1.Action{"dashboard:Burn"}, Resources: []v1alpha1.Resource{"*"}},
-	}}})
+	}
+	env.PutRole(role)
 	c, err = env.Catalog(ctx, env.admin())
-	if err != nil || !slices.Contains(c.Scopes, "dashboard:View") || slices.Contains(c.Scopes, "*") || slices.Contains(c.Scopes, "dashboard:Burn") || slices.Contains(c.Actions, "dashboard:View") {
+	if err != nil || !slices.Contains(c.Scopes, "dashboard:View") || slices.Contains(c.Scopes, "*") ||
+		slices.Contains(c.Scopes, "dashboard:Burn") || slices.Contains(c.Actions, "dashboard:View") {
 		t.Errorf("%+v %v", c, err)
 	}
 	var roles []string
@@ -176,10 +191,11 @@ func TestTheCatalog(t *testing.T) {
 			t.Errorf("%s has null for permissions", r.Name)
 		}
 	}
-	if strings.Join(roles, ",") != "a-role,keyless,reader,short" || c.Roles[2].Description != "Reads certificates." || c.Roles[3].MaxTTL != time.Hour {
+	if strings.Join(roles, ",") != "a-role,keyless,reader,short" || c.Roles[2].Description != "Reads certificates." ||
+		c.Roles[3].MaxTTL != time.Hour {
 		t.Errorf("%+v", c.Roles)
 	}
-	_, err = env.Catalog(ctx, nobody())
+	_, err = env.Catalog(ctx, anonymous())
 	want(t, err, manage.Unauthorized, "invalid token")
 	_, err = env.Catalog(ctx, env.by(bobReads))
 	want(t, err, manage.Forbidden, apikeys.NotPermitted)

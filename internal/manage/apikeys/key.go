@@ -41,8 +41,8 @@ type Key struct {
 	// Policy may be nil.
 	Policy           *v1alpha1.Policy
 	Enabled, Revoked bool
-	// Active reports whether this server accepts the current key now. Reason is why not, or "accepted", in the words of
-	// logs and metrics.
+	// Active reports whether this server accepts the current key now. Reason is why not, or "accepted", in the
+	// words of logs and metrics.
 	Active bool
 	Reason string
 	// CreatedAt is the creation of the object. IssuedAt is when the current key was issued, or zero.

@@ -54,8 +54,8 @@ func (op *operation) event(k *v1alpha1.APIKey, reason, what string) {
 	op.Store.Event(k, reason, what+" by "+op.caller.Subject+" through the API")
 }
 
-// end audits the outcome and returns err as a *manage.Error. An unauthorized call leaves no entry, or anonymous requests
-// could fill the audit trail.
+// end audits the outcome and returns err as a *manage.Error. An unauthorized call leaves no entry, or anonymous
+// requests could fill the audit trail.
 func (op *operation) end(ctx context.Context, err error) error {
 	if err == nil {
 		op.record(ctx, audit.Done, "")

@@ -100,8 +100,8 @@ func (s *Service) Change(
 	return s.shown(ctx, changed)
 }
 
-// Rotate replaces the plaintext of a key. The operator replaces a key that is delivered in a Secret, soon after. check
-// refuses input, of which a rotation takes none; Rotate calls it once the caller is authorized.
+// Rotate replaces the plaintext of a key. The operator replaces a key that is delivered in a Secret, soon
+// after. check refuses input, because a rotation takes none; Rotate calls it once the caller is authorized.
 func (s *Service) Rotate(
 	ctx context.Context, caller manage.Caller, subject v1alpha1.Subject, id string, check func() error,
 ) (*Issued, error) {

@@ -49,7 +49,9 @@ func (s *Service) viewOf(k *v1alpha1.APIKey) Key {
 	v := Key{
 		ID: string(k.UID), Object: Ref{k.Namespace, k.Name},
 		Name: nameOf(k), Description: k.Spec.Description, Category: k.Spec.Category, Subject: k.Spec.Subject,
-		Scopes: append([]string{}, convert.Plain(k.Spec.Scopes)...), Roles: append([]string{}, convert.Plain(k.Spec.Roles)...),
+		Scopes: append(
+			[]string{}, convert.Plain(k.Spec.Scopes)...,
+		), Roles: append([]string{}, convert.Plain(k.Spec.Roles)...),
 		Policy: k.Spec.Policy, Enabled: k.IsEnabled(), Revoked: k.Spec.Revoked,
 		CreatedAt: k.CreationTimestamp.UTC(), ExpiresAt: s.endOf(k), Source: FromAPI, Reason: reasonNoKey,
 	}

@@ -15,8 +15,8 @@ import (
 	"keywright.dev/keywright/test/fakeobjects"
 )
 
-// Whose keys a caller may read and write: every caller, every subject.
-func TestWhoMayAsk(t *testing.T) {
+// Every caller and every subject: whose keys may be read and written.
+func TestAuthorize_CallersAndSubjects(t *testing.T) {
 	env := newEnv(t)
 	own := v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "dave"}
 	anybody := v1alpha1.Subject{Kind: v1alpha1.SubjectUser}
@@ -25,20 +25,31 @@ func TestWhoMayAsk(t *testing.T) {
 		by   manage.Caller
 		mays []v1alpha1.Subject
 	}{
-		"an admin's key":              {env.admin(), []v1alpha1.Subject{alice, bob, carol, ci, lab, own, anybody, cased}},
-		"an admin's session":          {manage.Caller{Caller: env.Caller(http.Header{"Cookie": {"keywright_session=" + fakeobjects.AliceSession}})}, []v1alpha1.Subject{alice, bob, carol, ci, lab, own, anybody, cased}},
-		"the bootstrap key":           {env.by(fakeobjects.BootstrapKey), []v1alpha1.Subject{alice, bob, carol, ci, lab, own, anybody, cased}},
-		"an admin's API key":          {env.by(aliceAPI), []v1alpha1.Subject{alice, bob, carol, ci, lab, own, anybody, cased}},
-		"a user's key that may":       {env.by(bobKey), []v1alpha1.Subject{bob}},
-		"a user's key that may not":   {env.by(bobReads), nil},
-		"a program's key that may":    {env.by(ciKey), nil},
-		"a person whose role may":     {env.named("bob"), []v1alpha1.Subject{bob}},
-		"a person without a role":     {env.named("dave"), []v1alpha1.Subject{own}},
-		"an admin's name by a proxy":  {env.named("alice"), []v1alpha1.Subject{alice}},
-		"nobody":                      {nobody(), nil},
-		"no caller at all":            {manage.Caller{}, nil},
-		"a key that nobody has":       {env.by("a-key-that-nobody-has-at-all"), nil},
-		"a saved name without a word": {manage.Caller{Caller: env.Caller(http.Header{"Cookie": {"keywright_user=bob"}})}, nil},
+		"an admin's key": {env.admin(), []v1alpha1.Subject{alice, bob, carol, ci, lab, own, anybody, cased}},
+		"an admin's session": {
+			manage.Caller{
+				Caller: env.Caller(http.Header{"Cookie": {"keywright_session=" + fakeobjects.AliceSession}}),
+			},
+			[]v1alpha1.Subject{alice, bob, carol, ci, lab, own, anybody, cased},
+		},
+		"the bootstrap key": {
+			env.by(fakeobjects.BootstrapKey), []v1alpha1.Subject{alice, bob, carol, ci, lab, own, anybody, cased},
+		},
+		"an admin's API key": {
+			env.by(aliceAPI), []v1alpha1.Subject{alice, bob, carol, ci, lab, own, anybody, cased},
+		},
+		"a user's key that may":      {env.by(bobKey), []v1alpha1.Subject{bob}},
+		"a user's key that may not":  {env.by(bobReads), nil},
+		"a program's key that may":   {env.by(ciKey), nil},
+		"a person whose role may":    {env.named("bob"), []v1alpha1.Subject{bob}},
+		"a person without a role":    {env.named("dave"), []v1alpha1.Subject{own}},
+		"an admin's name by a proxy": {env.named("alice"), []v1alpha1.Subject{alice}},
+		"anonymous":                  {anonymous(), nil},
+		"no caller at all":           {manage.Caller{}, nil},
+		"an unknown key":             {env.by("a-key-that-was-never-issued"), nil},
+		"a saved name without a word": {
+			manage.Caller{Caller: env.Caller(http.Header{"Cookie": {"keywright_user=bob"}})}, nil,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, subject := range []v1alpha1.Subject{alice, bob, carol, ci, lab, own, anybody, cased} {
@@ -66,14 +77,14 @@ func TestWhoMayAsk(t *testing.T) {
 	}
 }
 
-func TestAClaimManagesNothing(t *testing.T) {
+func TestAuthorize_SavedNameManagesNothing(t *testing.T) {
 	env := newEnv(t)
 	saved := http.Header{"Cookie": {"keywright_user=bob"}}
 	env.Configure(t, config.Runtime{})
 	claimed := env.Gate.IdentifyOrAnonymous(&http.Request{Header: saved})
 	_, err := env.List(ctx, manage.Caller{Caller: &claimed.Caller}, bob, apikeys.Query{})
 	want(t, err, manage.Unauthorized, "invalid token")
-	// Where names are believed, anybody could make themselves a key that lasts in the name of anybody.
+	// A saved name could otherwise be turned into a key that lasts.
 	env.Configure(t, config.Runtime{TrustUsernames: true})
 	id := env.create(t, bob, apikeys.Wanted{}).ID
 	by := manage.Caller{Caller: env.Caller(saved)}
@@ -94,8 +105,8 @@ func TestAClaimManagesNothing(t *testing.T) {
 	}
 }
 
-// What a key hands out stays within its rights; what a person does, within theirs.
-func TestNobodyGivesWhatTheyDoNotHold(t *testing.T) {
+// Keys and users give only rights that they hold.
+func TestGrant_IsLimitedToOwnRights(t *testing.T) {
 	const beyond = "API key lacks required permission: a caller can only give what it holds"
 	everything := apikeys.Wanted{Everything: true}
 	read, write := apikeys.Wanted{Scopes: []string{"certs.read"}}, apikeys.Wanted{Scopes: []string{"certs.write"}}
@@ -105,21 +116,44 @@ func TestNobodyGivesWhatTheyDoNotHold(t *testing.T) {
 		wanted  apikeys.Wanted
 		may     bool
 	}{
-		"an admin, everything":                    {(*env).admin, ci, everything, true},
-		"an admin's API key, what it has":         {func(env *env) manage.Caller { return env.by(aliceAPI) }, ci, write, true},
-		"an admin's API key, what it has not":     {func(env *env) manage.Caller { return env.by(aliceAPI) }, ci, read, false},
-		"an admin's API key, everything":          {func(env *env) manage.Caller { return env.by(aliceAPI) }, alice, everything, false},
-		"an admin's API key, a role":              {func(env *env) manage.Caller { return env.by(aliceAPI) }, bob, apikeys.Wanted{Roles: []string{"reader"}}, false},
-		"a user's key, what it has":               {func(env *env) manage.Caller { return env.by(bobKey) }, bob, read, true},
-		"a user's key, what it has not":           {func(env *env) manage.Caller { return env.by(bobKey) }, bob, write, false},
-		"a user's key, a role of the user":        {func(env *env) manage.Caller { return env.by(bobKey) }, bob, apikeys.Wanted{Roles: []string{"reader"}}, false},
-		"a user's key, everything the user may":   {func(env *env) manage.Caller { return env.by(bobKey) }, bob, everything, false},
-		"the user, everything they may":           {func(env *env) manage.Caller { return env.named("bob") }, bob, everything, true},
-		"the user, nothing":                       {func(env *env) manage.Caller { return env.named("bob") }, bob, apikeys.Wanted{}, true},
-		"an admin, everything a user may":         {(*env).admin, bob, everything, true},
-		"the bootstrap key, to somebody unknown":  {func(env *env) manage.Caller { return env.by(fakeobjects.BootstrapKey) }, v1alpha1.Subject{Kind: "User", Name: "somebody.new"}, read, true},
-		"an admin, to somebody who may own none":  {(*env).admin, carol, read, false},
-		"an admin, a role there is not any more ": {(*env).admin, bob, apikeys.Wanted{Roles: []string{"reader"}}, true},
+		"an admin, everything": {(*env).admin, ci, everything, true},
+		"an admin's API key, what it has": {
+			func(env *env) manage.Caller { return env.by(aliceAPI) }, ci, write, true,
+		},
+		"an admin's API key, what it has not": {
+			func(env *env) manage.Caller { return env.by(aliceAPI) }, ci, read, false,
+		},
+		"an admin's API key, everything": {
+			func(env *env) manage.Caller { return env.by(aliceAPI) }, alice, everything, false,
+		},
+		"an admin's API key, a role": {
+			func(env *env) manage.Caller { return env.by(aliceAPI) }, bob,
+			apikeys.Wanted{Roles: []string{"reader"}}, false,
+		},
+		"a user's key, what it has": {func(env *env) manage.Caller { return env.by(bobKey) }, bob, read, true},
+		"a user's key, what it has not": {
+			func(env *env) manage.Caller { return env.by(bobKey) }, bob, write, false,
+		},
+		"a user's key, a role of the user": {
+			func(env *env) manage.Caller { return env.by(bobKey) }, bob, apikeys.Wanted{Roles: []string{"reader"}},
+			false,
+		},
+		"a user's key, everything the user may": {
+			func(env *env) manage.Caller { return env.by(bobKey) }, bob, everything, false,
+		},
+		"the user, everything they may": {
+			func(env *env) manage.Caller { return env.named("bob") }, bob, everything, true,
+		},
+		"the user, nothing": {
+			func(env *env) manage.Caller { return env.named("bob") }, bob, apikeys.Wanted{}, true,
+		},
+		"an admin, everything a user may": {(*env).admin, bob, everything, true},
+		"the bootstrap key, to an unknown user": {
+			func(env *env) manage.Caller { return env.by(fakeobjects.BootstrapKey) },
+			v1alpha1.Subject{Kind: "User", Name: "someone.new"}, read, true,
+		},
+		"an admin, to a user without keys":  {(*env).admin, carol, read, false},
+		"an admin, a role that was deleted": {(*env).admin, bob, apikeys.Wanted{Roles: []string{"reader"}}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := newEnv(t)
@@ -133,19 +167,22 @@ func TestNobodyGivesWhatTheyDoNotHold(t *testing.T) {
 					t.Errorf("%+v", issued.Key)
 				}
 			case c.subject == carol:
-				want(t, err, manage.Forbidden, "User carol may not own API keys: every AccessRole that lists the user says apiKeys: Denied")
+				want(
+					t, err, manage.Forbidden,
+					"User carol may not own API keys: every AccessRole that lists the user says apiKeys: Denied",
+				)
 			default:
 				want(t, err, manage.Forbidden, beyond)
 			}
 			if !c.may && len(env.Writes()) != 0 {
-				t.Error("it was written")
+				t.Error("the key was written")
 			}
 		})
 	}
 }
 
-// A key that may less than another of its user can do no more with it than look, put it away, and name it.
-func TestWhatALimitedKeyMayDoWithAnother(t *testing.T) {
+// A key can read, disable and describe another key of its user that has more rights, and nothing else.
+func TestGrant_LimitedKeyChangesAnother(t *testing.T) {
 	const beyond = "API key lacks required permission: a caller can only give what it holds"
 	env := newEnv(t)
 	id := env.create(t, bob, apikeys.Wanted{Scopes: []string{"certs.read", "certs.write"}}).ID
@@ -189,8 +226,8 @@ func TestWhatALimitedKeyMayDoWithAnother(t *testing.T) {
 	}
 }
 
-// Somebody widens the key between the question and the write.
-func TestWhatIsWrittenIsWhatWasAllowed(t *testing.T) {
+// Another client widens the key between the check and the write.
+func TestChange_ChecksStateThatItWrites(t *testing.T) {
 	env := newEnv(t)
 	id := env.create(t, bob, apikeys.Wanted{Scopes: []string{"certs.read"}}).ID
 	env.BeforeChange = func(k *v1alpha1.APIKey) {
@@ -206,8 +243,8 @@ func TestWhatIsWrittenIsWhatWasAllowed(t *testing.T) {
 	}
 }
 
-// An end would be none that its bearer can lift, or evade by another key.
-func TestWhatAKeyMakesEndsNoLaterThanItself(t *testing.T) {
+// A key with an end can neither remove it nor create a key that outlasts it.
+func TestGrant_EndIsLimitedToOwnEnd(t *testing.T) {
 	const beyond = "API key lacks required permission: a caller can only give what it holds: " +
 		"the end must be no later than the end of the caller's key, 2030-01-01T01:00:00Z"
 	const bobEnds, aliceEnds = "a-key-of-bob-that-ends-in-an-hour", "a-key-of-alice-that-ends-in-an-hour"
@@ -217,7 +254,10 @@ func TestWhatAKeyMakesEndsNoLaterThanItself(t *testing.T) {
 		env := newEnv(t)
 		end := metav1.NewTime(env.Time().Add(time.Hour))
 		env.PutKey("bob-ends", bob, bobEnds, func(k *v1alpha1.APIKey) { k.Spec.Scopes, k.Spec.ExpiresAt = manages, &end })
-		env.PutKey("alice-ends", alice, aliceEnds, func(k *v1alpha1.APIKey) { k.Spec.Scopes, k.Spec.ExpiresAt = manages, &end })
+		env.PutKey(
+			"alice-ends", alice, aliceEnds,
+			func(k *v1alpha1.APIKey) { k.Spec.Scopes, k.Spec.ExpiresAt = manages, &end },
+		)
 		return env
 	}
 	in := func(d time.Duration) *time.Time { return ptr(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC).Add(d)) }
@@ -243,7 +283,10 @@ func TestWhatAKeyMakesEndsNoLaterThanItself(t *testing.T) {
 				} else if err != nil {
 					t.Error(err)
 				}
-				wants := apikeys.Change{ExpiresAt: c.wanted.ExpiresAt, EndsIn: c.wanted.TTL, NoEnd: c.wanted.ExpiresAt == nil && c.wanted.TTL == 0}
+				wants := apikeys.Change{
+					ExpiresAt: c.wanted.ExpiresAt, EndsIn: c.wanted.TTL,
+					NoEnd: c.wanted.ExpiresAt == nil && c.wanted.TTL == 0,
+				}
 				for _, before := range []apikeys.Wanted{{}, {ExpiresAt: in(time.Minute)}} {
 					id := env.create(t, subject, before).ID
 					_, err = env.Change(ctx, env.by(by), subject, id, given(wants))
@@ -263,29 +306,38 @@ func TestWhatAKeyMakesEndsNoLaterThanItself(t *testing.T) {
 	}
 	t.Run("by a role that it leaves", func(t *testing.T) {
 		env := open(t)
-		issued := env.create(t, bob, apikeys.Wanted{Scopes: []string{"apikeys.read", "apikeys.write"}, Roles: []string{"short"}})
+		issued := env.create(
+			t, bob, apikeys.Wanted{Scopes: []string{"apikeys.read", "apikeys.write"}, Roles: []string{"short"}},
+		)
 		by := env.by(issued.Token.Plaintext())
 		_, err := env.Change(ctx, by, bob, issued.ID, given(apikeys.Change{Roles: &[]string{}}))
 		want(t, err, manage.Forbidden, beyond)
-		if _, err := env.Change(ctx, by, bob, issued.ID, given(apikeys.Change{Roles: &[]string{}, EndsIn: time.Hour})); err != nil {
+		if _, err := env.Change(
+			ctx, by, bob, issued.ID, given(apikeys.Change{Roles: &[]string{}, EndsIn: time.Hour}),
+		); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Run("another thing than the end", func(t *testing.T) {
 		env := open(t)
 		id := env.create(t, bob, apikeys.Wanted{}).ID
-		if _, err := env.Change(ctx, env.by(bobEnds), bob, id, given(apikeys.Change{Name: ptr("Other"), Scopes: &[]string{"apikeys.read"}})); err != nil {
+		if _, err := env.Change(
+			ctx, env.by(bobEnds), bob, id,
+			given(apikeys.Change{Name: ptr("Other"), Scopes: &[]string{"apikeys.read"}}),
+		); err != nil {
 			t.Error(err)
 		}
 	})
 }
 
-// A right may be on the keys of one account alone.
-func TestRightsMayBeOnSomeKeysOnly(t *testing.T) {
+// A right can be limited to the keys of one account.
+func TestAuthorize_RightsOnOneAccount(t *testing.T) {
 	env := newEnv(t)
 	env.PutKey("alice-limited", alice, "a-key-of-alice-for-ci-alone-1", func(k *v1alpha1.APIKey) {
 		k.Spec.Policy = &v1alpha1.Policy{Permissions: []v1alpha1.Permission{{
-			Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{apikeys.ActionRead, apikeys.ActionWrite}, Resources: []v1alpha1.Resource{"account:ci"},
+			Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{
+				apikeys.ActionRead, apikeys.ActionWrite,
+			}, Resources: []v1alpha1.Resource{"account:ci"},
 		}}}
 	})
 	by := env.by("a-key-of-alice-for-ci-alone-1")
@@ -295,14 +347,17 @@ func TestRightsMayBeOnSomeKeysOnly(t *testing.T) {
 	if _, err := env.Create(ctx, by, ci, given(apikeys.Wanted{Name: "a"})); err != nil {
 		t.Error(err)
 	}
-	for _, subject := range []v1alpha1.Subject{alice, bob, {Kind: v1alpha1.SubjectAccount, Name: "other"}, {Kind: v1alpha1.SubjectAccount}, {Kind: v1alpha1.SubjectUser, Name: "ci"}} {
+	for _, subject := range []v1alpha1.Subject{
+		alice, bob, {Kind: v1alpha1.SubjectAccount, Name: "other"}, {Kind: v1alpha1.SubjectAccount},
+		{Kind: v1alpha1.SubjectUser, Name: "ci"},
+	} {
 		_, err := env.List(ctx, by, subject, apikeys.Query{})
 		want(t, err, manage.Forbidden, apikeys.NotPermitted)
 	}
 }
 
-// Whom a proxy names has what roles give them, and is no admin by it.
-func TestAProxysWordMakesNoAdmin(t *testing.T) {
+// A user named by a proxy has the rights of their roles, and is not an admin.
+func TestAuthorize_ProxyNameIsNotAdmin(t *testing.T) {
 	env := newEnv(t)
 	env.PutRole(&v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "keys"}, Spec: v1alpha1.AccessRoleSpec{
 		Members: []v1alpha1.Username{"alice"}, Permissions: []v1alpha1.Permission{{
@@ -316,8 +371,8 @@ func TestAProxysWordMakesNoAdmin(t *testing.T) {
 	want(t, err, manage.Forbidden, apikeys.NotPermitted)
 }
 
-// Whom a proxy names needs no role for keys of their own, and gets no rights by that.
-func TestAPersonWithoutARoleManagesTheirOwnKeys(t *testing.T) {
+// A user named by a proxy needs no role for their own keys, and gets no rights by them.
+func TestAuthorize_UserManagesOwnKeysWithoutRole(t *testing.T) {
 	env := newEnv(t)
 	dave := v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "dave"}
 	by := env.named("dave")
@@ -326,9 +381,9 @@ func TestAPersonWithoutARoleManagesTheirOwnKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	if env.May(issued.Token.Plaintext(), "certs.read", "certificate:1") {
-		t.Error("it may more than dave")
+		t.Error("the key may do more than dave")
 	}
-	// The key of a person is no person.
+	// A key of a user is not the user.
 	_, err = env.List(ctx, env.by(issued.Token.Plaintext()), dave, apikeys.Query{})
 	want(t, err, manage.Forbidden, apikeys.NotPermitted)
 	for name, do := range map[string]func() error{
@@ -350,7 +405,7 @@ func TestAPersonWithoutARoleManagesTheirOwnKeys(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	// What a role denies stays denied, and so do keys to who may own none.
+	// What a role denies stays denied, and users who may not own keys get none.
 	env.PutRole(&v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "no-new-keys"}, Spec: v1alpha1.AccessRoleSpec{
 		Members: []v1alpha1.Username{"dave"}, Permissions: []v1alpha1.Permission{{
 			Effect: v1alpha1.EffectDeny, Actions: []v1alpha1.Action{apikeys.ActionWrite}, Resources: []v1alpha1.Resource{"*"},
@@ -362,14 +417,20 @@ func TestAPersonWithoutARoleManagesTheirOwnKeys(t *testing.T) {
 		t.Error(err)
 	}
 	_, err = env.Create(ctx, env.named("carol"), carol, given(apikeys.Wanted{Name: "mine"}))
-	want(t, err, manage.Forbidden, "User carol may not own API keys: every AccessRole that lists the user says apiKeys: Denied")
+	want(
+		t, err, manage.Forbidden,
+		"User carol may not own API keys: every AccessRole that lists the user says apiKeys: Denied",
+	)
 }
 
-func TestAKeyOfWhoMayOwnNoneIsNotRotated(t *testing.T) {
+func TestRotate_RefusesUserWhoMayNotOwnKeys(t *testing.T) {
 	env := newEnv(t)
 	k := env.PutKey("carols", carol, carolKey, nil)
 	_, err := env.Rotate(ctx, env.admin(), carol, string(k.UID))
-	want(t, err, manage.Forbidden, "User carol may not own API keys: every AccessRole that lists the user says apiKeys: Denied")
+	want(
+		t, err, manage.Forbidden,
+		"User carol may not own API keys: every AccessRole that lists the user says apiKeys: Denied",
+	)
 	if err := env.Delete(ctx, env.admin(), carol, string(k.UID)); err == nil {
 		t.Error("a manifest's key was deleted")
 	}

@@ -32,7 +32,9 @@ func secretKey(username string, k *objects.Key) manage.Secret {
 }
 
 // Create creates an admin. read returns the username.
-func (s *Service) Create(ctx context.Context, caller manage.Caller, read manage.Read[string]) (issued *Issued, err error) {
+func (s *Service) Create(
+	ctx context.Context, caller manage.Caller, read manage.Read[string],
+) (issued *Issued, err error) {
 	var name string
 	defer func() { s.record(ctx, caller, audit.UserCreate, name, err) }()
 	if err := s.allowAdmin(caller); err != nil {

@@ -79,8 +79,8 @@ func (s *Service) forget(ctx context.Context, caller manage.Caller, name string)
 	return nil
 }
 
-// deletePlain checks the role again within the turn: a user who was promoted in the meantime counts as an admin, and is
-// not deleted here.
+// deletePlain checks the role again within the turn: a user who was promoted in the meantime counts as an
+// admin, and is not deleted here.
 func (s *Service) deletePlain(ctx context.Context, name string) (user *v1alpha1.AdminUser, err error) {
 	err = s.Turns.Turn(ctx, turnAdmins, func(ctx context.Context) error {
 		user, err = s.find(ctx, name)

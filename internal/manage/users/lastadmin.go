@@ -18,8 +18,8 @@ import (
 const turnAdmins = "admins"
 
 const (
-	// anchorLag is how long the operator may take to move the anchor to another admin, and retryEvery how often a removal
-	// that admission refuses meanwhile is tried again.
+	// anchorLag is how long the operator may take to move the anchor to another admin, and retryEvery how often
+	// a removal that admission refuses meanwhile is tried again.
 	anchorLag  = 10 * time.Second
 	retryEvery = 100 * time.Millisecond
 	// undoTimeout bounds the cleanup after an operation that could not be finished.
@@ -35,8 +35,8 @@ type removal struct {
 	remove         func(ctx context.Context, user *v1alpha1.AdminUser) error
 }
 
-// removeAdmin counts the admins and takes one away, both in one turn: the last active admin stays, even when several
-// replicas remove admins at once.
+// removeAdmin counts the admins and takes one away, both in one turn: the last active admin stays, even when
+// several replicas remove admins at once.
 func (s *Service) removeAdmin(
 	ctx context.Context, name string, r removal,
 ) (user *v1alpha1.AdminUser, err error) {
@@ -47,8 +47,8 @@ func (s *Service) removeAdmin(
 	return user, failure(err)
 }
 
-// tryRemoval counts by itself and retries while admission, which goes by the anchor, refuses: the operator may be about to
-// move the anchor. Each try counts again.
+// tryRemoval counts by itself and retries while admission, which goes by the anchor, refuses: the operator may
+// be about to move the anchor. Each try counts again.
 func (s *Service) tryRemoval(ctx context.Context, name string, r removal) (*v1alpha1.AdminUser, error) {
 	waiting, cancel := context.WithTimeout(ctx, anchorLag)
 	defer cancel()
@@ -105,8 +105,8 @@ func (s *Service) isActive(u *v1alpha1.AdminUser) bool {
 	return convert.ActiveAdmin(u, k != nil && !lifecycle.Ended(k.NotAfter, s.Now()))
 }
 
-// endSessions ends the sessions of a user at once. Its failure is only logged: a session is never valid for longer than its
-// key, and the key is refused already.
+// endSessions ends the sessions of a user at once. Its failure is only logged: a session is never valid for
+// longer than its key, and the key is refused already.
 func (s *Service) endSessions(ctx context.Context, name string) {
 	if err := s.Sessions.EndForUser(ctx, name); err != nil {
 		s.Log.WarnContext(ctx, "The sessions of a user are not deleted yet; they ended with the key", "user", name,

@@ -68,7 +68,9 @@ func (s *Service) List(ctx context.Context, caller manage.Caller) ([]User, error
 
 // present returns the AdminUsers whose username claim is honoured and that are not being deleted.
 func present(adminUsers []v1alpha1.AdminUser) []v1alpha1.AdminUser {
-	return slices.DeleteFunc(objects.Honoured(adminUsers), func(u v1alpha1.AdminUser) bool { return u.DeletionTimestamp != nil })
+	return slices.DeleteFunc(
+		objects.Honoured(adminUsers), func(u v1alpha1.AdminUser) bool { return u.DeletionTimestamp != nil },
+	)
 }
 
 func uidsOf(adminUsers []v1alpha1.AdminUser) []string {

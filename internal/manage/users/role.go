@@ -91,8 +91,8 @@ func (s *Service) setRoleOfSeen(
 	return s.create(ctx, caller, name, v1alpha1.EventPromoted, "Made an admin")
 }
 
-// promote takes the turn of all role changes. Of two promotions at once the second is refused, so that no key is returned
-// that another one replaces at once.
+// promote takes the turn of all role changes. Of two promotions at once the second is refused, so that no key
+// is returned that another one replaces at once.
 func (s *Service) promote(ctx context.Context, caller manage.Caller, name string) (issued *Issued, err error) {
 	err = s.Turns.Turn(ctx, turnAdmins, func(ctx context.Context) error {
 		user, err := s.find(ctx, name)
@@ -139,7 +139,9 @@ func (s *Service) undoPromotion(ctx context.Context, user *v1alpha1.AdminUser) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
 	if err := s.Store.Change(ctx, user, setRole(v1alpha1.RoleUser)); err != nil {
-		s.Log.ErrorContext(ctx, "A user was promoted but has no key: rotate the key", "adminUser", user.Name, "error", err.Error())
+		s.Log.ErrorContext(
+			ctx, "A user was promoted but has no key: rotate the key", "adminUser", user.Name, "error", err.Error(),
+		)
 	}
 }
 
@@ -155,7 +157,8 @@ func secretOf(user *v1alpha1.AdminUser) *SecretRef {
 	return &SecretRef{Namespace: user.Namespace, Name: user.EffectiveSecretName()}
 }
 
-// demote drops the keys as well: a user who is promoted again, by other means than the API, must not get an old key back.
+// demote drops the keys as well: a user who is promoted again, by other means than the API, must not get an old
+// key back.
 func (s *Service) demote(ctx context.Context, caller manage.Caller, name string) (*Issued, error) {
 	var notDropped error
 	user, err := s.removeAdmin(ctx, name, removal{
@@ -184,8 +187,8 @@ func (s *Service) demote(ctx context.Context, caller manage.Caller, name string)
 	return &Issued{Username: name, Role: v1alpha1.RoleUser}, nil
 }
 
-// dropKeys leaves keys that are delivered in a Secret to the operator: admission lets only the operator write those. It
-// runs to its end even when the caller goes away.
+// dropKeys leaves keys that are delivered in a Secret to the operator: admission lets only the operator write
+// those. It runs to its end even when the caller goes away.
 func (s *Service) dropKeys(ctx context.Context, user *v1alpha1.AdminUser) error {
 	if secretOf(user) != nil {
 		return nil

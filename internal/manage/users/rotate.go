@@ -12,8 +12,8 @@ import (
 // turnBrought is the turn for recording a key that a person brought.
 const turnBrought = "brought-keys"
 
-// RotateKey gives an admin another key. read returns the key that the caller brings, or nothing to generate one. For a key
-// that is delivered in a Secret, RotateKey requests the rotation and returns no plaintext.
+// RotateKey gives an admin another key. read returns the key that the caller brings, or nothing to generate
+// one. For a key that is delivered in a Secret, RotateKey requests the rotation and returns no plaintext.
 func (s *Service) RotateKey(
 	ctx context.Context, caller manage.Caller, name string, read manage.Read[string],
 ) (issued *Issued, err error) {
@@ -37,7 +37,7 @@ func (s *Service) RotateKey(
 		return nil, errNotAdmin(name)
 	case secretOf(user) != nil && brought != "":
 		return nil, manage.Errorf(manage.Conflict,
-			"The key of '%s' is in Secret %s/%s, which a key can't be brought into here: leave new_key out to have it rotated",
+			"The key of '%s' is delivered in Secret %s/%s and can't be set here: leave new_key out to rotate it",
 			name, user.Namespace, user.EffectiveSecretName())
 	case secretOf(user) != nil:
 		return s.requestRotation(ctx, caller, user)
@@ -67,8 +67,8 @@ func (s *Service) newKey(brought string) (*objects.Key, error) {
 	return k, nil
 }
 
-// adopt checks that no other object records the key and then records it, both in one turn: of two callers who bring the
-// same key at once, one is refused.
+// adopt checks that no other object records the key and then records it, both in one turn: of two callers who
+// bring the same key at once, one is refused.
 func (s *Service) adopt(ctx context.Context, user *v1alpha1.AdminUser, k *objects.Key) error {
 	return s.Turns.Turn(ctx, turnBrought, func(ctx context.Context) error {
 		taken, err := s.Store.Taken(ctx, k)
@@ -83,7 +83,9 @@ func (s *Service) adopt(ctx context.Context, user *v1alpha1.AdminUser, k *object
 }
 
 // requestRotation ends no sessions: the present key is valid until the operator delivers the next one.
-func (s *Service) requestRotation(ctx context.Context, caller manage.Caller, user *v1alpha1.AdminUser) (*Issued, error) {
+func (s *Service) requestRotation(
+	ctx context.Context, caller manage.Caller, user *v1alpha1.AdminUser,
+) (*Issued, error) {
 	if err := s.Store.AskRotation(ctx, user); err != nil {
 		return nil, failure(err)
 	}

@@ -14,7 +14,8 @@ import (
 	"keywright.dev/keywright/internal/manage/seenusers"
 )
 
-// Store reads and writes AdminUsers at the API server. In the server it is an *objects.Store; tests keep them in memory.
+// Store reads and writes AdminUsers at the API server. In the server it is an *objects.Store; tests keep them
+// in memory.
 type Store interface {
 	Generate() (*objects.Key, error)
 	Brought(plaintext string) (*objects.Key, error)
@@ -82,8 +83,8 @@ func (s *Service) allow(caller manage.Caller, action string) error {
 	return nil
 }
 
-// allowAdmin is the rule for making an admin and for issuing an admin's key: both need an admin's own key, its session or
-// the bootstrap key, whatever rights an APIKey holds.
+// allowAdmin is the rule for making an admin and for issuing an admin's key: both need an admin's own key, its
+// session or the bootstrap key, whatever rights an APIKey holds.
 func (s *Service) allowAdmin(caller manage.Caller) error {
 	if !caller.Admin {
 		return errForbidden

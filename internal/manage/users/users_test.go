@@ -50,7 +50,7 @@ type upToDate struct{}
 func (upToDate) Ready() error       { return nil }
 func (upToDate) Age() time.Duration { return 0 }
 
-const aliceKey = "the-key-of-somebody-named-alice"
+const aliceKey = "the-key-of-alice"
 
 func newService(tb testing.TB, out *kit.Log) (*Service, *fakeobjects.Store, *env) {
 	tb.Helper()
@@ -58,7 +58,7 @@ func newService(tb testing.TB, out *kit.Log) (*Service, *fakeobjects.Store, *env
 	for _, name := range []string{"alice", "bob"} {
 		u := v1alpha1.AdminUser{Spec: v1alpha1.AdminUserSpec{Username: name, Delivery: v1alpha1.DeliveryResponse}}
 		u.Annotations = map[string]string{v1alpha1.AnnotationCreatedBy: v1alpha1.CreatedByAPI}
-		fake.PutUser(u, "the-key-of-somebody-named-"+name)
+		fake.PutUser(u, "the-key-of-"+name)
 	}
 	log := slog.New(slog.NewJSONHandler(out, nil))
 	verifier := verify.NewVerifier(fake.Index, fake.Format, fake.Ring)
@@ -163,7 +163,9 @@ func TestIssued_HidesKeyWhenPrinted(t *testing.T) {
 	issued := &Issued{Username: "bob", Key: manage.NewSecret("a key of User/bob", secret)}
 	var log kit.Log
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "issued", issued)
-	for _, text := range []string{fmt.Sprintf("%+v", issued), fmt.Sprintf("%#v", issued), fmt.Sprintf("%d", any(issued)), log.String()} {
+	for _, text := range []string{
+		fmt.Sprintf("%+v", issued), fmt.Sprintf("%#v", issued), fmt.Sprintf("%d", any(issued)), log.String(),
+	} {
 		if strings.Contains(text, secret) || !strings.Contains(text, "User/bob") {
 			t.Error(text)
 		}
@@ -172,7 +174,9 @@ func TestIssued_HidesKeyWhenPrinted(t *testing.T) {
 
 func TestShown_CutsBetweenCharacters(t *testing.T) {
 	for _, c := range []struct{ name, want string }{
-		{"bob", "bob"}, {strings.Repeat("x", 200), strings.Repeat("x", 100) + "…"}, {"x" + strings.Repeat("ü", 100), "x" + strings.Repeat("ü", 49) + "…"},
+		{"bob", "bob"}, {strings.Repeat("x", 200), strings.Repeat("x", 100) + "…"}, {
+			"x" + strings.Repeat("ü", 100), "x" + strings.Repeat("ü", 49) + "…",
+		},
 	} {
 		if got := shown(c.name); got != c.want {
 			t.Errorf("%q", got)

@@ -1,5 +1,5 @@
-// Package revocations carries the keys that ended from where the server sees that to what depends on them, such as
-// sessions.
+// Package revocations carries the keys that ended from where the server sees that to what depends on them, such
+// as sessions.
 package revocations
 
 import "keywright.dev/keywright/internal/key/pepper"
