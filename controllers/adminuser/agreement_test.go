@@ -28,7 +28,7 @@ var noon = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 
 func keyNumber(i int) string { return fmt.Sprint("the-key-of-object-number-", i) }
 
-// drawUser draws an AdminUser as the operator leaves them: the current key has no end, overlapping ones have.
+// drawUser draws an AdminUser in a state that the operator leaves: the current key has no end.
 func drawUser(t *rapid.T, i int, ring *pepper.Keyring) *v1alpha1.AdminUser {
 	user := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{
 		Namespace: "keywright-system", Name: fmt.Sprint("u", i), UID: types.UID(fmt.Sprint("uid", i)),
@@ -49,8 +49,11 @@ func drawUser(t *rapid.T, i int, ring *pepper.Keyring) *v1alpha1.AdminUser {
 	return user
 }
 
-// refusedByOperator returns why the operator refuses the keys of a user, and whether it counts the user as active admin.
-func refusedByOperator(t *rapid.T, user *v1alpha1.AdminUser, users []*v1alpha1.AdminUser) (why string, active bool) {
+// refusedByOperator returns why the operator refuses the keys of a user, and whether it counts the user as an
+// active admin.
+func refusedByOperator(
+	t *rapid.T, user *v1alpha1.AdminUser, users []*v1alpha1.AdminUser,
+) (why string, active bool) {
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
@@ -72,14 +75,16 @@ func refusedByOperator(t *rapid.T, user *v1alpha1.AdminUser, users []*v1alpha1.A
 	if target.Refused != nil {
 		why = target.Refused.Reason
 	}
-	// Condition Active.
+	// The issuer sets condition Active like this.
 	accepted := target.Refused == nil && lifecycle.Current(convert.Keys(user.Status.Keys)) != nil
 	return why, convert.ActiveAdmin(user, accepted)
 }
 
 type indexedBuilder struct{ *fake.ClientBuilder }
 
-func (b *indexedBuilder) IndexField(_ context.Context, o client.Object, field string, extract client.IndexerFunc) error {
+func (b *indexedBuilder) IndexField(
+	_ context.Context, o client.Object, field string, extract client.IndexerFunc,
+) error {
 	b.WithIndex(o, field, extract)
 	return nil
 }
@@ -89,7 +94,8 @@ var reasonOf = map[verify.Reason]string{
 	verify.Disabled: v1alpha1.ReasonDisabled, verify.UsernameTaken: v1alpha1.ReasonUsernameTaken,
 }
 
-// Of all AdminUsers the two programs say the same: whether and why the key is refused, and whether an active admin is left.
+// For any AdminUsers, operator and server agree on whether and why a key is refused, and whether an active
+// admin remains.
 func TestOperatorAndServer_AgreeOnAdminUsers(t *testing.T) {
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: []byte(strings.Repeat("p", pepper.MinLength))})
 	if err != nil {
@@ -121,9 +127,11 @@ func TestOperatorAndServer_AgreeOnAdminUsers(t *testing.T) {
 		}
 		// A deleted admin that the finalizer holds is accepted exactly while no other admin is active.
 		last := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{
-			Namespace: "keywright-system", Name: "zoe", DeletionTimestamp: &metav1.Time{Time: noon}, Finalizers: []string{v1alpha1.FinalizerLastAdmin},
+			Namespace: "keywright-system", Name: "zoe",
+			DeletionTimestamp: &metav1.Time{Time: noon}, Finalizers: []string{v1alpha1.FinalizerLastAdmin},
 		}}
-		last.Status.Keys = []v1alpha1.KeyStatus{{Digest: ring.Digest(keyNumber(9)).String(), IssuedAt: metav1.NewTime(noon)}}
+		digest := ring.Digest(keyNumber(9)).String()
+		last.Status.Keys = []v1alpha1.KeyStatus{{Digest: digest, IssuedAt: metav1.NewTime(noon)}}
 		put(last)
 		if kept := verifier.Verify(keyNumber(9), noon).Accepted(); kept == anyActive {
 			t.Fatalf("another admin is active: %t by the operator, %t by the server", anyActive, !kept)

@@ -29,7 +29,7 @@ const (
 
 var noon = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// cluster is what both programs see.
+// cluster has the objects that operator and server read.
 type cluster struct {
 	key   *v1alpha1.APIKey
 	users []v1alpha1.AdminUser
@@ -53,7 +53,8 @@ func drawCluster(t *rapid.T, digest pepper.Digest) *cluster {
 		if rapid.Bool().Draw(t, "role "+name+" exists") {
 			role := v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: name}}
 			role.Spec.MaxTTL = drawDuration(t, "maxTTL")
-			role.Spec.APIKeys = rapid.SampledFrom([]v1alpha1.KeyOwnership{"", v1alpha1.KeysAllowed, v1alpha1.KeysDenied}).Draw(t, "apiKeys")
+			ownership := []v1alpha1.KeyOwnership{"", v1alpha1.KeysAllowed, v1alpha1.KeysDenied}
+			role.Spec.APIKeys = rapid.SampledFrom(ownership).Draw(t, "apiKeys")
 			role.Spec.Members = rapid.SampledFrom([][]v1alpha1.Username{nil, {"alice"}, {"ALICE", "alice"}}).Draw(t, "members")
 			c.roles = append(c.roles, role)
 		}
@@ -94,7 +95,7 @@ func drawDuration(t *rapid.T, label string) *v1alpha1.Duration {
 	return &drawn
 }
 
-// operator returns why the operator refuses the key, and the end that it brings the record to.
+// operator returns why the operator refuses the key, and the end that it records.
 func (c *cluster) operator(t *rapid.T, now time.Time) (why string, end time.Time) {
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
@@ -132,7 +133,7 @@ func (c *cluster) operator(t *rapid.T, now time.Time) (why string, end time.Time
 	return why, lifecycle.Current(keys).NotAfter
 }
 
-// server returns why the server refuses the key, and the end that it goes by.
+// server returns why the server refuses the key, and the end that it enforces.
 func (c *cluster) server(ring *pepper.Keyring, now time.Time) (why verify.Reason, end time.Time) {
 	index := &verify.Index{}
 	put := func(kind string, o keyholder.Object) {
@@ -146,26 +147,29 @@ func (c *cluster) server(ring *pepper.Keyring, now time.Time) (why verify.Reason
 		put(keyholder.AdminUser, &c.users[i])
 	}
 	put(keyholder.APIKey, c.key)
-	verdict := verify.NewVerifier(index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring).Verify(presented, now)
+	verifier := verify.NewVerifier(index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring)
+	verdict := verifier.Verify(presented, now)
 	return verdict.Reason, verdict.Ends()
 }
 
-// indexedBuilder lets a fake client have the indexes of a cache.
+// indexedBuilder adds the indexes of a cache to a fake client.
 type indexedBuilder struct{ *fake.ClientBuilder }
 
-func (b *indexedBuilder) IndexField(_ context.Context, o client.Object, field string, extract client.IndexerFunc) error {
+func (b *indexedBuilder) IndexField(
+	_ context.Context, o client.Object, field string, extract client.IndexerFunc,
+) error {
 	b.WithIndex(o, field, extract)
 	return nil
 }
 
-// reasonOf has the condition reason for each of the server's reasons.
+// reasonOf maps the server's reasons to condition reasons.
 var reasonOf = map[verify.Reason]string{
 	verify.Accepted: "", verify.Expired: "", verify.Unknown: v1alpha1.ReasonNoKey, verify.Deleted: v1alpha1.ReasonDeleted,
 	verify.Revoked: v1alpha1.ReasonRevoked, verify.Disabled: v1alpha1.ReasonDisabled,
 	verify.OwnerDisabled: v1alpha1.ReasonOwnerDisabled, verify.OwnerDenied: v1alpha1.ReasonOwnerDenied,
 }
 
-// Of every object the two programs say the same: whether and why its key is refused, and until when it is accepted.
+// For any cluster, operator and server agree on whether and why a key is refused, and until when it is accepted.
 func TestOperatorAndServer_AgreeOnAPIKeys(t *testing.T) {
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: []byte(strings.Repeat("p", pepper.MinLength))})
 	if err != nil {

@@ -19,7 +19,8 @@ import (
 const (
 	poll        = 15 * time.Second
 	notASetting = "is not a setting; the settings are ACCOUNT, ADMIN_KEY, ADMIN_KEY_SECRET, ALLOWED_USERS, " +
-		"ANONYMOUS_READS, KEY_PREFIX, PRICES, ROUTES, SECURE_COOKIES, STALE_AFTER, TRUST_PROXY_HEADERS, TRUST_USERNAMES, UNMATCHED"
+		"ANONYMOUS_READS, KEY_PREFIX, PRICES, ROUTES, SECURE_COOKIES, STALE_AFTER, " +
+		"TRUST_PROXY_HEADERS, TRUST_USERNAMES, UNMATCHED"
 )
 
 var _ = Describe("The configuration", func() {
@@ -157,7 +158,8 @@ var _ = Describe("A Secret that Keywright wrote for a user", func() {
 		Expect(e.reconcile(ctx)).To(Equal(poll))
 		Expect(e.document(ctx)).To(BeEmpty())
 		Expect(e.events.Take()).To(ConsistOf("Warning ConfigInvalid " +
-			"ADMIN_KEY_SECRET: Secret boot holds the key of an AdminUser (label keywright.dev/issued-for), and the bootstrap key would outlive that object: create a separate Secret. " +
+			"ADMIN_KEY_SECRET: Secret boot holds the key of an AdminUser (label keywright.dev/issued-for), " +
+			"and the bootstrap key would outlive that object: create a separate Secret. " +
 			"The last good configuration stays in force."))
 	})
 })
@@ -270,7 +272,8 @@ var _ = Describe("The pepper", func() {
 		Expect(e.reconcile(ctx)).To(Equal(poll))
 		Expect(e.document(ctx)).To(Equal(good))
 		Expect(e.events.Take()).To(ConsistOf("Warning ConfigWaits " +
-			"The configuration waits for the pepper: the bootstrap key cannot be digested: Secret keywright-pepper is lost. The last good configuration stays in force."))
+			"The configuration waits for the pepper: the bootstrap key cannot be digested: " +
+			"Secret keywright-pepper is lost. The last good configuration stays in force."))
 		e.reconcile(ctx)
 		Expect(e.events.Take()).To(BeEmpty(), "once")
 

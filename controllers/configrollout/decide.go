@@ -11,8 +11,8 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// patience is how long a replica may run another configuration before a warning.
-const patience = time.Minute
+// lagTimeout is how long a replica may run another configuration before a warning.
+const lagTimeout = time.Minute
 
 // state is what one reconcile keeps for the next. Its zero value is the state at a start.
 type state struct {
@@ -103,7 +103,7 @@ func track(before map[string]lag, behind []replica, now time.Time) map[string]la
 func (s state) overdue(behind []replica, now time.Time) []replica {
 	return slices.DeleteFunc(slices.Clone(behind), func(r replica) bool {
 		l := s.behind[r.name]
-		return l.warned || now.Before(l.since.Add(patience))
+		return l.warned || now.Before(l.since.Add(lagTimeout))
 	})
 }
 
@@ -113,7 +113,7 @@ func (s state) nextCheck(behind []replica, now time.Time) time.Duration {
 	for _, r := range behind {
 		in := r.until.Sub(now)
 		if l := s.behind[r.name]; !l.warned {
-			in = min(in, l.since.Add(patience).Sub(now))
+			in = min(in, l.since.Add(lagTimeout).Sub(now))
 		}
 		if soonest == 0 || in < soonest {
 			soonest = in
@@ -151,7 +151,7 @@ func lagging(revision string, overdue []replica) *rolloutEvent {
 	}
 	note := fmt.Sprintf(
 		"After %s not every replica runs configuration %s: %s. The logs of these replicas have the reason.",
-		patience, revision, strings.Join(named, "; "))
+		lagTimeout, revision, strings.Join(named, "; "))
 	return &rolloutEvent{
 		kind: corev1.EventTypeWarning, reason: v1alpha1.EventConfigLags, action: "Run", note: note, lease: overdue[0].name,
 	}

@@ -91,9 +91,9 @@ func (r *run) decide(ctx context.Context) (lifecycle.Plan, error) {
 	}), nil
 }
 
-// patience is how long the API may take from creating an object, or from making a user an admin again, to
+// apiTimeout is how long the API may take from creating an object, or from making a user an admin again, to
 // issuing the key.
-const patience = 10 * time.Second
+const apiTimeout = 10 * time.Second
 
 // awaitUntil returns until when to wait for the API to issue the key, counted from the first run that waited.
 // It is zero when the API did not create the object, or did not issue a key in time.
@@ -109,9 +109,9 @@ func (r *run) awaitUntil() time.Time {
 	}
 	reconciling := meta.FindStatusCondition(conditions, v1alpha1.ConditionReconciling)
 	if reconciling != nil && reconciling.Reason == v1alpha1.ReasonIssuing {
-		return reconciling.LastTransitionTime.Add(patience)
+		return reconciling.LastTransitionTime.Add(apiTimeout)
 	}
-	return r.issuer.Clock.Now().Add(patience)
+	return r.issuer.Clock.Now().Add(apiTimeout)
 }
 
 // handleFailure reports a failed step in the object's status. The next run starts from what is recorded.
