@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"keywright.dev/keywright/internal/operator/keysource"
+	"keywright.dev/keywright/test/kit"
 )
 
 const (
@@ -244,7 +245,7 @@ var _ = Describe("The pepper", func() {
 		e.configure(ctx, "ADMIN_KEY", bootstrap)
 		Expect(e.reconcile(ctx)).To(Equal(time.Second))
 		Expect(e.document(ctx)).To(Equal(`{}`))
-		e.ring, e.pepperErr = ringOf("p"), nil
+		e.ring, e.pepperErr = kit.Keyring("p"), nil
 		e.reconcile(ctx)
 		Expect(e.document(ctx)).To(Equal(e.accepting(bootstrap)))
 	})
@@ -288,7 +289,7 @@ var _ = Describe("The pepper", func() {
 		e.configure(ctx, "ADMIN_KEY", bootstrap)
 		e.reconcile(ctx)
 		old := e.document(ctx)
-		e.ring = ringOf("q")
+		e.ring = kit.Keyring("q")
 		e.reconcile(ctx)
 		Expect(e.document(ctx)).To(And(Equal(e.accepting(bootstrap)), Not(Equal(old))))
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -52,10 +51,9 @@ type env struct {
 
 func newEnv(ctx context.Context) *env {
 	GinkgoHelper()
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
-	Expect(plane.Client.Create(ctx, namespace)).To(Succeed())
+	namespace := kit.Namespace(ctx, plane, "test-")
 	e := &env{
-		namespace: namespace.Name, ring: ringOf("p"), events: &kit.Events{},
+		namespace: namespace, ring: kit.Keyring("p"), events: &kit.Events{},
 		requeued: make(chan event.GenericEvent, 10),
 	}
 	e.restart()
@@ -70,13 +68,6 @@ func (e *env) restart() {
 		Scope:   keyholder.Scope{System: e.namespace, Namespaces: []string{e.namespace}},
 		Requeue: map[string]chan<- event.GenericEvent{keyholder.AdminUser: e.requeued},
 	}
-}
-
-func ringOf(letter string) *pepper.Keyring {
-	GinkgoHelper()
-	ring, err := pepper.Load(map[string][]byte{"active": []byte(strings.Repeat(letter, 32))})
-	Expect(err).NotTo(HaveOccurred())
-	return ring
 }
 
 // Keyring implements keysource.Peppers.

@@ -48,9 +48,8 @@ type env struct {
 
 func newEnv(ctx context.Context) *env {
 	GinkgoHelper()
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
-	Expect(plane.Client.Create(ctx, namespace)).To(Succeed())
-	e := &env{namespace: namespace.Name, clock: clocktesting.NewFakePassiveClock(begin), events: &kit.Events{}}
+	namespace := kit.Namespace(ctx, plane, "test-")
+	e := &env{namespace: namespace, clock: clocktesting.NewFakePassiveClock(begin), events: &kit.Events{}}
 	e.Reconciler = &configrollout.Reconciler{
 		Config: plane.Client, Runtime: plane.Client, Leases: plane.Client,
 		Events: e.events, Clock: e.clock, Namespace: e.namespace,

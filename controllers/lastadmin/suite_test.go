@@ -7,7 +7,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clocktesting "k8s.io/utils/clock/testing"
@@ -47,11 +46,10 @@ type env struct {
 
 func newEnv(ctx context.Context) *env {
 	GinkgoHelper()
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
-	Expect(plane.Client.Create(ctx, namespace)).To(Succeed())
+	namespace := kit.Namespace(ctx, plane, "test-")
 	clock, events := clocktesting.NewFakePassiveClock(begin), &kit.Events{}
-	return &env{namespace: namespace.Name, clock: clock, events: events, Reconciler: &lastadmin.Reconciler{
-		Client: cached, Live: plane.Client, Events: events, Clock: clock, Namespace: namespace.Name,
+	return &env{namespace: namespace, clock: clock, events: events, Reconciler: &lastadmin.Reconciler{
+		Client: cached, Live: plane.Client, Events: events, Clock: clock, Namespace: namespace,
 	}}
 }
 

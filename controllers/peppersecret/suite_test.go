@@ -43,9 +43,7 @@ type env struct {
 
 func newEnv(ctx context.Context) *env {
 	GinkgoHelper()
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
-	Expect(plane.Client.Create(ctx, namespace)).To(Succeed())
-	return envIn(namespace.Name)
+	return envIn(kit.Namespace(ctx, plane, "test-"))
 }
 
 // envIn returns an env with another controller in a namespace, as after a restart.
@@ -153,9 +151,7 @@ func (e *env) user(ctx context.Context, name string, digests ...string) *v1alpha
 // digest returns a digest made with the pepper of this letter.
 func digest(letter string) string {
 	GinkgoHelper()
-	ring, err := pepper.Load(map[string][]byte{"active": []byte(strings.Repeat(letter, 32))})
-	Expect(err).NotTo(HaveOccurred())
-	return ring.Digest("some-key").String()
+	return kit.Keyring(letter).Digest("some-key").String()
 }
 
 var errAway = errors.New("the API server is away")

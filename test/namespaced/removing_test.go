@@ -70,8 +70,8 @@ var _ = Describe("Removing", Serial, func() {
 		Expect(shell(ctx, onPage("(?s)```sh\n(kubectl get adminusers,apikeys.*?)\nkubectl get pods"))).
 			To(ContainSubstring(v1alpha1.FinalizerLastAdmin))
 
-		takeAway := onPage("Remove the finalizer: `([^`]+)`")
-		shell(ctx, strings.ReplaceAll(takeAway, "<name>", "left-behind"))
+		removal := onPage("Remove the finalizer: `([^`]+)`")
+		shell(ctx, strings.ReplaceAll(removal, "<name>", "left-behind"))
 		Expect(apierrors.IsNotFound(s.Client.Get(ctx, client.ObjectKeyFromObject(user), user))).To(BeTrue())
 	})
 })

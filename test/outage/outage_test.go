@@ -174,7 +174,7 @@ var _ = Describe("While the API server cannot be reached", Ordered, func() {
 		Expect(ask(ctx, "no-such-key-anywhere")).To(Equal(http.StatusServiceUnavailable))
 		status, report := readiness(ctx)
 		Expect(status).To(Equal(http.StatusServiceUnavailable))
-		Expect(report).To(ContainSubstring("everything is refused when that is over STALE_AFTER=1s"))
+		Expect(report).To(ContainSubstring("more than STALE_AFTER=1s, so every request is refused"))
 
 		Expect(line.mend()).To(Succeed())
 		awaitAnswer(ctx, plaintext, http.StatusOK)
