@@ -113,7 +113,8 @@ func (r *report) checkProgress() error {
 		faults = append(faults, errors.New("exactly one of Ready and Stalled has to be true"))
 	}
 	if stalled != nil && ready != nil && stalled.Reason != ready.Reason {
-		faults = append(faults, fmt.Errorf("Stalled has reason %s, Ready has reason %s", stalled.Reason, ready.Reason))
+		faults = append(faults,
+			fmt.Errorf("condition Stalled has reason %s, Ready has reason %s", stalled.Reason, ready.Reason))
 	}
 	if reconciling := meta.FindStatusCondition(r.conditions, v1alpha1.ConditionReconciling); reconciling != nil {
 		faults = append(faults, fmt.Errorf("it is at rest and Reconciling: %s", reconciling.Message))

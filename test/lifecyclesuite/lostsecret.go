@@ -19,7 +19,7 @@ type loss struct {
 	cause  string
 }
 
-func (s *Suite[T]) losses(e *Env[T]) map[string]loss {
+func (*Suite[T]) losses(e *Env[T]) map[string]loss {
 	const deleted, changed = "its Secret was deleted", "its Secret was changed"
 	edit := func(edit func(*corev1.Secret)) func(context.Context) {
 		return func(ctx context.Context) {

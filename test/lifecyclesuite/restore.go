@@ -178,7 +178,7 @@ func (s *Suite[T]) restored() {
 	})
 }
 
-func (s *Suite[T]) checkRestored(ctx context.Context, e *Env[T], plaintext string) {
+func (*Suite[T]) checkRestored(ctx context.Context, e *Env[T], plaintext string) {
 	GinkgoHelper()
 	o := e.Get(ctx, one)
 	ExpectConditions(o, issued, accepted)

@@ -71,7 +71,7 @@ func (s *Suite[T]) checkRotation(ctx SpecContext, change func(T), overlap time.D
 	Expect(e.Accepted(ctx, one, fresh)).To(BeTrue())
 }
 
-func (s *Suite[T]) checkEndOfOverlap(ctx SpecContext, e *Env[T], leaving string, overlap time.Duration) {
+func (*Suite[T]) checkEndOfOverlap(ctx SpecContext, e *Env[T], leaving string, overlap time.Duration) {
 	GinkgoHelper()
 	Expect(e.At(ctx, overlap-time.Second, one).HolderStatus().Keys).To(HaveLen(2))
 	e.SetTime(overlap - 1)

@@ -121,7 +121,7 @@ func setAnnotation(o client.Object, name, value string) {
 	o.SetAnnotations(annotated.Annotations)
 }
 
-func (s *Suite[T]) rotate(request string) func(T) { return Rotate[T](request) }
+func (*Suite[T]) rotate(request string) func(T) { return Rotate[T](request) }
 
 func (s *Suite[T]) rotation(o T) *v1alpha1.Rotation {
 	rotation := s.Fields(o).Rotation

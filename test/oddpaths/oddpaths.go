@@ -49,7 +49,7 @@ func (s *Suite) Check(t *testing.T) {
 }
 
 // describe writes one line for all methods with the same reply.
-func (s *Suite) describe(out *strings.Builder, label, path, key string, handler func() http.Handler) {
+func (*Suite) describe(out *strings.Builder, label, path, key string, handler func() http.Handler) {
 	var order []string
 	byReply := map[string][]string{}
 	for _, method := range methods {
