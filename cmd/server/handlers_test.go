@@ -142,7 +142,7 @@ func TestReadiness(t *testing.T) {
 		},
 		"API server is down": {
 			still{age: 3 * time.Minute}, "{}", http.StatusOK,
-			[]string{"[+] index: ok, as it was 3m0s ago: the API server can't be asked\n", configured, withPepper},
+			[]string{"[+] index: ok, as it was 3m0s ago: the API server is unreachable\n", configured, withPepper},
 		},
 		"view is too old": {still{age: 3 * time.Minute}, `{"staleAfter":60000000000}`, http.StatusServiceUnavailable, []string{"[-] index: the API server does not answer: the view of the cluster is 3m0s old, more than STALE_AFTER=1m0s", withPepper}},
 		"unusable new one": {

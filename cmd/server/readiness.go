@@ -24,7 +24,7 @@ type check struct {
 func indexCheck(g *gate.Gate, view gate.View) check {
 	return check{"index", g.Ready, func() string {
 		if age := view.Age(); age > 0 {
-			return fmt.Sprintf(", as it was %s ago: the API server can't be asked", age.Round(time.Second))
+			return fmt.Sprintf(", as it was %s ago: the API server is unreachable", age.Round(time.Second))
 		}
 		return ""
 	}}

@@ -212,7 +212,7 @@ func TestRun_WithoutAPIServerReportsNotReady(t *testing.T) {
 	if status, body := get(t, s.url+"/healthz"); status != http.StatusOK || strings.TrimSpace(body) != "ok" {
 		t.Errorf("/healthz: %d %s", status, body)
 	}
-	eventually(t, "every watch complains", func() bool { return strings.Count(s.stderr.String(), "can't be asked") >= 4 })
+	eventually(t, "every watch complains", func() bool { return strings.Count(s.stderr.String(), "is unreachable") >= 4 })
 	if err := s.stop(); err != nil {
 		t.Error(err)
 	}
@@ -221,7 +221,7 @@ func TestRun_WithoutAPIServerReportsNotReady(t *testing.T) {
 		if !json.Valid([]byte(line)) {
 			t.Errorf("not JSON: %s", line)
 		}
-		complaints += strings.Count(line, "can't be asked")
+		complaints += strings.Count(line, "is unreachable")
 	}
 	if complaints != 4 {
 		t.Errorf("%d warnings for four watches, want one for each: %s", complaints, s.stderr)

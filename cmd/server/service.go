@@ -18,6 +18,7 @@ import (
 	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/kube/keyholder"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/program"
 	"keywright.dev/keywright/internal/server/clusterwatch"
@@ -31,7 +32,7 @@ type service struct {
 	verifier  *verify.Verifier
 	store     *objects.Store
 	database  *databaseParts
-	watch     *clusterwatch.Feed
+	watch     *clusterwatch.Watcher
 	gate      *gate.Gate
 	config    *liveconfig.Config
 	heartbeat *heartbeat.Reporter
@@ -59,8 +60,8 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 		return nil, program.Misused("--database: %v", err)
 	}
 	revoked := revocations.New(db.sessions.EndForKeys)
-	watch, err := clusterwatch.New(config, clusterwatch.Places{System: o.Namespace, Keys: o.KeyNamespaces},
-		clusterwatch.Sinks{Index: index, Revocations: revoked}, log)
+	watch, err := clusterwatch.New(config, keyholder.Scope{System: o.Namespace, Namespaces: o.KeyNamespaces},
+		clusterwatch.Targets{Index: index, Revocations: revoked}, log)
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/kube/keyholder"
 	"keywright.dev/keywright/internal/server/clusterwatch"
 	"keywright.dev/keywright/test/stack"
 )
@@ -74,8 +75,8 @@ func fill(b *testing.B, config *rest.Config, namespace string, keys int) (took t
 	b.Helper()
 	before := heap()
 	index := &verify.Index{}
-	f, err := clusterwatch.New(config, clusterwatch.Places{System: stack.Namespace, Keys: []string{namespace}},
-		clusterwatch.Sinks{Index: index}, slog.New(slog.DiscardHandler))
+	f, err := clusterwatch.New(config, keyholder.Scope{System: stack.Namespace, Namespaces: []string{namespace}},
+		clusterwatch.Targets{Index: index}, slog.New(slog.DiscardHandler))
 	must(b, err)
 	ctx, cancel := context.WithCancel(b.Context())
 	ended := make(chan struct{})

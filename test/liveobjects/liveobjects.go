@@ -17,6 +17,7 @@ import (
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/kube/keyholder"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/server/clusterwatch"
@@ -32,7 +33,7 @@ type Env struct {
 	Ring     *pepper.Keyring
 	Format   keyformat.Format
 	Verifier *verify.Verifier
-	View     *clusterwatch.Feed
+	View     *clusterwatch.Watcher
 	Store    *objects.Store
 	// Options are those of Store.
 	Options objects.Options
@@ -51,7 +52,7 @@ func Start(ctx context.Context, log *slog.Logger) *Env {
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	e.Verifier = verify.NewVerifier(e.Index, e.Format, e.Ring)
 	e.View, err = clusterwatch.New(
-		rest, clusterwatch.Places{System: stack.Namespace}, clusterwatch.Sinks{Index: e.Index}, log)
+		rest, keyholder.Scope{System: stack.Namespace}, clusterwatch.Targets{Index: e.Index}, log)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	e.Options = objects.Options{
 		REST: rest, Namespace: stack.Namespace, Verifier: e.Verifier, Random: rand.Reader, Now: time.Now, Log: log,

@@ -152,7 +152,7 @@ var _ = Describe("While the API server cannot be reached", Ordered, func() {
 		Expect([]int{ask(ctx, keptKey), ask(ctx, goneKey), ask(ctx, lateKey), ask(ctx, "no-such-key-anywhere")}).
 			To(Equal([]int{http.StatusOK, http.StatusOK, http.StatusUnauthorized, http.StatusUnauthorized}))
 		Eventually(ctx, func() string { _, report := readiness(ctx); return report }).WithTimeout(patience).
-			Should(MatchRegexp(`\[\+\] index: ok, as it was [1-9]\d*s ago: the API server can't be asked`))
+			Should(MatchRegexp(`\[\+\] index: ok, as it was [1-9]\d*s ago: the API server is unreachable`))
 		status, _ := readiness(ctx)
 		Expect(status).To(Equal(http.StatusOK))
 

@@ -36,6 +36,14 @@ type Scope struct {
 	Namespaces []string
 }
 
+// KeyNamespaces returns the namespaces to list APIKeys in. "" stands for all.
+func (s Scope) KeyNamespaces() []string {
+	if len(s.Namespaces) == 0 {
+		return []string{""}
+	}
+	return s.Namespaces
+}
+
 // Each calls visit with every object that the cache has, until it returns an error. What it is given belongs to the cache
 // and must not be changed.
 func (s Scope) Each(ctx context.Context, cached client.Reader, visit func(Object) error) error {
@@ -75,11 +83,7 @@ func (s Scope) each(do func(namespace string, newList func() client.ObjectList) 
 	if err := do(s.System, func() client.ObjectList { return &v1alpha1.AdminUserList{} }); err != nil {
 		return err
 	}
-	namespaces := s.Namespaces
-	if len(namespaces) == 0 {
-		namespaces = []string{""}
-	}
-	for _, namespace := range namespaces {
+	for _, namespace := range s.KeyNamespaces() {
 		if err := do(namespace, func() client.ObjectList { return &v1alpha1.APIKeyList{} }); err != nil {
 			return err
 		}

@@ -16,7 +16,7 @@ import (
 // What may come of a request to the API server.
 var (
 	// ErrUnavailable is wrapped by every error of an API server that can't be asked, or does not do what it is there for.
-	ErrUnavailable = errors.New("the API server can't be asked")
+	ErrUnavailable = errors.New("the API server is unreachable")
 	// ErrExists: there is an object of that name.
 	ErrExists = errors.New("there is an object of that name already")
 	// ErrGone: the object has been deleted meanwhile, or is being.

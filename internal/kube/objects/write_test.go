@@ -259,7 +259,7 @@ var _ = Describe("Reading", func() {
 		Expect(other.Taken(ctx, again)).To(BeTrue())
 	})
 
-	It("says that the API server can't be asked", func(ctx SpecContext) {
+	It("says that the API server is unreachable", func(ctx SpecContext) {
 		nowhere := options
 		nowhere.REST = &rest.Config{Host: "http://127.0.0.1:1"}
 		other, err := objects.New(nowhere)

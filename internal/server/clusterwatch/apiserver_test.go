@@ -18,10 +18,10 @@ import (
 
 const namespace = "keywright-system"
 
-// apiServer is as much of one as a reflector talks to: lists, watches, and watches that begin with a list.
+// apiServer implements what a reflector needs: lists, watches, and watches that begin with a list.
 type apiServer struct {
 	*httptest.Server
-	// old servers know of no watch that begins with a list.
+	// old servers do not support watches that begin with a list.
 	old bool
 
 	mu      sync.Mutex
@@ -50,7 +50,7 @@ func newAPIServer(t *testing.T) *apiServer {
 	}
 	mux.HandleFunc("GET /api/v1/namespaces/"+namespace+"/configmaps", func(w http.ResponseWriter, r *http.Request) {
 		if got := r.URL.Query().Get("fieldSelector"); got != "metadata.name=keywright-runtime" {
-			// More than that the server's role does not let it see.
+			// The server's role allows no other.
 			t.Errorf("ConfigMaps are watched by %q", got)
 		}
 		s.serve("configmaps")(w, r)
@@ -74,7 +74,7 @@ func resourceOf(object metav1.Object) string {
 	return "configmaps"
 }
 
-// concerns is whether a client that asks for a resource, be it of one namespace, is told of an object.
+// concerns reports whether a list or watch of a resource, possibly in one namespace, includes an object.
 func concerns(resource string, object metav1.Object) bool {
 	resource, of, limited := strings.Cut(resource, " of ")
 	return resourceOf(object) == resource && (!limited || object.GetNamespace() == of)
@@ -118,7 +118,7 @@ func (s *apiServer) wake() {
 	s.changed = make(chan struct{})
 }
 
-// setDown cuts every connection, until it is set back.
+// setDown(true) cuts every connection and refuses new ones.
 func (s *apiServer) setDown(down bool) {
 	s.mu.Lock()
 	s.down = down
@@ -208,7 +208,7 @@ func (s *apiServer) watch(w http.ResponseWriter, r *http.Request, resource strin
 	}
 }
 
-// bookmark ends the list that a watch began with.
+// bookmark returns the end of the initial list of a watch.
 func bookmark(resource string, version int) metav1.Object {
 	meta := metav1.ObjectMeta{
 		ResourceVersion: fmt.Sprint(version),

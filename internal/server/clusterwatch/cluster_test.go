@@ -18,12 +18,13 @@ import (
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/kube/keyholder"
 	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
 )
 
-// cluster is a feed of a real API server, under the server's own identity. No operator runs: what it would record, the
-// test does.
+// cluster is a watcher of a real API server, under the server's own identity. No operator runs: the test records what it
+// would.
 type cluster struct {
 	*fixture
 	plane *stack.ControlPlane
@@ -46,13 +47,13 @@ func newCluster(t *testing.T) *cluster {
 	return &cluster{plane: plane, fixture: &fixture{t: t}}
 }
 
-// follow runs a feed of these places under a ServiceAccount until the test ends.
-func (c *cluster) follow(t *testing.T, config *rest.Config, in Places) *cluster {
+// follow runs a watcher of this scope until the test ends.
+func (c *cluster) follow(t *testing.T, config *rest.Config, scope keyholder.Scope) *cluster {
 	t.Helper()
 	f := &fixture{t: t, index: &verify.Index{}, log: &kit.Log{}}
 	f.verifier = verify.NewVerifier(f.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, keyring(t))
 	var err error
-	if f.feed, err = New(config, in, Sinks{Index: f.index}, slog.New(slog.NewJSONHandler(f.log, nil))); err != nil {
+	if f.watcher, err = New(config, scope, Targets{Index: f.index}, slog.New(slog.NewJSONHandler(f.log, nil))); err != nil {
 		t.Fatal(err)
 	}
 	f.run()
@@ -83,7 +84,7 @@ func (c *cluster) delete(object client.Object) {
 	}
 }
 
-// edit changes the object as it is now.
+// edit changes the present state of the object.
 func edit[O client.Object](c *cluster, object O, change func(O)) {
 	c.t.Helper()
 	if err := c.plane.Client.Get(c.t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
@@ -95,7 +96,7 @@ func edit[O client.Object](c *cluster, object O, change func(O)) {
 	}
 }
 
-// record writes the status that the operator would.
+// record writes the status that the operator would write.
 func (c *cluster) record(object client.Object, keys ...v1alpha1.KeyStatus) {
 	c.t.Helper()
 	switch o := object.(type) {
@@ -155,7 +156,7 @@ func permission(effect v1alpha1.Effect, action v1alpha1.Action) v1alpha1.Permiss
 	return v1alpha1.Permission{Effect: effect, Actions: []v1alpha1.Action{action}, Resources: []v1alpha1.Resource{"*"}}
 }
 
-func TestARealAPIServer(t *testing.T) {
+func TestWatcher_RealAPIServer(t *testing.T) {
 	whole := newCluster(t)
 	server := whole.server(t)
 	for name, story := range map[string]func(*cluster){
@@ -165,11 +166,13 @@ func TestARealAPIServer(t *testing.T) {
 		"the owner":                  ownerOfAKey,
 		"the last admin":             lastAdmin,
 	} {
-		t.Run(name, func(t *testing.T) { story(whole.follow(t, server, Places{System: stack.Namespace})) })
+		t.Run(name, func(t *testing.T) { story(whole.follow(t, server, keyholder.Scope{System: stack.Namespace})) })
 	}
-	t.Run("how it begins", func(t *testing.T) { beginnings(whole.follow(t, server, Places{System: stack.Namespace}), t) })
-	t.Run("only the namespaces named", func(t *testing.T) { onlyNamed(whole, t) })
-	t.Run("what is forbidden", func(t *testing.T) { forbidden(whole, t) })
+	t.Run("decoding", func(t *testing.T) {
+		decodesRealEvents(whole.follow(t, server, keyholder.Scope{System: stack.Namespace}), t)
+	})
+	t.Run("only the namespaces in scope", func(t *testing.T) { onlyNamed(whole, t) })
+	t.Run("a forbidden list", func(t *testing.T) { forbidden(whole, t) })
 }
 
 func endsOfAKey(c *cluster) {
@@ -223,7 +226,7 @@ func timesOfAKey(c *cluster) {
 	expires(issued.Add(time.Minute))
 	recorded.NotAfter = nil
 	c.record(object, recorded)
-	// The first instant there is says that the key has ended, not that it does not end.
+	// The first instant that can be written is a past end, not the absence of one.
 	edit(c, object, func(k *v1alpha1.APIKey) { k.Spec.ExpiresAt = &metav1.Time{Time: time.Time{}.Add(time.Second)} })
 	c.becomes(presented, verify.Expired)
 }
@@ -235,7 +238,7 @@ func rolesOfAKey(c *cluster) {
 	})
 	c.mayBecomes(presented, "certs.write", true)
 	if c.may(presented, "certs.read") {
-		c.t.Error("a role that is not there gives something")
+		c.t.Error("a missing role grants something")
 	}
 	c.create(reader)
 	c.mayBecomes(presented, "certs.read", true)
@@ -244,7 +247,7 @@ func rolesOfAKey(c *cluster) {
 	})
 	c.mayBecomes(presented, "certs.write", false)
 	if !c.may(presented, "certs.read") {
-		c.t.Error("a DENY of something else takes this away")
+		c.t.Error("a DENY of another action denies this one")
 	}
 	c.delete(reader)
 	c.mayBecomes(presented, "certs.read", false)
@@ -258,7 +261,7 @@ func ownerOfAKey(c *cluster) {
 		c.t.Errorf("speaks as %+v", got)
 	}
 	if c.may(presented, "certs.read") {
-		c.t.Error("it may what alice may not")
+		c.t.Error("the key may do what alice may not")
 	}
 	self := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: "alice"}}
 	c.create(self)
@@ -299,7 +302,7 @@ func lastAdmin(c *cluster) {
 	c.delete(carol)
 	c.becomes(bobs, verify.Accepted)
 	if got := c.verdict(carols); got != verify.Accepted {
-		c.t.Errorf("the last one is %s", got)
+		c.t.Errorf("the last admin is %s", got)
 	}
 	edit(c, bob, func(u *v1alpha1.AdminUser) { u.Finalizers = nil })
 	c.becomes(bobs, verify.Unknown)
@@ -317,43 +320,43 @@ func lastAdmin(c *cluster) {
 	c.delete(dave)
 }
 
-// Who may list in one namespace only can't ask for all, and need not.
+// A server that may list in single namespaces never lists in all.
 func onlyNamed(whole *cluster, t *testing.T) {
-	named := whole.follow(t, whole.server(t), Places{System: stack.Namespace, Keys: []string{"default", "kube-public"}})
+	named := whole.follow(t, whole.server(t), keyholder.Scope{System: stack.Namespace, Namespaces: []string{"default", "kube-public"}})
 	here, presented := named.issue("here", ci, nil)
 	elsewhere := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "elsewhere"}}
 	elsewhere.Spec.Subject = ci
 	named.create(elsewhere)
 	named.record(elsewhere, keyStatus("the-key-of-somewhere-else"))
-	all := whole.follow(t, whole.server(t), Places{System: stack.Namespace})
+	all := whole.follow(t, whole.server(t), keyholder.Scope{System: stack.Namespace})
 	all.becomes("the-key-of-somewhere-else", verify.Accepted)
 	if got := named.verdict("the-key-of-somewhere-else"); got != verify.Unknown {
-		t.Errorf("a key of a namespace that is not named is %s", got)
+		t.Errorf("a key outside the scope is %s", got)
 	}
 	named.delete(here)
 	named.becomes(presented, verify.Unknown)
 	if n := len(named.log.Lines(`"resource":"apikeys in default"`)); n == 0 {
-		t.Error("the log does not tell the namespaces apart")
+		t.Error("the log does not name the namespace")
 	}
 }
 
-// What it may not see keeps it from being ready, with the reason.
+// A forbidden list keeps the watcher from being ready, with the reason.
 func forbidden(whole *cluster, t *testing.T) {
-	nobody := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: "nobody"}}
-	if err := whole.plane.Client.Create(t.Context(), nobody); err != nil {
+	unprivileged := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: "unprivileged"}}
+	if err := whole.plane.Client.Create(t.Context(), unprivileged); err != nil {
 		t.Fatal(err)
 	}
-	config, err := whole.plane.ServiceAccountConfig(t.Context(), nobody.Name)
+	config, err := whole.plane.ServiceAccountConfig(t.Context(), unprivileged.Name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := &fixture{t: t, index: &verify.Index{}, log: &kit.Log{}}
-	if f.feed, err = New(config, Places{System: stack.Namespace}, Sinks{Index: f.index}, slog.New(slog.DiscardHandler)); err != nil {
+	if f.watcher, err = New(config, keyholder.Scope{System: stack.Namespace}, Targets{Index: f.index}, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	f.run()
-	f.eventually("it says why", func() bool {
-		err := f.feed.Ready()
+	f.eventually("it reports the reason", func() bool {
+		err := f.watcher.Ready()
 		return err != nil && strings.Contains(err.Error(), "forbidden")
 	})
 }

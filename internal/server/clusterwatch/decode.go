@@ -12,54 +12,56 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// swift reads what a watch sends with half the work of client-go, which reads each event, and then its object, once more
-// beforehand to find out of what kind they are. To fill an index of 100,000 keys is little else than that. The API server
-// begins all of them in the same few ways, so a look at the beginning will do. What begins otherwise is left to client-go.
-type swift struct {
+// fastDecoder decodes a watch with half the work of client-go, which parses each event and its object twice to find out
+// their types first. Decoding is nearly all of the work of filling an index with 100,000 keys. The API server begins
+// every event and object in the same few ways, so the first bytes are enough; client-go decodes everything else.
+type fastDecoder struct {
 	runtime.NegotiatedSerializer
-	version    schema.GroupVersion
-	beginnings []beginning
+	version  schema.GroupVersion
+	prefixes []objectPrefix
 }
 
-// beginning is how the JSON of an object of one kind begins.
-type beginning struct {
+// objectPrefix is how the JSON of an object of one kind begins.
+type objectPrefix struct {
 	text    []byte
 	kind    schema.GroupVersionKind
 	creates func(schema.GroupVersionKind) (runtime.Object, error)
 }
 
-// newSwift is for objects of these kinds, all of one version.
-func newSwift(scheme *runtime.Scheme, version schema.GroupVersion, kinds ...string) swift {
-	s := swift{NegotiatedSerializer: serializer.NewCodecFactory(scheme).WithoutConversion(), version: version}
+// newFastDecoder returns a decoder of objects of these kinds, all of one version.
+func newFastDecoder(scheme *runtime.Scheme, version schema.GroupVersion, kinds ...string) fastDecoder {
+	d := fastDecoder{NegotiatedSerializer: serializer.NewCodecFactory(scheme).WithoutConversion(), version: version}
 	for _, kind := range kinds {
 		text := `{"apiVersion":"` + version.String() + `","kind":"` + kind + `",`
-		s.beginnings = append(s.beginnings, beginning{[]byte(text), version.WithKind(kind), scheme.New})
+		d.prefixes = append(d.prefixes, objectPrefix{[]byte(text), version.WithKind(kind), scheme.New})
 	}
-	return s
+	return d
 }
 
-// SupportedMediaTypes is part of runtime.NegotiatedSerializer.
-func (s swift) SupportedMediaTypes() []runtime.SerializerInfo {
-	types := slices.Clone(s.NegotiatedSerializer.SupportedMediaTypes())
+// SupportedMediaTypes implements runtime.NegotiatedSerializer.
+func (d fastDecoder) SupportedMediaTypes() []runtime.SerializerInfo {
+	types := slices.Clone(d.NegotiatedSerializer.SupportedMediaTypes())
 	for i := range types {
 		if t := &types[i]; t.MediaType == runtime.ContentTypeJSON {
 			stream := *t.StreamSerializer
-			stream.Serializer = events{stream.Serializer}
-			t.Serializer, t.StreamSerializer = objects{t.Serializer, s.beginnings}, &stream
+			stream.Serializer = eventDecoder{stream.Serializer}
+			t.Serializer, t.StreamSerializer = objectDecoder{t.Serializer, d.prefixes}, &stream
 		}
 	}
 	return types
 }
 
-// events reads those of a watch.
-type events struct{ runtime.Serializer }
+// eventDecoder decodes the events of a watch.
+type eventDecoder struct{ runtime.Serializer }
 
-// Decode is part of runtime.Decoder.
-func (e events) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
+// Decode implements runtime.Decoder.
+func (e eventDecoder) Decode(
+	data []byte, defaults *schema.GroupVersionKind, into runtime.Object,
+) (runtime.Object, *schema.GroupVersionKind, error) {
 	if event, is := into.(*metav1.WatchEvent); is {
 		for _, kind := range []watch.EventType{watch.Added, watch.Modified, watch.Deleted, watch.Bookmark} {
 			if object, found := objectOf(data, kind); found {
-				// It is read before the next event takes its place.
+				// The object is decoded before the buffer is used for the next event.
 				event.Type, event.Object.Raw = string(kind), object
 				return event, nil, nil
 			}
@@ -68,8 +70,8 @@ func (e events) Decode(data []byte, defaults *schema.GroupVersionKind, into runt
 	return e.Serializer.Decode(data, defaults, into)
 }
 
-// objectOf cuts the object out of an event. data is the JSON of one value; so what is cut out is either its object alone,
-// or no JSON.
+// objectOf returns the object in an event. data is the JSON of one value, so the result is either exactly the object, or
+// not JSON.
 func objectOf(data []byte, kind watch.EventType) (object []byte, found bool) {
 	object, found = bytes.CutPrefix(data, []byte(`{"type":"`+string(kind)+`","object":`))
 	if !found {
@@ -78,22 +80,24 @@ func objectOf(data []byte, kind watch.EventType) (object []byte, found bool) {
 	return bytes.CutSuffix(object, []byte("}"))
 }
 
-// objects reads those in events.
-type objects struct {
+// objectDecoder decodes the objects in events.
+type objectDecoder struct {
 	runtime.Serializer
-	beginnings []beginning
+	prefixes []objectPrefix
 }
 
-// Decode is part of runtime.Decoder.
-func (o objects) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
-	for i := range o.beginnings {
-		b := &o.beginnings[i]
-		if into != nil || !bytes.HasPrefix(data, b.text) {
+// Decode implements runtime.Decoder.
+func (o objectDecoder) Decode(
+	data []byte, defaults *schema.GroupVersionKind, into runtime.Object,
+) (runtime.Object, *schema.GroupVersionKind, error) {
+	for i := range o.prefixes {
+		p := &o.prefixes[i]
+		if into != nil || !bytes.HasPrefix(data, p.text) {
 			continue
 		}
-		object, err := b.creates(b.kind)
-		if err == nil && json.Unmarshal(data, object) == nil && object.GetObjectKind().GroupVersionKind() == b.kind {
-			return object, &b.kind, nil
+		object, err := p.creates(p.kind)
+		if err == nil && json.Unmarshal(data, object) == nil && object.GetObjectKind().GroupVersionKind() == p.kind {
+			return object, &p.kind, nil
 		}
 	}
 	return o.Serializer.Decode(data, defaults, into)

@@ -16,6 +16,7 @@ import (
 	restwatch "k8s.io/client-go/rest/watch"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
 const (
@@ -23,17 +24,17 @@ const (
 	statusText = `{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","reason":"Expired","code":410}`
 )
 
-func language(tb testing.TB) swift {
+func newDecoder(tb testing.TB) fastDecoder {
 	tb.Helper()
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		tb.Fatal(err)
 	}
 	metav1.AddToGroupVersion(scheme, v1alpha1.SchemeGroupVersion)
-	return newSwift(scheme, v1alpha1.SchemeGroupVersion, kindAPIKey, "AccessRole")
+	return newFastDecoder(scheme, v1alpha1.SchemeGroupVersion, keyholder.APIKey, "AccessRole")
 }
 
-// read reads a stream as client-go's watches do. It returns the events before the first error, or the end.
+// read decodes a stream as client-go's watches do. It returns the events before the first error or the end.
 func read(tb testing.TB, in runtime.NegotiatedSerializer, stream string) (events []watch.Event, err error) {
 	tb.Helper()
 	objects, serializer, framer, err := runtime.NewClientNegotiator(in, v1alpha1.SchemeGroupVersion).StreamDecoder(runtime.ContentTypeJSON, nil)
@@ -53,36 +54,36 @@ func read(tb testing.TB, in runtime.NegotiatedSerializer, stream string) (events
 
 func event(typ, object string) string { return `{"type":"` + typ + `","object":` + object + "}\n" }
 
-func TestAWatchIsReadAsClientGoReadsIt(t *testing.T) {
-	in := language(t)
+func TestFastDecoder_DecodesLikeClientGo(t *testing.T) {
+	in := newDecoder(t)
 	for name, stream := range map[string]string{
-		"nothing":                "",
-		"of every type":          event("ADDED", keyText) + event("MODIFIED", keyText) + event("DELETED", keyText) + event("BOOKMARK", keyText),
+		"empty":                  "",
+		"every type":             event("ADDED", keyText) + event("MODIFIED", keyText) + event("DELETED", keyText) + event("BOOKMARK", keyText),
 		"an error":               event("ADDED", keyText) + event("ERROR", statusText),
 		"an error as ADDED":      event("ADDED", statusText),
-		"a type nobody knows":    event("RENAMED", keyText),
+		"an unknown type":        event("RENAMED", keyText),
 		"the object first":       `{"object":` + keyText + `,"type":"ADDED"}`,
 		"white space":            `{ "type": "ADDED", "object": ` + strings.ReplaceAll(keyText, ",", ",\n  ") + ` }`,
 		"white space at the end": `{"type":"ADDED","object":` + keyText + " }",
 		"kind before version":    event("ADDED", `{"kind":"APIKey","apiVersion":"keywright.dev/v1alpha1","metadata":{"name":"a"}}`),
 		"kind alone":             event("ADDED", `{"kind":"APIKey"}`),
 		"another kind":           event("ADDED", `{"apiVersion":"keywright.dev/v1alpha1","kind":"AccessRole","metadata":{"name":"a"}}`),
-		"a kind that begins so":  event("ADDED", strings.Replace(keyText, "APIKey", "APIKeyring", 1)),
+		"a longer kind":          event("ADDED", strings.Replace(keyText, "APIKey", "APIKeyring", 1)),
 		"two kinds":              event("ADDED", strings.Replace(keyText, `"kind":"APIKey",`, `"kind":"APIKey","kind":"AccessRole",`, 1)),
 		"another version":        event("ADDED", strings.Replace(keyText, "v1alpha1", "v1", 1)),
-		"names in another case":  event("ADDED", strings.Replace(keyText, "metadata", "Metadata", 1)),
-		"of another form":        event("ADDED", strings.Replace(keyText, `{"name":"a","resourceVersion":"7"}`, `"a"`, 1)),
+		"field in another case":  event("ADDED", strings.Replace(keyText, "metadata", "Metadata", 1)),
+		"another type":           event("ADDED", strings.Replace(keyText, `{"name":"a","resourceVersion":"7"}`, `"a"`, 1)),
 		"no object":              `{"type":"ADDED"}`,
 		"null":                   event("ADDED", "null"),
-		"something after":        `{"type":"ADDED","object":` + keyText + `,"more":1}`,
+		"a field after it":       `{"type":"ADDED","object":` + keyText + `,"more":1}`,
 		"cut off":                event("ADDED", keyText) + event("ADDED", keyText)[:60],
-		"no JSON":                "no\n",
+		"not JSON":               "no\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			want, wantErr := read(t, in.NegotiatedSerializer, stream)
 			got, err := read(t, in, stream)
-			if name == "something after" {
-				// The API server sends no such thing. To fail is to begin anew.
+			if name == "a field after it" {
+				// The API server never sends that. An error restarts the watch.
 				want, wantErr = nil, io.ErrUnexpectedEOF
 			}
 			if !reflect.DeepEqual(got, want) || errors.Is(err, io.EOF) != errors.Is(wantErr, io.EOF) {
@@ -92,9 +93,9 @@ func TestAWatchIsReadAsClientGoReadsIt(t *testing.T) {
 	}
 }
 
-// Whatever comes, what is read is what client-go reads.
+// Every event that is decoded is the one that client-go decodes.
 func FuzzWatch(f *testing.F) {
-	in := language(f)
+	in := newDecoder(f)
 	f.Add(event("ADDED", keyText) + event("BOOKMARK", keyText))
 	f.Add(event("ERROR", statusText))
 	f.Add(`{"type":"ADDED","object":` + keyText + `,"more":{}}`)
@@ -107,9 +108,9 @@ func FuzzWatch(f *testing.F) {
 	})
 }
 
-// beginnings: what a real API server sends is what is not left to client-go.
-func beginnings(c *cluster, t *testing.T) {
-	own, err := restClient(c.server(t), "/apis", language(t))
+// decodesRealEvents checks that the events of a real API server are not left to client-go.
+func decodesRealEvents(c *cluster, t *testing.T) {
+	own, err := restClient(c.server(t), "/apis", newDecoder(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +128,7 @@ func beginnings(c *cluster, t *testing.T) {
 			t.Fatal(err)
 		}
 		object, found := objectOf(bytes.TrimSpace(line), watch.Added)
-		read, _, err := objects{nil, language(t).beginnings}.Decode(object, nil, nil)
+		read, _, err := objectDecoder{nil, newDecoder(t).prefixes}.Decode(object, nil, nil)
 		if !found || err != nil || reflect.TypeOf(read) != reflect.TypeOf(example) {
 			t.Errorf("%s: %t, %v: %s", resource, found, err, line)
 		}

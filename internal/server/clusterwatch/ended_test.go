@@ -16,31 +16,31 @@ import (
 	"keywright.dev/keywright/test/kit"
 )
 
-// endings collects published revocations.
-type endings struct {
+// endedKeys collects published revocations.
+type endedKeys struct {
 	mu  sync.Mutex
 	all []pepper.Digest
 }
 
-func (e *endings) take(keys []pepper.Digest) {
+func (e *endedKeys) take(keys []pepper.Digest) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.all = append(e.all, keys...)
 }
 
-func (e *endings) has(digest pepper.Digest) bool {
+func (e *endedKeys) has(digest pepper.Digest) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.Contains(e.all, digest)
 }
 
-func (e *endings) count() int {
+func (e *endedKeys) count() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.all)
 }
 
-func TestEndsAreToldOfThroughTheWatch(t *testing.T) {
+func TestWatcher_PublishesRevocations(t *testing.T) {
 	ring := keyring(t)
 	alices, bobs := ring.Digest(alicesKey), ring.Digest(bobsKey)
 	for name, c := range map[string]struct {
@@ -54,7 +54,7 @@ func TestEndsAreToldOfThroughTheWatch(t *testing.T) {
 		"rotated, with an overlap": {func(u *v1alpha1.AdminUser) {
 			u.Status.Keys = []v1alpha1.KeyStatus{keyStatus("another-key-of-alice"), u.Status.Keys[0]}
 		}, true},
-		"about to be": {func(u *v1alpha1.AdminUser) {
+		"about to be rotated": {func(u *v1alpha1.AdminUser) {
 			next := keyStatus("another-key-of-alice")
 			next.Pending = true
 			u.Status.Keys = append(u.Status.Keys, next)
@@ -62,8 +62,8 @@ func TestEndsAreToldOfThroughTheWatch(t *testing.T) {
 		"used": {func(u *v1alpha1.AdminUser) { u.Status.LastUsedTime = new(metav1.Now()) }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			told := &endings{}
-			f := newFixtureWith(t, told.take)
+			ended := &endedKeys{}
+			f := newFixtureWith(t, ended.take)
 			f.api.put(user("alice", alicesKey))
 			f.api.put(user("bob", bobsKey))
 			f.run()
@@ -71,25 +71,25 @@ func TestEndsAreToldOfThroughTheWatch(t *testing.T) {
 			changed := user("alice", alicesKey)
 			c.change(changed)
 			f.api.put(changed)
-			marker := user("marker", "the-key-of-what-comes-after-it")
+			marker := user("marker", "the-key-of-a-later-object")
 			f.api.put(marker)
-			f.becomes("the-key-of-what-comes-after-it", verify.Accepted)
-			if got := told.has(alices); got != c.ends {
-				t.Errorf("told of: %t", got)
+			f.becomes("the-key-of-a-later-object", verify.Accepted)
+			if got := ended.has(alices); got != c.ends {
+				t.Errorf("published: %t", got)
 			}
 			f.api.delete(changed)
-			f.eventually("its end is told of", func() bool { return told.has(alices) })
-			if told.has(bobs) {
-				t.Error("another's key has ended")
+			f.eventually("its end is published", func() bool { return ended.has(alices) })
+			if ended.has(bobs) {
+				t.Error("the key of another user has ended")
 			}
 		})
 	}
 }
 
-// All keys there are come at once when it begins, and whenever a watch begins anew.
-func TestWhatWasThereFromTheBeginningHasNotEnded(t *testing.T) {
-	told := &endings{}
-	f := newFixtureWith(t, told.take)
+// The first list of a watch, and that of a restarted one, has all keys.
+func TestWatcher_FirstListPublishesNothing(t *testing.T) {
+	ended := &endedKeys{}
+	f := newFixtureWith(t, ended.take)
 	disabled := user("alice", alicesKey)
 	disabled.Spec.Enabled = new(false)
 	f.api.put(apiKeyObject("alices", v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "alice"}, "an-api-key-of-alice"))
@@ -100,95 +100,95 @@ func TestWhatWasThereFromTheBeginningHasNotEnded(t *testing.T) {
 	f.becomes("an-api-key-of-alice", verify.OwnerDisabled)
 
 	f.api.setDown(true)
-	f.eventually("it is missed", func() bool { return f.feed.Age() > 0 })
-	f.api.put(user("marker", "the-key-of-what-comes-after-it"))
+	f.eventually("the API server is missed", func() bool { return f.watcher.Age() > 0 })
+	f.api.put(user("marker", "the-key-of-a-later-object"))
 	f.api.setDown(false)
-	f.becomes("the-key-of-what-comes-after-it", verify.Accepted)
-	if n := told.count(); n > 0 {
-		t.Errorf("%d ends were told of", n)
+	f.becomes("the-key-of-a-later-object", verify.Accepted)
+	if n := ended.count(); n > 0 {
+		t.Errorf("%d revocations were published", n)
 	}
 
 	f.api.setDown(true)
-	f.eventually("it is missed", func() bool { return f.feed.Age() > 0 })
+	f.eventually("the API server is missed", func() bool { return f.watcher.Age() > 0 })
 	f.api.delete(user("bob", bobsKey))
 	f.api.setDown(false)
-	f.eventually("what was missed is told of", func() bool { return told.has(keyring(t).Digest(bobsKey)) })
+	f.eventually("the missed revocation is published", func() bool { return ended.has(keyring(t).Digest(bobsKey)) })
 }
 
-// Which kind is seen first is chance.
-func TestUsersSeenAfterTheirKeysEndNoneAtFirst(t *testing.T) {
-	told := &endings{}
-	users, keys := newSink(&kit.Log{}), newKeySink()
+// The kinds are listed in any order.
+func TestWatcher_UsersListedAfterTheirKeysPublishNothing(t *testing.T) {
+	ended := &endedKeys{}
+	users, keys := newHandler(&kit.Log{}), newAPIKeyHandler()
 	keys.index = users.index
-	users.revocations, keys.revocations = revocations.New(told.take), revocations.New(told.take)
+	users.revocations, keys.revocations = revocations.New(ended.take), revocations.New(ended.take)
 	disabled := user("alice", alicesKey)
 	disabled.Spec.Enabled = new(false)
 
 	keys.replace([]any{apiKeyObject("alices", v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "alice"}, bobsKey)})
 	users.replace([]any{disabled})
 
-	if got := keys.verify(t, bobsKey); got.Reason != verify.OwnerDisabled || told.count() > 0 {
-		t.Errorf("the key is %s, and %d have ended", got.Reason, told.count())
+	if got := keys.verify(t, bobsKey); got.Reason != verify.OwnerDisabled || ended.count() > 0 {
+		t.Errorf("the key is %s, and %d have ended", got.Reason, ended.count())
 	}
 	users.put(user("alice", alicesKey))
 	users.put(disabled)
-	if told.count() != 2 {
-		t.Errorf("%d have ended, of two", told.count())
+	if ended.count() != 2 {
+		t.Errorf("%d of two keys have ended", ended.count())
 	}
 }
 
-func TestAnOverlappingKeyIsNotCurrent(t *testing.T) {
-	sink := newSink(&kit.Log{})
+func TestKeyObjects_OverlappingKeyIsNotCurrent(t *testing.T) {
+	handler := newHandler(&kit.Log{})
 	u := user("alice", "the-pending-key-of-alice", "the-current-key-of-alice", "the-former-key-of-alice")
 	u.Status.Keys[0].Pending = true
-	sink.put(u)
+	handler.put(u)
 	for presented, want := range map[string]bool{"the-pending-key-of-alice": true, "the-current-key-of-alice": true, "the-former-key-of-alice": false} {
-		if got := sink.verify(t, presented); !got.Accepted() || got.Current() != want {
+		if got := handler.verify(t, presented); !got.Accepted() || got.Current() != want {
 			t.Errorf("%s is %s, and current: %t", presented, got.Reason, got.Current())
 		}
 	}
-	u.Status.Keys[1].Digest = "it can't be read, and is the current one all the same"
-	sink.put(u)
-	if sink.verify(t, "the-former-key-of-alice").Current() {
-		t.Error("an old key is current where the current one can't be read")
+	u.Status.Keys[1].Digest = "unreadable, but still the current one"
+	handler.put(u)
+	if handler.verify(t, "the-former-key-of-alice").Current() {
+		t.Error("an old key is current although the current one is unreadable")
 	}
 }
 
-func TestTheLastUseIsTakenFromTheStatus(t *testing.T) {
+func TestKeyObjects_LastUseComesFromStatus(t *testing.T) {
 	at := time.Unix(1_900_000_000, 0)
-	sink, keys := newSink(&kit.Log{}), newKeySink()
+	handler, keys := newHandler(&kit.Log{}), newAPIKeyHandler()
 	u, k := user("alice", alicesKey), apiKeyObject("k", ci, bobsKey)
 	u.Status.LastUsedTime, k.Status.LastUsedTime = &metav1.Time{Time: at}, &metav1.Time{Time: at}
-	sink.put(u)
+	handler.put(u)
 	keys.put(k)
-	for sink, id := range map[*holders]verify.ID{
-		sink: {Kind: "AdminUser", Namespace: namespace, Name: "alice"}, keys: {Kind: "APIKey", Namespace: "default", Name: "k"},
+	for handler, id := range map[*keyObjects]verify.ID{
+		handler: {Kind: "AdminUser", Namespace: namespace, Name: "alice"}, keys: {Kind: "APIKey", Namespace: "default", Name: "k"},
 	} {
-		if got := verify.NewVerifier(sink.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, keyring(t)).LastUsed(id); !got.Equal(at) {
+		if got := verify.NewVerifier(handler.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, keyring(t)).LastUsed(id); !got.Equal(at) {
 			t.Errorf("%+v was last used %s", id, got)
 		}
 	}
 }
 
-// BenchmarkEnds is what it costs that 100,000 keys go at once.
+// BenchmarkEnds measures the end of 100,000 keys at once.
 func BenchmarkEnds(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
-		told := 0
-		sink := newKeySink()
-		sink.revocations = revocations.New(func(keys []pepper.Digest) { told += len(keys) })
+		ended := 0
+		handler := newAPIKeyHandler()
+		handler.revocations = revocations.New(func(keys []pepper.Digest) { ended += len(keys) })
 		records := make([]any, 100_000)
 		for i := range records {
-			records[i], _ = sink.condense(manyKeys(i))
+			records[i], _ = handler.trim(manyKeys(i))
 		}
-		sink.replace(records)
-		if told > 0 {
-			b.Fatal("the first fill was told of")
+		handler.replace(records)
+		if ended > 0 {
+			b.Fatal("the first list published revocations")
 		}
 		b.StartTimer()
-		sink.replace(nil)
-		if told != len(records) {
-			b.Fatalf("%d ends were told of", told)
+		handler.replace(nil)
+		if ended != len(records) {
+			b.Fatalf("%d revocations were published", ended)
 		}
 	}
 }

@@ -9,58 +9,58 @@ import (
 	"keywright.dev/keywright/internal/auth/access"
 )
 
-// pool keeps once in memory what many APIKeys have in common: the namespace, and what they were given. Thousands of
-// keys come from a handful of templates.
+// pool shares in memory what many APIKeys have in common: the namespace and the rights. Thousands of keys come from a
+// handful of templates.
 type pool struct {
 	mu         sync.Mutex
 	namespaces map[string]string
-	// grants are known by a hash of what they say, for as long as something uses them.
-	grants map[[sha256.Size]byte]weak.Pointer[access.Rights]
-	// sweepAt is the number of grants at which those that nothing uses any more are taken out.
+	// given has rights by their hash, for as long as something uses them.
+	given map[[sha256.Size]byte]weak.Pointer[access.Rights]
+	// sweepAt is the number of entries at which unused ones are removed.
 	sweepAt int
 }
 
-// fewestSwept is what is not worth a sweep.
-const fewestSwept = 1024
+// minSweep is the number of entries below which a sweep is not worth its cost.
+const minSweep = 1024
 
 func newPool() *pool {
 	return &pool{
-		namespaces: map[string]string{}, grants: map[[sha256.Size]byte]weak.Pointer[access.Rights]{}, sweepAt: fewestSwept,
+		namespaces: map[string]string{}, given: map[[sha256.Size]byte]weak.Pointer[access.Rights]{}, sweepAt: minSweep,
 	}
 }
 
 func (p *pool) namespace(name string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if known, is := p.namespaces[name]; is {
-		return known
+	if shared, exists := p.namespaces[name]; exists {
+		return shared
 	}
 	p.namespaces[name] = name
 	return name
 }
 
-// given returns one and the same for all that say the same.
-func (p *pool) given(g access.Rights) *access.Rights {
-	// Strings are quoted and the entries of maps in order, so that no two grants are written alike.
+// rights returns one pointer for all equal rights.
+func (p *pool) rights(g access.Rights) *access.Rights {
+	// Strings are quoted and map entries sorted, so that no two different rights have the same text.
 	hash := sha256.Sum256(fmt.Appendf(nil, "%q", g))
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if known := p.grants[hash].Value(); known != nil {
-		return known
+	if shared := p.given[hash].Value(); shared != nil {
+		return shared
 	}
 	p.sweep()
-	p.grants[hash] = weak.Make(&g)
+	p.given[hash] = weak.Make(&g)
 	return &g
 }
 
 func (p *pool) sweep() {
-	if len(p.grants) < p.sweepAt {
+	if len(p.given) < p.sweepAt {
 		return
 	}
-	for hash, grant := range p.grants {
-		if grant.Value() == nil {
-			delete(p.grants, hash)
+	for hash, rights := range p.given {
+		if rights.Value() == nil {
+			delete(p.given, hash)
 		}
 	}
-	p.sweepAt = max(fewestSwept, 2*len(p.grants))
+	p.sweepAt = max(minSweep, 2*len(p.given))
 }

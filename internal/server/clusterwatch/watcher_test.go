@@ -18,6 +18,7 @@ import (
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/kube/keyholder"
 	"keywright.dev/keywright/internal/server/liveconfig"
 	"keywright.dev/keywright/internal/server/revocations"
 	"keywright.dev/keywright/test/kit"
@@ -28,11 +29,11 @@ const (
 	bobsKey   = "the-key-that-bob-was-given"
 )
 
-// fixture is a feed of an apiServer, and what is decided with what it brings.
+// fixture is a watcher of an apiServer, and a verifier of the index that it fills.
 type fixture struct {
 	t        *testing.T
 	api      *apiServer
-	feed     *Feed
+	watcher  *Watcher
 	index    *verify.Index
 	verifier *verify.Verifier
 	log      *kit.Log
@@ -57,15 +58,15 @@ func newFixtureWith(t *testing.T, ended func([]pepper.Digest), keyNamespaces ...
 	f := &fixture{t: t, api: newAPIServer(t), index: &verify.Index{}, log: &kit.Log{}}
 	f.verifier = verify.NewVerifier(f.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, keyring(t))
 	log := slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	sinks := Sinks{Index: f.index, Revocations: revocations.New(ended)}
+	targets := Targets{Index: f.index, Revocations: revocations.New(ended)}
 	var err error
-	if f.feed, err = New(f.api.config(), Places{System: namespace, Keys: keyNamespaces}, sinks, log); err != nil {
+	if f.watcher, err = New(f.api.config(), keyholder.Scope{System: namespace, Namespaces: keyNamespaces}, targets, log); err != nil {
 		t.Fatal(err)
 	}
 	return f
 }
 
-// liveConfig is the configuration of a server without a surface.
+// liveConfig returns the configuration of a server without a surface.
 func (f *fixture) liveConfig() *liveconfig.Config {
 	return liveconfig.New(liveconfig.Targets{Index: f.index, Verifier: f.verifier, Gate: noGate{}}, time.Now)
 }
@@ -74,13 +75,13 @@ type noGate struct{}
 
 func (noGate) Use(*gate.Rules) {}
 
-// run runs the feed until the test ends.
+// run runs the watcher until the test ends.
 func (f *fixture) run() {
 	ctx, stop := context.WithCancel(f.t.Context())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		f.feed.Run(ctx, f.liveConfig().Apply)
+		f.watcher.Run(ctx, f.liveConfig().Apply)
 	}()
 	f.t.Cleanup(func() { stop(); <-ended })
 }
@@ -93,7 +94,7 @@ func (f *fixture) eventually(what string, is func() bool) {
 	for !is() {
 		select {
 		case <-deadline:
-			f.t.Fatalf("it never came to be that %s", what)
+			f.t.Fatalf("timed out waiting until %s", what)
 		case <-look.C:
 		}
 	}
@@ -101,7 +102,7 @@ func (f *fixture) eventually(what string, is func() bool) {
 
 func (f *fixture) ready() {
 	f.t.Helper()
-	f.eventually("it is ready", func() bool { return f.feed.Ready() == nil })
+	f.eventually("it is ready", func() bool { return f.watcher.Ready() == nil })
 }
 
 func (f *fixture) verdict(presented string) verify.Reason {
@@ -113,7 +114,7 @@ func (f *fixture) becomes(presented string, want verify.Reason) {
 	f.eventually("the key is "+want.String(), func() bool { return f.verdict(presented) == want })
 }
 
-// user is an AdminUser with one key for each plaintext.
+// user returns an AdminUser with one key for each plaintext.
 func user(name string, plaintexts ...string) *v1alpha1.AdminUser {
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: bytes.Repeat([]byte{'p'}, 32)})
 	if err != nil {
@@ -138,15 +139,15 @@ func runtimeMap(document string) *corev1.ConfigMap {
 	}
 }
 
-func TestItIsReadyWhenEverythingHasBeenSeen(t *testing.T) {
+func TestWatcher_ReadyOnceEverythingIsListed(t *testing.T) {
 	for name, old := range map[string]bool{"watch that begins with a list": false, "list, then watch": true} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
 			f.api.old = old
 			f.api.put(user("alice", alicesKey))
 			f.api.put(user("bob", bobsKey))
-			if f.feed.Ready() == nil {
-				t.Fatal("ready before anything was asked")
+			if f.watcher.Ready() == nil {
+				t.Fatal("ready before the first request")
 			}
 			f.run()
 			f.ready()
@@ -156,24 +157,24 @@ func TestItIsReadyWhenEverythingHasBeenSeen(t *testing.T) {
 				}
 			}
 			if complaints := f.log.Lines(`"WARN"`); len(complaints) > 0 {
-				t.Errorf("complained: %s", complaints)
+				t.Errorf("warnings: %s", complaints)
 			}
 		})
 	}
 }
 
-func TestARevocationIsFeltThroughTheWatch(t *testing.T) {
+func TestWatcher_RevocationTakesEffect(t *testing.T) {
 	deleting := metav1.Unix(1_900_000_000, 0)
 	off := false
 	for name, c := range map[string]struct {
 		change func(*v1alpha1.AdminUser)
 		want   verify.Reason
 	}{
-		"disabled":           {func(u *v1alpha1.AdminUser) { u.Spec.Enabled = &off }, verify.Disabled},
-		"demoted":            {func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser }, verify.Demoted},
-		"being deleted":      {func(u *v1alpha1.AdminUser) { u.DeletionTimestamp = &deleting }, verify.Deleted},
-		"key out of status":  {func(u *v1alpha1.AdminUser) { u.Status.Keys = nil }, verify.Unknown},
-		"end of the overlap": {func(u *v1alpha1.AdminUser) { u.Status.Keys[0].NotAfter = &metav1.Time{Time: time.Unix(1, 0)} }, verify.Expired},
+		"disabled":                {func(u *v1alpha1.AdminUser) { u.Spec.Enabled = &off }, verify.Disabled},
+		"demoted":                 {func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser }, verify.Demoted},
+		"being deleted":           {func(u *v1alpha1.AdminUser) { u.DeletionTimestamp = &deleting }, verify.Deleted},
+		"key removed from status": {func(u *v1alpha1.AdminUser) { u.Status.Keys = nil }, verify.Unknown},
+		"end of the overlap":      {func(u *v1alpha1.AdminUser) { u.Status.Keys[0].NotAfter = &metav1.Time{Time: time.Unix(1, 0)} }, verify.Expired},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
@@ -196,54 +197,54 @@ func TestARevocationIsFeltThroughTheWatch(t *testing.T) {
 	}
 }
 
-func TestWhileTheAPIServerIsAwayTheViewStays(t *testing.T) {
+func TestWatcher_ViewStaysDuringOutage(t *testing.T) {
 	f := newFixture(t)
 	f.api.put(user("alice", alicesKey))
 	f.api.put(user("bob", bobsKey))
 	f.run()
 	f.ready()
-	if age := f.feed.Age(); age != 0 {
-		t.Fatalf("age %s while all is well", age)
+	if age := f.watcher.Age(); age != 0 {
+		t.Fatalf("age %s without an outage", age)
 	}
 
 	f.api.setDown(true)
-	f.eventually("every watch is missed", func() bool { return len(f.log.Lines("can't be asked")) == 4 })
+	f.eventually("every watch has failed", func() bool { return len(f.log.Lines("is unreachable")) == 4 })
 	f.api.delete(user("bob", bobsKey))
-	f.eventually("age is felt", func() bool { return f.feed.Age() > 500*time.Millisecond })
-	if err := f.feed.Ready(); err != nil || f.verdict(alicesKey) != verify.Accepted || f.verdict(bobsKey) != verify.Accepted {
+	f.eventually("age grows", func() bool { return f.watcher.Age() > 500*time.Millisecond })
+	if err := f.watcher.Ready(); err != nil || f.verdict(alicesKey) != verify.Accepted || f.verdict(bobsKey) != verify.Accepted {
 		t.Errorf("ready: %v, alice %s, bob %s", err, f.verdict(alicesKey), f.verdict(bobsKey))
 	}
 
 	f.api.setDown(false)
 	f.becomes(bobsKey, verify.Unknown)
-	f.eventually("it is in touch again", func() bool { return f.feed.Age() == 0 })
+	f.eventually("the API server is reachable again", func() bool { return f.watcher.Age() == 0 })
 	if got := f.verdict(alicesKey); got != verify.Accepted {
 		t.Errorf("alice's key is %s", got)
 	}
-	if n := len(f.log.Lines("can't be asked")); n != 4 {
-		t.Errorf("%d complaints for four watches, however often they were tried", n)
+	if n := len(f.log.Lines("is unreachable")); n != 4 {
+		t.Errorf("%d warnings for four watches", n)
 	}
 }
 
-// Not ready before all kinds are: without roles a key would have no end, without AdminUsers no owner.
-func TestItIsNotReadyWithoutAnyOfThem(t *testing.T) {
+// Without roles a key may lack an end, without AdminUsers an owner.
+func TestWatcher_NotReadyBeforeAllKindsAreListed(t *testing.T) {
 	f := newFixture(t, "team-a", "team-b")
-	if n := len(f.feed.sources); n != 5 {
-		t.Fatalf("%d sources", n)
+	if n := len(f.watcher.watches); n != 5 {
+		t.Fatalf("%d watches", n)
 	}
-	for i, s := range f.feed.sources {
-		err := f.feed.Ready()
-		if err == nil || !strings.Contains(err.Error(), s.resource+" have not been seen yet") {
-			t.Errorf("%d of 5 have been seen: %v", i, err)
+	for i, s := range f.watcher.watches {
+		err := f.watcher.Ready()
+		if err == nil || !strings.Contains(err.Error(), s.resource+" have not been listed yet") {
+			t.Errorf("%d of 5 listed: %v", i, err)
 		}
-		s.fill(0)
+		s.markListed(0)
 	}
-	if err := f.feed.Ready(); err != nil {
+	if err := f.watcher.Ready(); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestAPIKeysComeFromTheNamespacesNamed(t *testing.T) {
+func TestWatcher_APIKeysComeFromScope(t *testing.T) {
 	for name, c := range map[string]struct {
 		namespaces []string
 		elsewhere  verify.Reason
@@ -271,13 +272,13 @@ func TestAPIKeysComeFromTheNamespacesNamed(t *testing.T) {
 					t.Errorf("a key is %s", got)
 				}
 			}
-			// Each watch begins anew, with all there is in its own namespace.
+			// Each watch restarts with the list of its own namespace.
 			f.api.setDown(true)
-			f.eventually("it is missed", func() bool { return f.feed.Age() > 0 })
+			f.eventually("the API server is missed", func() bool { return f.watcher.Age() > 0 })
 			f.api.delete(in("team-a", alicesKey))
 			f.api.setDown(false)
 			f.becomes(alicesKey, verify.Unknown)
-			f.eventually("it is in touch again", func() bool { return f.feed.Age() == 0 })
+			f.eventually("the API server is reachable again", func() bool { return f.watcher.Age() == 0 })
 			if got := f.verdict(bobsKey); got != verify.Accepted {
 				t.Errorf("the key of the other namespace is %s", got)
 			}
@@ -285,13 +286,13 @@ func TestAPIKeysComeFromTheNamespacesNamed(t *testing.T) {
 	}
 }
 
-func TestWhatKeepsItFromBeingReadyIsSaid(t *testing.T) {
+func TestWatcher_ReadyReportsReason(t *testing.T) {
 	f := newFixture(t)
 	f.api.setDown(true)
 	f.run()
-	f.eventually("the reason is known", func() bool {
-		err := f.feed.Ready()
-		return err != nil && strings.Contains(err.Error(), "adminusers have not been seen yet: ") && strings.Contains(err.Error(), "EOF")
+	f.eventually("the reason is reported", func() bool {
+		err := f.watcher.Ready()
+		return err != nil && strings.Contains(err.Error(), "adminusers have not been listed yet: ") && strings.Contains(err.Error(), "EOF")
 	})
 	f.api.put(user("alice", alicesKey))
 	f.api.setDown(false)
@@ -299,7 +300,7 @@ func TestWhatKeepsItFromBeingReadyIsSaid(t *testing.T) {
 	f.becomes(alicesKey, verify.Accepted)
 }
 
-func TestTheBootstrapKeyFollowsTheRuntimeConfiguration(t *testing.T) {
+func TestWatcher_BootstrapKeyFollowsRuntimeConfiguration(t *testing.T) {
 	f := newFixture(t)
 	digest := func(plaintext string) string {
 		return config.Runtime{BootstrapDigest: keyring(t).Digest(plaintext).String()}.Encode()
@@ -314,24 +315,24 @@ func TestTheBootstrapKeyFollowsTheRuntimeConfiguration(t *testing.T) {
 	f.api.put(runtimeMap(digest(bobsKey)))
 	f.becomes(bobsKey, verify.Accepted)
 	for _, broken := range []string{"", "{", `{"bootstrapDigest":"` + alicesKey + `"}`, `[]`} {
-		before := len(f.log.Lines("the last good one stays"))
+		before := len(f.log.Lines("the last valid one stays"))
 		f.api.put(runtimeMap(broken))
-		f.eventually("the fault is logged", func() bool { return len(f.log.Lines("the last good one stays")) == before+1 })
+		f.eventually("the fault is logged", func() bool { return len(f.log.Lines("the last valid one stays")) == before+1 })
 		if got := f.verdict(bobsKey); got != verify.Accepted {
-			t.Errorf("after %q the last good key is %s", broken, got)
+			t.Errorf("after %q the last valid key is %s", broken, got)
 		}
 	}
 	if leaks := f.log.Lines(alicesKey); len(leaks) > 0 {
-		t.Errorf("what was written in place of a digest is logged: %s", leaks)
+		t.Errorf("the content of an invalid digest is logged: %s", leaks)
 	}
 	f.api.put(runtimeMap("{}"))
 	f.becomes(bobsKey, verify.Unknown)
 	f.api.put(runtimeMap(digest(bobsKey)))
 	f.becomes(bobsKey, verify.Accepted)
-	before := len(f.log.Lines("the last good one stays"))
+	before := len(f.log.Lines("the last valid one stays"))
 	f.api.delete(runtimeMap(""))
-	f.eventually("it is logged", func() bool { return len(f.log.Lines("the last good one stays")) == before+1 })
+	f.eventually("the deletion is logged", func() bool { return len(f.log.Lines("the last valid one stays")) == before+1 })
 	if got := f.verdict(bobsKey); got != verify.Accepted {
-		t.Errorf("after the configuration was deleted the last good key is %s", got)
+		t.Errorf("after the configuration was deleted, the last valid key is %s", got)
 	}
 }

@@ -1,0 +1,111 @@
+package clusterwatch
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/kube/keyholder"
+	"keywright.dev/keywright/internal/server/revocations"
+)
+
+// Watcher fills an index and follows the runtime configuration.
+type Watcher struct {
+	watches []*resourceWatch
+	runtime *runtimeConfig
+}
+
+// Targets receive what the Watcher sees.
+type Targets struct {
+	Index *verify.Index
+	// Revocations publishes the keys that end for good, as verify.Index.Put returns them: keys that are refused from now
+	// on, that are no longer recorded, or that have a successor. The first fill of the index publishes nothing. Every
+	// replica publishes for itself.
+	Revocations *revocations.Publisher
+}
+
+// New returns a Watcher of the objects in scope. It sends no request yet.
+func New(config *rest.Config, scope keyholder.Scope, to Targets, log *slog.Logger) (*Watcher, error) {
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	keywright := newFastDecoder(
+		scheme, v1alpha1.SchemeGroupVersion, keyholder.AdminUser, keyholder.APIKey, "AccessRole")
+	own, err := restClient(config, "/apis", keywright)
+	if err != nil {
+		return nil, err
+	}
+	core, err := restClient(config, "/api", newFastDecoder(scheme, corev1.SchemeGroupVersion, "ConfigMap"))
+	if err != nil {
+		return nil, err
+	}
+	w := &Watcher{runtime: &runtimeConfig{log: log}}
+	add := func(what resource, to handler) { w.watches = append(w.watches, newWatch(what, to, log)) }
+	all := fields.Everything()
+	runtimeOnly := fields.OneTermEqualSelector(metav1.ObjectNameField, v1alpha1.ConfigMapRuntime)
+
+	adminUsers := newAdminUsers(to.Index, scope.System, log)
+	adminUsers.revocations = to.Revocations
+	add(resource{own, "adminusers", scope.System, all, &v1alpha1.AdminUser{}}, adminUsers)
+	add(resource{own, "accessroles", "", all, &v1alpha1.AccessRole{}}, &accessRoles{index: to.Index})
+	add(resource{core, "configmaps", scope.System, runtimeOnly, &corev1.ConfigMap{}}, w.runtime)
+	shared := newPool()
+	for _, namespace := range scope.KeyNamespaces() {
+		apiKeys := newAPIKeys(to.Index, namespace, shared, log)
+		apiKeys.revocations = to.Revocations
+		add(resource{own, "apikeys", namespace, all, &v1alpha1.APIKey{}}, apiKeys)
+	}
+	return w, nil
+}
+
+// restClient returns a client of one version of one group. Only watches use it, so it has no rate limit.
+func restClient(config *rest.Config, path string, decoder fastDecoder) (*rest.RESTClient, error) {
+	config = rest.CopyConfig(config)
+	config.GroupVersion, config.APIPath, config.QPS = &decoder.version, path, -1
+	config.NegotiatedSerializer = decoder
+	return rest.RESTClientFor(config)
+}
+
+// Run watches until ctx ends. configure applies the document of ConfigMap keywright-runtime; its error must not repeat
+// the document.
+func (w *Watcher) Run(ctx context.Context, configure func(document string) error) {
+	w.runtime.apply = configure
+	var running sync.WaitGroup
+	for _, watch := range w.watches {
+		running.Go(func() { watch.run(ctx) })
+	}
+	running.Wait()
+}
+
+// Ready returns an error until every resource has been listed once. It stays nil while the API server is unreachable.
+func (w *Watcher) Ready() error {
+	for _, watch := range w.watches {
+		if err := watch.ready(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Age returns for how long the API server has been unreachable, which is how old the view may be.
+func (w *Watcher) Age() time.Duration {
+	var age time.Duration
+	for _, watch := range w.watches {
+		age = max(age, watch.age())
+	}
+	return age
+}
