@@ -30,4 +30,4 @@ func (s Secret) Format(state fmt.State, _ rune) { _, _ = state.Write([]byte(s.na
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.name) }
 
 // MarshalText returns the name of the key.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.name), nil } //nolint:unparam // an interface asks for it
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.name), nil } //nolint:unparam // the interface has it
