@@ -12,7 +12,7 @@ import (
 
 const (
 	maxListed = 5000
-	// maxName is the limit of the gate, in bytes.
+	// maxName is the longest name that package credential accepts, in bytes.
 	maxName = 128
 )
 

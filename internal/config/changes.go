@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// changes has a function for each setting, in the order of their descriptions. It returns the description of
-// a change, or "" if there is none.
+// changes has a function for each setting, in the order of their descriptions. Each function returns the
+// description of a change, or "" if the setting has not changed.
 var changes = []func(before, after *Runtime) string{
 	func(before, after *Runtime) string {
 		return when(before.BootstrapDigest != after.BootstrapDigest, "the bootstrap key"+noneIf(after.BootstrapDigest == ""))

@@ -79,7 +79,7 @@ func Summary(faults []Fault, most int) string {
 }
 
 // fairShare returns the greatest length to which all texts can be cut to fit into that many bytes together.
-// Long texts get what short ones leave. There must be at least one text.
+// Long texts use the room that short ones leave. There must be at least one text.
 func fairShare(texts []string, most int) int {
 	lengths := make([]int, 0, len(texts))
 	for _, text := range texts {

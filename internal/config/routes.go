@@ -35,8 +35,8 @@ func readRoute(e *entry) routes.Route {
 	route := routes.Route{
 		Match: e.text("match"), Action: e.text("action"), Resource: e.text("resource"), Owner: e.text("owner"),
 	}
-	// Without a path it is not a pattern but may be a key. This fault, unlike that of Compile, does not quote
-	// it.
+	// A text without a path is not a pattern, and may be a key in the wrong place. Unlike the error of Compile,
+	// this fault does not quote it.
 	if !strings.Contains(route.Match, "/") {
 		e.fault("has no path at match")
 	}
@@ -55,7 +55,7 @@ func hide(text string, list []routes.Route) string {
 	return text
 }
 
-// hideValue finds a value by its beginning, because the text may have a shortened one.
+// hideValue finds a value by its beginning, because the text may contain the value shortened.
 func hideValue(text, value string) string {
 	if len(value) < keyformat.MinLength {
 		return text

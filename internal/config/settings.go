@@ -35,8 +35,8 @@ type Settings struct {
 	AdminKey string
 	// AdminKeySecret has the bootstrap key, if it is not nil.
 	AdminKeySecret *SecretRef
-	// Service is everything else in the form of the server, without the digest of the bootstrap key: see
-	// Runtime.
+	// Service has all other settings in the form that the server runs. It lacks the digest of the bootstrap
+	// key, which method Runtime adds.
 	Service Runtime
 }
 

@@ -23,7 +23,7 @@ func unquote(value string) string {
 	return inner
 }
 
-// trimmed is for values of one line. YAML needs its indentation.
+// trimmed removes surrounding space before parse. It is for values of one line: the indentation of YAML matters.
 func trimmed(parse parser) parser {
 	return func(s *Settings, value string) string { return parse(s, strings.TrimSpace(value)) }
 }
@@ -94,7 +94,7 @@ func parseAccount(s *Settings, value string) string {
 	return ""
 }
 
-// problemKey is the problem of a key where everybody could read it.
+// problemKey is the problem of a key in a setting that is not secret.
 const problemKey = "is an API key, which does not belong here: rotate it"
 
 func parseKeyPrefix(s *Settings, value string) string {

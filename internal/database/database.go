@@ -26,11 +26,11 @@ const (
 
 // dialect is the difference between SQLite and PostgreSQL.
 type dialect interface {
-	// name is for people.
+	// name returns the name of the product, for messages.
 	name() string
 	// migrations returns the statements that create the tables.
 	migrations() migrations
-	// endSessions returns a statement that removes the sessions of a condition and notifies watchers.
+	// endSessions returns a statement that removes the sessions that meet a condition, and notifies watchers.
 	endSessions(condition string) string
 	// renew makes the next operation use fresh connections.
 	renew(ctx context.Context)

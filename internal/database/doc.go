@@ -1,4 +1,5 @@
-// Package database holds what is not a Kubernetes object: sessions, last uses, seen users and the audit trail.
+// Package database stores everything that is not a Kubernetes object: sessions, last uses, seen users and the
+// audit trail.
 // It implements the stores of the packages sessions, lastuse, seenusers and audit, on SQLite (one file, one
 // server) and on PostgreSQL (any number of servers), with the same statements and the same results. It makes no
 // decisions.
@@ -7,11 +8,11 @@
 //
 //   - an operation ends within 2 seconds, and at once while the database is known to be unavailable; it returns
 //     an error that wraps ErrDown;
-//   - Run notices within a second that a database is back or that a SQLite file was removed, and within 3
+//   - Run detects within a second that a database is back or that a SQLite file was removed, and within 3
 //     seconds that an idle PostgreSQL does not respond;
 //   - Watch reports within 2 seconds that it receives no revocation notices;
-//   - statements use a pool of connections (pool_max_conns), Watch uses one more, and so does each turn that
-//     this server has or waits for, one for a name.
+//   - statements use a pool of connections (pool_max_conns); Watch uses one more, and so does each turn that
+//     this server holds or waits for.
 //
 // Statements are constants; all values are parameters. No error and no log line contains a password.
 package database

@@ -20,7 +20,7 @@ const (
 	bringUpTimeout = 10 * time.Minute
 )
 
-// ErrDown is wrapped by the errors of operations that failed because the database is away, full or broken.
+// ErrDown is wrapped by the errors of operations that failed because the database is unreachable, full or broken.
 var ErrDown = errors.New("the database is unavailable")
 
 // errUnchecked is the state before the first check.
@@ -32,7 +32,7 @@ type health struct {
 	// err is nil while the database can be used.
 	err   error
 	since time.Time
-	// failed has something to read after a failed operation.
+	// failed receives a value after a failed operation.
 	failed chan struct{}
 }
 
@@ -111,7 +111,7 @@ func (d *DB) checkOrBringUp(ctx context.Context) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, bringUpTimeout)
 	defer cancel()
 	d.bringUp(ctx)
-	// This attempt answers failures that were reported before.
+	// Discard failures that were reported before this attempt.
 	select {
 	case <-d.health.failed:
 	default:

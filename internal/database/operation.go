@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// operationTimeout leaves callers some of the 2 seconds.
+// operationTimeout leaves callers a part of the 2 seconds in the package comment.
 const operationTimeout = 1500 * time.Millisecond
 
 // do runs an operation in bounded time. It fails at once while the database is known to be unavailable, and
@@ -59,15 +59,15 @@ func (d *DB) exec(ctx context.Context, what, statement string, parameters ...any
 	})
 }
 
-// transact runs all in one transaction.
-func (d *DB) transact(ctx context.Context, what string, all func(context.Context, *sql.Tx) error) error {
+// transact runs statements in one transaction.
+func (d *DB) transact(ctx context.Context, what string, statements func(context.Context, *sql.Tx) error) error {
 	return d.do(ctx, what, func(ctx context.Context) error {
 		transaction, err := d.pool.BeginTx(ctx, nil)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = transaction.Rollback() }()
-		if err := all(ctx, transaction); err != nil {
+		if err := statements(ctx, transaction); err != nil {
 			return err
 		}
 		return transaction.Commit()

@@ -72,19 +72,19 @@ func (p *postgresServer) check(ctx context.Context) error {
 const (
 	dataException       = "22"
 	constraintViolation = "23"
-	operatorTookAway    = "57P"
+	serverShutdown      = "57P"
 	serializationFailed = "40001"
 	deadlockDetected    = "40P01"
 )
 
-// isTransient is true for a broken connection and for a conflict between transactions.
+// isTransient reports whether a connection broke, or transactions were in conflict.
 func (*postgresServer) isTransient(err error) bool {
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) {
 		return false
 	}
 	switch state := sqlState(err); {
-	case state == serializationFailed, state == deadlockDetected, strings.HasPrefix(state, operatorTookAway):
+	case state == serializationFailed, state == deadlockDetected, strings.HasPrefix(state, serverShutdown):
 		return true
 	case state != "":
 		return false
@@ -143,7 +143,7 @@ func hangUp(ctx context.Context, connection *pgx.Conn) {
 	_ = connection.Close(ctx)
 }
 
-// keepalive makes PostgreSQL notice within half a minute that the holder of a turn is gone.
+// keepalive makes PostgreSQL detect within half a minute that the holder of a turn is gone.
 const keepalive = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
 
 // turn holds an advisory lock, which PostgreSQL releases when the connection ends.

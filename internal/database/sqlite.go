@@ -51,7 +51,7 @@ func (*sqliteFile) migrations() migrations {
 	return migrations{goose.DialectSQLite3, "migrations/sqlite"}
 }
 
-// defaultPragmas sets the locking mode before the journal mode, because it decides whether there is shared memory.
+// defaultPragmas sets the locking mode first, because it decides whether the journal uses shared memory.
 func defaultPragmas() []string {
 	return []string{
 		"locking_mode(EXCLUSIVE)", "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)", "trusted_schema(0)",
@@ -224,8 +224,8 @@ func (f *sqliteFile) close() { f.unlock() }
 
 var errTaken = errors.New("another process has the file open")
 
-// lock makes this process the only one that opens the database. SQLite's own locks do not suffice: of two
-// processes that want all of them at once, each may get half of what the other needs, again and again.
+// lock makes this process the only one that opens the database. SQLite's own locks do not suffice: two processes
+// that start together may each get a lock that the other needs, again and again.
 func (f *sqliteFile) lock() error {
 	if f.isLocked() {
 		return nil
@@ -248,7 +248,7 @@ func (f *sqliteFile) lock() error {
 
 func (f *sqliteFile) lockPath() string { return f.path + ".lock" }
 
-// isLocked is false if the next process would find another file than the locked one.
+// isLocked reports whether this process holds the lock, and on the file that another process would find.
 func (f *sqliteFile) isLocked() bool {
 	if f.locked == nil {
 		return false

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// turns are locks of this process, by name.
+// turns has the turns that goroutines of this process hold or wait for, by name.
 type turns struct {
 	mu    sync.Mutex
 	named map[string]*turn
@@ -83,7 +83,7 @@ func (d *DB) Turn(ctx context.Context, name string, do func(ctx context.Context)
 	case err == nil, started && !errors.Is(err, errLost):
 		return err
 	case ctx.Err() != nil:
-		// Another server held the turn for long, so the database did not fail.
+		// The database did not fail: another server held the turn until ctx ended.
 		err = context.Cause(ctx)
 	default:
 		err = d.classify(ctx, "turn", err)

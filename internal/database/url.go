@@ -24,7 +24,7 @@ var (
 		"a SQLite URL is sqlite:// and an absolute path, without anything else: sqlite:///var/lib/keywright/keywright.db")
 )
 
-// dsn matches the connection strings of other drivers.
+// dsn matches connection strings such as host=db user=keywright, which are not URLs.
 var dsn = regexp.MustCompile(`(?i)\b(host|user|password|dbname)\s*=`)
 
 func readURL(text string) (place, error) {

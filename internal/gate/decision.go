@@ -66,13 +66,13 @@ type Decision struct {
 	Caller  Caller
 	// Presented is true if a key was presented, accepted or not.
 	Presented bool
-	// verdict is the one on the presented key, or Empty.
+	// verdict is the reason of the verdict on the presented key, or Empty.
 	verdict verify.Reason
 	// SetCookie is a Set-Cookie header for the caller's browser, or empty.
 	SetCookie string
 }
 
-// Proven returns the decision for surfaces that manage keys: there a caller known by a saved name only is anonymous.
+// Proven returns the decision for surfaces that manage keys, where a caller with only a saved name is anonymous.
 func (d Decision) Proven() Decision {
 	kind := d.Caller.Credential
 	if d.Outcome == Allowed && (kind == CredentialSavedName || kind == CredentialDisplayName) {

@@ -76,9 +76,9 @@ func (g *Gate) Decide(r *Request) Decision {
 	return d
 }
 
-// Recheck reports whether an admitted request may continue: it would be admitted again, with the same identity headers.
-// If the caller has become another, or has lost a scope that the app has been sent, the request has to end. Recheck
-// counts as a verification and not as a decision.
+// Recheck reports whether an admitted request may continue: whether it would be admitted again, with the same identity
+// headers. The headers differ if the credential now stands for another caller, or if the caller has lost a scope.
+// Recheck counts as a verification and not as a decision.
 func (g *Gate) Recheck(r *Request, admitted *Caller) bool {
 	rules := g.rules.Load()
 	if g.available(rules).Outcome != Allowed {
@@ -119,7 +119,8 @@ func (g *Gate) Ready() error {
 	return nil
 }
 
-// ready stays true once it was. A request that loaded nil rules is not ready, even if another has stored some since.
+// ready reports whether the gate has rules and has had a complete view once. A request that loaded nil rules is not
+// ready, even if rules have arrived since.
 func (g *Gate) ready(rules *Rules) bool {
 	if rules == nil {
 		return false

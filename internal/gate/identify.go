@@ -33,9 +33,9 @@ func (g *Gate) Identify(r *http.Request, needs ...access.Request) Decision {
 }
 
 // IdentifyOrAnonymous finds the caller of a management page (docs/compatibility.md, "Who is calling"). Where
-// Identify refuses, it falls back: a refused key counts as no key, and the caller may be known in another way, at
-// last by a saved name that holds no rights. Its Outcome is Allowed, even for an anonymous caller, or else
-// NotReady or Stale. It counts as a verification and not as a decision.
+// Identify refuses, IdentifyOrAnonymous falls back: a refused key counts as no key, and the other credentials are
+// tried, the last one a saved name that holds no rights. The Outcome is Allowed, even for an anonymous caller, or
+// else NotReady or Stale. The call counts as a verification and not as a decision.
 func (g *Gate) IdentifyOrAnonymous(r *http.Request) Decision {
 	rules := g.rules.Load()
 	d := g.available(rules)
@@ -111,7 +111,7 @@ func (g *Gate) identify(rules *Rules, header http.Header, now time.Time) Decisio
 	return d
 }
 
-// identifyOrAnonymous tries the kinds of credential in order and passes over a refused key.
+// identifyOrAnonymous tries the kinds of credential in order and skips a refused key.
 func (g *Gate) identifyOrAnonymous(rules *Rules, header http.Header, now time.Time) Decision {
 	verdict, presented := g.verify(header, now)
 	d := Decision{Outcome: Allowed, Presented: presented, verdict: verdict.Reason}
@@ -144,8 +144,8 @@ func (g *Gate) verify(header http.Header, now time.Time) (verdict verify.Verdict
 	return verdict, !errors.Is(err, credential.ErrNone)
 }
 
-// sessionCaller returns the caller of a session, with the rights that the key of its login has now, and whether the
-// session is valid. A session ends when another key succeeds that one.
+// sessionCaller returns the caller of a session, with the present rights of the key that the session was begun with,
+// and whether the session is valid. It is not once that key has a successor.
 func (g *Gate) sessionCaller(cookie string, now time.Time) (Caller, bool) {
 	if g.Sessions == nil || cookie == "" {
 		return Caller{}, false
@@ -163,7 +163,7 @@ func callerOf(kind CredentialKind, verdict verify.Verdict) Caller {
 	return Caller{Credential: kind, Username: id.Username, Subject: id.Subject, Admin: id.Admin, verdict: verdict}
 }
 
-// describe adds what the app and the logs get about a caller with a key.
+// describe adds the details of a caller with a key that the app and the logs receive.
 func (g *Gate) describe(c *Caller) {
 	if c.HasKey() {
 		c.KeyID = c.verdict.KeyID()
@@ -173,20 +173,20 @@ func (g *Gate) describe(c *Caller) {
 
 // setNamedCaller completes a decision on a request without an accepted key or session. A name from a proxy is saved in
 // the caller's browser.
-func (g *Gate) setNamedCaller(d *Decision, rules *Rules, header http.Header, takeSaved bool) {
-	d.Caller = g.namedCaller(rules, header, takeSaved)
+func (g *Gate) setNamedCaller(d *Decision, rules *Rules, header http.Header, acceptSavedName bool) {
+	d.Caller = g.namedCaller(rules, header, acceptSavedName)
 	if d.Caller.Credential == CredentialProxy && d.Caller.Username != credential.SavedName(header) {
 		d.SetCookie = credential.SaveName(d.Caller.Username, !rules.InsecureCookies)
 	}
 }
 
-// namedCaller takes the name from a trusted proxy, or else the saved name if takeSaved is set. A user whose
+// namedCaller takes the name from a trusted proxy, or else the saved name if acceptSavedName is set. A user whose
 // AdminUser is disabled stays anonymous, and a name alone never makes an admin.
-func (g *Gate) namedCaller(rules *Rules, header http.Header, takeSaved bool) (c Caller) {
+func (g *Gate) namedCaller(rules *Rules, header http.Header, acceptSavedName bool) (c Caller) {
 	if rules.TrustProxyHeaders {
 		c.Username, c.Credential = credential.ProxyUser(header), CredentialProxy
 	}
-	if c.Username == "" && takeSaved {
+	if c.Username == "" && acceptSavedName {
 		c.Username, c.Credential = credential.SavedName(header), rules.savedNameKind()
 	}
 	if c.Username == "" || g.Verifier.IsDisabled(c.Username) {

@@ -34,7 +34,7 @@ var (
 	notPermitted = refusal(http.StatusForbidden, codeForbidden, "API key lacks required permission")
 	unmatched    = refusal(http.StatusForbidden, codeForbidden, "No route allows this request")
 	ambiguous    = refusal(http.StatusForbidden, codeForbidden, "The request can be read in more than one way")
-	// These are not 401: on a 401, git drops its key, although that may be a good one.
+	// These are not 401: on a 401, git discards its key, which may be valid.
 	notReady = refusal(http.StatusServiceUnavailable, codeInternal, "not ready yet", "Retry-After", "1")
 	stale    = refusal(
 		http.StatusServiceUnavailable, codeInternal, "the view of the cluster is too old", "Retry-After", "1",
@@ -54,7 +54,7 @@ func refusal(status, code int, what string, header ...string) *Refusal {
 	return newRefusal(status, `{"error":{"code":`+strconv.Itoa(code)+`,"what":`+strconv.Quote(what)+`}}`, header)
 }
 
-// detailed has the text also in "detail", where clients of the admin API look for it.
+// detailed returns a refusal that also has the text in "detail", where clients of the admin API look for it.
 func detailed(text string) *Refusal {
 	quoted := strconv.Quote(text)
 	body := `{"detail":` + quoted + `,"error":{"code":` + strconv.Itoa(codeForbidden) + `,"what":` + quoted + `}}`

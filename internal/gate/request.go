@@ -15,7 +15,7 @@ type Request struct {
 	// Target is path and query as the client sent them. If empty, the gateway did not pass them on, and the request
 	// is ambiguous wherever there are routes.
 	Target string
-	// Contradictory is true when the gateway's statements about the request exclude each other.
+	// Contradictory is true when the gateway's statements about the request contradict each other.
 	Contradictory bool
 	// Header holds the credentials (Authorization, X-Api-Key, Cookie and X-Forwarded-User, under their canonical names)
 	// and MethodOverrideHeaders. It may hold others.
@@ -42,7 +42,7 @@ func (g *Gate) ClientAddress(r *http.Request) string {
 }
 
 // address returns the last address in X-Forwarded-For, which the proxy in front added; the client may have written
-// those before it. Without a readable one address returns the peer's, or "" if that is not readable either.
+// those before it. If it is not readable, address returns the peer's, or "" if that is not readable either.
 func (o *origin) address() string {
 	if o.isForwarded {
 		if forwarded, ok := readAddress(lastOf(o.header["X-Forwarded-For"])); ok {
@@ -61,8 +61,8 @@ func lastOf(lists []string) string {
 	return strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
 }
 
-// readAddress reads an address with or without a port and returns its canonical form. It drops the zone, which means
-// something to this machine alone and has no bound.
+// readAddress reads an address with or without a port and returns its canonical form. It drops the zone, which has a
+// meaning on this machine only, and no maximum length.
 func readAddress(text string) (address string, ok bool) {
 	ip, err := netip.ParseAddr(text)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 // UseRecorder records when and from where keys were last used. Requests wait for it, so it must not block.
 type UseRecorder interface {
 	Record(verify.Use)
-	// Interval returns the interval at which uses of one object's keys are reported at most.
+	// Interval returns the shortest time between two reported uses of one object's keys.
 	Interval() time.Duration
 }
 
@@ -25,8 +25,8 @@ func (g *Gate) useInterval() time.Duration {
 	return g.Uses.Interval()
 }
 
-// recordUse reports an admitted caller. Uses of keys are reported at intervals; the check of the interval takes no
-// lock, so the common path costs next to nothing.
+// recordUse reports an admitted caller to the recorders. Uses of keys are reported at intervals; the check of the
+// interval takes no lock, so most requests pay next to nothing.
 func (g *Gate) recordUse(c *Caller, now time.Time, from origin) {
 	switch {
 	case g.Uses == nil && g.SeenUsers == nil:

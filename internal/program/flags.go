@@ -44,14 +44,14 @@ func (f *Flags) AddTo(set *pflag.FlagSet) {
 		"path of a kubeconfig; default: the Pod's own identity, or $KUBECONFIG outside a cluster")
 	set.StringVar(&f.Namespace, "namespace", "",
 		"Keywright's own namespace; default: $POD_NAMESPACE, or "+defaultNamespace)
-	set.Func("namespaces", "the namespaces whose APIKeys count, separated by commas; default: all", f.takeNamespaces)
+	set.Func("namespaces", "the namespaces whose APIKeys count, separated by commas; default: all", f.setNamespaces)
 	set.StringVar(&f.LogLevel, "log-level", "info", "debug, info or error")
 	set.BoolVar(&f.Version, "version", false, "print the version and exit")
 }
 
-// takeNamespaces keeps empty names for Validate to reject: an accidentally empty list must not mean all
+// setNamespaces keeps empty names for Validate to reject: an accidentally empty list must not mean all
 // namespaces.
-func (f *Flags) takeNamespaces(list string) error {
+func (f *Flags) setNamespaces(list string) error {
 	f.KeyNamespaces = strings.Split(list, ",")
 	return nil
 }
@@ -82,7 +82,7 @@ func Parse(set *pflag.FlagSet, args []string) error {
 	return nil
 }
 
-// Misused returns an error of the command line.
+// Misused returns an error that wraps ErrUsage.
 func Misused(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrUsage, fmt.Sprintf(format, args...))
 }
@@ -113,7 +113,7 @@ func (f *Flags) LogHandler(w io.Writer) slog.Handler {
 	return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: logLevels[f.LogLevel]})
 }
 
-// PrintVersion is for --version.
+// PrintVersion prints the name and version of a program.
 func PrintVersion(stdout io.Writer, name, version string) error {
 	_, err := fmt.Fprintln(stdout, name, version)
 	return err

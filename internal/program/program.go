@@ -44,7 +44,7 @@ func ExitCode(name string, err error, stderr io.Writer) int {
 // oneLine joins errors of several lines, such as those of a YAML parser.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
-// Pause waits for a duration, and reports whether it has passed. It is false if ctx ended first.
+// Pause waits for a duration, and reports whether it has passed. It returns false if ctx ends first.
 func Pause(ctx context.Context, length time.Duration) bool {
 	timer := time.NewTimer(length)
 	defer timer.Stop()

@@ -34,16 +34,16 @@ type Request struct {
 	Properties map[string]string
 }
 
-// Grant is what a key or a user holds. The order within it never matters.
+// Grant is what a key or a user holds. The order of its permissions does not matter.
 type Grant struct {
-	// Everything allows whatever is not denied. Admins hold it.
+	// Everything allows every request that no permission denies. Admins hold it.
 	Everything  bool
 	Permissions []Permission
 	// scopes and roles are resolved by allows: merging them into one list for each request would cost as much
 	// as verifying the key.
-	scopes []string
-	roles  []string
-	among  *Roles
+	scopes   []string
+	roles    []string
+	allRoles *Roles
 }
 
 // Scope returns the permission that a scope is short for: ALLOW this action on every resource.
@@ -51,8 +51,8 @@ func Scope(action string) Permission {
 	return Permission{Effect: Allow, Actions: []string{action}, Resources: []string{Any}}
 }
 
-// May reports whether a key with this grant may do r. ceiling has the rights of its owner, and is nil for a
-// key without one.
+// May reports whether a key with this grant may do r. ceiling is the grant of its owner, and nil for a key
+// without an owner.
 func May(grant Grant, ceiling *Grant, r Request) bool {
 	return grant.allows(&r) && (ceiling == nil || ceiling.allows(&r))
 }
@@ -61,7 +61,7 @@ func (g *Grant) allows(r *Request) bool {
 	a := answer{allowed: g.Everything || includes(g.scopes, r.Action) && r.Resource != ""}
 	a.weigh(g.Permissions, r)
 	for _, name := range g.roles {
-		a.weigh(g.among.permissions(name), r)
+		a.weigh(g.allRoles.permissions(name), r)
 	}
 	return a.allowed && !a.denied
 }
@@ -92,8 +92,8 @@ func includes(named []string, asked string) bool {
 	return asked != "" && slices.ContainsFunc(named, func(n string) bool { return n == Any || n == asked })
 }
 
-// conditionHolds reports whether the properties meet the condition. An absent property meets none, for a DENY
-// too: a DENY with a condition denies what it describes, and leaves the rest to the ALLOWs.
+// conditionHolds reports whether the properties meet the condition. An absent property never does, not even for
+// a DENY: a DENY does not apply to a request that lacks a property of its condition.
 func (p *Permission) conditionHolds(properties map[string]string) bool {
 	for name, want := range p.StringEquals {
 		if got, is := properties[name]; !is || got != want {

@@ -7,29 +7,29 @@ import "slices"
 //
 // No caller can give what it does not hold: held and ceiling must allow every request that wanted and limit
 // allow. In doubt the result is false. held must cover wanted whatever the limit, because limits change: a
-// caller with few rights must not create a key that grows with the rights of its owner. Often ceiling and
-// limit are the same.
+// caller with few rights must not create a key that grows with the rights of its owner. ceiling may instead
+// cover limit: usually both are the rights of the same user.
 func Covers(held Grant, ceiling *Grant, wanted Grant, limit *Grant) bool {
 	return held.covers(&wanted) && (ceiling == nil || ceiling.covers(&wanted) || limit != nil && ceiling.covers(limit))
 }
 
 func (g *Grant) covers(wanted *Grant) bool {
-	gives, takes := g.parts()
-	everything := g.Everything || slices.ContainsFunc(gives, (*Permission).isEverything)
-	if len(takes) == 0 && g.Everything {
+	allows, denies := g.parts()
+	everything := g.Everything || slices.ContainsFunc(allows, (*Permission).isEverything)
+	if len(denies) == 0 && g.Everything {
 		return true
 	}
-	hasRole := func(name string) bool { return everything && len(takes) == 0 || slices.Contains(g.roles, name) }
+	hasRole := func(name string) bool { return everything && len(denies) == 0 || slices.Contains(g.roles, name) }
 	for _, name := range wanted.roles {
 		if !hasRole(name) {
 			return false
 		}
 	}
-	return g.givesAll(gives, wanted) && takesNone(takes, wanted)
+	return g.coversAllows(allows, wanted) && coversDenies(denies, wanted)
 }
 
-// givesAll ignores the roles of wanted: covers compares them by name, because their permissions change.
-func (g *Grant) givesAll(gives []*Permission, wanted *Grant) bool {
+// coversAllows ignores the roles of wanted: covers compares them by name, because their permissions change.
+func (g *Grant) coversAllows(allows []*Permission, wanted *Grant) bool {
 	switch {
 	case g.Everything:
 		return true
@@ -38,20 +38,20 @@ func (g *Grant) givesAll(gives []*Permission, wanted *Grant) bool {
 	}
 	asked, _ := wanted.own().parts()
 	for _, p := range asked {
-		if !p.within(gives) {
+		if !p.within(allows) {
 			return false
 		}
 	}
 	return true
 }
 
-// takesNone reports whether wanted allows nothing that takes denies: wanted repeats each DENY, or has no
-// ALLOW that meets it.
-func takesNone(takes []*Permission, wanted *Grant) bool {
-	gives, again := wanted.parts()
-	for _, denied := range takes {
-		meets := wanted.Everything || slices.ContainsFunc(gives, denied.meets)
-		if meets && !denied.within(again) {
+// coversDenies reports whether wanted allows nothing that the DENYs deny: for each one, wanted repeats the DENY
+// or has no ALLOW that meets it.
+func coversDenies(denies []*Permission, wanted *Grant) bool {
+	allows, repeated := wanted.parts()
+	for _, denied := range denies {
+		meets := wanted.Everything || slices.ContainsFunc(allows, denied.meets)
+		if meets && !denied.within(repeated) {
 			return false
 		}
 	}
@@ -61,26 +61,26 @@ func takesNone(takes []*Permission, wanted *Grant) bool {
 // own returns a grant without its roles.
 func (g *Grant) own() *Grant { return &Grant{Permissions: g.Permissions, scopes: g.scopes} }
 
-// parts returns the ALLOWs and the DENYs of a grant. Everything is not among them.
-func (g *Grant) parts() (gives, takes []*Permission) {
+// parts returns the ALLOWs and the DENYs of a grant, without Everything.
+func (g *Grant) parts() (allows, denies []*Permission) {
 	for _, action := range g.scopes {
 		scope := Scope(action)
-		gives = append(gives, &scope)
+		allows = append(allows, &scope)
 	}
 	sort := func(permissions []Permission) {
 		for i := range permissions {
 			if p := &permissions[i]; p.Effect == Allow {
-				gives = append(gives, p)
+				allows = append(allows, p)
 			} else {
-				takes = append(takes, p)
+				denies = append(denies, p)
 			}
 		}
 	}
 	sort(g.Permissions)
 	for _, name := range g.roles {
-		sort(g.among.permissions(name))
+		sort(g.allRoles.permissions(name))
 	}
-	return gives, takes
+	return allows, denies
 }
 
 func (p *Permission) isEverything() bool {

@@ -18,7 +18,7 @@ type Role struct {
 	Members []string
 	// DeniesKeys is true if members may not own keys, unless another of their roles allows it.
 	DeniesKeys bool
-	// MaxTTL bounds the lifetime of keys with this role. 0: it does not.
+	// MaxTTL bounds the lifetime of keys with this role. 0: no bound.
 	MaxTTL time.Duration
 }
 
@@ -41,15 +41,15 @@ func NewRoles(byName map[string]Role) *Roles {
 
 // GrantOf returns the sum of scopes, roles and policy. A role that does not exist gives nothing.
 func (r *Roles) GrantOf(rights *Rights) Grant {
-	return Grant{Permissions: rights.Permissions, scopes: rights.Scopes, roles: rights.Roles, among: r}
+	return Grant{Permissions: rights.Permissions, scopes: rights.Scopes, roles: rights.Roles, allRoles: r}
 }
 
-// HeldBy returns what a user holds who is not an admin: the sum of their roles.
+// HeldBy returns the grant of a user who is not an admin: the sum of the user's roles.
 func (r *Roles) HeldBy(username string) Grant {
 	if r == nil {
 		return Grant{}
 	}
-	return Grant{roles: r.byMember[username], among: r}
+	return Grant{roles: r.byMember[username], allRoles: r}
 }
 
 func (r *Roles) permissions(name string) []Permission {
@@ -81,7 +81,7 @@ func (r *Roles) MaxTTL(names []string) time.Duration {
 	return shortest
 }
 
-// Missing returns the names without a role.
+// Missing returns the names that no role has.
 func (r *Roles) Missing(names []string) []string {
 	var missing []string
 	for _, name := range names {

@@ -16,8 +16,7 @@ var (
 	ErrNone = errors.New("no credential")
 	// ErrMalformed means that no key can be read from what was presented.
 	ErrMalformed = errors.New("malformed credential")
-	// ErrAmbiguous means that several different keys were presented. Programs would differ in which of them
-	// counts.
+	// ErrAmbiguous means that several different keys were presented. Programs differ in which one they use.
 	ErrAmbiguous = errors.New("several different credentials")
 )
 
@@ -29,7 +28,7 @@ func FromHeader(header http.Header) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if presented, err = only(presented, key); err != nil {
+		if presented, err = mustMatch(presented, key); err != nil {
 			return "", err
 		}
 	}
@@ -38,7 +37,7 @@ func FromHeader(header http.Header) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if presented, err = only(presented, key); err != nil {
+		if presented, err = mustMatch(presented, key); err != nil {
 			return "", err
 		}
 	}
@@ -48,8 +47,8 @@ func FromHeader(header http.Header) (string, error) {
 	return presented, nil
 }
 
-// only accepts the same key twice, and no two different keys.
-func only(before, key string) (string, error) {
+// mustMatch returns the key, or ErrAmbiguous if an earlier header presented a different one.
+func mustMatch(before, key string) (string, error) {
 	if before != "" && before != key {
 		return "", ErrAmbiguous
 	}
@@ -57,7 +56,7 @@ func only(before, key string) (string, error) {
 }
 
 // fromAuthorization reads one Authorization header (RFC 9110, section 11.4). A scheme without a key is
-// malformed: its sender expects it to count.
+// malformed, not absent: the client meant to present one.
 func fromAuthorization(value string) (string, error) {
 	if len(value) > maxLength {
 		return "", ErrMalformed

@@ -21,7 +21,7 @@ const (
 
 // Bounds in bytes.
 const (
-	// maxName bounds a name that no other rule checks.
+	// maxName bounds a name from a proxy or a cookie.
 	maxName = 128
 	// maxCookies bounds one Cookie header.
 	maxCookies = 16 << 10
@@ -32,12 +32,12 @@ const (
 func Session(header http.Header) string { return cookie(header, SessionCookie) }
 
 // ProxyUser returns the username that a proxy sends, or "". Callers decide whether to trust the proxy.
-func ProxyUser(header http.Header) string { return name(one(header["X-Forwarded-User"])) }
+func ProxyUser(header http.Header) string { return name(commonValue(header["X-Forwarded-User"])) }
 
-// SavedName returns the unproven name in NameCookie, or "".
+// SavedName returns the unverified name in NameCookie, or "".
 func SavedName(header http.Header) string {
 	value := cookie(header, NameCookie)
-	// Scripts write it with encodeURIComponent.
+	// Scripts write the cookie with encodeURIComponent.
 	if decoded, err := url.PathUnescape(value); err == nil {
 		value = decoded
 	}
@@ -65,8 +65,8 @@ func name(value string) string {
 	return value
 }
 
-// one returns the value that all of them have, or "".
-func one(values []string) string {
+// commonValue returns the one value of a list whose values are all equal, or "".
+func commonValue(values []string) string {
 	for _, v := range values {
 		if v != values[0] {
 			return ""
@@ -84,13 +84,13 @@ func cookie(header http.Header, name string) string {
 		if len(line) > maxCookies || !strings.Contains(line, name) {
 			continue
 		}
-		// Unreadable cookies of the app are skipped: JSON is not a valid cookie value, but it is common.
+		// Unreadable cookies of the app are skipped: many apps store JSON, which is not a valid cookie value.
 		request := http.Request{Header: http.Header{"Cookie": {line}}}
 		for _, c := range request.CookiesNamed(name) {
 			values = append(values, c.Value)
 		}
 	}
-	return one(values)
+	return commonValue(values)
 }
 
 // WithoutSession returns Cookie headers without the session cookie and reports whether they had it. It leaves

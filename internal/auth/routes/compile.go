@@ -19,7 +19,7 @@ const (
 // route is a valid entry.
 type route struct {
 	pattern
-	// wildcards has their names.
+	// wildcards has the names of the pattern's wildcards.
 	wildcards       []string
 	action          string
 	resource, owner template
@@ -39,8 +39,8 @@ func Compile(entries []Route) (*Table, error) {
 	if len(c.faults) > 0 {
 		return nil, errors.Join(c.faults...)
 	}
-	// A pattern that matches everything else, unless an entry does, saves ServeMux from collecting the
-	// allowed methods.
+	// A catch-all pattern saves ServeMux from collecting the allowed methods. The error is a conflict with an
+	// entry that is a catch-all already.
 	_ = register(c.table.mux, "/")
 	return c.table, nil
 }
@@ -50,7 +50,7 @@ func newTable() *Table { return &Table{mux: http.NewServeMux(), byPattern: map[s
 // compiler collects valid routes and the faults of the others.
 type compiler struct {
 	table *Table
-	// accepted has the patterns in the table in their order, and numbers the numbers of their entries.
+	// accepted has the patterns in the table, in order; numbers has the number of each one's entry.
 	accepted []pattern
 	numbers  map[string]int
 	faults   []error
@@ -107,7 +107,7 @@ func shown(text string) string {
 
 var action = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*([.:][A-Za-z0-9_-]+)+$`)
 
-// checkAction applies the rule for scopes: a route can't need what no key can be given.
+// checkAction applies the rule for scopes: a route can't need an action that no key can be given.
 func checkAction(entry *Route) error {
 	switch {
 	case entry.Action == "" && entry.Resource != "":

@@ -1,5 +1,5 @@
-// Package routes owns which request needs what: it compiles the entries of ROUTES and finds the one that a
-// request matches. Packages access and gate decide whether a caller has what the route needs.
+// Package routes owns the table of routes: it compiles the entries of ROUTES and finds the one that a request
+// matches. Packages access and gate decide whether the caller has what the route needs.
 //
 // The table and the app behind it read the same request, and an attacker looks for a request that the two
 // read differently. So a path that programs are known to read in several ways is read in all of them, and
@@ -21,7 +21,7 @@
 // fragments, invalid escapes, and text that is not UTF-8 once decoded. So are methods in lower case where the
 // case matters, and invalid hosts where patterns have hosts.
 //
-// No table can cover the habits of one app. An app may read more than the routes say:
+// No table can cover the habits of every app. An app may also read:
 //
 //   - /Admin as /admin
 //   - /admin/ as /admin, and a space or a dot at the end of a segment as nothing
@@ -32,7 +32,7 @@
 //   - parameters in the body, or in a query that it parses in its own way: names in any case, a[] as a
 //   - any Host as its own: a pattern with a host needs a gateway that rejects other hosts
 //
-// UNMATCHED: deny covers the paths among these: a different spelling matches nothing and is refused. A
-// wildcard or a catch-all beside a guarded path still matches such a spelling, and should need as much.
+// UNMATCHED: deny covers the paths in this list: a different spelling matches no route and is refused. But a
+// wildcard or catch-all route beside a guarded path matches such a spelling, so it should need the same action.
 // Conditions on parameters should allow, not deny.
 package routes

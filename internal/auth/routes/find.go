@@ -51,8 +51,8 @@ func (t *Table) agreed(q *parsed) (found, error) {
 	return first, t.confirm(*q, first, path, upper)
 }
 
-// confirm fails unless every reading of the path has the result of the first one. So must the method in upper
-// case, because some programs ignore the case.
+// confirm fails unless every reading of the path has the result of the first one, with the method as sent and in
+// upper case: some programs ignore the case of methods.
 func (t *Table) confirm(q parsed, first found, path, upper string) error {
 	return visitReadings(path, func(reading string) error {
 		same := first.isSame(t.read(q.method, q.host, reading))
@@ -112,7 +112,7 @@ func (r *route) needsValue(wildcard int) bool {
 
 func (f found) match(query string) (Match, error) {
 	m := Match{Pattern: f.route.text, Owner: f.route.owner.fill(f.values)}
-	// An empty Owner allows any caller, so a template that comes out empty must not.
+	// An empty Owner allows any caller, so a template without a value is an error.
 	if f.route.owner.lacks(f.values) {
 		return Match{}, noOwner
 	}

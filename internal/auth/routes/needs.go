@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// maxParams bounds the parameters of a query, and maxNeeds the ways to read them.
+	// maxParams bounds the parameters of a query; maxNeeds bounds the ways to read them.
 	maxParams = 256
 	maxNeeds  = 16
 )
@@ -41,18 +41,18 @@ func (f found) properties(query string) ([]map[string]string, error) {
 		return []map[string]string{nil}, err
 	}
 	p := make(map[string]string, len(params)+len(f.values))
-	var several []string
+	var repeated []string
 	for name, values := range params {
 		p[name] = values[0]
 		if len(values) > 1 && !slices.Contains(f.route.wildcards, name) {
-			several = append(several, name)
+			repeated = append(repeated, name)
 		}
 	}
 	for i, name := range f.route.wildcards {
 		p[name] = f.values[i]
 	}
-	slices.Sort(several)
-	return combinations(p, several, params)
+	slices.Sort(repeated)
+	return combinations(p, repeated, params)
 }
 
 func parseQuery(query string) (url.Values, error) {
@@ -82,10 +82,10 @@ func isOddValue(value string) bool {
 	})
 }
 
-// combinations returns the properties once for every way to give each of several parameters one of its values.
-func combinations(p map[string]string, several []string, params url.Values) ([]map[string]string, error) {
+// combinations returns the properties once for every choice of one value for each repeated parameter.
+func combinations(p map[string]string, repeated []string, params url.Values) ([]map[string]string, error) {
 	all := []map[string]string{p}
-	for _, name := range several {
+	for _, name := range repeated {
 		values := slices.Compact(slices.Sorted(slices.Values(params[name])))
 		if len(all)*len(values) > maxNeeds {
 			return nil, manyNeeds
@@ -95,7 +95,7 @@ func combinations(p map[string]string, several []string, params url.Values) ([]m
 	return all, nil
 }
 
-// withEach returns every reading with every value.
+// withEach returns every reading once for each value of a parameter.
 func withEach(readings []map[string]string, name string, values []string) []map[string]string {
 	all := make([]map[string]string, 0, len(readings)*len(values))
 	for _, reading := range readings {

@@ -148,8 +148,8 @@ func register(mux *http.ServeMux, text string) (err error) {
 
 var errPattern = errors.New("is not a pattern of Go's http.ServeMux")
 
-// complaint converts a panic of ServeMux to an error. It drops what ServeMux panics with for conflicts: their
-// places in the source are of no use to people who write routes.
+// complaint converts a panic of ServeMux to an error. It drops the text of a conflict, which names places in Go
+// code: they mean nothing to people who write routes.
 func complaint(text, cause string) error {
 	reason, is := strings.CutPrefix(cause, fmt.Sprintf("parsing %q: ", text))
 	if !is || strings.Contains(reason, "\n") {

@@ -13,8 +13,8 @@ import (
 // which of these a program decodes, and when.
 
 const (
-	// maxReadings bounds the number of readings of a path, and maxRead their total bytes: the cost of a
-	// hostile request.
+	// maxReadings bounds the number of readings of a path, and maxRead their total bytes. Both bound the cost
+	// of a hostile request.
 	maxReadings = 64
 	maxRead     = 16 << 10
 )
@@ -117,7 +117,7 @@ func visitReadings(first string, visit func(reading string) error) error {
 	return err
 }
 
-// walk finds readings from readings.
+// walk finds all readings by rewriting each one that it has found.
 type walk struct {
 	// readings has each reading found so far once.
 	readings []string

@@ -2,10 +2,10 @@
 // Package access decides what a caller may do; package clusterwatch fills the index.
 //
 // A key is looked up by its HMAC under a pepper of the instance. The time that a look-up takes may reveal
-// something about the HMACs in the index, which is useless to an attacker: the HMAC of a
-// guess takes the pepper, and not even a complete HMAC reveals the key. No plaintext is kept or compared,
-// so nothing else needs constant time.
+// something about the HMACs in the index. That does not help an attacker: the HMAC of a guess cannot be computed
+// without the pepper, and even a complete HMAC does not reveal the key. No plaintext is kept or compared, so
+// nothing else needs constant time.
 //
-// Writers take turns, and readers take no lock. A revocation is in force for every Verify that begins after
+// Writers take turns, and readers take no lock. A change is in force for every Verify that begins after
 // the writing call has returned.
 package verify

@@ -37,9 +37,9 @@ type Index struct {
 	ended []pepper.Digest
 }
 
-// Put replaces what the index has of an object. A key that the object still records is accepted throughout;
-// one that it does not is unknown when Put returns. The cost is that of the object's keys and, for an
-// AdminUser, of the keys that speak as its user.
+// Put adds or replaces an object. A key that the object still records is accepted throughout; a key that it no
+// longer records is unknown once Put returns. The cost grows with the object's keys and, for an AdminUser, with
+// the keys that speak as its user.
 //
 // Put returns the keys that were accepted and current before the call and are not any more, whatever the
 // cause: the object, the user, or another object that records the same key. It does not return keys that
@@ -71,8 +71,8 @@ func (x *Index) Delete(id ID) (ended []pepper.Digest) {
 }
 
 // Replace puts all objects of a kind in a namespace, and deletes every other object of that kind there. An
-// empty namespace stands for all. It returns what the calls of Put and Delete return: a key that moves from
-// one object to another may be among it.
+// empty namespace stands for all. It returns the keys that these calls of Put and Delete return, which may
+// include a key that moved from one object to another.
 func (x *Index) Replace(kind, namespace string, all iter.Seq2[ID, KeyObject]) (ended []pepper.Digest) {
 	there := map[ID]bool{}
 	for id, k := range all {
@@ -90,8 +90,8 @@ func (x *Index) Replace(kind, namespace string, all iter.Seq2[ID, KeyObject]) (e
 // bootstrapID has a kind that does not exist in Kubernetes, so that Replace never deletes it.
 var bootstrapID = ID{Kind: "(bootstrap)"}
 
-// SetBootstrap replaces the bootstrap key; nil removes it. It counts as older than every object, so it wins
-// where an object records the same key. It returns what Put returns.
+// SetBootstrap replaces the bootstrap key; nil removes it. The bootstrap key counts as older than every object,
+// so it wins over an object that records the same key. SetBootstrap returns what Put returns.
 func (x *Index) SetBootstrap(digest *pepper.Digest) (ended []pepper.Digest) {
 	if digest == nil {
 		return x.Delete(bootstrapID)
@@ -217,7 +217,7 @@ func (x *Index) until(o *object, k *heldKey) int64 {
 	return min(k.notAfter, end(lifecycle.EndOf(time.UnixMicro(k.issued), time.Time{}, maxTTL)))
 }
 
-// change replaces the entry of a key, and records the key as ended if sessions can't rest on it any more.
+// change replaces the entry of a key, and records the key as ended if it can no longer hold a session.
 func (x *Index) change(f fingerprint, held *entry, next entry) {
 	if !next.canHoldSession(f) {
 		x.end(f, held)

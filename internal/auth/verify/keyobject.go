@@ -35,12 +35,12 @@ type KeyObject struct {
 	OwnsUsername bool
 	// HoldsKeys is true if the object records a key, even an unreadable one.
 	HoldsKeys bool
-	// Disabled refuses the keys that other objects record for this user too. It needs OwnsUsername.
+	// Disabled also refuses the keys that other objects record for this user. It needs OwnsUsername.
 	Disabled bool
 	// StaysIfLast accepts the keys of an object that is being deleted, while there is no active admin.
 	StaysIfLast bool
 	// Rights is what the object gives to its keys. Nil: everything, as for an admin's own keys, which no other object
-	// limits or refuses. It must not change any more. Objects may share one to save memory.
+	// limits or refuses. It must not be modified after Put, and objects may share one to save memory.
 	Rights *access.Rights
 	// ExpiresAt is the instant from which every key is refused. Zero: never.
 	ExpiresAt time.Time

@@ -49,7 +49,8 @@ func (e *entry) reasonAt(now time.Time, plain bool) Reason {
 	return Accepted
 }
 
-// canHoldSession reports whether sessions may rest on the key: it is current and accepted, apart from its end.
+// canHoldSession reports whether a session may depend on the key: the key is not overlapping, and nothing but
+// its end refuses it.
 func (e *entry) canHoldSession(f fingerprint) bool {
 	return e.until >= 0 && !e.owner.key(f).overlapping
 }
@@ -107,9 +108,9 @@ func (k *keys) writable() *table {
 // table is a hash table from fingerprints to entries. Readers take no lock: a change writes one word of one
 // slot, and the entry that the word points to was written before and never changes.
 //
-// With many keys the cost of a look-up is the memory it reads. A slot has what decides on most keys in a
-// quarter of a cache line, so 100,000 keys take 2 MB, and much of it stays in the processor's cache. A map of
-// digests takes 8 MB, and a look-up then costs as much as the HMAC before it.
+// With many keys the cost of a look-up is the memory it reads. Most keys are decided on with their slot alone,
+// which is a quarter of a cache line. So 100,000 keys take 2 MB, which largely stay in the processor's cache.
+// A map of digests would take 8 MB, and a look-up would cost as much as the HMAC before it.
 type table struct {
 	slots []slot
 	// entries has the changes in the order they were made, outdated ones included.
@@ -121,7 +122,8 @@ type table struct {
 // slot is a place in the table. A key is in the first free slot from its home on.
 type slot struct {
 	low uint64
-	// state is zero in a slot that was never taken. Otherwise it has the high bits of the fingerprint and:
+	// state is zero in a slot that was never taken. Otherwise it has the high bits of the fingerprint and the
+	// bits below.
 	state atomic.Uint64
 }
 
@@ -133,12 +135,12 @@ const (
 
 	removedState = plainBit
 
-	fewest = 64
+	minSlots = 64
 )
 
 // newTable returns a table with room for that many keys and some changes.
 func newTable(keys int) *table {
-	slots := fewest
+	slots := minSlots
 	for slots*4/5 < keys {
 		slots *= 2
 	}

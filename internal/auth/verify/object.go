@@ -171,8 +171,8 @@ func (o *object) olderThan(other *object) bool {
 // reportTime is the time of the last report, in microseconds since 1970. 0: never.
 type reportTime struct{ at atomic.Int64 }
 
-// due reports whether another report is due, and if so, records it. The interval also bounds how far a clock
-// that was set back suppresses reports.
+// due reports whether another report is due, and if so, records it. A clock that was set back by an interval or
+// more does not suppress reports.
 func (r *reportTime) due(now time.Time, interval time.Duration) bool {
 	last, at := r.at.Load(), now.UnixMicro()
 	if since := at - last; since < interval.Microseconds() && -since < interval.Microseconds() {

@@ -6,7 +6,7 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
-// CanHoldSession reports whether sessions may rest on the key of a digest, apart from the end of the key, and
+// CanHoldSession reports whether a session may depend on the key of a digest, apart from the end of the key, and
 // whether an object records the key at all. Unlike the other queries of this file it takes no lock.
 func (v *Verifier) CanHoldSession(digest *pepper.Digest) (can, onRecord bool) {
 	f := fingerprintOf(&digest.Sum)

@@ -5,7 +5,7 @@ package verify
 
 // Facts are the parts of a key object that decide on its standing.
 type Facts struct {
-	// Deleted is true while the object is being deleted; Kept, if it stays as the last admin all the same.
+	// Deleted is true while the object is being deleted. Kept is true if it stays accepted as the last admin.
 	Deleted, Kept bool
 	// Demoted is true for an AdminUser whose role is not admin, Revoked for an APIKey that is refused for good.
 	Demoted, Revoked bool
@@ -55,7 +55,7 @@ func Refusal(standing Reason, usernameTaken bool, owner Reason) Reason {
 }
 
 // ActiveAdmin reports whether an AdminUser counts as an active admin: its role is admin, nothing refuses its
-// keys, and its current key is accepted. A pending key does not count, because it may be in no Secret yet.
+// keys, and its current key is accepted. A pending key does not count: its plaintext may not be delivered yet.
 func ActiveAdmin(admin bool, refusal Reason, currentKeyAccepted bool) bool {
 	return admin && refusal == Accepted && currentKeyAccepted
 }

@@ -52,8 +52,8 @@ func (v *Verifier) MayDelegate(verdict Verdict, rights *access.Rights, to string
 	return access.Covers(held, &ceiling, roles.GrantOf(rights), v.limit(roles, to))
 }
 
-// UserMayDelegate is MayDelegate for a caller with a name and no key. Such a caller may have a key that can
-// do whatever the user may, now and later.
+// UserMayDelegate is MayDelegate for a caller with a name and no key. Such a caller may create a key with all
+// rights of the user, present and future.
 func (v *Verifier) UserMayDelegate(name string, rights *access.Rights, to string) bool {
 	roles := v.index.roles.Load()
 	ceiling := roles.HeldBy(name)
@@ -149,7 +149,7 @@ func (x *Index) changeRoles(change func(byName map[string]access.Role)) {
 			x.refresh(o)
 		}
 	}
-	// A role may give back what it takes: meanwhile the keys and their sessions are refused, but the sessions
-	// do not end.
+	// Discard the ended keys, because a later change of a role may allow them again. Until then the keys and
+	// their sessions are refused, but the sessions do not end.
 	x.takeEnded()
 }

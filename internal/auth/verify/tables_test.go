@@ -49,7 +49,7 @@ func TestKeys_TableDoesNotGrowByRotation(t *testing.T) {
 			x.remove(f(i - 40))
 		}
 	}
-	if n := len(x.table.Load().slots); n != fewest {
+	if n := len(x.table.Load().slots); n != minSlots {
 		t.Errorf("%d slots for 40 keys", n)
 	}
 	if n := x.live.Load(); n != 40 {

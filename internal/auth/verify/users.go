@@ -75,7 +75,7 @@ func (x *Index) updateUser(name string, u *user) (changed bool) {
 	return u.reason() != before
 }
 
-// updateUsers updates the users that objects stand for, and the entries of their keys.
+// updateUsers updates the users whose AdminUsers these objects are, and the entries of their keys.
 func (x *Index) updateUsers(objects ...*object) {
 	for _, o := range objects {
 		if o == nil || !o.ownsUsername {
@@ -131,7 +131,8 @@ func (a *admins) count(o *object, active bool) {
 	o.active = active
 }
 
-// isActiveAdmin requires a current key without an end: an end comes without a change of the object.
+// isActiveAdmin requires a current key without an end: a key that ends would make the count wrong without any
+// change of an object.
 func (o *object) isActiveAdmin() bool {
 	isEndless := func(k heldKey) bool { return !k.pending && !k.overlapping && k.notAfter == never }
 	accepted := slices.ContainsFunc(o.keys, isEndless)

@@ -23,7 +23,7 @@ const (
 	Malformed
 	// Ambiguous means that several different credentials were presented at once.
 	Ambiguous
-	// Expired means that the end of the key has come.
+	// Expired means that the key has reached its end.
 	Expired
 	// Deleted means that the key's object is being deleted.
 	Deleted
@@ -37,7 +37,7 @@ const (
 	Revoked
 	// OwnerDisabled means that the AdminUser of the key's owner is disabled.
 	OwnerDisabled
-	// OwnerDenied means that the roles of the key's owner forbid to own keys.
+	// OwnerDenied means that the roles of the key's owner do not allow the owner to have keys.
 	OwnerDenied
 
 	reasons
@@ -84,7 +84,7 @@ type Verdict struct {
 	id     [8]byte
 }
 
-// Refused returns a verdict without a look-up.
+// Refused returns the verdict on a credential that was refused without a look-up.
 func Refused(reason Reason) Verdict { return Verdict{Reason: reason} }
 
 // Accepted reports whether the key was accepted.

@@ -72,7 +72,7 @@ func admit(d *gate.Decision, header http.Header) checkResponse {
 	return r.complete()
 }
 
-// withhold removes the credentials, which are not for the app. The headers of an admitted request hold no others.
+// withhold removes the credentials, which the app must not receive: keys and the session cookie.
 func withhold(r okResponse, header http.Header) okResponse {
 	for _, name := range gate.CredentialHeaders {
 		if _, found := header[name]; found {
@@ -86,7 +86,7 @@ func withhold(r okResponse, header http.Header) okResponse {
 }
 
 // otherCookies returns the Cookie header without the session, and whether it held the session. It drops cookies that
-// Envoy's API cannot carry, which takes text only.
+// are not text, because Envoy's API cannot carry them.
 func otherCookies(lines []string) (others string, hadSession bool) {
 	kept, hadSession := credential.WithoutSession(lines)
 	if !hadSession {

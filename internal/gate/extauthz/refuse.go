@@ -38,12 +38,12 @@ func refuse(refusal *gate.Refusal) checkResponse {
 }
 
 var (
-	// unreadable refuses a check that is not about an HTTP request, and so carries no credential.
+	// unreadable refuses a check without an HTTP request.
 	unreadable = func() checkResponse {
 		d := gate.Decision{Outcome: gate.Ambiguous}
 		return refuse(d.Refusal())
 	}()
-	// internalError refuses after a bug of ours, like any other refusal.
+	// internalError refuses a check that ended in a panic.
 	internalError = marshalRefusal(&gate.Refusal{
 		Status: http.StatusInternalServerError,
 		Header: http.Header{"Cache-Control": {"no-store"}, "Content-Type": {"application/json"}},

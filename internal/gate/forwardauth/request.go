@@ -9,11 +9,12 @@ import (
 )
 
 // gateRequest returns the request that a gateway asks about, as its headers describe it. A gateway sets one family of
-// headers and passes on the client's own headers of the other. So all must agree, or else the client could choose.
+// headers and passes on the client's own headers of the other family. So all of them must agree: otherwise a client
+// could choose which request is decided on.
 func gateRequest(r *http.Request) gate.Request {
 	request := gate.Request{Header: r.Header, RemoteAddr: r.RemoteAddr, IsForwarded: true}
 	d := description{header: r.Header}
-	request.Method = d.only("X-Forwarded-Method", "X-Original-Method")
+	request.Method = d.sharedValue("X-Forwarded-Method", "X-Original-Method")
 	// Gateways that send GET or HEAD have the method in a header, or do not pass it on.
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		d.agree(&request.Method, r.Method)
@@ -29,8 +30,8 @@ type description struct {
 	contradictory bool
 }
 
-// only returns the value that all these headers share, ignoring absent ones.
-func (d *description) only(names ...string) (value string) {
+// sharedValue returns the value that all these headers have, ignoring absent ones.
+func (d *description) sharedValue(names ...string) (value string) {
 	for _, name := range names {
 		for _, v := range d.header[name] {
 			d.agree(&value, v)
@@ -53,7 +54,7 @@ func (d *description) agree(known *string, value string) {
 // target returns host and request-target. X-Original-Url holds both (ingress-nginx), and a proxy may put an
 // absolute URL into the other headers.
 func (d *description) target() (host, target string) {
-	host = d.only("X-Forwarded-Host")
+	host = d.sharedValue("X-Forwarded-Host")
 	for _, name := range []string{"X-Forwarded-Uri", "X-Original-Uri", "X-Original-Url"} {
 		for _, value := range d.header[name] {
 			h, uri := d.split(value)
@@ -64,7 +65,7 @@ func (d *description) target() (host, target string) {
 	return host, target
 }
 
-// split separates host and target of an absolute URL. It does not change the target, which package routes interprets.
+// split separates host and target of an absolute URL. It leaves the target as sent: package routes interprets it.
 func (d *description) split(value string) (host, target string) {
 	if value == "" || value[0] == '/' || value == "*" {
 		return "", value

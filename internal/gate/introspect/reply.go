@@ -14,7 +14,7 @@ type inactive struct {
 // active is the reply for a valid key. Fields up to Exp are those of RFC 7662.
 type active struct {
 	Active bool `json:"active"`
-	// Scope is the scopes separated by spaces. It must not be empty (RFC 6749, section 3.3), so it is then left out.
+	// Scope is the scopes separated by spaces. It is left out rather than empty (RFC 6749, section 3.3).
 	Scope string `json:"scope,omitempty"`
 	// Username is left out unless the subject is a user.
 	Username  string `json:"username,omitempty"`

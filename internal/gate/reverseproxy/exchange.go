@@ -23,8 +23,9 @@ type exchange struct {
 	controller http.ResponseController
 	request    gate.Request
 	decision   gate.Decision
-	at         url.URL
-	// isSent is true once the request was found fit to be sent.
+	// appURL is the URL that the request is sent to.
+	appURL url.URL
+	// isSent is true once httputil.ReverseProxy has accepted the request for sending.
 	isSent bool
 	body   requestBody
 	reply  flushingBody
@@ -47,7 +48,7 @@ func (x *exchange) clearDeadlines() {
 // Connection, so the client cannot have these removed.
 func (x *exchange) rewrite(r *httputil.ProxyRequest) {
 	x.isSent = true
-	r.Out.URL = &x.at
+	r.Out.URL = &x.appURL
 	withhold(r.Out.Header)
 	setIdentity(r.Out.Header, &x.decision.Caller)
 	x.setForwarded(r)
@@ -108,9 +109,9 @@ func (p *Proxy) respond(response *http.Response) error {
 	return nil
 }
 
-// allowEarlyReply lets the reply be written while the client is still sending, and reports whether it is.
-// Otherwise net/http would first read the body to its end and take what the app has yet to get. The connection is
-// closed after the reply, since it is not certain where a next request would begin.
+// allowEarlyReply allows a reply while the client is still sending, and reports whether it is still sending. By
+// default net/http would first read the rest of the body, which the app would then never receive. The connection is
+// closed after the reply, because the start of a next request would be uncertain.
 func (x *exchange) allowEarlyReply() bool {
 	if x.body.state.Load() == bodyEnded || x.controller.EnableFullDuplex() != nil {
 		return false
@@ -125,7 +126,7 @@ func (p *Proxy) logReachable(ctx context.Context) {
 	}
 }
 
-// flushingBody is a reply body of known length. It flushes what the client has not got yet before it waits for more.
+// flushingBody is a reply body of known length. It flushes what it has read so far before it waits for more.
 // httputil.ReverseProxy flushes all other replies by itself. For these it could flush after each write and by a timer,
 // which would cost a quarter of the speed of small replies.
 type flushingBody struct {
@@ -145,7 +146,7 @@ func (b *flushingBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// recheck decides again at intervals on an open request.
+// recheck repeats the decision on an open request at intervals.
 type recheck struct {
 	mu     sync.Mutex
 	timer  *time.Timer

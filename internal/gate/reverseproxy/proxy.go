@@ -12,7 +12,7 @@ import (
 	"keywright.dev/keywright/internal/gate"
 )
 
-// DefaultRecheck is the usual interval at which an open request is decided on again.
+// DefaultRecheck is the default of Config.Recheck.
 const DefaultRecheck = 5 * time.Second
 
 // Config is what a proxy needs.
@@ -77,12 +77,12 @@ func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) (*exchange, *reply
 	if refusal != nil {
 		return nil, refusal
 	}
-	at, err := p.Upstream.url(target)
+	appURL, err := p.Upstream.url(target)
 	if err != nil || p.Upstream.base != "" && climbs(r.URL.Path) {
 		return nil, badTarget
 	}
 	return &exchange{
-		Proxy: p, in: r, w: w, controller: *http.NewResponseController(w), at: at,
+		Proxy: p, in: r, w: w, controller: *http.NewResponseController(w), appURL: appURL,
 		request: gate.Request{
 			Method: r.Method, Host: r.Host, Target: target, Header: r.Header, RemoteAddr: r.RemoteAddr,
 		},

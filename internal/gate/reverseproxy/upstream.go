@@ -60,7 +60,7 @@ func (u *Upstream) url(target string) (url.URL, error) {
 	if !strings.HasPrefix(at.Opaque, "//") {
 		return at, nil
 	}
-	// Go would send an opaque URL like that in absolute form.
+	// Go would send such an opaque URL in absolute form.
 	parsed, err := url.ParseRequestURI(target)
 	if err != nil || parsed.RequestURI() != target {
 		return at, errors.New("the target can't be sent as it is")
@@ -81,7 +81,7 @@ const (
 )
 
 // newTransport returns a transport for HTTP/1.1 that connects to the app directly, not through a proxy from the
-// environment. It adds nothing to the client's request, such as a wish for compression.
+// environment. It adds nothing to the client's request, not even Accept-Encoding.
 func newTransport() *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)

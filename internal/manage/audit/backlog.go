@@ -16,7 +16,7 @@ type backlog struct {
 	removed int
 }
 
-// add returns the oldest entries if there is no room for them any more.
+// add adds an entry, and returns the oldest entries if it dropped any to make room.
 func (b *backlog) add(e Entry) (dropped []Entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -24,7 +24,7 @@ func (b *backlog) add(e Entry) (dropped []Entry) {
 	return b.take(max(0, len(b.waiting)-maxWaiting))
 }
 
-// take requires the lock.
+// take removes and returns the n oldest entries. The caller must hold the lock.
 func (b *backlog) take(n int) []Entry {
 	taken := slices.Clone(b.waiting[:n])
 	clear(b.waiting[:n])

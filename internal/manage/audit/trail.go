@@ -32,7 +32,7 @@ type Config struct {
 type Trail struct {
 	Config
 	backlog backlog
-	// added has something to read after an entry was added to the backlog.
+	// added receives a value after an entry was added to the backlog.
 	added   chan struct{}
 	dropped prometheus.Counter
 }

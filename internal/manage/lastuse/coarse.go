@@ -8,8 +8,7 @@ import (
 )
 
 const (
-	// coarseness is how much later than the last use in its status an object must be used for the status to be
-	// updated.
+	// A status is updated when a use is at least coarseness later than the last use in the status.
 	coarseness = time.Hour
 	// statusEvery is how often due statuses are written. Replicas write at different times and see each other's
 	// writes.

@@ -10,8 +10,8 @@ import (
 const (
 	// maxExact bounds the objects whose exact last use waits to be saved. They take up to 20 MB.
 	maxExact = 100_000
-	// maxCoarse bounds the objects whose status waits to be written. An object that is left out comes with its
-	// next use.
+	// maxCoarse bounds the objects whose status waits to be written. An object without room waits for its next
+	// use.
 	maxCoarse = 10_000
 )
 

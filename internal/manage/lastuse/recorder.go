@@ -68,7 +68,7 @@ func New(c Config) *Recorder {
 	return &Recorder{Config: c, exact: newQueue(maxExact), coarse: newQueue(maxCoarse), dropped: dropped}
 }
 
-// Record takes a use and does not block. If too many wait to be written, the longest waiting is dropped.
+// Record takes a use and does not block. If too many wait to be written, it drops the one that waits longest.
 func (r *Recorder) Record(u verify.Use) {
 	r.dropped.Add(float64(r.exact.add(u)))
 	r.coarse.offer(u)

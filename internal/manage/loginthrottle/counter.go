@@ -13,8 +13,8 @@ const (
 	// maxFailures is how many failures are allowed, and lockout the time from the last of them to the next try.
 	// Replicas count separately: five of them allow 60 tries.
 	maxFailures, lockout = 12, time.Minute
-	// Up to free failures cost nothing; each further one adds delayStep to the delay of a try, which is 0.4 s at
-	// most.
+	// The first failures, as many as free, cause no delay. Each further one adds delayStep to the delay of a
+	// try, which is 0.4 s at most.
 	free, delayStep = 3, 50 * time.Millisecond
 	// abandoned is the age at which a try without a result stops counting.
 	abandoned = 10 * time.Second
@@ -22,28 +22,28 @@ const (
 	maxCounters = 10_000
 )
 
-// counters are counters by a hash of their user or address.
+// counters maps the hash of a user or an address to its counter.
 type counters map[uint64]*counter
 
 // at returns the counter of a hash and creates it if necessary.
-func (all counters) at(of uint64, now time.Time) *counter {
-	c := all[of]
+func (all counters) at(hash uint64, now time.Time) *counter {
+	c := all[hash]
 	if c == nil {
 		all.makeRoom(now)
 		c = &counter{}
-		all[of] = c
+		all[hash] = c
 	}
 	return c
 }
 
-func (all counters) clear(of uint64, who user) {
-	c := all[of]
+func (all counters) clear(hash uint64, who user) {
+	c := all[hash]
 	if c == nil {
 		return
 	}
 	c.clear(who)
 	if len(c.tries) == 0 {
-		delete(all, of)
+		delete(all, hash)
 	}
 }
 
@@ -53,10 +53,10 @@ func (all counters) makeRoom(now time.Time) {
 	if len(all) < maxCounters {
 		return
 	}
-	for of, c := range all {
+	for hash, c := range all {
 		c.drop(now)
 		if len(c.tries) == 0 {
-			delete(all, of)
+			delete(all, hash)
 		}
 	}
 	if len(all) < maxCounters/10*9 {
@@ -66,12 +66,12 @@ func (all counters) makeRoom(now time.Time) {
 		byTries := cmp.Compare(len(all[a].tries), len(all[b].tries))
 		return cmp.Or(byTries, cmp.Compare(all[a].last(), all[b].last()))
 	})
-	for _, of := range least[:maxCounters/10] {
-		delete(all, of)
+	for _, hash := range least[:maxCounters/10] {
+		delete(all, hash)
 	}
 }
 
-// counter has the failures of a user or an address that count, and the tries in progress, the latest last.
+// counter has the recent failures of a user or an address, and the tries in progress, the latest last.
 // During a lockout one more try than maxFailures may be in progress.
 type counter struct {
 	tries []try
@@ -97,7 +97,7 @@ func (c *counter) drop(now time.Time) {
 	})
 }
 
-// wait accepts a nil counter, which has no failures.
+// wait returns the delay of the next try, and how long until a try is allowed at all. A nil counter has no failures.
 func (c *counter) wait(now time.Time) (delay, retryAfter time.Duration) {
 	if c == nil {
 		return 0, 0
@@ -113,7 +113,7 @@ func (c *counter) wait(now time.Time) (delay, retryAfter time.Duration) {
 	return time.Duration(max(0, min(n, maxFailures-1)-free)) * delayStep, max(0, retryAfter)
 }
 
-// shouldAudit is true once per lockout period while the counter has too many failures.
+// shouldAudit returns true once per lockout period while the counter has too many failures.
 func (c *counter) shouldAudit(now time.Time) bool {
 	if _, retryAfter := c.wait(now); retryAfter <= 0 {
 		return false

@@ -35,8 +35,8 @@ func (t *Throttle) Begin(name, address string, now time.Time) (delay, retryAfter
 	who, counted := t.countersOf(name, address)
 	for i := range counted {
 		c := &counted[i]
-		ofThis, after := c.in[c.of].wait(now)
-		delay, c.isFull = max(delay, ofThis), after > 0
+		itsDelay, after := c.in[c.hash].wait(now)
+		delay, c.isFull = max(delay, itsDelay), after > 0
 		if c.isAddress {
 			retryAfter = after
 		}
@@ -46,7 +46,7 @@ func (t *Throttle) Begin(name, address string, now time.Time) (delay, retryAfter
 	}
 	for _, c := range counted {
 		if !c.isFull {
-			c.in.at(c.of, now).begin(who, now)
+			c.in.at(c.hash, now).begin(who, now)
 		}
 	}
 	return delay, 0
@@ -59,7 +59,7 @@ func (t *Throttle) Failed(name, address string, now time.Time) (retryAfter time.
 	defer t.mu.Unlock()
 	who, counted := t.countersOf(name, address)
 	for _, c := range counted {
-		retryAfter = max(retryAfter, c.in.at(c.of, now).fail(who, now))
+		retryAfter = max(retryAfter, c.in.at(c.hash, now).fail(who, now))
 	}
 	return retryAfter
 }
@@ -72,7 +72,7 @@ func (t *Throttle) ShouldAudit(name, address string, now time.Time) (should bool
 	_, counted := t.countersOf(name, address)
 	for _, c := range counted {
 		// No early return: the entry counts for the user and for the address.
-		if one := c.in[c.of]; one != nil && one.shouldAudit(now) {
+		if one := c.in[c.hash]; one != nil && one.shouldAudit(now) {
 			should = true
 		}
 	}
@@ -86,31 +86,31 @@ func (t *Throttle) Succeeded(name, address string) {
 	defer t.mu.Unlock()
 	who, counted := t.countersOf(name, address)
 	for _, c := range counted {
-		c.in.clear(c.of, who)
+		c.in.clear(c.hash, who)
 	}
 }
 
-// located is a counter by its place.
-type located struct {
-	in counters
-	of uint64
+// counterRef refers to a counter, which may not exist yet.
+type counterRef struct {
+	in   counters
+	hash uint64
 	// isAddress is false for the counter of a user. isFull means that the counter takes no more tries now.
 	isAddress, isFull bool
 }
 
 // countersOf also returns the user tag by which each counter distinguishes its tries.
-func (t *Throttle) countersOf(name, address string) (who user, all []located) {
+func (t *Throttle) countersOf(name, address string) (who user, all []counterRef) {
 	hash := t.hash(username.Fold(name))
 	if name != "" {
-		all = append(all, located{in: t.users, of: hash})
+		all = append(all, counterRef{in: t.users, hash: hash})
 	}
 	if address != "" {
-		all = append(all, located{in: t.addresses, of: t.hash(network(address)), isAddress: true})
+		all = append(all, counterRef{in: t.addresses, hash: t.hash(network(address)), isAddress: true})
 	}
 	return user(hash), all
 }
 
-// hash bounds memory: a name of a megabyte takes as much as any other.
+// hash keeps counters small: a name of a megabyte takes as much memory as any other.
 func (t *Throttle) hash(text string) uint64 { return maphash.String(t.seed, text) }
 
 // network returns the part of an address that counts. An IPv6 client usually has a whole /64.

@@ -32,7 +32,7 @@ type Recorder struct {
 	rotatedAt        time.Time
 	// waiting has the last sighting of each name that is not in the store yet.
 	waiting map[string]Sighting
-	// added has something to read when sightings wait.
+	// added receives a value when sightings wait.
 	added chan struct{}
 }
 
@@ -58,7 +58,7 @@ func (r *Recorder) notify() {
 	}
 }
 
-// take reports whether there is a new sighting to write.
+// take adds a sighting to those that wait, and reports whether it did.
 func (r *Recorder) take(name, from string, at time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,7 +84,7 @@ func (r *Recorder) last(name string) time.Time {
 	return r.previous[name]
 }
 
-// enqueue is false if too many names wait already.
+// enqueue returns false if too many names wait already.
 func (r *Recorder) enqueue(s Sighting) bool {
 	if _, known := r.waiting[s.Username]; !known && len(r.waiting) >= MaxNames {
 		return false

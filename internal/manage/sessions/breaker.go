@@ -11,7 +11,7 @@ import (
 const (
 	// requestTimeout bounds how long a request waits for the store, and callTimeout every other call of the store.
 	requestTimeout, callTimeout = time.Second, 5 * time.Second
-	// maxConcurrent bounds the requests that wait for the store, so that made-up cookies cannot take all of it.
+	// maxConcurrent bounds the requests that wait for the store, so that made-up cookies cannot overload it.
 	maxConcurrent = 16
 	// retryDelay is the time between tries after a failure, unless the store fails fast: then every request may try.
 	retryDelay  = time.Second
@@ -38,7 +38,7 @@ var (
 	errBusy = errors.New("too many requests wait for the store")
 )
 
-// try is for requests. It fails at once while the store is known to be slow or hanging.
+// try calls the store for a request. It fails at once while the store is known to be slow or hanging.
 func (b *breaker) try(ctx context.Context, call func(context.Context) error) error {
 	if !b.mayTry() {
 		return errDown
@@ -54,7 +54,7 @@ func (b *breaker) try(ctx context.Context, call func(context.Context) error) err
 	return b.record(ctx, call)
 }
 
-// do always calls the store.
+// do calls the store whatever its state.
 func (b *breaker) do(ctx context.Context, call func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

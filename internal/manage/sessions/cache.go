@@ -13,8 +13,8 @@ const (
 	// validWithoutNotices is how long a cached session is valid while revocations from other replicas may be
 	// missed.
 	validWithoutNotices = time.Second
-	// validWithoutStore replaces it while the store is unavailable too, counted from the last time nothing was
-	// missed.
+	// validWithoutStore applies instead while the store is unavailable too, counted from the instant at which the
+	// session was last known to be valid.
 	validWithoutStore = time.Minute
 )
 
@@ -24,7 +24,7 @@ type cache struct {
 	sessions map[ID]cached
 	// negative has the unknown ids, and when the store was asked.
 	negative map[ID]time.Time
-	// generation counts revocations: what the store returned before one may have ended since.
+	// generation counts revocations: a session that the store returned before one may have ended since.
 	generation uint64
 	// noticesLost is true while revocations from other replicas may be missed. Otherwise none was missed since
 	// subscribedAt.
@@ -80,16 +80,16 @@ func (c *cache) isFresh(askedAt, now time.Time) bool {
 	return askedAt.After(c.subscribedAt)
 }
 
-// currentGeneration has to be read before the store is asked; see put.
+// currentGeneration returns the argument for put. Call it before the store is asked.
 func (c *cache) currentGeneration() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.generation
 }
 
-// put takes a session that the store had at askedAt, and the generation of that time. It returns nil if a later
-// answer says that there is no such session. If anything was revoked since, the session is not cached, because
-// it may be that one.
+// put caches a session that the store had at askedAt, given the generation of that time. It returns nil if the
+// session has since been found to be unknown. If any session was revoked since, put does not cache this one, which
+// may be the revoked one.
 func (c *cache) put(s *Session, askedAt time.Time, generation uint64) *Session {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -145,7 +145,7 @@ func (c *cache) evict(id ID, now time.Time) {
 	c.setNegative(id, now)
 }
 
-// evictWhere records that all sessions have ended that a condition covers.
+// evictWhere records that the sessions that meet a condition have ended.
 func (c *cache) evictWhere(covers func(*Session) bool, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

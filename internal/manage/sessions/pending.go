@@ -28,7 +28,7 @@ type pendingRevocations struct {
 	// waiting has the number of each revocation. A revocation that is added again gets a new number.
 	waiting map[revocation]uint64
 	last    uint64
-	// added has something to read after an addition.
+	// added receives a value after an addition.
 	added chan struct{}
 }
 
@@ -42,7 +42,7 @@ func newPendingRevocations() *pendingRevocations {
 	return &pendingRevocations{waiting: map[revocation]uint64{}, added: make(chan struct{}, 1)}
 }
 
-// add also returns how many revocations were dropped because too many wait.
+// add returns the added revocations, and how many were dropped because too many wait.
 func (p *pendingRevocations) add(all []revocation) (added []queued, dropped int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

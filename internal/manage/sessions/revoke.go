@@ -48,7 +48,7 @@ func (s *Sessions) EndForKeys(digests []pepper.Digest) {
 	s.pending.notify()
 }
 
-// revoke ends sessions in this replica. Its result is for remove.
+// revoke ends sessions in this replica. It returns the argument for remove.
 func (s *Sessions) revoke(all []revocation) []queued {
 	waiting, dropped := s.pending.add(all)
 	if dropped > 0 {
@@ -72,8 +72,8 @@ func (s *Sessions) evict(all []revocation) {
 	s.cache.evictWhere(func(session *Session) bool { return session.matches(has) }, s.Now())
 }
 
-// remove carries out revocations in the store, one caller at a time. Once it is a caller's turn, it leaves out
-// those that are no longer pending: they must not end a session that was begun after them.
+// remove carries out revocations in the store, one caller at a time. It skips revocations that another caller has
+// completed meanwhile: they must not end a session that was begun since.
 func (s *Sessions) remove(ctx context.Context, all []queued) error {
 	if len(all) == 0 {
 		return nil

@@ -158,7 +158,7 @@ func (s *Sessions) Touch(ctx context.Context, cookie string) (renewed bool) {
 	return s.cache.renew(session, expires)
 }
 
-// idOf returns the id of the session that a cookie stands for. It is false for a value that cannot be a secret.
+// idOf returns the id of the session that a cookie stands for. ok is false if the value cannot be a secret.
 func idOf(cookie string) (id ID, ok bool) {
 	if len(cookie) != cookieLength {
 		return ID{}, false

@@ -40,7 +40,7 @@ var retryBackoff = wait.Backoff{Duration: time.Second, Factor: 2, Jitter: 0.5, S
 type Configuration interface {
 	// Revision is empty while no configuration is in force.
 	Revision() string
-	// Changed has something to read after each change of the revision.
+	// Changed receives a value after each change of the revision.
 	Changed() <-chan struct{}
 }
 

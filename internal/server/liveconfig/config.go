@@ -14,7 +14,7 @@ import (
 	"keywright.dev/keywright/internal/server/revocations"
 )
 
-// Gate decides by rules.
+// Gate applies the rules of a configuration.
 type Gate interface {
 	Use(*gate.Rules)
 }
@@ -112,7 +112,7 @@ func (c *Config) notify() {
 	}
 }
 
-// Changed has something to read after a change. Changes in quick succession count as one.
+// Changed receives a value after a change. Changes in quick succession count as one.
 func (c *Config) Changed() <-chan struct{} { return c.changed }
 
 // Running returns the configuration in force.

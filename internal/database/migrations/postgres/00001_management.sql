@@ -29,7 +29,7 @@ CREATE TABLE seen_users (
 
 CREATE TABLE audit (
   id        BIGINT NOT NULL PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
-  mark      TEXT   NOT NULL UNIQUE, -- has an entry that is written again be there once
+  mark      TEXT   NOT NULL UNIQUE, -- identifies the entry, so that a repeated write stores it once
   at        BIGINT NOT NULL,
   actor     TEXT   NOT NULL,
   key_id    TEXT   NOT NULL,
@@ -43,7 +43,7 @@ CREATE INDEX audit_at ON audit (at);
 CREATE INDEX audit_actor ON audit (actor, id);
 CREATE INDEX audit_target ON audit (target, id);
 
--- Whether the database can be written to is found out by writing to it.
+-- The server updates this row to find out whether the database accepts writes.
 CREATE TABLE probe (
   id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
   at BIGINT  NOT NULL
