@@ -35,7 +35,7 @@ var _ = Describe("Issuing", func() {
 })
 
 var _ = Describe("Adoption", func() {
-	It("ends a brought key as the spec says", func(ctx SpecContext) {
+	It("gives a brought key the end that the spec sets", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		e.HandOver(ctx, "ci-api-key", e.Brought())
 		Expect(endsAt(e.Apply(ctx, "ci", ttl("1h")))).To(Equal(time.Hour))

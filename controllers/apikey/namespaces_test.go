@@ -24,7 +24,7 @@ var _ = Describe("Equal names in several namespaces", func() {
 		Expect(there.Secret(ctx, "ci-api-key").ResourceVersion).To(Equal(secret.ResourceVersion))
 	})
 
-	It("do not make a Secret an orphan", func(ctx SpecContext) {
+	It("do not make a Secret of another namespace an orphan", func(ctx SpecContext) {
 		here, there := newEnv(ctx), newEnv(ctx)
 		there.Apply(ctx, "ci")
 		secret := there.Secret(ctx, "ci-api-key")

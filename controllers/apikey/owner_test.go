@@ -59,7 +59,7 @@ var _ = Describe("An owner who may not own keys", func() {
 		expectConditions(e.Apply(ctx, "account", account), "True/Issued", "True/Accepted")
 	})
 
-	It("is a member of the role, not a user of it", func(ctx SpecContext) {
+	It("is a member of the role: naming the role in a key has no effect", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		carol := e.own("carol")
 		role := e.role(ctx, "visitor", members("other"), denying)
@@ -95,7 +95,7 @@ var _ = Describe("An owner who is disabled", func() {
 		expectConditions(e.Get(ctx, "ci"), "True/Issued", "True/Accepted")
 	})
 
-	It("differs by the case of the name, the namespace and the kind of subject", func(ctx SpecContext) {
+	It("is matched by the exact name, in the system namespace, for subjects of kind User", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		adminUser(ctx, e.System, "Carol", false)
 		adminUser(ctx, e.Namespace, "dave", false)

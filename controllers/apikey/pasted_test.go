@@ -65,7 +65,7 @@ var _ = Describe("A digest pasted from another object", func() {
 		Expect(e.Reconcile(ctx, "ci")).To(Equal(time.Minute), "the other object is not watched")
 	})
 
-	It("into the older object is taken from the younger one only briefly", func(ctx SpecContext) {
+	It("into the older object blocks the younger one only until the older one is reconciled", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		older, younger := "first", "second"
 		if first, second := e.Apply(ctx, "first"), e.Apply(ctx, "second"); keyholder.Older(second, first) {
@@ -92,7 +92,7 @@ var _ = Describe("A digest pasted from another object", func() {
 		expectConditions(e.Change(ctx, "ci", rotate("1")), "True/Issued", "True/Accepted")
 	})
 
-	It("into a younger AdminUser changes nothing for the APIKey", func(ctx SpecContext) {
+	It("into a younger AdminUser does not affect the older APIKey", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		before := e.Apply(ctx, "ci")
 		var thief *v1alpha1.AdminUser

@@ -32,7 +32,7 @@ var _ = Describe("A role that does not exist", func() {
 		expectConditions(e.Change(ctx, "ci", using(there)), "True/Issued", "True/Accepted")
 	})
 
-	It("lets the key be issued as soon as it is there", func(ctx SpecContext) {
+	It("unblocks the issue of the key as soon as the role exists", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		e.Apply(ctx, "ci", using(v1alpha1.RoleName(e.own("late"))))
 		e.Events.Take()
@@ -45,7 +45,7 @@ var _ = Describe("A role that does not exist", func() {
 		Expect(e.Events.Take()).To(ConsistOf(HavePrefix("Normal KeyIssued")))
 	})
 
-	It("because it was deleted leaves the key that exists, with the end it has or an earlier one", func(ctx SpecContext) {
+	It("that was deleted leaves an issued key accepted, and gives it no later end", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		role := e.role(ctx, "short", maxTTL("5h"))
 		e.Apply(ctx, "ci", using(role))
@@ -69,7 +69,7 @@ var _ = Describe("A role that does not exist", func() {
 		Expect(endsAt(k)).To(Equal(3*time.Hour), "what the manifest asks, now that all is known")
 	})
 
-	It("holds back a rotation, and the key and the schedule stay as they are", func(ctx SpecContext) {
+	It("postpones rotations, and the key stays as it is", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		role := e.role(ctx, "gone")
 		before := e.Apply(ctx, "ci", using(role), every("2h"))
@@ -84,7 +84,7 @@ var _ = Describe("A role that does not exist", func() {
 		Expect(e.Events.Take()).To(ConsistOf(HavePrefix("Normal KeyRotated")), "once")
 	})
 
-	It("does not keep a key from being revoked", func(ctx SpecContext) {
+	It("does not prevent a revocation", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		role := e.role(ctx, "gone")
 		e.Apply(ctx, "ci", using(role))
@@ -95,7 +95,7 @@ var _ = Describe("A role that does not exist", func() {
 })
 
 var _ = Describe("The maxTTL of a role", func() {
-	It("takes the end of the key with it, both ways, and the key stays", func(ctx SpecContext) {
+	It("moves the end of an issued key, earlier or later, without a new key", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		role := e.role(ctx, "some", maxTTL("10h"))
 		before := e.Apply(ctx, "ci", using(role))
@@ -112,7 +112,7 @@ var _ = Describe("The maxTTL of a role", func() {
 		Expect(e.Get(ctx, "ci").Status.Keys[0].NotAfter).To(BeNil())
 	})
 
-	It("ends a key at once that is older, and makes none in overlap live longer", func(ctx SpecContext) {
+	It("ends an older key at once, and never extends an overlapping key", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		role := e.role(ctx, "some", maxTTL("3h"))
 		e.Apply(ctx, "ci", using(role), overlap("10h"))
@@ -133,7 +133,7 @@ var _ = Describe("The maxTTL of a role", func() {
 		Expect(k.Status.Keys).To(HaveLen(1))
 	})
 
-	It("counts of roles that the key names only, not of those that its owner holds", func(ctx SpecContext) {
+	It("applies only if the key names the role, not if its owner is a member", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		carol := e.own("carol")
 		e.role(ctx, "hers", members(carol), maxTTL("1h"))

@@ -44,7 +44,7 @@ var _ = Describe("The running controller", func() {
 		Eventually(ctx, e.State("ci")).Should(Equal(lifecyclesuite.Works))
 	}, NodeTimeout(20*time.Second))
 
-	It("notices by its own clock that a key has ended", func(ctx SpecContext) {
+	It("detects by its own clock that a key has ended", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		e.StartManager(ctx)
 		e.Create(ctx, "ci", ttl("2s"))

@@ -21,7 +21,7 @@ import (
 // condition. Only one admin carries the finalizer, because an object with a finalizer cannot be deleted while
 // the operator is down.
 
-// shouldKeep reports whether the deletion is all that keeps this admin's key from being accepted.
+// shouldKeep reports whether only the deletion prevents this admin's key from being accepted.
 func shouldKeep(u *v1alpha1.AdminUser) bool {
 	return convert.StaysIfLast(u) && lifecycle.Current(convert.Keys(u.Status.Keys)) != nil
 }

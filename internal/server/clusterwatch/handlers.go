@@ -158,8 +158,8 @@ func roleOf(object any) *accessRole {
 	return &accessRole{name: role.Name, role: convert.Role(role)}
 }
 
-// runtimeConfig follows ConfigMap keywright-runtime. An invalid or deleted one changes nothing: the operator restores it,
-// and until then a missing allow list must not count as an open one.
+// runtimeConfig follows ConfigMap keywright-runtime. An invalid or deleted one changes nothing: until the operator has
+// restored it, a missing allow list must not let everyone write.
 type runtimeConfig struct {
 	apply func(document string) error
 	log   *slog.Logger

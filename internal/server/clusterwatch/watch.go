@@ -30,7 +30,7 @@ var (
 )
 
 // watchError returns why a watch can't begin. For a watch that begins with a list, it hides the type of a refused
-// connection: the reflector would recognize that and wait without regard for the context.
+// connection: the reflector would recognize the type, and wait even after the context has ended.
 func watchError(w watch.Interface, err error, o *metav1.ListOptions) error {
 	switch {
 	case err == nil && reflect.TypeOf(w) == emptyWatch:
@@ -134,7 +134,7 @@ type connection struct {
 	mu sync.Mutex
 	// listed is true once all objects have been listed, and stays true.
 	listed bool
-	// err is the last request's error, and since when requests began to fail. err is nil while they succeed.
+	// err is the error of the last request, or nil. since is when requests began to fail.
 	err   error
 	since time.Time
 }
@@ -157,8 +157,8 @@ func (c *connection) observe(ctx context.Context, o *metav1.ListOptions, err err
 	}
 }
 
-// isProtocol reports whether an error is the API server's ordinary way to request another call: from a newer version, or
-// on an old API server, by list and watch apart.
+// isProtocol reports whether an error only makes the reflector send another request: for a newer version or, with an old
+// API server, for a list and then a watch.
 func isProtocol(o *metav1.ListOptions, err error) bool {
 	return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) ||
 		o.SendInitialEvents != nil && apierrors.IsInvalid(err)

@@ -1,10 +1,11 @@
-// Package revocations carries the keys that ended from where the server sees that to what depends on them, such
-// as sessions.
+// Package revocations publishes the keys that have ended to the parts of the server that depend on keys, such as
+// sessions.
 package revocations
 
 import "keywright.dev/keywright/internal/key/pepper"
 
-// Subscriber takes the digests of keys that ended for good. It must not block: the server sees nothing else meanwhile.
+// Subscriber receives the digests of keys that ended for good. It must not block, because changes of the cluster are
+// processed by the same goroutine.
 type Subscriber func(keys []pepper.Digest)
 
 // Publisher passes revocations on to its subscribers. A nil Publisher has none.
