@@ -30,7 +30,7 @@ func TestOpenAPI_DescribesExactlyTheServedEndpoints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	served := append(httpapi.Endpoints(s.surfaces...), "GET /auth", "POST /introspect")
+	served := append(httpapi.Endpoints(s.groups...), "GET /auth", "POST /introspect")
 	slices.Sort(described)
 	slices.Sort(served)
 	if !slices.Equal(described, served) {

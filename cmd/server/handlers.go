@@ -31,7 +31,7 @@ func mainHandler(s *service, log *slog.Logger) (http.Handler, error) {
 		_, _ = io.WriteString(w, "ok\n")
 	})
 	mux.Handle("GET /readyz", s.ready)
-	httpapi.Mount(mux, s.guard, s.surfaces...)
+	httpapi.Mount(mux, s.guard, s.groups...)
 	return recoverPanics(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Gateways send every request of every app to this path. Finding it in the mux would take a tenth of the time.
 		if r.URL.Path == "/auth" {

@@ -61,7 +61,7 @@ func (p *databaseParts) work() []func(context.Context) {
 // close closes the database. All work must have ended.
 func (p *databaseParts) close() { _ = p.db.Close() }
 
-// managementParts are what the management surfaces work with.
+// managementParts are what management works with.
 type managementParts struct {
 	verifier *verify.Verifier
 	store    *objects.Store
@@ -71,8 +71,8 @@ type managementParts struct {
 	log      *slog.Logger
 }
 
-// managementSurfaces is the one list of management surfaces.
-func managementSurfaces(p managementParts) []httpapi.Surface {
+// managementGroups is the one list of the groups of routes of management.
+func managementGroups(p managementParts) []httpapi.Group {
 	db := p.database
 	userService := users.New(users.Config{
 		Gate: p.gate, Verifier: p.verifier, Store: p.store, Seen: db.db.SeenUsers(), Uses: db.db.LastUses(),
@@ -82,7 +82,7 @@ func managementSurfaces(p managementParts) []httpapi.Surface {
 		Gate: p.gate, Verifier: p.verifier, Store: p.store, Uses: db.db.LastUses(), Trail: db.trail,
 		Account: p.config.Account, Actions: p.config.Actions, Now: time.Now, Log: p.log,
 	})
-	return []httpapi.Surface{
+	return []httpapi.Group{
 		admin.Login(admin.LoginConfig{
 			Sessions: db.sessions, Throttle: loginthrottle.New(), Trail: db.trail, Now: time.Now,
 		}),

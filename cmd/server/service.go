@@ -40,7 +40,7 @@ type service struct {
 	ready     *readiness
 	metrics   *prometheus.Registry
 	guard     *httpapi.Guard
-	surfaces  []httpapi.Surface
+	groups    []httpapi.Group
 }
 
 // newService wires the server, leaves first. Nothing connects to the API server or the database yet.
@@ -86,8 +86,8 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 		unknown: unknown, metrics: metrics,
 		ready: newReadiness(indexCheck(g, watch), configurationCheck(live), pepperCheck(unknown),
 			databaseCheck(db.db.Starting, db.db.Err)),
-		guard:    &httpapi.Guard{Gate: g, Sessions: db.sessions, Database: db.db, Log: log},
-		surfaces: managementSurfaces(managementParts{verifier, store, db, g, live, log}),
+		guard:  &httpapi.Guard{Gate: g, Sessions: db.sessions, Database: db.db, Log: log},
+		groups: managementGroups(managementParts{verifier, store, db, g, live, log}),
 	}, nil
 }
 

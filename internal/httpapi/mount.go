@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// API is what the surfaces below one path have in common.
+// API is what the groups below one path have in common.
 type API struct {
 	// Prefix is the path of all routes, with a slash at its end, or the path of the only route.
 	Prefix string
@@ -18,8 +18,8 @@ type API struct {
 	Unmatched func(c *Call, allowed []string)
 }
 
-// Surface is a group of routes of an API.
-type Surface struct {
+// Group is a group of routes of an API.
+type Group struct {
 	*API
 	Routes []Route
 }
@@ -35,16 +35,16 @@ type Route struct {
 	Serve           func(c *Call)
 }
 
-// Mount serves surfaces behind a guard.
-func Mount(mux *http.ServeMux, guard *Guard, surfaces ...Surface) {
+// Mount serves groups of routes behind a guard.
+func Mount(mux *http.ServeMux, guard *Guard, groups ...Group) {
 	routes := map[*API]map[string][]Route{}
-	for _, s := range surfaces {
-		if routes[s.API] == nil {
-			routes[s.API] = map[string][]Route{}
+	for _, group := range groups {
+		if routes[group.API] == nil {
+			routes[group.API] = map[string][]Route{}
 		}
-		for _, route := range s.Routes {
-			pattern := s.Prefix + route.Path
-			routes[s.API][pattern] = append(routes[s.API][pattern], route)
+		for _, route := range group.Routes {
+			pattern := group.Prefix + route.Path
+			routes[group.API][pattern] = append(routes[group.API][pattern], route)
 		}
 	}
 	for api, byPattern := range routes {
@@ -52,11 +52,11 @@ func Mount(mux *http.ServeMux, guard *Guard, surfaces ...Surface) {
 	}
 }
 
-// Endpoints returns the methods and paths of surfaces, such as "PUT /api/admin/users/{username}/role".
-func Endpoints(surfaces ...Surface) (all []string) {
-	for _, s := range surfaces {
-		for _, route := range s.Routes {
-			all = append(all, route.Method+" "+s.Prefix+route.Path)
+// Endpoints returns the methods and paths of groups, such as "PUT /api/admin/users/{username}/role".
+func Endpoints(groups ...Group) (all []string) {
+	for _, group := range groups {
+		for _, route := range group.Routes {
+			all = append(all, route.Method+" "+group.Prefix+route.Path)
 		}
 	}
 	return all

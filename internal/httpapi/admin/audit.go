@@ -25,9 +25,9 @@ type auditRoutes struct {
 }
 
 // Audit serves /api/admin/audit.
-func Audit(e Entries) httpapi.Surface {
+func Audit(e Entries) httpapi.Group {
 	h := &auditRoutes{e}
-	return httpapi.Surface{API: API, Routes: []httpapi.Route{
+	return httpapi.Group{API: API, Routes: []httpapi.Route{
 		{Method: http.MethodGet, Path: "admin/audit", Identification: httpapi.Lenient, Serve: h.list},
 	}}
 }

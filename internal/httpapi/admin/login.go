@@ -38,9 +38,9 @@ type loginRoutes struct {
 }
 
 // Login serves /api/auth: login, logout and who the caller is.
-func Login(config LoginConfig) httpapi.Surface {
+func Login(config LoginConfig) httpapi.Group {
 	l := &loginRoutes{config}
-	return httpapi.Surface{API: API, Routes: []httpapi.Route{
+	return httpapi.Group{API: API, Routes: []httpapi.Route{
 		{Method: http.MethodPost, Path: "auth/login", Identification: httpapi.Unidentified, Serve: l.login},
 		{Method: http.MethodPost, Path: "auth/logout", Identification: httpapi.Unidentified, Serve: l.logout},
 		{Method: http.MethodGet, Path: "auth/me", Identification: httpapi.Lenient, WithoutDatabase: true, Serve: me},

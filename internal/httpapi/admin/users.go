@@ -28,12 +28,12 @@ type userRoutes struct {
 }
 
 // Users serves /api/admin/users.
-func Users(service *users.Service) httpapi.Surface {
+func Users(service *users.Service) httpapi.Group {
 	h := &userRoutes{service}
 	route := func(method, path string, serve func(*httpapi.Call)) httpapi.Route {
 		return httpapi.Route{Method: method, Path: "admin/users" + path, Identification: httpapi.Lenient, Serve: serve}
 	}
-	return httpapi.Surface{API: API, Routes: []httpapi.Route{
+	return httpapi.Group{API: API, Routes: []httpapi.Route{
 		route(http.MethodGet, "", h.list),
 		route(http.MethodPost, "", h.create),
 		route(http.MethodDelete, "/{username}", h.delete),

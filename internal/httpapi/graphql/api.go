@@ -34,9 +34,9 @@ type Keys interface {
 
 // New serves /graphql: 401 to unproven callers, 400 to what is not a GraphQL request, and else 200, even when
 // the query fails. Only proven callers learn what is wrong with a request.
-func New(keys Keys, log *slog.Logger) httpapi.Surface {
+func New(keys Keys, log *slog.Logger) httpapi.Group {
 	e := newEngine(keys, log)
-	return httpapi.Surface{API: API, Routes: []httpapi.Route{{Method: http.MethodPost, Serve: e.serve}}}
+	return httpapi.Group{API: API, Routes: []httpapi.Route{{Method: http.MethodPost, Serve: e.serve}}}
 }
 
 func (e *engine) serve(c *httpapi.Call) {

@@ -28,7 +28,7 @@ type routes struct {
 }
 
 // New serves /apiv1.
-func New(service *apikeys.Service) httpapi.Surface {
+func New(service *apikeys.Service) httpapi.Group {
 	h := &routes{service}
 	all := []httpapi.Route{{Method: http.MethodGet, Path: "permissions/catalog", Serve: h.catalog}}
 	for _, owner := range owners {
@@ -44,7 +44,7 @@ func New(service *apikeys.Service) httpapi.Surface {
 		add(http.MethodDelete, "/{id}", h.delete)
 		add(http.MethodPost, "/{id}/rotate", h.rotate)
 	}
-	return httpapi.Surface{API: API, Routes: all}
+	return httpapi.Group{API: API, Routes: all}
 }
 
 // subjectOf returns the subject that the path names.
