@@ -19,7 +19,6 @@ import (
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/httpapi/keys"
-	"keywright.dev/keywright/internal/kube/keyholder"
 	"keywright.dev/keywright/test/fakeobjects"
 	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/liveobjects"
