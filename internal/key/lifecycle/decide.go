@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// rule looks at the facts and, if they are its business, says what to do. The first rule that speaks decides.
+// rule returns a plan for the facts, and whether it applies. The first rule that applies decides.
 type rule func(Facts) (Plan, bool)
 
 var rules = []rule{
@@ -32,7 +32,7 @@ var rules = []rule{
 	removeStrays,
 }
 
-// Decide says what to do next. Asked again after each step it comes to Rest, Stall or Await within a few steps.
+// Decide returns what to do next. Called again after each step, it comes to Rest, Stall or Await within a few steps.
 func Decide(f Facts) Plan {
 	for _, decide := range rules {
 		if plan, mine := decide(f); mine {
@@ -42,7 +42,7 @@ func Decide(f Facts) Plan {
 	return rest(f)
 }
 
-// revoke ends everything: first the digests, so that nothing is accepted, then the Secret.
+// revoke removes everything: first the digests, so that no key is accepted, then the Secret.
 func revoke(f Facts) (Plan, bool) {
 	switch {
 	case !f.Spec.Revoked && !f.Spec.Deleted:
@@ -61,14 +61,14 @@ func revoke(f Facts) (Plan, bool) {
 	return Plan{Step: Rest}, true
 }
 
-// dropEnded takes keys in overlap out of the record whose end has come. The server refuses them by itself already.
+// dropEnded removes overlapping keys that have ended. The server refuses them already.
 func dropEnded(f Facts) (Plan, bool) {
 	kept := alive(f.Status.Keys, f.Now)
 	return Plan{Step: Drop, Keys: kept}, len(kept) < len(f.Status.Keys)
 }
 
-// amendEnds brings the ends of the keys to what the spec says now: that of the current key be it earlier or later, those
-// in overlap only earlier.
+// amendEnds updates the ends of the keys to the present spec. The end of the current key may become earlier or later,
+// that of an overlapping key only earlier.
 func amendEnds(f Facts) (Plan, bool) {
 	amended := limitOverlap(f.Status.Keys, f.Spec.Overlap)
 	current := Current(amended)
@@ -88,8 +88,8 @@ func stopBlocked(f Facts) (Plan, bool) {
 	return stall(f, ByBlock), f.Spec.Blocked
 }
 
-// stopDead stops an object whose current key lets nobody in: to issue another by itself would hide why. A rotation that
-// somebody asks for is the way out.
+// stopDead stalls an object whose current key is dead: issuing another one would hide the cause. A requested rotation
+// resolves it.
 func stopDead(f Facts) (Plan, bool) {
 	current := Current(f.Status.Keys)
 	switch {
@@ -115,7 +115,7 @@ func waitForAPI(f Facts) (Plan, bool) {
 	return Plan{Step: Rest, Keys: settled(f.Status.Keys), WakeAt: earliestEnd(f)}, true
 }
 
-// settle finishes an issue whose key is in the Secret, whoever put it there: this process or one before it.
+// settle completes an issue whose key is in the Secret, whether this process or an earlier one wrote it.
 func settle(f Facts) (Plan, bool) {
 	pending := Pending(f.Status.Keys)
 	if pending == nil || !f.Secret.holds(pending.ID) {
@@ -139,14 +139,14 @@ func deliver(f Facts) (Plan, bool) {
 	return Plan{Step: Deliver}, true
 }
 
-// removeLeftover deletes what a deleted object left behind: its key is dead. Not so a Secret that came back from
-// a backup together with the status that records its key.
+// removeLeftover deletes the Secret of a deleted object, unless it came back from a backup together with the status
+// that records its key.
 func removeLeftover(f Facts) (Plan, bool) {
 	leftover := f.Secret.Owner == Leftover && !f.Secret.Adopt
 	return Plan{Step: Remove}, leftover && !returned(f)
 }
 
-// readChanged reads a Secret once after somebody else wrote to it, and one that a person handed over.
+// readChanged reads a Secret that another writer has changed, or that a person has marked for adoption.
 func readChanged(f Facts) (Plan, bool) {
 	if f.Secret.Content != nil || f.Secret.Owner == NoSecret || f.Secret.Owner == Own && f.Secret.Intact {
 		return Plan{}, false
@@ -156,8 +156,8 @@ func readChanged(f Facts) (Plan, bool) {
 	return Plan{Step: Read}, f.Secret.Adopt || changed || returned(f)
 }
 
-// adopt makes a key that a person brought the object's key. One that the object had before and has replaced
-// stays away: whatever keeps writing it back must not undo a rotation.
+// adopt makes a key that a person brought the object's key. It never adopts a key that the object has replaced: a tool
+// that keeps writing it back must not undo a rotation.
 func adopt(f Facts) (Plan, bool) {
 	if !f.Secret.Adopt || f.Secret.Content == nil {
 		return Plan{}, false
@@ -178,7 +178,7 @@ func adopt(f Facts) (Plan, bool) {
 	return record(f, Adopted, settled(f.Status.Keys))
 }
 
-// reclaim writes the current key back into a Secret that holds it but no longer proves it by its metadata.
+// reclaim writes the current key back into a Secret that holds it but whose metadata does not prove it any more.
 func reclaim(f Facts) (Plan, bool) {
 	current := Current(f.Status.Keys)
 	content := f.Secret.Content
@@ -204,8 +204,8 @@ func issueFirst(f Facts) (Plan, bool) {
 	return issue(f, FirstIssue, nil)
 }
 
-// replaceLost issues a new key where the Secret does not hold the current one, if the spec asks for it. The old
-// keys get no overlap: nobody can read them any more, or somebody else wrote what can be read.
+// replaceLost issues a new key if the Secret does not hold the current one and the spec asks for a replacement. The old
+// keys get no overlap: nobody can read them any more.
 func replaceLost(f Facts) (Plan, bool) {
 	lost := lostCause(f)
 	if lost == "" || lost == Restored || !f.Spec.Reissue || renamed(f) || Current(f.Status.Keys).ended(f.Now) {
@@ -248,8 +248,8 @@ func removeStrays(f Facts) (Plan, bool) {
 	return Plan{Step: RemoveStrays}, f.Secret.Strays
 }
 
-// guard keeps the object, once it is deleted, until the Secret that is to outlive it has been let go: a garbage collector
-// would take it along.
+// guard keeps a deleted object until its Secret, if that is to outlive it, has been released: otherwise the garbage
+// collector would delete both.
 func guard(f Facts) (Plan, bool) {
 	wanted := f.Secret.Owner == Own && f.Secret.Adopt
 	switch {
@@ -263,7 +263,8 @@ func guard(f Facts) (Plan, bool) {
 	return Plan{}, false
 }
 
-// rest says that all is done. That a Secret is gone is not believed of a cache when it was there before.
+// rest is the plan when nothing is left to do. If a Secret that existed is missing in the cache, it checks with the API
+// server first.
 func rest(f Facts) Plan {
 	lost := lostCause(f)
 	if lost != "" && !f.Secret.Live && f.Status.SecretName != "" {
@@ -284,9 +285,8 @@ func issue(f Facts, why Cause, kept []Key) (Plan, bool) {
 	return record(f, why, kept)
 }
 
-// record records a key, unless it would have ended by now: then there is nothing to decide here. No decision to
-// record one rests on a cache, but where the Secret holds the current key as far as is known: it is written in that
-// version only.
+// record records a key, unless it would have ended already. It decides on live facts, except when the cached Secret
+// holds the current key: that Secret is written in this version only.
 func record(f Facts, why Cause, kept []Key) (Plan, bool) {
 	// Counted from the issue as status keeps it, or the end would be amended at once.
 	end := f.Spec.RecordedEnd(f.Now.Truncate(time.Second))
@@ -299,7 +299,7 @@ func record(f Facts, why Cause, kept []Key) (Plan, bool) {
 	return Plan{Step: Record, Cause: why, Adopt: why == Adopted, Keys: kept, NotAfter: end}, true
 }
 
-// stall keeps what works working. A pending digest is dropped: nothing will complete it soon.
+// stall keeps the accepted keys. It drops a pending digest, because nothing will complete it soon.
 func stall(f Facts, cause StallCause) Plan {
 	return Plan{
 		Step: Stall, Stall: cause, Keys: settled(f.Status.Keys), Delivered: mayHold(f),

@@ -14,10 +14,10 @@ func sorted(names []string) []string {
 	return names
 }
 
-// settledWorld is an object whose first key is in its Secret.
-func settledWorld(t *testing.T) *world {
+// settledFixture returns an object whose first key is in its Secret.
+func settledFixture(t *testing.T) *fixture {
 	t.Helper()
-	w := newWorld()
+	w := newFixture()
 	if _, err := w.run(w.checkStep, never); err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +25,7 @@ func settledWorld(t *testing.T) *world {
 	return w
 }
 
-func ids(w *world) []string {
+func ids(w *fixture) []string {
 	var out []string
 	for _, k := range w.status.Keys {
 		out = append(out, k.ID)
@@ -47,101 +47,101 @@ const (
 )
 
 // Each row: what happened to an object at rest with key k1, the steps it takes, the keys it has afterwards.
-func TestStepsFromRest(t *testing.T) {
+func TestDecide_StepsFromRest(t *testing.T) {
 	for name, c := range map[string]struct {
-		happens func(*world)
+		happens func(*fixture)
 		steps   []lifecycle.Step
 		keys    []string
 		stall   lifecycle.StallCause
 	}{
-		"nothing": {func(*world) {}, []lifecycle.Step{rest}, []string{"k1"}, 0},
-		"rotation asked for": {func(w *world) { w.spec.RotateRequest = "now" },
+		"nothing": {func(*fixture) {}, []lifecycle.Step{rest}, []string{"k1"}, 0},
+		"rotation requested": {func(w *fixture) { w.spec.RotateRequest = "now" },
 			[]lifecycle.Step{record, deliver, settle, rest}, []string{"k2"}, 0},
-		"the same request again": {func(w *world) { w.spec.RotateRequest = "x"; w.status.LastRotateRequest = "x" },
+		"the same request again": {func(w *fixture) { w.spec.RotateRequest = "x"; w.status.LastRotateRequest = "x" },
 			[]lifecycle.Step{rest}, []string{"k1"}, 0},
-		"rotation with overlap": {func(w *world) { w.spec.RotateRequest = "now"; w.spec.Overlap = time.Hour },
+		"rotation with overlap": {func(w *fixture) { w.spec.RotateRequest = "now"; w.spec.Overlap = time.Hour },
 			[]lifecycle.Step{record, deliver, settle, rest}, []string{"k2", "k1"}, 0},
-		"rotation due": {func(w *world) { w.spec.Every = time.Hour; w.now = w.now.Add(time.Hour) },
+		"rotation due": {func(w *fixture) { w.spec.Every = time.Hour; w.now = w.now.Add(time.Hour) },
 			[]lifecycle.Step{record, deliver, settle, rest}, []string{"k2"}, 0},
-		"rotation not yet due": {func(w *world) { w.spec.Every = time.Hour; w.now = w.now.Add(time.Hour - 1) },
+		"rotation not yet due": {func(w *fixture) { w.spec.Every = time.Hour; w.now = w.now.Add(time.Hour - 1) },
 			[]lifecycle.Step{rest}, []string{"k1"}, 0},
-		"demoted": {func(w *world) { w.spec.Revoked = true },
+		"demoted": {func(w *fixture) { w.spec.Revoked = true },
 			[]lifecycle.Step{drop, remove, rest}, nil, 0},
-		"Secret deleted, keep": {func(w *world) { w.secret = secret{} },
+		"Secret deleted, keep": {func(w *fixture) { w.secret = secret{} },
 			[]lifecycle.Step{look, rest}, []string{"k1"}, 0},
-		"Secret deleted, reissue": {func(w *world) { w.secret = secret{}; w.spec.Reissue = true; w.spec.Overlap = time.Hour },
+		"Secret deleted, reissue": {func(w *fixture) { w.secret = secret{}; w.spec.Reissue = true; w.spec.Overlap = time.Hour },
 			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
-		"Secret edited, keep": {func(w *world) { w.edit("other", true) },
+		"Secret edited, keep": {func(w *fixture) { w.edit("other", true) },
 			[]lifecycle.Step{read, rest}, []string{"k1"}, 0},
-		"Secret edited, reissue": {func(w *world) { w.edit("other", true); w.spec.Reissue = true },
+		"Secret edited, reissue": {func(w *fixture) { w.edit("other", true); w.spec.Reissue = true },
 			[]lifecycle.Step{read, record, deliver, settle, rest}, []string{"k2"}, 0},
-		"Secret emptied, reissue": {func(w *world) { w.edit("", false); w.spec.Reissue = true },
+		"Secret emptied, reissue": {func(w *fixture) { w.edit("", false); w.spec.Reissue = true },
 			[]lifecycle.Step{read, record, deliver, settle, rest}, []string{"k2"}, 0},
-		"Secret touched, same content": {func(w *world) { w.secret.intact = false },
+		"Secret touched, same content": {func(w *fixture) { w.secret.intact = false },
 			[]lifecycle.Step{read, deliver, rest}, []string{"k1"}, 0},
-		"brought key in an own Secret": {func(w *world) { w.edit("brought", true); w.secret.adopt = true },
+		"brought key in an own Secret": {func(w *fixture) { w.edit("brought", true); w.secret.adopt = true },
 			[]lifecycle.Step{guard, read, record, deliver, settle, rest}, []string{"brought"}, 0},
-		"brought key unusable": {func(w *world) { w.edit("", false); w.secret.adopt = true },
+		"brought key unusable": {func(w *fixture) { w.edit("", false); w.secret.adopt = true },
 			[]lifecycle.Step{guard, read, stall}, []string{"k1"}, lifecycle.InvalidKey},
-		"a retired key brought back": {func(w *world) {
+		"a retired key brought back": {func(w *fixture) {
 			w.edit("old", true)
 			w.secret.adopt = true
 			w.status.AdoptedKeys = []string{"older", "old"}
 		},
 			[]lifecycle.Step{guard, read, stall}, []string{"k1"}, lifecycle.RetiredKey},
-		"digest removed from status": {func(w *world) { w.status.Keys = nil },
+		"digest removed from status": {func(w *fixture) { w.status.Keys = nil },
 			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
-		"username taken": {func(w *world) { w.spec.Blocked = true },
+		"username taken": {func(w *fixture) { w.spec.Blocked = true },
 			[]lifecycle.Step{stall}, []string{"k1"}, lifecycle.ByBlock},
-		"Secret replaced by a foreign one": {func(w *world) { w.secret = secret{owner: lifecycle.Foreign}; w.spec.RotateRequest = "now" },
+		"Secret replaced by a foreign one": {func(w *fixture) { w.secret = secret{owner: lifecycle.Foreign}; w.spec.RotateRequest = "now" },
 			[]lifecycle.Step{stall}, []string{"k1"}, lifecycle.SecretConflict},
-		"re-applied": {func(w *world) { w.status = lifecycle.Status{}; w.leave() },
+		"re-applied": {func(w *fixture) { w.status = lifecycle.Status{}; w.leave() },
 			[]lifecycle.Step{remove, record, deliver, settle, rest}, []string{"k2"}, 0},
-		"re-applied, Secret annotated": {func(w *world) { w.status = lifecycle.Status{}; w.leave(); w.secret.adopt = true },
+		"re-applied, Secret annotated": {func(w *fixture) { w.status = lifecycle.Status{}; w.leave(); w.secret.adopt = true },
 			[]lifecycle.Step{read, record, deliver, settle, guard, rest}, []string{"k1"}, 0},
-		"restored with its status": {func(w *world) { w.leave() },
+		"restored with its status": {func(w *fixture) { w.leave() },
 			[]lifecycle.Step{read, deliver, rest}, []string{"k1"}, 0},
-		"renamed": {func(w *world) { w.rename() },
+		"renamed": {func(w *fixture) { w.rename() },
 			[]lifecycle.Step{look, record, deliver, settle, lifecycle.RemoveStrays, rest}, []string{"k2"}, 0},
-		"renamed, with overlap, reissue": {func(w *world) { w.rename(); w.spec.Reissue = true; w.spec.Overlap = time.Hour },
+		"renamed, with overlap, reissue": {func(w *fixture) { w.rename(); w.spec.Reissue = true; w.spec.Overlap = time.Hour },
 			[]lifecycle.Step{look, record, deliver, settle, lifecycle.RemoveStrays, rest}, []string{"k2", "k1"}, 0},
-		"status emptied": {func(w *world) { w.status = lifecycle.Status{} },
+		"status emptied": {func(w *fixture) { w.status = lifecycle.Status{} },
 			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
-		"another digest put into status": {func(w *world) { w.status.Keys[0].ID = "pasted"; w.spec.Reissue = true },
+		"another digest put into status": {func(w *fixture) { w.status.Keys[0].ID = "pasted"; w.spec.Reissue = true },
 			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
-		"another entry": {func(w *world) { w.secret.moved = true; w.spec.Overlap = time.Hour },
+		"another entry": {func(w *fixture) { w.secret.moved = true; w.spec.Overlap = time.Hour },
 			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2", "k1"}, 0},
-		"restored, reissue": {func(w *world) { w.secret = secret{}; w.spec.Reissue = true; w.status.Restored = true },
+		"restored, reissue": {func(w *fixture) { w.secret = secret{}; w.spec.Reissue = true; w.status.Restored = true },
 			[]lifecycle.Step{look, rest}, []string{"k1"}, 0},
-		"restored, rotation asked for": {func(w *world) { w.secret = secret{}; w.status.Restored = true; w.spec.RotateRequest = "now" },
+		"restored, rotation requested": {func(w *fixture) { w.secret = secret{}; w.status.Restored = true; w.spec.RotateRequest = "now" },
 			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
-		"expired by its ttl, Secret lost, reissue": {func(w *world) {
+		"expired by its ttl, Secret lost, reissue": {func(w *fixture) {
 			w.spec.TTL, w.spec.Reissue, w.secret = time.Minute, true, secret{}
 			w.now = w.now.Add(time.Hour)
 		},
 			[]lifecycle.Step{lifecycle.Amend, look, rest}, []string{"k1"}, 0},
-		"the pepper is gone": {func(w *world) { w.die(lifecycle.PepperGone); w.spec.Every = time.Hour; w.now = w.now.Add(time.Hour) },
+		"the pepper is gone": {func(w *fixture) { w.die(lifecycle.PepperGone); w.spec.Every = time.Hour; w.now = w.now.Add(time.Hour) },
 			[]lifecycle.Step{stall}, []string{"k1"}, lifecycle.LostPepper},
-		"the pepper is gone, rotation asked for": {func(w *world) {
+		"the pepper is gone, rotation requested": {func(w *fixture) {
 			w.die(lifecycle.PepperGone)
 			w.spec.Overlap, w.spec.RotateRequest = time.Hour, "now"
 		},
 			[]lifecycle.Step{record, deliver, settle, rest}, []string{"k2"}, 0},
-		"another has the key": {func(w *world) { w.die(lifecycle.Taken) },
+		"another object has the key": {func(w *fixture) { w.die(lifecycle.Taken) },
 			[]lifecycle.Step{stall}, []string{"k1"}, lifecycle.KeyTaken},
-		"the cache lags behind a deleted Secret": {func(w *world) { w.lag(); w.secret = secret{}; w.spec.RotateRequest = "now" },
+		"the cache lags behind a deleted Secret": {func(w *fixture) { w.lag(); w.secret = secret{}; w.spec.RotateRequest = "now" },
 			[]lifecycle.Step{record, deliver, deliver, settle, rest}, []string{"k2"}, 0},
-		"blocked, and the end goes": {func(w *world) {
+		"blocked, and the end goes": {func(w *fixture) {
 			w.spec.ExpiresAt = w.now.Add(time.Hour)
 			w.runOrFail(t)
 			w.steps, w.spec.Blocked, w.spec.ExpiresAt = nil, true, time.Time{}
 		},
 			[]lifecycle.Step{stall}, []string{"k1"}, lifecycle.ByBlock},
-		"relabelled": {func(w *world) { w.secret.stale = true },
+		"relabelled": {func(w *fixture) { w.secret.stale = true },
 			[]lifecycle.Step{lifecycle.Relabel, rest}, []string{"k1"}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := settledWorld(t)
+			w := settledFixture(t)
 			c.happens(w)
 			plan, err := w.run(w.checkStep, never)
 			if err != nil {
@@ -154,10 +154,10 @@ func TestStepsFromRest(t *testing.T) {
 	}
 }
 
-// A rename that is in conflict with somebody's Secret is taken back, or tries a third name: the key was never lost.
-func TestARenameInConflictLosesNothing(t *testing.T) {
+// A rename to a foreign Secret can be reverted, or changed to a third name, without losing the key.
+func TestDecide_RenameInConflictLosesNoKey(t *testing.T) {
 	for _, reissue := range []bool{true, false} {
-		w := settledWorld(t)
+		w := settledFixture(t)
 		w.spec.Reissue, w.spec.Overlap = reissue, time.Hour
 		w.rename()
 		w.secret = secret{owner: lifecycle.Foreign, content: "theirs"}
@@ -173,15 +173,15 @@ func TestARenameInConflictLosesNothing(t *testing.T) {
 	}
 }
 
-func TestWhatIsLostSaysHow(t *testing.T) {
-	for want, happens := range map[lifecycle.Cause]func(*world){
-		lifecycle.SecretDeleted: func(w *world) { w.secret = secret{} },
-		lifecycle.SecretChanged: func(w *world) { w.edit("other", true) },
-		lifecycle.RecordChanged: func(w *world) { w.status.Keys[0].ID = "pasted" },
-		lifecycle.Restored:      func(w *world) { w.secret, w.status.Restored = secret{}, true },
-		"":                      func(*world) {},
+func TestDecide_RestReportsLostCause(t *testing.T) {
+	for want, happens := range map[lifecycle.Cause]func(*fixture){
+		lifecycle.SecretDeleted: func(w *fixture) { w.secret = secret{} },
+		lifecycle.SecretChanged: func(w *fixture) { w.edit("other", true) },
+		lifecycle.RecordChanged: func(w *fixture) { w.status.Keys[0].ID = "pasted" },
+		lifecycle.Restored:      func(w *fixture) { w.secret, w.status.Restored = secret{}, true },
+		"":                      func(*fixture) {},
 	} {
-		w := settledWorld(t)
+		w := settledFixture(t)
 		happens(w)
 		if plan := w.runOrFail(t); plan.Lost != want {
 			t.Errorf("%q, want %q", plan.Lost, want)
@@ -189,8 +189,8 @@ func TestWhatIsLostSaysHow(t *testing.T) {
 	}
 }
 
-func TestAFirstIssueTakesThreeWrites(t *testing.T) {
-	w := newWorld()
+func TestDecide_FirstIssueTakesThreeWrites(t *testing.T) {
+	w := newFixture()
 	if _, err := w.run(w.checkStep, never); err != nil {
 		t.Fatal(err)
 	}
@@ -199,9 +199,9 @@ func TestAFirstIssueTakesThreeWrites(t *testing.T) {
 	}
 }
 
-// The Secret's name was free when the digest was recorded, and is not any more.
-func TestASecretThatAppearsDuringAnIssueIsNotTouched(t *testing.T) {
-	w := newWorld()
+// The Secret did not exist yet when the digest was recorded.
+func TestDecide_LeavesASecretThatAppearsDuringAnIssue(t *testing.T) {
+	w := newFixture()
 	w.do(lifecycle.Decide(w.facts()))
 	w.do(lifecycle.Decide(w.facts()))
 	w.secret = secret{owner: lifecycle.Foreign, content: "theirs"}
@@ -211,8 +211,8 @@ func TestASecretThatAppearsDuringAnIssueIsNotTouched(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotKnownWhileBlockedIsNotForgotten(t *testing.T) {
-	w := settledWorld(t)
+func TestDecide_BlockedKeepsDelivered(t *testing.T) {
+	w := settledFixture(t)
 	w.spec.Blocked, w.secret.intact = true, false
 	w.runOrFail(t)
 	w.spec.Blocked = false
@@ -221,8 +221,8 @@ func TestWhatIsNotKnownWhileBlockedIsNotForgotten(t *testing.T) {
 	}
 }
 
-func TestAKeyByAPIIsAwaitedAndNeverMinted(t *testing.T) {
-	w := newWorld()
+func TestDecide_WaitsForAPI(t *testing.T) {
+	w := newFixture()
 	w.spec.ByAPI = true
 	plan, err := w.run(w.checkStep, never)
 	if err != nil || plan.Stall != lifecycle.AwaitingKey || w.minted != 0 {
@@ -235,9 +235,9 @@ func TestAKeyByAPIIsAwaitedAndNeverMinted(t *testing.T) {
 	}
 }
 
-// It makes the object first, and then issues the key: nobody has to act because it is seen in between.
-func TestTheAPIIsWaitedForUntilItHasHadItsTime(t *testing.T) {
-	w := newWorld()
+// The API creates the object first and then issues the key. Seeing it in between is not a problem to report.
+func TestDecide_AwaitsAPIBeforeItStalls(t *testing.T) {
+	w := newFixture()
 	w.spec.ByAPI, w.spec.AwaitUntil = true, w.now.Add(10*time.Second)
 	plan, err := w.run(w.checkStep, never)
 	if err != nil || plan.Step != lifecycle.Await || !plan.WakeAt.Equal(w.spec.AwaitUntil) {
@@ -254,8 +254,8 @@ func TestTheAPIIsWaitedForUntilItHasHadItsTime(t *testing.T) {
 	}
 }
 
-func TestAnOverlapEndsToTheInstantAndNeverOutlivesTheKey(t *testing.T) {
-	w := settledWorld(t)
+func TestDecide_OverlapEndsExactly(t *testing.T) {
+	w := settledFixture(t)
 	end := w.now.Add(10 * time.Minute)
 	w.spec.ExpiresAt, w.spec.RotateRequest, w.spec.Overlap = end, "now", time.Hour
 	plan, err := w.run(w.checkStep, never)
@@ -272,9 +272,9 @@ func TestAnOverlapEndsToTheInstantAndNeverOutlivesTheKey(t *testing.T) {
 	}
 }
 
-// Whoever finds that a key has leaked shortens the overlap, and the key ends.
-func TestAShorterOverlapEndsOldKeysEarlierAndALongerOneNone(t *testing.T) {
-	w := settledWorld(t)
+// A person whose key has leaked ends it by a shorter overlap.
+func TestDecide_ShorterOverlapEndsOldKeysEarlier(t *testing.T) {
+	w := settledFixture(t)
 	w.spec.RotateRequest, w.spec.Overlap = "1", time.Hour
 	w.runOrFail(t)
 	w.now = w.now.Add(10 * time.Minute)
@@ -293,8 +293,8 @@ func TestAShorterOverlapEndsOldKeysEarlierAndALongerOneNone(t *testing.T) {
 	}
 }
 
-func TestOldKeysAreBounded(t *testing.T) {
-	w := settledWorld(t)
+func TestDecide_OverlappingKeysAreBounded(t *testing.T) {
+	w := settledFixture(t)
 	w.spec.Overlap = time.Hour
 	for i := range 40 {
 		w.spec.RotateRequest = strconv.Itoa(i)
@@ -305,9 +305,9 @@ func TestOldKeysAreBounded(t *testing.T) {
 	}
 }
 
-func TestADeletedObjectKeepsNoKeyAndOnlyTheSecretThatAPersonWantsToKeep(t *testing.T) {
+func TestDecide_DeletedObjectReleasesAdoptedSecret(t *testing.T) {
 	for _, adopt := range []bool{false, true} {
-		w := settledWorld(t)
+		w := settledFixture(t)
 		w.secret.adopt, w.spec.Deleted = adopt, true
 		w.runOrFail(t)
 		kept := secret{owner: lifecycle.Foreign, keyID: "k1", content: "k1", usable: true, intact: true, adopt: true}
@@ -317,27 +317,30 @@ func TestADeletedObjectKeepsNoKeyAndOnlyTheSecretThatAPersonWantsToKeep(t *testi
 	}
 }
 
-func TestExpiry(t *testing.T) {
+func TestDecide_Expiry(t *testing.T) {
 	const minute = time.Minute
-	start := newWorld().now
+	start := newFixture().now
 	for name, c := range map[string]struct {
-		happens func(*world)
+		happens func(*fixture)
 		keys    []string
 		expired bool
 		end     time.Time
 	}{
-		"not yet":                 {func(w *world) { w.spec.TTL = minute; w.now = start.Add(minute - 1) }, []string{"k1"}, false, start.Add(minute)},
-		"ttl over":                {func(w *world) { w.spec.TTL = minute; w.now = start.Add(minute) }, []string{"k1"}, true, start.Add(minute)},
-		"the earliest end counts": {func(w *world) { w.spec.TTL, w.spec.MaxTTL = time.Hour, minute; w.spec.ExpiresAt = start.Add(time.Hour) }, []string{"k1"}, false, start.Add(minute)},
-		"a fraction of a second":  {func(w *world) { w.spec.TTL = minute + 1 }, []string{"k1"}, false, start.Add(minute + time.Second)},
-		"rotated after its ttl":   {func(w *world) { w.spec.TTL = minute; w.now = start.Add(time.Hour); w.spec.RotateRequest = "now" }, []string{"k2"}, false, start.Add(time.Hour + minute)},
-		"expired, rotation asked": {func(w *world) { w.spec.ExpiresAt = start; w.spec.RotateRequest = "now" }, []string{"k1"}, true, start},
-		"expired, Secret lost":    {func(w *world) { w.spec.ExpiresAt = start; w.spec.Reissue = true; w.secret = secret{} }, []string{"k1"}, true, start},
-		"made longer":             {func(w *world) { w.spec.ExpiresAt = start; w.runOrFail(t); w.spec.ExpiresAt = start.Add(minute) }, []string{"k1"}, false, start.Add(minute)},
-		"end taken away":          {func(w *world) { w.spec.ExpiresAt = start; w.runOrFail(t); w.spec.ExpiresAt = time.Time{} }, []string{"k1"}, false, time.Time{}},
+		"not yet":  {func(w *fixture) { w.spec.TTL = minute; w.now = start.Add(minute - 1) }, []string{"k1"}, false, start.Add(minute)},
+		"ttl over": {func(w *fixture) { w.spec.TTL = minute; w.now = start.Add(minute) }, []string{"k1"}, true, start.Add(minute)},
+		"the earliest end counts": {func(w *fixture) {
+			w.spec.TTL, w.spec.MaxTTL = time.Hour, minute
+			w.spec.ExpiresAt = start.Add(time.Hour)
+		}, []string{"k1"}, false, start.Add(minute)},
+		"a fraction of a second":      {func(w *fixture) { w.spec.TTL = minute + 1 }, []string{"k1"}, false, start.Add(minute + time.Second)},
+		"rotated after its ttl":       {func(w *fixture) { w.spec.TTL = minute; w.now = start.Add(time.Hour); w.spec.RotateRequest = "now" }, []string{"k2"}, false, start.Add(time.Hour + minute)},
+		"expired, rotation requested": {func(w *fixture) { w.spec.ExpiresAt = start; w.spec.RotateRequest = "now" }, []string{"k1"}, true, start},
+		"expired, Secret lost":        {func(w *fixture) { w.spec.ExpiresAt = start; w.spec.Reissue = true; w.secret = secret{} }, []string{"k1"}, true, start},
+		"made longer":                 {func(w *fixture) { w.spec.ExpiresAt = start; w.runOrFail(t); w.spec.ExpiresAt = start.Add(minute) }, []string{"k1"}, false, start.Add(minute)},
+		"end taken away":              {func(w *fixture) { w.spec.ExpiresAt = start; w.runOrFail(t); w.spec.ExpiresAt = time.Time{} }, []string{"k1"}, false, time.Time{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := settledWorld(t)
+			w := settledFixture(t)
 			c.happens(w)
 			plan := w.runOrFail(t)
 			if !slices.Equal(ids(w), c.keys) || plan.Expired != c.expired || !w.status.Keys[0].NotAfter.Equal(c.end) {
@@ -350,8 +353,8 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
-func TestNoKeyIsIssuedThatWouldHaveEnded(t *testing.T) {
-	w := newWorld()
+func TestDecide_IssuesNoEndedKey(t *testing.T) {
+	w := newFixture()
 	w.spec.ExpiresAt = w.now
 	if plan := w.runOrFail(t); plan.Step != rest || !plan.Expired || plan.Delivered || w.minted != 0 {
 		t.Fatalf("%+v, %d minted", plan, w.minted)
@@ -362,9 +365,9 @@ func TestNoKeyIsIssuedThatWouldHaveEnded(t *testing.T) {
 	}
 }
 
-// A key that Git keeps writing back after it was rotated away must not come back to life.
-func TestGitCannotUndoARotationOfAnAdoptedKey(t *testing.T) {
-	w := newWorld()
+// A GitOps tool that keeps writing an old key back must not undo its rotation.
+func TestDecide_NeverAdoptsARetiredKey(t *testing.T) {
+	w := newFixture()
 	w.secret = secret{owner: lifecycle.Foreign, content: "git", usable: true, adopt: true}
 	w.runOrFail(t)
 	w.spec.RotateRequest = "leaked"
@@ -377,7 +380,7 @@ func TestGitCannotUndoARotationOfAnAdoptedKey(t *testing.T) {
 	}
 }
 
-func (w *world) runOrFail(t *testing.T) lifecycle.Plan {
+func (w *fixture) runOrFail(t *testing.T) lifecycle.Plan {
 	t.Helper()
 	plan, err := w.run(w.checkStep, never)
 	if err != nil {
@@ -386,9 +389,9 @@ func (w *world) runOrFail(t *testing.T) lifecycle.Plan {
 	return plan
 }
 
-func TestEveryCrashPointConvergesToOneKey(t *testing.T) {
+func TestDecide_EveryCrashPointConverges(t *testing.T) {
 	for stopAfter := 1; stopAfter <= 8; stopAfter++ {
-		w := settledWorld(t)
+		w := settledFixture(t)
 		w.spec.RotateRequest = "now"
 		left := stopAfter
 		if _, err := w.run(w.checkStep, func() bool { left--; return left == 0 }); err != nil {

@@ -44,8 +44,8 @@ func IssueTime(now, created time.Time) time.Time {
 // defaultOverlap is the time that a workload gets to read a new key from its mounted Secret.
 const defaultOverlap = time.Hour
 
-// DefaultOverlap returns the overlap of an APIKey that asks for none. A key that the API returned in a reply is replaced
-// at once. With a schedule the overlap ends by the middle of the next interval.
+// DefaultOverlap returns the overlap of an APIKey that asks for none. A key that the API returned in a reply is
+// replaced at once. With a schedule the overlap ends by the middle of the next interval.
 func DefaultOverlap(byAPI bool, every time.Duration) time.Duration {
 	switch {
 	case byAPI:

@@ -13,22 +13,22 @@ type Key struct {
 	NotAfter time.Time
 	// Pending is true until the plaintext is known to be in the Secret.
 	Pending bool
-	// Dead says why nobody is let in by the key though it is on record. Empty: they are.
+	// Dead is why the key is refused although it is recorded. Empty: it is not.
 	Dead Death
 }
 
-// Death is why a key on record lets nobody in.
+// Death is why a recorded key is refused.
 type Death string
 
 // Deaths.
 const (
-	// PepperGone: the key was digested with a pepper that is not at hand.
+	// PepperGone: the keyring does not have the pepper of the digest.
 	PepperGone Death = "PepperGone"
-	// Taken: an older object has the same key on record.
+	// Taken: an older object records the same key.
 	Taken Death = "Taken"
 )
 
-// Facts is everything a decision rests on.
+// Facts is everything a decision depends on.
 type Facts struct {
 	Now    time.Time
 	Spec   Spec
@@ -42,20 +42,20 @@ type Facts struct {
 type Spec struct {
 	// Revoked: no key may exist, as for a demoted user.
 	Revoked bool
-	// Deleted: the object is going. No key may exist, and a Secret that a person wants to keep is left alone.
+	// Deleted: the object is being deleted. No key may exist, and a Secret that is to outlive it is released.
 	Deleted bool
 	// Blocked: nothing is issued or delivered for a reason outside this package, as for a username that is taken.
 	// Keys that exist stay as they are, and none of them gets a later end: what would set it may not be known.
 	Blocked bool
 	// ByAPI: the admin API issues the key and no Secret is written.
 	ByAPI bool
-	// AwaitUntil is until when the API is taken to be about to issue the key. Zero: it is not.
+	// AwaitUntil is until when the API is expected to issue the key. Zero: it is not.
 	AwaitUntil time.Time
-	// Reissue: a key whose Secret was deleted or changed is replaced. Otherwise it goes on without a Secret.
+	// Reissue: a key whose Secret was deleted or changed is replaced. Otherwise it stays accepted without a Secret.
 	Reissue bool
 	// Every is the time between scheduled rotations. 0: no schedule.
 	Every time.Duration
-	// Overlap is how long the old keys live on after the issue of the current one.
+	// Overlap is how long the old keys are accepted after the issue of the current one.
 	Overlap time.Duration
 	// ExpiresAt is when every key of the object ends. Zero: never.
 	ExpiresAt time.Time
@@ -67,48 +67,48 @@ type Spec struct {
 	SecretName string
 }
 
-// Status is what the object's status remembers.
+// Status is what the object's status records.
 type Status struct {
 	Keys []Key
 	// SecretName is the Secret that held the current key when it was last seen. Empty: none did.
 	SecretName string
 	// LastRotateRequest is the last request acted on.
 	LastRotateRequest string
-	// AdoptedKeys are the ids of the keys last taken over from a Secret.
+	// AdoptedKeys are the ids of the keys last adopted from a Secret.
 	AdoptedKeys []string
 	// Restored: the current key is older than the object, so both came back from a backup.
 	Restored bool
-	// Guarded: a finalizer keeps the object until its Secret has been let go.
+	// Guarded: a finalizer keeps the object until its Secret has been released.
 	Guarded bool
 }
 
-// Owner says whose a Secret is.
+// Owner is the owner of a Secret.
 type Owner int
 
 // Owners of the Secret that the spec names.
 const (
-	// NoSecret: there is none.
+	// NoSecret: the Secret does not exist.
 	NoSecret Owner = iota
-	// Own: it was written for this very object.
+	// Own: it was written for this object.
 	Own
 	// Leftover: it was written for a deleted object of the same kind and name.
 	Leftover
-	// Foreign: it is somebody else's and must not be touched.
+	// Foreign: it is not Keywright's and must not be touched.
 	Foreign
 )
 
 // Secret is what is known of the Secret that the spec names.
 type Secret struct {
 	Owner Owner
-	// Live: read from the API server in this run, not from a cache that may lag.
+	// Live: read from the API server in this run, not from the cache.
 	Live bool
 	// KeyID is the id of the key that Keywright last wrote into it.
 	KeyID string
-	// Intact: nobody else has written the key since.
+	// Intact: no other writer has changed it since.
 	Intact bool
-	// Adopt: a person handed the key in it over to Keywright.
+	// Adopt: a person has marked it for adoption.
 	Adopt bool
-	// Misplaced: Keywright wrote the key under another entry than the spec asks for now.
+	// Misplaced: the key is under another entry than the spec now asks for.
 	Misplaced bool
 	// Outdated: its labels or annotations are not those the spec asks for.
 	Outdated bool
@@ -118,9 +118,9 @@ type Secret struct {
 	Strays bool
 }
 
-// Content is what reading a Secret showed.
+// Content is the content of a Secret that was read.
 type Content struct {
-	// Key is the digested key. Its zero value: there is no usable one.
+	// Key is the digested key. Zero: there is no usable one.
 	Key Key
 	// Usable is false when the Secret holds no key or one that breaks the rules of a key.
 	Usable bool
@@ -128,12 +128,12 @@ type Content struct {
 	InUse bool
 }
 
-// may says whether the Secret may be written to: it is there for this object, or a person handed it over.
+// may reports whether the Secret may be written: it belongs to this object, or is marked for adoption.
 func (s Secret) may() bool {
 	return s.Owner == NoSecret || s.Owner == Own || s.Adopt
 }
 
-// holds says that the Secret holds this key, and nobody else has written to it since.
+// holds reports whether the Secret holds this key and no other writer has changed it.
 func (s Secret) holds(id string) bool {
 	return s.Owner == Own && s.Intact && !s.Misplaced && s.KeyID == id
 }

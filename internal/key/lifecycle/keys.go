@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Current is the key that counts: the first that is not pending. Nil: there is none.
+// Current returns the current key, which is the first that is not pending, or nil.
 func Current(keys []Key) *Key {
 	for i := range keys {
 		if !keys[i].Pending {
@@ -15,7 +15,7 @@ func Current(keys []Key) *Key {
 	return nil
 }
 
-// Pending is the key on its way into the Secret. Nil: there is none.
+// Pending returns the pending key, or nil.
 func Pending(keys []Key) *Key {
 	for i := range keys {
 		if keys[i].Pending {
@@ -25,7 +25,7 @@ func Pending(keys []Key) *Key {
 	return nil
 }
 
-// settled is keys without the pending ones.
+// settled returns keys without the pending ones.
 func settled(keys []Key) []Key {
 	kept := make([]Key, 0, len(keys)+1)
 	for _, k := range keys {
@@ -36,9 +36,9 @@ func settled(keys []Key) []Key {
 	return kept
 }
 
-// alive is keys without those in overlap whose end has come or that let nobody in. A key in overlap always has an end:
-// one without was put there by somebody else and goes too. The current key stays when it has ended: that it did is on
-// record with it.
+// alive returns keys without overlapping ones that have ended or are dead. An overlapping key always has an end:
+// Keywright did not write one without, and it is removed too. The current key stays when it has ended, as the record of
+// that.
 func alive(keys []Key, now time.Time) []Key {
 	kept := make([]Key, 0, len(keys))
 	current := Current(keys)
@@ -51,8 +51,8 @@ func alive(keys []Key, now time.Time) []Key {
 	return kept
 }
 
-// MaxOverlapping bounds how many old keys are accepted at a time: status has room for so many, and whoever rotates
-// that often within one overlap wants the oldest gone.
+// MaxOverlapping bounds the old keys that are accepted at a time. Status has room for that many, and someone who
+// rotates so often within one overlap wants the oldest gone.
 const MaxOverlapping = 16
 
 // Succeed returns the keys of an object after next has become its current key. Older keys overlap with it; those that
@@ -66,8 +66,8 @@ func Succeed(keys []Key, next Key, overlap time.Duration, now time.Time) []Key {
 	return limitOverlap(append([]Key{next}, old[:min(len(old), MaxOverlapping)]...), overlap)
 }
 
-// limitOverlap ends the keys in overlap at the latest when the overlap after the current key's issue is over. It never
-// makes one live longer.
+// limitOverlap ends overlapping keys at the latest one overlap after the issue of the current key. It never makes an
+// end later.
 func limitOverlap(keys []Key, overlap time.Duration) []Key {
 	limited := slices.Clone(keys)
 	current := Current(limited)

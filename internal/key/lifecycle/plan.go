@@ -7,11 +7,11 @@ type Step int
 
 // Steps. All but Rest, Stall, Await, Look and Read are exactly one write.
 const (
-	// Rest: all that the spec asks is done. Wake at Plan.WakeAt.
+	// Rest: everything that the spec asks for is done. Wake at Plan.WakeAt.
 	Rest Step = iota
 	// Stall: a person has to act first; Plan.Stall says why.
 	Stall
-	// Await: the API is about to issue the key. Wake at Plan.WakeAt, should it not.
+	// Await: the API is about to issue the key. Wake at Plan.WakeAt in case it does not.
 	Await
 	// Look: read the Secret's metadata from the API server itself.
 	Look
@@ -33,22 +33,22 @@ const (
 	RemoveStrays
 	// Relabel: set the Secret's labels and annotations without touching its data.
 	Relabel
-	// Guard: have a finalizer keep the object until its Secret has been let go.
+	// Guard: add the finalizer that keeps the object until its Secret has been released.
 	Guard
-	// Release: let go of the Secret, which is to outlive the object.
+	// Release: remove the ownership of the Secret, which is to outlive the object.
 	Release
-	// Unguard: take that finalizer away.
+	// Unguard: remove that finalizer.
 	Unguard
 )
 
 var stepNames = [...]string{
-	"Rest", "Stall", "Await", "Look", "Read", "Record", "Deliver", "Settle", "Drop", "Amend", "Remove", "RemoveStrays", "Relabel",
-	"Guard", "Release", "Unguard",
+	"Rest", "Stall", "Await", "Look", "Read", "Record", "Deliver", "Settle", "Drop", "Amend", "Remove",
+	"RemoveStrays", "Relabel", "Guard", "Release", "Unguard",
 }
 
 func (s Step) String() string { return stepNames[s] }
 
-// Ends says that nothing is left to do now.
+// Ends reports whether nothing is left to do now.
 func (s Step) Ends() bool { return s == Rest || s == Stall || s == Await }
 
 // Cause is why a new key is recorded.
@@ -68,7 +68,7 @@ const (
 	Resumed       Cause = "an interrupted issue"
 )
 
-// StallCause is what a person has to do something about.
+// StallCause is a problem that a person has to resolve.
 type StallCause int
 
 // Causes of a stall.
@@ -77,7 +77,7 @@ const (
 	NotStalled StallCause = iota
 	// ByBlock: Spec.Blocked.
 	ByBlock
-	// SecretConflict: the Secret to be written is somebody else's.
+	// SecretConflict: the Secret to be written is not Keywright's.
 	SecretConflict
 	// InvalidKey: the Secret to be adopted holds no usable key.
 	InvalidKey
@@ -85,9 +85,9 @@ const (
 	KeyInUse
 	// RetiredKey: the Secret to be adopted holds a key that this object had before and has replaced since.
 	RetiredKey
-	// LostPepper: the current key was digested with a pepper that is not at hand.
+	// LostPepper: the keyring does not have the pepper of the current key.
 	LostPepper
-	// KeyTaken: an older object has the current key on record.
+	// KeyTaken: an older object records the current key.
 	KeyTaken
 	// AwaitingKey: the API has not issued the key yet.
 	AwaitingKey
@@ -104,17 +104,17 @@ type Plan struct {
 	NotAfter time.Time
 	// Adopt: the key to record is the one in hand.
 	Adopt bool
-	// Stall says what a person has to act on.
+	// Stall is what a person has to act on.
 	Stall StallCause
 	// Delivered: the Secret holds the current key. Meant for Rest and Stall.
 	Delivered bool
-	// Lost says, at Rest, how it came that the current key works without a Secret: SecretDeleted, SecretChanged,
+	// Lost, at Rest, is why the current key is accepted without a Secret: SecretDeleted, SecretChanged,
 	// RecordChanged or Restored. Empty when the key is delivered.
 	Lost Cause
-	// Expired says, at Rest, that the end of the key has come and that no other is issued.
+	// Expired, at Rest, is true if the key has ended and no other is issued.
 	Expired bool
 	// NextRotation is when the schedule rotates. Zero: no schedule.
 	NextRotation time.Time
-	// WakeAt is the earliest instant at which the decision changes by itself. Zero: never.
+	// WakeAt is when time alone changes the decision. Zero: never.
 	WakeAt time.Time
 }

@@ -14,7 +14,7 @@ import (
 	"keywright.dev/keywright/internal/key/lifecycle"
 )
 
-// A hundred histories, rapid's default, are too few to meet the rare ones; these take a fraction of a second.
+// rapid's default of 100 histories misses rare ones. 5000 take about a second.
 func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.checks", "5000"); err != nil {
 		panic(err)
@@ -22,11 +22,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Whatever people, GitOps tools and crashes do, in any order: each step keeps the invariants, and left alone the
-// object comes to rest in a state that is right.
-func TestWhateverHappensTheKeyIsNeitherLostNorDoubled(t *testing.T) {
+// Events by people, GitOps tools and crashes come in any order. Each step keeps the invariants, and without further events
+// the object comes to rest in a correct state.
+func TestDecide_NeverLosesOrDuplicatesAKey(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld()
+		w := newFixture()
 		for range rapid.IntRange(1, 12).Draw(t, "events") {
 			happen(t, w)
 			budget := rapid.IntRange(1, 12).Draw(t, "writes before a crash")
@@ -38,7 +38,7 @@ func TestWhateverHappensTheKeyIsNeitherLostNorDoubled(t *testing.T) {
 		w.cache = nil
 		plan, err := w.run(w.checkStep, never)
 		if err == nil && plan.Step == lifecycle.Stall {
-			// The status written with a stall is an event of its own, and the next run.
+			// The status written with a stall triggers another run.
 			plan, err = w.run(w.checkStep, never)
 		}
 		if err != nil {
@@ -51,8 +51,8 @@ func TestWhateverHappensTheKeyIsNeitherLostNorDoubled(t *testing.T) {
 	})
 }
 
-// checkQuiet: an object at rest that nobody touches gives no work.
-func checkQuiet(t *rapid.T, w *world) {
+// checkQuiet checks that an object at rest causes no work.
+func checkQuiet(t *rapid.T, w *fixture) {
 	w.steps = nil
 	_, err := w.run(anything, never)
 	if err != nil || len(w.steps) > 2 || len(w.steps) == 2 && w.steps[0] != lifecycle.Read {
@@ -60,12 +60,12 @@ func checkQuiet(t *rapid.T, w *world) {
 	}
 }
 
-// checkStep holds after every single write.
-func (w *world) checkStep(plan lifecycle.Plan) error {
+// checkStep checks what holds after every write.
+func (w *fixture) checkStep(plan lifecycle.Plan) error {
 	if (w.spec.Revoked || w.spec.Deleted) && plan.Step != lifecycle.Drop && len(w.status.Keys) > 0 {
 		return errors.New("a revoked object has keys")
 	}
-	// What Keywright itself wrote into the Secret is on record: it works until it is revoked or its end comes.
+	// A key that Keywright wrote into the Secret is recorded.
 	if plan.Step == lifecycle.Deliver && w.secret.keyID == w.inHand && !slices.Contains(ids(w), w.secret.content) {
 		return fmt.Errorf("the Secret holds %s, which is refused", w.secret.content)
 	}
@@ -81,8 +81,8 @@ func (w *world) checkStep(plan lifecycle.Plan) error {
 	return nil
 }
 
-// checkRest holds once there is nothing left to do.
-func (w *world) checkRest(plan lifecycle.Plan) error {
+// checkRest checks what holds at rest.
+func (w *fixture) checkRest(plan lifecycle.Plan) error {
 	current := lifecycle.Current(w.status.Keys)
 	switch {
 	case lifecycle.Pending(w.status.Keys) != nil:
@@ -94,7 +94,7 @@ func (w *world) checkRest(plan lifecycle.Plan) error {
 	case plan.Step == lifecycle.Stall:
 		return nil
 	case current != nil && current.Dead != "" && !plan.Expired:
-		return errors.New("a dead key is current and nobody is told")
+		return errors.New("a dead key is current and not reported")
 	case w.spec.Revoked, w.spec.Deleted:
 		if current != nil || w.secret.owner == lifecycle.Own {
 			return errors.New("a revoked or deleted object kept its key or its Secret")
@@ -106,7 +106,7 @@ func (w *world) checkRest(plan lifecycle.Plan) error {
 	case !w.accepted(current.ID):
 		return errors.New("the current key is refused")
 	case plan.Delivered != (w.secret.content == current.ID && w.secret.owner == lifecycle.Own):
-		return fmt.Errorf("delivered is said to be %t", plan.Delivered)
+		return fmt.Errorf("delivered is reported as %t", plan.Delivered)
 	case !plan.Delivered && w.spec.Reissue && !w.status.Restored:
 		return errors.New("the lost key was not replaced")
 	case w.spec.RotateRequest != "" && w.spec.RotateRequest != w.status.LastRotateRequest:
@@ -117,20 +117,20 @@ func (w *world) checkRest(plan lifecycle.Plan) error {
 	return nil
 }
 
-// checkExpired: nothing is accepted that has come to its end, and no key was issued only to be refused.
-func (w *world) checkExpired() error {
+// checkExpired checks that no ended key is accepted or issued.
+func (w *fixture) checkExpired() error {
 	current := lifecycle.Current(w.status.Keys)
 	switch {
 	case current == nil && !w.over(w.spec.ExpiresAt):
 		return errors.New("no key, and the object has not expired")
 	case current != nil && w.accepted(current.ID):
-		return errors.New("the key is said to have expired and is accepted")
+		return errors.New("the key is reported as expired and is accepted")
 	}
 	return nil
 }
 
-// happen lets one thing happen that this program does not do itself.
-func happen(t *rapid.T, w *world) {
+// happen applies one random event from outside.
+func happen(t *rapid.T, w *fixture) {
 	events := map[string]func(){
 		"nothing":          func() {},
 		"time passes":      func() { w.now = w.now.Add(time.Duration(rapid.IntRange(0, 300).Draw(t, "minutes")) * time.Minute) },
@@ -182,34 +182,34 @@ func happen(t *rapid.T, w *world) {
 	for name := range events {
 		names = append(names, name)
 	}
-	// Sorted, so that a failure found once is found again.
+	// Sorted, so that a failure can be reproduced.
 	events[rapid.SampledFrom(sorted(names)).Draw(t, "event")]()
 	w.crash()
 }
 
-// edit is somebody's write to the Secret's key.
-func (w *world) edit(content string, usable bool) {
+// edit is another writer's change to the Secret's key.
+func (w *fixture) edit(content string, usable bool) {
 	if w.secret.owner == lifecycle.NoSecret {
 		return
 	}
 	w.secret.content, w.secret.usable, w.secret.intact = content, usable, false
 }
 
-// die has every recorded key let nobody in.
-func (w *world) die(of lifecycle.Death) {
+// die makes every recorded key dead.
+func (w *fixture) die(of lifecycle.Death) {
 	for i := range w.status.Keys {
 		w.status.Keys[i].Dead = of
 	}
 }
 
-// leave makes the Secret one of a former object of the same name.
-func (w *world) leave() {
+// leave makes the Secret a leftover of a former object of the same name.
+func (w *fixture) leave() {
 	if w.secret.owner == lifecycle.Own {
 		w.secret.owner = lifecycle.Leftover
 	}
 }
 
-func (w *world) rename() {
+func (w *fixture) rename() {
 	w.stray = w.stray || w.secret.owner == lifecycle.Own
 	w.secret, w.cache = secret{}, nil
 	w.spec.SecretName += "x"

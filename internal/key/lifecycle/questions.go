@@ -2,10 +2,9 @@ package lifecycle
 
 import "time"
 
-// What the rules ask of the facts.
+// Questions that the rules ask of the facts.
 
-// mayHold says that the Secret holds the current key, or held it and has not been looked at since: what is not
-// known must not be forgotten.
+// mayHold reports whether the Secret holds the current key, or held it when it was last read.
 func mayHold(f Facts) bool {
 	current := Current(f.Status.Keys)
 	switch {
@@ -24,14 +23,14 @@ func mustHold(f Facts) bool {
 	return current != nil && f.Secret.holds(current.ID)
 }
 
-// lostCause says how the Secret came not to hold the current key. Empty: it does hold it.
+// lostCause returns why the Secret does not hold the current key. Empty: it does.
 func lostCause(f Facts) Cause {
 	current := Current(f.Status.Keys)
 	switch {
 	case current == nil || f.Secret.holds(current.ID):
 		return ""
 	case f.Secret.Owner == Own && f.Secret.Intact && !f.Secret.Misplaced:
-		// Nobody else wrote to the Secret, and it holds another key than the one on record.
+		// No other writer touched the Secret, and it holds another key than the recorded one.
 		return RecordChanged
 	case f.Secret.Owner == Own:
 		return SecretChanged
@@ -46,7 +45,7 @@ func renamed(f Facts) bool {
 	return Current(f.Status.Keys) != nil && (elsewhere || f.Secret.Misplaced)
 }
 
-// returned says that a Secret of a former object of this name came back with the status that records its key.
+// returned reports whether a Secret of a former object of this name came back with the status that records its key.
 func returned(f Facts) bool {
 	current := Current(f.Status.Keys)
 	if f.Secret.Owner != Leftover || current == nil || f.Secret.KeyID != current.ID {
@@ -72,7 +71,7 @@ func nextRotation(f Facts) time.Time {
 	return current.IssuedAt.Add(f.Spec.Every)
 }
 
-// earliestEnd is the next end of a key that is to come.
+// earliestEnd returns the next end of a key that is still to come.
 func earliestEnd(f Facts) time.Time {
 	var first time.Time
 	for _, k := range f.Status.Keys {

@@ -14,7 +14,7 @@ func Rights(key *v1alpha1.APIKey) access.Rights {
 	return given
 }
 
-// Role is what an AccessRole says.
+// Role returns the rules of an AccessRole.
 func Role(role *v1alpha1.AccessRole) access.Role {
 	return access.Role{
 		Permissions: permissions(role.Spec.Permissions),
@@ -41,7 +41,7 @@ func permissions(written []v1alpha1.Permission) []access.Permission {
 	return read
 }
 
-// Plain is a list of strings without their type. An empty one is nil.
+// Plain returns a list of strings without their type, and nil for an empty one.
 func Plain[S ~string](typed []S) []string {
 	if len(typed) == 0 {
 		return nil
@@ -53,7 +53,7 @@ func Plain[S ~string](typed []S) []string {
 	return out
 }
 
-// PlainValues is a map of strings without their types.
+// PlainValues returns a map of strings without their types.
 func PlainValues[V ~string](typed map[string]V) map[string]string {
 	out := make(map[string]string, len(typed))
 	for name, value := range typed {

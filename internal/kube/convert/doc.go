@@ -1,3 +1,3 @@
-// Package convert translates what people wrote in custom resources into the terms of the pure packages. Operator and
-// server read a manifest by it in the same way.
+// Package convert translates custom resources into the terms of the pure packages: what the spec asks for, which keys
+// are recorded, why they are refused. Operator and server both read objects through it, so that they can't differ.
 package convert

@@ -10,8 +10,8 @@ import (
 	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
-// Standing returns why a key object refuses every key of its own, or verify.Accepted. It rests on the spec alone, so that
-// a revocation needs no operator.
+// Standing returns why a key object refuses every key of its own, or verify.Accepted. It rests on the spec alone, so
+// that a revocation needs no operator.
 func Standing(o keyholder.Object) verify.Reason {
 	switch o := o.(type) {
 	case *v1alpha1.AdminUser:
@@ -27,8 +27,9 @@ func Standing(o keyholder.Object) verify.Reason {
 	return verify.Unknown
 }
 
-// ActiveAdmin reports whether an AdminUser whose username claim is honoured counts as an active admin. currentKeyAccepted
-// is what the caller knows of the current key: the operator goes by its condition Active, the server by the record.
+// ActiveAdmin reports whether an AdminUser whose username claim is honoured counts as an active admin.
+// currentKeyAccepted is what the caller knows of the current key: the operator goes by its condition Active, the server
+// by the record.
 func ActiveAdmin(user *v1alpha1.AdminUser, currentKeyAccepted bool) bool {
 	return user.DeletionTimestamp.IsZero() && verify.ActiveAdmin(user.IsAdmin(), Standing(user), currentKeyAccepted)
 }
@@ -36,7 +37,8 @@ func ActiveAdmin(user *v1alpha1.AdminUser, currentKeyAccepted bool) bool {
 // StaysIfLast reports whether an AdminUser that is being deleted stays while there is no active admin: it would be an
 // active admin otherwise, the finalizer holds it, and no person has allowed its removal.
 func StaysIfLast(user *v1alpha1.AdminUser) bool {
-	return !user.DeletionTimestamp.IsZero() && user.IsAdmin() && user.IsEnabled() && IsAnchor(user) && !RemovalAllowed(user)
+	return !user.DeletionTimestamp.IsZero() && user.IsAdmin() && user.IsEnabled() &&
+		IsAnchor(user) && !RemovalAllowed(user)
 }
 
 // IsKept reports whether the operator keeps the AdminUser as the last admin. It knows more than the server, such as

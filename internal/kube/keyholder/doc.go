@@ -1,3 +1,3 @@
-// Package keyholder knows which kinds of objects have keys, and finds one by a key or all of them. What an object asks for
-// is its controller's business.
+// Package keyholder defines the key objects, AdminUsers and APIKeys, and finds them: all of them, by a key, or by
+// username.
 package keyholder

@@ -4,23 +4,24 @@ import (
 	"context"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// Object is one that has keys.
+// Object is a key object.
 type Object interface {
 	client.Object
 	HolderStatus() *v1alpha1.KeyHolderStatus
 }
 
-// Kinds of objects that have keys.
+// Kinds of key objects.
 const (
 	AdminUser = "AdminUser"
 	APIKey    = "APIKey"
 )
 
-// KindOf names the kind of an object: what was read from a cache does not say.
+// KindOf returns the kind of an object: objects from a cache have no TypeMeta.
 func KindOf(o Object) string {
 	if _, is := o.(*v1alpha1.AdminUser); is {
 		return AdminUser
@@ -28,7 +29,7 @@ func KindOf(o Object) string {
 	return APIKey
 }
 
-// Scope is where objects count.
+// Scope is the namespaces that Keywright serves.
 type Scope struct {
 	// System is Keywright's own namespace, the only one for AdminUsers.
 	System string
@@ -44,8 +45,8 @@ func (s Scope) KeyNamespaces() []string {
 	return s.Namespaces
 }
 
-// Each calls visit with every object that the cache has, until it returns an error. What it is given belongs to the cache
-// and must not be changed.
+// Each calls visit with every object in the cache, until it returns an error. The objects belong to the cache: visit
+// must not change them.
 func (s Scope) Each(ctx context.Context, cached client.Reader, visit func(Object) error) error {
 	return s.each(func(namespace string, newList func() client.ObjectList) error {
 		list := newList()
@@ -56,16 +57,17 @@ func (s Scope) Each(ctx context.Context, cached client.Reader, visit func(Object
 	})
 }
 
-// page bounds how many objects are held in memory when the API server itself is asked.
+// page bounds the objects in one reply of the API server.
 const page = 500
 
-// EachLive does the same with what the API server says.
+// EachLive is Each with the objects at the API server.
 func (s Scope) EachLive(ctx context.Context, live client.Reader, visit func(Object) error) error {
 	return s.each(func(namespace string, newList func() client.ObjectList) error {
 		for next := ""; ; {
-			// A new list for each page: one that is decoded into twice keeps what the second page leaves out.
+			// A new list for each page: decoding into the same one would keep fields that the next page leaves out.
 			list := newList()
-			if err := live.List(ctx, list, client.InNamespace(namespace), client.Limit(page), client.Continue(next)); err != nil {
+			options := []client.ListOption{client.InNamespace(namespace), client.Limit(page), client.Continue(next)}
+			if err := live.List(ctx, list, options...); err != nil {
 				return err
 			}
 			if err := visitAll(list, visit); err != nil {
@@ -113,4 +115,17 @@ func itemsOf(list client.ObjectList) []Object {
 		}
 	}
 	return objects
+}
+
+// Ask sends every object in the cache to the channel of its kind, for its controller to reconcile it again. It waits
+// until each has been received.
+func (s Scope) Ask(ctx context.Context, cached client.Reader, listening map[string]chan<- event.GenericEvent) error {
+	return s.Each(ctx, cached, func(o Object) error {
+		select {
+		case listening[KindOf(o)] <- event.GenericEvent{Object: o}:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
 }

@@ -48,7 +48,8 @@ func SameUsername(ctx context.Context, cached client.Reader, user *v1alpha1.Admi
 
 func listByUsername(ctx context.Context, cached client.Reader, namespace, name string) ([]v1alpha1.AdminUser, error) {
 	var list v1alpha1.AdminUserList
-	err := cached.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{usernameIndex: username.Fold(name)})
+	byName := client.MatchingFields{usernameIndex: username.Fold(name)}
+	err := cached.List(ctx, &list, client.InNamespace(namespace), byName)
 	return list.Items, err
 }
 

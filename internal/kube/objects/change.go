@@ -14,11 +14,11 @@ import (
 	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
-// maxTries is how often a write is tried that loses against others. Each of those has got somewhere.
+// maxTries bounds the retries of a write that conflicts with others.
 const maxTries = 20
 
-// Change changes o as it is at the API server, and brings o up to date. change sets metadata and spec, and may be called
-// several times. When Change returns, this server goes by it.
+// Change changes the present state of o and updates o. change sets metadata and spec, and may be called several times.
+// When Change returns, the change is in force at this server.
 func (s *Store) Change(ctx context.Context, o Object, change func(Object)) error {
 	before := digestsOf(o)
 	err := s.retry(ctx, o, func() error {
@@ -37,7 +37,7 @@ func (s *Store) Change(ctx context.Context, o Object, change func(Object)) error
 	return nil
 }
 
-// Delete deletes o. When it returns, this server accepts none of its keys.
+// Delete deletes o. When it returns, this server refuses all keys of o.
 func (s *Store) Delete(ctx context.Context, o Object) error {
 	before := digestsOf(o)
 	if err := s.remove(ctx, o); err != nil {
@@ -51,13 +51,13 @@ func (s *Store) remove(ctx context.Context, o Object) error {
 	uid := o.GetUID()
 	err := s.client.Delete(ctx, sameKind(o), client.Preconditions{UID: &uid})
 	if apierrors.IsConflict(err) {
-		// Another object has the name by now.
+		// Another object has taken the name.
 		return ErrGone
 	}
 	return failure(err)
 }
 
-// AskRotation asks the operator for a new key in o's Secret.
+// AskRotation requests a new key in o's Secret from the operator.
 func (s *Store) AskRotation(ctx context.Context, o Object) error {
 	annotations := map[string]any{v1alpha1.AnnotationRotate: s.Now().UTC().Format(time.RFC3339Nano)}
 	return s.retry(ctx, o, func() error {
@@ -66,7 +66,7 @@ func (s *Store) AskRotation(ctx context.Context, o Object) error {
 	})
 }
 
-// patch sends a merge patch, and brings o up to date.
+// patch sends a merge patch and updates o.
 func (s *Store) patch(ctx context.Context, o Object, body map[string]any, status bool) error {
 	patch, err := json.Marshal(body)
 	if err != nil {
@@ -76,7 +76,7 @@ func (s *Store) patch(ctx context.Context, o Object, body map[string]any, status
 }
 
 func (s *Store) send(ctx context.Context, o Object, patch []byte, status bool) (err error) {
-	// An object that is decoded into twice keeps what the second answer leaves out.
+	// A new object for the reply: decoding into o would keep fields that the reply leaves out.
 	next, raw := sameKind(o), client.RawPatch(types.MergePatchType, patch)
 	if status {
 		err = s.client.Status().Patch(ctx, next, raw, client.FieldOwner(v1alpha1.ServerFieldManager))
@@ -90,7 +90,7 @@ func (s *Store) send(ctx context.Context, o Object, patch []byte, status bool) (
 	return nil
 }
 
-// retry does a write again that was refused because o is not as it was read.
+// retry repeats a write that conflicts, after reading o again.
 func (s *Store) retry(ctx context.Context, o Object, write func() error) error {
 	for range maxTries {
 		err := write()
@@ -101,7 +101,7 @@ func (s *Store) retry(ctx context.Context, o Object, write func() error) error {
 			return err
 		}
 	}
-	return fmt.Errorf("%w: others write to %s all the time", ErrUnavailable, nameOf(o))
+	return fmt.Errorf("%w: too many conflicting writes to %s", ErrUnavailable, nameOf(o))
 }
 
 func nameOf(o Object) string {

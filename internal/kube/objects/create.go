@@ -13,24 +13,24 @@ import (
 	"keywright.dev/keywright/internal/program"
 )
 
-// undoTimeout is how long the removal of what could not be finished may take.
+// undoTimeout bounds the removal of an object that could not be completed.
 const undoTimeout = 5 * time.Second
 
-// How long an object that is being deleted may still have the name, and how often that is looked at.
+// How long to wait for the deletion of an object of the same name, and how often to check.
 const (
 	nameHeld    = 10 * time.Second
 	lookIfNamed = 100 * time.Millisecond
 )
 
-// Create makes o and records k as its key. It fills in where o is, its name, that the API made it, and that its key is
-// delivered in a reply; spec is the caller's. When it returns, this server accepts the key, unless the object says
-// otherwise. What could not be given its key is not left behind.
+// Create creates o and records k as its key. It sets the namespace, the name, the mark of the API and the delivery; the
+// rest of the spec is the caller's. When it returns, this server accepts the key, unless the spec refuses it. An object
+// that can't be given its key is deleted again.
 func (s *Store) Create(ctx context.Context, o Object, k *Key) error {
 	s.complete(o)
 	if err := s.create(ctx, o); err != nil {
 		return err
 	}
-	// The operator may have written its conditions meanwhile, which stay: no version is asked for, and nothing tried again.
+	// The operator may have written conditions meanwhile. They stay, and the patch depends on no version.
 	if err := s.setStatus(ctx, o, "keys", s.succeed(o, k, 0)); err != nil {
 		return s.undo(ctx, o, err)
 	}
@@ -54,7 +54,8 @@ func (s *Store) complete(o Object) {
 	}
 }
 
-// create waits for a name whose object is on its way out. One that an object of another username has is not waited for.
+// create waits while an object of the same name is being deleted. If an object of another username has the name, it
+// chooses another name.
 func (s *Store) create(ctx context.Context, o Object) error {
 	ctx, cancel := context.WithTimeout(ctx, nameHeld)
 	defer cancel()
@@ -77,7 +78,7 @@ func (s *Store) create(ctx context.Context, o Object) error {
 	}
 }
 
-// rename gives a new AdminUser another name when the one it has is another user's.
+// rename gives a new AdminUser another name if its name belongs to another user, and reports whether it did.
 func (*Store) rename(o, held Object) bool {
 	user, is := o.(*v1alpha1.AdminUser)
 	other, both := held.(*v1alpha1.AdminUser)
@@ -89,12 +90,13 @@ func (*Store) rename(o, held Object) bool {
 	return user.Name != before
 }
 
-// undo takes back an object that has no key, whatever became of the request meanwhile.
+// undo deletes an object that has no key, even if the request has been cancelled.
 func (s *Store) undo(ctx context.Context, o Object, why error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
 	if err := s.remove(ctx, o); err != nil && !errors.Is(err, ErrGone) {
-		s.Log.ErrorContext(ctx, "An object was made that has no key, and can't be deleted: delete it", "object", nameOf(o), "error", err.Error())
+		s.Log.ErrorContext(ctx, "An object without a key was created and can't be deleted: delete it",
+			"object", nameOf(o), "error", err.Error())
 	}
 	return fmt.Errorf("record the key: %w", why)
 }

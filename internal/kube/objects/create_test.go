@@ -41,7 +41,7 @@ var _ = Describe("Creating", func() {
 		Expect(stored.Status.Keys).To(Equal(user.Status.Keys))
 	})
 
-	It("gives an APIKey a key with what it was given", func(ctx SpecContext) {
+	It("gives an APIKey a key with its rights", func(ctx SpecContext) {
 		o, k := newKey("ci", "certs.read"), generate()
 		o.Spec.ExpiresAt = &metav1.Time{Time: time.Now().Add(time.Hour).Truncate(time.Second)}
 		Expect(server.Create(ctx, o, k)).To(Succeed())
@@ -54,7 +54,7 @@ var _ = Describe("Creating", func() {
 		Expect(o.Status.Keys[0].NotAfter.Time).To(BeTemporally("==", o.Spec.ExpiresAt.Time))
 	})
 
-	It("waits for a disabled key too, which is not accepted", func(ctx SpecContext) {
+	It("waits for a disabled key, which is refused", func(ctx SpecContext) {
 		o, k := newKey("ci"), generate()
 		o.Spec.Enabled = new(false)
 		Expect(server.Create(ctx, o, k)).To(Succeed())
@@ -63,7 +63,7 @@ var _ = Describe("Creating", func() {
 		Expect(verifier.Verify(k.Plaintext, time.Now()).KeyID()).To(Equal(k.Digest.KeyID()))
 	})
 
-	It("lets one of many be who want the same name, in whatever case", func(ctx SpecContext) {
+	It("creates one of many objects with equal usernames", func(ctx SpecContext) {
 		names := []string{"carol", "Carol", "CAROL", "cArOl"}
 		keys := make([]*objects.Key, 20)
 		for i := range keys {
@@ -78,13 +78,13 @@ var _ = Describe("Creating", func() {
 		}
 	})
 
-	It("gives a name that makes no name of an object another one", func(ctx SpecContext) {
+	It("hashes a username that is not a valid object name", func(ctx SpecContext) {
 		user, _ := made(ctx, "Some_Body")
 		Expect(user.Name).To(MatchRegexp(`^some-body-[0-9a-f]{8}$`))
 		Expect(server.Create(ctx, newUser("some_body"), generate())).To(MatchError(objects.ErrExists))
 	})
 
-	It("is not kept from a username by an object of that name that is another user's", func(ctx SpecContext) {
+	It("chooses another object name if that of the username belongs to another user", func(ctx SpecContext) {
 		other := newUser("dora")
 		other.Namespace, other.Name = stack.Namespace, "emil"
 		Expect(plane.Client.Create(ctx, other)).To(Succeed())
@@ -95,7 +95,7 @@ var _ = Describe("Creating", func() {
 		Expect(server.Create(ctx, newUser("EMIL"), generate())).To(MatchError(objects.ErrExists))
 	})
 
-	It("waits for a name whose object is on its way out", func(ctx SpecContext) {
+	It("waits for the deletion of an object of the same name", func(ctx SpecContext) {
 		held := newUser("frank")
 		held.Namespace, held.Name, held.Finalizers = stack.Namespace, "frank", []string{"example.com/wait"}
 		Expect(plane.Client.Create(ctx, held)).To(Succeed())
@@ -117,7 +117,7 @@ var _ = Describe("Creating", func() {
 		Expect(accepted(k)).To(BeTrue())
 	})
 
-	It("leaves nothing behind that has no key", func(ctx SpecContext) {
+	It("deletes an object that could not be given a key", func(ctx SpecContext) {
 		k := generate()
 		k.Digest.PepperID = strings.Repeat("x", 200)
 		err := server.Create(ctx, newUser("gone"), k)

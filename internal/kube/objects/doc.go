@@ -1,6 +1,7 @@
-// Package objects owns what the server reads and writes of custom resources beside its watch: live, without a cache, and
-// in force at this server when a call returns. It issues the keys that are delivered in a reply.
+// Package objects reads and writes custom resources for management, beside the server's watch: live and without a
+// cache. When a write returns, it is in force at this server. The package issues the keys that are delivered in a
+// reply.
 //
-// Who may do what, and what a request means, is decided by its callers. What the server's account may write at all is
-// limited by config/rbac and config/admission/server_writes.yaml.
+// Its callers decide what a request means and who may make it. config/rbac and config/admission/server_writes.yaml
+// limit what the server's account may write at all.
 package objects

@@ -15,11 +15,12 @@ import (
 )
 
 const (
-	// maxEvents are kept until they are written. What comes then is not told: there are the log and the audit trail.
+	// maxEvents bounds the events that wait to be written. Further ones are dropped: the log and the audit trail have
+	// them.
 	maxEvents = 1000
-	// maxNote bounds what an event says, in bytes, as the API server does.
+	// maxNote is the API server's bound on an event's note, in bytes.
 	maxNote = 1024
-	// eventTries and eventPause are how an event is written again that could not be.
+	// eventTries and eventPause are how often and at what interval an event is written again after a failure.
 	eventTries = 3
 	eventPause = time.Second
 
@@ -27,13 +28,13 @@ const (
 	defaultInstance     = "keywright-server"
 )
 
-// Event tells on o what was done through the API. It returns at once; Run writes the event. message never holds a key.
+// Event records an event on o. It returns at once; Run writes the event. message must not contain a key.
 func (s *Store) Event(o Object, reason, message string) {
 	event := s.eventOf(o, reason, message)
 	select {
 	case s.events <- event:
 	default:
-		s.Log.Warn("An event is not told: too many wait to be written", "object", nameOf(o), "reason", reason)
+		s.Log.Warn("An event is dropped: too many wait to be written", "object", nameOf(o), "reason", reason)
 	}
 }
 
@@ -45,7 +46,8 @@ func (s *Store) eventOf(o Object, reason, message string) *eventsv1.Event {
 	return &eventsv1.Event{
 		ObjectMeta: metav1.ObjectMeta{Namespace: o.GetNamespace(), GenerateName: eventPrefix(o.GetName())},
 		EventTime:  metav1.NewMicroTime(s.Now()),
-		Type:       corev1.EventTypeNormal, Reason: reason, Action: reason, Note: strings.ToValidUTF8(message[:min(len(message), maxNote)], ""),
+		Type:       corev1.EventTypeNormal, Reason: reason, Action: reason,
+		Note:                strings.ToValidUTF8(message[:min(len(message), maxNote)], ""),
 		ReportingController: reportingController, ReportingInstance: instance,
 		Regarding: corev1.ObjectReference{
 			APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: keyholder.KindOf(o),
@@ -54,7 +56,7 @@ func (s *Store) eventOf(o Object, reason, message string) *eventsv1.Event {
 	}
 }
 
-// eventPrefix leaves room for what the API server adds.
+// eventPrefix leaves room for the suffix that the API server adds.
 func eventPrefix(name string) string {
 	return strings.TrimRight(name[:min(len(name), 200)], "-.") + "-"
 }
@@ -81,6 +83,7 @@ func (s *Store) writeEvent(ctx context.Context, event *eventsv1.Event) {
 			break
 		}
 	}
-	s.Log.WarnContext(ctx, "An event could not be told", "object", event.Regarding.Kind+" "+event.Regarding.Namespace+"/"+event.Regarding.Name,
+	object := event.Regarding.Kind + " " + event.Regarding.Namespace + "/" + event.Regarding.Name
+	s.Log.WarnContext(ctx, "An event could not be written", "object", object,
 		"reason", event.Reason, "error", failure(err).Error())
 }

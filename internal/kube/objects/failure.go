@@ -13,19 +13,19 @@ import (
 	"keywright.dev/keywright/internal/kube/kubeconfig"
 )
 
-// What may come of a request to the API server.
+// Errors of requests to the API server.
 var (
-	// ErrUnavailable is wrapped by every error of an API server that can't be asked, or does not do what it is there for.
+	// ErrUnavailable is wrapped by every error of an API server that is unreachable or fails.
 	ErrUnavailable = errors.New("the API server is unreachable")
 	// ErrExists: there is an object of that name.
 	ErrExists = errors.New("there is an object of that name already")
-	// ErrGone: the object has been deleted meanwhile, or is being.
+	// ErrGone: the object has been deleted, or is being deleted.
 	ErrGone = errors.New("the object is gone")
 	// ErrLastAdmin: admission keeps the last admin.
 	ErrLastAdmin = errors.New("the last active admin has to stay")
 )
 
-// Invalid is an object that the API server refuses for what it says.
+// Invalid is the error for an object whose content the API server refuses.
 type Invalid struct {
 	// Field is a path such as spec.ttl, and may be empty.
 	Field string
@@ -33,7 +33,7 @@ type Invalid struct {
 	Problem string
 }
 
-// Error is the field and its problem.
+// Error returns the field and its problem.
 func (i *Invalid) Error() string {
 	if i.Field == "" {
 		return i.Problem
@@ -41,28 +41,28 @@ func (i *Invalid) Error() string {
 	return i.Field + ": " + i.Problem
 }
 
-// Refused is what the API server could do and does not: a policy of somebody's, a webhook or a quota is against it.
+// Refused is the error for a request that a policy, a webhook or a quota of the cluster refuses.
 type Refused struct {
 	// Message is for a person to read, and 300 bytes long at the most.
 	Message string
 }
 
-// Error is what the callers of the API are told.
+// Error returns the text for callers of the API.
 func (r *Refused) Error() string { return "The API server refuses it: " + r.Message }
 
 const maxRefusal = 300
 
-// noRight is in what RBAC says: that the server was not given a right is nothing that a caller could mend.
+// noRight matches refusals by RBAC: a caller can't do anything about a right that the server lacks.
 var noRight = regexp.MustCompile(`is forbidden: User "[^"]*" cannot `)
 
-// refusal is nil for an error that says nothing about what was asked for.
+// refusal returns nil for an error that is not about the request itself.
 func refusal(err error) *Refused {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {
 		return nil
 	}
 	message := status.Status().Message
-	// A webhook may refuse with whatever status it likes.
+	// A webhook may refuse with any status.
 	byWebhook := strings.HasPrefix(message, "admission webhook ") && strings.Contains(message, " denied the request")
 	if !byWebhook && (!apierrors.IsForbidden(err) || noRight.MatchString(message)) {
 		return nil
@@ -74,10 +74,10 @@ func refusal(err error) *Refused {
 	return &Refused{Message: message}
 }
 
-// lastAdminPolicy is how a refusal by config/admission/last_admin.yaml begins.
+// lastAdminPolicy begins the message of a refusal by config/admission/last_admin.yaml.
 const lastAdminPolicy = "ValidatingAdmissionPolicy 'keywright-last-admin'"
 
-// failure translates an error of the client. A conflict stays one: it is for the callers in here to try again.
+// failure translates an error of the client. It leaves a conflict as it is: retry repeats the write.
 func failure(err error) error {
 	switch {
 	case err == nil || apierrors.IsConflict(err):
@@ -97,7 +97,7 @@ func failure(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnavailable, kubeconfig.Unreachable(err))
 }
 
-// invalid is the first of what the API server found.
+// invalid returns the first cause that the API server reports.
 func invalid(err error) error {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) || status.Status().Details == nil || len(status.Status().Details.Causes) == 0 {
@@ -107,7 +107,7 @@ func invalid(err error) error {
 	return &Invalid{Field: strings.TrimPrefix(cause.Field, "<nil>"), Problem: problemOf(cause)}
 }
 
-// problemOf leaves out the kind of the problem and the value, which stand before it: Invalid value: "x": must be …
+// problemOf removes the type and the value before the problem: Invalid value: "x": must be …
 func problemOf(cause metav1.StatusCause) string {
 	_, problem, found := strings.Cut(cause.Message, ": ")
 	if !found {
@@ -116,7 +116,7 @@ func problemOf(cause metav1.StatusCause) string {
 	if value, err := strconv.QuotedPrefix(problem); err == nil {
 		return strings.TrimPrefix(problem[len(value):], ": ")
 	}
-	// How many there are is not quoted: Too many: 17: must have …
+	// A count is not quoted: Too many: 17: must have …
 	if number, rest, found := strings.Cut(problem, ": "); found && isNumber(number) {
 		return rest
 	}

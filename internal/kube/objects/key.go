@@ -9,25 +9,25 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
-// Key is a key on its way to whom it is for.
+// Key is a new key.
 type Key struct {
-	// Plaintext goes into one reply and nowhere else.
+	// Plaintext is for one reply only.
 	Plaintext string
 	Digest    pepper.Digest
-	// Prefix is what may be shown of it.
+	// Prefix is safe to show.
 	Prefix string
 }
 
-// String is the key's id, and no more.
+// String returns the key's id.
 func (k Key) String() string { return "key " + k.Digest.KeyID() }
 
-// GoString is String: a key printed by %#v tells no more.
+// GoString keeps the plaintext out of %#v.
 func (k Key) GoString() string { return k.String() }
 
-// LogValue is the key's id.
+// LogValue returns the key's id.
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.Digest.KeyID()) }
 
-// Generate makes a key.
+// Generate returns a new random key.
 func (s *Store) Generate() (*Key, error) {
 	plaintext, err := s.Format().Generate(s.Random)
 	if err != nil {
@@ -36,7 +36,7 @@ func (s *Store) Generate() (*Key, error) {
 	return s.keyOf(plaintext), nil
 }
 
-// Brought takes a key that a person thought of. The error completes a sentence that begins with what the key was.
+// Brought returns a key that a person brought. The error completes a sentence that begins with a noun for the key.
 func (s *Store) Brought(plaintext string) (*Key, error) {
 	if err := s.Format().Check(plaintext); err != nil {
 		return nil, err
@@ -48,9 +48,9 @@ func (s *Store) keyOf(plaintext string) *Key {
 	return &Key{Plaintext: plaintext, Digest: s.Ring().Digest(plaintext), Prefix: s.Format().Shown(plaintext)}
 }
 
-// Taken says that somebody has this key on record already, be it the bootstrap key, or refused. Whatever object this
-// server has seen is asked, and the AdminUsers as they are at the API server: who records keys that people bring, one
-// after the other, never gives one to two of them.
+// Taken reports whether an object or the bootstrap key has this key already, even if it is refused. It checks all
+// objects that this server has seen, and the live AdminUsers: keys that are brought one after the other never end up
+// with two users.
 func (s *Store) Taken(ctx context.Context, k *Key) (bool, error) {
 	if s.Verifier.Verify(k.Plaintext, s.Now()).KeyID() != "" {
 		return true, nil
@@ -61,11 +61,13 @@ func (s *Store) Taken(ctx context.Context, k *Key) (bool, error) {
 	}
 	forms := s.digests(k)
 	return slices.ContainsFunc(users, func(u v1alpha1.AdminUser) bool {
-		return slices.ContainsFunc(u.Status.Keys, func(held v1alpha1.KeyStatus) bool { return slices.Contains(forms, held.Digest) })
+		return slices.ContainsFunc(u.Status.Keys, func(recorded v1alpha1.KeyStatus) bool {
+			return slices.Contains(forms, recorded.Digest)
+		})
 	}), nil
 }
 
-// digests are the forms in which the key may be on record: one for each pepper.
+// digests returns the forms in which the key may be recorded: one for each pepper.
 func (s *Store) digests(k *Key) []string {
 	ring := s.Ring()
 	forms := make([]string, 0, ring.Len())

@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	// longestSlug leaves room for what the API server, or a hash, adds to it.
+	// longestSlug leaves room for a suffix or a hash.
 	longestSlug = 40
-	// namelessKey is what an APIKey is called whose name has nothing that may be in an object's.
+	// namelessKey names APIKeys whose display name has no character that an object name may have.
 	namelessKey = "key"
 )
 
-// ObjectName is the name of the AdminUser that the API makes for a username. Usernames that differ by case alone have the
-// same, so that of two made at once the API server lets one be.
+// ObjectName returns the name of the AdminUser that the API creates for a username. Equal usernames have the same one,
+// so that the API server refuses the second of two concurrent creations.
 func ObjectName(name string) string {
 	if folded := username.Fold(name); len(validation.IsDNS1123Subdomain(folded)) == 0 {
 		return folded
@@ -26,7 +26,7 @@ func ObjectName(name string) string {
 	return hashedName(name)
 }
 
-// hashedName is for a username that makes no name of an object, or one that an object of another username has.
+// hashedName returns the name for a username that is not a valid object name, or whose name another username has.
 func hashedName(name string) string {
 	folded := username.Fold(name)
 	sum := sha256.Sum256([]byte(folded))
@@ -37,7 +37,7 @@ func hashedName(name string) string {
 	return hash
 }
 
-// keyPrefix begins the name of an APIKey; the API server adds the rest.
+// keyPrefix returns the beginning of an APIKey's name. The API server adds the rest.
 func keyPrefix(displayName string) string {
 	s := slug(strings.ToLower(displayName))
 	if s == "" {
@@ -46,7 +46,7 @@ func keyPrefix(displayName string) string {
 	return s + "-"
 }
 
-// slug is what of a name may be in an object's name: letters, digits, and a '-' for what is between them.
+// slug returns the letters and digits of a name, with '-' in place of everything between them.
 func slug(name string) string {
 	var b strings.Builder
 	for _, c := range []byte(name) {

@@ -18,7 +18,7 @@ import (
 	"keywright.dev/keywright/test/kit"
 )
 
-func TestObjectNames(t *testing.T) {
+func TestObjectName(t *testing.T) {
 	for name, want := range map[string]string{
 		"alice": "alice", "Alice": "alice", "a.b-c": "a.b-c", "007": "007", "some_body": "some-body-", "x.": "x-", "a__b": "a-b-", "a-": "a-",
 	} {
@@ -29,8 +29,8 @@ func TestObjectNames(t *testing.T) {
 	}
 }
 
-// Of two made at once under names that differ by case alone the API server lets one be; others never meet.
-func TestNamesMeetWhenTheyAreTheSameCaseAside(t *testing.T) {
+// The API server refuses the second of two objects with equal usernames, and no other.
+func TestObjectName_IsSharedByEqualUsernamesOnly(t *testing.T) {
 	names := rapid.StringMatching(`[A-Za-z0-9][A-Za-z0-9._-]{1,49}`)
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := names.Draw(t, "a"), names.Draw(t, "b")
@@ -46,7 +46,7 @@ func TestNamesMeetWhenTheyAreTheSameCaseAside(t *testing.T) {
 	})
 }
 
-func TestKeysHaveObjectNamesWhateverTheyAreCalled(t *testing.T) {
+func TestKeyPrefix_IsValidForAnyDisplayName(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		prefix := keyPrefix(rapid.String().Draw(t, "name"))
 		if problems := validation.IsDNS1123Subdomain(prefix + "abcde"); problems != nil || len(prefix) > longestSlug+1 {
@@ -60,8 +60,7 @@ func TestKeysHaveObjectNamesWhateverTheyAreCalled(t *testing.T) {
 	}
 }
 
-// However a key is printed, it is by its id.
-func TestAKeyIsNotPrinted(t *testing.T) {
+func TestKey_IsPrintedByItsID(t *testing.T) {
 	const secret = "correct-horse-battery-staple"
 	k := &Key{Plaintext: secret, Digest: pepper.Digest{PepperID: "01234567"}}
 	var log kit.Log
@@ -73,7 +72,7 @@ func TestAKeyIsNotPrinted(t *testing.T) {
 	}
 }
 
-func TestFailures(t *testing.T) {
+func TestFailure(t *testing.T) {
 	group := metav1.SchemeGroupVersion.WithResource("adminusers").GroupResource()
 	forbidden := func(why string) error { return apierrors.NewForbidden(group, "alice", errors.New(why)) }
 	conflict := apierrors.NewConflict(group, "alice", errors.New("x"))
@@ -93,7 +92,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-func TestWhatIsRefusedIsToldInItsWords(t *testing.T) {
+func TestFailure_RefusalKeepsItsMessage(t *testing.T) {
 	group := schema.GroupResource{Resource: "adminusers"}
 	webhook := apierrors.NewBadRequest(`admission webhook "a.example" denied the request: no`)
 	for name, c := range map[string]struct {
@@ -112,7 +111,7 @@ func TestWhatIsRefusedIsToldInItsWords(t *testing.T) {
 	}
 }
 
-func TestProblemsLeaveTheValueOut(t *testing.T) {
+func TestInvalid_ProblemsLeaveOutTheValue(t *testing.T) {
 	for message, want := range map[string]string{
 		`Invalid value: "x\": y": must be z`:                   "must be z",
 		`Invalid value: must be z: or not`:                     "must be z: or not",

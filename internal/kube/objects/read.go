@@ -19,7 +19,7 @@ import (
 // ID names an object.
 type ID = verify.ID
 
-// page bounds how many objects one answer of the API server holds.
+// page bounds the objects in one reply of the API server.
 const page = 500
 
 // Users lists every AdminUser that counts for its place, as they are now. Of several of one username all are listed:
@@ -52,7 +52,7 @@ func Honoured(users []v1alpha1.AdminUser) []v1alpha1.AdminUser {
 
 // User is the AdminUser that holds exactly this username. Nil: none does.
 func (s *Store) User(ctx context.Context, name string) (*v1alpha1.AdminUser, error) {
-	// Nearly all of them are under the name that the API gives, and are had without all others.
+	// Nearly all are under the name that the API gives them, so that one get is enough.
 	user := &v1alpha1.AdminUser{}
 	err := s.client.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: ObjectName(name)}, user)
 	switch {
@@ -76,7 +76,7 @@ func outranked(u *v1alpha1.AdminUser) bool {
 	return len(u.Status.Keys) == 0 || stalled != nil && stalled.Reason == v1alpha1.ReasonUsernameTaken
 }
 
-// Keys lists the APIKeys of a subject, wherever keys count. An empty name stands for all of the kind.
+// Keys lists the APIKeys of a subject in all namespaces of APIKeys. An empty name stands for all subjects of the kind.
 func (s *Store) Keys(ctx context.Context, subject v1alpha1.Subject) ([]v1alpha1.APIKey, error) {
 	selector := fields.Set{"spec.subject.kind": string(subject.Kind)}
 	if subject.Name != "" {
@@ -107,9 +107,11 @@ func (s *Store) Roles(ctx context.Context) ([]v1alpha1.AccessRole, error) {
 	return all, err
 }
 
-// list takes one page after the other, each in a list of its own: one that is decoded into twice keeps what the second
-// page leaves out.
-func (s *Store) list(ctx context.Context, empty func() client.ObjectList, take func(client.ObjectList), options ...client.ListOption) error {
+// list reads page after page, each into a new list: decoding into the same one would keep fields that the second page
+// leaves out.
+func (s *Store) list(
+	ctx context.Context, empty func() client.ObjectList, take func(client.ObjectList), options ...client.ListOption,
+) error {
 	for next := ""; ; {
 		l := empty()
 		if err := s.client.List(ctx, l, append(options, client.Limit(page), client.Continue(next))...); err != nil {
@@ -122,8 +124,8 @@ func (s *Store) list(ctx context.Context, empty func() client.ObjectList, take f
 	}
 }
 
-// reread brings o up to date. ErrGone: it has been deleted, be it that another has its name now. The rule that lets the
-// server list is enough for it; get would be one more.
+// reread updates o. It returns ErrGone if o has been deleted, even if another object has its name now. It lists because
+// the server's role grants that and not get.
 func (s *Store) reread(ctx context.Context, o Object) error {
 	found, err := s.named(ctx, o)
 	switch {
@@ -136,7 +138,7 @@ func (s *Store) reread(ctx context.Context, o Object) error {
 	return nil
 }
 
-// named is the object of the same kind and name as o. Nil: there is none.
+// named returns the object of the same kind and name as o, or nil.
 func (s *Store) named(ctx context.Context, o Object) (Object, error) {
 	byName := client.MatchingFields{"metadata.name": o.GetName()}
 	var found Object
@@ -162,12 +164,12 @@ func listOf(o Object) client.ObjectList {
 	return &v1alpha1.APIKeyList{}
 }
 
-// sameKind is an empty object of o's kind, under its name.
+// sameKind returns an empty object of o's kind and name.
 func sameKind(o Object) Object {
 	return objectOf(ID{Kind: keyholder.KindOf(o), Namespace: o.GetNamespace(), Name: o.GetName()})
 }
 
-// objectOf is an empty object of that name, or nil for what is no object, such as the bootstrap key.
+// objectOf returns an empty object of that name, or nil for an ID without an object, such as the bootstrap key's.
 func objectOf(id ID) (o Object) {
 	switch id.Kind {
 	case keyholder.AdminUser:
@@ -182,7 +184,7 @@ func objectOf(id ID) (o Object) {
 	return o
 }
 
-// assign makes to what from is. They are of one kind.
+// assign copies from to to, which has the same kind.
 func assign(to, from Object) {
 	switch to := to.(type) {
 	case *v1alpha1.AdminUser:

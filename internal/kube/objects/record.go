@@ -17,8 +17,8 @@ import (
 	"keywright.dev/keywright/internal/kube/convert"
 )
 
-// Record makes k the current key of o, which it brings up to date. The keys before end with the overlap; 0: they leave
-// now. It returns when this server accepts k, or has not for a while: then it will as soon as it sees the object.
+// Record makes k the current key of o and updates o. Earlier keys end with the overlap, or at once if it is 0. Record
+// returns when this server accepts k, or after a timeout: then it will as soon as its watch sees the object.
 func (s *Store) Record(ctx context.Context, o Object, k *Key, overlap time.Duration) error {
 	before := digestsOf(o)
 	err := s.retry(ctx, o, func() error {
@@ -31,7 +31,7 @@ func (s *Store) Record(ctx context.Context, o Object, k *Key, overlap time.Durat
 	return nil
 }
 
-// DropKeys takes every key off o, which it brings up to date.
+// DropKeys removes every key from o and updates o.
 func (s *Store) DropKeys(ctx context.Context, o Object) error {
 	before := digestsOf(o)
 	if len(before) == 0 {
@@ -45,7 +45,7 @@ func (s *Store) DropKeys(ctx context.Context, o Object) error {
 	return nil
 }
 
-// SetLastUsed notes when a key of the object was last accepted. An object that has succeeded it is left alone.
+// SetLastUsed records when a key of the object was last accepted. It does not touch a later object of the same name.
 func (s *Store) SetLastUsed(ctx context.Context, id ID, uid string, at time.Time) error {
 	o := objectOf(id)
 	if o == nil {
@@ -59,10 +59,10 @@ func (s *Store) SetLastUsed(ctx context.Context, id ID, uid string, at time.Time
 	return err
 }
 
-// setStatus sets one field of the status, whatever else has changed. ErrGone: o is not there any more.
+// setStatus sets one field of the status, whatever else has changed. It returns ErrGone if o does not exist any more.
 func (s *Store) setStatus(ctx context.Context, o Object, field string, value any) error {
 	patch, err := json.Marshal([]map[string]any{
-		// Metadata that a merge patch of the status names is not looked at, but for the version.
+		// A merge patch of the status could test nothing in metadata but the version.
 		{"op": "test", "path": "/metadata/uid", "value": o.GetUID()},
 		{"op": "add", "path": "/status/" + field, "value": value},
 	})
@@ -70,7 +70,8 @@ func (s *Store) setStatus(ctx context.Context, o Object, field string, value any
 		return fmt.Errorf("make a patch: %w", err)
 	}
 	next := sameKind(o)
-	err = s.client.Status().Patch(ctx, next, client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(v1alpha1.ServerFieldManager))
+	raw := client.RawPatch(types.JSONPatchType, patch)
+	err = s.client.Status().Patch(ctx, next, raw, client.FieldOwner(v1alpha1.ServerFieldManager))
 	switch {
 	case isUnmet(err):
 		return ErrGone
@@ -81,13 +82,17 @@ func (s *Store) setStatus(ctx context.Context, o Object, field string, value any
 	return nil
 }
 
-// isUnmet: a test in a patch was not met. The API server says so without naming a field.
+// isUnmet reports whether a test in a patch has failed. The API server reports that without naming a field.
 func isUnmet(err error) bool {
 	var status apierrors.APIStatus
-	return apierrors.IsInvalid(err) && errors.As(err, &status) && (status.Status().Details == nil || len(status.Status().Details.Causes) == 0)
+	if !apierrors.IsInvalid(err) || !errors.As(err, &status) {
+		return false
+	}
+	details := status.Status().Details
+	return details == nil || len(details.Causes) == 0
 }
 
-// writeKeys is refused when the object has changed since it was read.
+// writeKeys conflicts if the object has changed since it was read.
 func (s *Store) writeKeys(ctx context.Context, o Object, keys []v1alpha1.KeyStatus) error {
 	metadata := map[string]any{"resourceVersion": o.GetResourceVersion()}
 	return s.patch(ctx, o, map[string]any{"metadata": metadata, "status": map[string]any{"keys": keys}}, true)
@@ -99,7 +104,8 @@ func (s *Store) succeed(o Object, k *Key, overlap time.Duration) []v1alpha1.KeyS
 	now, spec := s.Now(), convert.Spec(o)
 	issued := lifecycle.IssueTime(now, o.GetCreationTimestamp().Time)
 	next := lifecycle.Key{
-		ID: k.Digest.KeyID(), Prefix: k.Prefix, Digest: k.Digest.String(), IssuedAt: issued, NotAfter: spec.RecordedEnd(issued),
+		ID: k.Digest.KeyID(), Prefix: k.Prefix, Digest: k.Digest.String(),
+		IssuedAt: issued, NotAfter: spec.RecordedEnd(issued),
 	}
 	return convert.KeyStatuses(lifecycle.Succeed(convert.Keys(o.HolderStatus().Keys), next, overlap, now))
 }

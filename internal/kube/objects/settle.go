@@ -13,15 +13,15 @@ import (
 	"keywright.dev/keywright/internal/program"
 )
 
-// How long a write waits until this server goes by it, and how often it looks: one map access each time.
+// How long a write waits to be in force at this server, and how often it checks: one map access each time.
 const (
 	inForce   = 5 * time.Second
 	firstLook = 500 * time.Microsecond
 	maxLook   = 20 * time.Millisecond
 )
 
-// await returns when it is so, or when it has taken too long. Then what was written is in force as soon as the watch shows
-// it, and there is no better answer than that it was written.
+// await waits until isSo is true, but not for long: the write will be in force once the watch shows it, and the caller
+// has no better answer than that it was written.
 func (s *Store) await(ctx context.Context, o Object, isSo func() bool) {
 	waiting, cancel := context.WithTimeout(ctx, inForce)
 	defer cancel()
@@ -30,13 +30,14 @@ func (s *Store) await(ctx context.Context, o Object, isSo func() bool) {
 			continue
 		}
 		if ctx.Err() == nil {
-			s.Log.WarnContext(ctx, "What was written is not in force here yet: the watch lags", "object", nameOf(o), "waited", inForce.String())
+			s.Log.WarnContext(ctx, "A write is not in force here yet: the watch lags",
+				"object", nameOf(o), "waited", inForce.String())
 		}
 		return
 	}
 }
 
-// shows says that this server goes by o as it is, and no longer by keys that it had before.
+// shows reports whether the index has o as it is, and refuses the keys that o had before.
 func (s *Store) shows(o Object, before []pepper.Digest) bool {
 	now := s.Now()
 	held := digestsOf(o)
@@ -74,7 +75,7 @@ func showsRights(o Object, verdict verify.Verdict) bool {
 	return got == nil || reflect.DeepEqual(&want, got)
 }
 
-// showsEnd: an end that was set is there, be it that roles set an earlier one, and one that was taken away is not.
+// showsEnd reports whether the index has o's end, or an earlier one that roles set.
 func showsEnd(o Object, verdict verify.Verdict) bool {
 	k, is := o.(*v1alpha1.APIKey)
 	if !is || k.Spec.ExpiresAt == nil {
@@ -88,7 +89,7 @@ func (s *Store) refusesAll(digests []pepper.Digest, now time.Time) bool {
 	return !slices.ContainsFunc(digests, func(d pepper.Digest) bool { return s.Verifier.VerifyDigest(&d, now).Accepted() })
 }
 
-// digestsOf are those of the keys on record. What can't be read was not written by Keywright, and is no key.
+// digestsOf returns the digests of the recorded keys. Keywright did not write unreadable ones.
 func digestsOf(o Object) []pepper.Digest {
 	var all []pepper.Digest
 	for _, k := range o.HolderStatus().Keys {

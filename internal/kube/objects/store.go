@@ -19,7 +19,7 @@ import (
 	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
-// Object is one that has keys: *v1alpha1.AdminUser or *v1alpha1.APIKey.
+// Object is a key object: *v1alpha1.AdminUser or *v1alpha1.APIKey.
 type Object = keyholder.Object
 
 // Verifier is what this server accepts now.
@@ -31,10 +31,10 @@ type Verifier interface {
 // callTimeout bounds each request to the API server.
 const callTimeout = 10 * time.Second
 
-// Options say where objects are and how keys are made.
+// Options configure a Store.
 type Options struct {
 	REST *rest.Config
-	// Namespace is Keywright's own. What is created is created there.
+	// Namespace is Keywright's own. New objects are created there.
 	Namespace string
 	// KeyNamespaces are those of APIKeys. Empty: all.
 	KeyNamespaces []string
@@ -46,7 +46,7 @@ type Options struct {
 	Random io.Reader
 	Now    func() time.Time
 	Log    *slog.Logger
-	// Instance tells this server's events from others'. It may be empty.
+	// Instance names this server in its events. It may be empty.
 	Instance string
 }
 
@@ -57,7 +57,7 @@ type Store struct {
 	events chan *eventsv1.Event
 }
 
-// New does not talk to the API server yet.
+// New returns a Store. It sends no request yet.
 func New(o Options) (*Store, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, eventsv1.AddToScheme} {
@@ -66,7 +66,7 @@ func New(o Options) (*Store, error) {
 		}
 	}
 	config := rest.CopyConfig(o.REST)
-	// The callers are people and programs that wait; how many of them there are is not bounded here.
+	// The callers are people and programs that wait, so there is no rate limit.
 	config.QPS, config.Timeout, config.WarningHandler = -1, callTimeout, rest.NoWarnings{}
 	c, err := client.New(config, client.Options{Scheme: scheme, Mapper: resources()})
 	if err != nil {
@@ -75,7 +75,7 @@ func New(o Options) (*Store, error) {
 	return &Store{Options: o, client: c, events: make(chan *eventsv1.Event, maxEvents)}, nil
 }
 
-// resources are known: nothing has to be discovered first.
+// resources returns the mapping of the kinds that a Store uses, so that none has to be discovered.
 func resources() meta.RESTMapper {
 	known := meta.NewDefaultRESTMapper(nil)
 	add := func(version schema.GroupVersion, kind, plural, singular string, scope meta.RESTScope) {
@@ -88,7 +88,7 @@ func resources() meta.RESTMapper {
 	return known
 }
 
-// FromManifest says that a person or a manifest made the object: the API changes nothing of it.
+// FromManifest reports whether the object was created by other means than the API, which then does not change it.
 func FromManifest(o Object) bool {
 	return o.GetAnnotations()[v1alpha1.AnnotationCreatedBy] != v1alpha1.CreatedByAPI
 }

@@ -88,8 +88,8 @@ func (s *succession) settle(t *rapid.T, keys []lifecycle.Key, holds string) []li
 	return nil
 }
 
-// A key that the server records and one that the operator delivers leave the same keys on record: with what the operator
-// alone knows, which keys are dead and which end roles set, as of its next decision.
+// A key that the server records and one that the operator delivers leave the same keys on record: with what the
+// operator alone knows, which keys are dead and which end roles set, as of its next decision.
 func TestOperatorAndServer_AgreeOnSuccession(t *testing.T) {
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: []byte(strings.Repeat("p", pepper.MinLength))})
 	if err != nil {

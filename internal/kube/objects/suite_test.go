@@ -16,7 +16,6 @@ import (
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
-	"keywright.dev/keywright/internal/kube/keyholder"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/liveobjects"
@@ -54,7 +53,7 @@ func newUser(name string) *v1alpha1.AdminUser {
 	return &v1alpha1.AdminUser{Spec: v1alpha1.AdminUserSpec{Username: name}}
 }
 
-// made is a user with a key, who is gone after the spec.
+// made returns a user with a key, who is deleted after the spec.
 func made(ctx context.Context, name string) (*v1alpha1.AdminUser, *objects.Key) {
 	GinkgoHelper()
 	user, k := newUser(name), generate()
@@ -79,7 +78,7 @@ func newKey(subject string, scopes ...v1alpha1.Scope) *v1alpha1.APIKey {
 
 func accepted(k *objects.Key) bool { return verifier.Verify(k.Plaintext, time.Now()).Accepted() }
 
-// atOnce does something so many times at the same time, and returns what became of each.
+// atOnce calls a function n times concurrently and returns the results.
 func atOnce(n int, do func(i int) error) []error {
 	results := make([]error, n)
 	var working sync.WaitGroup

@@ -21,7 +21,7 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// manifest is a user as a person applies it.
+// manifest returns a user as a person applies it.
 func manifest(ctx context.Context, name string, delivery v1alpha1.Delivery) *v1alpha1.AdminUser {
 	GinkgoHelper()
 	user := newUser(name)
@@ -31,7 +31,7 @@ func manifest(ctx context.Context, name string, delivery v1alpha1.Delivery) *v1a
 	return user
 }
 
-// touch has somebody else write to the object.
+// touch makes a write of another client to the object.
 func touch(ctx context.Context, o client.Object) {
 	GinkgoHelper()
 	other := o.DeepCopyObject().(client.Object)
@@ -39,7 +39,7 @@ func touch(ctx context.Context, o client.Object) {
 }
 
 var _ = Describe("A new key", func() {
-	It("takes the place of the one before at once", func(ctx SpecContext) {
+	It("replaces the current key at once", func(ctx SpecContext) {
 		user, old := made(ctx, "rita")
 		k := generate()
 		Expect(server.Record(ctx, user, k, 0)).To(Succeed())
@@ -48,7 +48,7 @@ var _ = Describe("A new key", func() {
 		Expect(user.Status.Keys).To(HaveLen(1))
 	})
 
-	It("leaves those before their overlap, and no more than that", func(ctx SpecContext) {
+	It("leaves earlier keys their overlap", func(ctx SpecContext) {
 		user, old := made(ctx, "rolf")
 		next, last := generate(), generate()
 		Expect(server.Record(ctx, user, next, time.Hour)).To(Succeed())
@@ -66,7 +66,7 @@ var _ = Describe("A new key", func() {
 		}
 	})
 
-	It("is recorded though others write to the object, and whatever they wrote stays", func(ctx SpecContext) {
+	It("is recorded despite other writes, which stay", func(ctx SpecContext) {
 		user, _ := made(ctx, "ruth")
 		touch(ctx, user)
 		k := generate()
@@ -75,7 +75,7 @@ var _ = Describe("A new key", func() {
 		Expect(accepted(k)).To(BeTrue())
 	})
 
-	It("is one of many recorded at once, and the others are refused", func(ctx SpecContext) {
+	It("is the only accepted one of many that are recorded at once", func(ctx SpecContext) {
 		user, _ := made(ctx, "rosa")
 		keys := make([]*objects.Key, 8)
 		for i := range keys {
@@ -93,7 +93,7 @@ var _ = Describe("A new key", func() {
 		}).Should(Equal(1))
 	})
 
-	It("is not for an object that is gone, be another one under its name", func(ctx SpecContext) {
+	It("is not recorded on a later object of the same name", func(ctx SpecContext) {
 		user, _ := made(ctx, "rudi")
 		Expect(server.Delete(ctx, user)).To(Succeed())
 		k := generate()
@@ -106,14 +106,14 @@ var _ = Describe("A new key", func() {
 		Expect(plane.Client.Get(ctx, client.ObjectKeyFromObject(again), again)).To(Succeed())
 	})
 
-	It("is recorded for a manifest's user whose key is delivered in a reply, and for no other", func(ctx SpecContext) {
+	It("is recorded for a user of a manifest only if delivery is Response", func(ctx SpecContext) {
 		k := generate()
 		Expect(server.Record(ctx, manifest(ctx, "by-hand", v1alpha1.DeliveryResponse), k, 0)).To(Succeed())
 		Expect(accepted(k)).To(BeTrue())
 		Expect(server.Record(ctx, manifest(ctx, "by-secret", v1alpha1.DeliverySecret), generate(), 0)).To(refuse("the operator does"))
 	})
 
-	It("is all there is after all were dropped", func(ctx SpecContext) {
+	It("is the only key after all were dropped", func(ctx SpecContext) {
 		user, old := made(ctx, "remo")
 		Expect(server.DropKeys(ctx, user)).To(Succeed())
 		Expect(user.Status.Keys).To(BeEmpty())
@@ -122,7 +122,7 @@ var _ = Describe("A new key", func() {
 	})
 })
 
-// refuse matches what a policy is against.
+// refuse matches a refusal by an admission policy.
 func refuse(why string) gomegatypes.GomegaMatcher {
 	return WithTransform(func(err error) string {
 		var refused *objects.Refused
@@ -134,7 +134,7 @@ func refuse(why string) gomegatypes.GomegaMatcher {
 }
 
 var _ = Describe("A change", func() {
-	It("is in force when it returns, back and forth", func(ctx SpecContext) {
+	It("is in force when it returns, in both directions", func(ctx SpecContext) {
 		user, k := made(ctx, "vera")
 		for _, on := range []bool{false, true, false, true} {
 			Expect(server.Change(ctx, user, func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Enabled = new(on) })).To(Succeed())
@@ -154,14 +154,14 @@ var _ = Describe("A change", func() {
 		Expect(accepted(k)).To(BeFalse())
 	})
 
-	It("is made to the object as it is, not as it was read", func(ctx SpecContext) {
+	It("applies to the present state of the object", func(ctx SpecContext) {
 		user, _ := made(ctx, "vito")
 		touch(ctx, user)
 		Expect(server.Change(ctx, user, func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Enabled = new(false) })).To(Succeed())
 		Expect(user.Labels).To(HaveKeyWithValue("a", "b"))
 	})
 
-	It("is not made to a manifest's object", func(ctx SpecContext) {
+	It("of an object from a manifest is refused", func(ctx SpecContext) {
 		user := manifest(ctx, "valid", v1alpha1.DeliverySecret)
 		Expect(server.Change(ctx, user, func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Enabled = new(false) })).To(refuse("changes no spec"))
 		Expect(server.Delete(ctx, user)).To(refuse("deletes nothing"))
@@ -169,7 +169,7 @@ var _ = Describe("A change", func() {
 		Expect(user.Annotations[v1alpha1.AnnotationRotate]).NotTo(BeEmpty())
 	})
 
-	It("that takes the last admin away is refused by its name", func(ctx SpecContext) {
+	It("that removes the last admin returns ErrLastAdmin", func(ctx SpecContext) {
 		user, k := made(ctx, "last")
 		mark := `{"status":{"conditions":[{"type":"LastAdmin","status":"True","reason":"OnlyActiveAdmin","message":"","lastTransitionTime":"2030-01-01T00:00:00Z"}]}}`
 		Expect(plane.Client.Status().Patch(ctx, user.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(mark)))).To(Succeed())
@@ -181,7 +181,7 @@ var _ = Describe("A change", func() {
 })
 
 var _ = Describe("A deletion", func() {
-	It("is in force when it returns, be it that a finalizer holds the object", func(ctx SpecContext) {
+	It("is in force when it returns, even if a finalizer holds the object", func(ctx SpecContext) {
 		user, k := made(ctx, "zora")
 		held := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":["example.com/wait"]}}`))
 		Expect(plane.Client.Patch(ctx, user.DeepCopy(), held)).To(Succeed())
@@ -191,7 +191,7 @@ var _ = Describe("A deletion", func() {
 })
 
 var _ = Describe("Reading", func() {
-	It("finds the user that holds a name exactly", func(ctx SpecContext) {
+	It("finds the user of exactly a name", func(ctx SpecContext) {
 		user, _ := made(ctx, "Nina")
 		found, err := server.User(ctx, "Nina")
 		Expect(err).NotTo(HaveOccurred())
@@ -208,7 +208,7 @@ var _ = Describe("Reading", func() {
 		Expect(found.UID).To(Equal(elsewhere.UID))
 	})
 
-	It("lists the keys of a subject, or of all of its kind", func(ctx SpecContext) {
+	It("lists the keys of a subject or of a kind of subjects", func(ctx SpecContext) {
 		for _, subject := range []string{"list-a", "list-a", "list-b"} {
 			o := newKey(subject)
 			Expect(server.Create(ctx, o, generate())).To(Succeed())
@@ -224,7 +224,7 @@ var _ = Describe("Reading", func() {
 		Expect(server.Roles(ctx)).To(BeEmpty())
 	})
 
-	It("knows a key that somebody has", func(ctx SpecContext) {
+	It("reports a key that is taken", func(ctx SpecContext) {
 		brought := func(plaintext string) *objects.Key {
 			k, err := server.Brought(plaintext)
 			Expect(err).NotTo(HaveOccurred())
@@ -242,7 +242,7 @@ var _ = Describe("Reading", func() {
 		Expect(server.Taken(ctx, brought("the-key-to-begin-with"))).To(BeTrue())
 	})
 
-	It("knows a key under a former pepper, though this server has not seen it", func(ctx SpecContext) {
+	It("reports a key under an old pepper that the index does not have", func(ctx SpecContext) {
 		user, _ := made(ctx, "kira")
 		k, err := server.Brought("the-key-of-kira-herself")
 		Expect(err).NotTo(HaveOccurred())
@@ -259,7 +259,7 @@ var _ = Describe("Reading", func() {
 		Expect(other.Taken(ctx, again)).To(BeTrue())
 	})
 
-	It("says that the API server is unreachable", func(ctx SpecContext) {
+	It("reports that the API server is unreachable", func(ctx SpecContext) {
 		nowhere := options
 		nowhere.REST = &rest.Config{Host: "http://127.0.0.1:1"}
 		other, err := objects.New(nowhere)
@@ -273,8 +273,8 @@ var _ = Describe("Reading", func() {
 	})
 })
 
-var _ = Describe("What is told", func() {
-	It("of the last use is about the very object", func(ctx SpecContext) {
+var _ = Describe("Reporting", func() {
+	It("records the last use on exactly this object", func(ctx SpecContext) {
 		user, _ := made(ctx, "luis")
 		id := verify.ID{Kind: "AdminUser", Namespace: user.Namespace, Name: user.Name}
 		at := time.Date(2030, 1, 1, 12, 0, 0, 5, time.UTC)
@@ -290,7 +290,7 @@ var _ = Describe("What is told", func() {
 		Expect(server.SetLastUsed(ctx, id, "uid", at)).To(Succeed())
 	})
 
-	It("by an event is on the object", func(ctx SpecContext) {
+	It("records an event on the object", func(ctx SpecContext) {
 		user, _ := made(ctx, "evan")
 		server.Event(user, v1alpha1.EventCreated, "Created by User/admin through the API")
 		Eventually(func() []string {

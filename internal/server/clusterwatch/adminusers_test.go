@@ -131,8 +131,8 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-// BenchmarkMemoryOfAPIKeys measures the memory of an index of 100,000 APIKeys of 10,000 users, each with scopes, a role, a
-// policy and a ttl. While they are listed, the reflector also has a trimmed object of each.
+// BenchmarkMemoryOfAPIKeys measures the memory of an index of 100,000 APIKeys of 10,000 users, each with scopes, a
+// role, a policy and a ttl. While they are listed, the reflector also has a trimmed object of each.
 func BenchmarkMemoryOfAPIKeys(b *testing.B) {
 	const keys, most = 100_000, 1024
 	for b.Loop() {

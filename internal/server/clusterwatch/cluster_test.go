@@ -23,8 +23,8 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// cluster is a watcher of a real API server, under the server's own identity. No operator runs: the test records what it
-// would.
+// cluster is a watcher of a real API server, under the server's own identity. No operator runs: the test records what
+// it would.
 type cluster struct {
 	*fixture
 	plane *stack.ControlPlane

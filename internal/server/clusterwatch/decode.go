@@ -70,8 +70,8 @@ func (e eventDecoder) Decode(
 	return e.Serializer.Decode(data, defaults, into)
 }
 
-// objectOf returns the object in an event. data is the JSON of one value, so the result is either exactly the object, or
-// not JSON.
+// objectOf returns the object in an event. data is the JSON of one value, so the result is either exactly the object,
+// or not JSON.
 func objectOf(data []byte, kind watch.EventType) (object []byte, found bool) {
 	object, found = bytes.CutPrefix(data, []byte(`{"type":"`+string(kind)+`","object":`))
 	if !found {

@@ -8,14 +8,14 @@ import (
 	"keywright.dev/keywright/internal/key/lifecycle"
 )
 
-// world is one object, its Secret and a caller that carries out what Decide says: small enough to be checked
-// after every single step, and stopped after any of them.
-type world struct {
+// fixture is one object, its Secret and a caller that carries out the plans of Decide. It can be checked and stopped after
+// every step.
+type fixture struct {
 	now    time.Time
 	spec   lifecycle.Spec
 	status lifecycle.Status
 	secret secret
-	// cache is what is seen of the Secret without a look. Nil: what it is.
+	// cache is the Secret in the cache. Nil: the same as secret.
 	cache  *secret
 	stray  bool
 	inHand string
@@ -25,7 +25,7 @@ type world struct {
 	steps  []lifecycle.Step
 }
 
-// secret is what the API server has under the name the spec asks for.
+// secret is the Secret at the API server under the name that the spec asks for.
 type secret struct {
 	owner   lifecycle.Owner
 	keyID   string // the annotation
@@ -37,14 +37,14 @@ type secret struct {
 	moved   bool // the key is under another entry than the spec asks for
 }
 
-func newWorld() *world {
-	return &world{
+func newFixture() *fixture {
+	return &fixture{
 		now:  time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
 		spec: lifecycle.Spec{SecretName: "alice-admin-key"},
 	}
 }
 
-func (w *world) facts() lifecycle.Facts {
+func (w *fixture) facts() lifecycle.Facts {
 	seen := w.seen()
 	return lifecycle.Facts{
 		Now: w.now, Spec: w.spec, Status: w.status, InHand: w.inHand,
@@ -55,27 +55,27 @@ func (w *world) facts() lifecycle.Facts {
 	}
 }
 
-func (w *world) seen() secret {
+func (w *fixture) seen() secret {
 	if w.live || w.cache == nil {
 		return w.secret
 	}
 	return *w.cache
 }
 
-// lag has the cache stay behind from now on.
-func (w *world) lag() {
+// lag freezes the cache from now on.
+func (w *fixture) lag() {
 	if w.cache == nil {
 		w.cache = new(w.secret)
 	}
 }
 
 // crash is the loss of all memory.
-func (w *world) crash() {
+func (w *fixture) crash() {
 	w.inHand, w.read, w.live = "", nil, false
 }
 
-// run goes on until Rest or Stall, calling check after each step, or until stop says so.
-func (w *world) run(check func(lifecycle.Plan) error, stop func() bool) (lifecycle.Plan, error) {
+// run carries out plans until Rest, Stall or Await, or until stop returns true. It calls check after each step.
+func (w *fixture) run(check func(lifecycle.Plan) error, stop func() bool) (lifecycle.Plan, error) {
 	for range 20 {
 		plan := lifecycle.Decide(w.facts())
 		w.do(plan)
@@ -90,7 +90,7 @@ func (w *world) run(check func(lifecycle.Plan) error, stop func() bool) (lifecyc
 	return lifecycle.Plan{}, fmt.Errorf("no rest after %v", w.steps)
 }
 
-func (w *world) do(plan lifecycle.Plan) {
+func (w *fixture) do(plan lifecycle.Plan) {
 	w.steps = append(w.steps, plan.Step)
 	switch plan.Step {
 	case lifecycle.Look:
@@ -102,7 +102,7 @@ func (w *world) do(plan lifecycle.Plan) {
 		w.record(plan)
 	case lifecycle.Deliver:
 		if w.seen() != w.secret {
-			// The version that was seen is not the one there is: the write is a conflict, and a look follows.
+			// The cached version is old: the write conflicts, and a look follows.
 			w.live = true
 			return
 		}
@@ -136,7 +136,7 @@ func (w *world) do(plan lifecycle.Plan) {
 	}
 }
 
-func (w *world) record(plan lifecycle.Plan) {
+func (w *fixture) record(plan lifecycle.Plan) {
 	w.status.Restored = false
 	key := lifecycle.Key{ID: w.inHand, IssuedAt: w.now, NotAfter: plan.NotAfter, Pending: true}
 	if plan.Adopt {
@@ -150,15 +150,15 @@ func (w *world) record(plan lifecycle.Plan) {
 	w.status.LastRotateRequest = w.spec.RotateRequest
 }
 
-// accepted says whether the server would take the key now.
-func (w *world) accepted(id string) bool {
+// accepted reports whether the server would accept the key now.
+func (w *fixture) accepted(id string) bool {
 	return slices.ContainsFunc(w.status.Keys, func(k lifecycle.Key) bool {
 		return k.ID == id && !w.over(k.NotAfter)
 	})
 }
 
-// over says that an end has come; zero never does.
-func (w *world) over(end time.Time) bool { return !end.IsZero() && !w.now.Before(end) }
+// over reports whether an end has come. Zero never comes.
+func (w *fixture) over(end time.Time) bool { return !end.IsZero() && !w.now.Before(end) }
 
 func never() bool { return false }
 
