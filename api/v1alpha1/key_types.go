@@ -74,7 +74,7 @@ type Rotation struct {
 	// +kubebuilder:validation:XValidation:rule="size(self) > 0 && self.matches('^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$') && duration(self) >= duration('1m')",message="must be at least 1m and less than 1000000h, in hours, minutes and seconds such as 90m, 24h or 2160h"
 	Every *Duration `json:"every,omitempty"`
 
-	// Overlap is how long the old key is accepted after the new one is in its Secret. Shorter than every.
+	// Overlap is how long the old key is accepted after the issue of the new one. Shorter than every.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="size(self) > 0 && self.matches('^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$')",message="must be less than 1000000h, in hours, minutes and seconds such as 0s, 90s, 1h30m or 24h"
 	Overlap *Duration `json:"overlap,omitempty"`
@@ -114,7 +114,8 @@ type KeyStatus struct {
 	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time such as 2030-01-31T12:00:00Z"
 	IssuedAt metav1.Time `json:"issuedAt,omitempty"`
 
-	// NotAfter is the instant from which the key is refused: the end of its overlap. Unset: the key has no end.
+	// NotAfter is the instant from which the key is refused: the earliest of its expiresAt, its ttl, the maxTTL of its
+	// roles and the end of its overlap. Unset: the key has no end.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time such as 2030-01-31T12:00:00Z"
 	NotAfter *metav1.Time `json:"notAfter,omitempty"`
