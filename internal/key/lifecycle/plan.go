@@ -25,7 +25,7 @@ const (
 	Settle
 	// Drop: write status with Plan.Keys; keys that may no longer exist are gone.
 	Drop
-	// Amend: write status with Plan.Keys; the current key ends at another time than before.
+	// Amend: write status with Plan.Keys; some keys, current or overlapping, end at another time than before.
 	Amend
 	// Remove: delete the Secret.
 	Remove

@@ -9,7 +9,7 @@ import (
 	"keywright.dev/keywright/internal/manage/audit"
 )
 
-// operation is one management call; its outcome is always audited.
+// operation is one call that changes keys. Its outcome is audited, unless the caller is not authorized at all.
 type operation struct {
 	*Service
 	caller manage.Caller

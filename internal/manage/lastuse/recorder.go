@@ -34,7 +34,7 @@ type Store interface {
 // BatchSize is the largest number of uses that a Store is given at once.
 const BatchSize = 500
 
-// Status writes status.usage of key objects.
+// Status writes status.lastUsedTime of key objects.
 type Status interface {
 	// SetLastUsed does nothing if the object is gone or its name belongs to another object now.
 	SetLastUsed(ctx context.Context, id verify.ID, uid string, at time.Time) error

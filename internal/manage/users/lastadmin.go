@@ -18,10 +18,10 @@ import (
 const turnAdmins = "admins"
 
 const (
-	// anchorLag is how long the operator may take to move the anchor to another admin, and retryEvery how often
+	// conditionLag is how long the operator may take to move condition LastAdmin, and retryEvery how often
 	// a removal that admission refuses meanwhile is tried again.
-	anchorLag  = 10 * time.Second
-	retryEvery = 100 * time.Millisecond
+	conditionLag = 10 * time.Second
+	retryEvery   = 100 * time.Millisecond
 	// undoTimeout bounds the cleanup after an operation that could not be finished.
 	undoTimeout = 5 * time.Second
 )
@@ -47,10 +47,10 @@ func (s *Service) removeAdmin(
 	return user, failure(err)
 }
 
-// tryRemoval counts by itself and retries while admission, which goes by the anchor, refuses: the operator may
-// be about to move the anchor. Each try counts again.
+// tryRemoval counts by itself and retries while admission refuses. Admission goes by condition LastAdmin, which the
+// operator may be about to move to another admin. Each try counts again.
 func (s *Service) tryRemoval(ctx context.Context, name string, r removal) (*v1alpha1.AdminUser, error) {
-	waiting, cancel := context.WithTimeout(ctx, anchorLag)
+	waiting, cancel := context.WithTimeout(ctx, conditionLag)
 	defer cancel()
 	for {
 		user, err := s.removable(ctx, name, r)

@@ -10,8 +10,8 @@ import (
 	"keywright.dev/keywright/internal/manage/audit"
 )
 
-// record writes the audit entry of an operation. An anonymous caller without the right leaves no entry, or
-// anonymous requests could fill the audit trail.
+// record writes the audit entry of an operation. A refused caller without a key leaves no entry, or anonymous
+// requests could fill the audit trail.
 func (s *Service) record(ctx context.Context, caller manage.Caller, action, name string, err error) {
 	if isForbidden(err) && caller.KeyID == "" {
 		return

@@ -87,7 +87,7 @@ func TestRemoveAdmin_GivesUpAfterAnchorLag(t *testing.T) {
 		began := time.Now()
 		err := s.Delete(t.Context(), env.alice, "bob", no)
 		var refusal *manage.Error
-		if !errors.As(err, &refusal) || refusal.Kind != manage.Unavailable || time.Since(began) != anchorLag {
+		if !errors.As(err, &refusal) || refusal.Kind != manage.Unavailable || time.Since(began) != conditionLag {
 			t.Errorf("%v after %s", err, time.Since(began))
 		}
 		if fake.AdminUser("bob") == nil || env.entries[0].Outcome != audit.Failed {
