@@ -26,7 +26,7 @@ var (
 	}
 )
 
-// request is what a client sends.
+// request is the request of a client.
 type request struct {
 	method, target, body string
 	// who is the name of a key in the keyring, presented by. Empty: no key.

@@ -133,7 +133,7 @@ func TestHealth_MatchesKstatus(t *testing.T) {
 			t.Fatal(err)
 		}
 		if want := means[other.Status]; got.status != want {
-			t.Fatalf("Argo CD says %s, kstatus %s", got.status, other.Status)
+			t.Fatalf("Argo CD reports %s, kstatus %s", got.status, other.Status)
 		}
 	})
 }

@@ -150,7 +150,7 @@ func (s *Suite[T]) secretNamed(name string) func(T) {
 	return s.template(func(t *v1alpha1.SecretTemplate) { t.Name = name })
 }
 
-// whenDeleted leaves the default alone where it is what is wanted.
+// whenDeleted sets the field unless its default is already the wanted value.
 func (s *Suite[T]) whenDeleted(wanted v1alpha1.WhenDeleted) func(T) {
 	return func(o T) {
 		if s.DefaultWhenDeleted != wanted {

@@ -23,7 +23,7 @@ func replicas() (one, other string) { return s.Replicas[0].URL, s.Replicas[1].UR
 // admin is the bootstrap key at the first replica.
 func admin() caller { return at(s.ServerURL).key(s.BootstrapKey) }
 
-// login begins a session and returns who has it, with the cookie's value.
+// login starts a session and returns its user and the value of its cookie.
 func login(ctx context.Context, url, username, plaintext string) (caller, reply) {
 	GinkgoHelper()
 	r := at(url).send(ctx, http.MethodPost, "/api/auth/login",

@@ -54,8 +54,8 @@ func whole(output string) string {
 	return "what is printed above"
 }
 
-// says expects text somewhere.
-func says(text string) check {
+// contains expects text somewhere.
+func contains(text string) check {
 	return check{fmt.Sprintf("%q", text), func(output string) string {
 		if strings.Contains(output, text) {
 			return ""
