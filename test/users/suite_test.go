@@ -25,10 +25,8 @@ func TestUsers(t *testing.T) {
 
 var s *stack.Stack
 
-// The bystander is an admin that no spec uses, so that others are not the last admin.
 var _ = BeforeSuite(func(ctx SpecContext) {
 	s = kit.Stack(ctx, stack.Options{})
-	create(ctx, "bystander")
 }, kit.StartTimeout)
 
 // ask sends a request with a key and returns status and body.

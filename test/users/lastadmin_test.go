@@ -1,5 +1,4 @@
-// Package lastadmin tests that one admin always remains, with operator, server and policies.
-package lastadmin
+package users
 
 import (
 	"context"
@@ -7,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -16,24 +14,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
 )
-
-func TestLastAdmin(t *testing.T) {
-	kit.RunSpecs(t, "The last admin, everything together")
-}
-
-var s *stack.Stack
-
-var _ = BeforeSuite(func(ctx SpecContext) {
-	s = kit.Stack(ctx, stack.Options{})
-	SetDefaultEventuallyTimeout(30 * time.Second)
-	SetDefaultEventuallyPollingInterval(10 * time.Millisecond)
-}, kit.StartTimeout)
 
 func named(name string) *v1alpha1.AdminUser {
 	return &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: name}}
@@ -47,12 +33,12 @@ func issued(ctx context.Context, names ...string) map[string]string {
 		Expect(s.Client.Create(ctx, named(name))).To(Succeed())
 	}
 	for _, name := range names {
-		Eventually(ctx, func(g Gomega) {
+		soon(ctx, func(g Gomega) {
 			secret := &corev1.Secret{}
 			g.Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: name + "-admin-key"}, secret)).
 				To(Succeed())
 			keys[name] = string(secret.Data["key"])
-			g.Expect(ask(ctx, keys[name])).To(Equal(http.StatusOK))
+			g.Expect(statusOf(ctx, keys[name])).To(Equal(http.StatusOK))
 			user := named(name)
 			g.Expect(s.Client.Get(ctx, client.ObjectKeyFromObject(user), user)).To(Succeed())
 			g.Expect(meta.IsStatusConditionTrue(user.Status.Conditions, v1alpha1.ConditionReady)).To(BeTrue())
@@ -61,8 +47,8 @@ func issued(ctx context.Context, names ...string) map[string]string {
 	return keys
 }
 
-// ask returns the status of the server's reply to a key.
-func ask(ctx context.Context, key string) int {
+// statusOf returns the status of the server's reply to a key.
+func statusOf(ctx context.Context, key string) int {
 	GinkgoHelper()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.ServerURL+"/auth", nil)
 	Expect(err).NotTo(HaveOccurred())
@@ -73,7 +59,7 @@ func ask(ctx context.Context, key string) int {
 	return reply.StatusCode
 }
 
-func all(ctx context.Context) []v1alpha1.AdminUser {
+func admins(ctx context.Context) []v1alpha1.AdminUser {
 	GinkgoHelper()
 	var list v1alpha1.AdminUserList
 	Expect(s.Client.List(ctx, &list, client.InNamespace(stack.Namespace))).To(Succeed())
@@ -83,7 +69,7 @@ func all(ctx context.Context) []v1alpha1.AdminUser {
 // anchored returns the number of AdminUsers with the finalizer.
 func anchored(ctx context.Context) (number int) {
 	GinkgoHelper()
-	for _, u := range all(ctx) {
+	for _, u := range admins(ctx) {
 		if slices.Contains(u.Finalizers, v1alpha1.FinalizerLastAdmin) {
 			number++
 		}
@@ -112,7 +98,27 @@ func deleteAll(ctx context.Context, names []string) {
 	done.Wait()
 }
 
-var _ = Describe("Admins deleted in the same instant", Ordered, func() {
+// soon polls often: these specs race.
+func soon(ctx context.Context, actual any) AsyncAssertion {
+	return Eventually(ctx, actual).WithTimeout(30 * time.Second).WithPolling(10 * time.Millisecond)
+}
+
+// removeAll removes every AdminUser, the last admin included.
+func removeAll(ctx SpecContext) {
+	GinkgoHelper()
+	allow := client.RawPatch(types.MergePatchType,
+		[]byte(`{"metadata":{"annotations":{"`+v1alpha1.AnnotationAllowLastAdminRemoval+`":"true"}}}`))
+	for _, u := range admins(ctx) {
+		Expect(client.IgnoreNotFound(s.Client.Patch(ctx, &u, allow))).To(Succeed())
+		Expect(client.IgnoreNotFound(s.Client.Delete(ctx, &u))).To(Succeed())
+	}
+	soon(ctx, func() []v1alpha1.AdminUser { return admins(ctx) }).Should(BeEmpty())
+}
+
+var _ = Describe("Admins deleted in the same instant", Serial, Ordered, func() {
+	BeforeAll(removeAll)
+	AfterAll(removeAll)
+
 	const tries = 25
 	for _, number := range []int{2, 4} {
 		It(fmt.Sprintf("leave one whose key works: %d at once, %d times over", number, tries), func(ctx SpecContext) {
@@ -126,13 +132,13 @@ var _ = Describe("Admins deleted in the same instant", Ordered, func() {
 					keys[name] = key
 				}
 				// The protection starts a moment later, when the operator has seen the first active admin.
-				Eventually(ctx, anchored).ShouldNot(BeZero())
-				for _, u := range all(ctx) {
+				soon(ctx, anchored).ShouldNot(BeZero())
+				for _, u := range admins(ctx) {
 					names = append(names, u.Name)
 				}
 				deleteAll(ctx, names)
-				Eventually(ctx, func(g Gomega) {
-					left := all(ctx)
+				soon(ctx, func(g Gomega) {
+					left := admins(ctx)
 					g.Expect(left).To(HaveLen(1), "try %d", try)
 					g.Expect(meta.IsStatusConditionTrue(left[0].Status.Conditions, v1alpha1.ConditionLastAdmin)).To(BeTrue())
 					for name, key := range keys {
@@ -140,7 +146,7 @@ var _ = Describe("Admins deleted in the same instant", Ordered, func() {
 						if name == left[0].Name {
 							want = http.StatusOK
 						}
-						g.Expect(ask(ctx, key)).To(Equal(want), "%s, when %s is left", name, left[0].Name)
+						g.Expect(statusOf(ctx, key)).To(Equal(want), "%s, when %s is left", name, left[0].Name)
 					}
 				}).Should(Succeed())
 			}
@@ -148,12 +154,14 @@ var _ = Describe("Admins deleted in the same instant", Ordered, func() {
 	}
 })
 
-var _ = Describe("The last admin", Ordered, func() {
+var _ = Describe("The last admin of kubectl", Serial, Ordered, func() {
+	BeforeAll(removeAll)
+
 	It("cannot be deleted, demoted or disabled, unless the annotation allows it beforehand", func(ctx SpecContext) {
 		issued(ctx, "last")
-		Eventually(ctx, func() int { return len(all(ctx)) }).Should(Equal(1), "the admin that was kept before is deleted now")
+		soon(ctx, func() int { return len(admins(ctx)) }).Should(Equal(1), "the admin that was kept before is deleted now")
 		user := named("last")
-		Eventually(ctx, func(g Gomega) {
+		soon(ctx, func(g Gomega) {
 			g.Expect(s.Client.Get(ctx, client.ObjectKeyFromObject(user), user)).To(Succeed())
 			g.Expect(meta.IsStatusConditionTrue(user.Status.Conditions, v1alpha1.ConditionLastAdmin)).To(BeTrue())
 		}).Should(Succeed())
@@ -170,6 +178,6 @@ var _ = Describe("The last admin", Ordered, func() {
 		Expect(err).NotTo(HaveOccurred())
 		_, err = s.Kubectl(ctx, "delete", "adminuser", "last", "-n", stack.Namespace, "--timeout=30s")
 		Expect(err).NotTo(HaveOccurred())
-		Expect(all(ctx)).To(BeEmpty())
+		Expect(admins(ctx)).To(BeEmpty())
 	})
 })
