@@ -22,7 +22,7 @@ func describe(user, rival *v1alpha1.AdminUser) *issuer.Target {
 		t.Blocked = t.Refused
 	}
 	if secret := user.Spec.Secret; secret != nil {
-		t.Secret.Take(&secret.SecretTemplate)
+		t.Secret.CopyFrom(&secret.SecretTemplate)
 	}
 	return t
 }

@@ -51,15 +51,20 @@ func drawCluster(t *rapid.T, digest pepper.Digest) *cluster {
 	}
 	for _, name := range []string{"one", "two"} {
 		if rapid.Bool().Draw(t, "role "+name+" exists") {
-			role := v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: name}}
-			role.Spec.MaxTTL = drawDuration(t, "maxTTL")
-			ownership := []v1alpha1.KeyOwnership{"", v1alpha1.KeysAllowed, v1alpha1.KeysDenied}
-			role.Spec.APIKeys = rapid.SampledFrom(ownership).Draw(t, "apiKeys")
-			role.Spec.Members = rapid.SampledFrom([][]v1alpha1.Username{nil, {"alice"}, {"ALICE", "alice"}}).Draw(t, "members")
-			c.roles = append(c.roles, role)
+			c.roles = append(c.roles, drawRole(t, name))
 		}
 	}
 	return c
+}
+
+func drawRole(t *rapid.T, name string) v1alpha1.AccessRole {
+	role := v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	role.Spec.MaxTTL = drawDuration(t, "maxTTL")
+	ownership := []v1alpha1.KeyOwnership{"", v1alpha1.KeysAllowed, v1alpha1.KeysDenied}
+	role.Spec.APIKeys = rapid.SampledFrom(ownership).Draw(t, "apiKeys")
+	members := [][]v1alpha1.Username{nil, {"alice"}, {"ALICE", "alice"}}
+	role.Spec.Members = rapid.SampledFrom(members).Draw(t, "members")
+	return role
 }
 
 func drawKey(t *rapid.T, digest pepper.Digest) *v1alpha1.APIKey {

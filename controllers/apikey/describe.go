@@ -21,7 +21,7 @@ func describe(key *v1alpha1.APIKey, resolved *dependencies) *issuer.Target {
 	}
 	t.Spec.MaxTTL = resolved.maxTTL
 	if secret := key.Spec.Secret; secret != nil {
-		t.Secret.Take(&secret.SecretTemplate)
+		t.Secret.CopyFrom(&secret.SecretTemplate)
 	}
 	return t
 }

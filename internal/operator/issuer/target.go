@@ -39,8 +39,8 @@ type Template struct {
 	Data map[string]string
 }
 
-// Take copies what a manifest sets for its Secret.
-func (t *Template) Take(written *v1alpha1.SecretTemplate) {
+// CopyFrom copies what a manifest sets for its Secret.
+func (t *Template) CopyFrom(written *v1alpha1.SecretTemplate) {
 	t.Key = written.Key
 	t.Labels = convert.PlainValues(written.Labels)
 	t.Annotations = convert.PlainValues(written.Annotations)
