@@ -55,7 +55,7 @@ func Refusal(standing Reason, usernameTaken bool, owner Reason) Reason {
 }
 
 // ActiveAdmin reports whether an AdminUser counts as an active admin: its role is admin, nothing refuses its
-// keys, and its current key is accepted. A pending key does not count, because it may be in no Secret yet.
+// keys, and its current key is accepted. A pending key does not count: its plaintext may not be delivered yet.
 //
 // The current key of an AdminUser has no end. So it does not matter whether a caller takes "accepted" from
 // condition Active, from the record at one instant, or from the record without an end.

@@ -80,7 +80,7 @@ func newService(tb testing.TB, out *kit.Log) (*Service, *fakeobjects.Store, *env
 func no() (bool, error) { return false, nil }
 
 // While the operator is away, the server removes no admin on its own count, and does not wait forever.
-func TestRemoveAdmin_GivesUpAfterAnchorLag(t *testing.T) {
+func TestRemoveAdmin_GivesUpAfterConditionLag(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, fake, env := newService(t, &kit.Log{})
 		fake.LastAdminLags = 1_000_000
