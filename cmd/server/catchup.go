@@ -7,7 +7,7 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
-// catchUpInterval is how often the server checks whether it can judge sessions from before its start.
+// catchUpInterval is how often the server checks whether it can decide on sessions from before its start.
 const catchUpInterval = 500 * time.Millisecond
 
 // sessionCatchUp ends the sessions of keys that ended while no server ran.
@@ -40,7 +40,7 @@ func (c sessionCatchUp) run(ctx context.Context) {
 	}
 }
 
-// validity takes a key that is not recorded for valid unless the view is current: it may have been recorded since.
+// validity treats a key that is not recorded as valid until the view is current: it may have been recorded since.
 func (c sessionCatchUp) validity(key *pepper.Digest) (canHold, recorded bool) {
 	canHold, recorded = c.canHold(key)
 	return canHold || !recorded && !c.viewIsCurrent(), recorded

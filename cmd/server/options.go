@@ -59,7 +59,7 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 	}
 	o.Complete(os.Getenv)
 	o.database = cmp.Or(o.database, os.Getenv(databaseVariable))
-	if err := o.takeUpstream(*upstream); err != nil {
+	if err := o.setUpstream(*upstream); err != nil {
 		return nil, err
 	}
 	if err := o.Validate(); err != nil {
@@ -68,8 +68,8 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 	return o, nil
 }
 
-// takeUpstream repeats nothing of the URL in its error, as the flag parser would: it may hold a password.
-func (o *options) takeUpstream(raw string) error {
+// setUpstream does not repeat the URL in its error, as the flag parser would: the URL may hold a password.
+func (o *options) setUpstream(raw string) error {
 	if raw == "" {
 		return nil
 	}

@@ -15,7 +15,7 @@ import (
 	"keywright.dev/keywright/internal/server/peppermount"
 )
 
-// version is stamped by the build.
+// version is set by the build.
 var version = "dev"
 
 // pepperInterval is how often the server checks the mounted pepper, and keys that were digested with another one.

@@ -77,7 +77,7 @@ func Outcome(err error) string {
 	return audit.Refused
 }
 
-// Translation says what errors of package objects mean to the callers of a service.
+// Translation translates errors of package objects for the callers of a service.
 type Translation struct {
 	// Gone, Exists and Other are returned for objects.ErrGone, objects.ErrExists and unexpected errors.
 	Gone, Exists, Other Error

@@ -38,7 +38,7 @@ func newBudget(ctx context.Context) (context.Context, *budget) {
 	return context.WithValue(ctx, budgetKey{}, b), b
 }
 
-// exceeded returns what the query has too much of, or "".
+// exceeded returns which bound the query exceeds, or "".
 func (b *budget) exceeded() string {
 	switch {
 	case b.roots.Load() > maxRoots:

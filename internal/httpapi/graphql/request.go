@@ -52,7 +52,7 @@ func read(w http.ResponseWriter, r *http.Request) (*query, *badRequest) {
 	return &q, nil
 }
 
-// execution is one query while it runs: its caller, and how much of policies its reply has so far.
+// execution is one query while it runs: its caller, and the size of the policies in its reply so far.
 type execution struct {
 	caller   manage.Caller
 	policies atomic.Int64
@@ -74,7 +74,7 @@ func executionOf(ctx context.Context) *execution {
 // maxPolicies bounds the policies in one reply, in bytes. Only policies can be long, and aliases can repeat them.
 const maxPolicies = 8 << 20
 
-// policy returns a policy as a JSON text, or nil when there is none or the reply has too much of policies.
+// policy returns a policy as a JSON text, or nil if there is none or the reply has reached maxPolicies.
 func (e *execution) policy(p *v1alpha1.Policy) *string {
 	if p == nil {
 		return nil

@@ -21,7 +21,7 @@ const NotPermitted = "API key lacks required permission"
 
 var errUnauthorized = &manage.Error{Kind: manage.Unauthorized, Text: "invalid token"}
 
-// authorize refuses a caller who may not do this with a subject's keys. Keys of other subjects need an admin.
+// authorize refuses a caller without the right to an action on a subject's keys. Keys of others need an admin.
 func (s *Service) authorize(caller manage.Caller, subject v1alpha1.Subject, action string) error {
 	switch {
 	case !isProven(caller):
@@ -34,8 +34,8 @@ func (s *Service) authorize(caller manage.Caller, subject v1alpha1.Subject, acti
 }
 
 // isAllowed reports whether the caller holds the right. A key needs the right to manage keys, so that a leaked
-// key cannot create others. A caller named by a trusted proxy has no key that could hold it, and needs none for
-// its own keys, but a role may deny it.
+// key cannot create others. A caller named by a trusted proxy has no key that could hold the right. Such a caller
+// may manage its own keys, unless a role denies it.
 func (s *Service) isAllowed(caller manage.Caller, subject v1alpha1.Subject, action string) bool {
 	r := access.Request{Action: action, Resource: resourceOf(subject)}
 	if caller.Credential == gate.CredentialProxy && owns(caller, subject) {
@@ -88,7 +88,7 @@ func (s *Service) checkGrant(caller manage.Caller, given *access.Rights, subject
 }
 
 // checkEndWithin refuses an end, or a missing end (zero), later than the end of the caller's own key. Otherwise
-// a key with an end could create a successor of itself in time. An admin's own key has no such bound.
+// a key with an end could replace itself in time. An admin's own key has no such bound.
 func checkEndWithin(caller manage.Caller, end time.Time) error {
 	if !caller.HasKey() || caller.Admin || !outlasts(end, caller.Ends()) {
 		return nil

@@ -18,7 +18,7 @@ var management = []string{
 	ActionRead, ActionWrite, "audit.read", "keys.introspect", "usage.read", "usage.write", "users.read", "users.write",
 }
 
-// Catalog lists what keys can be given.
+// Catalog lists the rights that can be given to keys.
 type Catalog struct {
 	// Actions are those of management and of ROUTES. Scopes are the same and the actions that roles allow. Both
 	// are sorted.
@@ -32,11 +32,11 @@ type Role struct {
 	Name, Description string
 	// Permissions are never nil.
 	Permissions []v1alpha1.Permission
-	// MaxTTL bounds the lifetime of keys with the role; 0 does not.
+	// MaxTTL bounds the lifetime of keys with the role. 0: no bound.
 	MaxTTL time.Duration
 }
 
-// Catalog returns what keys can be given. The caller must be allowed to read or write keys, at least its own.
+// Catalog returns the catalog. The caller must be allowed to read or write keys, at least its own.
 func (s *Service) Catalog(ctx context.Context, caller manage.Caller) (*Catalog, error) {
 	if err := s.authorizeCatalog(caller); err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 	"keywright.dev/keywright/internal/manage"
 )
 
-// rotate issues a successor. A TTL starts again with it; an end at an instant stays.
+// rotate issues a successor. Its TTL starts again, and ExpiresAt stays.
 func (op *operation) rotate(ctx context.Context, id string, check func() error) (*Issued, error) {
 	k, err := op.find(ctx, id)
 	if err != nil {

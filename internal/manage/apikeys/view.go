@@ -49,9 +49,8 @@ func (s *Service) viewOf(k *v1alpha1.APIKey) Key {
 	v := Key{
 		ID: string(k.UID), Object: Ref{k.Namespace, k.Name},
 		Name: nameOf(k), Description: k.Spec.Description, Category: k.Spec.Category, Subject: k.Spec.Subject,
-		Scopes: append(
-			[]string{}, convert.Plain(k.Spec.Scopes)...,
-		), Roles: append([]string{}, convert.Plain(k.Spec.Roles)...),
+		Scopes: append([]string{}, convert.Plain(k.Spec.Scopes)...),
+		Roles:  append([]string{}, convert.Plain(k.Spec.Roles)...),
 		Policy: k.Spec.Policy, Enabled: k.IsEnabled(), Revoked: k.Spec.Revoked,
 		CreatedAt: k.CreationTimestamp.UTC(), ExpiresAt: s.endOf(k), Source: FromAPI, Reason: reasonNoKey,
 	}
@@ -90,7 +89,7 @@ func (s *Service) standing(current *lifecycle.Key) (active bool, reason string) 
 	return verdict.Accepted(), verdict.Reason.String()
 }
 
-// endOf returns the end that the spec and the roles of the key set now. The operator brings the recorded end in line.
+// endOf returns the end that the spec and the roles of the key set now. The operator updates the recorded end later.
 func (s *Service) endOf(k *v1alpha1.APIKey) *time.Time {
 	end := convert.Instant(k.Spec.ExpiresAt)
 	if current := currentOf(k); current != nil {

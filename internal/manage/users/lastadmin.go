@@ -26,7 +26,7 @@ const (
 	undoTimeout = 5 * time.Second
 )
 
-// removal describes an operation that takes an admin away.
+// removal describes an operation that removes an admin: a deletion or a demotion.
 type removal struct {
 	// refused is the error text for the last admin.
 	refused string
@@ -35,7 +35,7 @@ type removal struct {
 	remove         func(ctx context.Context, user *v1alpha1.AdminUser) error
 }
 
-// removeAdmin counts the admins and takes one away, both in one turn: the last active admin stays, even when
+// removeAdmin counts the admins and removes one, both in one turn: the last active admin stays, even when
 // several replicas remove admins at once.
 func (s *Service) removeAdmin(
 	ctx context.Context, name string, r removal,

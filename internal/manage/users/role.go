@@ -91,8 +91,8 @@ func (s *Service) setRoleOfSeen(
 	return s.create(ctx, caller, name, v1alpha1.EventPromoted, "Made an admin")
 }
 
-// promote takes the turn of all role changes. Of two promotions at once the second is refused, so that no key
-// is returned that another one replaces at once.
+// promote takes the turn of all role changes. Of two promotions at once the second is refused: otherwise it would
+// replace the key that the first has just returned.
 func (s *Service) promote(ctx context.Context, caller manage.Caller, name string) (issued *Issued, err error) {
 	err = s.Turns.Turn(ctx, turnAdmins, func(ctx context.Context) error {
 		user, err := s.find(ctx, name)
@@ -134,7 +134,7 @@ func (s *Service) makeAdmin(ctx context.Context, caller manage.Caller, user *v1a
 	return issued, nil
 }
 
-// undoPromotion makes a plain user again of an admin for whom no key could be recorded.
+// undoPromotion demotes a promoted user for whom no key could be recorded.
 func (s *Service) undoPromotion(ctx context.Context, user *v1alpha1.AdminUser) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()

@@ -29,7 +29,7 @@ func (s *Service) record(ctx context.Context, caller manage.Caller, action, name
 // harmless returns a name as it may be recorded: a key that was sent in place of a name is hidden.
 func (s *Service) harmless(name string) string { return keyformat.Redact(name, s.Verifier.IsKey) }
 
-// withoutKey removes from a text what it repeats of a name, or of a field name, that is a key.
+// withoutKey hides a key in an error text. The text may repeat the name, or the name of a field, that was sent.
 func (s *Service) withoutKey(text, name string) string {
 	if field, problem, found := strings.Cut(text, ": "); found && s.isKey(field) {
 		return keyformat.Redacted + ": " + problem

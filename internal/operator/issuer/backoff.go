@@ -29,7 +29,7 @@ type failure struct {
 	until time.Time
 }
 
-// attempt is what the object asked for when the run failed. A different one is tried at once: it may be the remedy.
+// attempt is what the object asked for when the run failed. A different one is tried at once: it may be the fix.
 type attempt struct {
 	uid           types.UID
 	generation    int64

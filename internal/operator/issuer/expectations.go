@@ -66,7 +66,7 @@ func (e *expectations) reset(id string) {
 	delete(e.expected, id)
 }
 
-// older is false for versions that do not compare.
+// older reports whether a version is older than another. It returns false if they cannot be compared.
 func older(version, than string) bool {
 	order, err := resourceversion.CompareResourceVersion(version, than)
 	return err == nil && order < 0

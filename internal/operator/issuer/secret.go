@@ -142,8 +142,8 @@ func (t *Target) labels() map[string]string {
 	return labels
 }
 
-// metadataPatch returns a merge patch that sets labels and annotations as the spec asks, or nil if they are. It
-// removes those that Keywright owns and the spec no longer has; those of others stay.
+// metadataPatch returns a merge patch that sets labels and annotations as the spec asks, or nil if there is nothing
+// to change. It removes those that Keywright owns and the spec no longer has; those of others stay.
 func (t *Target) metadataPatch(secret *metav1.PartialObjectMetadata, owned *fieldpath.Set) map[string]any {
 	patch := map[string]any{}
 	if labels := difference(secret.Labels, t.labels(), owned, "labels"); len(labels) > 0 {
