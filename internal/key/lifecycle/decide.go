@@ -205,7 +205,7 @@ func issueFirst(f Facts) (Plan, bool) {
 }
 
 // replaceLost issues a new key if the Secret does not hold the current one and the spec asks for a replacement. The old
-// keys get no overlap: nobody can read them any more.
+// keys get no overlap: their plaintext is lost.
 func replaceLost(f Facts) (Plan, bool) {
 	lost := lostCause(f)
 	if lost == "" || lost == Restored || !f.Spec.Reissue || renamed(f) || Current(f.Status.Keys).ended(f.Now) {

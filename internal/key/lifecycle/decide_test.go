@@ -69,7 +69,11 @@ func TestDecide_StepsFromRest(t *testing.T) {
 			[]lifecycle.Step{drop, remove, rest}, nil, 0},
 		"Secret deleted, keep": {func(w *fixture) { w.secret = secret{} },
 			[]lifecycle.Step{look, rest}, []string{"k1"}, 0},
-		"Secret deleted, reissue": {func(w *fixture) { w.secret = secret{}; w.spec.Reissue = true; w.spec.Overlap = time.Hour },
+		"Secret deleted, reissue": {func(w *fixture) {
+			w.secret = secret{}
+			w.spec.Reissue = true
+			w.spec.Overlap = time.Hour
+		},
 			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
 		"Secret edited, keep": {func(w *fixture) { w.edit("other", true) },
 			[]lifecycle.Step{read, rest}, []string{"k1"}, 0},
@@ -93,7 +97,10 @@ func TestDecide_StepsFromRest(t *testing.T) {
 			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
 		"username taken": {func(w *fixture) { w.spec.Blocked = true },
 			[]lifecycle.Step{stall}, []string{"k1"}, lifecycle.ByBlock},
-		"Secret replaced by a foreign one": {func(w *fixture) { w.secret = secret{owner: lifecycle.Foreign}; w.spec.RotateRequest = "now" },
+		"Secret replaced by a foreign one": {func(w *fixture) {
+			w.secret = secret{owner: lifecycle.Foreign}
+			w.spec.RotateRequest = "now"
+		},
 			[]lifecycle.Step{stall}, []string{"k1"}, lifecycle.SecretConflict},
 		"re-applied": {func(w *fixture) { w.status = lifecycle.Status{}; w.leave() },
 			[]lifecycle.Step{remove, record, deliver, settle, rest}, []string{"k2"}, 0},
@@ -113,14 +120,22 @@ func TestDecide_StepsFromRest(t *testing.T) {
 			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2", "k1"}, 0},
 		"restored, reissue": {func(w *fixture) { w.secret = secret{}; w.spec.Reissue = true; w.status.Restored = true },
 			[]lifecycle.Step{look, rest}, []string{"k1"}, 0},
-		"restored, rotation requested": {func(w *fixture) { w.secret = secret{}; w.status.Restored = true; w.spec.RotateRequest = "now" },
+		"restored, rotation requested": {func(w *fixture) {
+			w.secret = secret{}
+			w.status.Restored = true
+			w.spec.RotateRequest = "now"
+		},
 			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
 		"expired by its ttl, Secret lost, reissue": {func(w *fixture) {
 			w.spec.TTL, w.spec.Reissue, w.secret = time.Minute, true, secret{}
 			w.now = w.now.Add(time.Hour)
 		},
 			[]lifecycle.Step{lifecycle.Amend, look, rest}, []string{"k1"}, 0},
-		"the pepper is gone": {func(w *fixture) { w.die(lifecycle.PepperGone); w.spec.Every = time.Hour; w.now = w.now.Add(time.Hour) },
+		"the pepper is gone": {func(w *fixture) {
+			w.die(lifecycle.PepperGone)
+			w.spec.Every = time.Hour
+			w.now = w.now.Add(time.Hour)
+		},
 			[]lifecycle.Step{stall}, []string{"k1"}, lifecycle.LostPepper},
 		"the pepper is gone, rotation requested": {func(w *fixture) {
 			w.die(lifecycle.PepperGone)
@@ -129,7 +144,11 @@ func TestDecide_StepsFromRest(t *testing.T) {
 			[]lifecycle.Step{record, deliver, settle, rest}, []string{"k2"}, 0},
 		"another object has the key": {func(w *fixture) { w.die(lifecycle.Taken) },
 			[]lifecycle.Step{stall}, []string{"k1"}, lifecycle.KeyTaken},
-		"the cache lags behind a deleted Secret": {func(w *fixture) { w.lag(); w.secret = secret{}; w.spec.RotateRequest = "now" },
+		"the cache lags behind a deleted Secret": {func(w *fixture) {
+			w.lag()
+			w.secret = secret{}
+			w.spec.RotateRequest = "now"
+		},
 			[]lifecycle.Step{record, deliver, deliver, settle, rest}, []string{"k2"}, 0},
 		"blocked, and the end goes": {func(w *fixture) {
 			w.spec.ExpiresAt = w.now.Add(time.Hour)
@@ -148,7 +167,8 @@ func TestDecide_StepsFromRest(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !slices.Equal(w.steps, c.steps) || !slices.Equal(ids(w), c.keys) || plan.Stall != c.stall {
-				t.Fatalf("steps %v keys %v stall %d\nwant  %v keys %v stall %d", w.steps, ids(w), plan.Stall, c.steps, c.keys, c.stall)
+				t.Fatalf("steps %v keys %v stall %d\nwant  %v keys %v stall %d", w.steps, ids(w), plan.Stall, c.steps, c.keys,
+					c.stall)
 			}
 		})
 	}
@@ -326,18 +346,38 @@ func TestDecide_Expiry(t *testing.T) {
 		expired bool
 		end     time.Time
 	}{
-		"not yet":  {func(w *fixture) { w.spec.TTL = minute; w.now = start.Add(minute - 1) }, []string{"k1"}, false, start.Add(minute)},
-		"ttl over": {func(w *fixture) { w.spec.TTL = minute; w.now = start.Add(minute) }, []string{"k1"}, true, start.Add(minute)},
+		"not yet": {func(w *fixture) { w.spec.TTL = minute; w.now = start.Add(minute - 1) }, []string{"k1"}, false,
+			start.Add(minute)},
+		"ttl over": {func(w *fixture) { w.spec.TTL = minute; w.now = start.Add(minute) }, []string{"k1"}, true,
+			start.Add(minute)},
 		"the earliest end counts": {func(w *fixture) {
 			w.spec.TTL, w.spec.MaxTTL = time.Hour, minute
 			w.spec.ExpiresAt = start.Add(time.Hour)
 		}, []string{"k1"}, false, start.Add(minute)},
-		"a fraction of a second":      {func(w *fixture) { w.spec.TTL = minute + 1 }, []string{"k1"}, false, start.Add(minute + time.Second)},
-		"rotated after its ttl":       {func(w *fixture) { w.spec.TTL = minute; w.now = start.Add(time.Hour); w.spec.RotateRequest = "now" }, []string{"k2"}, false, start.Add(time.Hour + minute)},
-		"expired, rotation requested": {func(w *fixture) { w.spec.ExpiresAt = start; w.spec.RotateRequest = "now" }, []string{"k1"}, true, start},
-		"expired, Secret lost":        {func(w *fixture) { w.spec.ExpiresAt = start; w.spec.Reissue = true; w.secret = secret{} }, []string{"k1"}, true, start},
-		"made longer":                 {func(w *fixture) { w.spec.ExpiresAt = start; w.runOrFail(t); w.spec.ExpiresAt = start.Add(minute) }, []string{"k1"}, false, start.Add(minute)},
-		"end taken away":              {func(w *fixture) { w.spec.ExpiresAt = start; w.runOrFail(t); w.spec.ExpiresAt = time.Time{} }, []string{"k1"}, false, time.Time{}},
+		"a fraction of a second": {func(w *fixture) { w.spec.TTL = minute + 1 }, []string{"k1"}, false,
+			start.Add(minute + time.Second)},
+		"rotated after its ttl": {func(w *fixture) {
+			w.spec.TTL = minute
+			w.now = start.Add(time.Hour)
+			w.spec.RotateRequest = "now"
+		}, []string{"k2"}, false, start.Add(time.Hour + minute)},
+		"expired, rotation requested": {func(w *fixture) { w.spec.ExpiresAt = start; w.spec.RotateRequest = "now" },
+			[]string{"k1"}, true, start},
+		"expired, Secret lost": {func(w *fixture) {
+			w.spec.ExpiresAt = start
+			w.spec.Reissue = true
+			w.secret = secret{}
+		}, []string{"k1"}, true, start},
+		"made longer": {func(w *fixture) {
+			w.spec.ExpiresAt = start
+			w.runOrFail(t)
+			w.spec.ExpiresAt = start.Add(minute)
+		}, []string{"k1"}, false, start.Add(minute)},
+		"end taken away": {func(w *fixture) {
+			w.spec.ExpiresAt = start
+			w.runOrFail(t)
+			w.spec.ExpiresAt = time.Time{}
+		}, []string{"k1"}, false, time.Time{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := settledFixture(t)

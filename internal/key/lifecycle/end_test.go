@@ -15,10 +15,13 @@ func TestEndOf_IsTheEarliestEnd(t *testing.T) {
 		spec lifecycle.Spec
 		want time.Time
 	}{
-		"none":       {lifecycle.Spec{}, time.Time{}},
-		"expiresAt":  {lifecycle.Spec{ExpiresAt: noon.Add(time.Hour), TTL: 2 * time.Hour, MaxTTL: 3 * time.Hour}, noon.Add(time.Hour)},
-		"ttl":        {lifecycle.Spec{ExpiresAt: noon.Add(2 * time.Hour), TTL: time.Hour, MaxTTL: 3 * time.Hour}, noon.Add(time.Hour)},
-		"maxTTL":     {lifecycle.Spec{ExpiresAt: noon.Add(2 * time.Hour), TTL: 3 * time.Hour, MaxTTL: time.Hour}, noon.Add(time.Hour)},
+		"none": {lifecycle.Spec{}, time.Time{}},
+		"expiresAt": {lifecycle.Spec{ExpiresAt: noon.Add(time.Hour), TTL: 2 * time.Hour, MaxTTL: 3 * time.Hour},
+			noon.Add(time.Hour)},
+		"ttl": {lifecycle.Spec{ExpiresAt: noon.Add(2 * time.Hour), TTL: time.Hour, MaxTTL: 3 * time.Hour},
+			noon.Add(time.Hour)},
+		"maxTTL": {lifecycle.Spec{ExpiresAt: noon.Add(2 * time.Hour), TTL: 3 * time.Hour, MaxTTL: time.Hour},
+			noon.Add(time.Hour)},
 		"past":       {lifecycle.Spec{ExpiresAt: noon.Add(-time.Hour), TTL: time.Hour}, noon.Add(-time.Hour)},
 		"a fraction": {lifecycle.Spec{ExpiresAt: noon.Add(1)}, noon.Add(1)},
 	} {
@@ -80,12 +83,14 @@ func TestSucceed_RecordsAKeyOnce(t *testing.T) {
 
 func TestSucceed_DropsKeysThatAreNotAccepted(t *testing.T) {
 	keys := []lifecycle.Key{
-		{ID: "current"}, {ID: "pending", Pending: true}, {ID: "dead", NotAfter: noon.Add(time.Minute), Dead: lifecycle.PepperGone},
+		{ID: "current"}, {ID: "pending", Pending: true}, {ID: "dead", NotAfter: noon.Add(time.Minute),
+			Dead: lifecycle.PepperGone},
 		{ID: "ended", NotAfter: noon}, {ID: "overlapping", NotAfter: noon.Add(time.Minute)},
 	}
 	got := lifecycle.Succeed(keys, lifecycle.Key{ID: "next", IssuedAt: noon}, time.Hour, noon)
 	want := []lifecycle.Key{
-		{ID: "next", IssuedAt: noon}, {ID: "current", NotAfter: noon.Add(time.Hour)}, {ID: "overlapping", NotAfter: noon.Add(time.Minute)},
+		{ID: "next", IssuedAt: noon}, {ID: "current", NotAfter: noon.Add(time.Hour)}, {ID: "overlapping",
+			NotAfter: noon.Add(time.Minute)},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%+v, want %+v", got, want)

@@ -8,8 +8,8 @@ import (
 	"keywright.dev/keywright/internal/key/lifecycle"
 )
 
-// fixture is one object, its Secret and a caller that carries out the plans of Decide. It can be checked and stopped after
-// every step.
+// fixture is one object, its Secret and a caller that carries out the plans of Decide. It can be checked and stopped
+// after every step.
 type fixture struct {
 	now    time.Time
 	spec   lifecycle.Spec
@@ -107,7 +107,8 @@ func (w *fixture) do(plan lifecycle.Plan) {
 			return
 		}
 		w.live = true
-		w.secret = secret{owner: lifecycle.Own, keyID: w.inHand, content: w.inHand, usable: true, intact: true, adopt: w.secret.adopt}
+		w.secret = secret{owner: lifecycle.Own, keyID: w.inHand, content: w.inHand, usable: true, intact: true,
+			adopt: w.secret.adopt}
 		w.read = nil
 	case lifecycle.Settle:
 		w.status.Keys, w.status.SecretName = plan.Keys, w.spec.SecretName

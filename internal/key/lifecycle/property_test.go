@@ -22,8 +22,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Events by people, GitOps tools and crashes come in any order. Each step keeps the invariants, and without further events
-// the object comes to rest in a correct state.
+// Events by people, GitOps tools and crashes come in any order. Each step keeps the invariants, and without further
+// events the object comes to rest in a correct state.
 func TestDecide_NeverLosesOrDuplicatesAKey(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newFixture()
@@ -132,8 +132,11 @@ func (w *fixture) checkExpired() error {
 // happen applies one random event from outside.
 func happen(t *rapid.T, w *fixture) {
 	events := map[string]func(){
-		"nothing":          func() {},
-		"time passes":      func() { w.now = w.now.Add(time.Duration(rapid.IntRange(0, 300).Draw(t, "minutes")) * time.Minute) },
+		"nothing": func() {},
+		"time passes": func() {
+			w.now = w.now.Add(time.Duration(rapid.IntRange(0, 300).Draw(t,
+				"minutes")) * time.Minute)
+		},
 		"clock jumps back": func() { w.now = w.now.Add(-time.Hour) },
 		"demote":           func() { w.spec.Revoked = !w.spec.Revoked },
 		"block":            func() { w.spec.Blocked = !w.spec.Blocked },

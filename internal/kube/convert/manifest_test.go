@@ -32,7 +32,8 @@ func TestGiven(t *testing.T) {
 		t.Errorf("of a key that says nothing: %+v", got)
 	}
 	key.Spec.Scopes, key.Spec.Roles = []v1alpha1.Scope{"certs.read"}, []v1alpha1.RoleName{"reader"}
-	key.Spec.Policy = &v1alpha1.Policy{Permissions: []v1alpha1.Permission{written(v1alpha1.EffectAllow), written(v1alpha1.EffectDeny)}}
+	key.Spec.Policy = &v1alpha1.Policy{Permissions: []v1alpha1.Permission{written(v1alpha1.EffectAllow),
+		written(v1alpha1.EffectDeny)}}
 	want := access.Rights{
 		Scopes: []string{"certs.read"}, Roles: []string{"reader"},
 		Permissions: []access.Permission{read(access.Allow), read(access.Deny)},
@@ -52,7 +53,8 @@ func TestRole(t *testing.T) {
 		APIKeys: v1alpha1.KeysDenied, MaxTTL: new(v1alpha1.Duration("2h")),
 	}
 	want := access.Role{
-		Permissions: []access.Permission{read(access.Deny)}, Members: []string{"alice"}, DeniesKeys: true, MaxTTL: 2 * time.Hour,
+		Permissions: []access.Permission{read(access.Deny)}, Members: []string{"alice"}, DeniesKeys: true,
+		MaxTTL: 2 * time.Hour,
 	}
 	if got := convert.Role(role); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
@@ -84,12 +86,14 @@ func FuzzPermission(f *testing.F) {
 	f.Fuzz(func(t *testing.T, effect, action, resource, property, value string) {
 		key := &v1alpha1.APIKey{}
 		key.Spec.Policy = &v1alpha1.Policy{Permissions: []v1alpha1.Permission{{
-			Effect: v1alpha1.Effect(effect), Actions: []v1alpha1.Action{v1alpha1.Action(action)}, Resources: []v1alpha1.Resource{v1alpha1.Resource(resource)},
+			Effect: v1alpha1.Effect(effect), Actions: []v1alpha1.Action{v1alpha1.Action(action)},
+			Resources: []v1alpha1.Resource{v1alpha1.Resource(resource)},
 			Condition: &v1alpha1.Condition{StringEquals: map[string]v1alpha1.PropertyValue{property: v1alpha1.PropertyValue(value)}},
 		}}}
 		given := convert.Rights(key)
 		want := access.Permission{
-			Effect: access.Effect(effect), Actions: []string{action}, Resources: []string{resource}, StringEquals: map[string]string{property: value},
+			Effect: access.Effect(effect), Actions: []string{action}, Resources: []string{resource},
+			StringEquals: map[string]string{property: value},
 		}
 		if len(given.Permissions) != 1 || !reflect.DeepEqual(given.Permissions[0], want) {
 			t.Fatalf("%+v", given)

@@ -23,10 +23,11 @@ func TestStanding_AcceptsTheKeptLastAdmin(t *testing.T) {
 		change func(*v1alpha1.AdminUser)
 		want   verify.Reason
 	}{
-		"kept":                      {func(*v1alpha1.AdminUser) {}, verify.Accepted},
-		"marked for another reason": {func(u *v1alpha1.AdminUser) { u.Status.Conditions[0].Reason = "OnlyActiveAdmin" }, verify.Deleted},
-		"not marked":                {func(u *v1alpha1.AdminUser) { u.Status.Conditions = nil }, verify.Deleted},
-		"without the finalizer":     {func(u *v1alpha1.AdminUser) { u.Finalizers = []string{"another"} }, verify.Deleted},
+		"kept": {func(*v1alpha1.AdminUser) {}, verify.Accepted},
+		"marked for another reason": {func(u *v1alpha1.AdminUser) { u.Status.Conditions[0].Reason = "OnlyActiveAdmin" },
+			verify.Deleted},
+		"not marked":            {func(u *v1alpha1.AdminUser) { u.Status.Conditions = nil }, verify.Deleted},
+		"without the finalizer": {func(u *v1alpha1.AdminUser) { u.Finalizers = []string{"another"} }, verify.Deleted},
 		"removal allowed": {func(u *v1alpha1.AdminUser) {
 			u.Annotations = map[string]string{v1alpha1.AnnotationAllowLastAdminRemoval: "true"}
 		}, verify.Deleted},
@@ -44,11 +45,12 @@ func TestStaysIfLast(t *testing.T) {
 		change func(*v1alpha1.AdminUser)
 		want   bool
 	}{
-		"held":                      {func(*v1alpha1.AdminUser) {}, true},
-		"not being deleted":         {func(u *v1alpha1.AdminUser) { u.DeletionTimestamp = nil }, false},
-		"held by another finalizer": {func(u *v1alpha1.AdminUser) { u.Finalizers = []string{v1alpha1.FinalizerKeepSecret} }, false},
-		"demoted":                   {func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser }, false},
-		"disabled":                  {func(u *v1alpha1.AdminUser) { u.Spec.Enabled = new(false) }, false},
+		"held":              {func(*v1alpha1.AdminUser) {}, true},
+		"not being deleted": {func(u *v1alpha1.AdminUser) { u.DeletionTimestamp = nil }, false},
+		"held by another finalizer": {func(u *v1alpha1.AdminUser) { u.Finalizers = []string{v1alpha1.FinalizerKeepSecret} },
+			false},
+		"demoted":  {func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser }, false},
+		"disabled": {func(u *v1alpha1.AdminUser) { u.Spec.Enabled = new(false) }, false},
 		"removal allowed": {func(u *v1alpha1.AdminUser) {
 			u.Annotations = map[string]string{v1alpha1.AnnotationAllowLastAdminRemoval: "true"}
 		}, false},

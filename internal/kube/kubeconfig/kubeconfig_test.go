@@ -34,7 +34,7 @@ func naming(t *testing.T, address string) string {
 // files is a value of $KUBECONFIG.
 func files(names ...string) string { return strings.Join(names, string(os.PathListSeparator)) }
 
-// quietly keeps the environment of whoever runs the tests out of them.
+// quietly keeps the environment of the test process out of the tests.
 func quietly(t *testing.T, environment string) {
 	t.Helper()
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
@@ -65,16 +65,19 @@ func TestWhatIsWrongNamesTheFile(t *testing.T) {
 	clusterless, broken := write(t, `{"apiVersion":"v1","kind":"Config"}`), write(t, "{no YAML")
 	const nothing = "no kubeconfig that names a cluster: give --kubeconfig, set KUBECONFIG, or run in a cluster"
 	for name, c := range map[string]struct{ flag, environment, want string }{
-		"nothing given":                       {"", "", nothing},
-		"nothing in the environment":          {"", files("", ""), nothing},
-		"a flag, no file":                     {nowhere, "", "kubeconfig: stat " + nowhere + ": no such file or directory"},
-		"a flag, an empty file":               {empty, "", "--kubeconfig names no cluster: " + empty + " is empty"},
-		"a flag, a file without a cluster":    {clusterless, "", "--kubeconfig names no cluster: " + clusterless + " has none in it"},
-		"a flag, a broken file":               {broken, "", `kubeconfig: error loading config file "` + broken + `"`},
-		"the environment, no file":            {"", nowhere, "KUBECONFIG names no cluster: stat " + nowhere + ": no such file or directory"},
-		"the environment, an empty file":      {"", empty, "KUBECONFIG names no cluster: " + empty + " is empty"},
-		"the environment, a broken file":      {"", broken, `kubeconfig: error loading config file "` + broken + `"`},
-		"the environment, each its own fault": {"", files(nowhere, clusterless), "KUBECONFIG names no cluster: stat " + nowhere + ": no such file or directory; " + clusterless + " has none in it"},
+		"nothing given":              {"", "", nothing},
+		"nothing in the environment": {"", files("", ""), nothing},
+		"a flag, no file":            {nowhere, "", "kubeconfig: stat " + nowhere + ": no such file or directory"},
+		"a flag, an empty file":      {empty, "", "--kubeconfig names no cluster: " + empty + " is empty"},
+		"a flag, a file without a cluster": {clusterless, "",
+			"--kubeconfig names no cluster: " + clusterless + " has none in it"},
+		"a flag, a broken file": {broken, "", `kubeconfig: error loading config file "` + broken + `"`},
+		"the environment, no file": {"", nowhere,
+			"KUBECONFIG names no cluster: stat " + nowhere + ": no such file or directory"},
+		"the environment, an empty file": {"", empty, "KUBECONFIG names no cluster: " + empty + " is empty"},
+		"the environment, a broken file": {"", broken, `kubeconfig: error loading config file "` + broken + `"`},
+		"the environment, each its own fault": {"", files(nowhere, clusterless),
+			"KUBECONFIG names no cluster: stat " + nowhere + ": no such file or directory; " + clusterless + " has none in it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			quietly(t, c.environment)
@@ -116,8 +119,10 @@ func TestUnreachable(t *testing.T) {
 		err  error
 		want string
 	}{
-		"nobody there":   {failed(t.Context(), t, closed), "can't reach the API server at " + closed + ": connection refused"},
-		"somebody else":  {failed(t.Context(), t, stranger.URL), "can't reach the API server at " + stranger.URL + ": tls: failed to verify certificate"},
+		"connection refused": {failed(t.Context(), t, closed),
+			"can't reach the API server at " + closed + ": connection refused"},
+		"another server": {failed(t.Context(), t, stranger.URL),
+			"can't reach the API server at " + stranger.URL + ": tls: failed to verify certificate"},
 		"time is up":     {failed(over, t, closed), "can't reach the API server at " + closed + ": context canceled"},
 		"another matter": {errors.New("Unauthorized"), "Unauthorized"},
 	} {

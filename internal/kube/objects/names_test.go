@@ -20,7 +20,8 @@ import (
 
 func TestObjectName(t *testing.T) {
 	for name, want := range map[string]string{
-		"alice": "alice", "Alice": "alice", "a.b-c": "a.b-c", "007": "007", "some_body": "some-body-", "x.": "x-", "a__b": "a-b-", "a-": "a-",
+		"alice": "alice", "Alice": "alice", "a.b-c": "a.b-c", "007": "007", "some_body": "some-body-", "x.": "x-",
+		"a__b": "a-b-", "a-": "a-",
 	} {
 		got := ObjectName(name)
 		if got != want && (!strings.HasSuffix(want, "-") || len(got) != len(want)+8 || !strings.HasPrefix(got, want)) {
@@ -65,7 +66,8 @@ func TestKey_IsPrintedByItsID(t *testing.T) {
 	k := &Key{Plaintext: secret, Digest: pepper.Digest{PepperID: "01234567"}}
 	var log kit.Log
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "key", k, "value", *k)
-	for _, text := range []string{fmt.Sprintf("%v", k), fmt.Sprintf("%+v", *k), fmt.Sprintf("%#v", k), fmt.Sprintf("%#v", *k), fmt.Sprintf("%s %q", k, *k), log.String()} { //nolint:gocritic // the verbs are what is tested
+	for _, text := range []string{fmt.Sprintf("%v", k), fmt.Sprintf("%+v", *k), fmt.Sprintf("%#v", k), fmt.Sprintf("%#v",
+		*k), fmt.Sprintf("%s %q", k, *k), log.String()} { //nolint:gocritic // the verbs are what is tested
 		if strings.Contains(text, secret) || !strings.Contains(text, "0000000000000000") {
 			t.Error(text)
 		}
@@ -99,10 +101,14 @@ func TestFailure_RefusalKeepsItsMessage(t *testing.T) {
 		err  error
 		want string
 	}{
-		"a policy":  {apierrors.NewForbidden(group, "alice", errors.New("ValidatingAdmissionPolicy 'x' denied request: no")), `adminusers "alice" is forbidden: ValidatingAdmissionPolicy 'x' denied request: no`},
-		"a quota":   {apierrors.NewForbidden(group, "alice", errors.New("exceeded quota: few")), `adminusers "alice" is forbidden: exceeded quota: few`},
+		"a policy": {apierrors.NewForbidden(group, "alice",
+			errors.New("ValidatingAdmissionPolicy 'x' denied request: no")),
+			`adminusers "alice" is forbidden: ValidatingAdmissionPolicy 'x' denied request: no`},
+		"a quota": {apierrors.NewForbidden(group, "alice", errors.New("exceeded quota: few")),
+			`adminusers "alice" is forbidden: exceeded quota: few`},
 		"a webhook": {webhook, `admission webhook "a.example" denied the request: no`},
-		"at length": {apierrors.NewForbidden(group, "alice", errors.New(strings.Repeat("ü", 1000))), `adminusers "alice" is forbidden: ` + strings.Repeat("ü", 132) + "…"},
+		"at length": {apierrors.NewForbidden(group, "alice", errors.New(strings.Repeat("ü", 1000))),
+			`adminusers "alice" is forbidden: ` + strings.Repeat("ü", 132) + "…"},
 	} {
 		var refused *Refused
 		if !errors.As(failure(c.err), &refused) || refused.Message != c.want || len(refused.Message) > 300 || errors.Is(refused, ErrUnavailable) {

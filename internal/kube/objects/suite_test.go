@@ -72,7 +72,8 @@ func removeLater(o client.Object) {
 
 func newKey(subject string, scopes ...v1alpha1.Scope) *v1alpha1.APIKey {
 	return &v1alpha1.APIKey{Spec: v1alpha1.APIKeySpec{
-		DisplayName: "CI of " + subject, Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: subject}, Scopes: scopes,
+		DisplayName: "CI of " + subject, Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: subject},
+		Scopes: scopes,
 	}}
 }
 

@@ -35,7 +35,8 @@ func manifest(ctx context.Context, name string, delivery v1alpha1.Delivery) *v1a
 func touch(ctx context.Context, o client.Object) {
 	GinkgoHelper()
 	other := o.DeepCopyObject().(client.Object)
-	Expect(plane.Client.Patch(ctx, other, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`)))).To(Succeed())
+	Expect(plane.Client.Patch(ctx, other, client.RawPatch(types.MergePatchType,
+		[]byte(`{"metadata":{"labels":{"a":"b"}}}`)))).To(Succeed())
 }
 
 var _ = Describe("A new key", func() {
@@ -110,7 +111,8 @@ var _ = Describe("A new key", func() {
 		k := generate()
 		Expect(server.Record(ctx, manifest(ctx, "by-hand", v1alpha1.DeliveryResponse), k, 0)).To(Succeed())
 		Expect(accepted(k)).To(BeTrue())
-		Expect(server.Record(ctx, manifest(ctx, "by-secret", v1alpha1.DeliverySecret), generate(), 0)).To(refuse("the operator does"))
+		Expect(server.Record(ctx, manifest(ctx, "by-secret", v1alpha1.DeliverySecret), generate(),
+			0)).To(refuse("the operator does"))
 	})
 
 	It("is the only key after all were dropped", func(ctx SpecContext) {
@@ -137,10 +139,14 @@ var _ = Describe("A change", func() {
 	It("is in force when it returns, in both directions", func(ctx SpecContext) {
 		user, k := made(ctx, "vera")
 		for _, on := range []bool{false, true, false, true} {
-			Expect(server.Change(ctx, user, func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Enabled = new(on) })).To(Succeed())
+			Expect(server.Change(ctx, user, func(o objects.Object) {
+				o.(*v1alpha1.AdminUser).Spec.Enabled = new(on)
+			})).To(Succeed())
 			Expect(accepted(k)).To(Equal(on))
 		}
-		Expect(server.Change(ctx, user, func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Role = v1alpha1.RoleUser })).To(Succeed())
+		Expect(server.Change(ctx, user, func(o objects.Object) {
+			o.(*v1alpha1.AdminUser).Spec.Role = v1alpha1.RoleUser
+		})).To(Succeed())
 		Expect(verifier.Verify(k.Plaintext, time.Now()).Reason).To(Equal(verify.Demoted))
 	})
 
@@ -148,7 +154,9 @@ var _ = Describe("A change", func() {
 		o, k := newKey("ci", "certs.read"), generate()
 		Expect(server.Create(ctx, o, k)).To(Succeed())
 		removeLater(o)
-		Expect(server.Change(ctx, o, func(o objects.Object) { o.(*v1alpha1.APIKey).Spec.Scopes = []v1alpha1.Scope{"certs.write"} })).To(Succeed())
+		Expect(server.Change(ctx, o, func(o objects.Object) {
+			o.(*v1alpha1.APIKey).Spec.Scopes = []v1alpha1.Scope{"certs.write"}
+		})).To(Succeed())
 		Expect(verifier.Verify(k.Plaintext, time.Now()).Rights().Scopes).To(ConsistOf("certs.write"))
 		Expect(server.Change(ctx, o, func(o objects.Object) { o.(*v1alpha1.APIKey).Spec.Revoked = true })).To(Succeed())
 		Expect(accepted(k)).To(BeFalse())
@@ -157,13 +165,17 @@ var _ = Describe("A change", func() {
 	It("applies to the present state of the object", func(ctx SpecContext) {
 		user, _ := made(ctx, "vito")
 		touch(ctx, user)
-		Expect(server.Change(ctx, user, func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Enabled = new(false) })).To(Succeed())
+		Expect(server.Change(ctx, user, func(o objects.Object) {
+			o.(*v1alpha1.AdminUser).Spec.Enabled = new(false)
+		})).To(Succeed())
 		Expect(user.Labels).To(HaveKeyWithValue("a", "b"))
 	})
 
 	It("of an object from a manifest is refused", func(ctx SpecContext) {
 		user := manifest(ctx, "valid", v1alpha1.DeliverySecret)
-		Expect(server.Change(ctx, user, func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Enabled = new(false) })).To(refuse("changes no spec"))
+		Expect(server.Change(ctx, user, func(o objects.Object) {
+			o.(*v1alpha1.AdminUser).Spec.Enabled = new(false)
+		})).To(refuse("may only change the spec"))
 		Expect(server.Delete(ctx, user)).To(refuse("deletes nothing"))
 		Expect(server.AskRotation(ctx, user)).To(Succeed())
 		Expect(user.Annotations[v1alpha1.AnnotationRotate]).NotTo(BeEmpty())
@@ -172,11 +184,15 @@ var _ = Describe("A change", func() {
 	It("that removes the last admin returns ErrLastAdmin", func(ctx SpecContext) {
 		user, k := made(ctx, "last")
 		mark := `{"status":{"conditions":[{"type":"LastAdmin","status":"True","reason":"OnlyActiveAdmin","message":"","lastTransitionTime":"2030-01-01T00:00:00Z"}]}}`
-		Expect(plane.Client.Status().Patch(ctx, user.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(mark)))).To(Succeed())
+		Expect(plane.Client.Status().Patch(ctx, user.DeepCopy(), client.RawPatch(types.MergePatchType,
+			[]byte(mark)))).To(Succeed())
 		Expect(server.Delete(ctx, user)).To(MatchError(objects.ErrLastAdmin))
-		Expect(server.Change(ctx, user, func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Role = v1alpha1.RoleUser })).To(MatchError(objects.ErrLastAdmin))
+		Expect(server.Change(ctx, user, func(o objects.Object) {
+			o.(*v1alpha1.AdminUser).Spec.Role = v1alpha1.RoleUser
+		})).To(MatchError(objects.ErrLastAdmin))
 		Expect(accepted(k)).To(BeTrue())
-		Expect(plane.Client.Status().Patch(ctx, user.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(`{"status":{"conditions":null}}`)))).To(Succeed())
+		Expect(plane.Client.Status().Patch(ctx, user.DeepCopy(), client.RawPatch(types.MergePatchType,
+			[]byte(`{"status":{"conditions":null}}`)))).To(Succeed())
 	})
 })
 
@@ -196,7 +212,7 @@ var _ = Describe("Reading", func() {
 		found, err := server.User(ctx, "Nina")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(found.UID).To(Equal(user.UID))
-		for _, name := range []string{"nina", "nobody"} {
+		for _, name := range []string{"nina", "unknown"} {
 			Expect(server.User(ctx, name)).To(BeNil())
 		}
 		elsewhere := newUser("Otto")
@@ -234,7 +250,7 @@ var _ = Describe("Reading", func() {
 		Expect(server.Record(ctx, user, brought("the-key-of-kuno-himself"), 0)).To(Succeed())
 		Expect(user.Status.Keys[0].Prefix).To(Equal("the-"))
 		Expect(server.Taken(ctx, brought("the-key-of-kuno-himself"))).To(BeTrue())
-		Expect(server.Taken(ctx, brought("the-key-of-nobody-at-all"))).To(BeFalse())
+		Expect(server.Taken(ctx, brought("the-key-of-no-object-at-all"))).To(BeFalse())
 
 		bootstrap := ring.Digest("the-key-to-begin-with")
 		index.SetBootstrap(&bootstrap)
@@ -286,7 +302,7 @@ var _ = Describe("Reporting", func() {
 		Expect(user.Status.LastUsedTime.Time).To(BeTemporally("==", at.Truncate(time.Second)))
 		Expect(user.Status.Keys).To(HaveLen(1))
 		Expect(server.SetLastUsed(ctx, verify.ID{Kind: "(bootstrap)"}, "", at)).To(Succeed())
-		id.Name = "nobody"
+		id.Name = "unknown"
 		Expect(server.SetLastUsed(ctx, id, "uid", at)).To(Succeed())
 	})
 

@@ -24,7 +24,8 @@ func newHandler(log *kit.Log) *keyObjects {
 
 func (h *keyObjects) verify(tb testing.TB, presented string) verify.Verdict {
 	tb.Helper()
-	return verify.NewVerifier(h.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, keyring(tb)).Verify(presented, time.Now())
+	return verify.NewVerifier(h.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, keyring(tb)).Verify(presented,
+		time.Now())
 }
 
 func TestAdminUser_SpeaksAsUsernameOrObjectName(t *testing.T) {
@@ -92,7 +93,8 @@ func FuzzAdminUser(f *testing.F) {
 		handler := newHandler(&kit.Log{})
 		u := user(name)
 		u.Spec.Username, u.UID, u.Spec.Role = username, types.UID(uid), v1alpha1.Role(role)
-		u.Status.Keys = []v1alpha1.KeyStatus{{Digest: digest, NotAfter: &metav1.Time{Time: time.Unix(notAfter, 0)}}, {Digest: digest}}
+		u.Status.Keys = []v1alpha1.KeyStatus{{Digest: digest, NotAfter: &metav1.Time{Time: time.Unix(notAfter, 0)}},
+			{Digest: digest}}
 		trimmed, err := handler.trim(u)
 		if err != nil {
 			t.Fatal(err)
@@ -162,10 +164,12 @@ func BenchmarkMemoryOfAPIKeys(b *testing.B) {
 // manyKeys returns an APIKey that shares no memory with another, as decoded from the API server.
 func manyKeys(i int) *v1alpha1.APIKey {
 	name := fmt.Sprintf("key-%06d", i)
-	k := apiKeyObject(name, v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: fmt.Sprint("user-", i%10_000)}, strings.Repeat("k", 20)+name)
+	k := apiKeyObject(name, v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: fmt.Sprint("user-", i%10_000)},
+		strings.Repeat("k", 20)+name)
 	k.Namespace = fmt.Sprint("team-", i%100)
 	k.UID = types.UID(strings.Clone("01234567-89ab-cdef-0123-456789abcdef"))
-	k.Spec.Scopes = []v1alpha1.Scope{v1alpha1.Scope(strings.Clone("certs.read")), v1alpha1.Scope(fmt.Sprint("certs.write", i%20))}
+	k.Spec.Scopes = []v1alpha1.Scope{v1alpha1.Scope(strings.Clone("certs.read")),
+		v1alpha1.Scope(fmt.Sprint("certs.write", i%20))}
 	k.Spec.Roles = []v1alpha1.RoleName{v1alpha1.RoleName(strings.Clone("reader"))}
 	k.Spec.Policy = &v1alpha1.Policy{Permissions: []v1alpha1.Permission{permission(v1alpha1.EffectDeny, "certs.delete")}}
 	k.Spec.TTL = new(v1alpha1.Duration("2160h"))

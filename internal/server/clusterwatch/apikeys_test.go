@@ -94,7 +94,8 @@ func TestPool_SharesEqualRights(t *testing.T) {
 		{Scopes: []string{"\xff"}}, {Scopes: []string{"\xfe"}}, {Scopes: []string{"a b"}}, {Scopes: []string{"a", "b"}},
 		{Permissions: []access.Permission{{StringEquals: map[string]string{"a": "b"}}}},
 		{Permissions: []access.Permission{{StringEquals: map[string]string{"b": "a"}}}},
-		{Permissions: []access.Permission{{Actions: []string{"a"}}}}, {Permissions: []access.Permission{{Resources: []string{"a"}}}},
+		{Permissions: []access.Permission{{Actions: []string{"a"}}}},
+		{Permissions: []access.Permission{{Resources: []string{"a"}}}},
 	} {
 		if got := p.rights(other); fmt.Sprintf("%q", *got) != fmt.Sprintf("%q", other) {
 			t.Errorf("%q became %q", other, *got)

@@ -53,7 +53,8 @@ func (c *cluster) follow(t *testing.T, config *rest.Config, scope keyholder.Scop
 	f := &fixture{t: t, index: &verify.Index{}, log: &kit.Log{}}
 	f.verifier = verify.NewVerifier(f.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, keyring(t))
 	var err error
-	if f.watcher, err = New(config, scope, Targets{Index: f.index}, slog.New(slog.NewJSONHandler(f.log, nil))); err != nil {
+	if f.watcher, err = New(config, scope, Targets{Index: f.index}, slog.New(slog.NewJSONHandler(f.log,
+		nil))); err != nil {
 		t.Fatal(err)
 	}
 	f.run()
@@ -120,7 +121,8 @@ func keyStatus(plaintext string) v1alpha1.KeyStatus {
 }
 
 // issue creates an APIKey in namespace default with a key of its own.
-func (c *cluster) issue(name string, subject v1alpha1.Subject, change func(*v1alpha1.APIKey)) (object *v1alpha1.APIKey, plaintext string) {
+func (c *cluster) issue(name string, subject v1alpha1.Subject,
+	change func(*v1alpha1.APIKey)) (object *v1alpha1.APIKey, plaintext string) {
 	c.t.Helper()
 	plaintext = "the-key-recorded-for-" + name
 	object = &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}}
@@ -135,12 +137,16 @@ func (c *cluster) issue(name string, subject v1alpha1.Subject, change func(*v1al
 }
 
 func (c *cluster) may(plaintext, action string) bool {
-	return c.verifier.May(c.verifier.Verify(plaintext, time.Now()), access.Request{Action: action, Resource: "certificate:42"})
+	return c.verifier.May(c.verifier.Verify(plaintext, time.Now()), access.Request{Action: action,
+		Resource: "certificate:42"})
 }
 
 func (c *cluster) mayBecomes(plaintext, action string, want bool) {
 	c.t.Helper()
-	c.eventually(fmt.Sprintf("%s may %s: %t", plaintext, action, want), func() bool { return c.may(plaintext, action) == want })
+	c.eventually(fmt.Sprintf("%s may %s: %t", plaintext, action, want), func() bool {
+		return c.may(plaintext,
+			action) == want
+	})
 }
 
 var (
@@ -232,7 +238,8 @@ func timesOfAKey(c *cluster) {
 }
 
 func rolesOfAKey(c *cluster) {
-	reader := role("reader", v1alpha1.AccessRoleSpec{Permissions: []v1alpha1.Permission{permission(v1alpha1.EffectAllow, "certs.read")}})
+	reader := role("reader", v1alpha1.AccessRoleSpec{Permissions: []v1alpha1.Permission{permission(v1alpha1.EffectAllow,
+		"certs.read")}})
 	_, presented := c.issue("scoped", ci, func(k *v1alpha1.APIKey) {
 		k.Spec.Scopes, k.Spec.Roles = []v1alpha1.Scope{"certs.write"}, []v1alpha1.RoleName{"reader"}
 	})
@@ -257,7 +264,8 @@ func rolesOfAKey(c *cluster) {
 
 func ownerOfAKey(c *cluster) {
 	_, presented := c.issue("alices", alice, func(k *v1alpha1.APIKey) { k.Spec.Scopes = []v1alpha1.Scope{"certs.read"} })
-	if got := c.verifier.Verify(presented, time.Now()).Identity(); got != (verify.Identity{Username: "alice", Subject: "User/alice"}) {
+	if got := c.verifier.Verify(presented, time.Now()).Identity(); got != (verify.Identity{Username: "alice",
+		Subject: "User/alice"}) {
 		c.t.Errorf("speaks as %+v", got)
 	}
 	if c.may(presented, "certs.read") {
@@ -322,7 +330,8 @@ func lastAdmin(c *cluster) {
 
 // A server that may list in single namespaces never lists in all.
 func onlyNamed(whole *cluster, t *testing.T) {
-	named := whole.follow(t, whole.server(t), keyholder.Scope{System: stack.Namespace, Namespaces: []string{"default", "kube-public"}})
+	named := whole.follow(t, whole.server(t), keyholder.Scope{System: stack.Namespace, Namespaces: []string{"default",
+		"kube-public"}})
 	here, presented := named.issue("here", ci, nil)
 	elsewhere := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "elsewhere"}}
 	elsewhere.Spec.Subject = ci
@@ -351,7 +360,8 @@ func forbidden(whole *cluster, t *testing.T) {
 		t.Fatal(err)
 	}
 	f := &fixture{t: t, index: &verify.Index{}, log: &kit.Log{}}
-	if f.watcher, err = New(config, keyholder.Scope{System: stack.Namespace}, Targets{Index: f.index}, slog.New(slog.DiscardHandler)); err != nil {
+	if f.watcher, err = New(config, keyholder.Scope{System: stack.Namespace}, Targets{Index: f.index},
+		slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	f.run()

@@ -37,7 +37,8 @@ func newDecoder(tb testing.TB) fastDecoder {
 // read decodes a stream as client-go's watches do. It returns the events before the first error or the end.
 func read(tb testing.TB, in runtime.NegotiatedSerializer, stream string) (events []watch.Event, err error) {
 	tb.Helper()
-	objects, serializer, framer, err := runtime.NewClientNegotiator(in, v1alpha1.SchemeGroupVersion).StreamDecoder(runtime.ContentTypeJSON, nil)
+	objects, serializer, framer, err := runtime.NewClientNegotiator(in,
+		v1alpha1.SchemeGroupVersion).StreamDecoder(runtime.ContentTypeJSON, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -57,27 +58,31 @@ func event(typ, object string) string { return `{"type":"` + typ + `","object":`
 func TestFastDecoder_DecodesLikeClientGo(t *testing.T) {
 	in := newDecoder(t)
 	for name, stream := range map[string]string{
-		"empty":                  "",
-		"every type":             event("ADDED", keyText) + event("MODIFIED", keyText) + event("DELETED", keyText) + event("BOOKMARK", keyText),
+		"empty": "",
+		"every type": event("ADDED", keyText) + event("MODIFIED", keyText) + event("DELETED",
+			keyText) + event("BOOKMARK", keyText),
 		"an error":               event("ADDED", keyText) + event("ERROR", statusText),
 		"an error as ADDED":      event("ADDED", statusText),
 		"an unknown type":        event("RENAMED", keyText),
 		"the object first":       `{"object":` + keyText + `,"type":"ADDED"}`,
 		"white space":            `{ "type": "ADDED", "object": ` + strings.ReplaceAll(keyText, ",", ",\n  ") + ` }`,
 		"white space at the end": `{"type":"ADDED","object":` + keyText + " }",
-		"kind before version":    event("ADDED", `{"kind":"APIKey","apiVersion":"keywright.dev/v1alpha1","metadata":{"name":"a"}}`),
-		"kind alone":             event("ADDED", `{"kind":"APIKey"}`),
-		"another kind":           event("ADDED", `{"apiVersion":"keywright.dev/v1alpha1","kind":"AccessRole","metadata":{"name":"a"}}`),
-		"a longer kind":          event("ADDED", strings.Replace(keyText, "APIKey", "APIKeyring", 1)),
-		"two kinds":              event("ADDED", strings.Replace(keyText, `"kind":"APIKey",`, `"kind":"APIKey","kind":"AccessRole",`, 1)),
-		"another version":        event("ADDED", strings.Replace(keyText, "v1alpha1", "v1", 1)),
-		"field in another case":  event("ADDED", strings.Replace(keyText, "metadata", "Metadata", 1)),
-		"another type":           event("ADDED", strings.Replace(keyText, `{"name":"a","resourceVersion":"7"}`, `"a"`, 1)),
-		"no object":              `{"type":"ADDED"}`,
-		"null":                   event("ADDED", "null"),
-		"a field after it":       `{"type":"ADDED","object":` + keyText + `,"more":1}`,
-		"cut off":                event("ADDED", keyText) + event("ADDED", keyText)[:60],
-		"not JSON":               "no\n",
+		"kind before version": event("ADDED",
+			`{"kind":"APIKey","apiVersion":"keywright.dev/v1alpha1","metadata":{"name":"a"}}`),
+		"kind alone": event("ADDED", `{"kind":"APIKey"}`),
+		"another kind": event("ADDED",
+			`{"apiVersion":"keywright.dev/v1alpha1","kind":"AccessRole","metadata":{"name":"a"}}`),
+		"a longer kind": event("ADDED", strings.Replace(keyText, "APIKey", "APIKeyring", 1)),
+		"two kinds": event("ADDED", strings.Replace(keyText, `"kind":"APIKey",`,
+			`"kind":"APIKey","kind":"AccessRole",`, 1)),
+		"another version":       event("ADDED", strings.Replace(keyText, "v1alpha1", "v1", 1)),
+		"field in another case": event("ADDED", strings.Replace(keyText, "metadata", "Metadata", 1)),
+		"another type":          event("ADDED", strings.Replace(keyText, `{"name":"a","resourceVersion":"7"}`, `"a"`, 1)),
+		"no object":             `{"type":"ADDED"}`,
+		"null":                  event("ADDED", "null"),
+		"a field after it":      `{"type":"ADDED","object":` + keyText + `,"more":1}`,
+		"cut off":               event("ADDED", keyText) + event("ADDED", keyText)[:60],
+		"not JSON":              "no\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			want, wantErr := read(t, in.NegotiatedSerializer, stream)
@@ -116,7 +121,8 @@ func decodesRealEvents(c *cluster, t *testing.T) {
 	}
 	c.create(role("reader", v1alpha1.AccessRoleSpec{}))
 	c.issue("read", ci, nil)
-	for resource, example := range map[string]runtime.Object{"apikeys": &v1alpha1.APIKey{}, "accessroles": &v1alpha1.AccessRole{}} {
+	for resource, example := range map[string]runtime.Object{"apikeys": &v1alpha1.APIKey{},
+		"accessroles": &v1alpha1.AccessRole{}} {
 		options := metav1.ListOptions{Watch: true, ResourceVersion: "0"}
 		stream, err := own.Get().Resource(resource).VersionedParams(&options, metav1.ParameterCodec).Stream(t.Context())
 		if err != nil {

@@ -50,7 +50,9 @@ func TestWatcher_PublishesRevocations(t *testing.T) {
 		"disabled":      {func(u *v1alpha1.AdminUser) { u.Spec.Enabled = new(false) }, true},
 		"demoted":       {func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser }, true},
 		"being deleted": {func(u *v1alpha1.AdminUser) { u.DeletionTimestamp = new(metav1.Now()) }, true},
-		"rotated":       {func(u *v1alpha1.AdminUser) { u.Status.Keys = []v1alpha1.KeyStatus{keyStatus("another-key-of-alice")} }, true},
+		"rotated": {func(u *v1alpha1.AdminUser) {
+			u.Status.Keys = []v1alpha1.KeyStatus{keyStatus("another-key-of-alice")}
+		}, true},
 		"rotated, with an overlap": {func(u *v1alpha1.AdminUser) {
 			u.Status.Keys = []v1alpha1.KeyStatus{keyStatus("another-key-of-alice"), u.Status.Keys[0]}
 		}, true},
@@ -142,7 +144,8 @@ func TestKeyObjects_OverlappingKeyIsNotCurrent(t *testing.T) {
 	u := user("alice", "the-pending-key-of-alice", "the-current-key-of-alice", "the-former-key-of-alice")
 	u.Status.Keys[0].Pending = true
 	handler.put(u)
-	for presented, want := range map[string]bool{"the-pending-key-of-alice": true, "the-current-key-of-alice": true, "the-former-key-of-alice": false} {
+	for presented, want := range map[string]bool{"the-pending-key-of-alice": true, "the-current-key-of-alice": true,
+		"the-former-key-of-alice": false} {
 		if got := handler.verify(t, presented); !got.Accepted() || got.Current() != want {
 			t.Errorf("%s is %s, and current: %t", presented, got.Reason, got.Current())
 		}
@@ -162,9 +165,11 @@ func TestKeyObjects_LastUseComesFromStatus(t *testing.T) {
 	handler.put(u)
 	keys.put(k)
 	for handler, id := range map[*keyObjects]verify.ID{
-		handler: {Kind: "AdminUser", Namespace: namespace, Name: "alice"}, keys: {Kind: "APIKey", Namespace: "default", Name: "k"},
+		handler: {Kind: "AdminUser", Namespace: namespace, Name: "alice"}, keys: {Kind: "APIKey", Namespace: "default",
+			Name: "k"},
 	} {
-		if got := verify.NewVerifier(handler.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, keyring(t)).LastUsed(id); !got.Equal(at) {
+		if got := verify.NewVerifier(handler.index, keyformat.Format{Prefix: keyformat.DefaultPrefix},
+			keyring(t)).LastUsed(id); !got.Equal(at) {
 			t.Errorf("%+v was last used %s", id, got)
 		}
 	}

@@ -101,8 +101,8 @@ func (w *resourceWatch) run(ctx context.Context) {
 	cache.NewReflectorWithOptions(w.lister, w.example, w, options).RunWithContext(ctx)
 }
 
-// Transformer implements cache.TransformingStore: while the reflector gathers all objects, it keeps no more of each than
-// the handler needs.
+// Transformer implements cache.TransformingStore: while the reflector gathers all objects, it keeps no more of each
+// than the handler needs.
 func (w *resourceWatch) Transformer() cache.TransformFunc { return w.trim }
 
 // Add implements cache.ReflectorStore.
@@ -157,8 +157,8 @@ func (c *connection) observe(ctx context.Context, o *metav1.ListOptions, err err
 	}
 }
 
-// isProtocol reports whether an error only makes the reflector send another request: for a newer version or, with an old
-// API server, for a list and then a watch.
+// isProtocol reports whether an error only makes the reflector send another request: for a newer version or, with an
+// old API server, for a list and then a watch.
 func isProtocol(o *metav1.ListOptions, err error) bool {
 	return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) ||
 		o.SendInitialEvents != nil && apierrors.IsInvalid(err)

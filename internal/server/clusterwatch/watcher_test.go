@@ -60,7 +60,8 @@ func newFixtureWith(t *testing.T, ended func([]pepper.Digest), keyNamespaces ...
 	log := slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	targets := Targets{Index: f.index, Revocations: revocations.New(ended)}
 	var err error
-	if f.watcher, err = New(f.api.config(), keyholder.Scope{System: namespace, Namespaces: keyNamespaces}, targets, log); err != nil {
+	if f.watcher, err = New(f.api.config(), keyholder.Scope{System: namespace, Namespaces: keyNamespaces}, targets,
+		log); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -126,7 +127,8 @@ func user(name string, plaintexts ...string) *v1alpha1.AdminUser {
 	u.APIVersion, u.Kind = "keywright.dev/v1alpha1", "AdminUser"
 	for _, plaintext := range plaintexts {
 		d := ring.Digest(plaintext)
-		u.Status.Keys = append(u.Status.Keys, v1alpha1.KeyStatus{ID: d.KeyID(), Digest: d.String(), IssuedAt: u.CreationTimestamp})
+		u.Status.Keys = append(u.Status.Keys, v1alpha1.KeyStatus{ID: d.KeyID(), Digest: d.String(),
+			IssuedAt: u.CreationTimestamp})
 	}
 	return u
 }
@@ -174,7 +176,9 @@ func TestWatcher_RevocationTakesEffect(t *testing.T) {
 		"demoted":                 {func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser }, verify.Demoted},
 		"being deleted":           {func(u *v1alpha1.AdminUser) { u.DeletionTimestamp = &deleting }, verify.Deleted},
 		"key removed from status": {func(u *v1alpha1.AdminUser) { u.Status.Keys = nil }, verify.Unknown},
-		"end of the overlap":      {func(u *v1alpha1.AdminUser) { u.Status.Keys[0].NotAfter = &metav1.Time{Time: time.Unix(1, 0)} }, verify.Expired},
+		"end of the overlap": {func(u *v1alpha1.AdminUser) {
+			u.Status.Keys[0].NotAfter = &metav1.Time{Time: time.Unix(1, 0)}
+		}, verify.Expired},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
@@ -292,7 +296,8 @@ func TestWatcher_ReadyReportsReason(t *testing.T) {
 	f.run()
 	f.eventually("the reason is reported", func() bool {
 		err := f.watcher.Ready()
-		return err != nil && strings.Contains(err.Error(), "adminusers have not been listed yet: ") && strings.Contains(err.Error(), "EOF")
+		return err != nil && strings.Contains(err.Error(),
+			"adminusers have not been listed yet: ") && strings.Contains(err.Error(), "EOF")
 	})
 	f.api.put(user("alice", alicesKey))
 	f.api.setDown(false)
