@@ -16,18 +16,18 @@ import (
 const overlappingState = "overlapping"
 
 var (
-	keysDesc = describe("keys",
+	keysDesc = describe("keywright_keys",
 		"Keys by state. Without state overlapping, each AdminUser and APIKey counts once.", "kind", "state")
-	stalledDesc = describe("stalled_objects",
+	stalledDesc = describe("keywright_stalled_objects",
 		"AdminUsers and APIKeys on which a person has to act, whether or not their key is accepted.", "kind")
-	nextExpiryDesc = describe("next_expiry_seconds",
+	nextExpiryDesc = describe("keywright_next_expiry_seconds",
 		"Time until the next active key ends. Absent if no key has an end.", "kind")
-	nextRotationDesc = describe("next_rotation_seconds",
+	nextRotationDesc = describe("keywright_next_rotation_seconds",
 		"Time until the next scheduled rotation, negative if one is overdue. Absent without a schedule.", "kind")
 )
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(prometheus.BuildFQName("keywright", "", name), help, labels, nil)
+	return prometheus.NewDesc(name, help, labels, nil)
 }
 
 // Collector exports the state of the keys in a cache. New returns one.

@@ -2,6 +2,7 @@ package graphql
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync/atomic"
 
@@ -11,13 +12,6 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
-)
-
-const (
-	// maxRoots bounds the requests to the API server that one query causes.
-	maxRoots = 10
-	// maxFields bounds the fields of a reply.
-	maxFields = 25_000
 )
 
 // budget counts what a query would cost.
@@ -42,9 +36,9 @@ func newBudget(ctx context.Context) (context.Context, *budget) {
 func (b *budget) exceeded() string {
 	switch {
 	case b.roots.Load() > maxRoots:
-		return "The query has too many top-level fields: at most 10 are allowed."
+		return fmt.Sprintf("The query has too many top-level fields: at most %d are allowed.", maxRoots)
 	case b.fields.Load() > maxFields:
-		return "The query is too large: its reply could have more than 25000 fields."
+		return fmt.Sprintf("The query is too large: its reply could have more than %d fields.", maxFields)
 	}
 	return ""
 }

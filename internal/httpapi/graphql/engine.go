@@ -15,16 +15,6 @@ import (
 	"keywright.dev/keywright/internal/manage"
 )
 
-// Bounds of a query, besides maxQuery and those of a budget.
-const (
-	// maxDepth bounds fields in fields. The introspection query of common tools has 15.
-	maxDepth = 15
-	// maxSelections bounds the fields of an operation with its fragments expanded.
-	maxSelections = 500
-	// maxPairs bounds the comparisons of fields with the same name.
-	maxPairs = 10_000
-)
-
 //go:embed schema.graphql
 var definition string
 

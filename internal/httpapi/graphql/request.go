@@ -3,6 +3,7 @@ package graphql
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"sync/atomic"
 
@@ -13,9 +14,6 @@ import (
 	"keywright.dev/keywright/internal/httpapi/jsonbody"
 	"keywright.dev/keywright/internal/manage"
 )
-
-// maxQuery bounds a query, in bytes. The introspection query of common tools has 2 KiB; long values can be variables.
-const maxQuery = 16 << 10
 
 // query is a request of GraphQL over HTTP.
 type query struct {
@@ -46,7 +44,8 @@ func read(w http.ResponseWriter, r *http.Request) (*query, *badRequest) {
 		return nil, &badRequest{http.StatusBadRequest, "query: is required"}
 	case len(q.Query) > maxQuery:
 		return nil, &badRequest{
-			http.StatusRequestEntityTooLarge, "query: is longer than 16 KiB: pass long values as variables",
+			http.StatusRequestEntityTooLarge,
+			fmt.Sprintf("query: is longer than %d KiB: pass long values as variables", maxQuery>>10),
 		}
 	}
 	return &q, nil

@@ -22,14 +22,14 @@ type operation struct {
 }
 
 func (s *Service) begin(caller manage.Caller, action string, subject v1alpha1.Subject, id string) *operation {
-	named := v1alpha1.Subject{Kind: subject.Kind, Name: s.harmless(subject.Name)}
+	named := v1alpha1.Subject{Kind: subject.Kind, Name: s.redact(subject.Name)}
 	return &operation{
-		Service: s, caller: caller, action: action, target: named.String(), detail: s.harmless(id), subject: subject,
+		Service: s, caller: caller, action: action, target: named.String(), detail: s.redact(id), subject: subject,
 	}
 }
 
-// harmless returns a name or an id as it may be recorded: a key that was sent in its place is hidden.
-func (s *Service) harmless(text string) string { return keyformat.Redact(text, s.Verifier.IsKey) }
+// redact returns a name or an id as it may be recorded: a key that was sent in its place is hidden.
+func (s *Service) redact(text string) string { return keyformat.Redact(text, s.Verifier.IsKey) }
 
 // find returns the key of the operation if the caller may change the keys of its subject.
 func (op *operation) find(ctx context.Context, id string) (*v1alpha1.APIKey, error) {

@@ -110,13 +110,10 @@ func (s *Service) endIf(k *v1alpha1.APIKey, issued time.Time) time.Time {
 
 // setLastUse takes the later of the coarse time in status and the exact use in the database, which has the address.
 func (k *Key) setLastUse(coarse *metav1.Time, exact lastuse.Use) {
-	if coarse != nil && coarse.After(exact.At) {
-		at := coarse.UTC()
-		k.LastUsedAt = &at
+	last := lastuse.Latest(convert.Instant(coarse), exact)
+	if last.At.IsZero() {
 		return
 	}
-	if !exact.At.IsZero() {
-		at := exact.At.UTC()
-		k.LastUsedAt, k.LastUsedFrom = &at, exact.From
-	}
+	at := last.At.UTC()
+	k.LastUsedAt, k.LastUsedFrom = &at, last.From
 }

@@ -22,6 +22,15 @@ type Use struct {
 	From string
 }
 
+// Latest returns the later of the coarse time in an object's status and the exact use in the database. The coarse time
+// comes without an address.
+func Latest(coarse time.Time, exact Use) Use {
+	if coarse.After(exact.At) {
+		return Use{UID: exact.UID, At: coarse}
+	}
+	return exact
+}
+
 // Store has the last use of each object.
 type Store interface {
 	// SaveUses takes up to BatchSize uses, at most one of each object. A use that is older than the stored one

@@ -107,13 +107,10 @@ func merge(adminUsers []v1alpha1.AdminUser, seen []seenusers.User, uses map[stri
 func userOf(o *v1alpha1.AdminUser, m *seenusers.User, use lastuse.Use) User {
 	u := User{
 		ID: string(o.UID), Username: o.EffectiveUsername(), Role: roleOf(o), CreatedAt: o.CreationTimestamp.Time,
-		LastUsedAt: use.At, Source: FromAPI, Enabled: o.IsEnabled(),
+		LastUsedAt: lastuse.Latest(convert.Instant(o.Status.LastUsedTime), use).At, Source: FromAPI, Enabled: o.IsEnabled(),
 	}
 	if objects.FromManifest(o) {
 		u.Source = FromManifest
-	}
-	if coarse := o.Status.LastUsedTime; coarse != nil {
-		u.LastUsedAt = later(u.LastUsedAt, coarse.Time)
 	}
 	u.LastSeen = u.LastUsedAt
 	if m != nil {

@@ -58,7 +58,7 @@ func (s *Service) readRole(read manage.Read[string]) (v1alpha1.Role, error) {
 	case text == "":
 		return "", manage.Errorf(manage.Invalid, "Role is required")
 	case role != v1alpha1.RoleAdmin && role != v1alpha1.RoleUser:
-		return "", manage.Errorf(manage.Invalid, "Invalid role: '%s'. Must be 'admin' or 'user'.", shown(s.harmless(text)))
+		return "", manage.Errorf(manage.Invalid, "Invalid role: '%s'. Must be 'admin' or 'user'.", shown(s.redact(text)))
 	}
 	return role, nil
 }

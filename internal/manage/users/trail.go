@@ -18,7 +18,7 @@ func (s *Service) record(ctx context.Context, caller manage.Caller, action, name
 	}
 	e := audit.Entry{
 		Actor: caller.Subject, KeyID: caller.KeyID, From: caller.From,
-		Action: action, Target: "User/" + s.harmless(name), Outcome: manage.Outcome(err),
+		Action: action, Target: "User/" + s.redact(name), Outcome: manage.Outcome(err),
 	}
 	if err != nil {
 		e.Detail = s.withoutKey(err.Error(), name)
@@ -26,8 +26,8 @@ func (s *Service) record(ctx context.Context, caller manage.Caller, action, name
 	s.Trail.Record(ctx, e)
 }
 
-// harmless returns a name as it may be recorded: a key that was sent in place of a name is hidden.
-func (s *Service) harmless(name string) string { return keyformat.Redact(name, s.Verifier.IsKey) }
+// redact returns a name as it may be recorded: a key that was sent in place of a name is hidden.
+func (s *Service) redact(name string) string { return keyformat.Redact(name, s.Verifier.IsKey) }
 
 // withoutKey hides a key in an error text. The text may repeat the name, or the name of a field, that was sent.
 func (s *Service) withoutKey(text, name string) string {

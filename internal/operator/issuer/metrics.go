@@ -20,11 +20,11 @@ type Metrics struct {
 // NewMetrics creates the counters and registers them.
 func NewMetrics(registerer prometheus.Registerer) (*Metrics, error) {
 	m := &Metrics{
-		issued:  counter("keys_issued_total", "Keys delivered into a Secret, including rotations.", "kind"),
-		rotated: counter("key_rotations_total", "Keys that replaced another, by reason.", "kind", "reason"),
-		adopted: counter("keys_adopted_total", "Keys that a person brought and Keywright adopted.", "kind"),
-		ended:   counter("keys_ended_total", "Keys that are no longer accepted, by reason.", "kind", "reason"),
-		conflicts: counter("conflicts_total",
+		issued:  counter("keywright_keys_issued_total", "Keys delivered into a Secret, including rotations.", "kind"),
+		rotated: counter("keywright_key_rotations_total", "Keys that replaced another, by reason.", "kind", "reason"),
+		adopted: counter("keywright_keys_adopted_total", "Keys that a person brought and Keywright adopted.", "kind"),
+		ended:   counter("keywright_keys_ended_total", "Keys that are no longer accepted, by reason.", "kind", "reason"),
+		conflicts: counter("keywright_conflicts_total",
 			"Writes that conflicted with another writer, and Secrets that belong to others.", "kind", "what"),
 	}
 	for _, c := range []prometheus.Collector{m.issued, m.rotated, m.adopted, m.ended, m.conflicts} {
@@ -36,7 +36,7 @@ func NewMetrics(registerer prometheus.Registerer) (*Metrics, error) {
 }
 
 func counter(name, help string, labels ...string) *prometheus.CounterVec {
-	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "keywright", Name: name, Help: help}, labels)
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 }
 
 // Values of label reason of keys_ended_total, beside the reasons for which all keys of an object are refused.

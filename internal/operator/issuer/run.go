@@ -186,10 +186,10 @@ func (r *run) redact(err error) error {
 	if r.plaintext == "" {
 		return err
 	}
-	const hidden = "[redacted]"
 	quoted := strconv.Quote(r.plaintext)
 	encoded := base64.StdEncoding.EncodeToString([]byte(r.plaintext))
-	replacer := strings.NewReplacer(r.plaintext, hidden, quoted[1:len(quoted)-1], hidden, encoded, hidden)
+	const marker = keyformat.Redacted
+	replacer := strings.NewReplacer(r.plaintext, marker, quoted[1:len(quoted)-1], marker, encoded, marker)
 	text := replacer.Replace(err.Error())
 	if text == err.Error() {
 		return err
