@@ -9,7 +9,7 @@ import (
 // may span two lines.
 var phrase = regexp.MustCompile(`(?i)\b(?:` + strings.ReplaceAll(strings.Join([]string{
 	// Verbs of speech and of mind for what a program does.
-	`told`, `tells?`, `telling`, `hears?`, `heard`, `forgets?`, `forgotten`, `believes?`, `believed`, `word is left`,
+	`told`, `tells?`, `telling`, `hears?`, `heard`, `forgets`, `forgotten`, `believes?`, `believed`, `word is left`,
 	// Pronouns in place of a noun.
 	`whoever`, `whosoever`, `whomever`, `nobody`, `anybody`, `somebody`,
 	`(?:is|are|as) no one`, `(?:is|are|was|were|be) none`,

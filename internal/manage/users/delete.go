@@ -60,7 +60,7 @@ func (s *Service) delete(ctx context.Context, caller manage.Caller, name string)
 	return nil
 }
 
-// forget deletes a plain user: the AdminUser, if there is one, and the seen user.
+// forget removes a plain user: the AdminUser, if there is one, and the seen user.
 func (s *Service) forget(ctx context.Context, caller manage.Caller, name string) error {
 	user, err := s.deletePlain(ctx, name)
 	if err != nil {

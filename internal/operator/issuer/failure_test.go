@@ -327,7 +327,8 @@ func TestRedact(t *testing.T) {
 		r := &run{plaintext: brought}
 		got := r.redact(fmt.Errorf("before %s after", text)).Error()
 		rest := strings.Replace(got, keyformat.Redacted, "", 1)
-		if rest == got || strings.Contains(rest, "key") || !strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after") {
+		if rest == got || strings.Contains(rest, "key") ||
+			!strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after") {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
