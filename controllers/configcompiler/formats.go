@@ -60,7 +60,7 @@ func (r *Reconciler) requeueWaiting(ctx context.Context) error {
 	if !r.Formats.isWaiting() {
 		return nil
 	}
-	if err := r.Scope.Ask(ctx, r.Client, r.Requeue); err != nil {
+	if err := r.Scope.Requeue(ctx, r.Client, r.Requeue); err != nil {
 		return err
 	}
 	r.Formats.clearWaiting()

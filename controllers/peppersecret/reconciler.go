@@ -71,7 +71,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 		logState(ctx, next)
 	}
 	if r.requeuePending {
-		if err := r.Scope.Ask(ctx, r.Client, r.Requeue); err != nil {
+		if err := r.Scope.Requeue(ctx, r.Client, r.Requeue); err != nil {
 			return reconcile.Result{}, err
 		}
 		r.requeuePending = false

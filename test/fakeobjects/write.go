@@ -25,7 +25,7 @@ func FailCall(call string, err error) func(string) error {
 // FailWrites returns a Store.Fail for every write.
 func FailWrites(err error) func(string) error {
 	return func(called string) error {
-		if slices.Contains([]string{"Create", "Record", "DropKeys", "Change", "AskRotation", "Delete"}, called) {
+		if slices.Contains([]string{"Create", "Record", "DropKeys", "Change", "RequestRotation", "Delete"}, called) {
 			return err
 		}
 		return nil
@@ -133,9 +133,9 @@ func (s *Store) refusesRemoval() bool {
 	return s.LastAdminLags >= 0
 }
 
-// AskRotation annotates an object.
-func (s *Store) AskRotation(_ context.Context, o objects.Object) error {
-	if err := s.fail("AskRotation"); err != nil {
+// RequestRotation annotates an object.
+func (s *Store) RequestRotation(_ context.Context, o objects.Object) error {
+	if err := s.fail("RequestRotation"); err != nil {
 		return err
 	}
 	return s.update(o, "ask", func(o objects.Object) {

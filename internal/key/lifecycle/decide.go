@@ -156,7 +156,7 @@ func readChanged(f Facts) (Plan, bool) {
 	return Plan{Step: Read}, f.Secret.Adopt || changed || returned(f)
 }
 
-// adopt makes a key that a person brought the object's key. It never adopts a key that the object has replaced: a tool
+// adopt makes a brought key the current key of the object. It never adopts a key that the object has replaced: a tool
 // that keeps writing it back must not undo a rotation.
 func adopt(f Facts) (Plan, bool) {
 	if !f.Secret.Adopt || f.Secret.Content == nil {

@@ -236,7 +236,7 @@ func TestDecide_BlockedKeepsDelivered(t *testing.T) {
 	w.spec.Blocked, w.secret.intact = true, false
 	w.runOrFail(t)
 	w.spec.Blocked = false
-	if plan := w.runOrFail(t); !plan.Delivered || w.minted != 1 {
+	if plan := w.runOrFail(t); !plan.Delivered || w.generated != 1 {
 		t.Fatalf("the Secret that holds the key is given up: %+v", plan)
 	}
 }
@@ -245,12 +245,12 @@ func TestDecide_WaitsForAPI(t *testing.T) {
 	w := newFixture()
 	w.spec.ByAPI = true
 	plan, err := w.run(w.checkStep, never)
-	if err != nil || plan.Stall != lifecycle.AwaitingKey || w.minted != 0 {
+	if err != nil || plan.Stall != lifecycle.AwaitingKey || w.generated != 0 {
 		t.Fatalf("%+v, %v", plan, err)
 	}
 	w.status.Keys = []lifecycle.Key{{ID: "api"}}
 	plan, err = w.run(w.checkStep, never)
-	if err != nil || plan.Step != rest || w.minted != 0 {
+	if err != nil || plan.Step != rest || w.generated != 0 {
 		t.Fatalf("%+v, %v", plan, err)
 	}
 }
@@ -396,12 +396,12 @@ func TestDecide_Expiry(t *testing.T) {
 func TestDecide_IssuesNoEndedKey(t *testing.T) {
 	w := newFixture()
 	w.spec.ExpiresAt = w.now
-	if plan := w.runOrFail(t); plan.Step != rest || !plan.Expired || plan.Delivered || w.minted != 0 {
-		t.Fatalf("%+v, %d minted", plan, w.minted)
+	if plan := w.runOrFail(t); plan.Step != rest || !plan.Expired || plan.Delivered || w.generated != 0 {
+		t.Fatalf("%+v, %d generated", plan, w.generated)
 	}
 	w.spec.ExpiresAt = w.now.Add(time.Hour)
-	if plan := w.runOrFail(t); plan.Expired || !plan.Delivered || w.minted != 1 {
-		t.Fatalf("%+v, %d minted", plan, w.minted)
+	if plan := w.runOrFail(t); plan.Expired || !plan.Delivered || w.generated != 1 {
+		t.Fatalf("%+v, %d generated", plan, w.generated)
 	}
 }
 
@@ -414,8 +414,8 @@ func TestDecide_NeverAdoptsARetiredKey(t *testing.T) {
 	w.runOrFail(t)
 	for range 3 {
 		w.edit("git", true)
-		if plan := w.runOrFail(t); plan.Stall != lifecycle.RetiredKey || w.accepted("git") || w.minted != 1 {
-			t.Fatalf("%+v, %d minted, old key accepted: %t", plan, w.minted, w.accepted("git"))
+		if plan := w.runOrFail(t); plan.Stall != lifecycle.RetiredKey || w.accepted("git") || w.generated != 1 {
+			t.Fatalf("%+v, %d generated, old key accepted: %t", plan, w.generated, w.accepted("git"))
 		}
 	}
 }

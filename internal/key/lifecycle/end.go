@@ -26,10 +26,10 @@ func (s *Spec) RecordedEnd(issued time.Time) time.Time {
 	return WholeSecond(end)
 }
 
-// Ended reports whether an end has come. Zero never comes.
+// Ended reports whether an end has come. The zero end never does.
 func Ended(end, now time.Time) bool { return !end.IsZero() && !now.Before(end) }
 
-// ended reports whether the key is refused for its age.
+// ended reports whether the key has reached its end.
 func (k *Key) ended(now time.Time) bool { return Ended(k.NotAfter, now) }
 
 // IssueTime returns the time of issue to record for a key made now: in whole seconds, and never before its object was

@@ -13,7 +13,7 @@ type Key struct {
 	NotAfter time.Time
 	// Pending is true until the plaintext is known to be in the Secret.
 	Pending bool
-	// Dead is why the key is refused although it is recorded. Empty: it is not.
+	// Dead is why the key is refused although it is recorded. Empty: it is not dead.
 	Dead Death
 }
 
@@ -45,11 +45,11 @@ type Spec struct {
 	// Deleted: the object is being deleted. No key may exist, and a Secret that is to outlive it is released.
 	Deleted bool
 	// Blocked: nothing is issued or delivered for a reason outside this package, as for a username that is taken.
-	// Keys that exist stay as they are, and none of them gets a later end: what would set it may not be known.
+	// Keys that exist stay as they are, and none of them gets a later end, because the facts that set it may be missing.
 	Blocked bool
 	// ByAPI: the admin API issues the key and no Secret is written.
 	ByAPI bool
-	// AwaitUntil is until when the API is expected to issue the key. Zero: it is not.
+	// AwaitUntil is until when the API is expected to issue the key. Zero: it is not expected to.
 	AwaitUntil time.Time
 	// Reissue: a key whose Secret was deleted or changed is replaced. Otherwise it stays accepted without a Secret.
 	Reissue bool

@@ -16,13 +16,13 @@ type fixture struct {
 	status lifecycle.Status
 	secret secret
 	// cache is the Secret in the cache. Nil: the same as secret.
-	cache  *secret
-	stray  bool
-	inHand string
-	read   *lifecycle.Content
-	live   bool
-	minted int
-	steps  []lifecycle.Step
+	cache     *secret
+	stray     bool
+	inHand    string
+	read      *lifecycle.Content
+	live      bool
+	generated int
+	steps     []lifecycle.Step
 }
 
 // secret is the Secret at the API server under the name that the spec asks for.
@@ -143,8 +143,8 @@ func (w *fixture) record(plan lifecycle.Plan) {
 	if plan.Adopt {
 		w.status.AdoptedKeys = append(w.status.AdoptedKeys, w.inHand)
 	} else {
-		w.minted++
-		key.ID = fmt.Sprintf("k%d", w.minted)
+		w.generated++
+		key.ID = fmt.Sprintf("k%d", w.generated)
 		w.inHand = key.ID
 	}
 	w.status.Keys = append(slices.Clone(plan.Keys), key)
@@ -158,7 +158,7 @@ func (w *fixture) accepted(id string) bool {
 	})
 }
 
-// over reports whether an end has come. Zero never comes.
+// over reports whether an end has come. The zero end never does.
 func (w *fixture) over(end time.Time) bool { return !end.IsZero() && !w.now.Before(end) }
 
 func never() bool { return false }

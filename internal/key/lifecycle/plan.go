@@ -17,7 +17,7 @@ const (
 	Look
 	// Read: read the Secret's content, and hold its key in hand.
 	Read
-	// Record: write status with Plan.Keys and, pending, a new key: minted, or the one in hand if Plan.Adopt.
+	// Record: write status with Plan.Keys and, pending, a new key: generated, or the one in hand if Plan.Adopt.
 	Record
 	// Deliver: write the key in hand into the Secret.
 	Deliver
@@ -106,7 +106,7 @@ type Plan struct {
 	Adopt bool
 	// Stall is what a person has to act on.
 	Stall StallCause
-	// Delivered: the Secret holds the current key. Meant for Rest and Stall.
+	// Delivered: the Secret holds the current key. Set for Rest and Stall.
 	Delivered bool
 	// Lost, at Rest, is why the current key is accepted without a Secret: SecretDeleted, SecretChanged,
 	// RecordChanged or Restored. Empty when the key is delivered.

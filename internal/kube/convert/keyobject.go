@@ -35,7 +35,7 @@ func identityOfUser(user *v1alpha1.AdminUser) verify.Identity {
 	return i
 }
 
-// identityOfSubject is never an admin: an APIKey of an admin holds what it was given.
+// identityOfSubject never returns an admin: an APIKey of an admin holds only what it was given.
 func identityOfSubject(subject v1alpha1.Subject) verify.Identity {
 	i := verify.Identity{Subject: subject.String()}
 	if subject.Kind == v1alpha1.SubjectUser {
@@ -46,7 +46,7 @@ func identityOfSubject(subject v1alpha1.Subject) verify.Identity {
 }
 
 // indexKeys reads status.keys. Every delivered key after the first one overlaps, even if the first can't be read: no
-// session may rest on a key that has a successor.
+// session may depend on a key that has a successor.
 func indexKeys(recorded []v1alpha1.KeyStatus) ([]verify.Key, []int) {
 	keys, unreadable := readable(recorded)
 	current := slices.IndexFunc(recorded, func(k v1alpha1.KeyStatus) bool { return !k.Pending })

@@ -51,7 +51,7 @@ func readable(recorded []v1alpha1.KeyStatus) (entries []entry, unreadable []int)
 	return entries, unreadable
 }
 
-// KeyStatuses is the reverse of Keys. No keys are nil.
+// KeyStatuses is the reverse of Keys. It returns nil for no keys.
 func KeyStatuses(keys []lifecycle.Key) []v1alpha1.KeyStatus {
 	if len(keys) == 0 {
 		return nil

@@ -26,10 +26,10 @@ func read(effect access.Effect) access.Permission {
 	}
 }
 
-func TestGiven(t *testing.T) {
+func TestRights(t *testing.T) {
 	key := &v1alpha1.APIKey{}
 	if got := convert.Rights(key); !reflect.DeepEqual(got, access.Rights{}) {
-		t.Errorf("of a key that says nothing: %+v", got)
+		t.Errorf("of an empty spec: %+v", got)
 	}
 	key.Spec.Scopes, key.Spec.Roles = []v1alpha1.Scope{"certs.read"}, []v1alpha1.RoleName{"reader"}
 	key.Spec.Policy = &v1alpha1.Policy{Permissions: []v1alpha1.Permission{written(v1alpha1.EffectAllow),
@@ -46,7 +46,7 @@ func TestGiven(t *testing.T) {
 func TestRole(t *testing.T) {
 	role := &v1alpha1.AccessRole{}
 	if got := convert.Role(role); !reflect.DeepEqual(got, access.Role{}) {
-		t.Errorf("of a role that says nothing: %+v", got)
+		t.Errorf("of an empty role: %+v", got)
 	}
 	role.Spec = v1alpha1.AccessRoleSpec{
 		Permissions: []v1alpha1.Permission{written(v1alpha1.EffectDeny)}, Members: []v1alpha1.Username{"alice"},

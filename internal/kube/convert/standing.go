@@ -10,7 +10,7 @@ import (
 	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
-// Standing returns why a key object refuses every key of its own, or verify.Accepted. It rests on the spec alone, so
+// Standing returns why a key object refuses every key of its own, or verify.Accepted. It depends on the spec alone, so
 // that a revocation needs no operator.
 func Standing(o keyholder.Object) verify.Reason {
 	switch o := o.(type) {

@@ -9,8 +9,8 @@ import (
 	"keywright.dev/keywright/internal/key/lifecycle"
 )
 
-// Instant reads an optional time. Unset is the zero time, and nothing else is: the first instant that can be written is
-// an end long past, not the absence of one.
+// Instant reads an optional time. Only an unset time becomes the zero time: the year 1, which can be written, is an end
+// in the past and not a missing end.
 func Instant(t *metav1.Time) time.Time {
 	switch {
 	case t == nil:

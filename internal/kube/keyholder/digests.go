@@ -14,7 +14,7 @@ import (
 // digestIndex finds objects by the buckets of their recorded digests.
 const digestIndex = "keywright.dev/digest"
 
-// Index adds the index that Having needs. Call it once, before the cache starts.
+// Index adds the index that WithDigest needs. Call it once, before the cache starts.
 func Index(ctx context.Context, indexer client.FieldIndexer) error {
 	digests := func(o client.Object) []string {
 		var recorded []string
@@ -31,8 +31,8 @@ func Index(ctx context.Context, indexer client.FieldIndexer) error {
 	return nil
 }
 
-// Having lists the objects of any kind that record this digest. They belong to the cache.
-func Having(ctx context.Context, cached client.Reader, digest string) ([]Object, error) {
+// WithDigest lists the objects of any kind that record this digest. They belong to the cache.
+func WithDigest(ctx context.Context, cached client.Reader, digest string) ([]Object, error) {
 	var found []Object
 	for _, list := range []client.ObjectList{&v1alpha1.AdminUserList{}, &v1alpha1.APIKeyList{}} {
 		err := cached.List(ctx, list, client.MatchingFields{digestIndex: Bucket(digest)}, client.UnsafeDisableDeepCopy)

@@ -117,12 +117,12 @@ func itemsOf(list client.ObjectList) []Object {
 	return objects
 }
 
-// Ask sends every object in the cache to the channel of its kind, for its controller to reconcile it again. It waits
-// until each has been received.
-func (s Scope) Ask(ctx context.Context, cached client.Reader, listening map[string]chan<- event.GenericEvent) error {
+// Requeue sends every object in the cache to the channel of its kind, for its controller to reconcile it again. It
+// waits until each has been received.
+func (s Scope) Requeue(ctx context.Context, cached client.Reader, byKind map[string]chan<- event.GenericEvent) error {
 	return s.Each(ctx, cached, func(o Object) error {
 		select {
-		case listening[KindOf(o)] <- event.GenericEvent{Object: o}:
+		case byKind[KindOf(o)] <- event.GenericEvent{Object: o}:
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()

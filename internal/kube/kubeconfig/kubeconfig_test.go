@@ -34,14 +34,14 @@ func naming(t *testing.T, address string) string {
 // files is a value of $KUBECONFIG.
 func files(names ...string) string { return strings.Join(names, string(os.PathListSeparator)) }
 
-// quietly keeps the environment of the test process out of the tests.
-func quietly(t *testing.T, environment string) {
+// setEnvironment sets $KUBECONFIG, and hides the cluster that the tests may run in.
+func setEnvironment(t *testing.T, environment string) {
 	t.Helper()
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	t.Setenv("KUBECONFIG", environment)
 }
 
-func TestTheOrder(t *testing.T) {
+func TestLoad_PrefersFlagToEnvironment(t *testing.T) {
 	one, other, nowhere := naming(t, "https://one"), naming(t, "https://other"), filepath.Join(t.TempDir(), "nowhere")
 	for name, c := range map[string]struct{ flag, environment, want string }{
 		"a flag":                          {one, "", "https://one"},
@@ -51,7 +51,7 @@ func TestTheOrder(t *testing.T) {
 		"several files, one of them gone": {"", files(nowhere, "", other), "https://other"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			quietly(t, c.environment)
+			setEnvironment(t, c.environment)
 			config, err := kubeconfig.Load(c.flag)
 			if err != nil || config.Host != c.want {
 				t.Errorf("got %v, %v, want %s", config, err, c.want)
@@ -60,7 +60,7 @@ func TestTheOrder(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrongNamesTheFile(t *testing.T) {
+func TestLoad_ErrorNamesTheFile(t *testing.T) {
 	nowhere, empty := filepath.Join(t.TempDir(), "nowhere"), write(t, "")
 	clusterless, broken := write(t, `{"apiVersion":"v1","kind":"Config"}`), write(t, "{no YAML")
 	const nothing = "no kubeconfig that names a cluster: give --kubeconfig, set KUBECONFIG, or run in a cluster"
@@ -80,7 +80,7 @@ func TestWhatIsWrongNamesTheFile(t *testing.T) {
 			"KUBECONFIG names no cluster: stat " + nowhere + ": no such file or directory; " + clusterless + " has none in it"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			quietly(t, c.environment)
+			setEnvironment(t, c.environment)
 			_, err := kubeconfig.Load(c.flag)
 			if err == nil || !strings.HasPrefix(err.Error(), c.want) {
 				t.Errorf("got  %v\nwant %s", err, c.want)

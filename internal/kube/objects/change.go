@@ -57,8 +57,8 @@ func (s *Store) remove(ctx context.Context, o Object) error {
 	return failure(err)
 }
 
-// AskRotation requests a new key in o's Secret from the operator.
-func (s *Store) AskRotation(ctx context.Context, o Object) error {
+// RequestRotation requests a new key in o's Secret from the operator.
+func (s *Store) RequestRotation(ctx context.Context, o Object) error {
 	annotations := map[string]any{v1alpha1.AnnotationRotate: s.Now().UTC().Format(time.RFC3339Nano)}
 	return s.retry(ctx, o, func() error {
 		metadata := map[string]any{"resourceVersion": o.GetResourceVersion(), "annotations": annotations}

@@ -22,8 +22,8 @@ type ID = verify.ID
 // page bounds the objects in one reply of the API server.
 const page = 500
 
-// Users lists every AdminUser that counts for its place, as they are now. Of several of one username all are listed:
-// Honoured says which of them holds it.
+// Users lists every AdminUser of the system namespace, live. It lists all that claim the same username: Honoured
+// returns those that hold theirs.
 func (s *Store) Users(ctx context.Context) ([]v1alpha1.AdminUser, error) {
 	var all []v1alpha1.AdminUser
 	err := s.list(ctx, func() client.ObjectList { return &v1alpha1.AdminUserList{} }, func(l client.ObjectList) {
@@ -32,12 +32,12 @@ func (s *Store) Users(ctx context.Context) ([]v1alpha1.AdminUser, error) {
 	return all, err
 }
 
-// Honoured are those that hold their username.
+// Honoured returns the AdminUsers whose claim to their username is honoured.
 func Honoured(users []v1alpha1.AdminUser) []v1alpha1.AdminUser {
 	holding := map[string]int{}
 	for i := range users {
 		name := username.Fold(users[i].EffectiveUsername())
-		if held, is := holding[name]; !is || keyholder.Claim(&users[i]).Before(keyholder.Claim(&users[held])) {
+		if held, found := holding[name]; !found || keyholder.Claim(&users[i]).Before(keyholder.Claim(&users[held])) {
 			holding[name] = i
 		}
 	}
@@ -50,13 +50,13 @@ func Honoured(users []v1alpha1.AdminUser) []v1alpha1.AdminUser {
 	return honoured
 }
 
-// User is the AdminUser that holds exactly this username. Nil: none does.
+// User returns the AdminUser that holds exactly this username, or nil.
 func (s *Store) User(ctx context.Context, name string) (*v1alpha1.AdminUser, error) {
-	// Nearly all are under the name that the API gives them, so that one get is enough.
+	// Most AdminUsers have the name that the API gives them, so one get is usually enough.
 	user := &v1alpha1.AdminUser{}
 	err := s.client.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: ObjectName(name)}, user)
 	switch {
-	case err == nil && user.EffectiveUsername() == name && !outranked(user):
+	case err == nil && user.EffectiveUsername() == name && !mayBeOutranked(user):
 		return user, nil
 	case err != nil && !apierrors.IsNotFound(err):
 		return nil, failure(err)
@@ -70,8 +70,9 @@ func (s *Store) User(ctx context.Context, name string) (*v1alpha1.AdminUser, err
 	return nil, err
 }
 
-// outranked: the operator has found that another object holds the username. What holds no key may come to be.
-func outranked(u *v1alpha1.AdminUser) bool {
+// mayBeOutranked reports whether another object may hold the username: the operator has found one, or this object has
+// no key, and so loses to any that has one.
+func mayBeOutranked(u *v1alpha1.AdminUser) bool {
 	stalled := meta.FindStatusCondition(u.Status.Conditions, v1alpha1.ConditionStalled)
 	return len(u.Status.Keys) == 0 || stalled != nil && stalled.Reason == v1alpha1.ReasonUsernameTaken
 }

@@ -20,8 +20,8 @@ const (
 	maxLook   = 20 * time.Millisecond
 )
 
-// await waits until isSo is true, but not for long: the write will be in force once the watch shows it, and the caller
-// has no better answer than that it was written.
+// await waits a bounded time for isSo to return true. After that it succeeds too: the object is written, and will be in
+// force once the watch shows it.
 func (s *Store) await(ctx context.Context, o Object, isSo func() bool) {
 	waiting, cancel := context.WithTimeout(ctx, inForce)
 	defer cancel()

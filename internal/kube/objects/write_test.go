@@ -177,7 +177,7 @@ var _ = Describe("A change", func() {
 			o.(*v1alpha1.AdminUser).Spec.Enabled = new(false)
 		})).To(refuse("may only change the spec"))
 		Expect(server.Delete(ctx, user)).To(refuse("may only delete objects"))
-		Expect(server.AskRotation(ctx, user)).To(Succeed())
+		Expect(server.RequestRotation(ctx, user)).To(Succeed())
 		Expect(user.Annotations[v1alpha1.AnnotationRotate]).NotTo(BeEmpty())
 	})
 

@@ -58,7 +58,7 @@ func (op *operation) checkRotation(k *v1alpha1.APIKey) error {
 
 // requestRotation leaves the rotation to the operator, the only writer of Secrets.
 func (op *operation) requestRotation(ctx context.Context, k *v1alpha1.APIKey) (*Issued, error) {
-	if err := op.Store.AskRotation(ctx, k); err != nil {
+	if err := op.Store.RequestRotation(ctx, k); err != nil {
 		return nil, err
 	}
 	op.event(k, v1alpha1.EventRotationRequested, "Rotation requested")

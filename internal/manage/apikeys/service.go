@@ -22,7 +22,7 @@ type Store interface {
 	Record(ctx context.Context, o objects.Object, k *objects.Key, overlap time.Duration) error
 	Change(ctx context.Context, o objects.Object, change func(objects.Object)) error
 	Delete(ctx context.Context, o objects.Object) error
-	AskRotation(ctx context.Context, o objects.Object) error
+	RequestRotation(ctx context.Context, o objects.Object) error
 	Event(o objects.Object, reason, message string)
 }
 

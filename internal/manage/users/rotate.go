@@ -86,7 +86,7 @@ func (s *Service) adopt(ctx context.Context, user *v1alpha1.AdminUser, k *object
 func (s *Service) requestRotation(
 	ctx context.Context, caller manage.Caller, user *v1alpha1.AdminUser,
 ) (*Issued, error) {
-	if err := s.Store.AskRotation(ctx, user); err != nil {
+	if err := s.Store.RequestRotation(ctx, user); err != nil {
 		return nil, failure(err)
 	}
 	s.event(caller, user, v1alpha1.EventRotationRequested, "Rotation requested")

@@ -27,7 +27,7 @@ type Store interface {
 	DropKeys(ctx context.Context, o objects.Object) error
 	Change(ctx context.Context, o objects.Object, change func(objects.Object)) error
 	Delete(ctx context.Context, o objects.Object) error
-	AskRotation(ctx context.Context, o objects.Object) error
+	RequestRotation(ctx context.Context, o objects.Object) error
 	Event(o objects.Object, reason, message string)
 }
 

@@ -121,7 +121,7 @@ func (r *run) hasPepperOf(k *lifecycle.Key) bool {
 
 // otherWithKey returns the oldest other object that records this digest, or nil.
 func (r *run) otherWithKey(ctx context.Context, digest string) (oldest keyholder.Object, err error) {
-	having, err := keyholder.Having(ctx, r.issuer.Client, digest)
+	having, err := keyholder.WithDigest(ctx, r.issuer.Client, digest)
 	for _, other := range having {
 		if other.GetUID() != r.target.Object.GetUID() && (oldest == nil || keyholder.Older(other, oldest)) {
 			oldest = other
