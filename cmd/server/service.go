@@ -22,9 +22,9 @@ import (
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/program"
 	"keywright.dev/keywright/internal/server/clusterwatch"
+	"keywright.dev/keywright/internal/server/endedkeys"
 	"keywright.dev/keywright/internal/server/heartbeat"
 	"keywright.dev/keywright/internal/server/liveconfig"
-	"keywright.dev/keywright/internal/server/revocations"
 )
 
 // service is every part of the running server.
@@ -59,9 +59,9 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 	if err != nil {
 		return nil, program.Misused("--database: %v", err)
 	}
-	revoked := revocations.New(db.sessions.EndForKeys)
+	ended := endedkeys.New(db.sessions.EndForKeys)
 	watch, err := clusterwatch.New(config, keyholder.Scope{System: o.Namespace, Namespaces: o.KeyNamespaces},
-		clusterwatch.Targets{Index: index, Revocations: revoked}, log)
+		clusterwatch.Targets{Index: index, EndedKeys: ended}, log)
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)
 	}
@@ -70,7 +70,7 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 		Uses: db.uses, SeenUsers: db.seen,
 	})
 	live := liveconfig.New(
-		liveconfig.Targets{Index: index, Verifier: verifier, Gate: g, Revocations: revoked}, time.Now)
+		liveconfig.Targets{Index: index, Verifier: verifier, Gate: g, EndedKeys: ended}, time.Now)
 	beat, err := heartbeat.New(heartbeat.Options{
 		REST: config, Namespace: o.Namespace, Pod: os.Getenv("POD_NAME"), PodUID: os.Getenv("POD_UID"),
 		Configuration: live, Clock: clock.RealClock{}, Log: log,

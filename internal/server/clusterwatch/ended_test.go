@@ -12,35 +12,35 @@ import (
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
-	"keywright.dev/keywright/internal/server/revocations"
+	"keywright.dev/keywright/internal/server/endedkeys"
 	"keywright.dev/keywright/test/kit"
 )
 
-// endedKeys collects published revocations.
-type endedKeys struct {
+// keyCollector collects published keys.
+type keyCollector struct {
 	mu  sync.Mutex
 	all []pepper.Digest
 }
 
-func (e *endedKeys) take(keys []pepper.Digest) {
+func (e *keyCollector) take(keys []pepper.Digest) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.all = append(e.all, keys...)
 }
 
-func (e *endedKeys) has(digest pepper.Digest) bool {
+func (e *keyCollector) has(digest pepper.Digest) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.Contains(e.all, digest)
 }
 
-func (e *endedKeys) count() int {
+func (e *keyCollector) count() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.all)
 }
 
-func TestWatcher_PublishesRevocations(t *testing.T) {
+func TestWatcher_PublishesEndedKeys(t *testing.T) {
 	ring := keyring(t)
 	alices, bobs := ring.Digest(alicesKey), ring.Digest(bobsKey)
 	for name, c := range map[string]struct {
@@ -64,7 +64,7 @@ func TestWatcher_PublishesRevocations(t *testing.T) {
 		"used": {func(u *v1alpha1.AdminUser) { u.Status.LastUsedTime = new(metav1.Now()) }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ended := &endedKeys{}
+			ended := &keyCollector{}
 			f := newFixtureWith(t, ended.take)
 			f.api.put(user("alice", alicesKey))
 			f.api.put(user("bob", bobsKey))
@@ -90,7 +90,7 @@ func TestWatcher_PublishesRevocations(t *testing.T) {
 
 // The first list of a watch, and that of a restarted one, has all keys.
 func TestWatcher_FirstListPublishesNothing(t *testing.T) {
-	ended := &endedKeys{}
+	ended := &keyCollector{}
 	f := newFixtureWith(t, ended.take)
 	disabled := user("alice", alicesKey)
 	disabled.Spec.Enabled = new(false)
@@ -107,7 +107,7 @@ func TestWatcher_FirstListPublishesNothing(t *testing.T) {
 	f.api.setDown(false)
 	f.becomes("the-key-of-a-later-object", verify.Accepted)
 	if n := ended.count(); n > 0 {
-		t.Errorf("%d revocations were published", n)
+		t.Errorf("%d ended keys were published", n)
 	}
 
 	f.api.setDown(true)
@@ -119,10 +119,10 @@ func TestWatcher_FirstListPublishesNothing(t *testing.T) {
 
 // The kinds are listed in any order.
 func TestWatcher_UsersListedAfterTheirKeysPublishNothing(t *testing.T) {
-	ended := &endedKeys{}
+	ended := &keyCollector{}
 	users, keys := newHandler(&kit.Log{}), newAPIKeyHandler()
 	keys.index = users.index
-	users.revocations, keys.revocations = revocations.New(ended.take), revocations.New(ended.take)
+	users.endedKeys, keys.endedKeys = endedkeys.New(ended.take), endedkeys.New(ended.take)
 	disabled := user("alice", alicesKey)
 	disabled.Spec.Enabled = new(false)
 
@@ -181,19 +181,19 @@ func BenchmarkEnds(b *testing.B) {
 		b.StopTimer()
 		ended := 0
 		handler := newAPIKeyHandler()
-		handler.revocations = revocations.New(func(keys []pepper.Digest) { ended += len(keys) })
+		handler.endedKeys = endedkeys.New(func(keys []pepper.Digest) { ended += len(keys) })
 		records := make([]any, 100_000)
 		for i := range records {
 			records[i], _ = handler.trim(manyKeys(i))
 		}
 		handler.replace(records)
 		if ended > 0 {
-			b.Fatal("the first list published revocations")
+			b.Fatal("the first list published keys")
 		}
 		b.StartTimer()
 		handler.replace(nil)
 		if ended != len(records) {
-			b.Fatalf("%d revocations were published", ended)
+			b.Fatalf("%d ended keys were published", ended)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/keyholder"
-	"keywright.dev/keywright/internal/server/revocations"
+	"keywright.dev/keywright/internal/server/endedkeys"
 )
 
 // handler takes the objects of one resource. put, remove and replace accept an object as it was decoded or trimmed.
@@ -34,8 +34,8 @@ type keyObjects struct {
 	namespace string
 	// convert reads an object as it was decoded.
 	convert func(object any) *keyObject
-	// revocations may be nil.
-	revocations *revocations.Publisher
+	// endedKeys may be nil.
+	endedKeys *endedkeys.Publisher
 	// filled is true once all objects have been put.
 	filled bool
 }
@@ -107,7 +107,7 @@ func (h *keyObjects) replace(objects []any) {
 
 func (h *keyObjects) publish(ended []pepper.Digest) {
 	if h.filled {
-		h.revocations.Publish(ended)
+		h.endedKeys.Publish(ended)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/kube/keyholder"
-	"keywright.dev/keywright/internal/server/revocations"
+	"keywright.dev/keywright/internal/server/endedkeys"
 )
 
 // Watcher fills an index and follows the runtime configuration.
@@ -28,10 +28,10 @@ type Watcher struct {
 // Targets receive what the Watcher sees.
 type Targets struct {
 	Index *verify.Index
-	// Revocations publishes the keys that end for good, as verify.Index.Put returns them: keys that are refused from now
+	// EndedKeys publishes the keys that end for good, as verify.Index.Put returns them: keys that are refused from now
 	// on, that are no longer recorded, or that have a successor. The first fill of the index publishes nothing. Every
 	// replica publishes for itself.
-	Revocations *revocations.Publisher
+	EndedKeys *endedkeys.Publisher
 }
 
 // New returns a Watcher of the objects in scope. It sends no request yet.
@@ -59,14 +59,14 @@ func New(config *rest.Config, scope keyholder.Scope, to Targets, log *slog.Logge
 	runtimeOnly := fields.OneTermEqualSelector(metav1.ObjectNameField, v1alpha1.ConfigMapRuntime)
 
 	adminUsers := newAdminUsers(to.Index, scope.System, log)
-	adminUsers.revocations = to.Revocations
+	adminUsers.endedKeys = to.EndedKeys
 	add(resource{own, "adminusers", scope.System, all, &v1alpha1.AdminUser{}}, adminUsers)
 	add(resource{own, "accessroles", "", all, &v1alpha1.AccessRole{}}, &accessRoles{index: to.Index})
 	add(resource{core, "configmaps", scope.System, runtimeOnly, &corev1.ConfigMap{}}, w.runtime)
 	shared := newPool()
 	for _, namespace := range scope.KeyNamespaces() {
 		apiKeys := newAPIKeys(to.Index, namespace, shared, log)
-		apiKeys.revocations = to.Revocations
+		apiKeys.endedKeys = to.EndedKeys
 		add(resource{own, "apikeys", namespace, all, &v1alpha1.APIKey{}}, apiKeys)
 	}
 	return w, nil

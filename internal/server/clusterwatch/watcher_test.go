@@ -19,8 +19,8 @@ import (
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/keyholder"
+	"keywright.dev/keywright/internal/server/endedkeys"
 	"keywright.dev/keywright/internal/server/liveconfig"
-	"keywright.dev/keywright/internal/server/revocations"
 	"keywright.dev/keywright/test/kit"
 )
 
@@ -58,7 +58,7 @@ func newFixtureWith(t *testing.T, ended func([]pepper.Digest), keyNamespaces ...
 	f := &fixture{t: t, api: newAPIServer(t), index: &verify.Index{}, log: &kit.Log{}}
 	f.verifier = verify.NewVerifier(f.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, keyring(t))
 	log := slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	targets := Targets{Index: f.index, Revocations: revocations.New(ended)}
+	targets := Targets{Index: f.index, EndedKeys: endedkeys.New(ended)}
 	var err error
 	if f.watcher, err = New(f.api.config(), keyholder.Scope{System: namespace, Namespaces: keyNamespaces}, targets,
 		log); err != nil {

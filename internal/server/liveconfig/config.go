@@ -11,7 +11,7 @@ import (
 	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/key/pepper"
-	"keywright.dev/keywright/internal/server/revocations"
+	"keywright.dev/keywright/internal/server/endedkeys"
 )
 
 // Gate applies the rules of a configuration.
@@ -26,8 +26,8 @@ type Targets struct {
 	// Verifier has the format of generated keys.
 	Verifier *verify.Verifier
 	Gate     Gate
-	// Revocations publishes a bootstrap key that was replaced. It may be nil.
-	Revocations *revocations.Publisher
+	// EndedKeys publishes a bootstrap key that was replaced. It may be nil.
+	EndedKeys *endedkeys.Publisher
 }
 
 // Config is the configuration in force. One goroutine may call Apply; the other methods are safe for concurrent
@@ -80,7 +80,7 @@ func (c *Config) Apply(document string) error {
 		return nil
 	}
 	c.targets.Verifier.SetFormat(rules.Format())
-	c.targets.Revocations.Publish(c.targets.Index.SetBootstrap(bootstrap))
+	c.targets.EndedKeys.Publish(c.targets.Index.SetBootstrap(bootstrap))
 	c.targets.Gate.Use(rules)
 	c.state.Store(&state{Running: Running{revision, c.now()}, settings: rules.Runtime})
 	c.notify()

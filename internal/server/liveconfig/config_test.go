@@ -13,8 +13,8 @@ import (
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/server/endedkeys"
 	"keywright.dev/keywright/internal/server/liveconfig"
-	"keywright.dev/keywright/internal/server/revocations"
 )
 
 const bootstrap = "the-bootstrap-key-of-a-test"
@@ -45,7 +45,7 @@ func newFixture(t *testing.T) *fixture {
 	f := &fixture{index: &verify.Index{}, ring: ring, now: begin}
 	f.verifier = verify.NewVerifier(f.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring)
 	targets := liveconfig.Targets{
-		Index: f.index, Verifier: f.verifier, Gate: f, Revocations: revocations.New(f.takeRevoked),
+		Index: f.index, Verifier: f.verifier, Gate: f, EndedKeys: endedkeys.New(f.takeRevoked),
 	}
 	f.Config = liveconfig.New(targets, func() time.Time { return f.now })
 	return f

@@ -1,15 +1,15 @@
-package revocations_test
+package endedkeys_test
 
 import (
 	"testing"
 
 	"keywright.dev/keywright/internal/key/pepper"
-	"keywright.dev/keywright/internal/server/revocations"
+	"keywright.dev/keywright/internal/server/endedkeys"
 )
 
 func TestPublisher_CallsEverySubscriber(t *testing.T) {
 	var first, second int
-	p := revocations.New(
+	p := endedkeys.New(
 		func(keys []pepper.Digest) { first += len(keys) }, func(keys []pepper.Digest) { second += len(keys) },
 	)
 	p.Publish(make([]pepper.Digest, 2))
@@ -19,6 +19,6 @@ func TestPublisher_CallsEverySubscriber(t *testing.T) {
 }
 
 func TestPublisher_IgnoresEmptyAndNil(t *testing.T) {
-	revocations.New(func([]pepper.Digest) { t.Error("called without keys") }).Publish(nil)
-	(*revocations.Publisher)(nil).Publish(make([]pepper.Digest, 1))
+	endedkeys.New(func([]pepper.Digest) { t.Error("called without keys") }).Publish(nil)
+	(*endedkeys.Publisher)(nil).Publish(make([]pepper.Digest, 1))
 }

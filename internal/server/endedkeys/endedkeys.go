@@ -1,14 +1,13 @@
-// Package revocations publishes the keys that have ended to the parts of the server that depend on keys, such as
-// sessions.
-package revocations
+// Package endedkeys passes the digests of keys that ended from the watch that sees the end to what depends on the
+// keys, such as sessions.
+package endedkeys
 
 import "keywright.dev/keywright/internal/key/pepper"
 
-// Subscriber receives the digests of keys that ended for good. It must not block, because changes of the cluster are
-// processed by the same goroutine.
+// Subscriber takes the digests of keys that ended for good. It must not block: the watch waits for it.
 type Subscriber func(keys []pepper.Digest)
 
-// Publisher passes revocations on to its subscribers. A nil Publisher has none.
+// Publisher passes ended keys on to its subscribers. A nil Publisher has none.
 type Publisher struct {
 	subscribers []Subscriber
 }
