@@ -10,8 +10,8 @@ import (
 
 // Most of the operator's heap is caches that hardly change. Go's default allows as much garbage as live memory,
 // which is too much for large caches, and any smaller fixed percentage makes a small operator collect all the
-// time. So the operator allows a fixed amount of garbage, within limits. It returns free memory to the system,
-// most of which was needed only to fill the caches.
+// time. So the operator allows a fixed amount of garbage, within limits. It returns free memory to the system:
+// filling the caches needs far more than keeping them.
 const (
 	garbageBytes   = 32 << 20
 	minGCPercent   = 10

@@ -303,7 +303,8 @@ func TestDecide_ShorterOverlapEndsOldKeysEarlier(t *testing.T) {
 		t.Fatalf("a longer overlap: keys %v, wakes at %v", w.status.Keys, plan.WakeAt)
 	}
 	w.spec.Overlap = 20 * time.Minute
-	if plan := w.runOrFail(t); len(w.status.Keys) != 2 || !plan.WakeAt.Equal(w.status.Keys[0].IssuedAt.Add(20*time.Minute)) {
+	plan := w.runOrFail(t)
+	if len(w.status.Keys) != 2 || !plan.WakeAt.Equal(w.status.Keys[0].IssuedAt.Add(20*time.Minute)) {
 		t.Fatalf("a shorter overlap: keys %v, wakes at %v", w.status.Keys, plan.WakeAt)
 	}
 	w.spec.Overlap = 0

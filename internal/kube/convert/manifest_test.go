@@ -88,7 +88,9 @@ func FuzzPermission(f *testing.F) {
 		key.Spec.Policy = &v1alpha1.Policy{Permissions: []v1alpha1.Permission{{
 			Effect: v1alpha1.Effect(effect), Actions: []v1alpha1.Action{v1alpha1.Action(action)},
 			Resources: []v1alpha1.Resource{v1alpha1.Resource(resource)},
-			Condition: &v1alpha1.Condition{StringEquals: map[string]v1alpha1.PropertyValue{property: v1alpha1.PropertyValue(value)}},
+			Condition: &v1alpha1.Condition{StringEquals: map[string]v1alpha1.PropertyValue{
+				property: v1alpha1.PropertyValue(value),
+			}},
 		}}}
 		given := convert.Rights(key)
 		want := access.Permission{

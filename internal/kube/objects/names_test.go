@@ -83,7 +83,9 @@ func TestFailure(t *testing.T) {
 		"conflict":       {conflict, conflict},
 		"exists":         {apierrors.NewAlreadyExists(group, "alice"), ErrExists},
 		"gone":           {apierrors.NewNotFound(group, "alice"), ErrGone},
-		"the last admin": {forbidden("ValidatingAdmissionPolicy 'keywright-last-admin' with binding 'x' denied request: no"), ErrLastAdmin},
+		"the last admin": {
+			forbidden("ValidatingAdmissionPolicy 'keywright-last-admin' with binding 'x' denied request: no"), ErrLastAdmin,
+		},
 		"no right":       {forbidden(`User "system:serviceaccount:a:b" cannot create resource "adminusers"`), ErrUnavailable},
 		"overload":       {apierrors.NewTooManyRequests("later", 1), ErrUnavailable},
 		"no connection":  {errors.New("connection refused"), ErrUnavailable},
@@ -111,7 +113,8 @@ func TestFailure_RefusalKeepsItsMessage(t *testing.T) {
 			`adminusers "alice" is forbidden: ` + strings.Repeat("ü", 132) + "…"},
 	} {
 		var refused *Refused
-		if !errors.As(failure(c.err), &refused) || refused.Message != c.want || len(refused.Message) > 300 || errors.Is(refused, ErrUnavailable) {
+		if !errors.As(failure(c.err), &refused) || refused.Message != c.want || len(refused.Message) > 300 ||
+			errors.Is(refused, ErrUnavailable) {
 			t.Errorf("%s: %v", name, failure(c.err))
 		}
 	}

@@ -215,7 +215,8 @@ func TestWatcher_ViewStaysDuringOutage(t *testing.T) {
 	f.eventually("every watch has failed", func() bool { return len(f.log.Lines("is unreachable")) == 4 })
 	f.api.delete(user("bob", bobsKey))
 	f.eventually("age grows", func() bool { return f.watcher.Age() > 500*time.Millisecond })
-	if err := f.watcher.Ready(); err != nil || f.verdict(alicesKey) != verify.Accepted || f.verdict(bobsKey) != verify.Accepted {
+	err := f.watcher.Ready()
+	if err != nil || f.verdict(alicesKey) != verify.Accepted || f.verdict(bobsKey) != verify.Accepted {
 		t.Errorf("ready: %v, alice %s, bob %s", err, f.verdict(alicesKey), f.verdict(bobsKey))
 	}
 
