@@ -30,8 +30,13 @@ func (c *ControlPlane) installCRDs(ctx context.Context) error {
 	if err := c.apply(ctx, "-k", "config/crd"); err != nil {
 		return err
 	}
+	// The API server serves one CRD after the other.
 	return poll(ctx, func(ctx context.Context) error {
-		return c.Client.List(ctx, &v1alpha1.AdminUserList{})
+		return errors.Join(
+			c.Client.List(ctx, &v1alpha1.AdminUserList{}),
+			c.Client.List(ctx, &v1alpha1.APIKeyList{}),
+			c.Client.List(ctx, &v1alpha1.AccessRoleList{}),
+		)
 	})
 }
 

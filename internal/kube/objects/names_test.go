@@ -79,16 +79,16 @@ func TestFailure(t *testing.T) {
 	forbidden := func(why string) error { return apierrors.NewForbidden(group, "alice", errors.New(why)) }
 	conflict := apierrors.NewConflict(group, "alice", errors.New("x"))
 	for name, c := range map[string]struct{ err, want error }{
-		"nothing":        {nil, nil},
-		"conflict":       {conflict, conflict},
-		"exists":         {apierrors.NewAlreadyExists(group, "alice"), ErrExists},
-		"gone":           {apierrors.NewNotFound(group, "alice"), ErrGone},
+		"nothing":  {nil, nil},
+		"conflict": {conflict, conflict},
+		"exists":   {apierrors.NewAlreadyExists(group, "alice"), ErrExists},
+		"gone":     {apierrors.NewNotFound(group, "alice"), ErrGone},
 		"the last admin": {
 			forbidden("ValidatingAdmissionPolicy 'keywright-last-admin' with binding 'x' denied request: no"), ErrLastAdmin,
 		},
-		"no right":       {forbidden(`User "system:serviceaccount:a:b" cannot create resource "adminusers"`), ErrUnavailable},
-		"overload":       {apierrors.NewTooManyRequests("later", 1), ErrUnavailable},
-		"no connection":  {errors.New("connection refused"), ErrUnavailable},
+		"no right":      {forbidden(`User "system:serviceaccount:a:b" cannot create resource "adminusers"`), ErrUnavailable},
+		"overload":      {apierrors.NewTooManyRequests("later", 1), ErrUnavailable},
+		"no connection": {errors.New("connection refused"), ErrUnavailable},
 	} {
 		if got := failure(c.err); !errors.Is(got, c.want) {
 			t.Errorf("%s: %v", name, got)
