@@ -18,12 +18,12 @@ func TestParse(t *testing.T) {
 		want   config.Settings
 		faults []string
 	}{
-		"nothing":            {nil, config.Settings{}, nil},
-		"empty values":       {data{"ADMIN_KEY": "", "ADMIN_KEY_SECRET": " "}, config.Settings{}, nil},
-		"a key":              {data{"ADMIN_KEY": " " + secret + "\n"}, config.Settings{AdminKey: secret}, nil},
-		"a key in quotes":    {data{"ADMIN_KEY": `'` + secret + `'`}, config.Settings{AdminKey: secret}, nil},
-		"a key with a quote": {data{"ADMIN_KEY": `"` + secret}, config.Settings{AdminKey: `"` + secret}, nil},
-		"a key of quotes":    {data{"ADMIN_KEY": `"''"''"''"''"''"`}, config.Settings{AdminKey: `"''"''"''"''"''"`}, nil},
+		"nothing":                       {nil, config.Settings{}, nil},
+		"empty values":                  {data{"ADMIN_KEY": "", "ADMIN_KEY_SECRET": " "}, config.Settings{}, nil},
+		"a key":                         {data{"ADMIN_KEY": " " + secret + "\n"}, config.Settings{AdminKey: secret}, nil},
+		"a key in quotes":               {data{"ADMIN_KEY": `'` + secret + `'`}, config.Settings{AdminKey: secret}, nil},
+		"a key with a quote":            {data{"ADMIN_KEY": `"` + secret}, config.Settings{AdminKey: `"` + secret}, nil},
+		"a key that consists of quotes": {data{"ADMIN_KEY": `"''"''"''"''"''"`}, config.Settings{AdminKey: `"''"''"''"''"''"`}, nil},
 		"a reference": {
 			data{"ADMIN_KEY_SECRET": "boot/key.txt"},
 			config.Settings{AdminKeySecret: &config.SecretRef{Name: "boot", Key: "key.txt"}}, nil,

@@ -14,11 +14,11 @@ func TestSavedNameCookie_FollowsProxyName(t *testing.T) {
 		header  http.Header
 		want    string
 	}{
-		"nothing saved":         {proxy, from("X-Forwarded-User: carol"), carol},
-		"another saved":         {proxy, from("X-Forwarded-User: carol", "Cookie: keywright_user=bob"), carol},
-		"in another case":       {proxy, from("X-Forwarded-User: carol", "Cookie: keywright_user=Carol"), carol},
-		"the same saved":        {proxy, from("X-Forwarded-User: carol", "Cookie: keywright_user=carol"), ""},
-		"the same, with spaces": {proxy, from("X-Forwarded-User:  carol ", "Cookie: keywright_user=%20carol"), ""},
+		"nothing saved":             {proxy, from("X-Forwarded-User: carol"), carol},
+		"another saved":             {proxy, from("X-Forwarded-User: carol", "Cookie: keywright_user=bob"), carol},
+		"in another case":           {proxy, from("X-Forwarded-User: carol", "Cookie: keywright_user=Carol"), carol},
+		"the name is saved already": {proxy, from("X-Forwarded-User: carol", "Cookie: keywright_user=carol"), ""},
+		"the same, with spaces":     {proxy, from("X-Forwarded-User:  carol ", "Cookie: keywright_user=%20carol"), ""},
 		"two saved": {
 			proxy, from("X-Forwarded-User: carol", "Cookie: keywright_user=carol; keywright_user=bob"), carol,
 		},

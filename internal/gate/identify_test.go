@@ -53,7 +53,7 @@ func TestDecide_IdentifiesCaller(t *testing.T) {
 		"another scheme":             {plain, from("Authorization: Digest " + aliceKey), refused},
 		"two good keys":              {plain, from(bearer(aliceKey), "X-Api-Key: "+ciKey), refused},
 		"one good and one bad":       {plain, from(bearer(aliceKey), "X-Api-Key: "+unknownKey), refused},
-		"one bad and one good":       {plain, from(bearer(unknownKey), "X-Api-Key: "+aliceKey), refused},
+		"two keys, one refused":      {plain, from(bearer(unknownKey), "X-Api-Key: "+aliceKey), refused},
 		"one good and one malformed": {plain, from(bearer(aliceKey), "Authorization: x"), refused},
 		"one good and one empty":     {plain, from(bearer(aliceKey), "X-Api-Key: "), refused},
 		"twenty times the same": {
@@ -121,7 +121,7 @@ func TestDecide_IdentifiesCaller(t *testing.T) {
 		"of NUL":          {proxy, http.Header{"X-Forwarded-User": {"carol\x00"}}, refused},
 		"of DEL":          {proxy, http.Header{"X-Forwarded-User": {"ca\x7frol"}}, refused},
 		"of a C1 control": {proxy, from("X-Forwarded-User: ca\u0085rol"), refused},
-		"of no UTF-8":     {proxy, from("X-Forwarded-User: carol\xff"), refused},
+		"not UTF-8":       {proxy, from("X-Forwarded-User: carol\xff"), refused},
 		"of the greatest length": {
 			proxy, from("X-Forwarded-User: " + strings.Repeat("c", 128)), "proxy User/" + strings.Repeat("c", 128),
 		},
@@ -254,9 +254,9 @@ func TestIdentity_OfEachCaller(t *testing.T) {
 		"a program": {
 			from(bearer(ciKey)), [5]string{"", "Account/ci", id(ciKey), "certs.read certs.write", "false"},
 		},
-		"a name":            {from("X-Forwarded-User: alice"), [5]string{"alice", "User/alice", "", "", "false"}},
-		"anonymous":         {from(), [5]string{"", "", "", "", "false"}},
-		"a key that is bad": {from(bearer(erinKey)), [5]string{"", "", "", "", "false"}},
+		"a name":        {from("X-Forwarded-User: alice"), [5]string{"alice", "User/alice", "", "", "false"}},
+		"anonymous":     {from(), [5]string{"", "", "", "", "false"}},
+		"a refused key": {from(bearer(erinKey)), [5]string{"", "", "", "", "false"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h.use(t, config.Runtime{TrustProxyHeaders: true, AnonymousReads: true})

@@ -21,7 +21,7 @@ func TestMethodOverride_RefusedWhereMethodsMatter(t *testing.T) {
 		"by the second name": {
 			"X-Method-Override", "PUT", config.Runtime{AllowedUsers: []string{"zoe"}}, gate.Ambiguous,
 		},
-		"by the third": {"X-Http-Method", "PUT", config.Runtime{AllowedUsers: []string{"zoe"}}, gate.Ambiguous},
+		"X-Http-Method with an allow list": {"X-Http-Method", "PUT", config.Runtime{AllowedUsers: []string{"zoe"}}, gate.Ambiguous},
 		"with _ for -": {
 			"X_http_method_override", "PUT", config.Runtime{AllowedUsers: []string{"zoe"}}, gate.Ambiguous,
 		},

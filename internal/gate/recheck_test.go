@@ -40,7 +40,7 @@ func TestRecheck_EndsRequestThatWouldChange(t *testing.T) {
 		"a setting that is nothing to them": {bearer(aliceKey), with(func(r *config.Runtime) {
 			r.AllowedUsers = []string{"alice"}
 		}), true},
-		"not ready again": {bearer(aliceKey), func(h *fixture) { h.view.err.Store(&errUnseen) }, true},
+		"view not ready after it was": {bearer(aliceKey), func(h *fixture) { h.view.err.Store(&errUnseen) }, true},
 
 		"disabled": {
 			bearer(aliceKey), func(h *fixture) { h.admin("alice", aliceKey, verify.Disabled, time.Time{}) }, false,

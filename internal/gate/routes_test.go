@@ -40,7 +40,7 @@ func TestRoutes(t *testing.T) {
 		"what the user may":           {"GET", "/certs", from(bearer(bobsAPIKey)), "key User/bob"},
 		"HEAD is GET":                 {"HEAD", "/certs", from(bearer(bobsAPIKey)), "key User/bob"},
 		"what the user may not":       {"POST", "/certs", from(bearer(bobsAPIKey)), notPermitted},
-		"nor by a session":            {"POST", "/certs", from(session(bobSession)), notPermitted},
+		"write by a session":          {"POST", "/certs", from(session(bobSession)), notPermitted},
 		"by a name, as its roles say": {"GET", "/certs", from("X-Forwarded-User: bob"), "proxy User/bob"},
 		"by a saved name":             {"GET", "/certs", from("Cookie: keywright_user=bob"), "saved_name User/bob"},
 		"by a name in another case":   {"GET", "/certs", from("X-Forwarded-User: BOB"), notPermitted},

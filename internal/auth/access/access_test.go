@@ -40,7 +40,7 @@ func TestMay(t *testing.T) {
 		request access.Request
 		want    bool
 	}{
-		"nothing rights":                  {grant(), nil, read, false},
+		"no rights":                       {grant(), nil, read, false},
 		"scope":                           {grant(access.Scope("certs.read")), nil, read, true},
 		"other scope":                     {grant(access.Scope("certs.write")), nil, read, false},
 		"no partial wildcard":             {grant(access.Scope("certs.*")), nil, read, false},

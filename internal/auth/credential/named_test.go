@@ -120,16 +120,16 @@ func TestWithoutSession_LeavesOtherCookies(t *testing.T) {
 		lines, want []string
 		had         bool
 	}{
-		"none":               {nil, nil, false},
-		"no session":         {[]string{"a=1;  b=\"x y\""}, []string{"a=1;  b=\"x y\""}, false},
-		"the session alone":  {[]string{"keywright_session=s"}, nil, true},
-		"first":              {[]string{"keywright_session=s; a=1"}, []string{"a=1"}, true},
-		"in the middle":      {[]string{"a=1; keywright_session=s;b=2"}, []string{"a=1;b=2"}, true},
-		"twice, in two":      {[]string{"keywright_session=s; a=1", "keywright_session=t"}, []string{"a=1"}, true},
-		"a longer name":      {[]string{"keywright_session_x=1"}, []string{"keywright_session_x=1"}, false},
-		"as a value":         {[]string{"a=keywright_session"}, []string{"a=keywright_session"}, false},
-		"joined by a comma":  {[]string{"a=1, keywright_session=s; b=2"}, []string{"b=2"}, true},
-		"spaces in the name": {[]string{" keywright_session =s; b=2"}, []string{"b=2"}, true},
+		"none":                        {nil, nil, false},
+		"no session":                  {[]string{"a=1;  b=\"x y\""}, []string{"a=1;  b=\"x y\""}, false},
+		"the session alone":           {[]string{"keywright_session=s"}, nil, true},
+		"first":                       {[]string{"keywright_session=s; a=1"}, []string{"a=1"}, true},
+		"in the middle":               {[]string{"a=1; keywright_session=s;b=2"}, []string{"a=1;b=2"}, true},
+		"two sessions in two headers": {[]string{"keywright_session=s; a=1", "keywright_session=t"}, []string{"a=1"}, true},
+		"a longer name":               {[]string{"keywright_session_x=1"}, []string{"keywright_session_x=1"}, false},
+		"as a value":                  {[]string{"a=keywright_session"}, []string{"a=keywright_session"}, false},
+		"joined by a comma":           {[]string{"a=1, keywright_session=s; b=2"}, []string{"b=2"}, true},
+		"spaces in the name":          {[]string{" keywright_session =s; b=2"}, []string{"b=2"}, true},
 	} {
 		if got, had := credential.WithoutSession(c.lines); !slices.Equal(got, c.want) || had != c.had {
 			t.Errorf("%s: got %q, %t, want %q, %t", name, got, had, c.want, c.had)

@@ -226,20 +226,20 @@ func TestCompile_RefusesOverlappingPatterns(t *testing.T) {
 	for name, c := range map[string]struct {
 		first, second, common string
 	}{
-		"twice":                   {"GET /a/{id}", "GET /a/{id}", "GET /a/x"},
-		"by another name":         {"GET /a/{id}", "GET /a/{name}", "GET /a/x"},
-		"by another spelling":     {"GET /a/b", "GET  /a/%62", "GET /a/b"},
-		"rest by another name":    {"/a/", "/a/{rest...}", "/a/"},
-		"crosswise":               {"/a/{x}", "/{x}/b", "/a/b"},
-		"methods against paths":   {"GET /{x...}", "/a", "GET /a"},
-		"paths against methods":   {"/a", "GET /", "GET /a"},
-		"HEAD is GET too":         {"GET /a", "HEAD /{x}", "HEAD /a"},
-		"the rest against a part": {"/a/{x...}", "/{x}/b/c", "/a/b/c"},
-		"the end":                 {"/{x}/{$}", "/a/", "/a/"},
-		"the end against a rest":  {"/{x}/{$}", "/a/{rest...}", "/a/"},
-		"a rest against the end":  {"/a/{rest...}", "/{x}/{$}", "/a/"},
-		"with a host":             {"GET h.example/a/{x}", "h.example/{x}/b", "GET h.example/a/b"},
-		"what needs an escape":    {"/a%20b/{x}", "/{x}/é", "/a%20b/%C3%A9"},
+		"twice":                           {"GET /a/{id}", "GET /a/{id}", "GET /a/x"},
+		"by another name":                 {"GET /a/{id}", "GET /a/{name}", "GET /a/x"},
+		"by another spelling":             {"GET /a/b", "GET  /a/%62", "GET /a/b"},
+		"rest by another name":            {"/a/", "/a/{rest...}", "/a/"},
+		"wildcards in different segments": {"/a/{x}", "/{x}/b", "/a/b"},
+		"methods against paths":           {"GET /{x...}", "/a", "GET /a"},
+		"paths against methods":           {"/a", "GET /", "GET /a"},
+		"HEAD is GET too":                 {"GET /a", "HEAD /{x}", "HEAD /a"},
+		"the rest against a part":         {"/a/{x...}", "/{x}/b/c", "/a/b/c"},
+		"the end":                         {"/{x}/{$}", "/a/", "/a/"},
+		"the end against a rest":          {"/{x}/{$}", "/a/{rest...}", "/a/"},
+		"a rest against the end":          {"/a/{rest...}", "/{x}/{$}", "/a/"},
+		"with a host":                     {"GET h.example/a/{x}", "h.example/{x}/b", "GET h.example/a/b"},
+		"what needs an escape":            {"/a%20b/{x}", "/{x}/é", "/a%20b/%C3%A9"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := routes.Compile(matches("POST /other", c.first, c.second))

@@ -54,7 +54,7 @@ func TestRefuse_WithoutAcceptedKey(t *testing.T) {
 		"a session that is not":     {get("cookie", "keywright_session=other"), noKey},
 		"two sessions":              {get("cookie", "keywright_session="+knownSession+"; keywright_session=other"), noKey},
 		"a key in another's name":   {get("x-api-keys", alice, "authorization2", "Bearer "+alice), noKey},
-		"a name of spaces":          {get("x-forwarded-user", "  "), noKey},
+		"a name with spaces only":   {get("x-forwarded-user", "  "), noKey},
 		"the reserved name":         {get("x-forwarded-user", "Admin"), noKey},
 		"a name that is not UTF-8":  {get().raw("x-forwarded-user", []byte("bob\xff")), noKey},
 		"unknown":                   {bearer(unknown), badKey},

@@ -75,8 +75,8 @@ func TestGateways_ClientCannotDescribeAnotherRequest(t *testing.T) {
 		},
 		"another path, with the host": {another, []string{"X-Original-Uri: https://app.example/public/"}},
 		"a broken path":               {another, []string{"X-Original-Uri: public", "X-Original-Url: public"}},
-		"a path as empty as can be":   {another, []string{"X-Forwarded-Uri: ", "X-Original-Url: ", "X-Original-Uri: "}},
-		"a bit of the path":           {another, []string{"X-Original-Uri: /users/carol/?x"}},
+		"empty paths":                 {another, []string{"X-Forwarded-Uri: ", "X-Original-Url: ", "X-Original-Uri: "}},
+		"a prefix of the path":        {another, []string{"X-Original-Uri: /users/carol/?x"}},
 		"her own": {
 			another, []string{"X-Original-Uri: /users/bob/", "X-Original-Url: /users/bob/"},
 		},
@@ -91,7 +91,7 @@ func TestGateways_ClientCannotDescribeAnotherRequest(t *testing.T) {
 			elsewhere, []string{"Forwarded: host=app.example", "X-Host: app.example", "X-Original-Host: app.example"},
 		},
 		"an empty host":                     {elsewhere, []string{"X-Original-Uri: https:///secret", "X-Forwarded-Host: "}},
-		"the truth, of a write":             {write, []string{"X-Forwarded-Method: POST", "X-Forwarded-Uri: /certs"}},
+		"a true description of a write":     {write, []string{"X-Forwarded-Method: POST", "X-Forwarded-Uri: /certs"}},
 		"nothing, for what is another user": {another, nil},
 		"nothing, for another host":         {elsewhere, nil},
 	} {

@@ -165,10 +165,10 @@ func TestProxy_SetsForwardedHeaders(t *testing.T) {
 		host, proto string
 		from        string
 	}{
-		"nothing claimed": {false, nil, "app.example", "http", "127.0.0.1"},
-		"claimed":         {false, claims, "app.example", "http", "192.0.2.7, 127.0.0.1"},
-		"trusted":         {true, claims, "public.example", "https", "192.0.2.7, 127.0.0.1"},
-		"trusted, silent": {true, nil, "app.example", "http", "127.0.0.1"},
+		"nothing claimed":               {false, nil, "app.example", "http", "127.0.0.1"},
+		"claimed":                       {false, claims, "app.example", "http", "192.0.2.7, 127.0.0.1"},
+		"trusted":                       {true, claims, "public.example", "https", "192.0.2.7, 127.0.0.1"},
+		"trusted proxy without headers": {true, nil, "app.example", "http", "127.0.0.1"},
 		"a chain of three": {
 			false, []string{"X-Forwarded-For: a", "X-Forwarded-For: b, c"}, "app.example", "http", "a, b, c, 127.0.0.1",
 		},

@@ -104,14 +104,14 @@ func TestRequest_Refuses(t *testing.T) {
 			"", func(r *http.Request) { r.Method, r.URL.RawQuery = http.MethodGet, "query={__typename}" }, 405,
 			post,
 		},
-		"HEAD":                {"", method(http.MethodHead), 405, post},
-		"PUT":                 {anyQuery, method(http.MethodPut), 405, post},
-		"DELETE":              {"", method(http.MethodDelete), 405, post},
-		"OPTIONS":             {"", method(http.MethodOptions), 405, post},
-		"a method of its own": {anyQuery, method("FROB"), 405, post},
-		"of another site":     {anyQuery, header("Sec-Fetch-Site", "cross-site"), 403, crossSite},
-		"of a sister site":    {anyQuery, header("Sec-Fetch-Site", "same-site"), 403, crossSite},
-		"of another origin":   {anyQuery, header("Origin", "https://elsewhere.example"), 403, crossSite},
+		"HEAD":              {"", method(http.MethodHead), 405, post},
+		"PUT":               {anyQuery, method(http.MethodPut), 405, post},
+		"DELETE":            {"", method(http.MethodDelete), 405, post},
+		"OPTIONS":           {"", method(http.MethodOptions), 405, post},
+		"an unknown method": {anyQuery, method("FROB"), 405, post},
+		"of another site":   {anyQuery, header("Sec-Fetch-Site", "cross-site"), 403, crossSite},
+		"of a sister site":  {anyQuery, header("Sec-Fetch-Site", "same-site"), 403, crossSite},
+		"of another origin": {anyQuery, header("Origin", "https://elsewhere.example"), 403, crossSite},
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := newEnv(t)

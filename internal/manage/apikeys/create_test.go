@@ -111,8 +111,8 @@ func TestCreate_Refuses(t *testing.T) {
 		wanted  apikeys.Wanted
 		text    string
 	}{
-		"no name":         {ci, apikeys.Wanted{Name: " \t"}, "name: is required"},
-		"a name of lines": {ci, apikeys.Wanted{Name: "a\nb"}, "name: must not have control characters"},
+		"no name":                  {ci, apikeys.Wanted{Name: " \t"}, "name: is required"},
+		"a name with a line break": {ci, apikeys.Wanted{Name: "a\nb"}, "name: must not have control characters"},
 		"NUL": {
 			ci, apikeys.Wanted{Name: "a", Description: "\x00"}, "description: must not have control characters",
 		},

@@ -98,15 +98,15 @@ func TestGrant_LimitedKeyChangesAnother(t *testing.T) {
 		change apikeys.Change
 		may    bool
 	}{
-		"name it":      {apikeys.Change{Name: ptr("Other")}, true},
-		"describe it":  {apikeys.Change{Description: ptr("It is old.")}, true},
-		"disable it":   {apikeys.Change{Enabled: ptr(false)}, true},
-		"enable it":    {apikeys.Change{Enabled: ptr(true)}, false},
-		"prolong it":   {apikeys.Change{NoEnd: true}, false},
-		"end it":       {apikeys.Change{EndsIn: 1e12}, false},
-		"widen it":     {apikeys.Change{Scopes: &[]string{"certs.read", "certs.write", "x.y"}}, false},
-		"narrow it":    {apikeys.Change{Scopes: &[]string{"certs.read"}}, true},
-		"say the same": {apikeys.Change{}, true},
+		"change the name": {apikeys.Change{Name: ptr("Other")}, true},
+		"describe it":     {apikeys.Change{Description: ptr("It is old.")}, true},
+		"disable it":      {apikeys.Change{Enabled: ptr(false)}, true},
+		"enable it":       {apikeys.Change{Enabled: ptr(true)}, false},
+		"prolong it":      {apikeys.Change{NoEnd: true}, false},
+		"end it":          {apikeys.Change{EndsIn: 1e12}, false},
+		"widen it":        {apikeys.Change{Scopes: &[]string{"certs.read", "certs.write", "x.y"}}, false},
+		"narrow it":       {apikeys.Change{Scopes: &[]string{"certs.read"}}, true},
+		"say the same":    {apikeys.Change{}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := newEnv(t)

@@ -56,14 +56,14 @@ func TestList_PagesNewestFirst(t *testing.T) {
 		total int
 		more  bool
 	}{
-		"all":             {apikeys.Query{}, "other,CI 4,CI 2,CI 3,CI 1,CI 0", 6, false},
-		"the first":       {apikeys.Query{Limit: 2}, "other,CI 4", 6, true},
-		"the last":        {apikeys.Query{Offset: 4, Limit: 2}, "CI 1,CI 0", 6, false},
-		"beyond":          {apikeys.Query{Offset: 40, Limit: 2}, "", 6, false},
-		"by name":         {apikeys.Query{Name: "CI*", Limit: 1}, "CI 4", 5, true},
-		"by one letter":   {apikeys.Query{Name: "CI ?"}, "CI 4,CI 2,CI 3,CI 1,CI 0", 5, false},
-		"with its case":   {apikeys.Query{Name: "ci*"}, "", 0, false},
-		"by its very own": {apikeys.Query{Name: "other"}, "other", 1, false},
+		"all":               {apikeys.Query{}, "other,CI 4,CI 2,CI 3,CI 1,CI 0", 6, false},
+		"the first":         {apikeys.Query{Limit: 2}, "other,CI 4", 6, true},
+		"the last":          {apikeys.Query{Offset: 4, Limit: 2}, "CI 1,CI 0", 6, false},
+		"beyond":            {apikeys.Query{Offset: 40, Limit: 2}, "", 6, false},
+		"by name":           {apikeys.Query{Name: "CI*", Limit: 1}, "CI 4", 5, true},
+		"by one letter":     {apikeys.Query{Name: "CI ?"}, "CI 4,CI 2,CI 3,CI 1,CI 0", 5, false},
+		"with its case":     {apikeys.Query{Name: "ci*"}, "", 0, false},
+		"by its exact name": {apikeys.Query{Name: "other"}, "other", 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, page := names(c.query)

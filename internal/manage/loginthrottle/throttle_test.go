@@ -67,16 +67,16 @@ func TestFailures_CountedByUserAndByAddress(t *testing.T) {
 		user, address string
 		refused       bool
 	}{
-		"the same":               {"alice", "2001:db8:1:2::1", true},
-		"the user elsewhere":     {"alice", "198.51.100.1", true},
-		"the user in upper case": {"ALICE", "198.51.100.1", true},
-		"another user there":     {"bob", "2001:db8:1:2::1", true},
-		"in the same network":    {"bob", "2001:db8:1:2:ffff::1", true},
-		"other notation":         {"bob", "2001:DB8:1:2:0::9", true},
-		"in another network":     {"bob", "2001:db8:1:3::1", false},
-		"neither":                {"bob", "198.51.100.1", false},
-		"unknown":                {"", "", false},
-		"a similar name":         {"alice ", "198.51.100.1", false},
+		"the same":                     {"alice", "2001:db8:1:2::1", true},
+		"the user elsewhere":           {"alice", "198.51.100.1", true},
+		"the user in upper case":       {"ALICE", "198.51.100.1", true},
+		"another user there":           {"bob", "2001:db8:1:2::1", true},
+		"in the same network":          {"bob", "2001:db8:1:2:ffff::1", true},
+		"same network, other notation": {"bob", "2001:DB8:1:2:0::9", true},
+		"in another network":           {"bob", "2001:db8:1:3::1", false},
+		"neither":                      {"bob", "198.51.100.1", false},
+		"unknown":                      {"", "", false},
+		"a similar name":               {"alice ", "198.51.100.1", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			th := loginthrottle.New()
