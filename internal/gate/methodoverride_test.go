@@ -18,11 +18,11 @@ func TestMethodOverride_RefusedWhereMethodsMatter(t *testing.T) {
 		"another method": {
 			"X-Http-Method-Override", "DELETE", config.Runtime{AllowedUsers: []string{"zoe"}}, gate.Ambiguous,
 		},
-		"by the second name": {
+		"by X-Method-Override": {
 			"X-Method-Override", "PUT", config.Runtime{AllowedUsers: []string{"zoe"}}, gate.Ambiguous,
 		},
-		"X-Http-Method with an allow list": {"X-Http-Method", "PUT", config.Runtime{AllowedUsers: []string{"zoe"}}, gate.Ambiguous},
-		"with _ for -": {
+		"by X-Http-Method": {"X-Http-Method", "PUT", config.Runtime{AllowedUsers: []string{"zoe"}}, gate.Ambiguous},
+		"_ in place of -": {
 			"X_http_method_override", "PUT", config.Runtime{AllowedUsers: []string{"zoe"}}, gate.Ambiguous,
 		},
 		"the same method": {
