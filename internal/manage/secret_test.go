@@ -21,7 +21,7 @@ func TestSecret_ShowsOnlyItsName(t *testing.T) {
 	var log strings.Builder
 	slog.New(slog.NewTextHandler(&log, nil)).Info("issued", "key", secret, "holder", holder)
 	for _, text := range []string{
-		fmt.Sprint(secret), fmt.Sprintf("%+v %#v %x", holder, holder, secret), string(encoded), log.String(),
+		fmt.Sprintf("%v %+v %#v %x", secret, holder, holder, secret), string(encoded), log.String(),
 	} {
 		if strings.Contains(text, plaintext) || !strings.Contains(text, "a key of User/bob") {
 			t.Error(text)

@@ -36,13 +36,13 @@ func configure(ctx context.Context, data map[string]string) {
 func write(ctx context.Context, data map[string]string) {
 	GinkgoHelper()
 	Eventually(ctx, func() error {
-		config := &corev1.ConfigMap{}
+		configMap := &corev1.ConfigMap{}
 		if err := s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapConfig},
-			config); err != nil {
+			configMap); err != nil {
 			return err
 		}
-		config.Data = data
-		return s.Client.Update(ctx, config)
+		configMap.Data = data
+		return s.Client.Update(ctx, configMap)
 	}).Should(Succeed())
 }
 

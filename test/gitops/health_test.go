@@ -145,13 +145,13 @@ func seen() *rapid.Generator[map[string]any] {
 		if rapid.Bool().Draw(t, "deleted") {
 			metadata["deletionTimestamp"] = "2030-01-01T12:00:00Z"
 		}
-		status := rapid.SampledFrom([]string{"True", "False"})
+		truth := rapid.SampledFrom([]string{"True", "False"})
 		conditions := []any{
-			map[string]any{"type": "Ready", "status": status.Draw(t, "Ready")},
-			map[string]any{"type": "Active", "status": status.Draw(t, "Active")},
+			map[string]any{"type": "Ready", "status": truth.Draw(t, "Ready")},
+			map[string]any{"type": "Active", "status": truth.Draw(t, "Active")},
 		}
 		if extra := rapid.SampledFrom([]string{"", "Stalled", "Reconciling", "LastAdmin"}).Draw(t, "extra"); extra != "" {
-			conditions = append(conditions, map[string]any{"type": extra, "status": status.Draw(t, extra)})
+			conditions = append(conditions, map[string]any{"type": extra, "status": truth.Draw(t, extra)})
 		}
 		return map[string]any{"metadata": metadata, "status": map[string]any{
 			"observedGeneration": rapid.Int64Range(1, 3).Draw(t, "observed"),

@@ -25,10 +25,10 @@ func claim(username, key string) string {
 	return `{"username":"` + username + `","api_key":"` + key + `"}`
 }
 
-func (env *env) askWithCookie(method, path, cookie string) *httptest.ResponseRecorder {
+func (e *env) askWithCookie(method, path, cookie string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, nil)
 	r.Header.Set("Cookie", cookie)
-	return env.serve(r)
+	return e.serve(r)
 }
 
 func TestLogin_BeginsSession(t *testing.T) {

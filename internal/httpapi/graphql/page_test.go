@@ -24,17 +24,17 @@ type pageReply struct {
 
 const pageQuery = `query ($limit: Int, $cursor: String) { tokens(limit: $limit, cursor: $cursor) { items { id } pageInfo { endCursor hasNextPage } } }`
 
-func (env *env) fill(n int) {
+func (e *env) fill(n int) {
 	alice := gate.Caller{Username: "alice", Subject: "User/alice", Admin: true}
 	by := manage.Caller{Caller: &alice}
 	for i := range n {
 		// Three in each second, of the account and of alice.
-		env.ring.at = now.Add(time.Duration(i/3) * time.Second)
-		subject := env.ring.Account()
+		e.ring.at = now.Add(time.Duration(i/3) * time.Second)
+		subject := e.ring.Account()
 		if i%2 == 1 {
 			subject = v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "alice"}
 		}
-		env.ring.add(by, subject, apikeys.Wanted{Name: fmt.Sprint(i)})
+		e.ring.add(by, subject, apikeys.Wanted{Name: fmt.Sprint(i)})
 	}
 }
 

@@ -327,8 +327,8 @@ func TestList_Queries(t *testing.T) {
 func TestCatalog_Reply(t *testing.T) {
 	env := newEnv(t)
 	r := env.ask(t, bobKey, "GET", "/apiv1/permissions/catalog", "")
-	keys := slices.Sorted(maps.Keys(r.data))
-	if r.status != 200 || !slices.Equal(keys, []string{"actions", "roles", "scopes"}) {
+	fields := slices.Sorted(maps.Keys(r.data))
+	if r.status != 200 || !slices.Equal(fields, []string{"actions", "roles", "scopes"}) {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
 	roles := r.data["roles"].([]any)

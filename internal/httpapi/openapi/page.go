@@ -51,9 +51,8 @@ func page(text []byte) ([]byte, error) {
 		}
 	}
 	var out bytes.Buffer
-	err = parsed.Execute(
-		&out, map[string]any{"D": r.description, "CSS": template.CSS(pageCSS)},
-	) //nolint:gosec // our own file
+	css := template.CSS(pageCSS) //nolint:gosec // our own file
+	err = parsed.Execute(&out, map[string]any{"D": r.description, "CSS": css})
 	return out.Bytes(), err
 }
 

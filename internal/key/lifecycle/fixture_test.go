@@ -44,122 +44,122 @@ func newFixture() *fixture {
 	}
 }
 
-func (w *fixture) facts() lifecycle.Facts {
-	seen := w.seen()
+func (f *fixture) facts() lifecycle.Facts {
+	seen := f.seen()
 	return lifecycle.Facts{
-		Now: w.now, Spec: w.spec, Status: w.status, InHand: w.inHand,
+		Now: f.now, Spec: f.spec, Status: f.status, InHand: f.inHand,
 		Secret: lifecycle.Secret{
-			Owner: seen.owner, Live: w.live, KeyID: seen.keyID, Intact: seen.intact, Misplaced: seen.moved,
-			Adopt: seen.adopt, Outdated: seen.stale, Content: w.read, Strays: w.stray,
+			Owner: seen.owner, Live: f.live, KeyID: seen.keyID, Intact: seen.intact, Misplaced: seen.moved,
+			Adopt: seen.adopt, Outdated: seen.stale, Content: f.read, Strays: f.stray,
 		},
 	}
 }
 
-func (w *fixture) seen() secret {
-	if w.live || w.cache == nil {
-		return w.secret
+func (f *fixture) seen() secret {
+	if f.live || f.cache == nil {
+		return f.secret
 	}
-	return *w.cache
+	return *f.cache
 }
 
 // lag freezes the cache from now on.
-func (w *fixture) lag() {
-	if w.cache == nil {
-		w.cache = new(w.secret)
+func (f *fixture) lag() {
+	if f.cache == nil {
+		f.cache = new(f.secret)
 	}
 }
 
 // crash is the loss of all memory.
-func (w *fixture) crash() {
-	w.inHand, w.read, w.live = "", nil, false
+func (f *fixture) crash() {
+	f.inHand, f.read, f.live = "", nil, false
 }
 
 // run carries out plans until Rest, Stall or Await, or until stop returns true. It calls check after each step.
-func (w *fixture) run(check func(lifecycle.Plan) error, stop func() bool) (lifecycle.Plan, error) {
+func (f *fixture) run(check func(lifecycle.Plan) error, stop func() bool) (lifecycle.Plan, error) {
 	for range 20 {
-		plan := lifecycle.Decide(w.facts())
-		w.do(plan)
+		plan := lifecycle.Decide(f.facts())
+		f.do(plan)
 		if err := check(plan); err != nil {
 			return plan, fmt.Errorf("after %s: %w", plan.Step, err)
 		}
 		if plan.Step.Ends() || stop() {
-			w.crash()
+			f.crash()
 			return plan, nil
 		}
 	}
-	return lifecycle.Plan{}, fmt.Errorf("no rest after %v", w.steps)
+	return lifecycle.Plan{}, fmt.Errorf("no rest after %v", f.steps)
 }
 
-func (w *fixture) do(plan lifecycle.Plan) {
-	w.steps = append(w.steps, plan.Step)
+func (f *fixture) do(plan lifecycle.Plan) {
+	f.steps = append(f.steps, plan.Step)
 	switch plan.Step {
 	case lifecycle.Look:
-		w.live = true
+		f.live = true
 	case lifecycle.Read:
-		w.live, w.inHand = true, w.secret.content
-		w.read = &lifecycle.Content{Usable: w.secret.usable, Key: lifecycle.Key{ID: w.secret.content, IssuedAt: w.now}}
+		f.live, f.inHand = true, f.secret.content
+		f.read = &lifecycle.Content{Usable: f.secret.usable, Key: lifecycle.Key{ID: f.secret.content, IssuedAt: f.now}}
 	case lifecycle.Record:
-		w.record(plan)
+		f.record(plan)
 	case lifecycle.Deliver:
-		if w.seen() != w.secret {
+		if f.seen() != f.secret {
 			// The cached version is old: the write conflicts, and a look follows.
-			w.live = true
+			f.live = true
 			return
 		}
-		w.live = true
-		w.secret = secret{owner: lifecycle.Own, keyID: w.inHand, content: w.inHand, usable: true, intact: true,
-			adopt: w.secret.adopt}
-		w.read = nil
+		f.live = true
+		f.secret = secret{owner: lifecycle.Own, keyID: f.inHand, content: f.inHand, usable: true, intact: true,
+			adopt: f.secret.adopt}
+		f.read = nil
 	case lifecycle.Settle:
-		w.status.Keys, w.status.SecretName = plan.Keys, w.spec.SecretName
+		f.status.Keys, f.status.SecretName = plan.Keys, f.spec.SecretName
 	case lifecycle.Remove:
-		w.secret, w.read, w.live = secret{}, nil, true
+		f.secret, f.read, f.live = secret{}, nil, true
 	case lifecycle.RemoveStrays:
-		w.stray = false
+		f.stray = false
 	case lifecycle.Guard:
-		w.status.Guarded = true
+		f.status.Guarded = true
 	case lifecycle.Unguard:
-		w.status.Guarded = false
+		f.status.Guarded = false
 	case lifecycle.Release:
-		w.secret.owner = lifecycle.Foreign
+		f.secret.owner = lifecycle.Foreign
 	case lifecycle.Relabel:
-		w.secret.stale = false
+		f.secret.stale = false
 	case lifecycle.Drop, lifecycle.Amend:
-		w.status.Keys = plan.Keys
+		f.status.Keys = plan.Keys
 	case lifecycle.Rest, lifecycle.Stall:
-		w.status.Keys = plan.Keys
-		if plan.Step == lifecycle.Rest || w.status.SecretName == w.spec.SecretName {
-			w.status.SecretName = ""
+		f.status.Keys = plan.Keys
+		if plan.Step == lifecycle.Rest || f.status.SecretName == f.spec.SecretName {
+			f.status.SecretName = ""
 		}
 		if plan.Delivered {
-			w.status.SecretName = w.spec.SecretName
+			f.status.SecretName = f.spec.SecretName
 		}
 	}
 }
 
-func (w *fixture) record(plan lifecycle.Plan) {
-	w.status.Restored = false
-	key := lifecycle.Key{ID: w.inHand, IssuedAt: w.now, NotAfter: plan.NotAfter, Pending: true}
+func (f *fixture) record(plan lifecycle.Plan) {
+	f.status.Restored = false
+	key := lifecycle.Key{ID: f.inHand, IssuedAt: f.now, NotAfter: plan.NotAfter, Pending: true}
 	if plan.Adopt {
-		w.status.AdoptedKeys = append(w.status.AdoptedKeys, w.inHand)
+		f.status.AdoptedKeys = append(f.status.AdoptedKeys, f.inHand)
 	} else {
-		w.generated++
-		key.ID = fmt.Sprintf("k%d", w.generated)
-		w.inHand = key.ID
+		f.generated++
+		key.ID = fmt.Sprintf("k%d", f.generated)
+		f.inHand = key.ID
 	}
-	w.status.Keys = append(slices.Clone(plan.Keys), key)
-	w.status.LastRotateRequest = w.spec.RotateRequest
+	f.status.Keys = append(slices.Clone(plan.Keys), key)
+	f.status.LastRotateRequest = f.spec.RotateRequest
 }
 
 // accepted reports whether the server would accept the key now.
-func (w *fixture) accepted(id string) bool {
-	return slices.ContainsFunc(w.status.Keys, func(k lifecycle.Key) bool {
-		return k.ID == id && !w.over(k.NotAfter)
+func (f *fixture) accepted(id string) bool {
+	return slices.ContainsFunc(f.status.Keys, func(k lifecycle.Key) bool {
+		return k.ID == id && !f.over(k.NotAfter)
 	})
 }
 
 // over reports whether an end has come. The zero end never does.
-func (w *fixture) over(end time.Time) bool { return !end.IsZero() && !w.now.Before(end) }
+func (f *fixture) over(end time.Time) bool { return !end.IsZero() && !f.now.Before(end) }
 
 func never() bool { return false }
 

@@ -27,8 +27,8 @@ type SecretRef struct {
 	Namespace, Name string
 }
 
-func secretKey(username string, k *objects.Key) manage.Secret {
-	return manage.NewSecret("a key of User/"+username, k.Plaintext)
+func secretKey(owner string, k *objects.Key) manage.Secret {
+	return manage.NewSecret("a key of User/"+owner, k.Plaintext)
 }
 
 // Create creates an admin. read returns the username.

@@ -1,0 +1,62 @@
+package lifecycle_test
+
+import (
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"keywright.dev/keywright/internal/key/lifecycle"
+)
+
+func TestDecide_OverlapEndsExactly(t *testing.T) {
+	f := settledFixture(t)
+	end := f.now.Add(10 * time.Minute)
+	f.spec.ExpiresAt, f.spec.RotateRequest, f.spec.Overlap = end, "now", time.Hour
+	plan, err := f.run(f.checkStep, never)
+	if err != nil || !plan.WakeAt.Equal(end) {
+		t.Fatalf("wakes at %v, want the old key's own end %v (%v)", plan.WakeAt, end, err)
+	}
+	f.now = end.Add(-1)
+	if plan = lifecycle.Decide(f.facts()); plan.Step != rest {
+		t.Fatalf("%s an instant before the end", plan.Step)
+	}
+	f.now = end
+	if plan = lifecycle.Decide(f.facts()); plan.Step != drop || len(plan.Keys) != 1 {
+		t.Fatalf("%s with %d keys at the end", plan.Step, len(plan.Keys))
+	}
+}
+
+// A person whose key has leaked ends it by a shorter overlap.
+func TestDecide_ShorterOverlapEndsOldKeysEarlier(t *testing.T) {
+	f := settledFixture(t)
+	f.spec.RotateRequest, f.spec.Overlap = "1", time.Hour
+	f.runOrFail(t)
+	f.now = f.now.Add(10 * time.Minute)
+	f.spec.Overlap = 2 * time.Hour
+	if plan := f.runOrFail(t); len(f.status.Keys) != 2 || !plan.WakeAt.Equal(f.status.Keys[0].IssuedAt.Add(time.Hour)) {
+		t.Fatalf("a longer overlap: keys %v, wakes at %v", f.status.Keys, plan.WakeAt)
+	}
+	f.spec.Overlap = 20 * time.Minute
+	plan := f.runOrFail(t)
+	if len(f.status.Keys) != 2 || !plan.WakeAt.Equal(f.status.Keys[0].IssuedAt.Add(20*time.Minute)) {
+		t.Fatalf("a shorter overlap: keys %v, wakes at %v", f.status.Keys, plan.WakeAt)
+	}
+	f.spec.Overlap = 0
+	f.runOrFail(t)
+	if !slices.Equal(ids(f), []string{"k2"}) {
+		t.Fatalf("no overlap: keys %v", ids(f))
+	}
+}
+
+func TestDecide_OverlappingKeysAreBounded(t *testing.T) {
+	f := settledFixture(t)
+	f.spec.Overlap = time.Hour
+	for i := range 40 {
+		f.spec.RotateRequest = strconv.Itoa(i)
+		f.runOrFail(t)
+	}
+	if len(f.status.Keys) != 17 || f.status.Keys[0].ID != "k41" || f.status.Keys[16].ID != "k25" {
+		t.Fatalf("%d keys: %v", len(f.status.Keys), ids(f))
+	}
+}
