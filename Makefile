@@ -35,7 +35,7 @@ PROFILE := cmd/server/release.pgo
 TOOL := go tool -modfile=hack/tools/go.mod
 CONTROLLER_GEN := $(TOOL) controller-gen
 GOLANGCI_LINT := $(TOOL) golangci-lint
-GOTESTSUM := $(TOOL) gotestsum --format=pkgname
+GOTESTSUM := $(TOOL) gotestsum --format=pkgname --ignore-non-json-output-lines
 
 # Builds the control plane unless it is cached, and exports its folder for the tests.
 WITH_CONTROL_PLANE = KUBEBUILDER_ASSETS="$$(hack/controlplane/build.sh)" && export KUBEBUILDER_ASSETS &&
@@ -58,7 +58,7 @@ demo: ## Show a key being issued, accepted, rotated and refused. ONCE=1: stop af
 test: ## Run every test, against a real API server.
 	@hack/packages.sh
 	@$(WITH_CONTROL_PLANE) \
-	mkdir -p bin && status=0 && \
+	mkdir -p bin && rm -f bin/test.json && status=0 && \
 	{ $(GOTESTSUM) --jsonfile=bin/test.json --packages='$(PKG)' -- \
 	  -count=1 -timeout=$(TEST_TIMEOUT) $(if $(filter yes,$(RACE)),-race) $(TEST_FLAGS) || status=$$?; } && \
 	go run ./hack/testcount bin/test.json && exit $$status

@@ -43,7 +43,8 @@ type Store struct {
 	mu      sync.Mutex
 	objects []objects.Object
 	roles   []v1alpha1.AccessRole
-	users   int
+	users   int // created AdminUsers
+	keys    int // created APIKeys
 	writes  []string
 	events  []Event
 }
@@ -152,7 +153,8 @@ func (s *Store) completeUser(u *v1alpha1.AdminUser) {
 }
 
 func (s *Store) completeKey(k *v1alpha1.APIKey) {
-	k.Namespace, k.Name = Namespace, fmt.Sprintf("key-%05d", len(s.writes)+1)
+	s.keys++
+	k.Namespace, k.Name = Namespace, fmt.Sprintf("key-%05d", s.keys)
 	k.UID = types.UID("uid-of-" + k.Name)
 	k.CreationTimestamp = metav1.NewTime(s.Now().Truncate(time.Second))
 }

@@ -44,7 +44,7 @@ func (k *keyring) all() []string {
 }
 
 // unknownKey is well-formed but belongs to no object.
-const unknownKey = "a-key-that-is-unknownKey-0123456789"
+const unknownKey = "a-key-of-no-object-0123456789"
 
 // issueKeys creates keys of alice, an admin; of ci, a program on the allow list; and of reader, which is not on it.
 func issueKeys(ctx context.Context) {
