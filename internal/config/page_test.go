@@ -61,8 +61,8 @@ func TestPage_HasEverySetting(t *testing.T) {
 // Setting a default gives the same configuration as leaving it out.
 func TestPage_HasTheDefaults(t *testing.T) {
 	for _, m := range row.FindAllStringSubmatch(page(t), -1) {
-		value, is := strings.CutPrefix(m[2], "`")
-		if !is {
+		value, ok := strings.CutPrefix(m[2], "`")
+		if !ok {
 			value = ""
 		}
 		if got := runtimeOf(t, m[1], strings.TrimSuffix(value, "`")); !reflect.DeepEqual(got, config.Runtime{}) {
@@ -75,7 +75,7 @@ func TestPage_ExamplesAreValid(t *testing.T) {
 	for _, block := range blocks(t, "env") {
 		data := map[string]string{}
 		for line := range strings.Lines(block) {
-			if name, value, is := strings.Cut(strings.TrimSuffix(line, "\n"), "="); is && !strings.HasPrefix(line, "#") {
+			if name, value, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "="); ok && !strings.HasPrefix(line, "#") {
 				data[name] = value
 			}
 		}

@@ -113,11 +113,11 @@ func Parse(data map[string]string) (Settings, []Fault) {
 }
 
 func (s *Settings) set(name, value string) (problem string) {
-	setting, is := settings[name]
+	setting, ok := settings[name]
 	switch {
-	case !is && isSetting(spelled(name)):
+	case !ok && isSetting(spelled(name)):
 		return "is not a setting: write " + spelled(name)
-	case !is:
+	case !ok:
 		return "is not a setting; the settings are " + strings.Join(slices.Sorted(maps.Keys(settings)), ", ")
 	case len(value) > setting.most:
 		return fmt.Sprintf("is longer than %d bytes", setting.most)
@@ -128,8 +128,8 @@ func (s *Settings) set(name, value string) (problem string) {
 }
 
 func isSetting(name string) bool {
-	_, is := settings[name]
-	return is
+	_, ok := settings[name]
+	return ok
 }
 
 // spelled returns a name in the spelling of settings.

@@ -40,8 +40,8 @@ func (r *Rules) lists(name string) bool {
 	if name == "" {
 		return false
 	}
-	_, is := r.listed[username.Fold(name)]
-	return is
+	_, ok := r.listed[username.Fold(name)]
+	return ok
 }
 
 // savedNameKind returns the kind that a saved name counts as.

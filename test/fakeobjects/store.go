@@ -97,7 +97,7 @@ func (s *Store) AdminUser(name string) *v1alpha1.AdminUser {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, o := range s.objects {
-		if u, is := o.(*v1alpha1.AdminUser); is && u.EffectiveUsername() == name {
+		if u, ok := o.(*v1alpha1.AdminUser); ok && u.EffectiveUsername() == name {
 			return u.DeepCopy()
 		}
 	}
@@ -178,7 +178,7 @@ func idOf(o objects.Object) verify.ID {
 
 // nameOf returns the username of an AdminUser, or the name of an APIKey.
 func nameOf(o objects.Object) string {
-	if u, is := o.(*v1alpha1.AdminUser); is {
+	if u, ok := o.(*v1alpha1.AdminUser); ok {
 		return u.EffectiveUsername()
 	}
 	return o.GetName()

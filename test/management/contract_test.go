@@ -44,7 +44,7 @@ func newContract() *contract {
 	Expect(c.compiler.AddResource(documentURL, document)).To(Succeed())
 	for path, item := range document.(map[string]any)["paths"].(map[string]any) {
 		for method, o := range item.(map[string]any) {
-			if described, is := o.(map[string]any); is && method != "parameters" {
+			if described, ok := o.(map[string]any); ok && method != "parameters" {
 				method := strings.ToUpper(method)
 				c.mux.Handle(method+" "+path,
 					operation{path: path, method: method, responses: described["responses"].(map[string]any)})
@@ -57,8 +57,8 @@ func newContract() *contract {
 // check compares a reply with the document. It ignores requests that the document does not describe.
 func (c *contract) check(request *http.Request, status int, body []byte) error {
 	found, _ := c.mux.Handler(request)
-	o, is := found.(operation)
-	if !is {
+	o, ok := found.(operation)
+	if !ok {
 		return nil
 	}
 	response, described := o.responses[fmt.Sprint(status)].(map[string]any)
@@ -69,7 +69,7 @@ func (c *contract) check(request *http.Request, status int, body []byte) error {
 	defer c.mu.Unlock()
 	c.seen[fmt.Sprintf("%s %s %d", o.method, o.path, status)] = true
 	pointer := pointerTo(o, status)
-	if ref, is := response["$ref"].(string); is {
+	if ref, ok := response["$ref"].(string); ok {
 		pointer = strings.TrimPrefix(ref, "#")
 	}
 	schema, err := c.compiler.Compile(documentURL + "#" + pointer + "/content/application~1json/schema")

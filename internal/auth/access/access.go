@@ -96,7 +96,7 @@ func includes(named []string, asked string) bool {
 // a DENY: a DENY does not apply to a request that lacks a property of its condition.
 func (p *Permission) conditionHolds(properties map[string]string) bool {
 	for name, want := range p.StringEquals {
-		if got, is := properties[name]; !is || got != want {
+		if got, ok := properties[name]; !ok || got != want {
 			return false
 		}
 	}

@@ -122,7 +122,7 @@ func addTo(found, more []bool) {
 // isNarrower reports whether the condition of p has all of these properties.
 func (p *Permission) isNarrower(condition map[string]string) bool {
 	for name, want := range condition {
-		if got, is := p.StringEquals[name]; !is || got != want {
+		if got, ok := p.StringEquals[name]; !ok || got != want {
 			return false
 		}
 	}
@@ -143,7 +143,7 @@ func overlap(a, b []string) bool {
 // contradicts reports whether no resource can have the properties that both require.
 func (p *Permission) contradicts(o *Permission) bool {
 	for name, want := range p.StringEquals {
-		if other, is := o.StringEquals[name]; is && other != want {
+		if other, ok := o.StringEquals[name]; ok && other != want {
 			return true
 		}
 	}

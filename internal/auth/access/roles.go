@@ -93,6 +93,6 @@ func (r *Roles) Missing(names []string) []string {
 }
 
 func (r *Roles) has(name string) bool {
-	_, is := r.byName[name]
-	return is
+	_, ok := r.byName[name]
+	return ok
 }

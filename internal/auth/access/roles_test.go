@@ -136,8 +136,8 @@ func TestMay_AddingADenyAnywhereNeverWidens(t *testing.T) {
 		added := permissions.Filter(func(p []access.Permission) bool { return len(p) > 0 }).Draw(t, "added")[0]
 		added.Effect = access.Deny
 		name := rapid.SampledFrom([]string{"", "r1", "r2", "r3"}).Draw(t, "where")
-		role, is := byName[name]
-		if is {
+		role, ok := byName[name]
+		if ok {
 			role.Permissions = append(role.Permissions, added)
 			byName[name] = role
 		} else {

@@ -55,9 +55,9 @@ func parseSegment(s string) segment {
 	if s == "{$}" {
 		return segment{kind: end}
 	}
-	if name, is := strings.CutPrefix(s, "{"); is {
+	if name, ok := strings.CutPrefix(s, "{"); ok {
 		name = strings.TrimSuffix(name, "}")
-		if name, is := strings.CutSuffix(name, "..."); is {
+		if name, ok := strings.CutSuffix(name, "..."); ok {
 			return segment{remainder, name}
 		}
 		return segment{wildcard, name}
@@ -151,8 +151,8 @@ var errPattern = errors.New("is not a pattern of Go's http.ServeMux")
 // complaint converts a panic of ServeMux to an error. It drops the text of a conflict, which names places in Go
 // code: they mean nothing to people who write routes.
 func complaint(text, cause string) error {
-	reason, is := strings.CutPrefix(cause, fmt.Sprintf("parsing %q: ", text))
-	if !is || strings.Contains(reason, "\n") {
+	reason, ok := strings.CutPrefix(cause, fmt.Sprintf("parsing %q: ", text))
+	if !ok || strings.Contains(reason, "\n") {
 		return errPattern
 	}
 	return fmt.Errorf("%w: %s", errPattern, reason)

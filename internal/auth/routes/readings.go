@@ -222,8 +222,8 @@ func withSingleSlashes(s string) string {
 
 // withoutAuthority drops a leading // and a host after it, as URL parsers do with a path.
 func withoutAuthority(s string) string {
-	rest, is := strings.CutPrefix(s, "//")
-	if !is {
+	rest, ok := strings.CutPrefix(s, "//")
+	if !ok {
 		return s
 	}
 	_, path, _ := strings.Cut(rest, "/")

@@ -217,7 +217,7 @@ func (m *memory) Turn(ctx context.Context, _ string, do func(context.Context) er
 func (m *memory) Key(cookie string, _ time.Time) *pepper.Digest {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if digest, is := m.sessions[cookie]; is {
+	if digest, ok := m.sessions[cookie]; ok {
 		return &digest
 	}
 	return nil

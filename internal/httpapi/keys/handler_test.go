@@ -307,7 +307,7 @@ func TestList_Queries(t *testing.T) {
 		"?name=M*": 0,
 	} {
 		r := env.ask(t, admin, "GET", "/apiv1/accounts/lab/apikeys"+query, "")
-		if items, is := r.data["items"].([]any); !is || len(items) != want {
+		if items, ok := r.data["items"].([]any); !ok || len(items) != want {
 			t.Errorf("%s: %d of %d", query, len(items), want)
 		}
 	}

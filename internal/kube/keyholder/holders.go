@@ -23,7 +23,7 @@ const (
 
 // KindOf returns the kind of an object: objects from a cache have no TypeMeta.
 func KindOf(o Object) string {
-	if _, is := o.(*v1alpha1.AdminUser); is {
+	if _, ok := o.(*v1alpha1.AdminUser); ok {
 		return AdminUser
 	}
 	return APIKey

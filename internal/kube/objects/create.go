@@ -80,9 +80,9 @@ func (s *Store) create(ctx context.Context, o Object) error {
 
 // rename gives a new AdminUser another name if its name belongs to another user, and reports whether it did.
 func (*Store) rename(o, held Object) bool {
-	user, is := o.(*v1alpha1.AdminUser)
+	user, ok := o.(*v1alpha1.AdminUser)
 	other, both := held.(*v1alpha1.AdminUser)
-	if !is || !both || username.Equal(other.EffectiveUsername(), user.Spec.Username) {
+	if !ok || !both || username.Equal(other.EffectiveUsername(), user.Spec.Username) {
 		return false
 	}
 	before := user.Name

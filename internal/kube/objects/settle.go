@@ -67,8 +67,8 @@ func (s *Store) showsKey(o Object, digest *pepper.Digest, now time.Time) bool {
 }
 
 func showsRights(o Object, verdict verify.Verdict) bool {
-	k, is := o.(*v1alpha1.APIKey)
-	if !is {
+	k, ok := o.(*v1alpha1.APIKey)
+	if !ok {
 		return true
 	}
 	want, got := convert.Rights(k), verdict.Rights()
@@ -77,8 +77,8 @@ func showsRights(o Object, verdict verify.Verdict) bool {
 
 // showsEnd reports whether the index has o's end, or an earlier one that roles set.
 func showsEnd(o Object, verdict verify.Verdict) bool {
-	k, is := o.(*v1alpha1.APIKey)
-	if !is || k.Spec.ExpiresAt == nil {
+	k, ok := o.(*v1alpha1.APIKey)
+	if !ok || k.Spec.ExpiresAt == nil {
 		return true
 	}
 	ends := verdict.Ends()

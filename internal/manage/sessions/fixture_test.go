@@ -105,7 +105,7 @@ func (s *store) Add(ctx context.Context, session Session) error {
 func (s *store) Find(ctx context.Context, id ID) (found *Session, err error) {
 	err = s.do(ctx, func() []ID {
 		s.finds++
-		if session, is := s.sessions[id]; is {
+		if session, ok := s.sessions[id]; ok {
 			found = &session
 		}
 		return nil
@@ -152,7 +152,7 @@ func (s *store) Keys(ctx context.Context, now time.Time) (keys []pepper.Digest, 
 
 func (s *store) Renew(ctx context.Context, id ID, expires time.Time) error {
 	return s.do(ctx, func() []ID {
-		if session, is := s.sessions[id]; is {
+		if session, ok := s.sessions[id]; ok {
 			session.Expires = expires
 			s.sessions[id] = session
 		}

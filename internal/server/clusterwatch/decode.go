@@ -58,7 +58,7 @@ type eventDecoder struct{ runtime.Serializer }
 func (e eventDecoder) Decode(
 	data []byte, defaults *schema.GroupVersionKind, into runtime.Object,
 ) (runtime.Object, *schema.GroupVersionKind, error) {
-	if event, is := into.(*metav1.WatchEvent); is {
+	if event, ok := into.(*metav1.WatchEvent); ok {
 		for _, kind := range []watch.EventType{watch.Added, watch.Modified, watch.Deleted, watch.Bookmark} {
 			if object, found := objectOf(data, kind); found {
 				// The object is decoded before the buffer is used for the next event.
