@@ -63,7 +63,7 @@ func TestService_ReportsEveryPart(t *testing.T) {
 		"keywright_database_up", "keywright_decisions_total", "keywright_uses_dropped_total", "keywright_audit_dropped_total",
 	} {
 		if !strings.Contains(metrics, "\n# TYPE "+metric+" ") {
-			t.Errorf("there is no metric %s", metric)
+			t.Errorf("metric %s is missing", metric)
 		}
 	}
 }
