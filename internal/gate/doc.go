@@ -5,8 +5,8 @@
 //
 //	call                  asked about             a refused key is   counts a decision   used by
 //	Decide                a request to an app     refused            yes                 /auth, ext_authz, proxy
-//	Identify              a request to Keywright  refused            yes                 REST, GraphQL, introspection
-//	IdentifyOrAnonymous   a request to Keywright  taken for no key   no                  management pages, /api/auth/me
+//	Identify              a request to Keywright  refused            yes                 /apiv1, GraphQL, introspection
+//	IdentifyOrAnonymous   a request to Keywright  taken for no key   no                  /api
 //	Authenticate          a key by itself         refused            no                  login, introspection
 //	AuthenticateSession   a session by itself     refused            no                  logout
 package gate
