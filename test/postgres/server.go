@@ -36,7 +36,8 @@ quit() { [ -z "$running" ] || { kill -"$1" "$running"; wait "$running"; running=
 while read -r word; do
   case $word in
     install) "$programs/initdb" --pgdata="$folder/data" --pwfile="$folder/password" --username=keywright \
-      --auth=scram-sha-256 --encoding=UTF8 --locale=C --no-sync --no-instructions </dev/null && echo installed || echo failed ;;
+      --auth=scram-sha-256 --encoding=UTF8 --locale=C --no-sync --no-instructions </dev/null &&
+      echo installed || echo failed ;;
     start) "$programs/postgres" "$@" </dev/null & running=$! ;;
     stop) quit INT; echo stopped ;;
     crash) quit QUIT; echo stopped ;;
