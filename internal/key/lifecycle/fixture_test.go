@@ -22,7 +22,9 @@ type fixture struct {
 	read      *lifecycle.Content
 	live      bool
 	generated int
-	steps     []lifecycle.Step
+	// dropped is true if the last rest or stall removed a pending key.
+	dropped bool
+	steps   []lifecycle.Step
 }
 
 // secret is the Secret at the API server under the name that the spec asks for.
@@ -127,6 +129,7 @@ func (f *fixture) do(plan lifecycle.Plan) {
 	case lifecycle.Drop, lifecycle.Amend:
 		f.status.Keys = plan.Keys
 	case lifecycle.Rest, lifecycle.Stall:
+		f.dropped = len(plan.Keys) < len(f.status.Keys)
 		f.status.Keys = plan.Keys
 		if plan.Step == lifecycle.Rest || f.status.SecretName == f.spec.SecretName {
 			f.status.SecretName = ""
