@@ -134,8 +134,8 @@ func happen(t *rapid.T, f *fixture) {
 	events := map[string]func(){
 		"nothing": func() {},
 		"time passes": func() {
-			f.now = f.now.Add(time.Duration(rapid.IntRange(0, 300).Draw(t,
-				"minutes")) * time.Minute)
+			minutes := rapid.IntRange(0, 300).Draw(t, "minutes")
+			f.now = f.now.Add(time.Duration(minutes) * time.Minute)
 		},
 		"clock jumps back": func() { f.now = f.now.Add(-time.Hour) },
 		"demote":           func() { f.spec.Revoked = !f.spec.Revoked },
