@@ -29,8 +29,8 @@ type succession struct {
 func drawSuccession(t *rapid.T, ring *pepper.Keyring) *succession {
 	fraction := rapid.SampledFrom([]time.Duration{0, 1, 600 * time.Millisecond}).Draw(t, "fraction")
 	s := &succession{object: &v1alpha1.APIKey{}, dead: map[string]bool{}, now: noon.Add(fraction)}
-	s.object.CreationTimestamp = metav1.NewTime(noon.Add(time.Duration(rapid.IntRange(-3, 1).Draw(t,
-		"created")) * time.Hour))
+	hours := rapid.IntRange(-3, 1).Draw(t, "created")
+	s.object.CreationTimestamp = metav1.NewTime(noon.Add(time.Duration(hours) * time.Hour))
 	s.object.Spec.Rotation = &v1alpha1.Rotation{Overlap: drawn(t, "overlap"), Every: drawn(t, "every")}
 	s.object.Spec.TTL = drawn(t, "ttl")
 	if offset := rapid.IntRange(0, 4).Draw(t, "expiresAt"); offset > 0 {
