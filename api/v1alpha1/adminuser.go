@@ -11,10 +11,8 @@ func (u *AdminUser) EffectiveUsername() string {
 // HolderStatus returns the part of the status that all key objects have.
 func (u *AdminUser) HolderStatus() *KeyHolderStatus { return &u.Status.KeyHolderStatus }
 
-// IsEnabled reports whether spec.enabled is true, its default.
-func (u *AdminUser) IsEnabled() bool {
-	return u.Spec.Enabled == nil || *u.Spec.Enabled
-}
+// IsDisabled reports whether spec.state is Disabled.
+func (u *AdminUser) IsDisabled() bool { return u.Spec.State == StateDisabled }
 
 // IsAdmin reports whether the role is admin, its default.
 func (u *AdminUser) IsAdmin() bool {

@@ -17,51 +17,62 @@ const (
 
 // AdminUserSpec defines the admin and the delivery of the key.
 // +kubebuilder:validation:XValidation:rule="self.delivery != 'Response' || !has(self.rotation) || !has(self.rotation.every)",message="rotation.every needs delivery Secret: a key delivered in a reply is rotated through the API",fieldPath=".rotation.every"
+// +kubebuilder:validation:XValidation:rule="self.delivery != 'Response' || !has(self.rotation) || !has(self.rotation.after)",message="rotation.after needs delivery Secret: a key delivered in a reply is rotated through the API",fieldPath=".rotation.after"
 // +kubebuilder:validation:XValidation:rule="self.delivery != 'Response' || !has(self.secret)",message="secret needs delivery Secret: with delivery Response no Secret ever holds the key",fieldPath=".secret"
 type AdminUserSpec struct {
-	// Username is the name of the user: 2-50 characters, a letter or digit first, then letters, digits, '.', '_', '-'.
-	// Defaults to metadata.name. Immutable. 'admin' in any case is reserved.
+	// username is the name of the user: 2-50 characters, a letter or digit first, then letters, digits, '.', '_', '-'.
+	// It defaults to metadata.name and cannot be changed. 'admin' in any case is reserved. Example: alice.
 	// +optional
 	// +kubebuilder:validation:MaxLength=50
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9][A-Za-z0-9._-]{1,49}$')",messageExpression=`"Invalid username: '" + self + "'. Must be 2-50 alphanumeric characters, dots, hyphens, underscores, starting with a letter or digit."`,message="Invalid username. Must be 2-50 alphanumeric characters, dots, hyphens, underscores, starting with a letter or digit."
+	// +kubebuilder:validation:XValidation:rule="self.lowerAscii() != 'admin'",message="Username 'admin' is reserved"
 	Username string `json:"username,omitempty"`
 
-	// Role is admin or user. A change to user revokes the key at once and removes its Secret; a change back to admin
+	// description explains to people who the user is and why they have access.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Description string `json:"description,omitempty"`
+
+	// role is admin or user. A change to user revokes the key at once and removes its Secret; a change back to admin
 	// issues a new key.
 	// +optional
 	// +default="admin"
 	Role Role `json:"role,omitempty"`
 
-	// Enabled false refuses every key of the user at once. Set back to true, the same keys work again.
+	// state is Active or Disabled. Disabled refuses every key of the user at once, their APIKeys too; back to Active, the
+	// same keys work again.
 	// +optional
-	// +default=true
-	Enabled *bool `json:"enabled,omitempty"`
+	// +default="Active"
+	// +kubebuilder:validation:Enum=Active;Disabled
+	State State `json:"state,omitempty"`
 
-	// Delivery is how the key reaches the user: Secret, written by the operator, or Response, returned once by the admin
-	// API. Immutable.
+	// delivery is how the key reaches the user: Secret, written by the operator, or Response, returned once by the admin
+	// API. It cannot be changed. More values may be added.
 	// +optional
 	// +default="Secret"
-	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="delivery can't be changed"
 	Delivery Delivery `json:"delivery,omitempty"`
 
-	// Secret describes the Secret that the key is delivered in.
+	// secret describes the Secret that the key is delivered in.
 	// +optional
 	Secret *AdminUserSecret `json:"secret,omitempty"`
 
-	// Rotation replaces the key on a schedule. Without it the key is rotated on request only. The overlap defaults to
+	// rotation decides when the key is replaced. Without it the key is rotated on request only. The overlap defaults to
 	// 0s: the old key ends at once.
 	// +optional
 	Rotation *Rotation `json:"rotation,omitempty"`
+
+	RemovedKeyFields `json:",inline"`
 }
 
 // AdminUserSecret describes the Secret of an admin key. Its name defaults to <metadata.name>-admin-key.
 type AdminUserSecret struct {
 	SecretTemplate `json:",inline"`
 
-	// WhenDeleted decides what happens to the key when its Secret is deleted or changed. Keep: it stays valid, so a
-	// person may copy the key and delete the Secret. Reissue: a new one is issued.
+	// reissuePolicy decides what happens to the key when its Secret is deleted or changed. Never: it stays valid, so a
+	// person may copy the key and delete the Secret. IfLost: a new one is issued and the old one refused.
 	// +optional
-	// +default="Keep"
-	WhenDeleted WhenDeleted `json:"whenDeleted,omitempty"`
+	// +default="Never"
+	ReissuePolicy ReissuePolicy `json:"reissuePolicy,omitempty"`
 }
 
 // AdminUserStatus is the state of an AdminUser as observed by Keywright.
@@ -75,32 +86,32 @@ type AdminUserStatus struct {
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=au,categories=keywright
+// +kubebuilder:selectablefield:JSONPath=`.spec.username`
+// +kubebuilder:selectablefield:JSONPath=`.spec.state`
 // +kubebuilder:printcolumn:name="Role",type=string,JSONPath=`.spec.role`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
-// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Active",type=string,JSONPath=`.status.conditions[?(@.type=="Active")].status`
-// +kubebuilder:printcolumn:name="Why",type=string,JSONPath=`.status.conditions[?(@.type=="Active")].reason`
+// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Active")].reason`
 // +kubebuilder:printcolumn:name="Secret",type=string,JSONPath=`.status.secretName`
-// +kubebuilder:printcolumn:name="Key",type=string,JSONPath=`.status.keys[0].prefix`,priority=1
+// +kubebuilder:printcolumn:name="Key",type=string,JSONPath=`.status.keys[?(@.state=="Current")].prefix`,priority=1
 // +kubebuilder:printcolumn:name="Username",type=string,JSONPath=`.spec.username`,priority=1
-// +kubebuilder:printcolumn:name="Last Used",type=date,JSONPath=`.status.lastUsedTime`,priority=1
+// +kubebuilder:printcolumn:name="Last Used",type=date,JSONPath=`.status.usage.lastUsedAt`,priority=1
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`,priority=1
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 243",message="metadata.name must be at most 243 characters: the Secret's name is made from it"
-// +kubebuilder:validation:XValidation:rule="has(self.spec.username) || (size(self.metadata.name) >= 2 && size(self.metadata.name) <= 50)",message="metadata.name is the username when spec.username is not set, and must then be 2-50 characters"
-// +kubebuilder:validation:XValidation:rule="!has(self.spec.username) || self.spec.username.matches('^[A-Za-z0-9][A-Za-z0-9._-]{1,49}$')",messageExpression=`"Invalid username: '" + self.spec.username + "'. Must be 2-50 alphanumeric characters, dots, hyphens, underscores, starting with a letter or digit."`,fieldPath=".spec.username",message="Invalid username. Must be 2-50 alphanumeric characters, dots, hyphens, underscores, starting with a letter or digit.",fieldPath=".spec.username"
-// +kubebuilder:validation:XValidation:rule="(has(self.spec.username) ? self.spec.username : self.metadata.name).lowerAscii() != 'admin'",message="Username 'admin' is reserved"
-// +kubebuilder:validation:XValidation:rule="(has(self.spec.username) ? self.spec.username : self.metadata.name) == (has(oldSelf.spec.username) ? oldSelf.spec.username : oldSelf.metadata.name)",fieldPath=".spec.username",message="username can't be changed: delete this AdminUser and create another",fieldPath=".spec.username"
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 243",message="metadata.name must be at most 243 characters: the Secret's name is made from it",fieldPath=".metadata"
+// +kubebuilder:validation:XValidation:rule="has(self.spec.username) || (size(self.metadata.name) >= 2 && size(self.metadata.name) <= 50)",message="metadata.name is the username when spec.username is not set, and must then be 2-50 characters",fieldPath=".metadata"
+// +kubebuilder:validation:XValidation:rule="has(self.spec.username) || self.metadata.name != 'admin'",message="Username 'admin' is reserved",fieldPath=".metadata"
 type AdminUser struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// Spec defines the admin and the delivery of the key.
+	// spec defines the admin and the delivery of the key.
 	// +optional
 	// +default={}
 	Spec AdminUserSpec `json:"spec,omitzero"`
 
-	// Status is written by Keywright.
+	// status is written by Keywright.
 	// +optional
 	// +default={"observedGeneration":-1}
 	Status AdminUserStatus `json:"status,omitzero"`

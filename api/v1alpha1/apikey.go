@@ -6,9 +6,12 @@ func (s Subject) String() string { return string(s.Kind) + "/" + s.Name }
 // HolderStatus returns the part of the status that all key objects have.
 func (k *APIKey) HolderStatus() *KeyHolderStatus { return &k.Status.KeyHolderStatus }
 
-// IsEnabled reports whether spec.enabled is true, its default.
-func (k *APIKey) IsEnabled() bool {
-	return k.Spec.Enabled == nil || *k.Spec.Enabled
+// IsDisabled reports whether spec.state is Disabled.
+func (k *APIKey) IsDisabled() bool { return k.Spec.State == StateDisabled }
+
+// IsRevoked reports whether spec.state is Revoked, or was: without the admission policy it could be changed back.
+func (k *APIKey) IsRevoked() bool {
+	return k.Spec.State == StateRevoked || k.Status.RevokedAt != nil
 }
 
 // Owner returns the username of a subject of kind User, or "" for other subjects.

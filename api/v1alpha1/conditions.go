@@ -18,7 +18,7 @@ const (
 const (
 	// ReasonIssued: the current key is in its Secret, or was returned by the API.
 	ReasonIssued = "Issued"
-	// ReasonSecretGone: the key works without a Secret, as whenDeleted: Keep specifies.
+	// ReasonSecretGone: the key works without a Secret, as reissuePolicy: Never specifies.
 	ReasonSecretGone = "SecretGone"
 	// ReasonDemoted: the user is not an admin and has no key. Also a reason of Active.
 	ReasonDemoted = "Demoted"
@@ -28,7 +28,7 @@ const (
 const (
 	// ReasonExpired: the key has reached its end. A reason of Ready if the end had passed before a key was issued.
 	ReasonExpired = "Expired"
-	// ReasonRevoked: spec.revoked is true.
+	// ReasonRevoked: spec.state is Revoked, or was.
 	ReasonRevoked = "Revoked"
 )
 
@@ -70,7 +70,7 @@ const (
 const (
 	// ReasonAccepted: a key of this object is accepted.
 	ReasonAccepted = "Accepted"
-	// ReasonDisabled: spec.enabled is false.
+	// ReasonDisabled: spec.state is Disabled.
 	ReasonDisabled = "Disabled"
 	// ReasonOwnerDisabled: the AdminUser of the APIKey's subject is disabled.
 	ReasonOwnerDisabled = "OwnerDisabled"

@@ -31,13 +31,14 @@ var (
 		"-2030-01-31T12:00:00Z", "٢٠٣٠-01-31T12:00:00Z",
 	}
 	hostileWords = []string{
-		"a", "x.y", "*", "a:b", "1h", "User", "ALLOW", "Allowed", "Secret", "Keep", "true",
+		"a", "x.y", "*", "a:b", "1h", "User", "ALLOW", "Allowed", "Secret", "Never", "Disabled", "Current", "true",
 		"\x00", "\n", "\u2028", "\U0010FFFF", strings.Repeat("é", 40),
 	}
 	hostileJSON = []string{
 		"-1", "0", "1.0", "1e3", "1.5", "1e18", "1e30", "9223372036854775807", "9223372036854775808", "18446744073709551616",
 		"null", "true", "false", "{}", "[]", "[null]", "[[]]", `{"":null}`, `{"a":"b"}`, `{"a":{}}`, `["a"]`, `["x.y",null]`, `"\ud800"`,
 		`{"effect":"DENY","actions":["*"],"resources":["*"]}`, `[{"effect":"DENY","actions":["*"],"resources":["*"]}]`,
+		`{"kind":"User","name":"alice"}`,
 	}
 	hostile = slices.Concat(hostileJSON, quote(hostileTimes), quote(hostileWords))
 )
@@ -56,13 +57,18 @@ func quote(words []string) []string {
 // The statuses of both kinds of key objects; %s is the hostile part.
 var statuses = map[string]string{
 	"whole":              `%s`,
-	"nextRotation":       `{"nextRotation":%s}`,
-	"lastUsedTime":       `{"lastUsedTime":%s}`,
+	"nextRotationAt":     `{"nextRotationAt":%s}`,
+	"effective":          `{"effective":%s}`,
+	"effective.ttl":      `{"effective":{"ttl":%s}}`,
+	"usage":              `{"usage":%s}`,
+	"usage.lastUsedAt":   `{"usage":{"lastUsedAt":%s}}`,
+	"usage.refused":      `{"usage":{"refused":%s}}`,
+	"usage.refused.id":   `{"usage":{"refused":[{"id":%s,"reason":"X"}]}}`,
 	"keys":               `{"keys":%s}`,
-	"keys.issuedAt":      `{"keys":[{"id":"x","digest":"x","issuedAt":%s}]}`,
-	"keys.notAfter":      `{"keys":[{"id":"x","digest":"x","issuedAt":"2030-01-31T12:00:00Z","notAfter":%s}]}`,
-	"keys.pending":       `{"keys":[{"id":"x","digest":"x","issuedAt":"2030-01-31T12:00:00Z","pending":%s}]}`,
-	"adoptedKeys":        `{"adoptedKeys":%s}`,
+	"keys.issuedAt":      `{"keys":[{"id":"x","digest":"x","state":"Current","issuedAt":%s}]}`,
+	"keys.expiresAt":     `{"keys":[{"id":"x","digest":"x","state":"Current","issuedAt":"2030-01-31T12:00:00Z","expiresAt":%s}]}`,
+	"keys.state":         `{"keys":[{"id":"x","digest":"x","issuedAt":"2030-01-31T12:00:00Z","state":%s}]}`,
+	"adoptedKeyIDs":      `{"adoptedKeyIDs":%s}`,
 	"conditions":         `{"conditions":[{"type":"Ready","status":"True","reason":"X","message":"m","lastTransitionTime":%s}]}`,
 	"observedGeneration": `{"observedGeneration":%s}`,
 	"conditions.observedGeneration": `{"conditions":[{"type":"Ready","status":"True","reason":"X","message":"m",` +
@@ -72,8 +78,9 @@ var statuses = map[string]string{
 // The parts of each kind's spec; the object exists and is patched, %s is the hostile part.
 var specs = map[kind][]string{
 	adminUser: {
-		`%s`, `{"role":%s}`, `{"enabled":%s}`, `{"rotation":%s}`, `{"rotation":{"every":%s}}`, `{"rotation":{"overlap":%s}}`,
-		`{"secret":%s}`, `{"secret":{"key":%s}}`, `{"secret":{"labels":%s}}`, `{"secret":{"annotations":{"a":%s}}}`,
+		`%s`, `{"role":%s}`, `{"state":%s}`, `{"rotation":%s}`, `{"rotation":{"every":%s}}`, `{"rotation":{"overlap":%s}}`,
+		`{"rotation":{"after":%s}}`, `{"description":%s}`, `{"enabled":%s}`,
+		`{"secret":%s}`, `{"secret":{"dataKey":%s}}`, `{"secret":{"key":%s}}`, `{"secret":{"labels":%s}}`, `{"secret":{"annotations":{"a":%s}}}`,
 	},
 	apiKey: {
 		`%s`, `{"displayName":%s}`, `{"description":%s}`, `{"category":%s}`, `{"subject":%s}`, `{"scopes":%s}`, `{"scopes":[%s]}`,
@@ -84,18 +91,27 @@ var specs = map[kind][]string{
 		`{"policy":{"permissions":[{"effect":"DENY","actions":["*"],"resources":["*"],"condition":%s}]}}`,
 		`{"policy":{"permissions":[{"effect":"DENY","actions":["*"],"resources":["*"],"condition":{"stringEquals":%s}}]}}`,
 		`{"policy":{"permissions":[{"effect":"DENY","actions":["*"],"resources":["*"],"condition":{"stringEquals":{"a":%s}}}]}}`,
-		`{"enabled":%s}`, `{"revoked":%s}`, `{"expiresAt":%s}`, `{"ttl":%s}`, `{"rotation":%s}`, `{"rotation":{"every":%s}}`,
-		`{"rotation":{"overlap":%s}}`, `{"secret":%s}`, `{"secret":{"name":%s}}`, `{"secret":{"key":%s}}`, `{"secret":{"labels":%s}}`,
-		`{"secret":{"annotations":{"a":%s}}}`, `{"secret":{"whenDeleted":%s}}`,
+		`{"state":%s}`, `{"enabled":%s}`, `{"revoked":%s}`, `{"expiresAt":%s}`, `{"ttl":%s}`, `{"rotation":%s}`,
+		`{"rotation":{"every":%s}}`, `{"rotation":{"overlap":%s}}`, `{"rotation":{"after":%s}}`, `{"secret":%s}`,
+		`{"secret":{"name":%s}}`, `{"secret":{"dataKey":%s}}`, `{"secret":{"key":%s}}`, `{"secret":{"labels":%s}}`,
+		`{"secret":{"annotations":{"a":%s}}}`, `{"secret":{"type":%s}}`, `{"secret":{"stringData":%s}}`,
+		`{"secret":{"stringData":{"a":%s}}}`, `{"secret":{"reissuePolicy":%s}}`, `{"secret":{"deletionPolicy":%s}}`,
+		`{"secret":{"whenDeleted":%s}}`,
 	},
 	accessRole: {
-		`%s`, `{"description":%s}`, `{"permissions":%s}`, `{"permissions":[%s]}`, `{"members":%s}`, `{"members":[%s]}`, `{"apiKeys":%s}`, `{"maxTTL":%s}`,
+		`%s`, `{"description":%s}`, `{"permissions":%s}`, `{"permissions":[%s]}`, `{"limits":%s}`, `{"limits":{"maxTTL":%s}}`,
+		`{"members":%s}`, `{"apiKeys":%s}`, `{"maxTTL":%s}`,
 		`{"permissions":[{"effect":"DENY","actions":["*"],"resources":["*"],"condition":{"stringEquals":%s}}]}`,
+	},
+	accessRoleBinding: {
+		`%s`, `{"roleRef":%s}`, `{"subjects":%s}`, `{"subjects":[%s]}`, `{"apiKeys":%s}`,
+		`{"subjects":[{"kind":%s,"name":"alice"}]}`, `{"subjects":[{"kind":"User","name":%s}]}`,
 	},
 }
 
 var lists = map[kind]client.ObjectList{
 	adminUser: &v1alpha1.AdminUserList{}, apiKey: &v1alpha1.APIKeyList{}, accessRole: &v1alpha1.AccessRoleList{},
+	accessRoleBinding: &v1alpha1.AccessRoleBindingList{},
 }
 
 var _ = Describe("Every client can read what the API server accepts:", func() {
@@ -119,16 +135,19 @@ var _ = Describe("Every client can read what the API server accepts:", func() {
 
 		It("a time in the status of an "+holder.name+" that Go cannot read is refused with its field", func(ctx SpecContext) {
 			object := holder.create(ctx, "probe", minimal(holder.kind))
-			Expect(complaints(editStatus(ctx, object, `{"nextRotation":"2030-01-31t12:00:00z"}`))).To(
-				ConsistOf(And(HavePrefix("status.nextRotation: "), ContainSubstring("2030-01-31t12:00:00z"))))
+			Expect(complaints(editStatus(ctx, object, `{"nextRotationAt":"2030-01-31t12:00:00z"}`))).To(
+				ConsistOf(And(HavePrefix("status.nextRotationAt: "), ContainSubstring("2030-01-31t12:00:00z"))))
 		})
 	}
 })
 
 // minimal is the smallest valid spec of the kind.
 func minimal(k kind) string {
-	if k == apiKey {
+	switch k {
+	case apiKey:
 		return ci("{}")
+	case accessRoleBinding:
+		return bound("{}")
 	}
 	return "{}"
 }

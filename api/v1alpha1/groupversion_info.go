@@ -21,6 +21,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&AdminUser{}, &AdminUserList{},
 		&APIKey{}, &APIKeyList{},
 		&AccessRole{}, &AccessRoleList{},
+		&AccessRoleBinding{}, &AccessRoleBindingList{},
 	)
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
 	return nil

@@ -10,15 +10,18 @@ import (
 
 // Refusals for all key objects.
 const (
-	everyForm   = "must be at least 1m and less than 1000000h, in hours, minutes and seconds such as 90m, 24h or 2160h"
-	overlapForm = "must be less than 1000000h, in hours, minutes and seconds such as 0s, 90s, 1h30m or 24h"
+	everyForm   = "must be at least 1m, in hours, minutes and seconds of up to 5 digits such as 90m, 24h or 2160h"
+	overlapForm = "must be in hours, minutes and seconds of up to 5 digits such as 0s, 90s, 1h30m or 24h"
 	tooLate     = "spec.rotation.overlap: Invalid value: must be shorter than every"
 	secretName  = "must be the name of a Secret: lower case letters, digits, '-' and '.'"
 	noSchedule  = "spec.rotation.every: Invalid value: rotation.every needs delivery Secret: a key delivered in a reply " +
 		"is rotated through the API"
+	noAfter = "spec.rotation.after: Invalid value: rotation.after needs delivery Secret: a key delivered in a reply " +
+		"is rotated through the API"
 	noSecret = "spec.secret: Invalid value: secret needs delivery Secret: with delivery Response no Secret ever " +
 		"holds the key"
-	ourLabels = "spec.secret.labels: Invalid value: labels under keywright.dev/ are Keywright's own"
+	ourLabels = "spec.secret.labels: Invalid value: labels under keywright.dev/ and app.kubernetes.io/managed-by are " +
+		"Keywright's own"
 	badLabels = "spec.secret.labels: Invalid value: must be valid label names and values"
 	ourNotes  = "spec.secret.annotations: Invalid value: annotations under keywright.dev/ are Keywright's own"
 	badNotes  = "spec.secret.annotations: Invalid value: must be valid annotation names"
@@ -27,6 +30,7 @@ const (
 
 func every(d string) string   { return fmt.Sprintf(`{"rotation":{"every":%q}}`, d) }
 func overlap(d string) string { return fmt.Sprintf(`{"rotation":{"overlap":%q}}`, d) }
+func after(t string) string   { return fmt.Sprintf(`{"rotation":{"after":%q}}`, t) }
 func both(e, o string) string { return fmt.Sprintf(`{"rotation":{"every":%q,"overlap":%q}}`, e, o) }
 
 func badEvery(d string) string {
@@ -43,14 +47,15 @@ func badSecretName(name string) string {
 	return fmt.Sprintf("spec.secret.name: Invalid value: %q: %s", name, secretName)
 }
 
-func dataKey(key string) string { return fmt.Sprintf(`{"secret":{"key":%q}}`, key) }
+func dataKey(key string) string { return fmt.Sprintf(`{"secret":{"dataKey":%q}}`, key) }
 
 func badDataKey(key string) string {
-	return fmt.Sprintf("spec.secret.key: Invalid value: %q: %s", key, entryName)
+	return fmt.Sprintf("spec.secret.dataKey: Invalid value: %q: %s", key, entryName)
 }
 
 func takenDataKey(key string) string {
-	return fmt.Sprintf("spec.secret.key: Invalid value: %q: entries username and subject say whom the key speaks as", key)
+	return fmt.Sprintf("spec.secret.dataKey: Invalid value: %q: entries username and subject say whom the key speaks as",
+		key)
 }
 
 func labels(name, value string) string      { return one("labels", name, value) }
@@ -108,18 +113,25 @@ var refusedKeys = []TableEntry{
 	Entry("every in the wrong order", every("30s1h"), badEvery("30s1h")),
 	Entry("every with a space", every(" 1h"), badEvery(" 1h")),
 	Entry("every with a line end", every("1h\n"), `spec.rotation.every: Invalid value: "1h\n": `+everyForm),
-	Entry("every beyond what can be counted", every("99999999999h"), badEvery("99999999999h")),
-	Entry("every beyond any length", every(strings.Repeat("9", 32)+"h"),
-		"spec.rotation.every: Too long: may not be more than 32 bytes"),
+	Entry("every of six digits", every("100000h"), badEvery("100000h")),
+	Entry("every of six digits with leading zeros", every("000001h"), badEvery("000001h")),
+	Entry("every in milliseconds", every("60000ms"), badEvery("60000ms")),
+	Entry("every beyond any length", every(strings.Repeat("9", 18)+"h"),
+		"spec.rotation.every: Too long: may not be more than 18 bytes"),
 
 	Entry("overlap negative", overlap("-1s"), badOverlap("-1s")),
 	Entry("overlap empty", overlap(""), badOverlap("")),
-	Entry("overlap beyond what can be counted", overlap("99999999999h"), badOverlap("99999999999h")),
+	Entry("overlap of six digits", overlap("100000s"), badOverlap("100000s")),
 	Entry("overlap as long as every", both("1h", "60m"), tooLate),
 	Entry("overlap longer than every", both("1h", "61m"), tooLate),
 	Entry("both in days, and nothing else is said of them", both("30d", "1d"), badEvery("30d"), badOverlap("1d")),
 	Entry("one empty, and nothing else is said of it", both("1h", ""), badOverlap("")),
 	Entry("a schedule for a key delivered by the API", `{"delivery":"Response","rotation":{"every":"1h"}}`, noSchedule),
+	Entry("rotation.after for a key delivered by the API", `{"delivery":"Response","rotation":{"after":"2030-01-31T12:00:00Z"}}`, noAfter),
+	Entry("after in a format that Go cannot read", after("2030-01-31t12:00:00z"),
+		`spec.rotation.after: Invalid value: "string": Invalid date-time formatted string 2030-01-31t12:00:00z: parsing time `+
+			`"2030-01-31t12:00:00z" as "2006-01-02T15:04:05": cannot parse "t12:00:00z" as "T" evaluating rule: must be a time such as 2030-01-31T12:00:00Z`),
+	Entry("after that is a day", after("2030-01-31"), `spec.rotation.after: Invalid value: "2030-01-31": spec.rotation.after in body must be of type date-time: "2030-01-31"`),
 	Entry("a Secret for a key delivered by the API", `{"delivery":"Response","secret":{}}`, noSecret),
 
 	Entry("Secret's name in capitals", secretNamed("Up"), badSecretName("Up")),
@@ -134,13 +146,13 @@ var refusedKeys = []TableEntry{
 	Entry("data key empty", dataKey(""), badDataKey("")),
 	Entry("data key with a slash", dataKey("a/b"), badDataKey("a/b")),
 	Entry("data key with a space", dataKey("a b"), badDataKey("a b")),
-	Entry("data key with a line end", dataKey("key\n"), `spec.secret.key: Invalid value: "key\n": `+entryName),
+	Entry("data key with a line end", dataKey("key\n"), `spec.secret.dataKey: Invalid value: "key\n": `+entryName),
 	Entry("data key beyond ASCII", dataKey("ké"), badDataKey("ké")),
 	Entry("data key of one dot", dataKey("."), badDataKey(".")),
 	Entry("data key of two dots", dataKey(".."), badDataKey("..")),
 	Entry("data key that begins with two dots", dataKey("..data"), badDataKey("..data")),
 	Entry("data key too long", dataKey(strings.Repeat("k", 254)),
-		"spec.secret.key: Too long: may not be more than 253 bytes"),
+		"spec.secret.dataKey: Too long: may not be more than 253 bytes"),
 	Entry("data key username", dataKey("username"), takenDataKey("username")),
 	Entry("data key subject", dataKey("subject"), takenDataKey("subject")),
 
@@ -164,7 +176,8 @@ var refusedKeys = []TableEntry{
 		"spec.secret.annotations: Too many: 33: must have at most 32 items"),
 
 	Entry("an unknown delivery", `{"delivery":"secret"}`, `spec.delivery: Unsupported value: "secret": supported values: "Secret", "Response"`),
-	Entry("an unknown whenDeleted", `{"secret":{"whenDeleted":"Never"}}`, `spec.secret.whenDeleted: Unsupported value: "Never": supported values: "Keep", "Reissue"`),
+	Entry("an unknown reissuePolicy", `{"secret":{"reissuePolicy":"Keep"}}`, `spec.secret.reissuePolicy: Unsupported value: "Keep": supported values: "IfLost", "Never"`),
+	Entry("an unknown deletionPolicy", `{"secret":{"deletionPolicy":"Keep"}}`, `spec.secret.deletionPolicy: Unsupported value: "Keep": supported values: "Delete", "Orphan"`),
 	Entry("every as a number", `{"rotation":{"every":3600}}`, `spec.rotation.every: Invalid value: "integer": spec.rotation.every in body must be of type string: "integer"`),
 	Entry("a label's value as a number", `{"secret":{"labels":{"a":1}}}`, `spec.secret.labels.a: Invalid value: "integer": spec.secret.labels.a in body must be of type string: "integer"`),
 	Entry("the Secret as text", `{"secret":"x"}`, `spec.secret: Invalid value: "string": spec.secret in body must be of type object: "string"`),
@@ -174,11 +187,14 @@ var acceptedKeys = []TableEntry{
 	Entry("every of a minute, in seconds", every("60s")),
 	Entry("every of all three units", every("1h30m15s")),
 	Entry("every as Go writes it", every("2160h0m0s")),
-	Entry("every at its longest", every("999999h9999999m999999999s")),
+	Entry("every at its longest", every("99999h99999m99999s")),
+	Entry("every with leading zeros", every("00024h")),
 	Entry("overlap of nothing", overlap("0s")),
 	Entry("overlap without a schedule", overlap("720h")),
 	Entry("overlap just shorter than every", both("1m", "59s")),
 	Entry("overlap for a key delivered by the API", `{"delivery":"Response","rotation":{"overlap":"1h"}}`),
+	Entry("after that is past", after("2001-01-01T00:00:00Z")),
+	Entry("after beside a schedule", `{"rotation":{"every":"24h","overlap":"1h","after":"2030-01-31T12:00:00+01:00"}}`),
 	Entry("an empty rotation", `{"rotation":{}}`),
 	Entry("Secret's name with dots", secretNamed("a.b-c")),
 	Entry("Secret's name at its longest", secretNamed(strings.Repeat("a", 253))),

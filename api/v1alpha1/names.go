@@ -11,20 +11,20 @@ const (
 	AnnotationAcceptNewPepper = "keywright.dev/accept-new-pepper"
 	// AnnotationAllowLastAdminRemoval with value "true" on an AdminUser allows removing the last admin. Set by a person.
 	AnnotationAllowLastAdminRemoval = "keywright.dev/allow-last-admin-removal"
-	// AnnotationCreatedBy with value "api" is on every object that the API created, and on no other: the API changes and
-	// deletes only those. Written by the server, at creation.
-	AnnotationCreatedBy = "keywright.dev/created-by"
 	// AnnotationKeyID is the id of the key a Secret holds. Written by the operator, on the Secret.
 	AnnotationKeyID = "keywright.dev/key-id"
 	// AnnotationConfiguration is the revision of the configuration that a server runs. Written by the server, on its
 	// Lease.
 	AnnotationConfiguration = "keywright.dev/configuration"
+	// LabelCreatedBy with value "api" is on every object that the API created, and on no other: the API changes and
+	// deletes only those. Written by the server, at creation; an admission policy refuses it to everybody else.
+	LabelCreatedBy = "keywright.dev/created-by"
 	// LabelIssuedFor is the kind of the object that a Secret was written for. Written by the operator; it selects the
 	// operator's cache of Secrets.
 	LabelIssuedFor = "keywright.dev/issued-for"
 )
 
-// CreatedByAPI is the value of AnnotationCreatedBy.
+// CreatedByAPI is the value of LabelCreatedBy.
 const CreatedByAPI = "api"
 
 // Finalizers.
@@ -48,7 +48,7 @@ const (
 
 // Keys of the data in a delivered Secret.
 const (
-	// SecretKey holds the plaintext of the key, unless spec.secret.key names another entry.
+	// SecretKey holds the plaintext of the key, unless spec.secret.dataKey names another entry.
 	SecretKey = "key"
 	// SecretUsername holds the username of an admin key.
 	SecretUsername = "username"

@@ -28,7 +28,7 @@ type PropertyValue string
 // Policy allows and denies actions on resources. Without a matching permission a request is denied; a DENY beats
 // every ALLOW.
 type Policy struct {
-	// Permissions of the policy. Their order does not matter.
+	// permissions of the policy. Their order does not matter.
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
@@ -39,32 +39,32 @@ type Policy struct {
 // Permission allows or denies actions on resources.
 // +kubebuilder:validation:XValidation:rule="!self.actions.exists(a, a == 'query:ReadGraphData') || self.resources.all(r, r == '*')",message="action query:ReadGraphData takes resource '*' only: a condition narrows it",fieldPath=".resources"
 type Permission struct {
-	// Effect is ALLOW or DENY.
+	// effect is ALLOW or DENY.
 	// +required
 	Effect Effect `json:"effect,omitempty"`
 
-	// Actions such as certs.read or dashboard:View, or *.
+	// actions that the permission covers. Example: certs.read, dashboard:View, or * for any.
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	Actions []Action `json:"actions,omitempty"`
 
-	// Resources such as certificate:42, or *.
+	// resources that the permission covers. Example: certificate:42, or * for anything.
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	Resources []Resource `json:"resources,omitempty"`
 
-	// Condition limits the permission to objects with certain properties.
+	// condition limits the permission to objects with certain properties.
 	// +optional
 	Condition *Condition `json:"condition,omitempty"`
 }
 
 // Condition limits a permission to resources with certain properties.
 type Condition struct {
-	// StringEquals lists properties with the value that each must have in the resource of the request. All must match.
+	// stringEquals lists properties with the value that each must have in the resource of the request. All must match.
 	// +required
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=16

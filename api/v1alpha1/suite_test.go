@@ -40,6 +40,8 @@ var (
 	adminUser  = kind{"AdminUser", stack.Namespace}
 	apiKey     = kind{"APIKey", "default"}
 	accessRole = kind{"AccessRole", ""}
+
+	accessRoleBinding = kind{"AccessRoleBinding", ""}
 )
 
 // manifest returns an object as a person writes it: spec is JSON, "" omits it.

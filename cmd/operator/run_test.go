@@ -209,8 +209,8 @@ func (e *env) expectPrefix(name, prefix string) {
 	e.must(e.poll(func(ctx context.Context) (bool, error) {
 		var user v1alpha1.AdminUser
 		err := e.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: name}, &user)
-		if err == nil && len(user.Status.Keys) > 0 {
-			shown = user.Status.Keys[0].Prefix
+		for _, key := range user.Status.Keys {
+			shown = key.Prefix
 		}
 		return shown != "", err
 	}))

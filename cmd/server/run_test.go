@@ -212,7 +212,7 @@ func TestRun_WithoutAPIServerReportsNotReady(t *testing.T) {
 	if status, body := get(t, s.url+"/healthz"); status != http.StatusOK || strings.TrimSpace(body) != "ok" {
 		t.Errorf("/healthz: %d %s", status, body)
 	}
-	eventually(t, "every watch complains", func() bool { return strings.Count(s.stderr.String(), "is unreachable") >= 4 })
+	eventually(t, "every watch complains", func() bool { return strings.Count(s.stderr.String(), "is unreachable") >= 5 })
 	if err := s.stop(); err != nil {
 		t.Error(err)
 	}
@@ -223,7 +223,7 @@ func TestRun_WithoutAPIServerReportsNotReady(t *testing.T) {
 		}
 		complaints += strings.Count(line, "is unreachable")
 	}
-	if complaints != 4 {
-		t.Errorf("%d warnings for four watches, want one for each: %s", complaints, s.stderr)
+	if complaints != 5 {
+		t.Errorf("%d warnings for five watches, want one for each: %s", complaints, s.stderr)
 	}
 }

@@ -36,14 +36,16 @@ func drawUser(t *rapid.T, i int, ring *pepper.Keyring) *v1alpha1.AdminUser {
 	}}
 	user.Spec.Username = rapid.SampledFrom([]string{"alice", "ALICE", "bob"}).Draw(t, "username")
 	user.Spec.Role = rapid.SampledFrom([]v1alpha1.Role{"", v1alpha1.RoleAdmin, v1alpha1.RoleUser}).Draw(t, "role")
-	user.Spec.Enabled = rapid.SampledFrom([]*bool{nil, nil, new(true), new(false)}).Draw(t, "enabled")
+	states := []v1alpha1.State{"", "", v1alpha1.StateActive, v1alpha1.StateDisabled}
+	user.Spec.State = rapid.SampledFrom(states).Draw(t, "state")
 	if rapid.IntRange(0, 3).Draw(t, "deleted") == 0 {
 		user.DeletionTimestamp, user.Finalizers = &metav1.Time{Time: noon}, []string{v1alpha1.FinalizerKeepSecret}
 	}
 	if rapid.IntRange(0, 3).Draw(t, "has a key") > 0 {
+		keyStates := []v1alpha1.KeyState{v1alpha1.KeyCurrent, v1alpha1.KeyCurrent, v1alpha1.KeyCurrent, v1alpha1.KeyPending}
 		user.Status.Keys = []v1alpha1.KeyStatus{{
 			Digest: ring.Digest(keyNumber(i)).String(), IssuedAt: metav1.NewTime(noon),
-			Pending: rapid.IntRange(0, 3).Draw(t, "pending") == 0,
+			State: rapid.SampledFrom(keyStates).Draw(t, "state of the key"),
 		}}
 	}
 	return user
@@ -131,7 +133,7 @@ func TestOperatorAndServer_AgreeOnAdminUsers(t *testing.T) {
 			DeletionTimestamp: &metav1.Time{Time: noon}, Finalizers: []string{v1alpha1.FinalizerLastAdmin},
 		}}
 		digest := ring.Digest(keyNumber(9)).String()
-		last.Status.Keys = []v1alpha1.KeyStatus{{Digest: digest, IssuedAt: metav1.NewTime(noon)}}
+		last.Status.Keys = []v1alpha1.KeyStatus{{Digest: digest, IssuedAt: metav1.NewTime(noon), State: v1alpha1.KeyCurrent}}
 		put(last)
 		if kept := verifier.Verify(keyNumber(9), noon).Accepted(); kept == anyActive {
 			t.Fatalf("another admin is active: %t by the operator, %t by the server", anyActive, !kept)

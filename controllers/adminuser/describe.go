@@ -42,7 +42,7 @@ func refused(user, rival *v1alpha1.AdminUser) *issuer.Finding {
 			rival.EffectiveUsername(), rival.Name)}
 	case verify.Disabled:
 		return &issuer.Finding{Reason: v1alpha1.ReasonDisabled,
-			Message: "spec.enabled is false: every key of the user is refused until it is true again."}
+			Message: "spec.state is Disabled: every key of the user is refused until it is Active again."}
 	}
 	return nil
 }

@@ -31,20 +31,20 @@ var suite = &lifecyclesuite.Suite[*v1alpha1.AdminUser]{Kind: lifecyclesuite.Kind
 
 	SecretSuffix:  "-admin-key",
 	IdentityEntry: v1alpha1.SecretUsername, Identity: "one",
-	DefaultOverlap:     0,
-	DefaultWhenDeleted: v1alpha1.WhenDeletedKeep,
-	DisabledMessage:    "spec.enabled is false: every key of the user is refused until it is true again.",
-	EndedReason:        v1alpha1.ReasonDemoted,
-	EndedMessage:       "The role is user: there is no admin key.",
+	DefaultOverlap:       0,
+	DefaultReissuePolicy: v1alpha1.ReissueNever,
+	DisabledMessage:      "spec.state is Disabled: every key of the user is refused until it is Active again.",
+	EndedReason:          v1alpha1.ReasonDemoted,
+	EndedMessage:         "The role is user: there is no admin key.",
 
-	Secret: func(u *v1alpha1.AdminUser) (*v1alpha1.SecretTemplate, *v1alpha1.WhenDeleted) {
+	Secret: func(u *v1alpha1.AdminUser) (*v1alpha1.SecretTemplate, *v1alpha1.ReissuePolicy) {
 		if u.Spec.Secret == nil {
 			u.Spec.Secret = &v1alpha1.AdminUserSecret{}
 		}
-		return &u.Spec.Secret.SecretTemplate, &u.Spec.Secret.WhenDeleted
+		return &u.Spec.Secret.SecretTemplate, &u.Spec.Secret.ReissuePolicy
 	},
 	Fields: func(u *v1alpha1.AdminUser) lifecyclesuite.Fields {
-		return lifecyclesuite.Fields{Rotation: &u.Spec.Rotation, Delivery: &u.Spec.Delivery, Enabled: &u.Spec.Enabled}
+		return lifecyclesuite.Fields{Rotation: &u.Spec.Rotation, Delivery: &u.Spec.Delivery, State: &u.Spec.State}
 	},
 	End:     setRole(v1alpha1.RoleUser),
 	IsEnded: func(u *v1alpha1.AdminUser) bool { return !u.IsAdmin() },

@@ -31,9 +31,10 @@ var noon = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 
 // cluster has the objects that operator and server read.
 type cluster struct {
-	key   *v1alpha1.APIKey
-	users []v1alpha1.AdminUser
-	roles []v1alpha1.AccessRole
+	key      *v1alpha1.APIKey
+	users    []v1alpha1.AdminUser
+	roles    []v1alpha1.AccessRole
+	bindings []v1alpha1.AccessRoleBinding
 }
 
 func drawCluster(t *rapid.T, digest pepper.Digest) *cluster {
@@ -44,7 +45,7 @@ func drawCluster(t *rapid.T, digest pepper.Digest) *cluster {
 				Namespace: systemNamespace, Name: strings.Repeat("u", i+1), UID: types.UID(name),
 				CreationTimestamp: metav1.NewTime(noon.Add(-time.Duration(rapid.IntRange(1, 2).Draw(t, "age")) * time.Hour)),
 			}}
-			user.Spec.Username, user.Spec.Enabled = name, drawEnabled(t)
+			user.Spec.Username, user.Spec.State = name, drawState(t, v1alpha1.StateDisabled)
 			user.Spec.Role = rapid.SampledFrom([]v1alpha1.Role{"", v1alpha1.RoleAdmin, v1alpha1.RoleUser}).Draw(t, "role")
 			c.users = append(c.users, user)
 		}
@@ -53,18 +54,32 @@ func drawCluster(t *rapid.T, digest pepper.Digest) *cluster {
 		if rapid.Bool().Draw(t, "role "+name+" exists") {
 			c.roles = append(c.roles, drawRole(t, name))
 		}
+		if rapid.Bool().Draw(t, "binding to "+name+" exists") {
+			c.bindings = append(c.bindings, drawBinding(t, name))
+		}
 	}
 	return c
 }
 
 func drawRole(t *rapid.T, name string) v1alpha1.AccessRole {
 	role := v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	role.Spec.MaxTTL = drawDuration(t, "maxTTL")
-	ownership := []v1alpha1.KeyOwnership{"", v1alpha1.KeysAllowed, v1alpha1.KeysDenied}
-	role.Spec.APIKeys = rapid.SampledFrom(ownership).Draw(t, "apiKeys")
-	members := [][]v1alpha1.Username{nil, {"alice"}, {"ALICE", "alice"}}
-	role.Spec.Members = rapid.SampledFrom(members).Draw(t, "members")
+	if limit := drawDuration(t, "maxTTL"); limit != nil {
+		role.Spec.Limits = &v1alpha1.Limits{MaxTTL: limit}
+	}
 	return role
+}
+
+func drawBinding(t *rapid.T, role string) v1alpha1.AccessRoleBinding {
+	binding := v1alpha1.AccessRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: role}}
+	binding.Spec.RoleRef.Name = v1alpha1.RoleName(role)
+	ownership := []v1alpha1.KeyOwnership{"", v1alpha1.KeysAllowed, v1alpha1.KeysDenied}
+	binding.Spec.APIKeys = rapid.SampledFrom(ownership).Draw(t, "apiKeys")
+	listed := [][]v1alpha1.Username{nil, {"alice"}, {"ALICE", "alice"}}
+	for _, name := range rapid.SampledFrom(listed).Draw(t, "users") {
+		subject := v1alpha1.BoundSubject{Kind: v1alpha1.BoundUser, Name: name}
+		binding.Spec.Subjects = append(binding.Spec.Subjects, subject)
+	}
+	return binding
 }
 
 func drawKey(t *rapid.T, digest pepper.Digest) *v1alpha1.APIKey {
@@ -75,7 +90,7 @@ func drawKey(t *rapid.T, digest pepper.Digest) *v1alpha1.APIKey {
 		{Kind: v1alpha1.SubjectAccount, Name: "ci"}, {},
 	}).Draw(t, "subject")
 	key.Spec.Roles = rapid.SampledFrom([][]v1alpha1.RoleName{nil, {"one"}, {"one", "two"}}).Draw(t, "roles")
-	key.Spec.Enabled, key.Spec.Revoked = drawEnabled(t), rapid.IntRange(0, 3).Draw(t, "revoked") == 0
+	key.Spec.State = drawState(t, v1alpha1.StateDisabled, v1alpha1.StateRevoked)
 	if rapid.IntRange(0, 5).Draw(t, "deleted") == 0 {
 		key.DeletionTimestamp = &metav1.Time{Time: noon}
 	}
@@ -84,12 +99,15 @@ func drawKey(t *rapid.T, digest pepper.Digest) *v1alpha1.APIKey {
 	}
 	key.Spec.TTL = drawDuration(t, "ttl")
 	issued := noon.Add(-time.Duration(rapid.IntRange(0, 2).Draw(t, "issued")) * time.Hour)
-	key.Status.Keys = []v1alpha1.KeyStatus{{Digest: digest.String(), IssuedAt: metav1.NewTime(issued)}}
+	key.Status.Keys = []v1alpha1.KeyStatus{{
+		Digest: digest.String(), IssuedAt: metav1.NewTime(issued), State: v1alpha1.KeyCurrent,
+	}}
 	return key
 }
 
-func drawEnabled(t *rapid.T) *bool {
-	return rapid.SampledFrom([]*bool{nil, nil, new(true), new(false)}).Draw(t, "enabled")
+// drawState draws Active, unset or one of the others.
+func drawState(t *rapid.T, others ...v1alpha1.State) v1alpha1.State {
+	return rapid.SampledFrom(append([]v1alpha1.State{"", "", v1alpha1.StateActive}, others...)).Draw(t, "state")
 }
 
 func drawDuration(t *rapid.T, label string) *v1alpha1.Duration {
@@ -120,6 +138,9 @@ func (c *cluster) operator(t *rapid.T, now time.Time) (why string, end time.Time
 	for i := range c.roles {
 		b.WithObjects(c.roles[i].DeepCopy())
 	}
+	for i := range c.bindings {
+		b.WithObjects(c.bindings[i].DeepCopy())
+	}
 	r := &Reconciler{Client: b.Build(), System: systemNamespace}
 	resolved, err := r.resolve(t.Context(), c.key)
 	if err != nil {
@@ -135,7 +156,7 @@ func (c *cluster) operator(t *rapid.T, now time.Time) (why string, end time.Time
 	if plan := lifecycle.Decide(facts); plan.Step == lifecycle.Amend {
 		keys = plan.Keys
 	}
-	return why, lifecycle.Current(keys).NotAfter
+	return why, lifecycle.Current(keys).ExpiresAt
 }
 
 // server returns why the server refuses the key, and the end that it enforces.
@@ -147,6 +168,9 @@ func (c *cluster) server(ring *pepper.Keyring, now time.Time) (why verify.Reason
 	}
 	for i := range c.roles {
 		index.PutRole(c.roles[i].Name, convert.Role(&c.roles[i]))
+	}
+	for i := range c.bindings {
+		index.PutBinding(c.bindings[i].Name, convert.Binding(&c.bindings[i]))
 	}
 	for i := range c.users {
 		put(keyholder.AdminUser, &c.users[i])

@@ -55,16 +55,16 @@ func expires(since time.Duration) func(*v1alpha1.APIKey) {
 	return func(k *v1alpha1.APIKey) { k.Spec.ExpiresAt = &metav1.Time{Time: begin.Add(since)} }
 }
 
-func enabled(on bool) func(*v1alpha1.APIKey) {
-	return func(k *v1alpha1.APIKey) { k.Spec.Enabled = &on }
+func inState(state v1alpha1.State) func(*v1alpha1.APIKey) {
+	return func(k *v1alpha1.APIKey) { k.Spec.State = state }
 }
 
-func revoked(k *v1alpha1.APIKey) { k.Spec.Revoked = true }
+func revoked(k *v1alpha1.APIKey) { k.Spec.State = v1alpha1.StateRevoked }
 
 func byAPI(k *v1alpha1.APIKey) { k.Spec.Delivery = v1alpha1.DeliveryResponse }
 
 func createdByAPI(k *v1alpha1.APIKey) {
-	metav1.SetMetaDataAnnotation(&k.ObjectMeta, v1alpha1.AnnotationCreatedBy, v1alpha1.CreatedByAPI)
+	metav1.SetMetaDataLabel(&k.ObjectMeta, v1alpha1.LabelCreatedBy, v1alpha1.CreatedByAPI)
 }
 
 func using(roles ...v1alpha1.RoleName) func(*v1alpha1.APIKey) {
@@ -105,25 +105,47 @@ func deleteRole(ctx context.Context, name v1alpha1.RoleName) {
 }
 
 func maxTTL(d v1alpha1.Duration) func(*v1alpha1.AccessRole) {
-	return func(r *v1alpha1.AccessRole) { r.Spec.MaxTTL = &d }
+	return func(r *v1alpha1.AccessRole) { r.Spec.Limits = &v1alpha1.Limits{MaxTTL: &d} }
 }
 
-func members(usernames ...string) func(*v1alpha1.AccessRole) {
-	return func(r *v1alpha1.AccessRole) {
-		r.Spec.Members = nil
+// bind creates an AccessRoleBinding with a name of this env's own to a role of that name, and returns its name.
+func (e *env) bind(ctx context.Context, name string, change ...func(*v1alpha1.AccessRoleBinding)) string {
+	GinkgoHelper()
+	binding := &v1alpha1.AccessRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: e.own(name)}}
+	binding.Spec.RoleRef.Name = v1alpha1.RoleName(e.own(name))
+	for _, c := range change {
+		c(binding)
+	}
+	Expect(suite.Cached.Create(ctx, binding)).To(Succeed())
+	return binding.Name
+}
+
+func (e *env) editBinding(ctx context.Context, name string, edit func(*v1alpha1.AccessRoleBinding)) {
+	GinkgoHelper()
+	binding := &v1alpha1.AccessRoleBinding{}
+	Expect(suite.Plane.Client.Get(ctx, e.Key(name), binding)).To(Succeed())
+	edit(binding)
+	Expect(suite.Cached.Update(ctx, binding)).To(Succeed())
+}
+
+func users(usernames ...string) func(*v1alpha1.AccessRoleBinding) {
+	return func(b *v1alpha1.AccessRoleBinding) {
+		b.Spec.Subjects = nil
 		for _, name := range usernames {
-			r.Spec.Members = append(r.Spec.Members, v1alpha1.Username(name))
+			b.Spec.Subjects = append(b.Spec.Subjects, v1alpha1.BoundSubject{
+				Kind: v1alpha1.BoundUser, Name: v1alpha1.Username(name),
+			})
 		}
 	}
 }
 
-func denying(r *v1alpha1.AccessRole) { r.Spec.APIKeys = v1alpha1.KeysDenied }
+func denying(b *v1alpha1.AccessRoleBinding) { b.Spec.APIKeys = v1alpha1.KeysDenied }
 
 // adminUser creates an AdminUser. No controller reconciles it here.
-func adminUser(ctx context.Context, namespace, username string, on bool) *v1alpha1.AdminUser {
+func adminUser(ctx context.Context, namespace, username string, state v1alpha1.State) *v1alpha1.AdminUser {
 	GinkgoHelper()
 	user := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: strings.ToLower(username)}}
-	user.Spec.Username, user.Spec.Enabled = username, &on
+	user.Spec.Username, user.Spec.State = username, state
 	Expect(suite.Cached.Create(ctx, user)).To(Succeed())
 	return user
 }

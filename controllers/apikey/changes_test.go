@@ -68,9 +68,9 @@ func TestKeysOfUser_FoldsCase(t *testing.T) {
 			t.Errorf("AdminUser %s: %v", name, got)
 		}
 	}
-	role := &v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "dev"}}
-	role.Spec.Members = append(role.Spec.Members, "Alice")
-	if got := r.keysOfRole(t.Context(), role); len(got) != 1 {
-		t.Errorf("AccessRole: %v", got)
+	binding := &v1alpha1.AccessRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "dev"}}
+	binding.Spec.Subjects = []v1alpha1.BoundSubject{{Kind: v1alpha1.BoundUser, Name: "Alice"}}
+	if got := r.keysOfBinding(t.Context(), binding); len(got) != 1 {
+		t.Errorf("AccessRoleBinding: %v", got)
 	}
 }

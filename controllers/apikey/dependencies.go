@@ -16,11 +16,11 @@ import (
 	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
-// Indexes: APIKeys by the roles they name and by the folded username of their owner, AccessRoles by their members.
+// Indexes: APIKeys by the roles they name and by the folded username of their owner, AccessRoleBindings by their users.
 const (
-	roleIndex   = "keywright.dev/role"
-	ownerIndex  = "keywright.dev/subject-user"
-	memberIndex = "keywright.dev/member"
+	roleIndex  = "keywright.dev/role"
+	ownerIndex = "keywright.dev/subject-user"
+	boundIndex = "keywright.dev/bound-user"
 )
 
 // Index adds the indexes that the Reconciler needs. Call it once, before the cache starts.
@@ -39,8 +39,8 @@ func Index(ctx context.Context, indexer client.FieldIndexer) error {
 			}
 			return nil
 		}},
-		{&v1alpha1.AccessRole{}, memberIndex, func(o client.Object) []string {
-			return convert.Plain(o.(*v1alpha1.AccessRole).Spec.Members)
+		{&v1alpha1.AccessRoleBinding{}, boundIndex, func(o client.Object) []string {
+			return convert.Binding(o.(*v1alpha1.AccessRoleBinding)).Users
 		}},
 	} {
 		if err := indexer.IndexField(ctx, index.object, index.name, index.extract); err != nil {
@@ -74,11 +74,11 @@ func (r *Reconciler) resolve(ctx context.Context, key *v1alpha1.APIKey) (*depend
 	}
 	resolved.ownerDenied = !roles.MayOwnKeys(owner)
 	user, err := keyholder.ByUsername(ctx, r.Client, r.System, owner)
-	resolved.ownerDisabled = user != nil && !user.IsEnabled()
+	resolved.ownerDisabled = user != nil && user.IsDisabled()
 	return resolved, err
 }
 
-// rolesOf returns the roles that the key names and those that list its owner.
+// rolesOf returns the roles that the key names, and the bindings that list its owner.
 func (r *Reconciler) rolesOf(ctx context.Context, key *v1alpha1.APIKey) (*access.Roles, error) {
 	found := map[string]access.Role{}
 	for _, name := range key.Spec.Roles {
@@ -91,24 +91,36 @@ func (r *Reconciler) rolesOf(ctx context.Context, key *v1alpha1.APIKey) (*access
 			found[role.Name] = convert.Role(&role)
 		}
 	}
-	if key.Owner() == "" {
-		return access.NewRoles(found), nil
-	}
-	var list v1alpha1.AccessRoleList
-	err := r.Client.List(ctx, &list, client.MatchingFields{memberIndex: key.Owner()}, client.UnsafeDisableDeepCopy)
-	for i := range list.Items {
-		found[list.Items[i].Name] = convert.Role(&list.Items[i])
-	}
-	return access.NewRoles(found), err
+	bindings, err := r.bindingsOf(ctx, key.Owner())
+	return access.NewRoles(found, bindings), err
 }
 
-// keysOfRole returns requests for the keys that a changed or deleted AccessRole affects: those that name it,
-// and those of its members.
+// bindingsOf returns the bindings that list a user. An empty username has none.
+func (r *Reconciler) bindingsOf(ctx context.Context, user string) (map[string]access.Binding, error) {
+	if user == "" {
+		return nil, nil
+	}
+	var list v1alpha1.AccessRoleBindingList
+	err := r.Client.List(ctx, &list, client.MatchingFields{boundIndex: user}, client.UnsafeDisableDeepCopy)
+	bindings := make(map[string]access.Binding, len(list.Items))
+	for i := range list.Items {
+		bindings[list.Items[i].Name] = convert.Binding(&list.Items[i])
+	}
+	return bindings, err
+}
+
+// keysOfRole returns requests for the keys that a changed or deleted AccessRole affects: those that name it. The roles
+// that users hold only limit what their keys may do, which the server decides.
 func (r *Reconciler) keysOfRole(ctx context.Context, changed client.Object) []reconcile.Request {
-	role := changed.(*v1alpha1.AccessRole)
-	requests := r.keysBy(ctx, roleIndex, role.Name)
-	for _, member := range role.Spec.Members {
-		requests = append(requests, r.keysBy(ctx, ownerIndex, username.Fold(string(member)))...)
+	return r.keysBy(ctx, roleIndex, changed.GetName())
+}
+
+// keysOfBinding returns requests for the keys of the users that a changed or deleted AccessRoleBinding lists: it
+// decides whether they may own keys.
+func (r *Reconciler) keysOfBinding(ctx context.Context, changed client.Object) []reconcile.Request {
+	var requests []reconcile.Request
+	for _, user := range convert.Binding(changed.(*v1alpha1.AccessRoleBinding)).Users {
+		requests = append(requests, r.keysBy(ctx, ownerIndex, username.Fold(user))...)
 	}
 	return requests
 }

@@ -35,13 +35,13 @@ func refused(key *v1alpha1.APIKey, resolved *dependencies) *issuer.Finding {
 			Message: "The APIKey is being deleted: no key is accepted any more."}
 	case verify.Revoked:
 		return &issuer.Finding{Reason: v1alpha1.ReasonRevoked,
-			Message: "spec.revoked is true: the key is refused for good."}
+			Message: "spec.state is Revoked, or was: the key is refused for good."}
 	case verify.Disabled:
 		return &issuer.Finding{Reason: v1alpha1.ReasonDisabled,
-			Message: "spec.enabled is false: the key is refused until it is true again."}
+			Message: "spec.state is Disabled: the key is refused until it is Active again."}
 	case verify.OwnerDisabled:
 		return &issuer.Finding{Reason: v1alpha1.ReasonOwnerDisabled, Message: fmt.Sprintf(
-			"AdminUser %q is disabled: every key of this user is refused until it is enabled again.", key.Owner())}
+			"AdminUser %q is disabled: every key of this user is refused until spec.state of the AdminUser is Active again.", key.Owner())}
 	case verify.OwnerDenied:
 		return denied(key)
 	case verify.Unknown:
@@ -66,5 +66,5 @@ func blocked(key *v1alpha1.APIKey, resolved *dependencies) *issuer.Finding {
 
 func denied(key *v1alpha1.APIKey) *issuer.Finding {
 	return &issuer.Finding{Reason: v1alpha1.ReasonOwnerDenied, Message: fmt.Sprintf(
-		"User %q may not own keys: every AccessRole that lists this user has apiKeys: Denied.", key.Owner())}
+		"User %q may not own keys: every AccessRoleBinding that lists this user has apiKeys: Denied.", key.Owner())}
 }

@@ -15,8 +15,8 @@ import (
 func endsAt(k *v1alpha1.APIKey) time.Duration {
 	GinkgoHelper()
 	Expect(k.Status.Keys).NotTo(BeEmpty())
-	Expect(k.Status.Keys[0].NotAfter).NotTo(BeNil(), "the key has no end")
-	return k.Status.Keys[0].NotAfter.Sub(begin)
+	Expect(k.Status.Keys[0].ExpiresAt).NotTo(BeNil(), "the key has no end")
+	return k.Status.Keys[0].ExpiresAt.Sub(begin)
 }
 
 var _ = Describe("An expiry", func() {
@@ -84,7 +84,7 @@ var _ = Describe("An expiry", func() {
 		Expect(endsAt(e.Change(ctx, "ci", expires(20*time.Hour)))).To(Equal(20 * time.Hour))
 		k := e.Change(ctx, "ci", func(k *v1alpha1.APIKey) { k.Spec.ExpiresAt = nil })
 		Expect(k.Status.Keys).To(HaveExactElements(HaveField("ID", before.Status.Keys[0].ID)), "the same key all the time")
-		Expect(k.Status.Keys[0].NotAfter).To(BeNil())
+		Expect(k.Status.Keys[0].ExpiresAt).To(BeNil())
 	})
 })
 
@@ -151,7 +151,7 @@ var _ = Describe("A past expiresAt", func() {
 		Expect(e.Reconcile(ctx, "ci")).To(BeZero())
 		k := e.Get(ctx, "ci")
 		expectConditions(k, "True/Issued", "False/Expired")
-		Expect(k.Status.NextRotation).To(BeNil())
+		Expect(k.Status.NextRotationAt).To(BeNil())
 		Expect(e.Events.Take()).NotTo(ContainElement(ContainSubstring("KeyRotated")))
 	})
 })
@@ -228,7 +228,7 @@ var _ = Describe("A status edited by hand", func() {
 	It("cannot give a key more time than the spec", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		e.Apply(ctx, "ci", ttl("1h"))
-		k := e.EditStatus(ctx, "ci", func(s *v1alpha1.KeyHolderStatus) { s.Keys[0].NotAfter = nil })
+		k := e.EditStatus(ctx, "ci", func(s *v1alpha1.KeyHolderStatus) { s.Keys[0].ExpiresAt = nil })
 		Expect(endsAt(k)).To(Equal(time.Hour))
 	})
 })

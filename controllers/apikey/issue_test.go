@@ -45,7 +45,7 @@ var _ = Describe("Adoption", func() {
 		e := newEnv(ctx)
 		e.HandOver(ctx, "ci-api-key", "something else altogether")
 		e.EditForeignSecret(ctx, "ci-api-key", func(s *corev1.Secret) { s.Data["token"] = []byte(e.Brought()) })
-		e.Apply(ctx, "ci", withSecret(func(s *v1alpha1.APIKeySecret) { s.Key = "token" }))
+		e.Apply(ctx, "ci", withSecret(func(s *v1alpha1.APIKeySecret) { s.DataKey = "token" }))
 		Expect(e.Accepted(ctx, "ci", e.Brought())).To(BeTrue())
 	})
 
@@ -60,7 +60,7 @@ var _ = Describe("Adoption", func() {
 			"/first: put another key into the Secret."))
 		Expect(e.Accepted(ctx, "first", e.Brought())).To(BeTrue())
 
-		withKeys(ctx, adminUser(ctx, e.System, "carol", true), e.Recorded(e.Brought()+"-of-carol"))
+		withKeys(ctx, adminUser(ctx, e.System, "carol", v1alpha1.StateActive), e.Recorded(e.Brought()+"-of-carol"))
 		e.HandOver(ctx, "third-api-key", e.Brought()+"-of-carol")
 		k = e.Apply(ctx, "third")
 		expectConditions(k, "False/KeyInUse", "False/NoKey")

@@ -35,7 +35,7 @@ var _ = Describe("Equal names in several namespaces", func() {
 	It("speak for the same user", func(ctx SpecContext) {
 		here, there := newEnv(ctx), newEnv(ctx)
 		there.System = here.System
-		adminUser(ctx, here.System, "carol", false)
+		adminUser(ctx, here.System, "carol", v1alpha1.StateDisabled)
 		expectConditions(here.Apply(ctx, "ci", speakingAs("carol")), "True/Issued", "False/OwnerDisabled")
 		expectConditions(there.Apply(ctx, "ci", speakingAs("carol")), "True/Issued", "False/OwnerDisabled")
 	})

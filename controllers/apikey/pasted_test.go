@@ -58,7 +58,7 @@ var _ = Describe("A digest pasted from another object", func() {
 
 	It("is checked again every minute", func(ctx SpecContext) {
 		e := newEnv(ctx)
-		carol := adminUser(ctx, e.System, "carol", true)
+		carol := adminUser(ctx, e.System, "carol", v1alpha1.StateActive)
 		withKeys(ctx, carol, e.Recorded(e.Brought()))
 		e.createYounger(ctx, "ci", carol)
 		e.pasted(ctx, "ci", e.Recorded(e.Brought()))
@@ -82,7 +82,7 @@ var _ = Describe("A digest pasted from another object", func() {
 
 	It("is recognized across kinds", func(ctx SpecContext) {
 		e := newEnv(ctx)
-		carol := adminUser(ctx, e.System, "carol", true)
+		carol := adminUser(ctx, e.System, "carol", v1alpha1.StateActive)
 		plaintext := e.Brought()
 		withKeys(ctx, carol, e.Recorded(plaintext))
 		e.createYounger(ctx, "ci", carol)
@@ -100,7 +100,7 @@ var _ = Describe("A digest pasted from another object", func() {
 			if thief != nil {
 				Expect(suite.Cached.Delete(ctx, thief)).To(Succeed())
 			}
-			thief = adminUser(ctx, e.System, "thief", true)
+			thief = adminUser(ctx, e.System, "thief", v1alpha1.StateActive)
 			return keyholder.Older(before, thief)
 		}).WithTimeout(5 * time.Second).Should(BeTrue())
 		withKeys(ctx, thief, before.Status.Keys[0])

@@ -58,6 +58,7 @@ func (r *Reconciler) SetupWithManager(
 		For(&v1alpha1.APIKey{}).
 		Watches(issuer.SecretMetadata(), ofOwner, builder.OnlyMetadata).
 		Watches(&v1alpha1.AccessRole{}, handler.EnqueueRequestsFromMapFunc(r.keysOfRole)).
+		Watches(&v1alpha1.AccessRoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.keysOfBinding)).
 		Watches(&v1alpha1.AdminUser{}, ofUser, builder.WithPredicates(predicate.Funcs{UpdateFunc: affectsKeys})).
 		WatchesRawSource(source.Channel(requeue, &handler.EnqueueRequestForObject{})).
 		WithOptions(options).

@@ -107,9 +107,9 @@ var _ = Describe("The maxTTL of a role", func() {
 			Expect(k.Status.Keys).To(HaveExactElements(HaveField("ID", before.Status.Keys[0].ID)))
 			expectConditions(k, "True/Issued", "True/Accepted")
 		}
-		e.editRole(ctx, role, func(r *v1alpha1.AccessRole) { r.Spec.MaxTTL = nil })
+		e.editRole(ctx, role, func(r *v1alpha1.AccessRole) { r.Spec.Limits = nil })
 		Expect(e.Reconcile(ctx, "ci")).To(BeZero())
-		Expect(e.Get(ctx, "ci").Status.Keys[0].NotAfter).To(BeNil())
+		Expect(e.Get(ctx, "ci").Status.Keys[0].ExpiresAt).To(BeNil())
 	})
 
 	It("ends an older key at once, and never extends an overlapping key", func(ctx SpecContext) {
@@ -118,12 +118,12 @@ var _ = Describe("The maxTTL of a role", func() {
 		e.Apply(ctx, "ci", using(role), overlap("10h"))
 		e.SetTime(2 * time.Hour)
 		k := e.Change(ctx, "ci", rotate("1"))
-		Expect(k.Status.Keys[1].NotAfter.Time).To(BeTemporally("==", begin.Add(3*time.Hour)))
+		Expect(k.Status.Keys[1].ExpiresAt.Time).To(BeTemporally("==", begin.Add(3*time.Hour)))
 		e.editRole(ctx, role, maxTTL("9h"))
 		e.Reconcile(ctx, "ci")
 		k = e.Get(ctx, "ci")
 		Expect(endsAt(k)).To(Equal(11 * time.Hour))
-		Expect(k.Status.Keys[1].NotAfter.Time).To(BeTemporally("==", begin.Add(3*time.Hour)))
+		Expect(k.Status.Keys[1].ExpiresAt.Time).To(BeTemporally("==", begin.Add(3*time.Hour)))
 
 		e.SetTime(150 * time.Minute)
 		e.editRole(ctx, role, maxTTL("1m"))
@@ -133,11 +133,12 @@ var _ = Describe("The maxTTL of a role", func() {
 		Expect(k.Status.Keys).To(HaveLen(1))
 	})
 
-	It("applies only if the key names the role, not if its owner is a member", func(ctx SpecContext) {
+	It("applies only if the key names the role, not if its owner is bound to it", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		carol := e.own("carol")
-		e.role(ctx, "hers", members(carol), maxTTL("1h"))
+		e.role(ctx, "hers", maxTTL("1h"))
+		e.bind(ctx, "hers", users(carol))
 		k := e.Apply(ctx, "ci", speakingAs(carol))
-		Expect(k.Status.Keys[0].NotAfter).To(BeNil())
+		Expect(k.Status.Keys[0].ExpiresAt).To(BeNil())
 	})
 })

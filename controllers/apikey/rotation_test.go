@@ -18,8 +18,8 @@ var _ = Describe("A requested rotation", func() {
 		e.Edit(ctx, "ci", rotate("1"))
 		Expect(e.Reconcile(ctx, "ci")).To(Equal(30 * time.Minute))
 		k := e.Get(ctx, "ci")
-		Expect(k.Status.Keys[0].NotAfter.Time).To(BeTemporally("==", begin.Add(150*time.Minute)))
-		Expect(k.Status.Keys[1].NotAfter.Time).To(BeTemporally("==", begin.Add(90*time.Minute)),
+		Expect(k.Status.Keys[0].ExpiresAt.Time).To(BeTemporally("==", begin.Add(150*time.Minute)))
+		Expect(k.Status.Keys[1].ExpiresAt.Time).To(BeTemporally("==", begin.Add(90*time.Minute)),
 			"its own end, not that of the overlap")
 	})
 })
@@ -33,7 +33,7 @@ var _ = Describe("A scheduled rotation", func() {
 			e.Apply(ctx, "ci", every(interval))
 			e.Edit(ctx, "ci", rotate("1"))
 			Expect(e.Reconcile(ctx, "ci")).To(Equal(wanted), "the end of the overlap is before the next rotation")
-			Expect(e.Get(ctx, "ci").Status.Keys[1].NotAfter.Time).To(BeTemporally("==", begin.Add(wanted)))
+			Expect(e.Get(ctx, "ci").Status.Keys[1].ExpiresAt.Time).To(BeTemporally("==", begin.Add(wanted)))
 		})
 	}
 
@@ -41,7 +41,7 @@ var _ = Describe("A scheduled rotation", func() {
 		e := newEnv(ctx)
 		e.Apply(ctx, "ci", every("24h"), overlap("12h"))
 		e.Change(ctx, "ci", rotate("1"))
-		Expect(e.Get(ctx, "ci").Status.Keys[1].NotAfter.Time).To(BeTemporally("==", begin.Add(12*time.Hour)))
+		Expect(e.Get(ctx, "ci").Status.Keys[1].ExpiresAt.Time).To(BeTemporally("==", begin.Add(12*time.Hour)))
 	})
 
 	It("is due from the time a schedule is added, and never after it is removed", func(ctx SpecContext) {
@@ -49,9 +49,9 @@ var _ = Describe("A scheduled rotation", func() {
 		e.Apply(ctx, "ci")
 		e.SetTime(time.Hour)
 		k := e.Change(ctx, "ci", every("2h"))
-		Expect(k.Status.NextRotation.Time).To(BeTemporally("==", begin.Add(2*time.Hour)), "from the issue of the key")
+		Expect(k.Status.NextRotationAt.Time).To(BeTemporally("==", begin.Add(2*time.Hour)), "from the issue of the key")
 		k = e.Change(ctx, "ci", func(k *v1alpha1.APIKey) { k.Spec.Rotation = nil })
-		Expect(k.Status.NextRotation).To(BeNil())
+		Expect(k.Status.NextRotationAt).To(BeNil())
 	})
 
 	It("happens once after a long absence, not once for each missed one", func(ctx SpecContext) {

@@ -35,23 +35,23 @@ var suite = &lifecyclesuite.Suite[*v1alpha1.APIKey]{Kind: lifecyclesuite.Kind[*v
 
 	SecretSuffix:  "-api-key",
 	IdentityEntry: v1alpha1.SecretSubject, Identity: "Account/ci",
-	DefaultOverlap:     time.Hour,
-	DefaultWhenDeleted: v1alpha1.WhenDeletedReissue,
-	DisabledMessage:    "spec.enabled is false: the key is refused until it is true again.",
-	EndedReason:        v1alpha1.ReasonRevoked,
-	EndedMessage:       "spec.revoked is true: the key is refused for good.",
+	DefaultOverlap:       time.Hour,
+	DefaultReissuePolicy: v1alpha1.ReissueIfLost,
+	DisabledMessage:      "spec.state is Disabled: the key is refused until it is Active again.",
+	EndedReason:          v1alpha1.ReasonRevoked,
+	EndedMessage:         "spec.state is Revoked, or was: the key is refused for good.",
 
-	Secret: func(k *v1alpha1.APIKey) (*v1alpha1.SecretTemplate, *v1alpha1.WhenDeleted) {
+	Secret: func(k *v1alpha1.APIKey) (*v1alpha1.SecretTemplate, *v1alpha1.ReissuePolicy) {
 		if k.Spec.Secret == nil {
 			k.Spec.Secret = &v1alpha1.APIKeySecret{}
 		}
-		return &k.Spec.Secret.SecretTemplate, &k.Spec.Secret.WhenDeleted
+		return &k.Spec.Secret.SecretTemplate, &k.Spec.Secret.ReissuePolicy
 	},
 	Fields: func(k *v1alpha1.APIKey) lifecyclesuite.Fields {
-		return lifecyclesuite.Fields{Rotation: &k.Spec.Rotation, Delivery: &k.Spec.Delivery, Enabled: &k.Spec.Enabled}
+		return lifecyclesuite.Fields{Rotation: &k.Spec.Rotation, Delivery: &k.Spec.Delivery, State: &k.Spec.State}
 	},
 	End:     revoked,
-	IsEnded: func(k *v1alpha1.APIKey) bool { return k.Spec.Revoked },
+	IsEnded: func(k *v1alpha1.APIKey) bool { return k.IsRevoked() },
 }}
 
 var _ = BeforeSuite(func(ctx SpecContext) { suite.Start(ctx) }, kit.StartTimeout)

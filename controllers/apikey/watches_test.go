@@ -20,7 +20,7 @@ var _ = Describe("The running controller", func() {
 		role := e.role(ctx, "late")
 		Eventually(ctx, e.State("ci")).Should(Equal(lifecyclesuite.Works))
 		e.editRole(ctx, role, maxTTL("1h"))
-		Eventually(ctx, func() *metav1.Time { return e.Get(ctx, "ci").Status.Keys[0].NotAfter }).ShouldNot(BeNil())
+		Eventually(ctx, func() *metav1.Time { return e.Get(ctx, "ci").Status.Keys[0].ExpiresAt }).ShouldNot(BeNil())
 		deleteRole(ctx, role)
 		Eventually(ctx, e.State("ci")).Should(Equal("False/UnknownRole True/Accepted"))
 	}, NodeTimeout(20*time.Second))
@@ -32,14 +32,14 @@ var _ = Describe("The running controller", func() {
 		e.Create(ctx, "ci", speakingAs(carol))
 		Eventually(ctx, e.State("ci")).Should(Equal(lifecyclesuite.Works))
 
-		role := e.role(ctx, "visitor", members(carol), denying)
+		binding := e.bind(ctx, "visitor", users(carol), denying)
 		Eventually(ctx, e.State("ci")).Should(Equal("False/OwnerDenied False/OwnerDenied"))
-		e.editRole(ctx, role, members("other"))
-		Eventually(ctx, e.State("ci")).Should(Equal(lifecyclesuite.Works), "former members are reconciled too")
+		e.editBinding(ctx, binding, users("other"))
+		Eventually(ctx, e.State("ci")).Should(Equal(lifecyclesuite.Works), "keys of former subjects are reconciled too")
 
-		user := adminUser(ctx, e.System, carol, false)
+		user := adminUser(ctx, e.System, carol, v1alpha1.StateDisabled)
 		Eventually(ctx, e.State("ci")).Should(Equal("True/Issued False/OwnerDisabled"))
-		user.Spec.Enabled = new(true)
+		user.Spec.State = v1alpha1.StateActive
 		Expect(suite.Cached.Update(ctx, user)).To(Succeed())
 		Eventually(ctx, e.State("ci")).Should(Equal(lifecyclesuite.Works))
 	}, NodeTimeout(20*time.Second))

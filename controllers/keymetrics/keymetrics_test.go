@@ -22,15 +22,20 @@ var now = time.Date(2030, 1, 31, 12, 0, 0, 0, time.UTC)
 // in returns the time that is d from now.
 func in(d time.Duration) *metav1.Time { return &metav1.Time{Time: now.Add(d)} }
 
-// key returns a key that ends at this time, or never if end is nil.
+// key returns a current key that ends at this time, or never if end is nil.
 func key(end *metav1.Time) v1alpha1.KeyStatus {
-	return v1alpha1.KeyStatus{ID: "secret-id", NotAfter: end}
+	return v1alpha1.KeyStatus{ID: "secret-id", State: v1alpha1.KeyCurrent, ExpiresAt: end}
+}
+
+// old returns an overlapping key that ends at this time.
+func old(end *metav1.Time) v1alpha1.KeyStatus {
+	return v1alpha1.KeyStatus{ID: "secret-id", State: v1alpha1.KeyOverlapping, ExpiresAt: end}
 }
 
 func pending() v1alpha1.KeyStatus { return pendingUntil(nil) }
 
 func pendingUntil(end *metav1.Time) v1alpha1.KeyStatus {
-	return v1alpha1.KeyStatus{Pending: true, NotAfter: end}
+	return v1alpha1.KeyStatus{State: v1alpha1.KeyPending, ExpiresAt: end}
 }
 
 func condition(kind string, is metav1.ConditionStatus, reason string) metav1.Condition {
@@ -78,15 +83,15 @@ func TestEntry_StateAndSummary(t *testing.T) {
 			Active, summary{expiry: instantOf(in(time.Hour))},
 		},
 		"in overlap": {
-			status(keys(key(nil), key(in(time.Hour)), key(in(2*time.Hour))), accepted()),
+			status(keys(key(nil), old(in(time.Hour)), old(in(2*time.Hour))), accepted()),
 			Active, summary{overlapping: 2},
 		},
-		"an overlap that has ended":  {status(keys(key(nil), key(in(0))), accepted()), Active, summary{}},
-		"an old key that has no end": {status(keys(key(nil), key(nil)), accepted()), Active, summary{}},
+		"an overlap that has ended":  {status(keys(key(nil), old(in(0))), accepted()), Active, summary{}},
+		"an old key that has no end": {status(keys(key(nil), old(nil)), accepted()), Active, summary{}},
 		"expired, and reported":      {status(keys(key(in(0))), refused(v1alpha1.ReasonExpired)), Expired, summary{}},
-		"expired, not reported yet":  {status(keys(key(in(0)), key(in(time.Hour))), accepted()), Expired, summary{}},
+		"expired, not reported yet":  {status(keys(key(in(0)), old(in(time.Hour))), accepted()), Expired, summary{}},
 		"disabled, in overlap": {
-			status(keys(key(in(time.Hour)), key(in(time.Hour))), refused(v1alpha1.ReasonDisabled)),
+			status(keys(key(in(time.Hour)), old(in(time.Hour))), refused(v1alpha1.ReasonDisabled)),
 			Disabled, summary{},
 		},
 		"the owner is disabled": {status(keys(key(nil)), refused(v1alpha1.ReasonOwnerDisabled)), OwnerDisabled, summary{}},
@@ -134,7 +139,7 @@ func TestSummary_HasEarliestTimes(t *testing.T) {
 	var all []v1alpha1.KeyHolderStatus
 	for _, ahead := range []time.Duration{2 * time.Hour, time.Hour, 3 * time.Hour} {
 		s := status(keys(key(in(ahead))), accepted())
-		s.NextRotation = in(ahead - 2*time.Hour)
+		s.NextRotationAt = in(ahead - 2*time.Hour)
 		all = append(all, s)
 	}
 	got := summaryOf(all...)
@@ -185,8 +190,8 @@ func collector(elected, synced bool, objects ...keyholder.Object) *Collector {
 }
 
 func TestCollector_Collect(t *testing.T) {
-	rotated := status(keys(key(in(time.Hour)), key(in(time.Minute))), accepted())
-	rotated.NextRotation = in(30 * time.Minute)
+	rotated := status(keys(key(in(time.Hour)), old(in(time.Minute))), accepted())
+	rotated.NextRotationAt = in(30 * time.Minute)
 	demoted := status(nil, refused(v1alpha1.ReasonDemoted))
 	c := collector(true, true, admin("secret-name", rotated), admin("other", demoted))
 	want := `

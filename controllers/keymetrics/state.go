@@ -20,7 +20,7 @@ const (
 	Stalled
 	// Expired: the key has ended.
 	Expired
-	// Disabled: spec.enabled is false.
+	// Disabled: spec.state is Disabled.
 	Disabled
 	// OwnerDisabled: the AdminUser of the owner is disabled.
 	OwnerDisabled

@@ -91,17 +91,15 @@ func earlier(a, b instant) instant {
 }
 
 func entryOf(status *v1alpha1.KeyHolderStatus) entry {
-	e := entry{reported: reportedState(status), stalled: isStalled(status), rotation: instantOf(status.NextRotation)}
-	current := false
+	e := entry{reported: reportedState(status), stalled: isStalled(status), rotation: instantOf(status.NextRotationAt)}
 	for i := range status.Keys {
 		k := &status.Keys[i]
 		switch {
-		case k.Pending:
-		case !current:
-			current, e.end = true, instantOf(k.NotAfter)
-		case k.NotAfter != nil:
+		case k.State == v1alpha1.KeyCurrent:
+			e.end = instantOf(k.ExpiresAt)
+		case k.State == v1alpha1.KeyOverlapping && k.ExpiresAt != nil:
 			// An old key without an end is about to be removed.
-			e.overlapEnds = append(e.overlapEnds, instantOf(k.NotAfter))
+			e.overlapEnds = append(e.overlapEnds, instantOf(k.ExpiresAt))
 		}
 	}
 	return e

@@ -62,7 +62,9 @@ func (e *env) withKey(ctx context.Context, names ...string) {
 		e.admin(ctx, name)
 		e.editStatus(ctx, name, func(u *v1alpha1.AdminUser) {
 			digest := "hmac-sha256:00000000:" + strings.Repeat("0", 64)
-			u.Status.Keys = []v1alpha1.KeyStatus{{ID: name, Digest: digest, IssuedAt: metav1.NewTime(begin)}}
+			u.Status.Keys = []v1alpha1.KeyStatus{{
+				ID: name, Digest: digest, IssuedAt: metav1.NewTime(begin), State: v1alpha1.KeyCurrent,
+			}}
 		})
 	}
 }
@@ -105,7 +107,7 @@ var _ = Describe("The anchor", func() {
 			e.edit(ctx, name, func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser })
 		},
 		"disabled": func(e *env, ctx context.Context, name string) {
-			e.edit(ctx, name, func(u *v1alpha1.AdminUser) { u.Spec.Enabled = new(false) })
+			e.edit(ctx, name, func(u *v1alpha1.AdminUser) { u.Spec.State = v1alpha1.StateDisabled })
 		},
 	} {
 		It("moves to another admin when it is "+what, func(ctx SpecContext) {
@@ -178,7 +180,7 @@ var _ = Describe("The anchor", func() {
 		e := newEnv(ctx)
 		e.withKey(ctx, "alice")
 		e.settled(ctx)
-		e.edit(ctx, "alice", func(u *v1alpha1.AdminUser) { u.Spec.Enabled = new(false) })
+		e.edit(ctx, "alice", func(u *v1alpha1.AdminUser) { u.Spec.State = v1alpha1.StateDisabled })
 		e.settled(ctx)
 		Expect(e.anchored(ctx)).To(Equal([]string{"alice"}), "it may be enabled again")
 		e.delete(ctx, "alice")

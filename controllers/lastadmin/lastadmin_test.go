@@ -104,7 +104,7 @@ var ends = map[string]func(context.Context, *env, string){
 		e.edit(ctx, name, func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser })
 	},
 	"is disabled": func(ctx context.Context, e *env, name string) {
-		e.edit(ctx, name, func(u *v1alpha1.AdminUser) { u.Spec.Enabled = new(false) })
+		e.edit(ctx, name, func(u *v1alpha1.AdminUser) { u.Spec.State = v1alpha1.StateDisabled })
 	},
 	"is deleted": func(ctx context.Context, e *env, name string) { e.delete(ctx, name) },
 	"is terminating": func(ctx context.Context, e *env, name string) {

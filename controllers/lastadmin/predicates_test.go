@@ -31,10 +31,10 @@ func mark(message string) func(*v1alpha1.AdminUser) {
 }
 
 func demoted(u *v1alpha1.AdminUser)     { u.Spec.Role = v1alpha1.RoleUser }
-func disabled(u *v1alpha1.AdminUser)    { u.Spec.Enabled = new(false) }
+func disabled(u *v1alpha1.AdminUser)    { u.Spec.State = v1alpha1.StateDisabled }
 func terminating(u *v1alpha1.AdminUser) { u.DeletionTimestamp = &metav1.Time{Time: time.Now()} }
 func edited(u *v1alpha1.AdminUser)      { u.Generation++ }
-func used(u *v1alpha1.AdminUser)        { u.Status.LastUsedTime = &metav1.Time{Time: time.Now()} }
+func used(u *v1alpha1.AdminUser)        { u.Status.Usage.LastUsedAt = &metav1.Time{Time: time.Now()} }
 
 func TestAffectsLastAdmin(t *testing.T) {
 	const yes, no = metav1.ConditionTrue, metav1.ConditionFalse
@@ -71,7 +71,9 @@ func TestShouldKeep(t *testing.T) {
 	deleted := func(u *v1alpha1.AdminUser) {
 		u.DeletionTimestamp = new(metav1.Now())
 		u.Finalizers = []string{v1alpha1.FinalizerLastAdmin}
-		u.Status.Keys = []v1alpha1.KeyStatus{{Digest: "hmac-sha256:00000000:" + strings.Repeat("0", 64)}}
+		u.Status.Keys = []v1alpha1.KeyStatus{{
+			Digest: "hmac-sha256:00000000:" + strings.Repeat("0", 64), State: v1alpha1.KeyCurrent,
+		}}
 	}
 	for name, c := range map[string]struct {
 		change func(*v1alpha1.AdminUser)
@@ -80,10 +82,10 @@ func TestShouldKeep(t *testing.T) {
 		"a deleted admin":              {func(*v1alpha1.AdminUser) {}, true},
 		"an admin that is not deleted": {func(u *v1alpha1.AdminUser) { u.DeletionTimestamp = nil }, false},
 		"a demoted admin":              {func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser }, false},
-		"a disabled admin":             {func(u *v1alpha1.AdminUser) { u.Spec.Enabled = new(false) }, false},
+		"a disabled admin":             {func(u *v1alpha1.AdminUser) { u.Spec.State = v1alpha1.StateDisabled }, false},
 		"an admin without a key":       {func(u *v1alpha1.AdminUser) { u.Status.Keys = nil }, false},
 		"an admin with only a pending key": {func(u *v1alpha1.AdminUser) {
-			u.Status.Keys[0].Pending = true
+			u.Status.Keys[0].State = v1alpha1.KeyPending
 		}, false},
 		"an admin whose removal is allowed": {func(u *v1alpha1.AdminUser) {
 			u.Annotations = map[string]string{v1alpha1.AnnotationAllowLastAdminRemoval: "true"}

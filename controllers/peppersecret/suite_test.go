@@ -3,6 +3,7 @@ package peppersecret_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -141,8 +142,10 @@ func (e *env) user(ctx context.Context, name string, digests ...string) *v1alpha
 	GinkgoHelper()
 	user := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: e.namespace, Name: name}}
 	Expect(plane.Client.Create(ctx, user)).To(Succeed())
-	for _, digest := range digests {
-		user.Status.Keys = append(user.Status.Keys, v1alpha1.KeyStatus{ID: "x", Digest: digest, IssuedAt: metav1.Now()})
+	for i, digest := range digests {
+		user.Status.Keys = append(user.Status.Keys, v1alpha1.KeyStatus{
+			ID: strconv.Itoa(i), Digest: digest, IssuedAt: metav1.Now(), State: v1alpha1.KeyOverlapping,
+		})
 	}
 	Expect(plane.Client.Status().Update(ctx, user)).To(Succeed())
 	return user

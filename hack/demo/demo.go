@@ -124,9 +124,9 @@ Everything keeps running until Ctrl-C. From another terminal, in this folder:
   curl -i -H @.demo/bob.header $KEYWRIGHT_URL/auth
 
   kubectl apply -f config/samples/adminuser_alice.yaml    # bob, the last admin, cannot be disabled
-  kubectl wait adminuser/alice --for=condition=Ready
-  kubectl patch adminuser bob --type=merge -p '{"spec":{"enabled":false}}'    # refused at once
-  kubectl patch adminuser bob --type=merge -p '{"spec":{"enabled":true}}'     # and in again
+  kubectl wait adminuser/alice --for=condition=Active
+  kubectl patch adminuser bob --type=merge -p '{"spec":{"state":"Disabled"}}'    # refused at once
+  kubectl patch adminuser bob --type=merge -p '{"spec":{"state":"Active"}}'      # and in again
 
   kubectl describe adminuser bob
   tail -f .demo/logs/operator.log .demo/logs/server.log`

@@ -108,10 +108,8 @@ func TestIdentifyOrAnonymous(t *testing.T) {
 // An unverified name holds nothing, whatever the user of that name holds.
 func TestDisplayName_HoldsNoRights(t *testing.T) {
 	h := newFixture(t)
-	h.index.PutRole(
-		"all",
-		access.Role{Members: []string{"alice", "bob", "zoe"}, Permissions: []access.Permission{access.Scope(access.Any)}},
-	)
+	h.index.PutRole("all", access.Role{Permissions: []access.Permission{access.Scope(access.Any)}})
+	h.index.PutBinding("all", access.Binding{Role: "all", Users: []string{"alice", "bob", "zoe"}})
 	for _, name := range []string{"alice", "bob", "zoe"} {
 		d := h.IdentifyOrAnonymous(from("Cookie: keywright_user=" + name))
 		for _, action := range []string{"certs.read", "users.read", access.Any} {

@@ -11,9 +11,8 @@ import (
 func TestMayDelegate(t *testing.T) {
 	h := newFixture(t)
 	h.use(t, config.Runtime{TrustProxyHeaders: true, TrustUsernames: true})
-	h.index.PutRole(
-		"reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}},
-	)
+	h.index.PutRole("reader", access.Role{Permissions: []access.Permission{access.Scope("certs.read")}})
+	h.index.PutBinding("readers", access.Binding{Role: "reader", Users: []string{"bob"}})
 	everything := access.Rights{Permissions: []access.Permission{access.Scope(access.Any)}}
 	for name, c := range map[string]struct {
 		header http.Header

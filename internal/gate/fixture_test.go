@@ -126,20 +126,20 @@ func (h *fixture) addObjects() {
 	h.apiKey("bob", "User/bob", bobsAPIKey, verify.Accepted, "certs.read", "certs.write")
 	h.apiKey("", "Account/ci", ciKey, verify.Accepted, "certs.read", "certs.write")
 	h.apiKey("", "Account/old", revokedKey, verify.Revoked, "certs.read")
-	h.index.PutRole(
-		"reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}},
-	)
-	h.index.PutRole("dev", access.Role{Members: []string{"carol"}, Permissions: []access.Permission{{
+	h.index.PutRole("reader", access.Role{Permissions: []access.Permission{access.Scope("certs.read")}})
+	h.index.PutBinding("readers", access.Binding{Role: "reader", Users: []string{"bob"}})
+	h.index.PutRole("dev", access.Role{Permissions: []access.Permission{{
 		Effect: access.Allow, Actions: []string{"certs.read"}, Resources: []string{access.Any},
 		StringEquals: map[string]string{"env": "dev"},
 	}}})
+	h.index.PutBinding("devs", access.Binding{Role: "dev", Users: []string{"carol"}})
 }
 
-func (h *fixture) admin(name, plaintext string, standing verify.Reason, notAfter time.Time) {
+func (h *fixture) admin(name, plaintext string, standing verify.Reason, expiresAt time.Time) {
 	h.index.Put(verify.ID{Kind: "AdminUser", Namespace: "n", Name: name}, verify.KeyObject{
 		Identity: verify.Identity{Username: name, Subject: "User/" + name, Admin: standing != verify.Demoted},
 		Standing: standing, Disabled: standing == verify.Disabled, OwnsUsername: true, HoldsKeys: true, UID: name,
-		Keys: []verify.Key{{Digest: h.ring.Digest(plaintext), NotAfter: notAfter}},
+		Keys: []verify.Key{{Digest: h.ring.Digest(plaintext), ExpiresAt: expiresAt}},
 	})
 }
 

@@ -298,9 +298,8 @@ func TestIdentify_RequiresEveryNeed(t *testing.T) {
 
 func TestMay_AnonymousHoldsNothing(t *testing.T) {
 	h := newFixture(t)
-	h.index.PutRole(
-		"everything", access.Role{Members: []string{""}, Permissions: []access.Permission{access.Scope(access.Any)}},
-	)
+	h.index.PutRole("everything", access.Role{Permissions: []access.Permission{access.Scope(access.Any)}})
+	h.index.PutBinding("everything", access.Binding{Role: "everything", Users: []string{""}})
 	for name, c := range map[string]gate.Caller{
 		"anonymous": {}, "an invented caller": {Username: "alice", Subject: "User/alice", Admin: true},
 		"without a key": {Credential: gate.CredentialKey},

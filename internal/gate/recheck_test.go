@@ -75,7 +75,12 @@ func TestRecheck_EndsRequestThatWouldChange(t *testing.T) {
 		"a scope less": {
 			bearer(ciKey), func(h *fixture) { h.apiKey("", "Account/ci", ciKey, verify.Accepted, "certs.read") }, false,
 		},
-		"a role less": {bearer(bobsAPIKey), func(h *fixture) { h.index.PutRole("reader", access.Role{}) }, false},
+		"a permission less": {bearer(bobsAPIKey), func(h *fixture) { h.index.PutRole("reader", access.Role{}) }, false},
+		"a role less":       {bearer(bobsAPIKey), func(h *fixture) { h.index.DeleteRole("reader") }, false},
+		"a binding less":    {bearer(bobsAPIKey), func(h *fixture) { h.index.DeleteBinding("readers") }, false},
+		"a binding that denies keys": {bearer(bobsAPIKey), func(h *fixture) {
+			h.index.PutBinding("readers", access.Binding{Role: "reader", Users: []string{"bob"}, DeniesKeys: true})
+		}, false},
 		"the key of another": {bearer(ciKey), func(h *fixture) {
 			h.apiKey("", "Account/ci", unknownKey, verify.Accepted)
 			h.admin("zoe", ciKey, verify.Accepted, time.Time{})

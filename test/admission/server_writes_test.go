@@ -34,7 +34,7 @@ func makeUser(ctx context.Context, name string, byAPI bool, delivery v1alpha1.De
 	user.Annotations = map[string]string{"others": "x"}
 	user.Finalizers = []string{"example.com/wait"}
 	if byAPI {
-		user.Annotations[v1alpha1.AnnotationCreatedBy] = v1alpha1.CreatedByAPI
+		user.Annotations[v1alpha1.LabelCreatedBy] = v1alpha1.CreatedByAPI
 	}
 	Expect(plane.Client.Create(ctx, user)).To(Succeed())
 	DeferCleanup(func(ctx SpecContext) { deleteAdmin(ctx, stack.Namespace, name) })
@@ -53,7 +53,7 @@ var _ = Describe("A server", func() {
 	It("creates, changes and deletes objects of the API", func(ctx SpecContext) {
 		user := adminUser(stack.Namespace, "made")
 		user.Spec.Delivery = v1alpha1.DeliveryResponse
-		user.Annotations = map[string]string{v1alpha1.AnnotationCreatedBy: v1alpha1.CreatedByAPI}
+		user.Annotations = map[string]string{v1alpha1.LabelCreatedBy: v1alpha1.CreatedByAPI}
 		Expect(server.Create(ctx, user)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { deleteAdmin(ctx, stack.Namespace, "made") })
 		Expect(server.Status().Patch(ctx, user.DeepCopy(), mergePatch(
@@ -66,7 +66,7 @@ var _ = Describe("A server", func() {
 	It("creates and changes APIKeys with any rights, in its own namespace only", func(ctx SpecContext) {
 		key := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{
 			Namespace: stack.Namespace, GenerateName: "ci-",
-			Annotations: map[string]string{v1alpha1.AnnotationCreatedBy: v1alpha1.CreatedByAPI},
+			Annotations: map[string]string{v1alpha1.LabelCreatedBy: v1alpha1.CreatedByAPI},
 		}}
 		key.Spec = v1alpha1.APIKeySpec{
 			Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "alice"}, Delivery: v1alpha1.DeliveryResponse,
@@ -86,13 +86,13 @@ var _ = Describe("A server", func() {
 	It("creates none without the mark of the API, or whose key a Secret delivers", func(ctx SpecContext) {
 		for _, change := range []func(*v1alpha1.AdminUser){
 			func(u *v1alpha1.AdminUser) { u.Annotations = nil },
-			func(u *v1alpha1.AdminUser) { u.Annotations[v1alpha1.AnnotationCreatedBy] = "me" },
+			func(u *v1alpha1.AdminUser) { u.Annotations[v1alpha1.LabelCreatedBy] = "me" },
 			func(u *v1alpha1.AdminUser) { u.Spec.Delivery = "" },
 			func(u *v1alpha1.AdminUser) { u.Spec.Delivery = v1alpha1.DeliverySecret },
 		} {
 			user := adminUser(stack.Namespace, "not-made")
 			user.Spec.Delivery = v1alpha1.DeliveryResponse
-			user.Annotations = map[string]string{v1alpha1.AnnotationCreatedBy: v1alpha1.CreatedByAPI}
+			user.Annotations = map[string]string{v1alpha1.LabelCreatedBy: v1alpha1.CreatedByAPI}
 			change(user)
 			expectRefusal(server.Create(ctx, user), makesOwn)
 		}

@@ -30,8 +30,8 @@ var crowds = []struct {
 }
 
 const (
-	// crowdUsers is the number of users that the keys speak as, and roleSize the number of users in a role.
-	crowdUsers, roleSize = 10_000, 1_000
+	// crowdUsers is the number of users that the keys speak as, and bindingSize the number of users in a binding.
+	crowdUsers, bindingSize = 10_000, 500
 )
 
 // crowd is a stack with these keys and without an operator, which would miss the Secrets of copied keys.
@@ -49,8 +49,9 @@ func gather(b *testing.B) *crowd {
 	must(b, err)
 	b.Cleanup(func() { _ = s.Stop() })
 	c := &crowd{Stack: s, ring: mountedPepper(b, s), keys: map[string][]string{}}
-	for i := range crowdUsers / roleSize {
-		must(b, s.Client.Create(b.Context(), roleOf(i)))
+	must(b, s.Client.Create(b.Context(), staff()))
+	for i := range crowdUsers / bindingSize {
+		must(b, s.Client.Create(b.Context(), bindingOf(i)))
 	}
 	for _, some := range crowds {
 		must(b, s.Client.Create(b.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: some.namespace}}))
@@ -83,17 +84,25 @@ func mountedPepper(b *testing.B, s *stack.Stack) *pepper.Keyring {
 
 func crowdUser(i int) string { return fmt.Sprintf("user-%04d", i%crowdUsers) }
 
-// roleOf returns a role of a thousand users that allows the scopes. Without it a user's key would hold no rights.
-func roleOf(i int) *v1alpha1.AccessRole {
-	role := &v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("staff-%d", i)}}
+// staff returns a role that allows the scopes. Without it a user's key would hold no rights.
+func staff() *v1alpha1.AccessRole {
+	role := &v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "staff"}}
 	role.Spec.Permissions = []v1alpha1.Permission{{
 		Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{"certs.read",
 			"certs.write"}, Resources: []v1alpha1.Resource{"*"},
 	}}
-	for n := i * roleSize; n < (i+1)*roleSize; n++ {
-		role.Spec.Members = append(role.Spec.Members, v1alpha1.Username(crowdUser(n)))
-	}
 	return role
+}
+
+// bindingOf returns a binding that gives the role to as many users as one can list.
+func bindingOf(i int) *v1alpha1.AccessRoleBinding {
+	binding := &v1alpha1.AccessRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("staff-%d", i)}}
+	binding.Spec.RoleRef.Name = "staff"
+	for n := i * bindingSize; n < (i+1)*bindingSize; n++ {
+		binding.Spec.Subjects = append(
+			binding.Spec.Subjects, v1alpha1.BoundSubject{Kind: v1alpha1.BoundUser, Name: v1alpha1.Username(crowdUser(n))})
+	}
+	return binding
 }
 
 // crowdKey returns the first key of a namespace, with scopes, roles and a policy.
@@ -101,7 +110,7 @@ func crowdKey(namespace string) *v1alpha1.APIKey {
 	k := newKey(namespace, keyName(0))
 	k.Spec.Subject = v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: crowdUser(0)}
 	k.Spec.Scopes = []v1alpha1.Scope{"certs.read", "certs.write"}
-	k.Spec.Roles = []v1alpha1.RoleName{"staff-0"}
+	k.Spec.Roles = []v1alpha1.RoleName{"staff"}
 	k.Spec.Policy = &v1alpha1.Policy{Permissions: []v1alpha1.Permission{{
 		Effect: v1alpha1.EffectDeny, Actions: []v1alpha1.Action{"certs.delete"}, Resources: []v1alpha1.Resource{"*"},
 	}}}

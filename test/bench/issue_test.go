@@ -94,11 +94,18 @@ func bareWrites(b *testing.B, c client.Client, name string) time.Duration {
 	return time.Since(begun)
 }
 
+func bareState(pending bool) v1alpha1.KeyState {
+	if pending {
+		return v1alpha1.KeyPending
+	}
+	return v1alpha1.KeyCurrent
+}
+
 func writeStatus(b *testing.B, c client.Client, user *v1alpha1.AdminUser, pending bool) {
 	b.Helper()
 	before := user.DeepCopy()
 	user.Status.Keys = []v1alpha1.KeyStatus{{
-		ID: "0123456789abcdef", Prefix: "ak_012345678", IssuedAt: metav1.Now(), Pending: pending,
+		ID: "0123456789abcdef", Prefix: "ak_012345678", IssuedAt: metav1.Now(), State: bareState(pending),
 		Digest: "hmac-sha256:01234567:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
 	}}
 	status := metav1.ConditionTrue

@@ -61,7 +61,7 @@ func BenchmarkManagement(b *testing.B) {
 
 func byAPI(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: stack.Namespace, Name: name,
-		Annotations: map[string]string{v1alpha1.AnnotationCreatedBy: "api"}}
+		Annotations: map[string]string{v1alpha1.LabelCreatedBy: "api"}}
 }
 
 func compareCreations(b *testing.B, s *stack.Stack, path, body string, object func(string) client.Object,

@@ -37,7 +37,7 @@ var revocations = []struct {
 	revoke func(ctx context.Context, c client.Client, object client.Object) error
 }{
 	{"delete", apiKey, func(ctx context.Context, c client.Client, o client.Object) error { return c.Delete(ctx, o) }},
-	{"disable", apiKey, changing(func(k *v1alpha1.APIKey) { k.Spec.Enabled = new(false) })},
+	{"disable", apiKey, changing(func(k *v1alpha1.APIKey) { k.Spec.State = v1alpha1.StateDisabled })},
 	{"expire", apiKey, changing(func(k *v1alpha1.APIKey) { k.Spec.ExpiresAt = new(metav1.Now()) })},
 	{"demote", adminUser, changing(func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser })},
 	{"DENY", apiKey, changing(func(k *v1alpha1.APIKey) {
@@ -157,7 +157,9 @@ func (r *revoker) recordOne(ctx context.Context, object client.Object, digest pe
 	if err := r.Client.Create(ctx, object); err != nil {
 		return err
 	}
-	keys := []v1alpha1.KeyStatus{{ID: digest.KeyID(), Digest: digest.String(), IssuedAt: metav1.Now()}}
+	keys := []v1alpha1.KeyStatus{{
+		ID: digest.KeyID(), Digest: digest.String(), State: v1alpha1.KeyCurrent, IssuedAt: metav1.Now(),
+	}}
 	switch o := object.(type) {
 	case *v1alpha1.APIKey:
 		o.Status.Keys = keys

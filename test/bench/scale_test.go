@@ -204,7 +204,7 @@ func (f *fleet) timed(b *testing.B, namespace string, keys int, start func() err
 }
 
 func isDelivered(k *v1alpha1.APIKey) bool {
-	return k.Status.SecretName != "" && len(k.Status.Keys) > 0 && !k.Status.Keys[0].Pending
+	return k.Status.SecretName != "" && len(k.Status.Keys) > 0 && k.Status.Keys[0].State == v1alpha1.KeyCurrent
 }
 
 // phase is a first issue or a rotation. In a rotation the Secret exists.
@@ -270,7 +270,7 @@ func (f *fleet) bareStatus(ctx context.Context, key *v1alpha1.APIKey, id string,
 		key.Status.LastRotateRequest, key.Status.SecretName = id, key.Name+"-api-key"
 	}
 	key.Status.Keys = []v1alpha1.KeyStatus{{
-		ID: "0123456789abcde" + id, Prefix: "ak_012345678", IssuedAt: metav1.Now(), Pending: pending,
+		ID: "0123456789abcde" + id, Prefix: "ak_012345678", IssuedAt: metav1.Now(), State: bareState(pending),
 		Digest: "hmac-sha256:01234567:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde" + id,
 	}}
 	key.Status.Conditions = []metav1.Condition{

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
 )
 
@@ -51,7 +52,7 @@ var _ = Describe("Management", func() {
 			var list v1alpha1.APIKeyList
 			g.Expect(s.Client.List(ctx, &list, client.MatchingFields{"spec.subject.name": "managed"})).To(Succeed())
 			g.Expect(list.Items).To(HaveLen(1))
-			g.Expect(list.Items[0].Status.LastUsedTime).NotTo(BeNil())
+			g.Expect(list.Items[0].Status.Usage.LastUsedAt).NotTo(BeNil())
 		}).WithTimeout(patience).Should(Succeed())
 		manage(ctx, http.MethodPatch, path, `{"enabled":false}`)
 		manage(ctx, http.MethodPost, path+"/rotate", "")
@@ -68,12 +69,12 @@ var _ = Describe("Management", func() {
 			g.Expect(s.Client.Get(ctx, client.ObjectKeyFromObject(k), k)).To(Succeed())
 			g.Expect(k.Status.SecretName).NotTo(BeEmpty())
 		}).WithTimeout(patience).Should(Succeed())
-		before := k.Status.Keys[0].ID
+		before := kit.CurrentKey(k).ID
 		rotated := manage(ctx, http.MethodPost, "/apiv1/accounts/declared/apikeys/"+string(k.UID)+"/rotate", "")
 		Expect(rotated["data"]).NotTo(HaveKey("token"))
 		Eventually(ctx, func(g Gomega) {
 			g.Expect(s.Client.Get(ctx, client.ObjectKeyFromObject(k), k)).To(Succeed())
-			g.Expect(k.Status.Keys[0].ID).NotTo(Equal(before))
+			g.Expect(kit.CurrentKey(k).ID).NotTo(Equal(before))
 		}).WithTimeout(patience).Should(Succeed())
 	})
 })

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/kit"
 )
 
 // lasting gives a key a schedule and an end.
@@ -60,7 +61,7 @@ var _ = Describe("The operator's metrics", func() {
 			`keywright_next_rotation_seconds{kind="APIKey"}`,
 		)
 		for _, line := range lines {
-			for _, name := range []string{"metered", keeper, tenant, rotated.Status.Keys[0].ID, rotated.Status.Keys[0].Prefix,
+			for _, name := range []string{"metered", keeper, tenant, kit.CurrentKey(rotated).ID, kit.CurrentKey(rotated).Prefix,
 				string(rotated.UID)} {
 				Expect(line).NotTo(ContainSubstring(name))
 			}

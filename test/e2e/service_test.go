@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
 )
 
@@ -42,7 +43,7 @@ var _ = Describe("A key that can be read", func() {
 		Expect(reply.header.Get("X-Auth-User")).To(Equal("carol"))
 		Expect(reply.header.Get("X-Auth-Subject")).To(Equal("User/carol"))
 		Expect(reply.header.Get("X-Auth-Admin")).To(Equal("true"))
-		Expect(reply.header.Get("X-Auth-Key-Id")).To(Equal(user.Status.Keys[0].ID))
+		Expect(reply.header.Get("X-Auth-Key-Id")).To(Equal(kit.CurrentKey(user).ID))
 		remove(ctx, "carol")
 	})
 })
@@ -53,12 +54,12 @@ var _ = Describe("Revocation", func() {
 		undo func(ctx context.Context, name string)
 	}{
 		"deletion": {do: remove},
-		"enabled: false": {
+		"state: Disabled": {
 			do: func(ctx context.Context, name string) {
-				edit(ctx, name, func(u *v1alpha1.AdminUser) { off := false; u.Spec.Enabled = &off })
+				edit(ctx, name, func(u *v1alpha1.AdminUser) { u.Spec.State = v1alpha1.StateDisabled })
 			},
 			undo: func(ctx context.Context, name string) {
-				edit(ctx, name, func(u *v1alpha1.AdminUser) { on := true; u.Spec.Enabled = &on })
+				edit(ctx, name, func(u *v1alpha1.AdminUser) { u.Spec.State = v1alpha1.StateActive })
 			},
 		},
 		"role: user": {do: func(ctx context.Context, name string) {

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/kit"
 )
 
 // delivered returns the key in a Secret, or "".
@@ -128,7 +129,7 @@ var _ = Describe("The end of a key", func() {
 		key, plaintext := acceptedKey(ctx, "short", func(k *v1alpha1.APIKey) { k.Spec.TTL = new(v1alpha1.Duration("6s")) })
 		killOperator()
 		Expect(s.Client.Get(ctx, client.ObjectKeyFromObject(key), key)).To(Succeed())
-		end := key.Status.Keys[0].NotAfter.Time
+		end := kit.CurrentKey(key).ExpiresAt.Time
 
 		lastAccepted, firstRefused := time.Time{}, time.Time{}
 		eventually(ctx, func() int {

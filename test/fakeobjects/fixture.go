@@ -35,7 +35,7 @@ const AliceSession = "the-secret-of-a-session-of-alice"
 
 // Fixture has users with keys, and everything that management of API keys needs except an API server and a database.
 // Alice is an admin, bob is in a role that allows reading certificates and managing his keys, and carol is in a role
-// whose members may not own keys.
+// whose users may not own keys.
 type Fixture struct {
 	*Store
 	Gate     *gate.Gate
@@ -69,7 +69,7 @@ func (f *Fixture) populate() {
 	f.PutAdmin("alice", AliceKey)
 	everything := []v1alpha1.Resource{"*"}
 	f.PutRole(&v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "reader"}, Spec: v1alpha1.AccessRoleSpec{
-		Description: "Reads certificates.", Members: []v1alpha1.Username{"bob"},
+		Description: "Reads certificates.",
 		Permissions: []v1alpha1.Permission{
 			{Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{"certs.read"}, Resources: everything},
 			{
@@ -78,12 +78,12 @@ func (f *Fixture) populate() {
 			},
 		},
 	}})
-	f.PutRole(&v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "keyless"}, Spec: v1alpha1.AccessRoleSpec{
-		Members: []v1alpha1.Username{"carol"}, APIKeys: v1alpha1.KeysDenied,
-	}})
+	f.Bind("reader", "bob", v1alpha1.KeysAllowed)
+	f.PutRole(&v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "keyless"}})
+	f.Bind("keyless", "carol", v1alpha1.KeysDenied)
 	hour := v1alpha1.Duration("1h")
 	short := &v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "short"}}
-	short.Spec.MaxTTL = &hour
+	short.Spec.Limits = &v1alpha1.Limits{MaxTTL: &hour}
 	f.PutRole(short)
 }
 
@@ -105,7 +105,8 @@ func (f *Fixture) PutKey(
 	k.Namespace, k.Name, k.UID = "team", name, types.UID("uid-of-"+name)
 	k.CreationTimestamp = metav1.NewTime(f.Time().AddDate(0, 0, -1))
 	k.Status.Keys = []v1alpha1.KeyStatus{{
-		ID: digest.KeyID(), Prefix: plaintext[:4], Digest: digest.String(), IssuedAt: k.CreationTimestamp,
+		ID: digest.KeyID(), Prefix: plaintext[:4], Digest: digest.String(), State: v1alpha1.KeyCurrent,
+		IssuedAt: k.CreationTimestamp,
 	}}
 	if change != nil {
 		change(k)

@@ -92,6 +92,14 @@ func (s *Store) PutRole(role *v1alpha1.AccessRole) {
 	s.Index.PutRole(role.Name, convert.Role(role))
 }
 
+// Bind gives a role to a user.
+func (s *Store) Bind(role, user string, apiKeys v1alpha1.KeyOwnership) {
+	s.Index.PutBinding(role+"-"+user, convert.Binding(&v1alpha1.AccessRoleBinding{Spec: v1alpha1.AccessRoleBindingSpec{
+		RoleRef: v1alpha1.RoleRef{Name: v1alpha1.RoleName(role)}, APIKeys: apiKeys,
+		Subjects: []v1alpha1.BoundSubject{{Kind: v1alpha1.BoundUser, Name: v1alpha1.Username(user)}},
+	}}))
+}
+
 // AdminUser returns the AdminUser with exactly this username, or nil.
 func (s *Store) AdminUser(name string) *v1alpha1.AdminUser {
 	s.mu.Lock()
@@ -167,7 +175,7 @@ func (s *Store) keyOf(plaintext string) *objects.Key {
 
 func (s *Store) recorded(k *objects.Key) v1alpha1.KeyStatus {
 	return v1alpha1.KeyStatus{
-		ID: k.Digest.KeyID(), Prefix: k.Prefix, Digest: k.Digest.String(),
+		ID: k.Digest.KeyID(), Prefix: k.Prefix, Digest: k.Digest.String(), State: v1alpha1.KeyCurrent,
 		IssuedAt: metav1.NewTime(s.Now().Truncate(time.Second)),
 	}
 }

@@ -67,7 +67,7 @@ func (s *Store) Create(_ context.Context, o objects.Object, k *objects.Key) erro
 		s.completeKey(o)
 		o.Spec.Delivery = v1alpha1.DeliveryResponse
 	}
-	o.SetAnnotations(map[string]string{v1alpha1.AnnotationCreatedBy: v1alpha1.CreatedByAPI})
+	o.SetLabels(map[string]string{v1alpha1.LabelCreatedBy: v1alpha1.CreatedByAPI})
 	o.HolderStatus().Keys = []v1alpha1.KeyStatus{s.recorded(k)}
 	s.written("create", o)
 	s.put(o)
@@ -92,7 +92,7 @@ func (s *Store) Record(_ context.Context, o objects.Object, k *objects.Key, over
 		status.Keys = []v1alpha1.KeyStatus{s.recorded(k)}
 		if overlap > 0 && len(former) > 0 {
 			end := metav1.NewTime(s.Now().Add(overlap))
-			former[0].NotAfter = &end
+			former[0].ExpiresAt, former[0].State = &end, v1alpha1.KeyOverlapping
 			status.Keys = append(status.Keys, former[0])
 		}
 	})

@@ -137,7 +137,7 @@ func refuses(g *gateway) {
 		for _, how := range []by{byBearer, byBasic, byAPIKey} {
 			Expect(g.send(ctx, request{method: "GET", target: "/", who: name, by: how}).status).To(Equal(http.StatusOK))
 		}
-		_, err := s.Kubectl(ctx, "patch", "-n", key.Namespace, "apikey", name, "--type=merge", `-p={"spec":{"revoked":true}}`)
+		_, err := s.Kubectl(ctx, "patch", "-n", key.Namespace, "apikey", name, "--type=merge", `-p={"spec":{"state":"Revoked"}}`)
 		Expect(err).NotTo(HaveOccurred())
 		Eventually(ctx, func() int { return g.get(ctx, "/", name).status }).WithTimeout(atOnce).
 			Should(Equal(http.StatusUnauthorized))

@@ -56,7 +56,7 @@ var _ = Describe("A manifest applied again", func() {
 		kubectl(ctx, "apply", "--server-side", "-f", file)
 		Expect(settled(ctx, bare.Name).Generation).To(Equal(issued.Generation))
 		Expect(get(ctx, bare.Name).Status).To(Equal(issued.Status))
-		bare.Spec.Enabled = new(false)
+		bare.Spec.State = v1alpha1.StateDisabled
 		_, err := s.Kubectl(ctx, "apply", "--server-side", "-f", manifest(bare))
 		Expect(err).To(MatchError(ContainSubstring(`conflict with "before-first-apply"`)))
 	})

@@ -68,7 +68,7 @@ var _ = Describe("A restore", Serial, func() {
 	keep := func(stem string) *v1alpha1.AdminUser { return admin(name(stem)) }
 	reissue := func(stem string) *v1alpha1.AdminUser {
 		user := admin(name(stem))
-		user.Spec.Secret = &v1alpha1.AdminUserSecret{WhenDeleted: v1alpha1.WhenDeletedReissue}
+		user.Spec.Secret = &v1alpha1.AdminUserSecret{ReissuePolicy: v1alpha1.ReissueIfLost}
 		return user
 	}
 	for what, restore := range map[string]struct {

@@ -8,6 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/cli-utils/pkg/kstatus/status"
+
+	"keywright.dev/keywright/api/v1alpha1"
 )
 
 var waitForReady = []string{"wait", "--for=condition=Ready", "--timeout=1s", "adminuser"}
@@ -34,7 +36,7 @@ func expectAssessed(ctx SpecContext, name, argo string, k status.Status) {
 var _ = Describe("Waiting for an object", func() {
 	It("succeeds at a planned end", func(ctx SpecContext) {
 		user := admin(name("disabled"))
-		user.Spec.Enabled = new(false)
+		user.Spec.State = v1alpha1.StateDisabled
 		Expect(s.Client.Create(ctx, user)).To(Succeed())
 		settled(ctx, user.Name)
 		kubectl(ctx, append(waitForReady, user.Name)...)

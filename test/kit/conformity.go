@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,8 +19,8 @@ import (
 
 // CheckAtRest returns everything that is wrong with an object whose controller has nothing left to do, or nil. It
 // accepts typed and unstructured objects. It checks what holds for every kind, as people, kubectl wait and tools based
-// on kstatus read it; what the reasons of a kind mean is tested in that kind's suite. An AccessRole has no status: it
-// only has to be current.
+// on kstatus read it; what the reasons of a kind mean is tested in that kind's suite. AccessRoles and their bindings
+// have no status: they only have to be current.
 func CheckAtRest(object client.Object) error {
 	r, err := readReport(object)
 	if err != nil {
@@ -33,8 +34,11 @@ func CheckAtRest(object client.Object) error {
 }
 
 func hasStatus(object client.Object) bool {
-	_, role := object.(*v1alpha1.AccessRole)
-	return !role && object.GetObjectKind().GroupVersionKind().Kind != "AccessRole"
+	switch object.(type) {
+	case *v1alpha1.AccessRole, *v1alpha1.AccessRoleBinding:
+		return false
+	}
+	return !strings.HasPrefix(object.GetObjectKind().GroupVersionKind().Kind, "AccessRole")
 }
 
 // report is the part of an object that CheckAtRest judges.

@@ -113,10 +113,15 @@ func TestCheckAtRest(t *testing.T) {
 	}
 }
 
-func TestCheckAtRest_AccessRoleWithoutStatusIsCurrent(t *testing.T) {
-	role := &v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "auditors", Generation: 2}}
-	expect(t, kit.CheckAtRest(role), "")
-	expect(t, kit.CheckAtRest(untyped(t, role, "AccessRole")), "")
+func TestCheckAtRest_KindsWithoutStatusAreCurrent(t *testing.T) {
+	meta := metav1.ObjectMeta{Name: "auditors", Generation: 2}
+	for kind, object := range map[string]client.Object{
+		"AccessRole":        &v1alpha1.AccessRole{ObjectMeta: meta},
+		"AccessRoleBinding": &v1alpha1.AccessRoleBinding{ObjectMeta: meta},
+	} {
+		expect(t, kit.CheckAtRest(object), "")
+		expect(t, kit.CheckAtRest(untyped(t, object, kind)), "")
+	}
 }
 
 func expect(t *testing.T, err error, fault string) {

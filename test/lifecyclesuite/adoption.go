@@ -29,7 +29,7 @@ func (s *Suite[T]) adoption() {
 			Expect(e.Accepted(ctx, one, e.Brought())).To(BeTrue())
 			keys := o.HolderStatus().Keys
 			Expect(keys).To(HaveExactElements(HaveField("Prefix", "corr")), "four characters of a brought key")
-			Expect(o.HolderStatus().AdoptedKeys).To(HaveExactElements(keys[0].ID))
+			Expect(o.HolderStatus().AdoptedKeyIDs).To(HaveExactElements(keys[0].ID))
 			secret := e.Secret(ctx, e.SecretOf(one))
 			Expect(metav1.IsControlledBy(secret, o)).To(BeTrue())
 			Expect(secret.Data).To(And(HaveKeyWithValue("theirs", []byte("stays")),

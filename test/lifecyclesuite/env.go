@@ -187,7 +187,7 @@ func (e *Env[T]) Accepted(ctx context.Context, name, plaintext string) bool {
 	GinkgoHelper()
 	for _, k := range e.Get(ctx, name).HolderStatus().Keys {
 		if k.Digest == e.Ring.Digest(plaintext).String() {
-			return k.NotAfter == nil || e.Clock.Now().Before(k.NotAfter.Time)
+			return k.ExpiresAt == nil || e.Clock.Now().Before(k.ExpiresAt.Time)
 		}
 	}
 	return false
@@ -196,7 +196,7 @@ func (e *Env[T]) Accepted(ctx context.Context, name, plaintext string) bool {
 // Recorded returns an entry of status.keys as the API, or a person, writes one.
 func (e *Env[T]) Recorded(plaintext string) v1alpha1.KeyStatus {
 	digest := e.Ring.Digest(plaintext)
-	return v1alpha1.KeyStatus{ID: digest.KeyID(), Digest: digest.String(), IssuedAt: metav1.NewTime(Begin)}
+	return v1alpha1.KeyStatus{ID: digest.KeyID(), Digest: digest.String(), State: v1alpha1.KeyCurrent, IssuedAt: metav1.NewTime(Begin)}
 }
 
 // Condition returns <status>/<reason> of a condition, or "".

@@ -41,12 +41,13 @@ func (s *Suite[T]) issuing() {
 
 			digest, status := e.Ring.Digest(plaintext), o.HolderStatus()
 			Expect(status.Keys).To(HaveExactElements(v1alpha1.KeyStatus{
-				ID: digest.KeyID(), Digest: digest.String(), Prefix: plaintext[:12], IssuedAt: status.Keys[0].IssuedAt,
+				ID: digest.KeyID(), Digest: digest.String(), Prefix: plaintext[:12],
+				State: v1alpha1.KeyCurrent, IssuedAt: status.Keys[0].IssuedAt,
 			}))
 			Expect(status.Keys[0].IssuedAt.Time).To(BeTemporally("==", Begin))
 			Expect(secret.Annotations).To(Equal(map[string]string{v1alpha1.AnnotationKeyID: digest.KeyID()}))
 			Expect(status.SecretName).To(Equal(e.SecretOf(one)))
-			Expect(status.NextRotation).To(BeNil())
+			Expect(status.NextRotationAt).To(BeNil())
 			Expect(o.GetFinalizers()).To(BeEmpty())
 			ExpectConditions(o, issued, accepted)
 			Expect(Message(o, "Ready")).To(Equal("The key is in Secret " + e.SecretOf(one) + "."))
@@ -101,7 +102,7 @@ func (s *Suite[T]) secretTemplate() {
 		It("sets name, entry, labels and annotations, and new labels need no new key", func(ctx SpecContext) {
 			e := s.NewEnv(ctx)
 			o := e.Apply(ctx, one, s.template(func(t *v1alpha1.SecretTemplate) {
-				t.Name, t.Key = "custom", "API_KEY"
+				t.Name, t.DataKey = "custom", "API_KEY"
 				t.Labels = map[string]v1alpha1.LabelValue{"team": "red", "tier": "1"}
 				t.Annotations = map[string]v1alpha1.AnnotationValue{"note": "hello"}
 			}))
@@ -133,7 +134,7 @@ func (s *Suite[T]) secretTemplate() {
 			e.Apply(ctx, one, s.overlapOf("1h"))
 			old := e.Plaintext(ctx, e.SecretOf(one))
 			e.Events.Take()
-			o := e.Change(ctx, one, s.template(func(t *v1alpha1.SecretTemplate) { t.Key = "token" }))
+			o := e.Change(ctx, one, s.template(func(t *v1alpha1.SecretTemplate) { t.DataKey = "token" }))
 			secret := e.Secret(ctx, e.SecretOf(one))
 			Expect(secret.Data).To(And(HaveLen(2), HaveKey("token"), HaveKey(s.IdentityEntry)))
 			Expect(string(secret.Data["token"])).NotTo(Equal(old))

@@ -9,21 +9,21 @@ import (
 
 func (s *Suite[T]) disabled() {
 	Describe("A disabled object", func() {
-		It("is enabled again with the same key", func(ctx SpecContext) {
+		It("is active again with the same key", func(ctx SpecContext) {
 			e := s.NewEnv(ctx)
 			e.Apply(ctx, one)
 			plaintext := e.Plaintext(ctx, e.SecretOf(one))
-			o := e.Change(ctx, one, s.enabled(false))
+			o := e.Change(ctx, one, s.inState(v1alpha1.StateDisabled))
 			ExpectConditions(o, issued, "False/Disabled")
 			Expect(Message(o, "Active")).To(Equal(s.DisabledMessage))
-			ExpectConditions(e.Change(ctx, one, s.enabled(true)), issued, accepted)
+			ExpectConditions(e.Change(ctx, one, s.inState(v1alpha1.StateActive)), issued, accepted)
 			Expect(e.Plaintext(ctx, e.SecretOf(one))).To(Equal(plaintext))
 			Expect(e.Accepted(ctx, one, plaintext)).To(BeTrue())
 		})
 
 		It("gets its key all the same when it is disabled from the start", func(ctx SpecContext) {
 			e := s.NewEnv(ctx)
-			ExpectConditions(e.Apply(ctx, one, s.enabled(false)), issued, "False/Disabled")
+			ExpectConditions(e.Apply(ctx, one, s.inState(v1alpha1.StateDisabled)), issued, "False/Disabled")
 			Expect(e.Plaintext(ctx, e.SecretOf(one))).NotTo(BeEmpty())
 		})
 	})
@@ -44,7 +44,7 @@ func (s *Suite[T]) ended() {
 			Expect(Message(o, "Ready")).To(Equal(s.EndedMessage))
 			Expect(o.HolderStatus().Keys).To(BeEmpty())
 			Expect(o.HolderStatus().SecretName).To(BeEmpty())
-			Expect(o.HolderStatus().NextRotation).To(BeNil())
+			Expect(o.HolderStatus().NextRotationAt).To(BeNil())
 			e.NoSecret(ctx, e.SecretOf(one))
 			Expect(e.Events.Take()).To(ConsistOf("Normal KeyRevoked Revoked key " + keys[0].ID + ", key " + keys[1].ID +
 				": " + s.EndedMessage))

@@ -58,7 +58,7 @@ func (s *Suite[T]) checkRotation(ctx SpecContext, change func(T), overlap time.D
 	} else {
 		Expect(keys).To(HaveLen(2))
 		Expect(keys[1].ID).To(Equal(old.ID))
-		Expect(keys[1].NotAfter.Time).To(BeTemporally("==", Begin.Add(overlap)))
+		Expect(keys[1].ExpiresAt.Time).To(BeTemporally("==", Begin.Add(overlap)))
 		Expect(e.Events.Take()).To(ConsistOf(
 			rotated + " is accepted until " + Begin.Add(overlap).Format(time.RFC3339)))
 	}
@@ -93,7 +93,7 @@ func (s *Suite[T]) overlap() {
 					e.Change(ctx, one, s.rotate("1"))
 					Expect(e.Accepted(ctx, one, leaked)).To(BeTrue())
 					o := e.Change(ctx, one, s.overlapOf("10h"))
-					Expect(o.HolderStatus().Keys[1].NotAfter.Time).To(BeTemporally("==", Begin.Add(time.Hour)))
+					Expect(o.HolderStatus().Keys[1].ExpiresAt.Time).To(BeTemporally("==", Begin.Add(time.Hour)))
 					e.SetTime(time.Minute)
 					o = e.Change(ctx, one, s.overlapOf(shortened))
 					Expect(o.HolderStatus().Keys).To(HaveLen(1))
@@ -119,7 +119,7 @@ func (s *Suite[T]) schedule() {
 		It("happens when it is due and not before, and status shows when that is", func(ctx SpecContext) {
 			e := s.NewEnv(ctx)
 			o := e.Apply(ctx, one, s.every("24h"), s.overlapOf("1h"))
-			Expect(o.HolderStatus().NextRotation.Time).To(BeTemporally("==", Begin.Add(24*time.Hour)))
+			Expect(o.HolderStatus().NextRotationAt.Time).To(BeTemporally("==", Begin.Add(24*time.Hour)))
 			first := e.Plaintext(ctx, e.SecretOf(one))
 			e.Events.Take()
 			e.SetTime(24*time.Hour - time.Second)
@@ -128,7 +128,7 @@ func (s *Suite[T]) schedule() {
 
 			o = e.At(ctx, 24*time.Hour, one)
 			Expect(e.Plaintext(ctx, e.SecretOf(one))).NotTo(Equal(first))
-			Expect(o.HolderStatus().NextRotation.Time).To(BeTemporally("==", Begin.Add(48*time.Hour)))
+			Expect(o.HolderStatus().NextRotationAt.Time).To(BeTemporally("==", Begin.Add(48*time.Hour)))
 			Expect(e.Events.Take()).To(ConsistOf(And(ContainSubstring("(rotation scheduled)"),
 				ContainSubstring("is accepted until 2030-01-02T13:00:00Z"))))
 		})

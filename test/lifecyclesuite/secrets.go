@@ -127,7 +127,7 @@ func (e *Env[T]) checkInvariants(ctx context.Context, name string) {
 	}
 	Expect(kit.CheckAtRest(o)).To(Succeed())
 	for _, recorded := range o.HolderStatus().Keys {
-		Expect(recorded.Pending).To(BeFalse(), "a key is pending at rest")
+		Expect(recorded.State).NotTo(Equal(v1alpha1.KeyPending), "a key is pending at rest")
 	}
 	e.checkNoPlaintext(ctx, o)
 }

@@ -39,7 +39,10 @@ func (s *Suite[T]) editedStatus() {
 			o := e.EditStatus(ctx, one, func(s *v1alpha1.KeyHolderStatus) {
 				garbage := v1alpha1.KeyStatus{ID: "evil", Digest: "no digest", IssuedAt: metav1.NewTime(Begin)}
 				eternal := e.Recorded("a-key-of-my-own-making-" + e.Namespace)
-				s.Keys = append(s.Keys, garbage, eternal, kept)
+				again := kept
+				again.ID = "another"
+				garbage.State, eternal.State, again.State = v1alpha1.KeyOverlapping, v1alpha1.KeyOverlapping, v1alpha1.KeyOverlapping
+				s.Keys = append(s.Keys, garbage, eternal, again)
 			})
 			Expect(o.HolderStatus().Keys).To(HaveExactElements(kept))
 		})
@@ -48,7 +51,7 @@ func (s *Suite[T]) editedStatus() {
 			e := s.NewEnv(ctx)
 			before := e.Apply(ctx, one, s.every("24h"))
 			o := e.EditStatus(ctx, one, func(s *v1alpha1.KeyHolderStatus) {
-				s.Conditions, s.ObservedGeneration, s.NextRotation, s.SecretName = nil, 0, nil, ""
+				s.Conditions, s.ObservedGeneration, s.NextRotationAt, s.SecretName = nil, 0, nil, ""
 				s.Keys[0].ID = "made-up"
 			})
 			Expect(o.HolderStatus()).To(Equal(before.HolderStatus()))
@@ -57,7 +60,7 @@ func (s *Suite[T]) editedStatus() {
 		It("that marks the key as pending keeps the key, for the Secret holds it", func(ctx SpecContext) {
 			e := s.NewEnv(ctx)
 			before := e.Apply(ctx, one)
-			o := e.EditStatus(ctx, one, func(s *v1alpha1.KeyHolderStatus) { s.Keys[0].Pending = true })
+			o := e.EditStatus(ctx, one, func(s *v1alpha1.KeyHolderStatus) { s.Keys[0].State = v1alpha1.KeyPending })
 			ExpectConditions(o, issued, accepted)
 			Expect(o.HolderStatus().Keys).To(Equal(before.HolderStatus().Keys))
 		})
@@ -135,7 +138,7 @@ func (s *Suite[T]) idle() {
 		for what, change := range map[string]func(T){
 			"without a schedule":       func(T) {},
 			"with a schedule":          s.every("10000h"),
-			"that is disabled":         s.enabled(false),
+			"that is disabled":         s.inState(v1alpha1.StateDisabled),
 			"whose keys are all ended": s.End,
 		} {
 			It(what+" causes no write, however often it is reconciled", func(ctx SpecContext) {

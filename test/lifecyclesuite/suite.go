@@ -38,15 +38,15 @@ type Kind[T keyholder.Object] struct {
 	IdentityEntry, Identity string
 	// DefaultOverlap applies where the object has no rotation.
 	DefaultOverlap time.Duration
-	// DefaultWhenDeleted applies where the object does not set it.
-	DefaultWhenDeleted v1alpha1.WhenDeleted
+	// DefaultReissuePolicy applies where the object does not set it.
+	DefaultReissuePolicy v1alpha1.ReissuePolicy
 	// DisabledMessage is the message of condition Active of a disabled object.
 	DisabledMessage string
 	// EndedReason and EndedMessage are those of an object whose keys End ended.
 	EndedReason, EndedMessage string
 
 	// Secret returns the object's spec.secret, which it creates if needed.
-	Secret func(T) (*v1alpha1.SecretTemplate, *v1alpha1.WhenDeleted)
+	Secret func(T) (*v1alpha1.SecretTemplate, *v1alpha1.ReissuePolicy)
 	// Fields returns fields of the spec.
 	Fields func(T) Fields
 	// End ends every key of the object for good, and IsEnded reports whether it did.
@@ -58,7 +58,7 @@ type Kind[T keyholder.Object] struct {
 type Fields struct {
 	Rotation **v1alpha1.Rotation
 	Delivery *v1alpha1.Delivery
-	Enabled  **bool
+	State    *v1alpha1.State
 }
 
 // Reconciler is a controller of key objects.
@@ -150,24 +150,24 @@ func (s *Suite[T]) secretNamed(name string) func(T) {
 	return s.template(func(t *v1alpha1.SecretTemplate) { t.Name = name })
 }
 
-// whenDeleted sets the field unless its default is already the wanted value.
-func (s *Suite[T]) whenDeleted(wanted v1alpha1.WhenDeleted) func(T) {
+// reissuePolicy sets the field unless its default is already the wanted value.
+func (s *Suite[T]) reissuePolicy(wanted v1alpha1.ReissuePolicy) func(T) {
 	return func(o T) {
-		if s.DefaultWhenDeleted != wanted {
+		if s.DefaultReissuePolicy != wanted {
 			_, field := s.Secret(o)
 			*field = wanted
 		}
 	}
 }
 
-func (s *Suite[T]) reissue(o T) { s.whenDeleted(v1alpha1.WhenDeletedReissue)(o) }
+func (s *Suite[T]) reissue(o T) { s.reissuePolicy(v1alpha1.ReissueIfLost)(o) }
 
-func (s *Suite[T]) keep(o T) { s.whenDeleted(v1alpha1.WhenDeletedKeep)(o) }
+func (s *Suite[T]) keep(o T) { s.reissuePolicy(v1alpha1.ReissueNever)(o) }
 
 func (s *Suite[T]) byAPI(o T) { *s.Fields(o).Delivery = v1alpha1.DeliveryResponse }
 
-func (s *Suite[T]) enabled(on bool) func(T) {
-	return func(o T) { *s.Fields(o).Enabled = &on }
+func (s *Suite[T]) inState(state v1alpha1.State) func(T) {
+	return func(o T) { *s.Fields(o).State = state }
 }
 
 func withFinalizer[T client.Object](o T) { o.SetFinalizers([]string{"example.com/wait"}) }

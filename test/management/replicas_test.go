@@ -99,9 +99,9 @@ var _ = Describe("Two replicas on one database", func() {
 			Expect(admin().send(ctx, http.MethodDelete, "/api/admin/users/"+name, "").status).To(Equal(200))
 		}),
 		Entry("its user is disabled, and enabled again", "disabled", func(ctx context.Context, name string) {
-			for _, enabled := range []bool{false, true} {
-				edit(ctx, name, func(u *v1alpha1.AdminUser) { u.Spec.Enabled = &enabled })
-				eventually(ctx, func() bool { return isActive(ctx, name) }).Should(Equal(enabled))
+			for _, state := range []v1alpha1.State{v1alpha1.StateDisabled, v1alpha1.StateActive} {
+				edit(ctx, name, func(u *v1alpha1.AdminUser) { u.Spec.State = state })
+				eventually(ctx, func() bool { return isActive(ctx, name) }).Should(Equal(state == v1alpha1.StateActive))
 			}
 		}),
 	)

@@ -58,8 +58,8 @@ func awaitKeys() Step {
 				contains("adminuser.keywright.dev/bob condition met"),
 			}},
 			shell{"kubectl get adminusers", []check{
-				row("alice", "admin", "True", "Issued", "True", "Accepted", "alice-admin-key"),
-				row("bob", "admin", "True", "Issued", "True", "Accepted", "bob-key"),
+				row("alice", "admin", "True", "True", "Accepted", "alice-admin-key"),
+				row("bob", "admin", "True", "True", "Accepted", "bob-key"),
 			}},
 		},
 	}
@@ -152,7 +152,7 @@ func applyKey() Step {
 		acts: []act{
 			shell{"kubectl apply -f config/samples/apikey_ci.yaml", []check{contains("apikey.keywright.dev/ci created")}},
 			shell{"kubectl wait -n default apikey/ci --for=condition=Ready --timeout=60s", nil},
-			shell{"kubectl get -n default apikeys", []check{row("ci", "ci", "True", "Issued", "True", "Accepted")}},
+			shell{"kubectl get -n default apikeys", []check{row("ci", "Account", "ci", "True", "True", "Accepted")}},
 			take{secret: "-n default ci-api-key", to: ci},
 			accepted(ci),
 			ask{request{header: ci}, []check{
@@ -197,7 +197,7 @@ func rotateWithOverlap() Step {
 			accepted(ciSecond),
 			ask{request{header: ci}, []check{status(http.StatusOK)}},
 			shell{"kubectl get -n default apikey ci \\\n" +
-				"  -o custom-columns='KEYS:.status.keys[*].id,ENDS:.status.keys[*].notAfter'", nil},
+				"  -o custom-columns='KEYS:.status.keys[*].id,ENDS:.status.keys[*].expiresAt'", nil},
 		},
 	}
 }
@@ -207,11 +207,11 @@ func revokeKey() Step {
 		Title:  "It is revoked, for good",
 		Proves: "neither key is worth anything any more, and there is no way back",
 		acts: []act{
-			shell{`kubectl patch -n default apikey ci --type=merge -p '{"spec":{"revoked":true}}'`, nil},
+			shell{`kubectl patch -n default apikey ci --type=merge -p '{"spec":{"state":"Revoked"}}'`, nil},
 			refused(ciSecond),
 			ask{request{header: ci}, []check{status(http.StatusUnauthorized), contains("invalid token")}},
 			shell{
-				`kubectl patch -n default apikey ci --type=merge -p '{"spec":{"revoked":false}}' || true`,
+				`kubectl patch -n default apikey ci --type=merge -p '{"spec":{"state":"Active"}}' || true`,
 				[]check{contains("a revoked key stays revoked: create another APIKey")},
 			},
 			shell{"kubectl delete -n default apikey ci", []check{contains("deleted")}},
@@ -247,7 +247,7 @@ func manageOverHTTP() Step {
 			ask{request{header: dana},
 				[]check{status(http.StatusOK), header("X-Auth-User", "Dana.Fox"), header("X-Auth-Admin", "true")}},
 			shell{"kubectl wait adminuser dana.fox --for=condition=Ready --timeout=60s", nil},
-			shell{"kubectl get adminuser dana.fox", []check{row("dana.fox", "admin", "True", "Issued", "True", "Accepted")}},
+			shell{"kubectl get adminuser dana.fox", []check{row("dana.fox", "admin", "True", "True", "Accepted")}},
 			manage{
 				header: bootstrap, method: http.MethodPut, path: "/api/admin/users/Dana.Fox/role", body: `{"role": "user"}`,
 				checks: []check{contains(`{"username":"Dana.Fox","role":"user"}`)},

@@ -36,6 +36,7 @@ func (c *ControlPlane) installCRDs(ctx context.Context) error {
 			c.Client.List(ctx, &v1alpha1.AdminUserList{}),
 			c.Client.List(ctx, &v1alpha1.APIKeyList{}),
 			c.Client.List(ctx, &v1alpha1.AccessRoleList{}),
+			c.Client.List(ctx, &v1alpha1.AccessRoleBindingList{}),
 		)
 	})
 }

@@ -168,7 +168,7 @@ var _ = Describe("The last admin of kubectl", Serial, Ordered, func() {
 		for _, args := range [][]string{
 			{"delete", "adminuser", "last"},
 			{"patch", "adminuser", "last", "--type=merge", `-p={"spec":{"role":"user"}}`},
-			{"patch", "adminuser", "last", "--type=merge", `-p={"spec":{"enabled":false}}`},
+			{"patch", "adminuser", "last", "--type=merge", `-p={"spec":{"state":"Disabled"}}`},
 		} {
 			out, err := s.Kubectl(ctx, append(args, "-n", stack.Namespace)...)
 			Expect(err).To(MatchError(ContainSubstring("last")), out)

@@ -12,12 +12,14 @@ import (
 
 func TestCovers(t *testing.T) {
 	roles := access.NewRoles(map[string]access.Role{
-		"reader": {Members: []string{"alice"}, Permissions: []access.Permission{access.Scope("certs.read")}},
+		"reader": {Permissions: []access.Permission{access.Scope("certs.read")}},
 		"super":  {Permissions: []access.Permission{allow("*", "*")}},
 		"guarded": {
-			Members:     []string{"bob"},
 			Permissions: []access.Permission{allow("certs.write", "*"), deny("certs.write", "certificate:1")},
 		},
+	}, map[string]access.Binding{
+		"readers": {Role: "reader", Users: []string{"alice"}},
+		"guarded": {Role: "guarded", Users: []string{"bob"}},
 	})
 	rights := func(scopes, names []string, p ...access.Permission) access.Grant {
 		return roles.GrantOf(&access.Rights{Scopes: scopes, Roles: names, Permissions: p})
@@ -217,7 +219,7 @@ func anyGrant(t *rapid.T, name string, roles *access.Roles) access.Grant {
 	case 0:
 		return grants.Draw(t, name)
 	case 1:
-		return roles.HeldBy(members.Draw(t, name))
+		return roles.HeldBy(users.Draw(t, name))
 	case 2:
 		return access.Grant{Everything: true}
 	}
@@ -249,7 +251,7 @@ func related(t *rapid.T, roles *access.Roles) (held, wanted access.Grant) {
 func TestCovers_NeverMoreThanHeld(t *testing.T) {
 	yes := 0
 	rapid.Check(t, func(t *rapid.T) {
-		roles := access.NewRoles(roleSets.Draw(t, "roles"))
+		roles := access.NewRoles(roleSets.Draw(t, "roles"), bindingSets.Draw(t, "bindings"))
 		held, wanted := related(t, roles)
 		if rapid.Bool().Draw(t, "unrelated") {
 			held, wanted = anyGrant(t, "other held", roles), anyGrant(t, "other wanted", roles)
@@ -278,7 +280,7 @@ func TestCovers_StaysTrueWhenRolesChange(t *testing.T) {
 		names := rapid.SliceOfN(roleNames, 0, 2)
 		held := access.Rights{Roles: names.Draw(t, "held")}
 		wanted := access.Rights{Roles: names.Draw(t, "wanted")}
-		before := access.NewRoles(roleSets.Draw(t, "roles"))
+		before := access.NewRoles(roleSets.Draw(t, "roles"), nil)
 		// A right to everything can be lost, so grants covered by it do not count here.
 		if !access.Covers(before.GrantOf(&held), nil, before.GrantOf(&wanted), nil) || !isSubset(wanted.Roles, held.Roles) {
 			return
@@ -291,7 +293,7 @@ func TestCovers_StaysTrueWhenRolesChange(t *testing.T) {
 			)
 			byName[name] = role
 		}
-		later := access.NewRoles(byName)
+		later := access.NewRoles(byName, nil)
 		if r := beyond(later.GrantOf(&held), nil, later.GrantOf(&wanted), nil); r != nil {
 			t.Fatalf("%+v", r)
 		}
@@ -304,7 +306,7 @@ func isSubset(a, b []string) bool {
 
 func TestCovers_GrantsThatAreAlwaysCovered(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		roles := access.NewRoles(roleSets.Draw(t, "roles"))
+		roles := access.NewRoles(roleSets.Draw(t, "roles"), bindingSets.Draw(t, "bindings"))
 		rights := someRights.Draw(t, "rights")
 		held := roles.GrantOf(&rights)
 		for what, wanted := range map[string]access.Grant{
@@ -386,7 +388,7 @@ func BenchmarkCoversTheLargest(b *testing.B) {
 	for _, name := range names {
 		byName[name] = access.Role{Permissions: largest}
 	}
-	roles := access.NewRoles(byName)
+	roles := access.NewRoles(byName, nil)
 	held := roles.GrantOf(&access.Rights{Roles: names, Permissions: largest})
 	for b.Loop() {
 		if !access.Covers(held, nil, held, nil) {

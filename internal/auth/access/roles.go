@@ -14,26 +14,43 @@ type Rights struct {
 // Role is an AccessRole.
 type Role struct {
 	Permissions []Permission
-	// Members are the usernames that hold the role.
-	Members []string
-	// DeniesKeys is true if members may not own keys, unless another of their roles allows it.
-	DeniesKeys bool
 	// MaxTTL bounds the lifetime of keys with this role. 0: no bound.
 	MaxTTL time.Duration
 }
 
-// Roles is an immutable set of all roles. The nil Roles is empty.
-type Roles struct {
-	byName   map[string]Role
-	byMember map[string][]string
+// Binding is an AccessRoleBinding: it gives a role to users.
+type Binding struct {
+	// Role is the name of the role. If no such role exists, the binding gives no permissions.
+	Role  string
+	Users []string
+	// DeniesKeys is true if the users may not own keys, unless another of their bindings allows it.
+	DeniesKeys bool
 }
 
-// NewRoles returns the set of these roles, keyed by name.
-func NewRoles(byName map[string]Role) *Roles {
-	r := &Roles{byName: byName, byMember: map[string][]string{}}
-	for name := range byName {
-		for _, member := range byName[name].Members {
-			r.byMember[member] = append(r.byMember[member], name)
+// Roles is an immutable set of all roles and bindings. The nil Roles is empty.
+type Roles struct {
+	byName map[string]Role
+	byUser map[string]bound
+}
+
+// bound is what all bindings of one user come to.
+type bound struct {
+	roles []string
+	// mayOwnKeys is true if one of the bindings allows it.
+	mayOwnKeys bool
+}
+
+// NewRoles returns the set of these roles and bindings, each keyed by name.
+func NewRoles(byName map[string]Role, bindings map[string]Binding) *Roles {
+	r := &Roles{byName: byName, byUser: map[string]bound{}}
+	for _, b := range bindings {
+		for _, user := range b.Users {
+			u := r.byUser[user]
+			u.mayOwnKeys = u.mayOwnKeys || !b.DeniesKeys
+			if !slices.Contains(u.roles, b.Role) {
+				u.roles = append(u.roles, b.Role)
+			}
+			r.byUser[user] = u
 		}
 	}
 	return r
@@ -49,7 +66,7 @@ func (r *Roles) HeldBy(username string) Grant {
 	if r == nil {
 		return Grant{}
 	}
-	return Grant{roles: r.byMember[username], allRoles: r}
+	return Grant{roles: r.byUser[username].roles, allRoles: r}
 }
 
 func (r *Roles) permissions(name string) []Permission {
@@ -59,12 +76,13 @@ func (r *Roles) permissions(name string) []Permission {
 	return r.byName[name].Permissions
 }
 
-// MayOwnKeys reports whether a user may own keys: false only if every role of the user denies it.
+// MayOwnKeys reports whether a user may own keys: false only if every binding of the user denies it.
 func (r *Roles) MayOwnKeys(username string) bool {
-	if r == nil || len(r.byMember[username]) == 0 {
+	if r == nil {
 		return true
 	}
-	return slices.ContainsFunc(r.byMember[username], func(name string) bool { return !r.byName[name].DeniesKeys })
+	u, isBound := r.byUser[username]
+	return !isBound || u.mayOwnKeys
 }
 
 // MaxTTL returns the shortest MaxTTL of these roles, or 0 if they set none.

@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -12,16 +13,13 @@ import (
 
 func TestRoles(t *testing.T) {
 	roles := access.NewRoles(map[string]access.Role{
-		"reader": {
-			Members: []string{"alice", "bob"}, Permissions: []access.Permission{access.Scope("certs.read")},
-			MaxTTL: 2 * time.Hour,
-		},
-		"guarded": {
-			Members: []string{"alice"}, Permissions: []access.Permission{deny("certs.write", "*")}, MaxTTL: time.Hour,
-			DeniesKeys: true,
-		},
-		"keyless": {Members: []string{"carol"}, DeniesKeys: true},
+		"reader":  {Permissions: []access.Permission{access.Scope("certs.read")}, MaxTTL: 2 * time.Hour},
+		"guarded": {Permissions: []access.Permission{deny("certs.write", "*")}, MaxTTL: time.Hour},
 		"empty":   {},
+	}, map[string]access.Binding{
+		"readers":  {Role: "reader", Users: []string{"alice", "bob"}},
+		"guarded":  {Role: "guarded", Users: []string{"alice"}, DeniesKeys: true},
+		"visitors": {Role: "empty", Users: []string{"carol"}, DeniesKeys: true},
 	})
 	read := access.Request{Action: "certs.read", Resource: "certificate:42"}
 	write := access.Request{Action: "certs.write", Resource: "certificate:42"}
@@ -69,11 +67,11 @@ func TestRoles(t *testing.T) {
 		})
 	}
 	for user, want := range map[string]struct{ read, keys bool }{
-		"alice": {true, true}, // one role that allows keys suffices
+		"alice": {true, true}, // one binding that allows keys suffices
 		"bob":   {true, true},
 		"carol": {false, false},
 		"Carol": {false, true}, // names are matched exactly
-		"dave":  {false, true}, // without roles
+		"dave":  {false, true}, // without bindings
 		"":      {false, true},
 	} {
 		if got := access.May(roles.HeldBy(user), nil, read); got != want.read {
@@ -103,15 +101,21 @@ func TestRoles_NilRolesAreEmpty(t *testing.T) {
 
 var (
 	roleNames = rapid.SampledFrom([]string{"r1", "r2", "r3"})
-	members   = rapid.SampledFrom([]string{"alice", "bob"})
 	roleSets  = rapid.MapOfN(roleNames, rapid.Custom(func(t *rapid.T) access.Role {
 		return access.Role{
 			Permissions: permissions.Draw(t, "permissions"),
-			Members:     rapid.SliceOfNDistinct(members, 0, 2, rapid.ID).Draw(t, "members"),
-			DeniesKeys:  rapid.Bool().Draw(t, "denies keys"),
 			MaxTTL:      time.Duration(rapid.IntRange(0, 3).Draw(t, "maxTTL")) * time.Hour,
 		}
 	}), 0, 3)
+	users       = rapid.SampledFrom([]string{"alice", "bob"})
+	bindingSets = rapid.MapOfN(rapid.SampledFrom([]string{"b1", "b2", "b3", "b4"}),
+		rapid.Custom(func(t *rapid.T) access.Binding {
+			return access.Binding{
+				Role:       roleNames.Draw(t, "role"),
+				Users:      rapid.SliceOfN(users, 0, 3).Draw(t, "users"),
+				DeniesKeys: rapid.Bool().Draw(t, "denies keys"),
+			}
+		}), 0, 4)
 	someRights = rapid.Custom(func(t *rapid.T) access.Rights {
 		return access.Rights{
 			Scopes:      rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c"}), 0, 2).Draw(t, "scopes"),
@@ -121,9 +125,21 @@ var (
 	})
 )
 
+// drawn are all roles and bindings.
+type drawn struct {
+	roles    map[string]access.Role
+	bindings map[string]access.Binding
+}
+
+func draw(t *rapid.T) drawn {
+	return drawn{roleSets.Draw(t, "roles"), bindingSets.Draw(t, "bindings")}
+}
+
+func (d *drawn) compiled() *access.Roles { return access.NewRoles(d.roles, d.bindings) }
+
 // may reports whether a key of alice may do r.
-func may(byName map[string]access.Role, rights access.Rights, r access.Request) bool {
-	roles := access.NewRoles(byName)
+func (d *drawn) may(rights access.Rights, r access.Request) bool {
+	roles := d.compiled()
 	held := roles.HeldBy("alice")
 	return access.May(roles.GrantOf(&rights), &held, r)
 }
@@ -131,19 +147,19 @@ func may(byName map[string]access.Role, rights access.Rights, r access.Request) 
 // The DENY is added to the policy of the key, to a role of the key, or to a role of its owner.
 func TestMay_AddingADenyAnywhereNeverWidens(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		byName, rights, r := roleSets.Draw(t, "roles"), someRights.Draw(t, "rights"), requests.Draw(t, "request")
-		before := may(byName, rights, r)
+		d, rights, r := draw(t), someRights.Draw(t, "rights"), requests.Draw(t, "request")
+		before := d.may(rights, r)
 		added := permissions.Filter(func(p []access.Permission) bool { return len(p) > 0 }).Draw(t, "added")[0]
 		added.Effect = access.Deny
 		name := rapid.SampledFrom([]string{"", "r1", "r2", "r3"}).Draw(t, "where")
-		role, ok := byName[name]
+		role, ok := d.roles[name]
 		if ok {
 			role.Permissions = append(role.Permissions, added)
-			byName[name] = role
+			d.roles[name] = role
 		} else {
 			rights.Permissions = append(rights.Permissions, added)
 		}
-		if may(byName, rights, r) && !before {
+		if d.may(rights, r) && !before {
 			t.Fatal("a DENY allowed a request")
 		}
 	})
@@ -151,8 +167,8 @@ func TestMay_AddingADenyAnywhereNeverWidens(t *testing.T) {
 
 func TestMay_KeyNeverExceedsTheRolesOfItsOwner(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		byName, rights, r := roleSets.Draw(t, "roles"), someRights.Draw(t, "rights"), requests.Draw(t, "request")
-		if may(byName, rights, r) && !access.May(access.NewRoles(byName).HeldBy("alice"), nil, r) {
+		d, rights, r := draw(t), someRights.Draw(t, "rights"), requests.Draw(t, "request")
+		if d.may(rights, r) && !access.May(d.compiled().HeldBy("alice"), nil, r) {
 			t.Fatal("the key may do what its owner may not")
 		}
 	})
@@ -160,34 +176,46 @@ func TestMay_KeyNeverExceedsTheRolesOfItsOwner(t *testing.T) {
 
 func TestRoles_OrderNeverMatters(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		byName, rights, r := roleSets.Draw(t, "roles"), someRights.Draw(t, "rights"), requests.Draw(t, "request")
-		want, before := may(byName, rights, r), access.NewRoles(byName)
+		d, rights, r := draw(t), someRights.Draw(t, "rights"), requests.Draw(t, "request")
+		want, before := d.may(rights, r), d.compiled()
 		ttl, keys := before.MaxTTL(rights.Roles), before.MayOwnKeys("alice")
 		rights.Scopes = rapid.Permutation(rights.Scopes).Draw(t, "scopes")
 		rights.Roles = rapid.Permutation(rights.Roles).Draw(t, "names")
 		rights.Permissions = rapid.Permutation(rights.Permissions).Draw(t, "policy")
-		for name, role := range byName {
-			role.Members = slices.Clone(role.Members)
-			slices.Reverse(role.Members)
+		for name, role := range d.roles {
 			role.Permissions = slices.Clone(role.Permissions)
 			slices.Reverse(role.Permissions)
-			byName[name] = role
+			d.roles[name] = role
 		}
-		roles := access.NewRoles(byName)
-		if may(byName, rights, r) != want || roles.MaxTTL(rights.Roles) != ttl || roles.MayOwnKeys("alice") != keys {
+		d.bindings = renamed(t, d.bindings)
+		roles := d.compiled()
+		if d.may(rights, r) != want || roles.MaxTTL(rights.Roles) != ttl || roles.MayOwnKeys("alice") != keys {
 			t.Fatal("the result depends on the order")
 		}
 	})
 }
 
+// renamed returns the same bindings with their names exchanged and their users reversed.
+func renamed(t *rapid.T, bindings map[string]access.Binding) map[string]access.Binding {
+	names := slices.Sorted(maps.Keys(bindings))
+	others, exchanged := rapid.Permutation(names).Draw(t, "names of bindings"), map[string]access.Binding{}
+	for i, name := range names {
+		b := bindings[name]
+		b.Users = slices.Clone(b.Users)
+		slices.Reverse(b.Users)
+		exchanged[others[i]] = b
+	}
+	return exchanged
+}
+
 func TestGrantOf_DeletedRoleGivesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		byName, rights, r := roleSets.Draw(t, "roles"), someRights.Draw(t, "rights"), requests.Draw(t, "request")
+		d, rights, r := draw(t), someRights.Draw(t, "rights"), requests.Draw(t, "request")
 		rights.Scopes, rights.Permissions = nil, nil
 		for _, name := range rights.Roles {
-			delete(byName, name)
+			delete(d.roles, name)
 		}
-		roles := access.NewRoles(byName)
+		roles := d.compiled()
 		if access.May(roles.GrantOf(&rights), nil, r) || roles.MaxTTL(rights.Roles) != 0 {
 			t.Fatal("the role still has an effect")
 		}
@@ -196,7 +224,7 @@ func TestGrantOf_DeletedRoleGivesNothing(t *testing.T) {
 
 func TestMaxTTL_AnotherRoleNeverLengthensIt(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		roles, names := access.NewRoles(roleSets.Draw(t, "roles")), rapid.SliceOfN(roleNames, 0, 2).Draw(t, "names")
+		roles, names := access.NewRoles(roleSets.Draw(t, "roles"), nil), rapid.SliceOfN(roleNames, 0, 2).Draw(t, "names")
 		before := roles.MaxTTL(names)
 		after := roles.MaxTTL(append(names, roleNames.Draw(t, "one more")))
 		if before > 0 && (after == 0 || after > before) {
@@ -205,18 +233,60 @@ func TestMaxTTL_AnotherRoleNeverLengthensIt(t *testing.T) {
 	})
 }
 
-// A user may own keys unless every one of its roles denies it.
+// A user may own keys unless every binding that lists them denies it, whether or not its role exists.
 func TestMayOwnKeys(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		byName := roleSets.Draw(t, "roles")
+		d := draw(t)
 		listed, allowed := false, false
-		for _, role := range byName {
-			if slices.Contains(role.Members, "alice") {
-				listed, allowed = true, allowed || !role.DeniesKeys
+		for _, b := range d.bindings {
+			if slices.Contains(b.Users, "alice") {
+				listed, allowed = true, allowed || !b.DeniesKeys
 			}
 		}
-		if got := access.NewRoles(byName).MayOwnKeys("alice"); got != (!listed || allowed) {
+		if got := d.compiled().MayOwnKeys("alice"); got != (!listed || allowed) {
 			t.Fatalf("got %t", got)
 		}
 	})
+}
+
+// A user holds the permissions of the role of every binding that lists them.
+func TestHeldBy_SumsAllBindings(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d, r := draw(t), requests.Draw(t, "request")
+		var sum access.Grant
+		for _, b := range d.bindings {
+			if slices.Contains(b.Users, "alice") {
+				sum.Permissions = append(sum.Permissions, d.roles[b.Role].Permissions...)
+			}
+		}
+		if got := access.May(d.compiled().HeldBy("alice"), nil, r); got != access.May(sum, nil, r) {
+			t.Fatalf("got %t", got)
+		}
+	})
+}
+
+func TestBinding_OfAMissingRole(t *testing.T) {
+	read := access.Request{Action: "certs.read", Resource: "certificate:42"}
+	for name, c := range map[string]struct {
+		binding access.Binding
+		keys    bool
+	}{
+		"Denied denies":   {access.Binding{Role: "gone", Users: []string{"alice"}, DeniesKeys: true}, false},
+		"Allowed allows":  {access.Binding{Role: "gone", Users: []string{"alice"}}, true},
+		"of another user": {access.Binding{Role: "gone", Users: []string{"bob"}, DeniesKeys: true}, true},
+	} {
+		roles := access.NewRoles(nil, map[string]access.Binding{"b": c.binding})
+		if access.May(roles.HeldBy("alice"), nil, read) {
+			t.Errorf("%s: a missing role gives permissions", name)
+		}
+		if got := roles.MayOwnKeys("alice"); got != c.keys {
+			t.Errorf("%s: may own keys: %t", name, got)
+		}
+	}
+	both := access.NewRoles(nil, map[string]access.Binding{
+		"a": {Role: "gone", Users: []string{"alice"}, DeniesKeys: true}, "b": {Role: "gone", Users: []string{"alice"}},
+	})
+	if !both.MayOwnKeys("alice") {
+		t.Error("a binding of a missing role that allows keys does not count")
+	}
 }

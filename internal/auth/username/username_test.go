@@ -66,7 +66,7 @@ func TestValid_AgreesWithCRDs(t *testing.T) {
 		`^[A-Za-z0-9][A-Za-z0-9._-]*$`: func(name string) bool { return username.ValidSubject(name) || len(name) > 63 },
 	}
 	pattern := regexp.MustCompile(`\.matches\('(\^\[A-Za-z0-9\]\[[^']*)'\)`)
-	for file, want := range map[string]int{"accessroles": 1, "adminusers": 1, "apikeys": 2} {
+	for file, want := range map[string]int{"accessrolebindings": 1, "adminusers": 1, "apikeys": 2} {
 		text := crd(t, file)
 		found := pattern.FindAllStringSubmatch(text, -1)
 		if len(found) != want {
@@ -87,7 +87,7 @@ func TestValid_AgreesWithCRDs(t *testing.T) {
 
 func TestReserved_AgreesWithCRDs(t *testing.T) {
 	rule := regexp.MustCompile(`lowerAscii\(\)\s+!= '` + username.Bootstrap + `'`)
-	for _, file := range []string{"accessroles", "adminusers", "apikeys"} {
+	for _, file := range []string{"accessrolebindings", "adminusers", "apikeys"} {
 		if !rule.MatchString(crd(t, file)) {
 			t.Errorf("%s: the name of the bootstrap key is not reserved", file)
 		}

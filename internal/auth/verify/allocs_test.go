@@ -14,7 +14,7 @@ import (
 func TestVerify_DoesNotAllocate(t *testing.T) {
 	ring, index := keyring(t, "x"), &verify.Index{}
 	expired := admin("alice", ring.Digest(numbered(1)), ring.Digest(numbered(2)))
-	expired.Keys[1].NotAfter = now
+	expired.Keys[1].ExpiresAt = now
 	index.Put(id("alice"), expired)
 	verifier := verify.NewVerifier(index, format, ring)
 	for name, presented := range map[string]string{
@@ -34,7 +34,7 @@ func TestScopes_CachesUsableScopes(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	rights := access.Rights{Scopes: []string{"certs.read"}, Roles: []string{"reader"}}
 	index.Put(apiKeyID("alices"), apiKey("alice", rights, ring.Digest(numbered(1))))
-	index.PutRole("reader", reader("alice"))
+	bind(index, "reader", reader(), "alice")
 	verifier := verify.NewVerifier(index, format, ring)
 	v := verifier.Verify(numbered(1), now)
 	if n := testing.AllocsPerRun(1000, func() { verifier.Scopes(v) }); n > 0 || len(verifier.Scopes(v)) != 1 {

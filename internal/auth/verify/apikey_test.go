@@ -17,8 +17,14 @@ func apiKeyID(name string) verify.ID {
 }
 
 // reader is a role that may read certificates.
-func reader(members ...string) access.Role {
-	return access.Role{Members: members, Permissions: []access.Permission{access.Scope("certs.read")}}
+func reader() access.Role {
+	return access.Role{Permissions: []access.Permission{access.Scope("certs.read")}}
+}
+
+// bind puts a role and a binding of the same name, which gives it to users.
+func bind(index *verify.Index, name string, role access.Role, users ...string) {
+	index.PutRole(name, role)
+	index.PutBinding(name, access.Binding{Role: name, Users: users})
 }
 
 // apiKey returns an API key of a user, issued now.
@@ -45,7 +51,7 @@ func TestVerify_APIKeyEndsAtItsEarliestEnd(t *testing.T) {
 		"several roles": {func(h *verify.KeyObject) {
 			h.Rights.Roles = []string{"month", "hour", "none"}
 		}, now.Add(time.Hour)},
-		"recorded":       {func(h *verify.KeyObject) { h.Keys[0].NotAfter = now.Add(time.Second) }, now.Add(time.Second)},
+		"recorded":       {func(h *verify.KeyObject) { h.Keys[0].ExpiresAt = now.Add(time.Second) }, now.Add(time.Second)},
 		"all, recorded":  {allEnds(time.Second, 2*time.Second, 3*time.Second), now.Add(time.Second)},
 		"all, expiresAt": {allEnds(3*time.Second, time.Second, 2*time.Second), now.Add(time.Second)},
 		"all, ttl":       {allEnds(3*time.Second, 2*time.Second, time.Second), now.Add(time.Second)},
@@ -68,7 +74,7 @@ func TestVerify_APIKeyEndsAtItsEarliestEnd(t *testing.T) {
 
 func allEnds(recorded, expires, ttl time.Duration) func(*verify.KeyObject) {
 	return func(h *verify.KeyObject) {
-		h.Keys[0].NotAfter, h.ExpiresAt, h.TTL, h.Rights.Roles = now.Add(recorded), now.Add(expires), ttl, []string{"hour"}
+		h.Keys[0].ExpiresAt, h.ExpiresAt, h.TTL, h.Rights.Roles = now.Add(recorded), now.Add(expires), ttl, []string{"hour"}
 	}
 }
 
@@ -137,16 +143,33 @@ func TestVerify_APIKeyDependsOnItsOwner(t *testing.T) {
 	expect("the rival is deleted", verify.OwnerDisabled, false)
 	index.Delete(id("alice"))
 	expect("deleted", verify.Accepted, false)
-	role := reader("alice")
-	index.PutRole("reader", role)
-	expect("member of a role", verify.Accepted, true)
-	role.DeniesKeys = true
-	index.PutRole("reader", role)
-	expect("the only role denies keys", verify.OwnerDenied, false)
-	index.PutRole("owners", access.Role{Members: []string{"alice"}})
-	expect("another role allows keys", verify.Accepted, true)
-	index.ReplaceRoles(map[string]access.Role{"owners": {Members: []string{"Alice"}}})
-	expect("members are matched with case", verify.Accepted, false)
+
+	binding := access.Binding{Role: "reader", Users: []string{"alice"}}
+	index.PutBinding("readers", binding)
+	expect("bound to a missing role", verify.Accepted, false)
+	index.PutRole("reader", reader())
+	expect("bound to a role", verify.Accepted, true)
+	binding.DeniesKeys = true
+	index.PutBinding("readers", binding)
+	expect("the only binding denies keys", verify.OwnerDenied, false)
+	owners := access.Binding{Role: "owner", Users: []string{"alice"}}
+	index.PutBinding("owners", owners)
+	expect("another binding allows keys, of a missing role", verify.Accepted, true)
+	index.DeleteBinding("owners")
+	expect("the binding that allowed keys is deleted", verify.OwnerDenied, false)
+	index.DeleteRole("reader")
+	expect("the role of the binding that denies keys is deleted", verify.OwnerDenied, false)
+	index.PutRole("reader", reader())
+	index.PutBinding("more-readers", access.Binding{Role: "reader", Users: []string{"alice"}})
+	expect("another binding of the same role allows keys", verify.Accepted, true)
+	index.DeleteBinding("readers")
+	expect("one of two bindings of the role is deleted", verify.Accepted, true)
+	index.DeleteBinding("more-readers")
+	expect("both bindings of the role are deleted", verify.Accepted, false)
+	index.ReplaceBindings(map[string]access.Binding{"readers": {Role: "reader", Users: []string{"Alice"}}})
+	expect("users are matched with case", verify.Accepted, false)
+	index.ReplaceBindings(map[string]access.Binding{"readers": {Role: "reader", Users: []string{"bob", "alice"}}})
+	expect("bound with another user", verify.Accepted, true)
 }
 
 func TestScopes_ReturnsUsableScopes(t *testing.T) {
@@ -162,8 +185,7 @@ func TestScopes_ReturnsUsableScopes(t *testing.T) {
 	index.Put(apiKeyID("accounts"), account)
 	index.Put(apiKeyID("alices"), apiKey("alice", rights, ring.Digest(numbered(2))))
 	index.Put(id("bob"), admin("bob", ring.Digest(numbered(3))))
-	writer := access.Role{Members: []string{"alice"}, Permissions: []access.Permission{access.Scope("certs.write")}}
-	index.PutRole("writer", writer)
+	bind(index, "writer", access.Role{Permissions: []access.Permission{access.Scope("certs.write")}}, "alice")
 	for number, want := range map[uint64][]string{
 		1: {"certs.read", "certs.write"}, 2: {"certs.write"}, 3: nil, 4: nil,
 	} {

@@ -24,9 +24,12 @@ func delegators(t testing.TB) (*verify.Index, *verify.Verifier) {
 	ring, index := keyring(t), &verify.Index{}
 	everything := access.Scope(access.Any)
 	index.ReplaceRoles(map[string]access.Role{
-		"reader": {Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}, MaxTTL: time.Hour},
+		"reader": {Permissions: []access.Permission{access.Scope("certs.read")}, MaxTTL: time.Hour},
 		"writer": {Permissions: []access.Permission{access.Scope("certs.write")}},
-		"none":   {Members: []string{"carol"}, DeniesKeys: true},
+	})
+	index.ReplaceBindings(map[string]access.Binding{
+		"readers": {Role: "reader", Users: []string{"bob"}},
+		"keyless": {Role: "none", Users: []string{"carol"}, DeniesKeys: true},
 	})
 	index.Put(id("alice"), admin("alice", ring.Digest(numbered(adminsOwn))))
 	all := access.Rights{Permissions: []access.Permission{everything}}
@@ -107,8 +110,8 @@ func TestMayDelegate(t *testing.T) {
 	}
 }
 
-// A created key may never do more than the key that created it: neither now, nor when its owner is a member of
-// other roles, nor when its owner has become an admin.
+// A created key may never do more than the key that created it: neither now, nor when its owner is bound to other
+// roles, nor when its owner has become an admin.
 func TestMayDelegate_CreatedKeyNeverExceedsItsCreator(t *testing.T) {
 	ring := keyring(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -117,12 +120,11 @@ func TestMayDelegate_CreatedKeyNeverExceedsItsCreator(t *testing.T) {
 		permissions := rapid.SliceOfN(someAction, 0, 2).Draw(t, "permissions of the roles")
 		list := func(when string) {
 			for i, action := range permissions {
-				members := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"alice", "bob"}), 0, 2, rapid.ID).Draw(t, when)
-				role := access.Role{Members: members, Permissions: []access.Permission{access.Scope(action)}}
-				index.PutRole(someRoles[i], role)
+				users := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"alice", "bob"}), 0, 2, rapid.ID).Draw(t, when)
+				bind(index, someRoles[i], access.Role{Permissions: []access.Permission{access.Scope(action)}}, users...)
 			}
 		}
-		list("members")
+		list("users")
 		held, wanted := someRights.Draw(t, "held"), someRights.Draw(t, "wanted")
 		index.Put(apiKeyID("held"), apiKey("alice", held, ring.Digest(numbered(1))))
 		index.Put(apiKeyID("wanted"), apiKey("alice", wanted, ring.Digest(numbered(2))))
@@ -138,8 +140,8 @@ func TestMayDelegate_CreatedKeyNeverExceedsItsCreator(t *testing.T) {
 			}
 		}
 		agree("at once")
-		list("members later")
-		agree("with other members")
+		list("users later")
+		agree("with other bindings")
 		index.Put(id("alice"), admin("alice", ring.Digest(numbered(3))))
 		agree("as an admin")
 	})

@@ -65,7 +65,7 @@ func TestPut_ReturnsEndedKeys(t *testing.T) {
 			h.Keys = []verify.Key{{Digest: second}, {Digest: first, Overlapping: true}}
 		}, true},
 		"pending successor": {func(h *verify.KeyObject) { h.Keys = []verify.Key{{Digest: second}, {Digest: first}} }, false},
-		"given an end":      {func(h *verify.KeyObject) { h.Keys[0].NotAfter = now }, false},
+		"given an end":      {func(h *verify.KeyObject) { h.Keys[0].ExpiresAt = now }, false},
 		"recreated, older":  {func(h *verify.KeyObject) { h.UID, h.Created = "another", h.Created.Add(-time.Hour) }, false},
 		"recreated, newer":  {func(h *verify.KeyObject) { h.UID, h.Created = "another", h.Created.Add(time.Hour) }, false},
 	} {

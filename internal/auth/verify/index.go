@@ -27,12 +27,14 @@ type Index struct {
 	mu      sync.Mutex
 	objects objectTable
 	// hidden has the objects that record a key which another object holds.
-	hidden  rivals[fingerprint]
-	names   usernames
-	users   map[string]*user
-	admins  admins
-	byRole  map[string]access.Role
-	peppers pepperUse
+	hidden rivals[fingerprint]
+	names  usernames
+	users  map[string]*user
+	admins admins
+	byRole map[string]access.Role
+	// bindings are the AccessRoleBindings by name.
+	bindings map[string]access.Binding
+	peppers  pepperUse
 	// ended has the keys that the current change has ended.
 	ended []pepper.Digest
 }
@@ -211,10 +213,10 @@ func (x *Index) reason(o *object) Reason {
 // until returns the end of a key.
 func (x *Index) until(o *object, k *heldKey) int64 {
 	if o.rights == nil {
-		return k.notAfter
+		return k.expiresAt
 	}
 	maxTTL := x.roles.Load().MaxTTL(o.rights.Roles)
-	return min(k.notAfter, end(lifecycle.EndOf(time.UnixMicro(k.issued), time.Time{}, maxTTL)))
+	return min(k.expiresAt, end(lifecycle.EndOf(time.UnixMicro(k.issued), time.Time{}, maxTTL)))
 }
 
 // change replaces the entry of a key, and records the key as ended if it can no longer hold a session.

@@ -56,8 +56,8 @@ type KeyObject struct {
 type Key struct {
 	Digest   pepper.Digest
 	IssuedAt time.Time
-	// NotAfter is the instant from which the key is refused, to the microsecond. Zero: never.
-	NotAfter time.Time
+	// ExpiresAt is the instant from which the key is refused, to the microsecond. Zero: never.
+	ExpiresAt time.Time
 	// Pending is true until the plaintext is in its Secret. A pending key is accepted like any other.
 	Pending bool
 	// Overlapping is true for an earlier key that is accepted until the end of its overlap.

@@ -58,9 +58,15 @@ var (
 	roles = rapid.Custom(func(t *rapid.T) access.Role {
 		return access.Role{
 			Permissions: permissions.Draw(t, "permissions"),
-			Members:     rapid.SliceOfNDistinct(usernames, 0, 2, rapid.ID).Draw(t, "members"),
-			DeniesKeys:  rapid.Bool().Draw(t, "denies keys"),
 			MaxTTL:      maybeTTL.Draw(t, "maxTTL"),
+		}
+	})
+	bindingNames = rapid.SampledFrom([]string{"b1", "b2", "b3"})
+	bindings     = rapid.Custom(func(t *rapid.T) access.Binding {
+		return access.Binding{
+			Role:       roleNames.Draw(t, "role"),
+			Users:      rapid.SliceOfNDistinct(usernames, 0, 2, rapid.ID).Draw(t, "users"),
+			DeniesKeys: rapid.Bool().Draw(t, "denies keys"),
 		}
 	})
 )
@@ -96,7 +102,7 @@ func (w *fixture) keyObject(t *rapid.T, id verify.ID) verify.KeyObject {
 	}
 	for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(w.digests)-1), 0, 4).Draw(t, "keys") {
 		h.Keys = append(h.Keys, verify.Key{
-			Digest: w.digests[i], IssuedAt: now.Add(-time.Hour), NotAfter: maybeEnds.Draw(t, "not after"),
+			Digest: w.digests[i], IssuedAt: now.Add(-time.Hour), ExpiresAt: maybeEnds.Draw(t, "not after"),
 			Pending:     rapid.IntRange(0, 3).Draw(t, "pending") == 0,
 			Overlapping: rapid.IntRange(0, 3).Draw(t, "overlaps") == 0,
 		})
@@ -191,7 +197,9 @@ func (w *fixture) compareRecord(t *rapid.T, m *model, i int, got verify.Verdict)
 
 var lastStandings = rapid.SampledFrom([]verify.Reason{verify.Accepted, verify.Disabled, verify.Deleted, verify.Deleted})
 
-func newModel() *model { return &model{map[verify.ID]verify.KeyObject{}, map[string]access.Role{}} }
+func newModel() *model {
+	return &model{map[verify.ID]verify.KeyObject{}, map[string]access.Role{}, map[string]access.Binding{}}
+}
 
 func TestIndex_AgreesWithModel(t *testing.T) {
 	w, ring := newFixture(t), keyring(t)
@@ -253,6 +261,20 @@ func TestIndex_AgreesWithModel(t *testing.T) {
 			"replace roles": func(t *rapid.T) {
 				m.roles = rapid.MapOfN(roleNames, roles, 0, 3).Draw(t, "roles")
 				index.ReplaceRoles(m.roles)
+			},
+			"put binding": func(t *rapid.T) {
+				name := bindingNames.Draw(t, "binding")
+				m.bindings[name] = bindings.Draw(t, "content")
+				index.PutBinding(name, m.bindings[name])
+			},
+			"delete binding": func(t *rapid.T) {
+				name := bindingNames.Draw(t, "binding")
+				delete(m.bindings, name)
+				index.DeleteBinding(name)
+			},
+			"replace bindings": func(t *rapid.T) {
+				m.bindings = rapid.MapOfN(bindingNames, bindings, 0, 3).Draw(t, "bindings")
+				index.ReplaceBindings(m.bindings)
 			},
 			"": func(t *rapid.T) { w.compare(t, verifier, index, m) },
 		})

@@ -56,9 +56,9 @@ type object struct {
 
 type heldKey struct {
 	sum pepper.Sum
-	// issued and notAfter are in microseconds since 1970: nanoseconds end in 2262, and people write the year
+	// issued and expiresAt are in microseconds since 1970: nanoseconds end in 2262, and people write the year
 	// 9999.
-	issued, notAfter int64
+	issued, expiresAt int64
 	// pepper is the pepper id of the digest. Keys that share a pepper share the string.
 	pepper               unique.Handle[string]
 	pending, overlapping bool
@@ -113,7 +113,7 @@ func heldKeys(held []heldKey, object *KeyObject) []heldKey {
 		held = append(held, heldKey{
 			sum:         k.Digest.Sum,
 			issued:      micro(k.IssuedAt),
-			notAfter:    min(end(k.NotAfter), end(lifecycle.EndOf(k.IssuedAt, object.ExpiresAt, object.TTL))),
+			expiresAt:   min(end(k.ExpiresAt), end(lifecycle.EndOf(k.IssuedAt, object.ExpiresAt, object.TTL))),
 			pepper:      unique.Make(k.Digest.PepperID),
 			pending:     k.Pending,
 			overlapping: k.Overlapping,

@@ -13,8 +13,9 @@ import (
 
 // model is the expected behaviour of an index. It computes everything from all objects each time.
 type model struct {
-	objects map[verify.ID]verify.KeyObject
-	roles   map[string]access.Role
+	objects  map[verify.ID]verify.KeyObject
+	roles    map[string]access.Role
+	bindings map[string]access.Binding
 }
 
 func (m *model) verify(digest pepper.Digest, at time.Time) (verify.Reason, verify.KeyObject) {
@@ -85,7 +86,7 @@ func (m *model) anyActiveAdmin() bool {
 func hasEndlessCurrentKey(h *verify.KeyObject) bool {
 	for i, k := range h.Keys {
 		first := slices.IndexFunc(h.Keys, func(other verify.Key) bool { return other.Digest == k.Digest }) == i
-		if first && !k.Pending && !k.Overlapping && k.NotAfter.IsZero() && h.ExpiresAt.IsZero() && h.TTL == 0 {
+		if first && !k.Pending && !k.Overlapping && k.ExpiresAt.IsZero() && h.ExpiresAt.IsZero() && h.TTL == 0 {
 			return true
 		}
 	}
@@ -110,9 +111,9 @@ func (m *model) ofUser(h *verify.KeyObject) verify.Reason {
 		return verify.OwnerDisabled
 	}
 	listed, denied := 0, 0
-	for _, r := range m.rolesOf(h.Identity.Username) {
+	for _, b := range m.bindingsOf(h.Identity.Username) {
 		listed++
-		if r.DeniesKeys {
+		if b.DeniesKeys {
 			denied++
 		}
 	}
@@ -122,9 +123,19 @@ func (m *model) ofUser(h *verify.KeyObject) verify.Reason {
 	return verify.Accepted
 }
 
+func (m *model) bindingsOf(name string) (bindings []access.Binding) {
+	for _, b := range m.bindings {
+		if slices.Contains(b.Users, name) {
+			bindings = append(bindings, b)
+		}
+	}
+	return bindings
+}
+
+// rolesOf returns the existing roles that bindings give to a user, one of them as often as bindings do.
 func (m *model) rolesOf(name string) (roles []access.Role) {
-	for _, r := range m.roles {
-		if slices.Contains(r.Members, name) {
+	for _, b := range m.bindingsOf(name) {
+		if r, exists := m.roles[b.Role]; exists {
 			roles = append(roles, r)
 		}
 	}
@@ -141,7 +152,7 @@ func (m *model) ofTime(h *verify.KeyObject, k verify.Key, at time.Time) verify.R
 // end returns the earliest end of a key, or zero.
 func (m *model) end(h *verify.KeyObject, k verify.Key) time.Time {
 	var ends []time.Time
-	for _, t := range []time.Time{k.NotAfter, h.ExpiresAt} {
+	for _, t := range []time.Time{k.ExpiresAt, h.ExpiresAt} {
 		if !t.IsZero() {
 			ends = append(ends, t)
 		}

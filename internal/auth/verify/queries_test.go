@@ -53,7 +53,7 @@ func TestCanHoldSession(t *testing.T) {
 	one, old := ring.Digest(numbered(1)), ring.Digest(numbered(2))
 	yes, no, unknown := [2]bool{true, true}, [2]bool{false, true}, [2]bool{}
 	disable := func(h *verify.KeyObject) { h.Standing = verify.Disabled }
-	expire := func(h *verify.KeyObject) { h.Keys[0].NotAfter = now.Add(-time.Hour) }
+	expire := func(h *verify.KeyObject) { h.Keys[0].ExpiresAt = now.Add(-time.Hour) }
 	for name, c := range map[string]struct {
 		change   func(*verify.KeyObject)
 		one, old [2]bool
@@ -96,7 +96,7 @@ func TestEnds(t *testing.T) {
 	exact := now.Add(time.Hour + 1234567*time.Nanosecond)
 	farYear := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 	for name, c := range map[string]struct {
-		notAfter, at, want time.Time
+		expiresAt, at, want time.Time
 	}{
 		"none":                {time.Time{}, now, time.Time{}},
 		"in the future":       {now.Add(time.Hour), now, now.Add(time.Hour)},
@@ -107,7 +107,7 @@ func TestEnds(t *testing.T) {
 		"in another location": {now.Add(time.Hour).In(time.FixedZone("", 3600)), now, now.Add(time.Hour)},
 	} {
 		h := admin("alice", ring.Digest(numbered(1)))
-		h.Keys[0].NotAfter = c.notAfter
+		h.Keys[0].ExpiresAt = c.expiresAt
 		index.Put(id("alice"), h)
 		v := verifier.Verify(numbered(1), c.at)
 		if got := v.Ends(); !got.Equal(c.want) || got.Location() != time.UTC {
@@ -139,13 +139,13 @@ func TestUserMay_AsTheRolesAllow(t *testing.T) {
 	expect("the name of an admin", "alice", false)
 	index.Put(apiKeyID("bobs"), apiKey("bob", access.Rights{Scopes: []string{"certs.read"}}, ring.Digest(numbered(2))))
 	expect("rights of a key", "bob", false)
-	index.PutRole("reader", reader("alice"))
-	expect("member", "alice", true)
+	bind(index, "reader", reader(), "alice")
+	expect("bound", "alice", true)
 	expect("in another case", "Alice", false)
 	expect("no name", "", false)
-	index.PutRole("never", access.Role{Members: []string{"alice"}, Permissions: []access.Permission{{
+	bind(index, "never", access.Role{Permissions: []access.Permission{{
 		Effect: access.Deny, Actions: []string{access.Any}, Resources: []string{"certificate:42"},
-	}}})
+	}}}, "alice")
 	expect("denied", "alice", false)
 	index.DeleteRole("never")
 	expect("not denied any more", "alice", true)

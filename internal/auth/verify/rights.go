@@ -139,7 +139,43 @@ func (x *Index) changeRoles(change func(byName map[string]access.Role)) {
 		return
 	}
 	x.byRole = next
-	x.roles.Store(access.NewRoles(next))
+	x.rolesChanged()
+}
+
+// PutBinding adds or replaces a binding. The cost is that of all API keys.
+func (x *Index) PutBinding(name string, b access.Binding) {
+	x.changeBindings(func(byName map[string]access.Binding) { byName[name] = b })
+}
+
+// DeleteBinding removes a binding.
+func (x *Index) DeleteBinding(name string) {
+	x.changeBindings(func(byName map[string]access.Binding) { delete(byName, name) })
+}
+
+// ReplaceBindings replaces all bindings, at the cost of one change.
+func (x *Index) ReplaceBindings(all map[string]access.Binding) {
+	x.changeBindings(func(byName map[string]access.Binding) {
+		clear(byName)
+		maps.Copy(byName, all)
+	})
+}
+
+func (x *Index) changeBindings(change func(byName map[string]access.Binding)) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	next := map[string]access.Binding{}
+	maps.Copy(next, x.bindings)
+	change(next)
+	if reflect.DeepEqual(next, x.bindings) {
+		return
+	}
+	x.bindings = next
+	x.rolesChanged()
+}
+
+// rolesChanged applies new roles or bindings to every key. The caller holds mu.
+func (x *Index) rolesChanged() {
+	x.roles.Store(access.NewRoles(x.byRole, x.bindings))
 	x.changes.Add(1)
 	for name, u := range x.users {
 		x.updateUser(name, u)

@@ -135,8 +135,8 @@ func TestVerify_RefusesMalformedKeyOnRecord(t *testing.T) {
 	wantReason(t, verifier.Verify("short", now), verify.Malformed)
 }
 
-func TestVerify_RefusesFromNotAfterOn(t *testing.T) {
-	for name, notAfter := range map[string]time.Time{
+func TestVerify_RefusesFromExpiresAtOn(t *testing.T) {
+	for name, expiresAt := range map[string]time.Time{
 		"soon":                now,
 		"in a far year":       time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
 		"to the microsecond":  now.Add(123456 * time.Microsecond),
@@ -145,21 +145,21 @@ func TestVerify_RefusesFromNotAfterOn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ring, index := keyring(t), &verify.Index{}
 			h := admin("alice", ring.Digest(numbered(1)))
-			h.Keys[0].NotAfter = notAfter
+			h.Keys[0].ExpiresAt = expiresAt
 			index.Put(id("alice"), h)
 			verifier := verify.NewVerifier(index, format, ring)
 
-			wantReason(t, verifier.Verify(numbered(1), notAfter.Add(-time.Microsecond)), verify.Accepted)
-			wantReason(t, verifier.Verify(numbered(1), notAfter), verify.Expired)
-			wantReason(t, verifier.Verify(numbered(1), notAfter.AddDate(5, 0, 0)), verify.Expired)
+			wantReason(t, verifier.Verify(numbered(1), expiresAt.Add(-time.Microsecond)), verify.Accepted)
+			wantReason(t, verifier.Verify(numbered(1), expiresAt), verify.Expired)
+			wantReason(t, verifier.Verify(numbered(1), expiresAt.AddDate(5, 0, 0)), verify.Expired)
 		})
 	}
 }
 
-func TestVerify_RefusesNotAfterBefore1970(t *testing.T) {
+func TestVerify_RefusesExpiresAtBefore1970(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	h := admin("alice", ring.Digest(numbered(1)))
-	h.Keys[0].NotAfter = time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC)
+	h.Keys[0].ExpiresAt = time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC)
 	index.Put(id("alice"), h)
 	wantReason(t, verify.NewVerifier(index, format, ring).Verify(numbered(1), now), verify.Expired)
 }
@@ -167,7 +167,7 @@ func TestVerify_RefusesNotAfterBefore1970(t *testing.T) {
 func TestVerify_StandingPrecedesExpiry(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	h := admin("alice", ring.Digest(numbered(1)))
-	h.Keys[0].NotAfter, h.Standing = now, verify.Disabled
+	h.Keys[0].ExpiresAt, h.Standing = now, verify.Disabled
 	index.Put(id("alice"), h)
 	wantReason(t, verify.NewVerifier(index, format, ring).Verify(numbered(1), now), verify.Disabled)
 }

@@ -122,10 +122,10 @@ func newFixture(tb testing.TB, runtime config.Runtime) *fixture {
 
 func newIndex(ring *pepper.Keyring) *verify.Index {
 	index := &verify.Index{}
-	put := func(name, plaintext string, standing verify.Reason, notAfter time.Time) {
+	put := func(name, plaintext string, standing verify.Reason, expiresAt time.Time) {
 		index.Put(verify.ID{Kind: "AdminUser", Namespace: "n", Name: name}, verify.KeyObject{
 			Identity: verify.Identity{Username: name, Subject: "User/" + name, Admin: true}, Standing: standing, UID: name,
-			Keys: []verify.Key{{Digest: ring.Digest(plaintext), NotAfter: notAfter}},
+			Keys: []verify.Key{{Digest: ring.Digest(plaintext), ExpiresAt: expiresAt}},
 		})
 	}
 	put("alice", alice, verify.Accepted, time.Time{})
@@ -139,9 +139,8 @@ func newIndex(ring *pepper.Keyring) *verify.Index {
 	}
 	give("ci", ci, "", "Account/ci", "certs.read", "certs.write")
 	give("bobs", bobs, "bob", "User/bob", "certs.read", "certs.write")
-	index.PutRole(
-		"reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}},
-	)
+	index.PutRole("reader", access.Role{Permissions: []access.Permission{access.Scope("certs.read")}})
+	index.PutBinding("readers", access.Binding{Role: "reader", Users: []string{"bob"}})
 	return index
 }
 

@@ -65,9 +65,8 @@ func newFixture(tb testing.TB, runtime config.Runtime) *fixture {
 	}
 	give("bob", "User/bob", bobs)
 	give("", "Account/ci", ci)
-	index.PutRole(
-		"reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}},
-	)
+	index.PutRole("reader", access.Role{Permissions: []access.Permission{access.Scope("certs.read")}})
+	index.PutBinding("readers", access.Binding{Role: "reader", Users: []string{"bob"}})
 	g := gate.New(gate.Config{
 		Verifier: verify.NewVerifier(index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring), View: always{},
 		Now: time.Now, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),

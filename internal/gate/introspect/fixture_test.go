@@ -92,9 +92,8 @@ func newFixture(tb testing.TB) *fixture {
 	h.apiKey("", "Integration/odd", oddKey, verify.Accepted, now.Add(90*time.Second+999*time.Millisecond))
 	h.apiKey("bob", "User/bob", bobsAPIKey, verify.Accepted, time.Time{}, "certs.read", "certs.write", introspect.Action)
 	h.apiKey("", "Account/old", revokedKey, verify.Revoked, time.Time{}, "certs.read")
-	h.index.PutRole(
-		"reader", access.Role{Members: []string{"bob"}, Permissions: []access.Permission{access.Scope("certs.read")}},
-	)
+	h.index.PutRole("reader", access.Role{Permissions: []access.Permission{access.Scope("certs.read")}})
+	h.index.PutBinding("readers", access.Binding{Role: "reader", Users: []string{"bob"}})
 	h.gate = gate.New(gate.Config{
 		Verifier: verify.NewVerifier(h.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring), View: h.view,
 		Sessions: sessions{askerSession: ring.Digest(askerKey)}, Now: func() time.Time { return now }, Registry: h.registry,
@@ -105,10 +104,10 @@ func newFixture(tb testing.TB) *fixture {
 	return h
 }
 
-func (h *fixture) admin(name, plaintext string, standing verify.Reason, notAfter time.Time) {
+func (h *fixture) admin(name, plaintext string, standing verify.Reason, expiresAt time.Time) {
 	h.index.Put(verify.ID{Kind: "AdminUser", Name: name}, verify.KeyObject{
 		Identity: verify.Identity{Username: name, Subject: "User/" + name, Admin: true}, Standing: standing, UID: name,
-		OwnsUsername: true, Keys: []verify.Key{{Digest: h.ring.Digest(plaintext), NotAfter: notAfter}},
+		OwnsUsername: true, Keys: []verify.Key{{Digest: h.ring.Digest(plaintext), ExpiresAt: expiresAt}},
 	})
 }
 
@@ -157,9 +156,10 @@ func noKeys(t *testing.T, text string) {
 	}
 }
 
-// roleOf returns a role whose member may introspect.
-func roleOf(name, resource string) access.Role {
-	return access.Role{Members: []string{name}, Permissions: []access.Permission{{
+// bind gives a user a role of their own that may introspect.
+func (h *fixture) bind(user, resource string) {
+	h.index.PutRole(user, access.Role{Permissions: []access.Permission{{
 		Effect: access.Allow, Actions: []string{introspect.Action}, Resources: []string{resource},
-	}}}
+	}}})
+	h.index.PutBinding(user, access.Binding{Role: user, Users: []string{user}})
 }

@@ -136,8 +136,8 @@ func TestIntrospect_RequiresPermission(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newFixture(t)
 			h.use(t, config.Runtime{TrustProxyHeaders: true, AnonymousReads: true, AllowedUsers: []string{"mallory"}})
-			h.index.PutRole("gateways", roleOf("zoe", access.Any))
-			h.index.PutRole("others", roleOf("yan", "keys"))
+			h.bind("zoe", access.Any)
+			h.bind("yan", "keys")
 			// Permission is checked before the request is read.
 			for i, body := range []string{tokenForm(unknownKey), "", "token=%zz", tokenForm(ciKey) + "&" + tokenForm(ciKey)} {
 				r := newRequest(body)

@@ -101,10 +101,10 @@ func newEnv(tb testing.TB) *env {
 }
 
 func (e *env) populate() {
-	byAPI := map[string]string{v1alpha1.AnnotationCreatedBy: v1alpha1.CreatedByAPI}
+	byAPI := map[string]string{v1alpha1.LabelCreatedBy: v1alpha1.CreatedByAPI}
 	put := func(name, plaintext string, change func(*v1alpha1.AdminUser)) {
 		u := v1alpha1.AdminUser{Spec: v1alpha1.AdminUserSpec{Username: name, Delivery: v1alpha1.DeliveryResponse}}
-		u.Annotations = byAPI
+		u.Labels = byAPI
 		if change != nil {
 			change(&u)
 		}
@@ -113,9 +113,9 @@ func (e *env) populate() {
 	put("alice", aliceKey, nil)
 	put("bob", bobKey, nil)
 	put("plain", "", func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser })
-	put("off", offKey, func(u *v1alpha1.AdminUser) { u.Spec.Enabled = new(false) })
-	put("git", gitKey, func(u *v1alpha1.AdminUser) { u.Annotations, u.Spec.Delivery = nil, v1alpha1.DeliverySecret })
-	put("gitplain", "", func(u *v1alpha1.AdminUser) { u.Annotations, u.Spec.Role = nil, v1alpha1.RoleUser })
+	put("off", offKey, func(u *v1alpha1.AdminUser) { u.Spec.State = v1alpha1.StateDisabled })
+	put("git", gitKey, func(u *v1alpha1.AdminUser) { u.Labels, u.Spec.Delivery = nil, v1alpha1.DeliverySecret })
+	put("gitplain", "", func(u *v1alpha1.AdminUser) { u.Labels, u.Spec.Role = nil, v1alpha1.RoleUser })
 	e.memory.seen = []seenusers.User{
 		{ID: 1, Username: "sam", FirstSeen: begin.Add(-time.Hour), LastSeen: begin.Add(-time.Minute)},
 		{ID: 2, Username: "a b", FirstSeen: begin.Add(-2 * time.Hour), LastSeen: begin.Add(-time.Minute)},

@@ -155,7 +155,7 @@ func TestLogin_RefusesOverlappingKey(t *testing.T) {
 		}, Standing: verify.Accepted, UID: "over", OwnsUsername: true,
 		Keys: []verify.Key{
 			{Digest: env.registry.Ring.Digest("the-key-that-counts-now")},
-			{Digest: env.registry.Ring.Digest("the-key-in-its-overlap"), NotAfter: begin.Add(time.Hour), Overlapping: true},
+			{Digest: env.registry.Ring.Digest("the-key-in-its-overlap"), ExpiresAt: begin.Add(time.Hour), Overlapping: true},
 		},
 	})
 	if r := env.ask("POST", loginPath, "", claim("over", "the-key-in-its-overlap")); r.Code != 401 {
@@ -225,9 +225,10 @@ func TestMe_ReturnsCaller(t *testing.T) {
 // A saved name is not proven.
 func TestSavedName_HoldsNoRights(t *testing.T) {
 	env := newEnv(t)
-	env.registry.Index.PutRole("all", access.Role{Members: []string{"sam"}, Permissions: []access.Permission{
+	env.registry.Index.PutRole("all", access.Role{Permissions: []access.Permission{
 		{Effect: access.Allow, Actions: []string{"*"}, Resources: []string{"*"}},
 	}})
+	env.registry.Index.PutBinding("all", access.Binding{Role: "all", Users: []string{"sam"}})
 	for _, path := range []string{list, "/api/admin/audit"} {
 		if r := env.askWithCookie("GET", path, "keywright_user=sam"); r.Code != 403 {
 			t.Errorf("%s: %d %s", path, r.Code, r.Body)

@@ -82,7 +82,7 @@ var _ = Describe("/apiv1 on an API server", func() {
 				ctx, client.ObjectKey{Namespace: at["namespace"].(string), Name: at["name"].(string)}, stored,
 			),
 		).To(Succeed())
-		Expect(stored.Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationCreatedBy, v1alpha1.CreatedByAPI))
+		Expect(stored.Labels).To(HaveKeyWithValue(v1alpha1.LabelCreatedBy, v1alpha1.CreatedByAPI))
 		Expect(stored.Spec.Delivery).To(Equal(v1alpha1.DeliveryResponse))
 		Expect(*stored.Spec.TTL).To(BeEquivalentTo("24h0m0s"))
 		Expect(made["expires_at"]).To(Equal(stored.Status.Keys[0].IssuedAt.UTC().Add(24 * time.Hour).Format(time.RFC3339)))
@@ -176,16 +176,20 @@ var _ = Describe("/apiv1 on an API server", func() {
 	It("accepts a role that was just created, and lets a key give the roles that it holds", func(ctx SpecContext) {
 		minute := v1alpha1.Duration("1m")
 		role := &v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "just-made"}, Spec: v1alpha1.AccessRoleSpec{
-			Members: []v1alpha1.Username{"zoe"}, MaxTTL: &minute, Permissions: []v1alpha1.Permission{{
+			Limits: &v1alpha1.Limits{MaxTTL: &minute}, Permissions: []v1alpha1.Permission{{
 				Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{"apikeys.write", "certs.read"},
 				Resources: []v1alpha1.Resource{"*"},
 			}},
 		}}
 		Expect(plane.Client.Create(ctx, role)).To(Succeed())
+		binding := &v1alpha1.AccessRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "zoes"}}
+		binding.Spec.RoleRef.Name = "just-made"
+		binding.Spec.Subjects = []v1alpha1.BoundSubject{{Kind: v1alpha1.BoundUser, Name: "zoe"}}
+		Expect(plane.Client.Create(ctx, binding)).To(Succeed())
 		status, made, what := ask("POST", "users/zoe/apikeys", `{"name":"zoe's","roles":["just-made"]}`)
 		Expect(status).To(Equal(http.StatusCreated), what)
 		token := made["token"].(string)
-		// The role arrives by another watch than the key.
+		// Role and binding arrive by other watches than the key.
 		Eventually(func() int {
 			status, _, _ := ask("POST", "users/me/apikeys", `{"name":"another","roles":["just-made"],"scopes":["certs.read"],"expires_in_seconds":20}`, token)
 			return status

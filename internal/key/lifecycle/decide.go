@@ -76,11 +76,11 @@ func amendEnds(f Facts) (Plan, bool) {
 		k := &amended[i]
 		end := f.Spec.RecordedEnd(k.IssuedAt)
 		if k != current || f.Spec.Blocked {
-			end = earliest(end, k.NotAfter)
+			end = earliest(end, k.ExpiresAt)
 		}
-		k.NotAfter = end
+		k.ExpiresAt = end
 	}
-	same := slices.EqualFunc(amended, f.Status.Keys, func(a, b Key) bool { return a.NotAfter.Equal(b.NotAfter) })
+	same := slices.EqualFunc(amended, f.Status.Keys, func(a, b Key) bool { return a.ExpiresAt.Equal(b.ExpiresAt) })
 	return Plan{Step: Amend, Keys: amended}, !same
 }
 
@@ -169,7 +169,7 @@ func adopt(f Facts) (Plan, bool) {
 	if current := Current(f.Status.Keys); current != nil && current.ID == id {
 		return Plan{}, false
 	}
-	if slices.Contains(f.Status.AdoptedKeys, id) || recorded(f.Status.Keys, id) {
+	if slices.Contains(f.Status.AdoptedKeyIDs, id) || recorded(f.Status.Keys, id) {
 		return stall(f, RetiredKey), true
 	}
 	if f.Secret.Content.InUse {
@@ -296,7 +296,7 @@ func record(f Facts, why Cause, kept []Key) (Plan, bool) {
 	case !f.Secret.Live && !mustHold(f):
 		return Plan{Step: Look}, true
 	}
-	return Plan{Step: Record, Cause: why, Adopt: why == Adopted, Keys: kept, NotAfter: end}, true
+	return Plan{Step: Record, Cause: why, Adopt: why == Adopted, Keys: kept, ExpiresAt: end}, true
 }
 
 // stall keeps the accepted keys. It drops a pending digest, because nothing will complete it soon.

@@ -89,7 +89,7 @@ func TestDecide_StepsFromRest(t *testing.T) {
 		"a retired key brought back": {func(f *fixture) {
 			f.edit("old", true)
 			f.secret.adopt = true
-			f.status.AdoptedKeys = []string{"older", "old"}
+			f.status.AdoptedKeyIDs = []string{"older", "old"}
 		},
 			[]lifecycle.Step{guard, read, stall}, []string{"k1"}, lifecycle.RetiredKey},
 		"digest removed from status": {func(f *fixture) { f.status.Keys = nil },
@@ -247,7 +247,7 @@ func TestDecide_WaitsForAPI(t *testing.T) {
 	if err != nil || plan.Stall != lifecycle.AwaitingKey || f.generated != 0 {
 		t.Fatalf("%+v, %v", plan, err)
 	}
-	f.status.Keys = []lifecycle.Key{{ID: "api"}}
+	f.status.Keys = []lifecycle.Key{{ID: "api", State: lifecycle.StateCurrent}}
 	plan, err = f.run(f.checkStep, never)
 	if err != nil || plan.Step != rest || f.generated != 0 {
 		t.Fatalf("%+v, %v", plan, err)
@@ -267,7 +267,7 @@ func TestDecide_AwaitsAPIBeforeItStalls(t *testing.T) {
 		t.Fatalf("%+v, %v", plan, err)
 	}
 	f.now = f.now.Add(-time.Second)
-	f.status.Keys = []lifecycle.Key{{ID: "api"}}
+	f.status.Keys = []lifecycle.Key{{ID: "api", State: lifecycle.StateCurrent}}
 	if plan, err = f.run(f.checkStep, never); err != nil || plan.Step != rest {
 		t.Fatalf("%+v, %v", plan, err)
 	}
@@ -331,8 +331,8 @@ func TestDecide_Expiry(t *testing.T) {
 			f := settledFixture(t)
 			c.happens(f)
 			plan := f.runOrFail(t)
-			if !slices.Equal(ids(f), c.keys) || plan.Expired != c.expired || !f.status.Keys[0].NotAfter.Equal(c.end) {
-				t.Fatalf("keys %v, expired %t, end %v", ids(f), plan.Expired, f.status.Keys[0].NotAfter)
+			if !slices.Equal(ids(f), c.keys) || plan.Expired != c.expired || !f.status.Keys[0].ExpiresAt.Equal(c.end) {
+				t.Fatalf("keys %v, expired %t, end %v", ids(f), plan.Expired, f.status.Keys[0].ExpiresAt)
 			}
 			if plan.Expired != plan.WakeAt.IsZero() && !c.end.IsZero() {
 				t.Fatalf("wakes at %v", plan.WakeAt)

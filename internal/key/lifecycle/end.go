@@ -30,7 +30,7 @@ func (s *Spec) RecordedEnd(issued time.Time) time.Time {
 func Ended(end, now time.Time) bool { return !end.IsZero() && !now.Before(end) }
 
 // ended reports whether the key has reached its end.
-func (k *Key) ended(now time.Time) bool { return Ended(k.NotAfter, now) }
+func (k *Key) ended(now time.Time) bool { return Ended(k.ExpiresAt, now) }
 
 // IssueTime returns the time of issue to record for a key made now: in whole seconds, and never before its object was
 // created by the API server's clock. A key older than its object counts as restored from a backup.

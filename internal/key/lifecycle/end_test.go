@@ -74,7 +74,8 @@ func TestDefaultOverlap(t *testing.T) {
 
 // A write that is repeated after a conflict finds its own key on record.
 func TestSucceed_RecordsAKeyOnce(t *testing.T) {
-	next, old := lifecycle.Key{ID: "b", IssuedAt: noon}, lifecycle.Key{ID: "a", IssuedAt: noon.Add(-time.Hour)}
+	next := lifecycle.Key{ID: "b", IssuedAt: noon}
+	old := lifecycle.Key{ID: "a", IssuedAt: noon.Add(-time.Hour), State: lifecycle.StateCurrent}
 	once := lifecycle.Succeed([]lifecycle.Key{old}, next, time.Hour, noon)
 	if twice := lifecycle.Succeed(once, next, time.Hour, noon); len(once) != 2 || !slices.Equal(once, twice) {
 		t.Errorf("%+v, want %+v", twice, once)
@@ -83,14 +84,16 @@ func TestSucceed_RecordsAKeyOnce(t *testing.T) {
 
 func TestSucceed_DropsKeysThatAreNotAccepted(t *testing.T) {
 	keys := []lifecycle.Key{
-		{ID: "current"}, {ID: "pending", Pending: true}, {ID: "dead", NotAfter: noon.Add(time.Minute),
-			Dead: lifecycle.PepperGone},
-		{ID: "ended", NotAfter: noon}, {ID: "overlapping", NotAfter: noon.Add(time.Minute)},
+		{ID: "current", State: lifecycle.StateCurrent}, {ID: "pending", State: lifecycle.StatePending},
+		{ID: "dead", State: lifecycle.StateOverlapping, ExpiresAt: noon.Add(time.Minute), Dead: lifecycle.PepperGone},
+		{ID: "ended", State: lifecycle.StateOverlapping, ExpiresAt: noon},
+		{ID: "overlapping", State: lifecycle.StateOverlapping, ExpiresAt: noon.Add(time.Minute)},
 	}
 	got := lifecycle.Succeed(keys, lifecycle.Key{ID: "next", IssuedAt: noon}, time.Hour, noon)
 	want := []lifecycle.Key{
-		{ID: "next", IssuedAt: noon}, {ID: "current", NotAfter: noon.Add(time.Hour)}, {ID: "overlapping",
-			NotAfter: noon.Add(time.Minute)},
+		{ID: "next", State: lifecycle.StateCurrent, IssuedAt: noon},
+		{ID: "current", State: lifecycle.StateOverlapping, ExpiresAt: noon.Add(time.Hour)},
+		{ID: "overlapping", State: lifecycle.StateOverlapping, ExpiresAt: noon.Add(time.Minute)},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%+v, want %+v", got, want)

@@ -2,20 +2,31 @@ package lifecycle
 
 import "time"
 
-// Key is one entry of status.keys. The first one that is not pending is the current key; others that are not
-// pending are in their overlap.
+// Key is one entry of status.keys. Their order has no meaning.
 type Key struct {
 	ID       string
 	Prefix   string
 	Digest   string
 	IssuedAt time.Time
-	// NotAfter is the instant from which the key is refused. Zero: none.
-	NotAfter time.Time
-	// Pending is true until the plaintext is known to be in the Secret.
-	Pending bool
+	// ExpiresAt is the instant from which the key is refused. Zero: none.
+	ExpiresAt time.Time
+	State     State
 	// Dead is why the key is refused although it is recorded. Empty: it is not dead.
 	Dead Death
 }
+
+// State is the place of a key in the life of its object. The zero value is not valid.
+type State string
+
+// States.
+const (
+	// StatePending: the digest is recorded and the plaintext is not known to be in the Secret yet.
+	StatePending State = "Pending"
+	// StateCurrent: the key is the one that its user should use. An object has at most one.
+	StateCurrent State = "Current"
+	// StateOverlapping: the key has a successor and is accepted until its end.
+	StateOverlapping State = "Overlapping"
+)
 
 // Death is why a recorded key is refused.
 type Death string
@@ -74,8 +85,8 @@ type Status struct {
 	SecretName string
 	// LastRotateRequest is the last request acted on.
 	LastRotateRequest string
-	// AdoptedKeys are the ids of the keys last adopted from a Secret.
-	AdoptedKeys []string
+	// AdoptedKeyIDs are the ids of the keys last adopted from a Secret.
+	AdoptedKeyIDs []string
 	// Restored: the current key is older than the object, so both came back from a backup.
 	Restored bool
 	// Guarded: a finalizer keeps the object until its Secret has been released.

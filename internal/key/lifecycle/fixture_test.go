@@ -142,9 +142,9 @@ func (f *fixture) do(plan lifecycle.Plan) {
 
 func (f *fixture) record(plan lifecycle.Plan) {
 	f.status.Restored = false
-	key := lifecycle.Key{ID: f.inHand, IssuedAt: f.now, NotAfter: plan.NotAfter, Pending: true}
+	key := lifecycle.Key{ID: f.inHand, IssuedAt: f.now, ExpiresAt: plan.ExpiresAt, State: lifecycle.StatePending}
 	if plan.Adopt {
-		f.status.AdoptedKeys = append(f.status.AdoptedKeys, f.inHand)
+		f.status.AdoptedKeyIDs = append(f.status.AdoptedKeyIDs, f.inHand)
 	} else {
 		f.generated++
 		key.ID = fmt.Sprintf("k%d", f.generated)
@@ -157,7 +157,7 @@ func (f *fixture) record(plan lifecycle.Plan) {
 // accepted reports whether the server would accept the key now.
 func (f *fixture) accepted(id string) bool {
 	return slices.ContainsFunc(f.status.Keys, func(k lifecycle.Key) bool {
-		return k.ID == id && !f.over(k.NotAfter)
+		return k.ID == id && !f.over(k.ExpiresAt)
 	})
 }
 

@@ -1,35 +1,39 @@
 package lifecycle
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
 
-// Current returns the current key, which is the first that is not pending, or nil.
-func Current(keys []Key) *Key {
-	for i := range keys {
-		if !keys[i].Pending {
-			return &keys[i]
-		}
-	}
-	return nil
-}
+// Current returns the current key, or nil.
+func Current(keys []Key) *Key { return find(keys, StateCurrent) }
 
 // Pending returns the pending key, or nil.
-func Pending(keys []Key) *Key {
+func Pending(keys []Key) *Key { return find(keys, StatePending) }
+
+// find returns the newest key in this state. More than one key is current or pending only in a status edited by hand.
+func find(keys []Key, state State) *Key {
+	var found *Key
 	for i := range keys {
-		if keys[i].Pending {
-			return &keys[i]
+		if k := &keys[i]; k.State == state && (found == nil || newer(k, found) < 0) {
+			found = k
 		}
 	}
-	return nil
+	return found
+}
+
+// newer orders keys by the time of their issue, the newest first.
+func newer(a, b *Key) int {
+	return cmp.Or(b.IssuedAt.Compare(a.IssuedAt), strings.Compare(a.ID, b.ID))
 }
 
 // settled returns keys without the pending ones.
 func settled(keys []Key) []Key {
 	kept := make([]Key, 0, len(keys)+1)
 	for _, k := range keys {
-		if !k.Pending {
+		if k.State != StatePending {
 			kept = append(kept, k)
 		}
 	}
@@ -37,18 +41,27 @@ func settled(keys []Key) []Key {
 }
 
 // alive returns keys without overlapping ones that have ended or are dead. An overlapping key always has an end:
-// Keywright did not write one without, and it is removed too. The current key stays when it has ended, as the record of
-// that.
+// Keywright did not write one without, and it is removed too, as are a second current key and a key in no known state.
+// The current key stays when it has ended, as the record of that.
 func alive(keys []Key, now time.Time) []Key {
 	kept := make([]Key, 0, len(keys))
 	current := Current(keys)
 	for i := range keys {
 		k := &keys[i]
-		if k == current || k.Pending || k.Dead == "" && !k.NotAfter.IsZero() && !k.ended(now) {
+		overlaps := k.State == StateOverlapping && k.Dead == "" && !k.ExpiresAt.IsZero() && !k.ended(now)
+		if k == current || k.State == StatePending || overlaps {
 			kept = append(kept, *k)
 		}
 	}
 	return kept
+}
+
+// rank orders the former current key, the newest whatever the clock did, before overlapping ones.
+func rank(k *Key) int {
+	if k.State == StateCurrent {
+		return 0
+	}
+	return 1
 }
 
 // MaxOverlapping bounds the old keys that are accepted at a time. Status has room for that many, and someone who
@@ -57,13 +70,18 @@ const MaxOverlapping = 16
 
 // Succeed returns the keys of an object after next has become its current key. Older keys overlap with it; those that
 // have ended, are dead, or are next itself (a write that is repeated) leave at once, as all of them do without an
-// overlap. Operator and server both record a key by this rule.
+// overlap. Of too many the oldest leave. Operator and server both record a key by this rule.
 func Succeed(keys []Key, next Key, overlap time.Duration, now time.Time) []Key {
-	next.Pending = false
+	next.State = StateCurrent
 	old := slices.DeleteFunc(settled(keys), func(k Key) bool {
 		return overlap <= 0 || k.ID == next.ID || k.Dead != "" || k.ended(now)
 	})
-	return limitOverlap(append([]Key{next}, old[:min(len(old), MaxOverlapping)]...), overlap)
+	slices.SortFunc(old, func(a, b Key) int { return cmp.Or(rank(&a)-rank(&b), newer(&a, &b)) })
+	old = old[:min(len(old), MaxOverlapping)]
+	for i := range old {
+		old[i].State = StateOverlapping
+	}
+	return limitOverlap(append([]Key{next}, old...), overlap)
 }
 
 // limitOverlap ends overlapping keys at the latest one overlap after the issue of the current key. It never makes an
@@ -77,8 +95,8 @@ func limitOverlap(keys []Key, overlap time.Duration) []Key {
 	end := WholeSecond(current.IssuedAt.Add(overlap))
 	for i := range limited {
 		k := &limited[i]
-		if k != current && !k.Pending && (k.NotAfter.IsZero() || end.Before(k.NotAfter)) {
-			k.NotAfter = end
+		if k.State == StateOverlapping && (k.ExpiresAt.IsZero() || end.Before(k.ExpiresAt)) {
+			k.ExpiresAt = end
 		}
 	}
 	return limited

@@ -53,6 +53,7 @@ func TestDecide_OverlappingKeysAreBounded(t *testing.T) {
 	f := settledFixture(t)
 	f.spec.Overlap = time.Hour
 	for i := range 40 {
+		f.now = f.now.Add(time.Second)
 		f.spec.RotateRequest = strconv.Itoa(i)
 		f.runOrFail(t)
 	}

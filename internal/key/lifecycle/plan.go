@@ -100,8 +100,8 @@ type Plan struct {
 	Keys []Key
 	// Cause of a Record.
 	Cause Cause
-	// NotAfter is the end of the key to record. Zero: none.
-	NotAfter time.Time
+	// ExpiresAt is the end of the key to record. Zero: none.
+	ExpiresAt time.Time
 	// Adopt: the key to record is the one in hand.
 	Adopt bool
 	// Stall is what a person has to act on.

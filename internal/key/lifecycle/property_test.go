@@ -71,7 +71,7 @@ func (f *fixture) checkStep(plan lifecycle.Plan) error {
 	}
 	endless := 0
 	for _, k := range f.status.Keys {
-		if !k.Pending && k.NotAfter.IsZero() {
+		if k.State != lifecycle.StatePending && k.ExpiresAt.IsZero() {
 			endless++
 		}
 	}
@@ -175,7 +175,9 @@ func happen(t *rapid.T, f *fixture) {
 		"lose the pepper":     func() { f.die(lifecycle.PepperGone) },
 		"another has the key": func() { f.die(lifecycle.Taken) },
 		"hand-made status": func() {
-			f.status.Keys = append(f.status.Keys, lifecycle.Key{ID: "evil", IssuedAt: f.now})
+			states := []lifecycle.State{"", lifecycle.StatePending, lifecycle.StateCurrent, lifecycle.StateOverlapping}
+			evil := lifecycle.Key{ID: "evil", IssuedAt: f.now, State: rapid.SampledFrom(states).Draw(t, "state")}
+			f.status.Keys = append(f.status.Keys, evil)
 			if len(f.status.Keys) == 1 {
 				f.status.Keys = nil
 			}

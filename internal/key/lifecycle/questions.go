@@ -76,7 +76,7 @@ func earliestEnd(f Facts) time.Time {
 	var first time.Time
 	for _, k := range f.Status.Keys {
 		if !k.ended(f.Now) {
-			first = earliest(first, k.NotAfter)
+			first = earliest(first, k.ExpiresAt)
 		}
 	}
 	return first

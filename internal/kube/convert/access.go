@@ -1,6 +1,8 @@
 package convert
 
 import (
+	"time"
+
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/access"
 )
@@ -18,10 +20,27 @@ func Rights(key *v1alpha1.APIKey) access.Rights {
 func Role(role *v1alpha1.AccessRole) access.Role {
 	return access.Role{
 		Permissions: permissions(role.Spec.Permissions),
-		Members:     Plain(role.Spec.Members),
-		DeniesKeys:  role.Spec.APIKeys == v1alpha1.KeysDenied,
-		MaxTTL:      Duration(role.Spec.MaxTTL),
+		MaxTTL:      maxTTL(role),
 	}
+}
+
+// Binding returns the rules of an AccessRoleBinding.
+func Binding(b *v1alpha1.AccessRoleBinding) access.Binding {
+	bound := access.Binding{Role: string(b.Spec.RoleRef.Name), DeniesKeys: b.Spec.APIKeys == v1alpha1.KeysDenied}
+	for _, subject := range b.Spec.Subjects {
+		if subject.Kind == v1alpha1.BoundUser {
+			bound.Users = append(bound.Users, string(subject.Name))
+		}
+	}
+	return bound
+}
+
+// maxTTL returns the longest lifetime of a key that uses the role. 0: it sets none.
+func maxTTL(role *v1alpha1.AccessRole) time.Duration {
+	if role.Spec.Limits == nil {
+		return 0
+	}
+	return Duration(role.Spec.Limits.MaxTTL)
 }
 
 func permissions(written []v1alpha1.Permission) []access.Permission {

@@ -1,11 +1,11 @@
 package convert
 
 import (
-	"slices"
 	"strings"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
@@ -15,12 +15,12 @@ func KeyObject(o keyholder.Object) (object verify.KeyObject, unreadable []int) {
 	status := o.HolderStatus()
 	object = verify.KeyObject{
 		Standing: Standing(o), Created: o.GetCreationTimestamp().Time, UID: string(o.GetUID()),
-		HoldsKeys: len(status.Keys) > 0, LastUsed: Instant(status.LastUsedTime),
+		HoldsKeys: len(status.Keys) > 0, LastUsed: Instant(status.Usage.LastUsedAt),
 	}
 	switch o := o.(type) {
 	case *v1alpha1.AdminUser:
 		object.Identity = identityOfUser(o)
-		object.OwnsUsername, object.Disabled, object.StaysIfLast = true, !o.IsEnabled(), StaysIfLast(o)
+		object.OwnsUsername, object.Disabled, object.StaysIfLast = true, o.IsDisabled(), StaysIfLast(o)
 	case *v1alpha1.APIKey:
 		object.Identity = identityOfSubject(o.Spec.Subject)
 		object.ExpiresAt, object.TTL, object.Rights = Instant(o.Spec.ExpiresAt), Duration(o.Spec.TTL), new(Rights(o))
@@ -45,17 +45,15 @@ func identityOfSubject(subject v1alpha1.Subject) verify.Identity {
 	return i
 }
 
-// indexKeys reads status.keys. Every delivered key after the first one overlaps, even if the first can't be read: no
-// session may depend on a key that has a successor.
+// indexKeys reads status.keys.
 func indexKeys(recorded []v1alpha1.KeyStatus) ([]verify.Key, []int) {
 	keys, unreadable := readable(recorded)
-	current := slices.IndexFunc(recorded, func(k v1alpha1.KeyStatus) bool { return !k.Pending })
 	indexed := make([]verify.Key, len(keys))
 	for i := range keys {
 		k := &keys[i]
 		indexed[i] = verify.Key{
-			Digest: k.digest, IssuedAt: k.IssuedAt, NotAfter: k.NotAfter,
-			Pending: k.Pending, Overlapping: !k.Pending && k.position != current,
+			Digest: k.digest, IssuedAt: k.IssuedAt, ExpiresAt: k.ExpiresAt,
+			Pending: k.State == lifecycle.StatePending, Overlapping: k.State == lifecycle.StateOverlapping,
 		}
 	}
 	return indexed, unreadable

@@ -25,8 +25,7 @@ func Keys(recorded []v1alpha1.KeyStatus) []lifecycle.Key {
 // entry is a readable entry of status.keys.
 type entry struct {
 	lifecycle.Key
-	digest   pepper.Digest
-	position int
+	digest pepper.Digest
 }
 
 // readable returns the readable entries of status.keys, each key once, and the positions of the unreadable ones.
@@ -43,9 +42,9 @@ func readable(recorded []v1alpha1.KeyStatus) (entries []entry, unreadable []int)
 		if slices.ContainsFunc(entries, func(e entry) bool { return e.ID == id }) {
 			continue
 		}
-		entries = append(entries, entry{digest: digest, position: i, Key: lifecycle.Key{
+		entries = append(entries, entry{digest: digest, Key: lifecycle.Key{
 			ID: id, Prefix: k.Prefix, Digest: k.Digest,
-			IssuedAt: k.IssuedAt.Time, NotAfter: Instant(k.NotAfter), Pending: k.Pending,
+			IssuedAt: k.IssuedAt.Time, ExpiresAt: Instant(k.ExpiresAt), State: lifecycle.State(k.State),
 		}})
 	}
 	return entries, unreadable
@@ -61,8 +60,8 @@ func KeyStatuses(keys []lifecycle.Key) []v1alpha1.KeyStatus {
 		k := &keys[i]
 		recorded = append(recorded, v1alpha1.KeyStatus{
 			ID: k.ID, Prefix: k.Prefix, Digest: k.Digest,
-			IssuedAt: metav1.NewTime(k.IssuedAt.Truncate(time.Second)),
-			NotAfter: TimeOf(k.NotAfter), Pending: k.Pending,
+			IssuedAt:  metav1.NewTime(k.IssuedAt.Truncate(time.Second)),
+			ExpiresAt: TimeOf(k.ExpiresAt), State: v1alpha1.KeyState(k.State),
 		})
 	}
 	return recorded

@@ -26,14 +26,14 @@ func newRing(t *testing.T) *pepper.Keyring {
 }
 
 func keyOf(digest pepper.Digest) lifecycle.Key {
-	return lifecycle.Key{ID: digest.KeyID(), Prefix: "ak_0", Digest: digest.String(), IssuedAt: noon}
+	return lifecycle.Key{ID: digest.KeyID(), Prefix: "ak_0", Digest: digest.String(), IssuedAt: noon, State: lifecycle.StateCurrent}
 }
 
 func TestKeys_ReadWhatKeyStatusesWrites(t *testing.T) {
 	ring := newRing(t)
 	current, pending, ending := keyOf(ring.Digest("one")), keyOf(ring.Digest("two")), keyOf(ring.Digest("three"))
-	pending.Pending = true
-	ending.NotAfter = noon.Add(time.Hour)
+	pending.State = lifecycle.StatePending
+	ending.State, ending.ExpiresAt = lifecycle.StateOverlapping, noon.Add(time.Hour)
 	keys := []lifecycle.Key{current, pending, ending}
 	if got := convert.Keys(convert.KeyStatuses(keys)); !slices.Equal(got, keys) {
 		t.Fatalf("got %+v, want %+v", got, keys)
@@ -51,13 +51,13 @@ func TestKeyStatuses_RoundToWholeSeconds(t *testing.T) {
 		{time.Second - 1, 0, time.Second},
 		{time.Second, time.Second, time.Second},
 	} {
-		k := lifecycle.Key{IssuedAt: noon.Add(c.fraction), NotAfter: noon.Add(c.fraction)}
+		k := lifecycle.Key{IssuedAt: noon.Add(c.fraction), ExpiresAt: noon.Add(c.fraction)}
 		got := convert.KeyStatuses([]lifecycle.Key{k})[0]
 		if !got.IssuedAt.Time.Equal(noon.Add(c.issued)) {
 			t.Errorf("%v: issued at %v: never later than it was", c.fraction, got.IssuedAt)
 		}
-		if !got.NotAfter.Time.Equal(noon.Add(c.ends)) {
-			t.Errorf("%v: ends at %v: never earlier than promised", c.fraction, got.NotAfter)
+		if !got.ExpiresAt.Time.Equal(noon.Add(c.ends)) {
+			t.Errorf("%v: ends at %v: never earlier than promised", c.fraction, got.ExpiresAt)
 		}
 	}
 }
@@ -66,10 +66,13 @@ func TestKeys_IgnoresUnreadableAndRepeatedEntries(t *testing.T) {
 	ring := newRing(t)
 	good := ring.Digest("good")
 	recorded := []v1alpha1.KeyStatus{
-		{ID: "0000000000000000", Digest: good.String(), Prefix: "ak_0", IssuedAt: metav1.NewTime(noon)},
+		{
+			ID: "0000000000000000", Digest: good.String(), Prefix: "ak_0", IssuedAt: metav1.NewTime(noon),
+			State: v1alpha1.KeyCurrent,
+		},
 		{ID: "garbage", Digest: "garbage"},
 		{ID: "upper", Digest: strings.ToUpper(good.String())},
-		{ID: good.KeyID(), Digest: good.String(), Pending: true},
+		{ID: good.KeyID(), Digest: good.String(), State: v1alpha1.KeyPending},
 	}
 	got := convert.Keys(recorded)
 	if len(got) != 1 || got[0] != keyOf(good) {

@@ -49,18 +49,30 @@ func TestRole(t *testing.T) {
 		t.Errorf("of an empty role: %+v", got)
 	}
 	role.Spec = v1alpha1.AccessRoleSpec{
-		Permissions: []v1alpha1.Permission{written(v1alpha1.EffectDeny)}, Members: []v1alpha1.Username{"alice"},
-		APIKeys: v1alpha1.KeysDenied, MaxTTL: new(v1alpha1.Duration("2h")),
+		Permissions: []v1alpha1.Permission{written(v1alpha1.EffectDeny)},
+		Limits:      &v1alpha1.Limits{MaxTTL: new(v1alpha1.Duration("2h"))},
 	}
-	want := access.Role{
-		Permissions: []access.Permission{read(access.Deny)}, Members: []string{"alice"}, DeniesKeys: true,
-		MaxTTL: 2 * time.Hour,
-	}
+	want := access.Role{Permissions: []access.Permission{read(access.Deny)}, MaxTTL: 2 * time.Hour}
 	if got := convert.Role(role); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	role.Spec.APIKeys = v1alpha1.KeysAllowed
-	if convert.Role(role).DeniesKeys {
+}
+
+func TestBinding(t *testing.T) {
+	binding := &v1alpha1.AccessRoleBinding{}
+	if got := convert.Binding(binding); !reflect.DeepEqual(got, access.Binding{}) {
+		t.Errorf("of an empty binding: %+v", got)
+	}
+	binding.Spec = v1alpha1.AccessRoleBindingSpec{
+		RoleRef: v1alpha1.RoleRef{Name: "reader"}, APIKeys: v1alpha1.KeysDenied,
+		Subjects: []v1alpha1.BoundSubject{{Kind: v1alpha1.BoundUser, Name: "alice"}, {Kind: "Group", Name: "staff"}},
+	}
+	want := access.Binding{Role: "reader", Users: []string{"alice"}, DeniesKeys: true}
+	if got := convert.Binding(binding); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	binding.Spec.APIKeys = v1alpha1.KeysAllowed
+	if convert.Binding(binding).DeniesKeys {
 		t.Error("Allowed denies")
 	}
 }

@@ -30,7 +30,7 @@ func adminUserSpec(user *v1alpha1.AdminUser) lifecycle.Spec {
 		SecretName:    user.EffectiveSecretName(),
 	}
 	if secret := user.Spec.Secret; secret != nil {
-		spec.Reissue = secret.WhenDeleted == v1alpha1.WhenDeletedReissue
+		spec.Reissue = secret.ReissuePolicy == v1alpha1.ReissueIfLost
 	}
 	if rotation := user.Spec.Rotation; rotation != nil {
 		spec.Every, spec.Overlap = Duration(rotation.Every), Duration(rotation.Overlap)
@@ -42,10 +42,10 @@ func apiKeySpec(key *v1alpha1.APIKey) lifecycle.Spec {
 	spec := lifecycle.Spec{
 		ExpiresAt:     Instant(key.Spec.ExpiresAt),
 		TTL:           Duration(key.Spec.TTL),
-		Revoked:       key.Spec.Revoked,
+		Revoked:       key.IsRevoked(),
 		Deleted:       !key.DeletionTimestamp.IsZero(),
 		ByAPI:         key.Spec.Delivery == v1alpha1.DeliveryResponse,
-		Reissue:       key.Spec.Secret == nil || key.Spec.Secret.WhenDeleted != v1alpha1.WhenDeletedKeep,
+		Reissue:       key.Spec.Secret == nil || key.Spec.Secret.ReissuePolicy != v1alpha1.ReissueNever,
 		RotateRequest: rotateRequest(key),
 		SecretName:    key.EffectiveSecretName(),
 	}

@@ -16,11 +16,11 @@ func Standing(o keyholder.Object) verify.Reason {
 	switch o := o.(type) {
 	case *v1alpha1.AdminUser:
 		return verify.Facts{
-			Deleted: !o.DeletionTimestamp.IsZero(), Kept: IsKept(o), Demoted: !o.IsAdmin(), Disabled: !o.IsEnabled(),
+			Deleted: !o.DeletionTimestamp.IsZero(), Kept: IsKept(o), Demoted: !o.IsAdmin(), Disabled: o.IsDisabled(),
 		}.Standing()
 	case *v1alpha1.APIKey:
 		return verify.Facts{
-			Deleted: !o.DeletionTimestamp.IsZero(), Revoked: o.Spec.Revoked, Disabled: !o.IsEnabled(),
+			Deleted: !o.DeletionTimestamp.IsZero(), Revoked: o.IsRevoked(), Disabled: o.IsDisabled(),
 			NoSubject: o.Spec.Subject.Kind == "" || o.Spec.Subject.Name == "",
 		}.Standing()
 	}
@@ -37,7 +37,7 @@ func ActiveAdmin(user *v1alpha1.AdminUser, currentKeyAccepted bool) bool {
 // StaysIfLast reports whether an AdminUser that is being deleted stays while there is no active admin: it would be an
 // active admin otherwise, the finalizer holds it, and no person has allowed its removal.
 func StaysIfLast(user *v1alpha1.AdminUser) bool {
-	return !user.DeletionTimestamp.IsZero() && user.IsAdmin() && user.IsEnabled() &&
+	return !user.DeletionTimestamp.IsZero() && user.IsAdmin() && !user.IsDisabled() &&
 		IsAnchor(user) && !RemovalAllowed(user)
 }
 

@@ -31,7 +31,7 @@ func TestStanding_AcceptsTheKeptLastAdmin(t *testing.T) {
 		"removal allowed": {func(u *v1alpha1.AdminUser) {
 			u.Annotations = map[string]string{v1alpha1.AnnotationAllowLastAdminRemoval: "true"}
 		}, verify.Deleted},
-		"disabled": {func(u *v1alpha1.AdminUser) { u.Spec.Enabled = new(false) }, verify.Deleted},
+		"disabled": {func(u *v1alpha1.AdminUser) { u.Spec.State = v1alpha1.StateDisabled }, verify.Deleted},
 	} {
 		if got := convert.Standing(kept(c.change)); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
@@ -50,7 +50,7 @@ func TestStaysIfLast(t *testing.T) {
 		"held by another finalizer": {func(u *v1alpha1.AdminUser) { u.Finalizers = []string{v1alpha1.FinalizerKeepSecret} },
 			false},
 		"demoted":  {func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser }, false},
-		"disabled": {func(u *v1alpha1.AdminUser) { u.Spec.Enabled = new(false) }, false},
+		"disabled": {func(u *v1alpha1.AdminUser) { u.Spec.State = v1alpha1.StateDisabled }, false},
 		"removal allowed": {func(u *v1alpha1.AdminUser) {
 			u.Annotations = map[string]string{v1alpha1.AnnotationAllowLastAdminRemoval: "true"}
 		}, false},

@@ -40,12 +40,12 @@ func (s *Store) Create(ctx context.Context, o Object, k *Key) error {
 
 func (s *Store) complete(o Object) {
 	o.SetNamespace(s.Namespace)
-	annotations := o.GetAnnotations()
-	if annotations == nil {
-		annotations = map[string]string{}
+	labels := o.GetLabels()
+	if labels == nil {
+		labels = map[string]string{}
 	}
-	annotations[v1alpha1.AnnotationCreatedBy] = v1alpha1.CreatedByAPI
-	o.SetAnnotations(annotations)
+	labels[v1alpha1.LabelCreatedBy] = v1alpha1.CreatedByAPI
+	o.SetLabels(labels)
 	switch o := o.(type) {
 	case *v1alpha1.AdminUser:
 		o.Name, o.Spec.Delivery = ObjectName(o.Spec.Username), v1alpha1.DeliveryResponse

@@ -24,7 +24,7 @@ var _ = Describe("Creating", func() {
 		Expect(accepted(k)).To(BeTrue())
 		Expect(user.Name).To(Equal("alice"))
 		Expect(user.Namespace).To(Equal(stack.Namespace))
-		Expect(user.Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationCreatedBy, "api"))
+		Expect(user.Labels).To(HaveKeyWithValue(v1alpha1.LabelCreatedBy, "api"))
 		Expect(objects.FromManifest(user)).To(BeFalse())
 		Expect(user.Spec.Delivery).To(Equal(v1alpha1.DeliveryResponse))
 		Expect(user.Status.Keys).To(HaveLen(1))
@@ -32,8 +32,8 @@ var _ = Describe("Creating", func() {
 		Expect(recorded.ID).To(Equal(k.Digest.KeyID()))
 		Expect(recorded.Digest).To(Equal(k.Digest.String()))
 		Expect(recorded.Prefix).To(Equal(k.Plaintext[:12]))
-		Expect(recorded.NotAfter).To(BeNil())
-		Expect(recorded.Pending).To(BeFalse())
+		Expect(recorded.ExpiresAt).To(BeNil())
+		Expect(recorded.State).To(Equal(v1alpha1.KeyCurrent))
 		Expect(recorded.IssuedAt.Time).NotTo(BeTemporally("<", user.CreationTimestamp.Time))
 
 		stored := &v1alpha1.AdminUser{}
@@ -51,12 +51,12 @@ var _ = Describe("Creating", func() {
 		Expect(verdict.Rights().Scopes).To(ConsistOf("certs.read"))
 		Expect(verdict.Ends()).To(BeTemporally("==", o.Spec.ExpiresAt.Time))
 		Expect(o.Name).To(HavePrefix("ci-of-ci-"))
-		Expect(o.Status.Keys[0].NotAfter.Time).To(BeTemporally("==", o.Spec.ExpiresAt.Time))
+		Expect(o.Status.Keys[0].ExpiresAt.Time).To(BeTemporally("==", o.Spec.ExpiresAt.Time))
 	})
 
 	It("waits for a disabled key, which is refused", func(ctx SpecContext) {
 		o, k := newKey("ci"), generate()
-		o.Spec.Enabled = new(false)
+		o.Spec.State = v1alpha1.StateDisabled
 		Expect(server.Create(ctx, o, k)).To(Succeed())
 		removeLater(o)
 		Expect(accepted(k)).To(BeFalse())

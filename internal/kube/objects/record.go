@@ -52,7 +52,7 @@ func (s *Store) SetLastUsed(ctx context.Context, id ID, uid string, at time.Time
 		return nil
 	}
 	o.SetUID(types.UID(uid))
-	err := s.setStatus(ctx, o, "lastUsedTime", metav1.NewTime(at.Truncate(time.Second)))
+	err := s.setStatus(ctx, o, "usage/lastUsedAt", metav1.NewTime(at.Truncate(time.Second)))
 	if errors.Is(err, ErrGone) {
 		return nil
 	}
@@ -105,7 +105,7 @@ func (s *Store) succeed(o Object, k *Key, overlap time.Duration) []v1alpha1.KeyS
 	issued := lifecycle.IssueTime(now, o.GetCreationTimestamp().Time)
 	next := lifecycle.Key{
 		ID: k.Digest.KeyID(), Prefix: k.Prefix, Digest: k.Digest.String(),
-		IssuedAt: issued, NotAfter: spec.RecordedEnd(issued),
+		IssuedAt: issued, ExpiresAt: spec.RecordedEnd(issued),
 	}
 	return convert.KeyStatuses(lifecycle.Succeed(convert.Keys(o.HolderStatus().Keys), next, overlap, now))
 }

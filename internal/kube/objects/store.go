@@ -90,5 +90,5 @@ func resources() meta.RESTMapper {
 
 // FromManifest reports whether the object was created by other means than the API, which then does not change it.
 func FromManifest(o Object) bool {
-	return o.GetAnnotations()[v1alpha1.AnnotationCreatedBy] != v1alpha1.CreatedByAPI
+	return o.GetLabels()[v1alpha1.LabelCreatedBy] != v1alpha1.CreatedByAPI
 }

@@ -43,10 +43,16 @@ func drawSuccession(t *rapid.T, ring *pepper.Keyring) *succession {
 		k := v1alpha1.KeyStatus{Digest: ring.Digest(strings.Repeat("k", 16+i)).String(), Prefix: "ak_0"}
 		k.ID = convert.Keys([]v1alpha1.KeyStatus{k})[0].ID
 		k.IssuedAt = metav1.NewTime(noon.Add(-time.Duration(rapid.IntRange(0, 100).Draw(t, "age")) * time.Minute))
-		if minutes := rapid.IntRange(-10, 100).Draw(t, "end"); i > 0 && minutes > -9 {
-			k.NotAfter = &metav1.Time{Time: noon.Add(time.Duration(minutes) * time.Minute)}
+		k.State = v1alpha1.KeyCurrent
+		if i > 0 {
+			k.State = v1alpha1.KeyOverlapping
 		}
-		k.Pending = i > 0 && rapid.IntRange(0, 9).Draw(t, "pending") == 0
+		if minutes := rapid.IntRange(-10, 100).Draw(t, "end"); i > 0 && minutes > -9 {
+			k.ExpiresAt = &metav1.Time{Time: noon.Add(time.Duration(minutes) * time.Minute)}
+		}
+		if i > 0 && rapid.IntRange(0, 9).Draw(t, "pending") == 0 {
+			k.State = v1alpha1.KeyPending
+		}
 		s.dead[k.ID] = rapid.IntRange(0, 9).Draw(t, "dead") == 0
 		s.object.Status.Keys = append(s.object.Status.Keys, k)
 	}
@@ -114,9 +120,9 @@ func TestOperatorAndServer_AgreeOnSuccession(t *testing.T) {
 		spec.MaxTTL = s.maxTTL
 		pending := lifecycle.Key{
 			ID: s.next.Digest.KeyID(), Prefix: s.next.Prefix, Digest: s.next.Digest.String(),
-			IssuedAt: issued, NotAfter: spec.RecordedEnd(issued), Pending: true,
+			IssuedAt: issued, ExpiresAt: spec.RecordedEnd(issued), State: lifecycle.StatePending,
 		}
-		before := slices.DeleteFunc(rested, func(k lifecycle.Key) bool { return k.Pending })
+		before := slices.DeleteFunc(rested, func(k lifecycle.Key) bool { return k.State == lifecycle.StatePending })
 		byOperator := s.settle(t, append(before, pending), pending.ID)
 
 		if !slices.Equal(byServer, byOperator) {

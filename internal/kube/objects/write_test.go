@@ -53,11 +53,11 @@ var _ = Describe("A new key", func() {
 		user, old := made(ctx, "rolf")
 		next, last := generate(), generate()
 		Expect(server.Record(ctx, user, next, time.Hour)).To(Succeed())
-		end := user.Status.Keys[1].NotAfter
+		end := user.Status.Keys[1].ExpiresAt
 		Expect(end.Time).To(BeTemporally("~", time.Now().Add(time.Hour), 5*time.Second))
 		Expect(server.Record(ctx, user, last, 2*time.Hour)).To(Succeed())
 		Expect(user.Status.Keys).To(HaveLen(3))
-		Expect(user.Status.Keys[2].NotAfter).To(Equal(end), "an overlap that was given is made no longer")
+		Expect(user.Status.Keys[2].ExpiresAt).To(Equal(end), "an overlap that was given is made no longer")
 		for _, k := range []*objects.Key{old, next, last} {
 			Expect(accepted(k)).To(BeTrue())
 		}
@@ -138,11 +138,13 @@ func refuse(why string) gomegatypes.GomegaMatcher {
 var _ = Describe("A change", func() {
 	It("is in force when it returns, in both directions", func(ctx SpecContext) {
 		user, k := made(ctx, "vera")
-		for _, on := range []bool{false, true, false, true} {
+		for _, state := range []v1alpha1.State{
+			v1alpha1.StateDisabled, v1alpha1.StateActive, v1alpha1.StateDisabled, v1alpha1.StateActive,
+		} {
 			Expect(server.Change(ctx, user, func(o objects.Object) {
-				o.(*v1alpha1.AdminUser).Spec.Enabled = new(on)
+				o.(*v1alpha1.AdminUser).Spec.State = state
 			})).To(Succeed())
-			Expect(accepted(k)).To(Equal(on))
+			Expect(accepted(k)).To(Equal(state == v1alpha1.StateActive))
 		}
 		Expect(server.Change(ctx, user, func(o objects.Object) {
 			o.(*v1alpha1.AdminUser).Spec.Role = v1alpha1.RoleUser
@@ -158,7 +160,7 @@ var _ = Describe("A change", func() {
 			o.(*v1alpha1.APIKey).Spec.Scopes = []v1alpha1.Scope{"certs.write"}
 		})).To(Succeed())
 		Expect(verifier.Verify(k.Plaintext, time.Now()).Rights().Scopes).To(ConsistOf("certs.write"))
-		Expect(server.Change(ctx, o, func(o objects.Object) { o.(*v1alpha1.APIKey).Spec.Revoked = true })).To(Succeed())
+		Expect(server.Change(ctx, o, func(o objects.Object) { o.(*v1alpha1.APIKey).Spec.State = v1alpha1.StateRevoked })).To(Succeed())
 		Expect(accepted(k)).To(BeFalse())
 	})
 
@@ -166,7 +168,7 @@ var _ = Describe("A change", func() {
 		user, _ := made(ctx, "vito")
 		touch(ctx, user)
 		Expect(server.Change(ctx, user, func(o objects.Object) {
-			o.(*v1alpha1.AdminUser).Spec.Enabled = new(false)
+			o.(*v1alpha1.AdminUser).Spec.State = v1alpha1.StateDisabled
 		})).To(Succeed())
 		Expect(user.Labels).To(HaveKeyWithValue("a", "b"))
 	})
@@ -174,7 +176,7 @@ var _ = Describe("A change", func() {
 	It("of an object from a manifest is refused", func(ctx SpecContext) {
 		user := manifest(ctx, "valid", v1alpha1.DeliverySecret)
 		Expect(server.Change(ctx, user, func(o objects.Object) {
-			o.(*v1alpha1.AdminUser).Spec.Enabled = new(false)
+			o.(*v1alpha1.AdminUser).Spec.State = v1alpha1.StateDisabled
 		})).To(refuse("may only change the spec"))
 		Expect(server.Delete(ctx, user)).To(refuse("may only delete objects"))
 		Expect(server.RequestRotation(ctx, user)).To(Succeed())
@@ -296,10 +298,10 @@ var _ = Describe("Reporting", func() {
 		at := time.Date(2030, 1, 1, 12, 0, 0, 5, time.UTC)
 		Expect(server.SetLastUsed(ctx, id, "another-uid", at)).To(Succeed())
 		Expect(plane.Client.Get(ctx, client.ObjectKeyFromObject(user), user)).To(Succeed())
-		Expect(user.Status.LastUsedTime).To(BeNil())
+		Expect(user.Status.Usage.LastUsedAt).To(BeNil())
 		Expect(server.SetLastUsed(ctx, id, string(user.UID), at)).To(Succeed())
 		Expect(plane.Client.Get(ctx, client.ObjectKeyFromObject(user), user)).To(Succeed())
-		Expect(user.Status.LastUsedTime.Time).To(BeTemporally("==", at.Truncate(time.Second)))
+		Expect(user.Status.Usage.LastUsedAt.Time).To(BeTemporally("==", at.Truncate(time.Second)))
 		Expect(user.Status.Keys).To(HaveLen(1))
 		Expect(server.SetLastUsed(ctx, verify.ID{Kind: "(bootstrap)"}, "", at)).To(Succeed())
 		id.Name = "unknown"

@@ -106,7 +106,7 @@ func outlasts(end, other time.Time) bool {
 func (s *Service) checkMayOwnKeys(subject v1alpha1.Subject) error {
 	if subject.Kind == v1alpha1.SubjectUser && !s.Verifier.MayOwnKeys(subject.Name) {
 		return manage.Errorf(manage.Forbidden,
-			"User %s may not own API keys: every AccessRole that lists the user says apiKeys: Denied", subject.Name)
+			"User %s may not own API keys: every AccessRoleBinding that lists the user says apiKeys: Denied", subject.Name)
 	}
 	return nil
 }

@@ -151,10 +151,11 @@ func TestAuthorize_RightsOnOneAccount(t *testing.T) {
 func TestAuthorize_ProxyNameIsNotAdmin(t *testing.T) {
 	env := newEnv(t)
 	env.PutRole(&v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "keys"}, Spec: v1alpha1.AccessRoleSpec{
-		Members: []v1alpha1.Username{"alice"}, Permissions: []v1alpha1.Permission{{
+		Permissions: []v1alpha1.Permission{{
 			Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{"*"}, Resources: []v1alpha1.Resource{"*"},
 		}},
 	}})
+	env.Bind("keys", "alice", v1alpha1.KeysAllowed)
 	if _, err := env.List(ctx, env.named("alice"), alice, apikeys.Query{}); err != nil {
 		t.Error(err)
 	}
@@ -198,10 +199,11 @@ func TestAuthorize_UserManagesOwnKeysWithoutRole(t *testing.T) {
 	}
 	// What a role denies stays denied, and users who may not own keys get none.
 	env.PutRole(&v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "no-new-keys"}, Spec: v1alpha1.AccessRoleSpec{
-		Members: []v1alpha1.Username{"dave"}, Permissions: []v1alpha1.Permission{{
+		Permissions: []v1alpha1.Permission{{
 			Effect: v1alpha1.EffectDeny, Actions: []v1alpha1.Action{apikeys.ActionWrite}, Resources: []v1alpha1.Resource{"*"},
 		}},
 	}})
+	env.Bind("no-new-keys", "dave", v1alpha1.KeysAllowed)
 	_, err = env.Rotate(ctx, by, dave, issued.ID)
 	want(t, err, manage.Forbidden, apikeys.NotPermitted)
 	if _, err := env.List(ctx, by, dave, apikeys.Query{}); err != nil {
@@ -210,7 +212,7 @@ func TestAuthorize_UserManagesOwnKeysWithoutRole(t *testing.T) {
 	_, err = env.Create(ctx, env.named("carol"), carol, given(apikeys.Wanted{Name: "mine"}))
 	want(
 		t, err, manage.Forbidden,
-		"User carol may not own API keys: every AccessRole that lists the user says apiKeys: Denied",
+		"User carol may not own API keys: every AccessRoleBinding that lists the user says apiKeys: Denied",
 	)
 }
 
@@ -220,7 +222,7 @@ func TestRotate_RefusesUserWhoMayNotOwnKeys(t *testing.T) {
 	_, err := env.Rotate(ctx, env.admin(), carol, string(k.UID))
 	want(
 		t, err, manage.Forbidden,
-		"User carol may not own API keys: every AccessRole that lists the user says apiKeys: Denied",
+		"User carol may not own API keys: every AccessRoleBinding that lists the user says apiKeys: Denied",
 	)
 	if err := env.Delete(ctx, env.admin(), carol, string(k.UID)); err == nil {
 		t.Error("a manifest's key was deleted")

@@ -81,7 +81,7 @@ func (s *Service) authorizeCatalog(caller manage.Caller) error {
 func roleOf(r *v1alpha1.AccessRole) Role {
 	return Role{
 		Name: r.Name, Description: r.Spec.Description, Permissions: append([]v1alpha1.Permission{}, r.Spec.Permissions...),
-		MaxTTL: convert.Duration(r.Spec.MaxTTL),
+		MaxTTL: convert.Role(r).MaxTTL,
 	}
 }
 

@@ -119,7 +119,7 @@ func (op *operation) apply(c *Change, k *v1alpha1.APIKey) error {
 		c.enable(&k.Spec)
 		return nil
 	}
-	if k.Spec.Revoked {
+	if k.IsRevoked() {
 		return errRevoked(k)
 	}
 	before := op.endNow(k)
@@ -188,10 +188,16 @@ func (c *Change) describe(spec *v1alpha1.APIKeySpec) {
 }
 
 func (c *Change) enable(spec *v1alpha1.APIKeySpec) {
-	if c.Enabled != nil {
-		enabled := *c.Enabled
-		spec.Enabled = &enabled
+	if c.Enabled != nil && spec.State != v1alpha1.StateRevoked {
+		spec.State = stateOf(*c.Enabled)
 	}
+}
+
+func stateOf(enabled bool) v1alpha1.State {
+	if enabled {
+		return v1alpha1.StateActive
+	}
+	return v1alpha1.StateDisabled
 }
 
 func (c *Change) give(spec *v1alpha1.APIKeySpec) {
@@ -221,11 +227,11 @@ func (op *operation) setEnd(c *Change, spec *v1alpha1.APIKeySpec) {
 
 func (op *operation) revoke(ctx context.Context, id string) (*v1alpha1.APIKey, error) {
 	k, err := op.findOwn(ctx, id)
-	if err != nil || k.Spec.Revoked {
+	if err != nil || k.IsRevoked() {
 		return k, err
 	}
 	revoke := func(k *v1alpha1.APIKey) error {
-		k.Spec.Revoked = true
+		k.Spec.State = v1alpha1.StateRevoked
 		return nil
 	}
 	if err := op.write(ctx, k, revoke); err != nil {

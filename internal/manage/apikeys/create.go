@@ -95,8 +95,7 @@ func (w *Wanted) spec(subject v1alpha1.Subject) v1alpha1.APIKeySpec {
 		ttl := v1alpha1.Duration(w.TTL.Truncate(time.Second).String())
 		spec.TTL = &ttl
 	}
-	enabled := !w.Disabled
-	spec.Enabled = &enabled
+	spec.State = stateOf(!w.Disabled)
 	return spec
 }
 

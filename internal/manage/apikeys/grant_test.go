@@ -76,7 +76,7 @@ func TestGrant_IsLimitedToOwnRights(t *testing.T) {
 			case c.subject == carol:
 				want(
 					t, err, manage.Forbidden,
-					"User carol may not own API keys: every AccessRole that lists the user says apiKeys: Denied",
+					"User carol may not own API keys: every AccessRoleBinding that lists the user says apiKeys: Denied",
 				)
 			default:
 				want(t, err, manage.Forbidden, beyond)

@@ -143,9 +143,9 @@ func TestLastUse_IsTheLater(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			keys, _ := env.Keys(ctx, v1alpha1.Subject{Kind: v1alpha1.SubjectAccount})
 			i := slices.IndexFunc(keys, func(k v1alpha1.APIKey) bool { return string(k.UID) == id })
-			keys[i].Status.LastUsedTime = nil
+			keys[i].Status.Usage.LastUsedAt = nil
 			if c.status != nil {
-				keys[i].Status.LastUsedTime = ptr(metav1.NewTime(*c.status))
+				keys[i].Status.Usage.LastUsedAt = ptr(metav1.NewTime(*c.status))
 			}
 			env.Put(&keys[i])
 			env.Uses.Known = c.known

@@ -47,7 +47,7 @@ func (op *operation) checkRotation(k *v1alpha1.APIKey) error {
 	}
 	end := convert.Instant(k.Spec.ExpiresAt)
 	switch {
-	case k.Spec.Revoked:
+	case k.IsRevoked():
 		return errRevoked(k)
 	case lifecycle.Ended(end, op.Now()):
 		return manage.Errorf(manage.Conflict, "API key %s ended at %s, and so would a new one: set another end first",

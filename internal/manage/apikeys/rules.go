@@ -112,7 +112,7 @@ func (s *Service) checkRoles(ctx context.Context, names []string) error {
 	for i := range live {
 		byName[live[i].Name] = convert.Role(&live[i])
 	}
-	if missing := access.NewRoles(byName).Missing(names); len(missing) > 0 {
+	if missing := access.NewRoles(byName, nil).Missing(names); len(missing) > 0 {
 		return manage.InvalidField(FieldRoles, "unknown role "+strconv.Quote(missing[0]))
 	}
 	return nil

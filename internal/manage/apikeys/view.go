@@ -39,7 +39,7 @@ func (s *Service) view(ctx context.Context, keys []v1alpha1.APIKey) ([]Key, erro
 	views := make([]Key, len(keys))
 	for i := range keys {
 		views[i] = s.viewOf(&keys[i])
-		views[i].setLastUse(keys[i].Status.LastUsedTime.DeepCopy(), uses[uids[i]])
+		views[i].setLastUse(keys[i].Status.Usage.LastUsedAt.DeepCopy(), uses[uids[i]])
 	}
 	return views, nil
 }
@@ -51,7 +51,7 @@ func (s *Service) viewOf(k *v1alpha1.APIKey) Key {
 		Name: nameOf(k), Description: k.Spec.Description, Category: k.Spec.Category, Subject: k.Spec.Subject,
 		Scopes: append([]string{}, convert.Plain(k.Spec.Scopes)...),
 		Roles:  append([]string{}, convert.Plain(k.Spec.Roles)...),
-		Policy: k.Spec.Policy, Enabled: k.IsEnabled(), Revoked: k.Spec.Revoked,
+		Policy: k.Spec.Policy, Enabled: !k.IsDisabled() && !k.IsRevoked(), Revoked: k.IsRevoked(),
 		CreatedAt: k.CreationTimestamp.UTC(), ExpiresAt: s.endOf(k), Source: FromAPI, Reason: reasonNoKey,
 	}
 	if objects.FromManifest(k) {

@@ -102,7 +102,7 @@ func (s *Service) isLast(adminUsers []v1alpha1.AdminUser, user *v1alpha1.AdminUs
 
 func (s *Service) isActive(u *v1alpha1.AdminUser) bool {
 	k := currentKey(u)
-	return convert.ActiveAdmin(u, k != nil && !lifecycle.Ended(k.NotAfter, s.Now()))
+	return convert.ActiveAdmin(u, k != nil && !lifecycle.Ended(k.ExpiresAt, s.Now()))
 }
 
 // endSessions ends the sessions of a user at once. Its failure is only logged: a session is never valid for

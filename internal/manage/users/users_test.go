@@ -57,7 +57,7 @@ func newService(tb testing.TB, out *kit.Log) (*Service, *fakeobjects.Store, *env
 	fake, e := fakeobjects.New(time.Now), &env{}
 	for _, name := range []string{"alice", "bob"} {
 		u := v1alpha1.AdminUser{Spec: v1alpha1.AdminUserSpec{Username: name, Delivery: v1alpha1.DeliveryResponse}}
-		u.Annotations = map[string]string{v1alpha1.AnnotationCreatedBy: v1alpha1.CreatedByAPI}
+		u.Labels = map[string]string{v1alpha1.LabelCreatedBy: v1alpha1.CreatedByAPI}
 		fake.PutUser(u, "the-key-of-"+name)
 	}
 	log := slog.New(slog.NewJSONHandler(out, nil))
@@ -115,7 +115,7 @@ func TestRemoveAdmin_CountsAgainOnEachTry(t *testing.T) {
 		s, fake, env := newService(t, &kit.Log{})
 		fake.LastAdminLags = 1_000_000
 		time.AfterFunc(time.Second, func() {
-			disable := func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.Enabled = new(false) }
+			disable := func(o objects.Object) { o.(*v1alpha1.AdminUser).Spec.State = v1alpha1.StateDisabled }
 			if err := fake.Change(t.Context(), fake.AdminUser("alice"), disable); err != nil {
 				t.Error(err)
 			}

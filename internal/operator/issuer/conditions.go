@@ -197,12 +197,12 @@ func (r *run) conflictMessage() string {
 // activity reports whether a key of the object would be accepted now, and why.
 func activity(t *Target, now time.Time) (active bool, why Finding) {
 	keys := t.status().Keys
-	current := slices.IndexFunc(keys, func(k v1alpha1.KeyStatus) bool { return !k.Pending })
+	current := slices.IndexFunc(keys, func(k v1alpha1.KeyStatus) bool { return k.State == v1alpha1.KeyCurrent })
 	switch {
 	case t.Refused != nil:
 		return false, *t.Refused
-	case current >= 0 && lifecycle.Ended(convert.Instant(keys[current].NotAfter), now):
-		end := keys[current].NotAfter.UTC().Format(time.RFC3339)
+	case current >= 0 && lifecycle.Ended(convert.Instant(keys[current].ExpiresAt), now):
+		end := keys[current].ExpiresAt.UTC().Format(time.RFC3339)
 		return false, Finding{v1alpha1.ReasonExpired, fmt.Sprintf("The key expired at %s.", end)}
 	case current >= 0:
 		return true, Finding{v1alpha1.ReasonAccepted, "The key is accepted."}

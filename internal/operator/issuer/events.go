@@ -47,13 +47,13 @@ func (r *run) events(plan lifecycle.Plan, before *v1alpha1.KeyHolderStatus) []ev
 
 // delivered reports the new current key.
 func (r *run) delivered(before *v1alpha1.KeyHolderStatus) event {
-	added := r.target.status().Keys[0]
+	added := lifecycle.Current(convert.Keys(r.target.status().Keys))
 	key := fmt.Sprintf("key %s (%s…) is in Secret %s", added.ID, added.Prefix, r.target.Spec.SecretName)
 	old := lifecycle.Current(convert.Keys(before.Keys))
 	rotated := event{corev1.EventTypeNormal, v1alpha1.EventKeyRotated, "Rotate", ""}
 	rotated.note = "Rotated: " + key + r.causeSuffix() + "; "
 	switch {
-	case slices.Contains(r.target.status().AdoptedKeys, added.ID):
+	case slices.Contains(r.target.status().AdoptedKeyIDs, added.ID):
 		return event{corev1.EventTypeNormal, v1alpha1.EventKeyAdopted, "Adopt", "Adopted: " + key}
 	case endsOldKeys(r.cause):
 		rotated.note += "every earlier key is refused"
@@ -82,7 +82,7 @@ func endsOldKeys(cause lifecycle.Cause) bool {
 func (r *run) evicted(before *v1alpha1.KeyHolderStatus) []event {
 	var overlapping []v1alpha1.KeyStatus
 	for _, k := range before.Keys {
-		if k.NotAfter != nil && r.issuer.Clock.Now().Before(k.NotAfter.Time) && r.target.Spec.Overlap > 0 {
+		if k.ExpiresAt != nil && r.issuer.Clock.Now().Before(k.ExpiresAt.Time) && r.target.Spec.Overlap > 0 {
 			overlapping = append(overlapping, k)
 		}
 	}
@@ -104,8 +104,8 @@ func (r *run) causeSuffix() string {
 // fateOf describes until when the former current key is accepted.
 func (r *run) fateOf(old *lifecycle.Key) string {
 	for _, k := range r.target.status().Keys {
-		if k.ID == old.ID && k.NotAfter != nil {
-			return fmt.Sprintf("key %s is accepted until %s", old.ID, k.NotAfter.UTC().Format(time.RFC3339))
+		if k.ID == old.ID && k.ExpiresAt != nil {
+			return fmt.Sprintf("key %s is accepted until %s", old.ID, k.ExpiresAt.UTC().Format(time.RFC3339))
 		}
 	}
 	return fmt.Sprintf("key %s is refused from now on", old.ID)

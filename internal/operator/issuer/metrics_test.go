@@ -40,7 +40,11 @@ func recordedKeys(t *testing.T, n int) []v1alpha1.KeyStatus {
 	t.Helper()
 	var recorded []v1alpha1.KeyStatus
 	for i := range n {
-		recorded = append(recorded, v1alpha1.KeyStatus{Digest: ringOf(t, "p").Digest(fmt.Sprint(i)).String()})
+		k := v1alpha1.KeyStatus{Digest: ringOf(t, "p").Digest(fmt.Sprint(i)).String(), State: v1alpha1.KeyOverlapping}
+		if i == 0 {
+			k.State = v1alpha1.KeyCurrent
+		}
+		recorded = append(recorded, k)
 	}
 	return recorded
 }

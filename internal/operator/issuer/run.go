@@ -88,7 +88,7 @@ func (r *run) decide(ctx context.Context) (lifecycle.Plan, error) {
 		Now: r.issuer.Clock.Now(), Spec: t.Spec, Secret: r.observed, InHand: r.plaintextID,
 		Status: lifecycle.Status{
 			Keys: keys, SecretName: t.status().SecretName, Restored: t.restored(keys), Guarded: t.guarded(),
-			LastRotateRequest: t.status().LastRotateRequest, AdoptedKeys: t.status().AdoptedKeys,
+			LastRotateRequest: t.status().LastRotateRequest, AdoptedKeyIDs: t.status().AdoptedKeyIDs,
 		},
 	}), nil
 }
@@ -149,7 +149,7 @@ const apiTimeout = 10 * time.Second
 // It is zero when the API did not create the object, or did not issue a key in time.
 func (r *run) awaitUntil() time.Time {
 	t := r.target
-	if !t.Spec.ByAPI || t.Object.GetAnnotations()[v1alpha1.AnnotationCreatedBy] != v1alpha1.CreatedByAPI {
+	if !t.Spec.ByAPI || t.Object.GetLabels()[v1alpha1.LabelCreatedBy] != v1alpha1.CreatedByAPI {
 		return time.Time{}
 	}
 	conditions := t.status().Conditions

@@ -32,7 +32,7 @@ func ringOf(t *testing.T, letters string) *pepper.Keyring {
 }
 
 func keyOf(digest pepper.Digest) lifecycle.Key {
-	return lifecycle.Key{ID: digest.KeyID(), Prefix: "ak_0", Digest: digest.String(), IssuedAt: noon}
+	return lifecycle.Key{ID: digest.KeyID(), Prefix: "ak_0", Digest: digest.String(), IssuedAt: noon, State: lifecycle.StateCurrent}
 }
 
 func TestRecordedKeys_KeyOfUnknownPepperIsDead(t *testing.T) {
@@ -53,7 +53,11 @@ func (f *fixture) addTwin(name string, created time.Time, digest string, pending
 	f.t.Helper()
 	twin := targetNamed(name).Object.(*v1alpha1.AdminUser)
 	twin.UID, twin.CreationTimestamp = types.UID(name), metav1.NewTime(created)
-	twin.Status.Keys = []v1alpha1.KeyStatus{{Digest: digest, IssuedAt: metav1.NewTime(created), Pending: pending}}
+	recorded := v1alpha1.KeyStatus{Digest: digest, IssuedAt: metav1.NewTime(created), State: v1alpha1.KeyCurrent}
+	if pending {
+		recorded.State = v1alpha1.KeyPending
+	}
+	twin.Status.Keys = []v1alpha1.KeyStatus{recorded}
 	if err := f.api.Create(f.t.Context(), twin); err != nil {
 		f.t.Fatal(err)
 	}
@@ -106,14 +110,14 @@ func TestIssueTime_IsNotBeforeCreation(t *testing.T) {
 	for _, created := range []time.Time{noon.Add(-time.Minute), noon, noon.Add(time.Minute)} {
 		h := targetNamed("alice")
 		h.Object.SetCreationTimestamp(metav1.NewTime(created))
-		keys := []lifecycle.Key{{IssuedAt: lifecycle.IssueTime(noon, created)}}
+		keys := []lifecycle.Key{{IssuedAt: lifecycle.IssueTime(noon, created), State: lifecycle.StateCurrent}}
 		if h.restored(keys) || keys[0].IssuedAt.Before(noon) {
 			t.Errorf("issued at %v, created at %v", keys[0].IssuedAt, created)
 		}
 	}
 	h := targetNamed("alice")
 	h.Object.SetCreationTimestamp(metav1.NewTime(noon))
-	if !h.restored([]lifecycle.Key{{IssuedAt: noon.Add(-time.Second)}}) {
+	if !h.restored([]lifecycle.Key{{IssuedAt: noon.Add(-time.Second), State: lifecycle.StateCurrent}}) {
 		t.Error("a key from before the object is not restored")
 	}
 }

@@ -74,10 +74,10 @@ var (
 
 // entry is the name of the Secret entry that holds the key.
 func (t *Target) entry() string {
-	if t.Secret.Key == "" {
+	if t.Secret.DataKey == "" {
 		return v1alpha1.SecretKey
 	}
-	return t.Secret.Key
+	return t.Secret.DataKey
 }
 
 func (t *Target) ownsKey(owned *fieldpath.Set) bool {

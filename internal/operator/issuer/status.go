@@ -52,7 +52,7 @@ func (r *run) setStatus(plan lifecycle.Plan) {
 	case lifecycle.Record:
 		s.LastRotateRequest = t.Spec.RotateRequest
 		if plan.Adopt {
-			s.AdoptedKeys = appendAdopted(s.AdoptedKeys, r.plaintextID)
+			s.AdoptedKeyIDs = appendAdopted(s.AdoptedKeyIDs, r.plaintextID)
 		}
 	case lifecycle.Settle, lifecycle.Rest, lifecycle.Stall:
 		if t.Spec.ByAPI {
@@ -66,7 +66,7 @@ func (r *run) setStatus(plan lifecycle.Plan) {
 		if plan.Delivered {
 			s.SecretName = t.Spec.SecretName
 		}
-		s.NextRotation = convert.TimeOf(plan.NextRotation)
+		s.NextRotationAt = convert.TimeOf(plan.NextRotation)
 	}
 	r.setConditions(readinessOf(r, plan))
 }

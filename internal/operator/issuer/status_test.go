@@ -46,7 +46,8 @@ func reconcilingFor(reason, active string) map[string]string {
 }
 
 func TestSetStatus_Conditions(t *testing.T) {
-	current, pending := lifecycle.Key{ID: "c", Digest: "c"}, lifecycle.Key{ID: "p", Digest: "p", Pending: true}
+	current := lifecycle.Key{ID: "c", Digest: "c", State: lifecycle.StateCurrent}
+	pending := lifecycle.Key{ID: "p", Digest: "p", State: lifecycle.StatePending}
 	refuse := func(reason string) func(*Target) {
 		return func(h *Target) { h.Refused = &Finding{Reason: reason, Message: "Because."} }
 	}
@@ -169,11 +170,11 @@ func checkConditions(t *testing.T, h *Target) {
 }
 
 func TestSetStatus_EndOfOverlapKeepsConditions(t *testing.T) {
-	current := lifecycle.Key{ID: "c", Digest: "c"}
+	current := lifecycle.Key{ID: "c", Digest: "c", State: lifecycle.StateCurrent}
 	for name, before := range map[string]lifecycle.Plan{
 		"ready":   {Step: lifecycle.Rest, Keys: []lifecycle.Key{current}, Delivered: true},
 		"stalled": {Step: lifecycle.Stall, Stall: lifecycle.RetiredKey, Keys: []lifecycle.Key{current}},
-		"working": {Step: lifecycle.Record, Keys: []lifecycle.Key{current, {ID: "p", Pending: true}}},
+		"working": {Step: lifecycle.Record, Keys: []lifecycle.Key{current, {ID: "p", State: lifecycle.StatePending}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := targetNamed("alice")
@@ -191,14 +192,14 @@ func TestSetStatus_EndOfOverlapKeepsConditions(t *testing.T) {
 func TestSetStatus_ConditionKeepsTransitionTime(t *testing.T) {
 	h := targetNamed("alice")
 	r := runOf(h)
-	r.setStatus(lifecycle.Plan{Step: lifecycle.Record, Keys: []lifecycle.Key{{ID: "p", Pending: true}}})
+	r.setStatus(lifecycle.Plan{Step: lifecycle.Record, Keys: []lifecycle.Key{{ID: "p", State: lifecycle.StatePending}}})
 	later := noon.Add(time.Hour)
 	r.issuer.Clock = clocktesting.NewFakePassiveClock(later)
 	r.setStatus(lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.SecretConflict})
 	checkSince(t, h, map[string]time.Time{"Ready": noon, "Active": noon, "Stalled": later})
 	last := later.Add(time.Hour)
 	r.issuer.Clock = clocktesting.NewFakePassiveClock(last)
-	r.setStatus(lifecycle.Plan{Step: lifecycle.Rest, Keys: []lifecycle.Key{{ID: "c"}}})
+	r.setStatus(lifecycle.Plan{Step: lifecycle.Rest, Keys: []lifecycle.Key{{ID: "c", State: lifecycle.StateCurrent}}})
 	checkSince(t, h, map[string]time.Time{"Ready": last, "Active": last})
 }
 
@@ -223,33 +224,33 @@ func TestSetStatus_Fields(t *testing.T) {
 	r.setStatus(
 		lifecycle.Plan{
 			Step:         lifecycle.Record,
-			Keys:         []lifecycle.Key{{ID: "p", Pending: true}},
+			Keys:         []lifecycle.Key{{ID: "p", State: lifecycle.StatePending}},
 			Delivered:    true,
 			NextRotation: next,
 		},
 	)
 	s := h.status()
-	if s.LastRotateRequest != "now" || s.AdoptedKeys != nil || s.SecretName != "" || s.NextRotation != nil {
+	if s.LastRotateRequest != "now" || s.AdoptedKeyIDs != nil || s.SecretName != "" || s.NextRotationAt != nil {
 		t.Errorf("after Record: %+v", s)
 	}
-	r.setStatus(lifecycle.Plan{Step: lifecycle.Record, Keys: []lifecycle.Key{{ID: "p", Pending: true}}, Adopt: true})
-	if !slices.Equal(s.AdoptedKeys, []string{"adopted"}) {
+	r.setStatus(lifecycle.Plan{Step: lifecycle.Record, Keys: []lifecycle.Key{{ID: "p", State: lifecycle.StatePending}}, Adopt: true})
+	if !slices.Equal(s.AdoptedKeyIDs, []string{"adopted"}) {
 		t.Errorf("after an adoption: %+v", s)
 	}
 	h.Spec.RotateRequest = "again"
 	r.setStatus(
-		lifecycle.Plan{Step: lifecycle.Settle, Keys: []lifecycle.Key{{ID: "p"}}, Delivered: true, NextRotation: next},
+		lifecycle.Plan{Step: lifecycle.Settle, Keys: []lifecycle.Key{{ID: "p", State: lifecycle.StateCurrent}}, Delivered: true, NextRotation: next},
 	)
 	if s.LastRotateRequest != "now" || s.SecretName != "alice-admin-key" ||
-		!s.NextRotation.Equal(&metav1.Time{Time: noon.Add(time.Hour + time.Second)}) {
+		!s.NextRotationAt.Equal(&metav1.Time{Time: noon.Add(time.Hour + time.Second)}) {
 		t.Errorf("after Settle: %+v", s)
 	}
 	r.setStatus(lifecycle.Plan{Step: lifecycle.Drop})
-	if s.SecretName != "alice-admin-key" || s.NextRotation == nil {
+	if s.SecretName != "alice-admin-key" || s.NextRotationAt == nil {
 		t.Errorf("after Drop: %+v", s)
 	}
 	r.setStatus(lifecycle.Plan{Step: lifecycle.Rest})
-	if s.SecretName != "" || s.NextRotation != nil {
+	if s.SecretName != "" || s.NextRotationAt != nil {
 		t.Errorf("after Rest without a Secret: %+v", s)
 	}
 }

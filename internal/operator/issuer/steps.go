@@ -112,13 +112,14 @@ func (r *run) contentOf(ctx context.Context, data []byte) (content *lifecycle.Co
 }
 
 // holdKey keeps a plaintext for delivery and returns its entry for status.keys.
-func (r *run) holdKey(plaintext string, notAfter time.Time) lifecycle.Key {
+func (r *run) holdKey(plaintext string, expiresAt time.Time) lifecycle.Key {
 	digest := r.digest(plaintext)
 	r.plaintext, r.plaintextID = plaintext, digest.KeyID()
 	created := r.target.Object.GetCreationTimestamp().Time
 	return lifecycle.Key{
 		ID: digest.KeyID(), Digest: digest.String(), Prefix: r.format.Shown(plaintext),
-		IssuedAt: lifecycle.IssueTime(r.issuer.Clock.Now(), created), NotAfter: notAfter, Pending: true,
+		IssuedAt: lifecycle.IssueTime(r.issuer.Clock.Now(), created), ExpiresAt: expiresAt,
+		State: lifecycle.StatePending,
 	}
 }
 
@@ -137,7 +138,7 @@ func (r *run) digest(plaintext string) pepper.Digest {
 func (r *run) isRecorded(digest pepper.Digest) bool {
 	status := r.target.status()
 	hasDigest := func(k v1alpha1.KeyStatus) bool { return k.Digest == digest.String() }
-	return slices.ContainsFunc(status.Keys, hasDigest) || slices.Contains(status.AdoptedKeys, digest.KeyID())
+	return slices.ContainsFunc(status.Keys, hasDigest) || slices.Contains(status.AdoptedKeyIDs, digest.KeyID())
 }
 
 // recordKey writes a pending key into status: the one read from the Secret, or a generated one.
@@ -145,13 +146,13 @@ func (r *run) recordKey(ctx context.Context, plan lifecycle.Plan) error {
 	var added lifecycle.Key
 	if plan.Adopt {
 		added = r.observed.Content.Key
-		added.NotAfter = plan.NotAfter
+		added.ExpiresAt = plan.ExpiresAt
 	} else {
 		plaintext, err := r.format.Generate(r.issuer.Random)
 		if err != nil {
 			return err
 		}
-		added = r.holdKey(plaintext, plan.NotAfter)
+		added = r.holdKey(plaintext, plan.ExpiresAt)
 	}
 	r.cause = plan.Cause
 	plan.Keys = append(plan.Keys, added)

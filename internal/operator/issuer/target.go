@@ -31,8 +31,8 @@ type Finding struct {
 
 // Template is a Secret without its key.
 type Template struct {
-	// Key is the name of the entry that holds the key. Empty: "key".
-	Key         string
+	// DataKey is the name of the entry that holds the key. Empty: "key".
+	DataKey     string
 	Labels      map[string]string
 	Annotations map[string]string
 	// Data is written beside the key: whom the key speaks as.
@@ -41,7 +41,7 @@ type Template struct {
 
 // CopyFrom copies what a manifest sets for its Secret.
 func (t *Template) CopyFrom(written *v1alpha1.SecretTemplate) {
-	t.Key = written.Key
+	t.DataKey = written.DataKey
 	t.Labels = convert.PlainValues(written.Labels)
 	t.Annotations = convert.PlainValues(written.Annotations)
 }

@@ -78,7 +78,7 @@ func TestAdminUser_OfAnotherNamespaceHasNoKeys(t *testing.T) {
 func TestAdminUser_PendingKeyIsAccepted(t *testing.T) {
 	handler := newHandler(&kit.Log{})
 	u := user("alice", alicesKey)
-	u.Status.Keys[0].Pending = true
+	u.Status.Keys[0].State = v1alpha1.KeyPending
 	handler.put(u)
 	if got := handler.verify(t, alicesKey); !got.Accepted() {
 		t.Errorf("got %s: a key that may be in a Secret already must be accepted", got.Reason)
@@ -89,11 +89,11 @@ func TestAdminUser_PendingKeyIsAccepted(t *testing.T) {
 func FuzzAdminUser(f *testing.F) {
 	f.Add("alice", "Alice", "uid", keyring(f).Digest(alicesKey).String(), int64(0), "admin")
 	f.Add("", "", "", "", int64(-1), "")
-	f.Fuzz(func(t *testing.T, name, username, uid, digest string, notAfter int64, role string) {
+	f.Fuzz(func(t *testing.T, name, username, uid, digest string, expiresAt int64, role string) {
 		handler := newHandler(&kit.Log{})
 		u := user(name)
 		u.Spec.Username, u.UID, u.Spec.Role = username, types.UID(uid), v1alpha1.Role(role)
-		u.Status.Keys = []v1alpha1.KeyStatus{{Digest: digest, NotAfter: &metav1.Time{Time: time.Unix(notAfter, 0)}},
+		u.Status.Keys = []v1alpha1.KeyStatus{{Digest: digest, ExpiresAt: &metav1.Time{Time: time.Unix(expiresAt, 0)}},
 			{Digest: digest}}
 		trimmed, err := handler.trim(u)
 		if err != nil {

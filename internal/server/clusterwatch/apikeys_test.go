@@ -61,7 +61,7 @@ func TestAPIKey_WithoutSubjectIsRefused(t *testing.T) {
 
 // The reason that can't be undone comes first.
 func TestAPIKey_ReasonOfRefusal(t *testing.T) {
-	off, gone := false, metav1.Unix(1_900_000_000, 0)
+	gone := metav1.Unix(1_900_000_000, 0)
 	k := apiKeyObject("k", ci, alicesKey)
 	for _, step := range []struct {
 		change func()
@@ -69,8 +69,8 @@ func TestAPIKey_ReasonOfRefusal(t *testing.T) {
 	}{
 		{func() {}, verify.Accepted},
 		{func() { k.Spec.ExpiresAt = &metav1.Time{Time: time.Unix(1, 0)} }, verify.Expired},
-		{func() { k.Spec.Enabled = &off }, verify.Disabled},
-		{func() { k.Spec.Revoked = true }, verify.Revoked},
+		{func() { k.Spec.State = v1alpha1.StateDisabled }, verify.Disabled},
+		{func() { k.Spec.State = v1alpha1.StateRevoked }, verify.Revoked},
 		{func() { k.DeletionTimestamp = &gone }, verify.Deleted},
 	} {
 		handler := newAPIKeyHandler()
@@ -126,7 +126,7 @@ func FuzzAPIKey(f *testing.F) {
 		k.Spec.ExpiresAt, k.Spec.TTL = &when, new(v1alpha1.Duration(ttl))
 		k.Spec.Scopes = []v1alpha1.Scope{v1alpha1.Scope(scope)}
 		k.Spec.Policy = &v1alpha1.Policy{Permissions: []v1alpha1.Permission{{Effect: v1alpha1.Effect(effect)}}}
-		k.Status.Keys = []v1alpha1.KeyStatus{{Digest: digest, NotAfter: &when, IssuedAt: when}, {Digest: digest}}
+		k.Status.Keys = []v1alpha1.KeyStatus{{Digest: digest, ExpiresAt: &when, IssuedAt: when}, {Digest: digest}}
 		handler := newAPIKeyHandler()
 		trimmed, err := handler.trim(k)
 		if err != nil {

@@ -45,6 +45,7 @@ func newAPIServer(t *testing.T) *apiServer {
 	mux.HandleFunc("GET /apis/keywright.dev/v1alpha1/namespaces/"+namespace+"/adminusers", s.serve("adminusers"))
 	mux.HandleFunc("GET /apis/keywright.dev/v1alpha1/apikeys", s.serve("apikeys"))
 	mux.HandleFunc("GET /apis/keywright.dev/v1alpha1/accessroles", s.serve("accessroles"))
+	mux.HandleFunc("GET /apis/keywright.dev/v1alpha1/accessrolebindings", s.serve("accessrolebindings"))
 	for _, team := range []string{"team-a", "team-b"} {
 		mux.HandleFunc("GET /apis/keywright.dev/v1alpha1/namespaces/"+team+"/apikeys", s.serve("apikeys of "+team))
 	}
@@ -70,6 +71,8 @@ func resourceOf(object metav1.Object) string {
 		return "apikeys"
 	case *v1alpha1.AccessRole:
 		return "accessroles"
+	case *v1alpha1.AccessRoleBinding:
+		return "accessrolebindings"
 	}
 	return "configmaps"
 }
@@ -83,7 +86,8 @@ func concerns(resource string, object metav1.Object) bool {
 func kindOf(resource string) (apiVersion, kind string) {
 	resource, _, _ = strings.Cut(resource, " of ")
 	kind = map[string]string{
-		"adminusers": "AdminUser", "apikeys": "APIKey", "accessroles": "AccessRole", "configmaps": "ConfigMap",
+		"adminusers": "AdminUser", "apikeys": "APIKey", "accessroles": "AccessRole",
+		"accessrolebindings": "AccessRoleBinding", "configmaps": "ConfigMap",
 	}[resource]
 	if resource == "configmaps" {
 		return "v1", kind

@@ -117,7 +117,9 @@ func keyStatus(plaintext string) v1alpha1.KeyStatus {
 		panic(err)
 	}
 	d := ring.Digest(plaintext)
-	return v1alpha1.KeyStatus{ID: d.KeyID(), Digest: d.String(), IssuedAt: metav1.Now()}
+	return v1alpha1.KeyStatus{
+		ID: d.KeyID(), Digest: d.String(), State: v1alpha1.KeyCurrent, IssuedAt: metav1.Now(),
+	}
 }
 
 // issue creates an APIKey in namespace default with a key of its own.
@@ -158,6 +160,15 @@ func role(name string, spec v1alpha1.AccessRoleSpec) *v1alpha1.AccessRole {
 	return &v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: spec}
 }
 
+func binding(name, role string, users ...v1alpha1.Username) *v1alpha1.AccessRoleBinding {
+	b := &v1alpha1.AccessRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	b.Spec.RoleRef.Name = v1alpha1.RoleName(role)
+	for _, user := range users {
+		b.Spec.Subjects = append(b.Spec.Subjects, v1alpha1.BoundSubject{Kind: v1alpha1.BoundUser, Name: user})
+	}
+	return b
+}
+
 func permission(effect v1alpha1.Effect, action v1alpha1.Action) v1alpha1.Permission {
 	return v1alpha1.Permission{Effect: effect, Actions: []v1alpha1.Action{action}, Resources: []v1alpha1.Resource{"*"}}
 }
@@ -186,11 +197,11 @@ func endsOfAKey(c *cluster) {
 	if got := c.verifier.Verify(presented, time.Now()).Identity(); got != (verify.Identity{Subject: "Account/ci"}) {
 		c.t.Errorf("speaks as %+v", got)
 	}
-	edit(c, object, func(k *v1alpha1.APIKey) { k.Spec.Enabled = new(false) })
+	edit(c, object, func(k *v1alpha1.APIKey) { k.Spec.State = v1alpha1.StateDisabled })
 	c.becomes(presented, verify.Disabled)
-	edit(c, object, func(k *v1alpha1.APIKey) { k.Spec.Enabled = new(true) })
+	edit(c, object, func(k *v1alpha1.APIKey) { k.Spec.State = v1alpha1.StateActive })
 	c.becomes(presented, verify.Accepted)
-	edit(c, object, func(k *v1alpha1.APIKey) { k.Spec.Revoked = true })
+	edit(c, object, func(k *v1alpha1.APIKey) { k.Spec.State = v1alpha1.StateRevoked })
 	c.becomes(presented, verify.Revoked)
 
 	edit(c, object, func(k *v1alpha1.APIKey) { k.Finalizers = []string{"example.com/held"} })
@@ -216,21 +227,21 @@ func timesOfAKey(c *cluster) {
 		k.Spec.ExpiresAt, k.Spec.TTL = nil, new(v1alpha1.Duration("90m"))
 	})
 	expires(issued.Add(90 * time.Minute))
-	short := role("short", v1alpha1.AccessRoleSpec{MaxTTL: new(v1alpha1.Duration("2m"))})
+	short := role("short", v1alpha1.AccessRoleSpec{Limits: &v1alpha1.Limits{MaxTTL: new(v1alpha1.Duration("2m"))}})
 	c.create(short)
 	edit(c, object, func(k *v1alpha1.APIKey) { k.Spec.Roles = []v1alpha1.RoleName{"short"} })
 	expires(issued.Add(2 * time.Minute))
-	edit(c, short, func(r *v1alpha1.AccessRole) { r.Spec.MaxTTL = new(v1alpha1.Duration("3m")) })
+	edit(c, short, func(r *v1alpha1.AccessRole) { r.Spec.Limits.MaxTTL = new(v1alpha1.Duration("3m")) })
 	expires(issued.Add(3 * time.Minute))
 	c.delete(short)
 	expires(issued.Add(90 * time.Minute))
 	recorded := object.Status.Keys[0]
-	recorded.NotAfter = &metav1.Time{Time: issued.Add(time.Minute)}
+	recorded.ExpiresAt = &metav1.Time{Time: issued.Add(time.Minute)}
 	c.record(object, recorded)
 	expires(issued.Add(time.Minute))
 	edit(c, object, func(k *v1alpha1.APIKey) { k.Spec.TTL = nil })
 	expires(issued.Add(time.Minute))
-	recorded.NotAfter = nil
+	recorded.ExpiresAt = nil
 	c.record(object, recorded)
 	// The first instant that can be written is a past end, not the absence of one.
 	edit(c, object, func(k *v1alpha1.APIKey) { k.Spec.ExpiresAt = &metav1.Time{Time: time.Time{}.Add(time.Second)} })
@@ -274,22 +285,34 @@ func ownerOfAKey(c *cluster) {
 	self := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: "alice"}}
 	c.create(self)
 	c.mayBecomes(presented, "certs.read", true)
-	edit(c, self, func(u *v1alpha1.AdminUser) { u.Spec.Enabled = new(false) })
+	edit(c, self, func(u *v1alpha1.AdminUser) { u.Spec.State = v1alpha1.StateDisabled })
 	c.becomes(presented, verify.OwnerDisabled)
-	edit(c, self, func(u *v1alpha1.AdminUser) { u.Spec.Enabled, u.Spec.Role = new(true), v1alpha1.RoleUser })
+	edit(c, self, func(u *v1alpha1.AdminUser) { u.Spec.State, u.Spec.Role = v1alpha1.StateActive, v1alpha1.RoleUser })
 	c.becomes(presented, verify.Accepted)
 	c.mayBecomes(presented, "certs.read", false)
 
 	staff := role("staff", v1alpha1.AccessRoleSpec{
-		Members:     []v1alpha1.Username{"alice"},
 		Permissions: []v1alpha1.Permission{permission(v1alpha1.EffectAllow, "certs.read")},
 	})
+	alices := binding("alices", "staff", "alice")
+	c.create(staff)
+	c.create(alices)
+	c.mayBecomes(presented, "certs.read", true)
+	c.delete(staff)
+	c.mayBecomes(presented, "certs.read", false)
+	staff.ResourceVersion = ""
 	c.create(staff)
 	c.mayBecomes(presented, "certs.read", true)
-	edit(c, staff, func(r *v1alpha1.AccessRole) { r.Spec.APIKeys = v1alpha1.KeysDenied })
+	edit(c, alices, func(b *v1alpha1.AccessRoleBinding) { b.Spec.Subjects[0].Name = "bob" })
+	c.mayBecomes(presented, "certs.read", false)
+	edit(c, alices, func(b *v1alpha1.AccessRoleBinding) {
+		b.Spec.Subjects[0].Name, b.Spec.APIKeys = "alice", v1alpha1.KeysDenied
+	})
 	c.becomes(presented, verify.OwnerDenied)
-	c.delete(staff)
+	c.delete(alices)
 	c.becomes(presented, verify.Accepted)
+	c.mayBecomes(presented, "certs.read", false)
+	c.delete(staff)
 	c.delete(self)
 }
 
@@ -316,7 +339,7 @@ func lastAdmin(c *cluster) {
 	c.becomes(bobs, verify.Unknown)
 	dave, _ := own("dave")
 	c.becomes(carols, verify.Deleted)
-	edit(c, dave, func(u *v1alpha1.AdminUser) { u.Spec.Enabled = new(false) })
+	edit(c, dave, func(u *v1alpha1.AdminUser) { u.Spec.State = v1alpha1.StateDisabled })
 	c.becomes(carols, verify.Accepted)
 	edit(c, carol, func(u *v1alpha1.AdminUser) {
 		u.Annotations = map[string]string{v1alpha1.AnnotationAllowLastAdminRemoval: "true"}

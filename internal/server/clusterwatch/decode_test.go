@@ -31,7 +31,7 @@ func newDecoder(tb testing.TB) fastDecoder {
 		tb.Fatal(err)
 	}
 	metav1.AddToGroupVersion(scheme, v1alpha1.SchemeGroupVersion)
-	return newFastDecoder(scheme, v1alpha1.SchemeGroupVersion, keyholder.APIKey, "AccessRole")
+	return newFastDecoder(scheme, v1alpha1.SchemeGroupVersion, keyholder.APIKey, "AccessRole", "AccessRoleBinding")
 }
 
 // read decodes a stream as client-go's watches do. It returns the events before the first error or the end.
@@ -120,9 +120,10 @@ func decodesRealEvents(c *cluster, t *testing.T) {
 		t.Fatal(err)
 	}
 	c.create(role("reader", v1alpha1.AccessRoleSpec{}))
+	c.create(binding("readers", "reader", "alice"))
 	c.issue("read", ci, nil)
 	for resource, example := range map[string]runtime.Object{"apikeys": &v1alpha1.APIKey{},
-		"accessroles": &v1alpha1.AccessRole{}} {
+		"accessroles": &v1alpha1.AccessRole{}, "accessrolebindings": &v1alpha1.AccessRoleBinding{}} {
 		options := metav1.ListOptions{Watch: true, ResourceVersion: "0"}
 		stream, err := own.Get().Resource(resource).VersionedParams(&options, metav1.ParameterCodec).Stream(t.Context())
 		if err != nil {

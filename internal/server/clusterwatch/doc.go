@@ -1,5 +1,6 @@
-// Package clusterwatch keeps the server's view of the cluster up to date: it watches AdminUsers, APIKeys, AccessRoles
-// and the runtime configuration, and writes them into the index of package verify. It stores only what the index needs.
+// Package clusterwatch keeps the server's view of the cluster up to date: it watches AdminUsers, APIKeys, AccessRoles,
+// AccessRoleBindings and the runtime configuration, and writes them into the index of package verify. It stores only
+// what the index needs.
 //
 // While the API server is unreachable, the view stays as it was.
 package clusterwatch

@@ -47,21 +47,22 @@ func TestWatcher_PublishesEndedKeys(t *testing.T) {
 		change func(*v1alpha1.AdminUser)
 		ends   bool
 	}{
-		"disabled":      {func(u *v1alpha1.AdminUser) { u.Spec.Enabled = new(false) }, true},
+		"disabled":      {func(u *v1alpha1.AdminUser) { u.Spec.State = v1alpha1.StateDisabled }, true},
 		"demoted":       {func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser }, true},
 		"being deleted": {func(u *v1alpha1.AdminUser) { u.DeletionTimestamp = new(metav1.Now()) }, true},
 		"rotated": {func(u *v1alpha1.AdminUser) {
 			u.Status.Keys = []v1alpha1.KeyStatus{keyStatus("another-key-of-alice")}
 		}, true},
 		"rotated, with an overlap": {func(u *v1alpha1.AdminUser) {
+			u.Status.Keys[0].State = v1alpha1.KeyOverlapping
 			u.Status.Keys = []v1alpha1.KeyStatus{keyStatus("another-key-of-alice"), u.Status.Keys[0]}
 		}, true},
 		"about to be rotated": {func(u *v1alpha1.AdminUser) {
 			next := keyStatus("another-key-of-alice")
-			next.Pending = true
+			next.State = v1alpha1.KeyPending
 			u.Status.Keys = append(u.Status.Keys, next)
 		}, false},
-		"used": {func(u *v1alpha1.AdminUser) { u.Status.LastUsedTime = new(metav1.Now()) }, false},
+		"used": {func(u *v1alpha1.AdminUser) { u.Status.Usage.LastUsedAt = new(metav1.Now()) }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ended := &keyCollector{}
@@ -93,7 +94,7 @@ func TestWatcher_FirstListPublishesNothing(t *testing.T) {
 	ended := &keyCollector{}
 	f := newFixtureWith(t, ended.take)
 	disabled := user("alice", alicesKey)
-	disabled.Spec.Enabled = new(false)
+	disabled.Spec.State = v1alpha1.StateDisabled
 	f.api.put(apiKeyObject("alices", v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "alice"}, "an-api-key-of-alice"))
 	f.api.put(disabled)
 	f.api.put(user("bob", bobsKey))
@@ -124,7 +125,7 @@ func TestWatcher_UsersListedAfterTheirKeysPublishNothing(t *testing.T) {
 	keys.index = users.index
 	users.endedKeys, keys.endedKeys = endedkeys.New(ended.take), endedkeys.New(ended.take)
 	disabled := user("alice", alicesKey)
-	disabled.Spec.Enabled = new(false)
+	disabled.Spec.State = v1alpha1.StateDisabled
 
 	keys.replace([]any{apiKeyObject("alices", v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "alice"}, bobsKey)})
 	users.replace([]any{disabled})
@@ -142,7 +143,7 @@ func TestWatcher_UsersListedAfterTheirKeysPublishNothing(t *testing.T) {
 func TestKeyObjects_OverlappingKeyIsNotCurrent(t *testing.T) {
 	handler := newHandler(&kit.Log{})
 	u := user("alice", "the-pending-key-of-alice", "the-current-key-of-alice", "the-former-key-of-alice")
-	u.Status.Keys[0].Pending = true
+	u.Status.Keys[0].State, u.Status.Keys[1].State = v1alpha1.KeyPending, v1alpha1.KeyCurrent
 	handler.put(u)
 	for presented, want := range map[string]bool{"the-pending-key-of-alice": true, "the-current-key-of-alice": true,
 		"the-former-key-of-alice": false} {
@@ -161,7 +162,7 @@ func TestKeyObjects_LastUseComesFromStatus(t *testing.T) {
 	at := time.Unix(1_900_000_000, 0)
 	handler, keys := newHandler(&kit.Log{}), newAPIKeyHandler()
 	u, k := user("alice", alicesKey), apiKeyObject("k", ci, bobsKey)
-	u.Status.LastUsedTime, k.Status.LastUsedTime = &metav1.Time{Time: at}, &metav1.Time{Time: at}
+	u.Status.Usage.LastUsedAt, k.Status.Usage.LastUsedAt = &metav1.Time{Time: at}, &metav1.Time{Time: at}
 	handler.put(u)
 	keys.put(k)
 	for handler, id := range map[*keyObjects]verify.ID{

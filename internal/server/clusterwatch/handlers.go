@@ -158,6 +158,46 @@ func roleOf(object any) *accessRole {
 	return &accessRole{name: role.Name, role: convert.Role(role)}
 }
 
+// accessRoleBindings puts AccessRoleBindings into the index.
+type accessRoleBindings struct {
+	index *verify.Index
+}
+
+// accessRoleBinding is what the index needs of an AccessRoleBinding.
+type accessRoleBinding struct {
+	name    string
+	binding access.Binding
+}
+
+// GetObjectMeta lets the reflector store bindings by name.
+func (b *accessRoleBinding) GetObjectMeta() metav1.Object { return &metav1.ObjectMeta{Name: b.name} }
+
+func (*accessRoleBindings) trim(object any) (any, error) { return bindingOf(object), nil }
+
+func (h *accessRoleBindings) put(object any) {
+	b := bindingOf(object)
+	h.index.PutBinding(b.name, b.binding)
+}
+
+func (h *accessRoleBindings) remove(object any) { h.index.DeleteBinding(bindingOf(object).name) }
+
+func (h *accessRoleBindings) replace(objects []any) {
+	all := make(map[string]access.Binding, len(objects))
+	for _, object := range objects {
+		b := bindingOf(object)
+		all[b.name] = b.binding
+	}
+	h.index.ReplaceBindings(all)
+}
+
+func bindingOf(object any) *accessRoleBinding {
+	if b, trimmed := object.(*accessRoleBinding); trimmed {
+		return b
+	}
+	binding := object.(*v1alpha1.AccessRoleBinding)
+	return &accessRoleBinding{name: binding.Name, binding: convert.Binding(binding)}
+}
+
 // runtimeConfig follows ConfigMap keywright-runtime. An invalid or deleted one changes nothing: until the operator has
 // restored it, a missing allow list must not let everyone write.
 type runtimeConfig struct {

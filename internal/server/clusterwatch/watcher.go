@@ -44,7 +44,7 @@ func New(config *rest.Config, scope keyholder.Scope, to Targets, log *slog.Logge
 		return nil, err
 	}
 	keywright := newFastDecoder(
-		scheme, v1alpha1.SchemeGroupVersion, keyholder.AdminUser, keyholder.APIKey, "AccessRole")
+		scheme, v1alpha1.SchemeGroupVersion, keyholder.AdminUser, keyholder.APIKey, "AccessRole", "AccessRoleBinding")
 	own, err := restClient(config, "/apis", keywright)
 	if err != nil {
 		return nil, err
@@ -62,6 +62,7 @@ func New(config *rest.Config, scope keyholder.Scope, to Targets, log *slog.Logge
 	adminUsers.endedKeys = to.EndedKeys
 	add(resource{own, "adminusers", scope.System, all, &v1alpha1.AdminUser{}}, adminUsers)
 	add(resource{own, "accessroles", "", all, &v1alpha1.AccessRole{}}, &accessRoles{index: to.Index})
+	add(resource{own, "accessrolebindings", "", all, &v1alpha1.AccessRoleBinding{}}, &accessRoleBindings{index: to.Index})
 	add(resource{core, "configmaps", scope.System, runtimeOnly, &corev1.ConfigMap{}}, w.runtime)
 	shared := newPool()
 	for _, namespace := range scope.KeyNamespaces() {

@@ -125,10 +125,13 @@ func user(name string, plaintexts ...string) *v1alpha1.AdminUser {
 		Namespace: namespace, Name: name, UID: types.UID("uid-" + name), CreationTimestamp: metav1.Unix(1_800_000_000, 0),
 	}}
 	u.APIVersion, u.Kind = "keywright.dev/v1alpha1", "AdminUser"
+	state := v1alpha1.KeyCurrent
 	for _, plaintext := range plaintexts {
 		d := ring.Digest(plaintext)
-		u.Status.Keys = append(u.Status.Keys, v1alpha1.KeyStatus{ID: d.KeyID(), Digest: d.String(),
-			IssuedAt: u.CreationTimestamp})
+		u.Status.Keys = append(u.Status.Keys, v1alpha1.KeyStatus{
+			ID: d.KeyID(), Digest: d.String(), State: state, IssuedAt: u.CreationTimestamp,
+		})
+		state = v1alpha1.KeyOverlapping
 	}
 	return u
 }
@@ -167,17 +170,16 @@ func TestWatcher_ReadyOnceEverythingIsListed(t *testing.T) {
 
 func TestWatcher_RevocationTakesEffect(t *testing.T) {
 	deleting := metav1.Unix(1_900_000_000, 0)
-	off := false
 	for name, c := range map[string]struct {
 		change func(*v1alpha1.AdminUser)
 		want   verify.Reason
 	}{
-		"disabled":                {func(u *v1alpha1.AdminUser) { u.Spec.Enabled = &off }, verify.Disabled},
+		"disabled":                {func(u *v1alpha1.AdminUser) { u.Spec.State = v1alpha1.StateDisabled }, verify.Disabled},
 		"demoted":                 {func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser }, verify.Demoted},
 		"being deleted":           {func(u *v1alpha1.AdminUser) { u.DeletionTimestamp = &deleting }, verify.Deleted},
 		"key removed from status": {func(u *v1alpha1.AdminUser) { u.Status.Keys = nil }, verify.Unknown},
 		"end of the overlap": {func(u *v1alpha1.AdminUser) {
-			u.Status.Keys[0].NotAfter = &metav1.Time{Time: time.Unix(1, 0)}
+			u.Status.Keys[0].ExpiresAt = &metav1.Time{Time: time.Unix(1, 0)}
 		}, verify.Expired},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -212,7 +214,7 @@ func TestWatcher_ViewStaysDuringOutage(t *testing.T) {
 	}
 
 	f.api.setDown(true)
-	f.eventually("every watch has failed", func() bool { return len(f.log.Lines("is unreachable")) == 4 })
+	f.eventually("every watch has failed", func() bool { return len(f.log.Lines("is unreachable")) == 5 })
 	f.api.delete(user("bob", bobsKey))
 	f.eventually("age grows", func() bool { return f.watcher.Age() > 500*time.Millisecond })
 	err := f.watcher.Ready()
@@ -226,21 +228,21 @@ func TestWatcher_ViewStaysDuringOutage(t *testing.T) {
 	if got := f.verdict(alicesKey); got != verify.Accepted {
 		t.Errorf("alice's key is %s", got)
 	}
-	if n := len(f.log.Lines("is unreachable")); n != 4 {
-		t.Errorf("%d warnings for four watches", n)
+	if n := len(f.log.Lines("is unreachable")); n != 5 {
+		t.Errorf("%d warnings for five watches", n)
 	}
 }
 
 // Without roles a key may lack an end, without AdminUsers an owner.
 func TestWatcher_NotReadyBeforeAllKindsAreListed(t *testing.T) {
 	f := newFixture(t, "team-a", "team-b")
-	if n := len(f.watcher.watches); n != 5 {
+	if n := len(f.watcher.watches); n != 6 {
 		t.Fatalf("%d watches", n)
 	}
 	for i, s := range f.watcher.watches {
 		err := f.watcher.Ready()
 		if err == nil || !strings.Contains(err.Error(), s.resource+" have not been listed yet") {
-			t.Errorf("%d of 5 listed: %v", i, err)
+			t.Errorf("%d of 6 listed: %v", i, err)
 		}
 		s.markListed(0)
 	}
