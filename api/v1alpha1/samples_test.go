@@ -90,7 +90,7 @@ var _ = Describe("The samples", Ordered, func() {
 			Expect(err).To(MatchError(ContainSubstring(want)))
 		},
 			Entry("with another scope", "- certs.read", "- certs.write", `may not use scope "certs.write"`),
-			Entry("for another subject", "name: ci", "name: other", "may not make a key that speaks as Account:other"),
+			Entry("for another subject", "name: ci", "name: other", "may not make a key that speaks as Account/other"),
 			Entry("with a role", "  scopes:", "  roles: [certificate-reader]\n  scopes:", `may not use role "certificate-reader"`),
 			Entry("with a policy", "  scopes:",
 				"  policy: {permissions: [{effect: ALLOW, actions: ['*'], resources: ['*']}]}\n  scopes:",

@@ -52,7 +52,8 @@ var _ = Describe("The aggregated ClusterRoles", func() {
 		for _, name := range ladder["admin"] {
 			for _, rule := range clusterRole(ctx, name).Rules {
 				Expect(rule.APIGroups).To(Equal(group))
-				Expect(rule.Resources).To(HaveEach(BeElementOf("apikeys", "adminusers", "accessroles")), name)
+				Expect(rule.Resources).To(HaveEach(BeElementOf("apikeys", "adminusers", "accessroles",
+					"accessrolebindings")), name)
 				Expect(rule.Verbs).To(HaveEach(BeElementOf("get", "list", "watch", "create", "update", "patch", "delete",
 					"deletecollection")), name)
 			}
@@ -77,9 +78,12 @@ var _ = DescribeTable("A user with this role of Kubernetes in a namespace has th
 			}
 		}
 	},
-	Entry(nil, "view", map[string][]string{"apikeys": reading, "adminusers": reading, "accessroles": reading}),
-	Entry(nil, "edit", map[string][]string{"apikeys": verbs[:8], "adminusers": reading, "accessroles": reading}),
-	Entry(nil, "admin", map[string][]string{"apikeys": verbs[:8], "adminusers": verbs[:8], "accessroles": reading}),
+	Entry(nil, "view", map[string][]string{"apikeys": reading, "adminusers": reading,
+		"accessroles": reading, "accessrolebindings": reading}),
+	Entry(nil, "edit", map[string][]string{"apikeys": verbs[:8], "adminusers": reading,
+		"accessroles": reading, "accessrolebindings": reading}),
+	Entry(nil, "admin", map[string][]string{"apikeys": verbs[:8], "adminusers": verbs[:8],
+		"accessroles": reading, "accessrolebindings": reading}),
 )
 
 var (
@@ -87,8 +91,8 @@ var (
 	reading = verbs[:3]
 	// RBAC treats the parts of a key as resources too.
 	resources = []string{
-		"apikeys", "adminusers", "accessroles", "apikeys/status", "adminusers/status", "apikeys/finalizers",
-		"scopes", "policies", "subjects", "*",
+		"apikeys", "adminusers", "accessroles", "accessrolebindings", "apikeys/status", "adminusers/status",
+		"apikeys/finalizers", "scopes", "policies", "users", "accounts", "integrations", "*",
 	}
 )
 
@@ -112,7 +116,7 @@ var _ = Describe("A user with Kubernetes' role admin", func() {
 
 	It("cannot create a key without use of its parts", func(ctx SpecContext) {
 		who := holder(ctx, team, ladder["admin"]...)
-		expectRefusal(tryCreate(ctx, who, team, v1alpha1.APIKeySpec{Subject: ci}), noSubject("Account:ci"))
+		expectRefusal(tryCreate(ctx, who, team, v1alpha1.APIKeySpec{Subject: ci}), noSubject("Account/ci"))
 	})
 
 	It("cannot grant themselves a use that they do not hold", func(ctx SpecContext) {
@@ -128,8 +132,13 @@ var _ = Describe("A user with Kubernetes' role admin", func() {
 		expectNoRight(as(user).Create(ctx, role))
 	})
 
-	It("creates AdminUsers in the system namespace only", func(ctx SpecContext) {
-		who := holder(ctx, "", ladder["admin"]...)
+	It("cannot create an AdminUser without use of the user", func(ctx SpecContext) {
+		who := holder(ctx, stack.Namespace, ladder["admin"]...)
+		expectRefusal(who.Create(ctx, adminUser(stack.Namespace, "tried"), client.DryRunAll), noUser("create", "tried"))
+	})
+
+	It("creates AdminUsers, with use of users, in the system namespace only", func(ctx SpecContext) {
+		who := holder(ctx, "", append([]string{newClusterRole(ctx, use("users"))}, ladder["admin"]...)...)
 		Expect(who.Create(ctx, adminUser(stack.Namespace, "tried"), client.DryRunAll)).To(Succeed())
 		expectRefusal(who.Create(ctx, adminUser(team, "tried"), client.DryRunAll), strayAdmin)
 	})

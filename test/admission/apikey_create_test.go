@@ -3,6 +3,7 @@ package admission
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -17,7 +18,7 @@ import (
 // ci is the subject of most keys of this suite.
 var (
 	ci    = v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}
-	useCI = use("subjects", "Account:ci")
+	useCI = use("accounts", "ci")
 )
 
 // policy returns a policy with one permission.
@@ -51,9 +52,14 @@ func keepsRole(role string) string {
 		"in namespace team-a", role, role)
 }
 
-func noSubject(subject string) string {
-	return fmt.Sprintf("may not make a key that speaks as %s: needs verb use on subjects.keywright.dev %q in "+
-		"namespace team-a", subject, subject)
+// noSubject is the refusal of a user who may not make keys for a subject such as Account/ci.
+func noSubject(subject string) string { return noWidening("make", subject) }
+
+// noWidening is the refusal of a user who may not do this to a key of a subject such as Account/ci.
+func noWidening(do, subject string) string {
+	kind, name, _ := strings.Cut(subject, "/")
+	return fmt.Sprintf("may not %s a key that speaks as %s: needs verb use on %ss.keywright.dev %q in namespace team-a",
+		do, subject, strings.ToLower(kind), name)
 }
 
 const (
@@ -71,20 +77,22 @@ var _ = DescribeTable("Creating an APIKey",
 	},
 	Entry("without rights needs use of the subject only", rules{useCI}, v1alpha1.APIKeySpec{Subject: ci}, ""),
 
-	Entry("needs use of the subject", rules{}, v1alpha1.APIKeySpec{Subject: ci}, noSubject("Account:ci")),
-	Entry("needs use of exactly this subject", rules{use("subjects", "Account:ci")},
-		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "cd"}}, noSubject("Account:cd")),
-	Entry("needs use of this kind of subject", rules{use("subjects", "User:alice")},
+	Entry("needs use of the subject", rules{}, v1alpha1.APIKeySpec{Subject: ci}, noSubject("Account/ci")),
+	Entry("needs use of exactly this subject", rules{use("accounts", "ci")},
+		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "cd"}}, noSubject("Account/cd")),
+	Entry("needs use of this kind of subject", rules{use("users", "alice")},
 		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectIntegration,
-			Name: "alice"}}, noSubject("Integration:alice")),
-	Entry("needs use of the subject in this case", rules{use("subjects", "User:alice")},
-		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "Alice"}}, noSubject("User:Alice")),
-	Entry("for a user", rules{use("subjects", "User:alice")},
+			Name: "alice"}}, noSubject("Integration/alice")),
+	Entry("needs use of the subject in this case", rules{use("users", "alice")},
+		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "Alice"}}, noSubject("User/Alice")),
+	Entry("for a user", rules{use("users", "alice")},
 		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "alice"}}, ""),
-	Entry("for an integration", rules{use("subjects", "Integration:github-1")},
+	Entry("for an integration", rules{use("integrations", "github-1")},
 		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectIntegration, Name: "github-1"}}, ""),
-	Entry("for any user, if use has no names", rules{use("subjects")},
+	Entry("for any user, if use has no names", rules{use("users")},
 		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "alice"}}, ""),
+	Entry("for no user, if use covers any account and integration", rules{use("accounts"), use("integrations")},
+		v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "alice"}}, noSubject("User/alice")),
 
 	Entry("with a scope", rules{useCI, use("scopes", "certs.read")},
 		v1alpha1.APIKeySpec{Subject: ci, Scopes: []v1alpha1.Scope{"certs.read"}}, ""),
@@ -127,7 +135,7 @@ var _ = Describe("Use of the parts of a key", func() {
 		Subject: ci, Scopes: []v1alpha1.Scope{"certs.read"}, Roles: []v1alpha1.RoleName{"reader"},
 		Policy: policy(v1alpha1.EffectAllow, "certs.read"),
 	}
-	all := rules{editing, use("subjects", "Account:ci"), use("scopes", "certs.read"), use("accessroles", "reader"),
+	all := rules{editing, use("accounts", "ci"), use("scopes", "certs.read"), use("accessroles", "reader"),
 		use("policies")}
 
 	It("is granted in one namespace by a Role", func(ctx SpecContext) {

@@ -64,7 +64,7 @@ var _ = Describe("The largest APIKey", func() {
 
 	It("is not created by a user without use of the subject, or of policies", func(ctx SpecContext) {
 		expectRefusal(tryCreate(ctx, person(ctx, team, held(scopes, roles, use("policies"))...), team, fullest(roles)),
-			noSubject("Account:ci"))
+			noSubject("Account/ci"))
 		expectRefusal(tryCreate(ctx, person(ctx, team, held(scopes, roles, useCI)...), team, fullest(roles)), noPolicy)
 	})
 

@@ -13,6 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -61,6 +62,16 @@ func manifests() (all []*unstructured.Unstructured) {
 	return all
 }
 
+// memberOf returns a client of a user in this group.
+func memberOf(name string) client.Client {
+	GinkgoHelper()
+	config := rest.CopyConfig(plane.Admin)
+	config.Impersonate = rest.ImpersonationConfig{UserName: "another", Groups: []string{name}}
+	c, err := client.New(config, client.Options{Scheme: plane.Client.Scheme()})
+	Expect(err).NotTo(HaveOccurred())
+	return c
+}
+
 // apply does what kubectl apply --server-side does.
 func apply(ctx context.Context, c client.Client, object *unstructured.Unstructured) error {
 	return c.Apply(ctx, client.ApplyConfigurationFromUnstructured(object.DeepCopy()), client.FieldOwner("reader"))
@@ -90,6 +101,9 @@ var _ = Describe("The page on admission", Ordered, func() {
 			Expect(plane.Client.Get(ctx, client.ObjectKey{Namespace: team, Name: name}, role)).To(Succeed())
 			awaitRules(ctx, user, team, role.Rules)
 		}
+		role := &rbacv1.Role{}
+		Expect(plane.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: "manage-admins"}, role)).To(Succeed())
+		awaitRules(ctx, "erin", stack.Namespace, role.Rules)
 	})
 
 	It("lets Dana create the key that it shows", func(ctx SpecContext) {
@@ -107,23 +121,68 @@ var _ = Describe("The page on admission", Ordered, func() {
 		}
 	})
 
-	It("lets a user on call disable the key, but not remove parts that may deny", func(ctx SpecContext) {
+	It("lets a user on call stop the key, but not remove parts that may deny", func(ctx SpecContext) {
 		key := made(ctx, v1alpha1.APIKeySpec{
 			Subject: ci, Roles: []v1alpha1.RoleName{"certificate-reader"}, Policy: policy(v1alpha1.EffectDeny, "certs.write"),
 		})
 		quoted(merge(ctx, as("oncall"), key, `{"spec":{"roles":null}}`))
 		quoted(merge(ctx, as("oncall"), key, `{"spec":{"policy":null}}`))
-		Expect(merge(ctx, as("oncall"), key, `{"spec":{"revoked":true}}`)).To(Succeed())
+		Expect(merge(ctx, as("oncall"), key, `{"spec":{"state":"Revoked"}}`)).To(Succeed())
+	})
+
+	It("quotes what a user on call may not do to a key", func(ctx SpecContext) {
+		key := made(ctx, v1alpha1.APIKeySpec{Subject: ci, TTL: new(v1alpha1.Duration("24h"))})
+		Expect(merge(ctx, as("oncall"), key, `{"spec":{"state":"Disabled"}}`)).To(Succeed())
+		for _, spec := range []string{
+			`{"ttl":null}`, `{"state":"Active"}`, `{"rotation":{"overlap":"1h"}}`, `{"rotation":{"every":"1h"}}`,
+			`{"secret":{"name":"another"}}`,
+		} {
+			quoted(merge(ctx, as("oncall"), key, `{"spec":`+spec+`}`))
+		}
 	})
 
 	It("lets the platform team create any key anywhere", func(ctx SpecContext) {
-		config := rest.CopyConfig(plane.Admin)
-		config.Impersonate = rest.ImpersonationConfig{UserName: "another", Groups: []string{"platform"}}
-		platform, err := client.New(config, client.Options{Scheme: plane.Client.Scheme()})
-		Expect(err).NotTo(HaveOccurred())
+		platform := memberOf("platform")
 		for _, namespace := range []string{team, other} {
 			Eventually(ctx, func() error { return tryCreate(ctx, platform, namespace, rich()) }).Should(Succeed())
 		}
+	})
+
+	It("lets Erin manage AdminUsers, and quotes the refusals of a user without use", func(ctx SpecContext) {
+		erin, editor := as("erin"), person(ctx, stack.Namespace, editingAdmins)
+		quoted(editor.Create(ctx, adminUser(stack.Namespace, "mallory")))
+		bob := adminUser(stack.Namespace, "bob")
+		bob.Spec = v1alpha1.AdminUserSpec{Role: v1alpha1.RoleUser, State: v1alpha1.StateDisabled}
+		Expect(erin.Create(ctx, bob)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { deleteAdmin(ctx, stack.Namespace, "bob") })
+		for _, spec := range []string{`{"role":"admin"}`, `{"state":"Active"}`, `{"secret":{"name":"another"}}`} {
+			patch := client.RawPatch(types.MergePatchType, []byte(`{"spec":`+spec+`}`))
+			quoted(editor.Patch(ctx, bob.DeepCopy(), patch))
+			Expect(erin.Patch(ctx, bob.DeepCopy(), patch)).To(Succeed())
+		}
+	})
+
+	It("lets a team bind its role, and quotes the refusals of a user without use", func(ctx SpecContext) {
+		binder, editor := memberOf("certificate-team"), everywhere(ctx, editingBindings)
+		binding := roleBinding("readers", "certificate-reader")
+		quoted(editor.Create(ctx, binding.DeepCopy()))
+		Eventually(ctx, func() error { return binder.Create(ctx, binding) }).Should(Succeed())
+		patch := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"apiKeys":"Denied"}}`))
+		quoted(editor.Patch(ctx, binding.DeepCopy(), patch))
+		Expect(binder.Patch(ctx, binding.DeepCopy(), patch)).To(Succeed())
+		quoted(editor.Delete(ctx, binding))
+		Expect(binder.Delete(ctx, binding)).To(Succeed())
+	})
+
+	It("has a command that lists what Dana may use, unlike the question for one name", func(ctx SpecContext) {
+		Expect(page()).To(ContainSubstring("kubectl auth can-i --list -n team-a --as=dana\n"))
+		list, err := plane.Kubectl(ctx, "auth", "can-i", "--list", "-n", team, "--as=dana")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(list).To(MatchRegexp(`(?m)^accounts\.keywright\.dev +\[\] +\[ci\] +\[use\]`))
+		Expect(may(ctx, "dana", "use", "accounts", team, "ci")).To(BeTrue())
+		// kubectl drops the group of a resource type that the server does not have.
+		answer, _ := plane.Kubectl(ctx, "auth", "can-i", "use", "accounts.keywright.dev/ci", "-n", team, "--as=dana")
+		Expect(strings.TrimSpace(answer)).To(Equal("no"))
 	})
 
 	It("quotes the refusals of the last admin and of an AdminUser elsewhere", func(ctx SpecContext) {
