@@ -3,6 +3,7 @@ package issuer
 import (
 	"context"
 	"encoding/json"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,11 +25,18 @@ const ownerIndex = "keywright.dev/owner"
 func IndexSecrets(ctx context.Context, indexer client.FieldIndexer) error {
 	return indexer.IndexField(ctx, SecretMetadata(), ownerIndex, func(secret client.Object) []string {
 		owner := metav1.GetControllerOfNoCopy(secret)
-		if owner == nil || owner.APIVersion != v1alpha1.SchemeGroupVersion.String() {
+		if owner == nil || !isOurs(owner) {
 			return nil
 		}
 		return []string{keyholder.Bucket(owner.Kind + "/" + owner.Name)}
 	})
+}
+
+// isOurs reports whether an owner is an object of Keywright, at any version: a Secret names the version at which it was
+// written, and an operator meets those of an older and of a newer release.
+func isOurs(owner *metav1.OwnerReference) bool {
+	group, _, _ := strings.Cut(owner.APIVersion, "/")
+	return group == v1alpha1.SchemeGroupVersion.Group
 }
 
 // ListOwned lists, from the cache, the metadata of all Secrets written for an object of this kind and name,
@@ -104,7 +112,7 @@ func (i *Issuer) setOwners(
 ) (*metav1.PartialObjectMetadata, error) {
 	owners := append(make([]metav1.OwnerReference, 0, len(secret.OwnerReferences)), ours...)
 	for _, owner := range secret.OwnerReferences {
-		if owner.APIVersion != v1alpha1.SchemeGroupVersion.String() {
+		if !isOurs(&owner) {
 			owners = append(owners, owner)
 		}
 	}

@@ -3,7 +3,6 @@ package issuer
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -63,8 +62,7 @@ func ownedByAnother(secret *metav1.PartialObjectMetadata, t *Target) bool {
 }
 
 func (t *Target) sameName(owner *metav1.OwnerReference) bool {
-	group, _, _ := strings.Cut(owner.APIVersion, "/")
-	return group == v1alpha1.SchemeGroupVersion.Group && owner.Kind == t.kind() && owner.Name == t.Object.GetName()
+	return isOurs(owner) && owner.Kind == t.kind() && owner.Name == t.Object.GetName()
 }
 
 var (
