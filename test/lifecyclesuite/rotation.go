@@ -134,3 +134,54 @@ func (s *Suite[T]) schedule() {
 		})
 	})
 }
+
+func (s *Suite[T]) rotationAfter() {
+	Describe("rotation.after", func() {
+		It("replaces an older key once, when it has come and not before", func(ctx SpecContext) {
+			e := s.NewEnv(ctx)
+			e.Apply(ctx, one, s.overlapOf("1h"))
+			first := e.Plaintext(ctx, e.SecretOf(one))
+			e.Events.Take()
+			o := e.Change(ctx, one, s.after(24*time.Hour))
+			ExpectConditions(o, issued, accepted)
+			Expect(o.HolderStatus().NextRotationAt.Time).To(BeTemporally("==", Begin.Add(24*time.Hour)))
+			e.SetTime(24*time.Hour - time.Second)
+			Expect(e.Reconcile(ctx, one)).To(Equal(time.Second))
+			Expect(e.Plaintext(ctx, e.SecretOf(one))).To(Equal(first))
+
+			o = e.At(ctx, 24*time.Hour, one)
+			second := e.Plaintext(ctx, e.SecretOf(one))
+			Expect(second).NotTo(Equal(first))
+			Expect(e.Accepted(ctx, one, first)).To(BeTrue(), "in its overlap")
+			Expect(o.HolderStatus().NextRotationAt).To(BeNil())
+			Expect(e.Events.Take()).To(ConsistOf(And(ContainSubstring("(rotation.after has come)"),
+				ContainSubstring("is accepted until 2030-01-02T13:00:00Z"))))
+			for _, since := range []time.Duration{24*time.Hour + time.Second, 23 * time.Hour, 48 * time.Hour} {
+				e.At(ctx, since, one)
+				Expect(e.Plaintext(ctx, e.SecretOf(one))).To(Equal(second), "also when the clock steps back")
+			}
+		})
+
+		It("acts at once when it is past, and not for a key issued at that time or later", func(ctx SpecContext) {
+			e := s.NewEnv(ctx)
+			e.Apply(ctx, one, s.after(0))
+			first := e.Plaintext(ctx, e.SecretOf(one))
+			e.SetTime(time.Hour)
+			e.Change(ctx, one, s.after(-time.Hour))
+			Expect(e.Plaintext(ctx, e.SecretOf(one))).To(Equal(first))
+			e.Change(ctx, one, s.after(time.Minute))
+			Expect(e.Plaintext(ctx, e.SecretOf(one))).NotTo(Equal(first))
+		})
+
+		It("rotates once together with a schedule and a request", func(ctx SpecContext) {
+			e := s.NewEnv(ctx)
+			e.Apply(ctx, one, s.every("24h"), s.overlapOf("1h"))
+			e.Events.Take()
+			e.SetTime(24 * time.Hour)
+			o := e.Change(ctx, one, s.after(24*time.Hour), s.rotate("please"))
+			Expect(o.HolderStatus().Keys).To(HaveLen(2))
+			Expect(e.Events.Take()).To(HaveLen(1))
+			Expect(o.HolderStatus().NextRotationAt.Time).To(BeTemporally("==", Begin.Add(48*time.Hour)))
+		})
+	})
+}

@@ -2,6 +2,7 @@ package lifecyclesuite
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -55,6 +56,40 @@ func (s *Suite[T]) editedStatus() {
 				s.Keys[0].ID = "made-up"
 			})
 			Expect(o.HolderStatus()).To(Equal(before.HolderStatus()))
+		})
+
+		It("with an overlapping key and no current one keeps it until its end and gets a new key", func(ctx SpecContext) {
+			e := s.NewEnv(ctx)
+			e.Apply(ctx, one, s.overlapOf("1h"))
+			old := e.Plaintext(ctx, e.SecretOf(one))
+			e.Events.Take()
+			o := e.EditStatus(ctx, one, func(s *v1alpha1.KeyHolderStatus) {
+				s.Keys[0].State = v1alpha1.KeyOverlapping
+				s.Keys[0].ExpiresAt = &metav1.Time{Time: Begin.Add(time.Minute)}
+			})
+			ExpectConditions(o, issued, accepted)
+			Expect(o.HolderStatus().Keys).To(ConsistOf(
+				HaveField("State", v1alpha1.KeyCurrent), HaveField("State", v1alpha1.KeyOverlapping)))
+			fresh := e.Plaintext(ctx, e.SecretOf(one))
+			Expect(fresh).NotTo(Equal(old))
+			Expect(e.Accepted(ctx, one, old)).To(BeTrue())
+			Expect(e.Events.Take()).To(ConsistOf(And(HavePrefix("Warning KeyRotated"),
+				HaveSuffix("overlapping keys are accepted until their end"))))
+			Expect(e.At(ctx, time.Minute, one).HolderStatus().Keys).To(HaveLen(1))
+			Expect(e.Accepted(ctx, one, fresh)).To(BeTrue())
+		})
+
+		It("in another order causes no new key", func(ctx SpecContext) {
+			e := s.NewEnv(ctx)
+			e.Apply(ctx, one, s.overlapOf("1h"))
+			before := e.Change(ctx, one, s.rotate("1"))
+			fresh := e.Plaintext(ctx, e.SecretOf(one))
+			o := e.EditStatus(ctx, one, func(s *v1alpha1.KeyHolderStatus) { slices.Reverse(s.Keys) })
+			Expect(o.HolderStatus().Keys).To(ConsistOf(before.HolderStatus().Keys))
+			ExpectConditions(o, issued, accepted)
+			Expect(e.Plaintext(ctx, e.SecretOf(one))).To(Equal(fresh))
+			Expect(e.At(ctx, time.Hour, one).HolderStatus().Keys).To(ConsistOf(
+				HaveField("ID", e.Ring.Digest(fresh).KeyID())))
 		})
 
 		It("that marks the key as pending keeps the key, for the Secret holds it", func(ctx SpecContext) {

@@ -90,6 +90,7 @@ func (s *Suite[T]) Run() bool {
 		s.requestedRotation()
 		s.overlap()
 		s.schedule()
+		s.rotationAfter()
 		s.lostSecret()
 		s.rewrittenSecret()
 		s.foreignSecret()
@@ -137,6 +138,11 @@ func (s *Suite[T]) overlapOf(d v1alpha1.Duration) func(T) {
 
 func (s *Suite[T]) every(d v1alpha1.Duration) func(T) {
 	return func(o T) { s.rotation(o).Every = &d }
+}
+
+// after replaces keys issued before this long after Begin.
+func (s *Suite[T]) after(since time.Duration) func(T) {
+	return func(o T) { s.rotation(o).After = &metav1.Time{Time: Begin.Add(since)} }
 }
 
 func (s *Suite[T]) template(change func(*v1alpha1.SecretTemplate)) func(T) {

@@ -27,6 +27,7 @@ var rules = []rule{
 	replaceLost,
 	rename,
 	rotateOnRequest,
+	rotateAfter,
 	rotateOnSchedule,
 	relabel,
 	removeStrays,
@@ -88,12 +89,12 @@ func stopBlocked(f Facts) (Plan, bool) {
 	return stall(f, ByBlock), f.Spec.Blocked
 }
 
-// stopDead stalls an object whose current key is dead: issuing another one would hide the cause. A requested rotation
-// resolves it.
+// stopDead stalls an object whose current key is dead: issuing another one would hide the cause. A rotation that a
+// person asks for resolves it.
 func stopDead(f Facts) (Plan, bool) {
 	current := Current(f.Status.Keys)
 	switch {
-	case current == nil || current.Dead == "" || requested(f) || Pending(f.Status.Keys) != nil:
+	case current == nil || current.Dead == "" || requested(f) || outdated(f) || Pending(f.Status.Keys) != nil:
 		return Plan{}, false
 	case current.Dead == Taken:
 		return stall(f, KeyTaken), true
@@ -198,10 +199,12 @@ func issueFirst(f Facts) (Plan, bool) {
 	if Current(f.Status.Keys) != nil {
 		return Plan{}, false
 	}
+	// Only a status edited by hand has overlapping keys and no current one. They keep their end.
+	kept := settled(f.Status.Keys)
 	if f.Secret.Owner == Own && f.Secret.KeyID != "" {
-		return issue(f, RecordChanged, nil)
+		return issue(f, RecordChanged, kept)
 	}
-	return issue(f, FirstIssue, nil)
+	return issue(f, FirstIssue, kept)
 }
 
 // replaceLost issues a new key if the Secret does not hold the current one and the spec asks for a replacement. The old
@@ -232,8 +235,22 @@ func requested(f Facts) bool {
 	return f.Spec.RotateRequest != "" && f.Spec.RotateRequest != f.Status.LastRotateRequest
 }
 
+// rotateAfter replaces a key that was issued before an instant that has come. The new key is not: in whole seconds, its
+// issue is at that instant or later.
+func rotateAfter(f Facts) (Plan, bool) {
+	if !outdated(f) {
+		return Plan{}, false
+	}
+	return issue(f, After, settled(f.Status.Keys))
+}
+
+func outdated(f Facts) bool {
+	due := rotateAt(f)
+	return !due.IsZero() && !f.Now.Before(due)
+}
+
 func rotateOnSchedule(f Facts) (Plan, bool) {
-	due := nextRotation(f)
+	due := scheduled(f)
 	if due.IsZero() || f.Now.Before(due) {
 		return Plan{}, false
 	}

@@ -82,6 +82,28 @@ func TestSucceed_RecordsAKeyOnce(t *testing.T) {
 	}
 }
 
+// Which keys leave does not depend on their order.
+func TestSucceed_KeepsTheNewest(t *testing.T) {
+	var keys []lifecycle.Key
+	for i := range lifecycle.MaxOverlapping + 4 {
+		keys = append(keys, lifecycle.Key{
+			ID: string(rune('a' + i)), State: lifecycle.StateOverlapping,
+			IssuedAt: noon.Add(-time.Duration(i) * time.Minute), ExpiresAt: noon.Add(time.Hour),
+		})
+	}
+	// The clock went back before it was issued.
+	keys = append(keys, lifecycle.Key{ID: "former", State: lifecycle.StateCurrent, IssuedAt: noon.Add(-time.Hour)})
+	next := lifecycle.Key{ID: "next", IssuedAt: noon}
+	want := lifecycle.Succeed(keys, next, time.Hour, noon)
+	if len(want) != lifecycle.MaxOverlapping+1 || want[1].ID != "former" || want[16].ID != "o" {
+		t.Fatalf("%+v", want)
+	}
+	slices.Reverse(keys)
+	if got := lifecycle.Succeed(keys, next, time.Hour, noon); !slices.Equal(got, want) {
+		t.Errorf("in reverse order:\n%+v, want\n%+v", got, want)
+	}
+}
+
 func TestSucceed_DropsKeysThatAreNotAccepted(t *testing.T) {
 	keys := []lifecycle.Key{
 		{ID: "current", State: lifecycle.StateCurrent}, {ID: "pending", State: lifecycle.StatePending},

@@ -66,6 +66,8 @@ type Spec struct {
 	Reissue bool
 	// Every is the time between scheduled rotations. 0: no schedule.
 	Every time.Duration
+	// RotateAfter is the instant from which a key that was issued before it is replaced. Zero: none.
+	RotateAfter time.Time
 	// Overlap is how long the old keys are accepted after the issue of the current one.
 	Overlap time.Duration
 	// ExpiresAt is when every key of the object ends. Zero: never.

@@ -2,7 +2,9 @@ package lifecycle_test
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"keywright.dev/keywright/internal/key/lifecycle"
@@ -80,6 +82,9 @@ func (f *fixture) crash() {
 func (f *fixture) run(check func(lifecycle.Plan) error, stop func() bool) (lifecycle.Plan, error) {
 	for range 20 {
 		plan := lifecycle.Decide(f.facts())
+		if err := f.checkOrder(plan); err != nil {
+			return plan, err
+		}
 		f.do(plan)
 		if err := check(plan); err != nil {
 			return plan, fmt.Errorf("after %s: %w", plan.Step, err)
@@ -90,6 +95,29 @@ func (f *fixture) run(check func(lifecycle.Plan) error, stop func() bool) (lifec
 		}
 	}
 	return lifecycle.Plan{}, fmt.Errorf("no rest after %v", f.steps)
+}
+
+// checkOrder checks that the order of the keys in status does not change the decision.
+func (f *fixture) checkOrder(plan lifecycle.Plan) error {
+	want := byID(plan)
+	for i := range f.status.Keys {
+		facts := f.facts()
+		facts.Status.Keys = slices.Concat(f.status.Keys[i:], f.status.Keys[:i])
+		if i%2 == 1 {
+			slices.Reverse(facts.Status.Keys)
+		}
+		if got := byID(lifecycle.Decide(facts)); !reflect.DeepEqual(got, want) {
+			return fmt.Errorf("keys in another order:\n%+v\ninstead of\n%+v", got, want)
+		}
+	}
+	return nil
+}
+
+// byID returns the plan with its keys in order of their ids.
+func byID(plan lifecycle.Plan) lifecycle.Plan {
+	byName := func(a, b lifecycle.Key) int { return strings.Compare(a.ID, b.ID) }
+	plan.Keys = slices.SortedFunc(slices.Values(plan.Keys), byName)
+	return plan
 }
 
 func (f *fixture) do(plan lifecycle.Plan) {
@@ -142,7 +170,8 @@ func (f *fixture) do(plan lifecycle.Plan) {
 
 func (f *fixture) record(plan lifecycle.Plan) {
 	f.status.Restored = false
-	key := lifecycle.Key{ID: f.inHand, IssuedAt: f.now, ExpiresAt: plan.ExpiresAt, State: lifecycle.StatePending}
+	issued := lifecycle.IssueTime(f.now, time.Time{})
+	key := lifecycle.Key{ID: f.inHand, IssuedAt: issued, ExpiresAt: plan.ExpiresAt, State: lifecycle.StatePending}
 	if plan.Adopt {
 		f.status.AdoptedKeyIDs = append(f.status.AdoptedKeyIDs, f.inHand)
 	} else {

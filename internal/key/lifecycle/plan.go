@@ -59,6 +59,7 @@ const (
 	FirstIssue    Cause = "first issue"
 	Requested     Cause = "rotation requested"
 	Scheduled     Cause = "rotation scheduled"
+	After         Cause = "rotation.after has come"
 	SecretDeleted Cause = "its Secret was deleted"
 	SecretChanged Cause = "its Secret was changed"
 	SecretRenamed Cause = "another Secret or entry was asked for"
@@ -113,7 +114,7 @@ type Plan struct {
 	Lost Cause
 	// Expired, at Rest, is true if the key has ended and no other is issued.
 	Expired bool
-	// NextRotation is when the schedule rotates. Zero: no schedule.
+	// NextRotation is when the schedule or Spec.RotateAfter rotates. Zero: never.
 	NextRotation time.Time
 	// WakeAt is when time alone changes the decision. Zero: never.
 	WakeAt time.Time

@@ -111,10 +111,17 @@ func (f *fixture) checkRest(plan lifecycle.Plan) error {
 		return errors.New("the lost key was not replaced")
 	case f.spec.RotateRequest != "" && f.spec.RotateRequest != f.status.LastRotateRequest:
 		return errors.New("the request was not acted on")
+	case f.isBefore(current.IssuedAt, f.spec.RotateAfter) && f.over(lifecycle.WholeSecond(f.spec.RotateAfter)):
+		return errors.New("rotation.after has come and was not acted on")
 	case f.secret.owner == lifecycle.Own && f.secret.stale, f.stray:
 		return errors.New("the Secret is not as asked for")
 	}
 	return nil
+}
+
+// isBefore reports whether a key was issued before an instant, by the whole seconds of status.
+func (f *fixture) isBefore(issued, instant time.Time) bool {
+	return !instant.IsZero() && issued.Before(lifecycle.WholeSecond(instant))
 }
 
 // checkExpired checks that no ended key is accepted or issued.
@@ -135,7 +142,8 @@ func happen(t *rapid.T, f *fixture) {
 		"nothing": func() {},
 		"time passes": func() {
 			minutes := rapid.IntRange(0, 300).Draw(t, "minutes")
-			f.now = f.now.Add(time.Duration(minutes) * time.Minute)
+			fraction := rapid.SampledFrom([]time.Duration{0, 1, 600 * time.Millisecond}).Draw(t, "fraction")
+			f.now = f.now.Truncate(time.Second).Add(time.Duration(minutes)*time.Minute + fraction)
 		},
 		"clock jumps back": func() { f.now = f.now.Add(-time.Hour) },
 		"demote":           func() { f.spec.Revoked = !f.spec.Revoked },
@@ -143,6 +151,12 @@ func happen(t *rapid.T, f *fixture) {
 		"reissue":          func() { f.spec.Reissue = !f.spec.Reissue },
 		"ask":              func() { f.spec.RotateRequest = rapid.StringMatching(`r[0-9]`).Draw(t, "request") },
 		"schedule":         func() { f.spec.Every = 2 * time.Hour },
+		"rotate after": func() {
+			seconds := rapid.IntRange(-7200, 7200).Draw(t, "after")
+			fraction := rapid.SampledFrom([]time.Duration{0, 1, 600 * time.Millisecond}).Draw(t, "fraction")
+			f.spec.RotateAfter = f.now.Truncate(time.Second).Add(time.Duration(seconds)*time.Second + fraction)
+		},
+		"rotate after now": func() { f.spec.RotateAfter = f.now },
 		"overlap":          func() { f.spec.Overlap = time.Duration(rapid.IntRange(0, 60).Draw(t, "overlap")) * time.Minute },
 		"rename":           func() { f.rename() },
 		"expire": func() {

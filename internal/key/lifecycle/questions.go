@@ -63,12 +63,31 @@ func recorded(keys []Key, id string) bool {
 	return false
 }
 
+// nextRotation returns when the schedule or Spec.RotateAfter replaces the current key. Zero: never.
 func nextRotation(f Facts) time.Time {
+	return earliest(scheduled(f), rotateAt(f))
+}
+
+// scheduled returns when the schedule replaces the current key.
+func scheduled(f Facts) time.Time {
 	current := Current(f.Status.Keys)
 	if f.Spec.Every == 0 || current == nil || Ended(f.Spec.ExpiresAt, f.Now) {
 		return time.Time{}
 	}
 	return current.IssuedAt.Add(f.Spec.Every)
+}
+
+// rotateAt returns when Spec.RotateAfter replaces the current key: in whole seconds, as the time of an issue is
+// recorded, or one instant would replace key after key.
+func rotateAt(f Facts) time.Time {
+	current := Current(f.Status.Keys)
+	if f.Spec.RotateAfter.IsZero() || current == nil || Ended(f.Spec.ExpiresAt, f.Now) {
+		return time.Time{}
+	}
+	if due := WholeSecond(f.Spec.RotateAfter); current.IssuedAt.Before(due) {
+		return due
+	}
+	return time.Time{}
 }
 
 // earliestEnd returns the next end of a key that is still to come.

@@ -1,7 +1,9 @@
 package convert
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,7 +14,8 @@ import (
 )
 
 // Keys reads status.keys. An entry whose digest can't be read was not written by Keywright and is left out, as is a
-// second one of the same key. The id is always derived from the digest.
+// second one of the same key: of several the current one counts, else the one that ends first. The id is always derived
+// from the digest.
 func Keys(recorded []v1alpha1.KeyStatus) []lifecycle.Key {
 	entries, _ := readable(recorded)
 	keys := make([]lifecycle.Key, len(entries))
@@ -38,16 +41,48 @@ func readable(recorded []v1alpha1.KeyStatus) (entries []entry, unreadable []int)
 			unreadable = append(unreadable, i)
 			continue
 		}
-		id := digest.KeyID()
-		if slices.ContainsFunc(entries, func(e entry) bool { return e.ID == id }) {
-			continue
-		}
-		entries = append(entries, entry{digest: digest, Key: lifecycle.Key{
-			ID: id, Prefix: k.Prefix, Digest: k.Digest,
+		read := entry{digest: digest, Key: lifecycle.Key{
+			ID: digest.KeyID(), Prefix: k.Prefix, Digest: k.Digest,
 			IssuedAt: k.IssuedAt.Time, ExpiresAt: Instant(k.ExpiresAt), State: lifecycle.State(k.State),
-		}})
+		}}
+		at := slices.IndexFunc(entries, func(e entry) bool { return e.ID == read.ID })
+		switch {
+		case at < 0:
+			entries = append(entries, read)
+		case compareEntries(&read.Key, &entries[at].Key) < 0:
+			entries[at] = read
+		}
 	}
 	return entries, unreadable
+}
+
+// compareEntries orders several entries of one key, so that which of them counts does not depend on their positions.
+func compareEntries(a, b *lifecycle.Key) int {
+	return cmp.Or(
+		cmp.Compare(rankOf(a.State), rankOf(b.State)),
+		compareEnds(a.ExpiresAt, b.ExpiresAt),
+		strings.Compare(string(a.State), string(b.State)),
+		a.IssuedAt.Compare(b.IssuedAt),
+		strings.Compare(a.Prefix, b.Prefix),
+	)
+}
+
+func rankOf(state lifecycle.State) int {
+	if state == lifecycle.StateCurrent {
+		return 0
+	}
+	return 1
+}
+
+// compareEnds orders the ends of keys. No end is the latest.
+func compareEnds(a, b time.Time) int {
+	switch {
+	case a.IsZero() == b.IsZero():
+		return a.Compare(b)
+	case a.IsZero():
+		return 1
+	}
+	return -1
 }
 
 // KeyStatuses is the reverse of Keys. It returns nil for no keys.

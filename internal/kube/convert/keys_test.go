@@ -2,11 +2,13 @@ package convert_test
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"pgregory.net/rapid"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/key/lifecycle"
@@ -26,7 +28,9 @@ func newRing(t *testing.T) *pepper.Keyring {
 }
 
 func keyOf(digest pepper.Digest) lifecycle.Key {
-	return lifecycle.Key{ID: digest.KeyID(), Prefix: "ak_0", Digest: digest.String(), IssuedAt: noon, State: lifecycle.StateCurrent}
+	return lifecycle.Key{
+		ID: digest.KeyID(), Prefix: "ak_0", Digest: digest.String(), IssuedAt: noon, State: lifecycle.StateCurrent,
+	}
 }
 
 func TestKeys_ReadWhatKeyStatusesWrites(t *testing.T) {
@@ -60,6 +64,35 @@ func TestKeyStatuses_RoundToWholeSeconds(t *testing.T) {
 			t.Errorf("%v: ends at %v: never earlier than promised", c.fraction, got.ExpiresAt)
 		}
 	}
+}
+
+// Whatever the order of the entries, the same one of each key counts.
+func TestKeys_OrderHasNoMeaning(t *testing.T) {
+	ring := newRing(t)
+	rapid.Check(t, func(t *rapid.T) {
+		var recorded []v1alpha1.KeyStatus
+		states := []v1alpha1.KeyState{v1alpha1.KeyPending, v1alpha1.KeyCurrent, v1alpha1.KeyOverlapping, ""}
+		for i := range rapid.IntRange(0, 8).Draw(t, "entries") {
+			k := v1alpha1.KeyStatus{
+				ID: strconv.Itoa(i), Digest: ring.Digest(rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "key")).String(),
+				State:    rapid.SampledFrom(states).Draw(t, "state"),
+				IssuedAt: metav1.NewTime(noon.Add(time.Duration(rapid.IntRange(0, 2).Draw(t, "issued")) * time.Hour)),
+			}
+			if hours := rapid.IntRange(0, 2).Draw(t, "end"); hours > 0 {
+				k.ExpiresAt = &metav1.Time{Time: noon.Add(time.Duration(hours) * time.Hour)}
+			}
+			recorded = append(recorded, k)
+		}
+		want := sortedByID(convert.Keys(recorded))
+		shuffled := rapid.Permutation(recorded).Draw(t, "order")
+		if got := sortedByID(convert.Keys(shuffled)); !slices.Equal(got, want) {
+			t.Fatalf("%+v\n%+v", got, want)
+		}
+	})
+}
+
+func sortedByID(keys []lifecycle.Key) []lifecycle.Key {
+	return slices.SortedFunc(slices.Values(keys), func(a, b lifecycle.Key) int { return strings.Compare(a.ID, b.ID) })
 }
 
 func TestKeys_IgnoresUnreadableAndRepeatedEntries(t *testing.T) {

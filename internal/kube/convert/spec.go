@@ -34,6 +34,7 @@ func adminUserSpec(user *v1alpha1.AdminUser) lifecycle.Spec {
 	}
 	if rotation := user.Spec.Rotation; rotation != nil {
 		spec.Every, spec.Overlap = Duration(rotation.Every), Duration(rotation.Overlap)
+		spec.RotateAfter = Instant(rotation.After)
 	}
 	return spec
 }
@@ -50,6 +51,9 @@ func apiKeySpec(key *v1alpha1.APIKey) lifecycle.Spec {
 		SecretName:    key.EffectiveSecretName(),
 	}
 	spec.Every, spec.Overlap = apiKeySchedule(key.Spec.Rotation, spec.ByAPI)
+	if key.Spec.Rotation != nil {
+		spec.RotateAfter = Instant(key.Spec.Rotation.After)
+	}
 	return spec
 }
 

@@ -56,7 +56,7 @@ func (r *run) delivered(before *v1alpha1.KeyHolderStatus) event {
 	case slices.Contains(r.target.status().AdoptedKeyIDs, added.ID):
 		return event{corev1.EventTypeNormal, v1alpha1.EventKeyAdopted, "Adopt", "Adopted: " + key}
 	case endsOldKeys(r.cause):
-		rotated.note += "every earlier key is refused"
+		rotated.note += fateOfAll(r.target.status().Keys)
 		if r.cause == lifecycle.RecordChanged {
 			rotated.kind = corev1.EventTypeWarning
 		}
@@ -99,6 +99,14 @@ func (r *run) causeSuffix() string {
 		return ""
 	}
 	return fmt.Sprintf(" (%s)", r.cause)
+}
+
+// fateOfAll describes what becomes of earlier keys when the one before was not recorded.
+func fateOfAll(keys []v1alpha1.KeyStatus) string {
+	if len(keys) > 1 {
+		return "overlapping keys are accepted until their end"
+	}
+	return "every earlier key is refused"
 }
 
 // fateOf describes until when the former current key is accepted.

@@ -55,6 +55,7 @@ const (
 var rotationReasons = map[lifecycle.Cause]string{
 	lifecycle.Requested:     "requested",
 	lifecycle.Scheduled:     "scheduled",
+	lifecycle.After:         "after",
 	lifecycle.SecretDeleted: "secret_deleted",
 	lifecycle.SecretChanged: "secret_changed",
 	lifecycle.SecretRenamed: "secret_renamed",
