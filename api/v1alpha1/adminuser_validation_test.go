@@ -15,8 +15,8 @@ import (
 // Refusals of an AdminUser.
 const (
 	reservedName = "metadata: Invalid value: Username 'admin' is reserved"
-	nameLength   = "metadata: Invalid value: metadata.name is the username when spec.username is not set, and must then be " +
-		"2-50 characters"
+	nameLength   = "metadata: Invalid value: metadata.name is the username when spec.username is not set, and must " +
+		"then be 2-50 characters"
 )
 
 func username(name string) string { return fmt.Sprintf(`{"username":%q}`, name) }

@@ -47,7 +47,8 @@ var _ = Describe("kubectl get", func() {
 		Expect(editStatus(ctx, key, columnStatus)).To(Succeed())
 
 		rows := table(ctx, "get", "ak", "-n", "default")
-		Expect(rows[0]).To(Equal([]string{"NAME", "KIND", "SUBJECT", "READY", "ACTIVE", "STATUS", "EXPIRES", "SECRET", "AGE"}))
+		Expect(rows[0]).To(Equal([]string{"NAME", "KIND", "SUBJECT", "READY", "ACTIVE", "STATUS", "EXPIRES", "SECRET",
+			"AGE"}))
 		Expect(rows[1][:8]).To(Equal([]string{"nightly", "Account", "ci", "True", "False", "Disabled", "2030-01-31T12:00:00Z",
 			"nightly-api-key"}))
 

@@ -59,11 +59,11 @@ var _ = ReportAfterSuite("Every rule of every kind has refused something", func(
 	if !report.SuiteSucceeded || report.SuiteHasProgrammaticFocus || filters > 0 {
 		return
 	}
-	definitions, err := filepath.Glob("../../config/crd/bases/*.yaml")
-	Expect(err).NotTo(HaveOccurred())
-	Expect(definitions).To(HaveLen(4))
-	for _, path := range definitions {
-		for _, rule := range rulesIn(path) {
+	for _, d := range definitions() {
+		rules := rulesOf(d.schema(), "")
+		Expect(len(rules)).To(BeNumerically(">", 2), d.Spec.Names.Kind)
+		for _, rule := range rules {
+			rule.kind = d.Spec.Names.Kind
 			Expect(rule.met()).To(BeTrue(), "nothing was refused with: %s: %s: %s", rule.kind, rule.field, rule.message)
 		}
 	}
@@ -80,24 +80,30 @@ type definition struct {
 }
 
 type schema struct {
-	Rules      []struct{ Message, FieldPath string } `json:"x-kubernetes-validations"`
-	Properties map[string]schema
-	Items      *schema
+	Description, Type    string
+	Enum                 []any
+	Rules                []struct{ Rule, Message, FieldPath string } `json:"x-kubernetes-validations"`
+	Properties           map[string]schema
+	Items                *schema
+	AdditionalProperties *schema
 }
 
-func rulesIn(path string) []celRule {
+// definitions returns the generated CRDs.
+func definitions() []definition {
 	GinkgoHelper()
-	content, err := os.ReadFile(path)
+	paths, err := filepath.Glob("../../config/crd/bases/*.yaml")
 	Expect(err).NotTo(HaveOccurred())
-	var d definition
-	Expect(yaml.Unmarshal(content, &d)).To(Succeed())
-	rules := rulesOf(d.Spec.Versions[0].Schema.OpenAPIV3Schema, "")
-	Expect(len(rules)).To(BeNumerically(">", 2), path)
-	for i := range rules {
-		rules[i].kind = d.Spec.Names.Kind
+	Expect(paths).To(HaveLen(4))
+	found := make([]definition, len(paths))
+	for i, path := range paths {
+		content, err := os.ReadFile(path)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(yaml.Unmarshal(content, &found[i])).To(Succeed())
 	}
-	return rules
+	return found
 }
+
+func (d *definition) schema() schema { return d.Spec.Versions[0].Schema.OpenAPIV3Schema }
 
 // rulesOf returns the rules of a schema. path is the path of the schema in refusals, without indexes.
 func rulesOf(s schema, path string) []celRule {
@@ -114,6 +120,9 @@ func rulesOf(s schema, path string) []celRule {
 	}
 	if s.Items != nil {
 		rules = append(rules, rulesOf(*s.Items, path+"[]")...)
+	}
+	if s.AdditionalProperties != nil {
+		rules = append(rules, rulesOf(*s.AdditionalProperties, path+".*")...)
 	}
 	return rules
 }
