@@ -6,7 +6,7 @@ import (
 
 // AccessRoleSpec defines the permissions of a role, and the limits of keys that use it.
 type AccessRoleSpec struct {
-	// description explains the role to people.
+	// description explains the role to people. Example: Reads all certificates but that of the root.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Description string `json:"description,omitempty"`

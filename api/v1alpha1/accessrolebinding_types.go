@@ -17,7 +17,7 @@ const (
 
 // RoleRef names an AccessRole.
 type RoleRef struct {
-	// name of the AccessRole. It may be created later; until then the binding gives nothing.
+	// name of the AccessRole. It may be created later; until then the binding gives nothing. Example: certificate-reader.
 	// +required
 	Name RoleName `json:"name,omitempty"`
 }
@@ -37,7 +37,7 @@ type Username string
 
 // BoundSubject is a subject that a binding gives its role to.
 type BoundSubject struct {
-	// kind is User.
+	// kind is User. More values may be added.
 	// +required
 	Kind BoundKind `json:"kind,omitempty"`
 
@@ -52,7 +52,8 @@ type AccessRoleBindingSpec struct {
 	// +required
 	RoleRef RoleRef `json:"roleRef,omitzero"`
 
-	// subjects are the users who hold the role. A key of one of them never has more rights than that user's roles.
+	// subjects are the users who hold the role. A key that speaks as a user never has more rights than that user: an admin
+	// has all, any other user those of their roles.
 	// +optional
 	// +listType=map
 	// +listMapKey=kind
@@ -60,8 +61,8 @@ type AccessRoleBindingSpec struct {
 	// +kubebuilder:validation:MaxItems=500
 	Subjects []BoundSubject `json:"subjects,omitempty"`
 
-	// apiKeys decides whether the subjects may own keys. A user listed by bindings with Denied only may not; one binding
-	// with Allowed is enough, and a user without bindings may.
+	// apiKeys is Allowed or Denied, and decides whether the subjects may own keys. A user may, unless every binding that
+	// lists the user says Denied.
 	// +optional
 	// +default="Allowed"
 	APIKeys KeyOwnership `json:"apiKeys,omitempty"`

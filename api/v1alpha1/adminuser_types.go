@@ -28,7 +28,7 @@ type AdminUserSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.lowerAscii() != 'admin'",message="Username 'admin' is reserved"
 	Username string `json:"username,omitempty"`
 
-	// description explains to people who the user is and why they have access.
+	// description explains to people who the user is and why they have access. Example: On call for the platform team.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Description string `json:"description,omitempty"`
@@ -52,7 +52,7 @@ type AdminUserSpec struct {
 	// +default="Secret"
 	Delivery Delivery `json:"delivery,omitempty"`
 
-	// secret describes the Secret that the key is delivered in.
+	// secret describes the Secret that the key is delivered in. Its name defaults to <metadata.name>-admin-key.
 	// +optional
 	Secret *AdminUserSecret `json:"secret,omitempty"`
 

@@ -55,12 +55,12 @@ type APIKeySpec struct {
 	// +kubebuilder:validation:MaxLength=253
 	DisplayName string `json:"displayName,omitempty"`
 
-	// description explains the key to people.
+	// description explains the key to people. Example: Renews the certificates of the test machines.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Description string `json:"description,omitempty"`
 
-	// category groups keys for people; a field selector can use it. Example: build.
+	// category groups keys for people. A field selector can use it: spec.category=build. Example: build.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Category string `json:"category,omitempty"`
@@ -85,7 +85,7 @@ type APIKeySpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(r, self.exists_one(o, o == r))",message="must not repeat a role"
 	Roles []RoleName `json:"roles,omitempty"`
 
-	// policy allows and denies in detail.
+	// policy allows and denies actions on certain resources. A DENY beats whatever scopes, roles and the policy allow.
 	// +optional
 	Policy *Policy `json:"policy,omitempty"`
 
@@ -117,7 +117,7 @@ type APIKeySpec struct {
 	// +default="Secret"
 	Delivery Delivery `json:"delivery,omitempty"`
 
-	// secret describes the Secret that the key is delivered in.
+	// secret describes the Secret that the key is delivered in. Its name defaults to <metadata.name>-api-key.
 	// +optional
 	Secret *APIKeySecret `json:"secret,omitempty"`
 

@@ -37,7 +37,8 @@ const (
 	DeletionOrphan DeletionPolicy = "Orphan"
 )
 
-// State is whether the keys of an object are accepted. An AdminUser is Active or Disabled, an APIKey may also be Revoked.
+// State is whether the keys of an object are accepted. An AdminUser is Active or Disabled, an APIKey may also be
+// Revoked.
 type State string
 
 const (
@@ -110,7 +111,8 @@ type Rotation struct {
 	// +kubebuilder:validation:XValidation:rule="size(self) > 0 && self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$') && duration(self) >= duration('1m')",message="must be at least 1m, in hours, minutes and seconds of up to 5 digits such as 90m, 24h or 2160h"
 	Every *Duration `json:"every,omitempty"`
 
-	// overlap is how long the old key is accepted after the issue of the new one. Shorter than every. Example: 1h.
+	// overlap is how long the old key is accepted after the issue of the new one. It must be shorter than every.
+	// Example: 1h.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="size(self) > 0 && self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$')",message="must be in hours, minutes and seconds of up to 5 digits such as 0s, 90s, 1h30m or 24h"
 	Overlap *Duration `json:"overlap,omitempty"`
@@ -213,8 +215,8 @@ type RefusedKey struct {
 
 // Usage is what the server observes. The server writes nothing else into a status, except keys with delivery Response.
 type Usage struct {
-	// lastUsedAt is about when a key of this object was last accepted. It is written at most once an hour, and later
-	// where many keys are in use.
+	// lastUsedAt is when a key of this object was last accepted, to about an hour, and less exactly where many keys are
+	// in use.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time such as 2030-01-31T12:00:00Z"
 	LastUsedAt *metav1.Time `json:"lastUsedAt,omitempty"`
@@ -230,7 +232,7 @@ type Usage struct {
 
 // KeyHolderStatus is the part of the status that all key objects have.
 type KeyHolderStatus struct {
-	// conditions: Ready and Active; Stalled and Reconciling while they are true; LastAdmin on the last admin.
+	// conditions: Ready and Active; Stalled and Reconciling while they are true; LastAdmin on the last active AdminUser.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -277,7 +279,7 @@ type KeyHolderStatus struct {
 	// +optional
 	Effective *Effective `json:"effective,omitempty"`
 
-	// usage is what the server observes.
+	// usage is what the server observes. The operator only reads it.
 	// +optional
 	// +default={}
 	Usage Usage `json:"usage,omitzero"`

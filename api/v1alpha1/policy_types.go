@@ -65,6 +65,7 @@ type Permission struct {
 // Condition limits a permission to resources with certain properties.
 type Condition struct {
 	// stringEquals lists properties with the value that each must have in the resource of the request. All must match.
+	// Example: _type: github_repo.
 	// +required
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=16
