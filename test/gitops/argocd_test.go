@@ -9,14 +9,24 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
+
+	"keywright.dev/keywright/api/v1alpha1"
 )
 
 // The entries of argocd-cm that hold the scripts.
 var healthEntries = []string{
 	"resource.customizations.health.keywright.dev_AdminUser",
 	"resource.customizations.health.keywright.dev_APIKey",
+}
+
+// The entries of argocd-cm that name what needs no refresh of an Application.
+var ignoreEntries = []string{
+	"resource.customizations.ignoreResourceUpdates.keywright.dev_AdminUser",
+	"resource.customizations.ignoreResourceUpdates.keywright.dev_APIKey",
 }
 
 // installArgoCD installs an argocd-cm, the only part of Argo CD that is needed.
@@ -47,10 +57,30 @@ func expectArgoCDConfig(live *corev1.ConfigMap) {
 	GinkgoHelper()
 	Expect(live.Data).To(HaveKeyWithValue("url", "https://argocd.example.com"))
 	Expect(live.Labels).To(HaveKeyWithValue("app.kubernetes.io/part-of", "argocd"))
-	Expect(live.Data).To(HaveLen(1 + len(healthEntries)))
+	Expect(live.Data).To(HaveLen(1 + len(healthEntries) + len(ignoreEntries)))
 	for _, entry := range healthEntries {
 		Expect(live.Data).To(HaveKeyWithValue(entry, readHealthScript()))
 	}
+	for _, entry := range ignoreEntries {
+		expectUsageIgnored(live.Data[entry])
+	}
+}
+
+// expectUsageIgnored reads an entry as Argo CD does, and expects that it names the server's part of status alone: any
+// other change has to refresh the Application.
+func expectUsageIgnored(entry string) {
+	GinkgoHelper()
+	var ignored struct {
+		JSONPointers []string `json:"jsonPointers"`
+	}
+	Expect(yaml.UnmarshalStrict([]byte(entry), &ignored)).To(Succeed())
+	Expect(ignored.JSONPointers).To(Equal([]string{"/status/usage"}))
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&v1alpha1.APIKey{Status: v1alpha1.APIKeyStatus{
+		KeyHolderStatus: v1alpha1.KeyHolderStatus{Usage: v1alpha1.Usage{LastUsedAt: new(metav1.Now())}}}})
+	Expect(err).NotTo(HaveOccurred())
+	_, found, err := unstructured.NestedFieldNoCopy(content, "status", "usage", "lastUsedAt")
+	Expect(err).NotTo(HaveOccurred())
+	Expect(found).To(BeTrue(), "the pointer exists in an APIKey")
 }
 
 var _ = Describe("The component for Argo CD", func() {

@@ -15,6 +15,8 @@ const (
 	readyFalse = `{"type":"Ready","status":"False","reason":"Issuing","message":"The first key is on its way."}`
 	active     = `{"type":"Active","status":"True","reason":"Accepted","message":"The key is accepted."}`
 	stalled    = `{"type":"Stalled","status":"True","reason":"SecretConflict","message":"Delete the Secret."}`
+	waiting    = `{"type":"Reconciling","status":"True","reason":"UnknownRole","message":"AccessRole reader is missing."}`
+	waited     = `{"type":"Stalled","status":"True","reason":"UnknownRole","message":"AccessRole reader is missing."}`
 	working    = `{"type":"Reconciling","status":"True","reason":"Rotating","message":"A new key is on its way."}`
 )
 
@@ -43,6 +45,10 @@ func TestHealth(t *testing.T) {
 			health{"Degraded", "Delete the Secret."}},
 		"rotating": {object(readyFalse + "," + active + "," + working),
 			health{"Progressing", "A new key is on its way."}},
+		"waiting for another object": {object(readyFalse + "," + ended("NoKey") + "," + waiting),
+			health{"Progressing", "AccessRole reader is missing."}},
+		"waited long enough": {object(readyFalse + "," + ended("NoKey") + "," + waited),
+			health{"Degraded", "AccessRole reader is missing."}},
 		"not ready, without a reason": {object(readyFalse), health{"Progressing", "The first key is on its way."}},
 		"no Ready":                    {object(active), health{"Progressing", "Waiting for the operator."}},
 		"no conditions":               {object(""), health{"Progressing", "Waiting for the operator."}},
