@@ -51,9 +51,9 @@ func applyAdmins() Step {
 func awaitKeys() Step {
 	return Step{
 		Title:  "The operator issues a key for each",
-		Proves: "both are ready",
+		Proves: "both keys are accepted",
 		acts: []act{
-			shell{"kubectl wait adminusers --all --for=condition=Ready --timeout=60s", []check{
+			shell{"kubectl wait adminusers --all --for=condition=Active --timeout=60s", []check{
 				contains("adminuser.keywright.dev/alice condition met"),
 				contains("adminuser.keywright.dev/bob condition met"),
 			}},
@@ -151,7 +151,7 @@ func applyKey() Step {
 		Proves: "it authenticates Account ci, which is not an admin",
 		acts: []act{
 			shell{"kubectl apply -f config/samples/apikey_ci.yaml", []check{contains("apikey.keywright.dev/ci created")}},
-			shell{"kubectl wait -n default apikey/ci --for=condition=Ready --timeout=60s", nil},
+			shell{"kubectl wait -n default apikey/ci --for=condition=Active --timeout=60s", nil},
 			shell{"kubectl get -n default apikeys", []check{row("ci", "Account", "ci", "True", "True", "Accepted")}},
 			take{secret: "-n default ci-api-key", to: ci},
 			accepted(ci),
@@ -196,8 +196,11 @@ func rotateWithOverlap() Step {
 			take{secret: "-n default ci-api-key", to: ciSecond},
 			accepted(ciSecond),
 			ask{request{header: ci}, []check{status(http.StatusOK)}},
-			shell{"kubectl get -n default apikey ci \\\n" +
-				"  -o custom-columns='KEYS:.status.keys[*].id,ENDS:.status.keys[*].expiresAt'", nil},
+			shell{
+				"kubectl get -n default apikey ci \\\n  -o custom-columns=" +
+					"'KEYS:.status.keys[*].id,STATES:.status.keys[*].state,ENDS:.status.keys[*].expiresAt'",
+				[]check{contains("Current"), contains("Overlapping")},
+			},
 		},
 	}
 }
@@ -246,7 +249,7 @@ func manageOverHTTP() Step {
 			},
 			ask{request{header: dana},
 				[]check{status(http.StatusOK), header("X-Auth-User", "Dana.Fox"), header("X-Auth-Admin", "true")}},
-			shell{"kubectl wait adminuser dana.fox --for=condition=Ready --timeout=60s", nil},
+			shell{"kubectl wait adminuser dana.fox --for=condition=Active --timeout=60s", nil},
 			shell{"kubectl get adminuser dana.fox", []check{row("dana.fox", "admin", "True", "True", "Accepted")}},
 			manage{
 				header: bootstrap, method: http.MethodPut, path: "/api/admin/users/Dana.Fox/role", body: `{"role": "user"}`,
