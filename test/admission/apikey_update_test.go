@@ -121,8 +121,8 @@ var _ = Describe("An existing APIKey", func() {
 		Expect(person(ctx, team, editing).Delete(ctx, made(ctx, rich()))).To(Succeed())
 	})
 
-	It("gets its status from a user who may write status, without any use", func(ctx SpecContext) {
-		operator := person(ctx, team, keys("get"), statusOf("apikeys"))
+	It("gets its status from a user who may restore it, without any use", func(ctx SpecContext) {
+		operator := person(ctx, team, keys("get"), statusOf("apikeys"), restoring)
 		patch := client.RawPatch(types.MergePatchType, []byte(`{"status":{"observedGeneration":1}}`))
 		Expect(operator.Status().Patch(ctx, made(ctx, rich()), patch)).To(Succeed())
 	})

@@ -58,7 +58,7 @@ func editAdmin(ctx context.Context, namespace, name, patch string) error {
 
 const (
 	demote       = `{"spec":{"role":"user"}}`
-	disable      = `{"spec":{"enabled":false}}`
+	disable      = `{"spec":{"state":"Disabled"}}`
 	allowRemoval = `{"metadata":{"annotations":{"keywright.dev/allow-last-admin-removal":"true"}}}`
 )
 
@@ -81,7 +81,7 @@ var _ = Describe("The last admin", func() {
 		expectRefusal(remove(ctx), lastAdmin("alice", "deleted"))
 		expectRefusal(edit(ctx, demote), lastAdmin("alice", "demoted"))
 		expectRefusal(edit(ctx, disable), lastAdmin("alice", "disabled"))
-		Expect(refusal(edit(ctx, `{"spec":{"role":"user","enabled":false}}`))).To(ContainSubstring("last active admin"))
+		Expect(refusal(edit(ctx, `{"spec":{"role":"user","state":"Disabled"}}`))).To(ContainSubstring("last active admin"))
 	})
 
 	It("is not deleted with all others, nor in a dry run", func(ctx SpecContext) {
@@ -103,8 +103,8 @@ var _ = Describe("The last admin", func() {
 		Entry("labelled", `{"metadata":{"labels":{"a":"b"}}}`),
 		Entry("rotated", `{"metadata":{"annotations":{"keywright.dev/rotate":"now"}}}`),
 		Entry("on a schedule", `{"spec":{"rotation":{"every":"1h"}}}`),
-		Entry("with its fields set to what they are", `{"spec":{"role":"admin","enabled":true}}`),
-		Entry("with its fields unset", `{"spec":{"role":null,"enabled":null}}`),
+		Entry("with its fields set to what they are", `{"spec":{"role":"admin","state":"Active"}}`),
+		Entry("with its fields unset", `{"spec":{"role":null,"state":null}}`),
 	)
 
 	It("may be removed once the annotation is set", func(ctx SpecContext) {

@@ -20,7 +20,12 @@ const tokenLife = 30 * 24 * time.Hour
 // ServiceAccountConfig returns a configuration for a ServiceAccount of the system namespace. It holds only a token from
 // the TokenRequest API, so it may do what config/rbac grants that account.
 func (c *ControlPlane) ServiceAccountConfig(ctx context.Context, name string) (*rest.Config, error) {
-	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: Namespace}}
+	return c.ServiceAccountConfigIn(ctx, Namespace, name)
+}
+
+// ServiceAccountConfigIn is ServiceAccountConfig for a namespace that Keywright was installed into instead.
+func (c *ControlPlane) ServiceAccountConfigIn(ctx context.Context, namespace, name string) (*rest.Config, error) {
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace}}
 	request := &authenticationv1.TokenRequest{
 		Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(tokenLife.Seconds()))},
 	}
