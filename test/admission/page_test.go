@@ -195,6 +195,36 @@ var _ = Describe("The page on admission", Ordered, func() {
 		quoted(plane.Client.Create(ctx, adminUser(team, "stray"), client.DryRunAll))
 	})
 
+	It("quotes the refusals of transitions", func(ctx SpecContext) {
+		key := made(ctx, v1alpha1.APIKeySpec{Subject: ci, State: v1alpha1.StateRevoked})
+		for _, spec := range []string{`{"subject":{"name":"cd"}}`, `{"delivery":"Response"}`, `{"state":"Active"}`,
+			`{"secret":{"type":"example.com/t"}}`} {
+			quoted(merge(ctx, plane.Client, key, `{"spec":`+spec+`}`))
+		}
+		createAdmin(ctx, stack.Namespace, "bob", v1alpha1.AdminUserSpec{})
+		DeferCleanup(func(ctx SpecContext) { deleteAdmin(ctx, stack.Namespace, "bob") })
+		quoted(editAdmin(ctx, stack.Namespace, "bob", `{"spec":{"username":"Dave"}}`))
+		quoted(editAdmin(ctx, stack.Namespace, "bob", `{"spec":{"delivery":"Response"}}`))
+		binding := newRoleBinding(ctx)
+		quoted(plane.Client.Patch(ctx, binding.DeepCopy(),
+			client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"roleRef":{"name":"another"}}}`))))
+	})
+
+	It("lets the backup tool restore, and quotes the refusals of other writers", func(ctx SpecContext) {
+		key := made(ctx, v1alpha1.APIKeySpec{Subject: ci})
+		mark := `{"metadata":{"labels":{"keywright.dev/created-by":"api"}}}`
+		who := person(ctx, team, everyVerb)
+		quoted(who.Status().Patch(ctx, key.DeepCopy(), aCondition))
+		quoted(merge(ctx, who, key, mark))
+
+		backup := as("system:serviceaccount:backup:backup")
+		Eventually(ctx, func() error { return backup.Status().Patch(ctx, key.DeepCopy(), aCondition) }).Should(Succeed())
+		Expect(merge(ctx, backup, key, mark)).To(Succeed())
+		restored := apiKey(team, newName(ctx, "restored"), rich())
+		restored.Labels = map[string]string{v1alpha1.LabelCreatedBy: v1alpha1.CreatedByAPI}
+		Expect(backup.Create(ctx, restored)).To(Succeed())
+	})
+
 	It("quotes no message that the policies do not have", func() {
 		for line := range strings.Lines(strings.Join(blocks("text"), "")) {
 			Expect(seen).To(HaveKey(strings.TrimSpace(line)))
