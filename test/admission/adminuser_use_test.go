@@ -75,7 +75,7 @@ var adminUserChanges = []change{
 	onUserSecret("deletionPolicy", `{"secret":{"deletionPolicy":"Orphan"}}`),
 }
 
-var _ = Describe("An update of an AdminUser", Ordered, func() {
+var _ = Describe("An update of an AdminUser", Ordered, ContinueOnFailure, func() {
 	var editor client.Client
 	BeforeAll(func(ctx SpecContext) { editor = person(ctx, stack.Namespace, editingAdmins) })
 
