@@ -30,9 +30,22 @@ func (i *Installation) Specs() bool {
 		BeforeEach(func(ctx SpecContext) { i.server = i.Account(ctx, "keywright-server") })
 
 		i.createSpecs()
-		i.patchSpecs()
+		i.patchSpecs("an AdminUser", func() client.Object { return i.user() })
+		i.patchSpecs("an APIKey", func() client.Object { return i.key() })
+		i.deleteSpecs()
 		i.statusSpecs()
 		i.elsewhereSpecs()
+		i.leaseSpecs()
+		i.overprivilegedLeaseSpecs()
+	})
+}
+
+// LimitSpecs declares the specs that need no AdminUser, and nothing that a policy allows only in the right namespace.
+func (i *Installation) LimitSpecs() bool {
+	return Describe("The server's account in namespace "+i.Namespace, func() {
+		BeforeEach(func(ctx SpecContext) { i.server = i.Account(ctx, "keywright-server") })
+
+		i.patchSpecs("an APIKey", func() client.Object { return i.key() })
 		i.leaseSpecs()
 		i.overprivilegedLeaseSpecs()
 	})
@@ -59,19 +72,35 @@ func (i *Installation) user() *v1alpha1.AdminUser {
 	}
 }
 
-// existing creates an AdminUser as the cluster admin, who may also mark it as created by the API.
-func (i *Installation) existing(ctx context.Context, byAPI bool, delivery v1alpha1.Delivery) *v1alpha1.AdminUser {
+// key returns an APIKey as the server creates it, without a key yet.
+func (i *Installation) key() *v1alpha1.APIKey {
+	return &v1alpha1.APIKey{
+		ObjectMeta: i.user().ObjectMeta,
+		Spec: v1alpha1.APIKeySpec{
+			Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "alice"}, Delivery: v1alpha1.DeliveryResponse,
+		},
+	}
+}
+
+// existing creates an object as the cluster admin, who may also mark it as created by the API.
+func (i *Installation) existing(ctx context.Context, object client.Object, byAPI bool) {
+	GinkgoHelper()
+	if !byAPI {
+		object.SetLabels(nil)
+	}
+	object.SetAnnotations(map[string]string{"others": "x"})
+	object.SetFinalizers([]string{"example.com/wait"})
+	Expect(i.Plane.Client.Create(ctx, object)).To(Succeed())
+	DeferCleanup(i.remove, object)
+}
+
+// existingUser is existing for an AdminUser.
+func (i *Installation) existingUser(ctx context.Context, byAPI bool, delivery v1alpha1.Delivery) *v1alpha1.AdminUser {
 	GinkgoHelper()
 	user := i.user()
-	if !byAPI {
-		user.Labels = nil
-	}
 	user.Spec.Delivery = delivery
-	user.Annotations = map[string]string{"others": "x"}
-	user.Finalizers = []string{"example.com/wait"}
-	Expect(i.Plane.Client.Create(ctx, user)).To(Succeed())
-	DeferCleanup(i.remove, user.DeepCopy())
-	return user
+	i.existing(ctx, user, byAPI)
+	return user.DeepCopy()
 }
 
 // remove deletes an object, whatever holds it.

@@ -43,13 +43,10 @@ func (i *Installation) createSpecs() {
 	})
 
 	It("creates and changes APIKeys with any rights, in its own namespace only", func(ctx SpecContext) {
-		key := &v1alpha1.APIKey{ObjectMeta: i.user().ObjectMeta}
-		key.Spec = v1alpha1.APIKeySpec{
-			Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "alice"}, Delivery: v1alpha1.DeliveryResponse,
-			Scopes: []v1alpha1.Scope{"certs.read"}, Roles: []v1alpha1.RoleName{"r"},
-			Policy: &v1alpha1.Policy{Permissions: []v1alpha1.Permission{{Effect: "ALLOW", Actions: []v1alpha1.Action{"*"},
-				Resources: []v1alpha1.Resource{"*"}}}},
-		}
+		key := i.key()
+		key.Spec.Scopes, key.Spec.Roles = []v1alpha1.Scope{"certs.read"}, []v1alpha1.RoleName{"r"}
+		key.Spec.Policy = &v1alpha1.Policy{Permissions: []v1alpha1.Permission{{Effect: "ALLOW",
+			Actions: []v1alpha1.Action{"*"}, Resources: []v1alpha1.Resource{"*"}}}}
 		elsewhere := key.DeepCopy()
 		elsewhere.Namespace = i.Elsewhere
 		kit.ExpectNoRight(i.server.Create(ctx, elsewhere))
@@ -73,13 +70,16 @@ func (i *Installation) createSpecs() {
 	)
 }
 
-func (i *Installation) patchSpecs() {
-	DescribeTable("patches",
+// patchSpecs declares what the server patches in an object that create returns.
+func (i *Installation) patchSpecs(what string, create func() client.Object) {
+	DescribeTable("patches in "+what,
 		func(ctx SpecContext, byAPI bool, patch, refused string) {
-			user := i.existing(ctx, byAPI, v1alpha1.DeliveryResponse)
-			kit.ExpectRefusal(i.server.Patch(ctx, user, mergePatch(patch)), refused)
+			object := create()
+			i.existing(ctx, object, byAPI)
+			patched := object.DeepCopyObject().(client.Object)
+			kit.ExpectRefusal(i.server.Patch(ctx, patched, mergePatch(patch)), refused)
 		},
-		Entry("the role of an object of the API", true, `{"spec":{"role":"user"}}`, ""),
+		Entry("the spec of an object of the API", true, `{"spec":{"description":"d","state":"Disabled"}}`, ""),
 		Entry("not the mark of the API", true, `{"metadata":{"labels":{"keywright.dev/created-by":null}}}`, leavesMeta),
 		Entry("not the annotation for the last admin", true,
 			`{"metadata":{"annotations":{"keywright.dev/allow-last-admin-removal":"true"}}}`, annotatesOne),
@@ -89,12 +89,12 @@ func (i *Installation) patchSpecs() {
 		Entry("no label", true, `{"metadata":{"labels":{"a":"b"}}}`, leavesMeta),
 		Entry("the rotation request of a manifest's object", false,
 			`{"metadata":{"annotations":{"keywright.dev/rotate":"now"}}}`, ""),
-		Entry("not the role of a manifest's object", false, `{"spec":{"role":"user"}}`, changesOwn),
+		Entry("no text of a manifest's object", false, `{"spec":{"description":"d"}}`, changesOwn),
 		Entry("not the state of a manifest's object", false, `{"spec":{"state":"Disabled"}}`, changesOwn),
 		Entry("not the mark of a manifest's object", false, `{"metadata":{"labels":{"keywright.dev/created-by":"api"}}}`,
 			leavesMeta),
-		Entry("not mark and role of a manifest's object at once", false,
-			`{"metadata":{"labels":{"keywright.dev/created-by":"api"}},"spec":{"role":"user"}}`, changesOwn),
+		Entry("not mark and spec of a manifest's object at once", false,
+			`{"metadata":{"labels":{"keywright.dev/created-by":"api"}},"spec":{"state":"Disabled"}}`, changesOwn),
 		Entry("no other annotation of a manifest's object", false, `{"metadata":{"annotations":{"others":"y"}}}`,
 			annotatesOne),
 		Entry("no removal of another annotation of a manifest's object", false,
@@ -102,9 +102,16 @@ func (i *Installation) patchSpecs() {
 		Entry("no finalizer of a manifest's object", false, `{"metadata":{"finalizers":["example.com/mine"]}}`, leavesMeta),
 		Entry("no label of a manifest's object", false, `{"metadata":{"labels":{"a":"b"}}}`, leavesMeta),
 	)
+}
+
+func (i *Installation) deleteSpecs() {
+	It("changes no role of a manifest's user", func(ctx SpecContext) {
+		user := i.existingUser(ctx, false, v1alpha1.DeliveryResponse)
+		kit.ExpectRefusal(i.server.Patch(ctx, user, mergePatch(`{"spec":{"role":"user"}}`)), changesOwn)
+	})
 
 	It("deletes no object of a manifest, and replaces none", func(ctx SpecContext) {
-		user := i.existing(ctx, false, v1alpha1.DeliveryResponse)
+		user := i.existingUser(ctx, false, v1alpha1.DeliveryResponse)
 		kit.ExpectRefusal(i.server.Delete(ctx, user.DeepCopy()), deletesOwn)
 		kit.ExpectNoRight(i.server.Update(ctx, user.DeepCopy()))
 		kit.ExpectNoRight(i.server.Status().Update(ctx, user.DeepCopy()))
@@ -115,7 +122,7 @@ func (i *Installation) patchSpecs() {
 func (i *Installation) statusSpecs() {
 	DescribeTable("writes into the status",
 		func(ctx SpecContext, byAPI bool, delivery v1alpha1.Delivery, patch, refused string) {
-			user := i.existing(ctx, byAPI, delivery)
+			user := i.existingUser(ctx, byAPI, delivery)
 			kit.ExpectRefusal(i.server.Status().Patch(ctx, user, mergePatch(patch)), refused)
 		},
 		Entry("the use of any object", false, v1alpha1.DeliverySecret, aUse, ""),
@@ -129,10 +136,7 @@ func (i *Installation) statusSpecs() {
 	)
 
 	It("leaves the record that a key was revoked", func(ctx SpecContext) {
-		key := &v1alpha1.APIKey{ObjectMeta: i.user().ObjectMeta}
-		key.Spec = v1alpha1.APIKeySpec{
-			Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}, Delivery: v1alpha1.DeliveryResponse,
-		}
+		key := i.key()
 		Expect(i.server.Create(ctx, key)).To(Succeed())
 		DeferCleanup(i.remove, key.DeepCopy())
 		revoked := key.DeepCopy()
@@ -142,7 +146,7 @@ func (i *Installation) statusSpecs() {
 	})
 
 	It("is limited by policies that limit no other account", func(ctx SpecContext) {
-		user := i.existing(ctx, false, v1alpha1.DeliverySecret)
+		user := i.existingUser(ctx, false, v1alpha1.DeliverySecret)
 		c := i.Plane.Client
 		Expect(c.Patch(ctx, user.DeepCopy(), mergePatch(`{"metadata":{"labels":{"a":"b"}},"spec":{"role":"user"}}`))).
 			To(Succeed())

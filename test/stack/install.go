@@ -44,7 +44,12 @@ func (c *ControlPlane) installCRDs(ctx context.Context) error {
 // InstallPolicies installs RBAC and the admission policies that Options.Policies names, and returns when the policies
 // are in force.
 func (c *ControlPlane) InstallPolicies(ctx context.Context) error {
-	for _, folder := range c.options.Policies {
+	return c.InstallFrom(ctx, c.options.Policies...)
+}
+
+// InstallFrom is InstallPolicies for other kustomizations. Those of an earlier call stay where they are not replaced.
+func (c *ControlPlane) InstallFrom(ctx context.Context, folders ...string) error {
+	for _, folder := range folders {
 		if err := c.apply(ctx, "-k", folder); err != nil {
 			return err
 		}
