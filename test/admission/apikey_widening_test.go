@@ -147,8 +147,12 @@ var _ = Describe("An update of an APIKey", Ordered, ContinueOnFailure, func() {
 			noWidening("change spec.secret of", "Account/ci"))
 	})
 
-	It("is free if it leaves an end as it is that CEL cannot read", func(ctx SpecContext) {
-		object := apiKeys.object(ctx, `{"expiresAt":"9999-12-31T23:59:59-01:00"}`)
+	It("is judged where the end is a time that CEL cannot read", func(ctx SpecContext) {
+		const last = `{"expiresAt":"9999-12-31T23:59:59-01:00"}`
+		object := apiKeys.object(ctx, last)
 		Expect(update(ctx, editor, object, `{"state":"Disabled"}`)).To(Succeed())
+		Expect(update(ctx, editor, object, `{"expiresAt":"2030-01-01T00:00:00Z"}`)).To(Succeed())
+		object = apiKeys.object(ctx, `{"expiresAt":"2030-01-01T00:00:00Z"}`)
+		expectRefusal(update(ctx, editor, object, last), noWidening("prolong", "Account/ci"))
 	})
 })
