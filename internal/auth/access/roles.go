@@ -1,9 +1,6 @@
 package access
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // Rights is what the spec of an APIKey gives to its keys, before its roles are resolved.
 type Rights struct {
@@ -18,42 +15,24 @@ type Role struct {
 	MaxTTL time.Duration
 }
 
-// Binding is an AccessRoleBinding: it gives a role to users.
-type Binding struct {
-	// Role is the name of the role. If no such role exists, the binding gives no permissions.
-	Role  string
-	Users []string
-	// DeniesKeys is true if the users may not own keys, unless another of their bindings allows it.
-	DeniesKeys bool
-}
-
-// Roles is an immutable set of all roles and bindings. The nil Roles is empty.
+// Roles is an immutable set of all roles and of what bindings give to users. The nil Roles is empty.
 type Roles struct {
 	byName map[string]Role
-	byUser map[string]bound
-}
-
-// bound is what all bindings of one user come to.
-type bound struct {
-	roles []string
-	// mayOwnKeys is true if one of the bindings allows it.
-	mayOwnKeys bool
+	byUser map[string]*Holding
 }
 
 // NewRoles returns the set of these roles and bindings, each keyed by name.
 func NewRoles(byName map[string]Role, bindings map[string]Binding) *Roles {
-	r := &Roles{byName: byName, byUser: map[string]bound{}}
-	for _, b := range bindings {
-		for _, user := range b.Users {
-			u := r.byUser[user]
-			u.mayOwnKeys = u.mayOwnKeys || !b.DeniesKeys
-			if !slices.Contains(u.roles, b.Role) {
-				u.roles = append(u.roles, b.Role)
-			}
-			r.byUser[user] = u
-		}
+	return &Roles{byName: byName, byUser: holdings(bindings)}
+}
+
+// WithRoles returns the set of these roles and the bindings of r.
+func (r *Roles) WithRoles(byName map[string]Role) *Roles {
+	next := &Roles{byName: byName}
+	if r != nil {
+		next.byUser = r.byUser
 	}
-	return r
+	return next
 }
 
 // GrantOf returns the sum of scopes, roles and policy. A role that does not exist gives nothing.
@@ -62,11 +41,22 @@ func (r *Roles) GrantOf(rights *Rights) Grant {
 }
 
 // HeldBy returns the grant of a user who is not an admin: the sum of the user's roles.
-func (r *Roles) HeldBy(username string) Grant {
+func (r *Roles) HeldBy(username string) Grant { return r.GrantOfHolding(r.Holding(username)) }
+
+// Holding returns what the bindings give to a user, and nil for a user without bindings.
+func (r *Roles) Holding(username string) *Holding {
 	if r == nil {
+		return nil
+	}
+	return r.byUser[username]
+}
+
+// GrantOfHolding is HeldBy for a user whose Holding is known.
+func (r *Roles) GrantOfHolding(h *Holding) Grant {
+	if h == nil {
 		return Grant{}
 	}
-	return Grant{roles: r.byUser[username].roles, allRoles: r}
+	return Grant{roles: h.roles, allRoles: r}
 }
 
 func (r *Roles) permissions(name string) []Permission {
@@ -77,13 +67,7 @@ func (r *Roles) permissions(name string) []Permission {
 }
 
 // MayOwnKeys reports whether a user may own keys: false only if every binding of the user denies it.
-func (r *Roles) MayOwnKeys(username string) bool {
-	if r == nil {
-		return true
-	}
-	u, isBound := r.byUser[username]
-	return !isBound || u.mayOwnKeys
-}
+func (r *Roles) MayOwnKeys(username string) bool { return r.Holding(username).MayOwnKeys() }
 
 // MaxTTL returns the shortest MaxTTL of these roles, or 0 if they set none.
 func (r *Roles) MaxTTL(names []string) time.Duration {

@@ -107,16 +107,17 @@ var (
 			MaxTTL:      time.Duration(rapid.IntRange(0, 3).Draw(t, "maxTTL")) * time.Hour,
 		}
 	}), 0, 3)
-	users       = rapid.SampledFrom([]string{"alice", "bob"})
-	bindingSets = rapid.MapOfN(rapid.SampledFrom([]string{"b1", "b2", "b3", "b4"}),
-		rapid.Custom(func(t *rapid.T) access.Binding {
-			return access.Binding{
-				Role:       roleNames.Draw(t, "role"),
-				Users:      rapid.SliceOfN(users, 0, 3).Draw(t, "users"),
-				DeniesKeys: rapid.Bool().Draw(t, "denies keys"),
-			}
-		}), 0, 4)
-	someRights = rapid.Custom(func(t *rapid.T) access.Rights {
+	users        = rapid.SampledFrom([]string{"alice", "bob"})
+	bindingNames = rapid.SampledFrom([]string{"b1", "b2", "b3", "b4"})
+	someBinding  = rapid.Custom(func(t *rapid.T) access.Binding {
+		return access.Binding{
+			Role:       roleNames.Draw(t, "role"),
+			Users:      rapid.SliceOfN(users, 0, 3).Draw(t, "users"),
+			DeniesKeys: rapid.Bool().Draw(t, "denies keys"),
+		}
+	})
+	bindingSets = rapid.MapOfN(bindingNames, someBinding, 0, 4)
+	someRights  = rapid.Custom(func(t *rapid.T) access.Rights {
 		return access.Rights{
 			Scopes:      rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c"}), 0, 2).Draw(t, "scopes"),
 			Roles:       rapid.SliceOfN(roleNames, 0, 3).Draw(t, "roles"),
@@ -231,62 +232,4 @@ func TestMaxTTL_AnotherRoleNeverLengthensIt(t *testing.T) {
 			t.Fatalf("%s became %s", before, after)
 		}
 	})
-}
-
-// A user may own keys unless every binding that lists them denies it, whether or not its role exists.
-func TestMayOwnKeys(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		d := draw(t)
-		listed, allowed := false, false
-		for _, b := range d.bindings {
-			if slices.Contains(b.Users, "alice") {
-				listed, allowed = true, allowed || !b.DeniesKeys
-			}
-		}
-		if got := d.compiled().MayOwnKeys("alice"); got != (!listed || allowed) {
-			t.Fatalf("got %t", got)
-		}
-	})
-}
-
-// A user holds the permissions of the role of every binding that lists them.
-func TestHeldBy_SumsAllBindings(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		d, r := draw(t), requests.Draw(t, "request")
-		var sum access.Grant
-		for _, b := range d.bindings {
-			if slices.Contains(b.Users, "alice") {
-				sum.Permissions = append(sum.Permissions, d.roles[b.Role].Permissions...)
-			}
-		}
-		if got := access.May(d.compiled().HeldBy("alice"), nil, r); got != access.May(sum, nil, r) {
-			t.Fatalf("got %t", got)
-		}
-	})
-}
-
-func TestBinding_OfAMissingRole(t *testing.T) {
-	read := access.Request{Action: "certs.read", Resource: "certificate:42"}
-	for name, c := range map[string]struct {
-		binding access.Binding
-		keys    bool
-	}{
-		"Denied denies":   {access.Binding{Role: "gone", Users: []string{"alice"}, DeniesKeys: true}, false},
-		"Allowed allows":  {access.Binding{Role: "gone", Users: []string{"alice"}}, true},
-		"of another user": {access.Binding{Role: "gone", Users: []string{"bob"}, DeniesKeys: true}, true},
-	} {
-		roles := access.NewRoles(nil, map[string]access.Binding{"b": c.binding})
-		if access.May(roles.HeldBy("alice"), nil, read) {
-			t.Errorf("%s: a missing role gives permissions", name)
-		}
-		if got := roles.MayOwnKeys("alice"); got != c.keys {
-			t.Errorf("%s: may own keys: %t", name, got)
-		}
-	}
-	both := access.NewRoles(nil, map[string]access.Binding{
-		"a": {Role: "gone", Users: []string{"alice"}, DeniesKeys: true}, "b": {Role: "gone", Users: []string{"alice"}},
-	})
-	if !both.MayOwnKeys("alice") {
-		t.Error("a binding of a missing role that allows keys does not count")
-	}
 }

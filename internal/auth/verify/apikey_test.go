@@ -198,6 +198,36 @@ func TestScopes_ReturnsUsableScopes(t *testing.T) {
 	}
 }
 
+// The scopes are read after each change, so that a cached result would be found.
+func TestScopes_FollowBindings(t *testing.T) {
+	ring, index := keyring(t), &verify.Index{}
+	verifier := verify.NewVerifier(index, format, ring)
+	rights := access.Rights{Scopes: []string{"certs.read"}}
+	index.Put(apiKeyID("alices"), apiKey("alice", rights, ring.Digest(numbered(1))))
+	v := verifier.Verify(numbered(1), now)
+	binding := access.Binding{Role: "reader", Users: []string{"alice"}}
+	for _, step := range []struct {
+		what   string
+		change func()
+		want   []string
+	}{
+		{"a role", func() { index.PutRole("reader", reader()) }, nil},
+		{"a binding", func() { index.PutBinding("readers", binding) }, rights.Scopes},
+		{"the role is deleted", func() { index.DeleteRole("reader") }, nil},
+		{"the role is back", func() { index.PutRole("reader", reader()) }, rights.Scopes},
+		{"the binding is deleted", func() { index.DeleteBinding("readers") }, nil},
+		{"all bindings", func() { index.ReplaceBindings(map[string]access.Binding{"b": binding}) }, rights.Scopes},
+		{"no bindings", func() { index.ReplaceBindings(nil) }, nil},
+	} {
+		step.change()
+		for range 2 {
+			if got := verifier.Scopes(v); !slices.Equal(got, step.want) {
+				t.Errorf("%s: %q, want %q", step.what, got, step.want)
+			}
+		}
+	}
+}
+
 func TestMay_RefusedKeyMayNothing(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	verifier := verify.NewVerifier(index, format, ring)

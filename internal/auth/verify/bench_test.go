@@ -212,7 +212,11 @@ func BenchmarkRoleChange(b *testing.B) {
 
 // bestOf returns the lowest nanoseconds per key of each measurement.
 func bestOf(rounds int, measurements ...func(batches int) time.Duration) []float64 {
-	const batches = 40
+	return bestOfBatches(40, rounds, measurements...)
+}
+
+// bestOfBatches is bestOf for turns of that many batches.
+func bestOfBatches(batches, rounds int, measurements ...func(batches int) time.Duration) []float64 {
 	best := make([]float64, len(measurements))
 	for range rounds {
 		for i, measure := range measurements {

@@ -19,8 +19,8 @@ type Index struct {
 	keys keys
 	// roles are read without mu.
 	roles atomic.Pointer[access.Roles]
-	// changes counts changes of roles and of who is an admin: everything that rights depend on, besides the
-	// rights of API keys. It is read without mu, and grows after the change.
+	// changes counts changes of roles, of bindings and of who is an admin: everything that rights depend on,
+	// besides the rights of API keys. It is read without mu, and grows after the change.
 	changes atomic.Uint64
 
 	// mu serializes changes. Verifying a key never takes it.
@@ -33,7 +33,7 @@ type Index struct {
 	admins admins
 	byRole map[string]access.Role
 	// bindings are the AccessRoleBindings by name.
-	bindings map[string]access.Binding
+	bindings map[string]*access.Binding
 	peppers  pepperUse
 	// ended has the keys that the current change has ended.
 	ended []pepper.Digest

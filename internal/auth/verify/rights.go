@@ -1,8 +1,6 @@
 package verify
 
 import (
-	"maps"
-	"reflect"
 	"slices"
 	"time"
 
@@ -73,7 +71,7 @@ func (v *Verifier) limit(roles *access.Roles, username string) *access.Grant {
 	return &limit
 }
 
-// MayOwnKeys reports whether a user may own keys: false only if every role of the user denies it.
+// MayOwnKeys reports whether a user may own keys: false only if every binding of the user denies it.
 func (v *Verifier) MayOwnKeys(username string) bool { return v.index.roles.Load().MayOwnKeys(username) }
 
 // MaxTTL returns the longest lifetime of a key with these roles. 0: the roles set none.
@@ -90,7 +88,7 @@ func (x *Index) grantOf(o *object) (grant, ceiling access.Grant) {
 	if o.user == nil || o.user.admin.Load() {
 		return grant, everything
 	}
-	return grant, roles.HeldBy(o.identity.Username)
+	return grant, roles.GrantOfHolding(o.user.holding.Load())
 }
 
 // usableScopes runs on every request, and most keys may use all their scopes. So the result is cached in
@@ -109,83 +107,4 @@ func (x *Index) usableScopes(o *object) []string {
 	}
 	o.allUsable.Store(now)
 	return o.rights.Scopes
-}
-
-// PutRole adds or replaces a role. The cost is that of all API keys.
-func (x *Index) PutRole(name string, r access.Role) {
-	x.changeRoles(func(byName map[string]access.Role) { byName[name] = r })
-}
-
-// DeleteRole removes a role: it neither gives nor denies anything any more.
-func (x *Index) DeleteRole(name string) {
-	x.changeRoles(func(byName map[string]access.Role) { delete(byName, name) })
-}
-
-// ReplaceRoles replaces all roles, at the cost of one change.
-func (x *Index) ReplaceRoles(all map[string]access.Role) {
-	x.changeRoles(func(byName map[string]access.Role) {
-		clear(byName)
-		maps.Copy(byName, all)
-	})
-}
-
-func (x *Index) changeRoles(change func(byName map[string]access.Role)) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	next := map[string]access.Role{}
-	maps.Copy(next, x.byRole)
-	change(next)
-	if reflect.DeepEqual(next, x.byRole) {
-		return
-	}
-	x.byRole = next
-	x.rolesChanged()
-}
-
-// PutBinding adds or replaces a binding. The cost is that of all API keys.
-func (x *Index) PutBinding(name string, b access.Binding) {
-	x.changeBindings(func(byName map[string]access.Binding) { byName[name] = b })
-}
-
-// DeleteBinding removes a binding.
-func (x *Index) DeleteBinding(name string) {
-	x.changeBindings(func(byName map[string]access.Binding) { delete(byName, name) })
-}
-
-// ReplaceBindings replaces all bindings, at the cost of one change.
-func (x *Index) ReplaceBindings(all map[string]access.Binding) {
-	x.changeBindings(func(byName map[string]access.Binding) {
-		clear(byName)
-		maps.Copy(byName, all)
-	})
-}
-
-func (x *Index) changeBindings(change func(byName map[string]access.Binding)) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	next := map[string]access.Binding{}
-	maps.Copy(next, x.bindings)
-	change(next)
-	if reflect.DeepEqual(next, x.bindings) {
-		return
-	}
-	x.bindings = next
-	x.rolesChanged()
-}
-
-// rolesChanged applies new roles or bindings to every key. The caller holds mu.
-func (x *Index) rolesChanged() {
-	x.roles.Store(access.NewRoles(x.byRole, x.bindings))
-	x.changes.Add(1)
-	for name, u := range x.users {
-		x.updateUser(name, u)
-	}
-	for o := range x.objects.all() {
-		if o.rights != nil {
-			x.refresh(o)
-		}
-	}
-	// Discard the ended keys, because a later change of a role may allow them again. Until then the keys and
-	// their sessions are refused, but the sessions do not end.
-	x.takeEnded()
 }

@@ -3,6 +3,8 @@ package verify
 import (
 	"slices"
 	"sync/atomic"
+
+	"keywright.dev/keywright/internal/auth/access"
 )
 
 // user is the owner of API keys. Its name is matched exactly.
@@ -14,6 +16,8 @@ type user struct {
 
 	// admin is true if the user's rights do not limit the keys.
 	admin atomic.Bool
+	// holding is what bindings give to the user. Finding it by name would cost as much as the decision does.
+	holding atomic.Pointer[access.Holding]
 	// hasAdminUser is true if an AdminUser of this name is honoured.
 	hasAdminUser atomic.Bool
 	// reported is when the user was last reported as seen.
@@ -68,7 +72,9 @@ func (x *Index) updateUser(name string, u *user) (changed bool) {
 	self := x.userNamed(name)
 	u.hasAdminUser.Store(self != nil)
 	u.disabled = self != nil && self.disabled
-	u.denied = !x.roles.Load().MayOwnKeys(name)
+	holding := x.roles.Load().Holding(name)
+	u.holding.Store(holding)
+	u.denied = !holding.MayOwnKeys()
 	if admin := x.isAdmin(self); u.admin.Swap(admin) != admin {
 		x.changes.Add(1)
 	}
