@@ -16,11 +16,8 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/test/kit"
@@ -58,8 +55,6 @@ type env struct {
 	keys []*liveKey
 	// running is whether the programs of this release run.
 	running bool
-	// applied is the step in which people applied their manifests last.
-	applied string
 }
 
 func newEnv(ctx context.Context) *env {
@@ -196,16 +191,6 @@ func write(path string, o any) {
 	content, err := json.Marshal(o)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(os.WriteFile(path, content, 0o600)).To(Succeed())
-}
-
-// content returns an object in the form of a manifest.
-func content(o client.Object) map[string]any {
-	GinkgoHelper()
-	m, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
-	Expect(err).NotTo(HaveOccurred())
-	unstructured.RemoveNestedField(m, "status")
-	unstructured.RemoveNestedField(m, "metadata", "creationTimestamp")
-	return m
 }
 
 // ask sends a key to the gate and returns the status of the answer.

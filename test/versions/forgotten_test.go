@@ -3,6 +3,7 @@ package versions
 import (
 	"context"
 	"path/filepath"
+	"slices"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -79,17 +80,13 @@ func newCopied(ctx context.Context, kind, namespace, group string) *copied {
 	Expect(err).NotTo(HaveOccurred())
 	admin, err := dynamic.NewForConfig(s.Admin)
 	Expect(err).NotTo(HaveOccurred())
-	for _, c := range crds {
-		if c.kind() == kind {
-			c.move(group)
-			c.addBeta()
-			copied := &copied{crd: c, namespace: namespace, admin: admin, migration: migration{admin}}
-			copied.install(ctx)
-			return copied
-		}
-	}
-	Fail("no " + kind)
-	return nil
+	index := slices.IndexFunc(crds, func(c crd) bool { return c.kind() == kind })
+	Expect(index).NotTo(Equal(-1), kind)
+	c := &copied{crd: crds[index], namespace: namespace, admin: admin, migration: migration{admin}}
+	c.move(group)
+	c.addBeta()
+	c.install(ctx)
+	return c
 }
 
 func (c *copied) install(ctx context.Context) {

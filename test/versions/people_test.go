@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -30,6 +31,8 @@ type manifest struct {
 type person struct {
 	manager   string
 	manifests []manifest
+	// clientSide is whether they use kubectl apply without --server-side.
+	clientSide bool
 }
 
 var (
@@ -37,7 +40,7 @@ var (
 	user    = map[string]any{"kind": "User", "name": "carol"}
 
 	// early changes to the new version as soon as it is recommended, and applies often.
-	early = person{"early", []manifest{
+	early = &person{manager: "early", manifests: []manifest{
 		{"AdminUser", "adminusers", stack.Namespace, "keeper", map[string]any{"role": "admin"}},
 		{"APIKey", "apikeys", team, "ci", map[string]any{"subject": account, "scopes": []any{"certs.read"}}},
 		{"APIKey", "apikeys", team, "gone", map[string]any{"subject": account}},
@@ -47,23 +50,27 @@ var (
 			"roleRef": map[string]any{"name": "reader"}, "subjects": []any{user}}},
 	}}
 	// late applies once at the old version, and not again before that is gone.
-	late = person{"late", []manifest{
+	late = &person{manager: "late", manifests: []manifest{
 		{"APIKey", "apikeys", team, "late", map[string]any{"subject": account, "scopes": []any{"certs.read"}}},
 		{"AccessRole", "accessroles", "", "late", map[string]any{}},
 	}}
 	// stranger writes fields that late has applied.
-	stranger = person{"stranger", []manifest{{"AccessRole", "accessroles", "", "late", map[string]any{}}}}
+	stranger = &person{manager: "stranger", manifests: late.manifests[1:]}
+	// plain applies as seldom as late, client-side: the last manifest is in an annotation of the object.
+	plain = &person{manager: "plain", clientSide: true, manifests: []manifest{
+		{"APIKey", "apikeys", team, "plain", map[string]any{"subject": account}},
+	}}
 )
 
-// apply applies a person's manifests at a version by server-side apply, without force. Each time they have another
+// apply applies a person's manifests at a version by kubectl apply, without force. Each time they have another
 // annotation than before.
-func (p person) apply(ctx context.Context, at, annotation string) {
+func (p *person) apply(ctx context.Context, at, annotation string) {
 	GinkgoHelper()
 	_, err := p.try(ctx, at, annotation)
 	Expect(err).NotTo(HaveOccurred())
 }
 
-func (p person) try(ctx context.Context, at, annotation string) (string, error) {
+func (p *person) try(ctx context.Context, at, annotation string) (string, error) {
 	GinkgoHelper()
 	dir := GinkgoT().TempDir()
 	for _, m := range p.manifests {
@@ -77,13 +84,14 @@ func (p person) try(ctx context.Context, at, annotation string) (string, error) 
 		}
 		write(filepath.Join(dir, m.kind+m.name+".json"), o)
 	}
-	return s.Kubectl(ctx, "apply", "--server-side", "--field-manager="+p.manager, "-f", dir)
+	apply := []string{"apply", "--server-side=" + strconv.FormatBool(!p.clientSide), "--field-manager=" + p.manager}
+	return s.Kubectl(ctx, append(apply, "-f", dir)...)
 }
 
 func mark(name string) string { return "example.com/" + name }
 
 // expectApplied expects that a person's objects have what was applied last, and nothing of what was applied before.
-func (e *env) expectApplied(ctx context.Context, p person, annotation string) {
+func (e *env) expectApplied(ctx context.Context, p *person, annotation string) {
 	GinkgoHelper()
 	for _, m := range p.manifests {
 		o := e.get(ctx, m.resource, m.namespace, m.name)

@@ -9,8 +9,8 @@ import (
 	apitypes "k8s.io/apimachinery/pkg/types"
 )
 
-// Why the rules of structs are frozen, and those of single values are not. The stricter rules refuse the description that
-// is stored.
+// Why the rules of structs are frozen, and those of single values are not. The stricter rules refuse the description
+// that is stored.
 var _ = Describe("A rule that becomes stricter than an object that is stored", func() {
 	accepted, refused := Succeed(), MatchError(apierrors.IsInvalid, "invalid")
 

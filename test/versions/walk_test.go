@@ -29,9 +29,7 @@ var _ = Describe("The way to v1beta1", Ordered, func() {
 		e = newEnv(ctx)
 		early.apply(ctx, alpha, "step-0")
 		late.apply(ctx, alpha, "long-ago")
-		plain := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: team, Name: "plain"}}
-		plain.Spec.Subject = v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}
-		Expect(s.Client.Create(ctx, plain)).To(Succeed())
+		plain.apply(ctx, alpha, "long-ago")
 		byAPI := issueByAPI(ctx)
 		e.settle(ctx)
 		e.remember(ctx, byAPI)
@@ -144,15 +142,16 @@ var _ = Describe("The way to v1beta1", Ordered, func() {
 		Expect(meta.IsNoMatchError(err)).To(BeTrue(), "the garbage collector cannot resolve an owner at v1alpha1: %v", err)
 		e.install(ctx, []string{beta}, func(c crd) { c.remove(alpha) })
 		e.check(ctx, beta, "step-8")
-		late.apply(ctx, beta, "at-last")
-		e.expectApplied(ctx, late, "at-last")
+		for _, p := range []*person{late, plain} {
+			p.apply(ctx, beta, "at-last")
+			e.expectApplied(ctx, p, "at-last")
+		}
 	})
 })
 
 // check checks what has to be true after each step.
 func (e *env) check(ctx context.Context, at, step string) {
 	GinkgoHelper()
-	e.applied = step
 	early.apply(ctx, at, step)
 	e.expectApplied(ctx, early, step)
 	if e.running {
