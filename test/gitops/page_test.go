@@ -101,7 +101,8 @@ var _ = Describe("The page", Ordered, func() {
 		}
 		for _, b := range page {
 			if b.language == "yaml" && strings.Contains(b.text, "keywright.dev/v1alpha1") {
-				Expect(commands.String()).To(ContainSubstring("-f "+b.file()), "line %d", b.line)
+				Expect(commands.String()).To(Or(ContainSubstring("-f "+b.file()),
+					ContainSubstring("resources: ["+filepath.Base(b.file())+"]")), "line %d", b.line)
 			}
 		}
 	})
