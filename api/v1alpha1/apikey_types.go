@@ -131,12 +131,19 @@ type APIKeySpec struct {
 // +kubebuilder:validation:XValidation:rule="self in ['Opaque', 'kubernetes.io/basic-auth'] || self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)+/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$') && !self.matches('^([^/]*[.])?(kubernetes|k8s)[.]io/')",message="must be Opaque, kubernetes.io/basic-auth, or a type such as example.com/token of a domain that is not Kubernetes' own"
 type SecretType string
 
+// Types of Secrets of Kubernetes itself that may hold a key.
+const (
+	SecretTypeOpaque    SecretType = "Opaque"
+	SecretTypeBasicAuth SecretType = "kubernetes.io/basic-auth"
+)
+
 // EntryValue is the value of an entry of a Secret. It is not secret: everybody who reads the APIKey reads it.
 // +kubebuilder:validation:MaxLength=4096
 type EntryValue string
 
 // APIKeySecret describes the Secret of an API key. Its name defaults to <metadata.name>-api-key.
 // +kubebuilder:validation:XValidation:rule="!has(self.stringData) || !(self.dataKey in self.stringData)",message="the entry of dataKey holds the key",fieldPath=".stringData"
+// +kubebuilder:validation:XValidation:rule="self.type != 'kubernetes.io/basic-auth' || self.dataKey == 'password'",message="must be password: that entry of a Secret of type kubernetes.io/basic-auth holds the key",fieldPath=".dataKey"
 type APIKeySecret struct {
 	SecretTemplate `json:",inline"`
 

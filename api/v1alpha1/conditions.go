@@ -50,6 +50,8 @@ const (
 	ReasonUsernameTaken = "UsernameTaken"
 	// ReasonSecretConflict: the Secret exists and does not belong to Keywright.
 	ReasonSecretConflict = "SecretConflict"
+	// ReasonForbiddenType: spec.secret.type is a type that a key's Secret may not have. The CRD refuses it, too.
+	ReasonForbiddenType = "ForbiddenType"
 	// ReasonInvalidKey: the Secret to be adopted holds no usable key.
 	ReasonInvalidKey = "InvalidKey"
 	// ReasonRetiredKey: the Secret to be adopted holds a key that this object had before and has replaced.

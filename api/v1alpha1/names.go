@@ -13,6 +13,10 @@ const (
 	AnnotationAllowLastAdminRemoval = "keywright.dev/allow-last-admin-removal"
 	// AnnotationKeyID is the id of the key a Secret holds. Written by the operator, on the Secret.
 	AnnotationKeyID = "keywright.dev/key-id"
+	// AnnotationContents is what the operator wrote into a Secret beside the key, as metadata can't show it: the type, the
+	// entry of the key, and a hash of the entries of spec.secret.stringData. Written by the operator, on a Secret that has
+	// another type than Opaque, or such entries.
+	AnnotationContents = "keywright.dev/contents"
 	// AnnotationConfiguration is the revision of the configuration that a server runs. Written by the server, on its
 	// Lease.
 	AnnotationConfiguration = "keywright.dev/configuration"
@@ -22,16 +26,25 @@ const (
 	// LabelIssuedFor is the kind of the object that a Secret was written for. Written by the operator; it selects the
 	// operator's cache of Secrets.
 	LabelIssuedFor = "keywright.dev/issued-for"
+	// LabelManagedBy with value "keywright" is on the same Secrets, for people and tools. Another value that a Secret has
+	// already stays.
+	LabelManagedBy = "app.kubernetes.io/managed-by"
 )
 
-// CreatedByAPI is the value of LabelCreatedBy.
-const CreatedByAPI = "api"
+// Values of labels.
+const (
+	// CreatedByAPI is the value of LabelCreatedBy.
+	CreatedByAPI = "api"
+	// ManagedByKeywright is the value of LabelManagedBy.
+	ManagedByKeywright = "keywright"
+)
 
 // Finalizers.
 const (
 	// FinalizerLastAdmin is on one active AdminUser, which stays if all are deleted at once.
 	FinalizerLastAdmin = "keywright.dev/last-admin"
-	// FinalizerKeepSecret is on an object whose Secret a person annotated for adoption: the Secret outlives the object.
+	// FinalizerKeepSecret is on an object whose Secret outlives it: because of spec.secret.deletionPolicy, or because a
+	// person annotated the Secret for adoption.
 	FinalizerKeepSecret = "keywright.dev/keep-secret" //nolint:gosec // a finalizer's name
 )
 

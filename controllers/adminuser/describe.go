@@ -15,7 +15,7 @@ func describe(user, rival *v1alpha1.AdminUser) *issuer.Target {
 	t := &issuer.Target{
 		Object:  user,
 		Spec:    convert.Spec(user),
-		Secret:  issuer.Template{Data: map[string]string{v1alpha1.SecretUsername: user.EffectiveUsername()}},
+		Secret:  issuer.Template{Identity: map[string]string{v1alpha1.SecretUsername: user.EffectiveUsername()}},
 		Refused: refused(user, rival),
 	}
 	if rival != nil && t.Refused.Reason == v1alpha1.ReasonUsernameTaken {

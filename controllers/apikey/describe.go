@@ -15,13 +15,14 @@ func describe(key *v1alpha1.APIKey, resolved *dependencies) *issuer.Target {
 	t := &issuer.Target{
 		Object:  key,
 		Spec:    convert.Spec(key),
-		Secret:  issuer.Template{Data: map[string]string{v1alpha1.SecretSubject: key.Spec.Subject.String()}},
+		Secret:  issuer.Template{Identity: map[string]string{v1alpha1.SecretSubject: key.Spec.Subject.String()}},
 		Refused: refused(key, resolved),
 		Blocked: blocked(key, resolved),
 	}
 	t.Spec.MaxTTL = resolved.maxTTL
 	if secret := key.Spec.Secret; secret != nil {
 		t.Secret.CopyFrom(&secret.SecretTemplate)
+		t.Secret.Type, t.Secret.StringData = secret.Type, convert.PlainValues(secret.StringData)
 	}
 	return t
 }

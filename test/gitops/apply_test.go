@@ -129,7 +129,9 @@ func expectOnlyOurs(ctx SpecContext, name string, user *v1alpha1.AdminUser) {
 	GinkgoHelper()
 	secret := &corev1.Secret{}
 	Expect(s.Client.Get(ctx, key(name+"-admin-key"), secret)).To(Succeed())
-	Expect(secret.Labels).To(Equal(map[string]string{v1alpha1.LabelIssuedFor: "AdminUser", "team": "platform"}))
+	Expect(secret.Labels).To(Equal(map[string]string{
+		v1alpha1.LabelIssuedFor: "AdminUser", v1alpha1.LabelManagedBy: "keywright", "team": "platform",
+	}))
 	Expect(secret.Annotations).To(Equal(map[string]string{v1alpha1.AnnotationKeyID: user.Status.Keys[0].ID}))
 }
 

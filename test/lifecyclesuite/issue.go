@@ -36,7 +36,9 @@ func (s *Suite[T]) issuing() {
 			Expect(keyformat.Format{Prefix: keyformat.DefaultPrefix}.Check(plaintext)).To(Succeed())
 			Expect(secret.Data).To(HaveLen(2))
 			Expect(string(secret.Data[s.IdentityEntry])).To(Equal(s.Identity))
-			Expect(secret.Labels).To(Equal(map[string]string{v1alpha1.LabelIssuedFor: s.Name}))
+			Expect(secret.Labels).To(Equal(map[string]string{
+				v1alpha1.LabelIssuedFor: s.Name, v1alpha1.LabelManagedBy: v1alpha1.ManagedByKeywright,
+			}))
 			Expect(metav1.IsControlledBy(secret, o)).To(BeTrue())
 
 			digest, status := e.Ring.Digest(plaintext), o.HolderStatus()
@@ -72,7 +74,7 @@ func (s *Suite[T]) issuing() {
 				})
 			})
 			secret := e.Secret(ctx, e.SecretOf(one))
-			Expect(secret.Labels).To(HaveLen(1))
+			Expect(secret.Labels).To(HaveLen(2))
 			Expect(secret.Annotations).To(HaveLen(1))
 		})
 

@@ -16,7 +16,9 @@ var rules = []rule{
 	stopBlocked,
 	stopDead,
 	waitForAPI,
+	stopMistyped,
 	settle,
+	removeMistyped,
 	deliver,
 	removeLeftover,
 	readChanged,
@@ -52,10 +54,13 @@ func revoke(f Facts) (Plan, bool) {
 		return Plan{Step: Drop}, true
 	case f.Secret.Strays:
 		return Plan{Step: RemoveStrays}, true
-	case f.Spec.Deleted && f.Secret.Adopt && f.Secret.Owner == Own:
+	case f.Spec.Deleted && f.Secret.Owner == Own && outlives(f):
 		return Plan{Step: Release}, true
 	case f.Secret.Owner == Own || f.Secret.Owner == Leftover && !f.Secret.Adopt:
 		return Plan{Step: Remove}, true
+	case f.Status.Guarded && f.Spec.Deleted && f.Secret.Owner == NoSecret && !f.Secret.Live:
+		// The cache may not have it yet. Without the finalizer it would be collected with the object.
+		return Plan{Step: Look}, true
 	case f.Status.Guarded:
 		return Plan{Step: Unguard}, true
 	}
@@ -116,6 +121,12 @@ func waitForAPI(f Facts) (Plan, bool) {
 	return Plan{Step: Rest, Keys: settled(f.Status.Keys), WakeAt: earliestEnd(f)}, true
 }
 
+// stopMistyped stalls an object whose Secret a person handed over with another type than the spec asks for. Such a
+// Secret is never deleted.
+func stopMistyped(f Facts) (Plan, bool) {
+	return stall(f, TypeConflict), f.Secret.Mistyped && f.Secret.Adopt
+}
+
 // settle completes an issue whose key is in the Secret, whether this process or an earlier one wrote it.
 func settle(f Facts) (Plan, bool) {
 	pending := Pending(f.Status.Keys)
@@ -127,6 +138,13 @@ func settle(f Facts) (Plan, bool) {
 		Step: Settle, Keys: f.Status.Keys, Delivered: true,
 		NextRotation: nextRotation(f), WakeAt: wakeAt(f),
 	}, true
+}
+
+// removeMistyped deletes a Secret of another type than the spec asks for, once its new key can be delivered.
+func removeMistyped(f Facts) (Plan, bool) {
+	pending := Pending(f.Status.Keys)
+	inHand := pending != nil && f.InHand == pending.ID
+	return Plan{Step: Remove}, inHand && f.Secret.Owner == Own && f.Secret.Mistyped
 }
 
 func deliver(f Facts) (Plan, bool) {
@@ -184,7 +202,7 @@ func reclaim(f Facts) (Plan, bool) {
 	current := Current(f.Status.Keys)
 	content := f.Secret.Content
 	mine := current != nil && content != nil && content.Usable && content.Key.ID == current.ID && f.InHand == current.ID
-	return Plan{Step: Deliver}, mine && !f.Secret.holds(current.ID)
+	return Plan{Step: Deliver}, mine && !f.Secret.Mistyped && !f.Secret.holds(current.ID)
 }
 
 // resume replaces a pending digest whose plaintext is gone.
@@ -268,7 +286,7 @@ func removeStrays(f Facts) (Plan, bool) {
 // guard keeps a deleted object until its Secret, if that is to outlive it, has been released: otherwise the garbage
 // collector would delete both.
 func guard(f Facts) (Plan, bool) {
-	wanted := f.Secret.Owner == Own && f.Secret.Adopt
+	wanted := outlives(f)
 	switch {
 	case Pending(f.Status.Keys) != nil:
 		return Plan{}, false

@@ -78,6 +78,8 @@ type Spec struct {
 	RotateRequest string
 	// SecretName is the name of the Secret asked for.
 	SecretName string
+	// Orphan: the Secret stays when the object is deleted.
+	Orphan bool
 }
 
 // Status is what the object's status records.
@@ -123,7 +125,9 @@ type Secret struct {
 	Adopt bool
 	// Misplaced: the key is under another entry than the spec now asks for.
 	Misplaced bool
-	// Outdated: its labels or annotations are not those the spec asks for.
+	// Mistyped: it has another type than the spec now asks for. The type of a Secret can't be changed.
+	Mistyped bool
+	// Outdated: its labels, its annotations or the entries beside the key are not those the spec asks for.
 	Outdated bool
 	// Content is the key in it, once read. Nil: not read.
 	Content *Content
@@ -148,5 +152,8 @@ func (s Secret) may() bool {
 
 // holds reports whether the Secret holds this key and no other writer has changed it.
 func (s Secret) holds(id string) bool {
-	return s.Owner == Own && s.Intact && !s.Misplaced && s.KeyID == id
+	return s.Owner == Own && s.Intact && !s.elsewhere() && s.KeyID == id
 }
+
+// elsewhere reports whether the spec asks for the key in another entry or in a Secret of another type.
+func (s Secret) elsewhere() bool { return s.Misplaced || s.Mistyped }

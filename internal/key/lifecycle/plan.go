@@ -31,7 +31,7 @@ const (
 	Remove
 	// RemoveStrays: delete the Secrets under names no longer asked for.
 	RemoveStrays
-	// Relabel: set the Secret's labels and annotations without touching its data.
+	// Relabel: set the Secret's labels, its annotations and the entries beside the key, without touching the key.
 	Relabel
 	// Guard: add the finalizer that keeps the object until its Secret has been released.
 	Guard
@@ -80,6 +80,8 @@ const (
 	ByBlock
 	// SecretConflict: the Secret to be written is not Keywright's.
 	SecretConflict
+	// TypeConflict: the Secret to be written was handed over by a person and has another type than the spec asks for.
+	TypeConflict
 	// InvalidKey: the Secret to be adopted holds no usable key.
 	InvalidKey
 	// KeyInUse: the Secret to be adopted holds a key that another object has.

@@ -29,7 +29,7 @@ func lostCause(f Facts) Cause {
 	switch {
 	case current == nil || f.Secret.holds(current.ID):
 		return ""
-	case f.Secret.Owner == Own && f.Secret.Intact && !f.Secret.Misplaced:
+	case f.Secret.Owner == Own && f.Secret.Intact && !f.Secret.elsewhere():
 		// No other writer touched the Secret, and it holds another key than the recorded one.
 		return RecordChanged
 	case f.Secret.Owner == Own:
@@ -42,7 +42,7 @@ func lostCause(f Facts) Cause {
 
 func renamed(f Facts) bool {
 	elsewhere := f.Status.SecretName != "" && f.Status.SecretName != f.Spec.SecretName
-	return Current(f.Status.Keys) != nil && (elsewhere || f.Secret.Misplaced)
+	return Current(f.Status.Keys) != nil && (elsewhere || f.Secret.elsewhere())
 }
 
 // returned reports whether a Secret of a former object of this name came back with the status that records its key.
@@ -52,6 +52,11 @@ func returned(f Facts) bool {
 		return false
 	}
 	return f.Secret.Content == nil || f.Secret.Content.Usable && f.Secret.Content.Key.ID == current.ID
+}
+
+// outlives reports whether the Secret is to stay when the object is deleted.
+func outlives(f Facts) bool {
+	return f.Spec.Orphan && !f.Spec.ByAPI || f.Secret.Owner == Own && f.Secret.Adopt
 }
 
 func recorded(keys []Key, id string) bool {

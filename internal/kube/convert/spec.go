@@ -31,6 +31,7 @@ func adminUserSpec(user *v1alpha1.AdminUser) lifecycle.Spec {
 	}
 	if secret := user.Spec.Secret; secret != nil {
 		spec.Reissue = secret.ReissuePolicy == v1alpha1.ReissueIfLost
+		spec.Orphan = secret.DeletionPolicy == v1alpha1.DeletionOrphan
 	}
 	if rotation := user.Spec.Rotation; rotation != nil {
 		spec.Every, spec.Overlap = Duration(rotation.Every), Duration(rotation.Overlap)
@@ -47,6 +48,7 @@ func apiKeySpec(key *v1alpha1.APIKey) lifecycle.Spec {
 		Deleted:       !key.DeletionTimestamp.IsZero(),
 		ByAPI:         key.Spec.Delivery == v1alpha1.DeliveryResponse,
 		Reissue:       key.Spec.Secret == nil || key.Spec.Secret.ReissuePolicy != v1alpha1.ReissueNever,
+		Orphan:        key.Spec.Secret != nil && key.Spec.Secret.DeletionPolicy == v1alpha1.DeletionOrphan,
 		RotateRequest: rotateRequest(key),
 		SecretName:    key.EffectiveSecretName(),
 	}

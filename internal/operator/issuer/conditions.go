@@ -153,6 +153,11 @@ func stallFinding(r *run, cause lifecycle.StallCause) Finding {
 	switch cause {
 	case lifecycle.SecretConflict:
 		return Finding{v1alpha1.ReasonSecretConflict, r.conflictMessage()}
+	case lifecycle.TypeConflict:
+		return Finding{v1alpha1.ReasonSecretConflict, fmt.Sprintf(
+			"Secret %s was handed over with type %s, which can't be changed to %s: set spec.secret.type to %[2]s, "+
+				"or name another Secret in spec.secret.name. Keywright checks it again every minute.",
+			secret, r.foundType, r.target.contents().typeOrOpaque())}
 	case lifecycle.KeyInUse:
 		return Finding{v1alpha1.ReasonKeyInUse, fmt.Sprintf(
 			"The key in Secret %s already belongs to %s: put another key into the Secret.", secret, r.usedBy)}
@@ -167,7 +172,7 @@ func stallFinding(r *run, cause lifecycle.StallCause) Finding {
 			v1alpha1.PepperSecret, pepper.Active, v1alpha1.AnnotationRotate)}
 	case lifecycle.InvalidKey:
 		return Finding{v1alpha1.ReasonInvalidKey, fmt.Sprintf(
-			"The key to adopt, %q in Secret %s, %v.", r.target.entry(), secret, r.unusable)}
+			"The key to adopt, %q in Secret %s, %v.", r.target.dataKey(), secret, r.unusable)}
 	case lifecycle.RetiredKey:
 		return Finding{v1alpha1.ReasonRetiredKey, fmt.Sprintf(
 			"Secret %s holds a key that was replaced after its adoption: "+

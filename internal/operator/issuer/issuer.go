@@ -3,6 +3,7 @@ package issuer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/operator/keysource"
 )
 
@@ -67,6 +69,11 @@ func (i *Issuer) runOnce(ctx context.Context, t *Target) (reconcile.Result, erro
 		return reconcile.Result{}, nil
 	case err != nil:
 		t.Blocked = &Finding{Reason: v1alpha1.ReasonPepperLost, Message: err.Error()}
+	}
+	if t.Blocked == nil && !lifecycle.AllowsSecretType(string(t.contents().typeOrOpaque())) {
+		t.Blocked = &Finding{Reason: v1alpha1.ReasonForbiddenType, Message: fmt.Sprintf(
+			"spec.secret.type %s is a type of Kubernetes itself, which may be a credential: write Opaque, %s, "+
+				"or a type of another domain.", t.Secret.Type, v1alpha1.SecretTypeBasicAuth)}
 	}
 	format, err := i.Formats.Format()
 	switch {

@@ -90,7 +90,7 @@ func (i *Issuer) removeOrphan(ctx context.Context, secret *metav1.PartialObjectM
 	if secret.Annotations[v1alpha1.AnnotationAdopt] != "true" {
 		return i.DeleteSecret(ctx, secret)
 	}
-	_, err := i.setOwners(ctx, secret)
+	_, err := i.releaseSecret(ctx, secret)
 	return client.IgnoreNotFound(err)
 }
 
@@ -106,19 +106,46 @@ func (i *Issuer) liveUID(ctx context.Context, kind string, object client.ObjectK
 	return owner.UID, err
 }
 
-// setOwners replaces Keywright's owner references on this version of a Secret. Without any, the Secret is released.
-func (i *Issuer) setOwners(
-	ctx context.Context, secret *metav1.PartialObjectMetadata, ours ...metav1.OwnerReference,
+// setOwner makes ours the only one of Keywright's owner references on this version of a Secret.
+func (i *Issuer) setOwner(
+	ctx context.Context, secret *metav1.PartialObjectMetadata, ours metav1.OwnerReference,
 ) (*metav1.PartialObjectMetadata, error) {
-	owners := append(make([]metav1.OwnerReference, 0, len(secret.OwnerReferences)), ours...)
+	return i.patchMetadata(ctx, secret, map[string]any{
+		"ownerReferences": append([]metav1.OwnerReference{ours}, ownersOfOthers(secret)...),
+	})
+}
+
+// releaseSecret removes Keywright's owner references from this version of a Secret, so that the garbage collector leaves
+// it alone, and the labels by which it is taken for one of Keywright's.
+func (i *Issuer) releaseSecret(
+	ctx context.Context, secret *metav1.PartialObjectMetadata,
+) (*metav1.PartialObjectMetadata, error) {
+	labels := map[string]any{v1alpha1.LabelIssuedFor: nil}
+	if secret.Labels[v1alpha1.LabelManagedBy] == v1alpha1.ManagedByKeywright {
+		labels[v1alpha1.LabelManagedBy] = nil
+	}
+	return i.patchMetadata(ctx, secret, map[string]any{
+		"ownerReferences": ownersOfOthers(secret), "labels": labels,
+	})
+}
+
+// ownersOfOthers returns the owner references that are not Keywright's.
+func ownersOfOthers(secret *metav1.PartialObjectMetadata) []metav1.OwnerReference {
+	owners := make([]metav1.OwnerReference, 0, len(secret.OwnerReferences))
 	for _, owner := range secret.OwnerReferences {
 		if !isOurs(&owner) {
 			owners = append(owners, owner)
 		}
 	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"resourceVersion": secret.ResourceVersion, "ownerReferences": owners,
-	}})
+	return owners
+}
+
+// patchMetadata applies a merge patch to the metadata of this version of a Secret.
+func (i *Issuer) patchMetadata(
+	ctx context.Context, secret *metav1.PartialObjectMetadata, metadata map[string]any,
+) (*metav1.PartialObjectMetadata, error) {
+	metadata["resourceVersion"] = secret.ResourceVersion
+	patch, err := json.Marshal(map[string]any{"metadata": metadata})
 	if err != nil {
 		return nil, err
 	}
@@ -155,9 +182,9 @@ func (r *run) setGuard(ctx context.Context, on bool) error {
 	return client.IgnoreNotFound(err)
 }
 
-// release removes the object's owner reference, so that the garbage collector leaves the Secret alone.
+// release gives up the Secret, which is to outlive the object.
 func (r *run) release(ctx context.Context) error {
-	secret, err := r.issuer.setOwners(ctx, r.secret)
+	secret, err := r.issuer.releaseSecret(ctx, r.secret)
 	if err == nil {
 		r.setSecret(secret, true)
 	}
@@ -172,7 +199,7 @@ func (r *run) replaceOwner(ctx context.Context) error {
 		return nil
 	}
 	t := r.target
-	secret, err := r.issuer.setOwners(ctx, r.secret, metav1.OwnerReference{
+	secret, err := r.issuer.setOwner(ctx, r.secret, metav1.OwnerReference{
 		APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: t.kind(),
 		Name: t.Object.GetName(), UID: t.Object.GetUID(), Controller: new(true),
 	})

@@ -23,7 +23,7 @@ func TestOwnership_HasNoVersion(t *testing.T) {
 			if err != nil || len(owned) != 1 {
 				t.Fatal("not found:", len(owned), err)
 			}
-			released, err := f.setOwners(t.Context(), &owned[0])
+			released, err := f.releaseSecret(t.Context(), &owned[0])
 			if err != nil || len(released.OwnerReferences) != 1 || released.OwnerReferences[0] != foreign {
 				t.Error("after the release:", released.OwnerReferences, err)
 			}

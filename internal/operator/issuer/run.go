@@ -44,6 +44,8 @@ type run struct {
 	cause       lifecycle.Cause
 	// unusable is why the key in a Secret to adopt cannot be used.
 	unusable error
+	// foundType is the type of a Secret that was read.
+	foundType v1alpha1.SecretType
 	// usedBy names the other object that records the key.
 	usedBy  string
 	written versions
@@ -213,7 +215,7 @@ func (r *run) resultOf(plan lifecycle.Plan) reconcile.Result {
 // or to another object that records the same key.
 func needsPolling(cause lifecycle.StallCause) bool {
 	switch cause {
-	case lifecycle.SecretConflict, lifecycle.InvalidKey, lifecycle.RetiredKey, lifecycle.KeyInUse, lifecycle.KeyTaken:
+	case lifecycle.SecretConflict, lifecycle.TypeConflict, lifecycle.InvalidKey, lifecycle.RetiredKey, lifecycle.KeyInUse, lifecycle.KeyTaken:
 		return true
 	}
 	return false

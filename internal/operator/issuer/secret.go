@@ -32,13 +32,19 @@ func (t *Target) observe(secret *metav1.PartialObjectMetadata) lifecycle.Secret 
 		return lifecycle.Secret{}
 	}
 	owned := cachetrim.Owned(secret.ManagedFields)
+	written := recordOf(secret, owned)
+	proven := written.proven && owned.Has(keyIDPath)
+	mistyped := proven && written.secretType != t.contents().secretType
+	adopt := secret.Annotations[v1alpha1.AnnotationAdopt] == "true" && !ownedByAnother(secret, t)
 	return lifecycle.Secret{
 		Owner:     t.ownerOf(secret),
 		KeyID:     cachetrim.KeyID(secret),
-		Intact:    owned.Has(keyIDPath) && t.ownsKey(owned) && t.ownsData(owned),
-		Misplaced: t.misplaced(owned),
-		Adopt:     secret.Annotations[v1alpha1.AnnotationAdopt] == "true" && !ownedByAnother(secret, t),
-		Outdated:  t.metadataPatch(secret, owned) != nil,
+		Misplaced: t.misplaced(owned, written),
+		Adopt:     adopt,
+		// The type of a Secret that a person handed over is known once it has been read.
+		Mistyped: mistyped && !adopt,
+		Intact:   proven && !(mistyped && adopt) && t.ownsKey(owned, written) && t.ownsEntries(owned, written),
+		Outdated: t.metadataPatch(secret, owned) != nil,
 	}
 }
 
@@ -65,96 +71,131 @@ func (t *Target) sameName(owner *metav1.OwnerReference) bool {
 	return isOurs(owner) && owner.Kind == t.kind() && owner.Name == t.Object.GetName()
 }
 
-var (
-	dataPath  = fieldpath.PathElement{FieldName: new("data")}
-	keyIDPath = fieldpath.MakePathOrDie("metadata", "annotations", v1alpha1.AnnotationKeyID)
-)
+var keyIDPath = fieldpath.MakePathOrDie("metadata", "annotations", v1alpha1.AnnotationKeyID)
 
-// entry is the name of the Secret entry that holds the key.
-func (t *Target) entry() string {
+// dataKey is the name of the Secret entry that holds the key.
+func (t *Target) dataKey() string {
 	if t.Secret.DataKey == "" {
 		return v1alpha1.SecretKey
 	}
 	return t.Secret.DataKey
 }
 
-func (t *Target) ownsKey(owned *fieldpath.Set) bool {
-	return owned.Has(fieldpath.MakePathOrDie("data", t.entry())) || t.misplaced(owned)
+// ownsKey reports whether no other writer has changed the key, in whichever entry Keywright wrote it.
+func (t *Target) ownsKey(owned *fieldpath.Set, written record) bool {
+	if written.proven && written.dataKey != "" {
+		return owned.Has(dataPath(written.dataKey))
+	}
+	return owned.Has(dataPath(t.dataKey())) || t.misplaced(owned, written)
 }
 
 // misplaced reports whether Keywright wrote the key into another entry than the one the spec names now.
-func (t *Target) misplaced(owned *fieldpath.Set) bool {
-	data := owned.WithPrefix(dataPath)
-	elsewhere := false
-	for path := range data.All() {
-		_, fromTemplate := t.Secret.Data[entryOf(path)]
-		elsewhere = elsewhere || !fromTemplate && entryOf(path) != t.entry()
+func (t *Target) misplaced(owned *fieldpath.Set, written record) bool {
+	switch {
+	case written.proven && written.dataKey != "":
+		return written.dataKey != t.dataKey() && owned.Has(dataPath(written.dataKey))
+	case owned.Has(dataPath(t.dataKey())):
+		return false
 	}
-	return elsewhere && !owned.Has(fieldpath.MakePathOrDie("data", t.entry()))
+	return slices.ContainsFunc(ownedEntries(owned), func(name string) bool { return !t.isOwnEntry(name) })
 }
 
-func entryOf(path fieldpath.Path) string {
-	if len(path) == 0 || path[0].FieldName == nil {
-		return ""
+// applyConfiguration returns the whole Secret to apply. before is the Secret that the decision was made on, nil if it
+// did not exist.
+func (t *Target) applyConfiguration(
+	plaintext, keyID string, before *metav1.PartialObjectMetadata,
+) *corev1ac.SecretApplyConfiguration {
+	version, labels := absentVersion, t.labels(nil)
+	if before != nil {
+		version, labels = before.ResourceVersion, t.labels(before.Labels)
 	}
-	return *path[0].FieldName
-}
-
-func (t *Target) ownsData(owned *fieldpath.Set) bool {
-	for name := range t.Secret.Data {
-		if !owned.Has(fieldpath.MakePathOrDie("data", name)) {
-			return false
-		}
-	}
-	return true
-}
-
-// applyConfiguration returns the whole Secret to apply. version is the resourceVersion that the decision was
-// made on.
-func (t *Target) applyConfiguration(plaintext, keyID, version string) *corev1ac.SecretApplyConfiguration {
-	data := map[string][]byte{t.entry(): []byte(plaintext)}
-	for name, value := range t.Secret.Data {
-		data[name] = []byte(value)
-	}
-	annotations := maps.Clone(t.Secret.Annotations)
-	if annotations == nil {
-		annotations = map[string]string{}
-	}
+	annotations := t.annotations()
 	annotations[v1alpha1.AnnotationKeyID] = keyID
-	return corev1ac.Secret(t.Spec.SecretName, t.Object.GetNamespace()).
+	secret := corev1ac.Secret(t.Spec.SecretName, t.Object.GetNamespace()).
 		WithResourceVersion(version).
-		WithLabels(t.labels()).
+		WithLabels(labels).
 		WithAnnotations(annotations).
 		WithOwnerReferences(metav1ac.OwnerReference().
 			WithAPIVersion(v1alpha1.SchemeGroupVersion.String()).WithKind(t.kind()).
 			WithName(t.Object.GetName()).WithUID(t.Object.GetUID()).WithController(true)).
-		WithData(data)
+		WithData(t.data(plaintext))
+	// Opaque is the default. Left out, it leaves an adopted Secret the type that it has.
+	if secretType := t.contents().secretType; secretType != "" {
+		secret.WithType(corev1.SecretType(secretType))
+	}
+	return secret
 }
 
-func (t *Target) labels() map[string]string {
+// data returns all entries that Keywright writes.
+func (t *Target) data(plaintext string) map[string][]byte {
+	data := map[string][]byte{t.dataKey(): []byte(plaintext)}
+	for name, value := range t.Secret.Identity {
+		data[name] = []byte(value)
+	}
+	for name, value := range t.entries() {
+		data[name] = []byte(value)
+	}
+	return data
+}
+
+// labels returns the labels to set on a Secret that has these now.
+func (t *Target) labels(have map[string]string) map[string]string {
 	labels := maps.Clone(t.Secret.Labels)
 	if labels == nil {
 		labels = map[string]string{}
 	}
 	labels[v1alpha1.LabelIssuedFor] = t.kind()
+	// An adopted Secret may belong to a tool, such as Helm, that refuses to continue under another name.
+	if by, found := have[v1alpha1.LabelManagedBy]; !found || by == v1alpha1.ManagedByKeywright {
+		labels[v1alpha1.LabelManagedBy] = v1alpha1.ManagedByKeywright
+	}
 	return labels
 }
 
-// metadataPatch returns a merge patch that sets labels and annotations as the spec asks, or nil if there is nothing
-// to change. It removes those that Keywright owns and the spec no longer has; those of others stay.
+// annotations returns the annotations to set, without the key's id.
+func (t *Target) annotations() map[string]string {
+	annotations := maps.Clone(t.Secret.Annotations)
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	if record := t.contents().String(); record != "" {
+		annotations[v1alpha1.AnnotationContents] = record
+	}
+	return annotations
+}
+
+// metadataPatch returns a merge patch that sets labels, annotations and the entries beside the key as the spec asks, or
+// nil if there is nothing to change. It removes those that Keywright owns and the spec no longer has; those of others
+// stay.
 func (t *Target) metadataPatch(secret *metav1.PartialObjectMetadata, owned *fieldpath.Set) map[string]any {
-	patch := map[string]any{}
-	if labels := difference(secret.Labels, t.labels(), owned, "labels"); len(labels) > 0 {
-		patch["labels"] = labels
+	metadata, patch := map[string]any{}, map[string]any{}
+	if labels := difference(secret.Labels, t.labels(secret.Labels), owned, "labels"); len(labels) > 0 {
+		metadata["labels"] = labels
 	}
-	if annotations := difference(secret.Annotations, t.Secret.Annotations, owned, "annotations"); len(annotations) > 0 {
-		patch["annotations"] = annotations
+	annotations := difference(secret.Annotations, t.annotations(), owned, "annotations")
+	if written := recordOf(secret, owned); t.keepsPlace(owned, written) {
+		if entries := t.entriesPatch(owned, written); len(entries) > 0 {
+			patch["data"] = entries
+		}
+	} else {
+		// A new key is about to be written elsewhere. Until then the record has to name the place of the present one.
+		delete(annotations, v1alpha1.AnnotationContents)
 	}
-	if len(patch) == 0 {
+	if len(annotations) > 0 {
+		metadata["annotations"] = annotations
+	}
+	if len(metadata) == 0 && len(patch) == 0 {
 		return nil
 	}
-	patch["resourceVersion"] = secret.ResourceVersion
-	return map[string]any{"metadata": patch}
+	metadata["resourceVersion"] = secret.ResourceVersion
+	patch["metadata"] = metadata
+	return patch
+}
+
+// keepsPlace reports whether the spec asks for the key in the entry, and in a Secret of the type, that it was written
+// to.
+func (t *Target) keepsPlace(owned *fieldpath.Set, written record) bool {
+	return written.secretType == t.contents().secretType && !t.misplaced(owned, written)
 }
 
 // difference maps each name to the value to set, or to nil to remove it.

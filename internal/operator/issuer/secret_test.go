@@ -53,7 +53,7 @@ func TestOwnedFields(t *testing.T) {
 func secretOf(h *Target, changes ...func(*metav1.PartialObjectMetadata)) *metav1.PartialObjectMetadata {
 	secret := SecretMetadata()
 	secret.Namespace, secret.Name, secret.ResourceVersion = "ns", h.Spec.SecretName, "7"
-	secret.Labels = maps.Clone(h.labels())
+	secret.Labels = maps.Clone(h.labels(nil))
 	secret.Annotations = map[string]string{v1alpha1.AnnotationKeyID: "0123456789abcdef"}
 	secret.OwnerReferences = []metav1.OwnerReference{
 		{
@@ -73,7 +73,7 @@ func secretOf(h *Target, changes ...func(*metav1.PartialObjectMetadata)) *metav1
 
 func TestObserve(t *testing.T) {
 	h := targetNamed("alice")
-	h.Secret.Data = map[string]string{"username": "alice"}
+	h.Secret.Identity = map[string]string{"username": "alice"}
 	type secret = metav1.PartialObjectMetadata
 	owner := func(change func(*metav1.OwnerReference)) func(*secret) {
 		return func(s *secret) { change(&s.OwnerReferences[0]) }
@@ -185,7 +185,16 @@ func TestMetadataPatch(t *testing.T) {
 		},
 		"our own label missing": {
 			have: func(s *metav1.PartialObjectMetadata) { s.Labels = nil },
-			want: `{"metadata":{"labels":{"keywright.dev/issued-for":"AdminUser"},"resourceVersion":"7"}}`,
+			want: `{"metadata":{"labels":{"app.kubernetes.io/managed-by":"keywright","keywright.dev/issued-for":"AdminUser"},` +
+				`"resourceVersion":"7"}}`,
+		},
+		"the label of the manager missing, as on a Secret from before": {
+			have: func(s *metav1.PartialObjectMetadata) { delete(s.Labels, v1alpha1.LabelManagedBy) },
+			want: `{"metadata":{"labels":{"app.kubernetes.io/managed-by":"keywright"},"resourceVersion":"7"}}`,
+		},
+		"managed by another tool": {
+			have: func(s *metav1.PartialObjectMetadata) { s.Labels[v1alpha1.LabelManagedBy] = "Helm" },
+			want: `null`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -207,17 +216,22 @@ func TestApplyConfiguration(t *testing.T) {
 	h := targetNamed("alice")
 	h.Secret = Template{
 		Labels: map[string]string{"team": "red"}, Annotations: map[string]string{"note": "hello"},
-		Data: map[string]string{"username": "alice"},
+		Identity: map[string]string{"username": "alice"},
 	}
-	got := h.applyConfiguration("plaintext", "0123", "7")
+	got := h.applyConfiguration("plaintext", "0123", secretOf(h))
 	if !reflect.DeepEqual(got.Data, map[string][]byte{"key": []byte("plaintext"), "username": []byte("alice")}) {
 		t.Errorf("data %v", got.Data)
 	}
-	if !maps.Equal(got.Labels, map[string]string{"team": "red", "keywright.dev/issued-for": "AdminUser"}) {
+	if !maps.Equal(got.Labels, map[string]string{
+		"team": "red", "keywright.dev/issued-for": "AdminUser", "app.kubernetes.io/managed-by": "keywright",
+	}) {
 		t.Errorf("labels %v", got.Labels)
 	}
 	if !maps.Equal(got.Annotations, map[string]string{"note": "hello", "keywright.dev/key-id": "0123"}) {
 		t.Errorf("annotations %v", got.Annotations)
+	}
+	if got.Type != nil {
+		t.Errorf("type %s: an adopted Secret keeps its own", *got.Type)
 	}
 	if *got.ResourceVersion != "7" || *got.Name != "alice-admin-key" || *got.Namespace != "ns" {
 		t.Errorf("written to %s/%s at %s", *got.Namespace, *got.Name, *got.ResourceVersion)

@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
@@ -92,7 +93,9 @@ func (r *run) readKey(ctx context.Context) error {
 	metadata := SecretMetadata()
 	metadata.ObjectMeta = secret.ObjectMeta
 	r.setSecret(metadata, true)
-	r.observed.Content, err = r.contentOf(ctx, secret.Data[r.target.entry()])
+	r.foundType = v1alpha1.SecretType(secret.Type)
+	r.observed.Mistyped = r.target.mistypes(r.foundType, cachetrim.Owned(secret.ManagedFields))
+	r.observed.Content, err = r.contentOf(ctx, secret.Data[r.target.dataKey()])
 	return err
 }
 
@@ -164,16 +167,16 @@ func (r *run) deliver(ctx context.Context) error {
 	if err := r.replaceOwner(ctx); err != nil {
 		return err
 	}
-	version := absentVersion
-	if r.secret != nil {
-		version = r.secret.ResourceVersion
-	}
-	secret := r.target.applyConfiguration(r.plaintext, r.plaintextID, version)
+	secret := r.target.applyConfiguration(r.plaintext, r.plaintextID, r.secret)
 	err := r.issuer.Client.Apply(ctx, secret, client.FieldOwner(v1alpha1.FieldManager), client.ForceOwnership)
 	if apierrors.IsConflict(err) {
 		// Another writer changed the Secret since it was read. Decide again on its present state.
 		r.issuer.Metrics.conflict(r.target.kind(), conflictWrite)
 		return r.readMetadata(ctx)
+	}
+	if r.secret != nil && isTypeConflict(err) {
+		r.observed.Mistyped = true
+		return nil
 	}
 	if err != nil {
 		return err
@@ -186,6 +189,16 @@ func (r *run) deliver(ctx context.Context) error {
 		Owner: lifecycle.Own, KeyID: r.plaintextID, Intact: true, Adopt: r.observed.Adopt, Live: true,
 	}
 	return nil
+}
+
+// isTypeConflict reports whether the API server refused to change the type of a Secret.
+func isTypeConflict(err error) bool {
+	var refusal apierrors.APIStatus
+	if !errors.As(err, &refusal) || refusal.Status().Details == nil {
+		return false
+	}
+	ofType := func(c metav1.StatusCause) bool { return c.Field == "type" }
+	return slices.ContainsFunc(refusal.Status().Details.Causes, ofType)
 }
 
 // errReplaced means that another object has taken the name of the object that a decision was made for.
@@ -220,7 +233,7 @@ func (r *run) removeStrays(ctx context.Context) error {
 	return nil
 }
 
-// relabel sets the Secret's labels and annotations without touching its data.
+// relabel sets the Secret's labels, its annotations and the entries beside the key, without touching the key.
 func (r *run) relabel(ctx context.Context) error {
 	patch, err := json.Marshal(r.target.metadataPatch(r.secret, cachetrim.Owned(r.secret.ManagedFields)))
 	if err != nil {

@@ -31,12 +31,16 @@ type Finding struct {
 
 // Template is a Secret without its key.
 type Template struct {
+	// Type of the Secret. Empty: Opaque.
+	Type v1alpha1.SecretType
 	// DataKey is the name of the entry that holds the key. Empty: "key".
 	DataKey     string
 	Labels      map[string]string
 	Annotations map[string]string
-	// Data is written beside the key: whom the key speaks as.
-	Data map[string]string
+	// Identity is written beside the key: whom the key speaks as.
+	Identity map[string]string
+	// StringData are further entries, which may change without a new key.
+	StringData map[string]string
 }
 
 // CopyFrom copies what a manifest sets for its Secret.
