@@ -2,6 +2,7 @@ package apikey
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +38,11 @@ type cluster struct {
 	bindings []v1alpha1.AccessRoleBinding
 }
 
+var (
+	roleNames    = []string{"one", "two"}
+	bindingNames = []string{"first", "second", "third"}
+)
+
 func drawCluster(t *rapid.T, digest pepper.Digest) *cluster {
 	c := &cluster{key: drawKey(t, digest)}
 	for i, name := range []string{"alice", "ALICE"} {
@@ -50,15 +56,18 @@ func drawCluster(t *rapid.T, digest pepper.Digest) *cluster {
 			c.users = append(c.users, user)
 		}
 	}
-	for _, name := range []string{"one", "two"} {
-		if rapid.Bool().Draw(t, "role "+name+" exists") {
-			c.roles = append(c.roles, drawRole(t, name))
-		}
-		if rapid.Bool().Draw(t, "binding to "+name+" exists") {
-			c.bindings = append(c.bindings, drawBinding(t, name))
+	c.roles, c.bindings = drawSome(t, roleNames, drawRole), drawSome(t, bindingNames, drawBinding)
+	return c
+}
+
+// drawSome draws objects of some of these names.
+func drawSome[O any](t *rapid.T, names []string, draw func(*rapid.T, string) O) (drawn []O) {
+	for _, name := range names {
+		if rapid.Bool().Draw(t, name+" exists") {
+			drawn = append(drawn, draw(t, name))
 		}
 	}
-	return c
+	return drawn
 }
 
 func drawRole(t *rapid.T, name string) v1alpha1.AccessRole {
@@ -69,9 +78,9 @@ func drawRole(t *rapid.T, name string) v1alpha1.AccessRole {
 	return role
 }
 
-func drawBinding(t *rapid.T, role string) v1alpha1.AccessRoleBinding {
-	binding := v1alpha1.AccessRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: role}}
-	binding.Spec.RoleRef.Name = v1alpha1.RoleName(role)
+func drawBinding(t *rapid.T, name string) v1alpha1.AccessRoleBinding {
+	binding := v1alpha1.AccessRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	binding.Spec.RoleRef.Name = rapid.SampledFrom([]v1alpha1.RoleName{"one", "two", "missing"}).Draw(t, "role")
 	ownership := []v1alpha1.KeyOwnership{"", v1alpha1.KeysAllowed, v1alpha1.KeysDenied}
 	binding.Spec.APIKeys = rapid.SampledFrom(ownership).Draw(t, "apiKeys")
 	listed := [][]v1alpha1.Username{nil, {"alice"}, {"ALICE", "alice"}}
@@ -160,25 +169,55 @@ func (c *cluster) operator(t *rapid.T, now time.Time) (why string, end time.Time
 }
 
 // server returns why the server refuses the key, and the end that it enforces.
-func (c *cluster) server(ring *pepper.Keyring, now time.Time) (why verify.Reason, end time.Time) {
+func (c *cluster) server(t *rapid.T, ring *pepper.Keyring, now time.Time) (why verify.Reason, end time.Time) {
 	index := &verify.Index{}
-	put := func(kind string, o keyholder.Object) {
-		object, _ := convert.KeyObject(o)
-		index.Put(verify.ID{Kind: kind, Namespace: o.GetNamespace(), Name: o.GetName()}, object)
-	}
-	for i := range c.roles {
-		index.PutRole(c.roles[i].Name, convert.Role(&c.roles[i]))
-	}
-	for i := range c.bindings {
-		index.PutBinding(c.bindings[i].Name, convert.Binding(&c.bindings[i]))
-	}
-	for i := range c.users {
-		put(keyholder.AdminUser, &c.users[i])
-	}
-	put(keyholder.APIKey, c.key)
+	c.watch(t, index)
 	verifier := verify.NewVerifier(index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring)
 	verdict := verifier.Verify(presented, now)
 	return verdict.Reason, verdict.Ends()
+}
+
+// watch puts all objects into an index as watches do: in any order, and after former roles and bindings.
+func (c *cluster) watch(t *rapid.T, index *verify.Index) {
+	former := &cluster{roles: drawSome(t, roleNames, drawRole), bindings: drawSome(t, bindingNames, drawBinding)}
+	before, after := former.events(index), c.events(index)
+	for _, name := range roleNames {
+		if !slices.ContainsFunc(c.roles, func(r v1alpha1.AccessRole) bool { return r.Name == name }) {
+			after = append(after, func() { index.DeleteRole(name) })
+		}
+	}
+	for _, name := range bindingNames {
+		if !slices.ContainsFunc(c.bindings, func(b v1alpha1.AccessRoleBinding) bool { return b.Name == name }) {
+			after = append(after, func() { index.DeleteBinding(name) })
+		}
+	}
+	if rapid.Bool().Draw(t, "the key comes first") {
+		put(index, keyholder.APIKey, c.key)
+	}
+	after = append(after, func() { put(index, keyholder.APIKey, c.key) })
+	for _, event := range slices.Concat(
+		rapid.Permutation(before).Draw(t, "before"), rapid.Permutation(after).Draw(t, "after")) {
+		event()
+	}
+}
+
+// events puts each object into the index, apart from the key.
+func (c *cluster) events(index *verify.Index) (events []func()) {
+	for i := range c.roles {
+		events = append(events, func() { index.PutRole(c.roles[i].Name, convert.Role(&c.roles[i])) })
+	}
+	for i := range c.bindings {
+		events = append(events, func() { index.PutBinding(c.bindings[i].Name, convert.Binding(&c.bindings[i])) })
+	}
+	for i := range c.users {
+		events = append(events, func() { put(index, keyholder.AdminUser, &c.users[i]) })
+	}
+	return events
+}
+
+func put(index *verify.Index, kind string, o keyholder.Object) {
+	object, _ := convert.KeyObject(o)
+	index.Put(verify.ID{Kind: kind, Namespace: o.GetNamespace(), Name: o.GetName()}, object)
 }
 
 // indexedBuilder adds the indexes of a cache to a fake client.
@@ -208,7 +247,7 @@ func TestOperatorAndServer_AgreeOnAPIKeys(t *testing.T) {
 		c := drawCluster(t, ring.Digest(presented))
 		now := noon.Add(time.Duration(rapid.IntRange(-4, 4).Draw(t, "now")) * 500 * time.Millisecond)
 		why, recorded := c.operator(t, now)
-		reason, end := c.server(ring, now)
+		reason, end := c.server(t, ring, now)
 		if want, known := reasonOf[reason]; !known || why != want {
 			t.Fatalf("the operator refuses the key for %q, the server for %s: %+v", why, reason, c)
 		}

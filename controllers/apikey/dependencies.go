@@ -95,7 +95,7 @@ func (r *Reconciler) rolesOf(ctx context.Context, key *v1alpha1.APIKey) (*access
 	return access.NewRoles(found, bindings), err
 }
 
-// bindingsOf returns the bindings that list a user. An empty username has none.
+// bindingsOf returns the bindings that list a user, without their other users. An empty username has none.
 func (r *Reconciler) bindingsOf(ctx context.Context, user string) (map[string]access.Binding, error) {
 	if user == "" {
 		return nil, nil
@@ -104,7 +104,9 @@ func (r *Reconciler) bindingsOf(ctx context.Context, user string) (map[string]ac
 	err := r.Client.List(ctx, &list, client.MatchingFields{boundIndex: user}, client.UnsafeDisableDeepCopy)
 	bindings := make(map[string]access.Binding, len(list.Items))
 	for i := range list.Items {
-		bindings[list.Items[i].Name] = convert.Binding(&list.Items[i])
+		binding := convert.Binding(&list.Items[i])
+		binding.Users = []string{user}
+		bindings[list.Items[i].Name] = binding
 	}
 	return bindings, err
 }
