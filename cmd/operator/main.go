@@ -52,6 +52,9 @@ func serve(ctx context.Context, o *options, logger logr.Logger) error {
 	if err := checkPepper(ctx, config, o.Namespace); err != nil {
 		return err
 	}
+	if err := checkKubernetes(ctx, config); err != nil {
+		return err
+	}
 	mgr, err := newManager(config, o)
 	if err != nil {
 		return err

@@ -180,13 +180,13 @@ func TestOperator_ExitsWithoutAPIServer(t *testing.T) {
 		expectExit(t, 1, "nowhere: no such file or directory")
 	})
 	t.Run("an invalid probe address", func(t *testing.T) {
-		kubeconfig := kubeconfigOf(t, &rest.Config{Host: discovery(t)})
+		kubeconfig := kubeconfigOf(t, &rest.Config{Host: serveDiscovery(t)})
 		expectExit(t, 1, "address bad: missing port", "--kubeconfig="+kubeconfig, "--health-probe-bind-address=bad")
 	})
 }
 
-// discovery returns the address of an API server that serves discovery for the operator's kinds, but no objects.
-func discovery(t *testing.T) string {
+// serveDiscovery returns the address of an API server that serves discovery for the operator's kinds, but no objects.
+func serveDiscovery(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

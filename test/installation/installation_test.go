@@ -150,8 +150,8 @@ var _ = Describe("In another namespace", Ordered, func() {
 
 	It("the accounts of the default namespace have no rights", func(ctx SpecContext) {
 		for _, name := range []string{"keywright-operator", "keywright-server"} {
-			answer, _ := plane.Kubectl(ctx, "auth", "can-i", "patch", "apikeys.keywright.dev", "--subresource=status", "-n="+team,
-				"--as=system:serviceaccount:"+stack.Namespace+":"+name)
+			answer, _ := plane.Kubectl(ctx, "auth", "can-i", "patch", "apikeys.keywright.dev", "--subresource=status",
+				"-n="+team, "--as=system:serviceaccount:"+stack.Namespace+":"+name)
 			Expect(strings.TrimSpace(answer)).To(Equal("no"), name)
 		}
 	})
