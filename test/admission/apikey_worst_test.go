@@ -3,6 +3,7 @@ package admission
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -50,6 +51,20 @@ func fullest(roles []string) v1alpha1.APIKeySpec {
 	}
 }
 
+// fullestSecret returns the Secret with the most to compare.
+func fullestSecret() *v1alpha1.APIKeySecret {
+	secret := &v1alpha1.APIKeySecret{StringData: map[string]v1alpha1.EntryValue{}}
+	secret.Labels, secret.Annotations = map[string]v1alpha1.LabelValue{}, map[string]v1alpha1.AnnotationValue{}
+	for i := range 16 {
+		secret.StringData[fmt.Sprint("entry", i)] = v1alpha1.EntryValue(strings.Repeat("x", 4096))
+	}
+	for i := range 32 {
+		secret.Labels[fmt.Sprint("label", i)] = v1alpha1.LabelValue(strings.Repeat("x", 63))
+		secret.Annotations[fmt.Sprint("annotation", i)] = v1alpha1.AnnotationValue(strings.Repeat("x", 4096))
+	}
+	return secret
+}
+
 // Each check of the policies is tried alone.
 var _ = Describe("The largest APIKey", func() {
 	scopes, roles := scopeNames(), roleNames("new")
@@ -85,31 +100,39 @@ var _ = Describe("The largest APIKey", func() {
 
 var _ = Describe("The largest update", func() {
 	scopes, before, after := scopeNames(), roleNames("before"), roleNames("after")
-	const patch = `{"spec":{"scopes":["area0.write","area1.write","area2.write","area3.write","area4.write","area5.write",` +
-		`"area6.write","area7.write","area8.write","area9.write","area10.write","area11.write","area12.write","area13.write",` +
-		`"area14.write","area15.write"],"roles":["after-0","after-1","after-2","after-3","after-4","after-5","after-6","after-7"],` +
-		`"policy":{"permissions":[` + allow + `]}}}`
+	const patch = `{"spec":{"scopes":["area0.write","area1.write","area2.write","area3.write","area4.write",` +
+		`"area5.write","area6.write","area7.write","area8.write","area9.write","area10.write","area11.write",` +
+		`"area12.write","area13.write","area14.write","area15.write"],"ttl":null,"state":"Active",` +
+		`"roles":["after-0","after-1","after-2","after-3","after-4","after-5","after-6","after-7"],` +
+		`"secret":{"dataKey":"token"},"policy":{"permissions":[` + allow + `]}}}`
 	bare := v1alpha1.APIKeySpec{Subject: ci, Roles: typed[v1alpha1.RoleName](before),
-		Policy: policy(v1alpha1.EffectDeny, "*")}
-	held := func(roles []string) rules {
-		return rules{editing, use("scopes", scopes...), use("accessroles", roles...), use("policies")}
+		Policy: policy(v1alpha1.EffectDeny, "*"), TTL: new(v1alpha1.Duration("24h")), State: v1alpha1.StateDisabled,
+		Secret: fullestSecret()}
+	held := func(roles []string, more ...rbacv1.PolicyRule) rules {
+		return append(rules{editing, use("scopes", scopes...), use("accessroles", roles...), use("policies")}, more...)
 	}
 
 	It("is made by a user who may use all of it", func(ctx SpecContext) {
-		who := person(ctx, team, held(slices.Concat(before, after))...)
+		who := person(ctx, team, held(slices.Concat(before, after), useCI)...)
 		expectRefusal(merge(ctx, who, made(ctx, bare), patch), "")
+	})
+
+	It("is not made by a user without use of the subject", func(ctx SpecContext) {
+		who := person(ctx, team, held(slices.Concat(before, after))...)
+		expectRefusal(merge(ctx, who, made(ctx, bare), patch),
+			noWidening("prolong and enable and change spec.secret of", "Account/ci"))
 	})
 
 	for i, role := range before {
 		It("is not made by a user without use of removed role "+role, func(ctx SpecContext) {
-			who := person(ctx, team, held(slices.Concat(without(before, i), after))...)
+			who := person(ctx, team, held(slices.Concat(without(before, i), after), useCI)...)
 			expectRefusal(merge(ctx, who, made(ctx, bare), patch), keepsRole(role))
 		})
 	}
 
 	for i, role := range after {
 		It("is not made by a user without use of added role "+role, func(ctx SpecContext) {
-			who := person(ctx, team, held(slices.Concat(before, without(after, i)))...)
+			who := person(ctx, team, held(slices.Concat(before, without(after, i)), useCI)...)
 			expectRefusal(merge(ctx, who, made(ctx, bare), patch), noRole(role))
 		})
 	}

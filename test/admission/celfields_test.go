@@ -201,7 +201,7 @@ func (w *walker) result(function string, args []meaning) meaning {
 		w.compare(args[0], args[1])
 		w.compare(args[1], args[0])
 		if function == operators.In {
-			w.compare(w.itemOf(args[1]), args[0])
+			w.compare(itemOf(args[1]), args[0])
 		}
 	case "orValue":
 		w.compare(args[0], args[1])
@@ -215,7 +215,7 @@ func (w *walker) result(function string, args []meaning) meaning {
 // macro returns the meaning of a call such as list.exists(item, item.field == ”). An object is a list of its keys.
 func (w *walker) macro(c ast.CallExpr) meaning {
 	target, name, args := w.of(c.Target()), c.Args()[0].AsIdent(), c.Args()[1:]
-	item := w.itemOf(target)
+	item := itemOf(target)
 	outer, shadows := w.scope[name]
 	w.scope[name] = item
 	var last meaning
@@ -235,7 +235,7 @@ func (w *walker) macro(c ast.CallExpr) meaning {
 	return meaning{}
 }
 
-func (w *walker) itemOf(list meaning) meaning {
+func itemOf(list meaning) meaning {
 	item := meaning{texts: list.texts}
 	for _, p := range list.places {
 		if p.schema.Items != nil {
@@ -252,7 +252,7 @@ func (w *walker) itemOf(list meaning) meaning {
 
 func (w *walker) index(of, key meaning) meaning {
 	if len(key.texts) == 0 {
-		return w.itemOf(meaning{places: lists(of.places), items: of.items})
+		return itemOf(meaning{places: lists(of.places), items: of.items})
 	}
 	all := meaning{}
 	for _, name := range key.texts {
