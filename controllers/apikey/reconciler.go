@@ -21,7 +21,8 @@ import (
 
 // Reconciler reconciles APIKeys.
 type Reconciler struct {
-	// Client reads APIKeys, AccessRoles and AdminUsers from a cache that has Index and keyholder.IndexUsernames.
+	// Client reads APIKeys, AccessRoles, their bindings and AdminUsers from a cache that has Index and
+	// keyholder.IndexUsernames.
 	Client client.Client
 	Issuer *issuer.Issuer
 	// System is the namespace of AdminUsers.

@@ -207,10 +207,12 @@ var _ = Describe("With listed namespaces", func() {
 		{"keywright-operator", "patch secrets", "-n=team-b", true},
 		{"keywright-operator", "get secrets", "-n=" + stack.Namespace, true},
 		{"keywright-operator", "list accessroles.keywright.dev", "--all-namespaces", true},
+		{"keywright-operator", "list accessrolebindings.keywright.dev", "--all-namespaces", true},
 		{"keywright-server", "list apikeys.keywright.dev", "-n=" + elsewhere, false},
 		{"keywright-server", "list apikeys.keywright.dev", "-n=team-a", true},
 		{"keywright-server", "get secrets", "-n=team-a", false},
 		{"keywright-server", "watch accessroles.keywright.dev", "--all-namespaces", true},
+		{"keywright-server", "watch accessrolebindings.keywright.dev", "--all-namespaces", true},
 	} {
 		It(c.account+" may "+c.what+" "+c.where+": "+map[bool]string{true: "yes", false: "no"}[c.allowed],
 			func(ctx SpecContext) {
