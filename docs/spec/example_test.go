@@ -12,12 +12,11 @@ var answer = regexp.MustCompile("(?m)^\\| (read|write|`usage.read`), `([^`]+)` \
 // The table under "What a key may do" has the real decisions on the example above it.
 func TestPage_ExampleOfRightsIsTrue(t *testing.T) {
 	roles := access.NewRoles(map[string]access.Role{"certificate-reader": {
-		Members: []string{"carol"},
 		Permissions: []access.Permission{
 			access.Scope("certs.read"),
 			{Effect: access.Deny, Actions: []string{access.Any}, Resources: []string{"certificate:root"}},
 		},
-	}})
+	}}, map[string]access.Binding{"certificate-readers": {Role: "certificate-reader", Users: []string{"carol"}}})
 	key := roles.GrantOf(&access.Rights{
 		Scopes: []string{"certs.read", "certs.write"},
 		Permissions: []access.Permission{

@@ -37,9 +37,6 @@ func constants(t *testing.T, path string) map[string]string {
 		}
 		return true
 	})
-	if len(found) == 0 {
-		t.Fatalf("no constants in %s", path)
-	}
 	return found
 }
 
@@ -66,12 +63,14 @@ func fields(t *testing.T, path string) []string {
 	return names
 }
 
-// paths returns the paths of all leaf fields of a struct: secret.key, policy.permissions[].effect.
+// paths returns the paths of all leaf fields of a struct: secret.dataKey, policy.permissions[].effect. Former fields, which
+// a rule refuses, have no place in the tables.
 func paths(of reflect.Type, prefix string) []string {
 	var found []string
 	for field := range of.Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		switch kind := pointedTo(field.Type); {
+		case strings.HasPrefix(field.Name, "Removed"):
 		case name == "":
 			found = append(found, paths(kind, prefix)...)
 		case isOurs(kind):

@@ -14,9 +14,10 @@ import (
 
 // pages maps the page of each kind to the files of the API that it explains.
 var pages = map[string][]string{
-	"adminuser.md":  {"adminuser_types.go", "key_types.go"},
-	"apikey.md":     {"apikey_types.go", "key_types.go", "policy_types.go"},
-	"accessrole.md": {"accessrole_types.go", "policy_types.go"},
+	"adminuser.md":         {"adminuser_types.go", "key_types.go"},
+	"apikey.md":            {"apikey_types.go", "key_types.go", "policy_types.go"},
+	"accessrole.md":        {"accessrole_types.go", "policy_types.go"},
+	"accessrolebinding.md": {"accessrolebinding_types.go"},
 }
 
 // only has the page of each constant that concerns one of the two key objects. Other constants are on both pages.
@@ -105,6 +106,8 @@ func TestPages_ListEveryField(t *testing.T) {
 		"adminuser.md":  {v1alpha1.AdminUserSpec{}, v1alpha1.AdminUserStatus{}},
 		"apikey.md":     {v1alpha1.APIKeySpec{}, v1alpha1.APIKeyStatus{}},
 		"accessrole.md": {v1alpha1.AccessRoleSpec{}},
+
+		"accessrolebinding.md": {v1alpha1.AccessRoleBindingSpec{}},
 	} {
 		want := paths(reflect.TypeOf(kind[0]), "")
 		if len(kind) > 1 {
@@ -122,7 +125,10 @@ func TestPages_ListEveryField(t *testing.T) {
 // A word that looks like a reason is a value of the API or a kind.
 func TestPages_MentionNoUnknownReason(t *testing.T) {
 	known := slices.Collect(maps.Values(common(t)))
-	files := []string{"adminuser_types.go", "apikey_types.go", "accessrole_types.go", "key_types.go", "policy_types.go"}
+	files := []string{
+		"adminuser_types.go", "apikey_types.go", "accessrole_types.go", "accessrolebinding_types.go", "key_types.go",
+		"policy_types.go",
+	}
 	for _, file := range files {
 		known = slices.AppendSeq(known, maps.Values(constants(t, api+file)))
 	}
@@ -152,10 +158,14 @@ func common(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
 	for _, file := range []string{"conditions.go", "events.go", "names.go"} {
+		before := len(found)
 		for name, value := range constants(t, api+file) {
 			if documented.MatchString(name) {
 				found[name] = value
 			}
+		}
+		if len(found) == before {
+			t.Fatalf("no constants in %s", file)
 		}
 	}
 	return found
