@@ -96,6 +96,20 @@ func grant(ctx context.Context, account string, crds []crd) {
 	Expect(s.Client.Create(ctx, binding)).To(Succeed())
 }
 
+func (e *env) stopPrograms() {
+	GinkgoHelper()
+	Expect(s.Server.Stop()).To(Succeed())
+	Expect(s.Operator.Stop()).To(Succeed())
+	e.running = false
+}
+
+func (e *env) startPrograms(ctx context.Context) {
+	GinkgoHelper()
+	Expect(s.Operator.Start(ctx)).To(Succeed())
+	Expect(s.Server.Start(ctx)).To(Succeed())
+	e.running = true
+}
+
 // install changes the CRDs and applies them, as the manifests of a release do, and waits until they are in force.
 func (e *env) install(ctx context.Context, served []string, change func(crd)) {
 	GinkgoHelper()

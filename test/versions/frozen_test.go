@@ -31,6 +31,7 @@ var frozen = []string{
 	"APIKey .spec.policy.permissions[]: " + graphDataTakesAny,
 	"APIKey .spec.rotation: " + overlapIsShorter,
 	"APIKey .spec.secret: !has(self.stringData) || !(self.dataKey in self.stringData)",
+	"APIKey .spec.secret: self.type != 'kubernetes.io/basic-auth' || self.dataKey == 'password'",
 	"APIKey .spec.subject: self.kind != 'User' || self.name.lowerAscii() != 'admin'",
 	"APIKey .spec.subject: self.kind != 'User' || self.name.matches('^[A-Za-z0-9][A-Za-z0-9._-]{1,49}$')",
 	"APIKey .spec.subject: self.kind == 'User' || self.name.matches('^[A-Za-z0-9][A-Za-z0-9._-]*$')",

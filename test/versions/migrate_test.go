@@ -26,21 +26,22 @@ import (
 const everything = -1
 
 // migration is what the operator of a later release does to objects that are stored. A run with a limit stops after
-// that many writes, as an operator does that is killed; another run begins at the beginning.
+// that many objects, as an operator does that is killed; another run begins at the beginning. Each returns how many
+// objects it has changed in etcd.
 type migration struct {
 	client dynamic.Interface
 }
 
 // rewrite stores objects in the version that is stored now: it writes them without a change.
-func (m migration) rewrite(ctx context.Context, objects []object, limit int) {
+func (m migration) rewrite(ctx context.Context, objects []object, limit int) int {
 	GinkgoHelper()
-	m.patch(ctx, objects, limit, func(object) (map[string]any, bool) { return map[string]any{}, true })
+	return m.patch(ctx, objects, limit, func(object) (map[string]any, bool) { return map[string]any{}, true })
 }
 
 // rewriteManagers moves the field managers of objects to v1beta1.
-func (m migration) rewriteManagers(ctx context.Context, objects []object, limit int) {
+func (m migration) rewriteManagers(ctx context.Context, objects []object, limit int) int {
 	GinkgoHelper()
-	m.patch(ctx, objects, limit, func(o object) (map[string]any, bool) {
+	return m.patch(ctx, objects, limit, func(o object) (map[string]any, bool) {
 		moved, changed, err := moveManagers(o.GetManagedFields())
 		Expect(err).NotTo(HaveOccurred())
 		return map[string]any{"managedFields": moved}, changed
@@ -49,9 +50,9 @@ func (m migration) rewriteManagers(ctx context.Context, objects []object, limit 
 
 // moveOwners moves the owner references of Secrets to v1beta1. A merge patch by the operator's own field manager leaves
 // it the manager of the data; an apply would need the plaintext.
-func (m migration) moveOwners(ctx context.Context, secrets []object, limit int) {
+func (m migration) moveOwners(ctx context.Context, secrets []object, limit int) int {
 	GinkgoHelper()
-	m.patch(ctx, secrets, limit, func(secret object) (map[string]any, bool) {
+	return m.patch(ctx, secrets, limit, func(secret object) (map[string]any, bool) {
 		owners, changed := secret.GetOwnerReferences(), false
 		for i := range owners {
 			if owners[i].APIVersion == version(alpha).String() {
@@ -66,7 +67,7 @@ func (m migration) moveOwners(ctx context.Context, secrets []object, limit int) 
 // reads an object again that another writer has changed since.
 func (m migration) patch(
 	ctx context.Context, objects []object, limit int, change func(object) (metadata map[string]any, changed bool),
-) {
+) (written int) {
 	GinkgoHelper()
 	if limit == everything {
 		limit = len(objects)
@@ -83,14 +84,18 @@ func (m migration) patch(
 				return err
 			}
 			client := m.client.Resource(o.resource).Namespace(o.GetNamespace())
-			_, err = client.Patch(ctx, o.GetName(), types.MergePatchType, patch,
+			stored, err := client.Patch(ctx, o.GetName(), types.MergePatchType, patch,
 				metav1.PatchOptions{FieldManager: v1alpha1.FieldManager})
 			if apierrors.IsConflict(err) {
 				o.Unstructured, _ = client.Get(ctx, o.GetName(), metav1.GetOptions{})
 			}
+			if err == nil && stored.GetResourceVersion() != o.GetResourceVersion() {
+				written++
+			}
 			return err
 		}).Should(Succeed(), o.GetName())
 	}
+	return written
 }
 
 // setStoredVersions records in the CRD that every object is stored in one version.
