@@ -38,12 +38,14 @@ var _ = Describe("A key that can be read", func() {
 		plaintext := issued(ctx, "carol")
 		expectAnswer(ctx, plaintext, http.StatusOK)
 		reply := ask(ctx, plaintext)
-		user := &v1alpha1.AdminUser{}
-		Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: "carol"}, user)).To(Succeed())
 		Expect(reply.header.Get("X-Auth-User")).To(Equal("carol"))
 		Expect(reply.header.Get("X-Auth-Subject")).To(Equal("User/carol"))
 		Expect(reply.header.Get("X-Auth-Admin")).To(Equal("true"))
-		Expect(reply.header.Get("X-Auth-Key-Id")).To(Equal(kit.CurrentKey(user).ID))
+		Eventually(ctx, func(g Gomega) {
+			user := &v1alpha1.AdminUser{}
+			g.Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: "carol"}, user)).To(Succeed())
+			g.Expect(kit.CurrentKey(user).ID).To(Equal(reply.header.Get("X-Auth-Key-Id")), "pending until its Secret is written")
+		}).WithTimeout(patience).Should(Succeed())
 		remove(ctx, "carol")
 	})
 })
