@@ -1,12 +1,16 @@
 package admission
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -136,10 +140,47 @@ var _ = Describe("Creating an AdminUser", func() {
 		user.Spec = v1alpha1.AdminUserSpec{Role: v1alpha1.RoleUser, State: v1alpha1.StateDisabled}
 		expectRefusal(who.Create(ctx, user, client.DryRunAll), noUser("create", "dave"))
 	})
+})
 
-	It("is not needed to delete one", func(ctx SpecContext) {
-		object := adminUser(stack.Namespace, newName(ctx, "deleted"))
-		Expect(plane.Client.Create(ctx, object)).To(Succeed())
+var _ = Describe("Deleting an AdminUser", func() {
+	It("is free if it ends access", func(ctx SpecContext) {
+		who := person(ctx, stack.Namespace, editingAdmins)
+		for _, spec := range []string{"", `{"role":"user"}`} {
+			Expect(who.Delete(ctx, adminUsers.object(ctx, spec), client.DryRunAll)).To(Succeed())
+		}
+	})
+
+	It("needs use of a disabled user, whose APIKeys it enables", func(ctx SpecContext) {
+		object := adminUsers.object(ctx, `{"username":"Bob.Stone","state":"Disabled"}`)
+		want := "may not delete disabled user Bob.Stone, whose API keys would work again: needs verb use on " +
+			`users.keywright.dev "Bob.Stone" in namespace keywright-system`
+		who := person(ctx, stack.Namespace, editingAdmins)
+		expectRefusal(who.Delete(ctx, object, client.DryRunAll), want)
+		all := []client.DeleteAllOfOption{client.InNamespace(stack.Namespace), client.DryRunAll,
+			client.MatchingFields{"spec.username": "Bob.Stone"}}
+		expectRefusal(who.DeleteAllOf(ctx, &v1alpha1.AdminUser{}, all...), want)
+		allowed := person(ctx, stack.Namespace, editingAdmins, use("users", "Bob.Stone"))
+		Expect(allowed.Delete(ctx, object, client.DryRunAll)).To(Succeed())
+	})
+
+	It("is free again while a disabled user is being deleted", func(ctx SpecContext) {
+		object := adminUsers.object(ctx, `{"state":"Disabled"}`)
+		patch := func(ctx context.Context, finalizers string) {
+			GinkgoHelper()
+			body := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":`+finalizers+`}}`))
+			Expect(plane.Client.Patch(ctx, object.DeepCopy(), body)).To(Succeed())
+		}
+		patch(ctx, `["example.com/hold"]`)
+		DeferCleanup(func(ctx SpecContext) { patch(ctx, "null") })
+		Expect(plane.Client.Delete(ctx, object)).To(Succeed())
 		Expect(person(ctx, stack.Namespace, editingAdmins).Delete(ctx, object)).To(Succeed())
+	})
+
+	It("is free if the namespace ends", func(ctx SpecContext) {
+		who := person(ctx, closing, editingAdmins)
+		remove := func() error { return who.Delete(ctx, adminUser(closing, "yan")) }
+		Expect(refusal(remove())).To(HavePrefix("may not delete disabled user yan"))
+		Expect(plane.Client.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: closing}})).To(Succeed())
+		Eventually(ctx, remove).WithTimeout(time.Minute).WithPolling(20 * time.Millisecond).Should(Succeed())
 	})
 })

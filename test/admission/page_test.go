@@ -155,6 +155,7 @@ var _ = Describe("The page on admission", Ordered, func() {
 		bob.Spec = v1alpha1.AdminUserSpec{Role: v1alpha1.RoleUser, State: v1alpha1.StateDisabled}
 		Expect(erin.Create(ctx, bob)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { deleteAdmin(ctx, stack.Namespace, "bob") })
+		quoted(editor.Delete(ctx, bob.DeepCopy()))
 		for _, spec := range []string{`{"role":"admin"}`, `{"state":"Active"}`, `{"secret":{"name":"another"}}`} {
 			patch := client.RawPatch(types.MergePatchType, []byte(`{"spec":`+spec+`}`))
 			quoted(editor.Patch(ctx, bob.DeepCopy(), patch))

@@ -21,11 +21,13 @@ func TestAdmission(t *testing.T) {
 	kit.RunSpecs(t, "Admission")
 }
 
-// Namespaces of two tenants, and one with an AdminUser that is older than the policies.
+// Namespaces of two tenants, and two with an AdminUser that is older than the policies.
 const (
 	team  = "team-a"
 	other = "team-b"
 	old   = "old"
+	// closing has a disabled AdminUser.
+	closing = "closing"
 )
 
 var plane *stack.ControlPlane
@@ -38,11 +40,12 @@ var _ = installed.Specs()
 var _ = BeforeSuite(func(ctx SpecContext) {
 	plane = kit.ControlPlane(ctx)
 	installed.Plane = plane
-	for _, name := range []string{team, other, old} {
+	for _, name := range []string{team, other, old, closing} {
 		Expect(plane.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})).To(Succeed())
 	}
 	createAdmin(ctx, old, "zoe", v1alpha1.AdminUserSpec{})
 	markLast(ctx, old, "zoe")
+	createAdmin(ctx, closing, "yan", v1alpha1.AdminUserSpec{State: v1alpha1.StateDisabled})
 	Expect(plane.InstallPolicies(ctx)).To(Succeed())
 }, kit.StartTimeout)
 

@@ -96,7 +96,9 @@ func (w widened) object(ctx context.Context, from string) *unstructured.Unstruct
 	}
 	object.Object["spec"] = spec
 	Expect(plane.Client.Create(ctx, object)).To(Succeed())
-	DeferCleanup(func(ctx SpecContext) { Expect(plane.Client.Delete(ctx, object)).To(Succeed()) })
+	DeferCleanup(func(ctx SpecContext) {
+		Expect(client.IgnoreNotFound(plane.Client.Delete(ctx, object))).To(Succeed())
+	})
 	return object
 }
 
