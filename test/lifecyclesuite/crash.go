@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/kube/keyholder"
 	"keywright.dev/keywright/test/kit"
 )
@@ -130,6 +131,32 @@ func (s *Suite[T]) endCrashes() map[string]crash[T] {
 			ExpectConditions(e.Get(ctx, one), "True/"+s.EndedReason, "False/"+s.EndedReason)
 			Expect(e.Get(ctx, one).HolderStatus().Keys).To(BeEmpty())
 			Expect(e.Secrets(ctx)).To(BeEmpty())
+		}},
+		"a first issue of a Secret that outlives the object": {4, func(ctx context.Context, e *Env[T]) {
+			e.Create(ctx, one, s.orphan)
+		}, func(ctx context.Context, e *Env[T]) {
+			oneSecret[T](1)(ctx, e)
+			Expect(e.Get(ctx, one).GetFinalizers()).To(ConsistOf(v1alpha1.FinalizerKeepSecret))
+		}},
+		"a deletion that leaves the Secret behind": {3, func(ctx context.Context, e *Env[T]) {
+			e.Apply(ctx, one, s.orphan)
+			Expect(s.Cached.Delete(ctx, e.Get(ctx, one))).To(Succeed())
+		}, func(ctx context.Context, e *Env[T]) {
+			s.expectOrphan(ctx, e, e.Secret(ctx, e.SecretOf(one)))
+			Expect(e.Plaintext(ctx, e.SecretOf(one))).NotTo(BeEmpty())
+		}},
+		"a deletion that leaves a renamed Secret behind": {4, func(ctx context.Context, e *Env[T]) {
+			e.Apply(ctx, one, s.orphan, s.secretNamed("former"))
+			e.Edit(ctx, one, s.secretNamed(e.SecretOf(one)))
+			// The operator is killed before it removes the former Secret.
+			e.Client = kit.CrashAfter(s.Cached, 3, new(int))
+			_, err := e.NewReconciler().Reconcile(ctx, reconcile.Request{NamespacedName: e.Key(one)})
+			Expect(err).To(MatchError(kit.ErrCrash))
+			e.Client = s.Cached
+			Expect(s.Cached.Delete(ctx, e.Get(ctx, one))).To(Succeed())
+		}, func(ctx context.Context, e *Env[T]) {
+			s.expectOrphan(ctx, e, e.Secret(ctx, e.SecretOf(one)))
+			e.NoSecret(ctx, "former")
 		}},
 		"a deletion that keeps the Secret": {3, func(ctx context.Context, e *Env[T]) {
 			e.Apply(ctx, one)

@@ -99,6 +99,7 @@ func (s *Suite[T]) Run() bool {
 		s.refusedAdoption()
 		s.reapplied()
 		s.restored()
+		s.orphaned()
 		s.disabled()
 		s.ended()
 		s.deleted()

@@ -144,7 +144,8 @@ func settle(f Facts) (Plan, bool) {
 func removeMistyped(f Facts) (Plan, bool) {
 	pending := Pending(f.Status.Keys)
 	inHand := pending != nil && f.InHand == pending.ID
-	return Plan{Step: Remove}, inHand && f.Secret.Owner == Own && f.Secret.Mistyped
+	own := f.Secret.Owner == Own || f.Secret.Owner == Leftover
+	return Plan{Step: Remove}, inHand && own && f.Secret.Mistyped
 }
 
 func deliver(f Facts) (Plan, bool) {

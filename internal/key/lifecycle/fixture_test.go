@@ -39,6 +39,7 @@ type secret struct {
 	adopt   bool
 	stale   bool // labels
 	moved   bool // the key is under another entry than the spec asks for
+	typed   bool // its type is another one than the spec asks for
 }
 
 func newFixture() *fixture {
@@ -50,10 +51,13 @@ func newFixture() *fixture {
 
 func (f *fixture) facts() lifecycle.Facts {
 	seen := f.seen()
+	// The type of a Secret that was handed over is known once it has been read.
+	handedOver := seen.adopt && seen.typed
 	return lifecycle.Facts{
 		Now: f.now, Spec: f.spec, Status: f.status, InHand: f.inHand,
 		Secret: lifecycle.Secret{
-			Owner: seen.owner, Live: f.live, KeyID: seen.keyID, Intact: seen.intact, Misplaced: seen.moved,
+			Owner: seen.owner, Live: f.live, KeyID: seen.keyID, Intact: seen.intact && !handedOver,
+			Misplaced: seen.moved, Mistyped: seen.typed && (!handedOver || f.read != nil),
 			Adopt: seen.adopt, Outdated: seen.stale, Content: f.read, Strays: f.stray,
 		},
 	}
@@ -137,6 +141,10 @@ func (f *fixture) do(plan lifecycle.Plan) {
 			return
 		}
 		f.live = true
+		if f.secret.typed {
+			// The API server refuses another type: the same decision again, until the steps run out.
+			return
+		}
 		f.secret = secret{owner: lifecycle.Own, keyID: f.inHand, content: f.inHand, usable: true, intact: true,
 			adopt: f.secret.adopt}
 		f.read = nil

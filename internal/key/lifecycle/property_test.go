@@ -89,6 +89,8 @@ func (f *fixture) checkRest(plan lifecycle.Plan) error {
 		return errors.New("a key is pending at rest")
 	case f.secret.owner == lifecycle.Own && f.secret.adopt && !f.status.Guarded && !f.spec.Revoked:
 		return errors.New("a Secret that is to outlive its object is not guarded")
+	case f.spec.Orphan && !f.status.Guarded && !f.spec.Revoked && !f.spec.Deleted:
+		return errors.New("an object whose Secret is to outlive it is not guarded")
 	case f.spec.Deleted && f.status.Guarded:
 		return errors.New("the finalizer is left on a deleted object")
 	case plan.Step == lifecycle.Stall:
@@ -113,7 +115,7 @@ func (f *fixture) checkRest(plan lifecycle.Plan) error {
 		return errors.New("the request was not acted on")
 	case f.isBefore(current.IssuedAt, f.spec.RotateAfter) && f.over(lifecycle.WholeSecond(f.spec.RotateAfter)):
 		return errors.New("rotation.after has come and was not acted on")
-	case f.secret.owner == lifecycle.Own && f.secret.stale, f.stray:
+	case f.secret.owner == lifecycle.Own && (f.secret.stale || f.secret.typed), f.stray:
 		return errors.New("the Secret is not as asked for")
 	}
 	return nil
@@ -185,6 +187,8 @@ func happen(t *rapid.T, f *fixture) {
 		"delete the object":   func() { f.spec.Deleted = !f.spec.Deleted },
 		"cache lags":          func() { f.lag() },
 		"cache follows":       func() { f.cache = nil },
+		"another type":        func() { f.secret.typed = f.secret.owner != lifecycle.NoSecret },
+		"orphan":              func() { f.spec.Orphan = !f.spec.Orphan },
 		"another entry":       func() { f.secret.moved = f.secret.owner == lifecycle.Own },
 		"lose the pepper":     func() { f.die(lifecycle.PepperGone) },
 		"another has the key": func() { f.die(lifecycle.Taken) },
