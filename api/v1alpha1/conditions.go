@@ -44,7 +44,8 @@ const (
 	ReasonRetrying = "Retrying"
 )
 
-// Reasons of Stalled, and of Ready False at the same time.
+// Reasons of Stalled, and of Ready False at the same time. UsernameTaken, SecretConflict, KeyInUse, UnknownRole and
+// OwnerDenied, which another object may cure, are reasons of Reconciling for the first minute.
 const (
 	// ReasonUsernameTaken: another AdminUser holds this username, in this or another case. Also a reason of Active.
 	ReasonUsernameTaken = "UsernameTaken"
@@ -80,6 +81,9 @@ const (
 	ReasonDeleted = "Deleted"
 	// ReasonNoKey: there is no key to accept.
 	ReasonNoKey = "NoKey"
+	// ReasonRefused: the server refuses the current key, for a reason that is no word in CamelCase. A word is the reason
+	// itself.
+	ReasonRefused = "Refused"
 )
 
 // Reasons of LastAdmin.

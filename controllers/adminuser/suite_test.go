@@ -31,7 +31,7 @@ var suite = &lifecyclesuite.Suite[*v1alpha1.AdminUser]{Kind: lifecyclesuite.Kind
 
 	SecretSuffix:  "-admin-key",
 	IdentityEntry: v1alpha1.SecretUsername, Identity: "one",
-	DefaultOverlap:       0,
+	DefaultOverlap: 0, ShownOverlap: "0s",
 	DefaultReissuePolicy: v1alpha1.ReissueNever,
 	DisabledMessage:      "spec.state is Disabled: every key of the user is refused until it is Active again.",
 	EndedReason:          v1alpha1.ReasonDemoted,

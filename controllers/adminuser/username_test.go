@@ -45,7 +45,8 @@ var _ = Describe("Username claims", func() {
 		func(ctx SpecContext) {
 			e := suite.NewEnv(ctx)
 			first := e.Apply(ctx, "alice")
-			second := e.Apply(ctx, "other", named("ALICE"))
+			e.Apply(ctx, "other", named("ALICE"))
+			second := e.PassGrace(ctx, "other")
 			Expect(lifecyclesuite.Condition(second, "Stalled")).To(Equal("True/UsernameTaken"))
 			Expect(lifecyclesuite.Condition(second, "Active")).To(Equal("False/UsernameTaken"))
 			Expect(second.Status.Keys).To(BeEmpty())
@@ -67,7 +68,7 @@ var _ = Describe("Username claims", func() {
 		Expect(suite.Cached.Status().Update(ctx, newer)).To(Succeed())
 		e.Reconcile(ctx, "a-older")
 		e.Reconcile(ctx, "newer")
-		Expect(lifecyclesuite.Condition(e.Get(ctx, "a-older"), "Stalled")).To(Equal("True/UsernameTaken"))
+		Expect(lifecyclesuite.Condition(e.PassGrace(ctx, "a-older"), "Stalled")).To(Equal("True/UsernameTaken"))
 		Expect(lifecyclesuite.Condition(e.Get(ctx, "newer"), "Active")).To(Equal("True/Accepted"))
 	})
 

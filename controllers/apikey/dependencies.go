@@ -54,8 +54,9 @@ func Index(ctx context.Context, indexer client.FieldIndexer) error {
 type dependencies struct {
 	// unknownRoles are the roles that the key names and that do not exist.
 	unknownRoles []string
-	// maxTTL is the shortest maxTTL of its roles. 0: no role has one.
-	maxTTL time.Duration
+	// maxTTL is the shortest maxTTL of its roles, and limitedBy the name of that role. 0: no role has one.
+	maxTTL    time.Duration
+	limitedBy string
 	// ownerDenied: the owner may not own keys. ownerDisabled: the owner's AdminUser is disabled.
 	ownerDenied, ownerDisabled bool
 }
@@ -67,7 +68,8 @@ func (r *Reconciler) resolve(ctx context.Context, key *v1alpha1.APIKey) (*depend
 		return nil, err
 	}
 	named := convert.Plain(key.Spec.Roles)
-	resolved := &dependencies{unknownRoles: roles.Missing(named), maxTTL: roles.MaxTTL(named)}
+	resolved := &dependencies{unknownRoles: roles.Missing(named)}
+	resolved.maxTTL, resolved.limitedBy = roles.ShortestTTL(named)
 	owner := key.Owner()
 	if owner == "" {
 		return resolved, nil

@@ -19,7 +19,7 @@ func describe(key *v1alpha1.APIKey, resolved *dependencies) *issuer.Target {
 		Refused: refused(key, resolved),
 		Blocked: blocked(key, resolved),
 	}
-	t.Spec.MaxTTL = resolved.maxTTL
+	t.Spec.MaxTTL, t.LimitedBy = resolved.maxTTL, resolved.limitedBy
 	if secret := key.Spec.Secret; secret != nil {
 		t.Secret.CopyFrom(&secret.SecretTemplate)
 		t.Secret.Type, t.Secret.StringData = secret.Type, convert.PlainValues(secret.StringData)

@@ -54,7 +54,8 @@ var _ = Describe("Adoption", func() {
 		e.HandOver(ctx, "first-api-key", e.Brought())
 		e.Apply(ctx, "first")
 		elsewhere.HandOver(ctx, "second-api-key", e.Brought())
-		k := elsewhere.Apply(ctx, "second")
+		elsewhere.Apply(ctx, "second")
+		k := elsewhere.PassGrace(ctx, "second")
 		expectConditions(k, "False/KeyInUse", "False/NoKey")
 		Expect(message(k, "Stalled")).To(Equal("The key in Secret second-api-key already belongs to APIKey " + e.Namespace +
 			"/first: put another key into the Secret."))
@@ -62,7 +63,8 @@ var _ = Describe("Adoption", func() {
 
 		withKeys(ctx, adminUser(ctx, e.System, "carol", v1alpha1.StateActive), e.Recorded(e.Brought()+"-of-carol"))
 		e.HandOver(ctx, "third-api-key", e.Brought()+"-of-carol")
-		k = e.Apply(ctx, "third")
+		e.Apply(ctx, "third")
+		k = e.PassGrace(ctx, "third")
 		expectConditions(k, "False/KeyInUse", "False/NoKey")
 		Expect(message(k, "Stalled")).To(ContainSubstring("already belongs to AdminUser " + e.System + "/carol"))
 	})

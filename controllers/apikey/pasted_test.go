@@ -29,6 +29,8 @@ var _ = Describe("A digest pasted from another object", func() {
 		e.Events.Take()
 		k := e.pasted(ctx, younger, e.Get(ctx, older).Status.Keys[0])
 		expectConditions(k, "False/KeyInUse", "False/KeyInUse")
+		k = e.PassGrace(ctx, younger)
+		expectConditions(k, "False/KeyInUse", "False/KeyInUse")
 		wanted := "The recorded key belongs to APIKey " + e.Namespace + "/" + older +
 			", which is older: request a new key with annotation keywright.dev/rotate."
 		Expect(message(k, "Ready")).To(Equal(wanted))
@@ -86,7 +88,8 @@ var _ = Describe("A digest pasted from another object", func() {
 		plaintext := e.Brought()
 		withKeys(ctx, carol, e.Recorded(plaintext))
 		e.createYounger(ctx, "ci", carol)
-		k := e.pasted(ctx, "ci", e.Recorded(plaintext))
+		e.pasted(ctx, "ci", e.Recorded(plaintext))
+		k := e.PassGrace(ctx, "ci")
 		Expect(condition(k, "Stalled")).To(Equal("True/KeyInUse"))
 		Expect(message(k, "Stalled")).To(ContainSubstring("belongs to AdminUser " + e.System + "/carol, which is older"))
 		expectConditions(e.Change(ctx, "ci", rotate("1")), "True/Issued", "True/Accepted")

@@ -7,6 +7,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/lifecyclesuite"
 )
 
 var _ = Describe("A role that does not exist", func() {
@@ -15,6 +16,10 @@ var _ = Describe("A role that does not exist", func() {
 		there := e.role(ctx, "there")
 		missing, another := v1alpha1.RoleName(e.own("missing")), v1alpha1.RoleName(e.own("other"))
 		k := e.Apply(ctx, "ci", using(missing, there))
+		expectConditions(k, "False/UnknownRole", "False/NoKey")
+		Expect(condition(k, "Reconciling")).To(Equal("True/UnknownRole"), "it may be created in a moment")
+		Expect(e.Events.Take()).To(BeEmpty())
+		k = e.PassGrace(ctx, "ci")
 		expectConditions(k, "False/UnknownRole", "False/NoKey")
 		Expect(condition(k, "Stalled")).To(Equal("True/UnknownRole"))
 		wanted := "spec.roles names AccessRoles that do not exist: " + string(missing) +
@@ -52,7 +57,9 @@ var _ = Describe("A role that does not exist", func() {
 		plaintext := e.Plaintext(ctx, "ci-api-key")
 		deleteRole(ctx, role)
 		e.Events.Take()
-		Expect(e.Reconcile(ctx, "ci")).To(Equal(5*time.Hour), "its end is still to come")
+		Expect(e.Reconcile(ctx, "ci")).To(Equal(lifecyclesuite.Grace))
+		e.SetTime(lifecyclesuite.Grace)
+		Expect(e.Reconcile(ctx, "ci")).To(Equal(5*time.Hour-lifecyclesuite.Grace), "its end is still to come")
 		k := e.Get(ctx, "ci")
 		expectConditions(k, "False/UnknownRole", "True/Accepted")
 		Expect(endsAt(k)).To(Equal(5*time.Hour), "no later one because the limit is not known any more")
@@ -67,6 +74,19 @@ var _ = Describe("A role that does not exist", func() {
 		k = e.At(ctx, 2*time.Hour, "ci")
 		expectConditions(k, "True/Issued", "True/Accepted")
 		Expect(endsAt(k)).To(Equal(3*time.Hour), "what the manifest asks, now that all is known")
+	})
+
+	It("has a time of its own to appear when the key waited for something else before", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		carol := e.own("carol")
+		binding := e.bind(ctx, "visitor", users(carol), denying)
+		k := e.Apply(ctx, "ci", speakingAs(carol), using(v1alpha1.RoleName(e.own("late"))))
+		Expect(condition(k, "Reconciling")).To(Equal("True/OwnerDenied"))
+		e.editBinding(ctx, binding, users("other"))
+		Expect(condition(e.At(ctx, 40*time.Second, "ci"), "Reconciling")).To(Equal("True/UnknownRole"))
+		Expect(condition(e.At(ctx, 99*time.Second, "ci"), "Reconciling")).To(Equal("True/UnknownRole"))
+		Expect(condition(e.At(ctx, 100*time.Second, "ci"), "Stalled")).To(Equal("True/UnknownRole"))
+		Expect(e.Events.Take()).To(ConsistOf(HavePrefix("Warning UnknownRole")))
 	})
 
 	It("postpones rotations, and the key stays as it is", func(ctx SpecContext) {
@@ -107,6 +127,9 @@ var _ = Describe("The maxTTL of a role", func() {
 			Expect(k.Status.Keys).To(HaveExactElements(HaveField("ID", before.Status.Keys[0].ID)))
 			expectConditions(k, "True/Issued", "True/Accepted")
 		}
+		Expect(*e.Get(ctx, "ci").Status.Effective).To(Equal(v1alpha1.Effective{
+			TTL: "20h", TTLFrom: "AccessRole/" + string(role), Overlap: "1h",
+		}))
 		e.editRole(ctx, role, func(r *v1alpha1.AccessRole) { r.Spec.Limits = nil })
 		Expect(e.Reconcile(ctx, "ci")).To(BeZero())
 		Expect(e.Get(ctx, "ci").Status.Keys[0].ExpiresAt).To(BeNil())

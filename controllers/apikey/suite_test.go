@@ -35,7 +35,7 @@ var suite = &lifecyclesuite.Suite[*v1alpha1.APIKey]{Kind: lifecyclesuite.Kind[*v
 
 	SecretSuffix:  "-api-key",
 	IdentityEntry: v1alpha1.SecretSubject, Identity: "Account/ci",
-	DefaultOverlap:       time.Hour,
+	DefaultOverlap: time.Hour, ShownOverlap: "1h",
 	DefaultReissuePolicy: v1alpha1.ReissueIfLost,
 	DisabledMessage:      "spec.state is Disabled: the key is refused until it is Active again.",
 	EndedReason:          v1alpha1.ReasonRevoked,

@@ -1,6 +1,8 @@
 package keymetrics
 
 import (
+	"slices"
+
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -34,6 +36,8 @@ const (
 	Revoked
 	// Deleted: the object is being deleted.
 	Deleted
+	// Refused: the server refuses the key for a reason of its own.
+	Refused
 	// Unknown: the status was not written by the operator.
 	Unknown
 
@@ -52,6 +56,7 @@ var stateNames = [states]string{
 	Demoted:       "demoted",
 	Revoked:       "revoked",
 	Deleted:       "deleted",
+	Refused:       "refused",
 	Unknown:       "unknown",
 }
 
@@ -86,12 +91,23 @@ func reportedState(status *v1alpha1.KeyHolderStatus) State {
 	}
 	state, found := refusals[active.Reason]
 	switch {
+	case !found && isRefusedByServer(status):
+		return Refused
 	case !found:
 		return Unknown
 	case state == Pending && isStalled(status):
 		return Stalled
 	}
 	return state
+}
+
+// isRefusedByServer reports whether the server refuses the current key for a reason of its own, which condition Active
+// repeats.
+func isRefusedByServer(status *v1alpha1.KeyHolderStatus) bool {
+	return slices.ContainsFunc(status.Keys, func(k v1alpha1.KeyStatus) bool {
+		return k.State == v1alpha1.KeyCurrent && slices.ContainsFunc(status.Usage.Refused,
+			func(r v1alpha1.RefusedKey) bool { return r.ID == k.ID })
+	})
 }
 
 func isStalled(status *v1alpha1.KeyHolderStatus) bool {

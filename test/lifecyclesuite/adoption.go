@@ -130,7 +130,8 @@ func (s *Suite[T]) refusedAdoption() {
 			e.HandOver(ctx, e.SecretOf(one), e.Brought())
 			e.HandOver(ctx, e.SecretOf("other"), e.Brought())
 			e.Apply(ctx, one)
-			o := e.Apply(ctx, "other")
+			e.Apply(ctx, "other")
+			o := e.PassGrace(ctx, "other")
 			ExpectConditions(o, "False/KeyInUse", noKey)
 			Expect(Condition(o, "Stalled")).To(Equal("True/KeyInUse"))
 			Expect(Message(o, "Stalled")).To(Equal("The key in Secret " + e.SecretOf("other") + " already belongs to " +
@@ -146,7 +147,8 @@ func (s *Suite[T]) refusedAdoption() {
 					APIVersion: "apps/v1", Kind: "Deployment", Name: "x", UID: "u", Controller: new(true),
 				}}
 			})
-			o := e.Apply(ctx, one)
+			e.Apply(ctx, one)
+			o := e.PassGrace(ctx, one)
 			ExpectConditions(o, "False/SecretConflict", noKey)
 			Expect(Condition(o, "Stalled")).To(Equal("True/SecretConflict"))
 			Expect(Message(o, "Stalled")).To(ContainSubstring("belongs to Deployment x"))

@@ -123,7 +123,8 @@ func (s *Suite[T]) foreignSecret() {
 		It("is never touched, and work continues when it is gone", func(ctx SpecContext) {
 			e := s.NewEnv(ctx)
 			foreign := e.Foreign(ctx, e.SecretOf(one))
-			o := e.Apply(ctx, one)
+			e.Apply(ctx, one)
+			o := e.PassGrace(ctx, one)
 			ExpectConditions(o, "False/SecretConflict", noKey)
 			Expect(Condition(o, "Stalled")).To(Equal("True/SecretConflict"))
 			message := "Secret " + e.SecretOf(one) + " exists and does not belong to Keywright: " +
@@ -149,7 +150,7 @@ func (s *Suite[T]) foreignSecret() {
 			e.Create(ctx, one)
 			e.Reconcile(ctx, one)
 			Expect(e.Secret(ctx, e.SecretOf(one)).ResourceVersion).To(Equal(foreign.ResourceVersion))
-			o := e.Get(ctx, one)
+			o := e.PassGrace(ctx, one)
 			Expect(Condition(o, "Stalled")).To(Equal("True/SecretConflict"))
 			Expect(o.HolderStatus().Keys).To(BeEmpty())
 		})
@@ -179,7 +180,8 @@ func (s *Suite[T]) secretInTheWay() {
 			e := s.NewEnv(ctx)
 			e.Apply(ctx, one)
 			first := e.Secret(ctx, e.SecretOf(one))
-			o := e.Apply(ctx, "other", s.secretNamed(e.SecretOf(one)))
+			e.Apply(ctx, "other", s.secretNamed(e.SecretOf(one)))
+			o := e.PassGrace(ctx, "other")
 			ExpectConditions(o, "False/SecretConflict", noKey)
 			Expect(Message(o, "Stalled")).To(ContainSubstring(
 				"Secret " + e.SecretOf(one) + " belongs to " + s.Name + " one: name another in spec.secret.name"))

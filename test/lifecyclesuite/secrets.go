@@ -125,7 +125,11 @@ func (e *Env[T]) checkInvariants(ctx context.Context, name string) {
 		Expect(client.IgnoreNotFound(err)).To(Succeed())
 		return
 	}
-	Expect(kit.CheckAtRest(o)).To(Succeed())
+	if waits(o) {
+		checkWaiting(o)
+	} else {
+		Expect(kit.CheckAtRest(o)).To(Succeed())
+	}
 	for _, recorded := range o.HolderStatus().Keys {
 		Expect(recorded.State).NotTo(Equal(v1alpha1.KeyPending), "a key is pending at rest")
 	}

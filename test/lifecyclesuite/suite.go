@@ -36,8 +36,9 @@ type Kind[T keyholder.Object] struct {
 	SecretSuffix string
 	// IdentityEntry is the entry of the Secret beside the key, and Identity its value for an object of New named one.
 	IdentityEntry, Identity string
-	// DefaultOverlap applies where the object has no rotation.
+	// DefaultOverlap applies where the object has no rotation, and ShownOverlap is how status shows it.
 	DefaultOverlap time.Duration
+	ShownOverlap   v1alpha1.Duration
 	// DefaultReissuePolicy applies where the object does not set it.
 	DefaultReissuePolicy v1alpha1.ReissuePolicy
 	// DisabledMessage is the message of condition Active of a disabled object.
@@ -95,6 +96,7 @@ func (s *Suite[T]) Run() bool {
 		s.rewrittenSecret()
 		s.foreignSecret()
 		s.secretInTheWay()
+		s.grace()
 		s.adoption()
 		s.refusedAdoption()
 		s.reapplied()
@@ -105,6 +107,9 @@ func (s *Suite[T]) Run() bool {
 		s.deleted()
 		s.delivered()
 		s.editedStatus()
+		s.effective()
+		s.refusedByServer()
+		s.usage()
 		s.pepper()
 		s.crashes()
 		s.idle()

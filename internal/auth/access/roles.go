@@ -71,16 +71,22 @@ func (r *Roles) MayOwnKeys(username string) bool { return r.Holding(username).Ma
 
 // MaxTTL returns the shortest MaxTTL of these roles, or 0 if they set none.
 func (r *Roles) MaxTTL(names []string) time.Duration {
+	shortest, _ := r.ShortestTTL(names)
+	return shortest
+}
+
+// ShortestTTL returns the shortest MaxTTL of these roles and the name of its role, or 0 if they set none.
+func (r *Roles) ShortestTTL(names []string) (shortest time.Duration, role string) {
 	if r == nil {
-		return 0
+		return 0, ""
 	}
-	var shortest time.Duration
 	for _, name := range names {
-		if ttl := r.byName[name].MaxTTL; ttl > 0 && (shortest == 0 || ttl < shortest) {
-			shortest = ttl
+		ttl := r.byName[name].MaxTTL
+		if ttl > 0 && (shortest == 0 || ttl < shortest || ttl == shortest && name < role) {
+			shortest, role = ttl, name
 		}
 	}
-	return shortest
+	return shortest, role
 }
 
 // Missing returns the names that no role has.

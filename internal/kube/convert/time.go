@@ -1,6 +1,8 @@
 package convert
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,6 +29,33 @@ func TimeOf(t time.Time) *metav1.Time {
 		return nil
 	}
 	return &metav1.Time{Time: lifecycle.WholeSecond(t)}
+}
+
+// maxUnits is how many hours, minutes or seconds a duration in a manifest may have.
+const maxUnits = 99_999
+
+// DurationOf is the reverse of Duration, in the form that people write: 24h and not 24h0m0s. It rounds up to whole
+// seconds, and down to the longest duration that can be written.
+func DurationOf(d time.Duration) v1alpha1.Duration {
+	rest := max(d, 0) / time.Second
+	if d > rest*time.Second {
+		rest++
+	}
+	var text strings.Builder
+	for _, unit := range []struct {
+		seconds time.Duration
+		symbol  byte
+	}{{3600, 'h'}, {60, 'm'}, {1, 's'}} {
+		n := min(rest/unit.seconds, maxUnits)
+		rest -= n * unit.seconds
+		if n > 0 {
+			fmt.Fprintf(&text, "%d%c", n, unit.symbol)
+		}
+	}
+	if text.Len() == 0 {
+		return "0s"
+	}
+	return v1alpha1.Duration(text.String())
 }
 
 // Duration reads a duration that the CRD's rules have checked. An invalid one counts as unset: an unreadable schedule

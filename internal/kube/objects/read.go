@@ -73,8 +73,8 @@ func (s *Store) User(ctx context.Context, name string) (*v1alpha1.AdminUser, err
 // mayBeOutranked reports whether another object may hold the username: the operator has found one, or this object has
 // no key, and so loses to any that has one.
 func mayBeOutranked(u *v1alpha1.AdminUser) bool {
-	stalled := meta.FindStatusCondition(u.Status.Conditions, v1alpha1.ConditionStalled)
-	return len(u.Status.Keys) == 0 || stalled != nil && stalled.Reason == v1alpha1.ReasonUsernameTaken
+	ready := meta.FindStatusCondition(u.Status.Conditions, v1alpha1.ConditionReady)
+	return len(u.Status.Keys) == 0 || ready != nil && ready.Reason == v1alpha1.ReasonUsernameTaken
 }
 
 // Keys lists the APIKeys of a subject in all namespaces of APIKeys. An empty name stands for all subjects of the kind.

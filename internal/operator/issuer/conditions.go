@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"time"
 
@@ -18,6 +19,8 @@ import (
 type readiness struct {
 	Finding
 	state state
+	// refused: the recorded key is refused for this reason.
+	refused bool
 }
 
 type state int
@@ -26,17 +29,15 @@ const (
 	done state = iota
 	reconciling
 	stalled
-	// stalledRefused is stalled while the recorded key is refused.
-	stalledRefused
 )
 
 func (r *run) setConditions(ready readiness) {
 	r.set(v1alpha1.ConditionReady, ready.state == done, ready.Finding)
-	isStalled := ready.state == stalled || ready.state == stalledRefused
-	r.setOrRemove(v1alpha1.ConditionStalled, isStalled, ready.Finding)
+	r.setOrRemove(v1alpha1.ConditionStalled, ready.state == stalled, ready.Finding)
+	r.restartGrace(ready.Reason)
 	r.setOrRemove(v1alpha1.ConditionReconciling, ready.state == reconciling, ready.Finding)
 	active, finding := activity(r.target, r.issuer.Clock.Now())
-	if active && ready.state == stalledRefused {
+	if active && ready.refused {
 		active, finding = false, ready.Finding
 	}
 	r.set(v1alpha1.ConditionActive, active, finding)
@@ -74,22 +75,28 @@ func (r *run) setOrRemove(kind string, is bool, f Finding) {
 func readinessOf(r *run, plan lifecycle.Plan) readiness {
 	switch plan.Step {
 	case lifecycle.Record:
-		return readiness{issuing(r.target, plan), reconciling}
+		return readiness{Finding: issuing(r.target, plan), state: reconciling}
 	case lifecycle.Drop, lifecycle.Amend:
 		return dropping(r.target)
 	case lifecycle.Await:
-		return readiness{Finding{v1alpha1.ReasonIssuing, "The API is about to issue the key."}, reconciling}
+		awaiting := Finding{v1alpha1.ReasonIssuing, "The API is about to issue the key."}
+		return readiness{Finding: awaiting, state: reconciling}
 	case lifecycle.Stall:
-		return readiness{stallFinding(r, plan.Stall), stalledState(plan.Stall)}
+		return stalling(r, plan.Stall)
 	}
-	return readiness{atRest(r.target, plan), done}
+	return readiness{Finding: atRest(r.target, plan)}
 }
 
-func stalledState(cause lifecycle.StallCause) state {
-	if cause == lifecycle.LostPepper || cause == lifecycle.KeyTaken {
-		return stalledRefused
+// stalling describes a problem: Stalled, or Reconciling while another object may still cure it.
+func stalling(r *run, cause lifecycle.StallCause) readiness {
+	problem := readiness{
+		Finding: stallFinding(r, cause), state: stalled,
+		refused: cause == lifecycle.LostPepper || cause == lifecycle.KeyTaken,
 	}
-	return stalled
+	if r.issuer.Clock.Now().Before(r.graceUntil(problem.Reason)) {
+		problem.state = reconciling
+	}
+	return problem
 }
 
 // issuing keeps the message of a failure while it is retried: a condition that changes with each retry is less
@@ -110,13 +117,14 @@ func issuing(t *Target, plan lifecycle.Plan) Finding {
 func dropping(t *Target) readiness {
 	if t.Spec.Revoked || t.Spec.Deleted {
 		revoking := Finding{v1alpha1.ReasonRevoking, "No key is accepted any more; the Secret is being removed."}
-		return readiness{revoking, reconciling}
+		return readiness{Finding: revoking, state: reconciling}
 	}
 	ready := meta.FindStatusCondition(t.status().Conditions, v1alpha1.ConditionReady)
 	if ready == nil || len(t.status().Keys) == 0 {
-		return readiness{Finding{v1alpha1.ReasonIssuing, "The recorded keys have ended."}, reconciling}
+		ended := Finding{v1alpha1.ReasonIssuing, "The recorded keys have ended."}
+		return readiness{Finding: ended, state: reconciling}
 	}
-	return readiness{Finding{ready.Reason, ready.Message}, stateOf(t.status().Conditions)}
+	return readiness{Finding: Finding{ready.Reason, ready.Message}, state: stateOf(t.status().Conditions)}
 }
 
 func stateOf(conditions []metav1.Condition) state {
@@ -206,17 +214,40 @@ func activity(t *Target, now time.Time) (active bool, why Finding) {
 	switch {
 	case t.Refused != nil:
 		return false, *t.Refused
-	case current >= 0 && lifecycle.Ended(convert.Instant(keys[current].ExpiresAt), now):
-		end := keys[current].ExpiresAt.UTC().Format(time.RFC3339)
-		return false, Finding{v1alpha1.ReasonExpired, fmt.Sprintf("The key expired at %s.", end)}
 	case current >= 0:
-		return true, Finding{v1alpha1.ReasonAccepted, "The key is accepted."}
+		return activityOf(&keys[current], t.status().Usage.Refused, now)
 	case len(keys) > 0:
 		return false, Finding{v1alpha1.ReasonIssuing, "The first key is being written into its Secret."}
 	case lifecycle.Ended(t.Spec.ExpiresAt, now):
 		return false, neverIssued(t)
 	}
 	return false, Finding{v1alpha1.ReasonNoKey, "The object has no key."}
+}
+
+// activityOf reports whether the current key of an object whose keys are accepted is accepted, and why.
+func activityOf(k *v1alpha1.KeyStatus, refused []v1alpha1.RefusedKey, now time.Time) (active bool, why Finding) {
+	if lifecycle.Ended(convert.Instant(k.ExpiresAt), now) {
+		end := k.ExpiresAt.UTC().Format(time.RFC3339)
+		return false, Finding{v1alpha1.ReasonExpired, fmt.Sprintf("The key expired at %s.", end)}
+	}
+	for _, r := range refused {
+		if r.ID == k.ID {
+			return false, refusedByServer(r)
+		}
+	}
+	return true, Finding{v1alpha1.ReasonAccepted, "The key is accepted."}
+}
+
+// validReason is the form of a reason that programs can compare. The API server accepts more.
+var validReason = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
+
+// refusedByServer describes a refusal that the server reports under status.usage.
+func refusedByServer(refused v1alpha1.RefusedKey) Finding {
+	reason, message := refused.Reason, fmt.Sprintf("The server refuses key %s: %s.", refused.ID, refused.Reason)
+	if !validReason.MatchString(reason) || reason == v1alpha1.ReasonAccepted {
+		reason, message = v1alpha1.ReasonRefused, fmt.Sprintf("The server refuses key %s: %q.", refused.ID, refused.Reason)
+	}
+	return Finding{reason, message}
 }
 
 // neverIssued describes an object without a key because the key would have expired at once.

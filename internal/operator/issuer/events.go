@@ -139,11 +139,11 @@ func removedKeys(before, now []v1alpha1.KeyStatus) string {
 	return strings.Join(removed, ", ")
 }
 
-// newlyStalled warns once for each new reason or message.
+// newlyStalled warns once for each new reason or message, and not of a problem that another object may still cure.
 func (r *run) newlyStalled(before *v1alpha1.KeyHolderStatus) []event {
 	now := meta.FindStatusCondition(r.target.status().Conditions, v1alpha1.ConditionStalled)
 	earlier := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionStalled)
-	if earlier != nil && earlier.Reason == now.Reason && earlier.Message == now.Message {
+	if now == nil || earlier != nil && earlier.Reason == now.Reason && earlier.Message == now.Message {
 		return nil
 	}
 	return []event{{corev1.EventTypeWarning, now.Reason, "Stall", now.Message}}

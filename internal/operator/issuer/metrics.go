@@ -110,7 +110,8 @@ func (r *run) count(plan lifecycle.Plan, before *v1alpha1.KeyHolderStatus) {
 	case lifecycle.Drop:
 		m.keysEnded(kind, r.endReason(), len(before.Keys)-len(now.Keys))
 	case lifecycle.Stall:
-		if plan.Stall == lifecycle.SecretConflict && !stalledBefore(before, v1alpha1.ReasonSecretConflict) {
+		const conflict = v1alpha1.ReasonSecretConflict
+		if plan.Stall == lifecycle.SecretConflict && hasStalled(now, conflict) && !hasStalled(before, conflict) {
 			m.conflict(kind, conflictSecret)
 		}
 	}
@@ -139,7 +140,7 @@ func (r *run) endReason() string {
 	return endedOverlap
 }
 
-func stalledBefore(before *v1alpha1.KeyHolderStatus, reason string) bool {
-	stalled := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionStalled)
+func hasStalled(s *v1alpha1.KeyHolderStatus, reason string) bool {
+	stalled := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionStalled)
 	return stalled != nil && stalled.Reason == reason
 }

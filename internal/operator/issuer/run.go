@@ -10,7 +10,6 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -147,23 +146,14 @@ func (t *Target) restored(keys []lifecycle.Key) bool {
 // issuing the key.
 const apiTimeout = 10 * time.Second
 
-// awaitUntil returns until when to wait for the API to issue the key, counted from the first run that waited.
-// It is zero when the API did not create the object, or did not issue a key in time.
+// awaitUntil returns until when to wait for the API to issue the key. It is zero when the API did not create the
+// object, or did not issue a key in time.
 func (r *run) awaitUntil() time.Time {
 	t := r.target
 	if !t.Spec.ByAPI || t.Object.GetLabels()[v1alpha1.LabelCreatedBy] != v1alpha1.CreatedByAPI {
 		return time.Time{}
 	}
-	conditions := t.status().Conditions
-	stalled := meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled)
-	if stalled != nil && stalled.Reason == v1alpha1.ReasonAwaitingKey {
-		return time.Time{}
-	}
-	reconciling := meta.FindStatusCondition(conditions, v1alpha1.ConditionReconciling)
-	if reconciling != nil && reconciling.Reason == v1alpha1.ReasonIssuing {
-		return reconciling.LastTransitionTime.Add(apiTimeout)
-	}
-	return r.issuer.Clock.Now().Add(apiTimeout)
+	return r.waitUntil(v1alpha1.ReasonIssuing, v1alpha1.ReasonAwaitingKey, apiTimeout)
 }
 
 // handleFailure reports a failed step in the object's status. The next run starts from what is recorded.
@@ -201,12 +191,23 @@ func (r *run) redact(err error) error {
 
 // resultOf returns when to run again after a plan that ends the run.
 func (r *run) resultOf(plan lifecycle.Plan) reconcile.Result {
+	now := r.issuer.Clock.Now()
 	var wait time.Duration
-	if !plan.WakeAt.IsZero() {
-		wait = max(plan.WakeAt.Sub(r.issuer.Clock.Now()), time.Millisecond)
+	atMost := func(d time.Duration) {
+		if wait == 0 || d < wait {
+			wait = max(d, time.Millisecond)
+		}
 	}
-	if needsPolling(plan.Stall) && (wait == 0 || wait > pollForeign) {
-		wait = pollForeign
+	if !plan.WakeAt.IsZero() {
+		atMost(plan.WakeAt.Sub(now))
+	}
+	if plan.Step == lifecycle.Stall {
+		if until := r.graceUntil(stallFinding(r, plan.Stall).Reason); now.Before(until) {
+			atMost(until.Sub(now))
+		}
+	}
+	if needsPolling(plan.Stall) {
+		atMost(pollForeign)
 	}
 	return reconcile.Result{RequeueAfter: wait}
 }

@@ -4,13 +4,16 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/kube/convert"
+	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
 // writeStatus writes the status of a plan, then counts and reports the change.
@@ -26,21 +29,39 @@ func (r *run) writeStatus(ctx context.Context, plan lifecycle.Plan) error {
 // was written. The API server refuses the write if the object has changed since it was read: a decision never
 // overwrites what it did not take into account.
 func (r *run) patchStatus(ctx context.Context, change func()) (before *v1alpha1.KeyHolderStatus, err error) {
-	object, status := r.target.Object, r.target.status()
-	original := object.DeepCopyObject().(client.Object)
-	before = status.DeepCopy()
+	object := r.target.Object
+	original := object.DeepCopyObject().(keyholder.Object)
+	before = original.HolderStatus().DeepCopy()
 	change()
-	if equality.Semantic.DeepEqual(before, status) {
+	r.markRevoked()
+	if equality.Semantic.DeepEqual(original, object) {
 		return nil, nil
 	}
 	patch := client.MergeFromWithOptions(original, client.MergeFromWithOptimisticLock{})
 	err = r.issuer.Client.Status().Patch(ctx, object, patch, client.FieldOwner(v1alpha1.FieldManager))
 	if err != nil {
-		*r.target.status() = *before
+		resetStatus(object, original)
 		return nil, err
 	}
 	r.written.object = object.GetResourceVersion()
 	return before, nil
+}
+
+// markRevoked records when state Revoked was first seen. From then on every key is refused, whatever the state.
+func (r *run) markRevoked() {
+	if key, ok := r.target.Object.(*v1alpha1.APIKey); ok && key.IsRevoked() && key.Status.RevokedAt == nil {
+		key.Status.RevokedAt = &metav1.Time{Time: r.issuer.Clock.Now().Truncate(time.Second)}
+	}
+}
+
+// resetStatus gives an object the status that it had before a write that failed.
+func resetStatus(object, original keyholder.Object) {
+	switch o := object.(type) {
+	case *v1alpha1.AdminUser:
+		o.Status = original.(*v1alpha1.AdminUser).Status
+	case *v1alpha1.APIKey:
+		o.Status = original.(*v1alpha1.APIKey).Status
+	}
 }
 
 func (r *run) setStatus(plan lifecycle.Plan) {
@@ -48,6 +69,10 @@ func (r *run) setStatus(plan lifecycle.Plan) {
 	s := t.status()
 	s.ObservedGeneration = t.Object.GetGeneration()
 	s.Keys = convert.KeyStatuses(plan.Keys)
+	if t.Blocked == nil {
+		// Otherwise nothing is issued, and not everything that applies is known.
+		s.Effective = effectiveOf(t)
+	}
 	switch plan.Step {
 	case lifecycle.Record:
 		s.LastRotateRequest = t.Spec.RotateRequest
@@ -71,6 +96,18 @@ func (r *run) setStatus(plan lifecycle.Plan) {
 	r.setConditions(readinessOf(r, plan))
 }
 
+// effectiveOf returns the defaults and limits that apply to a key that is issued now.
+func effectiveOf(t *Target) *v1alpha1.Effective {
+	applied := &v1alpha1.Effective{Overlap: convert.DurationOf(t.Spec.Overlap)}
+	switch ttl, limit := t.Spec.TTL, t.Spec.MaxTTL; {
+	case limit > 0 && (ttl == 0 || limit < ttl):
+		applied.TTL, applied.TTLFrom = convert.DurationOf(limit), "AccessRole/"+t.LimitedBy
+	case ttl > 0:
+		applied.TTL, applied.TTLFrom = convert.DurationOf(ttl), "spec.ttl"
+	}
+	return applied
+}
+
 // maxAdopted is how many adopted key ids status keeps: enough for a person who edits keys by hand.
 const maxAdopted = 16
 
@@ -87,7 +124,7 @@ func (r *run) reportRetry(ctx context.Context, failure error) error {
 	before, err := r.patchStatus(ctx, func() {
 		r.target.status().ObservedGeneration = r.target.Object.GetGeneration()
 		finding := Finding{v1alpha1.ReasonRetrying, fmt.Sprintf("%.*s", maxFailure, failure)}
-		r.setConditions(readiness{finding, reconciling})
+		r.setConditions(readiness{Finding: finding, state: reconciling})
 	})
 	if err == nil && before != nil {
 		r.emitRetry(before)

@@ -107,13 +107,13 @@ func TestSetStatus_Conditions(t *testing.T) {
 		},
 		"a foreign Secret": {
 			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.SecretConflict},
-			want: stalledFor("SecretConflict", "False/NoKey"),
+			want: reconcilingFor("SecretConflict", "False/NoKey"),
 			message: "delete it, name another in spec.secret.name, " +
 				`or hand its key over with annotation keywright.dev/adopt: "true"`,
 		},
 		"a foreign Secret in the way of a rename": {
 			plan:    lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.SecretConflict, Keys: []lifecycle.Key{current}},
-			want:    stalledFor("SecretConflict", "True/Accepted"),
+			want:    reconcilingFor("SecretConflict", "True/Accepted"),
 			message: "Secret alice-admin-key exists and does not belong to Keywright",
 		},
 		"an unusable key": {
@@ -129,6 +129,18 @@ func TestSetStatus_Conditions(t *testing.T) {
 		"no key from the API": {
 			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.AwaitingKey},
 			want: stalledFor("AwaitingKey", "False/NoKey"), message: "rotate the key through the API",
+		},
+		"a missing role": {
+			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.ByBlock, Keys: []lifecycle.Key{current}},
+			change: func(h *Target) {
+				h.Blocked = &Finding{Reason: "UnknownRole", Message: "It is missing."}
+			},
+			want: reconcilingFor("UnknownRole", "True/Accepted"), message: "It is missing.",
+		},
+		"a key of another object": {
+			plan:    lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.KeyTaken, Keys: []lifecycle.Key{current}},
+			want:    reconcilingFor("KeyInUse", "False/KeyInUse"),
+			message: "request a new key",
 		},
 		"a lost pepper": {
 			plan: lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.ByBlock, Keys: []lifecycle.Key{current}}, change: block,
@@ -195,7 +207,7 @@ func TestSetStatus_ConditionKeepsTransitionTime(t *testing.T) {
 	r.setStatus(lifecycle.Plan{Step: lifecycle.Record, Keys: []lifecycle.Key{{ID: "p", State: lifecycle.StatePending}}})
 	later := noon.Add(time.Hour)
 	r.issuer.Clock = clocktesting.NewFakePassiveClock(later)
-	r.setStatus(lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.SecretConflict})
+	r.setStatus(lifecycle.Plan{Step: lifecycle.Stall, Stall: lifecycle.RetiredKey})
 	checkSince(t, h, map[string]time.Time{"Ready": noon, "Active": noon, "Stalled": later})
 	last := later.Add(time.Hour)
 	r.issuer.Clock = clocktesting.NewFakePassiveClock(last)
