@@ -88,7 +88,9 @@ func (s *succession) settle(t *rapid.T, keys []lifecycle.Key, holds string) []li
 		case lifecycle.Drop, lifecycle.Amend, lifecycle.Settle:
 			keys = plan.Keys
 		default:
-			return convert.Keys(convert.KeyStatuses(keys))
+			// Their order has no meaning.
+			byID := func(a, b lifecycle.Key) int { return strings.Compare(a.ID, b.ID) }
+			return slices.SortedFunc(slices.Values(convert.Keys(convert.KeyStatuses(keys))), byID)
 		}
 	}
 	t.Fatal("the operator did not come to rest")
