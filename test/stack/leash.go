@@ -16,11 +16,13 @@ type leash struct {
 }
 
 // leashScript starts a program and a watcher in the same process group. The watcher waits for the end of the FIFO, then
-// ends the group. envtest runs programs with --help and without a group; the watcher is left out then.
+// ends the group. The FIFO is opened before the program starts: opened after this process is gone, it would wait for
+// ever. envtest runs programs with --help and without a group; the watcher is left out then.
 const leashScript = `#!/bin/sh
 if [ "$1" != --help ]; then
+  exec 3<FIFO
   (
-    read -r _ <FIFO
+    read -r _ <&3
     trap '' TERM
     kill -TERM -$$
     for second in 1 2 3 4 5 6 7 8 9 10; do
@@ -29,6 +31,7 @@ if [ "$1" != --help ]; then
     done
     kill -KILL -$$
   ) </dev/null >/dev/null 2>&1 &
+  exec 3<&-
 fi
 exec PROGRAM "$@"
 `
