@@ -5,11 +5,14 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/cli-utils/pkg/kstatus/status"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/stack"
 )
 
 var waitForReady = []string{"wait", "--for=condition=Ready", "--timeout=1s", "adminuser"}
@@ -44,17 +47,23 @@ var _ = Describe("Waiting for an object", func() {
 	})
 
 	It("reports a stall and its end", func(ctx SpecContext) {
-		holder, user := admin(name("holder")), admin(name("stalled"))
-		holder.Spec.Username = user.Name
-		Expect(s.Client.Create(ctx, holder)).To(Succeed())
-		settled(ctx, holder.Name)
+		user := admin(name("stalled"))
+		brought := &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: user.Name + "-admin-key",
+				Annotations: map[string]string{v1alpha1.AnnotationAdopt: "true"}},
+			Data: map[string][]byte{v1alpha1.SecretKey: []byte("short")},
+		}
+		Expect(s.Client.Create(ctx, brought)).To(Succeed())
 		Expect(s.Client.Create(ctx, user)).To(Succeed())
 		settled(ctx, user.Name)
 		_, err := s.Kubectl(ctx, append(waitForReady, user.Name)...)
 		Expect(err).To(MatchError(ContainSubstring("timed out")))
 		expectAssessed(ctx, user.Name, "Degraded", status.FailedStatus)
 
-		Expect(s.Client.Delete(ctx, holder)).To(Succeed())
+		brought.Data[v1alpha1.SecretKey] = []byte("long-enough-to-be-a-key-" + user.Name)
+		Expect(s.Client.Update(ctx, brought)).To(Succeed())
+		// The operator reads a Secret of another owner once a minute, and after each change of the object.
+		kubectl(ctx, "label", "adminuser", user.Name, "looked=again")
 		kubectl(ctx, "wait", "--for=condition=Ready", "--timeout=30s", "adminuser", user.Name)
 		expectAssessed(ctx, user.Name, "Healthy", status.CurrentStatus)
 	}, SpecTimeout(time.Minute))
