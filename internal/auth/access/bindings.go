@@ -27,7 +27,7 @@ func (b *Binding) role() boundRole { return boundRole{name: b.Role, deniesKeys: 
 type Holding struct {
 	// bound has an entry for each binding.
 	bound []boundRole
-	// roles are the names of the bound roles, each once.
+	// roles are the names of the bound roles, sorted, each once.
 	roles []string
 	// mayOwnKeys is true if one of the bindings allows it.
 	mayOwnKeys bool
@@ -48,23 +48,36 @@ func newHolding(bound []boundRole) *Holding {
 	return h
 }
 
+// with returns the holding and one more role.
 func (h *Holding) with(r boundRole) *Holding {
 	if h == nil {
 		return newHolding([]boundRole{r})
 	}
-	return newHolding(append(slices.Clip(h.bound), r))
+	next := &Holding{bound: append(slices.Clip(h.bound), r), roles: h.roles, mayOwnKeys: h.mayOwnKeys || !r.deniesKeys}
+	if at, held := slices.BinarySearch(h.roles, r.name); !held {
+		next.roles = slices.Insert(slices.Clone(h.roles), at, r.name)
+	}
+	return next
 }
 
-// without returns the holding less one such role.
+// without returns the holding less one such role, which may be held by another binding.
 func (h *Holding) without(r boundRole) *Holding {
-	if h == nil {
+	i := -1
+	if h != nil {
+		i = slices.Index(h.bound, r)
+	}
+	switch {
+	case i < 0:
+		return h
+	case len(h.bound) == 1:
 		return nil
 	}
-	i := slices.Index(h.bound, r)
-	if i < 0 {
-		return h
+	next := &Holding{bound: slices.Delete(slices.Clone(h.bound), i, i+1), roles: h.roles}
+	next.mayOwnKeys = slices.ContainsFunc(next.bound, func(o boundRole) bool { return !o.deniesKeys })
+	if !slices.ContainsFunc(next.bound, func(o boundRole) bool { return o.name == r.name }) {
+		next.roles = slices.DeleteFunc(slices.Clone(h.roles), func(name string) bool { return name == r.name })
 	}
-	return newHolding(slices.Delete(slices.Clone(h.bound), i, i+1))
+	return next
 }
 
 // MayOwnKeys reports whether the user may own keys: false only if every binding of the user denies it.

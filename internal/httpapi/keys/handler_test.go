@@ -212,8 +212,9 @@ func TestKeys_NeedRights(t *testing.T) {
 	}
 	env.ask(t, bobKey, "POST", "/apiv1/users/me/apikeys", `{"name":"x","scopes":["certs.write"]}`).
 		want(t, 403, 4003, "API key lacks required permission: a caller can only give what it holds")
-	env.ask(t, admin, "POST", "/apiv1/users/carol/apikeys", `{"name":"x"}`).
-		want(t, 403, 4003, "User carol may not own API keys: every AccessRoleBinding that lists the user says apiKeys: Denied")
+	env.ask(t, admin, "POST", "/apiv1/users/carol/apikeys", `{"name":"x"}`).want(
+		t, 403, 4003, "User carol may not own API keys: every AccessRoleBinding that lists the user says apiKeys: Denied",
+	)
 }
 
 func TestManifestKey_IsNotChanged(t *testing.T) {

@@ -27,7 +27,7 @@ type Catalog struct {
 	Roles []Role
 }
 
-// Role is an AccessRole without its members.
+// Role is an AccessRole. Its bindings are not part of the catalogue.
 type Role struct {
 	Name, Description string
 	// Permissions are never nil.

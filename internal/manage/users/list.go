@@ -107,7 +107,8 @@ func merge(adminUsers []v1alpha1.AdminUser, seen []seenusers.User, uses map[stri
 func userOf(o *v1alpha1.AdminUser, m *seenusers.User, use lastuse.Use) User {
 	u := User{
 		ID: string(o.UID), Username: o.EffectiveUsername(), Role: roleOf(o), CreatedAt: o.CreationTimestamp.Time,
-		LastUsedAt: lastuse.Latest(convert.Instant(o.Status.Usage.LastUsedAt), use).At, Source: FromAPI, Enabled: !o.IsDisabled(),
+		LastUsedAt: lastuse.Latest(convert.Instant(o.Status.Usage.LastUsedAt), use).At, Source: FromAPI,
+		Enabled: !o.IsDisabled(),
 	}
 	if objects.FromManifest(o) {
 		u.Source = FromManifest

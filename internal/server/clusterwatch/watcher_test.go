@@ -233,7 +233,7 @@ func TestWatcher_ViewStaysDuringOutage(t *testing.T) {
 	}
 }
 
-// Without roles a key may lack an end, without AdminUsers an owner.
+// Without roles a key may lack an end, without AdminUsers an owner, without bindings a user may own keys.
 func TestWatcher_NotReadyBeforeAllKindsAreListed(t *testing.T) {
 	f := newFixture(t, "team-a", "team-b")
 	if n := len(f.watcher.watches); n != 6 {
