@@ -76,12 +76,12 @@ var _ = Describe("A restore", Serial, func() {
 		status, secret bool
 		survives       bool
 	}{
-		"of the status alone":                 {keep, true, false, true},
-		"of status and Secret":                {keep, true, true, true},
-		"of status and Secret, under Reissue": {reissue, true, true, true},
-		"of the Secret alone":                 {keep, false, true, true},
-		"of the Secret alone, under Reissue":  {reissue, false, true, true},
-		"of the manifest alone":               {keep, false, false, false},
+		"of the status alone":                {keep, true, false, true},
+		"of status and Secret":               {keep, true, true, true},
+		"of status and Secret, under IfLost": {reissue, true, true, true},
+		"of the Secret alone":                {keep, false, true, true},
+		"of the Secret alone, under IfLost":  {reissue, false, true, true},
+		"of the manifest alone":              {keep, false, false, false},
 	} {
 		survival := "ends the key "
 		if restore.survives {

@@ -38,7 +38,7 @@ func (*Suite[T]) losses(e *Env[T]) map[string]loss {
 func (s *Suite[T]) lostSecret() {
 	Describe("A Secret that was deleted or changed", func() {
 		for _, what := range []string{"deleted", "edited", "emptied", "without its key"} {
-			It("is written again with a new key under Reissue, and the old key is refused: "+what, func(ctx SpecContext) {
+			It("is written again with a new key under IfLost, and the old key is refused: "+what, func(ctx SpecContext) {
 				e := s.NewEnv(ctx)
 				lost := s.losses(e)[what]
 				e.Apply(ctx, one, s.reissue, s.overlapOf("1h"))
@@ -58,7 +58,7 @@ func (s *Suite[T]) lostSecret() {
 					HaveSuffix("("+lost.cause+"); every earlier key is refused"))))
 			})
 
-			It("is left alone under Keep, and its key still works: "+what, func(ctx SpecContext) {
+			It("is left alone under Never, and its key still works: "+what, func(ctx SpecContext) {
 				e := s.NewEnv(ctx)
 				lost := s.losses(e)[what]
 				e.Apply(ctx, one, s.keep)

@@ -5,10 +5,10 @@ import "strings"
 // maxSecretType is the length of the longest type that spec.secret.type accepts.
 const maxSecretType = 253
 
-// AllowsSecretType reports whether a Secret of this type may hold a key: Opaque, kubernetes.io/basic-auth, or a type of a
-// domain that is not Kubernetes' own. Other types of Kubernetes are credentials in themselves: it fills a Secret of type
-// kubernetes.io/service-account-token with a token. The CRD has the same rule; the operator asks again before it writes,
-// in case the CRD in the cluster lacks it.
+// AllowsSecretType reports whether a Secret of this type may hold a key: Opaque, kubernetes.io/basic-auth, or a type
+// of a domain that is not Kubernetes' own. Other types of Kubernetes are credentials in themselves: it fills a Secret
+// of type kubernetes.io/service-account-token with a token. The CRD has the same rule; the operator checks again before
+// it writes, in case the CRD in the cluster lacks it.
 func AllowsSecretType(secretType string) bool {
 	if secretType == "Opaque" || secretType == "kubernetes.io/basic-auth" {
 		return true

@@ -20,16 +20,19 @@ func entry(manager, fields string) metav1.ManagedFieldsEntry {
 	}
 }
 
+// contentsOfAll is the same for Secrets with the same further entries.
+const contentsOfAll = "example.com/token key 0123456789abcdef"
+
 func secretOf(uid string) *metav1.PartialObjectMetadata {
 	s := &metav1.PartialObjectMetadata{}
 	s.Name, s.Namespace, s.UID = "s-"+uid, "ns", "uid-of-secret"
-	s.Labels = map[string]string{"keywright.dev/issued-for": "APIKey"}
-	s.Annotations = map[string]string{"keywright.dev/key-id": uid,
+	s.Labels = map[string]string{"keywright.dev/issued-for": "APIKey", "app.kubernetes.io/managed-by": "keywright"}
+	s.Annotations = map[string]string{"keywright.dev/key-id": uid, "keywright.dev/contents": contentsOfAll,
 		"kubectl.kubernetes.io/last-applied-configuration": "{}"}
 	s.OwnerReferences = []metav1.OwnerReference{{APIVersion: "keywright.dev/v1alpha1", Kind: "APIKey", Name: uid}}
 	s.ManagedFields = []metav1.ManagedFieldsEntry{
 		entry("keywright", `{"f:data":{"f:key":{},"f:subject":{}},"f:metadata":{"f:annotations":{"f:keywright.dev/key-id":{}},`+
-			`"f:labels":{"f:keywright.dev/issued-for":{}},"f:ownerReferences":{"k:{\"uid\":\"`+uid+`\"}":{}}}}`),
+			`"f:labels":{"f:keywright.dev/issued-for":{}},"f:ownerReferences":{"k:{\"uid\":\"`+uid+`\"}":{}}},"f:type":{}}`),
 		entry("kubectl", `{"f:metadata":{"f:labels":{"f:team":{}}}}`),
 	}
 	return s
@@ -52,13 +55,13 @@ func TestSecret_KeepsFieldsThatDecisionsNeed(t *testing.T) {
 	for _, path := range []fieldpath.Path{
 		fieldpath.MakePathOrDie("data", "key"), fieldpath.MakePathOrDie("data", "subject"),
 		fieldpath.MakePathOrDie("metadata", "annotations", "keywright.dev/key-id"),
-		fieldpath.MakePathOrDie("metadata", "labels", "keywright.dev/issued-for"),
+		fieldpath.MakePathOrDie("metadata", "labels", "keywright.dev/issued-for"), fieldpath.MakePathOrDie("type"),
 	} {
 		if !fields.Has(path) {
 			t.Errorf("%s is missing in %s", path, fields)
 		}
 	}
-	if len(got.Annotations) != 0 || KeyID(got) != "a" || KeyID(secretOf("a")) != "a" ||
+	if len(got.Annotations) != 1 || got.Annotations["keywright.dev/contents"] != contentsOfAll || KeyID(got) != "a" || KeyID(secretOf("a")) != "a" ||
 		got.OwnerReferences[0].Name != "a" || got.Labels["keywright.dev/issued-for"] != "APIKey" {
 		t.Errorf("got %+v", got.ObjectMeta)
 	}
@@ -80,6 +83,10 @@ func TestSecret_SharesEqualParts(t *testing.T) {
 	both[0].Labels["proof"] = "shared"
 	if both[1].Labels["proof"] != "shared" {
 		t.Error("each has its own labels")
+	}
+	both[0].Annotations["proof"] = "shared"
+	if both[1].Annotations["proof"] != "shared" {
+		t.Error("each has its own annotations")
 	}
 }
 

@@ -64,8 +64,8 @@ func (t *Target) contents() contents {
 	return contents{secretType: secretType, dataKey: t.dataKey(), hash: t.hashOfEntries()}
 }
 
-// mistypes reports whether a Secret of this type has to be replaced to get the type that the spec asks for. Where it asks
-// for none, a Secret that Keywright has not given a type keeps its own.
+// mistypes reports whether a Secret of this type has to be replaced to get the type that the spec asks for. Where it
+// asks for none, a Secret that Keywright has not given a type keeps its own.
 func (t *Target) mistypes(found v1alpha1.SecretType, owned *fieldpath.Set) bool {
 	wanted := t.contents()
 	return found != wanted.typeOrOpaque() && (wanted.secretType != "" || owned.Has(typePath))

@@ -115,8 +115,8 @@ func (i *Issuer) setOwner(
 	})
 }
 
-// releaseSecret removes Keywright's owner references from this version of a Secret, so that the garbage collector leaves
-// it alone, and the labels by which it is taken for one of Keywright's.
+// releaseSecret removes Keywright's owner references from this version of a Secret, so that the garbage collector
+// leaves it alone, and the labels that mark it as Keywright's.
 func (i *Issuer) releaseSecret(
 	ctx context.Context, secret *metav1.PartialObjectMetadata,
 ) (*metav1.PartialObjectMetadata, error) {
