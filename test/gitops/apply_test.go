@@ -2,6 +2,7 @@ package gitops
 
 import (
 	"maps"
+	"strconv"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -140,5 +141,5 @@ var count int
 // name returns a name that no other spec uses.
 func name(stem string) string {
 	count++
-	return stem + "-" + string(rune('a'+count))
+	return stem + "-" + strconv.Itoa(count)
 }
