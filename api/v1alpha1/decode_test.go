@@ -58,6 +58,7 @@ func quote(words []string) []string {
 var statuses = map[string]string{
 	"whole":              `%s`,
 	"nextRotationAt":     `{"nextRotationAt":%s}`,
+	"revokedAt":          `{"revokedAt":%s}`,
 	"effective":          `{"effective":%s}`,
 	"effective.ttl":      `{"effective":{"ttl":%s}}`,
 	"usage":              `{"usage":%s}`,
