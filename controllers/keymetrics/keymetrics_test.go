@@ -58,6 +58,13 @@ func status(keys []v1alpha1.KeyStatus, conditions ...metav1.Condition) v1alpha1.
 	return v1alpha1.KeyHolderStatus{Keys: keys, Conditions: conditions}
 }
 
+// refusedKey is the status of an object with a current key while the server refuses the key with this id.
+func refusedKey(id string) v1alpha1.KeyHolderStatus {
+	s := status(keys(key(nil)), refused("Leaked"))
+	s.Usage.Refused = []v1alpha1.RefusedKey{{ID: id, Reason: "Leaked"}}
+	return s
+}
+
 func keys(k ...v1alpha1.KeyStatus) []v1alpha1.KeyStatus { return k }
 
 func TestEntry_StateAndSummary(t *testing.T) {
@@ -113,6 +120,8 @@ func TestEntry_StateAndSummary(t *testing.T) {
 			status(keys(key(nil)), refused(v1alpha1.ReasonKeyInUse), stalled()),
 			Stalled, summary{stalled: 1},
 		},
+		"refused by the server":              {refusedKey("secret-id"), Refused, summary{}},
+		"an old key is refused":              {refusedKey("another"), Unknown, summary{}},
 		"being deleted":                      {status(nil, refused(v1alpha1.ReasonDeleted)), Deleted, summary{}},
 		"a reason the operator never writes": {status(keys(key(nil)), refused("Nonsense")), Unknown, summary{}},
 	} {

@@ -39,6 +39,21 @@ func TestStanding_AcceptsTheKeptLastAdmin(t *testing.T) {
 	}
 }
 
+// Revoked is final, even if the state is set back where no policy refuses that.
+func TestStanding_OfARevokedKey(t *testing.T) {
+	for _, state := range []v1alpha1.State{"", v1alpha1.StateActive, v1alpha1.StateDisabled, v1alpha1.StateRevoked} {
+		k := &v1alpha1.APIKey{}
+		k.Spec.Subject = v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}
+		k.Spec.State, k.Status.RevokedAt = state, &metav1.Time{Time: noon}
+		if got := convert.Standing(k); got != verify.Revoked {
+			t.Errorf("state %q: %s", state, got)
+		}
+		if object, _ := convert.KeyObject(k); object.Standing != verify.Revoked {
+			t.Errorf("state %q: %s in the index", state, object.Standing)
+		}
+	}
+}
+
 func TestStaysIfLast(t *testing.T) {
 	gone := metav1.Unix(1_900_000_000, 0)
 	for name, c := range map[string]struct {

@@ -111,7 +111,7 @@ func (r *run) count(plan lifecycle.Plan, before *v1alpha1.KeyHolderStatus) {
 		m.keysEnded(kind, r.endReason(), len(before.Keys)-len(now.Keys))
 	case lifecycle.Stall:
 		const conflict = v1alpha1.ReasonSecretConflict
-		if plan.Stall == lifecycle.SecretConflict && hasStalled(now, conflict) && !hasStalled(before, conflict) {
+		if plan.Stall == lifecycle.SecretConflict && !isReported(before, conflict) {
 			m.conflict(kind, conflictSecret)
 		}
 	}
@@ -140,7 +140,8 @@ func (r *run) endReason() string {
 	return endedOverlap
 }
 
-func hasStalled(s *v1alpha1.KeyHolderStatus, reason string) bool {
-	stalled := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionStalled)
-	return stalled != nil && stalled.Reason == reason
+// isReported reports whether a status has a problem, Stalled or not yet.
+func isReported(s *v1alpha1.KeyHolderStatus, reason string) bool {
+	ready := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionReady)
+	return ready != nil && ready.Reason == reason
 }

@@ -64,7 +64,7 @@ func TestCount_OfStatusChange(t *testing.T) {
 	ended := conditionOf(v1alpha1.ConditionActive, metav1.ConditionFalse, v1alpha1.ReasonExpired)
 	expired := status{Keys: recordedKeys(t, 1), Conditions: ended}
 	conflict := status{
-		Conditions: conditionOf(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonSecretConflict),
+		Conditions: conditionOf(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonSecretConflict),
 	}
 	none := map[string]float64{}
 	for name, c := range map[string]struct {
