@@ -41,8 +41,8 @@ func refused(key *v1alpha1.APIKey, resolved *dependencies) *issuer.Finding {
 		return &issuer.Finding{Reason: v1alpha1.ReasonDisabled,
 			Message: "spec.state is Disabled: the key is refused until it is Active again."}
 	case verify.OwnerDisabled:
-		return &issuer.Finding{Reason: v1alpha1.ReasonOwnerDisabled, Message: fmt.Sprintf(
-			"AdminUser %q is disabled: every key of this user is refused until spec.state of the AdminUser is Active again.", key.Owner())}
+		return &issuer.Finding{Reason: v1alpha1.ReasonOwnerDisabled, Message: fmt.Sprintf("AdminUser %q is disabled: "+
+			"every key of this user is refused until spec.state of the AdminUser is Active again.", key.Owner())}
 	case verify.OwnerDenied:
 		return denied(key)
 	case verify.Unknown:

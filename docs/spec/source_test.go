@@ -63,14 +63,14 @@ func fields(t *testing.T, path string) []string {
 	return names
 }
 
-// paths returns the paths of all leaf fields of a struct: secret.dataKey, policy.permissions[].effect. Former fields, which
-// a rule refuses, have no place in the tables.
+// paths returns the paths of all leaf fields of a struct: secret.dataKey, policy.permissions[].effect. Conditions have
+// tables of their own, and former fields, which a rule refuses, have no place in them.
 func paths(of reflect.Type, prefix string) []string {
 	var found []string
 	for field := range of.Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		switch kind := pointedTo(field.Type); {
-		case strings.HasPrefix(field.Name, "Removed"):
+		case name == "conditions" || strings.HasPrefix(field.Name, "Removed"):
 		case name == "":
 			found = append(found, paths(kind, prefix)...)
 		case isOurs(kind):
@@ -79,21 +79,6 @@ func paths(of reflect.Type, prefix string) []string {
 			found = append(append(found, prefix+name), paths(kind.Elem(), prefix+name+"[].")...)
 		default:
 			found = append(found, prefix+name)
-		}
-	}
-	return found
-}
-
-// members returns the names of a struct's own fields, without conditions, which have their own tables.
-func members(of reflect.Type) []string {
-	var found []string
-	for field := range of.Fields() {
-		switch name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name {
-		case "":
-			found = append(found, members(field.Type)...)
-		case "conditions":
-		default:
-			found = append(found, name)
 		}
 	}
 	return found

@@ -196,7 +196,9 @@ func (e *Env[T]) Accepted(ctx context.Context, name, plaintext string) bool {
 // Recorded returns an entry of status.keys as the API, or a person, writes one.
 func (e *Env[T]) Recorded(plaintext string) v1alpha1.KeyStatus {
 	digest := e.Ring.Digest(plaintext)
-	return v1alpha1.KeyStatus{ID: digest.KeyID(), Digest: digest.String(), State: v1alpha1.KeyCurrent, IssuedAt: metav1.NewTime(Begin)}
+	return v1alpha1.KeyStatus{
+		ID: digest.KeyID(), Digest: digest.String(), State: v1alpha1.KeyCurrent, IssuedAt: metav1.NewTime(Begin),
+	}
 }
 
 // Condition returns <status>/<reason> of a condition, or "".

@@ -42,7 +42,8 @@ func (s *Suite[T]) editedStatus() {
 				eternal := e.Recorded("a-key-of-my-own-making-" + e.Namespace)
 				again := kept
 				again.ID = "another"
-				garbage.State, eternal.State, again.State = v1alpha1.KeyOverlapping, v1alpha1.KeyOverlapping, v1alpha1.KeyOverlapping
+				const overlapping = v1alpha1.KeyOverlapping
+				garbage.State, eternal.State, again.State = overlapping, overlapping, overlapping
 				s.Keys = append(s.Keys, garbage, eternal, again)
 			})
 			Expect(o.HolderStatus().Keys).To(HaveExactElements(kept))

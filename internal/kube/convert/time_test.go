@@ -15,7 +15,8 @@ var durationPattern = regexp.MustCompile(`^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,
 func TestDurationOf_IsWrittenAsPeopleDo(t *testing.T) {
 	for d, want := range map[time.Duration]v1alpha1.Duration{
 		0: "0s", -time.Hour: "0s", 1: "1s", time.Second: "1s", 90 * time.Second: "1m30s", 24 * time.Hour: "24h",
-		90 * time.Minute: "1h30m", time.Hour + time.Second: "1h1s", 30500 * time.Millisecond: "31s", 2160 * time.Hour: "2160h",
+		90 * time.Minute: "1h30m", time.Hour + time.Second: "1h1s", 30500 * time.Millisecond: "31s",
+		2160 * time.Hour:   "2160h",
 		99_999 * time.Hour: "99999h", 100_000 * time.Hour: "99999h60m", 1<<63 - 1: "99999h99999m99999s",
 	} {
 		if got := convert.DurationOf(d); got != want {

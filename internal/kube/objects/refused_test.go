@@ -61,6 +61,7 @@ var _ = Describe("A refused key", func() {
 
 		Expect(server.Record(ctx, user, generate(), 0)).To(Succeed())
 		Expect(server.SetRefused(ctx, id, string(user.UID), user.Status.Keys[0].ID, "Leaked")).To(Succeed())
-		Expect(read(ctx, user)).To(HaveExactElements(entry(user.Status.Keys[0].ID, "Leaked")), "others are not recorded any more")
+		Expect(read(ctx, user)).To(HaveExactElements(entry(user.Status.Keys[0].ID, "Leaked")),
+			"others are not recorded any more")
 	})
 })

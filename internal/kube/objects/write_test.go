@@ -160,7 +160,9 @@ var _ = Describe("A change", func() {
 			o.(*v1alpha1.APIKey).Spec.Scopes = []v1alpha1.Scope{"certs.write"}
 		})).To(Succeed())
 		Expect(verifier.Verify(k.Plaintext, time.Now()).Rights().Scopes).To(ConsistOf("certs.write"))
-		Expect(server.Change(ctx, o, func(o objects.Object) { o.(*v1alpha1.APIKey).Spec.State = v1alpha1.StateRevoked })).To(Succeed())
+		Expect(server.Change(ctx, o, func(o objects.Object) {
+			o.(*v1alpha1.APIKey).Spec.State = v1alpha1.StateRevoked
+		})).To(Succeed())
 		Expect(accepted(k)).To(BeFalse())
 	})
 

@@ -216,7 +216,8 @@ func (r *run) resultOf(plan lifecycle.Plan) reconcile.Result {
 // or to another object that records the same key.
 func needsPolling(cause lifecycle.StallCause) bool {
 	switch cause {
-	case lifecycle.SecretConflict, lifecycle.TypeConflict, lifecycle.InvalidKey, lifecycle.RetiredKey, lifecycle.KeyInUse, lifecycle.KeyTaken:
+	case lifecycle.SecretConflict, lifecycle.TypeConflict, lifecycle.InvalidKey, lifecycle.RetiredKey,
+		lifecycle.KeyInUse, lifecycle.KeyTaken:
 		return true
 	}
 	return false

@@ -32,7 +32,9 @@ func ringOf(t *testing.T, letters string) *pepper.Keyring {
 }
 
 func keyOf(digest pepper.Digest) lifecycle.Key {
-	return lifecycle.Key{ID: digest.KeyID(), Prefix: "ak_0", Digest: digest.String(), IssuedAt: noon, State: lifecycle.StateCurrent}
+	return lifecycle.Key{
+		ID: digest.KeyID(), Prefix: "ak_0", Digest: digest.String(), IssuedAt: noon, State: lifecycle.StateCurrent,
+	}
 }
 
 func TestRecordedKeys_KeyOfUnknownPepperIsDead(t *testing.T) {

@@ -245,13 +245,17 @@ func TestSetStatus_Fields(t *testing.T) {
 	if s.LastRotateRequest != "now" || s.AdoptedKeyIDs != nil || s.SecretName != "" || s.NextRotationAt != nil {
 		t.Errorf("after Record: %+v", s)
 	}
-	r.setStatus(lifecycle.Plan{Step: lifecycle.Record, Keys: []lifecycle.Key{{ID: "p", State: lifecycle.StatePending}}, Adopt: true})
+	pending := []lifecycle.Key{{ID: "p", State: lifecycle.StatePending}}
+	r.setStatus(lifecycle.Plan{Step: lifecycle.Record, Keys: pending, Adopt: true})
 	if !slices.Equal(s.AdoptedKeyIDs, []string{"adopted"}) {
 		t.Errorf("after an adoption: %+v", s)
 	}
 	h.Spec.RotateRequest = "again"
 	r.setStatus(
-		lifecycle.Plan{Step: lifecycle.Settle, Keys: []lifecycle.Key{{ID: "p", State: lifecycle.StateCurrent}}, Delivered: true, NextRotation: next},
+		lifecycle.Plan{
+			Step: lifecycle.Settle, Keys: []lifecycle.Key{{ID: "p", State: lifecycle.StateCurrent}}, Delivered: true,
+			NextRotation: next,
+		},
 	)
 	if s.LastRotateRequest != "now" || s.SecretName != "alice-admin-key" ||
 		!s.NextRotationAt.Equal(&metav1.Time{Time: noon.Add(time.Hour + time.Second)}) {
