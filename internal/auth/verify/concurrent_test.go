@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/key/pepper"
 )
@@ -99,3 +100,49 @@ func TestIndex_LastAdminTakesOverWithoutAGap(t *testing.T) {
 		handover(1, 1+many, verify.Accepted)
 	}
 }
+
+// While requests are decided, a user to whom one of two bindings always gives the role may use it at every instant, and
+// a deleted binding gives nothing once DeleteBinding has returned. Readers do not cache what was true before.
+func TestIndex_BindingsTakeEffectAtOnce(t *testing.T) {
+	ring, index := keyring(t), &verify.Index{}
+	verifier := verify.NewVerifier(index, format, ring)
+	rights := access.Rights{Scopes: []string{"certs.read"}}
+	index.Put(apiKeyID("alices"), apiKey("alice", rights, ring.Digest(numbered(1))))
+	index.Put(apiKeyID("bobs"), apiKey("bob", rights, ring.Digest(numbered(2))))
+	index.PutRole("reader", reader())
+	always, sometimes := access.Binding{Role: "reader", Users: []string{"alice"}}, bindingOf(0)
+	sometimes.Users = append(sometimes.Users, "bob")
+	index.PutBinding("one", always)
+
+	var done atomic.Bool
+	var readers sync.WaitGroup
+	for range 2 {
+		readers.Go(func() {
+			for !done.Load() {
+				if v := verifier.Verify(numbered(1), now); len(verifier.Scopes(v)) != 1 || !verifier.UserMay("alice", certsRead) {
+					t.Error("alice may not read between two bindings")
+					return
+				}
+				verifier.Scopes(verifier.Verify(numbered(2), now))
+			}
+		})
+	}
+	expect := func(want int) {
+		if got := len(verifier.Scopes(verifier.Verify(numbered(2), now))); got != want {
+			t.Errorf("bob may use %d scopes, want %d", got, want)
+		}
+	}
+	names := [2]string{"one", "two"}
+	for i := 0; i < 2000 && !t.Failed(); i++ {
+		index.PutBinding(names[(i+1)%2], always)
+		index.DeleteBinding(names[i%2])
+		index.PutBinding("bobs", sometimes)
+		expect(1)
+		index.DeleteBinding("bobs")
+		expect(0)
+	}
+	done.Store(true)
+	readers.Wait()
+}
+
+var certsRead = access.Request{Action: "certs.read", Resource: "certificate:42"}
