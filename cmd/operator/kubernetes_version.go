@@ -39,8 +39,8 @@ func checkKubernetes(ctx context.Context, config *rest.Config) error {
 // an unstamped build, passes.
 func checkVersion(kubernetes string) error {
 	running, err := utilversion.ParseGeneric(kubernetes)
-	if err != nil || running.AtLeast(utilversion.MustParseGeneric(oldestKubernetes)) {
-		return nil
+	if err == nil && running.LessThan(utilversion.MustParseGeneric(oldestKubernetes)) {
+		return fmt.Errorf("the API server is Kubernetes %s, and Keywright needs %s or later", kubernetes, oldestKubernetes)
 	}
-	return fmt.Errorf("the API server is Kubernetes %s, and Keywright needs %s or later", kubernetes, oldestKubernetes)
+	return nil
 }

@@ -31,6 +31,16 @@ var _ = Describe("Every validation of every policy", func() {
 		}
 	})
 
+	It("applies to every served version of a kind", func(ctx SpecContext) {
+		var policies admissionv1.ValidatingAdmissionPolicyList
+		Expect(plane.Client.List(ctx, &policies, client.MatchingLabels{"app.kubernetes.io/name": "keywright"})).To(Succeed())
+		for _, policy := range policies.Items {
+			for _, rule := range policy.Spec.MatchConstraints.ResourceRules {
+				Expect(rule.APIVersions).To(Equal([]string{"*"}), policy.Name)
+			}
+		}
+	})
+
 	It("is bound", func(ctx SpecContext) {
 		var policies admissionv1.ValidatingAdmissionPolicyList
 		Expect(plane.Client.List(ctx, &policies, client.MatchingLabels{"app.kubernetes.io/name": "keywright"})).To(Succeed())
