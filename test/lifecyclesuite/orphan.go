@@ -68,8 +68,12 @@ func (s *Suite[T]) orphaned() {
 			e.Remove(ctx, one)
 			e.NoSecret(ctx, e.SecretOf(one))
 		})
+	})
+}
 
-		It("is not the one of a former name, which is removed", func(ctx SpecContext) {
+func (s *Suite[T]) withoutOrphan() {
+	Describe("An object whose Secret is to outlive it", func() {
+		It("leaves no Secret under a former name", func(ctx SpecContext) {
 			e := s.NewEnv(ctx)
 			e.Apply(ctx, one, s.orphan, s.secretNamed("former"))
 			e.Change(ctx, one, s.secretNamed("present"))
@@ -80,7 +84,7 @@ func (s *Suite[T]) orphaned() {
 			Expect(e.Secret(ctx, "present").OwnerReferences).To(BeEmpty())
 		})
 
-		It("goes when the keys are ended for good, and the object stays", func(ctx SpecContext) {
+		It("has no Secret to leave once its keys were ended for good", func(ctx SpecContext) {
 			e := s.NewEnv(ctx)
 			e.Apply(ctx, one, s.orphan)
 			o := e.Change(ctx, one, s.End)
@@ -90,7 +94,7 @@ func (s *Suite[T]) orphaned() {
 			Expect(e.Gone(ctx, one)).To(BeTrue())
 		})
 
-		It("holds up no object without a Secret", func(ctx SpecContext) {
+		It("is gone also without a Secret", func(ctx SpecContext) {
 			e := s.NewEnv(ctx)
 			foreign := e.Foreign(ctx, e.SecretOf(one))
 			e.Apply(ctx, one, s.orphan)

@@ -102,6 +102,7 @@ func (s *Suite[T]) Run() bool {
 		s.reapplied()
 		s.restored()
 		s.orphaned()
+		s.withoutOrphan()
 		s.disabled()
 		s.ended()
 		s.deleted()

@@ -1,6 +1,9 @@
 package lifecycle
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // maxSecretType is the length of the longest type that spec.secret.type accepts.
 const maxSecretType = 253
@@ -10,7 +13,7 @@ const maxSecretType = 253
 // of type kubernetes.io/service-account-token with a token. The CRD has the same rule; the operator checks again before
 // it writes, in case the CRD in the cluster lacks it.
 func AllowsSecretType(secretType string) bool {
-	if secretType == "Opaque" || secretType == "kubernetes.io/basic-auth" {
+	if slices.Contains([]string{"Opaque", "kubernetes.io/basic-auth"}, secretType) {
 		return true
 	}
 	domain, name, _ := strings.Cut(secretType, "/")
