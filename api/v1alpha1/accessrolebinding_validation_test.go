@@ -26,7 +26,7 @@ func bound(spec string) string {
 func users(names ...string) string {
 	subjects := make([]string, len(names))
 	for i, name := range names {
-		subjects[i] = fmt.Sprintf(`{"kind":"User","name":"%s"}`, name)
+		subjects[i] = fmt.Sprintf(`{"kind":"User","name":%q}`, name)
 	}
 	return bound(`{"subjects":[` + strings.Join(subjects, ",") + `]}`)
 }
@@ -72,7 +72,7 @@ var _ = DescribeTable("An AccessRoleBinding is refused, with one sentence for ea
 	Entry("user with a space", users("a b"), badUser("a b")),
 	Entry("user with the kind of a subject", users("User/alice"), badUser("User/alice")),
 	Entry("user that is a wildcard", users("*"), badUser("*")),
-	Entry("user with a line end", users(`alice\n`), `spec.subjects[0].name: Invalid value: "alice\n": `+memberForm),
+	Entry("user with a line end", users("alice\n"), `spec.subjects[0].name: Invalid value: "alice\n": `+memberForm),
 	Entry("user admin", users("admin"), adminUserBound("admin")),
 	Entry("user Admin", users("Admin"), adminUserBound("Admin")),
 	Entry("a user twice", users("alice", "bob", "alice"),

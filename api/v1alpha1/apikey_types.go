@@ -134,7 +134,7 @@ type SecretType string
 // Types of Secrets of Kubernetes itself that may hold a key.
 const (
 	SecretTypeOpaque    SecretType = "Opaque"
-	SecretTypeBasicAuth SecretType = "kubernetes.io/basic-auth"
+	SecretTypeBasicAuth SecretType = "kubernetes.io/basic-auth" //nolint:gosec // the name of a type
 )
 
 // EntryValue is the value of an entry of a Secret. It is not secret: everybody who reads the APIKey reads it.

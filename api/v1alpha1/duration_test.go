@@ -14,7 +14,7 @@ var (
 	// copied matches a pattern of durations in a rule.
 	copied = regexp.MustCompile(`\^\(\[0-9\][^']*`)
 	// gatewayDuration is the pattern of GEP-2257, the duration format of the Gateway API.
-	gatewayDuration = regexp.MustCompile(`^([0-9]{1,5}(h|m|s|ms)){1,4}$`)
+	gatewayDuration = regexp.MustCompile(`^(\d{1,5}(h|m|s|ms)){1,4}$`)
 )
 
 var _ = Describe("A duration", func() {

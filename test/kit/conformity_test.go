@@ -114,10 +114,10 @@ func TestCheckAtRest(t *testing.T) {
 }
 
 func TestCheckAtRest_KindsWithoutStatusAreCurrent(t *testing.T) {
-	meta := metav1.ObjectMeta{Name: "auditors", Generation: 2}
+	auditors := metav1.ObjectMeta{Name: "auditors", Generation: 2}
 	for kind, object := range map[string]client.Object{
-		"AccessRole":        &v1alpha1.AccessRole{ObjectMeta: meta},
-		"AccessRoleBinding": &v1alpha1.AccessRoleBinding{ObjectMeta: meta},
+		"AccessRole":        &v1alpha1.AccessRole{ObjectMeta: auditors},
+		"AccessRoleBinding": &v1alpha1.AccessRoleBinding{ObjectMeta: auditors},
 	} {
 		expect(t, kit.CheckAtRest(object), "")
 		expect(t, kit.CheckAtRest(untyped(t, object, kind)), "")
