@@ -198,7 +198,8 @@ var _ = Describe("The type of a Secret that was handed over", func() {
 	It("is not changed, and the message says so", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		handOver(ctx, e, "example.com/a")
-		k := e.Apply(ctx, "ci", repository)
+		e.Apply(ctx, "ci", repository)
+		k := e.PassGrace(ctx, "ci")
 		expectConditions(k, "False/SecretConflict", "False/NoKey")
 		Expect(condition(k, "Stalled")).To(Equal("True/SecretConflict"))
 		Expect(message(k, "Stalled")).To(Equal("Secret ci-api-key was handed over with type example.com/a, which can't be " +

@@ -38,11 +38,14 @@ var _ = Describe("The operator's metrics", func() {
 		rotated, ended := newAPIKey(ctx, "metered-rotated", lasting), newAPIKey(ctx, "metered-ended", brief)
 		brought(ctx, "metered-adopted", "a-key-that-a-person-brought", map[string]string{v1alpha1.AnnotationAdopt: "true"})
 		brought(ctx, "metered-stuck", "a-key-of-another-person", nil)
+		brought(ctx, "metered-short", "short", map[string]string{v1alpha1.AnnotationAdopt: "true"})
 		adopted, stuck := newAPIKey(ctx, "metered-adopted"), newAPIKey(ctx, "metered-stuck")
+		short := newAPIKey(ctx, "metered-short")
 		awaitReady(ctx, rotated, v1alpha1.ReasonIssued)
 		annotate(ctx, rotated, v1alpha1.AnnotationRotate, "now")
 		awaitReady(ctx, adopted, v1alpha1.ReasonIssued)
 		awaitReady(ctx, stuck, v1alpha1.ReasonSecretConflict)
+		awaitReady(ctx, short, v1alpha1.ReasonInvalidKey)
 		awaitAPIKey(ctx, ended, v1alpha1.ConditionActive, v1alpha1.ReasonExpired)
 
 		lines := awaitMetrics(ctx,
@@ -66,7 +69,7 @@ var _ = Describe("The operator's metrics", func() {
 				Expect(line).NotTo(ContainSubstring(name))
 			}
 		}
-		for _, k := range []*v1alpha1.APIKey{rotated, ended, adopted, stuck} {
+		for _, k := range []*v1alpha1.APIKey{rotated, ended, adopted, stuck, short} {
 			removeAPIKey(ctx, k)
 		}
 		awaitMetrics(ctx, `keywright_keys_ended_total{kind="APIKey",reason="deleted"}`)

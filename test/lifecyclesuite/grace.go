@@ -8,6 +8,9 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/cli-utils/pkg/kstatus/status"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/kube/keyholder"
@@ -33,6 +36,11 @@ func checkWaiting(o keyholder.Object) {
 	Expect(Message(o, v1alpha1.ConditionReady)).To(Equal(reconciling.Message))
 	Expect(Condition(o, v1alpha1.ConditionStalled)).To(BeEmpty())
 	Expect(o.HolderStatus().ObservedGeneration).To(Equal(o.GetGeneration()))
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
+	Expect(err).NotTo(HaveOccurred())
+	result, err := status.Compute(&unstructured.Unstructured{Object: content})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(result.Status).To(Equal(status.InProgressStatus), "Flux and kpt wait for it")
 }
 
 // PassGrace lets the grace of a problem pass, and reconciles the object.

@@ -58,60 +58,6 @@ func TestDecide_StepsFromRest(t *testing.T) {
 			[]lifecycle.Step{record, deliver, settle, rest}, []string{"k2"}, 0},
 		"rotation not yet due": {func(f *fixture) { f.spec.Every = time.Hour; f.now = f.now.Add(time.Hour - 1) },
 			[]lifecycle.Step{rest}, []string{"k1"}, 0},
-		"rotation.after has come": {func(f *fixture) {
-			f.spec.RotateAfter = f.now.Add(time.Hour)
-			f.now = f.spec.RotateAfter
-		},
-			[]lifecycle.Step{record, deliver, settle, rest}, []string{"k2"}, 0},
-		"rotation.after is still to come": {func(f *fixture) {
-			f.spec.RotateAfter = f.now.Add(time.Hour)
-			f.now = f.now.Add(time.Hour - 1)
-		},
-			[]lifecycle.Step{rest}, []string{"k1"}, 0},
-		"rotation.after is the time of the issue": {func(f *fixture) { f.spec.RotateAfter = f.now },
-			[]lifecycle.Step{rest}, []string{"k1"}, 0},
-		"rotation.after has a fraction": {func(f *fixture) {
-			f.spec.RotateAfter = f.now.Add(time.Second / 2)
-			f.now = f.now.Add(time.Second)
-		},
-			[]lifecycle.Step{record, deliver, settle, rest}, []string{"k2"}, 0},
-		"rotation.after with overlap": {func(f *fixture) {
-			f.now = f.now.Add(time.Hour)
-			f.spec.RotateAfter, f.spec.Overlap = f.now, time.Hour
-		},
-			[]lifecycle.Step{record, deliver, settle, rest}, []string{"k2", "k1"}, 0},
-		"rotation.after, a schedule and a request": {func(f *fixture) {
-			f.now = f.now.Add(2 * time.Hour)
-			f.spec.RotateAfter, f.spec.Every, f.spec.RotateRequest = f.now, time.Hour, "now"
-		},
-			[]lifecycle.Step{record, deliver, settle, rest}, []string{"k2"}, 0},
-		"rotation.after of an expired object": {func(f *fixture) {
-			f.now = f.now.Add(time.Hour)
-			f.spec.RotateAfter, f.spec.ExpiresAt = f.now, f.now
-		},
-			[]lifecycle.Step{lifecycle.Amend, rest}, []string{"k1"}, 0},
-		"the pepper is gone, rotation.after has come": {func(f *fixture) {
-			f.die(lifecycle.PepperGone)
-			f.now = f.now.Add(time.Hour)
-			f.spec.RotateAfter = f.now
-		},
-			[]lifecycle.Step{record, deliver, settle, rest}, []string{"k2"}, 0},
-		"an overlapping key without a current one": {func(f *fixture) {
-			f.spec.Overlap = time.Hour
-			k := &f.status.Keys[0]
-			k.State, k.ExpiresAt = lifecycle.StateOverlapping, f.now.Add(time.Minute)
-		},
-			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2", "k1"}, 0},
-		"an overlapping key without an end and no current one": {func(f *fixture) {
-			f.spec.Overlap, f.status.Keys[0].State = time.Hour, lifecycle.StateOverlapping
-		},
-			[]lifecycle.Step{drop, look, record, deliver, settle, rest}, []string{"k2"}, 0},
-		"a second current key": {func(f *fixture) {
-			second := f.status.Keys[0]
-			second.ID, second.IssuedAt, second.ExpiresAt = "k0", second.IssuedAt.Add(-time.Hour), f.now.Add(time.Hour)
-			f.spec.Overlap, f.status.Keys = time.Hour, append(f.status.Keys, second)
-		},
-			[]lifecycle.Step{drop, rest}, []string{"k1"}, 0},
 		"demoted": {func(f *fixture) { f.spec.Revoked = true },
 			[]lifecycle.Step{drop, remove, rest}, nil, 0},
 		"Secret deleted, keep": {func(f *fixture) { f.secret = secret{} },
@@ -303,7 +249,7 @@ func TestDecide_BlockedKeepsDelivered(t *testing.T) {
 
 func TestDecide_WaitsForAPI(t *testing.T) {
 	f := newFixture()
-	f.spec.ByAPI = true
+	f.spec.ByAPI, f.spec.RotateAfter = true, f.now.Add(time.Minute)
 	plan, err := f.run(f.checkStep, never)
 	if err != nil || plan.Stall != lifecycle.AwaitingKey || f.generated != 0 {
 		t.Fatalf("%+v, %v", plan, err)
@@ -312,6 +258,11 @@ func TestDecide_WaitsForAPI(t *testing.T) {
 	plan, err = f.run(f.checkStep, never)
 	if err != nil || plan.Step != rest || f.generated != 0 {
 		t.Fatalf("%+v, %v", plan, err)
+	}
+	f.now = f.spec.RotateAfter
+	plan, err = f.run(f.checkStep, never)
+	if err != nil || plan.Step != rest || f.generated != 0 || !plan.NextRotation.IsZero() {
+		t.Fatalf("only the API replaces its key: %+v, %v", plan, err)
 	}
 }
 
@@ -343,112 +294,6 @@ func TestDecide_DeletedObjectReleasesAdoptedSecret(t *testing.T) {
 		if len(f.status.Keys) != 0 || (f.secret == kept) != adopt || f.status.Guarded {
 			t.Fatalf("annotated %t: keys %v, Secret %+v", adopt, ids(f), f.secret)
 		}
-	}
-}
-
-func TestDecide_Expiry(t *testing.T) {
-	const minute = time.Minute
-	start := newFixture().now
-	for name, c := range map[string]struct {
-		happens func(*fixture)
-		keys    []string
-		expired bool
-		end     time.Time
-	}{
-		"not yet": {func(f *fixture) { f.spec.TTL = minute; f.now = start.Add(minute - 1) }, []string{"k1"}, false,
-			start.Add(minute)},
-		"ttl over": {func(f *fixture) { f.spec.TTL = minute; f.now = start.Add(minute) }, []string{"k1"}, true,
-			start.Add(minute)},
-		"the earliest end counts": {func(f *fixture) {
-			f.spec.TTL, f.spec.MaxTTL = time.Hour, minute
-			f.spec.ExpiresAt = start.Add(time.Hour)
-		}, []string{"k1"}, false, start.Add(minute)},
-		"a fraction of a second": {func(f *fixture) { f.spec.TTL = minute + 1 }, []string{"k1"}, false,
-			start.Add(minute + time.Second)},
-		"rotated after its ttl": {func(f *fixture) {
-			f.spec.TTL = minute
-			f.now = start.Add(time.Hour)
-			f.spec.RotateRequest = "now"
-		}, []string{"k2"}, false, start.Add(time.Hour + minute)},
-		"expired, rotation requested": {func(f *fixture) { f.spec.ExpiresAt = start; f.spec.RotateRequest = "now" },
-			[]string{"k1"}, true, start},
-		"expired, Secret lost": {func(f *fixture) {
-			f.spec.ExpiresAt = start
-			f.spec.Reissue = true
-			f.secret = secret{}
-		}, []string{"k1"}, true, start},
-		"made longer": {func(f *fixture) {
-			f.spec.ExpiresAt = start
-			f.runOrFail(t)
-			f.spec.ExpiresAt = start.Add(minute)
-		}, []string{"k1"}, false, start.Add(minute)},
-		"end taken away": {func(f *fixture) {
-			f.spec.ExpiresAt = start
-			f.runOrFail(t)
-			f.spec.ExpiresAt = time.Time{}
-		}, []string{"k1"}, false, time.Time{}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := settledFixture(t)
-			c.happens(f)
-			plan := f.runOrFail(t)
-			if !slices.Equal(ids(f), c.keys) || plan.Expired != c.expired || !f.status.Keys[0].ExpiresAt.Equal(c.end) {
-				t.Fatalf("keys %v, expired %t, end %v", ids(f), plan.Expired, f.status.Keys[0].ExpiresAt)
-			}
-			if plan.Expired != plan.WakeAt.IsZero() && !c.end.IsZero() {
-				t.Fatalf("wakes at %v", plan.WakeAt)
-			}
-		})
-	}
-}
-
-func TestDecide_NextRotationIsTheEarliest(t *testing.T) {
-	start := newFixture().now
-	for name, c := range map[string]struct {
-		every time.Duration
-		after time.Time
-		want  time.Time
-	}{
-		"none":                     {0, time.Time{}, time.Time{}},
-		"a schedule":               {time.Hour, time.Time{}, start.Add(time.Hour)},
-		"after":                    {0, start.Add(time.Minute), start.Add(time.Minute)},
-		"after, in whole seconds":  {0, start.Add(time.Minute + 1), start.Add(time.Minute + time.Second)},
-		"after, then a schedule":   {time.Hour, start.Add(time.Minute), start.Add(time.Minute)},
-		"a schedule, then after":   {time.Hour, start.Add(2 * time.Hour), start.Add(time.Hour)},
-		"after, of an earlier key": {0, start.Add(-time.Hour), time.Time{}},
-	} {
-		f := settledFixture(t)
-		f.spec.Every, f.spec.RotateAfter = c.every, c.after
-		if plan := f.runOrFail(t); !plan.NextRotation.Equal(c.want) || !plan.WakeAt.Equal(c.want) {
-			t.Errorf("%s: next rotation %v, wakes at %v, want %v", name, plan.NextRotation, plan.WakeAt, c.want)
-		}
-	}
-}
-
-// A clock that steps back after a rotation does not repeat it.
-func TestDecide_RotatesOnceAfterAnInstant(t *testing.T) {
-	f := settledFixture(t)
-	f.spec.RotateAfter = f.now.Add(time.Hour)
-	for _, since := range []time.Duration{
-		time.Hour, time.Hour + 1, 0, 2 * time.Hour, 59 * time.Minute, time.Hour + time.Second, 3 * time.Hour,
-	} {
-		f.now = f.spec.RotateAfter.Add(since - time.Hour)
-		f.runOrFail(t)
-		if f.generated != 2 {
-			t.Fatalf("%s after the first issue: %d keys", since, f.generated)
-		}
-	}
-}
-
-func TestDecide_IssuesNoEndedKey(t *testing.T) {
-	f := newFixture()
-	f.spec.ExpiresAt = f.now
-	if plan := f.runOrFail(t); plan.Step != rest || !plan.Expired || plan.Delivered || f.generated != 0 {
-		t.Fatalf("%+v, %d generated", plan, f.generated)
-	}
-	f.spec.ExpiresAt = f.now.Add(time.Hour)
-	if plan := f.runOrFail(t); plan.Expired || !plan.Delivered || f.generated != 1 {
-		t.Fatalf("%+v, %d generated", plan, f.generated)
 	}
 }
 
