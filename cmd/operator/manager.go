@@ -74,6 +74,8 @@ func cacheOptions(o *options) (cache.Options, error) {
 		ByObject: map[client.Object]cache.ByObject{
 			&v1alpha1.AdminUser{}: {Transform: trimmer.KeyObject},
 			&v1alpha1.APIKey{}:    {Namespaces: keys, Transform: trimmer.KeyObject},
+			// A user takes more room in the managed fields than in the spec.
+			&v1alpha1.AccessRoleBinding{}: {Transform: cache.TransformStripManagedFields()},
 			issuer.SecretMetadata(): {
 				Label: labels.NewSelector().Add(*written), Namespaces: secrets, Transform: trimmer.Secret,
 			},
