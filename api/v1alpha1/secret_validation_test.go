@@ -22,7 +22,8 @@ const (
 // kubernetesNames have a meaning for Kubernetes or its tools, or may get one.
 var kubernetesNames = []string{
 	"kubernetes.io/service-account.name", "kubernetes.io/service-account.uid", "kubernetes.io/legacy-token-last-used",
-	"kubernetes.io/enforce-mountable-secrets", "kubernetes.io/x", "k8s.io/x", "node.kubernetes.io/x", "rbac.kubernetes.io/x",
+	"kubernetes.io/enforce-mountable-secrets", "kubernetes.io/x", "k8s.io/x", "node.kubernetes.io/x",
+	"rbac.kubernetes.io/x",
 	"kubectl.kubernetes.io/last-applied-configuration", "config.k8s.io/owning-inventory", "a.b.k8s.io/x",
 	"applyset.kubernetes.io/part-of", "internal.config.kubernetes.io/previousNames",
 }
@@ -97,7 +98,7 @@ var kubernetesTypes = []v1alpha1.SecretType{
 	"kubernetes.io/Basic-Auth", "kubernetes.io/basic-auth/x", "kubernetеs.io/tls", "kubernetes。io/tls",
 }
 
-// brokenTypes are no types.
+// brokenTypes have no valid form.
 var brokenTypes = []v1alpha1.SecretType{
 	"", " ", "opaque", "OPAQUE", "Opaque ", "Opaque\n", "helm", "example/x", "example.com", "example.com/", "/x",
 	"example.com/x/y", "example.com/-x", "example.com/x-", "example.com/x y", "Example.com/x", "-example.com/x",
@@ -106,7 +107,8 @@ var brokenTypes = []v1alpha1.SecretType{
 
 var ordinaryTypes = []v1alpha1.SecretType{
 	"Opaque", "example.com/x", "helm.sh/release.v1", "a.b-c.d/X_y.Z-1", "0.1/2", "notkubernetes.io/x", "my-k8s.io/token",
-	"kubernetes.io.example.com/tls", "kubernetes.iox/x", "example.com/kubernetes.io", "cluster.x-k8s.io.example.com/secret",
+	"kubernetes.io.example.com/tls", "kubernetes.iox/x", "example.com/kubernetes.io",
+	"cluster.x-k8s.io.example.com/secret",
 	v1alpha1.SecretType("example.com/" + strings.Repeat("x", 241)),
 }
 
@@ -175,7 +177,8 @@ var _ = DescribeTable("The further entries of a Secret are refused:",
 	Entry("a name of two dots", stringData(".."), badEntry),
 	Entry("a name that begins with two dots", stringData("..data"), badEntry),
 	Entry("a name too long", stringData(strings.Repeat("k", 254)), badEntry),
-	Entry("17 entries", stringData(numbered("entry", 17)...), "spec.secret.stringData: Too many: 17: must have at most 16 items"),
+	Entry("17 entries", stringData(numbered("entry", 17)...),
+		"spec.secret.stringData: Too many: 17: must have at most 16 items"),
 	Entry("a value too long", fmt.Sprintf(`"stringData":{"a":%q}`, strings.Repeat("x", 4097)),
 		"spec.secret.stringData.a: Too long: may not be more than 4096 bytes"),
 	Entry("a value as a number", `"stringData":{"a":1}`, `spec.secret.stringData.a: Invalid value: "integer": spec.secret.stringData.a in body must be of type string: "integer"`),

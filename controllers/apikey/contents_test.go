@@ -259,7 +259,8 @@ var _ = Describe("The further entries of a Secret", func() {
 		}
 		e.DeleteSecret(ctx, "ci-api-key")
 		e.Reconcile(ctx, "ci")
-		Expect(entriesOf(e.Secret(ctx, "ci-api-key"), "key")).To(Equal(map[string]string{"subject": "Account/ci", "url": url}))
+		Expect(entriesOf(e.Secret(ctx, "ci-api-key"), "key")).To(
+			Equal(map[string]string{"subject": "Account/ci", "url": url}))
 	})
 
 	It("leave with the next key what an earlier change has added", func(ctx SpecContext) {
@@ -268,7 +269,8 @@ var _ = Describe("The further entries of a Secret", func() {
 		e.Change(ctx, "ci", withEntries(map[string]v1alpha1.EntryValue{"first": "1", "second": "2"}))
 		e.Change(ctx, "ci", withEntries(map[string]v1alpha1.EntryValue{"third": "3"}), rotate("1"))
 		e.Reconcile(ctx, "ci")
-		Expect(entriesOf(e.Secret(ctx, "ci-api-key"), "key")).To(Equal(map[string]string{"subject": "Account/ci", "third": "3"}))
+		Expect(entriesOf(e.Secret(ctx, "ci-api-key"), "key")).To(
+			Equal(map[string]string{"subject": "Account/ci", "third": "3"}))
 		Expect(e.Accepted(ctx, "ci", e.Plaintext(ctx, "ci-api-key"))).To(BeTrue())
 	})
 

@@ -11,8 +11,8 @@ import (
 	"keywright.dev/keywright/internal/key/lifecycle"
 )
 
-// typeRule is the rule that the CRD has for spec.secret.type: a list of types, an expression that other types match, and
-// one that they don't.
+// typeRule is the rule that the CRD has for spec.secret.type: a list of types, an expression that other types match,
+// and one that they don't.
 type typeRule struct {
 	listed          []string
 	form, forbidden *regexp.Regexp

@@ -61,7 +61,8 @@ func TestSecret_KeepsFieldsThatDecisionsNeed(t *testing.T) {
 			t.Errorf("%s is missing in %s", path, fields)
 		}
 	}
-	if len(got.Annotations) != 1 || got.Annotations["keywright.dev/contents"] != contentsOfAll || KeyID(got) != "a" || KeyID(secretOf("a")) != "a" ||
+	if len(got.Annotations) != 1 || got.Annotations["keywright.dev/contents"] != contentsOfAll ||
+		KeyID(got) != "a" || KeyID(secretOf("a")) != "a" ||
 		got.OwnerReferences[0].Name != "a" || got.Labels["keywright.dev/issued-for"] != "APIKey" {
 		t.Errorf("got %+v", got.ObjectMeta)
 	}

@@ -3,6 +3,7 @@ package issuer
 import (
 	"encoding/json"
 	"maps"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -196,21 +197,19 @@ func TestObserve_WithTypeAndEntries(t *testing.T) {
 
 // factsOf lists the facts that are true.
 func factsOf(s lifecycle.Secret) string {
-	facts := ""
+	var facts []string
 	for _, f := range []struct {
 		name string
 		is   bool
 	}{
-		{"intact", s.Intact}, {"misplaced", s.Misplaced}, {"mistyped", s.Mistyped}, {"outdated", s.Outdated}, {"adopt", s.Adopt},
+		{"intact", s.Intact}, {"misplaced", s.Misplaced}, {"mistyped", s.Mistyped}, {"outdated", s.Outdated},
+		{"adopt", s.Adopt},
 	} {
-		if f.is && facts != "" {
-			facts += " "
-		}
 		if f.is {
-			facts += f.name
+			facts = append(facts, f.name)
 		}
 	}
-	return facts
+	return strings.Join(facts, " ")
 }
 
 func TestMetadataPatch_OfEntries(t *testing.T) {
