@@ -63,6 +63,13 @@ var _ = Describe("The samples", Ordered, func() {
 		}
 	})
 
+	// Ready is also true of a key that is disabled or revoked.
+	It("wait for a key that is accepted", func() {
+		for _, path := range append(samples(), "README.md") {
+			Expect(read(path)).NotTo(ContainSubstring("condition=Ready"), path)
+		}
+	})
+
 	It("of the kustomization are admins only", func(ctx SpecContext) {
 		out, err := plane.Kubectl(ctx, "apply", "--dry-run=server", "-k", samplesDir, "-o", "name")
 		Expect(err).NotTo(HaveOccurred())
