@@ -159,7 +159,7 @@ var _ = Describe("In another namespace", Ordered, func() {
 
 // An overlay that sets the namespace alone is what a person writes who has not read the page.
 var _ = Describe("In another namespace without the transformer", Ordered, func() {
-	forgetful := &serverlimits.Installation{Namespace: "forgetful", Elsewhere: team}
+	forgetful := &serverlimits.Installation{Namespace: "forgetful", Elsewhere: team, Unnamed: true}
 
 	BeforeAll(func(ctx SpecContext) {
 		forgetful.Plane = plane

@@ -19,6 +19,9 @@ type Installation struct {
 	Plane *stack.ControlPlane
 	// Namespace is the system namespace, and Elsewhere another one.
 	Namespace, Elsewhere string
+	// Unnamed is true if the policies do not name this installation's accounts. A write that two policies refuse may
+	// then have either message.
+	Unnamed bool
 
 	// server is a client of the server's account.
 	server client.Client

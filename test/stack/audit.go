@@ -10,19 +10,23 @@ import (
 )
 
 // auditPolicy records every request of the two programs and no others. A watch is recorded when it starts.
-const auditPolicy = `apiVersion: audit.k8s.io/v1
+func (c *ControlPlane) auditPolicy() string {
+	return `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
 - level: Metadata
   users:
-  - ` + serviceAccounts + `keywright-operator
-  - ` + serviceAccounts + `keywright-server
+  - ` + c.serviceAccounts() + `keywright-operator
+  - ` + c.serviceAccounts() + `keywright-server
 - level: None
 `
+}
 
 // serviceAccounts is the prefix of the names of the system namespace's ServiceAccounts.
-const serviceAccounts = "system:serviceaccount:" + Namespace + ":"
+func (c *ControlPlane) serviceAccounts() string {
+	return "system:serviceaccount:" + c.options.Namespace + ":"
+}
 
 // Request is a request of the operator or the server, as the API server's audit log records it.
 type Request struct {
@@ -43,7 +47,7 @@ func (r Request) String() string {
 func (c *ControlPlane) audit() error {
 	policy := filepath.Join(c.run(), "audit-policy.yaml")
 	c.env.ControlPlane.APIServer.Configure().Set("audit-policy-file", policy).Set("audit-log-path", c.auditLog())
-	return os.WriteFile(policy, []byte(auditPolicy), 0o600)
+	return os.WriteFile(policy, []byte(c.auditPolicy()), 0o600)
 }
 
 func (c *ControlPlane) auditLog() string {
@@ -62,7 +66,7 @@ func (c *ControlPlane) Requests() ([]Request, error) {
 		if err := json.Unmarshal(line, &noted); err != nil {
 			return nil, fmt.Errorf("%s: %w", c.auditLog(), err)
 		}
-		requests = append(requests, noted.request())
+		requests = append(requests, noted.request(c.serviceAccounts()))
 	}
 	return requests, nil
 }
@@ -85,7 +89,7 @@ type auditEvent struct {
 	} `json:"responseStatus"`
 }
 
-func (e auditEvent) request() Request {
+func (e auditEvent) request(serviceAccounts string) Request {
 	return Request{
 		Account: strings.TrimPrefix(e.User.Username, serviceAccounts), Verb: e.Verb,
 		Group: e.ObjectRef.Group, Resource: e.ObjectRef.Resource, Subresource: e.ObjectRef.Subresource,

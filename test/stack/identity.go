@@ -20,10 +20,10 @@ const tokenLife = 30 * 24 * time.Hour
 // ServiceAccountConfig returns a configuration for a ServiceAccount of the system namespace. It holds only a token from
 // the TokenRequest API, so it may do what config/rbac grants that account.
 func (c *ControlPlane) ServiceAccountConfig(ctx context.Context, name string) (*rest.Config, error) {
-	return c.ServiceAccountConfigIn(ctx, Namespace, name)
+	return c.ServiceAccountConfigIn(ctx, c.options.Namespace, name)
 }
 
-// ServiceAccountConfigIn is ServiceAccountConfig for a namespace that Keywright was installed into instead.
+// ServiceAccountConfigIn is ServiceAccountConfig for another namespace that Keywright was installed into.
 func (c *ControlPlane) ServiceAccountConfigIn(ctx context.Context, namespace, name string) (*rest.Config, error) {
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace}}
 	request := &authenticationv1.TokenRequest{

@@ -17,9 +17,9 @@ import (
 // the server's ServiceAccount, reads the pepper, so here the admin does. A kubelet takes up to a minute to show a
 // change; mount shows it at once.
 type mount struct {
-	dir    string
-	secret string
-	client client.WithWatch
+	dir               string
+	namespace, secret string
+	client            client.WithWatch
 }
 
 // follow writes the Secret and every later state of it until ctx ends. It sends the result of a write to shown if
@@ -27,7 +27,7 @@ type mount struct {
 func (m mount) follow(ctx context.Context, shown chan<- error) {
 	wait.UntilWithContext(ctx, func(ctx context.Context) {
 		// A watch without a resource version starts with the existing objects.
-		events, err := m.client.Watch(ctx, &corev1.SecretList{}, client.InNamespace(Namespace),
+		events, err := m.client.Watch(ctx, &corev1.SecretList{}, client.InNamespace(m.namespace),
 			client.MatchingFields{"metadata.name": m.secret})
 		if err != nil {
 			return // the API server is unavailable: retried

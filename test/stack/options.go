@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-// Namespace is the system namespace that Keywright is installed into.
+// Namespace is the system namespace, unless Options name another.
 const Namespace = "keywright-system"
 
 const modulePath = "keywright.dev/keywright"
@@ -19,6 +19,8 @@ type Options struct {
 	// Dir is the folder of the stack, with kubeconfig, logs/ and run/. Empty: a temporary one, which Stop removes. In
 	// a folder given here Stop keeps logs/.
 	Dir string
+	// Namespace is the system namespace. Empty: Namespace. Policies must install into it.
+	Namespace string
 	// Out gets a line before each phase, and the progress of builds. Nil: no output.
 	Out io.Writer
 	// Bin is the folder the operator and the server are built into. Empty: bin/ in the stack's folder.
@@ -43,6 +45,9 @@ type Options struct {
 // empty.
 func (o Options) complete() (Options, string, error) {
 	temporary := ""
+	if o.Namespace == "" {
+		o.Namespace = Namespace
+	}
 	if o.Out == nil {
 		o.Out = io.Discard
 	}

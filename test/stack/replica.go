@@ -40,7 +40,7 @@ func (s *Stack) AddServer(ctx context.Context, args ...string) (Replica, error) 
 	name := s.nextServer()
 	args = slices.Concat([]string{
 		"--kubeconfig=" + kubeconfig,
-		"--namespace=" + Namespace,
+		"--namespace=" + s.options.Namespace,
 		"--pepper-dir=" + s.pepperDir(),
 		"--listen=" + listen,
 		"--metrics-listen=" + metrics,

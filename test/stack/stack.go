@@ -66,8 +66,9 @@ func (s *Stack) phases() []phase {
 // writeBootstrapKey writes a Secret, and the ConfigMap that refers to it.
 func (s *Stack) writeBootstrapKey(ctx context.Context) error {
 	owner := client.FieldOwner("keywright-stack")
-	secret := corev1ac.Secret(bootstrapSecret, Namespace).WithStringData(map[string]string{bootstrapKey: s.BootstrapKey})
-	config := corev1ac.ConfigMap(v1alpha1.ConfigMapConfig, Namespace).
+	secret := corev1ac.Secret(bootstrapSecret, s.options.Namespace).
+		WithStringData(map[string]string{bootstrapKey: s.BootstrapKey})
+	config := corev1ac.ConfigMap(v1alpha1.ConfigMapConfig, s.options.Namespace).
 		WithData(map[string]string{"ADMIN_KEY_SECRET": bootstrapSecret + "/" + bootstrapKey})
 	return errors.Join(s.Client.Apply(ctx, secret, owner), s.Client.Apply(ctx, config, owner))
 }
@@ -105,7 +106,7 @@ func (s *Stack) startOperator(ctx context.Context) error {
 	s.OperatorMetricsURL = "http://" + metrics + "/metrics"
 	args := append([]string{
 		"--kubeconfig=" + kubeconfig,
-		"--namespace=" + Namespace,
+		"--namespace=" + s.options.Namespace,
 		"--health-probe-bind-address=" + health,
 		"--metrics-bind-address=" + metrics,
 	}, s.options.OperatorArgs...)
@@ -120,7 +121,9 @@ func (s *Stack) startOperator(ctx context.Context) error {
 // mountPepper returns when the operator has created the pepper and the server can read it. The mount follows it until
 // Stop.
 func (s *Stack) mountPepper(ctx context.Context) error {
-	pepper := mount{dir: s.pepperDir(), secret: v1alpha1.PepperSecret, client: s.Client}
+	pepper := mount{
+		dir: s.pepperDir(), namespace: s.options.Namespace, secret: v1alpha1.PepperSecret, client: s.Client,
+	}
 	if err := os.MkdirAll(pepper.dir, 0o700); err != nil {
 		return err
 	}
