@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"os"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -11,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/yaml"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/controllers/apikey"
@@ -90,6 +92,21 @@ var _ = Describe("The type of a Secret", func() {
 		Expect(rotated.Type).To(Equal(corev1.SecretTypeBasicAuth))
 		Expect(e.Accepted(ctx, "ci", string(rotated.Data["password"]))).To(BeTrue())
 		Expect(entriesOf(rotated, "password")).To(Equal(entriesOf(s, "password")))
+	})
+
+	It("is that of the sample, with its entries", func(ctx SpecContext) {
+		e, k := newEnv(ctx), &v1alpha1.APIKey{}
+		sample, err := os.ReadFile("../../config/samples/apikey_repository.yaml")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(yaml.UnmarshalStrict(sample, k)).To(Succeed())
+		k.Namespace = e.Namespace
+		Expect(suite.Cached.Create(ctx, k)).To(Succeed())
+		Expect(e.reconcileBlind(ctx, k.Name)).To(Equal(3))
+		s := e.Secret(ctx, k.Spec.Secret.Name)
+		Expect(s.Type).To(Equal(corev1.SecretTypeBasicAuth))
+		Expect(e.Accepted(ctx, k.Name, string(s.Data[corev1.BasicAuthPasswordKey]))).To(BeTrue())
+		Expect(s.Data).To(And(HaveKeyWithValue(corev1.BasicAuthUsernameKey, []byte("git")),
+			HaveKeyWithValue("url", []byte("https://git.example.com/app"))))
 	})
 
 	It("changes with the name", func(ctx SpecContext) {

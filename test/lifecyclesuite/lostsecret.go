@@ -94,6 +94,7 @@ func (s *Suite[T]) rewrittenSecret() {
 				func(secret *corev1.Secret) { secret.ManagedFields = []metav1.ManagedFieldsEntry{{}} },
 				func(secret *corev1.Secret) { secret.Annotations[v1alpha1.AnnotationKeyID] = "0000" },
 				func(secret *corev1.Secret) { delete(secret.Labels, v1alpha1.LabelIssuedFor) },
+				func(secret *corev1.Secret) { delete(secret.Labels, v1alpha1.LabelManagedBy) },
 				func(secret *corev1.Secret) { secret.Data[s.IdentityEntry] = []byte("User/other") },
 			} {
 				e.EditSecret(ctx, e.SecretOf(one), edit)
@@ -101,7 +102,8 @@ func (s *Suite[T]) rewrittenSecret() {
 				status, secret := e.Get(ctx, one).HolderStatus(), e.Secret(ctx, e.SecretOf(one))
 				Expect(status.Keys).To(Equal(before.HolderStatus().Keys))
 				Expect(secret.Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationKeyID, status.Keys[0].ID))
-				Expect(secret.Labels).To(HaveKeyWithValue(v1alpha1.LabelIssuedFor, s.Name))
+				Expect(secret.Labels).To(And(HaveKeyWithValue(v1alpha1.LabelIssuedFor, s.Name),
+					HaveKeyWithValue(v1alpha1.LabelManagedBy, v1alpha1.ManagedByKeywright)))
 				Expect(secret.Data).To(HaveKeyWithValue(s.IdentityEntry, []byte(s.Identity)))
 			}
 		})

@@ -183,7 +183,7 @@ func (r *run) deliver(ctx context.Context) error {
 	}
 	r.secret = SecretMetadata()
 	r.secret.Namespace, r.secret.Name = *secret.Namespace, *secret.Name
-	r.secret.UID, r.secret.ResourceVersion = *secret.UID, *secret.ResourceVersion
+	r.secret.UID, r.secret.ResourceVersion, r.secret.Labels = *secret.UID, *secret.ResourceVersion, secret.Labels
 	r.written.secret = r.secret.ResourceVersion
 	r.observed = lifecycle.Secret{
 		Owner: lifecycle.Own, KeyID: r.plaintextID, Intact: true, Adopt: r.observed.Adopt, Live: true,
