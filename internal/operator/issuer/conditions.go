@@ -124,7 +124,11 @@ func dropping(t *Target) readiness {
 		ended := Finding{v1alpha1.ReasonIssuing, "The recorded keys have ended."}
 		return readiness{Finding: ended, state: reconciling}
 	}
-	return readiness{Finding: Finding{ready.Reason, ready.Message}, state: stateOf(t.status().Conditions)}
+	active := meta.FindStatusCondition(t.status().Conditions, v1alpha1.ConditionActive)
+	return readiness{
+		Finding: Finding{ready.Reason, ready.Message}, state: stateOf(t.status().Conditions),
+		refused: ready.Status == metav1.ConditionFalse && active != nil && active.Reason == ready.Reason,
+	}
 }
 
 func stateOf(conditions []metav1.Condition) state {

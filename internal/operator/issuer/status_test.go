@@ -186,6 +186,8 @@ func TestSetStatus_EndOfOverlapKeepsConditions(t *testing.T) {
 	for name, before := range map[string]lifecycle.Plan{
 		"ready":   {Step: lifecycle.Rest, Keys: []lifecycle.Key{current}, Delivered: true},
 		"stalled": {Step: lifecycle.Stall, Stall: lifecycle.RetiredKey, Keys: []lifecycle.Key{current}},
+		"refused": {Step: lifecycle.Stall, Stall: lifecycle.LostPepper, Keys: []lifecycle.Key{current}},
+		"waiting": {Step: lifecycle.Stall, Stall: lifecycle.KeyTaken, Keys: []lifecycle.Key{current}},
 		"working": {Step: lifecycle.Record, Keys: []lifecycle.Key{current, {ID: "p", State: lifecycle.StatePending}}},
 	} {
 		t.Run(name, func(t *testing.T) {
