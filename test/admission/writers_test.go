@@ -90,8 +90,11 @@ var _ = Describe("The mark of the API", func() {
 		other := marked()
 		other.Labels[v1alpha1.LabelCreatedBy] = "me"
 		expectRefusal(who.Create(ctx, other), noMark+team)
+		other.Labels[v1alpha1.LabelCreatedBy] = ""
+		expectRefusal(who.Create(ctx, other), noMark+team)
 		key := made(ctx, v1alpha1.APIKeySpec{Subject: ci})
 		expectRefusal(merge(ctx, who, key, `{"metadata":{"labels":{"keywright.dev/created-by":"api"}}}`), noMark+team)
+		expectRefusal(merge(ctx, who, key, `{"metadata":{"labels":{"keywright.dev/created-by":""}}}`), noMark+team)
 		expectRefusal(merge(ctx, who, key, `{"metadata":{"annotations":{"keywright.dev/created-by":"api"}}}`), "")
 	})
 
@@ -102,6 +105,7 @@ var _ = Describe("The mark of the API", func() {
 			expectRefusal(merge(ctx, person(ctx, team, editing, useCI), key, patch), want)
 		},
 		Entry("changed", `{"metadata":{"labels":{"keywright.dev/created-by":"me"}}}`, noMark+team),
+		Entry("emptied", `{"metadata":{"labels":{"keywright.dev/created-by":""}}}`, noMark+team),
 		Entry("removed", `{"metadata":{"labels":{"keywright.dev/created-by":null}}}`, noMark+team),
 		Entry("all labels removed", `{"metadata":{"labels":null}}`, noMark+team),
 		Entry("labelled otherwise", `{"metadata":{"labels":{"a":"b"}}}`, ""),
