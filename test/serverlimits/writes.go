@@ -16,6 +16,7 @@ import (
 const (
 	makesOwn = "the server may only create objects with label keywright.dev/created-by: api and " +
 		"spec.delivery: Response"
+	makesBare      = "the server may not create objects with other labels, or with annotations, finalizers or owners"
 	deletesOwn     = "the server may only delete objects that the API created"
 	changesOwn     = "the server may only change the spec of objects that the API created"
 	annotatesOne   = "the server may only change annotation keywright.dev/rotate"
@@ -62,16 +63,28 @@ func (i *Installation) createSpecs() {
 	})
 
 	DescribeTable("creates none",
-		func(ctx SpecContext, change func(*v1alpha1.AdminUser)) {
+		func(ctx SpecContext, want string, change func(*v1alpha1.AdminUser)) {
 			user := i.user()
 			change(user)
-			kit.ExpectRefusal(i.server.Create(ctx, user), makesOwn)
+			kit.ExpectRefusal(i.server.Create(ctx, user), want)
 		},
-		Entry("without the mark of the API", func(u *v1alpha1.AdminUser) { u.Labels = nil }),
-		Entry("with another mark", func(u *v1alpha1.AdminUser) { u.Labels[v1alpha1.LabelCreatedBy] = "me" }),
-		Entry("with the mark as an annotation", func(u *v1alpha1.AdminUser) { u.Annotations, u.Labels = u.Labels, nil }),
-		Entry("without a delivery", func(u *v1alpha1.AdminUser) { u.Spec.Delivery = "" }),
-		Entry("whose key a Secret delivers", func(u *v1alpha1.AdminUser) { u.Spec.Delivery = v1alpha1.DeliverySecret }),
+		Entry("without the mark of the API", makesOwn, func(u *v1alpha1.AdminUser) { u.Labels = nil }),
+		Entry("with another mark", makesOwn, func(u *v1alpha1.AdminUser) { u.Labels[v1alpha1.LabelCreatedBy] = "me" }),
+		Entry("with the mark as an annotation", makesOwn, func(u *v1alpha1.AdminUser) {
+			u.Annotations, u.Labels = u.Labels, nil
+		}),
+		Entry("without a delivery", makesOwn, func(u *v1alpha1.AdminUser) { u.Spec.Delivery = "" }),
+		Entry("whose key a Secret delivers", makesOwn, func(u *v1alpha1.AdminUser) {
+			u.Spec.Delivery = v1alpha1.DeliverySecret
+		}),
+		Entry("with another label", makesBare, func(u *v1alpha1.AdminUser) { u.Labels["a"] = "b" }),
+		Entry("that may be removed as the last admin", makesBare, func(u *v1alpha1.AdminUser) {
+			u.Annotations = map[string]string{v1alpha1.AnnotationAllowLastAdminRemoval: "true"}
+		}),
+		Entry("that is never gone", makesBare, func(u *v1alpha1.AdminUser) { u.Finalizers = []string{"a.b/c"} }),
+		Entry("with an owner", makesBare, func(u *v1alpha1.AdminUser) {
+			u.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: "Pod", Name: "x", UID: "y"}}
+		}),
 	)
 }
 
