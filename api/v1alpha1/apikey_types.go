@@ -98,7 +98,7 @@ type APIKeySpec struct {
 
 	// expiresAt is the instant from which every key of the object is refused. Example: 2030-01-31T12:00:00Z.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time such as 2030-01-31T12:00:00Z"
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z') && self <= timestamp('9999-12-31T23:59:59Z')",message="must be a time such as 2030-01-31T12:00:00Z"
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
 
 	// ttl is the lifetime of a key, counted from its issue. Example: 2160h.

@@ -120,7 +120,7 @@ type Rotation struct {
 	// after is an instant. Once it has come, a key that was issued before it is replaced, once. Use it to ask for a new
 	// key in Git. Example: 2030-01-31T12:00:00Z.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time such as 2030-01-31T12:00:00Z"
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z') && self <= timestamp('9999-12-31T23:59:59Z')",message="must be a time such as 2030-01-31T12:00:00Z"
 	After *metav1.Time `json:"after,omitempty"`
 }
 

@@ -33,6 +33,11 @@ func overlap(d string) string { return fmt.Sprintf(`{"rotation":{"overlap":%q}}`
 func after(t string) string   { return fmt.Sprintf(`{"rotation":{"after":%q}}`, t) }
 func both(e, o string) string { return fmt.Sprintf(`{"rotation":{"every":%q,"overlap":%q}}`, e, o) }
 
+// noTime is the refusal of an instant that can't be stored in UTC.
+func noTime(field, t string) string {
+	return fmt.Sprintf("spec.%s: Invalid value: %q: must be a time such as 2030-01-31T12:00:00Z", field, t)
+}
+
 func badEvery(d string) string {
 	return fmt.Sprintf("spec.rotation.every: Invalid value: %q: %s", d, everyForm)
 }
@@ -131,6 +136,8 @@ var refusedKeys = []TableEntry{
 	Entry("after in a format that Go cannot read", after("2030-01-31t12:00:00z"),
 		`spec.rotation.after: Invalid value: "string": Invalid date-time formatted string 2030-01-31t12:00:00z: parsing time `+
 			`"2030-01-31t12:00:00z" as "2006-01-02T15:04:05": cannot parse "t12:00:00z" as "T" evaluating rule: must be a time such as 2030-01-31T12:00:00Z`),
+	Entry("after in the year 10000", after("9999-12-31T00:00:00-24:00"),
+		noTime("rotation.after", "9999-12-31T00:00:00-24:00")),
 	Entry("after that is a day", after("2030-01-31"), `spec.rotation.after: Invalid value: "2030-01-31": spec.rotation.after in body must be of type date-time: "2030-01-31"`),
 	Entry("a Secret for a key delivered by the API", `{"delivery":"Response","secret":{}}`, noSecret),
 

@@ -1,6 +1,8 @@
 package admission
 
 import (
+	"strings"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -147,12 +149,23 @@ var _ = Describe("An update of an APIKey", Ordered, ContinueOnFailure, func() {
 			noWidening("change spec.secret of", "Account/ci"))
 	})
 
-	It("is judged where the end is a time that CEL cannot read", func(ctx SpecContext) {
-		const last = `{"expiresAt":"9999-12-31T23:59:59-01:00"}`
-		object := apiKeys.object(ctx, last)
-		Expect(update(ctx, editor, object, `{"state":"Disabled"}`)).To(Succeed())
+	// An earlier CRD may have let these in. A cryptic refusal would keep the key from being stopped.
+	DescribeTable("is judged where the object has a value that CEL cannot read:", func(ctx SpecContext, from, by string) {
+		object := apiKeys.object(ctx, from)
+		rewrite(ctx, object, strings.Trim(from, "{}"), strings.Trim(by, "{}"))
+		Expect(update(ctx, editor, object, `{"state":"Revoked"}`)).To(Succeed())
+	},
+		Entry("an end in the year 10000", `{"expiresAt":"2030-01-01T00:00:00Z"}`,
+			`{"expiresAt":"9999-12-31T23:59:59-01:00"}`),
+		Entry("an end in the furthest zone", `{"expiresAt":"2030-01-01T00:00:00Z"}`,
+			`{"expiresAt":"9999-12-30T23:00:00-24:60"}`),
+		Entry("a lifetime in words", `{"ttl":"24h"}`, `{"ttl":"1 day"}`),
+		Entry("an overlap in words", `{"rotation":{"overlap":"1h"}}`, `{"rotation":{"overlap":"an hour"}}`),
+	)
+
+	It("may give an end to a key that ends in the year 10000", func(ctx SpecContext) {
+		object := apiKeys.object(ctx, `{"expiresAt":"2030-01-01T00:00:00Z"}`)
+		rewrite(ctx, object, "2030-01-01T00:00:00Z", "9999-12-30T23:00:00-24:60")
 		Expect(update(ctx, editor, object, `{"expiresAt":"2030-01-01T00:00:00Z"}`)).To(Succeed())
-		object = apiKeys.object(ctx, `{"expiresAt":"2030-01-01T00:00:00Z"}`)
-		expectRefusal(update(ctx, editor, object, last), noWidening("prolong", "Account/ci"))
 	})
 })

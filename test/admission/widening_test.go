@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/stack"
 )
 
 // direction is what an update of a field does to the access that an object gives.
@@ -100,6 +102,18 @@ func (w widened) object(ctx context.Context, from string) *unstructured.Unstruct
 		Expect(client.IgnoreNotFound(plane.Client.Delete(ctx, object))).To(Succeed())
 	})
 	return object
+}
+
+// rewrite replaces a part of an object as etcd stores it. No CRD checks it.
+func rewrite(ctx context.Context, object *unstructured.Unstructured, old, by string) {
+	GinkgoHelper()
+	key := "/registry/" + group[0] + "/" + strings.ToLower(object.GetKind()) + "s/" + object.GetNamespace() + "/" +
+		object.GetName()
+	stored, err := plane.EtcdRead(ctx, key)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(string(stored)).To(ContainSubstring(old))
+	stored = bytes.ReplaceAll(stored, []byte(old), []byte(by))
+	Expect(plane.EtcdWrite(ctx, []stack.EtcdWrite{{Key: key, Value: stored}})).To(Succeed())
 }
 
 // update patches the spec in a dry run, as kubectl patch --type=merge does.
