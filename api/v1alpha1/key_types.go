@@ -249,7 +249,7 @@ type KeyHolderStatus struct {
 	// +listType=map
 	// +listMapKey=id
 	// +kubebuilder:validation:MaxItems=32
-	// +kubebuilder:validation:XValidation:rule="self.filter(k, k.state == 'Current').size() <= 1",message="at most one key may be Current"
+	// +kubebuilder:validation:XValidation:rule="self.filter(k, has(k.state) && k.state == 'Current').size() <= 1",message="at most one key may be Current"
 	Keys []KeyStatus `json:"keys,omitempty"`
 
 	// secretName is the Secret that holds the current key. Empty if none does.

@@ -1,6 +1,7 @@
 package v1alpha1_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/test/stack"
 )
 
 // applyAs applies a manifest by server-side apply, as Flux and Argo CD do.
@@ -133,6 +136,19 @@ var _ = Describe("The recorded keys", func() {
 			all := keysOf("a", "Overlapping", "b", "Pending", "c", "Current", "d", "Overlapping")
 			Expect(editStatus(ctx, object, all)).To(Succeed())
 			Expect(editStatus(ctx, object, keysOf("b", "Pending", "a", "Overlapping"))).To(Succeed(), "without a current one")
+		})
+
+		It("of an "+holder.name+" may lack the state if they are older than it", func(ctx SpecContext) {
+			object := holder.create(ctx, "earlier", minimal(holder.kind))
+			Expect(editStatus(ctx, object, keysOf("a", "Current"))).To(Succeed())
+			key := "/registry/keywright.dev/" + strings.ToLower(object.GetKind()) + "s/" + object.GetNamespace() + "/earlier"
+			recorded, err := plane.EtcdRead(ctx, key)
+			Expect(err).NotTo(HaveOccurred())
+			earlier := bytes.Replace(recorded, []byte(`"state":"Current"`), []byte(`"notAfter":null`), 1)
+			Expect(earlier).NotTo(Equal(recorded))
+			Expect(plane.EtcdWrite(ctx, []stack.EtcdWrite{{Key: key, Value: earlier}})).To(Succeed())
+			Expect(edit(ctx, object, `{"spec":{"state":"Disabled"},"metadata":{"finalizers":null}}`)).To(Succeed())
+			Expect(editStatus(ctx, object, keysOf("b", "Current"))).To(Succeed())
 		})
 
 		It("of an "+holder.name+" leave a place for what the server observes", func(ctx SpecContext) {

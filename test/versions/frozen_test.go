@@ -49,7 +49,7 @@ const (
 	conditionsHaveTimes = "self.all(c, c.lastTransitionTime >= timestamp('0001-01-01T00:00:00Z'))"
 	graphDataTakesAny   = "!self.actions.exists(a, a == 'query:ReadGraphData') || self.resources.all(r, r == '*')"
 	noDuration          = ".exists(d, size(d) == 0 || !d.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$'))"
-	oneKeyIsCurrent     = "self.filter(k, k.state == 'Current').size() <= 1"
+	oneKeyIsCurrent     = "self.filter(k, has(k.state) && k.state == 'Current').size() <= 1"
 	overlapIsShorter    = "!has(self.every) || !has(self.overlap) || [self.every, self.overlap]" + noDuration +
 		" || duration(self.overlap) < duration(self.every)"
 )
