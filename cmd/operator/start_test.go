@@ -199,7 +199,8 @@ func serveDiscovery(t *testing.T) string {
 		case "/apis/keywright.dev/v1alpha1":
 			_, _ = w.Write([]byte(`{"kind":"APIResourceList","groupVersion":"keywright.dev/v1alpha1","resources":[
 				{"name":"adminusers","kind":"AdminUser","namespaced":true,"verbs":["get"]},
-				{"name":"apikeys","kind":"APIKey","namespaced":true,"verbs":["get"]}]}`))
+				{"name":"apikeys","kind":"APIKey","namespaced":true,"verbs":["get"]},
+				{"name":"accessrolebindings","kind":"AccessRoleBinding","namespaced":false,"verbs":["get"]}]}`))
 		case "/api/v1":
 			_, _ = w.Write([]byte(`{"kind":"APIResourceList","groupVersion":"v1","resources":[
 				{"name":"secrets","kind":"Secret","namespaced":true,"verbs":["get"]}]}`))
