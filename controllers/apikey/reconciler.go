@@ -46,8 +46,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	return r.Issuer.Run(ctx, describe(&key, dependencies))
 }
 
-// SetupWithManager registers the controller for APIKeys, the Secrets written for them, and the AccessRoles, bindings and
-// AdminUsers they depend on. requeue delivers APIKeys to reconcile for a reason outside this controller.
+// SetupWithManager registers the controller for APIKeys, the Secrets written for them, and the AccessRoles,
+// AccessRoleBindings and AdminUsers they depend on. requeue delivers APIKeys to reconcile for a reason outside this
+// controller.
 func (r *Reconciler) SetupWithManager(
 	mgr ctrl.Manager, requeue <-chan event.GenericEvent, options controller.Options,
 ) error {
