@@ -5,6 +5,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -126,4 +127,34 @@ var _ = Describe("An existing APIKey", func() {
 		patch := client.RawPatch(types.MergePatchType, []byte(`{"status":{"observedGeneration":1}}`))
 		Expect(operator.Status().Patch(ctx, made(ctx, rich()), patch)).To(Succeed())
 	})
+})
+
+// The policies read these values. A policy that met one first would refuse it with an error of its expression.
+var _ = Describe("A value that a CRD refuses", Ordered, func() {
+	var editor client.Client
+	BeforeAll(func(ctx SpecContext) { editor = person(ctx, team, editing) })
+
+	DescribeTable("is refused in the words of the CRD:", func(ctx SpecContext, from, patch, want string) {
+		err := update(ctx, editor, apiKeys.object(ctx, from), patch)
+		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+		Expect(err).To(MatchError(And(ContainSubstring(want), Not(ContainSubstring("ValidatingAdmissionPolicy")))))
+	},
+		Entry("a lifetime in words", `{"ttl":"24h"}`, `{"ttl":"1 day"}`,
+			`spec.ttl: Invalid value: "1 day": must be at least 1s, in hours, minutes and seconds`),
+		Entry("a lifetime as a number", `{"ttl":"24h"}`, `{"ttl":3600}`, "spec.ttl in body must be of type string"),
+		Entry("an end in words", `{"expiresAt":"2030-01-01T00:00:00Z"}`, `{"expiresAt":"tomorrow"}`,
+			"spec.expiresAt in body must be of type date-time"),
+		Entry("an end in the year 10000", `{"expiresAt":"2030-01-01T00:00:00Z"}`,
+			`{"expiresAt":"9999-12-30T23:00:00-24:60"}`, "spec.expiresAt: Invalid value: "+
+				`"9999-12-30T23:00:00-24:60": must be a time such as 2030-01-31T12:00:00Z`),
+		Entry("an overlap in words", "", `{"rotation":{"overlap":"x"}}`,
+			`spec.rotation.overlap: Invalid value: "x": must be in hours, minutes and seconds`),
+		Entry("an empty schedule", "", `{"rotation":{"every":""}}`, `spec.rotation.every: Invalid value: "": must be at`),
+		Entry("an unknown state", "", `{"state":"Off"}`, `spec.state: Unsupported value: "Off"`),
+		Entry("a policy without permissions", "", `{"policy":{}}`, "spec.policy.permissions: Required value"),
+		Entry("a permission without an effect", `{"policy":{"permissions":[`+deny+`]}}`,
+			`{"policy":{"permissions":[{}]}}`, "spec.policy.permissions[0].effect: Required value"),
+		Entry("no subject", "", `{"subject":null}`, "spec.subject: Required value"),
+		Entry("no spec", "", `null`, "spec: Required value"),
+	)
 })
