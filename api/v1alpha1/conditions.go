@@ -81,8 +81,8 @@ const (
 	ReasonDeleted = "Deleted"
 	// ReasonNoKey: there is no key to accept.
 	ReasonNoKey = "NoKey"
-	// ReasonRefused: the server refuses the current key, for a reason that is no word in CamelCase. A word is the reason
-	// itself.
+	// ReasonRefused: the server refuses the current key, and what it gives as the reason is not in CamelCase. A reason in
+	// CamelCase becomes the reason of the condition.
 	ReasonRefused = "Refused"
 )
 

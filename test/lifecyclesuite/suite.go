@@ -108,6 +108,7 @@ func (s *Suite[T]) Run() bool {
 		s.deleted()
 		s.delivered()
 		s.editedStatus()
+		s.editedKeys()
 		s.effective()
 		s.refusedByServer()
 		s.usage()

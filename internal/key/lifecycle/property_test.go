@@ -113,7 +113,7 @@ func (f *fixture) checkRest(plan lifecycle.Plan) error {
 		return errors.New("the lost key was not replaced")
 	case f.spec.RotateRequest != "" && f.spec.RotateRequest != f.status.LastRotateRequest:
 		return errors.New("the request was not acted on")
-	case f.isBefore(current.IssuedAt, f.spec.RotateAfter) && f.over(lifecycle.WholeSecond(f.spec.RotateAfter)):
+	case isBefore(current.IssuedAt, f.spec.RotateAfter) && f.over(lifecycle.WholeSecond(f.spec.RotateAfter)):
 		return errors.New("rotation.after has come and was not acted on")
 	case f.secret.owner == lifecycle.Own && (f.secret.stale || f.secret.typed), f.stray:
 		return errors.New("the Secret is not as asked for")
@@ -122,7 +122,7 @@ func (f *fixture) checkRest(plan lifecycle.Plan) error {
 }
 
 // isBefore reports whether a key was issued before an instant, by the whole seconds of status.
-func (f *fixture) isBefore(issued, instant time.Time) bool {
+func isBefore(issued, instant time.Time) bool {
 	return !instant.IsZero() && issued.Before(lifecycle.WholeSecond(instant))
 }
 

@@ -37,13 +37,13 @@ const maxUnits = 99_999
 // DurationOf is the reverse of Duration, in the form that people write: 24h and not 24h0m0s. It rounds up to whole
 // seconds, and down to the longest duration that can be written.
 func DurationOf(d time.Duration) v1alpha1.Duration {
-	rest := max(d, 0) / time.Second
-	if d > rest*time.Second {
+	rest := int64(max(d, 0) / time.Second)
+	if d%time.Second > 0 {
 		rest++
 	}
 	var text strings.Builder
 	for _, unit := range []struct {
-		seconds time.Duration
+		seconds int64
 		symbol  byte
 	}{{3600, 'h'}, {60, 'm'}, {1, 's'}} {
 		n := min(rest/unit.seconds, maxUnits)

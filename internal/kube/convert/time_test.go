@@ -10,7 +10,7 @@ import (
 )
 
 // durationPattern is the pattern of durations in the CRDs.
-var durationPattern = regexp.MustCompile(`^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$`)
+const durationPattern = `^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$`
 
 func TestDurationOf_IsWrittenAsPeopleDo(t *testing.T) {
 	for d, want := range map[time.Duration]v1alpha1.Duration{
@@ -27,6 +27,7 @@ func TestDurationOf_IsWrittenAsPeopleDo(t *testing.T) {
 
 // Every duration that a manifest may have is shown as the same duration, in a form that a manifest may have.
 func FuzzDurationOf(f *testing.F) {
+	isDuration := regexp.MustCompile(durationPattern)
 	f.Add(uint32(99_999), uint32(99_999), uint32(99_999))
 	f.Add(uint32(0), uint32(90), uint32(0))
 	f.Fuzz(func(t *testing.T, hours, minutes, seconds uint32) {
@@ -34,7 +35,7 @@ func FuzzDurationOf(f *testing.F) {
 		d := time.Duration(hours%units)*time.Hour + time.Duration(minutes%units)*time.Minute +
 			time.Duration(seconds%units)*time.Second
 		shown := convert.DurationOf(d)
-		if !durationPattern.MatchString(string(shown)) || shown == "" || len(shown) > 18 {
+		if !isDuration.MatchString(string(shown)) || shown == "" || len(shown) > 18 {
 			t.Fatalf("%s is shown as %q", d, shown)
 		}
 		if read := convert.Duration(&shown); read != d {

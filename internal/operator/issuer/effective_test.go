@@ -52,11 +52,10 @@ func TestEffective_StaysWhileBlocked(t *testing.T) {
 
 // The server's reason becomes the reason of condition Active, if it is one.
 func TestActivity_OfAKeyThatTheServerRefuses(t *testing.T) {
-	in := func(d time.Duration) time.Time { return noon.Add(d) }
 	current := lifecycle.Key{ID: "c", Digest: "c", State: lifecycle.StateCurrent}
 	ended := current
-	ended.ExpiresAt = in(0)
-	old := lifecycle.Key{ID: "o", Digest: "o", State: lifecycle.StateOverlapping, ExpiresAt: in(time.Hour)}
+	ended.ExpiresAt = noon
+	old := lifecycle.Key{ID: "o", Digest: "o", State: lifecycle.StateOverlapping, ExpiresAt: noon.Add(time.Hour)}
 	for name, c := range map[string]struct {
 		key     lifecycle.Key
 		refused []v1alpha1.RefusedKey
