@@ -98,6 +98,7 @@ func (s *Suite[T]) Run() bool {
 		s.secretInTheWay()
 		s.grace()
 		s.adoption()
+		s.managedSecret()
 		s.refusedAdoption()
 		s.reapplied()
 		s.restored()
