@@ -27,7 +27,7 @@ func TestDurationOf_IsWrittenAsPeopleDo(t *testing.T) {
 
 // Every duration that a manifest may have is shown as the same duration, in a form that a manifest may have.
 func FuzzDurationOf(f *testing.F) {
-	isDuration := regexp.MustCompile(durationPattern)
+	isDuration := regexp.MustCompile(durationPattern) //nolint:gocritic // the text of the CRD
 	f.Add(uint32(99_999), uint32(99_999), uint32(99_999))
 	f.Add(uint32(0), uint32(90), uint32(0))
 	f.Fuzz(func(t *testing.T, hours, minutes, seconds uint32) {
