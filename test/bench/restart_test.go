@@ -50,13 +50,19 @@ func (f *fleet) versions(b *testing.B) map[string]string {
 		if kind == "Secret" {
 			list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
 		}
-		must(b, f.Client.List(b.Context(), list, client.InNamespace(keysNamespace)))
-		for i := range list.Items {
-			versions[kind+"/"+list.Items[i].Name] = list.Items[i].ResourceVersion
+		for more := true; more; more = list.Continue != "" {
+			must(b, f.Client.List(b.Context(), list, client.InNamespace(keysNamespace), client.Limit(page),
+				client.Continue(list.Continue)))
+			for i := range list.Items {
+				versions[kind+"/"+list.Items[i].Name] = list.Items[i].ResourceVersion
+			}
 		}
 	}
 	return versions
 }
+
+// page is how many objects one request lists: the API server ends a request after a minute.
+const page = 10_000
 
 // awaitIdle returns when the operator has reconciled every key and has nothing left to do.
 func (f *fleet) awaitIdle(b *testing.B) {

@@ -17,6 +17,8 @@ type Trimmer struct {
 	texts  interner[string]
 	maps   interner[map[string]string]
 	fields interner[[]metav1.ManagedFieldsEntry]
+	// effective has few values: most keys have the same defaults and limits.
+	effective interner[*v1alpha1.Effective]
 }
 
 // KeyObject trims an AdminUser or an APIKey. It is a cache.TransformFunc.
@@ -32,6 +34,10 @@ func (t *Trimmer) KeyObject(object any) (any, error) {
 		c := &status.Conditions[i]
 		c.Type, c.Reason, c.Status = t.text(c.Type), t.text(c.Reason), metav1.ConditionStatus(t.text(string(c.Status)))
 	}
+	for i := range status.Keys {
+		status.Keys[i].State = v1alpha1.KeyState(t.text(string(status.Keys[i].State)))
+	}
+	status.Effective = t.applied(status.Effective)
 	shareParts(status)
 	switch o := object.(type) {
 	case *v1alpha1.AdminUser:
@@ -40,6 +46,15 @@ func (t *Trimmer) KeyObject(object any) (any, error) {
 		t.key(o)
 	}
 	return object, nil
+}
+
+// applied returns the shared value that equals e, or nil for nil.
+func (t *Trimmer) applied(e *v1alpha1.Effective) *v1alpha1.Effective {
+	if e == nil {
+		return nil
+	}
+	name := string(e.TTL) + "\x00" + e.TTLFrom + "\x00" + string(e.Overlap)
+	return t.effective.get(name, e.DeepCopy)
 }
 
 // shareParts replaces strings that are part of a longer one by a slice of it.
@@ -67,6 +82,7 @@ func (t *Trimmer) key(k *v1alpha1.APIKey) {
 	k.Spec.DisplayName, k.Spec.Description, k.Spec.Category = "", "", ""
 	k.Spec.Subject.Kind = v1alpha1.SubjectKind(t.text(string(k.Spec.Subject.Kind)))
 	k.Spec.Delivery = v1alpha1.Delivery(t.text(string(k.Spec.Delivery)))
+	k.Spec.State = v1alpha1.State(t.text(string(k.Spec.State)))
 	k.Spec.Scopes, k.Spec.Policy = nil, nil
 }
 

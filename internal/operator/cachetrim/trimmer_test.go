@@ -174,3 +174,26 @@ func TestTrimmer_DoesNotWriteSharedMaps(t *testing.T) {
 	}
 	reading.Wait()
 }
+
+// Trimming twice changes nothing: client-go does so.
+func TestKeyObject_SharesAppliedDefaults(t *testing.T) {
+	var trimmer Trimmer
+	trimmed := func(overlap v1alpha1.Duration) *v1alpha1.Effective {
+		k := &v1alpha1.APIKey{}
+		k.Status.Effective = &v1alpha1.Effective{TTL: "24h", TTLFrom: "spec.ttl", Overlap: overlap}
+		for range 2 {
+			if _, err := trimmer.KeyObject(k); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return k.Status.Effective
+	}
+	one, same, other := trimmed("1h"), trimmed("1h"), trimmed("2h")
+	if one != same || one == other || one.Overlap != "1h" || other.Overlap != "2h" || one.TTLFrom != "spec.ttl" {
+		t.Errorf("%p %+v, %p, %p %+v", one, one, same, other, other)
+	}
+	without := &v1alpha1.APIKey{}
+	if _, err := trimmer.KeyObject(without); err != nil || without.Status.Effective != nil {
+		t.Error(err, without.Status.Effective)
+	}
+}
