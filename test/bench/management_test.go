@@ -61,7 +61,7 @@ func BenchmarkManagement(b *testing.B) {
 
 func byAPI(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: stack.Namespace, Name: name,
-		Annotations: map[string]string{v1alpha1.LabelCreatedBy: "api"}}
+		Labels: map[string]string{v1alpha1.LabelCreatedBy: "api"}}
 }
 
 func compareCreations(b *testing.B, s *stack.Stack, path, body string, object func(string) client.Object,
@@ -93,7 +93,8 @@ func bareCreation(b *testing.B, c client.Client, o client.Object) time.Duration 
 	b.Helper()
 	begun := time.Now()
 	must(b, c.Create(b.Context(), o))
-	patch := fmt.Sprintf(`{"status":{"keys":[{"id":"0123456789abcdef","prefix":"ak_012345678","digest":"hmac-sha256:00000000:%064x","issuedAt":"2030-01-01T00:00:00Z"}]}}`, begun.UnixNano())
+	patch := fmt.Sprintf(`{"status":{"keys":[{"id":"0123456789abcdef","prefix":"ak_012345678","state":"Current",`+
+		`"issuedAt":"2030-01-01T00:00:00Z","digest":"hmac-sha256:00000000:%064x"}]}}`, begun.UnixNano())
 	must(b, c.Status().Patch(b.Context(), o, client.RawPatch("application/merge-patch+json", []byte(patch))))
 	must(b, c.Create(b.Context(), &eventsv1.Event{
 		ObjectMeta: metav1.ObjectMeta{Namespace: o.GetNamespace(), GenerateName: "bare-"},
