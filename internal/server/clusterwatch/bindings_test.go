@@ -21,7 +21,7 @@ func TestAccessRoleBinding_TakesEffectTrimmedOrNot(t *testing.T) {
 	for _, trims := range []bool{false, true} {
 		index := &verify.Index{}
 		verifier := verify.NewVerifier(index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, keyring(t))
-		roles, bindings := &accessRoles{index: index}, &accessRoleBindings{index: index}
+		roles, bindings := newAccessRoles(index), newAccessRoleBindings(index)
 		as := func(h handler, object any) any {
 			if !trims {
 				return object
@@ -67,9 +67,9 @@ func TestAccessRoleBinding_IsTrimmed(t *testing.T) {
 	object.Labels = map[string]string{"a": "b"}
 	object.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl"}}
 	object.Spec.APIKeys = v1alpha1.KeysDenied
-	got, err := (&accessRoleBindings{}).trim(object)
-	want := &accessRoleBinding{
-		name: "alices", binding: access.Binding{Role: "reader", Users: []string{"alice"}, DeniesKeys: true},
+	got, err := newAccessRoleBindings(&verify.Index{}).trim(object)
+	want := &named[access.Binding]{
+		name: "alices", rules: access.Binding{Role: "reader", Users: []string{"alice"}, DeniesKeys: true},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v %v", got, err)
@@ -77,7 +77,7 @@ func TestAccessRoleBinding_IsTrimmed(t *testing.T) {
 	if name := want.GetObjectMeta().GetName(); name != "alices" {
 		t.Errorf("the reflector stores it as %q", name)
 	}
-	again, err := (&accessRoleBindings{}).trim(got)
+	again, err := newAccessRoleBindings(&verify.Index{}).trim(got)
 	if err != nil || again != got {
 		t.Errorf("%+v %v", again, err)
 	}
@@ -89,7 +89,7 @@ func BenchmarkMemoryOfBindings(b *testing.B) {
 	for b.Loop() {
 		before := heap()
 		index := &verify.Index{}
-		handler := &accessRoleBindings{index: index}
+		handler := newAccessRoleBindings(index)
 		records := make([]any, 0, bindings)
 		for i := range bindings {
 			object := binding(fmt.Sprint("binding-", i), strings.Clone("reader"))

@@ -118,84 +118,68 @@ func (h *keyObjects) of(object any) *keyObject {
 	return h.convert(object)
 }
 
-// accessRoles puts AccessRoles into the index.
-type accessRoles struct {
-	index *verify.Index
+// newAccessRoles returns the handler of AccessRoles.
+func newAccessRoles(index *verify.Index) *byName[access.Role] {
+	return &byName[access.Role]{
+		read: func(object any) *named[access.Role] {
+			role := object.(*v1alpha1.AccessRole)
+			return &named[access.Role]{role.Name, convert.Role(role)}
+		},
+		set: index.PutRole, unset: index.DeleteRole, setAll: index.ReplaceRoles,
+	}
 }
 
-// accessRole is what the index needs of an AccessRole.
-type accessRole struct {
-	name string
-	role access.Role
+// newAccessRoleBindings returns the handler of AccessRoleBindings.
+func newAccessRoleBindings(index *verify.Index) *byName[access.Binding] {
+	return &byName[access.Binding]{
+		read: func(object any) *named[access.Binding] {
+			binding := object.(*v1alpha1.AccessRoleBinding)
+			return &named[access.Binding]{binding.Name, convert.Binding(binding)}
+		},
+		set: index.PutBinding, unset: index.DeleteBinding, setAll: index.ReplaceBindings,
+	}
 }
 
-// GetObjectMeta lets the reflector store roles by name.
-func (r *accessRole) GetObjectMeta() metav1.Object { return &metav1.ObjectMeta{Name: r.name} }
-
-func (*accessRoles) trim(object any) (any, error) { return roleOf(object), nil }
-
-func (h *accessRoles) put(object any) {
-	r := roleOf(object)
-	h.index.PutRole(r.name, r.role)
+// byName puts the rules of cluster-scoped objects into the index, keyed by name.
+type byName[T any] struct {
+	read   func(object any) *named[T]
+	set    func(name string, rules T)
+	unset  func(name string)
+	setAll func(rules map[string]T)
 }
 
-func (h *accessRoles) remove(object any) { h.index.DeleteRole(roleOf(object).name) }
+// named is what the index needs of such an object.
+type named[T any] struct {
+	name  string
+	rules T
+}
 
-func (h *accessRoles) replace(objects []any) {
-	all := make(map[string]access.Role, len(objects))
+// GetObjectMeta lets the reflector store objects by name.
+func (n *named[T]) GetObjectMeta() metav1.Object { return &metav1.ObjectMeta{Name: n.name} }
+
+func (h *byName[T]) trim(object any) (any, error) { return h.of(object), nil }
+
+func (h *byName[T]) put(object any) {
+	n := h.of(object)
+	h.set(n.name, n.rules)
+}
+
+func (h *byName[T]) remove(object any) { h.unset(h.of(object).name) }
+
+func (h *byName[T]) replace(objects []any) {
+	all := make(map[string]T, len(objects))
 	for _, object := range objects {
-		r := roleOf(object)
-		all[r.name] = r.role
+		n := h.of(object)
+		all[n.name] = n.rules
 	}
-	h.index.ReplaceRoles(all)
+	h.setAll(all)
 }
 
-func roleOf(object any) *accessRole {
-	if r, trimmed := object.(*accessRole); trimmed {
-		return r
+func (h *byName[T]) of(object any) *named[T] {
+	if n, trimmed := object.(*named[T]); trimmed {
+		return n
 	}
-	role := object.(*v1alpha1.AccessRole)
-	return &accessRole{name: role.Name, role: convert.Role(role)}
-}
-
-// accessRoleBindings puts AccessRoleBindings into the index.
-type accessRoleBindings struct {
-	index *verify.Index
-}
-
-// accessRoleBinding is what the index needs of an AccessRoleBinding.
-type accessRoleBinding struct {
-	name    string
-	binding access.Binding
-}
-
-// GetObjectMeta lets the reflector store bindings by name.
-func (b *accessRoleBinding) GetObjectMeta() metav1.Object { return &metav1.ObjectMeta{Name: b.name} }
-
-func (*accessRoleBindings) trim(object any) (any, error) { return bindingOf(object), nil }
-
-func (h *accessRoleBindings) put(object any) {
-	b := bindingOf(object)
-	h.index.PutBinding(b.name, b.binding)
-}
-
-func (h *accessRoleBindings) remove(object any) { h.index.DeleteBinding(bindingOf(object).name) }
-
-func (h *accessRoleBindings) replace(objects []any) {
-	all := make(map[string]access.Binding, len(objects))
-	for _, object := range objects {
-		b := bindingOf(object)
-		all[b.name] = b.binding
-	}
-	h.index.ReplaceBindings(all)
-}
-
-func bindingOf(object any) *accessRoleBinding {
-	if b, trimmed := object.(*accessRoleBinding); trimmed {
-		return b
-	}
-	binding := object.(*v1alpha1.AccessRoleBinding)
-	return &accessRoleBinding{name: binding.Name, binding: convert.Binding(binding)}
+	return h.read(object)
 }
 
 // runtimeConfig follows ConfigMap keywright-runtime. An invalid or deleted one changes nothing: until the operator has

@@ -61,8 +61,8 @@ func New(config *rest.Config, scope keyholder.Scope, to Targets, log *slog.Logge
 	adminUsers := newAdminUsers(to.Index, scope.System, log)
 	adminUsers.endedKeys = to.EndedKeys
 	add(resource{own, "adminusers", scope.System, all, &v1alpha1.AdminUser{}}, adminUsers)
-	add(resource{own, "accessroles", "", all, &v1alpha1.AccessRole{}}, &accessRoles{index: to.Index})
-	add(resource{own, "accessrolebindings", "", all, &v1alpha1.AccessRoleBinding{}}, &accessRoleBindings{index: to.Index})
+	add(resource{own, "accessroles", "", all, &v1alpha1.AccessRole{}}, newAccessRoles(to.Index))
+	add(resource{own, "accessrolebindings", "", all, &v1alpha1.AccessRoleBinding{}}, newAccessRoleBindings(to.Index))
 	add(resource{core, "configmaps", scope.System, runtimeOnly, &corev1.ConfigMap{}}, w.runtime)
 	shared := newPool()
 	for _, namespace := range scope.KeyNamespaces() {
