@@ -61,21 +61,11 @@ func (s *Store) SetLastUsed(ctx context.Context, id ID, uid string, at time.Time
 
 // setStatus sets one field of the status, whatever else has changed. It returns ErrGone if o does not exist any more.
 func (s *Store) setStatus(ctx context.Context, o Object, field string, value any) error {
-	return s.patchStatus(ctx, o, operation{"add", "/status/" + field, value})
-}
-
-// operation is an operation of a JSON patch.
-type operation struct {
-	Op    string `json:"op"`
-	Path  string `json:"path"`
-	Value any    `json:"value"`
-}
-
-// patchStatus applies operations to the status. It returns ErrGone if o does not exist any more, or a test fails.
-func (s *Store) patchStatus(ctx context.Context, o Object, operations ...operation) error {
-	// A merge patch of the status could test nothing in metadata but the version.
-	operations = append([]operation{{"test", "/metadata/uid", o.GetUID()}}, operations...)
-	patch, err := json.Marshal(operations)
+	patch, err := json.Marshal([]map[string]any{
+		// A merge patch of the status could test nothing in metadata but the version.
+		{"op": "test", "path": "/metadata/uid", "value": o.GetUID()},
+		{"op": "add", "path": "/status/" + field, "value": value},
+	})
 	if err != nil {
 		return fmt.Errorf("make a patch: %w", err)
 	}

@@ -3,7 +3,6 @@ package objects
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -22,39 +21,26 @@ func (s *Store) SetRefused(ctx context.Context, id ID, uid, keyID, reason string
 		return nil
 	}
 	o.SetUID(types.UID(uid))
-	for range maxTries {
-		err := s.reread(ctx, o)
-		if err == nil {
-			err = s.writeRefused(ctx, o, keyID, reason)
-		}
-		switch {
-		case errors.Is(err, ErrGone):
-			return nil
-		case !errors.Is(err, errChanged):
-			return err
-		}
+	err := s.reread(ctx, o)
+	if err == nil {
+		err = s.retry(ctx, o, func() error { return s.writeRefused(ctx, o, keyID, reason) })
 	}
-	return fmt.Errorf("%w: too many conflicting writes to %s", ErrUnavailable, nameOf(o))
+	if errors.Is(err, ErrGone) {
+		return nil
+	}
+	return err
 }
 
-// errChanged means that another writer has changed the list since it was read.
-var errChanged = errors.New("the refused keys have changed")
-
+// writeRefused conflicts if the object has changed since it was read.
 func (s *Store) writeRefused(ctx context.Context, o Object, keyID, reason string) error {
 	status := o.HolderStatus()
 	refused := mergeRefused(status.Usage.Refused, status.Keys, keyID, reason)
 	if slices.Equal(refused, status.Usage.Refused) {
 		return nil
 	}
-	// A list that is absent equals null.
-	const path = "/status/usage/refused"
-	err := s.patchStatus(ctx, o,
-		operation{"test", path, status.Usage.Refused}, operation{"add", path, refused})
-	if errors.Is(err, ErrGone) {
-		// Or one of the other tests has failed. Reading it again decides.
-		return errChanged
-	}
-	return err
+	metadata := map[string]any{"resourceVersion": o.GetResourceVersion()}
+	usage := map[string]any{"refused": refused}
+	return s.patch(ctx, o, map[string]any{"metadata": metadata, "status": map[string]any{"usage": usage}}, true)
 }
 
 // mergeRefused returns the list with the entry of one key set, or removed for an empty reason. Keys that are no longer
