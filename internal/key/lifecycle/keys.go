@@ -17,15 +17,15 @@ func Pending(keys []Key) *Key { return find(keys, StatePending) }
 func find(keys []Key, state State) *Key {
 	var found *Key
 	for i := range keys {
-		if k := &keys[i]; k.State == state && (found == nil || newer(k, found) < 0) {
+		if k := &keys[i]; k.State == state && (found == nil || newestFirst(k, found) < 0) {
 			found = k
 		}
 	}
 	return found
 }
 
-// newer orders keys by the time of their issue, the newest first.
-func newer(a, b *Key) int {
+// newestFirst compares keys by the time of their issue.
+func newestFirst(a, b *Key) int {
 	return cmp.Or(b.IssuedAt.Compare(a.IssuedAt), strings.Compare(a.ID, b.ID))
 }
 
@@ -56,12 +56,17 @@ func alive(keys []Key, now time.Time) []Key {
 	return kept
 }
 
-// rank orders the former current key, the newest whatever the clock did, before overlapping ones.
-func rank(k *Key) int {
-	if k.State == StateCurrent {
+// CurrentFirst compares states: Current comes before every other.
+func CurrentFirst(a, b State) int {
+	switch {
+	case a == b:
 		return 0
+	case a == StateCurrent:
+		return -1
+	case b == StateCurrent:
+		return 1
 	}
-	return 1
+	return 0
 }
 
 // MaxOverlapping bounds the old keys that are accepted at a time. Status has room for that many, and someone who
@@ -76,7 +81,8 @@ func Succeed(keys []Key, next Key, overlap time.Duration, now time.Time) []Key {
 	old := slices.DeleteFunc(settled(keys), func(k Key) bool {
 		return overlap <= 0 || k.ID == next.ID || k.Dead != "" || k.ended(now)
 	})
-	slices.SortFunc(old, func(a, b Key) int { return cmp.Or(rank(&a)-rank(&b), newer(&a, &b)) })
+	// The former current key is the newest, whatever the clock did.
+	slices.SortFunc(old, func(a, b Key) int { return cmp.Or(CurrentFirst(a.State, b.State), newestFirst(&a, &b)) })
 	old = old[:min(len(old), MaxOverlapping)]
 	for i := range old {
 		old[i].State = StateOverlapping

@@ -59,19 +59,12 @@ func readable(recorded []v1alpha1.KeyStatus) (entries []entry, unreadable []int)
 // compareEntries orders several entries of one key, so that which of them counts does not depend on their positions.
 func compareEntries(a, b *lifecycle.Key) int {
 	return cmp.Or(
-		cmp.Compare(rankOf(a.State), rankOf(b.State)),
+		lifecycle.CurrentFirst(a.State, b.State),
 		compareEnds(a.ExpiresAt, b.ExpiresAt),
 		strings.Compare(string(a.State), string(b.State)),
 		a.IssuedAt.Compare(b.IssuedAt),
 		strings.Compare(a.Prefix, b.Prefix),
 	)
-}
-
-func rankOf(state lifecycle.State) int {
-	if state == lifecycle.StateCurrent {
-		return 0
-	}
-	return 1
 }
 
 // compareEnds orders the ends of keys. No end is the latest.
