@@ -1,8 +1,6 @@
 package keymetrics
 
 import (
-	"slices"
-
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -104,10 +102,8 @@ func reportedState(status *v1alpha1.KeyHolderStatus) State {
 // isRefusedByServer reports whether the server refuses the current key for a reason of its own, which condition Active
 // repeats.
 func isRefusedByServer(status *v1alpha1.KeyHolderStatus) bool {
-	return slices.ContainsFunc(status.Keys, func(k v1alpha1.KeyStatus) bool {
-		return k.State == v1alpha1.KeyCurrent && slices.ContainsFunc(status.Usage.Refused,
-			func(r v1alpha1.RefusedKey) bool { return r.ID == k.ID })
-	})
+	current := status.CurrentKey()
+	return current != nil && status.RefusalOf(current.ID) != nil
 }
 
 func isStalled(status *v1alpha1.KeyHolderStatus) bool {

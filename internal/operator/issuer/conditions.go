@@ -3,7 +3,6 @@ package issuer
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -213,14 +212,13 @@ func (r *run) conflictMessage() string {
 
 // activity reports whether a key of the object would be accepted now, and why.
 func activity(t *Target, now time.Time) (active bool, why Finding) {
-	keys := t.status().Keys
-	current := slices.IndexFunc(keys, func(k v1alpha1.KeyStatus) bool { return k.State == v1alpha1.KeyCurrent })
+	current := t.status().CurrentKey()
 	switch {
 	case t.Refused != nil:
 		return false, *t.Refused
-	case current >= 0:
-		return activityOf(&keys[current], t.status().Usage.Refused, now)
-	case len(keys) > 0:
+	case current != nil:
+		return activityOf(current, t.status().RefusalOf(current.ID), now)
+	case len(t.status().Keys) > 0:
 		return false, Finding{v1alpha1.ReasonIssuing, "The first key is being written into its Secret."}
 	case lifecycle.Ended(t.Spec.ExpiresAt, now):
 		return false, neverIssued(t)
@@ -229,15 +227,13 @@ func activity(t *Target, now time.Time) (active bool, why Finding) {
 }
 
 // activityOf reports whether the current key of an object whose keys are accepted is accepted, and why.
-func activityOf(k *v1alpha1.KeyStatus, refused []v1alpha1.RefusedKey, now time.Time) (active bool, why Finding) {
+func activityOf(k *v1alpha1.KeyStatus, refusal *v1alpha1.RefusedKey, now time.Time) (active bool, why Finding) {
 	if lifecycle.Ended(convert.Instant(k.ExpiresAt), now) {
 		end := k.ExpiresAt.UTC().Format(time.RFC3339)
 		return false, Finding{v1alpha1.ReasonExpired, fmt.Sprintf("The key expired at %s.", end)}
 	}
-	for _, r := range refused {
-		if r.ID == k.ID {
-			return false, refusedByServer(r)
-		}
+	if refusal != nil {
+		return false, refusedByServer(refusal)
 	}
 	return true, Finding{v1alpha1.ReasonAccepted, "The key is accepted."}
 }
@@ -246,7 +242,7 @@ func activityOf(k *v1alpha1.KeyStatus, refused []v1alpha1.RefusedKey, now time.T
 var validReason = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
 
 // refusedByServer describes a refusal that the server reports under status.usage.
-func refusedByServer(refused v1alpha1.RefusedKey) Finding {
+func refusedByServer(refused *v1alpha1.RefusedKey) Finding {
 	reason, message := refused.Reason, fmt.Sprintf("The server refuses key %s: %s.", refused.ID, refused.Reason)
 	if !validReason.MatchString(reason) || reason == v1alpha1.ReasonAccepted {
 		reason, message = v1alpha1.ReasonRefused, fmt.Sprintf("The server refuses key %s: %q.", refused.ID, refused.Reason)
