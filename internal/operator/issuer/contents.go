@@ -18,6 +18,7 @@ import (
 // contents is what a Secret holds beside the key and its identity, as annotation keywright.dev/contents records it. The
 // zero value stands for a Secret of type Opaque without further entries, which has no such annotation.
 type contents struct {
+	// secretType is empty for Opaque.
 	secretType v1alpha1.SecretType
 	// dataKey is the entry that holds the key.
 	dataKey string
@@ -39,25 +40,26 @@ func (c contents) typeOrOpaque() v1alpha1.SecretType {
 	return c.secretType
 }
 
+// unlessOpaque returns the type, or "" for Opaque.
+func unlessOpaque(secretType v1alpha1.SecretType) v1alpha1.SecretType {
+	if secretType == v1alpha1.SecretTypeOpaque {
+		return ""
+	}
+	return secretType
+}
+
 // parseContents reads the annotation. Any other text than one that String returns is the zero value.
 func parseContents(text string) contents {
 	parts := strings.Split(text, " ")
 	if len(parts) != 3 {
 		return contents{}
 	}
-	c := contents{secretType: v1alpha1.SecretType(parts[0]), dataKey: parts[1], hash: parts[2]}
-	if c.secretType == v1alpha1.SecretTypeOpaque {
-		c.secretType = ""
-	}
-	return c
+	return contents{secretType: unlessOpaque(v1alpha1.SecretType(parts[0])), dataKey: parts[1], hash: parts[2]}
 }
 
 // contents returns what the spec asks for.
 func (t *Target) contents() contents {
-	secretType := t.Secret.Type
-	if secretType == v1alpha1.SecretTypeOpaque {
-		secretType = ""
-	}
+	secretType := unlessOpaque(t.Secret.Type)
 	if secretType == "" && len(t.Secret.StringData) == 0 {
 		return contents{}
 	}
@@ -103,7 +105,7 @@ var (
 	typePath     = fieldpath.MakePathOrDie("type")
 )
 
-// record is the record of a Secret's contents.
+// record is the record of its contents that a Secret carries.
 type record struct {
 	contents
 	// proven: no other writer has changed the record.
@@ -136,8 +138,8 @@ func (t *Target) ownsEntries(owned *fieldpath.Set, written record) bool {
 	return true
 }
 
-// entriesPatch returns the part of a merge patch that sets the entries beside the key as the spec asks, or nil if there
-// is nothing to change. Entries of other writers stay, and so does the key.
+// entriesPatch returns the part of a merge patch that sets the entries beside the key as the spec asks. It is empty if
+// nothing changes. Entries of other writers stay, and so does the key.
 func (t *Target) entriesPatch(owned *fieldpath.Set, written record) map[string]any {
 	changes := map[string]any{}
 	for _, name := range ownedEntries(owned) {

@@ -110,8 +110,7 @@ func (r *run) count(plan lifecycle.Plan, before *v1alpha1.KeyHolderStatus) {
 	case lifecycle.Drop:
 		m.keysEnded(kind, r.endReason(), len(before.Keys)-len(now.Keys))
 	case lifecycle.Stall:
-		const conflict = v1alpha1.ReasonSecretConflict
-		if plan.Stall == lifecycle.SecretConflict && !isReported(before, conflict) {
+		if plan.Stall == lifecycle.SecretConflict && !isReported(before, v1alpha1.ReasonSecretConflict) {
 			m.conflict(kind, conflictSecret)
 		}
 	}
