@@ -53,31 +53,19 @@ func (h *Holding) with(r boundRole) *Holding {
 	if h == nil {
 		return newHolding([]boundRole{r})
 	}
-	next := &Holding{bound: append(slices.Clip(h.bound), r), roles: h.roles, mayOwnKeys: h.mayOwnKeys || !r.deniesKeys}
-	if at, held := slices.BinarySearch(h.roles, r.name); !held {
-		next.roles = slices.Insert(slices.Clone(h.roles), at, r.name)
-	}
-	return next
+	return newHolding(append(slices.Clip(h.bound), r))
 }
 
 // without returns the holding less one such role, which may be held by another binding.
 func (h *Holding) without(r boundRole) *Holding {
-	i := -1
-	if h != nil {
-		i = slices.Index(h.bound, r)
-	}
-	switch {
-	case i < 0:
-		return h
-	case len(h.bound) == 1:
+	if h == nil {
 		return nil
 	}
-	next := &Holding{bound: slices.Delete(slices.Clone(h.bound), i, i+1), roles: h.roles}
-	next.mayOwnKeys = slices.ContainsFunc(next.bound, func(o boundRole) bool { return !o.deniesKeys })
-	if !slices.ContainsFunc(next.bound, func(o boundRole) bool { return o.name == r.name }) {
-		next.roles = slices.DeleteFunc(slices.Clone(h.roles), func(name string) bool { return name == r.name })
+	i := slices.Index(h.bound, r)
+	if i < 0 {
+		return h
 	}
-	return next
+	return newHolding(slices.Delete(slices.Clone(h.bound), i, i+1))
 }
 
 // MayOwnKeys reports whether the user may own keys: false only if every binding of the user denies it.
