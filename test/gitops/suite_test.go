@@ -2,7 +2,6 @@ package gitops
 
 import (
 	"context"
-	"net/http"
 	"testing"
 	"time"
 
@@ -74,15 +73,7 @@ func plaintext(ctx context.Context, name string) string {
 
 // answer returns the status of the server's reply to a key.
 func answer(ctx context.Context, plaintext string) func() int {
-	return func() int {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.ServerURL+"/auth", http.NoBody)
-		Expect(err).NotTo(HaveOccurred())
-		request.Header.Set("Authorization", "Bearer "+plaintext)
-		reply, err := http.DefaultClient.Do(request)
-		Expect(err).NotTo(HaveOccurred())
-		defer reply.Body.Close()
-		return reply.StatusCode
-	}
+	return func() int { return kit.AuthStatus(ctx, s.ServerURL, plaintext) }
 }
 
 func kubectl(ctx context.Context, args ...string) string {

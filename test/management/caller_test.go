@@ -89,15 +89,3 @@ func (r reply) string(names ...string) string {
 	text, _ := r.at(names...).(string)
 	return text
 }
-
-// gate returns the status that a key gets at the gate of a replica.
-func gate(ctx context.Context, url, plaintext string) int {
-	GinkgoHelper()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/auth", nil)
-	Expect(err).NotTo(HaveOccurred())
-	request.Header.Set("Authorization", "Bearer "+plaintext)
-	response, err := http.DefaultClient.Do(request)
-	Expect(err).NotTo(HaveOccurred())
-	Expect(response.Body.Close()).To(Succeed())
-	return response.StatusCode
-}

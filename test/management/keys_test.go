@@ -7,6 +7,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"keywright.dev/keywright/test/kit"
 )
 
 var _ = Describe("Keys", func() {
@@ -17,7 +19,7 @@ var _ = Describe("Keys", func() {
 		Expect(made.header.Get("Cache-Control")).To(Equal("no-store"))
 		Expect(made.string("data", "subject")).To(Equal(subject))
 		token, path := made.string("data", "token"), base+"/"+made.string("data", "id")
-		Expect(gate(ctx, s.ServerURL, token)).To(Equal(200))
+		Expect(kit.AuthStatus(ctx, s.ServerURL, token)).To(Equal(200))
 
 		list := admin().send(ctx, http.MethodGet, base+"?limit=1&name=Fi*", "")
 		Expect(list.at("data", "total")).To(BeEquivalentTo(1), list.text)
@@ -30,10 +32,10 @@ var _ = Describe("Keys", func() {
 
 		rotated := admin().send(ctx, http.MethodPost, path+"/rotate", "")
 		Expect(rotated.status).To(Equal(200), rotated.text)
-		Expect(gate(ctx, s.ServerURL, token)).To(Equal(401))
-		Expect(gate(ctx, s.ServerURL, rotated.string("data", "token"))).To(Equal(200))
+		Expect(kit.AuthStatus(ctx, s.ServerURL, token)).To(Equal(401))
+		Expect(kit.AuthStatus(ctx, s.ServerURL, rotated.string("data", "token"))).To(Equal(200))
 		Expect(admin().send(ctx, http.MethodDelete, path, "").status).To(Equal(200))
-		Expect(gate(ctx, s.ServerURL, rotated.string("data", "token"))).To(Equal(401))
+		Expect(kit.AuthStatus(ctx, s.ServerURL, rotated.string("data", "token"))).To(Equal(401))
 		Expect(admin().send(ctx, http.MethodGet, path, "").status).To(Equal(404))
 	},
 		Entry("a user", "/apiv1/users/walter/apikeys", "User/walter"),
@@ -59,7 +61,7 @@ var _ = Describe("Keys", func() {
 		created := graphql(ctx,
 			`mutation { createIntegrationInstanceToken(id: "jira-7") { tokenId token createdAt expiresAt } }`)
 		token := created.string("data", "createIntegrationInstanceToken", "token")
-		Expect(gate(ctx, s.ServerURL, token)).To(Equal(200), created.text)
+		Expect(kit.AuthStatus(ctx, s.ServerURL, token)).To(Equal(200), created.text)
 		listed := graphql(ctx,
 			`{ integrationInstanceTokens(id: "jira-7") { tokens { tokenId token } pageInfo { hasNextPage } } }`)
 		Expect(listed.text).To(ContainSubstring(created.string("data", "createIntegrationInstanceToken", "tokenId")))
@@ -67,7 +69,7 @@ var _ = Describe("Keys", func() {
 		ended := graphql(ctx, fmt.Sprintf(`mutation { revokeIntegrationInstanceToken(tokenId: %q) { success } }`,
 			created.string("data", "createIntegrationInstanceToken", "tokenId")))
 		Expect(ended.at("data", "revokeIntegrationInstanceToken", "success")).To(BeTrue(), ended.text)
-		Expect(gate(ctx, s.ServerURL, token)).To(Equal(401))
+		Expect(kit.AuthStatus(ctx, s.ServerURL, token)).To(Equal(401))
 	})
 })
 

@@ -6,6 +6,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"keywright.dev/keywright/test/kit"
 )
 
 // Serial, because other specs cannot use management meanwhile.
@@ -35,7 +37,7 @@ var _ = Describe("Without the database", Serial, func() {
 			Expect(r.text).NotTo(ContainSubstring("postgres://"))
 		}
 		for range 100 {
-			Expect(gate(ctx, s.ServerURL, token)).To(Equal(200))
+			Expect(kit.AuthStatus(ctx, s.ServerURL, token)).To(Equal(200))
 		}
 		Expect(admin().me(ctx)).To(Equal("admin admin true"))
 		Expect(here.isAdmin(ctx)).To(BeTrue(), "a session that the server knows still works")

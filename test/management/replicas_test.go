@@ -12,6 +12,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/kit"
 )
 
 // travel is how long a watch event, or a word of the database, may be on its way to the other replica of a busy
@@ -55,7 +56,7 @@ var _ = Describe("Two replicas on one database", func() {
 		one, other := replicas()
 		made := admin().send(ctx, http.MethodPost, "/api/admin/users", `{"username":"traveller"}`)
 		Expect(made.status).To(Equal(200), made.text)
-		eventually(ctx, func() int { return gate(ctx, other, made.string("api_key")) }).Should(Equal(200))
+		eventually(ctx, func() int { return kit.AuthStatus(ctx, other, made.string("api_key")) }).Should(Equal(200))
 		here, _ := login(ctx, one, "traveller", made.string("api_key"))
 		Expect(here.me(ctx)).To(Equal("traveller admin true"))
 		Expect(here.at(other).me(ctx)).To(Equal("traveller admin true"), "at once, because the database has it")
@@ -69,13 +70,13 @@ var _ = Describe("Two replicas on one database", func() {
 		made := admin().send(ctx, http.MethodPost, "/apiv1/accounts/far/apikeys", `{"name":"far","scopes":["certs.read"]}`)
 		Expect(made.status).To(Equal(201), made.text)
 		token := made.string("data", "token")
-		Expect(gate(ctx, one, token)).To(Equal(200), "at once, because the reply waits for it")
-		eventually(ctx, func() int { return gate(ctx, other, token) }).Should(Equal(200))
+		Expect(kit.AuthStatus(ctx, one, token)).To(Equal(200), "at once, because the reply waits for it")
+		eventually(ctx, func() int { return kit.AuthStatus(ctx, other, token) }).Should(Equal(200))
 		path := "/apiv1/accounts/far/apikeys/" + made.string("data", "id")
 		Expect(admin().at(other).send(ctx, http.MethodGet, path, "").status).To(Equal(200))
 		Expect(admin().at(other).send(ctx, http.MethodDelete, path, "").status).To(Equal(200))
-		Expect(gate(ctx, other, token)).To(Equal(401), "at once")
-		eventually(ctx, func() int { return gate(ctx, one, token) }).Should(Equal(401))
+		Expect(kit.AuthStatus(ctx, other, token)).To(Equal(401), "at once")
+		eventually(ctx, func() int { return kit.AuthStatus(ctx, one, token) }).Should(Equal(401))
 	})
 
 	DescribeTable("end a session for good when", func(ctx SpecContext, name string, end func(context.Context, string)) {

@@ -119,14 +119,7 @@ func delivered(ctx context.Context, namespace, name string) string {
 
 // ask sends a key to the gate.
 func ask(ctx context.Context, plaintext string) int {
-	GinkgoHelper()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.ServerURL+"/auth", nil)
-	Expect(err).NotTo(HaveOccurred())
-	request.Header.Set("Authorization", "Bearer "+plaintext)
-	reply, err := http.DefaultClient.Do(request)
-	Expect(err).NotTo(HaveOccurred())
-	Expect(reply.Body.Close()).To(Succeed())
-	return reply.StatusCode
+	return kit.AuthStatus(ctx, s.ServerURL, plaintext)
 }
 
 func expectAnswer(ctx context.Context, plaintext string, status int) {

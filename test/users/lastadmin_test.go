@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
 )
 
@@ -48,16 +49,7 @@ func issued(ctx context.Context, names ...string) map[string]string {
 }
 
 // statusOf returns the status of the server's reply to a key.
-func statusOf(ctx context.Context, key string) int {
-	GinkgoHelper()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.ServerURL+"/auth", nil)
-	Expect(err).NotTo(HaveOccurred())
-	request.Header.Set("Authorization", "Bearer "+key)
-	reply, err := http.DefaultClient.Do(request)
-	Expect(err).NotTo(HaveOccurred())
-	Expect(reply.Body.Close()).To(Succeed())
-	return reply.StatusCode
-}
+func statusOf(ctx context.Context, key string) int { return kit.AuthStatus(ctx, s.ServerURL, key) }
 
 func admins(ctx context.Context) []v1alpha1.AdminUser {
 	GinkgoHelper()

@@ -3,7 +3,6 @@ package versions
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -209,12 +208,5 @@ func write(path string, o any) {
 
 // ask sends a key to the gate and returns the status of the answer.
 func ask(ctx context.Context, plaintext string) int {
-	GinkgoHelper()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.ServerURL+"/auth", nil)
-	Expect(err).NotTo(HaveOccurred())
-	request.Header.Set("Authorization", "Bearer "+plaintext)
-	reply, err := http.DefaultClient.Do(request)
-	Expect(err).NotTo(HaveOccurred())
-	Expect(reply.Body.Close()).To(Succeed())
-	return reply.StatusCode
+	return kit.AuthStatus(ctx, s.ServerURL, plaintext)
 }
