@@ -63,7 +63,7 @@ const (
 	ReasonAwaitingKey = "AwaitingKey"
 	// ReasonPepperLost: the pepper is missing, broken or replaced; no key is issued until it is back.
 	ReasonPepperLost = "PepperLost"
-	// ReasonUnknownRole: an AccessRole that the APIKey names does not exist.
+	// ReasonUnknownRole: an AccessRole that the APIKey names does not exist. Also a reason of Active.
 	ReasonUnknownRole = "UnknownRole"
 	// ReasonOwnerDenied: the subject of the APIKey is a user who may not own keys. Also a reason of Active.
 	ReasonOwnerDenied = "OwnerDenied"

@@ -17,6 +17,7 @@ func describe(key *v1alpha1.APIKey, resolved *dependencies) *issuer.Target {
 		Spec:    convert.Spec(key),
 		Secret:  issuer.Template{Identity: map[string]string{v1alpha1.SecretSubject: key.Spec.Subject.String()}},
 		Refused: refused(key, resolved),
+		Idle:    lacking(resolved),
 		Blocked: blocked(key, resolved),
 	}
 	t.Spec.MaxTTL, t.LimitedBy = resolved.maxTTL, resolved.limitedBy
@@ -54,15 +55,22 @@ func refused(key *v1alpha1.APIKey, resolved *dependencies) *issuer.Finding {
 
 // blocked returns why no key may be issued, or nil.
 func blocked(key *v1alpha1.APIKey, resolved *dependencies) *issuer.Finding {
-	switch {
-	case resolved.ownerDenied:
+	if resolved.ownerDenied {
 		return denied(key)
-	case len(resolved.unknownRoles) > 0:
-		return &issuer.Finding{Reason: v1alpha1.ReasonUnknownRole, Message: fmt.Sprintf(
-			"spec.roles names AccessRoles that do not exist: %s. Create them, or remove them from spec.roles.",
-			strings.Join(resolved.unknownRoles, ", "))}
 	}
-	return nil
+	return lacking(resolved)
+}
+
+// lacking returns why the key may do nothing and no other is issued while a role is missing, or nil. The server decides
+// by the same access.Roles.Missing.
+func lacking(resolved *dependencies) *issuer.Finding {
+	if len(resolved.unknownRoles) == 0 {
+		return nil
+	}
+	return &issuer.Finding{Reason: v1alpha1.ReasonUnknownRole, Message: fmt.Sprintf(
+		"spec.roles names AccessRoles that do not exist: %s. Until they do, the key may do nothing. "+
+			"Create them, or remove them from spec.roles.",
+		strings.Join(resolved.unknownRoles, ", "))}
 }
 
 func denied(key *v1alpha1.APIKey) *issuer.Finding {

@@ -23,7 +23,7 @@ var _ = Describe("A role that does not exist", func() {
 		expectConditions(k, "False/UnknownRole", "False/NoKey")
 		Expect(condition(k, "Stalled")).To(Equal("True/UnknownRole"))
 		wanted := "spec.roles names AccessRoles that do not exist: " + string(missing) +
-			". Create them, or remove them from spec.roles."
+			". Until they do, the key may do nothing. Create them, or remove them from spec.roles."
 		Expect(message(k, "Ready")).To(Equal(wanted))
 		Expect(k.Status.Keys).To(BeEmpty())
 		e.NoSecret(ctx, "ci-api-key")
@@ -33,7 +33,7 @@ var _ = Describe("A role that does not exist", func() {
 
 		k = e.Change(ctx, "ci", using(missing, there, another))
 		Expect(message(k, "Stalled")).To(Equal("spec.roles names AccessRoles that do not exist: " + string(missing) + ", " +
-			string(another) + ". Create them, or remove them from spec.roles."))
+			string(another) + ". Until they do, the key may do nothing. Create them, or remove them from spec.roles."))
 		expectConditions(e.Change(ctx, "ci", using(there)), "True/Issued", "True/Accepted")
 	})
 
@@ -50,7 +50,7 @@ var _ = Describe("A role that does not exist", func() {
 		Expect(e.Events.Take()).To(ConsistOf(HavePrefix("Normal KeyIssued")))
 	})
 
-	It("that was deleted leaves an issued key accepted, and gives it no later end", func(ctx SpecContext) {
+	It("that was deleted leaves an issued key nothing to do, and gives it no later end", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		role := e.role(ctx, "short", maxTTL("5h"))
 		e.Apply(ctx, "ci", using(role))
@@ -61,10 +61,11 @@ var _ = Describe("A role that does not exist", func() {
 		e.SetTime(lifecyclesuite.Grace)
 		Expect(e.Reconcile(ctx, "ci")).To(Equal(5*time.Hour-lifecyclesuite.Grace), "its end is still to come")
 		k := e.Get(ctx, "ci")
-		expectConditions(k, "False/UnknownRole", "True/Accepted")
+		expectConditions(k, "False/UnknownRole", "False/UnknownRole")
+		Expect(message(k, "Active")).To(Equal(message(k, "Ready")))
 		Expect(endsAt(k)).To(Equal(5*time.Hour), "no later one because the limit is not known any more")
 		Expect(k.Status.SecretName).To(Equal("ci-api-key"))
-		Expect(e.Accepted(ctx, "ci", plaintext)).To(BeTrue())
+		Expect(e.Plaintext(ctx, "ci-api-key")).To(Equal(plaintext))
 		Expect(e.Events.Take()).To(ConsistOf(HavePrefix("Warning UnknownRole")))
 
 		Expect(endsAt(e.Change(ctx, "ci", ttl("2h")))).To(Equal(2 * time.Hour))
@@ -97,7 +98,7 @@ var _ = Describe("A role that does not exist", func() {
 		e.Change(ctx, "ci", rotate("1"))
 		k := e.At(ctx, 3*time.Hour, "ci")
 		Expect(k.Status.Keys).To(Equal(before.Status.Keys))
-		expectConditions(k, "False/UnknownRole", "True/Accepted")
+		expectConditions(k, "False/UnknownRole", "False/UnknownRole")
 		e.role(ctx, "gone")
 		e.Events.Take()
 		e.Reconcile(ctx, "ci")

@@ -22,7 +22,9 @@ var _ = Describe("The running controller", func() {
 		e.editRole(ctx, role, maxTTL("1h"))
 		Eventually(ctx, func() *metav1.Time { return e.Get(ctx, "ci").Status.Keys[0].ExpiresAt }).ShouldNot(BeNil())
 		deleteRole(ctx, role)
-		Eventually(ctx, e.State("ci")).Should(Equal("False/UnknownRole True/Accepted"))
+		Eventually(ctx, e.State("ci")).Should(Equal("False/UnknownRole False/UnknownRole"))
+		e.role(ctx, "late")
+		Eventually(ctx, e.State("ci")).Should(Equal(lifecyclesuite.Works), "the same key again")
 	}, NodeTimeout(20*time.Second))
 
 	It("reacts to changes of the user a key speaks as", func(ctx SpecContext) {

@@ -106,6 +106,10 @@ func TestEntry_StateAndSummary(t *testing.T) {
 			status(keys(key(nil)), refused(v1alpha1.ReasonOwnerDenied), stalled()),
 			OwnerDenied, summary{stalled: 1},
 		},
+		"a role is missing": {
+			status(keys(key(nil)), refused(v1alpha1.ReasonUnknownRole), stalled()),
+			UnknownRole, summary{stalled: 1},
+		},
 		"the username is taken": {
 			status(nil, refused(v1alpha1.ReasonUsernameTaken), stalled()),
 			UsernameTaken, summary{stalled: 1},

@@ -26,6 +26,8 @@ const (
 	OwnerDisabled
 	// OwnerDenied: the owner may not own keys.
 	OwnerDenied
+	// UnknownRole: the key may do nothing because an AccessRole that it names does not exist.
+	UnknownRole
 	// UsernameTaken: the claim of another AdminUser to the username is honoured.
 	UsernameTaken
 	// Demoted: the role of the user is no longer admin.
@@ -50,6 +52,7 @@ var stateNames = [states]string{
 	Disabled:      "disabled",
 	OwnerDisabled: "owner_disabled",
 	OwnerDenied:   "owner_denied",
+	UnknownRole:   "unknown_role",
 	UsernameTaken: "username_taken",
 	Demoted:       "demoted",
 	Revoked:       "revoked",
@@ -69,6 +72,7 @@ var refusals = map[string]State{
 	v1alpha1.ReasonDisabled:      Disabled,
 	v1alpha1.ReasonOwnerDisabled: OwnerDisabled,
 	v1alpha1.ReasonOwnerDenied:   OwnerDenied,
+	v1alpha1.ReasonUnknownRole:   UnknownRole,
 	v1alpha1.ReasonUsernameTaken: UsernameTaken,
 	v1alpha1.ReasonDemoted:       Demoted,
 	v1alpha1.ReasonRevoked:       Revoked,

@@ -43,6 +43,7 @@ func TestAuthenticate_RefusesEverythingElse(t *testing.T) {
 	want := map[string]float64{}
 	for plaintext, verdict := range map[string]string{
 		daveKey: "disabled", erinKey: "expired", ginaKey: "demoted", revokedKey: "revoked", davesAPIKey: "owner_disabled",
+		lackingKey:   "unknown_role",
 		unknownKey:   "unknown",
 		aliceSession: "unknown", mistypedKey: "malformed", "Bearer " + aliceKey: "malformed", aliceKey + "\n": "malformed",
 		"":     "empty",
@@ -80,7 +81,8 @@ func TestAuthenticate_RefusesEverythingElse(t *testing.T) {
 func TestAuthenticateSession(t *testing.T) {
 	for cookie, want := range map[string]string{
 		aliceSession: "session User/alice admin", bobSession: "session User/bob", bootedSession: "session User/admin admin",
-		daveSession: "unauthenticated", erinSession: "unauthenticated", noSession: "unauthenticated",
+		lackingSession: "session User/lara",
+		daveSession:    "unauthenticated", erinSession: "unauthenticated", noSession: "unauthenticated",
 		aliceKey: "unauthenticated", "": "unauthenticated",
 	} {
 		d := newFixture(t).AuthenticateSession(cookie, "")

@@ -56,6 +56,9 @@ func (c *Caller) HasKey() bool {
 	return c.Credential == CredentialSession || c.Credential == CredentialKey
 }
 
+// lacksRole reports whether the caller's key names a missing role: then the caller may do nothing.
+func (c *Caller) lacksRole() bool { return c.verdict.Reason == verify.UnknownRole }
+
 // Digest returns the digest of the caller's key, to begin a session with. It returns nil without a key, and for a key
 // that another has succeeded: an overlapping key carries no session.
 func (c *Caller) Digest() *pepper.Digest {

@@ -29,25 +29,28 @@ const (
 	erinKey      = "the-key-that-came-to-its-end"
 	ginaKey      = "the-key-of-an-admin-who-was-one"
 	// An API key of alice is not an admin's own key, although alice is an admin.
-	alicesAPIKey  = "an-api-key-that-speaks-for-alice"
-	davesAPIKey   = "an-api-key-that-speaks-for-dave"
-	bobsAPIKey    = "an-api-key-that-speaks-for-bob"
-	ciKey         = "the-key-of-a-program-named-ci"
-	revokedKey    = "a-key-that-was-revoked-for-good"
-	unknownKey    = "a-key-that-was-never-issued"
-	mistypedKey   = "ak_0123456789012345678901234567890123456789012345"
-	aliceSession  = "the-secret-of-a-session-of-alice"
-	bobSession    = "the-secret-of-a-session-of-bob"
-	daveSession   = "the-secret-of-a-session-of-dave"
-	erinSession   = "the-secret-of-a-session-of-erin"
-	noSession     = "the-secret-of-no-session"
-	bootedSession = "the-secret-of-a-session-of-the-bootstrap-key"
+	alicesAPIKey = "an-api-key-that-speaks-for-alice"
+	davesAPIKey  = "an-api-key-that-speaks-for-dave"
+	bobsAPIKey   = "an-api-key-that-speaks-for-bob"
+	ciKey        = "the-key-of-a-program-named-ci"
+	revokedKey   = "a-key-that-was-revoked-for-good"
+	// A key of lara that names a missing role, and a session that was begun with it.
+	lackingKey     = "a-key-that-names-a-missing-role"
+	lackingSession = "the-secret-of-a-session-of-lara"
+	unknownKey     = "a-key-that-was-never-issued"
+	mistypedKey    = "ak_0123456789012345678901234567890123456789012345"
+	aliceSession   = "the-secret-of-a-session-of-alice"
+	bobSession     = "the-secret-of-a-session-of-bob"
+	daveSession    = "the-secret-of-a-session-of-dave"
+	erinSession    = "the-secret-of-a-session-of-erin"
+	noSession      = "the-secret-of-no-session"
+	bootedSession  = "the-secret-of-a-session-of-the-bootstrap-key"
 )
 
 var allKeys = []string{
 	bootstrapKey, aliceKey, daveKey, erinKey, ginaKey, alicesAPIKey, davesAPIKey, bobsAPIKey, ciKey, revokedKey,
-	unknownKey, mistypedKey,
-	aliceSession, bobSession, daveSession, erinSession, noSession, bootedSession,
+	lackingKey, unknownKey, mistypedKey,
+	lackingSession, aliceSession, bobSession, daveSession, erinSession, noSession, bootedSession,
 }
 
 var now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -100,7 +103,7 @@ func newFixture(tb testing.TB) *fixture {
 	known := sessions{}
 	for cookie, plaintext := range map[string]string{
 		aliceSession: aliceKey, bobSession: bobsAPIKey, daveSession: daveKey, erinSession: erinKey,
-		bootedSession: bootstrapKey,
+		bootedSession: bootstrapKey, lackingSession: lackingKey,
 	} {
 		known[cookie] = ring.Digest(plaintext)
 	}
@@ -126,6 +129,8 @@ func (h *fixture) addObjects() {
 	h.apiKey("bob", "User/bob", bobsAPIKey, verify.Accepted, "certs.read", "certs.write")
 	h.apiKey("", "Account/ci", ciKey, verify.Accepted, "certs.read", "certs.write")
 	h.apiKey("", "Account/old", revokedKey, verify.Revoked, "certs.read")
+	h.laraNames("missing")
+	h.index.PutBinding("laras", access.Binding{Role: "reader", Users: []string{"lara"}})
 	h.index.PutRole("reader", access.Role{Permissions: []access.Permission{access.Scope("certs.read")}})
 	h.index.PutBinding("readers", access.Binding{Role: "reader", Users: []string{"bob"}})
 	h.index.PutRole("dev", access.Role{Permissions: []access.Permission{{
@@ -147,6 +152,15 @@ func (h *fixture) apiKey(username, subject, plaintext string, standing verify.Re
 	h.index.Put(verify.ID{Kind: "APIKey", Namespace: "n", Name: subject}, verify.KeyObject{
 		Identity: verify.Identity{Username: username, Subject: subject}, Standing: standing, UID: subject,
 		Rights: &access.Rights{Scopes: scopes}, Keys: []verify.Key{{Digest: h.ring.Digest(plaintext)}},
+	})
+}
+
+// laraNames gives lara an API key that names roles beside its scope.
+func (h *fixture) laraNames(roles ...string) {
+	h.index.Put(verify.ID{Kind: "APIKey", Namespace: "n", Name: "lara"}, verify.KeyObject{
+		Identity: verify.Identity{Username: "lara", Subject: "User/lara"}, Standing: verify.Accepted, UID: "User/lara",
+		Rights: &access.Rights{Scopes: []string{"certs.read"}, Roles: roles},
+		Keys:   []verify.Key{{Digest: h.ring.Digest(lackingKey)}},
 	})
 }
 

@@ -34,7 +34,8 @@ func (g *Gate) Identify(r *http.Request, needs ...access.Request) Decision {
 
 // IdentifyOrAnonymous finds the caller of a management page (docs/compatibility.md, "Who is calling"). Where
 // Identify refuses, IdentifyOrAnonymous falls back: a refused key counts as no key, and the other credentials are
-// tried, the last one a saved name that holds no rights. The Outcome is Allowed, even for an anonymous caller, or
+// tried, the last one a saved name that holds no rights. A caller whose key names a missing role is identified, and
+// holds no rights either. The Outcome is Allowed, even for an anonymous caller, or
 // else NotReady or Stale. The call counts as a verification and not as a decision.
 func (g *Gate) IdentifyOrAnonymous(r *http.Request) Decision {
 	rules := g.rules.Load()
@@ -91,23 +92,27 @@ func (g *Gate) authenticate(from string, verified func(now time.Time) Decision) 
 	return d
 }
 
-// identify tries the kinds of credential in order. A refused key ends the search, whatever else was sent.
+// identify tries the kinds of credential in order. A refused key ends the search, whatever else was sent. A caller
+// whose key names a missing role is NotPermitted to do anything.
 func (g *Gate) identify(rules *Rules, header http.Header, now time.Time) Decision {
 	verdict, presented := g.verify(header, now)
 	d := Decision{Outcome: Allowed, Presented: presented, verdict: verdict.Reason}
-	if presented && !verdict.Accepted() {
+	if presented && !verdict.Identified() {
 		d.Outcome, d.Caller.verdict = Unauthenticated, verdict
 		return d
 	}
-	if session, valid := g.sessionCaller(credential.Session(header), now); valid && (session.Admin || !presented) {
+	session, valid := g.sessionCaller(credential.Session(header), now)
+	switch {
+	case valid && (session.Admin || !presented):
 		d.Caller = session
-		return d
-	}
-	if presented {
+	case presented:
 		d.Caller = callerOf(CredentialKey, verdict)
-		return d
+	default:
+		g.setNamedCaller(&d, rules, header, rules.TrustUsernames)
 	}
-	g.setNamedCaller(&d, rules, header, rules.TrustUsernames)
+	if d.Caller.lacksRole() {
+		d.Outcome = NotPermitted
+	}
 	return d
 }
 
@@ -117,9 +122,9 @@ func (g *Gate) identifyOrAnonymous(rules *Rules, header http.Header, now time.Ti
 	d := Decision{Outcome: Allowed, Presented: presented, verdict: verdict.Reason}
 	session, valid := g.sessionCaller(credential.Session(header), now)
 	switch {
-	case valid && (session.Admin || !verdict.Accepted()):
+	case valid && (session.Admin || !verdict.Identified()):
 		d.Caller = session
-	case verdict.Accepted():
+	case verdict.Identified():
 		d.Caller = callerOf(CredentialKey, verdict)
 	default:
 		g.setNamedCaller(&d, rules, header, true)

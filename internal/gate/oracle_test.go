@@ -30,10 +30,14 @@ var (
 		alicesAPIKey: {"User/alice", false, "certs.read", ""},
 		bobsAPIKey:   {"User/bob", false, "certs.read", ""},
 		ciKey:        {"Account/ci", false, "certs.read certs.write", ""},
+		lackingKey:   lacking,
 	}
+	// lacking is the caller with a key that names a missing role, who may do nothing.
+	lacking = person{"User/lara", false, "", ""}
 	// sessionholders maps session cookies to callers.
 	sessionholders = map[string]person{
 		aliceSession: keyholders[aliceKey], bobSession: keyholders[bobsAPIKey], bootedSession: keyholders[bootstrapKey],
+		lackingSession: lacking,
 	}
 	// named are the callers known by a name. Any other name holds nothing.
 	named = map[string]person{"bob": {may: "certs.read"}, "carol": {devMay: "certs.read"}}
@@ -54,10 +58,10 @@ func draw(t *rapid.T) drawn {
 	d := drawn{
 		Keys: rapid.SliceOfN(rapid.SampledFrom([]string{
 			bootstrapKey, aliceKey, alicesAPIKey, bobsAPIKey, ciKey, daveKey, davesAPIKey, erinKey, revokedKey, unknownKey,
-			"bad",
+			lackingKey, "bad",
 		}), 0, 2).Draw(t, "keys"),
 		Session: rapid.SampledFrom([]string{
-			"", "", aliceSession, bobSession, bootedSession, daveSession, erinSession, noSession,
+			"", "", aliceSession, bobSession, bootedSession, daveSession, erinSession, lackingSession, noSession,
 		}).Draw(t, "session"),
 		ProxyUser: rapid.SampledFrom([]string{
 			"", "bob", "carol", "alice", "dave", "Dave", "admin", "Admin", "Account/ci", " carol ",
@@ -236,6 +240,8 @@ func (d *drawn) outcome() (gate.Outcome, person) {
 		return gate.Stale, caller
 	case !known:
 		return gate.Unauthenticated, caller
+	case caller == lacking:
+		return gate.NotPermitted, caller
 	case caller == nobody && !isOpen:
 		return gate.Unauthenticated, caller
 	case !isClear:

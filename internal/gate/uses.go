@@ -32,7 +32,7 @@ func (g *Gate) recordUse(c *Caller, now time.Time, from origin) {
 	case g.Uses == nil && g.SeenUsers == nil:
 	case !c.HasKey():
 		g.recordName(c.Username, now, &from)
-	default:
+	case c.verdict.Accepted():
 		if every := g.useInterval(); c.verdict.ShouldReportUse(now, every) {
 			g.recordKey(c, now, every, &from)
 		}

@@ -87,6 +87,7 @@ func TestUses_ReportsAdmittedCallers(t *testing.T) {
 		"an admin's key":      {"GET", from(bearer(aliceKey)), []string{"alice from 192.0.2.7"}, nil},
 		"an unknown key":      {"GET", from(bearer(unknownKey)), nil, nil},
 		"a disabled key":      {"GET", from(bearer(daveKey)), nil, nil},
+		"of a missing role":   {"GET", from(bearer(lackingKey)), nil, nil},
 		"not on the list":     {"POST", from(bearer(bobsAPIKey)), nil, nil},
 		"a program's":         {"GET", from(bearer(ciKey)), []string{"Account/ci from 192.0.2.7"}, nil},
 		"the bootstrap key":   {"GET", from(bearer(bootstrapKey)), nil, nil},

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"keywright.dev/keywright/api/v1alpha1"
 )
@@ -85,5 +86,38 @@ var _ = Describe("One key", func() {
 		Expect(refused.GetDeniedResponse().GetStatus().GetCode()).To(BeEquivalentTo(http.StatusUnauthorized))
 		_, body = introspected(ctx, asker, plaintext)
 		Expect(body).To(MatchJSON(`{"active":false}`))
+	})
+
+	It("may do nothing on any surface while a role that it names is missing", func(ctx SpecContext) {
+		asker := keyOf(ctx, "inquirer", speaksAs(v1alpha1.SubjectAccount, "gateway", "keys.introspect"))
+		limits := func() *v1alpha1.AccessRole {
+			return &v1alpha1.AccessRole{ObjectMeta: metav1.ObjectMeta{Name: "limits"}}
+		}
+		Expect(s.Client.Create(ctx, limits())).To(Succeed())
+		speaks := speaksAs(v1alpha1.SubjectAccount, "limited", "keys.introspect")
+		k := newAPIKey(ctx, "limited", func(k *v1alpha1.APIKey) {
+			speaks(k)
+			k.Spec.Roles = []v1alpha1.RoleName{"limits"}
+		})
+		DeferCleanup(func(ctx SpecContext) { removeAPIKey(ctx, k) })
+		plaintext := awaitReady(ctx, k, v1alpha1.ReasonIssued)
+		expectAnswer(ctx, plaintext, http.StatusOK)
+
+		Expect(s.Client.Delete(ctx, limits())).To(Succeed())
+		expectAnswer(ctx, plaintext, http.StatusForbidden)
+		awaitAPIKey(ctx, k, v1alpha1.ConditionActive, v1alpha1.ReasonUnknownRole)
+		refused := envoy(ctx, plaintext)
+		Expect(codes.Code(refused.GetStatus().GetCode())).To(Equal(codes.PermissionDenied))
+		Expect(refused.GetDeniedResponse().GetStatus().GetCode()).To(BeEquivalentTo(http.StatusForbidden))
+		status, _ := introspected(ctx, plaintext, asker)
+		Expect(status).To(Equal(http.StatusForbidden))
+		_, body := introspected(ctx, asker, plaintext)
+		Expect(body).To(MatchJSON(`{"active":false}`))
+
+		Expect(s.Client.Create(ctx, limits())).To(Succeed())
+		expectAnswer(ctx, plaintext, http.StatusOK)
+		awaitAPIKey(ctx, k, v1alpha1.ConditionActive, v1alpha1.ReasonAccepted)
+		Expect(delivered(ctx, "limited-api-key", v1alpha1.SecretKey)).To(Equal(plaintext))
+		Expect(s.Client.Delete(ctx, limits())).To(Succeed())
 	})
 })

@@ -44,6 +44,9 @@ type Grant struct {
 	scopes   []string
 	roles    []string
 	allRoles *Roles
+	// needsRoles is true for a key: while one of its roles does not exist, the grant allows nothing, because that
+	// role may have denied what the rest allows.
+	needsRoles bool
 }
 
 // Scope returns the permission that a scope is short for: ALLOW this action on every resource.
@@ -61,7 +64,11 @@ func (g *Grant) allows(r *Request) bool {
 	a := answer{allowed: g.Everything || includes(g.scopes, r.Action) && r.Resource != ""}
 	a.weigh(g.Permissions, r)
 	for _, name := range g.roles {
-		a.weigh(g.allRoles.permissions(name), r)
+		role, exists := g.allRoles.role(name)
+		if !exists && g.needsRoles {
+			return false
+		}
+		a.weigh(role.Permissions, r)
 	}
 	return a.allowed && !a.denied
 }

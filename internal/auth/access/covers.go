@@ -14,6 +14,9 @@ func Covers(held Grant, ceiling *Grant, wanted Grant, limit *Grant) bool {
 }
 
 func (g *Grant) covers(wanted *Grant) bool {
+	if !g.worksWherever(wanted) {
+		return wanted.isEmpty()
+	}
 	allows, denies := g.parts()
 	everything := g.Everything || slices.ContainsFunc(allows, (*Permission).isEverything)
 	if len(denies) == 0 && g.Everything {
@@ -26,6 +29,20 @@ func (g *Grant) covers(wanted *Grant) bool {
 		}
 	}
 	return g.coversAllows(allows, wanted) && coversDenies(denies, wanted)
+}
+
+// worksWherever reports whether g allows something whenever wanted does: a role that g needs and that does not exist is
+// one that wanted needs too.
+func (g *Grant) worksWherever(wanted *Grant) bool {
+	return !g.needsRoles || !slices.ContainsFunc(g.allRoles.Missing(g.roles), func(name string) bool {
+		return !wanted.needsRoles || !slices.Contains(wanted.roles, name)
+	})
+}
+
+// isEmpty reports whether the grant allows nothing, whatever becomes of roles.
+func (g *Grant) isEmpty() bool {
+	allows, _ := g.own().parts()
+	return !g.Everything && len(allows) == 0 && len(g.roles) == 0
 }
 
 // coversAllows ignores the roles of wanted: covers compares them by name, because their permissions change.
@@ -78,7 +95,8 @@ func (g *Grant) parts() (allows, denies []*Permission) {
 	}
 	sort(g.Permissions)
 	for _, name := range g.roles {
-		sort(g.allRoles.permissions(name))
+		role, _ := g.allRoles.role(name)
+		sort(role.Permissions)
 	}
 	return allows, denies
 }

@@ -128,6 +128,14 @@ func TestCovers(t *testing.T) {
 		"a missing role by name": {
 			held: rights(none, []string{"gone"}), wanted: rights(none, []string{"gone"}), want: true,
 		},
+		"a permission beside a missing role": {
+			held: rights([]string{"certs.read"}, []string{"gone"}), wanted: read,
+		},
+		"a permission beside the same missing role": {
+			held:   rights([]string{"certs.read"}, []string{"gone"}),
+			wanted: rights([]string{"certs.read"}, []string{"gone"}), want: true,
+		},
+		"nothing, beside a missing role":         {held: rights(none, []string{"gone"}), wanted: grant(), want: true},
 		"a permission of a role":                 {held: reader, wanted: read, want: true},
 		"a permission of a role is not the role": {held: read, wanted: reader},
 		"a role, from everything":                {held: everything, wanted: reader, want: true},
@@ -285,8 +293,13 @@ func TestCovers_StaysTrueWhenRolesChange(t *testing.T) {
 		if !access.Covers(before.GrantOf(&held), nil, before.GrantOf(&wanted), nil) || !isSubset(wanted.Roles, held.Roles) {
 			return
 		}
-		// No DENY: a held role may get one that the wanted roles lack.
+		// No DENY, and no role is deleted: a held role may get a DENY, or go, that the wanted roles lack.
 		byName := roleSets.Draw(t, "roles later")
+		for _, name := range held.Roles {
+			if _, exists := byName[name]; !exists {
+				byName[name] = access.Role{}
+			}
+		}
 		for name, role := range byName {
 			role.Permissions = slices.DeleteFunc(
 				role.Permissions, func(p access.Permission) bool { return p.Effect == access.Deny },

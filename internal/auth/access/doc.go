@@ -4,5 +4,6 @@
 //	a key may do  (scopes ∪ roles ∪ ALLOW of its policy) − every matching DENY,
 //	              and never more than its owner may
 //
-// A request that nothing matches is denied.
+// A request that nothing matches is denied. While a role that a key names does not exist, the key may do nothing: the
+// role may deny what the rest allows. A role that a user holds by a binding and that does not exist gives nothing.
 package access

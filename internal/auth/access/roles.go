@@ -35,12 +35,16 @@ func (r *Roles) WithRoles(byName map[string]Role) *Roles {
 	return next
 }
 
-// GrantOf returns the sum of scopes, roles and policy. A role that does not exist gives nothing.
+// GrantOf returns the sum of scopes, roles and policy of a key. While one of the roles does not exist, the grant allows
+// nothing.
 func (r *Roles) GrantOf(rights *Rights) Grant {
-	return Grant{Permissions: rights.Permissions, scopes: rights.Scopes, roles: rights.Roles, allRoles: r}
+	return Grant{
+		Permissions: rights.Permissions, scopes: rights.Scopes, roles: rights.Roles, allRoles: r, needsRoles: true,
+	}
 }
 
-// HeldBy returns the grant of a user who is not an admin: the sum of the user's roles.
+// HeldBy returns the grant of a user who is not an admin: the sum of the user's roles. A role that does not exist gives
+// nothing, and denies nothing.
 func (r *Roles) HeldBy(username string) Grant { return r.GrantOfHolding(r.Holding(username)) }
 
 // Holding returns what the bindings give to a user, and nil for a user without bindings.
@@ -59,11 +63,12 @@ func (r *Roles) GrantOfHolding(h *Holding) Grant {
 	return Grant{roles: h.roles, allRoles: r}
 }
 
-func (r *Roles) permissions(name string) []Permission {
+func (r *Roles) role(name string) (role Role, exists bool) {
 	if r == nil {
-		return nil
+		return Role{}, false
 	}
-	return r.byName[name].Permissions
+	role, exists = r.byName[name]
+	return role, exists
 }
 
 // MayOwnKeys reports whether a user may own keys: false only if every binding of the user denies it.
@@ -93,14 +98,9 @@ func (r *Roles) ShortestTTL(names []string) (shortest time.Duration, role string
 func (r *Roles) Missing(names []string) []string {
 	var missing []string
 	for _, name := range names {
-		if r == nil || !r.has(name) {
+		if _, exists := r.role(name); !exists {
 			missing = append(missing, name)
 		}
 	}
 	return missing
-}
-
-func (r *Roles) has(name string) bool {
-	_, ok := r.byName[name]
-	return ok
 }

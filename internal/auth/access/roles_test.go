@@ -41,7 +41,7 @@ func TestRoles(t *testing.T) {
 		},
 		"empty role": {access.Rights{Roles: []string{"empty"}}, false, false, 0, nil},
 		"missing role": {
-			access.Rights{Scopes: []string{"certs.read"}, Roles: []string{"gone", "reader"}}, true, false, 2 * time.Hour,
+			access.Rights{Scopes: []string{"certs.read"}, Roles: []string{"gone", "reader"}}, false, false, 2 * time.Hour,
 			[]string{"gone"},
 		},
 		"policy": {
@@ -88,8 +88,11 @@ func TestRoles_NilRolesAreEmpty(t *testing.T) {
 	read := access.Request{Action: "certs.read", Resource: "*"}
 	write := access.Request{Action: "certs.write", Resource: "*"}
 	g := none.GrantOf(&access.Rights{Scopes: []string{"certs.read"}, Roles: []string{"a"}})
-	if !access.May(g, nil, read) || access.May(g, nil, write) {
-		t.Error(g)
+	if access.May(g, nil, read) || access.May(g, nil, write) {
+		t.Error("a key that names a missing role may do something")
+	}
+	if g := none.GrantOf(&access.Rights{Scopes: []string{"certs.read"}}); !access.May(g, nil, read) {
+		t.Error("a key that names no role may do nothing")
 	}
 	if access.May(none.HeldBy("alice"), nil, read) || !none.MayOwnKeys("alice") {
 		t.Error("a missing role gives or denies something")
@@ -209,16 +212,36 @@ func renamed(t *rapid.T, bindings map[string]access.Binding) map[string]access.B
 	return exchanged
 }
 
-func TestGrantOf_DeletedRoleGivesNothing(t *testing.T) {
+// A role that goes never widens what a key may do, whatever the role allowed or denied.
+func TestMay_DeletingARoleThatTheKeyNamesLeavesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d, rights, r := draw(t), someRights.Draw(t, "rights"), requests.Draw(t, "request")
-		rights.Scopes, rights.Permissions = nil, nil
-		for _, name := range rights.Roles {
-			delete(d.roles, name)
+		gone := roleNames.Draw(t, "gone")
+		delete(d.roles, gone)
+		rights.Roles = append(rights.Roles, gone)
+		for _, one := range every {
+			if d.may(rights, one) {
+				t.Fatalf("the key may do %+v", one)
+			}
 		}
-		roles := d.compiled()
-		if access.May(roles.GrantOf(&rights), nil, r) || roles.MaxTTL(rights.Roles) != 0 {
-			t.Fatal("the role still has an effect")
+		if access.May(d.compiled().GrantOf(&rights), nil, r) {
+			t.Fatal("a key without an owner may do something")
+		}
+	})
+}
+
+func TestHeldBy_DeletedRoleGivesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d, r := draw(t), requests.Draw(t, "request")
+		if access.May(access.NewRoles(nil, d.bindings).HeldBy("alice"), nil, r) {
+			t.Fatal("a role that does not exist gives something")
+		}
+		delete(d.bindings, "b1")
+		before := d.compiled().HeldBy("bob")
+		d.bindings["b1"] = access.Binding{Role: "deleted", Users: []string{"bob"}}
+		after := d.compiled().HeldBy("bob")
+		if access.May(before, nil, r) != access.May(after, nil, r) {
+			t.Fatal("a role that does not exist takes something away")
 		}
 	})
 }

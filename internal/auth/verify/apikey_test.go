@@ -97,6 +97,7 @@ func TestVerify_TimesOutOfRange(t *testing.T) {
 func TestVerify_AppliesMaxTTLOfRoles(t *testing.T) {
 	ring, index := keyring(t), &verify.Index{}
 	verifier, later := verify.NewVerifier(index, format, ring), now.Add(time.Hour)
+	index.PutRole("short", access.Role{})
 	index.Put(apiKeyID("ci"), apiKey("alice", access.Rights{Roles: []string{"short"}}, ring.Digest(numbered(1))))
 	wantReason(t, verifier.Verify(numbered(1), later), verify.Accepted)
 	index.PutRole("short", access.Role{MaxTTL: time.Hour})
@@ -106,7 +107,96 @@ func TestVerify_AppliesMaxTTLOfRoles(t *testing.T) {
 	index.PutRole("short", access.Role{MaxTTL: time.Minute})
 	wantReason(t, verifier.Verify(numbered(1), later), verify.Expired)
 	index.DeleteRole("short")
-	wantReason(t, verifier.Verify(numbered(1), later), verify.Accepted)
+	wantReason(t, verifier.Verify(numbered(1), later), verify.UnknownRole)
+}
+
+// A missing role may deny what the rest of the key's rights allow. So the key may do nothing until the role exists.
+// Members of the role only lose what it gave them.
+func TestVerify_KeyWithMissingRoleMayDoNothing(t *testing.T) {
+	ring, index := keyring(t), &verify.Index{}
+	verifier := verify.NewVerifier(index, format, ring)
+	request := access.Request{Action: "certs.read", Resource: "certificate:42"}
+	named := apiKey("alice", access.Rights{Scopes: []string{"certs.read"}, Roles: []string{"limits"}},
+		ring.Digest(numbered(1)))
+	named.Keys[0].ExpiresAt = now.Add(time.Hour)
+	account := apiKey("", *named.Rights, ring.Digest(numbered(2)))
+	account.Identity = verify.Identity{Subject: "Account/ci"}
+	bound := apiKey("bob", access.Rights{Scopes: []string{"certs.read"}}, ring.Digest(numbered(3)))
+	bind(index, "reader", reader(), "bob")
+	index.PutBinding("limits", access.Binding{Role: "limits", Users: []string{"bob"}})
+	index.Put(id("alice"), admin("alice"))
+	keys := map[verify.ID]verify.KeyObject{apiKeyID("1"): named, apiKeyID("2"): account, apiKeyID("3"): bound}
+	var ended []pepper.Digest
+	expect := func(what string, reason verify.Reason, may, boundMay bool) {
+		t.Helper()
+		for number, want := range map[uint64]bool{1: may, 2: may, 3: boundMay} {
+			v, wanted := verifier.Verify(numbered(number), now), reason
+			if number == 3 {
+				wanted = verify.Accepted
+			}
+			if v.Reason != wanted || !v.Identified() || v.Identity().Subject == "" || !v.Current() {
+				t.Errorf("%s: key %d is %s and speaks as %q", what, number, v.Reason, v.Identity().Subject)
+			}
+			if verifier.May(v, request) != want || (len(verifier.Scopes(v)) > 0) != want ||
+				verifier.MayDelegate(v, &access.Rights{}, "") != (v.Accepted()) {
+				t.Errorf("%s: key %d may use its rights: %t, want %t", what, number, !want, want)
+			}
+		}
+		if v := verifier.Verify(numbered(1), now); !v.Ends().Equal(now.Add(time.Hour)) {
+			t.Errorf("%s: the key ends at %s", what, v.Ends())
+		}
+		wantReason(t, verifier.Verify(numbered(1), now.Add(time.Hour)), verify.Expired)
+		if len(ended) > 0 {
+			t.Errorf("%s: ended %v", what, ended)
+		}
+	}
+	for id, k := range keys {
+		index.Put(id, k)
+	}
+	expect("no such role yet", verify.UnknownRole, false, true)
+	index.PutRole("limits", access.Role{})
+	expect("the role exists", verify.Accepted, true, true)
+	deny := access.Permission{Effect: access.Deny, Actions: []string{access.Any}, Resources: []string{access.Any}}
+	index.PutRole("limits", access.Role{Permissions: []access.Permission{deny}})
+	expect("the role denies", verify.Accepted, false, false)
+	admitted := verifier.Verify(numbered(1), now)
+	index.DeleteRole("limits")
+	expect("the role is deleted", verify.UnknownRole, false, true)
+	if verifier.May(admitted, request) {
+		t.Error("a key that was verified before the deletion may use its rights")
+	}
+	index.ReplaceRoles(map[string]access.Role{"limits": {}, "reader": reader()})
+	expect("all roles are listed", verify.Accepted, true, true)
+	more := named
+	more.Rights = &access.Rights{Scopes: []string{"certs.read"}, Roles: []string{"limits", "typo"}}
+	ended = index.Put(apiKeyID("1"), more)
+	if v := verifier.Verify(numbered(1), now); v.Reason != verify.UnknownRole || len(ended) > 0 {
+		t.Errorf("with one more role: %s, ended %v", v.Reason, ended)
+	}
+	index.Put(apiKeyID("1"), named)
+	index.ReplaceRoles(map[string]access.Role{"reader": reader()})
+	expect("the role is not listed", verify.UnknownRole, false, true)
+}
+
+// Neither an end long ago nor a missing end hides that a role is missing, or the other way round.
+func TestVerify_MissingRoleAtTheEdgesOfTime(t *testing.T) {
+	for name, c := range map[string]struct {
+		expires time.Time
+		want    verify.Reason
+	}{
+		"no end": {time.Time{}, verify.UnknownRole}, "1970": {time.UnixMicro(1), verify.Expired},
+		"before 1970": {time.Unix(-1, 0), verify.Expired}, "now": {now, verify.Expired},
+		"9999": {time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC), verify.UnknownRole},
+	} {
+		ring, index := keyring(t), &verify.Index{}
+		h := apiKey("alice", access.Rights{Roles: []string{"missing"}}, ring.Digest(numbered(1)))
+		h.ExpiresAt = c.expires
+		index.Put(apiKeyID("ci"), h)
+		v := verify.NewVerifier(index, format, ring).Verify(numbered(1), now)
+		if v.Reason != c.want || v.Identified() && !v.Ends().Equal(c.expires) {
+			t.Errorf("%s: %s until %s", name, v.Reason, v.Ends())
+		}
+	}
 }
 
 func TestVerify_APIKeyDependsOnItsOwner(t *testing.T) {

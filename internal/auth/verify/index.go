@@ -198,9 +198,13 @@ func (x *Index) refresh(objects ...*object) {
 // entry returns the entry of a key as objects stand now.
 func (x *Index) entry(o *object, k *heldKey) entry {
 	if why := x.reason(o); why != Accepted {
-		return entry{owner: o, until: ^int64(why)}
+		return refusedEntry(o, why)
 	}
-	return entry{owner: o, until: max(0, x.until(o, k))}
+	until := max(0, x.until(o, k))
+	if o.rights != nil && len(x.roles.Load().Missing(o.rights.Roles)) > 0 {
+		return lackingRole(o, until)
+	}
+	return entry{owner: o, until: until}
 }
 
 func (x *Index) reason(o *object) Reason {

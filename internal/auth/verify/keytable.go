@@ -28,10 +28,24 @@ func fingerprintOf(sum *pepper.Sum) fingerprint {
 // entry is the state of one key. It is written once.
 type entry struct {
 	owner *object
-	// until is the instant from which the key is refused, in microseconds since 1970, or ^Reason if it is
-	// refused at any time.
+	// until is the instant from which the key is refused, in microseconds since 1970. Below zero it is ^Reason for
+	// a key that is refused at any time, and ^instant for a key that lacks a role: see lackingRole.
 	until int64
 }
+
+// refusedEntry returns the entry of a key that is refused at any time.
+func refusedEntry(owner *object, why Reason) entry { return entry{owner: owner, until: ^int64(why)} }
+
+// lackingRole returns the entry of a key that names a missing role. An instant that would be taken for a Reason moves
+// by microseconds, in 1970.
+func lackingRole(owner *object, until int64) entry {
+	return entry{owner: owner, until: ^max(until, int64(reasons))}
+}
+
+func (e *entry) lacksRole() bool { return ^e.until >= int64(reasons) }
+
+// end returns the end of a key that nothing else refuses.
+func (e *entry) end() int64 { return max(e.until, ^e.until) }
 
 // plain reports whether the key is accepted at any time.
 func (e *entry) plain() bool { return e.until == never }
@@ -41,18 +55,23 @@ func (e *entry) reasonAt(now time.Time, plain bool) Reason {
 	switch {
 	case plain:
 		return Accepted
-	case e.until < 0:
+	case e.isRefused():
 		return Reason(^e.until)
-	case now.UnixMicro() >= e.until:
+	case now.UnixMicro() >= e.end():
 		return Expired
+	case e.lacksRole():
+		return UnknownRole
 	}
 	return Accepted
 }
 
+// isRefused reports whether the key is refused at any time.
+func (e *entry) isRefused() bool { return e.until < 0 && !e.lacksRole() }
+
 // canHoldSession reports whether a session may depend on the key: the key is not overlapping, and nothing but
-// its end refuses it.
+// its end or a missing role refuses it. The role may be created in a moment, and ends no session meanwhile.
 func (e *entry) canHoldSession(f fingerprint) bool {
-	return e.until >= 0 && !e.owner.key(f).overlapping
+	return !e.isRefused() && !e.owner.key(f).overlapping
 }
 
 // keys finds an entry by its fingerprint, in a table that is replaced when it is full. It takes one writer at

@@ -190,7 +190,7 @@ func (w *fixture) compareRecord(t *rapid.T, m *model, i int, got verify.Verdict)
 	if digest := got.Digest(); recorded && *digest != w.digests[i] || !recorded && digest != nil {
 		t.Fatalf("key %d has digest %v", i, digest)
 	}
-	if want := got.Accepted() && !k.Overlapping; got.Current() != want {
+	if want := got.Identified() && !k.Overlapping; got.Current() != want {
 		t.Fatalf("key %d of %+v is current: %t, want %t", i, holder, got.Current(), want)
 	}
 }

@@ -28,7 +28,17 @@ func (m *model) verify(digest pepper.Digest, at time.Time) (verify.Reason, verif
 			return rule, verify.KeyObject{}
 		}
 	}
+	if m.lacksRole(&holder) {
+		return verify.UnknownRole, holder
+	}
 	return verify.Accepted, holder
+}
+
+func (m *model) lacksRole(h *verify.KeyObject) bool {
+	return h.Rights != nil && slices.ContainsFunc(h.Rights.Roles, func(name string) bool {
+		_, exists := m.roles[name]
+		return !exists
+	})
 }
 
 func (m *model) object(digest pepper.Digest) (winner verify.KeyObject, k verify.Key, ok bool) {
@@ -174,9 +184,9 @@ func (m *model) end(h *verify.KeyObject, k verify.Key) time.Time {
 	return slices.MinFunc(ends, time.Time.Compare)
 }
 
-// endOf returns the end of an accepted key, and zero for a refused one.
+// endOf returns the end of a key that is accepted or lacks a role, and zero for any other.
 func (m *model) endOf(digest pepper.Digest, reason verify.Reason) time.Time {
-	if reason != verify.Accepted {
+	if reason != verify.Accepted && reason != verify.UnknownRole {
 		return time.Time{}
 	}
 	h, k, _ := m.object(digest)

@@ -1,7 +1,8 @@
 package verify
 
-// The rules on refusals that operator and server share. The end of a key is not among them: see
-// lifecycle.EndOf.
+// The rules on refusals that operator and server share. Two are elsewhere: the end of a key, lifecycle.EndOf, and the
+// roles that it lacks, access.Roles.Missing. Of several causes, those of this file come first, then the end, then
+// UnknownRole.
 
 // Facts are the parts of a key object that decide on its standing.
 type Facts struct {

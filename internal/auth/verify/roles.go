@@ -14,7 +14,7 @@ func (x *Index) PutRole(name string, r access.Role) {
 	x.changeRoles(func(byName map[string]access.Role) { byName[name] = r })
 }
 
-// DeleteRole removes a role: it neither gives nor denies anything any more.
+// DeleteRole removes a role: keys that name it may do nothing until it is back, and users lose what it gave them.
 func (x *Index) DeleteRole(name string) {
 	x.changeRoles(func(byName map[string]access.Role) { delete(byName, name) })
 }

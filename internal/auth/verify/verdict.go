@@ -39,6 +39,9 @@ const (
 	OwnerDisabled
 	// OwnerDenied means that the roles of the key's owner do not allow the owner to have keys.
 	OwnerDenied
+	// UnknownRole means that a role which the key names does not exist. Such a key proves who the caller is,
+	// and may do nothing.
+	UnknownRole
 
 	reasons
 )
@@ -57,6 +60,7 @@ var reasonNames = [reasons]string{
 	Revoked:       "revoked",
 	OwnerDisabled: "owner_disabled",
 	OwnerDenied:   "owner_denied",
+	UnknownRole:   "unknown_role",
 }
 
 // String returns the reason in snake_case, for logs and metrics.
@@ -90,9 +94,13 @@ func Refused(reason Reason) Verdict { return Verdict{Reason: reason} }
 // Accepted reports whether the key was accepted.
 func (v Verdict) Accepted() bool { return v.Reason == Accepted }
 
-// Identity returns who the key speaks as. It is zero unless the key was accepted.
+// Identified reports whether the key proves who the caller is: it was accepted, or it was refused only because it
+// names a missing role.
+func (v Verdict) Identified() bool { return v.Accepted() || v.Reason == UnknownRole }
+
+// Identity returns who the key speaks as. It is zero unless the caller is Identified.
 func (v Verdict) Identity() Identity {
-	if !v.Accepted() {
+	if !v.Identified() {
 		return Identity{}
 	}
 	return v.entry.owner.identity
@@ -106,12 +114,12 @@ func (v Verdict) Rights() *access.Rights {
 	return v.entry.owner.rights
 }
 
-// Ends returns the end of an accepted key as objects stand now. It is zero if the key has no end.
+// Ends returns the end of the key of an Identified caller as objects stand now. It is zero if the key has no end.
 func (v Verdict) Ends() time.Time {
-	if !v.Accepted() || v.entry.plain() {
+	if !v.Identified() || v.entry.end() == never {
 		return time.Time{}
 	}
-	return time.UnixMicro(v.entry.until).UTC()
+	return time.UnixMicro(v.entry.end()).UTC()
 }
 
 // KeyID returns the id of the key, as in status.keys, even if the key is refused. It is empty if no object
@@ -141,9 +149,9 @@ func (v Verdict) UID() string {
 	return v.entry.owner.claim.UID
 }
 
-// Current reports whether an accepted key has no successor. A pending key counts: its Secret may have it
-// already.
-func (v Verdict) Current() bool { return v.Accepted() && v.entry.canHoldSession(v.key) }
+// Current reports whether the key of an Identified caller has no successor. A pending key counts: its Secret may
+// have it already.
+func (v Verdict) Current() bool { return v.Identified() && v.entry.canHoldSession(v.key) }
 
 // Digest returns the digest of the key, and nil if no object records the key.
 func (v Verdict) Digest() *pepper.Digest {

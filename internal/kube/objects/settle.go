@@ -62,7 +62,9 @@ func (s *Store) showsKey(o Object, digest *pepper.Digest, now time.Time) bool {
 	case verdict.Accepted():
 		return showsRights(o, verdict) && showsEnd(o, verdict)
 	}
-	others := []verify.Reason{verify.UsernameTaken, verify.OwnerDisabled, verify.OwnerDenied, verify.Expired}
+	others := []verify.Reason{
+		verify.UsernameTaken, verify.OwnerDisabled, verify.OwnerDenied, verify.UnknownRole, verify.Expired,
+	}
 	return slices.Contains(others, verdict.Reason)
 }
 

@@ -217,7 +217,7 @@ func activity(t *Target, now time.Time) (active bool, why Finding) {
 	case t.Refused != nil:
 		return false, *t.Refused
 	case current != nil:
-		return activityOf(current, t.status().RefusalOf(current.ID), now)
+		return activityOf(t, current, now)
 	case len(t.status().Keys) > 0:
 		return false, Finding{v1alpha1.ReasonIssuing, "The first key is being written into its Secret."}
 	case lifecycle.Ended(t.Spec.ExpiresAt, now):
@@ -226,14 +226,17 @@ func activity(t *Target, now time.Time) (active bool, why Finding) {
 	return false, Finding{v1alpha1.ReasonNoKey, "The object has no key."}
 }
 
-// activityOf reports whether the current key of an object whose keys are accepted is accepted, and why.
-func activityOf(k *v1alpha1.KeyStatus, refusal *v1alpha1.RefusedKey, now time.Time) (active bool, why Finding) {
+// activityOf reports whether the current key of an object whose keys are not refused is accepted, and why.
+func activityOf(t *Target, k *v1alpha1.KeyStatus, now time.Time) (active bool, why Finding) {
 	if lifecycle.Ended(convert.Instant(k.ExpiresAt), now) {
 		end := k.ExpiresAt.UTC().Format(time.RFC3339)
 		return false, Finding{v1alpha1.ReasonExpired, fmt.Sprintf("The key expired at %s.", end)}
 	}
-	if refusal != nil {
+	if refusal := t.status().RefusalOf(k.ID); refusal != nil {
 		return false, refusedByServer(refusal)
+	}
+	if t.Idle != nil {
+		return false, *t.Idle
 	}
 	return true, Finding{v1alpha1.ReasonAccepted, "The key is accepted."}
 }

@@ -21,6 +21,8 @@ type Target struct {
 	Secret Template
 	// Refused is why the object's keys are refused. Nil: they are accepted.
 	Refused *Finding
+	// Idle is why a key that is not refused, and has not ended, may do nothing. Nil: it may use its rights.
+	Idle *Finding
 	// Blocked is why nothing may be issued. Nil: keys may be issued.
 	Blocked *Finding
 }
