@@ -62,7 +62,7 @@ func (a *authorization) findRoute() Outcome {
 }
 
 func (a *authorization) isClear() bool {
-	if a.rules.dependOnRequest() && (a.Contradictory || a.overridesMethod()) {
+	if a.Forged || a.rules.dependOnRequest() && (a.Contradictory || a.overridesMethod()) {
 		return false
 	}
 	if a.rules.routes.Len() == 0 {

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -86,11 +85,6 @@ var IdentityHeaders = [...]string{HeaderUser, HeaderSubject, HeaderKeyID, Header
 // Identity returns the values of IdentityHeaders. For an anonymous caller all are empty but the last, which is "false".
 func (c *Caller) Identity() [len(IdentityHeaders)]string {
 	return [...]string{c.Username, c.Subject, c.KeyID, strings.Join(c.Scopes, " "), strconv.FormatBool(c.Admin)}
-}
-
-// IsIdentityHeader reports whether an app may read a header as one of IdentityHeaders.
-func IsIdentityHeader(name string) bool {
-	return slices.Contains(IdentityHeaders[:], CGIHeaderName(name))
 }
 
 // CredentialHeaders carry keys. They are for Keywright alone, and the app does not receive them.

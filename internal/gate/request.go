@@ -17,8 +17,11 @@ type Request struct {
 	Target string
 	// Contradictory is true when the gateway's statements about the request contradict each other.
 	Contradictory bool
+	// Forged is true when the client sent a header that the app may read as one of Keywright's own, and the surface cannot
+	// remove it.
+	Forged bool
 	// Header holds the credentials (Authorization, X-Api-Key, Cookie and X-Forwarded-User, under their canonical names)
-	// and MethodOverrideHeaders. It may hold others.
+	// and method overrides in every spelling. It may hold others.
 	Header http.Header
 	// RemoteAddr is the client's address, with or without a port, for the last-use record. May be empty.
 	RemoteAddr string

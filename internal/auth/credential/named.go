@@ -31,8 +31,9 @@ const (
 // none: an attacker may have planted one of them.
 func Session(header http.Header) string { return cookie(header, SessionCookie) }
 
-// ProxyUser returns the username that a proxy sends, or "". Callers decide whether to trust the proxy.
-func ProxyUser(header http.Header) string { return name(commonValue(header["X-Forwarded-User"])) }
+// ProxyUser returns the username that a proxy sends, or "". Callers decide whether to trust the proxy. A header that
+// was sent twice may arrive as one with a comma. Different names count as none: the client may have written one.
+func ProxyUser(header http.Header) string { return name(commonElement(header["X-Forwarded-User"])) }
 
 // SavedName returns the unverified name in NameCookie, or "".
 func SavedName(header http.Header) string {
@@ -76,6 +77,20 @@ func commonValue(values []string) string {
 		return ""
 	}
 	return values[0]
+}
+
+// commonElement is commonValue for the elements of lists that are separated by commas.
+func commonElement(lists []string) (common string) {
+	isFirst := true
+	for _, list := range lists {
+		for element := range strings.SplitSeq(list, ",") {
+			if !isFirst && element != common {
+				return ""
+			}
+			common, isFirst = element, false
+		}
+	}
+	return common
 }
 
 func cookie(header http.Header, name string) string {

@@ -136,3 +136,27 @@ func TestWithoutSession_LeavesOtherCookies(t *testing.T) {
 		}
 	}
 }
+
+func TestProxyUser(t *testing.T) {
+	for name, c := range map[string]struct {
+		sent []string
+		want string
+	}{
+		"none":                  {nil, ""},
+		"one":                   {[]string{" bob "}, "bob"},
+		"empty":                 {[]string{""}, ""},
+		"reserved":              {[]string{"ADMIN"}, ""},
+		"the same twice":        {[]string{"bob", "bob"}, "bob"},
+		"the same in one line":  {[]string{"bob,bob"}, "bob"},
+		"two but for a space":   {[]string{"bob,", "bob "}, ""},
+		"two":                   {[]string{"bob", "eve"}, ""},
+		"two in one line":       {[]string{"bob,eve"}, ""},
+		"one and an empty one":  {[]string{"bob", ""}, ""},
+		"an empty one and one":  {[]string{"", "bob"}, ""},
+		"a comma after the end": {[]string{"bob,"}, ""},
+	} {
+		if got := credential.ProxyUser(http.Header{"X-Forwarded-User": c.sent}); got != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}

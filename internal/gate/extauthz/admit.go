@@ -27,15 +27,33 @@ var identityHeaders = func() (names [len(gate.IdentityHeaders)]string) {
 	return names
 }()
 
-// removeVariants is a response that removes the identity headers with one or more - replaced by _, which many app
-// servers read as the same. They are removed from every request: Envoy may be configured not to send all headers.
-var removeVariants = func() (r okResponse) {
+// identityVariants are the identity headers with one or more - replaced by _, which many app servers read as the same.
+var identityVariants = func() (all []string) {
 	for _, name := range identityHeaders {
-		for _, variant := range variants(name)[1:] {
-			r = r.remove(variant)
-		}
+		all = append(all, variants(name)[1:]...)
+	}
+	return all
+}()
+
+// removeVariants is a response that removes identityVariants. They are removed from every request: Envoy may be
+// configured not to send all headers.
+var removeVariants = func() (r okResponse) {
+	for _, name := range identityVariants {
+		r = r.remove(name)
 	}
 	return r
+}()
+
+// keywrightsOwn are headers that gate.Request holds and the app must not get.
+var keywrightsOwn = append(gate.CredentialHeaders[:], "X-Forwarded-User")
+
+// removedFirst are the names, in lower case, that admit removes before it looks at other headers.
+var removedFirst = func() []string {
+	all := slices.Clone(identityVariants)
+	for _, name := range keywrightsOwn {
+		all = append(all, strings.ToLower(name))
+	}
+	return all
 }()
 
 // variants returns all ways to write a name with - or _, beginning with the name itself.
@@ -56,15 +74,19 @@ func variants(name string) []string {
 // usualSize is enough for most responses, in bytes.
 const usualSize = 1 << 10
 
-// admit returns a response that adds the identity headers and removes the credentials. Envoy sets headers first and
-// removes last (Filter::onComplete of its ext_authz), so no header may be in both lists.
-func admit(d *gate.Decision, header http.Header) checkResponse {
+// admit returns a response that adds the identity headers, and removes the credentials and everything that the app
+// might read in their place. Envoy sets headers first and removes last (Filter::onComplete of its ext_authz), so no
+// header may be in both lists.
+func admit(d *gate.Decision, q *checkRequest, header http.Header) checkResponse {
 	var buffer [usualSize]byte
 	r := append(okResponse(buffer[:0]), removeVariants...)
 	for i, value := range d.Caller.Identity() {
 		r = r.replace(identityHeaders[i], value)
 	}
 	r = withhold(r, header)
+	for _, name := range q.unwanted() {
+		r = r.remove(name)
+	}
 	if d.SetCookie != "" {
 		// Envoy before 1.31 overwrites the app's cookies in a reply that carries ours.
 		r = r.option(okResponseHeaders, "set-cookie", d.SetCookie, corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD)
@@ -72,9 +94,9 @@ func admit(d *gate.Decision, header http.Header) checkResponse {
 	return r.complete()
 }
 
-// withhold removes the credentials, which the app must not receive: keys and the session cookie.
+// withhold removes the credentials, which the app must not receive: keys, the session cookie and the name from a proxy.
 func withhold(r okResponse, header http.Header) okResponse {
-	for _, name := range gate.CredentialHeaders {
+	for _, name := range keywrightsOwn {
 		if _, found := header[name]; found {
 			r = r.remove(strings.ToLower(name))
 		}

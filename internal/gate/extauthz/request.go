@@ -16,6 +16,9 @@ type checkRequest struct {
 	method, host, path, query, peer string
 	// headers has the same order as relevantHeaders.
 	headers [len(relevantHeaders)]headerValues
+	others  []otherHeader
+	// isForged is true if others do not fit or cannot be removed.
+	isForged bool
 }
 
 // headerValues holds one header in both forms that Envoy can send: one string for each name or, with
@@ -39,12 +42,23 @@ var relevantHeaders = [...]struct{ envoy, canonical string }{
 
 const forwardedUser = "x-forwarded-user"
 
+// headerIndex returns the index of a known header in relevantHeaders, or -1.
+func headerIndex(known *gate.KnownHeader) int {
+	for i := range relevantHeaders {
+		if relevantHeaders[i].canonical == known.Name {
+			return i
+		}
+	}
+	return -1
+}
+
 // gateRequest returns the request that Envoy asks about. The pseudo-headers among its headers (:method, :path) do not
 // count: their content has fields of its own.
 func (q *checkRequest) gateRequest() gate.Request {
 	target, agree := target(q.path, q.query)
 	return gate.Request{
-		Method: q.method, Host: q.host, Target: target, Contradictory: !agree, Header: q.httpHeader(), RemoteAddr: q.peer,
+		Method: q.method, Host: q.host, Target: target, Contradictory: !agree, Forged: q.isForged,
+		Header: q.httpHeader(), RemoteAddr: q.peer,
 	}
 }
 
@@ -66,23 +80,14 @@ func (q *checkRequest) httpHeader() http.Header {
 	for i, name := range relevantHeaders {
 		values := q.headers[i].raw
 		if q.headers[i].found {
-			values = append(split(name.envoy, q.headers[i].joined), values...)
+			values = append([]string{q.headers[i].joined}, values...)
 		}
 		if len(values) > 0 {
 			header[name.canonical] = values
 		}
 	}
+	q.addOthers(header)
 	return header
-}
-
-// split separates the values of a header that was sent twice, which Envoy joins with a comma. Otherwise a name
-// that the client sent would run together with the one that the proxy in front added. Other headers stay as they
-// are: a comma may be part of their value, and two joined keys are not a valid key.
-func split(name, value string) []string {
-	if name == forwardedUser {
-		return strings.Split(value, ",")
-	}
-	return []string{value}
 }
 
 // Field numbers in envoy.service.auth.v3 and envoy.config.core.v3.
@@ -169,7 +174,7 @@ func (q *checkRequest) request(number protowire.Number, content []byte) error {
 	return nil
 }
 
-// header reads an entry of the headers map. Names are in lower case there.
+// header reads an entry of the headers map. Envoy writes names in lower case there.
 func (q *checkRequest) header(entry []byte) error {
 	var name, value []byte
 	err := fields(entry, func(number protowire.Number, content []byte) error {
@@ -181,12 +186,20 @@ func (q *checkRequest) header(entry []byte) error {
 		}
 		return nil
 	})
-	for i := range relevantHeaders {
-		if relevantHeaders[i].envoy == string(name) {
-			q.headers[i].joined, q.headers[i].found = string(value), true
-		}
+	if known := gate.LookUpHeader(name); known != nil {
+		q.setJoined(known, name, value)
 	}
 	return err
+}
+
+func (q *checkRequest) setJoined(known *gate.KnownHeader, name, value []byte) {
+	i := headerIndex(known)
+	switch {
+	case i >= 0 && relevantHeaders[i].envoy == string(name):
+		q.headers[i].joined, q.headers[i].found = string(value), true
+	case !isHarmless(known, name):
+		q.note(otherHeader{known: known, name: string(name), value: string(value)})
+	}
 }
 
 // rawHeader reads an entry of header_map. Only one of text and raw should be set; if both are, both count.
@@ -203,20 +216,25 @@ func (q *checkRequest) rawHeader(header []byte) error {
 		}
 		return nil
 	})
-	if i := headerIndex(string(name)); i >= 0 {
-		q.headers[i].add(text, raw)
+	if known := gate.LookUpHeader(name); known != nil {
+		q.addRaw(known, name, text, raw)
 	}
 	return err
 }
 
-// headerIndex returns the index of a name in relevantHeaders, ignoring case, or -1.
-func headerIndex(name string) int {
-	for i := range relevantHeaders {
-		if strings.EqualFold(relevantHeaders[i].envoy, name) {
-			return i
-		}
+func (q *checkRequest) addRaw(known *gate.KnownHeader, name, text, raw []byte) {
+	if i := headerIndex(known); i >= 0 && strings.EqualFold(relevantHeaders[i].envoy, string(name)) {
+		q.headers[i].add(text, raw)
+		return
 	}
-	return -1
+	if isHarmless(known, name) {
+		return
+	}
+	var values headerValues
+	values.add(text, raw)
+	for _, value := range values.raw {
+		q.note(otherHeader{known: known, name: string(name), value: value, isRaw: true})
+	}
 }
 
 func (v *headerValues) add(text, raw []byte) {

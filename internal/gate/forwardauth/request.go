@@ -12,7 +12,9 @@ import (
 // headers and passes on the client's own headers of the other family. So all of them must agree: otherwise a client
 // could choose which request is decided on.
 func gateRequest(r *http.Request) gate.Request {
-	request := gate.Request{Header: r.Header, RemoteAddr: r.RemoteAddr, IsForwarded: true}
+	request := gate.Request{
+		Header: r.Header, Forged: isForged(r.Header), RemoteAddr: r.RemoteAddr, IsForwarded: true,
+	}
 	d := description{header: r.Header}
 	request.Method = d.sharedValue("X-Forwarded-Method", "X-Original-Method")
 	// Gateways that send GET or HEAD have the method in a header, or do not pass it on.
@@ -22,6 +24,17 @@ func gateRequest(r *http.Request) gate.Request {
 	request.Host, request.Target = d.target()
 	request.Contradictory = d.contradictory
 	return request
+}
+
+// isForged reports whether a header is a known one with other separators. Gateways remove or replace only the name
+// itself, and the app may read the other spelling in its place. The gate reads method overrides in every spelling.
+func isForged(header http.Header) bool {
+	for name := range header {
+		if known := gate.LookUpOddHeader(name); known != nil && !known.Use.IsForApp() {
+			return true
+		}
+	}
+	return false
 }
 
 // description collects what headers state about a request, and whether they agree.

@@ -2,17 +2,11 @@ package reverseproxy
 
 import (
 	"net/http"
+	"strings"
 
 	"keywright.dev/keywright/internal/auth/credential"
 	"keywright.dev/keywright/internal/gate"
 )
-
-// withheld are headers of the client that the app does not get, under their canonical names: credentials, headers that
-// Keywright or net/http sets itself, and headers that some apps read in place of the request that was decided on.
-var withheld = set(append(gate.CredentialHeaders[:],
-	"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-User",
-	"X-Forwarded-Method", "X-Forwarded-Uri", "X-Original-Method", "X-Original-Uri", "X-Original-Url", "X-Rewrite-Url",
-))
 
 // forbiddenTrailers are headers without meaning, or with a harmful one, behind a body (RFC 9110, section 6.5.1).
 var forbiddenTrailers = set([]string{
@@ -28,12 +22,27 @@ func set(names []string) map[string]bool {
 	return all
 }
 
+// isWithheld reports whether the app does not get a header as the client sent it: credentials, headers that Keywright
+// or net/http sets itself, and headers that some apps read in place of the request that was decided on.
 func isWithheld(name string) bool {
-	return withheld[gate.CGIHeaderName(name)] || gate.IsIdentityHeader(name)
+	known := gate.LookUpHeader(name)
+	return known != nil && !known.Use.IsForApp()
 }
 
+// isForbiddenTrailer reports whether a trailer is dropped. The gate decides before trailers arrive, so no header that
+// it reads may come as one.
 func isForbiddenTrailer(name string) bool {
-	return isWithheld(name) || forbiddenTrailers[gate.CGIHeaderName(name)]
+	return gate.LookUpHeader(name) != nil || forbiddenTrailers[plainName(name)]
+}
+
+// plainName returns the canonical form of a name as a CGI-style app server reads it.
+func plainName(name string) string {
+	return http.CanonicalHeaderKey(strings.Map(func(c rune) rune {
+		if c < '0' || c > '9' && c < 'A' || c > 'Z' && c < 'a' || c > 'z' {
+			return '-'
+		}
+		return c
+	}, name))
 }
 
 // withhold removes the headers that are not for the app.
