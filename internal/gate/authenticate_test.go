@@ -31,6 +31,9 @@ func TestAuthenticate_ReturnsCallerOfAcceptedKey(t *testing.T) {
 			strings.Join(c.Scopes, " ") != want.scopes {
 			t.Errorf("%s: %t %+v, ends %s", want.subject, active, c, c.Ends())
 		}
+		if (c.KeyObjectUID() == "") != (plaintext == bootstrapKey) {
+			t.Errorf("%s: its object has uid %q", want.subject, c.KeyObjectUID())
+		}
 		if c.KeyID != h.ring.Digest(plaintext).KeyID() {
 			t.Errorf("%s: key %s", want.subject, c.KeyID)
 		}

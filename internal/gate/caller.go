@@ -70,6 +70,14 @@ func (c *Caller) Digest() *pepper.Digest {
 // Ends returns the end of the caller's key as far as it is known now, or zero for a key without an end.
 func (c *Caller) Ends() time.Time { return c.verdict.Ends() }
 
+// KeyObjectUID returns the uid of the key object of the caller's key. It is empty without a key.
+func (c *Caller) KeyObjectUID() string {
+	if !c.HasKey() {
+		return ""
+	}
+	return c.verdict.UID()
+}
+
 // Headers that describe the caller to the app.
 const (
 	HeaderUser    = "X-Auth-User"

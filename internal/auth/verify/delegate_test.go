@@ -104,6 +104,11 @@ func TestMayDelegate(t *testing.T) {
 			}
 		})
 	}
+	// The owner of a key may be bound to more later, so that only the key's own rights count.
+	if !verifier.Allows(&writer, access.Request{Action: "certs.write", Resource: "certificate:1"}) ||
+		verifier.Allows(&reader, access.Request{Action: "certs.write", Resource: "certificate:1"}) {
+		t.Error("unexpected rights of a role")
+	}
 	ttl := verifier.MaxTTL([]string{"writer", "reader"})
 	if verifier.MayOwnKeys("carol") || !verifier.MayOwnKeys("bob") || ttl != time.Hour {
 		t.Error("unexpected limits from roles")

@@ -58,6 +58,11 @@ func (v *Verifier) UserMayDelegate(name string, rights *access.Rights, to string
 	return access.Covers(access.Grant{Everything: true}, &ceiling, roles.GrantOf(rights), v.limit(roles, to))
 }
 
+// Allows reports whether rights allow r, apart from what limits the owner of a key.
+func (v *Verifier) Allows(rights *access.Rights, r access.Request) bool {
+	return access.May(v.index.roles.Load().GrantOf(rights), nil, r)
+}
+
 // limit returns the rights that limit keys of a user, and nil if there is no user. The rights of an admin
 // include those the user would have after a demotion.
 func (v *Verifier) limit(roles *access.Roles, username string) *access.Grant {

@@ -221,7 +221,7 @@ func TestManifestKey_IsNotChanged(t *testing.T) {
 	env := newEnv(t)
 	const path, text = "/apiv1/accounts/ci/apikeys/uid-of-ci-manages", "API key ci-manages comes from a " +
 		"manifest: change it where that is kept (team/ci-manages)"
-	env.ask(t, admin, "PATCH", path, `{"nonsense":`).want(t, 409, 4009, text)
+	env.ask(t, admin, "PATCH", path, `{"enabled":false}`).want(t, 409, 4009, text)
 	env.ask(t, admin, "DELETE", path, "").want(t, 409, 4009, text)
 	r := env.ask(t, admin, "POST", path+"/rotate", "")
 	if _, hasToken := r.data["token"]; r.status != 200 || hasToken || said(t, r.data["secret"]) != `{"name":"ci-manages-api-key","namespace":"team"}` {

@@ -7,17 +7,21 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/manage"
+	"keywright.dev/keywright/internal/manage/audit"
 )
 
 // Actions that callers need a right for.
 const (
 	ActionRead  = "apikeys.read"
 	ActionWrite = "apikeys.write"
+	// ActionRenewSelf lets a key rotate itself, and start its ttl again. It needs neither an admin nor ActionWrite.
+	ActionRenewSelf = "apikeys.renew-self"
 )
 
 // NotPermitted is the text for a caller without the right (docs/compatibility.md, "API keys").
-const NotPermitted = "API key lacks required permission"
+const NotPermitted = manage.NotPermitted
 
 var errUnauthorized = &manage.Error{Kind: manage.Unauthorized, Text: "invalid token"}
 
@@ -75,32 +79,32 @@ func resourceOf(subject v1alpha1.Subject) string {
 	return strings.ToLower(string(subject.Kind)) + ":" + subject.Name
 }
 
-// checkGrant refuses to give a key rights that the caller does not hold.
-func (s *Service) checkGrant(caller manage.Caller, given *access.Rights, subject v1alpha1.Subject) error {
-	to := ""
-	if subject.Kind == v1alpha1.SubjectUser {
-		to = subject.Name
-	}
-	if !s.Gate.MayDelegate(caller.Caller, given, to) {
-		return manage.Errorf(manage.Forbidden, NotPermitted+": a caller can only give what it holds")
-	}
-	return nil
+// mayRenew reports whether the caller's key is of the object with this subject and id, and may renew itself. An
+// overlapping key may not: its end is near, and a renewal would replace its successor.
+func (s *Service) mayRenew(caller manage.Caller, subject v1alpha1.Subject, id string) bool {
+	return isProven(caller) && caller.Digest() != nil && caller.KeyObjectUID() == id &&
+		caller.Subject == subject.String() &&
+		s.Gate.May(caller.Caller, access.Request{Action: ActionRenewSelf, Resource: resourceOf(subject)})
 }
 
-// checkEndWithin refuses an end, or a missing end (zero), later than the end of the caller's own key. Otherwise
-// a key with an end could replace itself in time. An admin's own key has no such bound.
-func checkEndWithin(caller manage.Caller, end time.Time) error {
-	if !caller.HasKey() || caller.Admin || !outlasts(end, caller.Ends()) {
-		return nil
+// checkIssue refuses to leave a key as it is now if it exceeds the caller. issued is when its newest key was or will be
+// issued. Of a key that may be issued again without the caller, by the operator or by itself, only expiresAt is an end.
+func (op *operation) checkIssue(k *v1alpha1.APIKey, issued time.Time) error {
+	given := convert.Rights(k)
+	i := &manage.Issue{Rights: &given, Ends: op.endIf(k, issued), Renews: op.renews}
+	if k.Spec.Subject.Kind == v1alpha1.SubjectUser {
+		i.User = k.Spec.Subject.Name
 	}
-	return manage.Errorf(manage.Forbidden, NotPermitted+
-		": a caller can only give what it holds: the end must be no later than the end of the caller's key, %s",
-		caller.Ends().Format(time.RFC3339))
-}
-
-// outlasts reports whether end is later than other. The zero time means that there is no end.
-func outlasts(end, other time.Time) bool {
-	return !other.IsZero() && (end.IsZero() || end.After(other))
+	renewal := access.Request{Action: ActionRenewSelf, Resource: resourceOf(k.Spec.Subject)}
+	switch {
+	case k.Spec.Delivery != v1alpha1.DeliveryResponse:
+		i.Ends, i.Hint = convert.Instant(k.Spec.ExpiresAt), ": a ttl sets no end for a key in a Secret"
+	case op.Verifier.Allows(&given, renewal):
+		i.Ends, i.Hint = convert.Instant(k.Spec.ExpiresAt), ": a ttl sets no end for a key that holds "+ActionRenewSelf
+	case op.action == audit.KeyRotate && op.caller.KeyObjectUID() == string(k.UID):
+		i.Hint = ": a key needs " + ActionRenewSelf + " to renew itself"
+	}
+	return manage.CheckIssue(op.Gate, op.caller, i)
 }
 
 func (s *Service) checkMayOwnKeys(subject v1alpha1.Subject) error {

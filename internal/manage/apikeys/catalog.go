@@ -15,7 +15,8 @@ import (
 
 // management lists the actions of management.
 var management = []string{
-	ActionRead, ActionWrite, "audit.read", "keys.introspect", "usage.read", "usage.write", "users.read", "users.write",
+	ActionRead, ActionRenewSelf, ActionWrite, "audit.read", "keys.introspect", "usage.read", "usage.write",
+	"users.read", "users.write",
 }
 
 // Catalog lists the rights that can be given to keys.

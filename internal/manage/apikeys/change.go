@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
-	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage"
 )
@@ -27,32 +26,43 @@ type Change struct {
 	Enabled   *bool
 }
 
-// findOwn returns the key if it was created through the API. Others are changed where their manifest is kept.
+// findOwn authorizes the caller and returns the key if it was created through the API.
 func (op *operation) findOwn(ctx context.Context, id string) (*v1alpha1.APIKey, error) {
+	if err := op.authorize(); err != nil {
+		return nil, err
+	}
 	k, err := op.find(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	if objects.FromManifest(k) {
-		return nil, manage.Errorf(manage.Conflict, "API key %s comes from a manifest: change it where that is kept (%s/%s)",
-			nameOf(k), k.Namespace, k.Name)
+	return k, checkSource(k)
+}
+
+// checkSource refuses to change a key that comes from a manifest.
+func checkSource(k *v1alpha1.APIKey) error {
+	if !objects.FromManifest(k) {
+		return nil
 	}
-	return k, nil
+	return manage.Errorf(manage.Conflict, "API key %s comes from a manifest: change it where that is kept (%s/%s)",
+		nameOf(k), k.Namespace, k.Name)
 }
 
 func (op *operation) change(ctx context.Context, id string, read manage.Read[*Change]) (*v1alpha1.APIKey, error) {
-	k, err := op.findOwn(ctx, id)
-	if err != nil {
+	if err := op.authorize(); err != nil {
 		return nil, err
 	}
 	c, err := read()
 	if err != nil {
 		return nil, err
 	}
-	op.detail += c.named()
 	if err := op.checkChange(ctx, c); err != nil {
 		return nil, err
 	}
+	k, err := op.find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	op.detail += c.named()
 	if err := op.write(ctx, k, func(k *v1alpha1.APIKey) error { return op.apply(c, k) }); err != nil {
 		return nil, err
 	}
@@ -112,38 +122,33 @@ func (op *operation) write(ctx context.Context, k *v1alpha1.APIKey, apply func(*
 	return refused
 }
 
-// apply changes the key. A caller who widens its rights must hold all rights that the key has then.
+// apply changes the key. A caller may widen it only if all that the key may do then, and its end, are within the
+// caller's own.
 func (op *operation) apply(c *Change, k *v1alpha1.APIKey) error {
 	c.describe(&k.Spec)
-	if !c.widens() {
-		c.enable(&k.Spec)
-		return nil
-	}
-	if k.IsRevoked() {
-		return errRevoked(k)
-	}
-	before := op.endNow(k)
-	c.give(&k.Spec)
 	c.enable(&k.Spec)
+	c.give(&k.Spec)
 	op.setEnd(c, &k.Spec)
-	given := convert.Rights(k)
-	if err := op.checkGrant(op.caller, &given, k.Spec.Subject); err != nil {
+	if c.widens() {
+		if err := op.checkIssue(k, op.issueOf(k)); err != nil {
+			return err
+		}
+	}
+	if err := checkSource(k); err != nil {
 		return err
 	}
-	if after := op.endNow(k); c.ends() || outlasts(after, before) {
-		return checkEndWithin(op.caller, after)
+	if c.widens() && k.IsRevoked() {
+		return errRevoked(k)
 	}
 	return nil
 }
 
-// endNow returns the end of the current key or, when none has been issued, of a key issued now. Roles bound it
-// too, so that removing a role may remove an end.
-func (op *operation) endNow(k *v1alpha1.APIKey) time.Time {
-	issued := op.Now()
+// issueOf returns when the current key was issued, or now when none has been.
+func (op *operation) issueOf(k *v1alpha1.APIKey) time.Time {
 	if current := currentOf(k); current != nil {
-		issued = current.IssuedAt
+		return current.IssuedAt
 	}
-	return op.endIf(k, issued)
+	return op.Now()
 }
 
 func errRevoked(k *v1alpha1.APIKey) error {

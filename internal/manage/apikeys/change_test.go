@@ -120,7 +120,7 @@ func TestManifestKey_IsOnlyRotated(t *testing.T) {
 	env := newEnv(t)
 	text := "API key ci-manages comes from a manifest: change it where that is kept (team/ci-manages)"
 	never := func() (*apikeys.Change, error) { panic("the input is read although the operation is refused") }
-	_, err := env.Change(ctx, env.admin(), ci, "uid-of-ci-manages", never)
+	_, err := env.Change(ctx, env.admin(), ci, "uid-of-ci-manages", given(apikeys.Change{}))
 	want(t, err, manage.Conflict, text)
 	_, err = env.Revoke(ctx, env.admin(), ci, "uid-of-ci-manages")
 	want(t, err, manage.Conflict, text)

@@ -8,7 +8,6 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/access"
-	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/manage"
 )
 
@@ -28,23 +27,21 @@ type Wanted struct {
 }
 
 func (op *operation) create(ctx context.Context, read manage.Read[*Wanted]) (*Issued, error) {
-	subject := op.subject
-	if err := op.authorize(op.caller, subject, ActionWrite); err != nil {
+	if err := op.authorize(); err != nil {
+		return nil, err
+	}
+	if err := op.checkMayOwnKeys(op.subject); err != nil {
 		return nil, err
 	}
 	wanted, err := read()
 	if err != nil {
 		return nil, err
 	}
-	if err := op.check(ctx, subject, wanted); err != nil {
+	if err := op.check(ctx, wanted); err != nil {
 		return nil, err
 	}
-	k := &v1alpha1.APIKey{Spec: wanted.spec(subject)}
-	given := convert.Rights(k)
-	if err := op.checkGrant(op.caller, &given, subject); err != nil {
-		return nil, err
-	}
-	if err := checkEndWithin(op.caller, op.endIf(k, op.Now())); err != nil {
+	k := &v1alpha1.APIKey{Spec: wanted.spec(op.subject)}
+	if err := op.checkIssue(k, op.Now()); err != nil {
 		return nil, err
 	}
 	secret, err := op.Store.Generate()
@@ -59,10 +56,9 @@ func (op *operation) create(ctx context.Context, read manage.Read[*Wanted]) (*Is
 	return issuedKey(op.viewOf(k), secret.Plaintext), nil
 }
 
-// check applies the rules in order of cost: those that ask the API server come last.
-func (op *operation) check(ctx context.Context, subject v1alpha1.Subject, w *Wanted) error {
+// check applies the rules of the body, and then those of the subject, which may be a reserved name.
+func (op *operation) check(ctx context.Context, w *Wanted) error {
 	for _, rule := range []func() error{
-		func() error { return checkSubject(subject) },
 		func() error { return checkName(w.Name) },
 		func() error { return checkText(FieldDescription, w.Description) },
 		func() error { return checkText(FieldCategory, w.Category) },
@@ -70,8 +66,8 @@ func (op *operation) check(ctx context.Context, subject v1alpha1.Subject, w *Wan
 		func() error { return checkUnique(FieldRoles, w.Roles) },
 		func() error { return checkEnd(w.ExpiresAt, op.Now()) },
 		func() error { return checkTTL(w.TTL) },
-		func() error { return op.checkMayOwnKeys(subject) },
 		func() error { return op.checkRoles(ctx, w.Roles) },
+		func() error { return checkSubject(op.subject) },
 	} {
 		if err := rule(); err != nil {
 			return err
@@ -83,7 +79,8 @@ func (op *operation) check(ctx context.Context, subject v1alpha1.Subject, w *Wan
 func (w *Wanted) spec(subject v1alpha1.Subject) v1alpha1.APIKeySpec {
 	spec := v1alpha1.APIKeySpec{
 		DisplayName: w.Name, Description: w.Description, Category: w.Category, Subject: subject,
-		Scopes: typed[v1alpha1.Scope](w.Scopes), Roles: typed[v1alpha1.RoleName](w.Roles), Policy: w.Policy,
+		Delivery: v1alpha1.DeliveryResponse,
+		Scopes:   typed[v1alpha1.Scope](w.Scopes), Roles: typed[v1alpha1.RoleName](w.Roles), Policy: w.Policy,
 	}
 	if w.Everything {
 		spec.Policy = everything()

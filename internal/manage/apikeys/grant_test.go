@@ -211,10 +211,12 @@ func TestGrant_EndIsLimitedToOwnEnd(t *testing.T) {
 	t.Run("another thing than the end", func(t *testing.T) {
 		env := open(t)
 		id := env.create(t, bob, apikeys.Wanted{}).ID
-		if _, err := env.Change(
-			ctx, env.by(bobEnds), bob, id,
-			given(apikeys.Change{Name: ptr("Other"), Scopes: &[]string{"apikeys.read"}}),
-		); err != nil {
+		// What a key gives to another outlives it, unless the other ends.
+		gives := apikeys.Change{Name: ptr("Other"), Scopes: &[]string{"apikeys.read"}}
+		_, err := env.Change(ctx, env.by(bobEnds), bob, id, given(gives))
+		want(t, err, manage.Forbidden, beyond)
+		gives.EndsIn = time.Hour
+		if _, err := env.Change(ctx, env.by(bobEnds), bob, id, given(gives)); err != nil {
 			t.Error(err)
 		}
 	})

@@ -165,7 +165,7 @@ func TestCatalog_ListsActionsScopesRoles(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !slices.Equal(c.Actions, []string{
-		"apikeys.read", "apikeys.write", "audit.read", "certs.export", "certs.read", "keys.introspect",
+		"apikeys.read", "apikeys.renew-self", "apikeys.write", "audit.read", "certs.export", "certs.read", "keys.introspect",
 		"usage.read", "usage.write", "users.read", "users.write",
 	}) || !slices.Equal(c.Scopes, c.Actions) {
 		t.Errorf("%q %q", c.Actions, c.Scopes)

@@ -19,6 +19,8 @@ type operation struct {
 	target, detail string
 	// subject owns the keys. Errors name fields after its kind.
 	subject v1alpha1.Subject
+	// renews is true when the caller may rotate the key because it is the caller's own.
+	renews bool
 }
 
 func (s *Service) begin(caller manage.Caller, action string, subject v1alpha1.Subject, id string) *operation {
@@ -31,11 +33,13 @@ func (s *Service) begin(caller manage.Caller, action string, subject v1alpha1.Su
 // redact returns a name or an id as it may be recorded: a key that was sent in its place is hidden.
 func (s *Service) redact(text string) string { return keyformat.Redact(text, s.Verifier.IsKey) }
 
-// find returns the key of the operation if the caller may change the keys of its subject.
+// authorize refuses a caller who may not change the keys of the subject.
+func (op *operation) authorize() error {
+	return op.Service.authorize(op.caller, op.subject, ActionWrite)
+}
+
+// find returns the key of the operation. The caller is authorized, and its input is valid.
 func (op *operation) find(ctx context.Context, id string) (*v1alpha1.APIKey, error) {
-	if err := op.authorize(op.caller, op.subject, ActionWrite); err != nil {
-		return nil, err
-	}
 	k, err := op.Service.find(ctx, op.caller, op.subject, id)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package apikeys
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
@@ -12,11 +13,14 @@ import (
 
 // rotate issues a successor. Its TTL starts again, and ExpiresAt stays.
 func (op *operation) rotate(ctx context.Context, id string, check func() error) (*Issued, error) {
-	k, err := op.find(ctx, id)
-	if err != nil {
+	if err := op.authorizeRotation(id); err != nil {
 		return nil, err
 	}
 	if err := check(); err != nil {
+		return nil, err
+	}
+	k, err := op.find(ctx, id)
+	if err != nil {
 		return nil, err
 	}
 	if err := op.checkRotation(k); err != nil {
@@ -36,13 +40,23 @@ func (op *operation) rotate(ctx context.Context, id string, check func() error) 
 	return op.issued(ctx, k, secret.Plaintext)
 }
 
-// checkRotation refuses a caller that lacks rights of the key: the caller gets the successor.
+// authorizeRotation refuses a caller who may neither change the keys of the subject nor renew itself.
+func (op *operation) authorizeRotation(id string) error {
+	if op.renews = op.mayRenew(op.caller, op.subject, id); op.renews {
+		return nil
+	}
+	return op.authorize()
+}
+
+// checkRotation refuses a caller that the successor exceeds: the caller gets it.
 func (op *operation) checkRotation(k *v1alpha1.APIKey) error {
-	given := convert.Rights(k)
-	if err := op.checkGrant(op.caller, &given, k.Spec.Subject); err != nil {
-		return err
+	if op.renews && !isLatest(k, op.caller.KeyID) {
+		return manage.Errorf(manage.Forbidden, NotPermitted+": another key has succeeded the caller's")
 	}
 	if err := op.checkMayOwnKeys(k.Spec.Subject); err != nil {
+		return err
+	}
+	if err := op.checkIssue(k, op.Now()); err != nil {
 		return err
 	}
 	end := convert.Instant(k.Spec.ExpiresAt)
@@ -54,6 +68,14 @@ func (op *operation) checkRotation(k *v1alpha1.APIKey) error {
 			nameOf(k), end.UTC().Format(time.RFC3339))
 	}
 	return nil
+}
+
+// isLatest reports whether a key is recorded and no other has succeeded it. The index of this server may not show a
+// successor yet.
+func isLatest(k *v1alpha1.APIKey, keyID string) bool {
+	return slices.ContainsFunc(k.Status.Keys, func(recorded v1alpha1.KeyStatus) bool {
+		return recorded.ID == keyID && recorded.State != v1alpha1.KeyOverlapping
+	})
 }
 
 // requestRotation leaves the rotation to the operator, the only writer of Secrets.

@@ -17,17 +17,14 @@ func (s *Service) Delete(
 	if err := s.allow(caller, actionWrite); err != nil {
 		return err
 	}
-	user, err := s.find(ctx, name)
-	if err != nil {
-		return err
-	}
-	if err := checkManaged(user); err != nil {
-		return err
-	}
 	if name == caller.Username {
 		return manage.Errorf(manage.Invalid, "Cannot delete your own account")
 	}
 	forget, err := read()
+	if err != nil {
+		return err
+	}
+	user, err := s.find(ctx, name)
 	isPlain := user == nil || !user.IsAdmin()
 	switch {
 	case err != nil:

@@ -20,30 +20,40 @@ func (s *Service) SetRole(
 	if err := s.allow(caller, actionWrite); err != nil {
 		return nil, err
 	}
-	user, err := s.find(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkManaged(user); err != nil {
-		return nil, err
-	}
 	if name == caller.Username {
 		return nil, manage.Errorf(manage.Invalid, "Cannot change your own role")
 	}
 	role, err := s.readRole(read)
+	if err != nil {
+		return nil, err
+	}
 	if role == v1alpha1.RoleAdmin {
 		action = audit.UserPromote
+		if err := s.allowAdmin(caller); err != nil {
+			return nil, err
+		}
 	}
+	if username.Reserved(name) {
+		return nil, manage.Errorf(manage.Invalid, "Cannot change role of reserved 'admin' user")
+	}
+	return s.applyRole(ctx, caller, name, role)
+}
+
+// applyRole promotes or demotes a user other than the caller. The caller may do so.
+func (s *Service) applyRole(
+	ctx context.Context, caller manage.Caller, name string, role v1alpha1.Role,
+) (*Issued, error) {
+	user, err := s.find(ctx, name)
 	switch {
 	case err != nil:
 		return nil, err
-	case username.Reserved(name):
-		return nil, manage.Errorf(manage.Invalid, "Cannot change role of reserved 'admin' user")
-	case role == v1alpha1.RoleAdmin && !caller.Admin:
-		return nil, errForbidden
 	case user == nil:
 		return s.setRoleOfSeen(ctx, caller, name, role)
-	case role == v1alpha1.RoleAdmin:
+	}
+	if err := checkManaged(user); err != nil {
+		return nil, err
+	}
+	if role == v1alpha1.RoleAdmin {
 		return s.promote(ctx, caller, name)
 	}
 	return s.demote(ctx, caller, name)

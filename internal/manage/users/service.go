@@ -84,10 +84,14 @@ func (s *Service) allow(caller manage.Caller, action string) error {
 }
 
 // allowAdmin is the rule for making an admin and for issuing an admin's key: both need an admin's own key, its
-// session or the bootstrap key, whatever rights an APIKey holds.
+// session or the bootstrap key, whatever rights an APIKey holds. The key of an admin has no end, so that a key with an
+// end, which an overlapping one has, issues none.
 func (s *Service) allowAdmin(caller manage.Caller) error {
 	if !caller.Admin {
 		return errForbidden
 	}
-	return s.allow(caller, actionWrite)
+	if err := s.allow(caller, actionWrite); err != nil {
+		return err
+	}
+	return manage.CheckIssue(s.Gate, caller, &manage.Issue{})
 }

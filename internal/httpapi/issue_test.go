@@ -1,0 +1,249 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/fakeobjects"
+)
+
+// attempt is one call of a verb that returns a plaintext, requests one, or widens what a key may do.
+type attempt struct {
+	name string
+	// by is the caller's key.
+	by string
+	// target prepares the key that the call is about, and returns its id. It may be nil.
+	target func(testing.TB, *env) string
+	// path has {id} where the id goes.
+	path, body string
+	may        bool
+}
+
+// handsOutNothing are the verbs that neither return a plaintext nor widen what a key may do.
+var handsOutNothing = []string{
+	"POST /api/auth/login", "POST /api/auth/logout", "POST /introspect",
+	"DELETE /api/admin/users/{username}",
+	"DELETE /apiv1/users/{user}/apikeys/{id}",
+	"DELETE /apiv1/accounts/{account}/apikeys/{id}",
+	"DELETE /apiv1/integrations/{integration}/apikeys/{id}",
+	graphQLVerb("revokeToken"), graphQLVerb("revokeIntegrationInstanceToken"),
+}
+
+// Whatever the verb and the surface, no caller gets a key that ends after its own or has a right that it lacks.
+func TestIssue_StaysWithinCaller(t *testing.T) {
+	verbs := slices.Clone(handsOutNothing)
+	for verb, attempts := range issuingVerbs() {
+		verbs = append(verbs, verb)
+		for _, a := range attempts {
+			t.Run(verb+"/"+a.name, func(t *testing.T) { a.run(t, verb) })
+		}
+	}
+	checkVerbs(t, verbs)
+}
+
+func (a *attempt) run(t *testing.T, verb string) {
+	e, path := newEnv(t), a.path
+	if a.target != nil {
+		path = strings.ReplaceAll(path, "{id}", a.target(t, e))
+	}
+	e.Reset()
+	method, _, _ := strings.Cut(verb, " ")
+	if method == "mutation" {
+		method = http.MethodPost
+	}
+	got := e.ask(t, a.by, method, path, a.body)
+	if a.may {
+		if got.status >= 300 || len(e.Writes()) == 0 {
+			t.Errorf("got %d %s, writes %q", got.status, got.body, e.Writes())
+		}
+		return
+	}
+	if got.status != http.StatusForbidden || !strings.Contains(got.text, "a caller can only give what it holds") {
+		t.Errorf("got %d %s, want 403", got.status, got.body)
+	}
+	if len(e.Writes())+len(e.Events()) > 0 {
+		t.Errorf("writes %q, events %v", e.Writes(), e.Events())
+	}
+}
+
+func issuingVerbs() map[string][]attempt {
+	all := map[string][]attempt{}
+	for pattern, owner := range map[string]v1alpha1.Subject{
+		"users/{user}":               {Kind: v1alpha1.SubjectUser, Name: "dave"},
+		"accounts/{account}":         {Kind: v1alpha1.SubjectAccount, Name: "ci"},
+		"integrations/{integration}": {Kind: v1alpha1.SubjectIntegration, Name: "lab-1"},
+	} {
+		path := "/apiv1/" + strings.ToLower(string(owner.Kind)) + "s/" + owner.Name + "/apikeys"
+		all["POST /apiv1/"+pattern+"/apikeys"] = creations(path)
+		all["PATCH /apiv1/"+pattern+"/apikeys/{id}"] = changes(path)
+		all["POST /apiv1/"+pattern+"/apikeys/{id}/rotate"] = rotations(path, owner)
+	}
+	addMutations(all)
+	addUsers(all)
+	return all
+}
+
+func creations(path string) []attempt {
+	return []attempt{
+		{"without an end", endingKey, nil, path, `{"name":"x"}`, false},
+		{"without an end, disabled", endingKey, nil, path, `{"name":"x","enabled":false}`, false},
+		{"with a later end", endingKey, nil, path, `{"name":"x","expires_at":"` + tooLate + `"}`, false},
+		{"with a longer ttl", endingKey, nil, path, `{"name":"x","expires_in_seconds":3601}`, false},
+		{
+			"with a ttl that it may start again", endingKey, nil, path,
+			`{"name":"x","expires_in_seconds":60,"scopes":["apikeys.renew-self"]}`, false,
+		},
+		{"with an end in time", endingKey, nil, path, `{"name":"x","expires_at":"` + endsAt + `"}`, true},
+		{"with a ttl in time", endingKey, nil, path, `{"name":"x","expires_in_seconds":3600}`, true},
+		{
+			"that may renew itself, with an end in time", endingKey, nil, path,
+			`{"name":"x","expires_at":"` + endsAt + `","scopes":["apikeys.renew-self"]}`, true,
+		},
+		{"with a right too many", limitedKey, nil, path, `{"name":"x","scopes":["certs.write"]}`, false},
+		{
+			"that may renew itself, by one that may not", limitedKey, nil, path,
+			`{"name":"x","scopes":["apikeys.renew-self"]}`, false,
+		},
+		{"with own rights", limitedKey, nil, path, `{"name":"x","scopes":["apikeys.read"]}`, true},
+	}
+}
+
+func changes(path string) []attempt {
+	made := func(body string) func(testing.TB, *env) string { return created(path, body) }
+	endless, ending := made(`{"name":"x"}`), made(`{"name":"x","expires_at":"`+inTime+`"}`)
+	ttl, powerful := made(`{"name":"x","expires_in_seconds":60}`), made(`{"name":"x","scopes":["certs.write"]}`)
+	path += "/{id}"
+	return []attempt{
+		{"removes the end", endingKey, ending, path, `{"expires_at":null}`, false},
+		{"sets a later end", endingKey, ending, path, `{"expires_at":"` + tooLate + `"}`, false},
+		{"sets an end that is longer from now", endingKey, ending, path, `{"expires_in_seconds":3601}`, false},
+		{"sets an end in time", endingKey, ending, path, `{"expires_at":"` + endsAt + `"}`, true},
+		{"ends a key without an end", endingKey, endless, path, `{"expires_in_seconds":3600}`, true},
+		{"gives a right to a key without an end", endingKey, endless, path, `{"scopes":["certs.read"]}`, false},
+		{"gives a right to a key that ends in time", endingKey, ending, path, `{"scopes":["certs.read"]}`, true},
+		{"lets a key with a ttl renew itself", endingKey, ttl, path, `{"scopes":["apikeys.renew-self"]}`, false},
+		{"enables a key without an end", endingKey, endless, path, `{"enabled":true}`, false},
+		{"describes a key without an end", endingKey, endless, path, `{"name":"y"}`, true},
+		{"disables a key without an end", endingKey, endless, path, `{"enabled":false}`, true},
+		{"gives a right too many", limitedKey, endless, path, `{"scopes":["certs.write"]}`, false},
+		{"enables a key with a right too many", limitedKey, powerful, path, `{"enabled":true}`, false},
+		{"gives an own right", limitedKey, endless, path, `{"scopes":["apikeys.read"]}`, true},
+		{"disables a key with a right too many", limitedKey, powerful, path, `{"enabled":false}`, true},
+	}
+}
+
+func rotations(path string, owner v1alpha1.Subject) []attempt {
+	made := func(body string) func(testing.TB, *env) string { return created(path, body) }
+	inSecret := func(change func(*v1alpha1.APIKey)) func(testing.TB, *env) string {
+		return func(_ testing.TB, e *env) string {
+			return string(e.PutKey("in-secret", owner, "a-key-that-is-in-a-secret", change).UID)
+		}
+	}
+	endless, ending := made(`{"name":"x"}`), made(`{"name":"x","expires_at":"`+inTime+`"}`)
+	renewable := made(`{"name":"x","expires_in_seconds":60,"scopes":["apikeys.renew-self"]}`)
+	soon, minute := metav1.NewTime(instant(inTime)), v1alpha1.Duration("1m")
+	rotate := path + "/{id}/rotate"
+	return []attempt{
+		{"without an end", endingKey, endless, rotate, "", false},
+		{"with a longer ttl", endingKey, made(`{"name":"x","expires_in_seconds":3601}`), rotate, "", false},
+		{"with a ttl that it may start again", endingKey, renewable, rotate, "", false},
+		{"with an end in time", endingKey, ending, rotate, "", true},
+		{"with a ttl in time", endingKey, made(`{"name":"x","expires_in_seconds":60}`), rotate, "", true},
+		{"in a Secret, without an end", endingKey, inSecret(nil), rotate, "", false},
+		{
+			"in a Secret, with a ttl from an unknown time on", endingKey,
+			inSecret(func(k *v1alpha1.APIKey) { k.Spec.TTL = &minute }), rotate, "", false,
+		},
+		{
+			"in a Secret, with an end in time", endingKey,
+			inSecret(func(k *v1alpha1.APIKey) { k.Spec.ExpiresAt = &soon }), rotate, "", true,
+		},
+		{"with a right too many", limitedKey, made(`{"name":"x","scopes":["certs.write"]}`), rotate, "", false},
+		{"with own rights", limitedKey, made(`{"name":"x","scopes":["apikeys.read"]}`), rotate, "", true},
+	}
+}
+
+// created returns a target that an admin creates through the API.
+func created(path, body string) func(testing.TB, *env) string {
+	return func(tb testing.TB, e *env) string {
+		tb.Helper()
+		made := e.ask(tb, fakeobjects.AliceKey, http.MethodPost, path, body)
+		var read struct{ Data struct{ ID string } }
+		if err := json.Unmarshal([]byte(made.body), &read); err != nil || read.Data.ID == "" {
+			tb.Fatal(made.body)
+		}
+		return read.Data.ID
+	}
+}
+
+func addMutations(all map[string][]attempt) {
+	policy := func(action string) string {
+		return strconv.Quote(`{"permissions":[{"effect":"ALLOW","actions":["` + action + `"],"resources":["*"]}]}`)
+	}
+	try := func(verb, name, by, mutation string, may bool) {
+		a := attempt{name: name, by: by, path: "/graphql", body: mutate(mutation), may: may}
+		all[graphQLVerb(verb)] = append(all[graphQLVerb(verb)], a)
+	}
+	account := func(action, end string) string {
+		return `createToken(token: {name: "x", policy: ` + policy(action) + end + `}) { token }`
+	}
+	try("createToken", "without an end", endingKey, account("certs.read", ""), false)
+	try("createToken", "with a later end", endingKey, account("certs.read", ", expiresAt: "+millis(tooLate)), false)
+	try("createToken", "with an end in time", endingKey, account("certs.read", ", expiresAt: "+millis(endsAt)), true)
+	try("createToken", "with a right too many", limitedKey, account("certs.write", ""), false)
+	try("createToken", "with own rights", limitedKey, account("apikeys.read", ""), true)
+	own := func(end string) string {
+		return `createCurrentUserToken(input: {name: "x", expiresAt: ` + millis(end) + `}) { token }`
+	}
+	try("createCurrentUserToken", "with a later end", endingKey, own(tooLate), false)
+	try("createCurrentUserToken", "with an end in time", endingKey, own(endsAt), true)
+	try("createCurrentUserToken", "with a right too many", limitedKey, own(inTime), false)
+	const integration = `createIntegrationInstanceToken(id: "lab-1") { token }`
+	try("createIntegrationInstanceToken", "without an end", endingKey, integration, false)
+	try("createIntegrationInstanceToken", "with own rights", limitedKey, integration, true)
+}
+
+// addUsers adds the verbs that issue keys of admins, which have no end. An APIKey may call none of them.
+func addUsers(all map[string][]attempt) {
+	const create, users = "POST /api/admin/users", "/api/admin/users"
+	const role, rotate = "PUT " + users + "/{username}/role", "POST " + users + "/{username}/rotate-key"
+	all[create] = []attempt{
+		{"by a superseded key", formerKey, nil, users, `{"username":"new"}`, false},
+		{"by the current key", danaKey, nil, users, `{"username":"new"}`, true},
+	}
+	all[role] = []attempt{
+		{"promotion by a superseded key", formerKey, nil, users + "/plain/role", `{"role":"admin"}`, false},
+		{"promotion by the current key", danaKey, nil, users + "/plain/role", `{"role":"admin"}`, true},
+		{"demotion by a superseded key", formerKey, nil, users + "/root/role", `{"role":"user"}`, true},
+	}
+	all[rotate] = []attempt{
+		{"another's by a superseded key", formerKey, nil, users + "/root/rotate-key", "", false},
+		{"its own by a superseded key", formerKey, nil, users + "/dana/rotate-key", "", false},
+		{
+			"to a brought key by a superseded key", formerKey, nil, users + "/dana/rotate-key",
+			`{"new_key":"a-key-that-dana-brought"}`, false,
+		},
+		{"in a Secret by a superseded key", formerKey, nil, users + "/git/rotate-key", "", false},
+		{"its own by the current key", danaKey, nil, users + "/dana/rotate-key", "", true},
+		{"another's by the current key", danaKey, nil, users + "/root/rotate-key", "", true},
+		{"in a Secret by the current key", danaKey, nil, users + "/git/rotate-key", "", true},
+	}
+}
+
+func millis(text string) string { return strconv.FormatInt(instant(text).UnixMilli(), 10) }
+
+func instant(text string) time.Time {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
