@@ -29,8 +29,13 @@ func integration(id string) v1alpha1.Subject {
 	return v1alpha1.Subject{Kind: v1alpha1.SubjectIntegration, Name: id}
 }
 
-// errNoID refuses an empty id: a subject without a name would stand for every integration.
-var errNoID = manage.InvalidField("id", "is required")
+// checkID refuses an empty id: a subject without a name would stand for every integration.
+func checkID(id string) error {
+	if id == "" {
+		return manage.InvalidField("id", "is required")
+	}
+	return nil
+}
 
 type integrationPage struct {
 	Tokens   []*integrationToken
@@ -42,10 +47,13 @@ func (r *root) IntegrationInstanceTokens(ctx context.Context, args struct {
 	ID text
 	pageArgs
 }) (*integrationPage, error) {
-	if args.ID == "" {
-		return nil, r.fail(ctx, errNoID)
-	}
-	page, err := r.list(ctx, []v1alpha1.Subject{integration(string(args.ID))}, &args.pageArgs)
+	id := string(args.ID)
+	page, err := r.list(ctx, []v1alpha1.Subject{integration(id)}, func() (apikeys.Query, error) {
+		if err := checkID(id); err != nil {
+			return apikeys.Query{}, err
+		}
+		return args.query()
+	})
 	if err != nil {
 		return nil, r.fail(ctx, err)
 	}
@@ -60,11 +68,8 @@ func (r *root) IntegrationInstanceTokens(ctx context.Context, args struct {
 // service that the integration reports to decides by its subject.
 func (r *root) CreateIntegrationInstanceToken(ctx context.Context, args struct{ ID text }) (*integrationToken, error) {
 	id := string(args.ID)
-	if id == "" {
-		return nil, r.fail(ctx, errNoID)
-	}
 	issued, err := r.keys.Create(ctx, executionOf(ctx).caller, integration(id), func() (*apikeys.Wanted, error) {
-		return &apikeys.Wanted{Name: id}, nil
+		return &apikeys.Wanted{Name: id}, checkID(id)
 	})
 	if err != nil {
 		return nil, r.fail(ctx, err)

@@ -73,17 +73,18 @@ func (p *pageArgs) query() (apikeys.Query, error) {
 }
 
 // list merges the keys of several subjects, as far as the caller may read them. All lists have the same order,
-// so that the first keys of all are among the first keys of each.
-func (r *root) list(ctx context.Context, subjects []v1alpha1.Subject, p *pageArgs) (*apikeys.Page, error) {
-	q, err := p.query()
-	if err != nil {
-		return nil, err
-	}
+// so that the first keys of all are among the first keys of each. An invalid query is an error only to a caller who may
+// read the keys of a subject.
+func (r *root) list(
+	ctx context.Context, subjects []v1alpha1.Subject, query func() (apikeys.Query, error),
+) (*apikeys.Page, error) {
+	q, invalid := query()
+	read := func() (*apikeys.Query, error) { return &q, invalid }
 	var all apikeys.Page
 	var refused error
 	refusals := 0
 	for _, subject := range subjects {
-		page, err := r.keys.List(ctx, executionOf(ctx).caller, subject, func() (*apikeys.Query, error) { return &q, nil })
+		page, err := r.keys.List(ctx, executionOf(ctx).caller, subject, read)
 		switch {
 		case err == nil:
 			all.Items, all.More = append(all.Items, page.Items...), all.More || page.More
@@ -93,8 +94,11 @@ func (r *root) list(ctx context.Context, subjects []v1alpha1.Subject, p *pageArg
 			return nil, err
 		}
 	}
-	if refusals == len(subjects) {
+	switch {
+	case refusals == len(subjects):
 		return nil, refused
+	case invalid != nil:
+		return nil, invalid
 	}
 	slices.SortFunc(all.Items, newestFirst)
 	if len(all.Items) > q.Limit {

@@ -55,7 +55,7 @@ type tokenPage struct {
 
 // Tokens resolves a page of the tokens of the caller and of the account.
 func (r *root) Tokens(ctx context.Context, args pageArgs) (*tokenPage, error) {
-	page, err := r.list(ctx, r.mine(executionOf(ctx).caller), &args)
+	page, err := r.list(ctx, r.mine(executionOf(ctx).caller), args.query)
 	if err != nil {
 		return nil, r.fail(ctx, err)
 	}
