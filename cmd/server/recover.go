@@ -6,7 +6,8 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
-	"runtime/debug"
+
+	"keywright.dev/keywright/internal/key/keylog"
 )
 
 // recoverPanics replies 500 to a request whose handler panics, and logs the stack.
@@ -19,7 +20,7 @@ func recoverPanics(next http.Handler, log *slog.Logger) http.Handler {
 			case http.ErrAbortHandler:
 				panic(reason)
 			default:
-				log.Error("A request panicked", "panic", describe(reason), "path", r.URL.Path, "stack", string(debug.Stack()))
+				log.Error("A request panicked", "panic", describe(reason), "path", r.URL.Path, "stack", keylog.StackHere())
 				reply.fail()
 			}
 		}()

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/grpclog"
 	"k8s.io/klog/v2"
 
+	"keywright.dev/keywright/internal/key/keylog"
 	"keywright.dev/keywright/internal/kube/kubeconfig"
 	"keywright.dev/keywright/internal/program"
 	"keywright.dev/keywright/internal/server/peppermount"
@@ -30,9 +31,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if o.Version {
 		return program.PrintVersion(stdout, programName, version)
 	}
-	log := slog.New(o.LogHandler(stderr))
-	quietLibraries(log)
-	return serve(ctx, o, log)
+	handler := keylog.NewHandler(o.LogHandler(stderr))
+	quietLibraries(slog.New(handler))
+	return serve(ctx, o, handler)
 }
 
 // quietLibraries drops the log of gRPC, which is about its clients, and keeps that of client-go for level
@@ -47,7 +48,8 @@ func quietLibraries(log *slog.Logger) {
 }
 
 // serve opens the listeners first, so that an address in use ends the program at once.
-func serve(ctx context.Context, o *options, log *slog.Logger) error {
+func serve(ctx context.Context, o *options, handler *keylog.Handler) error {
+	log := slog.New(handler)
 	mount, err := peppermount.Open(o.pepperDir)
 	if err != nil {
 		return err
@@ -61,6 +63,7 @@ func serve(ctx context.Context, o *options, log *slog.Logger) error {
 		return err
 	}
 	defer service.database.close()
+	handler.HideRecorded(service.verifier.IsKey)
 	specs, err := service.listeners(o, log)
 	if err != nil {
 		return err

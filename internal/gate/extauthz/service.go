@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
-	"runtime/debug"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
@@ -14,6 +13,7 @@ import (
 	"google.golang.org/grpc/mem"
 
 	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/key/keylog"
 )
 
 // service is envoy.service.auth.v3.Authorization.
@@ -65,7 +65,7 @@ func (s *service) check(q *checkRequest) checkResponse {
 func (s *service) recoverPanic(r *checkResponse) {
 	if reason := recover(); reason != nil {
 		*r = internalError
-		s.log.Error("A check ended in a panic", "panic", describe(reason), "stack", string(debug.Stack()))
+		s.log.Error("A check ended in a panic", "panic", describe(reason), "stack", keylog.StackHere())
 	}
 }
 

@@ -81,7 +81,7 @@ func unavailable(c *httpapi.Call, err error) {
 		cause = inner
 	}
 	c.Log.WarnContext(c.R.Context(), "A request for management failed",
-		"method", c.R.Method, "path", c.R.URL.Path, "error", cause.Error())
+		"method", c.R.Method, "route", c.R.Pattern, "error", cause.Error())
 	text := "The server can't do this now"
 	var refusal *manage.Error
 	if errors.As(err, &refusal) {

@@ -5,13 +5,13 @@ import (
 	_ "embed" // the schema
 	"log/slog"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/graph-gophers/graphql-go"
 	qerrors "github.com/graph-gophers/graphql-go/errors"
 	"github.com/graph-gophers/graphql-go/log"
 
 	"keywright.dev/keywright/internal/httpapi"
+	"keywright.dev/keywright/internal/key/keylog"
 	"keywright.dev/keywright/internal/manage"
 )
 
@@ -86,7 +86,7 @@ func (e *engine) logPanic(ctx context.Context, value any) {
 	if err, ok := value.(runtime.Error); ok {
 		message = err.Error()
 	}
-	e.log.ErrorContext(ctx, "A GraphQL query panicked", "panic", message, "stack", string(debug.Stack()))
+	e.log.ErrorContext(ctx, "A GraphQL query panicked", "panic", message, "stack", keylog.StackHere())
 }
 
 // MakePanicError returns the error of a field that panicked.

@@ -51,7 +51,8 @@ func fail(c *httpapi.Call, err error) {
 	var body *jsonbody.Error
 	switch {
 	case !errors.As(err, &why):
-		c.Log.ErrorContext(c.R.Context(), "A request for API keys failed", "method", c.R.Method, "error", err.Error())
+		c.Log.ErrorContext(c.R.Context(), "A request for API keys failed", "method", c.R.Method, "route", c.R.Pattern,
+			"error", err.Error())
 		c.Refuse(http.StatusInternalServerError, "internal error")
 	case errors.As(err, &body) && body.Kind == jsonbody.TooLong:
 		c.Refuse(http.StatusRequestEntityTooLarge, why.Error())
