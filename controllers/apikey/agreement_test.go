@@ -83,7 +83,7 @@ func drawBinding(t *rapid.T, name string) v1alpha1.AccessRoleBinding {
 	binding.Spec.RoleRef.Name = rapid.SampledFrom([]v1alpha1.RoleName{"one", "two", "missing"}).Draw(t, "role")
 	ownership := []v1alpha1.KeyOwnership{"", v1alpha1.KeysAllowed, v1alpha1.KeysDenied}
 	binding.Spec.APIKeys = rapid.SampledFrom(ownership).Draw(t, "apiKeys")
-	listed := [][]v1alpha1.Username{nil, {"alice"}, {"ALICE", "alice"}}
+	listed := [][]v1alpha1.Username{nil, {"alice"}, {"ALICE", "alice"}, {"aLICE"}}
 	for _, name := range rapid.SampledFrom(listed).Draw(t, "users") {
 		subject := v1alpha1.BoundSubject{Kind: v1alpha1.BoundUser, Name: name}
 		binding.Spec.Subjects = append(binding.Spec.Subjects, subject)
@@ -95,7 +95,7 @@ func drawKey(t *rapid.T, digest pepper.Digest) *v1alpha1.APIKey {
 	key := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "ci", UID: "key"}}
 	key.CreationTimestamp = metav1.NewTime(noon.Add(-3 * time.Hour))
 	key.Spec.Subject = rapid.SampledFrom([]v1alpha1.Subject{
-		{Kind: v1alpha1.SubjectUser, Name: "alice"}, {Kind: v1alpha1.SubjectUser, Name: "alice"},
+		{Kind: v1alpha1.SubjectUser, Name: "alice"}, {Kind: v1alpha1.SubjectUser, Name: "Alice"},
 		{Kind: v1alpha1.SubjectAccount, Name: "ci"}, {},
 	}).Draw(t, "subject")
 	key.Spec.Roles = rapid.SampledFrom([][]v1alpha1.RoleName{nil, {"one"}, {"one", "two"}}).Draw(t, "roles")

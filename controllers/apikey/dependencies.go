@@ -16,7 +16,8 @@ import (
 	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
-// Indexes: APIKeys by the roles they name and by the folded username of their owner, AccessRoleBindings by their users.
+// Indexes: APIKeys by the roles they name and by the folded username of their owner, AccessRoleBindings by the folded
+// names of their users.
 const (
 	roleIndex  = "keywright.dev/role"
 	ownerIndex = "keywright.dev/subject-user"
@@ -40,7 +41,11 @@ func Index(ctx context.Context, indexer client.FieldIndexer) error {
 			return nil
 		}},
 		{&v1alpha1.AccessRoleBinding{}, boundIndex, func(o client.Object) []string {
-			return convert.Binding(o.(*v1alpha1.AccessRoleBinding)).Users
+			var users []string
+			for _, user := range convert.Binding(o.(*v1alpha1.AccessRoleBinding)).Users {
+				users = append(users, username.Fold(user))
+			}
+			return users
 		}},
 	} {
 		if err := indexer.IndexField(ctx, index.object, index.name, index.extract); err != nil {
@@ -103,7 +108,8 @@ func (r *Reconciler) bindingsOf(ctx context.Context, user string) (map[string]ac
 		return nil, nil
 	}
 	var list v1alpha1.AccessRoleBindingList
-	err := r.Client.List(ctx, &list, client.MatchingFields{boundIndex: user}, client.UnsafeDisableDeepCopy)
+	bound := client.MatchingFields{boundIndex: username.Fold(user)}
+	err := r.Client.List(ctx, &list, bound, client.UnsafeDisableDeepCopy)
 	bindings := make(map[string]access.Binding, len(list.Items))
 	for i := range list.Items {
 		binding := convert.Binding(&list.Items[i])

@@ -135,6 +135,9 @@ func (d *drawn) recognized() (by string, caller person) {
 		if strings.EqualFold(name, "dave") {
 			return anonymous, nobody
 		}
+		if strings.EqualFold(name, "alice") {
+			name = "alice" // as the AdminUser spells it
+		}
 		return by, person{subject: "User/" + name}
 	}
 	switch {

@@ -3,6 +3,7 @@ package gate
 import (
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/auth/routes"
+	"keywright.dev/keywright/internal/auth/username"
 )
 
 // authorization is the state of the checks on one request.
@@ -100,7 +101,7 @@ func (a *authorization) checkAllowList() Outcome {
 }
 
 func (a *authorization) checkOwner() Outcome {
-	if a.match.Owner != "" && !a.caller.Admin && a.caller.Username != a.match.Owner {
+	if a.match.Owner != "" && !a.caller.Admin && !username.Equal(a.caller.Username, a.match.Owner) {
 		return NotOwner
 	}
 	return Allowed

@@ -36,7 +36,7 @@ func (k CredentialKind) String() string {
 // Caller is who sent a request. The zero Caller is anonymous.
 type Caller struct {
 	Credential CredentialKind
-	// Username is empty unless the subject is a user.
+	// Username is empty unless the subject is a user. It has the spelling of the user's AdminUser, if there is one.
 	Username string
 	// Subject is <kind>/<name>: User/alice.
 	Subject string

@@ -185,8 +185,9 @@ func (g *Gate) setNamedCaller(d *Decision, rules *Rules, header http.Header, acc
 	}
 }
 
-// namedCaller takes the name from a trusted proxy, or else the saved name if acceptSavedName is set. A user whose
-// AdminUser is disabled stays anonymous, and a name alone never makes an admin.
+// namedCaller takes the name from a trusted proxy, or else the saved name if acceptSavedName is set, and spells it as
+// the AdminUser does, if there is one. A user whose AdminUser is disabled stays anonymous, and a name alone never makes
+// an admin.
 func (g *Gate) namedCaller(rules *Rules, header http.Header, acceptSavedName bool) (c Caller) {
 	if rules.TrustProxyHeaders {
 		c.Username, c.Credential = credential.ProxyUser(header), CredentialProxy
@@ -194,7 +195,11 @@ func (g *Gate) namedCaller(rules *Rules, header http.Header, acceptSavedName boo
 	if c.Username == "" && acceptSavedName {
 		c.Username, c.Credential = credential.SavedName(header), rules.savedNameKind()
 	}
-	if c.Username == "" || g.Verifier.IsDisabled(c.Username) {
+	if c.Username == "" {
+		return Caller{}
+	}
+	var disabled bool
+	if c.Username, disabled = g.Verifier.Named(c.Username); disabled {
 		return Caller{}
 	}
 	c.Subject = "User/" + c.Username

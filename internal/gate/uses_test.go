@@ -84,19 +84,19 @@ func TestUses_ReportsAdmittedCallers(t *testing.T) {
 		header     http.Header
 		used, seen []string
 	}{
-		"an admin's key":      {"GET", from(bearer(aliceKey)), []string{"alice from 192.0.2.7"}, nil},
-		"an unknown key":      {"GET", from(bearer(unknownKey)), nil, nil},
-		"a disabled key":      {"GET", from(bearer(daveKey)), nil, nil},
-		"of a missing role":   {"GET", from(bearer(lackingKey)), nil, nil},
-		"not on the list":     {"POST", from(bearer(bobsAPIKey)), nil, nil},
-		"a program's":         {"GET", from(bearer(ciKey)), []string{"Account/ci from 192.0.2.7"}, nil},
-		"the bootstrap key":   {"GET", from(bearer(bootstrapKey)), nil, nil},
-		"anonymous":           {"GET", from(), nil, nil},
-		"a proxy name":        {"POST", from("X-Forwarded-User: carol"), nil, []string{"carol from 192.0.2.7"}},
-		"of an admin":         {"GET", from("X-Forwarded-User: alice"), nil, nil},
-		"of one not listed":   {"POST", from("X-Forwarded-User: zoe"), nil, nil},
-		"of an admin, almost": {"GET", from("X-Forwarded-User: Alice"), nil, []string{"Alice from 192.0.2.7"}},
-		"a saved name":        {"GET", from("Cookie: keywright_user=zoe"), nil, nil},
+		"an admin's key":               {"GET", from(bearer(aliceKey)), []string{"alice from 192.0.2.7"}, nil},
+		"an unknown key":               {"GET", from(bearer(unknownKey)), nil, nil},
+		"a disabled key":               {"GET", from(bearer(daveKey)), nil, nil},
+		"of a missing role":            {"GET", from(bearer(lackingKey)), nil, nil},
+		"not on the list":              {"POST", from(bearer(bobsAPIKey)), nil, nil},
+		"a program's":                  {"GET", from(bearer(ciKey)), []string{"Account/ci from 192.0.2.7"}, nil},
+		"the bootstrap key":            {"GET", from(bearer(bootstrapKey)), nil, nil},
+		"anonymous":                    {"GET", from(), nil, nil},
+		"a proxy name":                 {"POST", from("X-Forwarded-User: carol"), nil, []string{"carol from 192.0.2.7"}},
+		"of an admin":                  {"GET", from("X-Forwarded-User: alice"), nil, nil},
+		"of one not listed":            {"POST", from("X-Forwarded-User: zoe"), nil, nil},
+		"of an admin, in another case": {"GET", from("X-Forwarded-User: Alice"), nil, nil},
+		"a saved name":                 {"GET", from("Cookie: keywright_user=zoe"), nil, nil},
 	} {
 		d.at = d.at.Add(time.Hour)
 		d.askFrom(remote, c.method, c.header)

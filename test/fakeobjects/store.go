@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
@@ -243,11 +244,15 @@ func (s *Store) Keys(_ context.Context, subject v1alpha1.Subject) ([]v1alpha1.AP
 	var found []v1alpha1.APIKey
 	for _, o := range s.objects {
 		k, is := o.(*v1alpha1.APIKey)
-		if is && k.Spec.Subject.Kind == subject.Kind && (subject.Name == "" || k.Spec.Subject.Name == subject.Name) {
+		if is && k.Spec.Subject.Kind == subject.Kind && (subject.Name == "" || sameName(k.Spec.Subject, subject)) {
 			found = append(found, *k.DeepCopy())
 		}
 	}
 	return found, s.fail("Keys")
+}
+
+func sameName(a, b v1alpha1.Subject) bool {
+	return a.Name == b.Name || a.Kind == v1alpha1.SubjectUser && username.Equal(a.Name, b.Name)
 }
 
 // Roles returns all roles.

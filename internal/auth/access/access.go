@@ -1,6 +1,10 @@
 package access
 
-import "slices"
+import (
+	"slices"
+
+	"keywright.dev/keywright/internal/auth/username"
+)
 
 // Any is the only wildcard of actions and of resources. It stands for a whole action or resource, never for a
 // part.
@@ -30,6 +34,8 @@ type Permission struct {
 type Request struct {
 	Action   string
 	Resource string
+	// OfUser is true if the resource is a kind and a username, which is compared ignoring case.
+	OfUser bool
 	// Properties describe the resource.
 	Properties map[string]string
 }
@@ -92,7 +98,12 @@ func (a *answer) weigh(permissions []Permission, r *Request) {
 }
 
 func (p *Permission) matches(r *Request) bool {
-	return includes(p.Actions, r.Action) && includes(p.Resources, r.Resource) && p.conditionHolds(r.Properties)
+	return includes(p.Actions, r.Action) && p.coversResource(r) && p.conditionHolds(r.Properties)
+}
+
+func (p *Permission) coversResource(r *Request) bool {
+	return includes(p.Resources, r.Resource) || r.OfUser && r.Resource != "" &&
+		slices.ContainsFunc(p.Resources, func(n string) bool { return username.Equal(n, r.Resource) })
 }
 
 func includes(named []string, asked string) bool {

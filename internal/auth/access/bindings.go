@@ -3,12 +3,15 @@ package access
 import (
 	"maps"
 	"slices"
+
+	"keywright.dev/keywright/internal/auth/username"
 )
 
 // Binding is an AccessRoleBinding: it gives a role to users.
 type Binding struct {
 	// Role is the name of the role. If no such role exists, the binding gives no permissions.
-	Role  string
+	Role string
+	// Users are usernames in any case.
 	Users []string
 	// DeniesKeys is true if the users may not own keys, unless another of their bindings allows it.
 	DeniesKeys bool
@@ -18,6 +21,16 @@ type Binding struct {
 type boundRole struct {
 	name       string
 	deniesKeys bool
+}
+
+// folded returns the users by their folded names, each once.
+func (b *Binding) folded() []string {
+	users := make([]string, len(b.Users))
+	for i, user := range b.Users {
+		users[i] = username.Fold(user)
+	}
+	slices.Sort(users)
+	return slices.Compact(users)
 }
 
 func (b *Binding) role() boundRole { return boundRole{name: b.Role, deniesKeys: b.DeniesKeys} }
@@ -71,11 +84,11 @@ func (h *Holding) without(r boundRole) *Holding {
 // MayOwnKeys reports whether the user may own keys: false only if every binding of the user denies it.
 func (h *Holding) MayOwnKeys() bool { return h == nil || h.mayOwnKeys }
 
-// holdings returns the holding of every user that a binding lists.
+// holdings returns the holding of every user that a binding lists, by the folded name.
 func holdings(bindings map[string]Binding) map[string]*Holding {
 	bound := map[string][]boundRole{}
 	for _, b := range bindings {
-		for _, user := range b.Users {
+		for _, user := range b.folded() {
 			bound[user] = append(bound[user], b.role())
 		}
 	}
@@ -104,15 +117,15 @@ func (r *Roles) WithBinding(before, after *Binding) *Roles {
 		next.byUser = map[string]*Holding{}
 	}
 	if before != nil {
-		next.change(before.Users, func(h *Holding) *Holding { return h.without(before.role()) })
+		next.change(before.folded(), func(h *Holding) *Holding { return h.without(before.role()) })
 	}
 	if after != nil {
-		next.change(after.Users, func(h *Holding) *Holding { return h.with(after.role()) })
+		next.change(after.folded(), func(h *Holding) *Holding { return h.with(after.role()) })
 	}
 	return next
 }
 
-// change changes the holdings of users. Those that shared a holding share the changed one.
+// change changes the holdings of users, by their folded names. Those that shared a holding share the changed one.
 func (r *Roles) change(users []string, change func(*Holding) *Holding) {
 	changed := map[*Holding]*Holding{}
 	for _, user := range users {

@@ -1,6 +1,10 @@
 package access
 
-import "time"
+import (
+	"time"
+
+	"keywright.dev/keywright/internal/auth/username"
+)
 
 // Rights is what the spec of an APIKey gives to its keys, before its roles are resolved.
 type Rights struct {
@@ -18,6 +22,7 @@ type Role struct {
 // Roles is an immutable set of all roles and of what bindings give to users. The nil Roles is empty.
 type Roles struct {
 	byName map[string]Role
+	// byUser has the holdings by folded usernames.
 	byUser map[string]*Holding
 }
 
@@ -45,14 +50,14 @@ func (r *Roles) GrantOf(rights *Rights) Grant {
 
 // HeldBy returns the grant of a user who is not an admin: the sum of the user's roles. A role that does not exist gives
 // nothing, and denies nothing.
-func (r *Roles) HeldBy(username string) Grant { return r.GrantOfHolding(r.Holding(username)) }
+func (r *Roles) HeldBy(user string) Grant { return r.GrantOfHolding(r.Holding(user)) }
 
-// Holding returns what the bindings give to a user, and nil for a user without bindings.
-func (r *Roles) Holding(username string) *Holding {
+// Holding returns what the bindings give to a user, whatever the case of the name, and nil for a user without bindings.
+func (r *Roles) Holding(user string) *Holding {
 	if r == nil {
 		return nil
 	}
-	return r.byUser[username]
+	return r.byUser[username.Fold(user)]
 }
 
 // GrantOfHolding is HeldBy for a user whose Holding is known.
@@ -72,7 +77,7 @@ func (r *Roles) role(name string) (role Role, exists bool) {
 }
 
 // MayOwnKeys reports whether a user may own keys: false only if every binding of the user denies it.
-func (r *Roles) MayOwnKeys(username string) bool { return r.Holding(username).MayOwnKeys() }
+func (r *Roles) MayOwnKeys(user string) bool { return r.Holding(user).MayOwnKeys() }
 
 // MaxTTL returns the shortest MaxTTL of these roles, or 0 if they set none.
 func (r *Roles) MaxTTL(names []string) time.Duration {

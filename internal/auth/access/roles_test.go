@@ -70,7 +70,8 @@ func TestRoles(t *testing.T) {
 		"alice": {true, true}, // one binding that allows keys suffices
 		"bob":   {true, true},
 		"carol": {false, false},
-		"Carol": {false, true}, // names are matched exactly
+		"Carol": {false, false}, // names are matched whatever the case
+		"ALICE": {true, true},
 		"dave":  {false, true}, // without bindings
 		"":      {false, true},
 	} {

@@ -26,8 +26,10 @@ func ValidSubject(name string) bool { return validSubject.MatchString(name) }
 // Reserved reports whether name belongs to the bootstrap key.
 func Reserved(name string) bool { return Fold(name) == Bootstrap }
 
-// Equal reports whether two names are the same, ignoring case.
-func Equal(a, b string) bool { return Fold(a) == Fold(b) }
+// Equal reports whether two names are the same, ignoring case. Wherever a name grants, denies, disables, lists or owns
+// something, Equal compares it, or its Fold is the key of an index. Only login, and paths that change a user, ask for
+// the exact spelling.
+func Equal(a, b string) bool { return a == b || Fold(a) == Fold(b) }
 
 // Fold returns the lower-case form of a name: equal names have equal forms.
 //

@@ -125,10 +125,14 @@ func (w *fixture) compare(t *rapid.T, verifier *verify.Verifier, index *verify.I
 }
 
 func compareName(t *rapid.T, verifier *verify.Verifier, m *model, name string) {
-	if got, want := verifier.IsDisabled(name), m.isDisabled(name); got != want {
-		t.Fatalf("%s is disabled: %t, want %t", name, got, want)
+	spelling, disabled := verifier.Named(name)
+	if want := m.isDisabled(name); disabled != want {
+		t.Fatalf("%s is disabled: %t, want %t", name, disabled, want)
 	}
 	self, known := m.self(name)
+	if known && spelling != self.Identity.Username || !known && spelling != name {
+		t.Fatalf("%s is spelled %s", name, spelling)
+	}
 	if got := verifier.HasUser(name); got != known {
 		t.Fatalf("%s has an AdminUser: %t, want %t", name, got, known)
 	}

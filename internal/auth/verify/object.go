@@ -28,6 +28,9 @@ type object struct {
 	allUsable atomic.Uint64
 	// reported is when a use of a key was last reported.
 	reported reportTime
+	// respelled is true if the user's AdminUser has another spelling of the name. Reading user on every request
+	// would cost a cache line.
+	respelled atomic.Bool
 
 	id    ID
 	claim username.Claim

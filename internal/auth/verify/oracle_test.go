@@ -28,6 +28,9 @@ func (m *model) verify(digest pepper.Digest, at time.Time) (verify.Reason, verif
 			return rule, verify.KeyObject{}
 		}
 	}
+	if self, exists := m.self(holder.Identity.Username); exists && holder.Rights != nil {
+		holder.Identity.Username, holder.Identity.Subject = self.Identity.Username, self.Identity.Subject
+	}
 	if m.lacksRole(&holder) {
 		return verify.UnknownRole, holder
 	}
@@ -103,10 +106,10 @@ func hasEndlessCurrentKey(h *verify.KeyObject) bool {
 	return false
 }
 
-// self returns the honoured AdminUser of exactly this name.
+// self returns the honoured AdminUser of this name.
 func (m *model) self(name string) (self verify.KeyObject, ok bool) {
 	for _, h := range m.objects {
-		if h.OwnsUsername && h.Identity.Username == name && !m.outranked(&h) {
+		if h.OwnsUsername && strings.EqualFold(h.Identity.Username, name) && !m.outranked(&h) {
 			return h, true
 		}
 	}
@@ -135,7 +138,7 @@ func (m *model) ofUser(h *verify.KeyObject) verify.Reason {
 
 func (m *model) bindingsOf(name string) (bindings []access.Binding) {
 	for _, b := range m.bindings {
-		if slices.Contains(b.Users, name) {
+		if slices.ContainsFunc(b.Users, func(user string) bool { return strings.EqualFold(user, name) }) {
 			bindings = append(bindings, b)
 		}
 	}

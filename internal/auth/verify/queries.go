@@ -1,8 +1,10 @@
 package verify
 
 import (
+	"slices"
 	"time"
 
+	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
@@ -14,30 +16,30 @@ func (v *Verifier) CanHoldSession(digest *pepper.Digest) (can, onRecord bool) {
 	return held != nil && held.canHoldSession(f), held != nil
 }
 
-// HasUser reports whether an AdminUser of exactly this name is honoured.
-func (v *Verifier) HasUser(name string) bool {
-	v.index.mu.Lock()
-	defer v.index.mu.Unlock()
-	return v.index.userNamed(name) != nil
-}
+// The names that these queries take are compared ignoring case.
 
-// UserIsAdmin reports whether an AdminUser of exactly this name is honoured and its keys are not refused.
+// HasUser reports whether an AdminUser holds this username.
+func (v *Verifier) HasUser(name string) bool { return v.CanonicalName(name) != "" }
+
+// UserIsAdmin reports whether an AdminUser holds this username and its keys are not refused.
 func (v *Verifier) UserIsAdmin(name string) bool {
 	v.index.mu.Lock()
 	defer v.index.mu.Unlock()
-	return v.index.isAdmin(v.index.userNamed(name))
+	return v.index.isAdmin(v.index.names.find(name))
 }
 
-// IsDisabled reports whether the AdminUser that holds this username, ignoring case, is disabled.
-func (v *Verifier) IsDisabled(name string) bool {
+// Named returns this username in the spelling of the AdminUser that holds it, and whether that AdminUser is disabled.
+// Without one, the username stays as it is.
+func (v *Verifier) Named(name string) (spelling string, disabled bool) {
 	v.index.mu.Lock()
 	defer v.index.mu.Unlock()
-	owner := v.index.names.find(name)
-	return owner != nil && owner.disabled
+	if owner := v.index.names.find(name); owner != nil {
+		return owner.identity.Username, owner.disabled
+	}
+	return name, false
 }
 
-// CanonicalName returns the username of the AdminUser that holds this username, ignoring case, in the
-// spelling of that object. It is empty if no object holds it.
+// CanonicalName returns this username in the spelling of the AdminUser that holds it. It is empty if none does.
 func (v *Verifier) CanonicalName(name string) string {
 	v.index.mu.Lock()
 	defer v.index.mu.Unlock()
@@ -45,6 +47,27 @@ func (v *Verifier) CanonicalName(name string) string {
 		return owner.identity.Username
 	}
 	return ""
+}
+
+// Spellings returns this username, and every other spelling of it in which an AdminUser or an APIKey has it.
+func (v *Verifier) Spellings(name string) []string {
+	v.index.mu.Lock()
+	defer v.index.mu.Unlock()
+	spellings := []string{name}
+	add := func(o *object) {
+		if spelling := o.identity.Username; !slices.Contains(spellings, spelling) {
+			spellings = append(spellings, spelling)
+		}
+	}
+	if self := v.index.names.find(name); self != nil {
+		add(self)
+	}
+	if u := v.index.users[username.Fold(name)]; u != nil {
+		for _, o := range v.index.objects.at(u.objects) {
+			add(o)
+		}
+	}
+	return spellings
 }
 
 // LastUsed returns KeyObject.LastUsed of an object. It is zero if the object is not in the index.
@@ -56,14 +79,6 @@ func (v *Verifier) LastUsed(id ID) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMicro(o.lastUsed).UTC()
-}
-
-// userNamed returns the object that holds exactly this username, or nil.
-func (x *Index) userNamed(name string) *object {
-	if o := x.names.find(name); o != nil && o.identity.Username == name {
-		return o
-	}
-	return nil
 }
 
 func (x *Index) isAdmin(o *object) bool {

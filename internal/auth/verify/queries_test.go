@@ -141,7 +141,7 @@ func TestUserMay_AsTheRolesAllow(t *testing.T) {
 	expect("rights of a key", "bob", false)
 	bind(index, "reader", reader(), "alice")
 	expect("bound", "alice", true)
-	expect("in another case", "Alice", false)
+	expect("in another case", "Alice", true)
 	expect("no name", "", false)
 	bind(index, "never", access.Role{Permissions: []access.Permission{{
 		Effect: access.Deny, Actions: []string{access.Any}, Resources: []string{"certificate:42"},
@@ -151,13 +151,13 @@ func TestUserMay_AsTheRolesAllow(t *testing.T) {
 	expect("not denied any more", "alice", true)
 }
 
-func TestIsDisabled_IgnoresCase(t *testing.T) {
+func TestNamed_IgnoresCase(t *testing.T) {
 	index := &verify.Index{}
 	verifier := verify.NewVerifier(index, format, keyring(t))
 	expect := func(what string, want bool) {
 		t.Helper()
 		for _, name := range []string{"dave", "Dave", "DAVE"} {
-			if verifier.IsDisabled(name) != want {
+			if _, disabled := verifier.Named(name); disabled != want {
 				t.Errorf("%s: %s is disabled: %t", what, name, !want)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/username"
 )
 
 // PutRole adds or replaces a role. The cost is that of all API keys.
@@ -96,7 +97,7 @@ func (x *Index) bind(roles *access.Roles, users iter.Seq[string]) {
 	x.roles.Store(roles)
 	var concerned []*object
 	for name := range users {
-		if u := x.users[name]; u != nil && x.updateUser(name, u) {
+		if u := x.users[username.Fold(name)]; u != nil && x.updateUser(name, u) {
 			concerned = append(concerned, x.objects.at(u.objects)...)
 		}
 	}

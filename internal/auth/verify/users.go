@@ -5,9 +5,10 @@ import (
 	"sync/atomic"
 
 	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/username"
 )
 
-// user is the owner of API keys. Its name is matched exactly.
+// user is the owner of API keys. Names that differ by case alone are one user.
 type user struct {
 	objects []objectSlot
 	// disabled and denied are why the keys are refused.
@@ -18,8 +19,8 @@ type user struct {
 	admin atomic.Bool
 	// holding is what bindings give to the user. Finding it by name would cost as much as the decision does.
 	holding atomic.Pointer[access.Holding]
-	// hasAdminUser is true if an AdminUser of this name is honoured.
-	hasAdminUser atomic.Bool
+	// self is the identity of the AdminUser of this name. Nil: there is none.
+	self atomic.Pointer[Identity]
 	// reported is when the user was last reported as seen.
 	reported reportTime
 }
@@ -34,10 +35,10 @@ func (u *user) reason() Reason {
 
 // attach adds an object to its owner, if it has one that limits it.
 func (x *Index) attach(o *object) {
-	name := o.identity.Username
-	if o.rights == nil || name == "" {
+	if o.rights == nil || o.identity.Username == "" {
 		return
 	}
+	name := username.Fold(o.identity.Username)
 	u := x.users[name]
 	if u == nil {
 		u = &user{}
@@ -49,6 +50,7 @@ func (x *Index) attach(o *object) {
 	}
 	o.user, o.indexInUser = u, int32(len(u.objects))
 	u.objects = append(u.objects, o.slot)
+	o.spellAs(u.self.Load())
 }
 
 // detach leaves o.user unchanged, because verdicts may still read it.
@@ -62,15 +64,16 @@ func (x *Index) detach(o *object) {
 	x.objects.objects[u.objects[o.indexInUser]].indexInUser = o.indexInUser
 	u.objects = u.objects[:last]
 	if last == 0 {
-		delete(x.users, o.identity.Username)
+		delete(x.users, username.Fold(o.identity.Username))
 	}
 }
 
-// updateUser recomputes the state of a user, and reports whether the reason of its keys has changed.
+// updateUser recomputes the state of a user, whose name may be given in any case, and reports whether the reason of
+// its keys has changed.
 func (x *Index) updateUser(name string, u *user) (changed bool) {
 	before := u.reason()
-	self := x.userNamed(name)
-	u.hasAdminUser.Store(self != nil)
+	self := x.names.find(name)
+	x.spell(u, self)
 	u.disabled = self != nil && self.disabled
 	holding := x.roles.Load().Holding(name)
 	u.holding.Store(holding)
@@ -81,13 +84,44 @@ func (x *Index) updateUser(name string, u *user) (changed bool) {
 	return u.reason() != before
 }
 
+// spell makes the keys of a user speak in the spelling of its AdminUser, or in their own if self is nil.
+func (x *Index) spell(u *user, self *object) {
+	var spelling *Identity
+	if self != nil {
+		spelling = &self.identity
+	}
+	before := u.self.Swap(spelling)
+	if before != nil && spelling != nil && before.Username == spelling.Username {
+		return
+	}
+	for _, o := range x.objects.at(u.objects) {
+		o.spellAs(spelling)
+	}
+}
+
+// spellAs records whether the spelling of the object differs from that of the AdminUser, which may be nil.
+func (o *object) spellAs(self *Identity) {
+	o.respelled.Store(self != nil && self.Username != o.identity.Username)
+}
+
+// spelled returns the identity in the spelling of the user's AdminUser, if there is one.
+func (o *object) spelled() Identity {
+	id := o.identity
+	if o.respelled.Load() {
+		if self := o.user.self.Load(); self != nil {
+			id.Username, id.Subject = self.Username, self.Subject
+		}
+	}
+	return id
+}
+
 // updateUsers updates the users whose AdminUsers these objects are, and the entries of their keys.
 func (x *Index) updateUsers(objects ...*object) {
 	for _, o := range objects {
 		if o == nil || !o.ownsUsername {
 			continue
 		}
-		name := o.identity.Username
+		name := username.Fold(o.identity.Username)
 		if u := x.users[name]; u != nil && x.updateUser(name, u) {
 			x.refresh(x.objects.at(u.objects)...)
 		}

@@ -98,12 +98,13 @@ func (v Verdict) Accepted() bool { return v.Reason == Accepted }
 // names a missing role.
 func (v Verdict) Identified() bool { return v.Accepted() || v.Reason == UnknownRole }
 
-// Identity returns who the key speaks as. It is zero unless the caller is Identified.
+// Identity returns who the key speaks as, in the spelling of the user's AdminUser if there is one. It is zero unless
+// the caller is Identified.
 func (v Verdict) Identity() Identity {
 	if !v.Identified() {
 		return Identity{}
 	}
-	return v.entry.owner.identity
+	return v.entry.owner.spelled()
 }
 
 // Rights returns the rights of an accepted key; nil means everything. Verifier.May decides what the key may do.
@@ -173,5 +174,5 @@ func (v Verdict) ShouldReportUse(now time.Time, interval time.Duration) bool {
 // AdminUser.
 func (v Verdict) ShouldReportUser(now time.Time, interval time.Duration) bool {
 	u := v.entry.owner.user
-	return u != nil && !u.hasAdminUser.Load() && u.reported.due(now, interval)
+	return u != nil && u.self.Load() == nil && u.reported.due(now, interval)
 }

@@ -19,7 +19,7 @@ func IndexUsernames(ctx context.Context, indexer client.FieldIndexer) error {
 	})
 }
 
-// ByUsername returns the AdminUser whose claim to exactly this username is honoured, or nil.
+// ByUsername returns the AdminUser whose claim to this username, in any case, is honoured, or nil.
 func ByUsername(ctx context.Context, cached client.Reader, namespace, name string) (*v1alpha1.AdminUser, error) {
 	claimants, err := listByUsername(ctx, cached, namespace, name)
 	var honoured *v1alpha1.AdminUser
@@ -27,9 +27,6 @@ func ByUsername(ctx context.Context, cached client.Reader, namespace, name strin
 		if user := &claimants[i]; honoured == nil || Claim(user).Before(Claim(honoured)) {
 			honoured = user
 		}
-	}
-	if honoured == nil || honoured.EffectiveUsername() != name {
-		return nil, err
 	}
 	return honoured, err
 }

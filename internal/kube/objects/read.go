@@ -78,7 +78,25 @@ func mayBeOutranked(u *v1alpha1.AdminUser) bool {
 }
 
 // Keys lists the APIKeys of a subject in all namespaces of APIKeys. An empty name stands for all subjects of the kind.
+// Those of a user are listed whatever the case of the name. The API server compares exactly, so there is one request
+// for each spelling that this server knows.
 func (s *Store) Keys(ctx context.Context, subject v1alpha1.Subject) ([]v1alpha1.APIKey, error) {
+	if subject.Kind != v1alpha1.SubjectUser || subject.Name == "" {
+		return s.keysOf(ctx, subject)
+	}
+	var all []v1alpha1.APIKey
+	for _, spelling := range s.Verifier.Spellings(subject.Name) {
+		keys, err := s.keysOf(ctx, v1alpha1.Subject{Kind: subject.Kind, Name: spelling})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, keys...)
+	}
+	return all, nil
+}
+
+// keysOf lists the APIKeys of exactly this subject.
+func (s *Store) keysOf(ctx context.Context, subject v1alpha1.Subject) ([]v1alpha1.APIKey, error) {
 	selector := fields.Set{"spec.subject.kind": string(subject.Kind)}
 	if subject.Name != "" {
 		selector["spec.subject.name"] = subject.Name

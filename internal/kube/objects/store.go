@@ -26,6 +26,7 @@ type Object = keyholder.Object
 type Verifier interface {
 	Verify(presented string, now time.Time) verify.Verdict
 	VerifyDigest(digest *pepper.Digest, now time.Time) verify.Verdict
+	Spellings(username string) []string
 }
 
 // callTimeout bounds each request to the API server.

@@ -244,6 +244,20 @@ var _ = Describe("Reading", func() {
 		Expect(server.Roles(ctx)).To(BeEmpty())
 	})
 
+	It("lists the keys of a user in every spelling", func(ctx SpecContext) {
+		for _, name := range []string{"Paula", "PAULA", "Paul"} {
+			o := newKey(name)
+			o.Spec.Subject.Kind = v1alpha1.SubjectUser
+			Expect(server.Create(ctx, o, generate())).To(Succeed())
+			removeLater(o)
+		}
+		for _, name := range []string{"paula", "Paula", "PAULA"} {
+			keys, err := server.Keys(ctx, v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: name})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(keys).To(HaveLen(2), name)
+		}
+	})
+
 	It("reports a key that is taken", func(ctx SpecContext) {
 		brought := func(plaintext string) *objects.Key {
 			k, err := server.Brought(plaintext)

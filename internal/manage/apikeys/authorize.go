@@ -6,6 +6,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/manage"
@@ -41,7 +42,7 @@ func (s *Service) authorize(caller manage.Caller, subject v1alpha1.Subject, acti
 // key cannot create others. A caller named by a trusted proxy has no key that could hold the right. Such a caller
 // may manage its own keys, unless a role denies it.
 func (s *Service) isAllowed(caller manage.Caller, subject v1alpha1.Subject, action string) bool {
-	r := access.Request{Action: action, Resource: resourceOf(subject)}
+	r := access.Request{Action: action, Resource: resourceOf(subject), OfUser: subject.Kind == v1alpha1.SubjectUser}
 	if caller.Credential == gate.CredentialProxy && owns(caller, subject) {
 		return !s.Verifier.UserIsDenied(caller.Username, r)
 	}
@@ -62,7 +63,18 @@ func isProven(caller manage.Caller) bool {
 }
 
 func owns(caller manage.Caller, subject v1alpha1.Subject) bool {
-	return subject.Kind == v1alpha1.SubjectUser && subject.Name != "" && subject.Name == caller.Username
+	return subject.Kind == v1alpha1.SubjectUser && subject.Name != "" && username.Equal(subject.Name, caller.Username)
+}
+
+// spelled returns a user in the spelling of its AdminUser, if there is one: new keys have it.
+func (s *Service) spelled(subject v1alpha1.Subject) v1alpha1.Subject {
+	if subject.Kind != v1alpha1.SubjectUser {
+		return subject
+	}
+	if spelling := s.Verifier.CanonicalName(subject.Name); spelling != "" {
+		subject.Name = spelling
+	}
+	return subject
 }
 
 // administers reports whether the caller speaks as an admin by a key or session. An APIKey of an admin does, as

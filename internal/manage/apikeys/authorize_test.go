@@ -37,10 +37,10 @@ func TestAuthorize_CallersAndSubjects(t *testing.T) {
 		"an admin's API key": {
 			env.by(aliceAPI), []v1alpha1.Subject{alice, bob, carol, ci, lab, own, anybody, cased},
 		},
-		"a user's key that may":      {env.by(bobKey), []v1alpha1.Subject{bob}},
+		"a user's key that may":      {env.by(bobKey), []v1alpha1.Subject{bob, cased}},
 		"a user's key that may not":  {env.by(bobReads), nil},
 		"a program's key that may":   {env.by(ciKey), nil},
-		"a person whose role may":    {env.named("bob"), []v1alpha1.Subject{bob}},
+		"a person whose role may":    {env.named("bob"), []v1alpha1.Subject{bob, cased}},
 		"a person without a role":    {env.named("dave"), []v1alpha1.Subject{own}},
 		"an admin's name by a proxy": {env.named("alice"), []v1alpha1.Subject{alice}},
 		"anonymous":                  {anonymous(), nil},

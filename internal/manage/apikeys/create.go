@@ -27,6 +27,7 @@ type Wanted struct {
 }
 
 func (op *operation) create(ctx context.Context, read manage.Read[*Wanted]) (*Issued, error) {
+	op.subject = op.spelled(op.subject)
 	if err := op.authorize(); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
@@ -21,12 +22,12 @@ func (s *Sessions) End(ctx context.Context, cookie string) error {
 	return s.revokeNow(ctx, revocation{id: id})
 }
 
-// EndForUser ends every session of a user, as End does.
-func (s *Sessions) EndForUser(ctx context.Context, username string) error {
-	if username == "" {
+// EndForUser ends every session of a user, whatever the case of the name, as End does.
+func (s *Sessions) EndForUser(ctx context.Context, user string) error {
+	if user == "" {
 		return nil
 	}
-	return s.revokeNow(ctx, revocation{user: username})
+	return s.revokeNow(ctx, revocation{user: username.Fold(user)})
 }
 
 func (s *Sessions) revokeNow(ctx context.Context, one revocation) error {

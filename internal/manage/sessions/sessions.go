@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"time"
 
+	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
@@ -54,8 +55,8 @@ func New(c Config) *Sessions {
 	}
 }
 
-// Begin begins a session and returns the value of its cookie.
-func (s *Sessions) Begin(ctx context.Context, username string, key pepper.Digest) (cookie string, err error) {
+// Begin begins a session of a user and returns the value of its cookie.
+func (s *Sessions) Begin(ctx context.Context, user string, key pepper.Digest) (cookie string, err error) {
 	secret := make([]byte, secretLength)
 	if _, err := io.ReadFull(s.Random, secret); err != nil {
 		return "", fmt.Errorf("the secret of a session: %w", err)
@@ -63,7 +64,7 @@ func (s *Sessions) Begin(ctx context.Context, username string, key pepper.Digest
 	cookie = base64.RawURLEncoding.EncodeToString(secret)
 	id, _ := idOf(cookie)
 	now := s.Now().UTC()
-	session := &Session{ID: id, Username: username, Key: key, CreatedAt: now, Expires: now.Add(Lifetime)}
+	session := &Session{ID: id, Username: username.Fold(user), Key: key, CreatedAt: now, Expires: now.Add(Lifetime)}
 	// Earlier revocations that the store has not carried out yet must not end the new session.
 	if err := s.remove(ctx, s.pending.covering(session)); err != nil {
 		return "", storeError(err)

@@ -25,7 +25,8 @@ type ID = [sha256.Size]byte
 
 // Session is one login of a user.
 type Session struct {
-	ID       ID
+	ID ID
+	// Username is the folded name of the user.
 	Username string
 	// Key is the digest of the key that the session was begun with.
 	Key       pepper.Digest

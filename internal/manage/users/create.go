@@ -64,12 +64,12 @@ func (s *Service) checkFree(ctx context.Context, name string) error {
 			return errTaken(existing)
 		}
 	}
-	seen, err := s.Seen.Find(ctx, name)
+	seen, err := s.seenAs(ctx, name)
 	switch {
 	case err != nil:
 		return failure(err)
-	case seen != nil:
-		return errPlainExists(name)
+	case len(seen) > 0:
+		return errPlainExists(seen[0])
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/audit"
 )
@@ -17,7 +18,7 @@ func (s *Service) Delete(
 	if err := s.allow(caller, actionWrite); err != nil {
 		return err
 	}
-	if name == caller.Username {
+	if username.Equal(name, caller.Username) {
 		return manage.Errorf(manage.Invalid, "Cannot delete your own account")
 	}
 	forget, err := read()
@@ -51,7 +52,7 @@ func (s *Service) delete(ctx context.Context, caller manage.Caller, name string)
 	s.endSessions(ctx, name)
 	s.event(caller, user, v1alpha1.EventDeleted, "Deleted")
 	// A user who was seen before the promotion must not appear as a plain user now.
-	if _, err := s.Seen.Remove(ctx, name); err != nil {
+	if err := s.removeSeen(ctx, name); err != nil {
 		s.Log.WarnContext(ctx, "A deleted user is still listed as seen", "user", name, "error", err.Error())
 	}
 	return nil
@@ -66,14 +67,39 @@ func (s *Service) forget(ctx context.Context, caller manage.Caller, name string)
 	if user != nil {
 		s.event(caller, user, v1alpha1.EventDeleted, "Deleted")
 	}
-	wasSeen, err := s.Seen.Remove(ctx, name)
+	seen, err := s.Seen.Find(ctx, name)
 	switch {
 	case err != nil:
 		return failure(err)
-	case !wasSeen && user == nil:
+	case seen == nil && user == nil:
 		return errNotFound(name)
 	}
+	if err := s.removeSeen(ctx, name); err != nil {
+		return failure(err)
+	}
 	return nil
+}
+
+// removeSeen removes a seen user, in every spelling.
+func (s *Service) removeSeen(ctx context.Context, name string) error {
+	others, err := s.seenAs(ctx, name)
+	for _, spelling := range append(others, name) {
+		if _, err := s.Seen.Remove(ctx, spelling); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// seenAs returns the spellings in which a user was seen.
+func (s *Service) seenAs(ctx context.Context, name string) (spellings []string, err error) {
+	all, err := s.Seen.All(ctx)
+	for i := range all {
+		if username.Equal(all[i].Username, name) {
+			spellings = append(spellings, all[i].Username)
+		}
+	}
+	return spellings, err
 }
 
 // deletePlain checks the role again within the turn: a user who was promoted in the meantime counts as an

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/objects"
@@ -82,13 +83,10 @@ func uidsOf(adminUsers []v1alpha1.AdminUser) []string {
 }
 
 func merge(adminUsers []v1alpha1.AdminUser, seen []seenusers.User, uses map[string]lastuse.Use) []User {
-	seenByName := map[string]*seenusers.User{}
-	for i := range seen {
-		seenByName[seen[i].Username] = &seen[i]
-	}
+	seenByName := byName(seen)
 	all := make([]User, 0, len(adminUsers)+len(seen))
 	for i := range adminUsers {
-		name := adminUsers[i].EffectiveUsername()
+		name := username.Fold(adminUsers[i].EffectiveUsername())
 		all = append(all, userOf(&adminUsers[i], seenByName[name], uses[string(adminUsers[i].UID)]))
 		delete(seenByName, name)
 	}
@@ -102,6 +100,20 @@ func merge(adminUsers []v1alpha1.AdminUser, seen []seenusers.User, uses map[stri
 		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.Username, b.Username))
 	})
 	return all
+}
+
+// byName returns the seen users by their folded names. One that was seen in several spellings is one user.
+func byName(seen []seenusers.User) map[string]*seenusers.User {
+	found := make(map[string]*seenusers.User, len(seen))
+	for i := range seen {
+		m := &seen[i]
+		name := username.Fold(m.Username)
+		if held := found[name]; held != nil {
+			m.FirstSeen, m.LastSeen = earlier(held.FirstSeen, m.FirstSeen), later(held.LastSeen, m.LastSeen)
+		}
+		found[name] = m
+	}
+	return found
 }
 
 func userOf(o *v1alpha1.AdminUser, m *seenusers.User, use lastuse.Use) User {
@@ -132,6 +144,13 @@ func roleOf(o *v1alpha1.AdminUser) v1alpha1.Role {
 
 func currentKey(o *v1alpha1.AdminUser) *lifecycle.Key {
 	return lifecycle.Current(convert.Keys(o.Status.Keys))
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func later(a, b time.Time) time.Time {

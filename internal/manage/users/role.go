@@ -20,7 +20,7 @@ func (s *Service) SetRole(
 	if err := s.allow(caller, actionWrite); err != nil {
 		return nil, err
 	}
-	if name == caller.Username {
+	if username.Equal(name, caller.Username) {
 		return nil, manage.Errorf(manage.Invalid, "Cannot change your own role")
 	}
 	role, err := s.readRole(read)
