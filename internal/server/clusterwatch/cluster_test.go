@@ -234,6 +234,8 @@ func timesOfAKey(c *cluster) {
 	edit(c, short, func(r *v1alpha1.AccessRole) { r.Spec.Limits.MaxTTL = new(v1alpha1.Duration("3m")) })
 	expires(issued.Add(3 * time.Minute))
 	c.delete(short)
+	c.becomes(presented, verify.UnknownRole)
+	edit(c, object, func(k *v1alpha1.APIKey) { k.Spec.Roles = nil })
 	expires(issued.Add(90 * time.Minute))
 	recorded := object.Status.Keys[0]
 	recorded.ExpiresAt = &metav1.Time{Time: issued.Add(time.Minute)}
@@ -251,15 +253,23 @@ func timesOfAKey(c *cluster) {
 func rolesOfAKey(c *cluster) {
 	reader := role("reader", v1alpha1.AccessRoleSpec{Permissions: []v1alpha1.Permission{permission(v1alpha1.EffectAllow,
 		"certs.read")}})
-	_, presented := c.issue("scoped", ci, func(k *v1alpha1.APIKey) {
-		k.Spec.Scopes, k.Spec.Roles = []v1alpha1.Scope{"certs.write"}, []v1alpha1.RoleName{"reader"}
+	object, presented := c.issue("scoped", ci, func(k *v1alpha1.APIKey) {
+		k.Spec.Scopes = []v1alpha1.Scope{"certs.write"}
 	})
-	c.mayBecomes(presented, "certs.write", true)
-	if c.may(presented, "certs.read") {
-		c.t.Error("a missing role grants something")
+	mayNothing := func() {
+		c.t.Helper()
+		c.becomes(presented, verify.UnknownRole)
+		for _, action := range []string{"certs.read", "certs.write"} {
+			if c.may(presented, action) {
+				c.t.Errorf("without its role, the key may do %s", action)
+			}
+		}
 	}
+	edit(c, object, func(k *v1alpha1.APIKey) { k.Spec.Roles = []v1alpha1.RoleName{"reader"} })
+	mayNothing()
 	c.create(reader)
 	c.mayBecomes(presented, "certs.read", true)
+	c.mayBecomes(presented, "certs.write", true)
 	edit(c, reader, func(r *v1alpha1.AccessRole) {
 		r.Spec.Permissions = append(r.Spec.Permissions, permission(v1alpha1.EffectDeny, "certs.write"))
 	})
@@ -268,9 +278,7 @@ func rolesOfAKey(c *cluster) {
 		c.t.Error("a DENY of another action denies this one")
 	}
 	c.delete(reader)
-	c.mayBecomes(presented, "certs.read", false)
-	c.mayBecomes(presented, "certs.write", true)
-	c.becomes(presented, verify.Accepted)
+	mayNothing()
 }
 
 func ownerOfAKey(c *cluster) {
