@@ -34,6 +34,7 @@ var handsOutNothing = []string{
 	"DELETE /apiv1/users/{user}/apikeys/{id}",
 	"DELETE /apiv1/accounts/{account}/apikeys/{id}",
 	"DELETE /apiv1/integrations/{integration}/apikeys/{id}",
+	"DELETE /apiv1/apikeys/{id}",
 	graphQLVerb("revokeToken"), graphQLVerb("revokeIntegrationInstanceToken"),
 }
 
@@ -83,8 +84,11 @@ func issuingVerbs() map[string][]attempt {
 	} {
 		path := "/apiv1/" + strings.ToLower(string(owner.Kind)) + "s/" + owner.Name + "/apikeys"
 		all["POST /apiv1/"+pattern+"/apikeys"] = creations(path)
-		all["PATCH /apiv1/"+pattern+"/apikeys/{id}"] = changes(path)
-		all["POST /apiv1/"+pattern+"/apikeys/{id}/rotate"] = rotations(path, owner)
+		all["PATCH /apiv1/"+pattern+"/apikeys/{id}"] = changes(path, path)
+		all["POST /apiv1/"+pattern+"/apikeys/{id}/rotate"] = rotations(path, path, owner)
+		const byID = "/apiv1/apikeys"
+		all["PATCH "+byID+"/{id}"] = append(all["PATCH "+byID+"/{id}"], changes(path, byID)...)
+		all["POST "+byID+"/{id}/rotate"] = append(all["POST "+byID+"/{id}/rotate"], rotations(path, byID, owner)...)
 	}
 	addMutations(all)
 	addUsers(all)
@@ -116,8 +120,9 @@ func creations(path string) []attempt {
 	}
 }
 
-func changes(path string) []attempt {
-	made := func(body string) func(testing.TB, *env) string { return created(path, body) }
+// changes are of keys that are created at one path, and changed at another.
+func changes(create, path string) []attempt {
+	made := func(body string) func(testing.TB, *env) string { return created(create, body) }
 	endless, ending := made(`{"name":"x"}`), made(`{"name":"x","expires_at":"`+inTime+`"}`)
 	ttl, powerful := made(`{"name":"x","expires_in_seconds":60}`), made(`{"name":"x","scopes":["certs.write"]}`)
 	path += "/{id}"
@@ -140,8 +145,8 @@ func changes(path string) []attempt {
 	}
 }
 
-func rotations(path string, owner v1alpha1.Subject) []attempt {
-	made := func(body string) func(testing.TB, *env) string { return created(path, body) }
+func rotations(create, path string, owner v1alpha1.Subject) []attempt {
+	made := func(body string) func(testing.TB, *env) string { return created(create, body) }
 	inSecret := func(change func(*v1alpha1.APIKey)) func(testing.TB, *env) string {
 		return func(_ testing.TB, e *env) string {
 			return string(e.PutKey("in-secret", owner, "a-key-that-is-in-a-secret", change).UID)

@@ -72,8 +72,46 @@ func orderOfRefusals() map[string][]refused {
 	} {
 		orderKeys(all, "/apiv1/"+pattern+"/apikeys", owner)
 	}
+	orderKeysByID(all)
 	orderMutations(all)
 	return all
+}
+
+// orderKeysByID has no step for a bad subject: an id has none. A key that the caller may not manage is not found.
+func orderKeysByID(all map[string][]refused) {
+	const none, key, enable = "/apiv1/apikeys/none", "/apiv1/apikeys/{id}", `{"enabled":true}`
+	powerful := func(k *v1alpha1.APIKey) { k.Spec.Scopes = []v1alpha1.Scope{"certs.write"} }
+	owner := v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "alice"}
+	byManifest, byAPI := revokedKey(owner, powerful, true), revokedKey(owner, powerful, false)
+	others := revokedKey(v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "bob"}, powerful, false)
+	const notFound = "API key not found"
+	all["PATCH "+key] = []refused{
+		{by: unknownKey, path: none, body: `{`, status: 401, text: "invalid token"},
+		{by: powerlessKey, path: key, prepare: byAPI, body: `{`, status: 403, text: lacks},
+		{by: aliceKey, path: none, body: `{"name":""}`, status: 400, text: "name: is required"},
+		{by: limitedKey, path: none, body: enable, status: 404, text: notFound},
+		{by: bobsKey, path: key, body: enable, prepare: byAPI, status: 404, text: notFound},
+		{by: limitedKey, path: key, body: enable, prepare: byManifest, status: 403, text: beyond},
+		{by: limitedKey, path: key, body: enable, prepare: others, status: 403, text: beyond},
+		{by: aliceKey, path: key, body: enable, prepare: byManifest, status: 409, text: "API key revoked comes from"},
+		{by: aliceKey, path: key, body: enable, prepare: byAPI, status: 409, text: "API key revoked is revoked"},
+	}
+	all["POST "+key+"/rotate"] = []refused{
+		{by: unknownKey, path: none + "/rotate", body: `{`, status: 401, text: "invalid token"},
+		{by: powerlessKey, path: key + "/rotate", prepare: byAPI, body: `{`, status: 403, text: lacks},
+		{by: aliceKey, path: none + "/rotate", body: `{"x":1}`, status: 400, text: "x: is not known"},
+		{by: limitedKey, path: none + "/rotate", status: 404, text: notFound},
+		{by: bobsKey, path: key + "/rotate", prepare: byAPI, status: 404, text: notFound},
+		{by: limitedKey, path: key + "/rotate", prepare: byAPI, status: 403, text: beyond},
+		{by: aliceKey, path: key + "/rotate", prepare: byAPI, status: 409, text: "API key revoked is revoked"},
+	}
+	all["DELETE "+key] = []refused{
+		{by: unknownKey, path: none, status: 401, text: "invalid token"},
+		{by: powerlessKey, path: key, prepare: byAPI, status: 403, text: lacks},
+		{by: aliceKey, path: none, status: 404, text: notFound},
+		{by: bobsKey, path: key, prepare: byAPI, status: 404, text: notFound},
+		{by: aliceKey, path: key, prepare: byManifest, status: 409, text: "API key revoked comes from"},
+	}
 }
 
 func orderUsers(all map[string][]refused) {

@@ -32,6 +32,8 @@ const (
 	endingKey = "an-api-key-of-alice-that-ends-in-an-hour"
 	// limitedKey is an APIKey of alice that manages keys, and may do nothing else.
 	limitedKey = "an-api-key-of-alice-that-manages-keys"
+	// bobsKey is an APIKey that manages the keys of bob, a plain user.
+	bobsKey = "an-api-key-of-bob-that-manages-keys"
 	// danaKey is the current key of an admin, and formerKey the one before it, which is accepted until endsAt.
 	danaKey   = "the-current-key-of-dana-the-admin"
 	formerKey = "the-key-of-dana-before-the-current-one"
@@ -83,6 +85,9 @@ func (e *env) populate() {
 		}}}
 	})
 	e.PutKey("limited", alice, limitedKey, func(k *v1alpha1.APIKey) {
+		k.Spec.Scopes = []v1alpha1.Scope{"apikeys.read", "apikeys.write"}
+	})
+	e.PutKey("bobs", v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "bob"}, bobsKey, func(k *v1alpha1.APIKey) {
 		k.Spec.Scopes = []v1alpha1.Scope{"apikeys.read", "apikeys.write"}
 	})
 	e.PutKey("powerless", v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}, powerlessKey, nil)

@@ -244,7 +244,8 @@ func (s *Store) Keys(_ context.Context, subject v1alpha1.Subject) ([]v1alpha1.AP
 	var found []v1alpha1.APIKey
 	for _, o := range s.objects {
 		k, is := o.(*v1alpha1.APIKey)
-		if is && k.Spec.Subject.Kind == subject.Kind && (subject.Name == "" || sameName(k.Spec.Subject, subject)) {
+		if is && (subject.Kind == "" || k.Spec.Subject.Kind == subject.Kind) &&
+			(subject.Name == "" || sameName(k.Spec.Subject, subject)) {
 			found = append(found, *k.DeepCopy())
 		}
 	}

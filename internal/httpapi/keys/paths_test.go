@@ -26,6 +26,9 @@ var oddPaths = []string{
 	"/apiv1/permissions/catalog/",
 	"/apiv1/permissions", "/apiv1/permissions%2Fcatalog", "/apiv1/Users/bob/apikeys", "/apiv1/users/{user}/apikeys",
 	"/apiv1/users/bob/apikeys?name=/../",
+	"/apiv1/apikeys", "/apiv1/apikeys/", "/apiv1/apikeys/x", "/apiv1/apikeys/x/rotate",
+	"/apiv1/apikeys/%2F", "/apiv1/apikeys/%2F/rotate", "/apiv1/apikeys/..", "/apiv1/apikeys?subject=User/bob",
+	"/apiv1/apikeys?subject=User%2Fbob&subject=x", "/apiv1/apikeys?subject=bob",
 }
 
 func TestOddPaths_RepliesAreAsRecorded(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
 )
@@ -38,6 +39,22 @@ func readQuery(query string) (*apikeys.Query, error) {
 	}
 	q.Limit, err = number(params, "limit", defaultLimit, 1, maxLimit)
 	return q, err
+}
+
+// takeSubject takes the parameter subject out of a query. Without one, the subject is empty.
+func takeSubject(query string) (rest string, subject v1alpha1.Subject, err error) {
+	params, err := url.ParseQuery(query)
+	if err == nil && params.Has("subject") {
+		values := params["subject"]
+		if len(values) > 1 {
+			return "", subject, manage.InvalidField("subject", "is given twice")
+		}
+		params.Del("subject")
+		subject, err = apikeys.ParseSubject(values[0])
+		return params.Encode(), subject, err
+	}
+	// readQuery refuses what can't be read.
+	return query, subject, nil
 }
 
 func number(params url.Values, name string, otherwise, least, most int) (int, error) {

@@ -7,6 +7,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/httpapi/jsonbody"
+	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
 )
 
@@ -44,7 +45,21 @@ func New(service *apikeys.Service) httpapi.Group {
 		add(http.MethodDelete, "/{id}", h.delete)
 		add(http.MethodPost, "/{id}/rotate", h.rotate)
 	}
-	return httpapi.Group{API: API, Routes: all}
+	return httpapi.Group{API: API, Routes: append(all, h.byID()...)}
+}
+
+// byID returns the routes of keys whose subject is not in the path.
+func (h *routes) byID() []httpapi.Route {
+	named := func(serve func(*httpapi.Call, v1alpha1.Subject)) func(*httpapi.Call) {
+		return func(c *httpapi.Call) { serve(c, h.SubjectOf(c.Manager(), id(c))) }
+	}
+	return []httpapi.Route{
+		{Method: http.MethodGet, Path: "apikeys", Serve: h.listVisible},
+		{Method: http.MethodGet, Path: "apikeys/{id}", Serve: named(h.get)},
+		{Method: http.MethodPatch, Path: "apikeys/{id}", Serve: named(h.change)},
+		{Method: http.MethodDelete, Path: "apikeys/{id}", Serve: named(h.delete)},
+		{Method: http.MethodPost, Path: "apikeys/{id}/rotate", Serve: named(h.rotate)},
+	}
 }
 
 // subjectOf returns the subject that the path names.
@@ -60,9 +75,25 @@ func subjectOf(c *httpapi.Call, kind v1alpha1.SubjectKind) v1alpha1.Subject {
 func id(c *httpapi.Call) string { return c.Param("id") }
 
 func (h *routes) list(c *httpapi.Call, subject v1alpha1.Subject) {
-	page, err := h.List(c.R.Context(), c.Manager(), subject, func() (*apikeys.Query, error) {
-		return readQuery(c.R.URL.RawQuery)
+	h.listPage(c, subject, func() (*apikeys.Query, error) { return readQuery(c.R.URL.RawQuery) })
+}
+
+// listVisible lists the keys of every subject that the caller may see, or of the one that the query names.
+func (h *routes) listVisible(c *httpapi.Call) {
+	rest, subject, err := takeSubject(c.R.URL.RawQuery)
+	if subject == (v1alpha1.Subject{}) {
+		subject = h.Visible(c.Manager())
+	}
+	h.listPage(c, subject, func() (*apikeys.Query, error) {
+		if err != nil {
+			return nil, err
+		}
+		return readQuery(rest)
 	})
+}
+
+func (h *routes) listPage(c *httpapi.Call, subject v1alpha1.Subject, read manage.Read[*apikeys.Query]) {
+	page, err := h.List(c.R.Context(), c.Manager(), subject, read)
 	if err != nil {
 		fail(c, err)
 		return

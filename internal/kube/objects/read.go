@@ -77,7 +77,8 @@ func mayBeOutranked(u *v1alpha1.AdminUser) bool {
 	return len(u.Status.Keys) == 0 || ready != nil && ready.Reason == v1alpha1.ReasonUsernameTaken
 }
 
-// Keys lists the APIKeys of a subject in all namespaces of APIKeys. An empty name stands for all subjects of the kind.
+// Keys lists the APIKeys of a subject in all namespaces of APIKeys. An empty name stands for all subjects of the kind,
+// and an empty kind for all subjects.
 // Those of a user are listed whatever the case of the name. The API server compares exactly, so there is one request
 // for each spelling that this server knows.
 func (s *Store) Keys(ctx context.Context, subject v1alpha1.Subject) ([]v1alpha1.APIKey, error) {
@@ -97,7 +98,10 @@ func (s *Store) Keys(ctx context.Context, subject v1alpha1.Subject) ([]v1alpha1.
 
 // keysOf lists the APIKeys of exactly this subject.
 func (s *Store) keysOf(ctx context.Context, subject v1alpha1.Subject) ([]v1alpha1.APIKey, error) {
-	selector := fields.Set{"spec.subject.kind": string(subject.Kind)}
+	selector := fields.Set{}
+	if subject.Kind != "" {
+		selector["spec.subject.kind"] = string(subject.Kind)
+	}
 	if subject.Name != "" {
 		selector["spec.subject.name"] = subject.Name
 	}
