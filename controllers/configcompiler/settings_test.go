@@ -21,7 +21,7 @@ const (
 	poll        = 15 * time.Second
 	notASetting = "is not a setting; the settings are ACCOUNT, ADMIN_KEY, ADMIN_KEY_SECRET, ALLOWED_USERS, " +
 		"ANONYMOUS_READS, KEY_PREFIX, PRICES, ROUTES, SECURE_COOKIES, STALE_AFTER, " +
-		"TRUST_PROXY_HEADERS, TRUST_USERNAMES, UNMATCHED"
+		"TRUSTED_PROXIES, TRUST_PROXY_HEADERS, TRUST_USERNAMES, UNMATCHED"
 )
 
 var _ = Describe("The configuration", func() {

@@ -24,6 +24,12 @@ var changes = []func(before, after *Runtime) string{
 		return onOff(keyTrustProxyHeaders, before.TrustProxyHeaders, after.TrustProxyHeaders)
 	},
 	func(before, after *Runtime) string {
+		return when(
+			!slices.Equal(before.TrustedProxies, after.TrustedProxies),
+			keyTrustedProxies+count(len(after.TrustedProxies), "network"),
+		)
+	},
+	func(before, after *Runtime) string {
 		return onOff(keyTrustUsernames, before.TrustUsernames, after.TrustUsernames)
 	},
 	func(before, after *Runtime) string {

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +15,8 @@ func TestChanges(t *testing.T) {
 	type runtime = config.Runtime
 	full := runtime{
 		BootstrapDigest: "digest", KeyPrefix: "kw_", AllowedUsers: []string{"a", "b", "c"}, InsecureCookies: true,
-		TrustProxyHeaders: true, TrustUsernames: true, AnonymousReads: true, Routes: []routes.Route{{Match: "/a"}},
+		TrustProxyHeaders: true, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+		TrustUsernames: true, AnonymousReads: true, Routes: []routes.Route{{Match: "/a"}},
 		DenyUnmatched: true,
 		Account:       secret, Prices: []config.Price{{Model: "a"}, {Model: "b"}}, StaleAfter: 90 * time.Second,
 	}
@@ -24,17 +26,18 @@ func TestChanges(t *testing.T) {
 	}{
 		"nothing": {full, full, nil},
 		"nothing, but empty for nil": {runtime{}, runtime{
-			AllowedUsers: []string{}, Routes: []routes.Route{}, Prices: []config.Price{}, KeyPrefix: "ak_",
+			AllowedUsers: []string{}, TrustedProxies: []netip.Prefix{}, Routes: []routes.Route{}, Prices: []config.Price{},
+			KeyPrefix: "ak_",
 		}, nil},
 		"everything": {runtime{}, full, []string{
 			"the bootstrap key", "ALLOWED_USERS (3 names)", "SECURE_COOKIES=false", "TRUST_PROXY_HEADERS=true",
-			"TRUST_USERNAMES=true",
+			"TRUSTED_PROXIES (1 network)", "TRUST_USERNAMES=true",
 			"ANONYMOUS_READS=true", "ROUTES (1 route)", "UNMATCHED=deny", "ACCOUNT", "KEY_PREFIX=kw_",
 			"PRICES (2 prices)", "STALE_AFTER=1m30s",
 		}},
 		"back to nothing": {full, runtime{}, []string{
 			"the bootstrap key (none)", "ALLOWED_USERS (none)", "SECURE_COOKIES=true", "TRUST_PROXY_HEADERS=false",
-			"TRUST_USERNAMES=false",
+			"TRUSTED_PROXIES (none)", "TRUST_USERNAMES=false",
 			"ANONYMOUS_READS=false", "ROUTES (none)", "UNMATCHED=allow", "ACCOUNT", "KEY_PREFIX=ak_", "PRICES (none)",
 			"STALE_AFTER=0s",
 		}},
@@ -86,6 +89,6 @@ var validValues = map[string]string{
 	"ACCOUNT": "acme", "ALLOWED_USERS": "alice", "ANONYMOUS_READS": "true", "KEY_PREFIX": "kw_",
 	"PRICES": "- {model: a, input: 1, output: 2}",
 	"ROUTES": "- match: /a", "SECURE_COOKIES": "false", "STALE_AFTER": "1m", "TRUST_PROXY_HEADERS": "true",
-	"TRUST_USERNAMES": "true",
-	"UNMATCHED":       "deny", "ADMIN_KEY": secret, "ADMIN_KEY_SECRET": "boot/key",
+	"TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1", "TRUST_USERNAMES": "true",
+	"UNMATCHED": "deny", "ADMIN_KEY": secret, "ADMIN_KEY_SECRET": "boot/key",
 }

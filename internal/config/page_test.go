@@ -140,6 +140,7 @@ func TestPage_HasTheLimits(t *testing.T) {
 		"256 routes":        {"ROUTES", routes, 256},
 		"1000 prices":       {"PRICES", prices, 1000},
 		"5000 names":        {"ALLOWED_USERS", numbered, 5000},
+		"256 networks":      {"TRUSTED_PROXIES", proxies, 256},
 		"128 bytes":         {"ALLOWED_USERS", func(n int) string { return strings.Repeat("x", n) }, 128},
 		"256 KiB":           {"ROUTES", func(n int) string { return strings.Repeat("#", n) }, 256 << 10},
 		"64 KiB":            {"PRICES", func(n int) string { return strings.Repeat("#", n) }, 64 << 10},

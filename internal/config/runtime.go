@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,8 +30,10 @@ type Runtime struct {
 	AllowedUsers []string `json:"allowedUsers,omitempty"`
 	// InsecureCookies omits the Secure attribute of cookies.
 	InsecureCookies bool `json:"insecureCookies,omitempty"`
-	// TrustProxyHeaders accepts X-Forwarded-User.
+	// TrustProxyHeaders accepts X-Forwarded-User: of everyone, or of TrustedProxies if there are any.
 	TrustProxyHeaders bool `json:"trustProxyHeaders,omitempty"`
+	// TrustedProxies are the networks of the proxies whose X-Forwarded-For is accepted. They are sorted.
+	TrustedProxies []netip.Prefix `json:"trustedProxies,omitempty"`
 	// TrustUsernames accepts the saved name in cookie keywright_user.
 	TrustUsernames bool `json:"trustUsernames,omitempty"`
 	// AnonymousReads allows anonymous callers to read.
@@ -73,7 +77,7 @@ func Revision(document string) string {
 }
 
 // ParseRuntime reads the document. It ignores unknown fields, which newer operators may write. It refuses
-// documents that no operator writes: an empty one, an invalid prefix, or a negative age.
+// documents that no operator writes: an empty one, an invalid prefix, an empty network, or a negative age.
 func ParseRuntime(document string) (Runtime, error) {
 	var r *Runtime
 	err := json.Unmarshal([]byte(document), &r)
@@ -84,6 +88,8 @@ func ParseRuntime(document string) (Runtime, error) {
 		return Runtime{}, errors.New("the runtime document is empty")
 	case !keyformat.IsPrefix(r.Format().Prefix):
 		return Runtime{}, errors.New("the runtime document has an invalid keyPrefix")
+	case slices.ContainsFunc(r.TrustedProxies, func(p netip.Prefix) bool { return !p.IsValid() }):
+		return Runtime{}, errors.New("the runtime document has an empty network in trustedProxies")
 	case r.StaleAfter < 0:
 		return Runtime{}, errors.New("the runtime document has a negative staleAfter")
 	}

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"math"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -21,7 +22,11 @@ func TestParseRuntime_ReadsEncode(t *testing.T) {
 			KeyPrefix:         rapid.StringMatching(`[a-z][a-z0-9]{0,6}_`).Draw(t, "prefix"),
 			AllowedUsers:      rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "users"),
 			InsecureCookies:   rapid.Bool().Draw(t, "cookies"),
-			TrustProxyHeaders: rapid.Bool().Draw(t, "proxy"), TrustUsernames: rapid.Bool().Draw(t, "names"),
+			TrustProxyHeaders: rapid.Bool().Draw(t, "proxy"), TrustedProxies: []netip.Prefix{
+				netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, rapid.Byte().Draw(t, "address")}), 32),
+				netip.MustParsePrefix("2001:db8::/32"),
+			},
+			TrustUsernames: rapid.Bool().Draw(t, "names"),
 			AnonymousReads: rapid.Bool().Draw(t, "reads"), DenyUnmatched: rapid.Bool().Draw(t, "deny"),
 			Account: rapid.String().Draw(t, "account"),
 			Routes:  []routes.Route{{Match: rapid.String().Draw(t, "match"), Action: "a", Resource: "<&>\u2028", Owner: "{o}"}},
@@ -44,7 +49,8 @@ func TestParseRuntime_RefusesInvalidDocuments(t *testing.T) {
 		"": "can't be read", "{": "can't be read", "[]": "can't be read", `{} {}`: "can't be read",
 		`{"routes":{}}`: "can't be read",
 		"null":          "is empty", `{"keyPrefix":"Ak_"}`: "keyPrefix", `{"keyPrefix":" "}`: "keyPrefix",
-		`{"staleAfter":-1}`: "staleAfter",
+		`{"staleAfter":-1}`: "staleAfter", `{"trustedProxies":["10.0.0.0/33"]}`: "can't be read",
+		`{"trustedProxies":[""]}`: "trustedProxies",
 	} {
 		out, err := config.ParseRuntime(document)
 		if err == nil || !strings.Contains(err.Error(), want) || !reflect.DeepEqual(out, config.Runtime{}) {
@@ -60,8 +66,10 @@ func TestParseRuntime_RefusesInvalidDocuments(t *testing.T) {
 func TestEncode_Document(t *testing.T) {
 	in := config.Runtime{
 		BootstrapDigest: "d", KeyPrefix: "kw_", AllowedUsers: []string{"alice"}, InsecureCookies: true,
-		TrustProxyHeaders: true,
-		TrustUsernames:    true, AnonymousReads: true, Routes: []routes.Route{
+		TrustProxyHeaders: true, TrustedProxies: []netip.Prefix{
+			netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::1/128"),
+		},
+		TrustUsernames: true, AnonymousReads: true, Routes: []routes.Route{
 			{Match: "/<&>", Action: "a", Resource: "r", Owner: "o"},
 		}, DenyUnmatched: true,
 		Account: "acme", Prices: []config.Price{
@@ -70,7 +78,7 @@ func TestEncode_Document(t *testing.T) {
 		StaleAfter: time.Second,
 	}
 	const want = `{"bootstrapDigest":"d","keyPrefix":"kw_","allowedUsers":["alice"],"insecureCookies":true,` +
-		`"trustProxyHeaders":true,"trustUsernames":true,"anonymousReads":true,` +
+		`"trustProxyHeaders":true,"trustedProxies":["10.0.0.0/8","2001:db8::1/128"],"trustUsernames":true,"anonymousReads":true,` +
 		`"routes":[{"match":"/<&>","action":"a","resource":"r","owner":"o"}],"denyUnmatched":true,"account":"acme",` +
 		`"prices":[{"provider":"p","model":"m","input":0.15,"output":10,"cacheRead":0,"cacheWrite":1e-9}],` +
 		`"staleAfter":1000000000}`

@@ -25,6 +25,7 @@ const (
 	keySecureCookies     = "SECURE_COOKIES"
 	keyStaleAfter        = "STALE_AFTER"
 	keyTrustProxyHeaders = "TRUST_PROXY_HEADERS"
+	keyTrustedProxies    = "TRUSTED_PROXIES"
 	keyTrustUsernames    = "TRUST_USERNAMES"
 	keyUnmatched         = "UNMATCHED"
 )
@@ -92,6 +93,7 @@ var settings = map[string]struct {
 	keySecureCookies:     {trimmed(flag(func(r *Runtime, on bool) { r.InsecureCookies = !on })), short},
 	keyStaleAfter:        {trimmed(parseStaleAfter), short},
 	keyTrustProxyHeaders: {trimmed(flag(func(r *Runtime, on bool) { r.TrustProxyHeaders = on })), short},
+	keyTrustedProxies:    {parseTrustedProxies, long},
 	keyTrustUsernames:    {trimmed(flag(func(r *Runtime, on bool) { r.TrustUsernames = on })), short},
 	keyUnmatched:         {trimmed(parseUnmatched), short},
 }

@@ -63,13 +63,13 @@ func (g *Gate) Decide(r *Request) Decision {
 	rules := g.rules.Load()
 	d := g.available(rules)
 	if d.Outcome == Allowed {
-		now := g.Now()
-		d = g.identify(rules, r.Header, now)
+		now, from := g.Now(), origin{rules, r.Header, r.RemoteAddr, r.IsForwarded}
+		d = g.identify(&from, now)
 		if d.Outcome == Allowed {
 			d.Outcome = g.authorize(rules, &d.Caller, r)
 		}
 		if d.Outcome == Allowed {
-			g.recordUse(&d.Caller, now, origin{r.Header, r.RemoteAddr, r.IsForwarded || rules.TrustProxyHeaders})
+			g.recordUse(&d.Caller, now, &from)
 		}
 	}
 	g.complete(&d)
@@ -84,7 +84,7 @@ func (g *Gate) Recheck(r *Request, admitted *Caller) bool {
 	if g.available(rules).Outcome != Allowed {
 		return false
 	}
-	d := g.identify(rules, r.Header, g.Now())
+	d := g.identify(&origin{rules, r.Header, r.RemoteAddr, r.IsForwarded}, g.Now())
 	if d.Outcome != Allowed || g.authorize(rules, &d.Caller, r) != Allowed {
 		return false
 	}
@@ -131,16 +131,9 @@ func (g *Gate) ready(rules *Rules) bool {
 	return g.isReady.Load()
 }
 
-// TrustsProxy reports whether every request comes through a trusted proxy: TRUST_PROXY_HEADERS.
-func (g *Gate) TrustsProxy() bool {
-	rules := g.rules.Load()
-	return rules != nil && rules.TrustProxyHeaders
-}
-
 // SecureCookies reports whether cookies are for HTTPS only: SECURE_COOKIES.
 func (g *Gate) SecureCookies() bool {
-	rules := g.rules.Load()
-	return rules == nil || !rules.InsecureCookies
+	return !g.rulesOrDefault().InsecureCookies
 }
 
 // IsKey reports whether a text is a recorded key, even a refused one. It does not count as a verification.

@@ -21,8 +21,15 @@ const (
 	// HeaderDescription describes caller, method or target of a request. It is for Keywright alone: some apps read it in
 	// place of the request that was decided on.
 	HeaderDescription
-	// HeaderOrigin describes the way of a request. The last proxy in front of the app sets it.
+	// HeaderOrigin describes where a request came from: the address of the client, and the host and the scheme that the
+	// client used. The last proxy in front of the app sets it.
 	HeaderOrigin
+)
+
+// Headers with the address of the client. ForwardedFor has those of the proxies as well.
+const (
+	ForwardedFor = "X-Forwarded-For"
+	RealIP       = "X-Real-Ip"
 )
 
 // IsForApp reports whether the app may receive such headers as the client sent them.
@@ -46,7 +53,15 @@ var knownHeaders = known(map[HeaderUse][]string{
 		"X-Forwarded-User", "X-Forwarded-Method", "X-Forwarded-Uri", "X-Original-Method", "X-Original-Uri",
 		"X-Original-Url", "X-Rewrite-Url",
 	},
-	HeaderOrigin: {"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"},
+	HeaderOrigin: {
+		"Forwarded", ForwardedFor, "X-Forwarded-Host", "X-Forwarded-Proto",
+		// Load balancers, content delivery networks and platforms name the client in these.
+		RealIP, "True-Client-Ip", "Client-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "X-Forwarded", "Forwarded-For",
+		"X-Original-Forwarded-For", "X-Originating-Ip", "X-Remote-Ip", "X-Remote-Addr", "X-Envoy-External-Address",
+		"Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Cf-Pseudo-Ipv4", "Fastly-Client-Ip", "Fly-Client-Ip",
+		"Do-Connecting-Ip", "X-Appengine-User-Ip", "X-Azure-Clientip", "X-Azure-Socketip",
+		"X-Nf-Client-Connection-Ip", "X-Vercel-Forwarded-For",
+	},
 })
 
 func known(byUse map[HeaderUse][]string) (all []*KnownHeader) {

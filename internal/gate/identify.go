@@ -15,9 +15,9 @@ import (
 func (g *Gate) Identify(r *http.Request, needs ...access.Request) Decision {
 	rules := g.rules.Load()
 	d := g.available(rules)
-	now := g.Now()
+	now, from := g.Now(), origin{rules, r.Header, r.RemoteAddr, false}
 	if d.Outcome == Allowed {
-		d = g.identify(rules, r.Header, now)
+		d = g.identify(&from, now)
 	}
 	switch {
 	case d.Outcome != Allowed:
@@ -26,7 +26,7 @@ func (g *Gate) Identify(r *http.Request, needs ...access.Request) Decision {
 	case !g.mayAll(&d.Caller, needs):
 		d.Outcome = NotPermitted
 	default:
-		g.recordUse(&d.Caller, now, origin{r.Header, r.RemoteAddr, rules.TrustProxyHeaders})
+		g.recordUse(&d.Caller, now, &from)
 	}
 	g.complete(&d)
 	return d
@@ -41,9 +41,9 @@ func (g *Gate) IdentifyOrAnonymous(r *http.Request) Decision {
 	rules := g.rules.Load()
 	d := g.available(rules)
 	if d.Outcome == Allowed {
-		now := g.Now()
-		d = g.identifyOrAnonymous(rules, r.Header, now)
-		g.recordUse(&d.Caller, now, origin{r.Header, r.RemoteAddr, rules.TrustProxyHeaders})
+		now, from := g.Now(), origin{rules, r.Header, r.RemoteAddr, false}
+		d = g.identifyOrAnonymous(&from, now)
+		g.recordUse(&d.Caller, now, &from)
 		g.describe(&d.Caller)
 	}
 	g.log(&d)
@@ -80,11 +80,12 @@ func (g *Gate) AuthenticateSession(cookie, from string) Decision {
 }
 
 func (g *Gate) authenticate(from string, verified func(now time.Time) Decision) Decision {
-	d := g.available(g.rules.Load())
+	rules := g.rules.Load()
+	d := g.available(rules)
 	if d.Outcome == Allowed {
 		now := g.Now()
 		if d = verified(now); d.Outcome == Allowed {
-			g.recordUse(&d.Caller, now, origin{remote: from})
+			g.recordUse(&d.Caller, now, &origin{rules: rules, remote: from})
 			g.describe(&d.Caller)
 		}
 	}
@@ -94,21 +95,21 @@ func (g *Gate) authenticate(from string, verified func(now time.Time) Decision) 
 
 // identify tries the kinds of credential in order. A refused key ends the search, whatever else was sent. A caller
 // whose key names a missing role is NotPermitted to do anything.
-func (g *Gate) identify(rules *Rules, header http.Header, now time.Time) Decision {
-	verdict, presented := g.verify(header, now)
+func (g *Gate) identify(from *origin, now time.Time) Decision {
+	verdict, presented := g.verify(from.header, now)
 	d := Decision{Outcome: Allowed, Presented: presented, verdict: verdict.Reason}
 	if presented && !verdict.Identified() {
 		d.Outcome, d.Caller.verdict = Unauthenticated, verdict
 		return d
 	}
-	session, valid := g.sessionCaller(credential.Session(header), now)
+	session, valid := g.sessionCaller(credential.Session(from.header), now)
 	switch {
 	case valid && (session.Admin || !presented):
 		d.Caller = session
 	case presented:
 		d.Caller = callerOf(CredentialKey, verdict)
 	default:
-		g.setNamedCaller(&d, rules, header, rules.TrustUsernames)
+		g.setNamedCaller(&d, from, from.rules.TrustUsernames)
 	}
 	if d.Caller.lacksRole() {
 		d.Outcome = NotPermitted
@@ -117,17 +118,17 @@ func (g *Gate) identify(rules *Rules, header http.Header, now time.Time) Decisio
 }
 
 // identifyOrAnonymous tries the kinds of credential in order and skips a refused key.
-func (g *Gate) identifyOrAnonymous(rules *Rules, header http.Header, now time.Time) Decision {
-	verdict, presented := g.verify(header, now)
+func (g *Gate) identifyOrAnonymous(from *origin, now time.Time) Decision {
+	verdict, presented := g.verify(from.header, now)
 	d := Decision{Outcome: Allowed, Presented: presented, verdict: verdict.Reason}
-	session, valid := g.sessionCaller(credential.Session(header), now)
+	session, valid := g.sessionCaller(credential.Session(from.header), now)
 	switch {
 	case valid && (session.Admin || !verdict.Identified()):
 		d.Caller = session
 	case verdict.Identified():
 		d.Caller = callerOf(CredentialKey, verdict)
 	default:
-		g.setNamedCaller(&d, rules, header, true)
+		g.setNamedCaller(&d, from, true)
 	}
 	return d
 }
@@ -178,22 +179,22 @@ func (g *Gate) describe(c *Caller) {
 
 // setNamedCaller completes a decision on a request without an accepted key or session. A name from a proxy is saved in
 // the caller's browser.
-func (g *Gate) setNamedCaller(d *Decision, rules *Rules, header http.Header, acceptSavedName bool) {
-	d.Caller = g.namedCaller(rules, header, acceptSavedName)
-	if d.Caller.Credential == CredentialProxy && d.Caller.Username != credential.SavedName(header) {
-		d.SetCookie = credential.SaveName(d.Caller.Username, !rules.InsecureCookies)
+func (g *Gate) setNamedCaller(d *Decision, from *origin, acceptSavedName bool) {
+	d.Caller = g.namedCaller(from, acceptSavedName)
+	if d.Caller.Credential == CredentialProxy && d.Caller.Username != credential.SavedName(from.header) {
+		d.SetCookie = credential.SaveName(d.Caller.Username, !from.rules.InsecureCookies)
 	}
 }
 
 // namedCaller takes the name from a trusted proxy, or else the saved name if acceptSavedName is set, and spells it as
 // the AdminUser does, if there is one. A user whose AdminUser is disabled stays anonymous, and a name alone never makes
 // an admin.
-func (g *Gate) namedCaller(rules *Rules, header http.Header, acceptSavedName bool) (c Caller) {
-	if rules.TrustProxyHeaders {
-		c.Username, c.Credential = credential.ProxyUser(header), CredentialProxy
+func (g *Gate) namedCaller(from *origin, acceptSavedName bool) (c Caller) {
+	if from.trustsName() {
+		c.Username, c.Credential = credential.ProxyUser(from.header), CredentialProxy
 	}
 	if c.Username == "" && acceptSavedName {
-		c.Username, c.Credential = credential.SavedName(header), rules.savedNameKind()
+		c.Username, c.Credential = credential.SavedName(from.header), from.rules.savedNameKind()
 	}
 	if c.Username == "" {
 		return Caller{}

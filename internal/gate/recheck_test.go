@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"errors"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -62,6 +63,12 @@ func TestRecheck_EndsRequestThatWouldChange(t *testing.T) {
 		"not trusted": {
 			"X-Forwarded-User: carol", with(func(r *config.Runtime) { r.TrustProxyHeaders = false }), false,
 		},
+		"a proxy that is listed": {
+			"X-Forwarded-User: carol", with(func(r *config.Runtime) { r.TrustedProxies = networks("192.0.2.0/24") }), true,
+		},
+		"a proxy that is not listed": {
+			"X-Forwarded-User: carol", with(func(r *config.Runtime) { r.TrustedProxies = networks("10.0.0.0/8") }), false,
+		},
 		"not listed": {bearer(ciKey), with(func(r *config.Runtime) { r.AllowedUsers = []string{"alice"} }), false},
 		"not the owner": {
 			bearer(ciKey), with(func(r *config.Runtime) { r.Routes = []routes.Route{{Match: "/a", Owner: "alice"}} }), false,
@@ -89,7 +96,9 @@ func TestRecheck_EndsRequestThatWouldChange(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newFixture(t)
 			h.use(t, before)
-			request := gate.Request{Method: "POST", Host: "app.example", Target: "/a", Header: from(c.line)}
+			request := gate.Request{
+				Method: "POST", Host: "app.example", Target: "/a", Header: from(c.line), RemoteAddr: "192.0.2.1:4711",
+			}
 			d := h.Decide(&request)
 			if d.Outcome != gate.Allowed || !h.Recheck(&request, &d.Caller) {
 				t.Fatalf("%s, and it may not continue although nothing changed", d.Outcome)
@@ -131,14 +140,38 @@ func (h *fixture) count(t *testing.T, name string) (sum float64) {
 }
 
 func TestTrustsProxy(t *testing.T) {
+	const peer = "10.0.0.1:4711"
 	h := newFixture(t)
-	for _, want := range []bool{true, false} {
-		h.use(t, config.Runtime{TrustProxyHeaders: want})
-		if h.TrustsProxy() != want {
-			t.Errorf("trusts a proxy: %t, want %t", !want, want)
+	listed, both := networks("10.0.0.0/8"), config.Runtime{TrustProxyHeaders: true}
+	both.TrustedProxies = listed
+	for _, c := range []struct {
+		runtime config.Runtime
+		remote  string
+		want    bool
+	}{
+		{plain, peer, false},
+		{proxy, peer, true},
+		{proxy, "@", true},
+		{config.Runtime{TrustedProxies: listed}, peer, true},
+		{config.Runtime{TrustedProxies: listed}, "[::ffff:10.0.0.1]:4711", true},
+		{config.Runtime{TrustedProxies: listed}, "192.0.2.1:4711", false},
+		{config.Runtime{TrustedProxies: listed}, "@", false},
+		{both, peer, true},
+		{both, "192.0.2.1:4711", false},
+	} {
+		h.use(t, c.runtime)
+		if got := h.TrustsProxy(c.remote); got != c.want {
+			t.Errorf("%s, by %+v: %t, want %t", c.remote, c.runtime, got, c.want)
 		}
 	}
-	if gate.New(gate.Config{Registry: prometheus.NewRegistry()}).TrustsProxy() {
+	if gate.New(gate.Config{Registry: prometheus.NewRegistry()}).TrustsProxy(peer) {
 		t.Error("trusts a proxy without a configuration")
 	}
+}
+
+func networks(all ...string) (parsed []netip.Prefix) {
+	for _, network := range all {
+		parsed = append(parsed, netip.MustParsePrefix(network))
+	}
+	return parsed
 }

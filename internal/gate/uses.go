@@ -27,14 +27,14 @@ func (g *Gate) useInterval() time.Duration {
 
 // recordUse reports an admitted caller to the recorders. Uses of keys are reported at intervals; the check of the
 // interval takes no lock, so most requests pay next to nothing.
-func (g *Gate) recordUse(c *Caller, now time.Time, from origin) {
+func (g *Gate) recordUse(c *Caller, now time.Time, from *origin) {
 	switch {
 	case g.Uses == nil && g.SeenUsers == nil:
 	case !c.HasKey():
-		g.recordName(c.Username, now, &from)
+		g.recordName(c.Username, now, from)
 	case c.verdict.Accepted():
 		if every := g.useInterval(); c.verdict.ShouldReportUse(now, every) {
-			g.recordKey(c, now, every, &from)
+			g.recordKey(c, now, every, from)
 		}
 	}
 }

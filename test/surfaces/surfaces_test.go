@@ -105,19 +105,25 @@ func openExtAuthz(
 	add func(to *authv3.AttributeContext_HttpRequest, name, value string),
 ) func(testing.TB, *gate.Gate) func(testing.TB, request) outcome {
 	return func(tb testing.TB, g *gate.Gate) func(testing.TB, request) outcome {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		must(tb, err)
-		server := extauthz.New(extauthz.Config{Gate: g, Ready: g.Ready, Log: slog.New(slog.DiscardHandler)})
-		go func() { _ = server.Serve(listener) }()
-		tb.Cleanup(func() { _ = server.Close() })
-		connection, err := grpc.NewClient(
-			listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()),
-		)
-		must(tb, err)
-		tb.Cleanup(func() { _ = connection.Close() })
-		envoy := authv3.NewAuthorizationClient(connection)
+		envoy := startExtAuthz(tb, g)
 		return func(tb testing.TB, r request) outcome { return askEnvoy(tb, envoy, r, add) }
 	}
+}
+
+// startExtAuthz starts a server and returns its client.
+func startExtAuthz(tb testing.TB, g *gate.Gate) authv3.AuthorizationClient {
+	tb.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(tb, err)
+	server := extauthz.New(extauthz.Config{Gate: g, Ready: g.Ready, Log: slog.New(slog.DiscardHandler)})
+	go func() { _ = server.Serve(listener) }()
+	tb.Cleanup(func() { _ = server.Close() })
+	connection, err := grpc.NewClient(
+		listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+	)
+	must(tb, err)
+	tb.Cleanup(func() { _ = connection.Close() })
+	return authv3.NewAuthorizationClient(connection)
 }
 
 func askEnvoy(

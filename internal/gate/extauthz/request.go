@@ -24,9 +24,18 @@ type checkRequest struct {
 // headerValues holds one header in both forms that Envoy can send: one string for each name or, with
 // encode_raw_headers, a list of bytes. Envoy never sends both; if another client does, both count.
 type headerValues struct {
-	joined string
+	// joined is an array so that a header of one value costs no allocation of its own.
+	joined [1]string
 	found  bool
 	raw    []string
+}
+
+// values returns everything that was sent.
+func (v *headerValues) values() []string {
+	if v.found {
+		return append(v.joined[:1:1], v.raw...)
+	}
+	return v.raw
 }
 
 // relevantHeaders are the headers that gate.Request needs, by Envoy's name and by the canonical one.
@@ -35,6 +44,7 @@ var relevantHeaders = [...]struct{ envoy, canonical string }{
 	{"x-api-key", "X-Api-Key"},
 	{"cookie", "Cookie"},
 	{forwardedUser, "X-Forwarded-User"},
+	{"x-forwarded-for", gate.ForwardedFor},
 	{"x-http-method", "X-Http-Method"},
 	{"x-http-method-override", "X-Http-Method-Override"},
 	{"x-method-override", "X-Method-Override"},
@@ -78,11 +88,7 @@ func target(path, query string) (target string, agree bool) {
 func (q *checkRequest) httpHeader() http.Header {
 	header := make(http.Header, len(relevantHeaders))
 	for i, name := range relevantHeaders {
-		values := q.headers[i].raw
-		if q.headers[i].found {
-			values = append([]string{q.headers[i].joined}, values...)
-		}
-		if len(values) > 0 {
+		if values := q.headers[i].values(); len(values) > 0 {
 			header[name.canonical] = values
 		}
 	}
@@ -196,7 +202,7 @@ func (q *checkRequest) setJoined(known *gate.KnownHeader, name, value []byte) {
 	i := headerIndex(known)
 	switch {
 	case i >= 0 && relevantHeaders[i].envoy == string(name):
-		q.headers[i].joined, q.headers[i].found = string(value), true
+		q.headers[i].joined[0], q.headers[i].found = string(value), true
 	case !isHarmless(known, name):
 		q.note(otherHeader{known: known, name: string(name), value: string(value)})
 	}

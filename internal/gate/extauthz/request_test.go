@@ -70,7 +70,8 @@ func anyString(t *rapid.T) string {
 func anyName(t *rapid.T) string {
 	return rapid.SampledFrom([]string{
 		"authorization", "Authorization", "x-api-key", "cookie", "x-forwarded-user", "accept", "", "x_api_key",
-		"x-auth-user", "x.auth.user", "x-method-override", "x_method_override", "x-original-url", "forwarded",
+		"x-auth-user", "x.auth.user", "x-forwarded-for", "x-method-override", "x_method_override",
+		"x-original-url", "forwarded",
 	}).Draw(t, "name")
 }
 

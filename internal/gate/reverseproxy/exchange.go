@@ -60,19 +60,20 @@ func (x *exchange) rewrite(r *httputil.ProxyRequest) {
 	x.body.replace(x.in, r.Out)
 }
 
-// setForwarded describes the request's origin. Each proxy appends its peer to X-Forwarded-For: an app that counts the
-// proxies it trusts from the end gets the client's address, and the beginning may be forged.
+// setForwarded describes the request's origin, which rewrite has removed. A trusted proxy in front knows the client,
+// which host the client wanted, and whether over TLS. Any other peer is the client.
 func (x *exchange) setForwarded(r *httputil.ProxyRequest) {
-	r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
-	r.SetXForwarded()
-	if !x.Gate.TrustsProxy() {
-		return
+	trusts := x.Gate.TrustsProxy(r.In.RemoteAddr)
+	if trusts {
+		// SetXForwarded appends the peer to the addresses that are there.
+		r.Out.Header[gate.ForwardedFor] = r.In.Header[gate.ForwardedFor]
 	}
-	// The proxy in front knows which host the client wanted, and whether over TLS.
-	for _, name := range []string{"X-Forwarded-Host", "X-Forwarded-Proto"} {
-		if sent := r.In.Header[name]; len(sent) > 0 {
-			r.Out.Header[name] = sent
-		}
+	r.SetXForwarded()
+	if address := x.Gate.ClientAddress(r.In); address != "" {
+		r.Out.Header[gate.RealIP] = []string{address}
+	}
+	if trusts {
+		keepOrigin(r.Out.Header, r.In.Header)
 	}
 }
 

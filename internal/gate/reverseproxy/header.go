@@ -57,6 +57,16 @@ func withhold(header http.Header) {
 	}
 }
 
+// keepOrigin copies what a trusted proxy sent about the origin of a request, except X-Forwarded-For.
+func keepOrigin(to, sent http.Header) {
+	for name, values := range sent {
+		known := gate.LookUpHeader(name)
+		if known != nil && known.Use == gate.HeaderOrigin && known.Name == name && name != gate.ForwardedFor {
+			to[name] = values
+		}
+	}
+}
+
 // setIdentity sets the headers that describe the caller to the app.
 func setIdentity(header http.Header, caller *gate.Caller) {
 	values := caller.Identity()

@@ -3,6 +3,7 @@ package reverseproxy_test
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -153,38 +154,78 @@ func TestProxy_ForwardsOtherHeaders(t *testing.T) {
 	}
 }
 
-func TestProxy_SetsForwardedHeaders(t *testing.T) {
+// A header about the origin that the client wrote reaches the app only from a trusted proxy. The peer is 127.0.0.1.
+func TestProxy_SetsOrigin(t *testing.T) {
 	claims := []string{
 		"X-Forwarded-For: 192.0.2.7", "X-Forwarded-Host: public.example", "X-Forwarded-Proto: https",
-		"Forwarded: for=192.0.2.7",
-		"X_Forwarded_For: 192.0.2.8", "X_Forwarded_Proto: https", "X_Forwarded_Host: evil.example",
+	}
+	trusted := config.Runtime{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	others := config.Runtime{
+		TrustProxyHeaders: true, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 	}
 	for name, c := range map[string]struct {
-		trust       bool
+		runtime     config.Runtime
 		claims      []string
 		host, proto string
-		from        string
+		// chain is X-Forwarded-For, and client is X-Real-IP.
+		chain, client string
 	}{
-		"nothing claimed":               {false, nil, "app.example", "http", "127.0.0.1"},
-		"claimed":                       {false, claims, "app.example", "http", "192.0.2.7, 127.0.0.1"},
-		"trusted":                       {true, claims, "public.example", "https", "192.0.2.7, 127.0.0.1"},
-		"trusted proxy without headers": {true, nil, "app.example", "http", "127.0.0.1"},
+		"nothing claimed": {config.Runtime{}, nil, "app.example", "http", "127.0.0.1", "127.0.0.1"},
+		"claimed":         {config.Runtime{}, claims, "app.example", "http", "127.0.0.1", "127.0.0.1"},
+		"every proxy trusted": {
+			trusting, claims, "public.example", "https", "192.0.2.7, 127.0.0.1", "192.0.2.7",
+		},
+		"every proxy trusted, without headers": {trusting, nil, "app.example", "http", "127.0.0.1", "127.0.0.1"},
+		"trusted":                              {trusted, claims, "public.example", "https", "192.0.2.7, 127.0.0.1", "192.0.2.7"},
+		"trusted, without headers":             {trusted, nil, "app.example", "http", "127.0.0.1", "127.0.0.1"},
+		"others trusted":                       {others, claims, "app.example", "http", "127.0.0.1", "127.0.0.1"},
 		"a chain of three": {
-			false, []string{"X-Forwarded-For: a", "X-Forwarded-For: b, c"}, "app.example", "http", "a, b, c, 127.0.0.1",
+			config.Runtime{}, []string{"X-Forwarded-For: a", "X-Forwarded-For: b, c"}, "app.example", "http", "127.0.0.1",
+			"127.0.0.1",
+		},
+		"a chain of three, trusted": {
+			trusted, []string{"X-Forwarded-For: a", "X-Forwarded-For: 192.0.2.7, 127.0.0.2"}, "app.example", "http",
+			"a, 192.0.2.7, 127.0.0.2, 127.0.0.1", "192.0.2.7",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			app, asked := recorder()
-			h := newFixture(t, app, options{runtime: config.Runtime{TrustProxyHeaders: c.trust}})
+			h := newFixture(t, app, options{runtime: c.runtime})
 			h.say(t, request("GET /", c.claims...))
 			r := <-asked
 			wantValues(t, r.Header, "X-Forwarded-Host", c.host)
 			wantValues(t, r.Header, "X-Forwarded-Proto", c.proto)
-			wantValues(t, r.Header, "X-Forwarded-For", c.from)
-			for _, name := range []string{"Forwarded", "X_forwarded_for", "X_forwarded_proto", "X_forwarded_host"} {
-				wantValues(t, r.Header, name)
-			}
+			wantValues(t, r.Header, "X-Forwarded-For", c.chain)
+			wantValues(t, r.Header, "X-Real-Ip", c.client)
 		})
+	}
+}
+
+var trusting = config.Runtime{TrustProxyHeaders: true}
+
+// Every known header about the origin, in several spellings. Only a trusted proxy may set one, and only in its own.
+func TestProxy_ReplacesClaimsAboutOrigin(t *testing.T) {
+	const claim = "203.0.113.66"
+	for trusts, runtime := range map[bool]config.Runtime{false: {}, true: trusting} {
+		app, asked := recorder()
+		h := newFixture(t, app, options{runtime: runtime})
+		for _, known := range gate.KnownHeaders() {
+			if known.Use != gate.HeaderOrigin {
+				continue
+			}
+			odd := []string{strings.ReplaceAll(known.Name, "-", "_"), strings.ReplaceAll(known.Name, "-", ".")}
+			for _, spelling := range append(odd, known.Name, strings.ToUpper(known.Name)) {
+				h.say(t, request("GET /", spelling+": "+claim, "Connection: "+known.Name))
+				arrives := false
+				for name, values := range (<-asked).Header {
+					isClaim := strings.Contains(strings.Join(values, ","), claim) && gate.LookUpHeader(name) == known
+					arrives = arrives || isClaim
+				}
+				if want := trusts && strings.EqualFold(spelling, known.Name); arrives != want {
+					t.Errorf("%s, trusted: %t: arrives: %t", spelling, trusts, arrives)
+				}
+			}
+		}
 	}
 }
 

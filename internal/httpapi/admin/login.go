@@ -161,7 +161,8 @@ func (l *loginRoutes) logout(c *httpapi.Call) {
 		return
 	}
 	// Only a valid session is known to have been ended by its user.
-	d := c.Gate.AuthenticateSession(cookie, "")
+	address := c.Gate.ClientAddress(c.R)
+	d := c.Gate.AuthenticateSession(cookie, address)
 	if err := l.Sessions.End(c.R.Context(), cookie); err != nil {
 		c.W.Header().Del("Set-Cookie")
 		unavailable(c, err)
@@ -169,7 +170,7 @@ func (l *loginRoutes) logout(c *httpapi.Call) {
 	}
 	if d.Outcome == gate.Allowed {
 		l.Trail.Record(c.R.Context(), audit.Entry{
-			Actor: d.Caller.Subject, KeyID: d.Caller.KeyID, From: c.Gate.ClientAddress(c.R),
+			Actor: d.Caller.Subject, KeyID: d.Caller.KeyID, From: address,
 			Action: audit.Logout, Target: d.Caller.Subject, Outcome: audit.Done,
 		})
 	}
