@@ -86,16 +86,15 @@ func (l *loginRoutes) login(c *httpapi.Call) {
 		return
 	}
 	a := &attempt{loginRoutes: l, Call: c, username: username, address: c.Gate.ClientAddress(c.R)}
-	if a.mayTry() {
+	if a.wait() {
 		a.try(key)
 	}
 }
 
-// mayTry waits as long as the throttle demands. It reports false when the attempt has been refused or the
-// client has gone.
-func (a *attempt) mayTry() bool {
-	delay, retryAfter := a.Throttle.Begin(a.username, a.address, a.Now())
-	return !a.isLimited(retryAfter) && (delay <= 0 || program.Pause(a.R.Context(), delay))
+// wait waits as long as the throttle demands, and reports whether the client is still there.
+func (a *attempt) wait() bool {
+	delay := a.Throttle.Begin(a.username, a.address, a.Now())
+	return delay <= 0 || program.Pause(a.R.Context(), delay)
 }
 
 func (a *attempt) try(key string) {
@@ -115,7 +114,7 @@ func (a *attempt) try(key string) {
 	}
 }
 
-// isLimited refuses an attempt that comes too early. The first one in a minute is audited.
+// isLimited refuses a failed attempt after too many others. The first one in a minute is audited.
 func (a *attempt) isLimited(retryAfter time.Duration) bool {
 	if retryAfter <= 0 {
 		return false

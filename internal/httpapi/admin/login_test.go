@@ -1,14 +1,11 @@
 package admin_test
 
 import (
-	"context"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"keywright.dev/keywright/internal/auth/access"
@@ -281,89 +278,6 @@ func TestSession_EndsWithKey(t *testing.T) {
 			t.Errorf("%s: the session is kept", name)
 		}
 	}
-}
-
-// Repeated failures are delayed more and more, and refused within 60 tries.
-func TestThrottle_DelaysThenRefuses(t *testing.T) {
-	env := newEnv(t)
-	// A request that ends does not wait any longer, so this takes no time. It still counts as a try.
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	var limited *httptest.ResponseRecorder
-	for i := range 60 {
-		r := httptest.NewRequestWithContext(
-			ctx, "POST", loginPath, strings.NewReader(claim("alice", "a-key-that-was-never-issued")),
-		)
-		if limited = env.serve(r); limited.Code == http.StatusTooManyRequests {
-			t.Logf("after %d", i)
-			break
-		}
-	}
-	after := limited.Header().Get("Retry-After")
-	if limited.Code != http.StatusTooManyRequests || after == "" || after == "0" || detail(limited) == "" {
-		t.Fatalf("%d %s %v", limited.Code, limited.Body, limited.Header())
-	}
-	// The right key is refused too. Other users are not.
-	for _, one := range []string{claim("alice", aliceKey), claim("bob", bobKey)} {
-		if got := env.ask("POST", loginPath, "", one); got.Code != http.StatusTooManyRequests {
-			t.Error(got.Code, got.Body)
-		}
-	}
-	r := httptest.NewRequest(http.MethodPost, loginPath, strings.NewReader(claim("bob", bobKey)))
-	r.RemoteAddr = "198.51.100.7:1"
-	if got := env.serve(r); got.Code != 200 {
-		t.Error("bob is refused after failures with the name alice:", got.Code, got.Body)
-	}
-	env.now = env.now.Add(time.Hour)
-	if got := env.ask("POST", loginPath, "", claim("alice", aliceKey)); got.Code != 200 {
-		t.Error(got.Code, got.Body)
-	}
-}
-
-// The audit trail gets one entry a minute for refused tries.
-func TestThrottle_AuditsRefusedTries(t *testing.T) {
-	env := newEnv(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	for range 60 {
-		env.serve(
-			httptest.NewRequestWithContext(
-				ctx, "POST", loginPath, strings.NewReader(claim("alice", "a-key-that-was-never-issued")),
-			),
-		)
-	}
-	told := 0
-	for _, e := range env.memory.entries {
-		if e.Detail == "too many failed logins" && e.Action == "login" && e.Target == "User/alice" &&
-			e.Outcome == "refused" && e.From == "192.0.2.1" {
-			told++
-		}
-	}
-	if told != 1 || len(env.memory.entries) > 20 {
-		t.Errorf("%d of %d: %+v", told, len(env.memory.entries), env.memory.entries)
-	}
-}
-
-// Failures from other addresses do not lock a user out.
-func TestThrottle_AcceptsRightKeyFromOtherAddress(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		env := newEnv(t)
-		login := func(from int, key string) *httptest.ResponseRecorder {
-			r := httptest.NewRequest(http.MethodPost, loginPath, strings.NewReader(claim("alice", key)))
-			r.RemoteAddr = fmt.Sprintf("198.51.100.%d:1", from)
-			return env.serve(r)
-		}
-		for i := range 20 {
-			got := login(i, "a-key-that-was-never-issued")
-			isLimited := got.Code == http.StatusTooManyRequests && got.Header().Get("Retry-After") == "60"
-			if isLimited != (i >= 12) || !isLimited && got.Code != http.StatusUnauthorized {
-				t.Errorf("try %d: %d %s", i, got.Code, got.Body)
-			}
-		}
-		if got := login(100, aliceKey); got.Code != http.StatusOK {
-			t.Error(got.Code, got.Body)
-		}
-	})
 }
 
 // A page of another site can make a browser send requests with cookies.

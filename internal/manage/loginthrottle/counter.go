@@ -10,7 +10,7 @@ import (
 const (
 	// window is how long a failure counts.
 	window = 10 * time.Minute
-	// maxFailures is how many failures are allowed, and lockout the time from the last of them to the next try.
+	// maxFailures is how many failures get the usual reply, and lockout the time from the last of them to the next such.
 	// Replicas count separately: five of them allow 60 tries.
 	maxFailures, lockout = 12, time.Minute
 	// The first failures, as many as free, cause no delay. Each further one adds delayStep to the delay of a

@@ -1,3 +1,4 @@
-// Package loginthrottle delays and refuses logins after failures. It counts failures by user and by address,
-// separately, in the memory of one replica. The caller waits, and decides what counts as a failure.
+// Package loginthrottle delays logins after failures, and refuses further wrong ones for a while. It counts failures
+// by user and by address, separately, in the memory of one replica. The caller waits, and decides what counts as a
+// failure.
 package loginthrottle

@@ -22,38 +22,29 @@ func New() *Throttle {
 	return &Throttle{seed: maphash.MakeSeed(), users: counters{}, addresses: counters{}}
 }
 
-// Begin has to be called before each try. If retryAfter is positive, the try must not be made until then;
-// otherwise it may be made after delay. Until Failed or Succeeded reports the result, the try counts as a
-// failure, so concurrent tries have no advantage.
+// Begin has to be called before each try, which may be made after the delay. Until Failed or Succeeded reports the
+// result, the try counts as a failure, so concurrent tries have no advantage.
 //
-// Only the address can prevent a try. Anyone can fail with any name, and that must not lock out its owner.
+// No number of failures prevents a try: anyone can fail with any name, and from an address that many share. Neither
+// must lock out the holder of the right key.
 //
 // The name is unverified. An empty name or address is not counted.
-func (t *Throttle) Begin(name, address string, now time.Time) (delay, retryAfter time.Duration) {
+func (t *Throttle) Begin(name, address string, now time.Time) (delay time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	who, counted := t.countersOf(name, address)
-	for i := range counted {
-		c := &counted[i]
-		itsDelay, after := c.in[c.hash].wait(now)
-		delay, c.isFull = max(delay, itsDelay), after > 0
-		if c.isAddress {
-			retryAfter = after
-		}
-	}
-	if retryAfter > 0 {
-		return 0, retryAfter
-	}
 	for _, c := range counted {
-		if !c.isFull {
+		itsDelay, retryAfter := c.in[c.hash].wait(now)
+		delay = max(delay, itsDelay)
+		if retryAfter == 0 {
 			c.in.at(c.hash, now).begin(who, now)
 		}
 	}
-	return delay, 0
+	return delay
 }
 
-// Failed reports a failed try. If retryAfter is positive, the user has too many failures: the reply must not
-// reveal that the key was wrong, only when the next try is allowed.
+// Failed reports a failed try. If retryAfter is positive, the user or the address has too many failures, and the try is
+// to be refused for that reason, until the next one is allowed.
 func (t *Throttle) Failed(name, address string, now time.Time) (retryAfter time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -94,18 +85,16 @@ func (t *Throttle) Succeeded(name, address string) {
 type counterRef struct {
 	in   counters
 	hash uint64
-	// isAddress is false for the counter of a user. isFull means that the counter takes no more tries now.
-	isAddress, isFull bool
 }
 
 // countersOf also returns the user tag by which each counter distinguishes its tries.
 func (t *Throttle) countersOf(name, address string) (who user, all []counterRef) {
 	hash := t.hash(username.Fold(name))
 	if name != "" {
-		all = append(all, counterRef{in: t.users, hash: hash})
+		all = append(all, counterRef{t.users, hash})
 	}
 	if address != "" {
-		all = append(all, counterRef{in: t.addresses, hash: t.hash(network(address)), isAddress: true})
+		all = append(all, counterRef{t.addresses, t.hash(network(address))})
 	}
 	return user(hash), all
 }

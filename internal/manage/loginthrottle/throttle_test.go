@@ -22,11 +22,9 @@ func fail(th *loginthrottle.Throttle, user, address string, tries int, now time.
 	return allowed
 }
 
-// isRefused makes a failing try unless it is refused.
+// isRefused makes a failing try, and reports whether it is refused because of others.
 func isRefused(th *loginthrottle.Throttle, user, address string, now time.Time) bool {
-	if _, retryAfter := th.Begin(user, address, now); retryAfter > 0 {
-		return true
-	}
+	th.Begin(user, address, now)
 	return th.Failed(user, address, now) > 0
 }
 
@@ -34,18 +32,20 @@ func TestFailures_DelayThenRefuse(t *testing.T) {
 	th := loginthrottle.New()
 	now, before := start, time.Duration(0)
 	for failures := range 12 {
-		delay, retryAfter := th.Begin("alice", "192.0.2.1", now)
-		if retryAfter > 0 {
-			t.Fatalf("refused after %d failures", failures)
-		}
+		delay := th.Begin("alice", "192.0.2.1", now)
 		if slowed := delay > 0; slowed != (failures >= 4) || delay >= time.Second || slowed && delay <= before {
 			t.Errorf("after %d failures delayed by %s, before that by %s", failures, delay, before)
 		}
-		th.Failed("alice", "192.0.2.1", now)
+		if th.Failed("alice", "192.0.2.1", now) > 0 {
+			t.Fatalf("refused after %d failures", failures)
+		}
 		before, now = delay, now.Add(time.Second)
 	}
 	last := now.Add(-time.Second)
-	if _, retryAfter := th.Begin("alice", "192.0.2.1", now); retryAfter != 59*time.Second {
+	if delay := th.Begin("alice", "192.0.2.1", now); delay != before {
+		t.Errorf("after 12 failures delayed by %s, before that by %s", delay, before)
+	}
+	if retryAfter := th.Failed("alice", "192.0.2.1", now); retryAfter != 59*time.Second {
 		t.Errorf("after 12 failures to be tried again in %s", retryAfter)
 	}
 	if !isRefused(th, "alice", "192.0.2.1", last.Add(time.Minute-1)) {
@@ -57,8 +57,8 @@ func TestFailures_DelayThenRefuse(t *testing.T) {
 	if !isRefused(th, "alice", "192.0.2.1", last.Add(time.Minute+30*time.Second)) {
 		t.Error("a minute allowed more than one try")
 	}
-	if delay, retryAfter := th.Begin("alice", "192.0.2.1", last.Add(12*time.Minute)); retryAfter > 0 || delay > 0 {
-		t.Errorf("%s and %s after all failures have expired", delay, retryAfter)
+	if delay := th.Begin("alice", "192.0.2.1", last.Add(12*time.Minute)); delay > 0 {
+		t.Errorf("%s after all failures have expired", delay)
 	}
 }
 
@@ -134,7 +134,7 @@ func TestSucceeded_ClearsOwnFailures(t *testing.T) {
 	now := start.Add(20 * time.Second)
 	th.Begin("alice", "192.0.2.1", now)
 	th.Succeeded("alice", "192.0.2.1")
-	if delay, _ := th.Begin("alice", "198.51.100.1", now); delay > 0 {
+	if delay := th.Begin("alice", "198.51.100.1", now); delay > 0 {
 		t.Error("the user is delayed after a success")
 	}
 	if n := fail(th, "carol", "192.0.2.1", 20, now); n != 5 {
@@ -147,9 +147,8 @@ func TestSucceeded_KeepsFailuresOfOthers(t *testing.T) {
 	th, allowed, now := loginthrottle.New(), 0, start
 	for range 100 {
 		allowed += fail(th, "alice", "192.0.2.1", 1, now)
-		if _, retryAfter := th.Begin("mallory", "192.0.2.1", now); retryAfter == 0 {
-			th.Succeeded("mallory", "192.0.2.1")
-		}
+		th.Begin("mallory", "192.0.2.1", now)
+		th.Succeeded("mallory", "192.0.2.1")
 		now = now.Add(time.Second)
 	}
 	if allowed > 14 {
@@ -157,39 +156,44 @@ func TestSucceeded_KeepsFailuresOfOthers(t *testing.T) {
 	}
 }
 
-// Anyone can fail with a name, and its owner can log in nevertheless.
-func TestBegin_AttackedUserCanLogIn(t *testing.T) {
-	th := loginthrottle.New()
-	for i := range 100 {
-		fail(th, "alice", fmt.Sprint("192.0.2.", i), 1, start)
-	}
-	if !isRefused(th, "alice", "198.51.100.1", start) {
-		t.Error("the reply reveals a wrong key")
-	}
-	delay, retryAfter := th.Begin("alice", "198.51.100.1", start)
-	if retryAfter > 0 || delay == 0 || delay >= time.Second {
-		t.Errorf("delay %s, retry after %s", delay, retryAfter)
-	}
-	th.Succeeded("alice", "198.51.100.1")
-	if isRefused(th, "alice", "198.51.100.1", start) {
-		t.Error("a success has cleared nothing")
+// Anyone can fail with a name, or from an address that many share. The holder of the right key can log in nevertheless,
+// with a delay.
+func TestBegin_RightKeyIsDelayedAtMost(t *testing.T) {
+	for name, attack := range map[string]func(i int) (user, address string){
+		"an attacked user":    func(i int) (string, string) { return "alice", fmt.Sprint("192.0.2.", i) },
+		"an attacked address": func(i int) (string, string) { return fmt.Sprint("user-", i), "198.51.100.1" },
+		"both":                func(int) (string, string) { return "alice", "198.51.100.1" },
+	} {
+		th := loginthrottle.New()
+		for i := range 100 {
+			user, address := attack(i)
+			fail(th, user, address, 1, start)
+		}
+		if !isRefused(th, "alice", "198.51.100.1", start) {
+			t.Errorf("%s: a wrong key gets the usual reply", name)
+		}
+		if delay := th.Begin("alice", "198.51.100.1", start); delay == 0 || delay >= time.Second {
+			t.Errorf("%s: delay %s", name, delay)
+		}
+		th.Succeeded("alice", "198.51.100.1")
+		if got := isRefused(th, "alice", "198.51.100.1", start); got != (name == "an attacked address") {
+			t.Errorf("%s: refused after a success: %t", name, got)
+		}
 	}
 }
 
 // Otherwise an attacker could try a name that others attack without end.
 func TestFailed_LockedUserCountsAtAddress(t *testing.T) {
-	th, allowed := loginthrottle.New(), 0
+	th, later := loginthrottle.New(), start.Add(20*time.Second)
 	fail(th, "alice", "192.0.2.1", 12, start)
-	for range 100 {
-		if _, retryAfter := th.Begin("alice", "198.51.100.1", start.Add(20*time.Second)); retryAfter == 0 {
-			allowed++
-			if th.Failed("alice", "198.51.100.1", start.Add(20*time.Second)) == 0 {
-				t.Error("the reply reveals a wrong key")
-			}
+	for range 12 {
+		th.Begin("alice", "198.51.100.1", later)
+		if th.Failed("alice", "198.51.100.1", later) == 0 {
+			t.Error("a locked user gets the usual reply")
 		}
 	}
-	if allowed != 12 {
-		t.Errorf("%d tries were made", allowed)
+	if !isRefused(th, "bob", "198.51.100.1", later) {
+		t.Error("the failures do not count at the address")
 	}
 	// These failures do not extend the lockout of the user.
 	if isRefused(th, "alice", "203.0.113.1", start.Add(11*time.Second+time.Minute)) {
@@ -200,9 +204,13 @@ func TestFailed_LockedUserCountsAtAddress(t *testing.T) {
 func TestBegin_ConcurrentTriesCount(t *testing.T) {
 	th, allowed, revealed := loginthrottle.New(), 0, 0
 	for i := range 1000 {
-		if _, retryAfter := th.Begin(fmt.Sprint("user-", i), "192.0.2.1", start); retryAfter == 0 {
+		th.Begin(fmt.Sprint("user-", i), "192.0.2.1", start)
+	}
+	for i := range 1000 {
+		if th.Failed(fmt.Sprint("user-", i), "192.0.2.1", start) == 0 {
 			allowed++
 		}
+		th.Begin(fmt.Sprint("another-", i), "203.0.113.1", start)
 	}
 	for i := range 1000 {
 		th.Begin("alice", fmt.Sprint("198.51.100.", i%250), start)
@@ -213,10 +221,13 @@ func TestBegin_ConcurrentTriesCount(t *testing.T) {
 		}
 	}
 	if allowed != 12 || revealed != 12 {
-		t.Errorf("%d concurrent tries of an address, %d revealed results of a user", allowed, revealed)
+		t.Errorf("%d usual replies to concurrent tries of an address, %d to those of a user", allowed, revealed)
 	}
-	// The first tries have no result.
-	if isRefused(th, "bob", "192.0.2.1", start.Add(10*time.Second)) {
+	// The tries from 203.0.113.1 have no result.
+	if !isRefused(th, "bob", "203.0.113.1", start) {
+		t.Error("tries in progress do not count")
+	}
+	if isRefused(th, "bob", "203.0.113.1", start.Add(10*time.Second)) {
 		t.Error("abandoned tries count")
 	}
 }
@@ -224,7 +235,9 @@ func TestBegin_ConcurrentTriesCount(t *testing.T) {
 func TestBegin_ClockSetBack(t *testing.T) {
 	th := loginthrottle.New()
 	fail(th, "alice", "192.0.2.1", 12, start)
-	if _, retryAfter := th.Begin("alice", "192.0.2.1", start.Add(-24*time.Hour)); retryAfter > time.Minute {
+	before := start.Add(-24 * time.Hour)
+	th.Begin("alice", "192.0.2.1", before)
+	if retryAfter := th.Failed("alice", "192.0.2.1", before); retryAfter > time.Minute {
 		t.Errorf("to be tried again in %s", retryAfter)
 	}
 }
@@ -237,9 +250,7 @@ func TestThrottle_Concurrent(*testing.T) {
 			for n := range 500 {
 				user, address := fmt.Sprint("user-", n%7), fmt.Sprintf("192.0.2.%d", i%3)
 				now := start.Add(time.Duration(n) * time.Second)
-				if _, retryAfter := th.Begin(user, address, now); retryAfter > 0 {
-					continue
-				}
+				th.Begin(user, address, now)
 				if n%5 == 0 {
 					th.Succeeded(user, address)
 				} else {
