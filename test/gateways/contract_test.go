@@ -26,6 +26,7 @@ var _ = Describe("A gateway", func() {
 			passes(g)
 			refuses(g)
 			isNotFooled(g)
+			namesItsClient(g)
 			becomesWebsockets(g)
 			keepsUp(g)
 		})

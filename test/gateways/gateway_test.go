@@ -34,17 +34,25 @@ type gateway struct {
 func (g *gateway) open(ctx context.Context) {
 	GinkgoHelper()
 	g.listen = g.start(ctx)
-	g.client = clientOf(g.listen)
+	g.client = clientOf(g.listen, nil)
 	DeferCleanup(g.client.CloseIdleConnections)
 }
 
-// clientOf returns a client that connects to one address for every host.
-func clientOf(listen string) *http.Client {
+// clientAt returns the gateway as a client at another address sees it.
+func (g *gateway) clientAt(address string) *gateway {
+	elsewhere := *g
+	elsewhere.client = clientOf(g.listen, &net.TCPAddr{IP: net.ParseIP(address)})
+	DeferCleanup(elsewhere.client.CloseIdleConnections)
+	return &elsewhere
+}
+
+// clientOf returns a client that connects to one address for every host, from an address unless that is nil.
+func clientOf(listen string, from net.Addr) *http.Client {
 	return &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-				return new(net.Dialer).DialContext(ctx, network, listen)
+				return (&net.Dialer{LocalAddr: from}).DialContext(ctx, network, listen)
 			},
 			TLSClientConfig: &tls.Config{RootCAs: certificates.pool, MinVersion: tls.VersionTLS12},
 		},

@@ -71,7 +71,7 @@ var _ = Describe("Git", Ordered, ContinueOnFailure, func() {
 		"/team/app.git/git-receive-pack%00/git-upload-pack", "/team/app.git/git-receive-pack/git-upload-pack%2f..",
 	} {
 		It("does not treat as a fetch: "+target, func(ctx SpecContext) {
-			g := &gateway{url: "https://git.example.com", client: clientOf(server.listen)}
+			g := &gateway{url: "https://git.example.com", client: clientOf(server.listen, nil)}
 			got := g.send(ctx, request{method: "POST", target: target, who: "reader", by: byBasic})
 			Expect(got.status).To(BeElementOf(http.StatusForbidden, http.StatusBadRequest))
 			Expect(got.body).NotTo(ContainSubstring("git"))

@@ -2,9 +2,11 @@ package gateways
 
 import (
 	"context"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -14,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/test/stack"
 )
 
@@ -69,16 +72,31 @@ func issue(ctx context.Context, name string, scopes ...v1alpha1.Scope) *v1alpha1
 	return key
 }
 
+// issueUnused creates the key of an account, and does not use it to find out whether the server accepts it.
+func issueUnused(ctx context.Context, name string) {
+	GinkgoHelper()
+	key := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: name},
+		Spec: v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: name}}}
+	Expect(s.Client.Create(ctx, key)).To(Succeed())
+	keys.put(name, secretOf(ctx, key.Namespace, name+"-api-key"))
+}
+
 // delivered waits for the key in a Secret, and until the server accepts it.
 func delivered(ctx context.Context, namespace, name string) string {
+	GinkgoHelper()
+	plaintext := secretOf(ctx, namespace, name)
+	Eventually(ctx, ask(ctx, "GET", "/", bearer(plaintext))).ShouldNot(Equal(http.StatusUnauthorized))
+	return plaintext
+}
+
+// secretOf waits for the key in a Secret.
+func secretOf(ctx context.Context, namespace, name string) string {
 	GinkgoHelper()
 	secret := &corev1.Secret{}
 	Eventually(ctx, func() error {
 		return s.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret)
 	}).Should(Succeed())
-	plaintext := string(secret.Data[v1alpha1.SecretKey])
-	Eventually(ctx, ask(ctx, "GET", "/", bearer(plaintext))).ShouldNot(Equal(http.StatusUnauthorized))
-	return plaintext
+	return string(secret.Data[v1alpha1.SecretKey])
 }
 
 func bearer(key string) http.Header { return http.Header{"Authorization": {"Bearer " + key}} }
@@ -116,17 +134,42 @@ var settings = map[string]string{
 // configure writes the suite's settings and more, and returns when the server runs them.
 func configure(ctx context.Context, more map[string]string) {
 	GinkgoHelper()
-	config := &corev1.ConfigMap{}
-	Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapConfig}, config)).
+	edit := &corev1.ConfigMap{}
+	Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapConfig}, edit)).
 		To(Succeed())
-	data := map[string]string{"ADMIN_KEY_SECRET": config.Data["ADMIN_KEY_SECRET"]}
+	data := map[string]string{"ADMIN_KEY_SECRET": edit.Data["ADMIN_KEY_SECRET"]}
 	maps.Copy(data, settings)
 	maps.Copy(data, more)
-	config.Data = data
-	Expect(s.Client.Update(ctx, config)).To(Succeed())
+	edit.Data = data
+	Expect(s.Client.Update(ctx, edit)).To(Succeed())
+	Eventually(ctx, runs(ctx, data)).Should(BeTrue(), "the server runs it")
 	Eventually(ctx, ask(ctx, "POST", "/", bearer(keys.get("reader")))).Should(Equal(http.StatusForbidden))
 	Eventually(ctx, ask(ctx, "GET", "/devices/1", bearer(keys.get("ci")))).Should(Equal(http.StatusForbidden))
 	Eventually(ctx, ask(ctx, "GET", "/", http.Header{"X-Forwarded-User": {"dora"}})).Should(Equal(trustedName(more)))
+}
+
+// runs reports whether the server runs a configuration.
+func runs(ctx context.Context, data map[string]string) func(Gomega) bool {
+	return func(g Gomega) bool {
+		published := &corev1.ConfigMap{}
+		g.Expect(s.Client.Get(
+			ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapRuntime}, published,
+		)).To(Succeed())
+		document := published.Data[config.RuntimeKey]
+		runtime, err := config.ParseRuntime(document)
+		g.Expect(err).NotTo(HaveOccurred())
+		wanted, faults := config.Parse(data)
+		g.Expect(faults).To(BeEmpty())
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.ServerURL+"/readyz?verbose", http.NoBody)
+		g.Expect(err).NotTo(HaveOccurred())
+		reply, err := http.DefaultClient.Do(request)
+		g.Expect(err).NotTo(HaveOccurred())
+		defer reply.Body.Close()
+		status, err := io.ReadAll(reply.Body)
+		g.Expect(err).NotTo(HaveOccurred())
+		return document == wanted.Runtime(runtime.BootstrapDigest).Encode() &&
+			strings.Contains(string(status), "revision "+config.Revision(document))
+	}
 }
 
 // trustedName returns the status for a user whom only a trusted proxy names.
