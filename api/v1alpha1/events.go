@@ -26,4 +26,8 @@ const (
 	EventConfigRunning = "ConfigRunning"
 	EventConfigLags    = "ConfigLags"
 	EventPlaintextKey  = "PlaintextKey"
+	// EventConfigRemoved, on the system namespace: ConfigMap keywright-config was deleted.
+	EventConfigRemoved = "ConfigRemoved"
+	// EventConfigMisnamed, on a ConfigMap whose name only contains that of the configuration.
+	EventConfigMisnamed = "ConfigMisnamed"
 )

@@ -17,9 +17,16 @@ const (
 	// entry of the key, and a hash of the entries of spec.secret.stringData. Written by the operator, on a Secret that has
 	// another type than Opaque, or such entries.
 	AnnotationContents = "keywright.dev/contents"
-	// AnnotationConfiguration is the revision of the configuration that a server runs. Written by the server, on its
-	// Lease.
+	// AnnotationConfiguration is the revision of the configuration that a server runs, or that is in force. Written by the
+	// server, on its Lease, and by the operator, on ConfigMaps keywright-config and keywright-runtime.
 	AnnotationConfiguration = "keywright.dev/configuration"
+	// AnnotationConfigurationStatus is the result of the last check of ConfigMap keywright-config, and
+	// AnnotationConfigurationMessage the reason. Written by the operator, on both ConfigMaps.
+	AnnotationConfigurationStatus  = "keywright.dev/configuration-status"
+	AnnotationConfigurationMessage = "keywright.dev/configuration-message"
+	// AnnotationConfigurationVersion is the resourceVersion of keywright-config that was checked. Written by the operator,
+	// on both ConfigMaps.
+	AnnotationConfigurationVersion = "keywright.dev/configuration-version"
 	// LabelCreatedBy with value "api" is on every object that the API created, and on no other: the API changes and
 	// deletes only those. Written by the server, at creation; an admission policy refuses it to everybody else.
 	LabelCreatedBy = "keywright.dev/created-by"
@@ -29,6 +36,18 @@ const (
 	// LabelManagedBy with value "keywright" is on the same Secrets, for people and tools. Another value that a Secret has
 	// already stays.
 	LabelManagedBy = "app.kubernetes.io/managed-by"
+)
+
+// Values of AnnotationConfigurationStatus.
+const (
+	// ConfigurationAccepted: it is in force.
+	ConfigurationAccepted = "Accepted"
+	// ConfigurationInvalid: it has faults, and the last good one stays in force.
+	ConfigurationInvalid = "Invalid"
+	// ConfigurationWaiting: it is valid, and waits for the pepper.
+	ConfigurationWaiting = "Waiting"
+	// ConfigurationAbsent: there is no keywright-config, and every setting has its default.
+	ConfigurationAbsent = "Absent"
 )
 
 // Values of labels.
@@ -72,3 +91,7 @@ const (
 // FieldManager is the field manager of the operator. If it still owns the data of a Secret, no other writer changed
 // them; metadata alone proves that.
 const FieldManager = "keywright"
+
+// IncidentFieldManager is the field manager for changes by hand to objects from Git. Flux takes over what a manager
+// whose name begins with "kubectl" wrote, and removes it if Git does not have it.
+const IncidentFieldManager = "keywright-incident"

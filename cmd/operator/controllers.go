@@ -157,9 +157,13 @@ func (s *shared) addConfiguration() error {
 	}
 	compiler := &configcompiler.Reconciler{
 		Client: s.mgr.GetClient(), Live: s.mgr.GetAPIReader(), Events: s.events, Peppers: s.peppers,
-		Namespace: s.options.Namespace, Formats: s.formats, Scope: s.scope, Requeue: s.requeue(),
+		Clock: clock.RealClock{}, Namespace: s.options.Namespace, Formats: s.formats, Scope: s.scope, Requeue: s.requeue(),
 	}
 	if err := compiler.SetupWithManager(s.mgr, configCache, runtimeCache); err != nil {
+		return err
+	}
+	misnamed := &configcompiler.Misnamed{Client: s.mgr.GetClient(), Events: s.events, Namespace: s.options.Namespace}
+	if err := misnamed.SetupWithManager(s.mgr); err != nil {
 		return err
 	}
 	rollout := &configrollout.Reconciler{Events: s.events, Clock: clock.RealClock{}, Namespace: s.options.Namespace}

@@ -172,20 +172,17 @@ func (e *env) startsWithoutConfiguration() {
 // followsKeyPrefix checks that a new prefix takes effect without a restart, and that a restart uses the last
 // good one.
 func (e *env) followsKeyPrefix() {
-	config := &corev1.ConfigMap{ObjectMeta: named("keywright-config"), Data: map[string]string{"KEY_PREFIX": "kw_"}}
-	e.create(config)
+	e.create(&corev1.ConfigMap{ObjectMeta: named("keywright-config"), Data: map[string]string{"KEY_PREFIX": "kw_"}})
 	e.createUser("early")
 	stop := e.runOperator()
 	e.expectPrefix("early", "kw_")
-	config.Data["KEY_PREFIX"] = "zz_"
-	e.must(e.Client.Update(e.Context(), config))
+	e.must(e.Settings(e.Context(), map[string]string{"KEY_PREFIX": "zz_"}))
 	e.eventually("another prefix", `{"keyPrefix":"zz_"}`)
 	e.expectKey("later", "zz_")
 	e.expectPrefix("early", "kw_")
 	stop()
 
-	config.Data = map[string]string{"KEY_PREFIX": "Not a prefix"}
-	e.must(e.Client.Update(e.Context(), config))
+	e.must(e.Settings(e.Context(), map[string]string{"KEY_PREFIX": "Not a prefix"}))
 	e.createUser("after-invalid-edit")
 	e.runOperator()
 	e.expectPrefix("after-invalid-edit", "zz_")

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"keywright.dev/keywright/api/v1alpha1"
@@ -51,16 +52,45 @@ func (r *Reconciler) emitRestored(in inputs, p publication) {
 		v1alpha1.ConfigMapRuntime, config.Revision(p.document))
 }
 
-func (r *Reconciler) emitInvalid(in inputs, faults []config.Fault) {
-	r.warn(in, v1alpha1.EventConfigInvalid, config.Summary(faults, maxNote))
+// isRemoved reports whether keywright-config was deleted since the last check, by this operator or an earlier one.
+func (r *Reconciler) isRemoved(configMap *corev1.ConfigMap, p publication) bool {
+	if configMap.UID != "" {
+		return false
+	}
+	if r.applied != nil {
+		return *r.applied != ""
+	}
+	status := p.runtime.Annotations[v1alpha1.AnnotationConfigurationStatus]
+	return status != "" && status != v1alpha1.ConfigurationAbsent
+}
+
+// emitRemoved reports on the system namespace that keywright-config was deleted. The namespace names itself as its
+// own, so that the event is in it: RBAC allows no other in an installation with single namespaces.
+func (r *Reconciler) emitRemoved(p publication) {
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Namespace: r.Namespace, Name: r.Namespace}}
+	text := "Nothing changed"
+	if changes := p.changes(); len(changes) > 0 {
+		text = "Changed: " + config.Cut(strings.Join(changes, ", "), maxNote/2)
+	}
+	r.Events.Eventf(namespace, p.runtime, corev1.EventTypeWarning, v1alpha1.EventConfigRemoved, "Reset",
+		"ConfigMap %s was deleted, so every setting has its default, the allow list and the routes too. %s. "+
+			"If a kustomize generator renamed it, set disableNameSuffixHash: true.", v1alpha1.ConfigMapConfig, text)
 }
 
 // warn reports once why the configuration is not in force. The servers keep the last good one.
 func (r *Reconciler) warn(in inputs, reason, text string) {
-	if r.lastWarning == in.config.ResourceVersion+text {
+	current := warning{version: in.config.ResourceVersion, text: text}
+	if r.lastWarning == current {
 		return
 	}
-	r.lastWarning = in.config.ResourceVersion + text
-	r.Events.Eventf(in.config, in.secret, corev1.EventTypeWarning, reason, "Refuse",
-		"%s. The last good configuration stays in force.", config.Cut(text, maxNote))
+	r.lastWarning = current
+	r.Events.Eventf(in.config, in.secret, corev1.EventTypeWarning, reason, "Refuse", "%s", unchanged(text))
+}
+
+// warning is a reported fault of one version of the configuration. The zero value stands for no warning.
+type warning struct{ version, text string }
+
+// unchanged adds to a fault what follows from it.
+func unchanged(fault string) string {
+	return config.Cut(fault, maxNote) + ". The last good configuration stays in force."
 }

@@ -91,8 +91,31 @@ var _ = Describe("An edit", func() {
 		e.remove(ctx, &corev1.ConfigMap{}, "keywright-config")
 		e.reconcile(ctx)
 		Expect(e.document(ctx)).To(Equal("{}"))
-		Expect(e.events.Take()).To(BeEmpty(), "the event would have no object")
+		removed := e.events.Take()
+		Expect(removed).To(ConsistOf(And(
+			HavePrefix("Warning ConfigRemoved ConfigMap keywright-config was deleted, so every setting has its default, "+
+				"the allow list and the routes too. Changed: ALLOWED_USERS (none), "),
+			HaveSuffix("If a kustomize generator renamed it, set disableNameSuffixHash: true."))))
+		Expect(len(removed[0])).To(BeNumerically("<", 1024))
+		e.reconcile(ctx)
+		e.restart()
+		e.reconcile(ctx)
+		Expect(e.events.Take()).To(BeEmpty(), "once")
 	})
+
+	It("is reverted with the deletion of the ConfigMap while the operator is down, which is reported at its start",
+		func(ctx SpecContext) {
+			e := newEnv(ctx)
+			e.configure(ctx, "UNMATCHED", "perhaps")
+			e.reconcile(ctx)
+			e.configure(ctx, everything...)
+			e.reconcile(ctx)
+			e.remove(ctx, &corev1.ConfigMap{}, "keywright-config")
+			e.events.Take()
+			e.restart()
+			e.reconcile(ctx)
+			Expect(e.events.Take()).To(ConsistOf(HavePrefix("Warning ConfigRemoved")))
+		})
 
 	It("with many faults is reported in one event that names each setting and fits the limit", func(ctx SpecContext) {
 		e := newEnv(ctx)

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -40,6 +41,7 @@ type Reconciler struct {
 	Live      client.Reader
 	Events    events.EventRecorder
 	Peppers   keysource.Peppers
+	Clock     clock.PassiveClock
 	Namespace string
 	// Formats is updated from the configuration in force.
 	Formats *Formats
@@ -48,11 +50,14 @@ type Reconciler struct {
 	Requeue map[string]chan<- event.GenericEvent
 
 	// lastWarning keeps polling from emitting the same warning again.
-	lastWarning string
+	lastWarning warning
 	// applied is the resourceVersion of the configuration in force. Nil: nothing was compiled since the start.
 	applied *string
 	// lastGood is the document in force. Empty: not known yet.
 	lastGood string
+	// reported is the resourceVersion of keywright-config after the operator annotated it, and reportedAt when it did.
+	reported   string
+	reportedAt time.Time
 }
 
 // Reconcile checks, compiles and publishes the configuration.
@@ -65,8 +70,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 	}
 	parsed, faults := config.Parse(configMap.Data)
 	if faults = append(faults, binaryFaults(configMap)...); len(faults) > 0 {
-		r.emitInvalid(inputs{config: configMap}, faults)
-		return reconcile.Result{}, r.keepLastGood(ctx, configMap)
+		return r.refuse(ctx, inputs{config: configMap}, faults, 0)
 	}
 	return r.compile(ctx, configMap, &parsed)
 }
@@ -98,17 +102,28 @@ func (r *Reconciler) compile(
 	// Report an edit even if nothing changed. The first reconcile after a start is not an edit.
 	edited := r.applied != nil && !r.isApplied(configMap)
 	switch {
-	case edited || r.lastWarning != "" || p.changed && p.document != r.lastGood:
+	case r.isRemoved(configMap, p):
+		r.emitRemoved(p)
+	case edited || r.lastWarning != warning{} || p.changed && p.document != r.lastGood:
 		r.emitApplied(in, p, parsed.AdminKey != "")
 	case p.changed:
 		r.emitRestored(in, p)
 	}
-	r.lastWarning, r.applied, r.lastGood = "", &configMap.ResourceVersion, p.document
-	result := reconcile.Result{}
+	r.lastWarning, r.applied, r.lastGood = warning{}, new(configMap.ResourceVersion), p.document
+	var after time.Duration
 	if digest != "" {
-		result.RequeueAfter = poll
+		after = poll
 	}
-	return result, r.requeueWaiting(ctx)
+	again, err := r.reportAccepted(ctx, configMap)
+	return reconcile.Result{RequeueAfter: sooner(after, again)}, errors.Join(err, r.requeueWaiting(ctx))
+}
+
+// sooner returns the shorter of two times. 0 is never.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
 }
 
 func (r *Reconciler) isApplied(configMap *corev1.ConfigMap) bool {
@@ -124,33 +139,53 @@ func (r *Reconciler) withoutBootstrapKey(
 	case errors.Is(err, keysource.ErrPepperPending):
 		// The key format is valid, and keys that wait for the pepper need not wait for the format too.
 		return reconcile.Result{RequeueAfter: pollPending}, r.setFormat(ctx, &parsed.Service)
-	case errors.Is(err, errNoPepper):
+	case errors.Is(err, errNoPepper) && r.isApplied(in.config):
 		// A configuration that is in force already does not wait for anything.
-		if !r.isApplied(in.config) {
-			r.warn(in, v1alpha1.EventConfigWaits, "The configuration waits for the pepper: "+err.Error())
-		}
+		return reconcile.Result{RequeueAfter: poll}, r.keepLastGood(ctx, in.config)
+	case errors.Is(err, errNoPepper):
+		text := "The configuration waits for the pepper: " + err.Error()
+		r.warn(in, v1alpha1.EventConfigWaits, text)
+		return r.reject(ctx, in, v1alpha1.ConfigurationWaiting, text, poll)
 	case errors.As(err, &fault):
-		r.emitInvalid(in, []config.Fault{fault})
-	default:
+		return r.refuse(ctx, in, []config.Fault{fault}, poll)
+	}
+	return reconcile.Result{}, err
+}
+
+// refuse reports the faults of the configuration, and keeps what is in force. after is when to check again.
+func (r *Reconciler) refuse(
+	ctx context.Context, in inputs, faults []config.Fault, after time.Duration,
+) (reconcile.Result, error) {
+	text := config.Summary(faults, maxNote)
+	r.warn(in, v1alpha1.EventConfigInvalid, text)
+	return r.reject(ctx, in, v1alpha1.ConfigurationInvalid, text, after)
+}
+
+// reject keeps what is in force, and annotates why the configuration is not.
+func (r *Reconciler) reject(
+	ctx context.Context, in inputs, status, text string, after time.Duration,
+) (reconcile.Result, error) {
+	if err := r.keepLastGood(ctx, in.config); err != nil {
 		return reconcile.Result{}, err
 	}
-	return reconcile.Result{RequeueAfter: poll}, r.keepLastGood(ctx, in.config)
+	again, err := r.report(ctx, in.config, status, unchanged(text))
+	return reconcile.Result{RequeueAfter: sooner(after, again)}, err
 }
 
 // keepLastGood restores the published document if another client has changed it, and keeps the format of new
 // keys. After a start, the published document is the last good one.
 func (r *Reconciler) keepLastGood(ctx context.Context, configMap *corev1.ConfigMap) error {
 	if r.lastGood == "" {
-		present, err := r.readDocument(ctx)
+		present, err := r.readRuntime(ctx)
 		if err != nil {
 			return err
 		}
-		runtime, err := config.ParseRuntime(present)
+		runtime, err := config.ParseRuntime(present.Data[config.RuntimeKey])
 		if err != nil {
 			// Nothing was ever in force, or another client has overwritten it. A valid configuration ends both.
 			return nil //nolint:nilerr // the person who can repair it has got an event
 		}
-		r.lastGood = present
+		r.lastGood = present.Data[config.RuntimeKey]
 		return r.setFormat(ctx, &runtime)
 	}
 	p, err := r.publish(ctx, r.lastGood)
@@ -165,6 +200,8 @@ type publication struct {
 	// before is the former document, document the present one.
 	before, document string
 	changed          bool
+	// runtime is the ConfigMap as it was before.
+	runtime *corev1.ConfigMap
 }
 
 // changes describes the changed settings. An unreadable former document counts as an empty configuration.
@@ -174,26 +211,33 @@ func (p publication) changes() []string {
 	return config.Changes(before, after)
 }
 
-// publish writes keywright-runtime if the document differs.
+// publish writes keywright-runtime if the document differs. The annotations stay: report replaces them.
 func (r *Reconciler) publish(ctx context.Context, document string) (publication, error) {
-	before, err := r.readDocument(ctx)
+	present, err := r.readRuntime(ctx)
 	if err != nil {
 		return publication{}, err
 	}
-	p := publication{before: before, document: document, changed: before != document}
+	before := present.Data[config.RuntimeKey]
+	p := publication{before: before, document: document, changed: before != document, runtime: present}
 	if !p.changed {
 		return p, nil
 	}
-	wanted := corev1ac.ConfigMap(v1alpha1.ConfigMapRuntime, r.Namespace).
-		WithData(map[string]string{config.RuntimeKey: document})
-	return p, r.Client.Apply(ctx, wanted, client.FieldOwner(v1alpha1.FieldManager), client.ForceOwnership)
+	return p, r.applyRuntime(ctx, document, annotationsOf(present))
 }
 
-// readDocument returns the published document, or "".
-func (r *Reconciler) readDocument(ctx context.Context) (string, error) {
-	var present corev1.ConfigMap
-	err := r.Live.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: v1alpha1.ConfigMapRuntime}, &present)
-	return present.Data[config.RuntimeKey], client.IgnoreNotFound(err)
+// applyRuntime writes everything that the operator owns of keywright-runtime.
+func (r *Reconciler) applyRuntime(ctx context.Context, document string, annotations map[string]string) error {
+	wanted := corev1ac.ConfigMap(v1alpha1.ConfigMapRuntime, r.Namespace).
+		WithAnnotations(annotations).
+		WithData(map[string]string{config.RuntimeKey: document})
+	return r.Client.Apply(ctx, wanted, client.FieldOwner(v1alpha1.FieldManager), client.ForceOwnership)
+}
+
+// readRuntime returns keywright-runtime, or an empty ConfigMap if it does not exist.
+func (r *Reconciler) readRuntime(ctx context.Context) (*corev1.ConfigMap, error) {
+	present := &corev1.ConfigMap{}
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: v1alpha1.ConfigMapRuntime}, present)
+	return present, client.IgnoreNotFound(err)
 }
 
 // SetupWithManager registers the controller. configCache and runtimeCache each have one ConfigMap: the

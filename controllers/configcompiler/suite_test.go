@@ -12,10 +12,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/controllers/configcompiler"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/keyholder"
@@ -62,12 +65,41 @@ func newEnv(ctx context.Context) *env {
 
 // restart creates a new controller, like a restart of the operator.
 func (e *env) restart() {
+	c := settled(plane.Client)
 	e.Reconciler = &configcompiler.Reconciler{
-		Client: plane.Client, Live: plane.Client, Events: e.events, Peppers: e, Namespace: e.namespace,
+		Client: c, Live: c, Events: e.events, Peppers: e, Clock: clock.RealClock{}, Namespace: e.namespace,
 		Formats: &configcompiler.Formats{},
 		Scope:   keyholder.Scope{System: e.namespace, Namespaces: []string{e.namespace}},
 		Requeue: map[string]chan<- event.GenericEvent{keyholder.AdminUser: e.requeued},
 	}
+}
+
+// settled returns a client that shows the operator's writes as later than all others, so that no spec has to wait for
+// the next second.
+func settled(c client.WithWatch) client.WithWatch {
+	shift := func(o client.Object) {
+		fields := o.GetManagedFields()
+		for i := range fields {
+			if fields[i].Manager == v1alpha1.FieldManager {
+				fields[i].Time = &metav1.Time{Time: fields[i].Time.Add(time.Hour)}
+			}
+		}
+		o.SetManagedFields(fields)
+	}
+	return interceptor.NewClient(c, interceptor.Funcs{
+		Get: func(
+			ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, options ...client.GetOption,
+		) error {
+			defer shift(o)
+			return c.Get(ctx, key, o, options...)
+		},
+		Patch: func(
+			ctx context.Context, c client.WithWatch, o client.Object, patch client.Patch, options ...client.PatchOption,
+		) error {
+			defer shift(o)
+			return c.Patch(ctx, o, patch, options...)
+		},
+	})
 }
 
 // Keyring implements keysource.Peppers.

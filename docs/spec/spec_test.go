@@ -40,6 +40,11 @@ var only = map[string]string{
 	"EventPromoted":                   "adminuser.md",
 	"EventDemoted":                    "adminuser.md",
 	"AnnotationConfiguration":         "adminuser.md",
+	"AnnotationConfigurationStatus":   "adminuser.md",
+	"AnnotationConfigurationMessage":  "adminuser.md",
+	"AnnotationConfigurationVersion":  "adminuser.md",
+	"EventConfigRemoved":              "adminuser.md",
+	"EventConfigMisnamed":             "adminuser.md",
 
 	"ReasonExpired":       "apikey.md",
 	"ReasonRevoked":       "apikey.md",

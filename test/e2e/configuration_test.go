@@ -35,15 +35,7 @@ func configure(ctx context.Context, data map[string]string) {
 // write replaces the content of keywright-config.
 func write(ctx context.Context, data map[string]string) {
 	GinkgoHelper()
-	Eventually(ctx, func() error {
-		configMap := &corev1.ConfigMap{}
-		if err := s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapConfig},
-			configMap); err != nil {
-			return err
-		}
-		configMap.Data = data
-		return s.Client.Update(ctx, configMap)
-	}).Should(Succeed())
+	Expect(s.Settings(ctx, data)).To(Succeed())
 }
 
 // running returns the revision that the server reports.

@@ -112,20 +112,14 @@ var _ = Describe("The bootstrap key", func() {
 	It("is changed in its Secret without a restart", func(ctx SpecContext) {
 		expectAnswer(ctx, s.BootstrapKey, http.StatusOK)
 		Expect(ask(ctx, s.BootstrapKey).header.Get("X-Auth-User")).To(Equal("admin"))
-		config := &corev1.ConfigMap{}
-		Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapConfig}, config)).
-			To(Succeed())
-		config.Data = map[string]string{"ADMIN_KEY": "another-bootstrap-key"}
-		Expect(s.Client.Update(ctx, config)).To(Succeed())
+		Expect(s.Settings(ctx, map[string]string{"ADMIN_KEY": "another-bootstrap-key"})).To(Succeed())
 		expectAnswer(ctx, "another-bootstrap-key", http.StatusOK)
 		expectAnswer(ctx, s.BootstrapKey, http.StatusUnauthorized)
 
-		config.Data = map[string]string{"ADMIN_KEY": "short"}
-		Expect(s.Client.Update(ctx, config)).To(Succeed())
+		Expect(s.Settings(ctx, map[string]string{"ADMIN_KEY": "short"})).To(Succeed())
 		Consistently(ctx, func() int { return ask(ctx, "another-bootstrap-key").status }).Should(Equal(http.StatusOK))
 
-		config.Data = map[string]string{"ADMIN_KEY_SECRET": "keywright-bootstrap/key"}
-		Expect(s.Client.Update(ctx, config)).To(Succeed())
+		Expect(s.Settings(ctx, map[string]string{"ADMIN_KEY_SECRET": "keywright-bootstrap/key"})).To(Succeed())
 		expectAnswer(ctx, s.BootstrapKey, http.StatusOK)
 	})
 })

@@ -134,14 +134,13 @@ var settings = map[string]string{
 // configure writes the suite's settings and more, and returns when the server runs them.
 func configure(ctx context.Context, more map[string]string) {
 	GinkgoHelper()
-	edit := &corev1.ConfigMap{}
-	Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapConfig}, edit)).
-		To(Succeed())
-	data := map[string]string{"ADMIN_KEY_SECRET": edit.Data["ADMIN_KEY_SECRET"]}
-	maps.Copy(data, settings)
-	maps.Copy(data, more)
-	edit.Data = data
-	Expect(s.Client.Update(ctx, edit)).To(Succeed())
+	var data map[string]string
+	Expect(s.EditConfiguration(ctx, func(present map[string]string) map[string]string {
+		data = map[string]string{"ADMIN_KEY_SECRET": present["ADMIN_KEY_SECRET"]}
+		maps.Copy(data, settings)
+		maps.Copy(data, more)
+		return data
+	})).To(Succeed())
 	Eventually(ctx, runs(ctx, data)).Should(BeTrue(), "the server runs it")
 	Eventually(ctx, ask(ctx, "POST", "/", bearer(keys.get("reader")))).Should(Equal(http.StatusForbidden))
 	Eventually(ctx, ask(ctx, "GET", "/devices/1", bearer(keys.get("ci")))).Should(Equal(http.StatusForbidden))

@@ -11,10 +11,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
 )
@@ -72,11 +69,10 @@ func proxyAddress() string {
 // configure makes every kind of name count, so that each is logged.
 func configure(ctx context.Context) {
 	GinkgoHelper()
-	config := &corev1.ConfigMap{}
-	at := client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapConfig}
-	Expect(s.Client.Get(ctx, at, config)).To(Succeed())
-	config.Data["TRUST_PROXY_HEADERS"], config.Data["TRUST_USERNAMES"] = "true", "true"
-	Expect(s.Client.Update(ctx, config)).To(Succeed())
+	Expect(s.EditConfiguration(ctx, func(data map[string]string) map[string]string {
+		data["TRUST_PROXY_HEADERS"], data["TRUST_USERNAMES"] = "true", "true"
+		return data
+	})).To(Succeed())
 	for _, r := range s.Replicas {
 		Eventually(ctx, func() int {
 			reply := send(ctx, http.MethodGet, r.URL+"/auth", http.Header{"X-Forwarded-User": {"someone"}}, "")

@@ -118,11 +118,7 @@ func configure(ctx context.Context, data map[string]string) {
 		return strings.Fields(rest)[0]
 	}
 	before := revision()
-	config := &corev1.ConfigMap{}
-	Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapConfig}, config)).
-		To(Succeed())
-	config.Data = data
-	Expect(s.Client.Update(ctx, config)).To(Succeed())
+	Expect(s.Settings(ctx, data)).To(Succeed())
 	Eventually(ctx, revision).WithTimeout(patience).ShouldNot(Equal(before))
 }
 
