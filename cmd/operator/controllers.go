@@ -10,6 +10,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -25,6 +26,7 @@ import (
 	"keywright.dev/keywright/controllers/peppersecret"
 	"keywright.dev/keywright/internal/kube/keyholder"
 	"keywright.dev/keywright/internal/operator/issuer"
+	"keywright.dev/keywright/internal/operator/secretwait"
 )
 
 // recorderName is the reporting controller of every event.
@@ -88,11 +90,24 @@ func newShared(mgr ctrl.Manager, o *options) (*shared, error) {
 		requeueUsers: make(chan event.GenericEvent),
 		requeueKeys:  make(chan event.GenericEvent),
 	}
+	waiter, err := s.addWaiter()
 	s.issuer = &issuer.Issuer{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: s.events, Peppers: s.peppers, Formats: s.formats,
-		Clock: clock.RealClock{}, Random: rand.Reader, Metrics: counters,
+		Clock: clock.RealClock{}, Random: rand.Reader, Metrics: counters, Waiter: waiter,
 	}
-	return s, nil
+	return s, err
+}
+
+// addWaiter returns a Waiter that runs with the controllers.
+func (s *shared) addWaiter() (*secretwait.Waiter, error) {
+	live, err := client.NewWithWatch(s.mgr.GetConfig(), client.Options{
+		HTTPClient: s.mgr.GetHTTPClient(), Scheme: s.mgr.GetScheme(), Mapper: s.mgr.GetRESTMapper(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	waiter := secretwait.New(live, s.requeue())
+	return waiter, s.mgr.Add(waiter)
 }
 
 func (s *shared) controllers(ctx context.Context) []step {

@@ -15,6 +15,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/operator/keysource"
+	"keywright.dev/keywright/internal/operator/secretwait"
 )
 
 const (
@@ -41,6 +42,9 @@ type Issuer struct {
 	Random io.Reader
 	// Metrics may be nil.
 	Metrics *Metrics
+	// Waiter watches Secrets of others that are in the way. It may be nil: then an object is reconciled again only after
+	// a while.
+	Waiter *secretwait.Waiter
 
 	backoff      backoff
 	expectations expectations

@@ -208,6 +208,7 @@ func (r *run) resultOf(plan lifecycle.Plan) reconcile.Result {
 	}
 	if needsPolling(plan.Stall) {
 		atMost(pollForeign)
+		r.issuer.Waiter.Await(r.target.Object, r.secret)
 	}
 	return reconcile.Result{RequeueAfter: wait}
 }
