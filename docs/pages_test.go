@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"keywright.dev/keywright/api/v1alpha1"
 )
 
 var (
@@ -24,6 +26,30 @@ func TestPages_MentionOnlyPathsThatExist(t *testing.T) {
 		for _, m := range linked.FindAllStringSubmatch(text, -1) {
 			checkExists(t, page, filepath.Join(filepath.Dir(page), m[1]))
 		}
+	}
+}
+
+// byHand matches a command that writes to a key object and is not an apply of a manifest, with its continuation lines.
+var byHand = regexp.MustCompile(
+	`kubectl (?:annotate|label|patch|edit|scale|replace)(?:[^\n` + "`" + `]|\\\n)* (?:adminuser|apikey)s?[ /](?:[^\n` + "`" + `]|\\\n)*`)
+
+// Flux undoes what a field manager whose name begins with kubectl writes to the objects that it applies.
+func TestPages_WriteByHandWithAFieldManager(t *testing.T) {
+	found := 0
+	for _, page := range append(pages(t), filepath.Join(root, "config", "samples", "apikey_workload.yaml")) {
+		if page == filepath.Join(root, "README.md") {
+			// It shows the demo, where nothing comes from Git.
+			continue
+		}
+		for _, command := range byHand.FindAllString(read(t, page), -1) {
+			found++
+			if !strings.Contains(command, "--field-manager="+v1alpha1.IncidentFieldManager) {
+				t.Errorf("%s writes to an object as kubectl, which Flux undoes: %s", page, command)
+			}
+		}
+	}
+	if found < 8 {
+		t.Errorf("found %d commands only", found)
 	}
 }
 

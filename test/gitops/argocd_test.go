@@ -18,9 +18,10 @@ import (
 )
 
 // The entries of argocd-cm that hold the scripts.
-var healthEntries = []string{
-	"resource.customizations.health.keywright.dev_AdminUser",
-	"resource.customizations.health.keywright.dev_APIKey",
+var healthEntries = map[string]string{
+	"resource.customizations.health.keywright.dev_AdminUser": healthScript,
+	"resource.customizations.health.keywright.dev_APIKey":    healthScript,
+	"resource.customizations.health.ConfigMap":               configurationScript,
 }
 
 // The entries of argocd-cm that name what needs no refresh of an Application.
@@ -58,8 +59,8 @@ func expectArgoCDConfig(live *corev1.ConfigMap) {
 	Expect(live.Data).To(HaveKeyWithValue("url", "https://argocd.example.com"))
 	Expect(live.Labels).To(HaveKeyWithValue("app.kubernetes.io/part-of", "argocd"))
 	Expect(live.Data).To(HaveLen(1 + len(healthEntries) + len(ignoreEntries)))
-	for _, entry := range healthEntries {
-		Expect(live.Data).To(HaveKeyWithValue(entry, readHealthScript()))
+	for entry, script := range healthEntries {
+		Expect(live.Data).To(HaveKeyWithValue(entry, readScript(script)))
 	}
 	for _, entry := range ignoreEntries {
 		expectUsageIgnored(live.Data[entry])

@@ -8,6 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"pgregory.net/rapid"
 	"sigs.k8s.io/cli-utils/pkg/kstatus/status"
+
+	"keywright.dev/keywright/api/v1alpha1"
 )
 
 const (
@@ -108,7 +110,7 @@ func TestHealth_AcceptsAnyObject(t *testing.T) {
 // anything generates JSON with the names and values that the script reads, in right and wrong places.
 func anything(depth int) *rapid.Generator[any] {
 	names := rapid.SampledFrom([]string{"generation", "observedGeneration", "deletionTimestamp", "conditions", "type",
-		"status", "message"})
+		"status", "message", "manager", "time", v1alpha1.AnnotationConfigurationStatus})
 	leaves := []*rapid.Generator[any]{
 		rapid.Just[any](nil), rapid.Bool().AsAny(), rapid.Int64Range(-1, 3).AsAny(), rapid.Float64().AsAny(),
 		rapid.SampledFrom([]string{"Ready", "Stalled", "Reconciling", "Active", "True", "False", ""}).AsAny(),

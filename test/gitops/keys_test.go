@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/cli-utils/pkg/kstatus/status"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
 )
 
@@ -33,6 +34,12 @@ func liveKey(ctx context.Context, name string) *v1alpha1.APIKey {
 	k := &v1alpha1.APIKey{}
 	Expect(s.Client.Get(ctx, key(name), k)).To(Succeed())
 	return k
+}
+
+// settledKey waits until an APIKey is at rest.
+func settledKey(ctx context.Context, k *v1alpha1.APIKey) {
+	GinkgoHelper()
+	Eventually(ctx, func() error { return kit.CheckAtRest(liveKey(ctx, k.Name)) }).WithTimeout(patience).Should(Succeed())
 }
 
 // assessedKey returns the health of a live APIKey by Argo CD and by kstatus, and the reason of Ready.

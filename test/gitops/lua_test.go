@@ -4,16 +4,22 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
 )
 
-// healthScript is the path of the script for Argo CD.
-const healthScript = "../../config/argocd/component/health.lua"
+// The scripts for Argo CD: of key objects, and of the configuration.
+const (
+	healthScript        = "health.lua"
+	configurationScript = "configuration_health.lua"
+)
 
-func readHealthScript() string {
-	script, err := os.ReadFile(healthScript)
+func readHealthScript() string { return readScript(healthScript) }
+
+func readScript(name string) string {
+	script, err := os.ReadFile(filepath.Join("..", "..", "config", "argocd", "component", name))
 	if err != nil {
 		panic(err)
 	}

@@ -56,8 +56,7 @@ var _ = Describe("The page", Ordered, func() {
 		Expect(err).NotTo(HaveOccurred())
 		page = blocks(string(content))
 		Expect(len(page)).To(BeNumerically(">", 10))
-		dir = GinkgoT().TempDir()
-		Expect(os.Symlink(filepath.Join(s.Root, "config"), filepath.Join(dir, "config"))).To(Succeed())
+		dir = pageDir()
 		write(dir, "carol.key", carols)
 		installArgoCD(ctx)
 	})
@@ -130,6 +129,14 @@ var _ = Describe("The page", Ordered, func() {
 		Expect(names.IsSuperset(needed)).To(BeTrue(), "%v needs %v", names, needed)
 	})
 })
+
+// pageDir returns the folder in which a reader runs the page.
+func pageDir() string {
+	GinkgoHelper()
+	dir := GinkgoT().TempDir()
+	Expect(os.Symlink(filepath.Join(s.Root, "config"), filepath.Join(dir, "config"))).To(Succeed())
+	return dir
+}
 
 // run runs the block in a shell in the folder of the manifests, as a reader does.
 func (b block) run(ctx context.Context, dir string) {

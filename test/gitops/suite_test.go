@@ -66,8 +66,19 @@ func settled(ctx context.Context, name string) (user *v1alpha1.AdminUser) {
 // plaintext returns the key in the Secret of an AdminUser.
 func plaintext(ctx context.Context, name string) string {
 	GinkgoHelper()
+	return secretOf(ctx, name+"-admin-key")
+}
+
+// secretOf returns the key in a Secret.
+func secretOf(ctx context.Context, name string) string {
+	GinkgoHelper()
+	return secretIn(ctx, stack.Namespace, name)
+}
+
+func secretIn(ctx context.Context, namespace, name string) string {
+	GinkgoHelper()
 	secret := &corev1.Secret{}
-	Expect(s.Client.Get(ctx, key(name+"-admin-key"), secret)).To(Succeed())
+	Expect(s.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret)).To(Succeed())
 	return string(secret.Data[v1alpha1.SecretKey])
 }
 
@@ -86,13 +97,19 @@ func kubectl(ctx context.Context, args ...string) string {
 // manifest writes an object to a file, as it would be in Git, and returns the path.
 func manifest(object client.Object) string {
 	GinkgoHelper()
+	content, err := yaml.Marshal(inGit(object))
+	Expect(err).NotTo(HaveOccurred())
+	return write(GinkgoT().TempDir(), object.GetName()+".yaml", string(content))
+}
+
+// inGit returns an object as a manifest has it.
+func inGit(object client.Object) *unstructured.Unstructured {
+	GinkgoHelper()
 	content, err := yaml.Marshal(object)
 	Expect(err).NotTo(HaveOccurred())
 	u := &unstructured.Unstructured{}
 	Expect(yaml.Unmarshal(content, u)).To(Succeed())
 	unstructured.RemoveNestedField(u.Object, "status")
 	unstructured.RemoveNestedField(u.Object, "metadata", "creationTimestamp")
-	content, err = yaml.Marshal(u)
-	Expect(err).NotTo(HaveOccurred())
-	return write(GinkgoT().TempDir(), object.GetName()+".yaml", string(content))
+	return u
 }
