@@ -10,9 +10,11 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// Addresses of the client and of the gateway, and one that only headers of the client have.
+// Addresses of the client, of the gateway, and of a load balancer in front of it; and two that only headers have.
 const (
-	ofClient, ofGateway, claimed = "127.0.0.9", "127.0.0.1", "203.0.113.66"
+	ofClient, ofGateway, ofLoadBalancer = "127.0.0.9", "127.0.0.1", "127.0.0.7"
+	// claimed is what a client claims, and reported what the load balancer reports.
+	claimed, reported = "203.0.113.66", "203.0.113.9"
 )
 
 // claims are the headers of a client that claims another address.
@@ -35,28 +37,50 @@ func namesItsClient(g *gateway) {
 		"not as an untrusted one": {"others", others, ofGateway},
 	} {
 		It("reports the address of its client, whatever the client claims: "+name, func(ctx SpecContext) {
-			account := "from-" + c.account + "-" + strings.ToLower(strings.ReplaceAll(g.name, " ", "-"))
 			if c.settings != nil {
 				configure(ctx, c.settings)
 				DeferCleanup(func(ctx SpecContext) { configure(ctx, nil) })
 			}
-			issueUnused(ctx, account)
-			client := g.clientAt(ofClient)
-			var got reply
-			Eventually(ctx, func() int {
-				got = client.send(ctx, request{method: "GET", target: "/", who: account, by: byBearer, header: claims})
-				return got.status
-			}).Should(Equal(http.StatusOK))
+			received, from := g.use(ctx, c.account, ofClient, claims)
 			want := c.want
 			if g.isItself() {
 				// Its peer is the client.
 				want = ofClient
-				expectNoClaims(got.app.Header)
+				expectNoClaims(received)
 			}
-			Eventually(ctx, lastUsedFrom(ctx, account)).ShouldNot(BeEmpty())
-			Expect(lastUsedFrom(ctx, account)()).To(Equal(want))
+			Expect(from).To(Equal(want))
 		})
 	}
+
+	if !g.takesLoadBalancer {
+		return
+	}
+	It("reports the address of the client of a load balancer in front", func(ctx SpecContext) {
+		configure(ctx, map[string]string{"TRUSTED_PROXIES": ofGateway + ", " + ofLoadBalancer})
+		DeferCleanup(func(ctx SpecContext) { configure(ctx, nil) })
+		header := http.Header{"X-Forwarded-For": {claimed + ", " + reported}}
+		_, from := g.use(ctx, "balanced", ofLoadBalancer, header)
+		Expect(from).To(Equal(reported))
+	})
+}
+
+// use uses a new key from an address. It returns the headers that the app receives, and the recorded address.
+func (g *gateway) use(
+	ctx context.Context, name, address string, header http.Header,
+) (received http.Header, from string) {
+	GinkgoHelper()
+	account := "from-" + name + "-" + strings.ToLower(strings.ReplaceAll(g.name, " ", "-"))
+	issueUnused(ctx, account)
+	client := g.clientAt(address)
+	Eventually(ctx, func() int {
+		got := client.send(ctx, request{method: "GET", target: "/", who: account, by: byBearer, header: header})
+		if got.app != nil {
+			received = got.app.Header
+		}
+		return got.status
+	}).Should(Equal(http.StatusOK))
+	Eventually(ctx, lastUsedFrom(ctx, account)).ShouldNot(BeEmpty())
+	return received, lastUsedFrom(ctx, account)()
 }
 
 // isItself reports whether Keywright itself is the proxy.

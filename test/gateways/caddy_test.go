@@ -11,7 +11,7 @@ import (
 func caddy() *gateway {
 	return &gateway{
 		name: "Caddy", path: find("caddy"), install: installIt,
-		url: "http://app.example.com", down: http.StatusBadGateway,
+		url: "http://app.example.com", down: http.StatusBadGateway, takesLoadBalancer: true,
 		start: func(ctx context.Context) string {
 			listen, dir := freeAddress(), GinkgoT().TempDir()
 			_, port, _ := strings.Cut(listen, ":")
@@ -20,6 +20,7 @@ func caddy() *gateway {
 				page.with("/etc/caddy/Caddyfile", map[string]string{
 					"keywright-server.keywright-system.svc:80": serverAddress(),
 					"app.default.svc:8080":                     behind.address(),
+					"uri /auth":                                "uri /auth\n\t\ttrusted_proxies " + ofLoadBalancer,
 					"app.example.com {":                        "http://app.example.com:" + port + " {",
 				})
 			run(ctx, listen, "env", "HOME="+dir, "XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir,

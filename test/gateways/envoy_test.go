@@ -30,8 +30,11 @@ var _ = Describe("Envoy's configuration", func() {
 		var filters []string
 		var authz *authzv3.ExtAuthz
 		var clusters, used []string
+		appends := false
 		walk(config, func(m proto.Message) {
 			switch m := m.(type) {
+			case *managerv3.HttpConnectionManager:
+				appends = m.GetUseRemoteAddress().GetValue()
 			case *managerv3.HttpFilter:
 				filters = append(filters, m.GetName())
 			case *authzv3.ExtAuthz:
@@ -45,6 +48,7 @@ var _ = Describe("Envoy's configuration", func() {
 		used = append(used, authz.GetGrpcService().GetEnvoyGrpc().GetClusterName())
 		Expect(filters).To(HaveExactElements("envoy.filters.http.ext_authz", "envoy.filters.http.router"))
 		Expect(used).To(ConsistOf(clusters))
+		Expect(appends).To(BeTrue(), "Envoy appends the address of its client to X-Forwarded-For")
 		Expect(authz.GetFailureModeAllow()).To(BeFalse())
 		Expect(authz.GetStatusOnError().GetCode()).To(Equal(typev3.StatusCode_ServiceUnavailable))
 	})

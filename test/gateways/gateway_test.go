@@ -24,6 +24,8 @@ type gateway struct {
 	down int
 	// mute is true if the client of a refused request gets the status only.
 	mute bool
+	// takesLoadBalancer is true if it accepts the address that the load balancer in front of it reports.
+	takesLoadBalancer bool
 	// noWebsockets is true if it does not pass websockets on.
 	noWebsockets bool
 

@@ -14,7 +14,7 @@ const installIt = "hack/packages.sh as root installs it"
 func nginx() *gateway {
 	return &gateway{
 		name: "nginx", path: find("nginx"), install: installIt,
-		url: "https://app.example.com", down: http.StatusServiceUnavailable,
+		url: "https://app.example.com", down: http.StatusServiceUnavailable, takesLoadBalancer: true,
 		start: func(ctx context.Context) string {
 			listen := freeAddress()
 			runNginx(ctx, listen, "/etc/nginx/conf.d/app.conf", map[string]string{
@@ -55,7 +55,8 @@ func runNginx(ctx context.Context, listen, name string, addresses map[string]str
 	addresses["listen 443"] = "listen " + listen
 	addresses["/etc/nginx/tls/tls.crt"] = certificates.certificate
 	addresses["/etc/nginx/tls/tls.key"] = certificates.key
-	startNginx(ctx, dir, listen, upstream+hereIn(dir, page.with(name, addresses)))
+	ahead := page.with("/etc/nginx/conf.d/load-balancer.conf", map[string]string{"192.0.2.0/24": ofLoadBalancer})
+	startNginx(ctx, dir, listen, upstream+ahead+hereIn(dir, page.with(name, addresses)))
 }
 
 // hereIn replaces the page's folder with another.

@@ -59,7 +59,7 @@ var _ = Describe("The page", func() {
 var ran = []string{
 	"/etc/nginx/keywright/ask.conf", "/etc/nginx/keywright/server.conf", "/etc/nginx/keywright/protect.conf",
 	"/etc/nginx/conf.d/keywright.conf", "/etc/nginx/conf.d/app.conf", "/etc/nginx/conf.d/git.conf", "clone.sh", "curl.sh",
-	"/etc/caddy/Caddyfile", "/etc/traefik/dynamic/app.yaml",
+	"/etc/nginx/conf.d/load-balancer.conf", "/etc/caddy/Caddyfile", "/etc/traefik/dynamic/app.yaml",
 }
 
 // others are the blocks with their own spec.

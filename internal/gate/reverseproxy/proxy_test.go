@@ -176,9 +176,11 @@ func TestProxy_SetsOrigin(t *testing.T) {
 			trusting, claims, "public.example", "https", "192.0.2.7, 127.0.0.1", "192.0.2.7",
 		},
 		"every proxy trusted, without headers": {trusting, nil, "app.example", "http", "127.0.0.1", "127.0.0.1"},
-		"trusted":                              {trusted, claims, "public.example", "https", "192.0.2.7, 127.0.0.1", "192.0.2.7"},
-		"trusted, without headers":             {trusted, nil, "app.example", "http", "127.0.0.1", "127.0.0.1"},
-		"others trusted":                       {others, claims, "app.example", "http", "127.0.0.1", "127.0.0.1"},
+		"trusted": {
+			trusted, claims, "public.example", "https", "192.0.2.7, 127.0.0.1", "192.0.2.7",
+		},
+		"trusted, without headers": {trusted, nil, "app.example", "http", "127.0.0.1", "127.0.0.1"},
+		"others trusted":           {others, claims, "app.example", "http", "127.0.0.1", "127.0.0.1"},
 		"a chain of three": {
 			config.Runtime{}, []string{"X-Forwarded-For: a", "X-Forwarded-For: b, c"}, "app.example", "http", "127.0.0.1",
 			"127.0.0.1",
