@@ -20,6 +20,8 @@ type state struct {
 	started bool
 	// revision is the last published revision.
 	revision string
+	// published is when that was first seen. Zero: before the start.
+	published time.Time
 	// reported is the revision that all replicas were last reported to run, or were found to run at the start.
 	// Empty: none.
 	reported string
@@ -41,14 +43,20 @@ func decide(s state, revision string, all []replica, now time.Time) (state, *rol
 		s.started = true
 		return s, nil, 0
 	}
-	live := running(all, now)
-	s = s.observe(revision, live)
-	behind := slices.DeleteFunc(slices.Clone(live), func(r replica) bool { return r.revision == revision })
+	all = sorted(all)
+	s = s.observe(revision, all, now)
+	behind := slices.DeleteFunc(slices.Clone(all), func(r replica) bool { return s.isRunBy(r, now) })
 	s.behind = track(s.behind, behind, now)
 	if len(behind) > 0 {
 		return s.warnOverdue(behind, now)
 	}
-	return s.reportComplete(len(live))
+	return s.reportComplete(len(all))
+}
+
+// isRunBy reports whether a replica is known to run the revision. After its Lease has expired, only a report since the
+// revision was published counts: the replica may be cut off and still answer requests, with any earlier configuration.
+func (s state) isRunBy(r replica, now time.Time) bool {
+	return r.revision == s.revision && (!r.lapsed(now) || !r.renewed.Before(s.published))
 }
 
 // reportComplete reports once that all replicas run the revision.
@@ -71,16 +79,19 @@ func (s state) warnOverdue(behind []replica, now time.Time) (state, *rolloutEven
 	}
 	// After a warning, the end of the rollout is reported again.
 	s.reported = ""
-	return s, lagging(s.revision, overdue), s.nextCheck(behind, now)
+	return s, lagging(s.revision, overdue, now), s.nextCheck(behind, now)
 }
 
 // observe records the published revision. At a start, replicas that all run it already are not reported.
-func (s state) observe(revision string, live []replica) state {
+func (s state) observe(revision string, all []replica, now time.Time) state {
 	if s.revision != revision {
 		s.behind = nil
 	}
+	if s.started && s.revision != revision {
+		s.published = now
+	}
 	runsAnother := func(r replica) bool { return r.revision != "" && r.revision != revision }
-	if !s.started && !slices.ContainsFunc(live, runsAnother) {
+	if !s.started && !slices.ContainsFunc(all, runsAnother) {
 		s.reported = revision
 	}
 	s.started, s.revision = true, revision
@@ -107,15 +118,12 @@ func (s state) overdue(behind []replica, now time.Time) []replica {
 	})
 }
 
-// nextCheck returns when the first of these replicas is overdue or its Lease expires.
+// nextCheck returns when the first of these replicas is overdue that has not been warned of. 0: there is none.
 func (s state) nextCheck(behind []replica, now time.Time) time.Duration {
 	var soonest time.Duration
 	for _, r := range behind {
-		in := r.until.Sub(now)
-		if l := s.behind[r.name]; !l.warned {
-			in = min(in, l.since.Add(lagTimeout).Sub(now))
-		}
-		if soonest == 0 || in < soonest {
+		l := s.behind[r.name]
+		if in := l.since.Add(lagTimeout).Sub(now); !l.warned && (soonest == 0 || in < soonest) {
 			soonest = in
 		}
 	}
@@ -140,14 +148,14 @@ func complete(revision string, replicas int) *rolloutEvent {
 // maxNamed keeps a note far below the limit of 1024 characters, however long the names are.
 const maxNamed = 3
 
-func lagging(revision string, overdue []replica) *rolloutEvent {
+func lagging(revision string, overdue []replica, now time.Time) *rolloutEvent {
 	named := make([]string, 0, maxNamed+1)
 	for i, r := range overdue {
 		if i == maxNamed {
 			named = append(named, fmt.Sprintf("and so on, %d in all", len(overdue)))
 			break
 		}
-		named = append(named, r.String())
+		named = append(named, r.describe(now))
 	}
 	note := fmt.Sprintf(
 		"After %s not every replica runs configuration %s: %s. The logs of these replicas have the reason.",

@@ -18,8 +18,12 @@ const (
 // far is longer than any test.
 const far = time.Hour
 
+// lease is for how long a replica reports at a time.
+const lease = 45 * time.Second
+
+// runs returns a replica whose Lease expires after that time since the start.
 func runs(name, revision string, until time.Duration) replica {
-	return replica{name: name, revision: revision, until: start.Add(until)}
+	return replica{name: name, revision: revision, renewed: start.Add(until - lease), until: start.Add(until)}
 }
 
 // step is one decision.
@@ -112,42 +116,65 @@ func TestDecide_EmitsEvents(t *testing.T) {
 			settled,
 			{time.Second, blue, both(blue, red), "", time.Minute},
 			{61*time.Second - 1, blue, both(blue, red), "", 1},
-			{61 * time.Second, blue, both(blue, red), otherLags, far - 61*time.Second},
-			{62 * time.Second, blue, both(blue, red), "", far - 62*time.Second},
+			{61 * time.Second, blue, both(blue, red), otherLags, 0},
+			{62 * time.Second, blue, both(blue, red), "", 0},
 			{63 * time.Second, blue, both(blue, blue), bothRunBlue, 0},
 			{64 * time.Second, blue, both(blue, blue), "", 0},
 		},
 		"a replica that lags after all were reported": {
 			settled,
 			{time.Second, red, both(red, blue), "", time.Minute},
-			{61 * time.Second, red, both(red, blue), lagsBehindRed + "other runs " + blue + ".", far - 61*time.Second},
+			{61 * time.Second, red, both(red, blue), lagsBehindRed + "other runs " + blue + ".", 0},
 			{62 * time.Second, red, both(red, red), bothRunRed, 0},
 		},
 		"a replica without a configuration": {
 			settled,
 			{time.Second, red, both(red, ""), "", time.Minute},
-			{2 * time.Minute, red, both(red, ""), lagsBehindRed + "other has no configuration.", far - 2*time.Minute},
+			{2 * time.Minute, red, both(red, ""), lagsBehindRed + "other has no configuration.", 0},
 		},
 		"a minute for each revision": {
 			settled,
 			{time.Second, blue, both(blue, red), "", time.Minute},
 			{59 * time.Second, "cccccccccccc", both(blue, red), "", time.Minute},
 			{90 * time.Second, "cccccccccccc", both(blue, "cccccccccccc"), "", 29 * time.Second},
-			{119 * time.Second, "cccccccccccc", both(blue, "cccccccccccc"), "one runs " + blue, far - 119*time.Second},
+			{119 * time.Second, "cccccccccccc", both(blue, "cccccccccccc"), "one runs " + blue, 0},
 		},
 		"a minute for each replica": {
 			settled,
 			{time.Second, blue, both(blue, red), "", time.Minute},
 			{40 * time.Second, blue, both(red, red), "", 21 * time.Second},
 			{61 * time.Second, blue, both(red, red), otherLags, 39 * time.Second},
-			{100 * time.Second, blue, both(red, red), blue + ": one runs " + red + ". ", far - 100*time.Second},
-			{101 * time.Second, blue, both(red, red), "", far - 101*time.Second},
+			{100 * time.Second, blue, both(red, red), blue + ": one runs " + red + ". ", 0},
+			{101 * time.Second, blue, both(red, red), "", 0},
 		},
-		"a killed replica delays the report until its Lease expires": {
+		"a replica that is cut off counts as behind, until its Lease is deleted": {
 			settled,
-			{time.Second, blue, dying(30 * time.Second), "", 29 * time.Second},
-			{30*time.Second - 1, blue, dying(30 * time.Second), "", 1},
-			{30 * time.Second, blue, dying(30 * time.Second), onlyRunsBlue, 0},
+			{time.Second, blue, dying(30 * time.Second), "", time.Minute},
+			{30 * time.Second, blue, dying(30 * time.Second), "", 31 * time.Second},
+			{61 * time.Second, blue, dying(30 * time.Second), "other has not reported since 2030-01-01T11:59:45Z. ", 0},
+			{time.Hour, blue, dying(30 * time.Second), "", 0},
+			{time.Hour + 1, blue, replicas(runs("one", blue, 2*far)), onlyRunsBlue, 0},
+		},
+		"a replica that is cut off counts as behind, until it reports": {
+			settled,
+			{time.Second, blue, dying(0), "", time.Minute},
+			{40 * time.Second, blue, both(blue, blue), bothRunBlue, 0},
+		},
+		"a replica that is cut off may have run the revision between": {
+			settled,
+			{20 * time.Second, blue, replicas(runs("one", blue, far), runs("other", red, 30*time.Second)), "", time.Minute},
+			{31 * time.Second, red, replicas(runs("one", red, far), runs("other", red, 30*time.Second)), "", time.Minute},
+			{91 * time.Second, red, replicas(runs("one", red, far), runs("other", red, 30*time.Second)),
+				lagsBehindRed + "other has not reported since ", 0},
+		},
+		"a replica that is gone after it reported the revision": {
+			settled,
+			{time.Second, blue, both(blue, blue), bothRunBlue, 0},
+			{time.Hour, blue, replicas(runs("one", blue, 2*far), runs("other", blue, 50*time.Second)), "", 0},
+		},
+		"a start with a replica that is cut off": {
+			{0, blue, dying(-time.Hour), "", time.Minute},
+			{time.Minute, blue, dying(-time.Hour), "other has not reported since 2030-01-01T10:59:15Z. ", 0},
 		},
 		"a stopped replica delays nothing": {
 			settled,
@@ -156,14 +183,15 @@ func TestDecide_EmitsEvents(t *testing.T) {
 		"a killed replica after a warning": {
 			settled,
 			{time.Second, blue, dying(100 * time.Second), "", time.Minute},
-			{61 * time.Second, blue, dying(100 * time.Second), otherLags, 39 * time.Second},
-			{100 * time.Second, blue, dying(100 * time.Second), "ConfigRunning The only replica", 0},
+			{61 * time.Second, blue, dying(100 * time.Second), otherLags, 0},
+			{100 * time.Second, blue, dying(100 * time.Second), "", 0},
+			{101 * time.Second, blue, replicas(runs("one", blue, far)), "ConfigRunning The only replica", 0},
 		},
 		"a replica that comes back with the old revision": {
 			settled,
-			{time.Second, blue, dying(time.Second), "ConfigRunning The only replica", 0},
+			{time.Second, blue, replicas(runs("one", blue, far)), "ConfigRunning The only replica", 0},
 			{time.Minute, blue, both(blue, red), "", time.Minute},
-			{2 * time.Minute, blue, both(blue, red), otherLags, far - 2*time.Minute},
+			{2 * time.Minute, blue, both(blue, red), otherLags, 0},
 		},
 		"replicas that come and go": {
 			settled,

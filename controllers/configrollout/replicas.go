@@ -2,6 +2,7 @@ package configrollout
 
 import (
 	"cmp"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,12 +19,19 @@ type replica struct {
 	name string
 	// revision is the revision of the configuration that it runs. Empty: it has no configuration yet.
 	revision string
-	// until is when its Lease expires.
-	until time.Time
+	// renewed is when it last reported, and until when its Lease expires.
+	renewed, until time.Time
 }
 
-func (r replica) String() string {
-	if r.revision == "" {
+// lapsed reports whether the Lease has expired without a release: the replica is gone, or cut off from the API server.
+func (r replica) lapsed(now time.Time) bool { return !now.Before(r.until) }
+
+// describe says what a replica runs, as far as it is known.
+func (r replica) describe(now time.Time) string {
+	switch {
+	case r.lapsed(now):
+		return fmt.Sprintf("%s has not reported since %s", r.name, r.renewed.UTC().Format(time.RFC3339))
+	case r.revision == "":
 		return r.name + " has no configuration"
 	}
 	return r.name + " runs " + r.revision
@@ -33,7 +41,8 @@ func (r replica) String() string {
 // not get into events.
 var revisionFormat = regexp.MustCompile(`^[0-9a-f]{12}$`)
 
-// readReplicas returns the replicas that hold a Lease. A replica releases its Lease when it stops.
+// readReplicas returns the replicas that hold a Lease. A replica releases its Lease when it stops. The Lease of a Pod
+// is deleted with the Pod.
 func readReplicas(leases []coordinationv1.Lease) []replica {
 	var all []replica
 	for i := range leases {
@@ -50,16 +59,15 @@ func readReplica(l *coordinationv1.Lease) (replica, bool) {
 		s.HolderIdentity == nil || *s.HolderIdentity == "" || s.RenewTime == nil || s.LeaseDurationSeconds == nil {
 		return replica{}, false
 	}
-	r := replica{name: l.Name, until: s.RenewTime.Add(time.Duration(*s.LeaseDurationSeconds) * time.Second)}
+	r := replica{name: l.Name, renewed: s.RenewTime.Time}
+	r.until = r.renewed.Add(time.Duration(*s.LeaseDurationSeconds) * time.Second)
 	if revision := l.Annotations[v1alpha1.AnnotationConfiguration]; revisionFormat.MatchString(revision) {
 		r.revision = revision
 	}
 	return r, true
 }
 
-// running returns the replicas whose Lease has not expired, sorted by name.
-func running(all []replica, now time.Time) []replica {
-	live := slices.DeleteFunc(slices.Clone(all), func(r replica) bool { return !now.Before(r.until) })
-	slices.SortFunc(live, func(a, b replica) int { return cmp.Compare(a.name, b.name) })
-	return live
+// sorted returns the replicas by name.
+func sorted(all []replica) []replica {
+	return slices.SortedFunc(slices.Values(all), func(a, b replica) int { return cmp.Compare(a.name, b.name) })
 }

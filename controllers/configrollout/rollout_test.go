@@ -10,7 +10,6 @@ import (
 	. "github.com/onsi/gomega"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -54,16 +53,18 @@ var _ = Describe("A new configuration", func() {
 		Expect(e.events.Take()).To(ConsistOf(onlyReplicaRuns(second)))
 	})
 
-	It("waits for a killed replica until its Lease expires", func(ctx SpecContext) {
+	It("waits for a replica that does not report, and names it, until its Lease is deleted", func(ctx SpecContext) {
 		e := settled(ctx)
 		e.pass(10 * time.Second)
 		e.publish(ctx, second)
 		e.reports(ctx, "a", second)
-		Expect(e.reconcile(ctx)).To(Equal(35*time.Second), "b renewed its Lease of 45 seconds ten seconds ago")
-		e.pass(35*time.Second - 1)
-		Expect(e.reconcile(ctx)).To(Equal(time.Duration(1)))
-		Expect(e.events.Take()).To(BeEmpty())
-		e.pass(1)
+		Expect(e.reconcile(ctx)).To(Equal(time.Minute))
+		e.pass(time.Minute)
+		e.reports(ctx, "a", second)
+		Expect(e.reconcile(ctx)).To(BeZero())
+		Expect(e.events.Take()).To(ConsistOf(ContainSubstring(
+			": keywright-server-b has not reported since " + begin.Format(time.RFC3339) + ".")))
+		e.remove(ctx, &coordinationv1.Lease{}, "keywright-server-b")
 		Expect(e.reconcile(ctx)).To(BeZero())
 		Expect(e.events.Take()).To(ConsistOf(onlyReplicaRuns(second)))
 	})
@@ -72,7 +73,7 @@ var _ = Describe("A new configuration", func() {
 		e := settled(ctx)
 		e.publish(ctx, second)
 		e.reports(ctx, "a", second)
-		Expect(e.reconcile(ctx)).To(Equal(45 * time.Second))
+		Expect(e.reconcile(ctx)).To(Equal(time.Minute))
 		for range 4 {
 			Expect(e.events.Take()).To(BeEmpty())
 			e.pass(15 * time.Second)
@@ -142,9 +143,6 @@ var _ = DescribeTable("A Lease delays nothing, and is not quoted, if it",
 	Entry("has no holder", func(l *coordinationv1.Lease) { l.Spec.HolderIdentity = nil }),
 	Entry("was never renewed", func(l *coordinationv1.Lease) { l.Spec.RenewTime = nil }),
 	Entry("has no duration", func(l *coordinationv1.Lease) { l.Spec.LeaseDurationSeconds = nil }),
-	Entry("has expired", func(l *coordinationv1.Lease) {
-		l.Spec.RenewTime = new(metav1.NewMicroTime(begin.Add(-45 * time.Second)))
-	}),
 )
 
 var _ = Describe("An invalid revision in a Lease", func() {

@@ -85,14 +85,16 @@ var _ = Describe("The running controller", func() {
 		Eventually(ctx, e.notes).Should(ConsistOf(bothRun(first), bothRun(second), onlyReplicaRuns(first)))
 	}, NodeTimeout(time.Minute))
 
-	It("checks again when a Lease expires", func(ctx SpecContext) {
+	It("checks again when a Lease is deleted", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		e.clock.SetTime(time.Now())
 		e.configure(ctx)
 		e.publish(ctx, second)
 		e.reports(ctx, "a", second)
-		e.reports(ctx, "b", first, func(l *coordinationv1.Lease) { l.Spec.LeaseDurationSeconds = new(int32(2)) })
+		e.reports(ctx, "b", first, func(l *coordinationv1.Lease) { l.Spec.LeaseDurationSeconds = new(int32(1)) })
 		e.startManager(ctx)
+		Expect(e.notes(ctx)).To(BeEmpty())
+		e.remove(ctx, &coordinationv1.Lease{}, "keywright-server-b")
 		Eventually(ctx, e.notes).WithTimeout(20 * time.Second).Should(ConsistOf(onlyReplicaRuns(second)))
 	}, NodeTimeout(time.Minute))
 })
