@@ -20,7 +20,7 @@ type sessionCatchUp struct {
 
 func (s *service) sessionCatchUp() sessionCatchUp {
 	return sessionCatchUp{
-		viewIsCurrent: func() bool { return s.gate.Ready() == nil && s.config.Ready() == nil && s.watch.Age() == 0 },
+		viewIsCurrent: func() bool { return s.gate.Ready() == nil && s.config.Ready() == nil && s.watch.Failing() == nil },
 		canHold:       s.verifier.CanHoldSession,
 		reconcile:     s.database.sessions.Reconcile,
 	}

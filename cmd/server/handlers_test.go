@@ -24,12 +24,14 @@ const alice = "correct-horse-battery-staple"
 
 // still is a view that does not change.
 type still struct {
-	err error
-	age time.Duration
+	err, failing error
+	age          time.Duration
 }
 
 func (s still) Ready() error       { return s.err }
 func (s still) Age() time.Duration { return s.age }
+func (s still) Failing() error     { return s.failing }
+func (still) Restores() int        { return 0 }
 
 // env is a server that has only a gate.
 type env struct {
@@ -39,7 +41,7 @@ type env struct {
 }
 
 // newEnv returns a server with the key of alice and other keys, configured by an empty document.
-func newEnv(tb testing.TB, view gate.View, keys ...verify.Key) env {
+func newEnv(tb testing.TB, view view, keys ...verify.Key) env {
 	tb.Helper()
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
 	if err != nil {
@@ -130,21 +132,27 @@ func TestMetrics(t *testing.T) {
 func TestReadiness(t *testing.T) {
 	const configured, withPepper = "[+] configuration: ok, revision 44136fa355b3 since 20", "[+] pepper: ok\n"
 	for name, c := range map[string]struct {
-		seen      gate.View
+		seen      view
 		configure string
 		status    int
 		verbose   []string
 	}{
-		"current": {still{}, "{}", http.StatusOK, []string{"[+] index: ok\n", configured, withPepper}},
+		"current": {
+			still{age: 12 * time.Second}, "{}", http.StatusOK,
+			[]string{"[+] index: ok, as it was 12s ago\n", configured, withPepper},
+		},
 		"index not filled": {
 			still{err: errors.New("adminusers have not been seen yet")}, "{}", http.StatusServiceUnavailable,
 			[]string{"[-] index: adminusers have not been seen yet\n", configured, withPepper},
 		},
 		"API server is down": {
-			still{age: 3 * time.Minute}, "{}", http.StatusOK,
-			[]string{"[+] index: ok, as it was 3m0s ago: the API server is unreachable\n", configured, withPepper},
+			still{age: 3 * time.Minute, failing: errors.New("refused")}, "{}", http.StatusOK,
+			[]string{"[+] index: ok, as it was 3m0s ago: the API server does not answer\n", configured, withPepper},
 		},
-		"view is too old": {still{age: 3 * time.Minute}, `{"staleAfter":60000000000}`, http.StatusServiceUnavailable, []string{"[-] index: the API server does not answer: the view of the cluster is 3m0s old, more than STALE_AFTER=1m0s", withPepper}},
+		"view is too old": {
+			still{age: 3 * time.Minute}, `{"staleAfter":60000000000}`, http.StatusServiceUnavailable,
+			[]string{"[-] index: the view of the cluster is 3m0s old, more than STALE_AFTER=1m0s", withPepper},
+		},
 		"unusable new one": {
 			still{}, "nonsense", http.StatusOK,
 			[]string{configured, "Z, but a newer one can't be used: ", withPepper},

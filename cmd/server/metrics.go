@@ -5,13 +5,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"keywright.dev/keywright/internal/auth/verify"
-	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/server/liveconfig"
 )
 
 // addMetrics registers metrics of the process, the view and the runtime configuration.
 func addMetrics(
-	registry *prometheus.Registry, index *verify.Index, unknown unknownPeppers, view gate.View, config *liveconfig.Config,
+	registry *prometheus.Registry, index *verify.Index, unknown unknownPeppers, view view, config *liveconfig.Config,
 ) {
 	registry.MustRegister(
 		collectors.NewGoCollector(),
@@ -29,9 +28,13 @@ func addMetrics(
 			}
 			return 1
 		}),
-		gauge("keywright_index_age_seconds", "For how long the API server could not be asked. 0: it can.", func() float64 {
+		gauge("keywright_index_age_seconds", "How long ago the index was known to have everything.", func() float64 {
 			return view.Age().Seconds()
 		}),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "keywright_index_restores_total",
+			Help: "Lists of all objects of one kind that were older than the index, and replaced it.",
+		}, func() float64 { return float64(view.Restores()) }),
 		configurationSince{config},
 		gauge("keywright_configuration_refused", "1 when the newest configuration can't be used and the one "+
 			"before runs on, else 0.", func() float64 {

@@ -20,13 +20,23 @@ type check struct {
 	note func() string
 }
 
+// view is the copy of the cluster's objects.
+type view interface {
+	gate.View
+	// Failing returns why the age grows, or nil.
+	Failing() error
+	// Restores returns how often older data replaced the view.
+	Restores() int
+}
+
 // indexCheck fails until the gate can decide. Its note has the age of the view.
-func indexCheck(g *gate.Gate, view gate.View) check {
+func indexCheck(g *gate.Gate, v view) check {
 	return check{"index", g.Ready, func() string {
-		if age := view.Age(); age > 0 {
-			return fmt.Sprintf(", as it was %s ago: the API server is unreachable", age.Round(time.Second))
+		note := fmt.Sprintf(", as it was %s ago", v.Age().Round(time.Second))
+		if v.Failing() != nil {
+			note += ": the API server does not answer"
 		}
-		return ""
+		return note
 	}}
 }
 

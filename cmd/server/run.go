@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -47,11 +48,27 @@ func quietLibraries(log *slog.Logger) {
 	klog.SetSlogLogger(slog.New(slog.DiscardHandler))
 }
 
+// checkConnections makes client-go replace a silent connection to the API server within ten seconds, instead of 45. A
+// person may set other times.
+func checkConnections() error {
+	for _, variable := range []string{"HTTP2_READ_IDLE_TIMEOUT_SECONDS", "HTTP2_PING_TIMEOUT_SECONDS"} {
+		if _, set := os.LookupEnv(variable); !set {
+			if err := os.Setenv(variable, "5"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // serve opens the listeners first, so that an address in use ends the program at once.
 func serve(ctx context.Context, o *options, handler *keylog.Handler) error {
 	log := slog.New(handler)
 	mount, err := peppermount.Open(o.pepperDir)
 	if err != nil {
+		return err
+	}
+	if err := checkConnections(); err != nil {
 		return err
 	}
 	config, err := kubeconfig.Load(o.Kubeconfig)

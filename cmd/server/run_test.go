@@ -198,6 +198,21 @@ func get(t *testing.T, url string) (status int, body string) {
 	return reply.StatusCode, string(content)
 }
 
+func TestCheckConnections_KeepsTimesThatAreSet(t *testing.T) {
+	t.Setenv("HTTP2_READ_IDLE_TIMEOUT_SECONDS", "7")
+	t.Setenv("HTTP2_PING_TIMEOUT_SECONDS", "")
+	if err := os.Unsetenv("HTTP2_PING_TIMEOUT_SECONDS"); err != nil {
+		t.Fatal(err)
+	}
+	if err := checkConnections(); err != nil {
+		t.Fatal(err)
+	}
+	if idle, ping := os.Getenv("HTTP2_READ_IDLE_TIMEOUT_SECONDS"), os.Getenv("HTTP2_PING_TIMEOUT_SECONDS"); idle != "7" ||
+		ping != "5" {
+		t.Errorf("%q and %q", idle, ping)
+	}
+}
+
 func TestRun_WithoutAPIServerReportsNotReady(t *testing.T) {
 	away := closedPort(t)
 	s := start(t, "--pepper-dir="+goodPepper(t), "--kubeconfig="+kubeconfigFor(t, "http://"+away), "--metrics-listen=0")

@@ -66,11 +66,11 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 		return nil, fmt.Errorf("kubeconfig: %w", err)
 	}
 	g := gate.New(gate.Config{
-		Verifier: verifier, View: watch, Sessions: db.sessions, Now: time.Now, Log: log, Registry: metrics,
-		Uses: db.uses, SeenUsers: db.seen,
+		Verifier: verifier, View: clusterwatch.Bounded{Watcher: watch}, Sessions: db.sessions, Now: time.Now, Log: log,
+		Registry: metrics, Uses: db.uses, SeenUsers: db.seen,
 	})
 	live := liveconfig.New(
-		liveconfig.Targets{Index: index, Verifier: verifier, Gate: g, EndedKeys: ended}, time.Now)
+		liveconfig.Targets{Index: index, Verifier: verifier, Gate: g, View: watch, EndedKeys: ended}, time.Now)
 	beat, err := heartbeat.New(heartbeat.Options{
 		REST: config, Namespace: o.Namespace, Pod: os.Getenv("POD_NAME"), PodUID: os.Getenv("POD_UID"),
 		Configuration: live, Clock: clock.RealClock{}, Log: log,

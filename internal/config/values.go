@@ -109,8 +109,8 @@ func parseKeyPrefix(s *Settings, value string) string {
 	return ""
 }
 
-// minStale is the shortest STALE_AFTER. A shorter one would refuse requests at every delay of a watch.
-const minStale = time.Second
+// minStale is the shortest STALE_AFTER. The API server needs up to four seconds to confirm that a watch is complete.
+const minStale = 5 * time.Second
 
 func parseStaleAfter(s *Settings, value string) string {
 	if value == "" {
@@ -121,7 +121,7 @@ func parseStaleAfter(s *Settings, value string) string {
 	case err != nil:
 		return "is not a duration such as 30s, 5m or 1h30m"
 	case age != 0 && age < minStale:
-		return "is under 1s; 0 means never"
+		return "is under 5s; 0 means never"
 	}
 	s.Service.StaleAfter = age
 	return ""

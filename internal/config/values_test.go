@@ -174,7 +174,7 @@ func TestKeyPrefix(t *testing.T) {
 
 func TestStaleAfter(t *testing.T) {
 	for value, want := range map[string]time.Duration{
-		"": 0, "0": 0, "0s": 0, "1s": time.Second, "1h30m": 90 * time.Minute, `"30s"`: 30 * time.Second,
+		"": 0, "0": 0, "0s": 0, "5s": 5 * time.Second, "1h30m": 90 * time.Minute, `"30s"`: 30 * time.Second,
 	} {
 		if got := runtimeOf(t, "STALE_AFTER", value).StaleAfter; got != want {
 			t.Errorf("%q is %v", value, got)
@@ -183,7 +183,7 @@ func TestStaleAfter(t *testing.T) {
 	for value, want := range map[string]string{
 		"30": "is not a duration such as 30s, 5m or 1h30m", "never": "is not a duration such as 30s, 5m or 1h30m",
 		"9999999999h": "is not a duration such as 30s, 5m or 1h30m", secret: "is not a duration such as 30s, 5m or 1h30m",
-		"999ms": "is under 1s; 0 means never", "-5s": "is under 1s; 0 means never",
+		"4999ms": "is under 5s; 0 means never", "-5s": "is under 5s; 0 means never",
 	} {
 		if got := problemOf(t, "STALE_AFTER", value); got != want {
 			t.Errorf("%q: %s", value, got)

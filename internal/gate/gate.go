@@ -16,7 +16,7 @@ import (
 type View interface {
 	// Ready returns an error until every object has been received once.
 	Ready() error
-	// Age returns how long ago the view was last known to be current.
+	// Age returns how long ago the view was last known to be complete.
 	Age() time.Duration
 }
 
@@ -113,8 +113,8 @@ func (g *Gate) Ready() error {
 		return err
 	}
 	if rules := g.rules.Load(); rules != nil && g.isStale(rules) {
-		return fmt.Errorf("the API server does not answer: the view of the cluster is %s old, more than STALE_AFTER=%s, "+
-			"so every request is refused", g.View.Age().Round(time.Second), rules.StaleAfter)
+		return fmt.Errorf("the view of the cluster is %s old, more than STALE_AFTER=%s, so every request is refused",
+			g.View.Age().Round(time.Second), rules.StaleAfter)
 	}
 	return nil
 }

@@ -14,10 +14,13 @@ type relay struct {
 	address  string
 	listener net.Listener
 	open     map[net.Conn]bool
+	// thawed is closed unless the relay is frozen.
+	thawed chan struct{}
 }
 
 func newRelay(to string) (*relay, error) {
-	r := &relay{to: to, address: "127.0.0.1:0", open: map[net.Conn]bool{}}
+	r := &relay{to: to, address: "127.0.0.1:0", open: map[net.Conn]bool{}, thawed: make(chan struct{})}
+	close(r.thawed)
 	if err := r.mend(); err != nil {
 		return nil, err
 	}
@@ -54,6 +57,35 @@ func (r *relay) cut() error {
 	return err
 }
 
+// freeze stops forwarding, but accepts and keeps connections.
+func (r *relay) freeze() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.thawed = make(chan struct{})
+}
+
+// thaw forwards what has arrived meanwhile, and whatever follows.
+func (r *relay) thaw() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	close(r.thawed)
+}
+
+// frozenWriter writes while the relay is not frozen.
+type frozenWriter struct {
+	*relay
+	to io.Writer
+}
+
+// Write implements io.Writer.
+func (w frozenWriter) Write(data []byte) (int, error) {
+	w.mu.Lock()
+	thawed := w.thawed
+	w.mu.Unlock()
+	<-thawed
+	return w.to.Write(data)
+}
+
 func (r *relay) accept(listener net.Listener) {
 	for {
 		incoming, err := listener.Accept()
@@ -71,10 +103,10 @@ func (r *relay) pass(listener net.Listener, incoming net.Conn) {
 		return
 	}
 	go func() {
-		_, _ = io.Copy(outgoing, incoming)
+		_, _ = io.Copy(frozenWriter{r, outgoing}, incoming)
 		_ = outgoing.Close()
 	}()
-	_, _ = io.Copy(incoming, outgoing)
+	_, _ = io.Copy(frozenWriter{r, incoming}, outgoing)
 	_ = incoming.Close()
 	r.drop(incoming, outgoing)
 }

@@ -7,6 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
+	"syscall"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -157,6 +160,19 @@ func (c *ControlPlane) makeAdmin() (err error) {
 	c.Kubeconfig = filepath.Join(c.Dir, "kubeconfig")
 	c.onStop(func() error { return os.RemoveAll(c.Kubeconfig) })
 	return writeKubeconfig(c.Kubeconfig, "admin", c.Admin)
+}
+
+// Signal sends a signal to etcd or kube-apiserver. A process that was stopped by SIGSTOP needs SIGCONT before Stop.
+func (c *ControlPlane) Signal(name string, signal syscall.Signal) error {
+	text, err := os.ReadFile(filepath.Join(c.run(), name+".pid"))
+	if err != nil {
+		return err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return err
+	}
+	return syscall.Kill(pid, signal)
 }
 
 // Stop stops every process and removes every file except logs. It may be called again.

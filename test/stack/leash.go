@@ -32,6 +32,7 @@ if [ "$1" != --help ]; then
     kill -KILL -$$
   ) </dev/null >/dev/null 2>&1 &
   exec 3<&-
+  echo $$ >SELF.pid
 fi
 exec PROGRAM "$@"
 `
@@ -52,7 +53,9 @@ func newLeash(dir string) (*leash, error) {
 // wrap returns the path of a script that runs program on the leash, with the process id of the script.
 func (l *leash) wrap(program string) (string, error) {
 	script := filepath.Join(l.dir, filepath.Base(program))
-	text := strings.NewReplacer("FIFO", shellQuote(l.fifo.Name()), "PROGRAM", shellQuote(program)).Replace(leashScript)
+	text := strings.NewReplacer(
+		"FIFO", shellQuote(l.fifo.Name()), "PROGRAM", shellQuote(program), "SELF", shellQuote(script),
+	).Replace(leashScript)
 	return script, os.WriteFile(script, []byte(text), 0o700)
 }
 

@@ -18,7 +18,8 @@ import (
 
 const namespace = "keywright-system"
 
-// apiServer implements what a reflector needs: lists, watches, and watches that begin with a list.
+// apiServer implements what a reflector needs: lists, watches, and watches that begin with a list. A watch gets a
+// bookmark as soon as something else has changed.
 type apiServer struct {
 	*httptest.Server
 	// old servers do not support watches that begin with a list.
@@ -30,6 +31,21 @@ type apiServer struct {
 	changed chan struct{}            // closed at each change
 	log     []change
 	down    bool
+	// frozen has what does not answer, by resource. begun counts the watches of each, and those up to number frozenUntil
+	// are silent.
+	frozen      map[string]frozen
+	begun       map[string]int
+	frozenUntil int
+}
+
+// frozen is what does not answer.
+type frozen struct {
+	// lists do not answer.
+	lists bool
+	// opens: watches do not begin.
+	opens bool
+	// watches: the one that has begun, or the next one if none has, is silent, and so is the one after it.
+	watches bool
 }
 
 type change struct {
@@ -40,7 +56,7 @@ type change struct {
 
 func newAPIServer(t *testing.T) *apiServer {
 	t.Helper()
-	s := &apiServer{objects: map[string]metav1.Object{}, changed: make(chan struct{})}
+	s := &apiServer{objects: map[string]metav1.Object{}, changed: make(chan struct{}), begun: map[string]int{}, version: 1}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /apis/keywright.dev/v1alpha1/namespaces/"+namespace+"/adminusers", s.serve("adminusers"))
 	mux.HandleFunc("GET /apis/keywright.dev/v1alpha1/apikeys", s.serve("apikeys"))
@@ -122,6 +138,44 @@ func (s *apiServer) wake() {
 	s.changed = make(chan struct{})
 }
 
+// freeze replaces what does not answer.
+func (s *apiServer) freeze(resource string, what frozen) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.frozen, s.frozenUntil = map[string]frozen{resource: what}, s.begun[resource]+1
+	s.wake()
+}
+
+// restore replaces everything by older objects.
+func (s *apiServer) restore(version int, objects ...metav1.Object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.version, s.log = version, nil
+	clear(s.objects)
+	for _, object := range objects {
+		object.SetResourceVersion(fmt.Sprint(version))
+		s.objects[resourceOf(object)+"/"+object.GetNamespace()+"/"+object.GetName()] = object
+	}
+	s.wake()
+}
+
+// awaitThaw returns while nothing that holds is frozen, or when the client has left.
+func (s *apiServer) awaitThaw(r *http.Request, resource string, holds func(frozen) bool) {
+	for {
+		s.mu.Lock()
+		held, changed := holds(s.frozen[resource]) && !s.down, s.changed
+		s.mu.Unlock()
+		if !held {
+			return
+		}
+		select {
+		case <-changed:
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
 // setDown(true) cuts every connection and refuses new ones.
 func (s *apiServer) setDown(down bool) {
 	s.mu.Lock()
@@ -147,8 +201,10 @@ func (s *apiServer) serve(resource string) http.HandlerFunc {
 			w.WriteHeader(http.StatusUnprocessableEntity)
 			_, _ = w.Write([]byte(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Invalid","code":422}`))
 		case watching:
+			s.awaitThaw(r, resource, func(f frozen) bool { return f.opens })
 			s.watch(w, r, resource, initial)
 		default:
+			s.awaitThaw(r, resource, func(f frozen) bool { return f.lists })
 			s.list(w, resource)
 		}
 	}
@@ -191,18 +247,29 @@ func (s *apiServer) watch(w http.ResponseWriter, r *http.Request, resource strin
 		send(watch.Bookmark, bookmark(resource, seen))
 	}
 	_ = http.NewResponseController(w).Flush()
+	s.mu.Lock()
+	s.begun[resource]++
+	number := s.begun[resource]
+	s.mu.Unlock()
 	for {
 		s.mu.Lock()
-		down, changed, since := s.down, s.changed, s.log
+		down, changed, since, version := s.down, s.changed, s.log, s.version
+		silent := s.frozen[resource].watches && number <= s.frozenUntil
 		s.mu.Unlock()
 		if down {
 			return
 		}
 		for _, c := range since {
-			if c.version > seen && concerns(resource, c.object) {
+			if !silent && c.version > seen && concerns(resource, c.object) {
 				send(c.kind, c.object)
 				seen = c.version
 			}
+		}
+		if !silent && version > seen {
+			seen = version
+			progress := bookmark(resource, seen)
+			progress.SetAnnotations(nil)
+			send(watch.Bookmark, progress)
 		}
 		select {
 		case <-changed:

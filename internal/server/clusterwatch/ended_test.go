@@ -103,7 +103,7 @@ func TestWatcher_FirstListPublishesNothing(t *testing.T) {
 	f.becomes("an-api-key-of-alice", verify.OwnerDisabled)
 
 	f.api.setDown(true)
-	f.eventually("the API server is missed", func() bool { return f.watcher.Age() > 0 })
+	f.eventually("the API server is missed", func() bool { return f.watcher.Failing() != nil })
 	f.api.put(user("marker", "the-key-of-a-later-object"))
 	f.api.setDown(false)
 	f.becomes("the-key-of-a-later-object", verify.Accepted)
@@ -112,7 +112,7 @@ func TestWatcher_FirstListPublishesNothing(t *testing.T) {
 	}
 
 	f.api.setDown(true)
-	f.eventually("the API server is missed", func() bool { return f.watcher.Age() > 0 })
+	f.eventually("the API server is missed", func() bool { return f.watcher.Failing() != nil })
 	f.api.delete(user("bob", bobsKey))
 	f.api.setDown(false)
 	f.eventually("the missed revocation is published", func() bool { return ended.has(keyring(t).Digest(bobsKey)) })

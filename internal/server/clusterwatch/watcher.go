@@ -2,6 +2,7 @@ package clusterwatch
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -23,6 +24,11 @@ import (
 type Watcher struct {
 	watches []*resourceWatch
 	runtime *runtimeConfig
+
+	mu sync.Mutex
+	// bound is the age that the view should stay below, and boundSince when that came into force.
+	bound      time.Duration
+	boundSince time.Time
 }
 
 // Targets receive what the Watcher sees.
@@ -92,6 +98,20 @@ func (w *Watcher) Run(ctx context.Context, configure func(document string) error
 	running.Wait()
 }
 
+// KeepWithin makes the view stay below an age while the cluster is healthy. Without a bound, 0, the age stays below two
+// minutes. It may be called at any time.
+func (w *Watcher) KeepWithin(bound time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.bound == bound {
+		return
+	}
+	w.bound, w.boundSince = bound, time.Now()
+	for _, watch := range w.watches {
+		watch.keepWithin(bound)
+	}
+}
+
 // Ready returns an error until every resource has been listed once. It stays nil while the API server is unreachable.
 func (w *Watcher) Ready() error {
 	for _, watch := range w.watches {
@@ -102,11 +122,42 @@ func (w *Watcher) Ready() error {
 	return nil
 }
 
-// Age returns for how long the API server has been unreachable, which is how old the view may be.
+// Age returns how long ago the view was last known to be complete. In a healthy cluster that is some seconds.
 func (w *Watcher) Age() time.Duration {
 	var age time.Duration
 	for _, watch := range w.watches {
 		age = max(age, watch.age())
 	}
 	return age
+}
+
+// Bounded is a view whose age counts from when its bound came into force: the view was not kept within it before. That
+// delays no refusal during an outage, since a new configuration comes through the view.
+type Bounded struct{ *Watcher }
+
+// Age implements gate.View.
+func (b Bounded) Age() time.Duration {
+	b.mu.Lock()
+	since := b.boundSince
+	b.mu.Unlock()
+	return min(b.Watcher.Age(), time.Since(since))
+}
+
+// Failing returns why the age grows: the last error of a request since the view was confirmed, or nil.
+func (w *Watcher) Failing() error {
+	for _, watch := range w.watches {
+		if err := watch.failing(); err != nil {
+			return fmt.Errorf("%s: %w", watch.resource, err)
+		}
+	}
+	return nil
+}
+
+// Restores returns how often a list of all objects of a resource was older than the view, and replaced it.
+func (w *Watcher) Restores() int {
+	restores := 0
+	for _, watch := range w.watches {
+		restores += watch.restored()
+	}
+	return restores
 }

@@ -95,7 +95,7 @@ func (f *fixture) eventually(what string, is func() bool) {
 	for !is() {
 		select {
 		case <-deadline:
-			f.t.Fatalf("timed out waiting until %s", what)
+			f.t.Fatalf("timed out waiting until %s; age %s; %s", what, f.watcher.Age(), f.log.Lines(""))
 		case <-look.C:
 		}
 	}
@@ -209,8 +209,8 @@ func TestWatcher_ViewStaysDuringOutage(t *testing.T) {
 	f.api.put(user("bob", bobsKey))
 	f.run()
 	f.ready()
-	if age := f.watcher.Age(); age != 0 {
-		t.Fatalf("age %s without an outage", age)
+	if err := f.watcher.Failing(); err != nil {
+		t.Fatalf("without an outage: %v", err)
 	}
 
 	f.api.setDown(true)
@@ -224,7 +224,7 @@ func TestWatcher_ViewStaysDuringOutage(t *testing.T) {
 
 	f.api.setDown(false)
 	f.becomes(bobsKey, verify.Unknown)
-	f.eventually("the API server is reachable again", func() bool { return f.watcher.Age() == 0 })
+	f.eventually("the API server is reachable again", func() bool { return f.watcher.Failing() == nil })
 	if got := f.verdict(alicesKey); got != verify.Accepted {
 		t.Errorf("alice's key is %s", got)
 	}
@@ -244,7 +244,7 @@ func TestWatcher_NotReadyBeforeAllKindsAreListed(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), s.resource+" have not been listed yet") {
 			t.Errorf("%d of 6 listed: %v", i, err)
 		}
-		s.markListed(0)
+		_ = s.Replace(nil, "1")
 	}
 	if err := f.watcher.Ready(); err != nil {
 		t.Error(err)
@@ -279,13 +279,13 @@ func TestWatcher_APIKeysComeFromScope(t *testing.T) {
 					t.Errorf("a key is %s", got)
 				}
 			}
-			// Each watch restarts with the list of its own namespace.
+			// Each watch continues in its own namespace.
 			f.api.setDown(true)
-			f.eventually("the API server is missed", func() bool { return f.watcher.Age() > 0 })
+			f.eventually("the API server is missed", func() bool { return f.watcher.Failing() != nil })
 			f.api.delete(in("team-a", alicesKey))
 			f.api.setDown(false)
 			f.becomes(alicesKey, verify.Unknown)
-			f.eventually("the API server is reachable again", func() bool { return f.watcher.Age() == 0 })
+			f.eventually("the API server is reachable again", func() bool { return f.watcher.Failing() == nil })
 			if got := f.verdict(bobsKey); got != verify.Accepted {
 				t.Errorf("the key of the other namespace is %s", got)
 			}

@@ -19,6 +19,11 @@ type Gate interface {
 	Use(*gate.Rules)
 }
 
+// View is kept within STALE_AFTER.
+type View interface {
+	KeepWithin(age time.Duration)
+}
+
 // Targets are the parts of the server that a configuration applies to.
 type Targets struct {
 	// Index has the bootstrap key.
@@ -26,6 +31,8 @@ type Targets struct {
 	// Verifier has the format of generated keys.
 	Verifier *verify.Verifier
 	Gate     Gate
+	// View may be nil.
+	View View
 	// EndedKeys publishes a bootstrap key that was replaced. It may be nil.
 	EndedKeys *endedkeys.Publisher
 }
@@ -81,6 +88,9 @@ func (c *Config) Apply(document string) error {
 	}
 	c.targets.Verifier.SetFormat(rules.Format())
 	c.targets.EndedKeys.Publish(c.targets.Index.SetBootstrap(bootstrap))
+	if c.targets.View != nil {
+		c.targets.View.KeepWithin(rules.StaleAfter)
+	}
 	c.targets.Gate.Use(rules)
 	c.state.Store(&state{Running: Running{revision, c.now()}, settings: rules.Runtime})
 	c.notify()

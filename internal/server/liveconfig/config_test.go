@@ -29,10 +29,13 @@ type fixture struct {
 	ring     *pepper.Keyring
 	rules    *gate.Rules
 	ended    []pepper.Digest
+	bounds   []time.Duration
 	now      time.Time
 }
 
 func (f *fixture) Use(rules *gate.Rules) { f.rules = rules }
+
+func (f *fixture) KeepWithin(age time.Duration) { f.bounds = append(f.bounds, age) }
 
 func (f *fixture) takeRevoked(keys []pepper.Digest) { f.ended = append(f.ended, keys...) }
 
@@ -45,7 +48,7 @@ func newFixture(t *testing.T) *fixture {
 	f := &fixture{index: &verify.Index{}, ring: ring, now: begin}
 	f.verifier = verify.NewVerifier(f.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring)
 	targets := liveconfig.Targets{
-		Index: f.index, Verifier: f.verifier, Gate: f, EndedKeys: endedkeys.New(f.takeRevoked),
+		Index: f.index, Verifier: f.verifier, Gate: f, View: f, EndedKeys: endedkeys.New(f.takeRevoked),
 	}
 	f.Config = liveconfig.New(targets, func() time.Time { return f.now })
 	return f
@@ -70,6 +73,16 @@ func (f *fixture) hasChanged() bool {
 		return true
 	default:
 		return false
+	}
+}
+
+func TestApply_KeepsViewWithinStaleAfter(t *testing.T) {
+	f := newFixture(t)
+	for _, age := range []time.Duration{time.Minute, 0} {
+		f.apply(t, config.Runtime{StaleAfter: age})
+		if got := f.bounds[len(f.bounds)-1]; got != age {
+			t.Errorf("the view is kept within %s, want %s", got, age)
+		}
 	}
 }
 
