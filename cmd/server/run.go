@@ -14,6 +14,7 @@ import (
 	"keywright.dev/keywright/internal/key/keylog"
 	"keywright.dev/keywright/internal/kube/kubeconfig"
 	"keywright.dev/keywright/internal/program"
+	"keywright.dev/keywright/internal/program/loglimit"
 	"keywright.dev/keywright/internal/server/peppermount"
 )
 
@@ -63,7 +64,8 @@ func checkConnections() error {
 
 // serve opens the listeners first, so that an address in use ends the program at once.
 func serve(ctx context.Context, o *options, handler *keylog.Handler) error {
-	log := slog.New(handler)
+	limited := loglimit.New(handler)
+	log := slog.New(limited)
 	mount, err := peppermount.Open(o.pepperDir)
 	if err != nil {
 		return err
@@ -95,7 +97,7 @@ func serve(ctx context.Context, o *options, handler *keylog.Handler) error {
 
 	// The work goes on until the last requests are finished: they depend on it.
 	followPepper := func(ctx context.Context) { mount.Follow(ctx, pepperInterval, service.verifier.SetKeyring, log) }
-	defer background(context.WithoutCancel(ctx), append(service.work(log), followPepper)...)()
+	defer background(context.WithoutCancel(ctx), append(service.work(log), followPepper, limited.Run)...)()
 	return opened.serve(ctx, service.ready, o.shutdownTimeout)
 }
 
