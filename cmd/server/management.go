@@ -22,6 +22,7 @@ import (
 	"keywright.dev/keywright/internal/manage/seenusers"
 	"keywright.dev/keywright/internal/manage/sessions"
 	"keywright.dev/keywright/internal/manage/users"
+	"keywright.dev/keywright/internal/program/loglimit"
 	"keywright.dev/keywright/internal/server/liveconfig"
 )
 
@@ -49,7 +50,10 @@ func newDatabaseParts(
 		uses: lastuse.New(lastuse.Config{
 			Store: db.LastUses(), Status: store, LastRecorded: verifier.LastUsed, Log: log, Registry: metrics,
 		}),
-		trail: audit.New(audit.Config{Store: db.Audit(), Now: time.Now, Log: log, Registry: metrics}),
+		trail: audit.New(audit.Config{
+			// An entry that cannot be stored is in the log, where none may be left out.
+			Store: db.Audit(), Now: time.Now, Log: loglimit.Without(log), Registry: metrics, IsKey: verifier.IsKey,
+		}),
 	}, nil
 }
 

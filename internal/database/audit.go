@@ -28,9 +28,13 @@ func (s auditStore) Append(ctx context.Context, entries []audit.Entry) error {
 	})
 }
 
+const auditColumns = "mark, at, count, actor, key_id, came_from, action, target, outcome, detail"
+
 func columnsOf(e *audit.Entry) []any {
-	columns := []any{cmp.Or(e.Mark, rand.Text()), e.At.UnixMicro()}
-	for _, name := range []string{e.Actor, e.KeyID, e.From, e.Action, e.Target, e.Outcome, e.Detail} {
+	columns := []any{cmp.Or(e.Mark, rand.Text()), e.At.UnixMicro(), max(e.Count, 1)}
+	for _, name := range []string{
+		e.Actor, e.KeyID, e.From, e.Action, e.Target, e.Outcome, e.Detail, audit.Fold(e.Actor), audit.Fold(e.Target),
+	} {
 		columns = append(columns, text(name))
 	}
 	return columns
@@ -39,7 +43,7 @@ func columnsOf(e *audit.Entry) []any {
 func appendTo(ctx context.Context, transaction *sql.Tx, batch [][]any) error {
 	values := parameters(batch, func(columns []any) []any { return columns })
 	//nolint:gosec // only parameter names are concatenated
-	statement := "INSERT INTO audit (mark, at, actor, key_id, came_from, action, target, outcome, detail) VALUES " +
+	statement := "INSERT INTO audit (" + auditColumns + ", actor_folded, target_folded) VALUES " +
 		rows(len(batch), len(batch[0])) + " ON CONFLICT (mark) DO NOTHING"
 	_, err := transaction.ExecContext(ctx, statement, values...)
 	return err
@@ -47,9 +51,9 @@ func appendTo(ctx context.Context, transaction *sql.Tx, batch [][]any) error {
 
 func (s auditStore) List(ctx context.Context, f audit.Filter) ([]audit.Entry, error) {
 	var w where
-	w.equal("actor", f.Actor)
+	w.equal("actor_folded", audit.Fold(f.Actor))
 	w.equal("action", f.Action)
-	w.equal("target", f.Target)
+	w.equal("target_folded", audit.Fold(f.Target))
 	w.equal("outcome", f.Outcome)
 	w.equal("came_from", f.From)
 	w.instant("at >=", f.Since)
@@ -59,14 +63,16 @@ func (s auditStore) List(ctx context.Context, f audit.Filter) ([]audit.Entry, er
 	}
 	conditions := w.String()
 	w.parameters = append(w.parameters, f.Size())
-	statement := "SELECT id, mark, at, actor, key_id, came_from, action, target, outcome, detail FROM audit" +
+	statement := "SELECT id, " + auditColumns + " FROM audit" +
 		conditions + fmt.Sprintf(" ORDER BY id DESC LIMIT $%d", len(w.parameters))
 	return query(ctx, s.DB, "read the audit trail", readEntry, statement, w.parameters...)
 }
 
 func readEntry(from row) (e audit.Entry, err error) {
 	var at int64
-	err = from.Scan(&e.ID, &e.Mark, &at, &e.Actor, &e.KeyID, &e.From, &e.Action, &e.Target, &e.Outcome, &e.Detail)
+	err = from.Scan(
+		&e.ID, &e.Mark, &at, &e.Count, &e.Actor, &e.KeyID, &e.From, &e.Action, &e.Target, &e.Outcome, &e.Detail,
+	)
 	e.At = instant(at)
 	return e, err
 }

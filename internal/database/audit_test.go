@@ -27,7 +27,7 @@ func TestAudit_Filters(t *testing.T) {
 		must(t, store.Append(ctx, nil))
 		want := audit.Entry{
 			At: noon, Actor: "User/alice", KeyID: "0123456789abcdef", From: "10.0.0.1", Action: audit.UserCreate,
-			Target: "User/bob", Outcome: audit.Done, Detail: "first ☃", Mark: "m",
+			Target: "User/bob", Outcome: audit.Done, Detail: "first ☃", Count: 17, Mark: "m",
 		}
 		must(t, store.Append(ctx, []audit.Entry{want}))
 		got, err := store.List(ctx, audit.Filter{})
@@ -56,14 +56,19 @@ func TestAudit_Filters(t *testing.T) {
 			f    audit.Filter
 			want []string
 		}{
-			"all":       {audit.Filter{}, []string{"fourth", "third", "second", "first ☃"}},
-			"actor":     {audit.Filter{Actor: "User/alice"}, []string{"second", "first ☃"}},
-			"wildcard":  {audit.Filter{Actor: "User/al%"}, []string{"fourth"}},
-			"injection": {audit.Filter{Actor: "' OR 1=1 --"}, nil},
-			"action":    {audit.Filter{Action: audit.Login}, []string{"third"}},
-			"target":    {audit.Filter{Target: "User/bob"}, []string{"first ☃"}},
-			"outcome":   {audit.Filter{Outcome: audit.Refused}, []string{"second"}},
-			"from":      {audit.Filter{From: "10.0.0.1"}, []string{"third", "first ☃"}},
+			"all":      {audit.Filter{}, []string{"fourth", "third", "second", "first ☃"}},
+			"actor":    {audit.Filter{Actor: "User/alice"}, []string{"second", "first ☃"}},
+			"wildcard": {audit.Filter{Actor: "User/al%"}, []string{"fourth"}},
+			"in another case": {
+				audit.Filter{Actor: "user/ALICE", Target: "USER/Bob"}, []string{"first ☃"},
+			},
+			// The Kelvin sign in lower case is a letter of a valid name.
+			"another name": {audit.Filter{Target: "APIKey/default/c\u2139"}, nil},
+			"injection":    {audit.Filter{Actor: "' OR 1=1 --"}, nil},
+			"action":       {audit.Filter{Action: audit.Login}, []string{"third"}},
+			"target":       {audit.Filter{Target: "User/bob"}, []string{"first ☃"}},
+			"outcome":      {audit.Filter{Outcome: audit.Refused}, []string{"second"}},
+			"from":         {audit.Filter{From: "10.0.0.1"}, []string{"third", "first ☃"}},
 			"all at once": {audit.Filter{
 				Actor: "User/alice", Action: audit.UserCreate, Target: "User/bob", Outcome: audit.Done, From: "10.0.0.1",
 			}, []string{"first ☃"}},

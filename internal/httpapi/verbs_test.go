@@ -20,7 +20,10 @@ import (
 	"keywright.dev/keywright/internal/httpapi/graphql"
 	"keywright.dev/keywright/internal/httpapi/keys"
 	"keywright.dev/keywright/internal/httpapi/openapi"
+	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
+	"keywright.dev/keywright/internal/manage/loginthrottle"
 	"keywright.dev/keywright/internal/manage/seenusers"
 	"keywright.dev/keywright/internal/manage/users"
 	"keywright.dev/keywright/test/fakeobjects"
@@ -58,18 +61,27 @@ type env struct {
 func newEnv(tb testing.TB) *env {
 	tb.Helper()
 	f := fakeobjects.NewFixture(tb)
+	return newEnvWith(f, f.Trail)
+}
+
+// newEnvWith returns an env with another audit trail than that of the fixture.
+func newEnvWith(f *fakeobjects.Fixture, trail manage.Trail) *env {
 	apiKeys := apikeys.New(apikeys.Config{
-		Gate: f.Gate, Verifier: f.Verifier, Store: f.Store, Uses: f.Uses, Trail: f.Trail,
+		Gate: f.Gate, Verifier: f.Verifier, Store: f.Store, Uses: f.Uses, Trail: trail,
 		Account: func() string { return "default" }, Actions: func() []string { return nil },
 		Now: f.Time, Log: f.Logger(),
 	})
 	everyone := users.New(users.Config{
 		Gate: f.Gate, Verifier: f.Verifier, Store: f.Store, Seen: database{}, Uses: f.Uses, Sessions: database{},
-		Trail: f.Trail, Turns: database{}, Now: f.Time, Log: f.Logger(),
+		Trail: trail, Turns: database{}, Now: f.Time, Log: f.Logger(),
 	})
 	mux := http.NewServeMux()
 	guard := &httpapi.Guard{Gate: f.Gate, Sessions: database{}, Database: database{}, Log: f.Logger()}
-	httpapi.Mount(mux, guard, admin.Users(everyone), keys.New(apiKeys), graphql.New(apiKeys, f.Logger()))
+	httpapi.Mount(mux, guard,
+		admin.Login(admin.LoginConfig{
+			Sessions: database{}, Throttle: loginthrottle.New(), Trail: trail, Now: f.Time,
+		}),
+		admin.Users(everyone), keys.New(apiKeys), graphql.New(apiKeys, f.Logger()))
 	e := &env{f, mux}
 	e.populate()
 	e.Reset()
@@ -131,7 +143,11 @@ func (database) Touch(context.Context, string) bool                    { return 
 func (database) All(context.Context) ([]seenusers.User, error)         { return nil, nil }
 func (database) Find(context.Context, string) (*seenusers.User, error) { return nil, nil }
 func (database) Remove(context.Context, string) (bool, error)          { return false, nil }
+func (database) End(context.Context, string) error                     { return nil }
 func (database) EndForUser(context.Context, string) error              { return nil }
+func (database) Begin(context.Context, string, pepper.Digest) (string, error) {
+	return "a-cookie", nil
+}
 func (database) Turn(ctx context.Context, _ string, do func(context.Context) error) error {
 	return do(ctx)
 }

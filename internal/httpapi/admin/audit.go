@@ -43,6 +43,7 @@ type entry struct {
 	Target  string  `json:"target"`
 	Outcome string  `json:"outcome"`
 	Detail  string  `json:"detail"`
+	Count   int     `json:"count"`
 }
 
 // entries are newest first. Next is the value of before for the next page, or null on the last page.
@@ -70,7 +71,7 @@ func (h *auditRoutes) list(c *httpapi.Call) {
 	for _, e := range found {
 		shown.Entries = append(shown.Entries, entry{
 			ID: e.ID, At: httpapi.TimeOrNull(e.At), Actor: e.Actor, KeyID: e.KeyID, From: e.From,
-			Action: e.Action, Target: e.Target, Outcome: e.Outcome, Detail: e.Detail,
+			Action: e.Action, Target: e.Target, Outcome: e.Outcome, Detail: e.Detail, Count: max(e.Count, 1),
 		})
 	}
 	if len(found) == filter.Size() {

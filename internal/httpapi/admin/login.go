@@ -114,14 +114,12 @@ func (a *attempt) try(key string) {
 	}
 }
 
-// isLimited refuses a failed attempt after too many others. The first one in a minute is audited.
+// isLimited refuses a failed attempt after too many others.
 func (a *attempt) isLimited(retryAfter time.Duration) bool {
 	if retryAfter <= 0 {
 		return false
 	}
-	if a.Throttle.ShouldAudit(a.username, a.address, a.Now()) {
-		a.recordRefused("too many failed logins")
-	}
+	a.recordRefused("too many failed logins")
 	seconds := strconv.Itoa(int(math.Ceil(retryAfter.Seconds())))
 	a.W.Header().Set("Retry-After", seconds)
 	a.Refuse(http.StatusTooManyRequests, "Too many failed logins: try again in "+seconds+" seconds")

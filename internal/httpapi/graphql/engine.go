@@ -13,6 +13,7 @@ import (
 	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/key/keylog"
 	"keywright.dev/keywright/internal/manage"
+	"keywright.dev/keywright/internal/manage/audit"
 )
 
 //go:embed schema.graphql
@@ -68,7 +69,11 @@ func (e *engine) check(ctx context.Context, q *query) (problems []*qerrors.Query
 	return queryErrors(response.Errors)
 }
 
+// run runs a query for real. All that it is refused becomes one entry of the audit trail.
 func (e *engine) run(ctx context.Context, x *execution, q *query) (response *graphql.Response) {
+	request := ctx
+	ctx, batch := audit.InBatch(request)
+	defer batch.End(request)
 	defer func() {
 		if value := recover(); value != nil {
 			e.logPanic(ctx, value)

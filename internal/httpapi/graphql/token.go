@@ -10,6 +10,7 @@ import (
 	"keywright.dev/keywright/internal/httpapi/jsonbody"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
+	"keywright.dev/keywright/internal/manage/audit"
 )
 
 // token is a key of the account or of a user.
@@ -126,8 +127,8 @@ func (r *root) RevokeToken(ctx context.Context, args struct{ ID text }) (*token,
 	return newToken(ctx, k, ""), nil
 }
 
-// revoke first looks for the key among the subjects that the caller may read, and then tries the others: each
-// attempt is audited, and one at the wrong subject would be noise.
+// revoke first looks for the key among the subjects that the caller may read, and then tries the others. The attempts
+// are one operation in the audit trail.
 func (r *root) revoke(ctx context.Context, caller manage.Caller, id string) (*apikeys.Key, error) {
 	var missing error
 	var unseen []v1alpha1.Subject
@@ -147,9 +148,11 @@ func (r *root) revoke(ctx context.Context, caller manage.Caller, id string) (*ap
 	if len(unseen) == 0 {
 		return nil, missing
 	}
+	attempts, batch := audit.InBatch(ctx)
 	k, err := firstOf(unseen, func(subject v1alpha1.Subject) (*apikeys.Key, error) {
-		return r.keys.Revoke(ctx, caller, subject, id)
+		return r.keys.Revoke(attempts, caller, subject, id)
 	})
+	batch.EndAsOne(ctx, err == nil)
 	if missing != nil && manage.Is(err, manage.Forbidden) {
 		return nil, missing
 	}

@@ -16,7 +16,7 @@ const (
 )
 
 // clean removes what cannot be stored or shown everywhere, and keys: a person may type a key in place of a name.
-func clean(e *Entry) {
+func (t *Trail) clean(e *Entry) {
 	for _, field := range []struct {
 		text *string
 		max  int
@@ -24,7 +24,7 @@ func clean(e *Entry) {
 		{&e.Actor, maxField}, {&e.KeyID, maxAddress}, {&e.From, maxAddress}, {&e.Action, maxAddress},
 		{&e.Target, maxField}, {&e.Outcome, maxAddress}, {&e.Detail, maxDetail},
 	} {
-		*field.text = shorten(hideKeys(printable(*field.text)), field.max)
+		*field.text = shorten(keyformat.Hide(printable(*field.text), t.IsKey), field.max)
 	}
 }
 
@@ -36,28 +36,6 @@ func printable(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, string(utf8.RuneError)))
-}
-
-// hideKeys replaces generated keys. A key that a person made up has no format; the caller has to check for those.
-func hideKeys(s string) string {
-	var out strings.Builder
-	for s != "" {
-		word := len(s) - len(strings.TrimLeftFunc(s, isOfKey))
-		if word == 0 {
-			_, word = utf8.DecodeRuneInString(s)
-		}
-		if keyformat.IsGenerated(s[:word]) {
-			out.WriteString(keyformat.Redacted)
-		} else {
-			out.WriteString(s[:word])
-		}
-		s = s[word:]
-	}
-	return out.String()
-}
-
-func isOfKey(r rune) bool {
-	return r == '_' || r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r))
 }
 
 // shorten cuts between characters, to at most the given number of bytes.

@@ -83,6 +83,19 @@ func TestRecord_HidesKeys(t *testing.T) {
 	}
 }
 
+// A key that a person made up has no form: it is recognized because it is on record.
+func TestRecord_HidesRecordedKeys(t *testing.T) {
+	const brought = "correct-horse-battery-staple"
+	env := newEnv()
+	env.IsKey = func(text string) bool { return text == brought }
+	env.Record(t.Context(), everywhere("user "+brought+" is not there"))
+	for i, got := range fields(env.store.entries[0]) {
+		if got != "user (a key) is not there" {
+			t.Errorf("field %d is %q", i, got)
+		}
+	}
+}
+
 func FuzzClean(f *testing.F) {
 	f.Add("User/alice")
 	f.Add("\xff\u2028ak_")

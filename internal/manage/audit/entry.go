@@ -3,6 +3,8 @@ package audit
 import (
 	"context"
 	"time"
+
+	"keywright.dev/keywright/internal/auth/username"
 )
 
 // Actions. A surface may add its own.
@@ -43,9 +45,14 @@ type Entry struct {
 	Action, Target string
 	// Outcome is Done, Refused or Failed. Detail explains it, in names only.
 	Outcome, Detail string
+	// Count is how many operations the entry stands for: the other fields are those of the last one. It is at least 1.
+	Count int
 	// Mark identifies the entry, so that the store has it once. Trail sets it.
 	Mark string
 }
+
+// Fold returns the form in which a store compares actors and targets: a name counts in any case.
+func Fold(subject string) string { return username.Fold(subject) }
 
 // Limits of a list.
 const (
@@ -53,9 +60,10 @@ const (
 	MaxLimit     = 1000
 )
 
-// Filter selects entries. Empty fields match everything; other fields match exactly.
+// Filter selects entries. Empty fields match everything. Actor and Target ignore case; other fields match exactly.
 type Filter struct {
-	Actor, Action, Target, Outcome, From string
+	Actor, Target         string
+	Action, Outcome, From string
 	// Since is inclusive, Until exclusive.
 	Since, Until time.Time
 	// Before is the ID of the last entry of the previous page.
@@ -70,6 +78,13 @@ func (f Filter) Size() int {
 		return DefaultLimit
 	}
 	return min(f.Limit, MaxLimit)
+}
+
+// Limits bound the stored entries. The oldest are removed first.
+type Limits struct {
+	// Retention is how long an entry stays. Zero: as long as there are no more than Most.
+	Retention time.Duration
+	Most      int
 }
 
 // Store holds entries.

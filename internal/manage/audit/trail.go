@@ -1,14 +1,18 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"keywright.dev/keywright/internal/program"
+	"keywright.dev/keywright/internal/program/repeats"
 )
 
 const (
@@ -26,12 +30,18 @@ type Config struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 	Registry prometheus.Registerer
+	// IsKey recognizes a key on record, which may have been typed in place of a name. It may be nil.
+	IsKey func(text string) bool
 }
 
 // Trail writes entries. It is safe for concurrent use.
 type Trail struct {
 	Config
-	backlog backlog
+	// refused counts what was refused or failed, and done what was done.
+	refused, done *repeats.Counter[kind, Entry]
+	backlog       backlog
+	// isLate is true if an entry waits because it could not be written.
+	isLate atomic.Bool
 	// added receives a value after an entry was added to the backlog.
 	added   chan struct{}
 	dropped prometheus.Counter
@@ -44,37 +54,62 @@ func New(c Config) *Trail {
 		Help: "Audit entries that were never written to the database. They are in the log.",
 	})
 	c.Registry.MustRegister(dropped)
-	return &Trail{Config: c, added: make(chan struct{}, 1), dropped: dropped}
+	if c.IsKey == nil {
+		c.IsKey = func(string) bool { return false }
+	}
+	return &Trail{
+		Config: c, added: make(chan struct{}, 1), dropped: dropped,
+		refused: repeats.New[kind, Entry](maxKinds, 1), done: repeats.New[kind, Entry](maxKinds, 1),
+	}
 }
 
-// Record writes an entry, or leaves it to Run. It takes 2 seconds at the most and does not stop when ctx ends,
-// because the operation has happened even if the caller is gone. It sets At and Mark if they are empty, and
-// removes unprintable text and keys.
+// Record writes an entry, or leaves it to Run, or counts it. It takes 2 seconds at the most and does not stop when ctx
+// ends, because the operation has happened even if the caller is gone. It sets At, Count and Mark if they are empty,
+// and removes unprintable text and keys.
 func (t *Trail) Record(ctx context.Context, e Entry) {
 	if e.At.IsZero() {
 		e.At = t.Now()
 	}
-	if e.Mark == "" {
-		e.Mark = rand.Text()
+	e.Count = max(e.Count, 1)
+	t.clean(&e)
+	if b := batchOf(ctx); b != nil && e.Outcome != Done {
+		b.add(t, &e)
+		return
 	}
-	clean(&e)
-	// If others wait, this entry has to wait behind them.
+	if !t.isCounted(&e) {
+		t.store(context.WithoutCancel(ctx), []Entry{e})
+	}
+}
+
+// store writes entries, or adds them to the backlog.
+func (t *Trail) store(ctx context.Context, entries []Entry) {
+	for i := range entries {
+		entries[i].Mark = cmp.Or(entries[i].Mark, rand.Text())
+	}
+	// If others wait, these have to wait behind them.
 	if t.backlog.isEmpty() {
-		err := t.write(context.WithoutCancel(ctx), []Entry{e})
+		err := t.write(ctx, entries)
 		if err == nil {
 			return
 		}
-		t.Log.Warn("An audit entry waits for the database", "action", e.Action, "err", err)
+		t.isLate.Store(true)
+		t.Log.Warn("An audit entry waits for the database", "action", entries[0].Action, "err", err)
 	}
-	t.drop(t.backlog.add(e))
+	for i := range entries {
+		t.drop(t.backlog.add(entries[i]))
+	}
 	select {
 	case t.added <- struct{}{}:
 	default:
 	}
 }
 
-// Run writes waiting entries until ctx ends, and then tries once more, for 2 seconds at the most.
+// Run writes waiting entries and counts until ctx ends, and then tries once more, for 2 seconds at the most.
 func (t *Trail) Run(ctx context.Context) {
+	var counting sync.WaitGroup
+	for _, counter := range []*repeats.Counter[kind, Entry]{t.refused, t.done} {
+		counting.Go(func() { counter.Run(ctx, t.Now, t.storeCounts) })
+	}
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
@@ -82,21 +117,22 @@ func (t *Trail) Run(ctx context.Context) {
 			t.catchUp(ctx)
 		}
 	}
+	counting.Wait()
 	t.finish(context.WithoutCancel(ctx))
 }
 
 // catchUp returns when no entry waits or ctx has ended.
 func (t *Trail) catchUp(ctx context.Context) {
-	var late int
+	var written int
 	for !t.backlog.isEmpty() && ctx.Err() == nil {
-		written, err := t.writeOldest(ctx)
-		late += written
+		some, err := t.writeOldest(ctx)
+		written += some
 		if err != nil {
 			program.Pause(ctx, retryEvery)
 		}
 	}
-	if late > 0 {
-		t.Log.Info("Waiting audit entries are written", "entries", late)
+	if ctx.Err() == nil && t.isLate.Swap(false) {
+		t.Log.Info("Waiting audit entries are written", "entries", written)
 	}
 }
 
@@ -132,6 +168,6 @@ func (t *Trail) drop(entries []Entry) {
 		t.dropped.Inc()
 		t.Log.Error("An audit entry will not be in the database",
 			"at", e.At, "actor", e.Actor, "keyID", e.KeyID, "from", e.From,
-			"action", e.Action, "target", e.Target, "outcome", e.Outcome, "detail", e.Detail)
+			"action", e.Action, "target", e.Target, "outcome", e.Outcome, "detail", e.Detail, "count", e.Count)
 	}
 }

@@ -97,7 +97,7 @@ func (e *env) run() (end func()) {
 func (e *env) record(details ...any) {
 	for _, d := range details {
 		e.Record(context.Background(), audit.Entry{
-			Action: audit.Login, Outcome: audit.Failed, Detail: fmt.Sprint(d),
+			Action: audit.UserCreate, Outcome: audit.Done, Detail: fmt.Sprint(d),
 		})
 	}
 }

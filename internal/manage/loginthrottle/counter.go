@@ -75,8 +75,6 @@ func (all counters) makeRoom(now time.Time) {
 // During a lockout one more try than maxFailures may be in progress.
 type counter struct {
 	tries []try
-	// auditedAt is when ShouldAudit was last true, in nanoseconds since 1970.
-	auditedAt int64
 }
 
 // try is a failed try or one in progress.
@@ -111,19 +109,6 @@ func (c *counter) wait(now time.Time) (delay, retryAfter time.Duration) {
 		retryAfter = min(time.Duration(min(ofLast, ofOldest)), lockout)
 	}
 	return time.Duration(max(0, min(n, maxFailures-1)-free)) * delayStep, max(0, retryAfter)
-}
-
-// shouldAudit returns true once per lockout period while the counter has too many failures.
-func (c *counter) shouldAudit(now time.Time) bool {
-	if _, retryAfter := c.wait(now); retryAfter <= 0 {
-		return false
-	}
-	// A negative age means that the clock was set back.
-	if age := now.UnixNano() - c.auditedAt; age < int64(lockout) && -age < int64(lockout) {
-		return false
-	}
-	c.auditedAt = now.UnixNano()
-	return true
 }
 
 func (c *counter) begin(who user, now time.Time) { c.add(try{now.UnixNano(), who, true}) }

@@ -55,21 +55,6 @@ func (t *Throttle) Failed(name, address string, now time.Time) (retryAfter time.
 	return retryAfter
 }
 
-// ShouldAudit reports whether a refused try deserves an audit entry: the first of its user or its address in a
-// minute does. This bounds the entries of an attack.
-func (t *Throttle) ShouldAudit(name, address string, now time.Time) (should bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	_, counted := t.countersOf(name, address)
-	for _, c := range counted {
-		// No early return: the entry counts for the user and for the address.
-		if one := c.in[c.hash]; one != nil && one.shouldAudit(now) {
-			should = true
-		}
-	}
-	return should
-}
-
 // Succeeded reports a successful try. It clears the user's failures, and at the address only those of this
 // user: otherwise the owner of one key could guess another key all day.
 func (t *Throttle) Succeeded(name, address string) {
@@ -94,7 +79,7 @@ func (t *Throttle) countersOf(name, address string) (who user, all []counterRef)
 		all = append(all, counterRef{t.users, hash})
 	}
 	if address != "" {
-		all = append(all, counterRef{t.addresses, t.hash(network(address))})
+		all = append(all, counterRef{t.addresses, t.hash(Network(address))})
 	}
 	return user(hash), all
 }
@@ -102,8 +87,8 @@ func (t *Throttle) countersOf(name, address string) (who user, all []counterRef)
 // hash keeps counters small: a name of a megabyte takes as much memory as any other.
 func (t *Throttle) hash(text string) uint64 { return maphash.String(t.seed, text) }
 
-// network returns the part of an address that counts. An IPv6 client usually has a whole /64.
-func network(address string) string {
+// Network returns the part of an address that counts. An IPv6 client usually has a whole /64.
+func Network(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {
 		return address

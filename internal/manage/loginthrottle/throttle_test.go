@@ -88,34 +88,6 @@ func TestFailures_CountedByUserAndByAddress(t *testing.T) {
 	}
 }
 
-// An attack does not fill the audit trail, whether it uses many names or many addresses.
-func TestShouldAudit_OncePerMinute(t *testing.T) {
-	for name, next := range map[string]func(i int) (user, address string){
-		"there":         func(int) (string, string) { return "alice", "192.0.2.1" },
-		"by many names": func(i int) (string, string) { return fmt.Sprint("user-", i), "192.0.2.1" },
-		"elsewhere":     func(i int) (string, string) { return "alice", fmt.Sprint("198.51.100.", i) },
-	} {
-		th, audited := loginthrottle.New(), 0
-		if th.ShouldAudit("alice", "192.0.2.1", start) {
-			t.Error(name, "audited without a failure")
-		}
-		fail(th, "alice", "192.0.2.1", 12, start)
-		for i := range 40 {
-			if user, address := next(i); th.ShouldAudit(user, address, start.Add(time.Duration(12+i)*time.Second)) {
-				audited++
-			}
-		}
-		if audited != 1 {
-			t.Errorf("%s: audited %d times", name, audited)
-		}
-		fail(th, "alice", "192.0.2.1", 12, start.Add(10*time.Minute))
-		later := start.Add(10*time.Minute + 12*time.Second)
-		if user, address := next(1); !th.ShouldAudit(user, address, later) {
-			t.Errorf("%s: the next lockout is not audited", name)
-		}
-	}
-}
-
 func TestFailures_IPv4AddressesAreSeparate(t *testing.T) {
 	th := loginthrottle.New()
 	fail(th, "alice", "192.0.2.1", 12, start)
