@@ -17,6 +17,7 @@ import (
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/keyholder"
+	"keywright.dev/keywright/internal/program/repeats"
 )
 
 // Object is a key object: *v1alpha1.AdminUser or *v1alpha1.APIKey.
@@ -47,8 +48,9 @@ type Options struct {
 	Random io.Reader
 	Now    func() time.Time
 	Log    *slog.Logger
-	// Instance names this server in its events. It may be empty.
-	Instance string
+	// Instance names this server in its events, and is its Pod. InstanceUID is the uid of the Pod. Outside a Pod they are
+	// empty.
+	Instance, InstanceUID string
 }
 
 // Store reads and writes custom resources. It is safe for concurrent use.
@@ -56,6 +58,8 @@ type Store struct {
 	Options
 	client client.Client
 	events chan *eventsv1.Event
+	// repeated counts equal events.
+	repeated *repeats.Counter[eventKind, *eventsv1.Event]
 }
 
 // New returns a Store. It sends no request yet.
@@ -73,7 +77,10 @@ func New(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{Options: o, client: c, events: make(chan *eventsv1.Event, maxEvents)}, nil
+	return &Store{
+		Options: o, client: c, events: make(chan *eventsv1.Event, maxEvents),
+		repeated: repeats.New[eventKind, *eventsv1.Event](maxEventKinds, maxEqualEvents),
+	}, nil
 }
 
 // resources returns the mapping of the kinds that a Store uses, so that none has to be discovered.

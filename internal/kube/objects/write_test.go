@@ -3,6 +3,7 @@ package objects_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -327,16 +328,56 @@ var _ = Describe("Reporting", func() {
 	It("records an event on the object", func(ctx SpecContext) {
 		user, _ := made(ctx, "evan")
 		server.Event(user, v1alpha1.EventCreated, "Created by User/admin through the API")
-		Eventually(func() []string {
-			var list eventsv1.EventList
-			Expect(plane.Client.List(ctx, &list, client.InNamespace(stack.Namespace))).To(Succeed())
-			var found []string
-			for _, e := range list.Items {
-				if e.Regarding.UID == user.UID {
-					found = append(found, e.Type+" "+e.Reason+" "+e.Note)
-				}
-			}
-			return found
-		}).WithTimeout(10 * time.Second).Should(ConsistOf("Normal Created Created by User/admin through the API"))
+		Eventually(func() []string { return eventsOn(ctx, user.Name) }).WithTimeout(10 * time.Second).
+			Should(ConsistOf("Normal Created Created by User/admin through the API"))
+	})
+
+	It("records many equal events within a minute as one", func(ctx SpecContext) {
+		user, _ := made(ctx, "rene")
+		clock := time.Now()
+		counting := options
+		counting.Now = func() time.Time { return clock }
+		other, err := objects.New(counting)
+		Expect(err).NotTo(HaveOccurred())
+		for range 100 {
+			other.Event(user, v1alpha1.EventChanged, "Changed by User/admin through the API")
+		}
+		other.Event(user, v1alpha1.EventChanged, "Changed by User/bob through the API")
+		run, stop := context.WithCancel(ctx)
+		defer stop()
+		clock = clock.Add(time.Minute)
+		go other.Run(run)
+		want := slices.Repeat([]string{"Normal Changed Changed by User/admin through the API"}, 10)
+		Eventually(func() []string { return eventsOn(ctx, user.Name) }).WithTimeout(time.Minute).Should(ConsistOf(append(want,
+			"Normal Changed Changed by User/bob through the API",
+			"Normal Changed Changed by User/admin through the API (90 times)",
+		)))
+	})
+
+	It("records a warning on the Pod of the server", func(ctx SpecContext) {
+		inPod := options
+		inPod.Instance, inPod.InstanceUID = "keywright-server-abc", "uid"
+		other, err := objects.New(inPod)
+		Expect(err).NotTo(HaveOccurred())
+		run, stop := context.WithCancel(ctx)
+		defer stop()
+		go other.Run(run)
+		server.WarnOnInstance(v1alpha1.EventLowDiskSpace, "Outside a Pod.")
+		other.WarnOnInstance(v1alpha1.EventLowDiskSpace, "Almost full.")
+		Eventually(func() []string { return eventsOn(ctx, inPod.Instance) }).WithTimeout(10 * time.Second).
+			Should(ConsistOf("Warning LowDiskSpace Almost full."))
 	})
 })
+
+// eventsOn returns type, reason and note of the events on an object.
+func eventsOn(ctx context.Context, name string) (found []string) {
+	GinkgoHelper()
+	var list eventsv1.EventList
+	Expect(plane.Client.List(ctx, &list, client.InNamespace(stack.Namespace))).To(Succeed())
+	for _, e := range list.Items {
+		if e.Regarding.Name == name {
+			found = append(found, e.Type+" "+e.Reason+" "+e.Note)
+		}
+	}
+	return found
+}
