@@ -30,4 +30,6 @@ const (
 	EventConfigRemoved = "ConfigRemoved"
 	// EventConfigMisnamed, on a ConfigMap whose name only contains that of the configuration.
 	EventConfigMisnamed = "ConfigMisnamed"
+	// On the Pod of a server.
+	EventLowDiskSpace = "LowDiskSpace"
 )

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/database"
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
@@ -176,7 +177,9 @@ func TestReadiness(t *testing.T) {
 
 func TestReadiness_WaitsForDatabaseToStart(t *testing.T) {
 	var starting, usable error
-	ready := newReadiness(databaseCheck(func() error { return starting }, func() error { return usable }))
+	var volume database.Volume
+	ready := newReadiness(databaseCheck(func() error { return starting }, func() error { return usable },
+		func() *database.Volume { return &volume }))
 	for _, c := range []struct {
 		starting, usable error
 		status           int
@@ -197,6 +200,12 @@ func TestReadiness_WaitsForDatabaseToStart(t *testing.T) {
 			!strings.Contains(got.Body.String(), c.verbose) {
 			t.Errorf("%d %q, want %d and %q", got.Code, got.Body, c.status, c.verbose)
 		}
+	}
+	volume = database.Volume{Free: 90 << 20, Size: 1 << 30, Low: true}
+	const want = "[+] database: ok, but its volume is almost full: 90 of 1024 MiB are free\n"
+	if got := ask(ready, "GET", "/readyz?verbose", nil); got.Code != http.StatusOK ||
+		!strings.Contains(got.Body.String(), want) {
+		t.Errorf("%d %q, want %q", got.Code, got.Body, want)
 	}
 }
 

@@ -59,12 +59,12 @@ func pepperCheck(unknown unknownPeppers) check {
 
 // databaseCheck fails while the database starts, because sessions would be refused meanwhile. Later it never
 // fails, because the verification of keys does not need the database.
-func databaseCheck(starting, usable func() error) check {
+func databaseCheck(starting, usable func() error, volume volumeState) check {
 	return check{"database", starting, func() string {
 		if err := usable(); err != nil {
 			return fmt.Sprintf(" for verification; management is refused: %v", err)
 		}
-		return ""
+		return volume.note()
 	}}
 }
 

@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 
+	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/gate/extauthz"
@@ -20,6 +21,7 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/keyholder"
 	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/internal/manage/audit"
 	"keywright.dev/keywright/internal/program"
 	"keywright.dev/keywright/internal/server/clusterwatch"
 	"keywright.dev/keywright/internal/server/endedkeys"
@@ -50,7 +52,7 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 	store, err := objects.New(objects.Options{
 		REST: config, Namespace: o.Namespace, KeyNamespaces: o.KeyNamespaces, Verifier: verifier,
 		Format: verifier.Format, Ring: verifier.Keyring, Random: rand.Reader, Now: time.Now, Log: log,
-		Instance: os.Getenv("POD_NAME"),
+		Instance: os.Getenv("POD_NAME"), InstanceUID: os.Getenv("POD_UID"),
 	})
 	if err != nil {
 		return nil, err
@@ -80,12 +82,16 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 	}
 	unknown := unknownPeppers(verifier.UnknownPeppers)
 	addMetrics(metrics, index, unknown, watch, live)
-	metrics.MustRegister(databaseUp(db.db.Err))
+	metrics.MustRegister(databaseUp(db.db.Err), databaseMetrics{db.db})
+	db.db.LimitAudit(func() (limits audit.Limits, known bool) {
+		limits.Retention, limits.Most, known = live.AuditLimits()
+		return limits, known
+	})
 	return &service{
 		verifier: verifier, store: store, database: db, watch: watch, gate: g, config: live, heartbeat: beat,
 		unknown: unknown, metrics: metrics,
 		ready: newReadiness(indexCheck(g, watch), configurationCheck(live), pepperCheck(unknown),
-			databaseCheck(db.db.Starting, db.db.Err)),
+			databaseCheck(db.db.Starting, db.db.Err, db.db.Volume)),
 		guard:  &httpapi.Guard{Gate: g, Sessions: db.sessions, Database: db.db, Log: log},
 		groups: managementGroups(managementParts{verifier, store, db, g, live, log}),
 	}, nil
@@ -99,8 +105,13 @@ func (s *service) work(log *slog.Logger) []func(context.Context) {
 		s.heartbeat.Run,
 		s.sessionCatchUp().run,
 		func(ctx context.Context) { s.unknown.follow(ctx, pepperInterval, log) },
+		func(ctx context.Context) {
+			volumeState(s.database.db.Volume).follow(ctx, volumeInterval, s.warnOfVolume, log)
+		},
 	)
 }
+
+func (s *service) warnOfVolume(text string) { s.store.WarnOnInstance(v1alpha1.EventLowDiskSpace, text) }
 
 // listeners lists every listener that may be opened, the main one first.
 func (s *service) listeners(o *options, log *slog.Logger) ([]listenerSpec, error) {

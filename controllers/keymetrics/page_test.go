@@ -177,7 +177,7 @@ func TestMetricsPage_HasEveryLabelValue(t *testing.T) {
 func TestAlerts_UseExplainedMetrics(t *testing.T) {
 	text, alerts, found := strings.Cut(read(t, page), "## Alerts")
 	used := submatches(regexp.MustCompile(`\b((?:keywright|controller_runtime)_\w+)\b`), alerts)
-	if !found || len(used) != 8 {
+	if !found || len(used) != 11 {
 		t.Fatalf("alerts use %v", used)
 	}
 	for _, name := range used {

@@ -37,6 +37,7 @@ var only = map[string]string{
 	"EventConfigRunning":              "adminuser.md",
 	"EventConfigLags":                 "adminuser.md",
 	"EventPlaintextKey":               "adminuser.md",
+	"EventLowDiskSpace":               "adminuser.md",
 	"EventPromoted":                   "adminuser.md",
 	"EventDemoted":                    "adminuser.md",
 	"AnnotationConfiguration":         "adminuser.md",

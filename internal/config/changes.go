@@ -55,6 +55,16 @@ var changes = []func(before, after *Runtime) string{
 	func(before, after *Runtime) string {
 		return when(before.StaleAfter != after.StaleAfter, fmt.Sprintf("%s=%v", keyStaleAfter, after.StaleAfter))
 	},
+	func(before, after *Runtime) string {
+		was, _ := before.Audit.Limits()
+		is, _ := after.Audit.Limits()
+		return when(was != is, fmt.Sprintf("%s=%v", keyAuditRetention, is))
+	},
+	func(before, after *Runtime) string {
+		_, was := before.Audit.Limits()
+		_, is := after.Audit.Limits()
+		return when(was != is, fmt.Sprintf("%s=%d", keyAuditMaxEntries, is))
+	},
 }
 
 // Changes describes the differences for people, for example ALLOWED_USERS (3 names), SECURE_COOKIES=false,

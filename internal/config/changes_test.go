@@ -19,6 +19,7 @@ func TestChanges(t *testing.T) {
 		TrustUsernames: true, AnonymousReads: true, Routes: []routes.Route{{Match: "/a"}},
 		DenyUnmatched: true,
 		Account:       secret, Prices: []config.Price{{Model: "a"}, {Model: "b"}}, StaleAfter: 90 * time.Second,
+		Audit: config.Audit{Retention: -1, MaxEntries: 5000},
 	}
 	for name, c := range map[string]struct {
 		before, after runtime
@@ -33,13 +34,13 @@ func TestChanges(t *testing.T) {
 			"the bootstrap key", "ALLOWED_USERS (3 names)", "SECURE_COOKIES=false", "TRUST_PROXY_HEADERS=true",
 			"TRUSTED_PROXIES (1 network)", "TRUST_USERNAMES=true",
 			"ANONYMOUS_READS=true", "ROUTES (1 route)", "UNMATCHED=deny", "ACCOUNT", "KEY_PREFIX=kw_",
-			"PRICES (2 prices)", "STALE_AFTER=1m30s",
+			"PRICES (2 prices)", "STALE_AFTER=1m30s", "AUDIT_RETENTION=0s", "AUDIT_MAX_ENTRIES=5000",
 		}},
 		"back to nothing": {full, runtime{}, []string{
 			"the bootstrap key (none)", "ALLOWED_USERS (none)", "SECURE_COOKIES=true", "TRUST_PROXY_HEADERS=false",
 			"TRUSTED_PROXIES (none)", "TRUST_USERNAMES=false",
 			"ANONYMOUS_READS=false", "ROUTES (none)", "UNMATCHED=allow", "ACCOUNT", "KEY_PREFIX=ak_", "PRICES (none)",
-			"STALE_AFTER=0s",
+			"STALE_AFTER=0s", "AUDIT_RETENTION=9600h0m0s", "AUDIT_MAX_ENTRIES=300000",
 		}},
 		"another key": {
 			runtime{BootstrapDigest: "a"}, runtime{BootstrapDigest: "b"}, []string{"the bootstrap key"},
@@ -90,5 +91,6 @@ var validValues = map[string]string{
 	"PRICES": "- {model: a, input: 1, output: 2}",
 	"ROUTES": "- match: /a", "SECURE_COOKIES": "false", "STALE_AFTER": "1m", "TRUST_PROXY_HEADERS": "true",
 	"TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1", "TRUST_USERNAMES": "true",
+	"AUDIT_RETENTION": "48h", "AUDIT_MAX_ENTRIES": "5000",
 	"UNMATCHED": "deny", "ADMIN_KEY": secret, "ADMIN_KEY_SECRET": "boot/key",
 }

@@ -48,6 +48,8 @@ type Runtime struct {
 	Prices []Price `json:"prices,omitempty"`
 	// StaleAfter is the age of the view from which every request is refused. 0: never.
 	StaleAfter time.Duration `json:"staleAfter,omitempty"`
+	// Audit bounds the audit trail.
+	Audit Audit `json:"audit,omitzero"`
 }
 
 // DefaultAccount is the name of the instance's own account unless ACCOUNT sets another.
@@ -92,6 +94,8 @@ func ParseRuntime(document string) (Runtime, error) {
 		return Runtime{}, errors.New("the runtime document has an empty network in trustedProxies")
 	case r.StaleAfter < 0:
 		return Runtime{}, errors.New("the runtime document has a negative staleAfter")
+	case r.Audit.MaxEntries < 0:
+		return Runtime{}, errors.New("the runtime document has a negative number of audit entries")
 	}
 	return *r, nil
 }

@@ -35,6 +35,10 @@ func TestParseRuntime_ReadsEncode(t *testing.T) {
 				CacheRead: rapid.Ptr(price, true).Draw(t, "read"), CacheWrite: rapid.Ptr(price, true).Draw(t, "write"),
 			}},
 			StaleAfter: time.Duration(rapid.Int64Min(0).Draw(t, "stale")),
+			Audit: config.Audit{
+				Retention:  time.Duration(rapid.Int64().Draw(t, "retention")),
+				MaxEntries: rapid.IntMin(0).Draw(t, "entries"),
+			},
 		}
 		document := in.Encode()
 		out, err := config.ParseRuntime(document)
@@ -50,7 +54,8 @@ func TestParseRuntime_RefusesInvalidDocuments(t *testing.T) {
 		`{"routes":{}}`: "can't be read",
 		"null":          "is empty", `{"keyPrefix":"Ak_"}`: "keyPrefix", `{"keyPrefix":" "}`: "keyPrefix",
 		`{"staleAfter":-1}`: "staleAfter", `{"trustedProxies":["10.0.0.0/33"]}`: "can't be read",
-		`{"trustedProxies":[""]}`: "trustedProxies",
+		`{"trustedProxies":[""]}`:     "trustedProxies",
+		`{"audit":{"maxEntries":-1}}`: "audit entries",
 	} {
 		out, err := config.ParseRuntime(document)
 		if err == nil || !strings.Contains(err.Error(), want) || !reflect.DeepEqual(out, config.Runtime{}) {
@@ -75,13 +80,13 @@ func TestEncode_Document(t *testing.T) {
 		Account: "acme", Prices: []config.Price{
 			{Provider: "p", Model: "m", Input: 0.15, Output: 10, CacheRead: new(0.0), CacheWrite: new(1e-9)},
 		},
-		StaleAfter: time.Second,
+		StaleAfter: time.Second, Audit: config.Audit{Retention: -1, MaxEntries: 1000},
 	}
 	const want = `{"bootstrapDigest":"d","keyPrefix":"kw_","allowedUsers":["alice"],"insecureCookies":true,` +
 		`"trustProxyHeaders":true,"trustedProxies":["10.0.0.0/8","2001:db8::1/128"],"trustUsernames":true,"anonymousReads":true,` +
 		`"routes":[{"match":"/<&>","action":"a","resource":"r","owner":"o"}],"denyUnmatched":true,"account":"acme",` +
 		`"prices":[{"provider":"p","model":"m","input":0.15,"output":10,"cacheRead":0,"cacheWrite":1e-9}],` +
-		`"staleAfter":1000000000}`
+		`"staleAfter":1000000000,"audit":{"retention":-1,"maxEntries":1000}}`
 	if got := in.Encode(); got != want {
 		t.Errorf("got %s", got)
 	}

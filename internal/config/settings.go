@@ -19,6 +19,8 @@ const (
 	keyAccount           = "ACCOUNT"
 	keyAllowedUsers      = "ALLOWED_USERS"
 	keyAnonymousReads    = "ANONYMOUS_READS"
+	keyAuditMaxEntries   = "AUDIT_MAX_ENTRIES"
+	keyAuditRetention    = "AUDIT_RETENTION"
 	keyKeyPrefix         = "KEY_PREFIX"
 	keyPrices            = "PRICES"
 	keyRoutes            = "ROUTES"
@@ -87,6 +89,8 @@ var settings = map[string]struct {
 	keyAccount:           {trimmed(parseAccount), short},
 	keyAllowedUsers:      {parseAllowedUsers, long},
 	keyAnonymousReads:    {trimmed(flag(func(r *Runtime, on bool) { r.AnonymousReads = on })), short},
+	keyAuditMaxEntries:   {trimmed(parseAuditMaxEntries), short},
+	keyAuditRetention:    {trimmed(parseAuditRetention), short},
 	keyKeyPrefix:         {trimmed(parseKeyPrefix), short},
 	keyPrices:            {parsePrices, long},
 	keyRoutes:            {parseRoutes, longest},

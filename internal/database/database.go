@@ -3,7 +3,6 @@ package database
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -12,17 +11,10 @@ import (
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/internal/manage/seenusers"
 	"keywright.dev/keywright/internal/manage/sessions"
-	"keywright.dev/keywright/internal/program"
 )
 
-const (
-	// openTimeout bounds how long Open waits for a database, and how long the database counts as starting.
-	openTimeout = 10 * time.Second
-	// purgeEvery is how often expired rows are removed.
-	purgeEvery = 10 * time.Minute
-	// useRetention is how long the last use of an object is stored. The object may be gone long before.
-	useRetention = 400 * 24 * time.Hour
-)
+// openTimeout bounds how long Open waits for a database, and how long the database counts as starting.
+const openTimeout = 10 * time.Second
 
 // dialect is the difference between SQLite and PostgreSQL.
 type dialect interface {
@@ -44,6 +36,8 @@ type dialect interface {
 	reason(err error) string
 	// turn runs do while no other server on the database has the turn of that name.
 	turn(ctx context.Context, name string, do func(context.Context) error) error
+	// sizeOf returns a query for the size of a table, which is its parameter, in bytes.
+	sizeOf() string
 	// watch implements sessions.Store.
 	watch(ctx context.Context, ended func(sessions.ID), lost func(bool)) error
 	close()
@@ -61,6 +55,11 @@ type DB struct {
 	timeout time.Duration
 	health  health
 	turns   turns
+	tables  tables
+	volume  volume
+	bounds  bounds
+	// auditLimits returns the bounds of the audit trail, and whether they are known. It may be nil.
+	auditLimits func() (audit.Limits, bool)
 }
 
 // Open is New, but it also waits up to ten seconds for the database to be usable.
@@ -81,9 +80,12 @@ func New(url string, log *slog.Logger) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{log: log, now: time.Now, createdAt: time.Now(), timeout: operationTimeout, health: newHealth()}
+	d := &DB{
+		log: log, now: time.Now, createdAt: time.Now(), timeout: operationTimeout, health: newHealth(),
+		bounds: defaultBounds,
+	}
 	if where.file != "" {
-		d.dialect, d.pool = openSQLite(where.file)
+		d.dialect, d.pool = openSQLite(where.file, log)
 		return d, nil
 	}
 	d.dialect, d.pool, err = openPostgres(where.postgres)
@@ -111,31 +113,14 @@ func (d *DB) Audit() audit.Store { return auditStore{d} }
 // SeenUsers returns the store of seen users.
 func (d *DB) SeenUsers() seenusers.Store { return seenStore{d} }
 
-// Run monitors the database, brings it up when it is back, and removes expired rows, until ctx ends.
+// Run monitors the database and its volume, brings the database up when it is back, and removes rows beyond the bounds
+// of their table, until ctx ends.
 func (d *DB) Run(ctx context.Context) {
-	var both sync.WaitGroup
-	both.Go(func() { d.monitor(ctx) })
-	both.Go(func() { d.purgeRegularly(ctx) })
-	both.Wait()
-}
-
-func (d *DB) purgeRegularly(ctx context.Context) {
-	for {
-		if err := d.purge(ctx); err != nil && ctx.Err() == nil {
-			d.log.Debug("Expired rows could not be removed from the database", "err", err)
-		}
-		if !program.Pause(ctx, purgeEvery) {
-			return
-		}
+	var all sync.WaitGroup
+	for _, work := range []func(context.Context){d.monitor, d.purgeRegularly, d.watchVolume} {
+		all.Go(func() { work(ctx) })
 	}
-}
-
-func (d *DB) purge(ctx context.Context) error {
-	oldest := d.now().Add(-useRetention).UnixMicro()
-	return errors.Join(
-		d.Sessions().RemoveExpired(ctx, d.now()),
-		d.exec(ctx, "remove old uses", "DELETE FROM last_uses WHERE used_at < $1", oldest),
-	)
+	all.Wait()
 }
 
 // Close waits for operations in progress and closes all connections.

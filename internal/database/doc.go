@@ -4,6 +4,9 @@
 // server) and on PostgreSQL (any number of servers), with the same statements and the same results. It makes no
 // decisions.
 //
+// Every table is bounded by age and by number of rows. While the volume of a SQLite file is almost full, last uses and
+// seen users are not written.
+//
 // These bounds hold in every state of the database:
 //
 //   - an operation ends within 2 seconds, and at once while the database is known to be unavailable; it returns

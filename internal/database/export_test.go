@@ -38,10 +38,28 @@ func (d *DB) Do(ctx context.Context, statement string) error {
 	return err
 }
 
-// Purge removes expired rows, as Run does regularly, as of the time now.
+// Purge removes rows beyond the bounds of their table, as Run does regularly, as of the time now.
 func (d *DB) Purge(ctx context.Context, now time.Time) error {
 	d.now = func() time.Time { return now }
 	return d.purge(ctx)
+}
+
+// Bound sets the largest numbers of rows.
+func (d *DB) Bound(sessions, uses int) { d.bounds = bounds{sessions, uses} }
+
+// Measure measures the sizes of the tables, as Run does regularly.
+func (d *DB) Measure(ctx context.Context) error { return d.measureTables(ctx) }
+
+// Names returns the names in the first column of a query.
+func (d *DB) Names(ctx context.Context, statement string) ([]string, error) {
+	return query(ctx, d, "list names", readText, statement)
+}
+
+// MeasureVolume measures the volume of a SQLite file, as Run does regularly, as if it had this space.
+func (d *DB) MeasureVolume(free, size uint64) {
+	file := d.dialect.(*sqliteFile)
+	file.space = func(string) (Volume, error) { return Volume{Free: free, Size: size}, nil }
+	d.measureVolume(file)
 }
 
 // Wait sets the time since New.

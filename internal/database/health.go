@@ -149,8 +149,10 @@ func (d *DB) bringUp(ctx context.Context) {
 func (d *DB) probe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
-	_, err := d.pool.ExecContext(ctx, "UPDATE probe SET at = $1 WHERE id = 1", d.now().UnixMicro())
-	return err
+	return d.try(ctx, func(ctx context.Context) error {
+		_, err := d.pool.ExecContext(ctx, "UPDATE probe SET at = $1 WHERE id = 1", d.now().UnixMicro())
+		return err
+	})
 }
 
 //go:embed migrations

@@ -15,6 +15,9 @@ type useStore struct{ *DB }
 var _ lastuse.Store = useStore{}
 
 func (s useStore) SaveUses(ctx context.Context, uses []lastuse.Use) error {
+	if err := s.checkRoom("save uses"); err != nil {
+		return err
+	}
 	return s.transact(ctx, "save uses", func(ctx context.Context, transaction *sql.Tx) error {
 		return inBatches(latest(uses), func(batch []lastuse.Use) error { return saveUses(ctx, transaction, batch) })
 	})

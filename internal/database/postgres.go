@@ -100,6 +100,10 @@ func (*postgresServer) isTransient(err error) bool {
 	return pgconn.SafeToRetry(err)
 }
 
+func (*postgresServer) sizeOf() string {
+	return "SELECT pg_total_relation_size(CAST(CAST($1 AS text) AS regclass))"
+}
+
 func (*postgresServer) isRefusal(err error) bool {
 	state := sqlState(err)
 	return strings.HasPrefix(state, dataException) || strings.HasPrefix(state, constraintViolation)

@@ -1,48 +1,9 @@
 package database_test
 
 import (
-	"log/slog"
 	"strings"
 	"testing"
-	"time"
-
-	"keywright.dev/keywright/internal/database"
-	"keywright.dev/keywright/internal/manage/audit"
-	"keywright.dev/keywright/internal/manage/lastuse"
-	"keywright.dev/keywright/internal/manage/sessions"
 )
-
-func TestPurge_RemovesExpiredRows(t *testing.T) {
-	for name, empty := range dialects {
-		t.Run(name, func(t *testing.T) {
-			// Run does not run.
-			d, err := database.Open(t.Context(), empty(t), slog.New(slog.DiscardHandler))
-			must(t, err, d.Err())
-			t.Cleanup(func() { must(t, d.Close()) })
-			ctx := t.Context()
-			ends := func(n byte, after time.Duration) sessions.Session {
-				one := session(n, "alice")
-				one.Expires = noon.Add(after)
-				return one
-			}
-			const kept = 400 * 24 * time.Hour
-			must(t, d.Sessions().Add(ctx, ends(1, kept)), d.Sessions().Add(ctx, ends(2, kept+1000)))
-			must(t, d.LastUses().SaveUses(ctx, []lastuse.Use{{UID: "old", At: noon.Add(-1000)}, {UID: "recent", At: noon}}))
-			must(t, d.Audit().Append(ctx, []audit.Entry{{At: noon.AddDate(-10, 0, 0), Detail: "old"}}))
-			must(t, d.Purge(ctx, noon.Add(kept)))
-			if got := found(t, d.Sessions()); len(got) != 1 || got[0] != 2 {
-				t.Error(got)
-			}
-			uses, err := d.LastUses().LastUses(ctx, []string{"old", "recent"})
-			if _, recent := uses["recent"]; err != nil || len(uses) != 1 || !recent {
-				t.Error(uses, err)
-			}
-			if got := list(t, d.Audit(), audit.Filter{}); len(got) != 1 {
-				t.Error("the audit trail stays: ", got)
-			}
-		})
-	}
-}
 
 func TestPostgres_UsesSearchPath(t *testing.T) {
 	url := emptyPostgres(t)

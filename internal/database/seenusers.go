@@ -19,6 +19,9 @@ func (s seenStore) Save(ctx context.Context, sightings []seenusers.Sighting) err
 	if len(sightings) == 0 {
 		return nil
 	}
+	if err := s.checkRoom("save seen users"); err != nil {
+		return err
+	}
 	if err := inBatches(merge(sightings), func(batch []seenusers.User) error { return s.insert(ctx, batch) }); err != nil {
 		return err
 	}
@@ -27,24 +30,19 @@ func (s seenStore) Save(ctx context.Context, sightings []seenusers.Sighting) err
 
 // removeExcess works in batches: removing a flood of names may take longer than one operation may.
 func (s seenStore) removeExcess(ctx context.Context) error {
-	const batch = 500
-	counted, err := query(ctx, s.DB, "count seen users", readCount, "SELECT count(*) FROM seen_users")
+	counted, err := query(ctx, s.DB, "count seen users", readInt, "SELECT count(*) FROM seen_users")
 	if err != nil {
 		return err
 	}
-	for excess := counted[0] - seenusers.MaxNames; excess > 0; excess -= batch {
-		err := s.exec(ctx, "remove excess seen users", "DELETE FROM seen_users WHERE id IN"+
-			" (SELECT id FROM seen_users ORDER BY last_seen - first_seen, last_seen, id LIMIT $1)", min(excess, batch))
+	for excess := counted[0] - seenusers.MaxNames; excess > 0; excess -= removeAtOnce {
+		_, err := s.remove(ctx, "seen_users", removedExcess, "DELETE FROM seen_users WHERE id IN"+
+			" (SELECT id FROM seen_users ORDER BY last_seen - first_seen, last_seen, id LIMIT $1)",
+			min(excess, removeAtOnce))
 		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func readCount(from row) (count int, err error) {
-	err = from.Scan(&count)
-	return count, err
 }
 
 func (s seenStore) insert(ctx context.Context, batch []seenusers.User) error {

@@ -107,7 +107,8 @@ func (s sessionStore) RemoveForUser(ctx context.Context, username string) error 
 
 // RemoveExpired notifies no other server: each applies the expiry itself.
 func (s sessionStore) RemoveExpired(ctx context.Context, now time.Time) error {
-	return s.exec(ctx, "remove expired sessions", "DELETE FROM sessions WHERE expires_at <= $1", now.UnixMicro())
+	_, err := s.remove(ctx, "sessions", removedOld, "DELETE FROM sessions WHERE expires_at <= $1", now.UnixMicro())
+	return err
 }
 
 func (s sessionStore) Watch(ctx context.Context, ended func(sessions.ID), lost func(bool)) error {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -31,14 +32,20 @@ type sqliteFile struct {
 	opened atomic.Pointer[files]
 	// locked is the lock file, held from the first connection on.
 	locked *os.File
+	log    *slog.Logger
+	// space measures the volume of a folder.
+	space   func(folder string) (Volume, error)
+	reserve reserve
 }
 
 // files are a database and its write-ahead log, which may be nil. Other files may later be at the same paths.
 type files struct{ database, log os.FileInfo }
 
 // openSQLite does not open the file yet.
-func openSQLite(path string) (dialect, *sql.DB) {
-	f := &sqliteFile{path: path, pragmas: defaultPragmas}
+func openSQLite(path string, log *slog.Logger) (dialect, *sql.DB) {
+	f := &sqliteFile{
+		path: path, pragmas: defaultPragmas, log: log, space: statfs, reserve: reserve{path: path + ".reserve"},
+	}
 	f.pool = sql.OpenDB(f)
 	f.pool.SetMaxOpenConns(1)
 	f.pool.SetMaxIdleConns(1)
@@ -172,7 +179,20 @@ func (f *sqliteFile) check(ctx context.Context) error {
 	return f.pool.QueryRowContext(ctx, "SELECT at FROM probe").Scan(&at)
 }
 
-func (*sqliteFile) isTransient(error) bool { return false }
+// isTransient makes room on a full volume, once.
+func (f *sqliteFile) isTransient(err error) bool {
+	if !isFull(err) || !f.reserve.release() {
+		return false
+	}
+	f.log.Error("The volume of the database is full: the reserved space is in use now", "file", f.path)
+	return true
+}
+
+// sizeOf counts the pages of a table and its indexes.
+func (*sqliteFile) sizeOf() string {
+	return "SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE aggregate = TRUE" +
+		" AND name IN (SELECT name FROM sqlite_schema WHERE tbl_name = $1)"
+}
 
 func (*sqliteFile) isRefusal(err error) bool {
 	switch code(err) {

@@ -148,6 +148,13 @@ func (c *Config) Actions() []string {
 	return slices.Compact(actions)
 }
 
+// AuditLimits returns the bounds of the audit trail. They are not known before a configuration is in force.
+func (c *Config) AuditLimits() (retention time.Duration, maxEntries int, known bool) {
+	s := c.state.Load()
+	retention, maxEntries = s.settings.Audit.Limits()
+	return retention, maxEntries, s.Revision != ""
+}
+
 // Refused returns why the newest document is not in force, or nil if it is.
 func (c *Config) Refused() error { return c.state.Load().refused }
 

@@ -119,6 +119,29 @@ func TestApply_ConfiguresAllTargets(t *testing.T) {
 	}
 }
 
+// Before a configuration is in force, the bounds of the audit trail are not the default: that could remove too much.
+func TestAuditLimits(t *testing.T) {
+	f := newFixture(t)
+	if _, _, known := f.AuditLimits(); known {
+		t.Error("known without a configuration")
+	}
+	for _, c := range []struct {
+		audit     config.Audit
+		retention time.Duration
+		most      int
+	}{
+		{config.Audit{}, 9600 * time.Hour, 300_000},
+		{config.Audit{Retention: time.Hour, MaxEntries: 7}, time.Hour, 7},
+		{config.Audit{Retention: -1}, 0, 300_000},
+	} {
+		f.apply(t, config.Runtime{Audit: c.audit})
+		retention, most, known := f.AuditLimits()
+		if retention != c.retention || most != c.most || !known {
+			t.Errorf("%+v: %s, %d, %t", c.audit, retention, most, known)
+		}
+	}
+}
+
 func TestApply_RemovesSettings(t *testing.T) {
 	f := newFixture(t)
 	f.apply(t, config.Runtime{BootstrapDigest: f.ring.Digest(bootstrap).String(), KeyPrefix: "zz_"})

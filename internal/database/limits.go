@@ -1,0 +1,172 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/program"
+)
+
+const (
+	// purgeEvery is how often rows beyond the bounds of their table are removed, and retryPurge the delay after a failure.
+	purgeEvery, retryPurge = time.Minute, 5 * time.Second
+	// sizesEvery is how often the sizes of the tables are measured, which may read the whole file.
+	sizesEvery = 10 * time.Minute
+	// removeAtOnce bounds the rows that one statement removes: requests have to wait for it.
+	removeAtOnce = 500
+)
+
+// retention is how long a row stays that is not used again. The audit trail has settings.
+const retention = 400 * 24 * time.Hour
+
+// bounds are the largest numbers of rows. The audit trail has settings, and package seenusers bounds its table.
+type bounds struct {
+	// sessions are those of all users together. Package sessions bounds those of one key.
+	sessions int
+	// uses are the objects whose exact last use is stored.
+	uses int
+}
+
+var defaultBounds = bounds{sessions: 100_000, uses: 500_000}
+
+// Why rows were removed.
+const (
+	removedOld    = "old"
+	removedExcess = "excess"
+)
+
+// table has the bounds of a table whose oldest rows are removed first.
+type table struct {
+	// key is the primary key, order the column that is smallest in the oldest rows, and age the one that retention counts
+	// from.
+	name, key, order, age string
+	// retention is zero if age alone removes no row, and most is zero if another rule bounds the table.
+	retention time.Duration
+	most      int
+}
+
+// LimitAudit sets the bounds of the audit trail, before Run. While limits returns false they are unknown, and no entry
+// is removed.
+func (d *DB) LimitAudit(limits func() (audit.Limits, bool)) { d.auditLimits = limits }
+
+// oldestFirst are the tables whose oldest rows are removed first.
+func (d *DB) oldestFirst() []table {
+	all := []table{
+		{name: "last_uses", key: "uid", order: "used_at", age: "used_at", retention: retention, most: d.bounds.uses},
+		// Save bounds the seen users by a rule of its own.
+		{name: "seen_users", key: "id", order: "id", age: "last_seen", retention: retention},
+	}
+	if d.auditLimits == nil {
+		return all
+	}
+	limits, known := d.auditLimits()
+	if !known {
+		return all
+	}
+	return append(all, table{
+		name: "audit", key: "id", order: "id", age: "at", retention: limits.Retention, most: limits.Most,
+	})
+}
+
+func (d *DB) purgeRegularly(ctx context.Context) {
+	var measuredAt time.Time
+	for {
+		err := d.purge(ctx)
+		if err == nil && d.now().Sub(measuredAt) >= sizesEvery {
+			if err = d.measureTables(ctx); err == nil {
+				measuredAt = d.now()
+			}
+		}
+		pause := purgeEvery
+		if err != nil {
+			pause = retryPurge
+		}
+		if err != nil && ctx.Err() == nil {
+			d.log.Debug("Rows beyond the bounds of their table could not be removed from the database", "err", err)
+		}
+		if !program.Pause(ctx, pause) {
+			return
+		}
+	}
+}
+
+// purge removes the rows beyond the bounds of every table, and counts the others.
+func (d *DB) purge(ctx context.Context) error {
+	errs := []error{sessionStore{d}.RemoveExpired(ctx, d.now()), sessionStore{d}.removeExcess(ctx, d.bounds.sessions)}
+	for _, t := range d.oldestFirst() {
+		errs = append(errs, d.removeOld(ctx, &t), d.removeExcess(ctx, &t))
+	}
+	return errors.Join(append(errs, d.countRows(ctx))...)
+}
+
+func (d *DB) removeOld(ctx context.Context, t *table) error {
+	if t.retention <= 0 {
+		return nil
+	}
+	return d.removeInBatches(ctx, t, removedOld, t.age+" <", d.now().Add(-t.retention).UnixMicro())
+}
+
+// removeExcess finds the newest of the rows beyond the bound first, so that replicas that do the same at once do not
+// remove more.
+func (d *DB) removeExcess(ctx context.Context, t *table) error {
+	if t.most <= 0 {
+		return nil
+	}
+	newest, err := query(ctx, d, "find the excess rows of "+t.name, readInt,
+		"SELECT "+t.order+" FROM "+t.name+" WHERE (SELECT count(*) FROM "+t.name+") > $1 ORDER BY "+t.order+
+			" LIMIT 1 OFFSET (SELECT abs(count(*) - $1 - 1) FROM "+t.name+")", t.most)
+	if err != nil || len(newest) == 0 {
+		return err
+	}
+	return d.removeInBatches(ctx, t, removedExcess, t.order+" <=", newest[0])
+}
+
+func readInt(from row) (n int64, err error) {
+	err = from.Scan(&n)
+	return n, err
+}
+
+func (d *DB) removeInBatches(ctx context.Context, t *table, why, comparison string, value int64) error {
+	statement := "DELETE FROM " + t.name + " WHERE " + t.key + " IN (SELECT " + t.key + " FROM " + t.name +
+		" WHERE " + comparison + " $1 LIMIT $2)"
+	for {
+		removed, err := d.remove(ctx, t.name, why, statement, value, removeAtOnce)
+		if err != nil || removed < removeAtOnce {
+			return err
+		}
+	}
+}
+
+// remove removes rows and counts them.
+func (d *DB) remove(ctx context.Context, table, why, statement string, parameters ...any) (removed int64, err error) {
+	err = d.do(ctx, "remove rows of "+table, func(ctx context.Context) error {
+		result, err := d.pool.ExecContext(ctx, statement, parameters...)
+		if err != nil {
+			return err
+		}
+		removed, err = result.RowsAffected()
+		return err
+	})
+	d.tables.removed(table, why, removed)
+	return removed, err
+}
+
+// removeExcess removes sessions beyond the bound, first those of the users who have the most: logging in again and
+// again ends no session of another user.
+func (s sessionStore) removeExcess(ctx context.Context, most int) error {
+	counted, err := query(ctx, s.DB, "count sessions", readInt, "SELECT count(*) FROM sessions")
+	if err != nil {
+		return err
+	}
+	statement := s.dialect.endSessions("id IN (SELECT id FROM (SELECT id, row_number() OVER" +
+		" (PARTITION BY username ORDER BY expires_at DESC, id) AS place FROM sessions) AS placed" +
+		" ORDER BY place DESC, id LIMIT $1)")
+	for excess := counted[0] - int64(most); excess > 0; excess -= removeAtOnce {
+		if _, err := s.remove(ctx, "sessions", removedExcess, statement, min(excess, removeAtOnce)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
