@@ -211,6 +211,8 @@ var _ = Describe("A manifest that is refused", Serial, func() {
 const (
 	incident = "--field-manager=" + v1alpha1.IncidentFieldManager
 	careless = "--field-manager=kubectl-patch"
+	// byAPI is the field manager of the server, which changes objects from Git for callers of the API.
+	byAPI = "--field-manager=" + v1alpha1.ServerFieldManager
 )
 
 var _ = Describe("A change by hand that Git does not know", Serial, func() {
@@ -234,7 +236,7 @@ var _ = Describe("A change by hand that Git does not know", Serial, func() {
 				return liveKey(ctx, k.Name).Spec.State == v1alpha1.StateRevoked
 			}, true},
 	} {
-		for _, manager := range []string{incident, careless} {
+		for _, manager := range []string{incident, byAPI, careless} {
 			It(fmt.Sprintf("is %s by %s", what, manager), func(ctx SpecContext) {
 				f, k := newFlux(), apiKey(name("by-hand"))
 				k.Spec.Description = "without a state"
@@ -250,7 +252,7 @@ var _ = Describe("A change by hand that Git does not know", Serial, func() {
 				}
 				start(ctx)
 				held := func() bool { return change.holds(ctx, k) }
-				if manager == incident || change.refused {
+				if manager != careless || change.refused {
 					Eventually(held).WithTimeout(patience).Should(BeTrue())
 					return
 				}

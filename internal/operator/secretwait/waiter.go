@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -51,8 +52,8 @@ func New(live client.WithWatch, requeue map[string]chan<- event.GenericEvent) *W
 	return &Waiter{client: live, requeue: requeue, begun: make(chan *wait, maxWatches), waits: map[string]*wait{}}
 }
 
-// Await requeues the object as soon as the Secret that is in its way is gone, or is handed over by annotation. A nil
-// secret is not in the way.
+// Await requeues the object as soon as the Secret that is in its way is gone, changes its controller, or is handed over
+// by annotation. A nil secret is not in the way.
 func (w *Waiter) Await(object keyholder.Object, secret *metav1.PartialObjectMetadata) {
 	if w == nil || secret == nil {
 		return
@@ -154,8 +155,17 @@ func (w *Waiter) awaitFree(ctx context.Context, secret *metav1.PartialObjectMeta
 	return false
 }
 
-// isFree reports whether a Secret that was in the way before is another one now, or was handed over since.
+// isFree reports whether a Secret that was in the way before is another one now, has another controller, or was handed
+// over since.
 func isFree(before, now *metav1.PartialObjectMetadata) bool {
-	return before.UID != now.UID ||
+	return before.UID != now.UID || controllerOf(before) != controllerOf(now) ||
 		before.Annotations[v1alpha1.AnnotationAdopt] != now.Annotations[v1alpha1.AnnotationAdopt]
+}
+
+// controllerOf returns the uid of the controller of a Secret, or "".
+func controllerOf(secret *metav1.PartialObjectMetadata) types.UID {
+	if owner := metav1.GetControllerOfNoCopy(secret); owner != nil {
+		return owner.UID
+	}
+	return ""
 }

@@ -44,7 +44,12 @@ func newEnv(ctx context.Context) *env {
 	GinkgoHelper()
 	e := &env{
 		users: make(chan event.GenericEvent, 10), keys: make(chan event.GenericEvent, 10), watched: make(chan struct{}, 10),
-		secret: &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: kit.Namespace(ctx, plane, "wait-"), Name: "wanted"}},
+		secret: &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
+			Namespace: kit.Namespace(ctx, plane, "wait-"), Name: "wanted",
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: "bitnami.com/v1alpha1", Kind: "SealedSecret", Name: "wanted", UID: "a", Controller: new(true),
+			}},
+		}},
 	}
 	Expect(plane.Client.Create(ctx, e.secret)).To(Succeed())
 	live := interceptor.NewClient(plane.Client, interceptor.Funcs{Watch: e.watch})
@@ -121,6 +126,9 @@ var _ = DescribeTable("An object that waits is requeued when the Secret",
 		Expect(plane.Client.Delete(ctx, e.secret.DeepCopy())).To(Succeed())
 		Expect(plane.Client.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
 			Namespace: e.secret.Namespace, Name: e.secret.Name}})).To(Succeed())
+	}),
+	Entry("loses its controller", func(ctx context.Context, e *env) {
+		e.change(ctx, `{"metadata":{"ownerReferences":null}}`)
 	}),
 	Entry("is handed over", func(ctx context.Context, e *env) { e.change(ctx, handedOver) }),
 )
