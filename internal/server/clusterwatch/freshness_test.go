@@ -109,44 +109,76 @@ var freezes = map[string]struct {
 	"all watches, but not reads": {frozen{opens: true, watches: true}, false},
 }
 
-// Each watch of the server has to notice every freeze by itself: the others work.
+// watched are the resources that a server of all namespaces watches.
+var watched = []string{"adminusers", "accessroles", "accessrolebindings", "configmaps", "apikeys"}
+
+// Each watch of the server has to notice every freeze by itself, while the others work.
 func TestWatcher_NoticesFrozenWatch(t *testing.T) {
 	const bound = time.Second
-	for _, resource := range []string{"adminusers", "accessroles", "accessrolebindings", "configmaps", "apikeys"} {
-		for name, c := range freezes {
-			t.Run(resource+": "+name, func(t *testing.T) {
-				t.Parallel()
-				f := newFixture(t)
-				f.run()
-				f.ready()
-				f.watcher.KeepWithin(bound)
-				f.eventually("the view is confirmed", func() bool { return f.watcher.Age() < bound })
+	for name, c := range freezes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			views := map[string]*fixture{}
+			for _, resource := range watched {
+				views[resource] = viewWithin(t, resource, bound)
+			}
+			for resource, f := range views {
 				f.api.freeze(resource, c.what)
 				f.api.put(apiKeyObject("later", ci, alicesKey))
 				f.api.put(user("later", bobsKey))
-				f.eventually("the view is too old", func() bool { return f.watcher.Age() > bound })
+			}
+			for resource, f := range views {
+				f.eventually(resource+" are too old", func() bool { return f.watcher.Age() > bound })
+			}
+			for resource, f := range views {
 				if !c.cures {
-					f.eventually("it stays so", func() bool { return f.watcher.Age() > 2*bound })
+					f.eventually(resource+" stay so", func() bool { return f.watcher.Age() > 2*bound })
 					f.api.freeze(resource, frozen{})
 				}
-				f.eventually("the view is confirmed again", func() bool { return f.watcher.Age() < bound })
-				if got := []verify.Reason{f.verdict(alicesKey), f.verdict(bobsKey)}; !slices.Equal(got,
-					[]verify.Reason{verify.Accepted, verify.Accepted}) {
-					t.Errorf("the view is said to be current, and keys are %v", got)
+			}
+			for resource, f := range views {
+				f.eventually(resource+" are confirmed again", func() bool { return f.watcher.Age() < bound })
+				if alices, bobs := f.verdict(alicesKey), f.verdict(bobsKey); alices != verify.Accepted || bobs != verify.Accepted {
+					t.Errorf("%s are said to be current, and keys are %s and %s", resource, alices, bobs)
 				}
-			})
-		}
+			}
+		})
 	}
 }
 
-func TestWatcher_EveryWatchIsInTheTestOfFreezes(t *testing.T) {
-	var watched []string
-	for _, w := range newFixture(t).watcher.watches {
-		watched = append(watched, w.resource)
+// viewWithin returns a server's view whose watch of a resource has begun under a bound.
+func viewWithin(t *testing.T, resource string, bound time.Duration) *fixture {
+	t.Helper()
+	f := newFixture(t)
+	f.run()
+	f.ready()
+	f.watcher.KeepWithin(bound)
+	f.eventually("the bound is in force", func() bool { return f.watchesWithin(resource, bound) })
+	f.eventually("the view is confirmed", func() bool { return f.watcher.Age() < bound })
+	return f
+}
+
+// watchesWithin reports whether the watch under way has begun under a bound.
+func (f *fixture) watchesWithin(resource string, bound time.Duration) bool {
+	for _, w := range f.watcher.watches {
+		if w.resource != resource {
+			continue
+		}
+		w.mu.Lock()
+		current := w.current
+		w.mu.Unlock()
+		return current != nil && !current.listing && current.patience == timingFor(bound, false).session+sessionGrace
 	}
-	want := []string{"adminusers", "accessroles", "accessrolebindings", "configmaps", "apikeys"}
-	if !slices.Equal(watched, want) {
-		t.Errorf("watches %q, and the test of freezes has %q", watched, want)
+	return false
+}
+
+func TestWatcher_EveryWatchIsInTheTestOfFreezes(t *testing.T) {
+	var all []string
+	for _, w := range newFixture(t).watcher.watches {
+		all = append(all, w.resource)
+	}
+	if !slices.Equal(all, watched) {
+		t.Errorf("watches %q, and the test of freezes has %q", all, watched)
 	}
 }
 
