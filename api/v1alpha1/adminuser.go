@@ -26,3 +26,11 @@ func (u *AdminUser) EffectiveSecretName() string {
 	}
 	return u.Name + "-admin-key"
 }
+
+// UserID returns status.id, or metadata.uid until that is set.
+func (u *AdminUser) UserID() string {
+	if u.Status.ID != "" {
+		return u.Status.ID
+	}
+	return string(u.UID)
+}

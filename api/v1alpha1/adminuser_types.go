@@ -78,6 +78,12 @@ type AdminUserSecret struct {
 // AdminUserStatus is the state of an AdminUser as observed by Keywright.
 type AdminUserStatus struct {
 	KeyHolderStatus `json:",inline"`
+
+	// id identifies the user, whatever object has the username later. It is the first uid of the AdminUser, set once, and
+	// stays the same when a backup restores the status. Unset: metadata.uid.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	ID string `json:"id,omitempty"`
 }
 
 // AdminUser is a named admin. The operator issues a key for it and writes the plaintext once into a Secret. It has an

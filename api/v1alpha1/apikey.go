@@ -29,3 +29,11 @@ func (k *APIKey) EffectiveSecretName() string {
 	}
 	return k.Name + "-api-key"
 }
+
+// OwnerID returns status.owner.id, or "" if the key belongs to no AdminUser, as all keys of other subjects do.
+func (k *APIKey) OwnerID() string {
+	if k.Status.Owner == nil || k.Owner() == "" {
+		return ""
+	}
+	return k.Status.Owner.ID
+}

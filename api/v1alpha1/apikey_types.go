@@ -176,6 +176,26 @@ type APIKeyStatus struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time such as 2030-01-31T12:00:00Z"
 	RevokedAt *metav1.Time `json:"revokedAt,omitempty"`
+
+	// owner is the user that the keys belong to, recorded as soon as the subject has an AdminUser. Once that user is gone,
+	// or another has the name, the keys are refused until a person asks for a new one. Unset: the subject is not a User,
+	// or had no AdminUser so far.
+	// +optional
+	Owner *KeyOwner `json:"owner,omitempty"`
+}
+
+// KeyOwner is the user that an APIKey belongs to.
+type KeyOwner struct {
+	// id is status.id of the AdminUser.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	ID string `json:"id,omitempty"`
+
+	// boundAt is when the key became the key of this user.
+	// +required
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time such as 2030-01-31T12:00:00Z"
+	BoundAt metav1.Time `json:"boundAt,omitzero"`
 }
 
 // APIKey is a key for a person, a program or an integration, with its rights and its lifetime. The operator issues it

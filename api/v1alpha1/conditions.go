@@ -44,8 +44,8 @@ const (
 	ReasonRetrying = "Retrying"
 )
 
-// Reasons of Stalled, and of Ready False at the same time. UsernameTaken, SecretConflict, KeyInUse, UnknownRole and
-// OwnerDenied, which another object may cure, are reasons of Reconciling for the first minute.
+// Reasons of Stalled, and of Ready False at the same time. UsernameTaken, SecretConflict, KeyInUse, UnknownRole,
+// OwnerGone and OwnerDenied, which another object may cure, are reasons of Reconciling for the first minute.
 const (
 	// ReasonUsernameTaken: another AdminUser holds this username, in this or another case. Also a reason of Active.
 	ReasonUsernameTaken = "UsernameTaken"
@@ -65,6 +65,9 @@ const (
 	ReasonPepperLost = "PepperLost"
 	// ReasonUnknownRole: an AccessRole that the APIKey names does not exist. Also a reason of Active.
 	ReasonUnknownRole = "UnknownRole"
+	// ReasonOwnerGone: the user that the APIKey belongs to is gone, or another user has the name now. Also a reason of
+	// Active.
+	ReasonOwnerGone = "OwnerGone"
 	// ReasonOwnerDenied: the subject of the APIKey is a user who may not own keys. Also a reason of Active.
 	ReasonOwnerDenied = "OwnerDenied"
 )

@@ -2,12 +2,14 @@ package v1alpha1
 
 // Reasons of events. A stall is reported by an event with the reason of condition Stalled.
 const (
-	EventKeyIssued     = "KeyIssued"
-	EventKeyRotated    = "KeyRotated"
-	EventKeyAdopted    = "KeyAdopted"
-	EventKeyRevoked    = "KeyRevoked"
-	EventKeyEnded      = "KeyEnded"
-	EventKeyExpired    = "KeyExpired"
+	EventKeyIssued  = "KeyIssued"
+	EventKeyRotated = "KeyRotated"
+	EventKeyAdopted = "KeyAdopted"
+	EventKeyRevoked = "KeyRevoked"
+	EventKeyEnded   = "KeyEnded"
+	EventKeyExpired = "KeyExpired"
+	// EventOwnerChanged: a rotation has made an APIKey the key of another user than before.
+	EventOwnerChanged  = "OwnerChanged"
 	EventSecretDeleted = "SecretDeleted"
 	EventSecretChanged = "SecretChanged"
 	// EventRotationRefused: a rotation was requested by annotation that only the API can do.
@@ -18,6 +20,8 @@ const (
 	EventDeleted           = "Deleted"
 	EventPromoted          = "Promoted"
 	EventDemoted           = "Demoted"
+	EventDisabled          = "Disabled"
+	EventEnabled           = "Enabled"
 	EventRotationRequested = "RotationRequested"
 	// On ConfigMap keywright-config.
 	EventConfigApplied = "ConfigApplied"

@@ -21,6 +21,7 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/keyholder"
+	"keywright.dev/keywright/internal/operator/issuer"
 )
 
 const (
@@ -47,17 +48,27 @@ func drawCluster(t *rapid.T, digest pepper.Digest) *cluster {
 	c := &cluster{key: drawKey(t, digest)}
 	for i, name := range []string{"alice", "ALICE"} {
 		if rapid.Bool().Draw(t, name+" exists") {
-			user := v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{
-				Namespace: systemNamespace, Name: strings.Repeat("u", i+1), UID: types.UID(name),
-				CreationTimestamp: metav1.NewTime(noon.Add(-time.Duration(rapid.IntRange(1, 2).Draw(t, "age")) * time.Hour)),
-			}}
-			user.Spec.Username, user.Spec.State = name, drawState(t, v1alpha1.StateDisabled)
-			user.Spec.Role = rapid.SampledFrom([]v1alpha1.Role{"", v1alpha1.RoleAdmin, v1alpha1.RoleUser}).Draw(t, "role")
-			c.users = append(c.users, user)
+			c.users = append(c.users, drawUser(t, strings.Repeat("u", i+1), name))
 		}
 	}
 	c.roles, c.bindings = drawSome(t, roleNames, drawRole), drawSome(t, bindingNames, drawBinding)
 	return c
+}
+
+func drawUser(t *rapid.T, object, name string) v1alpha1.AdminUser {
+	user := v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{
+		Namespace: systemNamespace, Name: object, UID: types.UID(name),
+		CreationTimestamp: metav1.NewTime(noon.Add(-time.Duration(rapid.IntRange(1, 2).Draw(t, "age")) * time.Hour)),
+	}}
+	user.Spec.Username, user.Spec.State = name, drawState(t, v1alpha1.StateDisabled)
+	user.Spec.Role = rapid.SampledFrom([]v1alpha1.Role{"", v1alpha1.RoleAdmin, v1alpha1.RoleUser}).Draw(t, "role")
+	user.Status.ID = rapid.SampledFrom([]string{"", "former"}).Draw(t, "id")
+	if rapid.IntRange(0, 5).Draw(t, "deleted") == 0 {
+		finalizers := []string{v1alpha1.FinalizerLastAdmin, v1alpha1.FinalizerKeepSecret}
+		user.DeletionTimestamp = &metav1.Time{Time: noon}
+		user.Finalizers = []string{rapid.SampledFrom(finalizers).Draw(t, "finalizer")}
+	}
+	return user
 }
 
 // drawSome draws objects of some of these names.
@@ -107,6 +118,9 @@ func drawKey(t *rapid.T, digest pepper.Digest) *v1alpha1.APIKey {
 		key.Spec.ExpiresAt = &metav1.Time{Time: noon.Add(time.Duration(offset) * 1500 * time.Millisecond)}
 	}
 	key.Spec.TTL = drawDuration(t, "ttl")
+	if owner := rapid.SampledFrom([]string{"", "", "alice", "ALICE", "former"}).Draw(t, "owner"); owner != "" {
+		key.Status.Owner = &v1alpha1.KeyOwner{ID: owner}
+	}
 	issued := noon.Add(-time.Duration(rapid.IntRange(0, 2).Draw(t, "issued")) * time.Hour)
 	key.Status.Keys = []v1alpha1.KeyStatus{{
 		Digest: digest.String(), IssuedAt: metav1.NewTime(issued), State: v1alpha1.KeyCurrent,
@@ -150,7 +164,8 @@ func (c *cluster) operator(t *rapid.T, now time.Time) (why string, end time.Time
 	for i := range c.bindings {
 		b.WithObjects(c.bindings[i].DeepCopy())
 	}
-	r := &Reconciler{Client: b.Build(), System: systemNamespace}
+	objects := b.Build()
+	r := &Reconciler{Client: objects, Issuer: &issuer.Issuer{Live: objects}, System: systemNamespace}
 	resolved, err := r.resolve(t.Context(), c.key)
 	if err != nil {
 		t.Fatal(err)
@@ -238,8 +253,8 @@ func (b *indexedBuilder) IndexField(
 var reasonOf = map[verify.Reason]string{
 	verify.Accepted: "", verify.Expired: "", verify.Unknown: v1alpha1.ReasonNoKey, verify.Deleted: v1alpha1.ReasonDeleted,
 	verify.Revoked: v1alpha1.ReasonRevoked, verify.Disabled: v1alpha1.ReasonDisabled,
-	verify.OwnerDisabled: v1alpha1.ReasonOwnerDisabled, verify.OwnerDenied: v1alpha1.ReasonOwnerDenied,
-	verify.UnknownRole: v1alpha1.ReasonUnknownRole,
+	verify.OwnerGone: v1alpha1.ReasonOwnerGone, verify.OwnerDisabled: v1alpha1.ReasonOwnerDisabled,
+	verify.OwnerDenied: v1alpha1.ReasonOwnerDenied, verify.UnknownRole: v1alpha1.ReasonUnknownRole,
 }
 
 // agree compares the reasons of operator and server. Status keeps the end in whole seconds, rounded up, so the operator

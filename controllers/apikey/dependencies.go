@@ -12,6 +12,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/auth/username"
+	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/keyholder"
 )
@@ -62,8 +63,8 @@ type dependencies struct {
 	// maxTTL is the shortest maxTTL of its roles, and limitedBy the name of that role. 0: no role has one.
 	maxTTL    time.Duration
 	limitedBy string
-	// ownerDenied: the owner may not own keys. ownerDisabled: the owner's AdminUser is disabled.
-	ownerDenied, ownerDisabled bool
+	// owner is zero for a subject that is not a user.
+	owner verify.OwnerFacts
 }
 
 // resolve reads the key's dependencies from the cache.
@@ -79,10 +80,26 @@ func (r *Reconciler) resolve(ctx context.Context, key *v1alpha1.APIKey) (*depend
 	if owner == "" {
 		return resolved, nil
 	}
-	resolved.ownerDenied = !roles.MayOwnKeys(owner)
 	user, err := keyholder.ByUsername(ctx, r.Client, r.System, owner)
-	resolved.ownerDisabled = user != nil && user.IsDisabled()
+	if err != nil {
+		return nil, err
+	}
+	resolved.owner = convert.OwnerFacts(user, !roles.MayOwnKeys(owner))
+	if id := resolved.owner.Present; id != "" && id != key.OwnerID() {
+		resolved.owner.Present, err = r.livingID(ctx, user)
+	}
 	return resolved, err
+}
+
+// livingID returns the id of an AdminUser's user if the API server still has that AdminUser. A key is bound to it for
+// good: if the cache showed one that was deleted and created again, the key would be refused from the start.
+func (r *Reconciler) livingID(ctx context.Context, cached *v1alpha1.AdminUser) (string, error) {
+	var live v1alpha1.AdminUser
+	err := r.Issuer.Live.Get(ctx, client.ObjectKeyFromObject(cached), &live)
+	if err != nil || live.UID != cached.UID {
+		return "", client.IgnoreNotFound(err)
+	}
+	return convert.OwnerFacts(&live, false).Present, nil
 }
 
 // rolesOf returns the roles that the key names, and the bindings that list its owner.
@@ -135,11 +152,12 @@ func (r *Reconciler) keysOfBinding(ctx context.Context, changed client.Object) [
 	return requests
 }
 
-// affectsKeys reports whether a change of an AdminUser may affect the keys it owns: a change of its spec, or of
-// whether it holds keys, which decides between rival claims to a username.
+// affectsKeys reports whether a change of an AdminUser may affect the keys it owns: a change of its spec, of the id or
+// the presence of its user, or of whether it holds keys, which decides between rival claims to a username.
 func affectsKeys(e event.UpdateEvent) bool {
 	before, after := e.ObjectOld.(*v1alpha1.AdminUser), e.ObjectNew.(*v1alpha1.AdminUser)
 	return before.UID != after.UID || before.Generation != after.Generation ||
+		convert.OwnerFacts(before, false) != convert.OwnerFacts(after, false) ||
 		(len(before.Status.Keys) > 0) != (len(after.Status.Keys) > 0)
 }
 

@@ -87,13 +87,13 @@ var _ = Describe("An owner who is disabled", func() {
 		expectConditions(e.Get(ctx, "ci"), "True/Issued", "True/Accepted")
 	})
 
-	It("no longer counts when the AdminUser is deleted", func(ctx SpecContext) {
+	It("does not get keys back when the AdminUser is deleted", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		user := adminUser(ctx, e.System, "carol", v1alpha1.StateDisabled)
 		expectConditions(e.Apply(ctx, "ci", speakingAs("carol")), "True/Issued", "False/OwnerDisabled")
 		Expect(suite.Cached.Delete(ctx, user)).To(Succeed())
 		e.Reconcile(ctx, "ci")
-		expectConditions(e.Get(ctx, "ci"), "True/Issued", "True/Accepted")
+		expectConditions(e.Get(ctx, "ci"), "False/OwnerGone", "False/OwnerGone")
 	})
 
 	It("is matched by the name in any case, in the system namespace, for subjects of kind User", func(ctx SpecContext) {

@@ -22,6 +22,8 @@ const (
 	Expired
 	// Disabled: spec.state is Disabled.
 	Disabled
+	// OwnerGone: the user that the key belongs to is gone.
+	OwnerGone
 	// OwnerDisabled: the AdminUser of the owner is disabled.
 	OwnerDisabled
 	// OwnerDenied: the owner may not own keys.
@@ -50,6 +52,7 @@ var stateNames = [states]string{
 	Stalled:       "stalled",
 	Expired:       "expired",
 	Disabled:      "disabled",
+	OwnerGone:     "owner_gone",
 	OwnerDisabled: "owner_disabled",
 	OwnerDenied:   "owner_denied",
 	UnknownRole:   "unknown_role",
@@ -70,6 +73,7 @@ var refusals = map[string]State{
 	v1alpha1.ReasonNoKey:         Pending,
 	v1alpha1.ReasonExpired:       Expired,
 	v1alpha1.ReasonDisabled:      Disabled,
+	v1alpha1.ReasonOwnerGone:     OwnerGone,
 	v1alpha1.ReasonOwnerDisabled: OwnerDisabled,
 	v1alpha1.ReasonOwnerDenied:   OwnerDenied,
 	v1alpha1.ReasonUnknownRole:   UnknownRole,

@@ -40,6 +40,7 @@ var only = map[string]string{
 	"EventLowDiskSpace":               "adminuser.md",
 	"EventPromoted":                   "adminuser.md",
 	"EventDemoted":                    "adminuser.md",
+	"EventEnabled":                    "adminuser.md",
 	"AnnotationConfiguration":         "adminuser.md",
 	"AnnotationConfigurationStatus":   "adminuser.md",
 	"AnnotationConfigurationMessage":  "adminuser.md",
@@ -53,11 +54,13 @@ var only = map[string]string{
 	"ReasonUnknownRole":   "apikey.md",
 	"ReasonForbiddenType": "apikey.md",
 	"AnnotationContents":  "apikey.md",
+	"ReasonOwnerGone":     "apikey.md",
 	"ReasonOwnerDenied":   "apikey.md",
 	"ReasonOwnerDisabled": "apikey.md",
 	"SecretSubject":       "apikey.md",
 	"EventKeyExpired":     "apikey.md",
 	"EventChanged":        "apikey.md",
+	"EventOwnerChanged":   "apikey.md",
 }
 
 // documented matches the names of constants that users meet.

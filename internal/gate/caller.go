@@ -70,6 +70,13 @@ func (c *Caller) Digest() *pepper.Digest {
 // Ends returns the end of the caller's key as far as it is known now, or zero for a key without an end.
 func (c *Caller) Ends() time.Time { return c.verdict.Ends() }
 
+// Accepts reports whether the caller's key is still accepted, as it was when the caller was identified. It returns true
+// for a caller without a key.
+func (g *Gate) Accepts(c *Caller) bool {
+	digest := c.verdict.Digest()
+	return !c.HasKey() || digest == nil || g.Verifier.VerifyDigest(digest, g.Now()).Accepted()
+}
+
 // KeyObjectUID returns the uid of the key object of the caller's key. It is empty without a key.
 func (c *Caller) KeyObjectUID() string {
 	if !c.HasKey() {

@@ -86,7 +86,6 @@ func issuingVerbs() map[string][]attempt {
 		all["POST /apiv1/"+pattern+"/apikeys"] = creations(path)
 		all["PATCH /apiv1/"+pattern+"/apikeys/{id}"] = changes(path, path)
 		all["POST /apiv1/"+pattern+"/apikeys/{id}/rotate"] = rotations(path, path, owner)
-		const byID = "/apiv1/apikeys"
 		all["PATCH "+byID+"/{id}"] = append(all["PATCH "+byID+"/{id}"], changes(path, byID)...)
 		all["POST "+byID+"/{id}/rotate"] = append(all["POST "+byID+"/{id}/rotate"], rotations(path, byID, owner)...)
 	}
@@ -216,7 +215,14 @@ func addMutations(all map[string][]attempt) {
 	try("createIntegrationInstanceToken", "with own rights", limitedKey, integration, true)
 }
 
-// addUsers adds the verbs that issue keys of admins, which have no end. An APIKey may call none of them.
+// off disables root.
+func off(tb testing.TB, e *env) string {
+	tb.Helper()
+	e.must(tb, http.MethodPatch, "/api/admin/users/root", disabled)
+	return ""
+}
+
+// addUsers adds the verbs that issue or enable keys of admins, which have no end. An APIKey may call none of them.
 func addUsers(all map[string][]attempt) {
 	const create, users = "POST /api/admin/users", "/api/admin/users"
 	const role, rotate = "PUT " + users + "/{username}/role", "POST " + users + "/{username}/rotate-key"
@@ -228,6 +234,11 @@ func addUsers(all map[string][]attempt) {
 		{"promotion by a superseded key", formerKey, nil, users + "/plain/role", `{"role":"admin"}`, false},
 		{"promotion by the current key", danaKey, nil, users + "/plain/role", `{"role":"admin"}`, true},
 		{"demotion by a superseded key", formerKey, nil, users + "/root/role", `{"role":"user"}`, true},
+	}
+	all["PATCH "+users+"/{username}"] = []attempt{
+		{"enabling by a superseded key", formerKey, off, users + "/root", enabled, false},
+		{"enabling by the current key", danaKey, off, users + "/root", enabled, true},
+		{"disabling by a superseded key", formerKey, nil, users + "/root", disabled, true},
 	}
 	all[rotate] = []attempt{
 		{"another's by a superseded key", formerKey, nil, users + "/root/rotate-key", "", false},

@@ -11,6 +11,12 @@ import (
 	"keywright.dev/keywright/test/fakeobjects"
 )
 
+// Bodies of PATCH /api/admin/users/{username}.
+const (
+	enabled  = `{"enabled":true}`
+	disabled = `{"enabled":false}`
+)
+
 const (
 	aliceKey   = fakeobjects.AliceKey
 	unknownKey = "a-key-that-was-never-issued"
@@ -150,6 +156,25 @@ func orderUsers(all map[string][]refused) {
 		{
 			by: aliceKey, path: role("root"), body: user, prepare: leaveOnly("root"), status: 400,
 			text: "Cannot demote the last admin user",
+		},
+	}
+	all["PATCH "+users+"/{username}"] = []refused{
+		{by: limitedKey, path: users + "/alice", body: `{`, status: 403, text: admins},
+		{by: gitKey, path: users + "/git", body: `{`, status: 400, text: "Cannot disable your own account"},
+		{by: aliceKey, path: users + "/missing", body: `{`, status: 400, text: "Invalid JSON body"},
+		{by: aliceKey, path: users + "/missing", body: `{"enabled":1}`, status: 400, text: "enabled must be true or false"},
+		{by: aliceKey, path: users + "/missing", body: `{}`, status: 400, text: "enabled must be true or false"},
+		{by: endingKey, path: users + "/missing", body: enabled, status: 403, text: admins},
+		{by: formerKey, path: users + "/missing", body: enabled, status: 403, text: beyond},
+		{by: aliceKey, path: users + "/admin", body: disabled, status: 404, text: "User 'admin' not found"},
+		{by: aliceKey, path: users + "/missing", body: disabled, status: 404, text: "User 'missing' not found"},
+		{by: aliceKey, path: users + "/missing", body: enabled, status: 404, text: "User 'missing' not found"},
+		{by: aliceKey, path: users + "/git", body: enabled, status: 409, text: fromGit},
+		{by: aliceKey, path: users + "/git", body: disabled, prepare: leaveOnly("git"), status: 409, text: fromGit},
+		{by: aliceKey, path: users + "/gitplain", body: disabled, status: 409, text: "User 'gitplain' comes from a manifest"},
+		{
+			by: aliceKey, path: users + "/root", body: disabled, prepare: leaveOnly("root"), status: 400,
+			text: "Cannot disable the last admin user",
 		},
 	}
 	rotate := func(name string) string { return users + "/" + name + "/rotate-key" }

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -160,7 +161,12 @@ type outcome struct {
 
 func (e *env) ask(tb testing.TB, key, method, path, body string) outcome {
 	tb.Helper()
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	return e.send(tb, key, method, path, strings.NewReader(body))
+}
+
+func (e *env) send(tb testing.TB, key, method, path string, body io.Reader) outcome {
+	tb.Helper()
+	r := httptest.NewRequest(method, path, body)
 	r.Header.Set("Authorization", "Bearer "+key)
 	recorder := httptest.NewRecorder()
 	e.ServeHTTP(recorder, r)

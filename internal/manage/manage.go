@@ -18,6 +18,16 @@ type Caller struct {
 // authorized callers learn what is wrong with their input. Its error is an *Error.
 type Read[T any] func() (T, error)
 
+// By reads for a caller. It returns refused if the caller's key is refused by now: the input may take long to arrive,
+// and what a user may do ends with the user.
+func (r Read[T]) By(g *gate.Gate, caller Caller, refused error) (T, error) {
+	input, err := r()
+	if err == nil && !g.Accepts(caller.Caller) {
+		err = refused
+	}
+	return input, err
+}
+
 // Trail records audit entries. In the server it is an *audit.Trail; tests keep the entries in memory.
 type Trail interface {
 	Record(ctx context.Context, e audit.Entry)

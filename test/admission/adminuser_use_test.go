@@ -150,9 +150,9 @@ var _ = Describe("Deleting an AdminUser", func() {
 		}
 	})
 
-	It("needs use of a disabled user, whose APIKeys it enables", func(ctx SpecContext) {
+	It("needs use of a disabled user, whose name it lets in again", func(ctx SpecContext) {
 		object := adminUsers.object(ctx, `{"username":"Bob.Stone","state":"Disabled"}`)
-		want := "may not delete disabled user Bob.Stone, whose API keys would work again: needs verb use on " +
+		want := "may not delete disabled user Bob.Stone, whose name would be accepted again: needs verb use on " +
 			`users.keywright.dev "Bob.Stone" in namespace keywright-system`
 		who := person(ctx, stack.Namespace, editingAdmins)
 		expectRefusal(who.Delete(ctx, object, client.DryRunAll), want)

@@ -291,14 +291,26 @@ func (w *walker) field(of meaning, name string) meaning {
 // compare complains of constants that a key or a value can never be.
 func (w *walker) compare(of, with meaning) {
 	for _, text := range with.texts {
-		for _, p := range of.keyOf {
-			w.field(meaning{places: []place{p}}, text)
-		}
+		w.key(of.keyOf, text)
 		for _, p := range of.places {
 			if len(p.schema.Enum) > 0 && !slices.ContainsFunc(p.schema.Enum, isText(text)) {
 				w.complain("compares %s with %q, which it can't be", p.path, text)
 			}
 		}
+	}
+}
+
+// key complains of a name that no object can have as a key. One policy may list the fields of several kinds.
+func (w *walker) key(of []place, name string) {
+	has := func(p place) bool {
+		_, exists := p.schema.Properties[name]
+		return exists
+	}
+	if slices.ContainsFunc(of, has) {
+		of = slices.DeleteFunc(slices.Clone(of), func(p place) bool { return !has(p) })
+	}
+	for _, p := range of {
+		w.field(meaning{places: []place{p}}, name)
 	}
 }
 

@@ -226,6 +226,20 @@ var _ = Describe("The page on admission", Ordered, func() {
 		Expect(backup.Create(ctx, restored)).To(Succeed())
 	})
 
+	It("quotes the refusals on whose a key is", func(ctx SpecContext) {
+		operator := installed.Account(ctx, "keywright-operator")
+		key := made(ctx, v1alpha1.APIKeySpec{Subject: alice})
+		Expect(writeStatus(ctx, operator, key, `{"keys":[`+one+`],"owner":`+hers+`,"conditions":[{"type":"Ready",`+
+			`"status":"False","reason":"OwnerGone","message":"m","lastTransitionTime":"2030-01-01T00:00:00Z"}]}`)).To(Succeed())
+		quoted(writeStatus(ctx, operator, key, `{"owner":`+anothers+`}`))
+		quoted(merge(ctx, person(ctx, team, editing), key, `{"metadata":{"annotations":{"keywright.dev/rotate":"now"}}}`))
+		createAdmin(ctx, stack.Namespace, "bob", v1alpha1.AdminUserSpec{})
+		DeferCleanup(func(ctx SpecContext) { deleteAdmin(ctx, stack.Namespace, "bob") })
+		user := adminUser(stack.Namespace, "bob")
+		Expect(writeStatus(ctx, operator, user, `{"id":"first"}`)).To(Succeed())
+		quoted(writeStatus(ctx, operator, user, `{"id":"second"}`))
+	})
+
 	It("quotes no message that the policies do not have", func() {
 		for line := range strings.Lines(strings.Join(blocks("text"), "")) {
 			Expect(seen).To(HaveKey(strings.TrimSpace(line)))

@@ -91,7 +91,8 @@ func (f *Fixture) populate() {
 func (f *Fixture) PutAdmin(name, plaintext string) {
 	f.Index.Put(verify.ID{Kind: "AdminUser", Namespace: Namespace, Name: name}, verify.KeyObject{
 		Identity: verify.Identity{Username: name, Subject: "User/" + name, Admin: true}, Standing: verify.Accepted,
-		Created: f.Time().AddDate(-1, 0, 0), UID: "uid-of-" + name, OwnsUsername: true, HoldsKeys: true,
+		Created: f.Time().AddDate(-1, 0, 0), UID: "uid-of-" + name, UserID: "uid-of-" + name,
+		OwnsUsername: true, HoldsKeys: true,
 		Keys: []verify.Key{{Digest: f.Ring.Digest(plaintext), IssuedAt: f.Time()}},
 	})
 }

@@ -62,9 +62,11 @@ func (s *Store) Create(_ context.Context, o objects.Object, k *objects.Key) erro
 			return objects.ErrExists
 		}
 		s.completeUser(o)
+		o.Status.ID = o.UserID()
 		o.Spec.Delivery = v1alpha1.DeliveryResponse
 	case *v1alpha1.APIKey:
 		s.completeKey(o)
+		o.Status.Owner = s.ownerOf(k)
 		o.Spec.Delivery = v1alpha1.DeliveryResponse
 	}
 	o.SetLabels(map[string]string{v1alpha1.LabelCreatedBy: v1alpha1.CreatedByAPI})
@@ -81,7 +83,15 @@ func (s *Store) isTaken(username string) bool {
 	})
 }
 
-// Record makes k the current key. The former one is accepted until the end of the overlap.
+func (s *Store) ownerOf(k *objects.Key) *v1alpha1.KeyOwner {
+	if k.Owner == "" {
+		return nil
+	}
+	return &v1alpha1.KeyOwner{ID: k.Owner, BoundAt: metav1.NewTime(s.Now().Truncate(time.Second))}
+}
+
+// Record makes k the current key. The former one is accepted until the end of the overlap, unless it belongs to another
+// user.
 func (s *Store) Record(_ context.Context, o objects.Object, k *objects.Key, overlap time.Duration) error {
 	if err := s.fail("Record"); err != nil {
 		return err
@@ -89,6 +99,12 @@ func (s *Store) Record(_ context.Context, o objects.Object, k *objects.Key, over
 	return s.update(o, "record", func(o objects.Object) {
 		status := o.HolderStatus()
 		former := status.Keys
+		if apiKey, is := o.(*v1alpha1.APIKey); is && apiKey.OwnerID() != k.Owner {
+			if apiKey.Status.Owner != nil {
+				former = nil
+			}
+			apiKey.Status.Owner = s.ownerOf(k)
+		}
 		status.Keys = []v1alpha1.KeyStatus{s.recorded(k)}
 		if overlap > 0 && len(former) > 0 {
 			end := metav1.NewTime(s.Now().Add(overlap))

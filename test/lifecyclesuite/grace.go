@@ -20,7 +20,7 @@ import (
 const Grace = time.Minute
 
 // cured are the reasons of such problems.
-var cured = []string{"UnknownRole", "OwnerDenied", "UsernameTaken", "SecretConflict", "KeyInUse"}
+var cured = []string{"UnknownRole", "OwnerGone", "OwnerDenied", "UsernameTaken", "SecretConflict", "KeyInUse"}
 
 // waits reports whether the object waits for another one to cure a problem.
 func waits(o keyholder.Object) bool {

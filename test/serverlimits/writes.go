@@ -21,7 +21,7 @@ const (
 	changesOwn     = "the server may only change the spec of objects that the API created"
 	annotatesOne   = "the server may only change annotation keywright.dev/rotate"
 	leavesMeta     = "the server may not change labels, finalizers or owners"
-	writesTwo      = "the server may only write keys and usage of a status"
+	writesTwo      = "the server may only write keys, whose they are, and usage of a status"
 	keysOfResponse = "the server may not write keys of objects with spec.delivery Secret: the operator does"
 )
 
@@ -29,8 +29,11 @@ const (
 const guardsMark = "may not set, change or remove label keywright.dev/created-by"
 
 const (
-	aKey = `{"status":{"keys":[{"id":"a","digest":"b","state":"Current","issuedAt":"2030-01-01T00:00:00Z"}]}}`
-	aUse = `{"status":{"usage":{"lastUsedAt":"2030-01-01T00:00:00Z"}}}`
+	aKey     = `{"status":{"keys":[{"id":"a","digest":"b","state":"Current","issuedAt":"2030-01-01T00:00:00Z"}]}}`
+	anID     = `{"status":{"id":"an-id"}}`
+	anOwner  = `{"status":{"owner":{"id":"an-id","boundAt":"2030-01-01T00:00:00Z"}}}`
+	otherIDs = `{"status":{"id":"another","owner":{"id":"another","boundAt":"2030-01-01T00:00:00Z"}}}`
+	aUse     = `{"status":{"usage":{"lastUsedAt":"2030-01-01T00:00:00Z"}}}`
 	// noAdmin is condition LastAdmin with status False.
 	noAdmin = `{"status":{"conditions":[{"type":"LastAdmin","status":"False","reason":"x","message":"",` +
 		`"lastTransitionTime":"2030-01-01T00:00:00Z"}]}}`
@@ -153,10 +156,27 @@ func (i *Installation) statusSpecs() {
 		Entry("no keys that a Secret delivers", false, v1alpha1.DeliverySecret, aKey, keysOfResponse),
 		Entry("no keys that a Secret delivers, even with the mark of the API", true, v1alpha1.DeliverySecret, aKey,
 			keysOfResponse),
+		Entry("the id of the user with the keys", true, v1alpha1.DeliveryResponse, anID, ""),
+		Entry("no id where a Secret delivers the key", false, v1alpha1.DeliverySecret, anID, keysOfResponse),
 		Entry("no condition", true, v1alpha1.DeliveryResponse, noAdmin, writesTwo),
 		Entry("no removal of a field", true, v1alpha1.DeliveryResponse, `{"status":{"observedGeneration":null}}`, writesTwo),
 		Entry("no name of a Secret", true, v1alpha1.DeliveryResponse, `{"status":{"secretName":"x"}}`, writesTwo),
 	)
+
+	It("writes the owner with the keys, and never changes whose a key is", func(ctx SpecContext) {
+		key := i.key()
+		Expect(i.server.Create(ctx, key)).To(Succeed())
+		DeferCleanup(i.remove, key.DeepCopy())
+		Expect(i.server.Status().Patch(ctx, key.DeepCopy(), mergePatch(aKey))).To(Succeed())
+		Expect(i.server.Status().Patch(ctx, key.DeepCopy(), mergePatch(anOwner))).To(Succeed())
+		Expect(kit.Refusal(i.server.Status().Patch(ctx, key.DeepCopy(), mergePatch(otherIDs)))).
+			To(HavePrefix("may not change status.owner and keep a key"))
+
+		user := i.existingUser(ctx, true, v1alpha1.DeliveryResponse)
+		Expect(i.server.Status().Patch(ctx, user.DeepCopy(), mergePatch(anID))).To(Succeed())
+		Expect(kit.Refusal(i.server.Status().Patch(ctx, user.DeepCopy(), mergePatch(otherIDs)))).
+			To(HavePrefix("may not change status.id"))
+	})
 
 	It("leaves the record that a key was revoked", func(ctx SpecContext) {
 		key := i.key()
@@ -189,5 +209,6 @@ func (i *Installation) elsewhereSpecs() {
 			kit.ExpectRefusal(i.server.Patch(ctx, key.DeepCopy(), mergePatch(`{"spec":{"displayName":"another"}}`)), changesOwn)
 			Expect(i.server.Status().Patch(ctx, key.DeepCopy(), mergePatch(aUse))).To(Succeed())
 			kit.ExpectRefusal(i.server.Status().Patch(ctx, key.DeepCopy(), mergePatch(aKey)), keysOfResponse)
+			kit.ExpectRefusal(i.server.Status().Patch(ctx, key.DeepCopy(), mergePatch(anOwner)), keysOfResponse)
 		})
 }

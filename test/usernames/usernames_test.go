@@ -54,11 +54,14 @@ func (e *env) key() verify.Verdict {
 	return e.verdict()
 }
 
-func (e *env) keyOf(name string) {
+func (e *env) keyOf(name string, change ...func(*v1alpha1.APIKey)) {
 	e.PutKey("of-the-user", v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: name}, presented, func(k *v1alpha1.APIKey) {
 		k.Spec.Policy = &v1alpha1.Policy{Permissions: []v1alpha1.Permission{{
 			Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{"*"}, Resources: []v1alpha1.Resource{"*"},
 		}}}
+		for _, c := range change {
+			c(k)
+		}
 	})
 }
 
@@ -170,6 +173,12 @@ var places = map[string]func(*env) bool{
 		e.adminUser(v1alpha1.StateDisabled)
 		d := e.decide(false, "GET", config.Runtime{})
 		return d.Outcome == gate.Unauthenticated
+	},
+	"a key belongs to an AdminUser": func(e *env) bool {
+		e.adminUser(v1alpha1.StateActive)
+		id := e.Verifier.UserID(e.asked)
+		e.keyOf(e.asked, func(k *v1alpha1.APIKey) { k.Status.Owner = &v1alpha1.KeyOwner{ID: "uid-1"} })
+		return id == "uid-1" && e.verdict().Accepted() && e.Verifier.OwnedKeys(e.written) == 1
 	},
 	"the operator finds the owner": func(e *env) bool {
 		return operatorFinds(e.t, e.written, e.asked)

@@ -211,7 +211,7 @@ func (x *Index) reason(o *object) Reason {
 	if o.standing == Deleted && o.staysIfLast && !o.outranked && x.admins.none() {
 		return Accepted
 	}
-	return Refusal(o.standing, o.outranked, o.user.reason())
+	return Refusal(o.standing, o.outranked, o.user.reason(o.userID))
 }
 
 // until returns the end of a key.

@@ -30,6 +30,9 @@ type KeyObject struct {
 	// Created and UID order objects that claim the same key or username: the older wins, then the smaller uid.
 	Created time.Time
 	UID     string
+	// UserID is the id of an AdminUser's user, and of the user that an APIKey belongs to. It is empty for an APIKey that
+	// belongs to none.
+	UserID string
 	// OwnsUsername is true if the object claims its username. Of several such objects with equal names one is
 	// honoured: see username.Claim.
 	OwnsUsername bool

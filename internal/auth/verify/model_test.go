@@ -32,6 +32,7 @@ func newFixture(tb testing.TB) *fixture {
 
 var (
 	usernames = rapid.SampledFrom([]string{"alice", "ALICE", "bob"})
+	userIDs   = rapid.SampledFrom([]string{"id-1", "id-1", "id-2"})
 	roleNames = rapid.SampledFrom([]string{"r1", "r2", "r3"})
 	actions   = rapid.SampledFrom([]string{"certs.read", "certs.write"})
 	// instants are at and around the ends of drawn keys.
@@ -89,12 +90,14 @@ func (w *fixture) keyObject(t *rapid.T, id verify.ID) verify.KeyObject {
 	}
 	switch id.Kind {
 	case "AdminUser":
+		h.UserID = userIDs.Draw(t, "user id")
 		h.Identity.Admin, h.OwnsUsername = true, true
 		h.HoldsKeys = rapid.Bool().Draw(t, "holds keys")
 		h.Disabled = rapid.Bool().Draw(t, "disabled")
 		h.StaysIfLast = h.Standing == verify.Deleted && rapid.Bool().Draw(t, "stays")
 	case "APIKey":
 		h.Rights = new(anyRights.Draw(t, "rights"))
+		h.UserID = rapid.OneOf(userIDs, rapid.Just("")).Draw(t, "owner")
 		h.ExpiresAt, h.TTL = maybeEnds.Draw(t, "expires"), maybeTTL.Draw(t, "ttl")
 		if rapid.IntRange(0, 3).Draw(t, "account") == 0 {
 			h.Identity = verify.Identity{Subject: "Account/ci"}
@@ -135,6 +138,12 @@ func compareName(t *rapid.T, verifier *verify.Verifier, m *model, name string) {
 	}
 	if got := verifier.HasUser(name); got != known {
 		t.Fatalf("%s has an AdminUser: %t, want %t", name, got, known)
+	}
+	if got, want := verifier.UserID(name), m.present(name); got != want {
+		t.Fatalf("%s is user %q, want %q", name, got, want)
+	}
+	if got, want := verifier.OwnedKeys(name), m.ownedKeys(name); got != want {
+		t.Fatalf("%d keys belong to %s, want %d", got, name, want)
 	}
 	isAdmin := known && self.Identity.Admin && m.standing(&self) == verify.Accepted
 	if got := verifier.UserIsAdmin(name); got != isAdmin {

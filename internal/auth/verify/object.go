@@ -32,12 +32,17 @@ type object struct {
 	// would cost a cache line.
 	respelled atomic.Bool
 
-	id    ID
-	claim username.Claim
-	keys  []heldKey
+	id  ID
+	uid string
+	// created is the creation time in microseconds since 1970.
+	created int64
+	// userID is KeyObject.UserID. Objects of one user share the string.
+	userID unique.Handle[string]
+	keys   []heldKey
 	// only is the memory of keys if there is at most one.
 	only         [1]heldKey
 	standing     Reason
+	holdsKeys    bool
 	ownsUsername bool
 	disabled     bool
 	staysIfLast  bool
@@ -77,7 +82,10 @@ func newObject(id ID, k KeyObject) *object {
 	o := &object{
 		identity:     k.Identity,
 		id:           id,
-		claim:        username.Claim{HoldsKeys: k.HoldsKeys, Created: k.Created.UTC(), UID: k.UID},
+		uid:          k.UID,
+		created:      micro(k.Created),
+		userID:       unique.Make(k.UserID),
+		holdsKeys:    k.HoldsKeys,
 		rights:       k.Rights,
 		standing:     k.Standing,
 		ownsUsername: k.OwnsUsername,
@@ -94,12 +102,12 @@ func newObject(id ID, k KeyObject) *object {
 // with 100,000 keys that is more work than verifying them.
 func (o *object) shareStrings() {
 	i := &o.identity
-	all := i.Subject + o.claim.UID + o.id.Name
+	all := i.Subject + o.uid + o.id.Name
 	rest := all[len(i.Subject):]
 	if strings.HasSuffix(i.Subject, i.Username) {
 		i.Username = all[len(i.Subject)-len(i.Username) : len(i.Subject)]
 	}
-	i.Subject, o.claim.UID, o.id.Name = all[:len(i.Subject)], rest[:len(o.claim.UID)], rest[len(o.claim.UID):]
+	i.Subject, o.uid, o.id.Name = all[:len(i.Subject)], rest[:len(o.uid)], rest[len(o.uid):]
 }
 
 // heldKeys appends the keys of an object to held. It keeps the first of several keys with the same digest.
@@ -142,14 +150,15 @@ func micro(t time.Time) int64 {
 // equals compares everything but the last use. An object's status changes for many reasons that do not
 // concern the index.
 func (o *object) equals(other *object) bool {
-	return o != nil && o.identity == other.identity && o.claim == other.claim && o.standing == other.standing &&
+	return o != nil && o.identity == other.identity && o.uid == other.uid && o.created == other.created &&
+		o.userID == other.userID && o.standing == other.standing && o.holdsKeys == other.holdsKeys &&
 		o.ownsUsername == other.ownsUsername && o.disabled == other.disabled && o.staysIfLast == other.staysIfLast &&
 		o.rights == other.rights && slices.Equal(o.keys, other.keys)
 }
 
 // inherit copies the time of the last report from prev, which may be nil or an earlier object of the same name.
 func (o *object) inherit(prev *object) {
-	if prev != nil && prev.claim.UID == o.claim.UID {
+	if prev != nil && prev.uid == o.uid {
 		o.reported.at.Store(prev.reported.at.Load())
 	}
 }
@@ -165,10 +174,15 @@ func (o *object) key(f fingerprint) *heldKey {
 
 // olderThan orders objects that record the same key.
 func (o *object) olderThan(other *object) bool {
-	if !o.claim.Created.Equal(other.claim.Created) {
-		return o.claim.Created.Before(other.claim.Created)
+	if o.created != other.created {
+		return o.created < other.created
 	}
-	return o.claim.UID < other.claim.UID
+	return o.uid < other.uid
+}
+
+// claim returns the object's claim to its username.
+func (o *object) claim() username.Claim {
+	return username.Claim{HoldsKeys: o.holdsKeys, Created: time.UnixMicro(o.created).UTC(), UID: o.uid}
 }
 
 // reportTime is the time of the last report, in microseconds since 1970. 0: never.

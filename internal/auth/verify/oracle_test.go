@@ -120,6 +120,9 @@ func (m *model) ofUser(h *verify.KeyObject) verify.Reason {
 	if h.Rights == nil || h.Identity.Username == "" {
 		return verify.Accepted
 	}
+	if h.UserID != "" && h.UserID != m.present(h.Identity.Username) {
+		return verify.OwnerGone
+	}
 	if self, ok := m.self(h.Identity.Username); ok && self.Disabled {
 		return verify.OwnerDisabled
 	}
@@ -134,6 +137,26 @@ func (m *model) ofUser(h *verify.KeyObject) verify.Reason {
 		return verify.OwnerDenied
 	}
 	return verify.Accepted
+}
+
+// present returns the id of the user whose AdminUser has a name and is not being deleted, or "".
+func (m *model) present(name string) string {
+	if self, ok := m.self(name); ok && m.standing(&self) != verify.Deleted {
+		return self.UserID
+	}
+	return ""
+}
+
+// ownedKeys counts the APIKeys that belong to the user of a name.
+func (m *model) ownedKeys(name string) (number int) {
+	for _, h := range m.objects {
+		owned := h.Rights != nil && h.UserID != "" && h.UserID == m.present(name)
+		lives := h.Standing == verify.Accepted || h.Standing == verify.Disabled
+		if owned && lives && strings.EqualFold(h.Identity.Username, name) {
+			number++
+		}
+	}
+	return number
 }
 
 func (m *model) bindingsOf(name string) (bindings []access.Binding) {

@@ -3,6 +3,7 @@ package verify
 import (
 	"slices"
 	"time"
+	"unique"
 
 	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/key/pepper"
@@ -49,6 +50,31 @@ func (v *Verifier) CanonicalName(name string) string {
 	return ""
 }
 
+// UserID returns the id of the user whose AdminUser has this username. It is empty if there is none, or if it is being
+// deleted.
+func (v *Verifier) UserID(name string) string {
+	v.index.mu.Lock()
+	defer v.index.mu.Unlock()
+	return v.index.userID(v.index.names.find(name)).Value()
+}
+
+// OwnedKeys returns how many APIKeys belong to the user of this username and are not refused for good themselves: those
+// that are refused once the AdminUser is gone.
+func (v *Verifier) OwnedKeys(name string) (number int) {
+	v.index.mu.Lock()
+	defer v.index.mu.Unlock()
+	u := v.index.users[username.Fold(name)]
+	if u == nil || u.present == unique.Make("") {
+		return 0
+	}
+	for _, o := range v.index.objects.at(u.objects) {
+		if o.userID == u.present && (o.standing == Accepted || o.standing == Disabled) {
+			number++
+		}
+	}
+	return number
+}
+
 // Spellings returns this username, and every other spelling of it in which an AdminUser or an APIKey has it.
 func (v *Verifier) Spellings(name string) []string {
 	v.index.mu.Lock()
@@ -87,7 +113,7 @@ func (v *Verifier) SubjectOf(uid string) string {
 	v.index.mu.Lock()
 	defer v.index.mu.Unlock()
 	for o := range v.index.objects.all() {
-		if o.rights != nil && o.claim.UID == uid {
+		if o.rights != nil && o.uid == uid {
 			return o.identity.Subject
 		}
 	}

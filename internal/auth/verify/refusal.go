@@ -32,12 +32,24 @@ func (f Facts) Standing() Reason {
 	return Accepted
 }
 
-// OwnerStanding returns why every key that speaks as a user is refused, or Accepted.
-func OwnerStanding(disabled, deniedKeys bool) Reason {
+// OwnerFacts are what the keys that speak as a user depend on.
+type OwnerFacts struct {
+	// Present is the id of the user whose AdminUser has the name now: not of one that is being deleted. Empty: there is
+	// none.
+	Present string
+	// Disabled is true if that AdminUser is disabled, Denied if the user may not own keys.
+	Disabled, Denied bool
+}
+
+// Standing returns why a key is refused that belongs to the user with this id, or Accepted. An empty owner stands for a
+// key that belongs to no AdminUser. A key never passes to another user of the same name.
+func (f OwnerFacts) Standing(owner string) Reason {
 	switch {
-	case disabled:
+	case owner != "" && owner != f.Present:
+		return OwnerGone
+	case f.Disabled:
 		return OwnerDisabled
-	case deniedKeys:
+	case f.Denied:
 		return OwnerDenied
 	}
 	return Accepted

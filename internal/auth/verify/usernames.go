@@ -68,7 +68,7 @@ func (n *usernames) remove(o *object) *object {
 func (n *usernames) find(name string) *object { return n.owners[username.Fold(name)] }
 
 // outranks orders objects that claim the same username.
-func (o *object) outranks(other *object) bool { return o.claim.Before(other.claim) }
+func (o *object) outranks(other *object) bool { return o.claim().Before(other.claim()) }
 
 // rivals has the objects that claim something which another object holds. There are hardly ever any.
 type rivals[K comparable] map[K][]*object

@@ -3,6 +3,7 @@ package verify
 import (
 	"slices"
 	"sync/atomic"
+	"unique"
 
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/auth/username"
@@ -11,6 +12,8 @@ import (
 // user is the owner of API keys. Names that differ by case alone are one user.
 type user struct {
 	objects []objectSlot
+	// present is the id of the user whose AdminUser has the name now, or "".
+	present unique.Handle[string]
 	// disabled and denied are why the keys are refused.
 	disabled, denied bool
 	// The remaining fields are read without Index.mu.
@@ -25,12 +28,13 @@ type user struct {
 	reported reportTime
 }
 
-// reason accepts keys without an owner: u may be nil.
-func (u *user) reason() Reason {
+// reason returns why a key is refused that belongs to the user with this id. It accepts keys that speak as no user: u
+// may be nil.
+func (u *user) reason(owner unique.Handle[string]) Reason {
 	if u == nil {
 		return Accepted
 	}
-	return OwnerStanding(u.disabled, u.denied)
+	return OwnerFacts{u.present.Value(), u.disabled, u.denied}.Standing(owner.Value())
 }
 
 // attach adds an object to its owner, if it has one that limits it.
@@ -69,11 +73,12 @@ func (x *Index) detach(o *object) {
 }
 
 // updateUser recomputes the state of a user, whose name may be given in any case, and reports whether the reason of
-// its keys has changed.
+// its keys may have changed.
 func (x *Index) updateUser(name string, u *user) (changed bool) {
-	before := u.reason()
+	present, disabled, denied := u.present, u.disabled, u.denied
 	self := x.names.find(name)
 	x.spell(u, self)
+	u.present = x.userID(self)
 	u.disabled = self != nil && self.disabled
 	holding := x.roles.Load().Holding(name)
 	u.holding.Store(holding)
@@ -81,7 +86,16 @@ func (x *Index) updateUser(name string, u *user) (changed bool) {
 	if admin := x.isAdmin(self); u.admin.Swap(admin) != admin {
 		x.changes.Add(1)
 	}
-	return u.reason() != before
+	return u.present != present || u.disabled != disabled || u.denied != denied
+}
+
+// userID returns the id of the user of an AdminUser, which may be nil. An AdminUser that is being deleted, and is not
+// kept as the last admin, is gone.
+func (x *Index) userID(self *object) unique.Handle[string] {
+	if self == nil || x.reason(self) == Deleted {
+		return unique.Make("")
+	}
+	return self.userID
 }
 
 // spell makes the keys of a user speak in the spelling of its AdminUser, or in their own if self is nil.

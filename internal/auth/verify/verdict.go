@@ -35,6 +35,8 @@ const (
 	UsernameTaken
 	// Revoked means that the key's object is revoked.
 	Revoked
+	// OwnerGone means that the user whose key it is has no AdminUser any more.
+	OwnerGone
 	// OwnerDisabled means that the AdminUser of the key's owner is disabled.
 	OwnerDisabled
 	// OwnerDenied means that the roles of the key's owner do not allow the owner to have keys.
@@ -58,6 +60,7 @@ var reasonNames = [reasons]string{
 	Demoted:       "demoted",
 	UsernameTaken: "username_taken",
 	Revoked:       "revoked",
+	OwnerGone:     "owner_gone",
 	OwnerDisabled: "owner_disabled",
 	OwnerDenied:   "owner_denied",
 	UnknownRole:   "unknown_role",
@@ -147,7 +150,7 @@ func (v Verdict) UID() string {
 	if v.entry == nil {
 		return ""
 	}
-	return v.entry.owner.claim.UID
+	return v.entry.owner.uid
 }
 
 // Current reports whether the key of an Identified caller has no successor. A pending key counts: its Secret may

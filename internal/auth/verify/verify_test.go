@@ -42,6 +42,7 @@ func admin(name string, digests ...pepper.Digest) verify.KeyObject {
 		Standing:     verify.Accepted,
 		Created:      now.AddDate(-1, 0, 0),
 		UID:          "uid-of-" + name,
+		UserID:       "id-of-" + name,
 		OwnsUsername: true,
 		HoldsKeys:    len(digests) > 0,
 	}

@@ -37,6 +37,7 @@ func Users(service *users.Service) httpapi.Group {
 		route(http.MethodGet, "", h.list),
 		route(http.MethodPost, "", h.create),
 		route(http.MethodDelete, "/{username}", h.delete),
+		route(http.MethodPatch, "/{username}", h.setEnabled),
 		route(http.MethodPut, "/{username}/role", h.setRole),
 		route(http.MethodPost, "/{username}/rotate-key", h.rotateKey),
 	}}
@@ -86,12 +87,45 @@ func (h *userRoutes) create(c *httpapi.Call) {
 }
 
 func (h *userRoutes) delete(c *httpapi.Call) {
-	err := h.Service.Delete(c.R.Context(), c.Manager(), username(c), func() (bool, error) { return readForget(c) })
+	refused, err := h.Service.Delete(
+		c.R.Context(), c.Manager(), username(c), func() (bool, error) { return readForget(c) },
+	)
 	if err != nil {
 		fail(c, err)
 		return
 	}
-	reply(c, map[string]string{"deleted": username(c)})
+	reply(c, struct {
+		Deleted string `json:"deleted"`
+		APIKeys int    `json:"api_keys"`
+	}{username(c), refused})
+}
+
+func (h *userRoutes) setEnabled(c *httpapi.Call) {
+	enabled, err := h.Service.SetEnabled(
+		c.R.Context(), c.Manager(), username(c), func() (bool, error) { return readEnabled(c) },
+	)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	reply(c, struct {
+		Username string `json:"username"`
+		Enabled  bool   `json:"enabled"`
+	}{username(c), enabled})
+}
+
+func readEnabled(c *httpapi.Call) (bool, error) {
+	var body struct {
+		Enabled any `json:"enabled"`
+	}
+	if err := read(c, &body); err != nil {
+		return false, err
+	}
+	enabled, is := body.Enabled.(bool)
+	if !is {
+		return false, manage.Errorf(manage.Invalid, "enabled must be true or false")
+	}
+	return enabled, nil
 }
 
 func readForget(c *httpapi.Call) (bool, error) {

@@ -60,7 +60,7 @@ func checkTrail(t *testing.T, env *env, want ...string) {
 func TestUsers_Delete(t *testing.T) {
 	env := newEnv(t)
 	r := env.ask("DELETE", of("bob"), aliceKey, "")
-	if r.Code != 200 || r.Body.String() != `{"deleted":"bob"}`+"\n" || env.registry.AdminUser("bob") != nil {
+	if r.Code != 200 || r.Body.String() != `{"deleted":"bob","api_keys":0}`+"\n" || env.registry.AdminUser("bob") != nil {
 		t.Fatalf("%d %s", r.Code, r.Body)
 	}
 	if again := env.ask("DELETE", of("bob"), aliceKey, ""); again.Code != 404 {
@@ -80,6 +80,49 @@ func TestUsers_Forget(t *testing.T) {
 			t.Errorf("%s: %d %s", name, r.Code, r.Body)
 		}
 		checkTrail(t, env, "user.forget User/"+name+" done")
+	}
+}
+
+func TestUsers_DisableAndEnable(t *testing.T) {
+	env := newEnv(t)
+	env.ask("POST", loginPath, "", claim("bob", bobKey))
+	set := func(enabled string) {
+		t.Helper()
+		r := env.ask("PATCH", of("bob"), aliceKey, `{"enabled":`+enabled+`}`)
+		if r.Code != 200 || r.Body.String() != `{"username":"bob","enabled":`+enabled+`}`+"\n" {
+			t.Fatal(r.Code, r.Body)
+		}
+	}
+	is := func(want string) {
+		t.Helper()
+		if me := env.ask("GET", "/api/auth/me", bobKey, ""); field(t, me, "username") != want {
+			t.Fatal(me.Body)
+		}
+	}
+	set("false")
+	is("")
+	if len(env.memory.sessions) > 0 {
+		t.Errorf("%v", env.memory.sessions)
+	}
+	set("false")
+	set("true")
+	is("bob")
+	set("true")
+	if want := []string{"change bob", "change bob"}; !slices.Equal(env.registry.Writes(), want) {
+		t.Errorf("%q, want %q", env.registry.Writes(), want)
+	}
+	if want := []string{"bob Disabled", "bob Enabled"}; !slices.Equal(env.events(), want) {
+		t.Errorf("%q, want %q", env.events(), want)
+	}
+	checkTrail(t, env, "login User/bob done", "user.disable User/bob done", "user.disable User/bob done",
+		"user.enable User/bob done", "user.enable User/bob done")
+}
+
+func TestUsers_DisablePlainUser(t *testing.T) {
+	env := newEnv(t)
+	r := env.ask("PATCH", of("plain"), writerKey, `{"enabled":false}`)
+	if r.Code != 200 || !env.registry.AdminUser("plain").IsDisabled() {
+		t.Error(r.Code, r.Body)
 	}
 }
 
@@ -182,6 +225,7 @@ func TestAudit_HidesKeySentAsUsername(t *testing.T) {
 			{"DELETE", of(key) + "?forget=true", "", "user.forget User/(a key) refused"},
 			{"PUT", of(key) + "/role", `{"role":"admin"}`, "user.promote User/(a key) refused"},
 			{"PUT", of("bob") + "/role", `{"role":"` + key + `"}`, "user.demote User/bob refused"},
+			{"PATCH", of(key), `{"enabled":true}`, "user.enable User/(a key) refused"},
 			{"POST", of(key) + "/rotate-key", "", "user.rotate User/(a key) refused"},
 		} {
 			env := newEnv(t)
@@ -233,6 +277,8 @@ func TestUsers_ReportRefusalOfAPIServer(t *testing.T) {
 		{"PUT", of("plain") + "/role", `{"role":"admin"}`, "user.promote User/plain"},
 		{"PUT", of("bob") + "/role", `{"role":"user"}`, "user.demote User/bob"},
 		{"POST", of("bob") + "/rotate-key", "", "user.rotate User/bob"},
+		{"PATCH", of("bob"), `{"enabled":false}`, "user.disable User/bob"},
+		{"PATCH", of("off"), `{"enabled":true}`, "user.enable User/off"},
 		{"DELETE", of("bob"), "", "user.delete User/bob"},
 	} {
 		env := newEnv(t)
@@ -302,6 +348,7 @@ func TestUsers_ReplyUnavailable(t *testing.T) {
 	requests := []struct{ method, path, body string }{
 		{"GET", list, ""}, {"POST", list, `{"username":"new"}`}, {"DELETE", of("bob"), ""},
 		{"PUT", of("bob") + "/role", `{"role":"user"}`}, {"POST", of("bob") + "/rotate-key", ""},
+		{"PATCH", of("bob"), `{"enabled":false}`},
 	}
 	for _, c := range requests {
 		env := newEnv(t)

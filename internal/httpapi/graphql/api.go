@@ -45,6 +45,10 @@ func (e *engine) serve(c *httpapi.Call) {
 		c.Refuse(problem.status, problem.text)
 		return
 	}
+	if !c.Gate.Accepts(&c.Caller) {
+		c.Refuse(http.StatusUnauthorized, "invalid token")
+		return
+	}
 	response, understood := e.answer(c.R.Context(), c.Manager(), q)
 	reply(c.W, c.R, status(c.R, understood), response)
 }

@@ -10,6 +10,7 @@ type rule func(Facts) (Plan, bool)
 
 var rules = []rule{
 	revoke,
+	rebind,
 	dropEnded,
 	amendEnds,
 	guard,
@@ -65,6 +66,12 @@ func revoke(f Facts) (Plan, bool) {
 		return Plan{Step: Unguard}, true
 	}
 	return Plan{Step: Rest}, true
+}
+
+// rebind removes every key of a user who is gone, once a person asks for a new one: only what is issued from then on
+// belongs to the present user. The request stays open until the next run issues that key.
+func rebind(f Facts) (Plan, bool) {
+	return Plan{Step: Rebind}, f.Spec.Rebind && requested(f)
 }
 
 // dropEnded removes overlapping keys that have ended. The server refuses them already.
@@ -220,7 +227,10 @@ func issueFirst(f Facts) (Plan, bool) {
 	}
 	// Only a status edited by hand has overlapping keys and no current one. They keep their end.
 	kept := settled(f.Status.Keys)
-	if f.Secret.Owner == Own && f.Secret.KeyID != "" {
+	switch delivered := f.Secret.Owner == Own && f.Secret.KeyID != ""; {
+	case delivered && requested(f):
+		return issue(f, Requested, kept)
+	case delivered:
 		return issue(f, RecordChanged, kept)
 	}
 	return issue(f, FirstIssue, kept)

@@ -90,6 +90,29 @@ func TestDecide_StepsFromRest(t *testing.T) {
 			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
 		"username taken": {func(f *fixture) { f.spec.Blocked = true },
 			[]lifecycle.Step{stall}, []string{"k1"}, lifecycle.ByBlock},
+		"the user is gone": {func(f *fixture) { f.spec.Blocked, f.spec.Rebind = true, true },
+			[]lifecycle.Step{stall}, []string{"k1"}, lifecycle.ByBlock},
+		"the user is gone, rotation requested too early": {func(f *fixture) {
+			f.spec.Blocked, f.spec.RotateRequest = true, "now"
+		},
+			[]lifecycle.Step{stall}, []string{"k1"}, lifecycle.ByBlock},
+		"the user is gone, rotation requested": {func(f *fixture) {
+			f.spec.Blocked, f.spec.Rebind, f.spec.RotateRequest, f.spec.Overlap = true, true, "now", time.Hour
+		},
+			[]lifecycle.Step{lifecycle.Rebind, look, record, deliver, settle, rest}, []string{"k2"}, 0},
+		"the user is gone, rotation due": {func(f *fixture) {
+			f.spec.Blocked, f.spec.Rebind, f.spec.Every = true, true, time.Hour
+			f.spec.RotateAfter, f.now = f.now.Add(time.Hour), f.now.Add(time.Hour)
+		},
+			[]lifecycle.Step{stall}, []string{"k1"}, lifecycle.ByBlock},
+		"the user is gone, and the Secret": {func(f *fixture) {
+			f.spec.Blocked, f.spec.Rebind, f.spec.Reissue, f.secret = true, true, true, secret{}
+		},
+			[]lifecycle.Step{stall}, []string{"k1"}, lifecycle.ByBlock},
+		"the user is gone, demoted": {func(f *fixture) {
+			f.spec.Blocked, f.spec.Rebind, f.spec.Revoked, f.spec.RotateRequest = true, true, true, "now"
+		},
+			[]lifecycle.Step{drop, remove, rest}, nil, 0},
 		"Secret replaced by a foreign one": {func(f *fixture) {
 			f.secret = secret{owner: lifecycle.Foreign}
 			f.spec.RotateRequest = "now"

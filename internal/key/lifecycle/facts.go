@@ -58,6 +58,9 @@ type Spec struct {
 	// Blocked: nothing is issued or delivered for a reason outside this package, as for a username that is taken.
 	// Keys that exist stay as they are, and none of them gets a later end, because the facts that set it may be missing.
 	Blocked bool
+	// Rebind: the keys belong to a user who is gone, and a requested rotation ends them and issues one for the
+	// present user. Otherwise Blocked is true.
+	Rebind bool
 	// ByAPI: the admin API issues the key and no Secret is written.
 	ByAPI bool
 	// AwaitUntil is until when the API is expected to issue the key. Zero: it is not expected to.

@@ -162,6 +162,10 @@ func (f *fixture) do(plan lifecycle.Plan) {
 		f.secret.owner = lifecycle.Foreign
 	case lifecycle.Relabel:
 		f.secret.stale = false
+	case lifecycle.Rebind:
+		// The next run has the present user.
+		f.status.Keys, f.spec.Rebind, f.spec.Blocked = nil, false, false
+		f.crash()
 	case lifecycle.Drop, lifecycle.Amend:
 		f.status.Keys = plan.Keys
 	case lifecycle.Rest, lifecycle.Stall:

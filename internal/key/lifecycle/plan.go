@@ -25,6 +25,8 @@ const (
 	Settle
 	// Drop: write status with Plan.Keys; keys that may no longer exist are gone.
 	Drop
+	// Rebind: write status without keys, with the present user as the owner. The next run issues a key.
+	Rebind
 	// Amend: write status with Plan.Keys; some keys, current or overlapping, end at another time than before.
 	Amend
 	// Remove: delete the Secret.
@@ -42,7 +44,7 @@ const (
 )
 
 var stepNames = [...]string{
-	"Rest", "Stall", "Await", "Look", "Read", "Record", "Deliver", "Settle", "Drop", "Amend", "Remove",
+	"Rest", "Stall", "Await", "Look", "Read", "Record", "Deliver", "Settle", "Drop", "Rebind", "Amend", "Remove",
 	"RemoveStrays", "Relabel", "Guard", "Release", "Unguard",
 }
 

@@ -19,10 +19,10 @@ func KeyObject(o keyholder.Object) (object verify.KeyObject, unreadable []int) {
 	}
 	switch o := o.(type) {
 	case *v1alpha1.AdminUser:
-		object.Identity = identityOfUser(o)
+		object.Identity, object.UserID = identityOfUser(o), o.UserID()
 		object.OwnsUsername, object.Disabled, object.StaysIfLast = true, o.IsDisabled(), StaysIfLast(o)
 	case *v1alpha1.APIKey:
-		object.Identity = identityOfSubject(o.Spec.Subject)
+		object.Identity, object.UserID = identityOfSubject(o.Spec.Subject), o.OwnerID()
 		object.ExpiresAt, object.TTL, object.Rights = Instant(o.Spec.ExpiresAt), Duration(o.Spec.TTL), new(Rights(o))
 	}
 	object.Keys, unreadable = indexKeys(status.Keys)

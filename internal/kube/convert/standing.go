@@ -27,6 +27,21 @@ func Standing(o keyholder.Object) verify.Reason {
 	return verify.Unknown
 }
 
+// OwnerFacts returns what the APIKeys of a user depend on: the AdminUser whose claim to the name is honoured, or nil,
+// and whether bindings deny keys to the user. An AdminUser that is being deleted is present for as long as it may be
+// kept as the last admin.
+func OwnerFacts(user *v1alpha1.AdminUser, denied bool) verify.OwnerFacts {
+	facts := verify.OwnerFacts{Denied: denied}
+	if user == nil {
+		return facts
+	}
+	facts.Disabled = user.IsDisabled()
+	if Standing(user) != verify.Deleted || StaysIfLast(user) {
+		facts.Present = user.UserID()
+	}
+	return facts
+}
+
 // ActiveAdmin reports whether an AdminUser whose username claim is honoured counts as an active admin.
 // currentKeyAccepted is what the caller knows of the current key: the operator goes by its condition Active, the server
 // by the record.

@@ -37,13 +37,14 @@ func (s *Store) Change(ctx context.Context, o Object, change func(Object)) error
 	return nil
 }
 
-// Delete deletes o. When it returns, this server refuses all keys of o.
+// Delete deletes o. When it returns, this server refuses all keys of o, and of an AdminUser those that belong to its
+// user.
 func (s *Store) Delete(ctx context.Context, o Object) error {
 	before := digestsOf(o)
 	if err := s.remove(ctx, o); err != nil {
 		return err
 	}
-	s.await(ctx, o, func() bool { return s.refusesAll(before, s.Now()) })
+	s.await(ctx, o, func() bool { return s.refusesAll(before, s.Now()) && !s.showsUser(o) })
 	return nil
 }
 

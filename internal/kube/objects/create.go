@@ -31,7 +31,7 @@ func (s *Store) Create(ctx context.Context, o Object, k *Key) error {
 		return err
 	}
 	// The operator may have written conditions meanwhile. They stay, and the patch depends on no version.
-	if err := s.setStatus(ctx, o, "keys", s.succeed(o, k, 0)); err != nil {
+	if err := s.setStatus(ctx, o, s.recordOf(o, k, 0)); err != nil {
 		return s.undo(ctx, o, err)
 	}
 	s.await(ctx, o, func() bool { return s.shows(o, nil) })

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/test/stack"
 )
@@ -52,6 +53,27 @@ var _ = Describe("Creating", func() {
 		Expect(verdict.Ends()).To(BeTemporally("==", o.Spec.ExpiresAt.Time))
 		Expect(o.Name).To(HavePrefix("ci-of-ci-"))
 		Expect(o.Status.Keys[0].ExpiresAt.Time).To(BeTemporally("==", o.Spec.ExpiresAt.Time))
+	})
+
+	It("writes whose the key is together with the key", func(ctx SpecContext) {
+		user, _ := made(ctx, "Owner")
+		Expect(user.Status.ID).To(Equal(string(user.UID)))
+		Expect(verifier.UserID("owner")).To(Equal(user.Status.ID))
+		o, k := newKey("ci"), generate()
+		o.Spec.Subject, k.Owner = v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "owner"}, user.Status.ID
+		Expect(server.Create(ctx, o, k)).To(Succeed())
+		removeLater(o)
+		Expect(o.Status.Owner.ID).To(Equal(user.Status.ID))
+		Expect(o.Status.Owner.BoundAt.Time).To(BeTemporally("~", time.Now(), time.Minute))
+		Expect(accepted(k)).To(BeTrue())
+	})
+
+	It("waits for the key of a user who is gone by then, which is refused", func(ctx SpecContext) {
+		o, k := newKey("ci"), generate()
+		o.Spec.Subject, k.Owner = v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "leaver"}, "a-former-user"
+		Expect(server.Create(ctx, o, k)).To(Succeed())
+		removeLater(o)
+		Expect(verifier.Verify(k.Plaintext, time.Now()).Reason).To(Equal(verify.OwnerGone))
 	})
 
 	It("waits for a disabled key, which is refused", func(ctx SpecContext) {

@@ -16,6 +16,9 @@ type Key struct {
 	Digest    pepper.Digest
 	// Prefix is safe to show.
 	Prefix string
+	// Owner is the id of the user that the key of an APIKey belongs to, as it was when the caller was authorized. It is
+	// empty if the subject has no AdminUser.
+	Owner string
 }
 
 // String returns the key's id.

@@ -17,12 +17,13 @@ import (
 	"keywright.dev/keywright/internal/kube/convert"
 )
 
-// Record makes k the current key of o and updates o. Earlier keys end with the overlap, or at once if it is 0. Record
-// returns when this server accepts k, or after a timeout: then it will as soon as its watch sees the object.
+// Record makes k the current key of o and updates o. Earlier keys end with the overlap, or at once if it is 0, or if
+// they belong to another user than k. Record returns when this server accepts k, or after a timeout: then it will as
+// soon as its watch sees the object.
 func (s *Store) Record(ctx context.Context, o Object, k *Key, overlap time.Duration) error {
 	before := digestsOf(o)
 	err := s.retry(ctx, o, func() error {
-		return s.writeKeys(ctx, o, s.succeed(o, k, overlap))
+		return s.writeKeys(ctx, o, s.recordOf(o, k, overlap))
 	})
 	if err != nil {
 		return err
@@ -37,7 +38,7 @@ func (s *Store) DropKeys(ctx context.Context, o Object) error {
 	if len(before) == 0 {
 		return nil
 	}
-	err := s.retry(ctx, o, func() error { return s.writeKeys(ctx, o, nil) })
+	err := s.retry(ctx, o, func() error { return s.writeKeys(ctx, o, map[string]any{"keys": nil}) })
 	if err != nil {
 		return err
 	}
@@ -52,20 +53,21 @@ func (s *Store) SetLastUsed(ctx context.Context, id ID, uid string, at time.Time
 		return nil
 	}
 	o.SetUID(types.UID(uid))
-	err := s.setStatus(ctx, o, "usage/lastUsedAt", metav1.NewTime(at.Truncate(time.Second)))
+	err := s.setStatus(ctx, o, map[string]any{"usage/lastUsedAt": metav1.NewTime(at.Truncate(time.Second))})
 	if errors.Is(err, ErrGone) {
 		return nil
 	}
 	return err
 }
 
-// setStatus sets one field of the status, whatever else has changed. It returns ErrGone if o does not exist any more.
-func (s *Store) setStatus(ctx context.Context, o Object, field string, value any) error {
-	patch, err := json.Marshal([]map[string]any{
-		// A merge patch of the status could test nothing in metadata but the version.
-		{"op": "test", "path": "/metadata/uid", "value": o.GetUID()},
-		{"op": "add", "path": "/status/" + field, "value": value},
-	})
+// setStatus sets fields of the status, whatever else has changed. It returns ErrGone if o does not exist any more.
+func (s *Store) setStatus(ctx context.Context, o Object, fields map[string]any) error {
+	// A merge patch of the status could test nothing in metadata but the version.
+	operations := []map[string]any{{"op": "test", "path": "/metadata/uid", "value": o.GetUID()}}
+	for field, value := range fields {
+		operations = append(operations, map[string]any{"op": "add", "path": "/status/" + field, "value": value})
+	}
+	patch, err := json.Marshal(operations)
 	if err != nil {
 		return fmt.Errorf("make a patch: %w", err)
 	}
@@ -93,9 +95,39 @@ func isUnmet(err error) bool {
 }
 
 // writeKeys conflicts if the object has changed since it was read.
-func (s *Store) writeKeys(ctx context.Context, o Object, keys []v1alpha1.KeyStatus) error {
+func (s *Store) writeKeys(ctx context.Context, o Object, status map[string]any) error {
 	metadata := map[string]any{"resourceVersion": o.GetResourceVersion()}
-	return s.patch(ctx, o, map[string]any{"metadata": metadata, "status": map[string]any{"keys": keys}}, true)
+	return s.patch(ctx, o, map[string]any{"metadata": metadata, "status": status}, true)
+}
+
+// recordOf returns the fields of the status that change with k as the current key: the keys, and whose they are. A key
+// never passes to another user, so a key that belongs to another ends every earlier one.
+func (s *Store) recordOf(o Object, k *Key, overlap time.Duration) map[string]any {
+	fields := map[string]any{}
+	switch o := o.(type) {
+	case *v1alpha1.AdminUser:
+		if o.Status.ID == "" {
+			fields["id"] = o.UserID()
+		}
+	case *v1alpha1.APIKey:
+		if o.OwnerID() == k.Owner {
+			break
+		}
+		fields["owner"] = s.ownerOf(k)
+		if o.Status.Owner != nil {
+			overlap = 0
+		}
+	}
+	fields["keys"] = s.succeed(o, k, overlap)
+	return fields
+}
+
+// ownerOf returns nil for a key that belongs to no AdminUser.
+func (s *Store) ownerOf(k *Key) *v1alpha1.KeyOwner {
+	if k.Owner == "" {
+		return nil
+	}
+	return &v1alpha1.KeyOwner{ID: k.Owner, BoundAt: metav1.NewTime(s.Now().Truncate(time.Second))}
 }
 
 // succeed returns the record with k as the current key. An end that roles set is not part of it: the operator adds that

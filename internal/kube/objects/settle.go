@@ -46,8 +46,19 @@ func (s *Store) shows(o Object, before []pepper.Digest) bool {
 			return false
 		}
 	}
+	if user, ok := o.(*v1alpha1.AdminUser); ok && s.showsUser(user) {
+		if _, disabled := s.Verifier.Named(user.EffectiveUsername()); disabled != user.IsDisabled() {
+			return false
+		}
+	}
 	gone := slices.DeleteFunc(slices.Clone(before), func(d pepper.Digest) bool { return slices.Contains(held, d) })
 	return s.refusesAll(gone, now)
+}
+
+// showsUser reports whether o is an AdminUser whose user is present in the index.
+func (s *Store) showsUser(o Object) bool {
+	user, ok := o.(*v1alpha1.AdminUser)
+	return ok && s.Verifier.UserID(user.EffectiveUsername()) == user.UserID()
 }
 
 // showsKey reports whether the index has the key, and refuses it as o does. If the key is refused on account of another
@@ -63,7 +74,7 @@ func (s *Store) showsKey(o Object, digest *pepper.Digest, now time.Time) bool {
 		return showsRights(o, verdict) && showsEnd(o, verdict)
 	}
 	others := []verify.Reason{
-		verify.UsernameTaken, verify.OwnerDisabled, verify.OwnerDenied, verify.UnknownRole, verify.Expired,
+		verify.UsernameTaken, verify.OwnerGone, verify.OwnerDisabled, verify.OwnerDenied, verify.UnknownRole, verify.Expired,
 	}
 	return slices.Contains(others, verdict.Reason)
 }

@@ -28,6 +28,8 @@ type Verifier interface {
 	Verify(presented string, now time.Time) verify.Verdict
 	VerifyDigest(digest *pepper.Digest, now time.Time) verify.Verdict
 	Spellings(username string) []string
+	UserID(username string) string
+	Named(username string) (spelling string, disabled bool)
 }
 
 // callTimeout bounds each request to the API server.

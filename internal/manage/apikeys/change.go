@@ -51,7 +51,7 @@ func (op *operation) change(ctx context.Context, id string, read manage.Read[*Ch
 	if err := op.authorize(); err != nil {
 		return nil, err
 	}
-	c, err := read()
+	c, err := read.By(op.Gate, op.caller, errUnauthorized)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func (op *operation) create(ctx context.Context, read manage.Read[*Wanted]) (*Is
 	if err := op.checkMayOwnKeys(op.subject); err != nil {
 		return nil, err
 	}
-	wanted, err := read()
+	wanted, err := read.By(op.Gate, op.caller, errUnauthorized)
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +49,7 @@ func (op *operation) create(ctx context.Context, read manage.Read[*Wanted]) (*Is
 	if err != nil {
 		return nil, err
 	}
+	secret.Owner = op.owner
 	if err := op.Store.Create(ctx, k, secret); err != nil {
 		return nil, err
 	}

@@ -19,6 +19,9 @@ type operation struct {
 	target, detail string
 	// subject owns the keys. Errors name fields after its kind.
 	subject v1alpha1.Subject
+	// owner is the id of the subject's user, read before the caller was authorized: a key that the caller may issue never
+	// belongs to a later user of the same name.
+	owner string
 	// renews is true when the caller may rotate the key because it is the caller's own.
 	renews bool
 }
@@ -27,7 +30,16 @@ func (s *Service) begin(caller manage.Caller, action string, subject v1alpha1.Su
 	named := v1alpha1.Subject{Kind: subject.Kind, Name: s.redact(subject.Name)}
 	return &operation{
 		Service: s, caller: caller, action: action, target: named.String(), detail: s.redact(id), subject: subject,
+		owner: s.ownerOf(subject),
 	}
+}
+
+// ownerOf returns the id of the user that new keys of a subject belong to, or "".
+func (s *Service) ownerOf(subject v1alpha1.Subject) string {
+	if subject.Kind != v1alpha1.SubjectUser {
+		return ""
+	}
+	return s.Verifier.UserID(subject.Name)
 }
 
 // redact returns a name or an id as it may be recorded: a key that was sent in its place is hidden.

@@ -19,6 +19,9 @@ func (op *operation) rotate(ctx context.Context, id string, check func() error) 
 	if err := check(); err != nil {
 		return nil, err
 	}
+	if !op.Gate.Accepts(op.caller.Caller) {
+		return nil, errUnauthorized
+	}
 	k, err := op.find(ctx, id)
 	if err != nil {
 		return nil, err
@@ -32,6 +35,10 @@ func (op *operation) rotate(ctx context.Context, id string, check func() error) 
 	secret, err := op.Store.Generate()
 	if err != nil {
 		return nil, err
+	}
+	if secret.Owner = op.owner; op.renews {
+		// A key that renews itself stays the key of its user.
+		secret.Owner = k.OwnerID()
 	}
 	if err := op.Store.Record(ctx, k, secret, convert.Spec(k).Overlap); err != nil {
 		return nil, err

@@ -14,6 +14,8 @@ const (
 	UserForget  = "user.forget"
 	UserPromote = "user.promote"
 	UserDemote  = "user.demote"
+	UserDisable = "user.disable"
+	UserEnable  = "user.enable"
 	UserRotate  = "user.rotate"
 	KeyCreate   = "key.create"
 	KeyChange   = "key.change"

@@ -40,7 +40,7 @@ func (s *Service) Create(
 	if err := s.allowAdmin(caller); err != nil {
 		return nil, err
 	}
-	if name, err = read(); err != nil {
+	if name, err = read.By(s.Gate, caller, errForbidden); err != nil {
 		return nil, err
 	}
 	name = strings.TrimSpace(name)

@@ -2,6 +2,7 @@ package users
 
 import (
 	"context"
+	"strconv"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/username"
@@ -9,75 +10,108 @@ import (
 	"keywright.dev/keywright/internal/manage/audit"
 )
 
-// Delete deletes an admin. When read returns true, it also deletes a plain user or a seen user.
+// Delete deletes an admin, and returns how many APIKeys are refused because of it. When read returns true, it also
+// deletes a plain user or a seen user.
 func (s *Service) Delete(
 	ctx context.Context, caller manage.Caller, name string, read manage.Read[bool],
-) (err error) {
+) (refusedKeys int, err error) {
 	action := audit.UserDelete
-	defer func() { s.record(ctx, caller, action, name, err) }()
+	defer func() { s.recordDetail(ctx, caller, action, name, refusal(refusedKeys), err) }()
 	if err := s.allow(caller, actionWrite); err != nil {
-		return err
+		return 0, err
 	}
 	if username.Equal(name, caller.Username) {
-		return manage.Errorf(manage.Invalid, "Cannot delete your own account")
+		return 0, manage.Errorf(manage.Invalid, "Cannot delete your own account")
 	}
-	forget, err := read()
+	forget, err := read.By(s.Gate, caller, errForbidden)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	user, err := s.find(ctx, name)
 	isPlain := user == nil || !user.IsAdmin()
 	switch {
 	case err != nil:
-		return err
+		return 0, err
 	case isPlain && forget:
 		action = audit.UserForget
 		return s.forget(ctx, caller, name)
 	case isPlain:
-		return errNotAdmin(name)
+		return 0, errNotAdmin(name)
 	}
 	return s.delete(ctx, caller, name)
 }
 
-func (s *Service) delete(ctx context.Context, caller manage.Caller, name string) error {
+// refusal says how many APIKeys are refused because a user is gone. It is empty for none.
+func refusal(keys int) string {
+	switch keys {
+	case 0:
+		return ""
+	case 1:
+		return "1 API key of the user is refused"
+	}
+	return strconv.Itoa(keys) + " API keys of the user are refused"
+}
+
+// deleteObject deletes an AdminUser and returns how many APIKeys are refused because of it.
+func (s *Service) deleteObject(ctx context.Context, user *v1alpha1.AdminUser) (refusedKeys int, err error) {
+	refusedKeys = s.Verifier.OwnedKeys(user.EffectiveUsername())
+	if err := s.Store.Delete(ctx, user); err != nil {
+		return 0, err
+	}
+	return refusedKeys, nil
+}
+
+func (s *Service) delete(ctx context.Context, caller manage.Caller, name string) (refusedKeys int, err error) {
 	user, err := s.removeAdmin(ctx, name, removal{
 		refused: "Cannot delete the last admin user",
 		missing: errNotAdmin(name),
 		plain:   errNotAdmin(name),
-		remove:  func(ctx context.Context, user *v1alpha1.AdminUser) error { return s.Store.Delete(ctx, user) },
+		remove: func(ctx context.Context, user *v1alpha1.AdminUser) (err error) {
+			refusedKeys, err = s.deleteObject(ctx, user)
+			return err
+		},
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	s.endSessions(ctx, name)
-	s.event(caller, user, v1alpha1.EventDeleted, "Deleted")
+	s.deleted(caller, user, refusedKeys)
 	// A user who was seen before the promotion must not appear as a plain user now.
 	if err := s.removeSeen(ctx, name); err != nil {
 		s.Log.WarnContext(ctx, "A deleted user is still listed as seen", "user", name, "error", err.Error())
 	}
-	return nil
+	return refusedKeys, nil
+}
+
+// deleted writes the event of a deletion.
+func (s *Service) deleted(caller manage.Caller, user *v1alpha1.AdminUser, refusedKeys int) {
+	message := "Deleted by " + caller.Subject + " through the API"
+	if refusedKeys > 0 {
+		message += ": " + refusal(refusedKeys)
+	}
+	s.Store.Event(user, v1alpha1.EventDeleted, message)
 }
 
 // forget removes a plain user: the AdminUser, if there is one, and the seen user.
-func (s *Service) forget(ctx context.Context, caller manage.Caller, name string) error {
-	user, err := s.deletePlain(ctx, name)
+func (s *Service) forget(ctx context.Context, caller manage.Caller, name string) (refusedKeys int, err error) {
+	user, refusedKeys, err := s.deletePlain(ctx, name)
 	if err != nil {
-		return failure(err)
+		return 0, failure(err)
 	}
 	if user != nil {
-		s.event(caller, user, v1alpha1.EventDeleted, "Deleted")
+		s.deleted(caller, user, refusedKeys)
 	}
 	seen, err := s.Seen.Find(ctx, name)
 	switch {
 	case err != nil:
-		return failure(err)
+		return refusedKeys, failure(err)
 	case seen == nil && user == nil:
-		return errNotFound(name)
+		return 0, errNotFound(name)
 	}
 	if err := s.removeSeen(ctx, name); err != nil {
-		return failure(err)
+		return refusedKeys, failure(err)
 	}
-	return nil
+	return refusedKeys, nil
 }
 
 // removeSeen removes a seen user, in every spelling.
@@ -104,7 +138,9 @@ func (s *Service) seenAs(ctx context.Context, name string) (spellings []string, 
 
 // deletePlain checks the role again within the turn: a user who was promoted in the meantime counts as an
 // admin, and is not deleted here.
-func (s *Service) deletePlain(ctx context.Context, name string) (user *v1alpha1.AdminUser, err error) {
+func (s *Service) deletePlain(
+	ctx context.Context, name string,
+) (user *v1alpha1.AdminUser, refusedKeys int, err error) {
 	err = s.Turns.Turn(ctx, turnAdmins, func(ctx context.Context) error {
 		user, err = s.find(ctx, name)
 		switch {
@@ -116,7 +152,8 @@ func (s *Service) deletePlain(ctx context.Context, name string) (user *v1alpha1.
 		if err := checkManaged(user); err != nil {
 			return err
 		}
-		return s.Store.Delete(ctx, user)
+		refusedKeys, err = s.deleteObject(ctx, user)
+		return err
 	})
-	return user, err
+	return user, refusedKeys, err
 }

@@ -26,11 +26,12 @@ const (
 	undoTimeout = 5 * time.Second
 )
 
-// removal describes an operation that removes an admin: a deletion or a demotion.
+// removal describes an operation that removes an admin: a deletion, a demotion or disabling.
 type removal struct {
 	// refused is the error text for the last admin.
 	refused string
-	// missing is the error for a user who does not exist, and plain the error for a plain user.
+	// missing is the error for a user who does not exist, and plain the error for a plain user. A nil plain removes that
+	// user too.
 	missing, plain error
 	remove         func(ctx context.Context, user *v1alpha1.AdminUser) error
 }
@@ -85,7 +86,7 @@ func (s *Service) removable(ctx context.Context, name string, r removal) (*v1alp
 		return nil, err
 	}
 	switch {
-	case !user.IsAdmin():
+	case !user.IsAdmin() && r.plain != nil:
 		return nil, r.plain
 	case s.isLast(adminUsers, user):
 		return nil, manage.Errorf(manage.Invalid, "%s", r.refused)

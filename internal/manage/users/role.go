@@ -23,7 +23,7 @@ func (s *Service) SetRole(
 	if username.Equal(name, caller.Username) {
 		return nil, manage.Errorf(manage.Invalid, "Cannot change your own role")
 	}
-	role, err := s.readRole(read)
+	role, err := s.readRole(caller, read)
 	if err != nil {
 		return nil, err
 	}
@@ -59,8 +59,8 @@ func (s *Service) applyRole(
 	return s.demote(ctx, caller, name)
 }
 
-func (s *Service) readRole(read manage.Read[string]) (v1alpha1.Role, error) {
-	text, err := read()
+func (s *Service) readRole(caller manage.Caller, read manage.Read[string]) (v1alpha1.Role, error) {
+	text, err := read.By(s.Gate, caller, errForbidden)
 	role := v1alpha1.Role(text)
 	switch {
 	case err != nil:

@@ -21,7 +21,7 @@ func (s *Service) RotateKey(
 	if err := s.allowAdmin(caller); err != nil {
 		return nil, err
 	}
-	brought, err := read()
+	brought, err := read.By(s.Gate, caller, errForbidden)
 	if err != nil {
 		return nil, err
 	}

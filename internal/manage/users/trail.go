@@ -13,12 +13,18 @@ import (
 // record writes the audit entry of an operation. A refused caller without a key leaves no entry, or anonymous
 // requests could fill the audit trail.
 func (s *Service) record(ctx context.Context, caller manage.Caller, action, name string, err error) {
+	s.recordDetail(ctx, caller, action, name, "", err)
+}
+
+// recordDetail is record with the detail of an operation that was done.
+func (s *Service) recordDetail(ctx context.Context, caller manage.Caller, action, name, detail string, err error) {
 	if isForbidden(err) && caller.KeyID == "" {
 		return
 	}
 	e := audit.Entry{
 		Actor: caller.Subject, KeyID: caller.KeyID, From: caller.From,
 		Action: action, Target: "User/" + s.redact(name), Outcome: manage.Outcome(err),
+		Detail: detail,
 	}
 	if err != nil {
 		e.Detail = s.withoutKey(err.Error(), name)

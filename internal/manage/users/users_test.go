@@ -85,7 +85,7 @@ func TestRemoveAdmin_GivesUpAfterConditionLag(t *testing.T) {
 		s, fake, env := newService(t, &kit.Log{})
 		fake.LastAdminLags = 1_000_000
 		began := time.Now()
-		err := s.Delete(t.Context(), env.alice, "bob", no)
+		_, err := s.Delete(t.Context(), env.alice, "bob", no)
 		var refusal *manage.Error
 		if !errors.As(err, &refusal) || refusal.Kind != manage.Unavailable || time.Since(began) != conditionLag {
 			t.Errorf("%v after %s", err, time.Since(began))
@@ -103,7 +103,7 @@ func TestRemoveAdmin_StopsWaitingWithCaller(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		began := time.Now()
-		if err := s.Delete(ctx, env.alice, "bob", no); err == nil || time.Since(began) != time.Second {
+		if _, err := s.Delete(ctx, env.alice, "bob", no); err == nil || time.Since(began) != time.Second {
 			t.Errorf("%v after %s", err, time.Since(began))
 		}
 	})
@@ -121,7 +121,7 @@ func TestRemoveAdmin_CountsAgainOnEachTry(t *testing.T) {
 			}
 		})
 		began := time.Now()
-		err := s.Delete(t.Context(), env.alice, "bob", no)
+		_, err := s.Delete(t.Context(), env.alice, "bob", no)
 		var refusal *manage.Error
 		if !errors.As(err, &refusal) || refusal.Kind != manage.Invalid || time.Since(began) > 2*time.Second {
 			t.Errorf("%v after %s", err, time.Since(began))
@@ -133,7 +133,7 @@ func TestRemoveAdmin_CountsAgainOnEachTry(t *testing.T) {
 func TestDelete_SucceedsWhenCleanupFails(t *testing.T) {
 	var log kit.Log
 	s, fake, env := newService(t, &log)
-	if err := s.Delete(t.Context(), env.alice, "bob", no); err != nil || fake.AdminUser("bob") != nil {
+	if keys, err := s.Delete(t.Context(), env.alice, "bob", no); err != nil || keys != 0 || fake.AdminUser("bob") != nil {
 		t.Error(err)
 	}
 	if len(log.Lines("bob")) != 2 {
@@ -151,7 +151,7 @@ func TestDelete_ChecksRoleWithinTurn(t *testing.T) {
 	}
 	be(v1alpha1.RoleUser)
 	env.beforeTurn = func() { be(v1alpha1.RoleAdmin) }
-	err := s.Delete(t.Context(), env.alice, "bob", func() (bool, error) { return true, nil })
+	_, err := s.Delete(t.Context(), env.alice, "bob", func() (bool, error) { return true, nil })
 	var refusal *manage.Error
 	if !errors.As(err, &refusal) || refusal.Kind != manage.Conflict || fake.AdminUser("bob") == nil {
 		t.Error(err)

@@ -77,6 +77,9 @@ func readinessOf(r *run, plan lifecycle.Plan) readiness {
 		return readiness{Finding: issuing(r.target, plan), state: reconciling}
 	case lifecycle.Drop, lifecycle.Amend:
 		return dropping(r.target)
+	case lifecycle.Rebind:
+		rebound := Finding{v1alpha1.ReasonIssuing, "The keys of the former user have ended."}
+		return readiness{Finding: rebound, state: reconciling}
 	case lifecycle.Await:
 		awaiting := Finding{v1alpha1.ReasonIssuing, "The API is about to issue the key."}
 		return readiness{Finding: awaiting, state: reconciling}

@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,6 +38,10 @@ func (r *run) events(plan lifecycle.Plan, before *v1alpha1.KeyHolderStatus) []ev
 		return append([]event{r.delivered(before)}, r.evicted(before)...)
 	case lifecycle.Drop:
 		return []event{dropped(r.target, before)}
+	case lifecycle.Rebind:
+		return []event{{corev1.EventTypeNormal, v1alpha1.EventOwnerChanged, "Rebind", fmt.Sprintf(
+			"A rotation was requested for the present user: ended %s of a user who is gone",
+			cmp.Or(removedKeys(before.Keys, nil), "the keys"))}}
 	case lifecycle.Stall:
 		return slices.Concat(r.newlyStalled(before), r.rotationRefused(before), expired(r.target, before))
 	case lifecycle.Rest:
@@ -149,13 +154,21 @@ func (r *run) newlyStalled(before *v1alpha1.KeyHolderStatus) []event {
 	return []event{{corev1.EventTypeWarning, now.Reason, "Stall", now.Message}}
 }
 
-// rotationRefused warns of a rotation request that only the API can carry out.
+// rotationRefused warns of a rotation request that only the API can carry out, or that came before the status showed
+// that the owner is gone.
 func (r *run) rotationRefused(before *v1alpha1.KeyHolderStatus) []event {
-	if !r.target.Spec.ByAPI || r.target.status().LastRotateRequest == before.LastRotateRequest {
+	var why string
+	switch {
+	case r.target.status().LastRotateRequest == before.LastRotateRequest:
+		return nil
+	case r.target.Spec.ByAPI:
+		why = "The API returns this key in a reply: rotate it through the API"
+	case r.target.OwnerGone:
+		why = "The key belongs to a user who is gone: request the rotation for the present user, with another value"
+	default:
 		return nil
 	}
-	return []event{{corev1.EventTypeWarning, v1alpha1.EventRotationRefused, "Refuse",
-		"The API returns this key in a reply: rotate it through the API"}}
+	return []event{{corev1.EventTypeWarning, v1alpha1.EventRotationRefused, "Refuse", why}}
 }
 
 // emitRetry warns of the first failure, but not of the same failure again with each retry.

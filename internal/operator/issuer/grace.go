@@ -13,9 +13,10 @@ import (
 const grace = time.Minute
 
 // curedByOthers has the reasons of problems that a change of another object ends: a role or a binding that is created,
-// another AdminUser or Secret that goes.
+// an AdminUser that comes back with its status, another AdminUser or Secret that goes.
 var curedByOthers = map[string]bool{
 	v1alpha1.ReasonUnknownRole:    true,
+	v1alpha1.ReasonOwnerGone:      true,
 	v1alpha1.ReasonOwnerDenied:    true,
 	v1alpha1.ReasonUsernameTaken:  true,
 	v1alpha1.ReasonSecretConflict: true,

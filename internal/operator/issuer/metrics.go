@@ -41,8 +41,9 @@ func counter(name, help string, labels ...string) *prometheus.CounterVec {
 
 // Values of label reason of keys_ended_total, beside the reasons for which all keys of an object are refused.
 const (
-	endedOverlap = "overlap"
-	endedExpiry  = "expired"
+	endedOverlap   = "overlap"
+	endedExpiry    = "expired"
+	endedOwnerGone = "owner_gone"
 )
 
 // Values of label what of conflicts_total.
@@ -109,6 +110,8 @@ func (r *run) count(plan lifecycle.Plan, before *v1alpha1.KeyHolderStatus) {
 		r.countDelivered(before)
 	case lifecycle.Drop:
 		m.keysEnded(kind, r.endReason(), len(before.Keys)-len(now.Keys))
+	case lifecycle.Rebind:
+		m.keysEnded(kind, endedOwnerGone, len(before.Keys))
 	case lifecycle.Stall:
 		if plan.Stall == lifecycle.SecretConflict && !isReported(before, v1alpha1.ReasonSecretConflict) {
 			m.conflict(kind, conflictSecret)

@@ -69,6 +69,9 @@ func (r *run) untilDone(ctx context.Context) (reconcile.Result, error) {
 		switch {
 		case plan.Step.Ends():
 			return r.resultOf(plan), nil
+		case plan.Step == lifecycle.Rebind:
+			// The target describes the former owner.
+			return reconcile.Result{RequeueAfter: time.Millisecond}, nil
 		case plan.Step == lifecycle.Unguard && r.target.Spec.Deleted:
 			// The object is gone now that its finalizer is.
 			return reconcile.Result{}, nil

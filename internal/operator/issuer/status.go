@@ -34,6 +34,7 @@ func (r *run) patchStatus(ctx context.Context, change func()) (before *v1alpha1.
 	before = original.HolderStatus().DeepCopy()
 	change()
 	r.markRevoked()
+	r.identify()
 	if equality.Semantic.DeepEqual(original, object) {
 		return nil, nil
 	}
@@ -51,6 +52,26 @@ func (r *run) patchStatus(ctx context.Context, change func()) (before *v1alpha1.
 func (r *run) markRevoked() {
 	if key, ok := r.target.Object.(*v1alpha1.APIKey); ok && key.IsRevoked() && key.Status.RevokedAt == nil {
 		key.Status.RevokedAt = &metav1.Time{Time: r.issuer.Clock.Now().Truncate(time.Second)}
+	}
+}
+
+// identify records, once, the id of an AdminUser's user and the owner of an APIKey.
+func (r *run) identify() {
+	switch o := r.target.Object.(type) {
+	case *v1alpha1.AdminUser:
+		o.Status.ID = o.UserID()
+	case *v1alpha1.APIKey:
+		if o.Status.Owner == nil && r.target.OwnerID != "" {
+			boundAt := metav1.NewTime(r.issuer.Clock.Now().Truncate(time.Second))
+			o.Status.Owner = &v1alpha1.KeyOwner{ID: r.target.OwnerID, BoundAt: boundAt}
+		}
+	}
+}
+
+// dropOwner removes the owner of an APIKey, so that identify records the present one.
+func (r *run) dropOwner() {
+	if key, ok := r.target.Object.(*v1alpha1.APIKey); ok {
+		key.Status.Owner = nil
 	}
 }
 
@@ -79,9 +100,12 @@ func (r *run) setStatus(plan lifecycle.Plan) {
 		if plan.Adopt {
 			s.AdoptedKeyIDs = appendAdopted(s.AdoptedKeyIDs, r.plaintextID)
 		}
+	case lifecycle.Rebind:
+		r.dropOwner()
 	case lifecycle.Settle, lifecycle.Rest, lifecycle.Stall:
-		if t.Spec.ByAPI {
-			// The request is refused with an event, once.
+		if t.Spec.ByAPI || t.OwnerGone {
+			// The request is refused with an event, once. Admission checks a later one against condition Ready, which from
+			// now on shows that the owner is gone.
 			s.LastRotateRequest = t.Spec.RotateRequest
 		}
 		// An object that stalls on its way to another Secret still has the former one.

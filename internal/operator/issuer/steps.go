@@ -42,6 +42,8 @@ func (r *run) do(ctx context.Context, plan lifecycle.Plan) error {
 		return r.setGuard(ctx, false)
 	case lifecycle.Release:
 		return r.release(ctx)
+	case lifecycle.Rebind:
+		return r.rebind(ctx, plan)
 	case lifecycle.Settle, lifecycle.Drop, lifecycle.Amend, lifecycle.Await, lifecycle.Stall, lifecycle.Rest:
 		return r.writeStatus(ctx, plan)
 	}
@@ -159,6 +161,12 @@ func (r *run) recordKey(ctx context.Context, plan lifecycle.Plan) error {
 	}
 	r.cause = plan.Cause
 	plan.Keys = append(plan.Keys, added)
+	return r.writeStatus(ctx, plan)
+}
+
+// rebind writes a status without keys and with the present user as the owner.
+func (r *run) rebind(ctx context.Context, plan lifecycle.Plan) error {
+	r.target.Refused, r.target.Blocked = nil, nil
 	return r.writeStatus(ctx, plan)
 }
 

@@ -23,6 +23,11 @@ type Target struct {
 	Refused *Finding
 	// Idle is why a key that is not refused, and has not ended, may do nothing. Nil: it may use its rights.
 	Idle *Finding
+	// OwnerID is the id of the user that the keys of an APIKey belong to if they belong to none yet. Empty: there is no
+	// such AdminUser.
+	OwnerID string
+	// OwnerGone is true if the keys belong to a user who is gone.
+	OwnerGone bool
 	// Blocked is why nothing may be issued. Nil: keys may be issued.
 	Blocked *Finding
 }
