@@ -115,6 +115,7 @@ func (s *Suite[T]) Run() bool {
 		s.usage()
 		s.pepper()
 		s.crashes()
+		s.operators()
 		s.idle()
 		s.running()
 	})

@@ -134,10 +134,12 @@ func stopMistyped(f Facts) (Plan, bool) {
 	return stall(f, TypeConflict), f.Secret.Mistyped && f.Secret.Adopt
 }
 
-// settle completes an issue whose key is in the Secret, whether this process or an earlier one wrote it.
+// settle completes an issue whose key is in the Secret, whether this process or another one wrote it. It ends the other
+// pending keys: an operator that still has one in hand has read the Secret before this key was in it, so that its write
+// conflicts.
 func settle(f Facts) (Plan, bool) {
-	pending := Pending(f.Status.Keys)
-	if pending == nil || !f.Secret.holds(pending.ID) {
+	pending := pendingKey(f.Status.Keys, func(k *Key) bool { return f.Secret.holds(k.ID) })
+	if pending == nil {
 		return Plan{}, false
 	}
 	f.Status.Keys = Succeed(f.Status.Keys, *pending, f.Spec.Overlap, f.Now)
@@ -149,16 +151,13 @@ func settle(f Facts) (Plan, bool) {
 
 // removeMistyped deletes a Secret of another type than the spec asks for, once its new key can be delivered.
 func removeMistyped(f Facts) (Plan, bool) {
-	pending := Pending(f.Status.Keys)
-	inHand := pending != nil && f.InHand == pending.ID
 	own := f.Secret.Owner == Own || f.Secret.Owner == Leftover
-	return Plan{Step: Remove}, inHand && own && f.Secret.Mistyped
+	return Plan{Step: Remove}, pendingInHand(f) && own && f.Secret.Mistyped
 }
 
 func deliver(f Facts) (Plan, bool) {
-	pending := Pending(f.Status.Keys)
 	switch {
-	case pending == nil || f.InHand != pending.ID || f.Secret.Owner == Leftover && !f.Secret.Adopt:
+	case !pendingInHand(f) || f.Secret.Owner == Leftover && !f.Secret.Adopt:
 		return Plan{}, false
 	case !f.Secret.may():
 		return stall(f, SecretConflict), true
@@ -213,7 +212,8 @@ func reclaim(f Facts) (Plan, bool) {
 	return Plan{Step: Deliver}, mine && !f.Secret.Mistyped && !f.Secret.holds(current.ID)
 }
 
-// resume replaces a pending digest whose plaintext is gone.
+// resume records another key when the plaintext of a pending one is not in this process's hand. The pending digest
+// stays until the new key is in the Secret: another operator, which was paused, may have its plaintext.
 func resume(f Facts) (Plan, bool) {
 	if Pending(f.Status.Keys) == nil {
 		return Plan{}, false
@@ -236,12 +236,19 @@ func issueFirst(f Facts) (Plan, bool) {
 	return issue(f, FirstIssue, kept)
 }
 
-// replaceLost issues a new key if the Secret does not hold the current one and the spec asks for a replacement. The old
-// keys get no overlap: their plaintext is lost.
+// replaceLost issues a new key if the Secret does not hold the current one and the spec asks for a replacement.
+//
+// The old keys get no overlap if the Secret has lost them: they may be in wrong hands. If only the record was changed,
+// their users have done nothing, and they are accepted until the end of their overlap, unless they are in fact the keys
+// of another object.
 func replaceLost(f Facts) (Plan, bool) {
 	lost := lostCause(f)
 	if lost == "" || lost == Restored || !f.Spec.Reissue || renamed(f) || Current(f.Status.Keys).ended(f.Now) {
 		return Plan{}, false
+	}
+	if lost == RecordChanged {
+		kept := slices.DeleteFunc(settled(f.Status.Keys), func(k Key) bool { return k.Shared })
+		return issue(f, lost, kept)
 	}
 	return issue(f, lost, nil)
 }
@@ -332,20 +339,22 @@ func issue(f Facts, why Cause, kept []Key) (Plan, bool) {
 }
 
 // record records a key, unless it would have ended already. It decides on live facts, except when the cached Secret
-// holds the current key: that Secret is written in this version only.
+// holds the current key: that Secret is written in this version only. After an interrupted issue that write may be the
+// one that conflicted.
 func record(f Facts, why Cause, kept []Key) (Plan, bool) {
 	// Counted from the issue as status keeps it, or the end would be amended at once.
 	end := f.Spec.RecordedEnd(f.Now.Truncate(time.Second))
 	switch {
 	case Ended(end, f.Now):
 		return Plan{}, false
-	case !f.Secret.Live && !mustHold(f):
+	case !f.Secret.Live && (why == Resumed || !mustHold(f)):
 		return Plan{Step: Look}, true
 	}
+	kept = append(kept, pendingKeys(f.Status.Keys)...)
 	return Plan{Step: Record, Cause: why, Adopt: why == Adopted, Keys: kept, ExpiresAt: end}, true
 }
 
-// stall keeps the accepted keys. It drops a pending digest, because nothing will complete it soon.
+// stall keeps the accepted keys. It drops pending digests, because nothing will complete them soon.
 func stall(f Facts, cause StallCause) Plan {
 	return Plan{
 		Step: Stall, Stall: cause, Keys: settled(f.Status.Keys), Delivered: mayHold(f),

@@ -165,13 +165,23 @@ func TestDecide_StepsFromRest(t *testing.T) {
 			f.secret = secret{}
 			f.spec.RotateRequest = "now"
 		},
-			[]lifecycle.Step{record, deliver, deliver, settle, rest}, []string{"k2"}, 0},
+			[]lifecycle.Step{record, deliver, look, record, deliver, settle, rest}, []string{"k3"}, 0},
 		"blocked, and the end goes": {func(f *fixture) {
 			f.spec.ExpiresAt = f.now.Add(time.Hour)
 			f.runOrFail(t)
 			f.steps, f.spec.Blocked, f.spec.ExpiresAt = nil, true, time.Time{}
 		},
 			[]lifecycle.Step{stall}, []string{"k1"}, lifecycle.ByBlock},
+		"another digest put into status, with overlap": {func(f *fixture) {
+			f.status.Keys[0].ID = "pasted"
+			f.spec.Reissue, f.spec.Overlap = true, time.Hour
+		},
+			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2", "pasted"}, 0},
+		"the digest of a younger object put into status, with overlap": {func(f *fixture) {
+			f.status.Keys[0].ID, f.status.Keys[0].Shared = "pasted", true
+			f.spec.Reissue, f.spec.Overlap = true, time.Hour
+		},
+			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
 		"relabelled": {func(f *fixture) { f.secret.stale = true },
 			[]lifecycle.Step{lifecycle.Relabel, rest}, []string{"k1"}, 0},
 	})

@@ -9,7 +9,11 @@
 //	          status                 Secret                status    or ends with its overlap
 //
 // Each step is one write. After it the caller decides again, with the new facts; a restarted process continues at the
-// same place. A pending digest whose plaintext is neither in hand nor in the Secret is lost and is replaced.
+// same place. A pending digest whose plaintext is neither in hand nor in the Secret is replaced.
+//
+// The order holds for two operators at once, such as a leader that was paused and its successor, if the caller refuses
+// every write to a version that it has not read, reads the Secret before Record and not again before Deliver, and
+// starts again from fresh status, without a key in hand, after a conflict.
 //
 // The package does not depend on Kubernetes and does no I/O. Package verify decides whether a key is accepted.
 package lifecycle

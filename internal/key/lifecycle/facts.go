@@ -13,6 +13,8 @@ type Key struct {
 	State     State
 	// Dead is why the key is refused although it is recorded. Empty: it is not dead.
 	Dead Death
+	// Shared: a younger object records the same key.
+	Shared bool
 }
 
 // State is the place of a key in the life of its object. The zero value is not valid.

@@ -136,8 +136,8 @@ func (f *fixture) do(plan lifecycle.Plan) {
 		f.record(plan)
 	case lifecycle.Deliver:
 		if f.seen() != f.secret {
-			// The cached version is old: the write conflicts, and a look follows.
-			f.live = true
+			// The cached version is old: the write conflicts, and the run starts again.
+			f.crash()
 			return
 		}
 		f.live = true

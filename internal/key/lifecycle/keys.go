@@ -10,10 +10,31 @@ import (
 // Current returns the current key, or nil.
 func Current(keys []Key) *Key { return find(keys, StateCurrent) }
 
-// Pending returns the pending key, or nil.
+// Pending returns the newest pending key, or nil.
 func Pending(keys []Key) *Key { return find(keys, StatePending) }
 
-// find returns the newest key in this state. More than one key is current or pending only in a status edited by hand.
+// pendingKey returns the first pending key that meets a condition, or nil.
+func pendingKey(keys []Key, meets func(*Key) bool) *Key {
+	for i := range keys {
+		if k := &keys[i]; k.State == StatePending && meets(k) {
+			return k
+		}
+	}
+	return nil
+}
+
+// maxPending bounds the pending keys. An operator that is killed or paused between two writes leaves one.
+const maxPending = 8
+
+// pendingKeys returns the pending keys that stay when one more is recorded. Another operator may be about to write any
+// of them into the Secret, and a key that can be read there has to be accepted. Of too many the oldest leave.
+func pendingKeys(keys []Key) []Key {
+	pending := slices.DeleteFunc(slices.Clone(keys), func(k Key) bool { return k.State != StatePending })
+	slices.SortFunc(pending, func(a, b Key) int { return newestFirst(&a, &b) })
+	return pending[:min(len(pending), maxPending-1)]
+}
+
+// find returns the newest key in this state. More than one key is current only in a status edited by hand.
 func find(keys []Key, state State) *Key {
 	var found *Key
 	for i := range keys {

@@ -18,6 +18,11 @@ func mayHold(f Facts) bool {
 	return f.Secret.Owner == Own && f.Secret.Content == nil || f.Secret.Owner == NoSecret && !f.Secret.Live
 }
 
+// pendingInHand reports whether the caller holds the plaintext of a pending key.
+func pendingInHand(f Facts) bool {
+	return pendingKey(f.Status.Keys, func(k *Key) bool { return k.ID == f.InHand }) != nil
+}
+
 func mustHold(f Facts) bool {
 	current := Current(f.Status.Keys)
 	return current != nil && f.Secret.holds(current.ID)

@@ -87,7 +87,8 @@ func endsOldKeys(cause lifecycle.Cause) bool {
 func (r *run) evicted(before *v1alpha1.KeyHolderStatus) []event {
 	var overlapping []v1alpha1.KeyStatus
 	for _, k := range before.Keys {
-		if k.ExpiresAt != nil && r.issuer.Clock.Now().Before(k.ExpiresAt.Time) && r.target.Spec.Overlap > 0 {
+		ends := k.State != v1alpha1.KeyPending && k.ExpiresAt != nil && r.issuer.Clock.Now().Before(k.ExpiresAt.Time)
+		if ends && r.target.Spec.Overlap > 0 {
 			overlapping = append(overlapping, k)
 		}
 	}

@@ -57,9 +57,11 @@ func (i *Issuer) ListOwned(
 	return owned, err
 }
 
-// DeleteSecret deletes this Secret, but not another one that has taken its name since.
-func (i *Issuer) DeleteSecret(ctx context.Context, secret *metav1.PartialObjectMetadata) error {
-	return client.IgnoreNotFound(i.Client.Delete(ctx, secret, client.Preconditions{UID: &secret.UID}))
+// deleteSecret deletes this version of a Secret: another operator may have written a key into it since, and another
+// Secret may have taken its name.
+func (i *Issuer) deleteSecret(ctx context.Context, secret *metav1.PartialObjectMetadata) error {
+	exactly := client.Preconditions{UID: &secret.UID, ResourceVersion: &secret.ResourceVersion}
+	return client.IgnoreNotFound(i.Client.Delete(ctx, secret, exactly))
 }
 
 // RemoveOrphans deletes the Secrets of a deleted object, as the garbage collector does where one runs. A Secret
@@ -87,8 +89,17 @@ func (i *Issuer) RemoveOrphans(ctx context.Context, kind string, object client.O
 }
 
 func (i *Issuer) removeOrphan(ctx context.Context, secret *metav1.PartialObjectMetadata) error {
+	err := i.releaseOrDelete(ctx, secret)
+	if apierrors.IsConflict(err) {
+		// The event of the newer version triggers the next attempt.
+		return nil
+	}
+	return err
+}
+
+func (i *Issuer) releaseOrDelete(ctx context.Context, secret *metav1.PartialObjectMetadata) error {
 	if secret.Annotations[v1alpha1.AnnotationAdopt] != "true" {
-		return i.DeleteSecret(ctx, secret)
+		return i.deleteSecret(ctx, secret)
 	}
 	_, err := i.releaseSecret(ctx, secret)
 	return client.IgnoreNotFound(err)

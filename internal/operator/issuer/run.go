@@ -97,7 +97,8 @@ func (r *run) decide(ctx context.Context) (lifecycle.Plan, error) {
 	}), nil
 }
 
-// recordedKeys returns status.keys, with Dead set on those that the server refuses.
+// recordedKeys returns status.keys, with Dead set on those that the server refuses, and Shared on those that a younger
+// object records, too.
 func (r *run) recordedKeys(ctx context.Context) ([]lifecycle.Key, error) {
 	keys := convert.Keys(r.target.status().Keys)
 	for i := range keys {
@@ -110,8 +111,12 @@ func (r *run) recordedKeys(ctx context.Context) ([]lifecycle.Key, error) {
 		if err != nil {
 			return nil, err
 		}
-		if other != nil && keyholder.Older(other, r.target.Object) {
+		switch {
+		case other == nil:
+		case keyholder.Older(other, r.target.Object):
 			k.Dead, r.usedBy = lifecycle.Taken, nameOf(other)
+		default:
+			k.Shared = true
 		}
 	}
 	return keys, nil

@@ -170,18 +170,14 @@ func (r *run) rebind(ctx context.Context, plan lifecycle.Plan) error {
 	return r.writeStatus(ctx, plan)
 }
 
-// deliver writes the plaintext into the Secret.
+// deliver writes the plaintext into the version of the Secret that was read before the key was recorded. After a
+// conflict the run has to end: the status is not up to date either, and another operator may have delivered its key.
 func (r *run) deliver(ctx context.Context) error {
 	if err := r.replaceOwner(ctx); err != nil {
 		return err
 	}
 	secret := r.target.applyConfiguration(r.plaintext, r.plaintextID, r.secret)
 	err := r.issuer.Client.Apply(ctx, secret, client.FieldOwner(v1alpha1.FieldManager), client.ForceOwnership)
-	if apierrors.IsConflict(err) {
-		// Another writer changed the Secret since it was read. Decide again on its present state.
-		r.issuer.Metrics.conflict(r.target.kind(), conflictWrite)
-		return r.readMetadata(ctx)
-	}
 	if r.secret != nil && isTypeConflict(err) {
 		r.observed.Mistyped = true
 		return nil
@@ -224,7 +220,7 @@ func (r *run) removeSecret(ctx context.Context) error {
 		resource := v1alpha1.SchemeGroupVersion.WithResource(kind).GroupResource()
 		return apierrors.NewConflict(resource, object.GetName(), errReplaced)
 	}
-	if err := r.issuer.DeleteSecret(ctx, r.secret); err != nil {
+	if err := r.issuer.deleteSecret(ctx, r.secret); err != nil {
 		return err
 	}
 	r.setSecret(nil, true)
@@ -233,7 +229,7 @@ func (r *run) removeSecret(ctx context.Context) error {
 
 func (r *run) removeStrays(ctx context.Context) error {
 	for i := range r.strays {
-		if err := r.issuer.DeleteSecret(ctx, &r.strays[i]); err != nil {
+		if err := r.issuer.deleteSecret(ctx, &r.strays[i]); err != nil {
 			return err
 		}
 	}
