@@ -49,8 +49,11 @@ const (
 const (
 	// ReasonUsernameTaken: another AdminUser holds this username, in this or another case. Also a reason of Active.
 	ReasonUsernameTaken = "UsernameTaken"
-	// ReasonSecretConflict: the Secret exists and does not belong to Keywright.
+	// ReasonSecretConflict: the Secret exists and does not belong to Keywright, or another writer takes the key out of it
+	// again and again.
 	ReasonSecretConflict = "SecretConflict"
+	// ReasonWriteRefused: the API server refuses a write for a reason that does not pass by itself.
+	ReasonWriteRefused = "WriteRefused"
 	// ReasonForbiddenType: spec.secret.type is a type that a key's Secret may not have. The CRD refuses it, too.
 	ReasonForbiddenType = "ForbiddenType"
 	// ReasonInvalidKey: the Secret to be adopted holds no usable key.

@@ -12,6 +12,8 @@ const (
 	EventOwnerChanged  = "OwnerChanged"
 	EventSecretDeleted = "SecretDeleted"
 	EventSecretChanged = "SecretChanged"
+	// EventSecretRemoved: Keywright deleted a Secret that it had written. On the Secret if its owner is gone.
+	EventSecretRemoved = "SecretRemoved"
 	// EventRotationRefused: a rotation was requested by annotation that only the API can do.
 	EventRotationRefused = "RotationRefused"
 	// Emitted by the server, for changes through the API. Rotations and revocations have the operator's reasons.

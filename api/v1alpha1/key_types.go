@@ -230,6 +230,30 @@ type Usage struct {
 	Refused []RefusedKey `json:"refused,omitempty"`
 }
 
+// SecretLosses counts how often one writer changed what Keywright wrote into the Secret, each time soon after Keywright
+// had restored it.
+type SecretLosses struct {
+	// fieldManager is the field manager of the writer. Unset: not known, as for a deletion.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	FieldManager string `json:"fieldManager,omitempty"`
+
+	// keyID is the id of the key that was lost last. Unset: the key stayed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	KeyID string `json:"keyID,omitempty"`
+
+	// lastAt is when the last change was seen.
+	// +required
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time such as 2030-01-31T12:00:00Z"
+	LastAt metav1.Time `json:"lastAt,omitzero"`
+
+	// count is the number of changes. From the third on Keywright pauses before it writes the Secret again.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Count int32 `json:"count,omitempty"`
+}
+
 // KeyHolderStatus is the part of the status that all key objects have.
 type KeyHolderStatus struct {
 	// conditions: Ready and Active; Stalled and Reconciling while they are true; LastAdmin on the last active AdminUser.
@@ -256,6 +280,18 @@ type KeyHolderStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	SecretName string `json:"secretName,omitempty"`
+
+	// otherSecrets are the names of further Secrets that Keywright wrote a key into, or was about to. Once the key is in
+	// the Secret that the spec names, Keywright deletes them.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=253
+	OtherSecrets []string `json:"otherSecrets,omitempty"`
+
+	// secretLosses counts how often the same writer changed the Secret. It is unset until that happens.
+	// +optional
+	SecretLosses *SecretLosses `json:"secretLosses,omitempty"`
 
 	// nextRotationAt is when rotation.every or rotation.after replaces the key next.
 	// +optional

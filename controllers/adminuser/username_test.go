@@ -31,7 +31,7 @@ var _ = Describe("A role", func() {
 		Expect(user.Status.SecretName).To(BeEmpty())
 		lifecyclesuite.ExpectConditions(user, "True/Demoted", "False/Demoted")
 		e.NoSecret(ctx, "alice-admin-key")
-		Expect(e.Events.Take()).To(ConsistOf(HavePrefix("Normal KeyRevoked")))
+		Expect(e.Events.Take()).To(ConsistOf(HavePrefix("Normal KeyRevoked"), HavePrefix("Normal SecretRemoved")))
 
 		user = e.Change(ctx, "alice", setRole(v1alpha1.RoleAdmin))
 		Expect(lifecyclesuite.Condition(user, "Active")).To(Equal("True/Accepted"))

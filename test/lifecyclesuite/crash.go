@@ -55,12 +55,8 @@ func (s *Suite[T]) crash(what string, c crash[T]) {
 			c.prepare(ctx, e)
 			before := e.Get(ctx, one)
 
-			e.Client = kit.CrashAfter(s.Cached, stop, new(int))
-			_, err := e.NewReconciler().Reconcile(ctx, reconcile.Request{NamespacedName: e.Key(one)})
-			Expect(err).To(MatchError(kit.ErrCrash))
+			e.crashAfter(ctx, one, stop)
 			e.readableKeyWorks(ctx, before)
-
-			e.Client = s.Cached
 			e.Reconcile(ctx, one)
 			c.outcome(ctx, e)
 		})
@@ -74,6 +70,15 @@ func (s *Suite[T]) crash(what string, c crash[T]) {
 		Expect(writes).To(Equal(c.writes))
 		c.outcome(ctx, e)
 	})
+}
+
+// crashAfter reconciles an object with an operator that is killed after this number of writes.
+func (e *Env[T]) crashAfter(ctx context.Context, name string, writes int) {
+	GinkgoHelper()
+	e.Client = kit.CrashAfter(e.Cached, writes, new(int))
+	_, err := e.NewReconciler().Reconcile(ctx, reconcile.Request{NamespacedName: e.Key(name)})
+	Expect(err).To(MatchError(kit.ErrCrash))
+	e.Client = e.Cached
 }
 
 func (s *Suite[T]) issueCrashes() map[string]crash[T] {
@@ -103,7 +108,7 @@ func (s *Suite[T]) issueCrashes() map[string]crash[T] {
 			oneSecret[T](1)(ctx, e)
 			Expect(e.Plaintext(ctx, e.SecretOf(one))).To(Equal(e.Brought()))
 		}},
-		"a rename": {4, func(ctx context.Context, e *Env[T]) {
+		"a rename": {5, func(ctx context.Context, e *Env[T]) {
 			e.Apply(ctx, one, s.secretNamed("former"))
 			e.Edit(ctx, one, s.secretNamed(e.SecretOf(one)))
 		}, oneSecret[T](withOverlap)},
@@ -149,10 +154,7 @@ func (s *Suite[T]) endCrashes() map[string]crash[T] {
 			e.Apply(ctx, one, s.orphan, s.secretNamed("former"))
 			e.Edit(ctx, one, s.secretNamed(e.SecretOf(one)))
 			// The operator is killed before it removes the former Secret.
-			e.Client = kit.CrashAfter(s.Cached, 3, new(int))
-			_, err := e.NewReconciler().Reconcile(ctx, reconcile.Request{NamespacedName: e.Key(one)})
-			Expect(err).To(MatchError(kit.ErrCrash))
-			e.Client = s.Cached
+			e.crashAfter(ctx, one, 3)
 			Expect(s.Cached.Delete(ctx, e.Get(ctx, one))).To(Succeed())
 		}, func(ctx context.Context, e *Env[T]) {
 			s.expectOrphan(ctx, e, e.Secret(ctx, e.SecretOf(one)))

@@ -40,6 +40,8 @@ type Env[T keyholder.Object] struct {
 
 	// seen are the plaintexts that were ever in a Secret of the namespace.
 	seen map[string]bool
+	// generated counts the random bytes that were read for new keys.
+	generated int
 
 	mu        sync.Mutex
 	pepperErr error
@@ -76,8 +78,14 @@ func (e *Env[T]) Format() (keyformat.Format, error) { return keyformat.Format{Pr
 func (e *Env[T]) Issuer() *issuer.Issuer {
 	return &issuer.Issuer{
 		Client: e.Client, Live: e.Plane.Client, Events: e.Events, Peppers: e, Formats: e, Clock: e.Clock,
-		Random: rand.Reader,
+		Random: e,
 	}
+}
+
+// Read implements the issuer's source of random bytes.
+func (e *Env[T]) Read(p []byte) (int, error) {
+	e.generated += len(p)
+	return rand.Read(p)
 }
 
 // NewReconciler returns a new controller, as of an operator that has just started.

@@ -157,8 +157,9 @@ func (s *Suite[T]) secretTemplate() {
 			Expect(e.Accepted(ctx, one, e.Plaintext(ctx, "renamed"))).To(BeTrue())
 			Expect(e.Accepted(ctx, one, old)).To(BeTrue(), "in its overlap")
 			e.NoSecret(ctx, e.SecretOf(one))
-			Expect(e.Events.Take()).To(ConsistOf(And(HavePrefix("Normal KeyRotated"),
-				ContainSubstring("(another Secret or entry was asked for)"))))
+			Expect(e.Events.Take()).To(ConsistOf(
+				And(HavePrefix("Normal KeyRotated"), ContainSubstring("(another Secret or entry was asked for)")),
+				HavePrefix("Normal SecretRemoved Deleted Secret "+e.SecretOf(one))))
 		})
 	})
 }

@@ -46,8 +46,9 @@ func (s *Suite[T]) ended() {
 			Expect(o.HolderStatus().SecretName).To(BeEmpty())
 			Expect(o.HolderStatus().NextRotationAt).To(BeNil())
 			e.NoSecret(ctx, e.SecretOf(one))
-			Expect(e.Events.Take()).To(ConsistOf("Normal KeyRevoked Revoked key " + keys[0].ID + ", key " + keys[1].ID +
-				": " + s.EndedMessage))
+			Expect(e.Events.Take()).To(ConsistOf(
+				"Normal KeyRevoked Revoked key "+keys[0].ID+", key "+keys[1].ID+": "+s.EndedMessage,
+				"Normal SecretRemoved Deleted Secret "+e.SecretOf(one)+": "+s.EndedMessage))
 			e.Change(ctx, one, s.rotate("2"))
 			Expect(e.Get(ctx, one).HolderStatus().Keys).To(BeEmpty(), "no rotation brings it back")
 		})
@@ -83,7 +84,7 @@ func (s *Suite[T]) deleted() {
 			Expect(Message(o, "Active")).To(Equal("The " + s.Name + " is being deleted: no key is accepted any more."))
 			Expect(o.HolderStatus().Keys).To(BeEmpty())
 			e.NoSecret(ctx, e.SecretOf(one))
-			Expect(e.Events.Take()).To(ConsistOf(HavePrefix("Normal KeyRevoked")))
+			Expect(e.Events.Take()).To(ConsistOf(HavePrefix("Normal KeyRevoked"), HavePrefix("Normal SecretRemoved")))
 			e.Edit(ctx, one, withoutFinalizers[T])
 			e.Reconcile(ctx, one)
 			Expect(e.Gone(ctx, one)).To(BeTrue())

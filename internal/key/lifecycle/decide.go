@@ -9,6 +9,7 @@ import (
 type rule func(Facts) (Plan, bool)
 
 var rules = []rule{
+	stopRefused,
 	revoke,
 	rebind,
 	dropEnded,
@@ -46,6 +47,11 @@ func Decide(f Facts) Plan {
 	return rest(f)
 }
 
+// stopRefused stalls an object for which the API server has refused a write: the same write would be refused again.
+func stopRefused(f Facts) (Plan, bool) {
+	return stall(f, WriteRefused), f.Refused
+}
+
 // revoke removes everything: first the digests, so that no key is accepted, then the Secret.
 func revoke(f Facts) (Plan, bool) {
 	switch {
@@ -57,7 +63,7 @@ func revoke(f Facts) (Plan, bool) {
 		return Plan{Step: RemoveStrays}, true
 	case f.Spec.Deleted && f.Secret.Owner == Own && outlives(f):
 		return Plan{Step: Release}, true
-	case f.Secret.Owner == Own || f.Secret.Owner == Leftover && !f.Secret.Adopt:
+	case f.Secret.Owner == Own && f.Secret.Written || f.Secret.isLeftover():
 		return Plan{Step: Remove}, true
 	case f.Status.Guarded && f.Spec.Deleted && f.Secret.Owner == NoSecret && !f.Secret.Live:
 		// The cache may not have it yet. Without the finalizer it would be collected with the object.
@@ -128,10 +134,10 @@ func waitForAPI(f Facts) (Plan, bool) {
 	return Plan{Step: Rest, Keys: settled(f.Status.Keys), WakeAt: earliestEnd(f)}, true
 }
 
-// stopMistyped stalls an object whose Secret a person handed over with another type than the spec asks for. Such a
-// Secret is never deleted.
+// stopMistyped stalls an object whose Secret a person handed over, or made, with another type than the spec asks for.
+// Such a Secret is never deleted.
 func stopMistyped(f Facts) (Plan, bool) {
-	return stall(f, TypeConflict), f.Secret.Mistyped && f.Secret.Adopt
+	return stall(f, TypeConflict), f.Secret.Mistyped && (f.Secret.Adopt || !f.Secret.Written)
 }
 
 // settle completes an issue whose key is in the Secret, whether this process or another one wrote it. It ends the other
@@ -157,7 +163,7 @@ func removeMistyped(f Facts) (Plan, bool) {
 
 func deliver(f Facts) (Plan, bool) {
 	switch {
-	case !pendingInHand(f) || f.Secret.Owner == Leftover && !f.Secret.Adopt:
+	case !pendingInHand(f) || f.Secret.isLeftover():
 		return Plan{}, false
 	case !f.Secret.may():
 		return stall(f, SecretConflict), true
@@ -168,8 +174,7 @@ func deliver(f Facts) (Plan, bool) {
 // removeLeftover deletes the Secret of a deleted object, unless it came back from a backup together with the status
 // that records its key.
 func removeLeftover(f Facts) (Plan, bool) {
-	leftover := f.Secret.Owner == Leftover && !f.Secret.Adopt
-	return Plan{Step: Remove}, leftover && !returned(f)
+	return Plan{Step: Remove}, f.Secret.isLeftover() && !returned(f)
 }
 
 // readChanged reads a Secret that another writer has changed, or that a person has marked for adoption.
@@ -209,7 +214,10 @@ func reclaim(f Facts) (Plan, bool) {
 	current := Current(f.Status.Keys)
 	content := f.Secret.Content
 	mine := current != nil && content != nil && content.Usable && content.Key.ID == current.ID && f.InHand == current.ID
-	return Plan{Step: Deliver}, mine && !f.Secret.Mistyped && !f.Secret.holds(current.ID)
+	if !mine || f.Secret.Mistyped || f.Secret.holds(current.ID) {
+		return Plan{}, false
+	}
+	return repair(f, Deliver), true
 }
 
 // resume records another key when the plaintext of a pending one is not in this process's hand. The pending digest
@@ -234,23 +242,6 @@ func issueFirst(f Facts) (Plan, bool) {
 		return issue(f, RecordChanged, kept)
 	}
 	return issue(f, FirstIssue, kept)
-}
-
-// replaceLost issues a new key if the Secret does not hold the current one and the spec asks for a replacement.
-//
-// The old keys get no overlap if the Secret has lost them: they may be in wrong hands. If only the record was changed,
-// their users have done nothing, and they are accepted until the end of their overlap, unless they are in fact the keys
-// of another object.
-func replaceLost(f Facts) (Plan, bool) {
-	lost := lostCause(f)
-	if lost == "" || lost == Restored || !f.Spec.Reissue || renamed(f) || Current(f.Status.Keys).ended(f.Now) {
-		return Plan{}, false
-	}
-	if lost == RecordChanged {
-		kept := slices.DeleteFunc(settled(f.Status.Keys), func(k Key) bool { return k.Shared })
-		return issue(f, lost, kept)
-	}
-	return issue(f, lost, nil)
 }
 
 func rename(f Facts) (Plan, bool) {
@@ -294,7 +285,10 @@ func rotateOnSchedule(f Facts) (Plan, bool) {
 }
 
 func relabel(f Facts) (Plan, bool) {
-	return Plan{Step: Relabel}, f.Secret.Owner == Own && f.Secret.Outdated
+	if f.Secret.Owner != Own || !f.Secret.Outdated {
+		return Plan{}, false
+	}
+	return repair(f, Relabel), true
 }
 
 func removeStrays(f Facts) (Plan, bool) {
@@ -332,7 +326,7 @@ func rest(f Facts) Plan {
 
 // issue records a new key, unless it could not be delivered.
 func issue(f Facts, why Cause, kept []Key) (Plan, bool) {
-	if f.Secret.Owner == Foreign && !f.Secret.Adopt {
+	if !f.Secret.may() && !f.Secret.isLeftover() {
 		return stall(f, SecretConflict), true
 	}
 	return record(f, why, kept)
@@ -349,6 +343,8 @@ func record(f Facts, why Cause, kept []Key) (Plan, bool) {
 		return Plan{}, false
 	case !f.Secret.Live && (why == Resumed || !mustHold(f)):
 		return Plan{Step: Look}, true
+	case f.Status.Refused && !f.Secret.Accepted:
+		return Plan{Step: Try}, true
 	}
 	kept = append(kept, pendingKeys(f.Status.Keys)...)
 	return Plan{Step: Record, Cause: why, Adopt: why == Adopted, Keys: kept, ExpiresAt: end}, true

@@ -88,6 +88,21 @@ func TestDecide_StepsFromRest(t *testing.T) {
 			[]lifecycle.Step{guard, read, stall}, []string{"k1"}, lifecycle.RetiredKey},
 		"digest removed from status": {func(f *fixture) { f.status.Keys = nil },
 			[]lifecycle.Step{look, record, deliver, settle, rest}, []string{"k2"}, 0},
+		"Secret replaced by a copy, demoted": {func(f *fixture) {
+			f.spec.Revoked, f.secret.intact, f.secret.copied = true, false, true
+		},
+			[]lifecycle.Step{drop, rest}, nil, 0},
+		"re-applied, a copy with the former owner": {func(f *fixture) {
+			f.status = lifecycle.Status{}
+			f.leave()
+			f.secret.intact, f.secret.copied = false, true
+		},
+			[]lifecycle.Step{stall}, nil, lifecycle.SecretConflict},
+		"restored with its status, without managed fields": {func(f *fixture) {
+			f.leave()
+			f.secret.intact, f.secret.copied = false, true
+		},
+			[]lifecycle.Step{read, deliver, rest}, []string{"k1"}, 0},
 		"username taken": {func(f *fixture) { f.spec.Blocked = true },
 			[]lifecycle.Step{stall}, []string{"k1"}, lifecycle.ByBlock},
 		"the user is gone": {func(f *fixture) { f.spec.Blocked, f.spec.Rebind = true, true },

@@ -47,6 +47,8 @@ type Facts struct {
 	Spec   Spec
 	Status Status
 	Secret Secret
+	// Refused: the API server has refused a write of this run for a reason that does not pass by itself.
+	Refused bool
 	// InHand is the id of the key whose plaintext the caller holds in memory. Empty: none.
 	InHand string
 }
@@ -83,6 +85,8 @@ type Spec struct {
 	RotateRequest string
 	// SecretName is the name of the Secret asked for.
 	SecretName string
+	// Observed: the status describes this spec already.
+	Observed bool
 	// Orphan: the Secret stays when the object is deleted.
 	Orphan bool
 }
@@ -98,6 +102,11 @@ type Status struct {
 	AdoptedKeyIDs []string
 	// Restored: the current key is older than the object, so both came back from a backup.
 	Restored bool
+	// Refused: the last run ended with such a refusal. No key is recorded until the API server accepts its Secret.
+	Refused bool
+	// Losses of what Keywright wrote into the Secret. Fighting: the object is stalled for the last of them.
+	Losses   Losses
+	Fighting bool
 	// Guarded: a finalizer keeps the object until its Secret has been released.
 	Guarded bool
 }
@@ -120,6 +129,8 @@ const (
 // Secret is what is known of the Secret that the spec names.
 type Secret struct {
 	Owner Owner
+	// Noted: this run has recorded that another writer changed it.
+	Noted bool
 	// Live: read from the API server in this run, not from the cache.
 	Live bool
 	// KeyID is the id of the key that Keywright last wrote into it.
@@ -136,7 +147,14 @@ type Secret struct {
 	Outdated bool
 	// Content is the key in it, once read. Nil: not read.
 	Content *Content
-	// Strays: other Secrets written for this object, under a name the spec no longer asks for.
+	// ChangedBy is the field manager that changed the key, or another part of Keywright's, last. Empty: not known, as
+	// always for a Secret from the cache.
+	ChangedBy string
+	// Written: Keywright wrote it, or a part of it. A copy that a person made of a Secret with its owner is not.
+	Written bool
+	// Accepted: the API server would accept a key in it.
+	Accepted bool
+	// Strays: other Secrets are recorded as written for this object, under names the spec no longer asks for.
 	Strays bool
 }
 
@@ -154,6 +172,9 @@ type Content struct {
 func (s Secret) may() bool {
 	return s.Owner == NoSecret || s.Owner == Own || s.Adopt
 }
+
+// isLeftover reports whether the Secret is to be deleted with the former object that Keywright wrote it for.
+func (s Secret) isLeftover() bool { return s.Owner == Leftover && s.Written && !s.Adopt }
 
 // holds reports whether the Secret holds this key and no other writer has changed it.
 func (s Secret) holds(id string) bool {

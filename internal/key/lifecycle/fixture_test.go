@@ -23,6 +23,7 @@ type fixture struct {
 	inHand    string
 	read      *lifecycle.Content
 	live      bool
+	noted     bool
 	generated int
 	// dropped is true if the last rest or stall removed a pending key.
 	dropped bool
@@ -37,9 +38,11 @@ type secret struct {
 	usable  bool
 	intact  bool
 	adopt   bool
-	stale   bool // labels
-	moved   bool // the key is under another entry than the spec asks for
-	typed   bool // its type is another one than the spec asks for
+	stale   bool   // labels
+	moved   bool   // the key is under another entry than the spec asks for
+	typed   bool   // its type is another one than the spec asks for
+	by      string // who changed the key last
+	copied  bool   // a person made it, with the owner of a Secret that Keywright wrote
 }
 
 func newFixture() *fixture {
@@ -59,6 +62,8 @@ func (f *fixture) facts() lifecycle.Facts {
 			Owner: seen.owner, Live: f.live, KeyID: seen.keyID, Intact: seen.intact && !handedOver,
 			Misplaced: seen.moved, Mistyped: seen.typed && (!handedOver || f.read != nil),
 			Adopt: seen.adopt, Outdated: seen.stale, Content: f.read, Strays: f.stray,
+			ChangedBy: seen.by, Noted: f.noted,
+			Written: seen.owner != lifecycle.NoSecret && !seen.copied,
 		},
 	}
 }
@@ -79,7 +84,7 @@ func (f *fixture) lag() {
 
 // crash is the loss of all memory.
 func (f *fixture) crash() {
-	f.inHand, f.read, f.live = "", nil, false
+	f.inHand, f.read, f.live, f.noted = "", nil, false, false
 }
 
 // run carries out plans until Rest, Stall or Await, or until stop returns true. It calls check after each step.
@@ -126,6 +131,7 @@ func byID(plan lifecycle.Plan) lifecycle.Plan {
 
 func (f *fixture) do(plan lifecycle.Plan) {
 	f.steps = append(f.steps, plan.Step)
+	f.count(plan)
 	switch plan.Step {
 	case lifecycle.Look:
 		f.live = true
@@ -161,7 +167,7 @@ func (f *fixture) do(plan lifecycle.Plan) {
 	case lifecycle.Release:
 		f.secret.owner = lifecycle.Foreign
 	case lifecycle.Relabel:
-		f.secret.stale = false
+		f.secret.stale, f.secret.copied = false, false
 	case lifecycle.Rebind:
 		// The next run has the present user.
 		f.status.Keys, f.spec.Rebind, f.spec.Blocked = nil, false, false
@@ -170,6 +176,9 @@ func (f *fixture) do(plan lifecycle.Plan) {
 		f.status.Keys = plan.Keys
 	case lifecycle.Rest, lifecycle.Stall:
 		f.dropped = len(plan.Keys) < len(f.status.Keys)
+		if plan.Step == lifecycle.Stall && lifecycle.Pending(f.status.Keys) != nil {
+			f.status.LastRotateRequest = ""
+		}
 		f.status.Keys = plan.Keys
 		if plan.Step == lifecycle.Rest || f.status.SecretName == f.spec.SecretName {
 			f.status.SecretName = ""
@@ -177,6 +186,20 @@ func (f *fixture) do(plan lifecycle.Plan) {
 		if plan.Delivered {
 			f.status.SecretName = f.spec.SecretName
 		}
+	}
+}
+
+// count records the losses of a plan.
+func (f *fixture) count(plan lifecycle.Plan) {
+	switch plan.Step {
+	case lifecycle.Note, lifecycle.Record, lifecycle.Stall:
+		if plan.Losses.Count > 0 {
+			f.status.Losses = plan.Losses
+		}
+	}
+	f.noted = f.noted || plan.Step == lifecycle.Note
+	if plan.Step.Ends() {
+		f.status.Fighting = plan.Stall == lifecycle.SecretFight
 	}
 }
 

@@ -5,7 +5,7 @@ import "time"
 // Step is one thing to do.
 type Step int
 
-// Steps. All but Rest, Stall, Await, Look and Read are exactly one write.
+// Steps. All but Rest, Stall, Await, Look, Read and Try are exactly one write.
 const (
 	// Rest: everything that the spec asks for is done. Wake at Plan.WakeAt.
 	Rest Step = iota
@@ -17,6 +17,8 @@ const (
 	Look
 	// Read: read the Secret's content, and hold its key in hand.
 	Read
+	// Try: ask the API server whether it would accept a key in the Secret, without writing one.
+	Try
 	// Record: write status with Plan.Keys and, pending, a new key: generated, or the one in hand if Plan.Adopt.
 	Record
 	// Deliver: write the key in hand into the Secret.
@@ -29,6 +31,8 @@ const (
 	Rebind
 	// Amend: write status with Plan.Keys; some keys, current or overlapping, end at another time than before.
 	Amend
+	// Note: write status with Plan.Losses before the Secret is repaired.
+	Note
 	// Remove: delete the Secret.
 	Remove
 	// RemoveStrays: delete the Secrets under names no longer asked for.
@@ -44,8 +48,8 @@ const (
 )
 
 var stepNames = [...]string{
-	"Rest", "Stall", "Await", "Look", "Read", "Record", "Deliver", "Settle", "Drop", "Rebind", "Amend", "Remove",
-	"RemoveStrays", "Relabel", "Guard", "Release", "Unguard",
+	"Rest", "Stall", "Await", "Look", "Read", "Try", "Record", "Deliver", "Settle", "Drop", "Rebind", "Amend", "Note",
+	"Remove", "RemoveStrays", "Relabel", "Guard", "Release", "Unguard",
 }
 
 func (s Step) String() string { return stepNames[s] }
@@ -94,6 +98,10 @@ const (
 	LostPepper
 	// KeyTaken: an older object records the current key.
 	KeyTaken
+	// SecretFight: another writer changes what Keywright wrote into the Secret again and again.
+	SecretFight
+	// WriteRefused: the API server refuses a write, and will until a person acts.
+	WriteRefused
 	// AwaitingKey: the API has not issued the key yet.
 	AwaitingKey
 )
@@ -109,6 +117,8 @@ type Plan struct {
 	ExpiresAt time.Time
 	// Adopt: the key to record is the one in hand.
 	Adopt bool
+	// Losses, unless zero, is what the status holds after Record, Note or Stall.
+	Losses Losses
 	// Stall is what a person has to act on.
 	Stall StallCause
 	// Delivered: the Secret holds the current key. Set for Rest and Stall.

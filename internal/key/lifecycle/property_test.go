@@ -99,7 +99,7 @@ func (f *fixture) checkRest(plan lifecycle.Plan) error {
 	case current != nil && current.Dead != "" && !plan.Expired:
 		return errors.New("a dead key is current and not reported")
 	case f.spec.Revoked, f.spec.Deleted:
-		if current != nil || f.secret.owner == lifecycle.Own {
+		if current != nil || f.secret.owner == lifecycle.Own && !f.secret.copied {
 			return errors.New("a revoked or deleted object kept its key or its Secret")
 		}
 	case plan.Expired:
@@ -175,7 +175,11 @@ func happen(t *rapid.T, f *fixture) {
 		"edit labels":    func() { f.secret.stale = f.secret.owner == lifecycle.Own },
 		"touch Secret":   func() { f.secret.intact = false },
 		"foreign Secret": func() { f.secret = secret{owner: lifecycle.Foreign, content: "b7", usable: true} },
-		"annotate":       func() { f.secret.adopt = f.secret.owner != lifecycle.NoSecret },
+		"replace Secret by a copy": func() {
+			f.secret.intact, f.secret.copied = false, f.secret.owner != lifecycle.NoSecret
+		},
+		"annotate":                      func() { f.secret.adopt = f.secret.owner != lifecycle.NoSecret },
+		"the status describes the spec": func() { f.spec.Observed = !f.spec.Observed },
 		"re-apply": func() {
 			f.status = lifecycle.Status{}
 			f.leave()

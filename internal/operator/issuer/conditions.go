@@ -75,7 +75,7 @@ func readinessOf(r *run, plan lifecycle.Plan) readiness {
 	switch plan.Step {
 	case lifecycle.Record:
 		return readiness{Finding: issuing(r.target, plan), state: reconciling}
-	case lifecycle.Drop, lifecycle.Amend:
+	case lifecycle.Drop, lifecycle.Amend, lifecycle.Note:
 		return dropping(r.target)
 	case lifecycle.Rebind:
 		rebound := Finding{v1alpha1.ReasonIssuing, "The keys of the former user have ended."}
@@ -95,7 +95,7 @@ func stalling(r *run, cause lifecycle.StallCause) readiness {
 		Finding: stallFinding(r, cause), state: stalled,
 		refused: cause == lifecycle.LostPepper || cause == lifecycle.KeyTaken,
 	}
-	if r.issuer.Clock.Now().Before(r.graceUntil(problem.Reason)) {
+	if r.issuer.Clock.Now().Before(r.graceUntil(cause, problem.Reason)) {
 		problem.state = reconciling
 	}
 	return problem
@@ -191,6 +191,10 @@ func stallFinding(r *run, cause lifecycle.StallCause) Finding {
 		return Finding{v1alpha1.ReasonRetiredKey, fmt.Sprintf(
 			"Secret %s holds a key that was replaced after its adoption: "+
 				"put another key into it, or remove annotation %s from the Secret.", secret, v1alpha1.AnnotationAdopt)}
+	case lifecycle.SecretFight:
+		return Finding{v1alpha1.ReasonSecretConflict, r.fightMessage()}
+	case lifecycle.WriteRefused:
+		return Finding{v1alpha1.ReasonWriteRefused, r.refusalMessage()}
 	case lifecycle.AwaitingKey:
 		return Finding{v1alpha1.ReasonAwaitingKey,
 			"Delivery is Response and the API has issued no key: rotate the key through the API."}
@@ -204,7 +208,13 @@ func (r *run) conflictMessage() string {
 	const again = " Keywright checks it again every minute."
 	secret := r.target.Spec.SecretName
 	if r.secret != nil {
-		if owner := metav1.GetControllerOfNoCopy(r.secret); owner != nil {
+		owner := metav1.GetControllerOfNoCopy(r.secret)
+		switch {
+		case owner != nil && r.observed.Owner == lifecycle.Leftover:
+			return fmt.Sprintf("Secret %s names a deleted %s %s as its owner, but Keywright did not write it: delete it, or "+
+				"remove its ownerReferences and hand its key over with annotation %s: \"true\" on the Secret.",
+				secret, owner.Kind, owner.Name, v1alpha1.AnnotationAdopt) + again
+		case owner != nil:
 			return fmt.Sprintf("Secret %s belongs to %s %s: name another in spec.secret.name.",
 				secret, owner.Kind, owner.Name) + again
 		}

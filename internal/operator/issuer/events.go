@@ -62,7 +62,8 @@ func (r *run) delivered(before *v1alpha1.KeyHolderStatus) event {
 		return event{corev1.EventTypeNormal, v1alpha1.EventKeyAdopted, "Adopt", "Adopted: " + key}
 	case endsOldKeys(r.cause):
 		rotated.note += fateOfAll(r.target.status().Keys)
-		if r.cause == lifecycle.RecordChanged {
+		// A person who deletes the Secret may want a new key.
+		if r.cause != lifecycle.SecretDeleted || r.losses.IsFight() {
 			rotated.kind = corev1.EventTypeWarning
 		}
 		return rotated
@@ -101,8 +102,11 @@ func (r *run) evicted(before *v1alpha1.KeyHolderStatus) []event {
 }
 
 func (r *run) causeSuffix() string {
-	if r.cause == "" || r.cause == lifecycle.FirstIssue {
+	switch {
+	case r.cause == "" || r.cause == lifecycle.FirstIssue:
 		return ""
+	case r.cause == lifecycle.SecretChanged && r.losses.By != "":
+		return fmt.Sprintf(" (%s by field manager %q)", r.cause, r.losses.By)
 	}
 	return fmt.Sprintf(" (%s)", r.cause)
 }

@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/lifecycle"
 )
 
 // grace is how long a problem that another object may cure is Reconciling before it is Stalled: the objects of one
@@ -23,9 +24,10 @@ var curedByOthers = map[string]bool{
 	v1alpha1.ReasonKeyInUse:       true,
 }
 
-// graceUntil returns the end of the grace of a problem. It is zero if the problem has none, or was Stalled before.
-func (r *run) graceUntil(reason string) time.Time {
-	if !curedByOthers[reason] {
+// graceUntil returns the end of the grace of a problem. It is zero if the problem has none, or was Stalled before. A
+// fight for the Secret has lasted long enough when it is noticed.
+func (r *run) graceUntil(cause lifecycle.StallCause, reason string) time.Time {
+	if !curedByOthers[reason] || cause == lifecycle.SecretFight {
 		return time.Time{}
 	}
 	return r.waitUntil(reason, reason, grace)

@@ -113,7 +113,8 @@ func (r *run) count(plan lifecycle.Plan, before *v1alpha1.KeyHolderStatus) {
 	case lifecycle.Rebind:
 		m.keysEnded(kind, endedOwnerGone, len(before.Keys))
 	case lifecycle.Stall:
-		if plan.Stall == lifecycle.SecretConflict && !isReported(before, v1alpha1.ReasonSecretConflict) {
+		conflicts := plan.Stall == lifecycle.SecretConflict || plan.Stall == lifecycle.SecretFight
+		if conflicts && !isReported(before, v1alpha1.ReasonSecretConflict) {
 			m.conflict(kind, conflictSecret)
 		}
 	}

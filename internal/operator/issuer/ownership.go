@@ -57,54 +57,6 @@ func (i *Issuer) ListOwned(
 	return owned, err
 }
 
-// deleteSecret deletes this version of a Secret: another operator may have written a key into it since, and another
-// Secret may have taken its name.
-func (i *Issuer) deleteSecret(ctx context.Context, secret *metav1.PartialObjectMetadata) error {
-	exactly := client.Preconditions{UID: &secret.UID, ResourceVersion: &secret.ResourceVersion}
-	return client.IgnoreNotFound(i.Client.Delete(ctx, secret, exactly))
-}
-
-// RemoveOrphans deletes the Secrets of a deleted object, as the garbage collector does where one runs. A Secret
-// that is annotated for adoption is released for the object that will adopt it.
-func (i *Issuer) RemoveOrphans(ctx context.Context, kind string, object client.ObjectKey) error {
-	i.backoff.reset(idOf(kind, object))
-	i.expectations.reset(idOf(kind, object))
-	secrets, err := i.ListOwned(ctx, kind, object)
-	if err != nil || len(secrets) == 0 {
-		return err
-	}
-	liveUID, err := i.liveUID(ctx, kind, object)
-	if err != nil {
-		return err
-	}
-	for n := range secrets {
-		if metav1.GetControllerOfNoCopy(&secrets[n]).UID == liveUID {
-			continue
-		}
-		if err := i.removeOrphan(ctx, &secrets[n]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (i *Issuer) removeOrphan(ctx context.Context, secret *metav1.PartialObjectMetadata) error {
-	err := i.releaseOrDelete(ctx, secret)
-	if apierrors.IsConflict(err) {
-		// The event of the newer version triggers the next attempt.
-		return nil
-	}
-	return err
-}
-
-func (i *Issuer) releaseOrDelete(ctx context.Context, secret *metav1.PartialObjectMetadata) error {
-	if secret.Annotations[v1alpha1.AnnotationAdopt] != "true" {
-		return i.deleteSecret(ctx, secret)
-	}
-	_, err := i.releaseSecret(ctx, secret)
-	return client.IgnoreNotFound(err)
-}
-
 // liveUID returns the uid of the object that has this name now, or "". It asks the API server because caches lag: a
 // Secret whose owner is not cached yet is not an orphan.
 func (i *Issuer) liveUID(ctx context.Context, kind string, object client.ObjectKey) (types.UID, error) {

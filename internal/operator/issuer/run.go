@@ -34,17 +34,24 @@ type run struct {
 	// translation.
 	secret   *metav1.PartialObjectMetadata
 	observed lifecycle.Secret
-	// strays are Secrets written for this object under names that the spec no longer names.
-	strays []metav1.PartialObjectMetadata
+	// removed are the names of Secrets of strays that this run has deleted.
+	removed []string
 
 	plaintext string
 	// plaintextID is the key id of plaintext.
 	plaintextID string
 	cause       lifecycle.Cause
+	losses      lifecycle.Losses
+	// noted: this run has recorded that another writer changed the Secret.
+	noted bool
 	// unusable is why the key in a Secret to adopt cannot be used.
 	unusable error
 	// foundType is the type of a Secret that was read.
 	foundType v1alpha1.SecretType
+	// refusal is why the API server refuses a write of this run for good.
+	refusal error
+	// immutable: the refusal is that the Secret is immutable.
+	immutable bool
 	// usedBy names the other object that records the key.
 	usedBy  string
 	written versions
@@ -63,7 +70,13 @@ func (r *run) untilDone(ctx context.Context) (reconcile.Result, error) {
 		if err != nil {
 			return reconcile.Result{}, err
 		}
-		if err := r.do(ctx, plan); err != nil {
+		err = r.do(ctx, plan)
+		if r.refusal == nil && isRefusal(err) {
+			// The next decision is to report it.
+			r.refusal, r.immutable = r.redact(fmt.Errorf("%s: %w", written(plan.Step), err)), isImmutable(err)
+			continue
+		}
+		if err != nil {
 			return r.handleFailure(ctx, plan, err)
 		}
 		switch {
@@ -82,16 +95,21 @@ func (r *run) untilDone(ctx context.Context) (reconcile.Result, error) {
 
 func (r *run) decide(ctx context.Context) (lifecycle.Plan, error) {
 	t := r.target
-	r.observed.Strays = len(r.strays) > 0
+	r.observed.Strays = len(r.strays()) > 0
 	keys, err := r.recordedKeys(ctx)
 	if err != nil {
 		return lifecycle.Plan{}, err
 	}
 	t.Spec.Blocked, t.Spec.AwaitUntil = t.Blocked != nil, r.awaitUntil()
+	t.Spec.Observed = t.status().ObservedGeneration == t.Object.GetGeneration()
+	r.observed.Noted = r.noted
 	return lifecycle.Decide(lifecycle.Facts{
-		Now: r.issuer.Clock.Now(), Spec: t.Spec, Secret: r.observed, InHand: r.plaintextID,
+		Now: r.issuer.Clock.Now(), Spec: t.Spec, Secret: r.observed, InHand: r.plaintextID, Refused: r.refusal != nil,
 		Status: lifecycle.Status{
 			Keys: keys, SecretName: t.status().SecretName, Restored: t.restored(keys), Guarded: t.guarded(),
+			Losses:            lossesOf(t.status()),
+			Fighting:          isStalledFor(t.status(), v1alpha1.ReasonSecretConflict),
+			Refused:           isStalledFor(t.status(), v1alpha1.ReasonWriteRefused),
 			LastRotateRequest: t.status().LastRotateRequest, AdoptedKeyIDs: t.status().AdoptedKeyIDs,
 		},
 	}), nil
@@ -210,7 +228,7 @@ func (r *run) resultOf(plan lifecycle.Plan) reconcile.Result {
 		atMost(plan.WakeAt.Sub(now))
 	}
 	if plan.Step == lifecycle.Stall {
-		if until := r.graceUntil(stallFinding(r, plan.Stall).Reason); now.Before(until) {
+		if until := r.graceUntil(plan.Stall, stallFinding(r, plan.Stall).Reason); now.Before(until) {
 			atMost(until.Sub(now))
 		}
 	}
@@ -221,12 +239,12 @@ func (r *run) resultOf(plan lifecycle.Plan) reconcile.Result {
 	return reconcile.Result{RequeueAfter: wait}
 }
 
-// needsPolling reports whether the stall may end without an event: by a change to a Secret that is not watched,
-// or to another object that records the same key.
+// needsPolling reports whether the stall may end without an event: by a change to a Secret that is not watched, to
+// another object that records the same key, or to a policy that refuses a write.
 func needsPolling(cause lifecycle.StallCause) bool {
 	switch cause {
 	case lifecycle.SecretConflict, lifecycle.TypeConflict, lifecycle.InvalidKey, lifecycle.RetiredKey,
-		lifecycle.KeyInUse, lifecycle.KeyTaken:
+		lifecycle.KeyInUse, lifecycle.KeyTaken, lifecycle.WriteRefused:
 		return true
 	}
 	return false

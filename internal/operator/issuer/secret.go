@@ -42,9 +42,11 @@ func (t *Target) observe(secret *metav1.PartialObjectMetadata) lifecycle.Secret 
 		Misplaced: t.misplaced(owned, written),
 		Adopt:     adopt,
 		// The type of a Secret that a person handed over is known once it has been read.
-		Mistyped: mistyped && !adopt,
-		Intact:   proven && (!mistyped || !adopt) && t.ownsKey(owned, written) && t.ownsEntries(owned, written),
-		Outdated: t.metadataPatch(secret, owned) != nil,
+		Mistyped:  mistyped && !adopt,
+		Intact:    proven && (!mistyped || !adopt) && t.ownsKey(owned, written) && t.ownsEntries(owned, written),
+		Outdated:  t.metadataPatch(secret, owned) != nil,
+		Written:   !owned.Empty(),
+		ChangedBy: t.changedBy(secret),
 	}
 }
 

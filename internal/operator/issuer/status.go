@@ -89,14 +89,18 @@ func (r *run) setStatus(plan lifecycle.Plan) {
 	t := r.target
 	s := t.status()
 	s.ObservedGeneration = t.Object.GetGeneration()
-	s.Keys = convert.KeyStatuses(plan.Keys)
+	r.setKeys(plan)
 	if t.Blocked == nil {
 		// Otherwise nothing is issued, and not everything that applies is known.
 		s.Effective = effectiveOf(t)
 	}
+	recordLosses(s, plan.Losses)
 	switch plan.Step {
 	case lifecycle.Record:
 		s.LastRotateRequest = t.Spec.RotateRequest
+		if t.Spec.SecretName != s.SecretName {
+			s.OtherSecrets = appendOther(s.OtherSecrets, t.Spec.SecretName)
+		}
 		if plan.Adopt {
 			s.AdoptedKeyIDs = appendAdopted(s.AdoptedKeyIDs, r.plaintextID)
 		}
@@ -108,6 +112,7 @@ func (r *run) setStatus(plan lifecycle.Plan) {
 			// now on shows that the owner is gone.
 			s.LastRotateRequest = t.Spec.RotateRequest
 		}
+		s.OtherSecrets = r.otherSecrets(plan)
 		// An object that stalls on its way to another Secret still has the former one.
 		if plan.Step != lifecycle.Stall || s.SecretName == t.Spec.SecretName {
 			s.SecretName = ""
@@ -120,6 +125,20 @@ func (r *run) setStatus(plan lifecycle.Plan) {
 	r.setConditions(readinessOf(r, plan))
 }
 
+// setKeys records the keys of a plan, and gives up the pending keys that are not among them.
+func (r *run) setKeys(plan lifecycle.Plan) {
+	s := r.target.status()
+	dropped := droppedKeys(s.Keys, plan.Keys)
+	s.AdoptedKeyIDs = slices.DeleteFunc(slices.Clone(s.AdoptedKeyIDs), func(id string) bool {
+		return slices.Contains(dropped, id)
+	})
+	if plan.Step == lifecycle.Stall && len(dropped) > 0 {
+		// The key that was requested does not come. The request stands.
+		s.LastRotateRequest = ""
+	}
+	s.Keys = convert.KeyStatuses(plan.Keys)
+}
+
 // effectiveOf returns the defaults and limits that apply to a key that is issued now.
 func effectiveOf(t *Target) *v1alpha1.Effective {
 	applied := &v1alpha1.Effective{Overlap: convert.DurationOf(t.Spec.Overlap)}
@@ -130,6 +149,44 @@ func effectiveOf(t *Target) *v1alpha1.Effective {
 		applied.TTL, applied.TTLFrom = convert.DurationOf(ttl), "spec.ttl"
 	}
 	return applied
+}
+
+// otherSecrets returns what status.otherSecrets holds after a plan that issues nothing: the strays that are left. A
+// stall leaves them for later.
+func (r *run) otherSecrets(plan lifecycle.Plan) (others []string) {
+	left := r.strays()
+	if plan.Step == lifecycle.Stall {
+		left = r.target.status().OtherSecrets
+	}
+	for _, name := range left {
+		if !slices.Contains(r.removed, name) {
+			others = appendOther(others, name)
+		}
+	}
+	return others
+}
+
+// maxOther is how many names status.otherSecrets has room for.
+const maxOther = 16
+
+func appendOther(names []string, name string) []string {
+	if slices.Contains(names, name) {
+		return names
+	}
+	names = append(slices.Clone(names), name)
+	return names[max(0, len(names)-maxOther):]
+}
+
+// droppedKeys returns the ids of the pending keys that are given up. They never were the current key: one that was
+// brought may be adopted later.
+func droppedKeys(before []v1alpha1.KeyStatus, kept []lifecycle.Key) (ids []string) {
+	for _, k := range before {
+		isKept := slices.ContainsFunc(kept, func(other lifecycle.Key) bool { return other.ID == k.ID })
+		if k.State == v1alpha1.KeyPending && !isKept {
+			ids = append(ids, k.ID)
+		}
+	}
+	return ids
 }
 
 // maxAdopted is how many adopted key ids status keeps: enough for a person who edits keys by hand.

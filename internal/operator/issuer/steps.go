@@ -3,7 +3,6 @@ package issuer
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -26,6 +25,8 @@ func (r *run) do(ctx context.Context, plan lifecycle.Plan) error {
 		return r.readMetadata(ctx)
 	case lifecycle.Read:
 		return r.readKey(ctx)
+	case lifecycle.Try:
+		return r.tryDelivery(ctx)
 	case lifecycle.Record:
 		return r.recordKey(ctx, plan)
 	case lifecycle.Deliver:
@@ -44,6 +45,9 @@ func (r *run) do(ctx context.Context, plan lifecycle.Plan) error {
 		return r.release(ctx)
 	case lifecycle.Rebind:
 		return r.rebind(ctx, plan)
+	case lifecycle.Note:
+		r.noted = true
+		return r.writeStatus(ctx, plan)
 	case lifecycle.Settle, lifecycle.Drop, lifecycle.Amend, lifecycle.Await, lifecycle.Stall, lifecycle.Rest:
 		return r.writeStatus(ctx, plan)
 	}
@@ -57,11 +61,8 @@ func (r *run) observeCached(ctx context.Context) error {
 		return err
 	}
 	for _, secret := range owned {
-		switch {
-		case secret.Name == r.target.Spec.SecretName:
+		if secret.Name == r.target.Spec.SecretName {
 			r.setSecret(&secret, false)
-		case r.target.ownerOf(&secret) == lifecycle.Own:
-			r.strays = append(r.strays, secret)
 		}
 	}
 	return nil
@@ -69,16 +70,21 @@ func (r *run) observeCached(ctx context.Context) error {
 
 // readMetadata reads the Secret's metadata from the API server.
 func (r *run) readMetadata(ctx context.Context) error {
+	secret, err := r.issuer.liveMetadata(ctx, r.target.secretKey())
+	if err == nil {
+		r.setSecret(secret, true)
+	}
+	return err
+}
+
+// liveMetadata reads the metadata of a Secret from the API server. It returns nil if there is none.
+func (i *Issuer) liveMetadata(ctx context.Context, key client.ObjectKey) (*metav1.PartialObjectMetadata, error) {
 	secret := SecretMetadata()
-	err := r.issuer.Live.Get(ctx, r.target.secretKey(), secret)
-	if client.IgnoreNotFound(err) != nil {
-		return err
-	}
+	err := i.Live.Get(ctx, key, secret)
 	if err != nil {
-		secret = nil
+		return nil, client.IgnoreNotFound(err)
 	}
-	r.setSecret(secret, true)
-	return nil
+	return secret, nil
 }
 
 // readKey reads the key from the Secret. No other code reads the content of a key's Secret.
@@ -159,7 +165,7 @@ func (r *run) recordKey(ctx context.Context, plan lifecycle.Plan) error {
 		}
 		added = r.holdKey(plaintext, plan.ExpiresAt)
 	}
-	r.cause = plan.Cause
+	r.cause, r.losses = plan.Cause, plan.Losses
 	plan.Keys = append(plan.Keys, added)
 	return r.writeStatus(ctx, plan)
 }
@@ -195,48 +201,6 @@ func (r *run) deliver(ctx context.Context) error {
 	return nil
 }
 
-// isTypeConflict reports whether the API server refused to change the type of a Secret.
-func isTypeConflict(err error) bool {
-	var refusal apierrors.APIStatus
-	if !errors.As(err, &refusal) || refusal.Status().Details == nil {
-		return false
-	}
-	ofType := func(c metav1.StatusCause) bool { return c.Field == "type" }
-	return slices.ContainsFunc(refusal.Status().Details.Causes, ofType)
-}
-
-// errReplaced means that another object has taken the name of the object that a decision was made for.
-var errReplaced = errors.New("another object has its name now")
-
-// removeSecret deletes the Secret, but only for the live object: a stale cache may show a deleted object whose
-// successor owns this Secret.
-func (r *run) removeSecret(ctx context.Context) error {
-	kind, object := r.target.kind(), r.target.Object
-	liveUID, err := r.issuer.liveUID(ctx, kind, r.target.key())
-	if err != nil {
-		return err
-	}
-	if liveUID != object.GetUID() {
-		resource := v1alpha1.SchemeGroupVersion.WithResource(kind).GroupResource()
-		return apierrors.NewConflict(resource, object.GetName(), errReplaced)
-	}
-	if err := r.issuer.deleteSecret(ctx, r.secret); err != nil {
-		return err
-	}
-	r.setSecret(nil, true)
-	return nil
-}
-
-func (r *run) removeStrays(ctx context.Context) error {
-	for i := range r.strays {
-		if err := r.issuer.deleteSecret(ctx, &r.strays[i]); err != nil {
-			return err
-		}
-	}
-	r.strays = nil
-	return nil
-}
-
 // relabel sets the Secret's labels, its annotations and the entries beside the key, without touching the key.
 func (r *run) relabel(ctx context.Context) error {
 	patch, err := json.Marshal(r.target.metadataPatch(r.secret, cachetrim.Owned(r.secret.ManagedFields)))
@@ -246,6 +210,8 @@ func (r *run) relabel(ctx context.Context) error {
 	secret, err := r.issuer.patchSecret(ctx, r.secret, patch)
 	if err == nil {
 		r.setSecret(secret, true)
+		// A webhook may have changed it again. The event of this write triggers the next attempt.
+		r.observed.Outdated = false
 		r.written.secret = secret.ResourceVersion
 	}
 	return err
