@@ -201,8 +201,9 @@ func happen(t *rapid.T, f *fixture) {
 			states := []lifecycle.State{"", lifecycle.StatePending, lifecycle.StateCurrent, lifecycle.StateOverlapping}
 			evil := lifecycle.Key{ID: "evil", IssuedAt: f.now, State: rapid.SampledFrom(states).Draw(t, "state")}
 			// The list is a map by id.
-			others := slices.DeleteFunc(slices.Clone(f.status.Keys), func(k lifecycle.Key) bool { return k.ID == evil.ID })
-			f.status.Keys = append(others, evil)
+			keys := slices.DeleteFunc(slices.Clone(f.status.Keys), func(k lifecycle.Key) bool { return k.ID == evil.ID })
+			keys = append(keys, evil)
+			f.status.Keys = keys
 			if len(f.status.Keys) == 1 {
 				f.status.Keys = nil
 			}
