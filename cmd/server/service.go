@@ -67,6 +67,7 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)
 	}
+	store.View = watch
 	g := gate.New(gate.Config{
 		Verifier: verifier, View: clusterwatch.Bounded{Watcher: watch}, Sessions: db.sessions, Now: time.Now, Log: log,
 		Registry: metrics, Uses: db.uses, SeenUsers: db.seen,

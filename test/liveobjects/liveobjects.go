@@ -55,7 +55,8 @@ func Start(ctx context.Context, log *slog.Logger) *Env {
 		rest, keyholder.Scope{System: stack.Namespace}, clusterwatch.Targets{Index: e.Index}, log)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	e.Options = objects.Options{
-		REST: rest, Namespace: stack.Namespace, Verifier: e.Verifier, Random: rand.Reader, Now: time.Now, Log: log,
+		REST: rest, Namespace: stack.Namespace, Verifier: e.Verifier, View: e.View,
+		Random: rand.Reader, Now: time.Now, Log: log,
 		Format: func() keyformat.Format { return e.Format }, Ring: func() *pepper.Keyring { return e.Ring },
 	}
 	e.Store, err = objects.New(e.Options)

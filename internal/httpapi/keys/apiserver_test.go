@@ -84,7 +84,7 @@ var _ = Describe("/apiv1 on an API server", func() {
 		).To(Succeed())
 		Expect(stored.Labels).To(HaveKeyWithValue(v1alpha1.LabelCreatedBy, v1alpha1.CreatedByAPI))
 		Expect(stored.Spec.Delivery).To(Equal(v1alpha1.DeliveryResponse))
-		Expect(*stored.Spec.TTL).To(BeEquivalentTo("24h0m0s"))
+		Expect(*stored.Spec.TTL).To(BeEquivalentTo("24h"))
 		Expect(made["expires_at"]).To(Equal(stored.Status.Keys[0].IssuedAt.UTC().Add(24 * time.Hour).Format(time.RFC3339)))
 
 		_, listed, _ := ask("GET", "accounts/ci/apikeys?name=CI*", "")

@@ -54,7 +54,7 @@ func (b *body) wanted() (*apikeys.Wanted, error) {
 		return nil, err
 	}
 	w := &apikeys.Wanted{
-		Policy: c.Policy, ExpiresAt: c.ExpiresAt, TTL: c.EndsIn, Disabled: c.Enabled != nil && !*c.Enabled,
+		Policy: c.Policy, ExpiresAt: c.ExpiresAt, TTL: c.TTL, Disabled: c.Enabled != nil && !*c.Enabled,
 	}
 	take(&w.Name, c.Name)
 	take(&w.Description, c.Description)
@@ -78,7 +78,7 @@ func (b *body) change() (*apikeys.Change, error) {
 		Scopes:      f.list(apikeys.FieldScopes, orEmpty(b.Scopes, `[]`)),
 		Roles:       f.list(apikeys.FieldRoles, orEmpty(b.Roles, `[]`)),
 		ExpiresAt:   f.instant(apikeys.FieldExpiresAt, b.ExpiresAt),
-		EndsIn:      f.seconds(apikeys.FieldExpiresIn, b.ExpiresIn),
+		TTL:         f.seconds(apikeys.FieldExpiresIn, b.ExpiresIn),
 		NoEnd:       isNull(b.ExpiresAt) || isNull(b.ExpiresIn),
 		Enabled:     f.flag(fieldEnabled, b.Enabled),
 	}
@@ -165,7 +165,7 @@ func (f *fields) instant(field string, raw json.RawMessage) *time.Time {
 }
 
 func (f *fields) seconds(field string, raw json.RawMessage) time.Duration {
-	const most = 100 * 365 * 24 * 60 * 60
+	const most = 100_000*60*60 - 1
 	if isNull(raw) {
 		return 0
 	}
@@ -174,7 +174,7 @@ func (f *fields) seconds(field string, raw json.RawMessage) time.Duration {
 	case n == nil:
 		return 0
 	case *n < 1 || *n > most:
-		f.refuse(field, "must be from 1 to 3153600000")
+		f.refuse(field, "must be from 1 to 359999999")
 		return 0
 	}
 	return time.Duration(*n) * time.Second

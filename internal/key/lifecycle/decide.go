@@ -93,11 +93,11 @@ func amendEnds(f Facts) (Plan, bool) {
 	current := Current(amended)
 	for i := range amended {
 		k := &amended[i]
-		end := f.Spec.RecordedEnd(k.IssuedAt)
-		if k != current || f.Spec.Blocked {
-			end = earliest(end, k.ExpiresAt)
+		limit := RecordedLimit(k, current)
+		if f.Spec.Blocked {
+			limit = k.ExpiresAt
 		}
-		k.ExpiresAt = end
+		k.ExpiresAt = earliest(f.Spec.RecordedEnd(k.IssuedAt), limit)
 	}
 	same := slices.EqualFunc(amended, f.Status.Keys, func(a, b Key) bool { return a.ExpiresAt.Equal(b.ExpiresAt) })
 	return Plan{Step: Amend, Keys: amended}, !same

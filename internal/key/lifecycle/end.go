@@ -26,6 +26,15 @@ func (s *Spec) RecordedEnd(issued time.Time) time.Time {
 	return WholeSecond(end)
 }
 
+// RecordedLimit returns the recorded end of a key as far as it limits the key. It is zero for a current key: its end is
+// that of the spec, and the record is a copy, which the operator writes later. The record of any other key counts.
+func RecordedLimit(k, current *Key) time.Time {
+	if k == current {
+		return time.Time{}
+	}
+	return k.ExpiresAt
+}
+
 // Ended reports whether an end has come. The zero end never does.
 func Ended(end, now time.Time) bool { return !end.IsZero() && !now.Before(end) }
 

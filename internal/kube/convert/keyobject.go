@@ -17,15 +17,17 @@ func KeyObject(o keyholder.Object) (object verify.KeyObject, unreadable []int) {
 		Standing: Standing(o), Created: o.GetCreationTimestamp().Time, UID: string(o.GetUID()),
 		HoldsKeys: len(status.Keys) > 0, LastUsed: Instant(status.Usage.LastUsedAt),
 	}
+	specEnds := false
 	switch o := o.(type) {
 	case *v1alpha1.AdminUser:
 		object.Identity, object.UserID = identityOfUser(o), o.UserID()
 		object.OwnsUsername, object.Disabled, object.StaysIfLast = true, o.IsDisabled(), StaysIfLast(o)
 	case *v1alpha1.APIKey:
 		object.Identity, object.UserID = identityOfSubject(o.Spec.Subject), o.OwnerID()
+		specEnds = true
 		object.ExpiresAt, object.TTL, object.Rights = Instant(o.Spec.ExpiresAt), Duration(o.Spec.TTL), new(Rights(o))
 	}
-	object.Keys, unreadable = indexKeys(status.Keys)
+	object.Keys, unreadable = indexKeys(status.Keys, specEnds)
 	return object, unreadable
 }
 
@@ -45,14 +47,19 @@ func identityOfSubject(subject v1alpha1.Subject) verify.Identity {
 	return i
 }
 
-// indexKeys reads status.keys.
-func indexKeys(recorded []v1alpha1.KeyStatus) ([]verify.Key, []int) {
-	keys, unreadable := readable(recorded)
+// indexKeys reads status.keys. If the spec sets the end of the current key, the recorded one is left out: another end
+// needs no operator.
+func indexKeys(recorded []v1alpha1.KeyStatus, specEnds bool) ([]verify.Key, []int) {
+	keys, digests, unreadable := readable(recorded)
 	indexed := make([]verify.Key, len(keys))
+	var current *lifecycle.Key
+	if specEnds {
+		current = lifecycle.Current(keys)
+	}
 	for i := range keys {
 		k := &keys[i]
 		indexed[i] = verify.Key{
-			Digest: k.digest, IssuedAt: k.IssuedAt, ExpiresAt: k.ExpiresAt,
+			Digest: digests[i], IssuedAt: k.IssuedAt, ExpiresAt: lifecycle.RecordedLimit(k, current),
 			Pending: k.State == lifecycle.StatePending, Overlapping: k.State == lifecycle.StateOverlapping,
 		}
 	}

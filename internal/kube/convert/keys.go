@@ -17,23 +17,14 @@ import (
 // second one of the same key: of several the current one counts, else the one that ends first. The id is always derived
 // from the digest.
 func Keys(recorded []v1alpha1.KeyStatus) []lifecycle.Key {
-	entries, _ := readable(recorded)
-	keys := make([]lifecycle.Key, len(entries))
-	for i := range entries {
-		keys[i] = entries[i].Key
-	}
+	keys, _, _ := readable(recorded)
 	return keys
 }
 
-// entry is a readable entry of status.keys.
-type entry struct {
-	lifecycle.Key
-	digest pepper.Digest
-}
-
-// readable returns the readable entries of status.keys, each key once, and the positions of the unreadable ones.
-func readable(recorded []v1alpha1.KeyStatus) (entries []entry, unreadable []int) {
-	entries = make([]entry, 0, len(recorded))
+// readable returns the readable entries of status.keys, each key once, with their digests, and the positions of the
+// unreadable ones.
+func readable(recorded []v1alpha1.KeyStatus) (keys []lifecycle.Key, digests []pepper.Digest, unreadable []int) {
+	keys, digests = make([]lifecycle.Key, 0, len(recorded)), make([]pepper.Digest, 0, len(recorded))
 	for i := range recorded {
 		k := &recorded[i]
 		digest, err := pepper.ParseDigest(k.Digest)
@@ -41,19 +32,19 @@ func readable(recorded []v1alpha1.KeyStatus) (entries []entry, unreadable []int)
 			unreadable = append(unreadable, i)
 			continue
 		}
-		read := entry{digest: digest, Key: lifecycle.Key{
+		read := lifecycle.Key{
 			ID: digest.KeyID(), Prefix: k.Prefix, Digest: k.Digest,
 			IssuedAt: k.IssuedAt.Time, ExpiresAt: Instant(k.ExpiresAt), State: lifecycle.State(k.State),
-		}}
-		at := slices.IndexFunc(entries, func(e entry) bool { return e.ID == read.ID })
+		}
+		at := slices.IndexFunc(keys, func(k lifecycle.Key) bool { return k.ID == read.ID })
 		switch {
 		case at < 0:
-			entries = append(entries, read)
-		case compareEntries(&read.Key, &entries[at].Key) < 0:
-			entries[at] = read
+			keys, digests = append(keys, read), append(digests, digest)
+		case compareEntries(&read, &keys[at]) < 0:
+			keys[at], digests[at] = read, digest
 		}
 	}
-	return entries, unreadable
+	return keys, digests, unreadable
 }
 
 // compareEntries orders several entries of one key, so that which of them counts does not depend on their positions.

@@ -66,6 +66,31 @@ func TestKeyStatuses_RoundToWholeSeconds(t *testing.T) {
 	}
 }
 
+// The spec sets the end of the current key of an APIKey, whatever is recorded. What is recorded of other keys counts.
+func TestKeyObject_EndOfCurrentKeyIsThatOfTheSpec(t *testing.T) {
+	ring := newRing(t)
+	current, pending, overlapping := keyOf(ring.Digest("one")), keyOf(ring.Digest("two")), keyOf(ring.Digest("three"))
+	pending.State, overlapping.State = lifecycle.StatePending, lifecycle.StateOverlapping
+	keys := []lifecycle.Key{current, pending, overlapping}
+	for i := range keys {
+		keys[i].ExpiresAt = noon.Add(time.Hour)
+	}
+	apiKey := &v1alpha1.APIKey{}
+	apiKey.Status.Keys = convert.KeyStatuses(keys)
+	indexed, _ := convert.KeyObject(apiKey)
+	for i, want := range []time.Time{{}, noon.Add(time.Hour), noon.Add(time.Hour)} {
+		if got := indexed.Keys[i].ExpiresAt; !got.Equal(want) {
+			t.Errorf("key %d ends at %v, want %v", i, got, want)
+		}
+	}
+	user := &v1alpha1.AdminUser{}
+	user.Status.Keys = apiKey.Status.Keys
+	indexed, _ = convert.KeyObject(user)
+	if got := indexed.Keys[0].ExpiresAt; !got.Equal(noon.Add(time.Hour)) {
+		t.Errorf("the key of an AdminUser, whose spec sets no end, ends at %v", got)
+	}
+}
+
 // Whatever the order of the entries, the same one of each key counts.
 func TestKeys_OrderHasNoMeaning(t *testing.T) {
 	ring := newRing(t)

@@ -20,7 +20,6 @@ const maxTries = 20
 // Change changes the present state of o and updates o. change sets metadata and spec, and may be called several times.
 // When Change returns, the change is in force at this server.
 func (s *Store) Change(ctx context.Context, o Object, change func(Object)) error {
-	before := digestsOf(o)
 	err := s.retry(ctx, o, func() error {
 		changed := o.DeepCopyObject().(Object)
 		change(changed)
@@ -33,18 +32,18 @@ func (s *Store) Change(ctx context.Context, o Object, change func(Object)) error
 	if err != nil {
 		return err
 	}
-	s.await(ctx, o, func() bool { return s.shows(o, before) })
+	s.awaitShown(ctx, o)
 	return nil
 }
 
 // Delete deletes o. When it returns, this server refuses all keys of o, and of an AdminUser those that belong to its
-// user.
+// user: it has seen them, and then their end.
 func (s *Store) Delete(ctx context.Context, o Object) error {
 	before := digestsOf(o)
 	if err := s.remove(ctx, o); err != nil {
 		return err
 	}
-	s.await(ctx, o, func() bool { return s.refusesAll(before, s.Now()) && !s.showsUser(o) })
+	s.await(ctx, o, func() bool { return s.View.Shows(o) && s.refusesAll(before, s.Now()) && !s.showsUser(o) })
 	return nil
 }
 

@@ -34,7 +34,7 @@ func (s *Store) Create(ctx context.Context, o Object, k *Key) error {
 	if err := s.setStatus(ctx, o, s.recordOf(o, k, 0)); err != nil {
 		return s.undo(ctx, o, err)
 	}
-	s.await(ctx, o, func() bool { return s.shows(o, nil) })
+	s.awaitShown(ctx, o)
 	return nil
 }
 

@@ -121,12 +121,15 @@ func (s *Store) keysOf(ctx context.Context, subject v1alpha1.Subject) ([]v1alpha
 	return all, nil
 }
 
-// Roles lists every AccessRole.
+// Roles lists every AccessRole. When it returns, the index has them, so that a key which names one may use it at once.
 func (s *Store) Roles(ctx context.Context) ([]v1alpha1.AccessRole, error) {
 	var all []v1alpha1.AccessRole
 	err := s.list(ctx, func() client.ObjectList { return &v1alpha1.AccessRoleList{} }, func(l client.ObjectList) {
 		all = append(all, l.(*v1alpha1.AccessRoleList).Items...)
 	})
+	for i := range all {
+		s.awaitShown(ctx, &all[i])
+	}
 	return all, err
 }
 

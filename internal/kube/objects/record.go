@@ -21,28 +21,26 @@ import (
 // they belong to another user than k. Record returns when this server accepts k, or after a timeout: then it will as
 // soon as its watch sees the object.
 func (s *Store) Record(ctx context.Context, o Object, k *Key, overlap time.Duration) error {
-	before := digestsOf(o)
 	err := s.retry(ctx, o, func() error {
 		return s.writeKeys(ctx, o, s.recordOf(o, k, overlap))
 	})
 	if err != nil {
 		return err
 	}
-	s.await(ctx, o, func() bool { return s.shows(o, before) })
+	s.awaitShown(ctx, o)
 	return nil
 }
 
 // DropKeys removes every key from o and updates o.
 func (s *Store) DropKeys(ctx context.Context, o Object) error {
-	before := digestsOf(o)
-	if len(before) == 0 {
+	if len(digestsOf(o)) == 0 {
 		return nil
 	}
 	err := s.retry(ctx, o, func() error { return s.writeKeys(ctx, o, map[string]any{"keys": nil}) })
 	if err != nil {
 		return err
 	}
-	s.await(ctx, o, func() bool { return s.shows(o, before) })
+	s.awaitShown(ctx, o)
 	return nil
 }
 

@@ -32,6 +32,12 @@ type Verifier interface {
 	Named(username string) (spelling string, disabled bool)
 }
 
+// View is how far this server has seen the objects at the API server.
+type View interface {
+	// Shows reports whether the index has an object in the version of o or a later one.
+	Shows(o client.Object) bool
+}
+
 // callTimeout bounds each request to the API server.
 const callTimeout = 10 * time.Second
 
@@ -43,6 +49,8 @@ type Options struct {
 	// KeyNamespaces are those of APIKeys. Empty: all.
 	KeyNamespaces []string
 	Verifier      Verifier
+	// View may be set after New, before the first write.
+	View View
 	// Format and Ring are the form of new keys and the peppers as they are now.
 	Format func() keyformat.Format
 	Ring   func() *pepper.Keyring

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage"
 )
@@ -18,10 +19,10 @@ type Change struct {
 	// Policy replaces the present policy; NoPolicy removes it.
 	Policy   *v1alpha1.Policy
 	NoPolicy bool
-	// ExpiresAt and EndsIn, which counts from now, replace expiresAt and ttl of the spec; NoEnd removes them.
-	// The maxTTL of roles stays in force.
+	// ExpiresAt and TTL replace expiresAt and ttl of the spec; NoEnd removes them. As in Wanted, TTL counts from each
+	// issue. The maxTTL of roles stays in force.
 	ExpiresAt *time.Time
-	EndsIn    time.Duration
+	TTL       time.Duration
 	NoEnd     bool
 	Enabled   *bool
 }
@@ -83,7 +84,7 @@ func (op *operation) checkChange(ctx context.Context, c *Change) error {
 			return ifNamed(c.Roles, func(names []string) error { return checkUnique(FieldRoles, names) })
 		},
 		func() error { return checkEnd(c.ExpiresAt, op.Now()) },
-		func() error { return checkTTL(c.EndsIn) },
+		func() error { return checkTTL(c.TTL) },
 		func() error {
 			return ifNamed(c.Roles, func(names []string) error { return op.checkRoles(ctx, names) })
 		},
@@ -128,7 +129,7 @@ func (op *operation) apply(c *Change, k *v1alpha1.APIKey) error {
 	c.describe(&k.Spec)
 	c.enable(&k.Spec)
 	c.give(&k.Spec)
-	op.setEnd(c, &k.Spec)
+	c.setEnd(&k.Spec)
 	if c.widens() {
 		if err := op.checkIssue(k, op.issueOf(k)); err != nil {
 			return err
@@ -140,7 +141,17 @@ func (op *operation) apply(c *Change, k *v1alpha1.APIKey) error {
 	if c.widens() && k.IsRevoked() {
 		return errRevoked(k)
 	}
-	return nil
+	return op.checkTTLHasRoom(c, k)
+}
+
+// checkTTLHasRoom refuses a ttl that is over already, as an expiry in the past is.
+func (op *operation) checkTTLHasRoom(c *Change, k *v1alpha1.APIKey) error {
+	issued := op.issueOf(k)
+	if c.TTL == 0 || !lifecycle.Ended(issued.Add(c.TTL), op.Now()) {
+		return nil
+	}
+	return manage.InvalidField(FieldExpiresIn, "counts from the issue of the key, at "+issued.UTC().Format(time.RFC3339)+
+		", and is over: give expires_at, or rotate the key first")
 }
 
 // issueOf returns when the current key was issued, or now when none has been.
@@ -162,7 +173,7 @@ func (c *Change) widens() bool {
 	return enables || gives || c.ends()
 }
 
-func (c *Change) ends() bool { return c.ExpiresAt != nil || c.EndsIn > 0 || c.NoEnd }
+func (c *Change) ends() bool { return c.ExpiresAt != nil || c.TTL > 0 || c.NoEnd }
 
 // named lists the changed fields for the audit trail.
 func (c *Change) named() string {
@@ -217,16 +228,9 @@ func (c *Change) give(spec *v1alpha1.APIKeySpec) {
 	}
 }
 
-func (op *operation) setEnd(c *Change, spec *v1alpha1.APIKeySpec) {
-	if !c.ends() {
-		return
-	}
-	spec.ExpiresAt, spec.TTL = nil, nil
-	switch {
-	case c.ExpiresAt != nil:
-		spec.ExpiresAt = instant(*c.ExpiresAt)
-	case c.EndsIn > 0:
-		spec.ExpiresAt = instant(op.Now().Add(c.EndsIn))
+func (c *Change) setEnd(spec *v1alpha1.APIKeySpec) {
+	if c.ends() {
+		spec.ExpiresAt, spec.TTL = endOfSpec(c.ExpiresAt, c.TTL)
 	}
 }
 

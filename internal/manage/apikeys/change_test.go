@@ -42,7 +42,7 @@ func TestChange_OnlyNamedFields(t *testing.T) {
 	if k := change(apikeys.Change{NoPolicy: true, NoEnd: true}); k.Policy != nil || k.ExpiresAt != nil {
 		t.Errorf("%+v", k)
 	}
-	if k := change(apikeys.Change{EndsIn: 90 * time.Second}); k.ExpiresAt.Sub(env.Time()) != 90*time.Second {
+	if k := change(apikeys.Change{TTL: 90 * time.Second}); k.ExpiresAt.Sub(env.Time()) != 90*time.Second {
 		t.Errorf("%+v", k)
 	}
 	if k := change(apikeys.Change{Enabled: ptr(false)}); k.Enabled || k.Active || k.Reason != "disabled" {
@@ -61,6 +61,37 @@ func TestChange_OnlyNamedFields(t *testing.T) {
 	want(t, err, manage.Invalid, "name: is required")
 	_, err = env.Change(ctx, env.admin(), ci, first.ID, given(apikeys.Change{Description: ptr("\u202a")}))
 	want(t, err, manage.Invalid, "description: must not have characters that change the text direction")
+}
+
+// A lifetime means the same in a creation and in a change: it counts from each issue.
+func TestChange_TTLCountsFromIssue(t *testing.T) {
+	env := newEnv(t)
+	issued := env.create(t, ci, apikeys.Wanted{TTL: time.Minute})
+	start := env.Time()
+	change := func(c apikeys.Change) (*apikeys.Key, error) {
+		return env.Change(ctx, env.admin(), ci, issued.ID, given(c))
+	}
+	env.Pass(2 * time.Minute)
+	for _, over := range []time.Duration{time.Minute, 2 * time.Minute} {
+		_, err := change(apikeys.Change{TTL: over})
+		want(t, err, manage.Invalid, "expires_in_seconds: counts from the issue of the key, at 2030-01-01T00:00:00Z, "+
+			"and is over: give expires_at, or rotate the key first")
+	}
+	k, err := change(apikeys.Change{TTL: time.Hour})
+	if err != nil || !k.Active || !k.ExpiresAt.Equal(start.Add(time.Hour)) {
+		t.Fatalf("%+v %v", k, err)
+	}
+	rotated, err := env.Rotate(ctx, env.admin(), ci, issued.ID)
+	if err != nil || !rotated.ExpiresAt.Equal(env.Time().Add(time.Hour)) {
+		t.Fatalf("%+v %v", rotated, err)
+	}
+	at := env.Time().Add(time.Minute)
+	if k, err = change(apikeys.Change{ExpiresAt: &at}); err != nil || !k.ExpiresAt.Equal(at) {
+		t.Fatalf("%+v %v", k, err)
+	}
+	if k, err = change(apikeys.Change{TTL: time.Hour}); err != nil || !k.ExpiresAt.Equal(env.Time().Add(time.Hour)) {
+		t.Fatalf("%+v %v", k, err)
+	}
 }
 
 // A TTL starts again with each issue; an end at an instant stays.

@@ -8,6 +8,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/manage"
 )
 
@@ -69,7 +70,7 @@ func (op *operation) check(ctx context.Context, w *Wanted) error {
 		func() error { return checkEnd(w.ExpiresAt, op.Now()) },
 		func() error { return checkTTL(w.TTL) },
 		func() error { return op.checkRoles(ctx, w.Roles) },
-		func() error { return checkSubject(op.subject) },
+		func() error { return op.checkSubject(op.subject) },
 	} {
 		if err := rule(); err != nil {
 			return err
@@ -87,13 +88,7 @@ func (w *Wanted) spec(subject v1alpha1.Subject) v1alpha1.APIKeySpec {
 	if w.Everything {
 		spec.Policy = everything()
 	}
-	if w.ExpiresAt != nil {
-		spec.ExpiresAt = instant(*w.ExpiresAt)
-	}
-	if w.TTL > 0 {
-		ttl := v1alpha1.Duration(w.TTL.Truncate(time.Second).String())
-		spec.TTL = &ttl
-	}
+	spec.ExpiresAt, spec.TTL = endOfSpec(w.ExpiresAt, w.TTL)
 	spec.State = stateOf(!w.Disabled)
 	return spec
 }
@@ -114,6 +109,17 @@ func typed[S ~string](plain []string) []S {
 		out = append(out, S(s))
 	}
 	return out
+}
+
+// endOfSpec returns expiresAt and ttl of a spec. The caller gives one of them at most.
+func endOfSpec(end *time.Time, ttl time.Duration) (*metav1.Time, *v1alpha1.Duration) {
+	switch {
+	case end != nil:
+		return instant(*end), nil
+	case ttl > 0:
+		return nil, new(convert.DurationOf(ttl.Truncate(time.Second)))
+	}
+	return nil, nil
 }
 
 // instant drops the fraction of a second, which objects do not keep, so that no key is accepted for too long.

@@ -103,7 +103,7 @@ func TestGrant_LimitedKeyChangesAnother(t *testing.T) {
 		"disable it":      {apikeys.Change{Enabled: ptr(false)}, true},
 		"enable it":       {apikeys.Change{Enabled: ptr(true)}, false},
 		"prolong it":      {apikeys.Change{NoEnd: true}, false},
-		"end it":          {apikeys.Change{EndsIn: 1e12}, false},
+		"end it":          {apikeys.Change{TTL: 1e12}, false},
 		"widen it":        {apikeys.Change{Scopes: &[]string{"certs.read", "certs.write", "x.y"}}, false},
 		"narrow it":       {apikeys.Change{Scopes: &[]string{"certs.read"}}, true},
 		"say the same":    {apikeys.Change{}, true},
@@ -174,7 +174,7 @@ func TestGrant_EndIsLimitedToOwnEnd(t *testing.T) {
 					t.Error(err)
 				}
 				wants := apikeys.Change{
-					ExpiresAt: c.wanted.ExpiresAt, EndsIn: c.wanted.TTL,
+					ExpiresAt: c.wanted.ExpiresAt, TTL: c.wanted.TTL,
 					NoEnd: c.wanted.ExpiresAt == nil && c.wanted.TTL == 0,
 				}
 				for _, before := range []apikeys.Wanted{{}, {ExpiresAt: in(time.Minute)}} {
@@ -203,7 +203,7 @@ func TestGrant_EndIsLimitedToOwnEnd(t *testing.T) {
 		_, err := env.Change(ctx, by, bob, issued.ID, given(apikeys.Change{Roles: &[]string{}}))
 		want(t, err, manage.Forbidden, beyond)
 		if _, err := env.Change(
-			ctx, by, bob, issued.ID, given(apikeys.Change{Roles: &[]string{}, EndsIn: time.Hour}),
+			ctx, by, bob, issued.ID, given(apikeys.Change{Roles: &[]string{}, TTL: time.Hour}),
 		); err != nil {
 			t.Error(err)
 		}
@@ -215,7 +215,7 @@ func TestGrant_EndIsLimitedToOwnEnd(t *testing.T) {
 		gives := apikeys.Change{Name: ptr("Other"), Scopes: &[]string{"apikeys.read"}}
 		_, err := env.Change(ctx, env.by(bobEnds), bob, id, given(gives))
 		want(t, err, manage.Forbidden, beyond)
-		gives.EndsIn = time.Hour
+		gives.TTL = time.Hour
 		if _, err := env.Change(ctx, env.by(bobEnds), bob, id, given(gives)); err != nil {
 			t.Error(err)
 		}

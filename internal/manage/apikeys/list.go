@@ -34,7 +34,7 @@ type Page struct {
 
 // keys returns the keys of a subject, newest first, without those that are being deleted.
 func (s *Service) keys(ctx context.Context, caller manage.Caller, subject v1alpha1.Subject) ([]v1alpha1.APIKey, error) {
-	if err := checkSubject(subject); err != nil && subject.Name != "" {
+	if err := s.checkSubject(subject); err != nil && subject.Name != "" {
 		if owns(caller, subject) {
 			// A proxy may name a caller whose name no subject can have. Such a caller has no keys.
 			return nil, nil

@@ -11,6 +11,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/auth/username"
+	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/manage"
 )
@@ -26,13 +27,16 @@ const (
 	FieldExpiresIn   = "expires_in_seconds"
 )
 
-// maxTTL bounds a TTL to what every representation of times can hold.
-const maxTTL = 100 * 365 * 24 * time.Hour
+// maxTTL is the longest ttl that a spec can hold: 99999h59m59s.
+const maxTTL = 100_000*time.Hour - time.Second
 
-// checkSubject applies the rules of the CRD: a subject that breaks them owns no keys.
-func checkSubject(subject v1alpha1.Subject) error {
+// checkSubject applies the rules of the CRD: a subject that breaks them owns no keys. It also refuses a key that was
+// pasted in place of a name.
+func (s *Service) checkSubject(subject v1alpha1.Subject) error {
 	field := strings.ToLower(string(subject.Kind))
 	switch {
+	case keyformat.IsKey(subject.Name, s.Verifier.IsKey):
+		return manage.InvalidField(field, "is a key, and keys must not appear as names")
 	case subject.Kind != v1alpha1.SubjectUser && !username.ValidSubject(subject.Name):
 		return manage.InvalidField(field, "must be 1-63 letters, digits, '.', '_', '-', a letter or digit first")
 	case subject.Kind == v1alpha1.SubjectUser && !username.Valid(subject.Name):

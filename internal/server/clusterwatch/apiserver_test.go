@@ -22,6 +22,8 @@ const namespace = "keywright-system"
 // bookmark as soon as something else has changed.
 type apiServer struct {
 	*httptest.Server
+	// missing is a resource that the server does not serve. It may be empty.
+	missing string
 	// old servers do not support watches that begin with a list.
 	old bool
 
@@ -196,6 +198,10 @@ func (s *apiServer) serve(resource string) http.HandlerFunc {
 		switch watching, initial := query.Get("watch") != "", query.Get("sendInitialEvents") == "true"; {
 		case down:
 			panic(http.ErrAbortHandler)
+		case resource == s.missing:
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = w.Write([]byte(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}`))
 		case watching && initial && s.old:
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusUnprocessableEntity)

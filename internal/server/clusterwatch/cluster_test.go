@@ -237,14 +237,16 @@ func timesOfAKey(c *cluster) {
 	c.becomes(presented, verify.UnknownRole)
 	edit(c, object, func(k *v1alpha1.APIKey) { k.Spec.Roles = nil })
 	expires(issued.Add(90 * time.Minute))
+	// The recorded end of a current key is a copy of another one. That of an overlapping key counts.
 	recorded := object.Status.Keys[0]
-	recorded.ExpiresAt = &metav1.Time{Time: issued.Add(time.Minute)}
+	recorded.ExpiresAt, recorded.State = &metav1.Time{Time: issued.Add(time.Minute)}, v1alpha1.KeyOverlapping
 	c.record(object, recorded)
 	expires(issued.Add(time.Minute))
 	edit(c, object, func(k *v1alpha1.APIKey) { k.Spec.TTL = nil })
 	expires(issued.Add(time.Minute))
-	recorded.ExpiresAt = nil
+	recorded.State = v1alpha1.KeyCurrent
 	c.record(object, recorded)
+	c.eventually("it has no end", func() bool { return at(issued.AddDate(100, 0, 0)) == verify.Accepted })
 	// The first instant that can be written is a past end, not the absence of one.
 	edit(c, object, func(k *v1alpha1.APIKey) { k.Spec.ExpiresAt = &metav1.Time{Time: time.Time{}.Add(time.Second)} })
 	c.becomes(presented, verify.Expired)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 )
 
@@ -135,10 +136,24 @@ func (f *freshness) fail(err error) (first bool) {
 	first = f.err == nil
 	f.err = err
 	if first {
-		f.log.Warn("The API server is unreachable", "error", err.Error(), "continuingWithLastView", f.listed,
+		f.log.Warn(failureText(err), "error", err.Error(), "continuingWithLastView", f.listed,
 			"age", f.now().Sub(f.confirmed).String())
 	}
 	return first
+}
+
+func failureText(err error) string {
+	if apierrors.IsNotFound(err) {
+		return "The API server does not serve the resource"
+	}
+	return "The API server is unreachable"
+}
+
+// shows reports whether the view has this version of an object or a later one. Without a version it does not.
+func (f *freshness) shows(version string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return reached(f.applied, version)
 }
 
 // ready returns an error until all objects have been listed, with the reason if there is one.

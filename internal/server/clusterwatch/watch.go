@@ -3,6 +3,7 @@ package clusterwatch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"reflect"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // retry is the backoff of a broken watch: short, because a revocation may have been missed.
@@ -67,6 +69,20 @@ func (r *resource) String() string {
 		return r.name + " in " + r.namespace
 	}
 	return r.name
+}
+
+// lists reports whether the resource lists objects of this type and namespace.
+func (r *resource) lists(o client.Object) bool {
+	return reflect.TypeOf(o) == reflect.TypeOf(r.example) && (r.namespace == "" || r.namespace == o.GetNamespace())
+}
+
+// explain returns err with its cause if the API server does not serve the resource.
+func (r *resource) explain(err error) error {
+	if !apierrors.IsNotFound(err) {
+		return err
+	}
+	return fmt.Errorf(
+		"the API server does not serve %s: install the CustomResourceDefinitions of Keywright: %w", r.name, err)
 }
 
 func (r *resource) request(o metav1.ListOptions) *rest.Request {
@@ -279,6 +295,7 @@ func (w *resourceWatch) needsList() bool {
 
 // observe records a failed request. The next consistent read then follows soon.
 func (w *resourceWatch) observe(ctx context.Context, o *metav1.ListOptions, err error) {
+	err = w.what.explain(err)
 	if err != nil && ctx.Err() == nil && !isProtocol(o, err) && w.fail(err) {
 		w.readNow()
 	}

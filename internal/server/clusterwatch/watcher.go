@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/verify"
@@ -120,6 +121,17 @@ func (w *Watcher) Ready() error {
 		}
 	}
 	return nil
+}
+
+// Shows reports whether the index has an object in the version of o or a later one: the watch of its resource delivers
+// the versions in order. An object that no watch lists counts as shown.
+func (w *Watcher) Shows(o client.Object) bool {
+	for _, watch := range w.watches {
+		if watch.what.lists(o) {
+			return watch.shows(o.GetResourceVersion())
+		}
+	}
+	return true
 }
 
 // Age returns how long ago the view was last known to be complete. In a healthy cluster that is some seconds.
