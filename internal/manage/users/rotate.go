@@ -2,8 +2,10 @@ package users
 
 import (
 	"context"
+	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/audit"
@@ -44,15 +46,22 @@ func (s *Service) RotateKey(
 	case brought != "":
 		err = s.adopt(ctx, user, k)
 	default:
-		err = s.Store.Record(ctx, user, k, 0)
+		err = s.Store.Record(ctx, user, k, overlapOf(user))
 	}
 	if err != nil {
 		return nil, failure(err)
 	}
 	s.endSessions(ctx, name)
 	s.event(caller, user, v1alpha1.EventKeyRotated,
-		"Rotated: key "+k.Digest.KeyID()+" was returned; every earlier key is refused;")
+		"Rotated: key "+k.Digest.KeyID()+" was returned; "+endOfEarlier(overlapOf(user))+";")
 	return &Issued{Username: name, Role: v1alpha1.RoleAdmin, Key: secretKey(name, k)}, nil
+}
+
+func endOfEarlier(overlap time.Duration) string {
+	if overlap == 0 {
+		return "every earlier key is refused"
+	}
+	return "earlier keys end within " + overlap.String()
 }
 
 func (s *Service) newKey(brought string) (*objects.Key, error) {
@@ -78,9 +87,13 @@ func (s *Service) adopt(ctx context.Context, user *v1alpha1.AdminUser, k *object
 		case taken:
 			return manage.Errorf(manage.Conflict, "API key is already in use")
 		}
-		return s.Store.Record(ctx, user, k, 0)
+		return s.Store.Record(ctx, user, k, overlapOf(user))
 	})
 }
+
+// overlapOf returns how long the user's present key is accepted beside its successor: not at all, unless the manifest
+// says so.
+func overlapOf(user *v1alpha1.AdminUser) time.Duration { return convert.Spec(user).Overlap }
 
 // requestRotation ends no sessions: the present key is valid until the operator delivers the next one.
 func (s *Service) requestRotation(
