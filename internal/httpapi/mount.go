@@ -48,7 +48,12 @@ func Mount(mux *http.ServeMux, guard *Guard, groups ...Group) {
 		}
 	}
 	for api, byPattern := range routes {
-		mux.Handle(api.Prefix, protect(api, newRouter(guard, api, byPattern)))
+		handler := protect(api, newRouter(guard, api, byPattern))
+		mux.Handle(api.Prefix, handler)
+		if !strings.HasSuffix(api.Prefix, "/") {
+			// What is below the only route is refused in the form of the API too.
+			mux.Handle(api.Prefix+"/", handler)
+		}
 	}
 }
 
@@ -75,8 +80,9 @@ func newRouter(guard *Guard, api *API, byPattern map[string][]Route) *router {
 	for pattern, routes := range byPattern {
 		rt.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { rt.serve(w, r, routes) })
 	}
-	if _, taken := byPattern[api.Prefix]; !taken {
-		rt.mux.HandleFunc(api.Prefix, func(w http.ResponseWriter, r *http.Request) { rt.serve(w, r, nil) })
+	below := strings.TrimSuffix(api.Prefix, "/") + "/"
+	if _, taken := byPattern[below]; !taken {
+		rt.mux.HandleFunc(below, func(w http.ResponseWriter, r *http.Request) { rt.serve(w, r, nil) })
 	}
 	return rt
 }

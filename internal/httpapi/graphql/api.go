@@ -54,7 +54,11 @@ func (e *engine) serve(c *httpapi.Call) {
 }
 
 func unmatched(c *httpapi.Call, allowed []string) {
-	if c.Identify(httpapi.Proven) {
+	switch {
+	case !c.Identify(httpapi.Proven):
+	case len(allowed) == 0:
+		c.Refuse(http.StatusNotFound, "Not found: the only path is /graphql")
+	default:
 		c.W.Header().Set("Allow", strings.Join(allowed, ", "))
 		c.Refuse(http.StatusMethodNotAllowed, `Send a POST with a JSON body such as {"query": "{ __typename }"}.`)
 	}
