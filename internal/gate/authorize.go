@@ -53,28 +53,28 @@ func (a *authorization) checkAnonymous() Outcome {
 // findRoute refuses a request whose route is not certain. An anonymous caller gets Unauthenticated instead, which does
 // not reveal that there are routes.
 func (a *authorization) findRoute() Outcome {
-	switch {
-	case a.isClear():
-		return Allowed
-	case a.caller.Credential == CredentialNone:
+	found := a.matchRoute()
+	if found != Allowed && a.caller.Credential == CredentialNone {
 		return Unauthenticated
 	}
-	return Ambiguous
+	return found
 }
 
-func (a *authorization) isClear() bool {
-	if a.Forged || a.rules.dependOnRequest() && (a.Contradictory || a.overridesMethod()) {
-		return false
-	}
-	if a.rules.routes.Len() == 0 {
-		return true
-	}
-	if a.Method == "" || a.Target == "" {
-		return false
+func (a *authorization) matchRoute() Outcome {
+	switch {
+	case a.Forged || a.rules.dependOnRequest() && (a.Contradictory || a.overridesMethod()):
+		return Ambiguous
+	case a.rules.routes.Len() == 0:
+		return Allowed
+	case a.Method == "" || a.Target == "" || a.Host == "" && a.rules.routes.HasHosts():
+		return Undescribed
 	}
 	var err error
 	a.match, err = a.rules.routes.Find(routes.Request{Method: a.Method, Host: a.Host, Target: a.Target})
-	return err == nil
+	if err != nil {
+		return Ambiguous
+	}
+	return Allowed
 }
 
 // checkAnonymousRead admits an anonymous caller only to reads that no route restricts.

@@ -28,6 +28,8 @@ const (
 	Unmatched
 	// Ambiguous: the request can be read in more than one way.
 	Ambiguous
+	// Undescribed: the gateway did not send the method, the path or the host, which routes need.
+	Undescribed
 	// NotReady: the view of the cluster is not complete yet.
 	NotReady
 	// Stale: the view of the cluster is older than allowed.
@@ -44,6 +46,7 @@ var outcomeNames = [outcomes]string{
 	NotOwner:        "not_owner",
 	Unmatched:       "unmatched",
 	Ambiguous:       "ambiguous",
+	Undescribed:     "undescribed",
 	NotReady:        "not_ready",
 	Stale:           "stale",
 }

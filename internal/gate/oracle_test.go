@@ -247,6 +247,8 @@ func (d *drawn) outcome() (gate.Outcome, person) {
 		return gate.NotPermitted, caller
 	case caller == nobody && !isOpen:
 		return gate.Unauthenticated, caller
+	case d.HasRoutes && (d.Method == "" || d.Target == "") && !d.Contradictory:
+		return gate.Undescribed, caller
 	case !isClear:
 		return gate.Ambiguous, caller
 	case d.Deny && !route.matches:

@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+
+	"keywright.dev/keywright/internal/auth/verify"
 )
 
 // Refusal is the reply for an outcome that does not let a request pass.
@@ -24,16 +26,24 @@ const (
 const NotAllowed = "User not allowed. Contact an administrator to be added to the allow list."
 
 // The texts are fixed by docs/compatibility.md, "Allow list" and "API keys". Refused keys look alike for every reason:
-// unknown, expired and malformed.
+// unknown, expired and malformed. Several different keys are a fault of the request, whatever they are (RFC 6750,
+// section 3.1).
 var (
 	askForKey  = refusal(http.StatusUnauthorized, codeUnauthorized, "invalid token", challenge("")...)
 	invalidKey = refusal(
 		http.StatusUnauthorized, codeUnauthorized, "invalid token", challenge(`, error="invalid_token"`)...,
 	)
+	severalKeys = refusal(
+		http.StatusUnauthorized, codeUnauthorized, "the request presents several different keys",
+		challenge(`, error="invalid_request"`)...,
+	)
 	notListed    = detailed(NotAllowed)
 	notPermitted = refusal(http.StatusForbidden, codeForbidden, "API key lacks required permission")
 	unmatched    = refusal(http.StatusForbidden, codeForbidden, "No route allows this request")
 	ambiguous    = refusal(http.StatusForbidden, codeForbidden, "The request can be read in more than one way")
+	undescribed  = refusal(
+		http.StatusForbidden, codeForbidden, "The gateway did not describe the request: its method, path or host is missing",
+	)
 	// These are not 401: on a 401, git discards its key, which may be valid.
 	notReady = refusal(http.StatusServiceUnavailable, codeInternal, "not ready yet", "Retry-After", "1")
 	stale    = refusal(
@@ -84,12 +94,17 @@ func (d *Decision) Refusal() *Refusal {
 		return unmatched
 	case Ambiguous:
 		return ambiguous
+	case Undescribed:
+		return undescribed
 	case NotReady:
 		return notReady
 	case Stale:
 		return stale
 	}
-	if d.Presented {
+	switch {
+	case d.verdict == verify.Ambiguous:
+		return severalKeys
+	case d.Presented:
 		return invalidKey
 	}
 	return askForKey

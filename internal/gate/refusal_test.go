@@ -22,7 +22,6 @@ var badKeys = map[string][]http.Header{
 	"disabled":       {from(bearer(daveKey)), from(basic("dave", daveKey))},
 	"demoted":        {from(bearer(ginaKey))},
 	"owner_disabled": {from(bearer(davesAPIKey))},
-	"ambiguous":      {from(bearer(aliceKey), "X-Api-Key: "+ciKey)},
 	"malformed": {
 		from(bearer("short")), from(bearer(mistypedKey)), from("Authorization: "), from("Authorization: Basic !"),
 		from("X-Api-Key: "),
@@ -72,6 +71,21 @@ func TestRefusal_IsTheSameForEveryRefusedKey(t *testing.T) {
 	}
 }
 
+// The fault is the request's, whatever its keys are worth.
+func TestRefusal_OfSeveralKeysSaysSo(t *testing.T) {
+	for _, keys := range [][2]string{{aliceKey, ciKey}, {aliceKey, unknownKey}, {revokedKey, unknownKey}} {
+		d := newFixture(t).ask(http.MethodGet, "/", from(bearer(keys[0]), "X-Api-Key: "+keys[1]))
+		const want = "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n" +
+			"Cache-Control: no-store\r\nContent-Type: application/json\r\n" +
+			"Www-Authenticate: Bearer realm=\"keywright\", error=\"invalid_request\"\r\n" +
+			"Www-Authenticate: Basic realm=\"keywright\", charset=\"UTF-8\"\r\n\r\n" +
+			`{"error":{"code":401,"what":"the request presents several different keys"}}` + "\n"
+		if got := written(t, &d); got != want || d.Outcome != gate.Unauthenticated {
+			t.Errorf("%s: got %s, want %s", describe(&d), got, want)
+		}
+	}
+}
+
 // written returns the reply byte for byte.
 func written(t *testing.T, d *gate.Decision) string {
 	t.Helper()
@@ -111,8 +125,11 @@ func TestRefusal_OfEachOutcome(t *testing.T) {
 		gate.NotOwner:        {403, lacks, ""},
 		gate.Unmatched:       {403, `{"error":{"code":4003,"what":"No route allows this request"}}`, ""},
 		gate.Ambiguous:       {403, `{"error":{"code":4003,"what":"The request can be read in more than one way"}}`, ""},
-		gate.NotReady:        {503, `{"error":{"code":5000,"what":"not ready yet"}}`, "1"},
-		gate.Stale:           {503, `{"error":{"code":5000,"what":"the view of the cluster is too old"}}`, "1"},
+		gate.Undescribed: {
+			403, `{"error":{"code":4003,"what":"The gateway did not describe the request: its method, path or host is missing"}}`, "",
+		},
+		gate.NotReady: {503, `{"error":{"code":5000,"what":"not ready yet"}}`, "1"},
+		gate.Stale:    {503, `{"error":{"code":5000,"what":"the view of the cluster is too old"}}`, "1"},
 	} {
 		t.Run(outcome.String(), func(t *testing.T) {
 			d := gate.Decision{Outcome: outcome}
@@ -211,6 +228,7 @@ func TestMetrics_CountEachDecisionOnce(t *testing.T) {
 	h.ask("POST", "/certs", from(bearer(bobsAPIKey)))
 	h.ask("GET", "/users/zoe/", from(bearer(bobsAPIKey)))
 	h.ask("GET", "", from(bearer(bobsAPIKey)))
+	h.ask("GET", "/users/bob;carol/", from(bearer(bobsAPIKey)))
 	h.Identify(from(bearer(aliceKey)))
 	h.Identify(from())
 	h.use(t, config.Runtime{DenyUnmatched: true})

@@ -9,7 +9,7 @@ type Request struct {
 	// Host as the client sent it.
 	Host string
 	// Target is path and query as the client sent them. If empty, the gateway did not pass them on, and the request
-	// is ambiguous wherever there are routes.
+	// is refused wherever there are routes.
 	Target string
 	// Contradictory is true when the gateway's statements about the request contradict each other.
 	Contradictory bool

@@ -20,9 +20,10 @@ var someRoutes = []routes.Route{
 }
 
 const (
-	ambiguous = "ambiguous"
-	notOwner  = "not_owner"
-	unmatched = "unmatched"
+	ambiguous   = "ambiguous"
+	notOwner    = "not_owner"
+	undescribed = "undescribed"
+	unmatched   = "unmatched"
 )
 
 func TestRoutes(t *testing.T) {
@@ -78,9 +79,9 @@ func TestRoutes(t *testing.T) {
 		"readings that differ, a user":    {"GET", "/users/bob;carol/", from(bearer(bobsAPIKey)), ambiguous},
 		"readings that differ, anonymous": {"GET", "/x/..%2fcerts", from(), refused},
 		"a method in lower case":          {"get", "/certs", from(bearer(aliceKey)), ambiguous},
-		"no method":                       {"", "/elsewhere", from(bearer(aliceKey)), ambiguous},
+		"no method":                       {"", "/elsewhere", from(bearer(aliceKey)), undescribed},
 		"no method, anonymous":            {"", "/elsewhere", from(), refused},
-		"no target":                       {"GET", "", from(bearer(aliceKey)), ambiguous},
+		"no target":                       {"GET", "", from(bearer(aliceKey)), undescribed},
 		"no target, anonymous":            {"GET", "", from(), refused},
 		"no target, a bad key":            {"GET", "", from(bearer(unknownKey)), refused},
 		"an invalid target":               {"GET", "certs", from(bearer(aliceKey)), ambiguous},
@@ -207,7 +208,7 @@ func TestRoutes_ByHost(t *testing.T) {
 	h := newFixture(t)
 	h.use(t, withRoutes(routes.Route{Match: "admin.example/", Action: "certs.write"}))
 	for host, want := range map[string]string{
-		"app.example": "key User/bob", "admin.example": notPermitted, "ADMIN.example:8443": notPermitted, "": ambiguous,
+		"app.example": "key User/bob", "admin.example": notPermitted, "ADMIN.example:8443": notPermitted, "": undescribed,
 		"a/b": ambiguous,
 	} {
 		d := h.Decide(&gate.Request{Method: http.MethodGet, Host: host, Target: "/", Header: from(bearer(bobsAPIKey))})

@@ -32,6 +32,9 @@ type Table struct {
 	hasHosts bool
 }
 
+// HasHosts reports whether a route depends on the host.
+func (t *Table) HasHosts() bool { return t != nil && t.hasHosts }
+
 // Len returns the number of routes.
 func (t *Table) Len() int {
 	if t == nil {

@@ -40,7 +40,7 @@ func refuse(refusal *gate.Refusal) checkResponse {
 var (
 	// unreadable refuses a check without an HTTP request.
 	unreadable = func() checkResponse {
-		d := gate.Decision{Outcome: gate.Ambiguous}
+		d := gate.Decision{Outcome: gate.Undescribed}
 		return refuse(d.Refusal())
 	}()
 	// internalError refuses a check that ended in a panic.

@@ -172,7 +172,10 @@ func TestAuth_SavesProxyName(t *testing.T) {
 // Replies are the gate's, byte for byte.
 func TestAuth_Refusals(t *testing.T) {
 	h := newFixture(t, config.Runtime{Routes: appRoutes, AllowedUsers: []string{"bob"}})
-	const host = "X-Forwarded-Host: app.example"
+	const (
+		host    = "X-Forwarded-Host: app.example"
+		missing = "The gateway did not describe the request: its method, path or host is missing"
+	)
 	for name, c := range map[string]struct {
 		method string
 		header http.Header
@@ -183,6 +186,9 @@ func TestAuth_Refusals(t *testing.T) {
 		"unknown":   {"GET", from(bearer(unknown)), 401, "invalid token"},
 		"disabled":  {"GET", from(bearer(off)), 401, "invalid token"},
 		"malformed": {"GET", from("Authorization: x"), 401, "invalid token"},
+		"several": {
+			"GET", from(bearer(alice), "X-Api-Key: "+ci), 401, "the request presents several different keys",
+		},
 		"not listed": {
 			"GET", from(bearer(ci), "X-Forwarded-Method: PUT", host, "X-Forwarded-Uri: /"), 403,
 			"User not allowed. Contact an administrator to be added to the allow list.",
@@ -192,14 +198,13 @@ func TestAuth_Refusals(t *testing.T) {
 			"API key lacks required permission",
 		},
 		"no target": {
-			"GET", from(bearer(alice), host, "X-Forwarded-Method: GET"), 403, "The request can be read in more than one way",
+			"GET", from(bearer(alice), host, "X-Forwarded-Method: GET"), 403, missing,
 		},
 		"no method": {
-			"GET", from(bearer(alice), host, "X-Forwarded-Uri: /"), 403, "The request can be read in more than one way",
+			"GET", from(bearer(alice), host, "X-Forwarded-Uri: /"), 403, missing,
 		},
 		"no host": {
-			"GET", from(bearer(alice), "X-Forwarded-Method: GET", "X-Forwarded-Uri: /"), 403,
-			"The request can be read in more than one way",
+			"GET", from(bearer(alice), "X-Forwarded-Method: GET", "X-Forwarded-Uri: /"), 403, missing,
 		},
 		"two targets": {
 			"GET", from(bearer(alice), "X-Forwarded-Method: GET", host, "X-Forwarded-Uri: /", "X-Original-URL: /x"), 403,

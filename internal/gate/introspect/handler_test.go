@@ -182,6 +182,7 @@ keywright_decisions_total{outcome="not_permitted"} 1
 keywright_decisions_total{outcome="not_ready"} 0
 keywright_decisions_total{outcome="stale"} 0
 keywright_decisions_total{outcome="unauthenticated"} 0
+keywright_decisions_total{outcome="undescribed"} 0
 keywright_decisions_total{outcome="unmatched"} 0
 `
 	if err := testutil.GatherAndCompare(h.registry, strings.NewReader(want), "keywright_decisions_total"); err != nil {
