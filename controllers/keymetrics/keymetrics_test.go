@@ -65,6 +65,12 @@ func refusedKey(id string) v1alpha1.KeyHolderStatus {
 	return s
 }
 
+// rotatedAt returns a status with the time of its next rotation.
+func rotatedAt(at *metav1.Time, s v1alpha1.KeyHolderStatus) v1alpha1.KeyHolderStatus {
+	s.NextRotationAt = at
+	return s
+}
+
 func keys(k ...v1alpha1.KeyStatus) []v1alpha1.KeyStatus { return k }
 
 func TestEntry_StateAndSummary(t *testing.T) {
@@ -88,6 +94,22 @@ func TestEntry_StateAndSummary(t *testing.T) {
 		"rotating, before its end": {
 			status(keys(key(in(time.Hour)), pendingUntil(in(2*time.Hour))), accepted()),
 			Active, summary{expiry: instantOf(in(time.Hour))},
+		},
+		"replaced before its end": {
+			rotatedAt(in(time.Hour), status(keys(key(in(2*time.Hour))), accepted())),
+			Active, summary{rotation: instantOf(in(time.Hour))},
+		},
+		"replaced at its end": {
+			rotatedAt(in(time.Hour), status(keys(key(in(time.Hour))), accepted())),
+			Active, summary{expiry: instantOf(in(time.Hour)), rotation: instantOf(in(time.Hour))},
+		},
+		"to be replaced already": {
+			rotatedAt(in(0), status(keys(key(in(time.Hour))), accepted())),
+			Active, summary{expiry: instantOf(in(time.Hour)), rotation: instantOf(in(0))},
+		},
+		"to be replaced, but stalled": {
+			rotatedAt(in(time.Hour), status(keys(key(in(2*time.Hour))), accepted(), stalled())),
+			Active, summary{expiry: instantOf(in(2 * time.Hour)), rotation: instantOf(in(time.Hour)), stalled: 1},
 		},
 		"in overlap": {
 			status(keys(key(nil), old(in(time.Hour)), old(in(2*time.Hour))), accepted()),
@@ -206,11 +228,12 @@ func TestCollector_Collect(t *testing.T) {
 	rotated := status(keys(key(in(time.Hour)), old(in(time.Minute))), accepted())
 	rotated.NextRotationAt = in(30 * time.Minute)
 	demoted := status(nil, refused(v1alpha1.ReasonDemoted))
-	c := collector(true, true, admin("secret-name", rotated), admin("other", demoted))
+	ending := status(keys(key(in(2*time.Hour))), accepted())
+	c := collector(true, true, admin("secret-name", rotated), admin("ending", ending), admin("other", demoted))
 	want := `
-# HELP keywright_next_expiry_seconds Time until the next active key ends. Absent if no key has an end.
+# HELP keywright_next_expiry_seconds Time until the next active key ends that no scheduled rotation replaces before. Absent if there is none.
 # TYPE keywright_next_expiry_seconds gauge
-keywright_next_expiry_seconds{kind="AdminUser"} 3600
+keywright_next_expiry_seconds{kind="AdminUser"} 7200
 # HELP keywright_next_rotation_seconds ` +
 		`Time until the next scheduled rotation, negative if one is overdue. Absent without a schedule.
 # TYPE keywright_next_rotation_seconds gauge
@@ -228,7 +251,7 @@ keywright_stalled_objects{kind="AdminUser"} 0
 	}
 	got := series(t, c)
 	for _, line := range []string{
-		"AdminUser active 1", "AdminUser demoted 1", "AdminUser overlapping 1", "AdminUser expired 0", "APIKey active 0",
+		"AdminUser active 2", "AdminUser demoted 1", "AdminUser overlapping 1", "AdminUser expired 0", "APIKey active 0",
 	} {
 		if !slices.Contains(got, line) {
 			t.Errorf("no %s among %v", line, got)

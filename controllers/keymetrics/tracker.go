@@ -105,6 +105,12 @@ func entryOf(status *v1alpha1.KeyHolderStatus) entry {
 	return e
 }
 
+// isReplaced reports whether a rotation replaces the current key before it ends. An overdue rotation, or one of a
+// stalled object, is not relied on.
+func (e *entry) isReplaced(now instant) bool {
+	return e.rotation != 0 && e.rotation < e.end && !e.rotation.reached(now) && !e.stalled
+}
+
 func (e *entry) state(now instant) State {
 	if e.reported == Active && e.end.reached(now) {
 		return Expired
@@ -120,8 +126,8 @@ type summary struct {
 	overlapping int
 	// stalled counts the objects on which a person has to act, whether their key is accepted or not.
 	stalled int
-	// expiry is when the next active key ends. rotation is when the next rotation is due, in the past if it is
-	// overdue.
+	// expiry is when the next active key ends that no rotation replaces before. rotation is when the next rotation is due,
+	// in the past if it is overdue.
 	expiry, rotation instant
 }
 
@@ -136,7 +142,9 @@ func (s *summary) add(e *entry, now instant) {
 	if state != Active {
 		return
 	}
-	s.expiry = earlier(s.expiry, e.end)
+	if !e.isReplaced(now) {
+		s.expiry = earlier(s.expiry, e.end)
+	}
 	for _, end := range e.overlapEnds {
 		if !end.reached(now) {
 			s.overlapping++

@@ -36,6 +36,9 @@ func brought(ctx context.Context, name, plaintext string, annotations map[string
 var _ = Describe("The operator's metrics", func() {
 	It("count issue, rotation, expiry, adoption, conflict and revocation without names", func(ctx SpecContext) {
 		rotated, ended := newAPIKey(ctx, "metered-rotated", lasting), newAPIKey(ctx, "metered-ended", brief)
+		unscheduled := newAPIKey(ctx, "metered-unscheduled", func(k *v1alpha1.APIKey) {
+			k.Spec.TTL = new(v1alpha1.Duration("48h"))
+		})
 		brought(ctx, "metered-adopted", "a-key-that-a-person-brought", map[string]string{v1alpha1.AnnotationAdopt: "true"})
 		brought(ctx, "metered-stuck", "a-key-of-another-person", nil)
 		brought(ctx, "metered-short", "short", map[string]string{v1alpha1.AnnotationAdopt: "true"})
@@ -69,7 +72,7 @@ var _ = Describe("The operator's metrics", func() {
 				Expect(line).NotTo(ContainSubstring(name))
 			}
 		}
-		for _, k := range []*v1alpha1.APIKey{rotated, ended, adopted, stuck, short} {
+		for _, k := range []*v1alpha1.APIKey{rotated, ended, unscheduled, adopted, stuck, short} {
 			removeAPIKey(ctx, k)
 		}
 		awaitMetrics(ctx, `keywright_keys_ended_total{kind="APIKey",reason="deleted"}`)
