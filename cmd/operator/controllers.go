@@ -138,7 +138,9 @@ func (s *shared) controllers(ctx context.Context) []step {
 			return metrics.Registry.Register(collector)
 		}},
 		{"health check", func() error { return s.mgr.AddHealthzCheck("ping", healthz.Ping) }},
-		{"readiness check", func() error { return s.mgr.AddReadyzCheck("ping", healthz.Ping) }},
+		{"readiness check", func() error {
+			return s.mgr.AddReadyzCheck("custom-resources", resourcesReady(s.mgr.GetCache()))
+		}},
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/keyholder"
+	"keywright.dev/keywright/internal/operator/endingnamespace"
 	"keywright.dev/keywright/internal/operator/issuer"
 )
 
@@ -70,5 +71,5 @@ func (r *Reconciler) SetupWithManager(
 		Watches(&v1alpha1.AdminUser{}, handler.EnqueueRequestsFromMapFunc(r.rivalRequests)).
 		WatchesRawSource(source.Channel(requeue, &handler.EnqueueRequestForObject{})).
 		WithOptions(options).
-		Complete(r)
+		Complete(endingnamespace.Quiet(r))
 }

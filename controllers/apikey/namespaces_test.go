@@ -1,11 +1,33 @@
 package apikey_test
 
 import (
+	"time"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/operator/endingnamespace"
 )
+
+var _ = Describe("A namespace that is being deleted", func() {
+	It("gets no Secret, and no error is returned for the log", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		e.Create(ctx, "ci")
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: e.Namespace}}
+		Expect(e.Plane.Client.Delete(ctx, namespace)).To(Succeed())
+		request := reconcile.Request{NamespacedName: e.Key("ci")}
+		_, err := e.NewReconciler().Reconcile(ctx, request)
+		Expect(apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)).To(BeTrue(), "got %v", err)
+		result, err := endingnamespace.Quiet(e.NewReconciler()).Reconcile(ctx, request)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(result.RequeueAfter).To(BeNumerically(">=", time.Minute))
+	})
+})
 
 var _ = Describe("Equal names in several namespaces", func() {
 	It("do not disturb each other", func(ctx SpecContext) {

@@ -23,6 +23,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/kube/keyholder"
+	"keywright.dev/keywright/internal/operator/endingnamespace"
 	"keywright.dev/keywright/internal/operator/keysource"
 )
 
@@ -256,5 +257,5 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, configCache, runtimeCach
 		WatchesRawSource(source.Kind(configCache, &corev1.ConfigMap{}, enqueue)).
 		WatchesRawSource(source.Kind(runtimeCache, &corev1.ConfigMap{}, enqueue)).
 		WatchesRawSource(source.Channel(first, &handler.EnqueueRequestForObject{})).
-		Complete(r)
+		Complete(endingnamespace.Quiet(r))
 }

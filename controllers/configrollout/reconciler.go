@@ -18,6 +18,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/config"
+	"keywright.dev/keywright/internal/operator/endingnamespace"
 )
 
 // Reconciler reports the rollout of the configuration. The decision covers all replicas, so every change leads
@@ -97,7 +98,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, configCache, runtimeCach
 		WatchesRawSource(source.Func(r.enqueueFirst)).
 		WatchesRawSource(source.Kind(runtimeCache, &corev1.ConfigMap{}, enqueue[*corev1.ConfigMap](r))).
 		WatchesRawSource(source.Kind(leases, &coordinationv1.Lease{}, enqueue[*coordinationv1.Lease](r))).
-		Complete(r)
+		Complete(endingnamespace.Quiet(r))
 }
 
 func cacheOfLeases(mgr ctrl.Manager, namespace string) (cache.Cache, error) {

@@ -18,6 +18,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/kube/convert"
+	"keywright.dev/keywright/internal/operator/endingnamespace"
 )
 
 // Indexes of AdminUsers: those that are active, those with condition LastAdmin, and those with the finalizer.
@@ -136,7 +137,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("lastadmin").
 		Watches(&v1alpha1.AdminUser{}, all, builder.WithPredicates(predicate.Funcs{UpdateFunc: affectsLastAdmin})).
-		Complete(r)
+		Complete(endingnamespace.Quiet(r))
 }
 
 // affectsLastAdmin reports whether a change may affect the last admin. It includes a condition that another client

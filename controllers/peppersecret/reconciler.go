@@ -20,6 +20,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/keyholder"
+	"keywright.dev/keywright/internal/operator/endingnamespace"
 )
 
 // recheck is how often an unusable pepper is checked again although the Secret did not change: it becomes usable when
@@ -145,5 +146,5 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, pepperCache cache.Cache)
 		Named("pepper").
 		WatchesRawSource(source.Kind(pepperCache, &corev1.Secret{}, &handler.TypedEnqueueRequestForObject[*corev1.Secret]{})).
 		WatchesRawSource(source.Channel(first, &handler.EnqueueRequestForObject{})).
-		Complete(r)
+		Complete(endingnamespace.Quiet(r))
 }
