@@ -36,6 +36,8 @@ const (
 	EventConfigRemoved = "ConfigRemoved"
 	// EventConfigMisnamed, on a ConfigMap whose name only contains that of the configuration.
 	EventConfigMisnamed = "ConfigMisnamed"
+	// EventDoubtfulNames: the allow list has names that mix scripts or match no object.
+	EventDoubtfulNames = "DoubtfulNames"
 	// On the Pod of a server.
 	EventLowDiskSpace = "LowDiskSpace"
 )

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/operator/endingnamespace"
 )
 
 // Misnamed reports ConfigMaps that are meant as the configuration and are not read: kustomize adds a hash to the name
@@ -64,5 +65,5 @@ func (m *Misnamed) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("misnamed-config").
 		For(&corev1.ConfigMap{}, builder.OnlyMetadata, builder.WithPredicates(predicate.NewPredicateFuncs(m.isMisnamed))).
-		Complete(m)
+		Complete(endingnamespace.Quiet(m))
 }

@@ -107,6 +107,9 @@ func (r *Reconciler) compile(
 		r.emitRemoved(p)
 	case edited || r.lastWarning != warning{} || p.changed && p.document != r.lastGood:
 		r.emitApplied(in, p, parsed.AdminKey != "")
+		if err := r.warnOfNames(ctx, in, parsed); err != nil {
+			return reconcile.Result{}, err
+		}
 	case p.changed:
 		r.emitRestored(in, p)
 	}

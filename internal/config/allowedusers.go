@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -16,6 +17,31 @@ const (
 	maxName = 128
 )
 
+// Listed is an entry of ALLOWED_USERS.
+type Listed struct {
+	// Entry is its number in the list as written, from one. Messages have it in place of the name, which may be a key in
+	// the wrong place.
+	Entry int
+	// Name is the name or subject in lower case.
+	Name string
+}
+
+// Doubtful describes doubtful entries of the allow list: their letters are of scripts that no language mixes, or no
+// object has the name. isKnown reports whether one has. With TRUST_PROXY_HEADERS or TRUST_USERNAMES, callers need no
+// object.
+func (s *Settings) Doubtful(isKnown func(name string) bool) (problems []string) {
+	for _, l := range s.Listed {
+		subject := "entry " + strconv.Itoa(l.Entry)
+		switch scripts := username.MixedScripts(l.Name); {
+		case scripts != nil:
+			problems = append(problems, subject+" mixes letters of "+strings.Join(scripts, " and "))
+		case !s.Service.TrustProxyHeaders && !s.Service.TrustUsernames && !isKnown(l.Name):
+			problems = append(problems, subject+" matches no AdminUser, APIKey or AccessRoleBinding")
+		}
+	}
+	return problems
+}
+
 // parseAllowedUsers reads names separated by commas. It sorts them, so that equal sets of names give equal
 // documents.
 func parseAllowedUsers(s *Settings, value string) string {
@@ -28,7 +54,9 @@ func parseAllowedUsers(s *Settings, value string) string {
 		if problem := checkListed(entry); problem != "" {
 			return fmt.Sprintf("entry %d %s", i+1, problem)
 		}
-		listed = append(listed, username.Fold(entry))
+		folded := username.Fold(entry)
+		listed = append(listed, folded)
+		s.Listed = append(s.Listed, Listed{Entry: i + 1, Name: folded})
 	}
 	slices.Sort(listed)
 	listed = slices.Compact(listed)

@@ -14,7 +14,7 @@ var changes = []func(before, after *Runtime) string{
 	func(before, after *Runtime) string {
 		return when(
 			!slices.Equal(before.AllowedUsers, after.AllowedUsers),
-			keyAllowedUsers+count(len(after.AllowedUsers), "name"),
+			KeyAllowedUsers+count(len(after.AllowedUsers), "name"),
 		)
 	},
 	func(before, after *Runtime) string {

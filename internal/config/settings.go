@@ -15,9 +15,10 @@ const (
 	KeyAdminKey = "ADMIN_KEY"
 	// KeyAdminKeySecret names the Secret of the bootstrap key: <name of a Secret>/<key in it>.
 	KeyAdminKeySecret = "ADMIN_KEY_SECRET"
+	// KeyAllowedUsers is the allow list.
+	KeyAllowedUsers = "ALLOWED_USERS"
 
 	keyAccount           = "ACCOUNT"
-	keyAllowedUsers      = "ALLOWED_USERS"
 	keyAnonymousReads    = "ANONYMOUS_READS"
 	keyAuditMaxEntries   = "AUDIT_MAX_ENTRIES"
 	keyAuditRetention    = "AUDIT_RETENTION"
@@ -38,6 +39,8 @@ type Settings struct {
 	AdminKey string
 	// AdminKeySecret has the bootstrap key, if it is not nil.
 	AdminKeySecret *SecretRef
+	// Listed are the entries of ALLOWED_USERS as written.
+	Listed []Listed
 	// Service has all other settings in the form that the server runs. It lacks the digest of the bootstrap
 	// key, which method Runtime adds.
 	Service Runtime
@@ -87,7 +90,7 @@ var settings = map[string]struct {
 	KeyAdminKey:          {trimmed(parseAdminKey), short},
 	KeyAdminKeySecret:    {trimmed(parseAdminKeySecret), short},
 	keyAccount:           {trimmed(parseAccount), short},
-	keyAllowedUsers:      {parseAllowedUsers, long},
+	KeyAllowedUsers:      {parseAllowedUsers, long},
 	keyAnonymousReads:    {trimmed(flag(func(r *Runtime, on bool) { r.AnonymousReads = on })), short},
 	keyAuditMaxEntries:   {trimmed(parseAuditMaxEntries), short},
 	keyAuditRetention:    {trimmed(parseAuditRetention), short},

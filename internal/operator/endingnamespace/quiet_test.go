@@ -64,7 +64,7 @@ func TestQuiet_WrapsEveryController(t *testing.T) {
 			continue
 		}
 		registered++
-		if !strings.Contains(string(source), "Complete(endingnamespace.Quiet(r))") {
+		if !strings.Contains(string(source), "Complete(endingnamespace.Quiet(") {
 			t.Errorf("%s registers a controller without endingnamespace.Quiet", file)
 		}
 	}
