@@ -1,0 +1,128 @@
+package apiclient_test
+
+import (
+	"context"
+	"io"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"keywright.dev/keywright/internal/apiclient"
+	"keywright.dev/keywright/internal/httpapi/openapi"
+)
+
+// notServed are the operations that the server does not have yet.
+var notServed = []string{
+	"GET /api/admin/token-usage", "GET /api/admin/token-usage/summary", "GET /api/admin/token-usage/{}",
+	"PATCH /api/admin/users/{}",
+}
+
+// calls calls every method of the client once.
+func calls(ctx context.Context, c *apiclient.Client) {
+	const name = "a.name"
+	_, _ = c.Me(ctx)
+	_, _ = c.Login(ctx, name, "key")
+	_ = c.Logout(ctx)
+	_, _ = c.Introspect(ctx, "key")
+	_, _ = c.Users(ctx)
+	_, _ = c.CreateUser(ctx, name)
+	_ = c.DeleteUser(ctx, name, true)
+	_, _ = c.ChangeRole(ctx, name, "user")
+	_, _ = c.EnableUser(ctx, name, false)
+	_, _ = c.RotateUser(ctx, name)
+	c.Keys(ctx, apiclient.KeyFilter{})(func(*apiclient.Key, error) bool { return false })
+	_, _ = c.GetKey(ctx, name)
+	for _, subject := range []string{"", "Account/" + name, "Integration/" + name} {
+		_, _ = c.CreateKey(ctx, subject, nil)
+	}
+	_, _ = c.ChangeKey(ctx, name, nil)
+	_, _ = c.RotateKey(ctx, name)
+	_ = c.DeleteKey(ctx, name)
+	_, _ = c.Catalog(ctx)
+	_, _ = c.Usage(ctx, apiclient.UsageQuery{})
+	_, _ = c.UsageSummary(ctx)
+	_, _ = c.UsageOfJob(ctx, name)
+}
+
+// Every request of the client is an operation of the OpenAPI document. Methods that calls forgot are found by their
+// number.
+func TestClient_CallsDocumentedOperations(t *testing.T) {
+	operations, err := openapi.Operations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]bool{}
+	for _, operation := range operations {
+		documented[anyName(operation)] = true
+	}
+	sent := map[string]bool{}
+	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		path := strings.NewReplacer("a.name", "{}", "/me/", "/{}/").Replace(r.URL.Path)
+		sent[r.Method+" "+path] = true
+		w.WriteHeader(http.StatusTeapot)
+		_, _ = io.WriteString(w, "{}")
+	})
+	calls(t.Context(), client)
+	for operation := range sent {
+		if documented[operation] == slices.Contains(notServed, operation) {
+			t.Errorf("%s: in the document %t, not served yet %t", operation, documented[operation], !documented[operation])
+		}
+	}
+	// Do, and Keys with its pages, are no operations of their own; CreateKey is three.
+	if methods := reflect.TypeFor[*apiclient.Client]().NumMethod(); len(sent) != methods-1+2 {
+		t.Errorf("%d methods, %d operations: %q", methods, len(sent), slices.Sorted(maps.Keys(sent)))
+	}
+}
+
+// anyName replaces {username} by {}.
+func anyName(operation string) string {
+	for _, name := range []string{"username", "user", "account", "integration", "id", "job_id"} {
+		operation = strings.ReplaceAll(operation, "{"+name+"}", "{}")
+	}
+	return operation
+}
+
+// The types of the client have exactly the fields of the schemas.
+func TestTypes_MatchSchemas(t *testing.T) {
+	var document struct {
+		Components struct {
+			Schemas   map[string]struct{ Properties map[string]any }
+			Responses map[string]struct {
+				Content map[string]struct {
+					Schema struct{ Properties map[string]any }
+				}
+			}
+		}
+	}
+	if err := yaml.Unmarshal(openapi.Document(), &document); err != nil {
+		t.Fatal(err)
+	}
+	schema := func(name string) map[string]any { return document.Components.Schemas[name].Properties }
+	me := document.Components.Responses["Me"].Content["application/json"].Schema.Properties
+	for name, c := range map[string]struct {
+		properties map[string]any
+		of         reflect.Type
+	}{
+		"Key":       {schema("Key"), reflect.TypeFor[apiclient.Key]()},
+		"User":      {schema("User"), reflect.TypeFor[apiclient.User]()},
+		"SecretRef": {schema("SecretRef"), reflect.TypeFor[apiclient.Reference]()},
+		"Me":        {me, reflect.TypeFor[apiclient.Me]()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var fields []string
+			for i := range c.of.NumField() {
+				tag, _, _ := strings.Cut(c.of.Field(i).Tag.Get("json"), ",")
+				fields = append(fields, tag)
+			}
+			slices.Sort(fields)
+			if want := slices.Sorted(maps.Keys(c.properties)); !slices.Equal(fields, want) {
+				t.Errorf("the type has %q, the schema %q", fields, want)
+			}
+		})
+	}
+}

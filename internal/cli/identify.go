@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"keywright.dev/keywright/internal/apiclient"
+	"keywright.dev/keywright/internal/cli/output"
+	"keywright.dev/keywright/internal/key/keyformat"
+)
+
+// identified is what keys identify finds out.
+type identified struct {
+	// Active is true for a key that the server accepts now. Everything but Prefix is empty for others.
+	Active  bool   `json:"active"`
+	Prefix  string `json:"prefix"`
+	Subject string `json:"subject,omitempty"`
+	KeyID   string `json:"key_id,omitempty"`
+	Admin   bool   `json:"admin,omitempty"`
+	Scopes  string `json:"scopes,omitempty"`
+	Expires string `json:"expires_at,omitempty"`
+	// End is the command that ends the key.
+	End string `json:"end,omitempty"`
+	// Candidates are keys with the same first characters, when the key is not accepted.
+	Candidates []string `json:"candidates,omitempty"`
+}
+
+func (a *App) identifyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "identify -",
+		Short: "Read a key from stdin, and say whose it is, whether it works, and how to end it.",
+		Long: `Read a key from stdin, and say whose it is, whether it works, and how to end it.
+
+For a key that was found somewhere. It needs the right keys.introspect, which admins
+have. The key is sent to the server of the profile only.`,
+		Example: `  keywright keys identify - < found.txt`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 || args[0] != "-" {
+				return usagef("the key is read from stdin: keywright keys identify -")
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return a.identify(c.Context()) },
+	}
+}
+
+func (a *App) identify(ctx context.Context) error {
+	if a.flags.apiKey == "-" {
+		return usagef("--api-key - and - both read stdin")
+	}
+	found, err := a.foundKey()
+	if err != nil {
+		return err
+	}
+	client, err := a.client(ctx)
+	if err != nil {
+		return err
+	}
+	about, err := client.Introspect(ctx, found)
+	if err != nil {
+		return err
+	}
+	result := &identified{Active: about.Active, Prefix: keyformat.Format{}.Shown(found)}
+	same, err := likeKey(ctx, client, found, about.Subject)
+	if err != nil {
+		return err
+	}
+	result.describe(about, same)
+	if !a.format.ForPeople() {
+		view := &output.View[*identified]{Name: func(i *identified) string { return i.KeyID }}
+		return output.One(a.Stdout, 0, a.format, view, result)
+	}
+	a.printIdentified(result, found)
+	return nil
+}
+
+func (a *App) foundKey() (string, error) {
+	if _, interactive := terminal(a.Stdin); interactive {
+		return a.askKey("Key: ")
+	}
+	line, err := a.readLine()
+	if err != nil || line == "" {
+		return "", usagef("stdin is empty")
+	}
+	return line, nil
+}
+
+// describe fills in what the server says about the key. same are the ids of the keys that begin like it.
+func (i *identified) describe(about *apiclient.Introspection, same []string) {
+	if !about.Active {
+		i.Candidates = same
+		return
+	}
+	i.Subject, i.KeyID, i.Admin, i.Scopes = about.Subject, about.KeyID, about.Admin, about.Scope
+	if about.Exp > 0 {
+		i.Expires = time.Unix(about.Exp, 0).UTC().Format(time.RFC3339)
+	}
+	username, isUser := strings.CutPrefix(about.Subject, "User/")
+	switch {
+	case len(same) == 1:
+		i.End = "keywright keys remove " + shellQuote(same[0])
+	case len(same) > 1:
+		i.End, i.Candidates = "keywright keys remove, with the id of one of these", same
+	case about.Admin && isUser && username != bootstrapUser:
+		i.End = "keywright admin users rotate-key " + shellQuote(username)
+	case about.Admin:
+		i.End = "change ADMIN_KEY: this is the bootstrap key"
+	}
+}
+
+// bootstrapUser is the username of the bootstrap key.
+const bootstrapUser = "admin"
+
+// likeKey returns the ids of the API keys that begin like a key, of a subject unless that is empty.
+func likeKey(ctx context.Context, client *apiclient.Client, found, subject string) ([]string, error) {
+	var ids []string
+	for k, err := range client.Keys(ctx, apiclient.KeyFilter{Subject: subject}) {
+		if err != nil {
+			return nil, err
+		}
+		if k.KeyPrefix != nil && *k.KeyPrefix != "" && strings.HasPrefix(found, *k.KeyPrefix) {
+			ids = append(ids, k.ID)
+		}
+	}
+	return ids, nil
+}
+
+func (a *App) printIdentified(i *identified, found string) {
+	say := func(format string, args ...any) { a.printf("%s\n", output.Clean(fmt.Sprintf(format, args...))) }
+	alike := func() {
+		if len(i.Candidates) > 0 {
+			say("Keys that begin like it: %s", strings.Join(i.Candidates, " "))
+		}
+	}
+	if !i.Active {
+		say("The server does not accept this key.")
+		if keyformat.IsGenerated(found) {
+			say("It has the form of a generated key, and its checksum is right.")
+		}
+		alike()
+		return
+	}
+	say("The key works, and speaks for %s.", i.Subject)
+	if i.Admin {
+		say("It is the key of an admin.")
+	} else if i.Scopes != "" {
+		say("Scopes: %s", i.Scopes)
+	}
+	if i.Expires != "" {
+		say("It ends at %s.", i.Expires)
+	}
+	say("To end it: %s", i.End)
+	alike()
+}

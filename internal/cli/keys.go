@@ -1,0 +1,191 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"keywright.dev/keywright/internal/apiclient"
+	"keywright.dev/keywright/internal/cli/output"
+	"keywright.dev/keywright/internal/key/keyformat"
+)
+
+func (a *App) keysCommand() *cobra.Command {
+	keys := asGroup(&cobra.Command{Use: "keys", Short: "Manage API keys."})
+	keys.AddCommand(
+		a.getKeysCommand(), a.newKeyCommand(), a.setKeysCommand(), a.rotateKeysCommand(), a.removeKeysCommand(),
+		a.identifyCommand(),
+	)
+	return keys
+}
+
+type key = apiclient.Key
+
+func keysView() *output.View[*key] {
+	return &output.View[*key]{
+		Columns: []output.Column[*key]{
+			{Header: "ID", Value: func(k *key) string { return k.ID }},
+			{Header: "NAME", Value: func(k *key) string { return k.Name }},
+			{Header: "SUBJECT", Value: func(k *key) string { return k.Subject }},
+			{Header: "STATE", Value: stateOf},
+			{Header: "EXPIRES", Value: func(k *key) string { return orEmpty(k.ExpiresAt) }},
+			{Header: "LAST USED", Value: func(k *key) string { return orEmpty(k.LastUsedAt) }},
+			{Header: "PREFIX", Wide: true, Value: func(k *key) string { return orEmpty(k.KeyPrefix) }},
+			{Header: "SCOPES", Wide: true, Value: func(k *key) string { return strings.Join(k.Scopes, " ") }},
+			{Header: "ROLES", Wide: true, Value: func(k *key) string { return strings.Join(k.Roles, " ") }},
+			{Header: "CREATED", Wide: true, Value: func(k *key) string { return k.CreatedAt }},
+			{Header: "USED FROM", Wide: true, Value: func(k *key) string { return orEmpty(k.LastUsedFrom) }},
+			{Header: "SOURCE", Wide: true, Value: func(k *key) string { return k.Source }},
+			{Header: "OBJECT", Wide: true, Value: func(k *key) string { return k.Object.Namespace + "/" + k.Object.Name }},
+			{Header: "DESCRIPTION", Wide: true, Value: func(k *key) string { return k.Description }},
+		},
+		Name:  func(k *key) string { return k.ID },
+		Key:   func(k *key) string { return k.Token },
+		Empty: "No API keys found.",
+	}
+}
+
+// stateOf returns active, or the server's reason why the key is not accepted.
+func stateOf(k *key) string {
+	if k.Active {
+		return "active"
+	}
+	return k.Reason
+}
+
+func (a *App) getKeysCommand() *cobra.Command {
+	var filter apiclient.KeyFilter
+	var watch bool
+	c := &cobra.Command{
+		Use:   "get [ID... | --name PATTERN]",
+		Short: "List keys, newest first: your own, or all for an admin.",
+		Long: `List keys, newest first: your own, or all for an admin.
+
+Keys are chosen by id, or by a pattern of names in which * stands for any characters
+and ? for one. The key itself is never printed: the server does not have it.`,
+		Example: `  keywright keys get
+  keywright keys get --name 'CI*' -o wide
+  keywright keys get --subject Account/ci -o name`,
+		ValidArgsFunction: a.completeKeys,
+	}
+	c.Flags().StringVar(&filter.Name, "name", "", "only keys with such a name: 'CI*'")
+	c.Flags().StringVar(&filter.Subject, "subject", "", "only keys of User/…, Account/… or Integration/…")
+	addWatch(c, &watch)
+	_ = c.RegisterFlagCompletionFunc("subject", completeSubjectKinds)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) > 0 && (filter != apiclient.KeyFilter{}) {
+			return usagef("an id excludes --name and --subject")
+		}
+		if err := checkSubject(filter.Subject); err != nil {
+			return err
+		}
+		if len(args) > 0 {
+			return a.getByID(c, args)
+		}
+		return a.listKeys(c.Context(), filter, watch)
+	}
+	return c
+}
+
+func (a *App) listKeys(ctx context.Context, filter apiclient.KeyFilter, watch bool) error {
+	client, err := a.client(ctx)
+	if err != nil {
+		return err
+	}
+	found := 0
+	err = list(ctx, a, keysView(), watch, func(yield func(*key, error) bool) {
+		client.Keys(ctx, filter)(func(k *key, err error) bool {
+			found++
+			return yield(k, err)
+		})
+	})
+	if err == nil && found == 0 && filter.Name != "" {
+		return fmt.Errorf("no key has a name like %q", filter.Name)
+	}
+	return err
+}
+
+func checkSubject(subject string) error {
+	if subject == "" {
+		return nil
+	}
+	if err := apiclient.CheckSubject(subject); err != nil {
+		return usagef("%s", err)
+	}
+	return nil
+}
+
+// getByID prints the keys that are named. One that is not found does not hold up the others.
+func (a *App) getByID(c *cobra.Command, args []string) error {
+	ids, err := a.ids(args)
+	if err != nil {
+		return err
+	}
+	client, err := a.client(c.Context())
+	if err != nil {
+		return err
+	}
+	if len(ids) == 1 {
+		k, err := client.GetKey(c.Context(), ids[0])
+		if err != nil {
+			return err
+		}
+		return output.One(a.Stdout, a.width(), a.format, keysView(), k)
+	}
+	p := output.NewList(a.Stdout, a.width(), a.format, keysView())
+	return a.each(c.Context(), ids, p.Close, func(id string) error {
+		k, err := client.GetKey(c.Context(), id)
+		if err != nil {
+			return err
+		}
+		return p.Print(k)
+	})
+}
+
+// ids returns the ids on the command line. A - stands for those on stdin, one on a line.
+func (a *App) ids(args []string) ([]string, error) {
+	if len(args) == 0 {
+		return nil, usagef("an id is needed: keywright keys get lists them")
+	}
+	var ids []string
+	for _, arg := range args {
+		if arg != "-" {
+			ids = append(ids, arg)
+			continue
+		}
+		read, err := a.readIDs()
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, read...)
+	}
+	return ids, checkIDs(ids)
+}
+
+func (a *App) readIDs() (ids []string, err error) {
+	if a.flags.apiKey == "-" {
+		return nil, usagef("--api-key - and - both read stdin")
+	}
+	lines := a.scanner()
+	for lines.Scan() {
+		if id := strings.TrimSpace(lines.Text()); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids, lines.Err()
+}
+
+func checkIDs(ids []string) error {
+	for i, id := range ids {
+		if slices.Contains(ids[:i], id) {
+			return usagef("id %s is given twice", id)
+		}
+		if keyformat.IsGenerated(id) {
+			return usagef("an argument is a key, not an id: keywright keys identify - finds the id")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"keywright.dev/keywright/internal/apiclient"
+	"keywright.dev/keywright/internal/cli/output"
+)
+
+// change is what one command does to a key.
+type change struct {
+	// verb says it to a person: "rotate".
+	verb string
+	// do does it, and returns the key as it is afterwards.
+	do func(ctx context.Context, client *apiclient.Client, id string) (*key, error)
+	// print prints one result for people.
+	print func(k *key) error
+}
+
+// apply does something to each key. Results go to stdout: sentences, or in the chosen form for another program.
+func (a *App) apply(ctx context.Context, args []string, b *bulk, ch change) error {
+	if slices.Contains(args, "-") && b.confirm && !b.force && !b.whatIf && !a.flags.curl {
+		return usagef("the ids come from stdin, where the answers would: give --force")
+	}
+	ids, err := a.ids(args)
+	if err != nil {
+		return err
+	}
+	client, err := a.client(ctx)
+	if err != nil {
+		return err
+	}
+	show, closeOutput := ch.print, func() error { return nil }
+	if !a.format.ForPeople() {
+		p := output.NewList(a.Stdout, 0, a.format, keysView())
+		if len(ids) == 1 {
+			show = func(k *key) error { return output.One(a.Stdout, 0, a.format, keysView(), k) }
+		} else {
+			show, closeOutput = p.Print, p.Close
+		}
+	}
+	err = a.each(ctx, ids, closeOutput, func(id string) error {
+		proceed, err := b.ask(a, ch.verb+" API key "+id)
+		if err != nil || !proceed {
+			return err
+		}
+		k, err := ch.do(ctx, client, id)
+		if err != nil {
+			return err
+		}
+		return show(k)
+	})
+	return err
+}
+
+func (a *App) setKeysCommand() *cobra.Command {
+	var f keyFlags
+	var b bulk
+	var enable, disable bool
+	c := &cobra.Command{
+		Use:   "set ID... [flags]",
+		Short: "Change keys. Only what is named changes; lists are replaced.",
+		Long: `Change keys. Only what is named changes; lists are replaced.
+
+- reads ids from stdin, one on a line. --expires-at none removes the end, and
+--scope "" all scopes.`,
+		Example: `  keywright keys set $ID --name "CI Pipeline v2" --role deployer
+  keywright keys set $ID --enable --ttl 30d
+  keywright keys get --name 'temp-*' -o name | keywright keys set --disable -`,
+		ValidArgsFunction: a.completeKeys,
+	}
+	f.addTo(a, c)
+	c.Flags().StringVar(&f.name, "name", "", "a new name")
+	c.Flags().BoolVar(&enable, "enable", false, "accept the key again")
+	c.Flags().BoolVar(&disable, "disable", false, "refuse the key until it is enabled")
+	b.addTo(c, false)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if enable && disable {
+			return usagef("--enable and --disable exclude each other")
+		}
+		fields, err := f.fields(a, c)
+		if err != nil {
+			return err
+		}
+		if enable || disable {
+			fields["enabled"] = enable
+		}
+		if len(fields) == 0 {
+			return usagef("nothing to change: give --name, --description, --scope, --role, --policy, --expires-at, --ttl, " +
+				"--enable or --disable")
+		}
+		return a.apply(c.Context(), args, &b, change{
+			verb: "change " + strings.Join(slices.Sorted(maps.Keys(fields)), ", ") + " of",
+			do: func(ctx context.Context, client *apiclient.Client, id string) (*key, error) {
+				return client.ChangeKey(ctx, id, fields)
+			},
+			print: func(k *key) error {
+				a.printf("Changed API key: %s (%s), %s\n", output.Clean(k.Name), k.ID, output.Clean(stateOf(k)))
+				return nil
+			},
+		})
+	}
+	return c
+}
+
+func (a *App) rotateKeysCommand() *cobra.Command {
+	var b bulk
+	c := &cobra.Command{
+		Use:   "rotate ID...",
+		Short: "Give keys a new token, and print it once. The old one stops working.",
+		Example: `  keywright keys rotate $ID
+  keywright keys rotate $ID -o key > new.key`,
+		ValidArgsFunction: a.completeKeys,
+	}
+	b.addTo(c, false)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		return a.apply(c.Context(), args, &b, change{
+			verb: "rotate",
+			do: func(ctx context.Context, client *apiclient.Client, id string) (*key, error) {
+				return client.RotateKey(ctx, id)
+			},
+			print: func(k *key) error { return a.printKey("Rotated API key: ", "New API Key", k) },
+		})
+	}
+	return c
+}
+
+func (a *App) removeKeysCommand() *cobra.Command {
+	var b bulk
+	c := &cobra.Command{
+		Use:   "remove ID...",
+		Short: "Delete keys, at once and for good.",
+		Example: `  keywright keys remove $ID
+  keywright keys get --name 'temp-*' -o name | keywright keys remove - --force`,
+		ValidArgsFunction: a.completeKeys,
+	}
+	b.addTo(c, true)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		err := a.apply(c.Context(), args, &b, change{
+			verb: "delete",
+			do: func(ctx context.Context, client *apiclient.Client, id string) (*key, error) {
+				return &key{ID: id}, client.DeleteKey(ctx, id)
+			},
+			print: func(k *key) error {
+				a.printf("Deleted API key: %s\n", k.ID)
+				return nil
+			},
+		})
+		return err
+	}
+	return c
+}

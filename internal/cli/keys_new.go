@@ -1,0 +1,196 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+
+	"keywright.dev/keywright/internal/apiclient"
+)
+
+// keyFlags are the flags that say what a key is like.
+type keyFlags struct {
+	name, description, policy, expiresAt, ttl string
+	scopes, roles                             []string
+}
+
+func (f *keyFlags) addTo(a *App, c *cobra.Command) {
+	set := c.Flags()
+	set.StringVar(&f.description, "description", "", "what the key is for")
+	set.StringSliceVar(&f.scopes, "scope", nil, "an action that the key may do; may be repeated")
+	set.StringSliceVar(&f.roles, "role", nil, "an AccessRole; may be repeated")
+	set.StringVar(&f.policy, "policy", "", "file with a policy in JSON or YAML; - is stdin")
+	set.StringVar(&f.expiresAt, "expires-at", "", "when the key ends: 2030-01-31T12:00:00Z, or 2030-01-31 (UTC)")
+	set.StringVar(&f.ttl, "ttl", "", "how long the key lasts: 90d, 12h, 30m")
+	_ = c.RegisterFlagCompletionFunc("scope", a.completeScopes)
+	_ = c.RegisterFlagCompletionFunc("role", a.completeRoles)
+}
+
+// fields returns the fields that the flags on the command line set. A list that is given as "" is emptied.
+func (f *keyFlags) fields(a *App, c *cobra.Command) (apiclient.KeyFields, error) {
+	fields := apiclient.KeyFields{}
+	given := c.Flags().Changed
+	for flag, text := range map[string]string{"name": f.name, "description": f.description} {
+		if c.Flags().Lookup(flag) != nil && given(flag) {
+			fields[flag] = text
+		}
+	}
+	if given("scope") {
+		fields["scopes"] = withoutEmpty(f.scopes)
+	}
+	if given("role") {
+		fields["roles"] = withoutEmpty(f.roles)
+	}
+	if given("policy") {
+		policy, err := a.readPolicy(f.policy)
+		if err != nil {
+			return nil, err
+		}
+		fields["policy"] = policy
+	}
+	return fields, f.end(fields, given)
+}
+
+func (f *keyFlags) end(fields apiclient.KeyFields, given func(string) bool) error {
+	switch {
+	case given("ttl") && given("expires-at"):
+		return usagef("--ttl and --expires-at exclude each other")
+	case given("ttl"):
+		d, err := parseTTL(f.ttl)
+		if err != nil {
+			return err
+		}
+		fields["expires_in_seconds"] = int64(d.Seconds())
+	case given("expires-at") && f.expiresAt == "none":
+		fields["expires_at"] = nil
+	case given("expires-at"):
+		at, err := parseInstant(f.expiresAt)
+		if err != nil {
+			return err
+		}
+		fields["expires_at"] = at.Format(time.RFC3339)
+	}
+	return nil
+}
+
+func withoutEmpty(list []string) []string {
+	some := []string{}
+	for _, entry := range list {
+		if entry != "" {
+			some = append(some, entry)
+		}
+	}
+	return some
+}
+
+func parseInstant(text string) (time.Time, error) {
+	for _, form := range []string{time.RFC3339, time.DateOnly} {
+		if at, err := time.Parse(form, text); err == nil {
+			return at.UTC(), nil
+		}
+	}
+	return time.Time{}, usagef(
+		"--expires-at %q must be a time such as 2030-01-31T12:00:00Z, a day such as 2030-01-31, or none", text)
+}
+
+// parseTTL reads what time.ParseDuration reads, and whole days and weeks: 90d, 2w.
+func parseTTL(text string) (time.Duration, error) {
+	const day = 24 * time.Hour
+	units := map[string]time.Duration{"d": day, "w": 7 * day}
+	d, err := time.ParseDuration(text)
+	for suffix, unit := range units {
+		if count, found := strings.CutSuffix(text, suffix); found {
+			var n int64
+			n, err = strconv.ParseInt(count, 10, 32)
+			d = time.Duration(n) * unit
+		}
+	}
+	if err != nil || d < time.Second || d%time.Second != 0 {
+		return 0, usagef("--ttl %q must be a time of at least 1s such as 90d, 12h or 30m", text)
+	}
+	return d, nil
+}
+
+// readPolicy reads a policy in YAML or JSON, and returns it as JSON. The server checks what is in it.
+func (a *App) readPolicy(path string) (json.RawMessage, error) {
+	text, err := a.readFile(path)
+	if err != nil {
+		return nil, usagef("--policy: %s", err)
+	}
+	policy, err := yaml.YAMLToJSONStrict(text)
+	if err != nil || !strings.HasPrefix(string(policy), "{") {
+		return nil, usagef("--policy %s: must be an object in JSON or YAML", path)
+	}
+	return policy, nil
+}
+
+func (a *App) newKeyCommand() *cobra.Command {
+	var f keyFlags
+	var subject string
+	var b bulk
+	c := &cobra.Command{
+		Use:   "new NAME",
+		Short: "Create a key, and print it once.",
+		Long: `Create a key, and print it once.
+
+It is yours, unless --subject names another owner. A key without scopes, roles and
+policy may do nothing.`,
+		Example: `  keywright keys new "CI Pipeline" --subject Account/ci --scope certs.read --ttl 90d
+  keywright keys new deploy --subject Account/ci -o key > deploy.key`,
+		Args: arguments(1, 1),
+	}
+	f.addTo(a, c)
+	c.Flags().StringVar(&subject, "subject", "", "whose key it is: User/…, Account/… or Integration/…")
+	_ = c.RegisterFlagCompletionFunc("subject", completeSubjectKinds)
+	b.addTo(c, false)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := checkSubject(subject); err != nil {
+			return err
+		}
+		if f.expiresAt == "none" {
+			return usagef("--expires-at none: without --expires-at and --ttl, a key has no end")
+		}
+		fields, err := f.fields(a, c)
+		if err != nil {
+			return err
+		}
+		fields["name"] = args[0]
+		what := "create API key " + strconv.Quote(args[0])
+		if subject != "" {
+			what += " of " + subject
+		}
+		if proceed, err := b.ask(a, what); err != nil || !proceed {
+			return err
+		}
+		client, err := a.client(c.Context())
+		if err != nil {
+			return err
+		}
+		made, err := client.CreateKey(c.Context(), subject, fields)
+		if err != nil {
+			return err
+		}
+		return a.printKey("Created API key: ", "API Key", made)
+	}
+	return c
+}
+
+// printKey prints a key with its token.
+func (a *App) printKey(lead, label string, k *key) error {
+	return a.printIssued(issued{
+		lead: lead + k.Name + fmt.Sprintf(" (%s)", k.ID), label: label, key: k.Token, secret: secretWithout(k), whole: k,
+	})
+}
+
+// secretWithout returns where the operator delivers a key that is not in the reply.
+func secretWithout(k *key) *apiclient.Reference {
+	if k.Token != "" {
+		return nil
+	}
+	return k.Secret
+}

@@ -1,0 +1,238 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"keywright.dev/keywright/internal/apiclient"
+	"keywright.dev/keywright/internal/cli/profile"
+)
+
+// remote is a server, and how it is called.
+type remote struct {
+	profile.Server
+	// name is the name of the profile, or "" if the server was given as a URL.
+	name string
+	// keyFrom says where the key comes from.
+	keyFrom string
+	config  *profile.Config
+}
+
+// loadConfig reads the configuration file, and warns if others can read a key in it.
+func (a *App) loadConfig() (*profile.Config, error) {
+	path, err := profile.Path(a.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	c, err := profile.Load(path)
+	if err != nil {
+		return nil, usagef("%s", err)
+	}
+	if c.Exposed {
+		a.warn("%s holds a key, and other users can read it: chmod 600 %s", path, path)
+	}
+	return c, nil
+}
+
+func isURL(server string) bool { return strings.Contains(server, "://") }
+
+// remote finds the server: flags come before the environment, and this before the profile.
+func (a *App) remote() (*remote, error) {
+	config, err := a.loadConfig()
+	if err != nil {
+		return nil, err
+	}
+	server := a.flags.server
+	if server == "" {
+		server = a.Getenv(envServer)
+	}
+	if server == "" {
+		server = config.Default.Server
+	}
+	r := &remote{config: config}
+	switch {
+	case server == "":
+		return nil, usagef("no server: give --server, $%s, or [default] server in %s", envServer, config.Path)
+	case isURL(server):
+		// A profile's key must not go to another server.
+		r.URL = server
+	default:
+		found, known := config.Servers[server]
+		if !known {
+			return nil, unknownProfile(config, server)
+		}
+		r.Server, r.name = found, server
+	}
+	r.keyFrom = r.KeySource()
+	if r.name != "" && r.keyFrom != "none" {
+		r.keyFrom = "profile " + r.name + ", " + r.keyFrom
+	}
+	return r, a.override(r)
+}
+
+func unknownProfile(config *profile.Config, name string) error {
+	known := config.Path + " has no profiles"
+	if names := config.Names(); len(names) > 0 {
+		known = "known are " + strings.Join(names, ", ")
+	}
+	return usagef("no profile %q: %s. A URL begins with https://", name, known)
+}
+
+// override takes what the environment and the flags say.
+func (a *App) override(r *remote) error {
+	if name := a.Getenv(envUsername); name != "" {
+		r.Username = name
+	}
+	if a.flags.user != "" {
+		r.Username = a.flags.user
+	}
+	if text := a.Getenv(envNoVerifySSL); text != "" {
+		off, known := truth[strings.ToLower(text)]
+		if !known {
+			return usagef("$%s must be true or false", envNoVerifySSL)
+		}
+		r.NoVerifySSL = off
+	}
+	if a.flags.given("no-verify-ssl") {
+		r.NoVerifySSL = a.flags.noVerifySSL
+	}
+	if key := a.Getenv(envAPIKey); key != "" {
+		r.useKey(strings.TrimSpace(key), "$"+envAPIKey)
+	}
+	switch key := a.flags.apiKey; {
+	case key == "-":
+		line, err := a.readLine()
+		if err != nil || line == "" {
+			return usagef("--api-key -: there is no key on stdin")
+		}
+		r.useKey(line, "stdin")
+	case key != "":
+		if _, interactive := terminal(a.Stdin); interactive {
+			a.warn("a key in a flag stays in the history of the shell: use --api-key - or $%s", envAPIKey)
+		}
+		r.useKey(key, "--api-key")
+	case a.flags.given("api-key"):
+		return usagef("--api-key is empty")
+	}
+	return nil
+}
+
+var truth = map[string]bool{"1": true, "true": true, "yes": true, "0": false, "false": false, "no": false}
+
+func (r *remote) useKey(key, from string) {
+	r.APIKey, r.APIKeyCmd, r.Store, r.keyFrom = key, nil, "", from
+}
+
+// client returns a client with the key of the server.
+func (a *App) client(ctx context.Context) (*apiclient.Client, error) {
+	r, err := a.remote()
+	if err != nil {
+		return nil, err
+	}
+	return a.clientOf(ctx, r)
+}
+
+func (a *App) clientOf(ctx context.Context, r *remote) (*apiclient.Client, error) {
+	u, err := apiclient.ParseURL(r.URL)
+	if err != nil {
+		return nil, usagef("%s", err)
+	}
+	key, err := r.Key(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if strings.ContainsFunc(key, func(c rune) bool { return c < '!' || c > '~' }) {
+		return nil, usagef("the key from %s has characters that no key has", r.keyFrom)
+	}
+	c := &apiclient.Client{
+		URL: u, Key: key, Username: r.Username, Reason: a.flags.reason, UserAgent: "keywright/" + a.Version,
+		HTTP: a.transport(r.NoVerifySSL), Wait: a.wait, OnRetry: a.sayRetry,
+	}
+	if a.flags.curl {
+		c.Before = a.printCurl(r.NoVerifySSL)
+	}
+	return c, nil
+}
+
+func (a *App) sayRetry(status int, wait time.Duration) {
+	a.note("The server is busy (HTTP %d). Trying once more in %s.", status, wait)
+}
+
+func (a *App) transport(noVerify bool) *http.Client {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	if noVerify {
+		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // the user asked for it
+	}
+	return &http.Client{
+		Timeout: a.flags.timeout, Transport: t,
+		// A key is sent to the address that was given, and nowhere else.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// lineReader reads stdin line by line, for answers, keys and ids alike.
+type lineReader struct{ *bufio.Scanner }
+
+func (a *App) scanner() *lineReader {
+	if a.lines == nil {
+		a.lines = &lineReader{bufio.NewScanner(a.Stdin)}
+	}
+	return a.lines
+}
+
+// readLine returns a line of stdin without blanks around it. At the end it returns io.EOF.
+func (a *App) readLine() (string, error) {
+	lines := a.scanner()
+	if !lines.Scan() {
+		if err := lines.Err(); err != nil {
+			return "", err
+		}
+		return "", io.EOF
+	}
+	return strings.TrimSpace(lines.Text()), nil
+}
+
+// askKey asks for a key without showing what is typed. That takes a terminal.
+func (a *App) askKey(prompt string) (string, error) {
+	file, found := terminal(a.Stdin)
+	if !found {
+		return "", usagef("a key is needed: --api-key -, or $%s", envAPIKey)
+	}
+	if _, err := io.WriteString(a.Stderr, prompt); err != nil {
+		return "", err
+	}
+	text, err := term.ReadPassword(int(file.Fd()))
+	_, _ = io.WriteString(a.Stderr, "\n")
+	return strings.TrimSpace(string(text)), err
+}
+
+// confirm asks a question. Only y and yes are a yes.
+func (a *App) confirm(question string) (bool, error) {
+	if _, err := io.WriteString(a.Stderr, question+" [y/N]: "); err != nil {
+		return false, err
+	}
+	line, err := a.readLine()
+	if errors.Is(err, io.EOF) {
+		_, _ = io.WriteString(a.Stderr, "\n")
+		err = nil
+	}
+	return slices.Contains([]string{"y", "yes"}, strings.ToLower(line)), err
+}
+
+// readFile returns the content of a file; - is stdin.
+func (a *App) readFile(path string) ([]byte, error) {
+	if path == "-" {
+		return io.ReadAll(a.Stdin)
+	}
+	return os.ReadFile(path)
+}

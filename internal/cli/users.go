@@ -1,0 +1,272 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"keywright.dev/keywright/internal/apiclient"
+	"keywright.dev/keywright/internal/cli/output"
+)
+
+// saveNow follows every key that is printed (docs/compatibility.md).
+const saveNow = "Save this API key now - it cannot be retrieved later."
+
+func (a *App) adminCommand() *cobra.Command {
+	admin := asGroup(&cobra.Command{Use: "admin", Short: "Manage users, and see token usage."})
+	users := asGroup(&cobra.Command{Use: "users", Short: "Manage admin users."})
+	users.AddCommand(
+		a.listUsersCommand(), a.createUserCommand(), a.deleteUserCommand(), a.rotateUserCommand(), a.changeRoleCommand(),
+		a.enableUserCommand("enable", true), a.enableUserCommand("disable", false),
+	)
+	admin.AddCommand(users, a.usageCommand())
+	return admin
+}
+
+func usersView() *output.View[*apiclient.User] {
+	type user = apiclient.User
+	return &output.View[*user]{
+		Columns: []output.Column[*user]{
+			{Header: "USERNAME", Value: func(u *user) string { return u.Username }},
+			{Header: "ROLE", Value: func(u *user) string { return u.Role }},
+			{Header: "CREATED", Value: func(u *user) string { return u.CreatedAt }},
+			{Header: "LAST SEEN", Value: func(u *user) string { return orEmpty(u.LastSeen) }},
+			{Header: "SOURCE", Wide: true, Value: func(u *user) string { return u.Source }},
+			{Header: "KEY", Wide: true, Value: func(u *user) string { return orEmpty(u.KeyPrefix) }},
+			{Header: "LAST USED", Wide: true, Value: func(u *user) string { return orEmpty(u.LastUsedAt) }},
+			{Header: "ENABLED", Wide: true, Value: func(u *user) string { return fmt.Sprint(u.Enabled) }},
+		},
+		Name:  func(u *user) string { return u.Username },
+		Empty: "No users found.",
+	}
+}
+
+// orEmpty returns what may be missing as text.
+func orEmpty(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
+}
+
+func (a *App) listUsersCommand() *cobra.Command {
+	var watch bool
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List admins and seen users, newest first.",
+		Example: `  keywright admin users list
+  keywright admin users list -o wide`,
+		Args: arguments(0, 0),
+	}
+	addWatch(c, &watch)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		client, err := a.client(c.Context())
+		if err != nil {
+			return err
+		}
+		return list(c.Context(), a, usersView(), watch, func(yield func(*apiclient.User, error) bool) {
+			users, err := client.Users(c.Context())
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for i := range users {
+				if !yield(&users[i], nil) {
+					return
+				}
+			}
+		})
+	}
+	return c
+}
+
+// issued is a key that a reply carries, and the sentences to print with it.
+type issued struct {
+	// lead introduces the key: "Created admin user: alice".
+	lead string
+	// label stands before the key: "API Key".
+	label, key string
+	// secret is where the operator delivers the key, if there is no key in the reply.
+	secret *apiclient.Reference
+	// whole is the reply.
+	whole any
+}
+
+// printIssued prints a reply that may carry a key, once.
+func (a *App) printIssued(k issued) error {
+	if !a.format.ForPeople() {
+		if a.format.Name == output.Key && k.key == "" {
+			return errors.New("-o key: the reply carries no key")
+		}
+		view := anyView()
+		view.Key = func(any) string { return k.key }
+		return output.One(a.Stdout, 0, a.format, view, k.whole)
+	}
+	a.printf("%s\n", output.Clean(k.lead))
+	switch {
+	case k.key != "":
+		a.printf("%s: %s\n%s\n", k.label, k.key, saveNow)
+	case k.secret != nil:
+		a.printf("The operator writes the new key into Secret %s/%s.\n", k.secret.Namespace, k.secret.Name)
+	}
+	return nil
+}
+
+// anyView prints a reply for programs. It has no columns.
+func anyView() *output.View[any] {
+	return &output.View[any]{Name: func(v any) string {
+		switch reply := v.(type) {
+		case *apiclient.NewUser:
+			return reply.Username
+		case *apiclient.RotatedUser:
+			return reply.Username
+		case *apiclient.ChangedRole:
+			return reply.Username
+		case *apiclient.EnabledUser:
+			return reply.Username
+		case *apiclient.Key:
+			return reply.ID
+		}
+		return ""
+	}}
+}
+
+func (a *App) createUserCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "create USERNAME",
+		Short: "Create an admin, and print the key once.",
+		Example: `  keywright admin users create alice
+  keywright admin users create bob -o key > bob.key`,
+		Args: arguments(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			client, err := a.client(c.Context())
+			if err != nil {
+				return err
+			}
+			made, err := client.CreateUser(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.printIssued(issued{
+				lead: "Created admin user: " + made.Username, label: "API Key", key: made.APIKey, whole: made,
+			})
+		},
+	}
+}
+
+func (a *App) deleteUserCommand() *cobra.Command {
+	var force, forget bool
+	c := &cobra.Command{
+		Use:     "delete USERNAME",
+		Short:   "Delete an admin. The user's keys and sessions end at once.",
+		Example: `  keywright admin users delete bob --force`,
+		Args:    arguments(1, 1), ValidArgsFunction: a.completeUsers,
+	}
+	c.Flags().BoolVar(&force, "force", false, "do not ask")
+	c.Flags().BoolVar(&forget, "forget", false, "delete a plain or seen user, too")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		client, err := a.client(c.Context())
+		if err != nil {
+			return err
+		}
+		if !force && !a.flags.curl {
+			yes, err := a.confirm(fmt.Sprintf("Delete admin user '%s'?", output.Clean(args[0])))
+			if err != nil {
+				return err
+			}
+			if !yes {
+				a.note("Nothing was deleted.")
+				return errReported
+			}
+		}
+		if err := client.DeleteUser(c.Context(), args[0], forget); err != nil {
+			return err
+		}
+		return a.printIssued(issued{lead: "Deleted admin user: " + args[0], whole: map[string]string{"deleted": args[0]}})
+	}
+	return c
+}
+
+func (a *App) rotateUserCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "rotate-key USERNAME",
+		Short: "Give an admin a new key, and print it once.",
+		Example: `  keywright admin users rotate-key alice
+  keywright admin users rotate-key alice --reason "laptop lost"`,
+		Args: arguments(1, 1), ValidArgsFunction: a.completeUsers,
+		RunE: func(c *cobra.Command, args []string) error {
+			client, err := a.client(c.Context())
+			if err != nil {
+				return err
+			}
+			r, err := client.RotateUser(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.printIssued(issued{
+				lead: "Rotated API key for: " + r.Username, label: "New API Key", key: r.NewAPIKey, secret: r.Secret, whole: r,
+			})
+		},
+	}
+}
+
+func (a *App) changeRoleCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "change-role USERNAME admin|user",
+		Short: "Promote or demote a user.",
+		Long: `Promote or demote a user.
+
+A promoted user gets a key, which is printed once. The key of a demoted user ends at once.`,
+		Example: `  keywright admin users change-role bob user
+  keywright admin users change-role bob admin`,
+		Args: arguments(2, 2),
+		ValidArgsFunction: func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+			if len(args) == 1 {
+				return []string{"admin", "user"}, cobra.ShellCompDirectiveNoFileComp
+			}
+			return a.completeUsers(c, args, begun)
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if args[1] != "admin" && args[1] != "user" {
+				return usagef("role %q must be admin or user", args[1])
+			}
+			client, err := a.client(c.Context())
+			if err != nil {
+				return err
+			}
+			r, err := client.ChangeRole(c.Context(), args[0], args[1])
+			if err != nil {
+				return err
+			}
+			return a.printIssued(issued{
+				lead: fmt.Sprintf("Changed role of '%s' to '%s'", r.Username, r.Role), label: "API Key", key: r.APIKey, whole: r,
+			})
+		},
+	}
+}
+
+func (a *App) enableUserCommand(verb string, enabled bool) *cobra.Command {
+	short := map[bool]string{
+		true:  "Accept the keys of a user again.",
+		false: "Refuse the keys of a user, until they are enabled again.",
+	}
+	return &cobra.Command{
+		Use:     verb + " USERNAME",
+		Short:   short[enabled],
+		Example: `  keywright admin users ` + verb + ` bob`,
+		Args:    arguments(1, 1), ValidArgsFunction: a.completeUsers,
+		RunE: func(c *cobra.Command, args []string) error {
+			client, err := a.client(c.Context())
+			if err != nil {
+				return err
+			}
+			r, err := client.EnableUser(c.Context(), args[0], enabled)
+			if err != nil {
+				return err
+			}
+			done := map[bool]string{true: "Enabled user: ", false: "Disabled user: "}
+			return a.printIssued(issued{lead: done[r.Enabled] + r.Username, whole: r})
+		},
+	}
+}

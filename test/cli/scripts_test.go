@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"keywright.dev/keywright/internal/cli"
+	"keywright.dev/keywright/test/stack"
+)
+
+// TestMain makes this program the command keywright of the scripts.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"keywright": runKeywright})
+}
+
+func runKeywright() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	app := &cli.App{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Version: "test", Now: time.Now,
+	}
+	code := app.Run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+func TestScripts(t *testing.T) {
+	t.Cleanup(func() {
+		for _, example := range examples.left() {
+			t.Errorf("no script runs this example of a help text: %s", example)
+		}
+	})
+	t.Run("server", onServer)
+	t.Run("usage", onStub)
+	t.Run("local", withoutServer)
+}
+
+func onServer(t *testing.T) {
+	s, err := stack.Start(t.Context(), stack.Options{Out: testWriter{t}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	play(t, "server", s.ServerURL, s.BootstrapKey, map[string]string{
+		"KUBECONFIG": s.Kubeconfig, "PATH": s.Assets + string(filepath.ListSeparator) + os.Getenv("PATH"),
+	})
+}
+
+// onStub plays what the server does not offer yet.
+func onStub(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(serveUsage))
+	t.Cleanup(server.Close)
+	play(t, "usage", server.URL, "the-key-of-an-admin", nil)
+}
+
+// withoutServer plays what needs no server. Nothing listens at its address: a request would be noticed.
+func withoutServer(t *testing.T) {
+	play(t, "local", "http://127.0.0.1:1", "a-key-that-is-of-no-use", nil)
+}
+
+// play plays the scripts of a folder. They have the server and the key of an admin in their environment.
+func play(t *testing.T, folder, url, key string, variables map[string]string) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", folder),
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			for name, value := range map[string]string{
+				"HOME": env.WorkDir, "KEYWRIGHT_SERVER": url, "KEYWRIGHT_API_KEY": key, "ADMIN_KEY": key, "URL": url,
+				"no_proxy": "127.0.0.1",
+			} {
+				env.Setenv(name, value)
+			}
+			for name, value := range variables {
+				if name == "PATH" {
+					// The first folder of the path has the command keywright.
+					value = env.Getenv("PATH") + string(filepath.ListSeparator) + value
+				}
+				env.Setenv(name, value)
+			}
+			return nil
+		},
+		Cmds: commands,
+	})
+}
+
+// commands are those that scripts have besides those of testscript.
+var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
+	// capture NAME sets a variable to the output of the last command.
+	"capture": func(ts *testscript.TestScript, _ bool, args []string) {
+		if len(args) != 1 {
+			ts.Fatalf("usage: capture NAME")
+		}
+		ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
+	},
+	// shell COMMANDS runs commands in a shell.
+	"shell": func(ts *testscript.TestScript, neg bool, args []string) {
+		run(ts, neg, strings.Join(args, " "))
+	},
+	// example COMMAND N runs the Nth line of the example in a command's help, in a shell.
+	"example": func(ts *testscript.TestScript, neg bool, args []string) {
+		run(ts, neg, examples.take(ts, args))
+	},
+	// exits CODE PROGRAM ARGUMENT... runs a program and compares its exit code.
+	"exits": func(ts *testscript.TestScript, _ bool, args []string) {
+		err := ts.Exec(args[1], args[2:]...)
+		code := "0"
+		if err != nil {
+			code = strings.TrimPrefix(err.Error(), "exit status ")
+		}
+		if code != args[0] {
+			ts.Fatalf("exit code %s, want %s", code, args[0])
+		}
+	},
+}
+
+func run(ts *testscript.TestScript, neg bool, commands string) {
+	err := ts.Exec("sh", "-ec", commands)
+	if (err != nil) != neg {
+		ts.Fatalf("%s: %v", commands, err)
+	}
+}
+
+type testWriter struct{ testing.TB }
+
+func (w testWriter) Write(text []byte) (int, error) {
+	w.Log(strings.TrimSpace(string(text)))
+	return len(text), nil
+}
