@@ -89,6 +89,10 @@ generate: ## Generate the deep copies of api/.
 manifests: ## Generate config/crd/bases from api/.
 	$(CONTROLLER_GEN) crd paths=./api/... output:crd:dir=config/crd/bases
 
+.PHONY: cli-docs
+cli-docs: ## Generate docs/cli.md and docs/man from the help texts.
+	go run ./hack/clidocs docs
+
 .PHONY: verify
 verify: ## Regenerate, check and lint everything; fail if that changes a file.
 	@hack/verify.sh
@@ -104,8 +108,9 @@ clean: ## Remove what was built in the checkout. Caches outside it stay.
 ##@ Build
 
 .PHONY: build
-build: ## Build bin/operator and bin/server, static.
+build: ## Build bin/operator, bin/server and bin/keywright, static.
 	CGO_ENABLED=0 go build -trimpath -pgo=$(PROFILE) -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/operator ./cmd/server
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/keywright
 
 .PHONY: docker-build
 docker-build: ## Build the images OPERATOR_IMG and SERVER_IMG.

@@ -165,7 +165,8 @@ func TestDo_UntrustedCertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := &apiclient.Client{URL: u}
-	if _, err := client.Me(t.Context()); err == nil || !strings.Contains(err.Error(), ": x509: certificate signed by unknown") {
+	_, err = client.Me(t.Context())
+	if err == nil || !strings.Contains(err.Error(), ": x509: certificate signed by unknown") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -176,7 +177,8 @@ func TestDo_AnotherServer(t *testing.T) {
 		_, _ = io.WriteString(w, "<html>")
 	})
 	_, err := client.Me(t.Context())
-	if err == nil || !strings.HasSuffix(err.Error(), "does not reply like a Keywright server: text/html is not the JSON that was expected") {
+	const want = "does not reply like a Keywright server: text/html is not the JSON that was expected"
+	if err == nil || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := client.GetKey(t.Context(), "x"); err == nil {

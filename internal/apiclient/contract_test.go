@@ -73,7 +73,7 @@ func TestClient_CallsDocumentedOperations(t *testing.T) {
 			t.Errorf("%s: in the document %t, not served yet %t", operation, documented[operation], !documented[operation])
 		}
 	}
-	// Do, and Keys with its pages, are no operations of their own; CreateKey is three.
+	// Do is not an operation of its own; CreateKey is three.
 	if methods := reflect.TypeFor[*apiclient.Client]().NumMethod(); len(sent) != methods-1+2 {
 		t.Errorf("%d methods, %d operations: %q", methods, len(sent), slices.Sorted(maps.Keys(sent)))
 	}

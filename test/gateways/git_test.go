@@ -17,6 +17,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"keywright.dev/keywright/test/stack"
 )
 
 // Git over HTTPS behind nginx, with git on both sides.
@@ -36,6 +38,17 @@ var _ = Describe("Git", Ordered, ContinueOnFailure, func() {
 		Expect(p.clone(ctx, "ci")).To(Succeed())
 		Expect(p.push(ctx, "a change")).To(Succeed())
 		Expect(server.log(ctx)).To(HavePrefix("a change\n"))
+	})
+
+	It("clones with the key of a profile of the command line", func(ctx SpecContext) {
+		Expect(p.installKeywright(ctx, "ci")).To(Succeed())
+		keywright := filepath.Join(p.home, "bin", "keywright")
+		Expect(p.run(ctx, keywright, "auth", "setup-git", "--host", server.host())).To(Succeed())
+		Expect(p.git(ctx, "clone", "--quiet", server.url())).To(Succeed())
+		Expect(p.push(ctx, "by the command line")).To(Succeed())
+		config, err := os.ReadFile(filepath.Join(p.home, ".gitconfig"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(config)).NotTo(ContainSubstring(keys.get("ci")))
 	})
 
 	It("pushes more than it keeps in memory", func(ctx SpecContext) {
@@ -156,6 +169,25 @@ func (p *gitUser) clone(ctx context.Context, who string) error {
 	}))
 }
 
+// installKeywright builds the command line into a folder of the user's PATH, and gives them a profile with a key.
+func (p *gitUser) installKeywright(ctx context.Context, who string) error {
+	root, err := stack.Root()
+	if err != nil {
+		return err
+	}
+	build := exec.CommandContext(ctx, filepath.Join(root, "hack", "gobuild.sh"), filepath.Join(p.home, "bin", "keywright"),
+		"./cmd/keywright")
+	build.Dir, build.Stderr = root, GinkgoWriter
+	const profile = `[default]
+server = "prod"
+[servers.prod]
+url = "https://keys.example.com"
+api_key = %q
+`
+	write(p.home, ".config/keywright/config.toml", fmt.Sprintf(profile, keys.get(who)))
+	return errors.Join(build.Run(), os.Chmod(filepath.Join(p.home, ".config/keywright/config.toml"), 0o600))
+}
+
 // push commits a change and pushes it.
 func (p *gitUser) push(ctx context.Context, change string) error {
 	write(p.home, "app/file", change)
@@ -176,7 +208,7 @@ func (p *gitUser) run(ctx context.Context, program string, args ...string) error
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = p.home
 	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + p.home, "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
+		"PATH=" + filepath.Join(p.home, "bin") + ":" + os.Getenv("PATH"), "HOME=" + p.home, "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
 		"GIT_SSL_CAINFO=" + certificates.certificate, "GIT_CONFIG_COUNT=1",
 		"GIT_CONFIG_KEY_0=http.curloptResolve", "GIT_CONFIG_VALUE_0=" + p.server.host() + ":127.0.0.1",
 	}

@@ -63,9 +63,11 @@ func TestLoad_NamesMistakes(t *testing.T) {
 		"a quote is missing":     {"[servers.eu]\nurl = \"x\napi_key = \"" + secret + "\"", ":2:"},
 		"a wrong type":           {"[servers.eu]\nurl = \"x\"\napi_key = 17", ":3:"},
 		"a list of a wrong type": {"[servers.eu]\nurl = \"x\"\napi_key_cmd = \"" + secret + "\"", ":3:"},
-		"an unknown setting":     {"[servers.eu]\nurl = \"x\"\napikey = \"" + secret + "\"", ":3:1: servers.eu.apikey is not a setting"},
-		"an unknown table":       {"[server.eu]\nurl = \"x\"", "server.eu is not a setting"},
-		"no url":                 {"[servers.eu]\napi_key = \"" + secret + "\"", ": servers.eu: url is missing"},
+		"an unknown setting": {
+			"[servers.eu]\nurl = \"x\"\napikey = \"" + secret + "\"", ":3:1: servers.eu.apikey is not a setting",
+		},
+		"an unknown table": {"[server.eu]\nurl = \"x\"", "server.eu is not a setting"},
+		"no url":           {"[servers.eu]\napi_key = \"" + secret + "\"", ": servers.eu: url is missing"},
 		"two sources": {
 			"[servers.eu]\nurl = \"x\"\nstore = \"keyring\"\napi_key = \"" + secret + "\"",
 			": servers.eu: only one of api_key, api_key_cmd and store can say where the key is",
