@@ -6,9 +6,9 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"keywright.dev/keywright/internal/cli"
+	"keywright.dev/keywright/internal/cli/console"
 )
 
 // version is set by the linker.
@@ -18,9 +18,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
-	app := &cli.App{
-		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Version: version, Now: time.Now,
-	}
+	app := &cli.App{Console: console.OfProcess(), Version: version}
 	code := app.Run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)

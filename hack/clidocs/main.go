@@ -6,7 +6,6 @@ import (
 	_ "embed" // for the beginning of the page
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,8 +32,7 @@ func run(args []string) error {
 	if len(args) != 1 {
 		return errors.New("usage: clidocs FOLDER")
 	}
-	app := &cli.App{Stdout: io.Discard, Stderr: io.Discard, Getenv: func(string) string { return "" }}
-	root := app.Command()
+	root := (&cli.App{}).Command()
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	var page bytes.Buffer

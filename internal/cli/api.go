@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"keywright.dev/keywright/internal/apiclient"
+	"keywright.dev/keywright/internal/cli/console"
 	"keywright.dev/keywright/internal/cli/output"
 )
 
@@ -28,7 +29,7 @@ described at /docs of the server.`,
 		Example: `  keywright api GET /api/admin/audit -f action=user.create -f limit=5
   keywright api POST /api/admin/users -f username=carol
   keywright api GET /apiv1/permissions/catalog -o jsonpath={.data.scopes}`,
-		Args: arguments(2, 2),
+		Args: console.Arguments(2, 2),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 0 {
 				return methods, cobra.ShellCompDirectiveNoFileComp
@@ -62,9 +63,9 @@ func (a *App) apiRequest(method, path string, text, typed []string, input string
 	target, err := url.ParseRequestURI(path)
 	switch {
 	case !slices.Contains(methods, r.Method):
-		return nil, usagef("method %q must be one of %s", method, strings.Join(methods, ", "))
+		return nil, console.Usagef("method %q must be one of %s", method, strings.Join(methods, ", "))
 	case err != nil || !strings.HasPrefix(path, "/") || target.Host != "":
-		return nil, usagef("path %q must begin with / and is below the server's address", path)
+		return nil, console.Usagef("path %q must begin with / and is below the server's address", path)
 	}
 	r.Path, r.Query = target.EscapedPath(), target.Query()
 	fields, err := parseFields(text, typed)
@@ -73,11 +74,11 @@ func (a *App) apiRequest(method, path string, text, typed []string, input string
 	}
 	switch {
 	case input != "" && len(fields) > 0:
-		return nil, usagef("--input and fields exclude each other")
+		return nil, console.Usagef("--input and fields exclude each other")
 	case input != "":
-		body, err := a.readFile(input)
+		body, err := a.ReadFile(input)
 		if err != nil {
-			return nil, usagef("--input: %s", err)
+			return nil, console.Usagef("--input: %s", err)
 		}
 		r.Body = body
 	case r.Method == http.MethodGet:
@@ -106,10 +107,10 @@ func parseFields(text, typed []string) (map[string]any, error) {
 	add := func(field string, read func(string) (any, error)) error {
 		name, value, found := strings.Cut(field, "=")
 		if !found || name == "" {
-			return usagef("field %q must be name=value", field)
+			return console.Usagef("field %q must be name=value", field)
 		}
 		if _, twice := fields[name]; twice {
-			return usagef("field %s is given twice", name)
+			return console.Usagef("field %s is given twice", name)
 		}
 		v, err := read(value)
 		fields[name] = v
@@ -123,7 +124,7 @@ func parseFields(text, typed []string) (map[string]any, error) {
 	for _, field := range typed {
 		err := add(field, func(value string) (v any, err error) {
 			if json.Unmarshal([]byte(value), &v) != nil {
-				return nil, usagef("field %q has no JSON value", field)
+				return nil, console.Usagef("field %q has no JSON value", field)
 			}
 			return v, nil
 		})
@@ -142,7 +143,7 @@ func (a *App) printReply(body []byte) error {
 		return err
 	}
 	if a.format.Name == output.CSV || a.format.Name == output.Name || a.format.Name == output.Key {
-		return usagef("-o %s is not for keywright api", a.format.Name)
+		return console.Usagef("-o %s is not for keywright api", a.format.Name)
 	}
 	return output.One(a.Stdout, 0, a.format, &output.View[any]{}, value)
 }

@@ -9,12 +9,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"keywright.dev/keywright/internal/apiclient"
+	"keywright.dev/keywright/internal/cli/console"
 	"keywright.dev/keywright/internal/cli/output"
 	"keywright.dev/keywright/internal/cli/profile"
 )
 
 func (a *App) authCommand() *cobra.Command {
-	auth := asGroup(&cobra.Command{Use: "auth", Short: "Log in, and see who you are."})
+	auth := console.Group(&cobra.Command{Use: "auth", Short: "Log in, and see who you are."})
 	auth.AddCommand(a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.authStatusCommand(), a.setupGitCommand())
 	return auth
 }
@@ -31,13 +32,13 @@ Nothing is kept for later commands, unless --save is given: they take the key fr
 		Example: `  keywright auth login --username alice
   keywright auth login --username alice --api-key - < key.txt
   keywright auth login --username alice --api-key - --save file < key.txt`,
-		Args: arguments(0, 0),
+		Args: console.Arguments(0, 0),
 	}
 	c.Flags().StringVar(&username, "username", "", "whose key it is")
 	c.Flags().StringVar(&save, "save", "", "keep the key in the profile: file or keyring")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if save != "" && save != "file" && save != profile.StoreKeyring {
-			return usagef("--save must be file or keyring")
+			return console.Usagef("--save must be file or keyring")
 		}
 		return a.login(c.Context(), username, save)
 	}
@@ -53,7 +54,7 @@ func (a *App) login(ctx context.Context, username, save string) error {
 		username = r.Username
 	}
 	if username == "" {
-		return usagef("--username is needed")
+		return console.Usagef("--username is needed")
 	}
 	key, err := r.Key(ctx)
 	if err == nil && key == "" {
@@ -63,7 +64,7 @@ func (a *App) login(ctx context.Context, username, save string) error {
 		return err
 	}
 	if key == "" {
-		return usagef("the key is empty")
+		return console.Usagef("the key is empty")
 	}
 	r.useKey(key, r.keyFrom)
 	client, err := a.clientOf(ctx, r)
@@ -82,7 +83,7 @@ func (a *App) login(ctx context.Context, username, save string) error {
 	if !a.format.ForPeople() {
 		return output.One(a.Stdout, 0, a.format, meView(), me)
 	}
-	a.printf("Logged in as %s (role: %s, admin: %s)\n", output.Clean(me.Username), output.Clean(me.Role),
+	a.Printf("Logged in as %s (role: %s, admin: %s)\n", output.Clean(me.Username), output.Clean(me.Role),
 		pyBool(me.IsAdmin))
 	return nil
 }
@@ -118,7 +119,7 @@ func (a *App) saveKey(ctx context.Context, r *remote, username, key, where strin
 		err = r.config.SaveToFile(name, s, key)
 	}
 	if err == nil {
-		a.note("Saved in profile %s of %s.", name, r.config.Path)
+		a.Notef("Saved in profile %s of %s.", name, r.config.Path)
 	}
 	return err
 }
@@ -131,7 +132,7 @@ func (a *App) logoutCommand() *cobra.Command {
 
 Neither the environment nor the configuration file changes: a saved key stays there.`,
 		Example: `  keywright auth logout`,
-		Args:    arguments(0, 0),
+		Args:    console.Arguments(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			client, err := a.client(c.Context())
 			if err != nil {
@@ -140,7 +141,7 @@ Neither the environment nor the configuration file changes: a saved key stays th
 			if err := client.Logout(c.Context()); err != nil {
 				return err
 			}
-			a.printf("Logged out\n")
+			a.Printf("Logged out\n")
 			return nil
 		},
 	}
@@ -163,7 +164,7 @@ func (a *App) whoamiCommand() *cobra.Command {
 		Short: "Print who the server takes you for.",
 		Example: `  keywright auth whoami
   keywright auth whoami -o jsonpath={.username}`,
-		Args: arguments(0, 0),
+		Args: console.Arguments(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			client, err := a.client(c.Context())
 			if err != nil {
@@ -173,7 +174,7 @@ func (a *App) whoamiCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return output.One(a.Stdout, a.width(), a.format, meView(), me)
+			return output.One(a.Stdout, a.Width(), a.format, meView(), me)
 		},
 	}
 }
@@ -204,7 +205,7 @@ func (a *App) authStatusCommand() *cobra.Command {
 With --server, that one alone. Exit code 1 if a key does not work.`,
 		Example: `  keywright auth status
   keywright auth status --server prod`,
-		Args: arguments(0, 0),
+		Args: console.Arguments(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error { return a.authStatus(c.Context()) },
 	}
 }
@@ -227,7 +228,7 @@ func (a *App) authStatus(ctx context.Context) error {
 		all.Go(func() { states[i].fill(ctx, client) })
 	}
 	all.Wait()
-	p := output.NewList(a.Stdout, a.width(), a.format, statusView())
+	p := output.NewList(a.Stdout, a.Width(), a.format, statusView())
 	broken := false
 	for i := range states {
 		if err := p.Print(&states[i]); err != nil {
@@ -239,7 +240,7 @@ func (a *App) authStatus(ctx context.Context) error {
 		return err
 	}
 	if broken {
-		return errReported
+		return console.ErrReported
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keywright.dev/keywright/internal/cli/console"
 	"keywright.dev/keywright/internal/cli/output"
 )
 
@@ -33,12 +34,12 @@ func (b *bulk) addTo(c *cobra.Command, asks bool) {
 func (b *bulk) ask(a *App, what string) (bool, error) {
 	switch {
 	case b.whatIf:
-		a.printf("What if: %s\n", output.Clean(what))
+		a.Printf("What if: %s\n", output.Clean(what))
 		return false, nil
 	case !b.confirm || b.force || a.flags.curl:
 		return true, nil
 	}
-	yes, err := a.confirm(strings.ToUpper(what[:1]) + output.Clean(what[1:]) + "?")
+	yes, err := a.Confirm(strings.ToUpper(what[:1]) + what[1:] + "?")
 	if err == nil && !yes {
 		return false, errDeclined
 	}
@@ -60,8 +61,8 @@ func (a *App) each(ctx context.Context, ids []string, closeOutput func() error, 
 		err := do(id)
 		if ctx.Err() != nil {
 			progress.end()
-			a.problem("Error", fmt.Sprintf("interrupted: %d of %d done; not done, or not certain: %s",
-				i-failed, len(ids), strings.Join(ids[i:], " ")))
+			a.Errorf("interrupted: %d of %d done; not done, or not certain: %s",
+				i-failed, len(ids), strings.Join(ids[i:], " "))
 			failed++
 			break
 		}
@@ -69,7 +70,7 @@ func (a *App) each(ctx context.Context, ids []string, closeOutput func() error, 
 		if err != nil && !errors.Is(err, errPrinted) {
 			failed++
 			progress.end()
-			a.problem("Error", output.Clean(id+": "+err.Error()))
+			a.Errorf("%s: %s", id, err)
 		}
 	}
 	progress.end()
@@ -78,9 +79,9 @@ func (a *App) each(ctx context.Context, ids []string, closeOutput func() error, 
 	}
 	if failed > 0 {
 		if len(ids) > 1 {
-			a.note("%d of %d failed.", failed, len(ids))
+			a.Notef("%d of %d failed.", failed, len(ids))
 		}
-		return errReported
+		return console.ErrReported
 	}
 	return nil
 }
@@ -98,7 +99,7 @@ func (a *App) newProgress(total int) *progress {
 }
 
 func (p *progress) step(done int) {
-	if _, found := terminal(p.app.Stderr); !found || p.app.Now().Sub(p.begun) < progressAfter || done == p.total {
+	if _, found := console.Terminal(p.app.Stderr); !found || p.app.Now().Sub(p.begun) < progressAfter || done == p.total {
 		return
 	}
 	p.shown = true

@@ -3,16 +3,17 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"keywright.dev/keywright/internal/cli/console"
 	"keywright.dev/keywright/internal/cli/output"
 )
 
 func (a *App) configCommand() *cobra.Command {
-	config := asGroup(&cobra.Command{Use: "config", Short: "See the configuration file."})
+	config := console.Group(&cobra.Command{Use: "config", Short: "See the configuration file."})
 	config.AddCommand(&cobra.Command{
 		Use:     "show",
 		Short:   "Print the profiles. Keys are never printed.",
 		Example: `  keywright config show`,
-		Args:    arguments(0, 0),
+		Args:    console.Arguments(0, 0),
 		RunE:    func(*cobra.Command, []string) error { return a.showConfig() },
 	})
 	return config
@@ -47,7 +48,7 @@ func (a *App) showConfig() error {
 		Name:  func(s *shown) string { return s.Name },
 		Empty: "No profiles in " + config.Path + ".",
 	}
-	p := output.NewList(a.Stdout, a.width(), a.format, view)
+	p := output.NewList(a.Stdout, a.Width(), a.format, view)
 	for _, name := range config.Names() {
 		s := config.Servers[name]
 		if err := p.Print(&shown{

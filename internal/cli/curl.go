@@ -35,7 +35,7 @@ func (a *App) printCurl(noVerify bool) func(*http.Request, []byte) error {
 		if len(body) > 0 {
 			words = append(words, "--data-binary", shellQuote(hideKeys(r, body)))
 		}
-		a.printf("%s\n", strings.Join(append(words, shellQuote(r.URL.String())), " "))
+		a.Printf("%s\n", strings.Join(append(words, shellQuote(r.URL.String())), " "))
 		return errPrinted
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keywright.dev/keywright/internal/cli/console"
 	"keywright.dev/keywright/internal/cli/output"
 )
 
@@ -56,18 +57,18 @@ func (a *App) completeFlags() error {
 	f := &a.flags
 	if f.json {
 		if f.given("output") && f.output != output.JSON {
-			return usagef("--json and -o %s exclude each other", f.output)
+			return console.Usagef("--json and -o %s exclude each other", f.output)
 		}
 		f.output = output.JSON
 	}
 	format, err := output.Parse(f.output)
 	switch {
 	case err != nil:
-		return usagef("%s", err)
+		return console.Usagef("%s", err)
 	case f.timeout <= 0:
-		return usagef("--timeout must be longer than 0s")
+		return console.Usagef("--timeout must be longer than 0s")
 	case len(f.reason) > maxReason || output.Clean(f.reason) != f.reason:
-		return usagef("--reason must be one line of at most %d bytes", maxReason)
+		return console.Usagef("--reason must be one line of at most %d bytes", maxReason)
 	}
 	a.format = format
 	return nil

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"keywright.dev/keywright/internal/cli/console"
 )
 
 func (a *App) setupGitCommand() *cobra.Command {
@@ -21,7 +23,7 @@ func (a *App) setupGitCommand() *cobra.Command {
 It changes the global configuration of git: for this host, git asks
 "keywright git-credential". The key is in no URL and in no file of git.`,
 		Example: `  keywright auth setup-git --host git.example.com`,
-		Args:    arguments(0, 0),
+		Args:    console.Arguments(0, 0),
 	}
 	c.Flags().StringVar(&host, "host", "", "the host, or its URL: git.example.com")
 	c.RunE = func(c *cobra.Command, _ []string) error { return a.setupGit(c.Context(), host) }
@@ -30,21 +32,21 @@ It changes the global configuration of git: for this host, git asks
 
 func (a *App) setupGit(ctx context.Context, host string) error {
 	if host == "" {
-		return usagef("--host is needed")
+		return console.Usagef("--host is needed")
 	}
 	r, err := a.remote()
 	if err != nil {
 		return err
 	}
 	if r.name == "" {
-		return usagef("git needs a profile to find the key later: give --server a profile, not a URL")
+		return console.Usagef("git needs a profile to find the key later: give --server a profile, not a URL")
 	}
 	where := host
 	if !isURL(where) {
 		where = "https://" + host
 	}
 	if strings.ContainsAny(where, " \n\"'\\") {
-		return usagef("--host %q is not a host", host)
+		return console.Usagef("--host %q is not a host", host)
 	}
 	name := "credential." + strings.TrimRight(where, "/") + ".helper"
 	helper := "!keywright --server " + shellQuote(r.name) + " git-credential"
@@ -56,7 +58,7 @@ func (a *App) setupGit(ctx context.Context, host string) error {
 			return fmt.Errorf("git config: %w: %s", err, strings.TrimSpace(string(out)))
 		}
 	}
-	a.printf("git uses the key of profile %s for %s\n", r.name, where)
+	a.Printf("git uses the key of profile %s for %s\n", r.name, where)
 	return nil
 }
 
@@ -66,13 +68,13 @@ func (a *App) gitCredentialCommand() *cobra.Command {
 		Use:    "git-credential get|store|erase",
 		Short:  "Give git a key, as a credential helper.",
 		Hidden: true,
-		Args:   arguments(1, 1),
+		Args:   console.Arguments(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			switch args[0] {
 			case "get":
 				return a.giveCredential(c.Context())
 			case "erase":
-				a.warn("git says that the key was refused: keywright auth status")
+				a.Warnf("git says that the key was refused: keywright auth status")
 			}
 			// A helper ignores what it does not do.
 			return nil
@@ -99,6 +101,6 @@ func (a *App) giveCredential(ctx context.Context) error {
 		return fmt.Errorf("profile %s has no key for git", r.name)
 	}
 	// The gate takes any user name with a key as the password.
-	a.printf("username=%s\npassword=%s\n", cmp.Or(asked["username"], r.Username, "keywright"), key)
+	a.Printf("username=%s\npassword=%s\n", cmp.Or(asked["username"], r.Username, "keywright"), key)
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"keywright.dev/keywright/internal/apiclient"
+	"keywright.dev/keywright/internal/cli/console"
 	"keywright.dev/keywright/internal/cli/output"
 	"keywright.dev/keywright/internal/key/keyformat"
 )
@@ -40,7 +41,7 @@ have. The key is sent to the server of the profile only.`,
 		Example: `  keywright keys identify - < found.txt`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 || args[0] != "-" {
-				return usagef("the key is read from stdin: keywright keys identify -")
+				return console.Usagef("the key is read from stdin: keywright keys identify -")
 			}
 			return nil
 		},
@@ -50,7 +51,7 @@ have. The key is sent to the server of the profile only.`,
 
 func (a *App) identify(ctx context.Context) error {
 	if a.flags.apiKey == "-" {
-		return usagef("--api-key - and - both read stdin")
+		return console.Usagef("--api-key - and - both read stdin")
 	}
 	found, err := a.foundKey()
 	if err != nil {
@@ -79,12 +80,12 @@ func (a *App) identify(ctx context.Context) error {
 }
 
 func (a *App) foundKey() (string, error) {
-	if _, interactive := terminal(a.Stdin); interactive {
+	if _, interactive := console.Terminal(a.Stdin); interactive {
 		return a.askKey("Key: ")
 	}
-	line, err := a.readLine()
+	line, err := a.ReadLine()
 	if err != nil || line == "" {
-		return "", usagef("stdin is empty")
+		return "", console.Usagef("stdin is empty")
 	}
 	return line, nil
 }
@@ -130,7 +131,7 @@ func likeKey(ctx context.Context, client *apiclient.Client, found, subject strin
 }
 
 func (a *App) printIdentified(i *identified, found string) {
-	say := func(format string, args ...any) { a.printf("%s\n", output.Clean(fmt.Sprintf(format, args...))) }
+	say := func(format string, args ...any) { a.Printf("%s\n", output.Clean(fmt.Sprintf(format, args...))) }
 	alike := func() {
 		if len(i.Candidates) > 0 {
 			say("Keys that begin like it: %s", strings.Join(i.Candidates, " "))

@@ -9,12 +9,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"keywright.dev/keywright/internal/apiclient"
+	"keywright.dev/keywright/internal/cli/console"
 	"keywright.dev/keywright/internal/cli/output"
 	"keywright.dev/keywright/internal/key/keyformat"
 )
 
 func (a *App) keysCommand() *cobra.Command {
-	keys := asGroup(&cobra.Command{Use: "keys", Short: "Manage API keys."})
+	keys := console.Group(&cobra.Command{Use: "keys", Short: "Manage API keys."})
 	keys.AddCommand(
 		a.getKeysCommand(), a.newKeyCommand(), a.setKeysCommand(), a.rotateKeysCommand(), a.removeKeysCommand(),
 		a.identifyCommand(),
@@ -77,7 +78,7 @@ and ? for one. The key itself is never printed: the server does not have it.`,
 	_ = c.RegisterFlagCompletionFunc("subject", completeSubjectKinds)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) > 0 && (filter != apiclient.KeyFilter{}) {
-			return usagef("an id excludes --name and --subject")
+			return console.Usagef("an id excludes --name and --subject")
 		}
 		if err := checkSubject(filter.Subject); err != nil {
 			return err
@@ -113,7 +114,7 @@ func checkSubject(subject string) error {
 		return nil
 	}
 	if err := apiclient.CheckSubject(subject); err != nil {
-		return usagef("%s", err)
+		return console.Usagef("%s", err)
 	}
 	return nil
 }
@@ -133,9 +134,9 @@ func (a *App) getByID(c *cobra.Command, args []string) error {
 		if err != nil {
 			return err
 		}
-		return output.One(a.Stdout, a.width(), a.format, keysView(), k)
+		return output.One(a.Stdout, a.Width(), a.format, keysView(), k)
 	}
-	p := output.NewList(a.Stdout, a.width(), a.format, keysView())
+	p := output.NewList(a.Stdout, a.Width(), a.format, keysView())
 	return a.each(c.Context(), ids, p.Close, func(id string) error {
 		k, err := client.GetKey(c.Context(), id)
 		if err != nil {
@@ -148,7 +149,7 @@ func (a *App) getByID(c *cobra.Command, args []string) error {
 // ids returns the ids on the command line. A - stands for those on stdin, one on a line.
 func (a *App) ids(args []string) ([]string, error) {
 	if len(args) == 0 {
-		return nil, usagef("an id is needed: keywright keys get lists them")
+		return nil, console.Usagef("an id is needed: keywright keys get lists them")
 	}
 	var ids []string
 	for _, arg := range args {
@@ -167,9 +168,9 @@ func (a *App) ids(args []string) ([]string, error) {
 
 func (a *App) readIDs() (ids []string, err error) {
 	if a.flags.apiKey == "-" {
-		return nil, usagef("--api-key - and - both read stdin")
+		return nil, console.Usagef("--api-key - and - both read stdin")
 	}
-	lines := a.scanner()
+	lines := a.Lines()
 	for lines.Scan() {
 		if id := strings.TrimSpace(lines.Text()); id != "" {
 			ids = append(ids, id)
@@ -181,10 +182,10 @@ func (a *App) readIDs() (ids []string, err error) {
 func checkIDs(ids []string) error {
 	for i, id := range ids {
 		if slices.Contains(ids[:i], id) {
-			return usagef("id %s is given twice", id)
+			return console.Usagef("id %s is given twice", id)
 		}
 		if keyformat.IsGenerated(id) {
-			return usagef("an argument is a key, not an id: keywright keys identify - finds the id")
+			return console.Usagef("an argument is a key, not an id: keywright keys identify - finds the id")
 		}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"keywright.dev/keywright/internal/apiclient"
+	"keywright.dev/keywright/internal/cli/console"
 	"keywright.dev/keywright/internal/cli/output"
 )
 
@@ -25,7 +26,7 @@ type change struct {
 // apply does something to each key. Results go to stdout: sentences, or in the chosen form for another program.
 func (a *App) apply(ctx context.Context, args []string, b *bulk, ch change) error {
 	if slices.Contains(args, "-") && b.confirm && !b.force && !b.whatIf && !a.flags.curl {
-		return usagef("the ids come from stdin, where the answers would: give --force")
+		return console.Usagef("the ids come from stdin, where the answers would: give --force")
 	}
 	ids, err := a.ids(args)
 	if err != nil {
@@ -81,7 +82,7 @@ func (a *App) setKeysCommand() *cobra.Command {
 	b.addTo(c, false)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if enable && disable {
-			return usagef("--enable and --disable exclude each other")
+			return console.Usagef("--enable and --disable exclude each other")
 		}
 		fields, err := f.fields(a, c)
 		if err != nil {
@@ -91,7 +92,7 @@ func (a *App) setKeysCommand() *cobra.Command {
 			fields["enabled"] = enable
 		}
 		if len(fields) == 0 {
-			return usagef("nothing to change: give --name, --description, --scope, --role, --policy, --expires-at, --ttl, " +
+			return console.Usagef("nothing to change: give --name, --description, --scope, --role, --policy, --expires-at, --ttl, " +
 				"--enable or --disable")
 		}
 		return a.apply(c.Context(), args, &b, change{
@@ -100,7 +101,7 @@ func (a *App) setKeysCommand() *cobra.Command {
 				return client.ChangeKey(ctx, id, fields)
 			},
 			print: func(k *key) error {
-				a.printf("Changed API key: %s (%s), %s\n", output.Clean(k.Name), k.ID, output.Clean(stateOf(k)))
+				a.Printf("Changed API key: %s (%s), %s\n", output.Clean(k.Name), k.ID, output.Clean(stateOf(k)))
 				return nil
 			},
 		})
@@ -147,7 +148,7 @@ func (a *App) removeKeysCommand() *cobra.Command {
 				return &key{ID: id}, client.DeleteKey(ctx, id)
 			},
 			print: func(k *key) error {
-				a.printf("Deleted API key: %s\n", k.ID)
+				a.Printf("Deleted API key: %s\n", k.ID)
 				return nil
 			},
 		})

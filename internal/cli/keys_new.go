@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"keywright.dev/keywright/internal/apiclient"
+	"keywright.dev/keywright/internal/cli/console"
 )
 
 // keyFlags are the flags that say what a key is like.
@@ -59,7 +60,7 @@ func (f *keyFlags) fields(a *App, c *cobra.Command) (apiclient.KeyFields, error)
 func (f *keyFlags) end(fields apiclient.KeyFields, given func(string) bool) error {
 	switch {
 	case given("ttl") && given("expires-at"):
-		return usagef("--ttl and --expires-at exclude each other")
+		return console.Usagef("--ttl and --expires-at exclude each other")
 	case given("ttl"):
 		d, err := parseTTL(f.ttl)
 		if err != nil {
@@ -94,7 +95,7 @@ func parseInstant(text string) (time.Time, error) {
 			return at.UTC(), nil
 		}
 	}
-	return time.Time{}, usagef(
+	return time.Time{}, console.Usagef(
 		"--expires-at %q must be a time such as 2030-01-31T12:00:00Z, a day such as 2030-01-31, or none", text)
 }
 
@@ -111,20 +112,20 @@ func parseTTL(text string) (time.Duration, error) {
 		}
 	}
 	if err != nil || d < time.Second || d%time.Second != 0 {
-		return 0, usagef("--ttl %q must be a time of at least 1s such as 90d, 12h or 30m", text)
+		return 0, console.Usagef("--ttl %q must be a time of at least 1s such as 90d, 12h or 30m", text)
 	}
 	return d, nil
 }
 
 // readPolicy reads a policy in YAML or JSON, and returns it as JSON. The server checks what is in it.
 func (a *App) readPolicy(path string) (json.RawMessage, error) {
-	text, err := a.readFile(path)
+	text, err := a.ReadFile(path)
 	if err != nil {
-		return nil, usagef("--policy: %s", err)
+		return nil, console.Usagef("--policy: %s", err)
 	}
 	policy, err := yaml.YAMLToJSONStrict(text)
 	if err != nil || !strings.HasPrefix(string(policy), "{") {
-		return nil, usagef("--policy %s: must be an object in JSON or YAML", path)
+		return nil, console.Usagef("--policy %s: must be an object in JSON or YAML", path)
 	}
 	return policy, nil
 }
@@ -142,7 +143,7 @@ It is yours, unless --subject names another owner. A key without scopes, roles a
 policy may do nothing.`,
 		Example: `  keywright keys new "CI Pipeline" --subject Account/ci --scope certs.read --ttl 90d
   keywright keys new deploy --subject Account/ci -o key > deploy.key`,
-		Args: arguments(1, 1),
+		Args: console.Arguments(1, 1),
 	}
 	f.addTo(a, c)
 	c.Flags().StringVar(&subject, "subject", "", "whose key it is: User/…, Account/… or Integration/…")
@@ -153,7 +154,7 @@ policy may do nothing.`,
 			return err
 		}
 		if f.expiresAt == "none" {
-			return usagef("--expires-at none: without --expires-at and --ttl, a key has no end")
+			return console.Usagef("--expires-at none: without --expires-at and --ttl, a key has no end")
 		}
 		fields, err := f.fields(a, c)
 		if err != nil {

@@ -21,7 +21,7 @@ func addWatch(c *cobra.Command, watch *bool) {
 
 // list prints values as they come. With watch it looks again and again, and prints those that are new or different.
 func list[T any](ctx context.Context, a *App, view *output.View[T], watch bool, all iter.Seq2[T, error]) error {
-	l := &lister[T]{Printer: output.NewList(a.Stdout, a.width(), a.format, view), view: view}
+	l := &lister[T]{Printer: output.NewList(a.Stdout, a.Width(), a.format, view), view: view}
 	if watch {
 		l.seen = map[string]T{}
 	}

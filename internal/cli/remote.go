@@ -1,20 +1,14 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
-	"errors"
-	"io"
 	"net/http"
-	"os"
-	"slices"
 	"strings"
 	"time"
 
-	"golang.org/x/term"
-
 	"keywright.dev/keywright/internal/apiclient"
+	"keywright.dev/keywright/internal/cli/console"
 	"keywright.dev/keywright/internal/cli/profile"
 )
 
@@ -36,10 +30,10 @@ func (a *App) loadConfig() (*profile.Config, error) {
 	}
 	c, err := profile.Load(path)
 	if err != nil {
-		return nil, usagef("%s", err)
+		return nil, console.Usagef("%s", err)
 	}
 	if c.Exposed {
-		a.warn("%s holds a key, and other users can read it: chmod 600 %s", path, path)
+		a.Warnf("%s holds a key, and other users can read it: chmod 600 %s", path, path)
 	}
 	return c, nil
 }
@@ -62,7 +56,7 @@ func (a *App) remote() (*remote, error) {
 	r := &remote{config: config}
 	switch {
 	case server == "":
-		return nil, usagef("no server: give --server, $%s, or [default] server in %s", envServer, config.Path)
+		return nil, console.Usagef("no server: give --server, $%s, or [default] server in %s", envServer, config.Path)
 	case isURL(server):
 		// A profile's key must not go to another server.
 		r.URL = server
@@ -85,7 +79,7 @@ func unknownProfile(config *profile.Config, name string) error {
 	if names := config.Names(); len(names) > 0 {
 		known = "known are " + strings.Join(names, ", ")
 	}
-	return usagef("no profile %q: %s. A URL begins with https://", name, known)
+	return console.Usagef("no profile %q: %s. A URL begins with https://", name, known)
 }
 
 // override takes what the environment and the flags say.
@@ -99,7 +93,7 @@ func (a *App) override(r *remote) error {
 	if text := a.Getenv(envNoVerifySSL); text != "" {
 		off, known := truth[strings.ToLower(text)]
 		if !known {
-			return usagef("$%s must be true or false", envNoVerifySSL)
+			return console.Usagef("$%s must be true or false", envNoVerifySSL)
 		}
 		r.NoVerifySSL = off
 	}
@@ -111,18 +105,18 @@ func (a *App) override(r *remote) error {
 	}
 	switch key := a.flags.apiKey; {
 	case key == "-":
-		line, err := a.readLine()
+		line, err := a.ReadLine()
 		if err != nil || line == "" {
-			return usagef("--api-key -: there is no key on stdin")
+			return console.Usagef("--api-key -: there is no key on stdin")
 		}
 		r.useKey(line, "stdin")
 	case key != "":
-		if _, interactive := terminal(a.Stdin); interactive {
-			a.warn("a key in a flag stays in the history of the shell: use --api-key - or $%s", envAPIKey)
+		if _, interactive := console.Terminal(a.Stdin); interactive {
+			a.Warnf("a key in a flag stays in the history of the shell: use --api-key - or $%s", envAPIKey)
 		}
 		r.useKey(key, "--api-key")
 	case a.flags.given("api-key"):
-		return usagef("--api-key is empty")
+		return console.Usagef("--api-key is empty")
 	}
 	return nil
 }
@@ -145,14 +139,14 @@ func (a *App) client(ctx context.Context) (*apiclient.Client, error) {
 func (a *App) clientOf(ctx context.Context, r *remote) (*apiclient.Client, error) {
 	u, err := apiclient.ParseURL(r.URL)
 	if err != nil {
-		return nil, usagef("%s", err)
+		return nil, console.Usagef("%s", err)
 	}
 	key, err := r.Key(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if strings.ContainsFunc(key, func(c rune) bool { return c < '!' || c > '~' }) {
-		return nil, usagef("the key from %s has characters that no key has", r.keyFrom)
+		return nil, console.Usagef("the key from %s has characters that no key has", r.keyFrom)
 	}
 	c := &apiclient.Client{
 		URL: u, Key: key, Username: r.Username, Reason: a.flags.reason, UserAgent: "keywright/" + a.Version,
@@ -165,7 +159,7 @@ func (a *App) clientOf(ctx context.Context, r *remote) (*apiclient.Client, error
 }
 
 func (a *App) sayRetry(status int, wait time.Duration) {
-	a.note("The server is busy (HTTP %d). Trying once more in %s.", status, wait)
+	a.Notef("The server is busy (HTTP %d). Trying once more in %s.", status, wait)
 }
 
 func (a *App) transport(noVerify bool) *http.Client {
@@ -180,59 +174,11 @@ func (a *App) transport(noVerify bool) *http.Client {
 	}
 }
 
-// lineReader reads stdin line by line, for answers, keys and ids alike.
-type lineReader struct{ *bufio.Scanner }
-
-func (a *App) scanner() *lineReader {
-	if a.lines == nil {
-		a.lines = &lineReader{bufio.NewScanner(a.Stdin)}
-	}
-	return a.lines
-}
-
-// readLine returns a line of stdin without blanks around it. At the end it returns io.EOF.
-func (a *App) readLine() (string, error) {
-	lines := a.scanner()
-	if !lines.Scan() {
-		if err := lines.Err(); err != nil {
-			return "", err
-		}
-		return "", io.EOF
-	}
-	return strings.TrimSpace(lines.Text()), nil
-}
-
-// askKey asks for a key without showing what is typed. That takes a terminal.
+// askKey asks for a key without showing what is typed.
 func (a *App) askKey(prompt string) (string, error) {
-	file, found := terminal(a.Stdin)
-	if !found {
-		return "", usagef("a key is needed: --api-key -, or $%s", envAPIKey)
+	key, asked, err := a.AskHidden(prompt)
+	if !asked {
+		return "", console.Usagef("a key is needed: --api-key -, or $%s", envAPIKey)
 	}
-	if _, err := io.WriteString(a.Stderr, prompt); err != nil {
-		return "", err
-	}
-	text, err := term.ReadPassword(int(file.Fd()))
-	_, _ = io.WriteString(a.Stderr, "\n")
-	return strings.TrimSpace(string(text)), err
-}
-
-// confirm asks a question. Only y and yes are a yes.
-func (a *App) confirm(question string) (bool, error) {
-	if _, err := io.WriteString(a.Stderr, question+" [y/N]: "); err != nil {
-		return false, err
-	}
-	line, err := a.readLine()
-	if errors.Is(err, io.EOF) {
-		_, _ = io.WriteString(a.Stderr, "\n")
-		err = nil
-	}
-	return slices.Contains([]string{"y", "yes"}, strings.ToLower(line)), err
-}
-
-// readFile returns the content of a file; - is stdin.
-func (a *App) readFile(path string) ([]byte, error) {
-	if path == "-" {
-		return io.ReadAll(a.Stdin)
-	}
-	return os.ReadFile(path)
+	return key, err
 }

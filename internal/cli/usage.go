@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"keywright.dev/keywright/internal/apiclient"
+	"keywright.dev/keywright/internal/cli/console"
 	"keywright.dev/keywright/internal/cli/output"
 )
 
@@ -40,7 +41,7 @@ totals, and a breakdown with --group-by. With --job-id: each call of a job.`,
   keywright admin token-usage --period month --group-by model
   keywright admin token-usage --group-by provider --format csv
   keywright admin token-usage --job-id abc-123`,
-		Args: arguments(0, 0),
+		Args: console.Arguments(0, 0),
 	}
 	set := c.Flags()
 	set.StringVar(&f.period, "period", "", "today, week, month or all")
@@ -73,11 +74,11 @@ func (f *usageFlags) complete(a *App) error {
 	}
 	switch {
 	case f.period != "" && (f.StartDate != "" || f.EndDate != ""):
-		return usagef("--period excludes --start-date and --end-date")
+		return console.Usagef("--period excludes --start-date and --end-date")
 	case f.job != "" && (f.period != "" || f.UsageQuery != apiclient.UsageQuery{}):
-		return usagef("--job-id excludes filters and --group-by")
+		return console.Usagef("--job-id excludes filters and --group-by")
 	case f.format != "" && a.flags.given("output") && a.flags.output != f.format:
-		return usagef("--format %s and -o %s exclude each other", f.format, a.flags.output)
+		return console.Usagef("--format %s and -o %s exclude each other", f.format, a.flags.output)
 	}
 	f.StartDate = cmp.Or(f.StartDate, startOf(f.period, a.Now()))
 	if f.format == "" {
@@ -94,7 +95,7 @@ func (f *usageFlags) checkWords() error {
 		known       []string
 	}{{"period", f.period, periods}, {"group-by", f.GroupBy, groupings}, {"format", f.format, usageFormats}} {
 		if flag.value != "" && !slices.Contains(flag.known, flag.value) {
-			return usagef("--%s %q must be one of %s", flag.name, flag.value, strings.Join(flag.known, ", "))
+			return console.Usagef("--%s %q must be one of %s", flag.name, flag.value, strings.Join(flag.known, ", "))
 		}
 	}
 	return nil
@@ -103,7 +104,7 @@ func (f *usageFlags) checkWords() error {
 func (f *usageFlags) checkDates() error {
 	for _, flag := range []struct{ name, value string }{{"start-date", f.StartDate}, {"end-date", f.EndDate}} {
 		if _, err := parseInstant(flag.value); flag.value != "" && err != nil {
-			return usagef("--%s %q must be a day such as 2030-01-31 or a time such as 2030-01-31T12:00:00Z",
+			return console.Usagef("--%s %q must be a day such as 2030-01-31 or a time such as 2030-01-31T12:00:00Z",
 				flag.name, flag.value)
 		}
 	}
@@ -172,7 +173,7 @@ func (a *App) usageSummary(ctx context.Context, client *apiclient.Client) error 
 	if a.format.Name == output.CSV {
 		price = exactCost
 	}
-	p := output.NewList(a.Stdout, a.width(), a.format, &output.View[line]{Columns: []output.Column[line]{
+	p := output.NewList(a.Stdout, a.Width(), a.format, &output.View[line]{Columns: []output.Column[line]{
 		{Header: "PERIOD", Value: func(l line) string { return l.name }},
 		{Header: "CALLS", Value: func(l line) string { return number(l.Calls) }},
 		{Header: "TOKENS", Value: func(l line) string { return number(l.Tokens) }},
@@ -188,9 +189,9 @@ func (a *App) usageSummary(ctx context.Context, client *apiclient.Client) error 
 	if err := p.Close(); err != nil || a.format.Name == output.CSV || len(s.TopModels) == 0 {
 		return err
 	}
-	a.printf("\nTop Models\n")
+	a.Printf("\nTop Models\n")
 	for _, m := range s.TopModels {
-		a.printf("  %s: %d calls, %s\n", output.Clean(m.Model), m.Calls, cost(m.CostUSD))
+		a.Printf("  %s: %d calls, %s\n", output.Clean(m.Model), m.Calls, cost(m.CostUSD))
 	}
 	return nil
 }
@@ -202,12 +203,12 @@ func (a *App) printUsage(u *apiclient.Usage, grouped bool) error {
 	price := exactCost
 	if a.format.Name != output.CSV {
 		price = cost
-		a.printf("Calls: %d\nInput tokens: %d\nOutput tokens: %d\nCache read tokens: %d\nCache write tokens: %d\nCost: %s\n",
+		a.Printf("Calls: %d\nInput tokens: %d\nOutput tokens: %d\nCache read tokens: %d\nCache write tokens: %d\nCost: %s\n",
 			u.Calls, u.InputTokens, u.OutputTokens, u.CacheReadTokens, u.CacheWriteTokens, cost(u.CostUSD))
 		if !grouped {
 			return nil
 		}
-		a.printf("\n")
+		a.Printf("\n")
 	}
 	lines := u.Breakdown
 	if !grouped {
@@ -216,7 +217,7 @@ func (a *App) printUsage(u *apiclient.Usage, grouped bool) error {
 			CacheWriteTokens: u.CacheWriteTokens, CostUSD: u.CostUSD, CallCount: u.Calls,
 		}}
 	}
-	p := output.NewList(a.Stdout, a.width(), a.format, breakdownView(price))
+	p := output.NewList(a.Stdout, a.Width(), a.format, breakdownView(price))
 	for i := range lines {
 		if err := p.Print(&lines[i]); err != nil {
 			return err
@@ -251,7 +252,7 @@ func (a *App) usageOfJob(ctx context.Context, client *apiclient.Client, job stri
 		price = exactCost
 	}
 	type record = apiclient.UsageRecord
-	p := output.NewList(a.Stdout, a.width(), a.format, &output.View[*record]{Columns: []output.Column[*record]{
+	p := output.NewList(a.Stdout, a.Width(), a.format, &output.View[*record]{Columns: []output.Column[*record]{
 		{Header: "CREATED", Value: func(r *record) string { return r.CreatedAt }},
 		{Header: "PROVIDER", Value: func(r *record) string { return r.Provider }},
 		{Header: "MODEL", Value: func(r *record) string { return r.Model }},

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"keywright.dev/keywright/internal/apiclient"
+	"keywright.dev/keywright/internal/cli/console"
 	"keywright.dev/keywright/internal/cli/output"
 )
 
@@ -14,8 +15,8 @@ import (
 const saveNow = "Save this API key now - it cannot be retrieved later."
 
 func (a *App) adminCommand() *cobra.Command {
-	admin := asGroup(&cobra.Command{Use: "admin", Short: "Manage users, and see token usage."})
-	users := asGroup(&cobra.Command{Use: "users", Short: "Manage admin users."})
+	admin := console.Group(&cobra.Command{Use: "admin", Short: "Manage users, and see token usage."})
+	users := console.Group(&cobra.Command{Use: "users", Short: "Manage admin users."})
 	users.AddCommand(
 		a.listUsersCommand(), a.createUserCommand(), a.deleteUserCommand(), a.rotateUserCommand(), a.changeRoleCommand(),
 		a.enableUserCommand("enable", true), a.enableUserCommand("disable", false),
@@ -57,7 +58,7 @@ func (a *App) listUsersCommand() *cobra.Command {
 		Short: "List admins and seen users, newest first.",
 		Example: `  keywright admin users list
   keywright admin users list -o wide`,
-		Args: arguments(0, 0),
+		Args: console.Arguments(0, 0),
 	}
 	addWatch(c, &watch)
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -103,12 +104,12 @@ func (a *App) printIssued(k issued) error {
 		view.Key = func(any) string { return k.key }
 		return output.One(a.Stdout, 0, a.format, view, k.whole)
 	}
-	a.printf("%s\n", output.Clean(k.lead))
+	a.Printf("%s\n", output.Clean(k.lead))
 	switch {
 	case k.key != "":
-		a.printf("%s: %s\n%s\n", k.label, k.key, saveNow)
+		a.Printf("%s: %s\n%s\n", k.label, k.key, saveNow)
 	case k.secret != nil:
-		a.printf("The operator writes the new key into Secret %s/%s.\n", k.secret.Namespace, k.secret.Name)
+		a.Printf("The operator writes the new key into Secret %s/%s.\n", k.secret.Namespace, k.secret.Name)
 	}
 	return nil
 }
@@ -138,7 +139,7 @@ func (a *App) createUserCommand() *cobra.Command {
 		Short: "Create an admin, and print the key once.",
 		Example: `  keywright admin users create alice
   keywright admin users create bob -o key > bob.key`,
-		Args: arguments(1, 1),
+		Args: console.Arguments(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			client, err := a.client(c.Context())
 			if err != nil {
@@ -161,7 +162,7 @@ func (a *App) deleteUserCommand() *cobra.Command {
 		Use:     "delete USERNAME",
 		Short:   "Delete an admin. The user's keys and sessions end at once.",
 		Example: `  keywright admin users delete bob --force`,
-		Args:    arguments(1, 1), ValidArgsFunction: a.completeUsers,
+		Args:    console.Arguments(1, 1), ValidArgsFunction: a.completeUsers,
 	}
 	c.Flags().BoolVar(&force, "force", false, "do not ask")
 	c.Flags().BoolVar(&forget, "forget", false, "delete a plain or seen user, too")
@@ -171,13 +172,13 @@ func (a *App) deleteUserCommand() *cobra.Command {
 			return err
 		}
 		if !force && !a.flags.curl {
-			yes, err := a.confirm(fmt.Sprintf("Delete admin user '%s'?", output.Clean(args[0])))
+			yes, err := a.Confirm(fmt.Sprintf("Delete admin user '%s'?", output.Clean(args[0])))
 			if err != nil {
 				return err
 			}
 			if !yes {
-				a.note("Nothing was deleted.")
-				return errReported
+				a.Notef("Nothing was deleted.")
+				return console.ErrReported
 			}
 		}
 		if err := client.DeleteUser(c.Context(), args[0], forget); err != nil {
@@ -194,7 +195,7 @@ func (a *App) rotateUserCommand() *cobra.Command {
 		Short: "Give an admin a new key, and print it once.",
 		Example: `  keywright admin users rotate-key alice
   keywright admin users rotate-key alice --reason "laptop lost"`,
-		Args: arguments(1, 1), ValidArgsFunction: a.completeUsers,
+		Args: console.Arguments(1, 1), ValidArgsFunction: a.completeUsers,
 		RunE: func(c *cobra.Command, args []string) error {
 			client, err := a.client(c.Context())
 			if err != nil {
@@ -220,7 +221,7 @@ func (a *App) changeRoleCommand() *cobra.Command {
 A promoted user gets a key, which is printed once. The key of a demoted user ends at once.`,
 		Example: `  keywright admin users change-role bob user
   keywright admin users change-role bob admin`,
-		Args: arguments(2, 2),
+		Args: console.Arguments(2, 2),
 		ValidArgsFunction: func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 1 {
 				return []string{"admin", "user"}, cobra.ShellCompDirectiveNoFileComp
@@ -229,7 +230,7 @@ A promoted user gets a key, which is printed once. The key of a demoted user end
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			if args[1] != "admin" && args[1] != "user" {
-				return usagef("role %q must be admin or user", args[1])
+				return console.Usagef("role %q must be admin or user", args[1])
 			}
 			client, err := a.client(c.Context())
 			if err != nil {
@@ -255,7 +256,7 @@ func (a *App) enableUserCommand(verb string, enabled bool) *cobra.Command {
 		Use:     verb + " USERNAME",
 		Short:   short[enabled],
 		Example: `  keywright admin users ` + verb + ` bob`,
-		Args:    arguments(1, 1), ValidArgsFunction: a.completeUsers,
+		Args:    console.Arguments(1, 1), ValidArgsFunction: a.completeUsers,
 		RunE: func(c *cobra.Command, args []string) error {
 			client, err := a.client(c.Context())
 			if err != nil {

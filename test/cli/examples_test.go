@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -38,10 +37,7 @@ func newExamples() *exampleSet {
 	return e
 }
 
-func command() *cobra.Command {
-	app := &cli.App{Stdout: io.Discard, Stderr: io.Discard, Getenv: func(string) string { return "" }}
-	return app.Command()
-}
+func command() *cobra.Command { return (&cli.App{}).Command() }
 
 func linesOf(c *cobra.Command) []string {
 	var lines []string

@@ -10,11 +10,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"keywright.dev/keywright/internal/cli"
+	"keywright.dev/keywright/internal/cli/console"
 	"keywright.dev/keywright/test/stack"
 )
 
@@ -25,9 +25,7 @@ func TestMain(m *testing.M) {
 
 func runKeywright() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	app := &cli.App{
-		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Version: "test", Now: time.Now,
-	}
+	app := &cli.App{Console: console.OfProcess(), Version: "test"}
 	code := app.Run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)

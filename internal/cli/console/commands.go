@@ -1,0 +1,47 @@
+package console
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+// Group makes a command that only has others print its help, and refuse any other name.
+func Group(c *cobra.Command) *cobra.Command {
+	c.Args = cobra.ArbitraryArgs
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return c.Help()
+		}
+		text := fmt.Sprintf("%s has no command %q", c.CommandPath(), args[0])
+		if alike := c.SuggestionsFor(args[0]); len(alike) > 0 {
+			text += fmt.Sprintf("; did you mean %q?", alike[0])
+		}
+		return Usagef("%s", text)
+	}
+	return c
+}
+
+// Arguments checks the number of arguments. most is -1 for any number.
+func Arguments(least, most int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			return Usagef("%s needs an argument more: %s", c.CommandPath(), c.UseLine())
+		case most >= 0 && len(args) > most:
+			return Usagef("%s has an argument too many: %q", c.CommandPath(), args[most])
+		}
+		return nil
+	}
+}
+
+// Root prepares the first command of a program: errors and usage are printed by ExitCode alone.
+func (c *Console) Root(root *cobra.Command, version string) *cobra.Command {
+	root.SilenceErrors, root.SilenceUsage, root.Version = true, true, version
+	root.SetVersionTemplate(root.Name() + " {{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return Usagef("%s", err) })
+	root.SetIn(c.Stdin)
+	root.SetOut(c.Stdout)
+	root.SetErr(c.Stderr)
+	return Group(root)
+}
