@@ -1,7 +1,20 @@
 package v1alpha1
 
+import "strings"
+
 // String returns <kind>/<name>, as in header X-Auth-Subject: User/alice.
 func (s Subject) String() string { return string(s.Kind) + "/" + s.Name }
+
+// ParseSubject parses what Subject.String returns. It does not check the name, apart from an empty one.
+func ParseSubject(text string) (subject Subject, ok bool) {
+	kind, name, _ := strings.Cut(text, "/")
+	subject = Subject{Kind: SubjectKind(kind), Name: name}
+	switch subject.Kind {
+	case SubjectUser, SubjectAccount, SubjectIntegration:
+		return subject, name != ""
+	}
+	return Subject{}, false
+}
 
 // HolderStatus returns the part of the status that all key objects have.
 func (k *APIKey) HolderStatus() *KeyHolderStatus { return &k.Status.KeyHolderStatus }

@@ -5,9 +5,12 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
 
 	"keywright.dev/keywright/internal/cli"
+	"keywright.dev/keywright/internal/cli/cluster"
 	"keywright.dev/keywright/internal/cli/console"
 )
 
@@ -18,8 +21,13 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
-	app := &cli.App{Console: console.OfProcess(), Version: version}
-	code := app.Run(ctx, os.Args[1:])
+	var program interface {
+		Run(ctx context.Context, args []string) (exitCode int)
+	} = &cli.App{Console: console.OfProcess(), Version: version}
+	if strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe") == cluster.Name {
+		program = &cluster.Plugin{Console: console.OfProcess(), Version: version}
+	}
+	code := program.Run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
 }

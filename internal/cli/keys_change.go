@@ -92,8 +92,8 @@ func (a *App) setKeysCommand() *cobra.Command {
 			fields["enabled"] = enable
 		}
 		if len(fields) == 0 {
-			return console.Usagef("nothing to change: give --name, --description, --scope, --role, --policy, --expires-at, --ttl, " +
-				"--enable or --disable")
+			return console.Usagef("nothing to change: give --name, --description, --scope, --role, --policy, --expires-at, " +
+				"--ttl, --enable or --disable")
 		}
 		return a.apply(c.Context(), args, &b, change{
 			verb: "change " + strings.Join(slices.Sorted(maps.Keys(fields)), ", ") + " of",

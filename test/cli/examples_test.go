@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"keywright.dev/keywright/internal/cli"
+	"keywright.dev/keywright/internal/cli/cluster"
 )
 
 // exampleSet has the examples of all help texts, and which of them ran.
@@ -19,7 +20,7 @@ type exampleSet struct {
 	all map[string]bool
 }
 
-// examples are those of the command keywright.
+// examples are those of both programs.
 var examples = newExamples()
 
 func newExamples() *exampleSet {
@@ -33,11 +34,16 @@ func newExamples() *exampleSet {
 			walk(child)
 		}
 	}
-	walk(command())
+	for _, root := range roots() {
+		walk(root)
+	}
 	return e
 }
 
-func command() *cobra.Command { return (&cli.App{}).Command() }
+// roots returns the first commands of keywright and of the plugin of kubectl.
+func roots() map[string]*cobra.Command {
+	return map[string]*cobra.Command{"keywright": (&cli.App{}).Command(), "kubectl": (&cluster.Plugin{}).Command()}
+}
 
 func linesOf(c *cobra.Command) []string {
 	var lines []string
@@ -47,7 +53,8 @@ func linesOf(c *cobra.Command) []string {
 	return lines
 }
 
-// take returns an example: args are the command without keywright, and the number of the line from 1 on.
+// take returns an example: args are the command, and the number of the line from 1 on. The first word of the command is
+// keywright unless it is kubectl.
 func (e *exampleSet) take(ts *testscript.TestScript, args []string) string {
 	if len(args) < 2 {
 		ts.Fatalf("usage: example COMMAND N")
@@ -55,7 +62,11 @@ func (e *exampleSet) take(ts *testscript.TestScript, args []string) string {
 	last := len(args) - 1
 	n, err := strconv.Atoi(args[last])
 	ts.Check(err)
-	c, rest, err := command().Find(args[:last])
+	root, words := "keywright", args[:last]
+	if words[0] == "kubectl" {
+		root, words = words[0], words[1:]
+	}
+	c, rest, err := roots()[root].Find(words)
 	if err != nil || len(rest) > 0 || n < 1 || n > len(linesOf(c)) {
 		ts.Fatalf("no such example: %s", strings.Join(args, " "))
 	}

@@ -14,19 +14,24 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"keywright.dev/keywright/internal/cli"
+	"keywright.dev/keywright/internal/cli/cluster"
 	"keywright.dev/keywright/internal/cli/console"
 	"keywright.dev/keywright/test/stack"
 )
 
-// TestMain makes this program the command keywright of the scripts.
+// TestMain makes this program the command keywright of the scripts, and the plugin of kubectl.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"keywright": runKeywright})
+	testscript.Main(m, map[string]func(){
+		"keywright":  func() { run(&cli.App{Console: console.OfProcess(), Version: "test"}) },
+		cluster.Name: func() { run(&cluster.Plugin{Console: console.OfProcess(), Version: "test"}) },
+	})
 }
 
-func runKeywright() {
+func run(program interface {
+	Run(ctx context.Context, args []string) (exitCode int)
+}) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	app := &cli.App{Console: console.OfProcess(), Version: "test"}
-	code := app.Run(ctx, os.Args[1:])
+	code := program.Run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
 }
@@ -105,11 +110,11 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	},
 	// shell COMMANDS runs commands in a shell.
 	"shell": func(ts *testscript.TestScript, neg bool, args []string) {
-		run(ts, neg, strings.Join(args, " "))
+		shell(ts, neg, strings.Join(args, " "))
 	},
 	// example COMMAND N runs the Nth line of the example in a command's help, in a shell.
 	"example": func(ts *testscript.TestScript, neg bool, args []string) {
-		run(ts, neg, examples.take(ts, args))
+		shell(ts, neg, examples.take(ts, args))
 	},
 	// exits CODE PROGRAM ARGUMENT... runs a program and compares its exit code.
 	"exits": func(ts *testscript.TestScript, _ bool, args []string) {
@@ -124,7 +129,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	},
 }
 
-func run(ts *testscript.TestScript, neg bool, commands string) {
+func shell(ts *testscript.TestScript, neg bool, commands string) {
 	err := ts.Exec("sh", "-ec", commands)
 	if (err != nil) != neg {
 		ts.Fatalf("%s: %v", commands, err)

@@ -17,6 +17,22 @@ func (v *Verifier) May(verdict Verdict, r access.Request) bool {
 	return access.May(grant, &ceiling, r)
 }
 
+// Explain returns why the caller of an accepted verdict may do r or not: by what the key was given, and by what its
+// owner holds, which is nil unless it limits the key. May is true if both allow it.
+func (v *Verifier) Explain(verdict Verdict, r access.Request) (key access.Explanation, owner *access.Explanation) {
+	if !verdict.Accepted() {
+		return access.Explanation{}, nil
+	}
+	o := verdict.entry.owner
+	grant, ceiling := v.index.grantOf(o)
+	key = access.Explain(grant, r)
+	if o.user != nil {
+		held := access.Explain(ceiling, r)
+		owner = &held
+	}
+	return key, owner
+}
+
 // Scopes returns the scopes that the key was given and may use on every resource. The caller must not change
 // the slice.
 func (v *Verifier) Scopes(verdict Verdict) []string {

@@ -1,8 +1,6 @@
 package apikeys
 
 import (
-	"strings"
-
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/manage"
 )
@@ -16,7 +14,7 @@ func (s *Service) SubjectOf(caller manage.Caller, id string) v1alpha1.Subject {
 	if !isProven(caller) {
 		return own
 	}
-	subject, known := parseSubject(s.Verifier.SubjectOf(id))
+	subject, known := v1alpha1.ParseSubject(s.Verifier.SubjectOf(id))
 	if !known || subject != own && !owns(caller, subject) && !s.administers(caller) {
 		return own
 	}
@@ -38,7 +36,7 @@ func ownSubject(caller manage.Caller) v1alpha1.Subject {
 	if caller.Caller == nil {
 		return v1alpha1.Subject{Kind: v1alpha1.SubjectUser}
 	}
-	if subject, known := parseSubject(caller.Subject); known {
+	if subject, known := v1alpha1.ParseSubject(caller.Subject); known {
 		return subject
 	}
 	return v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: caller.Username}
@@ -46,19 +44,9 @@ func ownSubject(caller manage.Caller) v1alpha1.Subject {
 
 // ParseSubject parses User/alice, Account/ci or Integration/github.
 func ParseSubject(text string) (v1alpha1.Subject, error) {
-	subject, known := parseSubject(text)
+	subject, known := v1alpha1.ParseSubject(text)
 	if !known {
 		return subject, manage.InvalidField("subject", "must be User/<name>, Account/<name> or Integration/<name>")
 	}
 	return subject, nil
-}
-
-func parseSubject(text string) (subject v1alpha1.Subject, known bool) {
-	kind, name, _ := strings.Cut(text, "/")
-	subject = v1alpha1.Subject{Kind: v1alpha1.SubjectKind(kind), Name: name}
-	switch subject.Kind {
-	case v1alpha1.SubjectUser, v1alpha1.SubjectAccount, v1alpha1.SubjectIntegration:
-		return subject, name != ""
-	}
-	return v1alpha1.Subject{}, false
 }

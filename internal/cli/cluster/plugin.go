@@ -1,0 +1,147 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/cli/console"
+	"keywright.dev/keywright/internal/cli/output"
+)
+
+// Name is the name of the program as a plugin of kubectl.
+const Name = "kubectl-keywright"
+
+// Plugin is the program and what its commands share.
+type Plugin struct {
+	console.Console
+	Version string
+
+	kube            *genericclioptions.ConfigFlags
+	systemNamespace string
+	output          string
+	format          *output.Format
+	cached          client.Client
+}
+
+// Run runs a command line without the program's name, and returns the exit code.
+func (p *Plugin) Run(ctx context.Context, args []string) int {
+	root := p.Command()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	return p.ExitCode(err, hintFor(err))
+}
+
+func hintFor(err error) string {
+	switch {
+	case apierrors.IsForbidden(err):
+		return "kubectl auth can-i --list shows your rights; ClusterRoles admin, edit and view include Keywright's objects"
+	case errors.Is(err, errNoKinds):
+		return "kubectl keywright doctor"
+	}
+	return ""
+}
+
+// Command returns the tree of commands.
+func (p *Plugin) Command() *cobra.Command {
+	root := p.Root(&cobra.Command{
+		Use:   Name,
+		Short: "Work with Keywright's keys in a cluster.",
+		Long: `Work with Keywright's keys in a cluster, with the rights of your own kubeconfig.
+
+A key is named by its object: NAME or apikey/NAME for an APIKey, adminuser/NAME for an
+AdminUser. Its plaintext is never read or printed, except by you, from its Secret.
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong command line.`,
+		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl keywright"},
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			format, err := output.Parse(p.output)
+			if err != nil {
+				return console.Usagef("%s", err)
+			}
+			p.format = format
+			return nil
+		},
+	}, cmp.Or(p.Version, "dev"))
+	p.kube = genericclioptions.NewConfigFlags(true)
+	p.kube.AddFlags(root.PersistentFlags())
+	root.PersistentFlags().StringVar(&p.systemNamespace, "system-namespace", "keywright-system",
+		"the namespace of Keywright and of AdminUsers")
+	root.PersistentFlags().StringVarP(&p.output, "output", "o", output.Table,
+		"table, wide, json, yaml, csv, name, jsonpath=…, go-template=…")
+	root.AddCommand(
+		p.statusCommand(), p.listCommand(), p.waitCommand(), p.rotateCommand(),
+		p.stateCommand("enable", v1alpha1.StateActive), p.stateCommand("disable", v1alpha1.StateDisabled),
+		p.stateCommand("revoke", v1alpha1.StateRevoked), p.inspectCommand(), p.canCommand(), p.whoCanCommand(),
+		p.explainRevokeCommand(), p.doctorCommand(), p.newCommand(),
+	)
+	return root
+}
+
+// requestTime bounds each request to the API server.
+const requestTime = 30 * time.Second
+
+func (p *Plugin) restConfig() (*rest.Config, error) {
+	config, err := p.kube.ToRESTConfig()
+	if err != nil {
+		return nil, console.Usagef("%s", err)
+	}
+	if config.Timeout == 0 {
+		config.Timeout = requestTime
+	}
+	config.WarningHandler = rest.NoWarnings{}
+	return config, nil
+}
+
+// client returns a client of the API server.
+func (p *Plugin) client() (client.Client, error) {
+	if p.cached != nil {
+		return p.cached, nil
+	}
+	config, err := p.restConfig()
+	if err != nil {
+		return nil, err
+	}
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, err
+		}
+	}
+	p.cached, err = client.New(config, client.Options{Scheme: scheme})
+	return p.cached, plain(err)
+}
+
+// namespace returns the namespace of the command line, or of the kubeconfig.
+func (p *Plugin) namespace() (string, error) {
+	namespace, _, err := p.kube.ToRawKubeConfigLoader().Namespace()
+	if err != nil {
+		return "", console.Usagef("%s", err)
+	}
+	return namespace, nil
+}
+
+// errNoKinds is the error when the cluster has no such kinds.
+var errNoKinds = errors.New("this cluster has no Keywright: its kinds are not installed")
+
+// plain shortens errors of the API client for people.
+func plain(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case strings.Contains(err.Error(), "no matches for kind"):
+		return errNoKinds
+	}
+	return err
+}

@@ -1,0 +1,53 @@
+package cluster
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"keywright.dev/keywright/internal/cli/console"
+)
+
+// instant returns a time and how far it is: 2030-01-31T12:00:00Z (in 3d).
+func instant(t *metav1.Time, now time.Time) string {
+	if t == nil || t.IsZero() {
+		return ""
+	}
+	far := t.Sub(now)
+	text := t.UTC().Format(time.RFC3339)
+	if far < 0 {
+		return text + " (" + duration.HumanDuration(-far) + " ago)"
+	}
+	return text + " (in " + duration.HumanDuration(far) + ")"
+}
+
+// short returns how far a time is: 3d, or 3d ago.
+func short(t *metav1.Time, now time.Time) string {
+	if t == nil || t.IsZero() {
+		return ""
+	}
+	if far := t.Sub(now); far >= 0 {
+		return duration.HumanDuration(far)
+	}
+	return duration.HumanDuration(now.Sub(t.Time)) + " ago"
+}
+
+// parseSpan reads a span of time: 90d, 2w, or what time.ParseDuration reads.
+func parseSpan(flag, text string) (time.Duration, error) {
+	days := map[string]int{"d": 1, "w": 7}
+	for unit, n := range days {
+		if count, found := strings.CutSuffix(text, unit); found {
+			if c, err := strconv.ParseUint(count, 10, 16); err == nil {
+				return time.Duration(c) * time.Duration(n) * 24 * time.Hour, nil
+			}
+		}
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return 0, console.Usagef("--%s %q must be a time such as 7d, 12h or 30m", flag, text)
+	}
+	return d, nil
+}
