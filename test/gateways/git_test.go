@@ -208,7 +208,8 @@ func (p *gitUser) run(ctx context.Context, program string, args ...string) error
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = p.home
 	cmd.Env = []string{
-		"PATH=" + filepath.Join(p.home, "bin") + ":" + os.Getenv("PATH"), "HOME=" + p.home, "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
+		"PATH=" + filepath.Join(p.home, "bin") + ":" + os.Getenv("PATH"), "HOME=" + p.home, "LC_ALL=C",
+		"GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
 		"GIT_SSL_CAINFO=" + certificates.certificate, "GIT_CONFIG_COUNT=1",
 		"GIT_CONFIG_KEY_0=http.curloptResolve", "GIT_CONFIG_VALUE_0=" + p.server.host() + ":127.0.0.1",
 	}

@@ -12,16 +12,16 @@ import (
 )
 
 var _ = Describe("Keys", func() {
-	DescribeTable("are created, changed, rotated and deleted by REST, of", func(ctx SpecContext, base, subject string) {
+	DescribeTable("are created, changed, rotated and deleted by REST, of", func(ctx SpecContext, base, managed, subject string) {
 		made := admin().send(ctx, http.MethodPost, base,
 			`{"name":"First","description":"of many","scopes":["certs.read"],"expires_in_seconds":3600}`)
 		Expect(made.status).To(Equal(201), made.text)
 		Expect(made.header.Get("Cache-Control")).To(Equal("no-store"))
 		Expect(made.string("data", "subject")).To(Equal(subject))
-		token, path := made.string("data", "token"), base+"/"+made.string("data", "id")
+		token, path := made.string("data", "token"), managed+"/"+made.string("data", "id")
 		Expect(kit.AuthStatus(ctx, s.ServerURL, token)).To(Equal(200))
 
-		list := admin().send(ctx, http.MethodGet, base+"?limit=1&name=Fi*", "")
+		list := admin().send(ctx, http.MethodGet, managed+"?limit=1&name=Fi*", "")
 		Expect(list.at("data", "total")).To(BeEquivalentTo(1), list.text)
 		Expect(list.text).NotTo(ContainSubstring(token))
 		changed := admin().send(ctx, http.MethodPatch, path, `{"name":"Second","expires_at":null}`)
@@ -38,9 +38,12 @@ var _ = Describe("Keys", func() {
 		Expect(kit.AuthStatus(ctx, s.ServerURL, rotated.string("data", "token"))).To(Equal(401))
 		Expect(admin().send(ctx, http.MethodGet, path, "").status).To(Equal(404))
 	},
-		Entry("a user", "/apiv1/users/walter/apikeys", "User/walter"),
-		Entry("an account", "/apiv1/accounts/whole-life/apikeys", "Account/whole-life"),
-		Entry("an integration", "/apiv1/integrations/github-1/apikeys", "Integration/github-1"),
+		Entry("a user", "/apiv1/users/walter/apikeys", "/apiv1/users/walter/apikeys", "User/walter"),
+		Entry("an account", "/apiv1/accounts/whole-life/apikeys", "/apiv1/accounts/whole-life/apikeys",
+			"Account/whole-life"),
+		Entry("an integration", "/apiv1/integrations/github-1/apikeys", "/apiv1/integrations/github-1/apikeys",
+			"Integration/github-1"),
+		Entry("any subject, by id", "/apiv1/accounts/by-id/apikeys", "/apiv1/apikeys", "Account/by-id"),
 	)
 
 	It("hold no more than their creator holds", func(ctx SpecContext) {

@@ -24,7 +24,8 @@ func (p *Plugin) patch(ctx context.Context, o keyholder.Object, change map[strin
 	if err != nil {
 		return err
 	}
-	return plain(c.Patch(ctx, o, client.RawPatch(types.MergePatchType, text), client.FieldOwner(v1alpha1.IncidentFieldManager)))
+	patch, owner := client.RawPatch(types.MergePatchType, text), client.FieldOwner(v1alpha1.IncidentFieldManager)
+	return plain(c.Patch(ctx, o, patch, owner))
 }
 
 // each does something for each object that is named. One that fails does not hold up the others.

@@ -121,7 +121,8 @@ var policies = []string{
 	"keywright-accessrolebinding-transitions", "keywright-accessrolebinding-use", "keywright-adminuser-namespace",
 	"keywright-adminuser-transitions", "keywright-adminuser-use", "keywright-apikey-scopes",
 	"keywright-apikey-subject-roles-policy", "keywright-apikey-transitions", "keywright-created-by",
-	"keywright-last-admin", "keywright-response-delivery", "keywright-server-leases", "keywright-server-writes", "keywright-status-writers",
+	"keywright-last-admin", "keywright-response-delivery", "keywright-server-leases", "keywright-server-writes",
+	"keywright-status-writers",
 }
 
 // missingOf returns the names that are not among those found.
