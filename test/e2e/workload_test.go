@@ -114,6 +114,11 @@ func acceptedKey(ctx context.Context, name string, change func(*v1alpha1.APIKey)
 		plaintext = delivered(ctx, name+"-api-key", "key")
 		return statusOf(ctx, plaintext)
 	}, Equal(http.StatusOK))
+	// A pending key is accepted, too. Its record becomes current a moment later.
+	eventually(ctx, func() *v1alpha1.KeyStatus {
+		Expect(s.Client.Get(ctx, client.ObjectKeyFromObject(k), k)).To(Succeed())
+		return k.Status.CurrentKey()
+	}, Not(BeNil()))
 	return k, plaintext
 }
 
@@ -128,7 +133,6 @@ var _ = Describe("The end of a key", func() {
 	It("takes effect to the second while the operator is down", func(ctx SpecContext) {
 		key, plaintext := acceptedKey(ctx, "short", func(k *v1alpha1.APIKey) { k.Spec.TTL = new(v1alpha1.Duration("6s")) })
 		killOperator()
-		Expect(s.Client.Get(ctx, client.ObjectKeyFromObject(key), key)).To(Succeed())
 		end := kit.CurrentKey(key).ExpiresAt.Time
 
 		lastAccepted, firstRefused := time.Time{}, time.Time{}
