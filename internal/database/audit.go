@@ -28,12 +28,13 @@ func (s auditStore) Append(ctx context.Context, entries []audit.Entry) error {
 	})
 }
 
-const auditColumns = "mark, at, count, actor, key_id, came_from, action, target, outcome, detail"
+const auditColumns = "mark, at, count, actor, key_id, came_from, action, target, outcome, detail, reason"
 
 func columnsOf(e *audit.Entry) []any {
 	columns := []any{cmp.Or(e.Mark, rand.Text()), e.At.UnixMicro(), max(e.Count, 1)}
 	for _, name := range []string{
-		e.Actor, e.KeyID, e.From, e.Action, e.Target, e.Outcome, e.Detail, audit.Fold(e.Actor), audit.Fold(e.Target),
+		e.Actor, e.KeyID, e.From, e.Action, e.Target, e.Outcome, e.Detail, e.Reason,
+		audit.Fold(e.Actor), audit.Fold(e.Target),
 	} {
 		columns = append(columns, text(name))
 	}
@@ -72,6 +73,7 @@ func readEntry(from row) (e audit.Entry, err error) {
 	var at int64
 	err = from.Scan(
 		&e.ID, &e.Mark, &at, &e.Count, &e.Actor, &e.KeyID, &e.From, &e.Action, &e.Target, &e.Outcome, &e.Detail,
+		&e.Reason,
 	)
 	e.At = instant(at)
 	return e, err

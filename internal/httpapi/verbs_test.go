@@ -57,6 +57,8 @@ const (
 type env struct {
 	*fakeobjects.Fixture
 	http.Handler
+	// headers are sent with every request.
+	headers http.Header
 }
 
 func newEnv(tb testing.TB) *env {
@@ -83,7 +85,7 @@ func newEnvWith(f *fakeobjects.Fixture, trail manage.Trail) *env {
 			Sessions: database{}, Throttle: loginthrottle.New(), Trail: trail, Now: f.Time,
 		}),
 		admin.Users(everyone), keys.New(apiKeys), graphql.New(apiKeys, f.Logger()))
-	e := &env{f, mux}
+	e := &env{Fixture: f, Handler: mux}
 	e.populate()
 	e.Reset()
 	return e
@@ -168,6 +170,9 @@ func (e *env) send(tb testing.TB, key, method, path string, body io.Reader) outc
 	tb.Helper()
 	r := httptest.NewRequest(method, path, body)
 	r.Header.Set("Authorization", "Bearer "+key)
+	for name, values := range e.headers {
+		r.Header[name] = values
+	}
 	recorder := httptest.NewRecorder()
 	e.ServeHTTP(recorder, r)
 	var read struct {

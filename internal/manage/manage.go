@@ -12,6 +12,16 @@ import (
 type Caller struct {
 	*gate.Caller
 	From string
+	// Reason is why the caller does it, in the caller's own words: one line without keys. It may be empty.
+	Reason string
+}
+
+// Because returns the end of an event's sentence: the reason, if there is one.
+func (c Caller) Because() string {
+	if c.Reason == "" {
+		return ""
+	}
+	return ": " + c.Reason
 }
 
 // Read reads what a caller asks for. An operation calls it once the caller is authorized, so that only

@@ -43,6 +43,7 @@ type entry struct {
 	Target  string  `json:"target"`
 	Outcome string  `json:"outcome"`
 	Detail  string  `json:"detail"`
+	Reason  string  `json:"reason"`
 	Count   int     `json:"count"`
 }
 
@@ -71,7 +72,7 @@ func (h *auditRoutes) list(c *httpapi.Call) {
 	for _, e := range found {
 		shown.Entries = append(shown.Entries, entry{
 			ID: e.ID, At: httpapi.TimeOrNull(e.At), Actor: e.Actor, KeyID: e.KeyID, From: e.From,
-			Action: e.Action, Target: e.Target, Outcome: e.Outcome, Detail: e.Detail, Count: max(e.Count, 1),
+			Action: e.Action, Target: e.Target, Outcome: e.Outcome, Detail: e.Detail, Reason: e.Reason, Count: max(e.Count, 1),
 		})
 	}
 	if len(found) == filter.Size() {

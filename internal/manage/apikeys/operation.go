@@ -67,7 +67,7 @@ func (op *operation) setTarget(k *v1alpha1.APIKey) {
 
 // event writes an event on the object.
 func (op *operation) event(k *v1alpha1.APIKey, reason, what string) {
-	op.Store.Event(k, reason, what+" by "+op.caller.Subject+" through the API")
+	op.Store.Event(k, reason, what+" by "+op.caller.Subject+" through the API"+op.caller.Because())
 }
 
 // end audits the outcome and returns err as a *manage.Error. An unauthorized call leaves no entry, or anonymous
@@ -96,7 +96,7 @@ func (op *operation) record(ctx context.Context, outcome, why string) {
 	}
 	op.Trail.Record(ctx, audit.Entry{
 		At: op.Now(), Actor: op.caller.Subject, KeyID: op.caller.KeyID, From: op.caller.From,
-		Action: op.action, Target: op.target, Outcome: outcome, Detail: detail + why,
+		Action: op.action, Target: op.target, Outcome: outcome, Detail: detail + why, Reason: op.caller.Reason,
 	})
 }
 

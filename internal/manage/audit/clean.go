@@ -13,6 +13,8 @@ const (
 	maxField   = 200
 	maxAddress = 64
 	maxDetail  = 512
+	// MaxReason bounds the reason that a caller may give.
+	MaxReason = 256
 )
 
 // clean removes what cannot be stored or shown everywhere, and keys: a person may type a key in place of a name.
@@ -23,6 +25,7 @@ func (t *Trail) clean(e *Entry) {
 	}{
 		{&e.Actor, maxField}, {&e.KeyID, maxAddress}, {&e.From, maxAddress}, {&e.Action, maxAddress},
 		{&e.Target, maxField}, {&e.Outcome, maxAddress}, {&e.Detail, maxDetail},
+		{&e.Reason, MaxReason},
 	} {
 		*field.text = shorten(keyformat.Hide(printable(*field.text), t.IsKey), field.max)
 	}

@@ -18,8 +18,8 @@ const maxKinds = 1000
 type kind struct {
 	// caller is a key, else an actor, else an address.
 	caller, action, outcome string
-	// target and detail are empty unless the outcome is Done.
-	target, detail string
+	// target, detail and reason are empty unless the outcome is Done.
+	target, detail, reason string
 }
 
 func kindOf(e *Entry) kind {
@@ -27,7 +27,7 @@ func kindOf(e *Entry) kind {
 		caller: cmp.Or(e.KeyID, e.Actor, loginthrottle.Network(e.From)), action: e.Action, outcome: e.Outcome,
 	}
 	if e.Outcome == Done {
-		k.target, k.detail = e.Target, e.Detail
+		k.target, k.detail, k.reason = e.Target, e.Detail, e.Reason
 	}
 	return k
 }

@@ -47,6 +47,8 @@ type Entry struct {
 	Action, Target string
 	// Outcome is Done, Refused or Failed. Detail explains it, in names only.
 	Outcome, Detail string
+	// Reason is why the actor did it, in the actor's own words. It may be empty.
+	Reason string
 	// Count is how many operations the entry stands for: the other fields are those of the last one. It is at least 1.
 	Count int
 	// Mark identifies the entry, so that the store has it once. Trail sets it.

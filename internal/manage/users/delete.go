@@ -85,7 +85,7 @@ func (s *Service) delete(ctx context.Context, caller manage.Caller, name string)
 
 // deleted writes the event of a deletion.
 func (s *Service) deleted(caller manage.Caller, user *v1alpha1.AdminUser, refusedKeys int) {
-	message := "Deleted by " + caller.Subject + " through the API"
+	message := "Deleted by " + caller.Subject + " through the API" + caller.Because()
 	if refusedKeys > 0 {
 		message += ": " + refusal(refusedKeys)
 	}

@@ -24,7 +24,7 @@ func (s *Service) recordDetail(ctx context.Context, caller manage.Caller, action
 	e := audit.Entry{
 		Actor: caller.Subject, KeyID: caller.KeyID, From: caller.From,
 		Action: action, Target: "User/" + s.redact(name), Outcome: manage.Outcome(err),
-		Detail: detail,
+		Detail: detail, Reason: caller.Reason,
 	}
 	if err != nil {
 		e.Detail = s.withoutKey(err.Error(), name)
@@ -53,5 +53,5 @@ func (s *Service) isKey(text string) bool { return keyformat.IsKey(text, s.Verif
 
 // event writes an event on the object.
 func (s *Service) event(caller manage.Caller, o objects.Object, reason, what string) {
-	s.Store.Event(o, reason, what+" by "+caller.Subject+" through the API")
+	s.Store.Event(o, reason, what+" by "+caller.Subject+" through the API"+caller.Because())
 }
