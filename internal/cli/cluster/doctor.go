@@ -118,11 +118,11 @@ func (p *Plugin) examine(ctx context.Context) error {
 
 // policies are the admission policies of config/admission.
 var policies = []string{
-	"keywright-accessrolebinding-transitions", "keywright-accessrolebinding-use", "keywright-adminuser-namespace",
-	"keywright-adminuser-transitions", "keywright-adminuser-use", "keywright-apikey-scopes",
-	"keywright-apikey-subject-roles-policy", "keywright-apikey-transitions", "keywright-created-by",
-	"keywright-last-admin", "keywright-response-delivery", "keywright-server-leases", "keywright-server-writes",
-	"keywright-status-writers",
+	"keywright-accessrolebinding-transitions", "keywright-accessrolebinding-use", "keywright-adminuser-id",
+	"keywright-adminuser-namespace", "keywright-adminuser-transitions", "keywright-adminuser-use",
+	"keywright-apikey-owner", "keywright-apikey-scopes", "keywright-apikey-subject-roles-policy",
+	"keywright-apikey-transitions", "keywright-created-by", "keywright-last-admin", "keywright-response-delivery",
+	"keywright-server-leases", "keywright-server-writes", "keywright-status-writers",
 }
 
 // missingOf returns the names that are not among those found.

@@ -18,7 +18,7 @@ func TestAudit_List(t *testing.T) {
 	r := env.ask("GET", "/api/admin/audit?limit=1", aliceKey, "")
 	id := env.registry.Ring.Digest(aliceKey).KeyID()
 	want := `{"entries":[{"id":2,"at":"2030-01-01T12:00:01Z","actor":"User/alice","key_id":"` + id + `","from":"192.0.2.1",` +
-		`"action":"user.delete","target":"User/bob","outcome":"refused","detail":"Admin user 'bob' not found","reason":"","count":1}],"next":2}` + "\n"
+		`"action":"user.delete","target":"User/bob","outcome":"refused","detail":"Admin user 'bob' not found","reason":"","reason":"","count":1}],"next":2}` + "\n"
 	var a, b any
 	if json.Unmarshal(r.Body.Bytes(), &a) != nil || r.Code != 200 {
 		t.Fatal(r.Code, r.Body)
