@@ -37,6 +37,10 @@ type Index struct {
 	peppers  pepperUse
 	// ended has the keys that the current change has ended.
 	ended []pepper.Digest
+	// revoked and formerBootstrap have the keys that are refused for good. recurrences are reported by TakeRecurrences.
+	revoked         revokedKeys
+	formerBootstrap map[fingerprint]struct{}
+	recurrences     map[Recurrence]struct{}
 }
 
 // Put adds or replaces an object. A key that the object still records is accepted throughout; a key that it no
@@ -50,26 +54,40 @@ func (x *Index) Put(id ID, k KeyObject) (ended []pepper.Digest) {
 	next := newObject(id, k)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	prev := x.objects.find(id)
+	x.put(next)
+	return x.takeEnded()
+}
+
+// put is Put for a caller that holds mu.
+func (x *Index) put(next *object) {
+	prev := x.objects.find(next.id)
+	x.markBarred(next)
 	if prev.equals(next) {
 		prev.lastUsed = next.lastUsed
-		return nil
+		return
 	}
+	x.noteRecurrences(prev, next)
 	next.inherit(prev)
 	if x.peppers == nil {
 		x.peppers = pepperUse{}
 	}
 	x.objects.put(next)
-	return x.swap(prev, next)
+	x.swap(prev, next)
 }
 
 // Delete removes all keys of an object from the index. It returns what Put returns.
 func (x *Index) Delete(id ID) (ended []pepper.Digest) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.delete(id)
+	return x.takeEnded()
+}
+
+// delete is Delete for a caller that holds mu.
+func (x *Index) delete(id ID) {
 	prev := x.objects.find(id)
 	x.objects.removeName(id)
-	return x.swap(prev, nil)
+	x.swap(prev, nil)
 }
 
 // Replace puts all objects of a kind in a namespace, and deletes every other object of that kind there. An
@@ -93,16 +111,24 @@ func (x *Index) Replace(kind, namespace string, all iter.Seq2[ID, KeyObject]) (e
 var bootstrapID = ID{Kind: "(bootstrap)"}
 
 // SetBootstrap replaces the bootstrap key; nil removes it. The bootstrap key counts as older than every object,
-// so it wins over an object that records the same key. SetBootstrap returns what Put returns.
-func (x *Index) SetBootstrap(digest *pepper.Digest) (ended []pepper.Digest) {
+// so it wins over an object that records the same key. Former bootstrap keys are refused to every object: one that
+// adopted the bootstrap key must not outlive its replacement. SetBootstrap returns what Put returns.
+func (x *Index) SetBootstrap(digest *pepper.Digest, former ...pepper.Digest) (ended []pepper.Digest) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	// An object with a key that stops or begins to be the bootstrap key is refused throughout.
+	x.addFormerBootstrap(former)
 	if digest == nil {
-		return x.Delete(bootstrapID)
+		x.delete(bootstrapID)
+	} else {
+		x.put(newObject(bootstrapID, KeyObject{
+			Identity: Identity{Username: username.Bootstrap, Subject: "User/" + username.Bootstrap, Admin: true},
+			Standing: Accepted,
+			Keys:     []Key{{Digest: *digest}},
+		}))
 	}
-	return x.Put(bootstrapID, KeyObject{
-		Identity: Identity{Username: username.Bootstrap, Subject: "User/" + username.Bootstrap, Admin: true},
-		Standing: Accepted,
-		Keys:     []Key{{Digest: *digest}},
-	})
+	x.keepFormerBootstrap(former)
+	return x.takeEnded()
 }
 
 func (x *Index) ids(kind, namespace string) []ID {
@@ -125,7 +151,7 @@ func (x *Index) Len() int { return int(x.keys.live.Load()) }
 // The order prevents gaps. The keys of next go in before those of prev go out, so a key of both is never
 // missing. Usernames are settled before any key is written, so no key is refused in between. And an object
 // that stays if last is accepted before the last active admin goes, and refused after another has come.
-func (x *Index) swap(prev, next *object) (ended []pepper.Digest) {
+func (x *Index) swap(prev, next *object) {
 	others := x.names.swap(prev, next)
 	x.peppers.swap(prev, next)
 	others = append(others, x.admins.swap(prev, next, others)...)
@@ -147,7 +173,6 @@ func (x *Index) swap(prev, next *object) (ended []pepper.Digest) {
 	x.refresh(others...)
 	x.updateUsers(append(others, prev, next)...)
 	x.objects.clear(prev)
-	return x.takeEnded()
 }
 
 func (x *Index) add(o *object, k *heldKey) {
@@ -199,6 +224,9 @@ func (x *Index) refresh(objects ...*object) {
 func (x *Index) entry(o *object, k *heldKey) entry {
 	if why := x.reason(o); why != Accepted {
 		return refusedEntry(o, why)
+	}
+	if x.isBarred(o, k) {
+		return refusedEntry(o, Revoked)
 	}
 	until := max(0, x.until(o, k))
 	if o.rights != nil && len(x.roles.Load().Missing(o.rights.Roles)) > 0 {

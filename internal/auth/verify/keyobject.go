@@ -57,7 +57,8 @@ type KeyObject struct {
 
 // Key is one key of a KeyObject.
 type Key struct {
-	Digest   pepper.Digest
+	Digest pepper.Digest
+	// IssuedAt is the instant that the lifetime of the key counts from.
 	IssuedAt time.Time
 	// ExpiresAt is the instant from which the key is refused, to the microsecond. Zero: never.
 	ExpiresAt time.Time

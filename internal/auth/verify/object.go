@@ -28,6 +28,8 @@ type object struct {
 	allUsable atomic.Uint64
 	// reported is when a use of a key was last reported.
 	reported reportTime
+	// checked is a number of the last check for a revocation under another pepper: see Verifier.isRevokedElsewhere.
+	checked atomic.Uint64
 	// respelled is true if the user's AdminUser has another spelling of the name. Reading user on every request
 	// would cost a cache line.
 	respelled atomic.Bool
@@ -70,6 +72,8 @@ type heldKey struct {
 	// pepper is the pepper id of the digest. Keys that share a pepper share the string.
 	pepper               unique.Handle[string]
 	pending, overlapping bool
+	// barred is true if the key is refused for good. Index.mu guards it.
+	barred bool
 }
 
 func (k *heldKey) fingerprint() fingerprint { return fingerprintOf(&k.sum) }

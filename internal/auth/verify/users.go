@@ -188,7 +188,7 @@ func (a *admins) count(o *object, active bool) {
 // isActiveAdmin requires a current key without an end: a key that ends would make the count wrong without any
 // change of an object.
 func (o *object) isActiveAdmin() bool {
-	isEndless := func(k heldKey) bool { return !k.pending && !k.overlapping && k.expiresAt == never }
+	isEndless := func(k heldKey) bool { return !k.pending && !k.overlapping && !k.barred && k.expiresAt == never }
 	accepted := slices.ContainsFunc(o.keys, isEndless)
 	return o.ownsUsername && ActiveAdmin(o.identity.Admin, Refusal(o.standing, o.outranked, Accepted), accepted)
 }

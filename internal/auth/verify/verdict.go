@@ -33,7 +33,7 @@ const (
 	Demoted
 	// UsernameTaken means that another object holds the username.
 	UsernameTaken
-	// Revoked means that the key's object is revoked.
+	// Revoked means that the key's object is revoked, or that the key was revoked before, in this or another object.
 	Revoked
 	// OwnerGone means that the user whose key it is has no AdminUser any more.
 	OwnerGone

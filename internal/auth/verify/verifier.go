@@ -45,9 +45,14 @@ func (v *Verifier) Verify(presented string, now time.Time) Verdict {
 	ring := v.ring.Load()
 	for i := range ring.Len() {
 		sum := ring.Sum(i, presented)
-		if verdict := v.lookUp(&sum, now); verdict.entry != nil {
-			return verdict
+		verdict := v.lookUp(&sum, now)
+		if verdict.entry == nil {
+			continue
 		}
+		if ring.Len() > 1 && verdict.Identified() && v.isRevokedElsewhere(&verdict, ring, i, presented) {
+			verdict.Reason = Revoked
+		}
+		return verdict
 	}
 	return Refused(Unknown)
 }
