@@ -83,6 +83,9 @@ const (
 	ReasonDisabled = "Disabled"
 	// ReasonOwnerDisabled: the AdminUser of the APIKey's subject is disabled.
 	ReasonOwnerDisabled = "OwnerDisabled"
+	// ReasonRevokedKey: the key was revoked before, in this or another object, and is refused for good. Also the reason of
+	// an event, and of an entry of status.usage.refused.
+	ReasonRevokedKey = "RevokedKey"
 	// ReasonDeleted: the object is being deleted. Also a reason of Ready.
 	ReasonDeleted = "Deleted"
 	// ReasonNoKey: there is no key to accept.

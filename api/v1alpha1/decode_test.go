@@ -76,6 +76,7 @@ var statuses = map[string]string{
 	"adoptedKeyIDs":       `{"adoptedKeyIDs":%s}`,
 	"conditions":          `{"conditions":[{"type":"Ready","status":"True","reason":"X","message":"m","lastTransitionTime":%s}]}`,
 	"observedGeneration":  `{"observedGeneration":%s}`,
+	"keys.firstIssuedAt":  `{"keys":[{"id":"x","digest":"x","state":"Current","issuedAt":"2030-01-31T12:00:00Z","firstIssuedAt":%s}]}`,
 	"conditions.observedGeneration": `{"conditions":[{"type":"Ready","status":"True","reason":"X","message":"m",` +
 		`"lastTransitionTime":"2030-01-31T12:00:00Z","observedGeneration":%s}]}`,
 }

@@ -175,6 +175,12 @@ type KeyStatus struct {
 	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time such as 2030-01-31T12:00:00Z"
 	IssuedAt metav1.Time `json:"issuedAt,omitzero"`
 
+	// firstIssuedAt is when an adopted key was first issued, if an earlier object had it. The lifetime of the key counts
+	// from then.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time such as 2030-01-31T12:00:00Z"
+	FirstIssuedAt *metav1.Time `json:"firstIssuedAt,omitempty"`
+
 	// expiresAt is the instant from which the key is refused: the earliest of the object's expiresAt, its ttl, the
 	// maxTTL of its roles and the end of its overlap. Unset: the key has no end.
 	// +optional
@@ -310,6 +316,14 @@ type KeyHolderStatus struct {
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MaxLength=16
 	AdoptedKeyIDs []string `json:"adoptedKeyIDs,omitempty"`
+
+	// revokedDigests are the digests of the last keys that were revoked, or whose user was demoted, the latest last.
+	// Servers refuse these keys for good, whatever object records them.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=128
+	RevokedDigests []string `json:"revokedDigests,omitempty"`
 
 	// effective shows the defaults and limits that Keywright applied.
 	// +optional

@@ -13,6 +13,9 @@ const (
 	AnnotationAllowLastAdminRemoval = "keywright.dev/allow-last-admin-removal"
 	// AnnotationKeyID is the id of the key a Secret holds. Written by the operator, on the Secret.
 	AnnotationKeyID = "keywright.dev/key-id"
+	// AnnotationIssuedAt is when the key that a Secret holds was first issued. It outlives the object: the lifetime of the
+	// key does not start again when another object adopts it. Written by the operator, on the Secret.
+	AnnotationIssuedAt = "keywright.dev/issued-at"
 	// AnnotationContents is what the operator wrote into a Secret beside the key, as metadata can't show it: the type, the
 	// entry of the key, and a hash of the entries of spec.secret.stringData. Written by the operator, on a Secret that has
 	// another type than Opaque, or such entries.

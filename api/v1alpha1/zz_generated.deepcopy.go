@@ -537,6 +537,11 @@ func (in *KeyHolderStatus) DeepCopyInto(out *KeyHolderStatus) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.RevokedDigests != nil {
+		in, out := &in.RevokedDigests, &out.RevokedDigests
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Effective != nil {
 		in, out := &in.Effective, &out.Effective
 		*out = new(Effective)
@@ -575,6 +580,10 @@ func (in *KeyOwner) DeepCopy() *KeyOwner {
 func (in *KeyStatus) DeepCopyInto(out *KeyStatus) {
 	*out = *in
 	in.IssuedAt.DeepCopyInto(&out.IssuedAt)
+	if in.FirstIssuedAt != nil {
+		in, out := &in.FirstIssuedAt, &out.FirstIssuedAt
+		*out = (*in).DeepCopy()
+	}
 	if in.ExpiresAt != nil {
 		in, out := &in.ExpiresAt, &out.ExpiresAt
 		*out = (*in).DeepCopy()

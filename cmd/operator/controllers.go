@@ -93,7 +93,7 @@ func newShared(mgr ctrl.Manager, o *options) (*shared, error) {
 	waiter, err := s.addWaiter()
 	s.issuer = &issuer.Issuer{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: s.events, Peppers: s.peppers, Formats: s.formats,
-		Clock: clock.RealClock{}, Random: rand.Reader, Metrics: counters, Waiter: waiter,
+		Bootstrap: s.formats, Clock: clock.RealClock{}, Random: rand.Reader, Metrics: counters, Waiter: waiter,
 	}
 	return s, err
 }

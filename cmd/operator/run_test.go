@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	runtimeconfig "keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/test/stack"
 )
 
@@ -236,8 +237,12 @@ func (e *env) followsConfiguration() {
 	e.delete(compiled)
 	e.eventually("deleted by hand", good)
 	e.delete(config)
-	e.eventually("the configuration deleted", `{}`)
+	former, err := runtimeconfig.ParseRuntime(good)
+	e.must(err)
+	without := runtimeconfig.Runtime{FormerBootstrapDigests: []string{former.BootstrapDigest}}
+	e.eventually("the configuration deleted", without.Encode())
 	e.checkLog(stop(), plaintext)
+	e.delete(compiled)
 }
 
 // isShutdownError reports whether controller-runtime logs the error at shutdown: the released lease and interrupted

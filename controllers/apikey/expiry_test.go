@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/test/kit"
 )
 
@@ -230,5 +231,28 @@ var _ = Describe("A status edited by hand", func() {
 		e.Apply(ctx, "ci", ttl("1h"))
 		k := e.EditStatus(ctx, "ci", func(s *v1alpha1.KeyHolderStatus) { s.Keys[0].ExpiresAt = nil })
 		Expect(endsAt(k)).To(Equal(time.Hour))
+	})
+})
+
+var _ = Describe("The end of an adopted key", func() {
+	It("does not become later when it is adopted again", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		e.HandOver(ctx, "ci-api-key", e.Brought())
+		Expect(endsAt(e.Apply(ctx, "ci", ttl("1h")))).To(Equal(time.Hour))
+		e.Remove(ctx, "ci")
+		e.SetTime(30 * time.Minute)
+		k := e.Apply(ctx, "ci", ttl("1h"))
+		Expect(endsAt(k)).To(Equal(time.Hour))
+		object, _ := convert.KeyObject(k)
+		Expect(object.Keys[0].IssuedAt).To(BeTemporally("==", begin), "for the server, too")
+		Expect(endsAt(e.Change(ctx, "ci", ttl("2h")))).To(Equal(2 * time.Hour))
+		e.Remove(ctx, "ci")
+
+		e.SetTime(3 * time.Hour)
+		limit := e.role(ctx, "limit", maxTTL("1h"))
+		e.Events.Take()
+		expectConditions(e.Apply(ctx, "ci", using(limit)), "True/Issued", "False/Expired")
+		Expect(e.Plaintext(ctx, "ci-api-key")).To(Equal(e.Brought()), "it is not replaced")
+		Expect(e.Events.Take()).To(ContainElement(HavePrefix("Normal KeyAdopted")))
 	})
 })

@@ -9,11 +9,14 @@ import (
 	"keywright.dev/keywright/internal/operator/keysource"
 )
 
-// Formats provides the format of new keys. Its zero value has none yet. It is safe for concurrent use.
+// Formats provides the format of new keys, and knows the bootstrap keys that no object may have. Its zero value has
+// neither yet. It is safe for concurrent use.
 type Formats struct {
 	mu     sync.Mutex
 	format keyformat.Format
 	known  bool
+	// bootstrap has the digests of the bootstrap keys, and nothing else.
+	bootstrap config.Runtime
 	// waiting is true when Format has returned ErrFormatPending and the objects have not been requeued yet.
 	waiting bool
 }
@@ -27,6 +30,22 @@ func (f *Formats) Format() (keyformat.Format, error) {
 		return keyformat.Format{}, keysource.ErrFormatPending
 	}
 	return f.format, nil
+}
+
+// IsBootstrap implements keysource.Bootstrap.
+func (f *Formats) IsBootstrap(digest string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.bootstrap.IsBootstrap(digest)
+}
+
+// setBootstrap takes the bootstrap keys of a configuration.
+func (f *Formats) setBootstrap(from *config.Runtime) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.bootstrap = config.Runtime{
+		BootstrapDigest: from.BootstrapDigest, FormerBootstrapDigests: from.FormerBootstrapDigests,
+	}
 }
 
 // set does not requeue objects that wait for the format: see requeueWaiting.

@@ -1,6 +1,7 @@
 package configcompiler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -93,10 +94,16 @@ func (r *Reconciler) compile(
 	if err != nil {
 		return r.withoutBootstrapKey(ctx, in, parsed, err)
 	}
+	present, err := r.readRuntime(ctx)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
 	runtime := parsed.Runtime(digest)
+	runtime.SucceedBootstrap(r.inForce(present))
 	// Set the format before publishing: when the configuration is in force, new keys already follow it.
 	r.Formats.set(runtime.Format())
-	p, err := r.publish(ctx, runtime.Encode())
+	r.Formats.setBootstrap(&runtime)
+	p, err := r.publish(ctx, present, runtime.Encode())
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -130,6 +137,13 @@ func sooner(a, b time.Duration) time.Duration {
 	return min(a, b)
 }
 
+// inForce returns the configuration in force, or an empty one if it is not known. The published document is the one in
+// force unless another client has changed it.
+func (r *Reconciler) inForce(present *corev1.ConfigMap) *config.Runtime {
+	runtime, _ := config.ParseRuntime(cmp.Or(r.lastGood, present.Data[config.RuntimeKey]))
+	return &runtime
+}
+
 func (r *Reconciler) isApplied(configMap *corev1.ConfigMap) bool {
 	return r.applied != nil && *r.applied == configMap.ResourceVersion
 }
@@ -142,6 +156,11 @@ func (r *Reconciler) withoutBootstrapKey(
 	switch {
 	case errors.Is(err, keysource.ErrPepperPending):
 		// The key format is valid, and keys that wait for the pepper need not wait for the format too.
+		present, err := r.readRuntime(ctx)
+		if err != nil {
+			return reconcile.Result{}, err
+		}
+		r.Formats.setBootstrap(r.inForce(present))
 		return reconcile.Result{RequeueAfter: pollPending}, r.setFormat(ctx, &parsed.Service)
 	case errors.Is(err, errNoPepper) && r.isApplied(in.config):
 		// A configuration that is in force already does not wait for anything.
@@ -190,9 +209,14 @@ func (r *Reconciler) keepLastGood(ctx context.Context, configMap *corev1.ConfigM
 			return nil //nolint:nilerr // the person who can repair it has got an event
 		}
 		r.lastGood = present.Data[config.RuntimeKey]
+		r.Formats.setBootstrap(&runtime)
 		return r.setFormat(ctx, &runtime)
 	}
-	p, err := r.publish(ctx, r.lastGood)
+	present, err := r.readRuntime(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := r.publish(ctx, present, r.lastGood)
 	if p.changed && err == nil {
 		r.emitRestored(inputs{config: configMap}, p)
 	}
@@ -215,12 +239,9 @@ func (p publication) changes() []string {
 	return config.Changes(before, after)
 }
 
-// publish writes keywright-runtime if the document differs. The annotations stay: report replaces them.
-func (r *Reconciler) publish(ctx context.Context, document string) (publication, error) {
-	present, err := r.readRuntime(ctx)
-	if err != nil {
-		return publication{}, err
-	}
+// publish writes keywright-runtime if the document differs from the present one. The annotations stay: report replaces
+// them.
+func (r *Reconciler) publish(ctx context.Context, present *corev1.ConfigMap, document string) (publication, error) {
 	before := present.Data[config.RuntimeKey]
 	p := publication{before: before, document: document, changed: before != document, runtime: present}
 	if !p.changed {

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/operator/keysource"
 	"keywright.dev/keywright/test/kit"
 )
@@ -52,7 +53,7 @@ var _ = Describe("The configuration", func() {
 
 		e.secret(ctx, map[string]string{"key": another})
 		Expect(e.reconcile(ctx)).To(Equal(poll))
-		Expect(e.document(ctx)).To(Equal(e.accepting(another)))
+		Expect(e.document(ctx)).To(Equal(e.accepting(another, bootstrap)))
 	})
 
 	It("is neither published nor reported again while nothing changes", func(ctx SpecContext) {
@@ -72,13 +73,14 @@ var _ = Describe("The configuration", func() {
 		e.reconcile(ctx)
 		e.configure(ctx)
 		Expect(e.reconcile(ctx)).To(BeZero(), "there is nothing to poll")
-		Expect(e.document(ctx)).To(Equal(e.accepting("")))
+		Expect(e.document(ctx)).To(Equal(e.accepting("", bootstrap)))
 
 		e.configure(ctx, "ADMIN_KEY", bootstrap)
 		e.reconcile(ctx)
+		Expect(e.document(ctx)).To(Equal(e.accepting(bootstrap)), "it is the present one again")
 		e.remove(ctx, &corev1.ConfigMap{}, "keywright-config")
 		e.reconcile(ctx)
-		Expect(e.document(ctx)).To(Equal(e.accepting("")))
+		Expect(e.document(ctx)).To(Equal(e.accepting("", bootstrap)))
 	})
 
 	It("is published again if another client changes or deletes the document", func(ctx SpecContext) {
@@ -92,6 +94,41 @@ var _ = Describe("The configuration", func() {
 		Expect(e.document(ctx)).To(Equal(e.accepting(bootstrap)))
 		Expect(e.runtime(ctx).Data).To(HaveKeyWithValue("theirs", "stays"))
 		e.remove(ctx, &corev1.ConfigMap{}, "keywright-runtime")
+		e.reconcile(ctx)
+		Expect(e.document(ctx)).To(Equal(e.accepting(bootstrap)))
+	})
+})
+
+var _ = Describe("A former bootstrap key", func() {
+	isKnown := func(e *env, plaintext string) bool { return e.Formats.IsBootstrap(e.ring.Digest(plaintext).String()) }
+
+	It("is recorded, and no object may have it, even while nothing can be compiled", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		for _, plaintext := range []string{bootstrap, another} {
+			e.configure(ctx, "ADMIN_KEY", plaintext)
+			e.reconcile(ctx)
+			Expect(isKnown(e, plaintext)).To(BeTrue())
+		}
+		Expect(e.document(ctx)).To(Equal(e.accepting(another, bootstrap)))
+		for problem, cause := range map[string]func(){
+			"none":            func() {},
+			"the pepper":      func() { e.pepperErr = keysource.ErrPepperPending },
+			"an invalid edit": func() { e.pepperErr = nil; e.configure(ctx, "ADMIN_KEY", "short") },
+		} {
+			e.restart()
+			cause()
+			e.reconcile(ctx)
+			Expect(isKnown(e, bootstrap)).To(BeTrue(), problem)
+			Expect(isKnown(e, another)).To(BeTrue(), problem)
+			Expect(isKnown(e, "no-bootstrap-key-at-all")).To(BeFalse(), problem)
+		}
+	})
+
+	It("is not what another client writes into the document", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		e.configure(ctx, "ADMIN_KEY", bootstrap)
+		e.reconcile(ctx)
+		e.put(ctx, "keywright-runtime", map[string]string{"runtime.json": e.accepting(another)})
 		e.reconcile(ctx)
 		Expect(e.document(ctx)).To(Equal(e.accepting(bootstrap)))
 	})
@@ -280,7 +317,7 @@ var _ = Describe("The pepper", func() {
 
 		e.ring, e.pepperErr = ring, nil
 		e.reconcile(ctx)
-		Expect(e.document(ctx)).To(Equal(e.accepting(another)))
+		Expect(e.document(ctx)).To(Equal(e.accepting(another, bootstrap)))
 		Expect(e.events.Take()).To(ConsistOf(HavePrefix("Normal ConfigApplied"), HavePrefix("Warning PlaintextKey")))
 	})
 
@@ -291,7 +328,12 @@ var _ = Describe("The pepper", func() {
 		old := e.document(ctx)
 		e.ring = kit.Keyring("q")
 		e.reconcile(ctx)
-		Expect(e.document(ctx)).To(And(Equal(e.accepting(bootstrap)), Not(Equal(old))))
+		now, err := config.ParseRuntime(e.document(ctx))
+		Expect(err).NotTo(HaveOccurred())
+		before, err := config.ParseRuntime(old)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(now.BootstrapDigest).To(Equal(e.ring.Digest(bootstrap).String()))
+		Expect(now.FormerBootstrapDigests).To(HaveExactElements(before.BootstrapDigest))
 	})
 })
 

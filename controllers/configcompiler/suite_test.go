@@ -20,6 +20,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/controllers/configcompiler"
+	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/keyholder"
 	"keywright.dev/keywright/test/kit"
@@ -194,9 +195,13 @@ func (e *env) document(ctx context.Context) string {
 }
 
 // accepting returns the document that accepts this bootstrap key, or none if it is "".
-func (e *env) accepting(plaintext string) string {
-	if plaintext == "" {
-		return `{}`
+func (e *env) accepting(plaintext string, former ...string) string {
+	var runtime config.Runtime
+	if plaintext != "" {
+		runtime.BootstrapDigest = e.ring.Digest(plaintext).String()
 	}
-	return `{"bootstrapDigest":"` + e.ring.Digest(plaintext).String() + `"}`
+	for _, earlier := range former {
+		runtime.FormerBootstrapDigests = append(runtime.FormerBootstrapDigests, e.ring.Digest(earlier).String())
+	}
+	return runtime.Encode()
 }

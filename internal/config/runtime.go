@@ -14,6 +14,7 @@ import (
 
 	"keywright.dev/keywright/internal/auth/routes"
 	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/key/pepper"
 )
 
 // RuntimeKey is the key of the document in ConfigMap keywright-runtime.
@@ -23,6 +24,9 @@ const RuntimeKey = "runtime.json"
 type Runtime struct {
 	// BootstrapDigest is the digest of the bootstrap key. Empty: there is no such key.
 	BootstrapDigest string `json:"bootstrapDigest,omitempty"`
+	// FormerBootstrapDigests are the digests of the last bootstrap keys before the present one, the latest first. No
+	// object may have one of these keys.
+	FormerBootstrapDigests []string `json:"formerBootstrapDigests,omitempty"`
 	// KeyPrefix begins every generated key. Empty: keyformat.DefaultPrefix.
 	KeyPrefix string `json:"keyPrefix,omitempty"`
 	// AllowedUsers is the allow list: usernames, or subjects such as Account/ci, in lower case. Empty: every
@@ -50,6 +54,31 @@ type Runtime struct {
 	StaleAfter time.Duration `json:"staleAfter,omitempty"`
 	// Audit bounds the audit trail.
 	Audit Audit `json:"audit,omitzero"`
+}
+
+// maxFormerBootstrap bounds FormerBootstrapDigests.
+const maxFormerBootstrap = 16
+
+// SucceedBootstrap sets FormerBootstrapDigests: those of the configuration before, and its bootstrap key unless it is
+// the present one.
+func (r *Runtime) SucceedBootstrap(before *Runtime) {
+	former := slices.Concat([]string{before.BootstrapDigest}, before.FormerBootstrapDigests)
+	former = slices.DeleteFunc(former, func(digest string) bool {
+		// Only another client can have written one that is not valid.
+		_, err := pepper.ParseDigest(digest)
+		return err != nil || digest == r.BootstrapDigest
+	})
+	r.FormerBootstrapDigests = nil
+	for _, digest := range former {
+		if len(r.FormerBootstrapDigests) < maxFormerBootstrap && !slices.Contains(r.FormerBootstrapDigests, digest) {
+			r.FormerBootstrapDigests = append(r.FormerBootstrapDigests, digest)
+		}
+	}
+}
+
+// IsBootstrap reports whether the digest is that of the present or a former bootstrap key.
+func (r *Runtime) IsBootstrap(digest string) bool {
+	return digest != "" && digest == r.BootstrapDigest || slices.Contains(r.FormerBootstrapDigests, digest)
 }
 
 // DefaultAccount is the name of the instance's own account unless ACCOUNT sets another.

@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,13 +13,14 @@ import (
 
 	"keywright.dev/keywright/internal/auth/routes"
 	"keywright.dev/keywright/internal/config"
+	"keywright.dev/keywright/internal/key/pepper"
 )
 
 func TestParseRuntime_ReadsEncode(t *testing.T) {
 	price := rapid.Float64Range(0, math.MaxFloat64)
 	rapid.Check(t, func(t *rapid.T) {
 		in := config.Runtime{
-			BootstrapDigest:   rapid.String().Draw(t, "digest"),
+			BootstrapDigest: rapid.String().Draw(t, "digest"), FormerBootstrapDigests: []string{"earlier"},
 			KeyPrefix:         rapid.StringMatching(`[a-z][a-z0-9]{0,6}_`).Draw(t, "prefix"),
 			AllowedUsers:      rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "users"),
 			InsecureCookies:   rapid.Bool().Draw(t, "cookies"),
@@ -70,7 +72,8 @@ func TestParseRuntime_RefusesInvalidDocuments(t *testing.T) {
 // Servers of other versions read these names.
 func TestEncode_Document(t *testing.T) {
 	in := config.Runtime{
-		BootstrapDigest: "d", KeyPrefix: "kw_", AllowedUsers: []string{"alice"}, InsecureCookies: true,
+		BootstrapDigest: "d", FormerBootstrapDigests: []string{"c"}, KeyPrefix: "kw_", AllowedUsers: []string{"alice"},
+		InsecureCookies:   true,
 		TrustProxyHeaders: true, TrustedProxies: []netip.Prefix{
 			netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::1/128"),
 		},
@@ -82,7 +85,8 @@ func TestEncode_Document(t *testing.T) {
 		},
 		StaleAfter: time.Second, Audit: config.Audit{Retention: -1, MaxEntries: 1000},
 	}
-	const want = `{"bootstrapDigest":"d","keyPrefix":"kw_","allowedUsers":["alice"],"insecureCookies":true,` +
+	const want = `{"bootstrapDigest":"d","formerBootstrapDigests":["c"],"keyPrefix":"kw_",` +
+		`"allowedUsers":["alice"],"insecureCookies":true,` +
 		`"trustProxyHeaders":true,"trustedProxies":["10.0.0.0/8","2001:db8::1/128"],"trustUsernames":true,"anonymousReads":true,` +
 		`"routes":[{"match":"/<&>","action":"a","resource":"r","owner":"o"}],"denyUnmatched":true,"account":"acme",` +
 		`"prices":[{"provider":"p","model":"m","input":0.15,"output":10,"cacheRead":0,"cacheWrite":1e-9}],` +
@@ -92,6 +96,37 @@ func TestEncode_Document(t *testing.T) {
 	}
 	if got := (config.Runtime{}).Encode(); got != "{}" {
 		t.Errorf("the default configuration is %s", got)
+	}
+}
+
+func TestSucceedBootstrap(t *testing.T) {
+	digest := func(i int) string { return pepper.Digest{PepperID: "0123abcd", Sum: pepper.Sum{byte(i)}}.String() }
+	former := config.Runtime{BootstrapDigest: "written by another client"}
+	for i := range 40 {
+		next := config.Runtime{BootstrapDigest: digest(i)}
+		next.SucceedBootstrap(&former)
+		again := config.Runtime{BootstrapDigest: digest(i)}
+		again.SucceedBootstrap(&next)
+		if !reflect.DeepEqual(again, next) {
+			t.Errorf("the same key again: %+v instead of %+v", again, next)
+		}
+		former = next
+	}
+	if n := len(former.FormerBootstrapDigests); n != 16 || former.FormerBootstrapDigests[0] != digest(38) {
+		t.Errorf("%d former keys: %v", n, former.FormerBootstrapDigests)
+	}
+	for i, want := range map[int]bool{39: true, 38: true, 23: true, 22: false} {
+		if former.IsBootstrap(digest(i)) != want {
+			t.Errorf("%d is a bootstrap key: %t", i, !want)
+		}
+	}
+	back := config.Runtime{BootstrapDigest: digest(30)}
+	back.SucceedBootstrap(&former)
+	none := config.Runtime{}
+	none.SucceedBootstrap(&back)
+	if slices.Contains(back.FormerBootstrapDigests, digest(30)) || none.FormerBootstrapDigests[0] != digest(30) ||
+		none.IsBootstrap("") || len(none.FormerBootstrapDigests) != 16 {
+		t.Errorf("%+v, then %+v", back, none)
 	}
 }
 

@@ -133,7 +133,10 @@ func expectOnlyOurs(ctx SpecContext, name string, user *v1alpha1.AdminUser) {
 	Expect(secret.Labels).To(Equal(map[string]string{
 		v1alpha1.LabelIssuedFor: "AdminUser", v1alpha1.LabelManagedBy: "keywright", "team": "platform",
 	}))
-	Expect(secret.Annotations).To(Equal(map[string]string{v1alpha1.AnnotationKeyID: user.Status.Keys[0].ID}))
+	Expect(secret.Annotations).To(Equal(map[string]string{
+		v1alpha1.AnnotationKeyID:    user.Status.Keys[0].ID,
+		v1alpha1.AnnotationIssuedAt: user.Status.Keys[0].IssuedAt.UTC().Format(time.RFC3339),
+	}))
 }
 
 var count int

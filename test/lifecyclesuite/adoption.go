@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/test/kit"
 )
 
@@ -99,6 +100,71 @@ func (s *Suite[T]) adoption() {
 	})
 }
 
+// firstIssue is the time from which the lifetime of an adopted key counts.
+func (s *Suite[T]) firstIssue() {
+	Describe("The lifetime of a key", func() {
+		first := func(o T) time.Time {
+			GinkgoHelper()
+			key := kit.CurrentKey(o)
+			if key.FirstIssuedAt == nil {
+				return key.IssuedAt.Time
+			}
+			return key.FirstIssuedAt.Time
+		}
+
+		It("goes on when another object adopts the key from its Secret, under any pepper", func(ctx SpecContext) {
+			e := s.NewEnv(ctx)
+			e.HandOver(ctx, e.SecretOf(one), e.Brought())
+			Expect(kit.CurrentKey(e.Apply(ctx, one)).FirstIssuedAt).To(BeNil())
+			Expect(e.Secret(ctx, e.SecretOf(one)).Annotations).
+				To(HaveKeyWithValue(v1alpha1.AnnotationIssuedAt, Begin.Format(time.RFC3339)))
+			for i, ring := range []*pepper.Keyring{e.Ring, kit.Keyring("q", "p"), kit.Keyring("q", "p")} {
+				e.Remove(ctx, one)
+				e.Ring = ring
+				e.SetTime(time.Duration(i+1) * time.Hour)
+				o := e.Apply(ctx, one)
+				Expect(kit.CurrentKey(o).IssuedAt.Time).To(BeTemporally("==", e.Clock.Now()))
+				Expect(first(o)).To(BeTemporally("==", Begin), "adoption %d", i)
+			}
+			o := e.Change(ctx, one, s.rotate("1"))
+			Expect(first(o)).To(BeTemporally("==", e.Clock.Now()), "a new key has a new lifetime")
+		})
+
+		It("goes on when a person hands over a Secret that was left behind", func(ctx SpecContext) {
+			e := s.NewEnv(ctx)
+			e.Apply(ctx, one)
+			e.Annotate(ctx, e.SecretOf(one))
+			e.Reconcile(ctx, one)
+			e.Remove(ctx, one)
+			e.SetTime(time.Hour)
+			Expect(first(e.Apply(ctx, one))).To(BeTemporally("==", Begin))
+		})
+
+		for what, edit := range map[string]func(*corev1.Secret){
+			"another key":             func(secret *corev1.Secret) { secret.Data["key"] = []byte("another-brought-key") },
+			"a record of another key": func(s *corev1.Secret) { s.Annotations[v1alpha1.AnnotationKeyID] = "0123456789abcdef" },
+			"an unreadable record":    func(s *corev1.Secret) { s.Annotations[v1alpha1.AnnotationIssuedAt] = "yesterday" },
+			"a record of the future": func(s *corev1.Secret) {
+				s.Annotations[v1alpha1.AnnotationIssuedAt] = "9999-01-01T00:00:00Z"
+			},
+		} {
+			It("begins with the adoption of a Secret with "+what, func(ctx SpecContext) {
+				e := s.NewEnv(ctx)
+				e.HandOver(ctx, e.SecretOf(one), e.Brought())
+				e.Apply(ctx, one)
+				e.Remove(ctx, one)
+				e.EditForeignSecret(ctx, e.SecretOf(one), edit)
+				e.SetTime(time.Hour)
+				o := e.Apply(ctx, one)
+				if what != "an unreadable record" {
+					Expect(kit.CurrentKey(o).FirstIssuedAt).To(BeNil())
+				}
+				Expect(first(o)).To(BeTemporally("==", e.Clock.Now()))
+			})
+		}
+	})
+}
+
 func (s *Suite[T]) managedSecret() {
 	Describe("An adopted Secret that another tool manages", func() {
 		It("keeps the name of that tool", func(ctx SpecContext) {
@@ -152,6 +218,31 @@ func (s *Suite[T]) refusedAdoption() {
 			Expect(Message(o, "Stalled")).To(Equal("The key in Secret " + e.SecretOf("other") + " already belongs to " +
 				s.Name + " " + e.Namespace + "/one: put another key into the Secret."))
 			Expect(e.Accepted(ctx, one, e.Brought())).To(BeTrue())
+		})
+
+		It("of a key that another object has under an older pepper names that object", func(ctx SpecContext) {
+			e := s.NewEnv(ctx)
+			e.HandOver(ctx, e.SecretOf(one), e.Brought())
+			e.Apply(ctx, one)
+			e.Ring = kit.Keyring("q", "p")
+			e.HandOver(ctx, e.SecretOf("other"), e.Brought())
+			e.Apply(ctx, "other")
+			o := e.PassGrace(ctx, "other")
+			ExpectConditions(o, "False/KeyInUse", noKey)
+			Expect(Message(o, "Stalled")).To(ContainSubstring("belongs to " + s.Name + " " + e.Namespace + "/one"))
+		})
+
+		It("of a present or former bootstrap key, under any pepper, says so", func(ctx SpecContext) {
+			e := s.NewEnv(ctx)
+			e.Bootstrap = []string{e.Ring.Digest(e.Brought()).String()}
+			e.Ring = kit.Keyring("q", "p")
+			e.HandOver(ctx, e.SecretOf(one), e.Brought())
+			e.Apply(ctx, one)
+			o := e.PassGrace(ctx, one)
+			ExpectConditions(o, "False/KeyInUse", noKey)
+			Expect(Message(o, "Stalled")).To(Equal("The key in Secret " + e.SecretOf(one) + " already belongs to " +
+				"the instance, as its present or a former bootstrap key: put another key into the Secret."))
+			Expect(o.HolderStatus().Keys).To(BeEmpty())
 		})
 
 		It("names the other controller that owns the Secret", func(ctx SpecContext) {

@@ -3,6 +3,7 @@ package lifecyclesuite
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,7 +35,9 @@ type Env[T keyholder.Object] struct {
 	Ring              *pepper.Keyring
 	// Prefix starts new keys.
 	Prefix string
-	Events *kit.Events
+	// Bootstrap are the digests of the bootstrap keys.
+	Bootstrap []string
+	Events    *kit.Events
 	// Client is the operator's client.
 	Client client.Client
 
@@ -74,11 +77,14 @@ func (e *Env[T]) LosePepper(err error) {
 // Format implements the issuer's source of the key format.
 func (e *Env[T]) Format() (keyformat.Format, error) { return keyformat.Format{Prefix: e.Prefix}, nil }
 
+// IsBootstrap implements the issuer's source of bootstrap keys.
+func (e *Env[T]) IsBootstrap(digest string) bool { return slices.Contains(e.Bootstrap, digest) }
+
 // Issuer returns a new issuer, as of an operator that has just started.
 func (e *Env[T]) Issuer() *issuer.Issuer {
 	return &issuer.Issuer{
-		Client: e.Client, Live: e.Plane.Client, Events: e.Events, Peppers: e, Formats: e, Clock: e.Clock,
-		Random: e,
+		Client: e.Client, Live: e.Plane.Client, Events: e.Events, Peppers: e, Formats: e, Bootstrap: e,
+		Clock: e.Clock, Random: e,
 	}
 }
 

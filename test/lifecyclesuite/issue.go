@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -47,7 +48,9 @@ func (s *Suite[T]) issuing() {
 				State: v1alpha1.KeyCurrent, IssuedAt: status.Keys[0].IssuedAt,
 			}))
 			Expect(status.Keys[0].IssuedAt.Time).To(BeTemporally("==", Begin))
-			Expect(secret.Annotations).To(Equal(map[string]string{v1alpha1.AnnotationKeyID: digest.KeyID()}))
+			Expect(secret.Annotations).To(Equal(map[string]string{
+				v1alpha1.AnnotationKeyID: digest.KeyID(), v1alpha1.AnnotationIssuedAt: Begin.Format(time.RFC3339),
+			}))
 			Expect(status.SecretName).To(Equal(e.SecretOf(one)))
 			Expect(status.NextRotationAt).To(BeNil())
 			Expect(o.GetFinalizers()).To(BeEmpty())
@@ -75,7 +78,8 @@ func (s *Suite[T]) issuing() {
 			})
 			secret := e.Secret(ctx, e.SecretOf(one))
 			Expect(secret.Labels).To(HaveLen(2))
-			Expect(secret.Annotations).To(HaveLen(1))
+			Expect(secret.Annotations).To(And(HaveLen(2),
+				HaveKey(v1alpha1.AnnotationKeyID), HaveKey(v1alpha1.AnnotationIssuedAt)))
 		})
 
 		It("never removes the Secret of a living object when the cache lags", func(ctx SpecContext) {

@@ -100,6 +100,7 @@ func (s *Suite[T]) Run() bool {
 		s.secretInTheWay()
 		s.grace()
 		s.adoption()
+		s.firstIssue()
 		s.managedSecret()
 		s.refusedAdoption()
 		s.reapplied()

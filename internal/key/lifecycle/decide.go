@@ -97,7 +97,7 @@ func amendEnds(f Facts) (Plan, bool) {
 		if f.Spec.Blocked {
 			limit = k.ExpiresAt
 		}
-		k.ExpiresAt = earliest(f.Spec.RecordedEnd(k.IssuedAt), limit)
+		k.ExpiresAt = earliest(f.Spec.RecordedEnd(k.Since()), limit)
 	}
 	same := slices.EqualFunc(amended, f.Status.Keys, func(a, b Key) bool { return a.ExpiresAt.Equal(b.ExpiresAt) })
 	return Plan{Step: Amend, Keys: amended}, !same
@@ -345,6 +345,9 @@ func record(f Facts, why Cause, kept []Key) (Plan, bool) {
 		return Plan{Step: Look}, true
 	case f.Status.Refused && !f.Secret.Accepted:
 		return Plan{Step: Try}, true
+	case why == Adopted:
+		// The lifetime does not start again, and may be over: a new key would replace one that a person chose.
+		end = earliest(end, f.Spec.RecordedEnd(f.Secret.Content.Key.Since()))
 	}
 	kept = append(kept, pendingKeys(f.Status.Keys)...)
 	return Plan{Step: Record, Cause: why, Adopt: why == Adopted, Keys: kept, ExpiresAt: end}, true

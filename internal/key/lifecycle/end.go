@@ -26,6 +26,9 @@ func (s *Spec) RecordedEnd(issued time.Time) time.Time {
 	return WholeSecond(end)
 }
 
+// Since returns the instant from which the lifetime of the key counts.
+func (k *Key) Since() time.Time { return earliest(k.FirstIssuedAt, k.IssuedAt) }
+
 // RecordedLimit returns the recorded end of a key as far as it limits the key. It is zero for a current key: its end is
 // that of the spec, and the record is a copy, which the operator writes later. The record of any other key counts.
 func RecordedLimit(k, current *Key) time.Time {

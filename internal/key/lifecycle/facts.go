@@ -8,6 +8,8 @@ type Key struct {
 	Prefix   string
 	Digest   string
 	IssuedAt time.Time
+	// FirstIssuedAt is when an adopted key was first issued, if an earlier object had it. Zero: at IssuedAt.
+	FirstIssuedAt time.Time
 	// ExpiresAt is the instant from which the key is refused. Zero: none.
 	ExpiresAt time.Time
 	State     State

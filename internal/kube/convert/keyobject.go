@@ -59,7 +59,7 @@ func indexKeys(recorded []v1alpha1.KeyStatus, specEnds bool) ([]verify.Key, []in
 	for i := range keys {
 		k := &keys[i]
 		indexed[i] = verify.Key{
-			Digest: digests[i], IssuedAt: k.IssuedAt, ExpiresAt: lifecycle.RecordedLimit(k, current),
+			Digest: digests[i], IssuedAt: k.Since(), ExpiresAt: lifecycle.RecordedLimit(k, current),
 			Pending: k.State == lifecycle.StatePending, Overlapping: k.State == lifecycle.StateOverlapping,
 		}
 	}

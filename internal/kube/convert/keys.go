@@ -34,7 +34,8 @@ func readable(recorded []v1alpha1.KeyStatus) (keys []lifecycle.Key, digests []pe
 		}
 		read := lifecycle.Key{
 			ID: digest.KeyID(), Prefix: k.Prefix, Digest: k.Digest,
-			IssuedAt: k.IssuedAt.Time, ExpiresAt: Instant(k.ExpiresAt), State: lifecycle.State(k.State),
+			IssuedAt: k.IssuedAt.Time, FirstIssuedAt: Instant(k.FirstIssuedAt), ExpiresAt: Instant(k.ExpiresAt),
+			State: lifecycle.State(k.State),
 		}
 		at := slices.IndexFunc(keys, func(k lifecycle.Key) bool { return k.ID == read.ID })
 		switch {
@@ -54,6 +55,7 @@ func compareEntries(a, b *lifecycle.Key) int {
 		compareEnds(a.ExpiresAt, b.ExpiresAt),
 		strings.Compare(string(a.State), string(b.State)),
 		a.IssuedAt.Compare(b.IssuedAt),
+		a.FirstIssuedAt.Compare(b.FirstIssuedAt),
 		strings.Compare(a.Prefix, b.Prefix),
 	)
 }
@@ -79,8 +81,8 @@ func KeyStatuses(keys []lifecycle.Key) []v1alpha1.KeyStatus {
 		k := &keys[i]
 		recorded = append(recorded, v1alpha1.KeyStatus{
 			ID: k.ID, Prefix: k.Prefix, Digest: k.Digest,
-			IssuedAt:  metav1.NewTime(k.IssuedAt.Truncate(time.Second)),
-			ExpiresAt: TimeOf(k.ExpiresAt), State: v1alpha1.KeyState(k.State),
+			IssuedAt:      metav1.NewTime(k.IssuedAt.Truncate(time.Second)),
+			FirstIssuedAt: TimeOf(k.FirstIssuedAt), ExpiresAt: TimeOf(k.ExpiresAt), State: v1alpha1.KeyState(k.State),
 		})
 	}
 	return recorded

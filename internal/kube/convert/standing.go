@@ -7,6 +7,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
@@ -40,6 +41,36 @@ func OwnerFacts(user *v1alpha1.AdminUser, denied bool) verify.OwnerFacts {
 		facts.Present = user.UserID()
 	}
 	return facts
+}
+
+// RevokedKeys returns the digests of the keys that the object refuses for good: those that it records while it is
+// revoked or its user demoted, and those that it recorded then.
+func RevokedKeys(o keyholder.Object) []pepper.Digest {
+	status := o.HolderStatus()
+	recorded := slices.Clone(status.RevokedDigests)
+	if refusesForGood(o) {
+		for i := range status.Keys {
+			recorded = append(recorded, status.Keys[i].Digest)
+		}
+	}
+	var digests []pepper.Digest
+	for _, text := range recorded {
+		// Keywright did not write unreadable ones.
+		if digest, err := pepper.ParseDigest(text); err == nil {
+			digests = append(digests, digest)
+		}
+	}
+	return digests
+}
+
+func refusesForGood(o keyholder.Object) bool {
+	switch o := o.(type) {
+	case *v1alpha1.AdminUser:
+		return !o.IsAdmin()
+	case *v1alpha1.APIKey:
+		return o.IsRevoked()
+	}
+	return false
 }
 
 // ActiveAdmin reports whether an AdminUser whose username claim is honoured counts as an active admin.

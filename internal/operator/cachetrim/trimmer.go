@@ -107,12 +107,16 @@ func (t *Trimmer) Secret(object any) (any, error) {
 	return secret, nil
 }
 
-// foldKeyID moves the only annotation that differs from Secret to Secret into generateName, which saves a map
-// of a third of a kilobyte. Secrets of Keywright have no generateName.
+// foldKeyID removes the annotations that differ from Secret to Secret, which saves a map of a third of a kilobyte. The
+// key id moves into generateName, which Secrets of Keywright do not have.
 func foldKeyID(secret *metav1.PartialObjectMetadata) {
 	if id, found := secret.Annotations[v1alpha1.AnnotationKeyID]; found {
 		delete(secret.Annotations, v1alpha1.AnnotationKeyID)
 		secret.GenerateName = id
+	}
+	// Only an adoption needs the time, which reads the Secret itself.
+	if _, found := secret.Annotations[v1alpha1.AnnotationIssuedAt]; found {
+		delete(secret.Annotations, v1alpha1.AnnotationIssuedAt)
 	}
 }
 

@@ -260,6 +260,10 @@ var validReason = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
 // refusedByServer describes a refusal that the server reports under status.usage.
 func refusedByServer(refused *v1alpha1.RefusedKey) Finding {
 	reason, message := refused.Reason, fmt.Sprintf("The server refuses key %s: %s.", refused.ID, refused.Reason)
+	if reason == v1alpha1.ReasonRevokedKey {
+		return Finding{reason, fmt.Sprintf("Key %s was revoked before and is refused for good, whatever object records it: "+
+			"request a new key with annotation %s.", refused.ID, v1alpha1.AnnotationRotate)}
+	}
 	if !validReason.MatchString(reason) || reason == v1alpha1.ReasonAccepted {
 		reason, message = v1alpha1.ReasonRefused, fmt.Sprintf("The server refuses key %s: %q.", refused.ID, refused.Reason)
 	}

@@ -37,7 +37,9 @@ type Issuer struct {
 	Events  events.EventRecorder
 	Peppers keysource.Peppers
 	Formats keysource.Formats
-	Clock   clock.PassiveClock
+	// Bootstrap may be nil.
+	Bootstrap keysource.Bootstrap
+	Clock     clock.PassiveClock
 	// Random is crypto/rand.Reader outside tests.
 	Random io.Reader
 	// Metrics may be nil.

@@ -126,10 +126,11 @@ func (r *run) recordedKeys(ctx context.Context) ([]lifecycle.Key, error) {
 			continue
 		}
 		other, err := r.otherWithKey(ctx, k.Digest)
-		if err != nil {
-			return nil, err
-		}
 		switch {
+		case err != nil:
+			return nil, err
+		case r.isBootstrap(k.Digest):
+			k.Dead, r.usedBy = lifecycle.Taken, bootstrapKey
 		case other == nil:
 		case keyholder.Older(other, r.target.Object):
 			k.Dead, r.usedBy = lifecycle.Taken, nameOf(other)
@@ -138,6 +139,25 @@ func (r *run) recordedKeys(ctx context.Context) ([]lifecycle.Key, error) {
 		}
 	}
 	return keys, nil
+}
+
+// bootstrapKey is how messages name the bootstrap key, which counts as older than every object.
+const bootstrapKey = "the instance, as its present or a former bootstrap key"
+
+func (r *run) isBootstrap(digest string) bool {
+	return r.issuer.Bootstrap != nil && r.issuer.Bootstrap.IsBootstrap(digest)
+}
+
+// otherUserOf names what else has the key of this digest: the bootstrap key or another object. Empty: nothing has.
+func (r *run) otherUserOf(ctx context.Context, digest string) (string, error) {
+	if r.isBootstrap(digest) {
+		return bootstrapKey, nil
+	}
+	other, err := r.otherWithKey(ctx, digest)
+	if other == nil {
+		return "", err
+	}
+	return nameOf(other), err
 }
 
 // hasPepperOf reports whether the keyring has the pepper of the key. Without a keyring it assumes so.

@@ -211,7 +211,7 @@ func difference(have, want map[string]string, owned *fieldpath.Set, field string
 	for _, name := range slices.Sorted(maps.Keys(have)) {
 		_, wanted := want[name]
 		ours := owned.Has(fieldpath.MakePathOrDie("metadata", field, name))
-		if ours && !wanted && name != v1alpha1.AnnotationKeyID {
+		if ours && !wanted && name != v1alpha1.AnnotationKeyID && name != v1alpha1.AnnotationIssuedAt {
 			changes[name] = nil
 		}
 	}

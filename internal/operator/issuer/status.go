@@ -89,6 +89,9 @@ func (r *run) setStatus(plan lifecycle.Plan) {
 	t := r.target
 	s := t.status()
 	s.ObservedGeneration = t.Object.GetGeneration()
+	if t.Spec.Revoked {
+		s.RevokedDigests = appendRevoked(s.RevokedDigests, s.Keys)
+	}
 	r.setKeys(plan)
 	if t.Blocked == nil {
 		// Otherwise nothing is issued, and not everything that applies is known.
@@ -195,6 +198,18 @@ const maxAdopted = 16
 func appendAdopted(ids []string, id string) []string {
 	ids = append(slices.Clone(ids), id)
 	return ids[max(0, len(ids)-maxAdopted):]
+}
+
+// maxRevoked is how many digests of revoked keys status keeps: as many as there may be keys.
+const maxRevoked = 32
+
+func appendRevoked(digests []string, revoked []v1alpha1.KeyStatus) []string {
+	for i := range revoked {
+		if digest := revoked[i].Digest; !slices.Contains(digests, digest) {
+			digests = append(slices.Clone(digests), digest)
+		}
+	}
+	return digests[max(0, len(digests)-maxRevoked):]
 }
 
 // maxFailure bounds the text of a failure in status: an API server may quote a whole object in it.

@@ -15,6 +15,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/operator/cachetrim"
 )
 
@@ -103,23 +104,47 @@ func (r *run) readKey(ctx context.Context) error {
 	r.setSecret(metadata, true)
 	r.foundType = v1alpha1.SecretType(secret.Type)
 	r.observed.Mistyped = r.target.mistypes(r.foundType, cachetrim.Owned(secret.ManagedFields))
-	r.observed.Content, err = r.contentOf(ctx, secret.Data[r.target.dataKey()])
+	r.observed.Content, err = r.contentOf(ctx, &secret)
 	return err
 }
 
-func (r *run) contentOf(ctx context.Context, data []byte) (content *lifecycle.Content, err error) {
-	plaintext := string(data)
+func (r *run) contentOf(ctx context.Context, secret *corev1.Secret) (content *lifecycle.Content, err error) {
+	plaintext := string(secret.Data[r.target.dataKey()])
 	r.unusable = r.format.Check(plaintext)
 	content = &lifecycle.Content{Usable: r.unusable == nil}
 	if !content.Usable {
 		return content, nil
 	}
 	content.Key = r.holdKey(plaintext, time.Time{})
-	other, err := r.otherWithKey(ctx, content.Key.Digest)
-	if other != nil {
-		content.InUse, r.usedBy = true, nameOf(other)
+	if first := r.firstIssue(secret, plaintext); first.Before(content.Key.IssuedAt) {
+		content.Key.FirstIssuedAt = first
 	}
-	return content, err
+	for i := range r.ring.Len() {
+		digest := pepper.Digest{PepperID: r.ring.ID(i), Sum: r.ring.Sum(i, plaintext)}
+		user, err := r.otherUserOf(ctx, digest.String())
+		if err != nil {
+			return nil, err
+		}
+		if user != "" {
+			content.InUse, r.usedBy = true, user
+		}
+	}
+	return content, nil
+}
+
+// firstIssue returns when the key in a Secret was first issued, as the Secret records it, or zero.
+func (r *run) firstIssue(secret *corev1.Secret, plaintext string) time.Time {
+	recorded := secret.Annotations[v1alpha1.AnnotationKeyID]
+	for i := range r.ring.Len() {
+		digest := pepper.Digest{PepperID: r.ring.ID(i), Sum: r.ring.Sum(i, plaintext)}
+		if digest.KeyID() != recorded {
+			continue
+		}
+		// Keywright did not write a text that can't be read.
+		first, _ := time.Parse(time.RFC3339, secret.Annotations[v1alpha1.AnnotationIssuedAt])
+		return first
+	}
+	return time.Time{}
 }
 
 // holdKey keeps a plaintext for delivery and returns its entry for status.keys.
@@ -183,6 +208,9 @@ func (r *run) deliver(ctx context.Context) error {
 		return err
 	}
 	secret := r.target.applyConfiguration(r.plaintext, r.plaintextID, r.secret)
+	if since := r.sinceInHand(); !since.IsZero() {
+		secret.WithAnnotations(map[string]string{v1alpha1.AnnotationIssuedAt: since.UTC().Format(time.RFC3339)})
+	}
 	err := r.issuer.Client.Apply(ctx, secret, client.FieldOwner(v1alpha1.FieldManager), client.ForceOwnership)
 	if r.secret != nil && isTypeConflict(err) {
 		r.observed.Mistyped = true
@@ -199,6 +227,16 @@ func (r *run) deliver(ctx context.Context) error {
 		Owner: lifecycle.Own, KeyID: r.plaintextID, Intact: true, Adopt: r.observed.Adopt, Live: true,
 	}
 	return nil
+}
+
+// sinceInHand returns the instant from which the lifetime of the key in hand counts, as status records it.
+func (r *run) sinceInHand() time.Time {
+	for _, k := range convert.Keys(r.target.status().Keys) {
+		if k.ID == r.plaintextID {
+			return k.Since()
+		}
+	}
+	return time.Time{}
 }
 
 // relabel sets the Secret's labels, its annotations and the entries beside the key, without touching the key.

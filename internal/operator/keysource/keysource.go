@@ -27,3 +27,9 @@ type Formats interface {
 
 // ErrFormatPending means that the configuration, which sets the prefix of keys, has not been read yet.
 var ErrFormatPending = errors.New("the key format has not been read from the configuration yet")
+
+// Bootstrap knows the bootstrap key, which no object may have.
+type Bootstrap interface {
+	// IsBootstrap reports whether the digest is that of the present or a former bootstrap key.
+	IsBootstrap(digest string) bool
+}

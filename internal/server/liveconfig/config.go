@@ -87,7 +87,7 @@ func (c *Config) Apply(document string) error {
 		return nil
 	}
 	c.targets.Verifier.SetFormat(rules.Format())
-	c.targets.EndedKeys.Publish(c.targets.Index.SetBootstrap(bootstrap))
+	c.targets.EndedKeys.Publish(c.targets.Index.SetBootstrap(bootstrap.present, bootstrap.former...))
 	if c.targets.View != nil {
 		c.targets.View.KeepWithin(rules.StaleAfter)
 	}
@@ -97,21 +97,44 @@ func (c *Config) Apply(document string) error {
 	return nil
 }
 
-func read(document string) (*pepper.Digest, *gate.Rules, error) {
+// bootstrapKeys are the digests of the bootstrap key and its predecessors.
+type bootstrapKeys struct {
+	// present is nil if there is no bootstrap key.
+	present *pepper.Digest
+	former  []pepper.Digest
+}
+
+func read(document string) (keys bootstrapKeys, rules *gate.Rules, err error) {
 	runtime, err := config.ParseRuntime(document)
 	if err != nil {
-		return nil, nil, err
+		return keys, nil, err
 	}
-	rules, err := gate.NewRules(runtime)
-	if err != nil || runtime.BootstrapDigest == "" {
-		return nil, rules, err
+	if rules, err = gate.NewRules(runtime); err != nil {
+		return keys, nil, err
 	}
-	digest, err := pepper.ParseDigest(runtime.BootstrapDigest)
+	if runtime.BootstrapDigest != "" {
+		digest, err := parseDigest(runtime.BootstrapDigest)
+		if err != nil {
+			return keys, nil, err
+		}
+		keys.present = &digest
+	}
+	for _, former := range runtime.FormerBootstrapDigests {
+		// One that can't be read matches no key.
+		if digest, err := parseDigest(former); err == nil {
+			keys.former = append(keys.former, digest)
+		}
+	}
+	return keys, rules, nil
+}
+
+// parseDigest hides the parser's error, which could repeat a plaintext key that was put in place of the digest.
+func parseDigest(text string) (pepper.Digest, error) {
+	digest, err := pepper.ParseDigest(text)
 	if err != nil {
-		// The parser's error could repeat a plaintext key that was put in place of the digest.
-		return nil, nil, errors.New("the digest of the bootstrap key is invalid")
+		return digest, errors.New("the digest of the bootstrap key is invalid")
 	}
-	return &digest, rules, nil
+	return digest, nil
 }
 
 // notify does not block: a reader that is behind reads the newest state anyway.
