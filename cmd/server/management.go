@@ -19,10 +19,12 @@ import (
 	"keywright.dev/keywright/internal/manage/audit"
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/internal/manage/loginthrottle"
+	"keywright.dev/keywright/internal/manage/revokedkeys"
 	"keywright.dev/keywright/internal/manage/seenusers"
 	"keywright.dev/keywright/internal/manage/sessions"
 	"keywright.dev/keywright/internal/manage/users"
 	"keywright.dev/keywright/internal/program/loglimit"
+	"keywright.dev/keywright/internal/server/endedkeys"
 	"keywright.dev/keywright/internal/server/liveconfig"
 )
 
@@ -30,36 +32,50 @@ import (
 type databaseParts struct {
 	db       *database.DB
 	sessions *sessions.Sessions
-	seen     *seenusers.Recorder
-	uses     *lastuse.Recorder
-	trail    *audit.Trail
+	// ended takes the keys that ended, and revoked those that are refused for good.
+	ended   *endedkeys.Publisher
+	revoked *revokedkeys.Memory
+	seen    *seenusers.Recorder
+	uses    *lastuse.Recorder
+	trail   *audit.Trail
 }
 
-// newDatabaseParts does not connect to the database: the gate works without it.
+// newDatabaseParts does not connect to the database: the gate works without it. recordUses completes the parts.
 func newDatabaseParts(
-	url string, verifier *verify.Verifier, store *objects.Store, metrics prometheus.Registerer, log *slog.Logger,
+	url string, index *verify.Index, verifier *verify.Verifier, metrics prometheus.Registerer, log *slog.Logger,
 ) (*databaseParts, error) {
 	db, err := database.New(url, log)
 	if err != nil {
 		return nil, err
 	}
-	return &databaseParts{
+	p := &databaseParts{
 		db:       db,
 		sessions: sessions.New(sessions.Config{Store: db.Sessions(), Now: time.Now, Log: log}),
 		seen:     seenusers.NewRecorder(db.SeenUsers(), log),
-		uses: lastuse.New(lastuse.Config{
-			Store: db.LastUses(), Status: store, LastRecorded: verifier.LastUsed, Log: log, Registry: metrics,
-		}),
 		trail: audit.New(audit.Config{
 			// An entry that cannot be stored is in the log, where none may be left out.
 			Store: db.Audit(), Now: time.Now, Log: loglimit.Without(log), Registry: metrics, IsKey: verifier.IsKey,
 		}),
-	}, nil
+	}
+	p.ended = endedkeys.New(p.sessions.EndForKeys)
+	p.revoked = revokedkeys.New(revokedkeys.Config{
+		Store: db.RevokedKeys(), Index: index, Ended: p.ended, Now: time.Now, Log: log,
+	})
+	return p, nil
+}
+
+// recordUses adds the recorder of uses, which also writes to the status of objects.
+func (p *databaseParts) recordUses(
+	verifier *verify.Verifier, store *objects.Store, metrics prometheus.Registerer, log *slog.Logger,
+) {
+	p.uses = lastuse.New(lastuse.Config{
+		Store: p.db.LastUses(), Status: store, LastRecorded: verifier.LastUsed, Log: log, Registry: metrics,
+	})
 }
 
 // work lists what runs beside the requests.
 func (p *databaseParts) work() []func(context.Context) {
-	return []func(context.Context){p.db.Run, p.sessions.Run, p.seen.Run, p.uses.Run, p.trail.Run}
+	return []func(context.Context){p.db.Run, p.sessions.Run, p.revoked.Run, p.seen.Run, p.uses.Run, p.trail.Run}
 }
 
 // close closes the database. All work must have ended.

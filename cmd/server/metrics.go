@@ -5,6 +5,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/manage/revokedkeys"
 	"keywright.dev/keywright/internal/server/liveconfig"
 )
 
@@ -54,6 +55,25 @@ func databaseUp(usable func() error) prometheus.Collector {
 		}
 		return 1
 	})
+}
+
+// revokedKeysMetrics are the gauges of the keys that are refused for good.
+func revokedKeysMetrics(index *verify.Index, revoked *revokedkeys.Memory) []prometheus.Collector {
+	return []prometheus.Collector{
+		gauge("keywright_revoked_keys", "Revoked keys that this server remembers.", func() float64 {
+			return float64(index.Revoked())
+		}),
+		gauge("keywright_revoked_keys_waiting", "Revoked keys that wait for the database.", func() float64 {
+			return float64(revoked.Waiting())
+		}),
+		gauge("keywright_revoked_keys_loaded", "1 when the revoked keys in the database have been read, else 0.",
+			func() float64 {
+				if revoked.Loaded() {
+					return 1
+				}
+				return 0
+			}),
+	}
 }
 
 // configurationSince collects one metric whose label, the revision, changes.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/manage/revokedkeys"
 	"keywright.dev/keywright/internal/server/liveconfig"
 )
 
@@ -65,6 +66,20 @@ func databaseCheck(starting, usable func() error, volume volumeState) check {
 			return fmt.Sprintf(" for verification; management is refused: %v", err)
 		}
 		return volume.note()
+	}}
+}
+
+// revokedKeysCheck fails while the revoked keys are read for the first time. Without the database it does not fail: its
+// note says that keys may be accepted which were revoked before.
+func revokedKeysCheck(revoked *revokedkeys.Memory) check {
+	return check{"revoked-keys", revoked.Starting, func() string {
+		if !revoked.Loaded() {
+			return ", but those in the database have not been read: only what objects name as revoked is refused"
+		}
+		if waiting := revoked.Waiting(); waiting > 0 {
+			return fmt.Sprintf(", %d wait for the database", waiting)
+		}
+		return ""
 	}}
 }
 

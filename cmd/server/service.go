@@ -22,6 +22,7 @@ import (
 	"keywright.dev/keywright/internal/kube/keyholder"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/manage/revokedkeys"
 	"keywright.dev/keywright/internal/program"
 	"keywright.dev/keywright/internal/server/clusterwatch"
 	"keywright.dev/keywright/internal/server/endedkeys"
@@ -39,31 +40,33 @@ type service struct {
 	config    *liveconfig.Config
 	heartbeat *heartbeat.Reporter
 	unknown   unknownPeppers
-	ready     *readiness
-	metrics   *prometheus.Registry
-	guard     *httpapi.Guard
-	groups    []httpapi.Group
+	// recurrences reports revoked keys that come back.
+	recurrences *revokedkeys.Reporter
+	ready       *readiness
+	metrics     *prometheus.Registry
+	guard       *httpapi.Guard
+	groups      []httpapi.Group
 }
 
 // newService wires the server, leaves first. Nothing connects to the API server or the database yet.
 func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog.Logger) (*service, error) {
 	index, metrics := &verify.Index{}, prometheus.NewRegistry()
 	verifier := verify.NewVerifier(index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring)
+	db, err := newDatabaseParts(o.database, index, verifier, metrics, log)
+	if err != nil {
+		return nil, program.Misused("--database: %v", err)
+	}
 	store, err := objects.New(objects.Options{
-		REST: config, Namespace: o.Namespace, KeyNamespaces: o.KeyNamespaces, Verifier: verifier,
+		REST: config, Namespace: o.Namespace, KeyNamespaces: o.KeyNamespaces, Verifier: verifier, Revocations: db.revoked,
 		Format: verifier.Format, Ring: verifier.Keyring, Random: rand.Reader, Now: time.Now, Log: log,
 		Instance: os.Getenv("POD_NAME"), InstanceUID: os.Getenv("POD_UID"),
 	})
 	if err != nil {
 		return nil, err
 	}
-	db, err := newDatabaseParts(o.database, verifier, store, metrics, log)
-	if err != nil {
-		return nil, program.Misused("--database: %v", err)
-	}
-	ended := endedkeys.New(db.sessions.EndForKeys)
+	db.recordUses(verifier, store, metrics, log)
 	watch, err := clusterwatch.New(config, keyholder.Scope{System: o.Namespace, Namespaces: o.KeyNamespaces},
-		clusterwatch.Targets{Index: index, EndedKeys: ended}, log)
+		clusterwatch.Targets{Index: index, EndedKeys: db.ended, RevokedKeys: endedkeys.New(db.revoked.Note)}, log)
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)
 	}
@@ -73,7 +76,7 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 		Registry: metrics, Uses: db.uses, SeenUsers: db.seen,
 	})
 	live := liveconfig.New(
-		liveconfig.Targets{Index: index, Verifier: verifier, Gate: g, View: watch, EndedKeys: ended}, time.Now)
+		liveconfig.Targets{Index: index, Verifier: verifier, Gate: g, View: watch, EndedKeys: db.ended}, time.Now)
 	beat, err := heartbeat.New(heartbeat.Options{
 		REST: config, Namespace: o.Namespace, Pod: os.Getenv("POD_NAME"), PodUID: os.Getenv("POD_UID"),
 		Configuration: live, Clock: clock.RealClock{}, Log: log,
@@ -84,6 +87,7 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 	unknown := unknownPeppers(verifier.UnknownPeppers)
 	addMetrics(metrics, index, unknown, watch, live)
 	metrics.MustRegister(databaseUp(db.db.Err), databaseMetrics{db.db})
+	metrics.MustRegister(revokedKeysMetrics(index, db.revoked)...)
 	db.db.LimitAudit(func() (limits audit.Limits, known bool) {
 		limits.Retention, limits.Most, known = live.AuditLimits()
 		return limits, known
@@ -92,9 +96,10 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 		verifier: verifier, store: store, database: db, watch: watch, gate: g, config: live, heartbeat: beat,
 		unknown: unknown, metrics: metrics,
 		ready: newReadiness(indexCheck(g, watch), configurationCheck(live), pepperCheck(unknown),
-			databaseCheck(db.db.Starting, db.db.Err, db.db.Volume)),
-		guard:  &httpapi.Guard{Gate: g, Sessions: db.sessions, Database: db.db, Log: log},
-		groups: managementGroups(managementParts{verifier, store, db, g, live, log}),
+			databaseCheck(db.db.Starting, db.db.Err, db.db.Volume), revokedKeysCheck(db.revoked)),
+		recurrences: &revokedkeys.Reporter{From: index, Status: store, Log: log},
+		guard:       &httpapi.Guard{Gate: g, Sessions: db.sessions, Database: db.db, Log: log},
+		groups:      managementGroups(managementParts{verifier, store, db, g, live, log}),
 	}, nil
 }
 
@@ -104,6 +109,7 @@ func (s *service) work(log *slog.Logger) []func(context.Context) {
 		s.store.Run,
 		func(ctx context.Context) { s.watch.Run(ctx, s.config.Apply) },
 		s.heartbeat.Run,
+		s.recurrences.Run,
 		s.sessionCatchUp().run,
 		func(ctx context.Context) { s.unknown.follow(ctx, pepperInterval, log) },
 		func(ctx context.Context) {

@@ -1,8 +1,9 @@
-// Package database stores everything that is not a Kubernetes object: sessions, last uses, seen users and the
-// audit trail.
-// It implements the stores of the packages sessions, lastuse, seenusers and audit, on SQLite (one file, one
-// server) and on PostgreSQL (any number of servers), with the same statements and the same results. It makes no
-// decisions.
+// Package database stores everything that is not a Kubernetes object: sessions, last uses, seen users, revoked
+// keys and the audit trail.
+//
+// It implements the stores of the packages sessions, lastuse, seenusers, revokedkeys and audit, on SQLite (one
+// file, one server) and on PostgreSQL (any number of servers), with the same statements and the same results. It
+// makes no decisions.
 //
 // Every table is bounded by age and by number of rows. While the volume of a SQLite file is almost full, last uses and
 // seen users are not written.

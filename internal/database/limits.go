@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/manage/revokedkeys"
 	"keywright.dev/keywright/internal/program"
 )
 
@@ -27,9 +28,11 @@ type bounds struct {
 	sessions int
 	// uses are the objects whose exact last use is stored.
 	uses int
+	// revoked are the revoked keys, which no age removes.
+	revoked int
 }
 
-var defaultBounds = bounds{sessions: 100_000, uses: 500_000}
+var defaultBounds = bounds{sessions: 100_000, uses: 500_000, revoked: revokedkeys.MaxKeys}
 
 // Why rows were removed.
 const (
@@ -55,6 +58,7 @@ func (d *DB) LimitAudit(limits func() (audit.Limits, bool)) { d.auditLimits = li
 func (d *DB) oldestFirst() []table {
 	all := []table{
 		{name: "last_uses", key: "uid", order: "used_at", age: "used_at", retention: retention, most: d.bounds.uses},
+		{name: "revoked_keys", key: "number", order: "number", age: "revoked_at", most: d.bounds.revoked},
 		// Save bounds the seen users by a rule of its own.
 		{name: "seen_users", key: "id", order: "id", age: "last_seen", retention: retention},
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // growing are the tables that grow.
-var growing = []string{"audit", "last_uses", "seen_users", "sessions"}
+var growing = []string{"audit", "last_uses", "revoked_keys", "seen_users", "sessions"}
 
 // Table is what is known of a table.
 type Table struct {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/test/fakeobjects"
 )
@@ -187,6 +188,18 @@ func orderUsers(all map[string][]refused) {
 		{by: aliceKey, path: rotate("plain"), body: taken, status: 404, text: "Admin user 'plain' not found"},
 		{by: aliceKey, path: rotate("git"), body: taken, status: 409, text: "The key of 'git' is delivered in Secret"},
 		{by: aliceKey, path: rotate("root"), body: taken, status: 409, text: "API key is already in use"},
+		{
+			by: aliceKey, path: rotate("root"), body: `{"new_key":"` + unknownKey + `"}`, prepare: revokeKey(unknownKey),
+			status: 409, text: "API key was revoked before",
+		},
+	}
+}
+
+// revokeKey revokes a key that no object records any more.
+func revokeKey(plaintext string) func(testing.TB, *env) string {
+	return func(_ testing.TB, e *env) string {
+		e.Store.Index.Revoke([]pepper.Digest{e.Store.Ring.Digest(plaintext)})
+		return ""
 	}
 }
 

@@ -99,6 +99,8 @@ func (t *Translation) Error(err error) *Error {
 		return t.Gone.because(err)
 	case errors.Is(err, objects.ErrExists):
 		return t.Exists.because(err)
+	case errors.Is(err, objects.ErrNotRevoked):
+		return &Error{Kind: Unavailable, Text: "The database is unavailable, and the key was not revoked", Cause: err}
 	case errors.Is(err, objects.ErrUnavailable):
 		return &Error{Kind: Unavailable, Text: "The API server is unavailable", Cause: err}
 	}

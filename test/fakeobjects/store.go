@@ -216,6 +216,11 @@ func (s *Store) Taken(_ context.Context, k *objects.Key) (bool, error) {
 	return verifier.Verify(k.Plaintext, s.Now()).KeyID() != "", s.fail("Taken")
 }
 
+// Revoked reports whether the index refuses the key for good.
+func (s *Store) Revoked(k *objects.Key) bool {
+	return verify.NewVerifier(s.Index, s.Format, s.Ring).IsRevoked(k.Plaintext)
+}
+
 // Users returns all AdminUsers.
 func (s *Store) Users(context.Context) ([]v1alpha1.AdminUser, error) {
 	s.mu.Lock()

@@ -36,14 +36,40 @@ func (s *Store) Change(ctx context.Context, o Object, change func(Object)) error
 	return nil
 }
 
-// Delete deletes o. When it returns, this server refuses all keys of o, and of an AdminUser those that belong to its
-// user: it has seen them, and then their end.
+// Delete deletes o, and makes its keys refused for good. When it returns, this server refuses all keys of o, and of an
+// AdminUser those that belong to its user: it has seen them, and then their end.
 func (s *Store) Delete(ctx context.Context, o Object) error {
-	before := digestsOf(o)
-	if err := s.remove(ctx, o); err != nil {
+	if err := s.retry(ctx, o, func() error { return s.revokeAndRemove(ctx, o) }); err != nil {
 		return err
 	}
+	before := digestsOf(o)
 	s.await(ctx, o, func() bool { return s.View.Shows(o) && s.refusesAll(before, s.Now()) && !s.showsUser(o) })
+	return nil
+}
+
+// revokeAndRemove deletes exactly this version of o, whose keys are known. A deletion that the API server refuses must
+// not revoke them, so a dry run comes first.
+func (s *Store) revokeAndRemove(ctx context.Context, o Object) error {
+	uid, version := o.GetUID(), o.GetResourceVersion()
+	exactly := client.Preconditions{UID: &uid, ResourceVersion: &version}
+	if err := s.client.Delete(ctx, sameKind(o), exactly, client.DryRunAll); err != nil {
+		return failure(err)
+	}
+	if err := s.revoke(ctx, o); err != nil {
+		return err
+	}
+	return failure(s.client.Delete(ctx, sameKind(o), exactly))
+}
+
+// revoke makes the keys that o records refused for good.
+func (s *Store) revoke(ctx context.Context, o Object) error {
+	keys := digestsOf(o)
+	if s.Revocations == nil || len(keys) == 0 {
+		return nil
+	}
+	if err := s.Revocations.Revoke(ctx, keys); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotRevoked, err)
+	}
 	return nil
 }
 

@@ -42,10 +42,19 @@ type eventKind struct{ object, reason, note string }
 // Event records an event on o. It returns at once; Run writes the event. Of many equal events within a minute all but
 // the first become one, with their number. message must not contain a key.
 func (s *Store) Event(o Object, reason, message string) {
-	s.record(s.newEvent(corev1.EventTypeNormal, reason, message, &corev1.ObjectReference{
+	s.record(s.newEvent(corev1.EventTypeNormal, reason, message, referenceTo(o)))
+}
+
+// Warn is Event with a warning.
+func (s *Store) Warn(o Object, reason, message string) {
+	s.record(s.newEvent(corev1.EventTypeWarning, reason, message, referenceTo(o)))
+}
+
+func referenceTo(o Object) *corev1.ObjectReference {
+	return &corev1.ObjectReference{
 		APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: keyholder.KindOf(o),
 		Namespace: o.GetNamespace(), Name: o.GetName(), UID: o.GetUID(), ResourceVersion: o.GetResourceVersion(),
-	}))
+	}
 }
 
 // WarnOnInstance records a Warning event on the Pod of this server. Outside a Pod it does nothing.

@@ -51,11 +51,14 @@ func (s *Store) keyOf(plaintext string) *Key {
 	return &Key{Plaintext: plaintext, Digest: s.Ring().Digest(plaintext), Prefix: s.Format().Shown(plaintext)}
 }
 
-// Taken reports whether an object or the bootstrap key has this key already, even if it is refused. It checks all
-// objects that this server has seen, and the live AdminUsers: keys that are brought one after the other never end up
-// with two users.
+// Revoked reports whether the key was revoked before, and so is refused for good.
+func (s *Store) Revoked(k *Key) bool { return s.Verifier.IsRevoked(k.Plaintext) }
+
+// Taken reports whether an object has this key already, even if it is refused, or it is or was the bootstrap key. It
+// checks all objects that this server has seen, and the live AdminUsers: keys that are brought one after the other
+// never end up with two users.
 func (s *Store) Taken(ctx context.Context, k *Key) (bool, error) {
-	if s.Verifier.Verify(k.Plaintext, s.Now()).KeyID() != "" {
+	if s.Verifier.Verify(k.Plaintext, s.Now()).KeyID() != "" || s.Verifier.WasBootstrap(k.Plaintext) {
 		return true, nil
 	}
 	users, err := s.Users(ctx)

@@ -31,12 +31,17 @@ func (s *Store) Record(ctx context.Context, o Object, k *Key, overlap time.Durat
 	return nil
 }
 
-// DropKeys removes every key from o and updates o.
+// DropKeys removes every key from o, makes the keys refused for good, and updates o.
 func (s *Store) DropKeys(ctx context.Context, o Object) error {
 	if len(digestsOf(o)) == 0 {
 		return nil
 	}
-	err := s.retry(ctx, o, func() error { return s.writeKeys(ctx, o, map[string]any{"keys": nil}) })
+	err := s.retry(ctx, o, func() error {
+		if err := s.revoke(ctx, o); err != nil {
+			return err
+		}
+		return s.writeKeys(ctx, o, map[string]any{"keys": nil})
+	})
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,16 @@ const maxRefused = 32
 // SetRefused records that the server refuses a key of the object for a reason of its own, and removes the entry of the
 // key if the reason is empty. It writes only what changes, and does not touch a later object of the same name.
 func (s *Store) SetRefused(ctx context.Context, id ID, uid, keyID, reason string) error {
+	return s.setRefused(ctx, id, uid, keyID, reason, func(Object) {})
+}
+
+// ReportRefused is SetRefused with an event on the object. Of several servers that report the same key, one writes it.
+func (s *Store) ReportRefused(ctx context.Context, id ID, uid, keyID, reason, note string) error {
+	return s.setRefused(ctx, id, uid, keyID, reason, func(o Object) { s.Warn(o, reason, note) })
+}
+
+// setRefused calls written after a write.
+func (s *Store) setRefused(ctx context.Context, id ID, uid, keyID, reason string, written func(Object)) error {
 	o := objectOf(id)
 	if o == nil {
 		return nil
@@ -23,7 +33,7 @@ func (s *Store) SetRefused(ctx context.Context, id ID, uid, keyID, reason string
 	o.SetUID(types.UID(uid))
 	err := s.reread(ctx, o)
 	if err == nil {
-		err = s.retry(ctx, o, func() error { return s.writeRefused(ctx, o, keyID, reason) })
+		err = s.retry(ctx, o, func() error { return s.writeRefused(ctx, o, keyID, reason, written) })
 	}
 	if errors.Is(err, ErrGone) {
 		return nil
@@ -32,7 +42,7 @@ func (s *Store) SetRefused(ctx context.Context, id ID, uid, keyID, reason string
 }
 
 // writeRefused conflicts if the object has changed since it was read.
-func (s *Store) writeRefused(ctx context.Context, o Object, keyID, reason string) error {
+func (s *Store) writeRefused(ctx context.Context, o Object, keyID, reason string, written func(Object)) error {
 	status := o.HolderStatus()
 	refused := mergeRefused(status.Usage.Refused, status.Keys, keyID, reason)
 	if slices.Equal(refused, status.Usage.Refused) {
@@ -40,7 +50,12 @@ func (s *Store) writeRefused(ctx context.Context, o Object, keyID, reason string
 	}
 	metadata := map[string]any{"resourceVersion": o.GetResourceVersion()}
 	usage := map[string]any{"refused": refused}
-	return s.patch(ctx, o, map[string]any{"metadata": metadata, "status": map[string]any{"usage": usage}}, true)
+	body := map[string]any{"metadata": metadata, "status": map[string]any{"usage": usage}}
+	if err := s.patch(ctx, o, body, true); err != nil {
+		return err
+	}
+	written(o)
+	return nil
 }
 
 // mergeRefused returns the list with the entry of one key set, or removed for an empty reason. Keys that are no longer

@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"time"
@@ -30,6 +31,14 @@ type Verifier interface {
 	Spellings(username string) []string
 	UserID(username string) string
 	Named(username string) (spelling string, disabled bool)
+	IsRevoked(presented string) bool
+	WasBootstrap(presented string) bool
+}
+
+// Revocations remembers keys that are refused for good, whatever object records them.
+type Revocations interface {
+	// Revoke returns once the keys are remembered, even after a restart.
+	Revoke(ctx context.Context, keys []pepper.Digest) error
 }
 
 // View is how far this server has seen the objects at the API server.
@@ -51,6 +60,8 @@ type Options struct {
 	Verifier      Verifier
 	// View may be set after New, before the first write.
 	View View
+	// Revocations may be nil in tests.
+	Revocations Revocations
 	// Format and Ring are the form of new keys and the peppers as they are now.
 	Format func() keyformat.Format
 	Ring   func() *pepper.Keyring

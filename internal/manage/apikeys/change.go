@@ -157,7 +157,7 @@ func (op *operation) checkTTLHasRoom(c *Change, k *v1alpha1.APIKey) error {
 // issueOf returns when the current key was issued, or now when none has been.
 func (op *operation) issueOf(k *v1alpha1.APIKey) time.Time {
 	if current := currentOf(k); current != nil {
-		return current.IssuedAt
+		return current.Since()
 	}
 	return op.Now()
 }

@@ -93,7 +93,7 @@ func (s *Service) standing(current *lifecycle.Key) (active bool, reason string) 
 func (s *Service) endOf(k *v1alpha1.APIKey) *time.Time {
 	end := convert.Instant(k.Spec.ExpiresAt)
 	if current := currentOf(k); current != nil {
-		end = s.endIf(k, current.IssuedAt)
+		end = s.endIf(k, current.Since())
 	}
 	if end.IsZero() {
 		return nil

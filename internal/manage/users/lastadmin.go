@@ -8,6 +8,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/key/lifecycle"
+	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage"
@@ -103,7 +104,13 @@ func (s *Service) isLast(adminUsers []v1alpha1.AdminUser, user *v1alpha1.AdminUs
 
 func (s *Service) isActive(u *v1alpha1.AdminUser) bool {
 	k := currentKey(u)
-	return convert.ActiveAdmin(u, k != nil && !lifecycle.Ended(k.ExpiresAt, s.Now()))
+	return convert.ActiveAdmin(u, k != nil && !lifecycle.Ended(k.ExpiresAt, s.Now()) && !s.isRevoked(k))
+}
+
+// isRevoked reports whether the key was revoked before, and so is refused although the AdminUser records it.
+func (s *Service) isRevoked(k *lifecycle.Key) bool {
+	digest, err := pepper.ParseDigest(k.Digest)
+	return err == nil && s.Verifier.IsRevokedDigest(&digest)
 }
 
 // endSessions ends the sessions of a user at once. Its failure is only logged: a session is never valid for

@@ -86,6 +86,8 @@ func (s *Service) adopt(ctx context.Context, user *v1alpha1.AdminUser, k *object
 			return err
 		case taken:
 			return manage.Errorf(manage.Conflict, "API key is already in use")
+		case s.Store.Revoked(k):
+			return manage.Errorf(manage.Conflict, "API key was revoked before: choose another")
 		}
 		return s.Store.Record(ctx, user, k, overlapOf(user))
 	})

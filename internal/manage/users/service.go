@@ -20,6 +20,7 @@ type Store interface {
 	Generate() (*objects.Key, error)
 	Brought(plaintext string) (*objects.Key, error)
 	Taken(ctx context.Context, k *objects.Key) (bool, error)
+	Revoked(k *objects.Key) bool
 	Users(ctx context.Context) ([]v1alpha1.AdminUser, error)
 	User(ctx context.Context, name string) (*v1alpha1.AdminUser, error)
 	Create(ctx context.Context, o objects.Object, k *objects.Key) error

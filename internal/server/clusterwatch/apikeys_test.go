@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/convert"
+	"keywright.dev/keywright/internal/server/endedkeys"
 )
 
 // apiKeyObject returns an APIKey in namespace default with one key for each plaintext.
@@ -146,4 +148,56 @@ func FuzzAPIKey(f *testing.F) {
 			t.Fatal("the key outlives its object")
 		}
 	})
+}
+
+func TestHandlers_PublishRevokedKeys(t *testing.T) {
+	const former = "the-former-key-of-it"
+	formerDigest := keyStatus(former).Digest
+	var published []pepper.Digest
+	publisher := endedkeys.New(func(keys []pepper.Digest) { published = append(published, keys...) })
+	ring := keyring(t)
+	admin := func(role v1alpha1.Role, namespace string) *v1alpha1.AdminUser {
+		u := user("alice", alicesKey)
+		u.Namespace, u.Spec.Role = namespace, role
+		return u
+	}
+	apiKey := func(state v1alpha1.State) *v1alpha1.APIKey {
+		k := apiKeyObject("k", ci, alicesKey)
+		k.Spec.State = state
+		return k
+	}
+	dropped := apiKey(v1alpha1.StateRevoked)
+	dropped.Status.Keys, dropped.Status.RevokedDigests = nil, []string{formerDigest, "not a digest"}
+	for name, c := range map[string]struct {
+		object any
+		want   []string
+	}{
+		"an active APIKey":             {apiKey(v1alpha1.StateActive), nil},
+		"a disabled APIKey":            {apiKey(v1alpha1.StateDisabled), nil},
+		"a revoked APIKey":             {apiKey(v1alpha1.StateRevoked), []string{alicesKey}},
+		"an APIKey whose key is gone":  {dropped, []string{former}},
+		"an admin":                     {admin(v1alpha1.RoleAdmin, namespace), nil},
+		"a demoted admin":              {admin(v1alpha1.RoleUser, namespace), []string{alicesKey}},
+		"an admin of another instance": {admin(v1alpha1.RoleUser, "another"), nil},
+	} {
+		for how, take := range map[string]func(*keyObjects){
+			"put":     func(h *keyObjects) { h.put(c.object) },
+			"replace": func(h *keyObjects) { h.replace([]any{c.object}) },
+		} {
+			published = nil
+			handler := newAPIKeyHandler()
+			if _, isUser := c.object.(*v1alpha1.AdminUser); isUser {
+				handler = newAdminUsers(&verify.Index{}, namespace, slog.New(slog.DiscardHandler))
+			}
+			handler.revokedKeys = publisher
+			take(handler)
+			var want []pepper.Digest
+			for _, plaintext := range c.want {
+				want = append(want, ring.Digest(plaintext))
+			}
+			if !slices.Equal(published, want) {
+				t.Errorf("%s of %s: published %v, want %v", how, name, published, want)
+			}
+		}
+	}
 }

@@ -34,8 +34,8 @@ type keyObjects struct {
 	namespace string
 	// convert reads an object as it was decoded.
 	convert func(object any) *keyObject
-	// endedKeys may be nil.
-	endedKeys *endedkeys.Publisher
+	// endedKeys and revokedKeys may be nil.
+	endedKeys, revokedKeys *endedkeys.Publisher
 	// filled is true once all objects have been put.
 	filled bool
 }
@@ -44,6 +44,8 @@ type keyObjects struct {
 type keyObject struct {
 	id     verify.ID
 	object verify.KeyObject
+	// revoked are the keys that it names as revoked.
+	revoked []pepper.Digest
 }
 
 // GetObjectMeta lets the reflector store key objects by name.
@@ -59,6 +61,7 @@ func newAdminUsers(index *verify.Index, namespace string, log *slog.Logger) *key
 		if user.Namespace == namespace {
 			k.id.Namespace = namespace // one string for all of them
 			k.object = readObject(user, log.With("adminUser", user.Name))
+			k.revoked = convert.RevokedKeys(user)
 		}
 		return k
 	}}
@@ -71,6 +74,7 @@ func newAPIKeys(index *verify.Index, namespace string, shared *pool, log *slog.L
 		k := &keyObject{id: verify.ID{Kind: keyholder.APIKey, Namespace: shared.namespace(key.Namespace), Name: key.Name}}
 		k.object = readObject(key, log.With("namespace", key.Namespace, "apiKey", key.Name))
 		k.object.Rights = shared.rights(*k.object.Rights)
+		k.revoked = convert.RevokedKeys(key)
 		return k
 	}}
 }
@@ -89,19 +93,24 @@ func (h *keyObjects) trim(object any) (any, error) { return h.of(object), nil }
 func (h *keyObjects) put(object any) {
 	k := h.of(object)
 	h.publish(h.index.Put(k.id, k.object))
+	h.revokedKeys.Publish(k.revoked)
 }
 
 func (h *keyObjects) remove(object any) { h.publish(h.index.Delete(h.of(object).id)) }
 
 func (h *keyObjects) replace(objects []any) {
+	var revoked []pepper.Digest
 	ended := h.index.Replace(h.kind, h.namespace, func(yield func(verify.ID, verify.KeyObject) bool) {
 		for _, object := range objects {
-			if k := h.of(object); !yield(k.id, k.object) {
+			k := h.of(object)
+			revoked = append(revoked, k.revoked...)
+			if !yield(k.id, k.object) {
 				return
 			}
 		}
 	})
 	h.publish(ended)
+	h.revokedKeys.Publish(revoked)
 	h.filled = true
 }
 

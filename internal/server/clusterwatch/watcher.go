@@ -39,6 +39,8 @@ type Targets struct {
 	// on, that are no longer recorded, or that have a successor. The first fill of the index publishes nothing. Every
 	// replica publishes for itself.
 	EndedKeys *endedkeys.Publisher
+	// RevokedKeys publishes the keys that objects name as revoked, each time that an object is seen.
+	RevokedKeys *endedkeys.Publisher
 }
 
 // New returns a Watcher of the objects in scope. It sends no request yet.
@@ -66,7 +68,7 @@ func New(config *rest.Config, scope keyholder.Scope, to Targets, log *slog.Logge
 	runtimeOnly := fields.OneTermEqualSelector(metav1.ObjectNameField, v1alpha1.ConfigMapRuntime)
 
 	adminUsers := newAdminUsers(to.Index, scope.System, log)
-	adminUsers.endedKeys = to.EndedKeys
+	adminUsers.endedKeys, adminUsers.revokedKeys = to.EndedKeys, to.RevokedKeys
 	add(resource{own, "adminusers", scope.System, all, &v1alpha1.AdminUser{}}, adminUsers)
 	add(resource{own, "accessroles", "", all, &v1alpha1.AccessRole{}}, newAccessRoles(to.Index))
 	add(resource{own, "accessrolebindings", "", all, &v1alpha1.AccessRoleBinding{}}, newAccessRoleBindings(to.Index))
@@ -74,7 +76,7 @@ func New(config *rest.Config, scope keyholder.Scope, to Targets, log *slog.Logge
 	shared := newPool()
 	for _, namespace := range scope.KeyNamespaces() {
 		apiKeys := newAPIKeys(to.Index, namespace, shared, log)
-		apiKeys.endedKeys = to.EndedKeys
+		apiKeys.endedKeys, apiKeys.revokedKeys = to.EndedKeys, to.RevokedKeys
 		add(resource{own, "apikeys", namespace, all, &v1alpha1.APIKey{}}, apiKeys)
 	}
 	return w, nil
