@@ -2,7 +2,8 @@ package v1alpha1
 
 // Labels and annotations, all under keywright.dev.
 const (
-	// AnnotationRotate requests one rotation with each new value. Set by a person, on the object.
+	// AnnotationRotate requests one rotation with each value that is not the last one acted on. Set by a person, on the
+	// object.
 	AnnotationRotate = "keywright.dev/rotate"
 	// AnnotationAdopt with value "true" on a Secret hands its key over to Keywright. Set by a person.
 	AnnotationAdopt = "keywright.dev/adopt"

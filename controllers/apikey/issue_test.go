@@ -58,7 +58,7 @@ var _ = Describe("Adoption", func() {
 		k := elsewhere.PassGrace(ctx, "second")
 		expectConditions(k, "False/KeyInUse", "False/NoKey")
 		Expect(message(k, "Stalled")).To(Equal("The key in Secret second-api-key already belongs to APIKey " + e.Namespace +
-			"/first: put another key into the Secret."))
+			"/first: put another key into the Secret. Keywright checks it again every minute."))
 		Expect(e.Accepted(ctx, "first", e.Brought())).To(BeTrue())
 
 		withKeys(ctx, adminUser(ctx, e.System, "carol", v1alpha1.StateActive), e.Recorded(e.Brought()+"-of-carol"))

@@ -32,7 +32,8 @@ var _ = Describe("A digest pasted from another object", func() {
 		k = e.PassGrace(ctx, younger)
 		expectConditions(k, "False/KeyInUse", "False/KeyInUse")
 		wanted := "The recorded key belongs to APIKey " + e.Namespace + "/" + older +
-			", which is older: request a new key with annotation keywright.dev/rotate."
+			", which is older: request a new key with annotation keywright.dev/rotate. " +
+			"Keywright checks it again every minute."
 		Expect(message(k, "Ready")).To(Equal(wanted))
 		Expect(e.Events.Take()).To(ConsistOf("Warning KeyInUse " + wanted))
 		expectConditions(e.At(ctx, 0, older), "True/Issued", "True/Accepted")

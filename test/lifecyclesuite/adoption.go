@@ -76,7 +76,8 @@ func (s *Suite[T]) adoption() {
 			Expect(Condition(o, "Stalled")).To(Equal("True/RetiredKey"))
 			Expect(Message(o, "Stalled")).To(Equal("Secret " + e.SecretOf(one) +
 				" holds a key that was replaced after its adoption: " +
-				"put another key into it, or remove annotation keywright.dev/adopt from the Secret."))
+				"put another key into it, or remove annotation keywright.dev/adopt from the Secret. " +
+				"Keywright checks it again every minute."))
 			Expect(e.Accepted(ctx, one, e.Brought())).To(BeFalse())
 
 			e.EditSecret(ctx, e.SecretOf(one), func(s *corev1.Secret) { delete(s.Annotations, v1alpha1.AnnotationAdopt) })
@@ -206,6 +207,32 @@ func (s *Suite[T]) refusedAdoption() {
 			})
 		}
 
+		It("names the entries of a Secret that lacks the key", func(ctx SpecContext) {
+			e := s.NewEnv(ctx)
+			e.HandOver(ctx, e.SecretOf(one), e.Brought())
+			const advice = `put the key there, or name its entry in spec.secret.dataKey. The Secret has `
+			for i, c := range []struct{ entries, message string }{
+				{"", "it is empty."},
+				{"token a.txt", advice + `"a.txt", "token".`},
+				{"a b c d e f g h i j", advice + `"a", "b", "c", "d", "e", "f", "g", "h" and 2 more.`},
+			} {
+				e.EditForeignSecret(ctx, e.SecretOf(one), func(secret *corev1.Secret) {
+					secret.Data = map[string][]byte{}
+					for _, name := range strings.Fields(c.entries) {
+						secret.Data[name] = []byte(e.Brought())
+					}
+				})
+				if i == 0 {
+					e.Apply(ctx, one)
+				}
+				e.Reconcile(ctx, one)
+				o := e.Get(ctx, one)
+				ExpectConditions(o, "False/InvalidKey", noKey)
+				Expect(Message(o, "Stalled")).To(Equal("Secret " + e.SecretOf(one) + ` has no entry "key" to adopt: ` + c.message +
+					" Keywright checks it again every minute."))
+			}
+		})
+
 		It("names the object that already has the key", func(ctx SpecContext) {
 			e := s.NewEnv(ctx)
 			e.HandOver(ctx, e.SecretOf(one), e.Brought())
@@ -216,7 +243,7 @@ func (s *Suite[T]) refusedAdoption() {
 			ExpectConditions(o, "False/KeyInUse", noKey)
 			Expect(Condition(o, "Stalled")).To(Equal("True/KeyInUse"))
 			Expect(Message(o, "Stalled")).To(Equal("The key in Secret " + e.SecretOf("other") + " already belongs to " +
-				s.Name + " " + e.Namespace + "/one: put another key into the Secret."))
+				s.Name + " " + e.Namespace + "/one: put another key into the Secret. Keywright checks it again every minute."))
 			Expect(e.Accepted(ctx, one, e.Brought())).To(BeTrue())
 		})
 

@@ -1,14 +1,18 @@
 package issuer
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/convert"
@@ -161,8 +165,16 @@ func atRest(t *Target, plan lifecycle.Plan) Finding {
 	return Finding{v1alpha1.ReasonIssued, fmt.Sprintf("The key is in Secret %s.", t.Spec.SecretName)}
 }
 
-// stallFinding describes what a person has to do.
+// stallFinding describes what a person has to do, and when Keywright checks again if no event triggers that.
 func stallFinding(r *run, cause lifecycle.StallCause) Finding {
+	problem := describeStall(r, cause)
+	if needsPolling(cause) {
+		problem.Message += " Keywright checks it again every minute."
+	}
+	return problem
+}
+
+func describeStall(r *run, cause lifecycle.StallCause) Finding {
 	secret := r.target.Spec.SecretName
 	switch cause {
 	case lifecycle.SecretConflict:
@@ -170,7 +182,7 @@ func stallFinding(r *run, cause lifecycle.StallCause) Finding {
 	case lifecycle.TypeConflict:
 		return Finding{v1alpha1.ReasonSecretConflict, fmt.Sprintf(
 			"Secret %s was handed over with type %s, which can't be changed to %s: set spec.secret.type to %[2]s, "+
-				"or name another Secret in spec.secret.name. Keywright checks it again every minute.",
+				"or name another Secret in spec.secret.name.",
 			secret, r.foundType, r.target.contents().typeOrOpaque())}
 	case lifecycle.KeyInUse:
 		return Finding{v1alpha1.ReasonKeyInUse, fmt.Sprintf(
@@ -185,8 +197,7 @@ func stallFinding(r *run, cause lifecycle.StallCause) Finding {
 				"restore the pepper under any name but %q, or request a new key with annotation %s.",
 			v1alpha1.PepperSecret, pepper.Active, v1alpha1.AnnotationRotate)}
 	case lifecycle.InvalidKey:
-		return Finding{v1alpha1.ReasonInvalidKey, fmt.Sprintf(
-			"The key to adopt, %q in Secret %s, %v.", r.target.dataKey(), secret, r.unusable)}
+		return Finding{v1alpha1.ReasonInvalidKey, r.invalidKeyMessage()}
 	case lifecycle.RetiredKey:
 		return Finding{v1alpha1.ReasonRetiredKey, fmt.Sprintf(
 			"Secret %s holds a key that was replaced after its adoption: "+
@@ -202,10 +213,36 @@ func stallFinding(r *run, cause lifecycle.StallCause) Finding {
 	return *r.target.Blocked
 }
 
-// conflictMessage names the owner of the Secret and the ways out. Keywright does not watch Secrets of others,
-// so the message says when the Secret is checked again.
+// invalidKeyMessage names what is wrong with the key to adopt, or the entries of the Secret if none is the key.
+func (r *run) invalidKeyMessage() string {
+	secret, entry := r.target.Spec.SecretName, r.target.dataKey()
+	switch {
+	case !errors.Is(r.unusable, errNoEntry):
+		return fmt.Sprintf("The key to adopt, %q in Secret %s, %v.", entry, secret, r.unusable)
+	case len(r.entries) == 0:
+		return fmt.Sprintf("Secret %s has no entry %q to adopt: it is empty.", secret, entry)
+	}
+	return fmt.Sprintf("Secret %s has no entry %q to adopt: put the key there, or name its entry in spec.secret.dataKey. "+
+		"The Secret has %s.", secret, entry, listEntries(r.entries))
+}
+
+// maxEntries bounds the entries of a Secret that a message names.
+const maxEntries = 8
+
+// listEntries quotes the names of entries.
+func listEntries(names []string) string {
+	quoted := make([]string, 0, maxEntries)
+	for _, name := range names[:min(len(names), maxEntries)] {
+		quoted = append(quoted, strconv.Quote(keyformat.Redact(name, func(string) bool { return false })))
+	}
+	if more := len(names) - maxEntries; more > 0 {
+		return strings.Join(quoted, ", ") + " and " + strconv.Itoa(more) + " more"
+	}
+	return strings.Join(quoted, ", ")
+}
+
+// conflictMessage names the owner of the Secret and the ways out.
 func (r *run) conflictMessage() string {
-	const again = " Keywright checks it again every minute."
 	secret := r.target.Spec.SecretName
 	if r.secret != nil {
 		owner := metav1.GetControllerOfNoCopy(r.secret)
@@ -216,11 +253,11 @@ func (r *run) conflictMessage() string {
 				secret, owner.Kind, owner.Name, v1alpha1.AnnotationAdopt) + again
 		case owner != nil:
 			return fmt.Sprintf("Secret %s belongs to %s %s: name another in spec.secret.name.",
-				secret, owner.Kind, owner.Name) + again
+				secret, owner.Kind, owner.Name)
 		}
 	}
 	return fmt.Sprintf("Secret %s exists and does not belong to Keywright: delete it, name another in spec.secret.name, "+
-		"or hand its key over with annotation %s: \"true\" on the Secret.", secret, v1alpha1.AnnotationAdopt) + again
+		"or hand its key over with annotation %s: \"true\" on the Secret.", secret, v1alpha1.AnnotationAdopt)
 }
 
 // activity reports whether a key of the object would be accepted now, and why.

@@ -341,6 +341,19 @@ func TestRedact(t *testing.T) {
 	}
 }
 
+// A stall that ends without an event says when it is looked at again, and no other does.
+func TestStallFinding_NamesTheInterval(t *testing.T) {
+	r := runOf(targetNamed("alice"))
+	r.target.Blocked = &Finding{v1alpha1.ReasonPepperLost, "The pepper is lost."}
+	for cause := lifecycle.ByBlock; cause <= lifecycle.AwaitingKey; cause++ {
+		wait := r.resultOf(lifecycle.Plan{Step: lifecycle.Stall, Stall: cause}).RequeueAfter
+		message := stallFinding(r, cause).Message
+		if says := strings.HasSuffix(message, "Keywright checks it again every minute."); says != (wait == time.Minute) {
+			t.Errorf("after %s: %s", wait, message)
+		}
+	}
+}
+
 func TestResultOf(t *testing.T) {
 	for name, c := range map[string]struct {
 		plan lifecycle.Plan

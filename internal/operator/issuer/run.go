@@ -44,8 +44,9 @@ type run struct {
 	losses      lifecycle.Losses
 	// noted: this run has recorded that another writer changed the Secret.
 	noted bool
-	// unusable is why the key in a Secret to adopt cannot be used.
+	// unusable is why the key in a Secret to adopt cannot be used, and entries are the names of all entries.
 	unusable error
+	entries  []string
 	// foundType is the type of a Secret that was read.
 	foundType v1alpha1.SecretType
 	// refusal is why the API server refuses a write of this run for good.

@@ -3,7 +3,9 @@ package issuer
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -108,9 +110,16 @@ func (r *run) readKey(ctx context.Context) error {
 	return err
 }
 
+// errNoEntry means that the Secret lacks the entry that is to hold the key.
+var errNoEntry = errors.New("is missing")
+
 func (r *run) contentOf(ctx context.Context, secret *corev1.Secret) (content *lifecycle.Content, err error) {
-	plaintext := string(secret.Data[r.target.dataKey()])
-	r.unusable = r.format.Check(plaintext)
+	value, found := secret.Data[r.target.dataKey()]
+	plaintext := string(value)
+	r.unusable, r.entries = r.format.Check(plaintext), slices.Sorted(maps.Keys(secret.Data))
+	if !found {
+		r.unusable = errNoEntry
+	}
 	content = &lifecycle.Content{Usable: r.unusable == nil}
 	if !content.Usable {
 		return content, nil
