@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"strings"
@@ -64,7 +65,7 @@ func TestReadiness_NeedsEveryCustomResource(t *testing.T) {
 		"the cache has ended": {informers{err: errors.New("stopped")}, "stopped"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := resourcesReady(c.objects)(httptest.NewRequest("GET", "/readyz", nil))
+			err := resourcesReady(c.objects)(httptest.NewRequest(http.MethodGet, "/readyz", nil))
 			if (err == nil) != (c.want == "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}

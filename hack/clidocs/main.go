@@ -39,7 +39,7 @@ func run(args []string) error {
 	page.WriteString(intro)
 	fmt.Fprintf(&page, "\n## Flags of every command\n\n```text\n%s```\n", root.PersistentFlags().FlagUsages())
 	writeCommands(&page, root)
-	if err := os.WriteFile(filepath.Join(args[0], "cli.md"), page.Bytes(), 0o644); err != nil { //nolint:gosec // a page
+	if err := os.WriteFile(filepath.Join(args[0], "cli.md"), page.Bytes(), 0o644); err != nil {
 		return err
 	}
 	return writeManPages(root, filepath.Join(args[0], "man"))
@@ -83,7 +83,7 @@ func writeManPages(root *cobra.Command, folder string) error {
 	if err := os.RemoveAll(folder); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // pages for everyone
+	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
 	root.DisableAutoGenTag = true
@@ -105,7 +105,7 @@ func writeManPages(root *cobra.Command, folder string) error {
 
 // removeDate removes the third field of .TH "NAME" "1" "Jan 2030" "Keywright".
 func removeDate(path string) error {
-	text, err := os.ReadFile(path) //nolint:gosec // a page that was just written
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
@@ -116,5 +116,5 @@ func removeDate(path string) error {
 			lines[i] = strings.Join(fields, `"`)
 		}
 	}
-	return os.WriteFile(path, []byte(strings.Join(lines, "\n")), 0o644) //nolint:gosec // a page for everyone
+	return os.WriteFile(path, []byte(strings.Join(lines, "\n")), 0o644)
 }

@@ -128,7 +128,7 @@ func TestDo_StopsWaitingWhenInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "60")
-		w.WriteHeader(503)
+		w.WriteHeader(http.StatusServiceUnavailable)
 		cancel()
 	})
 	client.Wait = nil
@@ -241,9 +241,7 @@ func TestKeys_ReadsPageAfterPage(t *testing.T) {
 	}
 	// A caller that stops asks for no further page.
 	queries = nil
-	for range client.Keys(t.Context(), apiclient.KeyFilter{}) {
-		break
-	}
+	client.Keys(t.Context(), apiclient.KeyFilter{})(func(*apiclient.Key, error) bool { return false })
 	if len(queries) != 1 {
 		t.Errorf("%q", queries)
 	}

@@ -185,7 +185,7 @@ url = "https://keys.example.com"
 api_key = %q
 `
 	write(p.home, ".config/keywright/config.toml", fmt.Sprintf(profile, keys.get(who)))
-	return errors.Join(build.Run(), os.Chmod(filepath.Join(p.home, ".config/keywright/config.toml"), 0o600))
+	return errors.Join(build.Run(), os.Chmod(filepath.Join(p.home, ".config", "keywright", "config.toml"), 0o600))
 }
 
 // push commits a change and pushes it.

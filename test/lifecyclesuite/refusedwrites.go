@@ -77,7 +77,7 @@ func (*Suite[T]) expectRefused(ctx context.Context, e *Env[T], o T, message stri
 	GinkgoHelper()
 	Expect(Condition(o, v1alpha1.ConditionStalled)).To(Equal("True/WriteRefused"))
 	Expect(Message(o, v1alpha1.ConditionStalled)).To(And(
-		HavePrefix(message), HaveSuffix("Keywright tries again every minute.")))
+		HavePrefix(message), HaveSuffix("Keywright checks it again every minute.")))
 	Expect(e.Events.Take()).To(ContainElement(HavePrefix("Warning WriteRefused " + message)))
 	generated := e.generated
 	for range 3 {

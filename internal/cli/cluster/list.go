@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"reflect"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -129,9 +128,6 @@ func (f *listFlags) matches(r *row, now time.Time) bool {
 	return now.Sub(last) >= f.unusedIn
 }
 
-// watchEvery is how often --watch looks.
-const watchEvery = 2 * time.Second
-
 func (p *Plugin) list(ctx context.Context, f *listFlags) error {
 	namespace, err := p.namespace()
 	if err != nil {
@@ -141,31 +137,16 @@ func (p *Plugin) list(ctx context.Context, f *listFlags) error {
 		namespace = ""
 	}
 	out := output.NewList(p.Stdout, p.Width(), p.format, listView(p.Now))
-	seen := map[string]*row{}
-	for {
+	return console.List(ctx, out, f.watch, console.Wait, func(yield func(*row, error) bool) {
 		all, err := p.all(ctx, namespace)
 		if err != nil {
-			return err
+			yield(nil, err)
+			return
 		}
 		for _, o := range all {
-			r := rowOf(o)
-			id := r.Kind + r.Namespace + "/" + r.Name
-			if !f.matches(r, p.Now()) || reflect.DeepEqual(seen[id], r) {
-				continue
-			}
-			seen[id] = r
-			if err := out.Print(r); err != nil {
-				return err
+			if r := rowOf(o); f.matches(r, p.Now()) && !yield(r, nil) {
+				return
 			}
 		}
-		if !f.watch {
-			return out.Close()
-		}
-		if err := out.Flush(); err != nil {
-			return err
-		}
-		if console.Wait(ctx, watchEvery) != nil {
-			return out.Close()
-		}
-	}
+	})
 }

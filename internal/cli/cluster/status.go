@@ -51,8 +51,11 @@ func (p *Plugin) status(ctx context.Context, arg string, watch bool) error {
 			p.Printf("%s", text)
 			before = text
 		}
-		if !watch || console.Wait(ctx, watchEvery) != nil {
+		if !watch {
 			return nil
+		}
+		if ended := console.Wait(ctx, console.WatchEvery); ended != nil {
+			return nil //nolint:nilerr // the user has ended the watch
 		}
 	}
 }

@@ -207,6 +207,9 @@ func (p *Printer[T]) expression(value T) error {
 	return p.line(b.String())
 }
 
+// NameOf returns what -o name prints for a value.
+func (p *Printer[T]) NameOf(value T) string { return p.view.Name(value) }
+
 // Flush prints what is held back to align a table.
 func (p *Printer[T]) Flush() error {
 	if p.table == nil || p.count == 0 {

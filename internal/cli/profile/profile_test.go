@@ -146,7 +146,7 @@ func TestKey_FromKeyring(t *testing.T) {
 	if got, err := saved.Key(t.Context()); got != "the-key" || err != nil || saved.KeySource() != "keyring" {
 		t.Errorf("%q %v %+v", got, err, saved)
 	}
-	if text, _ := os.ReadFile(path); strings.Contains(string(text), "the-key") { //nolint:gosec // a path of the test
+	if text, _ := os.ReadFile(path); strings.Contains(string(text), "the-key") {
 		t.Error("the key is in the file")
 	}
 	other := profile.Server{URL: "https://us.example.com", Store: profile.StoreKeyring}
@@ -201,7 +201,7 @@ api_key = "the-key-of-us"
 	if err := load(t, path).SaveToFile("eu", s, "the-new-key"); err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(path) //nolint:gosec // a path of the test
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +240,7 @@ func TestSaveToFile_RefusesWhatItCannotEdit(t *testing.T) {
 			if err == nil || !strings.HasSuffix(err.Error(), "change it by hand") {
 				t.Error(err)
 			}
-			if text, _ := os.ReadFile(path); string(text) != before { //nolint:gosec // a path of the test
+			if text, _ := os.ReadFile(path); string(text) != before {
 				t.Errorf("got %s", text)
 			}
 		})

@@ -168,6 +168,7 @@ func (t *Trail) drop(entries []Entry) {
 		t.dropped.Inc()
 		t.Log.Error("An audit entry will not be in the database",
 			"at", e.At, "actor", e.Actor, "keyID", e.KeyID, "from", e.From,
-			"action", e.Action, "target", e.Target, "outcome", e.Outcome, "detail", e.Detail, "reason", e.Reason, "count", e.Count)
+			"action", e.Action, "target", e.Target, "outcome", e.Outcome, "detail", e.Detail,
+			"reason", e.Reason, "count", e.Count)
 	}
 }

@@ -250,7 +250,7 @@ func (r *run) conflictMessage() string {
 		case owner != nil && r.observed.Owner == lifecycle.Leftover:
 			return fmt.Sprintf("Secret %s names a deleted %s %s as its owner, but Keywright did not write it: delete it, or "+
 				"remove its ownerReferences and hand its key over with annotation %s: \"true\" on the Secret.",
-				secret, owner.Kind, owner.Name, v1alpha1.AnnotationAdopt) + again
+				secret, owner.Kind, owner.Name, v1alpha1.AnnotationAdopt)
 		case owner != nil:
 			return fmt.Sprintf("Secret %s belongs to %s %s: name another in spec.secret.name.",
 				secret, owner.Kind, owner.Name)

@@ -59,10 +59,10 @@ func (r *run) refusalMessage() string {
 	name := r.target.Spec.SecretName
 	if r.immutable {
 		return fmt.Sprintf("Secret %s is immutable, so that no other key can be written into it: delete it, or name "+
-			"another in spec.secret.name. Keywright tries again every minute.", name)
+			"another in spec.secret.name.", name)
 	}
 	return fmt.Sprintf("The API server refuses a write and will do so again: %.*s. Change what it names in the spec, "+
-		"Secret %s or the policy. Keywright tries again every minute.", maxFailure, r.refusal, name)
+		"Secret %s or the policy.", maxFailure, r.refusal, name)
 }
 
 // isImmutable reports whether a Secret was not written because it is immutable.

@@ -75,7 +75,7 @@ func TestRun_RefusalIsStalledWithoutTheKey(t *testing.T) {
 		}
 		if reason, message := f.ready(); reason != "WriteRefused" ||
 			message != "Secret alice-admin-key is immutable, so that no other key can be written into it: delete it, or name "+
-				"another in spec.secret.name. Keywright tries again every minute." {
+				"another in spec.secret.name. Keywright checks it again every minute." {
 			t.Fatalf("%s: %s", reason, message)
 		}
 	}

@@ -136,17 +136,20 @@ func (f *freshness) fail(err error) (first bool) {
 	first = f.err == nil
 	f.err = err
 	if first {
-		f.log.Warn(failureText(err), "error", err.Error(), "continuingWithLastView", f.listed,
-			"age", f.now().Sub(f.confirmed).String())
+		f.warn(err)
 	}
 	return first
 }
 
-func failureText(err error) string {
-	if apierrors.IsNotFound(err) {
-		return "The API server does not serve the resource"
+func (f *freshness) warn(err error) {
+	details := []any{
+		"error", err.Error(), "continuingWithLastView", f.listed, "age", f.now().Sub(f.confirmed).String(),
 	}
-	return "The API server is unreachable"
+	if apierrors.IsNotFound(err) {
+		f.log.Warn("The API server does not serve the resource", details...)
+		return
+	}
+	f.log.Warn("The API server is unreachable", details...)
 }
 
 // shows reports whether the view has this version of an object or a later one. Without a version it does not.
