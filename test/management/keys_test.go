@@ -12,7 +12,8 @@ import (
 )
 
 var _ = Describe("Keys", func() {
-	DescribeTable("are created, changed, rotated and deleted by REST, of", func(ctx SpecContext, base, managed, subject string) {
+	const verbs = "are created, changed, rotated and deleted by REST, of"
+	DescribeTable(verbs, func(ctx SpecContext, base, managed, subject string) {
 		made := admin().send(ctx, http.MethodPost, base,
 			`{"name":"First","description":"of many","scopes":["certs.read"],"expires_in_seconds":3600}`)
 		Expect(made.status).To(Equal(201), made.text)

@@ -13,8 +13,8 @@ import (
 // WatchEvery is how often --watch looks.
 const WatchEvery = 2 * time.Second
 
-// List prints values as they come. With watch it looks again after each wait, and prints those that are new or different,
-// until wait returns an error: the user has ended it.
+// List prints values as they come. With watch it looks again after each wait, and prints those that are new or
+// different, until wait returns an error: the user has ended it.
 func List[T any](
 	ctx context.Context, out *output.Printer[T], watch bool, wait func(context.Context, time.Duration) error,
 	all iter.Seq2[T, error],
