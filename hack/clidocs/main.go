@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra/doc"
 
 	"keywright.dev/keywright/internal/cli"
+	"keywright.dev/keywright/internal/cli/cluster"
 )
 
 // intro is the part of the page that a person wrote.
@@ -32,17 +33,26 @@ func run(args []string) error {
 	if len(args) != 1 {
 		return errors.New("usage: clidocs FOLDER")
 	}
-	root := (&cli.App{}).Command()
-	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
 	var page bytes.Buffer
 	page.WriteString(intro)
-	fmt.Fprintf(&page, "\n## Flags of every command\n\n```text\n%s```\n", root.PersistentFlags().FlagUsages())
-	writeCommands(&page, root)
-	if err := os.WriteFile(filepath.Join(args[0], "cli.md"), page.Bytes(), 0o644); err != nil {
+	man := filepath.Join(args[0], "man")
+	if err := os.RemoveAll(man); err != nil {
 		return err
 	}
-	return writeManPages(root, filepath.Join(args[0], "man"))
+	if err := os.MkdirAll(man, 0o755); err != nil {
+		return err
+	}
+	server, cluster := (&cli.App{}).Command(), (&cluster.Plugin{}).Command()
+	fmt.Fprintf(&page, "\n## Flags of every command\n\n```text\n%s```\n", server.PersistentFlags().FlagUsages())
+	for _, root := range []*cobra.Command{server, cluster} {
+		root.InitDefaultHelpCmd()
+		root.InitDefaultCompletionCmd()
+		writeCommands(&page, root)
+		if err := writeManPages(root, man); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(args[0], "cli.md"), page.Bytes(), 0o644)
 }
 
 // writeCommands writes a section for each command that does something.
@@ -80,12 +90,6 @@ func writeCommand(page *bytes.Buffer, c *cobra.Command) {
 
 // writeManPages writes a page for each command. They have no date, so that they change only when a help text does.
 func writeManPages(root *cobra.Command, folder string) error {
-	if err := os.RemoveAll(folder); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return err
-	}
 	root.DisableAutoGenTag = true
 	header := &doc.GenManHeader{Section: "1", Source: "Keywright", Manual: "Keywright"}
 	if err := doc.GenManTree(root, header, folder); err != nil {
