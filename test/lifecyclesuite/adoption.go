@@ -233,6 +233,12 @@ func (s *Suite[T]) refusedAdoption() {
 			}
 		})
 
+		s.adoptionsOfKeysInUse()
+	})
+}
+
+func (s *Suite[T]) adoptionsOfKeysInUse() {
+	Context("because of another owner", func() {
 		It("names the object that already has the key", func(ctx SpecContext) {
 			e := s.NewEnv(ctx)
 			e.HandOver(ctx, e.SecretOf(one), e.Brought())
@@ -268,7 +274,8 @@ func (s *Suite[T]) refusedAdoption() {
 			o := e.PassGrace(ctx, one)
 			ExpectConditions(o, "False/KeyInUse", noKey)
 			Expect(Message(o, "Stalled")).To(Equal("The key in Secret " + e.SecretOf(one) + " already belongs to " +
-				"the instance, as its present or a former bootstrap key: put another key into the Secret."))
+				"the instance, as its present or a former bootstrap key: put another key into the Secret. " +
+				"Keywright checks it again every minute."))
 			Expect(o.HolderStatus().Keys).To(BeEmpty())
 		})
 

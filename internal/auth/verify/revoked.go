@@ -174,7 +174,7 @@ func (o *object) records(f fingerprint) bool {
 
 // isBarred reports whether a key is refused for good. The last admin keeps its key until there is another one.
 func (x *Index) isBarred(o *object, k *heldKey) bool {
-	return k.barred && !(o.staysIfLast && x.admins.none())
+	return k.barred && (!o.staysIfLast || !x.admins.none())
 }
 
 // addFormerBootstrap refuses earlier bootstrap keys to every object. The caller holds mu.

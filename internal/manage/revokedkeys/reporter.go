@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
@@ -44,7 +45,7 @@ func (r *Reporter) Run(ctx context.Context) {
 
 func (r *Reporter) reportAll(ctx context.Context) {
 	wasFailing := len(r.failed) > 0
-	due := append(r.failed, r.From.TakeRecurrences()...)
+	due := slices.Concat(r.failed, r.From.TakeRecurrences())
 	r.failed = nil
 	for i, one := range due {
 		err := r.report(ctx, one)

@@ -17,10 +17,7 @@ import (
 // Store reads and writes AdminUsers at the API server. In the server it is an *objects.Store; tests keep them
 // in memory.
 type Store interface {
-	Generate() (*objects.Key, error)
-	Brought(plaintext string) (*objects.Key, error)
-	Taken(ctx context.Context, k *objects.Key) (bool, error)
-	Revoked(k *objects.Key) bool
+	NewKeys
 	Users(ctx context.Context) ([]v1alpha1.AdminUser, error)
 	User(ctx context.Context, name string) (*v1alpha1.AdminUser, error)
 	Create(ctx context.Context, o objects.Object, k *objects.Key) error
@@ -30,6 +27,14 @@ type Store interface {
 	Delete(ctx context.Context, o objects.Object) error
 	RequestRotation(ctx context.Context, o objects.Object) error
 	Event(o objects.Object, reason, message string)
+}
+
+// NewKeys makes keys that are not recorded yet, and reports whether one may be.
+type NewKeys interface {
+	Generate() (*objects.Key, error)
+	Brought(plaintext string) (*objects.Key, error)
+	Taken(ctx context.Context, k *objects.Key) (bool, error)
+	Revoked(k *objects.Key) bool
 }
 
 // Seen reads and deletes seen users. In the server they are in the database, which may be down.

@@ -115,9 +115,7 @@ func foldKeyID(secret *metav1.PartialObjectMetadata) {
 		secret.GenerateName = id
 	}
 	// Only an adoption needs the time, which reads the Secret itself.
-	if _, found := secret.Annotations[v1alpha1.AnnotationIssuedAt]; found {
-		delete(secret.Annotations, v1alpha1.AnnotationIssuedAt)
-	}
+	delete(secret.Annotations, v1alpha1.AnnotationIssuedAt)
 }
 
 // KeyID returns the id of the key that Keywright last wrote into a Secret, trimmed or not.
