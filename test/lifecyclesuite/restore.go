@@ -117,6 +117,9 @@ func (e *Env[T]) recreate(ctx context.Context, name string, backup T, change ...
 	GinkgoHelper()
 	o := e.Create(ctx, name, change...)
 	backup.HolderStatus().DeepCopyInto(o.HolderStatus())
+	if user, isUser := any(o).(*v1alpha1.AdminUser); isUser {
+		user.Status.ID = any(backup).(*v1alpha1.AdminUser).Status.ID
+	}
 	for i := range o.HolderStatus().Keys {
 		o.HolderStatus().Keys[i].IssuedAt = metav1.NewTime(o.GetCreationTimestamp().Add(-24 * time.Hour))
 	}
