@@ -40,8 +40,7 @@ func (d *DB) Do(ctx context.Context, statement string) error {
 
 // Purge removes rows beyond the bounds of their table, as Run does regularly, as of the time now.
 func (d *DB) Purge(ctx context.Context, now time.Time) error {
-	d.now = func() time.Time { return now }
-	return d.purge(ctx)
+	return d.purge(ctx, now)
 }
 
 // Bound sets the largest numbers of rows.

@@ -77,7 +77,7 @@ func (d *DB) oldestFirst() []table {
 func (d *DB) purgeRegularly(ctx context.Context) {
 	var measuredAt time.Time
 	for {
-		err := d.purge(ctx)
+		err := d.purge(ctx, d.now())
 		if err == nil && d.now().Sub(measuredAt) >= sizesEvery {
 			if err = d.measureTables(ctx); err == nil {
 				measuredAt = d.now()
@@ -97,19 +97,19 @@ func (d *DB) purgeRegularly(ctx context.Context) {
 }
 
 // purge removes the rows beyond the bounds of every table, and counts the others.
-func (d *DB) purge(ctx context.Context) error {
-	errs := []error{sessionStore{d}.RemoveExpired(ctx, d.now()), sessionStore{d}.removeExcess(ctx, d.bounds.sessions)}
+func (d *DB) purge(ctx context.Context, now time.Time) error {
+	errs := []error{sessionStore{d}.RemoveExpired(ctx, now), sessionStore{d}.removeExcess(ctx, d.bounds.sessions)}
 	for _, t := range d.oldestFirst() {
-		errs = append(errs, d.removeOld(ctx, &t), d.removeExcess(ctx, &t))
+		errs = append(errs, d.removeOld(ctx, &t, now), d.removeExcess(ctx, &t))
 	}
 	return errors.Join(append(errs, d.countRows(ctx))...)
 }
 
-func (d *DB) removeOld(ctx context.Context, t *table) error {
+func (d *DB) removeOld(ctx context.Context, t *table, now time.Time) error {
 	if t.retention <= 0 {
 		return nil
 	}
-	return d.removeInBatches(ctx, t, removedOld, t.age+" <", d.now().Add(-t.retention).UnixMicro())
+	return d.removeInBatches(ctx, t, removedOld, t.age+" <", now.Add(-t.retention).UnixMicro())
 }
 
 // removeExcess finds the newest of the rows beyond the bound first, so that replicas that do the same at once do not
