@@ -67,9 +67,22 @@ func (s *store) has(k pepper.Digest) bool {
 }
 
 // ended keeps the keys that were published as ended.
-type ended []pepper.Digest
+type ended struct {
+	mu  sync.Mutex
+	all []pepper.Digest
+}
 
-func (e *ended) Publish(keys []pepper.Digest) { *e = append(*e, keys...) }
+func (e *ended) Publish(keys []pepper.Digest) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.all = append(e.all, keys...)
+}
+
+func (e *ended) keys() []pepper.Digest {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.all)
+}
 
 // replica is one server.
 type replica struct {
@@ -106,8 +119,8 @@ func TestMemory_IsSharedAndSurvivesRestarts(t *testing.T) {
 			t.Fatal(err)
 		}
 		there.Note([]pepper.Digest{key(2), key(1)})
-		if !here.refuses(key(1)) || !there.refuses(key(2)) || !slices.Equal(*here.ended, []pepper.Digest{key(1)}) {
-			t.Error("not refused at once by the replica itself, or not published: ", *here.ended)
+		if !here.refuses(key(1)) || !there.refuses(key(2)) || !slices.Equal(here.ended.keys(), []pepper.Digest{key(1)}) {
+			t.Error("not refused at once by the replica itself, or not published: ", here.ended.keys())
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()

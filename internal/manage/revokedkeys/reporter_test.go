@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 // reports keeps what was reported, as <object> <reason>.
 type reports struct {
+	mu   sync.Mutex
 	all  []string
 	fail error
 }
@@ -28,10 +30,18 @@ func (r *reports) ReportRefused(_ context.Context, id verify.ID, _, _, reason, n
 }
 
 func (r *reports) keep(text string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.fail == nil {
 		r.all = append(r.all, text)
 	}
 	return r.fail
+}
+
+func (r *reports) setFail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fail = err
 }
 
 func TestReporter_ReportsUntilItSucceeds(t *testing.T) {
@@ -50,7 +60,7 @@ func TestReporter_ReportsUntilItSucceeds(t *testing.T) {
 		put(9)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		status.fail = nil
+		status.setFail(nil)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		put(1)
