@@ -41,10 +41,10 @@ type Waiter struct {
 type wait struct {
 	id     string
 	object keyholder.Object
-	// secret is the metadata of the Secret when it was found in the way.
+	// secret is the metadata of the Secret when it was found in the way. Waiter.mu guards it and asked.
 	secret *metav1.PartialObjectMetadata
-	// again is true if the object has asked again since the watch began.
-	again bool
+	// asked is true if the object has asked since the last watch began.
+	asked bool
 }
 
 // New returns a Waiter that reads from the API server. requeue has a channel for each kind of object.
@@ -62,13 +62,15 @@ func (w *Waiter) Await(object keyholder.Object, secret *metav1.PartialObjectMeta
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if open, found := w.waits[id]; found {
-		open.secret, open.again = secret.DeepCopy(), true
+		open.secret, open.asked = secret.DeepCopy(), true
 		return
 	}
 	if len(w.waits) >= maxWatches {
 		return
 	}
-	begun := &wait{id: id, object: object.DeepCopyObject().(keyholder.Object), secret: secret.DeepCopy()}
+	begun := &wait{
+		id: id, object: object.DeepCopyObject().(keyholder.Object), secret: secret.DeepCopy(), asked: true,
+	}
 	w.waits[id] = begun
 	// There is room for as many as maxWatches allows.
 	w.begun <- begun
@@ -90,7 +92,7 @@ func (w *Waiter) Start(ctx context.Context) error {
 
 // follow requeues the object once its Secret is free.
 func (w *Waiter) follow(ctx context.Context, begun *wait) {
-	for secret := begun.secret; secret != nil; secret = w.next(begun) {
+	for secret := w.next(begun); secret != nil; secret = w.next(begun) {
 		watching, cancel := context.WithTimeout(ctx, watchTime)
 		free := w.awaitFree(watching, secret)
 		cancel()
@@ -106,12 +108,12 @@ func (w *Waiter) follow(ctx context.Context, begun *wait) {
 	}
 }
 
-// next returns the Secret to watch again if the object has asked for that. Otherwise it ends the wait and returns nil.
+// next returns the Secret to watch if the object has asked for that. Otherwise it ends the wait and returns nil.
 func (w *Waiter) next(begun *wait) *metav1.PartialObjectMetadata {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if begun.again {
-		begun.again = false
+	if begun.asked {
+		begun.asked = false
 		return begun.secret
 	}
 	delete(w.waits, begun.id)
