@@ -42,9 +42,9 @@ func run(args []string) error {
 	if err := os.MkdirAll(man, 0o755); err != nil {
 		return err
 	}
-	server, cluster := (&cli.App{}).Command(), (&cluster.Plugin{}).Command()
+	server, plugin := (&cli.App{}).Command(), (&cluster.Plugin{}).Command()
 	fmt.Fprintf(&page, "\n## Flags of every command\n\n```text\n%s```\n", server.PersistentFlags().FlagUsages())
-	for _, root := range []*cobra.Command{server, cluster} {
+	for _, root := range []*cobra.Command{server, plugin} {
 		root.InitDefaultHelpCmd()
 		root.InitDefaultCompletionCmd()
 		writeCommands(&page, root)
