@@ -56,15 +56,13 @@ func (d *doctor) checkPolicies(ctx context.Context) []finding {
 		installed[all.Items[i].Name] = true
 	}
 	for i := range bindings.Items {
-		if slices.Contains(bindings.Items[i].Spec.ValidationActions, admissionv1.Deny) {
-			bound[bindings.Items[i].Spec.PolicyName] = true
-		}
+		bound[bindings.Items[i].Spec.PolicyName] = true
 	}
 	if missing := missingOf(policies, installed); missing != "" {
 		return []finding{wrong(remedy, "not installed: %s", missing)}
 	}
 	if missing := missingOf(policies, bound); missing != "" {
-		return []finding{wrong(remedy, "without a binding that denies: %s", missing)}
+		return []finding{wrong(remedy, "without a binding: %s", missing)}
 	}
 	return ok("%d policies are in force", len(policies))
 }
