@@ -47,6 +47,19 @@ func running(ctx context.Context) string {
 	return rest[:12]
 }
 
+// published returns the published configuration without the former bootstrap keys, and its revision. A bootstrap key that
+// a spec replaced stays among the former ones.
+func published(ctx context.Context) (settings config.Runtime, revision string) {
+	GinkgoHelper()
+	document := &corev1.ConfigMap{}
+	key := client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapRuntime}
+	Expect(s.Client.Get(ctx, key, document)).To(Succeed())
+	settings, err := config.ParseRuntime(document.Data[config.RuntimeKey])
+	Expect(err).NotTo(HaveOccurred())
+	settings.FormerBootstrapDigests = nil
+	return settings, config.Revision(document.Data[config.RuntimeKey])
+}
+
 func awaitRunning(ctx context.Context, revision OmegaMatcher) {
 	GinkgoHelper()
 	Eventually(ctx, func() string { return running(ctx) }).WithTimeout(patience).Should(revision)
@@ -114,10 +127,15 @@ func configEvents(ctx context.Context, reason string) (notes []string) {
 
 var _ = Describe("The configuration", Serial, func() {
 	BeforeEach(func(ctx SpecContext) {
-		before := running(ctx)
+		before, _ := published(ctx)
 		DeferCleanup(func(ctx SpecContext) {
 			write(ctx, plain)
-			awaitRunning(ctx, Equal(before))
+			Eventually(ctx, func() config.Runtime {
+				now, _ := published(ctx)
+				return now
+			}).WithTimeout(patience).Should(Equal(before))
+			_, revision := published(ctx)
+			awaitRunning(ctx, Equal(revision))
 		})
 	})
 
