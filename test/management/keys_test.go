@@ -47,6 +47,19 @@ var _ = Describe("Keys", func() {
 		Entry("any subject, by id", "/apiv1/accounts/by-id/apikeys", "/apiv1/apikeys", "Account/by-id"),
 	)
 
+	It("of a user are refused while the user is disabled", func(ctx SpecContext) {
+		const user = "/api/admin/users/wendy"
+		made := admin().send(ctx, http.MethodPost, "/api/admin/users", `{"username":"wendy"}`)
+		Expect(made.status).To(Equal(200), made.text)
+		for _, enabled := range []bool{false, true} {
+			changed := admin().send(ctx, http.MethodPatch, user, fmt.Sprintf(`{"enabled":%t}`, enabled))
+			Expect(changed.at("enabled")).To(Equal(enabled), changed.text)
+			want := map[bool]int{false: 401, true: 200}[enabled]
+			Expect(kit.AuthStatus(ctx, s.ServerURL, made.string("api_key"))).To(Equal(want))
+		}
+		Expect(admin().send(ctx, http.MethodDelete, user, "").status).To(Equal(200))
+	})
+
 	It("hold no more than their creator holds", func(ctx SpecContext) {
 		made := admin().send(ctx, http.MethodPost, "/apiv1/accounts/boss/apikeys",
 			`{"name":"boss","scopes":["users.read","users.write","audit.read"]}`)
