@@ -62,7 +62,7 @@ func (p *Plugin) rotateCommand() *cobra.Command {
 		Use:   "rotate KEY...",
 		Short: "Ask the operator for a new key. The old one is accepted until its overlap ends.",
 		Example: `  kubectl keywright rotate ci
-  kubectl keywright rotate adminuser/alice`,
+  kubectl keywright rotate adminuser/oncall`,
 		Args: console.Arguments(1, -1), ValidArgsFunction: p.completeKeys,
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -102,7 +102,7 @@ func (p *Plugin) stateCommand(verb string, state v1alpha1.State) *cobra.Command 
 		c.Example += " --force"
 		c.Flags().BoolVar(&force, "force", false, "do not ask")
 	} else {
-		c.Example += "\n  kubectl keywright " + verb + " adminuser/alice"
+		c.Example += "\n  kubectl keywright " + verb + " adminuser/oncall"
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		return p.each(c.Context(), args, func(o keyholder.Object) error {

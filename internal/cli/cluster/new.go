@@ -37,8 +37,8 @@ func (p *Plugin) newAPIKeyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "apikey NAME --subject KIND/NAME",
 		Short: "Create an APIKey, or print its manifest.",
-		Example: `  kubectl keywright new apikey ci --subject Account/ci --scope certs.read --rotate-every 24h --dry-run -o yaml
-  kubectl keywright new apikey nightly --subject Account/ci --ttl 720h`,
+		Example: `  kubectl keywright new apikey ci --subject Account/team-ci --scope certs.read --rotate-every 24h --dry-run -o yaml
+  kubectl keywright new apikey nightly --subject Account/team-ci --ttl 720h`,
 		Args: console.Arguments(1, 1),
 	}
 	f.addTo(c)

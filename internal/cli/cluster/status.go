@@ -25,7 +25,7 @@ func (p *Plugin) statusCommand() *cobra.Command {
 		Use:   "status KEY",
 		Short: "Describe one key object: its keys, deadlines, last use, and what is wrong.",
 		Example: `  kubectl keywright status ci
-  kubectl keywright status adminuser/alice`,
+  kubectl keywright status adminuser/oncall`,
 		Args: console.Arguments(1, 1), ValidArgsFunction: p.completeKeys,
 	}
 	c.Flags().BoolVarP(&watch, "watch", "w", false, "go on, and print the story again when it changes")
