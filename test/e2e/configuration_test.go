@@ -47,8 +47,8 @@ func running(ctx context.Context) string {
 	return rest[:12]
 }
 
-// published returns the published configuration without the former bootstrap keys, and its revision. A bootstrap key that
-// a spec replaced stays among the former ones.
+// published returns the published configuration without the former bootstrap keys, and its revision. A bootstrap key
+// that a spec replaced stays among the former ones.
 func published(ctx context.Context) (settings config.Runtime, revision string) {
 	GinkgoHelper()
 	document := &corev1.ConfigMap{}
