@@ -99,19 +99,9 @@ func parseInstant(text string) (time.Time, error) {
 		"--expires-at %q must be a time such as 2030-01-31T12:00:00Z, a day such as 2030-01-31, or none", text)
 }
 
-// parseTTL reads what time.ParseDuration reads, and whole days and weeks: 90d, 2w.
 func parseTTL(text string) (time.Duration, error) {
-	const day = 24 * time.Hour
-	units := map[string]time.Duration{"d": day, "w": 7 * day}
-	d, err := time.ParseDuration(text)
-	for suffix, unit := range units {
-		if count, found := strings.CutSuffix(text, suffix); found {
-			var n int64
-			n, err = strconv.ParseInt(count, 10, 32)
-			d = time.Duration(n) * unit
-		}
-	}
-	if err != nil || d < time.Second || d%time.Second != 0 {
+	d, ok := console.ParseSpan(text)
+	if !ok || d < time.Second || d%time.Second != 0 {
 		return 0, console.Usagef("--ttl %q must be a time of at least 1s such as 90d, 12h or 30m", text)
 	}
 	return d, nil

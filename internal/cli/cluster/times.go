@@ -1,8 +1,6 @@
 package cluster
 
 import (
-	"strconv"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,18 +33,9 @@ func short(t *metav1.Time, now time.Time) string {
 	return duration.HumanDuration(now.Sub(t.Time)) + " ago"
 }
 
-// parseSpan reads a span of time: 90d, 2w, or what time.ParseDuration reads.
 func parseSpan(flag, text string) (time.Duration, error) {
-	days := map[string]int{"d": 1, "w": 7}
-	for unit, n := range days {
-		if count, found := strings.CutSuffix(text, unit); found {
-			if c, err := strconv.ParseUint(count, 10, 16); err == nil {
-				return time.Duration(c) * time.Duration(n) * 24 * time.Hour, nil
-			}
-		}
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil || d < 0 {
+	d, ok := console.ParseSpan(text)
+	if !ok {
 		return 0, console.Usagef("--%s %q must be a time such as 7d, 12h or 30m", flag, text)
 	}
 	return d, nil
