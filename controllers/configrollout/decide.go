@@ -118,7 +118,7 @@ func (s state) overdue(behind []replica, now time.Time) []replica {
 	})
 }
 
-// nextCheck returns when the first of these replicas is overdue that has not been warned of. 0: there is none.
+// nextCheck returns when the first replica without a warning so far becomes overdue. 0: no replica will.
 func (s state) nextCheck(behind []replica, now time.Time) time.Duration {
 	var soonest time.Duration
 	for _, r := range behind {

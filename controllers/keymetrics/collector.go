@@ -21,7 +21,8 @@ var (
 	stalledDesc = describe("keywright_stalled_objects",
 		"AdminUsers and APIKeys on which a person has to act, whether or not their key is accepted.", "kind")
 	nextExpiryDesc = describe("keywright_next_expiry_seconds",
-		"Time until the next active key ends that no scheduled rotation replaces before. Absent if there is none.", "kind")
+		"Time until the next active key ends, without keys that a scheduled rotation replaces in time. "+
+			"Absent without such a key.", "kind")
 	nextRotationDesc = describe("keywright_next_rotation_seconds",
 		"Time until the next scheduled rotation, negative if one is overdue. Absent without a schedule.", "kind")
 )

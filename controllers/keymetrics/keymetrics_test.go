@@ -231,7 +231,7 @@ func TestCollector_Collect(t *testing.T) {
 	ending := status(keys(key(in(2*time.Hour))), accepted())
 	c := collector(true, true, admin("secret-name", rotated), admin("ending", ending), admin("other", demoted))
 	want := `
-# HELP keywright_next_expiry_seconds Time until the next active key ends that no scheduled rotation replaces before. Absent if there is none.
+# HELP keywright_next_expiry_seconds Time until the next active key ends, without keys that a scheduled rotation replaces in time. Absent without such a key.
 # TYPE keywright_next_expiry_seconds gauge
 keywright_next_expiry_seconds{kind="AdminUser"} 7200
 # HELP keywright_next_rotation_seconds ` +

@@ -41,7 +41,7 @@ type volume struct{ measured atomic.Pointer[Volume] }
 // errLow is why what the server can do without is not written.
 var errLow = errors.New("the volume of the database is almost full")
 
-// Volume returns the volume as of the last measurement, or nil if there is none: PostgreSQL has its own.
+// Volume returns the volume as of the last measurement, or nil with PostgreSQL, which has its own.
 func (d *DB) Volume() *Volume { return d.volume.measured.Load() }
 
 // checkRoom refuses to write what the server can do without while the space is low: what is left is for sessions and

@@ -32,7 +32,7 @@ var (
 	s *stack.Stack
 	// line is the first server's connection to the API server. Other clients do not use it.
 	line *relay
-	// legs is the proxy of another server. Nil: there is none.
+	// legs is the proxy of another server. It may be nil.
 	legs *proxy
 	// path is the API server's URL for the next server.
 	path string

@@ -50,8 +50,8 @@ func (v *Verifier) CanonicalName(name string) string {
 	return ""
 }
 
-// UserID returns the id of the user whose AdminUser has this username. It is empty if there is none, or if it is being
-// deleted.
+// UserID returns the id of the user whose AdminUser has this username. It is empty without such an AdminUser, and while
+// the AdminUser is being deleted.
 func (v *Verifier) UserID(name string) string {
 	v.index.mu.Lock()
 	defer v.index.mu.Unlock()

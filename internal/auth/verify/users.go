@@ -22,7 +22,7 @@ type user struct {
 	admin atomic.Bool
 	// holding is what bindings give to the user. Finding it by name would cost as much as the decision does.
 	holding atomic.Pointer[access.Holding]
-	// self is the identity of the AdminUser of this name. Nil: there is none.
+	// self is the identity of the AdminUser of this name. Nil without one.
 	self atomic.Pointer[Identity]
 	// reported is when the user was last reported as seen.
 	reported reportTime

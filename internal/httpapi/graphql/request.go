@@ -73,7 +73,7 @@ func executionOf(ctx context.Context) *execution {
 // maxPolicies bounds the policies in one reply, in bytes. Only policies can be long, and aliases can repeat them.
 const maxPolicies = 8 << 20
 
-// policy returns a policy as a JSON text, or nil if there is none or the reply has reached maxPolicies.
+// policy returns a policy as a JSON text, or nil for a key without one, and when the reply has reached maxPolicies.
 func (e *execution) policy(p *v1alpha1.Policy) *string {
 	if p == nil {
 		return nil

@@ -13,7 +13,7 @@ import (
 )
 
 // changedBy returns the field manager that has changed the key or another part that Keywright wrote: the one that has
-// the key's entry, else the one that has written last. The result is empty if there is none, as in the cache.
+// the key's entry, else the one that has written last. The result is empty without managed fields, as in the cache.
 func (t *Target) changedBy(secret *metav1.PartialObjectMetadata) string {
 	var ours time.Time
 	for _, entry := range secret.ManagedFields {

@@ -80,7 +80,7 @@ func (r *run) readMetadata(ctx context.Context) error {
 	return err
 }
 
-// liveMetadata reads the metadata of a Secret from the API server. It returns nil if there is none.
+// liveMetadata reads the metadata of a Secret from the API server. It returns nil for a missing Secret.
 func (i *Issuer) liveMetadata(ctx context.Context, key client.ObjectKey) (*metav1.PartialObjectMetadata, error) {
 	secret := SecretMetadata()
 	err := i.Live.Get(ctx, key, secret)
