@@ -22,8 +22,8 @@ const (
 	MaxAhead = 5 * time.Minute
 )
 
-// Tokens are the counts of one call or the sums of several. Input, Output, CacheRead and CacheWrite are disjoint: Input
-// has no cached tokens.
+// Tokens are the counts of one call or the sums of several. Input, Output, CacheRead and CacheWrite are disjoint:
+// Input has no cached tokens.
 type Tokens struct {
 	Input, Output, CacheRead, CacheWrite int64
 	// Reasoning is a part of Output.
@@ -32,8 +32,8 @@ type Tokens struct {
 
 // Record is one AI call.
 type Record struct {
-	// ID is unique among the records of Reporter.Subject, and remembered as long as the record is stored. A record whose ID
-	// is stored already is not stored again.
+	// ID is unique among the records of Reporter.Subject, and remembered as long as the record is stored. A record
+	// whose ID is stored already is not stored again.
 	ID string
 	// At is when the call was made, ReceivedAt when the server received the record. Both have microseconds.
 	At, ReceivedAt time.Time
@@ -59,8 +59,8 @@ type Record struct {
 
 // Reporter is the key that reported a record, as it was then: reports keep its names when it is gone.
 type Reporter struct {
-	// KeyUID is the uid of the key's object, and Key its <namespace>/<name>. Both are empty for the bootstrap key and for
-	// callers without a key.
+	// KeyUID is the uid of the key's object, and Key its <namespace>/<name>. Both are empty for the bootstrap key and
+	// for callers without a key.
 	KeyUID, Key string
 	// Subject is the owner: User/alice.
 	Subject string

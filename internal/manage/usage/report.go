@@ -72,7 +72,8 @@ func (t *Totals) Add(other *Totals) {
 
 // Line is the usage of one group.
 type Line struct {
-	// Key names the group: <provider> / <model>, 2030-01-31, 2030-W05, 2030-01, 2030-01-31T13:00+01:00, <namespace>/<name>, …
+	// Key names the group: <provider> / <model>, 2030-01-31, 2030-W05, 2030-01, 2030-01-31T13:00+01:00,
+	// <namespace>/<name>, …
 	Key string
 	Totals
 }
@@ -80,8 +81,8 @@ type Line struct {
 // Report is the answer to a Query.
 type Report struct {
 	Totals
-	// Lines are sorted by cost, the highest first, unknown costs last, then by key. A record with several tags counts in
-	// each of their lines.
+	// Lines are sorted by cost, the highest first, unknown costs last, then by key. A record with several tags counts
+	// in each of their lines.
 	Lines []Line
 }
 

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// Store holds records, their roll-ups for each quarter of an hour, and the counters of budgets. The roll-ups and counters
-// change in the transaction that stores a record, so that a report is the same whether its records are still stored or
-// not.
+// Store holds records, their roll-ups for each quarter of an hour, and the counters of budgets. The roll-ups and
+// counters change in the transaction that stores a record, so that a report is the same whether its records are still
+// stored or not.
 type Store interface {
-	// Append stores all records or none. It omits those whose ID is stored for their subject, and returns how many are new.
-	// For each new record it adds to the counters, of all periods, of its key and its roles, at the record's time.
+	// Append stores all records or none. It omits those whose ID is stored for their subject, and returns how many are
+	// new. For each new record it adds to the counters, of all periods, of its key and its roles, at the record's time.
 	Append(ctx context.Context, records []Record) (stored int, err error)
 	// Report returns totals and lines from the roll-ups, or from the stored records with ByJob.
 	Report(ctx context.Context, q Query) (*Report, error)
@@ -20,9 +20,9 @@ type Store interface {
 	Job(ctx context.Context, job string, limit int) ([]Record, error)
 	// Each calls yield with each stored record that matches, the oldest first, in pages, until yield returns an error.
 	Each(ctx context.Context, q Query, yield func(*Record) error) error
-	// Reprice calls cost with each stored record since an instant whose cost was computed or is unknown, and stores the cost
-	// and price that cost leaves in the record, with roll-ups and counters. It returns how many records changed. With dryRun
-	// nothing is stored.
+	// Reprice calls cost with each stored record since an instant whose cost was computed or is unknown, and stores the
+	// cost and price that cost leaves in the record, with roll-ups and counters. It returns how many records changed.
+	// With dryRun nothing is stored.
 	Reprice(ctx context.Context, since time.Time, dryRun bool, cost func(*Record)) (Repriced, error)
 	// Counters returns the counters with these ids. Those without a record are absent.
 	Counters(ctx context.Context, ids []CounterID) ([]Counter, error)
@@ -36,7 +36,7 @@ type Repriced struct {
 
 // Pricer computes costs. It is safe for concurrent use.
 type Pricer interface {
-	// Price sets Cost and Price of a record without a cost, from the price in effect when the call was made. It leaves Cost
-	// nil if the price of the model is unknown.
+	// Price sets Cost and Price of a record without a cost, from the price in effect when the call was made. It leaves
+	// Cost nil if the price of the model is unknown.
 	Price(r *Record)
 }
