@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -84,6 +85,26 @@ func (c *Caller) KeyObjectUID() string {
 	}
 	return c.verdict.UID()
 }
+
+// KeyObject returns the key object of the caller's key. It is zero without a key, and for the bootstrap key.
+func (c *Caller) KeyObject() verify.ID {
+	if c.KeyObjectUID() == "" {
+		return verify.ID{}
+	}
+	return c.verdict.ID()
+}
+
+// KeyRoles returns the AccessRoles that the caller's key names.
+func (c *Caller) KeyRoles() []string {
+	if rights := c.verdict.Rights(); c.HasKey() && rights != nil {
+		return slices.Clone(rights.Roles)
+	}
+	return nil
+}
+
+// IsProven reports whether the identity of the caller is proven. A saved name is not enough, even where the gate trusts
+// it.
+func (c *Caller) IsProven() bool { return c.HasKey() || c.Credential == CredentialProxy }
 
 // Headers that describe the caller to the app.
 const (

@@ -50,6 +50,8 @@ func Status(kind manage.Kind) int {
 		return http.StatusConflict
 	case manage.Unavailable:
 		return http.StatusServiceUnavailable
+	case manage.Busy:
+		return http.StatusTooManyRequests
 	}
 	return http.StatusInternalServerError
 }

@@ -28,6 +28,8 @@ const (
 	Conflict
 	// Unavailable: something that the operation needs is down.
 	Unavailable
+	// Busy: too much is asked for at once. The caller may try again soon.
+	Busy
 )
 
 // Error is why an operation was not done.

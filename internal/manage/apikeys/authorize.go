@@ -51,16 +51,7 @@ func (s *Service) isAllowed(caller manage.Caller, subject v1alpha1.Subject, acti
 
 // isProven reports whether the identity of the caller is proven. A saved name is not enough, even where the
 // gate trusts it: a key outlives the network that made the name trustworthy.
-func isProven(caller manage.Caller) bool {
-	if caller.Caller == nil {
-		return false
-	}
-	switch caller.Credential {
-	case gate.CredentialSession, gate.CredentialKey, gate.CredentialProxy:
-		return true
-	}
-	return false
-}
+func isProven(caller manage.Caller) bool { return caller.Caller != nil && caller.IsProven() }
 
 func owns(caller manage.Caller, subject v1alpha1.Subject) bool {
 	return subject.Kind == v1alpha1.SubjectUser && subject.Name != "" && username.Equal(subject.Name, caller.Username)

@@ -1,0 +1,86 @@
+package tokenusage
+
+import (
+	"context"
+	"time"
+
+	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/manage"
+	"keywright.dev/keywright/internal/manage/usage"
+)
+
+// Actions that callers need a right for.
+const (
+	ActionRead  = "usage.read"
+	ActionWrite = "usage.write"
+)
+
+// Config is what the service works with.
+type Config struct {
+	Gate  *gate.Gate
+	Store usage.Store
+	// Pricer computes the costs that reporters leave out. Nil: they stay unknown.
+	Pricer usage.Pricer
+	Now    func() time.Time
+}
+
+// Service records and reports token usage. It is safe for concurrent use.
+type Service struct {
+	Config
+	queue *queue
+}
+
+// New returns a Service.
+func New(c Config) *Service { return &Service{Config: c, queue: newQueue()} }
+
+var (
+	errAnonymous  = &manage.Error{Kind: manage.Unauthorized, Text: "Authentication required"}
+	errMayNotRead = &manage.Error{Kind: manage.Forbidden, Text: "Admin access required"}
+	errMayNotAdd  = &manage.Error{Kind: manage.Forbidden, Text: manage.NotPermitted}
+	errRefused    = &manage.Error{Kind: manage.Unauthorized, Text: "The key was refused while the body was on its way"}
+)
+
+const cannotNow = "The server can't do this now"
+
+// failed returns an error of the store for the caller. err may be nil.
+func failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &manage.Error{Kind: manage.Unavailable, Text: cannotNow, Cause: err}
+}
+
+// MayRecord returns nil if the caller may report usage. Surfaces ask before they read the body.
+func (s *Service) MayRecord(caller manage.Caller) error {
+	switch {
+	case caller.Caller == nil || !caller.IsProven():
+		return errAnonymous
+	case !s.Gate.May(caller.Caller, access.Request{Action: ActionWrite, Resource: access.Any}):
+		return errMayNotAdd
+	}
+	return nil
+}
+
+// Record stores all records or none, as reported by the caller, and returns how many are new. It completes the records:
+// the reporter, the time of receipt, what they leave out, and their cost. The index and the field of a wrong record are
+// in the error. Once all are valid, they are stored even if ctx ends: the caller may be gone, and its records are not
+// lost.
+func (s *Service) Record(ctx context.Context, caller manage.Caller, records []usage.Record) (stored int, err error) {
+	if err := s.MayRecord(caller); err != nil {
+		return 0, err
+	}
+	if !s.Gate.Accepts(caller.Caller) {
+		return 0, errRefused
+	}
+	if err := s.complete(caller, records); err != nil || len(records) == 0 {
+		return 0, err
+	}
+	leave, err := s.queue.enter(len(records))
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	stored, err = s.Store.Append(context.WithoutCancel(ctx), records)
+	return stored, failed(err)
+}
