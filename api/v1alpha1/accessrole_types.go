@@ -30,6 +30,14 @@ type Limits struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="size(self) > 0 && self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$') && duration(self) >= duration('1m')",message="must be at least 1m, in hours, minutes and seconds of up to 5 digits such as 90m, 24h or 2160h"
 	MaxTTL *Duration `json:"maxTTL,omitempty"`
+
+	// budgets limit what the AI calls of all keys that name the role may cost together, or how many tokens they may use,
+	// in each period.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=4
+	Budgets []Budget `json:"budgets,omitempty"`
 }
 
 // AccessRole is a named set of permissions that APIKeys can use and an AccessRoleBinding can give to users. It has no

@@ -89,6 +89,13 @@ type APIKeySpec struct {
 	// +optional
 	Policy *Policy `json:"policy,omitempty"`
 
+	// budgets limit what the AI calls of the key may cost, or how many tokens they may use, in each period.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=4
+	Budgets []Budget `json:"budgets,omitempty"`
+
 	// state is Active, Disabled or Revoked. Disabled refuses the key until state is Active again. Revoked refuses it for
 	// good: the object stays as the record, and its state cannot be changed any more.
 	// +optional

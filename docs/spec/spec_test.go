@@ -15,8 +15,8 @@ import (
 // pages maps the page of each kind to the files of the API that it explains.
 var pages = map[string][]string{
 	"adminuser.md":         {"adminuser_types.go", "key_types.go"},
-	"apikey.md":            {"apikey_types.go", "key_types.go", "policy_types.go"},
-	"accessrole.md":        {"accessrole_types.go", "policy_types.go"},
+	"apikey.md":            {"apikey_types.go", "key_types.go", "policy_types.go", "budget_types.go"},
+	"accessrole.md":        {"accessrole_types.go", "policy_types.go", "budget_types.go"},
 	"accessrolebinding.md": {"accessrolebinding_types.go"},
 }
 
@@ -140,7 +140,7 @@ func TestPages_MentionNoUnknownReason(t *testing.T) {
 	known := slices.Collect(maps.Values(common(t)))
 	files := []string{
 		"adminuser_types.go", "apikey_types.go", "accessrole_types.go", "accessrolebinding_types.go", "key_types.go",
-		"policy_types.go",
+		"policy_types.go", "budget_types.go",
 	}
 	for _, file := range files {
 		known = slices.AppendSeq(known, maps.Values(constants(t, api+file)))

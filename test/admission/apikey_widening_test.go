@@ -28,7 +28,7 @@ const (
 )
 
 // The table of the fields of an APIKey.
-var apiKeyChanges = []change{
+var apiKeyChanges = append(budgetChanges, []change{
 	{field: "displayName", direction: neutral, patch: `{"displayName":"d"}`},
 	{field: "description", direction: neutral, patch: `{"description":"d"}`},
 	{field: "category", direction: neutral, patch: `{"category":"c"}`},
@@ -112,7 +112,7 @@ var apiKeyChanges = []change{
 	onSecret("stringData", `{"secret":{"stringData":{"url":"https://git.example.com"}}}`),
 	onSecret("reissuePolicy", `{"secret":{"reissuePolicy":"Never"}}`),
 	onSecret("deletionPolicy", `{"secret":{"deletionPolicy":"Orphan"}}`),
-}
+}...)
 
 var _ = Describe("An update of an APIKey", Ordered, ContinueOnFailure, func() {
 	var editor client.Client
@@ -143,6 +143,12 @@ var _ = Describe("An update of an APIKey", Ordered, ContinueOnFailure, func() {
 			noWidening("prolong and enable and change spec.secret of", "Account/ci"))
 	})
 
+	It("needs use to raise one budget while it lowers another", func(ctx SpecContext) {
+		object := apiKeys.object(ctx, budgetList(usd("1", "Day"), tokens(10, "Hour")))
+		expectRefusal(update(ctx, editor, object, budgetList(usd("0.5", "Day"), tokens(11, "Hour"))),
+			noWidening("raise or remove a budget of", "Account/ci"))
+	})
+
 	It("is refused if it narrows too", func(ctx SpecContext) {
 		object := apiKeys.object(ctx, `{"ttl":"24h"}`)
 		expectRefusal(update(ctx, editor, object, `{"state":"Disabled","secret":{"name":"another"}}`),
@@ -160,6 +166,8 @@ var _ = Describe("An update of an APIKey", Ordered, ContinueOnFailure, func() {
 		Entry("an end in the furthest zone", `{"expiresAt":"2030-01-01T00:00:00Z"}`,
 			`{"expiresAt":"9999-12-30T23:00:00-24:60"}`),
 		Entry("a lifetime in words", `{"ttl":"24h"}`, `{"ttl":"1 day"}`),
+		Entry("a budget in words", `{"budgets":[{"action":"Deny","name":"b","period":"Day","usd":"1"}]}`,
+			`{"budgets":[{"action":"Deny","name":"b","period":"Week","usd":"one"}]}`),
 		Entry("an overlap in words", `{"rotation":{"overlap":"1h"}}`, `{"rotation":{"overlap":"an hour"}}`),
 	)
 

@@ -15,6 +15,8 @@ import (
 const (
 	maxScopes = 16
 	maxRoles  = 8
+
+	maxBudgets = 4
 )
 
 func scopeNames() (names []string) {
@@ -47,8 +49,18 @@ func typed[T ~string](names []string) (all []T) {
 func fullest(roles []string) v1alpha1.APIKeySpec {
 	return v1alpha1.APIKeySpec{
 		Subject: ci, Scopes: typed[v1alpha1.Scope](scopeNames()), Roles: typed[v1alpha1.RoleName](roles),
-		Policy: policy(v1alpha1.EffectAllow, "*"),
+		Policy: policy(v1alpha1.EffectAllow, "*"), Budgets: fullestBudgets(),
 	}
+}
+
+// fullestBudgets returns the budgets with the most to compare.
+func fullestBudgets() (all []v1alpha1.Budget) {
+	for i := range maxBudgets {
+		all = append(all, v1alpha1.Budget{
+			Name: fmt.Sprint("budget-", i), USD: "999999999.999999999", Period: v1alpha1.BudgetMonth,
+		})
+	}
+	return all
 }
 
 // fullestSecret returns the Secret with the most to compare.
@@ -104,10 +116,12 @@ var _ = Describe("The largest update", func() {
 		`"area5.write","area6.write","area7.write","area8.write","area9.write","area10.write","area11.write",` +
 		`"area12.write","area13.write","area14.write","area15.write"],"ttl":null,"state":"Active",` +
 		`"roles":["after-0","after-1","after-2","after-3","after-4","after-5","after-6","after-7"],` +
-		`"secret":{"dataKey":"token"},"policy":{"permissions":[` + allow + `]}}}`
+		`"budgets":[{"name":"a","usd":"999999999.999999999","period":"Day"},{"name":"b","tokens":1,"period":"Month"},` +
+		`{"name":"c","usd":"999999999.999999999","period":"Month","action":"Warn"},` +
+		`{"name":"d","usd":"999999999.99999999","period":"Hour"}],"secret":{"dataKey":"token"},"policy":{"permissions":[` + allow + `]}}}`
 	bare := v1alpha1.APIKeySpec{Subject: ci, Roles: typed[v1alpha1.RoleName](before),
 		Policy: policy(v1alpha1.EffectDeny, "*"), TTL: new(v1alpha1.Duration("24h")), State: v1alpha1.StateDisabled,
-		Secret: fullestSecret()}
+		Secret: fullestSecret(), Budgets: fullestBudgets()}
 	held := func(roles []string, more ...rbacv1.PolicyRule) rules {
 		return append(rules{editing, use("scopes", scopes...), use("accessroles", roles...), use("policies")}, more...)
 	}
@@ -120,7 +134,7 @@ var _ = Describe("The largest update", func() {
 	It("is not made by a user without use of the subject", func(ctx SpecContext) {
 		who := person(ctx, team, held(slices.Concat(before, after))...)
 		expectRefusal(merge(ctx, who, made(ctx, bare), patch),
-			noWidening("prolong and enable and change spec.secret of", "Account/ci"))
+			noWidening("prolong and enable and raise or remove a budget of and change spec.secret of", "Account/ci"))
 	})
 
 	for i, role := range before {

@@ -131,11 +131,14 @@ var _ = Describe("The page on admission", Ordered, func() {
 	})
 
 	It("quotes what a user on call may not do to a key", func(ctx SpecContext) {
-		key := made(ctx, v1alpha1.APIKeySpec{Subject: ci, TTL: new(v1alpha1.Duration("24h"))})
+		key := made(ctx, v1alpha1.APIKeySpec{
+			Subject: ci, TTL: new(v1alpha1.Duration("24h")),
+			Budgets: []v1alpha1.Budget{{Name: "daily", USD: "10", Period: v1alpha1.BudgetDay}},
+		})
 		Expect(merge(ctx, as("oncall"), key, `{"spec":{"state":"Disabled"}}`)).To(Succeed())
 		for _, spec := range []string{
 			`{"ttl":null}`, `{"state":"Active"}`, `{"rotation":{"overlap":"1h"}}`, `{"rotation":{"every":"1h"}}`,
-			`{"secret":{"name":"another"}}`,
+			`{"secret":{"name":"another"}}`, `{"budgets":null}`,
 		} {
 			quoted(merge(ctx, as("oncall"), key, `{"spec":`+spec+`}`))
 		}
