@@ -6,7 +6,6 @@ import (
 
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/gate"
-	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/manage"
 )
 
@@ -52,8 +51,8 @@ func (c *Call) Refuse(status int, text string) { c.api.Refuse(c.W, c.R, status, 
 
 // Manager returns the caller as the use cases take it.
 func (c *Call) Manager() manage.Caller {
-	reason := keyformat.Hide(c.R.Header.Get(ReasonHeader), c.Gate.IsKey)
-	return manage.Caller{Caller: &c.Caller, From: c.Gate.ClientAddress(c.R), Reason: reason}
+	reason, err := c.reason()
+	return manage.Caller{Caller: &c.Caller, From: c.Gate.ClientAddress(c.R), Reason: reason, BadReason: err}
 }
 
 // May reports whether the caller may do the action on every resource.

@@ -113,7 +113,7 @@ func (rt *router) serve(w http.ResponseWriter, r *http.Request, routes []Route) 
 	switch {
 	case route == nil:
 		rt.api.Unmatched(c, methodsOf(routes))
-	case c.Identify(route.Identification) && c.checkReason():
+	case c.Identify(route.Identification):
 		route.Serve(c)
 	}
 }

@@ -73,6 +73,53 @@ func withNames(t *testing.T) map[string][2]string {
 	return all
 }
 
+// A key that was pasted into a text is refused, whatever the verb: everyone who may read the object would see it.
+func TestTexts_HoldNoKeys(t *testing.T) {
+	e := newEnv(t)
+	generated, err := e.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The handlers of accounts and integrations are the same.
+	path := "/apiv1/users/alice/apikeys"
+	one := path + "/" + created(path, `{"name":"x"}`)(t, e)
+	const token = `createToken(token: {policy: "{\"permissions\":[]}", `
+	for _, c := range []struct{ method, path, body, field string }{
+		{http.MethodPost, path, `{"name":"{key}"}`, "name"},
+		{http.MethodPost, path, `{"name":"the key {key} of alice"}`, "name"},
+		{http.MethodPost, path, `{"name":"x","description":"was\n{key}"}`, "description"},
+		{http.MethodPost, path, `{"name":"x","scopes":["certs.read","{key}"]}`, "scopes"},
+		{http.MethodPost, path, `{"name":"x","roles":["{key}"]}`, "roles"},
+		{http.MethodPatch, one, `{"name":"{key}"}`, "name"},
+		{http.MethodPatch, one, `{"description":"{key}"}`, "description"},
+		{http.MethodPatch, one, `{"scopes":["{key}"]}`, "scopes"},
+		{http.MethodPatch, one, `{"roles":["{key}"]}`, "roles"},
+		{http.MethodPost, "/graphql", mutate(`createCurrentUserToken(input: {name: "{key}", expiresAt: ` +
+			millis(tooLate) + `}) { id }`), "name"},
+		{http.MethodPost, "/graphql", mutate(token + `name: "{key}"}) { id }`), "name"},
+		{http.MethodPost, "/graphql", mutate(token + `name: "x", category: "{key}"}) { id }`), "category"},
+	} {
+		for _, key := range []string{generated.Plaintext, limitedKey} {
+			e.Reset()
+			got := e.ask(t, fakeobjects.AliceKey, c.method, c.path, strings.ReplaceAll(c.body, "{key}", key))
+			if got.status != http.StatusBadRequest || strings.Contains(got.body, key) ||
+				!strings.HasSuffix(got.text, "has a key in it, and keys must not be stored as text") ||
+				!strings.Contains(got.body, c.field) {
+				t.Errorf("%s %s %s: %d %s", c.method, c.path, c.body, got.status, got.body)
+			}
+			if len(e.Writes()) > 0 {
+				t.Errorf("writes %q", e.Writes())
+			}
+		}
+	}
+	// What only looks like one is a text like any other.
+	for _, text := range []string{"ak_", "ak_nightly", generated.Plaintext[:48], "a-key-that-was-not-issued"} {
+		if got := e.ask(t, aliceKey, http.MethodPost, path, `{"name":"`+text+`"}`); got.status != http.StatusCreated {
+			t.Errorf("%s: %d %s", text, got.status, got.body)
+		}
+	}
+}
+
 // Below /graphql there is nothing, and the reply says so in the form of GraphQL.
 func TestMount_RefusesBelowTheOnlyRoute(t *testing.T) {
 	for _, path := range []string{"/graphql/", "/graphql/x"} {

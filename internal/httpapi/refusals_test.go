@@ -7,8 +7,10 @@ import (
 	"testing"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/objects"
+	"keywright.dev/keywright/internal/manage/audit"
 	"keywright.dev/keywright/test/fakeobjects"
 )
 
@@ -18,11 +20,15 @@ const (
 	disabled = `{"enabled":false}`
 )
 
+// otherName is the body of a PATCH. A refusal has the present name.
+const otherName = `{"name":"other"}`
+
 const (
 	aliceKey   = fakeobjects.AliceKey
 	unknownKey = "a-key-that-was-never-issued"
 	lacks      = "API key lacks required permission"
 	beyond     = lacks + ": a caller can only give what it holds"
+	adminsOnly = "Admin access required"
 )
 
 // refused is a request with the fault of one step of the order, and as many faults of later steps as it can have.
@@ -49,12 +55,16 @@ func TestRefusals_ComeInOneOrder(t *testing.T) {
 	checkVerbs(t, verbs)
 }
 
-func (r *refused) run(t *testing.T, verb string) {
+func (r *refused) run(t *testing.T, verb string) { t.Helper(); r.runWith(t, verb, nil) }
+
+func (r *refused) runWith(t *testing.T, verb string, header http.Header) {
+	t.Helper()
 	e, id := newEnv(t), ""
 	if r.prepare != nil {
 		id = r.prepare(t, e)
 	}
 	e.Reset()
+	e.headers = header
 	method, _, _ := strings.Cut(verb, " ")
 	if method == "mutation" {
 		method = http.MethodPost
@@ -66,6 +76,32 @@ func (r *refused) run(t *testing.T, verb string) {
 	}
 	if len(e.Writes())+len(e.Events()) > 0 {
 		t.Errorf("writes %q, events %v", e.Writes(), e.Events())
+	}
+	for _, entry := range e.Trail.Entries() {
+		if entry.Outcome != audit.Refused {
+			t.Errorf("audit entry %+v", entry)
+		}
+	}
+}
+
+// isBeforeInput reports whether the order has the fault before the query, the body and the header with the reason.
+func (r *refused) isBeforeInput() bool {
+	isForbidden := r.status == http.StatusForbidden && (r.body == "{" || r.body == "" && r.text == adminsOnly)
+	return isForbidden || r.by == unknownKey || r.by == powerlessKey || strings.Contains(r.text, "your own")
+}
+
+// A reason that cannot be recorded is a fault of the input: a caller without rights does not learn of it.
+func TestRefusals_OfReasonComeWithInput(t *testing.T) {
+	for verb, steps := range orderOfRefusals() {
+		for _, step := range steps {
+			want := step
+			if !step.isBeforeInput() {
+				want.status, want.text = http.StatusBadRequest, httpapi.ReasonHeader+": must be one line of text"
+			}
+			t.Run(verb+"/"+step.text, func(t *testing.T) {
+				want.runWith(t, verb, http.Header{httpapi.ReasonHeader: {"a", "b"}})
+			})
+		}
 	}
 }
 
@@ -101,6 +137,7 @@ func orderKeysByID(all map[string][]refused) {
 		{by: limitedKey, path: key, body: enable, prepare: byManifest, status: 403, text: beyond},
 		{by: limitedKey, path: key, body: enable, prepare: others, status: 403, text: beyond},
 		{by: aliceKey, path: key, body: enable, prepare: byManifest, status: 409, text: "API key revoked comes from"},
+		{by: aliceKey, path: key, body: otherName, prepare: byManifest, status: 409, text: "API key revoked comes from"},
 		{by: aliceKey, path: key, body: enable, prepare: byAPI, status: 409, text: "API key revoked is revoked"},
 	}
 	all["POST "+key+"/rotate"] = []refused{
@@ -122,7 +159,7 @@ func orderKeysByID(all map[string][]refused) {
 }
 
 func orderUsers(all map[string][]refused) {
-	const users, admins = "/api/admin/users", "Admin access required"
+	const users, admins = "/api/admin/users", adminsOnly
 	fromGit := "User 'git' comes from a manifest"
 	all["POST "+users] = []refused{
 		{by: limitedKey, path: users, body: `{`, status: 403, text: admins},
@@ -247,6 +284,10 @@ func orderKeys(all map[string][]refused, pattern string, owner v1alpha1.Subject)
 		{by: limitedKey, path: path + "/none", body: enable, status: 404, text: "API key not found"},
 		{by: limitedKey, path: path + of, body: enable, prepare: byManifest, status: 403, text: beyond},
 		{by: aliceKey, path: path + of, body: enable, prepare: byManifest, status: 409, text: "API key revoked comes from"},
+		{
+			by: aliceKey, path: path + of, body: otherName, prepare: byManifest, status: 409,
+			text: "API key revoked comes from",
+		},
 		{by: aliceKey, path: path + of, body: enable, prepare: byAPI, status: 409, text: "API key revoked is revoked"},
 	}
 	all["POST "+pattern+of+"/rotate"] = []refused{

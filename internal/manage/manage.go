@@ -14,6 +14,8 @@ type Caller struct {
 	From string
 	// Reason is why the caller does it, in the caller's own words: one line without keys. It may be empty.
 	Reason string
+	// BadReason is the *Error for a reason that cannot be recorded, or nil. It is a fault of the input.
+	BadReason error
 }
 
 // Because returns the end of an event's sentence: the reason, if there is one.
@@ -30,8 +32,11 @@ type Read[T any] func() (T, error)
 
 // By reads for a caller. It returns refused if the caller's key is refused by now: the input may take long to arrive,
 // and what a user may do ends with the user.
-func (r Read[T]) By(g *gate.Gate, caller Caller, refused error) (T, error) {
-	input, err := r()
+func (r Read[T]) By(g *gate.Gate, caller Caller, refused error) (input T, err error) {
+	if caller.BadReason != nil {
+		return input, caller.BadReason
+	}
+	input, err = r()
 	if err == nil && !g.Accepts(caller.Caller) {
 		err = refused
 	}

@@ -185,6 +185,18 @@ var places = map[string]func(*env) bool{
 	},
 
 	// Listing and owning.
+	"a key renews itself": func(e *env) bool {
+		e.bind(v1alpha1.KeysAllowed, permission(v1alpha1.EffectAllow, "*"))
+		e.keyOf(e.asked, func(k *v1alpha1.APIKey) {
+			k.Spec.Policy, k.Spec.Scopes = nil, []v1alpha1.Scope{apikeys.ActionRenewSelf}
+			k.Spec.Delivery = v1alpha1.DeliveryResponse
+			k.Labels = map[string]string{v1alpha1.LabelCreatedBy: v1alpha1.CreatedByAPI}
+		})
+		subject := v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: e.written}
+		caller := manage.Caller{Caller: e.Bearer(presented)}
+		_, err := e.keys.Rotate(e.t.Context(), caller, subject, caller.KeyObjectUID(), func() error { return nil })
+		return err == nil
+	},
 	"the allow list, by key": func(e *env) bool {
 		return e.decide(true, "POST", config.Runtime{AllowedUsers: []string{e.written}}).Outcome == gate.Allowed
 	},

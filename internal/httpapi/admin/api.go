@@ -108,9 +108,10 @@ func refuseBody(c *httpapi.Call, err *jsonbody.Error) {
 
 // read reads the body of a call into v.
 func read(c *httpapi.Call, v any, options ...jsonbody.Option) error {
-	// A nil *jsonbody.Error would be a non-nil error.
-	if err := jsonbody.Read(c.W, c.R, v, options...); err != nil {
-		return err
+	err := jsonbody.Read(c.W, c.R, v, options...)
+	if err == nil {
+		// A nil *jsonbody.Error would be a non-nil error.
+		return nil
 	}
-	return nil
+	return &manage.Error{Kind: manage.Invalid, Field: err.Field, Text: err.Problem, Cause: err}
 }

@@ -145,7 +145,10 @@ func (r *root) revoke(ctx context.Context, caller manage.Caller, id string) (*ap
 			return nil, err
 		}
 	}
-	if len(unseen) == 0 {
+	switch {
+	case len(unseen) == 0 && caller.BadReason != nil:
+		return nil, caller.BadReason
+	case len(unseen) == 0:
 		return nil, missing
 	}
 	attempts, batch := audit.InBatch(ctx)

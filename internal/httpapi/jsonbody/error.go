@@ -80,12 +80,16 @@ func article(value string) string {
 	return "a " + kind
 }
 
-// maxShown bounds how much of an unknown field's name is repeated, in bytes.
-const maxShown = 64
+// maxShown bounds the name of a field that is repeated, in bytes. A longer one is not cut: it may be a key, and a part
+// of a key is not recognized.
+const (
+	maxShown = 64
+	longName = "a field with a long name"
+)
 
 func shown(field string) string {
 	if len(field) > maxShown {
-		field = strings.ToValidUTF8(field[:maxShown], "") + "…"
+		return longName
 	}
 	return field
 }

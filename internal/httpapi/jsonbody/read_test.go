@@ -88,7 +88,7 @@ func TestRead_Refuses(t *testing.T) {
 		"a list's entry":      {`{"scopes":[true]}`, "", jsonbody.BadField, "scopes: must not be true or false"},
 		"too long":            {`{"name":"` + strings.Repeat("x", 1<<20) + `"}`, "", jsonbody.TooLong, "the body is longer than 256 KiB"},
 		"deep":                {strings.Repeat(`[`, 100_000), "", jsonbody.NotJSON, "the body is not JSON"},
-		"a long name":         {`{"` + strings.Repeat("x", 1000) + `":1}`, "", jsonbody.BadField, strings.Repeat("x", 64) + "…: is not known"},
+		"a long name":         {`{"` + strings.Repeat("x", 1000) + `":1}`, "", jsonbody.BadField, "a field with a long name: is not known"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := read(c.body, c.contentType); err == nil || err.Kind != c.kind || err.Error() != c.text {

@@ -86,7 +86,7 @@ func resourceOf(subject v1alpha1.Subject) string {
 // overlapping key may not: its end is near, and a renewal would replace its successor.
 func (s *Service) mayRenew(caller manage.Caller, subject v1alpha1.Subject, id string) bool {
 	return isProven(caller) && caller.Digest() != nil && caller.KeyObjectUID() == id &&
-		caller.Subject == subject.String() &&
+		(caller.Subject == subject.String() || owns(caller, subject)) &&
 		s.Gate.May(caller.Caller, access.Request{Action: ActionRenewSelf, Resource: resourceOf(subject)})
 }
 

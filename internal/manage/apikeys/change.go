@@ -32,6 +32,9 @@ func (op *operation) findOwn(ctx context.Context, id string) (*v1alpha1.APIKey, 
 	if err := op.authorize(); err != nil {
 		return nil, err
 	}
+	if err := op.caller.BadReason; err != nil {
+		return nil, err
+	}
 	k, err := op.find(ctx, id)
 	if err != nil {
 		return nil, err
@@ -83,6 +86,7 @@ func (op *operation) checkChange(ctx context.Context, c *Change) error {
 		func() error {
 			return ifNamed(c.Roles, func(names []string) error { return checkUnique(FieldRoles, names) })
 		},
+		func() error { return op.checkNoKeys(c.texts()) },
 		func() error { return checkEnd(c.ExpiresAt, op.Now()) },
 		func() error { return checkTTL(c.TTL) },
 		func() error {
@@ -94,6 +98,20 @@ func (op *operation) checkChange(ctx context.Context, c *Change) error {
 		}
 	}
 	return nil
+}
+
+// texts returns the texts that change.
+func (c *Change) texts() *texts {
+	return &texts{
+		name: orZero(c.Name), description: orZero(c.Description), scopes: orZero(c.Scopes), roles: orZero(c.Roles),
+	}
+}
+
+func orZero[T any](value *T) (v T) {
+	if value != nil {
+		v = *value
+	}
+	return v
 }
 
 func ifNamed[T any](value *T, check func(T) error) error {
@@ -126,6 +144,7 @@ func (op *operation) write(ctx context.Context, k *v1alpha1.APIKey, apply func(*
 // apply changes the key. A caller may widen it only if all that the key may do then, and its end, are within the
 // caller's own.
 func (op *operation) apply(c *Change, k *v1alpha1.APIKey) error {
+	before := k.DeepCopy()
 	c.describe(&k.Spec)
 	c.enable(&k.Spec)
 	c.give(&k.Spec)
@@ -135,11 +154,11 @@ func (op *operation) apply(c *Change, k *v1alpha1.APIKey) error {
 			return err
 		}
 	}
-	if err := checkSource(k); err != nil {
+	if err := checkSource(before); err != nil {
 		return err
 	}
-	if c.widens() && k.IsRevoked() {
-		return errRevoked(k)
+	if c.widens() && before.IsRevoked() {
+		return errRevoked(before)
 	}
 	return op.checkTTLHasRoom(c, k)
 }

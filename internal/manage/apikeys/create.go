@@ -67,6 +67,7 @@ func (op *operation) check(ctx context.Context, w *Wanted) error {
 		func() error { return checkText(FieldCategory, w.Category) },
 		func() error { return checkUnique(FieldScopes, w.Scopes) },
 		func() error { return checkUnique(FieldRoles, w.Roles) },
+		func() error { return op.checkNoKeys(op.textsOf(w)) },
 		func() error { return checkEnd(w.ExpiresAt, op.Now()) },
 		func() error { return checkTTL(w.TTL) },
 		func() error { return op.checkRoles(ctx, w.Roles) },
@@ -77,6 +78,15 @@ func (op *operation) check(ctx context.Context, w *Wanted) error {
 		}
 	}
 	return nil
+}
+
+// textsOf leaves out a name that is the subject's: checkSubject refuses that.
+func (op *operation) textsOf(w *Wanted) *texts {
+	t := &texts{w.Name, w.Description, w.Category, w.Scopes, w.Roles}
+	if t.name == op.subject.Name {
+		t.name = ""
+	}
+	return t
 }
 
 func (w *Wanted) spec(subject v1alpha1.Subject) v1alpha1.APIKeySpec {

@@ -16,11 +16,9 @@ func (op *operation) rotate(ctx context.Context, id string, check func() error) 
 	if err := op.authorizeRotation(id); err != nil {
 		return nil, err
 	}
-	if err := check(); err != nil {
+	input := manage.Read[struct{}](func() (nothing struct{}, err error) { return nothing, check() })
+	if _, err := input.By(op.Gate, op.caller, errUnauthorized); err != nil {
 		return nil, err
-	}
-	if !op.Gate.Accepts(op.caller.Caller) {
-		return nil, errUnauthorized
 	}
 	k, err := op.find(ctx, id)
 	if err != nil {

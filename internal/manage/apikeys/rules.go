@@ -47,6 +47,31 @@ func (s *Service) checkSubject(subject v1alpha1.Subject) error {
 	return nil
 }
 
+// texts are what a caller writes about a key.
+type texts struct {
+	name, description, category string
+	scopes, roles               []string
+}
+
+// checkNoKeys refuses a key that was pasted into a text: everyone who may read the object would see it.
+func (s *Service) checkNoKeys(t *texts) error {
+	isKey := func(word string) bool { return keyformat.IsKey(word, s.Verifier.IsKey) }
+	for _, field := range []struct {
+		name  string
+		texts []string
+	}{
+		{FieldName, []string{t.name}}, {FieldDescription, []string{t.description}}, {FieldCategory, []string{t.category}},
+		{FieldScopes, t.scopes}, {FieldRoles, t.roles},
+	} {
+		for _, text := range field.texts {
+			if slices.ContainsFunc(strings.Fields(text), isKey) {
+				return manage.InvalidField(field.name, "has a key in it, and keys must not be stored as text")
+			}
+		}
+	}
+	return nil
+}
+
 func checkName(name string) error {
 	switch {
 	case strings.TrimSpace(name) == "":
