@@ -1,6 +1,7 @@
 package apiclient
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -90,6 +91,9 @@ func (e *ConnectionError) Unwrap() error { return e.cause }
 
 // problem leaves out the method and the address, which Error has said.
 func (e *ConnectionError) problem() string {
+	if errors.Is(e.cause, context.Canceled) {
+		return "interrupted"
+	}
 	var why *url.Error
 	if errors.As(e.cause, &why) {
 		if why.Timeout() {

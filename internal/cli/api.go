@@ -41,6 +41,9 @@ described at /docs of the server.`,
 	c.Flags().StringArrayVarP(&typed, "typed-field", "F", nil, "a field with a JSON value: enabled=false")
 	c.Flags().StringVar(&input, "input", "", "file with the body; - is stdin")
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if a.format.Name == output.CSV || a.format.Name == output.Name {
+			return console.Usagef("-o %s is not for keywright api", a.format.Name)
+		}
 		r, err := a.apiRequest(args[0], args[1], text, typed, input)
 		if err != nil {
 			return err
@@ -141,9 +144,6 @@ func (a *App) printReply(body []byte) error {
 	if a.format.ForPeople() || json.Unmarshal(body, &value) != nil {
 		_, err := a.Stdout.Write(body)
 		return err
-	}
-	if a.format.Name == output.CSV || a.format.Name == output.Name || a.format.Name == output.Key {
-		return console.Usagef("-o %s is not for keywright api", a.format.Name)
 	}
 	return output.One(a.Stdout, 0, a.format, &output.View[any]{}, value)
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"net/http"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"keywright.dev/keywright/internal/apiclient"
 	"keywright.dev/keywright/internal/cli/console"
 	"keywright.dev/keywright/internal/cli/output"
+	"keywright.dev/keywright/internal/program"
 )
 
 // App is the program and what its commands share.
@@ -30,17 +32,26 @@ var errPrinted = errors.New("printed instead of sent")
 
 // Run runs a command line without the program's name, and returns the exit code.
 func (a *App) Run(ctx context.Context, args []string) int {
+	a.Interruptible(ctx)
 	root := a.Command()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if errors.Is(err, errPrinted) {
+	switch {
+	case errors.Is(err, errPrinted):
 		return 0
+	case errors.Is(err, program.ErrUsage) && ctx.Err() != nil:
+		// Something was not given in time, which is not a mistake on the command line.
+		err = console.ErrInterrupted
 	}
 	return a.ExitCode(err, hintFor(err))
 }
 
 // hintFor returns what the user can do about an error, or "".
 func hintFor(err error) string {
+	var untrusted *tls.CertificateVerificationError
+	if errors.As(err, &untrusted) {
+		return "name the authority of the certificate with $SSL_CERT_FILE; --no-verify-ssl accepts any certificate"
+	}
 	var refused *apiclient.Error
 	if !errors.As(err, &refused) {
 		return ""
@@ -79,8 +90,14 @@ environment variables, and these before the profile. Without --server, the
 profile of [default] is used.
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong command line (nothing sent).`,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			return a.completeFlags()
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			if err := a.completeFlags(); err != nil {
+				return err
+			}
+			if a.format.Name == output.Key && c.Annotations[keyAnnotation] == "" {
+				return console.Usagef("-o key: %s prints no key", c.CommandPath())
+			}
+			return nil
 		},
 	}, cmp.Or(a.Version, "dev"))
 	a.flags.addTo(root)
@@ -89,6 +106,25 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong command line (nothing sent).`,
 	_ = root.RegisterFlagCompletionFunc("output", formats)
 	root.AddCommand(
 		a.authCommand(), a.adminCommand(), a.keysCommand(), a.configCommand(), a.apiCommand(), a.gitCredentialCommand(),
+		a.versionCommand(),
 	)
 	return root
+}
+
+// keyAnnotation marks the commands that print a key. The others refuse -o key before they do anything.
+const keyAnnotation = "keywright.dev/prints-key"
+
+func printsKey() map[string]string { return map[string]string{keyAnnotation: "true"} }
+
+func (a *App) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version of this program.",
+		Example: `  keywright version`,
+		Args:    console.Arguments(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			a.Printf("keywright %s\n", c.Root().Version)
+			return nil
+		},
+	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"keywright.dev/keywright/internal/apiclient"
 	"keywright.dev/keywright/internal/cli/console"
 	"keywright.dev/keywright/internal/cli/output"
 )
@@ -49,41 +50,93 @@ func (b *bulk) ask(a *App, what string) (bool, error) {
 // errDeclined is a no to a question.
 var errDeclined = errors.New("not confirmed")
 
-// each does something for each id, reports what fails, and goes on. At the end it closes the output. When ctx ends in
+// bulkWork is something to do for each of many keys.
+type bulkWork struct {
+	ids []string
+	// asks is true when a person answers a question before each.
+	asks bool
+	// do returns nil if nothing was to be done.
+	do          func(id string) (*key, error)
+	show        func(k *key) error
+	closeOutput func() error
+}
+
+// each does the work for each id, reports what fails, and goes on. At the end it closes the output. When ctx ends in
 // the middle it reports what was done and what was not.
-func (a *App) each(ctx context.Context, ids []string, closeOutput func() error, do func(id string) error) error {
-	failed := 0
-	progress := a.newProgress(len(ids))
-	for i, id := range ids {
-		if ctx.Err() != nil {
+func (a *App) each(ctx context.Context, work *bulkWork) error {
+	p := &progress{app: a, begun: a.Now(), total: len(work.ids), hidden: work.asks}
+	failed, interrupted := 0, false
+	for i, id := range work.ids {
+		if interrupted = ctx.Err() != nil; interrupted {
+			a.reportInterrupted(i-failed, failed, work.ids[i:], "")
 			break
 		}
-		err := do(id)
-		if ctx.Err() != nil {
-			progress.end()
-			a.Errorf("interrupted: %d of %d done; not done, or not certain: %s",
-				i-failed, len(ids), strings.Join(ids[i:], " "))
-			failed++
+		err := work.step(p, id)
+		if interrupted = isInterruption(err); interrupted {
+			a.reportInterrupted(i-failed, failed, work.ids[i:], uncertain(err, id))
 			break
 		}
-		progress.step(i + 1)
-		if err != nil && !errors.Is(err, errPrinted) {
+		if err != nil {
 			failed++
-			progress.end()
 			a.Errorf("%s: %s", id, err)
 		}
+		p.show(i + 1)
 	}
-	progress.end()
-	if err := closeOutput(); err != nil {
+	p.clear()
+	if err := work.closeOutput(); err != nil {
 		return err
 	}
-	if failed > 0 {
-		if len(ids) > 1 {
-			a.Notef("%d of %d failed.", failed, len(ids))
-		}
+	switch {
+	case interrupted:
 		return console.ErrReported
+	case failed == 0:
+		return nil
+	case len(work.ids) > 1:
+		a.Notef("%d of %d failed.", failed, len(work.ids))
 	}
-	return nil
+	return console.ErrReported
+}
+
+// step does the work for one id.
+func (work *bulkWork) step(p *progress, id string) error {
+	k, err := work.do(id)
+	p.clear()
+	switch {
+	case errors.Is(err, errPrinted):
+		return nil
+	case err != nil || k == nil:
+		return err
+	}
+	return work.show(k)
+}
+
+func isInterruption(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, console.ErrInterrupted)
+}
+
+// uncertain returns the id if its request was sent and no reply came before the interruption.
+func uncertain(err error, id string) string {
+	var lost *apiclient.ConnectionError
+	if errors.As(err, &lost) {
+		return id
+	}
+	return ""
+}
+
+// reportInterrupted says how far the work came. rest are the ids from the interruption on; the first is sent when its
+// request was sent and has no reply.
+func (a *App) reportInterrupted(done, failed int, rest []string, sent string) {
+	text := fmt.Sprintf("interrupted: %d of %d done", done, done+failed+len(rest))
+	if failed > 0 {
+		text += fmt.Sprintf(", %d failed", failed)
+	}
+	if sent != "" {
+		text, rest = text+". No reply, so done or not: "+sent, rest[1:]
+	}
+	if len(rest) > 0 {
+		text += ". Not done: " + strings.Join(rest, " ")
+	}
+	a.Errorf("%s", text)
 }
 
 // progress shows on a terminal how far a long command is.
@@ -91,22 +144,20 @@ type progress struct {
 	app   *App
 	total int
 	begun time.Time
-	shown bool
+	// hidden is true when a person sees the progress otherwise.
+	hidden, shown bool
 }
 
-func (a *App) newProgress(total int) *progress {
-	return &progress{app: a, total: total, begun: a.Now()}
-}
-
-func (p *progress) step(done int) {
-	if _, found := console.Terminal(p.app.Stderr); !found || p.app.Now().Sub(p.begun) < progressAfter || done == p.total {
+func (p *progress) show(done int) {
+	if _, found := console.Terminal(p.app.Stderr); !found || p.hidden || p.app.Now().Sub(p.begun) < progressAfter ||
+		done == p.total {
 		return
 	}
 	p.shown = true
 	fmt.Fprintf(p.app.Stderr, "\r\x1b[K%d of %d", done, p.total)
 }
 
-func (p *progress) end() {
+func (p *progress) clear() {
 	if p.shown {
 		fmt.Fprint(p.app.Stderr, "\r\x1b[K")
 		p.shown = false

@@ -1,7 +1,12 @@
 package cli
 
 import (
+	"context"
+	"errors"
+	"io"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +21,7 @@ type completed = func(c *cobra.Command, args []string, begun string) ([]string, 
 func (a *App) complete(ask func(c *cobra.Command, client *apiclient.Client) ([]string, error)) completed {
 	return func(c *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 		// The flags of the command that is being completed were parsed, but nothing ran yet.
+		a.quiet()
 		if a.completeFlags() != nil || a.flags.apiKey == "-" {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -27,15 +33,26 @@ func (a *App) complete(ask func(c *cobra.Command, client *apiclient.Client) ([]s
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		var some []string
-		for _, word := range words {
-			if strings.HasPrefix(word, begun) {
-				some = append(some, word)
-			}
-		}
-		return some, cobra.ShellCompDirectiveNoFileComp
+		return beginning(words, begun), cobra.ShellCompDirectiveNoFileComp
 	}
 }
+
+// beginning returns the words that begin with what is typed.
+func beginning(words []string, typed string) []string {
+	return slices.DeleteFunc(words, func(word string) bool { return !strings.HasPrefix(word, typed) })
+}
+
+// completionTime is how long a person waits for a shell to complete a word.
+const completionTime = 2 * time.Second
+
+// quiet prepares for a completion: no message garbles the command line, and no busy or lost server delays it for long.
+func (a *App) quiet() {
+	a.Stderr = io.Discard
+	a.Wait = func(context.Context, time.Duration) error { return errNoWait }
+	a.flags.timeout = min(a.flags.timeout, completionTime)
+}
+
+var errNoWait = errors.New("a completion does not wait")
 
 func (a *App) completeUsers(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
@@ -98,9 +115,10 @@ func completeSubjectKinds(*cobra.Command, []string, string) ([]string, cobra.She
 
 // completeProfiles offers the profiles of the configuration file.
 func (a *App) completeProfiles(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	a.quiet()
 	config, err := a.loadConfig()
 	if err != nil || isURL(begun) {
-		return nil, cobra.ShellCompDirectiveError
+		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	return config.Names(), cobra.ShellCompDirectiveNoFileComp
+	return beginning(config.Names(), begun), cobra.ShellCompDirectiveNoFileComp
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -53,9 +54,9 @@ func (a *App) identify(ctx context.Context) error {
 	if a.flags.apiKey == "-" {
 		return console.Usagef("--api-key - and - both read stdin")
 	}
-	found, err := a.foundKey()
-	if err != nil {
-		return err
+	found, err := a.keyOnStdin("Key: ")
+	if err != nil || found == "" {
+		return cmp.Or(interruption(err), console.Usagef("stdin is empty"))
 	}
 	client, err := a.client(ctx)
 	if err != nil {
@@ -77,17 +78,6 @@ func (a *App) identify(ctx context.Context) error {
 	}
 	a.printIdentified(result, found)
 	return nil
-}
-
-func (a *App) foundKey() (string, error) {
-	if _, interactive := console.Terminal(a.Stdin); interactive {
-		return a.askKey("Key: ")
-	}
-	line, err := a.ReadLine()
-	if err != nil || line == "" {
-		return "", console.Usagef("stdin is empty")
-	}
-	return line, nil
 }
 
 // describe fills in what the server says about the key. same are the ids of the keys that begin like it.

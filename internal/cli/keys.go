@@ -137,12 +137,9 @@ func (a *App) getByID(c *cobra.Command, args []string) error {
 		return output.One(a.Stdout, a.Width(), a.format, keysView(), k)
 	}
 	p := output.NewList(a.Stdout, a.Width(), a.format, keysView())
-	return a.each(c.Context(), ids, p.Close, func(id string) error {
-		k, err := client.GetKey(c.Context(), id)
-		if err != nil {
-			return err
-		}
-		return p.Print(k)
+	return a.each(c.Context(), &bulkWork{
+		ids: ids, show: p.Print, closeOutput: p.Close,
+		do: func(id string) (*key, error) { return client.GetKey(c.Context(), id) },
 	})
 }
 

@@ -36,27 +36,25 @@ func (a *App) apply(ctx context.Context, args []string, b *bulk, ch change) erro
 	if err != nil {
 		return err
 	}
-	show, closeOutput := ch.print, func() error { return nil }
-	if !a.format.ForPeople() {
-		p := output.NewList(a.Stdout, 0, a.format, keysView())
-		if len(ids) == 1 {
-			show = func(k *key) error { return output.One(a.Stdout, 0, a.format, keysView(), k) }
-		} else {
-			show, closeOutput = p.Print, p.Close
-		}
+	work := bulkWork{
+		ids: ids, asks: b.confirm && !b.force, show: ch.print, closeOutput: func() error { return nil },
+		do: func(id string) (*key, error) {
+			proceed, err := b.ask(a, ch.verb+" API key "+id)
+			if err != nil || !proceed {
+				return nil, err
+			}
+			return ch.do(ctx, client, id)
+		},
 	}
-	err = a.each(ctx, ids, closeOutput, func(id string) error {
-		proceed, err := b.ask(a, ch.verb+" API key "+id)
-		if err != nil || !proceed {
-			return err
-		}
-		k, err := ch.do(ctx, client, id)
-		if err != nil {
-			return err
-		}
-		return show(k)
-	})
-	return err
+	switch {
+	case a.format.ForPeople():
+	case len(ids) == 1:
+		work.show = func(k *key) error { return output.One(a.Stdout, 0, a.format, keysView(), k) }
+	default:
+		p := output.NewList(a.Stdout, 0, a.format, keysView())
+		work.show, work.closeOutput = p.Print, p.Close
+	}
+	return a.each(ctx, &work)
 }
 
 func (a *App) setKeysCommand() *cobra.Command {
@@ -116,7 +114,7 @@ func (a *App) rotateKeysCommand() *cobra.Command {
 		Short: "Give keys a new token, and print it once. The old one stops working.",
 		Example: `  keywright keys rotate $ID
   keywright keys rotate $ID -o key > new.key`,
-		ValidArgsFunction: a.completeKeys,
+		ValidArgsFunction: a.completeKeys, Annotations: printsKey(),
 	}
 	b.addTo(c, false)
 	c.RunE = func(c *cobra.Command, args []string) error {

@@ -133,7 +133,7 @@ It is yours, unless --subject names another owner. A key without scopes, roles a
 policy may do nothing.`,
 		Example: `  keywright keys new "CI Pipeline" --subject Account/ci --scope certs.read --ttl 90d
   keywright keys new deploy --subject Account/ci -o key > deploy.key`,
-		Args: console.Arguments(1, 1),
+		Args: console.Arguments(1, 1), Annotations: printsKey(),
 	}
 	f.addTo(a, c)
 	c.Flags().StringVar(&subject, "subject", "", "whose key it is: User/…, Account/… or Integration/…")

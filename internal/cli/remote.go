@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -105,9 +107,9 @@ func (a *App) override(r *remote) error {
 	}
 	switch key := a.flags.apiKey; {
 	case key == "-":
-		line, err := a.ReadLine()
+		line, err := a.keyOnStdin("API key: ")
 		if err != nil || line == "" {
-			return console.Usagef("--api-key -: there is no key on stdin")
+			return cmp.Or(interruption(err), console.Usagef("--api-key -: there is no key on stdin"))
 		}
 		r.useKey(line, "stdin")
 	case key != "":
@@ -172,6 +174,22 @@ func (a *App) transport(noVerify bool) *http.Client {
 		// A key is sent to the address that was given, and nowhere else.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// keyOnStdin reads a key from stdin. A person at a terminal is asked for it.
+func (a *App) keyOnStdin(prompt string) (string, error) {
+	if _, interactive := console.Terminal(a.Stdin); interactive {
+		return a.askKey(prompt)
+	}
+	return a.ReadLine()
+}
+
+// interruption returns an error if it is an interruption.
+func interruption(err error) error {
+	if errors.Is(err, console.ErrInterrupted) {
+		return err
+	}
+	return nil
 }
 
 // askKey asks for a key without showing what is typed.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -139,7 +140,7 @@ func (a *App) createUserCommand() *cobra.Command {
 		Short: "Create an admin, and print the key once.",
 		Example: `  keywright admin users create alice
   keywright admin users create bob -o key > bob.key`,
-		Args: console.Arguments(1, 1),
+		Args: console.Arguments(1, 1), Annotations: printsKey(),
 		RunE: func(c *cobra.Command, args []string) error {
 			client, err := a.client(c.Context())
 			if err != nil {
@@ -173,12 +174,9 @@ func (a *App) deleteUserCommand() *cobra.Command {
 		}
 		if !force && !a.flags.curl {
 			yes, err := a.Confirm(fmt.Sprintf("Delete admin user '%s'?", output.Clean(args[0])))
-			if err != nil {
-				return err
-			}
 			if !yes {
 				a.Notef("Nothing was deleted.")
-				return console.ErrReported
+				return cmp.Or(err, console.ErrReported)
 			}
 		}
 		if err := client.DeleteUser(c.Context(), args[0], forget); err != nil {
@@ -195,7 +193,7 @@ func (a *App) rotateUserCommand() *cobra.Command {
 		Short: "Give an admin a new key, and print it once.",
 		Example: `  keywright admin users rotate-key alice
   keywright admin users rotate-key alice --reason "laptop lost"`,
-		Args: console.Arguments(1, 1), ValidArgsFunction: a.completeUsers,
+		Args: console.Arguments(1, 1), ValidArgsFunction: a.completeUsers, Annotations: printsKey(),
 		RunE: func(c *cobra.Command, args []string) error {
 			client, err := a.client(c.Context())
 			if err != nil {
@@ -221,7 +219,7 @@ func (a *App) changeRoleCommand() *cobra.Command {
 A promoted user gets a key, which is printed once. The key of a demoted user ends at once.`,
 		Example: `  keywright admin users change-role bob user
   keywright admin users change-role bob admin`,
-		Args: console.Arguments(2, 2),
+		Args: console.Arguments(2, 2), Annotations: printsKey(),
 		ValidArgsFunction: func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 1 {
 				return []string{"admin", "user"}, cobra.ShellCompDirectiveNoFileComp
@@ -231,6 +229,9 @@ A promoted user gets a key, which is printed once. The key of a demoted user end
 		RunE: func(c *cobra.Command, args []string) error {
 			if args[1] != "admin" && args[1] != "user" {
 				return console.Usagef("role %q must be admin or user", args[1])
+			}
+			if args[1] == "user" && a.format.Name == output.Key {
+				return console.Usagef("-o key: a demotion prints no key")
 			}
 			client, err := a.client(c.Context())
 			if err != nil {

@@ -37,6 +37,7 @@ type Plugin struct {
 
 // Run runs a command line without the program's name, and returns the exit code.
 func (p *Plugin) Run(ctx context.Context, args []string) int {
+	p.Interruptible(ctx)
 	root := p.Command()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -91,12 +91,6 @@ func (c *Console) Notef(format string, args ...any) {
 // Printf prints output.
 func (c *Console) Printf(format string, args ...any) { fmt.Fprintf(c.Stdout, format, args...) }
 
-// Terminal returns the file behind a stream if it is a terminal.
-func Terminal(stream any) (*os.File, bool) {
-	file, isFile := stream.(*os.File)
-	return file, isFile && term.IsTerminal(int(file.Fd()))
-}
-
 // Width returns the width of the terminal that the output goes to, or 0 if it goes elsewhere.
 func (c *Console) Width() int {
 	file, found := Terminal(c.Stdout)
@@ -136,28 +130,16 @@ func (c *Console) ReadLine() (string, error) {
 	return strings.TrimSpace(lines.Text()), nil
 }
 
-// AskHidden asks for a line without showing what is typed. It needs a terminal, which found reports.
-func (c *Console) AskHidden(prompt string) (line string, found bool, err error) {
-	file, found := Terminal(c.Stdin)
-	if !found {
-		return "", false, nil
-	}
-	if _, err := io.WriteString(c.Stderr, prompt); err != nil {
-		return "", true, err
-	}
-	text, err := term.ReadPassword(int(file.Fd()))
-	_, _ = io.WriteString(c.Stderr, "\n")
-	return strings.TrimSpace(string(text)), true, err
-}
-
 // Confirm asks a question. Only y and yes are a yes; the end of stdin is a no.
 func (c *Console) Confirm(question string) (bool, error) {
 	if _, err := io.WriteString(c.Stderr, output.Clean(question)+" [y/N]: "); err != nil {
 		return false, err
 	}
 	line, err := c.ReadLine()
-	if errors.Is(err, io.EOF) {
+	if err != nil {
 		_, _ = io.WriteString(c.Stderr, "\n")
+	}
+	if errors.Is(err, io.EOF) {
 		err = nil
 	}
 	return slices.Contains([]string{"y", "yes"}, strings.ToLower(line)), err

@@ -24,7 +24,16 @@ func List[T any](
 		l.seen = map[string]T{}
 	}
 	for {
-		if err := l.look(all); err != nil || !watch {
+		err := l.look(all)
+		if watch && ctx.Err() != nil {
+			// The user has ended it during a look.
+			return l.Close()
+		}
+		switch {
+		case err != nil && l.Count() == 0:
+			// An empty list would look like an answer.
+			return err
+		case err != nil || !watch:
 			return errors.Join(l.Close(), err)
 		}
 		if err := l.Flush(); err != nil {

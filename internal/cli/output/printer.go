@@ -210,6 +210,9 @@ func (p *Printer[T]) expression(value T) error {
 // NameOf returns what -o name prints for a value.
 func (p *Printer[T]) NameOf(value T) string { return p.view.Name(value) }
 
+// Count returns how many values were printed.
+func (p *Printer[T]) Count() int { return p.count }
+
 // Flush prints what is held back to align a table.
 func (p *Printer[T]) Flush() error {
 	if p.table == nil || p.count == 0 {
