@@ -50,7 +50,7 @@ var changes = []func(before, after *Runtime) string{
 		return when(before.Format() != after.Format(), keyKeyPrefix+"="+after.Format().Prefix)
 	},
 	func(before, after *Runtime) string {
-		return when(!slices.EqualFunc(before.Prices, after.Prices, Price.equal), keyPrices+count(len(after.Prices), "price"))
+		return when(!slices.Equal(before.Prices, after.Prices), keyPrices+count(len(after.Prices), "price"))
 	},
 	func(before, after *Runtime) string {
 		return when(before.StaleAfter != after.StaleAfter, fmt.Sprintf("%s=%v", keyStaleAfter, after.StaleAfter))

@@ -9,6 +9,7 @@ import (
 
 	"keywright.dev/keywright/internal/auth/routes"
 	"keywright.dev/keywright/internal/config"
+	"keywright.dev/keywright/internal/config/prices"
 )
 
 func TestChanges(t *testing.T) {
@@ -18,7 +19,7 @@ func TestChanges(t *testing.T) {
 		TrustProxyHeaders: true, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 		TrustUsernames: true, AnonymousReads: true, Routes: []routes.Route{{Match: "/a"}},
 		DenyUnmatched: true,
-		Account:       secret, Prices: []config.Price{{Model: "a"}, {Model: "b"}}, StaleAfter: 90 * time.Second,
+		Account:       secret, Prices: []prices.Price{{Model: "a"}, {Model: "b"}}, StaleAfter: 90 * time.Second,
 		Audit: config.Audit{Retention: -1, MaxEntries: 5000},
 	}
 	for name, c := range map[string]struct {
@@ -27,7 +28,7 @@ func TestChanges(t *testing.T) {
 	}{
 		"nothing": {full, full, nil},
 		"nothing, but empty for nil": {runtime{}, runtime{
-			AllowedUsers: []string{}, TrustedProxies: []netip.Prefix{}, Routes: []routes.Route{}, Prices: []config.Price{},
+			AllowedUsers: []string{}, TrustedProxies: []netip.Prefix{}, Routes: []routes.Route{}, Prices: []prices.Price{},
 			KeyPrefix: "ak_",
 		}, nil},
 		"everything": {runtime{}, full, []string{
@@ -54,22 +55,27 @@ func TestChanges(t *testing.T) {
 			runtime{Routes: []routes.Route{{Match: "/b"}, {Match: "/a"}}}, []string{"ROUTES (2 routes)"},
 		},
 		"another price of the cache": {
-			runtime{Prices: []config.Price{{Model: "a"}}},
-			runtime{Prices: []config.Price{{Model: "a", CacheRead: new(0.0)}}}, []string{"PRICES (1 price)"},
+			runtime{Prices: []prices.Price{{Model: "a"}}},
+			priced(prices.Rates{CacheRead: prices.Free}), []string{"PRICES (1 price)"},
 		},
 		"the same price": {
-			runtime{Prices: []config.Price{{Model: "a", CacheRead: new(0.5)}}},
-			runtime{Prices: []config.Price{{Model: "a", CacheRead: new(0.5)}}}, nil,
+			priced(prices.Rates{CacheRead: perMillion(0.5)}),
+			priced(prices.Rates{CacheRead: perMillion(0.5)}), nil,
 		},
 		"another price": {
-			runtime{Prices: []config.Price{{Model: "a", CacheWrite: new(0.5)}}},
-			runtime{Prices: []config.Price{{Model: "a", CacheWrite: new(0.6)}}}, []string{"PRICES (1 price)"},
+			priced(prices.Rates{CacheWrite: perMillion(0.5)}),
+			priced(prices.Rates{CacheWrite: perMillion(0.6)}), []string{"PRICES (1 price)"},
 		},
 	} {
 		if got := config.Changes(c.before, c.after); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
+}
+
+// priced returns a configuration with one price.
+func priced(rates prices.Rates) config.Runtime {
+	return config.Runtime{Prices: []prices.Price{{Model: "a", Rates: rates}}}
 }
 
 // Each setting, changed from its default, gives one change with its name.

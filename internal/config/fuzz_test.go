@@ -20,6 +20,8 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add("ROUTES", "- &a [*a, !!binary x, {? : }]\n--- |\n x")
 	f.Add("PRICES", "- {model: a, input: .nan, output: 0x}")
+	f.Add("PRICES", `{"a": {"input_cost_per_token_above_200k_tokens": 1e-6, "litellm_provider": "b"}}`)
+	f.Add("PRICES", `{"a": {"models": {"b": {"cost": {"input": 1, "tiers": [{"tier": {"size": 5}, "output": 1}]}}}}}`)
 	f.Add("\xff", "\xff")
 	f.Fuzz(func(t *testing.T, name, value string) {
 		check(t, map[string]string{name: value})
@@ -75,6 +77,10 @@ var planted = []func(secret string) string{
 	func(s string) string { return "- match: /a\n  action: '" + strings.Repeat(s, 5) + "'" },
 	func(s string) string { return "- match: /a\n  " + s + ": " + s + "\n  " + s + ": " + s },
 	func(s string) string { return "- {model: " + s + ", input: " + s + ", output: 1}" },
+	func(s string) string { return `{"` + s + `": {"input_cost_per_token": "` + s + `"}}` },
+	func(s string) string { return `{"` + s + `": {"` + s + `": 1, "` + s + `": 2}}` },
+	func(s string) string { return `{"` + s + `": {"models": {"` + s + `": {"cost": "` + s + `"}}}}` },
+	func(s string) string { return `{"` + s + `": ` + s },
 	func(s string) string {
 		return "- {model: " + s + ", input: 1, output: 1}\n- {model: " + s + ", input: 1, output: 1}"
 	},

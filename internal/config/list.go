@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"keywright.dev/keywright/internal/config/prices"
 )
 
 // entry is one mapping of a YAML list. problem is the first one that was found.
@@ -150,26 +152,49 @@ func (e *entry) text(name string) string {
 	return value
 }
 
-// maxPrice is a dollar a token.
-const maxPrice = 1e6
-
-// price returns the value of a field with a number from 0 to maxPrice, or nil if it is absent.
-func (e *entry) price(name string) *float64 {
+// number returns the value of a field with a number, and false if it is absent.
+func (e *entry) number(name string) (value float64, given bool) {
 	node := e.fields[name]
 	if node == nil || e.problem != "" {
-		return nil
+		return 0, false
 	}
-	var value float64
 	tag := node.ShortTag()
-	switch {
-	case node.Kind != yaml.ScalarNode || tag != "!!int" && tag != "!!float" || node.Decode(&value) != nil:
+	if node.Kind != yaml.ScalarNode || tag != "!!int" && tag != "!!float" || node.Decode(&value) != nil {
 		e.fault("has a value at %s that is not a number", name)
-	case math.IsNaN(value) || value < 0 || value > maxPrice:
-		e.fault("has a number at %s that is not from 0 to %.0f", name, maxPrice)
 	}
-	// This removes the sign of -0.
-	value = math.Abs(value)
-	return &value
+	return value, e.problem == ""
+}
+
+// price returns the value of a field with the price of a million tokens.
+func (e *entry) price(name string) prices.Rate {
+	value, given := e.number(name)
+	if !given {
+		return prices.Rate{}
+	}
+	rate, problem := prices.PerMillion(value)
+	if problem != "" {
+		e.fault("has a number at %s that %s", name, problem)
+	}
+	return rate
+}
+
+// whole returns the value of a field with a whole number from 1 to most, or 0 if it is absent.
+func (e *entry) whole(name string, most int64) int64 {
+	value, given := e.number(name)
+	if given && (value != math.Trunc(value) || value < 1 || value > float64(most)) {
+		e.fault("has a value at %s that is not a whole number from 1 to %d", name, most)
+		return 0
+	}
+	return int64(value)
+}
+
+// oneOf returns the value of a field with one of these words, or "" if it is absent.
+func (e *entry) oneOf(name string, words []string) string {
+	value := e.text(name)
+	if value != "" && !slices.Contains(words, value) {
+		e.fault("has a value at %s that is not one of %s", name, strings.Join(words, ", "))
+	}
+	return value
 }
 
 // require records a fault for each absent field.

@@ -2,7 +2,6 @@ package config_test
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -133,76 +132,5 @@ func TestRoutes_DoNotResolveAliases(t *testing.T) {
 	}
 	if got := problemOf(t, "ROUTES", bomb); !strings.Contains(got, "anchor or an alias") {
 		t.Error(got)
-	}
-}
-
-func TestPrices(t *testing.T) {
-	for name, c := range map[string]struct {
-		value string
-		want  []config.Price
-	}{
-		"nothing": {"", nil},
-		"all fields": {
-			"- {provider: openai, model: gpt-4o, input: 2.5, output: 10, cache_read: 1.25, cache_write: 2.5}",
-			[]config.Price{
-				{Provider: "openai", Model: "gpt-4o", Input: 2.5, Output: 10, CacheRead: new(1.25), CacheWrite: new(2.5)},
-			},
-		},
-		"any provider, sorted": {
-			"- {model: b, input: 0, output: 1e-3}\n" +
-				"- {model: a, input: 1000000, output: .5, cache_read: 0}\n" +
-				"- {model: a, provider: x, input: -0.0, output: 0x10}",
-			[]config.Price{
-				{
-					Model: "a", Input: 1e6, Output: .5, CacheRead: new(0.0),
-				}, {Model: "b", Output: 1e-3}, {Provider: "x", Model: "a", Output: 16},
-			},
-		},
-	} {
-		got := runtimeOf(t, "PRICES", c.value)
-		if !reflect.DeepEqual(got.Prices, c.want) || strings.Contains(got.Encode(), "-0") {
-			t.Errorf("%s: %s", name, got.Encode())
-		}
-	}
-}
-
-func TestPrices_Refused(t *testing.T) {
-	const first = "entry 1 (line 1) "
-	const unknown = `has an unknown field "cache_raed"; ` +
-		"the fields are model, provider, input, output, cache_read, cache_write"
-	const unprintable = "has a line end or another unprintable character at provider"
-	const twice = "- {model: a, input: 1, output: 1}\n\n- {model: a, input: 2, output: 1}"
-	outOfRange := func(field string) string {
-		return first + "has a number at " + field + " that is not from 0 to 1000000"
-	}
-	notANumber := func(field string) string { return first + "has a value at " + field + " that is not a number" }
-	for value, want := range map[string]string{
-		"{}":                                               "is not a list: each entry begins with '- '",
-		"- {input: 1, output: 1}":                          first + "has no model",
-		"- {model: a, output: 1}":                          first + "has no input",
-		"- {model: a, input: 1}":                           first + "has no output",
-		"- {model: a, input: -1, output: 1}":               outOfRange("input"),
-		"- {model: a, input: .nan, output: 1}":             outOfRange("input"),
-		"- {model: a, input: 1, output: .inf}":             outOfRange("output"),
-		"- {model: a, input: 1, output: -.inf}":            outOfRange("output"),
-		"- {model: a, input: 1, output: 1e999}":            notANumber("output"),
-		"- {model: a, input: 1, output: 1000001}":          outOfRange("output"),
-		"- {model: a, input: 1, output: '1'}":              notANumber("output"),
-		"- {model: a, input: 1, output: $5}":               notANumber("output"),
-		"- {model: a, input: 1, output: true}":             notANumber("output"),
-		"- {model: a, input: 1, output: [1]}":              notANumber("output"),
-		"- {model: a, input: 1, output: ~}":                notANumber("output"),
-		"- {model: a, input: 1, output: !!float x}":        notANumber("output"),
-		"- {model: 4, input: 1, output: 1}":                first + "has a value at model that is not text: put it in quotes",
-		"- {model: a, input: 1, output: 1, cache_raed: 1}": first + unknown,
-		twice: "entry 2 (line 3) has the same provider and model as entry 1 (line 1)",
-		"- {model: a, input: 1, output: 1, cache_read: -1}":         outOfRange("cache_read"),
-		"- {model: a, input: 1, output: 1, cache_write: x}":         notANumber("cache_write"),
-		strings.Repeat("- {model: a, input: 1, output: 1}\n", 1001): "has 1001 entries; the maximum is 1000",
-		"- {model: a, input: 1, output: 1, provider: \"x\\ty\"}":    first + unprintable,
-	} {
-		if got := problemOf(t, "PRICES", value); got != want {
-			t.Errorf("%.80q: %s", value, got)
-		}
 	}
 }

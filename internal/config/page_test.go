@@ -143,7 +143,8 @@ func TestPage_HasTheLimits(t *testing.T) {
 		"256 networks":      {"TRUSTED_PROXIES", proxies, 256},
 		"128 bytes":         {"ALLOWED_USERS", func(n int) string { return strings.Repeat("x", n) }, 128},
 		"256 KiB":           {"ROUTES", func(n int) string { return strings.Repeat("#", n) }, 256 << 10},
-		"64 KiB":            {"PRICES", func(n int) string { return strings.Repeat("#", n) }, 64 << 10},
+		"64 KiB":            {"TRUSTED_PROXIES", func(n int) string { return strings.Repeat(",", n) }, 64 << 10},
+		"128 KiB":           {"PRICES", func(n int) string { return strings.Repeat("#", n) }, 128 << 10},
 		"other value 1 KiB": {"UNMATCHED", func(n int) string { return "deny" + strings.Repeat(" ", n-4) }, 1 << 10},
 		"from 0 to 1000000.": {
 			"PRICES", func(n int) string { return "- {model: a, output: 0, input: " + strings.Repeat("1", n) + "}" }, 6,

@@ -1,75 +1,120 @@
 package config
 
 import (
-	"cmp"
-	"slices"
+	"strings"
+	"time"
+
+	"keywright.dev/keywright/internal/config/prices"
 )
 
-// Price is the price of one model, in US dollars for a million tokens.
-type Price struct {
-	// Provider limits the price to models of one provider. Empty: any.
-	Provider string  `json:"provider,omitempty"`
-	Model    string  `json:"model"`
-	Input    float64 `json:"input"`
-	Output   float64 `json:"output"`
-	// CacheRead and CacheWrite are the prices of cached input. Nil: Input.
-	CacheRead  *float64 `json:"cacheRead,omitempty"`
-	CacheWrite *float64 `json:"cacheWrite,omitempty"`
+var priceFields = []string{
+	"model", "provider", "input", "output", "cache_read", "cache_write", "reasoning", "from", "above", "service_tier",
 }
 
-var priceFields = []string{"model", "provider", "input", "output", "cache_read", "cache_write"}
+// Bounds of a file with prices. A list is read by the parser of YAML, which takes more memory than that of JSON.
+const (
+	// MaxPriceFile bounds it in bytes.
+	MaxPriceFile = 16 << 20
 
-// parsePrices sorts the prices, so that equal sets of prices give equal documents.
-func parsePrices(s *Settings, value string) string {
-	entries, problem := readList(value, priceFields)
-	if problem != "" {
+	maxPriceList  = 1 << 20
+	maxFilePrices = 50_000
+)
+
+func parsePrices(s *Settings, value string) (problem string) {
+	if prices.IsJSONObject([]byte(value)) {
+		s.Service.Prices, problem = prices.ParseJSON([]byte(value), maxEntries)
 		return problem
 	}
-	type id struct{ provider, model string }
-	seen := map[id]*entry{}
-	var prices []Price
+	s.Service.Prices, problem = readPrices(value)
+	return problem
+}
+
+// ParsePriceFile reads a file with prices: a list as in PRICES, or the JSON of LiteLLM or models.dev. The problem is
+// the rest of a sentence that begins with the name of the file. It never repeats a value.
+func ParsePriceFile(content []byte) (all []prices.Price, problem string) {
+	switch {
+	case strings.TrimSpace(string(content)) == "":
+		return nil, "is empty"
+	case len(content) > MaxPriceFile:
+		return nil, "is longer than 16 MiB"
+	case prices.IsJSONObject(content):
+		return prices.ParseJSON(content, maxFilePrices)
+	case len(content) > maxPriceList:
+		return nil, "is a list that is longer than 1 MiB"
+	}
+	if all, problem = readPrices(string(content)); problem == "" && len(all) == 0 {
+		problem = "has no prices"
+	}
+	return all, problem
+}
+
+// readPrices reads a list. It sorts the prices, so that equal sets of prices give equal documents.
+func readPrices(text string) ([]prices.Price, string) {
+	entries, problem := readList(text, priceFields)
+	if problem != "" {
+		return nil, problem
+	}
+	var all []prices.Price
+	seen := map[prices.Place]*entry{}
 	for _, e := range entries {
 		price := readPrice(e)
-		this := id{price.Provider, price.Model}
-		if before := seen[this]; before != nil && before.problem == "" {
-			e.fault("has the same provider and model as %s", before.at)
+		if before := seen[price.Place()]; before != nil && before.problem == "" {
+			e.fault("is for the same calls as %s", before.at)
 		}
-		seen[this] = e
-		prices = append(prices, price)
+		seen[price.Place()] = e
+		all = append(all, price)
+	}
+	for i, e := range entries {
+		base := all[i].Place()
+		base.Above, base.ServiceTier = 0, ""
+		if e.problem == "" && seen[base] == nil {
+			e.fault("adds to a price of that model without above and service_tier, which is absent")
+		}
 	}
 	if problem := problemsOf(entries); problem != "" {
-		return problem
+		return nil, problem
 	}
-	slices.SortFunc(prices, func(a, b Price) int {
-		return cmp.Or(cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Model, b.Model))
-	})
-	s.Service.Prices = prices
-	return ""
+	prices.Sort(all)
+	return all, ""
 }
 
-func readPrice(e *entry) Price {
-	e.require("model", "input", "output")
-	price := Price{
-		Provider: e.text("provider"), Model: e.text("model"),
-		CacheRead: e.price("cache_read"), CacheWrite: e.price("cache_write"),
+func readPrice(e *entry) prices.Price {
+	e.require("model")
+	price := prices.Price{
+		From: e.day("from"), Above: e.whole("above", prices.MaxAbove),
+		ServiceTier: e.oneOf("service_tier", prices.ServiceTiers()),
+		Rates: prices.Rates{
+			Input: e.price("input"), Output: e.price("output"), Reasoning: e.price("reasoning"),
+			CacheRead: e.price("cache_read"), CacheWrite: e.price("cache_write"),
+		},
 	}
-	if input := e.price("input"); input != nil {
-		price.Input = *input
+	switch {
+	case price.IsBase():
+		e.require("input", "output")
+	case price.Rates == prices.Rates{}:
+		e.fault("has no price")
 	}
-	if output := e.price("output"); output != nil {
-		price.Output = *output
-	}
+	price.Provider, price.Model = prices.Canonical(e.name("provider"), e.name("model"))
 	return price
 }
 
-func (p Price) equal(other Price) bool {
-	return p.Provider == other.Provider && p.Model == other.Model && p.Input == other.Input && p.Output == other.Output &&
-		equalOrNil(p.CacheRead, other.CacheRead) && equalOrNil(p.CacheWrite, other.CacheWrite)
+// name returns the value of a text field with a name as records have them.
+func (e *entry) name(field string) string {
+	value := e.text(field)
+	if len(value) > prices.MaxName {
+		e.fault("has more than %d bytes at %s", prices.MaxName, field)
+	}
+	return value
 }
 
-func equalOrNil(a, b *float64) bool {
-	if a == nil || b == nil {
-		return a == b
+// day returns the value of a field with a day, which YAML may take for a timestamp.
+func (e *entry) day(name string) string {
+	node := e.fields[name]
+	if node == nil || e.problem != "" {
+		return ""
 	}
-	return *a == *b
+	if _, err := time.Parse(time.DateOnly, node.Value); err != nil {
+		e.fault("has a value at %s that is not a day such as 2030-01-31", name)
+	}
+	return node.Value
 }

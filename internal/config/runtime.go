@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"keywright.dev/keywright/internal/auth/routes"
+	"keywright.dev/keywright/internal/config/prices"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
 )
@@ -49,7 +50,7 @@ type Runtime struct {
 	// Account is the name of the instance's own account. Empty: DefaultAccount.
 	Account string `json:"account,omitempty"`
 	// Prices are the prices of AI models.
-	Prices []Price `json:"prices,omitempty"`
+	Prices []prices.Price `json:"prices,omitempty"`
 	// StaleAfter is the age of the view from which every request is refused. 0: never.
 	StaleAfter time.Duration `json:"staleAfter,omitempty"`
 	// Audit bounds the audit trail.
@@ -89,7 +90,7 @@ func (r *Runtime) Format() keyformat.Format {
 	return keyformat.Format{Prefix: cmp.Or(r.KeyPrefix, keyformat.DefaultPrefix)}
 }
 
-// Encode returns the document. Equal configurations give equal documents. Prices must be finite.
+// Encode returns the document. Equal configurations give equal documents.
 func (r Runtime) Encode() string {
 	var document strings.Builder
 	encoder := json.NewEncoder(&document)

@@ -1,7 +1,6 @@
 package config_test
 
 import (
-	"math"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -13,11 +12,15 @@ import (
 
 	"keywright.dev/keywright/internal/auth/routes"
 	"keywright.dev/keywright/internal/config"
+	"keywright.dev/keywright/internal/config/prices"
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
 func TestParseRuntime_ReadsEncode(t *testing.T) {
-	price := rapid.Float64Range(0, math.MaxFloat64)
+	rate := rapid.Custom(func(t *rapid.T) prices.Rate {
+		rate, _ := prices.PerToken(float64(rapid.Int64Range(0, 1e15).Draw(t, "femtos")) / 1e15)
+		return rate
+	})
 	rapid.Check(t, func(t *rapid.T) {
 		in := config.Runtime{
 			BootstrapDigest: rapid.String().Draw(t, "digest"), FormerBootstrapDigests: []string{"earlier"},
@@ -32,9 +35,13 @@ func TestParseRuntime_ReadsEncode(t *testing.T) {
 			AnonymousReads: rapid.Bool().Draw(t, "reads"), DenyUnmatched: rapid.Bool().Draw(t, "deny"),
 			Account: rapid.String().Draw(t, "account"),
 			Routes:  []routes.Route{{Match: rapid.String().Draw(t, "match"), Action: "a", Resource: "<&>\u2028", Owner: "{o}"}},
-			Prices: []config.Price{{
-				Model: rapid.String().Draw(t, "model"), Input: price.Draw(t, "input"), Output: price.Draw(t, "output"),
-				CacheRead: rapid.Ptr(price, true).Draw(t, "read"), CacheWrite: rapid.Ptr(price, true).Draw(t, "write"),
+			Prices: []prices.Price{{
+				Provider: rapid.String().Draw(t, "provider"), Model: rapid.String().Draw(t, "model"), From: "2030-01-31",
+				Above: rapid.Int64Range(0, prices.MaxAbove).Draw(t, "above"), ServiceTier: prices.Batch,
+				Rates: prices.Rates{
+					Input: rate.Draw(t, "input"), Output: rate.Draw(t, "output"), CacheRead: rate.Draw(t, "read"),
+					Reasoning: rate.Draw(t, "reasoning"),
+				},
 			}},
 			StaleAfter: time.Duration(rapid.Int64Min(0).Draw(t, "stale")),
 			Audit: config.Audit{
@@ -56,8 +63,11 @@ func TestParseRuntime_RefusesInvalidDocuments(t *testing.T) {
 		`{"routes":{}}`: "can't be read",
 		"null":          "is empty", `{"keyPrefix":"Ak_"}`: "keyPrefix", `{"keyPrefix":" "}`: "keyPrefix",
 		`{"staleAfter":-1}`: "staleAfter", `{"trustedProxies":["10.0.0.0/33"]}`: "can't be read",
-		`{"trustedProxies":[""]}`:     "trustedProxies",
-		`{"audit":{"maxEntries":-1}}`: "audit entries",
+		`{"trustedProxies":[""]}`:               "trustedProxies",
+		`{"audit":{"maxEntries":-1}}`:           "audit entries",
+		`{"prices":[{"model":"m","input":-1}]}`: "not from 0", `{"prices":[{"model":"m","input":"1"}]}`: "not a number",
+		`{"prices":[{"model":"m","output":1e-10}]}`: "over 0 and under", `{"prices":[{"input":1000001}]}`: "not from 0",
+		`{"prices":[{"model":"m","cacheRead":1e999}]}`: "not a number",
 	} {
 		out, err := config.ParseRuntime(document)
 		if err == nil || !strings.Contains(err.Error(), want) || !reflect.DeepEqual(out, config.Runtime{}) {
@@ -80,8 +90,14 @@ func TestEncode_Document(t *testing.T) {
 		TrustUsernames: true, AnonymousReads: true, Routes: []routes.Route{
 			{Match: "/<&>", Action: "a", Resource: "r", Owner: "o"},
 		}, DenyUnmatched: true,
-		Account: "acme", Prices: []config.Price{
-			{Provider: "p", Model: "m", Input: 0.15, Output: 10, CacheRead: new(0.0), CacheWrite: new(1e-9)},
+		Account: "acme", Prices: []prices.Price{
+			{Provider: "p", Model: "m", Rates: prices.Rates{
+				Input: perMillion(0.15), Output: perMillion(10), CacheRead: prices.Free, CacheWrite: perMillion(1e-9),
+			}},
+			{
+				Model: "m", From: "2030-01-31", Above: 200_000, ServiceTier: "batch",
+				Rates: prices.Rates{Reasoning: perMillion(1)},
+			},
 		},
 		StaleAfter: time.Second, Audit: config.Audit{Retention: -1, MaxEntries: 1000},
 	}
@@ -89,7 +105,8 @@ func TestEncode_Document(t *testing.T) {
 		`"allowedUsers":["alice"],"insecureCookies":true,` +
 		`"trustProxyHeaders":true,"trustedProxies":["10.0.0.0/8","2001:db8::1/128"],"trustUsernames":true,"anonymousReads":true,` +
 		`"routes":[{"match":"/<&>","action":"a","resource":"r","owner":"o"}],"denyUnmatched":true,"account":"acme",` +
-		`"prices":[{"provider":"p","model":"m","input":0.15,"output":10,"cacheRead":0,"cacheWrite":1e-9}],` +
+		`"prices":[{"provider":"p","model":"m","input":0.15,"output":10,"cacheRead":0,"cacheWrite":0.000000001},` +
+		`{"model":"m","from":"2030-01-31","above":200000,"serviceTier":"batch","reasoning":1}],` +
 		`"staleAfter":1000000000,"audit":{"retention":-1,"maxEntries":1000}}`
 	if got := in.Encode(); got != want {
 		t.Errorf("got %s", got)

@@ -79,6 +79,7 @@ type parser func(s *Settings, value string) (problem string)
 const (
 	short   = 1 << 10
 	long    = 64 << 10
+	longer  = 128 << 10
 	longest = 256 << 10
 )
 
@@ -95,7 +96,7 @@ var settings = map[string]struct {
 	keyAuditMaxEntries:   {trimmed(parseAuditMaxEntries), short},
 	keyAuditRetention:    {trimmed(parseAuditRetention), short},
 	keyKeyPrefix:         {trimmed(parseKeyPrefix), short},
-	keyPrices:            {parsePrices, long},
+	keyPrices:            {parsePrices, longer},
 	keyRoutes:            {parseRoutes, longest},
 	keySecureCookies:     {trimmed(flag(func(r *Runtime, on bool) { r.InsecureCookies = !on })), short},
 	keyStaleAfter:        {trimmed(parseStaleAfter), short},
