@@ -41,6 +41,8 @@ func (m Money) String() string {
 }
 
 // MarshalJSON writes a number of US dollars with up to 9 decimals.
+//
+//nolint:unparam // json.Marshaler has the error.
 func (m Money) MarshalJSON() ([]byte, error) { return []byte(m.String()), nil }
 
 // UnmarshalJSON reads what MarshalJSON writes.
