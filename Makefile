@@ -24,6 +24,10 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # The images of docker-build and deploy, each as name:tag.
 OPERATOR_IMG ?= keywright/operator:latest
 SERVER_IMG ?= keywright/server:latest
+# For krew: the address from which the archives will be downloaded, and that of the documentation, which may be empty.
+KREW_URL ?=
+KREW_HOMEPAGE ?=
+KREW_PLATFORMS ?= linux/amd64,linux/arm64,darwin/amd64,darwin/arm64,windows/amd64,windows/arm64
 # kubectl from PATH, or the one built with the control plane.
 KUBECTL ?= $(if $(shell command -v kubectl),kubectl,"$$(hack/controlplane/build.sh)/kubectl")
 RUN_FLAGS ?=
@@ -111,6 +115,12 @@ clean: ## Remove what was built in the checkout. Caches outside it stay.
 build: ## Build bin/operator, bin/server and bin/keywright, static.
 	CGO_ENABLED=0 go build -trimpath -pgo=$(PROFILE) -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/operator ./cmd/server
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/keywright
+
+.PHONY: krew
+# Each platform is compiled from scratch the first time.
+krew: ## Build the archives of kubectl keywright and Krew's manifest: VERSION=v1.2.3 KREW_URL=<where the archives will be>.
+	go -C hack/krew run . -version '$(VERSION)' -url '$(KREW_URL)' -homepage '$(KREW_HOMEPAGE)' \
+	  -platforms '$(KREW_PLATFORMS)' -out $(CURDIR)/bin/krew
 
 .PHONY: docker-build
 docker-build: ## Build the images OPERATOR_IMG and SERVER_IMG.

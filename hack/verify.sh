@@ -77,5 +77,8 @@ go vet ./...
 step "golangci-lint (built first where it is not cached: minutes)"
 make lint
 
+step "krew manifest"
+go -C hack/krew vet . && go -C hack/krew run . -check
+
 step "prose"
 hack/prose.sh

@@ -5,8 +5,6 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"strings"
 	"syscall"
 
 	"keywright.dev/keywright/internal/cli"
@@ -24,10 +22,11 @@ func main() {
 	var program interface {
 		Run(ctx context.Context, args []string) (exitCode int)
 	} = &cli.App{Console: console.OfProcess(), Version: version}
-	if strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe") == cluster.Name {
+	args, isPlugin := cluster.Arguments(os.Args)
+	if isPlugin {
 		program = &cluster.Plugin{Console: console.OfProcess(), Version: version}
 	}
-	code := program.Run(ctx, os.Args[1:])
+	code := program.Run(ctx, args)
 	stop()
 	os.Exit(code)
 }

@@ -80,7 +80,7 @@ func (p *Plugin) canCommand() *cobra.Command {
 The answer is that of the server for this action and resource. Exit code 1 for no.`,
 		Example: `  kubectl keywright can ci certs.read
   kubectl keywright can ci certs.read certificate:42`,
-		Args: console.Arguments(2, 3), ValidArgsFunction: p.completeKeys,
+		Args: console.Arguments(2, 3), ValidArgsFunction: p.completeKeys(1),
 	}
 	c.Flags().StringToStringVar(&properties, "property", nil, "a property of the resource, for conditions: env=prod")
 	c.RunE = func(c *cobra.Command, args []string) error {

@@ -63,7 +63,7 @@ func (p *Plugin) rotateCommand() *cobra.Command {
 		Short: "Ask the operator for a new key. The old one is accepted until its overlap ends.",
 		Example: `  kubectl keywright rotate ci
   kubectl keywright rotate adminuser/oncall`,
-		Args: console.Arguments(1, -1), ValidArgsFunction: p.completeKeys,
+		Args: console.Arguments(1, -1), ValidArgsFunction: p.completeKeys(-1),
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		return p.each(c.Context(), args, func(o keyholder.Object) error {
@@ -96,7 +96,7 @@ func (p *Plugin) stateCommand(verb string, state v1alpha1.State) *cobra.Command 
 		Short:             texts[state],
 		Example:           "  kubectl keywright " + verb + " ci",
 		Args:              console.Arguments(1, -1),
-		ValidArgsFunction: p.completeKeys,
+		ValidArgsFunction: p.completeKeys(-1),
 	}
 	if state == v1alpha1.StateRevoked {
 		c.Example += " --force"

@@ -25,7 +25,7 @@ It reports the last use on record, the Secrets of the namespace that have the ke
 copies included, and the Pods that use these Secrets. It reads Secrets and Pods as you
 may, and prints no key.`,
 		Example: `  kubectl keywright explain-revoke ci`,
-		Args:    console.Arguments(1, 1), ValidArgsFunction: p.completeKeys,
+		Args:    console.Arguments(1, 1), ValidArgsFunction: p.completeKeys(1),
 		RunE: func(c *cobra.Command, args []string) error { return p.explainRevoke(c.Context(), args[0]) },
 	}
 }
@@ -67,7 +67,11 @@ func (p *Plugin) explainRevoke(ctx context.Context, arg string) error {
 	p.Printf("%s", output.Clean(found.Object+" speaks as "+found.Subject)+"\n")
 	p.Printf("Last use: %s\nSecrets with the key: %s\nPods that use these Secrets: %s\n", found.LastUsed,
 		output.Clean(none(found.Secrets)), output.Clean(none(found.Pods)))
-	p.Printf("To revoke it: kubectl keywright revoke %s\n", output.Clean(arg))
+	if keyholder.KindOf(o) == keyholder.AdminUser {
+		p.Printf("To stop it: %s\n", commandFor("disable", o))
+	} else {
+		p.Printf("To revoke it: %s\n", commandFor("revoke", o))
+	}
 	return nil
 }
 

@@ -2,9 +2,12 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
-	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
@@ -48,8 +51,23 @@ func (p *Plugin) get(ctx context.Context, arg string) (keyholder.Object, error) 
 	if err != nil {
 		return nil, err
 	}
-	return o, plain(c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, o))
+	err = c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, o)
+	if apierrors.IsNotFound(err) {
+		// Wait looks for an error of this kind.
+		if missing := p.checkNamespace(ctx, namespace); missing != nil {
+			err = &notFoundError{missing, err}
+		}
+	}
+	return o, plain(err)
 }
+
+// notFoundError is a not-found error of the API server with a text that says more.
+type notFoundError struct {
+	error
+	cause error
+}
+
+func (e *notFoundError) Unwrap() error { return e.cause }
 
 // describe returns an object as APIKey default/ci.
 func describe(o keyholder.Object) string {
@@ -66,46 +84,79 @@ func subjectOf(o keyholder.Object) string {
 
 // all returns every AdminUser, and the APIKeys of a namespace; "" stands for all namespaces.
 func (p *Plugin) all(ctx context.Context, namespace string) ([]keyholder.Object, error) {
+	keys, err := p.apiKeys(ctx, namespace)
+	if err != nil {
+		return nil, err
+	}
+	users, err := p.adminUsers(ctx)
+	return append(users, keys...), err
+}
+
+// readable is all without the AdminUsers if the user may not list them, which hidden reports.
+func (p *Plugin) readable(ctx context.Context, namespace string) (found []keyholder.Object, hidden bool, err error) {
+	keys, err := p.apiKeys(ctx, namespace)
+	if err != nil {
+		return nil, false, err
+	}
+	users, err := p.adminUsers(ctx)
+	if apierrors.IsForbidden(err) {
+		return keys, true, nil
+	}
+	return append(users, keys...), false, err
+}
+
+func (p *Plugin) apiKeys(ctx context.Context, namespace string) ([]keyholder.Object, error) {
 	c, err := p.client()
 	if err != nil {
 		return nil, err
 	}
-	keys, users := &v1alpha1.APIKeyList{}, &v1alpha1.AdminUserList{}
-	if err := c.List(ctx, keys, client.InNamespace(namespace)); err != nil {
+	list := &v1alpha1.APIKeyList{}
+	if err := c.List(ctx, list, client.InNamespace(namespace)); err != nil {
 		return nil, plain(err)
 	}
-	if err := c.List(ctx, users, client.InNamespace(p.systemNamespace)); err != nil {
-		return nil, plain(err)
-	}
-	found := make([]keyholder.Object, 0, len(keys.Items)+len(users.Items))
-	for i := range users.Items {
-		found = append(found, &users.Items[i])
-	}
-	for i := range keys.Items {
-		found = append(found, &keys.Items[i])
+	found := make([]keyholder.Object, len(list.Items))
+	for i := range list.Items {
+		found[i] = &list.Items[i]
 	}
 	return found, nil
 }
 
-// completeKeys offers the names of keys.
-func (p *Plugin) completeKeys(c *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	namespace, err := p.namespace()
+func (p *Plugin) adminUsers(ctx context.Context) ([]keyholder.Object, error) {
+	c, err := p.client()
 	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
+		return nil, err
 	}
-	all, err := p.all(c.Context(), namespace)
+	list := &v1alpha1.AdminUserList{}
+	if err := c.List(ctx, list, client.InNamespace(p.systemNamespace)); err != nil {
+		return nil, plain(err)
+	}
+	found := make([]keyholder.Object, len(list.Items))
+	for i := range list.Items {
+		found[i] = &list.Items[i]
+	}
+	return found, nil
+}
+
+// checkNamespace returns an error if a namespace does not exist. The API server lists a namespace that does not exist
+// like an empty one. A user who may not read it gets no error.
+func (p *Plugin) checkNamespace(ctx context.Context, namespace string) error {
+	c, err := p.client()
 	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
+		return err
 	}
-	var names []string
-	for _, o := range all {
-		name := o.GetName()
-		if keyholder.KindOf(o) == keyholder.AdminUser {
-			name = "adminuser/" + name
-		}
-		if strings.HasPrefix(name, begun) {
-			names = append(names, name)
-		}
+	found := &metav1.PartialObjectMetadata{}
+	found.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	if err := c.Get(ctx, client.ObjectKey{Name: namespace}, found); apierrors.IsNotFound(err) {
+		return fmt.Errorf("namespace %q does not exist", namespace)
 	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+	return nil
+}
+
+// commandFor returns a command of the plugin for one object.
+func commandFor(verb string, o keyholder.Object) string {
+	command := "kubectl keywright " + verb + " " + argumentOf(o)
+	if keyholder.KindOf(o) == keyholder.APIKey {
+		command += " -n " + o.GetNamespace()
+	}
+	return command
 }

@@ -23,9 +23,10 @@ func (p *Plugin) inspectCommand() *cobra.Command {
 		Long: `Say whose key a Secret has, whether it is current, and whether its checksum is right.
 
 The key itself is read from the Secret, and never printed.`,
-		Example: `  kubectl keywright inspect secret ci-api-key`,
-		Args:    console.Arguments(1, 1),
-		RunE:    func(c *cobra.Command, args []string) error { return p.inspectSecret(c.Context(), args[0]) },
+		Example:           `  kubectl keywright inspect secret ci-api-key`,
+		Args:              console.Arguments(1, 1),
+		ValidArgsFunction: p.completeNames(1, secretList, true),
+		RunE:              func(c *cobra.Command, args []string) error { return p.inspectSecret(c.Context(), args[0]) },
 	})
 	return inspect
 }
@@ -54,11 +55,14 @@ func (p *Plugin) inspectSecret(ctx context.Context, name string) error {
 	if err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret); err != nil {
 		return err
 	}
-	all, err := p.all(ctx, namespace)
+	all, hidden, err := p.readable(ctx, namespace)
 	if err != nil {
 		return err
 	}
 	found := inspect(secret, all)
+	if hidden && namespace == p.systemNamespace && found.Owner == "" {
+		p.Warnf("You may not list AdminUsers in namespace %s: the key may belong to one of them", namespace)
+	}
 	view := &output.View[*inspected]{
 		Columns: []output.Column[*inspected]{
 			{Header: "SECRET", Value: func(i *inspected) string { return i.Secret }},

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,7 +66,8 @@ func listView(now func() time.Time) *output.View[*row] {
 			}
 			return "apikey/" + r.Name
 		},
-		Empty: "No keys found.",
+		Identity: func(r *row) string { return r.Kind + "/" + r.Namespace + "/" + r.Name },
+		Empty:    "No keys found.",
 	}
 }
 
@@ -136,12 +138,16 @@ func (p *Plugin) list(ctx context.Context, f *listFlags) error {
 	if f.allNamespaces {
 		namespace = ""
 	}
-	out := output.NewList(p.Stdout, p.Width(), p.format, listView(p.Now))
+	out, warned := output.NewList(p.Stdout, p.Width(), p.format, listView(p.Now)), false
 	return console.List(ctx, out, f.watch, console.Wait, func(yield func(*row, error) bool) {
-		all, err := p.all(ctx, namespace)
+		all, hidden, err := p.listed(ctx, namespace)
 		if err != nil {
 			yield(nil, err)
 			return
+		}
+		if hidden && !warned {
+			warned = true
+			p.Warnf("AdminUsers are left out: you may not list them in namespace %s", p.systemNamespace)
 		}
 		for _, o := range all {
 			if r := rowOf(o); f.matches(r, p.Now()) && !yield(r, nil) {
@@ -149,4 +155,14 @@ func (p *Plugin) list(ctx context.Context, f *listFlags) error {
 			}
 		}
 	})
+}
+
+// listed is readable, and an error for a namespace that does not exist.
+func (p *Plugin) listed(ctx context.Context, namespace string) (all []keyholder.Object, hidden bool, err error) {
+	all, hidden, err = p.readable(ctx, namespace)
+	ofNamespace := func(o keyholder.Object) bool { return keyholder.KindOf(o) == keyholder.APIKey }
+	if err == nil && namespace != "" && !slices.ContainsFunc(all, ofNamespace) {
+		err = p.checkNamespace(ctx, namespace)
+	}
+	return all, hidden, err
 }

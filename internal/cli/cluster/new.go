@@ -46,6 +46,9 @@ func (p *Plugin) newAPIKeyCommand() *cobra.Command {
 	c.Flags().StringSliceVar(&f.scopes, "scope", nil, "an action that the key may do; may be repeated")
 	c.Flags().StringSliceVar(&f.roles, "role", nil, "an AccessRole; may be repeated")
 	c.Flags().StringVar(&f.ttl, "ttl", "", "how long a key lasts: 720h")
+	_ = c.RegisterFlagCompletionFunc("role", p.completeNames(-1, roleList, false))
+	_ = c.RegisterFlagCompletionFunc("subject", cobra.FixedCompletions(
+		[]string{"User/", "Account/", "Integration/"}, cobra.ShellCompDirectiveNoSpace|cobra.ShellCompDirectiveNoFileComp))
 	c.RunE = func(c *cobra.Command, args []string) error {
 		o, err := f.apiKey(args[0])
 		if err != nil {

@@ -20,9 +20,6 @@ import (
 	"keywright.dev/keywright/internal/cli/output"
 )
 
-// Name is the name of the program as a plugin of kubectl.
-const Name = "kubectl-keywright"
-
 // Plugin is the program and what its commands share.
 type Plugin struct {
 	console.Console
@@ -44,14 +41,24 @@ func (p *Plugin) Run(ctx context.Context, args []string) int {
 	return p.ExitCode(err, hintFor(err))
 }
 
+// hintFor returns what the user can do about an error, or "".
 func hintFor(err error) string {
 	switch {
-	case apierrors.IsForbidden(err):
-		return "kubectl auth can-i --list shows your rights; ClusterRoles admin, edit and view include Keywright's objects"
 	case errors.Is(err, errNoKinds):
 		return "kubectl keywright doctor"
+	case !apierrors.IsForbidden(err):
+		return ""
 	}
-	return ""
+	// The API server says the scope, and who refuses, only in its text.
+	switch text := err.Error(); {
+	case strings.Contains(text, "ValidatingAdmissionPolicy"):
+		return "an admission policy refuses this; docs/admission.md has the right for it, such as verb use on a subject"
+	case strings.Contains(text, "at the cluster scope"):
+		return "this needs a ClusterRoleBinding: of ClusterRole view to read, of edit to change keys"
+	case strings.Contains(text, `resource "secrets"`):
+		return "this needs a RoleBinding of ClusterRole edit or admin in the namespace: view has no Secrets"
+	}
+	return "this needs a RoleBinding in the namespace: of ClusterRole view to read, of edit to change keys"
 }
 
 // Command returns the tree of commands.
@@ -81,6 +88,7 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong command line.`,
 		"the namespace of Keywright and of AdminUsers")
 	root.PersistentFlags().StringVarP(&p.output, "output", "o", output.Table,
 		"table, wide, json, yaml, csv, name, jsonpath=…, go-template=…")
+	p.registerCompletions(root)
 	root.AddCommand(
 		p.statusCommand(), p.listCommand(), p.waitCommand(), p.rotateCommand(),
 		p.stateCommand("enable", v1alpha1.StateActive), p.stateCommand("disable", v1alpha1.StateDisabled),

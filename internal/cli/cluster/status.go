@@ -26,7 +26,7 @@ func (p *Plugin) statusCommand() *cobra.Command {
 		Short: "Describe one key object: its keys, deadlines, last use, and what is wrong.",
 		Example: `  kubectl keywright status ci
   kubectl keywright status adminuser/oncall`,
-		Args: console.Arguments(1, 1), ValidArgsFunction: p.completeKeys,
+		Args: console.Arguments(1, 1), ValidArgsFunction: p.completeKeys(1),
 	}
 	c.Flags().BoolVarP(&watch, "watch", "w", false, "go on, and print the story again when it changes")
 	c.RunE = func(c *cobra.Command, args []string) error { return p.status(c.Context(), args[0], watch) }

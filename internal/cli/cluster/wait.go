@@ -44,15 +44,19 @@ func (p *Plugin) waitCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "wait KEY",
 		Short:   "Wait until a key is active, or ready, inactive or deleted.",
-		Example: `  kubectl keywright wait ci --for active --limit 1m`,
-		Args:    console.Arguments(1, 1), ValidArgsFunction: p.completeKeys,
+		Example: `  kubectl keywright wait ci --for active --timeout 1m`,
+		Args:    console.Arguments(1, 1), ValidArgsFunction: p.completeKeys(1),
 	}
 	names := []string{"active", "ready", "inactive", "deleted"}
 	c.Flags().StringVar(&goal, "for", "active", strings.Join(names, ", "))
-	c.Flags().DurationVar(&limit, "limit", time.Minute, "how long to wait")
+	c.Flags().DurationVar(&limit, "timeout", time.Minute, "how long to wait")
+	_ = c.RegisterFlagCompletionFunc("for", fixed(names))
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if !slices.Contains(names, goal) {
 			return console.Usagef("--for %q must be one of %s", goal, strings.Join(names, ", "))
+		}
+		if limit <= 0 {
+			return console.Usagef("--timeout must be longer than 0s")
 		}
 		ctx, cancel := context.WithTimeout(c.Context(), limit)
 		defer cancel()

@@ -48,7 +48,7 @@ func List[T any](
 // lister prints a list, and then what changes in it.
 type lister[T any] struct {
 	*output.Printer[T]
-	// seen has what was printed, by name. It is nil without a watch.
+	// seen has what was printed, by identity. It is nil without a watch.
 	seen map[string]T
 }
 
@@ -72,7 +72,7 @@ func (l *lister[T]) isOld(value T) bool {
 	if l.seen == nil {
 		return false
 	}
-	name := l.NameOf(value)
+	name := l.Identity(value)
 	before, known := l.seen[name]
 	l.seen[name] = value
 	return known && reflect.DeepEqual(before, value)

@@ -23,6 +23,8 @@ type View[T any] struct {
 	Columns []Column[T]
 	// Name is what -o name prints: what other commands take as an argument.
 	Name func(T) string
+	// Identity distinguishes values in a watch; nil means Name.
+	Identity func(T) string
 	// Key is what -o key prints; nil if there is no key to print.
 	Key func(T) string
 	// Empty is printed instead of a table without rows.
@@ -207,8 +209,13 @@ func (p *Printer[T]) expression(value T) error {
 	return p.line(b.String())
 }
 
-// NameOf returns what -o name prints for a value.
-func (p *Printer[T]) NameOf(value T) string { return p.view.Name(value) }
+// Identity returns what distinguishes a value from the others.
+func (p *Printer[T]) Identity(value T) string {
+	if p.view.Identity != nil {
+		return p.view.Identity(value)
+	}
+	return p.view.Name(value)
+}
 
 // Count returns how many values were printed.
 func (p *Printer[T]) Count() int { return p.count }
