@@ -40,4 +40,6 @@ const (
 	EventDoubtfulNames = "DoubtfulNames"
 	// On the Pod of a server.
 	EventLowDiskSpace = "LowDiskSpace"
+	// EventPricesRefused: the file with prices of AI models can't be used.
+	EventPricesRefused = "PricesRefused"
 )

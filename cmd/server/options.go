@@ -14,10 +14,15 @@ import (
 // databaseVariable is the environment variable for the database URL: a password should not be in a flag.
 const databaseVariable = "KEYWRIGHT_DATABASE_URL"
 
+// pricesFileVariable is the environment variable for --prices-file.
+const pricesFileVariable = "KEYWRIGHT_PRICES_FILE"
+
 // options are the server's flags.
 type options struct {
 	program.Flags
-	pepperDir      string
+	pepperDir string
+	// pricesFile is empty without --prices-file.
+	pricesFile     string
 	listen         string
 	metricsListen  string
 	extAuthzListen string
@@ -35,6 +40,10 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 	flags := program.NewFlagSet(programName, stdout)
 	o.AddTo(flags)
 	flags.StringVar(&o.pepperDir, "pepper-dir", "/etc/keywright/pepper", "where Secret keywright-pepper is mounted")
+	flags.StringVar(
+		&o.pricesFile, "prices-file", "", "a file with prices of AI models, of LiteLLM, models.dev or as in setting "+
+			"PRICES; default: $"+pricesFileVariable+", or none",
+	)
 	flags.StringVar(
 		&o.listen, "listen", ":8080",
 		"where the gate's /auth and /introspect, the management API, /healthz and /readyz are served",
@@ -59,6 +68,7 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 	}
 	o.Complete(os.Getenv)
 	o.database = cmp.Or(o.database, os.Getenv(databaseVariable))
+	o.pricesFile = cmp.Or(o.pricesFile, os.Getenv(pricesFileVariable))
 	if err := o.setUpstream(*upstream); err != nil {
 		return nil, err
 	}

@@ -38,6 +38,7 @@ type service struct {
 	watch     *clusterwatch.Watcher
 	gate      *gate.Gate
 	config    *liveconfig.Config
+	prices    *priceParts
 	heartbeat *heartbeat.Reporter
 	unknown   unknownPeppers
 	// recurrences reports revoked keys that come back.
@@ -75,8 +76,10 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 		Verifier: verifier, View: clusterwatch.Bounded{Watcher: watch}, Sessions: db.sessions, Now: time.Now, Log: log,
 		Registry: metrics, Uses: db.uses, SeenUsers: db.seen,
 	})
-	live := liveconfig.New(
-		liveconfig.Targets{Index: index, Verifier: verifier, Gate: g, View: watch, EndedKeys: db.ended}, time.Now)
+	priced := newPriceParts(o.pricesFile, store, metrics, log)
+	live := liveconfig.New(liveconfig.Targets{
+		Index: index, Verifier: verifier, Gate: g, View: watch, Prices: priced.table, EndedKeys: db.ended,
+	}, time.Now)
 	beat, err := heartbeat.New(heartbeat.Options{
 		REST: config, Namespace: o.Namespace, Pod: os.Getenv("POD_NAME"), PodUID: os.Getenv("POD_UID"),
 		Configuration: live, Clock: clock.RealClock{}, Log: log,
@@ -93,7 +96,7 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 		return limits, known
 	})
 	return &service{
-		verifier: verifier, store: store, database: db, watch: watch, gate: g, config: live, heartbeat: beat,
+		verifier: verifier, store: store, database: db, watch: watch, gate: g, config: live, prices: priced, heartbeat: beat,
 		unknown: unknown, metrics: metrics,
 		ready: newReadiness(indexCheck(g, watch), configurationCheck(live), pepperCheck(unknown),
 			databaseCheck(db.db.Starting, db.db.Err, db.db.Volume), revokedKeysCheck(db.revoked)),
@@ -110,6 +113,7 @@ func (s *service) work(log *slog.Logger) []func(context.Context) {
 		func(ctx context.Context) { s.watch.Run(ctx, s.config.Apply) },
 		s.heartbeat.Run,
 		s.recurrences.Run,
+		s.prices.run,
 		s.sessionCatchUp().run,
 		func(ctx context.Context) { s.unknown.follow(ctx, pepperInterval, log) },
 		func(ctx context.Context) {

@@ -15,15 +15,17 @@ import (
 )
 
 // newUnstarted returns the server as it is wired, before it connects to anything.
-func newUnstarted(t *testing.T) *service {
+func newUnstarted(t *testing.T, edits ...func(*options)) *service {
 	t.Helper()
+	o := &options{database: filepath.Join(t.TempDir(), "db")}
+	for _, edit := range edits {
+		edit(o)
+	}
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newService(
-		&rest.Config{}, ring, &options{database: filepath.Join(t.TempDir(), "db")}, slog.New(slog.DiscardHandler),
-	)
+	s, err := newService(&rest.Config{}, ring, o, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +63,7 @@ func TestService_ReportsEveryPart(t *testing.T) {
 	metrics := ask(metricsHandler(s.metrics, log), "GET", "/metrics", nil).Body.String()
 	for _, metric := range []string{
 		"keywright_database_up", "keywright_decisions_total", "keywright_uses_dropped_total", "keywright_audit_dropped_total",
-		"keywright_database_rows_removed_total",
+		"keywright_database_rows_removed_total", "keywright_prices_refused",
 	} {
 		if !strings.Contains(metrics, "\n# TYPE "+metric+" ") {
 			t.Errorf("metric %s is missing", metric)

@@ -38,6 +38,7 @@ var only = map[string]string{
 	"EventConfigLags":                 "adminuser.md",
 	"EventPlaintextKey":               "adminuser.md",
 	"EventLowDiskSpace":               "adminuser.md",
+	"EventPricesRefused":              "adminuser.md",
 	"EventDoubtfulNames":              "adminuser.md",
 	"EventPromoted":                   "adminuser.md",
 	"EventDemoted":                    "adminuser.md",

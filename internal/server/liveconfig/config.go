@@ -9,6 +9,7 @@ import (
 
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/config"
+	"keywright.dev/keywright/internal/config/prices"
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/server/endedkeys"
@@ -24,6 +25,11 @@ type View interface {
 	KeepWithin(age time.Duration)
 }
 
+// PriceTable has the prices of AI models.
+type PriceTable interface {
+	UseSetting([]prices.Price)
+}
+
 // Targets are the parts of the server that a configuration applies to.
 type Targets struct {
 	// Index has the bootstrap key.
@@ -33,6 +39,8 @@ type Targets struct {
 	Gate     Gate
 	// View may be nil.
 	View View
+	// Prices may be nil.
+	Prices PriceTable
 	// EndedKeys publishes a bootstrap key that was replaced. It may be nil.
 	EndedKeys *endedkeys.Publisher
 }
@@ -90,6 +98,9 @@ func (c *Config) Apply(document string) error {
 	c.targets.EndedKeys.Publish(c.targets.Index.SetBootstrap(bootstrap.present, bootstrap.former...))
 	if c.targets.View != nil {
 		c.targets.View.KeepWithin(rules.StaleAfter)
+	}
+	if c.targets.Prices != nil {
+		c.targets.Prices.UseSetting(rules.Prices)
 	}
 	c.targets.Gate.Use(rules)
 	c.state.Store(&state{Running: Running{revision, c.now()}, settings: rules.Runtime})

@@ -10,6 +10,7 @@ import (
 	"keywright.dev/keywright/internal/auth/routes"
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/config"
+	"keywright.dev/keywright/internal/config/prices"
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/key/pepper"
@@ -30,12 +31,15 @@ type fixture struct {
 	rules    *gate.Rules
 	ended    []pepper.Digest
 	bounds   []time.Duration
+	prices   []prices.Price
 	now      time.Time
 }
 
 func (f *fixture) Use(rules *gate.Rules) { f.rules = rules }
 
 func (f *fixture) KeepWithin(age time.Duration) { f.bounds = append(f.bounds, age) }
+
+func (f *fixture) UseSetting(all []prices.Price) { f.prices = all }
 
 func (f *fixture) takeRevoked(keys []pepper.Digest) { f.ended = append(f.ended, keys...) }
 
@@ -48,7 +52,7 @@ func newFixture(t *testing.T) *fixture {
 	f := &fixture{index: &verify.Index{}, ring: ring, now: begin}
 	f.verifier = verify.NewVerifier(f.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring)
 	targets := liveconfig.Targets{
-		Index: f.index, Verifier: f.verifier, Gate: f, View: f, EndedKeys: endedkeys.New(f.takeRevoked),
+		Index: f.index, Verifier: f.verifier, Gate: f, View: f, Prices: f, EndedKeys: endedkeys.New(f.takeRevoked),
 	}
 	f.Config = liveconfig.New(targets, func() time.Time { return f.now })
 	return f
@@ -83,6 +87,22 @@ func TestApply_KeepsViewWithinStaleAfter(t *testing.T) {
 		if got := f.bounds[len(f.bounds)-1]; got != age {
 			t.Errorf("the view is kept within %s, want %s", got, age)
 		}
+	}
+}
+
+func TestApply_UsesPrices(t *testing.T) {
+	f := newFixture(t)
+	want := []prices.Price{{Model: "m", From: "2030-01-31", Rates: prices.Rates{Input: prices.Free}}}
+	f.apply(t, config.Runtime{Prices: want})
+	if !slices.Equal(f.prices, want) {
+		t.Errorf("got %+v", f.prices)
+	}
+	if f.Apply(`{"prices":[{"model":"m","input":-1}]}`) == nil || !slices.Equal(f.prices, want) {
+		t.Errorf("an invalid document changed the prices: %+v", f.prices)
+	}
+	f.apply(t, config.Runtime{})
+	if len(f.prices) > 0 {
+		t.Errorf("left %+v", f.prices)
 	}
 }
 
