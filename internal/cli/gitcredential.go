@@ -5,7 +5,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/url"
 	"os/exec"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -31,8 +33,9 @@ It changes the global configuration of git: for this host, git asks
 }
 
 func (a *App) setupGit(ctx context.Context, host string) error {
-	if host == "" {
-		return console.Usagef("--host is needed")
+	where, err := gitURL(host)
+	if err != nil {
+		return err
 	}
 	r, err := a.remote()
 	if err != nil {
@@ -41,14 +44,7 @@ func (a *App) setupGit(ctx context.Context, host string) error {
 	if r.name == "" {
 		return console.Usagef("git needs a profile to find the key later: give --server a profile, not a URL")
 	}
-	where := host
-	if !isURL(where) {
-		where = "https://" + host
-	}
-	if strings.ContainsAny(where, " \n\"'\\") {
-		return console.Usagef("--host %q is not a host", host)
-	}
-	name := "credential." + strings.TrimRight(where, "/") + ".helper"
+	name := "credential." + where + ".helper"
 	helper := "!keywright --server " + shellQuote(r.name) + " git-credential"
 	// The empty helper stops git from asking, and from storing the key in, the helpers of other hosts.
 	for _, args := range [][]string{{"--replace-all", name, ""}, {"--add", name, helper}} {
@@ -60,6 +56,26 @@ func (a *App) setupGit(ctx context.Context, host string) error {
 	}
 	a.Printf("git uses the key of profile %s for %s\n", r.name, where)
 	return nil
+}
+
+var hostForm = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:]+:[0-9A-Fa-f:.]*)$`)
+
+// gitURL returns the URL of one host. Git would give the key to every host for a URL without one, and to several for a
+// URL with a wildcard.
+func gitURL(host string) (string, error) {
+	if host == "" {
+		return "", console.Usagef("--host is needed")
+	}
+	where := host
+	if !isURL(where) {
+		where = "https://" + host
+	}
+	u, err := url.Parse(where)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || !hostForm.MatchString(u.Hostname()) || u.User != nil ||
+		strings.ContainsAny(where, " \n\"'\\*?#") {
+		return "", console.Usagef("--host %q is not one host, such as git.example.com", host)
+	}
+	return strings.TrimRight(where, "/"), nil
 }
 
 // gitCredentialCommand speaks the protocol of gitcredentials(7).
