@@ -23,6 +23,7 @@ import (
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage/audit"
 	"keywright.dev/keywright/internal/manage/revokedkeys"
+	"keywright.dev/keywright/internal/manage/usage"
 	"keywright.dev/keywright/internal/program"
 	"keywright.dev/keywright/internal/server/clusterwatch"
 	"keywright.dev/keywright/internal/server/endedkeys"
@@ -94,6 +95,12 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 	db.db.LimitAudit(func() (limits audit.Limits, known bool) {
 		limits.Retention, limits.Most, known = live.AuditLimits()
 		return limits, known
+	})
+	db.db.LimitUsage(func() (usage.Limits, bool) {
+		limits, known := live.UsageLimits()
+		return usage.Limits{
+			Retention: limits.Retention, Most: limits.MaxRecords, RollupRetention: limits.RollupRetention,
+		}, known
 	})
 	return &service{
 		verifier: verifier, store: store, database: db, watch: watch, gate: g, config: live, prices: priced, heartbeat: beat,

@@ -11,7 +11,6 @@ const (
 	defaultAuditRetention  = 400 * 24 * time.Hour
 	defaultAuditMaxEntries = 300_000
 
-	minAuditRetention  = 24 * time.Hour
 	minAuditMaxEntries = 1000
 	maxAuditMaxEntries = 100_000_000
 )
@@ -32,14 +31,12 @@ func parseAuditRetention(s *Settings, value string) string {
 	if value == "" {
 		return ""
 	}
-	retention, err := time.ParseDuration(value)
+	retention, problem := parseRetention(value, "as long as AUDIT_MAX_ENTRIES allows")
 	switch {
-	case err != nil:
-		return "is not a duration such as 2160h"
+	case problem != "":
+		return problem
 	case retention == 0:
 		s.Service.Audit.Retention = -1
-	case retention < minAuditRetention:
-		return "is under 24h; 0 means as long as AUDIT_MAX_ENTRIES allows"
 	case retention == defaultAuditRetention:
 		s.Service.Audit.Retention = 0
 	default:

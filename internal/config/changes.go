@@ -65,6 +65,20 @@ var changes = []func(before, after *Runtime) string{
 		_, is := after.Audit.Limits()
 		return when(was != is, fmt.Sprintf("%s=%d", keyAuditMaxEntries, is))
 	},
+	func(before, after *Runtime) string {
+		was, _ := before.Usage.Limits()
+		is, _ := after.Usage.Limits()
+		return when(was != is, fmt.Sprintf("%s=%v", keyUsageRetention, is))
+	},
+	func(before, after *Runtime) string {
+		_, was := before.Usage.Limits()
+		_, is := after.Usage.Limits()
+		return when(was != is, fmt.Sprintf("%s=%d", keyUsageMaxRecords, is))
+	},
+	func(before, after *Runtime) string {
+		was, is := before.Usage.RollupRetention, after.Usage.RollupRetention
+		return when(was != is, fmt.Sprintf("%s=%v", keyUsageRollupRetention, is))
+	},
 }
 
 // Changes describes the differences for people, for example ALLOWED_USERS (3 names), SECURE_COOKIES=false,

@@ -21,6 +21,7 @@ func TestChanges(t *testing.T) {
 		DenyUnmatched: true,
 		Account:       secret, Prices: []prices.Price{{Model: "a"}, {Model: "b"}}, StaleAfter: 90 * time.Second,
 		Audit: config.Audit{Retention: -1, MaxEntries: 5000},
+		Usage: config.Usage{Retention: 48 * time.Hour, MaxRecords: 6000, RollupRetention: 72 * time.Hour},
 	}
 	for name, c := range map[string]struct {
 		before, after runtime
@@ -36,12 +37,14 @@ func TestChanges(t *testing.T) {
 			"TRUSTED_PROXIES (1 network)", "TRUST_USERNAMES=true",
 			"ANONYMOUS_READS=true", "ROUTES (1 route)", "UNMATCHED=deny", "ACCOUNT", "KEY_PREFIX=kw_",
 			"PRICES (2 prices)", "STALE_AFTER=1m30s", "AUDIT_RETENTION=0s", "AUDIT_MAX_ENTRIES=5000",
+			"USAGE_RETENTION=48h0m0s", "USAGE_MAX_RECORDS=6000", "USAGE_ROLLUP_RETENTION=72h0m0s",
 		}},
 		"back to nothing": {full, runtime{}, []string{
 			"the bootstrap key (none)", "ALLOWED_USERS (none)", "SECURE_COOKIES=true", "TRUST_PROXY_HEADERS=false",
 			"TRUSTED_PROXIES (none)", "TRUST_USERNAMES=false",
 			"ANONYMOUS_READS=false", "ROUTES (none)", "UNMATCHED=allow", "ACCOUNT", "KEY_PREFIX=ak_", "PRICES (none)",
 			"STALE_AFTER=0s", "AUDIT_RETENTION=9600h0m0s", "AUDIT_MAX_ENTRIES=300000",
+			"USAGE_RETENTION=2160h0m0s", "USAGE_MAX_RECORDS=1000000", "USAGE_ROLLUP_RETENTION=0s",
 		}},
 		"another key": {
 			runtime{BootstrapDigest: "a"}, runtime{BootstrapDigest: "b"}, []string{"the bootstrap key"},
@@ -98,5 +101,6 @@ var validValues = map[string]string{
 	"ROUTES": "- match: /a", "SECURE_COOKIES": "false", "STALE_AFTER": "1m", "TRUST_PROXY_HEADERS": "true",
 	"TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1", "TRUST_USERNAMES": "true",
 	"AUDIT_RETENTION": "48h", "AUDIT_MAX_ENTRIES": "5000",
+	"USAGE_RETENTION": "48h", "USAGE_MAX_RECORDS": "5000", "USAGE_ROLLUP_RETENTION": "8760h",
 	"UNMATCHED": "deny", "ADMIN_KEY": secret, "ADMIN_KEY_SECRET": "boot/key",
 }

@@ -55,6 +55,8 @@ type Runtime struct {
 	StaleAfter time.Duration `json:"staleAfter,omitempty"`
 	// Audit bounds the audit trail.
 	Audit Audit `json:"audit,omitzero"`
+	// Usage bounds token usage.
+	Usage Usage `json:"usage,omitzero"`
 }
 
 // maxFormerBootstrap bounds FormerBootstrapDigests.
@@ -126,6 +128,8 @@ func ParseRuntime(document string) (Runtime, error) {
 		return Runtime{}, errors.New("the runtime document has a negative staleAfter")
 	case r.Audit.MaxEntries < 0:
 		return Runtime{}, errors.New("the runtime document has a negative number of audit entries")
+	case r.Usage.MaxRecords < 0, r.Usage.RollupRetention < 0:
+		return Runtime{}, errors.New("the runtime document has a negative bound of token usage")
 	}
 	return *r, nil
 }

@@ -48,6 +48,11 @@ func TestParseRuntime_ReadsEncode(t *testing.T) {
 				Retention:  time.Duration(rapid.Int64().Draw(t, "retention")),
 				MaxEntries: rapid.IntMin(0).Draw(t, "entries"),
 			},
+			Usage: config.Usage{
+				Retention:       time.Duration(rapid.Int64().Draw(t, "retention of records")),
+				MaxRecords:      rapid.IntMin(0).Draw(t, "records"),
+				RollupRetention: time.Duration(rapid.Int64Min(0).Draw(t, "retention of roll-ups")),
+			},
 		}
 		document := in.Encode()
 		out, err := config.ParseRuntime(document)
@@ -68,6 +73,7 @@ func TestParseRuntime_RefusesInvalidDocuments(t *testing.T) {
 		`{"prices":[{"model":"m","input":-1}]}`: "not from 0", `{"prices":[{"model":"m","input":"1"}]}`: "not a number",
 		`{"prices":[{"model":"m","output":1e-10}]}`: "over 0 and under", `{"prices":[{"input":1000001}]}`: "not from 0",
 		`{"prices":[{"model":"m","cacheRead":1e999}]}`: "not a number",
+		`{"usage":{"maxRecords":-1}}`:                  "token usage", `{"usage":{"rollupRetention":-1}}`: "token usage",
 	} {
 		out, err := config.ParseRuntime(document)
 		if err == nil || !strings.Contains(err.Error(), want) || !reflect.DeepEqual(out, config.Runtime{}) {
@@ -100,6 +106,7 @@ func TestEncode_Document(t *testing.T) {
 			},
 		},
 		StaleAfter: time.Second, Audit: config.Audit{Retention: -1, MaxEntries: 1000},
+		Usage: config.Usage{Retention: -1, MaxRecords: 2000, RollupRetention: 1},
 	}
 	const want = `{"bootstrapDigest":"d","formerBootstrapDigests":["c"],"keyPrefix":"kw_",` +
 		`"allowedUsers":["alice"],"insecureCookies":true,` +
@@ -107,7 +114,8 @@ func TestEncode_Document(t *testing.T) {
 		`"routes":[{"match":"/<&>","action":"a","resource":"r","owner":"o"}],"denyUnmatched":true,"account":"acme",` +
 		`"prices":[{"provider":"p","model":"m","input":0.15,"output":10,"cacheRead":0,"cacheWrite":0.000000001},` +
 		`{"model":"m","from":"2030-01-31","above":200000,"serviceTier":"batch","reasoning":1}],` +
-		`"staleAfter":1000000000,"audit":{"retention":-1,"maxEntries":1000}}`
+		`"staleAfter":1000000000,"audit":{"retention":-1,"maxEntries":1000},` +
+		`"usage":{"retention":-1,"maxRecords":2000,"rollupRetention":1}}`
 	if got := in.Encode(); got != want {
 		t.Errorf("got %s", got)
 	}

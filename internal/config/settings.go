@@ -31,6 +31,10 @@ const (
 	keyTrustedProxies    = "TRUSTED_PROXIES"
 	keyTrustUsernames    = "TRUST_USERNAMES"
 	keyUnmatched         = "UNMATCHED"
+
+	keyUsageMaxRecords      = "USAGE_MAX_RECORDS"
+	keyUsageRetention       = "USAGE_RETENTION"
+	keyUsageRollupRetention = "USAGE_ROLLUP_RETENTION"
 )
 
 // Settings is the checked content of keywright-config.
@@ -104,6 +108,10 @@ var settings = map[string]struct {
 	keyTrustedProxies:    {parseTrustedProxies, long},
 	keyTrustUsernames:    {trimmed(flag(func(r *Runtime, on bool) { r.TrustUsernames = on })), short},
 	keyUnmatched:         {trimmed(parseUnmatched), short},
+
+	keyUsageMaxRecords:      {trimmed(parseUsageMaxRecords), short},
+	keyUsageRetention:       {trimmed(parseUsageRetention), short},
+	keyUsageRollupRetention: {trimmed(parseUsageRollupRetention), short},
 }
 
 // Parse reads the data of keywright-config. If there are faults, the settings must not be used.

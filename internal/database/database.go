@@ -11,6 +11,7 @@ import (
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/internal/manage/seenusers"
 	"keywright.dev/keywright/internal/manage/sessions"
+	"keywright.dev/keywright/internal/manage/usage"
 )
 
 // openTimeout bounds how long Open waits for a database, and how long the database counts as starting.
@@ -60,6 +61,8 @@ type DB struct {
 	bounds  bounds
 	// auditLimits returns the bounds of the audit trail, and whether they are known. It may be nil.
 	auditLimits func() (audit.Limits, bool)
+	// usageLimits returns the bounds of token usage, and whether they are known. It may be nil.
+	usageLimits func() (usage.Limits, bool)
 }
 
 // Open is New, but it also waits up to ten seconds for the database to be usable.

@@ -1,12 +1,12 @@
 // Package database stores everything that is not a Kubernetes object: sessions, last uses, seen users, revoked
-// keys and the audit trail.
+// keys, the audit trail and token usage.
 //
-// It implements the stores of the packages sessions, lastuse, seenusers, revokedkeys and audit, on SQLite (one
+// It implements the stores of the packages sessions, lastuse, seenusers, revokedkeys, audit and usage, on SQLite (one
 // file, one server) and on PostgreSQL (any number of servers), with the same statements and the same results. It
 // makes no decisions.
 //
-// Every table is bounded by age and by number of rows. While the volume of a SQLite file is almost full, last uses and
-// seen users are not written.
+// Every table is bounded by age and by number of rows. While the volume of a SQLite file is almost full, last uses,
+// seen users and token usage are not written.
 //
 // These bounds hold in every state of the database:
 //

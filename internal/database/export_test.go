@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 )
@@ -40,11 +41,11 @@ func (d *DB) Do(ctx context.Context, statement string) error {
 
 // Purge removes rows beyond the bounds of their table, as Run does regularly, as of the time now.
 func (d *DB) Purge(ctx context.Context, now time.Time) error {
-	return d.purge(ctx, now)
+	return errors.Join(d.purge(ctx, now), d.purgeUsage(ctx, now))
 }
 
 // Bound sets the largest numbers of rows.
-func (d *DB) Bound(sessions, uses int) { d.bounds = bounds{sessions, uses, uses} }
+func (d *DB) Bound(sessions, uses int) { d.bounds = bounds{sessions, uses, uses, uses, uses} }
 
 // Measure measures the sizes of the tables, as Run does regularly.
 func (d *DB) Measure(ctx context.Context) error { return d.measureTables(ctx) }

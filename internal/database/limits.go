@@ -13,7 +13,8 @@ import (
 const (
 	// purgeEvery is how often rows beyond the bounds of their table are removed, and retryPurge the delay after a failure.
 	purgeEvery, retryPurge = time.Minute, 5 * time.Second
-	// sizesEvery is how often the sizes of the tables are measured, which may read the whole file.
+	// sizesEvery is how often the sizes of the tables are measured, and token usage beyond its bounds is removed, which
+	// takes a while to count.
 	sizesEvery = 10 * time.Minute
 	// removeAtOnce bounds the rows that one statement removes: requests have to wait for it.
 	removeAtOnce = 500
@@ -30,9 +31,13 @@ type bounds struct {
 	uses int
 	// revoked are the revoked keys, which no age removes.
 	revoked int
+	// rollups are the rows of each table with roll-ups of token usage, and counters those of budgets.
+	rollups, counters int
 }
 
-var defaultBounds = bounds{sessions: 100_000, uses: 500_000, revoked: revokedkeys.MaxKeys}
+var defaultBounds = bounds{
+	sessions: 100_000, uses: 500_000, revoked: revokedkeys.MaxKeys, rollups: 20_000_000, counters: 5_000_000,
+}
 
 // Why rows were removed.
 const (
@@ -42,8 +47,8 @@ const (
 
 // table has the bounds of a table whose oldest rows are removed first.
 type table struct {
-	// key is the primary key, order the column that is smallest in the oldest rows, and age the one that retention counts
-	// from.
+	// key are the columns of the primary key, order the column that is smallest in the oldest rows, and age the one that
+	// retention counts from.
 	name, key, order, age string
 	// retention is zero if age alone removes no row, and most is zero if another rule bounds the table.
 	retention time.Duration
@@ -79,7 +84,7 @@ func (d *DB) purgeRegularly(ctx context.Context) {
 	for {
 		err := d.purge(ctx, d.now())
 		if err == nil && d.now().Sub(measuredAt) >= sizesEvery {
-			if err = d.measureTables(ctx); err == nil {
+			if err = errors.Join(d.purgeUsage(ctx, d.now()), d.measureTables(ctx)); err == nil {
 				measuredAt = d.now()
 			}
 		}
@@ -133,7 +138,7 @@ func readInt(from row) (n int64, err error) {
 }
 
 func (d *DB) removeInBatches(ctx context.Context, t *table, why, comparison string, value int64) error {
-	statement := "DELETE FROM " + t.name + " WHERE " + t.key + " IN (SELECT " + t.key + " FROM " + t.name +
+	statement := "DELETE FROM " + t.name + " WHERE (" + t.key + ") IN (SELECT " + t.key + " FROM " + t.name +
 		" WHERE " + comparison + " $1 LIMIT $2)"
 	for {
 		removed, err := d.remove(ctx, t.name, why, statement, value, removeAtOnce)

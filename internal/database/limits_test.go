@@ -15,6 +15,7 @@ import (
 	"keywright.dev/keywright/internal/manage/audit"
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/internal/manage/seenusers"
+	"keywright.dev/keywright/internal/manage/usage"
 )
 
 const (
@@ -35,6 +36,8 @@ type growing struct {
 	// first selects the first row, which stays if keepsFirst is true: the oldest rows are not those that go first.
 	first      string
 	keepsFirst bool
+	// checkedBy is the test of a table without bounds of its own.
+	checkedBy string
 }
 
 // fixed are the tables that do not grow, and why.
@@ -45,6 +48,7 @@ var fixed = map[string]string{
 }
 
 func growingTables() map[string]growing {
+	firstQuarter := usage.QuarterOf(noon.Add(usage.Quarter)).UnixMicro()
 	at := func(i int) time.Time { return noon.Add(time.Duration(i) * time.Microsecond) }
 	return map[string]growing{
 		// The first session is one of another user.
@@ -95,6 +99,31 @@ func growingTables() map[string]growing {
 				must(t, d.RevokedKeys().Add(t.Context(), digests(from, from+n), at(from)))
 			},
 		},
+		"usage_records": {
+			stays: 48 * time.Hour, most: fewRows, first: "SELECT id FROM usage_records WHERE id = '0'", add: addUsage,
+		},
+		"usage_rollups": {
+			stays: 72 * time.Hour, most: fewRows, add: addUsage,
+			first: fmt.Sprint("SELECT 'it' FROM usage_rollups WHERE quarter = ", firstQuarter),
+		},
+		"usage_tags": {
+			stays: 72 * time.Hour, most: fewRows, add: addUsage,
+			first: fmt.Sprint("SELECT tag FROM usage_tags WHERE quarter = ", firstQuarter),
+		},
+		"usage_jobs": {
+			stays: 48 * time.Hour, most: fewRows, first: "SELECT job FROM usage_jobs WHERE job = 'job-0'", add: addUsage,
+		},
+		"usage_counters": {
+			stays: 62 * 24 * time.Hour, most: fewRows, first: "SELECT key_uid FROM usage_counters WHERE key_uid = 'uid-0'",
+			add: func(t *testing.T, d *database.DB, from, n int) {
+				t.Helper()
+				for i := from; i < from+n; i++ {
+					must(t, d.Do(t.Context(), fmt.Sprintf("INSERT INTO usage_counters VALUES ('uid-%d', '', 'Hour', %d, 1, 1)", i,
+						at(i).UnixMicro())))
+				}
+			},
+		},
+		"usage_series": {checkedBy: "TestUsage_RemovesUnusedSeries"},
 		"audit": {
 			stays: 48 * time.Hour, most: fewRows, first: "SELECT detail FROM audit WHERE detail = '0'",
 			add: func(t *testing.T, d *database.DB, from, n int) {
@@ -109,16 +138,31 @@ func growingTables() map[string]growing {
 	}
 }
 
+// addUsage adds records, each a quarter of an hour later than the one before, and received a microsecond later.
+// Roll-ups count from the beginning of their quarter.
+func addUsage(t *testing.T, d *database.DB, from, n int) {
+	t.Helper()
+	var records []usage.Record
+	for i := from; i < from+n; i++ {
+		records = append(records, usage.Record{
+			ID: fmt.Sprint(i), At: noon.Add(time.Duration(i+1) * usage.Quarter), Job: fmt.Sprint("job-", i), Tags: []string{"a"},
+			ReceivedAt: noon.Add(time.Duration(i) * time.Microsecond),
+		})
+	}
+	appendUsage(t, d, n, records...)
+}
+
 // Every table that grows is bounded by age and by number. A new table needs a row here and in docs/database.md.
 func TestLimits_BoundEveryTable(t *testing.T) {
 	tables := growingTables()
 	compareWithPage(t, slices.Sorted(maps.Keys(tables)))
 	for dialect, empty := range dialects {
 		t.Run(dialect, func(t *testing.T) {
-			d := openWithLimits(t, empty(t))
-			compareWithSchema(t, d, dialect, tables)
+			compareWithSchema(t, openWithLimits(t, empty(t)), dialect, tables)
 			for name, table := range tables {
-				t.Run(name, func(t *testing.T) { table.check(t, d, name) })
+				if table.checkedBy == "" {
+					t.Run(name, func(t *testing.T) { table.check(t, openWithLimits(t, empty(t)), name) })
+				}
 			}
 		})
 	}
@@ -132,6 +176,9 @@ func openWithLimits(t *testing.T, url string) *database.DB {
 	t.Cleanup(func() { must(t, d.Close()) })
 	d.Bound(fewRows, fewRows)
 	d.LimitAudit(func() (audit.Limits, bool) { return audit.Limits{Retention: 48 * time.Hour, Most: fewRows}, true })
+	d.LimitUsage(func() (usage.Limits, bool) {
+		return usage.Limits{Retention: 48 * time.Hour, Most: fewRows, RollupRetention: 72 * time.Hour}, true
+	})
 	return d
 }
 

@@ -15,6 +15,7 @@ import (
 	"keywright.dev/keywright/internal/manage/audit"
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/internal/manage/seenusers"
+	"keywright.dev/keywright/internal/manage/usage"
 	"keywright.dev/keywright/test/postgres"
 )
 
@@ -44,6 +45,15 @@ func operations(ctx context.Context, d *database.DB) map[string]func() error {
 		"Remove a user": func() error { return discard(d.SeenUsers().Remove(ctx, "alice")) },
 		"Append":        func() error { return d.Audit().Append(ctx, []audit.Entry{{At: noon}}) },
 		"List":          func() error { return discard(d.Audit().List(ctx, audit.Filter{})) },
+		"Append usage": func() error {
+			return discard(d.Usage().Append(ctx, []usage.Record{record("a")}))
+		},
+		"Report usage":  func() error { return discard(d.Usage().Report(ctx, usage.Query{})) },
+		"Report by job": func() error { return discard(d.Usage().Report(ctx, usage.Query{GroupBy: usage.ByJob})) },
+		"Top jobs":      func() error { return discard(d.Usage().TopJobs(ctx, noon, 1)) },
+		"Job":           func() error { return discard(d.Usage().Job(ctx, "nightly", 1)) },
+		"Each record":   func() error { return d.Usage().Each(ctx, usage.Query{}, func(*usage.Record) error { return nil }) },
+		"Counters":      func() error { return discard(d.Usage().Counters(ctx, []usage.CounterID{{Period: usage.Day}})) },
 		"Turn":          func() error { return d.Turn(ctx, "admins", func(context.Context) error { return nil }) },
 	}
 }

@@ -75,6 +75,7 @@ const (
 	serverShutdown      = "57P"
 	serializationFailed = "40001"
 	deadlockDetected    = "40P01"
+	outOfRange          = "22003"
 )
 
 // isTransient reports whether a connection broke, or transactions were in conflict.

@@ -1,6 +1,7 @@
 package database_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"keywright.dev/keywright/internal/manage/audit"
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/internal/manage/seenusers"
+	"keywright.dev/keywright/internal/manage/usage"
 )
 
 const mib = 1 << 20
@@ -37,6 +39,10 @@ func TestVolume_LowSpace(t *testing.T) {
 	}
 	writes := map[string]func() error{
 		"last uses": func() error { return d.LastUses().SaveUses(t.Context(), []lastuse.Use{{UID: "a", At: noon}}) },
+		"token usage": func() error {
+			_, err := d.Usage().Append(t.Context(), []usage.Record{record(rand.Text())})
+			return err
+		},
 		"seen users": func() error {
 			return d.SeenUsers().Save(t.Context(), []seenusers.Sighting{sighting("alice", 0)})
 		},

@@ -50,26 +50,6 @@ type Totals struct {
 	DurationMS, Timed int64
 }
 
-// Add adds other to t.
-func (t *Totals) Add(other *Totals) {
-	t.Input += other.Input
-	t.Output += other.Output
-	t.CacheRead += other.CacheRead
-	t.CacheWrite += other.CacheWrite
-	t.Reasoning += other.Reasoning
-	t.Calls += other.Calls
-	t.Unpriced += other.Unpriced
-	t.DurationMS += other.DurationMS
-	t.Timed += other.Timed
-	if other.Cost != nil {
-		sum := *other.Cost
-		if t.Cost != nil {
-			sum += *t.Cost
-		}
-		t.Cost = &sum
-	}
-}
-
 // Line is the usage of one group.
 type Line struct {
 	// Key names the group: <provider> / <model>, 2030-01-31, 2030-W05, 2030-01, 2030-01-31T13:00+01:00,

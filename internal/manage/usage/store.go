@@ -2,8 +2,12 @@ package usage
 
 import (
 	"context"
+	"errors"
 	"time"
 )
+
+// ErrNoRoom is wrapped by the error of Append while the volume of the database is almost full.
+var ErrNoRoom = errors.New("token usage is not stored")
 
 // Store holds records, their roll-ups for each quarter of an hour, and the counters of budgets. The roll-ups and
 // counters change in the transaction that stores a record, so that a report is the same whether its records are still
@@ -28,7 +32,17 @@ type Store interface {
 	Counters(ctx context.Context, ids []CounterID) ([]Counter, error)
 }
 
-// Repriced is the result of Reprice: how many of the records changed, and by how much in all.
+// Limits bound what a Store keeps. The oldest is removed first.
+type Limits struct {
+	// Retention is how long a record stays, by its receipt, and the sums for TopJobs. Zero: as long as there are no more
+	// than Most.
+	Retention time.Duration
+	Most      int
+	// RollupRetention is how long roll-ups stay. Zero: for good.
+	RollupRetention time.Duration
+}
+
+// Repriced is the result of Reprice: how many of the records changed, and what all of them cost before and after.
 type Repriced struct {
 	Records, Changed int64
 	Before, After    Money

@@ -189,6 +189,14 @@ func (c *Config) AuditLimits() (retention time.Duration, maxEntries int, known b
 	return retention, maxEntries, s.Revision != ""
 }
 
+// UsageLimits returns the bounds of token usage. They are not known before a configuration is in force.
+func (c *Config) UsageLimits() (limits config.Usage, known bool) {
+	s := c.state.Load()
+	limits.Retention, limits.MaxRecords = s.settings.Usage.Limits()
+	limits.RollupRetention = s.settings.Usage.RollupRetention
+	return limits, s.Revision != ""
+}
+
 // Refused returns why the newest document is not in force, or nil if it is.
 func (c *Config) Refused() error { return c.state.Load().refused }
 

@@ -162,6 +162,22 @@ func TestAuditLimits(t *testing.T) {
 	}
 }
 
+func TestUsageLimits(t *testing.T) {
+	f := newFixture(t)
+	if _, known := f.UsageLimits(); known {
+		t.Error("known without a configuration")
+	}
+	for _, c := range []struct{ usage, want config.Usage }{
+		{config.Usage{}, config.Usage{Retention: 2160 * time.Hour, MaxRecords: 1_000_000}},
+		{config.Usage{Retention: -1, RollupRetention: 1}, config.Usage{MaxRecords: 1_000_000, RollupRetention: 1}},
+	} {
+		f.apply(t, config.Runtime{Usage: c.usage})
+		if got, known := f.UsageLimits(); got != c.want || !known {
+			t.Errorf("%+v: %+v, %t", c.usage, got, known)
+		}
+	}
+}
+
 func TestApply_RemovesSettings(t *testing.T) {
 	f := newFixture(t)
 	f.apply(t, config.Runtime{BootstrapDigest: f.ring.Digest(bootstrap).String(), KeyPrefix: "zz_"})
