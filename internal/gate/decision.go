@@ -30,6 +30,8 @@ const (
 	Ambiguous
 	// Undescribed: the gateway did not send the method, the path or the host, which routes need.
 	Undescribed
+	// OverBudget: a budget of the caller's key is used up.
+	OverBudget
 	// NotReady: the view of the cluster is not complete yet.
 	NotReady
 	// Stale: the view of the cluster is older than allowed.
@@ -47,6 +49,7 @@ var outcomeNames = [outcomes]string{
 	Unmatched:       "unmatched",
 	Ambiguous:       "ambiguous",
 	Undescribed:     "undescribed",
+	OverBudget:      "over_budget",
 	NotReady:        "not_ready",
 	Stale:           "stale",
 }
@@ -71,6 +74,8 @@ type Decision struct {
 	Presented bool
 	// verdict is the reason of the verdict on the presented key, or Empty.
 	verdict verify.Reason
+	// overBudget is the refusal if the Outcome is OverBudget.
+	overBudget *Refusal
 	// SetCookie is a Set-Cookie header for the caller's browser, or empty.
 	SetCookie string
 }

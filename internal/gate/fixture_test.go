@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/budget"
 	"keywright.dev/keywright/internal/auth/routes"
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/config"
@@ -37,19 +38,21 @@ const (
 	// A key of lara that names a missing role, and a session that was begun with it.
 	lackingKey     = "a-key-that-names-a-missing-role"
 	lackingSession = "the-secret-of-a-session-of-lara"
-	unknownKey     = "a-key-that-was-never-issued"
-	mistypedKey    = "ak_0123456789012345678901234567890123456789012345"
-	aliceSession   = "the-secret-of-a-session-of-alice"
-	bobSession     = "the-secret-of-a-session-of-bob"
-	daveSession    = "the-secret-of-a-session-of-dave"
-	erinSession    = "the-secret-of-a-session-of-erin"
-	noSession      = "the-secret-of-no-session"
-	bootedSession  = "the-secret-of-a-session-of-the-bootstrap-key"
+	// spentKey has a budget that is used up.
+	spentKey      = "a-key-that-has-spent-its-budget"
+	unknownKey    = "a-key-that-was-never-issued"
+	mistypedKey   = "ak_0123456789012345678901234567890123456789012345"
+	aliceSession  = "the-secret-of-a-session-of-alice"
+	bobSession    = "the-secret-of-a-session-of-bob"
+	daveSession   = "the-secret-of-a-session-of-dave"
+	erinSession   = "the-secret-of-a-session-of-erin"
+	noSession     = "the-secret-of-no-session"
+	bootedSession = "the-secret-of-a-session-of-the-bootstrap-key"
 )
 
 var allKeys = []string{
 	bootstrapKey, aliceKey, daveKey, erinKey, ginaKey, alicesAPIKey, davesAPIKey, bobsAPIKey, ciKey, revokedKey,
-	lackingKey, unknownKey, mistypedKey,
+	lackingKey, spentKey, unknownKey, mistypedKey,
 	lackingSession, aliceSession, bobSession, daveSession, erinSession, noSession, bootedSession,
 }
 
@@ -113,6 +116,7 @@ func newFixture(tb testing.TB) *fixture {
 		Now:      func() time.Time { return now }, Registry: h.registry,
 		Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
+	h.spend(1, 1)
 	h.use(tb, config.Runtime{})
 	return h
 }
@@ -129,6 +133,11 @@ func (h *fixture) addObjects() {
 	h.apiKey("bob", "User/bob", bobsAPIKey, verify.Accepted, "certs.read", "certs.write")
 	h.apiKey("", "Account/ci", ciKey, verify.Accepted, "certs.read", "certs.write")
 	h.apiKey("", "Account/old", revokedKey, verify.Revoked, "certs.read")
+	h.index.Put(verify.ID{Kind: "APIKey", Namespace: "n", Name: "spent"}, verify.KeyObject{
+		Identity: verify.Identity{Subject: "Account/spent"}, Standing: verify.Accepted, UID: "spent",
+		Rights: &access.Rights{Scopes: []string{"certs.read"}}, Keys: []verify.Key{{Digest: h.ring.Digest(spentKey)}},
+		Budgets: []budget.Budget{tokensBudget("tiny", 1, budget.Day)},
+	})
 	h.laraNames("missing")
 	h.index.PutBinding("laras", access.Binding{Role: "reader", Users: []string{"lara"}})
 	h.index.PutRole("reader", access.Role{Permissions: []access.Permission{access.Scope("certs.read")}})

@@ -69,6 +69,9 @@ func (g *Gate) Decide(r *Request) Decision {
 			d.Outcome = g.authorize(rules, &d.Caller, r)
 		}
 		if d.Outcome == Allowed {
+			g.checkBudgets(&d, now)
+		}
+		if d.Outcome == Allowed {
 			g.recordUse(&d.Caller, now, &from)
 		}
 	}
@@ -77,8 +80,9 @@ func (g *Gate) Decide(r *Request) Decision {
 }
 
 // Recheck reports whether an admitted request may continue: whether it would be admitted again, with the same identity
-// headers. The headers differ if the credential now stands for another caller, or if the caller has lost a scope.
-// Recheck counts as a verification and not as a decision.
+// headers. The headers differ if the credential now stands for another caller, or if the caller has lost a scope. A
+// budget that has been used up since ends no request: what the request costs is spent already. Recheck counts as a
+// verification and not as a decision.
 func (g *Gate) Recheck(r *Request, admitted *Caller) bool {
 	rules := g.rules.Load()
 	if g.available(rules).Outcome != Allowed {

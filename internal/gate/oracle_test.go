@@ -31,7 +31,10 @@ var (
 		bobsAPIKey:   {"User/bob", false, "certs.read", ""},
 		ciKey:        {"Account/ci", false, "certs.read certs.write", ""},
 		lackingKey:   lacking,
+		spentKey:     spent,
 	}
+	// spent is the caller with a key whose budget is used up.
+	spent = person{"Account/spent", false, "certs.read", ""}
 	// lacking is the caller with a key that names a missing role, who may do nothing.
 	lacking = person{"User/lara", false, "", ""}
 	// sessionholders maps session cookies to callers.
@@ -58,7 +61,7 @@ func draw(t *rapid.T) drawn {
 	d := drawn{
 		Keys: rapid.SliceOfN(rapid.SampledFrom([]string{
 			bootstrapKey, aliceKey, alicesAPIKey, bobsAPIKey, ciKey, daveKey, davesAPIKey, erinKey, revokedKey, unknownKey,
-			lackingKey, "bad",
+			lackingKey, spentKey, "bad",
 		}), 0, 2).Draw(t, "keys"),
 		Session: rapid.SampledFrom([]string{
 			"", "", aliceSession, bobSession, bootedSession, daveSession, erinSession, lackingSession, noSession,
@@ -259,6 +262,8 @@ func (d *drawn) outcome() (gate.Outcome, person) {
 		return gate.NotOwner, caller
 	case !caller.can(route):
 		return gate.NotPermitted, caller
+	case caller == spent:
+		return gate.OverBudget, caller
 	}
 	return gate.Allowed, caller
 }

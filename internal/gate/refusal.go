@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"strconv"
@@ -19,6 +20,7 @@ type Refusal struct {
 const (
 	codeUnauthorized = 401
 	codeForbidden    = 4003
+	codeOverBudget   = 4029
 	codeInternal     = 5000
 )
 
@@ -44,6 +46,8 @@ var (
 	undescribed  = refusal(
 		http.StatusForbidden, codeForbidden, "The gateway did not describe the request: its method, path or host is missing",
 	)
+	// usedUp stands for overBudget in a Decision that does not know the budget.
+	usedUp = refusal(http.StatusTooManyRequests, codeOverBudget, "A budget is used up", "Retry-After", "1")
 	// These are not 401: on a 401, git discards its key, which may be valid.
 	notReady = refusal(http.StatusServiceUnavailable, codeInternal, "not ready yet", "Retry-After", "1")
 	stale    = refusal(
@@ -96,6 +100,8 @@ func (d *Decision) Refusal() *Refusal {
 		return ambiguous
 	case Undescribed:
 		return undescribed
+	case OverBudget:
+		return cmp.Or(d.overBudget, usedUp)
 	case NotReady:
 		return notReady
 	case Stale:

@@ -128,8 +128,9 @@ func TestRefusal_OfEachOutcome(t *testing.T) {
 		gate.Undescribed: {
 			403, `{"error":{"code":4003,"what":"The gateway did not describe the request: its method, path or host is missing"}}`, "",
 		},
-		gate.NotReady: {503, `{"error":{"code":5000,"what":"not ready yet"}}`, "1"},
-		gate.Stale:    {503, `{"error":{"code":5000,"what":"the view of the cluster is too old"}}`, "1"},
+		gate.OverBudget: {429, `{"error":{"code":4029,"what":"A budget is used up"}}`, "1"},
+		gate.NotReady:   {503, `{"error":{"code":5000,"what":"not ready yet"}}`, "1"},
+		gate.Stale:      {503, `{"error":{"code":5000,"what":"the view of the cluster is too old"}}`, "1"},
 	} {
 		t.Run(outcome.String(), func(t *testing.T) {
 			d := gate.Decision{Outcome: outcome}
@@ -229,6 +230,7 @@ func TestMetrics_CountEachDecisionOnce(t *testing.T) {
 	h.ask("GET", "/users/zoe/", from(bearer(bobsAPIKey)))
 	h.ask("GET", "", from(bearer(bobsAPIKey)))
 	h.ask("GET", "/users/bob;carol/", from(bearer(bobsAPIKey)))
+	h.ask("GET", "/public/", from(bearer(spentKey)))
 	h.Identify(from(bearer(aliceKey)))
 	h.Identify(from())
 	h.use(t, config.Runtime{DenyUnmatched: true})

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/budget"
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
@@ -22,6 +23,8 @@ import (
 const (
 	ci      = "the-key-of-a-program-named-ci"
 	another = "the-key-of-another-program"
+	// spent is the key of a program whose budget is used up.
+	spent = "the-key-of-a-program-over-budget"
 )
 
 // surface is a surface with a gateway in front where it needs one.
@@ -88,7 +91,7 @@ func (always) Age() time.Duration { return 0 }
 // listed makes decisions depend on the method: only ci may write.
 var listed = config.Runtime{AllowedUsers: []string{"Account/ci"}}
 
-// newGate returns a gate with two keys.
+// newGate returns a gate with two keys, and one whose budget is used up.
 func newGate(tb testing.TB, runtime config.Runtime) *gate.Gate {
 	tb.Helper()
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
@@ -100,10 +103,18 @@ func newGate(tb testing.TB, runtime config.Runtime) *gate.Gate {
 			Rights: &access.Rights{Scopes: []string{"certs.read"}}, Keys: []verify.Key{{Digest: ring.Digest(plaintext)}},
 		})
 	}
+	index.Put(verify.ID{Kind: "APIKey", Name: "spent"}, verify.KeyObject{
+		Identity: verify.Identity{Subject: "Account/spent"}, Standing: verify.Accepted, UID: "spent",
+		Rights: &access.Rights{}, Keys: []verify.Key{{Digest: ring.Digest(spent)}},
+		Budgets: []budget.Budget{{Name: "tiny", Unit: budget.Tokens, Amount: 1, Period: budget.Month}},
+	})
 	g := gate.New(gate.Config{
 		Verifier: verify.NewVerifier(index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring), View: always{},
 		Now: time.Now, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
 	})
+	for _, account := range g.Verifier.Accounts() {
+		account.Set(budget.Month, time.Now(), budget.Used{Tokens: 1})
+	}
 	rules, err := gate.NewRules(runtime)
 	must(tb, err)
 	g.Use(rules)

@@ -15,6 +15,7 @@ import (
 // rule stays. A rule of a single value, of a list of values or of a map is evaluated when that value changes. It may
 // become stricter, and is not listed.
 var frozen = []string{
+	"AccessRole .spec.limits.budgets[]: " + oneUnit,
 	"AccessRole .spec.permissions[]: " + graphDataTakesAny,
 
 	"AdminUser .: has(self.spec.username) || (size(self.metadata.name) >= 2 && size(self.metadata.name) <= 50)",
@@ -28,6 +29,7 @@ var frozen = []string{
 	"AdminUser .status.keys: " + oneKeyIsCurrent,
 
 	"APIKey .: size(self.metadata.name) <= 245",
+	"APIKey .spec.budgets[]: " + oneUnit,
 	"APIKey .spec.policy.permissions[]: " + graphDataTakesAny,
 	"APIKey .spec.rotation: " + overlapIsShorter,
 	"APIKey .spec.secret: !has(self.stringData) || !(self.dataKey in self.stringData)",
@@ -49,6 +51,7 @@ const (
 	conditionsHaveTimes = "self.all(c, c.lastTransitionTime >= timestamp('0001-01-01T00:00:00Z'))"
 	graphDataTakesAny   = "!self.actions.exists(a, a == 'query:ReadGraphData') || self.resources.all(r, r == '*')"
 	noDuration          = ".exists(d, size(d) == 0 || !d.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$'))"
+	oneUnit             = "(has(self.usd)?1:0)+(has(self.tokens)?1:0) == 1"
 	oneKeyIsCurrent     = "self.filter(k, has(k.state) && k.state == 'Current').size() <= 1"
 	overlapIsShorter    = "!has(self.every) || !has(self.overlap) || [self.every, self.overlap]" + noDuration +
 		" || duration(self.overlap) < duration(self.every)"

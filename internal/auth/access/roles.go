@@ -3,6 +3,7 @@ package access
 import (
 	"time"
 
+	"keywright.dev/keywright/internal/auth/budget"
 	"keywright.dev/keywright/internal/auth/username"
 )
 
@@ -17,6 +18,8 @@ type Role struct {
 	Permissions []Permission
 	// MaxTTL bounds the lifetime of keys with this role. 0: no bound.
 	MaxTTL time.Duration
+	// Budgets are shared by all keys with this role.
+	Budgets []budget.Budget
 }
 
 // Roles is an immutable set of all roles and of what bindings give to users. The nil Roles is empty.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/budget"
 	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/key/pepper"
@@ -35,6 +36,7 @@ type Index struct {
 	// bindings are the AccessRoleBindings by name.
 	bindings map[string]*access.Binding
 	peppers  pepperUse
+	accounts accounts
 	// ended has the keys that the current change has ended.
 	ended []pepper.Digest
 	// revoked and formerBootstrap have the keys that are refused for good. recurrences are reported by TakeRecurrences.
@@ -54,20 +56,23 @@ func (x *Index) Put(id ID, k KeyObject) (ended []pepper.Digest) {
 	next := newObject(id, k)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.put(next)
+	x.put(next, k.Budgets)
 	return x.takeEnded()
 }
 
 // put is Put for a caller that holds mu.
-func (x *Index) put(next *object) {
+func (x *Index) put(next *object, budgets []budget.Budget) {
 	prev := x.objects.find(next.id)
 	x.markBarred(next)
+	x.accounts.setKey(prev, next, budgets)
 	if prev.equals(next) {
 		prev.lastUsed = next.lastUsed
+		x.limit(prev)
 		return
 	}
 	x.noteRecurrences(prev, next)
 	next.inherit(prev)
+	x.limit(next)
 	if x.peppers == nil {
 		x.peppers = pepperUse{}
 	}
@@ -86,6 +91,7 @@ func (x *Index) Delete(id ID) (ended []pepper.Digest) {
 // delete is Delete for a caller that holds mu.
 func (x *Index) delete(id ID) {
 	prev := x.objects.find(id)
+	delete(x.accounts.byKey, id)
 	x.objects.removeName(id)
 	x.swap(prev, nil)
 }
@@ -125,7 +131,7 @@ func (x *Index) SetBootstrap(digest *pepper.Digest, former ...pepper.Digest) (en
 			Identity: Identity{Username: username.Bootstrap, Subject: "User/" + username.Bootstrap, Admin: true},
 			Standing: Accepted,
 			Keys:     []Key{{Digest: *digest}},
-		}))
+		}), nil)
 	}
 	x.keepFormerBootstrap(former)
 	return x.takeEnded()

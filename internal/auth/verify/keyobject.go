@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/budget"
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
@@ -45,6 +46,8 @@ type KeyObject struct {
 	// Rights is what the object gives to its keys. Nil: everything, as for an admin's own keys, which no other object
 	// limits or refuses. It must not be modified after Put, and objects may share one to save memory.
 	Rights *access.Rights
+	// Budgets are those of the object itself. They must not be modified after Put.
+	Budgets []budget.Budget
 	// ExpiresAt is the instant from which every key is refused. Zero: never.
 	ExpiresAt time.Time
 	// TTL is how long after its issue a key is refused. Zero: never.

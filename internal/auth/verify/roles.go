@@ -40,9 +40,14 @@ func (x *Index) changeRoles(change func(byName map[string]access.Role)) {
 	x.byRole = next
 	x.roles.Store(x.roles.Load().WithRoles(next))
 	x.changes.Add(1)
+	isLimited := x.accounts.setRoles(next)
 	for o := range x.objects.all() {
-		if o.rights != nil {
-			x.refresh(o)
+		if o.rights == nil {
+			continue
+		}
+		x.refresh(o)
+		if isLimited {
+			x.limit(o)
 		}
 	}
 	x.discardEnded()

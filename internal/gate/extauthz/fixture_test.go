@@ -54,6 +54,8 @@ type fixture struct {
 	served     chan error
 	view       *view
 	log        *kit.Log
+	ring       *pepper.Keyring
+	index      *verify.Index
 }
 
 // view is a view of the cluster with a settable state.
@@ -104,10 +106,12 @@ func newFixture(tb testing.TB, runtime config.Runtime) *fixture {
 	tb.Helper()
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
 	must(tb, err)
-	f := &fixture{view: &view{}, log: &kit.Log{}, served: make(chan error, 1)}
+	f := &fixture{
+		view: &view{}, log: &kit.Log{}, served: make(chan error, 1), ring: ring, index: newIndex(ring),
+	}
 	log := slog.New(slog.NewJSONHandler(f.log, nil))
 	g := gate.New(gate.Config{
-		Verifier: verify.NewVerifier(newIndex(ring), keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring), View: f.view,
+		Verifier: verify.NewVerifier(f.index, keyformat.Format{Prefix: keyformat.DefaultPrefix}, ring), View: f.view,
 		Sessions: sessions{ring.Digest(alice)}, Now: func() time.Time { return now }, Log: log,
 		Registry: prometheus.NewRegistry(),
 	})

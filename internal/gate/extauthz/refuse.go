@@ -19,7 +19,7 @@ import (
 // refusals holds the response for every gate.Refusal, marshalled once.
 var refusals = func() map[*gate.Refusal]checkResponse {
 	all := map[*gate.Refusal]checkResponse{}
-	for outcome := range gate.Stale + 1 {
+	for _, outcome := range gate.Outcomes() {
 		for _, presented := range []bool{false, true} {
 			d := gate.Decision{Outcome: outcome, Presented: presented}
 			if refusal := d.Refusal(); refusal != nil {
@@ -90,6 +90,8 @@ func codeOf(status int) codes.Code {
 		return codes.Unauthenticated
 	case http.StatusServiceUnavailable:
 		return codes.Unavailable
+	case http.StatusTooManyRequests:
+		return codes.ResourceExhausted
 	case http.StatusInternalServerError:
 		return codes.Internal
 	}

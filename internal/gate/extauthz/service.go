@@ -58,7 +58,7 @@ func (s *service) check(q *checkRequest) checkResponse {
 	if refusal := d.Refusal(); refusal != nil {
 		return refuse(refusal)
 	}
-	return admit(&d, q, request.Header)
+	return append(admit(&d, q, request.Header), s.metadata(&d)...)
 }
 
 // recoverPanic refuses after a panic and logs its stack, so that one request does not end all others.

@@ -180,6 +180,7 @@ keywright_decisions_total{outcome="not_listed"} 0
 keywright_decisions_total{outcome="not_owner"} 0
 keywright_decisions_total{outcome="not_permitted"} 1
 keywright_decisions_total{outcome="not_ready"} 0
+keywright_decisions_total{outcome="over_budget"} 0
 keywright_decisions_total{outcome="stale"} 0
 keywright_decisions_total{outcome="unauthenticated"} 0
 keywright_decisions_total{outcome="undescribed"} 0

@@ -1,8 +1,6 @@
 package convert
 
 import (
-	"time"
-
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/access"
 )
@@ -18,10 +16,11 @@ func Rights(key *v1alpha1.APIKey) access.Rights {
 
 // Role returns the rules of an AccessRole.
 func Role(role *v1alpha1.AccessRole) access.Role {
-	return access.Role{
-		Permissions: permissions(role.Spec.Permissions),
-		MaxTTL:      maxTTL(role),
+	r := access.Role{Permissions: permissions(role.Spec.Permissions)}
+	if limits := role.Spec.Limits; limits != nil {
+		r.MaxTTL, r.Budgets = Duration(limits.MaxTTL), Budgets(limits.Budgets)
 	}
+	return r
 }
 
 // Binding returns the rules of an AccessRoleBinding.
@@ -33,14 +32,6 @@ func Binding(b *v1alpha1.AccessRoleBinding) access.Binding {
 		}
 	}
 	return bound
-}
-
-// maxTTL returns the longest lifetime of a key that uses the role. 0: it sets none.
-func maxTTL(role *v1alpha1.AccessRole) time.Duration {
-	if role.Spec.Limits == nil {
-		return 0
-	}
-	return Duration(role.Spec.Limits.MaxTTL)
 }
 
 func permissions(written []v1alpha1.Permission) []access.Permission {

@@ -26,6 +26,7 @@ func KeyObject(o keyholder.Object) (object verify.KeyObject, unreadable []int) {
 		object.Identity, object.UserID = identityOfSubject(o.Spec.Subject), o.OwnerID()
 		specEnds = true
 		object.ExpiresAt, object.TTL, object.Rights = Instant(o.Spec.ExpiresAt), Duration(o.Spec.TTL), new(Rights(o))
+		object.Budgets = Budgets(o.Spec.Budgets)
 	}
 	object.Keys, unreadable = indexKeys(status.Keys, specEnds)
 	return object, unreadable

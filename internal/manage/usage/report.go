@@ -1,6 +1,10 @@
 package usage
 
-import "time"
+import (
+	"time"
+
+	"keywright.dev/keywright/internal/auth/budget"
+)
 
 // Grouping is what a report is broken down by. Empty: totals only.
 type Grouping string
@@ -69,7 +73,7 @@ type Report struct {
 // Budget counters.
 type (
 	// Period is a budget's: it begins at a full hour, day or month in UTC.
-	Period string
+	Period = budget.Period
 
 	// CounterID identifies the counter of a key or a role in a period.
 	CounterID struct {
@@ -90,36 +94,10 @@ type (
 
 // Periods of budgets.
 const (
-	Hour  Period = "Hour"
-	Day   Period = "Day"
-	Month Period = "Month"
+	Hour  = budget.Hour
+	Day   = budget.Day
+	Month = budget.Month
 )
 
 // Periods lists every period.
-func Periods() []Period { return []Period{Hour, Day, Month} }
-
-// StartOf returns when the period that contains at began.
-func (p Period) StartOf(at time.Time) time.Time {
-	at = at.UTC()
-	switch p {
-	case Hour:
-		return at.Truncate(time.Hour)
-	case Day:
-		return time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, time.UTC)
-	default:
-		return time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC)
-	}
-}
-
-// EndOf returns when the period that contains at ends: when the counter begins again at zero.
-func (p Period) EndOf(at time.Time) time.Time {
-	start := p.StartOf(at)
-	switch p {
-	case Hour:
-		return start.Add(time.Hour)
-	case Day:
-		return start.AddDate(0, 0, 1)
-	default:
-		return start.AddDate(0, 1, 0)
-	}
-}
+func Periods() []Period { return budget.Periods() }

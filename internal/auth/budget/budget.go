@@ -1,0 +1,44 @@
+package budget
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Unit is what an amount counts.
+type Unit uint8
+
+// Units of amounts.
+const (
+	// NanoDollars are billionths of a US dollar.
+	NanoDollars Unit = iota
+	// Tokens are input, output and cached tokens together.
+	Tokens
+)
+
+// Budget limits what is used in each period. It is used up once Amount is reached.
+type Budget struct {
+	Name   string
+	Unit   Unit
+	Amount int64
+	Period Period
+	// Warns is true if requests are accepted and reported once the budget is used up, and false if they are refused.
+	Warns bool
+}
+
+// decimals is the number of decimals of an amount in dollars.
+const decimals = 9
+
+// ParseDollars reads an amount such as 12.50 as nano-dollars. It reports false unless the amount has digits only,
+// at most 9 before the point and 9 after it.
+func ParseDollars(text string) (nanos int64, ok bool) {
+	whole, fraction, hasPoint := strings.Cut(text, ".")
+	if len(whole) > decimals || len(fraction) > decimals || hasPoint && fraction == "" || !isDigits(whole+fraction) ||
+		whole == "" {
+		return 0, false
+	}
+	nanos, err := strconv.ParseInt(whole+fraction+strings.Repeat("0", decimals-len(fraction)), 10, 64)
+	return nanos, err == nil
+}
+
+func isDigits(text string) bool { return strings.Trim(text, "0123456789") == "" }
