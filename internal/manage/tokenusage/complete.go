@@ -14,15 +14,10 @@ import (
 // complete checks the records, and adds what their reporter does not give.
 func (s *Service) complete(caller manage.Caller, records []usage.Record) error {
 	now, reporter := s.Now().UTC().Truncate(time.Microsecond), reporterOf(caller)
-	keys := keyFinder{isKey: s.Gate.IsKey, known: map[string]bool{}}
+	check := s.checker(now)
 	for i := range records {
 		r := &records[i]
-		setDefaults(r, now)
-		wrong := r.Check(now)
-		if wrong == nil {
-			wrong = keys.find(r)
-		}
-		if wrong != nil {
+		if wrong := check(r); wrong != nil {
 			return manage.InvalidField(fmt.Sprintf("record %d: %s", i, wrong.Field), wrong.Problem)
 		}
 		r.Reporter = reporter
@@ -31,6 +26,31 @@ func (s *Service) complete(caller manage.Caller, records []usage.Record) error {
 		}
 	}
 	return nil
+}
+
+// Sift returns the records that Record accepts now, in their order, and passes each of the others to reject. It is for
+// reporters that can't correct what they send: one bad record must not hold up the rest.
+func (s *Service) Sift(records []usage.Record, reject func(r *usage.Record, wrong *usage.FieldError)) []usage.Record {
+	check := s.checker(s.Now().UTC().Truncate(time.Microsecond))
+	return slices.DeleteFunc(records, func(r usage.Record) bool {
+		wrong := check(&r)
+		if wrong != nil {
+			reject(&r, wrong)
+		}
+		return wrong != nil
+	})
+}
+
+// checker returns a function that sets the defaults of a record of a batch and returns what is wrong with it, or nil.
+func (s *Service) checker(now time.Time) func(*usage.Record) *usage.FieldError {
+	keys := keyFinder{isKey: s.Gate.IsKey, known: map[string]bool{}}
+	return func(r *usage.Record) *usage.FieldError {
+		setDefaults(r, now)
+		if wrong := r.Check(now); wrong != nil {
+			return wrong
+		}
+		return keys.find(r)
+	}
 }
 
 // setDefaults gives a record without an id one of its own, so that a write that is repeated stores it once.

@@ -248,3 +248,22 @@ func TestRecord_RefusesWhatIsTooMuchAtOnce(t *testing.T) {
 		})
 	}
 }
+
+func TestSift_KeepsWhatRecordAccepts(t *testing.T) {
+	e := newEnv(t)
+	broken, pasted, last := call(), call(), call()
+	broken.ID, broken.Model = "broken", ""
+	pasted.ID, pasted.Job = "pasted", fakeobjects.AliceKey
+	last.ID = "last"
+	rejected := map[string]string{}
+	kept := e.Sift([]usage.Record{call(), broken, pasted, last}, func(r *usage.Record, wrong *usage.FieldError) {
+		rejected[r.ID] = wrong.Field
+	})
+	if len(kept) != 2 || kept[1].ID != "last" || len(rejected) != 2 || rejected["broken"] != usage.FieldModel ||
+		rejected["pasted"] != usage.FieldJob {
+		t.Errorf("kept %+v, rejected %v", kept, rejected)
+	}
+	if stored, err := e.Record(t.Context(), e.by(reporterKey), kept); stored != 2 || err != nil {
+		t.Errorf("%d, %v", stored, err)
+	}
+}
