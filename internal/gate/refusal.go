@@ -15,6 +15,8 @@ type Refusal struct {
 	// Header is shared and must not be changed.
 	Header http.Header
 	Body   string
+	// Text is the message in Body, for surfaces with a form of their own.
+	Text string
 }
 
 const (
@@ -65,18 +67,18 @@ func challenge(parameter string) []string {
 }
 
 func refusal(status, code int, what string, header ...string) *Refusal {
-	return newRefusal(status, `{"error":{"code":`+strconv.Itoa(code)+`,"what":`+strconv.Quote(what)+`}}`, header)
+	return newRefusal(status, what, `{"error":{"code":`+strconv.Itoa(code)+`,"what":`+strconv.Quote(what)+`}}`, header)
 }
 
 // detailed returns a refusal that also has the text in "detail", where clients of the admin API look for it.
 func detailed(text string) *Refusal {
 	quoted := strconv.Quote(text)
 	body := `{"detail":` + quoted + `,"error":{"code":` + strconv.Itoa(codeForbidden) + `,"what":` + quoted + `}}`
-	return newRefusal(http.StatusForbidden, body, nil)
+	return newRefusal(http.StatusForbidden, text, body, nil)
 }
 
-func newRefusal(status int, body string, header []string) *Refusal {
-	r := &Refusal{Status: status, Body: body + "\n", Header: http.Header{
+func newRefusal(status int, text, body string, header []string) *Refusal {
+	r := &Refusal{Status: status, Text: text, Body: body + "\n", Header: http.Header{
 		"Cache-Control": {"no-store"}, "Content-Type": {"application/json"},
 	}}
 	for i := 0; i < len(header); i += 2 {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"log/slog"
+	"maps"
 	"net/http"
 
 	"keywright.dev/keywright/internal/auth/access"
@@ -87,13 +88,22 @@ func (c *Call) Identify(how Identification) bool {
 	} else {
 		d = c.Gate.Identify(c.R).Proven()
 		if refusal := d.Refusal(); refusal != nil {
-			refusal.Answer(c.W)
+			c.refuseForGate(refusal)
 			return false
 		}
 	}
 	c.Caller = d.Caller
 	SendCookies(c.W, c.R, &d, c.Sessions, c.Gate.SecureCookies())
 	return true
+}
+
+func (c *Call) refuseForGate(refusal *gate.Refusal) {
+	if !c.api.RefusesForGate {
+		refusal.Answer(c.W)
+		return
+	}
+	maps.Copy(c.W.Header(), refusal.Header)
+	c.Refuse(refusal.Status, refusal.Text)
 }
 
 // protect refuses cross-origin requests to an API.

@@ -16,6 +16,8 @@ type API struct {
 	// Unmatched replies to a request without a route. allowed are the methods of the path; without any, the
 	// path is unknown. The caller is not identified yet.
 	Unmatched func(c *Call, allowed []string)
+	// RefusesForGate: Refuse replies with the gate's refusals too, which otherwise have the form of the gate.
+	RefusesForGate bool
 }
 
 // Group is a group of routes of an API.
