@@ -52,7 +52,7 @@ func overBudget(r *budget.Reached, now time.Time) *Refusal {
 		panic("marshalling text and numbers failed: " + err.Error())
 	}
 	wait := strconv.FormatInt(secondsUntil(r.Resets, now), 10)
-	return newRefusal(http.StatusTooManyRequests, string(body), []string{"Retry-After", wait})
+	return newRefusal(http.StatusTooManyRequests, what, string(body), []string{"Retry-After", wait})
 }
 
 // overBudgetError is the error of a refusal that names a budget.
