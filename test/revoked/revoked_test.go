@@ -292,6 +292,24 @@ var _ = Describe("A revoked key that comes back", Ordered, func() {
 		}, SpecTimeout(3*time.Minute))
 	}
 
+	It("does not overlap with the key after it", func(ctx SpecContext) {
+		k := applied(ctx, "revoked-and-rotated")
+		kubectl(ctx, k, "patch", "--type=merge", `-p={"spec":{"state":"Revoked"}}`)
+		o := adopt(ctx, k, tenant, "rotated")
+		expectRefused(ctx, k, o)
+		again := &key{k.plaintext, o}
+		kubectl(ctx, again, "patch", "--type=merge", `-p={"spec":{"rotation":{"overlap":"1h"}}}`)
+		kubectl(ctx, again, "annotate", v1alpha1.AnnotationRotate+"=now")
+		eventually(ctx, func(g Gomega) {
+			g.Expect(s.Client.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
+			g.Expect(o.HolderStatus().Keys).To(HaveExactElements(And(
+				HaveField("State", v1alpha1.KeyCurrent), HaveField("ID", Not(Equal(k.id()))))))
+			g.Expect(o.HolderStatus().Usage.Refused).To(BeEmpty())
+			g.Expect(meta.IsStatusConditionTrue(o.HolderStatus().Conditions, v1alpha1.ConditionActive)).To(BeTrue())
+		}).Should(Succeed())
+		Expect(answers(ctx, k.plaintext)).To(HaveEach(401))
+	}, SpecTimeout(time.Minute))
+
 	It("is refused by servers that have just started, and by a new one", func(ctx SpecContext) {
 		for _, replica := range s.Replicas {
 			Expect(replica.Restart(ctx)).To(Succeed())

@@ -27,9 +27,9 @@ func Arguments(least, most int) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		switch {
 		case len(args) < least:
-			return Usagef("%s needs an argument more: %s", c.CommandPath(), c.UseLine())
+			return Usagef("%s needs one more argument: %s", c.CommandPath(), c.UseLine())
 		case most >= 0 && len(args) > most:
-			return Usagef("%s has an argument too many: %q", c.CommandPath(), args[most])
+			return Usagef("%s has one argument too many: %q", c.CommandPath(), args[most])
 		}
 		return nil
 	}

@@ -17,6 +17,8 @@ type Key struct {
 	Dead Death
 	// Shared: a younger object records the same key.
 	Shared bool
+	// Refused: the server refuses the key for a reason of its own, such as an earlier revocation.
+	Refused bool
 }
 
 // State is the place of a key in the life of its object. The zero value is not valid.

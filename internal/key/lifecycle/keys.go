@@ -61,21 +61,24 @@ func settled(keys []Key) []Key {
 	return kept
 }
 
-// alive returns keys without overlapping ones that have ended or are dead. An overlapping key always has an end:
-// Keywright did not write one without, and it is removed too, as are a second current key and a key in no known state.
-// The current key stays when it has ended, as the record of that.
+// alive returns keys without overlapping ones that have ended, are dead or refused. An overlapping key always has an
+// end: Keywright did not write one without, and it is removed too, as are a second current key and a key in no known
+// state. The current key stays when it has ended, as the record of that.
 func alive(keys []Key, now time.Time) []Key {
 	kept := make([]Key, 0, len(keys))
 	current := Current(keys)
 	for i := range keys {
 		k := &keys[i]
-		overlaps := k.State == StateOverlapping && k.Dead == "" && !k.ExpiresAt.IsZero() && !k.ended(now)
+		overlaps := k.State == StateOverlapping && !k.isRefused() && !k.ExpiresAt.IsZero() && !k.ended(now)
 		if k == current || k.State == StatePending || overlaps {
 			kept = append(kept, *k)
 		}
 	}
 	return kept
 }
+
+// isRefused reports whether the key is refused although it is recorded, whatever its end.
+func (k *Key) isRefused() bool { return k.Dead != "" || k.Refused }
 
 // CurrentFirst compares states: Current comes before every other.
 func CurrentFirst(a, b State) int {
@@ -95,12 +98,12 @@ func CurrentFirst(a, b State) int {
 const MaxOverlapping = 16
 
 // Succeed returns the keys of an object after next has become its current key. Older keys overlap with it; those that
-// have ended, are dead, or are next itself (a write that is repeated) leave at once, as all of them do without an
+// have ended, are dead or refused, or are next itself (a write that is repeated) leave at once, as all do without an
 // overlap. Of too many the oldest leave. Operator and server both record a key by this rule.
 func Succeed(keys []Key, next Key, overlap time.Duration, now time.Time) []Key {
 	next.State = StateCurrent
 	old := slices.DeleteFunc(settled(keys), func(k Key) bool {
-		return overlap <= 0 || k.ID == next.ID || k.Dead != "" || k.ended(now)
+		return overlap <= 0 || k.ID == next.ID || k.isRefused() || k.ended(now)
 	})
 	// The former current key is the newest, whatever the clock did.
 	slices.SortFunc(old, func(a, b Key) int { return cmp.Or(CurrentFirst(a.State, b.State), newestFirst(&a, &b)) })

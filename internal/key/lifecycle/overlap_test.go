@@ -49,6 +49,29 @@ func TestDecide_ShorterOverlapEndsOldKeysEarlier(t *testing.T) {
 	}
 }
 
+// A key that the server refuses for good, such as one that was revoked before, is not recorded as accepted.
+func TestDecide_RefusedKeysDoNotOverlap(t *testing.T) {
+	f := settledFixture(t)
+	f.spec.Overlap = time.Hour
+	f.status.Keys[0].Refused = true
+	f.runOrFail(t)
+	if !slices.Equal(ids(f), []string{"k1"}) {
+		t.Fatalf("the current key stays as the record: keys %v", ids(f))
+	}
+	f.spec.RotateRequest = "1"
+	f.runOrFail(t)
+	if !slices.Equal(ids(f), []string{"k2"}) {
+		t.Fatalf("rotated: keys %v", ids(f))
+	}
+	f.spec.RotateRequest = "2"
+	f.runOrFail(t)
+	f.status.Keys[1].Refused = true
+	f.runOrFail(t)
+	if !slices.Equal(ids(f), []string{"k3"}) {
+		t.Fatalf("refused in its overlap: keys %v", ids(f))
+	}
+}
+
 func TestDecide_OverlappingKeysAreBounded(t *testing.T) {
 	f := settledFixture(t)
 	f.spec.Overlap = time.Hour

@@ -85,7 +85,10 @@ func (f *fixture) checkStep(plan lifecycle.Plan) error {
 // checkRest checks what holds at rest.
 func (f *fixture) checkRest(plan lifecycle.Plan) error {
 	current := lifecycle.Current(f.status.Keys)
+	isRefused := func(k lifecycle.Key) bool { return k.State == lifecycle.StateOverlapping && k.Refused }
 	switch {
+	case slices.ContainsFunc(f.status.Keys, isRefused):
+		return errors.New("a refused key is recorded as overlapping")
 	case lifecycle.Pending(f.status.Keys) != nil:
 		return errors.New("a key is pending at rest")
 	case f.secret.owner == lifecycle.Own && f.secret.adopt && !f.status.Guarded && !f.spec.Revoked:
@@ -189,12 +192,17 @@ func happen(t *rapid.T, f *fixture) {
 			f.secret = secret{}
 			f.status.Restored = lifecycle.Current(f.status.Keys) != nil
 		},
-		"delete the object":   func() { f.spec.Deleted = !f.spec.Deleted },
-		"cache lags":          func() { f.lag() },
-		"cache follows":       func() { f.cache = nil },
-		"another type":        func() { f.secret.typed = f.secret.owner != lifecycle.NoSecret },
-		"orphan":              func() { f.spec.Orphan = !f.spec.Orphan },
-		"another entry":       func() { f.secret.moved = f.secret.owner == lifecycle.Own },
+		"delete the object": func() { f.spec.Deleted = !f.spec.Deleted },
+		"cache lags":        func() { f.lag() },
+		"cache follows":     func() { f.cache = nil },
+		"another type":      func() { f.secret.typed = f.secret.owner != lifecycle.NoSecret },
+		"orphan":            func() { f.spec.Orphan = !f.spec.Orphan },
+		"another entry":     func() { f.secret.moved = f.secret.owner == lifecycle.Own },
+		"the server refuses": func() {
+			for i := range f.status.Keys {
+				f.status.Keys[i].Refused = true
+			}
+		},
 		"lose the pepper":     func() { f.die(lifecycle.PepperGone) },
 		"another has the key": func() { f.die(lifecycle.Taken) },
 		"hand-made status": func() {

@@ -21,6 +21,15 @@ func Keys(recorded []v1alpha1.KeyStatus) []lifecycle.Key {
 	return keys
 }
 
+// RecordedKeys is Keys for a status, with Refused set on the keys that the server refuses for a reason of its own.
+func RecordedKeys(status *v1alpha1.KeyHolderStatus) []lifecycle.Key {
+	keys := Keys(status.Keys)
+	for i := range keys {
+		keys[i].Refused = status.RefusalOf(keys[i].ID) != nil
+	}
+	return keys
+}
+
 // readable returns the readable entries of status.keys, each key once, with their digests, and the positions of the
 // unreadable ones.
 func readable(recorded []v1alpha1.KeyStatus) (keys []lifecycle.Key, digests []pepper.Digest, unreadable []int) {

@@ -142,5 +142,5 @@ func (s *Store) succeed(o Object, k *Key, overlap time.Duration) []v1alpha1.KeyS
 		ID: k.Digest.KeyID(), Prefix: k.Prefix, Digest: k.Digest.String(),
 		IssuedAt: issued, ExpiresAt: spec.RecordedEnd(issued),
 	}
-	return convert.KeyStatuses(lifecycle.Succeed(convert.Keys(o.HolderStatus().Keys), next, overlap, now))
+	return convert.KeyStatuses(lifecycle.Succeed(convert.RecordedKeys(o.HolderStatus()), next, overlap, now))
 }

@@ -54,6 +54,10 @@ func drawSuccession(t *rapid.T, ring *pepper.Keyring) *succession {
 			k.State = v1alpha1.KeyPending
 		}
 		s.dead[k.ID] = rapid.IntRange(0, 9).Draw(t, "dead") == 0
+		if rapid.IntRange(0, 9).Draw(t, "refused") == 0 {
+			usage := &s.object.Status.Usage
+			usage.Refused = append(usage.Refused, v1alpha1.RefusedKey{ID: k.ID, Reason: v1alpha1.ReasonRevokedKey})
+		}
 		s.object.Status.Keys = append(s.object.Status.Keys, k)
 	}
 	s.next = &Key{Digest: ring.Digest("the-key-that-succeeds-all-others"), Prefix: "ak_1"}
@@ -75,7 +79,7 @@ func (s *succession) settle(t *rapid.T, keys []lifecycle.Key, holds string) []li
 	for range 5 {
 		keys = slices.Clone(keys)
 		for i := range keys {
-			keys[i].Dead = ""
+			keys[i].Dead, keys[i].Refused = "", s.object.Status.RefusalOf(keys[i].ID) != nil
 			if s.dead[keys[i].ID] {
 				keys[i].Dead = lifecycle.PepperGone
 			}
@@ -113,6 +117,11 @@ func TestOperatorAndServer_AgreeOnSuccession(t *testing.T) {
 		issued := lifecycle.IssueTime(s.now, s.object.CreationTimestamp.Time)
 
 		written := store.succeed(s.object, s.next, spec.Overlap)
+		for _, k := range written {
+			if k.State == v1alpha1.KeyOverlapping && s.object.Status.RefusalOf(k.ID) != nil {
+				t.Fatalf("key %s is refused and overlaps", k.ID)
+			}
+		}
 		if rapid.Bool().Draw(t, "the write is repeated") {
 			s.object.Status.Keys = written
 			written = store.succeed(s.object, s.next, spec.Overlap)

@@ -89,7 +89,7 @@ func (r *run) evicted(before *v1alpha1.KeyHolderStatus) []event {
 	var overlapping []v1alpha1.KeyStatus
 	for _, k := range before.Keys {
 		ends := k.State != v1alpha1.KeyPending && k.ExpiresAt != nil && r.issuer.Clock.Now().Before(k.ExpiresAt.Time)
-		if ends && r.target.Spec.Overlap > 0 {
+		if ends && r.target.Spec.Overlap > 0 && before.RefusalOf(k.ID) == nil {
 			overlapping = append(overlapping, k)
 		}
 	}

@@ -116,10 +116,10 @@ func (r *run) decide(ctx context.Context) (lifecycle.Plan, error) {
 	}), nil
 }
 
-// recordedKeys returns status.keys, with Dead set on those that the server refuses, and Shared on those that a younger
-// object records, too.
+// recordedKeys returns status.keys, with Dead or Refused set on those that the server refuses, and Shared on those that
+// a younger object records, too.
 func (r *run) recordedKeys(ctx context.Context) ([]lifecycle.Key, error) {
-	keys := convert.Keys(r.target.status().Keys)
+	keys := convert.RecordedKeys(r.target.status())
 	for i := range keys {
 		k := &keys[i]
 		if !r.hasPepperOf(k) {

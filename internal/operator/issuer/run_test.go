@@ -107,6 +107,19 @@ func TestRecordedKeys_OldestObjectKeepsSharedKey(t *testing.T) {
 	}
 }
 
+// A key that the server refuses for a reason of its own does not overlap with the next.
+func TestRecordedKeys_RefusedByServer(t *testing.T) {
+	f, h := newFixture(t), targetNamed("alice")
+	refused, accepted := ringOf(t, "p").Digest("refused"), ringOf(t, "p").Digest("accepted")
+	h.status().Keys = []v1alpha1.KeyStatus{{Digest: refused.String()}, {Digest: accepted.String()}}
+	h.status().Usage.Refused = []v1alpha1.RefusedKey{{ID: refused.KeyID(), Reason: v1alpha1.ReasonRevokedKey}}
+	r := &run{issuer: f.Issuer, target: h, ring: ringOf(t, "p")}
+	keys, err := r.recordedKeys(t.Context())
+	if err != nil || !keys[0].Refused || keys[1].Refused {
+		t.Errorf("%+v, %v", keys, err)
+	}
+}
+
 // The API server's clock may be ahead.
 func TestIssueTime_IsNotBeforeCreation(t *testing.T) {
 	for _, created := range []time.Time{noon.Add(-time.Minute), noon, noon.Add(time.Minute)} {
