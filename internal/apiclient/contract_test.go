@@ -43,6 +43,7 @@ func calls(ctx context.Context, c *apiclient.Client) {
 	_, _ = c.RotateKey(ctx, name)
 	_ = c.DeleteKey(ctx, name)
 	_, _ = c.Catalog(ctx)
+	_, _ = c.Audit(ctx, apiclient.AuditFilter{})
 	_, _ = c.Usage(ctx, apiclient.UsageQuery{})
 	_, _ = c.UsageSummary(ctx)
 	_, _ = c.UsageOfJob(ctx, name)
@@ -110,6 +111,7 @@ func TestTypes_MatchSchemas(t *testing.T) {
 		"Key":       {schema("Key"), reflect.TypeFor[apiclient.Key]()},
 		"User":      {schema("User"), reflect.TypeFor[apiclient.User]()},
 		"SecretRef": {schema("SecretRef"), reflect.TypeFor[apiclient.Reference]()},
+		"Audit":     {schema("AuditEntry"), reflect.TypeFor[apiclient.AuditEntry]()},
 		"Me":        {me, reflect.TypeFor[apiclient.Me]()},
 	} {
 		t.Run(name, func(t *testing.T) {

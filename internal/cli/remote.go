@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -58,7 +59,7 @@ func (a *App) remote() (*remote, error) {
 	r := &remote{config: config}
 	switch {
 	case server == "":
-		return nil, console.Usagef("no server: give --server, $%s, or [default] server in %s", envServer, config.Path)
+		return nil, fmt.Errorf("%w: give --server, $%s, or [default] server in %s", ErrNoServer, envServer, config.Path)
 	case isURL(server):
 		// A profile's key must not go to another server.
 		r.URL = server

@@ -67,9 +67,13 @@ func kubectl(ctx context.Context, variables []string, args ...string) result {
 // apply creates what a manifest describes.
 func apply(ctx context.Context, manifest string) {
 	GinkgoHelper()
-	path := filepath.Join(GinkgoT().TempDir(), "manifest.yaml")
+	// Cleanups apply, too, so the folder is not one of theirs.
+	folder, err := os.MkdirTemp("", "keywright-plugin-")
+	Expect(err).NotTo(HaveOccurred())
+	defer func() { Expect(os.RemoveAll(folder)).To(Succeed()) }()
+	path := filepath.Join(folder, "manifest.yaml")
 	Expect(os.WriteFile(path, []byte(manifest), 0o600)).To(Succeed())
-	_, err := s.Kubectl(ctx, "apply", "-f", path)
+	_, err = s.Kubectl(ctx, "apply", "-f", path)
 	Expect(err).NotTo(HaveOccurred())
 }
 

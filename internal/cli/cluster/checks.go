@@ -4,12 +4,9 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
-	appsv1 "k8s.io/api/apps/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
-	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -19,6 +16,34 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/config"
 )
+
+// checkYou compares what the person may do with what the commands do.
+func (d *doctor) checkYou(ctx context.Context) []finding {
+	namespace, err := d.namespace()
+	if err != nil {
+		return unknown(err)
+	}
+	lacking := map[string]bool{}
+	for _, verb := range []string{"get", "list", "create", "patch"} {
+		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+			ResourceAttributes: &authorizationv1.ResourceAttributes{
+				Namespace: namespace, Verb: verb, Group: v1alpha1.SchemeGroupVersion.Group, Resource: "apikeys",
+			},
+		}}
+		if err := d.Create(ctx, review); err != nil {
+			return unknown(err)
+		}
+		lacking[verb] = !review.Status.Allowed
+	}
+	switch {
+	case lacking["get"] || lacking["list"]:
+		return []finding{wrong("ask for a RoleBinding of ClusterRole view, or of edit, in namespace "+namespace,
+			"you may not read APIKeys in namespace %s", namespace)}
+	case lacking["create"] || lacking["patch"]:
+		return ok("you may read APIKeys in namespace %s, and not change them", namespace)
+	}
+	return ok("you may read and change APIKeys in namespace %s", namespace)
+}
 
 func (d *doctor) checkKinds(ctx context.Context) []finding {
 	var missing []string
@@ -56,13 +81,16 @@ func (d *doctor) checkPolicies(ctx context.Context) []finding {
 		installed[all.Items[i].Name] = true
 	}
 	for i := range bindings.Items {
-		bound[bindings.Items[i].Spec.PolicyName] = true
+		spec := &bindings.Items[i].Spec
+		if slices.Contains(spec.ValidationActions, admissionv1.Deny) || spec.PolicyName == advisoryPolicy {
+			bound[spec.PolicyName] = true
+		}
 	}
 	if missing := missingOf(policies, installed); missing != "" {
 		return []finding{wrong(remedy, "not installed: %s", missing)}
 	}
 	if missing := missingOf(policies, bound); missing != "" {
-		return []finding{wrong(remedy, "without a binding: %s", missing)}
+		return []finding{wrong(remedy, "without a binding that denies: %s", missing)}
 	}
 	return ok("%d policies are in force", len(policies))
 }
@@ -98,11 +126,13 @@ func (d *doctor) checkRights(ctx context.Context) []finding {
 }
 
 func (d *doctor) checkPepper(ctx context.Context) []finding {
-	secret := &corev1.Secret{}
+	// The metadata is enough: the pepper itself is not read.
+	secret := &metav1.PartialObjectMetadata{}
+	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
 	err := d.Get(ctx, client.ObjectKey{Namespace: d.systemNamespace, Name: v1alpha1.PepperSecret}, secret)
 	switch {
 	case apierrors.IsNotFound(err):
-		return []finding{wrong("restore it from a backup: docs/pepper.md",
+		return []finding{wrong("restore it from a backup, as docs/pepper.md describes",
 			"Secret %s is missing: no issued key can be verified without it", v1alpha1.PepperSecret)}
 	case err != nil:
 		return unknown(err)
@@ -119,9 +149,13 @@ func (d *doctor) checkConfiguration(ctx context.Context) []finding {
 	case err != nil:
 		return unknown(err)
 	}
-	if runtime.Annotations[v1alpha1.AnnotationConfigurationStatus] == v1alpha1.ConfigurationInvalid {
-		return []finding{wrong("correct ConfigMap "+v1alpha1.ConfigMapConfig, "%s is not valid: %s",
-			v1alpha1.ConfigMapConfig, runtime.Annotations[v1alpha1.AnnotationConfigurationMessage])}
+	message := runtime.Annotations[v1alpha1.AnnotationConfigurationMessage]
+	switch runtime.Annotations[v1alpha1.AnnotationConfigurationStatus] {
+	case v1alpha1.ConfigurationInvalid:
+		return []finding{wrong("kubectl edit -n "+d.systemNamespace+" configmap "+v1alpha1.ConfigMapConfig,
+			"%s is not valid, and the last good one stays in force: %s", v1alpha1.ConfigMapConfig, message)}
+	case v1alpha1.ConfigurationWaiting:
+		return []finding{wrong("see the finding on the pepper", "%s is not in force: %s", v1alpha1.ConfigMapConfig, message)}
 	}
 	return ok("revision %s is published", revisionOf(runtime))
 }
@@ -135,65 +169,6 @@ func revisionOf(runtime *corev1.ConfigMap) string {
 	return config.Revision(runtime.Data[config.RuntimeKey])
 }
 
-// checkServers compares the configuration that each server reports on its Lease with the published one.
-func (d *doctor) checkServers(ctx context.Context) []finding {
-	leases := &coordinationv1.LeaseList{}
-	labels := client.MatchingLabels(v1alpha1.ServerLeaseLabels())
-	if err := d.List(ctx, leases, client.InNamespace(d.systemNamespace), labels); err != nil {
-		return unknown(err)
-	}
-	runtime, err := d.runtime(ctx)
-	if err != nil {
-		return unknown(err)
-	}
-	var found []finding
-	running, revision := 0, revisionOf(runtime)
-	for i := range leases.Items {
-		l := &leases.Items[i]
-		if !isHeld(l, d.Now()) {
-			continue
-		}
-		running++
-		if runs := l.Annotations[v1alpha1.AnnotationConfiguration]; runs != revision {
-			found = append(found, wrong("kubectl logs -n "+d.systemNamespace+" "+l.Name,
-				"%s runs configuration %q instead of %s", l.Name, runs, revision))
-		}
-	}
-	switch {
-	case running == 0:
-		return []finding{wrong("kubectl get pods -n "+d.systemNamespace, "no server reports that it runs")}
-	case found == nil:
-		return ok("in step: %d", running)
-	}
-	return found
-}
-
-func isHeld(l *coordinationv1.Lease, now time.Time) bool {
-	if l.Spec.RenewTime == nil || l.Spec.LeaseDurationSeconds == nil {
-		return false
-	}
-	return now.Before(l.Spec.RenewTime.Add(time.Duration(*l.Spec.LeaseDurationSeconds) * time.Second))
-}
-
-// checkVersions compares the images of operator and server.
-func (d *doctor) checkVersions(ctx context.Context) []finding {
-	var versions [2]string
-	for i, name := range []string{"keywright-operator", "keywright-server"} {
-		deployment := &appsv1.Deployment{}
-		if err := d.Get(ctx, client.ObjectKey{Namespace: d.systemNamespace, Name: name}, deployment); err != nil {
-			return unknown(err)
-		}
-		for _, c := range deployment.Spec.Template.Spec.Containers {
-			_, versions[i], _ = strings.Cut(c.Image[strings.LastIndex(c.Image, "/")+1:], ":")
-		}
-	}
-	if versions[0] != versions[1] {
-		const remedy = "roll out one version of both"
-		return []finding{wrong(remedy, "the operator is %s and the server %s", versions[0], versions[1])}
-	}
-	return ok("operator and server are %s", versions[0])
-}
-
 // checkKeys lists the objects that wait for a person.
 func (d *doctor) checkKeys(ctx context.Context) []finding {
 	all, err := d.all(ctx, "")
@@ -204,7 +179,7 @@ func (d *doctor) checkKeys(ctx context.Context) []finding {
 	for _, o := range all {
 		c := meta.FindStatusCondition(o.HolderStatus().Conditions, v1alpha1.ConditionStalled)
 		if c != nil && c.Status == metav1.ConditionTrue {
-			found = append(found, wrong("kubectl keywright status", "%s: %s: %s", describe(o), c.Reason, c.Message))
+			found = append(found, wrong(commandFor("status", o), "%s: %s: %s", describe(o), c.Reason, c.Message))
 		}
 	}
 	if found == nil {

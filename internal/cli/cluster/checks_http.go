@@ -1,65 +1,124 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+
+	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// checkReadiness asks a server for its own checks, through the API server.
+// checkReadiness asks a server for its own checks.
 func (d *doctor) checkReadiness(ctx context.Context) []finding {
+	if d.server != nil {
+		text, err := d.askDirectly(ctx)
+		if err != nil {
+			return []finding{wrong("is this the address of the server? curl "+d.server.URL.String()+"/readyz",
+				"%s: %s", d.server.URL, err)}
+		}
+		return readinessOf(text)
+	}
+	text, err := d.askThroughAPIServer(ctx)
+	if err != nil {
+		f := unknown(err)[0]
+		f.Remedy = "kubectl port-forward -n " + d.systemNamespace + " service/" + serverName +
+			" 8080:80, and repeat with --keywright-server http://127.0.0.1:8080"
+		return []finding{f}
+	}
+	return readinessOf(text)
+}
+
+func (d *doctor) askThroughAPIServer(ctx context.Context) (string, error) {
 	restConfig, err := d.restConfig()
 	if err != nil {
-		return unknown(err)
+		return "", err
 	}
 	core, err := kubernetes.NewForConfig(restConfig)
 	if err != nil {
-		return unknown(err)
+		return "", err
 	}
 	text, err := core.CoreV1().Services(d.systemNamespace).
-		ProxyGet("http", "keywright-server", "http", "/readyz", map[string]string{"verbose": ""}).DoRaw(ctx)
-	if err != nil && !strings.HasPrefix(string(text), "[") {
-		return unknown(err)
+		ProxyGet("http", serverName, "http", "/readyz", map[string]string{"verbose": ""}).DoRaw(ctx)
+	// A server that is not ready replies 503 with the same lines.
+	if isReadiness(string(text)) {
+		return string(text), nil
 	}
-	return readinessOf(string(text))
+	return "", cmp.Or(err, errNoReadiness)
 }
+
+// maxReadiness bounds the reply of /readyz.
+const maxReadiness = 1 << 20
+
+func (d *doctor) askDirectly(ctx context.Context) (string, error) {
+	u := d.server.URL.JoinPath("readyz")
+	u.RawQuery = "verbose"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := d.server.HTTP.Do(request)
+	if err != nil {
+		var why *url.Error
+		if errors.As(err, &why) {
+			err = why.Err
+		}
+		return "", err
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxReadiness))
+	if err == nil && !isReadiness(string(text)) {
+		err = fmt.Errorf("HTTP %d: %w", response.StatusCode, errNoReadiness)
+	}
+	return string(text), err
+}
+
+var errNoReadiness = errors.New("this is not how a Keywright server replies to /readyz?verbose")
+
+// isReadiness reports whether a text is the reply of a server.
+func isReadiness(text string) bool {
+	return strings.HasPrefix(text, "[+] ") || strings.HasPrefix(text, "[-] ")
+}
+
+// remedies are what to do about a check of a server that fails, or has something to note.
+var remedies = map[string]string{
+	"index":         "see docs/server.md, When the API server can't be reached",
+	"configuration": "kubectl describe configmap " + v1alpha1.ConfigMapConfig + " in the namespace of Keywright",
+	"pepper":        "restore the missing pepper, as docs/pepper.md describes",
+	"database":      "see docs/server.md, When the database can't be reached, and docs/database.md, A full disk",
+	"revoked-keys":  "see docs/database.md, Revoked keys",
+	"shutdown":      "ask again: another replica replies, or the next one",
+}
+
+// harmless are the notes of checks without a fault.
+var harmless = regexp.MustCompile(`^: ok(, as it was \S+ ago|, revision \S+ since \S+)?$`)
 
 // readinessOf reads the lines of /readyz?verbose. A check that is ok may have a note about what is refused or old.
 func readinessOf(text string) []finding {
 	var found []finding
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
-		switch detail, good := strings.CutPrefix(line, "[+] "); {
+		detail, good := strings.CutPrefix(line, "[+] ")
+		detail = strings.TrimPrefix(detail, "[-] ")
+		name, note, _ := strings.Cut(detail, ":")
+		switch {
 		case line == "":
-		case !good:
-			found = append(found, wrong("docs/server.md", "%s", strings.TrimPrefix(line, "[-] ")))
-		case strings.Contains(detail, "refused"), strings.Contains(detail, "unreachable"):
-			found = append(found, wrong("docs/server.md", "%s", detail))
-		default:
+		case good && harmless.MatchString(":"+note):
 			found = append(found, ok("%s", detail)...)
+		default:
+			found = append(found, wrong(cmp.Or(remedies[name], "see docs/server.md"), "%s", detail))
 		}
 	}
 	return found
-}
-
-// maxSkew is how far clocks may be apart. Ends of keys are to the second, and Leases last 45 seconds.
-const maxSkew = 10 * time.Second
-
-// checkClock compares the clock of this machine with that of the API server.
-func (d *doctor) checkClock(ctx context.Context) []finding {
-	date, err := d.serverTime(ctx)
-	if err != nil {
-		return unknown(err)
-	}
-	if skew := d.Now().Sub(date).Abs(); skew > maxSkew {
-		const remedy = "set the clocks by NTP"
-		return []finding{wrong(remedy, "this machine and the API server are %s apart", skew.Round(time.Second))}
-	}
-	return ok("this machine agrees with the API server")
 }
 
 func (d *doctor) serverTime(ctx context.Context) (time.Time, error) {

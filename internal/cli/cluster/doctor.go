@@ -5,10 +5,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"keywright.dev/keywright/internal/apiclient"
+	"keywright.dev/keywright/internal/cli"
 	"keywright.dev/keywright/internal/cli/console"
 	"keywright.dev/keywright/internal/cli/output"
 )
@@ -39,7 +43,11 @@ func wrong(remedy, format string, args ...any) finding {
 
 // unknown is the finding of a check that could not be made.
 func unknown(err error) []finding {
-	return []finding{{State: stateUnknown, Detail: plain(err).Error()}}
+	f := finding{State: stateUnknown, Detail: plain(err).Error()}
+	if apierrors.IsForbidden(err) {
+		f.Remedy = "let an admin of the cluster run this, or give you the right"
+	}
+	return []finding{f}
 }
 
 // checks are in the order in which a fault of one explains the next.
@@ -47,11 +55,13 @@ var checks = []struct {
 	name string
 	run  func(*doctor, context.Context) []finding
 }{
+	{"you", (*doctor).checkYou},
 	{"kinds", (*doctor).checkKinds},
 	{"policies", (*doctor).checkPolicies},
 	{"rights", (*doctor).checkRights},
 	{"pepper", (*doctor).checkPepper},
 	{"configuration", (*doctor).checkConfiguration},
+	{"operator", (*doctor).checkOperator},
 	{"servers", (*doctor).checkServers},
 	{"server", (*doctor).checkReadiness},
 	{"clock", (*doctor).checkClock},
@@ -63,20 +73,58 @@ var checks = []struct {
 type doctor struct {
 	*Plugin
 	client.Client
+	// now is the time by the clock of the API server, and skew how far this machine is ahead of it.
+	now  time.Time
+	skew time.Duration
+	// server is the server of Keywright to be asked directly, or nil.
+	server *apiclient.Client
 }
 
 func (p *Plugin) doctorCommand() *cobra.Command {
-	return &cobra.Command{
+	var server string
+	c := &cobra.Command{
 		Use:   "doctor",
-		Short: "Check an installation: kinds, policies, rights, pepper, servers, clocks, versions.",
-		Long: `Check an installation: kinds, policies, rights, pepper, servers, clocks, versions.
+		Short: "Check an installation: kinds, policies, rights, pepper, servers, database, clocks, versions.",
+		Long: `Check an installation: kinds, policies, rights, pepper, servers, database, clocks, versions.
 
 Each finding has its remedy. Exit code 1 if something is wrong. What your account may
-not read is reported as unknown.`,
-		Example: `  kubectl keywright doctor`,
-		Args:    console.Arguments(0, 0),
-		RunE:    func(c *cobra.Command, _ []string) error { return p.examine(c.Context()) },
+not read is reported as unknown.
+
+What only a server knows, such as the state of its database, it is asked for: at the
+address of --keywright-server or $KEYWRIGHT_SERVER, without a key, or else through the
+API server.`,
+		Example: `  kubectl keywright doctor
+  kubectl keywright doctor --keywright-server "$KEYWRIGHT_SERVER"`,
+		Args: console.Arguments(0, 0),
 	}
+	addServerFlag(c, &server)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		d, err := p.newDoctor(c.Context(), server)
+		if err != nil {
+			return err
+		}
+		return d.examine(c.Context())
+	}
+	return c
+}
+
+// newDoctor returns an error if the API server does not answer.
+func (p *Plugin) newDoctor(ctx context.Context, server string) (d *doctor, err error) {
+	d = &doctor{Plugin: p}
+	// The profile of [default] is not asked: it may be the server of another cluster.
+	if server != "" || p.Getenv(cli.EnvServer) != "" {
+		if d.server, err = cli.OpenAnonymous(ctx, p.Console, p.Version, server); err != nil {
+			return nil, err
+		}
+	}
+	if d.Client, err = p.client(); err != nil {
+		return nil, err
+	}
+	if d.now, err = d.serverTime(ctx); err != nil {
+		return nil, fmt.Errorf("the API server does not answer: %w", err)
+	}
+	d.skew = p.Now().Sub(d.now)
+	return d, nil
 }
 
 func findingsView() *output.View[finding] {
@@ -91,13 +139,8 @@ func findingsView() *output.View[finding] {
 	}
 }
 
-func (p *Plugin) examine(ctx context.Context) error {
-	c, err := p.client()
-	if err != nil {
-		return err
-	}
-	d := &doctor{p, c}
-	out, sick := output.NewList(p.Stdout, 0, p.format, findingsView()), false
+func (d *doctor) examine(ctx context.Context) error {
+	out, sick := output.NewList(d.Stdout, 0, d.format, findingsView()), false
 	for _, c := range checks {
 		for _, f := range c.run(d, ctx) {
 			f.Check = c.name
@@ -124,6 +167,9 @@ var policies = []string{
 	"keywright-apikey-transitions", "keywright-created-by", "keywright-last-admin", "keywright-response-delivery",
 	"keywright-server-leases", "keywright-server-writes", "keywright-status-writers",
 }
+
+// advisoryPolicy only warns.
+const advisoryPolicy = "keywright-response-delivery"
 
 // missingOf returns the names that are not among those found.
 func missingOf(names []string, found map[string]bool) string {

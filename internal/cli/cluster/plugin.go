@@ -7,13 +7,16 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/cli/console"
@@ -104,7 +107,7 @@ const requestTime = 30 * time.Second
 func (p *Plugin) restConfig() (*rest.Config, error) {
 	config, err := p.kube.ToRESTConfig()
 	if err != nil {
-		return nil, console.Usagef("%s", err)
+		return nil, p.unusable(err)
 	}
 	if config.Timeout == 0 {
 		config.Timeout = requestTime
@@ -128,6 +131,8 @@ func (p *Plugin) client() (client.Client, error) {
 			return nil, err
 		}
 	}
+	// Without a logger the library prints a warning and a stack after 30 seconds.
+	log.SetLogger(logr.Discard())
 	p.cached, err = client.New(config, client.Options{Scheme: scheme})
 	return p.cached, plain(err)
 }
@@ -136,9 +141,17 @@ func (p *Plugin) client() (client.Client, error) {
 func (p *Plugin) namespace() (string, error) {
 	namespace, _, err := p.kube.ToRawKubeConfigLoader().Namespace()
 	if err != nil {
-		return "", console.Usagef("%s", err)
+		return "", p.unusable(err)
 	}
 	return namespace, nil
+}
+
+// unusable returns the error for a kubeconfig that can't be used.
+func (p *Plugin) unusable(err error) error {
+	if clientcmd.IsContextNotFound(err) {
+		return console.Usagef("context %q does not exist", *p.kube.Context)
+	}
+	return console.Usagef("%s", err)
 }
 
 // errNoKinds is the error when the cluster has no such kinds.

@@ -23,7 +23,7 @@ func (p *Plugin) statusCommand() *cobra.Command {
 	var watch bool
 	c := &cobra.Command{
 		Use:   "status KEY",
-		Short: "Describe one key object: its keys, deadlines, last use, and what is wrong.",
+		Short: "Describe one key object: its keys, deadlines, last use, what is wrong, and what to do.",
 		Example: `  kubectl keywright status ci
   kubectl keywright status adminuser/oncall`,
 		Args: console.Arguments(1, 1), ValidArgsFunction: p.completeKeys(1),
@@ -40,12 +40,12 @@ func (p *Plugin) status(ctx context.Context, arg string, watch bool) error {
 		if err != nil {
 			return err
 		}
-		if !p.format.ForPeople() {
-			view := &output.View[keyholder.Object]{Name: func(o keyholder.Object) string { return o.GetName() }}
-			return output.One(p.Stdout, 0, p.format, view, o)
+		text, err := p.described(o)
+		if err != nil {
+			return err
 		}
-		if text := story(o, p.Now()); text != before {
-			if before != "" {
+		if text != before {
+			if before != "" && p.format.ForPeople() {
 				p.Printf("\n")
 			}
 			p.Printf("%s", text)
@@ -58,6 +58,20 @@ func (p *Plugin) status(ctx context.Context, arg string, watch bool) error {
 			return nil //nolint:nilerr // the user has ended the watch
 		}
 	}
+}
+
+// described returns the story of an object, or the object in the format of the command line.
+func (p *Plugin) described(o keyholder.Object) (string, error) {
+	if p.format.ForPeople() {
+		return story(o, p.Now()), nil
+	}
+	// As kubectl get prints it.
+	o.GetObjectKind().SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind(keyholder.KindOf(o)))
+	o.SetManagedFields(nil)
+	var text strings.Builder
+	view := &output.View[keyholder.Object]{Name: argumentOf}
+	err := output.One(&text, 0, p.format, view, o)
+	return text.String(), err
 }
 
 // story returns what an object's spec and status say, for a person.
@@ -78,6 +92,9 @@ func story(o keyholder.Object, now time.Time) string {
 	}
 	if status.ObservedGeneration != o.GetGeneration() {
 		say("The operator has not seen the latest change of the object yet.")
+	}
+	if advice := adviceFor(o); advice != "" {
+		say("To do: %s", advice)
 	}
 	tellKeys(say, status, now)
 	deadline := func(what string, t *metav1.Time) {

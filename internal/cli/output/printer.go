@@ -220,8 +220,12 @@ func (p *Printer[T]) Identity(value T) string {
 // Count returns how many values were printed.
 func (p *Printer[T]) Count() int { return p.count }
 
-// Flush prints what is held back to align a table.
+// Flush prints what is held back to align a table, and buffered lines of CSV.
 func (p *Printer[T]) Flush() error {
+	if p.csv != nil {
+		p.csv.Flush()
+		return p.csv.Error()
+	}
 	if p.table == nil || p.count == 0 {
 		return nil
 	}
