@@ -51,7 +51,7 @@ func newDatabaseParts(
 	p := &databaseParts{
 		db:       db,
 		sessions: sessions.New(sessions.Config{Store: db.Sessions(), Now: time.Now, Log: log}),
-		seen:     seenusers.NewRecorder(db.SeenUsers(), log),
+		seen:     seenusers.NewRecorder(db.SeenUsers(), verifier.IsKey, log),
 		trail: audit.New(audit.Config{
 			// An entry that cannot be stored is in the log, where none may be left out.
 			Store: db.Audit(), Now: time.Now, Log: loglimit.Without(log), Registry: metrics, IsKey: verifier.IsKey,

@@ -5,9 +5,11 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"keywright.dev/keywright/internal/key/keyformat"
 	"keywright.dev/keywright/internal/program"
 )
 
@@ -23,6 +25,7 @@ const (
 // Recorder takes sightings and writes them later. It is safe for concurrent use.
 type Recorder struct {
 	store Store
+	isKey func(text string) bool
 	log   *slog.Logger
 
 	mu sync.Mutex
@@ -36,10 +39,10 @@ type Recorder struct {
 	added chan struct{}
 }
 
-// NewRecorder returns a recorder, which writes while Run runs.
-func NewRecorder(store Store, log *slog.Logger) *Recorder {
+// NewRecorder returns a recorder, which writes while Run runs. isKey recognizes a key on record.
+func NewRecorder(store Store, isKey func(text string) bool, log *slog.Logger) *Recorder {
 	return &Recorder{
-		store: store, log: log, added: make(chan struct{}, 1),
+		store: store, isKey: isKey, log: log, added: make(chan struct{}, 1),
 		recent: map[string]time.Time{}, waiting: map[string]Sighting{},
 	}
 }
@@ -129,7 +132,16 @@ func (r *Recorder) write(ctx context.Context) error {
 	return err
 }
 
+// collect takes what waits, without names that have a key in them: a person may have sent one as the name. Here few are
+// left to check.
 func (r *Recorder) collect() []Sighting {
+	isKey := func(word string) bool { return keyformat.IsKey(word, r.isKey) }
+	return slices.DeleteFunc(r.takeWaiting(), func(s Sighting) bool {
+		return slices.ContainsFunc(strings.Fields(s.Username), isKey)
+	})
+}
+
+func (r *Recorder) takeWaiting() []Sighting {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	sightings := slices.Collect(maps.Values(r.waiting))

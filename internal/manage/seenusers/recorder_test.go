@@ -71,7 +71,7 @@ func withRecorder(t *testing.T, test func(t *testing.T, r *seenusers.Recorder, s
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{}
-		r := seenusers.NewRecorder(s, slog.New(slog.DiscardHandler))
+		r := seenusers.NewRecorder(s, isKey, slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithCancel(context.Background())
 		ended := make(chan struct{})
 		go func() { defer close(ended); r.Run(ctx) }()
@@ -119,6 +119,11 @@ func TestRecord_NamesAreCaseSensitive(t *testing.T) {
 	})
 }
 
+// recordedKey is a key that a person brought.
+const recordedKey = "correct-horse-battery"
+
+func isKey(text string) bool { return text == recordedKey }
+
 func TestRecord_SkipsUnusableNames(t *testing.T) {
 	secret, err := keyformat.Format{Prefix: keyformat.DefaultPrefix}.Generate(rand.Reader)
 	if err != nil {
@@ -127,6 +132,7 @@ func TestRecord_SkipsUnusableNames(t *testing.T) {
 	withRecorder(t, func(t *testing.T, r *seenusers.Recorder, s *store, end func()) {
 		for _, name := range []string{
 			"", "admin", "Admin", "ADMIN", "a\nb", "a\x00", "a\xff", "\u202eevil", strings.Repeat("x", 101), secret,
+			recordedKey, "alice " + recordedKey, secret + " of alice",
 		} {
 			r.Record(name, "10.0.0.1", time.Now())
 		}
@@ -230,7 +236,7 @@ func TestOutage_LoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &kit.Log{}
 		s := &store{unavailable: true}
-		r := seenusers.NewRecorder(s, slog.New(slog.NewTextHandler(log, nil)))
+		r := seenusers.NewRecorder(s, isKey, slog.New(slog.NewTextHandler(log, nil)))
 		ctx, cancel := context.WithCancel(context.Background())
 		go r.Run(ctx)
 		r.Record("alice", "", time.Now())
@@ -244,7 +250,7 @@ func TestOutage_LoggedOnce(t *testing.T) {
 
 func TestRecord_Concurrent(t *testing.T) {
 	s := &store{}
-	r := seenusers.NewRecorder(s, slog.New(slog.DiscardHandler))
+	r := seenusers.NewRecorder(s, isKey, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	var all, running sync.WaitGroup
 	running.Go(func() { r.Run(ctx) })

@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"keywright.dev/keywright/internal/auth/username"
-	"keywright.dev/keywright/internal/key/keyformat"
 )
 
 // MaxNames bounds the names in the store, and the names that wait for it.
@@ -49,7 +48,7 @@ type Store interface {
 // isRecordable reports whether a name may be recorded.
 func isRecordable(name string) bool {
 	return name != "" && len(name) <= maxName && utf8.ValidString(name) && !username.Reserved(name) &&
-		strings.IndexFunc(name, isUnprintable) < 0 && !keyformat.IsGenerated(name)
+		strings.IndexFunc(name, isUnprintable) < 0
 }
 
 // cleanAddress returns "" for text that cannot be an address.
