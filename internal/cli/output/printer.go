@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"keywright.dev/keywright/internal/program/spreadsheet"
 )
 
 // Column is a column of a table about values of type T.
@@ -118,7 +120,7 @@ func (p *Printer[T]) Print(value T) error {
 				return err
 			}
 		}
-		return p.csv.Write(formulaSafe(p.row(value)))
+		return p.csv.Write(spreadsheet.Safe(p.row(value)))
 	case Name:
 		return p.line(p.view.Name(value))
 	case Key:

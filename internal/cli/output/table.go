@@ -108,14 +108,3 @@ func Clean(text string) string {
 		return r
 	}, text)
 }
-
-// formulaSafe marks cells that a spreadsheet would run as a formula with an apostrophe, which it takes as "text".
-func formulaSafe(row []string) []string {
-	safe := slices.Clone(row)
-	for i, cell := range safe {
-		if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-			safe[i] = "'" + cell
-		}
-	}
-	return safe
-}
