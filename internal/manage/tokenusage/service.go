@@ -22,7 +22,9 @@ type Config struct {
 	Store usage.Store
 	// Pricer computes the costs that reporters leave out. Nil: they stay unknown.
 	Pricer usage.Pricer
-	Now    func() time.Time
+	// Metrics counts what is stored. May be nil.
+	Metrics *usage.Metrics
+	Now     func() time.Time
 }
 
 // Service records and reports token usage. It is safe for concurrent use.
@@ -82,5 +84,8 @@ func (s *Service) Record(ctx context.Context, caller manage.Caller, records []us
 	}
 	defer leave()
 	stored, err = s.Store.Append(context.WithoutCancel(ctx), records)
+	if s.Metrics != nil && stored == len(records) {
+		s.Metrics.Observe(records)
+	}
 	return stored, failed(err)
 }

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -82,16 +83,24 @@ func (r *Record) Texts() iter.Seq2[string, string] {
 
 func checkTexts(r *Record, _ time.Time) *FieldError {
 	for field, text := range r.Texts() {
-		switch {
-		case len(text) > MaxText:
-			return &FieldError{field, fmt.Sprintf("must be at most %d bytes", MaxText)}
-		case !utf8.ValidString(text):
-			return &FieldError{field, "must be UTF-8"}
-		case slices.ContainsFunc([]rune(text), isOdd):
-			return &FieldError{field, "must not have control characters"}
+		if problem := ProblemOfName(text); problem != "" {
+			return &FieldError{field, problem}
 		}
 	}
 	return nil
+}
+
+// ProblemOfName returns why no record has a name like this, or "".
+func ProblemOfName(name string) string {
+	switch {
+	case len(name) > MaxText:
+		return fmt.Sprintf("must be at most %d bytes", MaxText)
+	case !utf8.ValidString(name):
+		return "must be UTF-8"
+	case strings.ContainsFunc(name, isOdd):
+		return "must not have control characters"
+	}
+	return ""
 }
 
 // isOdd reports whether a character could hide what a name is, or break a line of a report.
