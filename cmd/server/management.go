@@ -22,6 +22,8 @@ import (
 	"keywright.dev/keywright/internal/manage/revokedkeys"
 	"keywright.dev/keywright/internal/manage/seenusers"
 	"keywright.dev/keywright/internal/manage/sessions"
+	"keywright.dev/keywright/internal/manage/tokenusage"
+	"keywright.dev/keywright/internal/manage/usage"
 	"keywright.dev/keywright/internal/manage/users"
 	"keywright.dev/keywright/internal/program/loglimit"
 	"keywright.dev/keywright/internal/server/endedkeys"
@@ -81,6 +83,10 @@ func (p *databaseParts) work() []func(context.Context) {
 // close closes the database. All work must have ended.
 func (p *databaseParts) close() { _ = p.db.Close() }
 
+// maxBodies bounds the bodies with token usage that the server reads at once: an eighth of the memory that it has in a
+// cluster.
+const maxBodies = 32 << 20
+
 // managementParts are what management works with.
 type managementParts struct {
 	verifier *verify.Verifier
@@ -88,6 +94,7 @@ type managementParts struct {
 	database *databaseParts
 	gate     *gate.Gate
 	config   *liveconfig.Config
+	usage    *tokenusage.Service
 	log      *slog.Logger
 }
 
@@ -108,6 +115,7 @@ func managementGroups(p managementParts) []httpapi.Group {
 		}),
 		admin.Users(userService),
 		admin.Audit(db.db.Audit()),
+		admin.Usage(p.usage, &httpapi.Bodies{Limit: usage.MaxBody, Total: maxBodies}),
 		keys.New(keyService),
 		graphql.New(keyService, p.log),
 	}

@@ -23,6 +23,7 @@ import (
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage/audit"
 	"keywright.dev/keywright/internal/manage/revokedkeys"
+	"keywright.dev/keywright/internal/manage/tokenusage"
 	"keywright.dev/keywright/internal/manage/usage"
 	"keywright.dev/keywright/internal/program"
 	"keywright.dev/keywright/internal/server/clusterwatch"
@@ -88,6 +89,9 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 	if err != nil {
 		return nil, err
 	}
+	usageService := tokenusage.New(tokenusage.Config{
+		Gate: g, Store: db.db.Usage(), Pricer: priced.table, Metrics: usage.NewMetrics(metrics), Now: time.Now,
+	})
 	unknown := unknownPeppers(verifier.UnknownPeppers)
 	addMetrics(metrics, index, unknown, watch, live)
 	metrics.MustRegister(databaseUp(db.db.Err), databaseMetrics{db.db})
@@ -109,7 +113,7 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 			databaseCheck(db.db.Starting, db.db.Err, db.db.Volume), revokedKeysCheck(db.revoked)),
 		recurrences: &revokedkeys.Reporter{From: index, Status: store, Log: log},
 		guard:       &httpapi.Guard{Gate: g, Sessions: db.sessions, Database: db.db, Log: log},
-		groups:      managementGroups(managementParts{verifier, store, db, g, live, log}),
+		groups:      managementGroups(managementParts{verifier, store, db, g, live, usageService, log}),
 	}, nil
 }
 

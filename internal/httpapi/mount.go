@@ -108,7 +108,9 @@ func (rt *router) serve(w http.ResponseWriter, r *http.Request, routes []Route) 
 	c := &Call{W: w, R: r, Guard: rt.Guard, api: rt.api}
 	route := find(routes, r.Method)
 	if err := rt.Database.Err(); err != nil && (route == nil || !route.WithoutDatabase) {
-		// Without the database a session can't be checked: 401 would make its user log in again.
+		// Without the database a session can't be checked: 401 would make its user log in again. Nothing has been done yet,
+		// so that any request may be sent again.
+		w.Header().Set("Retry-After", "1")
 		c.Refuse(http.StatusServiceUnavailable, databaseDown(err))
 		return
 	}

@@ -30,11 +30,14 @@ var _ = Describe("Without the database", Serial, func() {
 			{http.MethodPost, "/apiv1/accounts/outage/apikeys", `{"name":"never"}`},
 			{http.MethodGet, "/apiv1/accounts/outage/apikeys", ""},
 			{http.MethodPost, "/graphql", `{"query":"{ tokens { items { id } } }"}`},
+			{http.MethodPost, "/api/token-usage", usageCalls},
+			{http.MethodGet, usagePath + "/export", ""},
 		} {
 			r := admin().send(ctx, ask.method, ask.path, ask.body)
 			Expect(r.status).To(Equal(503), "%s %s: %s", ask.method, ask.path, r.text)
 			Expect(r.text).To(ContainSubstring("atabase is unavailable"))
 			Expect(r.text).NotTo(ContainSubstring("postgres://"))
+			Expect(r.header.Get("Retry-After")).To(Equal("1"))
 		}
 		for range 100 {
 			Expect(kit.AuthStatus(ctx, s.ServerURL, token)).To(Equal(200))

@@ -10,6 +10,7 @@ import (
 	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/httpapi/jsonbody"
 	"keywright.dev/keywright/internal/manage"
+	"keywright.dev/keywright/internal/manage/tokenusage"
 )
 
 const prefix = "/api/"
@@ -55,7 +56,8 @@ func isBelowAdmin(r *http.Request) bool {
 }
 
 func hasAnyRight(c *httpapi.Call) bool {
-	return c.Caller.Admin || slices.ContainsFunc([]string{"users.read", "users.write", actionAudit}, c.May)
+	rights := []string{"users.read", "users.write", actionAudit, tokenusage.ActionRead}
+	return c.Caller.Admin || slices.ContainsFunc(rights, c.May)
 }
 
 func reply(c *httpapi.Call, v any) { httpapi.WriteJSON(c.W, http.StatusOK, v) }

@@ -28,6 +28,8 @@ import (
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/internal/manage/loginthrottle"
 	"keywright.dev/keywright/internal/manage/seenusers"
+	"keywright.dev/keywright/internal/manage/tokenusage"
+	"keywright.dev/keywright/internal/manage/usage"
 	"keywright.dev/keywright/internal/manage/users"
 	"keywright.dev/keywright/test/fakeobjects"
 	"keywright.dev/keywright/test/kit"
@@ -41,6 +43,8 @@ const (
 	writerKey    = "an-api-key-of-alice-that-may-write-users"
 	readerKey    = "a-key-of-a-program-that-may-read-users"
 	plainKey     = "a-key-that-may-do-nothing-at-all"
+	reporterKey  = "a-key-of-a-program-that-reports-usage"
+	usageKey     = "a-key-of-a-program-that-may-read-usage"
 	offKey       = "the-key-of-a-disabled-admin"
 	gitKey       = "the-key-of-an-admin-in-git"
 )
@@ -49,7 +53,8 @@ const (
 var longKey = strings.Repeat("a-key-as-long-as-keys-may-be-", 5)
 
 // secrets must not appear in the log or the audit trail.
-var secrets = []string{longKey, bootstrapKey, aliceKey, bobKey, writerKey, readerKey, plainKey, offKey, gitKey}
+var secrets = []string{longKey, bootstrapKey, aliceKey, bobKey, writerKey, readerKey, plainKey, reporterKey, usageKey,
+	offKey, gitKey}
 
 var begin = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 
@@ -66,11 +71,21 @@ type env struct {
 	gate     *gate.Gate
 	view     *view
 	memory   *memory
+	usage    *usageMemory
 	log      *kit.Log
 	now      time.Time
 }
 
 func newEnv(tb testing.TB) *env {
+	tb.Helper()
+	memory := &usageMemory{}
+	e := newEnvWithUsage(tb, memory)
+	e.usage = memory
+	return e
+}
+
+// newEnvWithUsage returns an env with another store of token usage.
+func newEnvWithUsage(tb testing.TB, store usage.Store) *env {
 	tb.Helper()
 	e := &env{view: &view{}, log: &kit.Log{}, now: begin}
 	now := func() time.Time { return e.now }
@@ -94,6 +109,7 @@ func newEnv(tb testing.TB) *env {
 		admin.Login(admin.LoginConfig{Sessions: e.memory, Throttle: loginthrottle.New(), Trail: e.memory, Now: now}),
 		admin.Users(service),
 		admin.Audit(e.memory),
+		admin.Usage(tokenusage.New(tokenusage.Config{Gate: e.gate, Store: store, Now: now}), newBodies()),
 	)
 	e.Handler = unmounted(mux, "/api/")
 	tb.Cleanup(func() { e.keepsSecrets(tb) })
@@ -129,6 +145,8 @@ func (e *env) populate() {
 	apiKey("alice", "User/alice", writerKey, "users.write", "users.read")
 	apiKey("", "Account/reader", readerKey, "users.read")
 	apiKey("", "Account/plain", plainKey)
+	apiKey("", "Account/reporter", reporterKey, tokenusage.ActionWrite)
+	apiKey("", "Account/controller", usageKey, tokenusage.ActionRead)
 	apiKey("", "Account/long", longKey)
 }
 

@@ -1,0 +1,4 @@
+package admin
+
+// DecodeRecords is decodeRecords, for tests.
+var DecodeRecords = decodeRecords

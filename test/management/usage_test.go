@@ -1,0 +1,70 @@
+package management
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+// usageCalls are reported once, however often they are sent.
+const usageCalls = `[
+	{"id":"m1","created_at":"2021-05-01T10:00:00Z","job_id":"m-job","ai_provider":"m-acme","ai_model":"large",
+	 "input_tokens":100,"output_tokens":50,"cost_usd":0.25,"duration_ms":7},
+	{"id":"m2","created_at":"2021-05-02T10:00:00Z","job_id":"m-job","ai_provider":"m-acme","ai_model":"large",
+	 "input_tokens":1,"output_tokens":2}]`
+
+const usagePath = "/api/admin/token-usage"
+
+var _ = Describe("Token usage", func() {
+	It("is recorded by a key, and outlives it in reports", func(ctx SpecContext) {
+		made := admin().send(ctx, http.MethodPost, "/apiv1/accounts/m-app/apikeys",
+			`{"name":"m-reporter","scopes":["usage.write"]}`)
+		Expect(made.status).To(Equal(201), made.text)
+		app := at(s.ServerURL).key(made.string("data", "token"))
+		Expect(app.send(ctx, http.MethodPost, "/api/token-usage", usageCalls).text).To(Equal(`{"stored":2}` + "\n"))
+		Expect(app.send(ctx, http.MethodPost, "/api/token-usage", usageCalls).text).To(Equal(`{"stored":0}` + "\n"))
+		Expect(app.send(ctx, http.MethodGet, usagePath, "").status).To(Equal(403))
+		bad := app.send(ctx, http.MethodPost, "/api/token-usage", `[{"ai_model":"x"}]`)
+		Expect([]any{bad.status, bad.at("detail")}).To(Equal([]any{422, "record 0: input_tokens: is required"}))
+		Expect(at(s.ServerURL).send(ctx, http.MethodPost, "/api/token-usage", usageCalls).status).To(Equal(401))
+
+		Expect(admin().send(ctx, http.MethodDelete, "/apiv1/accounts/m-app/apikeys/"+made.string("data", "id"), "").status).
+			To(Equal(200))
+		Expect(app.send(ctx, http.MethodPost, "/api/token-usage", usageCalls).status).To(Equal(401))
+		report := admin().send(ctx, http.MethodGet, usagePath+"?ai_provider=m-acme&group_by=owner", "")
+		Expect(report.status).To(Equal(200), report.text)
+		Expect(report.at("total_cost_usd")).To(Equal(0.25))
+		Expect(report.text).To(ContainSubstring(`"group_key":"Account/m-app"`))
+		Expect(admin().send(ctx, http.MethodGet, usagePath+"?group_by=year", "").status).To(Equal(422))
+
+		job := admin().send(ctx, http.MethodGet, usagePath+"/m-job", "")
+		Expect(job.at("records")).To(HaveLen(2), job.text)
+		Expect(admin().send(ctx, http.MethodGet, usagePath+"/none", "").status).To(Equal(404))
+		summary := admin().send(ctx, http.MethodGet, usagePath+"/summary", "")
+		Expect(summary.status).To(Equal(200), summary.text)
+		export := admin().send(ctx, http.MethodGet, usagePath+"/export?ai_provider=m-acme", "")
+		Expect(strings.Count(export.text, "\n")).To(Equal(3), export.text)
+	})
+
+	It("counts once what is sent to two replicas at once", func(ctx SpecContext) {
+		var all sync.WaitGroup
+		one, other := replicas()
+		for i := range 10 {
+			for _, url := range []string{one, other} {
+				all.Go(func() {
+					defer GinkgoRecover()
+					const call = `{"id":"both%s","ai_provider":"both","ai_model":"x","input_tokens":1,"output_tokens":0}`
+					body := fmt.Sprintf("["+call+","+call+"]", fmt.Sprint("-", i), "")
+					Expect(admin().at(url).send(ctx, http.MethodPost, "/api/token-usage", body).status).To(Equal(200))
+				})
+			}
+		}
+		all.Wait()
+		report := admin().send(ctx, http.MethodGet, usagePath+"?ai_provider=both", "")
+		Expect(report.at("total_calls")).To(BeEquivalentTo(11), report.text)
+	})
+})
