@@ -40,6 +40,9 @@ type Client struct {
 	Before func(r *http.Request, body []byte) error
 	// Wait waits before a request is repeated; nil means a timer.
 	Wait func(ctx context.Context, d time.Duration) error
+
+	// onRead is called before each part of a reply is read, and what it returns afterwards. May be nil.
+	onRead func() (done func() bool)
 }
 
 // ParseURL parses a server's address.
@@ -84,27 +87,36 @@ type Reply struct {
 }
 
 // Do sends a request and returns the reply. A status from 400 on is an *Error.
-func (c *Client) Do(ctx context.Context, r *Request) (*Reply, error) {
+func (c *Client) Do(ctx context.Context, r *Request) (reply *Reply, err error) {
+	err = c.attempt(ctx, r, func(response *http.Response) (err error) {
+		reply, err = c.read(response)
+		return err
+	})
+	return reply, err
+}
+
+// attempt sends a request, and once more if the server asks for that. receive reads the body of a successful reply.
+func (c *Client) attempt(ctx context.Context, r *Request, receive func(*http.Response) error) error {
 	body, contentType, err := encode(r.Body)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	reply, err := c.send(ctx, r, body, contentType)
+	err = c.send(ctx, r, body, contentType, receive)
 	var refused *Error
 	if !errors.As(err, &refused) {
-		return reply, err
+		return err
 	}
 	wait, again := refused.retryAfter()
 	if !again {
-		return nil, err
+		return err
 	}
 	if c.OnRetry != nil {
 		c.OnRetry(refused.Status, wait)
 	}
 	if err := c.wait(ctx, wait); err != nil {
-		return nil, refused
+		return refused
 	}
-	return c.send(ctx, r, body, contentType)
+	return c.send(ctx, r, body, contentType, receive)
 }
 
 func (c *Client) wait(ctx context.Context, d time.Duration) error {
@@ -147,33 +159,64 @@ func encode(body any) (encoded []byte, contentType string, err error) {
 	return encoded, "application/json", err
 }
 
-func (c *Client) send(ctx context.Context, r *Request, body []byte, contentType string) (*Reply, error) {
+func (c *Client) send(
+	ctx context.Context, r *Request, body []byte, contentType string, receive func(*http.Response) error,
+) error {
 	request, err := c.build(ctx, r, body, contentType)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if c.Before != nil {
 		if err := c.Before(request, body); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	begun := time.Now()
 	response, err := cmp.Or(c.HTTP, http.DefaultClient).Do(request)
 	if err != nil {
-		return nil, c.lost(err, time.Since(begun))
+		return c.lost(err, time.Since(begun))
 	}
 	defer func() { _ = response.Body.Close() }()
-	read, err := io.ReadAll(io.LimitReader(response.Body, maxReply+1))
-	if err != nil {
-		return nil, c.lost(err, time.Since(begun))
+	response.Body = &timedBody{response.Body, c, begun}
+	if response.StatusCode < http.StatusBadRequest {
+		return receive(response)
 	}
-	if len(read) > maxReply {
+	refusal, err := c.read(response)
+	if err != nil {
+		return err
+	}
+	return readError(response, refusal.Body)
+}
+
+// read returns a reply with its whole body.
+func (c *Client) read(response *http.Response) (*Reply, error) {
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxReply+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > maxReply {
 		return nil, fmt.Errorf("%s replied more than %d MiB", c.URL, maxReply>>20)
 	}
-	if response.StatusCode >= http.StatusBadRequest {
-		return nil, readError(response, read)
+	return &Reply{Status: response.StatusCode, Header: response.Header, Body: body}, nil
+}
+
+// timedBody is the body of a reply. Its errors say what was tried, and for how long.
+type timedBody struct {
+	io.ReadCloser
+	client *Client
+	begun  time.Time
+}
+
+// Read implements io.Reader.
+func (b *timedBody) Read(into []byte) (int, error) {
+	if b.client.onRead != nil {
+		defer b.client.onRead()()
 	}
-	return &Reply{Status: response.StatusCode, Header: response.Header, Body: read}, nil
+	n, err := b.ReadCloser.Read(into)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = b.client.lost(err, time.Since(b.begun))
+	}
+	return n, err
 }
 
 func (c *Client) build(ctx context.Context, r *Request, body []byte, contentType string) (*http.Request, error) {

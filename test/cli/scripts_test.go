@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -43,7 +41,6 @@ func TestScripts(t *testing.T) {
 		}
 	})
 	t.Run("server", onServer)
-	t.Run("usage", onStub)
 	t.Run("local", withoutServer)
 }
 
@@ -60,13 +57,6 @@ func onServer(t *testing.T) {
 	play(t, "server", s.ServerURL, s.BootstrapKey, map[string]string{
 		"KUBECONFIG": s.Kubeconfig, "PATH": s.Assets + string(filepath.ListSeparator) + os.Getenv("PATH"),
 	})
-}
-
-// onStub plays what the server does not offer yet.
-func onStub(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(serveUsage))
-	t.Cleanup(server.Close)
-	play(t, "usage", server.URL, "the-key-of-an-admin", nil)
 }
 
 // withoutServer plays what needs no server. Nothing listens at its address: a request would be noticed.
