@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,7 +17,7 @@ import (
 
 // newFlags say what a new object is like.
 type newFlags struct {
-	dryRun                      bool
+	dryRun                      string
 	subject, every, ttl, secret string
 	scopes, roles               []string
 }
@@ -26,8 +28,20 @@ func (p *Plugin) newCommand() *cobra.Command {
 	return group
 }
 
+// Values of --dry-run, as kubectl has them.
+const (
+	dryRunNone   = "none"
+	dryRunClient = "client"
+	dryRunServer = "server"
+)
+
+var dryRuns = []string{dryRunNone, dryRunClient, dryRunServer}
+
 func (f *newFlags) addTo(c *cobra.Command) {
-	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "print the manifest, and create nothing")
+	c.Flags().StringVar(&f.dryRun, "dry-run", dryRunNone,
+		"client: print the manifest, and send nothing; server: have the API server check it, and create nothing")
+	c.Flags().Lookup("dry-run").NoOptDefVal = dryRunClient
+	_ = c.RegisterFlagCompletionFunc("dry-run", fixed(dryRuns))
 	c.Flags().StringVar(&f.every, "rotate-every", "", "how often a new key is issued: 2160h")
 	c.Flags().StringVar(&f.secret, "secret", "", "name of the Secret that gets the key")
 }
@@ -137,8 +151,11 @@ func (p *Plugin) newAdminUserCommand() *cobra.Command {
 	return c
 }
 
-func (p *Plugin) create(c *cobra.Command, o keyholder.Object, dryRun bool) error {
-	if dryRun {
+func (p *Plugin) create(c *cobra.Command, o keyholder.Object, dryRun string) error {
+	switch {
+	case !slices.Contains(dryRuns, dryRun):
+		return console.Usagef("--dry-run %q must be one of %s", dryRun, strings.Join(dryRuns, ", "))
+	case dryRun == dryRunClient:
 		// A manifest in a table would be of no use.
 		format := p.format
 		if format.ForPeople() {
@@ -153,10 +170,15 @@ func (p *Plugin) create(c *cobra.Command, o keyholder.Object, dryRun bool) error
 	if err != nil {
 		return err
 	}
-	if err := cl.Create(c.Context(), o, client.FieldOwner(v1alpha1.IncidentFieldManager)); err != nil {
+	options := []client.CreateOption{client.FieldOwner(v1alpha1.IncidentFieldManager)}
+	said := "is created"
+	if dryRun == dryRunServer {
+		options, said = append(options, client.DryRunAll), "would be created"
+	}
+	if err := cl.Create(c.Context(), o, options...); err != nil {
 		return plain(err)
 	}
-	p.Printf("%s is created\n", describe(o))
+	p.Printf("%s %s\n", describe(o), said)
 	return nil
 }
 

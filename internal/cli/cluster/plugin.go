@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -72,7 +74,9 @@ func (p *Plugin) Command() *cobra.Command {
 		Long: `Work with Keywright's keys in a cluster, with the rights of your own kubeconfig.
 
 A key is named by its object: NAME or apikey/NAME for an APIKey, adminuser/NAME for an
-AdminUser. Its plaintext is never read or printed, except by you, from its Secret.
+AdminUser. No command prints a key: it is in its Secret.
+
+The flags of kubectl work here, too: kubectl options lists those that are not shown.
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong command line.`,
 		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl keywright"},
@@ -87,6 +91,9 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong command line.`,
 	}, cmp.Or(p.Version, "dev"))
 	p.kube = genericclioptions.NewConfigFlags(true)
 	p.kube.AddFlags(root.PersistentFlags())
+	hideFlags(root)
+	// kubectl completes the plugin (CompletionName). A script for a program of this name would be of no use to it.
+	root.CompletionOptions.DisableDefaultCmd = true
 	root.PersistentFlags().StringVar(&p.systemNamespace, "system-namespace", "keywright-system",
 		"the namespace of Keywright and of AdminUsers")
 	root.PersistentFlags().StringVarP(&p.output, "output", "o", output.Table,
@@ -99,6 +106,14 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong command line.`,
 		p.explainRevokeCommand(), p.doctorCommand(), p.newCommand(),
 	)
 	return root
+}
+
+// shownFlags are those of kubectl's that a help text shows. All would be three quarters of it.
+var shownFlags = []string{"as", "context", "kubeconfig", "namespace", "request-timeout"}
+
+// hideFlags hides the other flags of kubectl in help texts.
+func hideFlags(root *cobra.Command) {
+	root.PersistentFlags().VisitAll(func(f *pflag.Flag) { f.Hidden = !slices.Contains(shownFlags, f.Name) })
 }
 
 // requestTime bounds each request to the API server.
