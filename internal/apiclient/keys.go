@@ -118,6 +118,20 @@ func (c *Client) keyPage(ctx context.Context, filter KeyFilter, offset int) (*ke
 	return keyed[keyList](ctx, c, &Request{Method: http.MethodGet, Path: keysPath, Query: query})
 }
 
+// Accepted reports whether the server accepts the client's key. Me does not show that for the key of an account or
+// an integration, which has no username.
+func (c *Client) Accepted(ctx context.Context) (bool, error) {
+	_, err := c.Do(ctx, &Request{Method: http.MethodGet, Path: keysPath, Query: url.Values{"limit": {"1"}}})
+	switch StatusOf(err) {
+	case http.StatusUnauthorized:
+		return false, nil
+	case http.StatusForbidden:
+		// The key may not list keys.
+		return true, nil
+	}
+	return err == nil, err
+}
+
 // GetKey returns one key.
 func (c *Client) GetKey(ctx context.Context, id string) (*Key, error) {
 	return keyed[Key](ctx, c, &Request{Method: http.MethodGet, Path: keyPath(id)})

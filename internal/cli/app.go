@@ -13,6 +13,7 @@ import (
 	"keywright.dev/keywright/internal/apiclient"
 	"keywright.dev/keywright/internal/cli/console"
 	"keywright.dev/keywright/internal/cli/output"
+	"keywright.dev/keywright/internal/cli/profile"
 	"keywright.dev/keywright/internal/program"
 )
 
@@ -51,6 +52,10 @@ func hintFor(err error) string {
 	var untrusted *tls.CertificateVerificationError
 	if errors.As(err, &untrusted) {
 		return "name the authority of the certificate with $SSL_CERT_FILE; --no-verify-ssl accepts any certificate"
+	}
+	var keyring *profile.UnwritableKeyringError
+	if errors.As(err, &keyring) {
+		return "--save file keeps the key in the configuration file; api_key_cmd reads it from a program such as pass"
 	}
 	var refused *apiclient.Error
 	if !errors.As(err, &refused) {
@@ -94,8 +99,11 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong command line (nothing sent).`,
 			if err := a.completeFlags(); err != nil {
 				return err
 			}
-			if a.format.Name == output.Key && c.Annotations[keyAnnotation] == "" {
+			switch printsKey := c.Annotations[keyAnnotation] != ""; {
+			case a.format.Name == output.Key && !printsKey:
 				return console.Usagef("-o key: %s prints no key", c.CommandPath())
+			case a.format.Name == output.CSV && printsKey:
+				return console.Usagef("-o csv has no column for the key that %s prints: use json or key", c.CommandPath())
 			}
 			return nil
 		},

@@ -28,7 +28,8 @@ func (a *App) loginCommand() *cobra.Command {
 		Long: `Check a username and key.
 
 Nothing is kept for later commands, unless --save is given: they take the key from
---api-key, the environment or a profile.`,
+--api-key, the environment or a profile. The first profile becomes the default, so
+that later commands need no --server.`,
 		Example: `  keywright auth login --username alice
   keywright auth login --username alice --api-key - < key.txt
   keywright auth login --username alice --api-key - --save file < key.txt`,
@@ -112,6 +113,10 @@ func (a *App) saveKey(ctx context.Context, r *remote, username, key, where strin
 		name = strings.ReplaceAll(u.Host, ":", "-")
 	}
 	s := profile.Server{URL: r.URL, Username: username, NoVerifySSL: r.NoVerifySSL}
+	note := "Saved in profile %s of %s."
+	if r.config.BecomesDefault(name) {
+		note = "Saved in profile %s of %s, as the default."
+	}
 	var err error
 	if where == profile.StoreKeyring {
 		err = r.config.SaveToKeyring(ctx, name, s, key)
@@ -119,7 +124,7 @@ func (a *App) saveKey(ctx context.Context, r *remote, username, key, where strin
 		err = r.config.SaveToFile(name, s, key)
 	}
 	if err == nil {
-		a.Notef("Saved in profile %s of %s.", name, r.config.Path)
+		a.Notef(note, name, r.config.Path)
 	}
 	return err
 }
@@ -174,9 +179,33 @@ func (a *App) whoamiCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := a.explainAnonymous(c.Context(), client, me); err != nil {
+				return err
+			}
 			return output.One(a.Stdout, a.Width(), a.format, meView(), me)
 		},
 	}
+}
+
+// explainAnonymous says why the server does not know the caller.
+func (a *App) explainAnonymous(ctx context.Context, client *apiclient.Client, me *apiclient.Me) error {
+	if me.Username != "" {
+		return nil
+	}
+	if client.Key == "" {
+		a.Notef("No key was given: --api-key -, $%s or a profile.", envAPIKey)
+		return nil
+	}
+	accepted, err := client.Accepted(ctx)
+	switch {
+	case err != nil:
+		return err
+	case accepted:
+		a.Notef("The key works, but does not belong to a user. An admin can see its owner: keywright keys identify -")
+	default:
+		a.Notef("The server does not accept this key.")
+	}
+	return nil
 }
 
 // loginState is a line of auth status.
@@ -266,15 +295,22 @@ func (a *App) statusServers() ([]*remote, error) {
 
 func (s *loginState) fill(ctx context.Context, client *apiclient.Client) {
 	me, err := client.Me(ctx)
+	accepted := err == nil && me.Username != ""
+	if err == nil && !accepted && client.Key != "" {
+		accepted, err = client.Accepted(ctx)
+	}
 	switch {
 	case err != nil:
 		s.State = err.Error()
 	case client.Key == "":
 		s.State = stateNoKey
-	case me.Username == "":
+	case !accepted:
 		s.State = stateRefused
 	default:
-		s.Username, s.Role, s.State = me.Username, me.Role, stateOK
+		s.State, s.Username = stateOK, me.Username
+	}
+	if s.Username != "" {
+		s.Role = me.Role
 	}
 }
 

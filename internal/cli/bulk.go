@@ -78,7 +78,7 @@ func (a *App) each(ctx context.Context, work *bulkWork) error {
 		}
 		if err != nil {
 			failed++
-			a.Errorf("%s: %s", id, err)
+			a.Errorf("%s: %s", id, nameForID(err, id))
 		}
 		p.show(i + 1)
 	}

@@ -43,7 +43,7 @@ func beginning(words []string, typed string) []string {
 }
 
 // completionTime is how long a person waits for a shell to complete a word.
-const completionTime = 2 * time.Second
+const completionTime = 5 * time.Second
 
 // quiet prepares for a completion: no message garbles the command line, and no busy or lost server delays it for long.
 func (a *App) quiet() {

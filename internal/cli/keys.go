@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -61,7 +63,7 @@ func (a *App) getKeysCommand() *cobra.Command {
 	var filter apiclient.KeyFilter
 	var watch bool
 	c := &cobra.Command{
-		Use:   "get [ID... | --name PATTERN]",
+		Use: "get [ID... | --name PATTERN]", SuggestFor: []string{"list", "ls", "show"},
 		Short: "List keys, newest first: your own, or all for an admin.",
 		Long: `List keys, newest first: your own, or all for an admin.
 
@@ -96,17 +98,17 @@ func (a *App) listKeys(ctx context.Context, filter apiclient.KeyFilter, watch bo
 	if err != nil {
 		return err
 	}
-	found := 0
-	err = list(ctx, a, keysView(), watch, func(yield func(*key, error) bool) {
-		client.Keys(ctx, filter)(func(k *key, err error) bool {
-			found++
-			return yield(k, err)
-		})
+	return list(ctx, a, keysView(), watch, func(yield func(*key, error) bool) {
+		found := false
+		for k, err := range client.Keys(ctx, filter) {
+			if found = true; !yield(k, err) {
+				return
+			}
+		}
+		if !found && !watch && filter.Name != "" {
+			yield(nil, fmt.Errorf("no key has a name like %q", filter.Name))
+		}
 	})
-	if err == nil && found == 0 && filter.Name != "" {
-		return fmt.Errorf("no key has a name like %q", filter.Name)
-	}
-	return err
 }
 
 func checkSubject(subject string) error {
@@ -132,7 +134,7 @@ func (a *App) getByID(c *cobra.Command, args []string) error {
 	if len(ids) == 1 {
 		k, err := client.GetKey(c.Context(), ids[0])
 		if err != nil {
-			return err
+			return nameForID(err, ids[0])
 		}
 		return output.One(a.Stdout, a.Width(), a.format, keysView(), k)
 	}
@@ -161,6 +163,17 @@ func (a *App) ids(args []string) ([]string, error) {
 		ids = append(ids, read...)
 	}
 	return ids, checkIDs(ids)
+}
+
+// uid is the form of an id: that of the uid of an object.
+var uid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// nameForID adds to an error that something else than an id was given.
+func nameForID(err error, id string) error {
+	if apiclient.StatusOf(err) != http.StatusNotFound || uid.MatchString(id) {
+		return err
+	}
+	return fmt.Errorf("%w: %q is not an id. keywright keys get --name finds ids by name", err, id)
 }
 
 func (a *App) readIDs() (ids []string, err error) {

@@ -19,8 +19,9 @@ type change struct {
 	verb string
 	// do does it, and returns the key as it is afterwards.
 	do func(ctx context.Context, client *apiclient.Client, id string) (*key, error)
-	// print prints one result for people.
-	print func(k *key) error
+	// print prints one result for people, and for programs as well if it prints a key.
+	print     func(k *key) error
+	printsKey bool
 }
 
 // apply does something to each key. Results go to stdout: sentences, or in the chosen form for another program.
@@ -48,6 +49,8 @@ func (a *App) apply(ctx context.Context, args []string, b *bulk, ch change) erro
 	}
 	switch {
 	case a.format.ForPeople():
+	case len(ids) == 1 && ch.printsKey:
+		// The same, because a failure to print must not lose the key.
 	case len(ids) == 1:
 		work.show = func(k *key) error { return output.One(a.Stdout, 0, a.format, keysView(), k) }
 	default:
@@ -62,7 +65,7 @@ func (a *App) setKeysCommand() *cobra.Command {
 	var b bulk
 	var enable, disable bool
 	c := &cobra.Command{
-		Use:   "set ID... [flags]",
+		Use: "set ID... [flags]", SuggestFor: []string{"change", "update", "edit", "enable", "disable"},
 		Short: "Change keys. Only what is named changes; lists are replaced.",
 		Long: `Change keys. Only what is named changes; lists are replaced.
 
@@ -123,7 +126,8 @@ func (a *App) rotateKeysCommand() *cobra.Command {
 			do: func(ctx context.Context, client *apiclient.Client, id string) (*key, error) {
 				return client.RotateKey(ctx, id)
 			},
-			print: func(k *key) error { return a.printKey("Rotated API key: ", "New API Key", k) },
+			print:     func(k *key) error { return a.printKey("Rotated API key: ", "New API Key", k) },
+			printsKey: true,
 		})
 	}
 	return c
@@ -132,7 +136,7 @@ func (a *App) rotateKeysCommand() *cobra.Command {
 func (a *App) removeKeysCommand() *cobra.Command {
 	var b bulk
 	c := &cobra.Command{
-		Use:   "remove ID...",
+		Use: "remove ID...", SuggestFor: []string{"delete", "rm", "revoke"},
 		Short: "Delete keys, at once and for good.",
 		Example: `  keywright keys remove $ID
   keywright keys get --name 'temp-*' -o name | keywright keys remove - --force`,

@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -125,7 +128,7 @@ func (a *App) newKeyCommand() *cobra.Command {
 	var subject string
 	var b bulk
 	c := &cobra.Command{
-		Use:   "new NAME",
+		Use: "new NAME", SuggestFor: []string{"create", "add"},
 		Short: "Create a key, and print it once.",
 		Long: `Create a key, and print it once.
 
@@ -164,11 +167,23 @@ policy may do nothing.`,
 		}
 		made, err := client.CreateKey(c.Context(), subject, fields)
 		if err != nil {
-			return err
+			return withoutOwner(c.Context(), client, subject, err)
 		}
 		return a.printKey("Created API key: ", "API Key", made)
 	}
 	return c
+}
+
+// withoutOwner replaces the error for a key that was asked for with the bootstrap key, which belongs to no user.
+func withoutOwner(ctx context.Context, client *apiclient.Client, subject string, err error) error {
+	if subject != "" || apiclient.StatusOf(err) != http.StatusBadRequest {
+		return err
+	}
+	if me, failed := client.Me(ctx); failed == nil && me.Username == bootstrapUser {
+		return errors.New("the bootstrap key has no user who could own a key: name an owner with --subject, " +
+			"such as User/alice or Account/ci")
+	}
+	return err
 }
 
 // printKey prints a key with its token.

@@ -55,7 +55,7 @@ func orEmpty(text *string) string {
 func (a *App) listUsersCommand() *cobra.Command {
 	var watch bool
 	c := &cobra.Command{
-		Use:   "list",
+		Use: "list", SuggestFor: []string{"get", "ls"},
 		Short: "List admins and seen users, newest first.",
 		Example: `  keywright admin users list
   keywright admin users list -o wide`,
@@ -97,14 +97,24 @@ type issued struct {
 
 // printIssued prints a reply that may carry a key, once.
 func (a *App) printIssued(k issued) error {
-	if !a.format.ForPeople() {
-		if a.format.Name == output.Key && k.key == "" {
-			return errors.New("-o key: the reply carries no key")
-		}
-		view := anyView()
-		view.Key = func(any) string { return k.key }
-		return output.One(a.Stdout, 0, a.format, view, k.whole)
+	if a.format.ForPeople() || a.format.Name == output.CSV {
+		a.printSentences(k)
+		return nil
 	}
+	if a.format.Name == output.Key && k.key == "" {
+		return errors.New("-o key: the reply carries no key")
+	}
+	view := anyView()
+	view.Key = func(any) string { return k.key }
+	err := output.One(a.Stdout, 0, a.format, view, k.whole)
+	if err != nil && k.key != "" {
+		// An expression that finds nothing must not lose the key.
+		a.printSentences(k)
+	}
+	return err
+}
+
+func (a *App) printSentences(k issued) {
 	a.Printf("%s\n", output.Clean(k.lead))
 	switch {
 	case k.key != "":
@@ -112,7 +122,6 @@ func (a *App) printIssued(k issued) error {
 	case k.secret != nil:
 		a.Printf("The operator writes the new key into Secret %s/%s.\n", k.secret.Namespace, k.secret.Name)
 	}
-	return nil
 }
 
 // anyView prints a reply for programs. It has no columns.
@@ -136,7 +145,7 @@ func anyView() *output.View[any] {
 
 func (a *App) createUserCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "create USERNAME",
+		Use: "create USERNAME", SuggestFor: []string{"new", "add"},
 		Short: "Create an admin, and print the key once.",
 		Example: `  keywright admin users create alice
   keywright admin users create bob -o key > bob.key`,
@@ -160,7 +169,7 @@ func (a *App) createUserCommand() *cobra.Command {
 func (a *App) deleteUserCommand() *cobra.Command {
 	var force, forget bool
 	c := &cobra.Command{
-		Use:     "delete USERNAME",
+		Use: "delete USERNAME", SuggestFor: []string{"remove", "rm"},
 		Short:   "Delete an admin. The user's keys and sessions end at once.",
 		Example: `  keywright admin users delete bob --force`,
 		Args:    console.Arguments(1, 1), ValidArgsFunction: a.completeUsers,

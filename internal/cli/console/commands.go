@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 )
@@ -14,12 +15,39 @@ func Group(c *cobra.Command) *cobra.Command {
 			return c.Help()
 		}
 		text := fmt.Sprintf("%s has no command %q", c.CommandPath(), args[0])
-		if alike := c.SuggestionsFor(args[0]); len(alike) > 0 {
-			text += fmt.Sprintf("; did you mean %q?", alike[0])
+		if meant := suggestion(c, args[0]); meant != "" {
+			text += fmt.Sprintf("; did you mean %q?", meant)
 		}
 		return Usagef("%s", text)
 	}
 	return c
+}
+
+// suggestion returns what a person may have meant by a command that does not exist: another word for one of the group,
+// one that is spelled alike, or one of another group. It returns "" when there is none.
+func suggestion(group *cobra.Command, word string) string {
+	for _, child := range group.Commands() {
+		if slices.Contains(child.SuggestFor, word) {
+			return child.Name()
+		}
+	}
+	if alike := group.SuggestionsFor(word); len(alike) > 0 {
+		return alike[0]
+	}
+	return elsewhere(group.Root(), word)
+}
+
+// elsewhere returns the full name of a command below another one.
+func elsewhere(c *cobra.Command, word string) string {
+	for _, child := range c.Commands() {
+		if child.Name() == word && !child.Hidden {
+			return child.CommandPath()
+		}
+		if path := elsewhere(child, word); path != "" {
+			return path
+		}
+	}
+	return ""
 }
 
 // Arguments checks the number of arguments. most is -1 for any number.

@@ -227,6 +227,31 @@ api_key = "the-key-of-us"
 	}
 }
 
+// The first profile becomes the default. One that a person chose stays.
+func TestSaveToFile_ChoosesTheFirstAsDefault(t *testing.T) {
+	const other = "[servers.us]\nurl = \"https://us.example.com\"\n"
+	for name, c := range map[string]struct{ before, want string }{
+		"no file":                 {"", "eu"},
+		"an empty table":          {"# mine\n[default]\n# none yet\n", "eu"},
+		"an empty table first":    {"[default]\n", "eu"},
+		"the same profile":        {"[servers.eu]\nurl = \"https://eu.example.com\"\n", "eu"},
+		"another profile":         {other, ""},
+		"another default":         {"[default]\nserver = \"us\"\n" + other, "us"},
+		"a default to be written": {"[default]\nserver = \"eu\"\n", "eu"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := written(t, c.before)
+			s := profile.Server{URL: "https://eu.example.com", Username: "alice"}
+			if err := load(t, path).SaveToFile("eu", s, "the-key"); err != nil {
+				t.Fatal(err)
+			}
+			if got := load(t, path); got.Default.Server != c.want || got.Servers["eu"].APIKey != "the-key" {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
 // A file that can't be edited line by line stays as it is.
 func TestSaveToFile_RefusesWhatItCannotEdit(t *testing.T) {
 	for name, before := range map[string]string{

@@ -62,11 +62,35 @@ func (c *Config) save(name string, s Server) error {
 		return err
 	}
 	edited := edit(string(text), name, settingsOf(&s))
+	server := c.Default.Server
+	if c.BecomesDefault(name) {
+		edited, server = editDefault(edited, name), name
+	}
 	read := &Config{Path: c.Path}
-	if err := read.parse([]byte(edited)); err != nil || !reflect.DeepEqual(read.Servers[name], s) {
+	if err := read.parse([]byte(edited)); err != nil || !reflect.DeepEqual(read.Servers[name], s) ||
+		read.Default.Server != server {
 		return fmt.Errorf("%s: can't change profile %q without rewriting it: change it by hand", c.Path, name)
 	}
 	return write(c.Path, edited)
+}
+
+// BecomesDefault reports whether saving a profile makes it the default: when it is the only one, and none is chosen.
+func (c *Config) BecomesDefault(name string) bool {
+	_, known := c.Servers[name]
+	return c.Default.Server == "" && (len(c.Servers) == 0 || known && len(c.Servers) == 1)
+}
+
+// editDefault names the default profile, which the text does not.
+func editDefault(text, name string) string {
+	const header = "[default]\n"
+	line := header + "server = " + quote(name) + "\n"
+	if strings.HasPrefix(text, header) {
+		return line + strings.TrimPrefix(text, header)
+	}
+	if before, after, found := strings.Cut(text, "\n"+header); found {
+		return before + "\n" + line + after
+	}
+	return line + "\n" + text
 }
 
 func edit(text, name string, settings []setting) string {

@@ -98,10 +98,20 @@ func readKeyring(ctx context.Context, url string) (string, error) {
 	return key, nil
 }
 
+// UnwritableKeyringError is a keyring that is absent, locked or slow, so that a key was not saved.
+type UnwritableKeyringError struct{ cause error }
+
+func (e *UnwritableKeyringError) Error() string {
+	return "the keyring can't be written: " + e.cause.Error()
+}
+
+// Unwrap returns the cause.
+func (e *UnwritableKeyringError) Unwrap() error { return e.cause }
+
 func writeKeyring(ctx context.Context, url, key string) error {
 	_, err := within(ctx, func() (struct{}, error) { return struct{}{}, keyring.Set(keyringService, url, key) })
 	if err != nil {
-		return fmt.Errorf("the keyring can't be written: %w", err)
+		return &UnwritableKeyringError{cause: err}
 	}
 	return nil
 }
