@@ -97,6 +97,12 @@ manifests: ## Generate config/crd/bases from api/.
 cli-docs: ## Generate docs/cli.md and docs/man from the help texts.
 	go run ./hack/clidocs docs
 
+.PHONY: cli-session
+cli-session: ## Play the session of docs/cli.md again, and record it.
+	@$(WITH_CONTROL_PLANE) \
+	go test -count=1 -run='^TestScripts$$/^server$$/^session$$' ./test/cli -update
+	$(MAKE) cli-docs
+
 .PHONY: verify
 verify: ## Regenerate, check and lint everything; fail if that changes a file.
 	@hack/verify.sh

@@ -22,6 +22,11 @@ import (
 //go:embed intro.md
 var intro string
 
+// session is a recording. A test in test/cli plays it and compares it.
+//
+//go:embed session.txt
+var session string
+
 func main() {
 	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "clidocs:", err)
@@ -34,7 +39,8 @@ func run(args []string) error {
 		return errors.New("usage: clidocs FOLDER")
 	}
 	var page bytes.Buffer
-	page.WriteString(intro)
+	page.WriteString(strings.TrimRight(intro, "\n") + "\n")
+	fmt.Fprintf(&page, "\n## A session\n\nA recording in a terminal. Keys are shortened.\n\n```console\n%s```\n", session)
 	man := filepath.Join(args[0], "man")
 	if err := os.RemoveAll(man); err != nil {
 		return err

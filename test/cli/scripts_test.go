@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"flag"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -34,8 +35,14 @@ func run(program interface {
 	os.Exit(code)
 }
 
+// update makes the test record the session of the docs instead of comparing it.
+var update = flag.Bool("update", false, "record the session of the docs")
+
 func TestScripts(t *testing.T) {
 	t.Cleanup(func() {
+		if *update {
+			return
+		}
 		for _, example := range examples.left() {
 			t.Errorf("no script runs this example of a help text: %s", example)
 		}
@@ -54,6 +61,8 @@ func onServer(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	// First, because it lists all keys.
+	t.Run("session", func(t *testing.T) { playSession(t, s) })
 	play(t, "server", s.ServerURL, s.BootstrapKey, map[string]string{
 		"KUBECONFIG": s.Kubeconfig, "PATH": s.Assets + string(filepath.ListSeparator) + os.Getenv("PATH"),
 	})

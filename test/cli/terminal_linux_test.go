@@ -42,6 +42,16 @@ func inTerminal(t *testing.T, columns uint16, variables []string, args ...string
 	s := &terminal{t: t}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
+	s.start(columns, append([]string{
+		"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "TERM=xterm", "KEYWRIGHT_SERVER=" + server.URL,
+	}, variables...), "keywright", args...)
+	return s
+}
+
+// start starts a program on the terminal.
+func (s *terminal) start(columns uint16, env []string, program string, args ...string) {
+	t := s.t
+	t.Helper()
 	var err error
 	if s.control, s.tty, err = pty.Open(); err != nil {
 		t.Fatal(err)
@@ -53,17 +63,14 @@ func inTerminal(t *testing.T, columns uint16, variables []string, args ...string
 	s.before = s.modes()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
-	s.process = exec.CommandContext(ctx, "keywright", args...)
-	s.process.Env = append([]string{
-		"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "TERM=xterm", "KEYWRIGHT_SERVER=" + server.URL,
-	}, variables...)
+	s.process = exec.CommandContext(ctx, program, args...)
+	s.process.Env = env
 	s.process.Stdin, s.process.Stdout, s.process.Stderr = s.tty, s.tty, s.tty
 	s.process.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := s.process.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() { _, _ = io.Copy(s, s.control) }()
-	return s
 }
 
 // Write keeps what the terminal shows.
