@@ -91,10 +91,15 @@ func (s *terminal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, `{"users":[{"username":"`+longName+`","role":"admin","created_at":"2030-01-01T00:00:00Z"}]}`)
 	case "/api/auth/me", "/api/auth/login":
 		_, _ = io.WriteString(w, `{"username":"alice","role":"admin","is_admin":true}`)
+	case slowPath:
+		<-r.Context().Done()
 	default:
 		_, _ = io.WriteString(w, `{}`)
 	}
 }
+
+// slowPath has no reply before the client leaves.
+const slowPath = "/apiv1/apikeys/slow"
 
 const longName = "a-name-of-forty-six-characters-and-not-one-less"
 
@@ -253,6 +258,19 @@ func TestTerminal_LeavingAPrompt(t *testing.T) {
 
 // inRed is the beginning of an error on a terminal.
 const inRed = "\x1b[31mError\x1b[0m"
+
+// Ctrl-C during a request: what was done, what was not, and what is uncertain.
+func TestTerminal_InterruptedRequest(t *testing.T) {
+	s := inTerminal(t, 200, nil, "keys", "remove", "--force", "k1", "slow", "k3")
+	s.await("the request", func() bool { return strings.HasSuffix(s.sent(), slowPath) })
+	s.typeText("\x03")
+	code, screen := s.end()
+	want := "Deleted API key: k1\n^C" + inRed +
+		": interrupted: 1 of 3 done. No reply, so done or not: slow. Not done: k3\n"
+	if code != 1 || screen != want || strings.Contains(s.sent(), "k3") {
+		t.Errorf("exit code %d, shown %q, sent %q", code, screen, s.sent())
+	}
+}
 
 func TestTerminal_DeletionAsks(t *testing.T) {
 	for _, c := range []struct {
