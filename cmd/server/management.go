@@ -95,6 +95,7 @@ type managementParts struct {
 	gate     *gate.Gate
 	config   *liveconfig.Config
 	usage    *tokenusage.Service
+	prices   usage.Pricer
 	log      *slog.Logger
 }
 
@@ -116,6 +117,9 @@ func managementGroups(p managementParts) []httpapi.Group {
 		admin.Users(userService),
 		admin.Audit(db.db.Audit()),
 		admin.Usage(p.usage, &httpapi.Bodies{Limit: usage.MaxBody, Total: maxBodies}),
+		admin.Reprice(tokenusage.NewRepricer(tokenusage.RepricerConfig{
+			Gate: p.gate, Store: db.db.Usage(), Pricer: p.prices, Trail: db.trail,
+		})),
 		keys.New(keyService),
 		graphql.New(keyService, p.log),
 	}

@@ -113,7 +113,7 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 			databaseCheck(db.db.Starting, db.db.Err, db.db.Volume), revokedKeysCheck(db.revoked)),
 		recurrences: &revokedkeys.Reporter{From: index, Status: store, Log: log},
 		guard:       &httpapi.Guard{Gate: g, Sessions: db.sessions, Database: db.db, Log: log},
-		groups:      managementGroups(managementParts{verifier, store, db, g, live, usageService, log}),
+		groups:      managementGroups(managementParts{verifier, store, db, g, live, usageService, priced.table, log}),
 	}, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -44,6 +45,7 @@ func calls(ctx context.Context, c *apiclient.Client) {
 	_, _ = c.UsageSummary(ctx)
 	_, _ = c.UsageOfJob(ctx, name)
 	_ = c.ExportUsage(ctx, apiclient.UsageQuery{}, "csv", io.Discard)
+	_, _ = c.Reprice(ctx, time.Time{}, true)
 }
 
 // Every request of the client is an operation of the OpenAPI document. Methods that calls forgot are found by their

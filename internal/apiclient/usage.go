@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // Usage is a total of token usage. A cost is in US dollars with up to 9 decimals, and nil when no price is known.
@@ -122,6 +123,15 @@ func (q *UsageQuery) values() url.Values {
 	return query
 }
 
+// Repriced is what a repricing found and changed. The costs are in US dollars.
+type Repriced struct {
+	Records       int64   `json:"records"`
+	Changed       int64   `json:"changed"`
+	CostBeforeUSD float64 `json:"cost_before_usd"`
+	CostAfterUSD  float64 `json:"cost_after_usd"`
+	DryRun        bool    `json:"dry_run"`
+}
+
 const usagePath = "/api/admin/token-usage"
 
 // Usage returns totals, and a breakdown with GroupBy.
@@ -156,4 +166,11 @@ func (c *Client) ExportUsage(ctx context.Context, q UsageQuery, format string, o
 		_, err := io.Copy(out, response.Body)
 		return err
 	})
+}
+
+// Reprice computes the costs of calls since an instant again. A dry run stores nothing.
+func (c *Client) Reprice(ctx context.Context, since time.Time, dryRun bool) (*Repriced, error) {
+	changed := &Repriced{}
+	body := map[string]any{"since": since.UTC().Format(time.RFC3339Nano), "dry_run": dryRun}
+	return changed, c.call(ctx, &Request{Method: http.MethodPost, Path: usagePath + "/reprice", Body: body}, changed)
 }

@@ -62,6 +62,7 @@ totals, and a breakdown with --group-by. With --job-id: each call of a job.`,
 		Args: console.Arguments(0, 0),
 	}
 	f.addTo(c)
+	c.AddCommand(a.repriceCommand())
 	set := c.Flags()
 	set.StringVar(&f.GroupBy, "group-by", "", strings.Join(groupings, ", "))
 	set.StringVar(&f.job, "job-id", "", "the calls of this job")

@@ -198,6 +198,7 @@ func lateBodies() map[string]string {
 	all := map[string]string{
 		"POST " + usersPath: `{"username":"new"}`, "PATCH " + usersPath + "/{username}": disabled,
 		"PUT " + usersPath + "/{username}/role": `{"role":"user"}`, "POST " + usersPath + "/{username}/rotate-key": `{}`,
+		"POST /api/admin/token-usage/reprice": `{"since":"2030-01-31"}`,
 		graphQLVerb("createCurrentUserToken"): `createCurrentUserToken(input: {name: "x", expiresAt: ` + millis(inTime) +
 			`}) { id }`,
 		graphQLVerb("createToken"): `createToken(token: {name: "x", ` +

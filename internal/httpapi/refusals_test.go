@@ -100,6 +100,7 @@ func (r *refused) isBeforeInput() bool {
 func orderOfRefusals() map[string][]refused {
 	all := map[string][]refused{}
 	orderUsers(all)
+	orderUsage(all)
 	for pattern, owner := range map[string]v1alpha1.Subject{
 		"users/{user}":               {Kind: v1alpha1.SubjectUser, Name: "dave"},
 		"accounts/{account}":         {Kind: v1alpha1.SubjectAccount, Name: "lab"},
@@ -147,6 +148,16 @@ func orderKeysByID(all map[string][]refused) {
 		{by: aliceKey, path: none, status: 404, text: notFound},
 		{by: bobsKey, path: key, prepare: byAPI, status: 404, text: notFound},
 		{by: aliceKey, path: key, prepare: byManifest, status: 409, text: "API key revoked comes from"},
+	}
+}
+
+func orderUsage(all map[string][]refused) {
+	const reprice = "/api/admin/token-usage/reprice"
+	all["POST "+reprice] = []refused{
+		{by: limitedKey, path: reprice, body: `{`, status: 403, text: adminsOnly},
+		{by: aliceKey, path: reprice, body: `{`, status: 400, text: "Invalid JSON body"},
+		{by: aliceKey, path: reprice, body: `{"since":"x","dry_run":"x"}`, status: 400, text: "since: must be a time such as"},
+		{by: aliceKey, path: reprice, body: `{"since":"2030-01-31","dry_run":1}`, status: 400, text: "dry_run: must be true"},
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/manage/loginthrottle"
 	"keywright.dev/keywright/internal/manage/seenusers"
+	"keywright.dev/keywright/internal/manage/tokenusage"
 	"keywright.dev/keywright/internal/manage/users"
 	"keywright.dev/keywright/test/fakeobjects"
 )
@@ -84,7 +85,9 @@ func newEnvWith(f *fakeobjects.Fixture, trail manage.Trail) *env {
 		admin.Login(admin.LoginConfig{
 			Sessions: database{}, Throttle: loginthrottle.New(), Trail: trail, Now: f.Time,
 		}),
-		admin.Users(everyone), keys.New(apiKeys), graphql.New(apiKeys, f.Logger()))
+		admin.Users(everyone),
+		admin.Reprice(tokenusage.NewRepricer(tokenusage.RepricerConfig{Gate: f.Gate, Trail: trail})),
+		keys.New(apiKeys), graphql.New(apiKeys, f.Logger()))
 	e := &env{Fixture: f, Handler: mux}
 	e.populate()
 	e.Reset()

@@ -67,13 +67,14 @@ func (*view) Age() time.Duration { return 0 }
 // env is /api on services in memory.
 type env struct {
 	http.Handler
-	registry *fakeobjects.Store
-	gate     *gate.Gate
-	view     *view
-	memory   *memory
-	usage    *usageMemory
-	log      *kit.Log
-	now      time.Time
+	registry  *fakeobjects.Store
+	gate      *gate.Gate
+	view      *view
+	memory    *memory
+	usage     *usageMemory
+	repricing *repricingStore
+	log       *kit.Log
+	now       time.Time
 }
 
 func newEnv(tb testing.TB) *env {
@@ -87,7 +88,7 @@ func newEnv(tb testing.TB) *env {
 // newEnvWithUsage returns an env with another store of token usage.
 func newEnvWithUsage(tb testing.TB, store usage.Store) *env {
 	tb.Helper()
-	e := &env{view: &view{}, log: &kit.Log{}, now: begin}
+	e := &env{view: &view{}, repricing: &repricingStore{}, log: &kit.Log{}, now: begin}
 	now := func() time.Time { return e.now }
 	e.registry = fakeobjects.New(now)
 	e.memory = &memory{sessions: map[string]pepper.Digest{}, named: map[string]string{}}
@@ -110,6 +111,7 @@ func newEnvWithUsage(tb testing.TB, store usage.Store) *env {
 		admin.Users(service),
 		admin.Audit(e.memory),
 		admin.Usage(tokenusage.New(tokenusage.Config{Gate: e.gate, Store: store, Now: now}), newBodies()),
+		admin.Reprice(tokenusage.NewRepricer(tokenusage.RepricerConfig{Gate: e.gate, Store: e.repricing, Trail: e.memory})),
 	)
 	e.Handler = unmounted(mux, "/api/")
 	tb.Cleanup(func() { e.keepsSecrets(tb) })

@@ -9,21 +9,22 @@ import (
 
 // Actions. A surface may add its own.
 const (
-	UserCreate  = "user.create"
-	UserDelete  = "user.delete"
-	UserForget  = "user.forget"
-	UserPromote = "user.promote"
-	UserDemote  = "user.demote"
-	UserDisable = "user.disable"
-	UserEnable  = "user.enable"
-	UserRotate  = "user.rotate"
-	KeyCreate   = "key.create"
-	KeyChange   = "key.change"
-	KeyRotate   = "key.rotate"
-	KeyDelete   = "key.delete"
-	KeyRevoke   = "key.revoke"
-	Login       = "login"
-	Logout      = "logout"
+	UserCreate   = "user.create"
+	UserDelete   = "user.delete"
+	UserForget   = "user.forget"
+	UserPromote  = "user.promote"
+	UserDemote   = "user.demote"
+	UserDisable  = "user.disable"
+	UserEnable   = "user.enable"
+	UserRotate   = "user.rotate"
+	KeyCreate    = "key.create"
+	KeyChange    = "key.change"
+	KeyRotate    = "key.rotate"
+	KeyDelete    = "key.delete"
+	KeyRevoke    = "key.revoke"
+	UsageReprice = "usage.reprice"
+	Login        = "login"
+	Logout       = "logout"
 )
 
 // Outcomes.

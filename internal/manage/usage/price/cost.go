@@ -52,7 +52,8 @@ type share struct {
 
 const femtosPerNano = 1_000_000
 
-// total works with 128 bits: a billion tokens at a dollar each are 10^24 femto-dollars.
+// total works with 128 bits: a billion tokens at a dollar each are 10^24 femto-dollars. So the sum of all shares is
+// under 2^64 nano-dollars.
 func total(shares []share) (cost usage.Money, known bool) {
 	var high, low uint64
 	for _, s := range shares {
@@ -67,10 +68,7 @@ func total(shares []share) (cost usage.Money, known bool) {
 		high, _ = bits.Add64(high, productHigh, carry)
 	}
 	low, carry := bits.Add64(low, femtosPerNano/2, 0)
-	if high += carry; high >= femtosPerNano {
-		return 0, false
-	}
-	nanos, _ := bits.Div64(high, low, femtosPerNano)
+	nanos, _ := bits.Div64(high+carry, low, femtosPerNano)
 	if nanos > uint64(usage.MaxMoney) {
 		return 0, false
 	}
