@@ -93,6 +93,10 @@ func (c *Call) Identify(how Identification) bool {
 		}
 	}
 	c.Caller = d.Caller
+	if c.Caller.Credential == gate.CredentialSavedName {
+		// TRUST_USERNAMES is about the apps behind the gate.
+		c.Caller.Credential = gate.CredentialDisplayName
+	}
 	SendCookies(c.W, c.R, &d, c.Sessions, c.Gate.SecureCookies())
 	return true
 }

@@ -226,9 +226,15 @@ func TestSavedName_HoldsNoRights(t *testing.T) {
 		{Effect: access.Allow, Actions: []string{"*"}, Resources: []string{"*"}},
 	}})
 	env.registry.Index.PutBinding("all", access.Binding{Role: "all", Users: []string{"sam"}})
-	for _, path := range []string{list, "/api/admin/audit"} {
-		if r := env.askWithCookie("GET", path, "keywright_user=sam"); r.Code != 403 {
-			t.Errorf("%s: %d %s", path, r.Code, r.Body)
+	for _, runtime := range []config.Runtime{{}, {TrustUsernames: true}} {
+		env.use(t, runtime)
+		for _, path := range []string{list, "/api/admin/audit", "/api/admin/token-usage"} {
+			if r := env.askWithCookie("GET", path, "keywright_user=sam"); r.Code != 403 {
+				t.Errorf("%s: %d %s", path, r.Code, r.Body)
+			}
+		}
+		if r := env.askWithCookie("DELETE", of("bob"), "keywright_user=sam"); r.Code != 403 {
+			t.Errorf("%d %s", r.Code, r.Body)
 		}
 	}
 }
