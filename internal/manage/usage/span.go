@@ -61,7 +61,7 @@ func startOfDay(day time.Time, zone *time.Location) time.Time {
 		if !time.Date(year, month, d, 0, 0, 0, 0, time.UTC).Before(day) {
 			return at
 		}
-		at = at.Add(15 * time.Minute)
+		at = at.Add(Quarter)
 	}
 }
 
@@ -72,9 +72,9 @@ func (q *Query) Rounded() Query {
 	if q.GroupBy == ByJob {
 		return rounded
 	}
-	rounded.Since = q.Since.Truncate(15 * time.Minute)
-	if end := q.Until.Truncate(15 * time.Minute); end.Before(q.Until) {
-		rounded.Until = end.Add(15 * time.Minute)
+	rounded.Since = q.Since.Truncate(Quarter)
+	if end := q.Until.Truncate(Quarter); end.Before(q.Until) {
+		rounded.Until = end.Add(Quarter)
 	}
 	return rounded
 }
