@@ -25,6 +25,8 @@ type Usage struct {
 	// Since and Until are the span that the report covers. nil: no bound.
 	Since *string `json:"since"`
 	Until *string `json:"until"`
+	// CoversSince is not nil if only the calls are covered that were received since then.
+	CoversSince *string `json:"covers_since"`
 }
 
 // UsageLine is the usage of one group.
@@ -73,6 +75,8 @@ type UsageOfJob struct {
 	Records []UsageRecord `json:"records"`
 	// Truncated is true if the job has more calls.
 	Truncated bool `json:"truncated"`
+	// CoversSince: calls that were received earlier may have been removed.
+	CoversSince *string `json:"covers_since"`
 }
 
 // UsageRecord is one AI call.

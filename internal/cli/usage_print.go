@@ -75,6 +75,9 @@ func (a *App) printUsage(u *apiclient.Usage, grouped bool) error {
 	if !a.format.ForPeople() && a.format.Name != output.CSV {
 		return output.One(a.Stdout, 0, a.format, &output.View[*apiclient.Usage]{}, u)
 	}
+	if u.CoversSince != nil {
+		a.Notef("Jobs are known of calls that were received since %s.", *u.CoversSince)
+	}
 	price := exactCost
 	if a.format.Name != output.CSV {
 		price = cost

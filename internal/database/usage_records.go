@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"time"
 
 	"keywright.dev/keywright/internal/manage/usage"
 )
@@ -55,6 +56,15 @@ func (s usageStore) Job(ctx context.Context, job string, limit int) ([]usage.Rec
 		all = append(all, *one.Record)
 	}
 	return all, nil
+}
+
+func (s usageStore) Oldest(ctx context.Context) (time.Time, error) {
+	oldest, err := query(ctx, s.DB, "find the oldest record of token usage", readMaybeInt,
+		"SELECT min(received_at) FROM usage_records")
+	if err != nil || oldest[0] == nil {
+		return time.Time{}, err
+	}
+	return instant(*oldest[0]), nil
 }
 
 func (s usageStore) Each(ctx context.Context, q usage.Query, yield func(*usage.Record) error) error {

@@ -129,6 +129,20 @@ func TestUsage_KeepsRecordsAsTheyAre(t *testing.T) {
 	})
 }
 
+func TestUsage_OldestIsByReceipt(t *testing.T) {
+	onBoth(t, func(t *testing.T, d *database.DB) {
+		oldest, err := d.Usage().Oldest(t.Context())
+		if !oldest.IsZero() || err != nil {
+			t.Errorf("without a record: %s, %v", oldest, err)
+		}
+		appendUsage(t, d, 2, record("late", func(r *usage.Record) { r.ReceivedAt = noon.Add(time.Hour) }),
+			record("early", func(r *usage.Record) { r.At = noon.Add(time.Hour) }))
+		if oldest, err = d.Usage().Oldest(t.Context()); !oldest.Equal(noon) || err != nil {
+			t.Errorf("%s, %v", oldest, err)
+		}
+	})
+}
+
 func TestUsage_EachPagesInOrder(t *testing.T) {
 	const many = 1203
 	var records []usage.Record

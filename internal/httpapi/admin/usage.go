@@ -101,14 +101,14 @@ func (h *usageRoutes) readRecords(c *httpapi.Call) ([]usage.Record, error) {
 }
 
 func (h *usageRoutes) report(c *httpapi.Call) {
-	report, q, err := h.Report(c.R.Context(), c.Manager(), func() (usage.Query, error) {
+	report, err := h.Report(c.R.Context(), c.Manager(), func() (usage.Query, error) {
 		return readReport(c.R.URL.RawQuery)
 	})
 	if err != nil {
 		failUsage(c, err)
 		return
 	}
-	reply(c, usageReportOf(report, &q))
+	reply(c, usageReportOf(report))
 }
 
 func (h *usageRoutes) summary(c *httpapi.Call) {
@@ -122,16 +122,18 @@ func (h *usageRoutes) summary(c *httpapi.Call) {
 
 func (h *usageRoutes) job(c *httpapi.Call) {
 	name := c.Param("job_id")
-	records, more, err := h.Job(c.R.Context(), c.Manager(), name, func() (struct{}, error) { return noParameters(c) })
+	job, err := h.Job(c.R.Context(), c.Manager(), name, func() (struct{}, error) { return noParameters(c) })
 	if err != nil {
 		failUsage(c, err)
 		return
 	}
-	shown := make([]usageRecord, len(records))
-	for i := range records {
-		shown[i] = usageRecordOf(&records[i])
+	shown := make([]usageRecord, len(job.Records))
+	for i := range job.Records {
+		shown[i] = usageRecordOf(&job.Records[i])
 	}
-	reply(c, usageJob{JobID: name, Records: shown, Truncated: more})
+	reply(c, usageJob{
+		JobID: name, Records: shown, Truncated: job.Truncated, CoversSince: instantOrNull(job.CoversSince),
+	})
 }
 
 // Parameters of reports and exports.

@@ -22,6 +22,8 @@ type usageReport struct {
 	// Since and Until are the span that the report covers, in whole quarters of an hour. Null: no bound.
 	Since *string `json:"since"`
 	Until *string `json:"until"`
+	// CoversSince: the report covers the calls that were received since then. Null: all.
+	CoversSince *string `json:"covers_since"`
 }
 
 // usageLine is the usage of one group.
@@ -38,12 +40,12 @@ type usageLine struct {
 	AvgDurationMS    *float64     `json:"avg_duration_ms"`
 }
 
-func usageReportOf(r *usage.Report, q *usage.Query) usageReport {
+func usageReportOf(r *tokenusage.Report) usageReport {
 	shown := usageReport{
 		InputTokens: r.Input, OutputTokens: r.Output, CacheReadTokens: r.CacheRead, CacheWriteTokens: r.CacheWrite,
-		ReasoningTokens: r.Reasoning, CostUSD: costOf(&r.Totals), Calls: r.Calls, UnpricedCalls: r.Unpriced,
+		ReasoningTokens: r.Reasoning, CostUSD: costOf(&r.Report.Totals), Calls: r.Calls, UnpricedCalls: r.Unpriced,
 		DurationMS: r.DurationMS, Breakdown: make([]usageLine, 0, len(r.Lines)),
-		Since: instantOrNull(q.Since), Until: instantOrNull(q.Until),
+		Since: instantOrNull(r.Query.Since), Until: instantOrNull(r.Query.Until), CoversSince: instantOrNull(r.CoversSince),
 	}
 	for i := range r.Lines {
 		l := &r.Lines[i]
@@ -136,6 +138,8 @@ type usageJob struct {
 	Records []usageRecord `json:"records"`
 	// Truncated is true if the job has more records.
 	Truncated bool `json:"truncated"`
+	// CoversSince: calls that were received earlier may have been removed.
+	CoversSince *string `json:"covers_since"`
 }
 
 // usageRecord is one AI call.

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/database"
@@ -81,20 +82,20 @@ func TestUsage_Report(t *testing.T) {
 		"total_cache_write_tokens":%d,"total_reasoning_tokens":%d,"total_cost_usd":%s,"total_calls":%d,
 		"total_unpriced_calls":%d,"total_duration_ms":%d`
 	e.expectJSON(t, reportPath, "{"+fmt.Sprintf(totals, 0, 0, 0, 0, 0, "0", 0, 0, 0)+
-		`,"breakdown":[],"since":null,"until":null}`)
+		`,"breakdown":[],"since":null,"until":null,"covers_since":null}`)
 	e.store(t, reporterKey, someCalls...)
 	all := "{" + fmt.Sprintf(totals, 120, 60, 7, 3, 20, "0.500000001", 3, 1, 25)
-	e.expectJSON(t, reportPath+"?ai_model=&group_by=", all+`,"breakdown":[],"since":null,"until":null}`)
-	e.expectJSON(t, reportPath+"?group_by=provider", all+`,"since":null,"until":null,"breakdown":[
+	e.expectJSON(t, reportPath+"?ai_model=&group_by=", all+`,"breakdown":[],"since":null,"until":null,"covers_since":null}`)
+	e.expectJSON(t, reportPath+"?group_by=provider", all+`,"since":null,"until":null,"covers_since":null,"breakdown":[
 		{"group_key":"acme","input_tokens":110,"output_tokens":55,"cache_read_tokens":7,"cache_write_tokens":3,
 			"reasoning_tokens":20,"cost_usd":0.500000001,"call_count":2,"unpriced_calls":0,"avg_duration_ms":12.5},
 		{"group_key":"zen","input_tokens":10,"output_tokens":5,"cache_read_tokens":0,"cache_write_tokens":0,
 			"reasoning_tokens":0,"cost_usd":null,"call_count":1,"unpriced_calls":1,"avg_duration_ms":null}]}`)
 	e.expectJSON(t, reportPath+"?ai_provider=zen&ai_model=large&call_type=chat",
-		"{"+fmt.Sprintf(totals, 10, 5, 0, 0, 0, "null", 1, 1, 0)+`,"breakdown":[],"since":null,"until":null}`)
+		"{"+fmt.Sprintf(totals, 10, 5, 0, 0, 0, "null", 1, 1, 0)+`,"breakdown":[],"since":null,"until":null,"covers_since":null}`)
 	e.expectJSON(t, reportPath+"?start_date=2030-01-01&end_date=2030-01-01T08:00:01Z",
 		"{"+fmt.Sprintf(totals, 10, 5, 0, 0, 0, "0.000000001", 1, 0, 15)+
-			`,"breakdown":[],"since":"2030-01-01T00:00:00Z","until":"2030-01-01T08:15:00Z"}`)
+			`,"breakdown":[],"since":"2030-01-01T00:00:00Z","until":"2030-01-01T08:15:00Z","covers_since":null}`)
 }
 
 // groups returns the keys of a breakdown with the calls of each.
@@ -143,6 +144,18 @@ func TestUsage_Groupings(t *testing.T) {
 	}
 	if got := e.groups(t, "group_by=tag"); got != "a: 2, b: 1" && got != "a: 2, b: 1, : 1" {
 		t.Errorf("group_by=tag: %s", got)
+	}
+}
+
+// Jobs are known of stored records only, and the report says since when.
+func TestUsage_ReportByJobHasWhatItCovers(t *testing.T) {
+	e := newUsageEnv(t)
+	e.store(t, reporterKey, someCalls...)
+	e.now = begin.Add(time.Hour)
+	e.store(t, reporterKey, call("later", "2020-01-01T00:00:00Z", "acme", "large", tokens))
+	r := e.get(reportPath+"?group_by=job", usageKey)
+	if got := field(t, r, "covers_since"); got != "2030-01-01T12:00:00Z" {
+		t.Errorf("%q in %s", got, r.Body)
 	}
 }
 
@@ -257,7 +270,7 @@ func TestUsage_Job(t *testing.T) {
 	e.store(t, reporterKey, someCalls...)
 	const key = `"price":"","prompt_chars":0,"response_chars":0,"service_tier":"","received_at":"2030-01-01T12:00:00Z",
 		"key":"/` + reporterKey + `","owner":"Account/reporter","namespace":""`
-	e.expectJSON(t, reportPath+"/nightly", `{"job_id":"nightly","truncated":false,"records":[
+	e.expectJSON(t, reportPath+"/nightly", `{"job_id":"nightly","truncated":false,"covers_since":"2030-01-01T12:00:00Z","records":[
 		{"id":"1","job_id":"nightly","created_at":"2029-12-31T23:30:00Z","ai_provider":"acme","ai_model":"large",
 			"call_type":"","input_tokens":100,"output_tokens":50,"cache_read_tokens":7,"cache_write_tokens":3,
 			"reasoning_tokens":20,"total_tokens":150,"cost_usd":0.5,"duration_ms":10,"status":"ok","tags":["a","b"],`+key+`},

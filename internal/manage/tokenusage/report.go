@@ -33,17 +33,29 @@ func (s *Service) readQuery(caller manage.Caller, read manage.Read[usage.Query])
 	return read()
 }
 
-// Report returns totals and lines, and the query that it answers: its bounds are in whole quarters of an hour.
-func (s *Service) Report(
-	ctx context.Context, caller manage.Caller, read manage.Read[usage.Query],
-) (*usage.Report, usage.Query, error) {
+// Report is the answer to a query.
+type Report struct {
+	*usage.Report
+	// Query has bounds in whole quarters of an hour.
+	Query usage.Query
+	// CoversSince is not zero if the report is of stored records: those that were received since then.
+	CoversSince time.Time
+}
+
+// Report returns totals and lines.
+func (s *Service) Report(ctx context.Context, caller manage.Caller, read manage.Read[usage.Query]) (*Report, error) {
 	asked, err := s.readQuery(caller, read)
 	if err != nil {
-		return nil, asked, err
+		return nil, err
 	}
-	q := asked.Rounded()
-	report, err := s.Store.Report(ctx, q)
-	return report, q, failed(err)
+	report := &Report{Query: asked.Rounded()}
+	if report.Query.GroupBy == usage.ByJob {
+		report.CoversSince, err = s.Store.Oldest(ctx)
+	}
+	if err == nil {
+		report.Report, err = s.Store.Report(ctx, report.Query)
+	}
+	return report, failed(err)
 }
 
 // Summary is the usage of the last days.
@@ -87,26 +99,40 @@ func (s *Service) summarize(ctx context.Context, today time.Time) (*Summary, err
 	return summary, err
 }
 
-// Job returns the stored records of a job, the oldest first. more is true if there are more than MaxJobRecords.
+// Job has the stored records of a job, the oldest first.
+type Job struct {
+	Records []usage.Record
+	// Truncated is true if there are more than MaxJobRecords.
+	Truncated bool
+	// CoversSince is when the oldest stored record of all was received: earlier records may have been removed.
+	CoversSince time.Time
+}
+
+// Job returns the stored records of a job.
 func (s *Service) Job(
-	ctx context.Context, caller manage.Caller, job string, check manage.Read[struct{}],
-) (records []usage.Record, more bool, err error) {
+	ctx context.Context, caller manage.Caller, name string, check manage.Read[struct{}],
+) (*Job, error) {
 	if err := s.MayRead(caller); err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	if _, err := check(); err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	if usage.ProblemOfName(job) == "" {
-		records, err = s.Store.Job(ctx, job, MaxJobRecords+1)
+	if usage.ProblemOfName(name) != "" {
+		return nil, errNoJob
 	}
+	since, err := s.Store.Oldest(ctx)
+	if err != nil {
+		return nil, failed(err)
+	}
+	records, err := s.Store.Job(ctx, name, MaxJobRecords+1)
 	switch {
 	case err != nil:
-		return nil, false, failed(err)
+		return nil, failed(err)
 	case len(records) == 0:
-		return nil, false, manage.Errorf(manage.NotFound, "No token usage records found for this job")
+		return nil, errNoJob
 	}
-	return records[:min(len(records), MaxJobRecords)], len(records) > MaxJobRecords, nil
+	return &Job{records[:min(len(records), MaxJobRecords)], len(records) > MaxJobRecords, since}, nil
 }
 
 // Export returns a function that passes on every stored record of a query, the oldest first, until yield returns an

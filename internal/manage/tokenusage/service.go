@@ -43,6 +43,8 @@ var (
 	errRefused    = &manage.Error{Kind: manage.Unauthorized, Text: "The key was refused while the body was on its way"}
 )
 
+var errNoJob = &manage.Error{Kind: manage.NotFound, Text: "No token usage records found for this job"}
+
 const cannotNow = "The server can't do this now"
 
 // failed returns an error of the store for the caller. err may be nil.

@@ -22,6 +22,9 @@ type Store interface {
 	TopJobs(ctx context.Context, since time.Time, limit int) ([]Line, error)
 	// Job returns the stored records of a job, the oldest first, at most limit.
 	Job(ctx context.Context, job string, limit int) ([]Record, error)
+	// Oldest returns when the oldest stored record was received: earlier ones may have been removed. It is zero without a
+	// record.
+	Oldest(ctx context.Context) (time.Time, error)
 	// Each calls yield with each stored record that matches, the oldest first, in pages, until yield returns an error.
 	Each(ctx context.Context, q Query, yield func(*Record) error) error
 	// Reprice calls cost with each stored record since an instant whose cost was computed or is unknown, and stores the
