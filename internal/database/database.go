@@ -37,8 +37,8 @@ type dialect interface {
 	reason(err error) string
 	// turn runs do while no other server on the database has the turn of that name.
 	turn(ctx context.Context, name string, do func(context.Context) error) error
-	// sizeOf returns a query for the size of a table, which is its parameter, in bytes.
-	sizeOf() string
+	// sizeOf returns a query for the size of a table of so many rows, which is its parameter, in bytes.
+	sizeOf(rows int64) string
 	// watch implements sessions.Store.
 	watch(ctx context.Context, ended func(sessions.ID), lost func(bool)) error
 	close()

@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"log/slog"
 	"time"
@@ -30,6 +31,23 @@ func OpenPatiently(ctx context.Context, url string, log *slog.Logger) (*DB, erro
 	return d, nil
 }
 
+// OpenOld opens a database as a server of an earlier version does, which has this number of migrations.
+func OpenOld(ctx context.Context, url string, version int64) (*DB, error) {
+	d, err := New(url, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	provider, err := d.migrator()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := provider.UpTo(ctx, version); err != nil {
+		return nil, err
+	}
+	d.up()
+	return d, nil
+}
+
 // Renew makes the next operation use a new connection.
 func (d *DB) Renew(ctx context.Context) { d.dialect.renew(ctx) }
 
@@ -38,6 +56,12 @@ func (d *DB) Do(ctx context.Context, statement string) error {
 	_, err := d.pool.ExecContext(ctx, statement)
 	return err
 }
+
+// Pool returns the connections, for a floor of what the database can do.
+func (d *DB) Pool() *sql.DB { return d.pool }
+
+// MarkOf returns the mark of some texts.
+func MarkOf(texts ...string) [16]byte { return markOf(texts...) }
 
 // Purge removes rows beyond the bounds of their table, as Run does regularly, as of the time now.
 func (d *DB) Purge(ctx context.Context, now time.Time) error {
@@ -64,6 +88,9 @@ func (d *DB) MeasureVolume(free, size uint64) {
 
 // Wait sets the time since New.
 func (d *DB) Wait(long time.Duration) { d.now = func() time.Time { return d.createdAt.Add(long) } }
+
+// IsSQLite reports whether the database is a SQLite file.
+func IsSQLite(d *DB) bool { return d.dialect.name() == "SQLite" }
 
 // Check checks the database, as Run does regularly.
 func (d *DB) Check(ctx context.Context) { d.checkOrBringUp(ctx) }

@@ -171,17 +171,21 @@ const versionTable = "schema_migrations"
 // reverted: an older server works with newer tables.
 func (d *DB) migrate(ctx context.Context) error {
 	return d.dialect.turn(ctx, "migrations", func(ctx context.Context) error {
-		of := d.dialect.migrations()
-		files, err := fs.Sub(embedded, of.folder)
-		if err != nil {
-			return err
-		}
-		provider, err := goose.NewProvider(of.dialect, d.pool, files,
-			goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+		provider, err := d.migrator()
 		if err != nil {
 			return fmt.Errorf("migrations: %w", err)
 		}
 		_, err = provider.Up(ctx)
 		return err
 	})
+}
+
+func (d *DB) migrator() (*goose.Provider, error) {
+	of := d.dialect.migrations()
+	files, err := fs.Sub(embedded, of.folder)
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(of.dialect, d.pool, files,
+		goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 }

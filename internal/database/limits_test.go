@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -297,4 +298,25 @@ func TestLimits_OfReplicas(t *testing.T) {
 	}
 	must(t, <-errs, <-errs)
 	expectRows(t, one, "audit", fewRows)
+}
+
+// The size of a large table is estimated from a part of it.
+func TestSQLite_EstimatesSizeOfLargeTable(t *testing.T) {
+	d := openWithLimits(t, dialects["SQLite"](t))
+	must(t, d.Do(t.Context(), "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000)"+
+		" INSERT INTO audit (mark, at, actor, key_id, came_from, action, target, outcome, detail)"+
+		" SELECT 'mark-' || i, i, 'User/alice', '', '', 'users.write', '', 'done', hex(zeroblob(800)) FROM n"))
+	d.LimitAudit(nil)
+	must(t, d.Purge(t.Context(), noon), d.Measure(t.Context()))
+	pages, err := d.Names(t.Context(), "SELECT CAST(sum(pgsize) AS text) FROM dbstat"+
+		" WHERE name IN (SELECT name FROM sqlite_schema WHERE tbl_name = 'audit')")
+	must(t, err)
+	exact, err := strconv.ParseFloat(pages[0], 64)
+	must(t, err)
+	const sampled = 2000 * 4096
+	for _, table := range d.Tables() {
+		if ratio := float64(table.Bytes) / exact; table.Name == "audit" && (exact < 2*sampled || ratio < 0.9 || ratio > 1.1) {
+			t.Errorf("%d bytes, %.0f by all pages", table.Bytes, exact)
+		}
+	}
 }

@@ -16,6 +16,7 @@ import (
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/internal/manage/seenusers"
 	"keywright.dev/keywright/internal/manage/usage"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/postgres"
 )
 
@@ -145,13 +146,16 @@ func TestStarting_EndsAfterTenSeconds(t *testing.T) {
 	}
 }
 
-// Connections may end while PostgreSQL goes on, as in a failover or behind a pooler. Callers do not notice.
+// Connections may end while PostgreSQL goes on, as in a failover or behind a pooler. Callers do not notice. The
+// database does not run: an operation in the background could lose one connection after the other.
 func TestPostgres_ReplacesLostConnections(t *testing.T) {
 	server := postgres.Start(t)
 	url, err := server.Database(t.Context())
 	must(t, err)
-	d, logged := openLogged(t, url)
-	must(t, d.Err())
+	logged := &kit.Log{}
+	d, err := database.Open(t.Context(), url, slog.New(slog.NewJSONHandler(logged, nil)))
+	must(t, err, d.Err())
+	t.Cleanup(func() { must(t, d.Close()) })
 	for range 5 {
 		for name, operation := range operations(t.Context(), d) {
 			must(t, postgres.Do(t.Context(), server.URL(), terminateAll))

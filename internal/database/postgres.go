@@ -101,7 +101,7 @@ func (*postgresServer) isTransient(err error) bool {
 	return pgconn.SafeToRetry(err)
 }
 
-func (*postgresServer) sizeOf() string {
+func (*postgresServer) sizeOf(int64) string {
 	return "SELECT pg_total_relation_size(CAST(CAST($1 AS text) AS regclass))"
 }
 

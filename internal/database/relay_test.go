@@ -1,10 +1,12 @@
 package database_test
 
 import (
+	"bytes"
 	"net"
 	"net/url"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"keywright.dev/keywright/test/postgres"
@@ -15,6 +17,23 @@ type wire struct {
 	url string
 	// held is locked while traffic is stopped.
 	held sync.RWMutex
+	// cut is where the next connection breaks.
+	cut atomic.Pointer[cut]
+}
+
+// cut breaks a connection when a client sends a text: after PostgreSQL has received it, or before.
+type cut struct {
+	text     string
+	received bool
+}
+
+// breaks reports whether the connection breaks at this part of what a client sends.
+func (w *wire) breaks(sent []byte) *cut {
+	at := w.cut.Load()
+	if at == nil || !bytes.Contains(sent, []byte(at.text)) || !w.cut.CompareAndSwap(at, nil) {
+		return nil
+	}
+	return at
 }
 
 func relay(t *testing.T, to *postgres.Server) *wire {
@@ -50,11 +69,11 @@ func (w *wire) join(incoming net.Conn, socket string) {
 		_ = incoming.Close()
 		return
 	}
-	go w.pass(outgoing, incoming)
-	w.pass(incoming, outgoing)
+	go w.pass(outgoing, incoming, func([]byte) *cut { return nil })
+	w.pass(incoming, outgoing, w.breaks)
 }
 
-func (w *wire) pass(from, to net.Conn) {
+func (w *wire) pass(from, to net.Conn, breaks func([]byte) *cut) {
 	defer func() { _ = to.Close() }()
 	buffer := make([]byte, 32<<10)
 	for {
@@ -62,10 +81,17 @@ func (w *wire) pass(from, to net.Conn) {
 		if err != nil {
 			return
 		}
+		at := breaks(buffer[:n])
+		if at != nil {
+			_ = from.Close()
+		}
+		if at != nil && !at.received {
+			return
+		}
 		w.held.RLock()
 		_, err = to.Write(buffer[:n])
 		w.held.RUnlock()
-		if err != nil {
+		if err != nil || at != nil {
 			return
 		}
 	}

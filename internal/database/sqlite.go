@@ -188,10 +188,16 @@ func (f *sqliteFile) isTransient(err error) bool {
 	return true
 }
 
-// sizeOf counts the pages of a table and its indexes.
-func (*sqliteFile) sizeOf() string {
-	return "SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE aggregate = TRUE" +
-		" AND name IN (SELECT name FROM sqlite_schema WHERE tbl_name = $1)"
+// sampledPages is how many pages of a table or index are read for its size: 8 MiB.
+const sampledPages = 2000
+
+// sizeOf counts the pages of a table and its indexes. Of a large one it reads some, and concludes from their rows to
+// all: to read gigabytes would hold up everything else.
+func (*sqliteFile) sizeOf(rows int64) string {
+	return fmt.Sprintf("SELECT coalesce(sum(size), 0) FROM (SELECT (SELECT CASE WHEN count(*) < %[1]d OR sum(cells) = 0"+
+		" THEN sum(pgsize) ELSE sum(pgsize) * %[2]d / sum(cells) END FROM (SELECT pgsize,"+
+		" CASE WHEN pagetype = 'leaf' THEN ncell ELSE 0 END AS cells FROM dbstat WHERE name = tree.name LIMIT %[1]d))"+
+		" AS size FROM sqlite_schema AS tree WHERE tbl_name = $1)", sampledPages, max(rows, 0))
 }
 
 func (*sqliteFile) isRefusal(err error) bool {

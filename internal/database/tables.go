@@ -77,7 +77,9 @@ func (d *DB) countRows(ctx context.Context) error {
 
 func (d *DB) measureTables(ctx context.Context) error {
 	for _, name := range growing {
-		size, err := query(ctx, d, "measure "+name, readInt, d.dialect.sizeOf(), name)
+		var rows int64
+		d.tables.change(name, func(one *Table) { rows = one.Rows })
+		size, err := query(ctx, d, "measure "+name, readInt, d.dialect.sizeOf(rows), name)
 		if err != nil {
 			return err
 		}

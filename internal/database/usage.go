@@ -67,8 +67,9 @@ func (s usageStore) Append(ctx context.Context, records []usage.Record) (stored 
 	}
 	// Marks are assigned before the first try, so that a retry has the same ones.
 	given := usageRows(records)
+	// The rows that any try added: if the connection breaks during a commit, the next one finds them stored.
+	all := make(map[mark]bool, len(given))
 	err = s.transact(ctx, "store token usage", func(ctx context.Context, transaction *sql.Tx) error {
-		stored = 0
 		if err := findSeries(ctx, transaction, given); err != nil {
 			return err
 		}
@@ -79,14 +80,14 @@ func (s usageStore) Append(ctx context.Context, records []usage.Record) (stored 
 		c := newCells()
 		for i := range added {
 			c.addRecord(&added[i])
+			all[added[i].mark] = true
 		}
-		stored = len(added)
 		return c.save(ctx, transaction)
 	})
 	if err != nil {
 		return 0, err
 	}
-	return stored, nil
+	return len(all), nil
 }
 
 const recordColumns = "mark, id, at, received_at, job, series, input, output, cache_read, cache_write, reasoning," +
@@ -172,7 +173,7 @@ func (i *insertion) statement(n, columns int) string {
 }
 
 // perInsert is how many rows of token usage go into one statement.
-const perInsert = 16
+const perInsert = 8
 
 // insertAll prepares the statement of a full batch, because to parse it takes longer than to execute it.
 func insertAll[T any](ctx context.Context, tx *sql.Tx, i *insertion, of []T, columns func(T) []any) error {

@@ -243,8 +243,10 @@ func plainSums(columns []string) string {
 func splitSums(columns []string) string {
 	var all []string
 	for _, column := range columns {
+		// PostgreSQL does not shift a constant by so much.
+		wide := "CAST(" + column + " AS BIGINT)"
 		all = append(all,
-			fmt.Sprintf("CAST(sum((%[1]s) >> 32) AS BIGINT), CAST(sum((%[1]s) & 4294967295) AS BIGINT)", column))
+			"CAST(sum("+wide+" >> 32) AS BIGINT)", "CAST(sum("+wide+" & 4294967295) AS BIGINT)")
 	}
 	return strings.Join(all, ", ")
 }

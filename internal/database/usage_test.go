@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,6 +87,114 @@ func TestUsage_ReportEqualsNaiveSum(t *testing.T) {
 			}
 		})
 	})
+}
+
+// The days of a zone add up to their range, through changes of the clock too.
+func TestUsage_DaysAddUpToTheirRange(t *testing.T) {
+	onBoth(t, func(t *testing.T, d *database.DB) {
+		stored := 0
+		rapid.Check(t, func(t *rapid.T) {
+			more := someRecords(t, stored, rapid.IntRange(1, 30).Draw(t, "records"))
+			stored += len(more)
+			if _, err := d.Usage().Append(t.Context(), more); err != nil {
+				t.Fatal(err)
+			}
+			zone := location(rapid.SampledFrom(zones).Draw(t, "zone"))
+			year, month, day := more[0].At.In(zone).Date()
+			day -= rapid.IntRange(0, 3).Draw(t, "before")
+			days := rapid.IntRange(1, 6).Draw(t, "days")
+			start := func(n int) time.Time { return time.Date(year, month, day+n, 0, 0, 0, 0, zone) }
+			all, err := d.Usage().Report(t.Context(), usage.Query{
+				Since: start(0), Until: start(days), GroupBy: usage.ByDay, Zone: zone,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum := usage.Report{Totals: usage.Totals{Cost: new(usage.Money)}}
+			for n := range days {
+				one, err := d.Usage().Report(t.Context(), usage.Query{Since: start(n), Until: start(n + 1), Zone: zone})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if one.Calls > 0 {
+					sum.Add(&one.Totals)
+					sum.Lines = append(sum.Lines, usage.Line{Key: start(n).Format(time.DateOnly), Totals: one.Totals})
+				}
+			}
+			if sum.Calls > 0 && sum.Unpriced == sum.Calls {
+				sum.Cost = nil
+			}
+			usage.SortLines(sum.Lines)
+			if diff := difference(sum, *all); diff != "" {
+				t.Fatal(diff)
+			}
+		})
+	})
+}
+
+// Sums end at the largest integer, instead of failing or beginning again.
+func TestUsage_SumsEndAtTheirLimit(t *testing.T) {
+	huge := func(model string) func(*usage.Record) {
+		return func(r *usage.Record) {
+			cost, took := usage.Money(usage.MaxSum/2+1), int64(usage.MaxSum)
+			r.Model, r.Cost, r.DurationMS, r.Price = model, &cost, &took, "old"
+		}
+	}
+	onBoth(t, func(t *testing.T, d *database.DB) {
+		appendUsage(t, d, 3, record("a", huge("large")), record("b", huge("small")), record("c", huge("small")))
+		appendUsage(t, d, 2, record("d", huge("small")), record("e"))
+		for _, by := range append(usage.Groupings(), "") {
+			report := reportOf(t, d, usage.Query{GroupBy: by})
+			if report.Calls != 5 || *report.Cost != usage.MaxSum || report.DurationMS != usage.MaxSum || report.Input != 5 {
+				t.Errorf("by %q: %+v", by, report)
+			}
+		}
+		models := reportOf(t, d, usage.Query{GroupBy: usage.ByModel}).Lines
+		if *models[0].Cost != usage.MaxSum || *models[1].Cost != usage.MaxSum/2+1+usage.Dollar/100 {
+			t.Errorf("%+v", models)
+		}
+		top, err := d.Usage().TopJobs(t.Context(), noon.Add(-time.Hour), 2)
+		if err != nil || len(top) != 1 || *top[0].Cost != usage.MaxSum || top[0].Calls != 5 {
+			t.Errorf("%+v, %v", top, err)
+		}
+		_, err = d.Usage().Reprice(t.Context(), time.Time{}, false, dearer)
+		must(t, err, d.Err())
+		if got := reportOf(t, d, usage.Query{}); *got.Cost != usage.MaxSum || got.Calls != 5 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// The longest names, and those that a database cannot store as they are, are stored.
+func TestUsage_StoresAnyName(t *testing.T) {
+	for what, name := range map[string]string{
+		"long": strings.Repeat("☃", usage.MaxText/3), "NUL": "a\x00b", "invalid": "a\xffb", "quotes": `'"\$1`, "empty": "",
+	} {
+		t.Run(what, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, d *database.DB) {
+				r := usage.Record{
+					ID: name, At: noon, ReceivedAt: noon, Job: name, Provider: name, Model: name, CallType: name, Price: name,
+					ServiceTier: name, Status: name, Tags: []string{name},
+					Reporter: usage.Reporter{
+						KeyUID: name, Key: name, Subject: name, Namespace: name, Roles: slices.Repeat([]string{name}, 8),
+					},
+				}
+				appendUsage(t, d, 1, r)
+				appendUsage(t, d, 1, record("another"))
+				for _, by := range usage.Groupings() {
+					got := reportOf(t, d, usage.Query{GroupBy: by, Provider: name, Model: name, CallType: name})
+					if want := map[bool]int64{true: 2, false: 1}[name == ""]; got.Calls != want || len(got.Lines) == 0 {
+						t.Errorf("by %s: %+v", by, got)
+					}
+				}
+				job, err := d.Usage().Job(t.Context(), name, 10)
+				if err != nil || name != "" && (len(job) != 1 || job[0].Model != job[0].ID || job[0].Tags[0] != job[0].ID) {
+					t.Errorf("%+v, %v", job, err)
+				}
+				must(t, d.Err())
+			})
+		})
+	}
 }
 
 func TestUsage_AppendIsIdempotent(t *testing.T) {
