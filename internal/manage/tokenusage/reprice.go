@@ -76,7 +76,8 @@ func (s *Repricer) Reprice(
 func (s *Repricer) reprice(r *usage.Record) {
 	again := *r
 	again.Cost, again.Price = nil, ""
-	if s.Pricer.Price(&again); again.Cost != nil {
+	s.Pricer.Price(&again)
+	if again.Cost != nil {
 		r.Cost, r.Price = again.Cost, again.Price
 	}
 }
