@@ -64,7 +64,8 @@ func TestExportUsage_ReportsThatItWasCut(t *testing.T) {
 func TestExportUsage_ReportsARefusal(t *testing.T) {
 	tries := 0
 	client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		if tries++; tries == 1 {
+		tries++
+		if tries == 1 {
 			w.Header().Set("Retry-After", "1")
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return

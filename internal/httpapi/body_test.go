@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -90,7 +91,7 @@ func TestBodies_Read(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			// Half of the next body would not fit if this one were held on.
 			bodies := &httpapi.Bodies{Limit: limit, Total: limit + limit/2}
-			r := httptest.NewRequest("POST", "/", c.body)
+			r := httptest.NewRequest(http.MethodPost, "/", c.body)
 			r.Header["Content-Encoding"] = c.encodings
 			body, release, err := bodies.Read(httptest.NewRecorder(), r)
 			var refused *httpapi.BodyError
@@ -103,7 +104,7 @@ func TestBodies_Read(t *testing.T) {
 			if release != nil {
 				release()
 			}
-			next := httptest.NewRequest("POST", "/", strings.NewReader(full))
+			next := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(full))
 			if _, _, err := bodies.Read(httptest.NewRecorder(), next); err != nil {
 				t.Errorf("the next body: %v", err)
 			}
@@ -114,7 +115,7 @@ func TestBodies_Read(t *testing.T) {
 func TestBodies_BoundAllBodiesTogether(t *testing.T) {
 	bodies := &httpapi.Bodies{Limit: 10, Total: 15}
 	read := func() (func(), error) {
-		r := httptest.NewRequest("POST", "/", strings.NewReader("0123456789"))
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("0123456789"))
 		_, release, err := bodies.Read(httptest.NewRecorder(), r)
 		return release, err
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -56,7 +57,7 @@ type sent struct {
 }
 
 func (e *env) report(s sent) *httptest.ResponseRecorder {
-	r := httptest.NewRequest("POST", recordPath, strings.NewReader(s.body))
+	r := httptest.NewRequest(http.MethodPost, recordPath, strings.NewReader(s.body))
 	for name, value := range map[string]string{"Content-Type": s.media, "Content-Encoding": s.encoding} {
 		if value != "" {
 			r.Header.Set(name, value)

@@ -16,8 +16,10 @@ const (
 	MaxTags = 8
 	// MaxText bounds each name of a record, in bytes.
 	MaxText = 256
-	// MaxBody bounds a request with records, in bytes as sent and as decompressed, and MaxBatch its records.
-	MaxBody, MaxBatch = 10 << 20, 10_000
+	// MaxBody bounds a request with records, in bytes as sent and as decompressed.
+	MaxBody = 10 << 20
+	// MaxBatch is the number of records of a request.
+	MaxBatch = 10_000
 	// MaxAhead is how far a record's time may be ahead of the server's clock.
 	MaxAhead = 5 * time.Minute
 )
