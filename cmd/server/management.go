@@ -14,6 +14,7 @@ import (
 	"keywright.dev/keywright/internal/httpapi/admin"
 	"keywright.dev/keywright/internal/httpapi/graphql"
 	"keywright.dev/keywright/internal/httpapi/keys"
+	"keywright.dev/keywright/internal/httpapi/otlp"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/manage/audit"
@@ -110,17 +111,19 @@ func managementGroups(p managementParts) []httpapi.Group {
 		Gate: p.gate, Verifier: p.verifier, Store: p.store, Uses: db.db.LastUses(), Trail: db.trail,
 		Account: p.config.Account, Actions: p.config.Actions, Now: time.Now, Log: p.log,
 	})
+	bodies := &httpapi.Bodies{Limit: usage.MaxBody, Total: maxBodies}
 	return []httpapi.Group{
 		admin.Login(admin.LoginConfig{
 			Sessions: db.sessions, Throttle: loginthrottle.New(), Trail: db.trail, Now: time.Now,
 		}),
 		admin.Users(userService),
 		admin.Audit(db.db.Audit()),
-		admin.Usage(p.usage, &httpapi.Bodies{Limit: usage.MaxBody, Total: maxBodies}),
+		admin.Usage(p.usage, bodies),
 		admin.Reprice(tokenusage.NewRepricer(tokenusage.RepricerConfig{
 			Gate: p.gate, Store: db.db.Usage(), Pricer: p.prices, Trail: db.trail,
 		})),
 		keys.New(keyService),
 		graphql.New(keyService, p.log),
+		otlp.New(p.usage, bodies),
 	}
 }

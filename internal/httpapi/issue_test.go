@@ -29,7 +29,7 @@ type attempt struct {
 
 // handsOutNothing are the verbs that neither return a plaintext nor widen what a key may do.
 var handsOutNothing = []string{
-	"POST /api/auth/login", "POST /api/auth/logout", "POST /introspect", "POST /api/token-usage",
+	"POST /api/auth/login", "POST /api/auth/logout", "POST /introspect", "POST /api/token-usage", "POST /v1/traces",
 	"POST /api/admin/token-usage/reprice",
 	"DELETE /api/admin/users/{username}",
 	"DELETE /apiv1/users/{user}/apikeys/{id}",

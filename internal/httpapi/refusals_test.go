@@ -41,7 +41,9 @@ type refused struct {
 }
 
 // notOrdered are the verbs that are not management: they have no order of refusals, or one of their own.
-var notOrdered = []string{"POST /api/auth/login", "POST /api/auth/logout", "POST /introspect", "POST /api/token-usage"}
+var notOrdered = []string{
+	"POST /api/auth/login", "POST /api/auth/logout", "POST /introspect", "POST /api/token-usage", "POST /v1/traces",
+}
 
 // docs/compatibility.md, "Order of refusals".
 func TestRefusals_ComeInOneOrder(t *testing.T) {

@@ -25,7 +25,7 @@ type operation func(ctx SpecContext) []grant
 
 // changesNothing are the verbs that neither give nor take access.
 var changesNothing = []string{
-	"POST /introspect", "POST /api/token-usage", "POST /api/admin/token-usage/reprice",
+	"POST /introspect", "POST /api/token-usage", "POST /api/admin/token-usage/reprice", "POST /v1/traces",
 }
 
 var _ = Describe("A reply of management", func() {

@@ -20,6 +20,10 @@ var _ = Describe("Without the database", Serial, func() {
 
 		Expect(db.Stop()).To(Succeed())
 		DeferCleanup(db.Start)
+		// A request that the outage interrupts has no Retry-After: it may be half done.
+		eventually(ctx, func() string {
+			return admin().send(ctx, http.MethodGet, "/api/admin/users", "").header.Get("Retry-After")
+		}).Should(Equal("1"))
 		for _, ask := range []struct{ method, path, body string }{
 			{http.MethodGet, "/api/admin/users", ""},
 			{http.MethodPost, "/api/admin/users", `{"username":"never"}`},
@@ -32,6 +36,7 @@ var _ = Describe("Without the database", Serial, func() {
 			{http.MethodPost, "/graphql", `{"query":"{ tokens { items { id } } }"}`},
 			{http.MethodPost, "/api/token-usage", usageCalls},
 			{http.MethodGet, usagePath + "/export", ""},
+			{http.MethodPost, tracesPath, "{}"},
 		} {
 			r := admin().send(ctx, ask.method, ask.path, ask.body)
 			Expect(r.status).To(Equal(503), "%s %s: %s", ask.method, ask.path, r.text)

@@ -17,7 +17,10 @@ const usageCalls = `[
 	{"id":"m2","created_at":"2021-05-02T10:00:00Z","job_id":"m-job","ai_provider":"m-acme","ai_model":"large",
 	 "input_tokens":1,"output_tokens":2}]`
 
-const usagePath = "/api/admin/token-usage"
+const (
+	usagePath  = "/api/admin/token-usage"
+	tracesPath = "/v1/traces"
+)
 
 var _ = Describe("Token usage", func() {
 	It("is recorded by a key, and outlives it in reports", func(ctx SpecContext) {
@@ -66,5 +69,25 @@ var _ = Describe("Token usage", func() {
 		all.Wait()
 		report := admin().send(ctx, http.MethodGet, usagePath+"?ai_provider=both", "")
 		Expect(report.at("total_calls")).To(BeEquivalentTo(11), report.text)
+	})
+
+	It("is recorded from spans, once for both replicas", func(ctx SpecContext) {
+		const span = `{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f11",` +
+			`"spanId":"%s","startTimeUnixNano":"1620000000000000000","attributes":[` +
+			`{"key":"gen_ai.provider.name","value":{"stringValue":"spans"}},` +
+			`{"key":"gen_ai.usage.input_tokens","value":{"intValue":"7"}}]}]}]}]}`
+		call, without := fmt.Sprintf(span, "0102030405060708"), fmt.Sprintf(span, "0000000000000000")
+		one, other := replicas()
+		for _, url := range []string{one, other, one} {
+			got := admin().at(url).send(ctx, http.MethodPost, tracesPath, call)
+			Expect([]any{got.status, got.text}).To(Equal([]any{200, "{}"}))
+		}
+		rejected := admin().send(ctx, http.MethodPost, tracesPath, without)
+		Expect([]any{rejected.status, rejected.at("partialSuccess", "rejectedSpans")}).To(Equal([]any{200, "1"}))
+		Expect(admin().send(ctx, http.MethodPost, tracesPath, "[").status).To(Equal(400))
+		Expect(at(s.ServerURL).send(ctx, http.MethodPost, tracesPath, call).status).To(Equal(401))
+		Expect(admin().send(ctx, http.MethodGet, tracesPath, "").status).To(Equal(405))
+		report := admin().send(ctx, http.MethodGet, usagePath+"?ai_provider=spans", "")
+		Expect([]any{report.at("total_calls"), report.at("total_input_tokens")}).To(BeEquivalentTo([]any{1.0, 7.0}))
 	})
 })

@@ -3,7 +3,6 @@ package otlp
 import (
 	"encoding/json"
 	"net/http"
-	"strconv"
 
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/genproto/googleapis/rpc/status"
@@ -13,9 +12,8 @@ import (
 	"keywright.dev/keywright/internal/manage/usage/genai"
 )
 
-// retryAfter is how many seconds a client waits before it sends a request again. Only replies with these statuses are
-// worth another try.
-var retryAfter = map[int]int{http.StatusTooManyRequests: 1, http.StatusServiceUnavailable: 5}
+// retryAfter is how many seconds a client waits before it sends a request again.
+const retryAfter = "1"
 
 // statusCodes are the codes of google.rpc.Status, by HTTP status.
 var statusCodes = map[int]codes.Code{
@@ -36,8 +34,8 @@ func refuse(w http.ResponseWriter, r *http.Request, httpStatus int, text string)
 	if !known {
 		code = codes.Internal
 	}
-	if seconds := retryAfter[httpStatus]; seconds > 0 && w.Header().Get("Retry-After") == "" {
-		w.Header().Set("Retry-After", strconv.Itoa(seconds))
+	if httpStatus == http.StatusTooManyRequests || httpStatus == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", retryAfter)
 	}
 	f, err := formatOf(r)
 	if err != nil {
@@ -48,12 +46,15 @@ func refuse(w http.ResponseWriter, r *http.Request, httpStatus int, text string)
 
 // succeed replies that all spans were taken, or how many were rejected. Spans that are not AI calls are taken.
 func succeed(w http.ResponseWriter, r *http.Request, rejected *genai.Rejected) {
-	reply := ptraceotlp.NewExportResponse()
-	if rejected.Spans > 0 {
-		reply.PartialSuccess().SetRejectedSpans(rejected.Spans)
-		reply.PartialSuccess().SetErrorMessage(rejected.String())
-	}
 	f, _ := formatOf(r)
+	if rejected.Spans == 0 {
+		// The message without fields.
+		write(w, f, http.StatusOK, map[format][]byte{formatJSON: []byte("{}")}[f])
+		return
+	}
+	reply := ptraceotlp.NewExportResponse()
+	reply.PartialSuccess().SetRejectedSpans(rejected.Spans)
+	reply.PartialSuccess().SetErrorMessage(rejected.String())
 	body, err := f.response(reply)
 	if err != nil {
 		refuse(w, r, http.StatusInternalServerError, "The reply can't be written")
