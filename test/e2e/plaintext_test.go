@@ -75,6 +75,8 @@ func playStory(ctx context.Context) []byte {
 		Out: scenario.NewPrinter(io.MultiWriter(&printed, GinkgoWriter), false),
 	}
 	Expect(player.Play(ctx, scenario.Steps())).To(Succeed())
+	// The last step leaves prices.
+	DeferCleanup(func(ctx SpecContext) { configure(ctx, nil) })
 	return printed.Bytes()
 }
 

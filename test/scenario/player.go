@@ -69,8 +69,11 @@ func (p *Player) abs(path string) string {
 
 // headerFile returns the path of a file that holds a key as an HTTP header for curl.
 func (p *Player) headerFile(name string) string {
-	return filepath.Join(p.Dir, name+".header")
+	return p.file(name + ".header")
 }
+
+// file returns the path of a file with a key.
+func (p *Player) file(name string) string { return filepath.Join(p.Dir, name) }
 
 // shell is a command line that runs exactly as printed and has to succeed.
 type shell struct {

@@ -22,6 +22,7 @@ func Steps() []Step {
 		revokeKey(),
 		useBootstrapKey(),
 		manageOverHTTP(),
+		reportUsage(),
 	}
 }
 
