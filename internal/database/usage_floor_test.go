@@ -108,7 +108,7 @@ func generateRollups(b *testing.B, d *database.DB) {
 	count := func(n int) string {
 		return fmt.Sprintf("WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < %d) ", n-1)
 	}
-	quarter := fmt.Sprintf("%d + %d * ", benchStart.UnixMicro(), usage.Quarter.Microseconds())
+	quarter := fmt.Sprintf("%d + CAST(%d AS BIGINT) * ", benchStart.UnixMicro(), usage.Quarter.Microseconds())
 	mustBench(b, d.Do(b.Context(),
 		count(30*96)+"INSERT INTO usage_rollups SELECT id, "+quarter+"i, "+sums+"usage_series, n"))
 	mustBench(b, d.Do(b.Context(), count(120_000)+"INSERT INTO usage_jobs SELECT 'job-' || (i % 20000), "+quarter+

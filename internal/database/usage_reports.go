@@ -46,6 +46,15 @@ type reading struct {
 	sums []string
 }
 
+// from is in the order in which SQLite reads: the roll-ups of one series after the other, which needs no sorting, or
+// the records by their index.
+func (r *reading) from() string {
+	if r.table == "usage_records" {
+		return "usage_records r CROSS JOIN usage_series s"
+	}
+	return "usage_series s CROSS JOIN " + r.table + " r"
+}
+
 // seriesColumns are the columns of the groupings whose groups are sets of series.
 var seriesColumns = map[usage.Grouping][]string{
 	usage.ByCallType:  {"s.call_type"},
@@ -207,7 +216,7 @@ func (s usageStore) readSums(
 	w.add("r."+r.column+" <", slice.until)
 	//nolint:gosec // only constants are concatenated
 	statement := "SELECT " + strings.Join(append(r.group[:len(r.group):len(r.group)], sums(r.sums)), ", ") +
-		" FROM usage_series s JOIN " + r.table + " r ON r.series = s.id" + w.String() + " GROUP BY " + r.by
+		" FROM " + r.from() + w.String() + " AND r.series = s.id GROUP BY " + r.by
 	rows, err := s.pool.QueryContext(ctx, statement, w.parameters...)
 	if err != nil {
 		return err
