@@ -86,6 +86,7 @@ func (s *Service) Record(ctx context.Context, caller manage.Caller, records []us
 	}
 	defer leave()
 	stored, err = s.Store.Append(context.WithoutCancel(ctx), records)
+	// If some records were stored before, it is not known which are new.
 	if s.Metrics != nil && stored == len(records) {
 		s.Metrics.Observe(records)
 	}
