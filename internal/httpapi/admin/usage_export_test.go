@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -81,9 +82,8 @@ func TestUsage_ExportIsCutOffByAnError(t *testing.T) {
 	e := newEnvWithUsage(t, &endless{records: 20_000, err: down})
 	server := httptest.NewServer(e)
 	defer server.Close()
-	rows, err := csv.NewReader(e.download(t, server.URL)).ReadAll()
-	if err == nil {
-		t.Errorf("%d rows", len(rows))
+	if content, err := io.ReadAll(e.download(t, server.URL)); err == nil || len(content) == 0 {
+		t.Errorf("%d bytes, %v", len(content), err)
 	}
 	e = newEnvWithUsage(t, &endless{records: 3, err: down})
 	if r := e.get(exportPath, usageKey); r.Code != 503 || detail(r) == "" || r.Header().Get("Retry-After") == "" {
@@ -92,7 +92,7 @@ func TestUsage_ExportIsCutOffByAnError(t *testing.T) {
 }
 
 // download begins an export over a connection.
-func (*env) download(t *testing.T, address string) interface{ Read(p []byte) (int, error) } {
+func (*env) download(t *testing.T, address string) io.Reader {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+exportPath, http.NoBody)
 	if err != nil {
