@@ -25,6 +25,7 @@ var _ = Describe("A gateway", func() {
 			BeforeAll(func(ctx SpecContext) { g.open(ctx) })
 			passes(g)
 			refuses(g)
+			limits(g)
 			isNotFooled(g)
 			namesItsClient(g)
 			becomesWebsockets(g)

@@ -13,7 +13,9 @@ import (
 )
 
 // manifests are the blocks for a cluster.
-var manifests = []string{"networkpolicy.yaml", "traefik.yaml", "envoy-gateway.yaml", "istio.yaml", "ingress.yaml"}
+var manifests = []string{
+	"networkpolicy.yaml", "traefik.yaml", "envoy-gateway.yaml", "envoy-gateway-budgets.yaml", "istio.yaml", "ingress.yaml",
+}
 
 // definitions are the CRDs in a module that a folder's go.mod pins.
 var definitions = []struct{ pinned, module, files string }{

@@ -35,5 +35,6 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	}})
 	page = readPage()
 	issueKeys(ctx)
+	issueSpent(ctx)
 	configure(ctx, nil)
 }, kit.StartTimeout)
