@@ -25,6 +25,7 @@ import (
 	"keywright.dev/keywright/internal/manage/sessions"
 	"keywright.dev/keywright/internal/manage/tokenusage"
 	"keywright.dev/keywright/internal/manage/usage"
+	"keywright.dev/keywright/internal/manage/usage/book"
 	"keywright.dev/keywright/internal/manage/users"
 	"keywright.dev/keywright/internal/program/loglimit"
 	"keywright.dev/keywright/internal/server/endedkeys"
@@ -41,6 +42,8 @@ type databaseParts struct {
 	seen    *seenusers.Recorder
 	uses    *lastuse.Recorder
 	trail   *audit.Trail
+	// budgets has the counters that the gate decides with.
+	budgets *book.Book
 }
 
 // newDatabaseParts does not connect to the database: the gate works without it. recordUses completes the parts.
@@ -60,6 +63,9 @@ func newDatabaseParts(
 			Store: db.Audit(), Now: time.Now, Log: loglimit.Without(log), Registry: metrics, IsKey: verifier.IsKey,
 		}),
 	}
+	p.budgets = book.New(book.Config{
+		Store: db.Usage(), Accounts: verifier, StoreStarting: db.Starting, Now: time.Now, Log: log,
+	})
 	p.ended = endedkeys.New(p.sessions.EndForKeys)
 	p.revoked = revokedkeys.New(revokedkeys.Config{
 		Store: db.RevokedKeys(), Index: index, Ended: p.ended, Now: time.Now, Log: log,
@@ -78,7 +84,9 @@ func (p *databaseParts) recordUses(
 
 // work lists what runs beside the requests.
 func (p *databaseParts) work() []func(context.Context) {
-	return []func(context.Context){p.db.Run, p.sessions.Run, p.revoked.Run, p.seen.Run, p.uses.Run, p.trail.Run}
+	return []func(context.Context){
+		p.db.Run, p.sessions.Run, p.revoked.Run, p.seen.Run, p.uses.Run, p.trail.Run, p.budgets.Run,
+	}
 }
 
 // close closes the database. All work must have ended.
@@ -122,6 +130,7 @@ func managementGroups(p managementParts) []httpapi.Group {
 		admin.Reprice(tokenusage.NewRepricer(tokenusage.RepricerConfig{
 			Gate: p.gate, Store: db.db.Usage(), Pricer: p.prices, Trail: db.trail,
 		})),
+		admin.BudgetsOf(db.budgets),
 		keys.New(keyService),
 		graphql.New(keyService, p.log),
 		otlp.New(p.usage, bodies),

@@ -10,6 +10,7 @@ import (
 
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/manage/revokedkeys"
+	"keywright.dev/keywright/internal/manage/usage/book"
 	"keywright.dev/keywright/internal/server/liveconfig"
 )
 
@@ -81,6 +82,12 @@ func revokedKeysCheck(revoked *revokedkeys.Memory) check {
 		}
 		return ""
 	}}
+}
+
+// budgetsCheck fails while the counters of budgets are read for the first time: a replica that knows none lets requests
+// through.
+func budgetsCheck(budgets *book.Book) check {
+	return check{"budgets", budgets.Starting, func() string { return "" }}
 }
 
 // errStopping is the error from the signal to stop onwards.

@@ -25,6 +25,7 @@ import (
 	"keywright.dev/keywright/internal/manage/revokedkeys"
 	"keywright.dev/keywright/internal/manage/tokenusage"
 	"keywright.dev/keywright/internal/manage/usage"
+	"keywright.dev/keywright/internal/manage/usage/book"
 	"keywright.dev/keywright/internal/program"
 	"keywright.dev/keywright/internal/server/clusterwatch"
 	"keywright.dev/keywright/internal/server/endedkeys"
@@ -73,7 +74,7 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)
 	}
-	store.View = watch
+	store.View, db.budgets.View = watch, watch
 	g := gate.New(gate.Config{
 		Verifier: verifier, View: clusterwatch.Bounded{Watcher: watch}, Sessions: db.sessions, Now: time.Now, Log: log,
 		Registry: metrics, Uses: db.uses, SeenUsers: db.seen,
@@ -90,11 +91,12 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 		return nil, err
 	}
 	usageService := tokenusage.New(tokenusage.Config{
-		Gate: g, Store: db.db.Usage(), Pricer: priced.table, Metrics: usage.NewMetrics(metrics), Now: time.Now,
+		Gate: g, Store: db.db.Usage(), Pricer: priced.table, Metrics: usage.NewMetrics(metrics), Budgets: db.budgets,
+		Now: time.Now,
 	})
 	unknown := unknownPeppers(verifier.UnknownPeppers)
 	addMetrics(metrics, index, unknown, watch, live)
-	metrics.MustRegister(databaseUp(db.db.Err), databaseMetrics{db.db})
+	metrics.MustRegister(databaseUp(db.db.Err), databaseMetrics{db.db}, book.Metrics{Book: db.budgets})
 	metrics.MustRegister(revokedKeysMetrics(index, db.revoked)...)
 	db.db.LimitAudit(func() (limits audit.Limits, known bool) {
 		limits.Retention, limits.Most, known = live.AuditLimits()
@@ -110,7 +112,8 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 		verifier: verifier, store: store, database: db, watch: watch, gate: g, config: live, prices: priced, heartbeat: beat,
 		unknown: unknown, metrics: metrics,
 		ready: newReadiness(indexCheck(g, watch), configurationCheck(live), pepperCheck(unknown),
-			databaseCheck(db.db.Starting, db.db.Err, db.db.Volume), revokedKeysCheck(db.revoked)),
+			databaseCheck(db.db.Starting, db.db.Err, db.db.Volume), revokedKeysCheck(db.revoked),
+			budgetsCheck(db.budgets)),
 		recurrences: &revokedkeys.Reporter{From: index, Status: store, Log: log},
 		guard:       &httpapi.Guard{Gate: g, Sessions: db.sessions, Database: db.db, Log: log},
 		groups:      managementGroups(managementParts{verifier, store, db, g, live, usageService, priced.table, log}),

@@ -107,7 +107,8 @@ func TestMetricsPage_HasEveryServerMetric(t *testing.T) {
 	server, _, _ = strings.Cut(server, "## Alerts")
 	inCode := submatches(regexp.MustCompile(`"(keywright_\w+)"`),
 		sources(t, "cmd/server")+sources(t, "internal/gate")+
-			sources(t, "internal/manage/audit")+sources(t, "internal/manage/lastuse"))
+			sources(t, "internal/manage/audit")+sources(t, "internal/manage/lastuse")+
+			sources(t, "internal/manage/usage")+sources(t, "internal/manage/usage/book"))
 	onPage := submatches(regexp.MustCompile("(?m)^\\| `(keywright_\\w+)`"), server)
 	if !slices.Equal(inCode, onPage) {
 		t.Errorf("page: %v, code: %v", onPage, inCode)

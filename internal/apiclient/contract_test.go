@@ -41,6 +41,7 @@ func calls(ctx context.Context, c *apiclient.Client) {
 	_ = c.DeleteKey(ctx, name)
 	_, _ = c.Catalog(ctx)
 	_, _ = c.Audit(ctx, apiclient.AuditFilter{})
+	_, _ = c.Budgets(ctx, 1)
 	_, _ = c.Usage(ctx, apiclient.UsageQuery{})
 	_, _ = c.UsageSummary(ctx)
 	_, _ = c.UsageOfJob(ctx, name)

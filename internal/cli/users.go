@@ -16,13 +16,13 @@ import (
 const saveNow = "Save this API key now - it cannot be retrieved later."
 
 func (a *App) adminCommand() *cobra.Command {
-	admin := console.Group(&cobra.Command{Use: "admin", Short: "Manage users, and see token usage."})
+	admin := console.Group(&cobra.Command{Use: "admin", Short: "Manage users, and see token usage and budgets."})
 	users := console.Group(&cobra.Command{Use: "users", Short: "Manage admin users."})
 	users.AddCommand(
 		a.listUsersCommand(), a.createUserCommand(), a.deleteUserCommand(), a.rotateUserCommand(), a.changeRoleCommand(),
 		a.enableUserCommand("enable", true), a.enableUserCommand("disable", false),
 	)
-	admin.AddCommand(users, a.usageCommand())
+	admin.AddCommand(users, a.usageCommand(), a.budgetsCommand())
 	return admin
 }
 

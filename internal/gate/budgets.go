@@ -11,7 +11,7 @@ import (
 
 // checkBudgets refuses a permitted request whose key has a budget that is used up. It is the last check: only a caller
 // who may do what the request asks for learns about budgets.
-func (g *Gate) checkBudgets(d *Decision, now time.Time) {
+func (d *Decision) checkBudgets(now time.Time) {
 	budgets := d.Caller.budgets()
 	if budgets == nil {
 		return
@@ -52,7 +52,9 @@ func overBudget(r *budget.Reached, now time.Time) *Refusal {
 		panic("marshalling text and numbers failed: " + err.Error())
 	}
 	wait := strconv.FormatInt(secondsUntil(r.Resets, now), 10)
-	return newRefusal(http.StatusTooManyRequests, what, string(body), []string{"Retry-After", wait})
+	refusal := newRefusal(http.StatusTooManyRequests, what, string(body), nil)
+	refusal.Header.Set("Retry-After", wait)
+	return refusal
 }
 
 // overBudgetError is the error of a refusal that names a budget.

@@ -46,7 +46,7 @@ func (h *fixture) spend(byKey, byRole int64) {
 			used.Tokens = byRole
 		}
 		for _, p := range budget.Periods() {
-			a.Set(p, now, used)
+			a.Set(p, now, used, 0)
 		}
 	}
 }

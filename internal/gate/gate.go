@@ -69,7 +69,7 @@ func (g *Gate) Decide(r *Request) Decision {
 			d.Outcome = g.authorize(rules, &d.Caller, r)
 		}
 		if d.Outcome == Allowed {
-			g.checkBudgets(&d, now)
+			d.checkBudgets(now)
 		}
 		if d.Outcome == Allowed {
 			g.recordUse(&d.Caller, now, &from)

@@ -113,7 +113,7 @@ func newGate(tb testing.TB, runtime config.Runtime) *gate.Gate {
 		Now: time.Now, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(),
 	})
 	for _, account := range g.Verifier.Accounts() {
-		account.Set(budget.Month, time.Now(), budget.Used{Tokens: 1})
+		account.Set(budget.Month, time.Now(), budget.Used{Tokens: 1}, 0)
 	}
 	rules, err := gate.NewRules(runtime)
 	must(tb, err)

@@ -19,8 +19,8 @@ type Used struct {
 	Tokens, NanoDollars int64
 }
 
-// in returns the amount in a unit.
-func (u Used) in(unit Unit) int64 {
+// In returns the amount in a unit.
+func (u Used) In(unit Unit) int64 {
 	if unit == Tokens {
 		return u.Tokens
 	}
@@ -32,6 +32,8 @@ type figure struct {
 	Used
 	// start and end are in seconds since 1970.
 	start, end int64
+	// read is the number of the read that it is from.
+	read uint64
 }
 
 // Account has the budgets of an owner, and the last known counter of each period. Owner and Budgets must not be
@@ -57,9 +59,19 @@ func (a *Account) Successor(owner Owner, budgets []Budget) *Account {
 	return next
 }
 
-// Set records what was used in the period that contains at.
-func (a *Account) Set(p Period, at time.Time, used Used) {
-	a.figures[p.place()].Store(&figure{Used: used, start: p.StartOf(at).Unix(), end: p.EndOf(at).Unix()})
+// Set records what was used in the period that contains at, as a numbered read found it. It changes nothing if a later
+// read was recorded before.
+func (a *Account) Set(p Period, at time.Time, used Used, read uint64) {
+	next := &figure{Used: used, start: p.StartOf(at).Unix(), end: p.EndOf(at).Unix(), read: read}
+	for place := &a.figures[p.place()]; ; {
+		last := place.Load()
+		if last != nil && last.read > read {
+			return
+		}
+		if place.CompareAndSwap(last, next) {
+			return
+		}
+	}
 }
 
 // Used returns what was used in the period that contains now, and whether that is known. The counter of an earlier
@@ -88,5 +100,5 @@ func (a *Account) Periods() (all []Period) {
 // isUsedUp reports whether a budget of the account is used up. One whose counter is unknown is not.
 func (a *Account) isUsedUp(b *Budget, now time.Time) bool {
 	used, known := a.Used(b.Period, now)
-	return known && used.in(b.Unit) >= b.Amount
+	return known && used.In(b.Unit) >= b.Amount
 }

@@ -43,18 +43,6 @@ func (all Accounts) Judge(now time.Time) (j Judgement) {
 	return j
 }
 
-// Reached returns every budget that is used up.
-func (all Accounts) Reached(now time.Time) (reached []Reached) {
-	for _, a := range all {
-		for i := range a.Budgets {
-			if b := &a.Budgets[i]; a.isUsedUp(b, now) {
-				reached = append(reached, Reached{Owner: a.Owner, Budget: *b, Resets: b.Period.EndOf(now)})
-			}
-		}
-	}
-	return reached
-}
-
 // Remaining returns how much of a unit a request may use before a budget refuses the next one, and whether any
 // budget of that unit refuses requests. A budget whose counter is unknown counts as unused.
 func (all Accounts) Remaining(unit Unit, now time.Time) (remaining int64, limited bool) {
@@ -65,7 +53,7 @@ func (all Accounts) Remaining(unit Unit, now time.Time) (remaining int64, limite
 				continue
 			}
 			used, _ := a.Used(b.Period, now)
-			left := max(0, b.Amount-used.in(unit))
+			left := max(0, b.Amount-used.In(unit))
 			if !limited || left < remaining {
 				remaining, limited = left, true
 			}

@@ -12,8 +12,8 @@ import (
 // accounts are the budgets of all keys and roles. Index.mu guards them. An account outlives a change of its owner's
 // other fields, so that its counters stay known.
 type accounts struct {
-	// byKey has the accounts of the objects with budgets of their own.
-	byKey map[ID]*budget.Account
+	// byUID has the accounts of the objects with budgets of their own, by their uids.
+	byUID map[string]*budget.Account
 	// byRole has the accounts of the roles with budgets.
 	byRole map[string]*budget.Account
 }
@@ -21,19 +21,25 @@ type accounts struct {
 // setKey records the budgets of an object in place of those of prev, which may be nil or an earlier object of the same
 // name.
 func (a *accounts) setKey(prev, next *object, budgets []budget.Budget) {
+	if prev != nil && prev.uid != next.uid {
+		a.removeKey(prev)
+	}
 	if len(budgets) == 0 {
-		delete(a.byKey, next.id)
+		a.removeKey(next)
 		return
 	}
-	if a.byKey == nil {
-		a.byKey = map[ID]*budget.Account{}
-	}
-	var before *budget.Account
-	if prev != nil && prev.uid == next.uid {
-		before = a.byKey[next.id]
+	if a.byUID == nil {
+		a.byUID = map[string]*budget.Account{}
 	}
 	owner := budget.Owner{KeyUID: next.uid, Key: next.id.Namespace + "/" + next.id.Name}
-	a.byKey[next.id] = before.Successor(owner, budgets)
+	a.byUID[next.uid] = a.byUID[next.uid].Successor(owner, budgets)
+}
+
+// removeKey removes the budgets of an object, which may be nil.
+func (a *accounts) removeKey(o *object) {
+	if o != nil {
+		delete(a.byUID, o.uid)
+	}
 }
 
 // setRoles records the budgets of all roles. It reports whether any account changed.
@@ -49,38 +55,53 @@ func (a *accounts) setRoles(byName map[string]access.Role) (changed bool) {
 	return changed
 }
 
-// of returns the accounts whose budgets apply to an object, and nil if there are none.
-func (a *accounts) of(o *object) *budget.Accounts {
-	var all budget.Accounts
-	if own := a.byKey[o.id]; own != nil {
+// of returns the accounts whose budgets apply to a key with this uid and these roles.
+func (a *accounts) of(uid string, roles []string) (all budget.Accounts) {
+	if own := a.byUID[uid]; own != nil {
 		all = append(all, own)
 	}
-	if o.rights != nil && len(a.byRole) > 0 {
-		for _, role := range o.rights.Roles {
-			if shared := a.byRole[role]; shared != nil {
-				all = append(all, shared)
-			}
+	if len(a.byRole) == 0 {
+		return all
+	}
+	for _, role := range roles {
+		if shared := a.byRole[role]; shared != nil {
+			all = append(all, shared)
 		}
 	}
-	if all == nil {
-		return nil
-	}
-	return &all
+	return all
 }
 
 // limit sets the accounts of an object.
-func (x *Index) limit(o *object) { o.accounts.Store(x.accounts.of(o)) }
+func (x *Index) limit(o *object) {
+	var roles []string
+	if o.rights != nil {
+		roles = o.rights.Roles
+	}
+	if all := x.accounts.of(o.uid, roles); all != nil {
+		o.accounts.Store(&all)
+		return
+	}
+	o.accounts.Store(nil)
+}
 
 // Accounts returns the budgets of all keys, sorted by <namespace>/<name>, and then those of all roles, sorted by name.
 func (v *Verifier) Accounts() budget.Accounts {
 	x := v.index
 	x.mu.Lock()
-	all := make(budget.Accounts, 0, len(x.accounts.byKey)+len(x.accounts.byRole))
-	all = slices.AppendSeq(all, maps.Values(x.accounts.byKey))
+	all := make(budget.Accounts, 0, len(x.accounts.byUID)+len(x.accounts.byRole))
+	all = slices.AppendSeq(all, maps.Values(x.accounts.byUID))
 	all = slices.AppendSeq(all, maps.Values(x.accounts.byRole))
 	x.mu.Unlock()
 	slices.SortFunc(all, compareOwners)
 	return all
+}
+
+// AccountsOf returns the budgets of the APIKey with this uid, and those of roles.
+func (v *Verifier) AccountsOf(keyUID string, roles []string) (all budget.Accounts) {
+	x := v.index
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.accounts.of(keyUID, roles)
 }
 
 func compareOwners(a, b *budget.Account) int {

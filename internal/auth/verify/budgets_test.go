@@ -98,7 +98,7 @@ func TestBudgets_KeepTheirCounters(t *testing.T) {
 	l := newLimited(t, budgets("a"), "team")
 	l.index.PutRole("team", access.Role{Budgets: budgets("t")})
 	for _, a := range l.want(t, "team/ci=a team=t") {
-		a.Set(budget.Day, now, budget.Used{Tokens: 5})
+		a.Set(budget.Day, now, budget.Used{Tokens: 5}, 0)
 	}
 	wantKnown := func(want ...bool) {
 		t.Helper()
@@ -148,7 +148,7 @@ func TestBudgets_MayChangeDuringVerification(t *testing.T) {
 		l.index.Put(apiKeyID("ci"), l.key)
 		l.index.PutRole("team", access.Role{Budgets: budgets(fmt.Sprint("t", i))})
 		for _, a := range l.Accounts() {
-			a.Set(budget.Day, now, budget.Used{Tokens: int64(i)})
+			a.Set(budget.Day, now, budget.Used{Tokens: int64(i)}, 0)
 		}
 	}
 	readers.Wait()

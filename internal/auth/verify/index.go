@@ -91,7 +91,7 @@ func (x *Index) Delete(id ID) (ended []pepper.Digest) {
 // delete is Delete for a caller that holds mu.
 func (x *Index) delete(id ID) {
 	prev := x.objects.find(id)
-	delete(x.accounts.byKey, id)
+	x.accounts.removeKey(prev)
 	x.objects.removeName(id)
 	x.swap(prev, nil)
 }

@@ -26,7 +26,7 @@ func (f *fixture) limit(tb testing.TB, budgets ...budget.Budget) {
 	})
 	for _, a := range f.config.Gate.Verifier.Accounts() {
 		for _, p := range budget.Periods() {
-			a.Set(p, now, budget.Used{Tokens: 100, NanoDollars: 100})
+			a.Set(p, now, budget.Used{Tokens: 100, NanoDollars: 100}, 0)
 		}
 	}
 }

@@ -99,6 +99,26 @@ func TestRecord_StoresTheReporter(t *testing.T) {
 	}
 }
 
+// counted records whose budgets were brought into force.
+type counted []string
+
+func (c *counted) Recorded(_ context.Context, r *usage.Reporter) { *c = append(*c, r.KeyUID) }
+
+func TestRecord_BringsBudgetsIntoForce(t *testing.T) {
+	e, reporters := newEnv(t), &counted{}
+	e.Budgets = reporters
+	if _, err := e.Record(t.Context(), e.by(reporterKey), []usage.Record{call(), call()}); err != nil {
+		t.Fatal(err)
+	}
+	e.store.err = errors.New("the database is away")
+	if _, err := e.Record(t.Context(), e.by(reporterKey), []usage.Record{call()}); err == nil {
+		t.Fatal("stored")
+	}
+	if got := fmt.Sprint(*reporters); got != "[uid-of-reporter]" {
+		t.Error(got)
+	}
+}
+
 func TestRecord_CompletesRecords(t *testing.T) {
 	e := newEnv(t)
 	given := call()

@@ -24,7 +24,14 @@ type Config struct {
 	Pricer usage.Pricer
 	// Metrics counts what is stored. May be nil.
 	Metrics *usage.Metrics
+	// Budgets learns of stored records before their reporter gets its answer. May be nil.
+	Budgets Budgets
 	Now     func() time.Time
+}
+
+// Budgets brings the counters of a reporter's budgets into force. In the server it is a *book.Book.
+type Budgets interface {
+	Recorded(ctx context.Context, reporter *usage.Reporter)
 }
 
 // Service records and reports token usage. It is safe for concurrent use.
@@ -85,10 +92,14 @@ func (s *Service) Record(ctx context.Context, caller manage.Caller, records []us
 		return 0, err
 	}
 	defer leave()
-	stored, err = s.Store.Append(context.WithoutCancel(ctx), records)
+	ctx = context.WithoutCancel(ctx)
+	stored, err = s.Store.Append(ctx, records)
 	// If some records were stored before, it is not known which are new.
 	if s.Metrics != nil && stored == len(records) {
 		s.Metrics.Observe(records)
+	}
+	if stored > 0 && s.Budgets != nil {
+		s.Budgets.Recorded(ctx, &records[0].Reporter)
 	}
 	return stored, failed(err)
 }
