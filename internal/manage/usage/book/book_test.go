@@ -127,7 +127,7 @@ func runWith(t *testing.T, s *store, all *accounts, test func(t *testing.T, e *e
 	})
 }
 
-func (e *env) pass(d time.Duration) {
+func (*env) pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }

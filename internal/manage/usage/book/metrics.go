@@ -17,7 +17,7 @@ var (
 type Metrics struct{ Book *Book }
 
 // Describe is part of prometheus.Collector.
-func (m Metrics) Describe(out chan<- *prometheus.Desc) { out <- ratioDesc; out <- countDesc }
+func (Metrics) Describe(out chan<- *prometheus.Desc) { out <- ratioDesc; out <- countDesc }
 
 // Collect is part of prometheus.Collector.
 func (m Metrics) Collect(out chan<- prometheus.Metric) {
