@@ -257,7 +257,7 @@ func TestUsageRecord_RefusesBadBodies(t *testing.T) {
 		"deep in an array": {sent{body: strings.Repeat("[", 100_000)}, 400, notJSON},
 		"too many records": {
 			sent{body: strings.Repeat(aCall+"\n", usage.MaxBatch+1), media: mediaLines}, 413,
-			"The body has more than 10000 records",
+			fmt.Sprintf("The body has more than %d records", usage.MaxBatch),
 		},
 		"millions of values": {
 			sent{body: "[" + strings.Repeat("1,", 4_000_000) + "1]"}, 422, "record 0: must be a JSON object",

@@ -308,10 +308,11 @@ func TestUsage_JobsWithOddNames(t *testing.T) {
 func TestUsage_JobIsCutAtALimit(t *testing.T) {
 	e := newUsageEnv(t)
 	record := call("%d", "2030-01-01T00:00:00Z", "acme", "large", tokens+`,"job_id":"huge"`)
-	for batch := range 2 {
+	const calls = 10_001
+	for first := 0; first < calls; first += usage.MaxBatch {
 		var body strings.Builder
-		for i := range usage.MaxBatch - batch*(usage.MaxBatch-1) {
-			fmt.Fprintf(&body, record+"\n", batch*usage.MaxBatch+i)
+		for i := first; i < min(first+usage.MaxBatch, calls); i++ {
+			fmt.Fprintf(&body, record+"\n", i)
 		}
 		if r := e.report(sent{key: reporterKey, body: body.String(), media: mediaLines}); r.Code != 200 {
 			t.Fatal(r.Body)

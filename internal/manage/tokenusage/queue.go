@@ -12,7 +12,7 @@ const (
 	// bounded time, so that the last one is answered before its client gives up.
 	maxWriters, maxCalls = 4, 64
 	// maxRecords bounds the records of all of them: the memory that waiting takes.
-	maxRecords = 2 * usage.MaxBatch
+	maxRecords = 10 * usage.MaxBatch
 )
 
 var errBusy = &manage.Error{Kind: manage.Busy, Text: "Too much token usage is reported at once: try again soon"}

@@ -230,7 +230,7 @@ func TestRecord_ReportsAnUnavailableStore(t *testing.T) {
 func TestRecord_RefusesWhatIsTooMuchAtOnce(t *testing.T) {
 	for name, c := range map[string]struct{ clients, records, fit int }{
 		"many clients":  {100, 1, 64},
-		"large batches": {5, usage.MaxBatch, 2},
+		"large batches": {12, usage.MaxBatch, 10},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -18,8 +18,9 @@ const (
 	MaxText = 256
 	// MaxBody bounds a request with records, in bytes as sent and as decompressed.
 	MaxBody = 10 << 20
-	// MaxBatch is the number of records of a request.
-	MaxBatch = 10_000
+	// MaxBatch is the number of records of a request. One transaction stores them, while others wait: at the worst, with
+	// names that all differ, for half a second.
+	MaxBatch = 2_000
 	// MaxAhead is how far a record's time may be ahead of the server's clock.
 	MaxAhead = 5 * time.Minute
 )
