@@ -3,10 +3,12 @@ package database
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"keywright.dev/keywright/internal/manage/audit"
 	"keywright.dev/keywright/internal/manage/revokedkeys"
+	"keywright.dev/keywright/internal/manage/usage"
 	"keywright.dev/keywright/internal/program"
 )
 
@@ -50,6 +52,10 @@ type table struct {
 	// key are the columns of the primary key, order the column that is smallest in the oldest rows, and age the one that
 	// retention counts from.
 	name, key, order, age string
+	// tie orders the rows that are equal in order. Without it, excess rows are removed with all that are equal to them.
+	tie string
+	// wholeDays is true if age removes whole days in UTC only: then sums of days and of their parts end together.
+	wholeDays bool
 	// retention is zero if age alone removes no row, and most is zero if another rule bounds the table.
 	retention time.Duration
 	most      int
@@ -114,7 +120,11 @@ func (d *DB) removeOld(ctx context.Context, t *table, now time.Time) error {
 	if t.retention <= 0 {
 		return nil
 	}
-	return d.removeInBatches(ctx, t, removedOld, t.age+" <", now.Add(-t.retention).UnixMicro())
+	oldest := now.Add(-t.retention)
+	if t.wholeDays {
+		oldest = usage.Day.StartOf(oldest)
+	}
+	return d.removeInBatches(ctx, t, removedOld, t.age+" < $1", oldest.UnixMicro())
 }
 
 // removeExcess finds the newest of the rows beyond the bound first, so that replicas that do the same at once do not
@@ -129,7 +139,7 @@ func (d *DB) removeExcess(ctx context.Context, t *table) error {
 	if err != nil || len(newest) == 0 {
 		return err
 	}
-	return d.removeInBatches(ctx, t, removedExcess, t.order+" <=", newest[0])
+	return d.removeInBatches(ctx, t, removedExcess, t.order+" <= $1", newest[0])
 }
 
 func readInt(from row) (n int64, err error) {
@@ -137,11 +147,12 @@ func readInt(from row) (n int64, err error) {
 	return n, err
 }
 
-func (d *DB) removeInBatches(ctx context.Context, t *table, why, comparison string, value int64) error {
+func (d *DB) removeInBatches(ctx context.Context, t *table, why, comparison string, values ...any) error {
 	statement := "DELETE FROM " + t.name + " WHERE (" + t.key + ") IN (SELECT " + t.key + " FROM " + t.name +
-		" WHERE " + comparison + " $1 LIMIT $2)"
+		" WHERE " + comparison + fmt.Sprintf(" LIMIT $%d)", len(values)+1)
+	values = append(values, removeAtOnce)
 	for {
-		removed, err := d.remove(ctx, t.name, why, statement, value, removeAtOnce)
+		removed, err := d.remove(ctx, t.name, why, statement, values...)
 		if err != nil || removed < removeAtOnce {
 			return err
 		}

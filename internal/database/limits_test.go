@@ -25,6 +25,9 @@ const (
 	days400 = 400 * 24 * time.Hour
 )
 
+// afterNoon is how long the day of noon goes on. Sums of token usage stay for whole days.
+var afterNoon = usage.Day.StartOf(noon).Add(24 * time.Hour).Sub(noon)
+
 // growing is how a table grows.
 type growing struct {
 	// add adds rows number from to from+n-1, each a microsecond later than the one before.
@@ -104,15 +107,28 @@ func growingTables() map[string]growing {
 			stays: 48 * time.Hour, most: fewRows, first: "SELECT id FROM usage_records WHERE id = '0'", add: addUsage,
 		},
 		"usage_rollups": {
-			stays: 72 * time.Hour, most: fewRows, add: addUsage,
+			stays: 72*time.Hour + afterNoon, most: fewRows, add: addUsage,
 			first: fmt.Sprint("SELECT 'it' FROM usage_rollups WHERE quarter = ", firstQuarter),
 		},
 		"usage_tags": {
-			stays: 72 * time.Hour, most: fewRows, add: addUsage,
+			stays: 72*time.Hour + afterNoon, most: fewRows, add: addUsage,
 			first: fmt.Sprint("SELECT tag FROM usage_tags WHERE quarter = ", firstQuarter),
 		},
+		"usage_days": {
+			stays: 72*time.Hour + afterNoon, most: fewRows,
+			first: "SELECT 'it' FROM usage_days WHERE series = 0",
+			add: func(t *testing.T, d *database.DB, from, n int) {
+				t.Helper()
+				for i := from; i < from+n; i++ {
+					day := usage.Day.StartOf(noon).AddDate(0, 0, i/900).UnixMicro()
+					must(t, d.Do(t.Context(),
+						fmt.Sprintf("INSERT INTO usage_days VALUES (%d, %d, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0)", i, day)))
+				}
+			},
+		},
 		"usage_jobs": {
-			stays: 48 * time.Hour, most: fewRows, first: "SELECT job FROM usage_jobs WHERE job = 'job-0'", add: addUsage,
+			stays: 48*time.Hour + afterNoon, most: fewRows, add: addUsage,
+			first: "SELECT job FROM usage_jobs WHERE job = 'job-0'",
 		},
 		"usage_counters": {
 			stays: 62 * 24 * time.Hour, most: fewRows, first: "SELECT key_uid FROM usage_counters WHERE key_uid = 'uid-0'",

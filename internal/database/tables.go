@@ -11,7 +11,7 @@ import (
 // growing are the tables that grow. Those of token usage are counted by purgeUsage.
 var growing = []string{
 	"audit", "last_uses", "revoked_keys", "seen_users", "sessions",
-	"usage_counters", "usage_jobs", "usage_records", "usage_rollups", "usage_series", "usage_tags",
+	"usage_counters", "usage_days", "usage_jobs", "usage_records", "usage_rollups", "usage_series", "usage_tags",
 }
 
 // Table is what is known of a table.

@@ -173,7 +173,7 @@ func (i *insertion) statement(n, columns int) string {
 }
 
 // perInsert is how many rows of token usage go into one statement.
-const perInsert = 8
+const perInsert = 12
 
 // insertAll prepares the statement of a full batch, because to parse it takes longer than to execute it.
 func insertAll[T any](ctx context.Context, tx *sql.Tx, i *insertion, of []T, columns func(T) []any) error {

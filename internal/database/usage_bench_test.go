@@ -70,9 +70,9 @@ func BenchmarkUsage_Append(b *testing.B) {
 	}
 }
 
-// BenchmarkUsage_Summary compares the report by model and the top jobs of 30 days with bare sums over the same
-// roll-ups. These stand for 10 million calls: 100 series in each quarter of an hour, and 20,000 jobs. They are
-// generated in the database, without the records, which a summary does not read.
+// BenchmarkUsage_Summary compares the totals of one and 7 days, the report by model and the top jobs of 30 days with
+// bare sums over the same roll-ups. These stand for 10 million calls: 100 series in each quarter of an hour, and 20,000
+// jobs. They are generated in the database, without the records, which a summary does not read.
 func BenchmarkUsage_Summary(b *testing.B) {
 	for name, url := range benchURLs(b) {
 		b.Run(name, func(b *testing.B) {
@@ -98,8 +98,12 @@ func BenchmarkUsage_Summary(b *testing.B) {
 
 func summary(b *testing.B, d *database.DB) {
 	b.Helper()
-	report, err := d.Usage().Report(b.Context(), usage.Query{Since: benchStart, GroupBy: usage.ByModel})
-	mustBench(b, err)
+	var report *usage.Report
+	for i, by := range []usage.Grouping{"", "", usage.ByModel} {
+		var err error
+		report, err = d.Usage().Report(b.Context(), usage.Query{Since: benchDay(benchDays[i]), GroupBy: by})
+		mustBench(b, err)
+	}
 	top, err := d.Usage().TopJobs(b.Context(), benchStart, 5)
 	if err != nil || len(report.Lines) != 5 || report.Calls < 10_000_000 || len(top) != 5 {
 		b.Fatal(report.Calls, len(report.Lines), len(top), err)

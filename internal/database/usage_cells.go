@@ -13,13 +13,14 @@ import (
 
 type (
 	rollupCell struct{ series, quarter int64 }
+	dayCell    struct{ series, day int64 }
 	tagCell    struct {
 		rollupCell
 		tag string
 	}
 	jobCell struct {
-		job     string
-		quarter int64
+		job string
+		day int64
 	}
 	counterCell struct {
 		keyUID, role string
@@ -31,6 +32,7 @@ type (
 // cells are what some records add to the roll-ups and counters.
 type cells struct {
 	rollups  map[rollupCell]*usage.Totals
+	days     map[dayCell]*usage.Totals
 	tags     map[tagCell]*usage.Totals
 	jobs     map[jobCell]*usage.Totals
 	counters map[counterCell]*usage.Totals
@@ -38,8 +40,8 @@ type cells struct {
 
 func newCells() *cells {
 	return &cells{
-		rollups: map[rollupCell]*usage.Totals{}, tags: map[tagCell]*usage.Totals{}, jobs: map[jobCell]*usage.Totals{},
-		counters: map[counterCell]*usage.Totals{},
+		rollups: map[rollupCell]*usage.Totals{}, days: map[dayCell]*usage.Totals{}, tags: map[tagCell]*usage.Totals{},
+		jobs: map[jobCell]*usage.Totals{}, counters: map[counterCell]*usage.Totals{},
 	}
 }
 
@@ -61,12 +63,14 @@ func (c *cells) addRecord(r *usageRow) {
 // add adds what a record with these roles changes to all its cells.
 func (c *cells) add(r *usageRow, roles []string, change *usage.Totals) {
 	at := rollupCell{r.series, usage.QuarterOf(r.At).UnixMicro()}
+	day := usage.Day.StartOf(r.At).UnixMicro()
 	addTo(c.rollups, at, change)
+	addTo(c.days, dayCell{r.series, day}, change)
 	for _, tag := range r.Tags {
 		addTo(c.tags, tagCell{at, text(tag)}, change)
 	}
 	if r.Job != "" {
-		addTo(c.jobs, jobCell{text(r.Job), at.quarter}, change)
+		addTo(c.jobs, jobCell{text(r.Job), day}, change)
 	}
 	for _, period := range usage.Periods() {
 		start := period.StartOf(r.At).UnixMicro()
@@ -114,6 +118,13 @@ var rollupTable = cellTable[rollupCell]{
 	sums:   totalsColumns, sumsOf: totalsValues,
 }
 
+var dayTable = cellTable[dayCell]{
+	name: "usage_days", key: []string{"series", "day"},
+	compare: func(a, b dayCell) int { return cmp.Or(cmp.Compare(a.series, b.series), cmp.Compare(a.day, b.day)) },
+	values:  func(c dayCell) []any { return []any{c.series, c.day} },
+	sums:    totalsColumns, sumsOf: totalsValues,
+}
+
 var tagTable = cellTable[tagCell]{
 	name: "usage_tags", key: []string{"series", "quarter", "tag"},
 	compare: func(a, b tagCell) int {
@@ -124,12 +135,10 @@ var tagTable = cellTable[tagCell]{
 }
 
 var jobTable = cellTable[jobCell]{
-	name: "usage_jobs", key: []string{"job", "quarter"},
-	compare: func(a, b jobCell) int {
-		return cmp.Or(strings.Compare(a.job, b.job), cmp.Compare(a.quarter, b.quarter))
-	},
-	values: func(c jobCell) []any { return []any{c.job, c.quarter} },
-	sums:   totalsColumns, sumsOf: totalsValues,
+	name: "usage_jobs", key: []string{"job", "day"},
+	compare: func(a, b jobCell) int { return cmp.Or(strings.Compare(a.job, b.job), cmp.Compare(a.day, b.day)) },
+	values:  func(c jobCell) []any { return []any{c.job, c.day} },
+	sums:    totalsColumns, sumsOf: totalsValues,
 }
 
 var counterTable = cellTable[counterCell]{
@@ -150,6 +159,9 @@ var counterTable = cellTable[counterCell]{
 // deadlock.
 func (c *cells) save(ctx context.Context, transaction *sql.Tx) error {
 	if err := rollupTable.save(ctx, transaction, c.rollups); err != nil {
+		return err
+	}
+	if err := dayTable.save(ctx, transaction, c.days); err != nil {
 		return err
 	}
 	if err := tagTable.save(ctx, transaction, c.tags); err != nil {

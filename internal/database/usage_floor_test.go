@@ -96,10 +96,13 @@ func insertBare(b *testing.B, d *database.DB, records []usage.Record, rows int) 
 	return tx.Commit()
 }
 
-// benchStart is when the generated roll-ups begin.
-var benchStart = usage.QuarterOf(noon.Add(time.Hour))
+// benchStart is when the generated roll-ups begin, and benchDays are those of a summary: the last one is its today.
+var benchStart, benchDays = usage.Day.StartOf(noon.Add(24 * time.Hour)), [...]int{29, 23, 0}
 
-// generateRollups generates the roll-ups of 30 days, for the series of one batch.
+// benchDay is the beginning of one of the days.
+func benchDay(n int) time.Time { return benchStart.Add(time.Duration(n) * 24 * time.Hour) }
+
+// generateRollups generates the roll-ups of 30 days, for the series of one batch. One in five jobs runs on two days.
 func generateRollups(b *testing.B, d *database.DB) {
 	b.Helper()
 	_, err := d.Usage().Append(b.Context(), batchOf(0))
@@ -111,27 +114,39 @@ func generateRollups(b *testing.B, d *database.DB) {
 	quarter := fmt.Sprintf("%d + CAST(%d AS BIGINT) * ", benchStart.UnixMicro(), usage.Quarter.Microseconds())
 	mustBench(b, d.Do(b.Context(),
 		count(30*96)+"INSERT INTO usage_rollups SELECT id, "+quarter+"i, "+sums+"usage_series, n"))
-	mustBench(b, d.Do(b.Context(), count(120_000)+"INSERT INTO usage_jobs SELECT 'job-' || (i % 20000), "+quarter+
-		"((i % 20000 + i / 20000) % 2880), "+sums+"n"))
+	day := fmt.Sprintf("%d + CAST(%d AS BIGINT) * ", benchStart.UnixMicro(), 24*time.Hour.Microseconds())
+	mustBench(b, d.Do(b.Context(), "INSERT INTO usage_days SELECT series, "+day+
+		fmt.Sprintf("((quarter - %d) / %d), ", benchStart.UnixMicro(), 24*time.Hour.Microseconds())+allSums+
+		fmt.Sprintf(" FROM usage_rollups WHERE quarter >= %d GROUP BY 1, 2", benchStart.UnixMicro())))
+	mustBench(b, d.Do(b.Context(), count(24_000)+"INSERT INTO usage_jobs SELECT 'job-' || (i % 20000), "+day+
+		"((i % 20000 + i / 20000) % 30), "+sums+"n"))
 }
 
-// bareSummary reads the same sums as a summary by two statements.
+const allSums = "sum(calls), sum(unpriced), sum(timed), sum(input), sum(output), sum(cache_read), sum(cache_write)," +
+	" sum(reasoning), sum(cost), sum(duration_ms)"
+
+// bareSummary reads the same sums as a summary, from the same tables, by a statement for each of its parts.
 func bareSummary(b *testing.B, d *database.DB) {
 	b.Helper()
-	const sums = "sum(calls), sum(unpriced), sum(timed), sum(input), sum(output), sum(cache_read), sum(cache_write)," +
-		" sum(reasoning), sum(cost), sum(duration_ms)"
-	for statement, want := range map[string]int{
-		"SELECT provider, model, " + sums + " FROM usage_series s JOIN usage_rollups r ON r.series = s.id" +
-			" WHERE quarter >= $1 GROUP BY provider, model ORDER BY sum(cost) DESC": 5,
-		"SELECT job, " + sums + " FROM usage_jobs WHERE quarter >= $1 GROUP BY job ORDER BY sum(cost) DESC LIMIT 5": 5,
+	const total = "SELECT " + allSums + " FROM usage_days WHERE day >= $1"
+	for _, part := range []struct {
+		statement string
+		day, want int
+	}{
+		{total, benchDays[0], 1},
+		{total, benchDays[1], 1},
+		{"SELECT provider, model, " + allSums + " FROM usage_series s JOIN usage_days r ON r.series = s.id" +
+			" WHERE day >= $1 GROUP BY provider, model ORDER BY sum(cost) DESC", benchDays[2], 5},
+		{"SELECT job, " + allSums + " FROM usage_jobs WHERE day >= $1 GROUP BY job ORDER BY sum(cost) DESC LIMIT 5",
+			benchDays[2], 5},
 	} {
-		rows, err := d.Pool().QueryContext(b.Context(), statement, benchStart.UnixMicro())
+		rows, err := d.Pool().QueryContext(b.Context(), part.statement, benchDay(part.day).UnixMicro())
 		mustBench(b, err)
 		n := 0
 		for rows.Next() {
 			n++
 		}
-		if rows.Err() != nil || n != want {
+		if rows.Err() != nil || n != part.want {
 			b.Fatal(n, rows.Err())
 		}
 		mustBench(b, rows.Close())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strings"
 	"time"
 
 	"keywright.dev/keywright/internal/manage/usage"
@@ -44,15 +45,19 @@ func (d *DB) usageTables() []table {
 			retention: limits.Retention, most: limits.Most,
 		},
 		table{
-			name: "usage_jobs", key: "job, quarter", order: "quarter", age: "quarter",
+			name: "usage_jobs", key: "job, day", order: "day", tie: "job", age: "day", wholeDays: true,
 			retention: limits.Retention, most: limits.Most,
 		},
 		table{
-			name: "usage_rollups", key: "series, quarter", order: "quarter", age: "quarter",
+			name: "usage_rollups", key: "series, quarter", order: "quarter", age: "quarter", wholeDays: true,
 			retention: limits.RollupRetention, most: rollups,
 		},
 		table{
-			name: "usage_tags", key: "series, quarter, tag", order: "quarter", age: "quarter",
+			name: "usage_days", key: "series, day", order: "day", tie: "series", age: "day", wholeDays: true,
+			retention: limits.RollupRetention, most: rollups,
+		},
+		table{
+			name: "usage_tags", key: "series, quarter, tag", order: "quarter", age: "quarter", wholeDays: true,
 			retention: limits.RollupRetention, most: rollups,
 		},
 	)
@@ -110,13 +115,18 @@ func (d *DB) countSlice(ctx context.Context, t *table, until int64) (*span, int6
 
 // removeFrom removes all but the newest rows of a slice, and everything before it.
 func (d *DB) removeFrom(ctx context.Context, t *table, slice span, kept, newer int64) error {
-	newest, err := query(ctx, d, "find the excess rows of "+t.name, readInt,
-		"SELECT "+t.order+" FROM "+t.name+" WHERE "+t.order+" < $1 ORDER BY "+t.order+" DESC LIMIT 1 OFFSET $2",
+	columns, comparison := t.order, t.order+" <= $1"
+	if t.tie != "" {
+		columns, comparison = t.order+", "+t.tie, "("+t.order+", "+t.tie+") <= ($1, $2)"
+	}
+	newest, err := query(ctx, d, "find the excess rows of "+t.name, readPosition(t),
+		"SELECT "+columns+" FROM "+t.name+" WHERE "+t.order+" < $1 ORDER BY "+
+			strings.ReplaceAll(columns, ",", " DESC,")+" DESC LIMIT 1 OFFSET $2",
 		slice.until, kept)
 	if err != nil || len(newest) == 0 {
 		return err
 	}
-	if err := d.removeInBatches(ctx, t, removedExcess, t.order+" <=", newest[0]); err != nil {
+	if err := d.removeInBatches(ctx, t, removedExcess, comparison, newest[0]...); err != nil {
 		return err
 	}
 	counted, err := query(ctx, d, "count the rows of "+t.name, readInt,
@@ -127,6 +137,19 @@ func (d *DB) removeFrom(ctx context.Context, t *table, slice span, kept, newer i
 	return err
 }
 
+// readPosition reads the place of a row in the order of its table.
+func readPosition(t *table) func(row) ([]any, error) {
+	return func(from row) ([]any, error) {
+		var order, tie any
+		if t.tie == "" {
+			err := from.Scan(&order)
+			return []any{order}, err
+		}
+		err := from.Scan(&order, &tie)
+		return []any{order, tie}, err
+	}
+}
+
 // seriesMargin is longer than the time that a series is in use after the one that is stored, and than any transaction.
 const seriesMargin = 2 * touchEvery
 
@@ -134,7 +157,7 @@ const seriesMargin = 2 * touchEvery
 func (d *DB) removeUnusedSeries(ctx context.Context, now time.Time) error {
 	oldest := now.UnixMicro()
 	for table, column := range map[string]string{
-		"usage_records": "received_at", "usage_rollups": "quarter", "usage_tags": "quarter",
+		"usage_records": "received_at", "usage_rollups": "quarter", "usage_days": "day", "usage_tags": "quarter",
 	} {
 		first, err := query(ctx, d, "find rows of "+table, readMaybeInt, "SELECT min("+column+") FROM "+table)
 		if err != nil {
@@ -146,7 +169,7 @@ func (d *DB) removeUnusedSeries(ctx context.Context, now time.Time) error {
 	}
 	series := table{name: "usage_series", key: "id"}
 	unused := oldest - seriesMargin.Microseconds()
-	if err := d.removeInBatches(ctx, &series, removedOld, "used_at <", unused); err != nil {
+	if err := d.removeInBatches(ctx, &series, removedOld, "used_at < $1", unused); err != nil {
 		return err
 	}
 	counted, err := query(ctx, d, "count the rows of usage_series", readInt, "SELECT count(*) FROM usage_series")

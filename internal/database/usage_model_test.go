@@ -70,7 +70,7 @@ func someRecords(t *rapid.T, from, n int) (all []usage.Record) {
 	return all
 }
 
-// someQuery draws a query whose bounds are whole quarters of an hour.
+// someQuery draws a query whose bounds are whole quarters of an hour, or days in UTC.
 func someQuery(t *rapid.T) usage.Query {
 	q := usage.Query{
 		GroupBy:  rapid.SampledFrom(append(usage.Groupings(), "")).Draw(t, "group by"),
@@ -79,12 +79,14 @@ func someQuery(t *rapid.T) usage.Query {
 		Model:    rapid.SampledFrom([]string{"", "", "large"}).Draw(t, "of model"),
 		CallType: rapid.SampledFrom([]string{"", "", "chat"}).Draw(t, "of call type"),
 	}
+	unit := rapid.SampledFrom([]time.Duration{usage.Quarter, 24 * time.Hour}).Draw(t, "unit")
 	bound := func(name string) time.Time {
 		if !rapid.Bool().Draw(t, name+" is given") {
 			return time.Time{}
 		}
 		quarters := rapid.IntRange(-200, 200).Draw(t, name)
-		return rapid.SampledFrom(aroundChanges).Draw(t, name+" around").Add(time.Duration(quarters) * usage.Quarter)
+		around := rapid.SampledFrom(aroundChanges).Draw(t, name+" around")
+		return around.Add(time.Duration(quarters) * usage.Quarter).Truncate(unit)
 	}
 	q.Since, q.Until = bound("since"), bound("until")
 	return q

@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// reportSlice bounds the time whose roll-ups one operation reads. So a report over years does not hold up others.
-	reportSlice = 7 * 24 * time.Hour
+	// quartersAtOnce and daysAtOnce bound the time whose roll-ups one operation reads. So a report over years does not
+	// hold up others.
+	quartersAtOnce, daysAtOnce = 7 * 24 * time.Hour, 366 * 24 * time.Hour
 	// recordsPerSlice bounds the records that one operation of a report by job reads.
 	recordsPerSlice = 20_000
 )
@@ -36,6 +37,8 @@ func spanOf(since, until time.Time) span {
 // reading is what a report reads.
 type reading struct {
 	table, column string
+	// atOnce bounds the time whose rows one operation reads.
+	atOnce time.Duration
 	// group are the columns of a group, by their expressions.
 	group []string
 	// by is what the statement groups by. The columns depend on it.
@@ -68,19 +71,38 @@ var seriesColumns = map[usage.Grouping][]string{
 
 // readingOf returns what the lines of a report come from.
 func readingOf(q *usage.Query) *reading {
-	r := &reading{table: "usage_rollups", column: "quarter", by: "s.id", sums: totalsColumns, key: joined}
+	r := &reading{
+		table: "usage_rollups", column: "quarter", atOnce: quartersAtOnce, by: "s.id", sums: totalsColumns, key: joined,
+	}
+	if isOfDays(q) {
+		r.table, r.column, r.atOnce = "usage_days", "day", daysAtOnce
+	}
 	switch {
 	case q.GroupBy == usage.ByJob:
 		r.table, r.column, r.group, r.by, r.sums = "usage_records", "at", []string{"r.job"}, "r.job", recordSums
 	case q.GroupBy == usage.ByTag:
 		r.table, r.group, r.by = "usage_tags", []string{"r.tag"}, "r.tag"
 	case q.GroupBy.IsTime():
-		r.group, r.by = []string{"r.quarter"}, "r.quarter"
+		r.by = "r." + r.column
+		r.group = []string{r.by}
 		r.key = func(columns []any) string { return q.GroupBy.KeyAt(instant(columns[0].(int64)), q.Zone) }
 	default:
 		r.group = seriesColumns[q.GroupBy]
 	}
 	return r
+}
+
+// isOfDays reports whether a report has whole days in UTC only, so that the sums of days are enough.
+func isOfDays(q *usage.Query) bool {
+	for _, bound := range []time.Time{q.Since, q.Until} {
+		if !bound.IsZero() && !bound.Equal(usage.Day.StartOf(bound)) {
+			return false
+		}
+	}
+	if q.GroupBy == usage.ByJob || q.GroupBy == usage.ByTag || q.GroupBy == usage.ByHour {
+		return false
+	}
+	return !q.GroupBy.IsTime() || q.Zone == nil || q.Zone == time.UTC
 }
 
 // recordSums are the columns of totals for one record.
@@ -133,13 +155,9 @@ func (s usageStore) Report(ctx context.Context, q usage.Query) (*usage.Report, e
 // read returns the totals of each group by its key.
 func (s usageStore) read(ctx context.Context, q *usage.Query, r *reading) (map[string]*usage.Totals, error) {
 	groups := map[string]*usage.Totals{}
-	next := s.quartersFrom
-	if r.table == "usage_records" {
-		next = s.recordsFrom
-	}
 	within := spanOf(q.Since, q.Until)
 	for {
-		slice, err := next(ctx, r.table, within)
+		slice, err := s.sliceFrom(ctx, r, within)
 		if err != nil || slice == nil {
 			return groups, err
 		}
@@ -150,9 +168,12 @@ func (s usageStore) read(ctx context.Context, q *usage.Query, r *reading) (map[s
 	}
 }
 
-// quartersFrom returns the first part of a span that has roll-ups, or nil.
-func (d *DB) quartersFrom(ctx context.Context, table string, within span) (*span, error) {
-	return d.firstSlice(ctx, table, "quarter", within, reportSlice.Microseconds())
+// sliceFrom returns the first part of a span that has rows, as long as one operation reads, or nil.
+func (d *DB) sliceFrom(ctx context.Context, r *reading, within span) (*span, error) {
+	if r.table == "usage_records" {
+		return d.recordsFrom(ctx, r.table, within)
+	}
+	return d.firstSlice(ctx, r.table, r.column, within, r.atOnce.Microseconds())
 }
 
 // firstSlice returns the first part of a span that has rows, at most long, or nil.
@@ -312,9 +333,9 @@ func totalsFrom(sums []int64) *usage.Totals {
 
 func (s usageStore) TopJobs(ctx context.Context, since time.Time, limit int) (top []usage.Line, err error) {
 	err = s.do(ctx, "find the top jobs", func(ctx context.Context) error {
-		top, err = s.topJobs(ctx, usage.QuarterOf(since), limit, plainSums)
+		top, err = s.topJobs(ctx, usage.Day.StartOf(since), limit, plainSums)
 		if err != nil && isOverflow(err) {
-			top, err = s.topJobs(ctx, usage.QuarterOf(since), limit, splitSums)
+			top, err = s.topJobs(ctx, usage.Day.StartOf(since), limit, splitSums)
 		}
 		return err
 	})
@@ -330,7 +351,7 @@ func (s usageStore) topJobs(
 	//nolint:gosec // only constants are concatenated
 	rows, err := s.pool.QueryContext(ctx, "SELECT job, "+sums(totalsColumns)+" FROM usage_jobs"+
 		// With the plus no index is used: the rows are in the order of jobs.
-		" WHERE +quarter >= $1 GROUP BY job ORDER BY CASE WHEN sum(unpriced) < sum(calls) THEN 0 ELSE 1 END,"+
+		" WHERE +day >= $1 GROUP BY job ORDER BY CASE WHEN sum(unpriced) < sum(calls) THEN 0 ELSE 1 END,"+
 		" "+high+" + ("+low+" >> 32) DESC, "+low+" & 4294967295 DESC, job LIMIT $2",
 		since.UnixMicro(), limit)
 	if err != nil {

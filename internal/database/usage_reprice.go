@@ -104,6 +104,9 @@ func (c *cells) correct(ctx context.Context, transaction *sql.Tx) error {
 	if err := rollupTable.correct(ctx, transaction, c.rollups); err != nil {
 		return err
 	}
+	if err := dayTable.correct(ctx, transaction, c.days); err != nil {
+		return err
+	}
 	if err := tagTable.correct(ctx, transaction, c.tags); err != nil {
 		return err
 	}

@@ -74,9 +74,12 @@ func repricedAs(
 func expectUsage(t *testing.T, d *database.DB, records []usage.Record) {
 	t.Helper()
 	for _, by := range append(usage.Groupings(), "") {
-		q := usage.Query{GroupBy: by, Zone: time.UTC}
-		if diff := difference(naive(records, &q), *reportOf(t, d, q)); diff != "" {
-			t.Errorf("by %q: %s", by, diff)
+		// The first is read from the sums of days, the other from those of quarters.
+		for _, since := range []time.Time{{}, time.Unix(0, 0).Add(usage.Quarter)} {
+			q := usage.Query{Since: since, GroupBy: by, Zone: time.UTC}
+			if diff := difference(naive(records, &q), *reportOf(t, d, q)); diff != "" {
+				t.Errorf("by %q since %s: %s", by, since, diff)
+			}
 		}
 	}
 	top, err := d.Usage().TopJobs(t.Context(), time.Time{}, len(records))

@@ -9,16 +9,17 @@ import (
 // ErrNoRoom is wrapped by the error of Append while the volume of the database is almost full.
 var ErrNoRoom = errors.New("token usage is not stored")
 
-// Store holds records, their roll-ups for each quarter of an hour, and the counters of budgets. The roll-ups and
-// counters change in the transaction that stores a record, so that a report is the same whether its records are still
-// stored or not.
+// Store holds records, their roll-ups for each quarter of an hour and each day in UTC, and the counters of budgets. The
+// roll-ups and counters change in the transaction that stores a record, so that a report is the same whether its
+// records are still stored or not.
 type Store interface {
 	// Append stores all records or none. It omits those whose ID is stored for their subject, and returns how many are
 	// new. For each new record it adds to the counters, of all periods, of its key and its roles, at the record's time.
 	Append(ctx context.Context, records []Record) (stored int, err error)
 	// Report returns totals and lines from the roll-ups, or from the stored records with ByJob.
 	Report(ctx context.Context, q Query) (*Report, error)
-	// TopJobs returns the jobs with the highest cost since an instant, the highest first.
+	// TopJobs returns the jobs with the highest cost since the beginning of a day in UTC, the highest
+	// first.
 	TopJobs(ctx context.Context, since time.Time, limit int) ([]Line, error)
 	// Job returns the stored records of a job, the oldest first, at most limit.
 	Job(ctx context.Context, job string, limit int) ([]Record, error)

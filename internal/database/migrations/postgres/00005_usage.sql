@@ -58,6 +58,24 @@ CREATE TABLE usage_rollups (
 );
 CREATE INDEX usage_rollups_quarter ON usage_rollups (quarter);
 
+-- The same sums for each day in UTC, for reports of whole days.
+CREATE TABLE usage_days (
+  series      BIGINT NOT NULL,
+  day         BIGINT NOT NULL,
+  calls       BIGINT NOT NULL,
+  unpriced    BIGINT NOT NULL,
+  timed       BIGINT NOT NULL,
+  input       BIGINT NOT NULL,
+  output      BIGINT NOT NULL,
+  cache_read  BIGINT NOT NULL,
+  cache_write BIGINT NOT NULL,
+  reasoning   BIGINT NOT NULL,
+  cost        BIGINT NOT NULL,
+  duration_ms BIGINT NOT NULL,
+  PRIMARY KEY (series, day)
+);
+CREATE INDEX usage_days_day ON usage_days (day);
+
 CREATE TABLE usage_tags (
   series      BIGINT NOT NULL,
   quarter     BIGINT NOT NULL,
@@ -78,7 +96,7 @@ CREATE INDEX usage_tags_quarter ON usage_tags (quarter);
 
 CREATE TABLE usage_jobs (
   job         TEXT   NOT NULL,
-  quarter     BIGINT NOT NULL,
+  day         BIGINT NOT NULL,
   calls       BIGINT NOT NULL,
   unpriced    BIGINT NOT NULL,
   timed       BIGINT NOT NULL,
@@ -89,9 +107,9 @@ CREATE TABLE usage_jobs (
   reasoning   BIGINT NOT NULL,
   cost        BIGINT NOT NULL,
   duration_ms BIGINT NOT NULL,
-  PRIMARY KEY (job, quarter)
+  PRIMARY KEY (job, day)
 );
-CREATE INDEX usage_jobs_quarter ON usage_jobs (quarter);
+CREATE INDEX usage_jobs_day ON usage_jobs (day, job);
 
 -- What was used in a period of a budget, by a key or a role: the other is empty.
 CREATE TABLE usage_counters (

@@ -58,6 +58,24 @@ CREATE TABLE usage_rollups (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX usage_rollups_quarter ON usage_rollups (quarter);
 
+-- The same sums for each day in UTC, for reports of whole days.
+CREATE TABLE usage_days (
+  series      INTEGER NOT NULL,
+  day         INTEGER NOT NULL,
+  calls       INTEGER NOT NULL,
+  unpriced    INTEGER NOT NULL,
+  timed       INTEGER NOT NULL,
+  input       INTEGER NOT NULL,
+  output      INTEGER NOT NULL,
+  cache_read  INTEGER NOT NULL,
+  cache_write INTEGER NOT NULL,
+  reasoning   INTEGER NOT NULL,
+  cost        INTEGER NOT NULL,
+  duration_ms INTEGER NOT NULL,
+  PRIMARY KEY (series, day)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX usage_days_day ON usage_days (day);
+
 CREATE TABLE usage_tags (
   series      INTEGER NOT NULL,
   quarter     INTEGER NOT NULL,
@@ -78,7 +96,7 @@ CREATE INDEX usage_tags_quarter ON usage_tags (quarter);
 
 CREATE TABLE usage_jobs (
   job         TEXT    NOT NULL,
-  quarter     INTEGER NOT NULL,
+  day         INTEGER NOT NULL,
   calls       INTEGER NOT NULL,
   unpriced    INTEGER NOT NULL,
   timed       INTEGER NOT NULL,
@@ -89,9 +107,9 @@ CREATE TABLE usage_jobs (
   reasoning   INTEGER NOT NULL,
   cost        INTEGER NOT NULL,
   duration_ms INTEGER NOT NULL,
-  PRIMARY KEY (job, quarter)
+  PRIMARY KEY (job, day)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX usage_jobs_quarter ON usage_jobs (quarter);
+CREATE INDEX usage_jobs_day ON usage_jobs (day, job);
 
 -- What was used in a period of a budget, by a key or a role: the other is empty.
 CREATE TABLE usage_counters (
