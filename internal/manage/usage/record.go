@@ -19,8 +19,8 @@ const (
 	// MaxBody bounds a request with records, in bytes as sent and as decompressed.
 	MaxBody = 10 << 20
 	// MaxBatch is the number of records of a request. One transaction stores them, while others wait: at the worst, with
-	// names that all differ, for half a second.
-	MaxBatch = 2_000
+	// names and days that all differ and a key of eight roles, for most of a second.
+	MaxBatch = 1_000
 	// MaxAhead is how far a record's time may be ahead of the server's clock.
 	MaxAhead = 5 * time.Minute
 )
