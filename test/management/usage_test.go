@@ -8,6 +8,10 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/kit"
 )
 
 // usageCalls are reported once, however often they are sent.
@@ -89,5 +93,34 @@ var _ = Describe("Token usage", func() {
 		Expect(admin().send(ctx, http.MethodGet, tracesPath, "").status).To(Equal(405))
 		report := admin().send(ctx, http.MethodGet, usagePath+"?ai_provider=spans", "")
 		Expect([]any{report.at("total_calls"), report.at("total_input_tokens")}).To(BeEquivalentTo([]any{1.0, 7.0}))
+	})
+
+	It("uses up a budget at both replicas", func(ctx SpecContext) {
+		role := &v1alpha1.AccessRole{
+			ObjectMeta: metav1.ObjectMeta{Name: "m-budgeted"},
+			Spec: v1alpha1.AccessRoleSpec{
+				Permissions: []v1alpha1.Permission{
+					{Effect: v1alpha1.EffectAllow, Actions: []v1alpha1.Action{"usage.write"}, Resources: []v1alpha1.Resource{"*"}},
+				},
+				Limits: &v1alpha1.Limits{Budgets: []v1alpha1.Budget{{Name: "m-month", Tokens: 5, Period: v1alpha1.BudgetMonth}}},
+			},
+		}
+		Expect(s.Client.Create(ctx, role)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(s.Client.Delete(ctx, role)).To(Succeed()) })
+		made := admin().send(ctx, http.MethodPost, "/apiv1/accounts/m-budgeted/apikeys",
+			`{"name":"m-budgeted","roles":["m-budgeted"]}`)
+		Expect(made.status).To(Equal(201), made.text)
+		token := made.string("data", "token")
+		one, other := replicas()
+		Expect(kit.AuthStatus(ctx, one, token)).To(Equal(200))
+
+		const call = `{"ai_provider":"m-budgeted","ai_model":"x","input_tokens":3,"output_tokens":2}`
+		Expect(at(one).key(token).send(ctx, http.MethodPost, "/api/token-usage", call).status).To(Equal(200))
+		Expect(kit.AuthStatus(ctx, one, token)).To(Equal(429))
+		eventually(ctx, func() int { return kit.AuthStatus(ctx, other, token) }).Should(Equal(429))
+		listed := admin().send(ctx, http.MethodGet, "/api/admin/budgets", "")
+		Expect(listed.status).To(Equal(200), listed.text)
+		Expect(listed.text).To(ContainSubstring("m-month"))
+		Expect(admin().send(ctx, http.MethodGet, "/api/admin/budgets?limit=0", "").status).To(Equal(400))
 	})
 })
