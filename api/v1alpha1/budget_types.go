@@ -21,7 +21,8 @@ type BudgetAction string
 const (
 	// BudgetDeny: the request is refused with status 429.
 	BudgetDeny BudgetAction = "Deny"
-	// BudgetWarn: the request is accepted. The list of budgets and the metrics show that the budget is used up.
+	// BudgetWarn: the request is accepted. Condition WithinBudget, an event, the list of budgets and the metrics show that
+	// the budget is used up.
 	BudgetWarn BudgetAction = "Warn"
 )
 

@@ -12,6 +12,9 @@ const (
 	ConditionReconciling = "Reconciling"
 	// ConditionLastAdmin is True, and present, on the only active AdminUser.
 	ConditionLastAdmin = "LastAdmin"
+	// ConditionWithinBudget is present on APIKeys with budgets, and False while a budget that is used up has refused
+	// requests or warned of them.
+	ConditionWithinBudget = "WithinBudget"
 )
 
 // Reasons of Ready when True.
@@ -102,4 +105,15 @@ const (
 	// ReasonKeptLastAdmin: the AdminUser was deleted together with all others. It is kept, and its key accepted, until
 	// another admin is active. Also the reason of an event.
 	ReasonKeptLastAdmin = "KeptLastAdmin"
+)
+
+// Reasons of WithinBudget.
+const (
+	// ReasonWithinBudget: no budget has refused requests or warned of them in its present period.
+	ReasonWithinBudget = "WithinBudget"
+	// ReasonBudgetExceeded: a budget is used up, and requests are refused until its period ends. Also the reason of an
+	// event.
+	ReasonBudgetExceeded = "BudgetExceeded"
+	// ReasonBudgetWarning: a budget is used up that only warns: requests are accepted. Also the reason of an event.
+	ReasonBudgetWarning = "BudgetWarning"
 )

@@ -56,15 +56,22 @@ func quote(words []string) []string {
 
 // The statuses of both kinds of key objects; %s is the hostile part.
 var statuses = map[string]string{
-	"whole":               `%s`,
-	"nextRotationAt":      `{"nextRotationAt":%s}`,
-	"revokedAt":           `{"revokedAt":%s}`,
-	"effective":           `{"effective":%s}`,
-	"effective.ttl":       `{"effective":{"ttl":%s}}`,
-	"usage":               `{"usage":%s}`,
-	"usage.lastUsedAt":    `{"usage":{"lastUsedAt":%s}}`,
-	"usage.refused":       `{"usage":{"refused":%s}}`,
-	"usage.refused.id":    `{"usage":{"refused":[{"id":%s,"reason":"X"}]}}`,
+	"whole":            `%s`,
+	"nextRotationAt":   `{"nextRotationAt":%s}`,
+	"revokedAt":        `{"revokedAt":%s}`,
+	"effective":        `{"effective":%s}`,
+	"effective.ttl":    `{"effective":{"ttl":%s}}`,
+	"usage":            `{"usage":%s}`,
+	"usage.lastUsedAt": `{"usage":{"lastUsedAt":%s}}`,
+	"usage.refused":    `{"usage":{"refused":%s}}`,
+	"usage.refused.id": `{"usage":{"refused":[{"id":%s,"reason":"X"}]}}`,
+	"usage.budgets":    `{"usage":{"budgets":%s}}`,
+	"usage.budgets.name": `{"usage":{"budgets":[{"name":%s,"from":"x","limit":"x","action":"Deny",` +
+		`"since":"2030-01-31T12:00:00Z","resetsAt":"2030-01-31T12:00:00Z"}]}}`,
+	"usage.budgets.since": `{"usage":{"budgets":[{"name":"x","from":"x","limit":"x","action":"Deny",` +
+		`"since":%s,"resetsAt":"2030-01-31T12:00:00Z"}]}}`,
+	"usage.budgets.resetsAt": `{"usage":{"budgets":[{"name":"x","from":"x","limit":"x","action":"Deny",` +
+		`"since":"2030-01-31T12:00:00Z","resetsAt":%s}]}}`,
 	"keys":                `{"keys":%s}`,
 	"keys.issuedAt":       `{"keys":[{"id":"x","digest":"x","state":"Current","issuedAt":%s}]}`,
 	"keys.expiresAt":      `{"keys":[{"id":"x","digest":"x","state":"Current","issuedAt":"2030-01-31T12:00:00Z","expiresAt":%s}]}`,

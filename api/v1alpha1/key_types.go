@@ -234,6 +234,50 @@ type Usage struct {
 	// +listMapKey=id
 	// +kubebuilder:validation:MaxItems=32
 	Refused []RefusedKey `json:"refused,omitempty"`
+
+	// budgets of an APIKey that were used up when a request came with its key. The operator reports those whose period has
+	// not ended in condition WithinBudget.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +listMapKey=from
+	// +kubebuilder:validation:MaxItems=36
+	Budgets []UsedUpBudget `json:"budgets,omitempty"`
+}
+
+// UsedUpBudget is a budget that refused requests, or warned of them.
+type UsedUpBudget struct {
+	// name of the budget.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+
+	// from is where the budget comes from: spec.budgets, or AccessRole/<name>.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=320
+	From string `json:"from,omitempty"`
+
+	// limit is the amount and the period, such as 12.5 USD per day. Once the budget has another, the entry is obsolete.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Limit string `json:"limit,omitempty"`
+
+	// action is what happens to requests. Deny: they are refused. Warn: they are accepted.
+	// +required
+	Action BudgetAction `json:"action,omitempty"`
+
+	// since is when a request was first refused or warned of in this period.
+	// +required
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time such as 2030-01-31T12:00:00Z"
+	Since metav1.Time `json:"since,omitzero"`
+
+	// resetsAt is when the period ends. From then on the entry is obsolete.
+	// +required
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time such as 2030-01-31T12:00:00Z"
+	ResetsAt metav1.Time `json:"resetsAt,omitzero"`
 }
 
 // SecretLosses counts how often one writer changed what Keywright wrote into the Secret, each time soon after Keywright
@@ -262,7 +306,8 @@ type SecretLosses struct {
 
 // KeyHolderStatus is the part of the status that all key objects have.
 type KeyHolderStatus struct {
-	// conditions: Ready and Active; Stalled and Reconciling while they are true; LastAdmin on the last active AdminUser.
+	// conditions: Ready and Active; Stalled and Reconciling while they are true; LastAdmin on the last active AdminUser;
+	// WithinBudget on APIKeys with budgets.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -116,6 +116,14 @@ func keysOf(idsAndStates ...any) string {
 	return fmt.Sprintf(`{"keys":[`+pattern+`]}`, idsAndStates...)
 }
 
+// budgetsOf returns a status with budgets that are used up, given as name and origin in turn.
+func budgetsOf(namesAndOrigins ...any) string {
+	const one = `{"name":"%s","from":"%s","limit":"x","action":"Deny",` +
+		`"since":"2030-01-01T12:00:00Z","resetsAt":"2030-01-02T00:00:00Z"}`
+	pattern := strings.TrimSuffix(strings.Repeat(one+",", len(namesAndOrigins)/2), ",")
+	return fmt.Sprintf(`{"usage":{"budgets":[`+pattern+`]}}`, namesAndOrigins...)
+}
+
 var _ = Describe("The recorded keys", func() {
 	for _, holder := range keyHolders {
 		DescribeTable("of an "+holder.name+" are refused with:", func(ctx SpecContext, status string, want ...string) {
@@ -129,6 +137,8 @@ var _ = Describe("The recorded keys", func() {
 				`status.keys[0].state: Unsupported value: "Retired": supported values: "Pending", "Current", "Overlapping"`),
 			Entry("two refusals of one key", `{"usage":{"refused":[{"id":"a","reason":"X"},{"id":"a","reason":"Y"}]}}`,
 				`status.usage.refused[1]: Duplicate value: {"id":"a"}`),
+			Entry("two reports of one budget", budgetsOf("a", "x", "a", "x"),
+				`status.usage.budgets[1]: Duplicate value: {"from":"x","name":"a"}`),
 		)
 
 		It("of an "+holder.name+" may be in any order and of all states", func(ctx SpecContext) {
@@ -136,6 +146,12 @@ var _ = Describe("The recorded keys", func() {
 			all := keysOf("a", "Overlapping", "b", "Pending", "c", "Current", "d", "Overlapping")
 			Expect(editStatus(ctx, object, all)).To(Succeed())
 			Expect(editStatus(ctx, object, keysOf("b", "Pending", "a", "Overlapping"))).To(Succeed(), "without a current one")
+		})
+
+		It("of an "+holder.name+" may have budgets of one name and different origins", func(ctx SpecContext) {
+			object := holder.create(ctx, "recorded", minimal(holder.kind))
+			status := budgetsOf("a", "spec.budgets", "a", "AccessRole/x", "b", "AccessRole/x")
+			Expect(editStatus(ctx, object, status)).To(Succeed())
 		})
 
 		It("of an "+holder.name+" may lack the state if they are older than it", func(ctx SpecContext) {

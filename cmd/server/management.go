@@ -44,6 +44,8 @@ type databaseParts struct {
 	trail   *audit.Trail
 	// budgets has the counters that the gate decides with.
 	budgets *book.Book
+	// overBudget reports budgets that are used up on the keys that they concern.
+	overBudget *book.Reporter
 }
 
 // newDatabaseParts does not connect to the database: the gate works without it. recordUses completes the parts.
@@ -73,19 +75,21 @@ func newDatabaseParts(
 	return p, nil
 }
 
-// recordUses adds the recorder of uses, which also writes to the status of objects.
+// recordUses adds the recorders that write to the status of objects: of uses, and of budgets that are used up.
 func (p *databaseParts) recordUses(
 	verifier *verify.Verifier, store *objects.Store, metrics prometheus.Registerer, log *slog.Logger,
 ) {
 	p.uses = lastuse.New(lastuse.Config{
 		Store: p.db.LastUses(), Status: store, LastRecorded: verifier.LastUsed, Log: log, Registry: metrics,
 	})
+	p.overBudget = book.NewReporter(store, time.Now, log)
 }
 
 // work lists what runs beside the requests.
 func (p *databaseParts) work() []func(context.Context) {
 	return []func(context.Context){
 		p.db.Run, p.sessions.Run, p.revoked.Run, p.seen.Run, p.uses.Run, p.trail.Run, p.budgets.Run,
+		p.overBudget.Run,
 	}
 }
 

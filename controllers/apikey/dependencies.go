@@ -11,6 +11,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/auth/budget"
 	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/kube/convert"
@@ -63,6 +64,8 @@ type dependencies struct {
 	// maxTTL is the shortest maxTTL of its roles, and limitedBy the name of that role. 0: no role has one.
 	maxTTL    time.Duration
 	limitedBy string
+	// budgets are those of the key and of its roles. Their counters are not known here.
+	budgets budget.Accounts
 	// owner is zero for a subject that is not a user.
 	owner verify.OwnerFacts
 }
@@ -76,6 +79,7 @@ func (r *Reconciler) resolve(ctx context.Context, key *v1alpha1.APIKey) (*depend
 	named := convert.Plain(key.Spec.Roles)
 	resolved := &dependencies{unknownRoles: roles.Missing(named)}
 	resolved.maxTTL, resolved.limitedBy = roles.ShortestTTL(named)
+	resolved.budgets = budgetsOf(key, roles)
 	owner := key.Owner()
 	if owner == "" {
 		return resolved, nil

@@ -44,7 +44,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	return r.Issuer.Run(ctx, describe(&key, dependencies))
+	target := describe(&key, dependencies)
+	target.WithinBudget = withinBudget(key.Status.Usage.Budgets, dependencies.budgets, r.Issuer.Clock.Now())
+	return r.Issuer.Run(ctx, target)
 }
 
 // SetupWithManager registers the controller for APIKeys, the Secrets written for them, and the AccessRoles,

@@ -63,6 +63,11 @@ var only = map[string]string{
 	"EventKeyExpired":     "apikey.md",
 	"EventChanged":        "apikey.md",
 	"EventOwnerChanged":   "apikey.md",
+
+	"ConditionWithinBudget": "apikey.md",
+	"ReasonWithinBudget":    "apikey.md",
+	"ReasonBudgetExceeded":  "apikey.md",
+	"ReasonBudgetWarning":   "apikey.md",
 }
 
 // documented matches the names of constants that users meet.

@@ -11,13 +11,17 @@ import (
 
 // checkBudgets refuses a permitted request whose key has a budget that is used up. It is the last check: only a caller
 // who may do what the request asks for learns about budgets.
-func (d *Decision) checkBudgets(now time.Time) {
+func (g *Gate) checkBudgets(d *Decision, now time.Time) {
 	budgets := d.Caller.budgets()
 	if budgets == nil {
 		return
 	}
-	if reached := budgets.Judge(now).Refused; reached != nil {
+	judgement := budgets.Judge(now)
+	if reached := judgement.Refused; reached != nil {
 		d.Outcome, d.overBudget = OverBudget, overBudget(reached, now)
+	}
+	if judgement.Refused != nil || judgement.Warned {
+		g.recordOverBudget(&d.Caller, budgets, now)
 	}
 }
 

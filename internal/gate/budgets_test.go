@@ -207,3 +207,61 @@ func TestRecord_OmitsRequestsOverBudget(t *testing.T) {
 		t.Error(used, seen)
 	}
 }
+
+// overBudgetLog collects reported keys.
+type overBudgetLog struct{ all []verify.OverBudget }
+
+func (l *overBudgetLog) Record(one verify.OverBudget) { l.all = append(l.all, one) }
+
+func TestDecide_ReportsKeysOverBudget(t *testing.T) {
+	warning := tokensBudget("monthly", 100, budget.Month)
+	warning.Warns = true
+	for name, c := range map[string]struct {
+		byKey, byRole int64
+		header        http.Header
+		want          int
+	}{
+		"within its budgets":          {9, 99, from(bearer(teamKey)), 0},
+		"refused":                     {10, 0, from(bearer(teamKey)), 1},
+		"warned of":                   {0, 100, from(bearer(teamKey)), 1},
+		"refused, and warned of":      {10, 100, from(bearer(teamKey)), 1},
+		"in a session":                {10, 0, from(session(bobSession)), 1},
+		"another key":                 {10, 100, from(bearer(ciKey)), 0},
+		"an unknown key":              {10, 100, from(bearer(unknownKey)), 0},
+		"the bootstrap key":           {10, 100, from(bearer(bootstrapKey)), 0},
+		"an admin's session beside":   {10, 100, from(bearer(teamKey), session(aliceSession)), 0},
+		"refused, without a recorder": {10, 0, from(bearer(teamKey)), -1},
+	} {
+		h, log := newBudgetFixture(t), &overBudgetLog{}
+		if c.want >= 0 {
+			h.OverBudget = log
+		}
+		h.index.PutRole("team", access.Role{Budgets: []budget.Budget{warning}})
+		h.spend(c.byKey, c.byRole)
+		for range 3 {
+			h.ask(http.MethodGet, "/", c.header)
+		}
+		if len(log.all) != max(0, c.want) {
+			t.Errorf("%s: %d reports", name, len(log.all))
+		}
+		for _, one := range log.all {
+			if one.Object != teamID || one.UID != "User/bob" || !one.At.Equal(now) || len(one.Budgets.UsedUp(now)) == 0 {
+				t.Errorf("%s: %+v", name, one)
+			}
+		}
+	}
+}
+
+func TestDecide_ReportsKeysOverBudgetAgainLater(t *testing.T) {
+	h, log := newBudgetFixture(t), &overBudgetLog{}
+	at := now
+	h.OverBudget, h.Now = log, func() time.Time { return at }
+	h.spend(10, 0)
+	for range 100 {
+		h.ask(http.MethodGet, "/", from(bearer(teamKey)))
+		at = at.Add(100 * time.Millisecond)
+	}
+	if len(log.all) != 2 {
+		t.Errorf("%d reports in ten seconds", len(log.all))
+	}
+}

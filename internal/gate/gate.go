@@ -39,6 +39,8 @@ type Config struct {
 	Uses UseRecorder
 	// SeenUsers receives callers with a name and without an AdminUser. May be nil.
 	SeenUsers SeenUserRecorder
+	// OverBudget receives keys whose budgets refuse a request or warn of it. May be nil.
+	OverBudget OverBudgetRecorder
 }
 
 // Gate decides on requests. It is safe for concurrent use.
@@ -69,7 +71,7 @@ func (g *Gate) Decide(r *Request) Decision {
 			d.Outcome = g.authorize(rules, &d.Caller, r)
 		}
 		if d.Outcome == Allowed {
-			d.checkBudgets(now)
+			g.checkBudgets(&d, now)
 		}
 		if d.Outcome == Allowed {
 			g.recordUse(&d.Caller, now, &from)

@@ -3,6 +3,7 @@ package gate
 import (
 	"time"
 
+	"keywright.dev/keywright/internal/auth/budget"
 	"keywright.dev/keywright/internal/auth/verify"
 )
 
@@ -16,6 +17,23 @@ type UseRecorder interface {
 // SeenUserRecorder records callers who have a name but no AdminUser. Requests wait for it, so it must not block.
 type SeenUserRecorder interface {
 	Record(name, from string, at time.Time)
+}
+
+// OverBudgetRecorder records keys whose requests are refused or warned of because a budget is used up. Requests wait
+// for it, so it must not block.
+type OverBudgetRecorder interface {
+	Record(verify.OverBudget)
+}
+
+// budgetInterval is the shortest time between two reports of one object's budgets.
+const budgetInterval = 5 * time.Second
+
+// recordOverBudget reports a caller whose budgets refuse the request or warn of it. Like recordUse it does so at
+// intervals.
+func (g *Gate) recordOverBudget(c *Caller, budgets budget.Accounts, now time.Time) {
+	if v := &c.verdict; g.OverBudget != nil && v.ShouldReportBudgets(now, budgetInterval) {
+		g.OverBudget.Record(verify.OverBudget{Object: v.ID(), UID: v.UID(), Budgets: budgets, At: now})
+	}
 }
 
 func (g *Gate) useInterval() time.Duration {

@@ -34,6 +34,12 @@ const (
 	anOwner  = `{"status":{"owner":{"id":"an-id","boundAt":"2030-01-01T00:00:00Z"}}}`
 	otherIDs = `{"status":{"id":"another","owner":{"id":"another","boundAt":"2030-01-01T00:00:00Z"}}}`
 	aUse     = `{"status":{"usage":{"lastUsedAt":"2030-01-01T00:00:00Z"}}}`
+	// overBudget reports a budget that is used up.
+	overBudget = `{"status":{"usage":{"budgets":[{"name":"a","from":"spec.budgets","limit":"1 USD per day",` +
+		`"action":"Deny","since":"2030-01-01T00:00:00Z","resetsAt":"2030-01-02T00:00:00Z"}]}}}`
+	// aboutBudget is condition WithinBudget.
+	aboutBudget = `{"status":{"conditions":[{"type":"WithinBudget","status":"True","reason":"x","message":"",` +
+		`"lastTransitionTime":"2030-01-01T00:00:00Z"}]}}`
 	// noAdmin is condition LastAdmin with status False.
 	noAdmin = `{"status":{"conditions":[{"type":"LastAdmin","status":"False","reason":"x","message":"",` +
 		`"lastTransitionTime":"2030-01-01T00:00:00Z"}]}}`
@@ -152,6 +158,8 @@ func (i *Installation) statusSpecs() {
 			kit.ExpectRefusal(i.server.Status().Patch(ctx, user, mergePatch(patch)), refused)
 		},
 		Entry("the use of any object", false, v1alpha1.DeliverySecret, aUse, ""),
+		Entry("a budget that is used up", false, v1alpha1.DeliverySecret, overBudget, ""),
+		Entry("no condition about budgets: the operator does", true, v1alpha1.DeliveryResponse, aboutBudget, writesTwo),
 		Entry("the keys that are returned in a reply", false, v1alpha1.DeliveryResponse, aKey, ""),
 		Entry("no keys that a Secret delivers", false, v1alpha1.DeliverySecret, aKey, keysOfResponse),
 		Entry("no keys that a Secret delivers, even with the mark of the API", true, v1alpha1.DeliverySecret, aKey,

@@ -82,6 +82,12 @@ func (r *Roles) role(name string) (role Role, exists bool) {
 // MayOwnKeys reports whether a user may own keys: false only if every binding of the user denies it.
 func (r *Roles) MayOwnKeys(user string) bool { return r.Holding(user).MayOwnKeys() }
 
+// Budgets returns the budgets that all keys with this role share.
+func (r *Roles) Budgets(name string) []budget.Budget {
+	role, _ := r.role(name)
+	return role.Budgets
+}
+
 // MaxTTL returns the shortest MaxTTL of these roles, or 0 if they set none.
 func (r *Roles) MaxTTL(names []string) time.Duration {
 	shortest, _ := r.ShortestTTL(names)

@@ -14,6 +14,14 @@ type Owner struct {
 	Role string
 }
 
+// Origin returns where the owner's budgets are set: spec.budgets of the APIKey, or AccessRole/<name>.
+func (o Owner) Origin() string {
+	if o.Role != "" {
+		return "AccessRole/" + o.Role
+	}
+	return "spec.budgets"
+}
+
 // Used is what an account has used in a period.
 type Used struct {
 	Tokens, NanoDollars int64

@@ -1,6 +1,7 @@
 package budget
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -39,6 +40,22 @@ func ParseDollars(text string) (nanos int64, ok bool) {
 	}
 	nanos, err := strconv.ParseInt(whole+fraction+strings.Repeat("0", decimals-len(fraction)), 10, 64)
 	return nanos, err == nil
+}
+
+// formatDollars is the inverse of ParseDollars, without zeros at the end.
+func formatDollars(nanos int64) string {
+	whole, fraction := nanos/1e9, fmt.Sprintf("%09d", nanos%1e9)
+	return strings.TrimSuffix(strconv.FormatInt(whole, 10)+"."+strings.TrimRight(fraction, "0"), ".")
+}
+
+// Limit returns the amount and the period, such as 12.5 USD per day. Budgets that allow the same have the same limit,
+// however their amounts are written.
+func (b *Budget) Limit() string {
+	amount := formatDollars(b.Amount) + " USD"
+	if b.Unit == Tokens {
+		amount = strconv.FormatInt(b.Amount, 10) + " tokens"
+	}
+	return amount + " per " + strings.ToLower(string(b.Period))
 }
 
 func isDigits(text string) bool { return strings.Trim(text, "0123456789") == "" }

@@ -42,6 +42,28 @@ func TestParseDollars_ReadsEveryAmountExactly(t *testing.T) {
 	})
 }
 
+func TestLimit_IsTheSameForEqualAmounts(t *testing.T) {
+	for want, b := range map[string]budget.Budget{
+		"12.5 USD per day":                {Amount: 12_500_000_000, Period: budget.Day},
+		"100 USD per month":               {Amount: 100e9, Period: budget.Month},
+		"0.000000001 USD per hour":        {Amount: 1, Period: budget.Hour},
+		"0 USD per hour":                  {Period: budget.Hour},
+		"1000000000000000 tokens per day": {Unit: budget.Tokens, Amount: 1e15, Period: budget.Day},
+	} {
+		if got := b.Limit(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		amount := rapid.Int64Range(0, 999_999_999_999_999_999).Draw(t, "amount")
+		limit := (&budget.Budget{Amount: amount, Period: budget.Month}).Limit()
+		text, found := strings.CutSuffix(limit, " USD per month")
+		if got, ok := budget.ParseDollars(text); !found || !ok || got != amount || len(limit) > 63 {
+			t.Fatalf("%s: %d, %t", limit, got, ok)
+		}
+	})
+}
+
 func TestPeriod_BeginsAndEndsInUTC(t *testing.T) {
 	east := time.FixedZone("east", 5*3600+1800)
 	for _, c := range []struct {
@@ -246,5 +268,25 @@ func TestRemaining_IsThatOfTheStrictestBudget(t *testing.T) {
 		if got, limited := c.accounts.Remaining(budget.Tokens, now); got != c.remaining || limited != c.limited {
 			t.Errorf("%s: %d, %t", name, got, limited)
 		}
+	}
+}
+
+func TestUsedUp_ListsAllThatRefuseOrWarn(t *testing.T) {
+	all := budget.Accounts{
+		account("", deny("a", 100, budget.Day), deny("b", 101, budget.Day), warn("c", 1, budget.Month)),
+		account("team", inNanos(deny("a", 1, budget.Hour))),
+		{Budgets: []budget.Budget{deny("unknown", 0, budget.Hour)}},
+	}
+	var got []string
+	for _, r := range all.UsedUp(now) {
+		got = append(got, r.Owner.Origin()+" "+r.Budget.Name+" "+r.Resets.Format(time.RFC3339))
+	}
+	want := "spec.budgets a 2030-02-01T00:00:00Z, spec.budgets c 2030-02-01T00:00:00Z, " +
+		"AccessRole/team a 2030-01-31T13:00:00Z"
+	if text := strings.Join(got, ", "); text != want {
+		t.Errorf("got %s, want %s", text, want)
+	}
+	if got := all.UsedUp(budget.Month.EndOf(now)); got != nil {
+		t.Errorf("after the end of every period: %v", got)
 	}
 }

@@ -43,6 +43,18 @@ func (all Accounts) Judge(now time.Time) (j Judgement) {
 	return j
 }
 
+// UsedUp returns every budget that is used up at an instant.
+func (all Accounts) UsedUp(now time.Time) (reached []Reached) {
+	for _, a := range all {
+		for i := range a.Budgets {
+			if b := &a.Budgets[i]; a.isUsedUp(b, now) {
+				reached = append(reached, Reached{Owner: a.Owner, Budget: *b, Resets: b.Period.EndOf(now)})
+			}
+		}
+	}
+	return reached
+}
+
 // Remaining returns how much of a unit a request may use before a budget refuses the next one, and whether any
 // budget of that unit refuses requests. A budget whose counter is unknown counts as unused.
 func (all Accounts) Remaining(unit Unit, now time.Time) (remaining int64, limited bool) {

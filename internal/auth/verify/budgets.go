@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/auth/budget"
@@ -71,17 +72,26 @@ func (a *accounts) of(uid string, roles []string) (all budget.Accounts) {
 	return all
 }
 
-// limit sets the accounts of an object.
+// limits are the budgets of an object that has any.
+type limits struct {
+	accounts budget.Accounts
+	// reported is when budgets that are used up were last reported.
+	reported reportTime
+}
+
+// limit sets the budgets of an object. Changed budgets may be reported at once.
 func (x *Index) limit(o *object) {
 	var roles []string
 	if o.rights != nil {
 		roles = o.rights.Roles
 	}
-	if all := x.accounts.of(o.uid, roles); all != nil {
-		o.accounts.Store(&all)
-		return
+	all := x.accounts.of(o.uid, roles)
+	switch now := o.limits.Load(); {
+	case all == nil:
+		o.limits.Store(nil)
+	case now == nil || !slices.Equal(now.accounts, all):
+		o.limits.Store(&limits{accounts: all})
 	}
-	o.accounts.Store(nil)
 }
 
 // Accounts returns the budgets of all keys, sorted by <namespace>/<name>, and then those of all roles, sorted by name.
@@ -117,8 +127,15 @@ func (v Verdict) Budgets() budget.Accounts {
 	if !v.Accepted() {
 		return nil
 	}
-	if all := v.entry.owner.accounts.Load(); all != nil {
-		return *all
+	if l := v.entry.owner.limits.Load(); l != nil {
+		return l.accounts
 	}
 	return nil
+}
+
+// ShouldReportBudgets is ShouldReportUse for a request that budgets refuse or warn of. The interval begins again when
+// the budgets of the key change.
+func (v Verdict) ShouldReportBudgets(now time.Time, interval time.Duration) bool {
+	l := v.entry.owner.limits.Load()
+	return l != nil && l.reported.due(now, interval)
 }

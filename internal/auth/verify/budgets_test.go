@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/auth/budget"
@@ -152,4 +154,48 @@ func TestBudgets_MayChangeDuringVerification(t *testing.T) {
 		}
 	}
 	readers.Wait()
+}
+
+func TestShouldReportBudgets_OncePerIntervalAndChange(t *testing.T) {
+	l := newLimited(t, budgets("a"), "team")
+	due := func(since time.Duration) bool {
+		return l.Verify(numbered(1), now).ShouldReportBudgets(now.Add(since), time.Minute)
+	}
+	expect := func(what string, since time.Duration, want bool) {
+		t.Helper()
+		if got := due(since); got != want {
+			t.Errorf("%s: %t", what, got)
+		}
+	}
+	expect("the first", 0, true)
+	expect("within the interval", time.Minute-1, false)
+	l.index.Put(apiKeyID("ci"), l.key)
+	expect("after an event that changes nothing", time.Minute-1, false)
+	expect("after the interval", time.Minute, true)
+	l.index.ReplaceRoles(map[string]access.Role{"team": {Budgets: budgets("t")}})
+	expect("with the budget of a role", time.Minute, true)
+	l.key.Budgets = budgets("a", "b")
+	l.index.Put(apiKeyID("ci"), l.key)
+	expect("with another budget", time.Minute, true)
+	l.key.Budgets = nil
+	l.index.Put(apiKeyID("ci"), l.key)
+	l.index.ReplaceRoles(map[string]access.Role{"team": {}})
+	expect("without budgets", time.Hour, false)
+}
+
+func TestShouldReportBudgets_OneOfManyConcurrentRequests(t *testing.T) {
+	l := newLimited(t, budgets("a"))
+	var reports atomic.Int32
+	var running sync.WaitGroup
+	for range 50 {
+		running.Go(func() {
+			if l.Verify(numbered(1), now).ShouldReportBudgets(now, time.Minute) {
+				reports.Add(1)
+			}
+		})
+	}
+	running.Wait()
+	if got := reports.Load(); got != 1 {
+		t.Errorf("%d requests are to be reported", got)
+	}
 }

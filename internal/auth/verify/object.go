@@ -9,7 +9,6 @@ import (
 	"unique"
 
 	"keywright.dev/keywright/internal/auth/access"
-	"keywright.dev/keywright/internal/auth/budget"
 	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/key/pepper"
@@ -27,8 +26,8 @@ type object struct {
 	rights   *access.Rights
 	// allUsable is one more than the Index.changes at which all scopes were found to be usable. 0: never.
 	allUsable atomic.Uint64
-	// accounts are those whose budgets apply to the keys. It is nil for most objects.
-	accounts atomic.Pointer[budget.Accounts]
+	// limits are the budgets of the keys. It is nil for most objects.
+	limits atomic.Pointer[limits]
 	// reported is when a use of a key was last reported.
 	reported reportTime
 	// checked is a number of the last check for a revocation under another pepper: see Verifier.isRevokedElsewhere.

@@ -85,6 +85,7 @@ func story(o keyholder.Object, now time.Time) string {
 	}
 	for _, kind := range []string{
 		v1alpha1.ConditionActive, v1alpha1.ConditionReady, v1alpha1.ConditionStalled, v1alpha1.ConditionReconciling,
+		v1alpha1.ConditionWithinBudget,
 	} {
 		if c := meta.FindStatusCondition(status.Conditions, kind); c != nil {
 			say("%s: %s, %s: %s", kind, c.Status, c.Reason, c.Message)

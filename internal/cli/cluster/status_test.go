@@ -119,6 +119,11 @@ func TestStory(t *testing.T) {
 		}},
 		"without rights": {apiKey(func(k *v1alpha1.APIKey) { k.Spec.Scopes = nil }, good, active),
 			[]string{"It has no scopes, roles and policy: it proves who the caller is, and may do nothing."}},
+		"over budget": {apiKey(nil, good, active, "WithinBudget=False:BudgetExceeded"), []string{
+			"WithinBudget: False, BudgetExceeded: because of BudgetExceeded", "To do: wait until the budget resets",
+		}},
+		"within its budgets": {apiKey(nil, good, active, "WithinBudget=True:WithinBudget"),
+			[]string{"WithinBudget: True", "!To do"}},
 		"being deleted": {apiKey(func(k *v1alpha1.APIKey) { k.DeletionTimestamp = in(-time.Second) }, "Active=False:Deleted"),
 			[]string{"Its keys are refused: ", "!To do"}},
 		"an admin": {adminUser(nil, good, active),
@@ -155,6 +160,7 @@ func TestAdvice_CoversEveryReason(t *testing.T) {
 	needless := map[string]bool{
 		v1alpha1.ReasonIssued: true, v1alpha1.ReasonAccepted: true, v1alpha1.ReasonDeleted: true,
 		v1alpha1.ReasonOnlyActiveAdmin: true, v1alpha1.ReasonKeptLastAdmin: true,
+		v1alpha1.ReasonWithinBudget: true,
 	}
 	reasons := regexp.MustCompile(`(?m)^\tReason\w+ = "(\w+)"$`).FindAllStringSubmatch(string(text), -1)
 	if len(reasons) < 20 {

@@ -26,6 +26,12 @@ func (s *Store) ReportRefused(ctx context.Context, id ID, uid, keyID, reason, no
 
 // setRefused calls written after a write.
 func (s *Store) setRefused(ctx context.Context, id ID, uid, keyID, reason string, written func(Object)) error {
+	return s.observe(ctx, id, uid, func(o Object) error { return s.writeRefused(ctx, o, keyID, reason, written) })
+}
+
+// observe reads exactly the object with this uid and writes to it, and repeats both after a conflict. It does nothing
+// if the object is gone.
+func (s *Store) observe(ctx context.Context, id ID, uid string, write func(Object) error) error {
 	o := objectOf(id)
 	if o == nil {
 		return nil
@@ -33,7 +39,7 @@ func (s *Store) setRefused(ctx context.Context, id ID, uid, keyID, reason string
 	o.SetUID(types.UID(uid))
 	err := s.reread(ctx, o)
 	if err == nil {
-		err = s.retry(ctx, o, func() error { return s.writeRefused(ctx, o, keyID, reason, written) })
+		err = s.retry(ctx, o, func() error { return write(o) })
 	}
 	if errors.Is(err, ErrGone) {
 		return nil
@@ -48,14 +54,18 @@ func (s *Store) writeRefused(ctx context.Context, o Object, keyID, reason string
 	if slices.Equal(refused, status.Usage.Refused) {
 		return nil
 	}
-	metadata := map[string]any{"resourceVersion": o.GetResourceVersion()}
-	usage := map[string]any{"refused": refused}
-	body := map[string]any{"metadata": metadata, "status": map[string]any{"usage": usage}}
-	if err := s.patch(ctx, o, body, true); err != nil {
+	if err := s.writeUsage(ctx, o, map[string]any{"refused": refused}); err != nil {
 		return err
 	}
 	written(o)
 	return nil
+}
+
+// writeUsage sets fields of status.usage. It conflicts if the object has changed since it was read.
+func (s *Store) writeUsage(ctx context.Context, o Object, fields map[string]any) error {
+	metadata := map[string]any{"resourceVersion": o.GetResourceVersion()}
+	body := map[string]any{"metadata": metadata, "status": map[string]any{"usage": fields}}
+	return s.patch(ctx, o, body, true)
 }
 
 // mergeRefused returns the list with the entry of one key set, or removed for an empty reason. Keys that are no longer

@@ -44,6 +44,11 @@ func (r *run) setConditions(ready readiness) {
 		active, finding = false, ready.Finding
 	}
 	r.set(v1alpha1.ConditionActive, active, finding)
+	if within := r.target.WithinBudget; within != nil {
+		r.set(v1alpha1.ConditionWithinBudget, within.Holds, within.Finding)
+	} else {
+		meta.RemoveStatusCondition(&r.target.status().Conditions, v1alpha1.ConditionWithinBudget)
+	}
 }
 
 func (r *run) set(kind string, is bool, f Finding) {

@@ -248,6 +248,9 @@ func (r *run) resultOf(plan lifecycle.Plan) reconcile.Result {
 	if !plan.WakeAt.IsZero() {
 		atMost(plan.WakeAt.Sub(now))
 	}
+	if within := r.target.WithinBudget; within != nil && !within.Until.IsZero() {
+		atMost(within.Until.Sub(now))
+	}
 	if plan.Step == lifecycle.Stall {
 		if until := r.graceUntil(plan.Stall, stallFinding(r, plan.Stall).Reason); now.Before(until) {
 			atMost(until.Sub(now))

@@ -1,6 +1,8 @@
 package issuer
 
 import (
+	"time"
+
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
@@ -23,6 +25,8 @@ type Target struct {
 	Refused *Finding
 	// Idle is why a key that is not refused, and has not ended, may do nothing. Nil: it may use its rights.
 	Idle *Finding
+	// WithinBudget is the content of condition WithinBudget. Nil: no budget applies, and there is no such condition.
+	WithinBudget *WithinBudget
 	// OwnerID is the id of the user that the keys of an APIKey belong to if they belong to none yet. Empty: there is no
 	// such AdminUser.
 	OwnerID string
@@ -36,6 +40,15 @@ type Target struct {
 type Finding struct {
 	Reason  string
 	Message string
+}
+
+// WithinBudget is the content of condition WithinBudget.
+type WithinBudget struct {
+	Finding
+	// Holds is false while a budget that is used up has refused requests or warned of them.
+	Holds bool
+	// Until is when the content may change by itself. Zero: it doesn't.
+	Until time.Time
 }
 
 // Template is a Secret without its key.

@@ -5,4 +5,6 @@
 // report. So a report is in force at once at the replica that took it, and within about a second at the others.
 // While the database is away the last known counters stay in force. A counter that was never read in its period
 // lets requests through.
+//
+// A Reporter records on each APIKey which budgets have refused its requests, or warned of them.
 package book
