@@ -1,19 +1,8 @@
 package config
 
-import (
-	"cmp"
-	"strconv"
-	"time"
-)
+import "time"
 
-// Bounds of the audit trail, and of their settings.
-const (
-	defaultAuditRetention  = 400 * 24 * time.Hour
-	defaultAuditMaxEntries = 300_000
-
-	minAuditMaxEntries = 1000
-	maxAuditMaxEntries = 100_000_000
-)
+var auditBounds = bounds{retention: 400 * 24 * time.Hour, rows: 300_000}
 
 // Audit bounds the audit trail. The zero value is the default.
 type Audit struct {
@@ -24,39 +13,13 @@ type Audit struct {
 
 // Limits returns the bounds that apply. Without a retention the first is 0.
 func (a Audit) Limits() (retention time.Duration, maxEntries int) {
-	return max(0, cmp.Or(a.Retention, defaultAuditRetention)), cmp.Or(a.MaxEntries, defaultAuditMaxEntries)
+	return auditBounds.apply(a.Retention, a.MaxEntries)
 }
 
 func parseAuditRetention(s *Settings, value string) string {
-	if value == "" {
-		return ""
-	}
-	retention, problem := parseRetention(value, "as long as AUDIT_MAX_ENTRIES allows")
-	switch {
-	case problem != "":
-		return problem
-	case retention == 0:
-		s.Service.Audit.Retention = -1
-	case retention == defaultAuditRetention:
-		s.Service.Audit.Retention = 0
-	default:
-		s.Service.Audit.Retention = retention
-	}
-	return ""
+	return auditBounds.readRetention(&s.Service.Audit.Retention, value, "as long as AUDIT_MAX_ENTRIES allows")
 }
 
 func parseAuditMaxEntries(s *Settings, value string) string {
-	if value == "" {
-		return ""
-	}
-	n, err := strconv.Atoi(value)
-	switch {
-	case err != nil || n < minAuditMaxEntries || n > maxAuditMaxEntries:
-		return "is not a whole number from 1000 to 100000000"
-	case n == defaultAuditMaxEntries:
-		s.Service.Audit.MaxEntries = 0
-	default:
-		s.Service.Audit.MaxEntries = n
-	}
-	return ""
+	return auditBounds.readRows(&s.Service.Audit.MaxEntries, value)
 }

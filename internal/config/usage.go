@@ -1,22 +1,8 @@
 package config
 
-import (
-	"cmp"
-	"strconv"
-	"time"
-)
+import "time"
 
-// minRetention is the shortest retention of a setting.
-const minRetention = 24 * time.Hour
-
-// Bounds of token usage, and of their settings.
-const (
-	defaultUsageRetention  = 90 * 24 * time.Hour
-	defaultUsageMaxRecords = 1_000_000
-
-	minUsageMaxRecords = 1000
-	maxUsageMaxRecords = 100_000_000
-)
+var usageBounds = bounds{retention: 90 * 24 * time.Hour, rows: 1_000_000}
 
 // Usage bounds the records of token usage and their roll-ups. The zero value is the default.
 type Usage struct {
@@ -29,25 +15,15 @@ type Usage struct {
 
 // Limits returns the bounds of records that apply. Without a retention the first is 0.
 func (u Usage) Limits() (retention time.Duration, maxRecords int) {
-	return max(0, cmp.Or(u.Retention, defaultUsageRetention)), cmp.Or(u.MaxRecords, defaultUsageMaxRecords)
+	return usageBounds.apply(u.Retention, u.MaxRecords)
 }
 
 func parseUsageRetention(s *Settings, value string) string {
-	if value == "" {
-		return ""
-	}
-	retention, problem := parseRetention(value, "as long as USAGE_MAX_RECORDS allows")
-	switch {
-	case problem != "":
-		return problem
-	case retention == 0:
-		s.Service.Usage.Retention = -1
-	case retention == defaultUsageRetention:
-		s.Service.Usage.Retention = 0
-	default:
-		s.Service.Usage.Retention = retention
-	}
-	return ""
+	return usageBounds.readRetention(&s.Service.Usage.Retention, value, "as long as USAGE_MAX_RECORDS allows")
+}
+
+func parseUsageMaxRecords(s *Settings, value string) string {
+	return usageBounds.readRows(&s.Service.Usage.MaxRecords, value)
 }
 
 func parseUsageRollupRetention(s *Settings, value string) string {
@@ -59,32 +35,4 @@ func parseUsageRollupRetention(s *Settings, value string) string {
 		s.Service.Usage.RollupRetention = retention
 	}
 	return problem
-}
-
-// parseRetention reads a duration of a day or more, or zero, whose meaning the problem names.
-func parseRetention(value, zero string) (retention time.Duration, problem string) {
-	retention, err := time.ParseDuration(value)
-	switch {
-	case err != nil:
-		return 0, "is not a duration such as 2160h"
-	case retention != 0 && retention < minRetention:
-		return 0, "is under 24h; 0 means " + zero
-	}
-	return retention, ""
-}
-
-func parseUsageMaxRecords(s *Settings, value string) string {
-	if value == "" {
-		return ""
-	}
-	n, err := strconv.Atoi(value)
-	switch {
-	case err != nil || n < minUsageMaxRecords || n > maxUsageMaxRecords:
-		return "is not a whole number from 1000 to 100000000"
-	case n == defaultUsageMaxRecords:
-		s.Service.Usage.MaxRecords = 0
-	default:
-		s.Service.Usage.MaxRecords = n
-	}
-	return ""
 }
