@@ -73,3 +73,28 @@ func TestUsage_RemovesOldSumsByWholeDays(t *testing.T) {
 		})
 	}
 }
+
+// The names of a series stay as long as any table of sums, whichever is the last to have some.
+func TestUsage_SeriesStaysWithItsLastSums(t *testing.T) {
+	tables := []string{"usage_rollups", "usage_days", "usage_tags"}
+	for _, last := range tables {
+		t.Run(last, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, d *database.DB) {
+				appendUsage(t, d, 1, record("a", func(r *usage.Record) { r.Tags = []string{"tag"} }))
+				for _, table := range append([]string{"usage_records"}, tables...) {
+					if table != last {
+						must(t, d.Do(t.Context(), "DELETE FROM "+table))
+					}
+				}
+				must(t, d.Purge(t.Context(), noon.AddDate(1, 0, 0)))
+				q := map[string]usage.Query{
+					"usage_rollups": {GroupBy: usage.ByHour, Zone: time.UTC}, "usage_days": {GroupBy: usage.ByModel},
+					"usage_tags": {GroupBy: usage.ByTag},
+				}[last]
+				if lines := reportOf(t, d, q).Lines; len(lines) != 1 {
+					t.Errorf("%d lines, want one", len(lines))
+				}
+			})
+		})
+	}
+}
