@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -45,18 +46,30 @@ func readStored(from row) (stored storedRecord, err error) {
 	return stored, err
 }
 
+// Job reads in pages: a large job must not take longer than an operation may.
 func (s usageStore) Job(ctx context.Context, job string, limit int) ([]usage.Record, error) {
-	stored, err := query(ctx, s.DB, "read a job", readStored, recordSelect+
-		" WHERE r.job = $1 AND r.job <> '' ORDER BY r.at, r.number LIMIT $2", text(job), limit)
-	if err != nil {
-		return nil, err
+	var w where
+	w.add("r.job =", text(job))
+	// The index on jobs leaves out the empty one.
+	w.conditions = append(w.conditions, "r.job <> ''")
+	all := []usage.Record{}
+	err := s.eachPage(ctx, w, spanOf(time.Time{}, time.Time{}), func(page []storedRecord) error {
+		for _, one := range page {
+			if len(all) == limit {
+				return errEnough
+			}
+			all = append(all, *one.Record)
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
 	}
-	all := make([]usage.Record, 0, len(stored))
-	for _, one := range stored {
-		all = append(all, *one.Record)
-	}
-	return all, nil
+	return all, err
 }
+
+// errEnough ends a reading before all is read.
+var errEnough = errors.New("enough records")
 
 func (s usageStore) Oldest(ctx context.Context) (time.Time, error) {
 	oldest, err := query(ctx, s.DB, "find the oldest record of token usage", readMaybeInt,
