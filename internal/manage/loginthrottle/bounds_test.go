@@ -34,7 +34,7 @@ func TestThrottle_BoundsMemory(t *testing.T) {
 		t.Error("made-up names have displaced the attacked user")
 	}
 	for _, c := range th.users {
-		if len(c.tries) > maxFailures+1 {
+		if len(c.tries) > maxTries+1 {
 			t.Fatalf("%d tries are kept", len(c.tries))
 		}
 	}

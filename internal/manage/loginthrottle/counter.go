@@ -13,12 +13,15 @@ const (
 	// maxFailures is how many failures get the usual reply, and lockout the time from the last of them to the next such.
 	// Replicas count separately: five of them allow 60 tries.
 	maxFailures, lockout = 12, time.Minute
+	// maxTries is how many tries of a counter are kept. No more count at a time: maxFailures, and one for each further
+	// lockout of the window.
+	maxTries = maxFailures + int(window/lockout)
 	// The first failures, as many as free, cause no delay. Each further one adds delayStep to the delay of a
 	// try, which is 0.4 s at most.
 	free, delayStep = 3, 50 * time.Millisecond
 	// abandoned is the age at which a try without a result stops counting.
 	abandoned = 10 * time.Second
-	// maxCounters bounds the counted users, and the counted addresses. Each map takes up to 7 MB.
+	// maxCounters bounds the counted users, and the counted addresses. Each map takes up to 10 MB.
 	maxCounters = 10_000
 )
 
@@ -72,7 +75,6 @@ func (all counters) makeRoom(now time.Time) {
 }
 
 // counter has the recent failures of a user or an address, and the tries in progress, the latest last.
-// During a lockout one more try than maxFailures may be in progress.
 type counter struct {
 	tries []try
 }
@@ -115,7 +117,7 @@ func (c *counter) begin(who user, now time.Time) { c.add(try{now.UnixNano(), who
 
 // add removes the oldest try if the counter is full.
 func (c *counter) add(t try) {
-	if len(c.tries) > maxFailures {
+	if len(c.tries) > maxTries {
 		c.tries = slices.Delete(c.tries, 0, 1)
 	}
 	c.tries = append(c.tries, t)
