@@ -267,7 +267,7 @@ var _ = Describe("kubectl keywright doctor", Ordered, ContinueOnFailure, func() 
 				HaveField("Detail", ContainSubstring("cannot get resource")), HaveField("Remedy", ContainSubstring("admin")))))
 		})
 
-	It("names the way to the server when there is none through the API server", func(ctx SpecContext) {
+	It("suggests a port-forward when the API server does not proxy to the server", func(ctx SpecContext) {
 		e := healthy
 		e.args = nil
 		findings, _ := e.run(ctx)

@@ -23,8 +23,8 @@ func Group(c *cobra.Command) *cobra.Command {
 	return c
 }
 
-// suggestion returns what a person may have meant by a command that does not exist: another word for one of the group,
-// one that is spelled alike, or one of another group. It returns "" when there is none.
+// suggestion returns what a person may have meant by a command that does not exist: a synonym of a command
+// of the group, a command with a similar spelling, or a command of another group. Otherwise it returns "".
 func suggestion(group *cobra.Command, word string) string {
 	for _, child := range group.Commands() {
 		if slices.Contains(child.SuggestFor, word) {
