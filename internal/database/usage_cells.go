@@ -155,28 +155,51 @@ var counterTable = cellTable[counterCell]{
 	},
 }
 
-// save adds the sums to those that are stored. Transactions change the same rows in the same order, so they do not
-// deadlock.
+// change is what some records change in one table. Both methods work on the rows in the order of their keys.
+type change interface {
+	// save adds the sums to those that are stored.
+	save(ctx context.Context, transaction *sql.Tx) error
+	// correct adds changes of costs, which may be negative, to the sums that are still stored.
+	correct(ctx context.Context, transaction *sql.Tx) error
+}
+
+// changeOf is a change of a table with these cells.
+type changeOf[C comparable] struct {
+	*cellTable[C]
+	of map[C]*usage.Totals
+}
+
+// changes lists every table. All transactions change them in this order, so they do not deadlock.
+func (c *cells) changes() []change {
+	return []change{
+		changeOf[rollupCell]{&rollupTable, c.rollups}, changeOf[dayCell]{&dayTable, c.days},
+		changeOf[tagCell]{&tagTable, c.tags}, changeOf[jobCell]{&jobTable, c.jobs},
+		changeOf[counterCell]{&counterTable, c.counters},
+	}
+}
+
 func (c *cells) save(ctx context.Context, transaction *sql.Tx) error {
-	if err := rollupTable.save(ctx, transaction, c.rollups); err != nil {
-		return err
+	for _, table := range c.changes() {
+		if err := table.save(ctx, transaction); err != nil {
+			return err
+		}
 	}
-	if err := dayTable.save(ctx, transaction, c.days); err != nil {
-		return err
+	return nil
+}
+
+func (c *cells) correct(ctx context.Context, transaction *sql.Tx) error {
+	for _, table := range c.changes() {
+		if err := table.correct(ctx, transaction); err != nil {
+			return err
+		}
 	}
-	if err := tagTable.save(ctx, transaction, c.tags); err != nil {
-		return err
-	}
-	if err := jobTable.save(ctx, transaction, c.jobs); err != nil {
-		return err
-	}
-	return counterTable.save(ctx, transaction, c.counters)
+	return nil
 }
 
 // maxSum is usage.MaxSum in statements.
 const maxSum = "9223372036854775807"
 
-func (t *cellTable[C]) save(ctx context.Context, transaction *sql.Tx, of map[C]*usage.Totals) error {
+func (t changeOf[C]) save(ctx context.Context, transaction *sql.Tx) error {
 	var sets []string
 	for _, column := range t.sums {
 		stored := t.name + "." + column
@@ -187,7 +210,7 @@ func (t *cellTable[C]) save(ctx context.Context, transaction *sql.Tx, of map[C]*
 	return insertAll(ctx, transaction, &insertion{
 		into: t.name + " (" + columns + ")",
 		on:   "(" + strings.Join(t.key, ", ") + ") DO UPDATE SET " + strings.Join(sets, ", "),
-	}, slices.SortedFunc(maps.Keys(of), t.compare), func(cell C) []any {
-		return append(t.values(cell), t.sumsOf(of[cell])...)
+	}, slices.SortedFunc(maps.Keys(t.of), t.compare), func(cell C) []any {
+		return append(t.values(cell), t.sumsOf(t.of[cell])...)
 	})
 }

@@ -28,16 +28,11 @@ func (d *DB) usageTables() []table {
 		retention: counterRetention, most: d.bounds.counters,
 	}}
 	var limits usage.Limits
-	var known bool
+	rollups := 0
 	if d.usageLimits != nil {
-		limits, known = d.usageLimits()
-	}
-	if !known {
-		limits = usage.Limits{}
-	}
-	rollups := d.bounds.rollups
-	if !known {
-		rollups = 0
+		if set, known := d.usageLimits(); known {
+			limits, rollups = set, d.bounds.rollups
+		}
 	}
 	return append(all,
 		table{

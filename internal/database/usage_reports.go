@@ -273,12 +273,17 @@ func plainSums(columns []string) string {
 func splitSums(columns []string) string {
 	var all []string
 	for _, column := range columns {
-		// PostgreSQL does not shift a constant by so much.
-		wide := "CAST(" + column + " AS BIGINT)"
-		all = append(all,
-			"CAST(sum("+wide+" >> 32) AS BIGINT)", "CAST(sum("+wide+" & 4294967295) AS BIGINT)")
+		high, low := splitSum(column)
+		all = append(all, high, low)
 	}
 	return strings.Join(all, ", ")
+}
+
+// splitSum returns the two parts of one sum.
+func splitSum(column string) (high, low string) {
+	// PostgreSQL does not shift a constant by so much.
+	wide := "CAST(" + column + " AS BIGINT)"
+	return "CAST(sum(" + wide + " >> 32) AS BIGINT)", "CAST(sum(" + wide + " & 4294967295) AS BIGINT)"
 }
 
 // isOverflow reports whether a sum did not fit in an integer. The error of SQLite has no code of its own.
@@ -346,8 +351,7 @@ func (s usageStore) TopJobs(ctx context.Context, since time.Time, limit int) (to
 func (s usageStore) topJobs(
 	ctx context.Context, since time.Time, limit int, sums func([]string) string,
 ) ([]usage.Line, error) {
-	parts := strings.Split(splitSums([]string{"cost"}), ", ")
-	high, low := parts[0], parts[1]
+	high, low := splitSum("cost")
 	//nolint:gosec // only constants are concatenated
 	rows, err := s.pool.QueryContext(ctx, "SELECT job, "+sums(totalsColumns)+" FROM usage_jobs"+
 		// With the plus no index is used: the rows are in the order of jobs.

@@ -73,8 +73,12 @@ func (s usageStore) reprice(ctx context.Context, records []repricing) error {
 			if err != nil {
 				return err
 			}
+			n, err := result.RowsAffected()
+			if err != nil {
+				return err
+			}
 			// Another call may have changed it, or this one, before its connection broke.
-			if n, err := result.RowsAffected(); err != nil || n == 0 {
+			if n == 0 {
 				continue
 			}
 			if change := r.change(); change != (usage.Totals{}) {
@@ -99,25 +103,8 @@ func (r *repricing) change() (t usage.Totals) {
 	return t
 }
 
-// correct adds changes of costs, which may be negative, to the sums that are still stored.
-func (c *cells) correct(ctx context.Context, transaction *sql.Tx) error {
-	if err := rollupTable.correct(ctx, transaction, c.rollups); err != nil {
-		return err
-	}
-	if err := dayTable.correct(ctx, transaction, c.days); err != nil {
-		return err
-	}
-	if err := tagTable.correct(ctx, transaction, c.tags); err != nil {
-		return err
-	}
-	if err := jobTable.correct(ctx, transaction, c.jobs); err != nil {
-		return err
-	}
-	return counterTable.correct(ctx, transaction, c.counters)
-}
-
-func (t *cellTable[C]) correct(ctx context.Context, transaction *sql.Tx, of map[C]*usage.Totals) error {
-	if len(of) == 0 {
+func (t changeOf[C]) correct(ctx context.Context, transaction *sql.Tx) error {
+	if len(t.of) == 0 {
 		return nil
 	}
 	// A sum that has ended at its limit stays there.
@@ -139,8 +126,8 @@ func (t *cellTable[C]) correct(ctx context.Context, transaction *sql.Tx, of map[
 		return err
 	}
 	defer func() { _ = update.Close() }()
-	for _, cell := range slices.SortedFunc(maps.Keys(of), t.compare) {
-		values := []any{int64(amount(of[cell].Cost)), of[cell].Unpriced}[:first-1]
+	for _, cell := range slices.SortedFunc(maps.Keys(t.of), t.compare) {
+		values := []any{int64(amount(t.of[cell].Cost)), t.of[cell].Unpriced}[:first-1]
 		if _, err := update.ExecContext(ctx, append(values, t.values(cell)...)...); err != nil {
 			return err
 		}
