@@ -42,16 +42,20 @@ func ParseDollars(text string) (nanos int64, ok bool) {
 	return nanos, err == nil
 }
 
-// formatDollars is the inverse of ParseDollars, without zeros at the end.
-func formatDollars(nanos int64) string {
-	whole, fraction := nanos/1e9, fmt.Sprintf("%09d", nanos%1e9)
-	return strings.TrimSuffix(strconv.FormatInt(whole, 10)+"."+strings.TrimRight(fraction, "0"), ".")
+// FormatDollars returns nano-dollars as dollars with up to 9 decimals, without zeros at the end: 12.5.
+func FormatDollars(nanos int64) string {
+	sign, whole, fraction := "", nanos/1e9, nanos%1e9
+	if nanos < 0 {
+		sign, whole, fraction = "-", -whole, -fraction
+	}
+	digits := strings.TrimRight(fmt.Sprintf("%09d", fraction), "0")
+	return strings.TrimSuffix(sign+strconv.FormatInt(whole, 10)+"."+digits, ".")
 }
 
 // Limit returns the amount and the period, such as 12.5 USD per day. Budgets that allow the same have the same limit,
 // however their amounts are written.
 func (b *Budget) Limit() string {
-	amount := formatDollars(b.Amount) + " USD"
+	amount := FormatDollars(b.Amount) + " USD"
 	if b.Unit == Tokens {
 		amount = strconv.FormatInt(b.Amount, 10) + " tokens"
 	}

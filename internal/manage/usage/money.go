@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/big"
 	"strconv"
+
+	"keywright.dev/keywright/internal/auth/budget"
 )
 
 // Money is an amount in nano-dollars: billionths of a US dollar. Sums of it are exact.
@@ -28,17 +30,7 @@ func FromDollars(dollars float64) (Money, bool) {
 func (m Money) Dollars() float64 { return float64(m) / float64(Dollar) }
 
 // String returns the amount in US dollars with up to 9 decimals and no trailing zeros: 0.0125.
-func (m Money) String() string {
-	text := new(big.Rat).SetFrac64(int64(m), int64(Dollar)).FloatString(9)
-	end := len(text)
-	for text[end-1] == '0' {
-		end--
-	}
-	if text[end-1] == '.' {
-		end--
-	}
-	return text[:end]
-}
+func (m Money) String() string { return budget.FormatDollars(int64(m)) }
 
 // MarshalJSON writes a number of US dollars with up to 9 decimals.
 //
