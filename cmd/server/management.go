@@ -108,7 +108,6 @@ type managementParts struct {
 	gate     *gate.Gate
 	config   *liveconfig.Config
 	usage    *tokenusage.Service
-	prices   usage.Pricer
 	log      *slog.Logger
 }
 
@@ -131,9 +130,7 @@ func managementGroups(p managementParts) []httpapi.Group {
 		admin.Users(userService),
 		admin.Audit(db.db.Audit()),
 		admin.Usage(p.usage, bodies),
-		admin.Reprice(tokenusage.NewRepricer(tokenusage.RepricerConfig{
-			Gate: p.gate, Store: db.db.Usage(), Pricer: p.prices, Trail: db.trail,
-		})),
+		admin.Reprice(p.usage),
 		admin.BudgetsOf(db.budgets),
 		keys.New(keyService),
 		graphql.New(keyService, p.log),

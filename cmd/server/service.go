@@ -92,7 +92,7 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 	}
 	usageService := tokenusage.New(tokenusage.Config{
 		Gate: g, Store: db.db.Usage(), Pricer: priced.table, Metrics: usage.NewMetrics(metrics), Budgets: db.budgets,
-		Now: time.Now,
+		Trail: db.trail, Now: time.Now,
 	})
 	unknown := unknownPeppers(verifier.UnknownPeppers)
 	addMetrics(metrics, index, unknown, watch, live)
@@ -116,7 +116,7 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 			budgetsCheck(db.budgets)),
 		recurrences: &revokedkeys.Reporter{From: index, Status: store, Log: log},
 		guard:       &httpapi.Guard{Gate: g, Sessions: db.sessions, Database: db.db, Log: log},
-		groups:      managementGroups(managementParts{verifier, store, db, g, live, usageService, priced.table, log}),
+		groups:      managementGroups(managementParts{verifier, store, db, g, live, usageService, log}),
 	}, nil
 }
 

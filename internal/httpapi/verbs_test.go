@@ -86,7 +86,7 @@ func newEnvWith(f *fakeobjects.Fixture, trail manage.Trail) *env {
 			Sessions: database{}, Throttle: loginthrottle.New(), Trail: trail, Now: f.Time,
 		}),
 		admin.Users(everyone),
-		admin.Reprice(tokenusage.NewRepricer(tokenusage.RepricerConfig{Gate: f.Gate, Trail: trail})),
+		admin.Reprice(tokenusage.New(tokenusage.Config{Gate: f.Gate, Trail: trail})),
 		keys.New(apiKeys), graphql.New(apiKeys, f.Logger()))
 	e := &env{Fixture: f, Handler: mux}
 	e.populate()

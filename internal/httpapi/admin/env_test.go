@@ -111,7 +111,7 @@ func newEnvWithUsage(tb testing.TB, store usage.Store) *env {
 		admin.Users(service),
 		admin.Audit(e.memory),
 		admin.Usage(tokenusage.New(tokenusage.Config{Gate: e.gate, Store: store, Now: now}), newBodies()),
-		admin.Reprice(tokenusage.NewRepricer(tokenusage.RepricerConfig{Gate: e.gate, Store: e.repricing, Trail: e.memory})),
+		admin.Reprice(tokenusage.New(tokenusage.Config{Gate: e.gate, Store: e.repricing, Trail: e.memory})),
 		admin.BudgetsOf(twoBudgets{}),
 	)
 	e.Handler = unmounted(mux, "/api/")

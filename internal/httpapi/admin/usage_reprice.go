@@ -14,11 +14,11 @@ import (
 // repriceTime is how long a repricing may take: the time to reply is longer than that of other endpoints.
 const repriceTime = time.Hour
 
-type repriceRoutes struct{ *tokenusage.Repricer }
+type repriceRoutes struct{ *tokenusage.Service }
 
 // Reprice serves /api/admin/token-usage/reprice.
-func Reprice(r *tokenusage.Repricer) httpapi.Group {
-	h := &repriceRoutes{r}
+func Reprice(service *tokenusage.Service) httpapi.Group {
+	h := &repriceRoutes{service}
 	return httpapi.Group{API: API, Routes: []httpapi.Route{{
 		Method: http.MethodPost, Path: "admin/token-usage/reprice", Identification: httpapi.Lenient, Serve: h.reprice,
 	}}}

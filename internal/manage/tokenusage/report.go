@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/usage"
 )
@@ -18,8 +17,7 @@ const (
 
 // MayRead returns nil if the caller may see everybody's usage.
 func (s *Service) MayRead(caller manage.Caller) error {
-	if caller.Caller == nil || !caller.IsProven() ||
-		!s.Gate.May(caller.Caller, access.Request{Action: ActionRead, Resource: access.Any}) {
+	if !s.may(caller, ActionRead) {
 		return errMayNotRead
 	}
 	return nil

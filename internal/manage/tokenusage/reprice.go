@@ -3,32 +3,12 @@ package tokenusage
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
-	"keywright.dev/keywright/internal/auth/access"
-	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/audit"
 	"keywright.dev/keywright/internal/manage/usage"
 )
-
-// RepricerConfig is what a Repricer works with.
-type RepricerConfig struct {
-	Gate   *gate.Gate
-	Store  usage.Store
-	Pricer usage.Pricer
-	Trail  manage.Trail
-}
-
-// Repricer computes costs again. It is safe for concurrent use.
-type Repricer struct {
-	RepricerConfig
-	running sync.Mutex
-}
-
-// NewRepricer returns a Repricer.
-func NewRepricer(c RepricerConfig) *Repricer { return &Repricer{RepricerConfig: c} }
 
 // Repricing is what to compute again.
 type Repricing struct {
@@ -38,45 +18,41 @@ type Repricing struct {
 	DryRun bool
 }
 
-var (
-	errMayNotReprice = &manage.Error{Kind: manage.Forbidden, Text: "Admin access required"}
-	errRepricing     = &manage.Error{
-		Kind: manage.Conflict, Text: "Another repricing runs: wait for its end, or run it again",
-	}
-)
+var errRepricing = &manage.Error{
+	Kind: manage.Conflict, Text: "Another repricing runs: wait for its end, or run it again",
+}
 
 // Reprice computes the costs of stored records again, with the prices of now for the time of each call. It leaves costs
 // that reporters gave, and those of models whose price is unknown by now. It needs the right to read all usage too: the
 // result has what all of it cost.
 //
 // If ctx ends, the records so far have their new costs, and the next call continues.
-func (s *Repricer) Reprice(
+func (s *Service) Reprice(
 	ctx context.Context, caller manage.Caller, read manage.Read[Repricing],
 ) (result usage.Repriced, err error) {
 	var r Repricing
 	defer func() { s.recordRepricing(ctx, caller, r, &result, err) }()
-	for _, action := range []string{ActionRead, ActionWrite} {
-		if caller.Caller == nil || !caller.IsProven() ||
-			!s.Gate.May(caller.Caller, access.Request{Action: action, Resource: access.Any}) {
-			return result, errMayNotReprice
-		}
+	if !s.may(caller, ActionRead, ActionWrite) {
+		return result, errMayNotRead
 	}
-	if r, err = read.By(s.Gate, caller, errMayNotReprice); err != nil {
+	if r, err = read.By(s.Gate, caller, errMayNotRead); err != nil {
 		return result, err
 	}
-	if !s.running.TryLock() {
+	if !s.repricing.TryLock() {
 		return result, errRepricing
 	}
-	defer s.running.Unlock()
+	defer s.repricing.Unlock()
 	result, err = s.Store.Reprice(ctx, r.Since, r.DryRun, s.reprice)
 	return result, failed(err)
 }
 
 // reprice sets the cost and the price of a record, if the price is known.
-func (s *Repricer) reprice(r *usage.Record) {
+func (s *Service) reprice(r *usage.Record) {
 	again := *r
 	again.Cost, again.Price = nil, ""
-	s.Pricer.Price(&again)
+	if s.Pricer != nil {
+		s.Pricer.Price(&again)
+	}
 	if again.Cost != nil {
 		r.Cost, r.Price = again.Cost, again.Price
 	}
@@ -84,7 +60,7 @@ func (s *Repricer) reprice(r *usage.Record) {
 
 // recordRepricing writes the audit entry. A dry run changes nothing, and a refused caller without a key leaves no
 // entry, or anonymous requests could fill the audit trail.
-func (s *Repricer) recordRepricing(
+func (s *Service) recordRepricing(
 	ctx context.Context, caller manage.Caller, r Repricing, result *usage.Repriced, err error,
 ) {
 	if caller.Caller == nil || manage.Is(err, manage.Forbidden) && caller.KeyID == "" || err == nil && r.DryRun {

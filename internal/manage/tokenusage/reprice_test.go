@@ -63,7 +63,7 @@ func (k known) Price(r *usage.Record) {
 
 type repricingEnv struct {
 	*fakeobjects.Fixture
-	*tokenusage.Repricer
+	*tokenusage.Service
 	store *repricingStore
 }
 
@@ -75,7 +75,7 @@ func newRepricingEnv(tb testing.TB) *repricingEnv {
 		{Model: "known", At: e.Time(), Cost: &old, Price: "old"}, {Model: "gone", At: e.Time(), Cost: &old, Price: "old"},
 		{Model: "known", At: e.Time()}, {Model: "known", At: e.Time().Add(-time.Hour)},
 	}}
-	e.Repricer = tokenusage.NewRepricer(tokenusage.RepricerConfig{
+	e.Service = tokenusage.New(tokenusage.Config{
 		Gate: e.Gate, Store: e.store, Pricer: known("known"), Trail: e.Trail,
 	})
 	for key, scopes := range map[string][]v1alpha1.Scope{

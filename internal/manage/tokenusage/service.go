@@ -2,6 +2,8 @@ package tokenusage
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"time"
 
 	"keywright.dev/keywright/internal/auth/access"
@@ -22,6 +24,8 @@ type Config struct {
 	Store usage.Store
 	// Pricer computes the costs that reporters leave out. Nil: they stay unknown.
 	Pricer usage.Pricer
+	// Trail takes the entries of Reprice.
+	Trail manage.Trail
 	// Metrics counts what is stored. May be nil.
 	Metrics *usage.Metrics
 	// Budgets learns of stored records before their reporter gets its answer. May be nil.
@@ -34,10 +38,12 @@ type Budgets interface {
 	Recorded(ctx context.Context, reporter *usage.Reporter)
 }
 
-// Service records and reports token usage. It is safe for concurrent use.
+// Service records and reports token usage, and computes its costs again. It is safe for concurrent use.
 type Service struct {
 	Config
 	queue *queue
+	// repricing is held while a Reprice runs.
+	repricing sync.Mutex
 }
 
 // New returns a Service.
@@ -62,12 +68,19 @@ func failed(err error) error {
 	return &manage.Error{Kind: manage.Unavailable, Text: cannotNow, Cause: err}
 }
 
+// may reports whether the identity of the caller is proven, and it may do all actions.
+func (s *Service) may(caller manage.Caller, actions ...string) bool {
+	return caller.Caller != nil && caller.IsProven() && !slices.ContainsFunc(actions, func(action string) bool {
+		return !s.Gate.May(caller.Caller, access.Request{Action: action, Resource: access.Any})
+	})
+}
+
 // MayRecord returns nil if the caller may report usage. Surfaces ask before they read the body.
 func (s *Service) MayRecord(caller manage.Caller) error {
 	switch {
-	case caller.Caller == nil || !caller.IsProven():
+	case !s.may(caller):
 		return errAnonymous
-	case !s.Gate.May(caller.Caller, access.Request{Action: ActionWrite, Resource: access.Any}):
+	case !s.may(caller, ActionWrite):
 		return errMayNotAdd
 	}
 	return nil
