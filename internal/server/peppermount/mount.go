@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/program"
 )
 
 // Mount is a folder with one pepper in each file.
@@ -46,14 +47,7 @@ func (m *Mount) Keyring() *pepper.Keyring { return m.ring }
 // Polling is enough: the kubelet takes about a minute to deliver a change, and a file watch easily misses a
 // folder that is swapped by symbolic links.
 func (m *Mount) Follow(ctx context.Context, every time.Duration, use func(*pepper.Keyring), log *slog.Logger) {
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
+	for program.Pause(ctx, every) {
 		changed, err := m.load()
 		switch {
 		case err != nil && err.Error() != m.fault:

@@ -13,6 +13,7 @@ import (
 
 	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/config/prices"
+	"keywright.dev/keywright/internal/program"
 )
 
 const (
@@ -50,15 +51,8 @@ func (f *File) Refused() bool { return f.refused.Load() }
 
 // Run checks the file until ctx ends. It polls for the same reasons as peppermount.
 func (f *File) Run(ctx context.Context) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			f.Check()
-		}
+	for program.Pause(ctx, interval) {
+		f.Check()
 	}
 }
 
