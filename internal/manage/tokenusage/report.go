@@ -78,21 +78,22 @@ func (s *Service) Summary(ctx context.Context, caller manage.Caller, check manag
 
 func (s *Service) summarize(ctx context.Context, today time.Time) (*Summary, error) {
 	summary := &Summary{}
-	month := today.AddDate(0, 0, -29)
 	for _, p := range []struct {
-		since   time.Time
-		groupBy usage.Grouping
-		totals  *usage.Totals
-	}{
-		{today, "", &summary.Today}, {today.AddDate(0, 0, -6), "", &summary.Week}, {month, usage.ByModel, &summary.Month},
-	} {
-		report, err := s.Store.Report(ctx, usage.Query{Since: p.since, GroupBy: p.groupBy})
+		since  time.Time
+		totals *usage.Totals
+	}{{today, &summary.Today}, {today.AddDate(0, 0, -6), &summary.Week}} {
+		report, err := s.Store.Report(ctx, usage.Query{Since: p.since})
 		if err != nil {
 			return nil, err
 		}
-		*p.totals, summary.TopModels = report.Totals, report.Lines[:min(maxTop, len(report.Lines))]
+		*p.totals = report.Totals
 	}
-	var err error
+	month := today.AddDate(0, 0, -29)
+	models, err := s.Store.Report(ctx, usage.Query{Since: month, GroupBy: usage.ByModel})
+	if err != nil {
+		return nil, err
+	}
+	summary.Month, summary.TopModels = models.Totals, models.Lines[:min(maxTop, len(models.Lines))]
 	summary.TopJobs, err = s.Store.TopJobs(ctx, month, maxTop)
 	return summary, err
 }
