@@ -69,24 +69,27 @@ func (s usageStore) reprice(ctx context.Context, records []repricing) error {
 		defer func() { _ = update.Close() }()
 		c := newCells()
 		for _, r := range records {
-			result, err := update.ExecContext(ctx, nanos(r.Cost), text(r.Price), r.number, r.price, nanos(r.cost))
+			stored, err := r.store(ctx, update)
 			if err != nil {
 				return err
 			}
-			n, err := result.RowsAffected()
-			if err != nil {
-				return err
-			}
-			// Another call may have changed it, or this one, before its connection broke.
-			if n == 0 {
-				continue
-			}
-			if change := r.change(); change != (usage.Totals{}) {
+			if change := r.change(); stored && change != (usage.Totals{}) {
 				c.add(&r.usageRow, r.roles, &change)
 			}
 		}
 		return c.correct(ctx, transaction)
 	})
+}
+
+// store reports whether the record still had its former cost: another call may have changed it, or this one, before its
+// connection broke.
+func (r *repricing) store(ctx context.Context, update *sql.Stmt) (bool, error) {
+	result, err := update.ExecContext(ctx, nanos(r.Cost), text(r.Price), r.number, r.price, nanos(r.cost))
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
 }
 
 // change returns what the new cost changes in sums.
