@@ -42,14 +42,16 @@ func (r *Reconciler) emitApplied(in inputs, p publication, plaintext bool) {
 }
 
 // emitRestored reports that the configuration was published again although it was not edited. Its note is always the
-// same, so that the API server merges such events.
-func (r *Reconciler) emitRestored(in inputs, p publication) {
-	if in.config.UID == "" {
+// same and it is about no version of keywright-config, which the operator's own annotations change, so that the API
+// server merges all such events.
+func (r *Reconciler) emitRestored(configMap *corev1.ConfigMap) {
+	if configMap.UID == "" {
 		return
 	}
-	r.Events.Eventf(in.config, in.secret, corev1.EventTypeNormal, v1alpha1.EventConfigApplied, "Restore",
-		"ConfigMap %s was changed by another client and is restored to revision %s.",
-		v1alpha1.ConfigMapRuntime, config.Revision(p.document))
+	anyVersion := configMap.DeepCopy()
+	anyVersion.ResourceVersion = ""
+	r.Events.Eventf(anyVersion, nil, corev1.EventTypeNormal, v1alpha1.EventConfigApplied, "Restore",
+		"ConfigMap %s was changed by another client and is restored.", v1alpha1.ConfigMapRuntime)
 }
 
 // isRemoved reports whether keywright-config was deleted since the last check, by this operator or an earlier one.

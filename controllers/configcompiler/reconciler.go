@@ -118,7 +118,7 @@ func (r *Reconciler) compile(
 			return reconcile.Result{}, err
 		}
 	case p.changed:
-		r.emitRestored(in, p)
+		r.emitRestored(configMap)
 	}
 	r.lastWarning, r.applied, r.lastGood = warning{}, new(configMap.ResourceVersion), p.document
 	var after time.Duration
@@ -218,7 +218,7 @@ func (r *Reconciler) keepLastGood(ctx context.Context, configMap *corev1.ConfigM
 	}
 	p, err := r.publish(ctx, present, r.lastGood)
 	if p.changed && err == nil {
-		r.emitRestored(inputs{config: configMap}, p)
+		r.emitRestored(configMap)
 	}
 	return err
 }
