@@ -19,6 +19,7 @@ import (
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/manage/audit"
 	"keywright.dev/keywright/internal/manage/lastuse"
+	"keywright.dev/keywright/internal/manage/login"
 	"keywright.dev/keywright/internal/manage/loginthrottle"
 	"keywright.dev/keywright/internal/manage/revokedkeys"
 	"keywright.dev/keywright/internal/manage/seenusers"
@@ -122,11 +123,12 @@ func managementGroups(p managementParts) []httpapi.Group {
 		Gate: p.gate, Verifier: p.verifier, Store: p.store, Uses: db.db.LastUses(), Trail: db.trail,
 		Account: p.config.Account, Actions: p.config.Actions, Now: time.Now, Log: p.log,
 	})
+	logins := login.New(login.Config{
+		Gate: p.gate, Sessions: db.sessions, Throttle: loginthrottle.New(), Trail: db.trail, Now: time.Now,
+	})
 	bodies := &httpapi.Bodies{Limit: usage.MaxBody, Total: maxBodies}
 	return []httpapi.Group{
-		admin.Login(admin.LoginConfig{
-			Sessions: db.sessions, Throttle: loginthrottle.New(), Trail: db.trail, Now: time.Now,
-		}),
+		admin.Login(logins),
 		admin.Users(userService),
 		admin.Audit(db.db.Audit()),
 		admin.Usage(p.usage, bodies),

@@ -6,6 +6,7 @@ import (
 
 	"keywright.dev/keywright/internal/auth/credential"
 	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/manage/login"
 	"keywright.dev/keywright/internal/manage/sessions"
 )
 
@@ -26,6 +27,13 @@ func SendCookies(w http.ResponseWriter, r *http.Request, d *gate.Decision, s Ses
 	if cookie := credential.Session(r.Header); s.Touch(r.Context(), cookie) {
 		w.Header().Add("Set-Cookie", SessionCookie(cookie, secure))
 	}
+}
+
+// SendSession sets the cookies of a session that has begun: its own, and the saved name.
+func SendSession(c *Call, s *login.Session) {
+	secure := c.Gate.SecureCookies()
+	c.W.Header().Add("Set-Cookie", SessionCookie(s.Cookie, secure))
+	c.W.Header().Add("Set-Cookie", credential.SaveName(s.Caller.Username, secure))
 }
 
 // SessionCookie returns the Set-Cookie header of a session; see docs/compatibility.md, "Sessions".

@@ -71,9 +71,6 @@ func (c *Call) RefuseUnavailable(text string) {
 
 func databaseDown(err error) string { return "The database is unavailable: " + err.Error() }
 
-// NotReady is the text for a request that comes before the server has read enough of the cluster.
-const NotReady = "The server has not read enough of the cluster yet to identify you"
-
 // Identify identifies the caller and renews its session cookie. It reports false when it has refused the request.
 func (c *Call) Identify(how Identification) bool {
 	if how == Unidentified {
@@ -82,7 +79,7 @@ func (c *Call) Identify(how Identification) bool {
 	var d gate.Decision
 	if how == Lenient {
 		if d = c.Gate.IdentifyOrAnonymous(c.R); d.Outcome != gate.Allowed {
-			c.Refuse(http.StatusServiceUnavailable, NotReady)
+			c.Refuse(http.StatusServiceUnavailable, manage.NotReady().Text)
 			return false
 		}
 	} else {

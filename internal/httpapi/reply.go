@@ -2,7 +2,9 @@ package httpapi
 
 import (
 	"encoding/json"
+	"math"
 	"net/http"
+	"strconv"
 	"time"
 
 	"keywright.dev/keywright/internal/manage"
@@ -54,6 +56,13 @@ func Status(kind manage.Kind) int {
 		return http.StatusTooManyRequests
 	}
 	return http.StatusInternalServerError
+}
+
+// SetRetryAfter sets when to try again, in whole seconds, if the error has a time for that.
+func SetRetryAfter(header http.Header, err *manage.Error) {
+	if err.RetryAfter > 0 {
+		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(err.RetryAfter.Seconds()))))
+	}
 }
 
 // WriteJSON writes a reply. It ignores a client that has gone away.

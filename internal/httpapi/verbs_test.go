@@ -24,6 +24,7 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
+	"keywright.dev/keywright/internal/manage/login"
 	"keywright.dev/keywright/internal/manage/loginthrottle"
 	"keywright.dev/keywright/internal/manage/seenusers"
 	"keywright.dev/keywright/internal/manage/tokenusage"
@@ -82,9 +83,9 @@ func newEnvWith(f *fakeobjects.Fixture, trail manage.Trail) *env {
 	mux := http.NewServeMux()
 	guard := &httpapi.Guard{Gate: f.Gate, Sessions: database{}, Database: database{}, Log: f.Logger()}
 	httpapi.Mount(mux, guard,
-		admin.Login(admin.LoginConfig{
-			Sessions: database{}, Throttle: loginthrottle.New(), Trail: trail, Now: f.Time,
-		}),
+		admin.Login(login.New(login.Config{
+			Gate: f.Gate, Sessions: database{}, Throttle: loginthrottle.New(), Trail: trail, Now: f.Time,
+		})),
 		admin.Users(everyone),
 		admin.Reprice(tokenusage.New(tokenusage.Config{Gate: f.Gate, Trail: trail})),
 		keys.New(apiKeys), graphql.New(apiKeys, f.Logger()))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"time"
 
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage/audit"
@@ -40,6 +41,8 @@ type Error struct {
 	Field string
 	// Text is for the caller. It never holds a key.
 	Text string
+	// RetryAfter is when a Busy caller may try again, if that is known.
+	RetryAfter time.Duration
 	// Cause is for the log. It may be nil.
 	Cause error
 }
@@ -47,6 +50,11 @@ type Error struct {
 // Errorf returns an Error with a formatted text.
 func Errorf(kind Kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Text: fmt.Sprintf(format, args...)}
+}
+
+// NotReady returns the error for a request that comes before the server has read enough of the cluster.
+func NotReady() *Error {
+	return Errorf(Unavailable, "The server has not read enough of the cluster yet to identify you")
 }
 
 // InvalidField returns the Error for a field of the input.

@@ -25,6 +25,7 @@ import (
 	"keywright.dev/keywright/internal/httpapi/keys"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/manage/apikeys"
+	"keywright.dev/keywright/internal/manage/login"
 	"keywright.dev/keywright/internal/manage/loginthrottle"
 	"keywright.dev/keywright/internal/manage/seenusers"
 	"keywright.dev/keywright/internal/manage/users"
@@ -58,9 +59,11 @@ func newPlace(tb testing.TB, settings config.Runtime) *place {
 	})
 	mux := http.NewServeMux()
 	guard := &httpapi.Guard{Gate: f.Gate, Sessions: database{}, Database: database{}, Log: f.Logger()}
-	login := admin.LoginConfig{Sessions: database{}, Throttle: loginthrottle.New(), Trail: f.Trail, Now: f.Time}
+	logins := login.New(login.Config{
+		Gate: f.Gate, Sessions: database{}, Throttle: loginthrottle.New(), Trail: f.Trail, Now: f.Time,
+	})
 	httpapi.Mount(
-		mux, guard, admin.Login(login), admin.Users(everybody), keys.New(apiKeys), graphql.New(apiKeys, f.Logger()),
+		mux, guard, admin.Login(logins), admin.Users(everybody), keys.New(apiKeys), graphql.New(apiKeys, f.Logger()),
 	)
 	p.management = mux
 	return p

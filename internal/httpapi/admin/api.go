@@ -70,6 +70,7 @@ func fail(c *httpapi.Call, err error) {
 	case errors.As(err, &body):
 		refuseBody(c, body)
 	case errors.As(err, &refusal) && refusal.Kind != manage.Failed && refusal.Kind != manage.Unavailable:
+		httpapi.SetRetryAfter(c.W.Header(), refusal)
 		c.Refuse(httpapi.Status(refusal.Kind), refusal.Error())
 	default:
 		unavailable(c, err)

@@ -26,6 +26,7 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/manage/audit"
 	"keywright.dev/keywright/internal/manage/lastuse"
+	"keywright.dev/keywright/internal/manage/login"
 	"keywright.dev/keywright/internal/manage/loginthrottle"
 	"keywright.dev/keywright/internal/manage/seenusers"
 	"keywright.dev/keywright/internal/manage/tokenusage"
@@ -107,7 +108,9 @@ func newEnvWithUsage(tb testing.TB, store usage.Store) *env {
 	})
 	mux := http.NewServeMux()
 	httpapi.Mount(mux, &httpapi.Guard{Gate: e.gate, Sessions: e.memory, Database: e.memory, Log: log},
-		admin.Login(admin.LoginConfig{Sessions: e.memory, Throttle: loginthrottle.New(), Trail: e.memory, Now: now}),
+		admin.Login(login.New(login.Config{
+			Gate: e.gate, Sessions: e.memory, Throttle: loginthrottle.New(), Trail: e.memory, Now: now,
+		})),
 		admin.Users(service),
 		admin.Audit(e.memory),
 		admin.Usage(tokenusage.New(tokenusage.Config{Gate: e.gate, Store: store, Now: now}), newBodies()),
