@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Makes sure that the programs that tests run beside Keywright are installed: nginx, Caddy, git, curl, PostgreSQL and
-# Traefik.
+# Makes sure that the programs that tests run beside Keywright are installed: nginx, Caddy, git, curl, Chromium,
+# PostgreSQL and Traefik; and axe-core, a script that tests run in Chromium.
 #
 # As root on Debian or a derivative, missing programs are installed, and not started. Otherwise one line lists them,
 # and the suites skip their tests. With CI set that is a failure: no test may be skipped there. Traefik has no package
-# and takes minutes to build, so it is built in CI only.
+# and takes minutes to build, so it is built in CI only. axe-core is fetched with npm.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,7 +20,7 @@ say() { printf '%s\n' "$*" >&2; }
 # missing: the packages of missing programs. All but PostgreSQL's have the name of the program.
 missing() {
   local program list=
-  for program in nginx caddy git curl; do
+  for program in nginx caddy git curl chromium npm; do
     command -v "$program" >/dev/null || list="$list $program"
   done
   has_postgres || list="$list postgresql"
@@ -80,13 +80,21 @@ install() {
   do_without "apt-get could not install $* (its output is in $log); tests that need them are skipped"
 }
 
+# fetch_axe: the tests of pages need it, and npm to fetch it.
+fetch_axe() {
+  hack/axe/fetch.sh >/dev/null || do_without "npm could not fetch axe-core; tests of pages are skipped"
+}
+
 if [ -n "${CI:-}" ]; then
   hack/traefik/build.sh >/dev/null
 elif [ -z "$(hack/traefik/build.sh --if-built)" ]; then
   say "packages: Traefik is not built; tests that need it are skipped until you run hack/traefik/build.sh (minutes)"
 fi
 need=$(missing)
-[ -n "$need" ] || exit 0
+if [ -z "$need" ]; then
+  fetch_axe
+  exit 0
+fi
 command -v apt-get >/dev/null ||
   do_without "not installed: $need; tests that need them are skipped until you install them"
 [ "$(id -u)" = 0 ] ||
@@ -102,3 +110,4 @@ fi
 [ -z "$need" ] || install $need
 need=$(missing)
 [ -z "$need" ] || do_without "installed and not found in PATH: $need"
+fetch_axe
