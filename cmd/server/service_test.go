@@ -63,6 +63,7 @@ func TestService_ReportsEveryPart(t *testing.T) {
 	metrics := ask(metricsHandler(s.metrics, log), "GET", "/metrics", nil).Body.String()
 	for _, metric := range []string{
 		"keywright_database_up", "keywright_decisions_total", "keywright_uses_dropped_total", "keywright_audit_dropped_total",
+		"keywright_address_uses_dropped_total",
 		"keywright_database_rows_removed_total", "keywright_prices_refused",
 	} {
 		if !strings.Contains(metrics, "\n# TYPE "+metric+" ") {

@@ -126,16 +126,19 @@ func TestStores_ConcurrentWriters(t *testing.T) {
 
 func writeAll(ctx context.Context, d *database.DB, writer, round int) error {
 	var uses []lastuse.Use
+	var byAddress []lastuse.AddressUse
 	var sightings []seenusers.Sighting
 	for i := range 50 {
 		// Each writer uses another order.
 		i = (i*7 + writer*13) % 50
 		uses = append(uses, lastuse.Use{UID: fmt.Sprint("uid-", i), At: noon.Add(time.Duration(round) * time.Second)})
+		byAddress = append(byAddress, addressUse(fmt.Sprint("uid-", i), "192.0.2.1", time.Duration(round)*time.Second))
 		sightings = append(sightings, sighting(fmt.Sprint("name-", i), time.Duration(round)*time.Second))
 	}
 	return errors.Join(
 		d.Sessions().Add(ctx, session(byte(writer), "alice")),
 		d.LastUses().SaveUses(ctx, uses),
+		d.LastUses().SaveAddressUses(ctx, byAddress),
 		d.SeenUsers().Save(ctx, sightings),
 		d.Sessions().RemoveForUser(ctx, "alice"),
 		d.Audit().Append(ctx, []audit.Entry{{At: noon, Detail: fmt.Sprint(writer, " ", round)}}),

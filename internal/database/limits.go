@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/internal/manage/revokedkeys"
 	"keywright.dev/keywright/internal/manage/usage"
 	"keywright.dev/keywright/internal/program"
@@ -29,8 +30,8 @@ const retention = 400 * 24 * time.Hour
 type bounds struct {
 	// sessions are those of all users together. Package sessions bounds those of one key.
 	sessions int
-	// uses are the objects whose exact last use is stored.
-	uses int
+	// uses are the objects whose exact last use is stored, and addressUses the uses by address and day.
+	uses, addressUses int
 	// revoked are the revoked keys, which no age removes.
 	revoked int
 	// rollups are the rows of each table with roll-ups of token usage, and counters those of budgets.
@@ -38,7 +39,8 @@ type bounds struct {
 }
 
 var defaultBounds = bounds{
-	sessions: 100_000, uses: 500_000, revoked: revokedkeys.MaxKeys, rollups: 20_000_000, counters: 5_000_000,
+	sessions: 100_000, uses: 500_000, addressUses: 500_000, revoked: revokedkeys.MaxKeys, rollups: 20_000_000,
+	counters: 5_000_000,
 }
 
 // Why rows were removed.
@@ -69,6 +71,10 @@ func (d *DB) LimitAudit(limits func() (audit.Limits, bool)) { d.auditLimits = li
 func (d *DB) oldestFirst() []table {
 	all := []table{
 		{name: "last_uses", key: "uid", order: "used_at", age: "used_at", retention: retention, most: d.bounds.uses},
+		{
+			name: "key_uses", key: "uid, day, address", order: "last_at", age: "last_at",
+			retention: lastuse.Days * 24 * time.Hour, most: d.bounds.addressUses,
+		},
 		{name: "revoked_keys", key: "number", order: "number", age: "revoked_at", most: d.bounds.revoked},
 		// Save bounds the seen users by a rule of its own.
 		{name: "seen_users", key: "id", order: "id", age: "last_seen", retention: retention},

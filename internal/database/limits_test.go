@@ -79,6 +79,17 @@ func growingTables() map[string]growing {
 				must(t, d.LastUses().SaveUses(t.Context(), uses))
 			},
 		},
+		"key_uses": {
+			stays: lastuse.Days * 24 * time.Hour, most: fewRows, first: "SELECT uid FROM key_uses WHERE uid = 'uid-0'",
+			add: func(t *testing.T, d *database.DB, from, n int) {
+				t.Helper()
+				var uses []lastuse.AddressUse
+				for i := range n {
+					uses = append(uses, addressUse(fmt.Sprint("uid-", from+i), "192.0.2.1", at(from+i).Sub(noon)))
+				}
+				must(t, d.LastUses().SaveAddressUses(t.Context(), uses))
+			},
+		},
 		// The first seen user has returned.
 		"seen_users": {
 			stays: days400, most: seenusers.MaxNames,

@@ -40,6 +40,10 @@ func operations(ctx context.Context, d *database.DB) map[string]func() error {
 		"RemoveExpired": func() error { return d.Sessions().RemoveExpired(ctx, noon) },
 		"SaveUses":      func() error { return d.LastUses().SaveUses(ctx, []lastuse.Use{{UID: "a", At: noon}}) },
 		"LastUses":      func() error { return discard(d.LastUses().LastUses(ctx, []string{"a"})) },
+		"SaveAddressUses": func() error {
+			return d.LastUses().SaveAddressUses(ctx, []lastuse.AddressUse{addressUse("a", "192.0.2.1", 0)})
+		},
+		"AddressUses":   func() error { return discard(d.LastUses().AddressUses(ctx, "a")) },
 		"Save":          func() error { return d.SeenUsers().Save(ctx, []seenusers.Sighting{sighting("alice", 0)}) },
 		"All":           func() error { return discard(d.SeenUsers().All(ctx)) },
 		"Find a user":   func() error { return discard(d.SeenUsers().Find(ctx, "alice")) },

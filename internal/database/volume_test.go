@@ -39,6 +39,9 @@ func TestVolume_LowSpace(t *testing.T) {
 	}
 	writes := map[string]func() error{
 		"last uses": func() error { return d.LastUses().SaveUses(t.Context(), []lastuse.Use{{UID: "a", At: noon}}) },
+		"uses by address": func() error {
+			return d.LastUses().SaveAddressUses(t.Context(), []lastuse.AddressUse{addressUse("a", "", 0)})
+		},
 		"token usage": func() error {
 			_, err := d.Usage().Append(t.Context(), []usage.Record{record(rand.Text())})
 			return err

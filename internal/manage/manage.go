@@ -48,7 +48,9 @@ type Trail interface {
 	Record(ctx context.Context, e audit.Entry)
 }
 
-// Uses returns the last uses of objects by uid. In the server it is a table of the database, which may be down.
+// Uses returns the last uses of objects by uid, and the uses of one object by address and day. In the server they are in
+// the database, which may be down.
 type Uses interface {
 	LastUses(ctx context.Context, uids []string) (map[string]lastuse.Use, error)
+	AddressUses(ctx context.Context, uid string) ([]lastuse.AddressUse, error)
 }

@@ -195,13 +195,20 @@ func (t *Trail) Entries() []audit.Entry {
 	return slices.Clone(t.entries)
 }
 
-// Uses returns last uses that the test sets.
+// Uses returns uses that the test sets.
 type Uses struct {
 	Known map[string]lastuse.Use
-	Err   error
+	// Addresses are the uses by address and day, by uid.
+	Addresses map[string][]lastuse.AddressUse
+	Err       error
 }
 
 // LastUses returns Known and Err.
 func (u *Uses) LastUses(context.Context, []string) (map[string]lastuse.Use, error) {
 	return u.Known, u.Err
+}
+
+// AddressUses returns Addresses and Err.
+func (u *Uses) AddressUses(_ context.Context, uid string) ([]lastuse.AddressUse, error) {
+	return u.Addresses[uid], u.Err
 }

@@ -296,6 +296,10 @@ func (m *memory) LastUses(context.Context, []string) (map[string]lastuse.Use, er
 	return m.uses, m.down
 }
 
+func (m *memory) AddressUses(context.Context, string) ([]lastuse.AddressUse, error) {
+	return nil, m.down
+}
+
 func (m *memory) Record(_ context.Context, e audit.Entry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -52,28 +52,41 @@ func (r *Recorder) saveLast(ctx context.Context) {
 
 func (r *Recorder) saveAll(ctx context.Context) error {
 	for {
-		if saved, err := r.saveSome(ctx, BatchSize); saved == 0 {
+		if saved, err := r.saveSome(ctx, BatchSize); saved == 0 || err != nil {
 			return err
 		}
 	}
 }
 
-// saveSome returns uses to the queue if they cannot be saved.
+// saveSome saves up to most uses, and as many by address. It returns those that cannot be saved to their queue.
 func (r *Recorder) saveSome(ctx context.Context, most int) (saved int, err error) {
-	uses := r.exact.take(most)
-	if len(uses) == 0 {
-		return 0, nil
-	}
-	if err := r.save(ctx, uses); err != nil {
-		r.dropped.Add(float64(r.exact.putBack(uses)))
+	uses, dropped, err := saveFrom(ctx, r.exact, most, r.saveUses)
+	r.dropped.Add(float64(dropped))
+	if err != nil {
 		return 0, err
 	}
-	return len(uses), nil
+	byAddress, dropped, err := saveFrom(ctx, r.addresses, most, r.Store.SaveAddressUses)
+	r.droppedAddresses.Add(float64(dropped))
+	return uses + byAddress, err
 }
 
-func (r *Recorder) save(ctx context.Context, uses []verify.Use) error {
+// saveFrom saves up to most values of a queue.
+func saveFrom[K comparable, V any](
+	ctx context.Context, q *queue[K, V], most int, save func(context.Context, []V) error,
+) (saved, dropped int, err error) {
+	values := q.take(most)
+	if len(values) == 0 {
+		return 0, 0, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
 	defer cancel()
+	if err := save(ctx, values); err != nil {
+		return 0, q.putBack(values), err
+	}
+	return len(values), 0, nil
+}
+
+func (r *Recorder) saveUses(ctx context.Context, uses []verify.Use) error {
 	batch := make([]Use, len(uses))
 	for i, u := range uses {
 		batch[i] = Use{UID: u.UID, KeyID: u.KeyID, At: u.At, From: u.From}

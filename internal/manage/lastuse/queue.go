@@ -10,80 +10,109 @@ import (
 const (
 	// maxExact bounds the objects whose exact last use waits to be saved. They take up to 20 MB.
 	maxExact = 100_000
+	// maxAddressUses bounds the uses by address and day that wait to be saved. They take up to 30 MB.
+	maxAddressUses = 100_000
 	// maxCoarse bounds the objects whose status waits to be written. An object without room waits for its next
 	// use.
 	maxCoarse = 10_000
 )
 
-// queue has the last use of each object, the longest waiting first.
-type queue struct {
-	max int
+// queue has one value for each key, the longest waiting first.
+type queue[K comparable, V any] struct {
+	max   int
+	keyOf func(V) K
+	// merge returns what two values of one key come to.
+	merge func(V, V) V
 
 	mu    sync.Mutex
-	byUID map[string]verify.Use
-	order []string
+	byKey map[K]V
+	order []K
 	// waiting is len(order), readable without mu.
 	waiting atomic.Int64
 }
 
-func newQueue(most int) *queue { return &queue{max: most, byUID: map[string]verify.Use{}} }
+// useQueue has the last use of each object, by its uid.
+type useQueue = queue[string, verify.Use]
 
-// add returns how many uses it dropped to make room. It drops the longest waiting.
-func (q *queue) add(u verify.Use) (dropped int) {
+func newUseQueue(most int) *useQueue {
+	return newQueue(most, func(u verify.Use) string { return u.UID }, laterUse)
+}
+
+// laterUse returns the later of two uses of one object: concurrent requests arrive out of order.
+func laterUse(a, b verify.Use) verify.Use {
+	if b.At.After(a.At) {
+		return b
+	}
+	return a
+}
+
+// addressQueue has the uses of each object by address and day.
+type addressQueue = queue[addressKey, AddressUse]
+
+func newAddressQueue(most int) *addressQueue { return newQueue(most, AddressUse.key, AddressUse.merge) }
+
+func newQueue[K comparable, V any](most int, keyOf func(V) K, merge func(V, V) V) *queue[K, V] {
+	return &queue[K, V]{max: most, keyOf: keyOf, merge: merge, byKey: map[K]V{}}
+}
+
+// add returns how many values it dropped to make room. It drops the longest waiting.
+func (q *queue[K, V]) add(v V) (dropped int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if waiting, found := q.byUID[u.UID]; found {
-		if waiting.At.Before(u.At) {
-			q.byUID[u.UID] = u
-		}
+	key := q.keyOf(v)
+	if waiting, found := q.byKey[key]; found {
+		q.byKey[key] = q.merge(waiting, v)
 		return 0
 	}
-	q.byUID[u.UID] = u
-	q.order = append(q.order, u.UID)
+	q.byKey[key] = v
+	q.order = append(q.order, key)
 	return q.shorten()
 }
 
-// offer adds a use unless the queue is full.
-func (q *queue) offer(u verify.Use) {
+// offer adds a value unless the queue is full.
+func (q *queue[K, V]) offer(v V) {
 	if q.waiting.Load() < int64(q.max) {
-		q.add(u)
+		q.add(v)
 	}
 }
 
-func (q *queue) shorten() (dropped int) {
+func (q *queue[K, V]) shorten() (dropped int) {
 	for ; len(q.order) > q.max; dropped++ {
-		delete(q.byUID, q.order[0])
+		delete(q.byKey, q.order[0])
 		q.order = q.order[1:]
 	}
 	q.waiting.Store(int64(len(q.order)))
 	return dropped
 }
 
-// take removes and returns up to most uses.
-func (q *queue) take(most int) []verify.Use {
+// take removes and returns up to most values.
+func (q *queue[K, V]) take(most int) []V {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	uses := make([]verify.Use, min(most, len(q.order)))
-	for i, uid := range q.order[:len(uses)] {
-		uses[i] = q.byUID[uid]
-		delete(q.byUID, uid)
+	values := make([]V, min(most, len(q.order)))
+	for i, key := range q.order[:len(values)] {
+		values[i] = q.byKey[key]
+		delete(q.byKey, key)
 	}
-	q.order = q.order[len(uses):]
+	q.order = q.order[len(values):]
 	q.waiting.Store(int64(len(q.order)))
-	return uses
+	return values
 }
 
-// putBack returns uses to the front of the queue, except those of objects that were used again since. It
-// returns how many uses it dropped.
-func (q *queue) putBack(uses []verify.Use) (dropped int) {
+// putBack returns values to the front of the queue, merged with those that were added since. It returns how many it
+// dropped.
+func (q *queue[K, V]) putBack(values []V) (dropped int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	order := make([]string, 0, len(uses)+len(q.order))
-	for _, u := range uses {
-		if _, isOutdated := q.byUID[u.UID]; !isOutdated {
-			q.byUID[u.UID] = u
-			order = append(order, u.UID)
+	order := make([]K, 0, len(values)+len(q.order))
+	for _, v := range values {
+		key := q.keyOf(v)
+		if since, found := q.byKey[key]; found {
+			q.byKey[key] = q.merge(v, since)
+			continue
 		}
+		q.byKey[key] = v
+		order = append(order, key)
 	}
 	q.order = append(order, q.order...)
 	return q.shorten()

@@ -31,13 +31,17 @@ func Latest(coarse time.Time, exact Use) Use {
 	return exact
 }
 
-// Store has the last use of each object.
+// Store has the last use of each object, and its uses by address and day.
 type Store interface {
 	// SaveUses takes up to BatchSize uses, at most one of each object. A use that is older than the stored one
 	// changes nothing.
 	SaveUses(ctx context.Context, uses []Use) error
 	// LastUses returns the stored uses of some objects, by UID.
 	LastUses(ctx context.Context, uids []string) (map[string]Use, error)
+	// SaveAddressUses takes up to BatchSize uses, at most one of each object, day and address.
+	SaveAddressUses(ctx context.Context, uses []AddressUse) error
+	// AddressUses returns the stored uses of an object, the latest day first, then the latest use.
+	AddressUses(ctx context.Context, uid string) ([]AddressUse, error)
 }
 
 // BatchSize is the largest number of uses that a Store is given at once.
@@ -62,24 +66,33 @@ type Config struct {
 // Recorder records uses. It is safe for concurrent use.
 type Recorder struct {
 	Config
-	// exact waits for the Store, coarse for the status.
-	exact, coarse *queue
-	dropped       prometheus.Counter
+	// exact and addresses wait for the Store, coarse for the status.
+	exact, coarse             *useQueue
+	addresses                 *addressQueue
+	dropped, droppedAddresses prometheus.Counter
 }
 
-// New returns a recorder and registers its metric.
+// New returns a recorder and registers its metrics.
 func New(c Config) *Recorder {
 	dropped := prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "keywright_uses_dropped_total",
 		Help: "Uses of keys that were not recorded because too many waited to be.",
 	})
-	c.Registry.MustRegister(dropped)
-	return &Recorder{Config: c, exact: newQueue(maxExact), coarse: newQueue(maxCoarse), dropped: dropped}
+	droppedAddresses := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "keywright_address_uses_dropped_total",
+		Help: "Uses of keys that were not recorded by address and day because too many waited to be.",
+	})
+	c.Registry.MustRegister(dropped, droppedAddresses)
+	return &Recorder{
+		Config: c, exact: newUseQueue(maxExact), coarse: newUseQueue(maxCoarse),
+		addresses: newAddressQueue(maxAddressUses), dropped: dropped, droppedAddresses: droppedAddresses,
+	}
 }
 
 // Record takes a use and does not block. If too many wait to be written, it drops the one that waits longest.
 func (r *Recorder) Record(u verify.Use) {
 	r.dropped.Add(float64(r.exact.add(u)))
+	r.droppedAddresses.Add(float64(r.addresses.add(addressUseOf(&u))))
 	r.coarse.offer(u)
 }
 

@@ -23,13 +23,15 @@ type env struct {
 	mu       sync.Mutex
 	storeErr error
 	// during is called at the start of a save.
-	during   func()
-	saved    map[string]Use
-	saves    int
-	apiErr   error
-	statuses map[string]time.Time
-	writes   int
-	tries    int
+	during func()
+	saved  map[string]Use
+	saves  int
+	// byAddress has the uses by address and day.
+	byAddress map[addressKey]AddressUse
+	apiErr    error
+	statuses  map[string]time.Time
+	writes    int
+	tries     int
 }
 
 func (e *env) SaveUses(_ context.Context, uses []Use) error {
@@ -59,6 +61,26 @@ func (e *env) SaveUses(_ context.Context, uses []Use) error {
 }
 
 func (*env) LastUses(context.Context, []string) (map[string]Use, error) { return nil, nil }
+
+func (e *env) SaveAddressUses(_ context.Context, uses []AddressUse) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.storeErr != nil {
+		return e.storeErr
+	}
+	if len(uses) > BatchSize {
+		return errors.New("too many at once")
+	}
+	for _, u := range uses {
+		if stored, found := e.byAddress[u.key()]; found {
+			u = u.merge(stored)
+		}
+		e.byAddress[u.key()] = u
+	}
+	return nil
+}
+
+func (*env) AddressUses(context.Context, string) ([]AddressUse, error) { return nil, nil }
 
 func (e *env) SetLastUsed(_ context.Context, id verify.ID, uid string, at time.Time) error {
 	e.mu.Lock()
@@ -103,13 +125,17 @@ func (e *env) done() (writes, tries int) {
 	return e.writes, e.tries
 }
 
-func (q *queue) length() int {
+func (q *queue[K, V]) length() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.byUID)
+	return len(q.byKey)
 }
 
-func newEnv() *env { return &env{saved: map[string]Use{}, statuses: map[string]time.Time{}} }
+func newEnv() *env {
+	return &env{
+		saved: map[string]Use{}, statuses: map[string]time.Time{}, byAddress: map[addressKey]AddressUse{},
+	}
+}
 
 // record runs a recorder until the test ends or stop is called.
 func record(t *testing.T, e *env) (r *Recorder, stop func()) {
