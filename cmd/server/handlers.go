@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -14,6 +15,7 @@ import (
 	"keywright.dev/keywright/internal/gate/reverseproxy"
 	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/httpapi/openapi"
+	"keywright.dev/keywright/internal/web"
 )
 
 // mainHandler serves every path of the main listener.
@@ -31,7 +33,8 @@ func mainHandler(s *service, log *slog.Logger) (http.Handler, error) {
 		_, _ = io.WriteString(w, "ok\n")
 	})
 	mux.Handle("GET /readyz", s.ready)
-	httpapi.Mount(mux, s.guard, s.groups...)
+	mux.Handle(web.Assets())
+	httpapi.Mount(mux, s.guard, slices.Concat(s.groups, s.pages)...)
 	return recoverPanics(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Gateways send every request of every app to this path. Finding it in the mux would take a tenth of the time.
 		if r.URL.Path == "/auth" {

@@ -31,6 +31,7 @@ import (
 	"keywright.dev/keywright/internal/program/loglimit"
 	"keywright.dev/keywright/internal/server/endedkeys"
 	"keywright.dev/keywright/internal/server/liveconfig"
+	"keywright.dev/keywright/internal/web/account"
 )
 
 // databaseParts are the database and what keeps its data there.
@@ -112,30 +113,51 @@ type managementParts struct {
 	log      *slog.Logger
 }
 
-// managementGroups is the one list of the groups of routes of management.
-func managementGroups(p managementParts) []httpapi.Group {
+// managementServices are the use cases of management, which the API and the pages call.
+type managementServices struct {
+	managementParts
+	logins *login.Service
+	users  *users.Service
+	keys   *apikeys.Service
+}
+
+func newManagementServices(p managementParts) *managementServices {
 	db := p.database
-	userService := users.New(users.Config{
-		Gate: p.gate, Verifier: p.verifier, Store: p.store, Seen: db.db.SeenUsers(), Uses: db.db.LastUses(),
-		Sessions: db.sessions, Trail: db.trail, Turns: db.db, Now: time.Now, Log: p.log,
-	})
-	keyService := apikeys.New(apikeys.Config{
-		Gate: p.gate, Verifier: p.verifier, Store: p.store, Uses: db.db.LastUses(), Trail: db.trail,
-		Account: p.config.Account, Actions: p.config.Actions, Now: time.Now, Log: p.log,
-	})
-	logins := login.New(login.Config{
-		Gate: p.gate, Sessions: db.sessions, Throttle: loginthrottle.New(), Trail: db.trail, Now: time.Now,
-	})
+	return &managementServices{
+		managementParts: p,
+		logins: login.New(login.Config{
+			Gate: p.gate, Sessions: db.sessions, Throttle: loginthrottle.New(), Trail: db.trail, Now: time.Now,
+		}),
+		users: users.New(users.Config{
+			Gate: p.gate, Verifier: p.verifier, Store: p.store, Seen: db.db.SeenUsers(), Uses: db.db.LastUses(),
+			Sessions: db.sessions, Trail: db.trail, Turns: db.db, Now: time.Now, Log: p.log,
+		}),
+		keys: apikeys.New(apikeys.Config{
+			Gate: p.gate, Verifier: p.verifier, Store: p.store, Uses: db.db.LastUses(), Trail: db.trail,
+			Account: p.config.Account, Actions: p.config.Actions, Now: time.Now, Log: p.log,
+		}),
+	}
+}
+
+// apiGroups is the one list of the groups of routes of the management API.
+func (s *managementServices) apiGroups() []httpapi.Group {
 	bodies := &httpapi.Bodies{Limit: usage.MaxBody, Total: maxBodies}
 	return []httpapi.Group{
-		admin.Login(logins),
-		admin.Users(userService),
-		admin.Audit(db.db.Audit()),
-		admin.Usage(p.usage, bodies),
-		admin.Reprice(p.usage),
-		admin.BudgetsOf(db.budgets),
-		keys.New(keyService),
-		graphql.New(keyService, p.log),
-		otlp.New(p.usage, bodies),
+		admin.Login(s.logins),
+		admin.Users(s.users),
+		admin.Audit(s.database.db.Audit()),
+		admin.Usage(s.usage, bodies),
+		admin.Reprice(s.usage),
+		admin.BudgetsOf(s.database.budgets),
+		keys.New(s.keys),
+		graphql.New(s.keys, s.log),
+		otlp.New(s.usage, bodies),
+	}
+}
+
+// pageGroups is the one list of the groups of pages.
+func (s *managementServices) pageGroups() []httpapi.Group {
+	return []httpapi.Group{
+		account.New(s.logins),
 	}
 }

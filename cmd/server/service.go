@@ -49,7 +49,8 @@ type service struct {
 	ready       *readiness
 	metrics     *prometheus.Registry
 	guard       *httpapi.Guard
-	groups      []httpapi.Group
+	// groups are those of the management API, pages those of the web pages.
+	groups, pages []httpapi.Group
 }
 
 // newService wires the server, leaves first. Nothing connects to the API server or the database yet.
@@ -108,6 +109,7 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 			Retention: limits.Retention, Most: limits.MaxRecords, RollupRetention: limits.RollupRetention,
 		}, known
 	})
+	management := newManagementServices(managementParts{verifier, store, db, g, live, usageService, log})
 	return &service{
 		verifier: verifier, store: store, database: db, watch: watch, gate: g, config: live, prices: priced, heartbeat: beat,
 		unknown: unknown, metrics: metrics,
@@ -116,7 +118,8 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 			budgetsCheck(db.budgets)),
 		recurrences: &revokedkeys.Reporter{From: index, Status: store, Log: log},
 		guard:       &httpapi.Guard{Gate: g, Sessions: db.sessions, Database: db.db, Log: log},
-		groups:      managementGroups(managementParts{verifier, store, db, g, live, usageService, log}),
+		groups:      management.apiGroups(),
+		pages:       management.pageGroups(),
 	}, nil
 }
 

@@ -92,7 +92,7 @@ func newRouter(guard *Guard, api *API, byPattern map[string][]Route) *router {
 // ServeHTTP serves one request.
 func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w)
-	if strings.HasSuffix(rt.api.Prefix, "/") {
+	if strings.HasSuffix(rt.api.Prefix, "/") && r.URL.EscapedPath() != rt.api.Prefix {
 		shielded := shield(r, rt.api.Prefix)
 		if shielded == nil {
 			rt.serve(w, r, nil)

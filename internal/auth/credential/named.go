@@ -33,7 +33,7 @@ func Session(header http.Header) string { return cookie(header, SessionCookie) }
 
 // ProxyUser returns the username that a proxy sends, or "". Callers decide whether to trust the proxy. A header that
 // was sent twice may arrive as one with a comma. Different names count as none: the client may have written one.
-func ProxyUser(header http.Header) string { return name(commonElement(header["X-Forwarded-User"])) }
+func ProxyUser(header http.Header) string { return Name(commonElement(header["X-Forwarded-User"])) }
 
 // SavedName returns the unverified name in NameCookie, or "".
 func SavedName(header http.Header) string {
@@ -42,7 +42,7 @@ func SavedName(header http.Header) string {
 	if decoded, err := url.PathUnescape(value); err == nil {
 		value = decoded
 	}
-	return name(value)
+	return Name(value)
 }
 
 // SaveName returns the Set-Cookie header that saves a name for a year.
@@ -54,8 +54,8 @@ func SaveName(name string, secure bool) string {
 	return c.String()
 }
 
-// name returns a name that may be passed on in a header, or "".
-func name(value string) string {
+// Name returns a name that may be passed on in a header, without surrounding space, or "".
+func Name(value string) string {
 	value = strings.TrimSpace(value)
 	switch {
 	case len(value) > maxName, !utf8.ValidString(value), strings.ContainsFunc(value, unicode.IsControl):
