@@ -6,10 +6,10 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"keywright.dev/keywright/internal/manage/usage"
@@ -58,45 +58,45 @@ func usageRows(records []usage.Record) []usageRow {
 	return slices.CompactFunc(all, func(a, b usageRow) bool { return a.mark == b.mark })
 }
 
-func (s usageStore) Append(ctx context.Context, records []usage.Record) (stored int, err error) {
+func (s usageStore) Append(ctx context.Context, records []usage.Record) (stored []*usage.Record, err error) {
 	if len(records) == 0 {
-		return 0, nil
+		return nil, nil
 	}
 	if err := s.checkRoom("store token usage"); err != nil {
-		return 0, fmt.Errorf("%w: %w", usage.ErrNoRoom, err)
+		return nil, fmt.Errorf("%w: %w", usage.ErrNoRoom, err)
 	}
 	// Marks are assigned before the first try, so that a retry has the same ones.
 	given := usageRows(records)
 	// The rows that any try added: if the connection breaks during a commit, the next one finds them stored.
-	all := make(map[mark]bool, len(given))
-	err = s.transact(ctx, "store token usage", func(ctx context.Context, transaction *sql.Tx) error {
-		if err := findSeries(ctx, transaction, given); err != nil {
+	all := make(map[mark]*usage.Record, len(given))
+	err = s.write(ctx, "store token usage", func(ctx context.Context, w writing) error {
+		if err := findSeries(ctx, w, given); err != nil {
 			return err
 		}
-		added, err := insertRecords(ctx, transaction, given)
+		added, err := insertRecords(ctx, w, given)
 		if err != nil {
 			return err
 		}
 		c := newCells()
 		for i := range added {
 			c.addRecord(&added[i])
-			all[added[i].mark] = true
+			all[added[i].mark] = added[i].Record
 		}
-		return c.save(ctx, transaction)
+		return c.save(ctx, w)
 	})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return len(all), nil
+	return slices.AppendSeq(stored, maps.Values(all)), nil
 }
 
 const recordColumns = "mark, id, at, received_at, job, series, input, output, cache_read, cache_write, reasoning," +
 	" cost, price, duration_ms, prompt_chars, response_chars, service_tier, tags"
 
 // insertRecords returns the rows that were not stored already.
-func insertRecords(ctx context.Context, transaction *sql.Tx, given []usageRow) ([]usageRow, error) {
+func insertRecords(ctx context.Context, w writing, given []usageRow) ([]usageRow, error) {
 	added := make(map[mark]bool, len(given))
-	err := insertAll(ctx, transaction, &insertion{
+	err := insertAll(ctx, w, &insertion{
 		into: "usage_records (" + recordColumns + ")",
 		on:   "(mark) DO NOTHING RETURNING mark",
 		read: func(from row) error {
@@ -159,56 +159,4 @@ func readTexts(encoded string) (all []string, err error) {
 		err = json.Unmarshal([]byte(encoded), &all)
 	}
 	return all, err
-}
-
-// insertion is an INSERT of many rows.
-type insertion struct {
-	into, on string
-	// read reads a row that the statement returns. Nil: it returns none.
-	read func(row) error
-}
-
-func (i *insertion) statement(n, columns int) string {
-	return "INSERT INTO " + i.into + " VALUES " + rows(n, columns) + " ON CONFLICT " + i.on
-}
-
-// perInsert is how many rows of token usage go into one statement.
-const perInsert = 12
-
-// insertAll prepares the statement of a full batch, because to parse it takes longer than to execute it.
-func insertAll[T any](ctx context.Context, tx *sql.Tx, i *insertion, of []T, columns func(T) []any) error {
-	if len(of) == 0 {
-		return nil
-	}
-	full, err := tx.PrepareContext(ctx, i.statement(perInsert, len(columns(of[0]))))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = full.Close() }()
-	for batch := range slices.Chunk(of, perInsert) {
-		values := parameters(batch, columns)
-		var rows *sql.Rows
-		if len(batch) == perInsert {
-			rows, err = full.QueryContext(ctx, values...)
-		} else {
-			rows, err = tx.QueryContext(ctx, i.statement(len(batch), len(values)/len(batch)), values...)
-		}
-		if err := i.readAll(rows, err); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (i *insertion) readAll(rows *sql.Rows, err error) error {
-	if err != nil {
-		return err
-	}
-	_, err = collect(rows, func(from row) (struct{}, error) {
-		if i.read == nil {
-			return struct{}{}, nil
-		}
-		return struct{}{}, i.read(from)
-	})
-	return err
 }

@@ -158,7 +158,7 @@ var counterTable = cellTable[counterCell]{
 // change is what some records change in one table. Both methods work on the rows in the order of their keys.
 type change interface {
 	// save adds the sums to those that are stored.
-	save(ctx context.Context, transaction *sql.Tx) error
+	save(ctx context.Context, w writing) error
 	// correct adds changes of costs, which may be negative, to the sums that are still stored.
 	correct(ctx context.Context, transaction *sql.Tx) error
 }
@@ -178,9 +178,9 @@ func (c *cells) changes() []change {
 	}
 }
 
-func (c *cells) save(ctx context.Context, transaction *sql.Tx) error {
+func (c *cells) save(ctx context.Context, w writing) error {
 	for _, table := range c.changes() {
-		if err := table.save(ctx, transaction); err != nil {
+		if err := table.save(ctx, w); err != nil {
 			return err
 		}
 	}
@@ -199,7 +199,7 @@ func (c *cells) correct(ctx context.Context, transaction *sql.Tx) error {
 // maxSum is usage.MaxSum in statements.
 const maxSum = "9223372036854775807"
 
-func (t changeOf[C]) save(ctx context.Context, transaction *sql.Tx) error {
+func (t changeOf[C]) save(ctx context.Context, w writing) error {
 	var sets []string
 	for _, column := range t.sums {
 		stored := t.name + "." + column
@@ -207,7 +207,7 @@ func (t changeOf[C]) save(ctx context.Context, transaction *sql.Tx) error {
 			" ELSE "+stored+" + excluded."+column+" END")
 	}
 	columns := strings.Join(slices.Concat(t.key, t.sums), ", ")
-	return insertAll(ctx, transaction, &insertion{
+	return insertAll(ctx, w, &insertion{
 		into: t.name + " (" + columns + ")",
 		on:   "(" + strings.Join(t.key, ", ") + ") DO UPDATE SET " + strings.Join(sets, ", "),
 	}, slices.SortedFunc(maps.Keys(t.of), t.compare), func(cell C) []any {

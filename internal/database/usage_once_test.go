@@ -31,7 +31,7 @@ func TestUsage_ReplicasAppendAtOnce(t *testing.T) {
 							slices.Reverse(batch)
 						}
 						stored, err := servers[n%len(servers)].Usage().Append(t.Context(), batch)
-						counts <- stored
+						counts <- len(stored)
 						errs <- err
 					}
 				}()
@@ -49,16 +49,42 @@ func TestUsage_ReplicasAppendAtOnce(t *testing.T) {
 	}
 }
 
+// A statement takes a part of a large batch only.
+func TestUsage_AppendReturnsWhatIsNew(t *testing.T) {
+	const many = 1_100
+	onBoth(t, func(t *testing.T, d *database.DB) {
+		records := priced(3 * many)
+		appendUsage(t, d, many, records[:many]...)
+		added, err := d.Usage().Append(t.Context(), append(records, records[0]))
+		must(t, err)
+		want := map[string]bool{}
+		for i := range records[many:] {
+			want[records[many+i].ID] = true
+		}
+		for _, r := range added {
+			if !want[r.ID] {
+				t.Errorf("%s is not new, or is returned twice", r.ID)
+			}
+			delete(want, r.ID)
+		}
+		if len(want) > 0 {
+			t.Errorf("%d new records are not returned", len(want))
+		}
+		expectUsage(t, d, records)
+	})
+}
+
 // A record counts once if the connection breaks before or after PostgreSQL receives the end of the transaction.
 func TestUsage_BrokenConnectionCountsOnce(t *testing.T) {
 	line := relay(t, postgres.Start(t))
 	d := openPatiently(t, line.url)
 	records := priced(120)
-	for i, at := range []cut{{"commit", true}, {"commit", false}, {"INSERT INTO usage_rollups", true}} {
+	// The first one is first: a later transaction on its connection does not send the text of the statement again.
+	for i, at := range []cut{{"INSERT INTO usage_rollups", true}, {"commit", true}, {"commit", false}} {
 		batch := records[i*40 : (i+1)*40]
 		line.cut.Store(&at)
-		if n, err := d.Usage().Append(t.Context(), batch); n != len(batch) || err != nil {
-			t.Errorf("%+v: stored %d: %v", at, n, err)
+		if n, err := d.Usage().Append(t.Context(), batch); len(n) != len(batch) || err != nil {
+			t.Errorf("%+v: stored %d: %v", at, len(n), err)
 		}
 		if line.cut.Load() != nil {
 			t.Fatalf("%+v: the connection did not break", at)
@@ -79,8 +105,8 @@ func TestUsage_AppendsAllOrNothing(t *testing.T) {
 				"CREATE TRIGGER refuse BEFORE INSERT ON usage_counters EXECUTE FUNCTION refuse()",
 		}[database.IsSQLite(d)]
 		must(t, d.Do(t.Context(), refuse))
-		if n, err := d.Usage().Append(t.Context(), priced(100)); n != 0 || err == nil {
-			t.Errorf("%d, %v", n, err)
+		if n, err := d.Usage().Append(t.Context(), priced(100)); len(n) != 0 || err == nil {
+			t.Errorf("%d, %v", len(n), err)
 		}
 		must(t, d.Err())
 		for _, table := range []string{"usage_records", "usage_rollups", "usage_tags", "usage_jobs", "usage_series"} {

@@ -3,7 +3,6 @@ package database
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"maps"
 	"slices"
 	"time"
@@ -47,7 +46,7 @@ type seriesRow struct {
 }
 
 // findSeries sets the series of each record, and stores those that are new.
-func findSeries(ctx context.Context, transaction *sql.Tx, records []usageRow) error {
+func findSeries(ctx context.Context, w writing, records []usageRow) error {
 	byName := map[series]*seriesRow{}
 	of := make([]*seriesRow, len(records))
 	for i, r := range records {
@@ -59,10 +58,10 @@ func findSeries(ctx context.Context, transaction *sql.Tx, records []usageRow) er
 		of[i].usedAt = max(of[i].usedAt, r.ReceivedAt.UnixMicro())
 	}
 	all := slices.SortedFunc(maps.Values(byName), func(a, b *seriesRow) int { return bytes.Compare(a.mark[:], b.mark[:]) })
-	if err := readSeries(ctx, transaction, all); err != nil {
+	if err := readSeries(ctx, w, all); err != nil {
 		return err
 	}
-	if err := storeSeries(ctx, transaction, all); err != nil {
+	if err := storeSeries(ctx, w, all); err != nil {
 		return err
 	}
 	for i := range records {
@@ -71,15 +70,14 @@ func findSeries(ctx context.Context, transaction *sql.Tx, records []usageRow) er
 	return nil
 }
 
-func readSeries(ctx context.Context, transaction *sql.Tx, all []*seriesRow) error {
+func readSeries(ctx context.Context, w writing, all []*seriesRow) error {
 	byMark := make(map[mark]*seriesRow, len(all))
 	for _, s := range all {
 		byMark[s.mark] = s
 	}
 	return inBatches(all, func(batch []*seriesRow) error {
 		values := parameters(batch, func(s *seriesRow) []any { return []any{s.mark[:]} })
-		//nolint:gosec // only parameter names are concatenated
-		rows, err := transaction.QueryContext(ctx,
+		rows, err := w.QueryContext(ctx,
 			"SELECT mark, id, used_at FROM usage_series WHERE mark IN "+list(len(batch)), values...)
 		if err != nil {
 			return err
@@ -102,7 +100,7 @@ func scanSeries(from row, byMark map[mark]*seriesRow) error {
 }
 
 // storeSeries stores the series that are new, and the last use of those that were not used for a day.
-func storeSeries(ctx context.Context, transaction *sql.Tx, all []*seriesRow) error {
+func storeSeries(ctx context.Context, w writing, all []*seriesRow) error {
 	byMark := map[mark]*seriesRow{}
 	var due []*seriesRow
 	for _, s := range all {
@@ -110,7 +108,7 @@ func storeSeries(ctx context.Context, transaction *sql.Tx, all []*seriesRow) err
 			due, byMark[s.mark] = append(due, s), s
 		}
 	}
-	return insertAll(ctx, transaction, &insertion{
+	return insertAll(ctx, w, &insertion{
 		into: "usage_series (mark, provider, model, call_type, status, key_uid, key_name, owner, namespace, roles, used_at)",
 		on: "(mark) DO UPDATE SET used_at = CASE WHEN usage_series.used_at > excluded.used_at" +
 			" THEN usage_series.used_at ELSE excluded.used_at END RETURNING mark, id, used_at",

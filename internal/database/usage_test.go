@@ -44,8 +44,8 @@ func record(id string, change ...func(*usage.Record)) usage.Record {
 
 func appendUsage(t *testing.T, d *database.DB, want int, records ...usage.Record) {
 	t.Helper()
-	if got, err := d.Usage().Append(t.Context(), records); got != want || err != nil {
-		t.Fatalf("stored %d of %d records, want %d: %v", got, len(records), want, err)
+	if got, err := d.Usage().Append(t.Context(), records); len(got) != want || err != nil {
+		t.Fatalf("stored %d of %d records, want %d: %v", len(got), len(records), want, err)
 	}
 }
 
@@ -72,8 +72,8 @@ func TestUsage_ReportEqualsNaiveSum(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			more := someRecords(t, len(stored), rapid.IntRange(0, 40).Draw(t, "records"))
 			stored = append(stored, more...)
-			if n, err := d.Usage().Append(t.Context(), more); n != len(more) || err != nil {
-				t.Fatal(n, err)
+			if n, err := d.Usage().Append(t.Context(), more); len(n) != len(more) || err != nil {
+				t.Fatal(len(n), err)
 			}
 			for range 3 {
 				q := someQuery(t)

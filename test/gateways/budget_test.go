@@ -46,9 +46,9 @@ func spend(ctx context.Context, uid string) {
 		ID: "call", At: time.Now(), ReceivedAt: time.Now(), Provider: "acme", Model: "large", Status: usage.StatusOK,
 		Tokens: usage.Tokens{Input: 1}, Reporter: usage.Reporter{KeyUID: uid, Subject: "Account/spent"},
 	}
-	stored, err := db.Usage().Append(ctx, []usage.Record{call})
+	added, err := db.Usage().Append(ctx, []usage.Record{call})
 	Expect(err).NotTo(HaveOccurred())
-	Expect(stored).To(Equal(1))
+	Expect(added).To(HaveLen(1))
 }
 
 // limits declares the spec of a key whose budget is used up.

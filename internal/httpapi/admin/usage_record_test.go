@@ -39,16 +39,16 @@ type usageMemory struct {
 	err     error
 }
 
-func (m *usageMemory) Append(_ context.Context, records []usage.Record) (stored int, err error) {
+func (m *usageMemory) Append(_ context.Context, records []usage.Record) (added []*usage.Record, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range records {
 		if !slices.ContainsFunc(m.records, func(r usage.Record) bool { return r.ID == records[i].ID }) && m.err == nil {
 			m.records = append(m.records, records[i])
-			stored++
+			added = append(added, &records[i])
 		}
 	}
-	return stored, m.err
+	return added, m.err
 }
 
 // sent is a request of a reporter.

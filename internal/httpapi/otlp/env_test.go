@@ -46,21 +46,22 @@ type store struct {
 	failAfter int
 }
 
-func (s *store) Append(_ context.Context, records []usage.Record) (stored int, err error) {
+func (s *store) Append(_ context.Context, records []usage.Record) (added []*usage.Record, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil && s.failAfter == 0 {
-		return 0, s.err
+		return nil, s.err
 	}
 	s.failAfter--
-	for _, r := range records {
+	for i := range records {
+		r := &records[i]
 		if id := r.Reporter.Subject + " " + r.ID; !s.known[id] {
 			s.known[id] = true
-			s.records = append(s.records, r)
-			stored++
+			s.records = append(s.records, *r)
+			added = append(added, r)
 		}
 	}
-	return stored, nil
+	return added, nil
 }
 
 // database is the database as the guard sees it.

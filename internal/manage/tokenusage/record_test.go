@@ -11,6 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/tokenusage"
@@ -32,19 +35,26 @@ type store struct {
 	err     error
 	// gate holds writes back until it is closed. May be nil.
 	gate chan struct{}
+	// known are the ids of records that were stored before.
+	known []string
 }
 
-func (s *store) Append(ctx context.Context, records []usage.Record) (int, error) {
+func (s *store) Append(ctx context.Context, records []usage.Record) (added []*usage.Record, err error) {
 	if s.gate != nil {
 		<-s.gate
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := errors.Join(ctx.Err(), s.err); err != nil {
-		return 0, err
+		return nil, err
 	}
 	s.batches = append(s.batches, slices.Clone(records))
-	return len(records), nil
+	for i := range records {
+		if !slices.Contains(s.known, records[i].ID) {
+			added = append(added, &records[i])
+		}
+	}
+	return added, nil
 }
 
 type env struct {
@@ -116,6 +126,30 @@ func TestRecord_BringsBudgetsIntoForce(t *testing.T) {
 	}
 	if got := fmt.Sprint(*reporters); got != "[uid-of-reporter]" {
 		t.Error(got)
+	}
+}
+
+// A client that sends a batch again, with some new records in it, counts those only.
+func TestRecord_CountsNewRecordsOnly(t *testing.T) {
+	e, registry := newEnv(t), prometheus.NewRegistry()
+	e.Metrics = usage.NewMetrics(registry)
+	e.store.known = []string{"before"}
+	before, added := call(), call()
+	before.ID, before.Input, added.ID, added.Input = "before", 100, "new", 7
+	if n, err := e.Record(t.Context(), e.by(reporterKey), []usage.Record{before, added}); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	const want = `
+# HELP keywright_usage_tokens_total Tokens of recorded AI calls, by class: input, output, cache_read, cache_write.
+# TYPE keywright_usage_tokens_total counter
+keywright_usage_tokens_total{class="cache_read",model="large",provider="acme"} 0
+keywright_usage_tokens_total{class="cache_write",model="large",provider="acme"} 0
+keywright_usage_tokens_total{class="input",model="large",provider="acme"} 7
+keywright_usage_tokens_total{class="output",model="large",provider="acme"} 0
+`
+	err := testutil.GatherAndCompare(registry, strings.NewReader(want), "keywright_usage_tokens_total")
+	if err != nil {
+		t.Error(err)
 	}
 }
 

@@ -106,13 +106,12 @@ func (s *Service) Record(ctx context.Context, caller manage.Caller, records []us
 	}
 	defer leave()
 	ctx = context.WithoutCancel(ctx)
-	stored, err = s.Store.Append(ctx, records)
-	// If some records were stored before, it is not known which are new.
-	if s.Metrics != nil && stored == len(records) {
-		s.Metrics.Observe(records)
+	added, err := s.Store.Append(ctx, records)
+	if s.Metrics != nil {
+		s.Metrics.Observe(added)
 	}
-	if stored > 0 && s.Budgets != nil {
+	if len(added) > 0 && s.Budgets != nil {
 		s.Budgets.Recorded(ctx, &records[0].Reporter)
 	}
-	return stored, failed(err)
+	return len(added), failed(err)
 }

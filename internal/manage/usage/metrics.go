@@ -42,9 +42,8 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 }
 
 // Observe counts records that were stored.
-func (m *Metrics) Observe(records []Record) {
-	for i := range records {
-		r := &records[i]
+func (m *Metrics) Observe(records []*Record) {
+	for _, r := range records {
 		s := m.seriesOf(r)
 		for class, count := range map[string]int64{
 			"input": r.Input, "output": r.Output, "cache_read": r.CacheRead, "cache_write": r.CacheWrite,

@@ -13,14 +13,14 @@ func TestMetrics_CountTokensAndCost(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	m := NewMetrics(registry)
 	cost := 3 * Dollar / 2
-	m.Observe([]Record{
+	m.Observe([]*Record{
 		{
 			Provider: "openai", Model: "a", Cost: &cost,
 			Tokens: Tokens{Input: 1, Output: 2, CacheRead: 3, CacheWrite: 4, Reasoning: 1},
 		},
 		{Provider: "openai", Model: "b\xff", Tokens: Tokens{Input: -5}},
 	})
-	m.Observe([]Record{{Provider: "openai", Model: "a", Tokens: Tokens{Input: 10}, Cost: &cost}})
+	m.Observe([]*Record{{Provider: "openai", Model: "a", Tokens: Tokens{Input: 10}, Cost: &cost}})
 	const want = `
 # HELP keywright_usage_cost_dollars_total US dollars that recorded AI calls cost, as far as prices are known.
 # TYPE keywright_usage_cost_dollars_total counter
@@ -46,9 +46,9 @@ func TestMetrics_BoundSeries(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	m := NewMetrics(registry)
 	for i := range 3 * maxSeries {
-		m.Observe([]Record{{Provider: "p", Model: fmt.Sprint(i), Tokens: Tokens{Input: 1}}})
+		m.Observe([]*Record{{Provider: "p", Model: fmt.Sprint(i), Tokens: Tokens{Input: 1}}})
 	}
-	m.Observe([]Record{{Provider: "p", Model: "0", Tokens: Tokens{Input: 1}}})
+	m.Observe([]*Record{{Provider: "p", Model: "0", Tokens: Tokens{Input: 1}}})
 	if n, err := testutil.GatherAndCount(registry, "keywright_usage_tokens_total"); n != 4*(maxSeries+1) || err != nil {
 		t.Errorf("%d series, %v", n, err)
 	}

@@ -13,9 +13,10 @@ var ErrNoRoom = errors.New("token usage is not stored")
 // roll-ups and counters change in the transaction that stores a record, so that a report is the same whether its
 // records are still stored or not.
 type Store interface {
-	// Append stores all records or none. It omits those whose ID is stored for their subject, and returns how many are
-	// new. For each new record it adds to the counters, of all periods, of its key and its roles, at the record's time.
-	Append(ctx context.Context, records []Record) (stored int, err error)
+	// Append stores all records or none. It omits those whose ID is stored for their subject, and returns the new
+	// ones, in any order. For each new record it adds to the counters, of all periods, of its key and its roles, at the
+	// record's time.
+	Append(ctx context.Context, records []Record) (added []*Record, err error)
 	// Report returns totals and lines from the roll-ups, or from the stored records with ByJob.
 	Report(ctx context.Context, q Query) (*Report, error)
 	// TopJobs returns the jobs with the highest cost since the beginning of a day in UTC, the highest
