@@ -223,8 +223,8 @@ func TestColumns_LeaveOutLabels(t *testing.T) {
 
 func TestMeter(t *testing.T) {
 	for part, want := range map[float64]string{
-		0: "", 0.5: `class="meter-near" width="50"`, 1: `class="meter-near" width="100"`, 7: `class="meter-near" width="100"`,
-		-1: "", math.NaN(): "", math.Inf(1): `class="meter-near" width="100"`,
+		0: "", 0.5: `class="meter-warn" width="50"`, 1: `class="meter-warn" width="100"`, 7: `class="meter-warn" width="100"`,
+		-1: "", math.NaN(): "", math.Inf(1): `class="meter-warn" width="100"`,
 	} {
 		svg := string(chart.Meter(part, chart.Near))
 		check(t, svg)

@@ -141,7 +141,7 @@ func (c *Columns) drawAxis(d *drawing, ticks []float64) {
 	last := ticks[len(ticks)-1]
 	for _, tick := range ticks {
 		y := floor - plotHeight*tick/last
-		d.empty("line", attribute{"class", "chart-grid"}, attribute{"x1", left}, attribute{"x2", width - right},
+		d.empty("line", attribute{"class", "chart-line"}, attribute{"x1", left}, attribute{"x2", width - right},
 			attribute{"y1", y}, attribute{"y2", y}, attribute{"stroke", "currentColor"})
 		d.element("text", c.Unit.Axis(tick, ticks[1]), attribute{"class", "chart-text"}, attribute{"x", left - 8},
 			attribute{"y", y + fontSize/3}, attribute{"text-anchor", "end"}, attribute{"font-size", fontSize},

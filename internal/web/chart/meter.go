@@ -7,10 +7,10 @@ type Level string
 
 // Levels.
 const (
-	Plain Level = "meter-plain"
+	Plain Level = "meter-good"
 	// Near is for what is almost used up, Over for what is.
-	Near Level = "meter-near"
-	Over Level = "meter-over"
+	Near Level = "meter-warn"
+	Over Level = "meter-bad"
 )
 
 // Meter returns a horizontal bar that is filled by a part from 0 to 1. It is hidden from screen readers: the page has
@@ -21,7 +21,7 @@ func Meter(part float64, level Level) template.HTML {
 	d.open("svg", attribute{"xmlns", "http://www.w3.org/2000/svg"}, attribute{"class", "meter"},
 		attribute{"viewBox", "0 0 100 8"}, attribute{"preserveAspectRatio", "none"}, attribute{"aria-hidden", "true"},
 		attribute{"focusable", "false"})
-	d.empty("rect", attribute{"class", "meter-track"}, attribute{"width", long}, attribute{"height", tall},
+	d.empty("rect", attribute{"class", "meter-ground"}, attribute{"width", long}, attribute{"height", tall},
 		attribute{"fill", "currentColor"})
 	if filled := min(clean(part), 1) * long; filled > 0 {
 		d.empty("rect", attribute{"class", string(level)}, attribute{"width", filled}, attribute{"height", tall},
