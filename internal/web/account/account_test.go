@@ -1,0 +1,166 @@
+package account_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"keywright.dev/keywright/internal/config"
+	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/manage/login"
+	"keywright.dev/keywright/internal/manage/loginthrottle"
+	"keywright.dev/keywright/internal/web/account"
+	"keywright.dev/keywright/test/fakeobjects"
+	"keywright.dev/keywright/test/pagekit"
+)
+
+// memory begins sessions, or fails to.
+type memory struct{ err error }
+
+func (m *memory) Begin(context.Context, string, pepper.Digest) (string, error) {
+	return "a-new-session", m.err
+}
+func (m *memory) End(context.Context, string) error { return m.err }
+
+func newSite(t *testing.T) (*pagekit.Site, *memory) {
+	t.Helper()
+	f, m := fakeobjects.NewFixture(t), &memory{}
+	return pagekit.New(f, account.New(login.New(login.Config{
+		Gate: f.Gate, Sessions: m, Throttle: loginthrottle.New(), Trail: f.Trail, Now: f.Time,
+	}))), m
+}
+
+func cookies(r *pagekit.Reply) string { return strings.Join(r.Header()["Set-Cookie"], "\n") }
+
+func TestRegister_SignsIn(t *testing.T) {
+	for name, c := range map[string]struct{ username, key, next, to string }{
+		"an admin":        {"alice", fakeobjects.AliceKey, "", "/"},
+		"bootstrap":       {"admin", fakeobjects.BootstrapKey, "", "/"},
+		"back":            {" alice ", " " + fakeobjects.AliceKey, "/users?role=admin", "/users?role=admin"},
+		"elsewhere":       {"alice", fakeobjects.AliceKey, "https://elsewhere.example/", "/"},
+		"without scheme":  {"alice", fakeobjects.AliceKey, "//elsewhere.example/", "/"},
+		"with backslash":  {"alice", fakeobjects.AliceKey, `/\elsewhere.example/`, "/"},
+		"with a new line": {"alice", fakeobjects.AliceKey, "/\n/elsewhere.example/", "/"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			site, _ := newSite(t)
+			r := site.Post(t, pagekit.Anonymous, "/register", "username", c.username, "api_key", c.key, "next", c.next)
+			r.Leads(t, c.to)
+			if !strings.Contains(cookies(r), "keywright_session=a-new-session; Path=/; Max-Age=28800; HttpOnly; Secure; SameSite=Strict") {
+				t.Error(cookies(r))
+			}
+		})
+	}
+}
+
+func TestRegister_SavesName(t *testing.T) {
+	site, _ := newSite(t)
+	r := site.Post(t, pagekit.Anonymous, "/register", "username", "dora", "next", "/keys")
+	r.Leads(t, "/keys")
+	if !strings.Contains(cookies(r), "keywright_user=dora; Path=/; Max-Age=31536000; Secure; SameSite=Lax") ||
+		strings.Contains(cookies(r), "keywright_session") {
+		t.Error(cookies(r))
+	}
+}
+
+func TestRegister_RefusesAndKeepsName(t *testing.T) {
+	for name, c := range map[string]struct {
+		username, key string
+		status        int
+		text          string
+	}{
+		"nothing":     {"", "", 400, "Username is required"},
+		"only a key":  {"", fakeobjects.AliceKey, 400, "Username is required"},
+		"admin":       {"Admin", "", 400, "Username 'admin' is reserved: sign in with the bootstrap key"},
+		"a key":       {fakeobjects.AliceKey, "", 400, "This is a key: put it into the field API key"},
+		"a wrong key": {"alice", "a-key-that-was-never-issued", 401, "Invalid username or API key"},
+		"other name":  {"bob", fakeobjects.AliceKey, 401, "Invalid username or API key"},
+		"a script":    {`"><script>alert(1)</script>`, "wrong-wrong-wrong-wrong", 401, "Invalid username or API key"},
+		"long":        {strings.Repeat("x", 129), "", 400, "Username must be at most 128 bytes of printable text"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			site, _ := newSite(t)
+			r := site.Post(t, pagekit.Anonymous, "/register", "username", c.username, "api_key", c.key, "next", "/keys")
+			r.Has(t, c.status, c.text)
+			if r.Value("username") != c.username || r.Value("next") != "/keys" || r.Value("api_key") != "" {
+				t.Errorf("typed values: %q %q", r.Value("username"), r.Value("next"))
+			}
+			if strings.Contains(cookies(r), "keywright_") {
+				t.Error(cookies(r))
+			}
+			if c.key != "" && strings.Contains(r.Body.String(), c.key) {
+				t.Error("the page shows the key")
+			}
+		})
+	}
+}
+
+func TestRegister_SlowsDownGuesses(t *testing.T) {
+	site, _ := newSite(t)
+	for range 60 {
+		r := site.Post(t, pagekit.Anonymous, "/register", "username", "alice", "api_key", "wrong-wrong-wrong-wrong")
+		if r.Code == http.StatusTooManyRequests {
+			r.Has(t, 429, "Too many failed logins: try again in")
+			if r.Header().Get("Retry-After") == "" {
+				t.Error("no Retry-After")
+			}
+			return
+		}
+	}
+	t.Error("60 guesses were let through")
+}
+
+func TestPages_LeadAnonymousToRegisterAndBack(t *testing.T) {
+	site, _ := newSite(t)
+	site.Get(t, pagekit.Anonymous, "/").Leads(t, "/register")
+	site.Get(t, pagekit.Anonymous, "/?a=b").Leads(t, "/register?next=%2F%3Fa%3Db")
+}
+
+func TestRegister_SendsOnWhoIsKnown(t *testing.T) {
+	site, _ := newSite(t)
+	site.Get(t, pagekit.Alice, "/register?next=/users").Leads(t, "/users")
+	site.Get(t, pagekit.Alice, "/register").Has(t, 200, "You are signed in as alice")
+	site.Get(t, pagekit.Named("dora"), "/register").Has(t, 200, "This browser goes by the name dora")
+
+	site.Configure(t, config.Runtime{TrustProxyHeaders: true})
+	proxied := func(r *http.Request) { r.Header.Set("X-Forwarded-User", "petra") }
+	r := site.Get(t, proxied, "/register")
+	r.Leads(t, "/")
+	if !strings.Contains(cookies(r), "keywright_user=petra;") {
+		t.Error(cookies(r))
+	}
+	asAdmin := func(r *http.Request) { r.Header.Set("X-Forwarded-User", "Admin") }
+	if r := site.Get(t, asAdmin, "/register"); r.Code != 200 || strings.Contains(cookies(r), "keywright_user") {
+		t.Error(r.Code, cookies(r))
+	}
+}
+
+// A link on another site brings no SameSite=Strict cookie with it.
+func TestRegister_AsksAgainWithTheSessionAfterALink(t *testing.T) {
+	site, _ := newSite(t)
+	r := httptest.NewRequest(http.MethodGet, "/register?next=%2Fusers", nil)
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	reply := site.Do(t, pagekit.Anonymous, r)
+	reply.Has(t, 200, "Continue")
+	if reply.Find(`meta[http-equiv="refresh"]`).AttrOr("content", "") != "0" {
+		t.Error(reply.Body)
+	}
+}
+
+func TestSignOut_EndsSession(t *testing.T) {
+	site, m := newSite(t)
+	r := site.Post(t, pagekit.Alice, "/sign-out")
+	r.Leads(t, "/register")
+	if !strings.Contains(cookies(r), "keywright_session=; Path=/; Max-Age=0") {
+		t.Error(cookies(r))
+	}
+	m.err = errors.New("the database is away")
+	r = site.Post(t, pagekit.Alice, "/sign-out")
+	r.Has(t, 503, "The server can't do this now", "Send it again")
+	if strings.Contains(cookies(r), "keywright_session") {
+		t.Error(cookies(r))
+	}
+}
