@@ -70,7 +70,7 @@ func (d *demo) show(ctx context.Context, s *stack.Stack) error {
 		d.say("\nEvery step showed what it should.")
 		return nil
 	}
-	d.say("%s", whatToTry)
+	d.say(whatToTry, s.ServerURL, s.BootstrapKey)
 	return stay(ctx, s)
 }
 
@@ -114,8 +114,14 @@ func colours(out io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
+// whatToTry takes the address of the server and the bootstrap key, which are those of this run only.
 const whatToTry = `
-Everything keeps running until Ctrl-C. From another terminal, in this folder:
+Everything keeps running until Ctrl-C.
+
+In a browser: %s/register
+Sign in as admin with the bootstrap key: %s
+
+From another terminal, in this folder:
 
   . .demo/env          # kubectl (namespace keywright-system), its KUBECONFIG, KEYWRIGHT_URL and KEYWRIGHT_ADMIN_KEY
 
