@@ -6,8 +6,8 @@ import (
 	"keywright.dev/keywright/internal/httpapi"
 )
 
-// Notice reports a change that has been made on the page that follows it. The texts are fixed: a cookie that carried any
-// text would let others write on our pages.
+// Notice reports a change on the page that follows it. The texts are fixed: a cookie with a text of its own would let
+// others write on our pages.
 type Notice string
 
 // Notices.
@@ -42,7 +42,8 @@ var notices = map[Notice]string{
 // noticeCookie carries a Notice to the next page.
 const noticeCookie = "keywright_notice"
 
-// SeeOther sends the browser to another page after a change. The path must be one of ours. An empty Notice is none.
+// SeeOther sends the browser to another page after a change. The path must be one of ours. An empty Notice shows
+// nothing.
 func SeeOther(c *httpapi.Call, path string, n Notice) {
 	if n != "" {
 		setNotice(c, string(n), 60)

@@ -51,7 +51,7 @@ var titles = map[int]string{
 var advice = map[int]string{
 	http.StatusBadRequest:          "Go back, correct it, and send it again.",
 	http.StatusUnauthorized:        "Sign in with your name and key. What you typed is kept below.",
-	http.StatusForbidden:           "Ask an admin for the right, or sign in as somebody with it.",
+	http.StatusForbidden:           "Ask an admin for the right, or sign in as a user with it.",
 	http.StatusNotFound:            "It may have been deleted, or the address is mistyped.",
 	http.StatusConflict:            "Look at the present state, and decide again.",
 	http.StatusTooManyRequests:     "Wait a moment, then try again.",
@@ -86,8 +86,8 @@ func logFailure(c *httpapi.Call, err error) {
 	c.Log.WarnContext(c.R.Context(), "A page failed", "method", c.R.Method, "route", c.R.Pattern, "error", cause.Error())
 }
 
-// refuse writes the problem page for a request whose caller is not known, or plain text for a client that is no
-// browser.
+// refuse writes the problem page for a request whose caller is not known, or plain text for other clients than
+// browsers.
 func refuse(w http.ResponseWriter, r *http.Request, status int, text string) {
 	if !wantsHTML(r) {
 		http.Error(w, text, status)
@@ -104,7 +104,7 @@ func unmatched(c *httpapi.Call, allowed []string) {
 		c.Refuse(http.StatusMethodNotAllowed, "This address does not take "+c.R.Method+" requests")
 		return
 	}
-	c.Refuse(http.StatusNotFound, "There is no page at this address")
+	c.Refuse(http.StatusNotFound, "This address has no page")
 }
 
 func titleOf(status int) string { return cmp.Or(titles[status], http.StatusText(status)) }

@@ -93,7 +93,7 @@ func (s *Service) refuse(ctx context.Context, username, address string) *manage.
 	return refusal
 }
 
-// End ends the session of a cookie, if there is one. An empty cookie is none.
+// End ends the session of a cookie, if there is one. An empty cookie does nothing.
 func (s *Service) End(ctx context.Context, cookie, address string) error {
 	if cookie == "" {
 		return nil

@@ -49,7 +49,8 @@ func TestRegister_SignsIn(t *testing.T) {
 			site, _ := newSite(t)
 			r := site.Post(t, pagekit.Anonymous, "/register", "username", c.username, "api_key", c.key, "next", c.next)
 			r.Leads(t, c.to)
-			if !strings.Contains(cookies(r), "keywright_session=a-new-session; Path=/; Max-Age=28800; HttpOnly; Secure; SameSite=Strict") {
+			const session = "keywright_session=a-new-session; Path=/; Max-Age=28800; HttpOnly; Secure; SameSite=Strict"
+			if !strings.Contains(cookies(r), session) {
 				t.Error(cookies(r))
 			}
 		})
