@@ -9,6 +9,9 @@ import (
 // axeTags are the rules that axe checks: WCAG 2.2 up to level AA, and what its authors recommend beyond.
 const axeTags = `["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]`
 
+// mostElements is the number of elements that a finding shows.
+const mostElements = 4
+
 // finding is a rule that elements of a page break.
 type finding struct {
 	ID    string `json:"id"`
@@ -23,7 +26,11 @@ type finding struct {
 func (f finding) String() string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "axe %s: %s", f.ID, f.Help)
-	for _, node := range f.Nodes {
+	for i, node := range f.Nodes {
+		if i == mostElements {
+			fmt.Fprintf(&s, "\n  and %d more elements", len(f.Nodes)-i)
+			break
+		}
 		summary := strings.ReplaceAll(node.Summary, "\n", "\n    ")
 		fmt.Fprintf(&s, "\n  %v %s\n    %s", node.Target, node.HTML, summary)
 	}

@@ -6,8 +6,8 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 )
 
-// Overflow returns the elements that make the document wider than the window. Parts may scroll by themselves, such as a
-// wide table in a box.
+// Overflow returns the innermost elements that make the document wider than the window. Parts may scroll by themselves,
+// such as a wide table in a box.
 func (p *Page) Overflow() []string {
 	p.t.Helper()
 	const script = `(width => {
@@ -18,9 +18,10 @@ func (p *Page) Overflow() []string {
 				if (getComputedStyle(p).overflowX !== "visible") return true;
 			return false;
 		};
-		const wide = [...document.body.querySelectorAll("*")]
-			.filter(e => e.getBoundingClientRect().right > width + 0.5 && !boxed(e));
-		return ["the document is " + root.scrollWidth + " px wide"].concat(wide.map(e => e.outerHTML.slice(0, 150)));
+		const isWide = e => e.checkVisibility() && e.getBoundingClientRect().right > width + 0.5 && !boxed(e);
+		const wide = [...document.body.querySelectorAll("*")].filter(isWide).filter(e => ![...e.children].some(isWide));
+		const shown = wide.slice(0, 5).map(e => e.outerHTML.slice(0, 150));
+		return ["the document is " + root.scrollWidth + " px wide"].concat(shown);
 	})(%d)`
 	return decode[[]string](p.tab, fmt.Sprintf(script, p.look.Width))
 }

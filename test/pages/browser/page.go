@@ -192,3 +192,12 @@ func (p *Page) Cookie(name string) string {
 	}
 	return ""
 }
+
+// SetCookie sets a cookie for the host of an address.
+func (p *Page) SetCookie(url, name, value string) {
+	p.t.Helper()
+	_, err := cdp.Call(p.ctx, p.target, network.SetCookie, network.SetCookieParams{
+		URL: url, Name: name, Value: value, HTTPOnly: new(true), SameSite: network.CookieSameSiteStrict,
+	})
+	p.must("set a cookie", err)
+}

@@ -1,0 +1,71 @@
+// Package sitemap lists the pages, for every test that has to cover all of them. A test of cmd/server compares the list
+// with the routes that are served.
+package sitemap
+
+import (
+	"slices"
+)
+
+// Reader is who asks for a page.
+type Reader int
+
+// Readers: an admin, another user, and an anonymous caller.
+const (
+	Admin Reader = iota
+	User
+	Anonymous
+)
+
+// Facts are what the addresses of pages are made of.
+type Facts struct {
+	// Key is the id of a key, User a username, and Job a job with token usage.
+	Key, User, Job string
+}
+
+// Page is one page in one state.
+type Page struct {
+	// Name is that of its pictures.
+	Name string
+	// Route is the route that serves it, without the method. Empty: none does.
+	Route string
+	// Address is the address on an instance with these facts.
+	Address func(Facts) string
+	Reader  Reader
+	// Status is the HTTP status of the reply. 0: 200.
+	Status int
+	// Plain: it is not one of internal/web, and has headers of its own.
+	Plain bool
+	// Picture: the documentation shows it.
+	Picture bool
+	// Narrow: it shows it on a phone, too.
+	Narrow bool
+}
+
+func at(address string) func(Facts) string { return func(Facts) string { return address } }
+
+// Pages returns all pages.
+func Pages() []Page {
+	return []Page{
+		{Name: "docs", Route: "/docs", Address: at("/docs"), Reader: Anonymous, Plain: true},
+		{Name: "register", Route: "/register", Address: at("/register"), Reader: Anonymous, Picture: true},
+		{Name: "signed-in", Route: "/register", Address: at("/register")},
+		{Name: "overview", Route: "/{$}", Address: at("/"), Picture: true, Narrow: true},
+		{Name: "overview-user", Route: "/{$}", Address: at("/"), Reader: User},
+		{Name: "absent", Address: at("/no-such-page"), Reader: User, Status: 404},
+	}
+}
+
+// others are GET routes that serve no page.
+var others = []string{}
+
+// Routes returns every route that is asked for with GET, in order and once.
+func Routes() []string {
+	routes := slices.Clone(others)
+	for _, page := range Pages() {
+		if page.Route != "" && !page.Plain {
+			routes = append(routes, page.Route)
+		}
+	}
+	slices.Sort(routes)
+	return slices.Compact(routes)
+}

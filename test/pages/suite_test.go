@@ -1,0 +1,17 @@
+// Package pages opens every page in Chromium, on a real server, and plays what people do there.
+package pages
+
+import (
+	"testing"
+
+	"keywright.dev/keywright/test/pages/browser"
+	"keywright.dev/keywright/test/pages/site"
+)
+
+// The parts of the suite share an instance and a browser.
+func TestPages(t *testing.T) {
+	b := browser.Start(t)
+	s := site.Start(t)
+	s.Fill(t)
+	t.Run("every page", func(t *testing.T) { everyPage(t, b, s) })
+}
