@@ -120,10 +120,9 @@ func until(now time.Time, at any) (template.HTML, error) { return ago(now, at) }
 
 func timeElement(t time.Time, kind, text string) template.HTML {
 	exact := t.UTC().Format(time.RFC3339)
-	return template.HTML(fmt.Sprintf( //nolint:gosec // digits and our own words
-		`<time datetime="%s" data-time="%s" title="%s">%s</time>`,
-		exact, kind, t.UTC().Format("2006-01-02 15:04:05")+" UTC", text,
-	))
+	return template.HTML( //nolint:gosec // digits and our own words
+		`<time datetime="` + exact + `" data-time="` + kind + `" title="` + t.UTC().Format("2006-01-02 15:04:05") +
+			` UTC">` + text + `</time>`)
 }
 
 // Relative returns the distance of an instant in the largest whole unit: in 3 days, 5 minutes ago, now.

@@ -128,7 +128,8 @@ func TestProblems_BeforeThePage(t *testing.T) {
 	})
 	t.Run("a key that was typed", func(t *testing.T) {
 		r := newSite(t, served).Post(t, pagekit.Anonymous, "/page", "api_key", "the-key", "username", "alice")
-		if r.Has(t, 401); strings.Contains(r.Body.String(), "the-key") {
+		r.Has(t, 401)
+		if strings.Contains(r.Body.String(), "the-key") {
 			t.Error(r.Body)
 		}
 	})

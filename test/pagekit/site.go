@@ -46,7 +46,7 @@ var (
 	// Alice is an admin with a session.
 	Alice As = func(r *http.Request) { r.Header.Add("Cookie", "keywright_session="+fakeobjects.AliceSession) }
 	// Bootstrap has the bootstrap key.
-	Bootstrap As = WithKey(fakeobjects.BootstrapKey)
+	Bootstrap = WithKey(fakeobjects.BootstrapKey)
 )
 
 // WithKey sends a key with the request.

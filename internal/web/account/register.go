@@ -24,7 +24,7 @@ type registration struct {
 }
 
 // register shows the form (docs/compatibility.md, "Pages").
-func (p *pages) register(c *httpapi.Call) {
+func (*pages) register(c *httpapi.Call) {
 	next := localPath(c.R.URL.Query().Get("next"))
 	switch {
 	case c.Caller.Credential == gate.CredentialProxy,
