@@ -43,6 +43,8 @@ const (
 	ReasonRotating = "Rotating"
 	// ReasonRevoking: refused keys or their Secret are being removed.
 	ReasonRevoking = "Revoking"
+	// ReasonAwaitingClaim: the key is issued when somebody uses the claim link that was made with the object.
+	ReasonAwaitingClaim = "AwaitingClaim"
 	// ReasonRetrying: a write failed and is retried; the message says which.
 	ReasonRetrying = "Retrying"
 )

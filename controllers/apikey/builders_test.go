@@ -67,6 +67,12 @@ func createdByAPI(k *v1alpha1.APIKey) {
 	metav1.SetMetaDataLabel(&k.ObjectMeta, v1alpha1.LabelCreatedBy, v1alpha1.CreatedByAPI)
 }
 
+func claimUntil(t time.Time) func(*v1alpha1.APIKey) {
+	return func(k *v1alpha1.APIKey) {
+		metav1.SetMetaDataAnnotation(&k.ObjectMeta, v1alpha1.AnnotationClaimUntil, t.UTC().Format(time.RFC3339))
+	}
+}
+
 func using(roles ...v1alpha1.RoleName) func(*v1alpha1.APIKey) {
 	return func(k *v1alpha1.APIKey) { k.Spec.Roles = roles }
 }

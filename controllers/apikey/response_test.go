@@ -36,6 +36,44 @@ var _ = Describe("A key that the API returns in a reply", func() {
 		expectConditions(k, "True/Issued", "True/Accepted")
 	})
 
+	It("is awaited as long as its claim link can be used", func(ctx SpecContext) {
+		e := newEnv(ctx)
+		e.Create(ctx, "ci", byAPI, createdByAPI, claimUntil(begin.Add(time.Hour)))
+		for _, since := range []time.Duration{0, 59 * time.Minute} {
+			e.SetTime(since)
+			result, err := e.NewReconciler().Reconcile(ctx, reconcile.Request{NamespacedName: e.Key("ci")})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(result.RequeueAfter).To(Equal(time.Hour - since))
+			k := e.Get(ctx, "ci")
+			expectConditions(k, "False/AwaitingClaim", "False/NoKey")
+			Expect(message(k, "Reconciling")).To(Equal(
+				"The first use of the claim link issues the key, until " + begin.Add(time.Hour).Format(time.RFC3339) + "."))
+		}
+		Expect(e.Events.Take()).To(BeEmpty())
+		k := e.At(ctx, time.Hour, "ci")
+		expectConditions(k, "False/AwaitingKey", "False/NoKey")
+		Expect(message(k, "Stalled")).To(Equal(
+			"The claim link has ended, and no key was issued: delete the object, or rotate the key through the API."))
+		k = e.EditStatus(ctx, "ci", func(s *v1alpha1.KeyHolderStatus) {
+			s.Keys = []v1alpha1.KeyStatus{e.Recorded(e.Brought())}
+		})
+		expectConditions(k, "True/Issued", "True/Accepted")
+	})
+
+	DescribeTable("is not awaited for its claim link",
+		func(ctx SpecContext, changes ...func(*v1alpha1.APIKey)) {
+			e := newEnv(ctx)
+			e.Create(ctx, "ci", append(changes, byAPI)...)
+			_, err := e.NewReconciler().Reconcile(ctx, reconcile.Request{NamespacedName: e.Key("ci")})
+			Expect(err).NotTo(HaveOccurred())
+			expectConditions(e.At(ctx, time.Hour, "ci"), "False/AwaitingKey", "False/NoKey")
+		},
+		Entry("in an object that the API did not create", claimUntil(begin.AddDate(1, 0, 0))),
+		Entry("with an unreadable annotation", createdByAPI, func(k *v1alpha1.APIKey) {
+			metav1.SetMetaDataAnnotation(&k.ObjectMeta, v1alpha1.AnnotationClaimUntil, "soon")
+		}),
+	)
+
 	It("has the overlap that the spec sets", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		e.Apply(ctx, "ci", byAPI, overlap("10m"))

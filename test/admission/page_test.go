@@ -220,6 +220,7 @@ var _ = Describe("The page on admission", Ordered, func() {
 		who := person(ctx, team, everyVerb)
 		quoted(who.Status().Patch(ctx, key.DeepCopy(), aCondition))
 		quoted(merge(ctx, who, key, mark))
+		quoted(merge(ctx, who, key, `{"metadata":{"annotations":{"keywright.dev/claim-until":"x"}}}`))
 
 		backup := as("system:serviceaccount:backup:backup")
 		Eventually(ctx, func() error { return backup.Status().Patch(ctx, key.DeepCopy(), aCondition) }).Should(Succeed())

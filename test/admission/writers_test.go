@@ -15,6 +15,8 @@ import (
 const (
 	noStatus = "may not write a status, which decides which keys are accepted: needs verb restore on " +
 		"keys.keywright.dev in namespace "
+	noClaim = "may not set or change annotation keywright.dev/claim-until, which is for objects with a claim link: needs " +
+		"verb restore on keys.keywright.dev in namespace "
 	noMark = "may not set, change or remove label keywright.dev/created-by, which marks the objects of the API: needs " +
 		"verb restore on keys.keywright.dev in namespace "
 )
@@ -132,6 +134,36 @@ var _ = Describe("The mark of the API", func() {
 		operator := installed.Account(ctx, "keywright-operator")
 		key := made(ctx, v1alpha1.APIKeySpec{Subject: ci})
 		expectRefusal(merge(ctx, operator, key, `{"metadata":{"labels":{"keywright.dev/created-by":"api"}}}`), noMark+team)
+	})
+})
+
+var _ = Describe("The annotation of an object with a claim link", func() {
+	const until = `{"metadata":{"annotations":{"keywright.dev/claim-until":"2030-01-01T00:00:00Z"}}}`
+
+	It("is not set by a user who creates or edits an object", func(ctx SpecContext) {
+		who := person(ctx, team, editing, useCI)
+		annotated := apiKey(team, newName(ctx, "claim"), v1alpha1.APIKeySpec{Subject: ci})
+		annotated.Annotations = map[string]string{v1alpha1.AnnotationClaimUntil: ""}
+		expectRefusal(who.Create(ctx, annotated), noClaim+team)
+		expectRefusal(merge(ctx, who, made(ctx, v1alpha1.APIKeySpec{Subject: ci}), until), noClaim+team)
+	})
+
+	It("is not changed, and may be removed, by an editor", func(ctx SpecContext) {
+		who, key := person(ctx, team, editing, useCI), made(ctx, v1alpha1.APIKeySpec{Subject: ci})
+		Expect(merge(ctx, plane.Client, key, until)).To(Succeed())
+		expectRefusal(merge(ctx, who, key, `{"metadata":{"annotations":{"keywright.dev/claim-until":"x"}}}`), noClaim+team)
+		expectRefusal(merge(ctx, who, key, `{"spec":{"description":"d"}}`), "")
+		expectRefusal(merge(ctx, who, key, `{"metadata":{"annotations":{"keywright.dev/claim-until":null}}}`), "")
+	})
+
+	It("is restored from a backup", func(ctx SpecContext) {
+		who := person(ctx, team, editing, useCI, restoring)
+		expectRefusal(merge(ctx, who, made(ctx, v1alpha1.APIKeySpec{Subject: ci}), until), "")
+	})
+
+	It("is not set by the operator", func(ctx SpecContext) {
+		operator := installed.Account(ctx, "keywright-operator")
+		expectRefusal(merge(ctx, operator, made(ctx, v1alpha1.APIKeySpec{Subject: ci}), until), noClaim+team)
 	})
 })
 

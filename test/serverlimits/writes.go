@@ -16,10 +16,10 @@ import (
 const (
 	makesOwn = "the server may only create objects with label keywright.dev/created-by: api and " +
 		"spec.delivery: Response"
-	makesBare      = "the server may not create objects with other labels, or with annotations, finalizers or owners"
+	makesBare      = "the server may not create objects with other labels, annotations, finalizers or owners"
 	deletesOwn     = "the server may only delete objects that the API created"
 	changesOwn     = "the server may only change the spec of objects that the API created"
-	annotatesOne   = "the server may only change annotation keywright.dev/rotate"
+	annotatesOne   = "the server may only change annotation keywright.dev/rotate, and remove keywright.dev/claim-until"
 	leavesMeta     = "the server may not change labels, finalizers or owners"
 	writesTwo      = "the server may only write keys, whose they are, and usage of a status"
 	keysOfResponse = "the server may not write keys of objects with spec.delivery Secret: the operator does"
@@ -27,6 +27,9 @@ const (
 
 // guardsMark begins the message of the policy that only the server may set the mark of the API.
 const guardsMark = "may not set, change or remove label keywright.dev/created-by"
+
+// guardsClaims is the same for the annotation of objects with a claim link.
+const guardsClaims = "may not set or change annotation keywright.dev/claim-until"
 
 const (
 	aKey     = `{"status":{"keys":[{"id":"a","digest":"b","state":"Current","issuedAt":"2030-01-01T00:00:00Z"}]}}`
@@ -55,6 +58,18 @@ func (i *Installation) createSpecs() {
 		Expect(i.server.Patch(ctx, user.DeepCopy(), mergePatch(`{"spec":{"role":"user"}}`))).To(Succeed())
 		Expect(i.server.Status().Patch(ctx, user.DeepCopy(), mergePatch(`{"status":{"keys":null}}`))).To(Succeed())
 		Expect(i.server.Delete(ctx, user.DeepCopy())).To(Succeed())
+	})
+
+	It("creates objects that wait for their key, and ends that", func(ctx SpecContext) {
+		for _, object := range []client.Object{i.user(), i.key()} {
+			object.SetAnnotations(map[string]string{v1alpha1.AnnotationClaimUntil: "2030-01-01T00:00:00Z"})
+			Expect(i.server.Create(ctx, object)).To(Succeed())
+			DeferCleanup(i.remove, object.DeepCopyObject().(client.Object))
+			change := mergePatch(`{"metadata":{"annotations":{"keywright.dev/claim-until":"2031-01-01T00:00:00Z"}}}`)
+			kit.ExpectRefusal(i.server.Patch(ctx, object.DeepCopyObject().(client.Object), change), annotatesOne)
+			remove := mergePatch(`{"metadata":{"annotations":{"keywright.dev/claim-until":null}}}`)
+			Expect(i.server.Patch(ctx, object, remove)).To(Succeed())
+		}
 	})
 
 	It("creates and changes APIKeys with any rights, in its own namespace only", func(ctx SpecContext) {
@@ -90,6 +105,9 @@ func (i *Installation) createSpecs() {
 		Entry("that may be removed as the last admin", makesBare, func(u *v1alpha1.AdminUser) {
 			u.Annotations = map[string]string{v1alpha1.AnnotationAllowLastAdminRemoval: "true"}
 		}),
+		Entry("that waits for its key and has another annotation", makesBare, func(u *v1alpha1.AdminUser) {
+			u.Annotations = map[string]string{v1alpha1.AnnotationClaimUntil: "x", v1alpha1.AnnotationRotate: "x"}
+		}),
 		Entry("that is never gone", makesBare, func(u *v1alpha1.AdminUser) { u.Finalizers = []string{"a.b/c"} }),
 		Entry("with an owner", makesBare, func(u *v1alpha1.AdminUser) {
 			u.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: "Pod", Name: "x", UID: "y"}}
@@ -109,12 +127,18 @@ func (i *Installation) patchSpecs(what string, create func() client.Object) {
 				Expect(kit.Refusal(err)).To(Or(Equal(refused), HavePrefix(guardsMark)))
 				return
 			}
+			if i.Unnamed && strings.Contains(patch, v1alpha1.AnnotationClaimUntil) {
+				Expect(kit.Refusal(err)).To(Or(Equal(refused), HavePrefix(guardsClaims)))
+				return
+			}
 			kit.ExpectRefusal(err, refused)
 		},
 		Entry("the spec of an object of the API", true, `{"spec":{"description":"d","state":"Disabled"}}`, ""),
 		Entry("not the mark of the API", true, `{"metadata":{"labels":{"keywright.dev/created-by":null}}}`, leavesMeta),
 		Entry("not the annotation for the last admin", true,
 			`{"metadata":{"annotations":{"keywright.dev/allow-last-admin-removal":"true"}}}`, annotatesOne),
+		Entry("not how long an object waits for its key", true,
+			`{"metadata":{"annotations":{"keywright.dev/claim-until":"2030-01-01T00:00:00Z"}}}`, annotatesOne),
 		Entry("no finalizer", true, `{"metadata":{"finalizers":null}}`, leavesMeta),
 		Entry("no owner", true, `{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"x","uid":"y"}]}}`,
 			leavesMeta),

@@ -90,8 +90,7 @@ func readinessOf(r *run, plan lifecycle.Plan) readiness {
 		rebound := Finding{v1alpha1.ReasonIssuing, "The keys of the former user have ended."}
 		return readiness{Finding: rebound, state: reconciling}
 	case lifecycle.Await:
-		awaiting := Finding{v1alpha1.ReasonIssuing, "The API is about to issue the key."}
-		return readiness{Finding: awaiting, state: reconciling}
+		return readiness{Finding: awaiting(r.target), state: reconciling}
 	case lifecycle.Stall:
 		return stalling(r, plan.Stall)
 	}
@@ -212,8 +211,7 @@ func describeStall(r *run, cause lifecycle.StallCause) Finding {
 	case lifecycle.WriteRefused:
 		return Finding{v1alpha1.ReasonWriteRefused, r.refusalMessage()}
 	case lifecycle.AwaitingKey:
-		return Finding{v1alpha1.ReasonAwaitingKey,
-			"Delivery is Response and the API has issued no key: rotate the key through the API."}
+		return neverClaimed(r.target)
 	}
 	return *r.target.Blocked
 }
