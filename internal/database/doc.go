@@ -1,9 +1,9 @@
 // Package database stores everything that is not a Kubernetes object: sessions, last uses, seen users, revoked
-// keys, the audit trail and token usage.
+// keys, claim links, the audit trail and token usage.
 //
-// It implements the stores of the packages sessions, lastuse, seenusers, revokedkeys, audit and usage, on SQLite (one
-// file, one server) and on PostgreSQL (any number of servers), with the same statements and the same results. It
-// makes no decisions.
+// It implements the stores of the packages sessions, lastuse, seenusers, revokedkeys, claims/link, audit and usage, on
+// SQLite (one file, one server) and on PostgreSQL (any number of servers), with the same statements and the same
+// results. It makes no decisions.
 //
 // Every table is bounded by age and by number of rows. While the volume of a SQLite file is almost full, last uses,
 // seen users and token usage are not written.

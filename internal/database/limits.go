@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/manage/claims/link"
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/internal/manage/revokedkeys"
 	"keywright.dev/keywright/internal/manage/usage"
@@ -36,11 +37,13 @@ type bounds struct {
 	revoked int
 	// rollups are the rows of each table with roll-ups of token usage, and counters those of budgets.
 	rollups, counters int
+	// claims are the claim links that have ended. Package link bounds those that are open.
+	claims int
 }
 
 var defaultBounds = bounds{
 	sessions: 100_000, uses: 500_000, addressUses: 500_000, revoked: revokedkeys.MaxKeys, rollups: 20_000_000,
-	counters: 5_000_000,
+	counters: 5_000_000, claims: link.MaxEnded,
 }
 
 // Why rows were removed.
@@ -115,7 +118,10 @@ func (d *DB) purgeRegularly(ctx context.Context) {
 
 // purge removes the rows beyond the bounds of every table, and counts the others.
 func (d *DB) purge(ctx context.Context, now time.Time) error {
-	errs := []error{sessionStore{d}.RemoveExpired(ctx, now), sessionStore{d}.removeExcess(ctx, d.bounds.sessions)}
+	errs := []error{
+		sessionStore{d}.RemoveExpired(ctx, now), sessionStore{d}.removeExcess(ctx, d.bounds.sessions),
+		claimStore{d}.removeEnded(ctx, now, d.bounds.claims),
+	}
 	for _, t := range d.oldestFirst() {
 		errs = append(errs, d.removeOld(ctx, &t, now), d.removeExcess(ctx, &t))
 	}

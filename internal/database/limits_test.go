@@ -152,6 +152,7 @@ func growingTables() map[string]growing {
 			},
 		},
 		"usage_series": {checkedBy: "TestUsage_RemovesUnusedSeries"},
+		"claims":       {checkedBy: "TestClaims_EndedOnesAreRemoved"},
 		"audit": {
 			stays: 48 * time.Hour, most: fewRows, first: "SELECT detail FROM audit WHERE detail = '0'",
 			add: func(t *testing.T, d *database.DB, from, n int) {

@@ -8,6 +8,7 @@ import (
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/auth/credential"
 	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/key/pepper"
 )
 
 // Identify decides on a request to Keywright itself whose caller must be known and hold all of needs. A refused key or
@@ -77,6 +78,22 @@ func (g *Gate) AuthenticateSession(cookie, from string) Decision {
 		}
 		return d
 	})
+}
+
+// Resume identifies the caller of a key that was verified before and whose digest was kept: for an operation that the
+// caller left to a later request. It is not a use of the key. Its Outcome is that of Authenticate.
+func (g *Gate) Resume(digest *pepper.Digest) Decision {
+	d := g.available(g.rules.Load())
+	if d.Outcome != Allowed {
+		return d
+	}
+	verdict := g.Verifier.VerifyDigest(digest, g.Now())
+	d = Decision{verdict: verdict.Reason}
+	if verdict.Accepted() {
+		d.Outcome, d.Caller = Allowed, callerOf(CredentialKey, verdict)
+		g.describe(&d.Caller)
+	}
+	return d
 }
 
 func (g *Gate) authenticate(from string, verified func(now time.Time) Decision) Decision {

@@ -25,7 +25,8 @@ func FailCall(call string, err error) func(string) error {
 // FailWrites returns a Store.Fail for every write.
 func FailWrites(err error) func(string) error {
 	return func(called string) error {
-		if slices.Contains([]string{"Create", "Record", "DropKeys", "Change", "RequestRotation", "Delete"}, called) {
+		if slices.Contains([]string{"Create", "Record", "DropKeys", "Change", "RequestRotation", "Delete",
+			"CreateWaiting", "IssueWaiting", "StopWaiting", "DeleteWaiting"}, called) {
 			return err
 		}
 		return nil
@@ -54,6 +55,11 @@ func (s *Store) Create(_ context.Context, o objects.Object, k *objects.Key) erro
 	if err := s.fail("Create"); err != nil {
 		return err
 	}
+	return s.create(o, k)
+}
+
+// create creates an object with its key, or without one if k is nil.
+func (s *Store) create(o objects.Object, k *objects.Key) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch o := o.(type) {
@@ -62,15 +68,15 @@ func (s *Store) Create(_ context.Context, o objects.Object, k *objects.Key) erro
 			return objects.ErrExists
 		}
 		s.completeUser(o)
-		o.Status.ID = o.UserID()
 		o.Spec.Delivery = v1alpha1.DeliveryResponse
 	case *v1alpha1.APIKey:
 		s.completeKey(o)
-		o.Status.Owner = s.ownerOf(k)
 		o.Spec.Delivery = v1alpha1.DeliveryResponse
 	}
 	o.SetLabels(map[string]string{v1alpha1.LabelCreatedBy: v1alpha1.CreatedByAPI})
-	o.HolderStatus().Keys = []v1alpha1.KeyStatus{s.recorded(k)}
+	if k != nil {
+		s.succeed(o, k, 0)
+	}
 	s.written("create", o)
 	s.put(o)
 	return nil
@@ -97,21 +103,35 @@ func (s *Store) Record(_ context.Context, o objects.Object, k *objects.Key, over
 		return err
 	}
 	return s.update(o, "record", func(o objects.Object) {
-		status := o.HolderStatus()
-		former := status.Keys
-		if apiKey, is := o.(*v1alpha1.APIKey); is && apiKey.OwnerID() != k.Owner {
-			if apiKey.Status.Owner != nil {
-				former = nil
-			}
-			apiKey.Status.Owner = s.ownerOf(k)
-		}
-		status.Keys = []v1alpha1.KeyStatus{s.recorded(k)}
-		if overlap > 0 && len(former) > 0 {
-			end := metav1.NewTime(s.Now().Add(overlap))
-			former[0].ExpiresAt, former[0].State = &end, v1alpha1.KeyOverlapping
-			status.Keys = append(status.Keys, former[0])
-		}
+		stopWaiting(o)
+		s.succeed(o, k, overlap)
 	})
+}
+
+// succeed makes k the current key.
+func (s *Store) succeed(o objects.Object, k *objects.Key, overlap time.Duration) {
+	status := o.HolderStatus()
+	former := status.Keys
+	switch o := o.(type) {
+	case *v1alpha1.AdminUser:
+		if o.Status.ID == "" && len(former) == 0 {
+			o.Status.ID = o.UserID()
+		}
+	case *v1alpha1.APIKey:
+		if o.OwnerID() == k.Owner {
+			break
+		}
+		if o.Status.Owner != nil {
+			former = nil
+		}
+		o.Status.Owner = s.ownerOf(k)
+	}
+	status.Keys = []v1alpha1.KeyStatus{s.recorded(k)}
+	if overlap > 0 && len(former) > 0 {
+		end := metav1.NewTime(s.Now().Add(overlap))
+		former[0].ExpiresAt, former[0].State = &end, v1alpha1.KeyOverlapping
+		status.Keys = append(status.Keys, former[0])
+	}
 }
 
 // DropKeys removes all keys.

@@ -42,9 +42,13 @@ func (s *Store) Delete(ctx context.Context, o Object) error {
 	if err := s.retry(ctx, o, func() error { return s.revokeAndRemove(ctx, o) }); err != nil {
 		return err
 	}
+	s.awaitDeleted(ctx, o)
+	return nil
+}
+
+func (s *Store) awaitDeleted(ctx context.Context, o Object) {
 	before := digestsOf(o)
 	s.await(ctx, o, func() bool { return s.View.Shows(o) && s.refusesAll(before, s.Now()) && !s.showsUser(o) })
-	return nil
 }
 
 // revokeAndRemove deletes exactly this version of o, whose keys are known. A deletion that the API server refuses must

@@ -21,6 +21,8 @@ var (
 	ErrExists = errors.New("there is an object of that name already")
 	// ErrGone: the object has been deleted, or is being deleted.
 	ErrGone = errors.New("the object is gone")
+	// ErrNotWaiting: the object does not wait for its first key any more.
+	ErrNotWaiting = errors.New("the object does not wait for its first key")
 	// ErrNotRevoked: the keys can't be revoked for good, so nothing was changed.
 	ErrNotRevoked = errors.New("the revocation of the keys can't be recorded")
 	// ErrLastAdmin: admission keeps the last admin.

@@ -20,7 +20,12 @@ import (
 // Record makes k the current key of o and updates o. Earlier keys end with the overlap, or at once if it is 0, or if
 // they belong to another user than k. Record returns when this server accepts k, or after a timeout: then it will as
 // soon as its watch sees the object.
+//
+// An object that waits for a claim stops waiting before k is recorded, so that no claim replaces k.
 func (s *Store) Record(ctx context.Context, o Object, k *Key, overlap time.Duration) error {
+	if err := s.stopWaiting(ctx, o); err != nil {
+		return err
+	}
 	err := s.retry(ctx, o, func() error {
 		return s.writeKeys(ctx, o, s.recordOf(o, k, overlap))
 	})

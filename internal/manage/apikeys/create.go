@@ -28,6 +28,25 @@ type Wanted struct {
 }
 
 func (op *operation) create(ctx context.Context, read manage.Read[*Wanted]) (*Issued, error) {
+	k, err := op.wanted(ctx, read)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := op.Store.Generate()
+	if err != nil {
+		return nil, err
+	}
+	secret.Owner = op.owner
+	if err := op.Store.Create(ctx, k, secret); err != nil {
+		return nil, err
+	}
+	op.setTarget(k)
+	op.event(k, v1alpha1.EventCreated, "Created")
+	return issuedKey(op.viewOf(k), secret.Plaintext), nil
+}
+
+// wanted returns the object to create. The caller may have its key.
+func (op *operation) wanted(ctx context.Context, read manage.Read[*Wanted]) (*v1alpha1.APIKey, error) {
 	op.subject = op.spelled(op.subject)
 	if err := op.authorize(); err != nil {
 		return nil, err
@@ -43,20 +62,7 @@ func (op *operation) create(ctx context.Context, read manage.Read[*Wanted]) (*Is
 		return nil, err
 	}
 	k := &v1alpha1.APIKey{Spec: wanted.spec(op.subject)}
-	if err := op.checkIssue(k, op.Now()); err != nil {
-		return nil, err
-	}
-	secret, err := op.Store.Generate()
-	if err != nil {
-		return nil, err
-	}
-	secret.Owner = op.owner
-	if err := op.Store.Create(ctx, k, secret); err != nil {
-		return nil, err
-	}
-	op.setTarget(k)
-	op.event(k, v1alpha1.EventCreated, "Created")
-	return issuedKey(op.viewOf(k), secret.Plaintext), nil
+	return k, op.checkIssue(k, op.Now())
 }
 
 // check applies the rules of the body, and then those of the subject, which may be a reserved name.

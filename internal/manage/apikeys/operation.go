@@ -77,14 +77,20 @@ func (op *operation) end(ctx context.Context, err error) error {
 		op.record(ctx, audit.Done, "")
 		return nil
 	}
+	why := op.explained(ctx, err)
+	if why.Kind != manage.Unauthorized {
+		op.record(ctx, manage.Outcome(why), why.Error())
+	}
+	return why
+}
+
+// explained returns err, which is not nil, as a *manage.Error with the name of an input.
+func (op *operation) explained(ctx context.Context, err error) *manage.Error {
 	why := op.toError(ctx, err)
 	if why.Field != "" && why.Kind == manage.Invalid {
 		named := *why
 		named.Field = inputField(why.Field, op.subject.Kind)
-		why = &named
-	}
-	if why.Kind != manage.Unauthorized {
-		op.record(ctx, manage.Outcome(why), why.Error())
+		return &named
 	}
 	return why
 }

@@ -20,6 +20,8 @@ type Store interface {
 	Generate() (*objects.Key, error)
 	Create(ctx context.Context, o objects.Object, k *objects.Key) error
 	Record(ctx context.Context, o objects.Object, k *objects.Key, overlap time.Duration) error
+	CreateWaiting(ctx context.Context, o objects.Object, until time.Time) error
+	IssueWaiting(ctx context.Context, o objects.Object, k *objects.Key) error
 	Change(ctx context.Context, o objects.Object, change func(objects.Object)) error
 	Delete(ctx context.Context, o objects.Object) error
 	RequestRotation(ctx context.Context, o objects.Object) error

@@ -5,13 +5,33 @@ import (
 	"log/slog"
 	"time"
 
+	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
+	"keywright.dev/keywright/internal/manage/claims/link"
 	"keywright.dev/keywright/internal/manage/loginthrottle"
 	"keywright.dev/keywright/internal/manage/users"
 )
+
+// How long a link can be used.
+const (
+	DefaultLifetime = 24 * time.Hour
+	MinLifetime     = 5 * time.Minute
+	MaxLifetime     = 7 * 24 * time.Hour
+)
+
+// Objects are the AdminUsers and APIKeys that wait for their first key. In the server they are an *objects.Store.
+type Objects interface {
+	// DeleteWaiting deletes an object if it waits for its first key, and returns it. It returns nil if the object is gone
+	// or does not wait any more.
+	DeleteWaiting(ctx context.Context, id verify.ID, uid string) (objects.Object, error)
+	// StopWaiting removes the mark of an object that waits.
+	StopWaiting(ctx context.Context, id verify.ID, uid string) error
+	Event(o objects.Object, reason, message string)
+}
 
 // Config is what the service works with.
 type Config struct {
@@ -19,7 +39,7 @@ type Config struct {
 	Verifier *verify.Verifier
 	Users    *users.Service
 	Keys     *apikeys.Service
-	Store    Store
+	Store    link.Store
 	Objects  Objects
 	// Throttle slows guesses down, as those of keys are.
 	Throttle *loginthrottle.Throttle
@@ -36,27 +56,42 @@ type Service struct {
 // New returns a Service.
 func New(c Config) *Service { return &Service{Config: c} }
 
-// Create creates an AdminUser or an APIKey without a key, and the link that issues the key. The caller needs the rights
-// to create the same with a key, and a key or a session of its own: the link is judged by it.
-func (s *Service) Create(ctx context.Context, caller manage.Caller, read manage.Read[*Wanted]) (*Created, error) {
-	return nil, errNotBuilt
+// Wanted is a link to create, and what it hands over: an admin or an API key.
+type Wanted struct {
+	// Username is of the admin to create. It is empty for an API key.
+	Username string
+	// Key is the API key to create for Subject. It is nil for an admin.
+	Key     *apikeys.Wanted
+	Subject v1alpha1.Subject
+	// Lifetime is how long the link can be used, in whole seconds. 0: DefaultLifetime.
+	Lifetime time.Duration
 }
 
-// List lists the links whose objects the caller may read: the open ones first, then the newest.
-func (s *Service) List(ctx context.Context, caller manage.Caller) ([]Link, error) { return nil, errNotBuilt }
-
-// Withdraw ends an open link and deletes the object that waits for it. The caller needs the rights to create it.
-func (s *Service) Withdraw(ctx context.Context, caller manage.Caller, id string) error { return errNotBuilt }
-
-// Look returns what an open link offers. Anybody with the token may look; the caller has only an address.
-func (s *Service) Look(ctx context.Context, caller manage.Caller, read manage.Read[string]) (*Offer, error) {
-	return nil, errNotBuilt
+// Created is a new link. Its token is shown this once: link.Path has the address of the page.
+type Created struct {
+	link.Link
+	Token manage.Secret
 }
 
-// Claim issues the key of an open link, ends the link, and returns the key, this once. Anybody with the token may; the
-// caller has an address, and perhaps a reason.
-func (s *Service) Claim(ctx context.Context, caller manage.Caller, read manage.Read[string]) (*Claimed, error) {
-	return nil, errNotBuilt
+// Offer is what anybody with a link may know before the claim.
+type Offer struct {
+	Kind link.Kind
+	// Subject is whom the key will speak as, and Name the name of the API key, or empty.
+	Subject, Name string
+	EndsAt        time.Time
 }
 
-var errNotBuilt = manage.Errorf(manage.Unavailable, "Claim links can't be used yet")
+func offerOf(l *link.Link) Offer {
+	return Offer{Kind: l.Kind, Subject: l.Subject, Name: l.Name, EndsAt: l.EndsAt}
+}
+
+// Claimed is the result of a claim.
+type Claimed struct {
+	Offer
+	// Key is the new key, which is shown this once.
+	Key manage.Secret
+	// ID is the id of the API key. It is empty for an admin.
+	ID string
+	// ExpiresAt is the end of the key, or nil.
+	ExpiresAt *time.Time
+}

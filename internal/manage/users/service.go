@@ -22,6 +22,8 @@ type Store interface {
 	User(ctx context.Context, name string) (*v1alpha1.AdminUser, error)
 	Create(ctx context.Context, o objects.Object, k *objects.Key) error
 	Record(ctx context.Context, o objects.Object, k *objects.Key, overlap time.Duration) error
+	CreateWaiting(ctx context.Context, o objects.Object, until time.Time) error
+	IssueWaiting(ctx context.Context, o objects.Object, k *objects.Key) error
 	DropKeys(ctx context.Context, o objects.Object) error
 	Change(ctx context.Context, o objects.Object, change func(objects.Object)) error
 	Delete(ctx context.Context, o objects.Object) error

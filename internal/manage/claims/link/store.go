@@ -1,11 +1,8 @@
-package claims
+package link
 
 import (
 	"context"
 	"time"
-
-	"keywright.dev/keywright/internal/auth/verify"
-	"keywright.dev/keywright/internal/kube/objects"
 )
 
 // Bounds of the stored links.
@@ -43,14 +40,4 @@ type Store interface {
 	Unsettled(ctx context.Context, now time.Time) ([]Link, error)
 	// Settle records that nothing remains to be done for a link that has ended.
 	Settle(ctx context.Context, id string) error
-}
-
-// Objects are the AdminUsers and APIKeys that wait for their first key. In the server they are an *objects.Store.
-type Objects interface {
-	// DeleteWaiting deletes an object if it waits for its first key, and returns it. It returns nil if the object is gone
-	// or does not wait any more.
-	DeleteWaiting(ctx context.Context, id verify.ID, uid string) (objects.Object, error)
-	// StopWaiting removes the mark of an object that waits.
-	StopWaiting(ctx context.Context, id verify.ID, uid string) error
-	Event(o objects.Object, reason, message string)
 }
