@@ -18,6 +18,7 @@ import (
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/manage/instance"
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/internal/manage/login"
 	"keywright.dev/keywright/internal/manage/loginthrottle"
@@ -30,6 +31,7 @@ import (
 	"keywright.dev/keywright/internal/manage/users"
 	"keywright.dev/keywright/internal/program/loglimit"
 	"keywright.dev/keywright/internal/server/endedkeys"
+	"keywright.dev/keywright/internal/server/heartbeat"
 	"keywright.dev/keywright/internal/server/liveconfig"
 	"keywright.dev/keywright/internal/web/account"
 )
@@ -110,7 +112,34 @@ type managementParts struct {
 	gate     *gate.Gate
 	config   *liveconfig.Config
 	usage    *tokenusage.Service
+	instance *instance.Service
 	log      *slog.Logger
+}
+
+// newInstance returns the use case that shows how this server runs.
+func newInstance(
+	o *options, g *gate.Gate, live *liveconfig.Config, db *database.DB, verifier *verify.Verifier, beat *heartbeat.Reporter,
+) *instance.Service {
+	return instance.New(instance.Config{
+		Gate: g, Now: time.Now, Replicas: beat.Replicas,
+		Program: instance.Program{
+			Version: version, Namespace: o.Namespace, KeyNamespaces: o.KeyNamespaces, Replica: beat.Name(),
+		},
+		Configuration: func() instance.Configuration {
+			settings, running, refused := live.InForce()
+			return instance.Configuration{
+				Settings: settings, Revision: running.Revision, Since: running.Since, Refused: refused,
+			}
+		},
+		Database: func() instance.Database {
+			state := instance.Database{Product: db.Product(), Err: db.Err()}
+			if v := db.Volume(); v != nil {
+				state.Free, state.Size = v.Free, v.Size
+			}
+			return state
+		},
+		Pepper: func() string { return verifier.Keyring().ActiveID() },
+	})
 }
 
 // managementServices are the use cases of management, which the API and the pages call.
@@ -149,6 +178,7 @@ func (s *managementServices) apiGroups() []httpapi.Group {
 		admin.Usage(s.usage, bodies),
 		admin.Reprice(s.usage),
 		admin.BudgetsOf(s.database.budgets),
+		admin.Settings(s.instance),
 		keys.New(s.keys),
 		graphql.New(s.keys, s.log),
 		otlp.New(s.usage, bodies),

@@ -109,7 +109,9 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 			Retention: limits.Retention, Most: limits.MaxRecords, RollupRetention: limits.RollupRetention,
 		}, known
 	})
-	management := newManagementServices(managementParts{verifier, store, db, g, live, usageService, log})
+	management := newManagementServices(managementParts{
+		verifier, store, db, g, live, usageService, newInstance(o, g, live, db.db, verifier, beat), log,
+	})
 	return &service{
 		verifier: verifier, store: store, database: db, watch: watch, gate: g, config: live, prices: priced, heartbeat: beat,
 		unknown: unknown, metrics: metrics,

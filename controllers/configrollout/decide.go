@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/kube/serverlease"
 )
 
 // lagTimeout is how long a replica may run another configuration before a warning.
@@ -37,15 +38,15 @@ type lag struct {
 
 // decide compares the published revision, or "" if there is none, with what the replicas run. It returns the
 // next state, the event to emit, if any, and when to check again although nothing changes; 0: never.
-func decide(s state, revision string, all []replica, now time.Time) (state, *rolloutEvent, time.Duration) {
+func decide(s state, revision string, all []serverlease.Replica, now time.Time) (state, *rolloutEvent, time.Duration) {
 	if revision == "" {
 		// The document was deleted. The replicas keep theirs, and the compiler restores it.
 		s.started = true
 		return s, nil, 0
 	}
-	all = sorted(all)
+	all = serverlease.Sorted(all)
 	s = s.observe(revision, all, now)
-	behind := slices.DeleteFunc(slices.Clone(all), func(r replica) bool { return s.isRunBy(r, now) })
+	behind := slices.DeleteFunc(slices.Clone(all), func(r serverlease.Replica) bool { return s.isRunBy(r, now) })
 	s.behind = track(s.behind, behind, now)
 	if len(behind) > 0 {
 		return s.warnOverdue(behind, now)
@@ -55,8 +56,8 @@ func decide(s state, revision string, all []replica, now time.Time) (state, *rol
 
 // isRunBy reports whether a replica is known to run the revision. After its Lease has expired, only a report since the
 // revision was published counts: the replica may be cut off and still answer requests, with any earlier configuration.
-func (s state) isRunBy(r replica, now time.Time) bool {
-	return r.revision == s.revision && (!r.lapsed(now) || !r.renewed.Before(s.published))
+func (s state) isRunBy(r serverlease.Replica, now time.Time) bool {
+	return r.Revision == s.revision && (!r.Lapsed(now) || !r.Renewed.Before(s.published))
 }
 
 // reportComplete reports once that all replicas run the revision.
@@ -69,13 +70,13 @@ func (s state) reportComplete(replicas int) (state, *rolloutEvent, time.Duration
 }
 
 // warnOverdue warns once of each replica that takes too long.
-func (s state) warnOverdue(behind []replica, now time.Time) (state, *rolloutEvent, time.Duration) {
+func (s state) warnOverdue(behind []serverlease.Replica, now time.Time) (state, *rolloutEvent, time.Duration) {
 	overdue := s.overdue(behind, now)
 	if len(overdue) == 0 {
 		return s, nil, s.nextCheck(behind, now)
 	}
 	for _, r := range overdue {
-		s.behind[r.name] = lag{since: s.behind[r.name].since, warned: true} // track made this map for this state
+		s.behind[r.Name] = lag{since: s.behind[r.Name].since, warned: true} // track made this map for this state
 	}
 	// After a warning, the end of the rollout is reported again.
 	s.reported = ""
@@ -83,14 +84,14 @@ func (s state) warnOverdue(behind []replica, now time.Time) (state, *rolloutEven
 }
 
 // observe records the published revision. At a start, replicas that all run it already are not reported.
-func (s state) observe(revision string, all []replica, now time.Time) state {
+func (s state) observe(revision string, all []serverlease.Replica, now time.Time) state {
 	if s.revision != revision {
 		s.behind = nil
 	}
 	if s.started && s.revision != revision {
 		s.published = now
 	}
-	runsAnother := func(r replica) bool { return r.revision != "" && r.revision != revision }
+	runsAnother := func(r serverlease.Replica) bool { return r.Revision != "" && r.Revision != revision }
 	if !s.started && !slices.ContainsFunc(all, runsAnother) {
 		s.reported = revision
 	}
@@ -99,30 +100,30 @@ func (s state) observe(revision string, all []replica, now time.Time) state {
 }
 
 // track keeps the lag of replicas that are still behind, and starts one for those that are newly behind.
-func track(before map[string]lag, behind []replica, now time.Time) map[string]lag {
+func track(before map[string]lag, behind []serverlease.Replica, now time.Time) map[string]lag {
 	next := make(map[string]lag, len(behind))
 	for _, r := range behind {
-		next[r.name] = lag{since: now}
-		if l, found := before[r.name]; found {
-			next[r.name] = l
+		next[r.Name] = lag{since: now}
+		if l, found := before[r.Name]; found {
+			next[r.Name] = l
 		}
 	}
 	return next
 }
 
 // overdue returns the replicas that are to be warned of now.
-func (s state) overdue(behind []replica, now time.Time) []replica {
-	return slices.DeleteFunc(slices.Clone(behind), func(r replica) bool {
-		l := s.behind[r.name]
+func (s state) overdue(behind []serverlease.Replica, now time.Time) []serverlease.Replica {
+	return slices.DeleteFunc(slices.Clone(behind), func(r serverlease.Replica) bool {
+		l := s.behind[r.Name]
 		return l.warned || now.Before(l.since.Add(lagTimeout))
 	})
 }
 
 // nextCheck returns when the first replica without a warning so far becomes overdue. 0: no replica will.
-func (s state) nextCheck(behind []replica, now time.Time) time.Duration {
+func (s state) nextCheck(behind []serverlease.Replica, now time.Time) time.Duration {
 	var soonest time.Duration
 	for _, r := range behind {
-		l := s.behind[r.name]
+		l := s.behind[r.Name]
 		if in := l.since.Add(lagTimeout).Sub(now); !l.warned && (soonest == 0 || in < soonest) {
 			soonest = in
 		}
@@ -148,19 +149,19 @@ func complete(revision string, replicas int) *rolloutEvent {
 // maxNamed keeps a note far below the limit of 1024 characters, however long the names are.
 const maxNamed = 3
 
-func lagging(revision string, overdue []replica, now time.Time) *rolloutEvent {
+func lagging(revision string, overdue []serverlease.Replica, now time.Time) *rolloutEvent {
 	named := make([]string, 0, maxNamed+1)
 	for i, r := range overdue {
 		if i == maxNamed {
 			named = append(named, fmt.Sprintf("and so on, %d in all", len(overdue)))
 			break
 		}
-		named = append(named, r.describe(now))
+		named = append(named, describe(&r, now))
 	}
 	note := fmt.Sprintf(
 		"After %s not every replica runs configuration %s: %s. The logs of these replicas have the reason.",
 		lagTimeout, revision, strings.Join(named, "; "))
 	return &rolloutEvent{
-		kind: corev1.EventTypeWarning, reason: v1alpha1.EventConfigLags, action: "Run", note: note, lease: overdue[0].name,
+		kind: corev1.EventTypeWarning, reason: v1alpha1.EventConfigLags, action: "Run", note: note, lease: overdue[0].Name,
 	}
 }

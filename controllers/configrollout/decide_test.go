@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"keywright.dev/keywright/internal/kube/serverlease"
 )
 
 var start = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
@@ -22,8 +24,8 @@ const far = time.Hour
 const lease = 45 * time.Second
 
 // runs returns a replica whose Lease expires after that time since the start.
-func runs(name, revision string, until time.Duration) replica {
-	return replica{name: name, revision: revision, renewed: start.Add(until - lease), until: start.Add(until)}
+func runs(name, revision string, until time.Duration) serverlease.Replica {
+	return serverlease.Replica{Name: name, Revision: revision, Renewed: start.Add(until - lease), Until: start.Add(until)}
 }
 
 // step is one decision.
@@ -31,22 +33,22 @@ type step struct {
 	// after is the time since the start.
 	after    time.Duration
 	revision string
-	replicas []replica
+	replicas []serverlease.Replica
 	// note is a part of the event, empty if none is emitted.
 	note string
 	// checkAfter is counted from this decision.
 	checkAfter time.Duration
 }
 
-func replicas(all ...replica) []replica { return all }
+func replicas(all ...serverlease.Replica) []serverlease.Replica { return all }
 
 // both returns two replicas with these revisions.
-func both(one, other string) []replica {
+func both(one, other string) []serverlease.Replica {
 	return replicas(runs("one", one, far), runs("other", other, far))
 }
 
 // dying returns a replica that runs blue, and one with red whose Lease expires.
-func dying(expires time.Duration) []replica {
+func dying(expires time.Duration) []serverlease.Replica {
 	return replicas(runs("one", blue, far), runs("other", red, expires))
 }
 
@@ -231,7 +233,7 @@ func textOf(e *rolloutEvent) string {
 
 func TestLagging_NamesFewReplicas(t *testing.T) {
 	longest := strings.Repeat("x", 240)
-	many := func(n int) (all []replica) {
+	many := func(n int) (all []serverlease.Replica) {
 		for i := range n {
 			all = append(all, runs(fmt.Sprintf("%s-%04d", longest, n-i), red, far))
 		}

@@ -10,12 +10,13 @@ import (
 	"pgregory.net/rapid"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/kube/serverlease"
 )
 
 // cluster is a randomly changing cluster.
 type cluster struct {
 	revision string
-	replicas map[string]replica
+	replicas map[string]serverlease.Replica
 	now      time.Time
 	state    state
 	// reason is that of the last event, of its revision.
@@ -24,7 +25,7 @@ type cluster struct {
 	wake time.Time
 }
 
-func (c *cluster) all() []replica { return slices.Collect(maps.Values(c.replicas)) }
+func (c *cluster) all() []serverlease.Replica { return slices.Collect(maps.Values(c.replicas)) }
 
 func (c *cluster) change(t *rapid.T) {
 	revisions := rapid.SampledFrom([]string{red, blue, "cccccccccccc"})
@@ -37,9 +38,9 @@ func (c *cluster) change(t *rapid.T) {
 		c.revision = ""
 	case "report":
 		revision := rapid.OneOf(revisions, rapid.Just("")).Draw(t, "reported")
-		c.replicas[name] = replica{name, revision, c.now, c.now.Add(lease)}
+		c.replicas[name] = serverlease.Replica{name, revision, c.now, c.now.Add(lease)}
 	case "follow":
-		c.replicas[name] = replica{name, c.revision, c.now, c.now.Add(lease)}
+		c.replicas[name] = serverlease.Replica{name, c.revision, c.now, c.now.Add(lease)}
 	case "stop":
 		delete(c.replicas, name)
 	case "time":
@@ -59,8 +60,8 @@ func (c *cluster) decide(t *rapid.T) {
 		t.Fatal("the given state was changed")
 	}
 	// A replica whose Lease expired before the revision was published may run anything.
-	behind := slices.DeleteFunc(c.all(), func(r replica) bool {
-		return r.revision == c.revision && (c.now.Before(r.until) || !r.renewed.Before(next.published))
+	behind := slices.DeleteFunc(c.all(), func(r serverlease.Replica) bool {
+		return r.Revision == c.revision && (c.now.Before(r.Until) || !r.Renewed.Before(next.published))
 	})
 	allRun := c.revision != "" && len(c.replicas) > 0 && len(behind) == 0
 	switch {
@@ -75,7 +76,7 @@ func (c *cluster) decide(t *rapid.T) {
 	if allRun && next.reported != c.revision {
 		t.Fatal("a complete rollout is not reported")
 	}
-	unwarned := func(r replica) bool { return !next.behind[r.name].warned }
+	unwarned := func(r serverlease.Replica) bool { return !next.behind[r.Name].warned }
 	if waits := c.revision != "" && slices.ContainsFunc(behind, unwarned); waits != (checkAfter > 0) {
 		t.Fatalf("%d are behind, check after %s", len(behind), checkAfter)
 	}
@@ -95,7 +96,7 @@ func (c *cluster) decide(t *rapid.T) {
 // decision in the same instant changes nothing.
 func TestDecide_ReportsAreTrueAndMadeOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := &cluster{now: start, replicas: map[string]replica{}}
+		c := &cluster{now: start, replicas: map[string]serverlease.Replica{}}
 		for range rapid.IntRange(1, 60).Draw(t, "changes") {
 			c.change(t)
 			c.decide(t)
@@ -109,11 +110,11 @@ func TestDecide_ReportsAreTrueAndMadeOnce(t *testing.T) {
 // If every check is made when it is due, a replica that is behind for a minute causes a warning.
 func TestDecide_WarnsInTime(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := &cluster{now: start, revision: blue, replicas: map[string]replica{}, state: state{started: true}}
+		c := &cluster{now: start, revision: blue, replicas: map[string]serverlease.Replica{}, state: state{started: true}}
 		names := []string{"a", "b", "c"}
 		for _, name := range names {
 			lives := time.Duration(rapid.IntRange(1, 120).Draw(t, name)) * time.Second
-			c.replicas[name] = replica{name, red, start, start.Add(lives)}
+			c.replicas[name] = serverlease.Replica{name, red, start, start.Add(lives)}
 		}
 		warned := map[string]bool{}
 		for c.decide(t); !c.wake.IsZero(); c.decide(t) {

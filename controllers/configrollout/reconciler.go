@@ -18,6 +18,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/config"
+	"keywright.dev/keywright/internal/kube/serverlease"
 	"keywright.dev/keywright/internal/operator/endingnamespace"
 )
 
@@ -49,7 +50,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 	if err := r.Leases.List(ctx, &leases, client.InNamespace(r.Namespace), ofReplicas); err != nil {
 		return reconcile.Result{}, err
 	}
-	next, event, checkAfter := decide(r.state, revisionOf(runtime), readReplicas(leases.Items), r.Clock.Now())
+	next, event, checkAfter := decide(r.state, revisionOf(runtime), serverlease.Read(leases.Items), r.Clock.Now())
 	r.state = next
 	// Without a configuration there is no object for the event.
 	if event != nil && configMap.UID != "" {

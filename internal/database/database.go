@@ -104,6 +104,9 @@ func (d *DB) open(ctx context.Context) {
 	d.bringUp(ctx)
 }
 
+// Product returns the name of the database's product: SQLite or PostgreSQL.
+func (d *DB) Product() string { return d.dialect.name() }
+
 // Sessions returns the store of sessions.
 func (d *DB) Sessions() sessions.Store { return sessionStore{d} }
 

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -56,6 +57,8 @@ var _ = Describe("A new configuration", Serial, func() {
 		awaitEvent(ctx, fmt.Sprintf("All 2 replicas run configuration %s.", both))
 		Expect(reported(ctx)).To(ConsistOf(both, both))
 		Expect(string(fetch(ctx, other.URL+"/readyz?verbose"))).To(ContainSubstring(both))
+		Expect(manage(ctx, http.MethodGet, "/api/admin/settings", "")).To(SatisfyAll(
+			HaveKeyWithValue("revision", both), HaveKeyWithValue("in_step", true)))
 
 		Expect(other.Stop()).To(Succeed())
 		Expect(reported(ctx)).To(ConsistOf(both))
@@ -64,7 +67,7 @@ var _ = Describe("A new configuration", Serial, func() {
 	})
 })
 
-// Servers need two rights on Leases, and so does the operator.
+// Servers need three rights on Leases, and so does the operator.
 var _ = Describe("Privileges on Leases", func() {
 	for _, w := range []struct {
 		account, verb, namespace, name string
@@ -73,7 +76,8 @@ var _ = Describe("Privileges on Leases", func() {
 		{serverAccount, "create", stack.Namespace, "", true},
 		{serverAccount, "patch", stack.Namespace, "", true},
 		{serverAccount, "get", stack.Namespace, "", false},
-		{serverAccount, "list", stack.Namespace, "", false},
+		{serverAccount, "list", stack.Namespace, "", true},
+		{serverAccount, "watch", stack.Namespace, "", false},
 		{serverAccount, "update", stack.Namespace, "", false},
 		{serverAccount, "delete", stack.Namespace, "", false},
 		{serverAccount, "create", "default", "", false},

@@ -116,6 +116,7 @@ func newEnvWithUsage(tb testing.TB, store usage.Store) *env {
 		admin.Usage(tokenusage.New(tokenusage.Config{Gate: e.gate, Store: store, Now: now}), newBodies()),
 		admin.Reprice(tokenusage.New(tokenusage.Config{Gate: e.gate, Store: e.repricing, Trail: e.memory})),
 		admin.BudgetsOf(twoBudgets{}),
+		admin.Settings(e.instance()),
 	)
 	e.Handler = unmounted(mux, "/api/")
 	tb.Cleanup(func() { e.keepsSecrets(tb) })

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -19,6 +20,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/kube/serverlease"
 )
 
 // A Lease survives two lost renewals.
@@ -108,6 +110,28 @@ func (r *Reporter) Run(ctx context.Context) {
 	}
 	_ = r.write(context.WithoutCancel(ctx), releaseTimeout, released)
 }
+
+// listTimeout bounds how long a caller of Replicas waits.
+const listTimeout = 2 * time.Second
+
+// Replicas returns the replicas that hold a Lease, by name. This one is Name.
+func (r *Reporter) Replicas(ctx context.Context) ([]serverlease.Replica, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	list, err := r.leases.List(ctx, metav1.ListOptions{
+		LabelSelector: labels.SelectorFromSet(v1alpha1.ServerLeaseLabels()).String(), Limit: maxListed,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return serverlease.Sorted(serverlease.Read(list.Items)), nil
+}
+
+// maxListed bounds the Leases that Replicas reads.
+const maxListed = 500
+
+// Name returns the name of this replica's Lease.
+func (r *Reporter) Name() string { return r.name }
 
 // wait returns after the pause, or earlier if the configuration changes or ctx ends.
 func (r *Reporter) wait(ctx context.Context, pause time.Duration) {

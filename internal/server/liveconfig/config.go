@@ -162,6 +162,12 @@ func (c *Config) Changed() <-chan struct{} { return c.changed }
 // Running returns the configuration in force.
 func (c *Config) Running() Running { return c.state.Load().Running }
 
+// InForce returns the configuration in force, and why a newer one is not, or nil. Both are of the same instant.
+func (c *Config) InForce() (settings config.Runtime, running Running, refused error) {
+	s := c.state.Load()
+	return s.settings, s.Running, s.refused
+}
+
 // Revision returns the revision in force, or "".
 func (c *Config) Revision() string { return c.Running().Revision }
 

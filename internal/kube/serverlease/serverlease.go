@@ -1,0 +1,62 @@
+// Package serverlease reads the Leases with which the replicas of the server report the configuration that they run.
+package serverlease
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+
+	"keywright.dev/keywright/api/v1alpha1"
+)
+
+// Replica is one replica of the server, as its Lease describes it.
+type Replica struct {
+	// Name is the name of its Lease.
+	Name string
+	// Revision is the revision of the configuration that it runs. Empty: it has no configuration yet.
+	Revision string
+	// Renewed is when it last reported, and Until when its Lease expires.
+	Renewed, Until time.Time
+}
+
+// Lapsed reports whether the Lease has expired without a release: the replica is gone, or cut off from the API server.
+func (r Replica) Lapsed(now time.Time) bool { return !now.Before(r.Until) }
+
+// revisionFormat is the format of revisions. Any client with access to Leases may write other text, which must
+// not get into events or pages.
+var revisionFormat = regexp.MustCompile(`^[0-9a-f]{12}$`)
+
+// Read returns the replicas that hold a Lease. A replica releases its Lease when it stops. The Lease of a Pod is
+// deleted with the Pod.
+func Read(leases []coordinationv1.Lease) []Replica {
+	var all []Replica
+	for i := range leases {
+		if r, ok := read(&leases[i]); ok {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+func read(l *coordinationv1.Lease) (Replica, bool) {
+	s := &l.Spec
+	if !strings.HasPrefix(l.Name, v1alpha1.ServerLeasePrefix) || !l.DeletionTimestamp.IsZero() ||
+		s.HolderIdentity == nil || *s.HolderIdentity == "" || s.RenewTime == nil || s.LeaseDurationSeconds == nil {
+		return Replica{}, false
+	}
+	r := Replica{Name: l.Name, Renewed: s.RenewTime.Time}
+	r.Until = r.Renewed.Add(time.Duration(*s.LeaseDurationSeconds) * time.Second)
+	if revision := l.Annotations[v1alpha1.AnnotationConfiguration]; revisionFormat.MatchString(revision) {
+		r.Revision = revision
+	}
+	return r, true
+}
+
+// Sorted returns the replicas by name.
+func Sorted(all []Replica) []Replica {
+	return slices.SortedFunc(slices.Values(all), func(a, b Replica) int { return cmp.Compare(a.Name, b.Name) })
+}
