@@ -103,6 +103,12 @@ cli-session: ## Play the session of docs/cli.md again, and record it.
 	go test -count=1 -run='^TestScripts$$/^server$$/^session$$' ./test/cli -update
 	$(MAKE) cli-docs
 
+.PHONY: screenshots
+screenshots: ## Take the pictures of the pages in docs/images again.
+	@hack/packages.sh
+	@$(WITH_CONTROL_PLANE) \
+	go test -count=1 -run='^TestPages$$' ./test/pages -update
+
 .PHONY: verify
 verify: ## Regenerate, check and lint everything; fail if that changes a file.
 	@hack/verify.sh

@@ -13,5 +13,10 @@ func TestPages(t *testing.T) {
 	b := browser.Start(t)
 	s := site.Start(t)
 	s.Fill(t)
+	if *update {
+		takePictures(t, b, s)
+		return
+	}
 	t.Run("every page", func(t *testing.T) { everyPage(t, b, s) })
+	t.Run("flows", func(t *testing.T) { playFlows(t, b, s) })
 }

@@ -199,6 +199,22 @@ func TestLayout(t *testing.T) {
 	}
 }
 
+func TestFocusFaults(t *testing.T) {
+	const style = `.bare:focus { outline: none } .top { position: fixed; inset: 0; background: #fff }`
+	b := browser.Start(t)
+	for _, c := range []struct{ name, document, want string }{
+		{"visible", `<button>Push</button><a href="/">Here</a>`, ""},
+		{"no outline", `<button>Push</button><button class="bare">Hidden</button>`, "the focus is not visible: <button class"},
+		{"covered", `<button>Push</button><div class="top"></div>`, "the focused element is covered: <button>"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := b.Page(t, browser.Look{})
+			p.Open(serve(t, map[string]string{"/": c.document, "/style.css": style}))
+			expectOne(t, p.FocusFaults(), c.want)
+		})
+	}
+}
+
 func TestActions(t *testing.T) {
 	b := browser.Start(t)
 	const form = `<form action="/got"><label>Name <input name="name" value="old"></label>

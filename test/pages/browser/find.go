@@ -22,6 +22,11 @@ func (p *Page) Row(text string) *Part {
 	return p.holder("row", "[role=row], tr", text)
 }
 
+// Main is the part of the page that is neither its head nor its navigation.
+func (p *Page) Main() *Part {
+	return &Part{tab: p.tab, root: func() (cdp.BackendNodeID, error) { return p.find("main", "") }}
+}
+
 // Dialog is the open dialog with this name.
 func (p *Page) Dialog(name string) *Part {
 	return &Part{tab: p.tab, root: func() (cdp.BackendNodeID, error) { return p.find("dialog", name) }}

@@ -134,7 +134,7 @@ func (s *Site) fillManifests(t testing.TB) {
 	for _, object := range manifests() {
 		must(t, s.Client.Create(t.Context(), object))
 	}
-	await(t, "the key of the assistant is accepted", func(ctx context.Context) bool {
+	Await(t, "the key of the assistant is accepted", func(ctx context.Context) bool {
 		accepted, err := s.As(t, s.assistantKey(ctx)).Accepted(ctx)
 		return err == nil && accepted
 	})

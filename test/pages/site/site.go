@@ -91,7 +91,7 @@ func (s *Site) configure(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the server runs the new configuration", func(ctx context.Context) bool {
+	Await(t, "the server runs the new configuration", func(ctx context.Context) bool {
 		catalog, err := s.Admin.Catalog(ctx)
 		return err == nil && strings.Contains(strings.Join(catalog.Actions, " "), "packages.publish")
 	})
@@ -126,7 +126,8 @@ func (s *Site) session(t testing.TB, username, key string) string {
 	return cookies[i].Value
 }
 
-func await(t testing.TB, what string, holds func(context.Context) bool) {
+// Await polls until something holds.
+func Await(t testing.TB, what string, holds func(context.Context) bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

@@ -49,7 +49,7 @@ func Pages() []Page {
 		{Name: "docs", Route: "/docs", Address: at("/docs"), Reader: Anonymous, Plain: true},
 		{Name: "register", Route: "/register", Address: at("/register"), Reader: Anonymous, Picture: true},
 		{Name: "signed-in", Route: "/register", Address: at("/register")},
-		{Name: "overview", Route: "/{$}", Address: at("/"), Picture: true, Narrow: true},
+		{Name: "overview", Route: "/{$}", Address: at("/")},
 		{Name: "overview-user", Route: "/{$}", Address: at("/"), Reader: User},
 		{Name: "absent", Address: at("/no-such-page"), Reader: User, Status: 404},
 	}
