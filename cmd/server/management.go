@@ -159,11 +159,11 @@ func newManagementServices(p managementParts) *managementServices {
 		}),
 		users: users.New(users.Config{
 			Gate: p.gate, Verifier: p.verifier, Store: p.store, Seen: db.db.SeenUsers(), Uses: db.db.LastUses(),
-			Sessions: db.sessions, Trail: db.trail, Turns: db.db, Now: time.Now, Log: p.log,
+			Sessions: db.sessions, Trail: db.trail, Entries: db.db.Audit(), Turns: db.db, Now: time.Now, Log: p.log,
 		}),
 		keys: apikeys.New(apikeys.Config{
 			Gate: p.gate, Verifier: p.verifier, Store: p.store, Uses: db.db.LastUses(), Trail: db.trail,
-			Account: p.config.Account, Actions: p.config.Actions, Now: time.Now, Log: p.log,
+			Entries: db.db.Audit(), Account: p.config.Account, Actions: p.config.Actions, Now: time.Now, Log: p.log,
 		}),
 	}
 }

@@ -45,12 +45,7 @@ func (g *Gate) Remaining(d *Decision, unit budget.Unit) (remaining int64, limite
 
 // overBudget returns the refusal for a budget that is used up.
 func overBudget(r *budget.Reached, now time.Time) *Refusal {
-	resets := r.Resets.Format(time.RFC3339)
-	what := "Budget " + strconv.Quote(r.Budget.Name)
-	if r.Owner.Role != "" {
-		what += " of role " + strconv.Quote(r.Owner.Role)
-	}
-	what += " is used up until " + resets
+	what, resets := UsedUp(r), r.Resets.Format(time.RFC3339)
 	body, err := json.Marshal(map[string]any{"error": overBudgetError{codeOverBudget, what, r.Budget.Name, resets}})
 	if err != nil {
 		panic("marshalling text and numbers failed: " + err.Error())
@@ -59,6 +54,15 @@ func overBudget(r *budget.Reached, now time.Time) *Refusal {
 	refusal := newRefusal(http.StatusTooManyRequests, what, string(body), nil)
 	refusal.Header.Set("Retry-After", wait)
 	return refusal
+}
+
+// UsedUp returns what a refusal says of a budget that is used up.
+func UsedUp(r *budget.Reached) string {
+	what := "Budget " + strconv.Quote(r.Budget.Name)
+	if r.Owner.Role != "" {
+		what += " of role " + strconv.Quote(r.Owner.Role)
+	}
+	return what + " is used up until " + r.Resets.Format(time.RFC3339)
 }
 
 // overBudgetError is the error of a refusal that names a budget.

@@ -6,6 +6,7 @@ import (
 
 	"keywright.dev/keywright/internal/auth/routes"
 	"keywright.dev/keywright/internal/auth/username"
+	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/config"
 )
 
@@ -34,6 +35,12 @@ func NewRules(runtime config.Runtime) (*Rules, error) {
 func (r *Rules) mayWrite(c *Caller) bool {
 	isName := !strings.Contains(c.Username, "/")
 	return len(r.listed) == 0 || c.Admin || isName && r.lists(c.Username) || r.lists(c.Subject)
+}
+
+// AdmitsWrites reports whether the allow list admits writes by the caller of a verdict.
+func (g *Gate) AdmitsWrites(verdict verify.Verdict) bool {
+	c := callerOf(CredentialKey, verdict)
+	return g.rulesOrDefault().mayWrite(&c)
 }
 
 func (r *Rules) lists(name string) bool {

@@ -48,8 +48,13 @@ type Trail interface {
 	Record(ctx context.Context, e audit.Entry)
 }
 
-// Uses returns the last uses of objects by uid, and the uses of one object by address and day. In the server they are in
-// the database, which may be down.
+// Entries lists the audit trail. In the server it is in the database, which may be down.
+type Entries interface {
+	List(ctx context.Context, f audit.Filter) ([]audit.Entry, error)
+}
+
+// Uses returns the last uses of objects by uid, and the uses of one object by address and day. In the server they are
+// in the database, which may be down.
 type Uses interface {
 	LastUses(ctx context.Context, uids []string) (map[string]lastuse.Use, error)
 	AddressUses(ctx context.Context, uid string) ([]lastuse.AddressUse, error)

@@ -195,6 +195,17 @@ func (t *Trail) Entries() []audit.Entry {
 	return slices.Clone(t.entries)
 }
 
+// List returns the entries of a target since a time, newest first.
+//
+//nolint:unparam // the interface has an error
+func (t *Trail) List(_ context.Context, f audit.Filter) ([]audit.Entry, error) {
+	found := slices.DeleteFunc(t.Entries(), func(e audit.Entry) bool {
+		return f.Target != "" && audit.Fold(e.Target) != audit.Fold(f.Target) || e.At.Before(f.Since)
+	})
+	slices.Reverse(found)
+	return found[:min(len(found), f.Size())], nil
+}
+
 // Uses returns uses that the test sets.
 type Uses struct {
 	Known map[string]lastuse.Use

@@ -1,7 +1,5 @@
 package access
 
-import "strconv"
-
 // Rule is a permission that applies to a request, and where it comes from.
 type Rule struct {
 	// Source is where the permission is written: scope certs.read; permission 2 of the policy; permission 1 of
@@ -23,7 +21,7 @@ type Explanation struct {
 func Explain(g Grant, r Request) Explanation {
 	e := Explanation{Allowed: May(g, nil, r)}
 	if g.Everything {
-		e.Rules = append(e.Rules, Rule{"an admin's rights", Allow})
+		e.Rules = append(e.Rules, Rule{adminsRights, Allow})
 	}
 	for _, scope := range g.scopes {
 		p := Scope(scope)
@@ -37,7 +35,7 @@ func Explain(g Grant, r Request) Explanation {
 		if !exists {
 			e.Missing = append(e.Missing, name)
 		}
-		e.add(role.Permissions, &r, "AccessRole "+name)
+		e.add(role.Permissions, &r, ofRole(name))
 	}
 	return e
 }
@@ -49,7 +47,7 @@ func (e *Explanation) add(permissions []Permission, r *Request, of string) {
 			if p.Effect == Allow {
 				effect = Allow
 			}
-			e.Rules = append(e.Rules, Rule{"permission " + strconv.Itoa(i+1) + " of " + of, effect})
+			e.Rules = append(e.Rules, Rule{permissionOf(i, of), effect})
 		}
 	}
 }

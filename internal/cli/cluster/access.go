@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -131,31 +130,8 @@ func (v *view) decide(o keyholder.Object, r access.Request, now time.Time) *deci
 	if !found {
 		return &decision{Why: []string{describe(o) + " has no key"}}
 	}
-	d := &decision{Allowed: v.May(verdict, r)}
-	if !verdict.Accepted() {
-		d.Why = append(d.Why, "the key is refused: "+verdict.Reason.String())
-		if key, isKey := o.(*v1alpha1.APIKey); isKey && verdict.Reason == verify.UnknownRole {
-			d.Why = append(d.Why, "a role that it names does not exist: "+strings.Join(convert.Plain(key.Spec.Roles), ", "))
-		}
-		return d
-	}
-	key, owner := v.Explain(verdict, r)
-	d.add("the key", key)
-	if owner != nil {
-		d.add("its owner "+verdict.Identity().Username, *owner)
-	}
-	return d
-}
-
-// add says what the rules of a holder decide.
-func (d *decision) add(holder string, e access.Explanation) {
-	for _, rule := range e.Rules {
-		verb := map[access.Effect]string{access.Allow: "allows it", access.Deny: "denies it"}[rule.Effect]
-		d.Why = append(d.Why, holder+": "+rule.Source+" "+verb)
-	}
-	if len(e.Rules) == 0 {
-		d.Why = append(d.Why, holder+": nothing allows it")
-	}
+	answer := v.Answer(verdict, r)
+	return &decision{Allowed: answer.Allowed, Why: answer.Why}
 }
 
 func (p *Plugin) whoCanCommand() *cobra.Command {

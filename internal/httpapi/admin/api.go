@@ -10,6 +10,7 @@ import (
 	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/httpapi/jsonbody"
 	"keywright.dev/keywright/internal/manage"
+	"keywright.dev/keywright/internal/manage/audit"
 	"keywright.dev/keywright/internal/manage/tokenusage"
 )
 
@@ -56,7 +57,7 @@ func isBelowAdmin(r *http.Request) bool {
 }
 
 func hasAnyRight(c *httpapi.Call) bool {
-	rights := []string{"users.read", "users.write", actionAudit, tokenusage.ActionRead}
+	rights := []string{"users.read", "users.write", audit.ActionRead, tokenusage.ActionRead}
 	return c.Caller.Admin || slices.ContainsFunc(rights, c.May)
 }
 

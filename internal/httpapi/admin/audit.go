@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -13,19 +12,12 @@ import (
 	"keywright.dev/keywright/internal/manage/audit"
 )
 
-const actionAudit = "audit.read"
-
-// Entries lists the audit trail. In the server it is in the database, which may be down.
-type Entries interface {
-	List(ctx context.Context, f audit.Filter) ([]audit.Entry, error)
-}
-
 type auditRoutes struct {
-	entries Entries
+	entries manage.Entries
 }
 
 // Audit serves /api/admin/audit.
-func Audit(e Entries) httpapi.Group {
+func Audit(e manage.Entries) httpapi.Group {
 	h := &auditRoutes{e}
 	return httpapi.Group{API: API, Routes: []httpapi.Route{
 		{Method: http.MethodGet, Path: "admin/audit", Identification: httpapi.Lenient, Serve: h.list},
@@ -54,7 +46,7 @@ type entries struct {
 }
 
 func (h *auditRoutes) list(c *httpapi.Call) {
-	if !c.May(actionAudit) {
+	if !c.May(audit.ActionRead) {
 		c.Refuse(http.StatusForbidden, adminOnly)
 		return
 	}

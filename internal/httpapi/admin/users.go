@@ -55,16 +55,21 @@ func userOf(u *users.User) user {
 }
 
 func (h *userRoutes) list(c *httpapi.Call) {
-	all, err := h.Service.List(c.R.Context(), c.Manager())
+	page, err := h.Service.List(c.R.Context(), c.Manager(), func() (*users.Query, error) {
+		return readUserQuery(c.R.URL.RawQuery)
+	})
 	if err != nil {
 		fail(c, err)
 		return
 	}
-	shown := make([]user, 0, len(all))
-	for i := range all {
-		shown = append(shown, userOf(&all[i]))
+	shown := make([]user, 0, len(page.Items))
+	for i := range page.Items {
+		shown = append(shown, userOf(&page.Items[i]))
 	}
-	reply(c, map[string]any{"users": shown})
+	reply(c, struct {
+		Users []user `json:"users"`
+		Total int    `json:"total"`
+	}{shown, page.Total})
 }
 
 func (h *userRoutes) create(c *httpapi.Call) {

@@ -384,3 +384,49 @@ func TestUsers_HideCauseOfFailure(t *testing.T) {
 	}
 	checkTrail(t, env, "user.rotate User/bob failed")
 }
+
+func TestUsers_ListTakesParameters(t *testing.T) {
+	env := newEnv(t)
+	names := func(query string) string {
+		t.Helper()
+		r := env.ask("GET", list+query, aliceKey, "")
+		var said struct {
+			Users []struct{ Username string }
+			Total int
+		}
+		if err := json.Unmarshal(r.Body.Bytes(), &said); err != nil || r.Code != 200 {
+			return fmt.Sprint(r.Code, " ", detail(r))
+		}
+		text := fmt.Sprint(said.Total)
+		for _, u := range said.Users {
+			text += " " + u.Username
+		}
+		return text
+	}
+	for query, want := range map[string]string{
+		"?sort=name&limit=2":                    "8 a b alice",
+		"?sort=name&offset=7":                   "8 sam",
+		"?search=GIT&sort=-name":                "2 gitplain git",
+		"?role=admin&source=manifest":           "1 git",
+		"?enabled=false":                        "1 off",
+		"?source=seen&sort=name&limit=&search=": "2 a b sam",
+		"?role=root":                            "400 role: must be admin or user",
+		"?enabled=yes":                          "400 enabled must be true or false",
+		"?limit=0":                              "400 limit must be a number from 1 to 1000",
+		"?limit=1001":                           "400 limit must be a number from 1 to 1000",
+		"?offset=-1":                            "400 offset must be a number from 0 to 1073741824",
+		"?sort=password": "400 sort: must be created, name, role, source, " +
+			"last_seen or last_used, with or without a -",
+		"?roles=admin":                        `400 "roles" is not a parameter`,
+		"?role=admin&role=user":               "400 role is given twice",
+		"?%zz":                                "400 The query can't be read",
+		"?search=" + strings.Repeat("a", 257): "400 search: must be at most 256 bytes",
+	} {
+		if got := names(query); got != want {
+			t.Errorf("%s: got %q, want %q", query, got, want)
+		}
+	}
+	if r := env.ask("GET", list+"?role=root", plainKey, ""); r.Code != 403 {
+		t.Errorf("a caller without the right learns about the input: %d %s", r.Code, r.Body)
+	}
+}

@@ -342,7 +342,7 @@ func TestCatalog_Reply(t *testing.T) {
 
 func TestEndpoints_AreDocumented(t *testing.T) {
 	all := httpapi.Endpoints(keys.New(nil))
-	if len(all) != 24 || !slices.Contains(all, "PATCH /apiv1/integrations/{integration}/apikeys/{id}") ||
+	if len(all) != 26 || !slices.Contains(all, "PATCH /apiv1/integrations/{integration}/apikeys/{id}") ||
 		!slices.Contains(all, "POST /apiv1/users/{user}/apikeys/{id}/rotate") {
 		t.Errorf("%q", all)
 	}

@@ -59,6 +59,8 @@ func (h *routes) byID() []httpapi.Route {
 		{Method: http.MethodPatch, Path: "apikeys/{id}", Serve: named(h.change)},
 		{Method: http.MethodDelete, Path: "apikeys/{id}", Serve: named(h.delete)},
 		{Method: http.MethodPost, Path: "apikeys/{id}/rotate", Serve: named(h.rotate)},
+		{Method: http.MethodGet, Path: "apikeys/{id}/uses", Serve: named(h.uses)},
+		{Method: http.MethodGet, Path: "apikeys/{id}/explain", Serve: named(h.explain)},
 	}
 }
 

@@ -11,11 +11,12 @@ import (
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/manage"
+	"keywright.dev/keywright/internal/manage/audit"
 )
 
 // management lists the actions of management.
 var management = []string{
-	ActionRead, ActionRenewSelf, ActionWrite, "audit.read", "keys.introspect", "usage.read", "usage.write",
+	ActionRead, ActionRenewSelf, ActionWrite, audit.ActionRead, "keys.introspect", "usage.read", "usage.write",
 	"users.read", "users.write",
 }
 

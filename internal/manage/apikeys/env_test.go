@@ -55,7 +55,7 @@ func newEnv(tb testing.TB) *env {
 		p.PutKey(name, k.subject, k.plaintext, func(o *v1alpha1.APIKey) { o.Spec.Scopes = k.scopes })
 	}
 	return &env{p, apikeys.New(apikeys.Config{
-		Gate: p.Gate, Verifier: p.Verifier, Store: p.Store, Uses: p.Uses, Trail: p.Trail,
+		Gate: p.Gate, Verifier: p.Verifier, Store: p.Store, Uses: p.Uses, Trail: p.Trail, Entries: p.Trail,
 		Account: func() string { return "default" },
 		Actions: func() []string { return []string{"certs.read", "certs.export"} },
 		Now:     p.Time, Log: p.Logger(),

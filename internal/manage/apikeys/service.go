@@ -35,6 +35,7 @@ type Config struct {
 	Store    Store
 	Uses     manage.Uses
 	Trail    manage.Trail
+	Entries  manage.Entries
 	// Account returns the name of the instance's own account, and Actions the actions that ROUTES names.
 	Account func() string
 	Actions func() []string

@@ -31,6 +31,9 @@ const (
 	Logout        = "logout"
 )
 
+// ActionRead is what callers need a right for to read the audit trail.
+const ActionRead = "audit.read"
+
 // Outcomes.
 const (
 	Done    = "done"

@@ -1,7 +1,6 @@
 package users
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -46,25 +45,63 @@ type User struct {
 	Enabled   bool
 }
 
-// List returns all users, newest first, without the bootstrap admin.
-func (s *Service) List(ctx context.Context, caller manage.Caller) ([]User, error) {
+// List returns users, without the bootstrap admin. The last uses are read for the page alone, unless the order needs
+// those of all.
+func (s *Service) List(ctx context.Context, caller manage.Caller, read manage.Read[*Query]) (*Page, error) {
 	if err := s.allow(caller, actionRead); err != nil {
+		return nil, err
+	}
+	q, err := read.By(s.Gate, caller, errForbidden)
+	if err != nil {
+		return nil, err
+	}
+	if err := q.check(); err != nil {
 		return nil, err
 	}
 	adminUsers, err := s.Store.Users(ctx)
 	if err != nil {
 		return nil, failure(err)
 	}
-	adminUsers = present(adminUsers)
 	seen, err := s.Seen.All(ctx)
 	if err != nil {
 		return nil, failure(err)
 	}
-	uses, err := s.Uses.LastUses(ctx, uidsOf(adminUsers))
-	if err != nil {
-		return nil, failure(err)
+	found := q.filter(merge(present(adminUsers), seen))
+	page := &Page{Total: len(found)}
+	if q.Sort.needsUses() {
+		if err := s.addUses(ctx, found); err != nil {
+			return nil, failure(err)
+		}
+		page.Items = q.page(found)
+		return page, nil
 	}
-	return merge(adminUsers, seen, uses), nil
+	page.Items = q.page(found)
+	return page, failure(s.addUses(ctx, page.Items))
+}
+
+// addUses adds the last uses in the database, which are later than those in status.
+func (s *Service) addUses(ctx context.Context, listed []User) error {
+	var uids []string
+	for i := range listed {
+		if listed[i].Source != FromSight {
+			uids = append(uids, listed[i].ID)
+		}
+	}
+	if len(uids) == 0 {
+		return nil
+	}
+	uses, err := s.Uses.LastUses(ctx, uids)
+	if err != nil {
+		return err
+	}
+	for i := range listed {
+		u := &listed[i]
+		if use, found := uses[u.ID]; found {
+			u.LastUsedAt = lastuse.Latest(u.LastUsedAt, use).At
+			u.LastSeen = later(u.LastSeen, u.LastUsedAt)
+		}
+	}
+	return nil
 }
 
 // present returns the AdminUsers whose username claim is honoured and that are not being deleted.
@@ -74,32 +111,26 @@ func present(adminUsers []v1alpha1.AdminUser) []v1alpha1.AdminUser {
 	)
 }
 
-func uidsOf(adminUsers []v1alpha1.AdminUser) []string {
-	uids := make([]string, 0, len(adminUsers))
-	for i := range adminUsers {
-		uids = append(uids, string(adminUsers[i].UID))
-	}
-	return uids
-}
-
-func merge(adminUsers []v1alpha1.AdminUser, seen []seenusers.User, uses map[string]lastuse.Use) []User {
+// merge returns AdminUsers and seen users, in no order.
+func merge(adminUsers []v1alpha1.AdminUser, seen []seenusers.User) []User {
 	seenByName := byName(seen)
 	all := make([]User, 0, len(adminUsers)+len(seen))
 	for i := range adminUsers {
 		name := username.Fold(adminUsers[i].EffectiveUsername())
-		all = append(all, userOf(&adminUsers[i], seenByName[name], uses[string(adminUsers[i].UID)]))
+		all = append(all, userOf(&adminUsers[i], seenByName[name]))
 		delete(seenByName, name)
 	}
 	for _, m := range seenByName {
-		all = append(all, User{
-			ID: "seen-" + strconv.FormatInt(m.ID, 10), Username: m.Username, Role: v1alpha1.RoleUser,
-			CreatedAt: m.FirstSeen, LastSeen: m.LastSeen, Source: FromSight, Enabled: true,
-		})
+		all = append(all, seenUser(m))
 	}
-	slices.SortFunc(all, func(a, b User) int {
-		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.Username, b.Username))
-	})
 	return all
+}
+
+func seenUser(m *seenusers.User) User {
+	return User{
+		ID: "seen-" + strconv.FormatInt(m.ID, 10), Username: m.Username, Role: v1alpha1.RoleUser,
+		CreatedAt: m.FirstSeen, LastSeen: m.LastSeen, Source: FromSight, Enabled: true,
+	}
 }
 
 // byName returns the seen users by their folded names. One that was seen in several spellings is one user.
@@ -116,11 +147,11 @@ func byName(seen []seenusers.User) map[string]*seenusers.User {
 	return found
 }
 
-func userOf(o *v1alpha1.AdminUser, m *seenusers.User, use lastuse.Use) User {
+// userOf returns an AdminUser with the last use in its status. m may be nil.
+func userOf(o *v1alpha1.AdminUser, m *seenusers.User) User {
 	u := User{
 		ID: string(o.UID), Username: o.EffectiveUsername(), Role: roleOf(o), CreatedAt: o.CreationTimestamp.Time,
-		LastUsedAt: lastuse.Latest(convert.Instant(o.Status.Usage.LastUsedAt), use).At, Source: FromAPI,
-		Enabled: !o.IsDisabled(),
+		LastUsedAt: convert.Instant(o.Status.Usage.LastUsedAt), Source: FromAPI, Enabled: !o.IsDisabled(),
 	}
 	if objects.FromManifest(o) {
 		u.Source = FromManifest

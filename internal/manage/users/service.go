@@ -65,6 +65,7 @@ type Config struct {
 	Uses     manage.Uses
 	Sessions Sessions
 	Trail    manage.Trail
+	Entries  manage.Entries
 	Turns    Turns
 	Now      func() time.Time
 	Log      *slog.Logger

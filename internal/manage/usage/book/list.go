@@ -50,9 +50,11 @@ func (l *Line) Ratio() float64 {
 }
 
 // List returns every budget in force, as the gate of this replica decides with it: the most used ones first.
-func (b *Book) List() (all []Line) {
-	now := b.Now()
-	for _, account := range b.Accounts.Accounts() {
+func (b *Book) List() []Line { return Lines(b.Accounts.Accounts(), b.Now()) }
+
+// Lines returns the budgets of accounts, the most used ones first.
+func Lines(accounts budget.Accounts, now time.Time) (all []Line) {
+	for _, account := range accounts {
 		for i := range account.Budgets {
 			one := account.Budgets[i]
 			used, known := account.Used(one.Period, now)
