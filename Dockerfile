@@ -1,6 +1,7 @@
 # Both images from one build:
-#   docker build --target operator -t keywright/operator .
-#   docker build --target server   -t keywright/server   .
+#   docker build --target operator -t keywright.dev/operator:v0.1.0 .
+#   docker build --target server   -t keywright.dev/server:v0.1.0   .
+# `make images` builds them without Docker.
 
 # The compiler runs on the builder's platform and compiles for the target's, without emulation.
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build

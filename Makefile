@@ -21,9 +21,15 @@ BENCH_TIMEOUT ?= 60m
 BENCH_PKG ?= $(shell hack/packages_with.sh Benchmark)
 FUZZTIME ?= 10s
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# The version that the manifests name, and the images of it. make images IMAGE_VERSION=v1.2.3 builds another one.
+RELEASE := $(shell sed -n 's|.*image: keywright.dev/server:||p' config/server/deployment.yaml)
+IMAGE_VERSION ?= $(RELEASE)
+IMAGE_PLATFORMS ?= linux/amd64,linux/arm64
 # The images of docker-build and deploy, each as name:tag.
-OPERATOR_IMG ?= keywright/operator:latest
-SERVER_IMG ?= keywright/server:latest
+OPERATOR_IMG ?= keywright.dev/operator:$(IMAGE_VERSION)
+SERVER_IMG ?= keywright.dev/server:$(IMAGE_VERSION)
+# For push-images: where the images go, such as registry.example.com/keywright.
+REGISTRY ?=
 # For krew: the address from which the archives will be downloaded, and that of the documentation, which may be empty.
 KREW_URL ?=
 KREW_HOMEPAGE ?=
@@ -134,10 +140,24 @@ krew: ## Build the archives of kubectl keywright and Krew's manifest: VERSION=v1
 	go -C hack/krew run . -version '$(VERSION)' -url '$(KREW_URL)' -homepage '$(KREW_HOMEPAGE)' \
 	  -platforms '$(KREW_PLATFORMS)' -out $(CURDIR)/bin/krew
 
+# The time of the commit is the time in the images, so that two builds of a commit are equal.
+IMAGES = SOURCE_DATE_EPOCH="$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 0)}" \
+  go -C hack/images run . -version '$(IMAGE_VERSION)' -platforms '$(IMAGE_PLATFORMS)' \
+  -revision "$$(git rev-parse HEAD 2>/dev/null || true)"
+
+.PHONY: images
+# Each platform is compiled from scratch the first time.
+images: ## Build the images without Docker, as archives in bin/images.
+	@$(IMAGES) -out $(CURDIR)/bin/images
+
+.PHONY: push-images
+push-images: ## Build the images and push them: REGISTRY=registry.example.com/keywright.
+	@$(IMAGES) -push -repository '$(REGISTRY)'
+
 .PHONY: docker-build
-docker-build: ## Build the images OPERATOR_IMG and SERVER_IMG.
-	docker build --build-arg VERSION=$(VERSION) --target operator -t $(OPERATOR_IMG) .
-	docker build --build-arg VERSION=$(VERSION) --target server -t $(SERVER_IMG) .
+docker-build: ## Build the images OPERATOR_IMG and SERVER_IMG with Docker.
+	docker build --build-arg VERSION=$(IMAGE_VERSION) --target operator -t $(OPERATOR_IMG) .
+	docker build --build-arg VERSION=$(IMAGE_VERSION) --target server -t $(SERVER_IMG) .
 
 .PHONY: profile
 profile: ## Record the CPU profile that the server is compiled with again.
@@ -162,7 +182,7 @@ uninstall: ## Remove the CRDs and all objects of their kinds. The operator must 
 deploy: ## Install everything, with the images OPERATOR_IMG and SERVER_IMG.
 	@mkdir -p bin/deploy
 	@printf '%s\n' 'resources: [../../config/default]' 'images:' \
-	  '- {name: keywright/operator, newName: $(OPERATOR_IMG)}' '- {name: keywright/server, newName: $(SERVER_IMG)}' | \
+	  '- {name: keywright.dev/operator, newName: $(OPERATOR_IMG)}' '- {name: keywright.dev/server, newName: $(SERVER_IMG)}' | \
 	  sed -E 's/newName: (.*):([^:/]*)\}/newName: "\1", newTag: "\2"}/' >bin/deploy/kustomization.yaml
 	$(KUBECTL) apply --server-side -k bin/deploy
 

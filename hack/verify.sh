@@ -80,5 +80,8 @@ make lint
 step "krew manifest"
 go -C hack/krew vet . && go -C hack/krew run . -check
 
+step "images"
+go -C hack/images vet . && go -C hack/images test .
+
 step "prose"
 hack/prose.sh
