@@ -19,6 +19,6 @@ func TestSitemap_ListsExactlyTheServedPages(t *testing.T) {
 	}
 	slices.Sort(served)
 	if listed := sitemap.Routes(); !slices.Equal(listed, served) {
-		t.Errorf("listed %q, served %q", listed, served)
+		t.Errorf("test/pages/sitemap lists %q, served are %q", listed, served)
 	}
 }

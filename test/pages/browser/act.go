@@ -30,6 +30,23 @@ func (in *Part) Follow(role, name string) {
 	})
 }
 
+// FollowTwice clicks twice in a row what leads to another document, as impatient people do.
+func (in *Part) FollowTwice(role, name string) {
+	in.t.Helper()
+	in.follow(fmt.Sprintf("click %s %q twice", role, name), func() error {
+		in.t.Helper()
+		in.act("click", role, name, func(node cdp.BackendNodeID) error {
+			x, y, err := in.reach(node)
+			if err == nil {
+				in.press(x, y)
+				in.press(x, y)
+			}
+			return err
+		})
+		return nil
+	})
+}
+
 // Fill replaces the text of the field with this label.
 func (in *Part) Fill(label, text string) {
 	in.t.Helper()
@@ -128,26 +145,35 @@ func (in *Part) fill(role, label, text string) {
 
 // click clicks the middle of an element that is at rest and not covered.
 func (p *tab) click(node cdp.BackendNodeID) error {
+	x, y, err := p.reach(node)
+	if err == nil {
+		p.press(x, y)
+	}
+	return err
+}
+
+// reach returns the middle of an element, once it is at rest and not covered.
+func (p *tab) reach(node cdp.BackendNodeID) (x, y float64, err error) {
 	scroll := dom.ScrollIntoViewIfNeededParams{BackendNodeID: node}
 	if _, err := cdp.Call(p.ctx, p.target, dom.ScrollIntoViewIfNeeded, scroll); err != nil {
-		return err
+		return 0, 0, err
 	}
 	before, err := p.quad(node)
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
 	// A frame is drawn between the two.
 	if _, err := p.evaluate("new Promise(done => requestAnimationFrame(() => done(0)))", !p.look.NoScript); err != nil {
-		return err
+		return 0, 0, err
 	}
 	after, err := p.quad(node)
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
 	if !slices.Equal(before, after) {
-		return errors.New("it moves")
+		return 0, 0, errors.New("it moves")
 	}
-	x, y := middle(after)
+	x, y = middle(after)
 	const reached = `function(x, y) {
 		const hit = document.elementFromPoint(x, y);
 		return this.contains(hit) || [...(this.labels ?? [])].some(l => l.contains(hit));
@@ -156,10 +182,7 @@ func (p *tab) click(node cdp.BackendNodeID) error {
 	if err == nil && !hit {
 		err = errors.New("something else covers it")
 	}
-	if err == nil {
-		p.press(x, y)
-	}
-	return err
+	return x, y, err
 }
 
 // pointer is what a mouse does for a click.

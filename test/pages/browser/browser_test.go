@@ -252,6 +252,13 @@ func TestActions(t *testing.T) {
 			p.HasNo("button", "Send")
 		})
 	}
+	t.Run("two clicks in a row", func(t *testing.T) {
+		p := b.Page(t, browser.Look{})
+		p.Open(url)
+		p.Fill("Name", "Ada")
+		p.FollowTwice("button", "Send")
+		p.Shows("Got Ada")
+	})
 	t.Run("a button that is enabled later is waited for", func(t *testing.T) {
 		p := b.Page(t, browser.Look{})
 		p.Open(url)

@@ -152,6 +152,20 @@ func (in *Part) HasNo(role, name string) {
 	})
 }
 
+// Secret returns the plaintext of the key that the page shows this once. It must not be printed.
+func (p *Page) Secret() string {
+	p.t.Helper()
+	var keys []string
+	p.until("wait for a new key", func() error {
+		keys = decode[[]string](p.tab, `[...document.querySelectorAll(".secret")].map(e => e.textContent.trim())`)
+		if len(keys) != 1 {
+			return fmt.Errorf("there are %d", len(keys))
+		}
+		return nil
+	})
+	return keys[0]
+}
+
 // Text returns what the part shows, with single spaces between words.
 func (in *Part) Text() string {
 	in.t.Helper()
