@@ -37,7 +37,7 @@ func calls(ctx context.Context, c *apiclient.Client) {
 		_, _ = c.CreateKey(ctx, subject, nil)
 	}
 	_, _ = c.ChangeKey(ctx, name, nil)
-	_, _ = c.RotateKey(ctx, name)
+	_, _ = c.RotateKey(ctx, name, nil)
 	_ = c.DeleteKey(ctx, name)
 	_, _ = c.Catalog(ctx)
 	_, _ = c.Audit(ctx, apiclient.AuditFilter{})

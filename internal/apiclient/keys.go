@@ -17,10 +17,12 @@ type Key struct {
 	Name         string          `json:"name"`
 	Description  string          `json:"description"`
 	KeyPrefix    *string         `json:"key_prefix"`
+	KeyID        *string         `json:"key_id"`
 	Subject      string          `json:"subject"`
 	Scopes       []string        `json:"scopes"`
 	Roles        []string        `json:"roles"`
 	Policy       json.RawMessage `json:"policy"`
+	Budgets      []KeyBudget     `json:"budgets"`
 	Enabled      bool            `json:"enabled"`
 	CreatedAt    string          `json:"created_at"`
 	ExpiresAt    *string         `json:"expires_at"`
@@ -34,6 +36,15 @@ type Key struct {
 	Secret       *Reference      `json:"secret"`
 	// Token is the key itself, only in the reply that creates or rotates it.
 	Token string `json:"token,omitempty"`
+}
+
+// KeyBudget limits what AI calls of a key may cost, or how many tokens they may use, in each period.
+type KeyBudget struct {
+	Name   string `json:"name"`
+	USD    string `json:"usd,omitempty"`
+	Tokens int64  `json:"tokens,omitempty"`
+	Period string `json:"period"`
+	Action string `json:"action"`
 }
 
 // KeyFilter chooses keys from the list.
@@ -151,9 +162,13 @@ func (c *Client) ChangeKey(ctx context.Context, id string, fields KeyFields) (*K
 	return keyed[Key](ctx, c, &Request{Method: http.MethodPatch, Path: keyPath(id), Body: fields})
 }
 
-// RotateKey gives a key a new token, or asks the operator to.
-func (c *Client) RotateKey(ctx context.Context, id string) (*Key, error) {
-	return keyed[Key](ctx, c, &Request{Method: http.MethodPost, Path: keyPath(id) + "/rotate"})
+// RotateKey gives a key a new token, or asks the operator to. Fields may be nil.
+func (c *Client) RotateKey(ctx context.Context, id string, fields KeyFields) (*Key, error) {
+	r := &Request{Method: http.MethodPost, Path: keyPath(id) + "/rotate"}
+	if len(fields) > 0 {
+		r.Body = fields
+	}
+	return keyed[Key](ctx, c, r)
 }
 
 // DeleteKey deletes a key.

@@ -15,6 +15,7 @@ type User struct {
 	LastSeen   *string `json:"last_seen"`
 	Source     string  `json:"source"`
 	KeyPrefix  *string `json:"key_prefix"`
+	KeyID      *string `json:"key_id"`
 	LastUsedAt *string `json:"last_used_at"`
 	Enabled    bool    `json:"enabled"`
 }

@@ -5,12 +5,14 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"keywright.dev/keywright/internal/apiclient"
 	"keywright.dev/keywright/internal/cli/console"
 	"keywright.dev/keywright/internal/cli/output"
+	"keywright.dev/keywright/internal/program"
 )
 
 // change is what one command does to a key.
@@ -112,25 +114,44 @@ func (a *App) setKeysCommand() *cobra.Command {
 
 func (a *App) rotateKeysCommand() *cobra.Command {
 	var b bulk
+	var overlap string
 	c := &cobra.Command{
 		Use:   "rotate ID...",
 		Short: "Give keys a new token, and print it once. The old one stops working.",
 		Example: `  keywright keys rotate $ID
+  keywright keys rotate $ID --overlap 1h
   keywright keys rotate $ID -o key > new.key`,
 		ValidArgsFunction: a.completeKeys, Annotations: printsKey(),
 	}
+	c.Flags().StringVar(&overlap, "overlap", "", "how long the old token works beside the new one: 1h; at most 24h")
 	b.addTo(c, false)
 	c.RunE = func(c *cobra.Command, args []string) error {
+		fields, err := rotationFields(overlap)
+		if err != nil {
+			return err
+		}
 		return a.apply(c.Context(), args, &b, change{
 			verb: "rotate",
 			do: func(ctx context.Context, client *apiclient.Client, id string) (*key, error) {
-				return client.RotateKey(ctx, id)
+				return client.RotateKey(ctx, id, fields)
 			},
 			print:     func(k *key) error { return a.printKey("Rotated API key: ", "New API Key", k) },
 			printsKey: true,
 		})
 	}
 	return c
+}
+
+// rotationFields leaves the overlap to the server if none is given.
+func rotationFields(overlap string) (apiclient.KeyFields, error) {
+	if overlap == "" {
+		return nil, nil
+	}
+	d, ok := program.ParseSpan(overlap)
+	if !ok || d > 24*time.Hour {
+		return nil, console.Usagef("--overlap %q must be a time of at most 24h such as 0s, 30m or 1h", overlap)
+	}
+	return apiclient.KeyFields{"overlap_seconds": int64(d / time.Second)}, nil
 }
 
 func (a *App) removeKeysCommand() *cobra.Command {

@@ -15,6 +15,7 @@ import (
 
 	"keywright.dev/keywright/internal/apiclient"
 	"keywright.dev/keywright/internal/cli/console"
+	"keywright.dev/keywright/internal/program"
 )
 
 // keyFlags are the flags that say what a key is like.
@@ -103,7 +104,7 @@ func parseInstant(text string) (time.Time, error) {
 }
 
 func parseTTL(text string) (time.Duration, error) {
-	d, ok := console.ParseSpan(text)
+	d, ok := program.ParseSpan(text)
 	if !ok || d < time.Second || d%time.Second != 0 {
 		return 0, console.Usagef("--ttl %q must be a time of at least 1s such as 90d, 12h or 30m", text)
 	}

@@ -9,6 +9,7 @@ import (
 	"keywright.dev/keywright/internal/apiclient"
 	"keywright.dev/keywright/internal/cli/console"
 	"keywright.dev/keywright/internal/cli/output"
+	"keywright.dev/keywright/internal/program"
 )
 
 func (a *App) repriceCommand() *cobra.Command {
@@ -51,7 +52,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, console.Usagef("--since is needed: the first day or instant, or how long ago")
 	}
-	if ago, ok := console.ParseSpan(text); ok {
+	if ago, ok := program.ParseSpan(text); ok {
 		return now.Add(-ago), nil
 	}
 	at, err := parseInstant(text)

@@ -38,6 +38,8 @@ type Store struct {
 	Fail func(call string) error
 	// BeforeChange is called after a change of an APIKey was requested and before it is made. It may be nil.
 	BeforeChange func(k *v1alpha1.APIKey)
+	// BeforeRecord is called after a key was to be recorded and before it is. It may be nil.
+	BeforeRecord func(o objects.Object)
 	// LastAdminLags is the number of removals of admins that admission refuses, because its view of admins lags.
 	LastAdminLags int
 
@@ -163,7 +165,10 @@ func (s *Store) completeUser(u *v1alpha1.AdminUser) {
 
 func (s *Store) completeKey(k *v1alpha1.APIKey) {
 	s.keys++
-	k.Namespace, k.Name = Namespace, fmt.Sprintf("key-%05d", s.keys)
+	k.Namespace = Namespace
+	if k.Name == "" {
+		k.Name = fmt.Sprintf("key-%05d", s.keys)
+	}
 	k.UID = types.UID("uid-of-" + k.Name)
 	k.CreationTimestamp = metav1.NewTime(s.Now().Truncate(time.Second))
 }

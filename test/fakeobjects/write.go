@@ -70,6 +70,9 @@ func (s *Store) create(o objects.Object, k *objects.Key) error {
 		s.completeUser(o)
 		o.Spec.Delivery = v1alpha1.DeliveryResponse
 	case *v1alpha1.APIKey:
+		if existing := s.namedKey(o.Name); existing != nil {
+			return &objects.Exists{UID: string(existing.UID)}
+		}
 		s.completeKey(o)
 		o.Spec.Delivery = v1alpha1.DeliveryResponse
 	}
@@ -89,6 +92,29 @@ func (s *Store) isTaken(username string) bool {
 	})
 }
 
+// namedKey returns the created APIKey of that name, or nil. An empty name is of no object.
+func (s *Store) namedKey(name string) *v1alpha1.APIKey {
+	for _, o := range s.objects {
+		if k, is := o.(*v1alpha1.APIKey); is && name != "" && k.Name == name && k.Namespace == Namespace {
+			return k
+		}
+	}
+	return nil
+}
+
+// maySucceed reads o again if another key than the one to succeed is current.
+func (s *Store) maySucceed(o objects.Object, k *objects.Key) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, other := range s.objects {
+		if other.GetUID() == o.GetUID() && !k.MaySucceedIn(other) {
+			assign(o, other)
+			return false
+		}
+	}
+	return true
+}
+
 func (s *Store) ownerOf(k *objects.Key) *v1alpha1.KeyOwner {
 	if k.Owner == "" {
 		return nil
@@ -101,6 +127,12 @@ func (s *Store) ownerOf(k *objects.Key) *v1alpha1.KeyOwner {
 func (s *Store) Record(_ context.Context, o objects.Object, k *objects.Key, overlap time.Duration) error {
 	if err := s.fail("Record"); err != nil {
 		return err
+	}
+	if s.BeforeRecord != nil {
+		s.BeforeRecord(o)
+	}
+	if !s.maySucceed(o, k) {
+		return objects.ErrSucceeded
 	}
 	return s.update(o, "record", func(o objects.Object) {
 		stopWaiting(o)
@@ -193,13 +225,18 @@ func (s *Store) update(o objects.Object, verb string, change func(objects.Object
 	change(current)
 	s.written(verb, current)
 	s.put(current)
+	assign(o, current)
+	return nil
+}
+
+// assign copies from to o, which has the same kind.
+func assign(o, from objects.Object) {
 	switch o := o.(type) {
 	case *v1alpha1.AdminUser:
-		current.(*v1alpha1.AdminUser).DeepCopyInto(o)
+		from.(*v1alpha1.AdminUser).DeepCopyInto(o)
 	case *v1alpha1.APIKey:
-		current.(*v1alpha1.APIKey).DeepCopyInto(o)
+		from.(*v1alpha1.APIKey).DeepCopyInto(o)
 	}
-	return nil
 }
 
 // Delete removes an object.

@@ -194,7 +194,9 @@ var places = map[string]func(*env) bool{
 		})
 		subject := v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: e.written}
 		caller := manage.Caller{Caller: e.Bearer(presented)}
-		_, err := e.keys.Rotate(e.t.Context(), caller, subject, caller.KeyObjectUID(), func() error { return nil })
+		_, err := e.keys.Rotate(e.t.Context(), caller, subject, caller.KeyObjectUID(), func() (*apikeys.Rotation, error) {
+			return &apikeys.Rotation{}, nil
+		})
 		return err == nil
 	},
 	"the allow list, by key": func(e *env) bool {

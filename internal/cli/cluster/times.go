@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	"keywright.dev/keywright/internal/cli/console"
+	"keywright.dev/keywright/internal/program"
 )
 
 // instant returns a time and how far it is: 2030-01-31T12:00:00Z (in 3d).
@@ -34,7 +35,7 @@ func short(t *metav1.Time, now time.Time) string {
 }
 
 func parseSpan(flag, text string) (time.Duration, error) {
-	d, ok := console.ParseSpan(text)
+	d, ok := program.ParseSpan(text)
 	if !ok {
 		return 0, console.Usagef("--%s %q must be a time such as 7d, 12h or 30m", flag, text)
 	}

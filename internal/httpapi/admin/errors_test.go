@@ -84,6 +84,8 @@ func TestErrors_HaveDocumentedTexts(t *testing.T) {
 		"rotate: accents":               {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"schlüsselschlüssel"}`, 400, "API key must be visible ASCII characters only: no spaces, line ends or letters with accents"},
 		"rotate: mistyped":              {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":"ak_0123456789abcdefghij"}`, 400, "API key begins like a generated key but is not one: a character is missing or mistyped"},
 		"rotate: a number":              {"POST", of("bob") + "/rotate-key", aliceKey, `{"new_key":1234567890123456}`, 400, "new_key: must not be a number"},
+		"rotate: no key id":             {"POST", of("bob") + "/rotate-key", aliceKey, `{"key_id":"x"}`, 400, "key_id must be the key id of the current key: 16 hexadecimal characters"},
+		"rotate: a key as the id":       {"POST", of("bob") + "/rotate-key", aliceKey, `{"key_id":"` + bobKey + `"}`, 400, "key_id must be the key id of the current key: 16 hexadecimal characters"},
 		"rotate: a missing user":        {"POST", of("missing") + "/rotate-key", aliceKey, `{"new_key":"a-key-that-is-long-enough"}`, 404, "Admin user 'missing' not found"},
 		"rotate: plain":                 {"POST", of("plain") + "/rotate-key", aliceKey, ``, 404, "Admin user 'plain' not found"},
 		"rotate: bootstrap":             {"POST", of("admin") + "/rotate-key", bootstrapKey, ``, 404, "Admin user 'admin' not found"},

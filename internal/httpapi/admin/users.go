@@ -19,6 +19,7 @@ type user struct {
 	LastSeen   *string `json:"last_seen"`
 	Source     string  `json:"source"`
 	KeyPrefix  *string `json:"key_prefix"`
+	KeyID      *string `json:"key_id"`
 	LastUsedAt *string `json:"last_used_at"`
 	Enabled    bool    `json:"enabled"`
 }
@@ -50,6 +51,7 @@ func userOf(u *users.User) user {
 	return user{
 		ID: u.ID, Username: u.Username, Role: string(u.Role), CreatedAt: httpapi.TimeOrNull(u.CreatedAt),
 		LastSeen: httpapi.TimeOrNull(u.LastSeen), Source: string(u.Source), KeyPrefix: httpapi.OrNull(u.KeyPrefix),
+		KeyID:      httpapi.OrNull(u.KeyID),
 		LastUsedAt: httpapi.TimeOrNull(u.LastUsedAt), Enabled: u.Enabled,
 	}
 }
@@ -180,12 +182,13 @@ func (h *userRoutes) setRole(c *httpapi.Call) {
 }
 
 func (h *userRoutes) rotateKey(c *httpapi.Call) {
-	issued, err := h.Service.RotateKey(c.R.Context(), c.Manager(), username(c), func() (string, error) {
+	issued, err := h.Service.RotateKey(c.R.Context(), c.Manager(), username(c), func() (users.Rotation, error) {
 		var body struct {
 			NewKey string `json:"new_key"`
+			KeyID  string `json:"key_id"`
 		}
 		err := read(c, &body, jsonbody.Optional)
-		return body.NewKey, err
+		return users.Rotation{NewKey: body.NewKey, KeyID: body.KeyID}, err
 	})
 	if err != nil {
 		fail(c, err)

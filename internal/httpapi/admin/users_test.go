@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/internal/manage/seenusers"
@@ -337,6 +338,11 @@ func TestUsers_List(t *testing.T) {
 		"off":      `{"created_at":"2030-01-01T12:00:00Z","enabled":false,"id":"uid-4","key_prefix":"the-","last_seen":null,"last_used_at":null,"role":"admin","source":"api","username":"off"}`,
 		"gitplain": `{"created_at":"2030-01-01T12:00:00Z","enabled":true,"id":"uid-6","key_prefix":null,"last_seen":null,"last_used_at":null,"role":"user","source":"manifest","username":"gitplain"}`,
 	} {
+		keyID, hasKey := byName[name]["key_id"].(string)
+		delete(byName[name], "key_id")
+		if hasKey != strings.Contains(want, "the-") || hasKey && !pepper.IsKeyID(keyID) {
+			t.Errorf("%s has key id %q", name, keyID)
+		}
 		if text, _ := json.Marshal(byName[name]); string(text) != want {
 			t.Errorf("got  %s\nwant %s", text, want)
 		}

@@ -3,6 +3,7 @@ package keys
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ type body struct {
 	Scopes      json.RawMessage `json:"scopes"`
 	Roles       json.RawMessage `json:"roles"`
 	Policy      json.RawMessage `json:"policy"`
+	Budgets     json.RawMessage `json:"budgets"`
 	ExpiresAt   json.RawMessage `json:"expires_at"`
 	ExpiresIn   json.RawMessage `json:"expires_in_seconds"`
 	Enabled     json.RawMessage `json:"enabled"`
@@ -43,7 +45,7 @@ func read(c *httpapi.Call, v any, options ...jsonbody.Option) error {
 // wanted returns the key to create. A null is a missing field.
 func (b *body) wanted() (*apikeys.Wanted, error) {
 	for _, raw := range []*json.RawMessage{
-		&b.Name, &b.Description, &b.Scopes, &b.Roles, &b.Policy, &b.ExpiresAt, &b.ExpiresIn, &b.Enabled,
+		&b.Name, &b.Description, &b.Scopes, &b.Roles, &b.Policy, &b.Budgets, &b.ExpiresAt, &b.ExpiresIn, &b.Enabled,
 	} {
 		if isNull(*raw) {
 			*raw = nil
@@ -60,6 +62,7 @@ func (b *body) wanted() (*apikeys.Wanted, error) {
 	take(&w.Description, c.Description)
 	take(&w.Scopes, c.Scopes)
 	take(&w.Roles, c.Roles)
+	take(&w.Budgets, c.Budgets)
 	return w, nil
 }
 
@@ -77,6 +80,7 @@ func (b *body) change() (*apikeys.Change, error) {
 		Description: f.text(apikeys.FieldDescription, orEmpty(b.Description, `""`)),
 		Scopes:      f.list(apikeys.FieldScopes, orEmpty(b.Scopes, `[]`)),
 		Roles:       f.list(apikeys.FieldRoles, orEmpty(b.Roles, `[]`)),
+		Budgets:     f.budgets(apikeys.FieldBudgets, orEmpty(b.Budgets, `[]`)),
 		ExpiresAt:   f.instant(apikeys.FieldExpiresAt, b.ExpiresAt),
 		TTL:         f.seconds(apikeys.FieldExpiresIn, b.ExpiresIn),
 		NoEnd:       isNull(b.ExpiresAt) || isNull(b.ExpiresIn),
@@ -87,6 +91,25 @@ func (b *body) change() (*apikeys.Change, error) {
 		f.refuse(apikeys.FieldExpiresIn, "excludes expires_at: a key ends either at an instant or some time after its issue")
 	}
 	return c, f.err
+}
+
+// rotation is the body of a rotation, which may be empty.
+type rotation struct {
+	KeyID   json.RawMessage `json:"key_id"`
+	Overlap json.RawMessage `json:"overlap_seconds"`
+}
+
+// wanted returns how to rotate. A null is a missing field.
+func (b *rotation) wanted() (*apikeys.Rotation, error) {
+	var f fields
+	r := &apikeys.Rotation{}
+	if !isNull(b.KeyID) {
+		take(&r.KeyID, f.text(apikeys.FieldKeyID, b.KeyID))
+	}
+	if !isNull(b.Overlap) {
+		r.Overlap = f.overlap(apikeys.FieldOverlap, b.Overlap)
+	}
+	return r, f.err
 }
 
 func isNull(raw json.RawMessage) bool { return strings.TrimSpace(string(raw)) == "null" }
@@ -178,6 +201,38 @@ func (f *fields) seconds(field string, raw json.RawMessage) time.Duration {
 		return 0
 	}
 	return time.Duration(*n) * time.Second
+}
+
+func (f *fields) overlap(field string, raw json.RawMessage) *time.Duration {
+	n := value[int64](f, field, raw, "a whole number of seconds")
+	if n == nil {
+		return nil
+	}
+	if *n < 0 || *n > int64(apikeys.MaxOverlap/time.Second) {
+		f.refuse(field, "must be from 0 to 86400")
+		return nil
+	}
+	return new(time.Duration(*n) * time.Second)
+}
+
+// budgets decodes budgets as strictly as the body.
+func (f *fields) budgets(field string, raw json.RawMessage) *[]v1alpha1.Budget {
+	if raw == nil {
+		return nil
+	}
+	if !strings.HasPrefix(strings.TrimSpace(string(raw)), "[") {
+		f.refuse(field, "must be a list of budgets")
+		return nil
+	}
+	var list struct {
+		Budgets []v1alpha1.Budget `json:"budgets"`
+	}
+	document := slices.Concat([]byte(`{"budgets":`), raw, []byte(`}`))
+	if err := jsonbody.Parse(document, &list); err != nil {
+		f.refuse(err.Field, err.Problem)
+		return nil
+	}
+	return &list.Budgets
 }
 
 // policy decodes a policy as strictly as the body.

@@ -66,6 +66,15 @@ func TestBody_Refuses(t *testing.T) {
 		`{"name":"x","expires_in_seconds":-1}`:                                             bounds,
 		`{"name":"x","expires_in_seconds":360000000}`:                                      bounds,
 		`{"name":"x","expires_in_seconds":60,"expires_at":"2031-01-01T00:00:00Z"}`:         "expires_in_seconds: excludes expires_at: a key ends either at an instant or some time after its issue",
+		`{"name":"x","budgets":{}}`:                                                        "budgets: must be a list of budgets",
+		`{"name":"x","budgets":"daily"}`:                                                   "budgets: must be a list of budgets",
+		`{"name":"x","budgets":[1]}`:                                                       "budgets: must not be a number",
+		`{"name":"x","budgets":[null]}`:                                                    "budgets[0].name: must be up to 63 lower case letters, digits and '-', a letter or digit first and last",
+		`{"name":"x","budgets":[{"name":"b","usd":1,"period":"Day"}]}`:                     "budgets.usd: must not be a number",
+		`{"name":"x","budgets":[{"name":"b","usd":"1","usd":"2","period":"Day"}]}`:         "budgets[0].usd: is given twice",
+		`{"name":"x","budgets":[{"name":"b","eur":"1","period":"Day"}]}`:                   "budgets[0].eur: is not known",
+		`{"name":"x","budgets":[{"name":"b","tokens":1.5,"period":"Day"}]}`:                "budgets.tokens: must not be a number",
+		`{"name":"x","budgets":[{"name":"b","usd":"0","period":"Day"}]}`:                   "budgets[0].usd: must be an amount above 0 such as 50 or 0.25, with up to 9 digits before the point and 9 after it",
 		`{"name":"x","policy":"{}"}`:                                                       "policy: must be an object",
 		`{"name":"x","policy":[]}`:                                                         "policy: must be an object",
 		`{"name":"x","policy":{"permission":[]}}`:                                          "policy.permission: is not known",
@@ -92,7 +101,14 @@ func TestBody_Refuses(t *testing.T) {
 	refused("POST", "/apiv1/accounts/lab/apikeys", create)
 	refused("PATCH", path, both)
 	refused("PATCH", path, change)
-	refused("POST", path+"/rotate", map[string]string{`[]`: "the body must be a JSON object", `{"new_key":"x"}`: "new_key: is not known", `{`: "the body is not JSON"})
+	const keyID = "key_id: must be the key id of the current key: 16 hexadecimal characters"
+	const overlap = "overlap_seconds: must be from 0 to 86400"
+	refused("POST", path+"/rotate", map[string]string{
+		`[]`: "the body must be a JSON object", `{"new_key":"x"}`: "new_key: is not known", `{`: "the body is not JSON",
+		`{"key_id":1}`: "key_id: must be a string", `{"key_id":"x"}`: keyID, `{"key_id":"` + admin + `"}`: keyID,
+		`{"overlap_seconds":"1h"}`: "overlap_seconds: must be a whole number of seconds",
+		`{"overlap_seconds":-1}`:   overlap, `{"overlap_seconds":86401}`: overlap, `{"overlap_seconds":1e99}`: "overlap_seconds: must be a whole number of seconds",
+	})
 	long := `{"name":"` + strings.Repeat("x", 1<<20) + `"}`
 	env.ask(t, admin, "POST", "/apiv1/accounts/lab/apikeys", long).want(t, 413, 4000, "the body is longer than 256 KiB")
 	env.ask(t, admin, "PATCH", path, long).want(t, 413, 4000, "the body is longer than 256 KiB")
@@ -106,15 +122,19 @@ func TestBody_Refuses(t *testing.T) {
 
 func TestBody_NullIsMissing(t *testing.T) {
 	env := newEnv(t)
-	path, _ := env.made(t, "accounts/lab", `{"name":"x","description":null,"scopes":null,"roles":null,"policy":null,"expires_at":null,"expires_in_seconds":null,"enabled":null}`)
+	path, _ := env.made(t, "accounts/lab", `{"name":"x","description":null,"scopes":null,"roles":null,"policy":null,"budgets":null,"expires_at":null,"expires_in_seconds":null,"enabled":null}`)
 	if r := env.ask(t, admin, "GET", path, ""); r.data["enabled"] != true || r.data["expires_at"] != nil ||
 		r.data["policy"] != nil {
 		t.Error(r.body)
 	}
-	path, _ = env.made(t, "accounts/lab", `{"name":"x","description":"d","scopes":["a.b"],"roles":["reader"],"expires_in_seconds":60,"policy":{"permissions":[{"effect":"DENY","actions":["*"],"resources":["*"]}]}}`)
-	r := env.ask(t, admin, "PATCH", path, `{"description":null,"scopes":null,"roles":null,"policy":null,"expires_in_seconds":null}`)
+	path, _ = env.made(t, "accounts/lab", `{"name":"x","description":"d","scopes":["a.b"],"roles":["reader"],"expires_in_seconds":60,"budgets":[{"name":"daily","usd":"1","period":"Day"}],"policy":{"permissions":[{"effect":"DENY","actions":["*"],"resources":["*"]}]}}`)
+	if r := env.ask(t, admin, "GET", path, ""); said(t, r.data["budgets"]) != `[{"action":"Deny","name":"daily","period":"Day","usd":"1"}]` {
+		t.Error(r.body)
+	}
+	r := env.ask(t, admin, "PATCH", path, `{"description":null,"scopes":null,"roles":null,"policy":null,"budgets":null,"expires_in_seconds":null}`)
 	if r.status != 200 || r.data["description"] != "" || said(t, r.data["scopes"]) != "[]" ||
-		said(t, r.data["roles"]) != "[]" || r.data["policy"] != nil || r.data["expires_at"] != nil {
+		said(t, r.data["roles"]) != "[]" || said(t, r.data["budgets"]) != "[]" ||
+		r.data["policy"] != nil || r.data["expires_at"] != nil {
 		t.Error(r.body)
 	}
 }

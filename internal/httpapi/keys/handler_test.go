@@ -84,7 +84,8 @@ func TestKey_Metadata(t *testing.T) {
 	r := env.ask(t, admin, "GET", path, "")
 	id := r.data["id"].(string)
 	delete(r.data, "key_prefix")
-	want := `{"active":true,"created_at":"2030-01-01T00:00:00Z","description":"","enabled":true,"expires_at":null,"id":"` + id +
+	delete(r.data, "key_id")
+	want := `{"active":true,"budgets":[],"created_at":"2030-01-01T00:00:00Z","description":"","enabled":true,"expires_at":null,"id":"` + id +
 		`","last_used_at":null,"last_used_from":null,"name":"bare","object":{"name":"key-00001","namespace":"keywright-system"},` +
 		`"policy":null,"reason":"accepted","revoked":false,"roles":[],"scopes":[],"secret":null,"source":"api","subject":"Account/lab"}`
 	if got := said(t, r.data); got != want {
@@ -304,7 +305,8 @@ func TestList_Queries(t *testing.T) {
 	}
 	for query, want := range map[string]int{
 		"": 20, "?limit=1000": 25, "?limit=5": 5, "?offset=20": 5, "?offset=1000": 0, "?name=m?ny&limit=3": 3,
-		"?name=M*": 0,
+		"?name=M*": 0, "?search=MAN&limit=7": 7, "?search=woman": 0, "?state=active": 20, "?state=": 20, "?state=revoked": 0,
+		"?expiring=7d": 0, "?unused=90d": 0, "?never_used=true": 20, "?mine=true": 0, "?mine=false&sort=-name": 20,
 	} {
 		r := env.ask(t, admin, "GET", "/apiv1/accounts/lab/apikeys"+query, "")
 		if items, ok := r.data["items"].([]any); !ok || len(items) != want {
@@ -318,7 +320,16 @@ func TestList_Queries(t *testing.T) {
 		"limit=99999999999999999999": limit, "offset=-1": offset, "offset=1.5": offset, "offset=2000000000": offset,
 		"offset=007": offset,
 		"unknown=1":  `query: "unknown" is not a parameter`, "limit=5&Name=x": `query: "Name" is not a parameter`, "%0a=": `query: "\n" is not a parameter`,
-		"name=a&name=b": "name: is given twice", "a;b": "query: can't be read", "%zz": "query: can't be read",
+		"search=" + admin:   "search: is a key: search for its first characters, or its name",
+		"search=a&search=a": "search: is given twice",
+		"state=Active":      "state: must be active, disabled, expired, revoked or not_accepted",
+		"expiring=soon":     "expiring: must be a time of at least 1s such as 90d, 12h or 30m",
+		"unused=0s":         "unused: must be a time of at least 1s such as 90d, 12h or 30m",
+		"unused=-1d":        "unused: must be a time of at least 1s such as 90d, 12h or 30m",
+		"never_used=1":      "never_used: must be true or false", "mine=yes": "mine: must be true or false",
+		"mine=true&mine=true": "mine: is given twice",
+		"sort=age":            "sort: must be name, created, expires or last_used, or one of them after a -",
+		"name=a&name=b":       "name: is given twice", "a;b": "query: can't be read", "%zz": "query: can't be read",
 	} {
 		env.ask(t, admin, "GET", "/apiv1/accounts/lab/apikeys?"+query, "").want(t, 400, 4000, what)
 	}

@@ -14,11 +14,14 @@ type metadata struct {
 	Name        string           `json:"name"`
 	Description string           `json:"description"`
 	KeyPrefix   *string          `json:"key_prefix"`
+	KeyID       *string          `json:"key_id"`
 	Subject     string           `json:"subject"`
 	Scopes      []string         `json:"scopes"`
 	Roles       []string         `json:"roles"`
 	Policy      *v1alpha1.Policy `json:"policy"`
-	Enabled     bool             `json:"enabled"`
+	// Budgets are those of the key itself, without those of its roles.
+	Budgets []v1alpha1.Budget `json:"budgets"`
+	Enabled bool              `json:"enabled"`
 	// Revoked keys are refused for good.
 	Revoked bool `json:"revoked"`
 	// Active is true when the key would be accepted now. Reason is why not.
@@ -42,8 +45,8 @@ type reference struct {
 func metadataOf(k *apikeys.Key) metadata {
 	m := metadata{
 		ID: k.ID, Name: k.Name, Description: k.Description,
-		KeyPrefix: httpapi.OrNull(k.Prefix), Subject: k.Subject.String(),
-		Scopes: k.Scopes, Roles: k.Roles, Policy: k.Policy,
+		KeyPrefix: httpapi.OrNull(k.Prefix), KeyID: httpapi.OrNull(k.KeyID), Subject: k.Subject.String(),
+		Scopes: k.Scopes, Roles: k.Roles, Policy: k.Policy, Budgets: k.Budgets,
 		Enabled: k.Enabled, Revoked: k.Revoked, Active: k.Active, Reason: k.Reason,
 		CreatedAt: k.CreatedAt.Format(time.RFC3339), ExpiresAt: timeOrNull(k.ExpiresAt),
 		LastUsedAt: timeOrNull(k.LastUsedAt), LastUsedFrom: httpapi.OrNull(k.LastUsedFrom), Source: string(k.Source),

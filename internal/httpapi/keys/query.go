@@ -6,10 +6,13 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
+	"keywright.dev/keywright/internal/program"
 )
 
 const (
@@ -17,6 +20,25 @@ const (
 	maxLimit     = 1000
 	maxOffset    = 1 << 30
 )
+
+// Parameters of a list. Pages have the same ones in their addresses.
+const (
+	ParamName      = "name"
+	ParamSearch    = "search"
+	ParamState     = "state"
+	ParamExpiring  = "expiring"
+	ParamUnused    = "unused"
+	ParamNeverUsed = "never_used"
+	ParamMine      = "mine"
+	ParamSort      = "sort"
+	ParamOffset    = "offset"
+	ParamLimit     = "limit"
+)
+
+var parameters = []string{
+	ParamName, ParamSearch, ParamState, ParamExpiring, ParamUnused, ParamNeverUsed, ParamMine, ParamSort, ParamOffset,
+	ParamLimit,
+}
 
 // readQuery reads which part of a list to return. It refuses unknown parameters: if a misspelled filter were
 // ignored, the reply would have keys that the caller meant to filter out.
@@ -26,19 +48,67 @@ func readQuery(query string) (*apikeys.Query, error) {
 		return nil, manage.InvalidField("query", "can't be read")
 	}
 	for _, name := range slices.Sorted(maps.Keys(params)) {
-		if name != "name" && name != "offset" && name != "limit" {
+		if !slices.Contains(parameters, name) {
 			return nil, manage.InvalidField("query", fmt.Sprintf("%.50q is not a parameter", name))
 		}
 	}
-	q := &apikeys.Query{Name: params.Get("name")}
-	if len(params["name"]) > 1 {
-		return nil, manage.InvalidField("name", "is given twice")
+	return ReadQuery(params)
+}
+
+// ReadQuery reads the parameters of a list. It ignores others.
+func ReadQuery(params url.Values) (q *apikeys.Query, err error) {
+	for _, name := range parameters {
+		if name != ParamOffset && name != ParamLimit && len(params[name]) > 1 {
+			return nil, manage.InvalidField(name, "is given twice")
+		}
 	}
-	if q.Offset, err = number(params, "offset", 0, 0, maxOffset); err != nil {
-		return nil, err
+	q = &apikeys.Query{Name: params.Get(ParamName), Filter: apikeys.Filter{
+		Search: strings.TrimSpace(params.Get(ParamSearch)), State: apikeys.State(params.Get(ParamState)),
+	}}
+	for _, step := range []func() error{
+		func() (err error) { q.Expiring, err = span(params, ParamExpiring); return },
+		func() (err error) { q.Unused, err = span(params, ParamUnused); return },
+		func() (err error) { q.NeverUsed, err = flag(params, ParamNeverUsed); return },
+		func() (err error) { q.Mine, err = flag(params, ParamMine); return },
+		func() (err error) { q.Sort, err = order(params); return },
+		func() (err error) { q.Offset, err = number(params, ParamOffset, 0, 0, maxOffset); return },
+		func() (err error) { q.Limit, err = number(params, ParamLimit, defaultLimit, 1, maxLimit); return },
+	} {
+		if err := step(); err != nil {
+			return nil, err
+		}
 	}
-	q.Limit, err = number(params, "limit", defaultLimit, 1, maxLimit)
-	return q, err
+	return q, nil
+}
+
+// span reads a time such as 90d. An empty one counts as absent.
+func span(params url.Values, name string) (time.Duration, error) {
+	text := params.Get(name)
+	if text == "" {
+		return 0, nil
+	}
+	d, ok := program.ParseSpan(text)
+	if !ok || d < time.Second {
+		return 0, manage.InvalidField(name, "must be a time of at least 1s such as 90d, 12h or 30m")
+	}
+	return d, nil
+}
+
+func flag(params url.Values, name string) (bool, error) {
+	switch params.Get(name) {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	}
+	return false, manage.InvalidField(name, "must be true or false")
+}
+
+func order(params url.Values) (apikeys.Sort, error) {
+	if params.Get(ParamSort) == "" {
+		return apikeys.Sort{}, nil
+	}
+	return apikeys.ParseSort(params.Get(ParamSort))
 }
 
 // takeSubject takes the parameter subject out of a query. Without one, the subject is empty.

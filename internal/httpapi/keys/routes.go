@@ -114,13 +114,35 @@ func (h *routes) get(c *httpapi.Call, subject v1alpha1.Subject) {
 
 func (h *routes) create(c *httpapi.Call, subject v1alpha1.Subject) {
 	issued, err := h.Create(c.R.Context(), c.Manager(), subject, func() (*apikeys.Wanted, error) {
+		once, err := onceOf(c)
+		if err != nil {
+			return nil, err
+		}
 		var b body
 		if err := read(c, &b); err != nil {
 			return nil, err
 		}
-		return b.wanted()
+		wanted, err := b.wanted()
+		if err == nil {
+			wanted.Once = once
+		}
+		return wanted, err
 	})
 	replyIssued(c, http.StatusCreated, issued, err)
+}
+
+// OnceHeader makes the second of two creations a conflict. The first may have been lost on its way back.
+const OnceHeader = apikeys.FieldOnce
+
+func onceOf(c *httpapi.Call) (string, error) {
+	given := c.R.Header.Values(OnceHeader)
+	switch {
+	case len(given) == 0:
+		return "", nil
+	case len(given) > 1 || given[0] == "":
+		return "", manage.InvalidField(OnceHeader, "must be 1-255 visible ASCII characters, given once")
+	}
+	return given[0], nil
 }
 
 func (h *routes) change(c *httpapi.Call, subject v1alpha1.Subject) {
@@ -134,10 +156,14 @@ func (h *routes) change(c *httpapi.Call, subject v1alpha1.Subject) {
 	replyKey(c, k, err)
 }
 
-// rotate takes no body, or an empty object.
+// rotate takes no body, or an object.
 func (h *routes) rotate(c *httpapi.Call, subject v1alpha1.Subject) {
-	issued, err := h.Rotate(c.R.Context(), c.Manager(), subject, id(c), func() error {
-		return read(c, &struct{}{}, jsonbody.Optional)
+	issued, err := h.Rotate(c.R.Context(), c.Manager(), subject, id(c), func() (*apikeys.Rotation, error) {
+		var b rotation
+		if err := read(c, &b, jsonbody.Optional); err != nil {
+			return nil, err
+		}
+		return b.wanted()
 	})
 	replyIssued(c, http.StatusOK, issued, err)
 }

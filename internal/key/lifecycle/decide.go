@@ -89,7 +89,10 @@ func dropEnded(f Facts) (Plan, bool) {
 // amendEnds updates the ends of the keys to the present spec. The end of the current key may become earlier or later,
 // that of an overlapping key only earlier.
 func amendEnds(f Facts) (Plan, bool) {
-	amended := limitOverlap(f.Status.Keys, f.Spec.Overlap)
+	amended := slices.Clone(f.Status.Keys)
+	if !f.Spec.OverlapPerRotation {
+		amended = limitOverlap(amended, f.Spec.Overlap)
+	}
 	current := Current(amended)
 	for i := range amended {
 		k := &amended[i]

@@ -81,6 +81,8 @@ type Spec struct {
 	RotateAfter time.Time
 	// Overlap is how long the old keys are accepted after the issue of the current one.
 	Overlap time.Duration
+	// OverlapPerRotation: the API chooses the overlap of each rotation, and Overlap is only its default.
+	OverlapPerRotation bool
 	// ExpiresAt is when every key of the object ends. Zero: never.
 	ExpiresAt time.Time
 	// TTL is how long after its issue a key ends, MaxTTL how long at the most whatever TTL says. 0: no such end.

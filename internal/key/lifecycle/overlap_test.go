@@ -84,3 +84,23 @@ func TestDecide_OverlappingKeysAreBounded(t *testing.T) {
 		t.Fatalf("%d keys: %v", len(f.status.Keys), ids(f))
 	}
 }
+
+// The API chooses the overlap of each rotation, unless the spec has one.
+func TestDecide_OverlapPerRotationIsKept(t *testing.T) {
+	for name, perRotation := range map[string]bool{"by the rotation": true, "by the spec": false} {
+		t.Run(name, func(t *testing.T) {
+			f := settledFixture(t)
+			f.spec.ByAPI, f.spec.OverlapPerRotation = true, perRotation
+			next := lifecycle.Key{ID: "next", IssuedAt: f.now}
+			f.status.Keys = lifecycle.Succeed(f.status.Keys, next, time.Hour, f.now)
+			f.runOrFail(t)
+			want := []string{"next"}
+			if perRotation {
+				want = append(want, "k1")
+			}
+			if !slices.Equal(ids(f), want) {
+				t.Errorf("keys %v", ids(f))
+			}
+		})
+	}
+}

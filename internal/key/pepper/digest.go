@@ -41,6 +41,9 @@ func (d Digest) KeyID() string {
 	return hex.EncodeToString(d.Sum[:keyIDLength/2])
 }
 
+// IsKeyID reports whether a text has the form of a key id.
+func IsKeyID(text string) bool { return isLowerHex(text, keyIDLength) }
+
 // ParseDigest reads the stored form. It accepts lower-case hex only, so that a digest has one form.
 func ParseDigest(s string) (Digest, error) {
 	name, rest, _ := strings.Cut(s, ":")

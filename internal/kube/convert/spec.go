@@ -53,6 +53,7 @@ func apiKeySpec(key *v1alpha1.APIKey) lifecycle.Spec {
 		SecretName:    key.EffectiveSecretName(),
 	}
 	spec.Every, spec.Overlap = apiKeySchedule(key.Spec.Rotation, spec.ByAPI)
+	spec.OverlapPerRotation = spec.ByAPI && (key.Spec.Rotation == nil || key.Spec.Rotation.Overlap == nil)
 	if key.Spec.Rotation != nil {
 		spec.RotateAfter = Instant(key.Spec.Rotation.After)
 	}

@@ -22,9 +22,9 @@ const (
 	lookIfNamed = 100 * time.Millisecond
 )
 
-// Create creates o and records k as its key. It sets the namespace, the name, the mark of the API and the delivery; the
-// rest of the spec is the caller's. When it returns, this server accepts the key, unless the spec refuses it. An object
-// that can't be given its key is deleted again.
+// Create creates o and records k as its key. It sets the namespace, the mark of the API, the delivery, and the name,
+// unless an APIKey has one; the rest of the spec is the caller's. When it returns, this server accepts the key, unless
+// the spec refuses it. An object that can't be given its key is deleted again.
 func (s *Store) Create(ctx context.Context, o Object, k *Key) error {
 	s.complete(o)
 	if err := s.create(ctx, o); err != nil {
@@ -50,7 +50,10 @@ func (s *Store) complete(o Object) {
 	case *v1alpha1.AdminUser:
 		o.Name, o.Spec.Delivery = ObjectName(o.Spec.Username), v1alpha1.DeliveryResponse
 	case *v1alpha1.APIKey:
-		o.GenerateName, o.Spec.Delivery = keyPrefix(o.Spec.DisplayName), v1alpha1.DeliveryResponse
+		o.Spec.Delivery = v1alpha1.DeliveryResponse
+		if o.Name == "" {
+			o.GenerateName = keyPrefix(o.Spec.DisplayName)
+		}
 	}
 }
 
@@ -70,7 +73,7 @@ func (s *Store) create(ctx context.Context, o Object) error {
 			return lookErr
 		case held == nil:
 		case held.GetDeletionTimestamp() == nil && !s.rename(o, held):
-			return ErrExists
+			return &Exists{UID: string(held.GetUID())}
 		}
 		if !program.Pause(ctx, lookIfNamed) {
 			return ErrExists

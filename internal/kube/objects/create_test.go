@@ -55,6 +55,29 @@ var _ = Describe("Creating", func() {
 		Expect(o.Status.Keys[0].ExpiresAt.Time).To(BeTemporally("==", o.Spec.ExpiresAt.Time))
 	})
 
+	It("makes one APIKey of one idempotency key", func(ctx SpecContext) {
+		keys := make([]*v1alpha1.APIKey, 4)
+		for i := range keys {
+			keys[i] = newKey("once-" + string(rune('a'+i)))
+			keys[i].Name = objects.OnceName("User/alice", "a form")
+		}
+		results := atOnce(len(keys), func(i int) error { return server.Create(ctx, keys[i], generate()) })
+		Expect(count(results, nil)).To(Equal(1))
+		for i, err := range results {
+			if err == nil {
+				removeLater(keys[i])
+				continue
+			}
+			var existing *objects.Exists
+			Expect(errors.As(err, &existing)).To(BeTrue())
+			Expect(err).To(MatchError(objects.ErrExists))
+		}
+		other := newKey("another")
+		other.Name = objects.OnceName("User/bob", "a form")
+		Expect(server.Create(ctx, other, generate())).To(Succeed())
+		removeLater(other)
+	})
+
 	It("writes whose the key is together with the key", func(ctx SpecContext) {
 		user, _ := made(ctx, "Owner")
 		Expect(user.Status.ID).To(Equal(string(user.UID)))

@@ -25,9 +25,20 @@ var (
 	ErrNotWaiting = errors.New("the object does not wait for its first key")
 	// ErrNotRevoked: the keys can't be revoked for good, so nothing was changed.
 	ErrNotRevoked = errors.New("the revocation of the keys can't be recorded")
+	// ErrSucceeded: another key than the one to succeed is current by now.
+	ErrSucceeded = errors.New("another key is current")
 	// ErrLastAdmin: admission keeps the last admin.
 	ErrLastAdmin = errors.New("the last active admin has to stay")
 )
+
+// Exists is ErrExists with the uid of the object that has the name.
+type Exists struct{ UID string }
+
+// Error returns the text of ErrExists.
+func (*Exists) Error() string { return ErrExists.Error() }
+
+// Unwrap returns ErrExists.
+func (*Exists) Unwrap() error { return ErrExists }
 
 // Invalid is the error for an object whose content the API server refuses.
 type Invalid struct {

@@ -19,6 +19,8 @@ type Key struct {
 	// Owner is the id of the user that the key of an APIKey belongs to, as it was when the caller was authorized. It is
 	// empty if the subject has no AdminUser.
 	Owner string
+	// Succeeds is the key id of the only key that it may succeed, or empty.
+	Succeeds string
 }
 
 // String returns the key's id.

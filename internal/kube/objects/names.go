@@ -46,6 +46,13 @@ func keyPrefix(displayName string) string {
 	return s + "-"
 }
 
+// OnceName returns the name of the APIKey that a subject creates with an idempotency key. Equal ones have the same
+// name, so that the API server refuses the second of two creations.
+func OnceName(subject, once string) string {
+	sum := sha256.Sum256([]byte(subject + "\x00" + once))
+	return namelessKey + "-" + hex.EncodeToString(sum[:16])
+}
+
 // slug returns the letters and digits of a name, with '-' in place of everything between them.
 func slug(name string) string {
 	var b strings.Builder

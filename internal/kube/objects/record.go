@@ -18,7 +18,8 @@ import (
 )
 
 // Record makes k the current key of o and updates o. Earlier keys end with the overlap, or at once if it is 0, or if
-// they belong to another user than k. Record returns when this server accepts k, or after a timeout: then it will as
+// they belong to another user than k. If k may succeed one key only and another is current, nothing changes, o is read
+// again and the error is ErrSucceeded. Record returns when this server accepts k, or after a timeout: then it will as
 // soon as its watch sees the object.
 //
 // An object that waits for a claim stops waiting before k is recorded, so that no claim replaces k.
@@ -27,6 +28,9 @@ func (s *Store) Record(ctx context.Context, o Object, k *Key, overlap time.Durat
 		return err
 	}
 	err := s.retry(ctx, o, func() error {
+		if !k.MaySucceedIn(o) {
+			return ErrSucceeded
+		}
 		return s.writeKeys(ctx, o, s.recordOf(o, k, overlap))
 	})
 	if err != nil {
@@ -34,6 +38,15 @@ func (s *Store) Record(ctx context.Context, o Object, k *Key, overlap time.Durat
 	}
 	s.awaitShown(ctx, o)
 	return nil
+}
+
+// MaySucceedIn reports whether the current key of o is the one that k may succeed.
+func (k *Key) MaySucceedIn(o Object) bool {
+	if k.Succeeds == "" {
+		return true
+	}
+	current := lifecycle.Current(convert.Keys(o.HolderStatus().Keys))
+	return current != nil && current.ID == k.Succeeds
 }
 
 // DropKeys removes every key from o, makes the keys refused for good, and updates o.

@@ -95,6 +95,21 @@ var _ = Describe("A new key", func() {
 		}).Should(Equal(1))
 	})
 
+	It("succeeds only the key that it may succeed, also of many that are recorded at once", func(ctx SpecContext) {
+		user, old := made(ctx, "sven")
+		keys := make([]*objects.Key, 4)
+		for i := range keys {
+			keys[i] = generate()
+			keys[i].Succeeds = old.Digest.KeyID()
+		}
+		results := atOnce(len(keys), func(i int) error { return server.Record(ctx, user.DeepCopy(), keys[i], 0) })
+		Expect(count(results, nil)).To(Equal(1))
+		Expect(count(results, objects.ErrSucceeded)).To(Equal(len(keys) - 1))
+		for i, k := range keys {
+			Expect(accepted(k)).To(Equal(results[i] == nil))
+		}
+	})
+
 	It("is not recorded on a later object of the same name", func(ctx SpecContext) {
 		user, _ := made(ctx, "rudi")
 		Expect(server.Delete(ctx, user)).To(Succeed())

@@ -19,6 +19,8 @@ type Change struct {
 	// Policy replaces the present policy; NoPolicy removes it.
 	Policy   *v1alpha1.Policy
 	NoPolicy bool
+	// Budgets replace the present ones.
+	Budgets *[]v1alpha1.Budget
 	// ExpiresAt and TTL replace expiresAt and ttl of the spec; NoEnd removes them. As in Wanted, TTL counts from each
 	// issue. The maxTTL of roles stays in force.
 	ExpiresAt *time.Time
@@ -86,6 +88,7 @@ func (op *operation) checkChange(ctx context.Context, c *Change) error {
 		func() error {
 			return ifNamed(c.Roles, func(names []string) error { return checkUnique(FieldRoles, names) })
 		},
+		func() error { return ifNamed(c.Budgets, checkBudgets) },
 		func() error { return op.checkNoKeys(c.texts()) },
 		func() error { return checkEnd(c.ExpiresAt, op.Now()) },
 		func() error { return checkTTL(c.TTL) },
@@ -188,7 +191,7 @@ func errRevoked(k *v1alpha1.APIKey) error {
 // widens reports whether the change may give the key rights or time. One that only describes or disables it does not.
 func (c *Change) widens() bool {
 	enables := c.Enabled != nil && *c.Enabled
-	gives := c.Scopes != nil || c.Roles != nil || c.Policy != nil || c.NoPolicy
+	gives := c.Scopes != nil || c.Roles != nil || c.Policy != nil || c.NoPolicy || c.Budgets != nil
 	return enables || gives || c.ends()
 }
 
@@ -203,7 +206,7 @@ func (c *Change) named() string {
 	}{
 		{FieldName, c.Name != nil}, {FieldDescription, c.Description != nil},
 		{FieldScopes, c.Scopes != nil}, {FieldRoles, c.Roles != nil}, {"policy", c.Policy != nil || c.NoPolicy},
-		{FieldExpiresAt, c.ends()},
+		{FieldBudgets, c.Budgets != nil}, {FieldExpiresAt, c.ends()},
 		{"enabled", c.Enabled != nil && *c.Enabled}, {"disabled", c.Enabled != nil && !*c.Enabled},
 	} {
 		if field.is {
@@ -244,6 +247,9 @@ func (c *Change) give(spec *v1alpha1.APIKeySpec) {
 	}
 	if c.Policy != nil || c.NoPolicy {
 		spec.Policy = c.Policy.DeepCopy()
+	}
+	if c.Budgets != nil {
+		spec.Budgets = budgetsOf(*c.Budgets)
 	}
 }
 

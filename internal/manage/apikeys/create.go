@@ -2,6 +2,7 @@ package apikeys
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -9,6 +10,7 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/kube/convert"
+	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage"
 )
 
@@ -17,6 +19,7 @@ type Wanted struct {
 	Name, Description, Category string
 	Scopes, Roles               []string
 	Policy                      *v1alpha1.Policy
+	Budgets                     []v1alpha1.Budget
 	// Everything stands for a policy that allows everything that the key's user may do.
 	Everything bool
 	// ExpiresAt is the end of the key, without fractions of a second. It is nil for a key without an end.
@@ -25,7 +28,13 @@ type Wanted struct {
 	TTL time.Duration
 	// Disabled keys are refused until they are enabled.
 	Disabled bool
+	// Once is an idempotency key: up to MaxOnce visible ASCII characters. Of several creations by a subject with the same
+	// one, the first creates a key, for as long as its object exists. It may be empty.
+	Once string
 }
+
+// MaxOnce bounds Wanted.Once.
+const MaxOnce = 255
 
 func (op *operation) create(ctx context.Context, read manage.Read[*Wanted]) (*Issued, error) {
 	k, err := op.wanted(ctx, read)
@@ -38,7 +47,7 @@ func (op *operation) create(ctx context.Context, read manage.Read[*Wanted]) (*Is
 	}
 	secret.Owner = op.owner
 	if err := op.Store.Create(ctx, k, secret); err != nil {
-		return nil, err
+		return nil, createdBefore(err, "its key was shown then. Rotate it if the key was lost")
 	}
 	op.setTarget(k)
 	op.event(k, v1alpha1.EventCreated, "Created")
@@ -62,17 +71,31 @@ func (op *operation) wanted(ctx context.Context, read manage.Read[*Wanted]) (*v1
 		return nil, err
 	}
 	k := &v1alpha1.APIKey{Spec: wanted.spec(op.subject)}
+	if wanted.Once != "" {
+		k.Name = objects.OnceName(op.caller.Subject, wanted.Once)
+	}
 	return k, op.checkIssue(k, op.Now())
+}
+
+// createdBefore names the key that was created with the same idempotency key, and says what to do.
+func createdBefore(err error, advice string) error {
+	var existing *objects.Exists
+	if !errors.As(err, &existing) {
+		return err
+	}
+	return manage.Errorf(manage.Conflict, "was created already as %s; %s", existing.UID, advice)
 }
 
 // check applies the rules of the body, and then those of the subject, which may be a reserved name.
 func (op *operation) check(ctx context.Context, w *Wanted) error {
 	for _, rule := range []func() error{
+		func() error { return checkOnce(w.Once) },
 		func() error { return checkName(w.Name) },
 		func() error { return checkText(FieldDescription, w.Description) },
 		func() error { return checkText(FieldCategory, w.Category) },
 		func() error { return checkUnique(FieldScopes, w.Scopes) },
 		func() error { return checkUnique(FieldRoles, w.Roles) },
+		func() error { return checkBudgets(w.Budgets) },
 		func() error { return op.checkNoKeys(op.textsOf(w)) },
 		func() error { return checkEnd(w.ExpiresAt, op.Now()) },
 		func() error { return checkTTL(w.TTL) },
@@ -100,6 +123,7 @@ func (w *Wanted) spec(subject v1alpha1.Subject) v1alpha1.APIKeySpec {
 		DisplayName: w.Name, Description: w.Description, Category: w.Category, Subject: subject,
 		Delivery: v1alpha1.DeliveryResponse,
 		Scopes:   typed[v1alpha1.Scope](w.Scopes), Roles: typed[v1alpha1.RoleName](w.Roles), Policy: w.Policy,
+		Budgets: budgetsOf(w.Budgets),
 	}
 	if w.Everything {
 		spec.Policy = everything()

@@ -84,7 +84,7 @@ func (e *env) List(
 func (e *env) Rotate(
 	ctx context.Context, by manage.Caller, subject v1alpha1.Subject, id string,
 ) (*apikeys.Issued, error) {
-	return e.Service.Rotate(ctx, by, subject, id, func() error { return nil })
+	return e.Service.Rotate(ctx, by, subject, id, given(apikeys.Rotation{}))
 }
 
 func given[T any](v T) manage.Read[*T] { return func() (*T, error) { return &v, nil } }

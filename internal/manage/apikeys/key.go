@@ -34,12 +34,16 @@ type Key struct {
 	// Name is spec.displayName, or else the object's name.
 	Name, Description, Category string
 	// Prefix is the prefix of the current key. It is empty when no key has been issued.
-	Prefix  string
+	Prefix string
+	// KeyID is the key id of the current key, or empty.
+	KeyID   string
 	Subject v1alpha1.Subject
 	// Scopes and Roles are never nil.
 	Scopes, Roles []string
 	// Policy may be nil.
-	Policy           *v1alpha1.Policy
+	Policy *v1alpha1.Policy
+	// Budgets are never nil.
+	Budgets          []v1alpha1.Budget
 	Enabled, Revoked bool
 	// Active reports whether this server accepts the current key now. Reason is why not, or "accepted", in the
 	// words of logs and metrics.

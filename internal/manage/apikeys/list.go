@@ -10,13 +10,16 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/manage"
+	"keywright.dev/keywright/internal/manage/lastuse"
 )
 
-// Query chooses keys from a list, newest first.
+// Query chooses keys from a list.
 type Query struct {
 	// Name is a pattern for the key's name: * matches any characters and ? one. An empty Name matches every key.
 	Name string
-	// After is the Key.Cursor of the last key of the page before. It is empty for the first page.
+	Filter
+	Sort Sort
+	// After is the Key.Cursor of the last key of the page before, without a Sort. It is empty for the first page.
 	After string
 	// Offset is how many keys to leave out, and Limit how many to return; 0 means all.
 	Offset, Limit int
@@ -26,7 +29,7 @@ type Query struct {
 type Page struct {
 	// Items is never nil.
 	Items []Key
-	// Total counts all keys that match Query.Name, on every page.
+	// Total counts all keys that match, on every page.
 	Total int
 	// More is true when keys follow this page.
 	More bool
@@ -74,15 +77,35 @@ func (s *Service) list(
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkFilter(&q.Filter); err != nil {
+		return nil, err
+	}
 	after, err := parseCursor(q.After)
 	if err != nil {
 		return nil, err
+	}
+	if q.Mine && subject.Kind == "" {
+		// The keys of one subject are read faster than all.
+		subject = ownSubject(caller)
 	}
 	found, err := s.keys(ctx, caller, subject)
 	if err != nil {
 		return nil, err
 	}
-	found = slices.DeleteFunc(found, func(k v1alpha1.APIKey) bool { return q.Name != "" && !matches(q.Name, nameOf(&k)) })
+	return s.pageOf(ctx, s.keep(found, q, caller), q, after)
+}
+
+// pageOf applies what needs last uses, and cuts the page out of the keys that match otherwise.
+func (s *Service) pageOf(ctx context.Context, found []v1alpha1.APIKey, q *Query, after *position) (*Page, error) {
+	var uses map[string]lastuse.Use
+	if q.Unused > 0 || q.NeverUsed || q.Sort.By == SortLastUsed {
+		var err error
+		if uses, err = s.lastUses(ctx, found); err != nil {
+			return nil, err
+		}
+		found = keepByUse(found, &q.Filter, uses, s.Now())
+	}
+	s.sort(found, q.Sort, uses)
 	total := len(found)
 	if after != nil {
 		found = slices.DeleteFunc(found, func(k v1alpha1.APIKey) bool { return positionOf(&k).compare(*after) <= 0 })

@@ -2,22 +2,51 @@ package apikeys
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/key/lifecycle"
+	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/convert"
+	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage"
 )
 
+// Rotation is how to rotate a key. The zero Rotation replaces whatever key is current, with the overlap of the spec.
+type Rotation struct {
+	// KeyID is the key id of the key that the caller takes for the current one. Another current key is a conflict, so
+	// that a request which is sent twice rotates once. It may be empty.
+	KeyID string
+	// Overlap is how long the present key is accepted beside its successor, in whole seconds up to MaxOverlap, and no
+	// longer than spec.rotation.overlap if the spec has it. Nil: as the spec says.
+	Overlap *time.Duration
+}
+
+// MaxOverlap bounds Rotation.Overlap.
+const MaxOverlap = 24 * time.Hour
+
+func (r *Rotation) check() error {
+	switch {
+	case r.KeyID != "" && !pepper.IsKeyID(r.KeyID):
+		return manage.InvalidField(FieldKeyID, "must be the key id of the current key: 16 hexadecimal characters")
+	case r.Overlap != nil && (*r.Overlap < 0 || *r.Overlap > MaxOverlap):
+		return manage.InvalidField(FieldOverlap, "must be from 0 to 86400")
+	}
+	return nil
+}
+
 // rotate issues a successor. Its TTL starts again, and ExpiresAt stays.
-func (op *operation) rotate(ctx context.Context, id string, check func() error) (*Issued, error) {
+func (op *operation) rotate(ctx context.Context, id string, read manage.Read[*Rotation]) (*Issued, error) {
 	if err := op.authorizeRotation(id); err != nil {
 		return nil, err
 	}
-	input := manage.Read[struct{}](func() (nothing struct{}, err error) { return nothing, check() })
-	if _, err := input.By(op.Gate, op.caller, errUnauthorized); err != nil {
+	r, err := read.By(op.Gate, op.caller, errUnauthorized)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.check(); err != nil {
 		return nil, err
 	}
 	k, err := op.find(ctx, id)
@@ -27,6 +56,13 @@ func (op *operation) rotate(ctx context.Context, id string, check func() error) 
 	if err := op.checkRotation(k); err != nil {
 		return nil, err
 	}
+	overlap, err := overlapOf(k, r)
+	if err != nil {
+		return nil, err
+	}
+	if current := currentOf(k); r.KeyID != "" && (current == nil || current.ID != r.KeyID) {
+		return nil, errRotated(k)
+	}
 	if k.Spec.Delivery != v1alpha1.DeliveryResponse {
 		return op.requestRotation(ctx, k)
 	}
@@ -34,15 +70,50 @@ func (op *operation) rotate(ctx context.Context, id string, check func() error) 
 	if err != nil {
 		return nil, err
 	}
+	secret.Succeeds = r.KeyID
 	if secret.Owner = op.owner; op.renews {
 		// A key that renews itself stays the key of its user.
 		secret.Owner = k.OwnerID()
 	}
-	if err := op.Store.Record(ctx, k, secret, convert.Spec(k).Overlap); err != nil {
+	err = op.Store.Record(ctx, k, secret, overlap)
+	if errors.Is(err, objects.ErrSucceeded) {
+		return nil, errRotated(k)
+	}
+	if err != nil {
 		return nil, err
+	}
+	if r.Overlap != nil {
+		op.detail += " overlap " + string(convert.DurationOf(overlap))
 	}
 	op.event(k, v1alpha1.EventKeyRotated, "Rotated")
 	return op.issued(ctx, k, secret.Plaintext)
+}
+
+// overlapOf returns how long the present key of k is accepted beside its successor.
+func overlapOf(k *v1alpha1.APIKey, r *Rotation) (time.Duration, error) {
+	spec := convert.Spec(k)
+	switch {
+	case r.Overlap == nil:
+		return spec.Overlap, nil
+	case !spec.ByAPI:
+		return 0, manage.Errorf(manage.Conflict,
+			"API key %s is delivered in Secret %s/%s: its spec decides on the overlap", nameOf(k), k.Namespace,
+			k.EffectiveSecretName())
+	case !spec.OverlapPerRotation && *r.Overlap > spec.Overlap:
+		return 0, manage.Errorf(manage.Conflict, "API key %s allows an overlap of at most %s (spec.rotation.overlap)",
+			nameOf(k), convert.DurationOf(spec.Overlap))
+	}
+	return r.Overlap.Truncate(time.Second), nil
+}
+
+// errRotated is the error for a rotation of a key that is not the current one any more.
+func errRotated(k *v1alpha1.APIKey) error {
+	current := currentOf(k)
+	if current == nil {
+		return manage.Errorf(manage.Conflict, "API key %s has no current key any more", nameOf(k))
+	}
+	return manage.Errorf(manage.Conflict, "API key %s was rotated at %s", nameOf(k),
+		current.IssuedAt.UTC().Format(time.RFC3339))
 }
 
 // authorizeRotation refuses a caller who may neither change the keys of the subject nor renew itself.

@@ -23,8 +23,13 @@ const (
 	FieldCategory    = "category"
 	FieldScopes      = "scopes"
 	FieldRoles       = "roles"
+	FieldBudgets     = "budgets"
 	FieldExpiresAt   = "expires_at"
 	FieldExpiresIn   = "expires_in_seconds"
+	FieldKeyID       = "key_id"
+	FieldOverlap     = "overlap_seconds"
+	// FieldOnce is a header.
+	FieldOnce = "Idempotency-Key"
 )
 
 // maxTTL is the longest ttl that a spec can hold: 99999h59m59s.
@@ -68,6 +73,14 @@ func (s *Service) checkNoKeys(t *texts) error {
 				return manage.InvalidField(field.name, "has a key in it, and keys must not be stored as text")
 			}
 		}
+	}
+	return nil
+}
+
+func checkOnce(once string) error {
+	isOdd := func(r rune) bool { return r <= ' ' || r > '~' }
+	if len(once) > MaxOnce || strings.ContainsFunc(once, isOdd) {
+		return manage.InvalidField(FieldOnce, "must be 1-255 visible ASCII characters")
 	}
 	return nil
 }

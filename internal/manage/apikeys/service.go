@@ -104,12 +104,12 @@ func (s *Service) Change(
 }
 
 // Rotate replaces the plaintext of a key. The operator replaces a key that is delivered in a Secret, soon
-// after. check refuses input, because a rotation takes none; Rotate calls it once the caller is authorized.
+// after.
 func (s *Service) Rotate(
-	ctx context.Context, caller manage.Caller, subject v1alpha1.Subject, id string, check func() error,
+	ctx context.Context, caller manage.Caller, subject v1alpha1.Subject, id string, read manage.Read[*Rotation],
 ) (*Issued, error) {
 	op := s.begin(caller, audit.KeyRotate, subject, id)
-	issued, err := op.rotate(ctx, id, check)
+	issued, err := op.rotate(ctx, id, read)
 	if err := op.end(ctx, err); err != nil {
 		return nil, err
 	}

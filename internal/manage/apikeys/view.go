@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/key/pepper"
@@ -28,6 +26,20 @@ func (s *Service) shown(ctx context.Context, k *v1alpha1.APIKey) (*Key, error) {
 }
 
 func (s *Service) view(ctx context.Context, keys []v1alpha1.APIKey) ([]Key, error) {
+	uses, err := s.lastUses(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]Key, len(keys))
+	for i := range keys {
+		views[i] = s.viewOf(&keys[i])
+		views[i].setLastUse(lastUseOf(&keys[i], uses))
+	}
+	return views, nil
+}
+
+// lastUses returns the last uses of keys by uid, as the database has them.
+func (s *Service) lastUses(ctx context.Context, keys []v1alpha1.APIKey) (map[string]lastuse.Use, error) {
 	uids := make([]string, len(keys))
 	for i := range keys {
 		uids[i] = string(keys[i].UID)
@@ -36,12 +48,7 @@ func (s *Service) view(ctx context.Context, keys []v1alpha1.APIKey) ([]Key, erro
 	if err != nil {
 		return nil, &manage.Error{Kind: manage.Unavailable, Text: "The database is unavailable", Cause: err}
 	}
-	views := make([]Key, len(keys))
-	for i := range keys {
-		views[i] = s.viewOf(&keys[i])
-		views[i].setLastUse(keys[i].Status.Usage.LastUsedAt.DeepCopy(), uses[uids[i]])
-	}
-	return views, nil
+	return uses, nil
 }
 
 // viewOf returns everything but the last use.
@@ -51,7 +58,8 @@ func (s *Service) viewOf(k *v1alpha1.APIKey) Key {
 		Name: nameOf(k), Description: k.Spec.Description, Category: k.Spec.Category, Subject: k.Spec.Subject,
 		Scopes: append([]string{}, convert.Plain(k.Spec.Scopes)...),
 		Roles:  append([]string{}, convert.Plain(k.Spec.Roles)...),
-		Policy: k.Spec.Policy, Enabled: !k.IsDisabled() && !k.IsRevoked(), Revoked: k.IsRevoked(),
+		Policy: k.Spec.Policy, Budgets: append([]v1alpha1.Budget{}, k.Spec.Budgets...),
+		Enabled: !k.IsDisabled() && !k.IsRevoked(), Revoked: k.IsRevoked(),
 		CreatedAt: k.CreationTimestamp.UTC(), ExpiresAt: s.endOf(k), Source: FromAPI, Reason: reasonNoKey,
 	}
 	if objects.FromManifest(k) {
@@ -61,7 +69,7 @@ func (s *Service) viewOf(k *v1alpha1.APIKey) Key {
 		v.Secret = &Ref{k.Namespace, k.EffectiveSecretName()}
 	}
 	if current := currentOf(k); current != nil {
-		v.Prefix, v.IssuedAt = current.Prefix, current.IssuedAt.UTC()
+		v.KeyID, v.Prefix, v.IssuedAt = current.ID, current.Prefix, current.IssuedAt.UTC()
 		v.Active, v.Reason = s.standing(current)
 	}
 	return v
@@ -108,9 +116,8 @@ func (s *Service) endIf(k *v1alpha1.APIKey, issued time.Time) time.Time {
 	return lifecycle.EndOf(issued, convert.Instant(k.Spec.ExpiresAt), convert.Duration(k.Spec.TTL), maxTTL)
 }
 
-// setLastUse takes the later of the coarse time in status and the exact use in the database, which has the address.
-func (k *Key) setLastUse(coarse *metav1.Time, exact lastuse.Use) {
-	last := lastuse.Latest(convert.Instant(coarse), exact)
+// setLastUse sets the last use, if there is one.
+func (k *Key) setLastUse(last lastuse.Use) {
 	if last.At.IsZero() {
 		return
 	}

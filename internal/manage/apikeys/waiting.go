@@ -26,7 +26,8 @@ func (s *Service) CreateWaiting(
 	op := s.begin(caller, audit.KeyCreate, subject, "")
 	k, err := op.wanted(ctx, func() (*Wanted, error) { return wanted, nil })
 	if err == nil {
-		err = op.Store.CreateWaiting(ctx, k, until)
+		err = createdBefore(op.Store.CreateWaiting(ctx, k, until),
+			"its claim link was shown then. Withdraw that link if it was lost")
 	}
 	if err != nil {
 		return nil, op.explained(ctx, err)

@@ -16,6 +16,7 @@ import (
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/manage/claims"
 	"keywright.dev/keywright/internal/manage/claims/link"
+	"keywright.dev/keywright/internal/manage/users"
 	"keywright.dev/keywright/test/fakeobjects"
 )
 
@@ -329,13 +330,13 @@ func TestClaim_NeverReplacesAKeyThatWasShown(t *testing.T) {
 	rotate := func(t *testing.T, e *env, c *claims.Created) string {
 		t.Helper()
 		if c.Kind == link.User {
-			issued, err := e.users.RotateKey(t.Context(), e.admin(), "Zoe", given(""))
+			issued, err := e.users.RotateKey(t.Context(), e.admin(), "Zoe", given(users.Rotation{}))
 			if err != nil {
 				t.Fatal(err)
 			}
 			return issued.Key.Plaintext()
 		}
-		issued, err := e.keys.Rotate(t.Context(), e.admin(), ci, c.UID, func() error { return nil })
+		issued, err := e.keys.Rotate(t.Context(), e.admin(), ci, c.UID, given(&apikeys.Rotation{}))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package users
 
 import (
 	"errors"
+	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/username"
@@ -45,6 +46,16 @@ func errTaken(existing *v1alpha1.AdminUser) error {
 		return errPlainExists(existing.EffectiveUsername())
 	}
 	return errExists(existing.EffectiveUsername())
+}
+
+// errRotated is the error for a rotation of a key that is not the current one any more.
+func errRotated(user *v1alpha1.AdminUser) error {
+	current := currentKey(user)
+	if current == nil {
+		return manage.Errorf(manage.Conflict, "User '%s' has no current key any more", user.EffectiveUsername())
+	}
+	return manage.Errorf(manage.Conflict, "The key of '%s' was rotated at %s", user.EffectiveUsername(),
+		current.IssuedAt.UTC().Format(time.RFC3339))
 }
 
 func errExists(name string) error {

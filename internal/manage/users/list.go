@@ -42,7 +42,9 @@ type User struct {
 	Source               Source
 	// KeyPrefix is the prefix of the current key. It is empty without a current key.
 	KeyPrefix string
-	Enabled   bool
+	// KeyID is the key id of the current key, or empty.
+	KeyID   string
+	Enabled bool
 }
 
 // List returns users, without the bootstrap admin. The last uses are read for the page alone, unless the order needs
@@ -161,7 +163,7 @@ func userOf(o *v1alpha1.AdminUser, m *seenusers.User) User {
 		u.LastSeen = later(u.LastSeen, m.LastSeen)
 	}
 	if k := currentKey(o); k != nil {
-		u.KeyPrefix = k.Prefix
+		u.KeyPrefix, u.KeyID = k.Prefix, k.ID
 	}
 	return u
 }

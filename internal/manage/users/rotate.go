@@ -2,9 +2,11 @@ package users
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage"
@@ -14,29 +16,45 @@ import (
 // turnBrought is the turn for recording a key that a person brought.
 const turnBrought = "brought-keys"
 
-// RotateKey gives an admin another key. read returns the key that the caller brings, or nothing to generate
-// one. For a key that is delivered in a Secret, RotateKey requests the rotation and returns no plaintext.
+// Rotation is how to rotate a key. The zero Rotation replaces whatever key is current with a generated one.
+type Rotation struct {
+	// NewKey is the key that the caller brings, or empty.
+	NewKey string
+	// KeyID is the key id of the key that the caller takes for the current one. Another current key is a conflict, so
+	// that a request which is sent twice rotates once. It may be empty.
+	KeyID string
+}
+
+// RotateKey gives an admin another key. For a key that is delivered in a Secret, RotateKey requests the rotation and
+// returns no plaintext.
 func (s *Service) RotateKey(
-	ctx context.Context, caller manage.Caller, name string, read manage.Read[string],
+	ctx context.Context, caller manage.Caller, name string, read manage.Read[Rotation],
 ) (issued *Issued, err error) {
 	defer func() { s.record(ctx, caller, audit.UserRotate, name, err) }()
 	if err := s.allowAdmin(caller); err != nil {
 		return nil, err
 	}
-	brought, err := read.By(s.Gate, caller, errForbidden)
+	r, err := read.By(s.Gate, caller, errForbidden)
 	if err != nil {
 		return nil, err
 	}
+	if r.KeyID != "" && !pepper.IsKeyID(r.KeyID) {
+		return nil, manage.Errorf(manage.Invalid, "key_id must be the key id of the current key: 16 hexadecimal characters")
+	}
+	brought := r.NewKey
 	k, err := s.newKey(brought)
 	if err != nil {
 		return nil, err
 	}
+	k.Succeeds = r.KeyID
 	user, err := s.find(ctx, name)
 	switch {
 	case err != nil:
 		return nil, err
 	case user == nil || !user.IsAdmin():
 		return nil, errNotAdmin(name)
+	case !k.MaySucceedIn(user):
+		return nil, errRotated(user)
 	case secretOf(user) != nil && brought != "":
 		return nil, manage.Errorf(manage.Conflict,
 			"The key of '%s' is delivered in Secret %s/%s and can't be set here: leave new_key out to rotate it",
@@ -47,6 +65,9 @@ func (s *Service) RotateKey(
 		err = s.adopt(ctx, user, k)
 	default:
 		err = s.Store.Record(ctx, user, k, overlapOf(user))
+	}
+	if errors.Is(err, objects.ErrSucceeded) {
+		return nil, errRotated(user)
 	}
 	if err != nil {
 		return nil, failure(err)

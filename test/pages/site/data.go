@@ -100,7 +100,7 @@ func (s *Site) fillKeys(t testing.TB) map[string]*apiclient.Key {
 	}
 	_, err := s.Admin.ChangeKey(t.Context(), keys["Backup of 2024"].ID, apiclient.KeyFields{"enabled": false})
 	must(t, err)
-	rotated, err := s.Admin.RotateKey(t.Context(), keys["Nightly build"].ID)
+	rotated, err := s.Admin.RotateKey(t.Context(), keys["Nightly build"].ID, nil)
 	must(t, err)
 	keys["Nightly build"] = rotated
 	return keys

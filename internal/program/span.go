@@ -1,4 +1,4 @@
-package console
+package program
 
 import (
 	"math"

@@ -1,10 +1,10 @@
-package console_test
+package program_test
 
 import (
 	"testing"
 	"time"
 
-	"keywright.dev/keywright/internal/cli/console"
+	"keywright.dev/keywright/internal/program"
 )
 
 func TestParseSpan(t *testing.T) {
@@ -13,7 +13,7 @@ func TestParseSpan(t *testing.T) {
 		"106751d": 106751 * 24 * time.Hour, "106752d": -1, "20000w": -1, "99999999999999999999d": -1,
 		"-1d": -1, "-1h": -1, "soon": -1, "d": -1, "1.5d": -1, "": -1,
 	} {
-		if got, ok := console.ParseSpan(text); ok != (want >= 0) || ok && got != want {
+		if got, ok := program.ParseSpan(text); ok != (want >= 0) || ok && got != want {
 			t.Errorf("%q: %s %t", text, got, ok)
 		}
 	}
