@@ -34,6 +34,7 @@ import (
 	"keywright.dev/keywright/internal/server/heartbeat"
 	"keywright.dev/keywright/internal/server/liveconfig"
 	"keywright.dev/keywright/internal/web/account"
+	webusage "keywright.dev/keywright/internal/web/usage"
 )
 
 // databaseParts are the database and what keeps its data there.
@@ -189,5 +190,6 @@ func (s *managementServices) apiGroups() []httpapi.Group {
 func (s *managementServices) pageGroups() []httpapi.Group {
 	return []httpapi.Group{
 		account.New(s.logins),
+		webusage.New(s.usage, s.database.budgets),
 	}
 }

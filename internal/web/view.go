@@ -34,16 +34,17 @@ func (v *View) execute(w io.Writer, f *Frame) error { return v.template.Execute(
 
 // functions are what templates may call.
 var functions = template.FuncMap{
-	"icon":  icon,
-	"asset": assetPath,
-	"time":  showTime,
-	"day":   showDay,
-	"ago":   ago,
-	"until": until,
-	"list":  func(items ...any) []any { return items },
-	"dict":  dict,
-	"join":  func(texts []string) string { return strings.Join(texts, ", ") },
-	"count": count,
+	"icon":   icon,
+	"asset":  assetPath,
+	"time":   showTime,
+	"day":    showDay,
+	"ago":    ago,
+	"until":  until,
+	"list":   func(items ...any) []any { return items },
+	"dict":   dict,
+	"join":   func(texts []string) string { return strings.Join(texts, ", ") },
+	"count":  count,
+	"number": Grouped,
 }
 
 // icon returns an icon of the folder icons. It is decoration: the text beside it says the same.

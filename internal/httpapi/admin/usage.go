@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/manage"
@@ -136,19 +135,12 @@ func (h *usageRoutes) job(c *httpapi.Call) {
 	})
 }
 
-// Parameters of reports and exports.
-const (
-	paramStart   = "start_date"
-	paramEnd     = "end_date"
-	paramGroupBy = "group_by"
-	paramZone    = "tz"
-	paramFormat  = "format"
-)
+const paramFormat = "format"
 
 var (
-	filterNames      = []string{usage.FieldProvider, usage.FieldModel, usage.FieldCallType}
-	exportParameters = append([]string{paramStart, paramEnd, paramZone, paramFormat}, filterNames...)
-	reportParameters = append([]string{paramStart, paramEnd, paramZone, paramGroupBy}, filterNames...)
+	spanParameters   = append([]string{tokenusage.ParamStart, tokenusage.ParamEnd, tokenusage.ParamZone}, tokenusage.Filters()...)
+	exportParameters = append([]string{paramFormat}, spanParameters...)
+	reportParameters = append([]string{tokenusage.ParamGroupBy}, spanParameters...)
 )
 
 func readReport(raw string) (q usage.Query, err error) {
@@ -156,45 +148,7 @@ func readReport(raw string) (q usage.Query, err error) {
 	if err != nil {
 		return q, err
 	}
-	return queryOf(values)
-}
-
-// queryOf returns the query with these parameters. An empty one counts as absent.
-func queryOf(values map[string]string) (q usage.Query, err error) {
-	q = usage.Query{
-		Provider: values[usage.FieldProvider], Model: values[usage.FieldModel], CallType: values[usage.FieldCallType],
-		GroupBy: usage.Grouping(values[paramGroupBy]),
-	}
-	if q.GroupBy != "" && !slices.Contains(usage.Groupings(), q.GroupBy) {
-		return q, manage.Errorf(manage.Invalid, "Invalid group_by value. Valid: %s", validGroupings())
-	}
-	for _, name := range filterNames {
-		if problem := usage.ProblemOfName(values[name]); problem != "" {
-			return q, manage.InvalidField(name, problem)
-		}
-	}
-	if q.Zone, err = usage.ParseZone(values[paramZone]); err != nil {
-		return q, manage.InvalidField(paramZone, err.Error())
-	}
-	if q.Since, err = usage.ParseStart(values[paramStart], q.Zone); err != nil {
-		return q, manage.InvalidField(paramStart, err.Error())
-	}
-	if q.Until, err = usage.ParseEnd(values[paramEnd], q.Zone); err != nil {
-		return q, manage.InvalidField(paramEnd, err.Error())
-	}
-	// A day that a time zone left out is empty.
-	if !q.Until.IsZero() && !q.Until.After(q.Since) && values[paramStart] != values[paramEnd] {
-		return q, manage.InvalidField(paramEnd, "must be after start_date")
-	}
-	return q, nil
-}
-
-func validGroupings() string {
-	var names []string
-	for _, grouping := range usage.Groupings() {
-		names = append(names, string(grouping))
-	}
-	return strings.Join(names, ", ")
+	return tokenusage.QueryOf(values)
 }
 
 // readParameters refuses what is unknown: if it were ignored, the reply would have what the caller meant to leave out.

@@ -12,6 +12,7 @@ import (
 
 	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/manage"
+	"keywright.dev/keywright/internal/manage/tokenusage"
 	"keywright.dev/keywright/internal/manage/usage"
 	"keywright.dev/keywright/internal/program/spreadsheet"
 )
@@ -74,7 +75,7 @@ func readExport(raw string) (q usage.Query, format string, err error) {
 	default:
 		return q, "", manage.InvalidField(paramFormat, "must be csv or ndjson")
 	}
-	q, err = queryOf(values)
+	q, err = tokenusage.QueryOf(values)
 	return q, format, err
 }
 

@@ -151,7 +151,8 @@ func (s *Service) settingOf(current config.Current) Setting {
 func patchCommand(namespace, name, value string) string {
 	// Texts can be encoded.
 	patch, _ := json.Marshal(map[string]map[string]string{"data": {name: value}})
-	return "kubectl patch configmap " + v1alpha1.ConfigMapConfig + " -n " + namespace + " --type=merge -p " + quote(string(patch))
+	return "kubectl patch configmap " + v1alpha1.ConfigMapConfig + " -n " + namespace + " --type=merge -p " +
+		quote(string(patch))
 }
 
 // quote returns a text as one word of a shell.
