@@ -99,6 +99,10 @@ generate: ## Generate the deep copies of api/.
 manifests: ## Generate config/crd/bases from api/.
 	$(CONTROLLER_GEN) crd paths=./api/... output:crd:dir=config/crd/bases
 
+.PHONY: chart
+chart: ## Generate the templates of charts/keywright that repeat config.
+	go run ./hack/chart .
+
 .PHONY: cli-docs
 cli-docs: ## Generate docs/cli.md and docs/man from the help texts.
 	go run ./hack/clidocs docs
@@ -125,7 +129,7 @@ control-plane: ## Build etcd, kube-apiserver and kubectl, and print their folder
 
 .PHONY: clean
 clean: ## Remove what was built in the checkout. Caches outside it stay.
-	rm -rf bin .demo
+	rm -rf bin dist .demo
 
 ##@ Build
 
@@ -154,6 +158,19 @@ images: ## Build the images without Docker, as archives in bin/images.
 push-images: ## Build the images and push them: REGISTRY=registry.example.com/keywright.
 	@$(IMAGES) -push -repository '$(REGISTRY)'
 
+# The kustomization of deploy and dist.
+WITH_IMAGES = mkdir -p bin/deploy && printf '%s\n' 'resources: [../../config/default]' 'images:' \
+  '- {name: keywright.dev/operator, newName: $(OPERATOR_IMG)}' '- {name: keywright.dev/server, newName: $(SERVER_IMG)}' | \
+  sed -E 's/newName: (.*):([^:/]*)\}/newName: "\1", newTag: "\2"}/' >bin/deploy/kustomization.yaml
+
+.PHONY: dist
+# helm is built the first time: minutes.
+dist: chart ## Build dist/install.yaml, with the images OPERATOR_IMG and SERVER_IMG, and the archive of the chart.
+	@$(WITH_IMAGES)
+	@mkdir -p dist
+	$(KUBECTL) kustomize bin/deploy >dist/install.yaml
+	"$$(hack/helm/build.sh)" package charts/keywright --destination dist
+
 .PHONY: docker-build
 docker-build: ## Build the images OPERATOR_IMG and SERVER_IMG with Docker.
 	docker build --build-arg VERSION=$(IMAGE_VERSION) --target operator -t $(OPERATOR_IMG) .
@@ -180,10 +197,7 @@ uninstall: ## Remove the CRDs and all objects of their kinds. The operator must 
 
 .PHONY: deploy
 deploy: ## Install everything, with the images OPERATOR_IMG and SERVER_IMG.
-	@mkdir -p bin/deploy
-	@printf '%s\n' 'resources: [../../config/default]' 'images:' \
-	  '- {name: keywright.dev/operator, newName: $(OPERATOR_IMG)}' '- {name: keywright.dev/server, newName: $(SERVER_IMG)}' | \
-	  sed -E 's/newName: (.*):([^:/]*)\}/newName: "\1", newTag: "\2"}/' >bin/deploy/kustomization.yaml
+	@$(WITH_IMAGES)
 	$(KUBECTL) apply --server-side -k bin/deploy
 
 .PHONY: undeploy

@@ -206,8 +206,8 @@ func checkServer(t *testing.T, image v1.Image, architecture string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if config.Architecture != architecture || config.Created.Unix() != 0 || config.OS != "linux" || config.Config.User != "65532:65532" ||
-		!slices.Equal(config.Config.Entrypoint, []string{"/server"}) {
+	if config.Architecture != architecture || config.OS != "linux" || config.Created.Unix() != 0 ||
+		config.Config.User != "65532:65532" || !slices.Equal(config.Config.Entrypoint, []string{"/server"}) {
 		t.Errorf("configuration %+v", config)
 	}
 	for label, want := range map[string]string{"version": "v1.2.3", "revision": "abc", "licenses": "Apache-2.0"} {
@@ -216,7 +216,7 @@ func checkServer(t *testing.T, image v1.Image, architecture string) {
 		}
 	}
 	files := contents(t, image)
-	if !strings.HasSuffix(files["server"], "server") || !strings.Contains(files["etc/passwd"], "nonroot:x:65532:65532:") {
+	if !strings.HasSuffix(files["server"], "server") || !strings.Contains(files["etc/passwd"], "nonroot:x:65532:") {
 		t.Errorf("the image lacks its program or its user")
 	}
 	if pool := x509.NewCertPool(); !pool.AppendCertsFromPEM([]byte(files["etc/ssl/certs/ca-certificates.crt"])) {

@@ -77,12 +77,13 @@ func (i *Installation) leaseSpecs() {
 		Expect(kit.Refusal(generated("keywright-"))).To(HavePrefix(notOfAServer("keywright-")))
 	})
 
-	It("reads, replaces and deletes no Lease, and writes none in another namespace", func(ctx SpecContext) {
+	It("lists Leases, gets, replaces and deletes none, and has no right to those of another namespace", func(ctx SpecContext) {
 		own := i.lease("keywright-server-b")
 		Expect(i.Plane.Client.Create(ctx, own)).To(Succeed())
 		DeferCleanup(i.remove, i.lease("keywright-server-b"))
 		kit.ExpectNoRight(i.server.Get(ctx, client.ObjectKeyFromObject(own), own.DeepCopy()))
-		kit.ExpectNoRight(i.server.List(ctx, &coordinationv1.LeaseList{}, client.InNamespace(i.Namespace)))
+		Expect(i.server.List(ctx, &coordinationv1.LeaseList{}, client.InNamespace(i.Namespace))).To(Succeed())
+		kit.ExpectNoRight(i.server.List(ctx, &coordinationv1.LeaseList{}, client.InNamespace(i.Elsewhere)))
 		kit.ExpectNoRight(i.server.Update(ctx, own.DeepCopy()))
 		kit.ExpectNoRight(i.server.Delete(ctx, own.DeepCopy()))
 		elsewhere := i.lease("keywright-server-b")

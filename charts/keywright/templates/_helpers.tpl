@@ -1,0 +1,58 @@
+{{- /* labels COMPONENT: the labels of config, which are also the selectors. */ -}}
+{{- define "keywright.labels" -}}
+app.kubernetes.io/name: keywright
+app.kubernetes.io/component: {{ . }}
+{{- end }}
+
+{{- /* image VERSION VALUES: the name of an image. A digest pins it for good. */ -}}
+{{- define "keywright.image" -}}
+{{- $version := index . 0 }}
+{{- with index . 1 }}
+{{- printf "%s:%s" .repository (.tag | default $version) }}
+{{- with .digest }}@{{ . }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- /* pod VALUES: where Pods run, as both programs have it. */ -}}
+{{- define "keywright.scheduling" -}}
+{{- with .priorityClassName }}
+priorityClassName: {{ . | quote }}
+{{- end }}
+{{- with .nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .tolerations }}
+tolerations: {{- toYaml . | nindent 0 }}
+{{- end }}
+{{- with .affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- /* setting NAME VALUE: a setting as the text that ConfigMap keywright-config has. */ -}}
+{{- define "keywright.setting" -}}
+{{- $name := index . 0 }}
+{{- $value := index . 1 }}
+{{- if has $name (list "ALLOWED_USERS" "TRUSTED_PROXIES") | and (kindIs "slice" $value) }}
+{{- join ", " $value }}
+{{- else if kindIs "slice" $value }}
+{{- toYaml $value }}
+{{- else if kindIs "float64" $value }}
+{{- int64 $value }}
+{{- else }}
+{{- $value }}
+{{- end }}
+{{- end }}
+
+{{- /* replicas: those of the server. A SQLite file has one user. */ -}}
+{{- define "keywright.replicas" -}}
+{{- $postgresql := not (empty .Values.server.database.secretName) }}
+{{- $replicas := .Values.server.replicas }}
+{{- if kindIs "invalid" $replicas }}
+{{- $replicas = ternary 2 1 $postgresql }}
+{{- end }}
+{{- if and (gt (int $replicas) 1) (not $postgresql) }}
+{{- fail "server.replicas: a SQLite file has one replica; set server.database.secretName to use PostgreSQL" }}
+{{- end }}
+{{- $replicas }}
+{{- end }}
