@@ -38,12 +38,14 @@ func hashedName(name string) string {
 }
 
 // keyPrefix returns the beginning of an APIKey's name. The API server adds the rest.
-func keyPrefix(displayName string) string {
-	s := slug(strings.ToLower(displayName))
-	if s == "" {
-		s = namelessKey
+func keyPrefix(displayName string) string { return SlugOf(displayName) + "-" }
+
+// SlugOf returns a name for the manifest of an APIKey.
+func SlugOf(displayName string) string {
+	if s := slug(strings.ToLower(displayName)); s != "" {
+		return s
 	}
-	return s + "-"
+	return namelessKey
 }
 
 // OnceName returns the name of the APIKey that a subject creates with an idempotency key. Equal ones have the same
