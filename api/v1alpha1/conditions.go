@@ -43,7 +43,7 @@ const (
 	ReasonRotating = "Rotating"
 	// ReasonRevoking: refused keys or their Secret are being removed.
 	ReasonRevoking = "Revoking"
-	// ReasonAwaitingClaim: the key is issued when somebody uses the claim link that was made with the object.
+	// ReasonAwaitingClaim: the first use of the claim link that was made with the object issues the key.
 	ReasonAwaitingClaim = "AwaitingClaim"
 	// ReasonRetrying: a write failed and is retried; the message says which.
 	ReasonRetrying = "Retrying"

@@ -13,7 +13,7 @@ const (
 	// AnnotationAllowLastAdminRemoval with value "true" on an AdminUser allows removing the last admin. Set by a person.
 	AnnotationAllowLastAdminRemoval = "keywright.dev/allow-last-admin-removal"
 	// AnnotationClaimUntil is until when an object waits for a claim link to issue its first key. It is on the object as
-	// long as no key of it was shown to anybody. Written by the server, at creation; an admission policy refuses it to
+	// long as no key of the object was shown. Written by the server, at creation; an admission policy refuses it to
 	// everybody else.
 	AnnotationClaimUntil = "keywright.dev/claim-until"
 	// AnnotationKeyID is the id of the key a Secret holds. Written by the operator, on the Secret.

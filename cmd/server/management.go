@@ -18,6 +18,7 @@ import (
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/manage/claims"
 	"keywright.dev/keywright/internal/manage/instance"
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/internal/manage/login"
@@ -34,6 +35,7 @@ import (
 	"keywright.dev/keywright/internal/server/heartbeat"
 	"keywright.dev/keywright/internal/server/liveconfig"
 	"keywright.dev/keywright/internal/web/account"
+	webclaims "keywright.dev/keywright/internal/web/claims"
 	webusage "keywright.dev/keywright/internal/web/usage"
 )
 
@@ -149,11 +151,12 @@ type managementServices struct {
 	logins *login.Service
 	users  *users.Service
 	keys   *apikeys.Service
+	claims *claims.Service
 }
 
 func newManagementServices(p managementParts) *managementServices {
 	db := p.database
-	return &managementServices{
+	s := &managementServices{
 		managementParts: p,
 		logins: login.New(login.Config{
 			Gate: p.gate, Sessions: db.sessions, Throttle: loginthrottle.New(), Trail: db.trail, Now: time.Now,
@@ -167,6 +170,11 @@ func newManagementServices(p managementParts) *managementServices {
 			Entries: db.db.Audit(), Account: p.config.Account, Actions: p.config.Actions, Now: time.Now, Log: p.log,
 		}),
 	}
+	s.claims = claims.New(claims.Config{
+		Gate: p.gate, Verifier: p.verifier, Users: s.users, Keys: s.keys, Store: db.db.Claims(), Objects: p.store,
+		Throttle: loginthrottle.New(), Trail: db.trail, Now: time.Now, Log: p.log,
+	})
+	return s
 }
 
 // apiGroups is the one list of the groups of routes of the management API.
@@ -180,6 +188,7 @@ func (s *managementServices) apiGroups() []httpapi.Group {
 		admin.Reprice(s.usage),
 		admin.BudgetsOf(s.database.budgets),
 		admin.Settings(s.instance),
+		admin.Claims(s.claims),
 		keys.New(s.keys),
 		graphql.New(s.keys, s.log),
 		otlp.New(s.usage, bodies),
@@ -191,5 +200,6 @@ func (s *managementServices) pageGroups() []httpapi.Group {
 	return []httpapi.Group{
 		account.New(s.logins),
 		webusage.New(s.usage, s.database.budgets),
+		webclaims.New(s.claims),
 	}
 }

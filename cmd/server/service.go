@@ -22,6 +22,7 @@ import (
 	"keywright.dev/keywright/internal/kube/keyholder"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/manage/claims"
 	"keywright.dev/keywright/internal/manage/revokedkeys"
 	"keywright.dev/keywright/internal/manage/tokenusage"
 	"keywright.dev/keywright/internal/manage/usage"
@@ -46,6 +47,7 @@ type service struct {
 	unknown   unknownPeppers
 	// recurrences reports revoked keys that come back.
 	recurrences *revokedkeys.Reporter
+	claims      *claims.Service
 	ready       *readiness
 	metrics     *prometheus.Registry
 	guard       *httpapi.Guard
@@ -118,6 +120,7 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 		ready: newReadiness(indexCheck(g, watch), configurationCheck(live), pepperCheck(unknown),
 			databaseCheck(db.db.Starting, db.db.Err, db.db.Volume), revokedKeysCheck(db.revoked),
 			budgetsCheck(db.budgets)),
+		claims:      management.claims,
 		recurrences: &revokedkeys.Reporter{From: index, Status: store, Log: log},
 		guard:       &httpapi.Guard{Gate: g, Sessions: db.sessions, Database: db.db, Log: log},
 		groups:      management.apiGroups(),
@@ -132,6 +135,7 @@ func (s *service) work(log *slog.Logger) []func(context.Context) {
 		func(ctx context.Context) { s.watch.Run(ctx, s.config.Apply) },
 		s.heartbeat.Run,
 		s.recurrences.Run,
+		s.claims.Run,
 		s.prices.run,
 		s.sessionCatchUp().run,
 		func(ctx context.Context) { s.unknown.follow(ctx, pepperInterval, log) },

@@ -114,7 +114,7 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong command line (nothing sent).`,
 	_ = root.RegisterFlagCompletionFunc("output", formats)
 	root.AddCommand(
 		a.authCommand(), a.adminCommand(), a.keysCommand(), a.configCommand(), a.apiCommand(), a.gitCredentialCommand(),
-		a.versionCommand(),
+		a.claimCommand(), a.versionCommand(),
 	)
 	return root
 }

@@ -128,21 +128,25 @@ func (a *App) newKeyCommand() *cobra.Command {
 	var f keyFlags
 	var subject string
 	var b bulk
+	var link claimFlags
 	c := &cobra.Command{
 		Use: "new NAME", SuggestFor: []string{"create", "add"},
 		Short: "Create a key, and print it once.",
 		Long: `Create a key, and print it once.
 
 It is yours, unless --subject names another owner. A key without scopes, roles and
-policy may do nothing.`,
+policy may do nothing. With --claim-link, a link is printed in place of the key: the
+first use of the link issues the key.`,
 		Example: `  keywright keys new "CI Pipeline" --subject Account/ci --scope certs.read --ttl 90d
-  keywright keys new deploy --subject Account/ci -o key > deploy.key`,
+  keywright keys new deploy --subject Account/ci -o key > deploy.key
+  keywright keys new laptop --subject User/ursula --claim-link --link-ttl 2h`,
 		Args: console.Arguments(1, 1), Annotations: printsKey(),
 	}
 	f.addTo(a, c)
 	c.Flags().StringVar(&subject, "subject", "", "whose key it is: User/…, Account/… or Integration/…")
 	_ = c.RegisterFlagCompletionFunc("subject", completeSubjectKinds)
 	b.addTo(c, false)
+	link.addTo(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := checkSubject(subject); err != nil {
 			return err
@@ -150,11 +154,10 @@ policy may do nothing.`,
 		if f.expiresAt == "none" {
 			return console.Usagef("--expires-at none: without --expires-at and --ttl, a key has no end")
 		}
-		fields, err := f.fields(a, c)
+		wanted, err := f.wanted(a, c, args[0], &link)
 		if err != nil {
 			return err
 		}
-		fields["name"] = args[0]
 		what := "create API key " + strconv.Quote(args[0])
 		if subject != "" {
 			what += " of " + subject
@@ -166,13 +169,43 @@ policy may do nothing.`,
 		if err != nil {
 			return err
 		}
-		made, err := client.CreateKey(c.Context(), subject, fields)
+		if wanted.Subject = subject; link.link {
+			return a.newKeyLink(c.Context(), client, wanted)
+		}
+		made, err := client.CreateKey(c.Context(), subject, wanted.Key)
 		if err != nil {
 			return withoutOwner(c.Context(), client, subject, err)
 		}
 		return a.printKey("Created API key: ", "API Key", made)
 	}
 	return c
+}
+
+// wanted returns the key that the flags describe, as a claim link hands it over.
+func (f *keyFlags) wanted(
+	a *App, c *cobra.Command, name string, link *claimFlags,
+) (wanted *apiclient.WantedClaim, err error) {
+	wanted = &apiclient.WantedClaim{Kind: "key"}
+	if wanted.ExpiresIn, err = link.seconds(a, c); err != nil {
+		return nil, err
+	}
+	if wanted.Key, err = f.fields(a, c); err != nil {
+		return nil, err
+	}
+	wanted.Key["name"] = name
+	return wanted, nil
+}
+
+// newKeyLink prints a claim link to a new key, which is the caller's own unless it has another subject.
+func (a *App) newKeyLink(ctx context.Context, client *apiclient.Client, wanted *apiclient.WantedClaim) error {
+	if wanted.Subject == "" {
+		me, err := client.Me(ctx)
+		if err != nil {
+			return err
+		}
+		wanted.Subject = "User/" + me.Username
+	}
+	return a.printClaimLink(ctx, client, wanted)
 }
 
 // withoutOwner replaces the error for a key that was asked for with the bootstrap key, which belongs to no user.

@@ -16,13 +16,13 @@ import (
 const saveNow = "Save this API key now - it cannot be retrieved later."
 
 func (a *App) adminCommand() *cobra.Command {
-	admin := console.Group(&cobra.Command{Use: "admin", Short: "Manage users, and see token usage and budgets."})
+	admin := console.Group(&cobra.Command{Use: "admin", Short: "Manage users and claim links, and see usage and budgets."})
 	users := console.Group(&cobra.Command{Use: "users", Short: "Manage admin users."})
 	users.AddCommand(
 		a.listUsersCommand(), a.createUserCommand(), a.deleteUserCommand(), a.rotateUserCommand(), a.changeRoleCommand(),
 		a.enableUserCommand("enable", true), a.enableUserCommand("disable", false),
 	)
-	admin.AddCommand(users, a.usageCommand(), a.budgetsCommand())
+	admin.AddCommand(users, a.claimsCommand(), a.usageCommand(), a.budgetsCommand())
 	return admin
 }
 
@@ -144,26 +144,42 @@ func anyView() *output.View[any] {
 }
 
 func (a *App) createUserCommand() *cobra.Command {
-	return &cobra.Command{
+	var f claimFlags
+	c := &cobra.Command{
 		Use: "create USERNAME", SuggestFor: []string{"new", "add"},
 		Short: "Create an admin, and print the key once.",
+		Long: `Create an admin, and print the key once.
+
+With --claim-link, a link is printed in its place. The admin opens it, once, and
+gets the key: no key is sent by chat.`,
 		Example: `  keywright admin users create alice
-  keywright admin users create bob -o key > bob.key`,
+  keywright admin users create bob -o key > bob.key
+  keywright admin users create ursula --claim-link`,
 		Args: console.Arguments(1, 1), Annotations: printsKey(),
-		RunE: func(c *cobra.Command, args []string) error {
-			client, err := a.client(c.Context())
-			if err != nil {
-				return err
-			}
-			made, err := client.CreateUser(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return a.printIssued(issued{
-				lead: "Created admin user: " + made.Username, label: "API Key", key: made.APIKey, whole: made,
-			})
-		},
 	}
+	f.addTo(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		seconds, err := f.seconds(a, c)
+		if err != nil {
+			return err
+		}
+		client, err := a.client(c.Context())
+		if err != nil {
+			return err
+		}
+		if f.link {
+			wanted := &apiclient.WantedClaim{Kind: "user", Username: args[0], ExpiresIn: seconds}
+			return a.printClaimLink(c.Context(), client, wanted)
+		}
+		made, err := client.CreateUser(c.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		return a.printIssued(issued{
+			lead: "Created admin user: " + made.Username, label: "API Key", key: made.APIKey, whole: made,
+		})
+	}
+	return c
 }
 
 func (a *App) deleteUserCommand() *cobra.Command {

@@ -69,7 +69,9 @@ func (d *DB) Purge(ctx context.Context, now time.Time) error {
 }
 
 // Bound sets the largest numbers of rows.
-func (d *DB) Bound(sessions, uses int) { d.bounds = bounds{sessions, uses, uses, uses, uses, uses, uses} }
+func (d *DB) Bound(sessions, uses int) {
+	d.bounds = bounds{sessions, uses, uses, uses, uses, uses, uses}
+}
 
 // Measure measures the sizes of the tables, as Run does regularly.
 func (d *DB) Measure(ctx context.Context) error { return d.measureTables(ctx) }

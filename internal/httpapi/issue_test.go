@@ -22,7 +22,7 @@ type attempt struct {
 	by string
 	// target prepares the key that the call is about, and returns its id. It may be nil.
 	target func(testing.TB, *env) string
-	// path has {id} where the id goes.
+	// path and body have {id} where the id goes.
 	path, body string
 	may        bool
 }
@@ -30,7 +30,7 @@ type attempt struct {
 // handsOutNothing are the verbs that neither return a plaintext nor widen what a key may do.
 var handsOutNothing = []string{
 	"POST /api/auth/login", "POST /api/auth/logout", "POST /introspect", "POST /api/token-usage", "POST /v1/traces",
-	"POST /api/admin/token-usage/reprice",
+	"POST /api/admin/token-usage/reprice", "DELETE /api/admin/claims/{id}",
 	"DELETE /api/admin/users/{username}",
 	"DELETE /apiv1/users/{user}/apikeys/{id}",
 	"DELETE /apiv1/accounts/{account}/apikeys/{id}",
@@ -52,16 +52,14 @@ func TestIssue_StaysWithinCaller(t *testing.T) {
 }
 
 func (a *attempt) run(t *testing.T, verb string) {
-	e, path := newEnv(t), a.path
-	if a.target != nil {
-		path = strings.ReplaceAll(path, "{id}", a.target(t, e))
-	}
+	e := newEnv(t)
+	path, body := a.prepare(t, e)
 	e.Reset()
 	method, _, _ := strings.Cut(verb, " ")
 	if method == "mutation" {
 		method = http.MethodPost
 	}
-	got := e.ask(t, a.by, method, path, a.body)
+	got := e.ask(t, a.by, method, path, body)
 	if a.may {
 		if got.status >= 300 || len(e.Writes()) == 0 {
 			t.Errorf("got %d %s, writes %q", got.status, got.body, e.Writes())
@@ -74,6 +72,16 @@ func (a *attempt) run(t *testing.T, verb string) {
 	if len(e.Writes())+len(e.Events()) > 0 {
 		t.Errorf("writes %q, events %v", e.Writes(), e.Events())
 	}
+}
+
+// prepare prepares the target, and returns the path and the body of the call.
+func (a *attempt) prepare(tb testing.TB, e *env) (path, body string) {
+	tb.Helper()
+	if a.target == nil {
+		return a.path, a.body
+	}
+	replace := strings.NewReplacer("{id}", a.target(tb, e))
+	return replace.Replace(a.path), replace.Replace(a.body)
 }
 
 func issuingVerbs() map[string][]attempt {
@@ -92,6 +100,7 @@ func issuingVerbs() map[string][]attempt {
 	}
 	addMutations(all)
 	addUsers(all)
+	addClaims(all)
 	return all
 }
 
@@ -214,6 +223,39 @@ func addMutations(all map[string][]attempt) {
 	const integration = `createIntegrationInstanceToken(id: "lab-1") { token }`
 	try("createIntegrationInstanceToken", "without an end", endingKey, integration, false)
 	try("createIntegrationInstanceToken", "with own rights", limitedKey, integration, true)
+}
+
+// addClaims adds the links, which are judged as the keys that they hand over, and their claims, which are judged as
+// acts of the creator: package claims has more cases.
+func addClaims(all map[string][]attempt) {
+	const path = "/api/admin/claims"
+	for _, c := range creations("") {
+		c.path, c.body = path, `{"kind":"key","subject":"Account/ci","key":`+c.body+`}`
+		all["POST "+path] = append(all["POST "+path], c)
+	}
+	all["POST "+path] = append(all["POST "+path],
+		attempt{"an admin, by the current key", danaKey, nil, path, `{"kind":"user","username":"new"}`, true})
+	all["POST /api/claim"] = []attempt{{
+		"of a link whose creator may issue the key", powerlessKey, claimable, "/api/claim", `{"token":"{id}"}`, true,
+	}}
+}
+
+// claimable returns the token of a link to a key that ends before its creator's.
+func claimable(tb testing.TB, e *env) string {
+	tb.Helper()
+	body := `{"kind":"key","subject":"Account/ci","key":{"name":"x","expires_at":"` + inTime + `"}}`
+	return linkTo(tb, e, endingKey, body)
+}
+
+// linkTo returns the token of a new link.
+func linkTo(tb testing.TB, e *env, by, body string) string {
+	tb.Helper()
+	made := e.ask(tb, by, http.MethodPost, "/api/admin/claims", body)
+	var read struct{ Token string }
+	if err := json.Unmarshal([]byte(made.body), &read); err != nil || read.Token == "" {
+		tb.Fatal(made.body)
+	}
+	return read.Token
 }
 
 // off disables root.

@@ -90,6 +90,10 @@ func TestTexts_HoldNoKeys(t *testing.T) {
 		{http.MethodPost, path, `{"name":"x","description":"was\n{key}"}`, "description"},
 		{http.MethodPost, path, `{"name":"x","scopes":["certs.read","{key}"]}`, "scopes"},
 		{http.MethodPost, path, `{"name":"x","roles":["{key}"]}`, "roles"},
+		{
+			http.MethodPost, "/api/admin/claims",
+			`{"kind":"key","subject":"User/alice","key":{"name":"x","description":"was {key}"}}`, "description",
+		},
 		{http.MethodPatch, one, `{"name":"{key}"}`, "name"},
 		{http.MethodPatch, one, `{"description":"{key}"}`, "description"},
 		{http.MethodPatch, one, `{"scopes":["{key}"]}`, "scopes"},

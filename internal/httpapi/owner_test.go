@@ -35,6 +35,19 @@ var issuesForUser = map[string]func(testing.TB, *env) (id, plaintext string){
 		id, _ = tokenOf(tb, e.ask(tb, danaKey, http.MethodPost, danaKeys, `{"name":"x"}`))
 		return tokenOf(tb, e.ask(tb, danaKey, http.MethodPost, "/apiv1/apikeys/"+id+"/rotate", ""))
 	},
+	"POST /api/claim": func(tb testing.TB, e *env) (id, plaintext string) {
+		tb.Helper()
+		token := linkTo(tb, e, danaKey, `{"kind":"key","subject":"User/dana","key":{"name":"x"}}`)
+		claimed := e.must(tb, http.MethodPost, "/api/claim", `{"token":"`+token+`"}`)
+		var read struct {
+			ID     string
+			APIKey string `json:"api_key"`
+		}
+		if err := json.Unmarshal([]byte(claimed.body), &read); err != nil {
+			tb.Fatal(err)
+		}
+		return read.ID, read.APIKey
+	},
 	graphQLVerb("createCurrentUserToken"): func(tb testing.TB, e *env) (id, plaintext string) {
 		tb.Helper()
 		mutation := mutate(`createCurrentUserToken(input: {name: "x", expiresAt: ` + millis(tooLate) + `}) { id token }`)
@@ -44,6 +57,7 @@ var issuesForUser = map[string]func(testing.TB, *env) (id, plaintext string){
 
 // issuesForOthers are the verbs that return a key of no user, or the key of an AdminUser, or change a key.
 var issuesForOthers = []string{
+	"POST /api/admin/claims",
 	"POST " + usersPath, "PUT " + usersPath + "/{username}/role", "POST " + usersPath + "/{username}/rotate-key",
 	"PATCH " + usersPath + "/{username}", "PATCH /apiv1/users/{user}/apikeys/{id}", "PATCH /apiv1/apikeys/{id}",
 	"POST /apiv1/accounts/{account}/apikeys", "PATCH /apiv1/accounts/{account}/apikeys/{id}",
@@ -145,7 +159,7 @@ func (l *late) Read(p []byte) (int, error) {
 var takesNoBody = []string{
 	"DELETE " + usersPath + "/{username}", "DELETE /apiv1/users/{user}/apikeys/{id}",
 	"DELETE /apiv1/accounts/{account}/apikeys/{id}", "DELETE /apiv1/integrations/{integration}/apikeys/{id}",
-	"DELETE /apiv1/apikeys/{id}",
+	"DELETE /apiv1/apikeys/{id}", "DELETE /api/admin/claims/{id}",
 }
 
 // A caller who is deleted while the body is on its way does nothing any more.
@@ -199,6 +213,7 @@ func lateBodies() map[string]string {
 		"POST " + usersPath: `{"username":"new"}`, "PATCH " + usersPath + "/{username}": disabled,
 		"PUT " + usersPath + "/{username}/role": `{"role":"user"}`, "POST " + usersPath + "/{username}/rotate-key": `{}`,
 		"POST /api/admin/token-usage/reprice": `{"since":"2030-01-31"}`,
+		"POST /api/admin/claims":              `{"kind":"user","username":"new"}`,
 		graphQLVerb("createCurrentUserToken"): `createCurrentUserToken(input: {name: "x", expiresAt: ` + millis(inTime) +
 			`}) { id }`,
 		graphQLVerb("createToken"): `createToken(token: {name: "x", ` +

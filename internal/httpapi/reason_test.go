@@ -17,10 +17,7 @@ func TestReason_IsRecorded(t *testing.T) {
 		i := slices.IndexFunc(attempts, func(a attempt) bool { return a.may })
 		t.Run(verb, func(t *testing.T) {
 			e, a := newEnv(t), attempts[i]
-			path := a.path
-			if a.target != nil {
-				path = strings.ReplaceAll(path, "{id}", a.target(t, e))
-			}
+			path, body := a.prepare(t, e)
 			e.Reset()
 			before := len(e.Trail.Entries())
 			e.headers = http.Header{httpapi.ReasonHeader: {reason}}
@@ -28,7 +25,7 @@ func TestReason_IsRecorded(t *testing.T) {
 			if method == "mutation" {
 				method = http.MethodPost
 			}
-			if got := e.ask(t, a.by, method, path, a.body); got.status >= 300 {
+			if got := e.ask(t, a.by, method, path, body); got.status >= 300 {
 				t.Fatal(got.body)
 			}
 			for _, event := range e.Events() {

@@ -43,6 +43,7 @@ type refused struct {
 // notOrdered are the verbs that are not management: they have no order of refusals, or one of their own.
 var notOrdered = []string{
 	"POST /api/auth/login", "POST /api/auth/logout", "POST /introspect", "POST /api/token-usage", "POST /v1/traces",
+	"POST /api/claim",
 }
 
 // docs/compatibility.md, "Order of refusals".
@@ -103,6 +104,7 @@ func orderOfRefusals() map[string][]refused {
 	all := map[string][]refused{}
 	orderUsers(all)
 	orderUsage(all)
+	orderClaims(all)
 	for pattern, owner := range map[string]v1alpha1.Subject{
 		"users/{user}":               {Kind: v1alpha1.SubjectUser, Name: "dave"},
 		"accounts/{account}":         {Kind: v1alpha1.SubjectAccount, Name: "lab"},

@@ -24,6 +24,7 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
+	"keywright.dev/keywright/internal/manage/claims"
 	"keywright.dev/keywright/internal/manage/login"
 	"keywright.dev/keywright/internal/manage/loginthrottle"
 	"keywright.dev/keywright/internal/manage/seenusers"
@@ -59,6 +60,7 @@ const (
 type env struct {
 	*fakeobjects.Fixture
 	http.Handler
+	links *fakeobjects.Links
 	// headers are sent with every request.
 	headers http.Header
 }
@@ -80,6 +82,11 @@ func newEnvWith(f *fakeobjects.Fixture, trail manage.Trail) *env {
 		Gate: f.Gate, Verifier: f.Verifier, Store: f.Store, Seen: database{}, Uses: f.Uses, Sessions: database{},
 		Trail: trail, Turns: database{}, Now: f.Time, Log: f.Logger(),
 	})
+	links := &fakeobjects.Links{}
+	handOvers := claims.New(claims.Config{
+		Gate: f.Gate, Verifier: f.Verifier, Users: everyone, Keys: apiKeys, Store: links, Objects: f.Store,
+		Throttle: loginthrottle.New(), Trail: trail, Now: f.Time, Log: f.Logger(),
+	})
 	mux := http.NewServeMux()
 	guard := &httpapi.Guard{Gate: f.Gate, Sessions: database{}, Database: database{}, Log: f.Logger()}
 	httpapi.Mount(mux, guard,
@@ -88,8 +95,8 @@ func newEnvWith(f *fakeobjects.Fixture, trail manage.Trail) *env {
 		})),
 		admin.Users(everyone),
 		admin.Reprice(tokenusage.New(tokenusage.Config{Gate: f.Gate, Trail: trail})),
-		keys.New(apiKeys), graphql.New(apiKeys, f.Logger()))
-	e := &env{Fixture: f, Handler: mux}
+		admin.Claims(handOvers), keys.New(apiKeys), graphql.New(apiKeys, f.Logger()))
+	e := &env{Fixture: f, Handler: mux, links: links}
 	e.populate()
 	e.Reset()
 	return e

@@ -15,8 +15,8 @@ import (
 const (
 	noStatus = "may not write a status, which decides which keys are accepted: needs verb restore on " +
 		"keys.keywright.dev in namespace "
-	noClaim = "may not set or change annotation keywright.dev/claim-until, which is for objects with a claim link: needs " +
-		"verb restore on keys.keywright.dev in namespace "
+	noClaim = "may not set or change annotation keywright.dev/claim-until, which is for objects with a claim link: " +
+		"needs verb restore on keys.keywright.dev in namespace "
 	noMark = "may not set, change or remove label keywright.dev/created-by, which marks the objects of the API: needs " +
 		"verb restore on keys.keywright.dev in namespace "
 )

@@ -97,5 +97,6 @@ func operations() map[string]map[string]operation {
 	maps.Copy(all, ofUsers())
 	maps.Copy(all, ofSessions())
 	maps.Copy(all, ofGraphQL())
+	maps.Copy(all, ofClaims())
 	return all
 }

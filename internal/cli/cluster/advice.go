@@ -38,7 +38,7 @@ var advice = map[string]string{
 	v1alpha1.ReasonBudgetWarning:  "nothing: requests are accepted; see what uses the budget: keywright admin token-usage",
 	v1alpha1.ReasonSecretGone:     "if a Secret should have a key again: {rotate}",
 	v1alpha1.ReasonIssuing:        "wait: {wait}; if that takes more than a minute: kubectl keywright doctor",
-	v1alpha1.ReasonAwaitingClaim:  "nothing: the first use of the claim link issues the key; see keywright admin claims list",
+	v1alpha1.ReasonAwaitingClaim:  "nothing: the claim link issues the key; see keywright admin claims list",
 	v1alpha1.ReasonRotating:       "nothing: the old key is accepted meanwhile",
 	v1alpha1.ReasonRevoking:       "nothing: the keys are refused already",
 	v1alpha1.ReasonRetrying:       "nothing, if what the message names passes by itself: it is tried again",

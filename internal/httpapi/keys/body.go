@@ -252,3 +252,14 @@ func (f *fields) policy(field string, raw json.RawMessage) *v1alpha1.Policy {
 	}
 	return nil
 }
+
+// ParseWanted reads a key to create from a field of a body, which has what a POST of keys takes.
+func ParseWanted(field string, raw json.RawMessage) (*apikeys.Wanted, error) {
+	var b body
+	if err := jsonbody.Parse(raw, &b); err != nil && err.Field == "" {
+		return nil, manage.InvalidField(field, "must be an object")
+	} else if err != nil {
+		return nil, manage.InvalidField(err.Field, err.Problem)
+	}
+	return b.wanted()
+}

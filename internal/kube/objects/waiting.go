@@ -8,8 +8,8 @@ import (
 	"keywright.dev/keywright/api/v1alpha1"
 )
 
-// An object waits for its first key as long as it has annotation AnnotationClaimUntil. A key that is recorded meanwhile
-// was shown to nobody: whoever shows one removes the annotation, before or after.
+// An object waits for its first key as long as it has annotation AnnotationClaimUntil. No key that is recorded
+// meanwhile was shown: the annotation is removed before or after a key is.
 
 // CreateWaiting creates o without a key. It sets what Create sets, and until when o waits for its first key.
 func (s *Store) CreateWaiting(ctx context.Context, o Object, until time.Time) error {
@@ -61,8 +61,8 @@ func (s *Store) stopWaiting(ctx context.Context, o Object) error {
 	})
 }
 
-// DeleteWaiting deletes an object if it waits for its first key, and returns it. It returns nil if the object is gone or
-// waits no more. A key that was recorded meanwhile is refused for good.
+// DeleteWaiting deletes an object if it waits for its first key, and returns it. It returns nil if the object is gone
+// or waits no more. A key that was recorded meanwhile is refused for good.
 func (s *Store) DeleteWaiting(ctx context.Context, id ID, uid string) (Object, error) {
 	o, err := s.present(ctx, id, uid)
 	if o == nil || err != nil {

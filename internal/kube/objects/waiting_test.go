@@ -66,7 +66,7 @@ var _ = Describe("An object that waits for its first key", func() {
 		}
 	})
 
-	It("is deleted with a key that nobody has seen", func(ctx SpecContext) {
+	It("is deleted with a key that was not shown", func(ctx SpecContext) {
 		for _, o := range waiting(ctx, "wally") {
 			id, uid := named(o)
 			unseen := generate()

@@ -25,7 +25,7 @@ const (
 	undoTimeout = 5 * time.Second
 )
 
-// Look returns what an open link offers. Anybody with the token may look: of the caller only the address counts.
+// Look returns what an open link offers. The token is enough: of the caller only the address counts.
 func (s *Service) Look(ctx context.Context, caller manage.Caller, read manage.Read[string]) (*Offer, error) {
 	e := entryOf(caller, audit.ClaimUse)
 	token, err := read.By(s.Gate, caller, errForbidden)
@@ -40,8 +40,8 @@ func (s *Service) Look(ctx context.Context, caller manage.Caller, read manage.Re
 	return &offer, nil
 }
 
-// Claim issues the key of an open link, ends the link, and returns the key, this once. Anybody with the token may: of
-// the caller only the address and the reason count.
+// Claim issues the key of an open link, ends the link, and returns the key, this once. The token is enough:
+// of the caller only the address and the reason count.
 func (s *Service) Claim(ctx context.Context, caller manage.Caller, read manage.Read[string]) (*Claimed, error) {
 	e := entryOf(caller, audit.ClaimUse)
 	token, err := read.By(s.Gate, caller, errForbidden)
@@ -75,7 +75,8 @@ func (s *Service) open(ctx context.Context, address, token string) (*link.Link, 
 		return nil, s.wrongToken(address)
 	}
 	s.Throttle.Succeeded("", address)
-	if s.expire(l); l.State != link.Open {
+	s.expire(l)
+	if l.State != link.Open {
 		return nil, errNoLink
 	}
 	return l, nil
@@ -143,7 +144,8 @@ func (s *Service) whyNotReserved(ctx context.Context, l *link.Link) error {
 	case now == nil:
 		return errNoLink
 	}
-	if s.expire(now); now.State != link.Open {
+	s.expire(now)
+	if now.State != link.Open {
 		return errNoLink
 	}
 	return errBusy
@@ -184,7 +186,7 @@ func (s *Service) giveUp(ctx context.Context, l *link.Link, attempt string, err 
 	return err
 }
 
-// finish marks the link as used. Without that, nobody sees the key: the link could be claimed again.
+// finish marks the link as used. Without that, the key is not shown: the link could be claimed again.
 func (s *Service) finish(ctx context.Context, l *link.Link, attempt string) error {
 	used, err := s.Store.Use(ctx, l.ID, attempt, s.Now())
 	switch {

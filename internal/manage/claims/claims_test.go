@@ -208,7 +208,7 @@ func TestClaim_StaysWithinRightsOfAnAPIKey(t *testing.T) {
 	want(t, err, manage.Forbidden, manage.NotPermitted+": a caller can only give what it holds")
 }
 
-// Whatever step a claim stops at, the link can be claimed again, and no key works that nobody has seen.
+// Whatever step a claim stops at, the link can be claimed again, and no key works that was not shown.
 func TestClaim_StoppedAtAnyStepIsNotLost(t *testing.T) {
 	stop := map[string]func(t *testing.T, e *env, c *claims.Created) (seen string){
 		"after the reservation": func(t *testing.T, e *env, c *claims.Created) string {
@@ -248,7 +248,7 @@ func TestClaim_StoppedAtAnyStepIsNotLost(t *testing.T) {
 	}
 }
 
-// A claim that stopped after the key leaves an object with a key that nobody has seen: it goes with the link.
+// A claim that stopped after the key leaves an object with a key that was not shown: it goes with the link.
 func TestSettle_DeletesObjectWithUnseenKey(t *testing.T) {
 	onEach(t, func(t *testing.T, e *env, c *claims.Created) {
 		reserve(t, e, c)
@@ -354,7 +354,7 @@ func TestClaim_NeverReplacesAKeyThatWasShown(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
-		"expired": func(t *testing.T, e *env, c *claims.Created) { t.Helper(); e.Pass(claims.MaxLifetime) },
+		"expired": func(t *testing.T, e *env, _ *claims.Created) { t.Helper(); e.Pass(claims.MaxLifetime) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			onEach(t, func(t *testing.T, e *env, c *claims.Created) {

@@ -71,6 +71,11 @@ func checkLifetime(d time.Duration) error {
 	if d == 0 || d >= MinLifetime && d <= MaxLifetime && d%time.Second == 0 {
 		return nil
 	}
+	return InvalidLifetime()
+}
+
+// InvalidLifetime returns the error for a lifetime that is out of bounds.
+func InvalidLifetime() error {
 	seconds := func(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
 	return manage.InvalidField(FieldLifetime, "must be from "+seconds(MinLifetime)+" to "+seconds(MaxLifetime))
 }
@@ -113,8 +118,9 @@ func (s *Service) add(ctx context.Context, l *link.Link, token string) error {
 	case err != nil:
 		return unavailable(err)
 	case !added:
-		return manage.Errorf(manage.Conflict, "There are too many open claim links: at most %d of one creator and %d in all. "+
-			"Withdraw some, or wait until they end", link.MaxOpenOfCreator, link.MaxOpen)
+		return manage.Errorf(manage.Conflict, "There are too many open claim links: "+
+			"at most %d of one creator and %d in all. Withdraw some, or wait until they end",
+			link.MaxOpenOfCreator, link.MaxOpen)
 	}
 	return nil
 }

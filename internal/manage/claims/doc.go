@@ -10,9 +10,9 @@
 // A claim reserves the link for a minute, issues the key, marks the link as used, and only then returns the key. Each
 // step is one conditional write, so of several claims on any number of replicas one succeeds.
 //
-//   - An end of the server before the link is marked loses nothing: nobody has seen a key. When the reservation is over,
+//   - An end of the server before the link is marked loses nothing: no key was shown. When the reservation is over,
 //     the link can be claimed again. A key that was recorded already is replaced: as long as the object has annotation
-//     keywright.dev/claim-until, no key of it was shown to anybody.
+//     keywright.dev/claim-until, no key of it was shown.
 //   - A key that is issued in another way, such as a rotation, removes that annotation first. The link is void then.
 //   - After the link is marked, the reply is the only place for the key, as everywhere in management.
 //

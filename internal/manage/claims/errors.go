@@ -11,7 +11,8 @@ var errForbidden = &manage.Error{Kind: manage.Forbidden, Text: "Admin access req
 // errNoLink is the one error for a token without an open link, whatever the reason.
 var errNoLink = &manage.Error{
 	Kind: manage.NotFound,
-	Text: "This claim link can't be used: it was used or withdrawn, its time is over, or it is not complete. Ask for another",
+	Text: "This claim link can't be used: it was used or withdrawn, its time is over, or it is not complete. " +
+		"Ask for another",
 }
 
 var errBusy = &manage.Error{

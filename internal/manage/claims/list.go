@@ -51,7 +51,7 @@ func (s *Service) mayWrite(caller manage.Caller, l *link.Link) bool {
 	return known && s.Keys.MayWrite(caller, subject)
 }
 
-// Withdraw ends an open link, and deletes the object that waits for it. The caller needs the right to delete the object.
+// Withdraw ends an open link, and deletes the object that waits for it. The caller needs the right to do the latter.
 func (s *Service) Withdraw(ctx context.Context, caller manage.Caller, id string) error {
 	e := entryOf(caller, audit.ClaimWithdraw)
 	e.Target = "Claim/" + keyformat.Redact(id, s.Verifier.IsKey)
@@ -73,9 +73,10 @@ func (s *Service) withdraw(ctx context.Context, caller manage.Caller, e *audit.E
 		return manage.Errorf(manage.NotFound, "Claim link not found")
 	}
 	e.Target, e.Detail = target(l), detail(l)
-	if s.expire(l); l.State != link.Open {
-		return manage.Errorf(manage.Conflict, "The claim link is not open any more: it is %s since %s",
-			l.State, l.EndedAt.UTC().Format(time.RFC3339))
+	s.expire(l)
+	if l.State != link.Open {
+		return manage.Errorf(manage.Conflict, "The claim link is not open any more: it is %s since %s", l.State,
+			l.EndedAt.UTC().Format(time.RFC3339))
 	}
 	ended, err := s.Store.End(ctx, l.ID, "", link.Withdrawn, s.Now())
 	switch {

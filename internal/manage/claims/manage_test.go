@@ -14,6 +14,7 @@ import (
 )
 
 func TestCreate_Refuses(t *testing.T) {
+	const alice, outOfBounds = fakeobjects.AliceKey, "expires_in_seconds: must be from 300 to 604800"
 	e := newEnv(t)
 	for name, c := range map[string]struct {
 		by   string
@@ -21,20 +22,22 @@ func TestCreate_Refuses(t *testing.T) {
 		kind manage.Kind
 		text string
 	}{
-		"too short":      {fakeobjects.AliceKey, claims.Wanted{Username: "Zoe", Lifetime: time.Minute}, manage.Invalid, "expires_in_seconds: must be from 300 to 604800"},
-		"too long":       {fakeobjects.AliceKey, claims.Wanted{Username: "Zoe", Lifetime: claims.MaxLifetime + time.Second}, manage.Invalid, "expires_in_seconds: must be"},
-		"negative":       {fakeobjects.AliceKey, claims.Wanted{Username: "Zoe", Lifetime: -time.Hour}, manage.Invalid, "expires_in_seconds: must be"},
-		"no name":        {fakeobjects.AliceKey, claims.Wanted{}, manage.Invalid, "Username is required"},
-		"a reserved one": {fakeobjects.AliceKey, claims.Wanted{Username: "admin"}, manage.Invalid, "Username 'admin' is reserved"},
-		"a key as name":  {fakeobjects.AliceKey, claims.Wanted{Username: fakeobjects.BootstrapKey}, manage.Invalid, "Invalid username: it is a key"},
+		"too short":      {alice, claims.Wanted{Username: "Zoe", Lifetime: time.Minute}, manage.Invalid, outOfBounds},
+		"too long":       {alice, claims.Wanted{Username: "Zoe", Lifetime: 170 * time.Hour}, manage.Invalid, outOfBounds},
+		"negative":       {alice, claims.Wanted{Username: "Zoe", Lifetime: -time.Hour}, manage.Invalid, outOfBounds},
+		"no name":        {alice, claims.Wanted{}, manage.Invalid, "Username is required"},
+		"a reserved one": {alice, claims.Wanted{Username: "admin"}, manage.Invalid, "Username 'admin' is reserved"},
+		"a key as name": {
+			alice, claims.Wanted{Username: fakeobjects.BootstrapKey}, manage.Invalid, "Invalid username: it is a key",
+		},
 		"no display name": {
-			fakeobjects.AliceKey, claims.Wanted{Subject: ci, Key: &apikeys.Wanted{}}, manage.Invalid, "name: is required",
+			alice, claims.Wanted{Subject: ci, Key: &apikeys.Wanted{}}, manage.Invalid, "name: is required",
 		},
 		"an admin, by a plain user": {bobKey, claims.Wanted{Username: "Zoe"}, manage.Forbidden, "Admin access required"},
 		"a key of others, by a plain user": {
 			bobKey, claims.Wanted{Subject: ci, Key: &apikeys.Wanted{Name: "x"}}, manage.Forbidden, manage.NotPermitted,
 		},
-		"anonymous": {"no-key-of-anybody", claims.Wanted{Username: "Zoe"}, manage.Forbidden, "Admin access required"},
+		"anonymous": {"a-key-that-is-unknown", claims.Wanted{Username: "Zoe"}, manage.Forbidden, "Admin access required"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := e.Create(t.Context(), e.by(c.by), given(&c.w))
@@ -58,7 +61,7 @@ func TestCreate_TakesNameOnce(t *testing.T) {
 	want(t, err, manage.Conflict, "User 'Zoe' already exists")
 }
 
-// Without a link, nobody could get the key of the object.
+// Without a link, the object would never get a key.
 func TestCreate_UndoesObjectWithoutLink(t *testing.T) {
 	for kind, w := range kinds {
 		t.Run(string(kind), func(t *testing.T) {
@@ -95,12 +98,14 @@ func TestWithdraw_DeletesTheObject(t *testing.T) {
 		if err := e.Withdraw(t.Context(), e.admin(), c.ID); err != nil || e.exists(t, c) {
 			t.Fatalf("the object stays: %v", err)
 		}
-		want(t, e.Withdraw(t.Context(), e.admin(), c.ID), manage.Conflict, "The claim link is not open any more: it is withdrawn")
-		_, err := e.claim(t, c)
+		err := e.Withdraw(t.Context(), e.admin(), c.ID)
+		want(t, err, manage.Conflict, "The claim link is not open any more: it is withdrawn since")
+		_, err = e.claim(t, c)
 		want(t, err, manage.NotFound, noLink)
 		events := e.Events()
-		if last := events[len(events)-1]; last.Message != "Deleted: its claim link was withdrawn by User/alice through the API" {
-			t.Errorf("%+v", last)
+		last := events[len(events)-1].Message
+		if last != "Deleted: its claim link was withdrawn by User/alice through the API" {
+			t.Error(last)
 		}
 	})
 }

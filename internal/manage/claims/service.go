@@ -73,7 +73,7 @@ type Created struct {
 	Token manage.Secret
 }
 
-// Offer is what anybody with a link may know before the claim.
+// Offer is what the holder of a link may know before the claim.
 type Offer struct {
 	Kind link.Kind
 	// Subject is whom the key will speak as, and Name the name of the API key, or empty.

@@ -55,7 +55,7 @@ func (s *Service) endInTime(ctx context.Context, l *link.Link) bool {
 }
 
 // settle deletes the object of a link that has ended unused, if the object waits for it. What fails is tried again by
-// Run. The object of a void link stays: somebody else has decided on it.
+// Run. The object of a void link stays: another operation has decided on it.
 func (s *Service) settle(ctx context.Context, l *link.Link, message string) {
 	if l.State != link.Void {
 		deleted, err := s.Objects.DeleteWaiting(ctx, objectOf(l), l.UID)

@@ -11,8 +11,8 @@ import (
 	"keywright.dev/keywright/internal/manage"
 )
 
-// CreateWaiting is Create without a key: the AdminUser waits for IssueWaiting until a time. It leaves the audit entry to
-// the caller of this function.
+// CreateWaiting is Create without a key: the AdminUser waits for IssueWaiting until a time. It leaves the audit entry
+// to the caller of this function.
 func (s *Service) CreateWaiting(
 	ctx context.Context, caller manage.Caller, name string, until time.Time,
 ) (*v1alpha1.AdminUser, error) {

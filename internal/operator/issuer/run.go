@@ -193,8 +193,8 @@ func (t *Target) restored(keys []lifecycle.Key) bool {
 // issuing the key.
 const apiTimeout = 10 * time.Second
 
-// awaitUntil returns until when to wait for the API to issue the key, at once or when its link is claimed. It is zero when the API did not create the
-// object, or did not issue a key in time.
+// awaitUntil returns until when to wait for the API to issue the key, at once or when its link is claimed. It is zero
+// when the API did not create the object, or did not issue a key in time.
 func (r *run) awaitUntil() time.Time {
 	t := r.target
 	if !t.Spec.ByAPI || t.Object.GetLabels()[v1alpha1.LabelCreatedBy] != v1alpha1.CreatedByAPI {

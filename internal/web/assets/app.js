@@ -82,6 +82,16 @@ function filterList(input) {
   announce(shown + " shown");
 }
 
+// takeFragment moves the fragment of the address, which is a secret, into a form, and sends that. The address in the
+// history is left without it.
+function takeFragment(form) {
+  const token = location.hash.slice(1);
+  if (token === "") return;
+  history.replaceState(null, "", location.pathname);
+  form.elements[form.dataset.fragment].value = token;
+  form.requestSubmit();
+}
+
 document.addEventListener("click", (event) => {
   const target = event.target.closest("[data-copy], [data-dialog], [data-close]");
   if (!target) return;
@@ -109,4 +119,5 @@ addEventListener("pageshow", () => {
 
 document.documentElement.classList.add("script");
 showTimes();
+document.querySelectorAll("form[data-fragment]").forEach(takeFragment);
 setInterval(countDown, 1000);

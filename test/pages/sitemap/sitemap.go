@@ -51,6 +51,8 @@ func Pages() []Page {
 		{Name: "signed-in", Route: "/register", Address: at("/register")},
 		{Name: "overview", Route: "/{$}", Address: at("/")},
 		{Name: "overview-user", Route: "/{$}", Address: at("/"), Reader: User},
+		{Name: "claim", Route: "/claim", Address: at("/claim"), Reader: Anonymous, Picture: true, Narrow: true},
+		{Name: "claims", Route: "/claims", Address: at("/claims"), Picture: true},
 		{Name: "absent", Address: at("/no-such-page"), Reader: User, Status: 404},
 	}
 }
