@@ -198,7 +198,7 @@ func (s *managementServices) apiGroups() []httpapi.Group {
 // pageGroups is the one list of the groups of pages.
 func (s *managementServices) pageGroups() []httpapi.Group {
 	return []httpapi.Group{
-		account.New(s.logins),
+		account.New(account.Services{Login: s.logins, Keys: s.keys, Users: s.users, Usage: s.usage}),
 		webusage.New(s.usage, s.database.budgets),
 		webclaims.New(s.claims),
 	}

@@ -1,7 +1,6 @@
 package httpapi_test
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"maps"
@@ -21,13 +20,11 @@ import (
 	"keywright.dev/keywright/internal/httpapi/graphql"
 	"keywright.dev/keywright/internal/httpapi/keys"
 	"keywright.dev/keywright/internal/httpapi/openapi"
-	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/manage/claims"
 	"keywright.dev/keywright/internal/manage/login"
 	"keywright.dev/keywright/internal/manage/loginthrottle"
-	"keywright.dev/keywright/internal/manage/seenusers"
 	"keywright.dev/keywright/internal/manage/tokenusage"
 	"keywright.dev/keywright/internal/manage/users"
 	"keywright.dev/keywright/test/fakeobjects"
@@ -149,22 +146,8 @@ func (e *env) recorded(plaintext string) v1alpha1.KeyStatus {
 	}
 }
 
-// database is what the services need of a database, without content.
-type database struct{}
-
-func (database) Err() error                                            { return nil }
-func (database) Touch(context.Context, string) bool                    { return false }
-func (database) All(context.Context) ([]seenusers.User, error)         { return nil, nil }
-func (database) Find(context.Context, string) (*seenusers.User, error) { return nil, nil }
-func (database) Remove(context.Context, string) (bool, error)          { return false, nil }
-func (database) End(context.Context, string) error                     { return nil }
-func (database) EndForUser(context.Context, string) error              { return nil }
-func (database) Begin(context.Context, string, pepper.Digest) (string, error) {
-	return "a-cookie", nil
-}
-func (database) Turn(ctx context.Context, _ string, do func(context.Context) error) error {
-	return do(ctx)
-}
+// database has nothing.
+type database = fakeobjects.EmptyDatabase
 
 // outcome is a reply on any surface. GraphQL replies with status 200 and a code for each status.
 type outcome struct {

@@ -23,11 +23,9 @@ import (
 	"keywright.dev/keywright/internal/httpapi/admin"
 	"keywright.dev/keywright/internal/httpapi/graphql"
 	"keywright.dev/keywright/internal/httpapi/keys"
-	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/manage/login"
 	"keywright.dev/keywright/internal/manage/loginthrottle"
-	"keywright.dev/keywright/internal/manage/seenusers"
 	"keywright.dev/keywright/internal/manage/users"
 	"keywright.dev/keywright/test/fakeobjects"
 )
@@ -96,20 +94,8 @@ func (l nameLog) Record(name, from string, _ time.Time) {
 	l.names, l.froms = append(l.names, name), append(l.froms, from)
 }
 
-// database is what management needs of a database, without content.
-type database struct{}
-
-func (database) Err() error                                                   { return nil }
-func (database) Touch(context.Context, string) bool                           { return false }
-func (database) Begin(context.Context, string, pepper.Digest) (string, error) { return "session", nil }
-func (database) End(context.Context, string) error                            { return nil }
-func (database) EndForUser(context.Context, string) error                     { return nil }
-func (database) All(context.Context) ([]seenusers.User, error)                { return nil, nil }
-func (database) Find(context.Context, string) (*seenusers.User, error)        { return nil, nil }
-func (database) Remove(context.Context, string) (bool, error)                 { return false, nil }
-func (database) Turn(ctx context.Context, _ string, do func(context.Context) error) error {
-	return do(ctx)
-}
+// database has nothing.
+type database = fakeobjects.EmptyDatabase
 
 // sender is who sends a request: the address of the peer, as net/http has it, and headers.
 type sender struct {

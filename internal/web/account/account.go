@@ -5,7 +5,10 @@ import (
 	"net/http"
 
 	"keywright.dev/keywright/internal/httpapi"
+	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/manage/login"
+	"keywright.dev/keywright/internal/manage/tokenusage"
+	"keywright.dev/keywright/internal/manage/users"
 	"keywright.dev/keywright/internal/web"
 )
 
@@ -18,21 +21,25 @@ var (
 	overviewView = web.NewView(files, "templates/overview.html")
 )
 
+// Services are the use cases of the pages.
+type Services struct {
+	Login *login.Service
+	Keys  *apikeys.Service
+	Users *users.Service
+	Usage *tokenusage.Service
+}
+
 type pages struct {
-	login *login.Service
+	Services
 }
 
 // New serves the pages about the caller.
-func New(service *login.Service) httpapi.Group {
-	p := &pages{service}
+func New(s Services) httpapi.Group {
+	p := &pages{s}
 	return httpapi.Group{API: web.API, Routes: []httpapi.Route{
 		web.Get("/{$}", p.overview),
 		web.Open(http.MethodGet, web.Register, p.register),
 		web.Open(http.MethodPost, web.Register, p.save),
 		web.Open(http.MethodPost, "/sign-out", p.signOut),
 	}}
-}
-
-func (p *pages) overview(c *httpapi.Call) {
-	web.Render(c, web.Page{Title: "Overview", Section: web.Overview, View: overviewView})
 }

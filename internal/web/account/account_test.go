@@ -7,18 +7,38 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/manage/login"
 	"keywright.dev/keywright/internal/manage/loginthrottle"
+	"keywright.dev/keywright/internal/manage/tokenusage"
+	"keywright.dev/keywright/internal/manage/usage"
+	"keywright.dev/keywright/internal/manage/users"
 	"keywright.dev/keywright/internal/web/account"
 	"keywright.dev/keywright/test/fakeobjects"
 	"keywright.dev/keywright/test/pagekit"
 )
 
-// memory begins sessions, or fails to.
-type memory struct{ err error }
+// memory begins sessions, or fails to, and has the token usage of a day.
+type memory struct {
+	fakeobjects.EmptyDatabase
+	usage.Store
+	err error
+}
+
+func (m *memory) Report(context.Context, usage.Query) (*usage.Report, error) {
+	report := &usage.Report{}
+	report.Calls, report.Cost = 3, new(1_250_000_000*usage.Money(1000))
+	return report, m.err
+}
+
+func (m *memory) TopJobs(context.Context, time.Time, int) ([]usage.Line, error) { return nil, m.err }
 
 func (m *memory) Begin(context.Context, string, pepper.Digest) (string, error) {
 	return "a-new-session", m.err
@@ -28,9 +48,19 @@ func (m *memory) End(context.Context, string) error { return m.err }
 func newSite(t *testing.T) (*pagekit.Site, *memory) {
 	t.Helper()
 	f, m := fakeobjects.NewFixture(t), &memory{}
-	return pagekit.New(f, account.New(login.New(login.Config{
-		Gate: f.Gate, Sessions: m, Throttle: loginthrottle.New(), Trail: f.Trail, Now: f.Time,
-	}))), m
+	return pagekit.New(f, account.New(account.Services{
+		Login: login.New(login.Config{
+			Gate: f.Gate, Sessions: m, Throttle: loginthrottle.New(), Trail: f.Trail, Now: f.Time,
+		}),
+		Keys: apikeys.New(apikeys.Config{
+			Gate: f.Gate, Verifier: f.Verifier, Store: f.Store, Uses: f.Uses, Trail: f.Trail, Now: f.Time, Log: f.Logger(),
+		}),
+		Users: users.New(users.Config{
+			Gate: f.Gate, Verifier: f.Verifier, Store: f.Store, Seen: m, Uses: f.Uses, Sessions: m, Trail: f.Trail,
+			Turns: m, Now: f.Time, Log: f.Logger(),
+		}),
+		Usage: tokenusage.New(tokenusage.Config{Gate: f.Gate, Store: m, Now: f.Time}),
+	})), m
 }
 
 func cookies(r *pagekit.Reply) string { return strings.Join(r.Header()["Set-Cookie"], "\n") }
@@ -149,6 +179,35 @@ func TestRegister_AsksAgainWithTheSessionAfterALink(t *testing.T) {
 	if reply.Find(`meta[http-equiv="refresh"]`).AttrOr("content", "") != "0" {
 		t.Error(reply.Body)
 	}
+}
+
+func TestOverview_OfAnAdmin(t *testing.T) {
+	site, _ := newSite(t)
+	ends := metav1.NewTime(site.Time().Add(24 * time.Hour))
+	subject := v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}
+	site.PutKey("one", subject, "the-first-key-of-an-account", func(k *v1alpha1.APIKey) { k.Spec.ExpiresAt = &ends })
+	site.PutKey("two", subject, "the-second-key-of-an-account", func(k *v1alpha1.APIKey) {
+		k.Spec.State = v1alpha1.StateDisabled
+	})
+	r := site.Get(t, pagekit.Bootstrap, "/")
+	r.Has(t, 200, "API keys accepted1", "End within 7 days1", "Disabled1", "AI cost, last 30 days$1,250.00")
+	if r.Find(`.badge-warn`).Length() == 0 {
+		t.Error("a key that ends soon is not marked")
+	}
+}
+
+func TestOverview_OfOthers(t *testing.T) {
+	site, _ := newSite(t)
+	site.Get(t, pagekit.Named("dora"), "/").Has(t, 200, "A name alone proves nothing", "Sign in with a key")
+	bob := v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "bob"}
+	site.PutKey("one", bob, "the-first-key-of-bob-of-all", nil)
+	site.Get(t, pagekit.WithKey("the-first-key-of-bob-of-all"), "/").Has(t, 200, "You are bob.")
+}
+
+func TestOverview_WithoutTheDatabase(t *testing.T) {
+	site, m := newSite(t)
+	m.err = errors.New("the database is away")
+	site.Get(t, pagekit.Alice, "/").Has(t, 503, "Try again")
 }
 
 func TestSignOut_EndsSession(t *testing.T) {

@@ -62,7 +62,7 @@ func (p *pages) save(c *httpapi.Call) {
 		web.SeeOther(c, next, web.NameSaved)
 		return
 	}
-	session, err := p.login.Begin(c.R.Context(), typed.Username, form.Get("api_key"), c.Gate.ClientAddress(c.R))
+	session, err := p.Login.Begin(c.R.Context(), typed.Username, form.Get("api_key"), c.Gate.ClientAddress(c.R))
 	var refusal *manage.Error
 	switch {
 	case err == nil:
@@ -113,7 +113,7 @@ func localPath(path string) string {
 }
 
 func (p *pages) signOut(c *httpapi.Call) {
-	if err := p.login.End(c.R.Context(), credential.Session(c.R.Header), c.Gate.ClientAddress(c.R)); err != nil {
+	if err := p.Login.End(c.R.Context(), credential.Session(c.R.Header), c.Gate.ClientAddress(c.R)); err != nil {
 		web.Fail(c, err)
 		return
 	}
