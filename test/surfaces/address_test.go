@@ -184,6 +184,7 @@ var mentions = map[string]string{
 	"internal/gate/reverseproxy/exchange.go": "describes the client to the app",
 	"internal/gate/reverseproxy/header.go":   "describes the client to the app",
 	"internal/config/runtime.go":             "explains a setting",
+	"internal/config/descriptions.go":        "describes settings",
 }
 
 var addressWord = regexp.MustCompile(`\bRemoteAddr\b|\bForwardedFor\b|\bRealIP\b|(?i)x-forwarded-for|x-real-ip`)
