@@ -52,7 +52,7 @@ func takePictures(t *testing.T, b *browser.Browser, s *site.Site) {
 			p := tabs[page.Reader]
 			p.Open(s.ServerURL + page.Address(s.Facts))
 			name := filepath.Join(pictures, page.Name+"-"+shot.suffix+".webp")
-			if err := os.WriteFile(name, p.Picture(limit), 0o644); err != nil { //nolint:gosec // a public file
+			if err := os.WriteFile(name, p.Picture(limit), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}

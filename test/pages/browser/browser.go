@@ -16,7 +16,7 @@ import (
 )
 
 // patience is the deadline of everything that is waited for.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // Browser is a running Chromium.
 type Browser struct {
