@@ -28,15 +28,22 @@ var flows = []struct {
 	{"a session that ended in the middle", endedSession},
 	{"a name without a key", savedName},
 	{"users of the company's proxy", proxyUser},
+	{"an admin is made, rotated, demoted and deleted", adminLifecycle},
+	{"a seen user becomes an admin", seenUser},
+	{"one's own account", ownAccount},
+	{"refused names", refusedNames},
+	{"filters of users", usersFilters},
 }
 
 func playFlows(t *testing.T, b *browser.Browser, s *site.Site) {
 	for _, f := range flows {
-		t.Run(f.name, func(t *testing.T) {
-			t.Run("with scripts", func(t *testing.T) { f.play(&flow{t, s, b, false, "-js"}) })
-			t.Run("without scripts", func(t *testing.T) { f.play(&flow{t, s, b, true, "-plain"}) })
-		})
+		t.Run(f.name, func(t *testing.T) { playFlow(t, b, s, f.play) })
 	}
+}
+
+func playFlow(t *testing.T, b *browser.Browser, s *site.Site, play func(*flow)) {
+	t.Run("with scripts", func(t *testing.T) { play(&flow{t, s, b, false, "-js"}) })
+	t.Run("without scripts", func(t *testing.T) { play(&flow{t, s, b, true, "-plain"}) })
 }
 
 // person returns the window of an anonymous caller with an address of its own: failed sign-ins are counted by address.

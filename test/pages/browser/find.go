@@ -166,6 +166,12 @@ func (p *Page) Secret() string {
 	return keys[0]
 }
 
+// HTML returns the source of the document as it is now. It must not be printed.
+func (p *Page) HTML() string {
+	p.t.Helper()
+	return decode[string](p.tab, "document.documentElement.outerHTML")
+}
+
 // Text returns what the part shows, with single spaces between words.
 func (in *Part) Text() string {
 	in.t.Helper()

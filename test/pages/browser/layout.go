@@ -18,7 +18,9 @@ func (p *Page) Overflow() []string {
 				if (getComputedStyle(p).overflowX !== "visible") return true;
 			return false;
 		};
-		const isWide = e => e.checkVisibility() && e.getBoundingClientRect().right > width + 0.5 && !boxed(e);
+		const spills = e => e.clientWidth > 1 && e.scrollWidth > e.clientWidth;
+		const isWide = e => e.checkVisibility() && !boxed(e) &&
+			(e.getBoundingClientRect().right > width + 0.5 || spills(e));
 		const wide = [...document.body.querySelectorAll("*")].filter(isWide).filter(e => ![...e.children].some(isWide));
 		const shown = wide.slice(0, 5).map(e => e.outerHTML.slice(0, 150));
 		return ["the document is " + root.scrollWidth + " px wide"].concat(shown);

@@ -3,6 +3,7 @@
 package sitemap
 
 import (
+	"net/url"
 	"slices"
 )
 
@@ -49,10 +50,20 @@ func Pages() []Page {
 		{Name: "docs", Route: "/docs", Address: at("/docs"), Reader: Anonymous, Plain: true},
 		{Name: "register", Route: "/register", Address: at("/register"), Reader: Anonymous, Picture: true},
 		{Name: "signed-in", Route: "/register", Address: at("/register")},
-		{Name: "overview", Route: "/{$}", Address: at("/")},
+		{Name: "overview", Route: "/{$}", Address: at("/"), Picture: true, Narrow: true},
 		{Name: "overview-user", Route: "/{$}", Address: at("/"), Reader: User},
 		{Name: "claim", Route: "/claim", Address: at("/claim"), Reader: Anonymous, Picture: true, Narrow: true},
 		{Name: "claims", Route: "/claims", Address: at("/claims"), Picture: true},
+		{Name: "usage", Route: "/usage", Address: at("/usage"), Picture: true, Narrow: true},
+		{Name: "usage-grouped", Route: "/usage", Address: at("/usage?group_by=model")},
+		{Name: "usage-refused", Route: "/usage", Address: at("/usage?start_date=never"), Status: 400},
+		{Name: "usage-forbidden", Route: "/usage", Address: at("/usage"), Reader: User, Status: 403},
+		{Name: "budgets", Route: "/usage/budgets", Address: at("/usage/budgets"), Picture: true},
+		{
+			Name: "job", Route: "/usage/jobs/{job}", Picture: true,
+			Address: func(f Facts) string { return "/usage/jobs/" + url.PathEscape(f.Job) },
+		},
+		{Name: "job-absent", Route: "/usage/jobs/{job}", Address: at("/usage/jobs/no-such-job"), Status: 404},
 		{Name: "absent", Address: at("/no-such-page"), Reader: User, Status: 404},
 	}
 }
