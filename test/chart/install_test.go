@@ -179,7 +179,7 @@ var _ = Describe("On an API server", Ordered, func() {
 			Expect(err).NotTo(HaveOccurred())
 			byKustomize := live(ctx, decode(built))
 			remove(ctx, decode(built))
-			expectEqual(comparable(byHelm), comparable(byKustomize))
+			expectEqual(likeForLike(byHelm), likeForLike(byKustomize))
 		})
 	}
 

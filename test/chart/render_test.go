@@ -2,6 +2,7 @@ package chart
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -74,7 +75,7 @@ func decode(manifests string) objects {
 	for decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(manifests), 4096); ; {
 		o := &unstructured.Unstructured{}
 		err := decoder.Decode(o)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return found
 		}
 		Expect(err).NotTo(HaveOccurred())
@@ -94,9 +95,10 @@ func template(ctx context.Context, args ...string) objects {
 	return decode(manifests)
 }
 
-// comparable removes what differs on purpose. Helm has an annotation to keep objects, and a namespace is created before
-// the chart. Kustomize restarts Pods for other namespaces by the name of a ConfigMap, and the chart has them in a flag.
-func comparable(all objects) objects {
+// likeForLike removes what differs on purpose. Helm has an annotation to keep objects, and a namespace is created
+// before the chart. Kustomize restarts Pods for other namespaces by the name of a ConfigMap, and the chart has them in a
+// flag.
+func likeForLike(all objects) objects {
 	GinkgoHelper()
 	found, listed := objects{}, ""
 	for key, o := range all {
@@ -163,9 +165,9 @@ var _ = Describe("The chart and kustomize", func() {
 		It("render the same objects of profile "+p.values, func(ctx SpecContext) {
 			built, err := plane.Kubectl(ctx, "kustomize", p.folder())
 			Expect(err).NotTo(HaveOccurred())
-			byHelm := comparable(template(ctx, "-f", profiles+"/"+p.values+".yaml"))
+			byHelm := likeForLike(template(ctx, "-f", profiles+"/"+p.values+".yaml"))
 			Expect(len(byHelm)).To(BeNumerically(">", 30))
-			expectEqual(byHelm, comparable(decode(built)))
+			expectEqual(byHelm, likeForLike(decode(built)))
 		})
 	}
 

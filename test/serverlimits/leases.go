@@ -77,7 +77,7 @@ func (i *Installation) leaseSpecs() {
 		Expect(kit.Refusal(generated("keywright-"))).To(HavePrefix(notOfAServer("keywright-")))
 	})
 
-	It("lists Leases, gets, replaces and deletes none, and has no right to those of another namespace", func(ctx SpecContext) {
+	It("lists Leases, gets, replaces and deletes none, and has no right elsewhere", func(ctx SpecContext) {
 		own := i.lease("keywright-server-b")
 		Expect(i.Plane.Client.Create(ctx, own)).To(Succeed())
 		DeferCleanup(i.remove, i.lease("keywright-server-b"))
