@@ -2,7 +2,6 @@ package main
 
 import (
 	"io"
-	"os"
 
 	"keywright.dev/keywright/internal/program"
 )
@@ -30,7 +29,7 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 	if err := program.Parse(flags, args); err != nil {
 		return nil, err
 	}
-	o.Complete(os.Getenv)
+	o.Complete(program.Getenv)
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}

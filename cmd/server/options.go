@@ -1,9 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"io"
-	"os"
 	"time"
 
 	"keywright.dev/keywright/internal/database"
@@ -66,10 +64,7 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 	if err := program.Parse(flags, args); err != nil {
 		return nil, err
 	}
-	o.Complete(os.Getenv)
-	o.database = cmp.Or(o.database, os.Getenv(databaseVariable))
-	o.pricesFile = cmp.Or(o.pricesFile, os.Getenv(pricesFileVariable))
-	if err := o.setUpstream(*upstream); err != nil {
+	if err := o.complete(*upstream); err != nil {
 		return nil, err
 	}
 	if err := o.Validate(); err != nil {
@@ -78,12 +73,24 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 	return o, nil
 }
 
+// complete sets what the environment has.
+func (o *options) complete(upstream string) (err error) {
+	o.Complete(program.Getenv)
+	if o.database, err = program.LineOr("database", o.database, databaseVariable); err != nil {
+		return err
+	}
+	if o.pricesFile, err = program.LineOr("prices-file", o.pricesFile, pricesFileVariable); err != nil {
+		return err
+	}
+	return o.setUpstream(upstream)
+}
+
 // setUpstream does not repeat the URL in its error, as the flag parser would: the URL may hold a password.
 func (o *options) setUpstream(raw string) error {
 	if raw == "" {
 		return nil
 	}
-	upstream, err := reverseproxy.ParseUpstream(raw)
+	upstream, err := reverseproxy.ParseUpstream(program.OneLine(raw))
 	if err != nil {
 		return program.Misused("--upstream: %v", err)
 	}

@@ -52,7 +52,7 @@ func (f *Flags) AddTo(set *pflag.FlagSet) {
 // setNamespaces keeps empty names for Validate to reject: an accidentally empty list must not mean all
 // namespaces.
 func (f *Flags) setNamespaces(list string) error {
-	f.KeyNamespaces = strings.Split(list, ",")
+	f.KeyNamespaces = strings.Split(OneLine(list), ",")
 	return nil
 }
 

@@ -31,7 +31,7 @@ type Console struct {
 
 // OfProcess returns the console of this process.
 func OfProcess() Console {
-	return Console{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Now: time.Now}
+	return Console{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: program.Getenv, Now: time.Now}
 }
 
 // Exit codes.
