@@ -147,8 +147,9 @@ var (
 	aKey  = regexp.MustCompile(`ak_[0-9A-Za-z]{46}`)
 	anID  = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 	aTime = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
-	// aPrefix is what is shown of a key, and aName the generated name of an object.
+	// aPrefix and aKeyID are what is shown of a key, and aName the generated name of an object.
 	aPrefix = regexp.MustCompile(`ak_[0-9A-Za-z]{9}\b`)
+	aKeyID  = regexp.MustCompile(`(key_id: )[0-9a-f]{16}\b`)
 	aName   = regexp.MustCompile(`(name: [a-z-]+-)[a-z0-9]{5}\b`)
 )
 
@@ -157,6 +158,7 @@ func (p *session) stable(text string) string {
 	// 46 characters do not fit into a page, and look like a key that leaked.
 	text = aKey.ReplaceAllString(text, "ak_…")
 	text = aPrefix.ReplaceAllString(text, "ak_Ab3dEf7hJ")
+	text = aKeyID.ReplaceAllString(text, "${1}1f2e3d4c5b6a7988")
 	text = aName.ReplaceAllString(text, "${1}x7k2p")
 	text = anID.ReplaceAllStringFunc(text, func(id string) string {
 		if !slices.Contains(p.ids, id) {
