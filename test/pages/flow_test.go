@@ -33,6 +33,8 @@ var flows = []struct {
 	{"one's own account", ownAccount},
 	{"refused names", refusedNames},
 	{"filters of users", usersFilters},
+	{"a claim link", claimLink},
+	{"a withdrawn claim link", withdrawnLink},
 }
 
 func playFlows(t *testing.T, b *browser.Browser, s *site.Site) {

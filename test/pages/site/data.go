@@ -28,6 +28,11 @@ func (s *Site) Fill(t testing.TB) {
 	s.use(t, keys["Pull request checks"], "198.51.100.4")
 	s.use(t, keys["Laptop"], "203.0.113.88")
 	s.report(t)
+	s.link(t, map[string]any{"kind": "user", "username": "erin.gray"})
+	s.link(t, map[string]any{
+		"kind": "key", "subject": "Account/billing", "expires_in_seconds": 3600,
+		"key": apiclient.KeyFields{"name": "Invoice export", "scopes": []string{"packages.read"}},
+	})
 	s.Facts.User = "alice"
 	s.Facts.Key = keys["Nightly build"].ID
 }
@@ -161,6 +166,15 @@ func (s *Site) use(t testing.TB, key *apiclient.Key, addresses ...string) {
 		})
 		must(t, err)
 	}
+}
+
+// link makes a claim link, which stays open.
+func (s *Site) link(t testing.TB, fields map[string]any) {
+	t.Helper()
+	_, err := s.Admin.Do(t.Context(), &apiclient.Request{
+		Method: http.MethodPost, Path: "/api/admin/claims", Body: fields,
+	})
+	must(t, err)
 }
 
 // call is a kind of AI call that the assistant makes.
