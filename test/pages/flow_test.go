@@ -28,11 +28,6 @@ var flows = []struct {
 	{"a session that ended in the middle", endedSession},
 	{"a name without a key", savedName},
 	{"users of the company's proxy", proxyUser},
-	{"an admin is made, rotated, demoted and deleted", adminLifecycle},
-	{"a seen user becomes an admin", seenUser},
-	{"one's own account", ownAccount},
-	{"refused names", refusedNames},
-	{"filters of users", usersFilters},
 	{"a claim link", claimLink},
 	{"a withdrawn claim link", withdrawnLink},
 }
