@@ -87,6 +87,8 @@ fetch_axe() {
 
 if [ -n "${CI:-}" ]; then
   hack/traefik/build.sh >/dev/null
+  # Elsewhere the tests of the chart build it themselves.
+  hack/helm/build.sh >/dev/null
 elif [ -z "$(hack/traefik/build.sh --if-built)" ]; then
   say "packages: Traefik is not built; tests that need it are skipped until you run hack/traefik/build.sh (minutes)"
 fi

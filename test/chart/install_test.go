@@ -101,6 +101,19 @@ func expectPods(ctx context.Context, all objects) {
 	}
 }
 
+// generations returns how often each Deployment was changed.
+func generations(ctx context.Context) map[string]int64 {
+	GinkgoHelper()
+	var all appsv1.DeploymentList
+	Expect(plane.Client.List(ctx, &all, client.InNamespace(stack.Namespace))).To(Succeed())
+	found := map[string]int64{}
+	for i := range all.Items {
+		found[all.Items[i].Name] = all.Items[i].Generation
+	}
+	Expect(found).To(HaveLen(2))
+	return found
+}
+
 var _ = Describe("On an API server", Ordered, func() {
 	installed := &serverlimits.Installation{Namespace: stack.Namespace, Elsewhere: teams[0]}
 
@@ -182,6 +195,20 @@ var _ = Describe("On an API server", Ordered, func() {
 			expectEqual(likeForLike(byHelm), likeForLike(byKustomize))
 		})
 	}
+
+	It("an upgrade changes a setting and no Pod", func(ctx SpecContext) {
+		install(ctx)
+		before := generations(ctx)
+		_, err := helm(ctx, "upgrade", release, chart, "--namespace", stack.Namespace, "--set", "settings.UNMATCHED=deny")
+		Expect(err).NotTo(HaveOccurred())
+		settings := &corev1.ConfigMap{}
+		name := client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapConfig}
+		Expect(plane.Client.Get(ctx, name, settings)).To(Succeed())
+		Expect(settings.Data).To(Equal(map[string]string{"UNMATCHED": "deny"}))
+		Expect(generations(ctx)).To(Equal(before))
+		uninstall(ctx)
+		Expect(apierrors.IsNotFound(plane.Client.Get(ctx, name, settings))).To(BeTrue())
+	})
 
 	It("the chart takes over an installation by kustomize", func(ctx SpecContext) {
 		Expect(plane.InstallFrom(ctx, both[0].folder())).To(Succeed())

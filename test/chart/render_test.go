@@ -96,8 +96,8 @@ func template(ctx context.Context, args ...string) objects {
 }
 
 // likeForLike removes what differs on purpose. Helm has an annotation to keep objects, and a namespace is created
-// before the chart. Kustomize restarts Pods for other namespaces by the name of a ConfigMap, and the chart has them in a
-// flag.
+// before the chart. Kustomize restarts Pods for other namespaces by the name of a ConfigMap, and the chart has them in
+// a flag.
 func likeForLike(all objects) objects {
 	GinkgoHelper()
 	found, listed := objects{}, ""
@@ -178,6 +178,28 @@ var _ = Describe("The chart and kustomize", func() {
 		Expect(manifests).NotTo(ContainSubstring(stack.Namespace))
 		for _, o := range decode(manifests) {
 			Expect(o.GetNamespace()).To(BeElementOf("", "123", "team-a"), o.GetName())
+		}
+	})
+
+	It("leave out the CRDs on request, and nothing else", func(ctx SpecContext) {
+		all := template(ctx)
+		crds := 0
+		for key, o := range all {
+			if o.GetKind() == "CustomResourceDefinition" {
+				Expect(o.GetAnnotations()).To(HaveKeyWithValue("helm.sh/resource-policy", "keep"))
+				Expect(read(chart + "/Chart.yaml")).To(ContainSubstring("name: " + o.GetName() + "\n"))
+				delete(all, key)
+				crds++
+			}
+		}
+		Expect(crds).To(Equal(4))
+		expectEqual(template(ctx, "--set", "crds.enabled=false"), all)
+	})
+
+	It("pass Helm's own checks", func(ctx SpecContext) {
+		for _, p := range both {
+			_, err := helm(ctx, "lint", "--strict", chart, "-f", profiles+"/"+p.values+".yaml")
+			Expect(err).NotTo(HaveOccurred())
 		}
 	})
 
