@@ -18,6 +18,7 @@ import (
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/manage/auditlog"
 	"keywright.dev/keywright/internal/manage/claims"
 	"keywright.dev/keywright/internal/manage/instance"
 	"keywright.dev/keywright/internal/manage/lastuse"
@@ -36,6 +37,7 @@ import (
 	"keywright.dev/keywright/internal/server/liveconfig"
 	"keywright.dev/keywright/internal/web/account"
 	webclaims "keywright.dev/keywright/internal/web/claims"
+	webinstance "keywright.dev/keywright/internal/web/instance"
 	webusage "keywright.dev/keywright/internal/web/usage"
 )
 
@@ -152,12 +154,14 @@ type managementServices struct {
 	users  *users.Service
 	keys   *apikeys.Service
 	claims *claims.Service
+	trail  *auditlog.Service
 }
 
 func newManagementServices(p managementParts) *managementServices {
 	db := p.database
 	s := &managementServices{
 		managementParts: p,
+		trail:           auditlog.New(p.gate, db.db.Audit()),
 		logins: login.New(login.Config{
 			Gate: p.gate, Sessions: db.sessions, Throttle: loginthrottle.New(), Trail: db.trail, Now: time.Now,
 		}),
@@ -183,7 +187,7 @@ func (s *managementServices) apiGroups() []httpapi.Group {
 	return []httpapi.Group{
 		admin.Login(s.logins),
 		admin.Users(s.users),
-		admin.Audit(s.database.db.Audit()),
+		admin.Audit(s.trail),
 		admin.Usage(s.usage, bodies),
 		admin.Reprice(s.usage),
 		admin.BudgetsOf(s.database.budgets),
@@ -201,5 +205,6 @@ func (s *managementServices) pageGroups() []httpapi.Group {
 		account.New(account.Services{Login: s.logins, Keys: s.keys, Users: s.users, Usage: s.usage}),
 		webusage.New(s.usage, s.database.budgets),
 		webclaims.New(s.claims),
+		webinstance.New(s.trail, s.instance),
 	}
 }

@@ -29,6 +29,17 @@ type Current struct {
 // IsDefault reports whether the setting has its default.
 func (c *Current) IsDefault() bool { return c.Value == "" && !c.Set }
 
+// Written returns what to write into keywright-config for what is in force: Value, or the default if that has a value.
+func (c *Current) Written() string {
+	if c.Value == "" && !c.IsSecret && c.Default != noValue && c.Default != everyone {
+		return c.Default
+	}
+	return c.Value
+}
+
+// Defaults that are no values: the setting is absent or empty.
+const noValue, everyone = "none", "everyone"
+
 // Current returns every setting, in the order of docs/settings.md.
 func (r *Runtime) Current() []Current {
 	all := make([]Current, 0, len(descriptions))

@@ -69,6 +69,9 @@ func TestCurrent_ValuesGiveTheSameConfiguration(t *testing.T) {
 		again := map[string]string{}
 		for _, one := range settings.Service.Current() {
 			if one.IsDefault() {
+				if got := runtimeOf(t, one.Name, one.Written()); !reflect.DeepEqual(got, config.Runtime{}) {
+					t.Errorf("%s: %q is not the default", one.Name, one.Written())
+				}
 				continue
 			}
 			again[one.Name] = one.Value

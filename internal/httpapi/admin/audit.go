@@ -10,15 +10,14 @@ import (
 	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/manage/auditlog"
 )
 
-type auditRoutes struct {
-	entries manage.Entries
-}
+type auditRoutes struct{ *auditlog.Service }
 
 // Audit serves /api/admin/audit.
-func Audit(e manage.Entries) httpapi.Group {
-	h := &auditRoutes{e}
+func Audit(service *auditlog.Service) httpapi.Group {
+	h := &auditRoutes{service}
 	return httpapi.Group{API: API, Routes: []httpapi.Route{
 		{Method: http.MethodGet, Path: "admin/audit", Identification: httpapi.Lenient, Serve: h.list},
 	}}
@@ -46,29 +45,20 @@ type entries struct {
 }
 
 func (h *auditRoutes) list(c *httpapi.Call) {
-	if !c.May(audit.ActionRead) {
-		c.Refuse(http.StatusForbidden, adminOnly)
-		return
-	}
-	filter, err := readFilter(c.R.URL.RawQuery)
+	found, err := h.List(c.R.Context(), c.Manager(), func() (audit.Filter, error) { return readFilter(c.R.URL.RawQuery) })
 	if err != nil {
 		fail(c, err)
 		return
 	}
-	found, err := h.entries.List(c.R.Context(), filter)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	shown := entries{Entries: make([]entry, 0, len(found))}
-	for _, e := range found {
+	shown := entries{Entries: make([]entry, 0, len(found.Entries))}
+	for _, e := range found.Entries {
 		shown.Entries = append(shown.Entries, entry{
 			ID: e.ID, At: httpapi.TimeOrNull(e.At), Actor: e.Actor, KeyID: e.KeyID, From: e.From,
 			Action: e.Action, Target: e.Target, Outcome: e.Outcome, Detail: e.Detail, Reason: e.Reason, Count: max(e.Count, 1),
 		})
 	}
-	if len(found) == filter.Size() {
-		shown.Next = &found[len(found)-1].ID
+	if found.Next != 0 {
+		shown.Next = &found.Next
 	}
 	reply(c, shown)
 }

@@ -25,6 +25,7 @@ import (
 	"keywright.dev/keywright/internal/httpapi/admin"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/manage/auditlog"
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/internal/manage/login"
 	"keywright.dev/keywright/internal/manage/loginthrottle"
@@ -112,7 +113,7 @@ func newEnvWithUsage(tb testing.TB, store usage.Store) *env {
 			Gate: e.gate, Sessions: e.memory, Throttle: loginthrottle.New(), Trail: e.memory, Now: now,
 		})),
 		admin.Users(service),
-		admin.Audit(e.memory),
+		admin.Audit(auditlog.New(e.gate, e.memory)),
 		admin.Usage(tokenusage.New(tokenusage.Config{Gate: e.gate, Store: store, Now: now}), newBodies()),
 		admin.Reprice(tokenusage.New(tokenusage.Config{Gate: e.gate, Store: e.repricing, Trail: e.memory})),
 		admin.BudgetsOf(twoBudgets{}),

@@ -31,6 +31,14 @@ const (
 	Logout        = "logout"
 )
 
+// Actions lists the actions above, in alphabetical order.
+func Actions() []string {
+	return []string{
+		ClaimCreate, ClaimEnd, ClaimUse, ClaimWithdraw, KeyChange, KeyCreate, KeyDelete, KeyRevoke, KeyRotate, Login, Logout,
+		UsageReprice, UserCreate, UserDelete, UserDemote, UserDisable, UserEnable, UserForget, UserPromote, UserRotate,
+	}
+}
+
 // ActionRead is what callers need a right for to read the audit trail.
 const ActionRead = "audit.read"
 

@@ -3,6 +3,7 @@
 package instance
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"strings"
@@ -141,18 +142,23 @@ func (s *Service) settingOf(current config.Current) Setting {
 	if current.IsSecret {
 		return Setting{Current: current}
 	}
+	value := current.Written()
 	return Setting{
-		Current: current, Line: config.ManifestLine(current.Name, current.Value),
-		Patch: patchCommand(s.Program.Namespace, current.Name, current.Value),
+		Current: current, Line: config.ManifestLine(current.Name, value),
+		Patch: patchCommand(s.Program.Namespace, current.Name, value),
 	}
 }
 
 // patchCommand returns a command that sets a value in keywright-config.
 func patchCommand(namespace, name, value string) string {
+	var patch bytes.Buffer
+	encoder := json.NewEncoder(&patch)
+	// It is read by people, and not in HTML.
+	encoder.SetEscapeHTML(false)
 	// Texts can be encoded.
-	patch, _ := json.Marshal(map[string]map[string]string{"data": {name: value}})
+	_ = encoder.Encode(map[string]map[string]string{"data": {name: value}})
 	return "kubectl patch configmap " + v1alpha1.ConfigMapConfig + " -n " + namespace + " --type=merge -p " +
-		quote(string(patch))
+		quote(strings.TrimSpace(patch.String()))
 }
 
 // quote returns a text as one word of a shell.

@@ -125,7 +125,7 @@ func TestState_SettingsHaveWhatChangesThem(t *testing.T) {
 				t.Errorf("%q\n%q", s.Line, s.Patch)
 			}
 		case "TRUST_USERNAMES":
-			if s.Line != "data:\n  TRUST_USERNAMES: \"\"\n" || !s.IsDefault() {
+			if s.Line != "data:\n  TRUST_USERNAMES: \"false\"\n" || !s.IsDefault() {
 				t.Errorf("%+v", s)
 			}
 		}

@@ -64,6 +64,13 @@ func Pages() []Page {
 			Address: func(f Facts) string { return "/usage/jobs/" + url.PathEscape(f.Job) },
 		},
 		{Name: "job-absent", Route: "/usage/jobs/{job}", Address: at("/usage/jobs/no-such-job"), Status: 404},
+		{Name: "usage-by-day", Route: "/usage", Address: at("/usage?group_by=day&show=tokens&period=7d")},
+		{Name: "usage-none", Route: "/usage", Address: at("/usage?ai_model=none")},
+		{Name: "audit", Route: "/audit", Address: at("/audit")},
+		{Name: "audit-refused", Route: "/audit", Address: at("/audit?since=yesterday"), Status: 400},
+		{Name: "audit-forbidden", Route: "/audit", Address: at("/audit"), Reader: User, Status: 403},
+		{Name: "settings", Route: "/settings", Address: at("/settings")},
+		{Name: "settings-forbidden", Route: "/settings", Address: at("/settings"), Reader: User, Status: 403},
 		{Name: "absent", Address: at("/no-such-page"), Reader: User, Status: 404},
 	}
 }
