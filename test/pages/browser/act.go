@@ -81,6 +81,12 @@ func (in *Part) Check(label string, on bool) {
 	})
 }
 
+// Pick chooses the radio button with this label.
+func (in *Part) Pick(label string) {
+	in.t.Helper()
+	in.Click("radio", label)
+}
+
 // Value returns the value of the form field with a role and a label.
 func (in *Part) Value(role, label string) (value string) {
 	in.t.Helper()

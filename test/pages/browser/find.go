@@ -58,6 +58,10 @@ func (p *Page) holder(what, selector, text string) *Part {
 // find returns the one element with a role and an accessible name that assistive technology is shown.
 func (in *Part) find(role, name string) (cdp.BackendNodeID, error) {
 	nodes, err := in.nodes(role, name)
+	if err == nil && role == "textbox" && len(nodes) == 0 {
+		// A field to search has a role of its own.
+		nodes, err = in.nodes("searchbox", name)
+	}
 	if err != nil {
 		return 0, err
 	}
