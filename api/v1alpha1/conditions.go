@@ -44,6 +44,7 @@ const (
 	// ReasonRevoking: refused keys or their Secret are being removed.
 	ReasonRevoking = "Revoking"
 	// ReasonAwaitingClaim: the first use of the claim link that was made with the object issues the key.
+	// Also a reason of Active.
 	ReasonAwaitingClaim = "AwaitingClaim"
 	// ReasonRetrying: a write failed and is retried; the message says which.
 	ReasonRetrying = "Retrying"

@@ -45,7 +45,7 @@ var _ = Describe("A key that the API returns in a reply", func() {
 			Expect(err).NotTo(HaveOccurred())
 			Expect(result.RequeueAfter).To(Equal(time.Hour - since))
 			k := e.Get(ctx, "ci")
-			expectConditions(k, "False/AwaitingClaim", "False/NoKey")
+			expectConditions(k, "False/AwaitingClaim", "False/AwaitingClaim")
 			Expect(message(k, "Reconciling")).To(Equal(
 				"The first use of the claim link issues the key, until " + begin.Add(time.Hour).Format(time.RFC3339) + "."))
 		}

@@ -82,6 +82,7 @@ func TestEntry_StateAndSummary(t *testing.T) {
 	}{
 		"a new object":             {status(nil), Pending, summary{}},
 		"the first key is pending": {status(keys(pending()), refused(v1alpha1.ReasonIssuing)), Pending, summary{}},
+		"a claim link is open":     {status(nil, refused(v1alpha1.ReasonAwaitingClaim)), AwaitingClaim, summary{}},
 		"without a key":            {status(nil, refused(v1alpha1.ReasonNoKey)), Pending, summary{}},
 		"without a key, stalled":   {status(nil, refused(v1alpha1.ReasonNoKey), stalled()), Stalled, summary{stalled: 1}},
 		"accepted":                 {status(keys(key(nil)), accepted()), Active, summary{}},

@@ -16,6 +16,8 @@ const (
 	Active State = iota
 	// Pending: the key is still to be issued.
 	Pending
+	// AwaitingClaim: the first use of a claim link issues the key.
+	AwaitingClaim
 	// Stalled: there is no accepted key, and a person has to act before one is issued.
 	Stalled
 	// Expired: the key has ended.
@@ -49,6 +51,7 @@ const (
 var stateNames = [states]string{
 	Active:        "active",
 	Pending:       "pending",
+	AwaitingClaim: "awaiting_claim",
 	Stalled:       "stalled",
 	Expired:       "expired",
 	Disabled:      "disabled",
@@ -71,6 +74,7 @@ func (s State) String() string { return stateNames[s] }
 var refusals = map[string]State{
 	v1alpha1.ReasonIssuing:       Pending,
 	v1alpha1.ReasonNoKey:         Pending,
+	v1alpha1.ReasonAwaitingClaim: AwaitingClaim,
 	v1alpha1.ReasonExpired:       Expired,
 	v1alpha1.ReasonDisabled:      Disabled,
 	v1alpha1.ReasonOwnerGone:     OwnerGone,

@@ -381,3 +381,29 @@ func TestClaim_DoesNotPassToALaterUser(t *testing.T) {
 	_, err := e.claim(t, c)
 	want(t, err, manage.NotFound, noLink)
 }
+
+// An object that was changed meanwhile is another operation's to decide on: it stays.
+func TestClaim_OfADemotedUserLeavesTheUser(t *testing.T) {
+	e := newEnv(t)
+	c := e.create(t, claims.Wanted{Username: "Zoe"})
+	if _, err := e.users.SetRole(t.Context(), e.admin(), "Zoe", given("user")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := e.claim(t, c)
+	want(t, err, manage.NotFound, noLink)
+	if err := e.Settle(t.Context()); err != nil || e.state(t, c) != link.Void || !e.exists(t, c) {
+		t.Errorf("the link is %s, and the user exists: %t (%v)", e.state(t, c), e.exists(t, c), err)
+	}
+}
+
+func TestClaim_OfAKeyThatWouldHaveEnded(t *testing.T) {
+	e := newEnv(t)
+	end := e.Time().Add(time.Hour)
+	c := e.create(t, claims.Wanted{Subject: ci, Key: &apikeys.Wanted{Name: "Short", ExpiresAt: &end}})
+	e.Pass(time.Hour)
+	_, err := e.claim(t, c)
+	want(t, err, manage.Conflict, "API key Short ended at 2030-01-01T01:00:00Z")
+	if state := e.state(t, c); state != link.Open {
+		t.Error(state)
+	}
+}

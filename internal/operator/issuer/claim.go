@@ -8,6 +8,9 @@ import (
 
 // claimUntil returns until when an object waits for its first key to be claimed, or zero if it waits for none.
 func (t *Target) claimUntil() time.Time {
+	if !t.Spec.ByAPI || t.Object.GetLabels()[v1alpha1.LabelCreatedBy] != v1alpha1.CreatedByAPI {
+		return time.Time{}
+	}
 	until, err := time.Parse(time.RFC3339, t.Object.GetAnnotations()[v1alpha1.AnnotationClaimUntil])
 	if err != nil {
 		return time.Time{}

@@ -275,6 +275,8 @@ func activity(t *Target, now time.Time) (active bool, why Finding) {
 		return false, Finding{v1alpha1.ReasonIssuing, "The first key is being written into its Secret."}
 	case lifecycle.Ended(t.Spec.ExpiresAt, now):
 		return false, neverIssued(t)
+	case now.Before(t.claimUntil()):
+		return false, awaiting(t)
 	}
 	return false, Finding{v1alpha1.ReasonNoKey, "The object has no key."}
 }
