@@ -38,6 +38,7 @@ import (
 	"keywright.dev/keywright/internal/web/account"
 	webclaims "keywright.dev/keywright/internal/web/claims"
 	webinstance "keywright.dev/keywright/internal/web/instance"
+	webkeys "keywright.dev/keywright/internal/web/keys"
 	webusage "keywright.dev/keywright/internal/web/usage"
 )
 
@@ -206,5 +207,6 @@ func (s *managementServices) pageGroups() []httpapi.Group {
 		webusage.New(s.usage, s.database.budgets),
 		webclaims.New(s.claims),
 		webinstance.New(s.trail, s.instance),
+		webkeys.New(s.keys, s.claims),
 	}
 }

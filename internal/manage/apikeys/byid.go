@@ -31,6 +31,9 @@ func (s *Service) Visible(caller manage.Caller) v1alpha1.Subject {
 	return ownSubject(caller)
 }
 
+// Own returns the subject that the caller speaks as.
+func (*Service) Own(caller manage.Caller) v1alpha1.Subject { return ownSubject(caller) }
+
 // ownSubject returns the subject that the caller speaks as. For a user without a key it has the username.
 func ownSubject(caller manage.Caller) v1alpha1.Subject {
 	if caller.Caller == nil {

@@ -150,6 +150,10 @@ func TestCreate_Refuses(t *testing.T) {
 			v1alpha1.Subject{Kind: "User", Name: "aDMin"}, apikeys.Wanted{Name: "a"},
 			"user: username 'admin' is reserved",
 		},
+		"an unknown kind": {
+			v1alpha1.Subject{Kind: "Robot", Name: "ci"}, apikeys.Wanted{Name: "a"},
+			"subject: must be User/<name>, Account/<name> or Integration/<name>",
+		},
 		"no account's": {
 			v1alpha1.Subject{Kind: "Account", Name: "-x"}, apikeys.Wanted{Name: "a"},
 			"account: must be 1-63 letters, digits, '.', '_', '-', a letter or digit first",

@@ -40,6 +40,8 @@ const maxTTL = 100_000*time.Hour - time.Second
 func (s *Service) checkSubject(subject v1alpha1.Subject) error {
 	field := strings.ToLower(string(subject.Kind))
 	switch {
+	case !isKind(subject.Kind):
+		return manage.InvalidField("subject", "must be User/<name>, Account/<name> or Integration/<name>")
 	case keyformat.IsKey(subject.Name, s.Verifier.IsKey):
 		return manage.InvalidField(field, "is a key, and keys must not appear as names")
 	case subject.Kind != v1alpha1.SubjectUser && !username.ValidSubject(subject.Name):
@@ -50,6 +52,10 @@ func (s *Service) checkSubject(subject v1alpha1.Subject) error {
 		return manage.InvalidField(field, "username 'admin' is reserved")
 	}
 	return nil
+}
+
+func isKind(kind v1alpha1.SubjectKind) bool {
+	return kind == v1alpha1.SubjectUser || kind == v1alpha1.SubjectAccount || kind == v1alpha1.SubjectIntegration
 }
 
 // texts are what a caller writes about a key.

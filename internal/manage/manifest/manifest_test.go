@@ -200,7 +200,7 @@ func TestPatch_IsOneWordOfAShell(t *testing.T) {
 	}
 	const lead = "kubectl patch apikey ci -n team --type merge -p "
 	shown := strings.Replace(command, lead, "printf %s ", 1)
-	out, err := exec.CommandContext(t.Context(), "sh", "-c", shown).Output() //nolint:gosec // the command of this test
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", shown).Output()
 	var patch struct{ Spec struct{ Description string } }
 	if err != nil || json.Unmarshal(out, &patch) != nil || patch.Spec.Description != after.Spec.Description {
 		t.Errorf("%v %s", err, out)

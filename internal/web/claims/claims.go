@@ -173,12 +173,12 @@ func Show(c *httpapi.Call, created *claims.Created, section web.Section) {
 	web.Render(c, web.Page{Title: "Claim link", Section: section, View: createdView, Data: struct {
 		*claims.Created
 		URL string
-	}{created, address(c) + link.Path(created.Token.Plaintext())}})
+	}{created, Address(c) + link.Path(created.Token.Plaintext())}})
 }
 
-// address returns the scheme and the host that the browser used. It takes them from the header Origin of its form: a
+// Address returns the scheme and the host that the browser used. It takes them from the header Origin of its form: a
 // proxy in front may hide the scheme.
-func address(c *httpapi.Call) string {
+func Address(c *httpapi.Call) string {
 	origin, err := url.Parse(c.R.Header.Get("Origin"))
 	if err == nil && origin.Host == c.R.Host && origin.Scheme != "" {
 		return origin.Scheme + "://" + origin.Host

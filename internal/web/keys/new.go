@@ -1,0 +1,377 @@
+package keys
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/httpapi"
+	"keywright.dev/keywright/internal/manage"
+	"keywright.dev/keywright/internal/manage/apikeys"
+	"keywright.dev/keywright/internal/manage/claims"
+	"keywright.dev/keywright/internal/web"
+	webclaims "keywright.dev/keywright/internal/web/claims"
+)
+
+// Names of fields of the form that the API does not have.
+const (
+	fieldKind    = "subject_kind"
+	fieldSubject = "subject_name"
+	fieldMore    = "more_scopes"
+	fieldExpiry  = "expiry"
+	fieldDate    = "date"
+	fieldAmount  = "budget_amount"
+	fieldUnit    = "budget_unit"
+	fieldPeriod  = "budget_period"
+	fieldAction  = "budget_action"
+	fieldFormID  = "form_id"
+)
+
+// Choices of the end of a key besides the numbers of days.
+const (
+	expiryDate  = "date"
+	expiryNever = "never"
+)
+
+// usualExpiry is chosen at first.
+const usualExpiry = "90"
+
+// newForm is the form to create a key, with what was typed.
+type newForm struct {
+	values url.Values
+	// MayChoose is true if the key may be of any subject, and Own the subject otherwise.
+	MayChoose bool
+	Own       v1alpha1.Subject
+	Catalog   *apikeys.Catalog
+	// YAML is the manifest that was asked for.
+	YAML string
+	// Errors are by the names of fields, and Problem is about the whole form.
+	Errors  map[string]string
+	Problem string
+}
+
+// form shows the form. The address may have values for it.
+func (p *listPages) form(c *httpapi.Call) {
+	f, err := p.newForm(c, c.Manager(), c.R.URL.Query())
+	if err != nil {
+		web.Fail(c, err)
+		return
+	}
+	f.show(c, 0)
+}
+
+func (f *newForm) show(c *httpapi.Call, status int) {
+	web.Render(c, web.Page{Title: "Create key", Section: web.Keys, View: newView, Data: f, Status: status})
+}
+
+// newForm returns the form with values. The caller must be allowed to see what keys can be given.
+func (p *listPages) newForm(c *httpapi.Call, caller manage.Caller, typed url.Values) (*newForm, error) {
+	catalog, err := p.Catalog(c.R.Context(), caller)
+	if err != nil {
+		return nil, err
+	}
+	f := &newForm{
+		values: url.Values{}, MayChoose: p.MayWrite(caller, v1alpha1.Subject{}), Own: p.Own(caller), Catalog: catalog,
+		Errors: map[string]string{},
+	}
+	for name, values := range typed {
+		f.values[name] = values
+	}
+	for name, usual := range map[string]string{
+		fieldFormID: web.FormID(), fieldExpiry: usualExpiry, fieldKind: string(v1alpha1.SubjectAccount),
+		fieldUnit: "usd", fieldPeriod: string(v1alpha1.BudgetDay), fieldAction: string(v1alpha1.BudgetDeny),
+	} {
+		if f.values.Get(name) == "" {
+			f.values.Set(name, usual)
+		}
+	}
+	return f, nil
+}
+
+// create creates the key that was typed, or a claim link for it, or shows its manifest.
+func (p *listPages) create(c *httpapi.Call) {
+	form := web.ReadForm(c)
+	caller := web.Manager(c, form)
+	subject := p.subjectTyped(caller, form)
+	read := func() (*apikeys.Wanted, error) {
+		if form.Err != nil {
+			return nil, form.Err
+		}
+		return wantedOf(form, c.Gate.Now())
+	}
+	switch form.Get("as") {
+	case "yaml":
+		text, err := p.Manifest(c.R.Context(), caller, subject, read)
+		if err != nil {
+			p.refuse(c, caller, form, err)
+			return
+		}
+		p.again(c, caller, form, http.StatusOK, func(f *newForm) { f.YAML = text })
+	case "claim":
+		created, err := p.links.Create(c.R.Context(), caller, func() (*claims.Wanted, error) {
+			wanted, err := read()
+			return &claims.Wanted{Key: wanted, Subject: subject}, err
+		})
+		if err != nil {
+			p.refuse(c, caller, form, err)
+			return
+		}
+		webclaims.Show(c, created, web.Keys)
+	default:
+		issued, err := p.Create(c.R.Context(), caller, subject, read)
+		if err != nil {
+			p.refuse(c, caller, form, err)
+			return
+		}
+		web.Render(c, web.Page{Title: "Key created", Section: web.Keys, View: createdView, Data: createdKey{
+			issued, listPath + "/" + url.PathEscape(issued.ID), webclaims.Address(c),
+		}})
+	}
+}
+
+// createdKey is the data of the page with a new key.
+type createdKey struct {
+	*apikeys.Issued
+	Path, Address string
+}
+
+// Export returns the line that makes the key a variable of a shell.
+func (k createdKey) Export() string { return "export KEYWRIGHT_API_KEY=" + k.Token.Plaintext() }
+
+// Curl returns a request with the key.
+func (k createdKey) Curl() string {
+	return `curl -i -H "Authorization: Bearer $KEYWRIGHT_API_KEY" '` + strings.ReplaceAll(k.Address, "'", "") + "/auth'"
+}
+
+// subjectTyped returns the subject of the form, or the caller's own if the form has none.
+func (p *listPages) subjectTyped(caller manage.Caller, form *web.Form) v1alpha1.Subject {
+	if !form.Has(fieldSubject) {
+		return p.Own(caller)
+	}
+	return v1alpha1.Subject{Kind: v1alpha1.SubjectKind(form.Text(fieldKind)), Name: form.Text(fieldSubject)}
+}
+
+// refuse shows the form again if it can be corrected, and a problem page otherwise.
+func (p *listPages) refuse(c *httpapi.Call, caller manage.Caller, form *web.Form, err error) {
+	refused := correctable(err)
+	if refused == nil || form.Err != nil {
+		web.Fail(c, err)
+		return
+	}
+	p.again(c, caller, form, httpapi.Status(refused.Kind), func(f *newForm) { f.explain(refused) })
+}
+
+// again shows the form with what was typed.
+func (p *listPages) again(
+	c *httpapi.Call, caller manage.Caller, form *web.Form, status int, change func(*newForm),
+) {
+	f, err := p.newForm(c, caller, form.Values)
+	if err != nil {
+		web.Fail(c, err)
+		return
+	}
+	change(f)
+	f.show(c, status)
+}
+
+// inputs are the inputs of the form by the first part of the API's names.
+var inputs = map[string]string{
+	"user": fieldSubject, "account": fieldSubject, "integration": fieldSubject, "subject": fieldSubject,
+	apikeys.FieldExpiresAt: fieldDate, apikeys.FieldExpiresIn: fieldExpiry, apikeys.FieldScopes: fieldMore,
+	apikeys.FieldBudgets: fieldAmount,
+}
+
+// explain puts the text of a refusal beside the field that it is about.
+func (f *newForm) explain(refused *manage.Error) {
+	name, _, _ := strings.Cut(refused.Field, ".")
+	name, index, _ := strings.Cut(name, "[")
+	text := refused.Text
+	if name == apikeys.FieldScopes && index != "" {
+		text = f.scopeAt(strings.TrimSuffix(index, "]")) + " " + text
+	}
+	if input, known := inputs[name]; known {
+		name = input
+	}
+	if !slices.Contains([]string{
+		apikeys.FieldName, apikeys.FieldDescription, apikeys.FieldRoles, fieldMore, fieldSubject, fieldExpiry, fieldDate,
+		fieldAmount,
+	}, name) || name == fieldSubject && !f.MayChoose {
+		f.Problem = refused.Error()
+		return
+	}
+	f.Errors[name] = text
+	f.Problem = "The key was not created: see below"
+}
+
+// scopeAt returns the scope at a place of the list.
+func (f *newForm) scopeAt(index string) string {
+	i, err := strconv.Atoi(index)
+	all := scopesOf(&web.Form{Values: f.values})
+	if err != nil || i < 0 || i >= len(all) {
+		return "A scope"
+	}
+	return all[i]
+}
+
+// scopesOf returns the scopes that are ticked, and those that are typed besides.
+func scopesOf(form *web.Form) []string {
+	all := slices.Clone(form.Values[apikeys.FieldScopes])
+	for _, scope := range form.Lines(fieldMore) {
+		if !slices.Contains(all, scope) {
+			all = append(all, scope)
+		}
+	}
+	return all
+}
+
+// wantedOf reads the key to create.
+func wantedOf(form *web.Form, now time.Time) (*apikeys.Wanted, error) {
+	w := &apikeys.Wanted{
+		Name: form.Text(apikeys.FieldName), Description: textOf(form.Text(apikeys.FieldDescription)),
+		Scopes: scopesOf(form), Roles: form.Values[apikeys.FieldRoles], Once: form.Get(fieldFormID),
+	}
+	if err := readExpiry(form, now, w); err != nil {
+		return nil, err
+	}
+	if form.Text(fieldAmount) == "" {
+		return w, nil
+	}
+	b, err := budgetOf(form)
+	w.Budgets = []v1alpha1.Budget{b}
+	return w, err
+}
+
+// textOf returns text with the line ends that the API stores: browsers send CR LF.
+func textOf(text string) string { return strings.ReplaceAll(text, "\r\n", "\n") }
+
+// readExpiry reads the end of the key: a lifetime in days, or the end of a day in UTC.
+func readExpiry(form *web.Form, now time.Time, w *apikeys.Wanted) error {
+	switch choice := form.Text(fieldExpiry); choice {
+	case expiryNever:
+		return nil
+	case expiryDate:
+		day, err := time.Parse(time.DateOnly, form.Text(fieldDate))
+		if err != nil {
+			return manage.InvalidField(apikeys.FieldExpiresAt, "must be a day such as "+now.UTC().Format(time.DateOnly))
+		}
+		end := day.AddDate(0, 0, 1)
+		w.ExpiresAt = &end
+		return nil
+	default:
+		days, err := strconv.Atoi(choice)
+		if err != nil || !slices.ContainsFunc(expiries, func(o option) bool { return o.Value == choice }) {
+			return manage.InvalidField(apikeys.FieldExpiresIn, "must be one of the choices")
+		}
+		w.TTL = time.Duration(days) * 24 * time.Hour
+		return nil
+	}
+}
+
+// budgetOf reads the budget, which is named after its period.
+func budgetOf(form *web.Form) (v1alpha1.Budget, error) {
+	b := v1alpha1.Budget{
+		Period: v1alpha1.BudgetPeriod(form.Text(fieldPeriod)), Action: v1alpha1.BudgetAction(form.Text(fieldAction)),
+	}
+	b.Name = map[v1alpha1.BudgetPeriod]string{
+		v1alpha1.BudgetHour: "hourly", v1alpha1.BudgetDay: "daily", v1alpha1.BudgetMonth: "monthly",
+	}[b.Period]
+	amount := strings.TrimPrefix(form.Text(fieldAmount), "$")
+	switch form.Text(fieldUnit) {
+	case "usd":
+		b.USD = v1alpha1.Dollars(amount)
+		return b, nil
+	case "tokens":
+		n, err := strconv.ParseInt(strings.ReplaceAll(amount, ",", ""), 10, 64)
+		if err != nil {
+			return b, manage.InvalidField(apikeys.FieldBudgets, "must be a whole number of tokens")
+		}
+		b.Tokens = n
+		return b, nil
+	}
+	return b, manage.InvalidField(apikeys.FieldBudgets, "must be in US dollars or in tokens")
+}
+
+// correctable returns the *manage.Error for input that can be corrected, or nil.
+func correctable(err error) *manage.Error {
+	var why *manage.Error
+	if errors.As(err, &why) && (why.Kind == manage.Invalid || why.Kind == manage.Conflict) {
+		return why
+	}
+	return nil
+}
+
+// Value returns what was typed into a field, and Error why it was refused.
+func (f *newForm) Value(name string) string { return f.values.Get(name) }
+
+// Error returns why a field was refused, or "".
+func (f *newForm) Error(name string) string { return f.Errors[name] }
+
+// choices returns the options of a field with the chosen one.
+func (f *newForm) choices(name string, all ...option) []option {
+	for i := range all {
+		all[i].Selected = f.values.Get(name) == all[i].Value
+	}
+	return all
+}
+
+// Kinds are the kinds of subjects to choose from.
+func (f *newForm) Kinds() []option {
+	return f.choices(fieldKind, option{Value: "Account", Text: "Account (a program)"},
+		option{Value: "Integration", Text: "Integration"}, option{Value: "User", Text: "User (a person)"})
+}
+
+// expiries are the lifetimes to choose from, in days.
+var expiries = []option{
+	{Value: "7", Text: "7 days"}, {Value: "30", Text: "30 days"}, {Value: "90", Text: "90 days"},
+	{Value: "365", Text: "1 year"},
+}
+
+// Expiries are the choices of when the key ends.
+func (f *newForm) Expiries() []option {
+	return f.choices(fieldExpiry, append(slices.Clone(expiries), option{Value: expiryDate, Text: "A date"},
+		option{Value: expiryNever, Text: "Never"})...)
+}
+
+// Units, Periods and Actions are the choices of a budget.
+func (f *newForm) Units() []option {
+	return f.choices(fieldUnit, option{Value: "usd", Text: "US dollars"}, option{Value: "tokens", Text: "Tokens"})
+}
+
+// Periods are the periods of a budget.
+func (f *newForm) Periods() []option {
+	return f.choices(fieldPeriod, option{Value: "Hour", Text: "per hour"}, option{Value: "Day", Text: "per day"},
+		option{Value: "Month", Text: "per month"})
+}
+
+// Actions are what a budget that is used up does.
+func (f *newForm) Actions() []option {
+	return f.choices(fieldAction, option{Value: "Deny", Text: "Refuse requests"}, option{Value: "Warn", Text: "Only warn"})
+}
+
+// Scopes are those of the catalogue.
+func (f *newForm) Scopes() (all []option) {
+	for _, scope := range f.Catalog.Scopes {
+		all = append(all, option{scope, scope, slices.Contains(f.values[apikeys.FieldScopes], scope)})
+	}
+	return all
+}
+
+// roleChoice is a role of the catalogue.
+type roleChoice struct {
+	*apikeys.Role
+	Selected bool
+}
+
+// Roles are those of the catalogue.
+func (f *newForm) Roles() (all []roleChoice) {
+	for i := range f.Catalog.Roles {
+		r := &f.Catalog.Roles[i]
+		all = append(all, roleChoice{r, slices.Contains(f.values[apikeys.FieldRoles], r.Name)})
+	}
+	return all
+}
