@@ -124,7 +124,8 @@ type managementParts struct {
 
 // newInstance returns the use case that shows how this server runs.
 func newInstance(
-	o *options, g *gate.Gate, live *liveconfig.Config, db *database.DB, verifier *verify.Verifier, beat *heartbeat.Reporter,
+	o *options, g *gate.Gate, live *liveconfig.Config, db *database.DB, verifier *verify.Verifier,
+	beat *heartbeat.Reporter,
 ) *instance.Service {
 	return instance.New(instance.Config{
 		Gate: g, Now: time.Now, Replicas: beat.Replicas,

@@ -38,9 +38,9 @@ func (c *cluster) change(t *rapid.T) {
 		c.revision = ""
 	case "report":
 		revision := rapid.OneOf(revisions, rapid.Just("")).Draw(t, "reported")
-		c.replicas[name] = serverlease.Replica{name, revision, c.now, c.now.Add(lease)}
+		c.replicas[name] = runs(name, revision, c.now.Sub(start)+lease)
 	case "follow":
-		c.replicas[name] = serverlease.Replica{name, c.revision, c.now, c.now.Add(lease)}
+		c.replicas[name] = runs(name, c.revision, c.now.Sub(start)+lease)
 	case "stop":
 		delete(c.replicas, name)
 	case "time":
@@ -114,7 +114,7 @@ func TestDecide_WarnsInTime(t *testing.T) {
 		names := []string{"a", "b", "c"}
 		for _, name := range names {
 			lives := time.Duration(rapid.IntRange(1, 120).Draw(t, name)) * time.Second
-			c.replicas[name] = serverlease.Replica{name, red, start, start.Add(lives)}
+			c.replicas[name] = serverlease.Replica{Name: name, Revision: red, Renewed: start, Until: start.Add(lives)}
 		}
 		warned := map[string]bool{}
 		for c.decide(t); !c.wake.IsZero(); c.decide(t) {

@@ -37,7 +37,7 @@ func (c *Current) Written() string {
 	return c.Value
 }
 
-// Defaults that are no values: the setting is absent or empty.
+// Defaults that cannot be written: the setting is absent or empty.
 const noValue, everyone = "none", "everyone"
 
 // Current returns every setting, in the order of docs/settings.md.

@@ -138,7 +138,7 @@ func (h *usageRoutes) job(c *httpapi.Call) {
 const paramFormat = "format"
 
 var (
-	spanParameters   = append([]string{tokenusage.ParamStart, tokenusage.ParamEnd, tokenusage.ParamZone}, tokenusage.Filters()...)
+	spanParameters   = append(tokenusage.Filters(), tokenusage.ParamStart, tokenusage.ParamEnd, tokenusage.ParamZone)
 	exportParameters = append([]string{paramFormat}, spanParameters...)
 	reportParameters = append([]string{tokenusage.ParamGroupBy}, spanParameters...)
 )

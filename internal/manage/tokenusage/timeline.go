@@ -102,21 +102,7 @@ func labels(q *usage.Query, lines []usage.Line, now time.Time) (all []string) {
 		}
 		at, _ = time.Parse("2006-01", known[0])
 	}
-	// Every group is met, through changes of the clock too.
-	step := map[usage.Grouping]time.Duration{
-		usage.ByHour: time.Hour, usage.ByDay: 12 * time.Hour, usage.ByWeek: 3 * 24 * time.Hour,
-	}[q.GroupBy]
-	if step == 0 {
-		step = 14 * 24 * time.Hour
-	}
-	for ; at.Before(until) && len(all) < maxLabels; at = at.Add(step) {
-		all = append(all, q.GroupBy.KeyAt(at, q.Zone))
-	}
-	if len(all) > 0 && len(all) < maxLabels {
-		// The last step may have passed the last group.
-		all = append(all, q.GroupBy.KeyAt(until.Add(-1), q.Zone))
-	}
-	all = slices.Compact(all)
+	all = keysBetween(q, at, until)
 	for _, key := range known {
 		// Calls may be some minutes ahead.
 		if len(all) == 0 || key > all[len(all)-1] && len(all) < maxLabels {
@@ -124,6 +110,24 @@ func labels(q *usage.Query, lines []usage.Line, now time.Time) (all []string) {
 		}
 	}
 	return all
+}
+
+// steps are short enough to meet every group, through changes of the clock too.
+var steps = map[usage.Grouping]time.Duration{
+	usage.ByHour: time.Hour, usage.ByDay: 12 * time.Hour, usage.ByWeek: 3 * 24 * time.Hour,
+	usage.ByMonth: 14 * 24 * time.Hour,
+}
+
+// keysBetween returns the keys of all groups of a span of time, in order.
+func keysBetween(q *usage.Query, at, until time.Time) (all []string) {
+	for ; at.Before(until) && len(all) < maxLabels; at = at.Add(steps[q.GroupBy]) {
+		all = append(all, q.GroupBy.KeyAt(at, q.Zone))
+	}
+	if len(all) > 0 && len(all) < maxLabels {
+		// The last step may have passed the last group.
+		all = append(all, q.GroupBy.KeyAt(until.Add(-1), q.Zone))
+	}
+	return slices.Compact(all)
 }
 
 // add adds the series of a model, unless it has no calls: its name may have the separator of groups in it.

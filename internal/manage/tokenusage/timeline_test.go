@@ -84,7 +84,9 @@ func TestTimeline_AddRest(t *testing.T) {
 	line := &Timeline{Labels: []string{"a", "b"}}
 	line.add("m", []usage.Line{{Key: "b", Totals: usage.Totals{Calls: 2, Cost: &half, Tokens: usage.Tokens{Input: 5}}}})
 	line.add("gone", nil)
-	whole := []usage.Line{{Key: "b", Totals: usage.Totals{Calls: 3, Cost: &one, Tokens: usage.Tokens{Input: usage.MaxSum}}}}
+	whole := []usage.Line{{Key: "b", Totals: usage.Totals{
+		Calls: 3, Cost: &one, Tokens: usage.Tokens{Input: usage.MaxSum},
+	}}}
 	line.addRest(whole)
 	if len(line.Series) != 2 || line.Series[1].Model != "" {
 		t.Fatalf("%+v", line.Series)
@@ -95,7 +97,8 @@ func TestTimeline_AddRest(t *testing.T) {
 	}
 	line = &Timeline{Labels: []string{"b"}}
 	line.add("m", whole)
-	if line.addRest(whole); len(line.Series) != 1 {
+	line.addRest(whole)
+	if len(line.Series) != 1 {
 		t.Errorf("%+v", line.Series)
 	}
 }

@@ -81,7 +81,9 @@ func cells(r *pagekit.Reply, label string) (all []string) {
 func TestUsage_IsForReaders(t *testing.T) {
 	e := newEnv(t)
 	e.store(t, e.call("1"))
-	for _, path := range []string{"/usage", "/usage?start_date=x", "/usage/budgets", "/usage/jobs/nightly", "/usage/jobs/none"} {
+	for _, path := range []string{
+		"/usage", "/usage?start_date=x", "/usage/budgets", "/usage/jobs/nightly", "/usage/jobs/none",
+	} {
 		e.Get(t, pagekit.Named("bob"), path).Has(t, 403, "Admin access required")
 		e.Get(t, pagekit.Anonymous, path).Leads(t, "/register?next="+url.QueryEscape(path))
 	}
@@ -101,7 +103,8 @@ func TestUsage_ShowsCardsTopsChartAndReport(t *testing.T) {
 		e.call("4", func(r *usage.Record) { r.At, r.Cost = r.At.AddDate(0, 0, -20), new(usage.Money(1)) }))
 	r := e.Get(t, pagekit.Alice, "/usage")
 	r.Has(t, 200,
-		"Today $1.50 2 calls · 2,468 tokens without 1 call of unknown price", "Last 7 days $3.00 3 calls", "Last 30 days $3.00",
+		"Today $1.50 2 calls · 2,468 tokens without 1 call of unknown price", "Last 7 days $3.00 3 calls",
+		"Last 30 days $3.00",
 		"acme / large", "nightly", "1 call has no known price, and is left out.")
 	if got := cells(r, "Model"); !slices.Equal(got, []string{"acme / large", "acme / new"}) {
 		t.Errorf("%q", got)
@@ -112,7 +115,8 @@ func TestUsage_ShowsCardsTopsChartAndReport(t *testing.T) {
 	if got := r.Find("svg.chart g").Length(); got != 3 {
 		t.Errorf("%d columns, want those of the days with costs", got)
 	}
-	if got := r.Find("svg.chart > desc").Text(); got != "$3.00 in all, from 2029-12-03 to 2030-01-01. The table below has the numbers." {
+	const description = "$3.00 in all, from 2029-12-03 to 2030-01-01. The table below has the numbers."
+	if got := r.Find("svg.chart > desc").Text(); got != description {
 		t.Error(got)
 	}
 	if found := r.Find("[style], script:not([src]), style"); found.Length() > 0 {
@@ -143,7 +147,8 @@ func TestUsage_FiltersAreInTheAddress(t *testing.T) {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
-	const csv = "/api/admin/token-usage/export?ai_provider=zen&end_date=2029-12-31&format=csv&start_date=2029-12-31&tz=Europe%2FBerlin"
+	const csv = "/api/admin/token-usage/export?ai_provider=zen&end_date=2029-12-31&format=csv&start_date=2029-12-31" +
+		"&tz=Europe%2FBerlin"
 	if got := r.Find("a[download]").AttrOr("href", ""); got != csv {
 		t.Error(got)
 	}
@@ -160,7 +165,7 @@ func TestUsage_FiltersAreInTheAddress(t *testing.T) {
 			t.Error("an unknown parameter is passed on")
 		}
 	})
-	e.Get(t, pagekit.Alice, "/usage?ai_model=none").Has(t, 200, "No calls match", "There are no calls in this time.")
+	e.Get(t, pagekit.Alice, "/usage?ai_model=none").Has(t, 200, "No calls match", "Nothing was called in this time.")
 }
 
 func TestUsage_Periods(t *testing.T) {
@@ -169,7 +174,8 @@ func TestUsage_Periods(t *testing.T) {
 		e.call("3", func(r *usage.Record) { r.At = r.At.AddDate(-3, 0, 0) }))
 	for query, want := range map[string]string{
 		"period=today": "Calls1", "period=7d": "Calls2", "": "Calls2", "period=all": "Calls3", "period=nonsense": "Calls2",
-		"period=today&tz=America/New_York": "Calls1", "start_date=2030-01-01T00:00:00Z": "Calls1", "end_date=2029-12-31": "Calls2",
+		"period=today&tz=America/New_York": "Calls1", "start_date=2030-01-01T00:00:00Z": "Calls1",
+		"end_date=2029-12-31": "Calls2",
 	} {
 		r := e.Get(t, pagekit.Alice, "/usage?"+query)
 		if got := strings.Join(strings.Fields(r.Find("#report ~ dl > div").Eq(1).Text()), " "); r.Code != 200 || got != want {
@@ -211,7 +217,9 @@ func TestUsage_EscapesNames(t *testing.T) {
 	e.store(t, e.call("1", func(r *usage.Record) {
 		r.Provider, r.Model, r.Job, r.CallType, r.Tags = hostile, hostile, hostile, hostile, []string{hostile}
 	}))
-	for _, path := range []string{"/usage", "/usage?group_by=tag", "/usage?group_by=job", "/usage/jobs/" + url.PathEscape(hostile)} {
+	for _, path := range []string{
+		"/usage", "/usage?group_by=tag", "/usage?group_by=job", "/usage/jobs/" + url.PathEscape(hostile),
+	} {
 		r := e.Get(t, pagekit.Alice, path)
 		r.Has(t, 200, hostile)
 		if strings.Contains(r.Body.String(), "<script>alert") {
@@ -262,7 +270,8 @@ func TestUsage_SortsByEveryColumn(t *testing.T) {
 			r.Model, r.Cost, r.DurationMS, r.Tokens = "b", nil, nil, usage.Tokens{}
 		}))
 	for by, highest := range map[string]string{
-		"group": "b", "calls": "b", "input": "b", "output": "b", "cache_read": "b", "cache_write": "b", "cost": "a", "average": "a",
+		"group": "b", "calls": "b", "input": "b", "output": "b", "cache_read": "b", "cache_write": "b", "cost": "a",
+		"average":  "a",
 		"nonsense": "a",
 	} {
 		for _, order := range []string{"desc", "asc"} {
@@ -286,13 +295,17 @@ func line(unit budget.Unit, amount, used int64, state book.State, warns bool) bo
 
 func TestBudgets_SayHowFarTheyAreUsed(t *testing.T) {
 	for want, one := range map[string]book.Line{
-		"$12.50 of $10.00 (125 %) used up: requests are refused": line(budget.NanoDollars, 10e9, 12_500_000_000, book.UsedUp, false),
-		"$12.50 of $10.00 (125 %) used up: warns":                line(budget.NanoDollars, 10e9, 12_500_000_000, book.UsedUp, true),
-		"999 tokens of 1,000 tokens (99 %) almost used up":       line(budget.Tokens, 1000, 999, book.Within, false),
-		"1 tokens of 1,000 tokens (0 %) within":                  line(budget.Tokens, 1000, 1, book.Within, false),
-		"not known of 1,000 tokens not known yet":                line(budget.Tokens, 1000, 0, book.Unknown, false),
-		"5 tokens of 0 tokens (100 %) used up":                   line(budget.Tokens, 0, 5, book.UsedUp, false),
-		"over 999 %":                                             line(budget.Tokens, 1, 1<<62, book.UsedUp, false),
+		"$12.50 of $10.00 (125 %) used up: requests are refused": line(
+			budget.NanoDollars, 10e9, 12_500_000_000, book.UsedUp, false,
+		),
+		"$12.50 of $10.00 (125 %) used up: warns": line(
+			budget.NanoDollars, 10e9, 12_500_000_000, book.UsedUp, true,
+		),
+		"999 tokens of 1,000 tokens (99 %) almost used up": line(budget.Tokens, 1000, 999, book.Within, false),
+		"1 tokens of 1,000 tokens (0 %) within":            line(budget.Tokens, 1000, 1, book.Within, false),
+		"not known of 1,000 tokens not known yet":          line(budget.Tokens, 1000, 0, book.Unknown, false),
+		"5 tokens of 0 tokens (100 %) used up":             line(budget.Tokens, 0, 5, book.UsedUp, false),
+		"over 999 %":                                       line(budget.Tokens, 1, 1<<62, book.UsedUp, false),
 	} {
 		e := newEnv(t, one)
 		for _, path := range []string{"/usage", "/usage/budgets"} {
@@ -319,7 +332,8 @@ func TestJob_ShowsItsCalls(t *testing.T) {
 	e.store(t, e.call("1", yesterday), e.call("2", unpriced, func(r *usage.Record) { r.Status = usage.StatusError }),
 		e.call("3", func(r *usage.Record) { r.Job = "a/b" }))
 	r := e.Get(t, pagekit.Alice, "/usage/jobs/nightly")
-	r.Has(t, 200, "Job nightly", "$1.50", "without 1 call of unknown price", "unknown price", "error", "1.5s", "team/ci", "eu",
+	r.Has(t, 200, "Job nightly", "$1.50", "without 1 call of unknown price", "unknown price", "error", "1.5s", "team/ci",
+		"eu",
 		"may have been removed")
 	if rows := r.Find("tbody tr").Length(); rows != 2 {
 		t.Error(rows)
