@@ -148,11 +148,8 @@ first use of the link issues the key.`,
 	b.addTo(c, false)
 	link.addTo(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if err := checkSubject(subject); err != nil {
+		if err := f.checkNew(subject); err != nil {
 			return err
-		}
-		if f.expiresAt == "none" {
-			return console.Usagef("--expires-at none: without --expires-at and --ttl, a key has no end")
 		}
 		wanted, err := f.wanted(a, c, args[0], &link)
 		if err != nil {
@@ -179,6 +176,14 @@ first use of the link issues the key.`,
 		return a.printKey("Created API key: ", "API Key", made)
 	}
 	return c
+}
+
+// checkNew refuses what only a change of a key may have.
+func (f *keyFlags) checkNew(subject string) error {
+	if f.expiresAt == "none" {
+		return console.Usagef("--expires-at none: without --expires-at and --ttl, a key has no end")
+	}
+	return checkSubject(subject)
 }
 
 // wanted returns the key that the flags describe, as a claim link hands it over.
