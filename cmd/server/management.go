@@ -40,6 +40,7 @@ import (
 	webinstance "keywright.dev/keywright/internal/web/instance"
 	webkeys "keywright.dev/keywright/internal/web/keys"
 	webusage "keywright.dev/keywright/internal/web/usage"
+	webusers "keywright.dev/keywright/internal/web/users"
 )
 
 // databaseParts are the database and what keeps its data there.
@@ -209,5 +210,7 @@ func (s *managementServices) pageGroups() []httpapi.Group {
 		webclaims.New(s.claims),
 		webinstance.New(s.trail, s.instance),
 		webkeys.New(s.keys, s.claims),
+		webkeys.Page(s.keys),
+		webusers.New(s.users, s.keys, s.claims),
 	}
 }

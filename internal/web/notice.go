@@ -23,6 +23,8 @@ const (
 	Demoted      Notice = "demoted"
 	Withdrawn    Notice = "withdrawn"
 	RotationSoon Notice = "rotation-soon"
+	UserEnabled  Notice = "user-enabled"
+	UserDisabled Notice = "user-disabled"
 )
 
 var notices = map[Notice]string{
@@ -35,6 +37,8 @@ var notices = map[Notice]string{
 	Revoked:      "Revoked: the key is refused for good.",
 	Deleted:      "Deleted.",
 	Demoted:      "The role is changed: the admin key is revoked and the sessions have ended.",
+	UserEnabled:  "Enabled: the keys of the user are accepted again.",
+	UserDisabled: "Disabled: every key of the user is refused from now on, and every session has ended.",
 	Withdrawn:    "The claim link is withdrawn.",
 	RotationSoon: "The rotation is requested: the operator writes the new key into its Secret.",
 }

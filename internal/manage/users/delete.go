@@ -21,7 +21,7 @@ func (s *Service) Delete(
 		return 0, err
 	}
 	if username.Equal(name, caller.Username) {
-		return 0, manage.Errorf(manage.Invalid, "Cannot delete your own account")
+		return 0, manage.Errorf(manage.Invalid, OwnDelete)
 	}
 	forget, err := read.By(s.Gate, caller, errForbidden)
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *Service) deleteObject(ctx context.Context, user *v1alpha1.AdminUser) (r
 
 func (s *Service) delete(ctx context.Context, caller manage.Caller, name string) (refusedKeys int, err error) {
 	user, err := s.removeAdmin(ctx, name, removal{
-		refused: "Cannot delete the last admin user",
+		refused: LastDelete,
 		missing: errNotAdmin(name),
 		plain:   errNotAdmin(name),
 		remove: func(ctx context.Context, user *v1alpha1.AdminUser) (err error) {

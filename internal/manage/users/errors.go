@@ -12,6 +12,16 @@ import (
 
 var errForbidden = &manage.Error{Kind: manage.Forbidden, Text: "Admin access required"}
 
+// Texts of guards, which pages show before anyone tries.
+const (
+	OwnRole     = "Cannot change your own role"
+	OwnDelete   = "Cannot delete your own account"
+	OwnDisable  = "Cannot disable your own account"
+	LastDemote  = "Cannot demote the last admin user"
+	LastDelete  = "Cannot delete the last admin user"
+	LastDisable = "Cannot disable the last admin user"
+)
+
 const cannotNow = "The server can't do this now"
 
 var translation = manage.Translation{

@@ -21,7 +21,7 @@ func (s *Service) SetRole(
 		return nil, err
 	}
 	if username.Equal(name, caller.Username) {
-		return nil, manage.Errorf(manage.Invalid, "Cannot change your own role")
+		return nil, manage.Errorf(manage.Invalid, OwnRole)
 	}
 	role, err := s.readRole(caller, read)
 	if err != nil {
@@ -172,7 +172,7 @@ func secretOf(user *v1alpha1.AdminUser) *SecretRef {
 func (s *Service) demote(ctx context.Context, caller manage.Caller, name string) (*Issued, error) {
 	var notDropped error
 	user, err := s.removeAdmin(ctx, name, removal{
-		refused: "Cannot demote the last admin user",
+		refused: LastDemote,
 		missing: errNotFound(name),
 		plain:   errSameRole(name, v1alpha1.RoleUser),
 		remove: func(ctx context.Context, user *v1alpha1.AdminUser) error {

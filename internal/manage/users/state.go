@@ -21,7 +21,7 @@ func (s *Service) SetEnabled(
 		return false, err
 	}
 	if username.Equal(name, caller.Username) {
-		return false, manage.Errorf(manage.Invalid, "Cannot disable your own account")
+		return false, manage.Errorf(manage.Invalid, OwnDisable)
 	}
 	if enabled, err = read.By(s.Gate, caller, errForbidden); err != nil {
 		return false, err
@@ -40,7 +40,7 @@ func (s *Service) SetEnabled(
 func (s *Service) disable(ctx context.Context, caller manage.Caller, name string) error {
 	changed := false
 	user, err := s.removeAdmin(ctx, name, removal{
-		refused: "Cannot disable the last admin user",
+		refused: LastDisable,
 		missing: errNotFound(name),
 		remove: func(ctx context.Context, user *v1alpha1.AdminUser) error {
 			if user.IsDisabled() {

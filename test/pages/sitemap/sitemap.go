@@ -71,6 +71,22 @@ func Pages() []Page {
 		{Name: "audit-forbidden", Route: "/audit", Address: at("/audit"), Reader: User, Status: 403},
 		{Name: "settings", Route: "/settings", Address: at("/settings")},
 		{Name: "settings-forbidden", Route: "/settings", Address: at("/settings"), Reader: User, Status: 403},
+		{Name: "key", Route: "/keys/{id}", Address: func(f Facts) string { return "/keys/" + f.Key }},
+		{
+			Name: "key-may", Route: "/keys/{id}",
+			Address: func(f Facts) string { return "/keys/" + f.Key + "?action=certs.read" },
+		},
+		{
+			Name: "key-revoke", Route: "/keys/{id}/{action}",
+			Address: func(f Facts) string { return "/keys/" + f.Key + "/revoke" },
+		},
+		{Name: "users", Route: "/users", Address: at("/users")},
+		{Name: "users-none", Route: "/users", Address: at("/users?search=zzz")},
+		{Name: "user", Route: "/users/{name}", Address: func(f Facts) string { return "/users/" + f.User }},
+		{
+			Name: "user-delete", Route: "/users/{name}/{action}",
+			Address: func(f Facts) string { return "/users/" + f.User + "/delete" },
+		},
 		{Name: "absent", Address: at("/no-such-page"), Reader: User, Status: 404},
 	}
 }
