@@ -6,7 +6,7 @@ import (
 	"keywright.dev/keywright/internal/gate"
 )
 
-// A kept digest stands for what its key stands for now, and is no use of the key.
+// A kept digest stands for what its key stands for now. No use of the key is recorded.
 func TestResume_IdentifiesAsTheKeyDoesNow(t *testing.T) {
 	h := newFixture(t)
 	for key, want := range map[string]string{
