@@ -71,6 +71,9 @@ func Pages() []Page {
 		{Name: "audit-forbidden", Route: "/audit", Address: at("/audit"), Reader: User, Status: 403},
 		{Name: "settings", Route: "/settings", Address: at("/settings")},
 		{Name: "settings-forbidden", Route: "/settings", Address: at("/settings"), Reader: User, Status: 403},
+		{Name: "keys", Route: "/keys", Address: at("/keys")},
+		{Name: "keys-user", Route: "/keys", Address: at("/keys"), Reader: User},
+		{Name: "key-new", Route: "/keys/new", Address: at("/keys/new")},
 		{Name: "key", Route: "/keys/{id}", Address: func(f Facts) string { return "/keys/" + f.Key }},
 		{
 			Name: "key-may", Route: "/keys/{id}",
