@@ -24,8 +24,10 @@ const stopScript = `(e => {
 	if (!e || e === document.body || e === document.documentElement) return {html: "", marked: true, covered: false};
 	const style = getComputedStyle(e), box = e.getClientRects()[0] ?? e.getBoundingClientRect();
 	const marked = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0 || style.boxShadow !== "none";
-	const hit = document.elementFromPoint(box.left + Math.min(box.width, innerWidth - box.left) / 2,
-		box.top + Math.min(box.height, innerHeight - box.top) / 2);
+	// The middle of the part that is on the screen: an element may be taller than the screen.
+	const middle = (from, to, size) => (Math.max(from, 0) + Math.min(to, size)) / 2;
+	const hit = document.elementFromPoint(
+		middle(box.left, box.right, innerWidth), middle(box.top, box.bottom, innerHeight));
 	return {html: e.outerHTML.slice(0, 150), marked, covered: !e.contains(hit)};
 })(document.activeElement)`
 
