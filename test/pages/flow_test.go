@@ -28,6 +28,11 @@ var flows = []struct {
 	{"a session that ended in the middle", endedSession},
 	{"a name without a key", savedName},
 	{"users of the company's proxy", proxyUser},
+	{"the keys of a plain user", ownKeys},
+	{"a key is made with the form", createKey},
+	{"a form that is sent twice", sentTwice},
+	{"a form as YAML", shownAsYAML},
+	{"a refused form for a key", refusedKey},
 	{"a claim link", claimLink},
 	{"a withdrawn claim link", withdrawnLink},
 }
