@@ -7,8 +7,8 @@ import (
 	"keywright.dev/keywright/test/pages/browser"
 )
 
-// change makes a change that a page offers: in a dialog, and without scripts on a page of its own. confirm is what has to
-// be typed, or empty.
+// change makes a change that a page offers: in a dialog, and without scripts on a page of its own. confirm is what has
+// to be typed, or empty.
 func (f *flow) change(p *browser.Page, title, button, confirm string) {
 	f.Helper()
 	form := f.opened(p, title)

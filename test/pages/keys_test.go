@@ -20,6 +20,90 @@ func (f *flow) accepts(key string, want bool) {
 	}
 }
 
+// newAccountKey makes a key over the API, and returns it and its page.
+func (f *flow) newAccountKey(name string) (*apiclient.Key, string) {
+	f.Helper()
+	key, err := f.Admin.CreateKey(f.Context(), "Account/robot", apiclient.KeyFields{
+		"name": name, "scopes": []string{"certs.read"},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return key, "/keys/" + key.ID
+}
+
+// keyChanges are made one after the other, and each is in force at once.
+func keyChanges(f *flow) {
+	name := "Robot" + f.mark
+	key, path := f.newAccountKey(name)
+	alice := f.signedIn("alice", f.AliceKey)
+	alice.Open(f.ServerURL + path)
+	f.hides(alice, key.Token)
+
+	dialog := f.opened(alice, "Rotate")
+	dialog.Pick("In an hour")
+	dialog.Follow("button", "Rotate")
+	rotated := alice.Secret()
+	f.clean(alice)
+	f.accepts(key.Token, true)
+	f.accepts(rotated, true)
+	alice.Follow("link", "I have saved it")
+	f.at(alice, path)
+	f.hides(alice, rotated)
+
+	f.change(alice, "Disable", "Disable", "")
+	alice.Shows("Disabled: every request with the key is refused")
+	f.accepts(rotated, false)
+	f.change(alice, "Enable", "Enable", "")
+	alice.Shows("Enabled: the key is accepted again")
+	f.accepts(rotated, true)
+	f.change(alice, "Revoke", "Revoke for good", name)
+	alice.Shows("Revoked: the key is refused for good")
+	f.accepts(rotated, false)
+	f.change(alice, "Delete", "Delete for good", name)
+	f.at(alice, "/keys")
+	alice.Shows("Deleted.")
+	alice.Open(f.ServerURL + path)
+	f.status(alice, http.StatusNotFound)
+}
+
+// staleRotation sends a form that was opened before another admin rotated the key: it is not rotated again.
+func staleRotation(f *flow) {
+	key, path := f.newAccountKey("Stale" + f.mark)
+	first, second := f.signedIn("alice", f.AliceKey), f.signedIn("admin", f.BootstrapKey)
+	first.Open(f.ServerURL + path)
+	second.Open(f.ServerURL + path)
+	form := f.opened(second, "Rotate")
+	rotated := f.newKey(first, "Rotate", "Rotate")
+	form.Follow("button", "Rotate")
+	f.status(second, http.StatusConflict)
+	second.Shows("was rotated at")
+	f.clean(second)
+	f.accepts(rotated, true)
+	if err := f.Admin.DeleteKey(f.Context(), key.ID); err != nil {
+		f.Fatal(err)
+	}
+}
+
+// mayIt is answered with the rule that decides.
+func mayIt(f *flow) {
+	alice := f.signedIn("alice", f.AliceKey)
+	alice.Open(f.ServerURL + "/keys/" + f.Facts.Key)
+	alice.Fill("Action", "certs.renew")
+	alice.Fill("Resource (optional)", "certificate:root")
+	alice.Follow("button", "Ask")
+	alice.Shows("No, it may not.")
+	f.clean(alice)
+	alice.Fill("Resource (optional)", "certificate:test")
+	alice.Follow("button", "Ask")
+	alice.Shows("Yes, it may.")
+	alice.Fill("Action", "<script>alert(1)</script>")
+	alice.Follow("button", "Ask")
+	if got := alice.Value("textbox", "Action"); got != "<script>alert(1)</script>" {
+		f.Errorf("the typed action is now %q", got)
+	}
+}
+
 // ownKeys are all that a plain user sees.
 func ownKeys(f *flow) {
 	marta := f.behindProxy("marta")
@@ -59,6 +143,10 @@ func createKey(f *flow) {
 	if got := alice.Value("textbox", "Search"); got != name {
 		f.Errorf("the search is now %q", got)
 	}
+	alice.Row(name).Follow("link", name)
+	alice.Shows(name, "What it is for: "+script)
+	f.hides(alice, key)
+	f.clean(alice)
 	f.removeKeys(name)
 }
 

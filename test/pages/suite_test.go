@@ -12,6 +12,10 @@ import (
 func TestPages(t *testing.T) {
 	b := browser.Start(t)
 	s := site.Start(t)
+	if !*update {
+		// The only admin is the last one.
+		t.Run("last admin", func(t *testing.T) { playFlow(t, b, s, lastAdmin) })
+	}
 	s.Fill(t)
 	if *update {
 		takePictures(t, b, s)
