@@ -85,14 +85,15 @@ var _ = Describe("A key that the API returns in a reply", func() {
 		Expect(k.Status.Keys[1].ExpiresAt.Time).To(BeTemporally("==", begin.Add(10*time.Minute)))
 	})
 
-	It("has no overlap by default, ends as any other, and can be revoked", func(ctx SpecContext) {
+	It("has the overlap of its rotation by default, ends as any other, and can be revoked", func(ctx SpecContext) {
 		e := newEnv(ctx)
 		e.Apply(ctx, "ci", byAPI, ttl("2h"))
 		k := e.EditStatus(ctx, "ci", func(s *v1alpha1.KeyHolderStatus) {
 			s.Keys = []v1alpha1.KeyStatus{e.Recorded(e.Brought() + "-2"), e.Recorded(e.Brought())}
 			s.Keys[1].State, s.Keys[1].ExpiresAt = v1alpha1.KeyOverlapping, &metav1.Time{Time: begin.Add(30 * time.Minute)}
 		})
-		Expect(k.Status.Keys).To(HaveLen(1), "whatever status says about the old one")
+		Expect(k.Status.Keys).To(HaveLen(2))
+		Expect(k.Status.Keys[1].ExpiresAt.Time).To(BeTemporally("==", begin.Add(30*time.Minute)))
 		Expect(endsAt(k)).To(Equal(2 * time.Hour))
 		expectConditions(e.At(ctx, 2*time.Hour, "ci"), "True/Issued", "False/Expired")
 		k = e.Change(ctx, "ci", revoked)

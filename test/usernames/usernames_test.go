@@ -286,11 +286,12 @@ func (e *env) users(seen ...string) []users.User {
 		Gate: e.Gate, Verifier: e.Verifier, Store: e.Store, Seen: seenNames(seen), Uses: e.Uses, Trail: e.Trail,
 		Now: e.Time, Log: e.Logger(),
 	})
-	all, err := service.List(e.t.Context(), manage.Caller{Caller: e.Bearer(fakeobjects.AliceKey)})
+	all, err := service.List(e.t.Context(), manage.Caller{Caller: e.Bearer(fakeobjects.AliceKey)},
+		func() (*users.Query, error) { return &users.Query{}, nil })
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	return all
+	return all.Items
 }
 
 type seenNames []string

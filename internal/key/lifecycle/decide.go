@@ -89,10 +89,11 @@ func dropEnded(f Facts) (Plan, bool) {
 // amendEnds updates the ends of the keys to the present spec. The end of the current key may become earlier or later,
 // that of an overlapping key only earlier.
 func amendEnds(f Facts) (Plan, bool) {
-	amended := slices.Clone(f.Status.Keys)
-	if !f.Spec.OverlapPerRotation {
-		amended = limitOverlap(amended, f.Spec.Overlap)
+	overlap := f.Spec.Overlap
+	if f.Spec.OverlapPerRotation {
+		overlap = MaxOverlapOfRotation
 	}
+	amended := limitOverlap(f.Status.Keys, overlap)
 	current := Current(amended)
 	for i := range amended {
 		k := &amended[i]

@@ -97,6 +97,9 @@ func CurrentFirst(a, b State) int {
 // rotates so often within one overlap wants the oldest gone.
 const MaxOverlapping = 16
 
+// MaxOverlapOfRotation bounds the overlap that the API chooses for one rotation.
+const MaxOverlapOfRotation = 24 * time.Hour
+
 // Succeed returns the keys of an object after next has become its current key. Older keys overlap with it; those that
 // have ended, are dead or refused, or are next itself (a write that is repeated) leave at once, as all do without an
 // overlap. Of too many the oldest leave. Operator and server both record a key by this rule.

@@ -93,13 +93,17 @@ func TestDecide_OverlapPerRotationIsKept(t *testing.T) {
 			f.spec.ByAPI, f.spec.OverlapPerRotation = true, perRotation
 			next := lifecycle.Key{ID: "next", IssuedAt: f.now}
 			f.status.Keys = lifecycle.Succeed(f.status.Keys, next, time.Hour, f.now)
+			f.status.Keys[1].ExpiresAt = f.now.Add(48 * time.Hour)
 			f.runOrFail(t)
 			want := []string{"next"}
 			if perRotation {
 				want = append(want, "k1")
 			}
 			if !slices.Equal(ids(f), want) {
-				t.Errorf("keys %v", ids(f))
+				t.Fatalf("keys %v", ids(f))
+			}
+			if perRotation && !f.status.Keys[1].ExpiresAt.Equal(f.now.Add(lifecycle.MaxOverlapOfRotation)) {
+				t.Errorf("the old key ends at %s", f.status.Keys[1].ExpiresAt)
 			}
 		})
 	}

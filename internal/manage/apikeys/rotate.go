@@ -25,7 +25,7 @@ type Rotation struct {
 }
 
 // MaxOverlap bounds Rotation.Overlap.
-const MaxOverlap = 24 * time.Hour
+const MaxOverlap = lifecycle.MaxOverlapOfRotation
 
 func (r *Rotation) check() error {
 	switch {
