@@ -22,8 +22,8 @@ type benchRow struct{ Name, Prefix, Subject string }
 // mostOfBare is how many times the bare template a page may take.
 const mostOfBare = 2
 
-// BenchmarkRender compares a request for a page of 50 rows, its caller identified, with the bare execution of a template
-// that writes as much.
+// BenchmarkRender compares a request for a page of 50 rows, its caller identified, with the bare execution of a
+// template that writes as much.
 func BenchmarkRender(b *testing.B) {
 	var data []benchRow
 	for range 50 {

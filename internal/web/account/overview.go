@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// soon is how far ahead the overview looks for keys that end, and unused how long ago a forgotten key was last used.
+	// soon is how far ahead the overview looks for keys that end, and unused how long ago an idle key was last used.
 	soon   = 7 * 24 * time.Hour
 	unused = 90 * 24 * time.Hour
 )
