@@ -61,8 +61,15 @@ type listPage struct {
 	Pager     map[string]any
 	IsChosen  bool
 	MayCreate bool
-	// Username is what was typed to create an admin, and Problem why it was refused.
+	created
+}
+
+// created is the form for a new admin.
+type created struct {
+	// Username is what was typed, and Problem why it was refused.
 	Username, Problem string
+	// YAML is the manifest that was asked for.
+	YAML string
 }
 
 // row is a user in the list, and the address of its page.
@@ -83,7 +90,7 @@ func rowsOf(all []users.User) []row {
 type column struct{ Title, Path, Order string }
 
 func (p *pages) list(c *httpapi.Call) {
-	p.renderList(c, c.Manager(), filterOf(c.R.URL.Query()), "", nil)
+	p.renderList(c, c.Manager(), filterOf(c.R.URL.Query()), created{}, http.StatusOK)
 }
 
 func filterOf(q url.Values) filter {
@@ -169,20 +176,16 @@ func (f filter) columns() (all []column) {
 	return append(all, column{Title: "Key"}, column{Title: "State"})
 }
 
-// renderList shows the list, and above it why a username was refused.
-func (p *pages) renderList(c *httpapi.Call, caller manage.Caller, f filter, typed string, refused *manage.Error) {
+// renderList shows the list, and above it the form for a new admin.
+func (p *pages) renderList(c *httpapi.Call, caller manage.Caller, f filter, form created, status int) {
 	page, err := p.users.List(c.R.Context(), caller, f.query)
 	if err != nil {
 		web.Fail(c, err)
 		return
 	}
 	data := listPage{
-		Filter: f, Users: rowsOf(page.Items), Columns: f.columns(), Username: typed, MayCreate: c.Caller.Admin,
+		Filter: f, Users: rowsOf(page.Items), Columns: f.columns(), created: form, MayCreate: c.Caller.Admin,
 		IsChosen: f.Search+f.Role+f.Source+f.State != "", Pager: f.pager(len(page.Items), page.Total),
-	}
-	status := http.StatusOK
-	if refused != nil {
-		data.Problem, status = refused.Text, httpapi.Status(refused.Kind)
 	}
 	web.Render(c, web.Page{Title: "Users", Section: web.Users, View: listView, Data: data, Status: status})
 }
@@ -208,43 +211,55 @@ func (f filter) pager(shown, total int) map[string]any {
 	return named
 }
 
-// create creates an admin, and shows the key once, or a claim link for it.
+// create creates an admin, and shows the key once, or a claim link for it. It can also show the manifest alone.
 func (p *pages) create(c *httpapi.Call) {
 	form := web.ReadForm(c)
 	caller := web.Manager(c, form)
-	if form.Get("as") == "link" {
+	read := func() (string, error) { return form.Text("username"), form.Err }
+	switch form.Get("as") {
+	case "link":
 		p.createLink(c, caller, form)
-		return
+	case "yaml":
+		text, err := p.users.Manifest(c.R.Context(), caller, read)
+		if err != nil {
+			p.refuse(c, caller, form, err)
+			return
+		}
+		p.renderList(c, caller, filter{}, created{Username: form.Text("username"), YAML: text}, http.StatusOK)
+	default:
+		issued, err := p.users.Create(c.R.Context(), caller, read)
+		if err != nil {
+			p.refuse(c, caller, form, err)
+			return
+		}
+		showIssued(c, "Created "+issued.Username, issued)
 	}
-	issued, err := p.users.Create(c.R.Context(), caller, func() (string, error) { return form.Get("username"), form.Err })
-	if refused := refusalOf(err); refused != nil {
-		p.renderList(c, caller, filter{}, form.Get("username"), refused)
-		return
-	}
-	if err != nil {
+}
+
+// refuse shows the form for a new admin again, with what was typed and why it was refused.
+func (p *pages) refuse(c *httpapi.Call, caller manage.Caller, form *web.Form, err error) {
+	refused := refusalOf(err)
+	if refused == nil {
 		web.Fail(c, err)
 		return
 	}
-	showIssued(c, "Created "+issued.Username, issued)
+	typed := created{Username: form.Get("username"), Problem: refused.Text}
+	p.renderList(c, caller, filter{}, typed, httpapi.Status(refused.Kind))
 }
 
 func (p *pages) createLink(c *httpapi.Call, caller manage.Caller, form *web.Form) {
-	created, err := p.claims.Create(c.R.Context(), caller, func() (*claims.Wanted, error) {
+	link, err := p.claims.Create(c.R.Context(), caller, func() (*claims.Wanted, error) {
 		// An absent username would ask for the link of an API key.
 		if form.Err == nil && form.Text("username") == "" {
 			return nil, manage.Errorf(manage.Invalid, "Username is required")
 		}
 		return &claims.Wanted{Username: form.Text("username")}, form.Err
 	})
-	if refused := refusalOf(err); refused != nil {
-		p.renderList(c, caller, filter{}, form.Get("username"), refused)
-		return
-	}
 	if err != nil {
-		web.Fail(c, err)
+		p.refuse(c, caller, form, err)
 		return
 	}
-	webclaims.Show(c, created, web.Users)
+	webclaims.Show(c, link, web.Users)
 }
 
 // showIssued shows a new key of an admin once.

@@ -211,6 +211,16 @@ func TestCreate_ShowsKeyOnce(t *testing.T) {
 	}
 }
 
+func TestCreate_ShowsManifestAndCreatesNothing(t *testing.T) {
+	s, _ := newSite(t)
+	r := s.Post(t, pagekit.Alice, "/users", "username", " zoe ", "as", "yaml")
+	r.Has(t, 200, "Nothing was created", "kind: AdminUser", "name: zoe")
+	if r.Value("username") != "zoe" || s.AdminUser("zoe") != nil {
+		t.Error(r.Value("username"), s.AdminUser("zoe"))
+	}
+	s.Post(t, pagekit.Alice, "/users", "username", "admin", "as", "yaml").Has(t, 400, "Username 'admin' is reserved")
+}
+
 func TestCreate_ShowsClaimLinkInPlaceOfKey(t *testing.T) {
 	site, _ := newSite(t)
 	r := site.Post(t, pagekit.Alice, "/users", "username", "New.One", "as", "link")
