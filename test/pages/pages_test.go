@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"keywright.dev/keywright/internal/web"
 	"keywright.dev/keywright/test/pages/browser"
 	"keywright.dev/keywright/test/pages/site"
 	"keywright.dev/keywright/test/pages/sitemap"
@@ -82,4 +83,31 @@ func headerFaults(p *browser.Page) (faults []string) {
 		}
 	}
 	return faults
+}
+
+// leadToSignIn asks for every page without a caller (docs/compatibility.md, "Pages").
+func leadToSignIn(t *testing.T, s *site.Site) {
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for _, page := range sitemap.Pages() {
+		if page.Reader == sitemap.Anonymous || page.Route == "" || page.Route == web.Register {
+			continue
+		}
+		for accept, want := range map[string]int{"text/html,*/*": http.StatusSeeOther, "*/*": http.StatusUnauthorized} {
+			address := page.Address(s.Facts)
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.ServerURL+address, http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Accept", accept)
+			reply, err := client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = reply.Body.Close()
+			if to := reply.Header.Get("Location"); reply.StatusCode != want ||
+				want == http.StatusSeeOther && to != web.RegisterPath(address) {
+				t.Errorf("%s with Accept %s: %d to %q", address, accept, reply.StatusCode, to)
+			}
+		}
+	}
 }

@@ -21,6 +21,7 @@ func TestPages(t *testing.T) {
 		takePictures(t, b, s)
 		return
 	}
+	t.Run("anonymous callers", func(t *testing.T) { leadToSignIn(t, s) })
 	t.Run("every page", func(t *testing.T) { everyPage(t, b, s) })
 	t.Run("flows", func(t *testing.T) { playFlows(t, b, s) })
 }
