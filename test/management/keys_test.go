@@ -60,6 +60,20 @@ var _ = Describe("Keys", func() {
 		Expect(admin().send(ctx, http.MethodDelete, user, "").status).To(Equal(200))
 	})
 
+	It("say where they were used, and what they may do", func(ctx SpecContext) {
+		made := admin().send(ctx, http.MethodPost, "/apiv1/accounts/seen/apikeys", `{"name":"seen","scopes":["certs.read"]}`)
+		Expect(made.status).To(Equal(201), made.text)
+		path := "/apiv1/apikeys/" + made.string("data", "id")
+		Expect(kit.AuthStatus(ctx, s.ServerURL, made.string("data", "token"))).To(Equal(200))
+		eventually(ctx, func() string { return admin().send(ctx, http.MethodGet, path+"/uses", "").text }).
+			Should(ContainSubstring(`"127.0.0.1"`))
+		for action, allowed := range map[string]bool{"certs.read": true, "certs.write": false} {
+			explained := admin().send(ctx, http.MethodGet, path+"/explain?action="+action, "")
+			Expect(explained.at("data", "allowed")).To(Equal(allowed), explained.text)
+		}
+		Expect(admin().send(ctx, http.MethodDelete, path, "").status).To(Equal(200))
+	})
+
 	It("hold no more than their creator holds", func(ctx SpecContext) {
 		made := admin().send(ctx, http.MethodPost, "/apiv1/accounts/boss/apikeys",
 			`{"name":"boss","scopes":["users.read","users.write","audit.read"]}`)
