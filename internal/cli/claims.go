@@ -106,16 +106,7 @@ func (a *App) listClaimsCommand() *cobra.Command {
 			return err
 		}
 		return list(c.Context(), a, claimsView(), watch, func(yield func(*apiclient.Claim, error) bool) {
-			claims, err := client.Claims(c.Context())
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			for i := range claims {
-				if !yield(&claims[i], nil) {
-					return
-				}
-			}
+			each(client.Claims(c.Context()))(yield)
 		})
 	}
 	return c

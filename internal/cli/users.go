@@ -68,16 +68,7 @@ func (a *App) listUsersCommand() *cobra.Command {
 			return err
 		}
 		return list(c.Context(), a, usersView(), watch, func(yield func(*apiclient.User, error) bool) {
-			users, err := client.Users(c.Context())
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			for i := range users {
-				if !yield(&users[i], nil) {
-					return
-				}
-			}
+			each(client.Users(c.Context()))(yield)
 		})
 	}
 	return c

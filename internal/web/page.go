@@ -22,19 +22,19 @@ type Section string
 
 // Sections, by the paths of their pages.
 const (
-	NoSection Section = ""
-	Overview  Section = "/"
-	Keys      Section = "/keys"
-	Users     Section = "/users"
-	Claims    Section = "/claims"
-	Usage     Section = "/usage"
-	Audit     Section = "/audit"
-	Settings  Section = "/settings"
+	Overview Section = "/"
+	Keys     Section = "/keys"
+	Users    Section = "/users"
+	Claims   Section = "/claims"
+	Usage    Section = "/usage"
+	Audit    Section = "/audit"
+	Settings Section = "/settings"
 )
 
 // Page is one page.
 type Page struct {
-	Title   string
+	Title string
+	// Section is empty for a page that the navigation does not name.
 	Section Section
 	View    *View
 	// Data is for the template, as .Data.

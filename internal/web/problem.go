@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -86,6 +86,15 @@ func logFailure(c *httpapi.Call, err error) {
 	c.Log.WarnContext(c.R.Context(), "A page failed", "method", c.R.Method, "route", c.R.Pattern, "error", cause.Error())
 }
 
+// RefusalOf returns the refusal of what was typed, to show beside it, or nil for every other error.
+func RefusalOf(err error) *manage.Error {
+	var refused *manage.Error
+	if errors.As(err, &refused) && (refused.Kind == manage.Invalid || refused.Kind == manage.Conflict) {
+		return refused
+	}
+	return nil
+}
+
 // refuse writes the problem page for a request whose caller is not known, or plain text for other clients than
 // browsers.
 func refuse(w http.ResponseWriter, r *http.Request, status int, text string) {
@@ -131,7 +140,7 @@ func retryOf(w http.ResponseWriter, r *http.Request) *retry {
 		}
 	}
 	again := &retry{Action: r.URL.RequestURI()}
-	for _, name := range slices.Sorted(keysOf(form)) {
+	for _, name := range slices.Sorted(maps.Keys(form)) {
 		if isSecret(name) {
 			return nil
 		}
@@ -140,16 +149,6 @@ func retryOf(w http.ResponseWriter, r *http.Request) *retry {
 		}
 	}
 	return again
-}
-
-func keysOf(form url.Values) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for name := range form {
-			if !yield(name) {
-				return
-			}
-		}
-	}
 }
 
 // isSecret reports whether a field of a form holds a key or the token of a claim link.

@@ -34,17 +34,16 @@ func (v *View) execute(w io.Writer, f *Frame) error { return v.template.Execute(
 
 // functions are what templates may call.
 var functions = template.FuncMap{
-	"icon":   icon,
-	"asset":  assetPath,
-	"time":   showTime,
-	"day":    showDay,
-	"ago":    ago,
-	"until":  until,
-	"list":   func(items ...any) []any { return items },
-	"dict":   dict,
-	"join":   func(texts []string) string { return strings.Join(texts, ", ") },
-	"count":  count,
-	"number": Grouped,
+	"icon":     icon,
+	"asset":    assetPath,
+	"time":     showTime,
+	"day":      showDay,
+	"relative": relative,
+	"list":     func(items ...any) []any { return items },
+	"dict":     dict,
+	"join":     func(texts []string) string { return strings.Join(texts, ", ") },
+	"count":    count,
+	"number":   Grouped,
 }
 
 // icon returns an icon of the folder icons. It is decoration: the text beside it says the same.
@@ -107,17 +106,14 @@ func showDay(at any) (template.HTML, error) {
 	return timeElement(t, "day", t.UTC().Format(time.DateOnly)), nil
 }
 
-// ago shows how long ago an instant was.
-func ago(now time.Time, at any) (template.HTML, error) {
+// relative shows how long ago an instant was, or how long it is until then. The script keeps it up to date.
+func relative(now time.Time, at any) (template.HTML, error) {
 	t, err := instant(at)
 	if err != nil || t.IsZero() {
 		return "", err
 	}
 	return timeElement(t, "relative", Relative(now, t)), nil
 }
-
-// until shows how long it is until an instant. The script counts down.
-func until(now time.Time, at any) (template.HTML, error) { return ago(now, at) }
 
 func timeElement(t time.Time, kind, text string) template.HTML {
 	exact := t.UTC().Format(time.RFC3339)

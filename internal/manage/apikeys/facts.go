@@ -150,7 +150,7 @@ func (s *Service) Explain(
 	return s.answer(k, r), nil
 }
 
-// checkQuestion checks what is asked, and sets the resource if there is none.
+// checkQuestion checks what is asked. Without a resource it asks about every one.
 func checkQuestion(r *access.Request) error {
 	switch {
 	case strings.TrimSpace(r.Action) == "":

@@ -19,7 +19,7 @@ import (
 // Configuration is the configuration that this server runs.
 type Configuration struct {
 	Settings config.Runtime
-	// Revision is empty, and Since zero, while there is none.
+	// Before the first configuration, Revision is empty and Since zero.
 	Revision string
 	Since    time.Time
 	// Refused is why a newer configuration is not in force, or nil.

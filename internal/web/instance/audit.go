@@ -38,7 +38,7 @@ const perPage = 50
 type auditPage struct {
 	Filters auditFilters
 	Entries []auditEntry
-	// Next is the address of the next page, and Newest that of the first. They are empty where there is none.
+	// Next is the address of the next page, and Newest that of the first. Without such a page they are empty.
 	Next, Newest string
 	Actions      []string
 	// Problem is why the filters were refused.

@@ -129,7 +129,7 @@ func (p *keyPages) act(c *httpapi.Call) {
 		return
 	}
 	issued, err := p.do(c, caller, facts, &action, form)
-	if refused := refusalOf(err); refused != nil {
+	if refused := web.RefusalOf(err); refused != nil {
 		action.Problem, action.Field = refused.Text, ""
 		if refused.Field == apikeys.FieldOverlap {
 			action.Field = action.Choice

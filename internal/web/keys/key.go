@@ -2,7 +2,6 @@ package keys
 
 import (
 	"embed"
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -114,17 +113,8 @@ func (p *keyPages) answer(
 		}
 		return apikeys.Question(strings.TrimSpace(q.Action), strings.TrimSpace(q.Resource), properties)
 	})
-	if refused := refusalOf(err); refused != nil {
+	if refused := web.RefusalOf(err); refused != nil {
 		q.Problem, q.Field, err = refused.Text, refused.Field, nil
 	}
 	return q, err
-}
-
-// refusalOf returns the error of a use case that refuses what was typed, and nil for other errors.
-func refusalOf(err error) *manage.Error {
-	var refused *manage.Error
-	if errors.As(err, &refused) && (refused.Kind == manage.Invalid || refused.Kind == manage.Conflict) {
-		return refused
-	}
-	return nil
 }

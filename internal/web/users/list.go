@@ -238,7 +238,7 @@ func (p *pages) create(c *httpapi.Call) {
 
 // refuse shows the form for a new admin again, with what was typed and why it was refused.
 func (p *pages) refuse(c *httpapi.Call, caller manage.Caller, form *web.Form, err error) {
-	refused := refusalOf(err)
+	refused := web.RefusalOf(err)
 	if refused == nil {
 		web.Fail(c, err)
 		return

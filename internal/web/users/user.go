@@ -1,7 +1,6 @@
 package users
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 
@@ -233,7 +232,7 @@ func (p *pages) act(c *httpapi.Call) {
 		return
 	}
 	issued, err := p.do(c, caller, f.Username, action.Name, form)
-	if refused := refusalOf(err); refused != nil {
+	if refused := web.RefusalOf(err); refused != nil {
 		action.Problem, action.Field = refused.Error(), ""
 		web.RenderAction(c, web.Users, &action, f.Username, userPath(f.Username), httpapi.Status(refused.Kind))
 		return
@@ -285,13 +284,4 @@ func done(c *httpapi.Call, f *users.Facts, action string, issued *users.Issued) 
 			demote: web.Demoted, disable: web.UserDisabled, enable: web.UserEnabled,
 		}[action])
 	}
-}
-
-// refusalOf returns the error of a use case that refuses what was typed, and nil for other errors.
-func refusalOf(err error) *manage.Error {
-	var refused *manage.Error
-	if errors.As(err, &refused) && (refused.Kind == manage.Invalid || refused.Kind == manage.Conflict) {
-		return refused
-	}
-	return nil
 }

@@ -45,7 +45,7 @@ func TestPage_RecordsProblems(t *testing.T) {
 	b := browser.Start(t)
 	for _, c := range []struct {
 		name, document, script string
-		// want is a part of the only problem. Empty: there is none.
+		// want is a part of the only problem. Empty: the page has no problem.
 		want string
 		// withoutScript is what it is where scripts are off.
 		withoutScript string

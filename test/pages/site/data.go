@@ -145,7 +145,7 @@ func (s *Site) fillManifests(t testing.TB) {
 	})
 }
 
-// assistantKey returns the key in the assistant's Secret, or an empty string while there is none.
+// assistantKey returns the key in the assistant's Secret, or an empty string before the key is issued.
 func (s *Site) assistantKey(ctx context.Context) string {
 	secret := &corev1.Secret{}
 	if s.Client.Get(ctx, client.ObjectKey{Namespace: "default", Name: "assistant-api-key"}, secret) != nil {
