@@ -15,6 +15,7 @@ const leashedProgram = "KEYWRIGHT_TEST_LEASHED_PROGRAM"
 func TestMain(m *testing.M) {
 	if program := os.Getenv(leashedProgram); program != "" {
 		holdLeash(program)
+		return
 	}
 	os.Exit(m.Run())
 }
@@ -25,6 +26,8 @@ func holdLeash(program string) {
 	if err != nil {
 		panic(err)
 	}
+	// A FIFO that is garbage is closed, and its reader then waits for a writer forever.
+	defer func() { _ = leash.close() }()
 	script, err := leash.wrap(program)
 	if err != nil {
 		panic(err)
