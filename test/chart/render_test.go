@@ -48,16 +48,29 @@ configMapGenerator:
 // folder writes the kustomization of a profile and returns its path.
 func (p profile) folder() string {
 	GinkgoHelper()
+	if p.files == nil {
+		return folderOf(fromDocs("gateways.md", "proxy"))
+	}
+	return folderOf(p.files)
+}
+
+// fromDocs returns the YAML blocks of a page of docs that are files of a folder.
+func fromDocs(page, folder string) map[string]string {
+	GinkgoHelper()
+	files := map[string]string{}
+	blocks := regexp.MustCompile("(?s)```yaml\n# " + regexp.QuoteMeta(folder) + "/(\\w+\\.yaml)\n(.*?)```")
+	for _, block := range blocks.FindAllStringSubmatch(read("docs/"+page), -1) {
+		files[block[1]] = block[2]
+	}
+	Expect(files).NotTo(BeEmpty(), "%s has no %s", page, folder)
+	return files
+}
+
+// folderOf writes files into a folder beside a folder config, and returns its path.
+func folderOf(files map[string]string) string {
+	GinkgoHelper()
 	parent := GinkgoT().TempDir()
 	Expect(os.Symlink(filepath.Join(plane.Root, "config"), filepath.Join(parent, "config"))).To(Succeed())
-	files := p.files
-	if files == nil {
-		files = map[string]string{}
-		blocks := regexp.MustCompile("(?s)```yaml\n# proxy/(\\w+\\.yaml)\n(.*?)```")
-		for _, block := range blocks.FindAllStringSubmatch(read("docs/gateways.md"), -1) {
-			files[block[1]] = block[2]
-		}
-	}
 	for name, text := range files {
 		path := filepath.Join(parent, "own", filepath.FromSlash(name))
 		Expect(os.MkdirAll(filepath.Dir(path), 0o700)).To(Succeed())

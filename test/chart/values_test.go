@@ -204,6 +204,9 @@ server:
 		Entry("a tag that cannot be", "server.image.tag=a b", "tag"),
 		Entry("a digest that cannot be", "server.image.digest=sha256:1", "digest"),
 		Entry("a Secret that cannot be", "server.database.secretName=A_B", "secretName"),
+		Entry("a port that cannot be", "networkPolicy.database.ports={70000}", "ports"),
+		Entry("no port of the API server", "networkPolicy.apiServer.ports={}", "ports"),
+		Entry("a peer of an unknown kind", "networkPolicy.serverFrom[0].namespace=x", "serverFrom"),
 	)
 
 	It("are on the page of the chart", func() {

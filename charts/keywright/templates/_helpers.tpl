@@ -56,3 +56,26 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- $replicas }}
 {{- end }}
+
+{{- /* rule DIRECTION PEERS PORTS: a rule of a NetworkPolicy for TCP. No peers: everywhere. No ports: all. */ -}}
+{{- define "keywright.rule" -}}
+{{- $rule := dict }}
+{{- with index . 1 }}{{ $_ := set $rule (index $ 0) . }}{{ end }}
+{{- $ports := list }}
+{{- range index . 2 }}{{ $ports = append $ports (dict "port" . "protocol" "TCP") }}{{ end }}
+{{- with $ports }}{{ $_ := set $rule "ports" . }}{{ end }}
+{{- toYaml $rule }}
+{{- end }}
+
+{{- /* commonEgress VALUES: what both programs connect to. */ -}}
+{{- define "keywright.commonEgress" -}}
+# DNS, and the API server, which no selector finds.
+- ports:
+  {{- range .dnsPorts }}
+  - port: {{ . }}
+    protocol: UDP
+  - port: {{ . }}
+    protocol: TCP
+  {{- end }}
+- {{- include "keywright.rule" (list "to" .apiServer.to .apiServer.ports) | nindent 2 }}
+{{- end }}
