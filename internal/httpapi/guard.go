@@ -107,14 +107,23 @@ func (c *Call) refuseForGate(refusal *gate.Refusal) {
 	c.Refuse(refusal.Status, refusal.Text)
 }
 
+// crossOrigin recognizes requests that the page of another site has sent.
+var crossOrigin = http.NewCrossOriginProtection()
+
+// IsCrossOrigin reports whether the page of another site has sent a request that may change something. It is refused,
+// and nothing of it may be offered to be sent again.
+func IsCrossOrigin(r *http.Request) bool { return crossOrigin.Check(r) != nil }
+
 // protect refuses cross-origin requests to an API.
 func protect(api *API, next http.Handler) http.Handler {
-	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		setHeaders(w)
-		api.Refuse(w, r, http.StatusForbidden, "Cross-origin request refused")
-	}))
-	return protection.Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if IsCrossOrigin(r) {
+			setHeaders(w)
+			api.Refuse(w, r, http.StatusForbidden, "Cross-origin request refused")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // setHeaders sets the headers of every reply. No reply may be stored: some carry a key.

@@ -48,7 +48,18 @@ func ReadForm(c *httpapi.Call) *Form {
 	return f
 }
 
+// readForm reads the form of a request. After an error it fails again, so that a problem page does not offer to send
+// half a form.
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	form, err := parseForm(w, r)
+	if err != nil {
+		r.PostForm = nil
+		r.Header.Del("Content-Type")
+	}
+	return form, err
+}
+
+func parseForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/x-www-form-urlencoded" {
 		return url.Values{}, manage.Errorf(manage.Invalid, "The form must be sent as application/x-www-form-urlencoded")

@@ -123,9 +123,13 @@ func problemOf(w http.ResponseWriter, r *http.Request, status int, text string) 
 	if status == http.StatusUnauthorized {
 		p.SignIn = signInPath(r)
 	}
-	if r.Method == http.MethodPost {
+	switch {
+	case httpapi.IsCrossOrigin(r):
+		// From our own page the form of the other site would be accepted.
+		p.Advice = "Another site sent this, and nothing was changed. If it is what you want, do it on its page here."
+	case r.Method == http.MethodPost:
 		p.Retry = retryOf(w, r)
-	} else if status >= http.StatusInternalServerError || status == http.StatusTooManyRequests {
+	case status >= http.StatusInternalServerError, status == http.StatusTooManyRequests:
 		p.Reload = r.URL.RequestURI()
 	}
 	return p

@@ -133,13 +133,6 @@ func TestProblems_BeforeThePage(t *testing.T) {
 			t.Error(r.Body)
 		}
 	})
-	t.Run("another site", func(t *testing.T) {
-		site := newSite(t, served)
-		r := httptest.NewRequest(http.MethodPost, "/page", strings.NewReader("name=ci"))
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		r.Header.Set("Sec-Fetch-Site", "cross-site")
-		site.Do(t, pagekit.Alice, r).Has(t, 403, "Cross-origin request refused.")
-	})
 	t.Run("an unknown path", func(t *testing.T) {
 		site := newSite(t, served)
 		site.Get(t, pagekit.Alice, "/nothing").Has(t, 404, "This address has no page.")
@@ -157,12 +150,35 @@ func TestProblems_BeforeThePage(t *testing.T) {
 	})
 }
 
+func TestProblem_OffersNothingOfAnotherSite(t *testing.T) {
+	site := newSite(t, func(*httpapi.Call) { t.Error("the form was taken") })
+	for name, header := range map[string][2]string{
+		"another site":         {"Sec-Fetch-Site", "cross-site"},
+		"a sibling domain":     {"Sec-Fetch-Site", "same-site"},
+		"an old browser":       {"Origin", "https://evil.example"},
+		"a document in a file": {"Origin", "null"},
+	} {
+		for _, path := range []string{"/page", "/nothing"} {
+			t.Run(name+" to "+path, func(t *testing.T) {
+				r := httptest.NewRequest(http.MethodPost, path, strings.NewReader("username=mallory"))
+				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				r.Header.Set(header[0], header[1])
+				reply := site.Do(t, pagekit.Alice, r)
+				reply.Has(t, 403, "Cross-origin request refused.", "Another site sent this")
+				if reply.Find("main form, main input").Length() > 0 || strings.Contains(reply.Body.String(), "mallory") {
+					t.Error(reply.Main())
+				}
+			})
+		}
+	}
+}
+
 func TestReadForm_Refuses(t *testing.T) {
 	for name, c := range map[string]struct{ media, body, text string }{
 		"JSON":       {"application/json", "{}", "must be sent as application/x-www-form-urlencoded"},
 		"nothing":    {"", "a=b", "must be sent as application/x-www-form-urlencoded"},
 		"too long":   {"application/x-www-form-urlencoded", "a=" + strings.Repeat("x", 70_000), "longer than 64 KiB"},
-		"bad escape": {"application/x-www-form-urlencoded", "a=%zz", "can't be read"},
+		"bad escape": {"application/x-www-form-urlencoded", "name=ci&a=%zz", "can't be read"},
 		"not UTF-8":  {"application/x-www-form-urlencoded", "a=%ff", "must be text in UTF-8"},
 		"a NUL":      {"application/x-www-form-urlencoded", "a=%00", "must be text in UTF-8"},
 	} {
@@ -176,7 +192,11 @@ func TestReadForm_Refuses(t *testing.T) {
 			})
 			r := httptest.NewRequest(http.MethodPost, "/page", strings.NewReader(c.body))
 			r.Header.Set("Content-Type", c.media)
-			site.Do(t, pagekit.Alice, r).Has(t, 400, c.text)
+			reply := site.Do(t, pagekit.Alice, r)
+			reply.Has(t, 400, c.text)
+			if reply.Find("main form").Length() > 0 {
+				t.Error("offers to send it again: ", reply.Main())
+			}
 		})
 	}
 }
