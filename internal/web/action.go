@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"keywright.dev/keywright/internal/httpapi"
+	"keywright.dev/keywright/internal/manage/manifest"
 )
 
 // Action is a change that a page offers: a link to a page with a form, which the script opens as a dialog instead. The
@@ -26,6 +27,8 @@ type Action struct {
 	Choices             []Choice
 	// WhyNot is why the action is not possible. Empty: it is.
 	WhyNot string
+	// Change is how the same is done with Git or kubectl. It is empty where that is not possible.
+	Change manifest.Change
 	// Typed is what was typed before, and Problem why it was refused: Field is the input that it is about, or empty.
 	Typed          Typed
 	Problem, Field string

@@ -148,7 +148,10 @@ func (op *operation) write(ctx context.Context, k *v1alpha1.APIKey, apply func(*
 // caller's own.
 func (op *operation) apply(c *Change, k *v1alpha1.APIKey) error {
 	before := k.DeepCopy()
-	c.applyTo(&k.Spec)
+	c.describe(&k.Spec)
+	c.enable(&k.Spec)
+	c.give(&k.Spec)
+	c.setEnd(&k.Spec)
 	if c.widens() {
 		if err := op.checkIssue(k, op.issueOf(k)); err != nil {
 			return err

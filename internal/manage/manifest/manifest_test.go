@@ -209,3 +209,49 @@ func TestPatch_IsOneWordOfAShell(t *testing.T) {
 		t.Error(same, err)
 	}
 }
+
+// Each way to make a change leads to the same spec: the manifest and the command.
+func TestChange_IsShownBothWays(t *testing.T) {
+	at := time.Date(2030, 1, 31, 12, 0, 0, 999, time.FixedZone("", 3600))
+	key := &v1alpha1.APIKey{Spec: v1alpha1.APIKeySpec{Subject: v1alpha1.Subject{Kind: "Account", Name: "ci"}}}
+	key.Name, key.Namespace = "ci", "team"
+	user := &v1alpha1.AdminUser{Spec: v1alpha1.AdminUserSpec{
+		Rotation: &v1alpha1.Rotation{Every: new(v1alpha1.Duration("24h"))},
+	}}
+	user.Name, user.Namespace = "bob", "keywright-system"
+	disabled := key.DeepCopy()
+	disabled.Spec.State = v1alpha1.StateDisabled
+
+	for name, c := range map[string]struct {
+		change        func() (manifest.Change, error)
+		yaml, command string
+	}{
+		"disabled": {
+			func() (manifest.Change, error) { return manifest.Changed(key, disabled) },
+			"state: Disabled", `kubectl patch apikey ci -n team --type merge -p '{"spec":{"state":"Disabled"}}'`,
+		},
+		"key rotated": {
+			func() (manifest.Change, error) { return manifest.Rotated(key, at) },
+			"  rotation:\n    after: \"2030-01-31T11:00:00Z\"",
+			"kubectl annotate apikey ci -n team --overwrite keywright.dev/rotate=2030-01-31T11:00:00Z",
+		},
+		"user rotated": {
+			func() (manifest.Change, error) { return manifest.Rotated(user, at) },
+			"  rotation:\n    after: \"2030-01-31T11:00:00Z\"\n    every: 24h",
+			"kubectl annotate adminuser bob -n keywright-system --overwrite keywright.dev/rotate=2030-01-31T11:00:00Z",
+		},
+		"deleted": {
+			func() (manifest.Change, error) { return manifest.Deleted(user), nil }, "",
+			"kubectl delete adminuser bob -n keywright-system",
+		},
+	} {
+		got, err := c.change()
+		if err != nil || !strings.Contains(got.YAML, c.yaml) || (c.yaml == "") != (got.YAML == "") ||
+			got.Command != c.command {
+			t.Errorf("%s: %v\n%s\n%s", name, err, got.YAML, got.Command)
+		}
+	}
+	if user.Spec.Rotation.After != nil || key.Spec.Rotation != nil {
+		t.Error("the object itself changed")
+	}
+}

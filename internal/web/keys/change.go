@@ -27,8 +27,8 @@ var overlaps = map[string]*time.Duration{
 }
 
 // actionsFor returns the changes of a key, with why one is not possible as far as that is known. The use case decides.
-func (p *keyPages) actionsFor(caller manage.Caller, f *apikeys.Facts) []web.Action {
-	all := []web.Action{rotation(f)}
+func (p *keyPages) actionsFor(caller manage.Caller, f *apikeys.Facts) (all []web.Action, err error) {
+	all = []web.Action{rotation(f)}
 	if f.Enabled {
 		all = append(all, web.Action{
 			Name: disable, Title: "Disable", Icon: "pause", Button: "Disable",
@@ -50,8 +50,34 @@ func (p *keyPages) actionsFor(caller manage.Caller, f *apikeys.Facts) []web.Acti
 	for i := range all {
 		a := &all[i]
 		a.Path, a.WhyNot = keyPath(f.ID)+"/"+a.Name, p.whyNot(caller, f, a.Name)
+		if !p.MayWrite(caller, f.Subject) {
+			continue
+		}
+		if a.Change, err = p.changeOf(f, a.Name); err != nil {
+			return nil, err
+		}
 	}
-	return all
+	return all, nil
+}
+
+// stateAfter is the state that an action gives a key.
+var stateAfter = map[string]v1alpha1.State{
+	disable: v1alpha1.StateDisabled, enable: v1alpha1.StateActive, revoke: v1alpha1.StateRevoked,
+}
+
+// changeOf returns an action as Git and kubectl do it.
+func (p *keyPages) changeOf(f *apikeys.Facts, action string) (manifest.Change, error) {
+	switch {
+	case action == remove:
+		return manifest.Deleted(f.Record), nil
+	case f.Revoked, action == rotate && f.Secret == nil:
+		return manifest.Change{}, nil
+	case action == rotate:
+		return manifest.Rotated(f.Record, p.Now())
+	}
+	changed := f.Record.DeepCopy()
+	changed.Spec.State = stateAfter[action]
+	return manifest.Changed(f.Record, changed)
 }
 
 func (p *keyPages) whyNot(caller manage.Caller, f *apikeys.Facts, action string) string {
@@ -92,13 +118,17 @@ func (p *keyPages) find(c *httpapi.Call, caller manage.Caller) (*apikeys.Facts, 
 		return nil, nil, err
 	}
 	// Both of disable and enable may be asked for by a page that is not up to date.
-	named := c.Param("action")
-	all := p.actionsFor(caller, facts)
 	other := *facts
 	other.Enabled = !facts.Enabled
-	for _, a := range append(all, p.actionsFor(caller, &other)...) {
-		if a.Name == named {
-			return facts, &a, nil
+	for _, state := range []*apikeys.Facts{facts, &other} {
+		all, err := p.actionsFor(caller, state)
+		if err != nil {
+			return nil, nil, err
+		}
+		for i := range all {
+			if all[i].Name == c.Param("action") {
+				return facts, &all[i], nil
+			}
 		}
 	}
 	return nil, nil, manage.Errorf(manage.NotFound, "This address has no page")
@@ -199,27 +229,4 @@ func (*keyPages) done(c *httpapi.Call, f *apikeys.Facts, action string, issued *
 			disable: web.Disabled, enable: web.Enabled, revoke: web.Revoked,
 		}[action])
 	}
-}
-
-// command is a change of a manifest's key, as kubectl makes it.
-type command struct{ ID, Label, Text string }
-
-// commandsFor returns the patches for a key that is changed where its manifest is kept.
-func commandsFor(f *apikeys.Facts) (all []command, err error) {
-	if f.Source != apikeys.FromManifest || f.Revoked {
-		return nil, nil
-	}
-	ability := command{"patch-disable", "Disable it", string(v1alpha1.StateDisabled)}
-	if !f.Enabled {
-		ability = command{"patch-enable", "Enable it", string(v1alpha1.StateActive)}
-	}
-	for _, c := range []command{ability, {"patch-revoke", "Revoke it for good", string(v1alpha1.StateRevoked)}} {
-		changed := f.Record.DeepCopy()
-		changed.Spec.State = v1alpha1.State(c.Text)
-		if c.Text, err = manifest.Patch(f.Record, changed); err != nil {
-			return nil, err
-		}
-		all = append(all, c)
-	}
-	return all, nil
 }

@@ -44,7 +44,6 @@ type keyPage struct {
 	State    state
 	Days     []web.AddressDay
 	Actions  []web.Action
-	Commands []command
 	YAML     string
 	Question question
 }
@@ -56,6 +55,9 @@ type question struct {
 	// Problem is why the question was refused, and Field the input that it is about.
 	Problem, Field string
 }
+
+// IsFromManifest reports whether the key is changed where its manifest is kept.
+func (page *keyPage) IsFromManifest() bool { return page.Source == apikeys.FromManifest }
 
 func keyPath(id string) string { return "/keys/" + url.PathEscape(id) }
 
@@ -80,13 +82,13 @@ func (p *keyPages) show(c *httpapi.Call) {
 	}
 	page := keyPage{
 		Facts: facts, State: stateOf(&facts.Key), Days: web.AddressDays(facts.Addresses),
-		Actions: p.actionsFor(caller, facts), Question: asked,
+		Question: asked,
 	}
-	if page.YAML, err = manifest.Of(facts.Record); err != nil {
+	if page.Actions, err = p.actionsFor(caller, facts); err != nil {
 		web.Fail(c, err)
 		return
 	}
-	if page.Commands, err = commandsFor(facts); err != nil {
+	if page.YAML, err = manifest.Of(facts.Record); err != nil {
 		web.Fail(c, err)
 		return
 	}
@@ -94,7 +96,7 @@ func (p *keyPages) show(c *httpapi.Call) {
 	if asked.Problem != "" {
 		status = http.StatusBadRequest
 	}
-	web.Render(c, web.Page{Title: facts.Name, Section: web.Keys, View: keyView, Data: page, Status: status})
+	web.Render(c, web.Page{Title: facts.Name, Section: web.Keys, View: keyView, Data: &page, Status: status})
 }
 
 // answer answers the question in the query, if there is one.

@@ -89,6 +89,26 @@ func TestKey_OfManifestShowsPatch(t *testing.T) {
 	}
 }
 
+// Each change of a key is shown as Git and kubectl make it, except the rotation of a key that only a reply carries.
+func TestKey_ChangesAreShownAsYAML(t *testing.T) {
+	site := newSite(t)
+	for _, c := range []struct{ path, action, yaml, command string }{
+		{made, "disable", "state: Disabled", `'{"spec":{"state":"Disabled"}}'`},
+		{made, "revoke", "state: Revoked", `'{"spec":{"state":"Revoked"}}'`},
+		{made, "delete", "", "kubectl delete apikey made -n team"},
+		{made, "rotate", "", ""},
+		{git, "rotate", "after:", "kubectl annotate apikey git -n team --overwrite keywright.dev/rotate="},
+		{git, "delete", "", "kubectl delete apikey git -n team"},
+	} {
+		r := site.Get(t, pagekit.Alice, c.path+"/"+c.action)
+		yaml, command := r.Find("#page-yaml").Text(), r.Find("#page-command").Text()
+		if r.Code != 200 || !strings.Contains(yaml, c.yaml) || !strings.Contains(command, c.command) ||
+			(c.yaml == "") != (yaml == "") || (c.command == "") != (command == "") {
+			t.Errorf("%s %s: %d\n%s\n%s", c.path, c.action, r.Code, yaml, command)
+		}
+	}
+}
+
 // A person sees their own key with its ceiling, and not that others exist.
 func TestKey_OfOtherSubjectIsNotFound(t *testing.T) {
 	site := newSite(t)

@@ -3,6 +3,7 @@ package users
 import (
 	"fmt"
 	"net/http"
+	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/username"
@@ -35,8 +36,6 @@ type userPage struct {
 	Actions []web.Action
 	// Keys are the newest API keys of the user, and nil for a caller who may not read them.
 	Keys *apikeys.Page
-	// Manifest is where a manifest's object is, or empty. Patch disables or enables its user.
-	Manifest, Patch string
 	// YAML is empty for a seen user.
 	YAML string
 }
@@ -48,35 +47,26 @@ func (p *pages) show(c *httpapi.Call) {
 		web.Fail(c, err)
 		return
 	}
-	page := userPage{Facts: f, Days: web.AddressDays(f.Addresses), Actions: actionsFor(caller, f)}
-	if err := page.addManifest(); err != nil {
+	page := userPage{Facts: f, Days: web.AddressDays(f.Addresses)}
+	if page.Actions, err = p.actionsFor(c, caller, f); err != nil {
 		web.Fail(c, err)
 		return
+	}
+	if f.Record != nil {
+		if page.YAML, err = manifest.Of(f.Record); err != nil {
+			web.Fail(c, err)
+			return
+		}
 	}
 	if page.Keys, err = p.keysOf(c, caller, f.Username); err != nil {
 		web.Fail(c, err)
 		return
 	}
-	web.Render(c, web.Page{Title: f.Username, Section: web.Users, View: userView, Data: page})
+	web.Render(c, web.Page{Title: f.Username, Section: web.Users, View: userView, Data: &page})
 }
 
-func (page *userPage) addManifest() (err error) {
-	object := page.Record
-	if object == nil {
-		return nil
-	}
-	if page.YAML, err = manifest.Of(object); err != nil || page.Source != users.FromManifest {
-		return err
-	}
-	changed := object.DeepCopy()
-	changed.Spec.State = v1alpha1.StateDisabled
-	if !page.Enabled {
-		changed.Spec.State = v1alpha1.StateActive
-	}
-	page.Manifest = object.Namespace + "/" + object.Name
-	page.Patch, err = manifest.Patch(object, changed)
-	return err
-}
+// IsFromManifest reports whether the user is changed where the manifest is kept.
+func (page *userPage) IsFromManifest() bool { return page.Source == users.FromManifest }
 
 // keysOf returns nil for a caller who may not read the keys of the user, and for a name that no key can have.
 func (p *pages) keysOf(c *httpapi.Call, caller manage.Caller, name string) (*apikeys.Page, error) {
@@ -94,7 +84,7 @@ func (p *pages) keysOf(c *httpapi.Call, caller manage.Caller, name string) (*api
 }
 
 // actionsFor returns the changes of a user, with why one is not possible as far as that is known. The use case decides.
-func actionsFor(caller manage.Caller, f *users.Facts) (all []web.Action) {
+func (p *pages) actionsFor(c *httpapi.Call, caller manage.Caller, f *users.Facts) (all []web.Action, err error) {
 	if f.Role == v1alpha1.RoleAdmin {
 		all = append(all, rotation(f), web.Action{
 			Name: demote, Title: "Demote", Icon: "arrow-down", Button: "Demote",
@@ -123,8 +113,49 @@ func actionsFor(caller manage.Caller, f *users.Facts) (all []web.Action) {
 	for i := range all {
 		a := &all[i]
 		a.Path, a.WhyNot = userPath(f.Username)+"/"+a.Name, whyNot(caller, f, a.Name)
+		if f.Record == nil {
+			a.Change = p.creation(c, caller, f, a.Name)
+		} else if a.Change, err = changeOf(f, a.Name, c.Gate.Now()); err != nil {
+			return nil, err
+		}
 	}
-	return all
+	return all, nil
+}
+
+// creation returns the manifest that makes an admin of a seen user. It is empty for other actions, and for a name that
+// no AdminUser can have.
+func (p *pages) creation(c *httpapi.Call, caller manage.Caller, f *users.Facts, action string) manifest.Change {
+	if action != promote {
+		return manifest.Change{}
+	}
+	text, err := p.users.Manifest(c.R.Context(), caller, func() (string, error) { return f.Username, nil })
+	if err != nil {
+		return manifest.Change{}
+	}
+	return manifest.Change{YAML: text}
+}
+
+// changeOf returns an action as Git and kubectl do it.
+func changeOf(f *users.Facts, action string, now time.Time) (manifest.Change, error) {
+	changed := f.Record.DeepCopy()
+	switch action {
+	case remove, forget:
+		return manifest.Deleted(f.Record), nil
+	case rotate:
+		if f.Secret == nil {
+			return manifest.Change{}, nil
+		}
+		return manifest.Rotated(f.Record, now)
+	case promote:
+		changed.Spec.Role = v1alpha1.RoleAdmin
+	case demote:
+		changed.Spec.Role = v1alpha1.RoleUser
+	case disable:
+		changed.Spec.State = v1alpha1.StateDisabled
+	case enable:
+		changed.Spec.State = v1alpha1.StateActive
+	}
+	return manifest.Changed(f.Record, changed)
 }
 
 // ending says how many API keys end with a user.
@@ -192,16 +223,20 @@ func (p *pages) find(c *httpapi.Call, caller manage.Caller) (*users.Facts, *web.
 		return nil, nil, err
 	}
 	// A page that is not up to date may ask for what the present state does not offer: the use case answers.
-	all := actionsFor(caller, f)
-	other := *f
-	other.Enabled = !f.Enabled
-	all = append(all, actionsFor(caller, &other)...)
-	other.Role = map[v1alpha1.Role]v1alpha1.Role{
+	able, roled := *f, *f
+	able.Enabled = !f.Enabled
+	roled.Role = map[v1alpha1.Role]v1alpha1.Role{
 		v1alpha1.RoleAdmin: v1alpha1.RoleUser, v1alpha1.RoleUser: v1alpha1.RoleAdmin,
 	}[f.Role]
-	for _, a := range append(all, actionsFor(caller, &other)...) {
-		if a.Name == c.Param("action") {
-			return f, &a, nil
+	for _, state := range []*users.Facts{f, &able, &roled} {
+		all, err := p.actionsFor(c, caller, state)
+		if err != nil {
+			return nil, nil, err
+		}
+		for i := range all {
+			if all[i].Name == c.Param("action") {
+				return f, &all[i], nil
+			}
 		}
 	}
 	return nil, nil, manage.Errorf(manage.NotFound, "This address has no page")

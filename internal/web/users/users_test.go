@@ -267,6 +267,29 @@ func TestUser_ShowsFacts(t *testing.T) {
 	}
 }
 
+// Each change of a user is shown as Git and kubectl make it, except where neither can: a key that only a reply carries,
+// and a name that no AdminUser can have.
+func TestUser_ChangesAreShownAsYAML(t *testing.T) {
+	site, _ := newSite(t)
+	for _, c := range []struct{ path, action, yaml, command string }{
+		{"/users/dana", "demote", "role: user", `'{"spec":{"role":"user"}}'`},
+		{"/users/dana", "disable", "state: Disabled", `'{"spec":{"state":"Disabled"}}'`},
+		{"/users/dana", "delete", "", "kubectl delete adminuser dana -n keywright-system"},
+		{"/users/dana", "rotate", "", ""},
+		{"/users/git", "rotate", "after:", "kubectl annotate adminuser git -n keywright-system --overwrite "},
+		{"/users/sam", "promote", "name: sam", ""},
+		{oddPath, "promote", "", ""},
+		{oddPath, "forget", "", ""},
+	} {
+		r := site.Get(t, pagekit.Alice, c.path+"/"+c.action)
+		yaml, command := r.Find("#page-yaml").Text(), r.Find("#page-command").Text()
+		if r.Code != 200 || !strings.Contains(yaml, c.yaml) || !strings.Contains(command, c.command) ||
+			(c.yaml == "") != (yaml == "") || (c.command == "") != (command == "") {
+			t.Errorf("%s %s: %d\n%s\n%s", c.path, c.action, r.Code, yaml, command)
+		}
+	}
+}
+
 // What is known not to be possible says so, in the words of the use case, which refuses it as well.
 func TestUser_GuardsAreShownAndHold(t *testing.T) {
 	site, _ := newSite(t)
