@@ -40,6 +40,8 @@ const (
 	EventDoubtfulNames = "DoubtfulNames"
 	// On the Pod of a server.
 	EventLowDiskSpace = "LowDiskSpace"
+	// EventDatabaseUnavailable: the database of a new replica has not answered yet.
+	EventDatabaseUnavailable = "DatabaseUnavailable"
 	// EventPricesRefused: the file with prices of AI models can't be used.
 	EventPricesRefused = "PricesRefused"
 )

@@ -28,6 +28,9 @@ const (
 	// AnnotationConfiguration is the revision of the configuration that a server runs, or that is in force. Written by the
 	// server, on its Lease, and by the operator, on ConfigMaps keywright-config and keywright-runtime.
 	AnnotationConfiguration = "keywright.dev/configuration"
+	// AnnotationDatabase is "answered" on the Lease of a server whose database has answered since its start. Written by
+	// the server.
+	AnnotationDatabase = "keywright.dev/database"
 	// AnnotationConfigurationStatus is the result of the last check of ConfigMap keywright-config, and
 	// AnnotationConfigurationMessage the reason. Written by the operator, on both ConfigMaps.
 	AnnotationConfigurationStatus  = "keywright.dev/configuration-status"

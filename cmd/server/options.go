@@ -28,6 +28,8 @@ type options struct {
 	// upstream is nil without --upstream.
 	upstream        *reverseproxy.Upstream
 	shutdownTimeout time.Duration
+	// databaseWait is how long a new replica waits for its database.
+	databaseWait time.Duration
 	// database is a URL that may hold a password. It is never printed.
 	database string
 }
@@ -56,6 +58,10 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 		&o.database, "database", "",
 		"where sessions, the audit trail and last uses are kept: a postgres:// URL, or the path of a SQLite "+
 			"file; default: $"+databaseVariable+", or "+database.DefaultPath,
+	)
+	flags.DurationVar(
+		&o.databaseWait, "database-wait", 2*time.Minute,
+		"how long a new server without its database is not ready; longer while another one has its database; 0: not at all",
 	)
 	flags.DurationVar(
 		&o.shutdownTimeout, "shutdown-timeout", 20*time.Second,
@@ -102,6 +108,9 @@ func (o *options) setUpstream(raw string) error {
 func (o *options) Validate() error {
 	if err := o.Flags.Validate(); err != nil {
 		return err
+	}
+	if o.databaseWait < 0 {
+		return program.Misused("--database-wait must not be negative")
 	}
 	if o.shutdownTimeout < 0 {
 		return program.Misused("--shutdown-timeout must not be negative")

@@ -59,8 +59,8 @@ func pepperCheck(unknown unknownPeppers) check {
 	return check{"pepper", func() error { return nil }, unknown.note}
 }
 
-// databaseCheck fails while the database starts, because sessions would be refused meanwhile. Later it never
-// fails, because the verification of keys does not need the database.
+// databaseCheck fails until the database has answered once or the wait is over: sessions would be refused
+// meanwhile. Later it never fails, because the verification of keys does not need the database.
 func databaseCheck(starting, usable func() error, volume volumeState) check {
 	return check{"database", starting, func() string {
 		if err := usable(); err != nil {
@@ -68,6 +68,18 @@ func databaseCheck(starting, usable func() error, volume volumeState) check {
 		}
 		return volume.note()
 	}}
+}
+
+// firstError combines checks.
+func firstError(checks ...func() error) func() error {
+	return func() error {
+		for _, err := range checks {
+			if err := err(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }
 
 // revokedKeysCheck fails while the revoked keys are read for the first time. Without the database it does not fail: its

@@ -65,6 +65,7 @@ func TestRun_StartErrorIsOneLine(t *testing.T) {
 		"unknown flag":        {[]string{"--peper-dir=/x"}, 2, "unknown flag: --peper-dir"},
 		"no number":           {[]string{"--shutdown-timeout=soon"}, 2, "--shutdown-timeout"},
 		"negative":            {[]string{"--shutdown-timeout=-1s"}, 2, "--shutdown-timeout must not be negative"},
+		"negative wait":       {[]string{"--database-wait=-1s"}, 2, "--database-wait must not be negative"},
 		"argument":            {[]string{"serve"}, 2, `unexpected argument "serve"`},
 		"key namespace":       {[]string{"--namespaces=team-a,Not/One"}, 2, `--namespaces "Not/One"`},
 		"key namespace twice": {[]string{"--namespaces=a,b,a"}, 2, `--namespaces names "a" twice`},
@@ -145,10 +146,10 @@ func start(t *testing.T, args ...string) *started {
 	go func() {
 		ended <- run(
 			ctx,
-			append(
-				args, "--listen=127.0.0.1:0", "--ext-authz-listen=0",
-				"--database="+filepath.Join(t.TempDir(), "db"),
-			),
+			append([]string{
+				"--listen=127.0.0.1:0", "--ext-authz-listen=0",
+				"--database=" + filepath.Join(t.TempDir(), "db"),
+			}, args...),
 			io.Discard, s.stderr,
 		)
 	}()

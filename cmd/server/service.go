@@ -44,6 +44,7 @@ type service struct {
 	config    *liveconfig.Config
 	prices    *priceParts
 	heartbeat *heartbeat.Reporter
+	waits     *databaseWait
 	unknown   unknownPeppers
 	// recurrences reports revoked keys that come back.
 	recurrences *revokedkeys.Reporter
@@ -88,7 +89,7 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 	}, time.Now)
 	beat, err := heartbeat.New(heartbeat.Options{
 		REST: config, Namespace: o.Namespace, Pod: os.Getenv("POD_NAME"), PodUID: os.Getenv("POD_UID"),
-		Configuration: live, Clock: clock.RealClock{}, Log: log,
+		Configuration: live, DatabaseAnswered: db.db.Answered, Clock: clock.RealClock{}, Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -114,11 +115,13 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 	management := newManagementServices(managementParts{
 		verifier, store, db, g, live, usageService, newInstance(o, g, live, db.db, verifier, beat), log,
 	})
+	waits := newDatabaseWait(o.databaseWait, db.db, beat.OthersHaveDatabase,
+		func(text string) { store.WarnOnInstance(v1alpha1.EventDatabaseUnavailable, text) }, log)
 	return &service{
 		verifier: verifier, store: store, database: db, watch: watch, gate: g, config: live, prices: priced, heartbeat: beat,
-		unknown: unknown, metrics: metrics,
+		waits: waits, unknown: unknown, metrics: metrics,
 		ready: newReadiness(indexCheck(g, watch), configurationCheck(live), pepperCheck(unknown),
-			databaseCheck(db.db.Starting, db.db.Err, db.db.Volume), revokedKeysCheck(db.revoked),
+			databaseCheck(firstError(db.db.Starting, waits.err), db.db.Err, db.db.Volume), revokedKeysCheck(db.revoked),
 			budgetsCheck(db.budgets)),
 		claims:      management.claims,
 		recurrences: &revokedkeys.Reporter{From: index, Status: store, Log: log},
@@ -134,6 +137,7 @@ func (s *service) work(log *slog.Logger) []func(context.Context) {
 		s.store.Run,
 		func(ctx context.Context) { s.watch.Run(ctx, s.config.Apply) },
 		s.heartbeat.Run,
+		s.waits.run,
 		s.recurrences.Run,
 		s.claims.Run,
 		s.prices.run,

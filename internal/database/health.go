@@ -32,6 +32,8 @@ type health struct {
 	// err is nil while the database can be used.
 	err   error
 	since time.Time
+	// answered is true from the first check that succeeded.
+	answered bool
 	// failed receives a value after a failed operation.
 	failed chan struct{}
 }
@@ -43,6 +45,13 @@ func (d *DB) Err() error {
 	d.health.mu.Lock()
 	defer d.health.mu.Unlock()
 	return d.health.err
+}
+
+// Answered reports whether the database could be used at any time since New.
+func (d *DB) Answered() bool {
+	d.health.mu.Lock()
+	defer d.health.mu.Unlock()
+	return d.health.answered
 }
 
 // Starting returns an error until the first check has ended, for ten seconds at the most.
@@ -77,7 +86,7 @@ func (d *DB) up() {
 		outage := d.now().Sub(d.health.since).Round(time.Millisecond)
 		d.log.Info("The database is available again", "after", outage)
 	}
-	d.health.err, d.health.since = nil, time.Time{}
+	d.health.err, d.health.since, d.health.answered = nil, time.Time{}, true
 }
 
 func unavailable(err error) error { return fmt.Errorf("%w: %w", ErrDown, err) }

@@ -44,6 +44,7 @@ var reached = map[string]map[string]reach{
 		"namespaces":                {"namespaces={a,b}", "--namespaces=a,b"},
 	},
 	"server": {
+		"database-wait":    {"server.database.waitSeconds=30", "--database-wait=30s"},
 		"ext-authz-listen": {"", "--ext-authz-listen=:9001"},
 		"listen":           {"", "--listen=:8080"},
 		"log-level":        {"server.logLevel=error", "--log-level=error"},
@@ -197,6 +198,7 @@ server:
 		Entry("a namespace that cannot be", "namespaces={Team}", "namespaces"),
 		Entry("a namespace twice", "namespaces={a,a}", "namespaces"),
 		Entry("an empty namespace", "namespaces={}", "namespaces"),
+		Entry("a negative wait", "server.database.waitSeconds=-1", "waitSeconds"),
 		Entry("a log level", "server.logLevel=loud", "logLevel"),
 		Entry("an upstream with a password", "server.proxy.upstream=http://u:p@app", "upstream"),
 		Entry("the server's own Service", "server.proxy.upstream=http://app,server.proxy.serviceName=keywright-server",

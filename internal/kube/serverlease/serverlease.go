@@ -19,9 +19,14 @@ type Replica struct {
 	Name string
 	// Revision is the revision of the configuration that it runs. Empty: it has no configuration yet.
 	Revision string
+	// HasDatabase reports whether its database has answered since its start.
+	HasDatabase bool
 	// Renewed is when it last reported, and Until when its Lease expires.
 	Renewed, Until time.Time
 }
+
+// Answered is the value of AnnotationDatabase.
+const Answered = "answered"
 
 // Lapsed reports whether the Lease has expired without a release: the replica is gone, or cut off from the API server.
 func (r Replica) Lapsed(now time.Time) bool { return !now.Before(r.Until) }
@@ -53,6 +58,7 @@ func read(l *coordinationv1.Lease) (Replica, bool) {
 	if revision := l.Annotations[v1alpha1.AnnotationConfiguration]; revisionFormat.MatchString(revision) {
 		r.Revision = revision
 	}
+	r.HasDatabase = l.Annotations[v1alpha1.AnnotationDatabase] == Answered
 	return r, true
 }
 

@@ -118,6 +118,7 @@ func TestReporter_OnAPIServer(t *testing.T) {
 		"uses a random name outside a Pod":     namesItself,
 		"continues without permission":         continuesWithoutPermission,
 		"recovers from a lost connection":      recovers,
+		"finds others with a database":         findsDatabases,
 	} {
 		t.Run(name, func(t *testing.T) {
 			test(&env{T: t, plane: plane, clock: clocktesting.NewFakeClock(begin)})
@@ -223,6 +224,52 @@ func namesItself(e *env) {
 	if found != 2 || len(e.leases()) != before+2 {
 		e.Errorf("%d new Leases, %d of them with random names", len(e.leases())-before, found)
 	}
+}
+
+// A replica without a database finds one with a database, until that stops or no longer renews its Lease.
+func findsDatabases(e *env) {
+	newcomer, other := e.run("newcomer", ""), newServer(e.T, e.config("keywright-server"), e.clock, "other", "")
+	expect := func(want bool) {
+		e.Helper()
+		if found, err := newcomer.reporter.OthersHaveDatabase(e.Context()); err != nil || found != want {
+			e.Errorf("found %v, error %v, want %v", found, err, want)
+		}
+	}
+	newcomer.hasDatabase.Store(true)
+	newcomer.runs("aaaaaaaaaaaa")
+	e.becomes("keywright-server-newcomer", "the Lease has the database", hasDatabase)
+	expect(false)
+
+	other.start()
+	eventually(e.T, "the other replica reports", func() bool { return len(e.named("keywright-server-other")) == 1 })
+	expect(false)
+	other.hasDatabase.Store(true)
+	other.runs("aaaaaaaaaaaa")
+	e.becomes("keywright-server-other", "the Lease has the database", hasDatabase)
+	expect(true)
+	other.stop()
+	expect(false)
+
+	crashed := e.lease("keywright-server-other")
+	crashed.Spec.HolderIdentity = new("other")
+	e.must(e.plane.Client.Update(e.Context(), crashed))
+	expect(true)
+	e.clock.Step(45 * time.Second)
+	expect(false)
+}
+
+func hasDatabase(l *coordinationv1.Lease) bool {
+	return l.Annotations["keywright.dev/database"] == "answered"
+}
+
+// named returns the Lease of that name, if there is one.
+func (e *env) named(name string) (found []coordinationv1.Lease) {
+	for _, l := range e.leases() {
+		if l.Name == name {
+			found = append(found, l)
+		}
+	}
+	return found
 }
 
 // tries lets the server make more tries.

@@ -23,7 +23,9 @@ type server struct {
 	reporter *heartbeat.Reporter
 	revision atomic.Pointer[string]
 	changed  chan struct{}
-	log      *kit.Log
+	// hasDatabase is whether the database has answered.
+	hasDatabase atomic.Bool
+	log         *kit.Log
 	// stop returns when Run has returned.
 	stop func()
 }
@@ -35,7 +37,7 @@ func newServer(t *testing.T, config *rest.Config, on clock.Clock, pod, uid strin
 	var err error
 	s.reporter, err = heartbeat.New(heartbeat.Options{
 		REST: config, Namespace: namespace, Pod: pod, PodUID: uid, Clock: on, Log: logTo(s.log),
-		Configuration: s,
+		Configuration: s, DatabaseAnswered: s.hasDatabase.Load,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,8 +56,10 @@ type Options struct {
 	// random name.
 	Pod, PodUID   string
 	Configuration Configuration
-	Clock         clock.Clock
-	Log           *slog.Logger
+	// DatabaseAnswered reports whether the database has answered since the start.
+	DatabaseAnswered func() bool
+	Clock            clock.Clock
+	Log              *slog.Logger
 }
 
 // Reporter writes the Lease of one server.
@@ -127,6 +130,15 @@ func (r *Reporter) Replicas(ctx context.Context) ([]serverlease.Replica, error) 
 	return serverlease.Sorted(serverlease.Read(list.Items)), nil
 }
 
+// OthersHaveDatabase reports whether another replica runs whose database has answered.
+func (r *Reporter) OthersHaveDatabase(ctx context.Context) (bool, error) {
+	all, err := r.Replicas(ctx)
+	now := r.options.Clock.Now()
+	return slices.ContainsFunc(all, func(other serverlease.Replica) bool {
+		return other.Name != r.name && other.HasDatabase && !other.Lapsed(now)
+	}), err
+}
+
 // maxListed bounds the Leases that Replicas reads.
 const maxListed = 500
 
@@ -180,6 +192,9 @@ func (r *Reporter) lease(holder string) *coordinationac.LeaseApplyConfiguration 
 		WithSpec(spec)
 	if revision := r.options.Configuration.Revision(); revision != "" {
 		lease.WithAnnotations(map[string]string{v1alpha1.AnnotationConfiguration: revision})
+	}
+	if r.options.DatabaseAnswered() {
+		lease.WithAnnotations(map[string]string{v1alpha1.AnnotationDatabase: serverlease.Answered})
 	}
 	if r.options.Pod != "" && r.options.PodUID != "" {
 		lease.WithOwnerReferences(r.pod())
