@@ -27,6 +27,7 @@ import (
 	"keywright.dev/keywright/internal/kube/keyholder"
 	"keywright.dev/keywright/internal/operator/issuer"
 	"keywright.dev/keywright/internal/operator/secretwait"
+	"keywright.dev/keywright/internal/telemetry/buildinfo"
 )
 
 // recorderName is the reporting controller of every event.
@@ -77,6 +78,9 @@ type shared struct {
 }
 
 func newShared(mgr ctrl.Manager, o *options) (*shared, error) {
+	if err := metrics.Registry.Register(buildinfo.New("operator", version)); err != nil {
+		return nil, err
+	}
 	counters, err := issuer.NewMetrics(metrics.Registry)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/manage/revokedkeys"
 	"keywright.dev/keywright/internal/manage/usage/book"
@@ -124,6 +126,16 @@ func (r *readiness) err() error {
 		}
 	}
 	return nil
+}
+
+// metric returns the gauge of readiness.
+func (r *readiness) metric() prometheus.Collector {
+	return gauge("keywright_ready", "1 while /readyz replies 200, else 0.", func() float64 {
+		if r.err() != nil {
+			return 0
+		}
+		return 1
+	})
 }
 
 // ServeHTTP replies 200 or 503. With ?verbose it lists the checks.

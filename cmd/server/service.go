@@ -32,6 +32,7 @@ import (
 	"keywright.dev/keywright/internal/server/endedkeys"
 	"keywright.dev/keywright/internal/server/heartbeat"
 	"keywright.dev/keywright/internal/server/liveconfig"
+	"keywright.dev/keywright/internal/telemetry/buildinfo"
 )
 
 // service is every part of the running server.
@@ -117,12 +118,13 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 	})
 	waits := newDatabaseWait(o.databaseWait, db.db, beat.OthersHaveDatabase,
 		func(text string) { store.WarnOnInstance(v1alpha1.EventDatabaseUnavailable, text) }, log)
+	ready := newReadiness(indexCheck(g, watch), configurationCheck(live), pepperCheck(unknown),
+		databaseCheck(firstError(db.db.Starting, waits.err), db.db.Err, db.db.Volume), revokedKeysCheck(db.revoked),
+		budgetsCheck(db.budgets))
+	metrics.MustRegister(buildinfo.New("server", version), ready.metric())
 	return &service{
 		verifier: verifier, store: store, database: db, watch: watch, gate: g, config: live, prices: priced, heartbeat: beat,
-		waits: waits, unknown: unknown, metrics: metrics,
-		ready: newReadiness(indexCheck(g, watch), configurationCheck(live), pepperCheck(unknown),
-			databaseCheck(firstError(db.db.Starting, waits.err), db.db.Err, db.db.Volume), revokedKeysCheck(db.revoked),
-			budgetsCheck(db.budgets)),
+		waits: waits, unknown: unknown, metrics: metrics, ready: ready,
 		claims:      management.claims,
 		recurrences: &revokedkeys.Reporter{From: index, Status: store, Log: log},
 		guard:       &httpapi.Guard{Gate: g, Sessions: db.sessions, Database: db.db, Log: log},

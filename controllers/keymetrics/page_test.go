@@ -104,7 +104,7 @@ func TestMetricsPage_HasEveryOperatorMetric(t *testing.T) {
 
 func TestMetricsPage_HasEveryServerMetric(t *testing.T) {
 	_, server, _ := strings.Cut(read(t, page), "## The server")
-	server, _, _ = strings.Cut(server, "## Alerts")
+	server, _, _ = strings.Cut(server, "## Both programs")
 	inCode := submatches(regexp.MustCompile(`"(keywright_\w+)"`),
 		sources(t, "cmd/server")+sources(t, "internal/gate")+
 			sources(t, "internal/manage/audit")+sources(t, "internal/manage/lastuse")+

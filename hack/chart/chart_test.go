@@ -44,6 +44,7 @@ func TestChart_Faults(t *testing.T) {
 		"a missing file":  {"rbac/kustomization.yaml", "resources: [gone.yaml]\n", "gone.yaml: no such file"},
 		"a strange CRD":   {"crd/bases/keywright.dev_apikeys.yaml", "kind: x\n", `apikeys.yaml: has no "annotations:"`},
 		"a strange role":  {"rbac/server_cluster_role.yaml", "kind: x\n", "server_cluster_role.yaml: has no rules"},
+		"a strange rule":  {"monitoring/prometheus_rule.yaml", "kind: x\n", `rule.yaml: has no "spec:"`},
 		"no metadata":     {"namespaced/tenant/server_keys_role.yaml", "kind: x\n", `role.yaml: has no "metadata:"`},
 		"an empty folder": {"admission/kustomization.yaml", "", "admission.yaml: the kustomization has no resources"},
 	} {

@@ -32,6 +32,7 @@ var templates = []template{
 		begin: "{{- if .Values.namespaces }}\n{{- range append .Values.namespaces .Release.Namespace | uniq }}\n",
 		end:   "{{- end }}\n{{- end }}\n", change: perNamespace,
 	},
+	{name: "monitoring.yaml", folder: "monitoring", namespace: ".Release.Namespace", change: onRequest},
 }
 
 // render returns the template for the manifests in a folder.
@@ -106,4 +107,25 @@ func wholeCluster(manifest source) (string, error) {
 // perNamespace names the namespace of the loop.
 func perNamespace(manifest source) (string, error) {
 	return insert(manifest.text, "\nmetadata:\n", "  namespace: {{ . | quote }}\n")
+}
+
+// runbooks is where the alerts of config have their pages.
+const runbooks = "https://keywright.dev/docs/runbooks"
+
+// onRequest renders an object of the Prometheus operator if its value asks for it, with the labels of that value.
+func onRequest(manifest source) (string, error) {
+	value, option := "serviceMonitor", "\n  - port: metrics"
+	added := "\n    {{- with .Values.monitoring.serviceMonitor.interval }}\n    interval: {{ . }}\n    {{- end }}"
+	if manifest.name == "prometheus_rule.yaml" {
+		value, option, added = "prometheusRule", "\nspec:\n", ""
+		manifest.text = strings.ReplaceAll(manifest.text, runbooks, "{{ $.Values.monitoring.prometheusRule.runbooks }}")
+	}
+	text, err := insert(manifest.text, option, added)
+	if err != nil {
+		return "", err
+	}
+	value = ".Values.monitoring." + value
+	text, err = insert(text, "\n    app.kubernetes.io/name: keywright",
+		"\n    {{- with "+value+".labels }}{{ toYaml . | nindent 4 }}{{ end }}")
+	return "{{- if " + value + ".enabled }}\n" + text + "\n{{- end }}", err
 }

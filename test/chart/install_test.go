@@ -2,6 +2,7 @@ package chart
 
 import (
 	"context"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/serverlimits"
 	"keywright.dev/keywright/test/stack"
 )
@@ -175,6 +177,19 @@ var _ = Describe("On an API server", Ordered, func() {
 			kept()
 			uninstall(ctx)
 		})
+	})
+
+	It("the objects of the Prometheus operator need its CRDs", func(ctx SpecContext) {
+		_, err := helm(ctx, "install", release, chart, "--namespace", stack.Namespace, "-f", profiles+"/monitoring.yaml")
+		Expect(err).To(MatchError(And(ContainSubstring(`no matches for kind "ServiceMonitor"`),
+			ContainSubstring("ensure CRDs are installed first"))))
+		definitions := kit.ModuleFolder(ctx, filepath.Join(plane.Root, "hack/gatewaycrds"),
+			"github.com/prometheus-operator/prometheus-operator") + "/example/prometheus-operator-crd/monitoring.coreos.com_"
+		_, err = plane.Kubectl(ctx, "create", "-f", definitions+"servicemonitors.yaml",
+			"-f", definitions+"prometheusrules.yaml")
+		Expect(err).NotTo(HaveOccurred())
+		_, err = plane.Kubectl(ctx, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
+		Expect(err).NotTo(HaveOccurred())
 	})
 
 	for _, p := range both {

@@ -41,6 +41,8 @@ configMapGenerator:
 	}},
 	{"postgresql", map[string]string{
 		"kustomization.yaml": "resources: [../config/default]\ncomponents: [../config/postgresql]\n"}},
+	{"monitoring", map[string]string{
+		"kustomization.yaml": "resources: [../config/default]\ncomponents: [../config/monitoring]\n"}},
 	// docs/gateways.md has the kustomization.
 	{"proxy", nil},
 }
@@ -186,7 +188,7 @@ var _ = Describe("The chart and kustomize", func() {
 
 	It("name the namespace of the installation everywhere", func(ctx SpecContext) {
 		manifests, err := helm(ctx, "template", release, chart, "--namespace", "123", "--set", "namespaces={team-a}",
-			"--set", "settings.ACCOUNT=a", "--set", "server.proxy.upstream=http://app")
+			"--set", "settings.ACCOUNT=a", "--set", "server.proxy.upstream=http://app", "-f", profiles+"/monitoring.yaml")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(manifests).NotTo(ContainSubstring(stack.Namespace))
 		for _, o := range decode(manifests) {

@@ -171,6 +171,25 @@ server:
 		Expect(pod.Spec.Affinity.NodeAffinity).NotTo(BeNil())
 	})
 
+	It("reach the objects of the Prometheus operator", func(ctx SpecContext) {
+		all := template(ctx, "-f", file("values.yaml", `
+monitoring:
+  serviceMonitor: {enabled: true, interval: 15s, labels: {release: prometheus}}
+  prometheusRule: {enabled: true, labels: {team: platform}, runbooks: "https://wiki.example.com/keywright"}
+`))
+		for _, program := range []string{"operator", "server"} {
+			monitor := all["ServiceMonitor "+stack.Namespace+"/keywright-"+program]
+			Expect(monitor.GetLabels()).To(HaveKeyWithValue("release", "prometheus"))
+			Expect(monitor.Object["spec"]).To(HaveKeyWithValue("endpoints", ConsistOf(HaveKeyWithValue("interval", "15s"))))
+		}
+		rule := all["PrometheusRule "+stack.Namespace+"/keywright"]
+		Expect(rule.GetLabels()).To(HaveKeyWithValue("team", "platform"))
+		text, err := yaml.Marshal(rule.Object)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(text)).To(ContainSubstring("https://wiki.example.com/keywright/KeywrightNoKey.md"))
+		Expect(string(text)).NotTo(ContainSubstring("keywright.dev/docs/runbooks"))
+	})
+
 	DescribeTable("choose the number of servers and their volume",
 		func(ctx SpecContext, replicas int, claim bool, set string) {
 			all := template(ctx, "--set", set)
@@ -205,6 +224,8 @@ server:
 			"serviceName"),
 		Entry("a tag that cannot be", "server.image.tag=a b", "tag"),
 		Entry("a digest that cannot be", "server.image.digest=sha256:1", "digest"),
+		Entry("an interval without a unit", "monitoring.serviceMonitor.interval=30", "interval"),
+		Entry("runbooks without an address", "monitoring.prometheusRule.runbooks=docs", "runbooks"),
 		Entry("a Secret that cannot be", "server.database.secretName=A_B", "secretName"),
 		Entry("a port that cannot be", "networkPolicy.database.ports={70000}", "ports"),
 		Entry("no port of the API server", "networkPolicy.apiServer.ports={}", "ports"),

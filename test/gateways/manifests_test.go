@@ -2,14 +2,14 @@ package gateways
 
 import (
 	"context"
-	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"keywright.dev/keywright/test/kit"
 )
 
 // manifests are the blocks for a cluster.
@@ -29,7 +29,8 @@ var definitions = []struct{ pinned, module, files string }{
 var _ = Describe("A manifest", Ordered, ContinueOnFailure, func() {
 	BeforeAll(func(ctx SpecContext) {
 		for _, d := range definitions {
-			kubectl(ctx, "apply", "--server-side", "-f", filepath.Join(moduleFolder(ctx, d.pinned, d.module), d.files))
+			module := kit.ModuleFolder(ctx, filepath.Join(s.Root, d.pinned), d.module)
+			kubectl(ctx, "apply", "--server-side", "-f", filepath.Join(module, d.files))
 		}
 		kubectl(ctx, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
 		kubectl(ctx, "create", "namespace", "istio-system")
@@ -75,17 +76,4 @@ func offer(ctx context.Context, text string) error {
 	_, err := s.Kubectl(ctx, "create", "--dry-run=server", "--validate=strict", "-f",
 		write(GinkgoT().TempDir(), "manifest.yaml", text))
 	return err
-}
-
-// moduleFolder downloads the pinned version of a module, verifies its checksum, and returns its folder.
-func moduleFolder(ctx context.Context, pinned, module string) string {
-	GinkgoHelper()
-	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", module)
-	cmd.Dir = filepath.Join(s.Root, pinned)
-	out, err := cmd.Output()
-	var downloaded struct{ Dir, Error string }
-	Expect(json.Unmarshal(out, &downloaded)).To(Succeed())
-	Expect(downloaded.Error).To(BeEmpty())
-	Expect(err).NotTo(HaveOccurred())
-	return downloaded.Dir
 }
