@@ -60,7 +60,7 @@ func report(t *testing.T, p *browser.Page, page sitemap.Page) {
 	if got := p.Status(); got != int64(want) {
 		t.Errorf("status %d, want %d", got, want)
 	}
-	faults := slices.Concat(p.Axe(), p.Overflow(), p.SmallTargets(), p.FocusFaults(), p.Problems())
+	faults := slices.Concat(p.Axe(), p.Overflow(), p.SmallTargets(), p.Overruled(), p.FocusFaults(), p.Problems())
 	if !page.Plain {
 		faults = append(faults, headerFaults(p)...)
 	}

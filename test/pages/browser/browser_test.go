@@ -172,11 +172,13 @@ func TestAxe(t *testing.T) {
 
 func TestLayout(t *testing.T) {
 	b := browser.Start(t)
-	const style = `.wide { width: 400px } .box { overflow-x: auto } .low { padding: 0; height: 20px; min-width: 60px }`
+	const style = `.wide { width: 400px } .box { overflow-x: auto } .low { padding: 0; height: 20px; min-width: 60px }
+		.button { display: inline-flex; min-height: 24px } p > .button { display: inline-block }`
 	for _, c := range []struct {
 		name, document string
 		overflows      bool
 		small          bool
+		overruled      bool
 	}{
 		{name: "narrow", document: `<p>Text</p>`},
 		{name: "wide", document: `<p class="wide">Text</p>`, overflows: true},
@@ -184,6 +186,8 @@ func TestLayout(t *testing.T) {
 		{name: "low button", document: `<button class="low">Push</button>`, small: true},
 		{name: "link in a sentence", document: `<p>See <a href="/">here</a>.</p>`},
 		{name: "link alone", document: `<p><a href="/">Here</a></p>`, small: true},
+		{name: "component", document: `<a class="button" href="/">Here</a>`},
+		{name: "component that another rule lays out", document: `<p><a class="button" href="/">Here</a></p>`, overruled: true},
 		{name: "hidden", document: `<button hidden class="low">Push</button>`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -194,6 +198,9 @@ func TestLayout(t *testing.T) {
 			}
 			if got := p.SmallTargets(); len(got) > 0 != c.small {
 				t.Errorf("SmallTargets: %q", got)
+			}
+			if got := p.Overruled(); len(got) > 0 != c.overruled {
+				t.Errorf("Overruled: %q", got)
 			}
 		})
 	}

@@ -49,6 +49,17 @@ func (p *Page) SmallTargets() []string {
 	return decode[[]string](p.tab, script)
 }
 
+// Overruled returns components whose own layout another rule has replaced: a button whose icon sticks to its text, a
+// figure whose number stands beside its label.
+func (p *Page) Overruled() []string {
+	p.t.Helper()
+	const script = `Object.entries({".button": "flex", ".figure": "grid"}).flatMap(([component, display]) =>
+		[...document.querySelectorAll(component)].filter(e => e.checkVisibility())
+			.filter(e => !getComputedStyle(e).display.endsWith(display))
+			.map(e => component + " is laid out as " + getComputedStyle(e).display + ": " + e.outerHTML.slice(0, 150)))`
+	return decode[[]string](p.tab, script)
+}
+
 func (p *Page) scripts(on bool) {
 	p.t.Helper()
 	params := emulation.SetScriptExecutionDisabledParams{Value: !on}
