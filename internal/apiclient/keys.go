@@ -53,6 +53,8 @@ type KeyFilter struct {
 	Subject string
 	// Name is a pattern in which * stands for any characters and ? for one.
 	Name string
+	// Search is a part of the name, the subject, a prefix or the object, or a whole key id.
+	Search string
 }
 
 // KeyFields are fields of a key. A field that is absent stays as it is, or has its default in a new key; a null
@@ -118,7 +120,9 @@ type keyList struct {
 
 func (c *Client) keyPage(ctx context.Context, filter KeyFilter, offset int) (*keyList, error) {
 	query := url.Values{"limit": {strconv.Itoa(pageSize)}}
-	for name, value := range map[string]string{"subject": filter.Subject, "name": filter.Name} {
+	for name, value := range map[string]string{
+		"subject": filter.Subject, "name": filter.Name, "search": filter.Search,
+	} {
 		if value != "" {
 			query.Set(name, value)
 		}

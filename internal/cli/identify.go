@@ -27,6 +27,8 @@ type identified struct {
 	Expires string `json:"expires_at,omitempty"`
 	// End is the command that ends the key.
 	End string `json:"end,omitempty"`
+	// Replaced is true for a key that a rotation has replaced, until its overlap ends.
+	Replaced bool `json:"replaced,omitempty"`
 	// Candidates are keys with the same first characters, when the key is not accepted.
 	Candidates []string `json:"candidates,omitempty"`
 }
@@ -68,6 +70,11 @@ func (a *App) identify(ctx context.Context) error {
 	}
 	result := &identified{Active: about.Active, Prefix: keyformat.Format{}.Shown(found)}
 	same, err := likeKey(ctx, client, found, about.Subject)
+	if err == nil && len(same) == 0 && about.KeyID != "" {
+		// The key of an APIKey that is not its current key.
+		same, err = idsOf(ctx, client, apiclient.KeyFilter{Subject: about.Subject, Search: about.KeyID}, nil)
+		result.Replaced = len(same) > 0
+	}
 	if err != nil {
 		return err
 	}
@@ -92,6 +99,8 @@ func (i *identified) describe(about *apiclient.Introspection, same []string) {
 	}
 	username, isUser := strings.CutPrefix(about.Subject, "User/")
 	switch {
+	case i.Replaced:
+		i.End = "keywright keys rotate --overlap 0s " + shellQuote(same[0])
 	case len(same) == 1:
 		i.End = "keywright keys remove " + shellQuote(same[0])
 	case len(same) > 1:
@@ -108,12 +117,21 @@ const bootstrapUser = "admin"
 
 // likeKey returns the ids of the API keys that begin like a key, of a subject unless that is empty.
 func likeKey(ctx context.Context, client *apiclient.Client, found, subject string) ([]string, error) {
+	return idsOf(ctx, client, apiclient.KeyFilter{Subject: subject}, func(k *apiclient.Key) bool {
+		return k.KeyPrefix != nil && *k.KeyPrefix != "" && strings.HasPrefix(found, *k.KeyPrefix)
+	})
+}
+
+// idsOf returns the ids of the listed keys that meet a condition, if there is one.
+func idsOf(
+	ctx context.Context, client *apiclient.Client, filter apiclient.KeyFilter, meets func(*apiclient.Key) bool,
+) ([]string, error) {
 	var ids []string
-	for k, err := range client.Keys(ctx, apiclient.KeyFilter{Subject: subject}) {
+	for k, err := range client.Keys(ctx, filter) {
 		if err != nil {
 			return nil, err
 		}
-		if k.KeyPrefix != nil && *k.KeyPrefix != "" && strings.HasPrefix(found, *k.KeyPrefix) {
+		if meets == nil || meets(k) {
 			ids = append(ids, k.ID)
 		}
 	}
@@ -143,6 +161,10 @@ func (a *App) printIdentified(i *identified, found string) {
 	}
 	if i.Expires != "" {
 		say("It ends at %s.", i.Expires)
+	}
+	if i.Replaced {
+		say("A rotation has replaced it. To end it and its successor now: %s", i.End)
+		return
 	}
 	say("To end it: %s", i.End)
 	alike()

@@ -117,7 +117,7 @@ func (a *App) rotateKeysCommand() *cobra.Command {
 	var overlap string
 	c := &cobra.Command{
 		Use:   "rotate ID...",
-		Short: "Give keys a new token, and print it once. The old one stops working.",
+		Short: "Give keys a new token, and print it once. The old one ends at once, or after the overlap.",
 		Example: `  keywright keys rotate $ID
   keywright keys rotate $ID --overlap 1h
   keywright keys rotate $ID -o key > new.key`,

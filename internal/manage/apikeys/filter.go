@@ -16,7 +16,8 @@ import (
 
 // Filter leaves keys out of a list. The zero Filter leaves out none.
 type Filter struct {
-	// Search is a part of the name, the subject, the prefix or <namespace>/<name>, in any case.
+	// Search is a part of the name, the subject, a prefix or <namespace>/<name>, in any case, or a whole key id. Prefixes
+	// and key ids are those of overlapping keys, too.
 	Search string
 	// State is the state to list, or empty.
 	State State
@@ -115,8 +116,11 @@ func isOwn(caller manage.Caller, subject v1alpha1.Subject) bool {
 
 func contains(k *v1alpha1.APIKey, search string) bool {
 	texts := []string{nameOf(k), k.Spec.Subject.String(), k.Namespace + "/" + k.Name}
-	if current := currentOf(k); current != nil {
-		texts = append(texts, current.Prefix)
+	for i := range k.Status.Keys {
+		if k.Status.Keys[i].ID == search {
+			return true
+		}
+		texts = append(texts, k.Status.Keys[i].Prefix)
 	}
 	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(strings.ToLower(text), search) })
 }

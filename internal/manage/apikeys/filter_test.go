@@ -36,7 +36,11 @@ func filtered(tb testing.TB) *env {
 	put("old", 200, ci, func(k *v1alpha1.APIKey) { k.Spec.DisplayName = "Ünter den Linden" })
 	put("busy", 200, ci, func(k *v1alpha1.APIKey) { k.Status.Usage.LastUsedAt = ago(100) })
 	put("stale", 200, lab, func(k *v1alpha1.APIKey) { k.Status.Usage.LastUsedAt = ago(95) })
-	put("fresh", 2, lab, nil)
+	put("fresh", 2, lab, func(k *v1alpha1.APIKey) {
+		k.Status.Keys = append(k.Status.Keys, v1alpha1.KeyStatus{
+			ID: "00000000000f0f0f", Prefix: "ak_former", State: v1alpha1.KeyOverlapping, IssuedAt: *ago(3),
+		})
+	})
 	put("ending", 3, bob, func(k *v1alpha1.APIKey) { k.Spec.ExpiresAt = ago(-7) })
 	put("ended", 4, bob, func(k *v1alpha1.APIKey) { k.Spec.ExpiresAt = ago(0) })
 	put("off", 5, ci, func(k *v1alpha1.APIKey) { k.Spec.State, k.Spec.ExpiresAt = v1alpha1.StateDisabled, ago(-8) })
@@ -67,6 +71,7 @@ func (e *env) names(tb testing.TB, by manage.Caller, subject v1alpha1.Subject, q
 func TestList_Filters(t *testing.T) {
 	const others = "alice-api bob-manages bob-reads ci-manages"
 	e := filtered(t)
+	id := e.Ring.Digest("the-plaintext-of-fresh").KeyID()
 	for name, c := range map[string]struct {
 		filter apikeys.Filter
 		want   string
@@ -76,6 +81,10 @@ func TestList_Filters(t *testing.T) {
 		"a part of the subject":   {apikeys.Filter{Search: "integration/LAB"}, "fresh stale"},
 		"a part of the prefix":    {apikeys.Filter{Search: "AK_END"}, "ending ended"},
 		"a part of the object":    {apikeys.Filter{Search: "team/b"}, "bob-manages bob-reads bare busy"},
+		"a key id":                {apikeys.Filter{Search: id}, "fresh"},
+		"a part of a key id":      {apikeys.Filter{Search: id[:8]}, ""},
+		"an overlapping prefix":   {apikeys.Filter{Search: "ak_former"}, "fresh"},
+		"an overlapping key id":   {apikeys.Filter{Search: "00000000000f0f0f"}, "fresh"},
 		"nothing like it":         {apikeys.Filter{Search: "%"}, ""},
 		"active":                  {apikeys.Filter{State: apikeys.StateActive}, others + " fresh ending busy old stale"},
 		"disabled":                {apikeys.Filter{State: apikeys.StateDisabled}, "off"},
