@@ -94,7 +94,7 @@ func (f *flow) fillSignIn(p *browser.Page, name, key string) {
 	f.Helper()
 	p.Fill("Username", name)
 	p.Fill("API key (optional)", key)
-	p.Follow("button", "Save")
+	p.Follow("button", "Sign in")
 }
 
 // at fails unless a page is at a path, with its query.

@@ -2,12 +2,14 @@ package apikeys
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/gate"
+	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/manage"
@@ -21,6 +23,8 @@ type Facts struct {
 	Key
 	// Record is the object as it is.
 	Record *v1alpha1.APIKey
+	// Overlapping are the earlier keys that are accepted beside the current one, the newest first.
+	Overlapping []lifecycle.Key
 	// Permissions are what the key was given, DENY included, and MissingRoles those that do not exist: while there are
 	// any, the key may do nothing.
 	Permissions  []access.Held
@@ -58,7 +62,7 @@ func (s *Service) Facts(
 	if err != nil {
 		return nil, err
 	}
-	f := &Facts{Key: *view, Record: k, Owner: s.ceilingOf(k)}
+	f := &Facts{Key: *view, Record: k, Overlapping: s.overlapping(k), Owner: s.ceilingOf(k)}
 	rights := convert.Rights(k)
 	f.Permissions, f.MissingRoles = s.Verifier.Held(&rights)
 	f.Budgets = book.Lines(s.Verifier.AccountsOf(f.ID, f.Roles), s.Now())
@@ -101,6 +105,17 @@ func (s *Service) readable(
 		return nil, s.toError(ctx, err)
 	}
 	return k, nil
+}
+
+// overlapping returns the earlier keys of an object that this server accepts now.
+func (s *Service) overlapping(k *v1alpha1.APIKey) []lifecycle.Key {
+	return slices.DeleteFunc(convert.Keys(k.Status.Keys), func(one lifecycle.Key) bool {
+		if one.State != lifecycle.StateOverlapping {
+			return true
+		}
+		accepted, _ := s.standing(&one)
+		return !accepted
+	})
 }
 
 func databaseDown(err error) error {

@@ -200,8 +200,22 @@ func TestOverview_OfOthers(t *testing.T) {
 	site, _ := newSite(t)
 	site.Get(t, pagekit.Named("dora"), "/").Has(t, 200, "A name alone proves nothing", "Sign in with a key")
 	bob := v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "bob"}
-	site.PutKey("one", bob, "the-first-key-of-bob-of-all", nil)
-	site.Get(t, pagekit.WithKey("the-first-key-of-bob-of-all"), "/").Has(t, 200, "You are bob.")
+	for key, c := range map[string]struct {
+		scopes   []v1alpha1.Scope
+		text     string
+		mayWrite bool
+	}{
+		"the-first-key-of-bob-of-all": {nil, "You may not see your keys here", false},
+		"a-key-of-bob-that-reads":     {[]v1alpha1.Scope{"apikeys.read"}, "All your keys", false},
+		"a-key-of-bob-that-writes":    {[]v1alpha1.Scope{"apikeys.read", "apikeys.write"}, "All your keys", true},
+	} {
+		site.PutKey(key, bob, key, func(k *v1alpha1.APIKey) { k.Spec.Scopes = c.scopes })
+		r := site.Get(t, pagekit.WithKey(key), "/")
+		r.Has(t, 200, "You are bob.", c.text)
+		if offered := r.Find(`a[href="/keys/new"]`).Length() == 1; offered != c.mayWrite {
+			t.Errorf("%s: a new key is offered: %t", key, offered)
+		}
+	}
 }
 
 func TestOverview_WithoutTheDatabase(t *testing.T) {

@@ -31,8 +31,9 @@ type figure struct {
 // overview is the data of the page.
 type overview struct {
 	Figures []figure
-	// Keys are the caller's own, unless the caller is an admin.
-	Keys []apikeys.Key
+	// Keys are the caller's own, unless the caller is an admin. MayRead and MayWrite are the caller's rights to them.
+	Keys              []apikeys.Key
+	MayRead, MayWrite bool
 	// First is true while the bootstrap key is the only admin.
 	First bool
 }
@@ -64,7 +65,7 @@ func (p *pages) overviewOf(c *httpapi.Call) (o overview, err error) {
 		}
 		return o, err
 	}
-	return overview{Keys: own.Items}, nil
+	return overview{Keys: own.Items, MayRead: true, MayWrite: p.Keys.MayWriteSome(caller)}, nil
 }
 
 func (p *pages) ofAdmin(ctx context.Context, caller manage.Caller) (o overview, err error) {

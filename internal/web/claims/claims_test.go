@@ -138,7 +138,7 @@ func TestShow_LinksToTheAddressOfTheBrowser(t *testing.T) {
 			}
 		}
 		shown := s.Post(t, as, "/create")
-		shown.Has(t, http.StatusOK, "Send this link to User/zoe", "the admin key")
+		shown.Has(t, http.StatusOK, "Send this link", "It is for User/zoe", "the admin key")
 		address := shown.Find("#claim-link").Text()
 		if !strings.HasPrefix(address, want) {
 			t.Errorf("from %q: %s", origin, address)

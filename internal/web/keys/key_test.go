@@ -178,6 +178,7 @@ func TestKey_RotationKeepsChoice(t *testing.T) {
 	if !site.May(madeKey, "certs.read", "*") {
 		t.Error("the present key ended although it was to stay for a day")
 	}
+	site.Get(t, pagekit.Alice, made).Has(t, 200, "Earlier key", "a-ke… is accepted, too, and ends in 1 day")
 	// The same form, sent twice, rotates once.
 	r = site.Post(t, pagekit.Alice, made+"/rotate", "overlap", "1h", "shown", shown)
 	r.Has(t, 409, "was rotated")
@@ -199,12 +200,17 @@ func shownBy(t *testing.T, site *pagekit.Site, path string) string {
 
 func TestKey_DisablesAndEnables(t *testing.T) {
 	site := newSite(t)
+	const refused = "The key is refused now, so it may do nothing."
 	site.Post(t, pagekit.Alice, made+"/disable", "reason", "lost laptop").Leads(t, made)
-	site.Get(t, pagekit.Alice, made).Has(t, 200, "disabled", "refused until it is enabled", "lost laptop")
+	site.Get(t, pagekit.Alice, made).Has(t, 200, "disabled", "refused until it is enabled", "lost laptop", refused)
 	// A page that is not up to date may ask twice.
 	site.Post(t, pagekit.Alice, made+"/disable").Leads(t, made)
 	site.Post(t, pagekit.Alice, made+"/enable").Leads(t, made)
-	site.Get(t, pagekit.Alice, made).Has(t, 200, "active")
+	r := site.Get(t, pagekit.Alice, made)
+	r.Has(t, 200, "active")
+	if strings.Contains(r.Body.String(), refused) {
+		t.Error("the page of an accepted key calls it refused")
+	}
 	site.Post(t, pagekit.Alice, git+"/disable", "reason", "x").Has(t, 409, "comes from a manifest")
 }
 

@@ -190,7 +190,7 @@ func TestNew_CreatesClaimLink(t *testing.T) {
 		"form_id", "a-form", "name", "CI", "subject_kind", "Account", "subject_name", "ci", "expiry", "7", "as", "claim",
 	}
 	r := site.Post(t, pagekit.Alice, "/keys/new", fields...)
-	r.Has(t, 200, "Send this link to Account/ci", "https://example.com/claim#")
+	r.Has(t, 200, "Send this link", "It is for Account/ci", "https://example.com/claim#")
 	all, err := site.Keys(t.Context(), ciJob)
 	if err != nil || len(all) != 1 || len(all[0].Status.Keys) != 0 {
 		t.Fatal(all, err)
