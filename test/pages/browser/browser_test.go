@@ -187,7 +187,7 @@ func TestLayout(t *testing.T) {
 		{name: "link in a sentence", document: `<p>See <a href="/">here</a>.</p>`},
 		{name: "link alone", document: `<p><a href="/">Here</a></p>`, small: true},
 		{name: "component", document: `<a class="button" href="/">Here</a>`},
-		{name: "component that another rule lays out", document: `<p><a class="button" href="/">Here</a></p>`, overruled: true},
+		{name: "overruled component", document: `<p><a class="button" href="/">Here</a></p>`, overruled: true},
 		{name: "hidden", document: `<button hidden class="low">Push</button>`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
