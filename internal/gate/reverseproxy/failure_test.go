@@ -190,12 +190,13 @@ func TestProxy_LogsOutageOnce(t *testing.T) {
 func TestProxy_ClientDisconnectIsNotAnError(t *testing.T) {
 	for stay, raw := range stays {
 		t.Run(stay, func(t *testing.T) {
-			app, ended := open()
+			app, began, ended := open()
 			c := &clock{}
 			h := newFixture(t, app, options{recheck: often, now: c.now})
 			connection := h.dial(t)
 			_, err := io.WriteString(connection, raw)
 			must(t, err)
+			wantBegin(t, began)
 			c.await(t, 2)
 			must(t, connection.Close())
 			wantEnd(t, ended)

@@ -43,10 +43,12 @@ func (c *clock) await(t *testing.T, times int64) {
 	}
 }
 
-// open returns an app whose requests stay open until client or proxy end them, and a channel that reports each end.
-func open() (app http.HandlerFunc, ended <-chan struct{}) {
-	end := make(chan struct{}, 1)
+// open returns an app whose requests stay open until client or proxy end them, and channels that report that one has
+// reached the app, and its end. A request that its client leaves before it reaches the app reports neither.
+func open() (app http.HandlerFunc, began, ended <-chan struct{}) {
+	begin, end := make(chan struct{}, 1), make(chan struct{}, 1)
 	return func(w http.ResponseWriter, r *http.Request) {
+		begin <- struct{}{}
 		defer func() { end <- struct{}{} }()
 		c := http.NewResponseController(w)
 		switch r.URL.Path {
@@ -65,7 +67,7 @@ func open() (app http.HandlerFunc, ended <-chan struct{}) {
 			_ = c.Flush()
 		}
 		<-r.Context().Done()
-	}, end
+	}, begin, end
 }
 
 // Ways to lose a credential.
@@ -93,12 +95,13 @@ func TestRecheck_EndsWithCredential(t *testing.T) {
 				lose = losses["deleted"]
 			}
 			t.Run(stay+", "+loss, func(t *testing.T) {
-				app, ended := open()
+				app, began, ended := open()
 				c := &clock{}
 				h := newFixture(t, app, options{recheck: often, now: c.now})
 				connection := h.dial(t)
 				_, err := io.WriteString(connection, raw)
 				must(t, err)
+				wantBegin(t, began)
 				c.await(t, 4)
 				select {
 				case <-ended:
@@ -124,6 +127,15 @@ func TestRecheck_EndsWithCredential(t *testing.T) {
 func isTimeout(err error) bool {
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+func wantBegin(t *testing.T, began <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-began:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the request has not reached the app")
+	}
 }
 
 func wantEnd(t *testing.T, ended <-chan struct{}) {
@@ -159,7 +171,7 @@ func TestRecheck_EndsWhenRulesForbid(t *testing.T) {
 		"a scope less":  {byCI, func(_ *testing.T, h *fixture) { h.setCI("Account/ci", "certs.write") }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			app, ended := open()
+			app, _, ended := open()
 			h := newFixture(t, app, options{recheck: often, runtime: trusting})
 			connection := h.dial(t)
 			_, err := io.WriteString(connection, c.request)
@@ -178,12 +190,13 @@ func TestRecheck_EndsWhenRulesForbid(t *testing.T) {
 
 // Also if the connection cannot be accessed.
 func TestRecheck_EndsBehindAnyResponseWriter(t *testing.T) {
-	app, ended := open()
+	app, began, ended := open()
 	c := &clock{}
 	h := newFixture(t, app, options{recheck: often, now: c.now, plain: true})
 	connection := h.dial(t)
 	_, err := io.WriteString(connection, request("GET /wait"))
 	must(t, err)
+	wantBegin(t, began)
 	c.await(t, 2)
 	h.put("alice", alice, verify.Disabled)
 	wantEnd(t, ended)
