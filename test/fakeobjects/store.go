@@ -262,6 +262,18 @@ func (s *Store) Keys(_ context.Context, subject v1alpha1.Subject) ([]v1alpha1.AP
 	return found, s.fail("Keys")
 }
 
+// Key returns the APIKey of this name, or nil.
+func (s *Store) Key(_ context.Context, id objects.ID) (*v1alpha1.APIKey, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.objects {
+		if k, is := o.(*v1alpha1.APIKey); is && k.Namespace == id.Namespace && k.Name == id.Name {
+			return k.DeepCopy(), s.fail("Key")
+		}
+	}
+	return nil, s.fail("Key")
+}
+
 func sameName(a, b v1alpha1.Subject) bool {
 	return a.Name == b.Name || a.Kind == v1alpha1.SubjectUser && username.Equal(a.Name, b.Name)
 }

@@ -107,17 +107,17 @@ func (v *Verifier) LastUsed(id ID) time.Time {
 	return time.UnixMicro(o.lastUsed).UTC()
 }
 
-// SubjectOf returns the subject of the APIKey with this uid, as <kind>/<name>, or "" if there is no such APIKey. It
-// scans all objects, which takes milliseconds for 100,000.
-func (v *Verifier) SubjectOf(uid string) string {
+// APIKey returns the name and the subject (<kind>/<name>) of the APIKey with this uid. It scans all objects, which takes
+// milliseconds for 100,000.
+func (v *Verifier) APIKey(uid string) (id ID, subject string, found bool) {
 	v.index.mu.Lock()
 	defer v.index.mu.Unlock()
 	for o := range v.index.objects.all() {
 		if o.rights != nil && o.uid == uid {
-			return o.identity.Subject
+			return o.id, o.identity.Subject, true
 		}
 	}
-	return ""
+	return ID{}, "", false
 }
 
 func (x *Index) isAdmin(o *object) bool {

@@ -96,6 +96,13 @@ func (s *Store) Keys(ctx context.Context, subject v1alpha1.Subject) ([]v1alpha1.
 	return all, nil
 }
 
+// Key returns the APIKey of this name, live, or nil.
+func (s *Store) Key(ctx context.Context, id ID) (*v1alpha1.APIKey, error) {
+	found, err := s.named(ctx, objectOf(id))
+	k, _ := found.(*v1alpha1.APIKey)
+	return k, err
+}
+
 // keysOf lists the APIKeys of exactly this subject.
 func (s *Store) keysOf(ctx context.Context, subject v1alpha1.Subject) ([]v1alpha1.APIKey, error) {
 	selector := fields.Set{}

@@ -257,6 +257,11 @@ var _ = Describe("Reading", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(keys).To(HaveLen(3))
 		Expect(server.Keys(ctx, v1alpha1.Subject{Kind: v1alpha1.SubjectUser})).To(BeEmpty())
+		one := keys[0]
+		id := objects.ID{Kind: "APIKey", Namespace: one.Namespace, Name: one.Name}
+		Expect(server.Key(ctx, id)).To(HaveField("UID", one.UID))
+		id.Name = "none"
+		Expect(server.Key(ctx, id)).To(BeNil())
 		Expect(server.Roles(ctx)).To(BeEmpty())
 	})
 

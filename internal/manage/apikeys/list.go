@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/lastuse"
 )
@@ -37,11 +38,7 @@ type Page struct {
 
 // keys returns the keys of a subject, newest first, without those that are being deleted.
 func (s *Service) keys(ctx context.Context, caller manage.Caller, subject v1alpha1.Subject) ([]v1alpha1.APIKey, error) {
-	if err := s.checkSubject(subject); err != nil && subject.Name != "" {
-		if owns(caller, subject) {
-			// A proxy may name a caller whose name no subject can have. Such a caller has no keys.
-			return nil, nil
-		}
+	if hasNone, err := s.hasNoKeys(caller, subject); hasNone || err != nil {
 		return nil, err
 	}
 	all, err := s.Store.Keys(ctx, subject)
@@ -53,9 +50,40 @@ func (s *Service) keys(ctx context.Context, caller manage.Caller, subject v1alph
 	return all, nil
 }
 
+// hasNoKeys refuses an invalid subject. It reports true for a caller whom a proxy names and whose name no subject can
+// have.
+func (s *Service) hasNoKeys(caller manage.Caller, subject v1alpha1.Subject) (bool, error) {
+	if subject.Name == "" {
+		return false, nil
+	}
+	err := s.checkSubject(subject)
+	if err != nil && owns(caller, subject) {
+		return true, nil
+	}
+	return false, err
+}
+
+// find returns the key of a subject with this uid. The index knows its name, so that it is one read, whatever the number
+// of keys. A key that the index does not have yet is looked for among all keys of the subject.
 func (s *Service) find(
 	ctx context.Context, caller manage.Caller, subject v1alpha1.Subject, id string,
 ) (*v1alpha1.APIKey, error) {
+	hasNone, err := s.hasNoKeys(caller, subject)
+	switch {
+	case err != nil:
+		return nil, err
+	case hasNone:
+		return nil, manage.Errorf(manage.NotFound, notFound)
+	}
+	if named, _, found := s.Verifier.APIKey(id); found {
+		k, err := s.Store.Key(ctx, named)
+		if err != nil {
+			return nil, err
+		}
+		if k != nil && string(k.UID) == id && k.DeletionTimestamp == nil && isOf(k, subject) {
+			return k, nil
+		}
+	}
 	all, err := s.keys(ctx, caller, subject)
 	if err != nil {
 		return nil, err
@@ -65,6 +93,13 @@ func (s *Service) find(
 		return nil, manage.Errorf(manage.NotFound, notFound)
 	}
 	return &all[i], nil
+}
+
+// isOf reports whether a list of the subject's keys has this one.
+func isOf(k *v1alpha1.APIKey, subject v1alpha1.Subject) bool {
+	is := k.Spec.Subject
+	return (subject.Kind == "" || is.Kind == subject.Kind) && (subject.Name == "" || is.Name == subject.Name ||
+		is.Kind == v1alpha1.SubjectUser && username.Equal(is.Name, subject.Name))
 }
 
 func (s *Service) list(

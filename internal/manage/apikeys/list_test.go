@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/manage/lastuse"
@@ -121,6 +122,31 @@ func TestGet_OnlyUnderOwnSubject(t *testing.T) {
 	if k, err := env.Get(ctx, env.admin(), v1alpha1.Subject{Kind: v1alpha1.SubjectAccount}, id); err != nil ||
 		k.Subject != ci {
 		t.Error(k, err)
+	}
+}
+
+// One key is one read, whatever the number of keys of its subject. Only a key that the index does not have yet is looked
+// for in the list.
+func TestGet_ReadsOneObject(t *testing.T) {
+	env := newEnv(t)
+	var reads []string
+	env.Fail = func(call string) error {
+		reads = append(reads, call)
+		return nil
+	}
+	get := func() {
+		t.Helper()
+		reads = nil
+		if k, err := env.Get(ctx, env.admin(), ci, "uid-of-ci-manages"); err != nil || k.ID != "uid-of-ci-manages" {
+			t.Error(k, err)
+		}
+	}
+	if get(); !slices.Contains(reads, "Key") || slices.Contains(reads, "Keys") {
+		t.Error(reads)
+	}
+	env.Index.Delete(verify.ID{Kind: "APIKey", Namespace: "team", Name: "ci-manages"})
+	if get(); !slices.Contains(reads, "Keys") {
+		t.Error(reads)
 	}
 }
 

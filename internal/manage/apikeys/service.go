@@ -16,6 +16,7 @@ import (
 // Store reads and writes APIKeys at the API server. In the server it is an *objects.Store; tests keep them in memory.
 type Store interface {
 	Keys(ctx context.Context, subject v1alpha1.Subject) ([]v1alpha1.APIKey, error)
+	Key(ctx context.Context, id objects.ID) (*v1alpha1.APIKey, error)
 	Roles(ctx context.Context) ([]v1alpha1.AccessRole, error)
 	Generate() (*objects.Key, error)
 	Create(ctx context.Context, o objects.Object, k *objects.Key) error
