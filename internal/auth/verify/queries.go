@@ -107,8 +107,8 @@ func (v *Verifier) LastUsed(id ID) time.Time {
 	return time.UnixMicro(o.lastUsed).UTC()
 }
 
-// APIKey returns the name and the subject (<kind>/<name>) of the APIKey with this uid. It scans all objects, which takes
-// milliseconds for 100,000.
+// APIKey returns the name and the subject (<kind>/<name>) of the APIKey with this uid. It scans all objects, which
+// takes milliseconds for 100,000.
 func (v *Verifier) APIKey(uid string) (id ID, subject string, found bool) {
 	v.index.mu.Lock()
 	defer v.index.mu.Unlock()

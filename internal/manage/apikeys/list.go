@@ -63,8 +63,8 @@ func (s *Service) hasNoKeys(caller manage.Caller, subject v1alpha1.Subject) (boo
 	return false, err
 }
 
-// find returns the key of a subject with this uid. The index knows its name, so that it is one read, whatever the number
-// of keys. A key that the index does not have yet is looked for among all keys of the subject.
+// find returns the key of a subject with this uid. The index knows its name, so that it is one read, whatever the
+// number of keys. A key that the index does not have yet is looked for among all keys of the subject.
 func (s *Service) find(
 	ctx context.Context, caller manage.Caller, subject v1alpha1.Subject, id string,
 ) (*v1alpha1.APIKey, error) {
