@@ -111,7 +111,7 @@ func linksFor(p Person, current Section) (links []Link) {
 // Render writes a page for the caller of c.
 func Render(c *httpapi.Call, p Page) {
 	f := Frame{
-		Title: p.Title, Section: p.Section, Caller: personOf(&c.Caller), Path: c.R.URL.RequestURI(), Now: c.Gate.Now(),
+		Title: p.Title, Section: p.Section, Caller: personOf(&c.Caller), Path: addressOf(c.R), Now: c.Gate.Now(),
 		Data: p.Data,
 	}
 	f.Links = linksFor(f.Caller, p.Section)

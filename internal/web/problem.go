@@ -103,7 +103,7 @@ func refuse(w http.ResponseWriter, r *http.Request, status int, text string) {
 		return
 	}
 	p := problemOf(w, r, status, text)
-	f := &Frame{Title: titleOf(status), Path: r.URL.RequestURI(), Now: time.Now(), Data: p}
+	f := &Frame{Title: titleOf(status), Path: addressOf(r), Now: time.Now(), Data: p}
 	write(w, r, problemView, f, status, slog.Default())
 }
 
@@ -130,7 +130,7 @@ func problemOf(w http.ResponseWriter, r *http.Request, status int, text string) 
 	case r.Method == http.MethodPost:
 		p.Retry = retryOf(w, r)
 	case status >= http.StatusInternalServerError, status == http.StatusTooManyRequests:
-		p.Reload = r.URL.RequestURI()
+		p.Reload = addressOf(r)
 	}
 	return p
 }
@@ -143,7 +143,7 @@ func retryOf(w http.ResponseWriter, r *http.Request) *retry {
 			return nil
 		}
 	}
-	again := &retry{Action: r.URL.RequestURI()}
+	again := &retry{Action: addressOf(r)}
 	for _, name := range slices.Sorted(maps.Keys(form)) {
 		if isSecret(name) {
 			return nil
@@ -168,7 +168,7 @@ func sentence(text string) string {
 
 // signInPath returns the path of the page to sign in, which leads back to the page of a request.
 func signInPath(r *http.Request) string {
-	back := r.URL.RequestURI()
+	back := addressOf(r)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		back = ""
 	}

@@ -50,6 +50,24 @@ func known(serve func(*httpapi.Call)) func(*httpapi.Call) {
 	}
 }
 
+// Below returns the path of a page that is named below another: /users/bob. The names . and .. have none, because
+// browsers resolve them.
+func Below(path, name string) string {
+	if name == "" || name == "." || name == ".." {
+		return ""
+	}
+	return path + "/" + url.PathEscape(name)
+}
+
+// addressOf returns the path and the query of a request as they were sent. Those of r.URL may have been changed for the
+// router: the segment %2F has a mark there.
+func addressOf(r *http.Request) string {
+	if sent, err := url.ParseRequestURI(r.RequestURI); err == nil {
+		return sent.RequestURI()
+	}
+	return r.URL.RequestURI()
+}
+
 // RegisterPath returns the path of the page to sign in. back is the path and query of the page that follows it.
 func RegisterPath(back string) string {
 	if back == "" || back == "/" || !IsLocal(back) {

@@ -201,6 +201,37 @@ func TestReadForm_Refuses(t *testing.T) {
 	}
 }
 
+func TestBelow(t *testing.T) {
+	for name, want := range map[string]string{
+		"": "", ".": "", "..": "", "...": "/users/...", "bob": "/users/bob", "a/b": "/users/a%2Fb", "../x": "/users/..%2Fx",
+		"//evil": "/users/%2F%2Fevil", "%2e": "/users/%252e", "a?b#c": "/users/a%3Fb%23c",
+	} {
+		if got := web.Below("/users", name); got != want {
+			t.Errorf("%q: %s", name, got)
+		}
+	}
+}
+
+func TestProblem_LeadsBackToTheAddressThatWasSent(t *testing.T) {
+	served := func(c *httpapi.Call) { web.Fail(c, manage.Errorf(manage.Conflict, "changed")) }
+	site := pagekit.New(fakeobjects.NewFixture(t), httpapi.Group{API: web.API, Routes: []httpapi.Route{
+		web.Get("/page/{name}", served), web.Post("/page/{name}", served),
+	}})
+	for _, path := range []string{"/page/%2F", "/page/%00%2F", "/page/a%2Fb?c=%2F", "/page/%2e%2e", "/page/%22%3E"} {
+		t.Run(path, func(t *testing.T) {
+			site.Get(t, pagekit.Anonymous, path).Leads(t, web.RegisterPath(path))
+			if got := site.Post(t, pagekit.Alice, path).Find("main form").AttrOr("action", ""); got != path {
+				t.Error("sent again to ", got)
+			}
+			site.Down = errors.New("connection refused")
+			defer func() { site.Down = nil }()
+			if got := site.Get(t, pagekit.Alice, path).Find("main a").First().AttrOr("href", ""); got != path {
+				t.Error("loaded again from ", got)
+			}
+		})
+	}
+}
+
 func TestNotice_IsShownOnceAndHasFixedTexts(t *testing.T) {
 	site := newSite(t, func(c *httpapi.Call) { web.SeeOther(c, "/page", web.Saved) })
 	r := site.Post(t, pagekit.Alice, "/page")

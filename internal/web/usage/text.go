@@ -102,13 +102,8 @@ func topsOf(lines []usage.Line, path func(string) string) (all []top) {
 	return all
 }
 
-// jobPath returns the path of the calls of a job. The names . and .. have none: browsers resolve them.
-func jobPath(name string) string {
-	if name == "" || name == "." || name == ".." {
-		return ""
-	}
-	return "/usage/jobs/" + url.PathEscape(name)
-}
+// jobPath returns the path of the calls of a job, or "" if it can have none.
+func jobPath(name string) string { return web.Below("/usage/jobs", name) }
 
 // duration shows milliseconds.
 func duration(ms float64) string {

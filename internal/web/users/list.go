@@ -269,4 +269,5 @@ func showIssued(c *httpapi.Call, title string, issued *users.Issued) {
 	}})
 }
 
-func userPath(name string) string { return "/users/" + url.PathEscape(name) }
+// userPath returns the path of the page of a user, or "" if it can have none.
+func userPath(name string) string { return web.Below("/users", name) }

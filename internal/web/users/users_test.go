@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/PuerkitoBio/goquery"
+
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/manage/apikeys"
@@ -349,4 +351,21 @@ func shownBy(t *testing.T, site *pagekit.Site, path string) string {
 		t.Errorf("the page shows no key id: %q", id)
 	}
 	return id
+}
+
+func TestList_LinksToNoPageThatBrowsersResolveElsewhere(t *testing.T) {
+	site, m := newSite(t)
+	for _, name := range []string{".", "..", "../x"} {
+		m.seen = append(m.seen, seenusers.User{Username: name, FirstSeen: site.Time(), LastSeen: site.Time()})
+	}
+	reply := site.Get(t, pagekit.Alice, "/users?source=seen")
+	links := map[string]string{}
+	reply.Find("tbody th").Each(func(_ int, cell *goquery.Selection) {
+		links[cell.Text()] = cell.Find("a").AttrOr("href", "none")
+	})
+	for name, want := range map[string]string{".": "none", "..": "none", "../x": "/users/..%2Fx", "sam": "/users/sam"} {
+		if links[name] != want {
+			t.Errorf("%s: %q", name, links[name])
+		}
+	}
 }
