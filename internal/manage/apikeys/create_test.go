@@ -113,6 +113,11 @@ func TestCreate_Refuses(t *testing.T) {
 	}{
 		"no name":                  {ci, apikeys.Wanted{Name: " \t"}, "name: is required"},
 		"a name with a line break": {ci, apikeys.Wanted{Name: "a\nb"}, "name: must not have control characters"},
+		"a name without width":     {ci, apikeys.Wanted{Name: "\u200b\u2060"}, "name: must have a character that is visible"},
+		"a name of a blank letter": {ci, apikeys.Wanted{Name: "\u3164"}, "name: must have a character that is visible"},
+		"a name of a blank sign":   {ci, apikeys.Wanted{Name: "\u2800"}, "name: must have a character that is visible"},
+		"a name of an accent":      {ci, apikeys.Wanted{Name: "\u0301"}, "name: must have a character that is visible"},
+		"a name of a mark":         {ci, apikeys.Wanted{Name: "\u200e\ufeff"}, "name: must have a character that is visible"},
 		"NUL": {
 			ci, apikeys.Wanted{Name: "a", Description: "\x00"}, "description: must not have control characters",
 		},

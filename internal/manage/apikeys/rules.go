@@ -97,9 +97,20 @@ func checkName(name string) error {
 		return manage.InvalidField(FieldName, "is required")
 	case strings.ContainsFunc(name, unicode.IsControl):
 		return manage.InvalidField(FieldName, "must not have control characters")
+	case !strings.ContainsFunc(name, isVisible):
+		return manage.InvalidField(FieldName, "must have a character that is visible")
 	}
 	return checkText(FieldName, name)
 }
+
+// isVisible reports whether a character alone shows anything. Lists link to a key by its name.
+func isVisible(r rune) bool {
+	return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && r != blankBraille &&
+		!unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
+}
+
+// blankBraille is a symbol without a dot.
+const blankBraille = '\u2800'
 
 // checkText allows line breaks and tabs.
 func checkText(field, text string) error {
