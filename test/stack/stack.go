@@ -93,6 +93,25 @@ func (s *Stack) buildOne(ctx context.Context, name string, flags ...string) erro
 	return nil
 }
 
+// Reinstall installs everything again after it was removed, and starts the operator, which must be stopped. The server
+// stays as it is.
+func (s *Stack) Reinstall(ctx context.Context) error {
+	if err := s.installCRDs(ctx); err != nil {
+		return err
+	}
+	if err := s.InstallPolicies(ctx); err != nil {
+		return err
+	}
+	if err := s.writeBootstrapKey(ctx); err != nil {
+		return err
+	}
+	// The ServiceAccount is another one now, and the old token is not valid.
+	if _, err := s.serviceAccountKubeconfig(ctx, "keywright-operator", nil); err != nil {
+		return err
+	}
+	return s.Operator.Start(ctx)
+}
+
 func (s *Stack) startOperator(ctx context.Context) error {
 	kubeconfig, err := s.serviceAccountKubeconfig(ctx, "keywright-operator", nil)
 	if err != nil {
