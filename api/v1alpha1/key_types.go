@@ -160,7 +160,7 @@ type KeyStatus struct {
 	// +kubebuilder:validation:MaxLength=12
 	Prefix string `json:"prefix,omitempty"`
 
-	// digest is hmac-sha256:<pepper id>:<hex> of the key.
+	// digest is hmac-sha256:<pepper id>:<hex> of the key, or sha256:<hex> of an imported key until its first rotation.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128

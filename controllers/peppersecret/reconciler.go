@@ -127,7 +127,7 @@ func (r *Reconciler) digested(ctx context.Context) (map[string]bool, error) {
 	ids := map[string]bool{}
 	err := r.Scope.EachLive(ctx, r.Live, func(o keyholder.Object) error {
 		for _, k := range o.HolderStatus().Keys {
-			if digest, err := pepper.ParseDigest(k.Digest); err == nil {
+			if digest, err := pepper.ParseDigest(k.Digest); err == nil && digest.PepperID != pepper.Plain {
 				ids[digest.PepperID] = true
 			}
 		}

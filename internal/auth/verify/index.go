@@ -23,6 +23,8 @@ type Index struct {
 	// changes counts changes of roles, of bindings and of who is an admin: everything that rights depend on,
 	// besides the rights of API keys. It is read without mu, and grows after the change.
 	changes atomic.Uint64
+	// plain counts the keys that objects record by a plain digest. It is read without mu, and changes before the keys do.
+	plain atomic.Int64
 
 	// mu serializes changes. Verifying a key never takes it.
 	mu      sync.Mutex
@@ -160,6 +162,7 @@ func (x *Index) Len() int { return int(x.keys.live.Load()) }
 func (x *Index) swap(prev, next *object) {
 	others := x.names.swap(prev, next)
 	x.peppers.swap(prev, next)
+	x.plain.Store(int64(x.peppers[plainPepper]))
 	others = append(others, x.admins.swap(prev, next, others)...)
 	if x.admins.none() {
 		x.refresh(others...)

@@ -9,7 +9,8 @@ import (
 )
 
 // fingerprint is a digest folded to 100 bits, so that every bit of the digest counts. No caller can produce
-// two keys with the same fingerprint: IPsec uses 96 bits of an HMAC (RFC 2404). A digest would take twice the
+// two keys with the same fingerprint: IPsec uses 96 bits of an HMAC (RFC 2404). Nor can anyone find another key for the
+// fingerprint of a plain digest, which takes 2^100 attempts. A digest would take twice the
 // memory in the index, and fetching it from memory is most of the cost of a look-up.
 type fingerprint struct {
 	low uint64

@@ -11,8 +11,9 @@ import (
 // revokedKeys are the keys that are refused for good, whatever object records them. The set only grows. Reading it
 // takes a lock, so the index marks the keys of objects: Verify reads it only to look for a key under another pepper.
 type revokedKeys struct {
-	// number counts the keys.
+	// number counts the keys. plain is true if one has a plain digest.
 	number atomic.Uint64
+	plain  atomic.Bool
 
 	mu   sync.RWMutex
 	keys map[fingerprint]struct{}
@@ -32,6 +33,9 @@ func (r *revokedKeys) add(key *pepper.Digest) bool {
 		r.keys, r.peppers = map[fingerprint]struct{}{}, map[string]struct{}{}
 	}
 	r.keys[f], r.peppers[key.PepperID] = struct{}{}, struct{}{}
+	if key.PepperID == pepper.Plain {
+		r.plain.Store(true)
+	}
 	r.number.Add(1)
 	return true
 }
@@ -45,7 +49,7 @@ func (r *revokedKeys) has(f fingerprint) bool {
 
 // hasUnder reports whether the set has a key under another pepper of the ring than the one at position known.
 func (r *revokedKeys) hasUnder(ring *pepper.Keyring, known int, presented string) bool {
-	for i := range ring.Len() {
+	for i := range ring.Forms() {
 		if i == known || !r.hasPepper(ring.ID(i)) {
 			continue
 		}
@@ -217,7 +221,7 @@ func (v *Verifier) WasBootstrap(presented string) bool {
 	ring := v.ring.Load()
 	v.index.mu.Lock()
 	defer v.index.mu.Unlock()
-	for i := range ring.Len() {
+	for i := range ring.Forms() {
 		sum := ring.Sum(i, presented)
 		if _, found := v.index.formerBootstrap[fingerprintOf(&sum)]; found {
 			return true

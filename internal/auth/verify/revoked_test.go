@@ -75,6 +75,19 @@ func TestRevoke_OtherReasonsComeFirst(t *testing.T) {
 	}
 }
 
+// The key is recorded under a pepper and was revoked in the plain form, which no object records any more.
+func TestVerify_RefusesKeyRevokedInPlainForm(t *testing.T) {
+	ring, index := keyring(t), &verify.Index{}
+	index.Put(id("alice"), admin("alice", ring.Digest(numbered(1)), ring.Digest(numbered(2))))
+	index.Revoke([]pepper.Digest{ring.Form(ring.Len(), numbered(1))})
+	if got := verdictOn(index, ring, numbered(1)); got != verify.Revoked {
+		t.Error(got)
+	}
+	if got := verdictOn(index, ring, numbered(2)); got != verify.Accepted {
+		t.Error(got)
+	}
+}
+
 // The key is recorded under one pepper and was revoked under another.
 func TestVerify_RefusesKeyRevokedUnderAnotherPepper(t *testing.T) {
 	before, both := keyring(t), keyring(t, "q")

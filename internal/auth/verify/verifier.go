@@ -43,18 +43,32 @@ func (v *Verifier) Verify(presented string, now time.Time) Verdict {
 		return malformed(err)
 	}
 	ring := v.ring.Load()
-	for i := range ring.Len() {
+	for i := range v.forms(ring) {
 		sum := ring.Sum(i, presented)
 		verdict := v.lookUp(&sum, now)
 		if verdict.entry == nil {
 			continue
 		}
-		if ring.Len() > 1 && verdict.Identified() && v.isRevokedElsewhere(&verdict, ring, i, presented) {
+		if v.severalForms(ring) && verdict.Identified() && v.isRevokedElsewhere(&verdict, ring, i, presented) {
 			verdict.Reason = Revoked
 		}
 		return verdict
 	}
 	return Refused(Unknown)
+}
+
+// forms returns the number of forms in which a key may be recorded. The plain one is looked up only while an object has
+// it: every unknown key would cost another hash.
+func (v *Verifier) forms(ring *pepper.Keyring) int {
+	if v.index.plain.Load() == 0 {
+		return ring.Len()
+	}
+	return ring.Forms()
+}
+
+// severalForms reports whether a key may be recorded in one form and revoked in another.
+func (v *Verifier) severalForms(ring *pepper.Keyring) bool {
+	return v.forms(ring) > 1 || v.index.revoked.plain.Load()
 }
 
 // VerifyDigest returns the verdict on a key that was verified before and whose digest was kept: the one that
@@ -87,6 +101,8 @@ func malformed(err error) Verdict {
 
 // pepperUse counts recorded keys by the id of their pepper.
 type pepperUse map[unique.Handle[string]]int
+
+var plainPepper = unique.Make(pepper.Plain)
 
 // swap counts next instead of prev. Either may be nil.
 func (u pepperUse) swap(prev, next *object) {

@@ -103,7 +103,7 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong command line.`,
 		p.statusCommand(), p.listCommand(), p.waitCommand(), p.rotateCommand(),
 		p.stateCommand("enable", v1alpha1.StateActive), p.stateCommand("disable", v1alpha1.StateDisabled),
 		p.stateCommand("revoke", v1alpha1.StateRevoked), p.inspectCommand(), p.canCommand(), p.whoCanCommand(),
-		p.explainRevokeCommand(), p.doctorCommand(), p.newCommand(),
+		p.explainRevokeCommand(), p.doctorCommand(), p.newCommand(), p.importCommand(),
 	)
 	return root
 }

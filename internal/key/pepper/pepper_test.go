@@ -55,6 +55,20 @@ func TestParseDigest_ReadsString(t *testing.T) {
 	})
 }
 
+func TestParseDigest_ReadsPlain(t *testing.T) {
+	r, sum := ring(t, map[string][]byte{"active": bytesOf('a')}), sha256.Sum256([]byte(apiKey))
+	stored := "sha256:" + hex.EncodeToString(sum[:])
+
+	d, err := pepper.ParseDigest(stored)
+
+	if err != nil || d.PepperID != pepper.Plain || d.Sum != sum || d.String() != stored {
+		t.Fatalf("got %v, %v", d, err)
+	}
+	if form := r.Form(r.Len(), apiKey); form != d || r.Forms() != r.Len()+1 || !r.Has(pepper.Plain) {
+		t.Fatalf("the last of %d forms is %s", r.Forms(), form)
+	}
+}
+
 func TestParseDigest_Refuses(t *testing.T) {
 	good := ring(t, map[string][]byte{"active": bytesOf('a')}).Digest(apiKey).String()
 	for name, in := range map[string]string{
@@ -62,6 +76,11 @@ func TestParseDigest_Refuses(t *testing.T) {
 		"words":           "not a digest",
 		"other algorithm": strings.Replace(good, "sha256", "sha512", 1),
 		"no pepper id":    "hmac-sha256::" + good[21:],
+		"plain with id":   good[5:],
+		"plain, short":    "sha256:" + strings.Repeat("0", 63),
+		"plain, long":     "sha256:" + strings.Repeat("0", 65),
+		"plain, upper":    "sha256:" + strings.Repeat("A", 64),
+		"plain, colon":    "sha256::" + strings.Repeat("0", 64),
 		"short":           good[:len(good)-1],
 		"long":            good + "0",
 		"upper case":      strings.ToUpper(good),
@@ -81,7 +100,7 @@ func TestParseDigest_Refuses(t *testing.T) {
 }
 
 func TestLoad_ErrorNamesTheEntryWithoutItsContent(t *testing.T) {
-	short := []byte("short-and-secret")
+	short, old := []byte("short-and-secret"), []byte("shorter-secret!")
 	for name, c := range map[string]struct {
 		entries map[string][]byte
 		text    string
@@ -89,13 +108,14 @@ func TestLoad_ErrorNamesTheEntryWithoutItsContent(t *testing.T) {
 		"nothing":   {nil, "is empty"},
 		"no active": {map[string][]byte{"old": bytesOf('a')}, `no entry "active"`},
 		"short":     {map[string][]byte{"active": short}, `"active" has 16 bytes`},
-		"one short": {map[string][]byte{"active": bytesOf('a'), "old": short}, `"old" has 16 bytes`},
+		"one short": {map[string][]byte{"active": bytesOf('a'), "old": old}, `"old" has 15 bytes, it must have 16`},
 		"no bytes":  {map[string][]byte{"active": {}}, `"active" has 0 bytes`},
 		"huge":      {map[string][]byte{"active": make([]byte, 1<<20)}, "32 to 1024"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := pepper.Load(c.entries)
-			if err == nil || !strings.Contains(err.Error(), c.text) || strings.Contains(err.Error(), string(short)) {
+			if err == nil || !strings.Contains(err.Error(), c.text) || strings.Contains(err.Error(), string(short)) ||
+				strings.Contains(err.Error(), string(old)) {
 				t.Fatalf("got %v, want one with %q", err, c.text)
 			}
 		})
@@ -110,6 +130,16 @@ func TestLoad_KeepsOldPeppersOnce(t *testing.T) {
 	}
 	if after.Sum(1, apiKey) != before.Digest(apiKey).Sum || after.ID(1) != before.ActiveID() {
 		t.Fatal("the old pepper gives another sum than before")
+	}
+}
+
+func TestLoad_TakesShortSecretOfAnotherSystemToVerify(t *testing.T) {
+	secret := []byte("short-and-secret")
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(apiKey))
+	r := ring(t, map[string][]byte{"active": bytesOf('a'), "imported": secret})
+	if got := r.Form(1, apiKey); !bytes.Equal(got.Sum[:], mac.Sum(nil)) || got.PepperID != pepper.IDOf(secret) {
+		t.Fatalf("got %s", got)
 	}
 }
 
@@ -142,6 +172,7 @@ func TestDigest_ConcurrentUse(t *testing.T) {
 
 func FuzzParseDigest(f *testing.F) {
 	f.Add("hmac-sha256:0a1b2c3d:" + strings.Repeat("0f", 32))
+	f.Add("sha256:" + strings.Repeat("0f", 32))
 	f.Add("")
 	f.Fuzz(func(t *testing.T, s string) {
 		if d, err := pepper.ParseDigest(s); err == nil && d.String() != s {

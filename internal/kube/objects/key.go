@@ -75,12 +75,12 @@ func (s *Store) Taken(ctx context.Context, k *Key) (bool, error) {
 	}), nil
 }
 
-// digests returns the forms in which the key may be recorded: one for each pepper.
+// digests returns the forms in which the key may be recorded.
 func (s *Store) digests(k *Key) []string {
 	ring := s.Ring()
-	forms := make([]string, 0, ring.Len())
-	for i := range ring.Len() {
-		forms = append(forms, pepper.Digest{PepperID: ring.ID(i), Sum: ring.Sum(i, k.Plaintext)}.String())
+	forms := make([]string, 0, ring.Forms())
+	for i := range ring.Forms() {
+		forms = append(forms, ring.Form(i, k.Plaintext).String())
 	}
 	return forms
 }

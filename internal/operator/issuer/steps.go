@@ -128,8 +128,8 @@ func (r *run) contentOf(ctx context.Context, secret *corev1.Secret) (content *li
 	if first := r.firstIssue(secret, plaintext); first.Before(content.Key.IssuedAt) {
 		content.Key.FirstIssuedAt = first
 	}
-	for i := range r.ring.Len() {
-		digest := pepper.Digest{PepperID: r.ring.ID(i), Sum: r.ring.Sum(i, plaintext)}
+	for i := range r.ring.Forms() {
+		digest := r.ring.Form(i, plaintext)
 		user, err := r.otherUserOf(ctx, digest.String())
 		if err != nil {
 			return nil, err
@@ -144,8 +144,8 @@ func (r *run) contentOf(ctx context.Context, secret *corev1.Secret) (content *li
 // firstIssue returns when the key in a Secret was first issued, as the Secret records it, or zero.
 func (r *run) firstIssue(secret *corev1.Secret, plaintext string) time.Time {
 	recorded := secret.Annotations[v1alpha1.AnnotationKeyID]
-	for i := range r.ring.Len() {
-		digest := pepper.Digest{PepperID: r.ring.ID(i), Sum: r.ring.Sum(i, plaintext)}
+	for i := range r.ring.Forms() {
+		digest := r.ring.Form(i, plaintext)
 		if digest.KeyID() != recorded {
 			continue
 		}
@@ -171,8 +171,8 @@ func (r *run) holdKey(plaintext string, expiresAt time.Time) lifecycle.Key {
 // digest uses the pepper with which the key is recorded already, so that a key from before a change of pepper is
 // recognized. For other keys it uses the active pepper.
 func (r *run) digest(plaintext string) pepper.Digest {
-	for i := range r.ring.Len() {
-		digest := pepper.Digest{PepperID: r.ring.ID(i), Sum: r.ring.Sum(i, plaintext)}
+	for i := range r.ring.Forms() {
+		digest := r.ring.Form(i, plaintext)
 		if r.isRecorded(digest) {
 			return digest
 		}
