@@ -34,6 +34,10 @@ REGISTRY ?=
 KREW_URL ?=
 KREW_HOMEPAGE ?=
 KREW_PLATFORMS ?= linux/amd64,linux/arm64,darwin/amd64,darwin/arm64,windows/amd64,windows/arm64
+# For release and release-check. Operator and server are built for linux only.
+RELEASE_PLATFORMS ?= $(KREW_PLATFORMS)
+CHECK_PLATFORMS ?= linux/amd64
+CHECK_PROGRAMS ?= operator,server,keywright
 # kubectl from PATH, or the one built with the control plane.
 KUBECTL ?= $(if $(shell command -v kubectl),kubectl,"$$(hack/controlplane/build.sh)/kubectl")
 RUN_FLAGS ?=
@@ -144,9 +148,9 @@ krew: ## Build the archives of kubectl keywright and Krew's manifest: VERSION=v1
 	go -C hack/krew run . -version '$(VERSION)' -url '$(KREW_URL)' -homepage '$(KREW_HOMEPAGE)' \
 	  -platforms '$(KREW_PLATFORMS)' -out $(CURDIR)/bin/krew
 
-# The time of the commit is the time in the images, so that two builds of a commit are equal.
-IMAGES = SOURCE_DATE_EPOCH="$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 0)}" \
-  go -C hack/images run . -version '$(IMAGE_VERSION)' -platforms '$(IMAGE_PLATFORMS)' \
+# The time of the commit is the time in the images and archives, so that two builds of a commit are equal.
+EPOCH = SOURCE_DATE_EPOCH="$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 0)}"
+IMAGES = $(EPOCH) go -C hack/images run . -version '$(IMAGE_VERSION)' -platforms '$(IMAGE_PLATFORMS)' \
   -revision "$$(git rev-parse HEAD 2>/dev/null || true)"
 
 .PHONY: images
@@ -164,12 +168,25 @@ WITH_IMAGES = mkdir -p bin/deploy && printf '%s\n' 'resources: [../../config/def
   sed -E 's/newName: (.*):([^:/]*)\}/newName: "\1", newTag: "\2"}/' >bin/deploy/kustomization.yaml
 
 .PHONY: dist
-# helm is built the first time: minutes.
 dist: chart ## Build dist/install.yaml, with the images OPERATOR_IMG and SERVER_IMG, and the archive of the chart.
 	@$(WITH_IMAGES)
 	@mkdir -p dist
 	$(KUBECTL) kustomize bin/deploy >dist/install.yaml
-	"$$(hack/helm/build.sh)" package charts/keywright --destination dist
+	go run ./hack/release chart -version '$(RELEASE)' -out dist
+
+.PHONY: release
+# Each platform is compiled from scratch the first time.
+release: chart ## Build everything that is published, into dist/release: programs, bills of materials, images, chart, checksums.
+	@rm -rf bin/release dist/release && mkdir -p dist/release/images
+	$(EPOCH) go run ./hack/release build -version '$(RELEASE)' -out dist/release -platforms '$(RELEASE_PLATFORMS)'
+	@$(IMAGES) -compiled $(CURDIR)/bin/release -out $(CURDIR)/dist/release/images
+	go run ./hack/release chart -version '$(RELEASE)' -out dist/release
+	$(KUBECTL) kustomize config/default >dist/release/install.yaml
+	go run ./hack/release sums -version '$(RELEASE)' -out dist/release
+
+.PHONY: release-check
+release-check: ## Build the programs for CHECK_PLATFORMS twice, and compare them. FRESH=yes: without the build cache.
+	hack/release/check.sh '$(RELEASE)' '$(CHECK_PLATFORMS)' '$(CHECK_PROGRAMS)'
 
 .PHONY: docker-build
 docker-build: ## Build the images OPERATOR_IMG and SERVER_IMG with Docker.

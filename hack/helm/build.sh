@@ -2,7 +2,7 @@
 # Builds helm from its Go module and prints the path of the binary.
 #
 # The binary is outside the checkout, in a folder named after this module's version pins. The first build takes some
-# minutes on two cores; the tests of the chart and `make dist` use it.
+# minutes on two cores; the tests of the chart use it.
 set -euo pipefail
 cd "$(dirname "$0")"
 
