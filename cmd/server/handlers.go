@@ -24,9 +24,10 @@ func mainHandler(s *service, log *slog.Logger) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	mux, auth := http.NewServeMux(), forwardauth.New(s.gate)
+	mux := http.NewServeMux()
+	auth := s.requireClientCertificate(forwardauth.New(s.gate), log)
 	mux.Handle("/auth", auth)
-	mux.Handle("/introspect", introspect.New(s.gate))
+	mux.Handle("/introspect", s.requireClientCertificate(introspect.New(s.gate), log))
 	mux.Handle("/openapi.yaml", document)
 	mux.Handle("/docs", document)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {

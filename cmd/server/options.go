@@ -30,6 +30,8 @@ type options struct {
 	shutdownTimeout time.Duration
 	// databaseWait is how long a new replica waits for its database.
 	databaseWait time.Duration
+	// certFile and keyFile are empty without TLS, and clientCAFile where clients need no certificate.
+	certFile, keyFile, clientCAFile string
 	// database is a URL that may hold a password. It is never printed.
 	database string
 }
@@ -67,7 +69,11 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 		&o.shutdownTimeout, "shutdown-timeout", 20*time.Second,
 		"how long requests under way may take when the server is stopped",
 	)
+	o.addTLS(flags)
 	if err := program.Parse(flags, args); err != nil {
+		return nil, err
+	}
+	if err := o.completeTLS(flags); err != nil {
 		return nil, err
 	}
 	if err := o.complete(*upstream); err != nil {

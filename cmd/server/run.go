@@ -83,6 +83,9 @@ func serve(ctx context.Context, o *options, handler *keylog.Handler) error {
 	}
 	defer service.database.close()
 	handler.HideRecorded(service.verifier.IsKey)
+	if err := service.openCertificates(o, log); err != nil {
+		return err
+	}
 	specs, err := service.listeners(o, log)
 	if err != nil {
 		return err

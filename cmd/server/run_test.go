@@ -101,6 +101,19 @@ func TestRun_StartErrorIsOneLine(t *testing.T) {
 			[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--database=mysql://u:secret@h/d"}, 2,
 			"--database: the database must be a postgres:// URL",
 		},
+		"certificate without key": {[]string{"--tls-cert-file=c"}, 2, "--tls-cert-file and --tls-key-file need each other"},
+		"key without certificate": {[]string{"--tls-key-file=k"}, 2, "--tls-cert-file and --tls-key-file need each other"},
+		"client CA alone":         {[]string{"--client-ca-file=a"}, 2, "--client-ca-file needs --tls-cert-file"},
+		"blank certificate":       {[]string{"--tls-cert-file=", "--tls-key-file="}, 2, "is blank"},
+		"blank client CA": {
+			[]string{"--tls-cert-file=c", "--tls-key-file=k", "--client-ca-file= "}, 2, "--client-ca-file is blank",
+		},
+		"certificate missing": {
+			[]string{
+				"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--tls-cert-file=/nonexistent/c", "--tls-key-file=/k",
+			},
+			1, "TLS: /nonexistent/c does not exist",
+		},
 		"no address": {
 			[]string{"--pepper-dir=" + pepper, "--kubeconfig=" + kubeconfig, "--listen=here"}, 1, "--listen here",
 		},

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"os"
@@ -28,6 +29,7 @@ import (
 	"keywright.dev/keywright/internal/manage/usage"
 	"keywright.dev/keywright/internal/manage/usage/book"
 	"keywright.dev/keywright/internal/program"
+	"keywright.dev/keywright/internal/server/certfiles"
 	"keywright.dev/keywright/internal/server/clusterwatch"
 	"keywright.dev/keywright/internal/server/endedkeys"
 	"keywright.dev/keywright/internal/server/heartbeat"
@@ -52,7 +54,9 @@ type service struct {
 	claims      *claims.Service
 	ready       *readiness
 	metrics     *prometheus.Registry
-	guard       *httpapi.Guard
+	// certificates is nil without TLS.
+	certificates *certfiles.Files
+	guard        *httpapi.Guard
 	// groups are those of the management API, pages those of the web pages.
 	groups, pages []httpapi.Group
 }
@@ -143,6 +147,7 @@ func (s *service) work(log *slog.Logger) []func(context.Context) {
 		s.recurrences.Run,
 		s.claims.Run,
 		s.prices.run,
+		s.followCertificates,
 		s.sessionCatchUp().run,
 		func(ctx context.Context) { s.unknown.follow(ctx, pepperInterval, log) },
 		func(ctx context.Context) {
@@ -159,13 +164,19 @@ func (s *service) listeners(o *options, log *slog.Logger) ([]listenerSpec, error
 	if err != nil {
 		return nil, err
 	}
+	authz := extauthz.New(extauthz.Config{
+		Gate: s.gate, Ready: s.ready.err, Log: log,
+		TLS: s.tls(tls.RequireAndVerifyClientCert, "h2"),
+	})
 	all := []listenerSpec{
-		{"--listen", o.listen, newServer(main, log)},
+		// People and the kubelet have no client certificate: requireClientCertificate protects the paths of the gate.
+		{"--listen", o.listen, over(s.tls(tls.VerifyClientCertIfGiven, "h2", "http/1.1"), newServer(main, log))},
 		{"--metrics-listen", o.metricsListen, newServer(metricsHandler(s.metrics, log), log)},
-		{"--ext-authz-listen", o.extAuthzListen, extauthz.New(extauthz.Config{Gate: s.gate, Ready: s.ready.err, Log: log})},
+		{"--ext-authz-listen", o.extAuthzListen, authz},
 	}
 	if o.upstream != nil {
-		all = append(all, listenerSpec{"--proxy-listen", o.proxyListen, newProxyServer(s.gate, o.upstream, log)})
+		proxy := over(s.tls(tls.NoClientCert, "h2", "http/1.1"), newProxyServer(s.gate, o.upstream, log))
+		all = append(all, listenerSpec{"--proxy-listen", o.proxyListen, proxy})
 	}
 	return all, nil
 }

@@ -57,6 +57,12 @@ var (
 	)
 )
 
+// NoClientCertificate is the reply to a gateway without a client certificate, where gateways need one. It is not 401:
+// clients of the gateway could do nothing about it.
+var NoClientCertificate = refusal(
+	http.StatusForbidden, codeForbidden, "The gateway has no client certificate, which this server requires",
+)
+
 // challenge returns the challenges for both schemes: git never sends its credentials unless asked for Basic. parameter
 // is empty if nothing was presented (RFC 6750, section 3).
 func challenge(parameter string) []string {

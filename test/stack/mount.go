@@ -45,7 +45,7 @@ func (m mount) show(event watch.Event, shown chan<- error) {
 	if !ok || event.Type == watch.Deleted {
 		return
 	}
-	err := writeMount(m.dir, secret.Data)
+	err := WriteMount(m.dir, secret.Data)
 	select {
 	case shown <- err:
 	default:
@@ -55,9 +55,9 @@ func (m mount) show(event watch.Event, shown chan<- error) {
 // dataLink is the symlink to the folder of the current files. Replacing it changes all files at once.
 const dataLink = "..data"
 
-// writeMount replaces the files of a mounted Secret in one step: it writes them to a new folder, swaps ..data to that
+// WriteMount replaces the files of a mounted Secret in one step: it writes them to a new folder, swaps ..data to that
 // folder, and then removes the old one. Each name in dir is a symlink into ..data.
-func writeMount(dir string, data map[string][]byte) error {
+func WriteMount(dir string, data map[string][]byte) error {
 	fresh, err := os.MkdirTemp(dir, "..")
 	if err != nil {
 		return err

@@ -16,7 +16,7 @@ func TestWriteMount(t *testing.T) {
 		{"active": []byte("four"), "new": {0, 255}},
 	}
 	for i, state := range states {
-		if err := writeMount(dir, state); err != nil {
+		if err := WriteMount(dir, state); err != nil {
 			t.Fatalf("state %d: %v", i, err)
 		}
 		if got := readMount(t, dir); !maps.EqualFunc(got, state, func(a string, b []byte) bool { return a == string(b) }) {
@@ -32,7 +32,7 @@ func TestWriteMount(t *testing.T) {
 func TestWriteMount_SwapsAtomically(t *testing.T) {
 	dir := t.TempDir()
 	write := func(content string) {
-		if err := writeMount(dir, map[string][]byte{"active": []byte(content)}); err != nil {
+		if err := WriteMount(dir, map[string][]byte{"active": []byte(content)}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,6 +2,7 @@ package extauthz
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"time"
@@ -9,6 +10,8 @@ import (
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
@@ -41,7 +44,9 @@ type Config struct {
 	Gate *gate.Gate
 	// Ready returns an error while requests should go to another replica.
 	Ready func() error
-	Log   *slog.Logger
+	// TLS is nil for connections without TLS.
+	TLS *tls.Config
+	Log *slog.Logger
 }
 
 // Server serves Authorization and grpc.health.v1.Health. It offers no reflection.
@@ -51,7 +56,12 @@ type Server struct {
 
 // New returns a server that does not listen yet.
 func New(c Config) *Server {
+	transport := insecure.NewCredentials()
+	if c.TLS != nil {
+		transport = credentials.NewTLS(c.TLS)
+	}
 	s := grpc.NewServer(
+		grpc.Creds(transport),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxHeaderListSize(maxMetadata),

@@ -76,6 +76,8 @@ type options struct {
 	timeout time.Duration
 	// plain hides every optional interface of the ResponseWriter.
 	plain bool
+	// http2 serves HTTP/2 over TLS.
+	http2 bool
 }
 
 func newFixture(tb testing.TB, app http.HandlerFunc, o options) *fixture {
@@ -118,7 +120,11 @@ func newFixture(tb testing.TB, app http.HandlerFunc, o options) *fixture {
 	if o.timeout > 0 {
 		h.proxy.Config.ReadTimeout, h.proxy.Config.WriteTimeout, h.proxy.Config.IdleTimeout = o.timeout, o.timeout, o.timeout
 	}
-	h.proxy.Start()
+	if h.proxy.EnableHTTP2 = o.http2; o.http2 {
+		h.proxy.StartTLS()
+	} else {
+		h.proxy.Start()
+	}
 	tb.Cleanup(h.proxy.Close)
 	return h
 }
