@@ -97,25 +97,24 @@ func (e *tlsEnv) clientTLS(own *certs.Pair) *tls.Config {
 }
 
 // ask sends a request to a listener and returns the status, the protocol and the body.
-func (e *tlsEnv) ask(t *testing.T, url string, own *certs.Pair) (status int, protocol, body string) {
+func (e *tlsEnv) ask(t *testing.T, url string, own *certs.Pair) (code int, protocol, body string) {
 	t.Helper()
-	reply, body, err := fetch(e.clientTLS(own), url)
+	code, protocol, body, err := fetch(e.clientTLS(own), url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return reply.StatusCode, reply.Proto, body
+	return code, protocol, body
 }
 
-// fetch returns a reply and its body.
-func fetch(config *tls.Config, url string) (*http.Response, string, error) {
+func fetch(config *tls.Config, url string) (code int, protocol, body string, err error) {
 	transport := &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
 	reply, err := (&http.Client{Transport: transport}).Get(url)
 	if err != nil {
-		return nil, "", err
+		return 0, "", "", err
 	}
 	content, err := io.ReadAll(reply.Body)
-	return reply, string(content), errors.Join(err, reply.Body.Close())
+	return reply.StatusCode, reply.Proto, string(content), errors.Join(err, reply.Body.Close())
 }
 
 // The gate has not seen any object, so what passes the certificate is answered with 503.
@@ -136,25 +135,25 @@ func TestClientCertificate_IsForGateways(t *testing.T) {
 		{"--proxy-listen", "/", http.StatusServiceUnavailable, http.StatusServiceUnavailable},
 	} {
 		for certificate, want := range map[*certs.Pair]int{nil: c.without, &own: c.with} {
-			status, protocol, body := mutual.ask(t, "https://"+mutual.addresses[c.flag]+c.path, certificate)
-			if status != want || protocol != "HTTP/2.0" {
+			got, protocol, body := mutual.ask(t, "https://"+mutual.addresses[c.flag]+c.path, certificate)
+			if got != want || protocol != "HTTP/2.0" {
 				t.Errorf("%s %s, certificate: %t: %d by %s, want %d: %s",
-					c.flag, c.path, certificate != nil, status, protocol, want, body)
+					c.flag, c.path, certificate != nil, got, protocol, want, body)
 			}
 			if says := strings.Contains(body, "client certificate"); says != (want == http.StatusForbidden) {
 				t.Errorf("%s %s: %s", c.flag, c.path, body)
 			}
 		}
-		if status, _, _ := plain.ask(t, "https://"+plain.addresses[c.flag]+c.path, nil); status != c.with {
-			t.Errorf("%s %s without --client-ca-file: %d, want %d", c.flag, c.path, status, c.with)
+		if got, _, _ := plain.ask(t, "https://"+plain.addresses[c.flag]+c.path, nil); got != c.with {
+			t.Errorf("%s %s without --client-ca-file: %d, want %d", c.flag, c.path, got, c.with)
 		}
 	}
 	if lines := mutual.log.Lines("without a client certificate"); len(lines) != 3 {
 		t.Errorf("%q", lines)
 	}
 	metrics := "http://" + mutual.addresses["--metrics-listen"] + "/metrics"
-	if status, _, _ := mutual.ask(t, metrics, nil); status != http.StatusOK {
-		t.Errorf("/metrics: %d", status)
+	if got, _, _ := mutual.ask(t, metrics, nil); got != http.StatusOK {
+		t.Errorf("/metrics: %d", got)
 	}
 }
 
@@ -252,7 +251,7 @@ func TestServe_StopsGracefullyOverTLS(t *testing.T) {
 	answered := make(chan string, 1)
 	go func() {
 		client := &tls.Config{RootCAs: authority.Pool, ServerName: tlsHost, MinVersion: tls.VersionTLS12}
-		_, body, err := fetch(client, "https://"+listening.Addr().String())
+		_, _, body, err := fetch(client, "https://"+listening.Addr().String())
 		answered <- fmt.Sprint(body, err)
 	}()
 	<-begun

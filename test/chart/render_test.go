@@ -43,6 +43,8 @@ configMapGenerator:
 		"kustomization.yaml": "resources: [../config/default]\ncomponents: [../config/postgresql]\n"}},
 	{"monitoring", map[string]string{
 		"kustomization.yaml": "resources: [../config/default]\ncomponents: [../config/monitoring]\n"}},
+	{"tls", map[string]string{
+		"kustomization.yaml": "resources: [../config/default]\ncomponents: [../config/tls, ../config/tls/mutual]\n"}},
 	// docs/gateways.md has the kustomization.
 	{"proxy", nil},
 }

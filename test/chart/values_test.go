@@ -53,7 +53,13 @@ var reached = map[string]map[string]reach{
 		"pepper-dir":       {"", "--pepper-dir=/etc/keywright/pepper"},
 		"prices-file":      {"server.prices.configMapName=prices", "--prices-file=/etc/keywright/prices/prices.json"},
 		"shutdown-timeout": {"server.shutdownTimeoutSeconds=40", "--shutdown-timeout=40s"},
-		"upstream":         {"server.proxy.upstream=http://app", "--upstream=http://app"},
+		"tls-cert-file":    {"server.tls.secretName=s", "--tls-cert-file=/etc/keywright/tls/tls.crt"},
+		"tls-key-file":     {"server.tls.secretName=s", "--tls-key-file=/etc/keywright/tls/tls.key"},
+		"client-ca-file": {
+			"server.tls.secretName=s,server.tls.clientCA.secretName=c,server.tls.clientCA.key=a.pem",
+			"--client-ca-file=/etc/keywright/client-ca/a.pem",
+		},
+		"upstream": {"server.proxy.upstream=http://app", "--upstream=http://app"},
 	},
 }
 
@@ -227,6 +233,9 @@ monitoring:
 		Entry("an interval without a unit", "monitoring.serviceMonitor.interval=30", "interval"),
 		Entry("runbooks without an address", "monitoring.prometheusRule.runbooks=docs", "runbooks"),
 		Entry("a Secret that cannot be", "server.database.secretName=A_B", "secretName"),
+		Entry("client certificates without TLS", "server.tls.clientCA.secretName=c", "needs server.tls.secretName"),
+		Entry("an issuer without a Secret", "server.tls.certificate.issuerRef.name=i", "needs server.tls.secretName"),
+		Entry("an issuer without a name", "server.tls.secretName=s,server.tls.certificate.issuerRef.kind=I", "issuerRef"),
 		Entry("a port that cannot be", "networkPolicy.database.ports={70000}", "ports"),
 		Entry("no port of the API server", "networkPolicy.apiServer.ports={}", "ports"),
 		Entry("a peer of an unknown kind", "networkPolicy.serverFrom[0].namespace=x", "serverFrom"),

@@ -79,3 +79,15 @@ affinity: {{- toYaml . | nindent 2 }}
   {{- end }}
 - {{- include "keywright.rule" (list "to" .apiServer.to .apiServer.ports) | nindent 2 }}
 {{- end }}
+
+{{- /* webPort CONTEXT TARGET: the port of a Service for HTTP, or for HTTPS where the server has a certificate. */ -}}
+{{- define "keywright.webPort" -}}
+{{- $tls := (index . 0).Values.server.tls }}
+{{- if not $tls.secretName }}
+{{- if $tls.clientCA.secretName }}{{ fail "server.tls.clientCA: needs server.tls.secretName" }}{{ end }}
+{{- if $tls.certificate.issuerRef }}{{ fail "server.tls.certificate: needs server.tls.secretName" }}{{ end }}
+{{- end -}}
+- name: {{ ternary "https" "http" (not (empty $tls.secretName)) }}
+  port: {{ ternary 443 80 (not (empty $tls.secretName)) }}
+  targetPort: {{ index . 1 }}
+{{- end }}

@@ -23,12 +23,13 @@ var http2Stays = map[string]struct {
 func TestHTTP2_RecheckEndsOneRequest(t *testing.T) {
 	for stay, c := range http2Stays {
 		t.Run(stay, func(t *testing.T) {
-			app, ended := open()
+			app, began, ended := open()
 			times := &clock{}
 			h := newFixture(t, app, options{recheck: often, now: times.now, http2: true})
 			h.put("bob", "the-key-of-bob-who-stays", verify.Accepted)
 			others := h.get(t, "/events", "X-Api-Key: the-key-of-bob-who-stays")
 			defer func() { _ = others.Body.Close() }()
+			wantBegin(t, began)
 			var body io.Reader
 			if c.upload {
 				reader, writer := io.Pipe()
@@ -44,6 +45,7 @@ func TestHTTP2_RecheckEndsOneRequest(t *testing.T) {
 					_ = answer.Body.Close()
 				}
 			}()
+			wantBegin(t, began)
 			times.await(t, 8)
 			select {
 			case <-ended:

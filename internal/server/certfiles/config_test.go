@@ -37,13 +37,13 @@ func (f *fixture) clientOf(own *certs.Pair) *tls.Config {
 // shake makes a handshake with a listener, and returns the first error of either side.
 func (f *fixture) shake(t *testing.T, clients tls.ClientAuthType, own *certs.Pair) error {
 	t.Helper()
-	_, err := f.connect(t, f.files.Config(clients, "h2"), f.clientOf(own))
+	_, err := connect(t, f.files.Config(clients, "h2"), f.clientOf(own))
 	return err
 }
 
 // connect makes a handshake, and sends a byte each way: with TLS 1.3 a client learns of a refusal, and gets the ticket
 // for its next connection, after its handshake only.
-func (f *fixture) connect(t *testing.T, server, client *tls.Config) (tls.ConnectionState, error) {
+func connect(t *testing.T, server, client *tls.Config) (tls.ConnectionState, error) {
 	t.Helper()
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", server)
 	must(t, err)
@@ -77,7 +77,7 @@ func (f *fixture) serial(t *testing.T) string {
 	t.Helper()
 	client := f.clientOf(nil)
 	client.Time = func() time.Time { return f.pair.TLS.Leaf.NotAfter.Add(-time.Minute) }
-	state, err := f.connect(t, f.files.Config(tls.NoClientCert, "h2"), client)
+	state, err := connect(t, f.files.Config(tls.NoClientCert, "h2"), client)
 	must(t, err)
 	return state.PeerCertificates[0].SerialNumber.String()
 }
@@ -95,14 +95,14 @@ func TestConfig_VersionsAndProtocols(t *testing.T) {
 	} {
 		client := f.clientOf(nil)
 		client.MaxVersion, client.NextProtos = c.most, c.protocols
-		state, err := f.connect(t, server, client)
+		state, err := connect(t, server, client)
 		if err != nil || state.Version != c.most || state.NegotiatedProtocol != c.want {
 			t.Errorf("%x: %x, %q, %v", c.most, state.Version, state.NegotiatedProtocol, err)
 		}
 	}
 	old := f.clientOf(nil)
 	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
-	if _, err := f.connect(t, server, old); err == nil || !strings.Contains(err.Error(), "protocol version") {
+	if _, err := connect(t, server, old); err == nil || !strings.Contains(err.Error(), "protocol version") {
 		t.Errorf("TLS 1.1: %v", err)
 	}
 }
@@ -139,7 +139,7 @@ func TestConfig_ReplacedAuthoritiesEndSessions(t *testing.T) {
 		client.MaxVersion, client.ClientSessionCache = version, tls.NewLRUClientSessionCache(1)
 		server := f.files.Config(mutual, "h2")
 		for _, resumed := range []bool{false, true} {
-			state, err := f.connect(t, server, client)
+			state, err := connect(t, server, client)
 			must(t, err)
 			if state.DidResume != resumed {
 				t.Errorf("%x: resumed: %t, want %t", version, state.DidResume, resumed)
@@ -148,7 +148,7 @@ func TestConfig_ReplacedAuthoritiesEndSessions(t *testing.T) {
 		f.clients = certs.New(t)
 		f.replace(t)
 		f.files.Check()
-		if _, err := f.connect(t, server, client); err == nil {
+		if _, err := connect(t, server, client); err == nil {
 			t.Errorf("%x: a client of the authority of before connects", version)
 		}
 	}

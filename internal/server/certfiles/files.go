@@ -67,9 +67,9 @@ func (f *Files) Check() {
 		changed, err := p.load()
 		switch {
 		case p.report(err):
-			f.Log.Error("Changed files can't be used: the previous "+p.what+" stays in use", "error", err)
+			f.Log.Error("Changed files can't be used: what they had before stays in use", "of", p.what, "error", err)
 		case err == nil && changed:
-			f.Log.Info("The "+p.what+" has changed", "files", strings.Join(p.files, ", "), "end", f.End())
+			f.Log.Info("Changed files are in use", "of", p.what, "files", strings.Join(p.files, ", "), "end", f.End())
 		}
 	}
 	f.reportEnd()

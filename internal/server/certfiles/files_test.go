@@ -248,7 +248,7 @@ func TestRun_ChecksUntilTheEnd(t *testing.T) {
 			t.Errorf("the new certificate is not in use: %s", end)
 		}
 	})
-	if lines := f.log.Lines("The certificate has changed"); len(lines) != 1 {
+	if lines := f.log.Lines("Changed files are in use"); len(lines) != 1 {
 		t.Errorf("%q", lines)
 	}
 }
