@@ -61,9 +61,12 @@ func StartControlPlane(ctx context.Context, options Options) (*ControlPlane, err
 }
 
 func newControlPlane(options Options) (*ControlPlane, error) {
-	root, err := Root()
-	if err != nil {
-		return nil, err
+	root := options.Root
+	if root == "" {
+		var err error
+		if root, err = Root(); err != nil {
+			return nil, err
+		}
 	}
 	options, temporary, err := options.complete()
 	c := &ControlPlane{
@@ -86,7 +89,7 @@ func (c *ControlPlane) phases() []phase {
 	return []phase{
 		{"finding etcd, kube-apiserver and kubectl", c.findAssets},
 		{"starting etcd and kube-apiserver", c.startServers},
-		{"installing the system namespace and the CRDs", c.installCRDs},
+		{"installing the system namespace and the CRDs", c.InstallCRDs},
 	}
 }
 

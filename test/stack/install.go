@@ -22,8 +22,8 @@ const (
 	pollFor   = time.Minute
 )
 
-// installCRDs installs the system namespace and the CRDs, and waits until their objects can be read.
-func (c *ControlPlane) installCRDs(ctx context.Context) error {
+// InstallCRDs installs the system namespace and the CRDs, and returns when their objects can be read.
+func (c *ControlPlane) InstallCRDs(ctx context.Context) error {
 	if err := c.apply(ctx, "-f", "config/default/namespace.yaml"); err != nil {
 		return err
 	}

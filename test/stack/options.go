@@ -21,6 +21,8 @@ type Options struct {
 	Dir string
 	// Namespace is the system namespace. Empty: Namespace. Policies must install into it.
 	Namespace string
+	// Root is the checkout whose manifests and programs are used. Empty: this one.
+	Root string
 	// Out gets a line before each phase, and the progress of builds. Nil: no output.
 	Out io.Writer
 	// Bin is the folder the operator and the server are built into. Empty: bin/ in the stack's folder.
@@ -29,8 +31,8 @@ type Options struct {
 	ForRelease bool
 	// OperatorArgs and ServerArgs are appended to the flags of the two programs.
 	OperatorArgs, ServerArgs []string
-	// Servers is the number of server replicas. 0: one.
-	Servers int
+	// Servers and Operators are the numbers of replicas. 0: one.
+	Servers, Operators int
 	// Database is the URL of the database that all replicas share. Empty: each has its own SQLite file.
 	Database string
 	// Policies are paths of the kustomizations with RBAC and policies. Empty: config/rbac and config/admission.

@@ -26,8 +26,10 @@ const (
 // ServiceAccounts, and a bootstrap key is configured.
 type Stack struct {
 	*ControlPlane
-	// Operator and Server may be stopped, killed and restarted. Server is the first of Replicas.
+	// Operator and Server may be stopped, killed and restarted. They are the first of Operators and of Replicas.
 	Operator, Server *Process
+	// Operators are all operators. More than one need the flag --leader-elect.
+	Operators []*Process
 	// Replicas are all server replicas.
 	Replicas []Replica
 	// ServerURL is the server's address, without a trailing slash.
@@ -57,7 +59,7 @@ func (s *Stack) phases() []phase {
 		{"installing RBAC and the admission policies", s.InstallPolicies},
 		{"writing the bootstrap key", s.writeBootstrapKey},
 		{"building the operator and the server", s.build},
-		{"starting the operator as ServiceAccount keywright-operator", s.startOperator},
+		{"starting the operator as ServiceAccount keywright-operator", s.startOperators},
 		{"mounting the pepper", s.mountPepper},
 		{"starting the server as ServiceAccount keywright-server", s.startServers},
 	}
@@ -96,7 +98,7 @@ func (s *Stack) buildOne(ctx context.Context, name string, flags ...string) erro
 // Reinstall installs everything again after it was removed, and starts the operator, which must be stopped. The server
 // stays as it is.
 func (s *Stack) Reinstall(ctx context.Context) error {
-	if err := s.installCRDs(ctx); err != nil {
+	if err := s.InstallCRDs(ctx); err != nil {
 		return err
 	}
 	if err := s.InstallPolicies(ctx); err != nil {
@@ -107,31 +109,6 @@ func (s *Stack) Reinstall(ctx context.Context) error {
 	}
 	// The ServiceAccount is another one now, and the old token is not valid.
 	if _, err := s.serviceAccountKubeconfig(ctx, "keywright-operator", nil); err != nil {
-		return err
-	}
-	return s.Operator.Start(ctx)
-}
-
-func (s *Stack) startOperator(ctx context.Context) error {
-	kubeconfig, err := s.serviceAccountKubeconfig(ctx, "keywright-operator", nil)
-	if err != nil {
-		return err
-	}
-	free, err := freeAddresses(2)
-	if err != nil {
-		return err
-	}
-	health, metrics := free[0], free[1]
-	s.OperatorMetricsURL = "http://" + metrics + "/metrics"
-	args := append([]string{
-		"--kubeconfig=" + kubeconfig,
-		"--namespace=" + s.options.Namespace,
-		"--health-probe-bind-address=" + health,
-		"--metrics-bind-address=" + metrics,
-	}, s.options.OperatorArgs...)
-	s.Operator, err = s.newProcess("operator", filepath.Join(s.options.Bin, "operator"), "http://"+health+"/readyz",
-		args...)
-	if err != nil {
 		return err
 	}
 	return s.Operator.Start(ctx)
