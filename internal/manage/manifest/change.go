@@ -47,8 +47,8 @@ func Rotated(o keyholder.Object, now time.Time) (Change, error) {
 	text, err := Of(copied.(keyholder.Object))
 	return Change{
 		YAML: text,
-		Command: fmt.Sprintf("kubectl annotate %s --overwrite %s=%s",
-			named(o), v1alpha1.AnnotationRotate, now.Format(time.RFC3339)),
+		Command: fmt.Sprintf("kubectl annotate %s %s --overwrite %s=%s",
+			named(o), byHand, v1alpha1.AnnotationRotate, now.Format(time.RFC3339)),
 	}, err
 }
 
@@ -56,6 +56,9 @@ func Rotated(o keyholder.Object, now time.Time) (Change, error) {
 func Deleted(o keyholder.Object) Change {
 	return Change{Command: "kubectl delete " + named(o)}
 }
+
+// byHand is the flag of a write that Flux leaves alone until the next sync: docs/gitops.md.
+const byHand = "--field-manager=" + v1alpha1.IncidentFieldManager
 
 // named returns the words that name an object in a kubectl command.
 func named(o keyholder.Object) string {

@@ -131,7 +131,7 @@ func Patch(before, after keyholder.Object) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("write the patch: %w", err)
 	}
-	return fmt.Sprintf("kubectl patch %s --type merge -p %s", named(before), quoted(string(patch))), nil
+	return fmt.Sprintf("kubectl patch %s %s --type merge -p %s", named(before), byHand, quoted(string(patch))), nil
 }
 
 // fieldsOf returns the spec as JSON has it, with defaults.

@@ -198,7 +198,7 @@ func TestPatch_IsOneWordOfAShell(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const lead = "kubectl patch apikey ci -n team --type merge -p "
+	const lead = "kubectl patch apikey ci -n team --field-manager=keywright-incident --type merge -p "
 	shown := strings.Replace(command, lead, "printf %s ", 1)
 	out, err := exec.CommandContext(t.Context(), "sh", "-c", shown).Output()
 	var patch struct{ Spec struct{ Description string } }
@@ -228,17 +228,19 @@ func TestChange_IsShownBothWays(t *testing.T) {
 	}{
 		"disabled": {
 			func() (manifest.Change, error) { return manifest.Changed(key, disabled) },
-			"state: Disabled", `kubectl patch apikey ci -n team --type merge -p '{"spec":{"state":"Disabled"}}'`,
+			"state: Disabled", `kubectl patch apikey ci -n team --field-manager=keywright-incident --type merge -p '{"spec":{"state":"Disabled"}}'`,
 		},
 		"key rotated": {
 			func() (manifest.Change, error) { return manifest.Rotated(key, at) },
 			"  rotation:\n    after: \"2030-01-31T11:00:00Z\"",
-			"kubectl annotate apikey ci -n team --overwrite keywright.dev/rotate=2030-01-31T11:00:00Z",
+			"kubectl annotate apikey ci -n team --field-manager=keywright-incident --overwrite " +
+				"keywright.dev/rotate=2030-01-31T11:00:00Z",
 		},
 		"user rotated": {
 			func() (manifest.Change, error) { return manifest.Rotated(user, at) },
 			"  rotation:\n    after: \"2030-01-31T11:00:00Z\"\n    every: 24h",
-			"kubectl annotate adminuser bob -n keywright-system --overwrite keywright.dev/rotate=2030-01-31T11:00:00Z",
+			"kubectl annotate adminuser bob -n keywright-system --field-manager=keywright-incident --overwrite " +
+				"keywright.dev/rotate=2030-01-31T11:00:00Z",
 		},
 		"deleted": {
 			func() (manifest.Change, error) { return manifest.Deleted(user), nil }, "",

@@ -81,8 +81,8 @@ func TestKey_OfManifestShowsPatch(t *testing.T) {
 	site := newSite(t)
 	r := site.Get(t, pagekit.Alice, git)
 	r.Has(t, 200, "This key comes from a manifest: team/git", "role missing", "These roles do not exist: none",
-		`kubectl patch apikey git -n team --type merge -p '{"spec":{"state":"Disabled"}}'`,
-		`kubectl patch apikey git -n team --type merge -p '{"spec":{"state":"Revoked"}}'`, "Secret team/git-api-key",
+		`kubectl patch apikey git -n team --field-manager=keywright-incident --type merge -p '{"spec":{"state":"Disabled"}}'`,
+		`kubectl patch apikey git -n team --field-manager=keywright-incident --type merge -p '{"spec":{"state":"Revoked"}}'`, "Secret team/git-api-key",
 		"kind: APIKey", "roles: - reader - none")
 	if got := r.Find(`button[aria-disabled="true"]`).Length(); got != 3 {
 		t.Errorf("%d actions are not possible, want 3", got)
@@ -97,7 +97,7 @@ func TestKey_ChangesAreShownAsYAML(t *testing.T) {
 		{made, "revoke", "state: Revoked", `'{"spec":{"state":"Revoked"}}'`},
 		{made, "delete", "", "kubectl delete apikey made -n team"},
 		{made, "rotate", "", ""},
-		{git, "rotate", "after:", "kubectl annotate apikey git -n team --overwrite keywright.dev/rotate="},
+		{git, "rotate", "after:", "kubectl annotate apikey git -n team --field-manager=keywright-incident "},
 		{git, "delete", "", "kubectl delete apikey git -n team"},
 	} {
 		r := site.Get(t, pagekit.Alice, c.path+"/"+c.action)

@@ -261,7 +261,7 @@ func TestUser_ShowsFacts(t *testing.T) {
 	}
 	site.Get(t, pagekit.Alice, "/users/git").
 		Has(t, 200, "It comes from a manifest", "change AdminUser keywright-system/git", "kind: AdminUser",
-			`kubectl patch adminuser git -n keywright-system --type merge -p '{"spec":{"state":"Disabled"}}'`)
+			`kubectl patch adminuser git -n keywright-system --field-manager=keywright-incident --type merge -p '{"spec":{"state":"Disabled"}}'`)
 	for _, path := range []string{"/users/unknown", "/users/DANA", "/users/dana/unknown"} {
 		if r := site.Get(t, pagekit.Alice, path); r.Code != 404 {
 			t.Errorf("%s: %d", path, r.Code)
@@ -278,7 +278,7 @@ func TestUser_ChangesAreShownAsYAML(t *testing.T) {
 		{"/users/dana", "disable", "state: Disabled", `'{"spec":{"state":"Disabled"}}'`},
 		{"/users/dana", "delete", "", "kubectl delete adminuser dana -n keywright-system"},
 		{"/users/dana", "rotate", "", ""},
-		{"/users/git", "rotate", "after:", "kubectl annotate adminuser git -n keywright-system --overwrite "},
+		{"/users/git", "rotate", "after:", "kubectl annotate adminuser git -n keywright-system "},
 		{"/users/sam", "promote", "name: sam", ""},
 		{oddPath, "promote", "", ""},
 		{oddPath, "forget", "", ""},
