@@ -77,6 +77,14 @@ test: ## Run every test, against a real API server.
 	  -count=1 -timeout=$(TEST_TIMEOUT) $(if $(filter yes,$(RACE)),-race) $(TEST_FLAGS) || status=$$?; } && \
 	go run ./hack/testcount bin/test.json && exit $$status
 
+# The commit to upgrade from: the last release, or the commit before.
+UPGRADE_FROM ?= $(shell git describe --tags --abbrev=0 2>/dev/null || git rev-parse HEAD~1)
+
+.PHONY: test-upgrade
+test-upgrade: ## Upgrade from UPGRADE_FROM (a commit) to this checkout under traffic, in both orders, and roll back.
+	@hack/packages.sh
+	@$(WITH_CONTROL_PLANE) 	KEYWRIGHT_UPGRADE_FROM='$(UPGRADE_FROM)' 	go test -count=1 -timeout=1h $(TEST_FLAGS) ./test/upgrade
+
 .PHONY: bench
 # go test runs the benchmarks of several packages one after the other.
 bench: ## Run the benchmarks. BENCH=<regexp> selects.
