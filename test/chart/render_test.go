@@ -41,6 +41,8 @@ configMapGenerator:
 	}},
 	{"postgresql", map[string]string{
 		"kustomization.yaml": "resources: [../config/default]\ncomponents: [../config/postgresql]\n"}},
+	{"production", map[string]string{"kustomization.yaml": "resources: [../config/default]\n" +
+		"components: [../config/postgresql, ../config/production]\n"}},
 	{"monitoring", map[string]string{
 		"kustomization.yaml": "resources: [../config/default]\ncomponents: [../config/monitoring]\n"}},
 	{"tls", map[string]string{

@@ -29,6 +29,18 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
+{{- /* spread COMPONENT: on different nodes if possible; on a single node all replicas still run. */ -}}
+{{- define "keywright.spread" -}}
+{{- $component := . }}
+{{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+- topologyKey: {{ . }}
+  maxSkew: 1
+  whenUnsatisfiable: ScheduleAnyway
+  labelSelector:
+    matchLabels: {{- include "keywright.labels" $component | nindent 6 }}
+{{- end }}
+{{- end }}
+
 {{- /* setting NAME VALUE: a setting as the text that ConfigMap keywright-config has. */ -}}
 {{- define "keywright.setting" -}}
 {{- $name := index . 0 }}
