@@ -171,8 +171,12 @@ var _ = Describe("On an API server", Ordered, func() {
 				}
 			}
 			kept()
-			Expect(apierrors.IsNotFound(plane.Client.Get(ctx,
-				client.ObjectKey{Namespace: stack.Namespace, Name: "keywright-server"}, &appsv1.Deployment{}))).To(BeTrue())
+			left, err := kit.Leftovers(ctx, plane)
+			Expect(err).NotTo(HaveOccurred())
+			for _, o := range template(ctx) {
+				stays := slices.Contains([]string{"CustomResourceDefinition", "PersistentVolumeClaim"}, o.GetKind())
+				Expect(slices.Contains(left, kit.NameOf(o))).To(Equal(stays), kit.NameOf(o))
+			}
 			install(ctx)
 			kept()
 			uninstall(ctx)

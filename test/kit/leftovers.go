@@ -16,17 +16,23 @@ import (
 	"keywright.dev/keywright/test/stack"
 )
 
-// Leftovers returns every object in the cluster whose metadata or kind names Keywright, as "Kind namespace/name".
+// Leftovers returns every object in the cluster whose metadata or kind names Keywright, by their NameOf.
 func Leftovers(ctx context.Context, plane *stack.ControlPlane) ([]string, error) {
 	objects, err := Objects(ctx, plane)
 	var left []string
 	for i := range objects {
 		if o := &objects[i]; namesKeywright(o) {
-			left = append(left, o.GetKind()+" "+strings.TrimPrefix(client.ObjectKeyFromObject(o).String(), "/"))
+			left = append(left, NameOf(o))
 		}
 	}
 	slices.Sort(left)
 	return left, err
+}
+
+// NameOf returns an object as "Kind namespace/name", or "Kind name".
+func NameOf(o client.Object) string {
+	return o.GetObjectKind().GroupVersionKind().Kind + " " +
+		strings.TrimPrefix(client.ObjectKeyFromObject(o).String(), "/")
 }
 
 func namesKeywright(o *unstructured.Unstructured) bool {
