@@ -51,7 +51,7 @@ func (a *App) Run(ctx context.Context, args []string) int {
 func hintFor(err error) string {
 	var untrusted *tls.CertificateVerificationError
 	if errors.As(err, &untrusted) {
-		return "name the authority of the certificate with $SSL_CERT_FILE; --no-verify-ssl accepts any certificate"
+		return "name the authority of the certificate with --ca-file; --no-verify-ssl accepts any certificate"
 	}
 	var keyring *profile.UnwritableKeyringError
 	if errors.As(err, &keyring) {

@@ -2,11 +2,14 @@ package cli_test
 
 import (
 	"context"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +106,32 @@ func TestUntrustedCertificate_HasAHint(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	f.expect(t.Context(), t, 0, "alice\n", "", "admin", "users", "list", "-o", "name", "--no-verify-ssl")
+	checkAuthorities(t, f, server.Certificate().Raw)
+}
+
+// checkAuthorities lists users with a file that names the authority of the server.
+func checkAuthorities(t *testing.T, f *fixture, certificate []byte) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ca.crt")
+	list := []string{"admin", "users", "list", "-o", "name"}
+	encoded := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})
+	if err := os.WriteFile(path, encoded, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.expect(t.Context(), t, 0, "alice\n", "", append(list, "--ca-file="+path)...)
+	f.env["KEYWRIGHT_CA_FILE"] = path
+	f.expect(t.Context(), t, 0, "alice\n", "", list...)
+	f.env["KEYWRIGHT_CA_FILE"] = path + ".gone"
+	if code := f.Run(t.Context(), list); code != 2 || !strings.Contains(f.stderr.String(), "ca.crt.gone: no such file") {
+		t.Errorf("a missing file: %d, %s", code, f.stderr.String())
+	}
+	if err := os.WriteFile(path, []byte("hello"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code := f.Run(t.Context(), append(list, "--ca-file="+path)); code != 2 ||
+		!strings.Contains(f.stderr.String(), path+" has no certificate in PEM") {
+		t.Errorf("no certificate: %d, %s", code, f.stderr.String())
+	}
 }
 
 // A refusal comes with what the user can do about it.

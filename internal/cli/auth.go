@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -112,7 +113,14 @@ func (a *App) saveKey(ctx context.Context, r *remote, username, key, where strin
 		}
 		name = strings.ReplaceAll(u.Host, ":", "-")
 	}
-	s := profile.Server{URL: r.URL, Username: username, NoVerifySSL: r.NoVerifySSL}
+	caFile := r.CAFile
+	if caFile != "" {
+		var err error
+		if caFile, err = filepath.Abs(caFile); err != nil {
+			return err
+		}
+	}
+	s := profile.Server{URL: r.URL, Username: username, NoVerifySSL: r.NoVerifySSL, CAFile: caFile}
 	note := "Saved in profile %s of %s."
 	if r.config.BecomesDefault(name) {
 		note = "Saved in profile %s of %s, as the default."

@@ -27,6 +27,7 @@ type shownProfile struct {
 	Username    string `json:"username"`
 	KeyFrom     string `json:"key_from"`
 	NoVerifySSL bool   `json:"no_verify_ssl"`
+	CAFile      string `json:"ca_file"`
 }
 
 func (a *App) showConfig() error {
@@ -53,7 +54,7 @@ func (a *App) showConfig() error {
 		s := config.Servers[name]
 		if err := p.Print(&shown{
 			Name: name, Default: name == config.Default.Server, URL: s.URL, Username: s.Username, KeyFrom: s.KeySource(),
-			NoVerifySSL: s.NoVerifySSL,
+			NoVerifySSL: s.NoVerifySSL, CAFile: s.CAFile,
 		}); err != nil {
 			return err
 		}

@@ -14,11 +14,14 @@ import (
 const keyVariable = `"$` + envAPIKey + `"`
 
 // printCurl prints a request as a command for a shell. Keys are not in it: the caller's own key is a variable.
-func (a *App) printCurl(noVerify bool) func(*http.Request, []byte) error {
+func (a *App) printCurl(server *remote) func(*http.Request, []byte) error {
 	return func(r *http.Request, body []byte) error {
 		words := []string{"curl", "-sS"}
-		if noVerify {
+		switch {
+		case server.NoVerifySSL:
 			words = append(words, "-k")
+		case server.CAFile != "":
+			words = append(words, "--cacert", shellQuote(server.CAFile))
 		}
 		if r.Method != http.MethodGet {
 			words = append(words, "-X", r.Method)

@@ -14,12 +14,14 @@ const (
 	envServer      = "KEYWRIGHT_SERVER"
 	envAPIKey      = "KEYWRIGHT_API_KEY" //nolint:gosec // a name, not a key
 	envUsername    = "KEYWRIGHT_USERNAME"
+	envCAFile      = "KEYWRIGHT_CA_FILE"
 	envNoVerifySSL = "KEYWRIGHT_NO_VERIFY_SSL"
 )
 
 // globalFlags may stand before or after the command.
 type globalFlags struct {
 	server, apiKey, user string
+	caFile               string
 	noVerifySSL          bool
 	timeout              time.Duration
 	json                 bool
@@ -40,6 +42,7 @@ func (f *globalFlags) addTo(root *cobra.Command) {
 	set.StringVarP(&f.output, "output", "o", output.Table,
 		"table, wide, json, yaml, csv, name, key, jsonpath=…, go-template=…")
 	set.BoolVar(&f.json, "json", false, "the same as -o json")
+	set.StringVar(&f.caFile, "ca-file", "", "authorities of the server's certificate, in PEM ($"+envCAFile+")")
 	set.BoolVar(&f.noVerifySSL, "no-verify-ssl", false, "accept any certificate ($"+envNoVerifySSL+")")
 	set.DurationVar(&f.timeout, "timeout", 30*time.Second, "how long a request may take")
 	set.StringVar(&f.reason, "reason", "", "why, for the audit trail and the event")

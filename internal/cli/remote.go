@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -103,6 +105,12 @@ func (a *App) override(r *remote) error {
 	if a.flags.given("no-verify-ssl") {
 		r.NoVerifySSL = a.flags.noVerifySSL
 	}
+	if file := a.Getenv(envCAFile); file != "" {
+		r.CAFile = file
+	}
+	if a.flags.given("ca-file") {
+		r.CAFile = a.flags.caFile
+	}
 	if key := a.Getenv(envAPIKey); key != "" {
 		r.useKey(strings.TrimSpace(key), "$"+envAPIKey)
 	}
@@ -151,12 +159,16 @@ func (a *App) clientOf(ctx context.Context, r *remote) (*apiclient.Client, error
 	if strings.ContainsFunc(key, func(c rune) bool { return c < '!' || c > '~' }) {
 		return nil, console.Usagef("the key from %s has characters that no key has", r.keyFrom)
 	}
+	transport, err := a.transport(r)
+	if err != nil {
+		return nil, err
+	}
 	c := &apiclient.Client{
 		URL: u, Key: key, Username: r.Username, Reason: a.flags.reason, UserAgent: "keywright/" + a.Version,
-		HTTP: a.transport(r.NoVerifySSL), Wait: a.wait, OnRetry: a.sayRetry,
+		HTTP: transport, Wait: a.wait, OnRetry: a.sayRetry,
 	}
 	if a.flags.curl {
-		c.Before = a.printCurl(r.NoVerifySSL)
+		c.Before = a.printCurl(r)
 	}
 	return c, nil
 }
@@ -165,16 +177,36 @@ func (a *App) sayRetry(status int, wait time.Duration) {
 	a.Notef("The server is busy (HTTP %d). Trying once more in %s.", status, wait)
 }
 
-func (a *App) transport(noVerify bool) *http.Client {
+func (a *App) transport(r *remote) (*http.Client, error) {
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	if noVerify {
+	switch {
+	case r.NoVerifySSL:
 		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // the user asked for it
+	case r.CAFile != "":
+		authorities, err := readAuthorities(r.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		t.TLSClientConfig = &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12}
 	}
 	return &http.Client{
 		Timeout: a.flags.timeout, Transport: t,
 		// A key is sent to the address that was given, and nowhere else.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, nil
+}
+
+// readAuthorities reads a file of certificates. They take the place of the system's.
+func readAuthorities(path string) (*x509.CertPool, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, console.Usagef("--ca-file: %s", err)
 	}
+	authorities := x509.NewCertPool()
+	if !authorities.AppendCertsFromPEM(content) {
+		return nil, console.Usagef("--ca-file: %s has no certificate in PEM", path)
+	}
+	return authorities, nil
 }
 
 // keyOnStdin reads a key from stdin. A person at a terminal is asked for it.

@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"net"
 	"path/filepath"
 	"testing"
 	"time"
@@ -51,13 +52,14 @@ func New(tb testing.TB) *Authority {
 	return a
 }
 
-// Issue returns a certificate for names that is valid until an instant.
+// Issue returns a certificate for names and the loopback address that is valid until an instant.
 func (a *Authority) Issue(tb testing.TB, until time.Time, names ...string) Pair {
 	tb.Helper()
 	key := newKey(tb)
 	template := &x509.Certificate{
 		SerialNumber: serial(tb), Subject: pkix.Name{CommonName: "test"}, DNSNames: names,
-		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: until, KeyUsage: x509.KeyUsageDigitalSignature,
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore:   time.Now().Add(-48 * time.Hour), NotAfter: until, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	encoded, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key.Public(), a.key)

@@ -52,6 +52,18 @@ var _ = Describe("Envoy's configuration", func() {
 		Expect(authz.GetFailureModeAllow()).To(BeFalse())
 		Expect(authz.GetStatusOnError().GetCode()).To(Equal(typev3.StatusCode_ServiceUnavailable))
 	})
+
+	It("conforms to Envoy's schema with TLS to Keywright", func() {
+		mark := "    load_assignment:\n      cluster_name: keywright\n"
+		text := page.with("envoy.yaml", map[string]string{mark: page["envoy-tls.yaml"] + mark})
+		var secured []string
+		walk(readEnvoy(text), func(m proto.Message) {
+			if cluster, ok := m.(*clusterv3.Cluster); ok && cluster.GetTransportSocket() != nil {
+				secured = append(secured, cluster.GetName())
+			}
+		})
+		Expect(secured).To(HaveExactElements("keywright"))
+	})
 })
 
 // readEnvoy refuses unknown fields and types, and values that Envoy's rules do not allow.

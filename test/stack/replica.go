@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // Replica is one server.
@@ -47,7 +48,11 @@ func (s *Stack) AddServer(ctx context.Context, args ...string) (Replica, error) 
 		"--ext-authz-listen=" + extAuthz,
 		"--database=" + s.database(name),
 	}, s.options.ServerArgs, args)
-	r := Replica{URL: "http://" + listen, MetricsURL: "http://" + metrics + "/metrics", ExtAuthz: extAuthz}
+	scheme := "http://"
+	if slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "--tls-cert-file=") }) {
+		scheme = "https://"
+	}
+	r := Replica{URL: scheme + listen, MetricsURL: "http://" + metrics + "/metrics", ExtAuthz: extAuthz}
 	r.Process, err = s.newProcess(name, filepath.Join(s.options.Bin, "server"), r.URL+"/readyz", args...)
 	if err != nil {
 		return Replica{}, err

@@ -47,13 +47,17 @@ func (d *doctor) askThroughAPIServer(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text, err := core.CoreV1().Services(d.systemNamespace).
-		ProxyGet("http", serverName, "http", "/readyz", map[string]string{"verbose": ""}).DoRaw(ctx)
-	// A server that is not ready replies 503 with the same lines.
-	if isReadiness(string(text)) {
-		return string(text), nil
+	// The port of the Service has the name of its scheme.
+	for _, scheme := range []string{"http", "https"} {
+		text, failed := core.CoreV1().Services(d.systemNamespace).
+			ProxyGet(scheme, serverName, scheme, "/readyz", map[string]string{"verbose": ""}).DoRaw(ctx)
+		// A server that is not ready replies 503 with the same lines.
+		if isReadiness(string(text)) {
+			return string(text), nil
+		}
+		err = cmp.Or(err, failed, errNoReadiness)
 	}
-	return "", cmp.Or(err, errNoReadiness)
+	return "", err
 }
 
 // maxReadiness bounds the reply of /readyz.
@@ -96,11 +100,12 @@ var remedies = map[string]string{
 	"pepper":        "restore the missing pepper, as docs/pepper.md describes",
 	"database":      "see docs/server.md, When the database can't be reached, and docs/database.md, A full disk",
 	"revoked-keys":  "see docs/database.md, Revoked keys",
+	"certificate":   "see docs/network.md, TLS",
 	"shutdown":      "ask again: another replica replies, or the next one",
 }
 
 // harmless are the notes of checks without a fault.
-var harmless = regexp.MustCompile(`^: ok(, as it was \S+ ago|, revision \S+ since \S+)?$`)
+var harmless = regexp.MustCompile(`^: ok(, as it was \S+ ago|, revision \S+ since \S+|, until \S+)?$`)
 
 // readinessOf reads the lines of /readyz?verbose. A check that is ok may have a note about what is refused or old.
 func readinessOf(text string) []finding {

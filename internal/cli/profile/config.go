@@ -33,7 +33,9 @@ type Server struct {
 	URL         string `toml:"url"`
 	Username    string `toml:"username"`
 	NoVerifySSL bool   `toml:"no_verify_ssl"`
-	APIKey      string `toml:"api_key"`
+	// CAFile has the authorities of the server's certificate. Empty: those of the system.
+	CAFile string `toml:"ca_file"`
+	APIKey string `toml:"api_key"`
 	// APIKeyCmd is a program and its arguments. It is run without a shell, and prints the key.
 	APIKeyCmd []string `toml:"api_key_cmd"`
 	// Store is "keyring" for a key in the keyring of the desktop.

@@ -287,6 +287,7 @@ func TestSaveToFile_IsReadAgain(t *testing.T) {
 			name := text.Draw(t, "name")
 			s := profile.Server{
 				URL: text.Draw(t, "url"), Username: text.Draw(t, "username"), NoVerifySSL: rapid.Bool().Draw(t, "noverify"),
+				CAFile: text.Draw(t, "ca"),
 			}
 			c, err := profile.Load(path)
 			if err != nil {
@@ -305,7 +306,7 @@ func TestSaveToFile_IsReadAgain(t *testing.T) {
 		}
 		for name, s := range want {
 			if got := c.Servers[name]; got.URL != s.URL || got.APIKey != s.APIKey || got.Username != s.Username ||
-				got.NoVerifySSL != s.NoVerifySSL {
+				got.NoVerifySSL != s.NoVerifySSL || got.CAFile != s.CAFile {
 				t.Fatalf("%q: got %+v, want %+v", name, got, s)
 			}
 		}

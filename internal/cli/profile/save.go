@@ -36,6 +36,7 @@ type setting struct{ name, value string }
 func settingsOf(s *Server) []setting {
 	all := []setting{
 		{"url", quote(s.URL)}, {"username", ""}, {"api_key", ""}, {"api_key_cmd", ""}, {"store", ""}, {"no_verify_ssl", ""},
+		{"ca_file", ""},
 	}
 	if s.Username != "" {
 		all[1].value = quote(s.Username)
@@ -48,6 +49,9 @@ func settingsOf(s *Server) []setting {
 	}
 	if s.NoVerifySSL {
 		all[5].value = "true"
+	}
+	if s.CAFile != "" {
+		all[6].value = quote(s.CAFile)
 	}
 	return all
 }
