@@ -77,8 +77,11 @@ func (server *tlsServer) do(
 // serial returns that of the certificate that the server presents.
 func (server *tlsServer) serial(ctx context.Context) string {
 	GinkgoHelper()
-	reply, _ := server.do(ctx, false, http.MethodGet, server.URL+"/healthz", "", nil)
-	return reply.TLS.PeerCertificates[0].SerialNumber.String()
+	config := &tls.Config{RootCAs: server.authority.Pool, ServerName: keywrightName, MinVersion: tls.VersionTLS12}
+	connection, err := (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", server.address())
+	Expect(err).NotTo(HaveOccurred())
+	defer func() { _ = connection.Close() }()
+	return connection.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.String()
 }
 
 func (server *tlsServer) address() string { return strings.TrimPrefix(server.URL, "https://") }
