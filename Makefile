@@ -139,6 +139,30 @@ verify: ## Regenerate, check and lint everything; fail if that changes a file.
 control-plane: ## Build etcd, kube-apiserver and kubectl, and print their folder.
 	@hack/controlplane/build.sh
 
+# A real node in namespaces of its own. CLUSTER names one of several.
+CLUSTER ?= keywright
+RUN_CLUSTER = hack/cluster/run.sh -name '$(CLUSTER)'
+
+.PHONY: cluster
+# Needs root. The first time its programs are built, in about twelve minutes.
+cluster: ## Start a Kubernetes cluster with one real node, and load the images of Keywright.
+	@$(RUN_CLUSTER) up
+	@$(MAKE) images IMAGE_PLATFORMS=linux/$$(go env GOARCH)
+	@$(RUN_CLUSTER) load bin/images/*-$$(go env GOARCH).docker.tar
+	@$(RUN_CLUSTER) next
+
+.PHONY: test-cluster
+# Not a part of make test: it needs root and ten minutes.
+test-cluster: cluster ## Install Keywright on the cluster, and rotate, restart, evict and kill it under traffic.
+	@hack/packages.sh nginx postgresql
+	@test/cluster/images.sh $(RUN_CLUSTER)
+	@$(WITH_CONTROL_PLANE) \
+	KEYWRIGHT_CLUSTER="$$($(RUN_CLUSTER) folder)" go test -count=1 -timeout=60m -v ./test/cluster $(TEST_FLAGS)
+
+.PHONY: cluster-down
+cluster-down: ## Remove the cluster of make cluster.
+	@$(RUN_CLUSTER) down
+
 .PHONY: clean
 clean: ## Remove what was built in the checkout. Caches outside it stay.
 	rm -rf bin dist .demo

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Makes sure that the programs that tests run beside Keywright are installed: nginx, Caddy, git, curl, Chromium,
+# packages.sh [PACKAGE...]: with arguments, makes sure that these Debian packages are installed.
+#
+# Without, makes sure that the programs that tests run beside Keywright are installed: nginx, Caddy, git, curl, Chromium,
 # PostgreSQL and Traefik; and axe-core, a script that tests run in Chromium.
 #
 # As root on Debian or a derivative, missing programs are installed, and not started. Otherwise one line lists them,
@@ -15,11 +17,20 @@ aside=$policy.before-keywright
 # The configuration of Debian's PostgreSQL installation.
 clusters=/etc/postgresql-common/createcluster.d
 
+wanted=$*
+
 say() { printf '%s\n' "$*" >&2; }
 
 # missing: the packages of missing programs. All but PostgreSQL's have the name of the program.
 missing() {
   local program list=
+  if [ -n "$wanted" ]; then
+    for program in $wanted; do
+      [ "$(dpkg-query -W -f='${db:Status-Status}' "$program" 2>/dev/null)" = installed ] || list="$list $program"
+    done
+    printf '%s' "${list# }"
+    return
+  fi
   for program in nginx caddy git curl chromium npm; do
     command -v "$program" >/dev/null || list="$list $program"
   done
@@ -82,10 +93,13 @@ install() {
 
 # fetch_axe: the tests of pages need it, and npm to fetch it.
 fetch_axe() {
+  [ -z "$wanted" ] || return 0
   hack/axe/fetch.sh >/dev/null || do_without "npm could not fetch axe-core; tests of pages are skipped"
 }
 
-if [ -n "${CI:-}" ]; then
+if [ -n "$wanted" ]; then
+  :
+elif [ -n "${CI:-}" ]; then
   hack/traefik/build.sh >/dev/null
   # Elsewhere the tests of the chart build it themselves.
   hack/helm/build.sh >/dev/null

@@ -1,9 +1,6 @@
 package gateways
 
 import (
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -12,27 +9,6 @@ import (
 
 // blocks are the code blocks of the page, by the name in the first line of each.
 type blocks map[string]string
-
-var (
-	fence = regexp.MustCompile("(?s)\n( *)```\\w+(\n.*?\n) *```\n")
-	title = regexp.MustCompile(`^# ([^\s,]+)`)
-)
-
-func readPage() blocks {
-	GinkgoHelper()
-	content, err := os.ReadFile(filepath.Join(s.Root, "docs", "gateways.md"))
-	Expect(err).NotTo(HaveOccurred())
-	found := blocks{}
-	for _, m := range fence.FindAllStringSubmatch(string(content), -1) {
-		text := strings.ReplaceAll(m[2], "\n"+m[1], "\n")[1:]
-		name := title.FindStringSubmatch(text)
-		Expect(name).NotTo(BeNil(), "a block starts with the name of its file:\n%s", text)
-		Expect(found).NotTo(HaveKey(name[1]))
-		found[name[1]] = text
-	}
-	Expect(strings.Count(string(content), "```")).To(Equal(2 * len(found)))
-	return found
-}
 
 // with returns a block with addresses replaced. The block has to contain each.
 func (b blocks) with(name string, substitutions map[string]string) string {

@@ -33,7 +33,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	s = kit.Stack(ctx, stack.Options{ServerArgs: []string{
 		"--ext-authz-listen=0", "--upstream=" + behind.url, "--proxy-listen=" + proxyListen,
 	}})
-	page = readPage()
+	page = kit.CodeBlocks(s.Root)
 	issueKeys(ctx)
 	issueSpent(ctx)
 	configure(ctx, nil)

@@ -56,7 +56,12 @@ func (c *ControlPlane) auditLog() string {
 
 // Requests returns every request of the operator and the server, over all their starts. It needs Options.Audit.
 func (c *ControlPlane) Requests() ([]Request, error) {
-	log, err := os.ReadFile(c.auditLog())
+	return c.RequestsIn(c.auditLog())
+}
+
+// RequestsIn is Requests for the audit log of another API server.
+func (c *ControlPlane) RequestsIn(path string) ([]Request, error) {
+	log, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +69,7 @@ func (c *ControlPlane) Requests() ([]Request, error) {
 	for line := range bytes.Lines(log) {
 		var noted auditEvent
 		if err := json.Unmarshal(line, &noted); err != nil {
-			return nil, fmt.Errorf("%s: %w", c.auditLog(), err)
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		requests = append(requests, noted.request(c.serviceAccounts()))
 	}

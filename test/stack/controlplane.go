@@ -16,6 +16,7 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
@@ -55,6 +56,23 @@ func StartControlPlane(ctx context.Context, options Options) (*ControlPlane, err
 		return nil, err
 	}
 	if err := c.progress.run(ctx, c.phases()); err != nil {
+		return nil, errors.Join(err, c.Stop())
+	}
+	return c, nil
+}
+
+// Connect returns a cluster that runs already, as its admin. Stop leaves the cluster as it is.
+func Connect(ctx context.Context, kubeconfig string, options Options) (*ControlPlane, error) {
+	c, err := newControlPlane(options)
+	if err != nil {
+		return nil, err
+	}
+	c.Kubeconfig = kubeconfig
+	c.Admin, err = clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err == nil {
+		err = c.makeClient()
+	}
+	if err = errors.Join(err, c.findAssets(ctx)); err != nil {
 		return nil, errors.Join(err, c.Stop())
 	}
 	return c, nil
@@ -153,16 +171,21 @@ func (c *ControlPlane) program(name, path string) (script string, log *os.File, 
 	return script, log, err
 }
 
-func (c *ControlPlane) makeAdmin() (err error) {
-	scheme := runtime.NewScheme()
-	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
-	utilruntime.Must(v1alpha1.AddToScheme(scheme))
-	if c.Client, err = client.NewWithWatch(c.Admin, client.Options{Scheme: scheme}); err != nil {
+func (c *ControlPlane) makeAdmin() error {
+	if err := c.makeClient(); err != nil {
 		return err
 	}
 	c.Kubeconfig = filepath.Join(c.Dir, "kubeconfig")
 	c.onStop(func() error { return os.RemoveAll(c.Kubeconfig) })
 	return writeKubeconfig(c.Kubeconfig, "admin", c.Admin)
+}
+
+func (c *ControlPlane) makeClient() (err error) {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+	c.Client, err = client.NewWithWatch(c.Admin, client.Options{Scheme: scheme})
+	return err
 }
 
 // Signal sends a signal to etcd or kube-apiserver. A process that was stopped by SIGSTOP needs SIGCONT before Stop.
