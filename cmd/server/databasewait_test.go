@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -142,5 +143,35 @@ func TestRun_IsNotReadyBeforeTheFirstAnswerOfItsDatabase(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// A switch of Deployments may start a second server on the file of the first: it waits, and the first goes on.
+func TestRun_TwoServersNeverOpenOneFile(t *testing.T) {
+	away := closedPort(t)
+	args := []string{
+		"--pepper-dir=" + goodPepper(t), "--kubeconfig=" + kubeconfigFor(t, "http://"+away), "--metrics-listen=0",
+		"--database=" + filepath.Join(t.TempDir(), "db"),
+	}
+	database := func(s *started) string {
+		_, body := get(t, s.url+"/readyz?verbose")
+		_, line, _ := strings.Cut(body, "] database: ")
+		line, _, _ = strings.Cut(line, "\n")
+		return line
+	}
+	first := start(t, args...)
+	eventually(t, "the first has the file", func() bool { return database(first) == "ok" })
+	second := start(t, args...)
+	const taken = "SQLite: another process has the file open"
+	eventually(t, "the second waits", func() bool { return database(second) == taken })
+	if now := database(first); now != "ok" {
+		t.Error(now)
+	}
+	if err := first.stop(); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "the second has the file", func() bool { return database(second) == "ok" })
+	if err := second.stop(); err != nil {
+		t.Error(err)
 	}
 }

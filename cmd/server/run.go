@@ -26,6 +26,9 @@ const pepperInterval = 5 * time.Second
 
 // run parses the command line and runs the server.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) > 0 && args[0] == migrateCommand {
+		return migrateDatabase(ctx, args[1:], stdout, stderr)
+	}
 	o, err := parse(args, stdout)
 	if err != nil {
 		return err

@@ -99,3 +99,12 @@ func TestOpen_RevealsNoPassword(t *testing.T) {
 		must(t, d.Close())
 	}
 }
+
+// config/postgresql/ca and the chart name the certificate authority by this variable.
+func TestNew_TakesTheCertificateAuthorityOfTheEnvironment(t *testing.T) {
+	t.Setenv("PGSSLROOTCERT", filepath.Join(t.TempDir(), "ca.crt"))
+	_, err := database.New("postgres://db.example.com/keywright?sslmode=verify-full", slog.New(slog.DiscardHandler))
+	if err == nil || !strings.Contains(err.Error(), "CA file") {
+		t.Errorf("got error %v, want one about the missing file", err)
+	}
+}
