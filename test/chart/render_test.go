@@ -47,6 +47,9 @@ configMapGenerator:
 		"kustomization.yaml": "resources: [../config/default]\ncomponents: [../config/monitoring]\n"}},
 	{"tls", map[string]string{
 		"kustomization.yaml": "resources: [../config/default]\ncomponents: [../config/tls, ../config/tls/mutual]\n"}},
+	{"postgresql-private-ca", map[string]string{
+		"kustomization.yaml": "resources: [../config/default]\n" +
+			"components: [../config/postgresql, ../config/postgresql/ca]\n"}},
 	// docs/gateways.md has the kustomization.
 	{"proxy", nil},
 }

@@ -148,10 +148,10 @@ server:
   replicas: 3
   image: {repository: registry.example.com/keywright/server, tag: v9, digest: "sha256:`+strings.Repeat("a", 64)+`"}
   shutdownTimeoutSeconds: 50
-  database: {secretName: db, secretKey: dsn}
+  database: {secretName: db, secretKey: dsn, caSecretName: roots, caSecretKey: root.pem}
   extraEnv: [{name: HTTPS_PROXY, value: "http://proxy"}]
   extraVolumes: [{name: ca, secret: {secretName: database-ca}}]
-  extraVolumeMounts: [{name: ca, mountPath: /etc/keywright/database, readOnly: true}]
+  extraVolumeMounts: [{name: ca, mountPath: /etc/keywright/client, readOnly: true}]
   podLabels: {team: platform}
   podAnnotations: {example.com/scrape: "true"}
   priorityClassName: system-cluster-critical
@@ -165,10 +165,11 @@ server:
 			To(Equal("registry.example.com/keywright/server:v9@sha256:" + strings.Repeat("a", 64)))
 		Expect(*pod.Spec.TerminationGracePeriodSeconds).To(BeEquivalentTo(60))
 		Expect(pod.Spec.ImagePullSecrets[0].Name).To(Equal("registry"))
-		Expect(pod.Spec.Containers[0].Env[0].ValueFrom.SecretKeyRef.Key).To(Equal("dsn"))
-		Expect(pod.Spec.Containers[0].Env[5].Value).To(Equal("http://proxy"))
-		Expect(pod.Spec.Containers[0].VolumeMounts[1].MountPath).To(Equal("/etc/keywright/database"))
-		Expect(pod.Spec.Volumes[1].Secret.SecretName).To(Equal("database-ca"))
+		Expect(pod.Spec.Containers[0].Env[1].ValueFrom.SecretKeyRef.Key).To(Equal("dsn"))
+		Expect(pod.Spec.Containers[0].Env[6].Value).To(Equal("http://proxy"))
+		Expect(pod.Spec.Containers[0].VolumeMounts[2].MountPath).To(Equal("/etc/keywright/client"))
+		Expect(pod.Spec.Volumes[2].Secret.SecretName).To(Equal("database-ca"))
+		Expect(pod.Spec.Volumes[0].Secret.Items[0].Key).To(Equal("root.pem"))
 		Expect(pod.Labels).To(HaveKeyWithValue("team", "platform"))
 		Expect(pod.Annotations).To(HaveKeyWithValue("example.com/scrape", "true"))
 		Expect(pod.Spec.PriorityClassName).To(Equal("system-cluster-critical"))
