@@ -25,7 +25,7 @@ type view struct {
 
 // view reads every key, role and binding, and builds the server's index of them.
 func (p *Plugin) view(ctx context.Context) (*view, error) {
-	all, err := p.all(ctx, "")
+	all, err := p.all(ctx)
 	if err != nil {
 		return nil, err
 	}

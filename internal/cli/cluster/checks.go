@@ -171,7 +171,7 @@ func revisionOf(runtime *corev1.ConfigMap) string {
 
 // checkKeys lists the objects that wait for a person.
 func (d *doctor) checkKeys(ctx context.Context) []finding {
-	all, err := d.all(ctx, "")
+	all, err := d.all(ctx)
 	if err != nil {
 		return unknown(err)
 	}

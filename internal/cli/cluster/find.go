@@ -82,9 +82,9 @@ func subjectOf(o keyholder.Object) string {
 	return o.(*v1alpha1.APIKey).Spec.Subject.String()
 }
 
-// all returns every AdminUser, and the APIKeys of a namespace; "" stands for all namespaces.
-func (p *Plugin) all(ctx context.Context, namespace string) ([]keyholder.Object, error) {
-	keys, err := p.apiKeys(ctx, namespace)
+// all returns every AdminUser and APIKey.
+func (p *Plugin) all(ctx context.Context) ([]keyholder.Object, error) {
+	keys, err := p.apiKeys(ctx, "")
 	if err != nil {
 		return nil, err
 	}

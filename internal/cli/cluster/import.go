@@ -245,7 +245,7 @@ func (p *Plugin) newImport(ctx context.Context, dryRun bool) (*importing, error)
 	if err != nil {
 		return nil, err
 	}
-	all, err := p.all(ctx, "")
+	all, err := p.all(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -104,6 +104,7 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong command line.`,
 		p.stateCommand("enable", v1alpha1.StateActive), p.stateCommand("disable", v1alpha1.StateDisabled),
 		p.stateCommand("revoke", v1alpha1.StateRevoked), p.inspectCommand(), p.canCommand(), p.whoCanCommand(),
 		p.explainRevokeCommand(), p.doctorCommand(), p.newCommand(), p.importCommand(),
+		p.backupCommand(), p.restoreCommand(),
 	)
 	return root
 }
