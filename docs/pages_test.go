@@ -67,7 +67,7 @@ func checkExists(t *testing.T, page, path string) {
 func pages(t *testing.T) []string {
 	t.Helper()
 	found := []string{filepath.Join(root, "README.md")}
-	for _, pattern := range []string{"*.md", "spec/*.md"} {
+	for _, pattern := range []string{"*.md", "spec/*.md", "runbooks/*.md"} {
 		matched, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

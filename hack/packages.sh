@@ -101,8 +101,9 @@ if [ -n "$wanted" ]; then
   :
 elif [ -n "${CI:-}" ]; then
   hack/traefik/build.sh >/dev/null
-  # Elsewhere the tests of the chart build it themselves.
+  # Elsewhere the tests of the chart and the alerts build them themselves.
   hack/helm/build.sh >/dev/null
+  hack/promtool/build.sh >/dev/null
 elif [ -z "$(hack/traefik/build.sh --if-built)" ]; then
   say "packages: Traefik is not built; tests that need it are skipped until you run hack/traefik/build.sh (minutes)"
 fi

@@ -27,7 +27,8 @@ func mainHandler(s *service, log *slog.Logger) (http.Handler, error) {
 	mux := http.NewServeMux()
 	auth := s.requireClientCertificate(forwardauth.New(s.gate), log)
 	mux.Handle("/auth", auth)
-	mux.Handle("/introspect", s.requireClientCertificate(introspect.New(s.gate), log))
+	introspection := s.latency.Of("introspect", introspect.New(s.gate))
+	mux.Handle("/introspect", s.requireClientCertificate(introspection, log))
 	mux.Handle("/openapi.yaml", document)
 	mux.Handle("/docs", document)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {

@@ -96,6 +96,20 @@ func (p *databaseParts) recordUses(
 	p.overBudget = book.NewReporter(store, time.Now, log)
 }
 
+// limitTables applies the retentions and limits of the configuration in force.
+func (p *databaseParts) limitTables(live *liveconfig.Config) {
+	p.db.LimitAudit(func() (limits audit.Limits, known bool) {
+		limits.Retention, limits.Most, known = live.AuditLimits()
+		return limits, known
+	})
+	p.db.LimitUsage(func() (usage.Limits, bool) {
+		limits, known := live.UsageLimits()
+		return usage.Limits{
+			Retention: limits.Retention, Most: limits.MaxRecords, RollupRetention: limits.RollupRetention,
+		}, known
+	})
+}
+
 // work lists what runs beside the requests.
 func (p *databaseParts) work() []func(context.Context) {
 	return []func(context.Context){

@@ -22,7 +22,6 @@ import (
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/keyholder"
 	"keywright.dev/keywright/internal/kube/objects"
-	"keywright.dev/keywright/internal/manage/audit"
 	"keywright.dev/keywright/internal/manage/claims"
 	"keywright.dev/keywright/internal/manage/revokedkeys"
 	"keywright.dev/keywright/internal/manage/tokenusage"
@@ -57,6 +56,7 @@ type service struct {
 	// certificates is nil without TLS.
 	certificates *certfiles.Files
 	guard        *httpapi.Guard
+	latency      *httpapi.Latency
 	// groups are those of the management API, pages those of the web pages.
 	groups, pages []httpapi.Group
 }
@@ -107,16 +107,7 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 	addMetrics(metrics, index, unknown, watch, live)
 	metrics.MustRegister(databaseUp(db.db.Err), databaseMetrics{db.db}, book.Metrics{Book: db.budgets})
 	metrics.MustRegister(revokedKeysMetrics(index, db.revoked)...)
-	db.db.LimitAudit(func() (limits audit.Limits, known bool) {
-		limits.Retention, limits.Most, known = live.AuditLimits()
-		return limits, known
-	})
-	db.db.LimitUsage(func() (usage.Limits, bool) {
-		limits, known := live.UsageLimits()
-		return usage.Limits{
-			Retention: limits.Retention, Most: limits.MaxRecords, RollupRetention: limits.RollupRetention,
-		}, known
-	})
+	db.limitTables(live)
 	management := newManagementServices(managementParts{
 		verifier, store, db, g, live, usageService, newInstance(o, g, live, db.db, verifier, beat), log,
 	})
@@ -126,12 +117,13 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 		databaseCheck(firstError(db.db.Starting, waits.err), db.db.Err, db.db.Volume), revokedKeysCheck(db.revoked),
 		budgetsCheck(db.budgets))
 	metrics.MustRegister(buildinfo.New("server", version), ready.metric())
+	latency := httpapi.NewLatency(metrics)
 	return &service{
 		verifier: verifier, store: store, database: db, watch: watch, gate: g, config: live, prices: priced, heartbeat: beat,
-		waits: waits, unknown: unknown, metrics: metrics, ready: ready,
+		waits: waits, unknown: unknown, metrics: metrics, ready: ready, latency: latency,
 		claims:      management.claims,
 		recurrences: &revokedkeys.Reporter{From: index, Status: store, Log: log},
-		guard:       &httpapi.Guard{Gate: g, Sessions: db.sessions, Database: db.db, Log: log},
+		guard:       &httpapi.Guard{Gate: g, Sessions: db.sessions, Database: db.db, Log: log, Latency: latency},
 		groups:      management.apiGroups(),
 		pages:       management.pageGroups(),
 	}, nil

@@ -105,11 +105,16 @@ func (g *Gate) log(d *Decision) {
 	}
 }
 
-// meter holds one counter for each reason and outcome. They are looked up once: a look-up on each request would cost as
-// much as the verification.
+// decisionBuckets begin at what a decision takes in memory. Beyond a millisecond it waited: for the CPU, or for a
+// session in the database.
+var decisionBuckets = []float64{0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5}
+
+// meter holds what is counted for each reason, outcome and surface. They are looked up once: a look-up on each request
+// would cost as much as the verification.
 type meter struct {
 	verdicts [256]prometheus.Counter
 	outcomes [outcomes]prometheus.Counter
+	seconds  [surfaces]prometheus.Observer
 }
 
 func newMeter(registry prometheus.Registerer) (m meter) {
@@ -121,12 +126,20 @@ func newMeter(registry prometheus.Registerer) (m meter) {
 		Name: "keywright_decisions_total",
 		Help: "Requests decided on, by outcome.",
 	}, []string{"outcome"})
-	registry.MustRegister(verdicts, decisions)
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "keywright_decision_seconds",
+		Help:    "How long decisions took, by surface.",
+		Buckets: decisionBuckets,
+	}, []string{"surface"})
+	registry.MustRegister(verdicts, decisions, seconds)
 	for _, reason := range verify.Reasons() {
 		m.verdicts[reason] = verdicts.WithLabelValues(reason.String())
 	}
 	for o := range outcomes {
 		m.outcomes[o] = decisions.WithLabelValues(o.String())
+	}
+	for _, surface := range Surfaces() {
+		m.seconds[surface] = seconds.WithLabelValues(surface.String())
 	}
 	return m
 }

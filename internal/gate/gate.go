@@ -62,10 +62,11 @@ func (g *Gate) Use(rules *Rules) { g.rules.Store(rules) }
 
 // Decide decides on one request.
 func (g *Gate) Decide(r *Request) Decision {
+	now := g.Now()
 	rules := g.rules.Load()
 	d := g.available(rules)
 	if d.Outcome == Allowed {
-		now, from := g.Now(), origin{rules, r.Header, r.RemoteAddr, r.IsForwarded}
+		from := origin{rules, r.Header, r.RemoteAddr, r.IsForwarded}
 		d = g.identify(&from, now)
 		if d.Outcome == Allowed {
 			d.Outcome = g.authorize(rules, &d.Caller, r)
@@ -78,6 +79,9 @@ func (g *Gate) Decide(r *Request) Decision {
 		}
 	}
 	g.complete(&d)
+	if r.Surface != unnamedSurface {
+		g.meter.seconds[r.Surface].Observe(g.Now().Sub(now).Seconds())
+	}
 	return d
 }
 

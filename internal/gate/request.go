@@ -2,8 +2,29 @@ package gate
 
 import "net/http"
 
+// Surface is where a request to decide on comes from, for metrics.
+type Surface uint8
+
+const (
+	unnamedSurface Surface = iota
+	ForwardAuth
+	ExtAuthz
+	ReverseProxy
+
+	surfaces
+)
+
+var surfaceNames = [surfaces]string{ForwardAuth: "auth", ExtAuthz: "ext_authz", ReverseProxy: "proxy"}
+
+// String returns the surface as in metrics and traces.
+func (s Surface) String() string { return surfaceNames[s] }
+
+// Surfaces lists every surface, for tests.
+func Surfaces() []Surface { return []Surface{ForwardAuth, ExtAuthz, ReverseProxy} }
+
 // Request is a request to decide on, as a surface describes it.
 type Request struct {
+	Surface Surface
 	// Method as the client sent it. If empty, the gateway did not pass it on, and the request counts as a write.
 	Method string
 	// Host as the client sent it.

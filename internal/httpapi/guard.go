@@ -22,6 +22,8 @@ type Guard struct {
 	Sessions SessionRenewer
 	Database Database
 	Log      *slog.Logger
+	// Latency may be nil.
+	Latency *Latency
 }
 
 // Identification is how a route identifies its caller. The zero value is the strictest.

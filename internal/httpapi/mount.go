@@ -9,6 +9,8 @@ import (
 
 // API is what the groups below one path have in common.
 type API struct {
+	// Name is the group of routes in metrics.
+	Name string
 	// Prefix is the path of all routes, with a slash at its end, or the path of the only route.
 	Prefix string
 	// Refuse replies with an error in the form of the API.
@@ -50,7 +52,7 @@ func Mount(mux *http.ServeMux, guard *Guard, groups ...Group) {
 		}
 	}
 	for api, byPattern := range routes {
-		handler := protect(api, newRouter(guard, api, byPattern))
+		handler := guard.Latency.Of(api.Name, protect(api, newRouter(guard, api, byPattern)))
 		mux.Handle(api.Prefix, handler)
 		if !strings.HasSuffix(api.Prefix, "/") {
 			// What is below the only route is refused in the form of the API too.

@@ -11,7 +11,7 @@ import (
 )
 
 // API is what all pages have in common.
-var API = &httpapi.API{Prefix: "/", Refuse: refuse, Unmatched: unmatched, RefusesForGate: true}
+var API = &httpapi.API{Name: "pages", Prefix: "/", Refuse: refuse, Unmatched: unmatched, RefusesForGate: true}
 
 // policy is the Content-Security-Policy of every page.
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +

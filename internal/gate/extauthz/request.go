@@ -67,7 +67,7 @@ func headerIndex(known *gate.KnownHeader) int {
 func (q *checkRequest) gateRequest() gate.Request {
 	target, agree := target(q.path, q.query)
 	return gate.Request{
-		Method: q.method, Host: q.host, Target: target, Contradictory: !agree, Forged: q.isForged,
+		Surface: gate.ExtAuthz, Method: q.method, Host: q.host, Target: target, Contradictory: !agree, Forged: q.isForged,
 		Header: q.httpHeader(), RemoteAddr: q.peer,
 	}
 }

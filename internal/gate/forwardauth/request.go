@@ -13,7 +13,8 @@ import (
 // could choose which request is decided on.
 func gateRequest(r *http.Request) gate.Request {
 	request := gate.Request{
-		Header: r.Header, Forged: isForged(r.Header), RemoteAddr: r.RemoteAddr, IsForwarded: true,
+		Surface: gate.ForwardAuth, Header: r.Header, Forged: isForged(r.Header), RemoteAddr: r.RemoteAddr,
+		IsForwarded: true,
 	}
 	d := description{header: r.Header}
 	request.Method = d.sharedValue("X-Forwarded-Method", "X-Original-Method")

@@ -84,7 +84,8 @@ func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) (*exchange, *reply
 	return &exchange{
 		Proxy: p, in: r, w: w, controller: *http.NewResponseController(w), appURL: appURL,
 		request: gate.Request{
-			Method: r.Method, Host: r.Host, Target: target, Header: r.Header, RemoteAddr: r.RemoteAddr,
+			Surface: gate.ReverseProxy, Method: r.Method, Host: r.Host, Target: target, Header: r.Header,
+			RemoteAddr: r.RemoteAddr,
 		},
 	}, nil
 }

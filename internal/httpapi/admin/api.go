@@ -17,7 +17,7 @@ import (
 const prefix = "/api/"
 
 // API is what all paths below /api have in common.
-var API = &httpapi.API{Prefix: prefix, Refuse: refuse, Unmatched: unmatched}
+var API = &httpapi.API{Name: "admin", Prefix: prefix, Refuse: refuse, Unmatched: unmatched}
 
 const adminOnly = "Admin access required"
 

@@ -17,7 +17,7 @@ import (
 )
 
 // API is what /graphql replies besides answers to queries.
-var API = &httpapi.API{Prefix: "/graphql", Refuse: refuse, Unmatched: unmatched}
+var API = &httpapi.API{Name: "graphql", Prefix: "/graphql", Refuse: refuse, Unmatched: unmatched}
 
 // Keys manages API keys. It is an *apikeys.Service, or dryRun.
 type Keys interface {

@@ -12,7 +12,7 @@ import (
 )
 
 // API is what all paths below /apiv1 have in common.
-var API = &httpapi.API{Prefix: "/apiv1/", Refuse: refuse, Unmatched: unmatched}
+var API = &httpapi.API{Name: "keys", Prefix: "/apiv1/", Refuse: refuse, Unmatched: unmatched}
 
 type problem struct {
 	Code int    `json:"code"`

@@ -14,7 +14,7 @@ import (
 )
 
 // API is what /v1/traces replies besides results of exports.
-var API = &httpapi.API{Prefix: "/v1/traces", Refuse: refuse, Unmatched: unmatched, RefusesForGate: true}
+var API = &httpapi.API{Name: "traces", Prefix: "/v1/traces", Refuse: refuse, Unmatched: unmatched, RefusesForGate: true}
 
 type handler struct {
 	usage  *tokenusage.Service
