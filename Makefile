@@ -115,6 +115,13 @@ manifests: ## Generate config/crd/bases from api/.
 chart: ## Generate the templates of charts/keywright that repeat config.
 	go run ./hack/chart .
 
+.PHONY: dashboard
+dashboard: ## Generate the Grafana dashboard of config/monitoring, and its copy in the chart.
+	@mkdir -p bin
+	go -C hack/dashboard run . >bin/dashboard.json
+	mv bin/dashboard.json config/monitoring/dashboard.json
+	$(MAKE) chart
+
 .PHONY: cli-docs
 cli-docs: ## Generate docs/cli.md and docs/man from the help texts.
 	go run ./hack/clidocs docs

@@ -58,8 +58,8 @@ formatted() {
 
 before=$(snapshot)
 
-step "generate, manifests, chart, cli-docs"
-make generate manifests chart cli-docs
+step "generate, manifests, dashboard, chart, cli-docs"
+make generate manifests dashboard cli-docs
 unchanged
 
 step "go mod tidy"

@@ -83,7 +83,7 @@ func TestOperator_RefusesInvalidFlags(t *testing.T) {
 		"an unknown short flag":    {[]string{"-x"}, "unknown shorthand flag: 'x' in -x"},
 		"a flag without its value": {[]string{"--namespace"}, "flag needs an argument: --namespace"},
 		"an argument":              {[]string{"serve"}, `unexpected argument "serve"`},
-		"an unknown log level":     {[]string{"--log-level=trace"}, `--log-level "trace" is not one of debug, info, error`},
+		"an unknown log level":     {[]string{"--log-level=trace"}, `--log-level "trace" is not one of debug, info, warn, error`},
 		"an invalid namespace":     {[]string{"--namespace=A b"}, `--namespace "A b": a lowercase RFC 1123 label`},
 		"no worker":                {[]string{"--concurrency=0"}, "--concurrency must be at least 1"},
 		"an invalid number":        {[]string{"--concurrency=many"}, `invalid argument "many" for "--concurrency" flag`},

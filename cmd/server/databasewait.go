@@ -92,7 +92,7 @@ func (w *databaseWait) step(ctx context.Context, began, now time.Time) {
 	ready := w.over.Load()
 	if w.loggedAt.IsZero() || now.Sub(w.loggedAt) >= databaseLogInterval {
 		w.loggedAt = now
-		w.log.Warn("The database has not answered since the start", "err", failure.Error(), "ready", ready,
+		w.log.Warn("The database has not answered since the start", "error", failure.Error(), "ready", ready,
 			"waited", waited.Round(time.Second).String())
 	}
 	if w.warnedAt.IsZero() || now.Sub(w.warnedAt) >= warnAgainAfter {

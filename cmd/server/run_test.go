@@ -71,7 +71,7 @@ func TestRun_StartErrorIsOneLine(t *testing.T) {
 		"key namespace twice": {[]string{"--namespaces=a,b,a"}, 2, `--namespaces names "a" twice`},
 		"no key namespace":    {[]string{"--namespaces="}, 2, `--namespaces ""`},
 		"key namespace empty": {[]string{"--namespaces=a,,b"}, 2, `--namespaces ""`},
-		"log level":           {[]string{"--log-level=loud"}, 2, "debug, info, error"},
+		"log level":           {[]string{"--log-level=loud"}, 2, "debug, info, warn, error"},
 		"namespace":           {[]string{"--namespace=Not/One"}, 2, "--namespace"},
 		"no pepper":           {[]string{"--pepper-dir=/nonexistent"}, 1, "folder /nonexistent does not exist"},
 		"empty pepper":        {[]string{"--pepper-dir=" + t.TempDir()}, 1, "is empty"},

@@ -25,8 +25,11 @@ func TestChart_IsUpToDate(t *testing.T) {
 	if err := run(root); err != nil {
 		t.Fatal(err)
 	}
+	paths := []string{filepath.Join("charts", "keywright", "dashboards", "keywright.json")}
 	for _, generated := range templates {
-		path := filepath.Join("charts", "keywright", "templates", generated.name)
+		paths = append(paths, filepath.Join("charts", "keywright", "templates", generated.name))
+	}
+	for _, path := range paths {
 		want, err := os.ReadFile(filepath.Join(root, path))
 		if err != nil {
 			t.Fatal(err)

@@ -33,7 +33,20 @@ func run(root string) error {
 			return err
 		}
 	}
-	return nil
+	return copyDashboard(root)
+}
+
+// copyDashboard copies the dashboard into the chart: Helm reads no file outside it.
+func copyDashboard(root string) error {
+	text, err := os.ReadFile(filepath.Join(root, "config", "monitoring", "dashboard.json"))
+	if err != nil {
+		return err
+	}
+	folder := filepath.Join(root, "charts", "keywright", "dashboards")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(folder, "keywright.json"), text, 0o644)
 }
 
 // source is a manifest of config.

@@ -69,7 +69,7 @@ func (d *DB) down(operation string, cause error) error {
 	defer d.health.mu.Unlock()
 	if d.health.err == nil || d.health.since.IsZero() {
 		d.health.since = d.now()
-		d.log.Error("The database is unavailable", "operation", operation, "err", cause)
+		d.log.Error("The database is unavailable", "operation", operation, "error", cause)
 	}
 	d.health.err = err
 	select {

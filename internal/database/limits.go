@@ -108,7 +108,7 @@ func (d *DB) purgeRegularly(ctx context.Context) {
 			pause = retryPurge
 		}
 		if err != nil && ctx.Err() == nil {
-			d.log.Debug("Rows beyond the bounds of their table could not be removed from the database", "err", err)
+			d.log.Debug("Rows beyond the bounds of their table could not be removed from the database", "error", err)
 		}
 		if !program.Pause(ctx, pause) {
 			return

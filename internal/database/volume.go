@@ -64,14 +64,14 @@ func (d *DB) watchVolume(ctx context.Context) {
 func (d *DB) measureVolume(file *sqliteFile) {
 	now, err := file.space(filepath.Dir(file.path))
 	if err != nil {
-		d.log.Debug("The volume of the database cannot be measured", "err", err)
+		d.log.Debug("The volume of the database cannot be measured", "error", err)
 		return
 	}
 	before := d.Volume()
 	now.Low = now.isLow(before != nil && before.Low)
 	d.volume.measured.Store(&now)
 	if err := file.reserve.keep(&now); err != nil {
-		d.log.Debug("No space is reserved on the volume of the database", "err", err)
+		d.log.Debug("No space is reserved on the volume of the database", "error", err)
 	}
 }
 

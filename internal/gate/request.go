@@ -5,6 +5,7 @@ import "net/http"
 // Surface is where a request to decide on comes from, for metrics.
 type Surface uint8
 
+// The zero Surface is not measured.
 const (
 	unnamedSurface Surface = iota
 	ForwardAuth

@@ -22,13 +22,15 @@ type Flags struct {
 	Namespace string
 	// KeyNamespaces are the namespaces whose APIKeys count; nil means all.
 	KeyNamespaces []string
-	// LogLevel is debug, info or error.
+	// LogLevel is debug, info, warn or error.
 	LogLevel string
 	// Version makes the program print its version and exit.
 	Version bool
 }
 
-var logLevels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "error": slog.LevelError}
+var logLevels = map[string]slog.Level{
+	"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+}
 
 // NewFlagSet returns an empty set, which prints --help to stdout.
 func NewFlagSet(name string, stdout io.Writer) *pflag.FlagSet {
@@ -45,7 +47,7 @@ func (f *Flags) AddTo(set *pflag.FlagSet) {
 	set.StringVar(&f.Namespace, "namespace", "",
 		"Keywright's own namespace; default: $POD_NAMESPACE, or "+defaultNamespace)
 	set.Func("namespaces", "the namespaces whose APIKeys count, separated by commas; default: all", f.setNamespaces)
-	set.StringVar(&f.LogLevel, "log-level", "info", "debug, info or error")
+	set.StringVar(&f.LogLevel, "log-level", "info", "debug, info, warn or error")
 	set.BoolVar(&f.Version, "version", false, "print the version and exit")
 }
 
@@ -100,7 +102,7 @@ func (f *Flags) Complete(getenv func(string) string) {
 // Validate checks the values.
 func (f *Flags) Validate() error {
 	if _, known := logLevels[f.LogLevel]; !known {
-		return Misused("--log-level %q is not one of debug, info, error", f.LogLevel)
+		return Misused("--log-level %q is not one of debug, info, warn, error", f.LogLevel)
 	}
 	if problems := validation.IsDNS1123Label(f.Namespace); len(problems) > 0 {
 		return Misused("--namespace %q: %s", f.Namespace, strings.Join(problems, "; "))

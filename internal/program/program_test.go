@@ -96,12 +96,13 @@ func TestParse_PrintsHelpToStdout(t *testing.T) {
 }
 
 func TestLogHandler_FollowsLevel(t *testing.T) {
-	for level, want := range map[string]int{"debug": 3, "info": 2, "error": 1} {
+	for level, want := range map[string]int{"debug": 4, "info": 3, "warn": 2, "error": 1} {
 		var out bytes.Buffer
 		log := slog.New((&program.Flags{LogLevel: level}).LogHandler(&out))
 		log.Debug("one")
 		log.Info("two")
-		log.Error("three")
+		log.Warn("three")
+		log.Error("four")
 		if got := strings.Count(out.String(), "\n"); got != want {
 			t.Errorf("%s: %d lines, want %d", level, got, want)
 		}

@@ -187,7 +187,7 @@ var _ = Describe("On an API server", Ordered, func() {
 		_, err := helm(ctx, "install", release, chart, "--namespace", stack.Namespace, "-f", profiles+"/monitoring.yaml")
 		Expect(err).To(MatchError(And(ContainSubstring(`no matches for kind "ServiceMonitor"`),
 			ContainSubstring("ensure CRDs are installed first"))))
-		definitions := kit.ModuleFolder(ctx, filepath.Join(plane.Root, "hack/gatewaycrds"),
+		definitions := kit.ModuleFolder(ctx, filepath.Join(plane.Root, "hack", "gatewaycrds"),
 			"github.com/prometheus-operator/prometheus-operator") + "/example/prometheus-operator-crd/monitoring.coreos.com_"
 		_, err = plane.Kubectl(ctx, "create", "-f", definitions+"servicemonitors.yaml",
 			"-f", definitions+"prometheusrules.yaml")

@@ -39,7 +39,7 @@ var reached = map[string]map[string]reach{
 		"concurrency":               {"operator.concurrency=4", "--concurrency=4"},
 		"health-probe-bind-address": {"", "--health-probe-bind-address=:8081"},
 		"leader-elect":              {"", "--leader-elect"},
-		"log-level":                 {"operator.logLevel=debug", "--log-level=debug"},
+		"log-level":                 {"operator.logLevel=warn", "--log-level=warn"},
 		"metrics-bind-address":      {"", "--metrics-bind-address=:8080"},
 		"namespaces":                {"namespaces={a,b}", "--namespaces=a,b"},
 	},
@@ -183,7 +183,11 @@ server:
 monitoring:
   serviceMonitor: {enabled: true, interval: 15s, labels: {release: prometheus}}
   prometheusRule: {enabled: true, labels: {team: platform}, runbooks: "https://wiki.example.com/keywright"}
+  dashboard: {enabled: true, labels: {grafana_dashboard: null, dashboards: all}, annotations: {grafana_folder: Keys}}
 `))
+		dashboard := all["ConfigMap "+stack.Namespace+"/keywright-dashboard"]
+		Expect(dashboard.GetLabels()).To(Equal(map[string]string{"app.kubernetes.io/name": "keywright", "dashboards": "all"}))
+		Expect(dashboard.GetAnnotations()).To(Equal(map[string]string{"grafana_folder": "Keys"}))
 		for _, program := range []string{"operator", "server"} {
 			monitor := all["ServiceMonitor "+stack.Namespace+"/keywright-"+program]
 			Expect(monitor.GetLabels()).To(HaveKeyWithValue("release", "prometheus"))

@@ -71,8 +71,8 @@ func (x *exchange) replyFor(err error) *reply {
 // logUnreachable logs an error once per outage. Repetitions go to the debug log.
 func (x *exchange) logUnreachable(err error) {
 	if x.isUnreachable.CompareAndSwap(false, true) {
-		x.Log.ErrorContext(x.in.Context(), "The app can't be reached", "err", err)
+		x.Log.ErrorContext(x.in.Context(), "The app can't be reached", "error", err)
 		return
 	}
-	x.Log.DebugContext(x.in.Context(), "The app can't be reached", "err", err)
+	x.Log.DebugContext(x.in.Context(), "The app can't be reached", "error", err)
 }

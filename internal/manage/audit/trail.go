@@ -93,7 +93,7 @@ func (t *Trail) store(ctx context.Context, entries []Entry) {
 			return
 		}
 		t.isLate.Store(true)
-		t.Log.Warn("An audit entry waits for the database", "action", entries[0].Action, "err", err)
+		t.Log.Warn("An audit entry waits for the database", "action", entries[0].Action, "error", err)
 	}
 	for i := range entries {
 		t.drop(t.backlog.add(entries[i]))

@@ -55,7 +55,8 @@ func (r *Reporter) reportAll(ctx context.Context) {
 		// Most likely the API server is away: the others would fail as well.
 		r.failed = due[i:]
 		if !wasFailing && ctx.Err() == nil {
-			r.Log.WarnContext(ctx, "The refusal of a revoked key can't be reported yet", "key", one.KeyID, "error", err.Error())
+			r.Log.WarnContext(ctx, "The refusal of a revoked key can't be reported yet",
+				"keyID", one.KeyID, "error", err.Error())
 		}
 		return
 	}

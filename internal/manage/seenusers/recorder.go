@@ -108,12 +108,12 @@ func (r *Recorder) Run(ctx context.Context) {
 		program.Pause(ctx, writeEvery)
 		err := r.write(context.WithoutCancel(ctx))
 		if err != nil && !failing {
-			r.log.Warn("Seen users cannot be written and wait", "err", err)
+			r.log.Warn("Seen users cannot be written and wait", "error", err)
 		}
 		failing = err != nil
 	}
 	if err := r.write(context.WithoutCancel(ctx)); err != nil {
-		r.log.Warn("Seen users were not written", "err", err)
+		r.log.Warn("Seen users were not written", "error", err)
 	}
 }
 

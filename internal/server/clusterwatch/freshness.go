@@ -142,14 +142,12 @@ func (f *freshness) fail(err error) (first bool) {
 }
 
 func (f *freshness) warn(err error) {
-	details := []any{
-		"error", err.Error(), "continuingWithLastView", f.listed, "age", f.now().Sub(f.confirmed).String(),
-	}
+	log := f.log.With("error", err.Error(), "continuingWithLastView", f.listed, "age", f.now().Sub(f.confirmed).String())
 	if apierrors.IsNotFound(err) {
-		f.log.Warn("The API server does not serve the resource", details...)
+		log.Warn("The API server does not serve the resource")
 		return
 	}
-	f.log.Warn("The API server is unreachable", details...)
+	log.Warn("The API server is unreachable")
 }
 
 // shows reports whether the view has this version of an object or a later one. Without a version it does not.

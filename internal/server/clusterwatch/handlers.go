@@ -83,7 +83,7 @@ func newAPIKeys(index *verify.Index, namespace string, shared *pool, log *slog.L
 func readObject(o keyholder.Object, log *slog.Logger) verify.KeyObject {
 	object, unreadable := convert.KeyObject(o)
 	for _, i := range unreadable {
-		log.Warn("A recorded key is unreadable and ignored", "key", i)
+		log.Warn("A recorded key is unreadable and ignored", "index", i)
 	}
 	return object
 }
