@@ -60,7 +60,10 @@ func TestMetricsPage_HasEveryServerMetric(t *testing.T) {
 		slices.Sort(labels)
 		onPage[row[1]] = strings.Join(labels, ", ")
 	}
-	inCode := exported(newUnstarted(t).metrics)
+	server := newUnstarted(t)
+	// Present with TLS only.
+	server.registerTLSMetrics(nil)
+	inCode := exported(server.metrics)
 	for name, labels := range inCode {
 		if got, found := onPage[name]; !found || got != labels {
 			t.Errorf("%s has labels %q, on the page %q (%t)", name, labels, got, found)

@@ -64,6 +64,12 @@ func (s *service) openCertificates(o *options, log *slog.Logger) error {
 	}
 	s.certificates = files
 	s.ready.checks = append(s.ready.checks, certificateCheck(files))
+	s.registerTLSMetrics(files)
+	return nil
+}
+
+// registerTLSMetrics registers the metrics of the certificate.
+func (s *service) registerTLSMetrics(files *certfiles.Files) {
 	s.metrics.MustRegister(
 		gauge("keywright_tls_certificate_end_seconds", "When the certificate of the server ends, in seconds since 1970. "+
 			"Absent without TLS.", func() float64 { return float64(files.End().Unix()) }),
@@ -75,7 +81,6 @@ func (s *service) openCertificates(o *options, log *slog.Logger) error {
 			return 0
 		}),
 	)
-	return nil
 }
 
 // certificateCheck never fails: without this server everything would be refused. Its note has the end of the
