@@ -25,6 +25,9 @@ import (
 const databaseURL = "postgres://keywright:correct-horse@postgres.database.svc/postgres?sslmode=disable"
 
 var _ = Describe("Installed by the chart, with PostgreSQL", Ordered, func() {
+	// The next run begins without Keywright.
+	AfterAll(func(ctx SpecContext) { run(ctx, "make", "undeploy") })
+
 	It("is ready in time, on a cluster that enforces the restricted standard", func(ctx SpecContext) {
 		kubectl(ctx, "apply", "--server-side", "-f", "config/default/namespace.yaml")
 		kubectl(ctx, "create", "secret", "generic", "keywright-database", "-n", stack.Namespace,
