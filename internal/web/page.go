@@ -8,6 +8,7 @@ import (
 
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/httpapi"
+	"keywright.dev/keywright/internal/manage/apikeys"
 )
 
 // API is what all pages have in common.
@@ -86,8 +87,8 @@ func personOf(c *gate.Caller) Person {
 	}
 }
 
-// linksFor returns the navigation of a caller. Admin pages are shown to admins only.
-func linksFor(p Person, current Section) (links []Link) {
+// linksFor returns the navigation of a caller: only pages that the caller may open.
+func linksFor(p Person, mayReadKeys bool, current Section) (links []Link) {
 	add := func(s Section, icon, text string) {
 		links = append(links, Link{Section: s, Icon: icon, Text: text, Current: s == current})
 	}
@@ -96,7 +97,9 @@ func linksFor(p Person, current Section) (links []Link) {
 	}
 	add(Overview, "layout-dashboard", "Overview")
 	if !p.Admin {
-		add(Keys, "key-round", "My keys")
+		if mayReadKeys {
+			add(Keys, "key-round", "My keys")
+		}
 		return links
 	}
 	add(Keys, "key-round", "API keys")
@@ -114,7 +117,7 @@ func Render(c *httpapi.Call, p Page) {
 		Title: p.Title, Section: p.Section, Caller: personOf(&c.Caller), Path: addressOf(c.R), Now: c.Gate.Now(),
 		Data: p.Data,
 	}
-	f.Links = linksFor(f.Caller, p.Section)
+	f.Links = linksFor(f.Caller, apikeys.MayRead(c.Gate, c.Manager()), p.Section)
 	f.Notice = takeNotice(c)
 	write(c.W, c.R, p.View, &f, p.Status, c.Log)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/manage"
 )
@@ -51,7 +52,7 @@ var titles = map[int]string{
 var advice = map[int]string{
 	http.StatusBadRequest:          "Go back, correct it, and send it again.",
 	http.StatusUnauthorized:        "Sign in with your name and key. What you typed is kept below.",
-	http.StatusForbidden:           "Ask an admin for the right, or sign in as a user with it.",
+	http.StatusForbidden:           "Only an admin may do this: ask one, or sign in as one.",
 	http.StatusNotFound:            "It may have been deleted, or the address is mistyped.",
 	http.StatusConflict:            "Look at the present state, and decide again.",
 	http.StatusTooManyRequests:     "Wait a moment, then try again.",
@@ -75,10 +76,28 @@ func Fail(c *httpapi.Call, err error) {
 		}
 	}
 	p := problemOf(c.W, c.R, status, text)
-	if status == http.StatusForbidden && !c.Caller.IsProven() {
-		p.SignIn = signInPath(c.R)
+	if status == http.StatusForbidden {
+		if !c.Caller.IsProven() {
+			p.SignIn = signInPath(c.R)
+		}
+		if known.Right != "" {
+			p.Advice = adviceOn(known.Right, &c.Caller)
+		}
 	}
 	Render(c, Page{Title: titleOf(status), View: problemView, Data: p, Status: status})
+}
+
+// adviceOn says how a caller gets a right.
+func adviceOn(right string, caller *gate.Caller) string {
+	needs := "It needs the right " + right + ". "
+	switch {
+	case !caller.IsProven():
+		return needs + "A name alone has no rights: sign in with the key of a user who has it."
+	case caller.Username == "":
+		return needs + "An admin can give it to the key as a scope."
+	}
+	return needs + "An admin can give it to you: an AccessRole with the right, and an AccessRoleBinding of the role to " +
+		caller.Username + ". An API key needs it among its own scopes or roles, too."
 }
 
 func logFailure(c *httpapi.Call, err error) {

@@ -13,6 +13,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/web"
@@ -22,6 +23,12 @@ import (
 
 var view = web.NewView(fstest.MapFS{"a.html": {Data: []byte(
 	`{{define "main"}}<h1>{{.Title}}</h1><p>{{.Data}}</p>{{end}}`)}}, "a.html")
+
+const (
+	readerKey = "a-key-of-bob-that-reads-his-keys"
+	plainKey  = "a-key-of-bob-without-any-rights"
+	ciKey     = "a-key-of-a-program-for-the-tests"
+)
 
 func newSite(t *testing.T, post func(*httpapi.Call)) *pagekit.Site {
 	t.Helper()
@@ -56,23 +63,49 @@ func TestRender_EscapesAndForbids(t *testing.T) {
 
 func TestNavigation_ShowsAdminPagesToAdminsOnly(t *testing.T) {
 	site := newSite(t, nil)
+	bob := v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "bob"}
+	site.PutKey("reads", bob, readerKey, func(k *v1alpha1.APIKey) { k.Spec.Scopes = []v1alpha1.Scope{"apikeys.read"} })
+	site.PutKey("plain", bob, plainKey, nil)
 	for name, c := range map[string]struct {
 		as   pagekit.As
 		want string
 	}{
 		"an admin":             {pagekit.Alice, "Overview API keys Users Claim links Token usage Audit Settings"},
 		"bootstrap":            {pagekit.Bootstrap, "Overview API keys Users Claim links Token usage Audit Settings"},
-		"a saved name":         {pagekit.Named("dora"), "Overview My keys"},
-		"the name of an admin": {pagekit.Named("alice"), "Overview My keys"},
+		"a saved name":         {pagekit.Named("dora"), "Overview"},
+		"the name of an admin": {pagekit.Named("alice"), "Overview"},
+		"a key that reads":     {pagekit.WithKey(readerKey), "Overview My keys"},
+		"a key without rights": {pagekit.WithKey(plainKey), "Overview"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := site.Get(t, c.as, "/page")
 			if got := strings.Join(strings.Fields(r.Find("nav.side").Text()), " "); got != c.want {
 				t.Error(got)
 			}
-			if got := r.Find(`nav.side [aria-current="page"]`).AttrOr("href", ""); got != "/keys" {
-				t.Error(got)
+			current := r.Find(`nav.side [aria-current="page"]`).AttrOr("href", "")
+			if strings.Contains(c.want, "keys") && current != "/keys" {
+				t.Error(current)
 			}
+		})
+	}
+}
+
+// A person who is refused learns which right is missing, and who can give it.
+func TestFail_NamesTheMissingRight(t *testing.T) {
+	missing := &manage.Error{Kind: manage.Forbidden, Text: "API key lacks required permission", Right: "apikeys.read"}
+	site := newSite(t, func(c *httpapi.Call) { web.Fail(c, missing) })
+	site.PutKey("plain", v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "bob"}, plainKey, nil)
+	site.PutKey("ci", v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}, ciKey, nil)
+	for name, c := range map[string]struct {
+		as   pagekit.As
+		want string
+	}{
+		"a user":       {pagekit.WithKey(plainKey), "An admin can give it to you: an AccessRole with the right, and an"},
+		"a program":    {pagekit.WithKey(ciKey), "An admin can give it to the key as a scope."},
+		"a saved name": {pagekit.Named("dora"), "A name alone has no rights: sign in with the key of a user who has it."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			site.Post(t, c.as, "/page").Has(t, 403, "It needs the right apikeys.read.", c.want)
 		})
 	}
 }

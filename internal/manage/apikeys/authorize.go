@@ -31,11 +31,22 @@ func (s *Service) authorize(caller manage.Caller, subject v1alpha1.Subject, acti
 	switch {
 	case !isProven(caller):
 		return errUnauthorized
-	case !owns(caller, subject) && !s.administers(caller),
-		!s.isAllowed(caller, subject, action):
+	case !owns(caller, subject) && !s.administers(caller):
 		return manage.Errorf(manage.Forbidden, NotPermitted)
+	case !s.isAllowed(caller, subject, action):
+		return lacks(action)
 	}
 	return nil
+}
+
+func lacks(action string) error {
+	return &manage.Error{Kind: manage.Forbidden, Text: NotPermitted, Right: action}
+}
+
+// MayRead reports whether the caller may list at least its own keys.
+func MayRead(g *gate.Gate, caller manage.Caller) bool {
+	s := New(Config{Gate: g, Verifier: g.Verifier})
+	return s.authorize(caller, s.Visible(caller), ActionRead) == nil
 }
 
 // isAllowed reports whether the caller holds the right. A key needs the right to manage keys, so that a leaked

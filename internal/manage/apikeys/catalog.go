@@ -77,7 +77,7 @@ func (s *Service) authorizeCatalog(caller manage.Caller) error {
 	if !isProven(caller) {
 		return errUnauthorized
 	}
-	return manage.Errorf(manage.Forbidden, NotPermitted)
+	return lacks(ActionWrite)
 }
 
 func roleOf(r *v1alpha1.AccessRole) Role {

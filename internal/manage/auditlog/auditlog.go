@@ -27,7 +27,9 @@ type Page struct {
 }
 
 var (
-	errMayNotRead  = &manage.Error{Kind: manage.Forbidden, Text: "Admin access required"}
+	errMayNotRead = &manage.Error{
+		Kind: manage.Forbidden, Text: "Admin access required", Right: audit.ActionRead,
+	}
 	errUnavailable = manage.Error{Kind: manage.Unavailable, Text: "The server can't do this now"}
 )
 

@@ -51,8 +51,8 @@ func New(c Config) *Service { return &Service{Config: c, queue: newQueue()} }
 
 var (
 	errAnonymous  = &manage.Error{Kind: manage.Unauthorized, Text: "Authentication required"}
-	errMayNotRead = &manage.Error{Kind: manage.Forbidden, Text: "Admin access required"}
-	errMayNotAdd  = &manage.Error{Kind: manage.Forbidden, Text: manage.NotPermitted}
+	errMayNotRead = &manage.Error{Kind: manage.Forbidden, Text: "Admin access required", Right: ActionRead}
+	errMayNotAdd  = &manage.Error{Kind: manage.Forbidden, Text: manage.NotPermitted, Right: ActionWrite}
 	errRefused    = &manage.Error{Kind: manage.Unauthorized, Text: "The key was refused while the body was on its way"}
 )
 

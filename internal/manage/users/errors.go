@@ -10,7 +10,11 @@ import (
 	"keywright.dev/keywright/internal/manage"
 )
 
-var errForbidden = &manage.Error{Kind: manage.Forbidden, Text: "Admin access required"}
+var (
+	errForbidden   = &manage.Error{Kind: manage.Forbidden, Text: "Admin access required"}
+	errMayNotRead  = &manage.Error{Kind: manage.Forbidden, Text: errForbidden.Text, Right: actionRead}
+	errMayNotWrite = &manage.Error{Kind: manage.Forbidden, Text: errForbidden.Text, Right: actionWrite}
+)
 
 // Texts of guards, which pages show before anyone tries.
 const (
@@ -87,7 +91,9 @@ func checkManaged(user *v1alpha1.AdminUser) error {
 }
 
 // isForbidden reports whether the caller lacked the right for the operation.
-func isForbidden(err error) bool { return errors.Is(err, errForbidden) }
+func isForbidden(err error) bool {
+	return errors.Is(err, errForbidden) || errors.Is(err, errMayNotRead) || errors.Is(err, errMayNotWrite)
+}
 
 // maxShown bounds how much of a name is repeated, in bytes.
 const maxShown = 100

@@ -86,10 +86,13 @@ const (
 )
 
 func (s *Service) allow(caller manage.Caller, action string) error {
-	if !s.Gate.May(caller.Caller, access.Request{Action: action, Resource: access.Any}) {
-		return errForbidden
+	switch {
+	case s.Gate.May(caller.Caller, access.Request{Action: action, Resource: access.Any}):
+		return nil
+	case action == actionRead:
+		return errMayNotRead
 	}
-	return nil
+	return errMayNotWrite
 }
 
 // allowAdmin is the rule for making an admin and for issuing an admin's key: both need an admin's own key, its
