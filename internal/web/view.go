@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"keywright.dev/keywright/internal/manage/audit"
 )
 
 //go:embed templates icons/*.svg
@@ -44,7 +46,13 @@ var functions = template.FuncMap{
 	"join":     func(texts []string) string { return strings.Join(texts, ", ") },
 	"count":    count,
 	"number":   Grouped,
+	"outcome":  outcome,
 }
+
+// outcomes are the classes of the badges of audit outcomes.
+var outcomes = map[string]string{audit.Done: "badge-good", audit.Refused: "badge-warn", audit.Failed: "badge-bad"}
+
+func outcome(of string) string { return outcomes[of] }
 
 // icon returns an icon of the folder icons. It is decoration: the text beside it says the same.
 func icon(name string) (template.HTML, error) {
@@ -122,7 +130,8 @@ func timeElement(t time.Time, kind, text string) template.HTML {
 			` UTC">` + text + `</time>`)
 }
 
-// Relative returns the distance of an instant in the largest whole unit: in 3 days, 5 minutes ago, now.
+// Relative returns the distance of an instant in the largest unit that it has two of, rounded: in 3 days, in 24 hours,
+// 5 minutes ago, now. The script has the same rule.
 func Relative(now, at time.Time) string {
 	distance := at.Sub(now)
 	size := distance.Abs()
@@ -133,9 +142,12 @@ func Relative(now, at time.Time) string {
 		{"year", 365 * 24 * time.Hour}, {"month", 30 * 24 * time.Hour}, {"day", 24 * time.Hour}, {"hour", time.Hour},
 		{"minute", time.Minute}, {"second", time.Second},
 	} {
-		n := int64(size / unit.size)
-		if n == 0 {
+		if size < 2*unit.size && unit.size > time.Second {
 			continue
+		}
+		n := int64(size.Round(unit.size) / unit.size)
+		if n == 0 {
+			break
 		}
 		text := count(n, unit.name)
 		if distance > 0 {

@@ -286,10 +286,14 @@ func TestNotice_IsShownOnceAndHasFixedTexts(t *testing.T) {
 }
 
 func TestRelative(t *testing.T) {
+	const day = 24 * time.Hour
 	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	for distance, want := range map[time.Duration]string{
-		0: "now", 90 * time.Second: "in 1 minute", -59 * time.Second: "59 seconds ago", 25 * time.Hour: "in 1 day",
-		-400 * 24 * time.Hour: "1 year ago", 59 * 24 * time.Hour: "in 1 month",
+		0: "now", 400 * time.Millisecond: "now", time.Second: "in 1 second", 90 * time.Second: "in 90 seconds",
+		-59 * time.Second: "59 seconds ago", time.Hour - time.Second: "in 60 minutes", time.Hour: "in 60 minutes",
+		day - time.Second: "in 24 hours", day: "in 24 hours", 25 * time.Hour: "in 25 hours", -2 * day: "2 days ago",
+		7*day - time.Second: "in 7 days", 30*day - time.Second: "in 30 days", 30 * day: "in 30 days", -59 * day: "59 days ago",
+		90*day - time.Second: "in 3 months", 365*day - time.Second: "in 12 months", -800 * day: "2 years ago",
 	} {
 		if got := web.Relative(now, now.Add(distance)); got != want {
 			t.Errorf("%s: %s", distance, got)

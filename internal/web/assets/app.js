@@ -16,12 +16,14 @@ const exactTime = new Intl.DateTimeFormat(undefined, {dateStyle: "full", timeSty
 const relative = new Intl.RelativeTimeFormat("en", {numeric: "always"});
 const units = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
-// distance returns how far an instant is, in the largest whole unit.
+// distance returns how far an instant is, in the largest unit that it has two of, rounded. The server has the same rule.
 function distance(seconds) {
+  const far = Math.abs(seconds);
   for (const [unit, size] of units) {
-    if (Math.abs(seconds) >= size) return relative.format(Math.trunc(seconds / size), unit);
+    if (far < 2 * size && size > 1) continue;
+    const n = Math.round(far / size);
+    return n === 0 ? "now" : relative.format(seconds < 0 ? -n : n, unit);
   }
-  return "now";
 }
 
 // The server's clock decides when a key ends: the page counts from the Date of its own load.

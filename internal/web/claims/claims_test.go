@@ -91,7 +91,7 @@ func TestClaim_ShowsTheKeyOnceAndOnlyAfterThePost(t *testing.T) {
 	s.Get(t, pagekit.Anonymous, "/claim").Has(t, http.StatusOK, "Paste the whole link")
 	// A pasted link counts as its token.
 	looked := s.Post(t, pagekit.Anonymous, "/claim/look", "token", " https://keys.example.com/claim#"+token+"\n")
-	looked.Has(t, http.StatusOK, script, "Account/ci", "Show my key", "in 1 day")
+	looked.Has(t, http.StatusOK, script, "Account/ci", "Show my key", "in 24 hours")
 	if looked.Value("token") != token || len(s.Writes()) != before {
 		t.Errorf("the form has %q, writes %q", looked.Value("token"), s.Writes()[before:])
 	}

@@ -49,8 +49,6 @@ type auditPage struct {
 type auditEntry struct {
 	audit.Entry
 	ActorPath, TargetPath, ActionPath, FromPath string
-	// Level is the class of the badge of the outcome.
-	Level string
 	// Times says how many operations the entry stands for, if there are several.
 	Times string
 }
@@ -96,8 +94,6 @@ func (a *auditPage) fill(entries []audit.Entry, next int64) {
 	}
 }
 
-var levels = map[string]string{audit.Done: "badge-good", audit.Refused: "badge-warn", audit.Failed: "badge-bad"}
-
 func entryOf(e *audit.Entry) auditEntry {
 	only := func(name, value string) string {
 		if value == "" {
@@ -111,7 +107,7 @@ func entryOf(e *audit.Entry) auditEntry {
 	}
 	return auditEntry{
 		Times: times, Entry: *e, ActorPath: only(paramActor, e.Actor), TargetPath: only(paramTarget, e.Target),
-		ActionPath: only(paramAction, e.Action), FromPath: only(paramFrom, e.From), Level: levels[e.Outcome],
+		ActionPath: only(paramAction, e.Action), FromPath: only(paramFrom, e.From),
 	}
 }
 
