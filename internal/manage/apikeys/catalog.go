@@ -14,11 +14,21 @@ import (
 	"keywright.dev/keywright/internal/manage/audit"
 )
 
-// management lists the actions of management.
-var management = []string{
-	ActionRead, ActionRenewSelf, ActionWrite, audit.ActionRead, "keys.introspect", "usage.read", "usage.write",
-	"users.read", "users.write",
+// management are the actions of management, with what each allows.
+var management = map[string]string{
+	ActionRead:        "lists API keys",
+	ActionRenewSelf:   "lets the key rotate itself, and nothing else",
+	ActionWrite:       "creates, changes and deletes API keys",
+	audit.ActionRead:  "reads the audit trail",
+	"keys.introspect": "asks whether other keys are accepted, as gateways do",
+	"usage.read":      "reads the token usage of everyone",
+	"usage.write":     "reports token usage",
+	"users.read":      "lists users",
+	"users.write":     "changes users",
 }
+
+// Explain returns what an action of management allows, in a few words, and "" for another action.
+func Explain(action string) string { return management[action] }
 
 // Catalog lists the rights that can be given to keys.
 type Catalog struct {
@@ -38,6 +48,16 @@ type Role struct {
 	MaxTTL time.Duration
 }
 
+// RolesWith returns the names of the roles that allow an action by its name.
+func (c *Catalog) RolesWith(action string) (names []string) {
+	for i := range c.Roles {
+		if slices.Contains(allowedBy(c.Roles[i].Permissions), action) {
+			names = append(names, c.Roles[i].Name)
+		}
+	}
+	return names
+}
+
 // Catalog returns the catalog. The caller must be allowed to read or write keys, at least its own.
 func (s *Service) Catalog(ctx context.Context, caller manage.Caller) (*Catalog, error) {
 	if err := s.authorizeCatalog(caller); err != nil {
@@ -48,13 +68,13 @@ func (s *Service) Catalog(ctx context.Context, caller manage.Caller) (*Catalog, 
 		return nil, s.toError(ctx, err)
 	}
 	actions, scopes := map[string]bool{}, map[string]bool{}
-	for _, action := range slices.Concat(management, s.Actions()) {
+	for _, action := range slices.AppendSeq(slices.Clone(s.Actions()), maps.Keys(management)) {
 		actions[action], scopes[action] = true, true
 	}
 	roles := make([]Role, 0, len(live))
 	for i := range live {
 		roles = append(roles, roleOf(&live[i]))
-		for _, action := range allowedBy(&live[i]) {
+		for _, action := range allowedBy(live[i].Spec.Permissions) {
 			scopes[action] = true
 		}
 	}
@@ -87,10 +107,10 @@ func roleOf(r *v1alpha1.AccessRole) Role {
 	}
 }
 
-// allowedBy returns the actions that a role allows by name.
-func allowedBy(r *v1alpha1.AccessRole) (actions []string) {
-	for i := range r.Spec.Permissions {
-		p := &r.Spec.Permissions[i]
+// allowedBy returns the actions that permissions allow by name.
+func allowedBy(permissions []v1alpha1.Permission) (actions []string) {
+	for i := range permissions {
+		p := &permissions[i]
 		if p.Effect != v1alpha1.EffectAllow {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/auth/access"
@@ -25,6 +26,10 @@ type Facts struct {
 	Record *v1alpha1.APIKey
 	// Overlapping are the earlier keys that are accepted beside the current one, the newest first.
 	Overlapping []lifecycle.Key
+	// Overlap is how long the spec keeps the current key accepted after a rotation; empty: not at all. MostOverlap is the
+	// longest that a rotation may ask for.
+	Overlap     v1alpha1.Duration
+	MostOverlap time.Duration
 	// Permissions are what the key was given, DENY included, and MissingRoles those that do not exist: while there are
 	// any, the key may do nothing.
 	Permissions  []access.Held
@@ -63,6 +68,7 @@ func (s *Service) Facts(
 		return nil, err
 	}
 	f := &Facts{Key: *view, Record: k, Overlapping: s.overlapping(k), Owner: s.ceilingOf(k)}
+	f.setOverlap(k)
 	rights := convert.Rights(k)
 	f.Permissions, f.MissingRoles = s.Verifier.Held(&rights)
 	f.Budgets = book.Lines(s.Verifier.AccountsOf(f.ID, f.Roles), s.Now())
@@ -76,6 +82,17 @@ func (s *Service) Facts(
 		return nil, s.toError(ctx, databaseDown(err))
 	}
 	return f, nil
+}
+
+func (f *Facts) setOverlap(k *v1alpha1.APIKey) {
+	spec := convert.Spec(k)
+	if spec.Overlap > 0 {
+		f.Overlap = convert.DurationOf(spec.Overlap)
+	}
+	f.MostOverlap = MaxOverlap
+	if !spec.OverlapPerRotation {
+		f.MostOverlap = spec.Overlap
+	}
 }
 
 // AddressUses returns from which addresses a key was used on which day, the latest first.

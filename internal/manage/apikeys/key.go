@@ -66,6 +66,9 @@ type Issued struct {
 	Key
 	// Token is empty when the operator delivers the key in Key.Secret.
 	Token manage.Secret
+	// PreviousEnds is when the key that a rotation has replaced ends, or has ended. It is zero without such a key, and
+	// where the operator rotates later.
+	PreviousEnds time.Time
 }
 
 func issuedKey(k Key, plaintext string) *Issued {

@@ -19,7 +19,7 @@ type Rotation struct {
 	// KeyID is the key id of the key that the caller takes for the current one. Another current key is a conflict, so
 	// that a request which is sent twice rotates once. It may be empty.
 	KeyID string
-	// Overlap is how long the present key is accepted beside its successor, in whole seconds up to MaxOverlap, and no
+	// Overlap is how long the current key is accepted beside its successor, in whole seconds up to MaxOverlap, and no
 	// longer than spec.rotation.overlap if the spec has it. Nil: as the spec says.
 	Overlap *time.Duration
 }
@@ -66,6 +66,7 @@ func (op *operation) rotate(ctx context.Context, id string, read manage.Read[*Ro
 	if k.Spec.Delivery != v1alpha1.DeliveryResponse {
 		return op.requestRotation(ctx, k)
 	}
+	previous := currentOf(k)
 	secret, err := op.Store.Generate()
 	if err != nil {
 		return nil, err
@@ -86,7 +87,21 @@ func (op *operation) rotate(ctx context.Context, id string, read manage.Read[*Ro
 		op.detail += " overlap " + string(convert.DurationOf(overlap))
 	}
 	op.event(k, v1alpha1.EventKeyRotated, "Rotated")
-	return op.issued(ctx, k, secret.Plaintext)
+	issued, err := op.issued(ctx, k, secret.Plaintext)
+	if err == nil && previous != nil {
+		issued.PreviousEnds = op.endOfPrevious(k, previous.ID)
+	}
+	return issued, err
+}
+
+// endOfPrevious returns when the key with an id, which has a successor now, ends. It has ended if it is not recorded.
+func (op *operation) endOfPrevious(k *v1alpha1.APIKey, id string) time.Time {
+	for _, one := range convert.Keys(k.Status.Keys) {
+		if one.ID == id && one.State == lifecycle.StateOverlapping {
+			return one.ExpiresAt
+		}
+	}
+	return op.Now()
 }
 
 // overlapOf returns how long the present key of k is accepted beside its successor.

@@ -21,7 +21,7 @@ const (
 	remove  = "delete"
 )
 
-// overlaps are how long the present key is accepted after a rotation, by the values of the form.
+// overlaps are how long the current key is accepted after a rotation, by the values of the form.
 var overlaps = map[string]*time.Duration{
 	"": nil, "0": new(time.Duration(0)), "1h": new(time.Hour), "24h": new(apikeys.MaxOverlap),
 }
@@ -60,6 +60,9 @@ func (p *keyPages) actionsFor(caller manage.Caller, f *apikeys.Facts) (all []web
 	return all, nil
 }
 
+// whyRevoked is why nothing but deletion is possible.
+const whyRevoked = "It is revoked"
+
 // stateAfter is the state that an action gives a key.
 var stateAfter = map[string]v1alpha1.State{
 	disable: v1alpha1.StateDisabled, enable: v1alpha1.StateActive, revoke: v1alpha1.StateRevoked,
@@ -87,7 +90,7 @@ func (p *keyPages) whyNot(caller manage.Caller, f *apikeys.Facts, action string)
 	case f.Source == apikeys.FromManifest && action != rotate:
 		return "It comes from a manifest"
 	case f.Revoked && action != remove:
-		return "It is revoked"
+		return whyRevoked
 	}
 	return ""
 }
@@ -98,14 +101,26 @@ func rotation(f *apikeys.Facts) web.Action {
 		Text: "A new key is issued and shown once. The lifetime of the key starts again.",
 	}
 	if f.Secret != nil {
-		a.Text = "The operator issues a new key into Secret " + f.Secret.String() +
-			", and the present one ends after its overlap."
+		ends := "at once"
+		if f.Overlap != "" {
+			ends = "after its overlap of " + string(f.Overlap)
+		}
+		a.Text = "The operator issues a new key into Secret " + f.Secret.String() + ", and the current one ends " + ends + "."
 		return a
 	}
-	a.Choice, a.ChoiceLabel = "overlap", "When does the present key end?"
+	a.Choice, a.ChoiceLabel = "overlap", "When does the current key end?"
 	a.Choices = []web.Choice{
-		{Value: "0", Text: "At once", IsChosen: true}, {Value: "1h", Text: "In an hour"}, {Value: "24h", Text: "In a day"},
-		{Value: "", Text: "As its specification says"},
+		{Value: "0", Text: "At once: callers with the current key fail at once", IsChosen: f.Overlap == ""},
+	}
+	for _, choice := range []web.Choice{{Value: "1h", Text: "In an hour"}, {Value: "24h", Text: "In a day"}} {
+		if *overlaps[choice.Value] <= f.MostOverlap {
+			a.Choices = append(a.Choices, choice)
+		}
+	}
+	if f.Overlap != "" {
+		a.Choices = append(a.Choices, web.Choice{
+			Text: "As the key's settings say (" + string(f.Overlap) + ")", IsChosen: true,
+		})
 	}
 	return a
 }

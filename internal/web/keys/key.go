@@ -4,6 +4,7 @@ import (
 	"embed"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"keywright.dev/keywright/api/v1alpha1"
@@ -87,6 +88,10 @@ func (p *keyPages) show(c *httpapi.Call) {
 	if page.Actions, err = p.actionsFor(caller, facts); err != nil {
 		web.Fail(c, err)
 		return
+	}
+	if facts.Revoked {
+		// The text of the state says it, once for all of them.
+		page.Actions = slices.DeleteFunc(page.Actions, func(a web.Action) bool { return a.WhyNot == whyRevoked })
 	}
 	if page.YAML, err = manifest.Of(facts.Record); err != nil {
 		web.Fail(c, err)

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/PuerkitoBio/goquery"
+
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/manage/lastuse"
@@ -147,7 +149,8 @@ func TestKey_ActionsHavePages(t *testing.T) {
 	if r.Find(`form[method="post"][action="`+made+`/revoke"] input[name="confirm"]`).Length() != 1 {
 		t.Error(r.Body)
 	}
-	site.Get(t, pagekit.Alice, made+"/rotate").Has(t, 200, "When does the present key end?", "At once", "In a day")
+	site.Get(t, pagekit.Alice, made+"/rotate").Has(t, 200, "When does the current key end?",
+		"At once: callers with the current key fail at once", "In a day")
 	site.Get(t, pagekit.Alice, git+"/rotate").Has(t, 200, "The operator issues a new key into Secret team/git-api-key")
 	site.Get(t, pagekit.Alice, made+"/unknown").Has(t, 404, "This address has no page")
 }
@@ -155,7 +158,7 @@ func TestKey_ActionsHavePages(t *testing.T) {
 func TestKey_RotatesAndShowsKeyOnce(t *testing.T) {
 	site := newSite(t)
 	r := site.Post(t, pagekit.Alice, made+"/rotate", "overlap", "0", "shown", shownBy(t, site, made))
-	r.Has(t, 200, "Save this key now")
+	r.Has(t, 200, "Save this key now", "The old key has ended: callers with it fail now.")
 	token := r.Find("code.secret").Text()
 	if !site.May(token, "certs.read", "*") || r.Header().Get("Cache-Control") != "no-store" {
 		t.Error("the new key is not accepted, or may be stored")
@@ -174,11 +177,12 @@ func TestKey_RotationKeepsChoice(t *testing.T) {
 	if r.Value("reason") != "why" {
 		t.Error("what was typed is gone")
 	}
-	site.Post(t, pagekit.Alice, made+"/rotate", "overlap", "24h", "shown", shown).Has(t, 200, "Save this key now")
+	site.Post(t, pagekit.Alice, made+"/rotate", "overlap", "24h", "shown", shown).
+		Has(t, 200, "Save this key now", "ends in 24 hours (2030-01-02 00:00 UTC)")
 	if !site.May(madeKey, "certs.read", "*") {
-		t.Error("the present key ended although it was to stay for a day")
+		t.Error("the current key ended although it was to stay for a day")
 	}
-	site.Get(t, pagekit.Alice, made).Has(t, 200, "Earlier key", "a-ke… is accepted, too, and ends in 1 day")
+	site.Get(t, pagekit.Alice, made).Has(t, 200, "Earlier key", "a-ke… is accepted, too, and ends in 24 hours")
 	// The same form, sent twice, rotates once.
 	r = site.Post(t, pagekit.Alice, made+"/rotate", "overlap", "1h", "shown", shown)
 	r.Has(t, 409, "was rotated")
@@ -186,6 +190,42 @@ func TestKey_RotationKeepsChoice(t *testing.T) {
 		t.Error("the choice is gone")
 	}
 	site.Post(t, pagekit.Alice, made+"/rotate", "overlap", "0", "shown", "x").Has(t, 400)
+}
+
+// The form offers the overlaps that a rotation may have, and the one of the spec first.
+func TestKey_RotationOffersOverlaps(t *testing.T) {
+	for name, c := range map[string]struct {
+		overlap        string
+		chosen, values string
+	}{
+		"none in the spec": {"", "0", "0 1h 24h"},
+		"in the spec":      {"2h", "", "0 1h "},
+		"none at all":      {"0s", "0", "0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			site := newSite(t)
+			site.PutKey("overlapping", ci, "a-key-with-an-overlap-of-its-own", func(k *v1alpha1.APIKey) {
+				k.Spec.Delivery = v1alpha1.DeliveryResponse
+				if c.overlap != "" {
+					k.Spec.Rotation = &v1alpha1.Rotation{Overlap: new(v1alpha1.Duration(c.overlap))}
+				}
+			})
+			r := site.Get(t, pagekit.Alice, "/keys/uid-of-overlapping/rotate")
+			var values []string
+			r.Find(`[name="overlap"]`).Each(func(_ int, s *goquery.Selection) {
+				values = append(values, s.AttrOr("value", "?"))
+			})
+			if got := strings.Join(values, " "); got != c.values {
+				t.Errorf("offers %q, want %q", got, c.values)
+			}
+			if got := r.Find(`[name="overlap"][checked]`).AttrOr("value", "?"); got != c.chosen {
+				t.Errorf("%q is chosen, want %q", got, c.chosen)
+			}
+			if c.chosen == "" {
+				r.Has(t, 200, "As the key's settings say (2h)")
+			}
+		})
+	}
 }
 
 // shownBy returns the id of the current key that the page of a key showed.
@@ -229,7 +269,12 @@ func TestKey_RevokesAndDeletesWhenNameIsTyped(t *testing.T) {
 		}
 	}
 	site.Post(t, pagekit.Alice, made+"/revoke", "confirm", script).Leads(t, made)
-	site.Get(t, pagekit.Alice, made).Has(t, 200, "revoked", "refused for good")
+	r := site.Get(t, pagekit.Alice, made)
+	r.Has(t, 200, "revoked", "refused for good: it can only be deleted")
+	if got := r.Find(`section[aria-label="Changes"] .button`).First(); got.Text() != "Delete" ||
+		r.Find(`[aria-disabled="true"]`).Length() > 0 {
+		t.Error("the page of a revoked key offers changes: ", r.Main())
+	}
 	site.Post(t, pagekit.Alice, made+"/rotate", "overlap", "0").Has(t, 409, "revoked")
 	site.Post(t, pagekit.Alice, made+"/delete", "confirm", script).Leads(t, "/keys")
 	site.Get(t, pagekit.Alice, made).Has(t, 404)

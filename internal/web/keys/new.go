@@ -353,10 +353,20 @@ func (f *newForm) Actions() []option {
 	return f.choices(fieldAction, option{Value: "Deny", Text: "Refuse requests"}, option{Value: "Warn", Text: "Only warn"})
 }
 
+// scopeChoice is a scope of the catalogue, with what it allows or where it comes from. Text may be empty.
+type scopeChoice struct {
+	Name, Text string
+	Selected   bool
+}
+
 // Scopes are those of the catalogue.
-func (f *newForm) Scopes() (all []option) {
+func (f *newForm) Scopes() (all []scopeChoice) {
 	for _, scope := range f.Catalog.Scopes {
-		all = append(all, option{scope, scope, slices.Contains(f.values[apikeys.FieldScopes], scope)})
+		text := apikeys.Explain(scope)
+		if roles := f.Catalog.RolesWith(scope); text == "" && len(roles) > 0 {
+			text = "an action of AccessRole " + strings.Join(roles, ", ")
+		}
+		all = append(all, scopeChoice{scope, text, slices.Contains(f.values[apikeys.FieldScopes], scope)})
 	}
 	return all
 }
