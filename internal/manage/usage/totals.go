@@ -53,6 +53,12 @@ func Sum[N ~int64](a, b N) N {
 // All returns the sum of the four disjoint counts.
 func (t *Tokens) All() int64 { return Sum(Sum(t.Input, t.Output), Sum(t.CacheRead, t.CacheWrite)) }
 
+// Total returns total_tokens of records and reports: input and output, without cached tokens.
+func (t *Tokens) Total() int64 { return Sum(t.Input, t.Output) }
+
+// Cached returns the tokens that were read from a cache or written to one.
+func (t *Tokens) Cached() int64 { return Sum(t.CacheRead, t.CacheWrite) }
+
 // SortLines sorts as Report documents.
 func SortLines(lines []Line) {
 	slices.SortFunc(lines, func(a, b Line) int {

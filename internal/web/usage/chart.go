@@ -63,7 +63,7 @@ func noteOf(unknown int64) string {
 func valueOf(t *usage.Totals, show string) float64 {
 	switch {
 	case show == showTokens:
-		return float64(t.All())
+		return float64(t.Total())
 	case show == showCalls:
 		return float64(t.Calls)
 	case t.Cost == nil:

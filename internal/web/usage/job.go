@@ -10,9 +10,11 @@ import (
 
 // jobPage is the data of /usage/jobs/{job}.
 type jobPage struct {
-	Name     string
-	Totals   usage.Totals
+	Name   string
+	Totals usage.Totals
+	// Tokens are input and output, and Cached those besides that were read from a cache or written to one.
 	Tokens   int64
+	Cached   int64
 	Cost     cost
 	Unpriced string
 	Calls    []call
@@ -42,7 +44,8 @@ func (p *pages) job(c *httpapi.Call) {
 		one := usage.TotalsOf(&job.Records[i])
 		shown.Totals.Add(&one)
 	}
-	shown.Tokens, shown.Cost, shown.Unpriced = shown.Totals.All(), costOf(&shown.Totals), unpriced(&shown.Totals)
+	shown.Tokens, shown.Cached = shown.Totals.Total(), shown.Totals.Cached()
+	shown.Cost, shown.Unpriced = costOf(&shown.Totals), unpriced(&shown.Totals)
 	from, to := shown.Pager.set(len(job.Records), pageOf(c.R.URL.Query().Get(paramPage)), func(page string) string {
 		return jobPath(name) + "?page=" + page
 	})

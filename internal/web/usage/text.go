@@ -57,14 +57,16 @@ type card struct {
 	Title, Path   string
 	Cost          cost
 	Calls, Tokens int64
-	Unpriced      string
+	// Cached are the tokens besides that were read from a cache or written to one.
+	Cached   int64
+	Unpriced string
 }
 
 func cardsOf(s *tokenusage.Summary) []card {
 	one := func(title, days string, t *usage.Totals) card {
 		return card{
 			Title: title, Path: "/usage?" + url.Values{paramPeriod: {days}}.Encode(), Cost: costOf(t), Calls: t.Calls,
-			Tokens: t.All(), Unpriced: unpriced(t),
+			Tokens: t.Total(), Cached: t.Cached(), Unpriced: unpriced(t),
 		}
 	}
 	return []card{

@@ -103,7 +103,7 @@ func TestUsage_ShowsCardsTopsChartAndReport(t *testing.T) {
 		e.call("4", func(r *usage.Record) { r.At, r.Cost = r.At.AddDate(0, 0, -20), new(usage.Money(1)) }))
 	r := e.Get(t, pagekit.Alice, "/usage")
 	r.Has(t, 200,
-		"Today $1.50 2 calls · 2,468 tokens without 1 call of unknown price", "Last 7 days $3.00 3 calls",
+		"Today $1.50 2 calls · 2,400 tokens · 68 cached without 1 call of unknown price", "Last 7 days $3.00 3 calls",
 		"Last 30 days $3.00",
 		"acme / large", "nightly", "1 call has no known price, and is left out.")
 	if got := cells(r, "Model"); !slices.Equal(got, []string{"acme / large", "acme / new"}) {
