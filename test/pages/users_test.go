@@ -153,9 +153,9 @@ func usersFilters(f *flow) {
 	alice := f.signedIn("alice", f.AliceKey)
 	alice.Open(f.ServerURL + "/users")
 	alice.Choose("Role", "admin")
-	alice.Choose("Source", "manifest")
-	alice.Follow("button", "Show")
-	alice.Row("Bob.Stone").Shows("admin", "manifest")
+	alice.Choose("Source", "Manifest")
+	alice.Follow("button", "Filter")
+	alice.Row("Bob.Stone").Shows("admin", "Manifest")
 	alice.Main().HasNo("link", "marta")
 	if url := alice.URL(); !strings.Contains(url, "role=admin") || !strings.Contains(url, "source=manifest") {
 		f.Errorf("the address is %s", url)

@@ -84,6 +84,14 @@ func (h *Holding) without(r boundRole) *Holding {
 // MayOwnKeys reports whether the user may own keys: false only if every binding of the user denies it.
 func (h *Holding) MayOwnKeys() bool { return h == nil || h.mayOwnKeys }
 
+// Names returns the names of the bound roles, sorted. Those of roles that do not exist are among them.
+func (h *Holding) Names() []string {
+	if h == nil {
+		return nil
+	}
+	return h.roles
+}
+
 // holdings returns the holding of every user that a binding lists, by the folded name.
 func holdings(bindings map[string]Binding) map[string]*Holding {
 	bound := map[string][]boundRole{}

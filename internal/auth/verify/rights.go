@@ -92,6 +92,11 @@ func (v *Verifier) limit(roles *access.Roles, username string) *access.Grant {
 	return &limit
 }
 
+// RolesOf returns the names of the AccessRoles that are bound to a user, sorted. The caller must not change them.
+func (v *Verifier) RolesOf(username string) []string {
+	return v.index.roles.Load().Holding(username).Names()
+}
+
 // MayOwnKeys reports whether a user may own keys: false only if every binding of the user denies it.
 func (v *Verifier) MayOwnKeys(username string) bool { return v.index.roles.Load().MayOwnKeys(username) }
 

@@ -21,6 +21,8 @@ type Facts struct {
 	Last bool
 	// APIKeys counts the APIKeys that end with the user.
 	APIKeys int
+	// AccessRoles are the names of those that are bound to the username, sorted.
+	AccessRoles []string
 	// Addresses are the uses of the user's own key by address and day, the latest first.
 	Addresses []lastuse.AddressUse
 	// Entries are the latest audit entries about the user, newest first. They are nil for a caller who may not read the
@@ -45,6 +47,7 @@ func (s *Service) Facts(ctx context.Context, caller manage.Caller, name string) 
 		return nil, failure(err)
 	}
 	f.User, f.APIKeys = one[0], s.Verifier.OwnedKeys(f.Username)
+	f.AccessRoles = s.Verifier.RolesOf(f.Username)
 	if f.Record != nil {
 		if f.Addresses, err = s.Uses.AddressUses(ctx, f.ID); err != nil {
 			return nil, failure(err)

@@ -173,7 +173,7 @@ func (f filter) columns() (all []column) {
 		}
 		all = append(all, one)
 	}
-	return append(all, column{Title: "Key"}, column{Title: "State"})
+	return append(all, column{Title: "Admin key"}, column{Title: "State"})
 }
 
 // renderList shows the list, and above it the form for a new admin.

@@ -292,6 +292,24 @@ func TestUser_ChangesAreShownAsYAML(t *testing.T) {
 	}
 }
 
+// The page of a plain user names the AccessRoles that are bound to the name.
+func TestUser_ShowsAccessRoles(t *testing.T) {
+	site, _ := newSite(t)
+	const none = "none is bound to this name, so API keys of the user may do nothing"
+	site.Get(t, pagekit.Alice, "/users/sam").Has(t, 200, "API keysnone", "AccessRoles"+none)
+	site.Bind("reader", "Sam", v1alpha1.KeysAllowed)
+	site.Bind("short", "sam", v1alpha1.KeysAllowed)
+	r := site.Get(t, pagekit.Alice, "/users/sam")
+	r.Has(t, 200, "AccessRolesreadershort")
+	if strings.Contains(r.Main(), none) {
+		t.Error(r.Main())
+	}
+	if r := site.Get(t, pagekit.Alice, "/users/dana"); strings.Contains(r.Main(), "AccessRoles") {
+		t.Error("the page of an admin says that no role is bound: ", r.Main())
+	}
+	site.Get(t, pagekit.Alice, "/users/dana").Has(t, 200, "API keys1 key, which ends if the user is deleted")
+}
+
 // What is known not to be possible says so, in the words of the use case, which refuses it as well.
 func TestUser_GuardsAreShownAndHold(t *testing.T) {
 	site, _ := newSite(t)
