@@ -36,6 +36,8 @@ type Key struct {
 	Secret       *Reference      `json:"secret"`
 	// Token is the key itself, only in the reply that creates or rotates it.
 	Token string `json:"token,omitempty"`
+	// PreviousEndsAt is when the key that a rotation has replaced ends or has ended, only in its reply.
+	PreviousEndsAt *string `json:"previous_ends_at,omitempty"`
 }
 
 // KeyBudget limits what AI calls of a key may cost, or how many tokens they may use, in each period.

@@ -18,7 +18,11 @@ import (
 const progressAfter = time.Second
 
 // bulk are the flags of commands that change something.
-type bulk struct{ whatIf, confirm, force bool }
+type bulk struct {
+	whatIf, confirm, force bool
+	// name is a pattern that chooses keys instead of ids.
+	name string
+}
 
 // addTo adds the flags. asks is true for commands that ask unless --force is given.
 func (b *bulk) addTo(c *cobra.Command, asks bool) {
@@ -29,6 +33,11 @@ func (b *bulk) addTo(c *cobra.Command, asks bool) {
 		return
 	}
 	c.Flags().BoolVar(&b.confirm, "confirm", false, "ask before each change")
+}
+
+// addName adds the flag that chooses keys by a pattern of names.
+func (b *bulk) addName(c *cobra.Command) {
+	c.Flags().StringVar(&b.name, "name", "", "the keys with such a name, instead of ids: 'CI*'")
 }
 
 // ask reports whether to do something: not with --what-if, and not when the answer is no.

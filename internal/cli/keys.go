@@ -19,8 +19,8 @@ import (
 func (a *App) keysCommand() *cobra.Command {
 	keys := console.Group(&cobra.Command{Use: "keys", Short: "Manage API keys."})
 	keys.AddCommand(
-		a.getKeysCommand(), a.newKeyCommand(), a.setKeysCommand(), a.rotateKeysCommand(), a.removeKeysCommand(),
-		a.identifyCommand(),
+		a.getKeysCommand(), a.newKeyCommand(), a.setKeysCommand(), a.rotateKeysCommand(), a.revokeKeysCommand(),
+		a.removeKeysCommand(), a.identifyCommand(),
 	)
 	return keys
 }
@@ -106,10 +106,12 @@ func (a *App) listKeys(ctx context.Context, filter apiclient.KeyFilter, watch bo
 			}
 		}
 		if !found && !watch && filter.Name != "" {
-			yield(nil, fmt.Errorf("no key has a name like %q", filter.Name))
+			yield(nil, noKeyLike(filter.Name))
 		}
 	})
 }
+
+func noKeyLike(name string) error { return fmt.Errorf("no key has a name like %q", name) }
 
 func checkSubject(subject string) error {
 	if subject == "" {

@@ -31,11 +31,7 @@ func (a *App) apply(ctx context.Context, args []string, b *bulk, ch change) erro
 	if slices.Contains(args, "-") && b.confirm && !b.force && !b.whatIf && !a.flags.curl {
 		return console.Usagef("the ids come from stdin, where the answers would: give --force")
 	}
-	ids, err := a.ids(args)
-	if err != nil {
-		return err
-	}
-	client, err := a.client(ctx)
+	ids, client, err := a.chosen(ctx, args, b.name)
 	if err != nil {
 		return err
 	}
@@ -60,6 +56,32 @@ func (a *App) apply(ctx context.Context, args []string, b *bulk, ch change) erro
 		work.show, work.closeOutput = p.Print, p.Close
 	}
 	return a.each(ctx, &work)
+}
+
+// chosen returns the ids of the keys to change: those on the command line, or those of the keys with a name.
+func (a *App) chosen(ctx context.Context, args []string, name string) (ids []string, c *apiclient.Client, err error) {
+	switch {
+	case name == "":
+		ids, err = a.ids(args)
+	case len(args) > 0:
+		err = console.Usagef("an id excludes --name")
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if c, err = a.client(ctx); err != nil || name == "" {
+		return ids, c, err
+	}
+	for k, err := range c.Keys(ctx, apiclient.KeyFilter{Name: name}) {
+		if err != nil {
+			return nil, nil, err
+		}
+		ids = append(ids, k.ID)
+	}
+	if len(ids) == 0 {
+		return nil, nil, noKeyLike(name)
+	}
+	return ids, c, nil
 }
 
 func (a *App) setKeysCommand() *cobra.Command {
@@ -116,15 +138,17 @@ func (a *App) rotateKeysCommand() *cobra.Command {
 	var b bulk
 	var overlap string
 	c := &cobra.Command{
-		Use:   "rotate ID...",
+		Use:   "rotate [ID... | --name PATTERN]",
 		Short: "Give keys a new token, and print it once. The old one ends at once, or after the overlap.",
 		Example: `  keywright keys rotate $ID
   keywright keys rotate $ID --overlap 1h
-  keywright keys rotate $ID -o key > new.key`,
+  keywright keys rotate $ID -o key > new.key
+  keywright keys rotate --name 'CI Pipeline v2'`,
 		ValidArgsFunction: a.completeKeys, Annotations: printsKey(),
 	}
 	c.Flags().StringVar(&overlap, "overlap", "", "how long the old token works beside the new one: 1h; at most 24h")
 	b.addTo(c, false)
+	b.addName(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		fields, err := rotationFields(overlap)
 		if err != nil {
@@ -135,11 +159,28 @@ func (a *App) rotateKeysCommand() *cobra.Command {
 			do: func(ctx context.Context, client *apiclient.Client, id string) (*key, error) {
 				return client.RotateKey(ctx, id, fields)
 			},
-			print:     func(k *key) error { return a.printKey("Rotated API key: ", "New API Key", k) },
+			print:     a.printRotated,
 			printsKey: true,
 		})
 	}
 	return c
+}
+
+// printRotated prints a new token, and when the old one ends.
+func (a *App) printRotated(k *key) error {
+	err := a.printKey("Rotated API key: ", "New API Key", k)
+	if err != nil || k.PreviousEndsAt == nil || !a.format.ForPeople() {
+		return err
+	}
+	ends, err := time.Parse(time.RFC3339, *k.PreviousEndsAt)
+	switch {
+	case err != nil:
+	case ends.After(a.Now()):
+		a.Notef("The old key of %s is accepted until %s.", output.Clean(k.Name), output.Clean(*k.PreviousEndsAt))
+	default:
+		a.Notef("The old key of %s has ended: callers with it fail.", output.Clean(k.Name))
+	}
+	return nil
 }
 
 // rotationFields leaves the overlap to the server if none is given.
@@ -154,16 +195,47 @@ func rotationFields(overlap string) (apiclient.KeyFields, error) {
 	return apiclient.KeyFields{"overlap_seconds": int64(d / time.Second)}, nil
 }
 
+func (a *App) revokeKeysCommand() *cobra.Command {
+	var b bulk
+	c := &cobra.Command{
+		Use:   "revoke [ID... | --name PATTERN]",
+		Short: "Refuse keys for good, at once, and keep their objects as the record.",
+		Long: `Refuse keys for good, at once, and keep their objects as the record.
+
+keywright keys set --disable refuses a key until it is enabled, and keywright keys
+remove deletes its object, too.`,
+		Example: `  keywright keys revoke $ID
+  keywright keys revoke --name 'temp-*' --force`,
+		ValidArgsFunction: a.completeKeys,
+	}
+	b.addTo(c, true)
+	b.addName(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		return a.apply(c.Context(), args, &b, change{
+			verb: "revoke",
+			do: func(ctx context.Context, client *apiclient.Client, id string) (*key, error) {
+				return client.ChangeKey(ctx, id, apiclient.KeyFields{"revoked": true})
+			},
+			print: func(k *key) error {
+				a.Printf("Revoked API key: %s (%s)\n", output.Clean(k.Name), k.ID)
+				return nil
+			},
+		})
+	}
+	return c
+}
+
 func (a *App) removeKeysCommand() *cobra.Command {
 	var b bulk
 	c := &cobra.Command{
-		Use: "remove ID...", SuggestFor: []string{"delete", "rm", "revoke"},
+		Use: "remove [ID... | --name PATTERN]", SuggestFor: []string{"delete", "rm"},
 		Short: "Delete keys, at once and for good.",
 		Example: `  keywright keys remove $ID
   keywright keys get --name 'temp-*' -o name | keywright keys remove - --force`,
 		ValidArgsFunction: a.completeKeys,
 	}
 	b.addTo(c, true)
+	b.addName(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		err := a.apply(c.Context(), args, &b, change{
 			verb: "delete",

@@ -127,6 +127,52 @@ func TestKeys_NameInPlaceOfAnID(t *testing.T) {
 	f.expect(t.Context(), t, 0, "No API keys found.\n", "", "keys", "get")
 }
 
+// Keys are chosen by names, too, and each is changed by its id.
+func TestKeysChange_ByName(t *testing.T) {
+	for command, change := range map[string]string{
+		"revoke": "PATCH /apiv1/apikeys/%s", "rotate": "POST /apiv1/apikeys/%s/rotate", "remove": "DELETE /apiv1/apikeys/%s",
+	} {
+		t.Run(command, func(t *testing.T) {
+			f := newFixture(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodGet {
+					writeJSON(w, keyPage("k1", "k2"))
+					return
+				}
+				_, _ = fmt.Fprint(w, `{"data":{"id":"k1","name":"x","token":"the-new-key"}}`)
+			})
+			args := []string{"keys", command, "--name", "CI*"}
+			if command != "rotate" {
+				args = append(args, "--force")
+			}
+			if code := f.Run(t.Context(), args); code != 0 {
+				t.Error(code, f.stderr.String())
+			}
+			want := "GET /apiv1/apikeys, " + fmt.Sprintf(change, "k1") + ", " + fmt.Sprintf(change, "k2")
+			if got := f.asked(); got != want {
+				t.Errorf("asked %s, want %s", got, want)
+			}
+			f.expect(t.Context(), t, 2, "", "Error: an id excludes --name\n", append(args, "k3")...)
+			f.reply = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, keyPage()) }
+			f.expect(t.Context(), t, 1, "", "Error: no key has a name like \"CI*\"\n", args...)
+		})
+	}
+}
+
+// The caller of a rotation learns how long callers with the old one are accepted.
+func TestKeysRotate_ReportsWhenTheOldKeyEnds(t *testing.T) {
+	for ends, note := range map[string]string{
+		`"2030-01-31T13:00:00Z"`: "The old key of x is accepted until 2030-01-31T13:00:00Z.\n",
+		`"2030-01-31T12:00:00Z"`: "The old key of x has ended: callers with it fail.\n",
+		`null`:                   "",
+	} {
+		f := newFixture(t, func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = fmt.Fprint(w, `{"data":{"id":"k1","name":"x","token":"the-new-key","previous_ends_at":`+ends+`}}`)
+		})
+		f.expect(t.Context(), t, 0, "Rotated API key: x (k1)\nNew API Key: the-new-key\n"+
+			"Save this API key now - it cannot be retrieved later.\n", note, "keys", "rotate", "k1")
+	}
+}
+
 // A page is printed before the next is asked for, so that a list needs no more memory than a page.
 func TestKeysGet_PrintsPageAfterPage(t *testing.T) {
 	for _, format := range []string{"table", "json", "yaml", "name", "csv"} {

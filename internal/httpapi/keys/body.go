@@ -2,6 +2,7 @@ package keys
 
 import (
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,6 +26,8 @@ type body struct {
 	ExpiresAt   json.RawMessage `json:"expires_at"`
 	ExpiresIn   json.RawMessage `json:"expires_in_seconds"`
 	Enabled     json.RawMessage `json:"enabled"`
+	// Revoked is for changes only.
+	Revoked json.RawMessage `json:"revoked"`
 }
 
 // Names of fields that package apikeys has no name for.
@@ -50,6 +53,9 @@ func (b *body) wanted() (*apikeys.Wanted, error) {
 		if isNull(*raw) {
 			*raw = nil
 		}
+	}
+	if b.Revoked != nil {
+		return nil, manage.InvalidField(apikeys.FieldRevoked, "is not known")
 	}
 	c, err := b.change()
 	if err != nil {
@@ -85,6 +91,11 @@ func (b *body) change() (*apikeys.Change, error) {
 		TTL:         f.seconds(apikeys.FieldExpiresIn, b.ExpiresIn),
 		NoEnd:       isNull(b.ExpiresAt) || isNull(b.ExpiresIn),
 		Enabled:     f.flag(fieldEnabled, b.Enabled),
+	}
+	if revoked := f.flag(apikeys.FieldRevoked, b.Revoked); revoked != nil {
+		if c.Revoke = *revoked; !c.Revoke {
+			f.refuse(apikeys.FieldRevoked, "must be true: a revoked key is refused for good")
+		}
 	}
 	c.Policy, c.NoPolicy = f.policy(fieldPolicy, b.Policy), isNull(b.Policy)
 	if b.ExpiresAt != nil && b.ExpiresIn != nil {
@@ -192,27 +203,31 @@ func (f *fields) seconds(field string, raw json.RawMessage) time.Duration {
 	if isNull(raw) {
 		return 0
 	}
-	n := value[int64](f, field, raw, "a whole number of seconds")
-	switch {
-	case n == nil:
-		return 0
-	case *n < 1 || *n > most:
-		f.refuse(field, "must be from 1 to 359999999")
+	n := f.wholeSeconds(field, raw, 1, most)
+	if n == nil {
 		return 0
 	}
-	return time.Duration(*n) * time.Second
+	return *n
 }
 
-func (f *fields) overlap(field string, raw json.RawMessage) *time.Duration {
+// wholeSeconds decodes a number of seconds within bounds.
+func (f *fields) wholeSeconds(field string, raw json.RawMessage, least, most int64) *time.Duration {
+	var great json.Number
+	if json.Unmarshal(raw, &great) == nil && great != "" && raw[0] != '"' {
+		if n, err := great.Float64(); err != nil || n < float64(least) || n > float64(most) {
+			f.refuse(field, fmt.Sprintf("must be from %d to %d", least, most))
+			return nil
+		}
+	}
 	n := value[int64](f, field, raw, "a whole number of seconds")
 	if n == nil {
 		return nil
 	}
-	if *n < 0 || *n > int64(apikeys.MaxOverlap/time.Second) {
-		f.refuse(field, "must be from 0 to 86400")
-		return nil
-	}
 	return new(time.Duration(*n) * time.Second)
+}
+
+func (f *fields) overlap(field string, raw json.RawMessage) *time.Duration {
+	return f.wholeSeconds(field, raw, 0, int64(apikeys.MaxOverlap/time.Second))
 }
 
 // budgets decodes budgets as strictly as the body.

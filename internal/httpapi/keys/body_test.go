@@ -60,8 +60,8 @@ func TestBody_Refuses(t *testing.T) {
 		`{"name":"x","expires_at":"9999-12-31T23:59:59-01:00"}`:                            "expires_at: must be before the year 10000",
 		`{"name":"x","expires_in_seconds":"60"}`:                                           seconds,
 		`{"name":"x","expires_in_seconds":1.5}`:                                            seconds,
-		`{"name":"x","expires_in_seconds":1e99}`:                                           seconds,
-		`{"name":"x","expires_in_seconds":99999999999999999999}`:                           seconds,
+		`{"name":"x","expires_in_seconds":1e99}`:                                           bounds,
+		`{"name":"x","expires_in_seconds":99999999999999999999}`:                           bounds,
 		`{"name":"x","expires_in_seconds":0}`:                                              bounds,
 		`{"name":"x","expires_in_seconds":-1}`:                                             bounds,
 		`{"name":"x","expires_in_seconds":360000000}`:                                      bounds,
@@ -73,7 +73,7 @@ func TestBody_Refuses(t *testing.T) {
 		`{"name":"x","budgets":[{"name":"b","usd":1,"period":"Day"}]}`:                     "budgets.usd: must not be a number",
 		`{"name":"x","budgets":[{"name":"b","usd":"1","usd":"2","period":"Day"}]}`:         "budgets[0].usd: is given twice",
 		`{"name":"x","budgets":[{"name":"b","eur":"1","period":"Day"}]}`:                   "budgets[0].eur: is not known",
-		`{"name":"x","budgets":[{"name":"b","tokens":1.5,"period":"Day"}]}`:                "budgets.tokens: must not be a number",
+		`{"name":"x","budgets":[{"name":"b","tokens":1.5,"period":"Day"}]}`:                "budgets.tokens: must be a whole number",
 		`{"name":"x","budgets":[{"name":"b","usd":"0","period":"Day"}]}`:                   "budgets[0].usd: must be an amount above 0 such as 50 or 0.25, with up to 9 digits before the point and 9 after it",
 		`{"name":"x","policy":"{}"}`:                                                       "policy: must be an object",
 		`{"name":"x","policy":[]}`:                                                         "policy: must be an object",
@@ -82,10 +82,16 @@ func TestBody_Refuses(t *testing.T) {
 		`{"name":"x","policy":{"permissions":[{"effect":1}]}}`:                             "policy.permissions.effect: must not be a number",
 		`{"name":"x","policy":{"permissions":[{"condition":{"StringEquals":{"a":"b"}}}]}}`: "policy.permissions[0].condition.StringEquals: is not known",
 	}
-	create := map[string]string{`{}`: "name: is required", `{"name":null}`: "name: is required"}
+	create := map[string]string{
+		`{}`: "name: is required", `{"name":null}`: "name: is required", `{"name":"x","revoked":true}`: "revoked: is not known",
+	}
 	change := map[string]string{
 		`{"name":null}`:    "name: must be a string",
 		`{"enabled":null}`: "enabled: must be true or false",
+		`{"revoked":null}`: "revoked: must be true or false", `{"revoked":1}`: "revoked: must be true or false",
+		`{"revoked":false}`:                          "revoked: must be true: a revoked key is refused for good",
+		`{"revoked":true,"enabled":false}`:           "revoked: excludes other changes: a revoked key stays as it is",
+		`{"name":"x","revoked":true}`:                "revoked: excludes other changes: a revoked key stays as it is",
 		`{"expires_at":null,"expires_in_seconds":5}`: "expires_in_seconds: excludes expires_at: a key ends either at an instant or some time after its issue",
 	}
 	env := newEnv(t)
@@ -107,7 +113,8 @@ func TestBody_Refuses(t *testing.T) {
 		`[]`: "the body must be a JSON object", `{"new_key":"x"}`: "new_key: is not known", `{`: "the body is not JSON",
 		`{"key_id":1}`: "key_id: must be a string", `{"key_id":"x"}`: keyID, `{"key_id":"` + admin + `"}`: keyID,
 		`{"overlap_seconds":"1h"}`: "overlap_seconds: must be a whole number of seconds",
-		`{"overlap_seconds":-1}`:   overlap, `{"overlap_seconds":86401}`: overlap, `{"overlap_seconds":1e99}`: "overlap_seconds: must be a whole number of seconds",
+		`{"overlap_seconds":-1}`:   overlap, `{"overlap_seconds":86401}`: overlap, `{"overlap_seconds":1e99}`: overlap,
+		`{"overlap_seconds":1.5}`: "overlap_seconds: must be a whole number of seconds",
 	})
 	long := `{"name":"` + strings.Repeat("x", 1<<20) + `"}`
 	env.ask(t, admin, "POST", "/apiv1/accounts/lab/apikeys", long).want(t, 413, 4000, "the body is longer than 256 KiB")

@@ -62,6 +62,8 @@ func metadataOf(k *apikeys.Key) metadata {
 type withToken struct {
 	metadata
 	Token string `json:"token,omitempty"`
+	// PreviousEndsAt is when the key that a rotation has replaced ends.
+	PreviousEndsAt *string `json:"previous_ends_at,omitempty"`
 }
 
 type list struct {

@@ -204,5 +204,7 @@ func replyIssued(c *httpapi.Call, status int, issued *apikeys.Issued, err error)
 		fail(c, err)
 		return
 	}
-	reply(c, status, withToken{metadataOf(&issued.Key), issued.Token.Plaintext()})
+	reply(c, status, withToken{
+		metadataOf(&issued.Key), issued.Token.Plaintext(), httpapi.TimeOrNull(issued.PreviousEnds),
+	})
 }

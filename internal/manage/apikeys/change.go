@@ -9,6 +9,7 @@ import (
 	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage"
+	"keywright.dev/keywright/internal/manage/audit"
 )
 
 // Change is what to change of a key. Fields that are nil stay as they are.
@@ -27,6 +28,8 @@ type Change struct {
 	TTL       time.Duration
 	NoEnd     bool
 	Enabled   *bool
+	// Revoke refuses the key for good, as Service.Revoke does. It excludes every other change.
+	Revoke bool
 }
 
 // findOwn authorizes the caller and returns the key if it was created through the API.
@@ -64,6 +67,10 @@ func (op *operation) change(ctx context.Context, id string, read manage.Read[*Ch
 	if err := op.checkChange(ctx, c); err != nil {
 		return nil, err
 	}
+	if c.Revoke {
+		op.action = audit.KeyRevoke
+		return op.revoke(ctx, id)
+	}
 	k, err := op.find(ctx, id)
 	if err != nil {
 		return nil, err
@@ -78,6 +85,7 @@ func (op *operation) change(ctx context.Context, id string, read manage.Read[*Ch
 
 func (op *operation) checkChange(ctx context.Context, c *Change) error {
 	for _, rule := range []func() error{
+		c.checkRevocation,
 		func() error { return ifNamed(c.Name, checkName) },
 		func() error {
 			return ifNamed(c.Description, func(text string) error { return checkText(FieldDescription, text) })
@@ -99,6 +107,13 @@ func (op *operation) checkChange(ctx context.Context, c *Change) error {
 		if err := rule(); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func (c *Change) checkRevocation() error {
+	if c.Revoke && c.named() != "" {
+		return manage.InvalidField(FieldRevoked, "excludes other changes: a revoked key stays as it is")
 	}
 	return nil
 }

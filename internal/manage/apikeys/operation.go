@@ -15,7 +15,7 @@ type operation struct {
 	caller manage.Caller
 	// action is one of package audit.
 	action string
-	// target is the subject until the object is found.
+	// target is the subject until the object is found. It is empty for a subject without a name.
 	target, detail string
 	// subject owns the keys. Errors name fields after its kind.
 	subject v1alpha1.Subject
@@ -27,9 +27,12 @@ type operation struct {
 }
 
 func (s *Service) begin(caller manage.Caller, action string, subject v1alpha1.Subject, id string) *operation {
-	named := v1alpha1.Subject{Kind: subject.Kind, Name: s.redact(subject.Name)}
+	target := ""
+	if subject.Name != "" {
+		target = v1alpha1.Subject{Kind: subject.Kind, Name: s.redact(subject.Name)}.String()
+	}
 	return &operation{
-		Service: s, caller: caller, action: action, target: named.String(), detail: s.redact(id), subject: subject,
+		Service: s, caller: caller, action: action, target: target, detail: s.redact(id), subject: subject,
 		owner: s.ownerOf(subject),
 	}
 }

@@ -87,17 +87,28 @@ func (op *operation) rotate(ctx context.Context, id string, read manage.Read[*Ro
 		op.detail += " overlap " + string(convert.DurationOf(overlap))
 	}
 	op.event(k, v1alpha1.EventKeyRotated, "Rotated")
-	issued, err := op.issued(ctx, k, secret.Plaintext)
-	if err == nil && previous != nil {
-		issued.PreviousEnds = op.endOfPrevious(k, previous.ID)
-	}
-	return issued, err
+	return op.rotated(ctx, k, secret.Plaintext, previous)
 }
 
-// endOfPrevious returns when the key with an id, which has a successor now, ends. It has ended if it is not recorded.
-func (op *operation) endOfPrevious(k *v1alpha1.APIKey, id string) time.Time {
+func (op *operation) rotated(
+	ctx context.Context, k *v1alpha1.APIKey, token string, previous *lifecycle.Key,
+) (*Issued, error) {
+	issued, err := op.issued(ctx, k, token)
+	if err != nil {
+		return nil, err
+	}
+	issued.PreviousEnds = op.endOfPrevious(k, previous)
+	return issued, nil
+}
+
+// endOfPrevious returns when a key of k, which has a successor now, ends. It has ended if it is not recorded any more.
+// previous may be nil.
+func (op *operation) endOfPrevious(k *v1alpha1.APIKey, previous *lifecycle.Key) (none time.Time) {
+	if previous == nil {
+		return none
+	}
 	for _, one := range convert.Keys(k.Status.Keys) {
-		if one.ID == id && one.State == lifecycle.StateOverlapping {
+		if one.ID == previous.ID && one.State == lifecycle.StateOverlapping {
 			return one.ExpiresAt
 		}
 	}

@@ -28,6 +28,7 @@ const (
 	FieldExpiresIn   = "expires_in_seconds"
 	FieldKeyID       = "key_id"
 	FieldOverlap     = "overlap_seconds"
+	FieldRevoked     = "revoked"
 	// FieldOnce is a header.
 	FieldOnce = "Idempotency-Key"
 )
