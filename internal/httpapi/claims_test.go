@@ -101,7 +101,7 @@ func TestClaims_RefuseBadBodies(t *testing.T) {
 		`{"kind":"user","username":"zoe","expires_in_seconds":0}`:                         "expires_in_seconds: must be from 300",
 		`{"kind":"user","username":"zoe","expires_in_seconds":-9223372036854775808}`:      "expires_in_seconds: must be from 300",
 		`{"kind":"user","username":"zoe","expires_in_seconds":604801}`:                    "expires_in_seconds: must be from 300",
-		`{"kind":"user","username":"zoe","expires_in_seconds":1.5}`:                       "expires_in_seconds: must not be a number",
+		`{"kind":"user","username":"zoe","expires_in_seconds":1.5}`:                       "expires_in_seconds: must be a whole number",
 		`{"kind":"key","subject":"User/bob","key":{"name":"x"},"expires_in_seconds":"1"}`: "expires_in_seconds: must not be a string",
 	} {
 		e := newEnv(t)
@@ -111,7 +111,7 @@ func TestClaims_RefuseBadBodies(t *testing.T) {
 		}
 	}
 	for body, status := range map[string]int{
-		``: 400, `{}`: 404, `{"token":1}`: 400, `{"token":""}`: 404, `{"token":"a"}`: 404, `{"token":null}`: 404,
+		``: 400, `{}`: 400, `{"token":1}`: 400, `{"token":""}`: 400, `{"token":"a"}`: 404, `{"token":null}`: 400,
 		`{"token":"` + strings.Repeat("A", 43) + `"}`: 404, `{"token":"` + strings.Repeat("A", 2<<20) + `"}`: 413,
 	} {
 		if got := newEnv(t).ask(t, "", http.MethodPost, "/api/claim", body); got.status != status {
@@ -124,6 +124,12 @@ func TestClaims_RefuseBadBodies(t *testing.T) {
 func TestClaims_LimitGuesses(t *testing.T) {
 	e := newEnv(t)
 	var got outcome
+	for range 30 {
+		// A request without a token does not count as a guess.
+		if got = e.ask(t, "", http.MethodPost, "/api/claim", `{}`); got.status != http.StatusBadRequest {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+	}
 	for range 14 {
 		got = e.ask(t, "", http.MethodPost, "/api/claim", `{"token":"`+strings.Repeat("A", 43)+`"}`)
 	}
@@ -131,7 +137,7 @@ func TestClaims_LimitGuesses(t *testing.T) {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 	e.Pass(time.Hour)
-	if got = e.ask(t, "", http.MethodPost, "/api/claim", `{"token":""}`); got.status != http.StatusNotFound {
+	if got = e.ask(t, "", http.MethodPost, "/api/claim", `{"token":"A"}`); got.status != http.StatusNotFound {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 }

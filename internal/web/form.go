@@ -14,8 +14,11 @@ import (
 	"keywright.dev/keywright/internal/manage"
 )
 
-// maxForm bounds a form, in bytes.
-const maxForm = 64 << 10
+// maxForm bounds a form, in bytes, and maxFields the number of its values.
+const (
+	maxForm   = 64 << 10
+	maxFields = 1000
+)
 
 // Form is what a browser posted. It is never nil.
 type Form struct {
@@ -72,7 +75,11 @@ func parseForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 		}
 		return r.PostForm, manage.Errorf(manage.Invalid, "The form can't be read")
 	}
+	number := 0
 	for _, values := range r.PostForm {
+		if number += len(values); number > maxFields {
+			return url.Values{}, manage.Errorf(manage.Invalid, "The form has more than %d fields", maxFields)
+		}
 		for _, value := range values {
 			if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
 				return url.Values{}, manage.Errorf(manage.Invalid, "The form must be text in UTF-8")

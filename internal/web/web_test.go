@@ -213,7 +213,11 @@ func TestReadForm_Refuses(t *testing.T) {
 		"too long":   {"application/x-www-form-urlencoded", "a=" + strings.Repeat("x", 70_000), "longer than 64 KiB"},
 		"bad escape": {"application/x-www-form-urlencoded", "name=ci&a=%zz", "can't be read"},
 		"not UTF-8":  {"application/x-www-form-urlencoded", "a=%ff", "must be text in UTF-8"},
-		"a NUL":      {"application/x-www-form-urlencoded", "a=%00", "must be text in UTF-8"},
+		"1,001 fields": {
+			"application/x-www-form-urlencoded", strings.Repeat("a=&", 1001), "The form has more than 1000 fields",
+		},
+		"more than Go reads": {"application/x-www-form-urlencoded", strings.Repeat("a&", 20_000), "can't be read"},
+		"a NUL":              {"application/x-www-form-urlencoded", "a=%00", "must be text in UTF-8"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			site := newSite(t, func(call *httpapi.Call) {
@@ -292,7 +296,8 @@ func TestRelative(t *testing.T) {
 		0: "now", 400 * time.Millisecond: "now", time.Second: "in 1 second", 90 * time.Second: "in 90 seconds",
 		-59 * time.Second: "59 seconds ago", time.Hour - time.Second: "in 60 minutes", time.Hour: "in 60 minutes",
 		day - time.Second: "in 24 hours", day: "in 24 hours", 25 * time.Hour: "in 25 hours", -2 * day: "2 days ago",
-		7*day - time.Second: "in 7 days", 30*day - time.Second: "in 30 days", 30 * day: "in 30 days", -59 * day: "59 days ago",
+		7*day - time.Second: "in 7 days", 30*day - time.Second: "in 30 days", 30 * day: "in 30 days",
+		-59 * day:            "59 days ago",
 		90*day - time.Second: "in 3 months", 365*day - time.Second: "in 12 months", -800 * day: "2 years ago",
 	} {
 		if got := web.Relative(now, now.Add(distance)); got != want {

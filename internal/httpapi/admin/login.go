@@ -49,7 +49,8 @@ func (l *loginRoutes) login(c *httpapi.Call) {
 		fail(c, err)
 		return
 	}
-	session, err := l.Begin(c.R.Context(), body.Username, body.APIKey, c.Gate.ClientAddress(c.R))
+	session, err := l.Begin(c.R.Context(), body.Username, body.APIKey, c.Gate.ClientAddress(c.R),
+		credential.Session(c.R.Header))
 	if err != nil {
 		fail(c, err)
 		return

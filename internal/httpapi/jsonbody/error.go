@@ -3,6 +3,10 @@ package jsonbody
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"strconv"
 	"strings"
 )
 
@@ -65,7 +69,20 @@ func unreadable(document []byte, err error) *Error {
 		// An UnmarshalJSON method refused its value. Its error may repeat the value.
 		return &Error{Kind: BadField, Field: "body", Problem: "has a value that can't be read"}
 	}
-	return &Error{Kind: BadField, Field: shown(other.Field), Problem: "must not be " + article(other.Value)}
+	return &Error{Kind: BadField, Field: shown(other.Field), Problem: problemOf(other)}
+}
+
+// problemOf says what a value must be, or must not be.
+func problemOf(e *json.UnmarshalTypeError) string {
+	number, isNumber := strings.CutPrefix(e.Value, "number ")
+	if kind := e.Type.Kind(); !isNumber || kind != reflect.Int && kind != reflect.Int64 {
+		return "must not be " + article(e.Value)
+	}
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil || math.Abs(n) > math.MaxInt64 || !strings.ContainsAny(number, ".eE") {
+		return fmt.Sprintf("must be from %d to %d", math.MinInt64, math.MaxInt64)
+	}
+	return "must be a whole number"
 }
 
 func article(value string) string {

@@ -84,11 +84,15 @@ func TestRead_Refuses(t *testing.T) {
 		"a number for text":   {`{"name":17}`, "", jsonbody.BadField, "name: must not be a number"},
 		"an object for text":  {`{"name":{}}`, "", jsonbody.BadField, "name: must not be an object"},
 		"text for a number":   {`{"count":"3"}`, "", jsonbody.BadField, "count: must not be a string"},
-		"a fraction":          {`{"count":1.5}`, "", jsonbody.BadField, "count: must not be a number"},
-		"a list's entry":      {`{"scopes":[true]}`, "", jsonbody.BadField, "scopes: must not be true or false"},
-		"too long":            {`{"name":"` + strings.Repeat("x", 1<<20) + `"}`, "", jsonbody.TooLong, "the body is longer than 256 KiB"},
-		"deep":                {strings.Repeat(`[`, 100_000), "", jsonbody.NotJSON, "the body is not JSON"},
-		"a long name":         {`{"` + strings.Repeat("x", 1000) + `":1}`, "", jsonbody.BadField, "a field with a long name: is not known"},
+		"a fraction":          {`{"count":1.5}`, "", jsonbody.BadField, "count: must be a whole number"},
+		"a great number": {
+			`{"count":1e30}`, "", jsonbody.BadField,
+			"count: must be from -9223372036854775808 to 9223372036854775807",
+		},
+		"a list's entry": {`{"scopes":[true]}`, "", jsonbody.BadField, "scopes: must not be true or false"},
+		"too long":       {`{"name":"` + strings.Repeat("x", 1<<20) + `"}`, "", jsonbody.TooLong, "the body is longer than 256 KiB"},
+		"deep":           {strings.Repeat(`[`, 100_000), "", jsonbody.NotJSON, "the body is not JSON"},
+		"a long name":    {`{"` + strings.Repeat("x", 1000) + `":1}`, "", jsonbody.BadField, "a field with a long name: is not known"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := read(c.body, c.contentType); err == nil || err.Kind != c.kind || err.Error() != c.text {

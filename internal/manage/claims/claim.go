@@ -28,7 +28,7 @@ const (
 // Look returns what an open link offers. The token is enough: of the caller only the address counts.
 func (s *Service) Look(ctx context.Context, caller manage.Caller, read manage.Read[string]) (*Offer, error) {
 	e := entryOf(caller, audit.ClaimUse)
-	token, err := read.By(s.Gate, caller, errForbidden)
+	token, err := s.tokenOf(caller, read)
 	if err != nil {
 		return nil, err
 	}
@@ -40,11 +40,20 @@ func (s *Service) Look(ctx context.Context, caller manage.Caller, read manage.Re
 	return &offer, nil
 }
 
+// tokenOf reads a token, which may be of no link.
+func (s *Service) tokenOf(caller manage.Caller, read manage.Read[string]) (string, error) {
+	token, err := read.By(s.Gate, caller, errForbidden)
+	if err == nil && token == "" {
+		err = errNoToken
+	}
+	return token, err
+}
+
 // Claim issues the key of an open link, ends the link, and returns the key, this once. The token is enough:
 // of the caller only the address and the reason count.
 func (s *Service) Claim(ctx context.Context, caller manage.Caller, read manage.Read[string]) (*Claimed, error) {
 	e := entryOf(caller, audit.ClaimUse)
-	token, err := read.By(s.Gate, caller, errForbidden)
+	token, err := s.tokenOf(caller, read)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,9 @@ var errNoLink = &manage.Error{
 		"Ask for another",
 }
 
+// errNoToken is the error for a request without a token, which does not count as a guess.
+var errNoToken = &manage.Error{Kind: manage.Invalid, Text: "The token of a claim link is required"}
+
 var errBusy = &manage.Error{
 	Kind: manage.Conflict, Text: "This claim link is in use at this moment: try again in a minute",
 }

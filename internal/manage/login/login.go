@@ -48,8 +48,9 @@ type Session struct {
 }
 
 // Begin begins a session for the owner of a key, from an address. Every wrong name or key has the same error. While the
-// address or the user has too many failures, the error is Busy, with RetryAfter.
-func (s *Service) Begin(ctx context.Context, username, key, address string) (*Session, error) {
+// address or the user has too many failures, the error is Busy, with RetryAfter. former is the session cookie that the
+// client sent, or empty: it is replaced, so that session ends.
+func (s *Service) Begin(ctx context.Context, username, key, address, former string) (*Session, error) {
 	username, key = strings.TrimSpace(username), strings.TrimSpace(key)
 	if username == "" || key == "" {
 		return nil, manage.Errorf(manage.Invalid, "Username and api_key are required")
@@ -65,6 +66,9 @@ func (s *Service) Begin(ctx context.Context, username, key, address string) (*Se
 		return nil, s.refuse(ctx, username, address)
 	}
 	s.Throttle.Succeeded(username, address)
+	if err := s.replace(ctx, former); err != nil {
+		return nil, err
+	}
 	cookie, err := s.Sessions.Begin(ctx, d.Caller.Username, *d.Caller.Digest())
 	if err != nil {
 		return nil, unavailable(err)
@@ -74,6 +78,17 @@ func (s *Service) Begin(ctx context.Context, username, key, address string) (*Se
 		Action: audit.Login, Target: d.Caller.Subject, Outcome: audit.Done,
 	})
 	return &Session{Cookie: cookie, Caller: d.Caller}, nil
+}
+
+// replace ends the former session of a client. The audit entry of the login stands for it.
+func (s *Service) replace(ctx context.Context, former string) error {
+	if former == "" {
+		return nil
+	}
+	if err := s.Sessions.End(ctx, former); err != nil {
+		return unavailable(err)
+	}
+	return nil
 }
 
 // refuse counts and records a failed try.

@@ -30,6 +30,8 @@ type memory struct {
 	fakeobjects.EmptyDatabase
 	usage.Store
 	err error
+	// ended are the cookies of sessions that were ended.
+	ended []string
 }
 
 func (m *memory) Report(context.Context, usage.Query) (*usage.Report, error) {
@@ -43,7 +45,10 @@ func (m *memory) TopJobs(context.Context, time.Time, int) ([]usage.Line, error) 
 func (m *memory) Begin(context.Context, string, pepper.Digest) (string, error) {
 	return "a-new-session", m.err
 }
-func (m *memory) End(context.Context, string) error { return m.err }
+func (m *memory) End(_ context.Context, cookie string) error {
+	m.ended = append(m.ended, cookie)
+	return m.err
+}
 
 func newSite(t *testing.T) (*pagekit.Site, *memory) {
 	t.Helper()
@@ -84,6 +89,19 @@ func TestRegister_SignsIn(t *testing.T) {
 				t.Error(cookies(r))
 			}
 		})
+	}
+}
+
+// The browser replaces its cookie, so the former session could not be ended by its user.
+func TestRegister_EndsFormerSession(t *testing.T) {
+	site, m := newSite(t)
+	site.Post(t, pagekit.Alice, "/register", "username", "alice", "api_key", "wrong").Has(t, 401)
+	if len(m.ended) > 0 {
+		t.Error("a refused sign-in ends ", m.ended)
+	}
+	site.Post(t, pagekit.Alice, "/register", "username", "admin", "api_key", fakeobjects.BootstrapKey).Leads(t, "/")
+	if len(m.ended) != 1 || m.ended[0] != fakeobjects.AliceSession {
+		t.Error("ended ", m.ended)
 	}
 }
 

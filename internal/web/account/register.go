@@ -62,7 +62,8 @@ func (p *pages) save(c *httpapi.Call) {
 		web.SeeOther(c, next, web.NameSaved)
 		return
 	}
-	session, err := p.Login.Begin(c.R.Context(), typed.Username, form.Get("api_key"), c.Gate.ClientAddress(c.R))
+	session, err := p.Login.Begin(c.R.Context(), typed.Username, form.Get("api_key"), c.Gate.ClientAddress(c.R),
+		credential.Session(c.R.Header))
 	var refusal *manage.Error
 	switch {
 	case err == nil:
