@@ -18,7 +18,8 @@ func textOf(_ int, s *goquery.Selection) string { return s.Text() }
 func TestNew_CreatesKeyAndShowsItOnce(t *testing.T) {
 	site := newLists(t)
 	form := site.Get(t, pagekit.Alice, "/keys/new")
-	form.Has(t, 200, "certs.read an action of AccessRole reader", "apikeys.read lists API keys", "reader", "Reads certificates.", "Keys end after 1h0m0s.")
+	form.Has(t, 200, "certs.read an action of AccessRole reader", "apikeys.read lists API keys", "reader",
+		"Reads certificates.", "Keys end after 1h0m0s.")
 	id := form.Value("form_id")
 	fields := []string{
 		"form_id", id, "name", " Nightly ", "description", "a\r\nb", "subject_kind", "Account", "subject_name", "ci",

@@ -15,7 +15,7 @@ var states = map[string]state{
 	"no_key":         {"no key", "badge-warn", "No key has been issued yet, so there is nothing to accept."},
 	"expired":        {"expired", "badge-bad", "The key has reached its end: every request with it is refused."},
 	"disabled":       {"disabled", "badge-warn", "Every request with this key is refused until it is enabled."},
-	"revoked":        {"revoked", "badge-bad", "The key is refused for good: it can only be deleted. Until then its object is the record."},
+	"revoked":        {"revoked", "badge-bad", "The key is refused for good: it can only be deleted."},
 	"deleted":        {"being deleted", "badge-bad", "Its object is being deleted: the key is refused."},
 	"owner_gone":     {"owner gone", "badge-bad", "Its user has been deleted: the key is refused for good."},
 	"owner_disabled": {"owner disabled", "badge-warn", "The key is refused until its user is enabled."},

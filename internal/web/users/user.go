@@ -172,7 +172,8 @@ func ending(keys int) string {
 func rotation(f *users.Facts) web.Action {
 	a := web.Action{
 		Name: rotate, Title: "Rotate key", Icon: "rotate-cw", Button: "Rotate", Shown: f.KeyID,
-		Text: "A new admin key is issued and shown once. The current key stops at once, callers with it fail, and every session ends.",
+		Text: "A new admin key is issued and shown once. Callers with the current key fail at once, and " +
+			"every session ends.",
 	}
 	if f.Secret != nil {
 		a.Text = "The operator issues a new admin key into Secret " + f.Secret.Namespace + "/" + f.Secret.Name + "."
