@@ -172,15 +172,18 @@ func (a *App) printRotated(k *key) error {
 	if err != nil || k.PreviousEndsAt == nil || !a.format.ForPeople() {
 		return err
 	}
-	ends, err := time.Parse(time.RFC3339, *k.PreviousEndsAt)
-	switch {
-	case err != nil:
-	case ends.After(a.Now()):
+	if !hasPassed(*k.PreviousEndsAt, a.Now()) {
 		a.Notef("The old key of %s is accepted until %s.", output.Clean(k.Name), output.Clean(*k.PreviousEndsAt))
-	default:
+	} else {
 		a.Notef("The old key of %s has ended: callers with it fail.", output.Clean(k.Name))
 	}
 	return nil
+}
+
+// hasPassed reports false for a text that is not a time.
+func hasPassed(text string, now time.Time) bool {
+	at, err := time.Parse(time.RFC3339, text)
+	return err == nil && !at.After(now)
 }
 
 // rotationFields leaves the overlap to the server if none is given.

@@ -115,9 +115,17 @@ func TestClaim_ShowsTheKeyOnceAndOnlyAfterThePost(t *testing.T) {
 
 func TestClaim_KeepsWhatWasTyped(t *testing.T) {
 	s := newSite(t)
-	for _, typed := range []string{"", "nonsense", `"><b>`, strings.Repeat("x", 5000)} {
+	for typed, want := range map[string]struct {
+		status int
+		text   string
+	}{
+		"":                        {http.StatusBadRequest, "The token of a claim link is required"},
+		"nonsense":                {http.StatusNotFound, "This claim link can't be used"},
+		`"><b>`:                   {http.StatusNotFound, "This claim link can't be used"},
+		strings.Repeat("x", 5000): {http.StatusNotFound, "This claim link can't be used"},
+	} {
 		r := s.Post(t, pagekit.Anonymous, "/claim/look", "token", typed)
-		r.Has(t, http.StatusNotFound, "This claim link can't be used")
+		r.Has(t, want.status, want.text)
 		if r.Value("token") != typed || r.Find(`input[aria-invalid="true"]`).Length() != 1 {
 			t.Errorf("%.20q: %q", typed, r.Value("token"))
 		}
