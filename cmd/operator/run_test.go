@@ -152,7 +152,7 @@ func TestOperator_AgainstAPIServer(t *testing.T) {
 	t.Run("a broken pepper", func(t *testing.T) {
 		pepper := &corev1.Secret{ObjectMeta: named("keywright-pepper"), Data: map[string][]byte{"active": []byte("short")}}
 		e.in(t).create(pepper)
-		problem := `Secret keywright-system/keywright-pepper is broken: entry "active" has 5 bytes, a pepper has 32 to 1024`
+		problem := `Secret keywright-system/keywright-pepper is broken: entry "active" has 5 bytes, it must have 32 to 1024`
 		expectExit(t, 1, problem, "--kubeconfig="+e.kubeconfig)
 		e.in(t).delete(pepper)
 	})

@@ -37,9 +37,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return program.PrintVersion(stdout, programName, version)
 	}
 	handler := keylog.NewHandler(o.LogHandler(stderr))
-	quietLibraries(slog.New(handler))
+	quietOnce.Do(func() { quietLibraries(slog.New(handler)) })
 	return serve(ctx, o, handler)
 }
+
+// quietOnce is for tests, which run several servers in one process: the loggers of libraries belong to the process.
+var quietOnce sync.Once
 
 // quietLibraries drops the log of gRPC, which is about its clients, and keeps that of client-go for level
 // debug: it logs each failed try, where clusterwatch logs once.
