@@ -96,6 +96,10 @@ var faults = map[string]fault{
 		change: set(0, "keywright_database_up"), labels: []string{server},
 		summary: "A server cannot use its database.",
 	},
+	"KeywrightCertificateEndsSoon": {
+		change: set(24*3600, "keywright_tls_certificate_end_seconds", "instance", "server"), labels: []string{server},
+		summary: "The certificate of a server ends in 23h 0m 0s.",
+	},
 	"KeywrightVolumeAlmostFull": {
 		change: set(1, "keywright_database_volume_free_bytes"), labels: []string{server},
 		summary: "The volume of a server's database has 1% left.",
