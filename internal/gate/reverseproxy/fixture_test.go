@@ -142,9 +142,15 @@ func (h *fixture) newProxy(tb testing.TB, o options) *reverseproxy.Proxy {
 // awaitIdle waits until the proxy has no open request.
 func (h *fixture) awaitIdle(tb testing.TB) {
 	tb.Helper()
-	for deadline := time.Now().Add(20 * time.Second); h.open.Load() > 0; time.Sleep(time.Millisecond) {
+	h.awaitOpen(tb, 0)
+}
+
+// awaitOpen waits until that many requests are open: one ends a moment after its client has seen its end.
+func (h *fixture) awaitOpen(tb testing.TB, requests int64) {
+	tb.Helper()
+	for deadline := time.Now().Add(20 * time.Second); h.open.Load() != requests; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			tb.Fatal("the proxy still has an open request")
+			tb.Fatalf("%d requests are open", h.open.Load())
 		}
 	}
 }

@@ -55,8 +55,9 @@ func TestHTTP2_RecheckEndsOneRequest(t *testing.T) {
 			losses["disabled"](t, h)
 			wantEnd(t, ended)
 			<-asked
-			if h.open.Load() != 1 || others.ProtoMajor != 2 {
-				t.Errorf("%d requests are open, by %s", h.open.Load(), others.Proto)
+			h.awaitOpen(t, 1)
+			if others.ProtoMajor != 2 {
+				t.Error(others.Proto)
 			}
 		})
 	}
