@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"database/sql"
 	"flag"
 	"os"
 	"os/signal"
@@ -11,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	// The driver of SQLite.
+	_ "modernc.org/sqlite"
 
 	"keywright.dev/keywright/internal/cli"
 	"keywright.dev/keywright/internal/cli/cluster"
@@ -114,6 +117,16 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	// example COMMAND N runs the Nth line of the example in a command's help, in a shell.
 	"example": func(ts *testscript.TestScript, neg bool, args []string) {
 		shell(ts, neg, examples.take(ts, args))
+	},
+	// sqlite FILE STATEMENT... creates a SQLite file.
+	"sqlite": func(ts *testscript.TestScript, _ bool, args []string) {
+		db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+		ts.Check(err)
+		defer func() { _ = db.Close() }()
+		for _, statement := range args[1:] {
+			_, err := db.Exec(statement)
+			ts.Check(err)
+		}
 	},
 	// exits CODE PROGRAM ARGUMENT... runs a program and compares its exit code.
 	"exits": func(ts *testscript.TestScript, _ bool, args []string) {

@@ -12,7 +12,7 @@ func TestChange_RevokesForGood(t *testing.T) {
 	path, token := env.made(t, "accounts/lab", `{"name":"x"}`)
 	for range 2 {
 		r := env.ask(t, admin, "PATCH", path, `{"revoked":true}`)
-		if r.status != 200 || r.data["revoked"] != true || r.data["active"] != false {
+		if r.status != 200 || r.data["revoked"] != true || r.data["active"] != false || r.data["reason"] != "revoked" {
 			t.Fatal(r.status, r.body)
 		}
 	}

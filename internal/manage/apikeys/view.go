@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/convert"
@@ -61,6 +62,10 @@ func (s *Service) viewOf(k *v1alpha1.APIKey) Key {
 		Policy: k.Spec.Policy, Budgets: append([]v1alpha1.Budget{}, k.Spec.Budgets...),
 		Enabled: !k.IsDisabled() && !k.IsRevoked(), Revoked: k.IsRevoked(),
 		CreatedAt: k.CreationTimestamp.UTC(), ExpiresAt: s.endOf(k), Source: FromAPI, Reason: reasonNoKey,
+	}
+	if v.Revoked {
+		// The operator drops the keys of a revoked object a moment later.
+		v.Reason = verify.Revoked.String()
 	}
 	if objects.FromManifest(k) {
 		v.Source = FromManifest
