@@ -58,7 +58,7 @@ func seenUser(f *flow) {
 	})
 	alice := f.signedIn("alice", f.AliceKey)
 	alice.Follow("link", "Users")
-	alice.Row(name).Shows("user", "seen")
+	alice.Row(name).Shows("user", "Seen")
 	alice.Main().Follow("link", name)
 	key := f.newKey(alice, "Make admin", "Make admin")
 	f.signIn(noor, name, key)

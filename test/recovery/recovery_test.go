@@ -102,6 +102,10 @@ func runOperator(ctx context.Context) {
 	last.Spec.Subject = v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "last"}
 	Expect(s.Client.Create(ctx, last)).To(Succeed())
 	awaitRest(ctx, s)
+	Eventually(func() error {
+		return s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: v1alpha1.ConfigMapRuntime},
+			&corev1.ConfigMap{})
+	}).WithTimeout(20 * time.Second).Should(Succeed())
 	Expect(s.Client.Delete(ctx, last)).To(Succeed())
 	Eventually(func() bool {
 		err := s.Client.Get(ctx, client.ObjectKey{Namespace: stack.Namespace, Name: "last-api-key"}, &corev1.Secret{})
