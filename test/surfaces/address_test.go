@@ -173,6 +173,7 @@ func TestAddress_FollowsSettings(t *testing.T) {
 // mentions are the files that may read the address of a peer, or a header with an address. Each surface hands both to
 // the gate, which alone decides. A new surface belongs here and in reporters.
 var mentions = map[string]string{
+	"cmd/server/tls.go":                      "logs the peer that has no certificate",
 	"internal/gate/address.go":               "decides",
 	"internal/gate/header.go":                "lists the headers",
 	"internal/gate/request.go":               "describes what surfaces hand over",
