@@ -28,7 +28,7 @@ type Stack struct {
 	*ControlPlane
 	// Operator and Server may be stopped, killed and restarted. They are the first of Operators and of Replicas.
 	Operator, Server *Process
-	// Operators are all operators. More than one need the flag --leader-elect.
+	// Operators are all operators. With more than one, each needs flag --leader-elect in OperatorArgs.
 	Operators []*Process
 	// Replicas are all server replicas.
 	Replicas []Replica
