@@ -47,6 +47,8 @@ type Error struct {
 	RetryAfter time.Duration
 	// Cause is for the log. It may be nil.
 	Cause error
+	// Others are more faults of the same input. A surface that reports one fault leaves them out.
+	Others []*Error
 }
 
 // Errorf returns an Error with a formatted text.
@@ -61,6 +63,16 @@ func NotReady() *Error {
 
 // InvalidField returns the Error for a field of the input.
 func InvalidField(field, text string) *Error { return &Error{Kind: Invalid, Field: field, Text: text} }
+
+// Faults returns the faults of an input as one Error, the first of them with the others, or nil if there are none.
+func Faults(all []*Error) error {
+	if len(all) == 0 {
+		return nil
+	}
+	first := *all[0]
+	first.Others = all[1:]
+	return &first
+}
 
 func (e *Error) Error() string {
 	if e.Field == "" {

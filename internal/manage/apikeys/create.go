@@ -3,6 +3,7 @@ package apikeys
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -31,6 +32,8 @@ type Wanted struct {
 	// Once is an idempotency key: up to MaxOnce visible ASCII characters. Of several creations by a subject with the same
 	// one, the first creates a key, for as long as its object exists. It may be empty.
 	Once string
+	// Faults are those that the surface found while it read the input. Create reports them with those of its rules.
+	Faults []*manage.Error
 }
 
 // MaxOnce bounds Wanted.Once.
@@ -86,8 +89,10 @@ func createdBefore(err error, advice string) error {
 	return manage.Errorf(manage.Conflict, "was created already as %s; %s", existing.UID, advice)
 }
 
-// check applies the rules of the body, and then those of the subject, which may be a reserved name.
+// check applies the rules of the body, and then those of the subject, which may be a reserved name. It returns every
+// fault of the input.
 func (op *operation) check(ctx context.Context, w *Wanted) error {
+	faults := slices.Clone(w.Faults)
 	for _, rule := range []func() error{
 		func() error { return checkOnce(w.Once) },
 		func() error { return checkName(w.Name) },
@@ -102,11 +107,16 @@ func (op *operation) check(ctx context.Context, w *Wanted) error {
 		func() error { return op.checkRoles(ctx, w.Roles) },
 		func() error { return op.checkSubject(op.subject) },
 	} {
-		if err := rule(); err != nil {
+		var fault *manage.Error
+		switch err := rule(); {
+		case err == nil:
+		case errors.As(err, &fault) && fault.Kind == manage.Invalid:
+			faults = append(faults, fault)
+		case len(faults) == 0:
 			return err
 		}
 	}
-	return nil
+	return manage.Faults(faults)
 }
 
 // textsOf leaves out a name that is the subject's: checkSubject refuses that.

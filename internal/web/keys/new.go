@@ -1,13 +1,13 @@
 package keys
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/httpapi"
@@ -102,7 +102,7 @@ func (p *listPages) create(c *httpapi.Call) {
 		if form.Err != nil {
 			return nil, form.Err
 		}
-		return wantedOf(form, c.Gate.Now())
+		return wantedOf(form, c.Gate.Now()), nil
 	}
 	switch form.Get("as") {
 	case "yaml":
@@ -186,26 +186,38 @@ var inputs = map[string]string{
 	apikeys.FieldBudgets: fieldAmount,
 }
 
-// explain puts the text of a refusal beside the field that it is about.
+// explain puts the text of each fault beside the field that it is about. Of several faults of a field the first counts.
 func (f *newForm) explain(refused *manage.Error) {
-	name, _, _ := strings.Cut(refused.Field, ".")
+	for _, fault := range append([]*manage.Error{refused}, refused.Others...) {
+		input, text := f.faultOf(fault)
+		switch {
+		case input == "":
+			f.Problem = fault.Error()
+		case f.Errors[input] == "":
+			f.Errors[input] = text
+		}
+	}
+	if f.Problem == "" {
+		f.Problem = "The key was not created: see below"
+	}
+}
+
+// faultOf returns the input that a fault is about, which is "" if the form does not have it, and the text to show there.
+func (f *newForm) faultOf(fault *manage.Error) (input, text string) {
+	name, _, _ := strings.Cut(fault.Field, ".")
 	name, index, _ := strings.Cut(name, "[")
-	text := refused.Text
+	text = fault.Text
 	if name == apikeys.FieldScopes && index != "" {
 		text = f.scopeAt(strings.TrimSuffix(index, "]")) + " " + text
 	}
-	if input, known := inputs[name]; known {
-		name = input
-	}
+	input = cmp.Or(inputs[name], name)
 	if !slices.Contains([]string{
 		apikeys.FieldName, apikeys.FieldDescription, apikeys.FieldRoles, fieldMore, fieldSubject, fieldExpiry, fieldDate,
 		fieldAmount,
-	}, name) || name == fieldSubject && !f.MayChoose {
-		f.Problem = refused.Error()
-		return
+	}, input) || input == fieldSubject && !f.MayChoose {
+		return "", ""
 	}
-	f.Errors[name] = text
-	f.Problem = "The key was not created: see below"
+	return input, text
 }
 
 // scopeAt returns the scope at a place of the list.
@@ -216,84 +228,6 @@ func (f *newForm) scopeAt(index string) string {
 		return "A scope"
 	}
 	return all[i]
-}
-
-// scopesOf returns the scopes that are ticked, and those that are typed besides.
-func scopesOf(form *web.Form) []string {
-	all := slices.Clone(form.Values[apikeys.FieldScopes])
-	for _, scope := range form.Lines(fieldMore) {
-		if !slices.Contains(all, scope) {
-			all = append(all, scope)
-		}
-	}
-	return all
-}
-
-// wantedOf reads the key to create.
-func wantedOf(form *web.Form, now time.Time) (*apikeys.Wanted, error) {
-	w := &apikeys.Wanted{
-		Name: form.Text(apikeys.FieldName), Description: textOf(form.Text(apikeys.FieldDescription)),
-		Scopes: scopesOf(form), Roles: form.Values[apikeys.FieldRoles], Once: form.Get(fieldFormID),
-	}
-	if err := readExpiry(form, now, w); err != nil {
-		return nil, err
-	}
-	if form.Text(fieldAmount) == "" {
-		return w, nil
-	}
-	b, err := budgetOf(form)
-	w.Budgets = []v1alpha1.Budget{b}
-	return w, err
-}
-
-// textOf returns text with the line ends that the API stores: browsers send CR LF.
-func textOf(text string) string { return strings.ReplaceAll(text, "\r\n", "\n") }
-
-// readExpiry reads the end of the key: a lifetime in days, or the end of a day in UTC.
-func readExpiry(form *web.Form, now time.Time, w *apikeys.Wanted) error {
-	switch choice := form.Text(fieldExpiry); choice {
-	case expiryNever:
-		return nil
-	case expiryDate:
-		day, err := time.Parse(time.DateOnly, form.Text(fieldDate))
-		if err != nil {
-			return manage.InvalidField(apikeys.FieldExpiresAt, "must be a day such as "+now.UTC().Format(time.DateOnly))
-		}
-		end := day.AddDate(0, 0, 1)
-		w.ExpiresAt = &end
-		return nil
-	default:
-		days, err := strconv.Atoi(choice)
-		if err != nil || !slices.ContainsFunc(expiries, func(o option) bool { return o.Value == choice }) {
-			return manage.InvalidField(apikeys.FieldExpiresIn, "must be one of the choices")
-		}
-		w.TTL = time.Duration(days) * 24 * time.Hour
-		return nil
-	}
-}
-
-// budgetOf reads the budget, which is named after its period.
-func budgetOf(form *web.Form) (v1alpha1.Budget, error) {
-	b := v1alpha1.Budget{
-		Period: v1alpha1.BudgetPeriod(form.Text(fieldPeriod)), Action: v1alpha1.BudgetAction(form.Text(fieldAction)),
-	}
-	b.Name = map[v1alpha1.BudgetPeriod]string{
-		v1alpha1.BudgetHour: "hourly", v1alpha1.BudgetDay: "daily", v1alpha1.BudgetMonth: "monthly",
-	}[b.Period]
-	amount := strings.TrimPrefix(form.Text(fieldAmount), "$")
-	switch form.Text(fieldUnit) {
-	case "usd":
-		b.USD = v1alpha1.Dollars(amount)
-		return b, nil
-	case "tokens":
-		n, err := strconv.ParseInt(strings.ReplaceAll(amount, ",", ""), 10, 64)
-		if err != nil {
-			return b, manage.InvalidField(apikeys.FieldBudgets, "must be a whole number of tokens")
-		}
-		b.Tokens = n
-		return b, nil
-	}
-	return b, manage.InvalidField(apikeys.FieldBudgets, "must be in US dollars or in tokens")
 }
 
 // correctable returns the *manage.Error for input that can be corrected, or nil.

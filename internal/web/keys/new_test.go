@@ -170,6 +170,22 @@ func TestNew_RefusesAndKeepsWhatWasTyped(t *testing.T) {
 	}
 }
 
+func TestNew_ShowsEveryFaultAtOnce(t *testing.T) {
+	site := newLists(t)
+	r := site.Post(t, pagekit.Alice, "/keys/new", "name", " ", "description", "\x1b", "subject_kind", "Account",
+		"subject_name", "a b", "roles", "none", "expiry", "date", "date", "soon", "budget_amount", "1.5",
+		"budget_unit", "tokens", "budget_period", "Day")
+	r.Has(t, 400, "The key was not created: see below")
+	for input, text := range map[string]string{
+		"name": "is required", "description": "must not have control characters", "subject_name": "must be 1-63 letters",
+		"roles": `unknown role "none"`, "date": "must be a day such as", "budget_amount": "must be a whole number of tokens",
+	} {
+		if got := r.Find("#" + input + "-error").Text(); !strings.Contains(got, text) {
+			t.Errorf("%s: %q, want %q", input, got, text)
+		}
+	}
+}
+
 func TestNew_ShowsYAML(t *testing.T) {
 	site := newLists(t)
 	r := site.Post(t, pagekit.Alice, "/keys/new", "form_id", "a-form", "name", "CI: Pipeline", "subject_kind", "Account",
