@@ -7,6 +7,7 @@ import (
 	"keywright.dev/keywright/internal/database"
 	"keywright.dev/keywright/internal/gate/reverseproxy"
 	"keywright.dev/keywright/internal/program"
+	"keywright.dev/keywright/internal/telemetry/traces/otlp"
 )
 
 // databaseVariable is the environment variable for the database URL: a password should not be in a flag.
@@ -32,6 +33,8 @@ type options struct {
 	databaseWait time.Duration
 	// certFile and keyFile are empty without TLS, and clientCAFile where clients need no certificate.
 	certFile, keyFile, clientCAFile string
+	// spans is nil unless the variables of OpenTelemetry turn traces on.
+	spans *otlp.Sender
 	// database is a URL that may hold a password. It is never printed.
 	database string
 }

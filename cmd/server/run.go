@@ -83,6 +83,10 @@ func serve(ctx context.Context, o *options, handler *keylog.Handler) error {
 	if err != nil {
 		return err
 	}
+	if err := o.openSpans(ctx, log); err != nil {
+		return err
+	}
+	defer o.spans.Close()
 	service, err := newService(config, mount.Keyring(), o, log)
 	if err != nil {
 		return err

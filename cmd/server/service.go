@@ -86,7 +86,7 @@ func newService(config *rest.Config, ring *pepper.Keyring, o *options, log *slog
 	store.View, db.budgets.View = watch, watch
 	g := gate.New(gate.Config{
 		Verifier: verifier, View: clusterwatch.Bounded{Watcher: watch}, Sessions: db.sessions, Now: time.Now, Log: log,
-		Registry: metrics, Uses: db.uses, SeenUsers: db.seen, OverBudget: db.overBudget,
+		Registry: metrics, Uses: db.uses, SeenUsers: db.seen, OverBudget: db.overBudget, Tracer: o.spans.Tracer(),
 	})
 	priced := newPriceParts(o.pricesFile, store, metrics, log)
 	live := liveconfig.New(liveconfig.Targets{

@@ -10,6 +10,7 @@ import (
 
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/key/pepper"
+	"keywright.dev/keywright/internal/telemetry/traces"
 )
 
 // View is the server's copy of the cluster's objects.
@@ -41,6 +42,8 @@ type Config struct {
 	SeenUsers SeenUserRecorder
 	// OverBudget receives keys whose budgets refuse a request or warn of it. May be nil.
 	OverBudget OverBudgetRecorder
+	// Tracer begins the spans of requests on every surface. May be nil.
+	Tracer *traces.Tracer
 }
 
 // Gate decides on requests. It is safe for concurrent use.

@@ -80,16 +80,19 @@ func (c *Call) Identify(how Identification) bool {
 	}
 	var d gate.Decision
 	if how == Lenient {
-		if d = c.Gate.IdentifyOrAnonymous(c.R); d.Outcome != gate.Allowed {
-			c.Refuse(http.StatusServiceUnavailable, manage.NotReady().Text)
-			return false
-		}
+		d = c.Gate.IdentifyOrAnonymous(c.R)
 	} else {
 		d = c.Gate.Identify(c.R).Proven()
-		if refusal := d.Refusal(); refusal != nil {
-			c.refuseForGate(refusal)
-			return false
-		}
+	}
+	c.Gate.Trace(c.R.Context(), &d)
+	switch refusal := d.Refusal(); {
+	case refusal == nil:
+	case how == Lenient:
+		c.Refuse(http.StatusServiceUnavailable, manage.NotReady().Text)
+		return false
+	default:
+		c.refuseForGate(refusal)
+		return false
 	}
 	c.Caller = d.Caller
 	if c.Caller.Credential == gate.CredentialSavedName {

@@ -53,6 +53,7 @@ func Mount(mux *http.ServeMux, guard *Guard, groups ...Group) {
 	}
 	for api, byPattern := range routes {
 		handler := guard.Latency.Of(api.Name, protect(api, newRouter(guard, api, byPattern)))
+		handler = guard.Gate.Tracer.Of(api.Name, handler)
 		mux.Handle(api.Prefix, handler)
 		if !strings.HasSuffix(api.Prefix, "/") {
 			// What is below the only route is refused in the form of the API too.
@@ -109,6 +110,9 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (rt *router) serve(w http.ResponseWriter, r *http.Request, routes []Route) {
 	c := &Call{W: w, R: r, Guard: rt.Guard, api: rt.api}
 	route := find(routes, r.Method)
+	if route != nil {
+		rt.Gate.Tracer.Route(r.Context(), route.Method, r.Pattern)
+	}
 	if err := rt.Database.Err(); err != nil && (route == nil || !route.WithoutDatabase) {
 		// Without the database a session can't be checked: 401 would make its user log in again. Nothing has been done yet,
 		// so that any request may be sent again.

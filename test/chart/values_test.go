@@ -13,6 +13,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
@@ -176,6 +177,30 @@ server:
 		Expect(pod.Spec.NodeSelector).To(HaveLen(1))
 		Expect(pod.Spec.Tolerations).To(HaveLen(1))
 		Expect(pod.Spec.Affinity.NodeAffinity).NotTo(BeNil())
+	})
+
+	It("turn on traces", func(ctx SpecContext) {
+		variables := func(values string) (all []corev1.EnvVar) {
+			d := deployment(template(ctx, "-f", file("values.yaml", values)), "server")
+			for _, v := range d.Spec.Template.Spec.Containers[0].Env {
+				if strings.HasPrefix(v.Name, "OTEL_") {
+					all = append(all, v)
+				}
+			}
+			return all
+		}
+		Expect(variables("{}")).To(BeEmpty())
+		Expect(variables(`server: {traces: {endpoint: "http://collector:4318"}}`)).To(Equal([]corev1.EnvVar{
+			{Name: "OTEL_EXPORTER_OTLP_ENDPOINT", Value: "http://collector:4318"},
+			{Name: "OTEL_EXPORTER_OTLP_PROTOCOL", Value: "http/protobuf"},
+		}))
+		Expect(variables(`server: {traces: {endpoint: "https://collector:4317", protocol: grpc, sampleRatio: 0}}`)).
+			To(Equal([]corev1.EnvVar{
+				{Name: "OTEL_EXPORTER_OTLP_ENDPOINT", Value: "https://collector:4317"},
+				{Name: "OTEL_EXPORTER_OTLP_PROTOCOL", Value: "grpc"},
+				{Name: "OTEL_TRACES_SAMPLER", Value: "parentbased_traceidratio"},
+				{Name: "OTEL_TRACES_SAMPLER_ARG", Value: "0"},
+			}))
 	})
 
 	It("reach the objects of the Prometheus operator", func(ctx SpecContext) {

@@ -32,29 +32,33 @@ var description = grpc.ServiceDesc{
 	HandlerType: (*any)(nil),
 	Methods: []grpc.MethodDesc{{
 		MethodName: authv3.Authorization_ServiceDesc.Methods[0].MethodName,
-		Handler: func(s any, _ context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
-			return s.(*service).answer(decode)
+		Handler: func(s any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+			return s.(*service).answer(ctx, decode)
 		},
 	}},
 	Metadata: authv3.Authorization_ServiceDesc.Metadata,
 }
 
 // answer returns an error only if the message is incomplete.
-func (s *service) answer(decode func(any) error) (r checkResponse, err error) {
+func (s *service) answer(ctx context.Context, decode func(any) error) (r checkResponse, err error) {
 	defer s.recoverPanic(&r)
-	q := &checkRequest{}
+	q := &checkRequest{isTraced: s.gate.Tracer != nil}
 	if err := decode(q); err != nil {
 		return nil, err
 	}
-	return s.check(q), nil
+	if q.isTraced {
+		return s.checkTraced(ctx, q), nil
+	}
+	return s.check(ctx, q), nil
 }
 
-func (s *service) check(q *checkRequest) checkResponse {
+func (s *service) check(ctx context.Context, q *checkRequest) checkResponse {
 	if !q.isHTTP {
 		return unreadable
 	}
 	request := q.gateRequest()
 	d := s.gate.Decide(&request)
+	s.gate.Trace(ctx, &d)
 	if refusal := d.Refusal(); refusal != nil {
 		return refuse(refusal)
 	}

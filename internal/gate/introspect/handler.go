@@ -14,8 +14,9 @@ const Action = "keys.introspect"
 // New returns a handler that replies 200 with the facts about a valid key, and with active=false for any other. A
 // caller without permission is refused as on every surface, before the body is read. A malformed request gets 400.
 func New(g *gate.Gate) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return g.Tracer.Of("introspect", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d := g.Identify(r, access.Request{Action: Action, Resource: access.Any})
+		g.Trace(r.Context(), &d)
 		if refusal := d.Refusal(); refusal != nil {
 			refusal.Answer(w)
 			return
@@ -27,6 +28,7 @@ func New(g *gate.Gate) http.Handler {
 		}
 		// The caller is not the client that presented the key, whose address is unknown here.
 		introspected := g.Authenticate(token, "")
+		g.TraceIntrospected(r.Context(), &introspected)
 		switch introspected.Outcome {
 		case gate.Allowed:
 			answer(w, http.StatusOK, newActive(&introspected.Caller))
@@ -35,7 +37,7 @@ func New(g *gate.Gate) http.Handler {
 		default:
 			introspected.Refusal().Answer(w)
 		}
-	})
+	}))
 }
 
 func answer(w http.ResponseWriter, status int, reply any) {

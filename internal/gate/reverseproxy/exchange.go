@@ -52,6 +52,7 @@ func (x *exchange) rewrite(r *httputil.ProxyRequest) {
 	withhold(r.Out.Header)
 	setIdentity(r.Out.Header, &x.decision.Caller)
 	x.setForwarded(r)
+	x.Gate.Tracer.Propagate(r.Out.Context(), r.Out.Header)
 	if !isWebSocket(r.In) {
 		// Other protocols, such as h2c, could carry more requests past the gate.
 		r.Out.Header.Del("Connection")

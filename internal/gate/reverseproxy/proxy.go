@@ -53,18 +53,26 @@ func New(c Config) *Proxy {
 
 // ServeHTTP serves one request.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.Gate.Tracer.Serve(w, r, gate.ReverseProxy.String(), func(ctx context.Context, w http.ResponseWriter) {
+		p.serve(ctx, w, r)
+	})
+}
+
+// serve takes the original request: ctx is its context, with the span.
+func (p *Proxy) serve(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 	x, refusal := p.begin(w, r)
 	if refusal != nil {
 		refusal.write(w)
 		return
 	}
 	x.decision = p.Gate.Decide(&x.request)
+	p.Gate.Trace(ctx, &x.decision)
 	if refusal := x.decision.Refusal(); refusal != nil {
 		refusal.Answer(w)
 		return
 	}
 	x.clearDeadlines()
-	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), exchangeKey{}, x))
+	ctx, cancel := context.WithCancel(context.WithValue(ctx, exchangeKey{}, x))
 	defer cancel()
 	x.startRechecks(cancel)
 	defer x.stopRechecks()
