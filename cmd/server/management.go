@@ -24,6 +24,7 @@ import (
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/internal/manage/login"
 	"keywright.dev/keywright/internal/manage/loginthrottle"
+	"keywright.dev/keywright/internal/manage/ownkey"
 	"keywright.dev/keywright/internal/manage/revokedkeys"
 	"keywright.dev/keywright/internal/manage/seenusers"
 	"keywright.dev/keywright/internal/manage/sessions"
@@ -170,6 +171,7 @@ type managementServices struct {
 	logins *login.Service
 	users  *users.Service
 	keys   *apikeys.Service
+	own    *ownkey.Service
 	claims *claims.Service
 	trail  *auditlog.Service
 }
@@ -191,6 +193,7 @@ func newManagementServices(p managementParts) *managementServices {
 			Entries: db.db.Audit(), Account: p.config.Account, Actions: p.config.Actions, Now: time.Now, Log: p.log,
 		}),
 	}
+	s.own = ownkey.New(ownkey.Config{Keys: s.keys, Users: s.users, Uses: db.db.LastUses(), Now: time.Now})
 	s.claims = claims.New(claims.Config{
 		Gate: p.gate, Verifier: p.verifier, Users: s.users, Keys: s.keys, Store: db.db.Claims(), Objects: p.store,
 		Throttle: loginthrottle.New(), Trail: db.trail, Now: time.Now, Log: p.log,
@@ -211,6 +214,7 @@ func (s *managementServices) apiGroups() []httpapi.Group {
 		admin.Settings(s.instance),
 		admin.Claims(s.claims),
 		keys.New(s.keys),
+		keys.Own(s.own),
 		graphql.New(s.keys, s.log),
 		otlp.New(s.usage, bodies),
 	}

@@ -39,6 +39,8 @@ func calls(ctx context.Context, c *apiclient.Client) {
 	_, _ = c.ChangeKey(ctx, name, nil)
 	_, _ = c.RotateKey(ctx, name, nil)
 	_ = c.DeleteKey(ctx, name)
+	_, _ = c.OwnKey(ctx)
+	_, _ = c.RotateOwnKey(ctx, nil)
 	_, _ = c.Catalog(ctx)
 	_, _ = c.Audit(ctx, apiclient.AuditFilter{})
 	_, _ = c.Budgets(ctx, 1)
@@ -113,6 +115,7 @@ func TestTypes_MatchSchemas(t *testing.T) {
 		of         reflect.Type
 	}{
 		"Key":       {schema("Key"), reflect.TypeFor[apiclient.Key]()},
+		"OwnKey":    {schema("OwnKey"), reflect.TypeFor[apiclient.OwnKey]()},
 		"User":      {schema("User"), reflect.TypeFor[apiclient.User]()},
 		"SecretRef": {schema("SecretRef"), reflect.TypeFor[apiclient.Reference]()},
 		"Audit":     {schema("AuditEntry"), reflect.TypeFor[apiclient.AuditEntry]()},

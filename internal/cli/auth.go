@@ -209,7 +209,7 @@ func (a *App) explainAnonymous(ctx context.Context, client *apiclient.Client, me
 	case err != nil:
 		return err
 	case accepted:
-		a.Notef("The key works, but does not belong to a user. An admin can see its owner: keywright keys identify -")
+		a.Notef("The key works, but does not belong to a user: keywright keys self")
 	default:
 		a.Notef("The server does not accept this key.")
 	}

@@ -20,7 +20,7 @@ func (a *App) keysCommand() *cobra.Command {
 	keys := console.Group(&cobra.Command{Use: "keys", Short: "Manage API keys."})
 	keys.AddCommand(
 		a.getKeysCommand(), a.newKeyCommand(), a.setKeysCommand(), a.rotateKeysCommand(), a.revokeKeysCommand(),
-		a.removeKeysCommand(), a.identifyCommand(),
+		a.removeKeysCommand(), a.identifyCommand(), a.ownKeyCommand(),
 	)
 	return keys
 }

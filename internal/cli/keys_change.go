@@ -169,15 +169,21 @@ func (a *App) rotateKeysCommand() *cobra.Command {
 // printRotated prints a new token, and when the old one ends.
 func (a *App) printRotated(k *key) error {
 	err := a.printKey("Rotated API key: ", "New API Key", k)
-	if err != nil || k.PreviousEndsAt == nil || !a.format.ForPeople() {
-		return err
+	if err == nil {
+		a.noteEndOfOld(k.Name, k.PreviousEndsAt)
 	}
-	if !hasPassed(*k.PreviousEndsAt, a.Now()) {
-		a.Notef("The old key of %s is accepted until %s.", output.Clean(k.Name), output.Clean(*k.PreviousEndsAt))
-	} else {
-		a.Notef("The old key of %s has ended: callers with it fail.", output.Clean(k.Name))
+	return err
+}
+
+// noteEndOfOld prints for people until when the old key is accepted. at is nil if nothing is known of it.
+func (a *App) noteEndOfOld(whose string, at *string) {
+	switch {
+	case at == nil || !a.format.ForPeople():
+	case hasPassed(*at, a.Now()):
+		a.Notef("The old key of %s has ended: callers with it fail.", output.Clean(whose))
+	default:
+		a.Notef("The old key of %s is accepted until %s.", output.Clean(whose), output.Clean(*at))
 	}
-	return nil
 }
 
 // hasPassed reports false for a text that is not a time.

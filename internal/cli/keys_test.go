@@ -108,8 +108,7 @@ func TestWhoami_ExplainsAnAnonymousCaller(t *testing.T) {
 	}
 }
 
-const accountNote = "The key works, but does not belong to a user. An admin can see its owner: " +
-	"keywright keys identify -"
+const accountNote = "The key works, but does not belong to a user: keywright keys self"
 
 // A name in place of an id is a frequent mistake.
 func TestKeys_NameInPlaceOfAnID(t *testing.T) {

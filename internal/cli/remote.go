@@ -74,10 +74,13 @@ func (a *App) remote() (*remote, error) {
 	}
 	r.keyFrom = r.KeySource()
 	if r.name != "" && r.keyFrom != "none" {
-		r.keyFrom = "profile " + r.name + ", " + r.keyFrom
+		r.keyFrom = profileKey(r.name, r.keyFrom)
 	}
 	return r, a.override(r)
 }
+
+// profileKey says that a key comes from a profile, and where the profile has it.
+func profileKey(name, source string) string { return "profile " + name + ", " + source }
 
 func unknownProfile(config *profile.Config, name string) error {
 	known := config.Path + " has no profiles"

@@ -129,6 +129,8 @@ func anyView() *output.View[any] {
 			return reply.Username
 		case *apiclient.Key:
 			return reply.ID
+		case *apiclient.OwnKey:
+			return reply.KeyID
 		}
 		return ""
 	}}

@@ -98,10 +98,27 @@ func issuingVerbs() map[string][]attempt {
 		all["PATCH "+byID+"/{id}"] = append(all["PATCH "+byID+"/{id}"], changes(path, byID)...)
 		all["POST "+byID+"/{id}/rotate"] = append(all["POST "+byID+"/{id}/rotate"], rotations(path, byID, owner)...)
 	}
+	all["POST "+ownRotation] = ownRotations()
 	addMutations(all)
 	addUsers(all)
 	addClaims(all)
 	return all
+}
+
+const ownRotation = "/apiv1/self/rotate"
+
+// ownRotations are of the key that the caller presents: a ttl that starts again is a right of its own.
+func ownRotations() []attempt {
+	at := func(name, by string, may bool) attempt {
+		return attempt{name: name, by: by, path: ownRotation, may: may}
+	}
+	return []attempt{
+		at("without an end, as the caller", bobsKey, true),
+		at("with a ttl, by a key that may renew itself", renewingKey, true),
+		at("with a ttl, by a key that may not", writingKey, false),
+		at("of an admin by the current key", danaKey, true),
+		at("of an admin by a superseded key", formerKey, false),
+	}
 }
 
 func creations(path string) []attempt {

@@ -48,6 +48,12 @@ var issuesForUser = map[string]func(testing.TB, *env) (id, plaintext string){
 		}
 		return read.ID, read.APIKey
 	},
+	"POST " + ownRotation: func(tb testing.TB, e *env) (id, plaintext string) {
+		tb.Helper()
+		body := `{"name":"x","scopes":["apikeys.renew-self"]}`
+		_, former := tokenOf(tb, e.ask(tb, danaKey, http.MethodPost, danaKeys, body))
+		return tokenOf(tb, e.ask(tb, former, http.MethodPost, ownRotation, ""))
+	},
 	graphQLVerb("createCurrentUserToken"): func(tb testing.TB, e *env) (id, plaintext string) {
 		tb.Helper()
 		mutation := mutate(`createCurrentUserToken(input: {name: "x", expiresAt: ` + millis(tooLate) + `}) { id token }`)
@@ -212,8 +218,8 @@ func lateBodies() map[string]string {
 	all := map[string]string{
 		"POST " + usersPath: `{"username":"new"}`, "PATCH " + usersPath + "/{username}": disabled,
 		"PUT " + usersPath + "/{username}/role": `{"role":"user"}`, "POST " + usersPath + "/{username}/rotate-key": `{}`,
-		"POST /api/admin/token-usage/reprice": `{"since":"2030-01-31"}`,
-		"POST /api/admin/claims":              `{"kind":"user","username":"new"}`,
+		"POST /api/admin/token-usage/reprice": `{"since":"2030-01-31"}`, "POST " + ownRotation: `{}`,
+		"POST /api/admin/claims": `{"kind":"user","username":"new"}`,
 		graphQLVerb("createCurrentUserToken"): `createCurrentUserToken(input: {name: "x", expiresAt: ` + millis(inTime) +
 			`}) { id }`,
 		graphQLVerb("createToken"): `createToken(token: {name: "x", ` +

@@ -113,6 +113,7 @@ func orderOfRefusals() map[string][]refused {
 		orderKeys(all, "/apiv1/"+pattern+"/apikeys", owner)
 	}
 	orderKeysByID(all)
+	orderOwn(all)
 	orderMutations(all)
 	return all
 }
@@ -152,6 +153,21 @@ func orderKeysByID(all map[string][]refused) {
 		{by: aliceKey, path: none, status: 404, text: notFound},
 		{by: bobsKey, path: key, prepare: byAPI, status: 404, text: notFound},
 		{by: aliceKey, path: key, prepare: byManifest, status: 409, text: "API key revoked comes from"},
+	}
+}
+
+// orderOwn has no step for a subject and an id: the key is the caller's.
+func orderOwn(all map[string][]refused) {
+	all["POST "+ownRotation] = []refused{
+		{by: unknownKey, path: ownRotation, body: `{`, status: 401, text: "invalid token"},
+		{by: powerlessKey, path: ownRotation, body: `{`, status: 403, text: lacks + ": a key needs apikeys.renew-self"},
+		{by: formerKey, path: ownRotation, body: `{`, status: 403, text: beyond},
+		{by: secretKey, path: ownRotation, body: `{"key_id":"x"}`, status: 400, text: "key_id: is not known"},
+		{by: gitKey, path: ownRotation, body: `{"overlap_seconds":1}`, status: 400, text: "overlap_seconds: is for an APIKey"},
+		{by: writingKey, path: ownRotation, status: 403, text: beyond},
+		{by: secretKey, path: ownRotation, status: 409, text: "API key secret is delivered in Secret team/secret-api-key"},
+		{by: gitKey, path: ownRotation, status: 409, text: "The key of 'git' is delivered in Secret"},
+		{by: fakeobjects.BootstrapKey, path: ownRotation, status: 409, text: "The bootstrap key comes from"},
 	}
 }
 

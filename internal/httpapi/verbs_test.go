@@ -25,6 +25,7 @@ import (
 	"keywright.dev/keywright/internal/manage/claims"
 	"keywright.dev/keywright/internal/manage/login"
 	"keywright.dev/keywright/internal/manage/loginthrottle"
+	"keywright.dev/keywright/internal/manage/ownkey"
 	"keywright.dev/keywright/internal/manage/tokenusage"
 	"keywright.dev/keywright/internal/manage/users"
 	"keywright.dev/keywright/test/fakeobjects"
@@ -44,6 +45,11 @@ const (
 	// gitKey is the key of an admin from a manifest, and powerlessKey that of a program without any right.
 	gitKey       = "the-key-of-an-admin-in-git"
 	powerlessKey = "a-key-of-a-program-without-rights"
+	// renewingKey and writingKey are APIKeys with a ttl, which a reply returned. The first may renew itself, the second
+	// manages the keys of bob. secretKey may renew itself, and is delivered in a Secret.
+	renewingKey = "a-key-of-a-program-that-renews-itself"
+	writingKey  = "an-api-key-of-bob-that-ends-some-day"
+	secretKey   = "a-key-in-a-secret-that-renews-itself"
 )
 
 // Times around endsAt, an hour after the time of the fixture.
@@ -79,6 +85,7 @@ func newEnvWith(f *fakeobjects.Fixture, trail manage.Trail) *env {
 		Gate: f.Gate, Verifier: f.Verifier, Store: f.Store, Seen: database{}, Uses: f.Uses, Sessions: database{},
 		Trail: trail, Turns: database{}, Now: f.Time, Log: f.Logger(),
 	})
+	own := ownkey.New(ownkey.Config{Keys: apiKeys, Users: everyone, Uses: f.Uses, Now: f.Time})
 	links := &fakeobjects.Links{}
 	handOvers := claims.New(claims.Config{
 		Gate: f.Gate, Verifier: f.Verifier, Users: everyone, Keys: apiKeys, Store: links, Objects: f.Store,
@@ -92,7 +99,7 @@ func newEnvWith(f *fakeobjects.Fixture, trail manage.Trail) *env {
 		})),
 		admin.Users(everyone),
 		admin.Reprice(tokenusage.New(tokenusage.Config{Gate: f.Gate, Trail: trail})),
-		admin.Claims(handOvers), keys.New(apiKeys), graphql.New(apiKeys, f.Logger()))
+		admin.Claims(handOvers), keys.New(apiKeys), keys.Own(own), graphql.New(apiKeys, f.Logger()))
 	e := &env{Fixture: f, Handler: mux, links: links}
 	e.populate()
 	e.Reset()
@@ -111,8 +118,19 @@ func (e *env) populate() {
 		k.Spec.Scopes = []v1alpha1.Scope{"apikeys.read", "apikeys.write"}
 	})
 	e.PutKey("bobs", v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "bob"}, bobsKey, func(k *v1alpha1.APIKey) {
-		k.Spec.Scopes = []v1alpha1.Scope{"apikeys.read", "apikeys.write"}
+		k.Spec.Scopes, k.Spec.Delivery = []v1alpha1.Scope{"apikeys.read", "apikeys.write"}, v1alpha1.DeliveryResponse
 	})
+	renew, day := []v1alpha1.Scope{"apikeys.renew-self"}, v1alpha1.Duration("48h")
+	byReply := func(scopes []v1alpha1.Scope) func(*v1alpha1.APIKey) {
+		return func(k *v1alpha1.APIKey) {
+			k.Spec.Scopes, k.Spec.TTL, k.Spec.Delivery = scopes, &day, v1alpha1.DeliveryResponse
+		}
+	}
+	e.PutKey("renewing", v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}, renewingKey, byReply(renew))
+	e.PutKey("writing", v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: "bob"}, writingKey,
+		byReply([]v1alpha1.Scope{"apikeys.write"}))
+	e.PutKey("secret", v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}, secretKey,
+		func(k *v1alpha1.APIKey) { k.Spec.Scopes = renew })
 	e.PutKey("powerless", v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}, powerlessKey, nil)
 	e.PutUser(newUser("dana", func(u *v1alpha1.AdminUser) {
 		current, former := e.recorded(danaKey), e.recorded(formerKey)

@@ -126,6 +126,31 @@ func rotations(p paths) map[string]operation {
 	}
 }
 
+// ownRotations are of the key that the caller presents.
+func ownRotations() map[string]operation {
+	rotate := func(ctx SpecContext, by http.Header, body string) http.Header {
+		GinkgoHelper()
+		r := askAs(ctx, by, http.MethodPost, "/apiv1/self/rotate", body)
+		return bearer(r.body["data"].(map[string]any)["token"])
+	}
+	account := paths{"/apiv1/accounts/ci/apikeys", "/apiv1/apikeys"}
+	const renews = `,"scopes":["apikeys.renew-self"],"expires_in_seconds":3600`
+	return map[string]operation{
+		"gives an API key and takes the former one away": func(ctx SpecContext) []grant {
+			k := create(ctx, account, renews)
+			return []grant{{rotate(ctx, k.header(), ""), scoped("apikeys.renew-self")}, {k.header(), refused}}
+		},
+		"leaves the former key its overlap": func(ctx SpecContext) []grant {
+			k, want := create(ctx, account, renews), scoped("apikeys.renew-self")
+			return []grant{{rotate(ctx, k.header(), `{"overlap_seconds":600}`), want}, {k.header(), want}}
+		},
+		"gives an admin's key and takes the former one away": func(ctx SpecContext) []grant {
+			a := newAdmin(ctx)
+			return []grant{{rotate(ctx, a.header(), ""), admitted}, {a.header(), refused}}
+		},
+	}
+}
+
 func deletions(p paths) map[string]operation {
 	return map[string]operation{"takes a key away": func(ctx SpecContext) []grant {
 		k := create(ctx, p, "")

@@ -94,6 +94,7 @@ func operations() map[string]map[string]operation {
 		maps.Copy(all, ofKeys(pattern, paths{path, path}))
 	}
 	maps.Copy(all, ofKeys("/apiv1/apikeys", paths{"/apiv1/accounts/ci/apikeys", "/apiv1/apikeys"}))
+	all["POST /apiv1/self/rotate"] = ownRotations()
 	maps.Copy(all, ofUsers())
 	maps.Copy(all, ofSessions())
 	maps.Copy(all, ofGraphQL())

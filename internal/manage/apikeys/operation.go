@@ -24,6 +24,8 @@ type operation struct {
 	owner string
 	// renews is true when the caller may rotate the key because it is the caller's own.
 	renews bool
+	// own is true if the caller rotates the key that it presents: it gets the new key, or nothing is rotated.
+	own bool
 }
 
 func (s *Service) begin(caller manage.Caller, action string, subject v1alpha1.Subject, id string) *operation {

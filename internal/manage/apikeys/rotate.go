@@ -42,11 +42,8 @@ func (op *operation) rotate(ctx context.Context, id string, read manage.Read[*Ro
 	if err := op.authorizeRotation(id); err != nil {
 		return nil, err
 	}
-	r, err := read.By(op.Gate, op.caller, errUnauthorized)
+	r, err := op.readRotation(read)
 	if err != nil {
-		return nil, err
-	}
-	if err := r.check(); err != nil {
 		return nil, err
 	}
 	k, err := op.find(ctx, id)
@@ -77,17 +74,35 @@ func (op *operation) rotate(ctx context.Context, id string, read manage.Read[*Ro
 		secret.Owner = k.OwnerID()
 	}
 	err = op.Store.Record(ctx, k, secret, overlap)
-	if errors.Is(err, objects.ErrSucceeded) {
+	switch {
+	case errors.Is(err, objects.ErrSucceeded):
 		return nil, errRotated(k)
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
+	case k.IsRevoked():
+		// It was revoked meanwhile: the new key is refused, too.
+		return nil, errRevoked(k)
 	}
 	if r.Overlap != nil {
 		op.detail += " overlap " + string(convert.DurationOf(overlap))
 	}
 	op.event(k, v1alpha1.EventKeyRotated, "Rotated")
 	return op.rotated(ctx, k, secret.Plaintext, previous)
+}
+
+// readRotation reads how to rotate. A caller that rotates the key that it presents rotates no other.
+func (op *operation) readRotation(read manage.Read[*Rotation]) (*Rotation, error) {
+	r, err := read.By(op.Gate, op.caller, errUnauthorized)
+	if err != nil {
+		return nil, err
+	}
+	if op.own {
+		r.KeyID = op.caller.KeyID
+	}
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 func (op *operation) rotated(
@@ -147,13 +162,20 @@ func (op *operation) authorizeRotation(id string) error {
 	if op.renews = op.mayRenew(op.caller, op.subject, id); op.renews {
 		return nil
 	}
-	return op.authorize()
+	err := op.authorize()
+	switch {
+	case !op.own || !manage.Is(err, manage.Forbidden):
+		return err
+	case op.caller.Digest() == nil:
+		return errSucceeded
+	}
+	return errMayNotRenew
 }
 
 // checkRotation refuses a caller that the successor exceeds: the caller gets it.
 func (op *operation) checkRotation(k *v1alpha1.APIKey) error {
 	if op.renews && !isLatest(k, op.caller.KeyID) {
-		return manage.Errorf(manage.Forbidden, NotPermitted+": another key has succeeded the caller's")
+		return errSucceeded
 	}
 	if err := op.checkMayOwnKeys(k.Spec.Subject); err != nil {
 		return err
@@ -163,6 +185,8 @@ func (op *operation) checkRotation(k *v1alpha1.APIKey) error {
 	}
 	end := convert.Instant(k.Spec.ExpiresAt)
 	switch {
+	case op.own && k.Spec.Delivery != v1alpha1.DeliveryResponse:
+		return errInSecret(k)
 	case k.IsRevoked():
 		return errRevoked(k)
 	case lifecycle.Ended(end, op.Now()):

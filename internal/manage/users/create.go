@@ -20,6 +20,8 @@ type Issued struct {
 	Key manage.Secret
 	// Secret is where the operator delivers the key. It is nil when the key is returned here.
 	Secret *SecretRef
+	// Record is the AdminUser as a rotation that returns the key has left it, and nil otherwise.
+	Record *v1alpha1.AdminUser
 }
 
 // SecretRef names a Secret.

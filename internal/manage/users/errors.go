@@ -72,6 +72,18 @@ func errRotated(user *v1alpha1.AdminUser) error {
 		current.IssuedAt.UTC().Format(time.RFC3339))
 }
 
+// errInSecret says how an admin's key is rotated that the operator delivers in a Secret.
+func errInSecret(user *v1alpha1.AdminUser) error {
+	return manage.Errorf(manage.Conflict, "The key of '%s' is delivered in Secret %s/%s: read the present key there. "+
+		"spec.rotation of AdminUser %s/%s, or annotation %s on it, replaces the key", user.EffectiveUsername(),
+		user.Namespace, user.EffectiveSecretName(), user.Namespace, user.Name, v1alpha1.AnnotationRotate)
+}
+
+var errBootstrap = &manage.Error{
+	Kind: manage.Conflict,
+	Text: "The bootstrap key comes from ADMIN_KEY_SECRET or ADMIN_KEY in ConfigMap keywright-config: change it there",
+}
+
 func errExists(name string) error {
 	return manage.Errorf(manage.Conflict, "User '%s' already exists", name)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/objects"
@@ -23,6 +24,8 @@ type Rotation struct {
 	// KeyID is the key id of the key that the caller takes for the current one. Another current key is a conflict, so
 	// that a request which is sent twice rotates once. It may be empty.
 	KeyID string
+	// Own is true if the caller rotates its own key: it gets the new key, or nothing is rotated.
+	Own bool
 }
 
 // RotateKey gives an admin another key. For a key that is delivered in a Secret, RotateKey requests the rotation and
@@ -51,6 +54,8 @@ func (s *Service) RotateKey(
 	switch {
 	case err != nil:
 		return nil, err
+	case r.Own && username.Reserved(name):
+		return nil, errBootstrap
 	case user == nil || !user.IsAdmin():
 		return nil, errNotAdmin(name)
 	case !k.MaySucceedIn(user):
@@ -59,6 +64,8 @@ func (s *Service) RotateKey(
 		return nil, manage.Errorf(manage.Conflict,
 			"The key of '%s' is delivered in Secret %s/%s and can't be set here: leave new_key out to rotate it",
 			name, user.Namespace, user.EffectiveSecretName())
+	case secretOf(user) != nil && r.Own:
+		return nil, errInSecret(user)
 	case secretOf(user) != nil:
 		return s.requestRotation(ctx, caller, user)
 	case brought != "":
@@ -75,7 +82,7 @@ func (s *Service) RotateKey(
 	s.endSessions(ctx, name)
 	s.event(caller, user, v1alpha1.EventKeyRotated,
 		"Rotated: key "+k.Digest.KeyID()+" was returned; "+endOfEarlier(overlapOf(user))+";")
-	return &Issued{Username: name, Role: v1alpha1.RoleAdmin, Key: secretKey(name, k)}, nil
+	return &Issued{Username: name, Role: v1alpha1.RoleAdmin, Key: secretKey(name, k), Record: user}, nil
 }
 
 func endOfEarlier(overlap time.Duration) string {
