@@ -226,10 +226,7 @@ var _ = Describe("The NetworkPolicies", func() {
 	})
 
 	It("are the same by values and by patches of docs/network.md", func(ctx SpecContext) {
-		_, after, found := strings.Cut(read("docs/network.md"), "```yaml\n# values.yaml\n")
-		values, _, ends := strings.Cut(after, "```")
-		Expect(found && ends).To(BeTrue())
-		byHelm := likeForLike(template(ctx, "-f", file("values.yaml", values)))
+		byHelm := likeForLike(template(ctx, "-f", file("values.yaml", valuesFrom("network.md"))))
 		built, err := plane.Kubectl(ctx, "kustomize", folderOf(fromDocs("network.md", "my-keywright")))
 		Expect(err).NotTo(HaveOccurred())
 		expectEqual(byHelm, likeForLike(decode(built)))
@@ -245,6 +242,24 @@ var _ = Describe("The NetworkPolicies", func() {
 		Expect(networkOf(byHelm, "server").policies).To(BeEmpty())
 	})
 })
+
+var _ = Describe("Traces", func() {
+	It("are the same by values and by patches of docs/traces.md", func(ctx SpecContext) {
+		byHelm := likeForLike(template(ctx, "-f", file("values.yaml", valuesFrom("traces.md"))))
+		built, err := plane.Kubectl(ctx, "kustomize", folderOf(fromDocs("traces.md", "my-keywright")))
+		Expect(err).NotTo(HaveOccurred())
+		expectEqual(byHelm, likeForLike(decode(built)))
+	})
+})
+
+// valuesFrom returns the values of the chart on a page of docs.
+func valuesFrom(page string) string {
+	GinkgoHelper()
+	_, after, found := strings.Cut(read("docs/"+page), "```yaml\n# values.yaml\n")
+	values, _, ends := strings.Cut(after, "```")
+	Expect(found && ends).To(BeTrue())
+	return values
+}
 
 func connectsToDatabase(container corev1.Container) bool {
 	return slices.ContainsFunc(container.Env, func(variable corev1.EnvVar) bool {

@@ -6,9 +6,55 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"keywright.dev/keywright/test/stack"
 )
+
+// scraped turns ServiceMonitors on.
+var scraped = []string{"--set", "monitoring.serviceMonitor.enabled=true"}
+
+// serviceMonitor is what matters here of a ServiceMonitor.
+type serviceMonitor struct {
+	Spec struct {
+		Selector  metav1.LabelSelector `json:"selector"`
+		Endpoints []struct {
+			Port      string         `json:"port"`
+			Scheme    string         `json:"scheme"`
+			TLSConfig map[string]any `json:"tlsConfig"`
+		} `json:"endpoints"`
+	} `json:"spec"`
+}
+
+// scraped returns the names of the Services that have the port and the labels.
+func (m *serviceMonitor) scraped(all objects) (names []string) {
+	GinkgoHelper()
+	selector, err := metav1.LabelSelectorAsSelector(&m.Spec.Selector)
+	Expect(err).NotTo(HaveOccurred())
+	for _, o := range all {
+		if o.GetKind() != "Service" || !selector.Matches(labels.Set(o.GetLabels())) {
+			continue
+		}
+		var service corev1.Service
+		convert(o, &service)
+		for _, port := range service.Spec.Ports {
+			if port.Name == m.Spec.Endpoints[0].Port {
+				names = append(names, service.Name)
+				Expect(port.TargetPort.String()).To(Equal("metrics"))
+			}
+		}
+	}
+	return names
+}
+
+func convert(o *unstructured.Unstructured, to any) {
+	GinkgoHelper()
+	Expect(o).NotTo(BeNil())
+	Expect(runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, to)).To(Succeed())
+}
 
 var _ = Describe("With TLS", func() {
 	It("every probe of the server uses it", func(ctx SpecContext) {
@@ -23,6 +69,35 @@ var _ = Describe("With TLS", func() {
 		}
 		Expect(probes).To(BeNumerically(">=", 2))
 	})
+
+	// cmd/server serves its metrics without TLS, whatever the other listeners do.
+	DescribeTable("metrics are scraped without it", func(ctx SpecContext, render func(SpecContext) objects) {
+		all := render(ctx)
+		for _, program := range []string{"operator", "server"} {
+			var monitor serviceMonitor
+			convert(all["ServiceMonitor "+stack.Namespace+"/keywright-"+program], &monitor)
+			Expect(monitor.Spec.Endpoints).To(HaveLen(1))
+			Expect(monitor.Spec.Endpoints[0].TLSConfig).To(BeNil())
+			Expect(monitor.Spec.Endpoints[0].Scheme).To(Equal("http"))
+			Expect(monitor.scraped(all)).To(Equal([]string{"keywright-" + program + "-metrics"}))
+		}
+	},
+		Entry("by default", func(ctx SpecContext) objects { return template(ctx, scraped...) }),
+		Entry("with TLS", func(ctx SpecContext) objects {
+			return template(ctx, append(scraped, "--set", "server.tls.secretName=s")...)
+		}),
+		Entry("with mutual TLS", func(ctx SpecContext) objects {
+			return template(ctx, append(scraped, "--set", "server.tls.secretName=s,server.tls.clientCA.secretName=ca")...)
+		}),
+		Entry("by kustomize, with mutual TLS", func(ctx SpecContext) objects {
+			built, err := plane.Kubectl(ctx, "kustomize", folderOf(map[string]string{
+				"kustomization.yaml": "resources: [../config/default]\n" +
+					"components: [../config/tls, ../config/tls/mutual, ../config/monitoring]\n",
+			}))
+			Expect(err).NotTo(HaveOccurred())
+			return decode(built)
+		}),
+	)
 
 	It("cert-manager writes the Secret of docs/network.md", func(ctx SpecContext) {
 		const key = "Certificate " + stack.Namespace + "/keywright-server"

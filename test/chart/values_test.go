@@ -192,7 +192,6 @@ server:
 		Expect(variables("{}")).To(BeEmpty())
 		Expect(variables(`server: {traces: {endpoint: "http://collector:4318"}}`)).To(Equal([]corev1.EnvVar{
 			{Name: "OTEL_EXPORTER_OTLP_ENDPOINT", Value: "http://collector:4318"},
-			{Name: "OTEL_EXPORTER_OTLP_PROTOCOL", Value: "http/protobuf"},
 		}))
 		Expect(variables(`server: {traces: {endpoint: "https://collector:4317", protocol: grpc, sampleRatio: 0}}`)).
 			To(Equal([]corev1.EnvVar{
