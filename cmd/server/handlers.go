@@ -25,10 +25,11 @@ func mainHandler(s *service, log *slog.Logger) (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	auth := s.requireClientCertificate(forwardauth.New(s.gate), log)
+	auth := s.requireClientCertificate("/auth", forwardauth.New(s.gate), log)
+	authz := s.requireClientCertificate(forwardauth.PathPrefix, forwardauth.NewPathMode(s.gate), log)
 	mux.Handle("/auth", auth)
 	introspection := s.latency.Of("introspect", introspect.New(s.gate))
-	mux.Handle("/introspect", s.requireClientCertificate(introspection, log))
+	mux.Handle("/introspect", s.requireClientCertificate("/introspect", introspection, log))
 	mux.Handle("/openapi.yaml", document)
 	mux.Handle("/docs", document)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -38,12 +39,15 @@ func mainHandler(s *service, log *slog.Logger) (http.Handler, error) {
 	mux.Handle(web.Assets())
 	httpapi.Mount(mux, s.guard, slices.Concat(s.groups, s.pages)...)
 	return recoverPanics(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// Gateways send every request of every app to this path. Finding it in the mux would take a tenth of the time.
-		if r.URL.Path == "/auth" {
+		// Gateways send every request of every app here. Finding the path in the mux would take a tenth of the time.
+		switch {
+		case r.URL.Path == "/auth":
 			auth.ServeHTTP(w, r)
-			return
+		case forwardauth.IsPathMode(r):
+			authz.ServeHTTP(w, r)
+		default:
+			mux.ServeHTTP(w, r)
 		}
-		mux.ServeHTTP(w, r)
 	}), log), nil
 }
 

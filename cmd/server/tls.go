@@ -129,14 +129,14 @@ func over(config *tls.Config, plain *http.Server) server {
 }
 
 // requireClientCertificate refuses requests without a client certificate if the server is configured to require one.
-// TLS has verified a certificate that is there.
-func (s *service) requireClientCertificate(next http.Handler, log *slog.Logger) http.Handler {
+// TLS has verified a certificate that is there. The log names the path of the surface, not that of the app's request.
+func (s *service) requireClientCertificate(path string, next http.Handler, log *slog.Logger) http.Handler {
 	if s.certificates == nil || s.certificates.ClientCAFile == "" {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
-			log.Warn("A request without a client certificate was refused", "path", r.URL.Path, "peer", r.RemoteAddr)
+			log.Warn("A request without a client certificate was refused", "path", path, "peer", r.RemoteAddr)
 			gate.NoClientCertificate.Answer(w)
 			return
 		}

@@ -127,6 +127,7 @@ func TestClientCertificate_IsForGateways(t *testing.T) {
 	}{
 		{"--listen", "/auth", http.StatusForbidden, http.StatusServiceUnavailable},
 		{"--listen", "/auth?x", http.StatusForbidden, http.StatusServiceUnavailable},
+		{"--listen", "/authz/x", http.StatusForbidden, http.StatusServiceUnavailable},
 		{"--listen", "/introspect", http.StatusForbidden, http.StatusServiceUnavailable},
 		{"--listen", "/healthz", http.StatusOK, http.StatusOK},
 		{"--listen", "/readyz", http.StatusServiceUnavailable, http.StatusServiceUnavailable},
@@ -148,7 +149,7 @@ func TestClientCertificate_IsForGateways(t *testing.T) {
 			t.Errorf("%s %s without --client-ca-file: %d, want %d", c.flag, c.path, got, c.with)
 		}
 	}
-	if lines := mutual.log.Lines("without a client certificate"); len(lines) != 3 {
+	if lines := mutual.log.Lines("without a client certificate"); len(lines) != 4 {
 		t.Errorf("%q", lines)
 	}
 	metrics := "http://" + mutual.addresses["--metrics-listen"] + "/metrics"

@@ -6,6 +6,7 @@ go 1.26.0
 
 require (
 	github.com/envoyproxy/gateway v1.9.1
+	github.com/projectcontour/contour v1.33.8
 	github.com/prometheus-operator/prometheus-operator v0.85.0
 	github.com/traefik/traefik/v3 v3.7.13
 )

@@ -53,7 +53,7 @@ func TestDecide_MeasuresEachSurface(t *testing.T) {
 			}
 		}
 	}
-	if len(counts) != 3 || counts["auth"] != 1 || counts["ext_authz"] != 2 || counts["proxy"] != 3 {
+	if len(counts) != 4 || counts["auth"] != 1 || counts["authz"] != 2 || counts["ext_authz"] != 3 || counts["proxy"] != 4 {
 		t.Errorf("measured %v", counts)
 	}
 }

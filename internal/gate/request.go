@@ -9,19 +9,22 @@ type Surface uint8
 const (
 	unnamedSurface Surface = iota
 	ForwardAuth
+	PathMode
 	ExtAuthz
 	ReverseProxy
 
 	surfaces
 )
 
-var surfaceNames = [surfaces]string{ForwardAuth: "auth", ExtAuthz: "ext_authz", ReverseProxy: "proxy"}
+var surfaceNames = [surfaces]string{
+	ForwardAuth: "auth", PathMode: "authz", ExtAuthz: "ext_authz", ReverseProxy: "proxy",
+}
 
 // String returns the surface as in metrics and traces.
 func (s Surface) String() string { return surfaceNames[s] }
 
 // Surfaces lists every surface, for tests.
-func Surfaces() []Surface { return []Surface{ForwardAuth, ExtAuthz, ReverseProxy} }
+func Surfaces() []Surface { return []Surface{ForwardAuth, PathMode, ExtAuthz, ReverseProxy} }
 
 // Request is a request to decide on, as a surface describes it.
 type Request struct {

@@ -12,7 +12,7 @@ import (
 )
 
 // all returns the gateways that can run here.
-var all = []*gateway{nginx(), caddy(), traefik(), ingressNginx(), itself()}
+var all = []*gateway{nginx(), caddy(), traefik(), ingressNginx(), externalAuth(), itself()}
 
 // The contract that the page gives for every gateway.
 var _ = Describe("A gateway", func() {

@@ -15,6 +15,7 @@ import (
 // manifests are the blocks for a cluster.
 var manifests = []string{
 	"networkpolicy.yaml", "traefik.yaml", "envoy-gateway.yaml", "envoy-gateway-budgets.yaml", "istio.yaml", "ingress.yaml",
+	"gateway-api.yaml", "contour.yaml",
 }
 
 // definitions are the CRDs in a module that a folder's go.mod pins.
@@ -23,6 +24,7 @@ var definitions = []struct{ pinned, module, files string }{
 	{"hack/gatewaycrds", "github.com/envoyproxy/gateway", "charts/gateway-helm/charts/crds/crds/generated"},
 	{"hack/gatewaycrds", "github.com/traefik/traefik/v3",
 		"docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml"},
+	{"hack/gatewaycrds", "github.com/projectcontour/contour", "examples/contour/01-crds.yaml"},
 	{".", "istio.io/api", "kubernetes/customresourcedefinitions.gen.yaml"},
 }
 

@@ -179,6 +179,7 @@ var mentions = map[string]string{
 	"internal/gate/request.go":               "describes what surfaces hand over",
 	"internal/gate/gate.go":                  "hands over what surfaces describe",
 	"internal/gate/identify.go":              "hands over requests to Keywright itself",
+	"internal/gate/forwardauth/path.go":      "a surface",
 	"internal/gate/forwardauth/request.go":   "a surface",
 	"internal/gate/extauthz/request.go":      "a surface",
 	"internal/gate/reverseproxy/proxy.go":    "a surface",

@@ -37,6 +37,7 @@ type surface struct {
 
 var surfaces = []surface{
 	{"forwardauth", "/auth", openForwardAuth},
+	{"forwardauth", "path mode", openPathMode},
 	{"extauthz", "ext_authz", openExtAuthz(joinHeaders)},
 	{"extauthz", "ext_authz with raw headers", openExtAuthz(rawHeaders)},
 	{"reverseproxy", "--upstream", openProxy},

@@ -125,6 +125,9 @@ var reporters = []struct {
 	{"/auth", true, true, func(_ testing.TB, p *place, s sender) {
 		forwardauth.New(p.Gate).ServeHTTP(httptest.NewRecorder(), s.request("GET", "/auth", ""))
 	}},
+	{"path mode", true, true, func(_ testing.TB, p *place, s sender) {
+		forwardauth.NewPathMode(p.Gate).ServeHTTP(httptest.NewRecorder(), s.request("GET", "/authz/", ""))
+	}},
 	{"ext_authz", false, true, func(tb testing.TB, p *place, s sender) { check(tb, p, s, joinHeaders) }},
 	{"ext_authz with raw headers", false, true, func(tb testing.TB, p *place, s sender) { check(tb, p, s, rawHeaders) }},
 	{"--upstream", false, true, throughProxy},

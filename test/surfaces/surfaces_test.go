@@ -56,21 +56,38 @@ func openForwardAuth(_ testing.TB, g *gate.Gate) func(testing.TB, request) outco
 		asked := httptest.NewRequest(http.MethodGet, "/auth", nil)
 		asked.Header = app.Clone()
 		describe(asked.Header, r)
-		reply := httptest.NewRecorder()
-		auth.ServeHTTP(reply, asked)
-		if reply.Code != http.StatusOK {
-			return outcome{status: reply.Code}
-		}
-		for _, known := range gate.KnownHeaders() {
-			switch known.Use {
-			case gate.HeaderIdentity:
-				app[known.Name] = reply.Header().Values(known.Name)
-			case gate.HeaderCredential, gate.HeaderMethodOverride, gate.HeaderDescription:
-				app.Del(known.Name)
-			}
-		}
-		return outcome{status: http.StatusOK, app: app}
+		return forwarded(auth, asked, app)
 	}
+}
+
+// openPathMode puts a gateway in front that adds the prefix to the path and describes the request in no header.
+func openPathMode(_ testing.TB, g *gate.Gate) func(testing.TB, request) outcome {
+	authz := forwardauth.NewPathMode(g)
+	return func(tb testing.TB, r request) outcome {
+		app := r.header(tb)
+		setOrigin(app)
+		asked := httptest.NewRequest(r.method, forwardauth.PathPrefix+"/things", nil)
+		asked.Host, asked.Header = host, app.Clone()
+		return forwarded(authz, asked, app)
+	}
+}
+
+// forwarded asks whether a request may pass. If so, the app gets it with the identity headers in place of its own.
+func forwarded(auth http.Handler, asked *http.Request, app http.Header) outcome {
+	reply := httptest.NewRecorder()
+	auth.ServeHTTP(reply, asked)
+	if reply.Code != http.StatusOK {
+		return outcome{status: reply.Code}
+	}
+	for _, known := range gate.KnownHeaders() {
+		switch known.Use {
+		case gate.HeaderIdentity:
+			app[known.Name] = reply.Header().Values(known.Name)
+		case gate.HeaderCredential, gate.HeaderMethodOverride, gate.HeaderDescription:
+			app.Del(known.Name)
+		}
+	}
+	return outcome{status: http.StatusOK, app: app}
 }
 
 // describe sets the headers in which a gateway describes a request.

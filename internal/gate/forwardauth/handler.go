@@ -6,11 +6,16 @@ import (
 	"keywright.dev/keywright/internal/gate"
 )
 
-// New returns a handler that replies 200 with the identity headers, or with the gate's refusal. It accepts any method:
-// Envoy uses the method of the request that it asks about.
-func New(g *gate.Gate) http.Handler {
-	return g.Tracer.Of(gate.ForwardAuth.String(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		request := gateRequest(r)
+// New returns the handler of /auth. It replies 200 with the identity headers, or with the gate's refusal. It accepts
+// any method: some gateways use that of the request that they ask about.
+func New(g *gate.Gate) http.Handler { return handler(g, gate.ForwardAuth, gateRequest) }
+
+// NewPathMode returns the handler of path mode, for the paths below PathPrefix. It replies as /auth does.
+func NewPathMode(g *gate.Gate) http.Handler { return handler(g, gate.PathMode, pathRequest) }
+
+func handler(g *gate.Gate, surface gate.Surface, describe func(*http.Request) gate.Request) http.Handler {
+	return g.Tracer.Of(surface.String(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		request := describe(r)
 		d := g.Decide(&request)
 		g.Trace(r.Context(), &d)
 		if refusal := d.Refusal(); refusal != nil {
