@@ -19,6 +19,8 @@ import (
 const (
 	// leastOfBare is the least ratio of its rate to the bare handler's.
 	leastOfBare = 0.75
+	// leastByPath is the same for path mode, whose floor gets the same request.
+	leastByPath = 0.85
 	// mostOfBareP99 is the largest ratio of the 99th percentiles.
 	mostOfBareP99 = 1.5
 	// mostApart is the largest difference between the numbers of keys.
@@ -57,7 +59,9 @@ func (c *crowd) auth(b *testing.B) {
 			http.StatusOK))
 	}
 	wrong := newContender(b, "wrong", c.Replicas[2].URL, authAskers, generate(b, crowds[2].keys), http.StatusUnauthorized)
-	compete(b, authRounds, authRound, append(all, wrong)...)
+	bareByPath := newContender(b, "bare by path", bare.url, authAskers, c.keys[crowds[2].namespace], http.StatusOK)
+	byPath := newContender(b, "by path", c.Replicas[2].URL, authAskers, c.keys[crowds[2].namespace], http.StatusOK)
+	compete(b, authRounds, authRound, append(all, wrong, bareByPath.inPathMode(), byPath.inPathMode())...)
 
 	b.ReportMetric(steady(bare.rates), "bare/s")
 	b.ReportMetric(milliseconds(median(bare.p99s)), "bare-p99-ms")
@@ -76,6 +80,11 @@ func (c *crowd) auth(b *testing.B) {
 	b.ReportMetric(apart, "apart")
 	if apart > mostApart {
 		b.Errorf("the numbers of keys are %.2f apart: %.2f", apart, shares)
+	}
+	path := byPath.share(bareByPath)
+	b.ReportMetric(path, "path-x-bare")
+	if path < leastByPath {
+		b.Errorf("in path mode %.2f of the bare handler's answers a second: at least %.2f is wanted", path, leastByPath)
 	}
 	share := wrong.share(all[3])
 	b.ReportMetric(share, "wrong-x-right")

@@ -64,6 +64,7 @@ func (a *asker) ask(key string) (status int, err error) {
 // keys, repeated if needed, because reading one of many from memory takes the askers longer than one of few.
 type contender struct {
 	name   string
+	url    string
 	keys   []string
 	status int
 	askers []*asker
@@ -74,7 +75,7 @@ type contender struct {
 
 func newContender(b *testing.B, name, url string, askers int, keys []string, status int) *contender {
 	b.Helper()
-	c := &contender{name: name, keys: make([]string, crowds[len(crowds)-1].keys), status: status}
+	c := &contender{name: name, url: url, keys: make([]string, crowds[len(crowds)-1].keys), status: status}
 	for i := range c.keys {
 		c.keys[i] = strings.Clone(keys[i%len(keys)])
 	}
@@ -88,6 +89,16 @@ func newContender(b *testing.B, name, url string, askers int, keys []string, sta
 func (c *contender) asksForMe() *contender {
 	for _, a := range c.askers {
 		a.request.URL.Path, a.header, a.scheme = "/api/auth/me", "Cookie", "keywright_session="
+	}
+	return c
+}
+
+// inPathMode makes the askers ask in path mode, as Envoy does over HTTP.
+func (c *contender) inPathMode() *contender {
+	for _, a := range c.askers {
+		a.request.URL.Path = "/authz/certs/42"
+		a.request.Host = "app.example.com"
+		a.request.Header = http.Header{"X-Forwarded-For": a.request.Header["X-Forwarded-For"]}
 	}
 	return c
 }
