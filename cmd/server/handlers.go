@@ -61,6 +61,6 @@ func metricsHandler(registry *prometheus.Registry, log *slog.Logger) http.Handle
 func newProxyServer(g *gate.Gate, upstream *reverseproxy.Upstream, log *slog.Logger) *http.Server {
 	proxy := reverseproxy.New(reverseproxy.Config{Gate: g, Upstream: upstream, Log: log})
 	server := newServer(recoverPanics(proxy, log), log)
-	server.DisableGeneralOptionsHandler = true
+	server.DisableGeneralOptionsHandler, server.Protocols = true, reverseproxy.Protocols()
 	return server
 }

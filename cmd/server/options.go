@@ -57,7 +57,8 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 	flags.StringVar(
 		&o.extAuthzListen, "ext-authz-listen", ":9001", "where Envoy's ext_authz is served by gRPC; 0 turns it off",
 	)
-	upstream := flags.String("upstream", "", "URL of an app to be a reverse proxy for; default: none")
+	upstream := flags.String("upstream", "",
+		"URL of an app to be a reverse proxy for; h2c:// is HTTP/2 without TLS; default: none")
 	flags.StringVar(&o.proxyListen, "proxy-listen", ":8000", "where the reverse proxy for --upstream is served")
 	flags.StringVar(
 		&o.database, "database", "",

@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"log/slog"
+	"maps"
 	"testing"
 	"time"
 
@@ -53,7 +54,7 @@ func TestDecide_MeasuresEachSurface(t *testing.T) {
 			}
 		}
 	}
-	if len(counts) != 4 || counts["auth"] != 1 || counts["authz"] != 2 || counts["ext_authz"] != 3 || counts["proxy"] != 4 {
+	if want := map[string]uint64{"auth": 1, "authz": 2, "ext_authz": 3, "proxy": 4}; !maps.Equal(counts, want) {
 		t.Errorf("measured %v", counts)
 	}
 }

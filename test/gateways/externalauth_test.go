@@ -70,7 +70,8 @@ func (g *authFilter) read(text string) {
 	Expect([]string{filters[0].Type, filters[0].ExternalAuth.Protocol, filters[1].Type}).
 		To(HaveExactElements("ExternalAuth", "HTTP", "RequestHeaderModifier"))
 	from := filters[0].ExternalAuth.HTTP
-	g.prefix, g.sent, g.copied = from.Path, append(from.AllowedHeaders, "Authorization"), from.AllowedResponseHeaders
+	g.prefix, g.copied = from.Path, from.AllowedResponseHeaders
+	g.sent = append([]string{"Authorization"}, from.AllowedHeaders...)
 	g.taken = filters[1].RequestHeaderModifier.Remove
 	g.forward.Rewrite = g.rewrite
 }
@@ -79,7 +80,7 @@ func (g *authFilter) read(text string) {
 type verdict struct{}
 
 func (g *authFilter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// Envoy and nginx drop such headers, if they are told to or by default. The page asks for it.
+	// nginx drops such headers by default, and Envoy can. The page asks for it.
 	maps.DeleteFunc(r.Header, func(name string, _ []string) bool { return strings.ContainsAny(name, "_.") })
 	if upgrade := r.Header["Upgrade"]; !slices.Equal(upgrade, []string{"websocket"}) {
 		r.Header.Del("Upgrade")

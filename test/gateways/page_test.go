@@ -41,5 +41,6 @@ var ran = []string{
 
 // others are the blocks with their own spec.
 var others = []string{
-	"envoy.yaml", "envoy-tls.yaml", "istiod-values.yaml", "istiod-values-http.yaml", "proxy/kustomization.yaml", "proxy/service.yaml",
+	"envoy.yaml", "envoy-tls.yaml", "istiod-values.yaml", "istiod-values-http.yaml",
+	"proxy/kustomization.yaml", "proxy/service.yaml",
 }

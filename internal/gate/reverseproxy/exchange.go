@@ -53,8 +53,8 @@ func (x *exchange) rewrite(r *httputil.ProxyRequest) {
 	setIdentity(r.Out.Header, &x.decision.Caller)
 	x.setForwarded(r)
 	x.Gate.Tracer.Propagate(r.Out.Context(), r.Out.Header)
-	if !isWebSocket(r.In) {
-		// Other protocols, such as h2c, could carry more requests past the gate.
+	if x.Upstream.isHTTP2 || !isWebSocket(r.In) {
+		// Other protocols, such as h2c, could carry more requests past the gate. HTTP/2 has no upgrades.
 		r.Out.Header.Del("Connection")
 		r.Out.Header.Del("Upgrade")
 	}
@@ -112,13 +112,15 @@ func (p *Proxy) respond(response *http.Response) error {
 }
 
 // allowEarlyReply allows a reply while the client is still sending, and reports whether it is still sending. By
-// default net/http would first read the rest of the body, which the app would then never receive. The connection is
-// closed after the reply, because the start of a next request would be uncertain.
+// default net/http would first read the rest of the body, which the app would then never receive. With HTTP/1.1 the
+// connection is closed after the reply, because the start of a next request would be uncertain.
 func (x *exchange) allowEarlyReply() bool {
 	if x.body.state.Load() == bodyEnded || x.controller.EnableFullDuplex() != nil {
 		return false
 	}
-	x.w.Header().Set("Connection", "close")
+	if x.in.ProtoMajor == 1 {
+		x.w.Header().Set("Connection", "close")
+	}
 	return true
 }
 

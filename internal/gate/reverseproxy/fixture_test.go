@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -78,6 +79,8 @@ type options struct {
 	plain bool
 	// http2 serves HTTP/2 over TLS.
 	http2 bool
+	// h2c reaches the app by HTTP/2 without TLS.
+	h2c bool
 }
 
 func newFixture(tb testing.TB, app http.HandlerFunc, o options) *fixture {
@@ -103,9 +106,13 @@ func newFixture(tb testing.TB, app http.HandlerFunc, o options) *fixture {
 		h.app = httptest.NewUnstartedServer(app)
 		h.app.Config.DisableGeneralOptionsHandler = true
 		h.app.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
+		h.app.Config.Protocols = reverseproxy.Protocols()
 		h.app.Start()
 		tb.Cleanup(h.app.Close)
 		o.upstream = h.app.URL + o.path
+		if o.h2c {
+			o.upstream = strings.Replace(o.upstream, "http:", "h2c:", 1)
+		}
 	}
 	h.inner = h.newProxy(tb, o)
 	h.proxy = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -161,7 +168,7 @@ func configure(s *http.Server) {
 	s.ReadHeaderTimeout = 10 * time.Second
 	s.ReadTimeout = 30 * time.Second
 	s.WriteTimeout = 30 * time.Second
-	s.DisableGeneralOptionsHandler = true
+	s.DisableGeneralOptionsHandler, s.Protocols = true, reverseproxy.Protocols()
 	s.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 }
 

@@ -186,8 +186,8 @@ func TestProxy_RefusesHostileRequests(t *testing.T) {
 		"60 KB of target, no key": {
 			"GET /" + strings.Repeat("../", 20_000) + " HTTP/1.1\r\nHost: app.example\r\n\r\n", 401,
 		},
-		"100 KB of target":          {"GET /" + strings.Repeat("a", 100<<10) + " HTTP/1.1\r\n" + proven + "\r\n", 431},
-		"HTTP/2 without a question": {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400},
+		"100 KB of target":      {"GET /" + strings.Repeat("a", 100<<10) + " HTTP/1.1\r\n" + proven + "\r\n", 431},
+		"a preface of HTTP/2.1": {"PRI * HTTP/2.1\r\n\r\nSM\r\n\r\n", 505},
 	} {
 		if got := h.send(t, c.raw); len(got) == 0 || got[0] != c.want {
 			t.Errorf("%s: %v, want %d", name, got, c.want)

@@ -87,6 +87,7 @@ func echoAll(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("X-Target", r.RequestURI)
+	w.Header().Set("X-By", r.Proto)
 	w.Header().Set("X-Proto", r.Header.Get("X-Forwarded-Proto"))
 	_, _ = w.Write(body)
 }

@@ -26,12 +26,22 @@ type Config struct {
 
 // Proxy is an http.Handler. Its server must pass on the original *http.Request and not a copy, because trailers
 // arrive in the original, and must pass on OPTIONS * as well: http.Server.DisableGeneralOptionsHandler. The
-// server's timeouts apply until a request is admitted.
+// server's timeouts apply until a request is admitted. It speaks Protocols.
 type Proxy struct {
 	Config
 	forward httputil.ReverseProxy
 	// isUnreachable is true if the last attempt to reach the app failed.
 	isUnreachable atomic.Bool
+}
+
+// Protocols returns those of the server of a proxy. HTTP/2 without TLS needs prior knowledge: no client can switch to
+// it.
+func Protocols() *http.Protocols {
+	all := new(http.Protocols)
+	all.SetHTTP1(true)
+	all.SetHTTP2(true)
+	all.SetUnencryptedHTTP2(true)
+	return all
 }
 
 // New returns a proxy. It opens no connection until the first request.
@@ -44,7 +54,7 @@ func New(c Config) *Proxy {
 		Rewrite:        func(r *httputil.ProxyRequest) { exchangeOf(r.In).rewrite(r) },
 		ModifyResponse: p.respond,
 		ErrorHandler:   replyToFailure,
-		Transport:      newTransport(),
+		Transport:      c.Upstream.newTransport(),
 		BufferPool:     &buffers{},
 		ErrorLog:       slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 	}

@@ -13,10 +13,16 @@ import (
 
 // Upstream is the address of the app.
 type Upstream struct {
+	// scheme is http or https.
 	scheme, host string
+	// isHTTP2 is true for an app that gets every request by HTTP/2 without TLS, such as a gRPC server.
+	isHTTP2 bool
 	// base is prepended to every path. It has no slash at its end.
 	base string
 }
+
+// schemeHTTP2 stands for HTTP/2 without TLS, with prior knowledge (RFC 9113, section 3.3). Other proxies name it alike.
+const schemeHTTP2 = "h2c"
 
 // ParseUpstream parses the app's URL. Its errors do not repeat the URL, which may contain a password.
 func ParseUpstream(raw string) (*Upstream, error) {
@@ -24,8 +30,8 @@ func ParseUpstream(raw string) (*Upstream, error) {
 	switch {
 	case err != nil:
 		return nil, errors.New("it is not a URL")
-	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, errors.New("it must begin with http:// or https://")
+	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != schemeHTTP2:
+		return nil, errors.New("it must begin with http://, https:// or h2c://")
 	case u.Hostname() == "":
 		return nil, errors.New("it has no host")
 	case !hasPort(u):
@@ -38,6 +44,9 @@ func ParseUpstream(raw string) (*Upstream, error) {
 	base := strings.TrimSuffix(u.EscapedPath(), "/")
 	if base != "" && path.Clean(base+"/x") != base+"/x" {
 		return nil, errors.New("its path can't have segments that are empty or dots")
+	}
+	if u.Scheme == schemeHTTP2 {
+		return &Upstream{scheme: "http", host: u.Host, isHTTP2: true, base: base}, nil
 	}
 	return &Upstream{scheme: u.Scheme, host: u.Host, base: base}, nil
 }
@@ -80,11 +89,12 @@ const (
 	maxIdle                = 512
 )
 
-// newTransport returns a transport for HTTP/1.1 that connects to the app directly, not through a proxy from the
-// environment. It adds nothing to the client's request, not even Accept-Encoding.
-func newTransport() *http.Transport {
+// newTransport returns a transport that connects to the app directly, not through a proxy from the environment. It adds
+// nothing to the client's request, not even Accept-Encoding.
+func (u *Upstream) newTransport() *http.Transport {
 	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
+	protocols.SetHTTP1(!u.isHTTP2)
+	protocols.SetUnencryptedHTTP2(u.isHTTP2)
 	return &http.Transport{
 		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}).DialContext,
 		TLSHandshakeTimeout:    handshakeTimeout,

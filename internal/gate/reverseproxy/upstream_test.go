@@ -10,7 +10,7 @@ import (
 func TestParseUpstream(t *testing.T) {
 	for _, good := range []string{
 		"http://app", "https://app", "HTTP://app:80", "http://127.0.0.1:8080/", "http://[::1]:80/a", "http://app/a/b/",
-		"http://app/a%2fb", "https://app.example.:443", "http://app/a b",
+		"http://app/a%2fb", "https://app.example.:443", "http://app/a b", "h2c://app", "H2C://app:50051/a",
 	} {
 		if _, err := reverseproxy.ParseUpstream(good); err != nil {
 			t.Errorf("%s: %v", good, err)

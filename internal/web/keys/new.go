@@ -202,7 +202,8 @@ func (f *newForm) explain(refused *manage.Error) {
 	}
 }
 
-// faultOf returns the input that a fault is about, which is "" if the form does not have it, and the text to show there.
+// faultOf returns the input that a fault is about, and the text to show there. The input is "" if the form does not
+// have it.
 func (f *newForm) faultOf(fault *manage.Error) (input, text string) {
 	name, _, _ := strings.Cut(fault.Field, ".")
 	name, index, _ := strings.Cut(name, "[")
