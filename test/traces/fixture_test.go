@@ -95,6 +95,7 @@ func (noDatabase) Touch(context.Context, string) bool { return false }
 func (e *env) serveManagement() {
 	mux := http.NewServeMux()
 	mux.Handle("/auth", forwardauth.New(e.Gate))
+	mux.Handle("/authz/", forwardauth.NewPathMode(e.Gate))
 	mux.Handle("/introspect", introspect.New(e.Gate))
 	show := func(c *httpapi.Call) { c.W.WriteHeader(http.StatusNoContent) }
 	guard := &httpapi.Guard{Gate: e.Gate, Sessions: noDatabase{}, Database: noDatabase{}, Log: e.Logger()}

@@ -21,6 +21,10 @@ func auth(headers ...string) func(*testing.T, *env) {
 	return func(_ *testing.T, e *env) { e.ask("GET", "/auth?token=reset-token", "", headers...) }
 }
 
+func byPath(headers ...string) func(*testing.T, *env) {
+	return func(_ *testing.T, e *env) { e.ask("GET", "/authz/of/a-customer?token=reset-token", "", headers...) }
+}
+
 func proxied(method string, headers ...string) func(*testing.T, *env) {
 	return func(t *testing.T, e *env) { e.askProxy(t, method, headers...) }
 }
@@ -74,6 +78,8 @@ func table(e *env) map[string]played {
 				"outcome", "allowed", "credential", "session", "key_id", alice.KeyID(), "subject_kind", "User",
 			}, "GET", "200"),
 		},
+		"path mode, allowed": {play: byPath(bearer(ciKey)...), surface: "authz", want: over(byKey, "GET", "200")},
+		"path mode, unknown": {play: byPath(bearer(unknownKey)...), surface: "authz", want: over(unknown, "GET", "401")},
 		"ext_authz, allowed": {
 			play: checked(map[string]string{"authorization": "Bearer " + ciKey}), surface: "ext_authz",
 			want: described(byKey...),
@@ -175,6 +181,7 @@ func TestSpans_ContinueTheTraceOfTheGateway(t *testing.T) {
 	for name, play := range map[string]func(*testing.T, *env){
 		"/auth":          auth(append(bearer(ciKey), context...)...),
 		"/auth, refused": auth(context...),
+		"path mode":      byPath(append(bearer(ciKey), context...)...),
 		"the proxy":      proxied("GET", append(bearer(ciKey), context...)...),
 		"ext_authz":      checked(lower),
 		"ext_authz, call": func(t *testing.T, e *env) {

@@ -188,7 +188,7 @@ func TestGRPC_RevocationEndsStream(t *testing.T) {
 	g.awaitIdle(t)
 }
 
-// An app that is reached by HTTP/2 also gets the requests of clients with HTTP/1.1. None of them can become a websocket.
+// An app that is reached by HTTP/2 also gets the requests of clients with HTTP/1.1. None can become a websocket.
 func TestHTTP2App_TakesOtherClients(t *testing.T) {
 	h := newFixture(t, echoAll, options{h2c: true})
 	webSocket := []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: x"}
