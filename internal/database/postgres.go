@@ -3,6 +3,8 @@ package database
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"database/sql"
 	"database/sql/driver"
 	"encoding/binary"
@@ -121,7 +123,10 @@ func sqlState(err error) string {
 func (*postgresServer) reason(err error) string {
 	var reply *pgconn.PgError
 	var name *net.DNSError
+	var certificate *tls.CertificateVerificationError
 	switch {
+	case errors.As(err, &certificate):
+		return certificateReason(certificate)
 	case errors.As(err, &name):
 		// The text of the error contains the host name.
 		return name.Err
@@ -129,6 +134,20 @@ func (*postgresServer) reason(err error) string {
 		return fmt.Sprintf("%s (SQLSTATE %s)", brief(errors.New(reply.Message)), reply.Code)
 	case errors.Is(err, context.DeadlineExceeded), pgconn.Timeout(err):
 		return noResponse
+	}
+	return brief(err)
+}
+
+// certificateReason reports the fault that a person has to mend. Texts of x509 contain the host name.
+func certificateReason(err error) string {
+	var authority x509.UnknownAuthorityError
+	var host x509.HostnameError
+	switch {
+	case errors.As(err, &authority):
+		return "its certificate is signed by an unknown authority: sslrootcert in the URL or PGSSLROOTCERT names the file " +
+			"of a private one"
+	case errors.As(err, &host):
+		return "its certificate is for other names than the host in the URL"
 	}
 	return brief(err)
 }

@@ -16,6 +16,11 @@ type T interface {
 // Start runs a server until the test ends. If PostgreSQL is not installed, the test is skipped, or fails in CI.
 func Start(t T) *Server {
 	t.Helper()
+	return start(t, nil)
+}
+
+func start(t T, with *secure) *Server {
+	t.Helper()
 	if Installed() == "" {
 		if os.Getenv("CI") != "" {
 			t.Fatalf("%s", Missing)
@@ -23,7 +28,7 @@ func Start(t T) *Server {
 		fmt.Println(Missing)
 		t.Skipf("%s", Missing)
 	}
-	s, err := New()
+	s, err := install(with)
 	if err != nil {
 		t.Fatalf("start PostgreSQL: %v", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -55,7 +56,9 @@ var settings = []string{
 
 // Server is a PostgreSQL. It is running, until Stop.
 type Server struct {
-	folder    string
+	folder string
+	// secure is nil without TLS.
+	secure    *secure
 	keeper    *exec.Cmd
 	orders    io.WriteCloser
 	output    chan string
@@ -63,7 +66,9 @@ type Server struct {
 }
 
 // New installs a server in a new folder and starts it.
-func New() (*Server, error) {
+func New() (*Server, error) { return install(nil) }
+
+func install(with *secure) (*Server, error) {
 	programs := Installed()
 	if programs == "" {
 		return nil, errors.New(Missing)
@@ -77,7 +82,7 @@ func New() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{folder: folder, output: make(chan string, 100)}
+	s := &Server{folder: folder, secure: with, output: make(chan string, 100)}
 	if err := s.keep(programs, as); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
@@ -87,12 +92,22 @@ func New() (*Server, error) {
 	return s, nil
 }
 
+func (s *Server) settings() []string {
+	if s.secure == nil {
+		return settings
+	}
+	return append(slices.Clone(settings), s.secure.settings(s.folder)...)
+}
+
 func (s *Server) data() string { return filepath.Join(s.folder, "data") }
 
 // prepare gives the folder to the user that PostgreSQL runs as.
 func (s *Server) prepare(as *syscall.Credential) error {
 	password := filepath.Join(s.folder, "password")
 	err := os.WriteFile(password, []byte(Password+"\n"), 0o600)
+	if err == nil && s.secure != nil {
+		err = s.secure.prepare(s.folder, as)
+	}
 	if err != nil || as == nil {
 		return err
 	}
@@ -109,7 +124,7 @@ func (s *Server) keep(programs string, as *syscall.Credential) error {
 		return err
 	}
 	words := []string{"-c", keeper, "sh", s.folder, programs, "-D", s.data(), "-k", s.folder}
-	for _, setting := range settings {
+	for _, setting := range s.settings() {
 		words = append(words, "-c", setting)
 	}
 	s.keeper = exec.Command("sh", words...)
@@ -152,12 +167,20 @@ func (s *Server) URL() string { return s.urlOf("postgres") }
 
 func (s *Server) urlOf(database string) string {
 	u := url.URL{Scheme: "postgres", User: url.UserPassword(role, Password), Path: "/" + database,
-		RawQuery: url.Values{"host": {s.folder}}.Encode()}
+		RawQuery: url.Values{"host": {s.folder}, "port": {s.port()}}.Encode()}
 	return u.String()
 }
 
 // Socket returns the path of its socket.
-func (s *Server) Socket() string { return filepath.Join(s.folder, ".s.PGSQL.5432") }
+func (s *Server) Socket() string { return filepath.Join(s.folder, ".s.PGSQL."+s.port()) }
+
+// port is a part of the name of the socket.
+func (s *Server) port() string {
+	if s.secure == nil {
+		return "5432"
+	}
+	return securePort
+}
 
 // Database creates an empty database and returns its URL.
 func (s *Server) Database(ctx context.Context) (string, error) {
@@ -242,5 +265,8 @@ func (s *Server) order(what, done string) error {
 
 // Close ends the server and removes its folder.
 func (s *Server) Close() error {
+	if s.secure != nil && s.secure.relay != nil {
+		_ = s.secure.relay.Close()
+	}
 	return errors.Join(s.orders.Close(), s.keeper.Wait())
 }
