@@ -1,6 +1,8 @@
 package chart
 
 import (
+	"context"
+	"path/filepath"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -10,7 +12,10 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"keywright.dev/keywright/test/kit"
 	"keywright.dev/keywright/test/stack"
 )
 
@@ -110,6 +115,56 @@ var _ = Describe("With TLS", func() {
 		Expect(byHelm).To(HaveKey(key))
 		Expect(byHelm[key].Object).To(Equal(decode(manifest)[key].Object))
 		Expect(template(ctx)).NotTo(HaveKey(key))
+	})
+
+	Describe("the CRD of cert-manager", Ordered, func() {
+		const crd = "certificates.cert-manager.io"
+		create := func(ctx context.Context, certificate *unstructured.Unstructured) error {
+			GinkgoHelper()
+			certificate = certificate.DeepCopy()
+			certificate.SetNamespace("default")
+			return plane.Client.Create(ctx, certificate, client.DryRunAll, client.FieldValidation(metav1.FieldValidationStrict))
+		}
+		const key = "Certificate " + stack.Namespace + "/keywright-server"
+
+		BeforeAll(func(ctx SpecContext) {
+			definitions := kit.ModuleFolder(ctx, filepath.Join(plane.Root, "hack", "gatewaycrds"),
+				"github.com/cert-manager/cert-manager") + "/deploy/crds/cert-manager.io_certificates.yaml"
+			_, err := plane.Kubectl(ctx, "create", "-f", definitions)
+			Expect(err).NotTo(HaveOccurred())
+			DeferCleanup(func(ctx SpecContext) {
+				_, err := plane.Kubectl(ctx, "delete", "crd", crd)
+				Expect(err).NotTo(HaveOccurred())
+			})
+			// Discovery follows the CRD a moment later.
+			Eventually(ctx, func() error {
+				_, err := plane.Client.RESTMapper().RESTMapping(schema.GroupKind{Group: "cert-manager.io", Kind: "Certificate"})
+				return err
+			}).WithTimeout(patience).Should(Succeed())
+		})
+
+		DescribeTable("accepts the Certificate", func(ctx SpecContext, values ...string) {
+			all := template(ctx, append([]string{"--set", "server.tls.secretName=s"}, values...)...)
+			Expect(create(ctx, all[key])).To(Succeed())
+		},
+			Entry("of an issuer", "--set", "server.tls.certificate.issuerRef.name=i"),
+			Entry("of an issuer of the cluster and another group", "--set", "server.tls.certificate.issuerRef.name=i",
+				"--set", "server.tls.certificate.issuerRef.kind=ClusterIssuer",
+				"--set", "server.tls.certificate.issuerRef.group=awspca.cert-manager.io"),
+			Entry("with further names", "--set", "server.tls.certificate.issuerRef.name=i",
+				"--set", "server.tls.certificate.dnsNames={keys.example.com,*.example.com}"),
+			Entry("with the proxy", "--set", "server.tls.certificate.issuerRef.name=i",
+				"--set", "server.proxy.upstream=http://app"),
+		)
+
+		It("refuses what it does not know", func(ctx SpecContext) {
+			all := template(ctx, "--set", "server.tls.secretName=s,server.tls.certificate.issuerRef.name=i")
+			for field, value := range map[string]any{"secretname": "s", "usages": []any{"serve"}} {
+				certificate := all[key].DeepCopy()
+				certificate.Object["spec"].(map[string]any)[field] = value
+				Expect(create(ctx, certificate)).To(MatchError(ContainSubstring(field)))
+			}
+		})
 	})
 
 	It("the certificate has the names of the proxy's Service too", func(ctx SpecContext) {
