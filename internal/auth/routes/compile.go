@@ -23,6 +23,7 @@ type route struct {
 	wildcards       []string
 	action          string
 	resource, owner template
+	anonymous       bool
 }
 
 // Compile returns the table of the entries. It refuses invalid entries, and entries that overlap: some
@@ -62,12 +63,13 @@ func (c *compiler) add(number int, entry *Route) {
 		c.fault(number, entry, "match", err)
 		return
 	}
-	r := &route{pattern: p, wildcards: p.names(), action: entry.Action}
+	r := &route{pattern: p, wildcards: p.names(), action: entry.Action, anonymous: entry.Anonymous}
 	c.fault(number, entry, "action", checkAction(entry))
 	r.resource, err = parseResource(entry.Resource, r.wildcards)
 	c.fault(number, entry, "resource", err)
 	r.owner, err = parseTemplate(entry.Owner, r.wildcards)
 	c.fault(number, entry, "owner", err)
+	c.fault(number, entry, "anonymous", checkAnonymous(entry))
 	if register(c.table.mux, p.text) != nil {
 		c.fault(number, entry, "match", c.overlap(&p))
 		return
@@ -90,6 +92,7 @@ func (c *compiler) fault(number int, entry *Route, field string, err error) {
 func (t *Table) put(r *route) {
 	t.byPattern[r.text] = r
 	t.hasHosts = t.hasHosts || r.host != ""
+	t.hasAnonymous = t.hasAnonymous || r.anonymous
 }
 
 // shown returns a text in one line of bounded length.
@@ -120,6 +123,18 @@ func checkAction(entry *Route) error {
 		return errors.New("is longer than 63 characters")
 	case !action.MatchString(entry.Action):
 		return fmt.Errorf("%s is not of the form certs.read or dashboard:View", shown(entry.Action))
+	}
+	return nil
+}
+
+// checkAnonymous refuses a route that admits requests without a caller and needs one.
+func checkAnonymous(entry *Route) error {
+	switch {
+	case !entry.Anonymous:
+	case entry.Action != "":
+		return errors.New("contradicts action: a caller without a credential is allowed no action")
+	case entry.Owner != "":
+		return errors.New("contradicts owner: a caller without a credential owns nothing")
 	}
 	return nil
 }

@@ -52,6 +52,7 @@ func TestCompile_AcceptsPatternsOfServeMux(t *testing.T) {
 		{{Match: "/{a}/{b}/{c...}", Action: "a.b", Resource: "x:{a}-{b}/{c}", Owner: "{b}"}},
 		{{Match: "/{a}", Action: "a.b", Resource: "{a}"}},
 		{{Match: "/{a}", Action: "a.b", Resource: "{a}:{a}"}},
+		{{Match: "OPTIONS /", Anonymous: true}, {Match: "GET /{a}/", Anonymous: true}, {Match: "POST /", Action: "a.b"}},
 	} {
 		table := compile(t, entries...)
 		if table.Len() != len(entries) {
@@ -160,6 +161,18 @@ func TestCompile_DescribesTheFault(t *testing.T) {
 		"action too long": {
 			routes.Route{Match: "/a", Action: "a." + strings.Repeat("b", 62)},
 			"route 1 (/a): action is longer than 63 characters",
+		},
+		"anonymous with an action": {
+			routes.Route{Match: "/a", Anonymous: true, Action: "a.b"},
+			"route 1 (/a): anonymous contradicts action: a caller without a credential is allowed no action",
+		},
+		"anonymous with an owner": {
+			routes.Route{Match: "/{a}", Anonymous: true, Owner: "{a}"},
+			"route 1 (/{a}): anonymous contradicts owner: a caller without a credential owns nothing",
+		},
+		"anonymous with a resource": {
+			routes.Route{Match: "/a", Anonymous: true, Resource: "a:b"},
+			"route 1 (/a): action is missing: a resource needs one",
 		},
 		"resource alone": {
 			routes.Route{Match: "/a", Resource: "a:b"}, "route 1 (/a): action is missing: a resource needs one",
@@ -323,17 +336,18 @@ func overlaps(first, second string) (overlap bool) {
 }
 
 func FuzzCompile(f *testing.F) {
-	f.Add("GET /a/{id}", "certs.read", "device:{id}", "", "GET /{x}/b")
-	f.Add("h.example/{user}/{path...}", "", "", "{user}", "/")
-	f.Add("/a//b", "*", "{", "}", "{")
-	f.Add("/{$}", "a:b", "{$}", "{}", "/ /")
-	f.Add(" /%zz/\xff", "a", " ", "\n", "CONNECT /")
-	f.Fuzz(func(t *testing.T, match, action, resource, owner, other string) {
-		table, err := routes.Compile(
-			[]routes.Route{{Match: match, Action: action, Resource: resource, Owner: owner}, {Match: other}},
-		)
+	f.Add("GET /a/{id}", "certs.read", "device:{id}", "", "GET /{x}/b", false)
+	f.Add("h.example/{user}/{path...}", "", "", "{user}", "/", true)
+	f.Add("/a//b", "*", "{", "}", "{", true)
+	f.Add("/{$}", "a:b", "{$}", "{}", "/ /", false)
+	f.Add(" /%zz/\xff", "a", " ", "\n", "CONNECT /", true)
+	f.Fuzz(func(t *testing.T, match, action, resource, owner, other string, anonymous bool) {
+		table, err := routes.Compile([]routes.Route{
+			{Match: match, Action: action, Resource: resource, Owner: owner, Anonymous: anonymous}, {Match: other},
+		})
 		if err == nil {
-			if table.Len() != 2 || overlaps(match, other) {
+			if table.Len() != 2 || overlaps(match, other) || table.HasAnonymous() != anonymous ||
+				anonymous && action+owner != "" {
 				t.Fatalf("compiled %q and %q", match, other)
 			}
 			return

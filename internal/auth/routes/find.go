@@ -111,7 +111,7 @@ func (r *route) needsValue(wildcard int) bool {
 }
 
 func (f found) match(query string) (Match, error) {
-	m := Match{Pattern: f.route.text, Owner: f.route.owner.fill(f.values)}
+	m := Match{Pattern: f.route.text, Owner: f.route.owner.fill(f.values), Anonymous: f.route.anonymous}
 	// An empty Owner allows any caller, so a template without a value is an error.
 	if f.route.owner.lacks(f.values) {
 		return Match{}, noOwner

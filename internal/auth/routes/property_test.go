@@ -158,6 +158,33 @@ func TestFind_NoProgramUsesAnotherRoute(t *testing.T) {
 	}
 }
 
+// A request passes without a caller only if every program behind the gate uses an anonymous route.
+func TestFind_NoProgramLeavesAnonymousRoute(t *testing.T) {
+	seen := map[bool]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		patterns := anyTable.Draw(t, "table")
+		entries, isAnonymous := matches(patterns...), map[string]bool{}
+		for i := range entries {
+			entries[i].Anonymous = rapid.Bool().Draw(t, "anonymous")
+			isAnonymous[entries[i].Match] = entries[i].Anonymous
+		}
+		method, path := anyMethod.Draw(t, "method"), oddPaths.Draw(t, "path")
+		m, err := compile(t, entries...).Find(routes.Request{Method: method, Target: path})
+		if err == nil {
+			seen[m.Anonymous]++
+		}
+		for name, program := range programs {
+			a := byHand(specifyAll(patterns), method, program(path))
+			if m.Anonymous && !isAnonymous[a.pattern] {
+				t.Fatalf("%s %s among %v: program %q uses %q", method, path, entries, name, a.pattern)
+			}
+		}
+	})
+	if seen[true] == 0 || seen[false] == 0 {
+		t.Fatalf("seen %v", seen)
+	}
+}
+
 func FuzzFind(f *testing.F) {
 	for _, trick := range tricks {
 		f.Add("GET", "app.example", trick)

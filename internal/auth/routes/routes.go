@@ -20,6 +20,8 @@ type Route struct {
 	// Owner is the user who must be the caller, unless the caller is an admin, with wildcards of Match in
 	// braces. Empty: any caller.
 	Owner string `json:"owner,omitempty"`
+	// Anonymous admits requests without a caller, writes too. It excludes Action and Owner.
+	Anonymous bool `json:"anonymous,omitempty"`
 }
 
 // Table finds the route of a request. It never changes, and is safe for concurrent use. The nil Table has no
@@ -30,10 +32,15 @@ type Table struct {
 	byPattern map[string]*route
 	// hasHosts is true if a pattern has a host.
 	hasHosts bool
+	// hasAnonymous is true if a route is anonymous.
+	hasAnonymous bool
 }
 
 // HasHosts reports whether a route depends on the host.
 func (t *Table) HasHosts() bool { return t != nil && t.hasHosts }
+
+// HasAnonymous reports whether a route admits requests without a caller.
+func (t *Table) HasAnonymous() bool { return t != nil && t.hasAnonymous }
 
 // Len returns the number of routes.
 func (t *Table) Len() int {
@@ -58,6 +65,8 @@ type Match struct {
 	Pattern string
 	// Owner is the user who must be the caller. Empty: the route has no owner.
 	Owner string
+	// Anonymous is true if the route admits requests without a caller.
+	Anonymous bool
 	// Needs has one request for each way to read the query. The caller must be allowed to do all of them.
 	// Empty: the route needs no action.
 	Needs []access.Request
