@@ -19,7 +19,7 @@ import (
 var everything = []string{
 	"ALLOWED_USERS", "'Alice, Account/ci,,bob'",
 	"SECURE_COOKIES", "no", "TRUST_PROXY_HEADERS", "on", "TRUSTED_PROXIES", "192.0.2.1, 10.0.0.0/8",
-	"TRUST_USERNAMES", "1", "ANONYMOUS_READS", `"true"`,
+	"TRUST_USERNAMES", "1", "ANONYMOUS_READS", `"true"`, "CREDENTIALS", "api-key, AUTHORIZATION: basic",
 	"ROUTES", "- match: GET /users/{user}/certificates\n  action: certs.read\n  owner: \"{user}\"\n- match: /admin/\n",
 	"UNMATCHED", "deny", "ACCOUNT", "acme", "KEY_PREFIX", "kw_",
 	"PRICES", "- {provider: openai, model: gpt-4o, input: 2.5, output: 10, cache_read: 1.25}", "STALE_AFTER", "5m",
@@ -28,6 +28,7 @@ var everything = []string{
 // compiled is the document of everything.
 const compiled = `{"keyPrefix":"kw_","allowedUsers":["account/ci","alice","bob"],"insecureCookies":true,` +
 	`"trustProxyHeaders":true,"trustedProxies":["10.0.0.0/8","192.0.2.1/32"],"trustUsernames":true,"anonymousReads":true,` +
+	`"credentials":["Authorization: Basic","api-key"],` +
 	`"routes":[{"match":"GET /users/{user}/certificates","action":"certs.read","owner":"{user}"},` +
 	`{"match":"/admin/"}],"denyUnmatched":true,"account":"acme","prices":[{"provider":"openai","model":"gpt-4o","input":2.5,"output":10,` +
 	`"cacheRead":1.25}],"staleAfter":300000000000}`
@@ -46,7 +47,8 @@ var _ = Describe("An edit", func() {
 		Expect(e.document(ctx)).To(Equal(compiled))
 		Expect(e.events.Take()).To(ConsistOf("Normal ConfigApplied Changed: ALLOWED_USERS (3 names), " +
 			"SECURE_COOKIES=false, TRUST_PROXY_HEADERS=true, TRUSTED_PROXIES (2 networks), TRUST_USERNAMES=true, " +
-			"ANONYMOUS_READS=true, ROUTES (2 routes), UNMATCHED=deny, ACCOUNT, KEY_PREFIX=kw_, PRICES (1 price), " +
+			"ANONYMOUS_READS=true, CREDENTIALS (Authorization: Basic, api-key), " +
+			"ROUTES (2 routes), UNMATCHED=deny, ACCOUNT, KEY_PREFIX=kw_, PRICES (1 price), " +
 			"STALE_AFTER=5m0s" + published(compiled)))
 	})
 

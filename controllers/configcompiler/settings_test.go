@@ -21,7 +21,8 @@ import (
 const (
 	poll        = 15 * time.Second
 	notASetting = "is not a setting; the settings are ACCOUNT, ADMIN_KEY, ADMIN_KEY_SECRET, ALLOWED_USERS, " +
-		"ANONYMOUS_READS, AUDIT_MAX_ENTRIES, AUDIT_RETENTION, KEY_PREFIX, PRICES, ROUTES, SECURE_COOKIES, STALE_AFTER, " +
+		"ANONYMOUS_READS, AUDIT_MAX_ENTRIES, AUDIT_RETENTION, CREDENTIALS, KEY_PREFIX, PRICES, " +
+		"ROUTES, SECURE_COOKIES, STALE_AFTER, " +
 		"TRUSTED_PROXIES, TRUST_PROXY_HEADERS, TRUST_USERNAMES, UNMATCHED, USAGE_MAX_RECORDS, USAGE_RETENTION, " +
 		"USAGE_ROLLUP_RETENTION"
 )
@@ -172,6 +173,12 @@ var _ = DescribeTable("An invalid edit changes nothing and is reported once:",
 		"ADMIN_KEY_SECRET: is not of the form <name of a Secret>/<key in it>"),
 	Entry("two faults", nil, []string{"ADMIN_KYE", "x", "ADMIN_KEY", "short"}, time.Duration(0),
 		"ADMIN_KEY: must be at least 16 characters long; ADMIN_KYE: "+notASetting),
+	Entry("an unknown form of keys", nil, []string{"CREDENTIALS", "X-API-Key, X-Token"}, time.Duration(0),
+		"CREDENTIALS: entry 2 (X-Token) is not one of Authorization: Bearer, Authorization: Basic, X-API-Key, "+
+			"Authorization: Token, x-goog-api-key, api-key"),
+	Entry("a public route that needs a caller", nil,
+		[]string{"ROUTES", "- match: /a\n  anonymous: true\n  action: certs.read"}, time.Duration(0),
+		"ROUTES: route 1 (/a): anonymous contradicts action: a caller without a credential is allowed no action"),
 	Entry("a missing Secret", nil, []string{"ADMIN_KEY_SECRET", "boot/key"}, poll,
 		"ADMIN_KEY_SECRET: Secret boot does not exist"),
 	Entry("a Secret without the key", map[string]string{"other": another}, []string{"ADMIN_KEY_SECRET", "boot/key"}, poll,

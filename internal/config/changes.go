@@ -3,6 +3,9 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
+
+	"keywright.dev/keywright/internal/auth/credential"
 )
 
 // changes has a function for each setting, in the order of their descriptions. Each function returns the
@@ -34,6 +37,11 @@ var changes = []func(before, after *Runtime) string{
 	},
 	func(before, after *Runtime) string {
 		return onOff(keyAnonymousReads, before.AnonymousReads, after.AnonymousReads)
+	},
+	func(before, after *Runtime) string {
+		forms, _ := credential.ParseForms(after.Credentials)
+		names := strings.Join(forms.Names(), ", ")
+		return when(!slices.Equal(before.Credentials, after.Credentials), keyCredentials+" ("+names+")")
 	},
 	func(before, after *Runtime) string {
 		return when(!slices.Equal(before.Routes, after.Routes), keyRoutes+count(len(after.Routes), "route"))

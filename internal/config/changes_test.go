@@ -18,6 +18,7 @@ func TestChanges(t *testing.T) {
 		BootstrapDigest: "digest", KeyPrefix: "kw_", AllowedUsers: []string{"a", "b", "c"}, InsecureCookies: true,
 		TrustProxyHeaders: true, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 		TrustUsernames: true, AnonymousReads: true, Routes: []routes.Route{{Match: "/a"}},
+		Credentials:   []string{"X-API-Key", "api-key"},
 		DenyUnmatched: true,
 		Account:       secret, Prices: []prices.Price{{Model: "a"}, {Model: "b"}}, StaleAfter: 90 * time.Second,
 		Audit: config.Audit{Retention: -1, MaxEntries: 5000},
@@ -35,14 +36,17 @@ func TestChanges(t *testing.T) {
 		"everything": {runtime{}, full, []string{
 			"the bootstrap key", "ALLOWED_USERS (3 names)", "SECURE_COOKIES=false", "TRUST_PROXY_HEADERS=true",
 			"TRUSTED_PROXIES (1 network)", "TRUST_USERNAMES=true",
-			"ANONYMOUS_READS=true", "ROUTES (1 route)", "UNMATCHED=deny", "ACCOUNT", "KEY_PREFIX=kw_",
+			"ANONYMOUS_READS=true", "CREDENTIALS (X-API-Key, api-key)",
+			"ROUTES (1 route)", "UNMATCHED=deny", "ACCOUNT", "KEY_PREFIX=kw_",
 			"PRICES (2 prices)", "STALE_AFTER=1m30s", "AUDIT_RETENTION=0s", "AUDIT_MAX_ENTRIES=5000",
 			"USAGE_RETENTION=48h0m0s", "USAGE_MAX_RECORDS=6000", "USAGE_ROLLUP_RETENTION=72h0m0s",
 		}},
 		"back to nothing": {full, runtime{}, []string{
 			"the bootstrap key (none)", "ALLOWED_USERS (none)", "SECURE_COOKIES=true", "TRUST_PROXY_HEADERS=false",
 			"TRUSTED_PROXIES (none)", "TRUST_USERNAMES=false",
-			"ANONYMOUS_READS=false", "ROUTES (none)", "UNMATCHED=allow", "ACCOUNT", "KEY_PREFIX=ak_", "PRICES (none)",
+			"ANONYMOUS_READS=false",
+			"CREDENTIALS (Authorization: Bearer, Authorization: Basic, X-API-Key)",
+			"ROUTES (none)", "UNMATCHED=allow", "ACCOUNT", "KEY_PREFIX=ak_", "PRICES (none)",
 			"STALE_AFTER=0s", "AUDIT_RETENTION=9600h0m0s", "AUDIT_MAX_ENTRIES=300000",
 			"USAGE_RETENTION=2160h0m0s", "USAGE_MAX_RECORDS=1000000", "USAGE_ROLLUP_RETENTION=0s",
 		}},
@@ -96,7 +100,7 @@ func TestChanges_CoverEverySetting(t *testing.T) {
 
 // validValues has valid values that are not the default.
 var validValues = map[string]string{
-	"ACCOUNT": "acme", "ALLOWED_USERS": "alice", "ANONYMOUS_READS": "true", "KEY_PREFIX": "kw_",
+	"ACCOUNT": "acme", "ALLOWED_USERS": "alice", "ANONYMOUS_READS": "true", "CREDENTIALS": "api-key", "KEY_PREFIX": "kw_",
 	"PRICES": "- {model: a, input: 1, output: 2}",
 	"ROUTES": "- match: /a", "SECURE_COOKIES": "false", "STALE_AFTER": "1m", "TRUST_PROXY_HEADERS": "true",
 	"TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1", "TRUST_USERNAMES": "true",

@@ -79,6 +79,8 @@ func duration(d time.Duration) string {
 	return text
 }
 
+func credentials(r *Runtime) string { return strings.Join(r.Credentials, ", ") }
+
 func allowedUsers(r *Runtime) string { return strings.Join(r.AllowedUsers, ", ") }
 
 func trustedProxies(r *Runtime) string {
@@ -107,7 +109,10 @@ func account(r *Runtime) string {
 // routeList writes ROUTES.
 func routeList(r *Runtime) string {
 	return listOf(r.Routes, 0, func(route routes.Route) []any {
-		return []any{"match", route.Match, "action", route.Action, "resource", route.Resource, "owner", route.Owner}
+		return []any{
+			"match", route.Match, "action", route.Action, "resource", route.Resource, "owner", route.Owner,
+			"anonymous", route.Anonymous,
+		}
 	})
 }
 
@@ -153,6 +158,11 @@ func scalar(value any) *yaml.Node {
 		}
 		// A text such as 2030-01-31 or true would become another type.
 		node.SetString(value)
+	case bool:
+		if !value {
+			return nil
+		}
+		node.Tag, node.Value = "!!bool", "true"
 	case int64:
 		if value == 0 {
 			return nil

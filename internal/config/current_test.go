@@ -42,8 +42,10 @@ var full = map[string]string{
 	"ALLOWED_USERS": "alice, Account/CI, bob@example.com", "SECURE_COOKIES": "false", "TRUST_PROXY_HEADERS": "true",
 	"TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.7, 2001:db8::/64, ::1", "TRUST_USERNAMES": "true", "ANONYMOUS_READS": "true",
 	"ROUTES": `[{"match": "GET /users/{user}", "action": "certs.read", "owner": "{user}"},` +
-		`{"match": "/a/{x...}", "action": "d:A", "resource": "device:{x}"}, {"match": "GET example.com/true"}]`,
-	"UNMATCHED": "deny", "ACCOUNT": "acme", "KEY_PREFIX": "acme_", "STALE_AFTER": "1m30s", "AUDIT_RETENTION": "48h",
+		`{"match": "/a/{x...}", "action": "d:A", "resource": "device:{x}"}, {"match": "GET example.com/true"},` +
+		`{"match": "OPTIONS /b/", "anonymous": true}]`,
+	"CREDENTIALS": "api-key, AUTHORIZATION:token,X-Api-Key",
+	"UNMATCHED":   "deny", "ACCOUNT": "acme", "KEY_PREFIX": "acme_", "STALE_AFTER": "1m30s", "AUDIT_RETENTION": "48h",
 	"AUDIT_MAX_ENTRIES": "5000", "USAGE_RETENTION": "0", "USAGE_MAX_RECORDS": "7000", "USAGE_ROLLUP_RETENTION": "2400h",
 	"PRICES": `
 - {provider: openai, model: gpt-4o, input: 2.5, output: 10, cache_read: 1.25, cache_write: 0.000000001}

@@ -83,6 +83,14 @@ var descriptions = []struct {
 		},
 	},
 	{
+		keyCredentials, credentials,
+		Description{
+			Values:  "forms, separated by commas",
+			Default: "Authorization: Bearer, Authorization: Basic, X-API-Key",
+			Meaning: "In which forms a request to an app may present a key.",
+		},
+	},
+	{
 		keyRoutes, routeList,
 		Description{
 			Values:  "a list in YAML",

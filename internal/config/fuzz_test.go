@@ -19,6 +19,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(name, value)
 	}
 	f.Add("ROUTES", "- &a [*a, !!binary x, {? : }]\n--- |\n x")
+	f.Add("ROUTES", "- {match: /a, anonymous: !!bool x}\n- {match: /b, anonymous: [true]}")
 	f.Add("PRICES", "- {model: a, input: .nan, output: 0x}")
 	f.Add("PRICES", `{"a": {"input_cost_per_token_above_200k_tokens": 1e-6, "litellm_provider": "b"}}`)
 	f.Add("PRICES", `{"a": {"models": {"b": {"cost": {"input": 1, "tiers": [{"tier": {"size": 5}, "output": 1}]}}}}}`)
@@ -62,6 +63,9 @@ var planted = []func(secret string) string{
 	func(s string) string { return "alice," + s + " bob" },
 	func(s string) string { return "Account/" + s + "!" },
 	func(s string) string { return s + "/" + s },
+	func(s string) string { return "Authorization: " + s },
+	func(s string) string { return "X-API-Key: " + s },
+	func(s string) string { return "- match: /a\n  anonymous: " + s },
 	func(s string) string { return "- " + s },
 	func(s string) string { return "- *" + s },
 	func(s string) string { return "- &" + s + " x" },

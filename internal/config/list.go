@@ -152,6 +152,18 @@ func (e *entry) text(name string) string {
 	return value
 }
 
+// truth returns the value of a field with true or false, or false if it is absent.
+func (e *entry) truth(name string) (value bool) {
+	node := e.fields[name]
+	if node == nil || e.problem != "" {
+		return false
+	}
+	if node.Kind != yaml.ScalarNode || node.ShortTag() != "!!bool" || node.Decode(&value) != nil {
+		e.fault("has a value at %s that is neither true nor false, without quotes", name)
+	}
+	return value
+}
+
 // number returns the value of a field with a number, and false if it is absent.
 func (e *entry) number(name string) (value float64, given bool) {
 	node := e.fields[name]

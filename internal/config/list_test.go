@@ -32,7 +32,11 @@ func TestRoutes(t *testing.T) {
 		"indented":         {"\n    - match: /a\n    - match: /b\n", []routes.Route{{Match: "/a"}, {Match: "/b"}}},
 		"one marked begin": {"---\n- match: /a\n", []routes.Route{{Match: "/a"}}},
 		"lines of Windows": {"- match: /a\r\n- match: /b\r\n", []routes.Route{{Match: "/a"}, {Match: "/b"}}},
-		"words of YAML":    {"- match: /a\n  owner: no\n", []routes.Route{{Match: "/a", Owner: "no"}}},
+		"anonymous": {
+			"- match: /a\n  anonymous: true\n- match: /b\n  anonymous: FALSE\n",
+			[]routes.Route{{Match: "/a", Anonymous: true}, {Match: "/b"}},
+		},
+		"words of YAML": {"- match: /a\n  owner: no\n", []routes.Route{{Match: "/a", Owner: "no"}}},
 	} {
 		if got := runtimeOf(t, "ROUTES", c.value).Routes; !slices.Equal(got, c.want) {
 			t.Errorf("%s: %+v", name, got)
@@ -43,49 +47,60 @@ func TestRoutes(t *testing.T) {
 func TestRoutes_Refused(t *testing.T) {
 	const first = "entry 1 (line 1) "
 	unknown := func(field string) string {
-		return first + fmt.Sprintf("has an unknown field %q; the fields are match, action, resource, owner", field)
+		return first + fmt.Sprintf("has an unknown field %q; the fields are match, action, resource, owner, anonymous", field)
 	}
 	const notYAML = "is not YAML: "
+	const notTruth = "has a value at anonymous that is neither true nor false, without quotes"
 	const reserved = "a value that begins with @, ` or % needs quotes, and a line must not begin with a tab"
 	const sharedEntry = "is an anchor or an alias: write it out"
 	const shared = "has an anchor or an alias at match: write it out, or put it in quotes"
 	for value, want := range map[string]string{
-		"a: b":                                  "is not a list: each entry begins with '- '",
-		"/a":                                    "is not a list: each entry begins with '- '",
-		"- /a":                                  first + "has no fields such as match: …",
-		"- match: /a\n-":                        "entry 2 (line 2) has no fields such as match: …",
-		"- action: a":                           first + "has no match",
-		"- match:":                              first + "has a value at match that is not text: put it in quotes",
-		"- match: ''":                           first + "has an empty value at match",
-		"- match: " + secret:                    first + "has no path at match",
-		"- match: 5":                            first + "has a value at match that is not text: put it in quotes",
-		"- match: [/a]":                         first + "has a value at match that is not text: put it in quotes",
-		"- match: !!binary L2E=":                first + "has a value at match that is not text: put it in quotes",
-		"- match: /a\n  owner: {user}":          first + "has a value at owner that is not text: put it in quotes",
-		"- match: \"/a\\nb\"":                   first + "has a line end or another unprintable character at match",
-		"- match: /" + strings.Repeat("a", 2e3): first + "has more than 1024 bytes at match",
-		"- mtach: /a":                           unknown(`mtach`),
-		"- Match: /a":                           unknown(`Match`),
-		"- " + secret + ": /a":                  unknown(`chan…`),
-		"- <<: {match: /a}":                     unknown(`<<`),
-		"- [match]: /a":                         first + "has a field without a name",
-		"- match: /a\n  match: /b":              first + "has match twice",
-		"- match: /a\n- {}\n- match: b":         "entry 2 (line 2) has no match, entry 3 (line 3) has no path at match",
-		"- match: /a\n---\n- match: /b":         "has several documents: remove '---' between entries",
-		"[{match: /a}]\n[{match: /b}]":          "is not YAML near line 1: check the indentation and the quotes",
-		"- match: /a\n...\nrest":                "is not YAML near line 2: check the indentation and the quotes",
-		"- match: /a\n  resource: *":            "is not YAML near line 2: a value that begins with * or & needs quotes",
-		"- match: *all":                         "is not YAML: a value that begins with * needs quotes",
-		"- match: /a: b":                        "is not YAML: a value that contains ': ' needs quotes",
-		"- match: @a":                           notYAML + reserved,
-		"- match: \"/a":                         "is not YAML: a quote is not closed",
-		"- match: &a /a\n- match: *a":           first + shared + ", entry 2 (line 2) " + shared,
-		"- &a {match: /a}\n- *a":                first + sharedEntry + ", entry 2 (line 2) " + sharedEntry,
-		"&a [*a]":                               first + sharedEntry,
-		strings.Repeat("- match: /a\n", 1001):   "has 1001 entries; the maximum is 1000",
-		strings.Repeat("- {}\n", 8):             eight("has no match"),
-		strings.Repeat("[", 100_000):            "is not YAML",
-		strings.Repeat("#", 300_000):            "is longer than 262144 bytes",
+		"a: b":                                   "is not a list: each entry begins with '- '",
+		"/a":                                     "is not a list: each entry begins with '- '",
+		"- /a":                                   first + "has no fields such as match: …",
+		"- match: /a\n-":                         "entry 2 (line 2) has no fields such as match: …",
+		"- action: a":                            first + "has no match",
+		"- match:":                               first + "has a value at match that is not text: put it in quotes",
+		"- match: ''":                            first + "has an empty value at match",
+		"- match: " + secret:                     first + "has no path at match",
+		"- match: 5":                             first + "has a value at match that is not text: put it in quotes",
+		"- match: [/a]":                          first + "has a value at match that is not text: put it in quotes",
+		"- match: !!binary L2E=":                 first + "has a value at match that is not text: put it in quotes",
+		"- match: /a\n  owner: {user}":           first + "has a value at owner that is not text: put it in quotes",
+		"- match: \"/a\\nb\"":                    first + "has a line end or another unprintable character at match",
+		"- match: /" + strings.Repeat("a", 2e3):  first + "has more than 1024 bytes at match",
+		"- mtach: /a":                            unknown(`mtach`),
+		"- Match: /a":                            unknown(`Match`),
+		"- " + secret + ": /a":                   unknown(`chan…`),
+		"- <<: {match: /a}":                      unknown(`<<`),
+		"- match: /a\n  anonymous: 'true'":       first + notTruth,
+		"- match: /a\n  anonymous: yes":          first + notTruth,
+		"- match: /a\n  anonymous: 1":            first + notTruth,
+		"- match: /a\n  anonymous: [true]":       first + notTruth,
+		"- match: /a\n  anonymous:":              first + notTruth,
+		"- match: /a\n  anonymous: !!bool maybe": first + notTruth,
+		"- match: /a\n  anonymous: true\n  action: certs.read": "route 1 (/a): anonymous contradicts action: " +
+			"a caller without a credential is allowed no action",
+		"- match: /b\n- match: /{a}\n  anonymous: true\n  owner: '{a}'": "route 2 (/{a}): anonymous contradicts owner: " +
+			"a caller without a credential owns nothing",
+		"- [match]: /a":                       first + "has a field without a name",
+		"- match: /a\n  match: /b":            first + "has match twice",
+		"- match: /a\n- {}\n- match: b":       "entry 2 (line 2) has no match, entry 3 (line 3) has no path at match",
+		"- match: /a\n---\n- match: /b":       "has several documents: remove '---' between entries",
+		"[{match: /a}]\n[{match: /b}]":        "is not YAML near line 1: check the indentation and the quotes",
+		"- match: /a\n...\nrest":              "is not YAML near line 2: check the indentation and the quotes",
+		"- match: /a\n  resource: *":          "is not YAML near line 2: a value that begins with * or & needs quotes",
+		"- match: *all":                       "is not YAML: a value that begins with * needs quotes",
+		"- match: /a: b":                      "is not YAML: a value that contains ': ' needs quotes",
+		"- match: @a":                         notYAML + reserved,
+		"- match: \"/a":                       "is not YAML: a quote is not closed",
+		"- match: &a /a\n- match: *a":         first + shared + ", entry 2 (line 2) " + shared,
+		"- &a {match: /a}\n- *a":              first + sharedEntry + ", entry 2 (line 2) " + sharedEntry,
+		"&a [*a]":                             first + sharedEntry,
+		strings.Repeat("- match: /a\n", 1001): "has 1001 entries; the maximum is 1000",
+		strings.Repeat("- {}\n", 8):           eight("has no match"),
+		strings.Repeat("[", 100_000):          "is not YAML",
+		strings.Repeat("#", 300_000):          "is longer than 262144 bytes",
 	} {
 		if got := problemOf(t, "ROUTES", value); got != want {
 			t.Errorf("%.80q: %s", value, got)

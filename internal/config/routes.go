@@ -8,7 +8,7 @@ import (
 	"keywright.dev/keywright/internal/key/keyformat"
 )
 
-var routeFields = []string{"match", "action", "resource", "owner"}
+var routeFields = []string{"match", "action", "resource", "owner", "anonymous"}
 
 // parseRoutes compiles the routes like the server, to report its errors here.
 func parseRoutes(s *Settings, value string) string {
@@ -34,6 +34,7 @@ func readRoute(e *entry) routes.Route {
 	e.require("match")
 	route := routes.Route{
 		Match: e.text("match"), Action: e.text("action"), Resource: e.text("resource"), Owner: e.text("owner"),
+		Anonymous: e.truth("anonymous"),
 	}
 	// A text without a path is not a pattern, and may be a key in the wrong place. Unlike the error of Compile,
 	// this fault does not quote it.

@@ -43,6 +43,8 @@ type Runtime struct {
 	TrustUsernames bool `json:"trustUsernames,omitempty"`
 	// AnonymousReads allows anonymous callers to read.
 	AnonymousReads bool `json:"anonymousReads,omitempty"`
+	// Credentials are the names of the forms in which a request to an app may present a key. Empty: credential.Compatible.
+	Credentials []string `json:"credentials,omitempty"`
 	// Routes are the entries of ROUTES.
 	Routes []routes.Route `json:"routes,omitempty"`
 	// DenyUnmatched refuses requests that no route matches.

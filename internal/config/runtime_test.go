@@ -34,7 +34,9 @@ func TestParseRuntime_ReadsEncode(t *testing.T) {
 			TrustUsernames: rapid.Bool().Draw(t, "names"),
 			AnonymousReads: rapid.Bool().Draw(t, "reads"), DenyUnmatched: rapid.Bool().Draw(t, "deny"),
 			Account: rapid.String().Draw(t, "account"),
-			Routes:  []routes.Route{{Match: rapid.String().Draw(t, "match"), Action: "a", Resource: "<&>\u2028", Owner: "{o}"}},
+			Routes: []routes.Route{{Match: rapid.String().Draw(t, "match"), Action: "a", Resource: "<&>\u2028", Owner: "{o}"},
+				{Anonymous: true}},
+			Credentials: rapid.SampledFrom([][]string{nil, {"X-API-Key"}}).Draw(t, "credentials"),
 			Prices: []prices.Price{{
 				Provider: rapid.String().Draw(t, "provider"), Model: rapid.String().Draw(t, "model"), From: "2030-01-31",
 				Above: rapid.Int64Range(0, prices.MaxAbove).Draw(t, "above"), ServiceTier: prices.Batch,
@@ -94,8 +96,8 @@ func TestEncode_Document(t *testing.T) {
 			netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::1/128"),
 		},
 		TrustUsernames: true, AnonymousReads: true, Routes: []routes.Route{
-			{Match: "/<&>", Action: "a", Resource: "r", Owner: "o"},
-		}, DenyUnmatched: true,
+			{Match: "/<&>", Action: "a", Resource: "r", Owner: "o"}, {Match: "/", Anonymous: true},
+		}, DenyUnmatched: true, Credentials: []string{"X-API-Key", "api-key"},
 		Account: "acme", Prices: []prices.Price{
 			{Provider: "p", Model: "m", Rates: prices.Rates{
 				Input: perMillion(0.15), Output: perMillion(10), CacheRead: prices.Free, CacheWrite: perMillion(1e-9),
@@ -111,7 +113,8 @@ func TestEncode_Document(t *testing.T) {
 	const want = `{"bootstrapDigest":"d","formerBootstrapDigests":["c"],"keyPrefix":"kw_",` +
 		`"allowedUsers":["alice"],"insecureCookies":true,` +
 		`"trustProxyHeaders":true,"trustedProxies":["10.0.0.0/8","2001:db8::1/128"],"trustUsernames":true,"anonymousReads":true,` +
-		`"routes":[{"match":"/<&>","action":"a","resource":"r","owner":"o"}],"denyUnmatched":true,"account":"acme",` +
+		`"credentials":["X-API-Key","api-key"],` +
+		`"routes":[{"match":"/<&>","action":"a","resource":"r","owner":"o"},{"match":"/","anonymous":true}],"denyUnmatched":true,"account":"acme",` +
 		`"prices":[{"provider":"p","model":"m","input":0.15,"output":10,"cacheRead":0,"cacheWrite":0.000000001},` +
 		`{"model":"m","from":"2030-01-31","above":200000,"serviceTier":"batch","reasoning":1}],` +
 		`"staleAfter":1000000000,"audit":{"retention":-1,"maxEntries":1000},` +

@@ -22,6 +22,7 @@ const (
 	keyAnonymousReads    = "ANONYMOUS_READS"
 	keyAuditMaxEntries   = "AUDIT_MAX_ENTRIES"
 	keyAuditRetention    = "AUDIT_RETENTION"
+	keyCredentials       = "CREDENTIALS"
 	keyKeyPrefix         = "KEY_PREFIX"
 	keyPrices            = "PRICES"
 	keyRoutes            = "ROUTES"
@@ -99,6 +100,7 @@ var settings = map[string]struct {
 	keyAnonymousReads:    {trimmed(flag(func(r *Runtime, on bool) { r.AnonymousReads = on })), short},
 	keyAuditMaxEntries:   {trimmed(parseAuditMaxEntries), short},
 	keyAuditRetention:    {trimmed(parseAuditRetention), short},
+	keyCredentials:       {parseCredentials, short},
 	keyKeyPrefix:         {trimmed(parseKeyPrefix), short},
 	keyPrices:            {parsePrices, longer},
 	keyRoutes:            {parseRoutes, longest},

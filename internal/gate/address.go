@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"keywright.dev/keywright/internal/auth/credential"
 )
 
 // origin is where a request came from, as far as the server can see.
@@ -16,6 +18,18 @@ type origin struct {
 	remote string
 	// isForwarded is true when the peer is a gateway, and X-Forwarded-For names its client.
 	isForwarded bool
+	// forms are the forms in which a key counts.
+	forms credential.Forms
+}
+
+// origin returns the origin of a request to an app.
+func (r *Request) origin(rules *Rules) origin {
+	return origin{rules, r.Header, r.RemoteAddr, r.IsForwarded, rules.forms}
+}
+
+// originOf returns the origin of a request to Keywright itself, which reads the same forms whatever CREDENTIALS has.
+func originOf(r *http.Request, rules *Rules) origin {
+	return origin{rules, r.Header, r.RemoteAddr, false, credential.Compatible}
 }
 
 // maxHops bounds the entries of X-Forwarded-For that are read. No honest request passes as many proxies.
@@ -24,7 +38,7 @@ const maxHops = 64
 // ClientAddress returns the address of a client of Keywright itself, or "" if it is unknown. It is the address that is
 // recorded when the same request identifies a caller.
 func (g *Gate) ClientAddress(r *http.Request) string {
-	from := origin{g.rulesOrDefault(), r.Header, r.RemoteAddr, false}
+	from := originOf(r, g.rulesOrDefault())
 	return from.address()
 }
 

@@ -35,13 +35,14 @@ func TestDecide_Allocations(t *testing.T) {
 		Uses:     dropUses{}, SeenUsers: dropNames{},
 	})
 	g.Use(newRules(t, config.Runtime{AllowedUsers: []string{"zoe"}}))
-	for name, c := range map[string]struct {
+	cases := map[string]struct {
 		header http.Header
 		most   float64
 	}{
 		"an admin's key":  {from(bearer(aliceKey)), 3},
 		"in X-API-Key":    {from("X-Api-Key: " + aliceKey), 3},
 		"as a password":   {from(basic("git", aliceKey)), 5},
+		"as a user":       {from(basic(aliceKey, "")), 5},
 		"a program's key": {from(bearer(ciKey)), 3},
 		"a user's key":    {from(bearer(bobsAPIKey)), 4},
 		"with budgets":    {from(bearer(budgetedKey)), 3},
@@ -49,12 +50,20 @@ func TestDecide_Allocations(t *testing.T) {
 		"a malformed key": {from(bearer("?")), 1},
 		"an ended key":    {from(bearer(erinKey)), 1},
 		"anonymous":       {from(), 2},
-	} {
-		request := gate.Request{Method: http.MethodGet, Host: "h", Target: "/", Header: c.header}
-		if n := testing.AllocsPerRun(1000, func() { g.Decide(&request) }); n > c.most {
-			t.Errorf("%s: %v allocations, want at most %v", name, n, c.most)
+	}
+	measure := func() {
+		for name, c := range cases {
+			request := gate.Request{Method: http.MethodGet, Host: "h", Target: "/", Header: c.header}
+			if n := testing.AllocsPerRun(1000, func() { g.Decide(&request) }); n > c.most {
+				t.Errorf("%s: %v allocations, want at most %v", name, n, c.most)
+			}
 		}
 	}
+	measure()
+	cases["in api-key"] = cases["in X-API-Key"]
+	cases["in api-key"].header["Api-Key"] = []string{aliceKey}
+	g.Use(newRules(t, config.Runtime{AllowedUsers: []string{"zoe"}, Credentials: every.Names()}))
+	measure()
 }
 
 type dropUses struct{}

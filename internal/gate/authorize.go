@@ -27,7 +27,7 @@ func (g *Gate) authorize(rules *Rules, caller *Caller, r *Request) Outcome {
 	switch {
 	case a.refuses(a.checkAnonymous()):
 	case a.refuses(a.findRoute()):
-	case a.refuses(a.checkAnonymousRead()):
+	case a.refuses(a.checkCaller()):
 	case a.refuses(a.checkUnmatched()):
 	case a.refuses(a.checkAllowList()):
 	case a.refuses(a.checkOwner()):
@@ -42,9 +42,9 @@ func (a *authorization) refuses(o Outcome) bool {
 	return o != Allowed
 }
 
-// checkAnonymous refuses an anonymous caller before the request costs anything, unless anonymous reads are allowed.
+// checkAnonymous refuses an anonymous caller before the request costs anything, if every anonymous request is refused.
 func (a *authorization) checkAnonymous() Outcome {
-	if a.caller.Credential == CredentialNone && !a.rules.AnonymousReads {
+	if a.caller.Credential == CredentialNone && !a.rules.AnonymousReads && !a.rules.routes.HasAnonymous() {
 		return Unauthenticated
 	}
 	return Allowed
@@ -62,7 +62,9 @@ func (a *authorization) findRoute() Outcome {
 
 func (a *authorization) matchRoute() Outcome {
 	switch {
-	case a.Forged || a.rules.dependOnRequest() && (a.Contradictory || a.overridesMethod()):
+	case a.Forged || a.rules.forms.Have(a.OddForms):
+		return Ambiguous
+	case a.rules.dependOnRequest() && (a.Contradictory || a.overridesMethod()):
 		return Ambiguous
 	case a.rules.routes.Len() == 0:
 		return Allowed
@@ -77,10 +79,11 @@ func (a *authorization) matchRoute() Outcome {
 	return Allowed
 }
 
-// checkAnonymousRead admits an anonymous caller only to reads that no route restricts.
-func (a *authorization) checkAnonymousRead() Outcome {
+// checkCaller admits an anonymous caller only to anonymous routes and, with ANONYMOUS_READS, to reads that no route
+// restricts.
+func (a *authorization) checkCaller() Outcome {
 	isOpen := a.rules.AnonymousReads && isRead(a.Method) && a.match.Owner == "" && len(a.match.Needs) == 0
-	if a.caller.Credential == CredentialNone && !isOpen {
+	if a.caller.Credential == CredentialNone && !isOpen && !a.match.Anonymous {
 		return Unauthenticated
 	}
 	return Allowed
@@ -93,8 +96,9 @@ func (a *authorization) checkUnmatched() Outcome {
 	return Allowed
 }
 
+// checkAllowList does not apply to an anonymous route: a caller could write there without any credential.
 func (a *authorization) checkAllowList() Outcome {
-	if !isRead(a.Method) && !a.rules.mayWrite(a.caller) {
+	if !a.match.Anonymous && !isRead(a.Method) && !a.rules.mayWrite(a.caller) {
 		return NotListed
 	}
 	return Allowed

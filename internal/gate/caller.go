@@ -122,6 +122,3 @@ var IdentityHeaders = [...]string{HeaderUser, HeaderSubject, HeaderKeyID, Header
 func (c *Caller) Identity() [len(IdentityHeaders)]string {
 	return [...]string{c.Username, c.Subject, c.KeyID, strings.Join(c.Scopes, " "), strconv.FormatBool(c.Admin)}
 }
-
-// CredentialHeaders carry keys. They are for Keywright alone, and the app does not receive them.
-var CredentialHeaders = [...]string{"Authorization", "X-Api-Key"}

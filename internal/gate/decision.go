@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"keywright.dev/keywright/internal/auth/credential"
 	"keywright.dev/keywright/internal/auth/verify"
 )
 
@@ -72,6 +73,8 @@ type Decision struct {
 	Caller  Caller
 	// Presented is true if a key was presented, accepted or not.
 	Presented bool
+	// Forms are the forms in which a key counted. Headers of other forms are the app's own.
+	Forms credential.Forms
 	// verdict is the reason of the verdict on the presented key, or Empty.
 	verdict verify.Reason
 	// overBudget is the refusal if the Outcome is OverBudget.

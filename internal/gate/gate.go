@@ -69,7 +69,7 @@ func (g *Gate) Decide(r *Request) Decision {
 	rules := g.rules.Load()
 	d := g.available(rules)
 	if d.Outcome == Allowed {
-		from := origin{rules, r.Header, r.RemoteAddr, r.IsForwarded}
+		from := r.origin(rules)
 		d = g.identify(&from, now)
 		if d.Outcome == Allowed {
 			d.Outcome = g.authorize(rules, &d.Caller, r)
@@ -97,7 +97,8 @@ func (g *Gate) Recheck(r *Request, admitted *Caller) bool {
 	if g.available(rules).Outcome != Allowed {
 		return false
 	}
-	d := g.identify(&origin{rules, r.Header, r.RemoteAddr, r.IsForwarded}, g.Now())
+	from := r.origin(rules)
+	d := g.identify(&from, g.Now())
 	if d.Outcome != Allowed || g.authorize(rules, &d.Caller, r) != Allowed {
 		return false
 	}

@@ -1,8 +1,11 @@
 package gate
 
 import (
+	"maps"
 	"slices"
 	"strings"
+
+	"keywright.dev/keywright/internal/auth/credential"
 )
 
 // HeaderUse is what Keywright or an app uses a header for.
@@ -10,7 +13,8 @@ type HeaderUse uint8
 
 // Uses of headers.
 const (
-	// HeaderCredential carries a key. It is for Keywright alone.
+	// HeaderCredential may carry a key. If CREDENTIALS lists one of its forms it is for Keywright alone, else it is the
+	// app's own.
 	HeaderCredential HeaderUse = iota
 	// HeaderCookie carries the session, the saved name and the app's own cookies.
 	HeaderCookie
@@ -32,20 +36,19 @@ const (
 	RealIP       = "X-Real-Ip"
 )
 
-// IsForApp reports whether the app may receive such headers as the client sent them.
-func (u HeaderUse) IsForApp() bool { return u == HeaderCookie || u == HeaderMethodOverride }
-
 // KnownHeader is a header with a use.
 type KnownHeader struct {
 	// Name is the canonical name.
 	Name string
 	Use  HeaderUse
+	// Forms are the forms of a key that the header may carry.
+	Forms credential.Forms
 	// lower is the name in lower case.
 	lower string
 }
 
 var knownHeaders = known(map[HeaderUse][]string{
-	HeaderCredential:     CredentialHeaders[:],
+	HeaderCredential:     slices.Sorted(maps.Keys(credential.Headers())),
 	HeaderCookie:         {"Cookie"},
 	HeaderIdentity:       IdentityHeaders[:],
 	HeaderMethodOverride: {"X-Http-Method", "X-Http-Method-Override", "X-Method-Override"},
@@ -65,12 +68,24 @@ var knownHeaders = known(map[HeaderUse][]string{
 })
 
 func known(byUse map[HeaderUse][]string) (all []*KnownHeader) {
+	forms := credential.Headers()
 	for use := range HeaderOrigin + 1 {
 		for _, name := range byUse[use] {
-			all = append(all, &KnownHeader{Name: name, Use: use, lower: strings.ToLower(name)})
+			all = append(all, &KnownHeader{Name: name, Use: use, Forms: forms[name], lower: strings.ToLower(name)})
 		}
 	}
 	return all
+}
+
+// IsForApp reports whether the app may receive the header as the client sent it, if keys count in these forms.
+func (h *KnownHeader) IsForApp(accepted credential.Forms) bool {
+	switch h.Use {
+	case HeaderCookie, HeaderMethodOverride:
+		return true
+	case HeaderCredential:
+		return !accepted.Have(h.Forms)
+	}
+	return false
 }
 
 // knownByLength holds knownHeaders by the length of the name, which is the same in every spelling.

@@ -16,7 +16,7 @@ import (
 func (g *Gate) Identify(r *http.Request, needs ...access.Request) Decision {
 	rules := g.rules.Load()
 	d := g.available(rules)
-	now, from := g.Now(), origin{rules, r.Header, r.RemoteAddr, false}
+	now, from := g.Now(), originOf(r, rules)
 	if d.Outcome == Allowed {
 		d = g.identify(&from, now)
 	}
@@ -42,7 +42,7 @@ func (g *Gate) IdentifyOrAnonymous(r *http.Request) Decision {
 	rules := g.rules.Load()
 	d := g.available(rules)
 	if d.Outcome == Allowed {
-		now, from := g.Now(), origin{rules, r.Header, r.RemoteAddr, false}
+		now, from := g.Now(), originOf(r, rules)
 		d = g.identifyOrAnonymous(&from, now)
 		g.recordUse(&d.Caller, now, &from)
 		g.describe(&d.Caller)
@@ -113,8 +113,8 @@ func (g *Gate) authenticate(from string, verified func(now time.Time) Decision) 
 // identify tries the kinds of credential in order. A refused key ends the search, whatever else was sent. A caller
 // whose key names a missing role is NotPermitted to do anything.
 func (g *Gate) identify(from *origin, now time.Time) Decision {
-	verdict, presented := g.verify(from.header, now)
-	d := Decision{Outcome: Allowed, Presented: presented, verdict: verdict.Reason}
+	verdict, presented := g.verify(from, now)
+	d := Decision{Outcome: Allowed, Presented: presented, Forms: from.forms, verdict: verdict.Reason}
 	if presented && !verdict.Identified() {
 		d.Outcome, d.Caller.verdict = Unauthenticated, verdict
 		return d
@@ -136,8 +136,8 @@ func (g *Gate) identify(from *origin, now time.Time) Decision {
 
 // identifyOrAnonymous tries the kinds of credential in order and skips a refused key.
 func (g *Gate) identifyOrAnonymous(from *origin, now time.Time) Decision {
-	verdict, presented := g.verify(from.header, now)
-	d := Decision{Outcome: Allowed, Presented: presented, verdict: verdict.Reason}
+	verdict, presented := g.verify(from, now)
+	d := Decision{Outcome: Allowed, Presented: presented, Forms: from.forms, verdict: verdict.Reason}
 	session, valid := g.sessionCaller(credential.Session(from.header), now)
 	switch {
 	case valid && (session.Admin || !verdict.Identified()):
@@ -151,8 +151,8 @@ func (g *Gate) identifyOrAnonymous(from *origin, now time.Time) Decision {
 }
 
 // verify returns the verdict on the key in the headers, and whether they carry one.
-func (g *Gate) verify(header http.Header, now time.Time) (verdict verify.Verdict, presented bool) {
-	key, err := credential.FromHeader(header)
+func (g *Gate) verify(from *origin, now time.Time) (verdict verify.Verdict, presented bool) {
+	key, err := credential.FromHeader(from.header, from.forms)
 	switch {
 	case err == nil:
 		verdict = g.Verifier.Verify(key, now)

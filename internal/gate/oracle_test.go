@@ -55,6 +55,8 @@ type drawn struct {
 	Contradictory, HasRoutes             bool
 	Proxy, Names, Anonymous, Deny, Stale bool
 	List                                 []string
+	// Forms is CREDENTIALS.
+	Forms []string
 }
 
 func draw(t *rapid.T) drawn {
@@ -75,11 +77,14 @@ func draw(t *rapid.T) drawn {
 		),
 		Target: rapid.SampledFrom([]string{
 			"", "/", "/certs", "/certs?env=dev", "/certs?env=dev&env=prod", "/users/bob/", "/users/carol/x", "/own/bob/certs",
-			"/own/carol/certs", "/own/BOB/certs", "/a/..%2fcerts",
+			"/own/carol/certs", "/own/BOB/certs", "/a/..%2fcerts", "/open/x", "/open/../certs",
 		}).Draw(t, "target"),
 		List: rapid.SliceOfNDistinct(rapid.SampledFrom([]string{
 			"bob", "Carol", "account/ci", "user/alice", "ci",
 		}), 0, 3, rapid.ID[string]).Draw(t, "list"),
+		Forms: rapid.SampledFrom([][]string{
+			nil, nil, {"X-API-Key"}, {"Authorization: Bearer"}, {"api-key", "X-API-Key"}, {"Authorization: Token"},
+		}).Draw(t, "forms"),
 	}
 	// Most requests should get far, so early refusals are drawn seldom.
 	flip := func(name string, of int) bool { return rapid.IntRange(1, of).Draw(t, name) == of }
@@ -95,7 +100,7 @@ func draw(t *rapid.T) drawn {
 func (d *drawn) runtime() config.Runtime {
 	r := config.Runtime{
 		AllowedUsers: d.List, TrustProxyHeaders: d.Proxy, TrustUsernames: d.Names, AnonymousReads: d.Anonymous,
-		DenyUnmatched: d.Deny, StaleAfter: time.Minute,
+		DenyUnmatched: d.Deny, StaleAfter: time.Minute, Credentials: d.Forms,
 	}
 	if d.HasRoutes {
 		r.Routes = someRoutes
@@ -128,15 +133,29 @@ func (d *drawn) header() http.Header {
 	return header
 }
 
+// keys returns the keys in the forms that count, and whether all that is in these headers has such a form.
+func (d *drawn) keys() (keys []string, readable bool) {
+	for i, key := range d.Keys {
+		switch byHeader, forms := i%2 == 1, strings.Join(d.Forms, ","); {
+		case forms == "", byHeader && strings.Contains(forms, "X-API-Key"), !byHeader && strings.Contains(forms, "Bearer"):
+			keys = append(keys, key)
+		case !byHeader && strings.Contains(forms, "Token"):
+			return nil, false
+		}
+	}
+	return keys, true
+}
+
 // caller follows docs/compatibility.md, "Who is calling". known is false for a refused key.
 func (d *drawn) caller() (caller person, known bool) {
-	if len(d.Keys) == 2 && d.Keys[0] != d.Keys[1] {
+	keys, readable := d.keys()
+	if !readable || len(keys) == 2 && keys[0] != keys[1] {
 		return nobody, false
 	}
 	var byKey person
-	if len(d.Keys) > 0 {
+	if len(keys) > 0 {
 		var good bool
-		if byKey, good = keyholders[d.Keys[0]]; !good {
+		if byKey, good = keyholders[keys[0]]; !good {
 			return nobody, false
 		}
 	}
@@ -144,7 +163,7 @@ func (d *drawn) caller() (caller person, known bool) {
 	switch {
 	case bySession.admin:
 		return bySession, true
-	case len(d.Keys) > 0:
+	case len(keys) > 0:
 		return byKey, true
 	case bySession.subject != "":
 		return bySession, true
@@ -178,7 +197,7 @@ func usable(name string) string {
 type asks struct {
 	matches, clear bool
 	action, owner  string
-	dev            bool
+	dev, anonymous bool
 }
 
 // route states by hand what someRoutes require for the drawn targets.
@@ -192,6 +211,10 @@ func (d *drawn) route() asks {
 		return asks{}
 	case strings.Contains(path, "%") && slices.Contains([]string{"GET", "HEAD", "POST", "get"}, d.Method):
 		return asks{} // May be /certs, which has routes.
+	case strings.HasPrefix(path, "/open/.."):
+		return asks{} // May be /certs or below /open/.
+	case strings.HasPrefix(path, "/open/"):
+		return asks{matches: true, clear: true, anonymous: true}
 	case path == "/certs":
 		return atCerts(d.Method, query)
 	case strings.HasPrefix(path, "/users/"):
@@ -240,7 +263,7 @@ func (d *drawn) outcome() (gate.Outcome, person) {
 	isRead := slices.Contains([]string{"GET", "HEAD", "PROPFIND"}, d.Method)
 	itMatters := d.HasRoutes || len(d.List) > 0 || d.Anonymous
 	isClear := route.clear && (!d.Contradictory || !itMatters)
-	isOpen := d.Anonymous && isRead && isClear && route.action == "" && route.owner == ""
+	isOpen := isClear && (route.anonymous || d.Anonymous && isRead && route.action == "" && route.owner == "")
 	switch {
 	case d.Stale:
 		return gate.Stale, caller
@@ -256,7 +279,7 @@ func (d *drawn) outcome() (gate.Outcome, person) {
 		return gate.Ambiguous, caller
 	case d.Deny && !route.matches:
 		return gate.Unmatched, caller
-	case !isRead && len(d.List) > 0 && !caller.admin && !caller.isListed(d.List):
+	case !isRead && !route.anonymous && len(d.List) > 0 && !caller.admin && !caller.isListed(d.List):
 		return gate.NotListed, caller
 	case route.owner != "" && !caller.admin && !strings.EqualFold(caller.username(), route.owner):
 		return gate.NotOwner, caller

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"keywright.dev/keywright/internal/auth/credential"
 	"keywright.dev/keywright/internal/auth/verify"
 )
 
@@ -29,18 +30,35 @@ const (
 // NotAllowed is the text for a caller who is not on the allow list (docs/compatibility.md, "Allow list").
 const NotAllowed = "User not allowed. Contact an administrator to be added to the allow list."
 
-// The texts are fixed by docs/compatibility.md, "Allow list" and "API keys". Refused keys look alike for every reason:
-// unknown, expired and malformed. Several different keys are a fault of the request, whatever they are (RFC 6750,
-// section 3.1).
+// unauthorized are the refusals of a caller without an accepted key.
+type unauthorized struct {
+	askForKey, invalidKey, severalKeys *Refusal
+}
+
+// bySchemes has the refusals for each set of schemes that a client may use: a challenge for another scheme would make
+// browsers and Git ask for a password in vain.
+var bySchemes = func() (all [credential.Schemes + 1]unauthorized) {
+	for schemes := range credential.Schemes + 1 {
+		all[schemes] = newUnauthorized(schemes)
+	}
+	return all
+}()
+
+// newUnauthorized returns the refusals for some schemes. Refused keys look alike for every reason: unknown, expired and
+// malformed. Several different keys are a fault of the request, whatever they are (RFC 6750, section 3.1).
+func newUnauthorized(schemes credential.Forms) unauthorized {
+	refuse := func(what, parameter string) *Refusal {
+		return refusal(http.StatusUnauthorized, codeUnauthorized, what, challenge(schemes, parameter)...)
+	}
+	return unauthorized{
+		askForKey:   refuse("invalid token", ""),
+		invalidKey:  refuse("invalid token", `, error="invalid_token"`),
+		severalKeys: refuse("the request presents several different keys", `, error="invalid_request"`),
+	}
+}
+
+// The texts are fixed by docs/compatibility.md, "Allow list" and "API keys".
 var (
-	askForKey  = refusal(http.StatusUnauthorized, codeUnauthorized, "invalid token", challenge("")...)
-	invalidKey = refusal(
-		http.StatusUnauthorized, codeUnauthorized, "invalid token", challenge(`, error="invalid_token"`)...,
-	)
-	severalKeys = refusal(
-		http.StatusUnauthorized, codeUnauthorized, "the request presents several different keys",
-		challenge(`, error="invalid_request"`)...,
-	)
 	notListed    = detailed(NotAllowed)
 	notPermitted = refusal(http.StatusForbidden, codeForbidden, "API key lacks required permission")
 	unmatched    = refusal(http.StatusForbidden, codeForbidden, "No route allows this request")
@@ -63,13 +81,26 @@ var NoClientCertificate = refusal(
 	http.StatusForbidden, codeForbidden, "The gateway has no client certificate, which this server requires",
 )
 
-// challenge returns the challenges for both schemes: git never sends its credentials unless asked for Basic. parameter
-// is empty if nothing was presented (RFC 6750, section 3).
-func challenge(parameter string) []string {
-	return []string{
-		"Www-Authenticate", `Bearer realm="keywright"` + parameter,
-		"Www-Authenticate", `Basic realm="keywright", charset="UTF-8"`,
+// challenge returns a challenge for each scheme: git never sends its credentials unless asked for Basic. A 401 must
+// have one (RFC 9110, section 15.5.2), so a set without schemes gets ApiKey, which clients don't know. parameter is
+// empty if nothing was presented (RFC 6750, section 3).
+func challenge(schemes credential.Forms, parameter string) (header []string) {
+	for _, c := range []struct {
+		scheme credential.Forms
+		text   string
+	}{
+		{credential.Bearer, `Bearer realm="keywright"` + parameter},
+		{credential.Basic, `Basic realm="keywright", charset="UTF-8"`},
+		{credential.Token, `Token realm="keywright"` + parameter},
+	} {
+		if schemes&c.scheme != 0 {
+			header = append(header, "Www-Authenticate", c.text)
+		}
 	}
+	if header == nil {
+		return []string{"Www-Authenticate", `ApiKey realm="keywright"` + parameter}
+	}
+	return header
 }
 
 func refusal(status, code int, what string, header ...string) *Refusal {
@@ -115,13 +146,23 @@ func (d *Decision) Refusal() *Refusal {
 	case Stale:
 		return stale
 	}
+	refusals := &bySchemes[d.Forms.Schemes()]
 	switch {
 	case d.verdict == verify.Ambiguous:
-		return severalKeys
+		return refusals.severalKeys
 	case d.Presented:
-		return invalidKey
+		return refusals.invalidKey
 	}
-	return askForKey
+	return refusals.askForKey
+}
+
+// Refusals returns every refusal that requests share.
+func Refusals() []*Refusal {
+	all := []*Refusal{notListed, notPermitted, unmatched, ambiguous, undescribed, usedUp, notReady, stale}
+	for _, u := range bySchemes {
+		all = append(all, u.askForKey, u.invalidKey, u.severalKeys)
+	}
+	return all
 }
 
 // Answer writes the refusal as an HTTP reply.

@@ -1,6 +1,10 @@
 package gate
 
-import "net/http"
+import (
+	"net/http"
+
+	"keywright.dev/keywright/internal/auth/credential"
+)
 
 // Surface is where a request to decide on comes from, for metrics.
 type Surface uint8
@@ -41,8 +45,11 @@ type Request struct {
 	// Forged is true when the client sent a header that the app may read as one of Keywright's own, and the surface cannot
 	// remove it.
 	Forged bool
-	// Header holds the credentials (Authorization, X-Api-Key, Cookie and X-Forwarded-User) and X-Forwarded-For, under
-	// their canonical names, and method overrides in every spelling. It may hold others.
+	// OddForms are forms of a key whose header the client sent in another spelling, and the surface cannot remove it. If
+	// one of them counts, the request is Forged.
+	OddForms credential.Forms
+	// Header holds the credentials (headers of keys, Cookie and X-Forwarded-User) and X-Forwarded-For, under their
+	// canonical names, and method overrides in every spelling. It may hold others.
 	Header http.Header
 	// RemoteAddr is the peer's address, with or without a port. May be empty. The client is the peer, or a client of the
 	// peer if that is a trusted proxy.

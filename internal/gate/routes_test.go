@@ -17,6 +17,7 @@ var someRoutes = []routes.Route{
 	{Match: "/users/{user}/", Owner: "{user}"},
 	{Match: "GET /public/"},
 	{Match: "/own/{user}/certs", Owner: "{user}", Action: "certs.read"},
+	{Match: "/open/", Anonymous: true},
 }
 
 const (

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"keywright.dev/keywright/internal/auth/credential"
 	"keywright.dev/keywright/internal/auth/routes"
 	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/auth/verify"
@@ -15,6 +16,8 @@ type Rules struct {
 	config.Runtime
 	listed map[string]struct{}
 	routes *routes.Table
+	// forms are the forms in which a key counts for requests to apps.
+	forms credential.Forms
 }
 
 // NewRules compiles a configuration. The operator has checked it, so an error means that this server is older.
@@ -23,7 +26,11 @@ func NewRules(runtime config.Runtime) (*Rules, error) {
 	if err != nil {
 		return nil, fmt.Errorf("routes: %w", err)
 	}
-	r := &Rules{Runtime: runtime, routes: table, listed: map[string]struct{}{}}
+	forms, known := credential.ParseForms(runtime.Credentials)
+	if !known {
+		return nil, fmt.Errorf("credentials: one of %q is unknown", runtime.Credentials)
+	}
+	r := &Rules{Runtime: runtime, routes: table, forms: forms, listed: map[string]struct{}{}}
 	for _, name := range runtime.AllowedUsers {
 		r.listed[username.Fold(name)] = struct{}{}
 	}

@@ -116,6 +116,7 @@ var _ = Describe("The values", func() {
   ANONYMOUS_READS: false
   AUDIT_MAX_ENTRIES: 100000000
   AUDIT_RETENTION: 2160h
+  CREDENTIALS: ["Authorization: Token", api-key]
   SECURE_COOKIES: true
   STALE_AFTER: 0
   TRUSTED_PROXIES: [10.42.0.0/16, "2001:db8::/64"]
@@ -123,19 +124,21 @@ var _ = Describe("The values", func() {
   USAGE_MAX_RECORDS: "1000000"
   ROUTES:
   - {match: "GET /users/{user}", action: certs.read, owner: "{user}"}
-  - match: /healthz
+  - {match: GET /healthz, anonymous: true}
   PRICES: |
     - {provider: openai, model: gpt-4o, input: 2.5, output: 10}
 `)
 		Expect(data).To(HaveKeyWithValue("AUDIT_MAX_ENTRIES", "100000000"))
 		Expect(data).To(HaveKeyWithValue("ALLOWED_USERS", "alice, Account/ci"))
+		Expect(data).To(HaveKeyWithValue("CREDENTIALS", "Authorization: Token, api-key"))
 		Expect(data).To(HaveKeyWithValue("TRUSTED_PROXIES", "10.42.0.0/16, 2001:db8::/64"))
 		Expect(data).To(HaveKeyWithValue("ANONYMOUS_READS", "false"))
 		Expect(data).To(HaveKeyWithValue("STALE_AFTER", "0"))
-		Expect(data).To(HaveLen(13))
+		Expect(data).To(HaveLen(14))
 		parsed, faults := config.Parse(data)
 		Expect(faults).To(BeEmpty())
 		Expect(parsed.Service.Routes).To(HaveLen(2))
+		Expect(parsed.Service.Routes[1].Anonymous).To(BeTrue())
 	})
 
 	It("leave the ConfigMap to you without settings", func(ctx SpecContext) {

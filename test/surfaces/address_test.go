@@ -177,8 +177,6 @@ var mentions = map[string]string{
 	"internal/gate/address.go":               "decides",
 	"internal/gate/header.go":                "lists the headers",
 	"internal/gate/request.go":               "describes what surfaces hand over",
-	"internal/gate/gate.go":                  "hands over what surfaces describe",
-	"internal/gate/identify.go":              "hands over requests to Keywright itself",
 	"internal/gate/forwardauth/path.go":      "a surface",
 	"internal/gate/forwardauth/request.go":   "a surface",
 	"internal/gate/extauthz/request.go":      "a surface",

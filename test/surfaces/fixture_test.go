@@ -2,6 +2,7 @@ package surfaces
 
 import (
 	"bufio"
+	"cmp"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/auth/budget"
+	"keywright.dev/keywright/internal/auth/credential"
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
@@ -32,7 +34,13 @@ type surface struct {
 	// folder is its package in internal/gate.
 	folder, name string
 	// open returns a function that sends one request.
-	open func(tb testing.TB, g *gate.Gate) func(testing.TB, request) outcome
+	open func(tb testing.TB, g guard) func(testing.TB, request) outcome
+}
+
+// guard is a gate and the forms of keys that it reads, which a gateway is configured with.
+type guard struct {
+	*gate.Gate
+	forms credential.Forms
 }
 
 var surfaces = []surface{
@@ -43,18 +51,25 @@ var surfaces = []surface{
 	{"reverseproxy", "--upstream", openProxy},
 }
 
-// request is a client's request for /things.
+// request is a client's request.
 type request struct {
 	method string
 	// lines are header lines, in the client's spelling and order.
 	lines []string
+	// target is /things by default.
+	target string
 }
+
+// sent returns a request for /things with header lines.
+func sent(method string, lines ...string) request { return request{method: method, lines: lines} }
+
+func (r request) path() string { return cmp.Or(r.target, "/things") }
 
 const host = "app.example"
 
 // raw returns the bytes of the request.
 func (r request) raw() string {
-	lines := append([]string{r.method + " /things HTTP/1.1", "Host: " + host, "Connection: close"}, r.lines...)
+	lines := append([]string{r.method + " " + r.path() + " HTTP/1.1", "Host: " + host, "Connection: close"}, r.lines...)
 	return strings.Join(lines, "\r\n") + "\r\n\r\n"
 }
 
@@ -93,7 +108,7 @@ func (always) Age() time.Duration { return 0 }
 var listed = config.Runtime{AllowedUsers: []string{"Account/ci"}}
 
 // newGate returns a gate with two keys, and one whose budget is used up.
-func newGate(tb testing.TB, runtime config.Runtime) *gate.Gate {
+func newGate(tb testing.TB, runtime config.Runtime) guard {
 	tb.Helper()
 	ring, err := pepper.Load(map[string][]byte{pepper.Active: make([]byte, 32)})
 	must(tb, err)
@@ -119,7 +134,8 @@ func newGate(tb testing.TB, runtime config.Runtime) *gate.Gate {
 	rules, err := gate.NewRules(runtime)
 	must(tb, err)
 	g.Use(rules)
-	return g
+	forms, _ := credential.ParseForms(runtime.Credentials)
+	return guard{g, forms}
 }
 
 func must(tb testing.TB, err error) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"keywright.dev/keywright/internal/auth/credential"
 	"keywright.dev/keywright/internal/config"
 	"keywright.dev/keywright/internal/gate"
 )
@@ -19,6 +20,8 @@ func statusOf(tb testing.TB, reply string) int {
 	_ = read.Body.Close()
 	return read.StatusCode
 }
+
+func basicOf(userPass string) string { return base64.StdEncoding.EncodeToString([]byte(userPass)) }
 
 const (
 	byCI   = "Authorization: Bearer " + ci
@@ -39,10 +42,10 @@ func spellings(name string) []string {
 }
 
 // spelled returns every spelling of the known headers of some uses.
-func spelled(isWanted func(gate.HeaderUse) bool) map[string]*gate.KnownHeader {
+func spelled(isWanted func(*gate.KnownHeader) bool) map[string]*gate.KnownHeader {
 	all := map[string]*gate.KnownHeader{}
 	for _, known := range gate.KnownHeaders() {
-		if isWanted(known.Use) {
+		if isWanted(known) {
 			for _, spelling := range spellings(known.Name) {
 				all[spelling] = known
 			}
@@ -71,18 +74,23 @@ func (o outcome) arrives(name string) bool {
 	return false
 }
 
+// every is every form of a key.
+var every, _ = credential.ParseForms(credential.FormNames())
+
+func isMethodOverride(h *gate.KnownHeader) bool { return h.Use == gate.HeaderMethodOverride }
+
 // A known header of the client never arrives, however it is written and however often it is sent.
 func TestHostile_KnownHeadersNeverArrive(t *testing.T) {
 	for _, s := range surfaces {
 		t.Run(s.name, func(t *testing.T) {
-			send := s.open(t, newGate(t, config.Runtime{}))
-			for spelling, known := range spelled(func(u gate.HeaderUse) bool { return !u.IsForApp() }) {
+			send := s.open(t, newGate(t, config.Runtime{Credentials: every.Names()}))
+			for spelling, known := range spelled(func(h *gate.KnownHeader) bool { return !h.IsForApp(every) }) {
 				if known.Use == gate.HeaderOrigin && strings.EqualFold(spelling, known.Name) {
 					continue // Gateways append to these headers or replace them.
 				}
 				line := spelling + ": " + forged
 				for _, lines := range [][]string{{byCI, line}, {line, byCI, line}} {
-					checkNeverArrives(t, send(t, request{"GET", lines}), known, spelling)
+					checkNeverArrives(t, send(t, sent("GET", lines...)), known, spelling)
 				}
 			}
 		})
@@ -122,16 +130,16 @@ func TestHostile_MethodOverrides(t *testing.T) {
 	for _, s := range surfaces {
 		t.Run(s.name, func(t *testing.T) {
 			send := s.open(t, newGate(t, listed))
-			for spelling, known := range spelled(func(u gate.HeaderUse) bool { return u == gate.HeaderMethodOverride }) {
+			for spelling, known := range spelled(isMethodOverride) {
 				for value, want := range map[string]int{
 					"DELETE": 403, "get": 200, "": 403, "GET,DELETE": 403, "GET, GET": 200, "GET;": 403,
 				} {
-					if got := send(t, request{"GET", []string{byCI, spelling + ": " + value}}); got.status != want {
+					if got := send(t, sent("GET", byCI, spelling+": "+value)); got.status != want {
 						t.Errorf("%s: %s: %d, want %d", spelling, value, got.status, want)
 					}
 				}
 				both := []string{byCI, known.Name + ": GET", spelling + ": PUT"}
-				if got := send(t, request{"GET", both}); got.status != http.StatusForbidden {
+				if got := send(t, sent("GET", both...)); got.status != http.StatusForbidden {
 					t.Errorf("%s beside another: %d", spelling, got.status)
 				}
 			}
@@ -146,30 +154,30 @@ var hostile = map[string]struct {
 	// subject is the caller of an admitted request.
 	subject string
 }{
-	"a key":                 {request{"POST", []string{byCI}}, 200, "Account/ci"},
-	"name in capitals":      {request{"POST", []string{"AUTHORIZATION: Bearer " + ci}}, 200, "Account/ci"},
-	"name in lower case":    {request{"POST", []string{"x-api-key: " + ci}}, 200, "Account/ci"},
-	"not listed":            {request{"POST", []string{"X-Api-Key: " + another}}, 403, ""},
-	"two keys of one name":  {request{"GET", []string{byCI, "Authorization: Bearer " + another}}, 401, ""},
-	"two keys of two names": {request{"GET", []string{byCI, "X-Api-Key: " + another}}, 401, ""},
-	"a key and another as a password": {request{"GET", []string{
-		byCI, "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("x:"+another)),
-	}}, 401, ""},
-	"a key with underscores":  {request{"GET", []string{"X_Api_Key: " + ci}}, 401, ""},
-	"a key with dots":         {request{"GET", []string{"X.Api.Key: " + ci}}, 401, ""},
-	"an empty key beside one": {request{"GET", []string{byCI, "X-Api-Key:"}}, 401, ""},
-	"a proxy name":            {request{"GET", []string{"X-Forwarded-User: bob"}}, 200, "User/bob"},
+	"a key":                           {sent("POST", byCI), 200, "Account/ci"},
+	"name in capitals":                {sent("POST", "AUTHORIZATION: Bearer "+ci), 200, "Account/ci"},
+	"name in lower case":              {sent("POST", "x-api-key: "+ci), 200, "Account/ci"},
+	"not listed":                      {sent("POST", "X-Api-Key: "+another), 403, ""},
+	"two keys of one name":            {sent("GET", byCI, "Authorization: Bearer "+another), 401, ""},
+	"two keys of two names":           {sent("GET", byCI, "X-Api-Key: "+another), 401, ""},
+	"a key and another as a password": {sent("GET", byCI, "Authorization: Basic "+basicOf("x:"+another)), 401, ""},
+	"a key with underscores":          {sent("GET", "X_Api_Key: "+ci), 401, ""},
+	"a key with dots":                 {sent("GET", "X.Api.Key: "+ci), 401, ""},
+	"an empty key beside one":         {sent("GET", byCI, "X-Api-Key:"), 401, ""},
+	"a proxy name":                    {sent("GET", "X-Forwarded-User: bob"), 200, "User/bob"},
 	"a proxy name twice": {
-		request{"GET", []string{"X-Forwarded-User: bob", "x-forwarded-user: bob"}}, 200, "User/bob",
+		sent("GET", "X-Forwarded-User: bob", "x-forwarded-user: bob"), 200, "User/bob",
 	},
-	"two proxy names":              {request{"GET", []string{"X-Forwarded-User: bob", "X-Forwarded-User: eve"}}, 401, ""},
-	"two proxy names in one line":  {request{"GET", []string{"X-Forwarded-User: bob,eve"}}, 401, ""},
-	"a proxy name and an empty":    {request{"GET", []string{"X-Forwarded-User: bob", "X-Forwarded-User:"}}, 401, ""},
-	"a proxy name in an odd way":   {request{"GET", []string{"X_Forwarded_User: bob"}}, 401, ""},
-	"a proxy name, admin":          {request{"GET", []string{"X-Forwarded-User: AdMin"}}, 401, ""},
-	"a proxy name and a wrong key": {request{"GET", []string{"X-Forwarded-User: bob", "X-Api-Key: unknown"}}, 401, ""},
-	"anonymous":                    {request{"GET", nil}, 401, ""},
-	"anonymous, forged identity":   {request{"GET", []string{"X-Auth-User: bob", "X_Auth_Admin: true"}}, 401, ""},
+	"two proxy names":              {sent("GET", "X-Forwarded-User: bob", "X-Forwarded-User: eve"), 401, ""},
+	"two proxy names in one line":  {sent("GET", "X-Forwarded-User: bob,eve"), 401, ""},
+	"a proxy name and an empty":    {sent("GET", "X-Forwarded-User: bob", "X-Forwarded-User:"), 401, ""},
+	"a proxy name in an odd way":   {sent("GET", "X_Forwarded_User: bob"), 401, ""},
+	"a proxy name, admin":          {sent("GET", "X-Forwarded-User: AdMin"), 401, ""},
+	"a proxy name and a wrong key": {sent("GET", "X-Forwarded-User: bob", "X-Api-Key: unknown"), 401, ""},
+	"a key as user":                {sent("GET", "Authorization: Basic "+basicOf(ci+":")), 200, "Account/ci"},
+	"a key as user, as at GitHub":  {sent("GET", "Authorization: Basic "+basicOf(ci+":x-oauth-basic")), 200, "Account/ci"},
+	"anonymous":                    {sent("GET"), 401, ""},
+	"anonymous, forged identity":   {sent("GET", "X-Auth-User: bob", "X_Auth_Admin: true"), 401, ""},
 }
 
 func TestHostile_AnsweredAlike(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"keywright.dev/keywright/internal/auth/credential"
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/gate/extauthz"
 	"keywright.dev/keywright/internal/gate/forwardauth"
@@ -48,42 +49,43 @@ func TestSurfaces_ListsEverySurface(t *testing.T) {
 
 // openForwardAuth puts a gateway in front of /auth that is configured as docs/gateways.md shows. It keeps headers in
 // other spellings.
-func openForwardAuth(_ testing.TB, g *gate.Gate) func(testing.TB, request) outcome {
-	auth := forwardauth.New(g)
+func openForwardAuth(_ testing.TB, g guard) func(testing.TB, request) outcome {
+	auth := forwardauth.New(g.Gate)
 	return func(tb testing.TB, r request) outcome {
 		app := r.header(tb)
 		setOrigin(app)
 		asked := httptest.NewRequest(http.MethodGet, "/auth", nil)
 		asked.Header = app.Clone()
 		describe(asked.Header, r)
-		return forwarded(auth, asked, app)
+		return forwarded(auth, asked, app, g.forms)
 	}
 }
 
 // openPathMode puts a gateway in front that adds the prefix to the path and describes the request in no header.
-func openPathMode(_ testing.TB, g *gate.Gate) func(testing.TB, request) outcome {
-	authz := forwardauth.NewPathMode(g)
+func openPathMode(_ testing.TB, g guard) func(testing.TB, request) outcome {
+	authz := forwardauth.NewPathMode(g.Gate)
 	return func(tb testing.TB, r request) outcome {
 		app := r.header(tb)
 		setOrigin(app)
-		asked := httptest.NewRequest(r.method, forwardauth.PathPrefix+"/things", nil)
+		asked := httptest.NewRequest(r.method, forwardauth.PathPrefix+r.path(), nil)
 		asked.Host, asked.Header = host, app.Clone()
-		return forwarded(authz, asked, app)
+		return forwarded(authz, asked, app, g.forms)
 	}
 }
 
 // forwarded asks whether a request may pass. If so, the app gets it with the identity headers in place of its own.
-func forwarded(auth http.Handler, asked *http.Request, app http.Header) outcome {
+func forwarded(auth http.Handler, asked *http.Request, app http.Header, forms credential.Forms) outcome {
 	reply := httptest.NewRecorder()
 	auth.ServeHTTP(reply, asked)
 	if reply.Code != http.StatusOK {
 		return outcome{status: reply.Code}
 	}
 	for _, known := range gate.KnownHeaders() {
-		switch known.Use {
-		case gate.HeaderIdentity:
+		switch {
+		case known.Use == gate.HeaderIdentity:
 			app[known.Name] = reply.Header().Values(known.Name)
-		case gate.HeaderCredential, gate.HeaderMethodOverride, gate.HeaderDescription:
+		case known.Use == gate.HeaderOrigin, known.Use == gate.HeaderCookie:
+		case known.Use == gate.HeaderMethodOverride, !known.IsForApp(forms):
 			app.Del(known.Name)
 		}
 	}
@@ -94,7 +96,7 @@ func forwarded(auth http.Handler, asked *http.Request, app http.Header) outcome 
 func describe(header http.Header, r request) {
 	header.Set("X-Forwarded-Method", r.method)
 	header.Set("X-Forwarded-Host", host)
-	header.Set("X-Forwarded-Uri", "/things")
+	header.Set("X-Forwarded-Uri", r.path())
 	for _, name := range []string{"X-Original-Method", "X-Original-Url", "X-Original-Uri"} {
 		header.Del(name)
 	}
@@ -120,9 +122,9 @@ func rawHeaders(to *authv3.AttributeContext_HttpRequest, name, value string) {
 // openExtAuthz starts a server with a client that behaves like Envoy.
 func openExtAuthz(
 	add func(to *authv3.AttributeContext_HttpRequest, name, value string),
-) func(testing.TB, *gate.Gate) func(testing.TB, request) outcome {
-	return func(tb testing.TB, g *gate.Gate) func(testing.TB, request) outcome {
-		envoy := startExtAuthz(tb, g)
+) func(testing.TB, guard) func(testing.TB, request) outcome {
+	return func(tb testing.TB, g guard) func(testing.TB, request) outcome {
+		envoy := startExtAuthz(tb, g.Gate)
 		return func(tb testing.TB, r request) outcome { return askEnvoy(tb, envoy, r, add) }
 	}
 }
@@ -149,7 +151,7 @@ func askEnvoy(
 ) outcome {
 	tb.Helper()
 	sent := &authv3.AttributeContext_HttpRequest{
-		Method: r.method, Path: "/things", Host: host, Headers: map[string]string{}, HeaderMap: &corev3.HeaderMap{},
+		Method: r.method, Path: r.path(), Host: host, Headers: map[string]string{}, HeaderMap: &corev3.HeaderMap{},
 	}
 	app := http.Header{}
 	for _, line := range r.lines {
@@ -183,14 +185,14 @@ func askEnvoy(
 }
 
 // openProxy starts the proxy and an app behind it.
-func openProxy(tb testing.TB, g *gate.Gate) func(testing.TB, request) outcome {
+func openProxy(tb testing.TB, g guard) func(testing.TB, request) outcome {
 	asked := make(chan http.Header, 1)
 	app := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.Header }))
 	tb.Cleanup(app.Close)
 	upstream, err := reverseproxy.ParseUpstream(app.URL)
 	must(tb, err)
 	proxy := httptest.NewServer(reverseproxy.New(reverseproxy.Config{
-		Gate: g, Upstream: upstream, Log: slog.New(slog.DiscardHandler),
+		Gate: g.Gate, Upstream: upstream, Log: slog.New(slog.DiscardHandler),
 	}))
 	tb.Cleanup(proxy.Close)
 	return func(tb testing.TB, r request) outcome {

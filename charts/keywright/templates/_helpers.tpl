@@ -45,7 +45,7 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- define "keywright.setting" -}}
 {{- $name := index . 0 }}
 {{- $value := index . 1 }}
-{{- if has $name (list "ALLOWED_USERS" "TRUSTED_PROXIES") | and (kindIs "slice" $value) }}
+{{- if has $name (list "ALLOWED_USERS" "CREDENTIALS" "TRUSTED_PROXIES") | and (kindIs "slice" $value) }}
 {{- join ", " $value }}
 {{- else if kindIs "slice" $value }}
 {{- toYaml $value }}

@@ -20,74 +20,105 @@ var (
 	ErrAmbiguous = errors.New("several different credentials")
 )
 
-// FromHeader returns the key that the headers present.
-func FromHeader(header http.Header) (string, error) {
-	presented := ""
-	for _, value := range header["Authorization"] {
-		key, err := fromAuthorization(value)
-		if err != nil {
-			return "", err
-		}
-		if presented, err = mustMatch(presented, key); err != nil {
-			return "", err
+// FromHeader returns the key that the headers present in one of the accepted forms. It does not read headers that no
+// accepted form uses. An Authorization header with a scheme that is not accepted is malformed if another scheme is.
+func FromHeader(header http.Header, accepted Forms) (string, error) {
+	r := reader{header: header, accepted: accepted.orCompatible()}
+	if r.accepted&Schemes != 0 {
+		r.read(authorization)
+	}
+	for i := range keyHeaders {
+		if r.accepted&keyHeaders[i].form != 0 {
+			r.read(keyHeaders[i].name)
 		}
 	}
-	for _, value := range header["X-Api-Key"] {
-		key, err := fromAPIKey(value)
-		if err != nil {
-			return "", err
-		}
-		if presented, err = mustMatch(presented, key); err != nil {
-			return "", err
-		}
-	}
-	if presented == "" {
+	if r.key == "" && r.err == nil {
 		return "", ErrNone
 	}
-	return presented, nil
+	return r.key, r.err
 }
 
-// mustMatch returns the key, or ErrAmbiguous if an earlier header presented a different one.
-func mustMatch(before, key string) (string, error) {
-	if before != "" && before != key {
-		return "", ErrAmbiguous
+// reader collects the key that headers present, until the first error.
+type reader struct {
+	header   http.Header
+	accepted Forms
+	key      string
+	err      error
+}
+
+// read reads every value of a header. All keys must be equal.
+func (r *reader) read(name string) {
+	for _, value := range r.header[name] {
+		if r.err != nil {
+			return
+		}
+		before := r.key
+		r.key, r.err = r.keyIn(name, value)
+		if r.err == nil && before != "" && before != r.key {
+			r.key, r.err = "", ErrAmbiguous
+		}
 	}
-	return key, nil
+}
+
+func (r *reader) keyIn(name, value string) (string, error) {
+	if name == authorization {
+		return r.fromAuthorization(value)
+	}
+	return fromKeyHeader(value)
 }
 
 // fromAuthorization reads one Authorization header (RFC 9110, section 11.4). A scheme without a key is
 // malformed, not absent: the client meant to present one.
-func fromAuthorization(value string) (string, error) {
+func (r *reader) fromAuthorization(value string) (string, error) {
 	if len(value) > maxLength {
 		return "", ErrMalformed
 	}
 	scheme, rest, _ := strings.Cut(strings.TrimSpace(value), " ")
 	rest = strings.TrimLeft(rest, " ")
-	switch {
-	case rest == "":
+	switch form := schemeOf(scheme); {
+	case rest == "" || r.accepted&form == 0:
 		return "", ErrMalformed
-	case strings.EqualFold(scheme, "Bearer"):
-		return rest, nil
-	case strings.EqualFold(scheme, "Basic"):
-		return basicPassword(rest)
+	case form == Basic:
+		return fromBasic(rest)
 	}
-	return "", ErrMalformed
+	return rest, nil
 }
 
-// basicPassword returns the password of user-pass (RFC 7617). The user name is ignored.
-func basicPassword(encoded string) (string, error) {
+// schemeOf returns the form of a scheme, or 0 for an unknown one.
+func schemeOf(scheme string) Forms {
+	switch {
+	case strings.EqualFold(scheme, "Bearer"):
+		return Bearer
+	case strings.EqualFold(scheme, "Basic"):
+		return Basic
+	case strings.EqualFold(scheme, "Token"):
+		return Token
+	}
+	return 0
+}
+
+// keyIsUser is the password that says that the user name is the key. GitHub has introduced it.
+const keyIsUser = "x-oauth-basic"
+
+// fromBasic returns the password of user-pass (RFC 7617), or the user name if the password is empty or keyIsUser:
+// clients of https://KEY@host send that. Any other password is the key, whatever the user name looks like.
+func fromBasic(encoded string) (string, error) {
 	userPass, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
 		return "", ErrMalformed
 	}
-	_, password, found := strings.Cut(string(userPass), ":")
-	if !found || password == "" {
+	user, password, found := strings.Cut(string(userPass), ":")
+	key := password
+	if password == "" || password == keyIsUser {
+		key = user
+	}
+	if !found || key == "" {
 		return "", ErrMalformed
 	}
-	return password, nil
+	return key, nil
 }
 
-func fromAPIKey(value string) (string, error) {
+func fromKeyHeader(value string) (string, error) {
 	value = strings.TrimSpace(value)
 	if value == "" || len(value) > maxLength {
 		return "", ErrMalformed

@@ -44,14 +44,23 @@ var removeVariants = func() (r okResponse) {
 	return r
 }()
 
-// keywrightsOwn are headers that gate.Request holds and the app must not get.
-var keywrightsOwn = append(gate.CredentialHeaders[:], "X-Forwarded-User")
+// keywrightsOwn are those of relevantHeaders that the app must not get. A header of keys is the app's own if no key
+// counts in its form.
+var keywrightsOwn = func() (all []*gate.KnownHeader) {
+	for _, h := range relevantHeaders {
+		known := gate.LookUpHeader(h.canonical)
+		if known.Use == gate.HeaderCredential || known.Use == gate.HeaderDescription {
+			all = append(all, known)
+		}
+	}
+	return all
+}()
 
 // removedFirst are the names, in lower case, that admit removes before it looks at other headers.
 var removedFirst = func() []string {
 	all := slices.Clone(identityVariants)
-	for _, name := range keywrightsOwn {
-		all = append(all, strings.ToLower(name))
+	for _, known := range keywrightsOwn {
+		all = append(all, strings.ToLower(known.Name))
 	}
 	return all
 }()
@@ -83,8 +92,8 @@ func admit(d *gate.Decision, q *checkRequest, header http.Header) checkResponse 
 	for i, value := range d.Caller.Identity() {
 		r = r.replace(identityHeaders[i], value)
 	}
-	r = withhold(r, header)
-	for _, name := range q.unwanted() {
+	r = withhold(r, d, header)
+	for _, name := range q.unwanted(d) {
 		r = r.remove(name)
 	}
 	if d.SetCookie != "" {
@@ -95,10 +104,10 @@ func admit(d *gate.Decision, q *checkRequest, header http.Header) checkResponse 
 }
 
 // withhold removes the credentials, which the app must not receive: keys, the session cookie and the name from a proxy.
-func withhold(r okResponse, header http.Header) okResponse {
-	for _, name := range keywrightsOwn {
-		if _, found := header[name]; found {
-			r = r.remove(strings.ToLower(name))
+func withhold(r okResponse, d *gate.Decision, header http.Header) okResponse {
+	for _, known := range keywrightsOwn {
+		if _, found := header[known.Name]; found && !known.IsForApp(d.Forms) {
+			r = r.remove(strings.ToLower(known.Name))
 		}
 	}
 	if others, hadSession := otherCookies(header["Cookie"]); hadSession {

@@ -61,11 +61,11 @@ func (q *checkRequest) addOthers(header http.Header) {
 }
 
 // unwanted returns the names of other headers that the app must not get, each once and in lower case.
-func (q *checkRequest) unwanted() (names []string) {
+func (q *checkRequest) unwanted(d *gate.Decision) (names []string) {
 	for i := range q.others {
 		o := &q.others[i]
 		name := strings.ToLower(o.name)
-		if !o.known.Use.IsForApp() && !slices.Contains(removedFirst, name) && !slices.Contains(names, name) {
+		if !o.known.IsForApp(d.Forms) && !slices.Contains(removedFirst, name) && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

@@ -16,16 +16,11 @@ import (
 	"keywright.dev/keywright/internal/gate"
 )
 
-// refusals holds the response for every gate.Refusal, marshalled once.
+// refusals holds the response for each of gate.Refusals, marshalled once.
 var refusals = func() map[*gate.Refusal]checkResponse {
 	all := map[*gate.Refusal]checkResponse{}
-	for _, outcome := range gate.Outcomes() {
-		for _, presented := range []bool{false, true} {
-			d := gate.Decision{Outcome: outcome, Presented: presented}
-			if refusal := d.Refusal(); refusal != nil {
-				all[refusal] = marshalRefusal(refusal)
-			}
-		}
+	for _, refusal := range gate.Refusals() {
+		all[refusal] = marshalRefusal(refusal)
 	}
 	return all
 }()

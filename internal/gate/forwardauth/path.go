@@ -18,9 +18,9 @@ func IsPathMode(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, Pat
 // question itself. Headers say nothing about them: in path mode a gateway passes on the client's own.
 func pathRequest(r *http.Request) gate.Request {
 	request := gate.Request{
-		Surface: gate.PathMode, Method: r.Method, Host: r.Host, Header: r.Header, Forged: isForged(r.Header),
-		RemoteAddr: r.RemoteAddr, IsForwarded: true,
+		Surface: gate.PathMode, Method: r.Method, Host: r.Host, Header: r.Header, RemoteAddr: r.RemoteAddr, IsForwarded: true,
 	}
+	request.Forged, request.OddForms = oddHeaders(r.Header)
 	target, found := strings.CutPrefix(r.RequestURI, PathPrefix)
 	// The prefix itself may be escaped, and the request-target may be a whole URL. No gateway asks like this.
 	if !found || !strings.HasPrefix(target, "/") {

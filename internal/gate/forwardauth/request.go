@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"keywright.dev/keywright/internal/auth/credential"
 	"keywright.dev/keywright/internal/gate"
 )
 
@@ -13,9 +14,9 @@ import (
 // could choose which request is decided on.
 func gateRequest(r *http.Request) gate.Request {
 	request := gate.Request{
-		Surface: gate.ForwardAuth, Header: r.Header, Forged: isForged(r.Header), RemoteAddr: r.RemoteAddr,
-		IsForwarded: true,
+		Surface: gate.ForwardAuth, Header: r.Header, RemoteAddr: r.RemoteAddr, IsForwarded: true,
 	}
+	request.Forged, request.OddForms = oddHeaders(r.Header)
 	d := description{header: r.Header}
 	request.Method = d.sharedValue("X-Forwarded-Method", "X-Original-Method")
 	// Gateways that send GET or HEAD have the method in a header, or do not pass it on.
@@ -27,15 +28,20 @@ func gateRequest(r *http.Request) gate.Request {
 	return request
 }
 
-// isForged reports whether a header is a known one with other separators. Gateways remove or replace only the name
-// itself, and the app may read the other spelling in its place. The gate reads method overrides in every spelling.
-func isForged(header http.Header) bool {
+// oddHeaders reports whether a header is a known one with other separators, and which forms of a key have such one.
+// Gateways remove or replace only the name itself, and the app may read the other spelling in its place. The gate reads
+// method overrides in every spelling.
+func oddHeaders(header http.Header) (forged bool, forms credential.Forms) {
 	for name := range header {
-		if known := gate.LookUpOddHeader(name); known != nil && !known.Use.IsForApp() {
-			return true
+		switch known := gate.LookUpOddHeader(name); {
+		case known == nil:
+		case known.Use == gate.HeaderCredential:
+			forms |= known.Forms
+		case !known.IsForApp(0):
+			forged = true
 		}
 	}
-	return false
+	return forged, forms
 }
 
 // description collects what headers state about a request, and whether they agree.

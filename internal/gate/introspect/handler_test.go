@@ -119,6 +119,7 @@ func TestIntrospect_RequiresPermission(t *testing.T) {
 		"as a password": {
 			"Authorization", "Basic eDp0aGUta2V5LW9mLWEtZ2F0ZXdheS10aGF0LWFza3M=", 200, `{"active":false}`,
 		},
+		"in a form of CREDENTIALS":  {"Api-Key", askerKey, 401, invalid},
 		"by a session":              {"Cookie", "keywright_session=" + askerSession, 200, `{"active":false}`},
 		"an admin":                  {"Authorization", "Bearer " + aliceKey, 200, `{"active":false}`},
 		"the bootstrap key":         {"Authorization", "Bearer " + bootstrapKey, 200, `{"active":false}`},
@@ -135,7 +136,8 @@ func TestIntrospect_RequiresPermission(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newFixture(t)
-			h.use(t, config.Runtime{TrustProxyHeaders: true, AnonymousReads: true, AllowedUsers: []string{"mallory"}})
+			h.use(t, config.Runtime{TrustProxyHeaders: true, AnonymousReads: true, AllowedUsers: []string{"mallory"},
+				Credentials: []string{"api-key", "Authorization: Token"}})
 			h.bind("zoe", access.Any)
 			h.bind("yan", "keys")
 			// Permission is checked before the request is read.

@@ -49,7 +49,7 @@ func (x *exchange) clearDeadlines() {
 func (x *exchange) rewrite(r *httputil.ProxyRequest) {
 	x.isSent = true
 	r.Out.URL = &x.appURL
-	withhold(r.Out.Header)
+	withhold(r.Out.Header, x.decision.Forms)
 	setIdentity(r.Out.Header, &x.decision.Caller)
 	x.setForwarded(r)
 	x.Gate.Tracer.Propagate(r.Out.Context(), r.Out.Header)

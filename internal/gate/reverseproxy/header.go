@@ -22,11 +22,12 @@ func set(names []string) map[string]bool {
 	return all
 }
 
-// isWithheld reports whether the app does not get a header as the client sent it: credentials, headers that Keywright
-// or net/http sets itself, and headers that some apps read in place of the request that was decided on.
-func isWithheld(name string) bool {
+// isWithheld reports whether the app does not get a header as the client sent it: credentials in the accepted forms,
+// headers that Keywright or net/http sets itself, and headers that some apps read in place of the request that was
+// decided on.
+func isWithheld(name string, accepted credential.Forms) bool {
 	known := gate.LookUpHeader(name)
-	return known != nil && !known.Use.IsForApp()
+	return known != nil && !known.IsForApp(accepted)
 }
 
 // isForbiddenTrailer reports whether a trailer is dropped. The gate decides before trailers arrive, so no header that
@@ -46,9 +47,9 @@ func plainName(name string) string {
 }
 
 // withhold removes the headers that are not for the app.
-func withhold(header http.Header) {
+func withhold(header http.Header, accepted credential.Forms) {
 	for name := range header {
-		if isWithheld(name) {
+		if isWithheld(name, accepted) {
 			delete(header, name)
 		}
 	}
