@@ -9,6 +9,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
 )
 
 // all returns the gateways that can run here.
@@ -26,6 +27,7 @@ var _ = Describe("A gateway", func() {
 			passes(g)
 			refuses(g)
 			limits(g)
+			isPublic(g)
 			isNotFooled(g)
 			namesItsClient(g)
 			becomesWebsockets(g)
@@ -51,13 +53,19 @@ func expectIdentity(got reply, want identity) {
 	GinkgoHelper()
 	Expect(got.app).NotTo(BeNil(), "%d %s", got.status, got.body)
 	Expect(got.body).NotTo(ContainSubstring(aKey))
+	expectHeaders(got, want, HaveExactElements(MatchRegexp("^[0-9a-f]{16}$")))
+}
+
+// expectHeaders expects exactly this identity, in one spelling.
+func expectHeaders(got reply, want identity, keyID types.GomegaMatcher) {
+	GinkgoHelper()
 	headers := map[string][]string{}
 	for name, values := range got.app.Header {
 		if plain := taken(name); strings.HasPrefix(plain, "x-auth-") {
 			headers[plain] = append(headers[plain], values...)
 		}
 	}
-	Expect(headers["x-auth-key-id"]).To(HaveExactElements(MatchRegexp("^[0-9a-f]{16}$")))
+	Expect(headers["x-auth-key-id"]).To(keyID)
 	for name, value := range map[string]string{
 		"x-auth-user": want.user, "x-auth-subject": want.subject, "x-auth-scopes": want.scopes, "x-auth-admin": want.admin,
 	} {

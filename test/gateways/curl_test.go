@@ -20,7 +20,7 @@ var _ = Describe("curl", func() {
 		}
 	}
 
-	// With a header file, and with user and password.
+	// With a header file, with user and password, and with the key as user.
 	It("reads a key from a file, as the page describes", func(ctx SpecContext) {
 		g := nginx()
 		g.open(ctx)
@@ -34,8 +34,8 @@ var _ = Describe("curl", func() {
 		out, err := cmd.Output()
 		Expect(err).NotTo(HaveOccurred())
 		replies := strings.SplitAfter(hide(strings.ReplaceAll(string(out), "\r\n", "\n")), "}\n")
-		Expect(replies).To(HaveLen(3))
-		for _, text := range replies[:2] {
+		Expect(replies).To(HaveLen(4))
+		for _, text := range replies[:3] {
 			head, body, _ := strings.Cut(text, "\n\n")
 			Expect(head).To(HavePrefix("HTTP/1.1 200 OK\n"))
 			got := reply{status: http.StatusOK, body: body, app: &seen{}}

@@ -40,6 +40,13 @@ var _ = Describe("Git", Ordered, ContinueOnFailure, func() {
 		Expect(server.log(ctx)).To(HavePrefix("a change\n"))
 	})
 
+	It("clones with the key as user name, as the page describes", func(ctx SpecContext) {
+		Expect(p.runOfPage(ctx, "clone-url.sh", "unknown")).To(MatchError(ContainSubstring("Authentication failed")))
+		Expect(p.runOfPage(ctx, "clone-url.sh", "ci")).To(Succeed())
+		Expect(p.push(ctx, "by its URL")).To(Succeed())
+		Expect(server.log(ctx)).To(HavePrefix("by its URL\n"))
+	})
+
 	It("clones with the key of a profile of the command line", func(ctx SpecContext) {
 		Expect(p.installKeywright(ctx, "ci")).To(Succeed())
 		keywright := filepath.Join(p.home, "bin", "keywright")
@@ -163,8 +170,12 @@ func (p *gitUser) hold(who string) { write(p.home, "key", keys.get(who)+"\n") }
 
 // clone runs the commands of the page.
 func (p *gitUser) clone(ctx context.Context, who string) error {
+	return p.runOfPage(ctx, "clone.sh", who)
+}
+
+func (p *gitUser) runOfPage(ctx context.Context, script, who string) error {
 	p.hold(who)
-	return p.run(ctx, "bash", "-euo", "pipefail", "-c", page.with("clone.sh", map[string]string{
+	return p.run(ctx, "bash", "-euo", "pipefail", "-c", page.with(script, map[string]string{
 		"git.example.com": p.server.host(), "/var/run/keywright/key": filepath.Join(p.home, "key"),
 	}))
 }

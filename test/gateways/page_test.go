@@ -36,7 +36,8 @@ var ran = []string{
 	"/etc/nginx/keywright/ask.conf", "/etc/nginx/keywright/server.conf", "/etc/nginx/keywright/protect.conf",
 	"/etc/nginx/conf.d/keywright.conf", "/etc/nginx/conf.d/app.conf", "/etc/nginx/conf.d/git.conf", "clone.sh", "curl.sh",
 	"/etc/nginx/conf.d/load-balancer.conf", "/etc/caddy/Caddyfile", "/etc/traefik/dynamic/app.yaml",
-	"/etc/nginx/keywright/tls.conf", "transport-tls", "forward-auth-tls.yaml",
+	"/etc/nginx/keywright/tls.conf", "transport-tls", "forward-auth-tls.yaml", "clone-url.sh", "public.yaml",
+	"credentials.env", "credentials.conf", "credentials.caddy", "credentials.yaml",
 }
 
 // others are the blocks with their own spec.

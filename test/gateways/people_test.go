@@ -118,32 +118,40 @@ func ask(ctx context.Context, method, target string, header http.Header) func() 
 	}
 }
 
-// settings are the suite's configuration, beside the stack's bootstrap key.
-var settings = map[string]string{
-	"ALLOWED_USERS": "dora, ACCOUNT/CI",
-	"ROUTES": `
+// settings returns the suite's configuration, beside the stack's bootstrap key. It has the public routes of the page.
+func settings() map[string]string {
+	return map[string]string{"ALLOWED_USERS": "dora, ACCOUNT/CI", "ROUTES": page.with("public.yaml", nil) + guarded}
+}
+
+// guarded are the routes that need a caller.
+const guarded = `
 - match: GET /certificates/{name}
   action: certs.read
 - match: POST /certificates/{name}
   action: certs.write
 - match: GET /devices/{id}
   action: devices.read
-`,
-}
+`
 
 // configure writes the suite's settings and more, and returns when the server runs them.
 func configure(ctx context.Context, more map[string]string) {
 	GinkgoHelper()
+	configureFor(ctx, more, bearer)
+}
+
+// configureFor is configure for settings with which keys count in another form.
+func configureFor(ctx context.Context, more map[string]string, present func(key string) http.Header) {
+	GinkgoHelper()
 	var data map[string]string
 	Expect(s.EditConfiguration(ctx, func(present map[string]string) map[string]string {
 		data = map[string]string{"ADMIN_KEY_SECRET": present["ADMIN_KEY_SECRET"]}
-		maps.Copy(data, settings)
+		maps.Copy(data, settings())
 		maps.Copy(data, more)
 		return data
 	})).To(Succeed())
 	Eventually(ctx, runs(ctx, data)).Should(BeTrue(), "the server runs it")
-	Eventually(ctx, ask(ctx, "POST", "/", bearer(keys.get("reader")))).Should(Equal(http.StatusForbidden))
-	Eventually(ctx, ask(ctx, "GET", "/devices/1", bearer(keys.get("ci")))).Should(Equal(http.StatusForbidden))
+	Eventually(ctx, ask(ctx, "POST", "/", present(keys.get("reader")))).Should(Equal(http.StatusForbidden))
+	Eventually(ctx, ask(ctx, "GET", "/devices/1", present(keys.get("ci")))).Should(Equal(http.StatusForbidden))
 	Eventually(ctx, ask(ctx, "GET", "/", http.Header{"X-Forwarded-User": {"dora"}})).Should(Equal(trustedName(more)))
 }
 
