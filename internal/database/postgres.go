@@ -129,7 +129,7 @@ func (*postgresServer) reason(err error) string {
 		return certificateReason(certificate)
 	case errors.As(err, &name):
 		// The text of the error contains the host name.
-		return name.Err
+		return "DNS: " + name.Err
 	case errors.As(err, &reply):
 		return fmt.Sprintf("%s (SQLSTATE %s)", brief(errors.New(reply.Message)), reply.Code)
 	case errors.Is(err, context.DeadlineExceeded), pgconn.Timeout(err):

@@ -131,7 +131,7 @@ var _ = Describe("On an API server", Ordered, func() {
 
 	Describe("installed as docs/install.md says", Ordered, func() {
 		BeforeAll(func(ctx SpecContext) {
-			_, err := run(ctx, "sh", "-euc", fromPage("## With Helm", "kubectl apply"))
+			_, err := run(ctx, "sh", "-euc", registry+fromPage("### 3. Install", "kubectl apply"))
 			Expect(err).NotTo(HaveOccurred())
 			Expect(plane.InstallFrom(ctx)).To(Succeed())
 		})

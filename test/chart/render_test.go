@@ -237,11 +237,11 @@ var _ = Describe("The chart and kustomize", func() {
 	})
 
 	It("take images of another registry", func(ctx SpecContext) {
-		block := fromPage("## Everything, in the whole cluster", "mkdir -p my-keywright\n")
+		block := fromPage("### 3. Install", "mkdir -p my-keywright\n")
 		parent := GinkgoT().TempDir()
 		Expect(os.Symlink(filepath.Join(plane.Root, "config"), filepath.Join(parent, "config"))).To(Succeed())
 		write, _, _ := strings.Cut(block, "kubectl apply")
-		_, err := run(ctx, "sh", "-euc", "cd "+parent+"\n"+write)
+		_, err := run(ctx, "sh", "-euc", "cd "+parent+"\n"+registry+write)
 		Expect(err).NotTo(HaveOccurred())
 		built, err := plane.Kubectl(ctx, "kustomize", filepath.Join(parent, "my-keywright"))
 		Expect(err).NotTo(HaveOccurred())

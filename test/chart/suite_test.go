@@ -73,6 +73,9 @@ func run(ctx context.Context, name string, args ...string) (string, error) {
 	return stdout.String(), nil
 }
 
+// registry is the first command of docs/install.md.
+const registry = "export REGISTRY=registry.example.com/keywright\n"
+
 // fromPage returns a block of shell commands below a heading of docs/install.md.
 func fromPage(heading, begin string) string {
 	GinkgoHelper()

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -76,9 +75,12 @@ var _ = Describe("Installed by the chart, with PostgreSQL", Ordered, func() {
 	})
 
 	It("refuses a bounded number of calls when a server is killed", func(ctx SpecContext) {
-		total, refused := duringWhich(ctx, func() { kill(ctx, "server") })
-		report("SIGKILL of one server of two", "%d calls, refused: %v", total, refused)
-		Expect(refused).NotTo(Or(HaveKey("401"), HaveKey("403")))
+		for range kills {
+			total, refused := duringWhich(ctx, func() { kill(ctx, "server") })
+			report("SIGKILL of one server of two", "%d calls, refused: %v", total, refused)
+			Expect(refused).NotTo(Or(HaveKey("401"), HaveKey("403")))
+			Expect(sum(refused)).To(BeNumerically("<=", total/killedShare))
+		}
 	})
 
 	It("loses nothing when the node loses power", func(ctx SpecContext) {
@@ -125,6 +127,20 @@ var _ = Describe("Installed by the chart, with PostgreSQL", Ordered, func() {
 	})
 })
 
+// What docs/gateways.md says about a server that is killed: one call in so many gets no decision, from then until its
+// container runs again.
+const (
+	kills       = 3
+	killedShare = 20
+)
+
+func sum(counts map[string]int) (total int) {
+	for _, n := range counts {
+		total += n
+	}
+	return total
+}
+
 func namespace() *corev1.Namespace { return &corev1.Namespace{} }
 
 // pods returns the Pods of a namespace that are not ending.
@@ -166,35 +182,6 @@ func kill(ctx context.Context, component string) {
 		g.Expect(pod.Status.ContainerStatuses[0].RestartCount).To(BeNumerically(">", restarted))
 		g.Expect(pod.Status.ContainerStatuses[0].Ready).To(BeTrue())
 	}).Should(Succeed())
-}
-
-// processOf returns the process of a container, which this machine sees in the container's cgroup: of either version,
-// and below a folder for the Pod's class of service, which "Guaranteed" does not have.
-func processOf(container string) int {
-	GinkgoHelper()
-	for _, hierarchy := range []string{"", "memory"} {
-		for _, class := range []string{"", "*"} {
-			name := filepath.Join(hierarchy, "keywright-cluster-"+filepath.Base(folder), "kubepods", class)
-			found, err := filepath.Glob("/sys/fs/cgroup/" + filepath.Join(name, "pod*", container, "cgroup.procs"))
-			Expect(err).NotTo(HaveOccurred())
-			if len(found) > 0 {
-				return firstProcess(found[0])
-			}
-		}
-	}
-	Fail("no cgroup of container " + container)
-	return 0
-}
-
-func firstProcess(file string) int {
-	GinkgoHelper()
-	text, err := os.ReadFile(file)
-	Expect(err).NotTo(HaveOccurred())
-	processes := strings.Fields(string(text))
-	Expect(processes).NotTo(BeEmpty())
-	pid, err := strconv.Atoi(processes[0])
-	Expect(err).NotTo(HaveOccurred())
-	return pid
 }
 
 // restarts counts the restarts of each Pod that is ready.

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -28,12 +29,18 @@ var _ = Describe("Installed by kustomize, with SQLite", Ordered, func() {
 	It("leaves nothing where it is removed as docs/install.md says", func(ctx SpecContext) {
 		noneForbidden()
 		run(ctx, "make", "undeploy")
-		for _, kind := range []string{"namespaces", "customresourcedefinitions", "clusterroles", "clusterrolebindings",
-			"validatingadmissionpolicies", "validatingadmissionpolicybindings"} {
-			for name := range strings.FieldsSeq(kubectl(ctx, "get", kind, "-o", "name")) {
-				Expect(name).NotTo(ContainSubstring("keywright"))
-			}
-		}
-		Expect(plane.Client.Get(ctx, client.ObjectKey{Name: stack.Namespace}, namespace())).NotTo(Succeed())
+		expectRemoved(ctx)
 	})
 })
+
+// expectRemoved checks that nothing of Keywright is left in the cluster.
+func expectRemoved(ctx context.Context) {
+	GinkgoHelper()
+	for _, kind := range []string{"namespaces", "customresourcedefinitions", "clusterroles", "clusterrolebindings",
+		"validatingadmissionpolicies", "validatingadmissionpolicybindings"} {
+		for name := range strings.FieldsSeq(kubectl(ctx, "get", kind, "-o", "name")) {
+			Expect(name).NotTo(ContainSubstring("keywright"))
+		}
+	}
+	Expect(plane.Client.Get(ctx, client.ObjectKey{Name: stack.Namespace}, namespace())).NotTo(Succeed())
+}

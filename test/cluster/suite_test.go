@@ -48,14 +48,20 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	SetDefaultEventuallyTimeout(patience)
 	SetDefaultEventuallyPollingInterval(200 * time.Millisecond)
 	folder = os.Getenv(variable)
+	connect(ctx)
+	DeferCleanup(func() error { return plane.Stop() })
+	helmPath = strings.TrimSpace(run(ctx, filepath.Join("hack", "helm", "build.sh")))
+}, kit.StartTimeout)
+
+// connect begins to use the cluster in the folder, and starts a database there.
+func connect(ctx context.Context) {
+	GinkgoHelper()
 	var err error
 	plane, err = stack.Connect(ctx, filepath.Join(folder, "kubeconfig"), stack.Options{Out: GinkgoWriter})
 	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(plane.Stop)
-	helmPath = strings.TrimSpace(run(ctx, filepath.Join("hack", "helm", "build.sh")))
 	kubectl(ctx, "apply", "--server-side", "-f", "test/cluster/testdata/postgres.yaml")
 	rolledOut(ctx, "database", "postgres")
-}, kit.StartTimeout)
+}
 
 // run runs a command in the root of the checkout and returns stdout.
 func run(ctx context.Context, name string, args ...string) string {
@@ -63,16 +69,22 @@ func run(ctx context.Context, name string, args ...string) string {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = plane.Root, &stdout, &stderr
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+plane.Kubeconfig, "KUBERC=off")
-	for _, name := range []string{"HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"} {
-		cmd.Env = append(cmd.Env, name+"="+filepath.Join(plane.Dir, "helm"))
-	}
+	cmd.Env = environment()
 	if strings.ContainsRune(name, filepath.Separator) && !filepath.IsAbs(name) {
 		cmd.Path = filepath.Join(plane.Root, name)
 	}
 	err := cmd.Run()
 	Expect(err).NotTo(HaveOccurred(), "%s %s: %s", name, strings.Join(args, " "), &stderr)
 	return stdout.String()
+}
+
+// environment is that of a person who works with the cluster.
+func environment() []string {
+	variables := append(os.Environ(), "KUBECONFIG="+plane.Kubeconfig, "KUBERC=off")
+	for _, name := range []string{"HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"} {
+		variables = append(variables, name+"="+filepath.Join(plane.Dir, "helm"))
+	}
+	return variables
 }
 
 func kubectl(ctx context.Context, args ...string) string {

@@ -98,7 +98,7 @@ func restore(folder string) {
 func deployment(name, image string) string {
 	program := strings.TrimPrefix(name, "keywright-")
 	return "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: " + name + ", namespace: keywright-system}\n" +
-		"spec:\n  selector: {matchLabels: {a: b}}\n  template:\n    metadata: {labels: {a: b}}\n" +
+		"spec:\n  selector: {matchLabels: {app: " + name + "}}\n  template:\n    metadata: {labels: {app: " + name + "}}\n" +
 		"    spec: {containers: [{name: " + program + ", image: " + image + "}]}\n"
 }
 
@@ -122,6 +122,9 @@ var _ = Describe("kubectl keywright doctor", Ordered, ContinueOnFailure, func() 
 
 	BeforeAll(func(ctx SpecContext) {
 		deploy(ctx, "keywright/operator:v1.2.3", "registry.example:5000/keywright/server:v1.2.3@sha256:abc")
+		for _, name := range []string{"keywright-operator", "keywright-server"} {
+			startPod(ctx, name, isReady)
+		}
 		healthy = examination{kubeconfig: s.Kubeconfig, version: "v1.2.0", args: []string{"--keywright-server", s.ServerURL}}
 	})
 
@@ -141,7 +144,7 @@ var _ = Describe("kubectl keywright doctor", Ordered, ContinueOnFailure, func() 
 		isHealthy(ctx)
 		findings, _ := healthy.run(ctx)
 		for _, check := range []string{
-			"you", "kinds", "policies", "rights", "pepper", "configuration", "operator", "servers", "server", "clock",
+			"you", "kinds", "policies", "rights", "pods", "pepper", "configuration", "operator", "servers", "server", "clock",
 			"versions", "keys",
 		} {
 			Expect(of(findings, check)).NotTo(BeEmpty(), check)
@@ -294,7 +297,8 @@ var _ = Describe("kubectl keywright doctor", Ordered, ContinueOnFailure, func() 
 				"kinds":         "^not installed: AccessRole$",
 				"policies":      "^not installed: keywright-accessrolebinding-transitions, ",
 				"rights":        "^ServiceAccount keywright-operator may not patch secrets$",
-				"pepper":        "^Secret keywright-pepper is missing",
+				"pods":          "^Deployment keywright-operator does not exist in namespace keywright-system$",
+				"pepper":        "^Secret keywright-pepper is not there yet",
 				"configuration": "^ConfigMap keywright-runtime is missing",
 			} {
 				g.Expect(of(findings, check)).To(ContainElement(SatisfyAll(HaveField("State", "wrong"),

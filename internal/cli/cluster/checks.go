@@ -15,6 +15,7 @@ import (
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/config"
+	"keywright.dev/keywright/internal/kube/keyholder"
 )
 
 // checkYou compares what the person may do with what the commands do.
@@ -131,6 +132,9 @@ func (d *doctor) checkPepper(ctx context.Context) []finding {
 	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
 	err := d.Get(ctx, client.ObjectKey{Namespace: d.systemNamespace, Name: v1alpha1.PepperSecret}, secret)
 	switch {
+	case apierrors.IsNotFound(err) && d.noneIssued(ctx):
+		return []finding{wrong("see the findings on pods, and kubectl logs -n "+d.systemNamespace+" deployment/"+operatorName,
+			"Secret %s is not there yet: the operator creates it when it first runs", v1alpha1.PepperSecret)}
 	case apierrors.IsNotFound(err):
 		return []finding{wrong("restore it from a backup, as docs/pepper.md describes",
 			"Secret %s is missing: no issued key can be verified without it", v1alpha1.PepperSecret)}
@@ -138,6 +142,13 @@ func (d *doctor) checkPepper(ctx context.Context) []finding {
 		return unknown(err)
 	}
 	return ok("Secret %s is there", v1alpha1.PepperSecret)
+}
+
+// noneIssued reports whether it is certain that no key was issued yet.
+func (d *doctor) noneIssued(ctx context.Context) bool {
+	all, err := d.all(ctx)
+	issued := func(o keyholder.Object) bool { return len(o.HolderStatus().Keys) > 0 }
+	return err == nil && !slices.ContainsFunc(all, issued)
 }
 
 func (d *doctor) checkConfiguration(ctx context.Context) []finding {

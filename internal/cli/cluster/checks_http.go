@@ -9,11 +9,15 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
 )
@@ -57,7 +61,45 @@ func (d *doctor) askThroughAPIServer(ctx context.Context) (string, error) {
 		}
 		err = cmp.Or(err, failed, errNoReadiness)
 	}
+	if text, found := d.askPods(ctx, core); found {
+		return text, nil
+	}
 	return "", err
+}
+
+// askPods asks servers that are not ready, which the Service leaves out.
+func (d *doctor) askPods(ctx context.Context, core kubernetes.Interface) (text string, found bool) {
+	deployment := &appsv1.Deployment{}
+	if err := d.Get(ctx, client.ObjectKey{Namespace: d.systemNamespace, Name: serverName}, deployment); err != nil {
+		return "", false
+	}
+	pods, err := d.podsOf(ctx, deployment)
+	if err != nil {
+		return "", false
+	}
+	for i := range pods {
+		for _, scheme := range []string{"http", "https"} {
+			// The error that is reported is that of the Service.
+			text, _ := core.CoreV1().Pods(d.systemNamespace).
+				ProxyGet(scheme, pods[i].Name, webPort(&pods[i]), "/readyz", map[string]string{"verbose": ""}).DoRaw(ctx)
+			if isReadiness(string(text)) {
+				return string(text), true
+			}
+		}
+	}
+	return "", false
+}
+
+// webPort returns the port of a server for HTTP and HTTPS.
+func webPort(pod *corev1.Pod) string {
+	for i := range pod.Spec.Containers {
+		for _, port := range pod.Spec.Containers[i].Ports {
+			if port.Name == "http" {
+				return strconv.Itoa(int(port.ContainerPort))
+			}
+		}
+	}
+	return ""
 }
 
 // maxReadiness bounds the reply of /readyz.
@@ -98,10 +140,11 @@ var remedies = map[string]string{
 	"index":         "see docs/server.md, When the API server can't be reached",
 	"configuration": "kubectl describe configmap " + v1alpha1.ConfigMapConfig + " in the namespace of Keywright",
 	"pepper":        "restore the missing pepper, as docs/pepper.md describes",
-	"database":      "see docs/server.md, When the database can't be reached, and docs/database.md, A full disk",
-	"revoked-keys":  "see docs/database.md, Revoked keys",
-	"certificate":   "see docs/network.md, TLS",
-	"shutdown":      "ask again: another replica replies, or the next one",
+	"database": "check its URL and certificate authority, docs/database.md, Which one; see there, A full disk, and " +
+		"docs/server.md, When the database can't be reached",
+	"revoked-keys": "see docs/database.md, Revoked keys",
+	"certificate":  "see docs/network.md, TLS",
+	"shutdown":     "ask again: another replica replies, or the next one",
 }
 
 // harmless are the notes of checks without a fault.

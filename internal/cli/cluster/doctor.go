@@ -59,6 +59,7 @@ var checks = []struct {
 	{"kinds", (*doctor).checkKinds},
 	{"policies", (*doctor).checkPolicies},
 	{"rights", (*doctor).checkRights},
+	{"pods", (*doctor).checkPods},
 	{"pepper", (*doctor).checkPepper},
 	{"configuration", (*doctor).checkConfiguration},
 	{"operator", (*doctor).checkOperator},
@@ -84,8 +85,8 @@ func (p *Plugin) doctorCommand() *cobra.Command {
 	var server string
 	c := &cobra.Command{
 		Use:   "doctor",
-		Short: "Check an installation: kinds, policies, rights, pepper, servers, database, clocks, versions.",
-		Long: `Check an installation: kinds, policies, rights, pepper, servers, database, clocks, versions.
+		Short: "Check an installation: kinds, policies, rights, Pods, pepper, servers, database, clocks, versions.",
+		Long: `Check an installation: kinds, policies, rights, Pods, pepper, servers, database, clocks, versions.
 
 Each finding has its remedy. Exit code 1 if something is wrong. What your account may
 not read is reported as unknown.
