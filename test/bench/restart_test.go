@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -130,7 +128,7 @@ func BenchmarkOperatorMemory(b *testing.B) {
 			f.stop(b)
 			f.copyKeys(b, before, keys)
 			f.checkRestart(b)
-			resident[keys] = f.resident(b)
+			resident[keys] = settled(b, f.Operator)
 			b.ReportMetric(resident[keys]/(1<<20), fmt.Sprintf("MiB-at-%d", keys))
 			before = keys
 		}
@@ -141,37 +139,4 @@ func BenchmarkOperatorMemory(b *testing.B) {
 		}
 		must(b, f.Stop())
 	}
-}
-
-// resident returns the operator's resident memory in bytes, once Go's runtime has gradually returned the garbage of the
-// start.
-func (f *fleet) resident(b *testing.B) float64 {
-	b.Helper()
-	least := math.Inf(1)
-	for unchanged := 0; unchanged < 20; unchanged++ {
-		now := f.residentNow(b)
-		if now < least*0.995 {
-			least, unchanged = now, 0
-		}
-		select {
-		case <-time.After(time.Second):
-		case <-b.Context().Done():
-			b.Fatal(b.Context().Err())
-		}
-	}
-	return least
-}
-
-func (f *fleet) residentNow(b *testing.B) float64 {
-	b.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", f.Operator.PID()))
-	must(b, err)
-	for line := range strings.Lines(string(text)) {
-		var kilobytes float64
-		if n, _ := fmt.Sscanf(line, "VmRSS: %f kB", &kilobytes); n == 1 {
-			return kilobytes * 1024
-		}
-	}
-	b.Fatal("no VmRSS")
-	return 0
 }

@@ -19,9 +19,8 @@ type checkRequest struct {
 	others  []otherHeader
 	// isForged is true if others do not fit or cannot be removed.
 	isForged bool
-	// isTraced is true when spans are recorded. Only then is parent read.
-	isTraced bool
-	parent   parent
+	// parent is nil unless spans are recorded.
+	parent *parent
 }
 
 // headerValues holds one header in both forms that Envoy can send: one string for each name or, with
@@ -197,7 +196,7 @@ func (q *checkRequest) header(entry []byte) error {
 	})
 	if known := gate.LookUpHeader(name); known != nil {
 		q.setJoined(known, name, value)
-	} else if q.isTraced {
+	} else if q.parent != nil {
 		q.parent.read(name, value)
 	}
 	return err
@@ -229,7 +228,7 @@ func (q *checkRequest) rawHeader(header []byte) error {
 	})
 	if known := gate.LookUpHeader(name); known != nil {
 		q.addRaw(known, name, text, raw)
-	} else if q.isTraced {
+	} else if q.parent != nil {
 		q.parent.read(name, append(text, raw...))
 	}
 	return err

@@ -42,11 +42,14 @@ var description = grpc.ServiceDesc{
 // answer returns an error only if the message is incomplete.
 func (s *service) answer(ctx context.Context, decode func(any) error) (r checkResponse, err error) {
 	defer s.recoverPanic(&r)
-	q := &checkRequest{isTraced: s.gate.Tracer != nil}
+	q := &checkRequest{}
+	if s.gate.Tracer != nil {
+		q.parent = &parent{}
+	}
 	if err := decode(q); err != nil {
 		return nil, err
 	}
-	if q.isTraced {
+	if q.parent != nil {
 		return s.checkTraced(ctx, q), nil
 	}
 	return s.check(ctx, q), nil
