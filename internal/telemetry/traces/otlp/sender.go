@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-logr/logr"
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
@@ -47,9 +49,18 @@ func Open(ctx context.Context, program *Program, log *slog.Logger) (*Sender, err
 	if err != nil {
 		return nil, err
 	}
+	redirect(log)
 	return &Sender{log: log, flushTimeout: defaultFlushTimeout, provider: trace.NewTracerProvider(
 		trace.WithBatcher(&reporting{SpanExporter: exporter, log: log}), trace.WithResource(described),
 	)}, nil
+}
+
+// redirect makes OpenTelemetry log as the program does. It has one logger for each process.
+func redirect(log *slog.Logger) {
+	otel.SetLogger(logr.Discard())
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		log.Warn("OpenTelemetry reports a fault", "error", err)
+	}))
 }
 
 func clientOf(protocol string) otlptrace.Client {

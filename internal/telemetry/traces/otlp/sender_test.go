@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
@@ -122,6 +123,17 @@ func TestSender_SilentCollectorHoldsUpNothing(t *testing.T) {
 	s.Close()
 	if lines := log.Lines("The last spans could not be sent"); len(lines) != 1 {
 		t.Errorf("logged %s", log)
+	}
+}
+
+// Faults that OpenTelemetry handles by itself would be lines of another form.
+func TestSender_LogsFaultsOfOpenTelemetry(t *testing.T) {
+	log := &kit.Log{}
+	s := openSender(t, log, endpointVariable, collector.Start(t).HTTP)
+	otel.Handle(errors.New("too many"))
+	s.Close()
+	if said := log.String(); !strings.Contains(said, `level=WARN msg="OpenTelemetry reports a fault" error="too many"`) {
+		t.Errorf("logged %s", said)
 	}
 }
 
