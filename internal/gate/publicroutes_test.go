@@ -129,6 +129,23 @@ func TestPublicRoutes_AndOtherSettings(t *testing.T) {
 	}
 }
 
+// A public route of one host is public there only.
+func TestPublicRoutes_ByHost(t *testing.T) {
+	h := newFixture(t)
+	h.use(t, withRoutes(
+		routes.Route{Match: "open.example/", Anonymous: true}, routes.Route{Match: "closed.example/"},
+	))
+	for host, want := range map[string]string{
+		"open.example": anonymous, "OPEN.example:8443": anonymous, "closed.example": refused, "x.example": refused,
+		"open.example.closed.example": refused, "": refused, "a/b": refused, "open.example/": refused,
+	} {
+		d := h.Decide(&gate.Request{Method: http.MethodGet, Host: host, Target: "/", Header: from()})
+		if describe(&d) != want {
+			t.Errorf("%q: got %s, want %s", host, describe(&d), want)
+		}
+	}
+}
+
 // An open request ends once its route is no longer public.
 func TestPublicRoutes_RecheckFollowsRoutes(t *testing.T) {
 	h := newFixture(t)

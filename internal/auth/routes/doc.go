@@ -34,5 +34,5 @@
 //
 // UNMATCHED: deny covers the paths in this list: a different spelling matches no route and is refused. But a
 // wildcard or catch-all route beside a guarded path matches such a spelling, so it should need the same action.
-// Conditions on parameters should allow, not deny.
+// Conditions on parameters should allow, not deny. An anonymous route should have nothing guarded below it.
 package routes
