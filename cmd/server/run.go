@@ -86,7 +86,7 @@ func serve(ctx context.Context, o *options, handler *keylog.Handler) error {
 	if err := o.openSpans(ctx, log); err != nil {
 		return err
 	}
-	defer o.spans.Close()
+	defer o.closeSpans()
 	service, err := newService(config, mount.Keyring(), o, log)
 	if err != nil {
 		return err

@@ -5,9 +5,14 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"keywright.dev/keywright/internal/telemetry/traces/otlp"
 )
+
+// flushTimeout, the preStop sleep and --shutdown-timeout together stay within terminationGracePeriodSeconds of
+// config/server.
+const flushTimeout = 3 * time.Second
 
 // openSpans turns traces on if the variables of OpenTelemetry say so.
 func (o *options) openSpans(ctx context.Context, log *slog.Logger) (err error) {
@@ -19,4 +24,11 @@ func (o *options) openSpans(ctx context.Context, log *slog.Logger) (err error) {
 		return fmt.Errorf("traces: %w", err)
 	}
 	return nil
+}
+
+// closeSpans sends the spans that wait. A collector that does not answer delays the end by flushTimeout at most.
+func (o *options) closeSpans() {
+	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+	defer cancel()
+	o.spans.Close(ctx)
 }

@@ -26,15 +26,17 @@ func TestRun_FaultOfTracesIsOneLine(t *testing.T) {
 	}
 }
 
-// The spans that wait are sent when the server stops.
 func TestRun_SendsSpans(t *testing.T) {
 	c := collector.Start(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", c.HTTP)
+	// In milliseconds: without it, the last spans are sent when the server stops, for flushTimeout.
+	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "1")
 	s := start(t, "--pepper-dir="+goodPepper(t), "--kubeconfig="+kubeconfigFor(t, "http://"+closedPort(t)),
 		"--metrics-listen=0")
 	if status, body := get(t, s.url+"/auth"); status != http.StatusServiceUnavailable {
 		t.Errorf("got %d: %s", status, body)
 	}
+	eventually(t, "the span is there", func() bool { return len(c.Spans()) > 0 })
 	if err := s.stop(); err != nil {
 		t.Error(err)
 	}
@@ -73,7 +75,7 @@ func TestService_RecordsSpansOfManagement(t *testing.T) {
 			ask(main, http.MethodGet, group.Prefix, nil)
 		}
 	}
-	o.spans.Close()
+	o.spans.Close(t.Context())
 	for _, span := range c.Spans() {
 		delete(groups, span.Attribute("keywright.surface"))
 	}

@@ -77,7 +77,7 @@ func newEnv(t *testing.T, isTraced bool) *env {
 		sender, err := otlp.Open(t.Context(), &otlp.Program{Name: "keywright-server"}, e.Logger())
 		must(t, err)
 		e.sender = sender
-		t.Cleanup(sender.Close)
+		t.Cleanup(func() { sender.Close(context.Background()) })
 	}
 	e.Gate.Tracer = e.sender.Tracer()
 	e.serveManagement()
@@ -192,7 +192,7 @@ func (e *env) check(t *testing.T, headers map[string]string, call ...string) {
 func (e *env) spans() []collector.Span {
 	e.proxy.Close()
 	e.proxying.Wait()
-	e.sender.Close()
+	e.sender.Close(context.Background())
 	return e.collector.Spans()
 }
 

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"sync/atomic"
-	"time"
 
 	"github.com/go-logr/logr"
 	"go.opentelemetry.io/otel"
@@ -20,10 +19,6 @@ import (
 	"keywright.dev/keywright/internal/telemetry/traces"
 )
 
-// defaultFlushTimeout, the preStop sleep and --shutdown-timeout together stay within terminationGracePeriodSeconds of
-// config/server.
-const defaultFlushTimeout = 3 * time.Second
-
 // Program describes the process in the resource of its spans. Empty fields are left out.
 type Program struct{ Name, Version, Instance, Pod, Namespace string }
 
@@ -31,8 +26,6 @@ type Program struct{ Name, Version, Instance, Pod, Namespace string }
 type Sender struct {
 	provider *trace.TracerProvider
 	log      *slog.Logger
-	// flushTimeout bounds how long Close waits for the collector.
-	flushTimeout time.Duration
 }
 
 // Open returns nil if the environment names no collector. It does not connect.
@@ -50,7 +43,7 @@ func Open(ctx context.Context, program *Program, log *slog.Logger) (*Sender, err
 		return nil, err
 	}
 	redirect(log)
-	return &Sender{log: log, flushTimeout: defaultFlushTimeout, provider: trace.NewTracerProvider(
+	return &Sender{log: log, provider: trace.NewTracerProvider(
 		trace.WithBatcher(&reporting{SpanExporter: exporter, log: log}), trace.WithResource(described),
 	)}, nil
 }
@@ -92,13 +85,11 @@ func (s *Sender) Tracer() *traces.Tracer {
 	return traces.New(s.provider)
 }
 
-// Close sends what waits, for three seconds at most.
-func (s *Sender) Close() {
+// Close sends the spans that wait, until ctx ends.
+func (s *Sender) Close(ctx context.Context) {
 	if s == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), s.flushTimeout)
-	defer cancel()
 	if err := s.provider.Shutdown(ctx); err != nil {
 		s.log.Warn("The last spans could not be sent", "error", err)
 	}

@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/sdk/trace"
@@ -53,7 +52,7 @@ func TestSender_IsOffWithoutVariables(t *testing.T) {
 	if reply := request(s); reply.Code != http.StatusForbidden {
 		t.Errorf("got %d", reply.Code)
 	}
-	s.Close()
+	s.Close(t.Context())
 }
 
 func TestSender_SendsByBothProtocols(t *testing.T) {
@@ -67,7 +66,7 @@ func TestSender_SendsByBothProtocols(t *testing.T) {
 				"OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test,service.version=v9",
 				"OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20token\n")
 			request(s)
-			s.Close()
+			s.Close(t.Context())
 			spans := c.Spans()
 			if len(spans) != 1 || spans[0].Name() != "auth" {
 				t.Fatalf("got %d spans; log %s", len(spans), log)
@@ -97,7 +96,7 @@ func TestSender_FollowsTheSampler(t *testing.T) {
 	c := collector.Start(t)
 	s := openSender(t, &kit.Log{}, endpointVariable, c.HTTP, samplerVariable, "always_off")
 	request(s)
-	s.Close()
+	s.Close(t.Context())
 	if spans := c.Spans(); len(spans) > 0 {
 		t.Errorf("got %d spans", len(spans))
 	}
@@ -119,8 +118,9 @@ func TestSender_SilentCollectorHoldsUpNothing(t *testing.T) {
 			t.Fatalf("got %d", reply.Code)
 		}
 	}
-	s.flushTimeout = time.Millisecond
-	s.Close()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	s.Close(ended)
 	if lines := log.Lines("The last spans could not be sent"); len(lines) != 1 {
 		t.Errorf("logged %s", log)
 	}
@@ -131,7 +131,7 @@ func TestSender_LogsFaultsOfOpenTelemetry(t *testing.T) {
 	log := &kit.Log{}
 	s := openSender(t, log, endpointVariable, collector.Start(t).HTTP)
 	otel.Handle(errors.New("too many"))
-	s.Close()
+	s.Close(t.Context())
 	if said := log.String(); !strings.Contains(said, `level=WARN msg="OpenTelemetry reports a fault" error="too many"`) {
 		t.Errorf("logged %s", said)
 	}
