@@ -38,6 +38,8 @@ const (
 	EventConfigMisnamed = "ConfigMisnamed"
 	// EventDoubtfulNames: the allow list has names that mix scripts or match no object.
 	EventDoubtfulNames = "DoubtfulNames"
+	// EventKeysEnded: an edit of MAX_TTL or DEFAULT_TTL has ended keys at once.
+	EventKeysEnded = "KeysEnded"
 	// On the Pod of a server.
 	EventLowDiskSpace = "LowDiskSpace"
 	// EventDatabaseUnavailable: the database of a new replica has not answered yet.

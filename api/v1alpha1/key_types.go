@@ -194,7 +194,8 @@ type Effective struct {
 	// +optional
 	TTL Duration `json:"ttl,omitempty"`
 
-	// ttlFrom is where ttl comes from: spec.ttl, or AccessRole/<name> for a role whose maxTTL is shorter.
+	// ttlFrom is where ttl comes from: spec.ttl, AccessRole/<name> for a role whose maxTTL is shorter, or a setting of the
+	// instance: DEFAULT_TTL, or MAX_TTL if that is shorter.
 	// +optional
 	// +kubebuilder:validation:MaxLength=320
 	TTLFrom string `json:"ttlFrom,omitempty"`

@@ -10,6 +10,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -73,6 +74,8 @@ type shared struct {
 	peppers *peppersecret.Source
 	formats *configcompiler.Formats
 	issuer  *issuer.Issuer
+	// runtimeCache has the configuration in force.
+	runtimeCache cache.Cache
 	// requeueUsers and requeueKeys carry the objects that wait for the pepper or the key format.
 	requeueUsers, requeueKeys chan event.GenericEvent
 }
@@ -93,6 +96,10 @@ func newShared(mgr ctrl.Manager, o *options) (*shared, error) {
 		formats:      &configcompiler.Formats{},
 		requeueUsers: make(chan event.GenericEvent),
 		requeueKeys:  make(chan event.GenericEvent),
+	}
+	s.runtimeCache, err = singleObjectCache(mgr, &corev1.ConfigMap{}, o.Namespace, v1alpha1.ConfigMapRuntime)
+	if err != nil {
+		return nil, err
 	}
 	waiter, err := s.addWaiter()
 	s.issuer = &issuer.Issuer{
@@ -123,7 +130,9 @@ func (s *shared) controllers(ctx context.Context) []step {
 			return r.SetupWithManager(s.mgr, s.requeueUsers, concurrent)
 		}},
 		{"APIKey controller", func() error {
-			r := &apikey.Reconciler{Client: s.mgr.GetClient(), Issuer: s.issuer, System: s.options.Namespace}
+			r := &apikey.Reconciler{
+				Client: s.mgr.GetClient(), Issuer: s.issuer, System: s.options.Namespace, RuntimeCache: s.runtimeCache,
+			}
 			return r.SetupWithManager(s.mgr, s.requeueKeys, concurrent)
 		}},
 		{"last admin controller", func() error {
@@ -155,7 +164,7 @@ func (s *shared) requeue() map[string]chan<- event.GenericEvent {
 }
 
 func (s *shared) addPepper() error {
-	cache, err := singleObjectCache(s.mgr, &corev1.Secret{}, s.options.Namespace, v1alpha1.PepperSecret)
+	peppers, err := singleObjectCache(s.mgr, &corev1.Secret{}, s.options.Namespace, v1alpha1.PepperSecret)
 	if err != nil {
 		return err
 	}
@@ -163,7 +172,7 @@ func (s *shared) addPepper() error {
 		Client: s.mgr.GetClient(), Live: s.mgr.GetAPIReader(), Namespace: s.options.Namespace,
 		Scope: s.scope, Source: s.peppers, Requeue: s.requeue(),
 	}
-	return r.SetupWithManager(s.mgr, cache)
+	return r.SetupWithManager(s.mgr, peppers)
 }
 
 // addConfiguration adds the controllers that compile the configuration and report its rollout. They share caches.
@@ -172,15 +181,11 @@ func (s *shared) addConfiguration() error {
 	if err != nil {
 		return err
 	}
-	runtimeCache, err := singleObjectCache(s.mgr, &corev1.ConfigMap{}, s.options.Namespace, v1alpha1.ConfigMapRuntime)
-	if err != nil {
-		return err
-	}
 	compiler := &configcompiler.Reconciler{
 		Client: s.mgr.GetClient(), Live: s.mgr.GetAPIReader(), Events: s.events, Peppers: s.peppers,
 		Clock: clock.RealClock{}, Namespace: s.options.Namespace, Formats: s.formats, Scope: s.scope, Requeue: s.requeue(),
 	}
-	if err := compiler.SetupWithManager(s.mgr, configCache, runtimeCache); err != nil {
+	if err := compiler.SetupWithManager(s.mgr, configCache, s.runtimeCache); err != nil {
 		return err
 	}
 	misnamed := &configcompiler.Misnamed{Client: s.mgr.GetClient(), Events: s.events, Namespace: s.options.Namespace}
@@ -188,5 +193,5 @@ func (s *shared) addConfiguration() error {
 		return err
 	}
 	rollout := &configrollout.Reconciler{Events: s.events, Clock: clock.RealClock{}, Namespace: s.options.Namespace}
-	return rollout.SetupWithManager(s.mgr, configCache, runtimeCache)
+	return rollout.SetupWithManager(s.mgr, configCache, s.runtimeCache)
 }

@@ -37,6 +37,7 @@ type cluster struct {
 	users    []v1alpha1.AdminUser
 	roles    []v1alpha1.AccessRole
 	bindings []v1alpha1.AccessRoleBinding
+	limits   lifecycle.Limits
 }
 
 var (
@@ -45,7 +46,7 @@ var (
 )
 
 func drawCluster(t *rapid.T, digest pepper.Digest) *cluster {
-	c := &cluster{key: drawKey(t, digest)}
+	c := &cluster{key: drawKey(t, digest), limits: drawLimits(t)}
 	for i, name := range []string{"alice", "ALICE"} {
 		if rapid.Bool().Draw(t, name+" exists") {
 			c.users = append(c.users, drawUser(t, strings.Repeat("u", i+1), name))
@@ -53,6 +54,11 @@ func drawCluster(t *rapid.T, digest pepper.Digest) *cluster {
 	}
 	c.roles, c.bindings = drawSome(t, roleNames, drawRole), drawSome(t, bindingNames, drawBinding)
 	return c
+}
+
+func drawLimits(t *rapid.T) lifecycle.Limits {
+	some := rapid.SampledFrom([]time.Duration{0, 0, time.Hour, 2 * time.Hour, time.Hour + time.Second})
+	return lifecycle.Limits{MaxTTL: some.Draw(t, "MAX_TTL"), DefaultTTL: some.Draw(t, "DEFAULT_TTL")}
 }
 
 func drawUser(t *rapid.T, object, name string) v1alpha1.AdminUser {
@@ -166,6 +172,7 @@ func (c *cluster) operator(t *rapid.T, now time.Time) (why string, end time.Time
 	}
 	objects := b.Build()
 	r := &Reconciler{Client: objects, Issuer: &issuer.Issuer{Live: objects}, System: systemNamespace}
+	r.Limits = &Limits{last: c.limits}
 	resolved, err := r.resolve(t.Context(), c.key)
 	if err != nil {
 		t.Fatal(err)
@@ -198,7 +205,9 @@ func (c *cluster) server(t *rapid.T, ring *pepper.Keyring, now time.Time) (why v
 
 // watch puts all objects into an index as watches do: in any order, and after former roles and bindings.
 func (c *cluster) watch(t *rapid.T, index *verify.Index) {
-	former := &cluster{roles: drawSome(t, roleNames, drawRole), bindings: drawSome(t, bindingNames, drawBinding)}
+	former := &cluster{
+		limits: drawLimits(t), roles: drawSome(t, roleNames, drawRole), bindings: drawSome(t, bindingNames, drawBinding),
+	}
 	before, after := former.events(index), c.events(index)
 	for _, name := range roleNames {
 		if !slices.ContainsFunc(c.roles, func(r v1alpha1.AccessRole) bool { return r.Name == name }) {
@@ -222,6 +231,7 @@ func (c *cluster) watch(t *rapid.T, index *verify.Index) {
 
 // events puts each object into the index, apart from the key.
 func (c *cluster) events(index *verify.Index) (events []func()) {
+	events = append(events, func() { index.SetLimits(c.limits) })
 	for i := range c.roles {
 		events = append(events, func() { index.PutRole(c.roles[i].Name, convert.Role(&c.roles[i])) })
 	}

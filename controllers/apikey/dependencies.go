@@ -14,6 +14,7 @@ import (
 	"keywright.dev/keywright/internal/auth/budget"
 	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/keyholder"
 )
@@ -64,6 +65,8 @@ type dependencies struct {
 	// maxTTL is the shortest maxTTL of its roles, and limitedBy the name of that role. 0: no role has one.
 	maxTTL    time.Duration
 	limitedBy string
+	// limits are those of the instance.
+	limits lifecycle.Limits
 	// budgets are those of the key and of its roles. Their counters are not known here.
 	budgets budget.Accounts
 	// owner is zero for a subject that is not a user.
@@ -80,6 +83,11 @@ func (r *Reconciler) resolve(ctx context.Context, key *v1alpha1.APIKey) (*depend
 	resolved := &dependencies{unknownRoles: roles.Missing(named)}
 	resolved.maxTTL, resolved.limitedBy = roles.ShortestTTL(named)
 	resolved.budgets = budgetsOf(key, roles)
+	if r.Limits != nil {
+		if resolved.limits, err = r.Limits.get(ctx); err != nil {
+			return nil, err
+		}
+	}
 	owner := key.Owner()
 	if owner == "" {
 		return resolved, nil

@@ -22,7 +22,7 @@ func describe(key *v1alpha1.APIKey, resolved *dependencies) *issuer.Target {
 		Idle:    lacking(resolved),
 		Blocked: blocked(key, resolved),
 	}
-	t.Spec.MaxTTL, t.LimitedBy = resolved.maxTTL, resolved.limitedBy
+	t.Spec.MaxTTL, t.Spec.MaxTTLFrom, t.Spec.Limits = resolved.maxTTL, resolved.limitedBy, resolved.limits
 	t.OwnerID, t.OwnerGone = resolved.owner.Present, ownerIsGone(key, resolved)
 	t.Spec.Rebind = t.OwnerGone && !t.Spec.ByAPI && reportsOwnerGone(key)
 	if secret := key.Spec.Secret; secret != nil {

@@ -3,9 +3,11 @@ package apikey
 import (
 	"context"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -28,6 +30,10 @@ type Reconciler struct {
 	Issuer *issuer.Issuer
 	// System is the namespace of AdminUsers.
 	System string
+	// Limits are those of the instance. Nil: there are none.
+	Limits *Limits
+	// RuntimeCache has ConfigMap keywright-runtime. SetupWithManager sets Limits from it, if it is not nil.
+	RuntimeCache cache.Cache
 }
 
 // Reconcile issues, rotates or ends the keys of one APIKey.
@@ -49,16 +55,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	return r.Issuer.Run(ctx, target)
 }
 
-// SetupWithManager registers the controller for APIKeys, the Secrets written for them, and the AccessRoles,
-// AccessRoleBindings and AdminUsers they depend on. requeue delivers APIKeys to reconcile for a reason outside this
-// controller.
+// SetupWithManager registers the controller for APIKeys, the Secrets written for them, the AccessRoles,
+// AccessRoleBindings and AdminUsers they depend on, and the limits of the instance. requeue delivers APIKeys to
+// reconcile for a reason outside this controller.
 func (r *Reconciler) SetupWithManager(
 	mgr ctrl.Manager, requeue <-chan event.GenericEvent, options controller.Options,
 ) error {
 	ofOwner := handler.EnqueueRequestForOwner(
 		mgr.GetScheme(), mgr.GetRESTMapper(), &v1alpha1.APIKey{}, handler.OnlyControllerOwner())
 	ofUser := handler.EnqueueRequestsFromMapFunc(r.keysOfUser)
-	return ctrl.NewControllerManagedBy(mgr).
+	b := ctrl.NewControllerManagedBy(mgr).
 		Named("apikey").
 		For(&v1alpha1.APIKey{}).
 		Watches(issuer.SecretMetadata(), ofOwner, builder.OnlyMetadata).
@@ -66,6 +72,10 @@ func (r *Reconciler) SetupWithManager(
 		Watches(&v1alpha1.AccessRoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.keysOfBinding)).
 		Watches(&v1alpha1.AdminUser{}, ofUser, builder.WithPredicates(predicate.Funcs{UpdateFunc: affectsKeys})).
 		WatchesRawSource(source.Channel(requeue, &handler.EnqueueRequestForObject{})).
-		WithOptions(options).
-		Complete(endingnamespace.Quiet(r))
+		WithOptions(options)
+	if r.RuntimeCache != nil {
+		r.Limits = &Limits{Reader: r.RuntimeCache, Namespace: r.System}
+		b = b.WatchesRawSource(source.Kind(r.RuntimeCache, &corev1.ConfigMap{}, r.allKeys()))
+	}
+	return b.Complete(endingnamespace.Quiet(r))
 }

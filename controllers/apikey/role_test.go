@@ -151,9 +151,11 @@ var _ = Describe("The maxTTL of a role", func() {
 
 		e.SetTime(150 * time.Minute)
 		e.editRole(ctx, role, maxTTL("1m"))
+		e.Events.Take()
 		e.Reconcile(ctx, "ci")
 		k = e.Get(ctx, "ci")
 		expectConditions(k, "True/Issued", "False/Expired")
+		Expect(e.Events.Take()).To(ContainElement(HavePrefix("Normal KeyExpired The key expired at ")))
 		Expect(k.Status.Keys).To(HaveLen(1))
 	})
 

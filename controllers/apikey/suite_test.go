@@ -29,7 +29,9 @@ var suite = &lifecyclesuite.Suite[*v1alpha1.APIKey]{Kind: lifecyclesuite.Kind[*v
 		return k
 	},
 	Reconciler: func(c client.Client, i *issuer.Issuer, system string) lifecyclesuite.Reconciler {
-		return &apikey.Reconciler{Client: c, Issuer: i, System: system}
+		return &apikey.Reconciler{
+			Client: c, Issuer: i, System: system, Limits: &apikey.Limits{Reader: c, Namespace: system},
+		}
 	},
 	Indexes: []kit.Index{issuer.IndexSecrets, keyholder.Index, keyholder.IndexUsernames, apikey.Index},
 

@@ -114,7 +114,7 @@ func (r *Reconciler) compile(
 		r.emitRemoved(p)
 	case edited || r.lastWarning != warning{} || p.changed && p.document != r.lastGood:
 		r.emitApplied(in, p, parsed.AdminKey != "")
-		if err := r.warnOfNames(ctx, in, parsed); err != nil {
+		if err := errors.Join(r.warnOfNames(ctx, in, parsed), r.warnOfEnds(ctx, in, p)); err != nil {
 			return reconcile.Result{}, err
 		}
 	case p.changed:

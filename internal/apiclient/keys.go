@@ -26,6 +26,7 @@ type Key struct {
 	Enabled      bool            `json:"enabled"`
 	CreatedAt    string          `json:"created_at"`
 	ExpiresAt    *string         `json:"expires_at"`
+	ExpiresFrom  *string         `json:"expires_from"`
 	LastUsedAt   *string         `json:"last_used_at"`
 	LastUsedFrom *string         `json:"last_used_from"`
 	Source       string          `json:"source"`

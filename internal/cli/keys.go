@@ -36,6 +36,7 @@ func keysView() *output.View[*key] {
 			{Header: "STATE", Value: stateOf},
 			{Header: "EXPIRES", Value: func(k *key) string { return orEmpty(k.ExpiresAt) }},
 			{Header: "LAST USED", Value: func(k *key) string { return orEmpty(k.LastUsedAt) }},
+			{Header: "EXPIRES FROM", Wide: true, Value: func(k *key) string { return orEmpty(k.ExpiresFrom) }},
 			{Header: "PREFIX", Wide: true, Value: func(k *key) string { return orEmpty(k.KeyPrefix) }},
 			{Header: "SCOPES", Wide: true, Value: func(k *key) string { return strings.Join(k.Scopes, " ") }},
 			{Header: "ROLES", Wide: true, Value: func(k *key) string { return strings.Join(k.Roles, " ") }},

@@ -15,6 +15,7 @@ import (
 
 	"keywright.dev/keywright/internal/apiclient"
 	"keywright.dev/keywright/internal/cli/console"
+	"keywright.dev/keywright/internal/cli/output"
 	"keywright.dev/keywright/internal/program"
 )
 
@@ -173,7 +174,9 @@ first use of the link issues the key.`,
 		if err != nil {
 			return withoutOwner(c.Context(), client, subject, err)
 		}
-		return a.printKey("Created API key: ", "API Key", made)
+		err = a.printKey("Created API key: ", "API Key", made)
+		a.noteEndByInstance(made)
+		return err
 	}
 	return c
 }
@@ -223,6 +226,14 @@ func withoutOwner(ctx context.Context, client *apiclient.Client, subject string,
 			"such as User/alice or Account/ci")
 	}
 	return err
+}
+
+// noteEndByInstance prints for people an end that a setting of the instance has set.
+func (a *App) noteEndByInstance(k *key) {
+	from := orEmpty(k.ExpiresFrom)
+	if k.ExpiresAt != nil && a.format.ForPeople() && (from == "MAX_TTL" || from == "DEFAULT_TTL") {
+		a.Notef("It ends at %s, by %s of this instance.", output.Clean(*k.ExpiresAt), from)
+	}
 }
 
 // printKey prints a key with its token.

@@ -64,6 +64,12 @@ var changes = []func(before, after *Runtime) string{
 		return when(before.StaleAfter != after.StaleAfter, fmt.Sprintf("%s=%v", keyStaleAfter, after.StaleAfter))
 	},
 	func(before, after *Runtime) string {
+		return when(before.MaxTTL != after.MaxTTL, fmt.Sprintf("%s=%v", keyMaxTTL, after.MaxTTL))
+	},
+	func(before, after *Runtime) string {
+		return when(before.DefaultTTL != after.DefaultTTL, fmt.Sprintf("%s=%v", keyDefaultTTL, after.DefaultTTL))
+	},
+	func(before, after *Runtime) string {
 		was, _ := before.Audit.Limits()
 		is, _ := after.Audit.Limits()
 		return when(was != is, fmt.Sprintf("%s=%v", keyAuditRetention, is))

@@ -21,6 +21,7 @@ func TestChanges(t *testing.T) {
 		Credentials:   []string{"X-API-Key", "api-key"},
 		DenyUnmatched: true,
 		Account:       secret, Prices: []prices.Price{{Model: "a"}, {Model: "b"}}, StaleAfter: 90 * time.Second,
+		MaxTTL: 48 * time.Hour, DefaultTTL: time.Hour,
 		Audit: config.Audit{Retention: -1, MaxEntries: 5000},
 		Usage: config.Usage{Retention: 48 * time.Hour, MaxRecords: 6000, RollupRetention: 72 * time.Hour},
 	}
@@ -38,7 +39,8 @@ func TestChanges(t *testing.T) {
 			"TRUSTED_PROXIES (1 network)", "TRUST_USERNAMES=true",
 			"ANONYMOUS_READS=true", "CREDENTIALS (X-API-Key, api-key)",
 			"ROUTES (1 route)", "UNMATCHED=deny", "ACCOUNT", "KEY_PREFIX=kw_",
-			"PRICES (2 prices)", "STALE_AFTER=1m30s", "AUDIT_RETENTION=0s", "AUDIT_MAX_ENTRIES=5000",
+			"PRICES (2 prices)", "STALE_AFTER=1m30s",
+			"MAX_TTL=48h0m0s", "DEFAULT_TTL=1h0m0s", "AUDIT_RETENTION=0s", "AUDIT_MAX_ENTRIES=5000",
 			"USAGE_RETENTION=48h0m0s", "USAGE_MAX_RECORDS=6000", "USAGE_ROLLUP_RETENTION=72h0m0s",
 		}},
 		"back to nothing": {full, runtime{}, []string{
@@ -47,7 +49,7 @@ func TestChanges(t *testing.T) {
 			"ANONYMOUS_READS=false",
 			"CREDENTIALS (Authorization: Bearer, Authorization: Basic, X-API-Key)",
 			"ROUTES (none)", "UNMATCHED=allow", "ACCOUNT", "KEY_PREFIX=ak_", "PRICES (none)",
-			"STALE_AFTER=0s", "AUDIT_RETENTION=9600h0m0s", "AUDIT_MAX_ENTRIES=300000",
+			"STALE_AFTER=0s", "MAX_TTL=0s", "DEFAULT_TTL=0s", "AUDIT_RETENTION=9600h0m0s", "AUDIT_MAX_ENTRIES=300000",
 			"USAGE_RETENTION=2160h0m0s", "USAGE_MAX_RECORDS=1000000", "USAGE_ROLLUP_RETENTION=0s",
 		}},
 		"another key": {
@@ -106,5 +108,5 @@ var validValues = map[string]string{
 	"TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1", "TRUST_USERNAMES": "true",
 	"AUDIT_RETENTION": "48h", "AUDIT_MAX_ENTRIES": "5000",
 	"USAGE_RETENTION": "48h", "USAGE_MAX_RECORDS": "5000", "USAGE_ROLLUP_RETENTION": "8760h",
-	"UNMATCHED": "deny", "ADMIN_KEY": secret, "ADMIN_KEY_SECRET": "boot/key",
+	"MAX_TTL": "48h", "DEFAULT_TTL": "1h", "UNMATCHED": "deny", "ADMIN_KEY": secret, "ADMIN_KEY_SECRET": "boot/key",
 }

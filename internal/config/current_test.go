@@ -45,7 +45,8 @@ var full = map[string]string{
 		`{"match": "/a/{x...}", "action": "d:A", "resource": "device:{x}"}, {"match": "GET example.com/true"},` +
 		`{"match": "OPTIONS /b/", "anonymous": true}]`,
 	"CREDENTIALS": "api-key, AUTHORIZATION:token,X-Api-Key",
-	"UNMATCHED":   "deny", "ACCOUNT": "acme", "KEY_PREFIX": "acme_", "STALE_AFTER": "1m30s", "AUDIT_RETENTION": "48h",
+	"UNMATCHED":   "deny", "ACCOUNT": "acme", "KEY_PREFIX": "acme_", "STALE_AFTER": "1m30s", "MAX_TTL": "2160h",
+	"DEFAULT_TTL": "90m", "AUDIT_RETENTION": "48h",
 	"AUDIT_MAX_ENTRIES": "5000", "USAGE_RETENTION": "0", "USAGE_MAX_RECORDS": "7000", "USAGE_ROLLUP_RETENTION": "2400h",
 	"PRICES": `
 - {provider: openai, model: gpt-4o, input: 2.5, output: 10, cache_read: 1.25, cache_write: 0.000000001}

@@ -124,6 +124,24 @@ var descriptions = []struct {
 		},
 	},
 	{
+		keyMaxTTL, func(r *Runtime) string { return given(r.MaxTTL, 0, duration) },
+		Description{
+			Values:  "a duration of at least 1m, such as 2160h",
+			Default: "0",
+			Meaning: "The longest life of an APIKey, counted from the issue of each key, whatever its spec and its roles say. " +
+				"It ends older keys at once. 0: none.",
+		},
+	},
+	{
+		keyDefaultTTL, func(r *Runtime) string { return given(r.DefaultTTL, 0, duration) },
+		Description{
+			Values:  "a duration of at least 1m, such as 720h",
+			Default: "0",
+			Meaning: "The life of an APIKey that sets neither expiresAt nor ttl. It ends older keys without an end at " +
+				"once. 0: none.",
+		},
+	},
+	{
 		keyPrices, priceList,
 		Description{
 			Values:  "a list in YAML, or JSON",

@@ -54,9 +54,9 @@ func Cut(text string, most int) string {
 }
 
 // maxFaults bounds the faults in a summary. There are fewer settings.
-const maxFaults = 20
+const maxFaults = 24
 
-// Summary describes all faults in at most that many bytes, which must be enough to name 20 settings. It
+// Summary describes all faults in at most that many bytes, which must be enough to name 24 settings. It
 // shortens long faults, so that it names every setting.
 func Summary(faults []Fault, most int) string {
 	if len(faults) == 0 {

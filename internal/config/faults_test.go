@@ -74,7 +74,7 @@ func TestSummary_CountsTheRest(t *testing.T) {
 	}
 	_, faults := config.Parse(data)
 	got := config.Summary(faults, 900)
-	if len(got) > 900 || !strings.HasSuffix(got, "; and 980 more") || !strings.Contains(got, "SETTING_019: ") {
+	if len(got) > 900 || !strings.HasSuffix(got, "; and 976 more") || !strings.Contains(got, "SETTING_023: ") {
 		t.Errorf("%d bytes: %s", len(got), got)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"keywright.dev/keywright/internal/auth/routes"
 	"keywright.dev/keywright/internal/config/prices"
 	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
@@ -55,6 +56,9 @@ type Runtime struct {
 	Prices []prices.Price `json:"prices,omitempty"`
 	// StaleAfter is the age of the view from which every request is refused. 0: never.
 	StaleAfter time.Duration `json:"staleAfter,omitempty"`
+	// MaxTTL and DefaultTTL are those of all APIKeys. 0: none.
+	MaxTTL     time.Duration `json:"maxTTL,omitempty"`
+	DefaultTTL time.Duration `json:"defaultTTL,omitempty"`
 	// Audit bounds the audit trail.
 	Audit Audit `json:"audit,omitzero"`
 	// Usage bounds token usage.
@@ -94,6 +98,11 @@ func (r *Runtime) Format() keyformat.Format {
 	return keyformat.Format{Prefix: cmp.Or(r.KeyPrefix, keyformat.DefaultPrefix)}
 }
 
+// Limits returns the bounds of the lifetime of APIKeys.
+func (r *Runtime) Limits() lifecycle.Limits {
+	return lifecycle.Limits{MaxTTL: r.MaxTTL, DefaultTTL: r.DefaultTTL}
+}
+
 // Encode returns the document. Equal configurations give equal documents.
 func (r Runtime) Encode() string {
 	var document strings.Builder
@@ -128,6 +137,8 @@ func ParseRuntime(document string) (Runtime, error) {
 		return Runtime{}, errors.New("the runtime document has an empty network in trustedProxies")
 	case r.StaleAfter < 0:
 		return Runtime{}, errors.New("the runtime document has a negative staleAfter")
+	case r.MaxTTL < 0, r.DefaultTTL < 0:
+		return Runtime{}, errors.New("the runtime document has a negative lifetime of keys")
 	case r.Audit.MaxEntries < 0:
 		return Runtime{}, errors.New("the runtime document has a negative number of audit entries")
 	case r.Usage.MaxRecords < 0, r.Usage.RollupRetention < 0:

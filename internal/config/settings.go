@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -23,7 +24,9 @@ const (
 	keyAuditMaxEntries   = "AUDIT_MAX_ENTRIES"
 	keyAuditRetention    = "AUDIT_RETENTION"
 	keyCredentials       = "CREDENTIALS"
+	keyDefaultTTL        = "DEFAULT_TTL"
 	keyKeyPrefix         = "KEY_PREFIX"
+	keyMaxTTL            = "MAX_TTL"
 	keyPrices            = "PRICES"
 	keyRoutes            = "ROUTES"
 	keySecureCookies     = "SECURE_COOKIES"
@@ -101,7 +104,9 @@ var settings = map[string]struct {
 	keyAuditMaxEntries:   {trimmed(parseAuditMaxEntries), short},
 	keyAuditRetention:    {trimmed(parseAuditRetention), short},
 	keyCredentials:       {parseCredentials, short},
+	keyDefaultTTL:        {trimmed(ttl(func(r *Runtime) *time.Duration { return &r.DefaultTTL })), short},
 	keyKeyPrefix:         {trimmed(parseKeyPrefix), short},
+	keyMaxTTL:            {trimmed(ttl(func(r *Runtime) *time.Duration { return &r.MaxTTL })), short},
 	keyPrices:            {parsePrices, longer},
 	keyRoutes:            {parseRoutes, longest},
 	keySecureCookies:     {trimmed(flag(func(r *Runtime, on bool) { r.InsecureCookies = !on })), short},
@@ -127,6 +132,9 @@ func Parse(data map[string]string) (Settings, []Fault) {
 	}
 	if problem := s.checkBootstrap(); problem != "" {
 		faults = append(faults, Fault{KeyAdminKey, problem})
+	}
+	if problem := s.checkTTLs(); problem != "" {
+		faults = append(faults, Fault{keyDefaultTTL, problem})
 	}
 	slices.SortStableFunc(faults, func(a, b Fault) int { return cmp.Compare(a.Key, b.Key) })
 	return s, faults

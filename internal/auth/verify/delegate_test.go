@@ -109,7 +109,7 @@ func TestMayDelegate(t *testing.T) {
 		verifier.Allows(&reader, access.Request{Action: "certs.write", Resource: "certificate:1"}) {
 		t.Error("unexpected rights of a role")
 	}
-	ttl := verifier.MaxTTL([]string{"writer", "reader"})
+	ttl := verifier.Bounds(time.Time{}, 0, []string{"writer", "reader"}).RoleTTL
 	if verifier.MayOwnKeys("carol") || !verifier.MayOwnKeys("bob") || ttl != time.Hour {
 		t.Error("unexpected limits from roles")
 	}

@@ -20,6 +20,8 @@ type Index struct {
 	keys keys
 	// roles are read without mu.
 	roles atomic.Pointer[access.Roles]
+	// limits are those of the instance. They are read without mu. Nil: none.
+	limits atomic.Pointer[lifecycle.Limits]
 	// changes counts changes of roles, of bindings and of who is an admin: everything that rights depend on,
 	// besides the rights of API keys. It is read without mu, and grows after the change.
 	changes atomic.Uint64
@@ -256,8 +258,12 @@ func (x *Index) until(o *object, k *heldKey) int64 {
 	if o.rights == nil {
 		return k.expiresAt
 	}
-	maxTTL := x.roles.Load().MaxTTL(o.rights.Roles)
-	return min(k.expiresAt, end(lifecycle.EndOf(time.UnixMicro(k.issued), time.Time{}, maxTTL)))
+	b := lifecycle.Bounds{RoleTTL: x.roles.Load().MaxTTL(o.rights.Roles), Limits: x.Limits()}
+	if !o.endless {
+		b.DefaultTTL = 0
+	}
+	limit, _ := b.End(time.UnixMicro(k.issued))
+	return min(k.expiresAt, end(limit))
 }
 
 // change replaces the entry of a key, and records the key as ended if it can no longer hold a session.

@@ -12,6 +12,7 @@ import (
 
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
@@ -216,7 +217,9 @@ func (w *fixture) compareRecord(t *rapid.T, m *model, i int, got verify.Verdict)
 var lastStandings = rapid.SampledFrom([]verify.Reason{verify.Accepted, verify.Disabled, verify.Deleted, verify.Deleted})
 
 func newModel() *model {
-	return &model{map[verify.ID]verify.KeyObject{}, map[string]access.Role{}, map[string]access.Binding{}}
+	return &model{
+		objects: map[verify.ID]verify.KeyObject{}, roles: map[string]access.Role{}, bindings: map[string]access.Binding{},
+	}
 }
 
 func TestIndex_AgreesWithModel(t *testing.T) {
@@ -279,6 +282,10 @@ func TestIndex_AgreesWithModel(t *testing.T) {
 			"replace roles": func(t *rapid.T) {
 				m.roles = rapid.MapOfN(roleNames, roles, 0, 3).Draw(t, "roles")
 				index.ReplaceRoles(m.roles)
+			},
+			"set limits": func(t *rapid.T) {
+				m.limits = lifecycle.Limits{MaxTTL: maybeTTL.Draw(t, "max"), DefaultTTL: maybeTTL.Draw(t, "default")}
+				index.SetLimits(m.limits)
 			},
 			"put binding": func(t *rapid.T) {
 				name := bindingNames.Draw(t, "binding")

@@ -50,6 +50,8 @@ type object struct {
 	ownsUsername bool
 	disabled     bool
 	staysIfLast  bool
+	// endless is true if the spec sets no end: the default of the instance applies.
+	endless bool
 
 	// The remaining fields depend on other objects. Index.mu guards them.
 
@@ -98,6 +100,7 @@ func newObject(id ID, k KeyObject) *object {
 		disabled:     k.Disabled,
 		staysIfLast:  k.StaysIfLast,
 		lastUsed:     micro(k.LastUsed),
+		endless:      k.ExpiresAt.IsZero() && k.TTL == 0,
 	}
 	o.shareStrings()
 	o.keys = heldKeys(o.only[:0], &k)
@@ -159,7 +162,7 @@ func (o *object) equals(other *object) bool {
 	return o != nil && o.identity == other.identity && o.uid == other.uid && o.created == other.created &&
 		o.userID == other.userID && o.standing == other.standing && o.holdsKeys == other.holdsKeys &&
 		o.ownsUsername == other.ownsUsername && o.disabled == other.disabled && o.staysIfLast == other.staysIfLast &&
-		o.rights == other.rights && slices.Equal(o.keys, other.keys)
+		o.endless == other.endless && o.rights == other.rights && slices.Equal(o.keys, other.keys)
 }
 
 // inherit copies the time of the last report from prev, which may be nil or an earlier object of the same name.

@@ -8,6 +8,7 @@ import (
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/auth/verify"
+	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/key/pepper"
 )
 
@@ -16,6 +17,7 @@ type model struct {
 	objects  map[verify.ID]verify.KeyObject
 	roles    map[string]access.Role
 	bindings map[string]access.Binding
+	limits   lifecycle.Limits
 }
 
 func (m *model) verify(digest pepper.Digest, at time.Time) (verify.Reason, verify.KeyObject) {
@@ -195,6 +197,10 @@ func (m *model) end(h *verify.KeyObject, k verify.Key) time.Time {
 	}
 	ttls := []time.Duration{h.TTL}
 	if h.Rights != nil {
+		ttls = append(ttls, m.limits.MaxTTL)
+		if h.TTL == 0 && h.ExpiresAt.IsZero() {
+			ttls = append(ttls, m.limits.DefaultTTL)
+		}
 		for _, name := range h.Rights.Roles {
 			ttls = append(ttls, m.roles[name].MaxTTL)
 		}

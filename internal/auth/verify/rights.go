@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"keywright.dev/keywright/internal/auth/access"
+	"keywright.dev/keywright/internal/key/lifecycle"
 )
 
 // May reports whether the caller of a verdict may do r. It uses the roles and the user as they are now, not
@@ -100,8 +101,15 @@ func (v *Verifier) RolesOf(username string) []string {
 // MayOwnKeys reports whether a user may own keys: false only if every binding of the user denies it.
 func (v *Verifier) MayOwnKeys(username string) bool { return v.index.roles.Load().MayOwnKeys(username) }
 
-// MaxTTL returns the longest lifetime of a key with these roles. 0: the roles set none.
-func (v *Verifier) MaxTTL(roles []string) time.Duration { return v.index.roles.Load().MaxTTL(roles) }
+// Limits returns the limits of the instance on the life of API keys.
+func (v *Verifier) Limits() lifecycle.Limits { return v.index.Limits() }
+
+// Bounds returns what bounds the life of a key with this end and these roles.
+func (v *Verifier) Bounds(expiresAt time.Time, ttl time.Duration, roles []string) *lifecycle.Bounds {
+	b := &lifecycle.Bounds{ExpiresAt: expiresAt, TTL: ttl, Limits: v.index.Limits()}
+	b.RoleTTL, b.Role = v.index.roles.Load().ShortestTTL(roles)
+	return b
+}
 
 // grantOf returns the grant of an object, and the grant of its owner if that limits it.
 func (x *Index) grantOf(o *object) (grant, ceiling access.Grant) {

@@ -8,6 +8,7 @@ import (
 
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/auth/username"
+	"keywright.dev/keywright/internal/key/lifecycle"
 )
 
 // PutRole adds or replaces a role. The cost is that of all API keys.
@@ -51,6 +52,30 @@ func (x *Index) changeRoles(change func(byName map[string]access.Role)) {
 		}
 	}
 	x.discardEnded()
+}
+
+// SetLimits sets the limits of the instance. The cost is that of all API keys.
+func (x *Index) SetLimits(limits lifecycle.Limits) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if limits == x.Limits() {
+		return
+	}
+	x.limits.Store(&limits)
+	for o := range x.objects.all() {
+		if o.rights != nil {
+			x.refresh(o)
+		}
+	}
+	x.discardEnded()
+}
+
+// Limits returns the limits of the instance.
+func (x *Index) Limits() lifecycle.Limits {
+	if limits := x.limits.Load(); limits != nil {
+		return *limits
+	}
+	return lifecycle.Limits{}
 }
 
 // PutBinding adds or replaces a binding, which must not be modified afterwards. The cost is that of its users and their
@@ -111,6 +136,6 @@ func (x *Index) bind(roles *access.Roles, users iter.Seq[string]) {
 	x.discardEnded()
 }
 
-// discardEnded discards the keys that a change of roles or bindings has ended, because a later change may allow them
-// again. Until then the keys and their sessions are refused, but the sessions do not end.
+// discardEnded discards the keys that a change of roles, bindings or limits has ended, because a later change may allow
+// them again. Until then the keys and their sessions are refused, but the sessions do not end.
 func (x *Index) discardEnded() { x.ended = nil }

@@ -46,13 +46,13 @@ func TestSettings_Show(t *testing.T) {
 			Default, Secret bool
 		}
 	}
-	if err := json.Unmarshal(r.Body.Bytes(), &got); r.Code != 200 || err != nil || len(got.Settings) != 19 {
+	if err := json.Unmarshal(r.Body.Bytes(), &got); r.Code != 200 || err != nil || len(got.Settings) != 22 {
 		t.Fatal(r.Code, r.Body)
 	}
 	if s := got.Settings[0]; s.Name != "ADMIN_KEY_SECRET" || s.Value != nil || s.Default || !s.Secret {
 		t.Errorf("%+v", s)
 	}
-	if s := got.Settings[9]; s.Name != "UNMATCHED" || s.Value == nil || *s.Value != "deny" || s.Default || s.Secret {
+	if s := got.Settings[10]; s.Name != "UNMATCHED" || s.Value == nil || *s.Value != "deny" || s.Default || s.Secret {
 		t.Errorf("%+v", s)
 	}
 	var rest map[string]any

@@ -85,7 +85,7 @@ func TestKey_Metadata(t *testing.T) {
 	id := r.data["id"].(string)
 	delete(r.data, "key_prefix")
 	delete(r.data, "key_id")
-	want := `{"active":true,"budgets":[],"created_at":"2030-01-01T00:00:00Z","description":"","enabled":true,"expires_at":null,"id":"` + id +
+	want := `{"active":true,"budgets":[],"created_at":"2030-01-01T00:00:00Z","description":"","enabled":true,"expires_at":null,"expires_from":null,"id":"` + id +
 		`","last_used_at":null,"last_used_from":null,"name":"bare","object":{"name":"key-00001","namespace":"keywright-system"},` +
 		`"policy":null,"reason":"accepted","revoked":false,"roles":[],"scopes":[],"secret":null,"source":"api","subject":"Account/lab"}`
 	if got := said(t, r.data); got != want {

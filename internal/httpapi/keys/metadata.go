@@ -29,6 +29,7 @@ type metadata struct {
 	Reason       string  `json:"reason"`
 	CreatedAt    string  `json:"created_at"`
 	ExpiresAt    *string `json:"expires_at"`
+	ExpiresFrom  *string `json:"expires_from"`
 	LastUsedAt   *string `json:"last_used_at"`
 	LastUsedFrom *string `json:"last_used_from"`
 	Source       string  `json:"source"`
@@ -49,7 +50,8 @@ func metadataOf(k *apikeys.Key) metadata {
 		Scopes: k.Scopes, Roles: k.Roles, Policy: k.Policy, Budgets: k.Budgets,
 		Enabled: k.Enabled, Revoked: k.Revoked, Active: k.Active, Reason: k.Reason,
 		CreatedAt: k.CreatedAt.Format(time.RFC3339), ExpiresAt: timeOrNull(k.ExpiresAt),
-		LastUsedAt: timeOrNull(k.LastUsedAt), LastUsedFrom: httpapi.OrNull(k.LastUsedFrom), Source: string(k.Source),
+		ExpiresFrom: httpapi.OrNull(k.ExpiresFrom),
+		LastUsedAt:  timeOrNull(k.LastUsedAt), LastUsedFrom: httpapi.OrNull(k.LastUsedFrom), Source: string(k.Source),
 		Object: reference(k.Object),
 	}
 	if k.Secret != nil {

@@ -30,6 +30,7 @@ type own struct {
 	CreatedAt    *string           `json:"created_at"`
 	IssuedAt     *string           `json:"issued_at"`
 	ExpiresAt    *string           `json:"expires_at"`
+	ExpiresFrom  *string           `json:"expires_from"`
 	LastUsedAt   *string           `json:"last_used_at"`
 	LastUsedFrom *string           `json:"last_used_from"`
 	Source       string            `json:"source"`
@@ -46,7 +47,8 @@ func ownOf(k *ownkey.Key) own {
 		IsAdmin: k.Admin, KeyID: k.KeyID, KeyPrefix: httpapi.OrNull(k.Prefix), Current: k.Current,
 		Scopes: k.Scopes, Roles: k.Roles, Policy: k.Policy, Budgets: k.Budgets,
 		CreatedAt: httpapi.TimeOrNull(k.CreatedAt), IssuedAt: httpapi.TimeOrNull(k.IssuedAt),
-		ExpiresAt: httpapi.TimeOrNull(k.ExpiresAt), LastUsedAt: httpapi.TimeOrNull(k.LastUsedAt),
+		ExpiresAt: httpapi.TimeOrNull(k.ExpiresAt), ExpiresFrom: httpapi.OrNull(k.ExpiresFrom),
+		LastUsedAt:   httpapi.TimeOrNull(k.LastUsedAt),
 		LastUsedFrom: httpapi.OrNull(k.LastUsedFrom), Source: string(k.Source),
 		Object: referenceOf(k.Object), Secret: referenceOf(k.Secret),
 	}

@@ -16,10 +16,15 @@ func EndOf(issued, expiresAt time.Time, ttls ...time.Duration) time.Time {
 	return end
 }
 
+// Bounds returns what bounds the life of the keys of the object.
+func (s *Spec) Bounds() *Bounds {
+	return &Bounds{ExpiresAt: s.ExpiresAt, TTL: s.TTL, RoleTTL: s.MaxTTL, Role: s.MaxTTLFrom, Limits: s.Limits}
+}
+
 // RecordedEnd returns the end of a key of the object that is issued at that time, in whole seconds as status keeps it.
 // Zero: never.
 func (s *Spec) RecordedEnd(issued time.Time) time.Time {
-	end := EndOf(issued, s.ExpiresAt, s.TTL, s.MaxTTL)
+	end, _ := s.Bounds().End(issued)
 	if end.IsZero() {
 		return end
 	}

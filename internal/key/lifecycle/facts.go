@@ -85,8 +85,12 @@ type Spec struct {
 	OverlapPerRotation bool
 	// ExpiresAt is when every key of the object ends. Zero: never.
 	ExpiresAt time.Time
-	// TTL is how long after its issue a key ends, MaxTTL how long at the most whatever TTL says. 0: no such end.
+	// TTL is how long after its issue a key ends, MaxTTL the shortest maxTTL of its roles. 0: no such end.
 	TTL, MaxTTL time.Duration
+	// MaxTTLFrom is the name of the role that sets MaxTTL.
+	MaxTTLFrom string
+	// Limits are those of the instance. They are zero for an AdminUser.
+	Limits Limits
 	// RotateRequest asks for one rotation when it differs from the last request acted on. Empty: no request.
 	RotateRequest string
 	// SecretName is the name of the Secret asked for.

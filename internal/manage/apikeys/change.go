@@ -100,6 +100,7 @@ func (op *operation) checkChange(ctx context.Context, c *Change) error {
 		func() error { return op.checkNoKeys(c.texts()) },
 		func() error { return checkEnd(c.ExpiresAt, op.Now()) },
 		func() error { return checkTTL(c.TTL) },
+		func() error { return op.checkLimits(c.ExpiresAt, c.TTL) },
 		func() error {
 			return ifNamed(c.Roles, func(names []string) error { return op.checkRoles(ctx, names) })
 		},

@@ -104,6 +104,7 @@ func (op *operation) check(ctx context.Context, w *Wanted) error {
 		func() error { return op.checkNoKeys(op.textsOf(w)) },
 		func() error { return checkEnd(w.ExpiresAt, op.Now()) },
 		func() error { return checkTTL(w.TTL) },
+		func() error { return op.checkLimits(w.ExpiresAt, w.TTL) },
 		func() error { return op.checkRoles(ctx, w.Roles) },
 		func() error { return op.checkSubject(op.subject) },
 	} {

@@ -134,7 +134,7 @@ func lastKnown(k *v1alpha1.APIKey) time.Time {
 }
 
 func (s *Service) endsWithin(k *v1alpha1.APIKey, now time.Time, span time.Duration) bool {
-	end := s.endOf(k)
+	end, _ := s.endOf(k)
 	return end != nil && !k.IsRevoked() && !lifecycle.Ended(*end, now) && !end.After(now.Add(span))
 }
 

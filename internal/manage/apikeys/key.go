@@ -51,8 +51,10 @@ type Key struct {
 	Reason string
 	// CreatedAt is the creation of the object. IssuedAt is when the current key was issued, or zero.
 	CreatedAt, IssuedAt time.Time
-	// ExpiresAt is the end of the key, the maxTTL of its roles included. It is nil for a key without an end.
-	ExpiresAt *time.Time
+	// ExpiresAt is the end of the key. It is nil for a key without an end. ExpiresFrom is what sets it: spec.expiresAt,
+	// spec.ttl, AccessRole/<name>, MAX_TTL or DEFAULT_TTL.
+	ExpiresAt   *time.Time
+	ExpiresFrom string
 	// LastUsedAt is nil when no use is recorded. LastUsedFrom is empty when only the hour of the last use is recorded.
 	LastUsedAt   *time.Time
 	LastUsedFrom string

@@ -2,8 +2,10 @@ package apikeys
 
 import (
 	"context"
+	"fmt"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/manifest"
@@ -24,5 +26,16 @@ func (s *Service) Manifest(
 	if err != nil {
 		return "", op.toError(ctx, err)
 	}
-	return text, nil
+	return s.limitComment(k) + text, nil
+}
+
+// limitComment returns the line of a manifest that names a lifetime which the manifest does not have, or "".
+func (s *Service) limitComment(k *v1alpha1.APIKey) string {
+	bounds := s.boundsOf(k)
+	ttl, from := bounds.Lifetime()
+	if !from.FromInstance() {
+		return ""
+	}
+	return fmt.Sprintf("# %s of this instance ends each key %s after its issue.\n", bounds.Named(from),
+		convert.DurationOf(ttl))
 }

@@ -2,6 +2,7 @@ package apikeys
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/auth/username"
 	"keywright.dev/keywright/internal/key/keyformat"
+	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/manage"
 )
@@ -148,6 +150,26 @@ func checkTTL(ttl time.Duration) error {
 	}
 	return nil
 }
+
+// checkLimits refuses an end that a key which is issued now could not reach.
+func (s *Service) checkLimits(end *time.Time, ttl time.Duration) error {
+	longest := s.Limits().MaxTTL
+	if longest == 0 {
+		return nil
+	}
+	latest, setting := s.Now().Add(longest), ": MAX_TTL of this instance is "+string(convert.DurationOf(longest))
+	switch {
+	case ttl > longest:
+		return manage.InvalidField(FieldExpiresIn, fmt.Sprintf("must be at most %d%s", longest/time.Second, setting))
+	case end != nil && end.After(latest):
+		return manage.InvalidField(FieldExpiresAt,
+			"must be no later than "+latest.UTC().Format(time.RFC3339)+setting)
+	}
+	return nil
+}
+
+// Limits returns the limits of this instance on the life of keys.
+func (s *Service) Limits() lifecycle.Limits { return s.Verifier.Limits() }
 
 // checkUnique refuses duplicates, because the API server's own message about them says nothing without the value.
 func checkUnique(field string, list []string) error {

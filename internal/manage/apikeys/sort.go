@@ -78,7 +78,7 @@ func (s *Service) sort(keys []v1alpha1.APIKey, by Sort, uses map[string]lastuse.
 			rows[i].folded = strings.ToLower(rows[i].name)
 		case SortExpires:
 			rows[i].end = endless
-			if end := s.endOf(&keys[i]); end != nil {
+			if end, _ := s.endOf(&keys[i]); end != nil {
 				rows[i].end = *end
 			}
 		}

@@ -61,8 +61,9 @@ func (s *Service) viewOf(k *v1alpha1.APIKey) Key {
 		Roles:  append([]string{}, convert.Plain(k.Spec.Roles)...),
 		Policy: k.Spec.Policy, Budgets: append([]v1alpha1.Budget{}, k.Spec.Budgets...),
 		Enabled: !k.IsDisabled() && !k.IsRevoked(), Revoked: k.IsRevoked(),
-		CreatedAt: k.CreationTimestamp.UTC(), ExpiresAt: s.endOf(k), Source: FromAPI, Reason: reasonNoKey,
+		CreatedAt: k.CreationTimestamp.UTC(), Source: FromAPI, Reason: reasonNoKey,
 	}
+	v.ExpiresAt, v.ExpiresFrom = s.endOf(k)
 	if v.Revoked {
 		// The operator drops the keys of a revoked object a moment later.
 		v.Reason = verify.Revoked.String()
@@ -102,23 +103,30 @@ func (s *Service) standing(current *lifecycle.Key) (active bool, reason string) 
 	return verdict.Accepted(), verdict.Reason.String()
 }
 
-// endOf returns the end that the spec and the roles of the key set now. The operator updates the recorded end later.
-func (s *Service) endOf(k *v1alpha1.APIKey) *time.Time {
-	end := convert.Instant(k.Spec.ExpiresAt)
+// endOf returns the end that the spec, the roles of the key and the instance set now, and which of them it comes from.
+// The operator updates the recorded end later.
+func (s *Service) endOf(k *v1alpha1.APIKey) (at *time.Time, from string) {
+	bounds := s.boundsOf(k)
+	end, source := bounds.ExpiresAt, lifecycle.FromExpiresAt
 	if current := currentOf(k); current != nil {
-		end = s.endIf(k, current.Since())
+		end, source = bounds.End(current.Since())
 	}
 	if end.IsZero() {
-		return nil
+		return nil, ""
 	}
 	end = end.UTC()
-	return &end
+	return &end, bounds.Named(source)
 }
 
-// endIf returns the end of a key issued at that time, the maxTTL of its roles included, or zero.
+// endIf returns the end of a key issued at that time, or zero.
 func (s *Service) endIf(k *v1alpha1.APIKey, issued time.Time) time.Time {
-	maxTTL := s.Verifier.MaxTTL(convert.Plain(k.Spec.Roles))
-	return lifecycle.EndOf(issued, convert.Instant(k.Spec.ExpiresAt), convert.Duration(k.Spec.TTL), maxTTL)
+	end, _ := s.boundsOf(k).End(issued)
+	return end
+}
+
+func (s *Service) boundsOf(k *v1alpha1.APIKey) *lifecycle.Bounds {
+	end, ttl := convert.Instant(k.Spec.ExpiresAt), convert.Duration(k.Spec.TTL)
+	return s.Verifier.Bounds(end, ttl, convert.Plain(k.Spec.Roles))
 }
 
 // setLastUse sets the last use, if there is one.

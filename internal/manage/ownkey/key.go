@@ -47,8 +47,10 @@ type Key struct {
 	// CreatedAt is the creation of the object, and IssuedAt the issue of the presented key. Both are zero for the
 	// bootstrap key.
 	CreatedAt, IssuedAt time.Time
-	// ExpiresAt is the end of the presented key, or zero.
-	ExpiresAt time.Time
+	// ExpiresAt is the end of the presented key, or zero. ExpiresFrom is what sets it, as in package apikeys. It is empty
+	// for an overlapping key.
+	ExpiresAt   time.Time
+	ExpiresFrom string
 	// LastUsedAt and LastUsedFrom are of the object. They are empty if they are unknown.
 	LastUsedAt   time.Time
 	LastUsedFrom string
@@ -76,7 +78,7 @@ func ofAPIKey(k *apikeys.Key) Key {
 		own.LastUsedAt = *k.LastUsedAt
 	}
 	if k.ExpiresAt != nil {
-		own.ExpiresAt = *k.ExpiresAt
+		own.ExpiresAt, own.ExpiresFrom = *k.ExpiresAt, k.ExpiresFrom
 	}
 	return own
 }
@@ -111,6 +113,9 @@ func ofBootstrap(caller manage.Caller) Key {
 func (k *Key) present(recorded *lifecycle.Key, ends time.Time) {
 	k.KeyID, k.Prefix, k.IssuedAt = recorded.ID, recorded.Prefix, recorded.IssuedAt.UTC()
 	k.Current, k.ExpiresAt = recorded.State != lifecycle.StateOverlapping, ends
+	if !k.Current {
+		k.ExpiresFrom = ""
+	}
 }
 
 func (k *Key) setLastUse(last lastuse.Use) { k.LastUsedAt, k.LastUsedFrom = last.At, last.From }

@@ -284,8 +284,11 @@ func activity(t *Target, now time.Time) (active bool, why Finding) {
 // activityOf reports whether the current key of an object whose keys are not refused is accepted, and why.
 func activityOf(t *Target, k *v1alpha1.KeyStatus, now time.Time) (active bool, why Finding) {
 	if lifecycle.Ended(convert.Instant(k.ExpiresAt), now) {
-		end := k.ExpiresAt.UTC().Format(time.RFC3339)
-		return false, Finding{v1alpha1.ReasonExpired, fmt.Sprintf("The key expired at %s.", end)}
+		message := "The key expired at " + k.ExpiresAt.UTC().Format(time.RFC3339)
+		if limit := endedByInstance(t, k, now); limit != "" {
+			message += ", by setting " + limit
+		}
+		return false, Finding{v1alpha1.ReasonExpired, message + "."}
 	}
 	if refusal := t.status().RefusalOf(k.ID); refusal != nil {
 		return false, refusedByServer(refusal)
@@ -294,6 +297,20 @@ func activityOf(t *Target, k *v1alpha1.KeyStatus, now time.Time) (active bool, w
 		return false, *t.Idle
 	}
 	return true, Finding{v1alpha1.ReasonAccepted, "The key is accepted."}
+}
+
+// endedByInstance returns the setting of the instance that has ended the current key, or "".
+func endedByInstance(t *Target, k *v1alpha1.KeyStatus, now time.Time) string {
+	recorded := convert.Keys([]v1alpha1.KeyStatus{*k})
+	if len(recorded) == 0 {
+		return ""
+	}
+	bounds := t.Spec.Bounds()
+	end, from := bounds.End(recorded[0].Since())
+	if !from.FromInstance() || !lifecycle.Ended(end, now) {
+		return ""
+	}
+	return bounds.Named(from)
 }
 
 // validReason is the form of a reason that programs can compare. The API server accepts more.

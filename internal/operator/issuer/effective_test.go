@@ -11,6 +11,7 @@ import (
 
 func TestEffective(t *testing.T) {
 	const role = "AccessRole/reader"
+	instance := lifecycle.Limits{MaxTTL: 9 * time.Hour, DefaultTTL: 5 * time.Hour}
 	for name, c := range map[string]struct {
 		spec lifecycle.Spec
 		want v1alpha1.Effective
@@ -26,11 +27,17 @@ func TestEffective(t *testing.T) {
 			v1alpha1.Effective{TTL: "1h", TTLFrom: "spec.ttl", Overlap: "0s"}},
 		"a ttl equal to the limit": {lifecycle.Spec{TTL: time.Hour, MaxTTL: time.Hour},
 			v1alpha1.Effective{TTL: "1h", TTLFrom: "spec.ttl", Overlap: "0s"}},
+		"a default": {lifecycle.Spec{Limits: instance}, v1alpha1.Effective{TTL: "5h", TTLFrom: "DEFAULT_TTL", Overlap: "0s"}},
+		"no default for an end": {lifecycle.Spec{Limits: instance, ExpiresAt: noon},
+			v1alpha1.Effective{TTL: "9h", TTLFrom: "MAX_TTL", Overlap: "0s"}},
+		"a ttl above that of the instance": {lifecycle.Spec{Limits: instance, TTL: 24 * time.Hour},
+			v1alpha1.Effective{TTL: "9h", TTLFrom: "MAX_TTL", Overlap: "0s"}},
 		"a ttl above the limit": {lifecycle.Spec{TTL: 3 * time.Hour, MaxTTL: 2 * time.Hour},
 			v1alpha1.Effective{TTL: "2h", TTLFrom: role, Overlap: "0s"}},
 	} {
 		h := targetNamed("alice")
-		h.Spec, h.LimitedBy = c.spec, "reader"
+		h.Spec = c.spec
+		h.Spec.MaxTTLFrom = "reader"
 		if got := effectiveOf(h); *got != c.want {
 			t.Errorf("%s: %+v, want %+v", name, *got, c.want)
 		}

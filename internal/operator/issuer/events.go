@@ -42,10 +42,13 @@ func (r *run) events(plan lifecycle.Plan, before *v1alpha1.KeyHolderStatus) []ev
 		return []event{{corev1.EventTypeNormal, v1alpha1.EventOwnerChanged, "Rebind", fmt.Sprintf(
 			"A rotation was requested for the present user: ended %s of a user who is gone",
 			cmp.Or(removedKeys(before.Keys, nil), "the keys"))}}
+	case lifecycle.Amend:
+		// An earlier end may be over already.
+		return r.expired(before)
 	case lifecycle.Stall:
-		return slices.Concat(r.newlyStalled(before), r.rotationRefused(before), expired(r.target, before))
+		return slices.Concat(r.newlyStalled(before), r.rotationRefused(before), r.expired(before))
 	case lifecycle.Rest:
-		return slices.Concat(secretLost(plan, before), r.rotationRefused(before), expired(r.target, before))
+		return slices.Concat(secretLost(plan, before), r.rotationRefused(before), r.expired(before))
 	}
 	return nil
 }
@@ -185,14 +188,17 @@ func (r *run) emitRetry(before *v1alpha1.KeyHolderStatus) {
 	}
 }
 
-// expired reports once that the key has expired.
-func expired(t *Target, before *v1alpha1.KeyHolderStatus) []event {
+// expired reports once that the key has expired. It warns of an end that comes from the instance
+// and not from the spec.
+func (r *run) expired(before *v1alpha1.KeyHolderStatus) []event {
+	t := r.target
 	if !justExpired(t.status(), before) {
 		return nil
 	}
 	active := meta.FindStatusCondition(t.status().Conditions, v1alpha1.ConditionActive)
 	kind := corev1.EventTypeNormal
-	if len(t.status().Keys) == 0 {
+	current := t.status().CurrentKey()
+	if len(t.status().Keys) == 0 || current != nil && endedByInstance(t, current, r.issuer.Clock.Now()) != "" {
 		kind = corev1.EventTypeWarning
 	}
 	return []event{{kind, v1alpha1.EventKeyExpired, "Expire", active.Message}}

@@ -145,11 +145,9 @@ func (r *run) setKeys(plan lifecycle.Plan) {
 // effectiveOf returns the defaults and limits that apply to a key that is issued now.
 func effectiveOf(t *Target) *v1alpha1.Effective {
 	applied := &v1alpha1.Effective{Overlap: convert.DurationOf(t.Spec.Overlap)}
-	switch ttl, limit := t.Spec.TTL, t.Spec.MaxTTL; {
-	case limit > 0 && (ttl == 0 || limit < ttl):
-		applied.TTL, applied.TTLFrom = convert.DurationOf(limit), "AccessRole/"+t.LimitedBy
-	case ttl > 0:
-		applied.TTL, applied.TTLFrom = convert.DurationOf(ttl), "spec.ttl"
+	bounds := t.Spec.Bounds()
+	if ttl, from := bounds.Lifetime(); ttl > 0 {
+		applied.TTL, applied.TTLFrom = convert.DurationOf(ttl), bounds.Named(from)
 	}
 	return applied
 }

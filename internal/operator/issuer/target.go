@@ -17,8 +17,6 @@ type Target struct {
 	Object keyholder.Object
 	// Spec is what the object asks for. The issuer sets Blocked and AwaitUntil.
 	Spec lifecycle.Spec
-	// LimitedBy is the name of the role that Spec.MaxTTL is from.
-	LimitedBy string
 	// Secret is the Secret to write, without the key.
 	Secret Template
 	// Refused is why the object's keys are refused. Nil: they are accepted.

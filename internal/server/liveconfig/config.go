@@ -96,6 +96,7 @@ func (c *Config) Apply(document string) error {
 	}
 	c.targets.Verifier.SetFormat(rules.Format())
 	c.targets.EndedKeys.Publish(c.targets.Index.SetBootstrap(bootstrap.present, bootstrap.former...))
+	c.targets.Index.SetLimits(rules.Limits())
 	if c.targets.View != nil {
 		c.targets.View.KeepWithin(rules.StaleAfter)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/auth/routes"
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/config"
@@ -86,6 +87,29 @@ func TestApply_KeepsViewWithinStaleAfter(t *testing.T) {
 		f.apply(t, config.Runtime{StaleAfter: age})
 		if got := f.bounds[len(f.bounds)-1]; got != age {
 			t.Errorf("the view is kept within %s, want %s", got, age)
+		}
+	}
+}
+
+func TestApply_LimitsLifeOfKeys(t *testing.T) {
+	f := newFixture(t)
+	const presented = "the-key-of-a-program-without-an-end"
+	f.index.Put(verify.ID{Kind: "APIKey", Namespace: "team", Name: "ci"}, verify.KeyObject{
+		Identity: verify.Identity{Subject: "Account/ci"}, Standing: verify.Accepted, Rights: &access.Rights{},
+		Keys: []verify.Key{{Digest: f.ring.Digest(presented), IssuedAt: begin}},
+	})
+	f.now = begin.Add(time.Hour)
+	for _, c := range []struct {
+		runtime config.Runtime
+		want    verify.Reason
+	}{
+		{config.Runtime{}, verify.Accepted}, {config.Runtime{MaxTTL: time.Hour}, verify.Expired},
+		{config.Runtime{MaxTTL: 2 * time.Hour}, verify.Accepted},
+		{config.Runtime{MaxTTL: 2 * time.Hour, DefaultTTL: time.Hour}, verify.Expired}, {config.Runtime{}, verify.Accepted},
+	} {
+		f.apply(t, c.runtime)
+		if got := f.verdict(presented); got != c.want {
+			t.Errorf("%+v: %s", c.runtime.Limits(), got)
 		}
 	}
 }

@@ -236,7 +236,7 @@ func TestSettings_ShowWhatIsInForce(t *testing.T) {
 			t.Errorf("the page has %s", never)
 		}
 	}
-	if n := r.Find("#settings ~ section").Length(); n != 19 {
+	if n := r.Find("#settings ~ section").Length(); n != 22 {
 		t.Errorf("%d settings", n)
 	}
 	ids := map[string]bool{}

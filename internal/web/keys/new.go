@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
 	"keywright.dev/keywright/internal/httpapi"
+	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/manage/claims"
@@ -48,6 +50,8 @@ type newForm struct {
 	MayChoose bool
 	Own       v1alpha1.Subject
 	Catalog   *apikeys.Catalog
+	// Limits bound the life of keys on this instance.
+	Limits lifecycle.Limits
 	// YAML is the manifest that was asked for.
 	YAML string
 	// Errors are by the names of fields, and Problem is about the whole form.
@@ -77,13 +81,13 @@ func (p *listPages) newForm(c *httpapi.Call, caller manage.Caller, typed url.Val
 	}
 	f := &newForm{
 		values: url.Values{}, MayChoose: p.MayWrite(caller, v1alpha1.Subject{}), Own: p.Own(caller), Catalog: catalog,
-		Errors: map[string]string{},
+		Limits: p.Limits(), Errors: map[string]string{},
 	}
 	for name, values := range typed {
 		f.values[name] = values
 	}
 	for name, usual := range map[string]string{
-		fieldFormID: web.FormID(), fieldExpiry: usualExpiry, fieldKind: string(v1alpha1.SubjectAccount),
+		fieldFormID: web.FormID(), fieldExpiry: f.usualExpiry(), fieldKind: string(v1alpha1.SubjectAccount),
 		fieldUnit: "usd", fieldPeriod: string(v1alpha1.BudgetDay), fieldAction: string(v1alpha1.BudgetDeny),
 	} {
 		if f.values.Get(name) == "" {
@@ -268,8 +272,41 @@ var expiries = []option{
 
 // Expiries are the choices of when the key ends.
 func (f *newForm) Expiries() []option {
-	return f.choices(fieldExpiry, append(slices.Clone(expiries), option{Value: expiryDate, Text: "A date"},
-		option{Value: expiryNever, Text: "Never"})...)
+	offered := slices.DeleteFunc(slices.Clone(expiries), func(o option) bool { return !f.mayLast(o.Value) })
+	return f.choices(fieldExpiry, append(offered, option{Value: expiryDate, Text: "A date"},
+		option{Value: expiryNever, Text: f.never()})...)
+}
+
+// mayLast reports whether MAX_TTL allows a number of days.
+func (f *newForm) mayLast(days string) bool {
+	n, err := strconv.Atoi(days)
+	return err == nil && (f.Limits.MaxTTL == 0 || time.Duration(n)*24*time.Hour <= f.Limits.MaxTTL)
+}
+
+// never says what happens to a key for which no end is chosen.
+func (f *newForm) never() string {
+	bounds := &lifecycle.Bounds{Limits: f.Limits}
+	ttl, from := bounds.Lifetime()
+	if ttl == 0 {
+		return "Never"
+	}
+	return "After " + spanOf(ttl) + " (" + bounds.Named(from) + " of this instance)"
+}
+
+// spanOf writes a lifetime in days, or as durations are written.
+func spanOf(ttl time.Duration) string {
+	const day = 24 * time.Hour
+	if ttl%day == 0 {
+		return strconv.Itoa(int(ttl/day)) + " days"
+	}
+	return ttl.String()
+}
+
+func (f *newForm) usualExpiry() string {
+	if f.mayLast(usualExpiry) {
+		return usualExpiry
+	}
+	return expiryNever
 }
 
 // Units, Periods and Actions are the choices of a budget.

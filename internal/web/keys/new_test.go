@@ -1,6 +1,7 @@
 package keys_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/PuerkitoBio/goquery"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/key/lifecycle"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/test/fakeobjects"
 	"keywright.dev/keywright/test/pagekit"
@@ -68,6 +70,36 @@ func TestNew_PlainUserCreatesOwnKey(t *testing.T) {
 	}
 	site.Post(t, asPlainBob, "/keys/new", "name", "theirs", "subject_kind", "Account", "subject_name", "ci",
 		"expiry", "7").Has(t, 403, "API key lacks required permission")
+}
+
+// The form offers what the instance allows, and says when a key ends for which nothing is chosen.
+func TestNew_ShowsLimitsOfInstance(t *testing.T) {
+	for _, c := range []struct {
+		limits  lifecycle.Limits
+		offered string
+		never   string
+	}{
+		{lifecycle.Limits{}, "7 30 90 365 date never", "Never"},
+		{
+			lifecycle.Limits{DefaultTTL: 720 * time.Hour}, "7 30 90 365 date never",
+			"After 30 days (DEFAULT_TTL of this instance)",
+		},
+		{lifecycle.Limits{MaxTTL: 720 * time.Hour}, "7 30 date never", "After 30 days (MAX_TTL of this instance)"},
+		{
+			lifecycle.Limits{MaxTTL: 36 * time.Hour, DefaultTTL: time.Hour}, "date never",
+			"After 1h0m0s (DEFAULT_TTL of this instance)",
+		},
+	} {
+		site := newLists(t)
+		site.Index.SetLimits(c.limits)
+		form := site.Get(t, pagekit.Alice, "/keys/new")
+		form.Has(t, 200, c.never)
+		offered := form.Find(`[name="expiry"]`).Map(func(_ int, s *goquery.Selection) string { return s.AttrOr("value", "") })
+		chosen := form.Find(`[name="expiry"][checked]`).AttrOr("value", "")
+		if got := strings.Join(offered, " "); got != c.offered || !slices.Contains(offered, chosen) {
+			t.Errorf("%+v: %q, %q is chosen", c.limits, got, chosen)
+		}
+	}
 }
 
 func TestNew_Expiry(t *testing.T) {
