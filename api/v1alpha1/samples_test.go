@@ -45,8 +45,10 @@ const tenant = "--as=system:serviceaccount:team-a:deployer"
 var _ = Describe("The samples", Ordered, func() {
 	// A dry run does not create the namespace of its objects.
 	BeforeAll(func(ctx SpecContext) {
-		err := plane.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "team-a"}})
-		Expect(err == nil || apierrors.IsAlreadyExists(err)).To(BeTrue(), "%v", err)
+		for _, name := range []string{"team-a", "flux-system", "argocd"} {
+			err := plane.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
+			Expect(err == nil || apierrors.IsAlreadyExists(err)).To(BeTrue(), "%v", err)
+		}
 	})
 
 	It("are accepted without unknown fields and without warnings", func(ctx SpecContext) {

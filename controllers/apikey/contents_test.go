@@ -96,7 +96,7 @@ var _ = Describe("The type of a Secret", func() {
 
 	It("is that of the sample, with its entries", func(ctx SpecContext) {
 		e, k := newEnv(ctx), &v1alpha1.APIKey{}
-		sample, err := os.ReadFile("../../config/samples/apikey_repository.yaml")
+		sample, err := os.ReadFile("../../config/samples/apikey_flux.yaml")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(yaml.UnmarshalStrict(sample, k)).To(Succeed())
 		k.Namespace = e.Namespace
@@ -105,8 +105,7 @@ var _ = Describe("The type of a Secret", func() {
 		s := e.Secret(ctx, k.Spec.Secret.Name)
 		Expect(s.Type).To(Equal(corev1.SecretTypeBasicAuth))
 		Expect(e.Accepted(ctx, k.Name, string(s.Data[corev1.BasicAuthPasswordKey]))).To(BeTrue())
-		Expect(s.Data).To(And(HaveKeyWithValue(corev1.BasicAuthUsernameKey, []byte("git")),
-			HaveKeyWithValue("url", []byte("https://git.example.com/app"))))
+		Expect(s.Data).To(HaveKeyWithValue(corev1.BasicAuthUsernameKey, []byte("git")))
 	})
 
 	It("changes with the name", func(ctx SpecContext) {

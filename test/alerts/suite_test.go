@@ -116,6 +116,9 @@ func blocks(page string) (all []string) {
 
 func applySamples(ctx context.Context) {
 	GinkgoHelper()
+	for _, name := range []string{"flux-system", "argocd"} {
+		apply(ctx, "{apiVersion: v1, kind: Namespace, metadata: {name: "+name+"}}")
+	}
 	files, err := filepath.Glob(filepath.Join(s.Root, "config", "samples", "*.yaml"))
 	Expect(err).NotTo(HaveOccurred())
 	for _, file := range files {

@@ -17,6 +17,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/test/stack"
 )
@@ -57,6 +59,30 @@ var _ = Describe("Git", Ordered, ContinueOnFailure, func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(string(config)).NotTo(ContainSubstring(keys.get("ci")))
 	})
+
+	for tool, c := range map[string]struct{ sample, namespace string }{
+		"Flux": {"apikey_flux.yaml", "flux-system"}, "Argo CD": {"apikey_argocd.yaml", "argocd"},
+	} {
+		It("clones with the credential of "+tool+" from a sample, and goes on with the next one", func(ctx SpecContext) {
+			p.applySample(ctx, c.sample, c.namespace)
+			first := p.credential(ctx, c.namespace)
+			Expect(p.fetchAs(ctx, first)).To(Succeed())
+			rotated, err := s.Kubectl(ctx, "annotate", "-n", c.namespace, "apikey/app-repository", "keywright.dev/rotate=1")
+			Expect(err).NotTo(HaveOccurred(), rotated)
+			next := first
+			Eventually(ctx, func() string {
+				next = p.credential(ctx, c.namespace)
+				return next["password"]
+			}).ShouldNot(Equal(first["password"]))
+			// The server accepts a key before it is in the Secret, and the former one until the end of the overlap.
+			Expect(p.fetchAs(ctx, next)).To(Succeed())
+			Expect(p.fetchAs(ctx, first)).To(Succeed())
+			_, err = s.Kubectl(ctx, "delete", "-n", c.namespace, "apikey/app-repository")
+			Expect(err).NotTo(HaveOccurred())
+			Eventually(ctx, func() error { return p.fetchAs(ctx, next) }).
+				Should(MatchError(ContainSubstring("Authentication failed")))
+		})
+	}
 
 	It("pushes more than it keeps in memory", func(ctx SpecContext) {
 		Expect(p.clone(ctx, "alice")).To(Succeed())
@@ -228,6 +254,43 @@ func (p *gitUser) run(ctx context.Context, program string, args ...string) error
 		return fmt.Errorf("%s: %w: %s", filepath.Base(program), err, hide(string(out)))
 	}
 	return nil
+}
+
+// applySample applies a sample in its namespace, and waits until a key is accepted.
+func (p *gitUser) applySample(ctx context.Context, sample, namespace string) {
+	GinkgoHelper()
+	write(p.home, "namespace.yaml", "{apiVersion: v1, kind: Namespace, metadata: {name: "+namespace+"}}")
+	for _, args := range [][]string{
+		{"apply", "-f", filepath.Join(p.home, "namespace.yaml")},
+		{"apply", "-f", filepath.Join(s.Root, "config", "samples", sample)},
+		{"wait", "-n", namespace, "apikey/app-repository", "--for=condition=Active", "--timeout=30s"},
+	} {
+		_, err := s.Kubectl(ctx, args...)
+		Expect(err).NotTo(HaveOccurred())
+	}
+}
+
+// credential returns the entries of the Secret, as a tool reads them.
+func (*gitUser) credential(ctx context.Context, namespace string) map[string]string {
+	GinkgoHelper()
+	secret := &corev1.Secret{}
+	named := client.ObjectKey{Namespace: namespace, Name: "app-repository"}
+	Eventually(ctx, func() error { return s.Client.Get(ctx, named, secret) }).Should(Succeed())
+	entries := map[string]string{}
+	for name, value := range secret.Data {
+		entries[name] = string(value)
+	}
+	return entries
+}
+
+// fetchAs lists the references of the repository with a user name and a password, as a tool does.
+func (p *gitUser) fetchAs(ctx context.Context, credential map[string]string) error {
+	if url, named := credential["url"]; named && url != "https://git.example.com/team/app.git" {
+		return errors.New("the sample is for another repository: " + url)
+	}
+	write(p.home, "answers", "username="+credential["username"]+"\npassword="+credential["password"]+"\n")
+	helper := "!f() { cat " + filepath.Join(p.home, "answers") + "; }; f"
+	return p.git(ctx, "-c", "credential.helper="+helper, "ls-remote", p.server.url())
 }
 
 // noise is incompressible.
