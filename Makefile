@@ -159,11 +159,12 @@ cluster: ## Start a Kubernetes cluster with one real node, and load the images o
 	@$(RUN_CLUSTER) next
 
 .PHONY: test-cluster
-# Not a part of make test: it needs root and ten minutes.
-test-cluster: cluster ## Install Keywright on the cluster, and rotate, restart, evict and kill it under traffic.
+# Not a part of make test: it needs root and ten minutes. It removes the cluster, and starts it again.
+test-cluster: cluster ## Install Keywright on the cluster, rotate, restart, evict and kill it under traffic, lose the cluster, and upgrade.
 	@hack/packages.sh nginx postgresql
 	@test/cluster/images.sh $(RUN_CLUSTER)
 	@$(WITH_CONTROL_PLANE) \
+	KEYWRIGHT_UPGRADE_FROM='$(UPGRADE_FROM)' \
 	KEYWRIGHT_CLUSTER="$$($(RUN_CLUSTER) folder)" go test -count=1 -timeout=60m -v ./test/cluster $(TEST_FLAGS)
 
 .PHONY: cluster-down

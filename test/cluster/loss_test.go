@@ -47,6 +47,7 @@ var _ = Describe("A cluster that is lost", Ordered, func() {
 		run(ctx, filepath.Join("test", "cluster", "images.sh"), filepath.Join("hack", "cluster", "run.sh"), "-name", name)
 		Expect(plane.Stop()).To(Succeed())
 		connect(ctx)
+		beginAudit()
 		kubectl(ctx, "apply", "--server-side", "-k", "config/default")
 		rolledOut(ctx, stack.Namespace, programs...)
 		commands := restoring(backup)

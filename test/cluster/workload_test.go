@@ -170,9 +170,7 @@ func mounted(ctx context.Context) (at time.Time) {
 // install runs an installation and checks how long it takes from the first command until both programs are ready.
 func install(ctx context.Context, how string, do func()) {
 	GinkgoHelper()
-	if earlier, err := requests(); err == nil { // before the first installation there is no log
-		audited = len(earlier)
-	}
+	beginAudit()
 	begun := time.Now()
 	do()
 	rolledOut(ctx, stack.Namespace, programs...)
@@ -187,6 +185,14 @@ const installationLimit = 30 * time.Second
 // audited is the number of requests before the present installation. While an installation is removed, its rights go
 // before its Pods have ended.
 var audited int
+
+// beginAudit begins a new installation.
+func beginAudit() {
+	audited = 0
+	if earlier, err := requests(); err == nil { // before the first installation there is no log
+		audited = len(earlier)
+	}
+}
 
 // requests returns the requests of both programs since the cluster was started.
 func requests() ([]stack.Request, error) { return plane.RequestsIn(folder + "/logs/audit.log") }
