@@ -126,7 +126,7 @@ func (s *shared) controllers(ctx context.Context) []step {
 	return []step{
 		{"pepper controller", s.addPepper},
 		{"AdminUser controller", func() error {
-			r := &adminuser.Reconciler{Client: s.mgr.GetClient(), Issuer: s.issuer}
+			r := &adminuser.Reconciler{Client: s.mgr.GetClient(), Issuer: s.issuer, System: s.options.Namespace}
 			return r.SetupWithManager(s.mgr, s.requeueUsers, concurrent)
 		}},
 		{"APIKey controller", func() error {

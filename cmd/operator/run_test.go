@@ -189,6 +189,21 @@ func (e *env) followsKeyPrefix() {
 	e.expectPrefix("after-invalid-edit", "zz_")
 }
 
+// createLeftover creates a Secret of an AdminUser in the namespace of another installation, which this one does not
+// read.
+func (e *env) createLeftover() {
+	e.Helper()
+	e.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "elsewhere"}})
+	user := &v1alpha1.AdminUser{ObjectMeta: metav1.ObjectMeta{Name: "leftover", UID: "of-before"}}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "elsewhere", Name: "leftover-admin-key", Labels: map[string]string{v1alpha1.LabelIssuedFor: "AdminUser"},
+		OwnerReferences: []metav1.OwnerReference{
+			*metav1.NewControllerRef(user, v1alpha1.SchemeGroupVersion.WithKind("AdminUser")),
+		},
+	}}
+	e.create(secret)
+}
+
 func (e *env) createUser(name string) {
 	e.Helper()
 	e.create(&v1alpha1.AdminUser{ObjectMeta: named(name)})
@@ -226,6 +241,7 @@ func (e *env) followsConfiguration() {
 		Data:       map[string]string{"runtime.json": `{"bootstrapDigest":"of old"}`},
 	}
 	e.create(compiled)
+	e.createLeftover()
 
 	stop := e.runOperator()
 	e.eventually("the configuration was deleted while the operator was down", `{}`)

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -25,6 +26,9 @@ type Reconciler struct {
 	// Client reads AdminUsers from a cache that has keyholder.IndexUsernames.
 	Client client.Client
 	Issuer *issuer.Issuer
+	// System is the only namespace whose Secrets are watched. Those of another installation, which may be left over
+	// elsewhere, name AdminUsers that Client does not read. Empty: every namespace.
+	System string
 
 	// names serializes the reconciles of AdminUsers that claim the same username.
 	names nameLocks
@@ -64,10 +68,13 @@ func (r *Reconciler) SetupWithManager(
 ) error {
 	ofOwner := handler.EnqueueRequestForOwner(
 		mgr.GetScheme(), mgr.GetRESTMapper(), &v1alpha1.AdminUser{}, handler.OnlyControllerOwner())
+	ours := predicate.NewPredicateFuncs(func(secret client.Object) bool {
+		return r.System == "" || secret.GetNamespace() == r.System
+	})
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("adminuser").
 		For(&v1alpha1.AdminUser{}).
-		Watches(issuer.SecretMetadata(), ofOwner, builder.OnlyMetadata).
+		Watches(issuer.SecretMetadata(), ofOwner, builder.OnlyMetadata, builder.WithPredicates(ours)).
 		Watches(&v1alpha1.AdminUser{}, handler.EnqueueRequestsFromMapFunc(r.rivalRequests)).
 		WatchesRawSource(source.Channel(requeue, &handler.EnqueueRequestForObject{})).
 		WithOptions(options).
