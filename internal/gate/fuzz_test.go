@@ -23,9 +23,12 @@ func FuzzDecide(f *testing.F) {
 		Routes: someRoutes, AllowedUsers: []string{"bob", "account/ci"}, TrustProxyHeaders: true, TrustUsernames: true,
 		AnonymousReads: true,
 	}
-	rules := []*gate.Rules{newRules(f, config.Runtime{}), newRules(f, everything)}
+	open := config.Runtime{Routes: publicRoutes, Credentials: every.Names()}
+	rules := []*gate.Rules{newRules(f, config.Runtime{}), newRules(f, everything), newRules(f, open)}
 	f.Add("GET", "app.example", "/certs?env=dev", "Bearer "+ciKey, "", "a=b; keywright_user=carol", "carol")
 	f.Add("post", "", "/users/bob/%2e%2e/", "Basic Og==", unknownKey, `keywright_session="x"; a={"b"}`, " ADMIN ")
+	f.Add("POST", "h", "/hooks/a", "token "+ciKey, "", "", "")
+	f.Add("GET", "h", "/public/..%2fcerts", "", aliceKey, "", "")
 	f.Add("\x00", "[::1", "*", "", "\xff", ";=;", "a\r\nX-Auth-Admin: true")
 	f.Fuzz(func(t *testing.T, method, host, target, authorization, apiKey, cookie, user string) {
 		header := http.Header{"Cookie": {cookie}, "X-Forwarded-User": {user, user}}
@@ -34,6 +37,7 @@ func FuzzDecide(f *testing.F) {
 		}
 		if apiKey != "" {
 			header["X-Api-Key"] = []string{apiKey, authorization}
+			header["Api-Key"] = []string{apiKey}
 		}
 		for _, r := range rules {
 			g.Use(r)
