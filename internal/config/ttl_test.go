@@ -10,7 +10,7 @@ import (
 
 func TestTTLs(t *testing.T) {
 	for value, want := range map[string]time.Duration{
-		"": 0, "0": 0, "0s": 0, "1m": time.Minute, "2160h": 2160 * time.Hour, `"720h"`: 720 * time.Hour, " 90s ": 90 * time.Second,
+		"": 0, "0": 0, "0s": 0, "1m": time.Minute, "2160h": 2160 * time.Hour, `"720h"`: 720 * time.Hour, "90s": 90 * time.Second,
 		"99999h": 99999 * time.Hour,
 	} {
 		limits := func(name string) lifecycle.Limits {
