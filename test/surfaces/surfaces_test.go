@@ -61,7 +61,7 @@ func openForwardAuth(_ testing.TB, g guard) func(testing.TB, request) outcome {
 	}
 }
 
-// openPathMode puts a gateway in front that adds the prefix to the path and describes the request in no header.
+// openPathMode puts Envoy in front, which adds the prefix to the path and describes the request in no header.
 func openPathMode(_ testing.TB, g guard) func(testing.TB, request) outcome {
 	authz := forwardauth.NewPathMode(g.Gate)
 	return func(tb testing.TB, r request) outcome {
@@ -69,7 +69,19 @@ func openPathMode(_ testing.TB, g guard) func(testing.TB, request) outcome {
 		setOrigin(app)
 		asked := httptest.NewRequest(r.method, forwardauth.PathPrefix+r.path(), nil)
 		asked.Host, asked.Header = host, app.Clone()
-		return forwarded(authz, asked, app, g.forms)
+		reply := httptest.NewRecorder()
+		authz.ServeHTTP(reply, asked)
+		if reply.Code != http.StatusOK {
+			return outcome{status: reply.Code}
+		}
+		for _, name := range gate.IdentityHeaders {
+			app[name] = reply.Header().Values(name)
+		}
+		// As Envoy does.
+		for name := range strings.SplitSeq(reply.Header().Get("X-Envoy-Auth-Headers-To-Remove"), ",") {
+			app.Del(name)
+		}
+		return outcome{status: http.StatusOK, app: app}
 	}
 }
 

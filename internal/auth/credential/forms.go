@@ -26,6 +26,8 @@ const (
 	// Compatible are the forms of docs/compatibility.md, "Who is calling". They are the default of CREDENTIALS, and what
 	// management reads whatever that setting has.
 	Compatible = Bearer | Basic | XAPIKey
+	// All has every form.
+	All = Schemes | XAPIKey | GoogAPIKey | APIKey
 )
 
 const authorization = "Authorization"

@@ -8,12 +8,17 @@ import (
 
 // New returns the handler of /auth. It replies 200 with the identity headers, or with the gate's refusal. It accepts
 // any method: some gateways use that of the request that they ask about.
-func New(g *gate.Gate) http.Handler { return handler(g, gate.ForwardAuth, gateRequest) }
+func New(g *gate.Gate) http.Handler { return handler(g, gate.ForwardAuth, gateRequest, admit) }
 
-// NewPathMode returns the handler of path mode, for the paths below PathPrefix. It replies as /auth does.
-func NewPathMode(g *gate.Gate) http.Handler { return handler(g, gate.PathMode, pathRequest) }
+// NewPathMode returns the handler of path mode, for the paths below PathPrefix. It replies as /auth does, and lists the
+// headers that Envoy has to remove.
+func NewPathMode(g *gate.Gate) http.Handler {
+	return handler(g, gate.PathMode, pathRequest, admitByPath)
+}
 
-func handler(g *gate.Gate, surface gate.Surface, describe func(*http.Request) gate.Request) http.Handler {
+func handler(
+	g *gate.Gate, surface gate.Surface, describe func(*http.Request) gate.Request, admit func(http.Header, *gate.Decision),
+) http.Handler {
 	return g.Tracer.Of(surface.String(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		request := describe(r)
 		d := g.Decide(&request)

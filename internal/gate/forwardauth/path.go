@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"keywright.dev/keywright/internal/auth/credential"
 	"keywright.dev/keywright/internal/gate"
 )
 
@@ -13,6 +14,32 @@ const PathPrefix = "/authz"
 // IsPathMode reports whether a request is one of path mode. Such a path must not go through an http.ServeMux, which
 // redirects paths such as /authz//a.
 func IsPathMode(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, PathPrefix+"/") }
+
+// admitByPath adds to the reply of /auth what Envoy removes from the request to the app (headers_to_remove of its
+// external_auth.proto). Other gateways ignore that header: docs/gateways.md shows how they remove the same.
+func admitByPath(header http.Header, d *gate.Decision) {
+	admit(header, d)
+	header[headersToRemove] = removals[d.Forms&credential.All]
+}
+
+const headersToRemove = "X-Envoy-Auth-Headers-To-Remove"
+
+// removals are the values of headersToRemove by the forms of keys that count. They are shared and must not be changed.
+var removals = func() (all [credential.All + 1][]string) {
+	for forms := range all {
+		var names []string
+		for _, known := range gate.KnownHeaders() {
+			switch known.Use {
+			case gate.HeaderCredential, gate.HeaderDescription, gate.HeaderMethodOverride:
+				if known.Use == gate.HeaderMethodOverride || !known.IsForApp(credential.Forms(forms)) {
+					names = append(names, strings.ToLower(known.Name))
+				}
+			}
+		}
+		all[forms] = []string{strings.Join(names, ",")}
+	}
+	return all
+}()
 
 // pathRequest returns the request that a gateway asks about in path mode. Method, host and path are those of the
 // question itself. Headers say nothing about them: in path mode a gateway passes on the client's own.
