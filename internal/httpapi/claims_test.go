@@ -3,12 +3,14 @@ package httpapi_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"keywright.dev/keywright/internal/auth/verify"
 	"keywright.dev/keywright/internal/manage/claims/link"
+	"keywright.dev/keywright/test/fakeobjects"
 )
 
 const claimsPath = "/api/admin/claims"
@@ -174,5 +176,36 @@ func orderClaims(all map[string][]refused) {
 		{by: aliceKey, path: claims + "/none", status: 404, text: "Claim link not found"},
 		{by: bobsKey, path: claims + "/{id}", prepare: of("Account/ci", link.Open), status: 404, text: "Claim link not"},
 		{by: aliceKey, path: claims + "/{id}", prepare: of("Account/ci", link.Used), status: 409, text: "The claim link"},
+	}
+}
+
+func TestClaims_IdempotencyKey(t *testing.T) {
+	const body = `{"kind":"key","subject":"Account/ci","key":{"name":"Nightly"}}`
+	e := newEnv(t)
+	ask := func(once string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodPost, claimsPath, strings.NewReader(body))
+		r.Header.Set("X-Api-Key", fakeobjects.AliceKey)
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Idempotency-Key", once)
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, r)
+		return w
+	}
+	for i, c := range []struct {
+		once, text string
+		status     int
+	}{
+		{"7f3a", `"token":`, http.StatusOK},
+		{"7f3a", "its claim link was shown then. Withdraw that link if it was lost", http.StatusConflict},
+		{"other", `"token":`, http.StatusOK},
+		{strings.Repeat("x", 300), "Idempotency-Key: must be 1-255 visible ASCII characters", http.StatusBadRequest},
+		{"", "given once", http.StatusBadRequest},
+	} {
+		if got := ask(c.once); got.Code != c.status || !strings.Contains(got.Body.String(), c.text) {
+			t.Errorf("%d: %d %s", i, got.Code, got.Body)
+		}
+	}
+	if listed := e.must(t, http.MethodGet, claimsPath, ""); strings.Count(listed.body, `"state":"open"`) != 2 {
+		t.Error(listed.body)
 	}
 }

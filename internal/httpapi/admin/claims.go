@@ -84,11 +84,20 @@ type wantedClaim struct {
 
 func (h *claimRoutes) create(c *httpapi.Call) {
 	created, err := h.Create(c.R.Context(), c.Manager(), func() (*claims.Wanted, error) {
+		once, err := keys.Once(c)
+		if err != nil {
+			return nil, err
+		}
 		var body wantedClaim
 		if err := read(c, &body); err != nil {
 			return nil, err
 		}
-		return body.wanted()
+		wanted, err := body.wanted()
+		// The name of a user is taken once anyway.
+		if err == nil && wanted.Key != nil {
+			wanted.Key.Once = once
+		}
+		return wanted, err
 	})
 	if err != nil {
 		fail(c, err)

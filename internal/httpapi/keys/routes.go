@@ -114,7 +114,7 @@ func (h *routes) get(c *httpapi.Call, subject v1alpha1.Subject) {
 
 func (h *routes) create(c *httpapi.Call, subject v1alpha1.Subject) {
 	issued, err := h.Create(c.R.Context(), c.Manager(), subject, func() (*apikeys.Wanted, error) {
-		once, err := onceOf(c)
+		once, err := Once(c)
 		if err != nil {
 			return nil, err
 		}
@@ -134,7 +134,8 @@ func (h *routes) create(c *httpapi.Call, subject v1alpha1.Subject) {
 // OnceHeader makes the second of two creations a conflict. The first may have been lost on its way back.
 const OnceHeader = apikeys.FieldOnce
 
-func onceOf(c *httpapi.Call) (string, error) {
+// Once returns the value of OnceHeader, or "" without it.
+func Once(c *httpapi.Call) (string, error) {
 	given := c.R.Header.Values(OnceHeader)
 	switch {
 	case len(given) == 0:
