@@ -12,6 +12,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -308,6 +309,31 @@ var _ = Describe("A restore", Ordered, ContinueOnFailure, func() {
 		}).WithTimeout(30 * time.Second).Should(ContainSubstring(
 			"kubectl scale deployment keywright-operator --replicas=0 -n keywright-system"))
 		Expect(r.code).To(Equal(1))
+	})
+
+	It("waits for an operator that is scaled to zero and not gone yet", func(ctx SpecContext) {
+		Expect(s.Operator.Start(ctx)).To(Succeed())
+		DeferCleanup(stopOperator)
+		Eventually(func() string { return plugin(ctx, s, "restore", fileOf("config")).stderr }).
+			WithTimeout(30 * time.Second).Should(ContainSubstring("the operator"))
+		labels := map[string]string{"app": "operator"}
+		scaledToZero := &appsv1.Deployment{
+			ObjectMeta: metav1.ObjectMeta{Namespace: stack.Namespace, Name: "keywright-operator"},
+			Spec: appsv1.DeploymentSpec{
+				Replicas: new(int32(0)), Selector: &metav1.LabelSelector{MatchLabels: labels},
+				Template: corev1.PodTemplateSpec{
+					ObjectMeta: metav1.ObjectMeta{Labels: labels},
+					Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "operator", Image: "operator"}}},
+				},
+			},
+		}
+		Expect(s.Client.Create(ctx, scaledToZero)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(s.Client.Delete(ctx, scaledToZero)).To(Succeed()) })
+		// Its Lease ends 15 seconds later.
+		Expect(s.Operator.Kill()).To(Succeed())
+		r := plugin(ctx, s, "restore", backup)
+		expectDone(r)
+		Expect(r.stderr).To(ContainSubstring("Waiting for the operator to stop\nNow start"))
 	})
 
 	It("overwrites nothing without --force", func(ctx SpecContext) {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	appsv1 "k8s.io/api/apps/v1"
@@ -30,9 +31,12 @@ func (p *Plugin) restoreCommand() *cobra.Command {
 		Short: "Bring back what backup wrote, with status, so that the same keys are accepted.",
 		Long: `Bring back what backup wrote, with status, so that the same keys are accepted.
 
-The operator must not run meanwhile: it would issue new keys. An object that exists with
-other content stays as it is, and is named; --force overwrites it. What was restored before
-is left alone, so an interrupted restore is repeated by the same command.
+The operator must not run meanwhile: it would issue new keys. One that is scaled to zero is
+waited for, up to 30 seconds.
+
+An object that exists with other content stays as it is, and is named; --force overwrites it.
+What was restored before is left alone, so an interrupted restore is repeated by the same
+command.
 
 A pepper that exists is never lost: that of the backup becomes the active one beside it.`,
 		Example: `  kubectl keywright restore keywright.json --dry-run
@@ -99,30 +103,56 @@ func (r *restorer) check(ctx context.Context) error {
 	return r.checkOperator(ctx)
 }
 
+// stopLimit is how long a restore waits for an operator that is scaled to zero: its Lease ends 15 seconds after a crash.
+const stopLimit = 30 * time.Second
+
 // checkOperator refuses while an operator runs. An object is created before its status is written, and in between the
-// operator would issue a key.
+// operator would issue a key. It waits for an operator that is about to stop.
 func (r *restorer) checkOperator(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, stopLimit)
+	defer cancel()
+	for waits := false; ; waits = true {
+		isStopping, err := r.findOperator(ctx)
+		if !isStopping || err == nil {
+			return err
+		}
+		if !waits {
+			r.Notef("Waiting for the operator to stop")
+		}
+		if console.Wait(limited, lookEvery) != nil {
+			return err
+		}
+	}
+}
+
+// findOperator returns an error if an operator runs, or is about to. isStopping is true if its Deployment is scaled to
+// zero.
+func (r *restorer) findOperator(ctx context.Context) (isStopping bool, err error) {
 	const remedy = "stop it first: kubectl scale deployment " + operatorName + " --replicas=0 -n "
+	deployment := &appsv1.Deployment{}
+	err = r.Get(ctx, client.ObjectKey{Namespace: r.systemNamespace, Name: operatorName}, deployment)
+	if client.IgnoreNotFound(err) != nil {
+		return false, err
+	}
+	isThere := err == nil
+	isStopping = isThere && deployment.Spec.Replicas != nil && *deployment.Spec.Replicas == 0
 	d := &doctor{Plugin: r.Plugin, Client: r.Client}
 	lease, err := d.operatorLease(ctx)
 	if client.IgnoreNotFound(err) != nil {
-		return err
+		return false, err
 	}
 	now, err := d.serverTime(ctx)
-	if err != nil {
-		return err
-	}
-	if isHeld(lease, now) {
-		return fmt.Errorf("the operator %s runs, and would issue new keys in the middle of a restore; %s%s; "+
+	switch {
+	case err != nil:
+		return false, err
+	case isHeld(lease, now):
+		return isStopping, fmt.Errorf("the operator %s runs, and would issue new keys in the middle of a restore; %s%s; "+
 			"after a crash its Lease ends within 15 seconds", *lease.Spec.HolderIdentity, remedy, r.systemNamespace)
+	case isThere && (!isStopping || deployment.Status.Replicas > 0):
+		return isStopping, fmt.Errorf("the operator is about to run, and would issue new keys in the middle of a restore; "+
+			"%s%s", remedy, r.systemNamespace)
 	}
-	deployment := &appsv1.Deployment{}
-	err = r.Get(ctx, client.ObjectKey{Namespace: r.systemNamespace, Name: operatorName}, deployment)
-	if err == nil && (deployment.Spec.Replicas == nil || *deployment.Spec.Replicas > 0 || deployment.Status.Replicas > 0) {
-		return fmt.Errorf("the operator is about to run, and would issue new keys in the middle of a restore; %s%s",
-			remedy, r.systemNamespace)
-	}
-	return client.IgnoreNotFound(err)
+	return false, nil
 }
 
 // checkCluster refuses another cluster that has keys of its own: the backup may be meant for a different one.
