@@ -51,6 +51,7 @@ var only = map[string]string{
 	"AnnotationConfigurationVersion":  "adminuser.md",
 	"EventConfigRemoved":              "adminuser.md",
 	"EventConfigMisnamed":             "adminuser.md",
+	"EventKeysEnded":                  "adminuser.md",
 
 	"ReasonExpired":       "apikey.md",
 	"ReasonRevoked":       "apikey.md",

@@ -333,7 +333,7 @@ var _ = Describe("A restore", Ordered, ContinueOnFailure, func() {
 		Expect(s.Operator.Kill()).To(Succeed())
 		r := plugin(ctx, s, "restore", backup)
 		expectDone(r)
-		Expect(r.stderr).To(ContainSubstring("Waiting for the operator to stop\nNow start"))
+		Expect(r.stderr).To(HavePrefix("Waiting for the operator to stop\n"))
 	})
 
 	It("overwrites nothing without --force", func(ctx SpecContext) {

@@ -14,6 +14,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
+// noDeployment is wrong, unless a program runs in another way.
+func (d *doctor) noDeployment(ctx context.Context, name string) finding {
+	f := wrong("install Keywright, or name its namespace with --system-namespace",
+		"Deployment %s does not exist in namespace %s", name, d.systemNamespace)
+	_, err := d.operatorLease(ctx)
+	if servers, _ := d.serverLeases(ctx); err == nil || len(servers) > 0 {
+		f.State = stateUnknown
+	}
+	return f
+}
+
 // checkPods reports why a Pod of either program does not run, in the words of Kubernetes.
 func (d *doctor) checkPods(ctx context.Context) []finding {
 	found, ready := d.otherInstallations(ctx), 0
@@ -22,8 +33,7 @@ func (d *doctor) checkPods(ctx context.Context) []finding {
 		err := d.Get(ctx, client.ObjectKey{Namespace: d.systemNamespace, Name: name}, deployment)
 		switch {
 		case apierrors.IsNotFound(err):
-			found = append(found, wrong("install Keywright, or name its namespace with --system-namespace",
-				"Deployment %s does not exist in namespace %s", name, d.systemNamespace))
+			found = append(found, d.noDeployment(ctx, name))
 			continue
 		case err != nil:
 			return unknown(err)

@@ -103,7 +103,8 @@ func (r *restorer) check(ctx context.Context) error {
 	return r.checkOperator(ctx)
 }
 
-// stopLimit is how long a restore waits for an operator that is scaled to zero: its Lease ends 15 seconds after a crash.
+// stopLimit is how long a restore waits for an operator that is scaled to zero. Its Lease ends 15 seconds after a
+// crash.
 const stopLimit = 30 * time.Second
 
 // checkOperator refuses while an operator runs. An object is created before its status is written, and in between the
