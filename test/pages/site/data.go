@@ -130,7 +130,11 @@ func manifests() []client.Object {
 	assistant.Spec.Subject = v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "assistant"}
 	assistant.Spec.DisplayName = "Support assistant"
 	assistant.Spec.Roles = []v1alpha1.RoleName{"ai-team"}
-	assistant.Spec.Budgets = []v1alpha1.Budget{{Name: "daily", USD: "12.50", Period: v1alpha1.BudgetDay}}
+	assistant.Spec.Budgets = []v1alpha1.Budget{
+		{Name: "daily", USD: "12.50", Period: v1alpha1.BudgetDay},
+		// It is used up at any time of the day, so that every page is also looked at with its longest state.
+		{Name: "trial", USD: "0.01", Period: v1alpha1.BudgetMonth},
+	}
 	return []client.Object{role, user, assistant}
 }
 
