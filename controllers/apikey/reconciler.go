@@ -30,7 +30,7 @@ type Reconciler struct {
 	Issuer *issuer.Issuer
 	// System is the namespace of AdminUsers.
 	System string
-	// Limits are those of the instance. Nil: there are none.
+	// Limits holds MAX_TTL and DEFAULT_TTL of the instance. If it is nil, neither applies.
 	Limits *Limits
 	// RuntimeCache has ConfigMap keywright-runtime. SetupWithManager sets Limits from it, if it is not nil.
 	RuntimeCache cache.Cache

@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// OwnKey describes the client's key. Times are as the server sent them (RFC 3339), and nil if there are none.
+// OwnKey describes the client's key. Times are in RFC 3339, as the server sent them; an absent one is nil.
 type OwnKey struct {
 	// Kind is APIKey, AdminUser or Bootstrap. The bootstrap key has no ID and no Object.
 	Kind        string  `json:"kind"`

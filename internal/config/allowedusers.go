@@ -46,17 +46,17 @@ func (s *Settings) Doubtful(isKnown func(name string) bool) (problems []string) 
 // documents.
 func parseAllowedUsers(s *Settings, value string) string {
 	var listed []string
-	for i, entry := range strings.Split(value, ",") {
-		entry = strings.TrimSpace(unquote(entry))
-		if entry == "" {
-			continue
-		}
+	problem := eachEntry(value, func(number int, entry string) string {
 		if problem := checkListed(entry); problem != "" {
-			return fmt.Sprintf("entry %d %s", i+1, problem)
+			return problem
 		}
 		folded := username.Fold(entry)
 		listed = append(listed, folded)
-		s.Listed = append(s.Listed, Listed{Entry: i + 1, Name: folded})
+		s.Listed = append(s.Listed, Listed{Entry: number, Name: folded})
+		return ""
+	})
+	if problem != "" {
+		return problem
 	}
 	slices.Sort(listed)
 	listed = slices.Compact(listed)

@@ -12,16 +12,13 @@ import (
 // leaves out the default, so that equal sets give equal documents.
 func parseCredentials(s *Settings, value string) string {
 	var forms credential.Forms
-	for i, entry := range strings.Split(value, ",") {
-		entry = strings.TrimSpace(unquote(entry))
-		if entry == "" {
-			continue
-		}
+	problem := eachEntry(value, func(_ int, entry string) string {
 		form, problem := parseForm(entry)
-		if problem != "" {
-			return fmt.Sprintf("entry %d %s", i+1, problem)
-		}
 		forms |= form
+		return problem
+	})
+	if problem != "" {
+		return problem
 	}
 	s.Service.Credentials = nil
 	if forms != 0 && forms != credential.Compatible {

@@ -18,16 +18,13 @@ const maxProxies = 256
 // documents.
 func parseTrustedProxies(s *Settings, value string) string {
 	var networks []netip.Prefix
-	for i, entry := range strings.Split(value, ",") {
-		entry = strings.TrimSpace(unquote(entry))
-		if entry == "" {
-			continue
-		}
+	problem := eachEntry(value, func(_ int, entry string) string {
 		network, problem := parseNetwork(entry)
-		if problem != "" {
-			return fmt.Sprintf("entry %d %s", i+1, problem)
-		}
 		networks = append(networks, network)
+		return problem
+	})
+	if problem != "" {
+		return problem
 	}
 	slices.SortFunc(networks, func(a, b netip.Prefix) int {
 		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"time"
@@ -124,5 +125,20 @@ func parseStaleAfter(s *Settings, value string) string {
 		return "is under 5s; 0 means never"
 	}
 	s.Service.StaleAfter = age
+	return ""
+}
+
+// eachEntry calls read with each entry of a list that is separated by commas, and returns the first problem with the
+// number of its entry. Numbers begin with 1. Empty entries have a number, and are not read.
+func eachEntry(value string, read func(number int, entry string) (problem string)) string {
+	for i, entry := range strings.Split(value, ",") {
+		entry = strings.TrimSpace(unquote(entry))
+		if entry == "" {
+			continue
+		}
+		if problem := read(i+1, entry); problem != "" {
+			return fmt.Sprintf("entry %d %s", i+1, problem)
+		}
+	}
 	return ""
 }

@@ -64,7 +64,7 @@ func NotReady() *Error {
 // InvalidField returns the Error for a field of the input.
 func InvalidField(field, text string) *Error { return &Error{Kind: Invalid, Field: field, Text: text} }
 
-// Faults returns the faults of an input as one Error, the first of them with the others, or nil if there are none.
+// Faults returns the first fault of an input, which holds the other ones. Without a fault it returns nil.
 func Faults(all []*Error) error {
 	if len(all) == 0 {
 		return nil

@@ -29,11 +29,9 @@ var removals = func() (all [credential.All + 1][]string) {
 	for forms := range all {
 		var names []string
 		for _, known := range gate.KnownHeaders() {
-			switch known.Use {
-			case gate.HeaderCredential, gate.HeaderDescription, gate.HeaderMethodOverride:
-				if known.Use == gate.HeaderMethodOverride || !known.IsForApp(credential.Forms(forms)) {
-					names = append(names, strings.ToLower(known.Name))
-				}
+			isOurs := known.Use == gate.HeaderCredential && !known.IsForApp(credential.Forms(forms))
+			if isOurs || known.Use == gate.HeaderDescription || known.Use == gate.HeaderMethodOverride {
+				names = append(names, strings.ToLower(known.Name))
 			}
 		}
 		all[forms] = []string{strings.Join(names, ",")}
