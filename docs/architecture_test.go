@@ -72,6 +72,8 @@ func folderOfNode(node string) string {
 	switch {
 	case node == "api", node == "controllers":
 		return node
+	case node == "crd":
+		return "config/crd"
 	case strings.HasPrefix(node, "cmd_"):
 		return "cmd/" + strings.TrimPrefix(node, "cmd_")
 	}
@@ -81,7 +83,7 @@ func folderOfNode(node string) string {
 // folderOf returns the folder of the drawing that a package belongs to.
 func folderOf(pkg string) string {
 	parts := strings.Split(pkg, "/")
-	if parts[0] == "internal" || parts[0] == "cmd" {
+	if parts[0] == "internal" || parts[0] == "cmd" || parts[0] == "config" {
 		return strings.Join(parts[:2], "/")
 	}
 	return parts[0]

@@ -144,8 +144,8 @@ var _ = Describe("kubectl keywright doctor", Ordered, ContinueOnFailure, func() 
 		isHealthy(ctx)
 		findings, _ := healthy.run(ctx)
 		for _, check := range []string{
-			"you", "kinds", "policies", "rights", "pods", "pepper", "configuration", "operator", "servers", "server", "clock",
-			"versions", "keys",
+			"you", "kinds", "fields", "policies", "rights", "pods", "pepper", "configuration", "operator", "servers", "server",
+			"clock", "versions", "keys",
 		} {
 			Expect(of(findings, check)).NotTo(BeEmpty(), check)
 		}

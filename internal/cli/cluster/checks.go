@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"slices"
-	"strings"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -44,28 +43,6 @@ func (d *doctor) checkYou(ctx context.Context) []finding {
 		return ok("you may read APIKeys in namespace %s, and not change them", namespace)
 	}
 	return ok("you may read and change APIKeys in namespace %s", namespace)
-}
-
-func (d *doctor) checkKinds(ctx context.Context) []finding {
-	var missing []string
-	for kind, list := range map[string]client.ObjectList{
-		"AdminUser": &v1alpha1.AdminUserList{}, "APIKey": &v1alpha1.APIKeyList{},
-		"AccessRole": &v1alpha1.AccessRoleList{}, "AccessRoleBinding": &v1alpha1.AccessRoleBindingList{},
-	} {
-		// The answer to a list of a namespace is enough, and needs fewer rights.
-		switch err := d.List(ctx, list, client.InNamespace(d.systemNamespace), client.Limit(1)); {
-		case meta.IsNoMatchError(err), apierrors.IsNotFound(err):
-			missing = append(missing, kind)
-		case err != nil:
-			return unknown(err)
-		}
-	}
-	if len(missing) > 0 {
-		slices.Sort(missing)
-		const remedy = "kubectl apply --server-side -k config/crd"
-		return []finding{wrong(remedy, "not installed: %s", strings.Join(missing, ", "))}
-	}
-	return ok("AdminUser, APIKey, AccessRole and AccessRoleBinding are installed")
 }
 
 func (d *doctor) checkPolicies(ctx context.Context) []finding {

@@ -19,7 +19,9 @@ import (
 
 // States of findings.
 const (
-	stateOK      = "ok"
+	stateOK = "ok"
+	// stateWarning is for what is in order for a while, such as during an upgrade.
+	stateWarning = "warning"
 	stateWrong   = "wrong"
 	stateUnknown = "unknown"
 )
@@ -57,6 +59,7 @@ var checks = []struct {
 }{
 	{"you", (*doctor).checkYou},
 	{"kinds", (*doctor).checkKinds},
+	{"fields", (*doctor).checkFields},
 	{"policies", (*doctor).checkPolicies},
 	{"rights", (*doctor).checkRights},
 	{"pods", (*doctor).checkPods},
@@ -85,11 +88,15 @@ func (p *Plugin) doctorCommand() *cobra.Command {
 	var server string
 	c := &cobra.Command{
 		Use:   "doctor",
-		Short: "Check an installation: kinds, policies, rights, Pods, pepper, servers, database, clocks, versions.",
-		Long: `Check an installation: kinds, policies, rights, Pods, pepper, servers, database, clocks, versions.
+		Short: "Check an installation: kinds, fields, policies, rights, Pods, pepper, servers, database, clocks, versions.",
+		Long: `Check an installation: kinds, fields, policies, rights, Pods, pepper, servers, database, clocks, versions.
 
-Each finding has its remedy. Exit code 1 if something is wrong. What your account may
-not read is reported as unknown.
+Each finding has its remedy. Exit code 1 if something is wrong. A warning is for what
+is in order for a while, such as CRDs of the version before during an upgrade. What your
+account may not read is reported as unknown.
+
+The fields of the CRDs are compared with those that this program knows: run the version
+of the operator.
 
 What only a server knows, such as the state of its database, it is asked for: at the
 address of --keywright-server or $KEYWRIGHT_SERVER, without a key, or else through the
