@@ -194,16 +194,12 @@ func lastLine(log string) string {
 func (d *doctor) lastWarning(ctx context.Context, pod *corev1.Pod) string {
 	runs := slices.ContainsFunc(pod.Status.ContainerStatuses,
 		func(status corev1.ContainerStatus) bool { return status.State.Running != nil })
-	list := &corev1.EventList{}
-	err := d.List(ctx, list, client.InNamespace(pod.Namespace))
-	if err != nil {
-		return ""
-	}
+	warnings := d.warningsOnPods(ctx)
 	var last *corev1.Event
-	for i := range list.Items {
-		e := &list.Items[i]
+	for i := range warnings {
+		e := &warnings[i]
 		ofProgram := strings.HasPrefix(cmp.Or(e.ReportingController, e.Source.Component), "keywright")
-		if e.Type != corev1.EventTypeWarning || e.InvolvedObject.UID != pod.UID || runs && !ofProgram {
+		if e.InvolvedObject.UID != pod.UID || runs && !ofProgram {
 			continue
 		}
 		if last == nil || happened(e).After(happened(last).Time) {
@@ -214,6 +210,19 @@ func (d *doctor) lastWarning(ctx context.Context, pod *corev1.Pod) string {
 		return ""
 	}
 	return last.Reason + ": " + last.Message
+}
+
+// warningsOnPods returns the Warning events on Pods of the system namespace. They are read once: there may be many, and
+// many Pods that are not ready.
+func (d *doctor) warningsOnPods(ctx context.Context) []corev1.Event {
+	if d.warnings == nil {
+		list := &corev1.EventList{}
+		// What the person may not read is left out: the description of the Pod has the rest.
+		_ = d.List(ctx, list, client.InNamespace(d.systemNamespace),
+			client.MatchingFields{"type": corev1.EventTypeWarning, "involvedObject.kind": "Pod"})
+		d.warnings = &list.Items
+	}
+	return *d.warnings
 }
 
 // happened returns when an event was last reported: old and new clients fill different fields.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -82,6 +83,8 @@ type doctor struct {
 	skew time.Duration
 	// server is the server of Keywright to be asked directly, or nil.
 	server *apiclient.Client
+	// warnings is what warningsOnPods has read, or nil.
+	warnings *[]corev1.Event
 }
 
 func (p *Plugin) doctorCommand() *cobra.Command {
