@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -23,6 +24,14 @@ var _ = Describe("Installed by kustomize, with SQLite", Ordered, func() {
 			rolledOut(ctx, stack.Namespace, programs...)
 		})
 		report("rollout with SQLite", "%d calls, refused: %v", total, refused)
+		Expect(refused).NotTo(Or(HaveKey("401"), HaveKey("403")))
+	})
+
+	It("refuses calls until the killed server is back, and never a valid key", func(ctx SpecContext) {
+		begun := time.Now()
+		total, refused := duringWhich(ctx, func() { kill(ctx, "server", 0) })
+		report("SIGKILL of the server with SQLite", "%d calls in %.0f s, refused: %v",
+			total, time.Since(begun).Seconds(), refused)
 		Expect(refused).NotTo(Or(HaveKey("401"), HaveKey("403")))
 	})
 

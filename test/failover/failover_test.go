@@ -36,7 +36,7 @@ const (
 )
 
 var _ = Describe("The leader of two operators", func() {
-	It("is killed, and no key of 1,000 is lost or issued twice", func(ctx SpecContext) {
+	It("is killed, and no key of 1,000 is lost or issued twice, and all can be deleted at once", func(ctx SpecContext) {
 		s := kit.Stack(ctx, stack.Options{Operators: 2, OperatorArgs: []string{"--leader-elect"}})
 		namespace := kit.Namespace(ctx, s.ControlPlane, "failover-")
 		seen := follow(ctx, s, namespace)
@@ -67,6 +67,17 @@ var _ = Describe("The leader of two operators", func() {
 		}).WithTimeout(patience).Should(Succeed())
 		for name, key := range seen.all() {
 			Expect(ask(ctx, s, key)).To(Equal(http.StatusOK), name)
+		}
+
+		By("deleting all of them as docs/operations.md says")
+		begun := time.Now()
+		_, err := s.Kubectl(ctx, "delete", "apikeys", "--all", "-n", namespace, "--wait=false")
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(s.Kubectl).WithArguments(ctx, "get", "apikeys,secrets", "-n", namespace).WithTimeout(patience).
+			Should(BeEmpty())
+		AddReportEntry("time until all objects and Secrets were gone", time.Since(begun).Round(time.Second))
+		for name, key := range seen.all() {
+			Eventually(ctx, func() (int, error) { return ask(ctx, s, key) }).Should(Equal(http.StatusUnauthorized), name)
 		}
 	}, kit.StartTimeout)
 })
