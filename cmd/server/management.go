@@ -20,6 +20,7 @@ import (
 	"keywright.dev/keywright/internal/manage/audit"
 	"keywright.dev/keywright/internal/manage/auditlog"
 	"keywright.dev/keywright/internal/manage/claims"
+	"keywright.dev/keywright/internal/manage/idempotency"
 	"keywright.dev/keywright/internal/manage/instance"
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/internal/manage/login"
@@ -178,6 +179,7 @@ type managementServices struct {
 
 func newManagementServices(p managementParts) *managementServices {
 	db := p.database
+	creations := &idempotency.Creations{Store: db.db.Creations(), Now: time.Now}
 	s := &managementServices{
 		managementParts: p,
 		trail:           auditlog.New(p.gate, db.db.Audit()),
@@ -186,17 +188,19 @@ func newManagementServices(p managementParts) *managementServices {
 		}),
 		users: users.New(users.Config{
 			Gate: p.gate, Verifier: p.verifier, Store: p.store, Seen: db.db.SeenUsers(), Uses: db.db.LastUses(),
-			Sessions: db.sessions, Trail: db.trail, Entries: db.db.Audit(), Turns: db.db, Now: time.Now, Log: p.log,
+			Sessions: db.sessions, Trail: db.trail, Entries: db.db.Audit(), Turns: db.db, Creations: creations,
+			Now: time.Now, Log: p.log,
 		}),
 		keys: apikeys.New(apikeys.Config{
 			Gate: p.gate, Verifier: p.verifier, Store: p.store, Uses: db.db.LastUses(), Trail: db.trail,
-			Entries: db.db.Audit(), Account: p.config.Account, Actions: p.config.Actions, Now: time.Now, Log: p.log,
+			Entries: db.db.Audit(), Creations: creations, Account: p.config.Account, Actions: p.config.Actions,
+			Now: time.Now, Log: p.log,
 		}),
 	}
 	s.own = ownkey.New(ownkey.Config{Keys: s.keys, Users: s.users, Uses: db.db.LastUses(), Now: time.Now})
 	s.claims = claims.New(claims.Config{
 		Gate: p.gate, Verifier: p.verifier, Users: s.users, Keys: s.keys, Store: db.db.Claims(), Objects: p.store,
-		Throttle: loginthrottle.New(), Trail: db.trail, Now: time.Now, Log: p.log,
+		Creations: creations, Throttle: loginthrottle.New(), Trail: db.trail, Now: time.Now, Log: p.log,
 	})
 	return s
 }

@@ -61,7 +61,8 @@ func (c *Client) Claims(ctx context.Context) ([]Claim, error) {
 // CreateClaim creates an admin or an API key without a key, and the link that issues the key.
 func (c *Client) CreateClaim(ctx context.Context, wanted *WantedClaim) (*NewClaim, error) {
 	made := &NewClaim{}
-	err := c.call(ctx, &Request{Method: http.MethodPost, Path: claimsPath, Body: wanted}, made)
+	r := &Request{Method: http.MethodPost, Path: claimsPath, Body: wanted, Header: once()}
+	err := c.call(ctx, r, made)
 	made.URL = c.URL.String() + made.Path
 	return made, err
 }

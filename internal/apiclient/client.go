@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -66,6 +67,11 @@ func ParseURL(text string) (*url.URL, error) {
 	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
 	return u, nil
 }
+
+// once returns the header of a request that creates something, for one call. The request may be repeated without
+// creating anything twice: by the client, if the server or a proxy asks for that, and by net/http, if a connection
+// breaks.
+func once() http.Header { return http.Header{"Idempotency-Key": {rand.Text()}} }
 
 // Request is one call.
 type Request struct {

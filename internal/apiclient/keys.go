@@ -161,7 +161,7 @@ func (c *Client) CreateKey(ctx context.Context, subject string, fields KeyFields
 	if err != nil {
 		return nil, err
 	}
-	return keyed[Key](ctx, c, &Request{Method: http.MethodPost, Path: path, Body: fields})
+	return keyed[Key](ctx, c, &Request{Method: http.MethodPost, Path: path, Body: fields, Header: once()})
 }
 
 // ChangeKey changes the given fields of a key.

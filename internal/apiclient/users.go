@@ -69,7 +69,7 @@ func (c *Client) Users(ctx context.Context) ([]User, error) {
 func (c *Client) CreateUser(ctx context.Context, username string) (*NewUser, error) {
 	made := &NewUser{}
 	body := map[string]string{"username": username}
-	return made, c.call(ctx, &Request{Method: http.MethodPost, Path: usersPath, Body: body}, made)
+	return made, c.call(ctx, &Request{Method: http.MethodPost, Path: usersPath, Body: body, Header: once()}, made)
 }
 
 // DeleteUser deletes an admin; with forget also a plain or seen user.

@@ -70,7 +70,7 @@ func (d *DB) Purge(ctx context.Context, now time.Time) error {
 
 // Bound sets the largest numbers of rows.
 func (d *DB) Bound(sessions, uses int) {
-	d.bounds = bounds{sessions, uses, uses, uses, uses, uses, uses}
+	d.bounds = bounds{sessions, uses, uses, uses, uses, uses, uses, uses}
 }
 
 // Measure measures the sizes of the tables, as Run does regularly.

@@ -8,6 +8,7 @@ import (
 
 	"keywright.dev/keywright/internal/manage/audit"
 	"keywright.dev/keywright/internal/manage/claims/link"
+	"keywright.dev/keywright/internal/manage/idempotency/creation"
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/internal/manage/revokedkeys"
 	"keywright.dev/keywright/internal/manage/usage"
@@ -39,11 +40,13 @@ type bounds struct {
 	rollups, counters int
 	// claims are the claim links that have ended. Package link bounds those that are open.
 	claims int
+	// creations are those with an idempotency key.
+	creations int
 }
 
 var defaultBounds = bounds{
 	sessions: 100_000, uses: 500_000, addressUses: 500_000, revoked: revokedkeys.MaxKeys, rollups: 20_000_000,
-	counters: 5_000_000, claims: link.MaxEnded,
+	counters: 5_000_000, claims: link.MaxEnded, creations: creation.MaxRecords,
 }
 
 // Why rows were removed.
@@ -77,6 +80,10 @@ func (d *DB) oldestFirst() []table {
 		{
 			name: "key_uses", key: "uid, day, address", order: "last_at", age: "last_at",
 			retention: lastuse.Days * 24 * time.Hour, most: d.bounds.addressUses,
+		},
+		{
+			name: "creations", key: "key_digest", order: "created_at", age: "created_at", retention: creation.Window,
+			most: d.bounds.creations,
 		},
 		{name: "revoked_keys", key: "number", order: "number", age: "revoked_at", most: d.bounds.revoked},
 		// Save bounds the seen users by a rule of its own.

@@ -14,6 +14,7 @@ import (
 
 	"keywright.dev/keywright/internal/database"
 	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/manage/idempotency/creation"
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/internal/manage/seenusers"
 	"keywright.dev/keywright/internal/manage/usage"
@@ -88,6 +89,17 @@ func growingTables() map[string]growing {
 					uses = append(uses, addressUse(fmt.Sprint("uid-", from+i), "192.0.2.1", at(from+i).Sub(noon)))
 				}
 				must(t, d.LastUses().SaveAddressUses(t.Context(), uses))
+			},
+		},
+		"creations": {
+			stays: 24 * time.Hour, most: fewRows, first: "SELECT id FROM creations WHERE id = 'uid-0'",
+			add: func(t *testing.T, d *database.DB, from, n int) {
+				t.Helper()
+				for i := range n {
+					id := fmt.Sprint("uid-", from+i)
+					_, err := d.Creations().Keep(t.Context(), creation.DigestOf("User/alice", id), id, at(from+i), noon)
+					must(t, err)
+				}
 			},
 		},
 		// The first seen user has returned.

@@ -10,7 +10,7 @@ import (
 
 // growing are the tables that grow. Those of token usage are counted by purgeUsage.
 var growing = []string{
-	"audit", "claims", "key_uses", "last_uses", "revoked_keys", "seen_users", "sessions",
+	"audit", "claims", "creations", "key_uses", "last_uses", "revoked_keys", "seen_users", "sessions",
 	"usage_counters", "usage_days", "usage_jobs", "usage_records", "usage_rollups", "usage_series", "usage_tags",
 }
 

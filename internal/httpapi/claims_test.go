@@ -196,7 +196,7 @@ func TestClaims_IdempotencyKey(t *testing.T) {
 		status     int
 	}{
 		{"7f3a", `"token":`, http.StatusOK},
-		{"7f3a", "its claim link was shown then. Withdraw that link if it was lost", http.StatusConflict},
+		{"7f3a", "If that was lost, rotate the key or withdraw the link", http.StatusConflict},
 		{"other", `"token":`, http.StatusOK},
 		{strings.Repeat("x", 300), "Idempotency-Key: must be 1-255 visible ASCII characters", http.StatusBadRequest},
 		{"", "given once", http.StatusBadRequest},

@@ -8,6 +8,7 @@ import (
 	"keywright.dev/keywright/internal/auth/access"
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/manage"
+	"keywright.dev/keywright/internal/manage/idempotency"
 )
 
 // Database reports whether management can use the database.
@@ -61,6 +62,11 @@ func (c *Call) Manager() manage.Caller {
 // May reports whether the caller may do the action on every resource.
 func (c *Call) May(action string) bool {
 	return c.Gate.May(&c.Caller, access.Request{Action: action, Resource: access.Any})
+}
+
+// IdempotencyKey returns the idempotency key of a request that creates something, or "". The use case checks its form.
+func (c *Call) IdempotencyKey() (string, error) {
+	return idempotency.Read(c.R.Header.Values(idempotency.Header))
 }
 
 // RefuseUnavailable replies that the server can't do this now, with the reason if the database is down.

@@ -79,17 +79,17 @@ func newEnvWith(f *fakeobjects.Fixture, trail manage.Trail) *env {
 	apiKeys := apikeys.New(apikeys.Config{
 		Gate: f.Gate, Verifier: f.Verifier, Store: f.Store, Uses: f.Uses, Trail: trail,
 		Account: func() string { return "default" }, Actions: func() []string { return nil },
-		Now: f.Time, Log: f.Logger(),
+		Creations: f.Creations, Now: f.Time, Log: f.Logger(),
 	})
 	everyone := users.New(users.Config{
 		Gate: f.Gate, Verifier: f.Verifier, Store: f.Store, Seen: database{}, Uses: f.Uses, Sessions: database{},
-		Trail: trail, Turns: database{}, Now: f.Time, Log: f.Logger(),
+		Trail: trail, Turns: database{}, Creations: f.Creations, Now: f.Time, Log: f.Logger(),
 	})
 	own := ownkey.New(ownkey.Config{Keys: apiKeys, Users: everyone, Uses: f.Uses, Now: f.Time})
 	links := &fakeobjects.Links{}
 	handOvers := claims.New(claims.Config{
 		Gate: f.Gate, Verifier: f.Verifier, Users: everyone, Keys: apiKeys, Store: links, Objects: f.Store,
-		Throttle: loginthrottle.New(), Trail: trail, Now: f.Time, Log: f.Logger(),
+		Throttle: loginthrottle.New(), Trail: trail, Creations: f.Creations, Now: f.Time, Log: f.Logger(),
 	})
 	mux := http.NewServeMux()
 	guard := &httpapi.Guard{Gate: f.Gate, Sessions: database{}, Database: database{}, Log: f.Logger()}

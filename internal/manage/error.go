@@ -41,6 +41,8 @@ type Error struct {
 	Field string
 	// Text is for the caller. It never holds a key.
 	Text string
+	// ID is the id of what was created already, in a Conflict of creations with an idempotency key. It may be empty.
+	ID string
 	// Right is the right that a Forbidden caller lacks: apikeys.read. It is empty where no single right would do.
 	Right string
 	// RetryAfter is when a Busy caller may try again, if that is known.

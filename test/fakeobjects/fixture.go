@@ -20,6 +20,7 @@ import (
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/key/pepper"
 	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/manage/idempotency"
 	"keywright.dev/keywright/internal/manage/lastuse"
 	"keywright.dev/keywright/test/kit"
 )
@@ -43,6 +44,9 @@ type Fixture struct {
 	Log      *kit.Log
 	Trail    *Trail
 	Uses     *Uses
+	// Creations are those with an idempotency key, and Made is their store.
+	Creations *idempotency.Creations
+	Made      *Creations
 
 	mu  sync.Mutex
 	now time.Time
@@ -51,7 +55,11 @@ type Fixture struct {
 // NewFixture returns a Fixture with an empty configuration.
 func NewFixture(tb testing.TB) *Fixture {
 	tb.Helper()
-	f := &Fixture{Log: &kit.Log{}, Trail: &Trail{}, Uses: &Uses{}, now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
+	f := &Fixture{
+		Log: &kit.Log{}, Trail: &Trail{}, Uses: &Uses{}, Made: &Creations{},
+		now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
+	}
+	f.Creations = &idempotency.Creations{Store: f.Made, Now: f.Time}
 	f.Store = New(f.Time)
 	f.Verifier = verify.NewVerifier(f.Index, f.Format, f.Ring)
 	f.Gate = gate.New(gate.Config{

@@ -46,8 +46,9 @@ type Store struct {
 	mu      sync.Mutex
 	objects []objects.Object
 	roles   []v1alpha1.AccessRole
-	users   int // created AdminUsers
-	keys    int // created APIKeys
+	users   int            // created AdminUsers
+	keys    int            // created APIKeys
+	named   map[string]int // created APIKeys by name
 	writes  []string
 	events  []Event
 }
@@ -170,6 +171,14 @@ func (s *Store) completeKey(k *v1alpha1.APIKey) {
 		k.Name = fmt.Sprintf("key-%05d", s.keys)
 	}
 	k.UID = types.UID("uid-of-" + k.Name)
+	if s.named == nil {
+		s.named = map[string]int{}
+	}
+	s.named[k.Name]++
+	if s.named[k.Name] > 1 {
+		// Another object has had the name.
+		k.UID += types.UID(fmt.Sprintf("-%d", s.named[k.Name]))
+	}
 	k.CreationTimestamp = metav1.NewTime(s.Now().Truncate(time.Second))
 }
 

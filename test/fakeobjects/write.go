@@ -257,6 +257,19 @@ func (s *Store) Delete(_ context.Context, o objects.Object) error {
 	return nil
 }
 
+// Discard removes an object, unless the call is made to fail.
+func (s *Store) Discard(_ context.Context, o objects.Object) {
+	if s.fail("Discard") != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.remove(o) {
+		s.Index.Delete(idOf(o))
+		s.written("discard", o)
+	}
+}
+
 func (s *Store) written(verb string, o objects.Object) {
 	s.writes = append(s.writes, verb+" "+nameOf(o))
 }

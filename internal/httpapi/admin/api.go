@@ -23,10 +23,12 @@ const adminOnly = "Admin access required"
 
 type problem struct {
 	Detail string `json:"detail"`
+	// ID is the id of what was created already with the idempotency key of the request.
+	ID string `json:"id,omitempty"`
 }
 
 func refuse(w http.ResponseWriter, _ *http.Request, status int, detail string) {
-	httpapi.WriteJSON(w, status, problem{detail})
+	httpapi.WriteJSON(w, status, problem{Detail: detail})
 }
 
 // unmatched hides from a caller without any right which paths exist below /api/admin.
@@ -72,7 +74,7 @@ func fail(c *httpapi.Call, err error) {
 		refuseBody(c, body)
 	case errors.As(err, &refusal) && refusal.Kind != manage.Failed && refusal.Kind != manage.Unavailable:
 		httpapi.SetRetryAfter(c.W.Header(), refusal)
-		c.Refuse(httpapi.Status(refusal.Kind), refusal.Error())
+		httpapi.WriteJSON(c.W, httpapi.Status(refusal.Kind), problem{Detail: refusal.Error(), ID: refusal.ID})
 	default:
 		unavailable(c, err)
 	}

@@ -84,7 +84,7 @@ type wantedClaim struct {
 
 func (h *claimRoutes) create(c *httpapi.Call) {
 	created, err := h.Create(c.R.Context(), c.Manager(), func() (*claims.Wanted, error) {
-		once, err := keys.Once(c)
+		once, err := c.IdempotencyKey()
 		if err != nil {
 			return nil, err
 		}
@@ -93,9 +93,8 @@ func (h *claimRoutes) create(c *httpapi.Call) {
 			return nil, err
 		}
 		wanted, err := body.wanted()
-		// The name of a user is taken once anyway.
-		if err == nil && wanted.Key != nil {
-			wanted.Key.Once = once
+		if err == nil {
+			wanted.Once = once
 		}
 		return wanted, err
 	})

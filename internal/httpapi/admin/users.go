@@ -75,12 +75,16 @@ func (h *userRoutes) list(c *httpapi.Call) {
 }
 
 func (h *userRoutes) create(c *httpapi.Call) {
-	issued, err := h.Service.Create(c.R.Context(), c.Manager(), func() (string, error) {
+	issued, err := h.Service.Create(c.R.Context(), c.Manager(), func() (users.Wanted, error) {
+		once, err := c.IdempotencyKey()
+		if err != nil {
+			return users.Wanted{}, err
+		}
 		var body struct {
 			Username string `json:"username"`
 		}
-		err := read(c, &body)
-		return body.Username, err
+		err = read(c, &body)
+		return users.Wanted{Username: body.Username, Once: once}, err
 	})
 	if err != nil {
 		fail(c, err)

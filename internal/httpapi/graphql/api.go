@@ -14,6 +14,7 @@ import (
 	"keywright.dev/keywright/internal/httpapi"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
+	"keywright.dev/keywright/internal/manage/idempotency"
 )
 
 // API is what /graphql replies besides answers to queries.
@@ -49,7 +50,15 @@ func (e *engine) serve(c *httpapi.Call) {
 		c.Refuse(http.StatusUnauthorized, "invalid token")
 		return
 	}
-	response, understood := e.answer(c.R.Context(), c.Manager(), q)
+	once, err := c.IdempotencyKey()
+	if err == nil {
+		err = idempotency.CheckKey(once)
+	}
+	if err != nil {
+		c.Refuse(http.StatusBadRequest, err.Error())
+		return
+	}
+	response, understood := e.answer(c.R.Context(), c.Manager(), q, once)
 	reply(c.W, c.R, status(c.R, understood), response)
 }
 

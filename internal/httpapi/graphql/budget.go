@@ -17,6 +17,8 @@ import (
 // budget counts what a query would cost.
 type budget struct {
 	roots, fields atomic.Int64
+	// creations are the tokens that it would create.
+	creations atomic.Int64
 	// stop ends the dry run.
 	stop context.CancelFunc
 }
@@ -102,8 +104,11 @@ func (dryRun) Get(context.Context, manage.Caller, v1alpha1.Subject, string) (*ap
 }
 
 func (dryRun) Create(
-	context.Context, manage.Caller, v1alpha1.Subject, manage.Read[*apikeys.Wanted],
+	ctx context.Context, _ manage.Caller, _ v1alpha1.Subject, _ manage.Read[*apikeys.Wanted],
 ) (*apikeys.Issued, error) {
+	if b, _ := ctx.Value(budgetKey{}).(*budget); b != nil {
+		b.creations.Add(1)
+	}
 	return &apikeys.Issued{}, nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"keywright.dev/keywright/internal/key/keylog"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/manage/idempotency"
 )
 
 //go:embed schema.graphql
@@ -40,11 +41,12 @@ func (e *engine) parse(r *root, more ...graphql.SchemaOpt) *graphql.Schema {
 		graphql.PanicHandler(e), graphql.Logger(log.LoggerFunc(e.logPanic)))...)
 }
 
-// answer runs a query. understood reports whether the query was valid.
+// answer runs a query. once is the idempotency key of the token that it creates, and may be empty. understood reports
+// whether the query was valid.
 func (e *engine) answer(
-	ctx context.Context, caller manage.Caller, q *query,
+	ctx context.Context, caller manage.Caller, q *query, once string,
 ) (response *graphql.Response, understood bool) {
-	ctx, execution := withExecution(ctx, caller)
+	ctx, execution := withExecution(ctx, caller, once)
 	if problems := e.check(ctx, q); len(problems) > 0 {
 		return &graphql.Response{Errors: problems}, false
 	}
@@ -65,6 +67,9 @@ func (e *engine) check(ctx context.Context, q *query) (problems []*qerrors.Query
 	response := e.dry.Exec(ctx, q.Query, q.OperationName, q.Variables)
 	if excess := budget.exceeded(); excess != "" {
 		return oneError(httpapi.CodeBadRequest, excess)
+	}
+	if executionOf(ctx).once != "" && budget.creations.Load() > 1 {
+		return oneError(httpapi.CodeBadRequest, idempotency.Header+": a request with it may create one token only.")
 	}
 	return queryErrors(response.Errors)
 }

@@ -27,6 +27,8 @@ func oneError(code int, text string) []*qerrors.QueryError {
 type fieldError struct {
 	code        int
 	field, text string
+	// id is of what was created already with the idempotency key of the request. It may be empty.
+	id string
 }
 
 func (f *fieldError) Error() string {
@@ -42,6 +44,9 @@ func (f *fieldError) Extensions() map[string]any {
 	if f.field != "" {
 		extensions["field"] = f.field
 	}
+	if f.id != "" {
+		extensions["id"] = f.id
+	}
 	return extensions
 }
 
@@ -55,7 +60,9 @@ func (r *root) fail(ctx context.Context, err error) error {
 		r.log.ErrorContext(ctx, "A request about keys failed", "error", err)
 		return &fieldError{code: httpapi.CodeInternal, text: internalError}
 	}
-	return &fieldError{code: httpapi.Code(httpapi.Status(e.Kind)), field: fieldNames.Replace(e.Field), text: e.Text}
+	return &fieldError{
+		code: httpapi.Code(httpapi.Status(e.Kind)), field: fieldNames.Replace(e.Field), text: e.Text, id: e.ID,
+	}
 }
 
 // maxErrors bounds the errors that are reported about one query.

@@ -68,7 +68,7 @@ func (r *root) IntegrationInstanceTokens(ctx context.Context, args struct {
 // service that the integration reports to decides by its subject.
 func (r *root) CreateIntegrationInstanceToken(ctx context.Context, args struct{ ID text }) (*integrationToken, error) {
 	id := string(args.ID)
-	issued, err := r.keys.Create(ctx, executionOf(ctx).caller, integration(id), func() (*apikeys.Wanted, error) {
+	issued, err := r.createKey(ctx, integration(id), func() (*apikeys.Wanted, error) {
 		return &apikeys.Wanted{Name: id}, checkID(id)
 	})
 	if err != nil {

@@ -51,17 +51,19 @@ func read(w http.ResponseWriter, r *http.Request) (*query, *badRequest) {
 	return &q, nil
 }
 
-// execution is one query while it runs: its caller, and the size of the policies in its reply so far.
+// execution is one query while it runs: its caller, its idempotency key, and the size of the policies in its reply so
+// far.
 type execution struct {
 	caller   manage.Caller
+	once     string
 	policies atomic.Int64
 	isCut    atomic.Bool
 }
 
 type executionKey struct{}
 
-func withExecution(ctx context.Context, caller manage.Caller) (context.Context, *execution) {
-	e := &execution{caller: caller}
+func withExecution(ctx context.Context, caller manage.Caller, once string) (context.Context, *execution) {
+	e := &execution{caller: caller, once: once}
 	return context.WithValue(ctx, executionKey{}, e), e
 }
 

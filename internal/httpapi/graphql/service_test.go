@@ -32,7 +32,7 @@ func newServiceEnv(t *testing.T) (*env, *fakeobjects.Fixture) {
 		give("apikeys.read", "apikeys.write"),
 	)
 	service := apikeys.New(apikeys.Config{
-		Gate: p.Gate, Verifier: p.Verifier, Store: p.Store, Uses: p.Uses, Trail: p.Trail,
+		Gate: p.Gate, Verifier: p.Verifier, Store: p.Store, Uses: p.Uses, Trail: p.Trail, Creations: p.Creations,
 		Account: func() string { return "instance" }, Actions: func() []string { return nil }, Now: p.Time, Log: p.Logger(),
 	})
 	e := &env{backing: &backing{}, log: p.Log}

@@ -111,11 +111,26 @@ func (r *root) CreateCurrentUserToken(ctx context.Context, args struct{ Input us
 func (r *root) create(
 	ctx context.Context, subject v1alpha1.Subject, read manage.Read[*apikeys.Wanted],
 ) (*token, error) {
-	issued, err := r.keys.Create(ctx, executionOf(ctx).caller, subject, read)
+	issued, err := r.createKey(ctx, subject, read)
 	if err != nil {
 		return nil, r.fail(ctx, err)
 	}
 	return newToken(ctx, &issued.Key, issued.Token.Plaintext()), nil
+}
+
+// createKey creates a key with the idempotency key of the request.
+func (r *root) createKey(
+	ctx context.Context, subject v1alpha1.Subject, read manage.Read[*apikeys.Wanted],
+) (*apikeys.Issued, error) {
+	x := executionOf(ctx)
+	return r.keys.Create(ctx, x.caller, subject, func() (*apikeys.Wanted, error) {
+		wanted, err := read()
+		if err != nil {
+			return nil, err
+		}
+		wanted.Once = x.once
+		return wanted, nil
+	})
 }
 
 // RevokeToken revokes a token of the caller or of the account.

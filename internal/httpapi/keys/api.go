@@ -17,12 +17,19 @@ var API = &httpapi.API{Name: "keys", Prefix: "/apiv1/", Refuse: refuse, Unmatche
 type problem struct {
 	Code int    `json:"code"`
 	What string `json:"what"`
+	// ID is the id of what was created already with the idempotency key of the request.
+	ID string `json:"id,omitempty"`
 }
 
 func refuse(w http.ResponseWriter, _ *http.Request, status int, what string) {
+	writeProblem(w, status, problem{What: what})
+}
+
+func writeProblem(w http.ResponseWriter, status int, p problem) {
+	p.Code = httpapi.Code(status)
 	httpapi.WriteJSON(w, status, struct {
 		Error problem `json:"error"`
-	}{problem{httpapi.Code(status), what}})
+	}{p})
 }
 
 // unmatched identifies the caller first: others do not learn which paths exist.
@@ -59,6 +66,6 @@ func fail(c *httpapi.Call, err error) {
 	case why.Kind == manage.Unavailable:
 		c.RefuseUnavailable(why.Error())
 	default:
-		c.Refuse(httpapi.Status(why.Kind), why.Error())
+		writeProblem(c.W, httpapi.Status(why.Kind), problem{What: why.Error(), ID: why.ID})
 	}
 }

@@ -73,7 +73,7 @@ func newEnv(tb testing.TB) *env {
 	apiKeys := apikeys.New(apikeys.Config{
 		Gate: p.Gate, Verifier: p.Verifier, Store: p.Store, Uses: p.Uses, Trail: p.Trail,
 		Account: func() string { return "default" }, Actions: func() []string { return nil },
-		Now: p.Time, Log: p.Logger(),
+		Creations: p.Creations, Now: p.Time, Log: p.Logger(),
 	})
 	mux := http.NewServeMux()
 	httpapi.Mount(mux, &httpapi.Guard{Gate: p.Gate, Sessions: &e.sessions, Database: &e.database, Log: p.Logger()},

@@ -12,19 +12,24 @@ func TestCreate_IdempotencyKey(t *testing.T) {
 	if first.status != 201 {
 		t.Fatal(first.body)
 	}
-	again := "was created already as " + first.data["id"].(string) +
-		"; its key was shown then. Rotate it if the key was lost"
-	env.ask(t, admin, "POST", path, `{"name":"x"}`, header+"7f3a").want(t, 409, 4009, again)
+	id := first.data["id"].(string)
+	text := "was created already as " + id + "; its key or claim link was shown then. " +
+		"If that was lost, rotate the key or withdraw the link. Another Idempotency-Key creates another"
+	again := env.ask(t, admin, "POST", path, `{"name":"x"}`, header+"7f3a")
+	again.want(t, 409, 4009, text)
+	if !strings.HasSuffix(again.body, `,"id":"`+id+`"}}`) {
+		t.Error(again.body)
+	}
 	if r := env.ask(t, admin, "POST", path, `{"name":"x"}`); r.status != 201 {
 		t.Error(r.body)
 	}
-	const text = "Idempotency-Key: must be 1-255 visible ASCII characters"
+	const form = "Idempotency-Key: must be 1-255 visible ASCII characters"
 	for value, what := range map[string]string{
-		strings.Repeat("x", 300): text, "a b": text, "\xfc": text, "": text + ", given once",
+		strings.Repeat("x", 300): form, "a b": form, "\xfc": form, "": form + ", given once",
 	} {
 		env.ask(t, admin, "POST", path, `{"name":"x"}`, header+value).want(t, 400, 4000, what)
 	}
-	env.ask(t, admin, "POST", path, `{"name":"x"}`, header+"a", header+"a").want(t, 400, 4000, text+", given once")
+	env.ask(t, admin, "POST", path, `{"name":"x"}`, header+"a", header+"a").want(t, 400, 4000, form+", given once")
 }
 
 func TestRotate_KeyIDAndOverlap(t *testing.T) {

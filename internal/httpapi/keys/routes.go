@@ -114,7 +114,7 @@ func (h *routes) get(c *httpapi.Call, subject v1alpha1.Subject) {
 
 func (h *routes) create(c *httpapi.Call, subject v1alpha1.Subject) {
 	issued, err := h.Create(c.R.Context(), c.Manager(), subject, func() (*apikeys.Wanted, error) {
-		once, err := Once(c)
+		once, err := c.IdempotencyKey()
 		if err != nil {
 			return nil, err
 		}
@@ -129,21 +129,6 @@ func (h *routes) create(c *httpapi.Call, subject v1alpha1.Subject) {
 		return wanted, err
 	})
 	replyIssued(c, http.StatusCreated, issued, err)
-}
-
-// OnceHeader makes the second of two creations a conflict. The first may have been lost on its way back.
-const OnceHeader = apikeys.FieldOnce
-
-// Once returns the value of OnceHeader, or "" without it.
-func Once(c *httpapi.Call) (string, error) {
-	given := c.R.Header.Values(OnceHeader)
-	switch {
-	case len(given) == 0:
-		return "", nil
-	case len(given) > 1 || given[0] == "":
-		return "", manage.InvalidField(OnceHeader, "must be 1-255 visible ASCII characters, given once")
-	}
-	return given[0], nil
 }
 
 func (h *routes) change(c *httpapi.Call, subject v1alpha1.Subject) {

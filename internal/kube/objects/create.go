@@ -93,13 +93,19 @@ func (*Store) rename(o, held Object) bool {
 	return user.Name != before
 }
 
-// undo deletes an object that has no key, even if the request has been cancelled.
+// undo deletes an object that has no key.
 func (s *Store) undo(ctx context.Context, o Object, why error) error {
+	s.Discard(ctx, o)
+	return fmt.Errorf("record the key: %w", why)
+}
+
+// Discard deletes an object whose creation can't be completed, even if the request has been cancelled. A key of the
+// object was not shown, so it is not remembered as revoked.
+func (s *Store) Discard(ctx context.Context, o Object) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
 	if err := s.remove(ctx, o); err != nil && !errors.Is(err, ErrGone) {
-		s.Log.ErrorContext(ctx, "An object without a key was created and can't be deleted: delete it",
+		s.Log.ErrorContext(ctx, "An object whose creation failed can't be deleted: delete it",
 			"object", nameOf(o), "error", err.Error())
 	}
-	return fmt.Errorf("record the key: %w", why)
 }

@@ -2,6 +2,7 @@ package objects_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -59,7 +60,7 @@ var _ = Describe("Creating", func() {
 		keys := make([]*v1alpha1.APIKey, 4)
 		for i := range keys {
 			keys[i] = newKey("once-" + string(rune('a'+i)))
-			keys[i].Name = objects.OnceName("User/alice", "a form")
+			keys[i].Name = objects.OnceName(sha256.Sum256([]byte("a form of alice")))
 		}
 		results := atOnce(len(keys), func(i int) error { return server.Create(ctx, keys[i], generate()) })
 		Expect(count(results, nil)).To(Equal(1))
@@ -73,7 +74,7 @@ var _ = Describe("Creating", func() {
 			Expect(err).To(MatchError(objects.ErrExists))
 		}
 		other := newKey("another")
-		other.Name = objects.OnceName("User/bob", "a form")
+		other.Name = objects.OnceName(sha256.Sum256([]byte("a form of bob")))
 		Expect(server.Create(ctx, other, generate())).To(Succeed())
 		removeLater(other)
 	})
@@ -171,6 +172,20 @@ var _ = Describe("Creating", func() {
 		Expect(err.Error()).NotTo(ContainSubstring(k.Plaintext))
 		name := client.ObjectKey{Namespace: stack.Namespace, Name: "gone"}
 		Expect(apierrors.IsNotFound(plane.Client.Get(ctx, name, &v1alpha1.AdminUser{}))).To(BeTrue())
+	})
+
+	It("discards an object and its key, also after the end of the request", func(ctx SpecContext) {
+		o, k := newKey("ci"), generate()
+		Expect(server.Create(ctx, o, k)).To(Succeed())
+		removeLater(o)
+		Expect(accepted(k)).To(BeTrue())
+		ended, end := context.WithCancel(ctx)
+		end()
+		for range 2 {
+			server.Discard(ended, o)
+		}
+		Expect(apierrors.IsNotFound(plane.Client.Get(ctx, client.ObjectKeyFromObject(o), &v1alpha1.APIKey{}))).To(BeTrue())
+		Eventually(func() bool { return accepted(k) }).Should(BeFalse())
 	})
 
 	DescribeTable("says what is wrong with an object",

@@ -48,11 +48,10 @@ func SlugOf(displayName string) string {
 	return namelessKey
 }
 
-// OnceName returns the name of the APIKey that a subject creates with an idempotency key. Equal ones have the same
-// name, so that the API server refuses the second of two creations.
-func OnceName(subject, once string) string {
-	sum := sha256.Sum256([]byte(subject + "\x00" + once))
-	return namelessKey + "-" + hex.EncodeToString(sum[:16])
+// OnceName returns the name of the APIKey that is created with an idempotency key, from the digest of that and its
+// caller. Equal ones have the same name, so that the API server refuses the second of two creations.
+func OnceName(digest [sha256.Size]byte) string {
+	return namelessKey + "-" + hex.EncodeToString(digest[:16])
 }
 
 // slug returns the letters and digits of a name, with '-' in place of everything between them.

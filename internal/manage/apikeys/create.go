@@ -13,6 +13,8 @@ import (
 	"keywright.dev/keywright/internal/kube/convert"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage"
+	"keywright.dev/keywright/internal/manage/idempotency"
+	"keywright.dev/keywright/internal/manage/idempotency/creation"
 )
 
 // Wanted is a key to create.
@@ -29,19 +31,18 @@ type Wanted struct {
 	TTL time.Duration
 	// Disabled keys are refused until they are enabled.
 	Disabled bool
-	// Once is an idempotency key: up to MaxOnce visible ASCII characters. Of several creations by a subject with the same
-	// one, the first creates a key, for as long as its object exists. It may be empty.
+	// Once is an idempotency key (package idempotency). It may be empty.
 	Once string
 	// Faults are those that the surface found while it read the input. Create reports them with those of its rules.
 	Faults []*manage.Error
 }
 
-// MaxOnce bounds Wanted.Once.
-const MaxOnce = 255
-
 func (op *operation) create(ctx context.Context, read manage.Read[*Wanted]) (*Issued, error) {
 	k, err := op.wanted(ctx, read)
 	if err != nil {
+		return nil, err
+	}
+	if err := op.checkFirst(ctx); err != nil {
 		return nil, err
 	}
 	secret, err := op.Store.Generate()
@@ -50,7 +51,11 @@ func (op *operation) create(ctx context.Context, read manage.Read[*Wanted]) (*Is
 	}
 	secret.Owner = op.owner
 	if err := op.Store.Create(ctx, k, secret); err != nil {
-		return nil, createdBefore(err, "its key was shown then. Rotate it if the key was lost")
+		return nil, createdBefore(err)
+	}
+	if err := op.Creations.Keep(ctx, op.caller.Subject, op.once, string(k.UID)); err != nil {
+		op.Store.Discard(ctx, k)
+		return nil, err
 	}
 	op.setTarget(k)
 	op.event(k, v1alpha1.EventCreated, "Created")
@@ -74,19 +79,24 @@ func (op *operation) wanted(ctx context.Context, read manage.Read[*Wanted]) (*v1
 		return nil, err
 	}
 	k := &v1alpha1.APIKey{Spec: wanted.spec(op.subject)}
-	if wanted.Once != "" {
-		k.Name = objects.OnceName(op.caller.Subject, wanted.Once)
+	if op.once = wanted.Once; op.once != "" {
+		k.Name = objects.OnceName(creation.DigestOf(op.caller.Subject, op.once))
 	}
 	return k, op.checkIssue(k, op.Now())
 }
 
-// createdBefore names the key that was created with the same idempotency key, and says what to do.
-func createdBefore(err error, advice string) error {
+// checkFirst refuses a creation whose idempotency key has created something before.
+func (op *operation) checkFirst(ctx context.Context) error {
+	return op.Creations.Check(ctx, op.caller.Subject, op.once)
+}
+
+// createdBefore names the key that was created with the same idempotency key.
+func createdBefore(err error) error {
 	var existing *objects.Exists
 	if !errors.As(err, &existing) {
 		return err
 	}
-	return manage.Errorf(manage.Conflict, "was created already as %s; %s", existing.UID, advice)
+	return idempotency.Conflict(existing.UID)
 }
 
 // check applies the rules of the body, and then those of the subject, which may be a reserved name. It returns every
@@ -94,7 +104,7 @@ func createdBefore(err error, advice string) error {
 func (op *operation) check(ctx context.Context, w *Wanted) error {
 	faults := slices.Clone(w.Faults)
 	for _, rule := range []func() error{
-		func() error { return checkOnce(w.Once) },
+		func() error { return idempotency.CheckKey(w.Once) },
 		func() error { return checkName(w.Name) },
 		func() error { return checkText(FieldDescription, w.Description) },
 		func() error { return checkText(FieldCategory, w.Category) },

@@ -56,9 +56,10 @@ func newEnv(tb testing.TB) *env {
 	}
 	return &env{p, apikeys.New(apikeys.Config{
 		Gate: p.Gate, Verifier: p.Verifier, Store: p.Store, Uses: p.Uses, Trail: p.Trail, Entries: p.Trail,
-		Account: func() string { return "default" },
-		Actions: func() []string { return []string{"certs.read", "certs.export"} },
-		Now:     p.Time, Log: p.Logger(),
+		Creations: p.Creations,
+		Account:   func() string { return "default" },
+		Actions:   func() []string { return []string{"certs.read", "certs.export"} },
+		Now:       p.Time, Log: p.Logger(),
 	})}
 }
 

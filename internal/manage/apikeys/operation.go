@@ -22,6 +22,8 @@ type operation struct {
 	// owner is the id of the subject's user, read before the caller was authorized: a key that the caller may issue never
 	// belongs to a later user of the same name.
 	owner string
+	// once is the idempotency key of a creation. It may be empty.
+	once string
 	// renews is true when the caller may rotate the key because it is the caller's own.
 	renews bool
 	// own is true if the caller rotates the key that it presents: it gets the new key, or nothing is rotated.

@@ -31,8 +31,6 @@ const (
 	FieldKeyID       = "key_id"
 	FieldOverlap     = "overlap_seconds"
 	FieldRevoked     = "revoked"
-	// FieldOnce is a header.
-	FieldOnce = "Idempotency-Key"
 )
 
 // maxTTL is the longest ttl that a spec can hold: 99999h59m59s.
@@ -82,14 +80,6 @@ func (s *Service) checkNoKeys(t *texts) error {
 				return manage.InvalidField(field.name, "has a key in it, and keys must not be stored as text")
 			}
 		}
-	}
-	return nil
-}
-
-func checkOnce(once string) error {
-	isOdd := func(r rune) bool { return r <= ' ' || r > '~' }
-	if len(once) > MaxOnce || strings.ContainsFunc(once, isOdd) {
-		return manage.InvalidField(FieldOnce, "must be 1-255 visible ASCII characters")
 	}
 	return nil
 }

@@ -11,22 +11,29 @@ import (
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/audit"
+	"keywright.dev/keywright/internal/manage/idempotency"
 )
 
 // Store reads and writes APIKeys at the API server. In the server it is an *objects.Store; tests keep them in memory.
 type Store interface {
+	NewObjects
 	Keys(ctx context.Context, subject v1alpha1.Subject) ([]v1alpha1.APIKey, error)
 	Key(ctx context.Context, id objects.ID) (*v1alpha1.APIKey, error)
 	Roles(ctx context.Context) ([]v1alpha1.AccessRole, error)
 	Generate() (*objects.Key, error)
-	Create(ctx context.Context, o objects.Object, k *objects.Key) error
 	Record(ctx context.Context, o objects.Object, k *objects.Key, overlap time.Duration) error
-	CreateWaiting(ctx context.Context, o objects.Object, until time.Time) error
 	IssueWaiting(ctx context.Context, o objects.Object, k *objects.Key) error
 	Change(ctx context.Context, o objects.Object, change func(objects.Object)) error
 	Delete(ctx context.Context, o objects.Object) error
 	RequestRotation(ctx context.Context, o objects.Object) error
 	Event(o objects.Object, reason, message string)
+}
+
+// NewObjects creates objects, and discards those whose creation can't be completed.
+type NewObjects interface {
+	Create(ctx context.Context, o objects.Object, k *objects.Key) error
+	CreateWaiting(ctx context.Context, o objects.Object, until time.Time) error
+	Discard(ctx context.Context, o objects.Object)
 }
 
 // Config is what the service works with.
@@ -37,6 +44,8 @@ type Config struct {
 	Uses     manage.Uses
 	Trail    manage.Trail
 	Entries  manage.Entries
+	// Creations are those with an idempotency key. They may be nil in tests without one.
+	Creations *idempotency.Creations
 	// Account returns the name of the instance's own account, and Actions the actions that ROUTES names.
 	Account func() string
 	Actions func() []string

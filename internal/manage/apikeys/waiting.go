@@ -18,16 +18,18 @@ type Waiting struct {
 	Owner string
 }
 
-// CreateWaiting is Create without a key: the APIKey waits for IssueWaiting until a time. It leaves the audit entry to
-// the caller of this function.
+// CreateWaiting is Create without a key: the APIKey waits for IssueWaiting until a time. It leaves the audit entry, and
+// the record of the idempotency key, to the caller of this function.
 func (s *Service) CreateWaiting(
 	ctx context.Context, caller manage.Caller, subject v1alpha1.Subject, wanted *Wanted, until time.Time,
 ) (*Waiting, error) {
 	op := s.begin(caller, audit.KeyCreate, subject, "")
 	k, err := op.wanted(ctx, func() (*Wanted, error) { return wanted, nil })
 	if err == nil {
-		err = createdBefore(op.Store.CreateWaiting(ctx, k, until),
-			"its claim link was shown then. Withdraw that link if it was lost")
+		err = op.checkFirst(ctx)
+	}
+	if err == nil {
+		err = createdBefore(op.Store.CreateWaiting(ctx, k, until))
 	}
 	if err != nil {
 		return nil, op.explained(ctx, err)

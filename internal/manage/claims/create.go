@@ -14,6 +14,7 @@ import (
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/audit"
 	"keywright.dev/keywright/internal/manage/claims/link"
+	"keywright.dev/keywright/internal/manage/users"
 )
 
 // FieldLifetime is the input of Wanted.Lifetime, as the API names it.
@@ -52,6 +53,11 @@ func (s *Service) create(
 	token := link.NewToken()
 	if err := s.add(ctx, l, token); err != nil {
 		s.undo(ctx, l)
+		return nil, err
+	}
+	if err := s.Creations.Keep(ctx, caller.Subject, wanted.Once, l.UID); err != nil {
+		s.undo(ctx, l)
+		s.withdrawUnshown(ctx, l)
 		return nil, err
 	}
 	return &Created{Link: *l, Token: manage.NewSecret("the claim link of "+target(l), token)}, nil
@@ -94,7 +100,7 @@ func (s *Service) newLink(caller manage.Caller, lifetime time.Duration) *link.Li
 // createObject creates what the link hands over, and adds it to the link.
 func (s *Service) createObject(ctx context.Context, caller manage.Caller, w *Wanted, l *link.Link) error {
 	if w.Key == nil {
-		user, err := s.Users.CreateWaiting(ctx, caller, w.Username, l.EndsAt)
+		user, err := s.Users.CreateWaiting(ctx, caller, users.Wanted{Username: w.Username, Once: w.Once}, l.EndsAt)
 		if err != nil {
 			return err
 		}
@@ -102,7 +108,9 @@ func (s *Service) createObject(ctx context.Context, caller manage.Caller, w *Wan
 		l.Namespace, l.Object, l.UID = user.Namespace, user.Name, string(user.UID)
 		return nil
 	}
-	k, err := s.Keys.CreateWaiting(ctx, caller, w.Subject, w.Key, l.EndsAt)
+	key := *w.Key
+	key.Once = w.Once
+	k, err := s.Keys.CreateWaiting(ctx, caller, w.Subject, &key, l.EndsAt)
 	if err != nil {
 		return err
 	}
@@ -125,8 +133,17 @@ func (s *Service) add(ctx context.Context, l *link.Link, token string) error {
 	return nil
 }
 
-// undo deletes the object of a link that could not be stored. If that fails, the object stays without a key, and the
-// operator reports it once its time is over.
+// withdrawUnshown ends a link whose token was not shown. If that fails, the link ends in time.
+func (s *Service) withdrawUnshown(ctx context.Context, l *link.Link) {
+	_, err := s.Store.End(context.WithoutCancel(ctx), l.ID, "", link.Withdrawn, s.Now())
+	if err != nil {
+		s.Log.DebugContext(ctx, "A claim link that was not shown could not be withdrawn", "link", l.ID,
+			"error", err.Error())
+	}
+}
+
+// undo deletes the object of a link that could not be stored or shown. If that fails, the object stays without a key,
+// and the operator reports it once its time is over.
 func (s *Service) undo(ctx context.Context, l *link.Link) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()

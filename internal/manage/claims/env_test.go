@@ -54,11 +54,11 @@ func newEnv(tb testing.TB) *env {
 	e.keys = apikeys.New(apikeys.Config{
 		Gate: f.Gate, Verifier: f.Verifier, Store: f.Store, Uses: f.Uses, Trail: f.Trail,
 		Account: func() string { return "default" }, Actions: func() []string { return nil },
-		Now: f.Time, Log: f.Logger(),
+		Creations: f.Creations, Now: f.Time, Log: f.Logger(),
 	})
 	e.users = users.New(users.Config{
 		Gate: f.Gate, Verifier: f.Verifier, Store: f.Store, Seen: nothing{}, Uses: f.Uses, Sessions: nothing{},
-		Trail: f.Trail, Turns: nothing{}, Now: f.Time, Log: f.Logger(),
+		Trail: f.Trail, Turns: nothing{}, Creations: f.Creations, Now: f.Time, Log: f.Logger(),
 	})
 	e.Service = e.replica()
 	return e
@@ -68,7 +68,7 @@ func newEnv(tb testing.TB) *env {
 func (e *env) replica() *claims.Service {
 	return claims.New(claims.Config{
 		Gate: e.Gate, Verifier: e.Verifier, Users: e.users, Keys: e.keys, Store: e.links, Objects: e.Store,
-		Throttle: loginthrottle.New(), Trail: e.Trail, Now: e.Time, Log: e.Logger(),
+		Throttle: loginthrottle.New(), Trail: e.Trail, Creations: e.Creations, Now: e.Time, Log: e.Logger(),
 	})
 }
 

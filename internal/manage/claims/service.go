@@ -12,6 +12,7 @@ import (
 	"keywright.dev/keywright/internal/manage"
 	"keywright.dev/keywright/internal/manage/apikeys"
 	"keywright.dev/keywright/internal/manage/claims/link"
+	"keywright.dev/keywright/internal/manage/idempotency"
 	"keywright.dev/keywright/internal/manage/loginthrottle"
 	"keywright.dev/keywright/internal/manage/users"
 )
@@ -41,6 +42,8 @@ type Config struct {
 	Keys     *apikeys.Service
 	Store    link.Store
 	Objects  Objects
+	// Creations are those with an idempotency key. They may be nil in tests without one.
+	Creations *idempotency.Creations
 	// Throttle slows guesses down, as those of keys are.
 	Throttle *loginthrottle.Throttle
 	Trail    manage.Trail
@@ -63,6 +66,8 @@ type Wanted struct {
 	// Key is the API key to create for Subject. It is nil for an admin.
 	Key     *apikeys.Wanted
 	Subject v1alpha1.Subject
+	// Once is an idempotency key (package idempotency). It may be empty.
+	Once string
 	// Lifetime is how long the link can be used, in whole seconds. 0: DefaultLifetime.
 	Lifetime time.Duration
 }

@@ -55,7 +55,7 @@ func errSameRole(name string, role v1alpha1.Role) error {
 }
 
 // errTaken names the user that holds the username.
-func errTaken(existing *v1alpha1.AdminUser) error {
+func errTaken(existing *v1alpha1.AdminUser) *manage.Error {
 	if !existing.IsAdmin() {
 		return errPlainExists(existing.EffectiveUsername())
 	}
@@ -84,12 +84,12 @@ var errBootstrap = &manage.Error{
 	Text: "The bootstrap key comes from ADMIN_KEY_SECRET or ADMIN_KEY in ConfigMap keywright-config: change it there",
 }
 
-func errExists(name string) error {
+func errExists(name string) *manage.Error {
 	return manage.Errorf(manage.Conflict, "User '%s' already exists", name)
 }
 
 // errPlainExists also says how to make an admin of a user that exists.
-func errPlainExists(name string) error {
+func errPlainExists(name string) *manage.Error {
 	return manage.Errorf(manage.Conflict, "User '%s' already exists: change its role instead", name)
 }
 

@@ -98,7 +98,7 @@ func (s *Service) setRoleOfSeen(
 			return nil, errTaken(existing)
 		}
 	}
-	return s.create(ctx, caller, name, v1alpha1.EventPromoted, "Made an admin")
+	return s.create(ctx, caller, &Wanted{Username: name}, v1alpha1.EventPromoted, "Made an admin")
 }
 
 // promote takes the turn of all role changes. Of two promotions at once the second is refused: otherwise it would

@@ -11,6 +11,7 @@ import (
 	"keywright.dev/keywright/internal/gate"
 	"keywright.dev/keywright/internal/kube/objects"
 	"keywright.dev/keywright/internal/manage"
+	"keywright.dev/keywright/internal/manage/idempotency"
 	"keywright.dev/keywright/internal/manage/seenusers"
 )
 
@@ -18,17 +19,23 @@ import (
 // in memory.
 type Store interface {
 	NewKeys
+	NewObjects
 	Users(ctx context.Context) ([]v1alpha1.AdminUser, error)
 	User(ctx context.Context, name string) (*v1alpha1.AdminUser, error)
-	Create(ctx context.Context, o objects.Object, k *objects.Key) error
 	Record(ctx context.Context, o objects.Object, k *objects.Key, overlap time.Duration) error
-	CreateWaiting(ctx context.Context, o objects.Object, until time.Time) error
 	IssueWaiting(ctx context.Context, o objects.Object, k *objects.Key) error
 	DropKeys(ctx context.Context, o objects.Object) error
 	Change(ctx context.Context, o objects.Object, change func(objects.Object)) error
 	Delete(ctx context.Context, o objects.Object) error
 	RequestRotation(ctx context.Context, o objects.Object) error
 	Event(o objects.Object, reason, message string)
+}
+
+// NewObjects creates objects, and discards those whose creation can't be completed.
+type NewObjects interface {
+	Create(ctx context.Context, o objects.Object, k *objects.Key) error
+	CreateWaiting(ctx context.Context, o objects.Object, until time.Time) error
+	Discard(ctx context.Context, o objects.Object)
 }
 
 // NewKeys makes keys that are not recorded yet, and reports whether one may be.
@@ -67,8 +74,10 @@ type Config struct {
 	Trail    manage.Trail
 	Entries  manage.Entries
 	Turns    Turns
-	Now      func() time.Time
-	Log      *slog.Logger
+	// Creations are those with an idempotency key. They may be nil in tests without one.
+	Creations *idempotency.Creations
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // Service manages users. It is safe for concurrent use.

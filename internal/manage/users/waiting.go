@@ -3,7 +3,6 @@ package users
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
@@ -11,25 +10,21 @@ import (
 	"keywright.dev/keywright/internal/manage"
 )
 
-// CreateWaiting is Create without a key: the AdminUser waits for IssueWaiting until a time. It leaves the audit entry
-// to the caller of this function.
+// CreateWaiting is Create without a key: the AdminUser waits for IssueWaiting until a time. It leaves the audit entry,
+// and the record of the idempotency key, to the caller of this function.
 func (s *Service) CreateWaiting(
-	ctx context.Context, caller manage.Caller, name string, until time.Time,
+	ctx context.Context, caller manage.Caller, w Wanted, until time.Time,
 ) (*v1alpha1.AdminUser, error) {
 	if err := s.allowAdmin(caller); err != nil {
 		return nil, err
 	}
-	name = strings.TrimSpace(name)
-	if err := s.checkName(name); err != nil {
+	if err := s.checkWanted(ctx, caller, &w); err != nil {
 		return nil, err
 	}
-	if err := s.checkFree(ctx, name); err != nil {
-		return nil, err
-	}
-	user := &v1alpha1.AdminUser{Spec: v1alpha1.AdminUserSpec{Username: name, Role: v1alpha1.RoleAdmin}}
+	user := w.user()
 	err := s.Store.CreateWaiting(ctx, user, until)
 	if errors.Is(err, objects.ErrExists) {
-		return nil, s.createdFirst(ctx, name)
+		return nil, s.createdFirst(ctx, &w)
 	}
 	if err != nil {
 		return nil, failure(err)

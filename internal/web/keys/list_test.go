@@ -38,12 +38,12 @@ func newLists(tb testing.TB) *pagekit.Site {
 	service := apikeys.New(apikeys.Config{
 		Gate: f.Gate, Verifier: f.Verifier, Store: f.Store, Uses: f.Uses, Trail: f.Trail,
 		Account: func() string { return "default" }, Actions: func() []string { return []string{"certs.read"} },
-		Now: f.Time, Log: f.Logger(),
+		Creations: f.Creations, Now: f.Time, Log: f.Logger(),
 	})
 	links := claims.New(claims.Config{
 		Gate: f.Gate, Verifier: f.Verifier, Keys: service, Store: &fakeobjects.Links{}, Objects: f.Store,
 		Users: users.New(users.Config{Gate: f.Gate, Verifier: f.Verifier}), Throttle: loginthrottle.New(),
-		Trail: f.Trail, Now: f.Time, Log: f.Logger(),
+		Trail: f.Trail, Creations: f.Creations, Now: f.Time, Log: f.Logger(),
 	})
 	return pagekit.New(f, keys.New(service, links))
 }

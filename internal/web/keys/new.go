@@ -119,7 +119,10 @@ func (p *listPages) create(c *httpapi.Call) {
 	case "claim":
 		created, err := p.links.Create(c.R.Context(), caller, func() (*claims.Wanted, error) {
 			wanted, err := read()
-			return &claims.Wanted{Key: wanted, Subject: subject}, err
+			if err != nil {
+				return nil, err
+			}
+			return &claims.Wanted{Key: wanted, Subject: subject, Once: wanted.Once}, nil
 		})
 		if err != nil {
 			p.refuse(c, caller, form, err)

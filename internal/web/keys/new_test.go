@@ -244,7 +244,7 @@ func TestNew_CreatesClaimLink(t *testing.T) {
 	if err != nil || len(all) != 1 || len(all[0].Status.Keys) != 0 {
 		t.Fatal(all, err)
 	}
-	site.Post(t, pagekit.Alice, "/keys/new", fields...).Has(t, 409, "its claim link was shown then")
+	site.Post(t, pagekit.Alice, "/keys/new", fields...).Has(t, 409, "its key or claim link was shown then")
 	site.Post(t, pagekit.Alice, "/keys/new", append(fields, "name", "")...).Has(t, 409)
 	site.Post(t, pagekit.Alice, "/keys/new", "name", "", "subject_name", "ci", "subject_kind", "Account", "expiry", "7",
 		"as", "claim").Has(t, 400, "is required")

@@ -215,19 +215,22 @@ func (f filter) pager(shown, total int) map[string]any {
 func (p *pages) create(c *httpapi.Call) {
 	form := web.ReadForm(c)
 	caller := web.Manager(c, form)
-	read := func() (string, error) { return form.Text("username"), form.Err }
 	switch form.Get("as") {
 	case "link":
 		p.createLink(c, caller, form)
 	case "yaml":
-		text, err := p.users.Manifest(c.R.Context(), caller, read)
+		text, err := p.users.Manifest(c.R.Context(), caller, func() (string, error) {
+			return form.Text("username"), form.Err
+		})
 		if err != nil {
 			p.refuse(c, caller, form, err)
 			return
 		}
 		p.renderList(c, caller, filter{}, created{Username: form.Text("username"), YAML: text}, http.StatusOK)
 	default:
-		issued, err := p.users.Create(c.R.Context(), caller, read)
+		issued, err := p.users.Create(c.R.Context(), caller, func() (users.Wanted, error) {
+			return users.Wanted{Username: form.Text("username")}, form.Err
+		})
 		if err != nil {
 			p.refuse(c, caller, form, err)
 			return
