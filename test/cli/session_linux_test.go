@@ -150,7 +150,7 @@ var (
 	// aPrefix and aKeyID are what is shown of a key, and aName the generated name of an object.
 	aPrefix = regexp.MustCompile(`ak_[0-9A-Za-z]{9}\b`)
 	aKeyID  = regexp.MustCompile(`(key_id: )[0-9a-f]{16}\b`)
-	aName   = regexp.MustCompile(`(name: [a-z-]+-)[a-z0-9]{5}\b`)
+	aName   = regexp.MustCompile(`(name: [a-z-]+-)[0-9a-f]{16}\b`)
 )
 
 // stable replaces what differs between two runs: keys, ids, names and times. Widths and days stay.
@@ -159,7 +159,7 @@ func (p *session) stable(text string) string {
 	text = aKey.ReplaceAllString(text, "ak_…")
 	text = aPrefix.ReplaceAllString(text, "ak_Ab3dEf7hJ")
 	text = aKeyID.ReplaceAllString(text, "${1}1f2e3d4c5b6a7988")
-	text = aName.ReplaceAllString(text, "${1}x7k2p")
+	text = aName.ReplaceAllString(text, "${1}0a1b2c3d4e5f6071")
 	text = anID.ReplaceAllStringFunc(text, func(id string) string {
 		if !slices.Contains(p.ids, id) {
 			p.ids = append(p.ids, id)

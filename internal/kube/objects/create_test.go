@@ -60,7 +60,7 @@ var _ = Describe("Creating", func() {
 		keys := make([]*v1alpha1.APIKey, 4)
 		for i := range keys {
 			keys[i] = newKey("once-" + string(rune('a'+i)))
-			keys[i].Name = objects.OnceName(sha256.Sum256([]byte("a form of alice")))
+			keys[i].Name = objects.OnceName("once", sha256.Sum256([]byte("a form of alice")))
 		}
 		results := atOnce(len(keys), func(i int) error { return server.Create(ctx, keys[i], generate()) })
 		Expect(count(results, nil)).To(Equal(1))
@@ -74,7 +74,7 @@ var _ = Describe("Creating", func() {
 			Expect(err).To(MatchError(objects.ErrExists))
 		}
 		other := newKey("another")
-		other.Name = objects.OnceName(sha256.Sum256([]byte("a form of bob")))
+		other.Name = objects.OnceName("once", sha256.Sum256([]byte("a form of bob")))
 		Expect(server.Create(ctx, other, generate())).To(Succeed())
 		removeLater(other)
 	})

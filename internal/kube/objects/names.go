@@ -48,10 +48,10 @@ func SlugOf(displayName string) string {
 	return namelessKey
 }
 
-// OnceName returns the name of the APIKey that is created with an idempotency key, from the digest of that and its
-// caller. Equal ones have the same name, so that the API server refuses the second of two creations.
-func OnceName(digest [sha256.Size]byte) string {
-	return namelessKey + "-" + hex.EncodeToString(digest[:16])
+// OnceName returns the name of the APIKey that is created with an idempotency key, from its display name and the digest
+// of that key and the caller. Equal ones have the same name, so that the API server refuses the second creation.
+func OnceName(displayName string, digest [sha256.Size]byte) string {
+	return keyPrefix(displayName) + hex.EncodeToString(digest[:8])
 }
 
 // slug returns the letters and digits of a name, with '-' in place of everything between them.

@@ -80,7 +80,7 @@ func (op *operation) wanted(ctx context.Context, read manage.Read[*Wanted]) (*v1
 	}
 	k := &v1alpha1.APIKey{Spec: wanted.spec(op.subject)}
 	if op.once = wanted.Once; op.once != "" {
-		k.Name = objects.OnceName(creation.DigestOf(op.caller.Subject, op.once))
+		k.Name = objects.OnceName(wanted.Name, creation.DigestOf(op.caller.Subject, op.once))
 	}
 	return k, op.checkIssue(k, op.Now())
 }

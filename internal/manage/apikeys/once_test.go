@@ -34,7 +34,7 @@ func wantMade(tb testing.TB, err error, id string) {
 func TestCreate_OnceOnly(t *testing.T) {
 	env := newEnv(t)
 	first, err := env.once(env.admin(), ci, "form-1")
-	if err != nil || !strings.HasPrefix(first.Object.Name, "key-") {
+	if err != nil || !strings.HasPrefix(first.Object.Name, "ci-") {
 		t.Fatal(first, err)
 	}
 	for _, subject := range []v1alpha1.Subject{ci, lab} {
@@ -137,7 +137,7 @@ func TestCreate_OnceOnlyWhateverIsDeletedMeanwhile(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range all {
-			if strings.HasPrefix(all[i].Name, "key-") {
+			if strings.HasPrefix(all[i].Name, "ci-") && all[i].Name != "ci-manages" {
 				err = errors.Join(err, env.Store.Delete(ctx, &all[i]))
 			}
 		}
@@ -153,6 +153,27 @@ func TestCreate_OnceOnlyWhateverIsDeletedMeanwhile(t *testing.T) {
 		t.Fatal(first, second)
 	}
 	wantMade(t, err, second.ID)
+}
+
+// Keys of different names have different objects. The record decides between them, too.
+func TestCreate_OnceOnlyOfTwoNamesAtOnce(t *testing.T) {
+	env := newEnv(t)
+	named := func(name string) (*apikeys.Issued, error) {
+		return env.Create(ctx, env.admin(), ci, given(apikeys.Wanted{Name: name, Once: "form-1"}))
+	}
+	var second *apikeys.Issued
+	env.Made.BeforeKeep = func() {
+		env.Made.BeforeKeep = nil
+		var err error
+		if second, err = named("second"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := named("first")
+	wantMade(t, err, second.ID)
+	if writes := env.Writes(); len(writes) != 3 || !strings.HasPrefix(writes[2], "discard first-") {
+		t.Errorf("%q", writes)
+	}
 }
 
 func TestCreate_FailureLeavesNoRecord(t *testing.T) {
