@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"keywright.dev/keywright/api/v1alpha1"
+	"keywright.dev/keywright/internal/kube/serverlease"
 )
 
 // The names of the two Deployments; the Lease by which one operator is elected has the name of the first.
@@ -31,7 +32,8 @@ func (d *doctor) serverLeases(ctx context.Context) ([]coordinationv1.Lease, erro
 	list := &coordinationv1.LeaseList{}
 	labels := client.MatchingLabels(v1alpha1.ServerLeaseLabels())
 	err := d.List(ctx, list, client.InNamespace(d.systemNamespace), labels)
-	return list.Items, err
+	isRestored := func(l coordinationv1.Lease) bool { return serverlease.Restored(&l) }
+	return slices.DeleteFunc(list.Items, isRestored), err
 }
 
 func (d *doctor) logsOf(name string) string {

@@ -48,18 +48,36 @@ func Read(leases []coordinationv1.Lease) []Replica {
 }
 
 func read(l *coordinationv1.Lease) (Replica, bool) {
-	s := &l.Spec
+	s := l.Spec
 	if !strings.HasPrefix(l.Name, v1alpha1.ServerLeasePrefix) || !l.DeletionTimestamp.IsZero() ||
-		s.HolderIdentity == nil || *s.HolderIdentity == "" || s.RenewTime == nil || s.LeaseDurationSeconds == nil {
+		s.HolderIdentity == nil || *s.HolderIdentity == "" || s.RenewTime == nil || s.LeaseDurationSeconds == nil ||
+		Restored(l) {
 		return Replica{}, false
 	}
-	r := Replica{Name: l.Name, Renewed: s.RenewTime.Time}
-	r.Until = r.Renewed.Add(time.Duration(*s.LeaseDurationSeconds) * time.Second)
+	r := Replica{Name: l.Name, Renewed: s.RenewTime.Time, Until: until(&s)}
 	if revision := l.Annotations[v1alpha1.AnnotationConfiguration]; revisionFormat.MatchString(revision) {
 		r.Revision = revision
 	}
 	r.HasDatabase = l.Annotations[v1alpha1.AnnotationDatabase] == Answered
 	return r, true
+}
+
+// until returns when a Lease expires. The zero time is that of one without a time or a duration.
+func until(s *coordinationv1.LeaseSpec) time.Time {
+	if s.RenewTime == nil || s.LeaseDurationSeconds == nil {
+		return time.Time{}
+	}
+	return s.RenewTime.Add(time.Duration(*s.LeaseDurationSeconds) * time.Second)
+}
+
+// maxSkew is more than the clocks of a replica and of the API server are apart.
+const maxSkew = 5 * time.Minute
+
+// Restored reports whether a Lease had expired long before it was created. It came from a backup, without the Pod with
+// which it would be deleted: the replica that held it was one of the former cluster.
+func Restored(l *coordinationv1.Lease) bool {
+	end := until(&l.Spec)
+	return !end.IsZero() && end.Add(maxSkew).Before(l.CreationTimestamp.Time)
 }
 
 // Sorted returns the replicas by name.
