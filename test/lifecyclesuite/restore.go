@@ -127,13 +127,16 @@ func (e *Env[T]) recreate(ctx context.Context, name string, backup T, change ...
 }
 
 // fromBackup removes an object and restores object, status and Secret as a backup has them, without reconciling.
-func (e *Env[T]) fromBackup(ctx context.Context, name, adopt string) {
+func (e *Env[T]) fromBackup(ctx context.Context, name, adopt string, change ...func(*corev1.Secret)) {
 	GinkgoHelper()
 	backup, secret := e.Get(ctx, name), e.Secret(ctx, e.SecretOf(name))
 	e.Remove(ctx, name)
 	e.recreate(ctx, name, backup)
 	secret.ResourceVersion, secret.UID = "", ""
 	secret.Annotations[v1alpha1.AnnotationAdopt] = adopt
+	for _, c := range change {
+		c(secret)
+	}
 	Expect(e.Plane.Client.Create(ctx, secret)).To(Succeed())
 	e.awaitSecret(ctx, secret.Name, secret.ResourceVersion)
 }
@@ -170,6 +173,27 @@ func (s *Suite[T]) restored() {
 			Expect(e.Plaintext(ctx, e.SecretOf(one))).To(Equal(plaintext))
 		})
 
+		It("takes over a Secret that was restored without its owner, as Velero does it", func(ctx SpecContext) {
+			e := s.NewEnv(ctx)
+			e.Apply(ctx, one)
+			plaintext := e.Plaintext(ctx, e.SecretOf(one))
+			e.fromBackup(ctx, one, "", withoutOwner)
+			e.Reconcile(ctx, one)
+			s.checkRestored(ctx, e, plaintext)
+			Expect(e.Plaintext(ctx, e.SecretOf(one))).To(Equal(plaintext))
+			ExpectConditions(e.Change(ctx, one, s.rotate("1")), issued, accepted)
+			Expect(e.Plaintext(ctx, e.SecretOf(one))).NotTo(Equal(plaintext))
+		})
+
+		It("leaves a Secret alone that has no owner and another key", func(ctx SpecContext) {
+			e := s.NewEnv(ctx)
+			e.Apply(ctx, one)
+			e.fromBackup(ctx, one, "", withoutOwner, func(s *corev1.Secret) { s.Data["key"] = []byte(e.Brought()) })
+			e.Reconcile(ctx, one)
+			ExpectConditions(e.Get(ctx, one), "True/SecretGone", accepted)
+			Expect(e.Secret(ctx, e.SecretOf(one)).OwnerReferences).To(BeEmpty())
+		})
+
 		It("is not needed where the restored Secret is annotated", func(ctx SpecContext) {
 			e := s.NewEnv(ctx)
 			e.Apply(ctx, one)
@@ -180,6 +204,8 @@ func (s *Suite[T]) restored() {
 		})
 	})
 }
+
+func withoutOwner(s *corev1.Secret) { s.OwnerReferences = nil }
 
 func (*Suite[T]) checkRestored(ctx context.Context, e *Env[T], plaintext string) {
 	GinkgoHelper()

@@ -96,6 +96,7 @@ func fill(ctx context.Context, lost *stack.Stack) {
 		create(k)
 	}
 	awaitRest(ctx, lost)
+	change(ctx, lost)
 	plaintexts["APIKey of the API"] = issueByAPI(ctx, lost)
 	plaintexts["bootstrap key"] = lost.BootstrapKey
 	for _, o := range holders(ctx, lost) {
@@ -109,6 +110,16 @@ func fill(ctx context.Context, lost *stack.Stack) {
 	for what, plaintext := range plaintexts {
 		Eventually(answer(ctx, lost, plaintext)).WithTimeout(20*time.Second).Should(Equal(200), what)
 	}
+}
+
+// change edits an object, so that its status describes a generation that a restored one has not reached.
+func change(ctx context.Context, lost *stack.Stack) {
+	GinkgoHelper()
+	k := &v1alpha1.APIKey{ObjectMeta: metav1.ObjectMeta{Namespace: team, Name: "ci"}}
+	Expect(lost.Client.Get(ctx, client.ObjectKeyFromObject(k), k)).To(Succeed())
+	k.Spec.Description = "of the pipeline"
+	Expect(lost.Client.Update(ctx, k)).To(Succeed())
+	awaitRest(ctx, lost)
 }
 
 // issueByAPI issues a key of alice that is returned once, and returns it.

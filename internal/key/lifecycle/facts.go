@@ -139,6 +139,8 @@ const (
 // Secret is what is known of the Secret that the spec names.
 type Secret struct {
 	Owner Owner
+	// Unowned: it has no controller, as one that a backup tool restored without its owner.
+	Unowned bool
 	// Noted: this run has recorded that another writer changed it.
 	Noted bool
 	// Live: read from the API server in this run, not from the cache.

@@ -33,6 +33,7 @@ type fixture struct {
 // secret is the Secret at the API server under the name that the spec asks for.
 type secret struct {
 	owner   lifecycle.Owner
+	unowned bool
 	keyID   string // the annotation
 	content string // the id of the key in it
 	usable  bool
@@ -59,7 +60,7 @@ func (f *fixture) facts() lifecycle.Facts {
 	return lifecycle.Facts{
 		Now: f.now, Spec: f.spec, Status: f.status, InHand: f.inHand,
 		Secret: lifecycle.Secret{
-			Owner: seen.owner, Live: f.live, KeyID: seen.keyID, Intact: seen.intact && !handedOver,
+			Owner: seen.owner, Unowned: seen.unowned, Live: f.live, KeyID: seen.keyID, Intact: seen.intact && !handedOver,
 			Misplaced: seen.moved, Mistyped: seen.typed && (!handedOver || f.read != nil),
 			Adopt: seen.adopt, Outdated: seen.stale, Content: f.read, Strays: f.stray,
 			ChangedBy: seen.by, Noted: f.noted,

@@ -187,7 +187,8 @@ func happen(t *rapid.T, f *fixture) {
 			f.status = lifecycle.Status{}
 			f.leave()
 		},
-		"restore": func() { f.leave() },
+		"restore":               func() { f.leave() },
+		"restore without owner": func() { f.disown() },
 		"restore without Secret": func() {
 			f.secret = secret{}
 			f.status.Restored = lifecycle.Current(f.status.Keys) != nil
@@ -245,6 +246,15 @@ func (f *fixture) die(of lifecycle.Death) {
 func (f *fixture) leave() {
 	if f.secret.owner == lifecycle.Own {
 		f.secret.owner = lifecycle.Leftover
+	}
+}
+
+// disown makes the Secret one that came back from a backup without its owner. The cache has Secrets with an owner only.
+func (f *fixture) disown() {
+	f.status.Restored = lifecycle.Current(f.status.Keys) != nil
+	if f.secret.owner == lifecycle.Own || f.secret.owner == lifecycle.Leftover {
+		f.secret.owner, f.secret.unowned = lifecycle.Foreign, true
+		f.cache = &secret{}
 	}
 }
 

@@ -50,10 +50,12 @@ func renamed(f Facts) bool {
 	return Current(f.Status.Keys) != nil && (elsewhere || f.Secret.elsewhere())
 }
 
-// returned reports whether a Secret of a former object of this name came back with the status that records its key.
+// returned reports whether a Secret came back from a backup with the status that records its key: it names a former
+// object of this name as its owner, or nothing.
 func returned(f Facts) bool {
 	current := Current(f.Status.Keys)
-	if f.Secret.Owner != Leftover || current == nil || f.Secret.KeyID != current.ID {
+	cameBack := f.Secret.Owner == Leftover || f.Secret.Unowned && f.Status.Restored
+	if !cameBack || current == nil || f.Secret.KeyID != current.ID {
 		return false
 	}
 	return f.Secret.Content == nil || f.Secret.Content.Usable && f.Secret.Content.Key.ID == current.ID

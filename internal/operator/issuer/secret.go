@@ -38,6 +38,7 @@ func (t *Target) observe(secret *metav1.PartialObjectMetadata) lifecycle.Secret 
 	adopt := secret.Annotations[v1alpha1.AnnotationAdopt] == "true" && !ownedByAnother(secret, t)
 	return lifecycle.Secret{
 		Owner:     t.ownerOf(secret),
+		Unowned:   metav1.GetControllerOfNoCopy(secret) == nil,
 		KeyID:     cachetrim.KeyID(secret),
 		Misplaced: t.misplaced(owned, written),
 		Adopt:     adopt,

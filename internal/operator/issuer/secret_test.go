@@ -82,6 +82,7 @@ func TestObserve(t *testing.T) {
 	own := lifecycle.Secret{Owner: lifecycle.Own, KeyID: "0123456789abcdef", Intact: true, Written: true}
 	with := func(change func(*lifecycle.Secret)) lifecycle.Secret { s := own; change(&s); return s }
 	foreign := with(func(s *lifecycle.Secret) { s.Owner = lifecycle.Foreign })
+	unowned := with(func(s *lifecycle.Secret) { s.Owner, s.Unowned = lifecycle.Foreign, true })
 	for name, c := range map[string]struct {
 		changes []func(*secret)
 		want    lifecycle.Secret
@@ -95,10 +96,10 @@ func TestObserve(t *testing.T) {
 			[]func(*secret){owner(func(o *metav1.OwnerReference) { o.APIVersion = "keywright.dev/v1" })},
 			own,
 		},
-		"without an owner": {[]func(*secret){func(s *secret) { s.OwnerReferences = nil }}, foreign},
+		"without an owner": {[]func(*secret){func(s *secret) { s.OwnerReferences = nil }}, unowned},
 		"of an owner that is not the controller": {
 			[]func(*secret){owner(func(o *metav1.OwnerReference) { o.Controller = new(false) })},
-			foreign,
+			unowned,
 		},
 		"of another name": {
 			[]func(*secret){owner(func(o *metav1.OwnerReference) { o.Name = "bob" })},
@@ -114,7 +115,7 @@ func TestObserve(t *testing.T) {
 		},
 		"annotated for adoption": {
 			[]func(*secret){adopt, func(s *secret) { s.OwnerReferences = nil }},
-			with(func(s *lifecycle.Secret) { s.Owner, s.Adopt = lifecycle.Foreign, true }),
+			with(func(s *lifecycle.Secret) { s.Owner, s.Unowned, s.Adopt = lifecycle.Foreign, true, true }),
 		},
 		"annotated with another value": {
 			[]func(*secret){func(s *secret) { s.Annotations[v1alpha1.AnnotationAdopt] = "yes" }},
