@@ -85,6 +85,13 @@ test-upgrade: ## Upgrade from UPGRADE_FROM (a commit) to this checkout under tra
 	@hack/packages.sh
 	@$(WITH_CONTROL_PLANE) 	KEYWRIGHT_UPGRADE_FROM='$(UPGRADE_FROM)' 	go test -count=1 -timeout=1h $(TEST_FLAGS) ./test/upgrade
 
+.PHONY: test-velero
+# Not a part of make test: Velero takes more than eight minutes to build the first time.
+test-velero: ## Back up with Velero, lose the cluster, and restore it with Velero, which is built first.
+	@$(WITH_CONTROL_PLANE) \
+	KEYWRIGHT_VELERO="$$(hack/velero/build.sh)" && export KEYWRIGHT_VELERO && \
+	go test -count=1 -timeout=20m -v ./test/recovery -ginkgo.focus=Velero $(TEST_FLAGS)
+
 .PHONY: bench
 # go test runs the benchmarks of several packages one after the other.
 bench: ## Run the benchmarks. BENCH=<regexp> selects.

@@ -61,6 +61,9 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	saved, err = archive.Decode(text)
 	Expect(err).NotTo(HaveOccurred())
+	if veleroFolder != "" {
+		backUpByVelero(ctx, lost)
+	}
 	Expect(lost.Stop()).To(Succeed())
 	stopped = true
 

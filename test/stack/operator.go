@@ -37,7 +37,7 @@ func (s *Stack) addOperator(ctx context.Context) error {
 		"--health-probe-bind-address=" + health,
 		"--metrics-bind-address=" + metrics,
 	}, s.options.OperatorArgs...)
-	p, err := s.newProcess(name, filepath.Join(s.options.Bin, "operator"), "http://"+health+"/readyz", args...)
+	p, err := s.NewProcess(name, filepath.Join(s.options.Bin, "operator"), "http://"+health+"/readyz", args...)
 	if err != nil {
 		return err
 	}

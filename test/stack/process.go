@@ -43,8 +43,9 @@ type child struct {
 	exit  error
 }
 
-// newProcess describes the program at path; Start runs it.
-func (c *ControlPlane) newProcess(name, path, readyURL string, args ...string) (*Process, error) {
+// NewProcess describes the program at path; Start runs it, and it ends with the stack at the latest. The answer of
+// readyURL is 200 when it is ready.
+func (c *ControlPlane) NewProcess(name, path, readyURL string, args ...string) (*Process, error) {
 	script, log, err := c.program(name, path)
 	if err != nil {
 		return nil, err

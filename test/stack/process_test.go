@@ -27,7 +27,7 @@ func newTestProcess(t *testing.T, script string, ready http.HandlerFunc) *Proces
 	writeFile(t, program, "#!/bin/sh\n"+script, 0o700)
 	probe := httptest.NewServer(ready)
 	t.Cleanup(probe.Close)
-	p, err := plane.newProcess("program", program, probe.URL, "flag")
+	p, err := plane.NewProcess("program", program, probe.URL, "flag")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func (s *Stack) AddServer(ctx context.Context, args ...string) (Replica, error) 
 		scheme = "https://"
 	}
 	r := Replica{URL: scheme + listen, MetricsURL: "http://" + metrics + "/metrics", ExtAuthz: extAuthz}
-	r.Process, err = s.newProcess(name, filepath.Join(s.options.Bin, "server"), r.URL+"/readyz", args...)
+	r.Process, err = s.NewProcess(name, filepath.Join(s.options.Bin, "server"), r.URL+"/readyz", args...)
 	if err != nil {
 		return Replica{}, err
 	}
