@@ -20,12 +20,15 @@ type Claim struct {
 	EndedAt   *string   `json:"ended_at"`
 }
 
-// WantedClaim is a link to create: to an admin with Username, or to an API key of Subject.
+// WantedClaim is a link to create: to an admin with Username, or to an API key of Subject; or to another key of an
+// admin with Username, or of the API key with ID.
 type WantedClaim struct {
 	Kind     string    `json:"kind"`
 	Username string    `json:"username,omitempty"`
 	Subject  string    `json:"subject,omitempty"`
 	Key      KeyFields `json:"key,omitempty"`
+	ID       string    `json:"id,omitempty"`
+	Rotation KeyFields `json:"rotation,omitempty"`
 	// ExpiresIn is how long the link can be used, in seconds. 0: the server's default.
 	ExpiresIn int64 `json:"expires_in_seconds,omitempty"`
 }
@@ -46,6 +49,8 @@ type ClaimedKey struct {
 	Name      *string `json:"name"`
 	APIKey    string  `json:"api_key"`
 	ExpiresAt *string `json:"expires_at"`
+	// PreviousEndsAt is when the API key that a rotation has replaced ends or has ended.
+	PreviousEndsAt *string `json:"previous_ends_at"`
 }
 
 const claimsPath = "/api/admin/claims"
@@ -58,7 +63,8 @@ func (c *Client) Claims(ctx context.Context) ([]Claim, error) {
 	return reply.Claims, c.call(ctx, &Request{Method: http.MethodGet, Path: claimsPath}, &reply)
 }
 
-// CreateClaim creates an admin or an API key without a key, and the link that issues the key.
+// CreateClaim creates an admin or an API key without a key, and the link that issues the key, or a link that rotates
+// one that exists.
 func (c *Client) CreateClaim(ctx context.Context, wanted *WantedClaim) (*NewClaim, error) {
 	made := &NewClaim{}
 	r := &Request{Method: http.MethodPost, Path: claimsPath, Body: wanted, Header: once()}

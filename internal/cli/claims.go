@@ -57,13 +57,22 @@ func (a *App) printClaimLink(ctx context.Context, client *apiclient.Client, want
 			Name: func(n *apiclient.NewClaim) string { return n.Claim.ID },
 		}, made)
 	}
-	what := "admin user"
-	if made.Claim.Name != nil {
-		what = fmt.Sprintf("API key %q of", *made.Claim.Name)
-	}
-	a.Printf("%s\nClaim link: %s\n%s\n", output.Clean("Created "+what+" "+strings.TrimPrefix(made.Claim.Subject, "User/")+
-		", without a key."), made.URL, "It works once, until "+made.Claim.EndsAt+", and is shown only now.")
+	a.Printf("%s\nClaim link: %s\n%s\n", output.Clean(leadOf(&made.Claim)), made.URL,
+		"It works once, until "+made.Claim.EndsAt+", and is shown only now.")
 	return nil
+}
+
+// leadOf returns the sentence about a new link.
+func leadOf(made *apiclient.Claim) string {
+	what := "admin user"
+	if made.Name != nil {
+		what = fmt.Sprintf("API key %q of", *made.Name)
+	}
+	what += " " + strings.TrimPrefix(made.Subject, "User/")
+	if strings.HasSuffix(made.Kind, "-rotation") {
+		return "Made a link that rotates the key of " + what + ". Until it is used, the present key is accepted."
+	}
+	return "Created " + what + ", without a key."
 }
 
 func claimsView() *output.View[*apiclient.Claim] {
@@ -115,7 +124,7 @@ func (a *App) listClaimsCommand() *cobra.Command {
 func (a *App) withdrawClaimCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "withdraw ID", SuggestFor: []string{"delete", "remove", "rm"},
-		Short:   "Withdraw an open claim link, and delete the user or API key that waits.",
+		Short:   "Withdraw an open claim link, and delete the user or API key that waits for it.",
 		Example: `  keywright admin claims withdraw $LINK`,
 		Args:    console.Arguments(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -156,7 +165,11 @@ The link names the server, and no other key is needed. With -, the link comes fr
 			if claimed.Name != nil {
 				lead = fmt.Sprintf("This is API key %q of %s", *claimed.Name, claimed.Subject)
 			}
-			return a.printIssued(issued{lead: lead, label: "API Key", key: claimed.APIKey, whole: claimed})
+			err = a.printIssued(issued{lead: lead, label: "API Key", key: claimed.APIKey, whole: claimed})
+			if err == nil {
+				a.noteEndOfOld(claimed.Subject, claimed.PreviousEndsAt)
+			}
+			return err
 		},
 	}
 }

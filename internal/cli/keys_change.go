@@ -137,22 +137,43 @@ func (a *App) setKeysCommand() *cobra.Command {
 func (a *App) rotateKeysCommand() *cobra.Command {
 	var b bulk
 	var overlap string
+	var link claimFlags
 	c := &cobra.Command{
 		Use:   "rotate [ID... | --name PATTERN]",
 		Short: "Give keys a new token, and print it once. The old one ends at once, or after the overlap.",
+		Long: `Give keys a new token, and print it once. The old one ends at once, or after the overlap.
+
+With --claim-link, a link is printed in place of the token, and nothing is rotated yet:
+the first use of the link rotates the key, and shows the new token.`,
 		Example: `  keywright keys rotate $ID
+  keywright keys rotate $ID --claim-link
   keywright keys rotate $ID --overlap 1h
   keywright keys rotate $ID -o key > new.key
   keywright keys rotate --name 'CI Pipeline v2'`,
 		ValidArgsFunction: a.completeKeys, Annotations: printsKey(),
 	}
 	c.Flags().StringVar(&overlap, "overlap", "", "how long the old token works beside the new one: 1h; at most 24h")
+	link.addTo(c)
 	b.addTo(c, false)
 	b.addName(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		fields, err := rotationFields(overlap)
 		if err != nil {
 			return err
+		}
+		seconds, err := link.seconds(a, c)
+		switch {
+		case err != nil:
+			return err
+		case link.link && (b.name != "" || len(args) != 1 || args[0] == "-"):
+			return console.Usagef("--claim-link is for one id: a link hands one key over")
+		case link.link:
+			if proceed, err := b.ask(a, "make a link that rotates API key "+args[0]); err != nil || !proceed {
+				return err
+			}
+			return a.rotationLink(c.Context(), &apiclient.WantedClaim{
+				Kind: "key-rotation", ID: args[0], Rotation: fields, ExpiresIn: seconds,
+			})
 		}
 		return a.apply(c.Context(), args, &b, change{
 			verb: "rotate",
@@ -164,6 +185,15 @@ func (a *App) rotateKeysCommand() *cobra.Command {
 		})
 	}
 	return c
+}
+
+// rotationLink prints a link that rotates a key.
+func (a *App) rotationLink(ctx context.Context, wanted *apiclient.WantedClaim) error {
+	client, err := a.client(ctx)
+	if err != nil {
+		return err
+	}
+	return a.printClaimLink(ctx, client, wanted)
 }
 
 // printRotated prints a new token, and when the old one ends.

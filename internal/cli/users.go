@@ -206,26 +206,42 @@ func (a *App) deleteUserCommand() *cobra.Command {
 }
 
 func (a *App) rotateUserCommand() *cobra.Command {
-	return &cobra.Command{
+	var f claimFlags
+	c := &cobra.Command{
 		Use:   "rotate-key USERNAME",
 		Short: "Give an admin a new key, and print it once.",
+		Long: `Give an admin a new key, and print it once.
+
+With --claim-link, a link is printed in place of the key, and nothing is rotated yet:
+the first use of the link rotates the key, and shows the new one.`,
 		Example: `  keywright admin users rotate-key alice
-  keywright admin users rotate-key alice --reason "laptop lost"`,
+  keywright admin users rotate-key alice --reason "laptop lost"
+  keywright admin users rotate-key valentin --claim-link --link-ttl 2h`,
 		Args: console.Arguments(1, 1), ValidArgsFunction: a.completeUsers, Annotations: printsKey(),
-		RunE: func(c *cobra.Command, args []string) error {
-			client, err := a.client(c.Context())
-			if err != nil {
-				return err
-			}
-			r, err := client.RotateUser(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return a.printIssued(issued{
-				lead: "Rotated API key for: " + r.Username, label: "New API Key", key: r.NewAPIKey, secret: r.Secret, whole: r,
-			})
-		},
 	}
+	f.addTo(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		seconds, err := f.seconds(a, c)
+		if err != nil {
+			return err
+		}
+		if f.link {
+			wanted := &apiclient.WantedClaim{Kind: "user-rotation", Username: args[0], ExpiresIn: seconds}
+			return a.rotationLink(c.Context(), wanted)
+		}
+		client, err := a.client(c.Context())
+		if err != nil {
+			return err
+		}
+		r, err := client.RotateUser(c.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		return a.printIssued(issued{
+			lead: "Rotated API key for: " + r.Username, label: "New API Key", key: r.NewAPIKey, secret: r.Secret, whole: r,
+		})
+	}
+	return c
 }
 
 func (a *App) changeRoleCommand() *cobra.Command {

@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"database/sql"
 	"encoding/hex"
 	"time"
 
@@ -20,19 +21,28 @@ var _ link.Store = claimStore{}
 func (d *DB) Claims() link.Store { return claimStore{d} }
 
 const claimColumns = "id, kind, subject, name, namespace, object, uid, creator, creator_key, owner," +
-	" created_at, ends_at, state, ended_at"
+	" created_at, ends_at, state, ended_at, succeeds, issued, overlap"
 
 // Add counts and inserts in one statement. Two servers at once may exceed a bound by one link.
 func (s claimStore) Add(ctx context.Context, l *link.Link, token link.Hash) (bool, error) {
 	return s.change(ctx, "add a claim link",
 		"INSERT INTO claims (token_hash, "+claimColumns+") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,"+
-			" CAST($12 AS BIGINT), CAST($13 AS BIGINT), $14, CAST($15 AS BIGINT)"+
-			" WHERE (SELECT count(*) FROM claims WHERE state = $14) < $16"+
-			" AND (SELECT count(*) FROM claims WHERE state = $14 AND creator = $9) < $17"+
+			" CAST($12 AS BIGINT), CAST($13 AS BIGINT), $14, CAST($15 AS BIGINT), $16, '', CAST($17 AS BIGINT)"+
+			" WHERE (SELECT count(*) FROM claims WHERE state = $14) < $18"+
+			" AND (SELECT count(*) FROM claims WHERE state = $14 AND creator = $9) < $19"+
 			" ON CONFLICT (id) DO UPDATE SET id = excluded.id",
 		hashText(token), l.ID, string(l.Kind), text(l.Subject), text(l.Name), text(l.Namespace),
 		text(l.Object), text(l.UID), text(l.Creator), l.CreatorKey.String(), text(l.Owner),
-		l.CreatedAt.UnixMicro(), l.EndsAt.UnixMicro(), string(link.Open), 0, link.MaxOpen, link.MaxOpenOfCreator)
+		l.CreatedAt.UnixMicro(), l.EndsAt.UnixMicro(), string(link.Open), 0, text(l.Succeeds),
+		secondsOrNull(l.Overlap), link.MaxOpen, link.MaxOpenOfCreator)
+}
+
+// secondsOrNull returns NULL for nil.
+func secondsOrNull(d *time.Duration) sql.NullInt64 {
+	if d == nil {
+		return sql.NullInt64{}
+	}
+	return sql.NullInt64{Int64: int64(*d / time.Second), Valid: true}
 }
 
 func hashText(token link.Hash) string { return hex.EncodeToString(token[:]) }
@@ -63,14 +73,18 @@ func (s claimStore) List(ctx context.Context) ([]link.Link, error) {
 func readClaim(from row) (l link.Link, err error) {
 	var kind, creatorKey, state string
 	var created, ends, ended int64
+	var overlap sql.NullInt64
 	if err := from.Scan(&l.ID, &kind, &l.Subject, &l.Name, &l.Namespace, &l.Object, &l.UID, &l.Creator,
-		&creatorKey, &l.Owner, &created, &ends, &state, &ended); err != nil {
+		&creatorKey, &l.Owner, &created, &ends, &state, &ended, &l.Succeeds, &l.Issued, &overlap); err != nil {
 		return l, err
 	}
 	l.Kind, l.State = link.Kind(kind), link.State(state)
 	l.CreatedAt, l.EndsAt = instant(created), instant(ends)
 	if ended > 0 {
 		l.EndedAt = instant(ended)
+	}
+	if overlap.Valid {
+		l.Overlap = new(time.Duration(overlap.Int64) * time.Second)
 	}
 	l.CreatorKey, err = pepper.ParseDigest(creatorKey)
 	return l, err
@@ -86,6 +100,12 @@ func (s claimStore) Reserve(ctx context.Context, id, attempt string, now, until 
 func (s claimStore) Release(ctx context.Context, id, attempt string) error {
 	return s.exec(ctx, "release a claim link",
 		"UPDATE claims SET attempt = '', reserved_until = 0 WHERE id = $1 AND attempt = $2", id, attempt)
+}
+
+func (s claimStore) Replace(ctx context.Context, id, attempt, succeeds, issued string) (bool, error) {
+	return s.change(ctx, "record the key of a claim link",
+		"UPDATE claims SET succeeds = $3, issued = $4 WHERE id = $1 AND attempt = $2 AND state = $5",
+		id, attempt, text(succeeds), text(issued), string(link.Open))
 }
 
 func (s claimStore) Use(ctx context.Context, id, attempt string, now time.Time) (bool, error) {

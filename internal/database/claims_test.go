@@ -81,6 +81,48 @@ func TestClaims_AreFoundByTokenAndID(t *testing.T) {
 	})
 }
 
+func TestClaims_KeepTheKeysOfARotation(t *testing.T) {
+	onBoth(t, func(t *testing.T, d *database.DB) {
+		store, ctx := d.Claims(), t.Context()
+		overlap := 90 * time.Minute
+		l, hash := newLink(t, "one")
+		l.Kind, l.Succeeds, l.Overlap = link.KeyRotation, "0123456789abcdef", &overlap
+		expect(t, "the link", true)(store.Add(ctx, l, hash))
+		check := func(succeeds, issued string) {
+			t.Helper()
+			found, err := store.ByID(ctx, "one")
+			must(t, err)
+			if found.Kind != link.KeyRotation || found.Succeeds != succeeds || found.Issued != issued ||
+				found.Overlap == nil || *found.Overlap != overlap {
+				t.Errorf("%+v", found)
+			}
+		}
+		check("0123456789abcdef", "")
+		expect(t, "without a reservation", false)(store.Replace(ctx, "one", "a", "x", "y"))
+		expect(t, "a reservation", true)(store.Reserve(ctx, "one", "a", noon, noon.Add(time.Minute)))
+		expect(t, "of another attempt", false)(store.Replace(ctx, "one", "b", "x", "y"))
+		check("0123456789abcdef", "")
+		expect(t, "of this attempt", true)(store.Replace(ctx, "one", "a", "0123456789abcdef", "first"))
+		expect(t, "of this attempt, repeated", true)(store.Replace(ctx, "one", "a", "0123456789abcdef", "first"))
+		check("0123456789abcdef", "first")
+		later := noon.Add(time.Minute)
+		expect(t, "the next reservation", true)(store.Reserve(ctx, "one", "b", later, later.Add(time.Minute)))
+		expect(t, "of an attempt that is over", false)(store.Replace(ctx, "one", "a", "x", "y"))
+		expect(t, "of the next attempt", true)(store.Replace(ctx, "one", "b", "first", "second"))
+		check("first", "second")
+		expect(t, "the use", true)(store.Use(ctx, "one", "b", later))
+		expect(t, "after the use", false)(store.Replace(ctx, "one", "b", "x", "y"))
+		if none, hash := newLink(t, "none"); none.Overlap == nil {
+			expect(t, "a link without an overlap", true)(store.Add(ctx, none, hash))
+			found, err := store.ByID(ctx, "none")
+			must(t, err)
+			if found.Overlap != nil || found.Succeeds != "" {
+				t.Errorf("%+v", found)
+			}
+		}
+	})
+}
+
 func TestClaims_ReservedForOneAttempt(t *testing.T) {
 	onBoth(t, func(t *testing.T, d *database.DB) {
 		store, ctx := d.Claims(), t.Context()

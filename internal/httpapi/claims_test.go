@@ -88,12 +88,12 @@ func TestClaims_RefuseBadBodies(t *testing.T) {
 		``:                                    "Invalid JSON body",
 		`[]`:                                  "JSON body must be an object",
 		`{"kind":1}`:                          "kind: must not be a number",
-		`{"kind":""}`:                         "kind: must be user or key",
+		`{"kind":""}`:                         "kind: must be user, key, user-rotation or key-rotation",
 		`{"kind":"user","x":1}`:               "x: is not known",
 		`{"kind":"user"}`:                     "Username is required",
 		`{"kind":"user","username":"a b"}`:    "Invalid username: 'a b'.",
-		`{"kind":"user","subject":"User/a"}`:  "kind: user takes no subject and no key",
-		`{"kind":"key","username":"bob"}`:     "kind: key takes no username",
+		`{"kind":"user","subject":"User/a"}`:  "kind: user takes no subject and no key and no id and no rotation",
+		`{"kind":"key","username":"bob"}`:     "kind: key takes no username and no id and no rotation",
 		`{"kind":"key","key":{"name":"x"}}`:   "subject: must be User/<name>, Account/<name> or Integration/<name>",
 		`{"kind":"key","subject":"User/bob"}`: "key: is required",
 		`{"kind":"key","subject":"User/bob","key":[]}`:                                    "key: must be an object",
@@ -105,6 +105,21 @@ func TestClaims_RefuseBadBodies(t *testing.T) {
 		`{"kind":"user","username":"zoe","expires_in_seconds":604801}`:                    "expires_in_seconds: must be from 300",
 		`{"kind":"user","username":"zoe","expires_in_seconds":1.5}`:                       "expires_in_seconds: must be a whole number",
 		`{"kind":"key","subject":"User/bob","key":{"name":"x"},"expires_in_seconds":"1"}`: "expires_in_seconds: must not be a string",
+		`{"kind":"user","username":"zoe","rotation":{}}`:                                  "kind: user takes no subject",
+		`{"kind":"key","subject":"User/bob","id":"x"}`:                                    "kind: key takes no username",
+		`{"kind":"user-rotation"}`:                                                        "username: is required",
+		`{"kind":"user-rotation","username":"root","id":"x"}`:                             "kind: user-rotation takes no subject",
+		`{"kind":"user-rotation","username":"root","rotation":{"overlap_seconds":1}}`:     "overlap_seconds: is for API keys",
+		`{"kind":"user-rotation","username":"root","rotation":{"key_id":"x"}}`:            "key_id must be the key id",
+		`{"kind":"key-rotation"}`:                                                         "id: is required",
+		`{"kind":"key-rotation","id":"x","username":"root"}`:                              "kind: key-rotation takes no username",
+		`{"kind":"key-rotation","id":"x","key":{"name":"x"}}`:                             "kind: key-rotation takes no username",
+		`{"kind":"key-rotation","id":7}`:                                                  "id: must not be a number",
+		`{"kind":"key-rotation","id":"x","rotation":[]}`:                                  "rotation: must be an object",
+		`{"kind":"key-rotation","id":"x","rotation":{"x":1}}`:                             "x: is not known",
+		`{"kind":"key-rotation","id":"x","rotation":{"overlap_seconds":-1}}`:              "overlap_seconds: must be",
+		`{"kind":"key-rotation","id":"x","rotation":{"overlap_seconds":86401}}`:           "overlap_seconds: must be",
+		`{"kind":"key-rotation","id":"x","rotation":{"overlap_seconds":"1h"}}`:            "overlap_seconds: must",
 	} {
 		e := newEnv(t)
 		got := e.ask(t, aliceKey, http.MethodPost, claimsPath, body)
@@ -119,6 +134,46 @@ func TestClaims_RefuseBadBodies(t *testing.T) {
 		if got := newEnv(t).ask(t, "", http.MethodPost, "/api/claim", body); got.status != status {
 			t.Errorf("%.60s: %d %s, want %d", body, got.status, got.body, status)
 		}
+	}
+}
+
+// A link to another key of what exists changes nothing until it is used.
+func TestClaims_Rotate(t *testing.T) {
+	for kind, c := range map[string]struct{ body, subject, lost, former string }{
+		"user-rotation": {`{"kind":"user-rotation","username":"root","rotation":null}`, "User/root", rootKey, "null"},
+		"key-rotation": {
+			`{"kind":"key-rotation","id":"uid-of-bobs","rotation":{"overlap_seconds":3600}}`, "User/bob", bobsKey,
+			`"` + endsAt + `"`,
+		},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			e := newEnv(t)
+			made := e.must(t, http.MethodPost, claimsPath, c.body)
+			var handed struct{ Token string }
+			if err := json.Unmarshal([]byte(made.body), &handed); err != nil ||
+				!strings.Contains(made.body, `"kind":"`+kind+`","subject":"`+c.subject+`"`) {
+				t.Fatal(made.body)
+			}
+			if len(e.Writes()) > 0 {
+				t.Errorf("writes %q", e.Writes())
+			}
+			claimed := e.ask(t, "", http.MethodPost, "/api/claim", `{"token":"`+handed.Token+`"}`)
+			var key struct {
+				APIKey string `json:"api_key"`
+			}
+			if err := json.Unmarshal([]byte(claimed.body), &key); err != nil ||
+				!strings.Contains(claimed.body, `"previous_ends_at":`+c.former+`}`) {
+				t.Fatal(claimed.body)
+			}
+			e.expect(t, key.APIKey, verify.Accepted)
+			if kind == "key-rotation" {
+				e.expect(t, c.lost, verify.Accepted)
+				e.Pass(time.Hour)
+				e.expect(t, c.lost, verify.Expired)
+				return
+			}
+			e.expect(t, c.lost, verify.Unknown)
+		})
 	}
 }
 
@@ -151,7 +206,7 @@ func orderClaims(all map[string][]refused) {
 		{by: powerlessKey, path: claims, body: `{`, status: 403, text: admins},
 		{by: formerKey, path: claims, body: `{`, status: 403, text: lacks},
 		{by: aliceKey, path: claims, body: `{`, status: 400, text: "Invalid JSON body"},
-		{by: aliceKey, path: claims, body: `{"kind":"x"}`, status: 400, text: "kind: must be user or key"},
+		{by: aliceKey, path: claims, body: `{"kind":"x"}`, status: 400, text: "kind: must be user, key"},
 		{by: limitedKey, path: claims, body: `{"kind":"user","username":"admin"}`, status: 403, text: admins},
 		{by: bobsKey, path: claims, body: forKey(`{"name":""}`), status: 403, text: lacks},
 		{by: aliceKey, path: claims, body: `{"kind":"user","username":"admin"}`, status: 400, text: "Username 'admin'"},
@@ -159,6 +214,21 @@ func orderClaims(all map[string][]refused) {
 		{by: limitedKey, path: claims, body: forKey(`{"name":"x","scopes":["certs.write"]}`), status: 403, text: beyond},
 		{by: aliceKey, path: claims, body: `{"kind":"user","username":"root"}`, status: 409, text: "User 'root' already"},
 	}
+	rotates := func(id, rest string) string { return `{"kind":"key-rotation","id":"` + id + `"` + rest + `}` }
+	all["POST "+claims] = append(all["POST "+claims], []refused{
+		{by: renewingKey, path: claims, body: `{`, status: 403, text: admins},
+		{by: bobsKey, path: claims, body: rotates("", ""), status: 400, text: "id: is required"},
+		{by: bobsKey, path: claims, body: rotates("uid-of-renewing", ""), status: 404, text: "API key not found"},
+		{by: limitedKey, path: claims, body: `{"kind":"user-rotation","username":"none"}`, status: 403, text: admins},
+		{by: aliceKey, path: claims, body: `{"kind":"user-rotation","username":"plain"}`, status: 404, text: "Admin user"},
+		{by: aliceKey, path: claims, body: `{"kind":"user-rotation","username":"git"}`, status: 409, text: "The key of 'git' is"},
+		{by: aliceKey, path: claims, body: rotates("none", ""), status: 404, text: "API key not found"},
+		{by: aliceKey, path: claims, body: rotates("uid-of-secret", ""), status: 409, text: "API key secret is delivered in"},
+		{
+			by: aliceKey, path: claims, body: rotates("uid-of-bobs", `,"rotation":{"key_id":"0123456789abcdef"}`),
+			status: 409, text: "API key bobs was rotated",
+		},
+	}...)
 	of := func(subject string, state link.State) func(testing.TB, *env) string {
 		return func(tb testing.TB, e *env) string {
 			tb.Helper()

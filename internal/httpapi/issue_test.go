@@ -255,6 +255,35 @@ func addClaims(all map[string][]attempt) {
 	all["POST /api/claim"] = []attempt{{
 		"of a link whose creator may issue the key", powerlessKey, claimable, "/api/claim", `{"token":"{id}"}`, true,
 	}}
+	addRotationLinks(all)
+}
+
+// addRotationLinks adds the links that rotate, which are judged as a rotation is. They write nothing until the claim.
+func addRotationLinks(all map[string][]attempt) {
+	const path, body = "/api/admin/claims", `{"kind":"key-rotation","id":"{id}"}`
+	owner := v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}
+	for _, r := range rotations("/apiv1/accounts/ci/apikeys", "", owner) {
+		r.name = "rotation " + r.name
+		switch made := r.target; {
+		case !r.may:
+			r.path, r.body = path, body
+			all["POST "+path] = append(all["POST "+path], r)
+		case !strings.Contains(r.name, "in a Secret"):
+			by := r.by
+			r.target = func(tb testing.TB, e *env) string {
+				tb.Helper()
+				return linkTo(tb, e, by, strings.ReplaceAll(body, "{id}", made(tb, e)))
+			}
+			r.by, r.path, r.body = powerlessKey, "/api/claim", `{"token":"{id}"}`
+			all["POST /api/claim"] = append(all["POST /api/claim"], r)
+		}
+	}
+	const ofRoot = `{"kind":"user-rotation","username":"root"}`
+	all["POST /api/claim"] = append(all["POST /api/claim"], attempt{
+		"rotation of an admin by the current key", powerlessKey,
+		func(tb testing.TB, e *env) string { tb.Helper(); return linkTo(tb, e, danaKey, ofRoot) },
+		"/api/claim", `{"token":"{id}"}`, true,
+	})
 }
 
 // claimable returns the token of a link to a key that ends before its creator's.

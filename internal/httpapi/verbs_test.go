@@ -42,6 +42,8 @@ const (
 	// danaKey is the current key of an admin, and formerKey the one before it, which is accepted until endsAt.
 	danaKey   = "the-current-key-of-dana-the-admin"
 	formerKey = "the-key-of-dana-before-the-current-one"
+	// rootKey is the key of another admin.
+	rootKey = "the-key-of-root-who-is-an-admin"
 	// gitKey is the key of an admin from a manifest, and powerlessKey that of a program without any right.
 	gitKey       = "the-key-of-an-admin-in-git"
 	powerlessKey = "a-key-of-a-program-without-rights"
@@ -137,7 +139,7 @@ func (e *env) populate() {
 		former.State, former.ExpiresAt = v1alpha1.KeyOverlapping, &hour
 		u.Status.Keys = []v1alpha1.KeyStatus{current, former}
 	}), "")
-	e.PutUser(newUser("root", nil), "the-key-of-root-who-is-an-admin")
+	e.PutUser(newUser("root", nil), rootKey)
 	e.PutUser(newUser("plain", func(u *v1alpha1.AdminUser) { u.Spec.Role = v1alpha1.RoleUser }), "")
 	ofManifest := func(u *v1alpha1.AdminUser) { u.Labels, u.Spec.Delivery = nil, v1alpha1.DeliverySecret }
 	e.PutUser(newUser("git", ofManifest), gitKey)

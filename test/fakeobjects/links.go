@@ -99,6 +99,17 @@ func (l *Links) Release(_ context.Context, id, attempt string) error {
 	return nil
 }
 
+// Replace records the keys of a rotation.
+func (l *Links) Replace(_ context.Context, id, attempt, succeeds, issued string) (bool, error) {
+	return l.find(withID(id), func(s *storedLink) bool {
+		if s.State != link.Open || s.attempt != attempt {
+			return false
+		}
+		s.Succeeds, s.Issued = succeeds, issued
+		return true
+	}), nil
+}
+
 // Use marks a link as used.
 func (l *Links) Use(_ context.Context, id, attempt string, now time.Time) (bool, error) {
 	return l.find(withID(id), func(s *storedLink) bool {

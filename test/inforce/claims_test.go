@@ -40,7 +40,22 @@ func ofClaims() map[string]map[string]operation {
 				claimed := claim(ctx, ask(ctx, http.MethodPost, path, body))
 				grants = append(grants, grant{bearer(claimed.body["api_key"]), admitted})
 			}
-			return grants
+			return append(grants, rotatedByLink(ctx, claim)...)
 		}},
 	}
+}
+
+// rotatedByLink replaces a key of an admin and an API key by links.
+func rotatedByLink(ctx SpecContext, claim func(SpecContext, reply) reply) (grants []grant) {
+	const path = "/api/admin/claims"
+	user := ask(ctx, http.MethodPost, "/api/admin/users", `{"username":"link-rotated"}`)
+	key := ask(ctx, http.MethodPost, "/apiv1/accounts/link-rotated/apikeys", `{"name":"x"}`).body["data"].(map[string]any)
+	for body, old := range map[string]any{
+		`{"kind":"user-rotation","username":"link-rotated"}`:        user.body["api_key"],
+		`{"kind":"key-rotation","id":"` + key["id"].(string) + `"}`: key["token"],
+	} {
+		claimed := claim(ctx, ask(ctx, http.MethodPost, path, body))
+		grants = append(grants, grant{bearer(old), refused}, grant{bearer(claimed.body["api_key"]), admitted})
+	}
+	return grants
 }

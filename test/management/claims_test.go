@@ -89,4 +89,42 @@ var _ = Describe("A claim link", func() {
 		Expect(admin().at(other).send(ctx, http.MethodPatch, path, `{"enabled":true}`).status).To(Equal(200))
 		Expect(made.claim(ctx, other).status).To(Equal(200))
 	})
+
+	It("rotates a key that exists, once, whatever the replica, and nothing before it is used", func(ctx SpecContext) {
+		one, other := replicas()
+		user := admin().send(ctx, http.MethodPost, "/api/admin/users", `{"username":"loser"}`)
+		Expect(user.status).To(Equal(200), user.text)
+		key := admin().send(ctx, http.MethodPost, "/apiv1/accounts/loser/apikeys", `{"name":"lost"}`)
+		Expect(key.status).To(Equal(201), key.text)
+		for body, lost := range map[string]string{
+			`{"kind":"user-rotation","username":"loser"}`: user.string("api_key"),
+			`{"kind":"key-rotation","id":"` + key.string("data", "id") + `","rotation":{"overlap_seconds":0}}`: key.string(
+				"data", "token"),
+		} {
+			made := admin().at(one).send(ctx, http.MethodPost, claimsPath, body)
+			Expect(made.status).To(Equal(200), made.text)
+			withdrawn := admin().at(one).send(ctx, http.MethodPost, claimsPath, body)
+			path := claimsPath + "/" + withdrawn.string("claim", "id")
+			Expect(admin().at(other).send(ctx, http.MethodDelete, path, "").status).To(Equal(200))
+			Expect(withdrawn.claim(ctx, one).status).To(Equal(404))
+			second := admin().at(other).send(ctx, http.MethodPost, claimsPath, body)
+			eventually(ctx, func() int { return kit.AuthStatus(ctx, other, lost) }).Should(Equal(200))
+			Expect(kit.AuthStatus(ctx, one, lost)).To(Equal(200))
+			var next string
+			statuses := together(8, func(_ int, c caller) reply {
+				r := made.claim(ctx, c.url)
+				if r.status == http.StatusOK {
+					next = r.string("api_key")
+				}
+				return r
+			})
+			Expect(statuses[200]).To(Equal(1), "%v", statuses)
+			Expect(statuses[404]+statuses[409]).To(Equal(7), "%v", statuses)
+			Expect(second.claim(ctx, other).status).To(Equal(404))
+			for _, url := range []string{one, other} {
+				eventually(ctx, func() int { return kit.AuthStatus(ctx, url, next) }).Should(Equal(200))
+				eventually(ctx, func() int { return kit.AuthStatus(ctx, url, lost) }).Should(Equal(401))
+			}
+		}
+	})
 })

@@ -3,6 +3,7 @@ package admin
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 
 	"keywright.dev/keywright/internal/httpapi"
@@ -75,10 +76,13 @@ func (h *claimRoutes) list(c *httpapi.Call) {
 // wantedClaim is the body that creates a link.
 type wantedClaim struct {
 	Kind string `json:"kind"`
-	// Username is for kind user, Subject and Key for kind key.
+	// Username is for kinds user and user-rotation, Subject and Key for kind key, ID for kind key-rotation, and Rotation
+	// for both rotations.
 	Username  string          `json:"username"`
 	Subject   string          `json:"subject"`
 	Key       json.RawMessage `json:"key"`
+	ID        string          `json:"id"`
+	Rotation  json.RawMessage `json:"rotation"`
 	ExpiresIn *int64          `json:"expires_in_seconds"`
 }
 
@@ -115,18 +119,43 @@ func (b *wantedClaim) wanted() (*claims.Wanted, error) {
 	if err != nil {
 		return nil, err
 	}
+	wanted := &claims.Wanted{}
 	switch link.Kind(b.Kind) {
 	case link.User:
-		if b.Subject != "" || b.Key != nil {
-			return nil, manage.InvalidField("kind", "user takes no subject and no key")
-		}
-		return &claims.Wanted{Username: b.Username, Lifetime: lifetime}, nil
+		wanted.Username, err = b.Username, b.takesNo("user", "subject", "key", "id", "rotation")
 	case link.Key:
-		if b.Username != "" {
-			return nil, manage.InvalidField("kind", "key takes no username")
-		}
+		wanted, err = b.key()
+	case link.UserRotation:
+		wanted, err = b.userRotation()
+	case link.KeyRotation:
+		wanted, err = b.keyRotation()
 	default:
-		return nil, manage.InvalidField("kind", "must be user or key")
+		err = manage.InvalidField("kind", "must be user, key, user-rotation or key-rotation")
+	}
+	if err != nil {
+		return nil, err
+	}
+	wanted.Lifetime = lifetime
+	return wanted, nil
+}
+
+// takesNo refuses fields that are for other kinds.
+func (b *wantedClaim) takesNo(kind string, fields ...string) error {
+	given := map[string]bool{
+		"username": b.Username != "", "subject": b.Subject != "", "key": b.Key != nil, "id": b.ID != "",
+		"rotation": b.Rotation != nil,
+	}
+	for _, field := range fields {
+		if given[field] {
+			return manage.InvalidField("kind", kind+" takes no "+strings.Join(fields, " and no "))
+		}
+	}
+	return nil
+}
+
+func (b *wantedClaim) key() (*claims.Wanted, error) {
+	if err := b.takesNo("key", "username", "id", "rotation"); err != nil {
+		return nil, err
 	}
 	subject, err := apikeys.ParseSubject(b.Subject)
 	if err != nil {
@@ -139,7 +168,37 @@ func (b *wantedClaim) wanted() (*claims.Wanted, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &claims.Wanted{Subject: subject, Key: wanted, Lifetime: lifetime}, nil
+	return &claims.Wanted{Subject: subject, Key: wanted}, nil
+}
+
+func (b *wantedClaim) userRotation() (*claims.Wanted, error) {
+	if err := b.takesNo("user-rotation", "subject", "key", "id"); err != nil {
+		return nil, err
+	}
+	rotation, err := keys.ParseRotation("rotation", b.Rotation)
+	switch {
+	case err != nil:
+		return nil, err
+	case b.Username == "":
+		return nil, manage.InvalidField("username", "is required")
+	case rotation.Overlap != nil:
+		return nil, manage.InvalidField(apikeys.FieldOverlap, "is for API keys: the spec of an admin decides on the overlap")
+	}
+	return &claims.Wanted{Rotates: true, Username: b.Username, Rotation: *rotation}, nil
+}
+
+func (b *wantedClaim) keyRotation() (*claims.Wanted, error) {
+	if err := b.takesNo("key-rotation", "username", "subject", "key"); err != nil {
+		return nil, err
+	}
+	rotation, err := keys.ParseRotation("rotation", b.Rotation)
+	switch {
+	case err != nil:
+		return nil, err
+	case b.ID == "":
+		return nil, manage.InvalidField("id", "is required")
+	}
+	return &claims.Wanted{Rotates: true, ID: b.ID, Rotation: *rotation}, nil
 }
 
 // lifetime leaves the bounds to the use case, and refuses what no duration holds.
@@ -184,8 +243,10 @@ func (h *claimRoutes) claim(c *httpapi.Call) {
 		Name      *string `json:"name"`
 		APIKey    string  `json:"api_key"`
 		ExpiresAt *string `json:"expires_at"`
+		// PreviousEndsAt is when the API key that a rotation has replaced ends.
+		PreviousEndsAt *string `json:"previous_ends_at"`
 	}{
 		string(claimed.Kind), claimed.Subject, httpapi.OrNull(claimed.ID), httpapi.OrNull(claimed.Name),
-		claimed.Key.Plaintext(), httpapi.TimeOrNull(ends),
+		claimed.Key.Plaintext(), httpapi.TimeOrNull(ends), httpapi.TimeOrNull(claimed.PreviousEnds),
 	})
 }

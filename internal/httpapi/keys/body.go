@@ -271,10 +271,33 @@ func (f *fields) policy(field string, raw json.RawMessage) *v1alpha1.Policy {
 // ParseWanted reads a key to create from a field of a body, which has what a POST of keys takes.
 func ParseWanted(field string, raw json.RawMessage) (*apikeys.Wanted, error) {
 	var b body
-	if err := jsonbody.Parse(raw, &b); err != nil && err.Field == "" {
-		return nil, manage.InvalidField(field, "must be an object")
-	} else if err != nil {
-		return nil, manage.InvalidField(err.Field, err.Problem)
+	if err := parse(field, raw, &b); err != nil {
+		return nil, err
 	}
 	return b.wanted()
+}
+
+// ParseRotation reads how to rotate from a field of a body, which has what a POST of a rotation takes. It may be
+// missing.
+func ParseRotation(field string, raw json.RawMessage) (*apikeys.Rotation, error) {
+	var b rotation
+	if raw == nil || isNull(raw) {
+		return &apikeys.Rotation{}, nil
+	}
+	if err := parse(field, raw, &b); err != nil {
+		return nil, err
+	}
+	return b.wanted()
+}
+
+// parse reads a field of a body that is an object.
+func parse(field string, raw json.RawMessage, v any) error {
+	err := jsonbody.Parse(raw, v)
+	switch {
+	case err == nil:
+		return nil
+	case err.Field == "":
+		return manage.InvalidField(field, "must be an object")
+	}
+	return manage.InvalidField(err.Field, err.Problem)
 }

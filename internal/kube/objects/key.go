@@ -21,6 +21,8 @@ type Key struct {
 	Owner string
 	// Succeeds is the key id of the only key that it may succeed, or empty.
 	Succeeds string
+	// First is true if it may succeed no key at all.
+	First bool
 }
 
 // String returns the key's id.

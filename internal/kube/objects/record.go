@@ -18,9 +18,9 @@ import (
 )
 
 // Record makes k the current key of o and updates o. Earlier keys end with the overlap, or at once if it is 0, or if
-// they belong to another user than k. If k may succeed one key only and another is current, nothing changes, o is read
-// again and the error is ErrSucceeded. Record returns when this server accepts k, or after a timeout: then it will as
-// soon as its watch sees the object.
+// they belong to another user than k. If k may succeed one key or none, and another is current, nothing changes, o is
+// read again and the error is ErrSucceeded. Record returns when this server accepts k, or after a timeout: then it will
+// as soon as its watch sees the object.
 //
 // An object that waits for a claim stops waiting before k is recorded, so that no claim replaces k.
 func (s *Store) Record(ctx context.Context, o Object, k *Key, overlap time.Duration) error {
@@ -42,11 +42,14 @@ func (s *Store) Record(ctx context.Context, o Object, k *Key, overlap time.Durat
 
 // MaySucceedIn reports whether the current key of o is the one that k may succeed.
 func (k *Key) MaySucceedIn(o Object) bool {
-	if k.Succeeds == "" {
+	if k.Succeeds == "" && !k.First {
 		return true
 	}
 	current := lifecycle.Current(convert.Keys(o.HolderStatus().Keys))
-	return current != nil && current.ID == k.Succeeds
+	if current == nil {
+		return k.First
+	}
+	return current.ID == k.Succeeds
 }
 
 // DropKeys removes every key from o, makes the keys refused for good, and updates o.

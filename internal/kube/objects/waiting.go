@@ -26,7 +26,7 @@ func (s *Store) CreateWaiting(ctx context.Context, o Object, until time.Time) er
 // returns ErrNotWaiting for another object. The object waits until StopWaiting is called.
 func (s *Store) IssueWaiting(ctx context.Context, o Object, k *Key) error {
 	err := s.retry(ctx, o, func() error {
-		if !waits(o) {
+		if !Waits(o) {
 			return ErrNotWaiting
 		}
 		return s.writeKeys(ctx, o, s.recordOf(o, k, 0))
@@ -50,7 +50,7 @@ func (s *Store) StopWaiting(ctx context.Context, id ID, uid string) error {
 
 func (s *Store) stopWaiting(ctx context.Context, o Object) error {
 	return s.retry(ctx, o, func() error {
-		if !waits(o) {
+		if !Waits(o) {
 			return nil
 		}
 		metadata := map[string]any{
@@ -69,7 +69,7 @@ func (s *Store) DeleteWaiting(ctx context.Context, id ID, uid string) (Object, e
 		return nil, err
 	}
 	err = s.retry(ctx, o, func() error {
-		if !waits(o) {
+		if !Waits(o) {
 			return ErrNotWaiting
 		}
 		return s.revokeAndRemove(ctx, o)
@@ -84,8 +84,8 @@ func (s *Store) DeleteWaiting(ctx context.Context, id ID, uid string) (Object, e
 	return o, nil
 }
 
-// waits reports whether an object waits for its first key.
-func waits(o Object) bool {
+// Waits reports whether an object waits for its first key.
+func Waits(o Object) bool {
 	_, waiting := o.GetAnnotations()[v1alpha1.AnnotationClaimUntil]
 	return waiting && !FromManifest(o)
 }

@@ -46,24 +46,13 @@ func (op *operation) rotate(ctx context.Context, id string, read manage.Read[*Ro
 	if err != nil {
 		return nil, err
 	}
-	k, err := op.find(ctx, id)
+	k, overlap, err := op.rotatable(ctx, id, r)
 	if err != nil {
 		return nil, err
-	}
-	if err := op.checkRotation(k); err != nil {
-		return nil, err
-	}
-	overlap, err := overlapOf(k, r)
-	if err != nil {
-		return nil, err
-	}
-	if current := currentOf(k); r.KeyID != "" && (current == nil || current.ID != r.KeyID) {
-		return nil, errRotated(k)
 	}
 	if k.Spec.Delivery != v1alpha1.DeliveryResponse {
 		return op.requestRotation(ctx, k)
 	}
-	previous := currentOf(k)
 	secret, err := op.Store.Generate()
 	if err != nil {
 		return nil, err
@@ -73,20 +62,52 @@ func (op *operation) rotate(ctx context.Context, id string, read manage.Read[*Ro
 		// A key that renews itself stays the key of its user.
 		secret.Owner = k.OwnerID()
 	}
-	err = op.Store.Record(ctx, k, secret, overlap)
+	issued, err := op.succeed(ctx, k, secret, overlap, "Rotated")
 	switch {
 	case errors.Is(err, objects.ErrSucceeded):
 		return nil, errRotated(k)
+	case err != nil:
+		return nil, err
+	}
+	if r.Overlap != nil {
+		op.detail += " overlap " + string(convert.DurationOf(overlap))
+	}
+	return issued, nil
+}
+
+// rotatable returns a key that the caller may rotate so, and how long its present key stays accepted.
+func (op *operation) rotatable(ctx context.Context, id string, r *Rotation) (*v1alpha1.APIKey, time.Duration, error) {
+	k, err := op.find(ctx, id)
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := op.checkRotation(k); err != nil {
+		return nil, 0, err
+	}
+	overlap, err := overlapOf(k, r)
+	if err != nil {
+		return nil, 0, err
+	}
+	if current := currentOf(k); r.KeyID != "" && (current == nil || current.ID != r.KeyID) {
+		return nil, 0, errRotated(k)
+	}
+	return k, overlap, nil
+}
+
+// succeed records a new key in place of the current one. what begins the sentence of the event.
+func (op *operation) succeed(
+	ctx context.Context, k *v1alpha1.APIKey, secret *objects.Key, overlap time.Duration, what string,
+) (*Issued, error) {
+	previous := currentOf(k)
+	err := op.Store.Record(ctx, k, secret, overlap)
+	switch {
 	case err != nil:
 		return nil, err
 	case k.IsRevoked():
 		// It was revoked meanwhile: the new key is refused, too.
 		return nil, errRevoked(k)
 	}
-	if r.Overlap != nil {
-		op.detail += " overlap " + string(convert.DurationOf(overlap))
-	}
-	op.event(k, v1alpha1.EventKeyRotated, "Rotated")
+	op.event(k, v1alpha1.EventKeyRotated, what)
 	return op.rotated(ctx, k, secret.Plaintext, previous)
 }
 

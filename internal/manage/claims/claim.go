@@ -119,7 +119,7 @@ func (s *Service) claim(ctx context.Context, caller manage.Caller, l *link.Link)
 	// From here on the claim goes on when the client is gone, so that the link is not reserved for nothing.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
 	defer cancel()
-	claimed, err := s.issue(ctx, creator, l)
+	claimed, err := s.issue(ctx, creator, l, attempt)
 	if err != nil {
 		return nil, s.giveUp(ctx, l, attempt, err)
 	}
@@ -160,7 +160,10 @@ func (s *Service) whyNotReserved(ctx context.Context, l *link.Link) error {
 	return errBusy
 }
 
-func (s *Service) issue(ctx context.Context, creator manage.Caller, l *link.Link) (*Claimed, error) {
+func (s *Service) issue(ctx context.Context, creator manage.Caller, l *link.Link, attempt string) (*Claimed, error) {
+	if l.Kind.Rotates() {
+		return s.rotate(ctx, creator, l.ID, attempt)
+	}
 	subject, _ := v1alpha1.ParseSubject(l.Subject)
 	if l.Kind == link.User {
 		issued, err := s.Users.IssueWaiting(ctx, creator, subject.Name, l.UID)
@@ -176,11 +179,12 @@ func (s *Service) issue(ctx context.Context, creator manage.Caller, l *link.Link
 	return &Claimed{Offer: offerOf(l), Key: issued.Token, ID: issued.ID, ExpiresAt: issued.ExpiresAt}, nil
 }
 
-// giveUp ends a claim without a key. The link is open again, unless its object is lost.
+// giveUp ends a claim without a key. The link is open again, unless its object is lost, or has a key that was issued in
+// another way.
 func (s *Service) giveUp(ctx context.Context, l *link.Link, attempt string, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
-	if errors.Is(err, objects.ErrNotWaiting) {
+	if errors.Is(err, objects.ErrNotWaiting) || errors.Is(err, objects.ErrSucceeded) {
 		if _, err := s.Store.End(ctx, l.ID, attempt, link.Void, s.Now()); err != nil {
 			return unavailable(err)
 		}
@@ -203,6 +207,8 @@ func (s *Service) finish(ctx context.Context, l *link.Link, attempt string) erro
 		return unavailable(err)
 	case !used:
 		return errBusy
+	case l.Kind.Rotates():
+		return nil
 	}
 	if err := s.Objects.StopWaiting(ctx, objectOf(l), l.UID); err != nil {
 		// The object keeps a mark without a meaning: its link is used, and its key recorded.

@@ -142,22 +142,25 @@ func TestClaim_SlowsDownGuesses(t *testing.T) {
 	}
 }
 
+var aliceID = verify.ID{Kind: "AdminUser", Namespace: fakeobjects.Namespace, Name: "alice"}
+
+// put changes alice, who creates the links.
+func put(e *env, change func(*verify.KeyObject)) {
+	o := verify.KeyObject{
+		Identity: verify.Identity{Username: "alice", Subject: "User/alice", Admin: true}, Standing: verify.Accepted,
+		UID: "uid-of-alice", UserID: "uid-of-alice", OwnsUsername: true, HoldsKeys: true,
+		Keys: []verify.Key{{Digest: e.Ring.Digest(fakeobjects.AliceKey), IssuedAt: e.Time()}},
+	}
+	change(&o)
+	e.Index.Put(aliceID, o)
+}
+
 // A claim is an act of the creator, with the rights that the creator has then. The link stays open.
 func TestClaim_NeedsTheRightsOfItsCreator(t *testing.T) {
-	alice := verify.ID{Kind: "AdminUser", Namespace: fakeobjects.Namespace, Name: "alice"}
-	put := func(e *env, change func(*verify.KeyObject)) {
-		o := verify.KeyObject{
-			Identity: verify.Identity{Username: "alice", Subject: "User/alice", Admin: true}, Standing: verify.Accepted,
-			UID: "uid-of-alice", UserID: "uid-of-alice", OwnsUsername: true, HoldsKeys: true,
-			Keys: []verify.Key{{Digest: e.Ring.Digest(fakeobjects.AliceKey), IssuedAt: e.Time()}},
-		}
-		change(&o)
-		e.Index.Put(alice, o)
-	}
 	for name, lose := range map[string]func(*env){
 		"disabled": func(e *env) { put(e, func(o *verify.KeyObject) { o.Standing = verify.Disabled }) },
 		"demoted":  func(e *env) { put(e, func(o *verify.KeyObject) { o.Standing = verify.Demoted }) },
-		"deleted":  func(e *env) { e.Index.Delete(alice) },
+		"deleted":  func(e *env) { e.Index.Delete(aliceID) },
 		"its key has ended": func(e *env) {
 			put(e, func(o *verify.KeyObject) { o.Keys[0].ExpiresAt = e.Time() })
 		},

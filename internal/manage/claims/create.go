@@ -20,8 +20,9 @@ import (
 // FieldLifetime is the input of Wanted.Lifetime, as the API names it.
 const FieldLifetime = "expires_in_seconds"
 
-// Create creates an AdminUser or an APIKey without a key, and the link that issues the key. The caller needs the rights
-// to create the same with a key, and a key or a session of its own: the link is judged by it.
+// Create creates an AdminUser or an APIKey without a key, and the link that issues the key; or a link that rotates one
+// that exists. The caller needs the rights to create or to rotate the same without a link, and a key or a session of
+// its own: the link is judged by it.
 func (s *Service) Create(ctx context.Context, caller manage.Caller, read manage.Read[*Wanted]) (*Created, error) {
 	e := entryOf(caller, audit.ClaimCreate)
 	created, err := s.create(ctx, caller, e, read)
@@ -46,7 +47,11 @@ func (s *Service) create(
 		return nil, err
 	}
 	l := s.newLink(caller, wanted.Lifetime)
-	if err := s.createObject(ctx, caller, wanted, l); err != nil {
+	find := s.createObject
+	if wanted.Rotates {
+		find = s.nameObject
+	}
+	if err := find(ctx, caller, wanted, l); err != nil {
 		return nil, err
 	}
 	e.Target, e.Detail = target(l), detail(l)
@@ -55,7 +60,7 @@ func (s *Service) create(
 		s.undo(ctx, l)
 		return nil, err
 	}
-	if err := s.Creations.Keep(ctx, caller.Subject, wanted.Once, l.UID); err != nil {
+	if err := s.Creations.Keep(ctx, caller.Subject, wanted.Once, madeID(l)); err != nil {
 		s.undo(ctx, l)
 		s.withdrawUnshown(ctx, l)
 		return nil, err
@@ -63,10 +68,21 @@ func (s *Service) create(
 	return &Created{Link: *l, Token: manage.NewSecret("the claim link of "+target(l), token)}, nil
 }
 
+// madeID returns the id of what the creation of a link makes: its object, or for a rotation the link alone.
+func madeID(l *link.Link) string {
+	if l.Kind.Rotates() {
+		return l.ID
+	}
+	return l.UID
+}
+
 // targetOf names what a refused link was to hand over.
 func (s *Service) targetOf(w *Wanted) string {
 	subject := v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: w.Username}
-	if w.Key != nil {
+	switch {
+	case w.Rotates && w.Username == "":
+		return "APIKey/" + keyformat.Redact(w.ID, s.Verifier.IsKey)
+	case w.Key != nil:
 		subject = w.Subject
 	}
 	subject.Name = keyformat.Redact(subject.Name, s.Verifier.IsKey)
@@ -145,6 +161,9 @@ func (s *Service) withdrawUnshown(ctx context.Context, l *link.Link) {
 // undo deletes the object of a link that could not be stored or shown. If that fails, the object stays without a key,
 // and the operator reports it once its time is over.
 func (s *Service) undo(ctx context.Context, l *link.Link) {
+	if l.Kind.Rotates() {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
 	if _, err := s.Objects.DeleteWaiting(ctx, objectOf(l), l.UID); err != nil {
@@ -156,7 +175,7 @@ func (s *Service) undo(ctx context.Context, l *link.Link) {
 // objectOf names the AdminUser or APIKey of a link.
 func objectOf(l *link.Link) verify.ID {
 	id := verify.ID{Kind: keyholder.AdminUser, Namespace: l.Namespace, Name: l.Object}
-	if l.Kind == link.Key {
+	if l.Kind.IsOfKey() {
 		id.Kind = keyholder.APIKey
 	}
 	return id

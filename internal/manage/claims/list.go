@@ -36,7 +36,7 @@ func (s *Service) expire(l *link.Link) {
 }
 
 func (s *Service) mayRead(caller manage.Caller, l *link.Link) bool {
-	if l.Kind == link.User {
+	if !l.Kind.IsOfKey() {
 		return s.Users.MayRead(caller)
 	}
 	subject, known := v1alpha1.ParseSubject(l.Subject)
@@ -44,14 +44,15 @@ func (s *Service) mayRead(caller manage.Caller, l *link.Link) bool {
 }
 
 func (s *Service) mayWrite(caller manage.Caller, l *link.Link) bool {
-	if l.Kind == link.User {
+	if !l.Kind.IsOfKey() {
 		return s.Users.MayWrite(caller)
 	}
 	subject, known := v1alpha1.ParseSubject(l.Subject)
 	return known && s.Keys.MayWrite(caller, subject)
 }
 
-// Withdraw ends an open link, and deletes the object that waits for it. The caller needs the right to do the latter.
+// Withdraw ends an open link, and deletes the object that waits for it, if there is one. The caller needs the right to
+// delete the object of the link.
 func (s *Service) Withdraw(ctx context.Context, caller manage.Caller, id string) error {
 	e := entryOf(caller, audit.ClaimWithdraw)
 	e.Target = "Claim/" + keyformat.Redact(id, s.Verifier.IsKey)

@@ -24,6 +24,14 @@ const (
 	MaxLifetime     = 7 * 24 * time.Hour
 )
 
+// handOver is a rotation that was judged and not made yet.
+type handOver interface {
+	// Current returns the key id of the key that the rotation replaces, or "".
+	Current() string
+	// issue records k in its place. The error wraps objects.ErrSucceeded if another key is current.
+	issue(ctx context.Context, k *objects.Key) (*Claimed, error)
+}
+
 // Objects are the AdminUsers and APIKeys that wait for their first key. In the server they are an *objects.Store.
 type Objects interface {
 	// DeleteWaiting deletes an object if it waits for its first key, and returns it. It returns nil if the object is gone
@@ -31,6 +39,7 @@ type Objects interface {
 	DeleteWaiting(ctx context.Context, id verify.ID, uid string) (objects.Object, error)
 	// StopWaiting removes the mark of an object that waits.
 	StopWaiting(ctx context.Context, id verify.ID, uid string) error
+	Generate() (*objects.Key, error)
 	Event(o objects.Object, reason, message string)
 }
 
@@ -59,8 +68,14 @@ type Service struct {
 // New returns a Service.
 func New(c Config) *Service { return &Service{Config: c} }
 
-// Wanted is a link to create, and what it hands over: an admin or an API key.
+// Wanted is a link to create, and what it hands over: an admin or an API key, which the link creates, or another key of
+// one that exists.
 type Wanted struct {
+	// Rotates is true for another key of an admin with Username, or else of the API key with ID.
+	Rotates bool
+	ID      string
+	// Rotation is how to rotate. An admin's spec decides on the overlap.
+	Rotation apikeys.Rotation
 	// Username is of the admin to create. It is empty for an API key.
 	Username string
 	// Key is the API key to create for Subject. It is nil for an admin.
@@ -99,4 +114,6 @@ type Claimed struct {
 	ID string
 	// ExpiresAt is the end of the key, or nil.
 	ExpiresAt *time.Time
+	// PreviousEnds is when the API key that a rotation has replaced ends, or has ended. It is zero without such a key.
+	PreviousEnds time.Time
 }

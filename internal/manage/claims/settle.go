@@ -55,9 +55,9 @@ func (s *Service) endInTime(ctx context.Context, l *link.Link) bool {
 }
 
 // settle deletes the object of a link that has ended unused, if the object waits for it. What fails is tried again by
-// Run. The object of a void link stays: another operation has decided on it.
+// Run. The object of a void link stays: another operation has decided on it. So does that of a rotation.
 func (s *Service) settle(ctx context.Context, l *link.Link, message string) {
-	if l.State != link.Void {
+	if l.State != link.Void && !l.Kind.Rotates() {
 		deleted, err := s.Objects.DeleteWaiting(ctx, objectOf(l), l.UID)
 		if err != nil {
 			s.Log.WarnContext(ctx, "The object of a claim link that has ended is not deleted yet", "object", target(l),

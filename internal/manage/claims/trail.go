@@ -17,7 +17,7 @@ func entryOf(caller manage.Caller, action string) *audit.Entry {
 
 // target names what a link hands over.
 func target(l *link.Link) string {
-	if l.Kind == link.Key {
+	if l.Kind.IsOfKey() {
 		return "APIKey/" + l.Namespace + "/" + l.Object
 	}
 	return l.Subject
@@ -25,10 +25,14 @@ func target(l *link.Link) string {
 
 // detail names the link, and whom its API key speaks as.
 func detail(l *link.Link) string {
-	if l.Kind == link.Key {
-		return l.Subject + ", link " + l.ID
+	text := "link " + l.ID
+	if l.Kind.IsOfKey() {
+		text = l.Subject + ", " + text
 	}
-	return "link " + l.ID
+	if l.Kind.Rotates() {
+		text += ", rotation"
+	}
+	return text
 }
 
 // record writes the audit entry of an operation and returns err. A refused caller without a key leaves no entry, unless

@@ -3,6 +3,7 @@ package users
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
@@ -28,6 +29,13 @@ type Rotation struct {
 	Own bool
 }
 
+func (r *Rotation) check() error {
+	if r.KeyID != "" && !pepper.IsKeyID(r.KeyID) {
+		return manage.Errorf(manage.Invalid, "key_id must be the key id of the current key: 16 hexadecimal characters")
+	}
+	return nil
+}
+
 // RotateKey gives an admin another key. For a key that is delivered in a Secret, RotateKey requests the rotation and
 // returns no plaintext.
 func (s *Service) RotateKey(
@@ -41,8 +49,8 @@ func (s *Service) RotateKey(
 	if err != nil {
 		return nil, err
 	}
-	if r.KeyID != "" && !pepper.IsKeyID(r.KeyID) {
-		return nil, manage.Errorf(manage.Invalid, "key_id must be the key id of the current key: 16 hexadecimal characters")
+	if err := r.check(); err != nil {
+		return nil, err
 	}
 	brought := r.NewKey
 	k, err := s.newKey(brought)
@@ -79,10 +87,18 @@ func (s *Service) RotateKey(
 	if err != nil {
 		return nil, failure(err)
 	}
+	return s.rotated(ctx, caller, user, k, "Rotated: key "+k.Digest.KeyID()+" was returned; %s;"), nil
+}
+
+// rotated ends the sessions of an admin with another key. event is the beginning of the event's sentence, with the end
+// of earlier keys as %s.
+func (s *Service) rotated(
+	ctx context.Context, caller manage.Caller, user *v1alpha1.AdminUser, k *objects.Key, event string,
+) *Issued {
+	name := user.EffectiveUsername()
 	s.endSessions(ctx, name)
-	s.event(caller, user, v1alpha1.EventKeyRotated,
-		"Rotated: key "+k.Digest.KeyID()+" was returned; "+endOfEarlier(overlapOf(user))+";")
-	return &Issued{Username: name, Role: v1alpha1.RoleAdmin, Key: secretKey(name, k), Record: user}, nil
+	s.event(caller, user, v1alpha1.EventKeyRotated, fmt.Sprintf(event, endOfEarlier(overlapOf(user))))
+	return &Issued{Username: name, Role: v1alpha1.RoleAdmin, Key: secretKey(name, k), Record: user}
 }
 
 func endOfEarlier(overlap time.Duration) string {

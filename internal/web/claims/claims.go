@@ -103,9 +103,9 @@ func (p *pages) claim(c *httpapi.Call) {
 	}{claimed, usernameOf(&claimed.Offer), claimed.Key.Plaintext()}})
 }
 
-// usernameOf returns the username of a new admin, or "".
+// usernameOf returns the username of an admin, or "" for an API key.
 func usernameOf(o *claims.Offer) string {
-	if o.Kind != link.User {
+	if o.Kind.IsOfKey() {
 		return ""
 	}
 	_, name, _ := strings.Cut(o.Subject, "/")

@@ -113,6 +113,45 @@ func TestClaim_ShowsTheKeyOnceAndOnlyAfterThePost(t *testing.T) {
 	}
 }
 
+func TestClaim_ShowsTheKeyOfARotation(t *testing.T) {
+	hour := time.Hour
+	for name, c := range map[string]struct {
+		wanted       claims.Wanted
+		offer, shown string
+	}{
+		"of an admin": {
+			claims.Wanted{Rotates: true, Username: "root"}, "The key of an admin, in place of the present one",
+			"It replaces your key before it. Sign in as root",
+		},
+		"of an API key": {
+			claims.Wanted{Rotates: true, ID: "uid-of-builds", Rotation: apikeys.Rotation{Overlap: &hour}},
+			"An API key, in place of the present one", "ends in 60 minutes",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			s.PutUser(v1alpha1.AdminUser{
+				Spec: v1alpha1.AdminUserSpec{Username: "root", Delivery: v1alpha1.DeliveryResponse},
+			}, "the-present-key-of-root")
+			s.PutKey("builds", v1alpha1.Subject{Kind: v1alpha1.SubjectAccount, Name: "ci"}, "the-present-key-of-ci",
+				func(k *v1alpha1.APIKey) { k.Spec.Delivery = v1alpha1.DeliveryResponse })
+			created, err := s.service.Create(t.Context(), manage.Caller{Caller: s.Bearer(fakeobjects.AliceKey)},
+				func() (*claims.Wanted, error) { return &c.wanted, nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Get(t, pagekit.Alice, "/claims").Has(t, http.StatusOK, "rotation")
+			token := created.Token.Plaintext()
+			s.Post(t, pagekit.Anonymous, "/claim/look", "token", token).Has(t, http.StatusOK, c.offer)
+			claimed := s.Post(t, pagekit.Anonymous, "/claim", "token", token)
+			claimed.Has(t, http.StatusOK, "Save this key now", c.shown)
+			if key := claimed.Find("#key").Text(); !s.Verifier.Verify(key, s.Time()).Accepted() {
+				t.Errorf("the page shows %q", key)
+			}
+		})
+	}
+}
+
 func TestClaim_KeepsWhatWasTyped(t *testing.T) {
 	s := newSite(t)
 	for typed, want := range map[string]struct {

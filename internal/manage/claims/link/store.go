@@ -31,6 +31,9 @@ type Store interface {
 	Reserve(ctx context.Context, id, attempt string, now, until time.Time) (bool, error)
 	// Release makes a link that is reserved for the attempt free again.
 	Release(ctx context.Context, id, attempt string) error
+	// Replace records which key a claim of a rotation is about to replace, and which key it issues, for a link that is
+	// reserved for the attempt. It reports false if the link is not, or not any more.
+	Replace(ctx context.Context, id, attempt, succeeds, issued string) (bool, error)
 	// Use marks a link that is reserved for the attempt as used. It reports false if it is not, or not any more.
 	Use(ctx context.Context, id, attempt string, now time.Time) (bool, error)
 	// End ends an open link that is reserved for no other attempt. It reports false if there is no such link. attempt may
