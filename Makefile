@@ -232,7 +232,7 @@ release: chart ## Build everything that is published, into dist/release: program
 	go run ./hack/release sums -version '$(RELEASE)' -out dist/release
 
 .PHONY: release-check
-release-check: ## Build the programs for CHECK_PLATFORMS twice, and compare them. FRESH=yes: without the build cache.
+release-check: ## Build the programs for CHECK_PLATFORMS twice, and compare them. FRESH=yes: once without the build cache.
 	hack/release/check.sh '$(RELEASE)' '$(CHECK_PLATFORMS)' '$(CHECK_PROGRAMS)'
 
 .PHONY: docker-build

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # check.sh VERSION PLATFORMS PROGRAMS: builds a release of HEAD twice, in two folders, and compares every file. Both builds
-# take what Go's build cache has; with FRESH=yes each has a cache of its own, and compiles everything.
+# take what Go's build cache has; with FRESH=yes the second has an empty one, and compiles everything.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 version=$1 platforms=$2 programs=$3
@@ -15,7 +15,7 @@ for name in first second; do
   git archive HEAD | tar -x -C "$scratch/$name"
   (
     cd "$scratch/$name"
-    [ "${FRESH:-}" != yes ] || export GOCACHE="$scratch/$name-cache"
+    [ "$name ${FRESH:-}" != 'second yes' ] || export GOCACHE="$scratch/$name-cache"
     go run ./hack/release build -version "$version" -out out -platforms "$platforms" -programs "$programs"
     go run ./hack/release chart -version "$version" -out out
     go run ./hack/release sums -version "$version" -out out
