@@ -146,10 +146,10 @@ func (a *App) rotateKeysCommand() *cobra.Command {
 With --claim-link, a link is printed in place of the token, and nothing is rotated yet:
 the first use of the link rotates the key, and shows the new token.`,
 		Example: `  keywright keys rotate $ID
-  keywright keys rotate $ID --claim-link
   keywright keys rotate $ID --overlap 1h
   keywright keys rotate $ID -o key > new.key
-  keywright keys rotate --name 'CI Pipeline v2'`,
+  keywright keys rotate --name 'CI Pipeline v2'
+  keywright keys rotate $ID --claim-link`,
 		ValidArgsFunction: a.completeKeys, Annotations: printsKey(),
 	}
 	c.Flags().StringVar(&overlap, "overlap", "", "how long the old token works beside the new one: 1h; at most 24h")
