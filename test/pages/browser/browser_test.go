@@ -58,7 +58,7 @@ func TestPage_RecordsProblems(t *testing.T) {
 		{name: "inline script", document: `<script>void 0</script>`, want: "Content-Security-Policy: script-src"},
 		{
 			name: "inline handler", document: `<button onclick="void 0">A button</button>`,
-			want: "Content-Security-Policy: script-src",
+			want: "inline handler: button onclick", withoutScript: "inline handler: button onclick",
 		},
 		{name: "console", script: `console.error("broken", 7)`, want: `console.error: [broken 7]`},
 		{name: "exception", script: `null.x`, want: "uncaught exception"},

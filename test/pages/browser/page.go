@@ -2,6 +2,7 @@ package browser
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -123,6 +124,26 @@ func (p *tab) follow(what string, act func() error) {
 		}
 		return nil
 	})
+	p.recordHandlers()
+}
+
+// handlers are the attributes of the document that a policy without unsafe-inline blocks.
+const handlers = `[...document.querySelectorAll("*")].flatMap(e =>
+	e.getAttributeNames().filter(n => n.startsWith("on")).map(n => e.localName + " " + n))`
+
+// recordHandlers records inline handlers. Not every version of Chromium reports them when a document is loaded. One
+// that is replaced meanwhile has no answer.
+func (p *tab) recordHandlers() {
+	var found []string
+	text, err := p.evaluate(handlers, false)
+	if err != nil || json.Unmarshal(text, &found) != nil {
+		return
+	}
+	p.seen.mu.Lock()
+	defer p.seen.mu.Unlock()
+	for _, handler := range found {
+		p.seen.problem("inline handler: %s", handler)
+	}
 }
 
 // URL returns the address of the document, and Status the status of the reply that had it.
