@@ -42,7 +42,7 @@ CHECK_PROGRAMS ?= operator,server,keywright
 KUBECTL ?= $(if $(shell command -v kubectl),kubectl,"$$(hack/controlplane/build.sh)/kubectl")
 RUN_FLAGS ?=
 
-# The CPU profile that the compiler optimizes the server with: it saves 3 % of each request. Tests and the demo are
+# The CPU profile that the compiler optimizes the server with: make profile records it again. Tests and the demo are
 # built without it, because it takes minutes to compile everything a second time.
 PROFILE := cmd/server/release.pgo
 
