@@ -60,8 +60,8 @@ func (c *crowd) auth(b *testing.B) {
 			http.StatusOK))
 	}
 	wrong := newContender(b, "wrong", c.Replicas[2].URL, authAskers, generate(b, crowds[2].keys), http.StatusUnauthorized)
-	pathMode := func(keys int, url string) *contender {
-		return newContender(b, "path-"+fmt.Sprint(crowds[keys].keys), url, authAskers, c.keys[crowds[keys].namespace],
+	pathMode := func(which int, url string) *contender {
+		return newContender(b, fmt.Sprintf("path-%d", crowds[which].keys), url, authAskers, c.keys[crowds[which].namespace],
 			http.StatusOK).inPathMode()
 	}
 	bareByPath := pathMode(2, bare.url)

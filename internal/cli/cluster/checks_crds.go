@@ -104,11 +104,15 @@ func (d *doctor) checkFields(ctx context.Context) []finding {
 			continue // The finding on kinds has it.
 		}
 		if changes := changesOf(known[kind], published[kind]); !changes.none() {
-			found = append(found, d.differs(ctx, crds[kind], changes))
+			found = append(found, finding{State: stateWarning, Detail: "CRD " + crds[kind] + " " + changes.text()})
 		}
 	}
 	if found == nil {
 		return ok("the CRDs have the fields and rules that this program knows")
+	}
+	remedy := crdRemedy(d.Version, d.operatorVersion(ctx))
+	for i := range found {
+		found[i].Remedy = remedy
 	}
 	return found
 }
@@ -139,23 +143,6 @@ func (d *doctor) published(ctx context.Context) (map[string]schemaNode, error) {
 		return !slices.ContainsFunc(served.APIResources, func(r metav1.APIResource) bool { return r.Kind == kind })
 	})
 	return schemas, err
-}
-
-func (d *doctor) differs(ctx context.Context, crd string, changes *fieldChanges) finding {
-	var details []string
-	if len(changes.missing) > 0 {
-		details = append(details, "lacks "+named(changes.missing)+": the API server drops what is written there")
-	}
-	if len(changes.unknown) > 0 {
-		details = append(details, "has fields that this program does not know: "+named(changes.unknown))
-	}
-	if len(changes.ruled) > 0 {
-		details = append(details, "has other rules for "+named(changes.ruled))
-	}
-	return finding{
-		State: stateWarning, Detail: "CRD " + crd + " " + strings.Join(details, "; it "),
-		Remedy: crdRemedy(d.Version, d.operatorVersion(ctx)),
-	}
 }
 
 // operatorVersion returns the version of the operator's image, or "".

@@ -30,6 +30,21 @@ type fieldChanges struct {
 
 func (c *fieldChanges) none() bool { return len(c.missing)+len(c.unknown)+len(c.ruled) == 0 }
 
+// text says after the name of a CRD how it differs.
+func (c *fieldChanges) text() string {
+	var details []string
+	if len(c.missing) > 0 {
+		details = append(details, "lacks "+named(c.missing)+": the API server drops what is written there")
+	}
+	if len(c.unknown) > 0 {
+		details = append(details, "has fields that this program does not know: "+named(c.unknown))
+	}
+	if len(c.ruled) > 0 {
+		details = append(details, "has other rules for "+named(c.ruled))
+	}
+	return strings.Join(details, "; it ")
+}
+
 // knownSchemas returns the schema of each kind at the version that this program works with, and the name of its CRD.
 func knownSchemas() (schemas map[string]schemaNode, crds map[string]string, err error) {
 	schemas, crds = map[string]schemaNode{}, map[string]string{}

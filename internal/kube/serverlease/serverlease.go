@@ -48,13 +48,13 @@ func Read(leases []coordinationv1.Lease) []Replica {
 }
 
 func read(l *coordinationv1.Lease) (Replica, bool) {
-	s := l.Spec
+	s := &l.Spec
 	if !strings.HasPrefix(l.Name, v1alpha1.ServerLeasePrefix) || !l.DeletionTimestamp.IsZero() ||
 		s.HolderIdentity == nil || *s.HolderIdentity == "" || s.RenewTime == nil || s.LeaseDurationSeconds == nil ||
 		Restored(l) {
 		return Replica{}, false
 	}
-	r := Replica{Name: l.Name, Renewed: s.RenewTime.Time, Until: until(&s)}
+	r := Replica{Name: l.Name, Renewed: s.RenewTime.Time, Until: until(s)}
 	if revision := l.Annotations[v1alpha1.AnnotationConfiguration]; revisionFormat.MatchString(revision) {
 		r.Revision = revision
 	}

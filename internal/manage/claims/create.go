@@ -47,11 +47,11 @@ func (s *Service) create(
 		return nil, err
 	}
 	l := s.newLink(caller, wanted.Lifetime)
-	find := s.createObject
+	prepare := s.createObject
 	if wanted.Rotates {
-		find = s.nameObject
+		prepare = s.nameObject
 	}
-	if err := find(ctx, caller, wanted, l); err != nil {
+	if err := prepare(ctx, caller, wanted, l); err != nil {
 		return nil, err
 	}
 	e.Target, e.Detail = target(l), detail(l)

@@ -82,7 +82,7 @@ func (s *Service) checkFree(ctx context.Context, w *Wanted) error {
 		case err != nil:
 			return err
 		case existing != nil:
-			return w.errTaken(existing)
+			return w.taken(existing)
 		}
 	}
 	seen, err := s.seenAs(ctx, w.Username)
@@ -95,9 +95,9 @@ func (s *Service) checkFree(ctx context.Context, w *Wanted) error {
 	return nil
 }
 
-// errTaken names the user that holds the username. With an idempotency key it has the id: of two creations at once, the
-// first may not be recorded yet.
-func (w *Wanted) errTaken(existing *v1alpha1.AdminUser) error {
+// taken returns errTaken, with the id of the user if there is an idempotency key: of two creations at once, the first
+// may not be recorded yet.
+func (w *Wanted) taken(existing *v1alpha1.AdminUser) error {
 	err := errTaken(existing)
 	if w.Once != "" {
 		err.ID = string(existing.UID)
@@ -141,7 +141,7 @@ func (s *Service) createdFirst(ctx context.Context, w *Wanted) error {
 	}
 	for i := range adminUsers {
 		if username.Equal(adminUsers[i].EffectiveUsername(), w.Username) {
-			return w.errTaken(&adminUsers[i])
+			return w.taken(&adminUsers[i])
 		}
 	}
 	return errExists(w.Username)

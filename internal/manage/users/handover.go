@@ -62,6 +62,5 @@ func (h *HandOver) Issue(ctx context.Context, k *objects.Key) (*Issued, error) {
 	case err != nil:
 		return nil, failure(err)
 	}
-	return h.rotated(ctx, h.caller, h.Record, k,
-		"Rotated by a claim link: key "+k.Digest.KeyID()+" was returned; %s; the link was made"), nil
+	return h.rotated(ctx, h.caller, h.Record, k, "Rotated by a claim link", " the link was made"), nil
 }

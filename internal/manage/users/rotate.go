@@ -3,7 +3,6 @@ package users
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"keywright.dev/keywright/api/v1alpha1"
@@ -87,17 +86,18 @@ func (s *Service) RotateKey(
 	if err != nil {
 		return nil, failure(err)
 	}
-	return s.rotated(ctx, caller, user, k, "Rotated: key "+k.Digest.KeyID()+" was returned; %s;"), nil
+	return s.rotated(ctx, caller, user, k, "Rotated", ""), nil
 }
 
-// rotated ends the sessions of an admin with another key. event is the beginning of the event's sentence, with the end
-// of earlier keys as %s.
+// rotated ends the sessions of an admin with another key, and reports an event. Its sentence begins with what was done,
+// and ends with an act of the caller, or "".
 func (s *Service) rotated(
-	ctx context.Context, caller manage.Caller, user *v1alpha1.AdminUser, k *objects.Key, event string,
+	ctx context.Context, caller manage.Caller, user *v1alpha1.AdminUser, k *objects.Key, what, act string,
 ) *Issued {
 	name := user.EffectiveUsername()
 	s.endSessions(ctx, name)
-	s.event(caller, user, v1alpha1.EventKeyRotated, fmt.Sprintf(event, endOfEarlier(overlapOf(user))))
+	s.event(caller, user, v1alpha1.EventKeyRotated,
+		what+": key "+k.Digest.KeyID()+" was returned; "+endOfEarlier(overlapOf(user))+";"+act)
 	return &Issued{Username: name, Role: v1alpha1.RoleAdmin, Key: secretKey(name, k), Record: user}
 }
 
